@@ -1,0 +1,126 @@
+//! The write-ahead journal of a run: JSON lines. The first line names everything the run will do and where the backups
+//! are; the last says how it ended. A line that is not complete was never written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::STATE;
+use crate::host::{Attributes, HostRead};
+
+/// Version of the journal's format. A journal of a later version is refused, never guessed at.
+pub const VERSION: u32 = 1;
+
+/// One line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+pub enum Record {
+    /// What is going to happen.
+    Begin(Box<Begin>),
+    /// All of it has happened.
+    Commit,
+    /// It failed, and taking it back has begun: a commit before this line does not count.
+    Abort,
+    /// None of it has happened any more.
+    RolledBack,
+}
+
+/// Everything that a run is going to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Begin {
+    /// Format of this journal.
+    pub version: u32,
+    /// Name of the run.
+    pub run: String,
+    /// Order of the run among all runs: clocks may go back, this does not.
+    pub seq: u64,
+    /// The verb.
+    pub command: String,
+    /// When, UTC, RFC 3339.
+    pub time: String,
+    /// The run that this one takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<String>,
+    /// Files, in order.
+    pub intents: Vec<Intent>,
+    /// Folders that will be made, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub makes: Vec<PathBuf>,
+    /// Folders that will go, innermost first, with their modes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removes: Vec<(PathBuf, u32)>,
+}
+
+/// What is going to happen to one file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Intent {
+    /// The file as it is called.
+    pub path: PathBuf,
+    /// The file that is meant.
+    pub place: PathBuf,
+    /// Its new content is first written here.
+    pub temporary: PathBuf,
+    /// What was there before.
+    pub before: Option<Before>,
+    /// Fingerprint of what will be there; `None`: nothing.
+    pub after: Option<String>,
+}
+
+/// What was there before a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Before {
+    /// Fingerprint of the content.
+    pub fingerprint: String,
+    /// Owner, mode and the rest.
+    pub attributes: Attributes,
+    /// Name of the copy in the run's `backup` folder.
+    pub backup: String,
+}
+
+/// SHA-256 in hex.
+pub fn fingerprint(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The folder of a run.
+pub fn folder(run: &str) -> PathBuf {
+    Path::new(STATE).join("runs").join(run)
+}
+
+/// The journal of a run.
+pub fn path(run: &str) -> PathBuf {
+    folder(run).join("journal")
+}
+
+/// A backup of a run.
+pub fn backup(run: &str, name: &str) -> PathBuf {
+    folder(run).join("backup").join(name)
+}
+
+/// The records of a run; empty when its first line was never complete, which means that nothing has happened.
+pub fn read(host: &(impl HostRead + ?Sized), run: &str) -> io::Result<Vec<Record>> {
+    let Some(bytes) = host.read(&path(run))? else { return Ok(Vec::new()) };
+    let mut records = Vec::new();
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n") && *line != b"\n");
+    for (index, line) in lines.enumerate() {
+        match serde_json::from_slice(line) {
+            Ok(record) => records.push(record),
+            Err(error) if index == 0 => {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("journal of run {run}: {error}")));
+            }
+            // A later line that was cut short was never written.
+            Err(_) => {}
+        }
+    }
+    Ok(records)
+}
+
+/// A record as it is appended. The line end in front closes a line that was cut short.
+pub fn line(record: &Record) -> io::Result<Vec<u8>> {
+    let mut bytes = if matches!(record, Record::Begin(_)) { Vec::new() } else { vec![b'\n'] };
+    serde_json::to_writer(&mut bytes, record)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

@@ -1,0 +1,170 @@
+//! Makes a plan true, all of it or nothing.
+//!
+//! ```text
+//! lock → finish an interrupted run → journal with backups → stage all files → publish all files → commit
+//! ```
+//!
+//! The journal and the backups are durable before the first effect. Staging writes every new file under a temporary name in
+//! its own folder, so that a full disk or a missing right shows before anything has changed. Publishing is one rename a
+//! file. Whatever fails on the way is rolled back; whoever dies on the way leaves a journal without a commit, and the next
+//! command that changes the host rolls that back first. A run that was committed is taken back by [`revert::plan`], which is a
+//! plan like any other.
+
+mod journal;
+pub mod revert;
+mod rollback;
+mod runs;
+mod write;
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::finding::{Finding, Status};
+use crate::host::{HostWrite, LockGuard};
+use crate::plan::Plan;
+use crate::problem::{Problem, id};
+
+pub use journal::{Begin, Intent, Record};
+pub use runs::{Run, State, drift, runs};
+
+/// Where locks, journals and backups are.
+pub const STATE: &str = "/var/lib/ics-setup";
+
+/// How long a run waits for another one to end.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// The right to change the host: nobody else has it at the same time.
+pub struct Session<'h> {
+    host: &'h dyn HostWrite,
+    _lock: Box<dyn LockGuard + 'h>,
+}
+
+impl<'h> Session<'h> {
+    /// Takes the lock where there has been a run before; `None` where there is nothing to lock yet.
+    ///
+    /// # Errors
+    /// `locked` when another run does not end in time; a host problem when the state cannot be read.
+    pub fn resume(host: &'h dyn HostWrite) -> Result<Option<Self>, Problem> {
+        match host.lstat(Path::new(STATE)) {
+            Ok(Some(_)) => Self::open(host).map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(state_problem(host, &error)),
+        }
+    }
+
+    /// Makes the state folder where it is absent and takes the lock.
+    ///
+    /// # Errors
+    /// `locked` when another run does not end in time; a host problem when the folder cannot be made.
+    pub fn open(host: &'h dyn HostWrite) -> Result<Self, Problem> {
+        write::make_state_folders(host).map_err(|error| state_problem(host, &error))?;
+        let path = Path::new(STATE).join("lock");
+        let end = Instant::now() + LOCK_WAIT;
+        let mut pause = Duration::from_millis(2);
+        loop {
+            match host.try_lock(&path) {
+                Ok(Some(lock)) => return Ok(Self { host, _lock: lock }),
+                Ok(None) if Instant::now() < end => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(100));
+                }
+                Ok(None) => {
+                    let waited = LOCK_WAIT.as_secs();
+                    return Err(Problem::host(id::LOCKED, format!("another run of ics-setup holds the lock, for {waited} s already"))
+                        .hint(format!("who it is: fuser -v {}", host.shown(&path).display())));
+                }
+                Err(error) => return Err(state_problem(host, &error)),
+            }
+        }
+    }
+
+    /// Brings the host back to where it was before a run that did not come to its end.
+    ///
+    /// # Errors
+    /// A conflict when a file of that run was edited since; nothing is guessed.
+    pub fn recover(&self) -> Result<Vec<Finding>, Problem> {
+        let mut findings = Vec::new();
+        runs::sweep(self.host).map_err(|error| state_problem(self.host, &error))?;
+        for run in runs(self.host)?.iter().rev().filter(|run| run.state == State::Interrupted) {
+            rollback::recover(self.host, run, false)?;
+            findings.push(
+                Finding::new("run-recovered", "host", Status::Warn, format!("run {} had been interrupted and was taken back", run.begin.run))
+                    .observed(format!("{} of {}", run.begin.command, run.begin.time))
+                    .cause("the process was killed or the machine stopped before the run's commit"),
+            );
+        }
+        Ok(findings)
+    }
+
+    /// As [`Session::recover`] for one run, whatever its files are now; what they are is kept beside the run's backups.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn recover_by_force(&self, run: &Run) -> Result<(), Problem> {
+        rollback::recover(self.host, run, true)
+    }
+
+    /// Makes the plan true and returns the run's name.
+    ///
+    /// # Errors
+    /// The problem of the first effect that failed. The host is as it was, unless the problem says otherwise.
+    pub fn apply(&self, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<String, Problem> {
+        let _calm = Uninterrupted::begin();
+        write::apply(self.host, plan, command, reverts)
+    }
+}
+
+/// Keeps signals that end the process away while files change; they arrive afterwards. A kill is met by the journal.
+struct Uninterrupted(Option<nix::sys::signal::SigSet>);
+
+impl Uninterrupted {
+    fn begin() -> Self {
+        use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+        let mut set = SigSet::empty();
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP] {
+            set.add(signal);
+        }
+        Self(set.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
+    }
+}
+
+impl Drop for Uninterrupted {
+    fn drop(&mut self) {
+        if let Some(before) = self.0 {
+            // Fails only for arguments that are not ours to get wrong.
+            let _ = before.thread_set_mask();
+        }
+    }
+}
+
+fn state_problem(host: &dyn HostWrite, error: &io::Error) -> Problem {
+    failed(host, Path::new(STATE), "be used", error)
+}
+
+/// The problem of an effect that failed, by name.
+fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> Problem {
+    let shown = host.shown(path);
+    let shown = shown.display();
+    let problem = |id: &'static str, what: &str| {
+        Problem::host(id, format!("{shown} could not {verb}: {what}")).because(error)
+    };
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if error.raw_os_error() == Some(nix::errno::Errno::EPERM as i32) && host.euid() == 0 => {
+            problem("immutable", "it or its folder is marked immutable or append-only")
+                .hint(format!("look: lsattr -d {shown} $(dirname {shown})"))
+                .hint(format!("clear the mark: chattr -i -a {shown}"))
+        }
+        io::ErrorKind::PermissionDenied => Problem::host(id::NEEDS_ROOT, format!("{shown} could not {verb} without root rights")).because(error),
+        io::ErrorKind::ReadOnlyFilesystem => problem("read-only", "its file system is mounted read-only")
+            .hint(format!("look: findmnt -T {shown}")),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            problem("disk-full", "the file system is full").hint(format!("look: df -h {shown}; df -i {shown}"))
+        }
+        io::ErrorKind::ResourceBusy => problem("mount-point", "something is mounted on it (a bind mount), so it cannot be replaced")
+            .hint(format!("look: findmnt {shown}")),
+        io::ErrorKind::CrossesDevices => problem("mount-point", "it is on another file system than its folder")
+            .hint(format!("look: findmnt -T {shown}")),
+        _ => problem("write-failed", "the system refused"),
+    }
+}

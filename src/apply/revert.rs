@@ -1,0 +1,85 @@
+//! Taking a committed run back, as a plan like any other: it shows a diff, has a journal and backups, and can be taken
+//! back itself.
+
+use super::journal::Intent;
+use super::rollback::{Verdict, backup_bytes, judge};
+use super::{Run, State};
+use crate::host::View;
+use crate::plan::{After, Change, Dress, Plan};
+use crate::problem::Problem;
+
+/// The run that `revert` means: the named one, or the last that is still in force and is not itself a revert.
+///
+/// # Errors
+/// When there is none, or no such one.
+pub fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run, Problem> {
+    match named {
+        None => runs
+            .iter()
+            .rev()
+            .find(|run| run.state != State::Reverted && run.begin.reverts.is_none())
+            .ok_or_else(|| Problem::host("nothing-to-revert", "there is no run to take back").hint("ics-setup status")),
+        Some(name) => {
+            let run = runs.iter().find(|run| run.begin.run == name).ok_or_else(|| {
+                let problem = Problem::settings("run-unknown", format!("there is no run {name:?}"));
+                let near = crate::settings::nearest(name, runs.iter().map(|run| run.begin.run.as_str()));
+                problem.hint(near.map_or_else(|| "ics-setup status".to_owned(), |near| format!("ics-setup revert {near}")))
+            })?;
+            match run.state {
+                State::Reverted => Err(Problem::host("already-reverted", format!("run {name} is taken back already")).hint("ics-setup status")),
+                State::Committed | State::Interrupted => Ok(run),
+            }
+        }
+    }
+}
+
+/// Everything that brings the host back to where it was before the run.
+///
+/// # Errors
+/// A conflict at the first file that was edited since, unless `force`; a backup that is damaged.
+pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Plan, Problem> {
+    let mut plan = Plan::default();
+    for intent in run.begin.intents.iter().rev() {
+        let now = view.snapshot(&intent.place)?;
+        match judge(intent, now.as_ref().as_ref()) {
+            Verdict::Untouched => continue,
+            Verdict::Edited if !force => return Err(conflict(view, run, intent, later)),
+            Verdict::Edited | Verdict::Published => {}
+        }
+        let before = now.as_ref().clone();
+        let after = match &intent.before {
+            None => None,
+            Some(kept) => {
+                let bytes = backup_bytes(view.host, &run.begin.run, kept).map_err(|error| {
+                    Problem::host("backup-damaged", format!("{} cannot be restored", intent.path.display())).because(error)
+                })?;
+                // What somebody did to owner or mode since stays; the time goes back with the content.
+                let attributes = before.as_ref().map_or(&kept.attributes, |now| &now.attributes).clone();
+                let dress = Dress::Like(crate::host::Attributes { mtime: kept.attributes.mtime, ..attributes });
+                Some(After { bytes, dress })
+            }
+        };
+        let reasons = vec![format!("take back run {}", run.begin.run)];
+        plan.changes.push(Change { path: intent.path.clone(), place: intent.place.clone(), before, after, reasons });
+    }
+    plan.idle_folders = run.begin.makes.iter().rev().cloned().collect();
+    Ok(plan)
+}
+
+fn conflict(view: &View<'_>, run: &Run, intent: &Intent, later: &[Run]) -> Problem {
+    let shown = view.host.shown(&intent.path);
+    let message = format!("{} was edited since run {}", shown.display(), run.begin.run);
+    let problem = Problem::host("conflict", message);
+    let by_us = later.iter().rev().find(|other| {
+        other.begin.seq > run.begin.seq
+            && other.state == State::Committed
+            && other.begin.intents.iter().any(|other| other.path == intent.path)
+    });
+    match by_us {
+        Some(other) => problem
+            .because(format!("run {} changed it too", other.begin.run))
+            .hint(format!("take that back first: ics-setup revert {}", other.begin.run)),
+        None => problem.hint("keep the edit and go on: run prepare or reconfigure with the settings wanted"),
+    }
+    .hint(format!("overwrite the edit; a backup of it is kept: ics-setup revert {} --force", run.begin.run))
+}

@@ -1,0 +1,138 @@
+//! From a journal back to the host as it was.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
+use super::{Run, failed, write};
+use crate::host::{HostRead, HostWrite, Snapshot};
+use crate::problem::Problem;
+
+/// What has to be done about one file of an interrupted run. Decided from the journal and the file alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as it was before the run.
+    Untouched,
+    /// It is as the run wanted it.
+    Published,
+    /// It is neither: somebody edited it since.
+    Edited,
+}
+
+/// Compares a file with the journal.
+pub fn judge(intent: &Intent, now: Option<&Snapshot>) -> Verdict {
+    let now = now.map(|snapshot| fingerprint(&snapshot.bytes));
+    let before = intent.before.as_ref().map(|before| &before.fingerprint);
+    if now.as_ref() == before {
+        Verdict::Untouched
+    } else if now.as_ref() == intent.after.as_ref() {
+        Verdict::Published
+    } else {
+        Verdict::Edited
+    }
+}
+
+/// Takes back an interrupted run and notes that in its journal.
+pub fn recover(host: &dyn HostWrite, run: &Run, force: bool) -> Result<(), Problem> {
+    roll_back(host, &run.begin, force)?;
+    write::end(host, &run.begin.run, &Record::RolledBack)
+        .map_err(|error| failed(host, &journal::path(&run.begin.run), "be written", &error))
+}
+
+/// Brings every file of a run back to what it was before it. With `force`, files edited since are kept as further backups
+/// and then brought back too.
+pub fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(), Problem> {
+    let look = |path: &Path| host.snapshot(path).map_err(|error| failed(host, path, "be looked at", &error));
+    let mut verdicts = Vec::new();
+    for intent in &begin.intents {
+        let now = look(&intent.place)?;
+        let verdict = judge(intent, now.as_ref());
+        if verdict == Verdict::Edited && !force {
+            let shown = host.shown(&intent.path);
+            let message = format!("run {} was interrupted, and {} was edited since", begin.run, shown.display());
+            return Err(Problem::host("conflict", message)
+                .because("it is neither as it was before the run nor as the run wanted it")
+                .hint(format!("compare: diff {} {}", backup_shown(host, begin, intent), shown.display()))
+                .hint(format!("bring back what was there before; the present file is kept: ics-setup revert {} --force", begin.run)));
+        }
+        verdicts.push((intent, verdict, now));
+    }
+    let mut folders = BTreeSet::new();
+    for (folder, mode) in begin.removes.iter().rev() {
+        if host.lstat(folder).map_err(|error| failed(host, folder, "be looked at", &error))?.is_none() {
+            host.create_dir(folder, *mode).map_err(|error| failed(host, folder, "be made", &error))?;
+            folders.extend(folder.parent().map(Path::to_path_buf));
+        }
+    }
+    for (intent, verdict, now) in verdicts {
+        drop_temporary(host, &intent.temporary).map_err(|error| failed(host, &intent.temporary, "be removed", &error))?;
+        if verdict == Verdict::Untouched {
+            continue;
+        }
+        if let (Verdict::Edited, Some(now)) = (verdict, now) {
+            keep_edited(host, begin, intent, &now).map_err(|error| failed(host, &intent.path, "be kept", &error))?;
+        }
+        restore(host, begin, intent).map_err(|error| failed(host, &intent.path, "be restored", &error))?;
+        folders.extend(intent.place.parent().map(Path::to_path_buf));
+    }
+    for folder in begin.makes.iter().rev() {
+        folders.remove(folder);
+        // Somebody may have put a file of their own there since; then it stays.
+        if remove_if_empty(host, folder).map_err(|error| failed(host, folder, "be removed", &error))? {
+            folders.extend(folder.parent().map(Path::to_path_buf));
+        } else if host.lstat(folder).is_ok_and(|found| found.is_some()) {
+            folders.insert(folder.clone());
+        }
+    }
+    for folder in folders {
+        host.sync_dir(&folder).map_err(|error| failed(host, &folder, "be synced", &error))?;
+    }
+    Ok(())
+}
+
+/// The bytes of a backup, checked against the journal.
+pub fn backup_bytes(host: &(impl HostRead + ?Sized), run: &str, before: &Before) -> io::Result<Vec<u8>> {
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, format!("backup {} of run {run} is damaged or gone", before.backup));
+    let bytes = host.read(&journal::backup(run, &before.backup))?.ok_or_else(damaged)?;
+    if fingerprint(&bytes) == before.fingerprint { Ok(bytes) } else { Err(damaged()) }
+}
+
+fn restore(host: &dyn HostWrite, begin: &Begin, intent: &Intent) -> io::Result<()> {
+    let Some(before) = &intent.before else { return host.remove_file(&intent.place) };
+    let bytes = backup_bytes(host, &begin.run, before)?;
+    let mut file = host.create(&intent.temporary, 0o600)?;
+    file.write_all(&bytes)?;
+    file.set_attributes(&before.attributes)?;
+    file.sync()?;
+    drop(file);
+    host.rename(&intent.temporary, &intent.place)
+}
+
+fn keep_edited(host: &dyn HostWrite, begin: &Begin, intent: &Intent, now: &Snapshot) -> io::Result<()> {
+    let base = intent.path.display().to_string().replace('/', "_");
+    let free = |number: &u32| host.lstat(&journal::backup(&begin.run, &format!("edited{number}{base}"))).is_ok_and(|found| found.is_none());
+    let number = (0..1000).find(free).unwrap_or(1000);
+    let mut file = host.create(&journal::backup(&begin.run, &format!("edited{number}{base}")), 0o600)?;
+    file.write_all(&now.bytes)?;
+    file.sync()?;
+    host.sync_dir(&journal::folder(&begin.run).join("backup"))
+}
+
+fn drop_temporary(host: &dyn HostWrite, path: &Path) -> io::Result<()> {
+    if host.lstat(path)?.is_some() { host.remove_file(path) } else { Ok(()) }
+}
+
+fn remove_if_empty(host: &dyn HostWrite, folder: &PathBuf) -> io::Result<bool> {
+    if host.lstat(folder)?.is_none() || !host.list(folder)?.is_empty() {
+        return Ok(false);
+    }
+    host.remove_dir(folder).map(|()| true)
+}
+
+fn backup_shown(host: &dyn HostWrite, begin: &Begin, intent: &Intent) -> String {
+    intent.before.as_ref().map_or_else(
+        || "/dev/null".to_owned(),
+        |before| host.shown(&journal::backup(&begin.run, &before.backup)).display().to_string(),
+    )
+}

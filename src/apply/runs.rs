@@ -1,0 +1,142 @@
+//! All runs so far, read from their journals.
+
+use std::io;
+use std::path::Path;
+
+use super::STATE;
+use super::journal::{self, Begin, Record};
+use crate::host::{HostRead, HostWrite, unreadable};
+use crate::problem::{Problem, id};
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// All of it is there.
+    Committed,
+    /// It was taken back.
+    Reverted,
+    /// It did not come to its end.
+    Interrupted,
+}
+
+impl State {
+    /// The word in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Reverted => "reverted",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// A run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What it set out to do.
+    pub begin: Begin,
+    /// How it stands.
+    pub state: State,
+}
+
+/// All runs, oldest first.
+///
+/// # Errors
+/// A journal that cannot be read, or that a newer ics-setup wrote.
+pub fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem> {
+    let folder = Path::new(STATE).join("runs");
+    let problem = |error: &io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Problem::host(id::NEEDS_ROOT, "the runs so far can be read by root only"),
+        _ => Problem::host("journal-unreadable", format!("{} could not be read", host.shown(&folder).display())).because(error),
+    };
+    let mut runs = Vec::new();
+    for name in host.list(&folder).map_err(|error| problem(&error))? {
+        let Some(name) = name.to_str() else { continue };
+        let records = journal::read(host, name).map_err(|error| problem(&error))?;
+        let Some(Record::Begin(begin)) = records.first() else { continue };
+        if begin.version > journal::VERSION {
+            let message = format!("run {name} was written by a newer ics-setup (journal version {})", begin.version);
+            return Err(Problem::host("journal-newer", message).hint("use that version or a newer one"));
+        }
+        let state = match records.last() {
+            Some(Record::RolledBack) => State::Reverted,
+            Some(Record::Commit) => State::Committed,
+            _ => State::Interrupted,
+        };
+        runs.push(Run { begin: (**begin).clone(), state });
+    }
+    runs.sort_by(|a, b| (a.begin.seq, &a.begin.run).cmp(&(b.begin.seq, &b.begin.run)));
+    mark_reverted(&mut runs);
+    Ok(runs)
+}
+
+/// A run is reverted while a committed run takes it back; that run may itself be taken back again.
+fn mark_reverted(runs: &mut [Run]) {
+    for index in (0..runs.len()).rev() {
+        if runs[index].state != State::Committed {
+            continue;
+        }
+        if let Some(taken_back) = runs[index].begin.reverts.clone()
+            && let Some(other) = runs.iter_mut().find(|run| run.begin.run == taken_back && run.state == State::Committed)
+        {
+            other.state = State::Reverted;
+        }
+    }
+}
+
+/// Files that are no longer as the last run in force left them, with what has become of them.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn drift<'r>(
+    host: &dyn HostRead,
+    in_force: impl Iterator<Item = &'r Run>,
+) -> Result<Vec<(String, String)>, Problem> {
+    let mut last = std::collections::BTreeMap::new();
+    for run in in_force {
+        for intent in &run.begin.intents {
+            last.insert(&intent.path, (run, intent));
+        }
+    }
+    let mut drift = Vec::new();
+    for (path, (run, intent)) in last {
+        let now = host.snapshot(&intent.place).map_err(|error| unreadable(&host.shown(path), &error))?;
+        let now = now.map(|snapshot| journal::fingerprint(&snapshot.bytes));
+        let cause = match (&now, &intent.after) {
+            (now, after) if now == after => continue,
+            (None, _) => format!("removed since run {}", run.begin.run),
+            (Some(_), None) => format!("made again since run {}", run.begin.run),
+            (Some(_), Some(_)) => format!("edited since run {}", run.begin.run),
+        };
+        drift.push((path.display().to_string(), cause));
+    }
+    Ok(drift)
+}
+
+/// Removes folders of runs that died before their journal was complete: nothing of them has happened.
+pub fn sweep(host: &dyn HostWrite) -> io::Result<()> {
+    let folder = Path::new(STATE).join("runs");
+    for name in host.list(&folder)? {
+        let Some(name) = name.to_str() else { continue };
+        if journal::read(host, name)?.is_empty() {
+            discard(host, name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a run and its backups. The journal goes first: without it the rest means nothing.
+pub fn discard(host: &dyn HostWrite, run: &str) -> io::Result<()> {
+    let folder = journal::folder(run);
+    if host.lstat(&journal::path(run))?.is_some() {
+        host.remove_file(&journal::path(run))?;
+    }
+    let backups = folder.join("backup");
+    for name in host.list(&backups)? {
+        host.remove_file(&backups.join(name))?;
+    }
+    if host.lstat(&backups)?.is_some() {
+        host.remove_dir(&backups)?;
+    }
+    host.remove_dir(&folder)
+}

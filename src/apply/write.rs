@@ -1,0 +1,225 @@
+//! The one writer: journal, stage, publish, commit.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
+use super::{STATE, failed, rollback, runs};
+use crate::host::{FileKind, HostRead, HostWrite};
+use crate::plan::{Change, Dress, Plan};
+use crate::problem::{Kind, Problem};
+use crate::stamp;
+
+/// Makes the plan true; see the module's head for the order of effects.
+pub fn apply(host: &dyn HostWrite, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<String, Problem> {
+    let begin = intend(host, plan, command, reverts)?;
+    if let Err(error) = prepare_run(host, plan, &begin) {
+        // Nothing outside the state folder has happened; what is left is swept by the next run if not now.
+        let _ = runs::discard(host, &begin.run);
+        return Err(failed(host, &journal::folder(&begin.run), "be written", &error));
+    }
+    match carry_out(host, plan, &begin) {
+        Ok(()) => Ok(begin.run),
+        Err(problem) => Err(undo(host, &begin, problem)),
+    }
+}
+
+/// The state folder, the folder of runs.
+pub fn make_state_folders(host: &dyn HostWrite) -> io::Result<()> {
+    let runs = Path::new(STATE).join("runs");
+    for folder in missing_folders(host, &runs)? {
+        let mode = if folder.starts_with(STATE) { 0o700 } else { 0o755 };
+        match host.create_dir(&folder, mode) {
+            Ok(()) => sync_parent(host, &folder)?,
+            // Another run was quicker.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn intend(host: &dyn HostWrite, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<Begin, Problem> {
+    let seq = runs(host)?.last().map_or(1, |run| run.begin.seq + 1);
+    let now = host.now();
+    let taken = |name: &str| host.lstat(&journal::folder(name)).is_ok_and(|found| found.is_some());
+    let run = (0..=u16::MAX).map(|bump| stamp::run_name(now, bump)).find(|name| !taken(name));
+    let run = run.ok_or_else(|| Problem::bug("no name is left for this run"))?;
+    let reading = |path: &Path, error: &io::Error| failed(host, path, "be looked at", error);
+    let mut makes = Vec::new();
+    for change in plan.changes.iter().filter(|change| change.after.is_some()) {
+        let Some(parent) = change.place.parent() else { continue };
+        for folder in missing_folders(host, parent).map_err(|error| reading(parent, &error))? {
+            if !makes.contains(&folder) {
+                makes.push(folder);
+            }
+        }
+    }
+    let mut removes = Vec::new();
+    for folder in &plan.idle_folders {
+        if let Some(stat) = host.lstat(folder).map_err(|error| reading(folder, &error))?
+            && stat.kind == FileKind::Dir
+            && empty_afterwards(host, plan, folder).map_err(|error| reading(folder, &error))?
+        {
+            removes.push((folder.clone(), stat.mode));
+        }
+    }
+    let intents = plan.changes.iter().enumerate().map(|(index, change)| intent(&run, index, change)).collect();
+    let time = stamp::rfc3339(now);
+    let reverts = reverts.map(str::to_owned);
+    Ok(Begin { version: journal::VERSION, run, seq, command: command.to_owned(), time, reverts, intents, makes, removes })
+}
+
+fn intent(run: &str, index: usize, change: &Change) -> Intent {
+    let folder = change.place.parent().unwrap_or(Path::new("/"));
+    Intent {
+        path: change.path.clone(),
+        place: change.place.clone(),
+        temporary: folder.join(format!(".ics-setup-{run}-{index}")),
+        before: change.before.as_ref().map(|before| Before {
+            fingerprint: fingerprint(&before.bytes),
+            attributes: before.attributes.clone(),
+            backup: format!("{index}{}", change.path.display().to_string().replace('/', "_")),
+        }),
+        after: change.after.as_ref().map(|after| fingerprint(&after.bytes)),
+    }
+}
+
+/// Journal and backups, all durable.
+fn prepare_run(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> io::Result<()> {
+    let folder = journal::folder(&begin.run);
+    let backups = folder.join("backup");
+    host.create_dir(&folder, 0o700)?;
+    host.create_dir(&backups, 0o700)?;
+    for (change, intent) in plan.changes.iter().zip(&begin.intents) {
+        if let (Some(before), Some(kept)) = (&change.before, &intent.before) {
+            let mut file = host.create(&journal::backup(&begin.run, &kept.backup), 0o600)?;
+            file.write_all(&before.bytes)?;
+            file.sync()?;
+        }
+    }
+    host.sync_dir(&backups)?;
+    let mut file = host.create(&journal::path(&begin.run), 0o600)?;
+    file.write_all(&journal::line(&Record::Begin(Box::new(begin.clone())))?)?;
+    file.sync()?;
+    host.sync_dir(&folder)?;
+    host.sync_dir(&Path::new(STATE).join("runs"))
+}
+
+/// Everything that a journal is needed for.
+fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> Result<(), Problem> {
+    let mut folders = BTreeSet::new();
+    for folder in &begin.makes {
+        host.create_dir(folder, 0o755).map_err(|error| failed(host, folder, "be made", &error))?;
+        folders.extend(folder.parent().map(Path::to_path_buf));
+    }
+    for (change, intent) in plan.changes.iter().zip(&begin.intents) {
+        stage(host, change, intent).map_err(|error| failed(host, &change.path, "be written", &error))?;
+    }
+    for (change, intent) in plan.changes.iter().zip(&begin.intents) {
+        publish(host, change, intent)?;
+        folders.extend(change.place.parent().map(Path::to_path_buf));
+    }
+    for (folder, _) in &begin.removes {
+        folders.remove(folder);
+        host.remove_dir(folder).map_err(|error| failed(host, folder, "be removed", &error))?;
+        folders.extend(folder.parent().map(Path::to_path_buf));
+    }
+    for folder in folders {
+        host.sync_dir(&folder).map_err(|error| failed(host, &folder, "be synced", &error))?;
+    }
+    end(host, &begin.run, &Record::Commit).map_err(|error| failed(host, &journal::path(&begin.run), "be written", &error))
+}
+
+/// The new content under its temporary name, durable, with everything else that the file has.
+fn stage(host: &dyn HostWrite, change: &Change, intent: &Intent) -> io::Result<()> {
+    let Some(after) = &change.after else { return Ok(()) };
+    let mode = match &after.dress {
+        // Nobody but us may read it before it has its owner and ACL.
+        Dress::Like(_) => 0o600,
+        Dress::Mode(mode) => *mode,
+    };
+    let mut file = host.create(&intent.temporary, mode)?;
+    file.write_all(&after.bytes)?;
+    match &after.dress {
+        Dress::Like(attributes) => file.set_attributes(attributes)?,
+        Dress::Mode(mode) => file.set_mode(*mode)?,
+    }
+    file.sync()
+}
+
+/// The rename, when the file is still what the plan was made for.
+fn publish(host: &dyn HostWrite, change: &Change, intent: &Intent) -> Result<(), Problem> {
+    let now = host.snapshot(&change.place).map_err(|error| failed(host, &change.path, "be looked at", &error))?;
+    let unmoved = match (&now, &change.before) {
+        (Some(now), Some(before)) => now.bytes == before.bytes && now.attributes.same_as(&before.attributes),
+        (None, None) => true,
+        _ => false,
+    };
+    if !unmoved {
+        let shown = host.shown(&change.path);
+        return Err(Problem::host("moved", format!("{} was changed by somebody else during the run", shown.display()))
+            .hint("run the command again: it will plan anew"));
+    }
+    let done = match change.after {
+        Some(_) => host.rename(&intent.temporary, &change.place),
+        None => host.remove_file(&change.place),
+    };
+    done.map_err(|error| failed(host, &change.path, "be replaced", &error))
+}
+
+/// Takes back what was done of a run that failed.
+fn undo(host: &dyn HostWrite, begin: &Begin, problem: Problem) -> Problem {
+    // The failure may have come after the commit's line was written but before it was durable.
+    let _ = end(host, &begin.run, &Record::Abort);
+    match rollback::roll_back(host, begin, false) {
+        Ok(()) => {
+            // No trace of a run that did nothing; if even that fails, the journal says that it was rolled back.
+            if runs::discard(host, &begin.run).is_err() {
+                let _ = end(host, &begin.run, &Record::RolledBack);
+            }
+            problem.restored()
+        }
+        Err(second) => {
+            let because = match &problem.because {
+                Some(because) => format!("{because}; and taking it back failed: {second}"),
+                None => format!("taking it back failed: {second}"),
+            };
+            Problem { because: Some(because), kind: Kind::Host, ..problem }
+                .hint("ics-setup status")
+                .hint(format!("ics-setup revert {}", begin.run))
+                .host_changed()
+        }
+    }
+}
+
+/// Writes how a run ended.
+pub fn end(host: &dyn HostWrite, run: &str, record: &Record) -> io::Result<()> {
+    let mut file = host.append(&journal::path(run))?;
+    file.write_all(&journal::line(record)?)?;
+    file.sync()
+}
+
+/// Folders that do not exist yet on the way to `folder`, outermost first.
+fn missing_folders(host: &(impl HostRead + ?Sized), folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut missing = Vec::new();
+    for folder in folder.ancestors() {
+        if host.lstat(folder)?.is_some() {
+            break;
+        }
+        missing.push(folder.to_path_buf());
+    }
+    missing.reverse();
+    Ok(missing)
+}
+
+fn sync_parent(host: &dyn HostWrite, path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |parent| host.sync_dir(parent))
+}
+
+fn empty_afterwards(host: &dyn HostWrite, plan: &Plan, folder: &Path) -> io::Result<bool> {
+    let goes = |path: &PathBuf| plan.changes.iter().any(|change| change.place == *path && change.after.is_none());
+    let idle = |path: &PathBuf| plan.idle_folders.contains(path);
+    Ok(host.list(folder)?.into_iter().map(|name| folder.join(name)).all(|path| goes(&path) || idle(&path)))
+}

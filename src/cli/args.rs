@@ -1,0 +1,213 @@
+//! Flags. Those of settings are made from the one table.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::exit::Exit;
+use super::out;
+use crate::finding::Ignored;
+use crate::problem::Problem;
+use crate::settings::{Layer, Origin, Shape, TABLE};
+
+const EXAMPLES: &str = "\
+Examples:
+  ics-setup demo
+  sudo ics-setup prepare --proxy http://proxy.corp.example:3128
+  sudo ics-setup prepare --proxy http://proxy.corp.example:3128 --dry-run
+  sudo ics-setup reconfigure --proxy http://new-proxy.corp.example:3128
+  sudo ics-setup revert
+
+Exit codes: 0 done, 2 usage, 3 settings, 4 checks failed, 5 failed and host unchanged, 6 failed and host changed,
+7 another run, 8 needs root, 10 changes pending (--dry-run --exit-code), 130 cancelled";
+
+/// The whole command line.
+pub fn command() -> Command {
+    Command::new("ics-setup")
+        .about("Prepares, reconfigures and restores hosts of a self-hosted InsightCloudSec behind a proxy")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(EXAMPLES)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .args(globals())
+        .subcommand(with_settings(Command::new("prepare").about("Set the proxy for logins and the Docker daemon, before the product is installed")))
+        .subcommand(with_settings(Command::new("reconfigure").about("Set proxy, database and Redis lines of the installed product's prod.env")))
+        .subcommand(
+            Command::new("revert")
+                .about("Take back the last run, or the named one")
+                .arg(Arg::new("run").value_name("RUN").help("Name of a run, as status shows it"))
+                .arg(switch("force").help("Overwrite files that were edited since; a backup of them is kept")),
+        )
+        .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
+        .subcommand(
+            Command::new("settings")
+                .about("Settings: effective values and origins, an example file, a JSON Schema")
+                .subcommand_required(true)
+                .subcommand(with_settings(Command::new("show").about("Effective value and origin of each setting")))
+                .subcommand(Command::new("example").about("A commented settings file with every key"))
+                .subcommand(Command::new("schema").about("JSON Schema of the settings file")),
+        )
+        .subcommand(
+            Command::new("demo").about("The main job on a throw-away root: shows the diff, the result, a second run, the way back").arg(
+                Arg::new("demo-os").long("os").value_name("OS").value_parser(PossibleValuesParser::new(["ubuntu", "centos"])).help("Only this family [default: both]"),
+            ),
+        )
+}
+
+fn globals() -> Vec<Arg> {
+    let all = vec![
+        Arg::new("root").long("root").value_name("DIR").value_parser(clap::value_parser!(PathBuf)).help("Work on the image or chroot below DIR; no command is run in it"),
+        Arg::new("settings-file").long("settings").value_name("FILE").value_parser(clap::value_parser!(PathBuf)).help("Settings file; - reads standard input [default: /etc/ics-setup/settings.toml]"),
+        switch("dry-run").help("Show the diff and write nothing"),
+        switch("exit-code").requires("dry-run").help("With --dry-run: exit with 10 when changes are pending"),
+        switch("yes").short('y').help("Do not ask for confirmation"),
+        switch("non-interactive").help("Never ask anything"),
+        Arg::new("format").long("format").value_name("FORMAT").value_parser(PossibleValuesParser::new(["human", "json"])).default_value("human").help("Form of the result"),
+        Arg::new("color").long("color").value_name("WHEN").value_parser(PossibleValuesParser::new(["auto", "always", "never"])).default_value("auto").help("Colours; auto looks at the terminal and NO_COLOR"),
+        switch("verbose").short('v').help("Say more"),
+        switch("quiet").short('q').conflicts_with("verbose").help("Say only what went wrong"),
+        Arg::new("ignore-check").long("ignore-check").value_name("ID").action(ArgAction::Append).help("Let this failing check pass with a warning; may be repeated"),
+    ];
+    all.into_iter().map(|arg| arg.global(true).help_heading("Global options")).collect()
+}
+
+fn switch(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+fn with_settings(command: Command) -> Command {
+    let mut command = command;
+    for spec in TABLE {
+        let Some(flag) = spec.flag else { continue };
+        let help = match spec.default {
+            Some(default) if spec.shape != Shape::Switch => format!("{} [default: {default}] [{}]", spec.help, spec.variable),
+            _ => format!("{} [{}]", spec.help, spec.variable),
+        };
+        let mut arg = Arg::new(spec.key).long(flag).value_name(spec.value_name).help(help).help_heading("Settings").allow_hyphen_values(false);
+        arg = match spec.shape {
+            Shape::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+            Shape::List => arg.action(ArgAction::Append),
+            _ => arg,
+        };
+        command = command.arg(arg);
+    }
+    command.arg(switch("no-restart").overrides_with("restart").help("Leave the services alone").help_heading("Settings"))
+}
+
+/// Prints what clap has to say: help and versions to standard output, mistakes to standard error.
+pub fn usage(error: &clap::Error) -> Exit {
+    let wants_help = !error.use_stderr();
+    let text = error.render();
+    let text = if out::color_for(wants_help) { text.ansi().to_string() } else { text.to_string() };
+    if wants_help {
+        out::result(&text);
+        return Exit::Done;
+    }
+    out::message(&text);
+    Exit::Usage
+}
+
+/// Flags that mean the same for every command.
+pub struct Globals {
+    /// `--root`.
+    pub root: Option<PathBuf>,
+    /// `--settings`.
+    pub settings: Option<PathBuf>,
+    /// `--dry-run`.
+    pub dry_run: bool,
+    /// `--exit-code`.
+    pub exit_code: bool,
+    /// `--yes`.
+    pub yes: bool,
+    /// `--non-interactive`.
+    pub non_interactive: bool,
+    /// `--format json`.
+    pub json: bool,
+    /// Colours on standard output.
+    pub color: bool,
+    /// `-v`.
+    pub verbose: bool,
+    /// `-q`.
+    pub quiet: bool,
+    /// `--ignore-check`.
+    pub ignored: Ignored,
+    /// The whole command line, for the sudo line.
+    pub argv: Vec<OsString>,
+}
+
+impl Globals {
+    /// Reads them from the matches of a verb.
+    ///
+    /// # Errors
+    /// An unknown id in `--ignore-check`.
+    pub fn new(matches: &ArgMatches, argv: Vec<OsString>) -> Result<Self, Problem> {
+        // The innermost subcommand has every global flag, wherever it stood.
+        let mut matches = matches;
+        while let Some((_, inner)) = matches.subcommand() {
+            matches = inner;
+        }
+        let ignored: Vec<String> = matches.get_many::<String>("ignore-check").into_iter().flatten().cloned().collect();
+        Ok(Self {
+            root: matches.get_one::<PathBuf>("root").cloned(),
+            settings: matches.get_one::<PathBuf>("settings-file").cloned(),
+            dry_run: matches.get_flag("dry-run"),
+            exit_code: matches.get_flag("exit-code"),
+            yes: matches.get_flag("yes"),
+            non_interactive: matches.get_flag("non-interactive"),
+            json: is_json(matches),
+            color: match matches.get_one::<String>("color").map(String::as_str) {
+                Some("always") => true,
+                Some("never") => false,
+                _ => out::color_for(true),
+            },
+            verbose: matches.get_flag("verbose"),
+            quiet: matches.get_flag("quiet"),
+            ignored: Ignored::parse(&ignored)?,
+            argv,
+        })
+    }
+
+    /// May a person be asked? Only at a terminal.
+    pub fn interactive(&self) -> bool {
+        !self.non_interactive && out::is_terminal()
+    }
+}
+
+/// Was JSON asked for?
+pub fn is_json(matches: &ArgMatches) -> bool {
+    matches.get_one::<String>("format").is_some_and(|format| format == "json")
+}
+
+/// The layer of the flags.
+///
+/// # Errors
+/// A value of the wrong shape.
+pub fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
+    let known: HashSet<&str> = matches.ids().map(clap::Id::as_str).collect();
+    let mut layer = Layer::default();
+    for spec in TABLE {
+        let Some(flag) = spec.flag.filter(|_| known.contains(spec.key)) else { continue };
+        let values: Vec<&str> = matches.get_many::<String>(spec.key).into_iter().flatten().map(String::as_str).collect();
+        let value = if spec.shape == Shape::List { values.join(",") } else { values.last().copied().unwrap_or_default().to_owned() };
+        layer.insert(spec, value, Origin::Flag(format!("--{flag}")))?;
+    }
+    if known.contains("no-restart") && matches.get_flag("no-restart")
+        && let Some(spec) = crate::settings::by_key("restart")
+    {
+        layer.insert(spec, "false".to_owned(), Origin::Flag("--no-restart".to_owned()))?;
+    }
+    Ok(layer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,71 @@
+//! Exit codes: the only place that knows numbers.
+
+use std::process::ExitCode;
+
+use crate::problem::{Kind, Left, Problem, id};
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done,
+    /// A bug in ics-setup.
+    Bug,
+    /// Wrong flags.
+    Usage,
+    /// Settings invalid or missing.
+    Settings,
+    /// A failing finding stopped the run.
+    ChecksFailed,
+    /// Failed; the host is as it was.
+    Failed,
+    /// Failed; the host is changed.
+    FailedChanged,
+    /// Another run holds the lock.
+    Locked,
+    /// Not started as root.
+    NeedsRoot,
+    /// Changes are pending, and `--exit-code` asked.
+    Pending,
+    /// The person said no.
+    Cancelled,
+}
+
+impl Exit {
+    /// The exit code of a problem.
+    pub fn of(problem: &Problem) -> Self {
+        match (problem.id, problem.kind, problem.left) {
+            (_, _, Left::Changed) => Self::FailedChanged,
+            (id::NEEDS_ROOT, ..) => Self::NeedsRoot,
+            (id::LOCKED, ..) => Self::Locked,
+            (id::CANCELLED, ..) => Self::Cancelled,
+            (id::CHECKS_FAILED, ..) => Self::ChecksFailed,
+            (id::USAGE, ..) => Self::Usage,
+            (_, Kind::Settings, _) => Self::Settings,
+            (_, Kind::Bug, _) => Self::Bug,
+            (_, Kind::Host | Kind::Outside, _) => Self::Failed,
+        }
+    }
+
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Bug => 1,
+            Self::Usage => 2,
+            Self::Settings => 3,
+            Self::ChecksFailed => 4,
+            Self::Failed => 5,
+            Self::FailedChanged => 6,
+            Self::Locked => 7,
+            Self::NeedsRoot => 8,
+            Self::Pending => 10,
+            Self::Cancelled => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

@@ -1,0 +1,43 @@
+//! The command line: parse, run, say how it ended.
+
+mod args;
+mod ask;
+mod converge;
+mod demo;
+mod exit;
+mod out;
+mod revert;
+mod settings;
+mod status;
+mod sudo;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::targets::Moment;
+use args::Globals;
+use exit::Exit;
+
+/// Runs one command and returns its exit code. Writes to standard output and standard error; never panics on input.
+pub fn run(argv: Vec<OsString>) -> ExitCode {
+    let matches = match args::command().try_get_matches_from(&argv) {
+        Ok(matches) => matches,
+        Err(error) => return args::usage(&error).into(),
+    };
+    let Some((verb, matches)) = matches.subcommand() else { return Exit::Usage.into() };
+    let globals = match Globals::new(matches, argv) {
+        Ok(globals) => globals,
+        Err(problem) => return out::early(matches, verb, &problem).into(),
+    };
+    let exit = match verb {
+        "prepare" => converge::run(&globals, matches, Moment::Prepare),
+        "reconfigure" => converge::run(&globals, matches, Moment::Reconfigure),
+        "revert" => revert::run(&globals, matches),
+        "status" => status::run(&globals),
+        "settings" => settings::run(&globals, matches),
+        "demo" => demo::run(&globals, matches),
+        // clap lets nothing else through.
+        _ => Exit::Usage,
+    };
+    exit.into()
+}

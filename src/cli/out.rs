@@ -1,0 +1,103 @@
+//! Standard output carries the result, standard error everything else. A reader that went away is no error.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ArgMatches;
+
+use super::args::{Globals, is_json};
+use super::exit::Exit;
+use crate::problem::Problem;
+use crate::redact::Redactor;
+use crate::report::{Outcome, Paint, Report, human_plan, human_problem};
+
+/// Writes to standard output.
+pub fn result(text: &str) {
+    let mut out = io::stdout().lock();
+    // A closed pipe (`| head`) is the reader's choice.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes to standard error.
+pub fn message(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Are there eyes and a keyboard?
+pub fn is_terminal() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Colours by default: a terminal that can, and no `NO_COLOR`.
+pub fn color_for(stdout: bool) -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    let terminal = if stdout { io::stdout().is_terminal() } else { io::stderr().is_terminal() };
+    terminal && !no_color && !dumb
+}
+
+/// A problem before there was anything else to say.
+pub fn early(matches: &ArgMatches, verb: &str, problem: &Problem) -> Exit {
+    let redactor = Redactor::default();
+    let mut inner = matches;
+    while let Some((_, next)) = inner.subcommand() {
+        inner = next;
+    }
+    if is_json(inner) {
+        json(&failure(verb, problem, &redactor).json());
+    } else {
+        message(&human_problem(problem, &redactor, Paint(color_for(false))));
+    }
+    Exit::of(problem)
+}
+
+/// Prints a JSON result.
+pub fn json(value: &serde_json::Value) {
+    result(&format!("{value:#}\n"));
+}
+
+/// Prints a problem in the form that was asked for.
+pub fn failed(globals: &Globals, verb: &str, problem: &Problem, redactor: &Redactor) -> Exit {
+    finish(globals, &failure(verb, problem, redactor))
+}
+
+fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> Report<'a> {
+    Report {
+        command: verb,
+        outcome: Outcome::of(problem),
+        run: None,
+        os: None,
+        changes: &[],
+        findings: &[],
+        next_steps: &[],
+        error: Some(problem),
+        redactor,
+    }
+}
+
+/// Prints the diff of what is going to be done, unless the result will be JSON or silence was asked for.
+pub fn show_plan(globals: &Globals, report: &Report<'_>) {
+    if !globals.json && !globals.quiet {
+        result(&human_plan(report.changes, report.redactor, Paint(globals.color)));
+    }
+}
+
+/// Prints the end of a changing command and returns its exit code.
+pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
+    if globals.json {
+        json(&report.json());
+    } else if report.error.is_none() && !globals.quiet {
+        result(&report.human(globals.verbose, Paint(globals.color)));
+    }
+    match report.error {
+        Some(problem) => {
+            let paint = Paint(color_for(false));
+            if !globals.json {
+                message(&crate::report::human_findings(report.findings, false, report.redactor, paint));
+                message(&human_problem(problem, report.redactor, paint));
+            }
+            Exit::of(problem)
+        }
+        None if report.outcome == Outcome::Pending && globals.exit_code => Exit::Pending,
+        None => Exit::Done,
+    }
+}

@@ -1,0 +1,110 @@
+//! `revert`: take back the last run, or the named one.
+
+use clap::ArgMatches;
+
+use super::args::Globals;
+use super::converge::{Told, open_host};
+use super::exit::Exit;
+use super::{ask, out, sudo};
+use crate::apply::{Session, State, revert, runs};
+use crate::host::{HostWrite, View};
+use crate::problem::{Problem, id};
+use crate::report::{Outcome, Report};
+
+/// Runs the verb.
+pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
+    let named = matches.get_one::<String>("run").map(String::as_str);
+    let force = matches.get_flag("force");
+    let mut told = Told::default();
+    let result = open_host(globals, "revert").and_then(|host| take_back(globals, &host, named, force, &mut told));
+    let problem = match &result {
+        Err(problem) if problem.id == id::NEEDS_ROOT && problem.r#try.is_empty() => Some(sudo::with_line(problem.clone(), &globals.argv)),
+        Err(problem) => Some(problem.clone()),
+        Ok(_) => None,
+    };
+    let report = Report {
+        command: "revert",
+        outcome: problem.as_ref().map_or_else(|| result.unwrap_or(Outcome::Unchanged), Outcome::of),
+        run: told.run.as_deref(),
+        os: None,
+        changes: if problem.is_some() { &[] } else { &told.plan.changes },
+        findings: &told.findings,
+        next_steps: &told.plan.next_steps,
+        error: problem.as_ref(),
+        redactor: &told.redactor,
+    };
+    out::finish(globals, &report)
+}
+
+/// Takes a run back on this host.
+///
+/// # Errors
+/// A conflict, or the effect that failed.
+pub fn take_back(globals: &Globals, host: &dyn HostWrite, named: Option<&str>, force: bool, told: &mut Told) -> Result<Outcome, Problem> {
+    let session = if globals.dry_run { None } else { Session::resume(host)? };
+    let all = runs(host)?;
+    let run = revert::choose(&all, named)?;
+    if run.state == State::Interrupted && !globals.dry_run {
+        let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
+        if force {
+            session.recover_by_force(run)?;
+        }
+        told.findings = session.recover()?;
+        told.plan.next_steps.push(format!("run {} had been interrupted; the host is as it was before it", run.begin.run));
+        return Ok(Outcome::Changed);
+    }
+    if let Some(session) = &session {
+        told.findings = session.recover()?;
+    }
+    let view = View::new(host);
+    told.plan = revert::plan(&view, run, &all, force)?;
+    if told.plan.is_empty() {
+        // The files are back already, by hand perhaps; the run still has to be noted as taken back.
+        told.plan.next_steps.push(format!("the files of run {} are as they were before it", run.begin.run));
+    }
+    learn_secrets(told);
+    let preview = Report {
+        command: "revert",
+        outcome: Outcome::Pending,
+        run: None,
+        os: None,
+        changes: &told.plan.changes,
+        findings: &told.findings,
+        next_steps: &[],
+        error: None,
+        redactor: &told.redactor,
+    };
+    out::show_plan(globals, &preview);
+    if globals.dry_run {
+        return Ok(if told.plan.is_empty() { Outcome::Unchanged } else { Outcome::Pending });
+    }
+    if globals.interactive() && !globals.yes && !told.plan.is_empty() {
+        ask::confirm(told.plan.changes.len())?;
+    }
+    let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
+    let nothing = told.plan.is_empty();
+    let name = run.begin.run.clone();
+    told.run = Some(session.apply(&told.plan, "revert", Some(&name))?);
+    if !nothing {
+        told.plan.next_steps.push("log in again: running sessions keep the environment they have".to_owned());
+    }
+    Ok(if nothing { Outcome::Unchanged } else { Outcome::Changed })
+}
+
+/// Passwords in the files that come and go.
+fn learn_secrets(told: &mut Told) {
+    use crate::settings::ProxyUrl;
+    for change in &told.plan.changes {
+        for bytes in [change.old(), change.new()] {
+            for at in memchr::memmem::find_iter(bytes, b"://") {
+                let start = bytes[..at].iter().rposition(|byte| !byte.is_ascii_alphabetic()).map_or(0, |before| before + 1);
+                let end = at + bytes[at..].iter().take_while(|byte| !matches!(byte, b'"' | b'\'' | b'\n' | b'\r' | b' ' | b';')).count();
+                if let Ok(url) = ProxyUrl::parse(&String::from_utf8_lossy(&bytes[start..end]))
+                    && let Some(secret) = url.password()
+                {
+                    told.redactor.learn(secret);
+                }
+            }
+        }
+    }
+}

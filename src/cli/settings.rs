@@ -1,0 +1,62 @@
+//! `settings show|example|schema`.
+
+use clap::ArgMatches;
+use serde_json::{Value, json};
+
+use super::args::{Globals, flags};
+use super::converge::Converge;
+use super::exit::Exit;
+use super::{out, sudo};
+use crate::host::RealHost;
+use crate::problem::{Problem, id};
+use crate::redact::Redactor;
+use crate::report::SCHEMA;
+use crate::settings::{Settings, example, schema};
+use crate::targets::Moment;
+
+/// Runs the verb.
+pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
+    match matches.subcommand() {
+        Some(("example", _)) => out::result(&example()),
+        Some(("schema", _)) => out::json(&schema()),
+        Some((_, matches)) => match effective(globals, matches) {
+            Ok(settings) => show(globals, &settings),
+            Err(problem) => {
+                let problem = if problem.id == id::NEEDS_ROOT { sudo::with_line(problem, &globals.argv) } else { problem };
+                return out::failed(globals, "settings show", &problem, &Redactor::default());
+            }
+        },
+        None => return Exit::Usage,
+    }
+    Exit::Done
+}
+
+fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Problem> {
+    let host = match &globals.root {
+        Some(root) => RealHost::image(root).map_err(|error| {
+            Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display())).because(error)
+        })?,
+        None => RealHost::live(),
+    };
+    let converge = Converge { globals, host: &host, flags: flags(matches)?, moment: Moment::Prepare, stdin: None };
+    converge.settings()
+}
+
+fn show(globals: &Globals, settings: &Settings) {
+    if globals.json {
+        let rows: Vec<Value> = settings
+            .shown
+            .iter()
+            .map(|(key, value, origin)| json!({"key": key, "value": value, "origin": origin.to_string()}))
+            .collect();
+        out::json(&json!({"schema": SCHEMA, "command": "settings show", "settings": rows}));
+        return;
+    }
+    let width = settings.shown.iter().map(|(key, ..)| key.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (key, value, origin) in &settings.shown {
+        let value = value.as_deref().unwrap_or("-");
+        text.push_str(&format!("{key:width$}  {value}  ({origin})\n"));
+    }
+    out::result(&text);
+}

@@ -1,0 +1,40 @@
+//! `status`: what was done here, and is it still so?
+
+use super::args::Globals;
+use super::exit::Exit;
+use super::{out, sudo};
+use crate::apply::{Run, State, drift, runs};
+use crate::host::RealHost;
+use crate::problem::{Problem, id};
+use crate::redact::Redactor;
+use crate::report::{Paint, human_status, json_status};
+
+/// Runs the verb.
+pub fn run(globals: &Globals) -> Exit {
+    match look(globals) {
+        Ok((runs, drift)) => {
+            if globals.json {
+                out::json(&json_status(&runs, &drift));
+            } else {
+                out::result(&human_status(&runs, &drift, Paint(globals.color)));
+            }
+            Exit::Done
+        }
+        Err(problem) => {
+            let problem = if problem.id == id::NEEDS_ROOT { sudo::with_line(problem, &globals.argv) } else { problem };
+            out::failed(globals, "status", &problem, &Redactor::default())
+        }
+    }
+}
+
+fn look(globals: &Globals) -> Result<(Vec<Run>, Vec<(String, String)>), Problem> {
+    let host = match &globals.root {
+        Some(root) => RealHost::image(root).map_err(|error| {
+            Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display())).because(error)
+        })?,
+        None => RealHost::live(),
+    };
+    let runs = runs(&host)?;
+    let drift = drift(&host, runs.iter().filter(|run| run.state == State::Committed))?;
+    Ok((runs, drift))
+}

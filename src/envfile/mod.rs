@@ -1,0 +1,16 @@
+//! Files of `NAME=value` lines: what each reader sees in them, and how to change a line so that every reader sees the new
+//! value while all other bytes stay.
+//!
+//! [`Dialect`] predicts a reader. [`edit()`] changes a file and accepts its own work only when the predictions agree.
+//! [`unit`] does the same for `Environment=` in systemd drop-ins.
+
+mod dialect;
+mod edit;
+mod lines;
+mod portable;
+pub mod unit;
+
+pub use dialect::{Complaint, Dialect, PamLimit, Reading, Seen};
+pub use edit::{Edit, Edited, Note, Refused, edit};
+pub use lines::{Occurrence, State, Syntax, find};
+pub use portable::{NotPortable, PortableValue};

@@ -1,0 +1,183 @@
+//! One thing that was looked at: what was expected, what was seen, what to do. The same record feeds every output format.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::problem::Problem;
+
+/// How a finding ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// As expected.
+    Pass,
+    /// Works, but will hurt.
+    Warn,
+    /// Does not work.
+    Fail,
+    /// Was not looked at; `observed` says why.
+    Skip,
+    /// The check itself broke.
+    Error,
+}
+
+/// One record of a check, of the planner or of the verification. Field names are the JSON contract.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// Stable name: for scripts and `--ignore-check`.
+    pub id: &'static str,
+    /// `host`, `proxy`, `settings`, `verify`, …
+    pub group: &'static str,
+    /// One sentence.
+    pub title: String,
+    /// How it ended.
+    pub status: Status,
+    /// What should have been seen.
+    pub expected: Option<String>,
+    /// What was seen.
+    pub observed: Option<String>,
+    /// Why it matters or why it is so.
+    pub cause: Option<String>,
+    /// Exact commands or edits that mend it.
+    pub fix: Vec<String>,
+    /// Where to read more.
+    pub docs: Option<String>,
+    /// Further facts, for programs.
+    pub evidence: Map<String, Value>,
+    /// The step of a staged check that decided.
+    pub stage: Option<&'static str>,
+    /// `direct` or `proxy`, for network checks.
+    pub path: Option<&'static str>,
+    /// How long it took.
+    pub duration_ms: Option<u64>,
+    /// How often it was tried.
+    pub attempts: Option<u32>,
+}
+
+impl Finding {
+    /// A finding with its sentence; the rest is added by the methods below.
+    pub fn new(id: &'static str, group: &'static str, status: Status, title: impl Into<String>) -> Self {
+        Self {
+            id,
+            group,
+            title: title.into(),
+            status,
+            expected: None,
+            observed: None,
+            cause: None,
+            fix: Vec::new(),
+            docs: None,
+            evidence: Map::new(),
+            stage: None,
+            path: None,
+            duration_ms: None,
+            attempts: None,
+        }
+    }
+
+    /// What should have been seen.
+    #[must_use]
+    pub fn expected(mut self, text: impl Into<String>) -> Self {
+        self.expected = Some(text.into());
+        self
+    }
+
+    /// What was seen.
+    #[must_use]
+    pub fn observed(mut self, text: impl Into<String>) -> Self {
+        self.observed = Some(text.into());
+        self
+    }
+
+    /// Why it matters or why it is so.
+    #[must_use]
+    pub fn cause(mut self, text: impl Into<String>) -> Self {
+        self.cause = Some(text.into());
+        self
+    }
+
+    /// One command or edit that mends it.
+    #[must_use]
+    pub fn fix(mut self, text: impl Into<String>) -> Self {
+        self.fix.push(text.into());
+        self
+    }
+
+    /// One fact for programs.
+    #[must_use]
+    pub fn evidence(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.evidence.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+/// The finding ids that `--ignore-check` downgrades from fail to warn.
+#[derive(Clone, Debug, Default)]
+pub struct Ignored(Vec<String>);
+
+/// Every id that this program can report, sorted. An id that is not here cannot be ignored.
+pub const IDS: &[&str] = &[
+    "docker-override",
+    "env-file-reader-rejects",
+    "env-file-commented-duplicates",
+    "no-proxy-everything",
+    "no-proxy-ipv6-brackets",
+    "no-proxy-loopback-added",
+    "os-not-listed",
+    "os-too-old",
+    "os-version-unknown",
+    "pam-line-too-long",
+    "password-in-argv",
+    "password-in-readable-file",
+    "prod-env-differs",
+    "proxy-ca-not-yet-used",
+    "proxy-https-scheme",
+    "proxy-not-set",
+    "proxy-password-not-ascii",
+    "proxy-port-missing",
+    "run-recovered",
+    "shell-conditional-assignment",
+    "system-proxy-differs",
+    "verify-cron",
+    "verify-docker",
+    "verify-login",
+    "verify-sudo",
+    "verify-systemd",
+];
+
+impl Ignored {
+    /// Takes the ids as given on the command line; `ID=reason` is accepted, the reason is the reader's.
+    ///
+    /// # Errors
+    /// An id that no check has, with the nearest one.
+    pub fn parse(given: &[String]) -> Result<Self, Problem> {
+        let mut ids = Vec::new();
+        for text in given {
+            let id = text.split('=').next().unwrap_or(text).trim();
+            if !IDS.contains(&id) {
+                let problem = Problem::settings("unknown-check", format!("there is no check with the id {id:?}"));
+                return Err(match crate::settings::nearest(id, IDS.iter().copied()) {
+                    Some(near) => problem.hint(format!("--ignore-check {near}")),
+                    None => problem.hint(format!("known ids: {}", IDS.join(", "))),
+                });
+            }
+            ids.push(id.to_owned());
+        }
+        Ok(Self(ids))
+    }
+
+    /// Is this finding to be downgraded?
+    pub fn covers(&self, id: &str) -> bool {
+        self.0.iter().any(|ignored| ignored == id)
+    }
+
+    /// Downgrades the failing findings that were named; they stay visible.
+    pub fn apply(&self, findings: &mut [Finding]) {
+        for finding in findings {
+            if finding.status == Status::Fail && self.covers(finding.id) {
+                finding.status = Status::Warn;
+                finding.title.push_str(" (ignored)");
+            }
+        }
+    }
+}

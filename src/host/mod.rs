@@ -1,0 +1,171 @@
+//! The machine, behind two traits: what may look ([`HostRead`]) and what may also act ([`HostWrite`]).
+//!
+//! Planners and checks are given the reading half only, so "a dry run and a check change nothing" holds by type.
+//! Paths are always the host's own (`/etc/environment`), also when the host is an image below `--root`.
+//!
+//! | host | for |
+//! | --- | --- |
+//! | [`RealHost`] | the running system, or an image below a folder |
+//! | [`MemoryHost`] | property tests: a file system in memory that can lose what was not synced |
+//! | [`FaultyHost`] | wraps another host and fails, or dies, at its n-th effect |
+
+mod attributes;
+mod faulty;
+mod memory;
+mod real;
+mod resolve;
+mod view;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+pub use attributes::{Attributes, Xattrs};
+pub use faulty::{Fault, FaultyHost};
+pub use memory::MemoryHost;
+pub use real::RealHost;
+pub use resolve::{Refused, resolve};
+pub use view::{View, unreadable};
+
+/// Looks at a host without changing it.
+pub trait HostRead {
+    /// What stands at `path` itself; a symbolic link is not followed. `None`: nothing is there.
+    fn lstat(&self, path: &Path) -> io::Result<Option<Stat>>;
+
+    /// The target text of the symbolic link at `path`.
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// Content and attributes of the regular file at `path`, both from one open file. Links are followed within the
+    /// host. `None`: nothing is there. Anything but a regular file is an `InvalidInput` error.
+    fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>>;
+
+    /// The names in the folder `path`, sorted; an absent folder has none.
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>>;
+
+    /// Runs a program to its end or to its deadline. Hosts that are images refuse with `Unsupported`.
+    fn run(&self, command: &Command) -> io::Result<Output>;
+
+    /// The clock.
+    fn now(&self) -> SystemTime;
+
+    /// The effective user id that files would be created with.
+    fn euid(&self) -> u32;
+
+    /// Is this the running system, whose programs may be started?
+    fn is_live(&self) -> bool;
+
+    /// `path` as a person on this machine would type it (an image's root in front).
+    fn shown(&self, path: &Path) -> PathBuf;
+
+    /// The content of `path`, or nothing where there is no such file.
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.snapshot(path)?.map(|snapshot| snapshot.bytes))
+    }
+}
+
+/// Acts on a host. Each method is one effect: it happens, or it fails and has not happened.
+pub trait HostWrite: HostRead {
+    /// Makes a new file; fails with `AlreadyExists` where anything, a dangling link included, has that name.
+    fn create(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile + '_>>;
+
+    /// Opens an existing regular file (never through a link) to write behind its end.
+    fn append(&self, path: &Path) -> io::Result<Box<dyn NewFile + '_>>;
+
+    /// Gives `from` the name `to`, replacing what had it, at once.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a name.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes one folder.
+    fn create_dir(&self, path: &Path, mode: u32) -> io::Result<()>;
+
+    /// Removes one empty folder.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a folder durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Takes the exclusive lock on `path`, making the file where it is absent. `None`: somebody else holds it.
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn LockGuard + '_>>>;
+}
+
+/// A file being written.
+pub trait NewFile {
+    /// Writes all of `bytes` behind what was written before.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Gives the file owner, group, mode, extended attributes (so ACL and SELinux label) and time of change.
+    fn set_attributes(&mut self, attributes: &Attributes) -> io::Result<()>;
+    /// Gives the file these permission bits, whatever the umask.
+    fn set_mode(&mut self, mode: u32) -> io::Result<()>;
+    /// Makes content and attributes durable.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// Holds a lock until dropped.
+pub trait LockGuard {}
+
+/// What kind of thing has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Dir,
+    /// A symbolic link.
+    Symlink,
+    /// A device, socket or pipe.
+    Other,
+}
+
+/// The part of `lstat(2)` that decisions are made on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: FileKind,
+    /// Owner.
+    pub uid: u32,
+    /// Permission bits.
+    pub mode: u32,
+    /// How many names the file has.
+    pub links: u64,
+}
+
+/// A regular file as it was at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Content.
+    pub bytes: Vec<u8>,
+    /// Owner, mode, extended attributes, time of change.
+    pub attributes: Attributes,
+    /// How many names the file has.
+    pub links: u64,
+}
+
+/// A program to run: no shell, no standard input, an environment of its own, a deadline.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// Program and arguments. Never put a secret here: every user can read it in `/proc`.
+    pub argv: Vec<String>,
+    /// After this long the program is killed.
+    pub deadline: Duration,
+}
+
+impl Command {
+    /// A command with the default deadline of 10 seconds.
+    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
+        Self { argv: argv.into_iter().map(Into::into).collect(), deadline: Duration::from_secs(10) }
+    }
+}
+
+/// How a program ended. At most 1 MiB of each stream is kept.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// Exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+}

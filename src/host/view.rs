@@ -1,0 +1,51 @@
+//! One look at the host: each file is read once, so that everything decided in a run is decided on the same bytes.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::{HostRead, Snapshot};
+use crate::problem::{Problem, id};
+
+/// Reads files through a cache.
+pub struct View<'a> {
+    /// The host itself, for everything that is not a file's content.
+    pub host: &'a dyn HostRead,
+    seen: RefCell<BTreeMap<PathBuf, Rc<Option<Snapshot>>>>,
+}
+
+impl<'a> View<'a> {
+    /// A fresh look.
+    pub fn new(host: &'a dyn HostRead) -> Self {
+        Self { host, seen: RefCell::default() }
+    }
+
+    /// The regular file at `path`, links followed; `None` inside when nothing is there.
+    ///
+    /// # Errors
+    /// A problem that names the file and what to do.
+    pub fn snapshot(&self, path: &Path) -> Result<Rc<Option<Snapshot>>, Problem> {
+        if let Some(seen) = self.seen.borrow().get(path) {
+            return Ok(Rc::clone(seen));
+        }
+        let snapshot = self.host.snapshot(path).map_err(|error| unreadable(&self.host.shown(path), &error))?;
+        let snapshot = Rc::new(snapshot);
+        self.seen.borrow_mut().insert(path.to_path_buf(), Rc::clone(&snapshot));
+        Ok(snapshot)
+    }
+}
+
+/// The problem of a file that could not be read.
+pub fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    let shown = path.display();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            Problem::host(id::NEEDS_ROOT, format!("{shown} can be read by root only")).because(error)
+        }
+        io::ErrorKind::InvalidInput => Problem::host("not-a-file", format!("{shown} is not a regular file"))
+            .hint(format!("look at it: ls -ld {shown}")),
+        _ => Problem::host("unreadable", format!("{shown} could not be read")).because(error),
+    }
+}

@@ -1,0 +1,41 @@
+//! Prepares, reconfigures and restores hosts of a self-hosted InsightCloudSec (formerly DivvyCloud) behind a proxy.
+//!
+//! ```text
+//! flags ┐
+//! vars  ├─ settings ─┐
+//! file  │            ├─ targets ─ Plan ─ (show, confirm) ─ apply ─ verify ─ report
+//! host  ┘  platform ─┘
+//! ```
+//!
+//! Straight on, no way back: a module knows those before it, never those after it.
+//!
+//! | room | what lives there |
+//! | --- | --- |
+//! | [`problem`], [`finding`], [`redact`], [`stamp`] | the words everybody uses |
+//! | [`host`] | the machine behind two traits: looking, and acting |
+//! | [`envfile`] | files of `NAME=value`: what each reader sees, lossless edits |
+//! | [`vendor`] | the vendor's facts |
+//! | [`platform`] | which system this is and what follows |
+//! | [`settings`] | what is wanted and where each value came from |
+//! | [`plan`] | changes as pure data, diffs |
+//! | [`targets`] | what the settings imply for each thing that is converged |
+//! | [`apply`] | lock, journal, the one writer, recovery, revert |
+//! | [`verify`] | what each consumer really sees |
+//! | [`report`] | one set of records, every format |
+//! | [`cli`] | flags, commands, exit codes |
+
+pub mod apply;
+pub mod cli;
+pub mod envfile;
+pub mod finding;
+pub mod host;
+pub mod plan;
+pub mod platform;
+pub mod problem;
+pub mod redact;
+pub mod report;
+pub mod settings;
+pub mod stamp;
+pub mod targets;
+pub mod vendor;
+pub mod verify;

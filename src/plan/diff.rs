@@ -1,0 +1,121 @@
+//! Unified diffs of files that may be large and need not be UTF-8.
+
+use std::path::Path;
+
+use super::Change;
+use crate::redact::Redactor;
+
+/// Lines of context around a change.
+const CONTEXT: usize = 3;
+
+/// A unified diff of the change without secrets. Bytes that are not UTF-8 are shown as U+FFFD.
+pub fn unified(change: &Change, redactor: &Redactor) -> String {
+    let (old, new) = (change.old(), change.new());
+    // Most of a large file is the same: only the part that differs goes through the diff.
+    let (start, line) = common_start(old, new);
+    let end = common_end(&old[start..], &new[start..]);
+    let old_part = redactor.text(&String::from_utf8_lossy(&old[start..old.len() - end]));
+    let new_part = String::from_utf8_lossy(&new[start..new.len() - end]);
+    let new_part = mark_hidden_changes(&old_part, &redactor.text(&new_part), old, new, start, end);
+    let name = |prefix: &str, there: bool, path: &Path| {
+        if there { format!("{prefix}{}", path.display()) } else { "/dev/null".to_owned() }
+    };
+    let diff = similar::TextDiff::from_lines(&old_part, &new_part);
+    let text = diff
+        .unified_diff()
+        .context_radius(CONTEXT)
+        .header(&name("a", change.before.is_some(), &change.path), &name("b", change.after.is_some(), &change.path))
+        .to_string();
+    shift(&text, line)
+}
+
+/// Where only a secret differs, both sides look alike once masked: the new side says so.
+fn mark_hidden_changes(old_part: &str, new_part: &str, old: &[u8], new: &[u8], start: usize, end: usize) -> String {
+    if old_part != new_part || old[start..old.len() - end] == new[start..new.len() - end] {
+        return new_part.to_owned();
+    }
+    new_part.replace(crate::redact::MASK, "*** (changed)")
+}
+
+/// Length of the common start in whole lines, less the context, and how many lines that is.
+fn common_start(a: &[u8], b: &[u8]) -> (usize, usize) {
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let mut start = memchr::memrchr(b'\n', &a[..same]).map_or(0, |at| at + 1);
+    for _ in 0..CONTEXT {
+        start = start.checked_sub(1).and_then(|before| memchr::memrchr(b'\n', &a[..before])).map_or(0, |at| at + 1);
+    }
+    (start, memchr::memchr_iter(b'\n', &a[..start]).count())
+}
+
+/// Length of the common end in whole lines, less the context.
+fn common_end(a: &[u8], b: &[u8]) -> usize {
+    let same = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    let tail = &a[a.len() - same..];
+    // The first line of the common end may be the tail of a line that differs.
+    let mut lines = memchr::memchr_iter(b'\n', tail).map(|at| at + 1);
+    lines.nth(CONTEXT).map_or(0, |at| same - at)
+}
+
+/// Adds the lines that were left out in front to the numbers of the hunks.
+fn shift(diff: &str, by: usize) -> String {
+    if by == 0 {
+        return diff.to_owned();
+    }
+    let moved = |range: &str| {
+        let (sign, rest) = range.split_at(1);
+        let (first, count) = rest.split_once(',').map_or((rest, None), |(first, count)| (first, Some(count)));
+        let first = first.parse::<usize>().map_or_else(|_| first.to_owned(), |first| (first + by).to_string());
+        count.map_or_else(|| format!("{sign}{first}"), |count| format!("{sign}{first},{count}"))
+    };
+    let mut out = String::with_capacity(diff.len());
+    for line in diff.split_inclusive('\n') {
+        match line.strip_prefix("@@ ").and_then(|rest| rest.split_once(" @@")) {
+            Some((ranges, rest)) => {
+                let ranges: Vec<String> = ranges.split(' ').map(moved).collect();
+                out.push_str(&format!("@@ {} @@{rest}", ranges.join(" ")));
+            }
+            None => out.push_str(line),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{Attributes, Snapshot};
+    use crate::plan::{After, Dress};
+    use std::path::PathBuf;
+
+    fn change(old: &str, new: &str) -> Change {
+        let path = PathBuf::from("/etc/x");
+        let before = Snapshot { bytes: old.into(), attributes: Attributes::new(0o644, 0, 0), links: 1 };
+        let after = After { bytes: new.into(), dress: Dress::Mode(0o644) };
+        Change { place: path.clone(), path, before: Some(before), after: Some(after), reasons: Vec::new() }
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_whole_file() {
+        let old: String = (1..=100).map(|n| format!("line {n}\n")).collect();
+        let new = old.replace("line 50\n", "line fifty\n");
+        let diff = unified(&change(&old, &new), &Redactor::default());
+        assert_eq!(
+            diff,
+            "--- a/etc/x\n+++ b/etc/x\n@@ -47,7 +47,7 @@\n line 47\n line 48\n line 49\n-line 50\n+line fifty\n line 51\n line 52\n line 53\n"
+        );
+    }
+
+    #[test]
+    fn a_changed_password_shows_as_a_change_without_itself() {
+        let diff = unified(&change("http_proxy=http://u:old@h:1\n", "http_proxy=http://u:new@h:1\n"), &Redactor::default());
+        assert!(diff.contains("-http_proxy=http://u:***@h:1\n+http_proxy=http://u:*** (changed)@h:1\n"), "{diff}");
+    }
+
+    #[test]
+    fn a_repeated_line_at_the_seam_does_no_harm() {
+        for (old, new) in [("a\na\n", "a\na\na\n"), ("a", "a\n"), ("", "a\n"), ("x\ny\n", ""), ("a\nb", "b")] {
+            let diff = unified(&change(old, new), &Redactor::default());
+            assert!(diff.contains("@@"), "{old:?} {new:?} {diff}");
+        }
+    }
+}

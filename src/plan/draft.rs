@@ -1,0 +1,102 @@
+//! Collects changes while targets look at the host.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::{After, Change, Dress, Plan};
+use crate::finding::Finding;
+use crate::host::{Refused, Snapshot, View, resolve, unreadable};
+use crate::problem::Problem;
+
+/// A plan in the making.
+pub struct Draft<'v> {
+    /// What the host looks like.
+    pub view: &'v View<'v>,
+    /// What is to be done so far.
+    pub plan: Plan,
+}
+
+impl<'v> Draft<'v> {
+    /// Nothing to do yet.
+    pub fn new(view: &'v View<'v>) -> Self {
+        Self { view, plan: Plan::default() }
+    }
+
+    /// The file as it is now.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn snapshot(&self, path: &Path) -> Result<Rc<Option<Snapshot>>, Problem> {
+        self.view.snapshot(path)
+    }
+
+    /// Wants the file to have this content. An existing file keeps everything else; a new one gets `mode`. The same
+    /// content is no change.
+    ///
+    /// # Errors
+    /// When the path cannot be edited safely.
+    pub fn put(&mut self, path: &Path, bytes: Vec<u8>, mode: u32, reasons: Vec<String>) -> Result<(), Problem> {
+        let before = self.snapshot(path)?;
+        if before.as_ref().as_ref().is_some_and(|before| before.bytes == bytes) {
+            return Ok(());
+        }
+        let dress = match before.as_ref() {
+            Some(before) => Dress::Like(before.attributes.touched()),
+            None => Dress::Mode(mode),
+        };
+        self.change(path, before.as_ref().clone(), Some(After { bytes, dress }), reasons)
+    }
+
+    /// Wants the file gone.
+    ///
+    /// # Errors
+    /// When the path cannot be edited safely.
+    pub fn delete(&mut self, path: &Path, reasons: Vec<String>) -> Result<(), Problem> {
+        match self.snapshot(path)?.as_ref() {
+            Some(before) => self.change(path, Some(before.clone()), None, reasons),
+            None => Ok(()),
+        }
+    }
+
+    /// Says something.
+    pub fn note(&mut self, finding: Finding) {
+        self.plan.findings.push(finding);
+    }
+
+    /// Asks the person to do something afterwards.
+    pub fn next(&mut self, step: impl Into<String>) {
+        let step = step.into();
+        if !self.plan.next_steps.contains(&step) {
+            self.plan.next_steps.push(step);
+        }
+    }
+
+    fn change(
+        &mut self,
+        path: &Path,
+        before: Option<Snapshot>,
+        after: Option<After>,
+        reasons: Vec<String>,
+    ) -> Result<(), Problem> {
+        let place = place(self.view, path)?;
+        if before.as_ref().is_some_and(|before| before.links > 1) {
+            let shown = self.view.host.shown(path);
+            return Err(Problem::host(
+                "hard-linked",
+                format!("{} has other names (hard links), which a new version would leave behind", shown.display()),
+            )
+            .hint(format!("give it content of its own: cp --preserve=all {0} {0}.new && mv {0}.new {0}", shown.display())));
+        }
+        self.plan.changes.push(Change { path: path.to_path_buf(), place, before, after, reasons });
+        Ok(())
+    }
+}
+
+fn place(view: &View<'_>, path: &Path) -> Result<PathBuf, Problem> {
+    resolve(view.host, path).map_err(|refused| match refused {
+        Refused::Io(error) => unreadable(&view.host.shown(path), &error),
+        refused => Problem::host("symlink-refused", format!("{} is not edited", view.host.shown(path).display()))
+            .because(refused)
+            .hint(format!("look at it: ls -l {}", view.host.shown(path).display())),
+    })
+}

@@ -1,0 +1,115 @@
+//! What would be done, as pure data: which file gets which bytes, and why.
+
+mod diff;
+mod draft;
+
+use std::path::{Path, PathBuf};
+
+use crate::finding::Finding;
+use crate::host::{Attributes, Snapshot};
+
+pub use diff::unified;
+pub use draft::Draft;
+
+/// All changes of a run, and what is to be said about them.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// In the order in which they are made.
+    pub changes: Vec<Change>,
+    /// What was noticed while planning.
+    pub findings: Vec<Finding>,
+    /// What the person has to do afterwards.
+    pub next_steps: Vec<String>,
+    /// What each login is to see afterwards; `None`: nothing.
+    pub logins: Vec<(String, Option<String>)>,
+    /// Folders that go when they are empty afterwards, innermost first.
+    pub idle_folders: Vec<PathBuf>,
+}
+
+impl Plan {
+    /// Is there nothing to do?
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Does the plan change this path?
+    pub fn touches(&self, path: &Path) -> bool {
+        self.changes.iter().any(|change| change.path == path)
+    }
+}
+
+/// What happens to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It comes into being.
+    Create,
+    /// It gets other content.
+    Modify,
+    /// It goes.
+    Delete,
+}
+
+impl Action {
+    /// The word in JSON and in the journal.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Modify => "modify",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// One file before and after. What it was before is also the condition under which the change may be made.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The file as it is called.
+    pub path: PathBuf,
+    /// The file that is meant, with no symbolic link left in its path.
+    pub place: PathBuf,
+    /// What stands there now.
+    pub before: Option<Snapshot>,
+    /// What is to stand there.
+    pub after: Option<After>,
+    /// Why, one sentence each.
+    pub reasons: Vec<String>,
+}
+
+/// What is to stand in a file.
+#[derive(Clone, Debug)]
+pub struct After {
+    /// Content.
+    pub bytes: Vec<u8>,
+    /// Owner, mode and the rest, or the mode alone for a file that is new.
+    pub dress: Dress,
+}
+
+/// What a file gets beside its content.
+#[derive(Clone, Debug)]
+pub enum Dress {
+    /// These attributes.
+    Like(Attributes),
+    /// This mode; the rest is the system's.
+    Mode(u32),
+}
+
+impl Change {
+    /// What happens.
+    pub fn action(&self) -> Action {
+        match (&self.before, &self.after) {
+            (None, _) => Action::Create,
+            (Some(_), Some(_)) => Action::Modify,
+            (Some(_), None) => Action::Delete,
+        }
+    }
+
+    /// Content before; empty where there is no file.
+    pub fn old(&self) -> &[u8] {
+        self.before.as_ref().map_or(&[], |snapshot| &snapshot.bytes)
+    }
+
+    /// Content after; empty where there will be no file.
+    pub fn new(&self) -> &[u8] {
+        self.after.as_ref().map_or(&[], |after| &after.bytes)
+    }
+}

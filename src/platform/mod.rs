@@ -1,0 +1,202 @@
+//! Which system this is, and what follows from it: the two strategies, Ubuntu's and CentOS's.
+//!
+//! The vendor supports Ubuntu and CentOS; everything made like one of them can be treated alike, with a warning. Which
+//! systems there are, how old they may be and where that is written stands in `assets/platform.toml`, with sources.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `sources` | finds the file that tells what the system is: `os-release`, else its elders |
+//! | `os_release` | the grammar of that file |
+//! | `judge` | chooses the strategy and words the findings |
+//! | `ubuntu`, `centos` | what each strategy means: files, package manager |
+//! | `pam` | which linux-pam reads `/etc/environment`, and how long a line it bears |
+//! | `facts`, `version`, `text` | the data, comparable release numbers, text fit for messages |
+
+mod centos;
+mod facts;
+mod judge;
+mod os_release;
+mod pam;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod text;
+mod ubuntu;
+mod version;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use pam::PamFacts;
+
+use crate::finding::Finding;
+use crate::host::HostRead;
+use crate::problem::Problem;
+use facts::{Facts, System};
+use sources::Identity;
+
+/// Finds out what system the host is and how to treat it. `forced` (`--os`) chooses the strategy whatever the host says.
+///
+/// The findings, all of group `host`:
+///
+/// | id | status | when |
+/// | --- | --- | --- |
+/// | `os-too-old` | fail | a known system, older than its minimum; also with `forced`, which says what kind of system, not how old |
+/// | `os-version-unknown` | warn | a known system that names no version, as Debian sid |
+/// | `os-not-listed` | warn | not Ubuntu or CentOS itself; with `forced`: the host would by itself not get that strategy |
+///
+/// # Errors
+/// `os-unsupported`: the host says what it is, and there is no strategy for it. `os-unknown`: no file tells what it is.
+/// Neither comes with `forced`.
+pub fn detect(host: &dyn HostRead, forced: Option<Strategy>) -> Result<(Platform, Vec<Finding>), Problem> {
+    let facts = Facts::get();
+    match (sources::identify(host, facts), forced) {
+        (Ok(identity), _) => {
+            let judge::Verdict { strategy, system, findings } = judge::judge(host, facts, &identity, forced)?;
+            Ok((Platform { os: Os::new(identity, strategy), system }, findings))
+        }
+        (Err(_), Some(strategy)) => {
+            let nameless = Identity { pretty: "an unknown system".to_owned(), ..Identity::default() };
+            Ok((Platform { os: Os::new(nameless, strategy), system: None }, Vec::new()))
+        }
+        (Err(tried), None) => Err(judge::unknown(&tried)),
+    }
+}
+
+/// The way a system is treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// Like Ubuntu: `/etc/environment`, apt.
+    Ubuntu,
+    /// Like CentOS: `/etc/profile.d/proxy.sh`, dnf or yum.
+    CentOs,
+}
+
+impl Strategy {
+    /// The strategy with this name, as `--os` takes it: `ubuntu` or `centos`.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Ubuntu, Self::CentOs].into_iter().find(|strategy| strategy.name() == name)
+    }
+
+    /// The name that [`Strategy::parse`] takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ubuntu => "ubuntu",
+            Self::CentOs => "centos",
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Ubuntu => Self::CentOs,
+            Self::CentOs => Self::Ubuntu,
+        }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What system the host says it is. Texts are fit for messages: short, and without control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Os {
+    /// `ID` of `os-release`, lower case; empty when it is not known.
+    pub id: String,
+    /// `VERSION_ID` as written, also where it is no number; empty when it is not known.
+    pub version: String,
+    /// The name for people.
+    pub pretty: String,
+    /// How it is treated.
+    pub strategy: Strategy,
+    /// The file that said so, as a path on the host; empty when none did.
+    pub source: PathBuf,
+}
+
+impl Os {
+    fn new(identity: Identity, strategy: Strategy) -> Self {
+        let Identity { id, version, pretty, source, .. } = identity;
+        Self { id, version, pretty, strategy, source: PathBuf::from(source) }
+    }
+}
+
+/// A host's system and what follows from its strategy.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    /// What the host is.
+    pub os: Os,
+    system: Option<&'static System>,
+}
+
+impl Platform {
+    /// The file that gives logins their proxy: `/etc/environment` or `/etc/profile.d/proxy.sh`.
+    pub fn system_proxy_file(&self) -> &'static Path {
+        match self.os.strategy {
+            Strategy::Ubuntu => ubuntu::system_proxy_file(),
+            Strategy::CentOs => centos::system_proxy_file(),
+        }
+    }
+
+    /// Is that file a shell script? Otherwise pam_env reads it.
+    pub fn system_proxy_is_shell(&self) -> bool {
+        self.os.strategy == Strategy::CentOs
+    }
+
+    /// The package manager and the file that takes its proxy.
+    pub fn package_manager(&self, host: &dyn HostRead) -> PackageManager {
+        match self.os.strategy {
+            Strategy::Ubuntu => ubuntu::package_manager(),
+            Strategy::CentOs => centos::package_manager(host),
+        }
+    }
+
+    /// The linux-pam that reads `/etc/environment`, and its limit on the length of a line.
+    ///
+    /// Reads dpkg's database of some megabytes, so ask only when a line is long.
+    pub fn pam_limit(&self, host: &dyn HostRead) -> PamFacts {
+        pam::facts(host, &self.os, self.system)
+    }
+}
+
+/// What installs packages, and the file that takes its proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackageManager {
+    /// apt.
+    Apt {
+        /// A file of ics-setup's own in `apt.conf.d`.
+        conf: &'static Path,
+    },
+    /// dnf.
+    Dnf {
+        /// `/etc/dnf/dnf.conf`.
+        conf: &'static Path,
+    },
+    /// yum.
+    Yum {
+        /// `/etc/yum.conf`.
+        conf: &'static Path,
+    },
+}
+
+impl PackageManager {
+    /// `apt`, `dnf` or `yum`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Apt { .. } => "apt",
+            Self::Dnf { .. } => "dnf",
+            Self::Yum { .. } => "yum",
+        }
+    }
+
+    /// The file that takes its proxy.
+    pub fn conf(self) -> &'static Path {
+        match self {
+            Self::Apt { conf } | Self::Dnf { conf } | Self::Yum { conf } => conf,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Keeps secrets out of everything that leaves the process: diffs, reports, JSON, messages.
+//!
+//! Two nets: known secrets are replaced wherever they stand, raw, percent-encoded and base64; and what *looks* like a
+//! secret (user info of a URL, the value of a name that ends in `PASSWORD`, `TOKEN`, …) is masked whoever wrote it.
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
+use crate::settings::{Secret, encode};
+
+/// What stands in place of a secret.
+pub const MASK: &str = "***";
+
+/// Endings of names whose values are never shown.
+const SECRET_ENDINGS: &[&str] =
+    &["password", "passwd", "pwd", "pass", "secret", "token", "_key", "apikey", "credentials", "pasword", "passwort"];
+
+/// Shorter secrets are masked by their place only: replacing every `a` would leave nothing readable.
+const SHORTEST: usize = 4;
+
+/// Knows the secrets of this run.
+#[derive(Clone, Debug, Default)]
+pub struct Redactor {
+    forms: Vec<Vec<u8>>,
+}
+
+impl Redactor {
+    /// Learns one secret.
+    pub fn learn(&mut self, secret: &Secret) {
+        let raw = secret.expose();
+        if raw.len() < SHORTEST {
+            return;
+        }
+        let fully_encoded = percent_encode(raw, NON_ALPHANUMERIC).to_string().into_bytes();
+        let doubled = encode(raw).replace('%', "%%").into_bytes();
+        for form in [raw.to_vec(), encode(raw).into_bytes(), fully_encoded, doubled, base64(raw)] {
+            if !form.is_empty() && !self.forms.contains(&form) {
+                self.forms.push(form);
+            }
+        }
+        // Longest first, so that no shorter form leaves a tail behind.
+        self.forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    }
+
+    /// The text without secrets.
+    pub fn text(&self, text: &str) -> String {
+        let mut clean = String::with_capacity(text.len());
+        for line in text.split_inclusive('\n') {
+            clean.push_str(&self.line(line));
+        }
+        clean
+    }
+
+    fn line(&self, line: &str) -> String {
+        let mut line = redact_line(line);
+        for form in &self.forms {
+            // A secret that is not UTF-8 cannot stand raw in a text.
+            if let Ok(form) = std::str::from_utf8(form)
+                && line.contains(form)
+            {
+                line = line.replace(form, MASK);
+            }
+        }
+        line
+    }
+}
+
+/// Masks what looks like a secret on one line.
+pub fn redact_line(line: &str) -> String {
+    let masked = mask_userinfo(line);
+    mask_named(&masked)
+}
+
+/// `scheme://user:anything@host` → `scheme://user:***@host`.
+fn mask_userinfo(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        out.push_str(before);
+        let end = after.find("://").unwrap_or(after.len());
+        let part = &after[..end];
+        match (part.find(':'), part.rfind('@')) {
+            (Some(colon), Some(at)) if colon < at => {
+                out.push_str(&part[..=colon]);
+                out.push_str(MASK);
+                out.push_str(&part[at..]);
+            }
+            _ => out.push_str(part),
+        }
+        rest = &after[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// `DB_PASSWORD=anything` → `DB_PASSWORD=***`.
+fn mask_named(line: &str) -> String {
+    let Some(at) = line.find(['=', ':']) else { return line.to_owned() };
+    let name = line[..at].trim_end_matches([' ', '\t', '"', '\'']);
+    let start = name.rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
+    let name = name[start..].to_ascii_lowercase();
+    let value = &line[at + 1..];
+    if !SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending)) || value.trim().is_empty() || value.starts_with("//") {
+        return line.to_owned();
+    }
+    let end = if line.ends_with('\n') { "\n" } else { "" };
+    let blank: String = value.chars().take_while(|c| *c == ' ').collect();
+    format!("{}{blank}{MASK}{end}", &line[..=at])
+}
+
+/// Standard base64 without padding, so that the padded form is met too.
+fn base64(raw: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = Vec::with_capacity(raw.len().div_ceil(3) * 4);
+    for chunk in raw.chunks(3) {
+        let bits = chunk.iter().enumerate().fold(0_u32, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
+        for digit in 0..=chunk.len() {
+            out.push(DIGITS[(bits >> (18 - 6 * digit)) as usize & 63]);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_secret_is_masked() {
+        for (line, masked) in [
+            ("http_proxy=\"http://u:p@ss#x@h:1\"", "http_proxy=\"http://u:***@h:1\""),
+            ("a=http://u:1@h b=http://v:2@i", "a=http://u:***@h b=http://v:***@i"),
+            ("DIVVY_DB_PASSWORD=abc def\n", "DIVVY_DB_PASSWORD=***\n"),
+            ("+DIVVY_SECRET_DB_HOST=mysql", "+DIVVY_SECRET_DB_HOST=mysql"),
+            ("AWS_SECRET_ACCESS_KEY=x", "AWS_SECRET_ACCESS_KEY=***"),
+            ("password = \"x\"", "password = ***"),
+            ("http://h:1", "http://h:1"),
+            ("http://u@h:1", "http://u@h:1"),
+        ] {
+            assert_eq!(redact_line(line), masked);
+        }
+    }
+
+    #[test]
+    fn known_secrets_are_replaced_in_every_form() {
+        let mut redactor = Redactor::default();
+        redactor.learn(&Secret::new("p@ss w/rd".as_bytes()));
+        let text = redactor.text("x p@ss w/rd y p%40ss%20w%2Frd z cEBzcyB3L3Jk p%%40ss%%20w%%2Frd");
+        assert_eq!(text, "x *** y *** z *** ***");
+    }
+}

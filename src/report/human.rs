@@ -1,0 +1,178 @@
+//! Text for people: one sentence first, detail after.
+
+use std::fmt::Write as _;
+
+use super::{Outcome, Report};
+use crate::apply::{Run, State};
+use crate::finding::{Finding, Status};
+use crate::plan::{Action, Change, unified};
+use crate::problem::{Kind, Problem};
+use crate::redact::Redactor;
+
+/// Colours, or none.
+#[derive(Clone, Copy, Debug)]
+pub struct Paint(pub bool);
+
+impl Paint {
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn status(self, status: Status) -> String {
+        match status {
+            Status::Pass => self.with("32", "pass"),
+            Status::Warn => self.with("33", "warn"),
+            Status::Fail => self.with("31", "FAIL"),
+            Status::Skip => self.with("2", "skip"),
+            Status::Error => self.with("31", "ERROR"),
+        }
+    }
+}
+
+/// The diffs and their reasons.
+pub fn plan(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
+    let mut text = String::new();
+    for change in changes {
+        for line in unified(change, redactor).lines() {
+            let code = match line.as_bytes() {
+                [b'-', b'-', b'-', ..] | [b'+', b'+', b'+', ..] => "1",
+                [b'-', ..] => "31",
+                [b'+', ..] => "32",
+                [b'@', ..] => "36",
+                _ => "",
+            };
+            let line = visible(line);
+            text.push_str(&if code.is_empty() { line } else { paint.with(code, &line) });
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Findings, one line each and what to do below. Passing and skipped ones are left out unless wanted.
+pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Paint) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let quiet = matches!(finding.status, Status::Pass | Status::Skip);
+        if quiet && !all {
+            continue;
+        }
+        let _ = writeln!(text, "{} {} [{}]", paint.status(finding.status), redactor.text(&finding.title), finding.id);
+        let mut detail = |word: &str, value: &Option<String>| {
+            if let Some(value) = value {
+                let _ = writeln!(text, "     {word}: {}", redactor.text(value));
+            }
+        };
+        if !matches!(finding.status, Status::Pass) {
+            detail("expected", &finding.expected);
+            detail("seen", &finding.observed);
+        }
+        detail("because", &finding.cause);
+        if finding.status != Status::Pass {
+            for fix in &finding.fix {
+                let _ = writeln!(text, "     fix: {}", redactor.text(fix));
+            }
+        }
+    }
+    text
+}
+
+/// A problem: what is wrong, why, what to do.
+pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
+    let who = match problem.kind {
+        Kind::Settings | Kind::Host => "",
+        Kind::Outside => " (outside this host)",
+        Kind::Bug => " (a bug in ics-setup)",
+    };
+    let mut text = format!("{}{who}: {}\n", paint.with("1;31", "error"), redactor.text(&problem.message));
+    if let Some(because) = &problem.because {
+        match because.strip_prefix('\n') {
+            Some(block) => {
+                let _ = writeln!(text, "{}", redactor.text(block));
+            }
+            None => {
+                let _ = writeln!(text, "  because: {}", redactor.text(because));
+            }
+        }
+    }
+    if !problem.r#try.is_empty() {
+        text.push('\n');
+    }
+    for hint in &problem.r#try {
+        let _ = writeln!(text, "{} {}", paint.with("36", "hint:"), redactor.text(hint));
+    }
+    text
+}
+
+impl Report<'_> {
+    /// What is said behind the diff.
+    pub fn human(&self, verbose: bool, paint: Paint) -> String {
+        let mut text = String::new();
+        for change in self.changes {
+            let done = match (self.outcome, change.action()) {
+                (Outcome::Pending, Action::Create) => "would create",
+                (Outcome::Pending, Action::Modify) => "would change",
+                (Outcome::Pending, Action::Delete) => "would delete",
+                (Outcome::Changed, Action::Create) => "created",
+                (Outcome::Changed, Action::Modify) => "changed",
+                (Outcome::Changed, Action::Delete) => "deleted",
+                _ => "unchanged",
+            };
+            let reasons = change.reasons.join("; ");
+            let _ = writeln!(text, "{} {}: {reasons}", paint.bold(done), change.path.display());
+        }
+        text.push_str(&findings(self.findings, verbose || self.shows_proof(), self.redactor, paint));
+        match (self.outcome, self.run) {
+            (Outcome::Changed, Some(run)) => {
+                let _ = writeln!(text, "\nDone: run {run}. Undo: ics-setup revert {run}");
+            }
+            (Outcome::Changed, None) => {}
+            (Outcome::Unchanged, _) => text.push_str("Nothing to do: everything is as wanted.\n"),
+            (Outcome::Pending, _) => text.push_str("\nDry run: nothing was written.\n"),
+            (Outcome::Failed, _) => text.push_str("\nFailed.\n"),
+            (Outcome::Restored, _) => text.push_str("\nFailed; everything is as it was before.\n"),
+        }
+        for step in self.next_steps {
+            let _ = writeln!(text, "next: {step}");
+        }
+        text
+    }
+
+    /// After a change the proof is shown also where it passed.
+    fn shows_proof(&self) -> bool {
+        self.outcome == Outcome::Changed
+    }
+}
+
+/// Runs, drift and an interrupted run.
+pub fn status(runs: &[Run], drift: &[(String, String)], paint: Paint) -> String {
+    if runs.is_empty() {
+        return "No run so far.\n".to_owned();
+    }
+    let mut text = String::new();
+    for run in runs {
+        let files: Vec<String> = run.begin.intents.iter().map(|intent| intent.path.display().to_string()).collect();
+        let state = match run.state {
+            State::Interrupted => paint.with("31", run.state.word()),
+            state => state.word().to_owned(),
+        };
+        let _ = writeln!(text, "{}  {}  {:<11}  {}  {}", run.begin.run, run.begin.time, run.begin.command, state, files.join(", "));
+    }
+    for (path, cause) in drift {
+        let _ = writeln!(text, "{} {path}: {cause}", paint.with("33", "drift"));
+    }
+    if let Some(run) = runs.iter().find(|run| run.state == State::Interrupted) {
+        let _ = writeln!(text, "\nRun {0} was interrupted. The next prepare or reconfigure takes it back first; so does: ics-setup revert {0}", run.begin.run);
+    }
+    text
+}
+
+/// Control characters of a file must not reach the terminal.
+fn visible(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}

@@ -1,0 +1,76 @@
+//! JSON, as scripts read it. Keys and their order are a contract.
+
+use serde_json::{Value, json};
+
+use super::Report;
+use crate::apply::{Run, State};
+use crate::plan::{Change, unified};
+use crate::redact::Redactor;
+
+/// Name of the format.
+pub const SCHEMA: &str = "ics-setup/v1";
+
+impl Report<'_> {
+    /// The result as JSON.
+    pub fn json(&self) -> Value {
+        let os = self.os.map(|os| json!({"id": os.id, "version": os.version, "strategy": os.strategy.name()}));
+        let changes: Vec<Value> = self.changes.iter().map(|change| change_json(change, self.redactor)).collect();
+        clean(
+            json!({
+                "schema": SCHEMA,
+                "command": self.command,
+                "outcome": self.outcome.word(),
+                "run": self.run,
+                "os": os,
+                "changes": changes,
+                "findings": self.findings,
+                "next_steps": self.next_steps,
+                "error": self.error,
+            }),
+            self.redactor,
+        )
+    }
+}
+
+fn change_json(change: &Change, redactor: &Redactor) -> Value {
+    json!({
+        "path": change.path.display().to_string(),
+        "action": change.action().word(),
+        "reasons": change.reasons,
+        "diff": unified(change, redactor),
+    })
+}
+
+/// The result of `status`.
+pub fn status(runs: &[Run], drift: &[(String, String)]) -> Value {
+    let run = |run: &Run| {
+        let changes: Vec<String> = run.begin.intents.iter().map(|intent| intent.path.display().to_string()).collect();
+        json!({
+            "run": run.begin.run,
+            "command": run.begin.command,
+            "state": run.state.word(),
+            "time": run.begin.time,
+            "changes": changes,
+        })
+    };
+    let drift: Vec<Value> = drift.iter().map(|(path, cause)| json!({"path": path, "cause": cause})).collect();
+    json!({
+        "schema": SCHEMA,
+        "command": "status",
+        "runs": runs.iter().map(run).collect::<Vec<_>>(),
+        "drift": drift,
+        "interrupted": runs.iter().find(|run| run.state == State::Interrupted).map(run),
+    })
+}
+
+/// Every text goes through the redactor once more: nothing that reaches a log may hold a secret.
+fn clean(value: Value, redactor: &Redactor) -> Value {
+    match value {
+        Value::String(text) => Value::String(redactor.text(&text)),
+        Value::Array(values) => values.into_iter().map(|value| clean(value, redactor)).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(key, value)| (key, clean(value, redactor))).collect())
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,71 @@
+//! One set of records to every format.
+
+mod human;
+mod json;
+
+use crate::finding::Finding;
+use crate::plan::Change;
+use crate::platform::Os;
+use crate::problem::{Left, Problem};
+use crate::redact::Redactor;
+
+pub use human::{Paint, findings as human_findings, plan as human_plan, problem as human_problem, status as human_status};
+pub use json::{SCHEMA, status as json_status};
+
+/// How a command that may change the host ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Something was changed.
+    Changed,
+    /// Nothing had to be.
+    Unchanged,
+    /// Something would be changed.
+    Pending,
+    /// It failed.
+    Failed,
+    /// It failed, and what was done was taken back.
+    Restored,
+}
+
+impl Outcome {
+    /// The word in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Pending => "pending",
+            Self::Failed => "failed",
+            Self::Restored => "restored",
+        }
+    }
+
+    /// What a problem makes of a run.
+    pub fn of(problem: &Problem) -> Self {
+        match problem.left {
+            Left::Restored => Self::Restored,
+            Left::AsItWas | Left::Changed => Self::Failed,
+        }
+    }
+}
+
+/// Everything a changing command has to say at its end.
+pub struct Report<'a> {
+    /// The verb.
+    pub command: &'a str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The name of the run, when there was one.
+    pub run: Option<&'a str>,
+    /// What system it was.
+    pub os: Option<&'a Os>,
+    /// What was or would be changed.
+    pub changes: &'a [Change],
+    /// What was noticed.
+    pub findings: &'a [Finding],
+    /// What the person has to do.
+    pub next_steps: &'a [String],
+    /// Why it failed.
+    pub error: Option<&'a Problem>,
+    /// Keeps secrets out.
+    pub redactor: &'a Redactor,
+}

@@ -1,0 +1,186 @@
+//! Layers of raw values, each with where it came from. The higher layer wins; empty means unset.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::table::{Shape, Spec, TABLE};
+use crate::problem::Problem;
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag, as typed: `--https-proxy`.
+    Flag(String),
+    /// An environment variable.
+    Variable(String),
+    /// A line of a settings file.
+    File {
+        /// The file, as given.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// A line of a file that is already on the host.
+    Found {
+        /// The host's file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// Nobody said anything.
+    Default,
+}
+
+impl Origin {
+    /// The higher, the stronger: flag > variable > settings file > found on the host > default.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Flag(_) => 4,
+            Self::Variable(_) => 3,
+            Self::File { .. } => 2,
+            Self::Found { .. } => 1,
+            Self::Default => 0,
+        }
+    }
+
+    /// Did a person ask for this value, now or in a settings file?
+    pub fn is_asked(&self) -> bool {
+        self.rank() >= 2
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => f.write_str(flag),
+            Self::Variable(name) => f.write_str(name),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Found { path, line } => write!(f, "found in {}:{line}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl<T> Setting<T> {
+    /// A value with its origin.
+    pub fn new(value: T, origin: Origin) -> Self {
+        Self { value, origin }
+    }
+
+    /// The same origin with another value.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Setting<U> {
+        Setting { value: f(self.value), origin: self.origin }
+    }
+}
+
+/// Values of one source by key.
+#[derive(Clone, Default)]
+pub struct Layer(BTreeMap<&'static str, Setting<String>>);
+
+impl Layer {
+    /// Adds a value after looking at its shape. Empty text is no value.
+    ///
+    /// # Errors
+    /// When the text is not what the setting needs; the message names the origin.
+    pub fn insert(&mut self, spec: &'static Spec, value: String, origin: Origin) -> Result<(), Problem> {
+        if value.is_empty() {
+            return Ok(());
+        }
+        if let Some(expected) = wrong_shape(spec.shape, &value) {
+            return Err(Problem::settings("setting-invalid", format!("{origin}: {} must be {expected}", spec.key))
+                .hint(spec.help));
+        }
+        self.0.insert(spec.key, Setting::new(value, origin));
+        Ok(())
+    }
+
+    /// The value of a key in this layer.
+    pub fn get(&self, key: &str) -> Option<&Setting<String>> {
+        self.0.get(key)
+    }
+
+    /// The layer of the `ICS_SETUP_…` variables.
+    ///
+    /// # Errors
+    /// A variable that is not UTF-8 or has the wrong shape.
+    pub fn of_variables(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<Self, Problem> {
+        let mut layer = Self::default();
+        for spec in TABLE {
+            let Some(value) = variable(spec.variable) else { continue };
+            let origin = Origin::Variable(spec.variable.to_owned());
+            let value = value.into_string().map_err(|_| {
+                Problem::settings("setting-invalid", format!("{} is not UTF-8 text", spec.variable))
+            })?;
+            layer.insert(spec, value, origin)?;
+        }
+        Ok(layer)
+    }
+}
+
+/// What was expected, when the text has not that shape.
+fn wrong_shape(shape: Shape, value: &str) -> Option<String> {
+    let expected = match shape {
+        Shape::Text | Shape::List | Shape::Path => return value.contains('\0').then(|| "text without NUL".to_owned()),
+        Shape::Switch => parse_switch(value).is_none().then_some("true or false"),
+        Shape::Port => value.parse::<u16>().map_or(true, |port| port == 0).then_some("a port from 1 to 65535"),
+        Shape::Count => value.parse::<u32>().map_or(true, |count| count == 0).then_some("a whole number from 1"),
+        Shape::Choice(choices) => {
+            return (!choices.contains(&value)).then(|| format!("one of {}, not {value:?}", choices.join(", ")));
+        }
+    };
+    expected.map(str::to_owned)
+}
+
+/// `true`, `yes`, `on`, `1` and their opposites.
+pub fn parse_switch(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// All layers that people write, strongest first.
+#[derive(Clone, Default)]
+pub struct Layers {
+    /// From the command line.
+    pub flags: Layer,
+    /// From the environment.
+    pub variables: Layer,
+    /// From the settings file.
+    pub file: Layer,
+}
+
+impl Layers {
+    /// The strongest value of a key.
+    pub fn get(&self, key: &str) -> Option<&Setting<String>> {
+        self.in_order().into_iter().find_map(|layer| layer.get(key))
+    }
+
+    /// The strongest value among several keys that mean the same thing; within one layer the first key named wins.
+    pub fn first_of(&self, keys: &[&'static str]) -> Option<(&'static str, &Setting<String>)> {
+        self.in_order()
+            .into_iter()
+            .find_map(|layer| keys.iter().find_map(|key| layer.get(key).map(|value| (*key, value))))
+    }
+
+    /// As [`Layers::first_of`], among flags and variables only: what was asked for in this very run.
+    pub fn flags_first(&self, keys: &[&'static str]) -> Option<(&'static str, &Setting<String>)> {
+        self.first_of(keys).filter(|(_, setting)| setting.origin.rank() >= 3)
+    }
+
+    /// Flags, variables, file.
+    pub fn in_order(&self) -> [&Layer; 3] {
+        [&self.flags, &self.variables, &self.file]
+    }
+}

@@ -1,0 +1,26 @@
+//! What is wanted, where each value came from, and nothing about how it gets there.
+//!
+//! [`TABLE`] names every setting once. [`Layers`] hold what people wrote, [`Found`] what the host has, and
+//! [`Settings::resolve`] makes valid values of them: flag > variable > settings file > found on the host > default.
+
+mod file;
+mod found;
+mod layers;
+mod no_proxy;
+mod proxy_url;
+mod resolve;
+mod schema;
+mod secret;
+mod table;
+
+pub use file::{SAVED, example, read as read_file, save};
+pub use found::{First, Found};
+pub use layers::{Layer, Layers, Origin, Setting, parse_switch};
+pub use no_proxy::{NoProxy, NoProxyError};
+pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme, encode};
+pub use resolve::{BackEnd, Deployment, Exclusions, Outside, Proxies, Settings, TargetName, Unresolved, home, strategy};
+pub use schema::schema;
+pub use secret::Secret;
+pub use table::{Shape, Spec, TABLE, by_key, nearest};
+
+use crate::redact::redact_line;

@@ -1,0 +1,133 @@
+//! The NO_PROXY list: members in order, merged and never shrunk.
+
+use std::fmt;
+
+/// An ordered list of NO_PROXY members without duplicates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoProxy(Vec<String>);
+
+/// Why a text is no NO_PROXY member.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{member:?} cannot be a no_proxy member: {reason}")]
+pub struct NoProxyError {
+    /// The member as given.
+    pub member: String,
+    /// What is wrong with it, and what to write.
+    pub reason: &'static str,
+}
+
+impl NoProxy {
+    /// Reads a list that a person gave: members separated by commas, blanks around them ignored.
+    ///
+    /// # Errors
+    /// The first member that some client would misread.
+    pub fn parse(text: &str) -> Result<Self, NoProxyError> {
+        let mut list = Self::default();
+        for member in text.split(',').map(str::trim).filter(|member| !member.is_empty()) {
+            list.push(check(member)?);
+        }
+        Ok(list)
+    }
+
+    /// Reads a list that stands on the host. Nothing in it is refused or lost: blanks between members are taken as
+    /// separators too, as old curl and Ruby do.
+    pub fn found(text: &str) -> Self {
+        let mut list = Self::default();
+        for member in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|member| !member.is_empty()) {
+            list.push(member);
+        }
+        list
+    }
+
+    /// Adds the members of `other` that are not there yet, behind the own ones.
+    #[must_use]
+    pub fn merged(mut self, other: &Self) -> Self {
+        for member in &other.0 {
+            self.push(member);
+        }
+        self
+    }
+
+    /// Adds one member unless it is there.
+    pub fn push(&mut self, member: &str) {
+        if !self.contains(member) {
+            self.0.push(member.to_owned());
+        }
+    }
+
+    /// Is this member in the list?
+    pub fn contains(&self, member: &str) -> bool {
+        self.0.iter().any(|own| own == member)
+    }
+
+    /// Does the list say that nothing uses the proxy? `*` means that to curl and Python only when it stands alone.
+    pub fn is_everything(&self) -> bool {
+        self.0 == ["*"]
+    }
+
+    /// Has it no members?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The members, in order.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+impl fmt::Display for NoProxy {
+    /// Comma, no blanks, no quotes, no trailing comma: the only form that all clients split alike.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
+fn check(member: &str) -> Result<&str, NoProxyError> {
+    let refuse = |reason| Err(NoProxyError { member: member.to_owned(), reason });
+    if member.contains("://") {
+        return refuse("write the host alone, without scheme and path");
+    }
+    for c in member.chars() {
+        match c {
+            '"' | '\'' => return refuse("quotes become part of the name for some clients; leave them out"),
+            ';' | '|' => return refuse("members are separated by commas"),
+            ' ' | '\t' => return refuse("a blank ends a member for some clients; separate members by commas"),
+            _ if c.is_ascii_alphanumeric() || ".-_:/*[]".contains(c) => {}
+            _ => return refuse("only letters, digits and . - _ : / * [ ] are read alike by all clients"),
+        }
+    }
+    Ok(member)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lists_are_merged_in_order_without_duplicates() {
+        let found = NoProxy::found("b, a  c,,b");
+        let merged = found.merged(&NoProxy::parse("mysql,a,redis").unwrap());
+        assert_eq!(merged.to_string(), "b,a,c,mysql,redis");
+    }
+
+    #[test]
+    fn members_that_clients_misread_are_refused_with_advice() {
+        for bad in ["\"a\"", "a;b", "http://a/", "a b", "é.example"] {
+            assert!(NoProxy::parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(NoProxy::parse(" a , .b.c ,10.0.0.0/8,*.d,[::1],::1, ").unwrap().members().count(), 6);
+    }
+
+    proptest! {
+        #[test]
+        fn merging_never_shrinks_and_is_idempotent(a in "[a-c,. ]{0,20}", b in "[a-d,.]{0,20}") {
+            let (a, b) = (NoProxy::found(&a), NoProxy::found(&b));
+            let once = a.clone().merged(&b);
+            prop_assert!(a.members().chain(b.members()).all(|member| once.contains(member)));
+            prop_assert_eq!(once.members().take(a.members().count()).collect::<Vec<_>>(), a.members().collect::<Vec<_>>());
+            prop_assert_eq!(once.clone().merged(&b), once);
+        }
+    }
+}

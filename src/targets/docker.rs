@@ -1,0 +1,113 @@
+//! The Docker daemon, which as a systemd service reads neither `/etc/environment` nor profile.d.
+//!
+//! `proxies` in `daemon.json` outrank the environment (engine 23 and newer), so where they are there they are kept right;
+//! otherwise a systemd drop-in does it, which every engine understands.
+
+use std::path::{Path, PathBuf};
+
+use super::wish::Wish;
+use super::{Context, daemon_json};
+use crate::envfile::unit;
+use crate::finding::{Finding, Status};
+use crate::plan::Draft;
+use crate::problem::Problem;
+use crate::settings::NoProxy;
+use crate::vendor::Vendor;
+
+/// Where systemd looks for drop-ins of the service, beside the one we write.
+const DROP_IN_FOLDERS: [&str; 4] = [
+    "/etc/systemd/system/docker.service.d",
+    "/run/systemd/system/docker.service.d",
+    "/usr/lib/systemd/system/docker.service.d",
+    "/lib/systemd/system/docker.service.d",
+];
+
+pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    if !wish.sets() && !wish.remove {
+        return Ok(());
+    }
+    let files = &Vendor::get().docker;
+    let before = draft.plan.changes.len();
+    let in_json = daemon_json::plan(context, &files.daemon_json, wish, draft)?;
+    let drop_in = draft.snapshot(&files.drop_in)?;
+    if drop_in.is_some() || (!in_json && !wish.remove) {
+        plan_drop_in(&files.drop_in, drop_in.as_ref().as_ref().map_or(&[], |file| &file.bytes), wish, draft)?;
+    }
+    if !wish.remove {
+        others_that_win(context, &files.drop_in, wish, draft);
+    }
+    if draft.plan.changes.len() > before && context.settings.restart != Some(true) {
+        draft.next("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker");
+    }
+    Ok(())
+}
+
+fn plan_drop_in(path: &Path, present: &[u8], wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    let assignments = unit::assignments(present);
+    let names = [("http_proxy", "HTTP_PROXY"), ("https_proxy", "HTTPS_PROXY"), ("no_proxy", "NO_PROXY")];
+    let list = ["NO_PROXY", "no_proxy"].into_iter().filter_map(|name| unit::value(&assignments, name)).fold(
+        NoProxy::default(),
+        |list, found| list.merged(&NoProxy::found(&String::from_utf8_lossy(&found.value))),
+    );
+    let variables = wish.variables(&list);
+    let mut wishes: Vec<(&str, Option<&str>)> = Vec::new();
+    let mut reasons = Vec::new();
+    for (lower, upper) in names {
+        let value = variables.iter().find(|(name, _)| *name == lower).map(|(_, value)| value.as_str());
+        let has_twin = unit::value(&assignments, lower).is_some();
+        match value {
+            Some(value) => {
+                if unit::value(&assignments, upper).is_none_or(|now| now.value != value.as_bytes()) {
+                    reasons.push(format!("set {upper}"));
+                }
+                wishes.push((upper, Some(value)));
+                wishes.extend(has_twin.then_some((lower, Some(value))));
+            }
+            None if wish.remove => {
+                wishes.extend([(upper, None), (lower, None)]);
+                reasons.extend(unit::value(&assignments, upper).map(|_| format!("take out {upper}")));
+            }
+            None => {}
+        }
+    }
+    let bytes = unit::edit(present, &wishes);
+    if wish.remove && unit::is_idle(&bytes) && bytes != present {
+        draft.plan.idle_folders.extend(path.parent().map(Path::to_path_buf));
+        return draft.delete(path, reasons);
+    }
+    let again = unit::assignments(&bytes);
+    for (name, wanted) in &wishes {
+        let seen = unit::value(&again, name).map(|found| found.value.as_slice());
+        if seen != wanted.map(str::as_bytes) {
+            return Err(Problem::host("readers-disagree", format!("{}: systemd would not see the new value of {name}", path.display()))
+                .because("an unbalanced quote or a continued line in this file takes it in")
+                .hint(format!("mend the file by hand: {}", path.display())));
+        }
+    }
+    let mode = if wish.secret { 0o600 } else { 0o644 };
+    draft.put(path, bytes, mode, reasons)
+}
+
+/// Drop-ins that systemd reads after ours and that set the same variables.
+fn others_that_win(context: &Context<'_>, ours: &Path, wish: &Wish, draft: &mut Draft<'_>) {
+    let own_name = ours.file_name().unwrap_or_default();
+    for folder in DROP_IN_FOLDERS.map(PathBuf::from) {
+        let names = context.view.host.list(&folder).unwrap_or_default();
+        for name in names.into_iter().filter(|name| name.as_os_str() > own_name && name.to_string_lossy().ends_with(".conf")) {
+            let path = folder.join(name);
+            let Ok(Some(bytes)) = context.view.host.read(&path) else { continue };
+            let assignments = unit::assignments(&bytes);
+            let differs = [("HTTP_PROXY", &wish.http), ("HTTPS_PROXY", &wish.https)].into_iter().find(|(name, wanted)| {
+                unit::value(&assignments, name).is_some_and(|found| wanted.as_ref().is_some_and(|wanted| wanted.as_bytes() != found.value))
+            });
+            if let Some((name, _)) = differs {
+                let shown = context.view.host.shown(&path);
+                draft.note(
+                    Finding::new("docker-override", "proxy", Status::Warn, format!("{} comes later and sets another {name} for the Docker daemon", shown.display()))
+                        .expected(format!("{name} set in {} alone", ours.display()))
+                        .fix(format!("take {name} out of {}", shown.display())),
+                );
+            }
+        }
+    }
+}

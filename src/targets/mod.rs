@@ -1,0 +1,167 @@
+//! What the settings imply for each thing that is converged. One file per target; each looks and drafts, none writes.
+
+mod daemon_json;
+mod docker;
+mod ini;
+mod package_manager;
+mod prod_env;
+mod saved;
+mod system_proxy;
+mod wish;
+
+use crate::finding::{Finding, Status};
+use crate::host::View;
+use crate::plan::{Draft, Plan};
+use crate::platform::Platform;
+use crate::problem::Problem;
+use crate::settings::{Found, Settings, TargetName};
+
+use wish::Wish;
+
+/// The verb that asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// `prepare`: before the product is installed.
+    Prepare,
+    /// `reconfigure`: afterwards.
+    Reconfigure,
+}
+
+impl Moment {
+    /// The verb.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Reconfigure => "reconfigure",
+        }
+    }
+
+    /// What the verb converges by itself.
+    pub fn targets(self) -> &'static [TargetName] {
+        match self {
+            Self::Prepare => &[TargetName::SystemProxy, TargetName::DockerDaemon],
+            Self::Reconfigure => &[TargetName::ProdEnv],
+        }
+    }
+
+    /// The targets of a run. Naming one that the verb converges by itself limits the run to those named; naming only
+    /// others adds them.
+    pub fn chosen(self, named: &[TargetName]) -> Vec<TargetName> {
+        let own = self.targets();
+        let limits = named.iter().any(|name| own.contains(name));
+        TargetName::ALL
+            .into_iter()
+            .filter(|target| named.contains(target) || (!limits && own.contains(target)))
+            .collect()
+    }
+}
+
+/// Everything that is known when a plan is made.
+pub struct Context<'a> {
+    /// The host.
+    pub view: &'a View<'a>,
+    /// What system it is.
+    pub platform: &'a Platform,
+    /// What is wanted.
+    pub settings: &'a Settings,
+    /// What is there.
+    pub found: &'a Found,
+    /// The verb.
+    pub moment: Moment,
+}
+
+/// The plan of a run.
+///
+/// # Errors
+/// The first thing that stands in the way; nothing has been written.
+pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
+    let mut draft = Draft::new(context.view);
+    let settings = context.settings;
+    let wish = Wish::new(settings);
+    if !settings.proxies.any() && !settings.remove_proxy {
+        draft.note(
+            Finding::new("proxy-not-set", "proxy", Status::Warn, "no proxy was asked for and none is set on this host")
+                .fix(format!("ics-setup {} --proxy http://HOST:PORT", context.moment.verb())),
+        );
+    }
+    for target in context.moment.chosen(&settings.targets) {
+        match target {
+            TargetName::SystemProxy => system_proxy::plan(context, &wish, &mut draft)?,
+            TargetName::DockerDaemon => docker::plan(context, &wish, &mut draft)?,
+            TargetName::PackageManager => package_manager::plan(context, &wish, &mut draft)?,
+            TargetName::ProdEnv => prod_env::plan(context, &wish, &mut draft)?,
+        }
+    }
+    say_what_differs(context, &wish, &mut draft);
+    saved::plan(context, &mut draft)?;
+    readable_passwords(context, &mut draft);
+    Ok(draft.plan)
+}
+
+/// The other half of the host, which this verb does not touch, when it has another proxy.
+fn say_what_differs(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) {
+    let chosen = context.moment.chosen(&context.settings.targets);
+    let differs = |path: &std::path::Path| {
+        ["proxy.http", "proxy.https"].into_iter().any(|key| {
+            context.found.at(key, path).is_some_and(|value| {
+                let wanted = if key == "proxy.http" { &wish.http } else { &wish.https };
+                wanted.as_ref().is_some_and(|wanted| *wanted != value)
+            })
+        })
+    };
+    let product = crate::vendor::prod_env(&context.settings.home);
+    let system = context.platform.system_proxy_file();
+    if !chosen.contains(&TargetName::ProdEnv) && differs(&product) {
+        draft.note(
+            Finding::new("prod-env-differs", "proxy", Status::Warn, format!("{} has another proxy, which containers keep using", product.display()))
+                .fix("ics-setup reconfigure"),
+        );
+    }
+    if !chosen.contains(&TargetName::SystemProxy) && differs(system) {
+        draft.note(
+            Finding::new("system-proxy-differs", "proxy", Status::Warn, format!("{} has another proxy, which logins keep using", system.display()))
+                .fix("ics-setup prepare"),
+        );
+    }
+}
+
+/// Files that will hold a password and can be read by everybody.
+fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
+    use crate::plan::Dress;
+    let secrets: Vec<Vec<u8>> = context
+        .settings
+        .secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .flat_map(|secret| [secret.expose().to_vec(), crate::settings::encode(secret.expose()).into_bytes()])
+        .collect();
+    if secrets.is_empty() {
+        return;
+    }
+    let mut findings = Vec::new();
+    for change in &draft.plan.changes {
+        let Some(after) = &change.after else { continue };
+        let mode = match &after.dress {
+            Dress::Like(attributes) => attributes.mode,
+            Dress::Mode(mode) => *mode,
+        };
+        let holds = secrets.iter().any(|secret| memchr::memmem::find(&after.bytes, secret).is_some());
+        if mode & 0o004 == 0 || !holds {
+            continue;
+        }
+        let shown = context.view.host.shown(&change.path);
+        let finding = Finding::new(
+            "password-in-readable-file",
+            "settings",
+            Status::Warn,
+            format!("{} holds a password and every user of this host can read it (mode {mode:04o})", shown.display()),
+        );
+        let every_login = context.platform.system_proxy_is_shell() && change.path == context.platform.system_proxy_file();
+        findings.push(if every_login {
+            finding.cause("every login shell sources this file, so it has to be readable").fix("use a proxy account that may do nothing else, or allow this host by its address")
+        } else {
+            finding.fix(format!("chmod o-r {}", shown.display()))
+        });
+    }
+    draft.plan.findings.extend(findings);
+}

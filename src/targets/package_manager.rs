@@ -1,0 +1,69 @@
+//! apt, dnf or yum, which under sudo, in timers and in images do not see the login's environment.
+
+use super::wish::Wish;
+use super::{Context, ini};
+use crate::plan::Draft;
+use crate::platform::PackageManager;
+use crate::problem::Problem;
+use crate::settings::{Exclusions, NoProxy};
+use crate::vendor::Vendor;
+
+pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    if !wish.sets() && !wish.remove {
+        return Ok(());
+    }
+    let manager = context.platform.package_manager(context.view.host);
+    let conf = manager.conf();
+    if matches!(manager, PackageManager::Apt { .. }) {
+        if wish.remove {
+            return draft.delete(conf, vec!["take out the proxy of apt".to_owned()]);
+        }
+        let mode = if wish.secret { 0o640 } else { 0o644 };
+        return draft.put(conf, apt_conf(context, wish).into_bytes(), mode, vec!["set the proxy of apt".to_owned()]);
+    }
+    let snapshot = draft.snapshot(conf)?;
+    let present = snapshot.as_ref().as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
+    // One key serves all repositories, and those are https.
+    let url = wish.https.as_ref().or(wish.http.as_ref());
+    // User and password stand in the URL: dnf decodes proxy_password and yum encodes it, so no text suits both.
+    let without = [("proxy_username", None), ("proxy_password", None)];
+    let wishes: Vec<(&str, Option<&str>)> =
+        [("proxy", url.map(String::as_str))].into_iter().chain(without).collect();
+    let bytes = ini::edit(present, "main", &wishes);
+    if bytes.is_empty() && snapshot.is_none() {
+        return Ok(());
+    }
+    let what = if wish.remove { "take out" } else { "set" };
+    let mode = if wish.secret { 0o640 } else { 0o644 };
+    draft.put(conf, bytes, mode, vec![format!("{what} the proxy of {}", manager.name())])
+}
+
+/// A file of our own: apt merges all files of its folder.
+fn apt_conf(context: &Context<'_>, wish: &Wish) -> String {
+    let mut text = String::from("// Written by ics-setup. Take it back with: ics-setup revert\n");
+    for (scheme, url) in [("http", &wish.http), ("https", &wish.https)] {
+        if let Some(url) = url {
+            text.push_str(&format!("Acquire::{scheme}::Proxy \"{url}\";\n"));
+        }
+    }
+    for host in direct_hosts(context) {
+        for (scheme, url) in [("http", &wish.http), ("https", &wish.https)] {
+            if url.is_some() {
+                text.push_str(&format!("Acquire::{scheme}::Proxy::{host} \"DIRECT\";\n"));
+            }
+        }
+    }
+    text
+}
+
+/// Members that a person gave and that name one host: an internal mirror, perhaps. apt knows no suffixes here.
+fn direct_hosts(context: &Context<'_>) -> Vec<String> {
+    let (Exclusions::Added(own) | Exclusions::Only(own)) = &context.settings.exclusions;
+    let members = &Vendor::get().no_proxy;
+    let built_in = |member: &str| {
+        members.base.iter().chain(&members.test_drive).chain(&members.test_drive_added).any(|known| known == member)
+    };
+    let one_host = |member: &str| member.contains('.') && !member.starts_with('.') && !member.contains(['*', '/', ':', '[']);
+    let all: NoProxy = own.clone();
+    all.members().filter(|member| one_host(member) && !built_in(member)).map(str::to_owned).collect()
+}

@@ -1,0 +1,108 @@
+//! `prod.env`: the environment of the product's containers.
+
+use super::Context;
+use super::system_proxy::{lower_and_upper, present_list};
+use super::wish::{NAMES, Wish, reasons};
+use crate::envfile::{Edit, Note, PortableValue, Syntax, edit};
+use crate::finding::{Finding, Status};
+use crate::plan::Draft;
+use crate::problem::Problem;
+use crate::settings::BackEnd;
+use crate::vendor::{Generation, Vendor, prod_env};
+
+pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    let settings = context.settings;
+    let back_ends = !settings.back_ends.is_empty();
+    if !wish.sets() && !wish.remove && !back_ends {
+        return Ok(());
+    }
+    let path = prod_env(&settings.home);
+    let shown = context.view.host.shown(&path).display().to_string();
+    let snapshot = draft.snapshot(&path)?;
+    let Some(snapshot) = snapshot.as_ref() else {
+        return Err(Problem::host("prod-env-missing", format!("{shown} is not there: the product is not installed in this folder"))
+            .hint("name the product's folder: --home DIR")
+            .hint("before the product is installed: ics-setup prepare"));
+    };
+    let present = &snapshot.bytes;
+    let list = present_list(present, Syntax::EnvFile);
+    let variables = wish.variables(&list);
+    let values = back_end_values(context, &shown)?;
+    let mut edits: Vec<Edit<'_>> = if wish.remove {
+        NAMES.iter().map(|name| Edit::Remove(name)).collect()
+    } else {
+        lower_and_upper(&variables, settings.both_cases)
+    };
+    edits.extend(values.iter().map(|(name, value)| Edit::Set(name, value.as_bytes())));
+    let edited = edit(present, Syntax::EnvFile, &edits).map_err(|refused| {
+        Problem::host("readers-disagree", format!("{shown}: {refused}"))
+            .hint(format!("mend the lines about {} by hand, then run again", refused.name))
+    })?;
+    if !wish.remove {
+        wish.remarks(&list, draft);
+    }
+    duplicates(&shown, &edited.notes, draft);
+    readers_that_reject(&shown, &edited.bytes, draft);
+    let before = draft.plan.changes.len();
+    draft.put(&path, edited.bytes, 0o640, reasons(&edited.notes))?;
+    if draft.plan.changes.len() > before {
+        let compose = settings.home.join("docker-compose.yml");
+        let compose = context.view.host.shown(&compose).display().to_string();
+        draft.next(format!("let the containers read it: docker-compose -f {compose} down && docker-compose -f {compose} up -d"));
+    }
+    Ok(())
+}
+
+/// Database and Redis values under the names of the generation that the file uses.
+fn back_end_values<'a>(context: &'a Context<'_>, shown: &str) -> Result<Vec<(&'a str, PortableValue)>, Problem> {
+    let settings = context.settings;
+    if settings.back_ends.is_empty() {
+        return Ok(Vec::new());
+    }
+    if context.found.mixed {
+        let message = format!("{shown} mixes two generations of names, DIVVY_DB_* and DIVVY_MYSQL_*, which no release reads together");
+        return Err(Problem::host("prod-env-mixed", message).hint("comment out the lines of the generation that your release does not read"));
+    }
+    let generation = context.found.generation.unwrap_or(Generation::Current);
+    let mut values = Vec::new();
+    for key in Vendor::get().prod_env_keys() {
+        let Some(value) = settings.back_ends.get(key) else { continue };
+        let portable = PortableValue::new(value.bytes(), Syntax::EnvFile.readers().must).map_err(|refused| {
+            let problem = Problem::settings("value-not-portable", format!("{key} cannot be written to {shown}: {refused}"));
+            match value {
+                BackEnd::Hidden(_) => problem.hint("choose a password of letters, digits and _ . , : / @ % + = -"),
+                BackEnd::Plain(_) => problem.hint("choose a value of letters, digits and _ . , : / @ % + = -"),
+            }
+        })?;
+        for name in Vendor::get().variables(generation, key) {
+            values.push((name.as_str(), portable.clone()));
+        }
+    }
+    Ok(values)
+}
+
+fn duplicates(shown: &str, notes: &[Note], draft: &mut Draft<'_>) {
+    for note in notes {
+        if let Note::DuplicateCommented(name, line) = note {
+            draft.note(
+                Finding::new("env-file-commented-duplicates", "proxy", Status::Warn, format!("{shown} had {name} more than once"))
+                    .observed(format!("line {line} was not the last one"))
+                    .cause("every reader takes the last one; the others only mislead people, so they were commented out"),
+            );
+        }
+    }
+}
+
+/// Readers that reject the file because of lines that are not ours to change.
+fn readers_that_reject(shown: &str, bytes: &[u8], draft: &mut Draft<'_>) {
+    for dialect in Syntax::EnvFile.readers().must {
+        let reading = dialect.read_only(bytes, &[]);
+        if let Some(complaint) = reading.complaints.iter().find(|complaint| complaint.fatal) {
+            draft.note(
+                Finding::new("env-file-reader-rejects", "proxy", Status::Warn, format!("{} rejects {shown}", dialect.name()))
+                    .observed(format!("line {}: {}", complaint.line, complaint.message))
+                    .fix(format!("mend line {} of {shown}: NAME=value, without export, blanks around = or quotes", complaint.line)),
+            );
+        }
+    }
+}

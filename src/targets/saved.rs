@@ -1,0 +1,27 @@
+//! `/etc/ics-setup/settings.toml`: what was asked for, so that a later run names only what changed.
+
+use std::path::Path;
+
+use super::Context;
+use crate::host::View;
+use crate::plan::Draft;
+use crate::problem::Problem;
+use crate::settings::{SAVED, save};
+
+pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    let path = Path::new(SAVED);
+    let present = text(draft.view)?;
+    if let Some(text) = save(present.as_deref(), &context.settings.saved)? {
+        draft.put(path, text.into_bytes(), 0o644, vec!["keep the settings for the next run".to_owned()])?;
+    }
+    Ok(())
+}
+
+/// The saved settings as text.
+fn text(view: &View<'_>) -> Result<Option<String>, Problem> {
+    let snapshot = view.snapshot(Path::new(SAVED))?;
+    let Some(snapshot) = snapshot.as_ref() else { return Ok(None) };
+    String::from_utf8(snapshot.bytes.clone())
+        .map(Some)
+        .map_err(|_| Problem::settings("settings-not-toml", format!("{SAVED} is not UTF-8 text")))
+}

@@ -1,0 +1,108 @@
+//! `/etc/environment` or `/etc/profile.d/proxy.sh`: what logins see.
+
+use super::Context;
+use super::wish::{NAMES, Wish, reasons, upper};
+use crate::envfile::{Dialect, Edit, PamLimit, Seen, Syntax, edit};
+use crate::finding::{Finding, Status};
+use crate::plan::Draft;
+use crate::problem::Problem;
+use crate::settings::NoProxy;
+
+/// Longer lines make us ask which PAM will read them.
+const SUSPICIOUS: usize = 1000;
+
+pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    if !wish.sets() && !wish.remove {
+        return Ok(());
+    }
+    let path = context.platform.system_proxy_file();
+    let syntax = if context.platform.system_proxy_is_shell() { Syntax::Shell } else { Syntax::PamEnv };
+    let snapshot = draft.snapshot(path)?;
+    let present = snapshot.as_ref().as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
+    let list = present_list(present, syntax);
+    let variables = wish.variables(&list);
+    let edits: Vec<Edit<'_>> = if wish.remove {
+        NAMES.iter().map(|name| Edit::Remove(name)).collect()
+    } else {
+        lower_and_upper(&variables, context.settings.both_cases)
+    };
+    let edited = edit(present, syntax, &edits).map_err(|refused| {
+        let shown = context.view.host.shown(path);
+        Problem::host("readers-disagree", format!("{}: {refused}", shown.display()))
+            .hint(format!("mend or remove the lines about {} by hand, then run again", refused.name))
+    })?;
+    if !wish.remove {
+        wish.remarks(&list, draft);
+        if syntax == Syntax::PamEnv {
+            too_long_for_pam(context, &edited.bytes, &variables, draft);
+        }
+    }
+    draft.plan.logins = if wish.remove {
+        NAMES.iter().map(|name| ((*name).to_owned(), None)).collect()
+    } else {
+        variables.iter().map(|(name, value)| ((*name).to_owned(), Some(value.clone()))).collect()
+    };
+    let idle = wish.remove && syntax == Syntax::Shell && edited.bytes.iter().all(u8::is_ascii_whitespace);
+    let before = draft.plan.changes.len();
+    if idle {
+        draft.delete(path, vec!["nothing is left in it".to_owned()])?;
+    } else if snapshot.is_some() || !edited.bytes.is_empty() {
+        draft.put(path, edited.bytes, 0o644, reasons(&edited.notes))?;
+    }
+    if draft.plan.changes.len() > before {
+        draft.next("log in again: running sessions keep the old environment");
+    }
+    Ok(())
+}
+
+/// Lower-case names as documented; their twins where they are there already, or where they were asked for.
+pub(super) fn lower_and_upper<'a>(variables: &'a [(&'static str, String)], both_cases: bool) -> Vec<Edit<'a>> {
+    let lower = variables.iter().map(|(name, value)| Edit::Set(name, value.as_bytes()));
+    let twins = variables.iter().map(|(name, value)| match both_cases {
+        true => Edit::Set(upper(name), value.as_bytes()),
+        false => Edit::SetIfActive(upper(name), value.as_bytes()),
+    });
+    lower.chain(twins).collect()
+}
+
+/// The list that the file has now, in either case of its name.
+pub(super) fn present_list(bytes: &[u8], syntax: Syntax) -> NoProxy {
+    let mut list = NoProxy::default();
+    let Some(dialect) = syntax.readers().must.first() else { return list };
+    let reading = dialect.read_only(bytes, &[b"no_proxy", b"NO_PROXY"]);
+    for name in [&b"no_proxy"[..], b"NO_PROXY"] {
+        if let Some(Seen::Value(value)) = reading.get(name) {
+            let text = String::from_utf8_lossy(value);
+            list = list.merged(&NoProxy::found(text.trim_matches(['"', '\''])));
+        }
+    }
+    list
+}
+
+/// Would the host's own PAM cut or drop one of our lines?
+fn too_long_for_pam(context: &Context<'_>, bytes: &[u8], variables: &[(&'static str, String)], draft: &mut Draft<'_>) {
+    let longest = bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0);
+    if longest <= SUSPICIOUS {
+        return;
+    }
+    let facts = context.platform.pam_limit(context.view.host);
+    let limit = match facts.limit {
+        PamLimit::None => return,
+        PamLimit::Cut(limit) | PamLimit::Drop(limit) => limit,
+    };
+    let names: Vec<&[u8]> = variables.iter().map(|(name, _)| name.as_bytes()).collect();
+    let reading = Dialect::PamEnv(facts.limit).read_only(bytes, &names);
+    for (name, value) in variables {
+        if reading.get(name.as_bytes()) == Some(&Seen::Value(value.clone().into_bytes())) {
+            continue;
+        }
+        let what = if matches!(facts.limit, PamLimit::Cut(_)) { "cuts longer lines" } else { "drops a longer line and all lines after it" };
+        draft.note(
+            Finding::new("pam-line-too-long", "proxy", Status::Fail, format!("logins would not see the whole of {name}"))
+                .expected(format!("lines of at most {limit} bytes: linux-pam {} ({}) {what}", facts.release, facts.known_from))
+                .observed(format!("a line of {longest} bytes"))
+                .fix("shorten the list: one suffix such as .corp.example covers many hosts; set it with --no-proxy-only LIST"),
+        );
+        return;
+    }
+}

@@ -1,0 +1,107 @@
+//! The vendor's facts, from `assets/vendor.toml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+/// What the product's documents and files say.
+#[derive(Debug, Deserialize)]
+pub struct Vendor {
+    /// Members of `no_proxy`.
+    pub no_proxy: NoProxyMembers,
+    /// Files of the Docker daemon.
+    pub docker: DockerFiles,
+    generation: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+}
+
+/// Built-in members of `no_proxy`.
+#[derive(Debug, Deserialize)]
+pub struct NoProxyMembers {
+    /// For every deployment, in the documented order.
+    pub base: Vec<String>,
+    /// For Test Drive, behind the base, as documented.
+    pub test_drive: Vec<String>,
+    /// For Test Drive, not documented but needed.
+    pub test_drive_added: Vec<String>,
+}
+
+/// Where the Docker daemon finds its proxy.
+#[derive(Debug, Deserialize)]
+pub struct DockerFiles {
+    /// systemd drop-in, read by every engine.
+    pub drop_in: PathBuf,
+    /// `proxies` in here outrank the environment (engine 23 and newer).
+    pub daemon_json: PathBuf,
+}
+
+/// Which names the variables of `prod.env` have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    /// `DIVVY_DB_*`, 2019 and newer.
+    Current,
+    /// `DIVVY_MYSQL_*`, 2016 to 2018.
+    Older,
+}
+
+impl Generation {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Older => "older",
+        }
+    }
+}
+
+impl Vendor {
+    /// The facts.
+    pub fn get() -> &'static Self {
+        static FACTS: OnceLock<Vendor> = OnceLock::new();
+        FACTS.get_or_init(|| {
+            // The text is part of the binary and a test parses it.
+            #[allow(clippy::expect_used)]
+            toml::from_str(include_str!("../assets/vendor.toml")).expect("assets/vendor.toml is valid")
+        })
+    }
+
+    /// The variables of `prod.env` that a setting stands in.
+    pub fn variables(&self, generation: Generation, key: &str) -> &[String] {
+        self.generation.get(generation.key()).and_then(|names| names.get(key)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The settings that stand in `prod.env`, in stable order.
+    pub fn prod_env_keys(&self) -> impl Iterator<Item = &str> {
+        self.generation
+            .get(Generation::Current.key())
+            .into_iter()
+            .flat_map(|names| names.keys().map(String::as_str))
+            .filter(|key| *key != "prefixes")
+    }
+
+    /// What the names that belong to one generation alone begin with.
+    pub fn prefixes(&self, generation: Generation) -> &[String] {
+        self.variables(generation, "prefixes")
+    }
+}
+
+/// `prod.env` below the product's folder.
+pub fn prod_env(home: &Path) -> PathBuf {
+    home.join("prod.env")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_generations_have_the_same_settings() {
+        let vendor = Vendor::get();
+        for key in vendor.prod_env_keys() {
+            assert!(!vendor.variables(Generation::Current, key).is_empty(), "{key}");
+            assert!(!vendor.variables(Generation::Older, key).is_empty(), "{key}");
+            assert!(crate::settings::by_key(key).is_some(), "{key}");
+        }
+        assert_eq!(vendor.no_proxy.base.join(","), "mysql,redis,169.254.169.254");
+    }
+}

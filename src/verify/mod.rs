@@ -1,0 +1,142 @@
+//! Proves that readers see the values: a real login is started and its environment compared, variable by variable; and
+//! each consumer that does not read these files is named, with what it sees instead and what to do.
+
+mod consumers;
+
+use std::time::{Duration, Instant};
+
+use crate::finding::{Finding, Status};
+use crate::host::{Command, HostRead};
+use crate::platform::Platform;
+use crate::redact::Redactor;
+
+/// Marks where the environment begins: profile scripts may print.
+const MARK: &str = "ics-setup-environment-follows:";
+
+/// How long a login may take.
+const LOGIN_DEADLINE: Duration = Duration::from_secs(15);
+
+/// Who logs in for the proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginUser {
+    /// Name.
+    pub name: String,
+    /// Cannot log in with the own shell (`nologin`, `false`).
+    pub needs_shell: bool,
+}
+
+/// Everything that verification needs to know.
+pub struct Proof<'a> {
+    /// The host.
+    pub host: &'a dyn HostRead,
+    /// What system it is.
+    pub platform: &'a Platform,
+    /// Who logs in.
+    pub user: LoginUser,
+    /// What is to be seen; `None`: nothing.
+    pub wanted: &'a [(String, Option<String>)],
+    /// Keeps secrets out of the findings.
+    pub redactor: &'a Redactor,
+}
+
+impl Proof<'_> {
+    /// Starts a login and looks at every consumer.
+    pub fn run(&self) -> Vec<Finding> {
+        if self.wanted.is_empty() {
+            return Vec::new();
+        }
+        if !self.host.is_live() {
+            return vec![
+                Finding::new("verify-login", "verify", Status::Skip, "no login was started")
+                    .observed("under --root no program of the image is run")
+                    .fix(format!("on the host itself: su - {} -c 'env | grep -i proxy'", self.user.name)),
+            ];
+        }
+        let mut findings = self.login();
+        findings.extend(consumers::look(self));
+        findings
+    }
+
+    fn login(&self) -> Vec<Finding> {
+        let user = &self.user.name;
+        let script = format!("printf %s {MARK}; exec env -0");
+        let mut argv = vec!["su", "-"];
+        if self.user.needs_shell {
+            argv.extend(["-s", "/bin/sh"]);
+        }
+        argv.extend([user.as_str(), "-c", script.as_str()]);
+        let started = Instant::now();
+        let command = Command { deadline: LOGIN_DEADLINE, ..Command::new(argv) };
+        let environment = match self.host.run(&command) {
+            Ok(output) => environment(&output.stdout, Some(MARK)).ok_or_else(|| {
+                format!("su ended with code {:?} before it came to env: {}", output.code, self.first_line(&output.stderr))
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return vec![
+                    Finding::new("verify-login", "verify", Status::Skip, "no login was started")
+                        .observed("there is no program su on this host"),
+                ];
+            }
+            Err(error) => Err(format!("su could not be run: {error}")),
+        };
+        let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let environment = match environment {
+            Ok(environment) => environment,
+            Err(why) => {
+                return vec![
+                    Finding::new("verify-login", "verify", Status::Error, format!("a login of {user} could not be started"))
+                        .observed(why)
+                        .fix(format!("try it: su - {user} -c env")),
+                ];
+            }
+        };
+        self.wanted
+            .iter()
+            .filter_map(|(name, wanted)| {
+                let seen = environment.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
+                let right = seen == wanted.as_deref();
+                if wanted.is_none() && right {
+                    return None;
+                }
+                let status = if right { Status::Pass } else { Status::Fail };
+                let title = match (wanted, right) {
+                    (Some(_), true) => format!("a login of {user} sees {name}"),
+                    (Some(_), false) => format!("a login of {user} does not see the new {name}"),
+                    (None, _) => format!("a login of {user} still sees {name}"),
+                };
+                let show = |value: Option<&str>| value.map_or_else(|| "not set".to_owned(), |value| self.redactor.text(value));
+                let mut finding = Finding::new("verify-login", "verify", status, title)
+                    .expected(show(wanted.as_deref()))
+                    .observed(show(seen))
+                    .evidence("variable", name.as_str())
+                    .evidence("user", user.as_str());
+                finding.duration_ms = Some(took);
+                if !right {
+                    finding = finding
+                        .cause("another file that logins read sets it later: ~/.profile, ~/.bash_profile, /etc/profile.d/*.sh, ~/.pam_environment")
+                        .fix(format!("find it: grep -rn {name} /etc/environment /etc/profile /etc/profile.d /etc/bash.bashrc /etc/bashrc ~{user}/.profile ~{user}/.bash_profile ~{user}/.bashrc"));
+                }
+                Some(finding)
+            })
+            .collect()
+    }
+
+    fn first_line(&self, bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes);
+        let clean: String = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+        self.redactor.text(&clean)
+    }
+}
+
+/// The output of `env -0`, from behind the mark on.
+fn environment(stdout: &[u8], mark: Option<&str>) -> Option<Vec<(String, String)>> {
+    let from = match mark {
+        Some(mark) => memchr::memmem::rfind(stdout, mark.as_bytes())? + mark.len(),
+        None => 0,
+    };
+    let variables = stdout[from..].split(|byte| *byte == 0).filter_map(|entry| {
+        let text = String::from_utf8_lossy(entry);
+        text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+    });
+    Some(variables.collect())
+}

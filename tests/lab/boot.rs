@@ -1,0 +1,343 @@
+//! The unattended way for real: a Debian root wearing Ubuntu's or CentOS's release, booted under systemd, where
+//! cloud-init's user-data runs `ics-setup prepare`. Each machine keeps its disk over its boots.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{assignments, environment, need, need_root, report, write, Family, Manifest, PROXY_NAMES};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PROXY: &str = "http://proxy.corp.example:3128";
+const NO_PROXY: &str = "mysql,redis,169.254.169.254";
+
+/// What a boot writes by itself below /etc, with or without ics-setup.
+const BOOT_NOISE: [&str; 5] = [".pwd.lock", "machine-id", ".updated", "resolv.conf", "ld.so.cache"];
+
+#[test]
+fn ubuntu_prepares_itself_at_first_boot() {
+    prepares_itself_at_first_boot(Family::Ubuntu);
+}
+
+#[test]
+fn centos_prepares_itself_at_first_boot() {
+    prepares_itself_at_first_boot(Family::CentOs);
+}
+
+fn prepares_itself_at_first_boot(family: Family) {
+    let machine = Machine::new(family);
+    let first = machine.boot("first", &user_data(&format!("--proxy {PROXY}")));
+
+    // The conditions of an unattended run, as the run's own shell saw them.
+    let seen = environment(&first.read("run.env"));
+    assert!(!seen.contains_key("HOME"), "HOME is set, so this boot proves too little: {seen:?}");
+    assert!(PROXY_NAMES.iter().all(|name| !seen.contains_key(*name)), "proxy variables already: {seen:?}");
+    assert_eq!(first.text("run.stdin").trim(), "/dev/null");
+    assert_eq!(first.text("run.tty").trim(), "not a tty");
+
+    // The run.
+    first.expect_code(0);
+    let result = first.json();
+    assert_eq!(result["outcome"], "changed", "{result:#}");
+    assert_eq!(result["command"], "prepare");
+    assert_eq!(result["error"], Value::Null);
+    assert_eq!(result["os"]["id"], family.id());
+    assert_eq!(result["os"]["version"], family.version());
+    assert_eq!(result["os"]["strategy"], family.id());
+    let changed: Vec<_> =
+        result["changes"].as_array().unwrap().iter().map(|change| change["path"].as_str().unwrap()).collect();
+    for path in [family.proxy_file(), DROP_IN] {
+        assert!(changed.contains(&path), "{path} is not among the changes {changed:?}");
+    }
+    let verified: Vec<_> = result["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["id"].as_str().is_some_and(|id| id.starts_with("verify-")))
+        .collect();
+    assert!(
+        verified.iter().any(|finding| finding["status"] == "pass"),
+        "verification did not run, or nothing passed: {:#}",
+        result["findings"]
+    );
+    assert!(verified.iter().all(|finding| finding["status"] != "fail"), "{verified:#?}");
+    assert!(first.text("status").contains("status: done"), "{}", first.text("status"));
+
+    // The files.
+    machine.expect_proxy_file();
+    let drop_in = machine.text(DROP_IN);
+    for line in [format!("HTTP_PROXY={PROXY}"), format!("HTTPS_PROXY={PROXY}"), format!("NO_PROXY={NO_PROXY}")] {
+        assert!(drop_in.contains(&line), "{line} is missing in\n{drop_in}");
+    }
+    let settings = machine.text("/etc/ics-setup/settings.toml");
+    assert!(settings.contains(PROXY) && settings.contains("production"), "{settings}");
+    let state = machine.manifest("var/lib/ics-setup");
+    assert_eq!(state.leftovers(), Vec::<&PathBuf>::new());
+
+    // What readers in the booted system got.
+    let login = environment(&first.read("login.env"));
+    for (name, value) in [("http_proxy", PROXY), ("https_proxy", PROXY), ("no_proxy", NO_PROXY)] {
+        assert_eq!(login.get(name).map(String::as_str), Some(value), "{name} in divvy's login: {login:?}");
+    }
+    let bare = environment(&first.read("bare.env"));
+    assert!(bare.contains_key("PATH"), "the bare unit did not run");
+    assert!(PROXY_NAMES.iter().all(|name| !bare.contains_key(*name)), "a unit without our files: {bare:?}");
+    let docker = environment(&first.read("docker.env"));
+    for (name, value) in [("HTTP_PROXY", PROXY), ("HTTPS_PROXY", PROXY), ("NO_PROXY", NO_PROXY)] {
+        assert_eq!(docker.get(name).map(String::as_str), Some(value), "{name} for docker.service: {docker:?}");
+    }
+
+    // The same disk, booted as a new instance: cloud-init runs everything again, and nothing moves.
+    let before = machine.manifest("etc");
+    let runs = machine.manifest("var/lib/ics-setup/runs");
+    let second = machine.boot("second", &user_data(&format!("--proxy {PROXY}")));
+    second.expect_code(0);
+    let result = second.json();
+    assert_eq!(result["outcome"], "unchanged", "{result:#}");
+    assert_eq!(result["changes"].as_array().map(Vec::len), Some(0), "{result:#}");
+    let touched: Vec<_> = before
+        .touched(&machine.manifest("etc"))
+        .into_iter()
+        .filter(|path| !BOOT_NOISE.iter().any(|noise| path == Path::new(noise)))
+        .collect();
+    assert_eq!(touched, Vec::<PathBuf>::new(), "the second boot wrote below /etc");
+    assert_eq!(runs.touched(&machine.manifest("var/lib/ics-setup/runs")), Vec::<PathBuf>::new());
+    assert_eq!(environment(&second.read("login.env")).get("http_proxy").map(String::as_str), Some(PROXY));
+
+    report(&format!("  {family:?}: two boots in {:.1} s and {:.1} s", first.seconds, second.seconds));
+}
+
+#[test]
+fn a_wrong_setting_shows_in_cloud_init_and_changes_nothing() {
+    for family in Family::BOTH {
+        let machine = Machine::new(family);
+        let before = machine.manifest("etc");
+        let boot = machine.boot("wrong", &user_data("--proxy proxy:3128"));
+        boot.expect_code(3);
+        let error = &boot.json()["error"];
+        assert_eq!(error["kind"], "settings", "{error:#}");
+        let status = boot.text("status");
+        assert!(status.contains("status: error") && status.contains("scripts"), "{status}");
+
+        let touched: Vec<_> = before
+            .touched(&machine.manifest("etc"))
+            .into_iter()
+            .filter(|path| !BOOT_NOISE.iter().any(|noise| path == Path::new(noise)))
+            .collect();
+        assert_eq!(touched, Vec::<PathBuf>::new(), "a refused run wrote below /etc");
+        assert_eq!(machine.manifest("var/lib/ics-setup/runs").0.len(), 0, "a refused run left a journal");
+        let login = environment(&boot.read("login.env"));
+        assert!(PROXY_NAMES.iter().all(|name| !login.contains_key(*name)), "{login:?}");
+    }
+}
+
+const DROP_IN: &str = "/etc/systemd/system/docker.service.d/http-proxy.conf";
+
+/// The user-data: what a run of the tool finds around it, then the run, whose exit code is the script's.
+fn user_data(flags: &str) -> String {
+    format!(
+        r#"#cloud-config
+runcmd:
+  - env -0 >/out/run.env
+  - tty >/out/run.tty
+  - readlink /proc/self/fd/0 >/out/run.stdin
+  - >-
+    ics-setup prepare --deployment production {flags} --non-interactive --format json
+    >/out/prepare.json 2>/out/prepare.err; code=$?; echo $code >/out/prepare.code; exit $code
+"#
+    )
+}
+
+/// Runs after cloud-init's last stage, looks at the system from inside and powers it off.
+const REPORT: &str = "#!/bin/sh
+cloud-init status --long >/out/status 2>&1
+su - divvy -c 'env -0' </dev/null >/out/login.env 2>/out/login.err
+systemctl start lab-bare.service
+# A docker.service that only tells what the daemon would be given, from the drop-in as systemd reads it.
+mkdir -p /run/systemd/system
+printf '[Service]\\nType=oneshot\\nExecStart=/usr/bin/env -0\\nStandardOutput=file:/out/docker.env\\n' \
+  >/run/systemd/system/docker.service
+systemctl daemon-reload
+systemctl start docker.service
+systemctl --no-block poweroff
+";
+
+struct Machine {
+    family: Family,
+    folder: TempDir,
+}
+
+struct Boot {
+    out: PathBuf,
+    seconds: f32,
+}
+
+impl Machine {
+    fn new(family: Family) -> Self {
+        need_root();
+        need(&["systemd-nspawn", "unshare", "setpriv", "mount"]);
+        let folder = common::scratch("machine");
+        for part in ["upper", "work", "host"] {
+            fs::create_dir(folder.path().join(part)).unwrap();
+        }
+        let machine = Self { family, folder };
+        let disk = machine.disk();
+        family.dress(&disk);
+        write(&disk, "usr/lib/lab/report", REPORT);
+        write(
+            &disk,
+            "usr/lib/systemd/system/lab-report.service",
+            "[Unit]\nAfter=cloud-final.service\n[Service]\nType=oneshot\nExecStart=/bin/sh /usr/lib/lab/report\n\
+             ExecStopPost=/bin/systemctl --no-block poweroff\n",
+        );
+        write(
+            &disk,
+            "usr/lib/systemd/system/lab-bare.service",
+            "[Service]\nType=oneshot\nExecStart=/usr/bin/env -0\nStandardOutput=file:/out/bare.env\n",
+        );
+        let wants = disk.join("usr/lib/systemd/system/cloud-init.target.wants");
+        fs::create_dir_all(&wants).unwrap();
+        symlink("../lab-report.service", wants.join("lab-report.service")).unwrap();
+        machine
+    }
+
+    /// The disk's own layer: everything that the boots wrote, and nothing of the pristine root.
+    fn disk(&self) -> PathBuf {
+        self.folder.path().join("upper")
+    }
+
+    fn manifest(&self, path: &str) -> Manifest {
+        Manifest::take(&self.disk().join(path), &[])
+    }
+
+    fn text(&self, path: &str) -> String {
+        let path = common::below(&self.disk(), path);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The family's proxy file holds the three lines as the vendor documents them and keeps what it had.
+    fn expect_proxy_file(&self) {
+        let text = self.text(self.family.proxy_file());
+        let export = if self.family == Family::CentOs { "export " } else { "" };
+        for (name, value) in [("http_proxy", PROXY), ("https_proxy", PROXY), ("no_proxy", NO_PROXY)] {
+            let line = format!("{export}{name}=\"{value}\"");
+            assert_eq!(text.lines().filter(|found| *found == line).count(), 1, "{line} in\n{text}");
+            assert_eq!(assignments(&text, name), 1, "{name} in\n{text}");
+        }
+        if self.family == Family::Ubuntu {
+            assert!(text.starts_with(self.family.environment()), "the first line moved:\n{text}");
+        } else {
+            assert_eq!(self.text("/etc/environment"), "", "CentOS does not keep its proxy here");
+        }
+    }
+
+    /// Boots the disk with `user_data` as a new instance and waits until it has powered itself off.
+    fn boot(&self, instance: &str, user_data: &str) -> Boot {
+        let folder = self.folder.path();
+        let out = folder.join(format!("out-{instance}"));
+        fs::create_dir(&out).unwrap();
+        let seed = "var/lib/cloud/seed/nocloud";
+        write(&self.disk(), &format!("{seed}/user-data"), user_data);
+        write(&self.disk(), &format!("{seed}/meta-data"), format!("instance-id: {instance}\n"));
+
+        let started = Instant::now();
+        let cgroups = Cgroups::new(&folder.file_name().unwrap().to_string_lossy());
+        // nspawn must never be killed outright, its container would live on: it is asked to stop (SIGTERM), also
+        // when this thread ends before it.
+        let mut nspawn = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "unshare", "--mount", "--propagation", "private", "sh", "-ec"])
+            .arg(
+                r#"for group in $CGROUPS; do echo $$ >"$group/cgroup.procs" 2>/dev/null || true; done
+                mount -t overlay overlay -o lowerdir="$LOWER",upperdir="$DIR/upper",workdir="$DIR/work" "$DIR/host"
+                exec systemd-nspawn --quiet -D "$DIR/host" --machine="$NAME" --private-network --register=no \
+                  --keep-unit --console=pipe --bind-ro="$BINARY":/usr/local/bin/ics-setup --bind="$OUT":/out -b"#,
+            )
+            .env("CGROUPS", cgroups.shown())
+            .env("LOWER", common::debian_root())
+            .env("DIR", folder)
+            .env("NAME", format!("lab-{}-{}", std::process::id(), self.family.id()))
+            .env("BINARY", fs::canonicalize(common::binary()).unwrap())
+            .env("OUT", &out)
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(out.join("console")).unwrap())
+            .stderr(fs::File::create(out.join("console.err")).unwrap())
+            .spawn()
+            .unwrap();
+        let status = common::wait_for(&mut nspawn, Duration::from_secs(120), "a boot");
+        let boot = Boot { out, seconds: started.elapsed().as_secs_f32() };
+        assert!(
+            status.success() && boot.out.join("status").exists(),
+            "the boot ended with {status}\n{}\n{}",
+            boot.text("console"),
+            boot.text("console.err")
+        );
+        boot
+    }
+}
+
+impl Boot {
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.out.join(name)).unwrap_or_else(|error| panic!("{name}: {error}\n{}", self.text("status")))
+    }
+
+    fn text(&self, name: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.out.join(name)).unwrap_or_default()).into_owned()
+    }
+
+    #[track_caller]
+    fn expect_code(&self, code: i32) {
+        assert_eq!(
+            self.text("prepare.code").trim(),
+            code.to_string(),
+            "exit code of prepare\n{}\n{}",
+            self.text("prepare.json"),
+            self.text("prepare.err")
+        );
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        let text = self.text("prepare.json");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}\n{}", self.text("prepare.err")))
+    }
+}
+
+/// A control group of its own for each container, so that two booted systems do not share their units' groups.
+struct Cgroups(Vec<PathBuf>);
+
+impl Cgroups {
+    fn new(name: &str) -> Self {
+        let groups = ["systemd", "unified", "."]
+            .iter()
+            .map(|hierarchy| Path::new("/sys/fs/cgroup").join(hierarchy))
+            .filter(|hierarchy| hierarchy.join("cgroup.procs").exists())
+            .map(|hierarchy| hierarchy.join(format!("ics-setup-{name}")))
+            .filter(|group| fs::create_dir(group).is_ok());
+        Self(groups.collect())
+    }
+
+    fn shown(&self) -> String {
+        self.0.iter().map(|group| group.display().to_string()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn remove(group: &Path) {
+        for item in fs::read_dir(group).into_iter().flatten().flatten() {
+            if item.file_type().is_ok_and(|kind| kind.is_dir()) {
+                Self::remove(&item.path());
+            }
+        }
+        let _ = fs::remove_dir(group);
+    }
+}
+
+impl Drop for Cgroups {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|group| Self::remove(group));
+    }
+}

@@ -1,0 +1,567 @@
+//! What the laboratory's tests share: the Debian root that `scripts/lab/provision` builds, throw-away machines
+//! over it, and manifests that notice every byte, mode, owner and extended attribute.
+//!
+//! The machine's own files are never touched: a [`Guest`] lives in namespaces of its own over an overlay, and a
+//! boot (`boot.rs`) in `systemd-nspawn`. Both end with the test, also with one that panics.
+
+// Each test file is a crate of its own and uses its part of this one.
+#![allow(dead_code, unreachable_pub)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{symlink, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program under test: the one cargo has built, or the one named by `ICS_SETUP_LAB_BINARY`
+/// (a portable build, an installed package).
+pub fn binary() -> PathBuf {
+    std::env::var_os("ICS_SETUP_LAB_BINARY")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_ics-setup")), PathBuf::from)
+}
+
+/// The lab's folder, as `scripts/lab/provision` has it.
+pub fn lab() -> PathBuf {
+    std::env::var_os("ICS_SETUP_LAB")
+        .filter(|folder| !folder.is_empty())
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/lab"), PathBuf::from)
+}
+
+/// The pristine Debian root: lower layer of every machine, never written to.
+pub fn debian_root() -> PathBuf {
+    let root = lab().join("root");
+    assert!(
+        root.join("usr/bin/su").exists() || root.join("bin/su").exists(),
+        "no lab root at {}: run scripts/lab/provision as root (scripts/test does)",
+        root.display()
+    );
+    root
+}
+
+/// Refuses to go on without the named programs: a missing component is a failure, not a skip.
+pub fn need(programs: &[&str]) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).collect();
+    let missing: Vec<_> =
+        programs.iter().filter(|program| !folders.iter().any(|folder| folder.join(program).is_file())).collect();
+    assert!(missing.is_empty(), "missing on this machine: {missing:?}; scripts/test installs them");
+}
+
+pub fn need_root() {
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "this lab test mounts and boots, so it needs root; scripts/test skips it by name without root"
+    );
+}
+
+/// A scratch folder on the lab's disk: overlays cannot lie on another overlay, and attributes need a real disk.
+pub fn scratch(name: &str) -> TempDir {
+    let folder = lab().join("scratch");
+    fs::create_dir_all(&folder).unwrap();
+    tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(folder).unwrap()
+}
+
+/// A scratch folder in memory, where thousands of runs cost the disk nothing.
+pub fn scratch_in_memory(name: &str) -> TempDir {
+    let builder_prefix = format!("ics-setup-lab-{name}-");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&builder_prefix);
+    builder.tempdir_in("/dev/shm").or_else(|_| builder.tempdir()).unwrap()
+}
+
+// ------------------------------------------------------------------------------------------------- families
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Ubuntu,
+    CentOs,
+}
+
+impl Family {
+    pub const BOTH: [Self; 2] = [Self::Ubuntu, Self::CentOs];
+
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Ubuntu => "ubuntu",
+            Self::CentOs => "centos",
+        }
+    }
+
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::Ubuntu => "22.04",
+            Self::CentOs => "7",
+        }
+    }
+
+    /// The file that the vendor documents for the family's system proxy.
+    pub fn proxy_file(self) -> &'static str {
+        match self {
+            Self::Ubuntu => "/etc/environment",
+            Self::CentOs => "/etc/profile.d/proxy.sh",
+        }
+    }
+
+    pub fn os_release(self) -> &'static str {
+        match self {
+            Self::Ubuntu => {
+                "PRETTY_NAME=\"Ubuntu 22.04.5 LTS\"\nNAME=\"Ubuntu\"\nVERSION_ID=\"22.04\"\n\
+                 VERSION=\"22.04.5 LTS (Jammy Jellyfish)\"\nVERSION_CODENAME=jammy\nID=ubuntu\nID_LIKE=debian\n\
+                 HOME_URL=\"https://www.ubuntu.com/\"\nUBUNTU_CODENAME=jammy\n"
+            }
+            Self::CentOs => {
+                "NAME=\"CentOS Linux\"\nVERSION=\"7 (Core)\"\nID=\"centos\"\nID_LIKE=\"rhel fedora\"\n\
+                 VERSION_ID=\"7\"\nPRETTY_NAME=\"CentOS Linux 7 (Core)\"\nANSI_COLOR=\"0;31\"\n\
+                 CPE_NAME=\"cpe:/o:centos:centos:7\"\nHOME_URL=\"https://www.centos.org/\"\n\n\
+                 CENTOS_MANTISBT_PROJECT=\"CentOS-7\"\nREDHAT_SUPPORT_PRODUCT=\"centos\"\n"
+            }
+        }
+    }
+
+    /// `/etc/environment` as the family ships it.
+    pub fn environment(self) -> &'static str {
+        match self {
+            Self::Ubuntu => {
+                "PATH=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games:/usr/local/games:/snap/bin\"\n"
+            }
+            Self::CentOs => "",
+        }
+    }
+
+    /// Makes the tree below `root` look like this family, in what `ics-setup` reads and writes.
+    pub fn dress(self, root: &Path) {
+        write(root, "usr/lib/os-release", self.os_release());
+        let link = root.join("etc/os-release");
+        let _ = fs::remove_file(&link);
+        fs::create_dir_all(root.join("etc")).unwrap();
+        symlink("../usr/lib/os-release", link).unwrap();
+        write(root, "etc/environment", self.environment());
+        fs::create_dir_all(root.join("etc/profile.d")).unwrap();
+        match self {
+            Self::Ubuntu => write(root, "etc/debian_version", "bookworm/sid\n"),
+            Self::CentOs => {
+                write(root, "etc/centos-release", "CentOS Linux release 7.9.2009 (Core)\n");
+                let link = root.join("etc/redhat-release");
+                let _ = fs::remove_file(&link);
+                symlink("centos-release", link).unwrap();
+            }
+        }
+    }
+}
+
+/// Writes `content` at `path` below `root`, with the folders it needs.
+pub fn write(root: &Path, path: &str, content: impl AsRef<[u8]>) {
+    let path = below(root, path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+/// `path` (absolute or not) below `root`.
+pub fn below(root: &Path, path: &str) -> PathBuf {
+    root.join(path.trim_start_matches('/'))
+}
+
+// ------------------------------------------------------------------------------------------------ manifests
+
+/// One file, folder or link, with all that a careless writer would lose.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub kind: char,
+    pub mode: u32,
+    pub owner: (u32, u32),
+    pub content: Vec<u8>,
+    pub attributes: BTreeMap<OsString, Vec<u8>>,
+    /// Modification time in ns; no part of [`Manifest::difference`].
+    pub modified: i128,
+}
+
+/// A whole tree: path below its root → entry.
+#[derive(Clone, Default)]
+pub struct Manifest(pub BTreeMap<PathBuf, Entry>);
+
+impl Manifest {
+    /// Takes the tree at `root` without following links, leaving out the paths below `root` named in `without`.
+    pub fn take(root: &Path, without: &[&str]) -> Self {
+        let without: Vec<PathBuf> = without.iter().map(|path| below(Path::new(""), path)).collect();
+        let mut found = Self::default();
+        found.walk(root, Path::new(""), &without);
+        found
+    }
+
+    fn walk(&mut self, root: &Path, here: &Path, without: &[PathBuf]) {
+        let full = root.join(here);
+        let Ok(listing) = fs::read_dir(&full) else { return };
+        for item in listing {
+            let path = here.join(item.unwrap().file_name());
+            if without.contains(&path) {
+                continue;
+            }
+            let full = root.join(&path);
+            let Ok(metadata) = full.symlink_metadata() else { continue };
+            let kind = metadata.file_type();
+            let (kind, content) = if kind.is_symlink() {
+                ('l', fs::read_link(&full).unwrap().into_os_string().into_vec())
+            } else if kind.is_dir() {
+                ('d', Vec::new())
+            } else if kind.is_file() {
+                ('f', fs::read(&full).unwrap_or_default())
+            } else {
+                ('s', Vec::new())
+            };
+            self.0.insert(
+                path.clone(),
+                Entry {
+                    kind,
+                    mode: metadata.mode() & 0o7777,
+                    owner: (metadata.uid(), metadata.gid()),
+                    content,
+                    attributes: attributes(&full),
+                    modified: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+                },
+            );
+            if kind == 'd' {
+                self.walk(root, &path, without);
+            }
+        }
+    }
+
+    /// What separates the two trees, one line per path; empty when they are equal (times aside).
+    pub fn difference(&self, other: &Self) -> String {
+        let paths: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
+        let mut text = String::new();
+        for path in paths {
+            let path_shown = path.display();
+            match (self.0.get(path), other.0.get(path)) {
+                (Some(_), None) => writeln!(text, "{path_shown}: is gone").unwrap(),
+                (None, Some(new)) => {
+                    writeln!(text, "{path_shown}: is new: {}", String::from_utf8_lossy(&new.content)).unwrap();
+                }
+                (Some(old), Some(new)) => {
+                    if old.kind != new.kind {
+                        writeln!(text, "{path_shown}: kind {} became {}", old.kind, new.kind).unwrap();
+                    }
+                    if old.mode != new.mode {
+                        writeln!(text, "{path_shown}: mode {:o} became {:o}", old.mode, new.mode).unwrap();
+                    }
+                    if old.owner != new.owner {
+                        writeln!(text, "{path_shown}: owner {:?} became {:?}", old.owner, new.owner).unwrap();
+                    }
+                    if old.attributes != new.attributes {
+                        let (old, new) = (&old.attributes, &new.attributes);
+                        writeln!(text, "{path_shown}: attributes {old:?} became {new:?}").unwrap();
+                    }
+                    if old.content != new.content {
+                        let (old, new) = (String::from_utf8_lossy(&old.content), String::from_utf8_lossy(&new.content));
+                        writeln!(text, "{path_shown}: content\n{old:?}\nbecame\n{new:?}").unwrap();
+                    }
+                }
+                (None, None) => unreachable!(),
+            }
+        }
+        text
+    }
+
+    /// Paths that were written between the two, even with equal bytes.
+    pub fn touched(&self, later: &Self) -> Vec<PathBuf> {
+        later
+            .0
+            .iter()
+            .filter(|(path, new)| self.0.get(*path).is_none_or(|old| old != *new))
+            .map(|(path, _)| path.clone())
+            .chain(self.0.keys().filter(|path| !later.0.contains_key(*path)).cloned())
+            .collect()
+    }
+
+    /// Temporary files of `ics-setup` that someone forgot.
+    pub fn leftovers(&self) -> Vec<&PathBuf> {
+        self.0
+            .keys()
+            .filter(|path| path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".ics-setup")))
+            .collect()
+    }
+}
+
+fn attributes(path: &Path) -> BTreeMap<OsString, Vec<u8>> {
+    let Ok(names) = xattr::list(path) else { return BTreeMap::new() };
+    names
+        .filter(|name| !name.as_bytes().starts_with(b"trusted.overlay."))
+        .map(|name| {
+            let value = xattr::get(path, &name).ok().flatten().unwrap_or_default();
+            (name, value)
+        })
+        .collect()
+}
+
+/// Copies a tree with modes, owners, times and attributes, as a test's host is put back again and again.
+pub fn copy_tree(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg("--").arg(from).arg(to).status().unwrap();
+    assert!(status.success(), "cp -a {} {}", from.display(), to.display());
+}
+
+// ----------------------------------------------------------------------------------------------------- runs
+
+/// What one run of the tool gave.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    pub out: Vec<u8>,
+    pub err: String,
+    pub shown: String,
+}
+
+impl Ran {
+    pub fn of(shown: impl Into<String>, output: Output) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        Self {
+            code: output.status.code(),
+            signal: output.status.signal(),
+            out: output.stdout,
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            shown: shown.into(),
+        }
+    }
+
+    /// The run's JSON result.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.out).unwrap_or_else(|error| panic!("no JSON ({error})\n{self}"))
+    }
+
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "exit code\n{self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "$ {}\nexit {:?}, signal {:?}", self.shown, self.code, self.signal)?;
+        writeln!(f, "stdout: {}", String::from_utf8_lossy(&self.out))?;
+        write!(f, "stderr: {}", self.err)
+    }
+}
+
+/// The tool with `arguments` on the tree at `root`, unattended, without any of this machine's proxy variables.
+/// A run that hangs is ended after a minute, with exit 124.
+pub fn tool(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args(["--kill-after=5", "60"])
+        .arg(binary())
+        .args(arguments)
+        .arg("--root")
+        .arg(root)
+        .env_clear()
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .stdin(Stdio::null());
+    command
+}
+
+pub fn run(root: &Path, arguments: &[&str]) -> Ran {
+    let shown = format!("ics-setup {} --root {}", arguments.join(" "), root.display());
+    Ran::of(shown, tool(root, arguments).output().unwrap())
+}
+
+/// `status --format json` of the tree at `root`.
+#[track_caller]
+pub fn status(root: &Path) -> Value {
+    let ran = run(root, &["status", "--format", "json"]);
+    assert_eq!(ran.code, Some(0), "status must always answer\n{ran}");
+    ran.json()
+}
+
+/// `NAME=value` lines as a file has them: how often each name is set.
+pub fn assignments(text: &str, name: &str) -> usize {
+    text.lines()
+        .map(|line| line.trim_start().trim_start_matches("export "))
+        .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
+        .count()
+}
+
+/// An `env -0` listing.
+pub fn environment(listing: &[u8]) -> BTreeMap<String, String> {
+    listing
+        .split(|byte| *byte == 0)
+        .filter_map(|pair| {
+            let pair = String::from_utf8_lossy(pair);
+            pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
+pub const PROXY_NAMES: [&str; 6] = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+
+/// Waits for `child`; when it does not end in time, asks it to (SIGTERM, never SIGKILL) and fails.
+#[track_caller]
+pub fn wait_for(child: &mut Child, within: Duration, what: &str) -> std::process::ExitStatus {
+    let started = Instant::now();
+    let mut asked = false;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(!asked, "{what} did not end within {within:?} and was stopped");
+            return status;
+        }
+        if !asked && started.elapsed() > within {
+            let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+            asked = true;
+        }
+        assert!(started.elapsed() < within * 2, "{what} neither ended nor could be stopped");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+// --------------------------------------------------------------------------------------------------- guests
+
+/// A Debian root dressed as a family, in mount, pid, network, ipc and uts namespaces of its own: real PAM, sudo,
+/// shells and users, and nothing of this machine's to break. It ends with the value.
+pub struct Guest {
+    holder: Child,
+    pid: String,
+    folder: TempDir,
+}
+
+const GUEST: &str = r#"
+set -e
+mount -t overlay overlay -o lowerdir="$LOWER",upperdir="$DIR/upper",workdir="$DIR/work" "$DIR/host"
+cd "$DIR/host"
+mount -t proc proc proc
+mount -t tmpfs -o mode=755 tmpfs run
+mount -t tmpfs -o mode=1777 tmpfs tmp
+mount -t tmpfs -o mode=755 tmpfs dev
+for node in null zero full random urandom tty; do touch dev/$node; mount --bind /dev/$node dev/$node; done
+mkdir dev/pts && mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts && ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+touch usr/local/bin/ics-setup && mount --bind "$BINARY" usr/local/bin/ics-setup
+hostname lab
+ip link set lo up
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /bin/sh -c 'echo ready; exec sleep infinity'
+"#;
+
+impl Guest {
+    pub fn new(family: Family) -> Self {
+        Self::prepared(family, |_| ())
+    }
+
+    /// A guest whose upper layer (below which `family` is dressed already) is changed by `prepare` first.
+    pub fn prepared(family: Family, prepare: impl FnOnce(&Path)) -> Self {
+        need_root();
+        need(&["setpriv", "unshare", "nsenter", "mount", "ip"]);
+        let lower = debian_root();
+        let folder = scratch("guest");
+        for part in ["upper", "work", "host"] {
+            fs::create_dir(folder.path().join(part)).unwrap();
+        }
+        let upper = folder.path().join("upper");
+        family.dress(&upper);
+        fs::create_dir_all(upper.join("usr/local/bin")).unwrap();
+        prepare(&upper);
+
+        // The first line comes from the script's own pid as this machine counts: /proc is still the outer one.
+        let script = format!("read -r pid rest </proc/self/stat; echo $pid\n{GUEST}");
+        // Should the test end without its destructors, the guest ends too: its parent's death kills unshare.
+        let mut holder = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "unshare"])
+            .args(["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--propagation"])
+            .args(["private", "sh", "-c", &script])
+            .env("LOWER", lower)
+            .env("DIR", folder.path())
+            .env("BINARY", fs::canonicalize(binary()).unwrap())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+        let pid = lines.next().unwrap().unwrap();
+        if lines.next().is_none_or(|line| line.unwrap() != "ready") {
+            let mut error = String::new();
+            holder.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+            panic!("the guest did not start: {error}");
+        }
+        Self { holder, pid, folder }
+    }
+
+    /// The guest's root as this process can read and write it. Absolute links lead out of it.
+    pub fn root(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root", self.pid))
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        below(&self.root(), path)
+    }
+
+    /// A file's bytes as a process inside reads them, so that absolute links lead where they do for it.
+    #[track_caller]
+    pub fn read(&self, path: &str) -> Vec<u8> {
+        self.run(&["cat", path]).expect(0).out
+    }
+
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        write(&self.root(), path, content);
+    }
+
+    /// A command inside, as root, with an environment of nothing but PATH.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--target", &self.pid, "--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd=/", "--"])
+            .args(words)
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// A command inside that must end by itself: one that hangs is ended after a minute, with exit 124.
+    pub fn run(&self, words: &[&str]) -> Ran {
+        let bounded = [&["timeout", "--kill-after=5", "60"], words].concat();
+        Ran::of(words.join(" "), self.command(&bounded).output().unwrap())
+    }
+
+    /// A shell script inside that must succeed.
+    #[track_caller]
+    pub fn sh(&self, script: &str) -> String {
+        let ran = self.run(&["sh", "-ec", script]).expect(0);
+        String::from_utf8_lossy(&ran.out).into_owned()
+    }
+
+    pub fn manifest(&self) -> Manifest {
+        Manifest::take(&self.path("etc"), &[])
+    }
+
+    /// Forgotten temporary files anywhere that the tool writes.
+    pub fn leftovers(&self) -> String {
+        self.sh("find /etc /var /divvycloud /usr/local /tmp /root /home -xdev -name '.ics-setup*' 2>/dev/null || true")
+            + &self.sh("find /etc/ /var/lib/ -name '.ics-setup*' 2>/dev/null || true")
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // unshare ignores SIGTERM; with --kill-child its end takes the namespace's first process, and so all.
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+        // The namespace's mounts go with its last process; only then can the folder.
+        for _ in 0..100 {
+            if !Path::new(&format!("/proc/{}", self.pid)).exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// A line for the test's own report, past the harness's capture.
+pub fn report(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
