@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::{ask, out, sudo};
 use crate::apply::{Session, State, revert, runs};
 use crate::host::{HostWrite, View};
+use crate::plan::Plan;
 use crate::problem::{Problem, id};
 use crate::report::{Outcome, Report};
 
@@ -86,9 +87,25 @@ pub fn take_back(globals: &Globals, host: &dyn HostWrite, named: Option<&str>, f
     let name = run.begin.run.clone();
     told.run = Some(session.apply(&told.plan, "revert", Some(&name))?);
     if !nothing {
-        told.plan.next_steps.push("log in again: running sessions keep the environment they have".to_owned());
+        told.plan.next_steps.extend(afterwards(&told.plan));
     }
     Ok(if nothing { Outcome::Unchanged } else { Outcome::Changed })
+}
+
+/// Who has to read the old values again.
+fn afterwards(plan: &Plan) -> Vec<String> {
+    let has = |part: &str| plan.changes.iter().any(|change| change.path.to_string_lossy().contains(part));
+    let mut steps = Vec::new();
+    if has("/etc/environment") || has("/etc/profile.d/") {
+        steps.push("log in again: running sessions keep the environment they have".to_owned());
+    }
+    if has("/docker") {
+        steps.push("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker".to_owned());
+    }
+    if has("/prod.env") {
+        steps.push("let the containers read prod.env: stop and start the product with docker-compose".to_owned());
+    }
+    steps
 }
 
 /// Passwords in the files that come and go.

@@ -49,6 +49,11 @@ impl MemoryHost {
         host
     }
 
+    /// A host of its own with the same files.
+    pub fn fork(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.state().clone())))
+    }
+
     /// Puts a durable file, making its folders.
     pub fn put(&self, path: &str, bytes: &[u8]) {
         self.put_with(path, bytes, Attributes::new(0o644, 0, 0));

@@ -49,7 +49,7 @@ pub fn save(present: Option<&str>, values: &[(&'static str, String)]) -> Result<
     if present.is_none() && values.is_empty() {
         return Ok(None);
     }
-    let mut document: toml_edit::DocumentMut = present.unwrap_or(HEADER).parse().map_err(|error| {
+    let mut document: toml_edit::DocumentMut = present.unwrap_or_default().parse().map_err(|error| {
         Problem::settings("settings-not-toml", format!("{SAVED} is not TOML")).because(error)
     })?;
     for spec in TABLE.iter().filter(|spec| spec.saved) {
@@ -84,7 +84,8 @@ pub fn save(present: Option<&str>, values: &[(&'static str, String)]) -> Result<
         }
     }
     document.retain(|_, item| !item.as_table().is_some_and(toml_edit::Table::is_empty));
-    Ok(Some(document.to_string()))
+    let header = if present.is_none() { HEADER } else { "" };
+    Ok(Some(format!("{header}{document}")))
 }
 
 /// A commented file with every key.

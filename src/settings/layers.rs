@@ -87,6 +87,13 @@ impl<T> Setting<T> {
 #[derive(Clone, Default)]
 pub struct Layer(BTreeMap<&'static str, Setting<String>>);
 
+impl fmt::Debug for Layer {
+    /// Names only: values may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 impl Layer {
     /// Adds a value after looking at its shape. Empty text is no value.
     ///

@@ -333,7 +333,8 @@ mod tests {
             prop_assert_eq!(again.render(), text);
             let credentials = again.credentials.unwrap();
             prop_assert_eq!(credentials.user, user.into_bytes());
-            prop_assert_eq!(credentials.password.unwrap().expose(), &pass[..]);
+            let password = credentials.password.unwrap();
+            prop_assert_eq!(password.expose(), &pass[..]);
         }
 
         #[test]

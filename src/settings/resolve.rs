@@ -342,6 +342,8 @@ impl Resolver<'_> {
             None => http.clone(),
         };
         let mut proxies = Proxies { http, https };
+        let in_argv = |url: &Setting<ProxyUrl>| matches!(url.origin, Origin::Flag(_)) && url.value.password().is_some();
+        let typed: Vec<Origin> = proxies.iter().filter(|url| in_argv(url)).map(|url| url.origin.clone()).collect();
         let password = self.password("proxy.password", &["proxy.password", "proxy.password_file", "proxy.password_env"])?;
         for url in [&mut proxies.http, &mut proxies.https].into_iter().flatten() {
             self.log_in(url, password.as_ref())?;
@@ -352,7 +354,7 @@ impl Resolver<'_> {
         }
         for url in proxies.iter() {
             if !judged.contains(&&url.value) {
-                judge(url, findings);
+                judge(url, typed.contains(&url.origin), findings);
                 judged.push(&url.value);
             }
         }
@@ -511,7 +513,7 @@ fn confirm_port(url: &mut Setting<ProxyUrl>, ignored: &Ignored) {
 }
 
 /// What is worth saying about a URL that is valid.
-fn judge(url: &Setting<ProxyUrl>, findings: &mut Vec<Finding>) {
+fn judge(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Finding>) {
     let (value, origin) = (&url.value, &url.origin);
     if value.port.is_none() {
         let scheme = value.scheme;
@@ -532,7 +534,7 @@ fn judge(url: &Setting<ProxyUrl>, findings: &mut Vec<Finding>) {
                 .fix("use http:// unless the proxy's port really speaks TLS"),
         );
     }
-    if matches!(origin, Origin::Flag(_)) && value.password().is_some() {
+    if in_argv {
         findings.push(
             Finding::new("password-in-argv", "settings", Status::Warn, format!("{origin}: every user of this host can read a password in the process list"))
                 .fix("give user and password apart: --proxy-user USER --proxy-password-file FILE"),

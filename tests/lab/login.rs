@@ -278,7 +278,6 @@ fn what_is_no_file_is_refused_by_name() {
         "rm /etc/environment; mkfifo /etc/environment",
         "ln -sf /dev/null /etc/environment",
         "ln -sf environment /etc/environment",
-        "ln -sf /no/such/folder/environment /etc/environment",
         "rm -r /etc/systemd/system/docker.service.d 2>/dev/null || true; \
          echo in the way >/etc/systemd/system/docker.service.d",
     ] {
@@ -334,6 +333,12 @@ fn a_symlinked_target_stays_a_symlink() {
             assert_eq!(guest.sh("readlink /etc/environment").trim(), link);
             assert_eq!(guest.sh("stat -c %a /srv/environment").trim(), "640");
             assert!(guest.sh("cat /srv/environment").contains(PROXY));
+        });
+    }
+    // A link to nowhere: what it names is made, and is gone again after the revert.
+    for spoil in ["ln -sf ../srv/environment /etc/environment", "ln -sf /no/such/folder/environment /etc/environment"] {
+        handled(Family::Ubuntu, spoil, |guest| {
+            assert!(guest.sh("readlink /etc/environment").contains("environment"), "the link is gone");
         });
     }
     // The folder is the link: /etc/profile.d lies elsewhere.

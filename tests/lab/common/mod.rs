@@ -342,10 +342,20 @@ impl Ran {
     }
 }
 
+/// A JSON result in the few lines that a failed test needs of it; anything else as it came.
 impl std::fmt::Display for Ran {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "$ {}\nexit {:?}, signal {:?}", self.shown, self.code, self.signal)?;
-        writeln!(f, "stdout: {}", String::from_utf8_lossy(&self.out))?;
+        match serde_json::from_slice::<Value>(&self.out) {
+            Ok(result) if result["outcome"].is_string() => {
+                let paths = result["changes"].as_array().into_iter().flatten().map(|change| &change["path"]);
+                let findings = result["findings"].as_array().into_iter().flatten();
+                let findings = findings.map(|found| format!("{} {} {}", found["id"], found["status"], found["title"]));
+                writeln!(f, "outcome {}, changes {:?}", result["outcome"], paths.collect::<Vec<_>>())?;
+                writeln!(f, "findings {:#?}\nerror {:#}", findings.collect::<Vec<_>>(), result["error"])?;
+            }
+            _ => writeln!(f, "stdout: {}", String::from_utf8_lossy(&self.out))?,
+        }
         write!(f, "stderr: {}", self.err)
     }
 }

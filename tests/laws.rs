@@ -1,0 +1,337 @@
+//! The laws of the transaction, on a file system in memory that can fail, die and lose its power at every effect.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use ics_setup::apply::{self, Session, State, revert, runs};
+use ics_setup::finding::Ignored;
+use ics_setup::host::{Attributes, Fault, FaultyHost, HostRead, HostWrite, MemoryHost, View};
+use ics_setup::plan::Plan;
+use ics_setup::platform;
+use ics_setup::problem::{Left, Problem};
+use ics_setup::settings::{First, Found, Layers, Origin, Outside, Settings, Unresolved, by_key};
+use ics_setup::targets::{self, Context, Moment};
+use proptest::prelude::*;
+
+type Picture = BTreeMap<PathBuf, (Vec<u8>, Attributes)>;
+
+const PROD_ENV: &[u8] = b"A=1\n#http_proxy=http://proxy.acmecorp.com\n#https_proxy=http://proxy.acmecorp.com\n#no_proxy=mysql,redis,169.254.169.254\nDIVVY_DB_HOST=mysql\n";
+
+fn host(family: &str) -> MemoryHost {
+    let host = MemoryHost::new();
+    host.put_dir("/var/lib");
+    host.put_dir("/etc/systemd/system");
+    match family {
+        "ubuntu" => {
+            host.put("/etc/os-release", b"ID=ubuntu\nVERSION_ID=\"22.04\"\n");
+            let mut attributes = Attributes::new(0o640, 0, 4);
+            attributes.xattrs.insert("security.selinux".to_owned(), b"etc_t".to_vec());
+            host.put_with("/etc/environment", b"PATH=\"/bin\"\nno_proxy=a", attributes);
+        }
+        _ => {
+            host.put("/etc/os-release", b"ID=\"centos\"\nVERSION_ID=\"7\"\n");
+            host.put("/etc/profile.d/proxy.sh", b"export http_proxy=http://old:1\n");
+        }
+    }
+    host.put_with("/divvycloud/prod.env", PROD_ENV, Attributes::new(0o600, 1000, 1000));
+    host
+}
+
+fn settings(values: &[(&str, &str)], found: &Found) -> Result<Settings, Problem> {
+    let mut layers = Layers::default();
+    for (key, value) in values {
+        let spec = by_key(key).unwrap();
+        layers.flags.insert(spec, (*value).to_owned(), Origin::Flag(spec.shown())).unwrap();
+    }
+    let outside = Outside { variable: &|_: &str| -> Option<OsString> { None }, file: &|_| Err(ErrorKind::NotFound.into()) };
+    Settings::resolve(&layers, found, &outside, &Ignored::default()).map(|(settings, _)| settings).map_err(Unresolved::into_problem)
+}
+
+const WANTED: &[(&str, &str)] = &[
+    ("proxy.url", "http://proxy.corp.example:3128"),
+    ("proxy.user", "svc"),
+    ("proxy.password", "p@ss:w0rd/#?%$\"'\\ é"),
+    ("target", "system-proxy,docker-daemon,prod-env"),
+];
+
+fn plan(host: &dyn HostRead, values: &[(&str, &str)]) -> Result<Plan, Problem> {
+    let (platform, _) = platform::detect(host, None)?;
+    let view = View::new(host);
+    let found = Found::look(&view, &platform, Path::new("/divvycloud"), First::System)?;
+    let settings = settings(values, &found)?;
+    targets::plan(&Context { view: &view, platform: &platform, settings: &settings, found: &found, moment: Moment::Prepare })
+}
+
+fn prepare(host: &dyn HostWrite, values: &[(&str, &str)]) -> Result<Option<String>, Problem> {
+    let session = Session::open(host)?;
+    session.recover()?;
+    let plan = plan(host, values)?;
+    if plan.is_empty() { Ok(None) } else { session.apply(&plan, "prepare", None).map(Some) }
+}
+
+fn take_back(host: &dyn HostWrite) -> Result<(), Problem> {
+    let session = Session::open(host)?;
+    session.recover()?;
+    let all = runs(host)?;
+    let run = revert::choose(&all, None)?;
+    let plan = revert::plan(&View::new(host), run, &all, false)?;
+    session.apply(&plan, "revert", Some(&run.begin.run)).map(|_| ())
+}
+
+fn recover(host: &MemoryHost) {
+    let session = Session::open(host).unwrap();
+    session.recover().unwrap();
+    assert!(runs(host).unwrap().iter().all(|run| run.state != State::Interrupted));
+}
+
+/// Everything but our own state.
+fn picture(host: &MemoryHost) -> Picture {
+    host.picture().into_iter().filter(|(path, _)| !path.starts_with(apply::STATE)).collect()
+}
+
+fn assert_one_of(now: &Picture, old: &Picture, new: &Picture, what: &str) {
+    if now == old || now == new {
+        return;
+    }
+    let differs = |a: &Picture| -> Vec<String> {
+        let paths = a.keys().chain(now.keys()).filter(|path| a.get(*path) != now.get(*path));
+        paths.map(|path| path.display().to_string()).collect()
+    };
+    panic!("{what}: neither all old (differs in {:?}) nor all new (differs in {:?})", differs(old), differs(new));
+}
+
+/// Runs an action with a fault at every effect in turn; returns how many effects it has.
+fn at_every_effect(base: &MemoryHost, fault: Fault, action: impl Fn(&dyn HostWrite) -> Result<(), Problem>, mut check: impl FnMut(u64, &MemoryHost, Result<(), Problem>)) -> u64 {
+    for at in 1.. {
+        let inner = base.fork();
+        let faulty = FaultyHost::new(inner.clone(), at, fault);
+        let result = action(&faulty);
+        if !faulty.struck() {
+            result.unwrap();
+            return at - 1;
+        }
+        drop(faulty);
+        inner.process_death();
+        check(at, &inner, result);
+    }
+    unreachable!()
+}
+
+type Action = fn(&dyn HostWrite) -> Result<(), Problem>;
+
+/// Both families, forwards and backwards: a name, the host before, the action.
+fn scenarios() -> Vec<(String, MemoryHost, Action)> {
+    let mut scenarios: Vec<(String, MemoryHost, Action)> = Vec::new();
+    for family in ["ubuntu", "centos"] {
+        let fresh = host(family);
+        let prepared = fresh.fork();
+        prepare(&prepared, WANTED).unwrap().unwrap();
+        scenarios.push((format!("prepare on {family}"), fresh, |host| prepare(host, WANTED).map(|_| ())));
+        scenarios.push((format!("revert on {family}"), prepared.fork(), take_back));
+        scenarios.push((format!("remove on {family}"), prepared, |host| {
+            prepare(host, &[("proxy.remove", "true"), ("target", "system-proxy,docker-daemon,prod-env")]).map(|_| ())
+        }));
+    }
+    scenarios
+}
+
+#[test]
+fn killed_at_any_effect_the_next_command_brings_all_old_or_all_new() {
+    for (name, base, action) in scenarios() {
+        let old = picture(&base);
+        let done = base.fork();
+        action(&done).unwrap();
+        let new = picture(&done);
+        assert_ne!(old, new, "{name} does something");
+        let mut struck = 0;
+        let effects = at_every_effect(&base, Fault::Dies, action, |at, host, _| {
+            for power_lost in [false, true] {
+                let host = host.fork();
+                if power_lost {
+                    host.power_loss();
+                }
+                recover(&host);
+                assert_one_of(&picture(&host), &old, &new, &format!("{name}, dead at effect {at}, power lost: {power_lost}"));
+                // And whatever it is, the same command finishes the job.
+                if action(&host).is_ok() {
+                    assert_one_of(&picture(&host), &new, &new, &format!("{name}, again after effect {at}"));
+                }
+            }
+            struck += 1;
+        });
+        assert!(effects > 20 && struck > 20, "{name} has {effects} effects");
+    }
+}
+
+#[test]
+fn failed_at_any_effect_the_host_is_as_it_was() {
+    for (name, base, action) in scenarios() {
+        let old = picture(&base);
+        let done = base.fork();
+        action(&done).unwrap();
+        let new = picture(&done);
+        for kind in [ErrorKind::StorageFull, ErrorKind::ResourceBusy, ErrorKind::PermissionDenied] {
+            at_every_effect(&base, Fault::Fails(kind), action, |at, host, result| {
+                let what = format!("{name}, effect {at} fails with {kind:?}");
+                match result {
+                    Ok(()) => assert_one_of(&picture(host), &new, &new, &what),
+                    Err(problem) => {
+                        assert_ne!(problem.left, Left::Changed, "{what}: {problem}");
+                        assert_one_of(&picture(host), &old, &old, &what);
+                    }
+                }
+                recover(host);
+                action(host).unwrap();
+                assert_one_of(&picture(host), &new, &new, &what);
+            });
+        }
+    }
+}
+
+#[test]
+fn a_crash_during_the_recovery_of_a_crash_is_recovered_too() {
+    for (name, base, action) in scenarios() {
+        let old = picture(&base);
+        let done = base.fork();
+        action(&done).unwrap();
+        let new = picture(&done);
+        at_every_effect(&base, Fault::Dies, action, |first, host, _| {
+            let retry = |host: &dyn HostWrite| Session::open(host)?.recover().map(|_| ());
+            at_every_effect(host, Fault::Dies, retry, |second, host, _| {
+                recover(host);
+                assert_one_of(&picture(host), &old, &new, &format!("{name}, dead at {first}, and again at {second}"));
+            });
+        });
+    }
+}
+
+#[test]
+fn a_second_run_has_no_effect_at_all() {
+    for family in ["ubuntu", "centos"] {
+        let host = host(family);
+        prepare(&host, WANTED).unwrap().unwrap();
+        let effects = host.effects();
+        assert!(plan(&host, WANTED).unwrap().is_empty());
+        assert_eq!(prepare(&host, WANTED).unwrap(), None);
+        assert_eq!(host.effects(), effects);
+        // Nothing named: settings are saved, and the password is found again.
+        assert!(plan(&host, &[("target", "system-proxy,docker-daemon")]).unwrap().changes.iter().all(|change| change.path.starts_with("/etc/ics-setup")));
+    }
+}
+
+#[test]
+fn a_file_edited_since_is_a_conflict_and_never_guessed_at() {
+    let host = host("ubuntu");
+    let old = picture(&host);
+    prepare(&host, WANTED).unwrap().unwrap();
+    let edited = host.fork();
+    edited.put("/etc/environment", b"somebody=else\n");
+    let before = picture(&edited);
+    let problem = take_back(&edited).unwrap_err();
+    assert_eq!(problem.id, "conflict");
+    assert!(problem.message.contains("/etc/environment"), "{problem}");
+    assert_eq!(picture(&edited), before, "nothing was touched");
+
+    // By force it comes back, and the edit can be had again: the revert is a run like any other.
+    let all = runs(&edited).unwrap();
+    let run = revert::choose(&all, None).unwrap();
+    let session = Session::open(&edited).unwrap();
+    let plan = revert::plan(&View::new(&edited), run, &all, true).unwrap();
+    let forced = session.apply(&plan, "revert", Some(&run.begin.run)).unwrap();
+    drop(session);
+    let without_mode = |picture: Picture| -> BTreeMap<PathBuf, Vec<u8>> { picture.into_iter().map(|(path, (bytes, _))| (path, bytes)).collect() };
+    assert_eq!(without_mode(picture(&edited)), without_mode(old));
+    let all = runs(&edited).unwrap();
+    let again = revert::plan(&View::new(&edited), revert::choose(&all, Some(&forced)).unwrap(), &all, false).unwrap();
+    assert!(again.changes.iter().any(|change| change.new() == b"somebody=else\n"));
+}
+
+#[test]
+fn an_interrupted_run_whose_file_was_edited_since_is_a_conflict() {
+    let base = host("ubuntu");
+    let mut conflicts = 0;
+    at_every_effect(&base, Fault::Dies, |host| prepare(host, WANTED).map(|_| ()), |_, host, _| {
+        if runs(host).unwrap().iter().any(|run| run.state == State::Interrupted) {
+            host.put("/etc/environment", b"somebody=else\n");
+            let problem = Session::open(host).unwrap().recover().unwrap_err();
+            assert_eq!(problem.id, "conflict");
+            assert_eq!(host.read(Path::new("/etc/environment")).unwrap().unwrap(), b"somebody=else\n");
+            let run = runs(host).unwrap().pop().unwrap();
+            Session::open(host).unwrap().recover_by_force(&run).unwrap();
+            assert_eq!(host.read(Path::new("/etc/environment")).unwrap().unwrap(), b"PATH=\"/bin\"\nno_proxy=a");
+            let kept = host.picture().into_iter().any(|(path, (bytes, _))| path.starts_with(apply::STATE) && bytes == b"somebody=else\n");
+            assert!(kept, "the edit is kept");
+            conflicts += 1;
+        }
+    });
+    assert!(conflicts > 5);
+}
+
+#[test]
+fn runs_are_taken_back_like_an_undo_stack() {
+    let host = host("ubuntu");
+    let first = picture(&host);
+    prepare(&host, WANTED).unwrap().unwrap();
+    let second = picture(&host);
+    prepare(&host, &[("proxy.url", "http://other:1"), ("target", "system-proxy")]).unwrap().unwrap();
+    take_back(&host).unwrap();
+    assert_eq!(picture(&host), second);
+    take_back(&host).unwrap();
+    assert_eq!(picture(&host), first);
+    assert_eq!(take_back(&host).unwrap_err().id, "nothing-to-revert");
+    let states: Vec<State> = runs(&host).unwrap().iter().map(|run| run.state).collect();
+    assert_eq!(states, [State::Reverted, State::Reverted, State::Committed, State::Committed]);
+}
+
+#[test]
+fn journal_and_settings_hold_no_password() {
+    let host = host("ubuntu");
+    prepare(&host, &[("proxy.url", "http://svc:s3cretpass@h:1"), ("mysql.password", "dbs3cret"), ("target", "system-proxy,docker-daemon,prod-env")]).unwrap();
+    let holders: Vec<PathBuf> = host
+        .picture()
+        .into_iter()
+        .filter(|(_, (bytes, _))| [&b"s3cretpass"[..], b"dbs3cret"].iter().any(|secret| memchr::memmem::find(bytes, secret).is_some()))
+        .map(|(path, _)| path)
+        .collect();
+    let expected = ["/divvycloud/prod.env", "/etc/environment", "/etc/systemd/system/docker.service.d/http-proxy.conf"];
+    assert_eq!(holders, expected.map(PathBuf::from));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever bytes the files have: the run is refused and nothing changes, or it is done, a second one changes nothing,
+    /// and the way back restores every byte.
+    #[test]
+    fn apply_and_revert_are_inverse_on_any_bytes(
+        environment in proptest::collection::vec(any::<u8>(), 0..80),
+        env_file in "([a-zA-Z_#= \"'\\\\$:;-]{0,12}(\r?\n)?|#? ?(export )?(http|https|no)_proxy ?[=:] ?[ -~]{0,12}\n){0,8}",
+        script in "(export )?[a-z_#= \"';<&|(){}$-]{0,20}\n?(export http_proxy=[ -~]{0,8}\n)?",
+        password in "[^\\pC]{1,16}",
+        family in prop_oneof![Just("ubuntu"), Just("centos")],
+    ) {
+        let host = host(family);
+        host.put("/etc/environment", &environment);
+        host.put("/divvycloud/prod.env", env_file.as_bytes());
+        host.put("/etc/profile.d/proxy.sh", script.as_bytes());
+        let old = picture(&host);
+        let values = [("proxy.url", "http://proxy:1"), ("proxy.user", "svc"), ("proxy.password", password.as_str()), ("target", "system-proxy,docker-daemon,prod-env")];
+        match prepare(&host, &values) {
+            Err(problem) => {
+                prop_assert!(!problem.to_string().contains(&password) || password.len() < 4, "{}", problem);
+                prop_assert_eq!(picture(&host), old);
+            }
+            Ok(_) => {
+                prop_assert_eq!(prepare(&host, &values).map_err(|problem| problem.to_string()), Ok(None));
+                let url = ics_setup::settings::encode(password.as_bytes());
+                let bytes = host.read(Path::new("/divvycloud/prod.env")).unwrap().unwrap();
+                let line = format!("http_proxy=http://svc:{url}@proxy:1");
+                prop_assert!(memchr::memmem::find(&bytes, line.as_bytes()).is_some());
+                take_back(&host).unwrap();
+                prop_assert_eq!(picture(&host), old);
+            }
+        }
+    }
+}
