@@ -24,6 +24,19 @@
 //! | [`report`] | one set of records, every format |
 //! | [`cli`] | flags, commands, exit codes |
 
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::dbg_macro,
+        clippy::print_stdout,
+        clippy::print_stderr
+    )
+)]
+
 pub mod apply;
 pub mod cli;
 pub mod envfile;

@@ -97,10 +97,13 @@ fn mask_userinfo(line: &str) -> String {
 fn mask_named(line: &str) -> String {
     let Some(at) = line.find(['=', ':']) else { return line.to_owned() };
     let name = line[..at].trim_end_matches([' ', '\t', '"', '\'']);
-    let start = name.rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
+    let start = name
+        .rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
+        .map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
     let name = name[start..].to_ascii_lowercase();
     let value = &line[at + 1..];
-    if !SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending)) || value.trim().is_empty() || value.starts_with("//") {
+    if !SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending)) || value.trim().is_empty() || value.starts_with("//")
+    {
         return line.to_owned();
     }
     let end = if line.ends_with('\n') { "\n" } else { "" };

@@ -45,8 +45,11 @@ fn settings(values: &[(&str, &str)], found: &Found) -> Result<Settings, Problem>
         let spec = by_key(key).unwrap();
         layers.flags.insert(spec, (*value).to_owned(), Origin::Flag(spec.shown())).unwrap();
     }
-    let outside = Outside { variable: &|_: &str| -> Option<OsString> { None }, file: &|_| Err(ErrorKind::NotFound.into()) };
-    Settings::resolve(&layers, found, &outside, &Ignored::default()).map(|(settings, _)| settings).map_err(Unresolved::into_problem)
+    let outside =
+        Outside { variable: &|_: &str| -> Option<OsString> { None }, file: &|_| Err(ErrorKind::NotFound.into()) };
+    Settings::resolve(&layers, found, &outside, &Ignored::default())
+        .map(|(settings, _)| settings)
+        .map_err(Unresolved::into_problem)
 }
 
 const WANTED: &[(&str, &str)] = &[
@@ -61,7 +64,13 @@ fn plan(host: &dyn HostRead, values: &[(&str, &str)]) -> Result<Plan, Problem> {
     let view = View::new(host);
     let found = Found::look(&view, &platform, Path::new("/divvycloud"), First::System)?;
     let settings = settings(values, &found)?;
-    targets::plan(&Context { view: &view, platform: &platform, settings: &settings, found: &found, moment: Moment::Prepare })
+    targets::plan(&Context {
+        view: &view,
+        platform: &platform,
+        settings: &settings,
+        found: &found,
+        moment: Moment::Prepare,
+    })
 }
 
 fn prepare(host: &dyn HostWrite, values: &[(&str, &str)]) -> Result<Option<String>, Problem> {
@@ -103,7 +112,12 @@ fn assert_one_of(now: &Picture, old: &Picture, new: &Picture, what: &str) {
 }
 
 /// Runs an action with a fault at every effect in turn; returns how many effects it has.
-fn at_every_effect(base: &MemoryHost, fault: Fault, action: impl Fn(&dyn HostWrite) -> Result<(), Problem>, mut check: impl FnMut(u64, &MemoryHost, Result<(), Problem>)) -> u64 {
+fn at_every_effect(
+    base: &MemoryHost,
+    fault: Fault,
+    action: impl Fn(&dyn HostWrite) -> Result<(), Problem>,
+    mut check: impl FnMut(u64, &MemoryHost, Result<(), Problem>),
+) -> u64 {
     for at in 1.. {
         let inner = base.fork();
         let faulty = FaultyHost::new(inner.clone(), at, fault);
@@ -153,7 +167,12 @@ fn killed_at_any_effect_the_next_command_brings_all_old_or_all_new() {
                     host.power_loss();
                 }
                 recover(&host);
-                assert_one_of(&picture(&host), &old, &new, &format!("{name}, dead at effect {at}, power lost: {power_lost}"));
+                assert_one_of(
+                    &picture(&host),
+                    &old,
+                    &new,
+                    &format!("{name}, dead at effect {at}, power lost: {power_lost}"),
+                );
                 // And whatever it is, the same command finishes the job.
                 if action(&host).is_ok() {
                     assert_one_of(&picture(&host), &new, &new, &format!("{name}, again after effect {at}"));
@@ -217,7 +236,13 @@ fn a_second_run_has_no_effect_at_all() {
         assert_eq!(prepare(&host, WANTED).unwrap(), None);
         assert_eq!(host.effects(), effects);
         // Nothing named: settings are saved, and the password is found again.
-        assert!(plan(&host, &[("target", "system-proxy,docker-daemon")]).unwrap().changes.iter().all(|change| change.path.starts_with("/etc/ics-setup")));
+        assert!(
+            plan(&host, &[("target", "system-proxy,docker-daemon")])
+                .unwrap()
+                .changes
+                .iter()
+                .all(|change| change.path.starts_with("/etc/ics-setup"))
+        );
     }
 }
 
@@ -241,31 +266,41 @@ fn a_file_edited_since_is_a_conflict_and_never_guessed_at() {
     let plan = revert::plan(&View::new(&edited), run, &all, true).unwrap();
     let forced = session.apply(&plan, "revert", Some(&run.begin.run)).unwrap();
     drop(session);
-    let without_mode = |picture: Picture| -> BTreeMap<PathBuf, Vec<u8>> { picture.into_iter().map(|(path, (bytes, _))| (path, bytes)).collect() };
+    let without_mode = |picture: Picture| -> BTreeMap<PathBuf, Vec<u8>> {
+        picture.into_iter().map(|(path, (bytes, _))| (path, bytes)).collect()
+    };
     assert_eq!(without_mode(picture(&edited)), without_mode(old));
     let all = runs(&edited).unwrap();
     let again = revert::plan(&View::new(&edited), revert::choose(&all, Some(&forced)).unwrap(), &all, false).unwrap();
-    assert!(again.changes.iter().any(|change| change.new() == b"somebody=else\n"));
+    assert!(again.changes.iter().any(|change| change.new_bytes() == b"somebody=else\n"));
 }
 
 #[test]
 fn an_interrupted_run_whose_file_was_edited_since_is_a_conflict() {
     let base = host("ubuntu");
     let mut conflicts = 0;
-    at_every_effect(&base, Fault::Dies, |host| prepare(host, WANTED).map(|_| ()), |_, host, _| {
-        if runs(host).unwrap().iter().any(|run| run.state == State::Interrupted) {
-            host.put("/etc/environment", b"somebody=else\n");
-            let problem = Session::open(host).unwrap().recover().unwrap_err();
-            assert_eq!(problem.id, "conflict");
-            assert_eq!(host.read(Path::new("/etc/environment")).unwrap().unwrap(), b"somebody=else\n");
-            let run = runs(host).unwrap().pop().unwrap();
-            Session::open(host).unwrap().recover_by_force(&run).unwrap();
-            assert_eq!(host.read(Path::new("/etc/environment")).unwrap().unwrap(), b"PATH=\"/bin\"\nno_proxy=a");
-            let kept = host.picture().into_iter().any(|(path, (bytes, _))| path.starts_with(apply::STATE) && bytes == b"somebody=else\n");
-            assert!(kept, "the edit is kept");
-            conflicts += 1;
-        }
-    });
+    at_every_effect(
+        &base,
+        Fault::Dies,
+        |host| prepare(host, WANTED).map(|_| ()),
+        |_, host, _| {
+            if runs(host).unwrap().iter().any(|run| run.state == State::Interrupted) {
+                host.put("/etc/environment", b"somebody=else\n");
+                let problem = Session::open(host).unwrap().recover().unwrap_err();
+                assert_eq!(problem.id, "conflict");
+                assert_eq!(host.read(Path::new("/etc/environment")).unwrap().unwrap(), b"somebody=else\n");
+                let run = runs(host).unwrap().pop().unwrap();
+                Session::open(host).unwrap().recover_by_force(&run).unwrap();
+                assert_eq!(host.read(Path::new("/etc/environment")).unwrap().unwrap(), b"PATH=\"/bin\"\nno_proxy=a");
+                let kept = host
+                    .picture()
+                    .into_iter()
+                    .any(|(path, (bytes, _))| path.starts_with(apply::STATE) && bytes == b"somebody=else\n");
+                assert!(kept, "the edit is kept");
+                conflicts += 1;
+            }
+        },
+    );
     assert!(conflicts > 5);
 }
 
@@ -288,11 +323,21 @@ fn runs_are_taken_back_like_an_undo_stack() {
 #[test]
 fn journal_and_settings_hold_no_password() {
     let host = host("ubuntu");
-    prepare(&host, &[("proxy.url", "http://svc:s3cretpass@h:1"), ("mysql.password", "dbs3cret"), ("target", "system-proxy,docker-daemon,prod-env")]).unwrap();
+    prepare(
+        &host,
+        &[
+            ("proxy.url", "http://svc:s3cretpass@h:1"),
+            ("mysql.password", "dbs3cret"),
+            ("target", "system-proxy,docker-daemon,prod-env"),
+        ],
+    )
+    .unwrap();
     let holders: Vec<PathBuf> = host
         .picture()
         .into_iter()
-        .filter(|(_, (bytes, _))| [&b"s3cretpass"[..], b"dbs3cret"].iter().any(|secret| memchr::memmem::find(bytes, secret).is_some()))
+        .filter(|(_, (bytes, _))| {
+            [&b"s3cretpass"[..], b"dbs3cret"].iter().any(|secret| memchr::memmem::find(bytes, secret).is_some())
+        })
         .map(|(path, _)| path)
         .collect();
     let expected = ["/divvycloud/prod.env", "/etc/environment", "/etc/systemd/system/docker.service.d/http-proxy.conf"];

@@ -1,6 +1,6 @@
 """Measures whole processes against each other and prints Markdown. `scripts/bench` prepares what this needs.
 
-Runs are interleaved, each round starting one further on in the list, so that noise falls on all alike and the
+Runs are interleaved, each turn starting one further on in the list, so that noise falls on all alike and the
 ratios within one report are fair. Nothing is asserted about time: the exit status is 1 only if something could not
 be measured, and then it is named.
 """
@@ -84,8 +84,8 @@ class NotMeasured(Exception):
 class Runner:
     """One competitor: how to bring its files back, and what to start."""
 
-    def __init__(self, name, label, argv, reset=lambda: None, runs=None):
-        self.name, self.label, self.argv, self.reset, self.runs = name, label, argv, reset, runs
+    def __init__(self, name, label, argv, reset=lambda: None, slow=False, runs=None):
+        self.name, self.label, self.argv, self.reset, self.slow, self.runs = name, label, argv, reset, slow, runs
         self.wall, self.memory, self.remarks = [], [], []
 
     @property
@@ -123,9 +123,9 @@ class Bench:
         self.show(f"four-file job, {family}: {', '.join(runner.name for runner in runners)}")
         checked = [runner for runner in runners if self.attempt(runner, family, self.check)]
         if self.quick:
-            self.race(checked, rounds=15, seconds=18 if family == "ubuntu" else 6)
+            self.race(checked, rounds=6, seconds=18 if family == "ubuntu" else 6)
         else:
-            self.race(checked, rounds=40, seconds=110 if family == "ubuntu" else 60)
+            self.race(checked, rounds=20, seconds=100 if family == "ubuntu" else 60)
         self.sections.append((f"Four-file job, {family.replace('ubuntu', 'Ubuntu').replace('centos', 'CentOS')}", checked))
 
     def four_file_runner(self, name, family, contents):
@@ -142,7 +142,7 @@ class Bench:
             return runner([self.path("limit"), root], reset=reset)
         if name in ("bash", "bash-quick", "augtool"):
             script = "bash-careful" if name == "bash" else name
-            return runner([os.path.join(HERE, "peers", script), *positional], reset=reset)
+            return runner([os.path.join(HERE, "peers", script), *positional], reset=reset, slow=name == "augtool")
         if name in ANSIBLE:
             names = ("root", "env_file", "prefix", "whole_files", "proxy", "no_proxy")
             if family == "centos" and (self.quick or name == "lineinfile"):
@@ -150,7 +150,7 @@ class Bench:
             playbook = os.path.join(HERE, "peers", f"ansible-{name}.yml")
             variables = json.dumps(dict(zip(names, positional)))
             argv = [self.path("venv", "bin", "ansible-playbook"), "-i", "localhost,", "-e", variables, playbook]
-            return runner(argv, reset=reset, runs=2 if self.quick else 5 if family == "ubuntu" else 3)
+            return runner(argv, reset=reset, slow=True, runs=2 if self.quick else 5 if family == "ubuntu" else 3)
         if name == "noop":
             return runner(self.prepare(root))
         if name == "version" and family == "ubuntu":
@@ -250,7 +250,7 @@ class Bench:
                 "sed": ["sed", "-i", *edits, file],
                 "sed-sync": ["sh", "-c", 'sed -i "$@" && sync "$0" "${0%/*}"', file, *edits, file],
             }[name]
-            runners.append(Runner(name, label, argv, reset=lambda root=root: fixture.reset(root, contents)))
+            runners.append(Runner(name, label, argv, reset=lambda root=root: fixture.reset(root, contents), slow=True))
         checked = [runner for runner in runners if self.attempt(runner, "big", self.check_big)]
         self.race(checked, rounds=3 if self.quick else 9, seconds=8 if self.quick else 60)
         self.sections.append(("prod.env of 1,000,000 lines", checked))
@@ -306,24 +306,33 @@ class Bench:
             return False
 
     def race(self, runners, rounds, seconds):
-        """Interleaved rounds until there are enough, or the time is up; those with `runs` sit out the other rounds."""
+        """Interleaved rounds until there are enough, or the time is up.
+
+        In each round the quick ones run four times, by turns; those with `runs` sit out some of the rounds.
+        """
         deadline = time.monotonic() + seconds
         for round_ in range(rounds):
             if time.monotonic() > deadline and round_ >= 3:
                 break
-            start = round_ % max(len(runners), 1)
-            for runner in runners[start:] + runners[:start]:
+            quick = [runner for runner in runners if not runner.slow]
+            for turn in range(4):
+                start = (4 * round_ + turn) % max(len(quick), 1)
+                for runner in quick[start:] + quick[:start]:
+                    self.measure(runner)
+            for runner in runners:
                 runs = runner.runs or rounds
-                if runner.runs and round_ * runs // rounds == (round_ - 1) * runs // rounds:
-                    continue
-                runner.reset()
-                try:
-                    wall, memory = self.run(runner)
-                except NotMeasured as error:
-                    self.unmeasured[f"{runner.name}, round {round_}"] = str(error)
-                    continue
-                runner.wall.append(wall)
-                runner.memory.append(memory)
+                if runner.slow and round_ * runs // rounds != (round_ - 1) * runs // rounds:
+                    self.measure(runner)
+
+    def measure(self, runner):
+        runner.reset()
+        try:
+            wall, memory = self.run(runner)
+        except NotMeasured as error:
+            self.unmeasured[f"{runner.name}, a later run"] = str(error)
+            return
+        runner.wall.append(wall)
+        runner.memory.append(memory)
 
     def run(self, runner, log="/dev/null"):
         """Milliseconds and megabytes of one whole process."""
@@ -452,7 +461,7 @@ def machine(folder):
                 break
     kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True).stdout.strip()
     mounted = subprocess.run(["findmnt", "-n", "-o", "FSTYPE,OPTIONS", "-T", folder], capture_output=True, text=True)
-    kind = mounted.stdout.strip().replace(" ", " (", 1) + ")" if mounted.stdout.strip() else kind
+    kind = " (".join(mounted.stdout.split()) + ")" if mounted.stdout.strip() else kind
     kind += ", where a sync costs nothing" if kind.startswith("tmpfs") else ""
     busy = os.getloadavg()[0]
     return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}, {kind}, load {busy:.1f}"

@@ -26,7 +26,7 @@ use crate::plan::Plan;
 use crate::problem::{Problem, id};
 
 pub use journal::{Begin, Intent, Record};
-pub use runs::{Run, State, drift, runs};
+pub use runs::{Drift, Run, State, drift, runs};
 
 /// Where locks, journals and backups are.
 pub const STATE: &str = "/var/lib/ics-setup";
@@ -71,8 +71,11 @@ impl<'h> Session<'h> {
                 }
                 Ok(None) => {
                     let waited = LOCK_WAIT.as_secs();
-                    return Err(Problem::host(id::LOCKED, format!("another run of ics-setup holds the lock, for {waited} s already"))
-                        .hint(format!("who it is: fuser -v {}", host.shown(&path).display())));
+                    return Err(Problem::host(
+                        id::LOCKED,
+                        format!("another run of ics-setup holds the lock, for {waited} s already"),
+                    )
+                    .hint(format!("who it is: fuser -v {}", host.shown(&path).display())));
                 }
                 Err(error) => return Err(state_problem(host, &error)),
             }
@@ -89,9 +92,14 @@ impl<'h> Session<'h> {
         for run in runs(self.host)?.iter().rev().filter(|run| run.state == State::Interrupted) {
             rollback::recover(self.host, run, false)?;
             findings.push(
-                Finding::new("run-recovered", "host", Status::Warn, format!("run {} had been interrupted and was taken back", run.begin.run))
-                    .observed(format!("{} of {}", run.begin.command, run.begin.time))
-                    .cause("the process was killed or the machine stopped before the run's commit"),
+                Finding::new(
+                    "run-recovered",
+                    "host",
+                    Status::Warn,
+                    format!("run {} had been interrupted and was taken back", run.begin.run),
+                )
+                .observed(format!("{} of {}", run.begin.command, run.begin.time))
+                .cause("the process was killed or the machine stopped before the run's commit"),
             );
         }
         Ok(findings)
@@ -146,23 +154,29 @@ fn state_problem(host: &dyn HostWrite, error: &io::Error) -> Problem {
 fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> Problem {
     let shown = host.shown(path);
     let shown = shown.display();
-    let problem = |id: &'static str, what: &str| {
-        Problem::host(id, format!("{shown} could not {verb}: {what}")).because(error)
-    };
+    let problem =
+        |id: &'static str, what: &str| Problem::host(id, format!("{shown} could not {verb}: {what}")).because(error);
     match error.kind() {
-        io::ErrorKind::PermissionDenied if error.raw_os_error() == Some(nix::errno::Errno::EPERM as i32) && host.euid() == 0 => {
+        io::ErrorKind::PermissionDenied
+            if error.raw_os_error() == Some(nix::errno::Errno::EPERM as i32) && host.euid() == 0 =>
+        {
             problem("immutable", "it or its folder is marked immutable or append-only")
                 .hint(format!("look: lsattr -d {shown} $(dirname {shown})"))
                 .hint(format!("clear the mark: chattr -i -a {shown}"))
         }
-        io::ErrorKind::PermissionDenied => Problem::host(id::NEEDS_ROOT, format!("{shown} could not {verb} without root rights")).because(error),
-        io::ErrorKind::ReadOnlyFilesystem => problem("read-only", "its file system is mounted read-only")
-            .hint(format!("look: findmnt -T {shown}")),
+        io::ErrorKind::PermissionDenied => {
+            Problem::host(id::NEEDS_ROOT, format!("{shown} could not {verb} without root rights")).because(error)
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            problem("read-only", "its file system is mounted read-only").hint(format!("look: findmnt -T {shown}"))
+        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             problem("disk-full", "the file system is full").hint(format!("look: df -h {shown}; df -i {shown}"))
         }
-        io::ErrorKind::ResourceBusy => problem("mount-point", "something is mounted on it (a bind mount), so it cannot be replaced")
-            .hint(format!("look: findmnt {shown}")),
+        io::ErrorKind::ResourceBusy => {
+            problem("mount-point", "something is mounted on it (a bind mount), so it cannot be replaced")
+                .hint(format!("look: findmnt {shown}"))
+        }
         io::ErrorKind::CrossesDevices => problem("mount-point", "it is on another file system than its folder")
             .hint(format!("look: findmnt -T {shown}")),
         _ => problem("write-failed", "the system refused"),

@@ -14,19 +14,21 @@ use crate::problem::Problem;
 /// When there is none, or no such one.
 pub fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run, Problem> {
     match named {
-        None => runs
-            .iter()
-            .rev()
-            .find(|run| run.state != State::Reverted && run.begin.reverts.is_none())
-            .ok_or_else(|| Problem::host("nothing-to-revert", "there is no run to take back").hint("ics-setup status")),
+        None => {
+            runs.iter().rev().find(|run| run.state != State::Reverted && run.begin.reverts.is_none()).ok_or_else(|| {
+                Problem::host("nothing-to-revert", "there is no run to take back").hint("ics-setup status")
+            })
+        }
         Some(name) => {
             let run = runs.iter().find(|run| run.begin.run == name).ok_or_else(|| {
                 let problem = Problem::settings("run-unknown", format!("there is no run {name:?}"));
                 let near = crate::settings::nearest(name, runs.iter().map(|run| run.begin.run.as_str()));
-                problem.hint(near.map_or_else(|| "ics-setup status".to_owned(), |near| format!("ics-setup revert {near}")))
+                problem
+                    .hint(near.map_or_else(|| "ics-setup status".to_owned(), |near| format!("ics-setup revert {near}")))
             })?;
             match run.state {
-                State::Reverted => Err(Problem::host("already-reverted", format!("run {name} is taken back already")).hint("ics-setup status")),
+                State::Reverted => Err(Problem::host("already-reverted", format!("run {name} is taken back already"))
+                    .hint("ics-setup status")),
                 State::Committed | State::Interrupted => Ok(run),
             }
         }
@@ -51,7 +53,8 @@ pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Pl
             None => None,
             Some(kept) => {
                 let bytes = backup_bytes(view.host, &run.begin.run, kept).map_err(|error| {
-                    Problem::host("backup-damaged", format!("{} cannot be restored", intent.path.display())).because(error)
+                    Problem::host("backup-damaged", format!("{} cannot be restored", intent.path.display()))
+                        .because(error)
                 })?;
                 // What somebody did to owner or mode since stays; the time goes back with the content.
                 let attributes = before.as_ref().map_or(&kept.attributes, |now| &now.attributes).clone();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{Run, failed, write};
@@ -54,7 +54,10 @@ pub fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(),
             return Err(Problem::host("conflict", message)
                 .because("it is neither as it was before the run nor as the run wanted it")
                 .hint(format!("compare: diff {} {}", backup_shown(host, begin, intent), shown.display()))
-                .hint(format!("bring back what was there before; the present file is kept: ics-setup revert {} --force", begin.run)));
+                .hint(format!(
+                    "bring back what was there before; the present file is kept: ics-setup revert {} --force",
+                    begin.run
+                )));
         }
         verdicts.push((intent, verdict, now));
     }
@@ -66,7 +69,8 @@ pub fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(),
         }
     }
     for (intent, verdict, now) in verdicts {
-        drop_temporary(host, &intent.temporary).map_err(|error| failed(host, &intent.temporary, "be removed", &error))?;
+        drop_temporary(host, &intent.temporary)
+            .map_err(|error| failed(host, &intent.temporary, "be removed", &error))?;
         if verdict == Verdict::Untouched {
             continue;
         }
@@ -93,7 +97,9 @@ pub fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(),
 
 /// The bytes of a backup, checked against the journal.
 pub fn backup_bytes(host: &(impl HostRead + ?Sized), run: &str, before: &Before) -> io::Result<Vec<u8>> {
-    let damaged = || io::Error::new(io::ErrorKind::InvalidData, format!("backup {} of run {run} is damaged or gone", before.backup));
+    let damaged = || {
+        io::Error::new(io::ErrorKind::InvalidData, format!("backup {} of run {run} is damaged or gone", before.backup))
+    };
     let bytes = host.read(&journal::backup(run, &before.backup))?.ok_or_else(damaged)?;
     if fingerprint(&bytes) == before.fingerprint { Ok(bytes) } else { Err(damaged()) }
 }
@@ -111,7 +117,9 @@ fn restore(host: &dyn HostWrite, begin: &Begin, intent: &Intent) -> io::Result<(
 
 fn keep_edited(host: &dyn HostWrite, begin: &Begin, intent: &Intent, now: &Snapshot) -> io::Result<()> {
     let base = intent.path.display().to_string().replace('/', "_");
-    let free = |number: &u32| host.lstat(&journal::backup(&begin.run, &format!("edited{number}{base}"))).is_ok_and(|found| found.is_none());
+    let free = |number: &u32| {
+        host.lstat(&journal::backup(&begin.run, &format!("edited{number}{base}"))).is_ok_and(|found| found.is_none())
+    };
     let number = (0..1000).find(free).unwrap_or(1000);
     let mut file = host.create(&journal::backup(&begin.run, &format!("edited{number}{base}")), 0o600)?;
     file.write_all(&now.bytes)?;
@@ -123,7 +131,7 @@ fn drop_temporary(host: &dyn HostWrite, path: &Path) -> io::Result<()> {
     if host.lstat(path)?.is_some() { host.remove_file(path) } else { Ok(()) }
 }
 
-fn remove_if_empty(host: &dyn HostWrite, folder: &PathBuf) -> io::Result<bool> {
+fn remove_if_empty(host: &dyn HostWrite, folder: &Path) -> io::Result<bool> {
     if host.lstat(folder)?.is_none() || !host.list(folder)?.is_empty() {
         return Ok(false);
     }

@@ -47,7 +47,8 @@ pub fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem> {
     let folder = Path::new(STATE).join("runs");
     let problem = |error: &io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => Problem::host(id::NEEDS_ROOT, "the runs so far can be read by root only"),
-        _ => Problem::host("journal-unreadable", format!("{} could not be read", host.shown(&folder).display())).because(error),
+        _ => Problem::host("journal-unreadable", format!("{} could not be read", host.shown(&folder).display()))
+            .because(error),
     };
     let mut runs = Vec::new();
     for name in host.list(&folder).map_err(|error| problem(&error))? {
@@ -77,21 +78,28 @@ fn mark_reverted(runs: &mut [Run]) {
             continue;
         }
         if let Some(taken_back) = runs[index].begin.reverts.clone()
-            && let Some(other) = runs.iter_mut().find(|run| run.begin.run == taken_back && run.state == State::Committed)
+            && let Some(other) =
+                runs.iter_mut().find(|run| run.begin.run == taken_back && run.state == State::Committed)
         {
             other.state = State::Reverted;
         }
     }
 }
 
+/// A file that is no longer as a run left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// The file.
+    pub path: String,
+    /// What has become of it.
+    pub cause: String,
+}
+
 /// Files that are no longer as the last run in force left them, with what has become of them.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn drift<'r>(
-    host: &dyn HostRead,
-    in_force: impl Iterator<Item = &'r Run>,
-) -> Result<Vec<(String, String)>, Problem> {
+pub fn drift<'r>(host: &dyn HostRead, in_force: impl Iterator<Item = &'r Run>) -> Result<Vec<Drift>, Problem> {
     let mut last = std::collections::BTreeMap::new();
     for run in in_force {
         for intent in &run.begin.intents {
@@ -108,7 +116,7 @@ pub fn drift<'r>(
             (Some(_), None) => format!("made again since run {}", run.begin.run),
             (Some(_), Some(_)) => format!("edited since run {}", run.begin.run),
         };
-        drift.push((path.display().to_string(), cause));
+        drift.push(Drift { path: path.display().to_string(), cause });
     }
     Ok(drift)
 }

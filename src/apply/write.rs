@@ -68,7 +68,17 @@ fn intend(host: &dyn HostWrite, plan: &Plan, command: &str, reverts: Option<&str
     let intents = plan.changes.iter().enumerate().map(|(index, change)| intent(&run, index, change)).collect();
     let time = stamp::rfc3339(now);
     let reverts = reverts.map(str::to_owned);
-    Ok(Begin { version: journal::VERSION, run, seq, command: command.to_owned(), time, reverts, intents, makes, removes })
+    Ok(Begin {
+        version: journal::VERSION,
+        run,
+        seq,
+        command: command.to_owned(),
+        time,
+        reverts,
+        intents,
+        makes,
+        removes,
+    })
 }
 
 fn intent(run: &str, index: usize, change: &Change) -> Intent {
@@ -129,7 +139,8 @@ fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> Result<(), Pro
     for folder in folders {
         host.sync_dir(&folder).map_err(|error| failed(host, &folder, "be synced", &error))?;
     }
-    end(host, &begin.run, &Record::Commit).map_err(|error| failed(host, &journal::path(&begin.run), "be written", &error))
+    end(host, &begin.run, &Record::Commit)
+        .map_err(|error| failed(host, &journal::path(&begin.run), "be written", &error))
 }
 
 /// The new content under its temporary name, durable, with everything else that the file has.

@@ -33,8 +33,14 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .args(globals())
-        .subcommand(with_settings(Command::new("prepare").about("Set the proxy for logins and the Docker daemon, before the product is installed")))
-        .subcommand(with_settings(Command::new("reconfigure").about("Set proxy, database and Redis lines of the installed product's prod.env")))
+        .subcommand(with_settings(
+            Command::new("prepare")
+                .about("Set the proxy for logins and the Docker daemon, before the product is installed"),
+        ))
+        .subcommand(with_settings(
+            Command::new("reconfigure")
+                .about("Set proxy, database and Redis lines of the installed product's prod.env"),
+        ))
         .subcommand(
             Command::new("revert")
                 .about("Take back the last run, or the named one")
@@ -51,25 +57,53 @@ pub fn command() -> Command {
                 .subcommand(Command::new("schema").about("JSON Schema of the settings file")),
         )
         .subcommand(
-            Command::new("demo").about("The main job on a throw-away root: shows the diff, the result, a second run, the way back").arg(
-                Arg::new("demo-os").long("os").value_name("OS").value_parser(PossibleValuesParser::new(["ubuntu", "centos"])).help("Only this family [default: both]"),
-            ),
+            Command::new("demo")
+                .about("The main job on a throw-away root: shows the diff, the result, a second run, the way back")
+                .arg(
+                    Arg::new("demo-os")
+                        .long("os")
+                        .value_name("OS")
+                        .value_parser(PossibleValuesParser::new(["ubuntu", "centos"]))
+                        .help("Only this family [default: both]"),
+                ),
         )
 }
 
 fn globals() -> Vec<Arg> {
     let all = vec![
-        Arg::new("root").long("root").value_name("DIR").value_parser(clap::value_parser!(PathBuf)).help("Work on the image or chroot below DIR; no command is run in it"),
-        Arg::new("settings-file").long("settings").value_name("FILE").value_parser(clap::value_parser!(PathBuf)).help("Settings file; - reads standard input [default: /etc/ics-setup/settings.toml]"),
+        Arg::new("root")
+            .long("root")
+            .value_name("DIR")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("Work on the image or chroot below DIR; no command is run in it"),
+        Arg::new("settings-file")
+            .long("settings")
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("Settings file; - reads standard input [default: /etc/ics-setup/settings.toml]"),
         switch("dry-run").help("Show the diff and write nothing"),
         switch("exit-code").requires("dry-run").help("With --dry-run: exit with 10 when changes are pending"),
         switch("yes").short('y').help("Do not ask for confirmation"),
         switch("non-interactive").help("Never ask anything"),
-        Arg::new("format").long("format").value_name("FORMAT").value_parser(PossibleValuesParser::new(["human", "json"])).default_value("human").help("Form of the result"),
-        Arg::new("color").long("color").value_name("WHEN").value_parser(PossibleValuesParser::new(["auto", "always", "never"])).default_value("auto").help("Colours; auto looks at the terminal and NO_COLOR"),
+        Arg::new("format")
+            .long("format")
+            .value_name("FORMAT")
+            .value_parser(PossibleValuesParser::new(["human", "json"]))
+            .default_value("human")
+            .help("Form of the result"),
+        Arg::new("color")
+            .long("color")
+            .value_name("WHEN")
+            .value_parser(PossibleValuesParser::new(["auto", "always", "never"]))
+            .default_value("auto")
+            .help("Colours; auto looks at the terminal and NO_COLOR"),
         switch("verbose").short('v').help("Say more"),
         switch("quiet").short('q').conflicts_with("verbose").help("Say only what went wrong"),
-        Arg::new("ignore-check").long("ignore-check").value_name("ID").action(ArgAction::Append).help("Let this failing check pass with a warning; may be repeated"),
+        Arg::new("ignore-check")
+            .long("ignore-check")
+            .value_name("ID")
+            .action(ArgAction::Append)
+            .help("Let this failing check pass with a warning; may be repeated"),
     ];
     all.into_iter().map(|arg| arg.global(true).help_heading("Global options")).collect()
 }
@@ -83,10 +117,17 @@ fn with_settings(command: Command) -> Command {
     for spec in TABLE {
         let Some(flag) = spec.flag else { continue };
         let help = match spec.default {
-            Some(default) if spec.shape != Shape::Switch => format!("{} [default: {default}] [{}]", spec.help, spec.variable),
+            Some(default) if spec.shape != Shape::Switch => {
+                format!("{} [default: {default}] [{}]", spec.help, spec.variable)
+            }
             _ => format!("{} [{}]", spec.help, spec.variable),
         };
-        let mut arg = Arg::new(spec.key).long(flag).value_name(spec.value_name).help(help).help_heading("Settings").allow_hyphen_values(false);
+        let mut arg = Arg::new(spec.key)
+            .long(flag)
+            .value_name(spec.value_name)
+            .help(help)
+            .help_heading("Settings")
+            .allow_hyphen_values(false);
         arg = match spec.shape {
             Shape::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
             Shape::List => arg.action(ArgAction::Append),
@@ -94,7 +135,8 @@ fn with_settings(command: Command) -> Command {
         };
         command = command.arg(arg);
     }
-    command.arg(switch("no-restart").overrides_with("restart").help("Leave the services alone").help_heading("Settings"))
+    command
+        .arg(switch("no-restart").overrides_with("restart").help("Leave the services alone").help_heading("Settings"))
 }
 
 /// Prints what clap has to say: help and versions to standard output, mistakes to standard error.
@@ -190,11 +232,17 @@ pub fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
     let mut layer = Layer::default();
     for spec in TABLE {
         let Some(flag) = spec.flag.filter(|_| known.contains(spec.key)) else { continue };
-        let values: Vec<&str> = matches.get_many::<String>(spec.key).into_iter().flatten().map(String::as_str).collect();
-        let value = if spec.shape == Shape::List { values.join(",") } else { values.last().copied().unwrap_or_default().to_owned() };
+        let values: Vec<&str> =
+            matches.get_many::<String>(spec.key).into_iter().flatten().map(String::as_str).collect();
+        let value = if spec.shape == Shape::List {
+            values.join(",")
+        } else {
+            values.last().copied().unwrap_or_default().to_owned()
+        };
         layer.insert(spec, value, Origin::Flag(format!("--{flag}")))?;
     }
-    if known.contains("no-restart") && matches.get_flag("no-restart")
+    if known.contains("no-restart")
+        && matches.get_flag("no-restart")
         && let Some(spec) = crate::settings::by_key("restart")
     {
         layer.insert(spec, "false".to_owned(), Origin::Flag("--no-restart".to_owned()))?;

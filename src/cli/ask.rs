@@ -10,7 +10,8 @@ use crate::settings::Spec;
 /// # Errors
 /// `cancelled` when the answer is no, or when there is none.
 pub fn confirm(changes: usize) -> Result<(), Problem> {
-    let question = if changes == 1 { "Apply this change?".to_owned() } else { format!("Apply these {changes} changes?") };
+    let question =
+        if changes == 1 { "Apply this change?".to_owned() } else { format!("Apply these {changes} changes?") };
     match Confirm::new().with_prompt(question).default(false).interact_opt() {
         Ok(Some(true)) => Ok(()),
         Ok(_) | Err(_) => Err(Problem::host(id::CANCELLED, "cancelled; nothing was changed")),

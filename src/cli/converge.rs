@@ -38,7 +38,8 @@ pub fn run(globals: &Globals, matches: &ArgMatches, moment: Moment) -> Exit {
 pub fn open_host(globals: &Globals, verb: &str) -> Result<RealHost, Problem> {
     match &globals.root {
         Some(root) => RealHost::image(root).map_err(|error| {
-            Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display())).because(error)
+            Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display()))
+                .because(error)
         }),
         None => {
             let host = RealHost::live();
@@ -144,7 +145,11 @@ impl Converge<'_> {
         }
         if globals.interactive() && !globals.yes {
             if globals.json {
-                out::message(&crate::report::human_plan(&told.plan.changes, &told.redactor, crate::report::Paint(false)));
+                out::message(&crate::report::human_plan(
+                    &told.plan.changes,
+                    &told.redactor,
+                    crate::report::Paint(false),
+                ));
             }
             ask::confirm(told.plan.changes.len())?;
         }
@@ -219,7 +224,8 @@ impl Converge<'_> {
                 if self.stdin.is_none() {
                     let mut text = String::new();
                     std::io::stdin().lock().take(1 << 20).read_to_string(&mut text).map_err(|error| {
-                        Problem::settings("settings-unreadable", "--settings -: standard input could not be read").because(error)
+                        Problem::settings("settings-unreadable", "--settings -: standard input could not be read")
+                            .because(error)
                     })?;
                     self.stdin = Some(text);
                 }
@@ -227,7 +233,8 @@ impl Converge<'_> {
             }
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(|error| {
-                    Problem::settings("settings-unreadable", format!("--settings {} could not be read", path.display())).because(error)
+                    Problem::settings("settings-unreadable", format!("--settings {} could not be read", path.display()))
+                        .because(error)
                 })?;
                 settings::read_file(&text, path)
             }
@@ -281,7 +288,8 @@ impl Converge<'_> {
             return Ok(());
         }
         for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", "docker.service"]] {
-            let command = Command { deadline: std::time::Duration::from_secs(120), ..Command::new(argv.iter().copied()) };
+            let command =
+                Command { deadline: std::time::Duration::from_secs(120), ..Command::new(argv.iter().copied()) };
             let failed = |why: String| {
                 Problem::host("restart-failed", format!("{} failed", argv.join(" ")))
                     .because(why)
@@ -316,11 +324,16 @@ impl Converge<'_> {
         self.globals.ignored.apply(&mut told.findings);
         match broken {
             Some(finding) if !self.globals.ignored.covers(finding.id) => {
-                let problem = Problem::host("verify-failed", finding.title.clone())
-                    .because(format!("expected {}, seen {}", finding.expected.unwrap_or_default(), finding.observed.unwrap_or_default()));
+                let problem = Problem::host("verify-failed", finding.title.clone()).because(format!(
+                    "expected {}, seen {}",
+                    finding.expected.unwrap_or_default(),
+                    finding.observed.unwrap_or_default()
+                ));
                 let problem = finding.fix.into_iter().fold(problem, Problem::hint);
                 Err(if told.run.is_some() {
-                    problem.hint(format!("undo: ics-setup revert {}", told.run.as_deref().unwrap_or_default())).host_changed()
+                    problem
+                        .hint(format!("undo: ics-setup revert {}", told.run.as_deref().unwrap_or_default()))
+                        .host_changed()
                 } else {
                     problem
                 })
@@ -361,7 +374,9 @@ fn login_user(host: &dyn HostRead) -> LoginUser {
     let by_name = |name: &str| nix::unistd::User::from_name(name).ok().flatten();
     let caller = std::env::var("SUDO_USER").ok();
     let user = if host.is_live() {
-        by_name("divvy").or_else(|| caller.as_deref().and_then(by_name)).or_else(|| nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten())
+        by_name("divvy")
+            .or_else(|| caller.as_deref().and_then(by_name))
+            .or_else(|| nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten())
     } else {
         None
     };

@@ -62,11 +62,14 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
 }
 
 fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<serde_json::Value>, Problem> {
-    let broken = |error: io::Error| Problem::host("demo-failed", "the throw-away root could not be made").because(error);
+    let broken =
+        |error: io::Error| Problem::host("demo-failed", "the throw-away root could not be made").because(error);
     let folder = tempfile::Builder::new().prefix("ics-setup-demo-").tempdir().map_err(broken)?;
     for (path, content) in files {
         let place = folder.path().join(path);
-        fs::create_dir_all(place.parent().unwrap_or(folder.path())).and_then(|()| fs::write(place, content)).map_err(broken)?;
+        fs::create_dir_all(place.parent().unwrap_or(folder.path()))
+            .and_then(|()| fs::write(place, content))
+            .map_err(broken)?;
     }
     let before = picture(folder.path()).map_err(broken)?;
     let host = RealHost::image(folder.path()).map_err(broken)?;

@@ -19,7 +19,9 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let mut told = Told::default();
     let result = open_host(globals, "revert").and_then(|host| take_back(globals, &host, named, force, &mut told));
     let problem = match &result {
-        Err(problem) if problem.id == id::NEEDS_ROOT && problem.r#try.is_empty() => Some(sudo::with_line(problem.clone(), &globals.argv)),
+        Err(problem) if problem.id == id::NEEDS_ROOT && problem.r#try.is_empty() => {
+            Some(sudo::with_line(problem.clone(), &globals.argv))
+        }
         Err(problem) => Some(problem.clone()),
         Ok(_) => None,
     };
@@ -41,7 +43,13 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
 ///
 /// # Errors
 /// A conflict, or the effect that failed.
-pub fn take_back(globals: &Globals, host: &dyn HostWrite, named: Option<&str>, force: bool, told: &mut Told) -> Result<Outcome, Problem> {
+pub fn take_back(
+    globals: &Globals,
+    host: &dyn HostWrite,
+    named: Option<&str>,
+    force: bool,
+    told: &mut Told,
+) -> Result<Outcome, Problem> {
     let session = if globals.dry_run { None } else { Session::resume(host)? };
     let all = runs(host)?;
     let run = revert::choose(&all, named)?;
@@ -51,7 +59,9 @@ pub fn take_back(globals: &Globals, host: &dyn HostWrite, named: Option<&str>, f
             session.recover_by_force(run)?;
         }
         told.findings = session.recover()?;
-        told.plan.next_steps.push(format!("run {} had been interrupted; the host is as it was before it", run.begin.run));
+        told.plan
+            .next_steps
+            .push(format!("run {} had been interrupted; the host is as it was before it", run.begin.run));
         return Ok(Outcome::Changed);
     }
     if let Some(session) = &session {
@@ -112,10 +122,15 @@ fn afterwards(plan: &Plan) -> Vec<String> {
 fn learn_secrets(told: &mut Told) {
     use crate::settings::ProxyUrl;
     for change in &told.plan.changes {
-        for bytes in [change.old(), change.new()] {
+        for bytes in [change.old_bytes(), change.new_bytes()] {
             for at in memchr::memmem::find_iter(bytes, b"://") {
-                let start = bytes[..at].iter().rposition(|byte| !byte.is_ascii_alphabetic()).map_or(0, |before| before + 1);
-                let end = at + bytes[at..].iter().take_while(|byte| !matches!(byte, b'"' | b'\'' | b'\n' | b'\r' | b' ' | b';')).count();
+                let start =
+                    bytes[..at].iter().rposition(|byte| !byte.is_ascii_alphabetic()).map_or(0, |before| before + 1);
+                let end = at
+                    + bytes[at..]
+                        .iter()
+                        .take_while(|byte| !matches!(byte, b'"' | b'\'' | b'\n' | b'\r' | b' ' | b';'))
+                        .count();
                 if let Ok(url) = ProxyUrl::parse(&String::from_utf8_lossy(&bytes[start..end]))
                     && let Some(secret) = url.password()
                 {

@@ -22,7 +22,8 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
         Some((_, matches)) => match effective(globals, matches) {
             Ok(settings) => show(globals, &settings),
             Err(problem) => {
-                let problem = if problem.id == id::NEEDS_ROOT { sudo::with_line(problem, &globals.argv) } else { problem };
+                let problem =
+                    if problem.id == id::NEEDS_ROOT { sudo::with_line(problem, &globals.argv) } else { problem };
                 return out::failed(globals, "settings show", &problem, &Redactor::default());
             }
         },
@@ -34,7 +35,8 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
 fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Problem> {
     let host = match &globals.root {
         Some(root) => RealHost::image(root).map_err(|error| {
-            Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display())).because(error)
+            Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display()))
+                .because(error)
         })?,
         None => RealHost::live(),
     };

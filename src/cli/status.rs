@@ -3,7 +3,7 @@
 use super::args::Globals;
 use super::exit::Exit;
 use super::{out, sudo};
-use crate::apply::{Run, State, drift, runs};
+use crate::apply::{Drift, Run, State, drift, runs};
 use crate::host::RealHost;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
@@ -27,10 +27,11 @@ pub fn run(globals: &Globals) -> Exit {
     }
 }
 
-fn look(globals: &Globals) -> Result<(Vec<Run>, Vec<(String, String)>), Problem> {
+fn look(globals: &Globals) -> Result<(Vec<Run>, Vec<Drift>), Problem> {
     let host = match &globals.root {
         Some(root) => RealHost::image(root).map_err(|error| {
-            Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display())).because(error)
+            Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display()))
+                .because(error)
         })?,
         None => RealHost::live(),
     };

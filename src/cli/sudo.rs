@@ -19,7 +19,8 @@ pub fn with_line(problem: Problem, argv: &[OsString]) -> Problem {
 fn line(argv: &[OsString]) -> String {
     let mut words = vec!["sudo".to_owned()];
     // sudo drops variables unless they are named.
-    let named: Vec<&str> = TABLE.iter().map(|spec| spec.variable).filter(|name| std::env::var_os(name).is_some()).collect();
+    let named: Vec<&str> =
+        TABLE.iter().map(|spec| spec.variable).filter(|name| std::env::var_os(name).is_some()).collect();
     if !named.is_empty() {
         words.push(format!("--preserve-env={}", named.join(",")));
     }
@@ -34,5 +35,9 @@ fn line(argv: &[OsString]) -> String {
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }

@@ -141,7 +141,9 @@ fn all_at_once(file: &[u8], judge: &Judge, edits: &[Edit<'_>]) -> Option<Edited>
             Edit::SetIfActive(..) if !has_active => {}
             Edit::Remove(_) => return None,
             Edit::Set(name, value) | Edit::SetIfActive(name, value) => {
-                if of_name.iter().filter(|at| at.state == State::Active).count() == 1 && judge.satisfied(file, &edits[index..=index]) {
+                if of_name.iter().filter(|at| at.state == State::Active).count() == 1
+                    && judge.satisfied(file, &edits[index..=index])
+                {
                     continue;
                 }
                 match places_in_line(file, syntax, name, value, &of_name).into_iter().next() {
@@ -172,9 +174,12 @@ struct Judge {
 impl Judge {
     fn is_active(&self, file: &[u8], name: &str) -> bool {
         find(file, self.syntax, &[name]).iter().any(|found| found.state == State::Active)
-            || self.syntax.readers().must.iter().any(|dialect| {
-                dialect.read_only(file, &[name.as_bytes()]).get(name.as_bytes()).is_some()
-            })
+            || self
+                .syntax
+                .readers()
+                .must
+                .iter()
+                .any(|dialect| dialect.read_only(file, &[name.as_bytes()]).get(name.as_bytes()).is_some())
     }
 
     /// `Err` with the first reader that must see the wishes and does not.
@@ -278,7 +283,13 @@ fn set(file: &[u8], name: &str, value: &[u8], judge: &Judge, notes: &mut Vec<Not
 type Splices = Vec<(Range<usize>, Vec<u8>)>;
 
 /// Ways to put the value into a line that is there already, best first.
-fn places_in_line(file: &[u8], syntax: Syntax, name: &str, value: &[u8], found: &[&Occurrence]) -> Vec<(Splices, Vec<Note>)> {
+fn places_in_line(
+    file: &[u8],
+    syntax: Syntax,
+    name: &str,
+    value: &[u8],
+    found: &[&Occurrence],
+) -> Vec<(Splices, Vec<Note>)> {
     let active: Vec<&Occurrence> = found.iter().copied().filter(|at| at.state == State::Active).collect();
     if syntax == Syntax::Shell {
         return active.iter().rev().filter_map(|at| in_script_line(file, name, value, at)).collect();
@@ -325,7 +336,14 @@ fn in_script_line(file: &[u8], name: &str, value: &[u8], at: &Occurrence) -> Opt
 }
 
 /// The file with a new line at its end or at its top.
-fn added(file: &[u8], syntax: Syntax, name: &str, value: &[u8], found: &[&Occurrence], top: bool) -> (Vec<u8>, Vec<Note>) {
+fn added(
+    file: &[u8],
+    syntax: Syntax,
+    name: &str,
+    value: &[u8],
+    found: &[&Occurrence],
+    top: bool,
+) -> (Vec<u8>, Vec<Note>) {
     if !top {
         return added_at_end(file, syntax, name, value, found);
     }
@@ -365,7 +383,8 @@ fn comment(lines: &[&Occurrence], name: &str, splices: &mut Splices, done: &mut 
 
 fn append(bytes: &mut Vec<u8>, syntax: Syntax, name: &str, value: &[u8]) {
     // Docker's readers strip a carriage return; for PAM and shells it would be part of the value.
-    let crlf = syntax == Syntax::EnvFile && memchr::memchr(b'\n', bytes).is_some_and(|at| at > 0 && bytes[at - 1] == b'\r');
+    let crlf =
+        syntax == Syntax::EnvFile && memchr::memchr(b'\n', bytes).is_some_and(|at| at > 0 && bytes[at - 1] == b'\r');
     let end: &[u8] = if crlf { b"\r\n" } else { b"\n" };
     if !bytes.is_empty() && !bytes.ends_with(b"\n") {
         bytes.extend_from_slice(end);
@@ -403,7 +422,10 @@ fn decides(file: &[u8], name: &str, at: &Occurrence) -> bool {
     let Some(word) = simple_word(raw) else { return false };
     // Something else on the same line would be lost with it.
     let rest = raw[word..].iter().skip_while(|byte| matches!(byte, b' ' | b'\t')).copied().collect::<Vec<u8>>();
-    let alone = rest.is_empty() || rest.starts_with(b"#") || rest.starts_with(format!("; export {name}").as_bytes()) || rest == b";";
+    let alone = rest.is_empty()
+        || rest.starts_with(b"#")
+        || rest.starts_with(format!("; export {name}").as_bytes())
+        || rest == b";";
     if !alone {
         return false;
     }
@@ -487,8 +509,15 @@ mod tests {
     #[test]
     fn the_vendors_file_is_uncommented_in_place() {
         let file = "# Uncomment if behind a proxy. Set http_proxy=URL as needed.\n#http_proxy=http://proxy.acmecorp.com\nA=1\n# no_proxy = mysql, redis\n";
-        let edited = set_all(file, Syntax::EnvFile, &[("http_proxy", "http://p:1"), ("no_proxy", "a,b"), ("https_proxy", "http://p:1")]);
-        assert_eq!(text(&edited), "# Uncomment if behind a proxy. Set http_proxy=URL as needed.\nhttp_proxy=http://p:1\nA=1\nno_proxy=a,b\nhttps_proxy=http://p:1\n");
+        let edited = set_all(
+            file,
+            Syntax::EnvFile,
+            &[("http_proxy", "http://p:1"), ("no_proxy", "a,b"), ("https_proxy", "http://p:1")],
+        );
+        assert_eq!(
+            text(&edited),
+            "# Uncomment if behind a proxy. Set http_proxy=URL as needed.\nhttp_proxy=http://p:1\nA=1\nno_proxy=a,b\nhttps_proxy=http://p:1\n"
+        );
         assert_eq!(edited.notes.len(), 3);
     }
 
@@ -497,18 +526,34 @@ mod tests {
         let edited = set_all("no_proxy=a\nX=1\nno_proxy=b\r\nY=2", Syntax::EnvFile, &[("no_proxy", "c")]);
         assert_eq!(text(&edited), "#no_proxy=a\nX=1\nno_proxy=c\r\nY=2");
         assert_eq!(edited.notes, [Note::Set("no_proxy".into()), Note::DuplicateCommented("no_proxy".into(), 1)]);
+        let right_already = set_all("no_proxy=a\nno_proxy=c\n", Syntax::EnvFile, &[("no_proxy", "c")]);
+        assert_eq!(text(&right_already), "#no_proxy=a\nno_proxy=c\n");
     }
 
     #[test]
     fn spellings_that_docker_rejects_are_mended() {
-        for bad in ["export http_proxy=x\n", "http_proxy = x\n", "http_proxy\n", "http_proxy: x\n", "http_proxy=\"http://p:1\"\n"] {
-            assert_eq!(text(&set_all(bad, Syntax::EnvFile, &[("http_proxy", "http://p:1")])), "http_proxy=http://p:1\n", "{bad}");
+        for bad in [
+            "export http_proxy=x\n",
+            "http_proxy = x\n",
+            "http_proxy\n",
+            "http_proxy: x\n",
+            "http_proxy=\"http://p:1\"\n",
+        ] {
+            assert_eq!(
+                text(&set_all(bad, Syntax::EnvFile, &[("http_proxy", "http://p:1")])),
+                "http_proxy=http://p:1\n",
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn etc_environment_keeps_its_own_quoting_and_gets_the_documented_one() {
-        let edited = set_all("PATH=\"/bin\"\nhttp_proxy='http://old:1'\r\nno_proxy=a", Syntax::PamEnv, &[("http_proxy", "http://p:1"), ("no_proxy", "a,b"), ("https_proxy", "http://p:1")]);
+        let edited = set_all(
+            "PATH=\"/bin\"\nhttp_proxy='http://old:1'\r\nno_proxy=a",
+            Syntax::PamEnv,
+            &[("http_proxy", "http://p:1"), ("no_proxy", "a,b"), ("https_proxy", "http://p:1")],
+        );
         assert_eq!(text(&edited), "PATH=\"/bin\"\nhttp_proxy='http://p:1'\nno_proxy=a,b\nhttps_proxy=\"http://p:1\"\n");
     }
 
@@ -523,17 +568,31 @@ mod tests {
         let values = [("http_proxy", "http://p:1")];
         let script = |text| set_all(text, Syntax::Shell, &values);
         assert_eq!(text(&script("export http_proxy='http://o:1' # mine\n")), "export http_proxy='http://p:1' # mine\n");
-        assert_eq!(text(&script("cat >f <<E\nexport http_proxy=old\nE\n")), "cat >f <<E\nexport http_proxy=old\nE\nexport http_proxy=\"http://p:1\"\n");
-        assert_eq!(text(&script("if true; then\n export http_proxy=x\nfi\n")), "if true; then\n export http_proxy=x\nfi\nexport http_proxy=\"http://p:1\"\n");
-        assert_eq!(text(&script("http_proxy=\"http://o:1\"; export http_proxy\n")), "http_proxy=\"http://p:1\"; export http_proxy\n");
+        assert_eq!(
+            text(&script("cat >f <<E\nexport http_proxy=old\nE\n")),
+            "cat >f <<E\nexport http_proxy=old\nE\nexport http_proxy=\"http://p:1\"\n"
+        );
+        assert_eq!(
+            text(&script("if true; then\n export http_proxy=x\nfi\n")),
+            "if true; then\n export http_proxy=x\nfi\nexport http_proxy=\"http://p:1\"\n"
+        );
+        assert_eq!(
+            text(&script("http_proxy=\"http://o:1\"; export http_proxy\n")),
+            "http_proxy=\"http://p:1\"; export http_proxy\n"
+        );
         assert!(edit(b"A='unterminated\n", Syntax::Shell, &[Edit::Set("http_proxy", b"x")]).is_err());
     }
 
     #[test]
     fn removal_leaves_nothing_to_see() {
-        let remove = |text: &str, syntax| edit(text.as_bytes(), syntax, &[Edit::Remove("http_proxy")]).map(|e| String::from_utf8(e.bytes).unwrap());
+        let remove = |text: &str, syntax| {
+            edit(text.as_bytes(), syntax, &[Edit::Remove("http_proxy")]).map(|e| String::from_utf8(e.bytes).unwrap())
+        };
         assert_eq!(remove("A=1\nhttp_proxy=\"x\"\nB=2\n", Syntax::PamEnv).unwrap(), "A=1\nB=2\n");
-        assert_eq!(remove("A=1\nhttp_proxy=x\nhttp_proxy=y\n", Syntax::EnvFile).unwrap(), "A=1\n#http_proxy=x\n#http_proxy=y\n");
+        assert_eq!(
+            remove("A=1\nhttp_proxy=x\nhttp_proxy=y\n", Syntax::EnvFile).unwrap(),
+            "A=1\n#http_proxy=x\n#http_proxy=y\n"
+        );
         assert_eq!(remove("export http_proxy=\"x\"\nexport http_proxy=\"x\"\nB=2\n", Syntax::Shell).unwrap(), "B=2\n");
         assert_eq!(remove("A=1\n", Syntax::Shell).unwrap(), "A=1\n");
         assert!(remove("if x; then export http_proxy=y; fi\n", Syntax::Shell).is_err());

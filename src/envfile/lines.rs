@@ -80,8 +80,11 @@ fn parse(line: &[u8], syntax: Syntax, names: &[&str]) -> Option<(State, usize, R
     match line.get(sign) {
         Some(b'=') => {}
         // docker takes a bare name from its caller's environment; Compose v2 reads `NAME: value`.
-        None if syntax == Syntax::EnvFile && state == State::Active => return Some((state, name, line.len()..line.len())),
-        Some(b':') if syntax == Syntax::EnvFile && state == State::Active && line.get(sign + 1).is_some_and(is_blank) => {}
+        None if syntax == Syntax::EnvFile && state == State::Active => {
+            return Some((state, name, line.len()..line.len()));
+        }
+        Some(b':')
+            if syntax == Syntax::EnvFile && state == State::Active && line.get(sign + 1).is_some_and(is_blank) => {}
         _ => return None,
     }
     let from = if loose { blanks(line, sign + 1) } else { sign + 1 };
@@ -147,7 +150,14 @@ mod tests {
     #[test]
     fn commented_settings_are_told_from_prose() {
         let disabled = |value: &str| Some((State::Commented, value.to_owned()));
-        for line in ["#http_proxy=http://p", "# http_proxy=http://p", "##http_proxy = http://p  ", "  #\texport http_proxy=http://p", "; http_proxy=http://p", "# http_proxy=http://p # ask Bob"] {
+        for line in [
+            "#http_proxy=http://p",
+            "# http_proxy=http://p",
+            "##http_proxy = http://p  ",
+            "  #\texport http_proxy=http://p",
+            "; http_proxy=http://p",
+            "# http_proxy=http://p # ask Bob",
+        ] {
             assert_eq!(one(line, Syntax::EnvFile), disabled("http://p"), "{line}");
         }
         assert_eq!(one("#http_proxy=\"http://p\"", Syntax::EnvFile), disabled("\"http://p\""));

@@ -81,7 +81,9 @@ mod tests {
         for good in ["", "mysql,redis", "http://u:p%40@h:1", "a=b", "p!ss*"] {
             assert!(PortableValue::new(good.as_bytes(), PROD_ENV).is_ok(), "{good}");
         }
-        for (bad, position) in [("pa$$", 3), ("\"q\"", 1), ("a\nb", 2), (" lead", 1), ("tail ", 5), ("a${b}", 2), ("x #y", 2)] {
+        for (bad, position) in
+            [("pa$$", 3), ("\"q\"", 1), ("a\nb", 2), (" lead", 1), ("tail ", 5), ("a${b}", 2), ("x #y", 2)]
+        {
             let refused = PortableValue::new(bad.as_bytes(), PROD_ENV).unwrap_err();
             assert_eq!(refused.position, position, "{bad:?}: {refused}");
         }

@@ -134,7 +134,10 @@ fn word(name: &str, value: &str) -> Vec<u8> {
 
 /// Lines that became an empty `Environment=` would clear what others set: they go.
 fn without_empty_lines(bytes: &[u8], before: &[u8]) -> Vec<u8> {
-    let already: Vec<usize> = service_lines(before).filter(|line| before[line.value.clone()].trim_ascii().is_empty()).map(|line| line.number).collect();
+    let already: Vec<usize> = service_lines(before)
+        .filter(|line| before[line.value.clone()].trim_ascii().is_empty())
+        .map(|line| line.number)
+        .collect();
     let mut out = Vec::new();
     let mut at = 0;
     for line in service_lines(bytes) {
@@ -221,7 +224,10 @@ mod tests {
     fn a_new_drop_in_and_its_percent_signs() {
         let bytes = edit(b"", &[("HTTP_PROXY", Some("http://u:p%40@h:1")), ("NO_PROXY", Some("a,b"))]);
         let text = String::from_utf8(bytes.clone()).unwrap();
-        assert!(text.ends_with("[Service]\nEnvironment=\"HTTP_PROXY=http://u:p%%40@h:1\"\nEnvironment=\"NO_PROXY=a,b\"\n"), "{text}");
+        assert!(
+            text.ends_with("[Service]\nEnvironment=\"HTTP_PROXY=http://u:p%%40@h:1\"\nEnvironment=\"NO_PROXY=a,b\"\n"),
+            "{text}"
+        );
         assert_eq!(value(&assignments(&bytes), "HTTP_PROXY").unwrap().value, b"http://u:p%40@h:1");
     }
 
@@ -234,7 +240,10 @@ mod tests {
             "[Unit]\nEnvironment=HTTP_PROXY=no\n[Service]\nEnvironment=FOO=1 \"HTTP_PROXY=http://p:1\" 'B A=2' \\\n  C=3\nExecStart=\nEnvironment=\"NO_PROXY=x\"\n"
         );
         let gone = edit(&after, &[("HTTP_PROXY", None), ("NO_PROXY", None)]);
-        assert_eq!(String::from_utf8(gone).unwrap(), "[Unit]\nEnvironment=HTTP_PROXY=no\n[Service]\nEnvironment=FOO=1  'B A=2' \\\n  C=3\nExecStart=\n");
+        assert_eq!(
+            String::from_utf8(gone).unwrap(),
+            "[Unit]\nEnvironment=HTTP_PROXY=no\n[Service]\nEnvironment=FOO=1  'B A=2' \\\n  C=3\nExecStart=\n"
+        );
     }
 
     proptest! {
@@ -243,10 +252,8 @@ mod tests {
             let wishes = [("HTTP_PROXY", Some(value.as_str()))];
             let once = edit(before.as_bytes(), &wishes);
             // An unbalanced quote or a trailing backslash of somebody else swallows what follows.
-            if let Some(seen) = super::value(&assignments(&once), "HTTP_PROXY") {
-                if seen.value == value.as_bytes() {
-                    prop_assert_eq!(edit(&once, &wishes), once);
-                }
+            if super::value(&assignments(&once), "HTTP_PROXY").is_some_and(|seen| seen.value == value.as_bytes()) {
+                prop_assert_eq!(edit(&once, &wishes), once);
             }
         }
     }

@@ -115,7 +115,9 @@ impl MemoryHost {
                 (inode.bytes.clone(), inode.attributes.touched())
             }
             Node::Dir(mode) => (b"<dir>".to_vec(), Attributes::new(*mode, 0, 0)),
-            Node::Link(target, owner) => (target.to_string_lossy().into_owned().into_bytes(), Attributes::new(0, *owner, 0)),
+            Node::Link(target, owner) => {
+                (target.to_string_lossy().into_owned().into_bytes(), Attributes::new(0, *owner, 0))
+            }
         };
         state.names.iter().map(|(path, node)| (path.clone(), file(node))).collect()
     }

@@ -167,8 +167,7 @@ impl HostWrite for RealHost {
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn NewFile + '_>> {
-        let file =
-            OpenOptions::new().append(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(self.place(path))?;
+        let file = OpenOptions::new().append(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(self.place(path))?;
         Ok(Box::new(RealFile { file }))
     }
 
@@ -354,7 +353,8 @@ fn collect(
         }
         let (out_ready, err_ready) = {
             let events = |open| if open { PollFlags::POLLIN } else { PollFlags::empty() };
-            let mut fds = [PollFd::new(stdout.as_fd(), events(out_open)), PollFd::new(stderr.as_fd(), events(err_open))];
+            let mut fds =
+                [PollFd::new(stdout.as_fd(), events(out_open)), PollFd::new(stderr.as_fd(), events(err_open))];
             let millis = u16::try_from(left.as_millis().min(1000)).unwrap_or(1000);
             match poll(&mut fds, PollTimeout::from(millis)) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}

@@ -10,7 +10,7 @@ const CONTEXT: usize = 3;
 
 /// A unified diff of the change without secrets. Bytes that are not UTF-8 are shown as U+FFFD.
 pub fn unified(change: &Change, redactor: &Redactor) -> String {
-    let (old, new) = (change.old(), change.new());
+    let (old, new) = (change.old_bytes(), change.new_bytes());
     // Most of a large file is the same: only the part that differs goes through the diff.
     let (start, line) = common_start(old, new);
     let end = common_end(&old[start..], &new[start..]);
@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_changed_password_shows_as_a_change_without_itself() {
-        let diff = unified(&change("http_proxy=http://u:old@h:1\n", "http_proxy=http://u:new@h:1\n"), &Redactor::default());
+        let diff =
+            unified(&change("http_proxy=http://u:old@h:1\n", "http_proxy=http://u:new@h:1\n"), &Redactor::default());
         assert!(diff.contains("-http_proxy=http://u:***@h:1\n+http_proxy=http://u:*** (changed)@h:1\n"), "{diff}");
     }
 

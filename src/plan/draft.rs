@@ -85,7 +85,10 @@ impl<'v> Draft<'v> {
                 "hard-linked",
                 format!("{} has other names (hard links), which a new version would leave behind", shown.display()),
             )
-            .hint(format!("give it content of its own: cp --preserve=all {0} {0}.new && mv {0}.new {0}", shown.display())));
+            .hint(format!(
+                "give it content of its own: cp --preserve=all {0} {0}.new && mv {0}.new {0}",
+                shown.display()
+            )));
         }
         self.plan.changes.push(Change { path: path.to_path_buf(), place, before, after, reasons });
         Ok(())

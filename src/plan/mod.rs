@@ -104,12 +104,12 @@ impl Change {
     }
 
     /// Content before; empty where there is no file.
-    pub fn old(&self) -> &[u8] {
+    pub fn old_bytes(&self) -> &[u8] {
         self.before.as_ref().map_or(&[], |snapshot| &snapshot.bytes)
     }
 
     /// Content after; empty where there will be no file.
-    pub fn new(&self) -> &[u8] {
+    pub fn new_bytes(&self) -> &[u8] {
         self.after.as_ref().map_or(&[], |after| &after.bytes)
     }
 }

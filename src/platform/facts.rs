@@ -57,6 +57,7 @@ impl Facts {
     /// The facts, parsed the first time that somebody asks.
     pub(super) fn get() -> &'static Self {
         static FACTS: LazyLock<Facts> = LazyLock::new(|| {
+            #[allow(clippy::expect_used)] // part of the binary, and a test parses it
             toml::from_str(include_str!("../../assets/platform.toml"))
                 .expect("assets/platform.toml is a part of the program, and a test parses it")
         });

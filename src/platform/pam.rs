@@ -109,6 +109,7 @@ impl Table {
     /// The table, parsed the first time that somebody asks.
     pub(super) fn get() -> &'static Self {
         static TABLE: LazyLock<Table> = LazyLock::new(|| {
+            #[allow(clippy::expect_used)] // part of the binary, and a test parses it
             toml::from_str(include_str!("../../assets/linux-pam.toml"))
                 .expect("assets/linux-pam.toml is a part of the program, and a test parses it")
         });

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Outcome, Report};
-use crate::apply::{Run, State};
+use crate::apply::{Drift, Run, State};
 use crate::finding::{Finding, Status};
 use crate::plan::{Action, Change, unified};
 use crate::problem::{Kind, Problem};
@@ -150,7 +150,7 @@ impl Report<'_> {
 }
 
 /// Runs, drift and an interrupted run.
-pub fn status(runs: &[Run], drift: &[(String, String)], paint: Paint) -> String {
+pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
     if runs.is_empty() {
         return "No run so far.\n".to_owned();
     }
@@ -161,13 +161,25 @@ pub fn status(runs: &[Run], drift: &[(String, String)], paint: Paint) -> String 
             State::Interrupted => paint.with("31", run.state.word()),
             state => state.word().to_owned(),
         };
-        let _ = writeln!(text, "{}  {}  {:<11}  {}  {}", run.begin.run, run.begin.time, run.begin.command, state, files.join(", "));
+        let _ = writeln!(
+            text,
+            "{}  {}  {:<11}  {}  {}",
+            run.begin.run,
+            run.begin.time,
+            run.begin.command,
+            state,
+            files.join(", ")
+        );
     }
-    for (path, cause) in drift {
+    for Drift { path, cause } in drift {
         let _ = writeln!(text, "{} {path}: {cause}", paint.with("33", "drift"));
     }
     if let Some(run) = runs.iter().find(|run| run.state == State::Interrupted) {
-        let _ = writeln!(text, "\nRun {0} was interrupted. The next prepare or reconfigure takes it back first; so does: ics-setup revert {0}", run.begin.run);
+        let _ = writeln!(
+            text,
+            "\nRun {0} was interrupted. The next prepare or reconfigure takes it back first; so does: ics-setup revert {0}",
+            run.begin.run
+        );
     }
     text
 }

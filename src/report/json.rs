@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Report;
-use crate::apply::{Run, State};
+use crate::apply::{Drift, Run, State};
 use crate::plan::{Change, unified};
 use crate::redact::Redactor;
 
@@ -42,7 +42,7 @@ fn change_json(change: &Change, redactor: &Redactor) -> Value {
 }
 
 /// The result of `status`.
-pub fn status(runs: &[Run], drift: &[(String, String)]) -> Value {
+pub fn status(runs: &[Run], drift: &[Drift]) -> Value {
     let run = |run: &Run| {
         let changes: Vec<String> = run.begin.intents.iter().map(|intent| intent.path.display().to_string()).collect();
         json!({
@@ -53,7 +53,7 @@ pub fn status(runs: &[Run], drift: &[(String, String)]) -> Value {
             "changes": changes,
         })
     };
-    let drift: Vec<Value> = drift.iter().map(|(path, cause)| json!({"path": path, "cause": cause})).collect();
+    let drift: Vec<Value> = drift.iter().map(|drift| json!({"path": drift.path, "cause": drift.cause})).collect();
     json!({
         "schema": SCHEMA,
         "command": "status",

@@ -9,7 +9,9 @@ use crate::platform::Os;
 use crate::problem::{Left, Problem};
 use crate::redact::Redactor;
 
-pub use human::{Paint, findings as human_findings, plan as human_plan, problem as human_problem, status as human_status};
+pub use human::{
+    Paint, findings as human_findings, plan as human_plan, problem as human_problem, status as human_status,
+};
 pub use json::{SCHEMA, status as json_status};
 
 /// How a command that may change the host ended.

@@ -22,9 +22,8 @@ const HEADER: &str = "# Settings of the last ics-setup run. Passwords are not ke
 /// Not TOML, an unknown key or a value of the wrong kind: with the line as the user wrote it and a suggestion.
 pub fn read(text: &str, shown: &Path) -> Result<Layer, Problem> {
     let page = Page { text, shown };
-    let table = DeTable::parse(text).map_err(|error| {
-        page.problem("settings-not-toml", error.span().unwrap_or(0..0), error.message())
-    })?;
+    let table = DeTable::parse(text)
+        .map_err(|error| page.problem("settings-not-toml", error.span().unwrap_or(0..0), error.message()))?;
     let mut layer = Layer::default();
     for (name, value) in table.get_ref() {
         match value.get_ref() {
@@ -49,9 +48,10 @@ pub fn save(present: Option<&str>, values: &[(&'static str, String)]) -> Result<
     if present.is_none() && values.is_empty() {
         return Ok(None);
     }
-    let mut document: toml_edit::DocumentMut = present.unwrap_or_default().parse().map_err(|error| {
-        Problem::settings("settings-not-toml", format!("{SAVED} is not TOML")).because(error)
-    })?;
+    let mut document: toml_edit::DocumentMut = present
+        .unwrap_or_default()
+        .parse()
+        .map_err(|error| Problem::settings("settings-not-toml", format!("{SAVED} is not TOML")).because(error))?;
     for spec in TABLE.iter().filter(|spec| spec.saved) {
         let (section, name) = spec.key.split_once('.').unwrap_or(("", spec.key));
         let value = values.iter().find(|(key, _)| *key == spec.key).map(|(_, value)| value);
@@ -130,10 +130,8 @@ fn insert(
 ) -> Result<(), Problem> {
     let Some(spec) = by_key(key) else {
         let near = nearest(key, TABLE.iter().map(|spec| spec.key));
-        let advice = near.map_or_else(
-            || "all keys: ics-setup settings example".to_owned(),
-            |near| format!("did you mean {near}?"),
-        );
+        let advice = near
+            .map_or_else(|| "all keys: ics-setup settings example".to_owned(), |near| format!("did you mean {near}?"));
         return Err(page.problem("settings-unknown-key", key_span, &format!("unknown key {key}")).hint(advice));
     };
     let text = match value.get_ref() {
@@ -141,10 +139,16 @@ fn insert(
         DeValue::Integer(number) => number.as_str().replace('_', ""),
         DeValue::Boolean(switch) => switch.to_string(),
         DeValue::Array(members) => {
-            let members: Option<Vec<&str>> =
-                members.iter().map(|member| match member.get_ref() { DeValue::String(text) => Some(text.as_ref()), _ => None }).collect();
-            let members = members
-                .ok_or_else(|| page.problem("settings-wrong-type", value.span(), &format!("{key} takes a list of texts")))?;
+            let members: Option<Vec<&str>> = members
+                .iter()
+                .map(|member| match member.get_ref() {
+                    DeValue::String(text) => Some(text.as_ref()),
+                    _ => None,
+                })
+                .collect();
+            let members = members.ok_or_else(|| {
+                page.problem("settings-wrong-type", value.span(), &format!("{key} takes a list of texts"))
+            })?;
             members.join(",")
         }
         _ => {
@@ -165,7 +169,9 @@ fn toml_value(shape: super::table::Shape, text: &str) -> toml_edit::Value {
     match shape {
         Shape::Switch => super::parse_switch(text).unwrap_or(false).into(),
         Shape::Port | Shape::Count => text.parse::<i64>().map_or_else(|_| text.into(), Into::into),
-        Shape::List => text.split(',').map(str::trim).filter(|member| !member.is_empty()).collect::<toml_edit::Array>().into(),
+        Shape::List => {
+            text.split(',').map(str::trim).filter(|member| !member.is_empty()).collect::<toml_edit::Array>().into()
+        }
         Shape::Text | Shape::Path | Shape::Choice(_) => text.into(),
     }
 }
@@ -174,11 +180,16 @@ fn toml_value(shape: super::table::Shape, text: &str) -> toml_edit::Value {
 fn same_value(a: &toml_edit::Value, b: &toml_edit::Value) -> bool {
     use toml_edit::Value;
     match (a, b) {
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same_value(a, b)),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same_value(a, b))
+        }
         (Value::Array(list), Value::String(_)) | (Value::String(_), Value::Array(list)) => list.len() == 1,
         _ => match (a.as_str(), b.as_str()) {
             (Some(a), Some(b)) => a == b,
-            _ => a.as_integer().is_some() && a.as_integer() == b.as_integer() || a.as_bool().is_some() && a.as_bool() == b.as_bool(),
+            _ => {
+                a.as_integer().is_some() && a.as_integer() == b.as_integer()
+                    || a.as_bool().is_some() && a.as_bool() == b.as_bool()
+            }
         },
     }
 }
@@ -212,7 +223,8 @@ impl Page<'_> {
         let line = self.text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
         let column = self.text.get(line_start..start).map_or(0, |before| before.chars().count());
         let masked = redact_line(line);
-        let width = if masked == line { span.len().clamp(1, line.chars().count().saturating_sub(column).max(1)) } else { 1 };
+        let width =
+            if masked == line { span.len().clamp(1, line.chars().count().saturating_sub(column).max(1)) } else { 1 };
         let gutter = " ".repeat(number.to_string().len());
         let first = message.lines().next().unwrap_or_default();
         Problem::settings(id, format!("{}:{number}: {first}", self.shown.display())).because(format!(
@@ -249,17 +261,27 @@ mod tests {
         assert!(because.contains("2 | htpp = \"http://u:***@h:1\""), "{because}");
         assert_eq!(problem.r#try, ["did you mean proxy.http?"]);
         assert!(!because.contains("s3cret"));
-        for text in ["[proxi]\nhttp = 1", "x = 1", "[proxy.http]\na = 1", "[mysql]\nport = 0", "[mysql]\nport = [1]", "a = = 1"] {
+        for text in
+            ["[proxi]\nhttp = 1", "x = 1", "[proxy.http]\na = 1", "[mysql]\nport = 0", "[mysql]\nport = [1]", "a = = 1"]
+        {
             assert!(read_text(text).is_err(), "{text}");
         }
-        assert!(read_text("[mysql]\npasswort = \"s3cret\"").unwrap_err().because.is_some_and(|text| !text.contains("s3cret")));
+        assert!(
+            read_text("[mysql]\npasswort = \"s3cret\"")
+                .unwrap_err()
+                .because
+                .is_some_and(|text| !text.contains("s3cret"))
+        );
     }
 
     #[test]
     fn the_example_is_valid_with_and_without_its_comment_marks() {
         let text = example();
         read_text(&text).unwrap();
-        let uncommented: String = text.lines().map(|line| format!("{}\n", line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))).collect();
+        let uncommented: String = text
+            .lines()
+            .map(|line| format!("{}\n", line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line)))
+            .collect();
         read_text(&uncommented).unwrap();
         assert!(TABLE.iter().all(|spec| text.contains(spec.variable)));
     }
@@ -267,9 +289,16 @@ mod tests {
     #[test]
     fn saving_keeps_what_a_person_wrote() {
         let present = "# mine\nrelease = \"22.3\" # pinned\n\n[proxy]\n# why\nhttp = 'http://a:1'\n";
-        let values = [("release", "22.3".to_owned()), ("proxy.http", "http://b:1".to_owned()), ("mysql.port", "3307".to_owned())];
+        let values = [
+            ("release", "22.3".to_owned()),
+            ("proxy.http", "http://b:1".to_owned()),
+            ("mysql.port", "3307".to_owned()),
+        ];
         let saved = save(Some(present), &values).unwrap().unwrap();
-        assert!(saved.starts_with("# mine\nrelease = \"22.3\" # pinned\n\n[proxy]\n# why\nhttp = \"http://b:1\"\n"), "{saved}");
+        assert!(
+            saved.starts_with("# mine\nrelease = \"22.3\" # pinned\n\n[proxy]\n# why\nhttp = \"http://b:1\"\n"),
+            "{saved}"
+        );
         assert!(saved.contains("[mysql]\nport = 3307\n"));
         assert_eq!(save(Some(&saved), &values).unwrap().unwrap(), saved);
         assert_eq!(save(None, &[]).unwrap(), None);

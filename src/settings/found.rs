@@ -102,7 +102,8 @@ impl Found {
         let lines = find(&snapshot.bytes, syntax, &NAMES);
         for (index, name) in NAMES.iter().enumerate() {
             let Some(Seen::Value(value)) = reading.get(name.as_bytes()) else { continue };
-            let line = lines.iter().rev().find(|at| at.name == index && at.state == State::Active).map_or(1, |at| at.line);
+            let line =
+                lines.iter().rev().find(|at| at.name == index && at.state == State::Active).map_or(1, |at| at.line);
             self.proxy(name, unquoted(&String::from_utf8_lossy(value)), path, line);
         }
         Ok(())
@@ -164,7 +165,8 @@ impl Found {
         let lines = find(&snapshot.bytes, Syntax::EnvFile, &names);
         for (index, (key, name)) in named.iter().enumerate() {
             let Some(Seen::Value(value)) = reading.get(name.as_bytes()) else { continue };
-            let line = lines.iter().rev().find(|at| at.name == index && at.state == State::Active).map_or(1, |at| at.line);
+            let line =
+                lines.iter().rev().find(|at| at.name == index && at.state == State::Active).map_or(1, |at| at.line);
             let origin = Origin::Found { path: path.to_path_buf(), line };
             self.values.insert(key, Setting::new(unquoted(&String::from_utf8_lossy(value)).to_owned(), origin));
         }

@@ -125,9 +125,9 @@ impl Layer {
         for spec in TABLE {
             let Some(value) = variable(spec.variable) else { continue };
             let origin = Origin::Variable(spec.variable.to_owned());
-            let value = value.into_string().map_err(|_| {
-                Problem::settings("setting-invalid", format!("{} is not UTF-8 text", spec.variable))
-            })?;
+            let value = value
+                .into_string()
+                .map_err(|_| Problem::settings("setting-invalid", format!("{} is not UTF-8 text", spec.variable)))?;
             layer.insert(spec, value, origin)?;
         }
         Ok(layer)

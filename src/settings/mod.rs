@@ -18,7 +18,9 @@ pub use found::{First, Found};
 pub use layers::{Layer, Layers, Origin, Setting, parse_switch};
 pub use no_proxy::{NoProxy, NoProxyError};
 pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme, encode};
-pub use resolve::{BackEnd, Deployment, Exclusions, Outside, Proxies, Settings, TargetName, Unresolved, home, strategy};
+pub use resolve::{
+    BackEnd, Deployment, Exclusions, Outside, Proxies, Settings, TargetName, Unresolved, home, strategy,
+};
 pub use schema::schema;
 pub use secret::Secret;
 pub use table::{Shape, Spec, TABLE, by_key, nearest};

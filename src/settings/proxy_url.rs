@@ -265,7 +265,11 @@ pub(crate) fn parse_host(text: &str) -> Result<ProxyHost, ProxyUrlError> {
             && !label.ends_with('-')
     };
     let name = text.strip_suffix('.').unwrap_or(text);
-    if text.len() <= 253 && name.split('.').all(label) { Ok(ProxyHost::Name(text.to_ascii_lowercase())) } else { Err(wrong()) }
+    if text.len() <= 253 && name.split('.').all(label) {
+        Ok(ProxyHost::Name(text.to_ascii_lowercase()))
+    } else {
+        Err(wrong())
+    }
 }
 
 #[cfg(test)]

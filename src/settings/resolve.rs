@@ -166,7 +166,10 @@ impl Unresolved {
                     let file = format!("{}_file", spec.key);
                     let flag = spec.flag.or_else(|| by_key(&file).and_then(|file| file.flag));
                     let flag = flag.map(|flag| format!("--{flag}, ")).unwrap_or_default();
-                    problem.hint(format!("{}: {flag}{} or the key {} in a settings file", spec.help, spec.variable, spec.key))
+                    problem.hint(format!(
+                        "{}: {flag}{} or the key {} in a settings file",
+                        spec.help, spec.variable, spec.key
+                    ))
                 })
             }
         }
@@ -208,8 +211,9 @@ impl Settings {
     ) -> Result<(Self, Vec<Finding>), Unresolved> {
         let mut findings = Vec::new();
         let remove_proxy = switch(layers, "proxy.remove");
-        if remove_proxy && let Some(("proxy.url" | "proxy.http" | "proxy.https", asked)) =
-            layers.flags_first(&["proxy.url", "proxy.http", "proxy.https"])
+        if remove_proxy
+            && let Some(("proxy.url" | "proxy.http" | "proxy.https", asked)) =
+                layers.flags_first(&["proxy.url", "proxy.http", "proxy.https"])
         {
             let message = format!("{} and --remove-proxy contradict each other", asked.origin);
             return Err(Problem::settings("settings-conflict", message).hint("leave one of them out").into());
@@ -291,9 +295,9 @@ fn saved(layers: &Layers, remove_proxy: bool) -> Vec<(&'static str, String)> {
             let beaten = match spec.key {
                 "proxy.http" | "proxy.https" => beaten(&[spec.key, "proxy.url"]),
                 key if LISTS.contains(&key) => beaten(&LISTS),
-                key if URLS.contains(&key) => {
-                    ["proxy.http", "proxy.https"].iter().all(|key| layers.get(key).is_some_and(|o| o.origin.rank() > rank))
-                }
+                key if URLS.contains(&key) => ["proxy.http", "proxy.https"]
+                    .iter()
+                    .all(|key| layers.get(key).is_some_and(|o| o.origin.rank() > rank)),
                 _ => false,
             };
             (!beaten).then(|| (spec.key, savable(spec.key, setting)))
@@ -315,7 +319,9 @@ fn shown(layers: &Layers, found: &Found, proxies: &Proxies) -> Vec<(&'static str
                 return (spec.key, Some(url.value.masked()), url.origin.clone());
             }
             match layers.get(spec.key).or_else(|| found.get(spec.key)) {
-                Some(setting) if spec.secret => (spec.key, Some(crate::redact::MASK.to_owned()), setting.origin.clone()),
+                Some(setting) if spec.secret => {
+                    (spec.key, Some(crate::redact::MASK.to_owned()), setting.origin.clone())
+                }
                 Some(setting) if spec.value_name == "URL" => {
                     let masked = ProxyUrl::parse(&setting.value).map_or_else(|_| String::new(), |url| url.masked());
                     (spec.key, Some(masked), setting.origin.clone())
@@ -344,7 +350,8 @@ impl Resolver<'_> {
         let mut proxies = Proxies { http, https };
         let in_argv = |url: &Setting<ProxyUrl>| matches!(url.origin, Origin::Flag(_)) && url.value.password().is_some();
         let typed: Vec<Origin> = proxies.iter().filter(|url| in_argv(url)).map(|url| url.origin.clone()).collect();
-        let password = self.password("proxy.password", &["proxy.password", "proxy.password_file", "proxy.password_env"])?;
+        let password =
+            self.password("proxy.password", &["proxy.password", "proxy.password_file", "proxy.password_env"])?;
         for url in [&mut proxies.http, &mut proxies.https].into_iter().flatten() {
             self.log_in(url, password.as_ref())?;
         }
@@ -417,7 +424,8 @@ impl Resolver<'_> {
         let origin = setting.origin.clone();
         if face.ends_with("_file") {
             let bytes = (self.outside.file)(Path::new(&setting.value)).map_err(|error| {
-                Problem::settings("password-file", format!("{origin}: {} could not be read", setting.value)).because(error)
+                Problem::settings("password-file", format!("{origin}: {} could not be read", setting.value))
+                    .because(error)
             })?;
             let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
             let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
@@ -450,7 +458,8 @@ impl Resolver<'_> {
             NoProxy::parse(&setting.value)
                 .map_err(|error| Problem::settings("no-proxy-invalid", format!("{}: {error}", setting.origin)))
         };
-        let in_one_layer = |layer: &&super::Layer| layer.get("proxy.no_proxy").is_some() && layer.get("proxy.no_proxy_only").is_some();
+        let in_one_layer =
+            |layer: &&super::Layer| layer.get("proxy.no_proxy").is_some() && layer.get("proxy.no_proxy_only").is_some();
         if self.layers.in_order().iter().any(in_one_layer) {
             let message = "--no-proxy adds to the built-in members and --no-proxy-only replaces them: give one of them";
             return Err(Problem::settings("settings-conflict", message));
@@ -463,9 +472,14 @@ impl Resolver<'_> {
         let (Exclusions::Added(list) | Exclusions::Only(list)) = &exclusions;
         if let Some(member) = list.members().find(|member| member.contains('[')) {
             findings.push(
-                Finding::new("no-proxy-ipv6-brackets", "proxy", Status::Warn, format!("no_proxy member {member} stops programs that use httpx"))
-                    .cause("httpx 0.28 raises InvalidURL for every request when the list has a bracketed IPv6 address")
-                    .fix("write the address without brackets, or use a host name"),
+                Finding::new(
+                    "no-proxy-ipv6-brackets",
+                    "proxy",
+                    Status::Warn,
+                    format!("no_proxy member {member} stops programs that use httpx"),
+                )
+                .cause("httpx 0.28 raises InvalidURL for every request when the list has a bracketed IPv6 address")
+                .fix("write the address without brackets, or use a host name"),
             );
         }
         Ok(exclusions)
@@ -476,7 +490,13 @@ impl Resolver<'_> {
         for spec in TABLE {
             let plain = matches!(
                 spec.key,
-                "mysql.host" | "mysql.port" | "mysql.user" | "mysql.database" | "mysql.secret_database" | "redis.host" | "redis.port"
+                "mysql.host"
+                    | "mysql.port"
+                    | "mysql.user"
+                    | "mysql.database"
+                    | "mysql.secret_database"
+                    | "redis.host"
+                    | "redis.port"
             );
             if let Some(setting) = self.layers.get(spec.key).filter(|_| plain) {
                 if spec.key.ends_with(".host") {
@@ -522,7 +542,10 @@ fn judge(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Finding>) {
                 .expected(format!("{}://{}:PORT", scheme.name(), value.host))
                 .observed(value.masked())
                 .cause("without a port curl asks port 1080, most other clients 80 and some 443")
-                .fix(format!("name the port, or confirm port {}: --ignore-check proxy-port-missing", scheme.usual_port())),
+                .fix(format!(
+                    "name the port, or confirm port {}: --ignore-check proxy-port-missing",
+                    scheme.usual_port()
+                )),
         );
     }
     if value.scheme == Scheme::Https {
@@ -536,8 +559,13 @@ fn judge(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Finding>) {
     }
     if in_argv {
         findings.push(
-            Finding::new("password-in-argv", "settings", Status::Warn, format!("{origin}: every user of this host can read a password in the process list"))
-                .fix("give user and password apart: --proxy-user USER --proxy-password-file FILE"),
+            Finding::new(
+                "password-in-argv",
+                "settings",
+                Status::Warn,
+                format!("{origin}: every user of this host can read a password in the process list"),
+            )
+            .fix("give user and password apart: --proxy-user USER --proxy-password-file FILE"),
         );
     }
     if value.password().is_some_and(|secret| !secret.expose().is_ascii()) {

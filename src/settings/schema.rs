@@ -8,7 +8,8 @@ use super::table::{Shape, Spec, by_section};
 pub fn schema() -> Value {
     let mut properties = Map::new();
     for (section, specs) in by_section() {
-        let of_section: Map<String, Value> = specs.iter().map(|(name, spec)| ((*name).to_owned(), property(spec))).collect();
+        let of_section: Map<String, Value> =
+            specs.iter().map(|(name, spec)| ((*name).to_owned(), property(spec))).collect();
         if section.is_empty() {
             properties.extend(of_section);
         } else {

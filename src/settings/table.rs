@@ -171,7 +171,12 @@ pub static TABLE: &[Spec] = &[
         help: "Write HTTP_PROXY, HTTPS_PROXY and NO_PROXY beside the lower-case names",
         ..text("proxy.both_cases", "both-cases", "ICS_SETUP_BOTH_CASES")
     },
-    Spec { value_name: "HOST", question: "MySQL host?", help: "MySQL host of both databases", ..text("mysql.host", "mysql-host", "ICS_SETUP_MYSQL_HOST") },
+    Spec {
+        value_name: "HOST",
+        question: "MySQL host?",
+        help: "MySQL host of both databases",
+        ..text("mysql.host", "mysql-host", "ICS_SETUP_MYSQL_HOST")
+    },
     Spec {
         shape: Shape::Port,
         value_name: "PORT",
@@ -179,8 +184,17 @@ pub static TABLE: &[Spec] = &[
         help: "MySQL port",
         ..text("mysql.port", "mysql-port", "ICS_SETUP_MYSQL_PORT")
     },
-    Spec { value_name: "USER", question: "MySQL user?", help: "MySQL user", ..text("mysql.user", "mysql-user", "ICS_SETUP_MYSQL_USER") },
-    Spec { question: "MySQL password?", help: "MySQL password, as it is", ..secret("mysql.password", "ICS_SETUP_MYSQL_PASSWORD") },
+    Spec {
+        value_name: "USER",
+        question: "MySQL user?",
+        help: "MySQL user",
+        ..text("mysql.user", "mysql-user", "ICS_SETUP_MYSQL_USER")
+    },
+    Spec {
+        question: "MySQL password?",
+        help: "MySQL password, as it is",
+        ..secret("mysql.password", "ICS_SETUP_MYSQL_PASSWORD")
+    },
     Spec {
         question: "File with the MySQL password?",
         help: "File whose content, without the final newline, is the MySQL password",
@@ -205,7 +219,12 @@ pub static TABLE: &[Spec] = &[
         help: "Connect to MySQL with TLS",
         ..text("mysql.tls", "mysql-tls", "ICS_SETUP_MYSQL_TLS")
     },
-    Spec { value_name: "HOST", question: "Redis host?", help: "Redis host", ..text("redis.host", "redis-host", "ICS_SETUP_REDIS_HOST") },
+    Spec {
+        value_name: "HOST",
+        question: "Redis host?",
+        help: "Redis host",
+        ..text("redis.host", "redis-host", "ICS_SETUP_REDIS_HOST")
+    },
     Spec {
         shape: Shape::Port,
         value_name: "PORT",
@@ -213,7 +232,11 @@ pub static TABLE: &[Spec] = &[
         help: "Redis port",
         ..text("redis.port", "redis-port", "ICS_SETUP_REDIS_PORT")
     },
-    Spec { question: "Redis password?", help: "Redis password, as it is", ..secret("redis.password", "ICS_SETUP_REDIS_PASSWORD") },
+    Spec {
+        question: "Redis password?",
+        help: "Redis password, as it is",
+        ..secret("redis.password", "ICS_SETUP_REDIS_PASSWORD")
+    },
     Spec {
         question: "File with the Redis password?",
         help: "File whose content, without the final newline, is the Redis password",

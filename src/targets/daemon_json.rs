@@ -14,7 +14,8 @@ use crate::plan::Draft;
 use crate::problem::Problem;
 use crate::settings::NoProxy;
 
-const KEYS: [(&str, &str); 3] = [("http_proxy", "http-proxy"), ("https_proxy", "https-proxy"), ("no_proxy", "no-proxy")];
+const KEYS: [(&str, &str); 3] =
+    [("http_proxy", "http-proxy"), ("https_proxy", "https-proxy"), ("no_proxy", "no-proxy")];
 
 /// Plans the file when it has `proxies` already; says whether it has.
 pub(super) fn plan(context: &Context<'_>, path: &Path, wish: &Wish, draft: &mut Draft<'_>) -> Result<bool, Problem> {
@@ -25,9 +26,12 @@ pub(super) fn plan(context: &Context<'_>, path: &Path, wish: &Wish, draft: &mut 
     }
     let shown = context.view.host.shown(path);
     let invalid = |why: String| {
-        Problem::host("daemon-json-invalid", format!("{} is not a JSON object, so the Docker daemon does not start", shown.display()))
-            .because(why)
-            .hint(format!("mend it: dockerd --validate --config-file {}", shown.display()))
+        Problem::host(
+            "daemon-json-invalid",
+            format!("{} is not a JSON object, so the Docker daemon does not start", shown.display()),
+        )
+        .because(why)
+        .hint(format!("mend it: dockerd --validate --config-file {}", shown.display()))
     };
     let text = std::str::from_utf8(&snapshot.bytes).map_err(|error| invalid(error.to_string()))?;
     let document: Map<String, Value> = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
@@ -68,7 +72,11 @@ fn rewrite(text: &str, document: &Map<String, Value>, wanted: &Map<String, Value
     {
         return Ok(spliced.into_bytes());
     }
-    let indent = text.lines().nth(1).map(|line| &line[..line.len() - line.trim_start().len()]).filter(|indent| !indent.is_empty());
+    let indent = text
+        .lines()
+        .nth(1)
+        .map(|line| &line[..line.len() - line.trim_start().len()])
+        .filter(|indent| !indent.is_empty());
     let mut bytes = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.unwrap_or("  ").as_bytes());
     serde::Serialize::serialize(&result, &mut serde_json::Serializer::with_formatter(&mut bytes, formatter))?;
@@ -138,6 +146,9 @@ mod tests {
             "{\n\t\"log-driver\":   \"awslogs\",\n\t\"proxies\": { \"no-proxy\": \"a\", \"http-proxy\" : \"http://p:1\" },\n\t\"mtu\": 9000 }\n"
         );
         assert_eq!(run(text, &[]), "{\n\t\"log-driver\": \"awslogs\",\n\t\"mtu\": 9000\n}\n");
-        assert_eq!(run("{\"proxies\":{}}", &[("http-proxy", "x")]), "{\n  \"proxies\": {\n    \"http-proxy\": \"x\"\n  }\n}");
+        assert_eq!(
+            run("{\"proxies\":{}}", &[("http-proxy", "x")]),
+            "{\n  \"proxies\": {\n    \"http-proxy\": \"x\"\n  }\n}"
+        );
     }
 }

@@ -45,10 +45,10 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
 fn plan_drop_in(path: &Path, present: &[u8], wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
     let assignments = unit::assignments(present);
     let names = [("http_proxy", "HTTP_PROXY"), ("https_proxy", "HTTPS_PROXY"), ("no_proxy", "NO_PROXY")];
-    let list = ["NO_PROXY", "no_proxy"].into_iter().filter_map(|name| unit::value(&assignments, name)).fold(
-        NoProxy::default(),
-        |list, found| list.merged(&NoProxy::found(&String::from_utf8_lossy(&found.value))),
-    );
+    let list = ["NO_PROXY", "no_proxy"]
+        .into_iter()
+        .filter_map(|name| unit::value(&assignments, name))
+        .fold(NoProxy::default(), |list, found| list.merged(&NoProxy::found(&String::from_utf8_lossy(&found.value))));
     let variables = wish.variables(&list);
     let mut wishes: Vec<(&str, Option<&str>)> = Vec::new();
     let mut reasons = Vec::new();
@@ -79,9 +79,12 @@ fn plan_drop_in(path: &Path, present: &[u8], wish: &Wish, draft: &mut Draft<'_>)
     for (name, wanted) in &wishes {
         let seen = unit::value(&again, name).map(|found| found.value.as_slice());
         if seen != wanted.map(str::as_bytes) {
-            return Err(Problem::host("readers-disagree", format!("{}: systemd would not see the new value of {name}", path.display()))
-                .because("an unbalanced quote or a continued line in this file takes it in")
-                .hint(format!("mend the file by hand: {}", path.display())));
+            return Err(Problem::host(
+                "readers-disagree",
+                format!("{}: systemd would not see the new value of {name}", path.display()),
+            )
+            .because("an unbalanced quote or a continued line in this file takes it in")
+            .hint(format!("mend the file by hand: {}", path.display())));
         }
     }
     let mode = if wish.secret { 0o600 } else { 0o644 };
@@ -93,19 +96,28 @@ fn others_that_win(context: &Context<'_>, ours: &Path, wish: &Wish, draft: &mut 
     let own_name = ours.file_name().unwrap_or_default();
     for folder in DROP_IN_FOLDERS.map(PathBuf::from) {
         let names = context.view.host.list(&folder).unwrap_or_default();
-        for name in names.into_iter().filter(|name| name.as_os_str() > own_name && name.to_string_lossy().ends_with(".conf")) {
+        for name in
+            names.into_iter().filter(|name| name.as_os_str() > own_name && name.to_string_lossy().ends_with(".conf"))
+        {
             let path = folder.join(name);
             let Ok(Some(bytes)) = context.view.host.read(&path) else { continue };
             let assignments = unit::assignments(&bytes);
-            let differs = [("HTTP_PROXY", &wish.http), ("HTTPS_PROXY", &wish.https)].into_iter().find(|(name, wanted)| {
-                unit::value(&assignments, name).is_some_and(|found| wanted.as_ref().is_some_and(|wanted| wanted.as_bytes() != found.value))
-            });
+            let differs =
+                [("HTTP_PROXY", &wish.http), ("HTTPS_PROXY", &wish.https)].into_iter().find(|(name, wanted)| {
+                    unit::value(&assignments, name)
+                        .is_some_and(|found| wanted.as_ref().is_some_and(|wanted| wanted.as_bytes() != found.value))
+                });
             if let Some((name, _)) = differs {
                 let shown = context.view.host.shown(&path);
                 draft.note(
-                    Finding::new("docker-override", "proxy", Status::Warn, format!("{} comes later and sets another {name} for the Docker daemon", shown.display()))
-                        .expected(format!("{name} set in {} alone", ours.display()))
-                        .fix(format!("take {name} out of {}", shown.display())),
+                    Finding::new(
+                        "docker-override",
+                        "proxy",
+                        Status::Warn,
+                        format!("{} comes later and sets another {name} for the Docker daemon", shown.display()),
+                    )
+                    .expected(format!("{name} set in {} alone", ours.display()))
+                    .fix(format!("take {name} out of {}", shown.display())),
                 );
             }
         }

@@ -78,8 +78,12 @@ mod tests {
     #[test]
     fn keys_are_set_in_their_section_only() {
         let before = b"[main]\ngpgcheck=1\nproxy = http://o:1\nproxy_password=x\n y\n\n[repo]\nproxy=keep\n";
-        let after = edit(before, "main", &[("proxy", Some("http://p:1")), ("proxy_password", None), ("new", Some("1"))]);
-        assert_eq!(String::from_utf8(after.clone()).unwrap(), "[main]\ngpgcheck=1\nproxy=http://p:1\nnew=1\n\n[repo]\nproxy=keep\n");
+        let after =
+            edit(before, "main", &[("proxy", Some("http://p:1")), ("proxy_password", None), ("new", Some("1"))]);
+        assert_eq!(
+            String::from_utf8(after.clone()).unwrap(),
+            "[main]\ngpgcheck=1\nproxy=http://p:1\nnew=1\n\n[repo]\nproxy=keep\n"
+        );
         assert_eq!(edit(&after, "main", &[("proxy", Some("http://p:1")), ("new", Some("1"))]), after);
         assert_eq!(edit(b"", "main", &[("proxy", Some("x"))]), b"[main]\nproxy=x\n");
         assert_eq!(edit(b"[main]\na=1", "main", &[("proxy", Some("x"))]), b"[main]\na=1\nproxy=x\n");

@@ -113,14 +113,24 @@ fn say_what_differs(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) {
     let system = context.platform.system_proxy_file();
     if !chosen.contains(&TargetName::ProdEnv) && differs(&product) {
         draft.note(
-            Finding::new("prod-env-differs", "proxy", Status::Warn, format!("{} has another proxy, which containers keep using", product.display()))
-                .fix("ics-setup reconfigure"),
+            Finding::new(
+                "prod-env-differs",
+                "proxy",
+                Status::Warn,
+                format!("{} has another proxy, which containers keep using", product.display()),
+            )
+            .fix("ics-setup reconfigure"),
         );
     }
     if !chosen.contains(&TargetName::SystemProxy) && differs(system) {
         draft.note(
-            Finding::new("system-proxy-differs", "proxy", Status::Warn, format!("{} has another proxy, which logins keep using", system.display()))
-                .fix("ics-setup prepare"),
+            Finding::new(
+                "system-proxy-differs",
+                "proxy",
+                Status::Warn,
+                format!("{} has another proxy, which logins keep using", system.display()),
+            )
+            .fix("ics-setup prepare"),
         );
     }
 }
@@ -156,9 +166,12 @@ fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
             Status::Warn,
             format!("{} holds a password and every user of this host can read it (mode {mode:04o})", shown.display()),
         );
-        let every_login = context.platform.system_proxy_is_shell() && change.path == context.platform.system_proxy_file();
+        let every_login =
+            context.platform.system_proxy_is_shell() && change.path == context.platform.system_proxy_file();
         findings.push(if every_login {
-            finding.cause("every login shell sources this file, so it has to be readable").fix("use a proxy account that may do nothing else, or allow this host by its address")
+            finding
+                .cause("every login shell sources this file, so it has to be readable")
+                .fix("use a proxy account that may do nothing else, or allow this host by its address")
         } else {
             finding.fix(format!("chmod o-r {}", shown.display()))
         });

@@ -27,8 +27,7 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     let url = wish.https.as_ref().or(wish.http.as_ref());
     // User and password stand in the URL: dnf decodes proxy_password and yum encodes it, so no text suits both.
     let without = [("proxy_username", None), ("proxy_password", None)];
-    let wishes: Vec<(&str, Option<&str>)> =
-        [("proxy", url.map(String::as_str))].into_iter().chain(without).collect();
+    let wishes: Vec<(&str, Option<&str>)> = [("proxy", url.map(String::as_str))].into_iter().chain(without).collect();
     let bytes = ini::edit(present, "main", &wishes);
     if bytes.is_empty() && snapshot.is_none() {
         return Ok(());
@@ -63,7 +62,8 @@ fn direct_hosts(context: &Context<'_>) -> Vec<String> {
     let built_in = |member: &str| {
         members.base.iter().chain(&members.test_drive).chain(&members.test_drive_added).any(|known| known == member)
     };
-    let one_host = |member: &str| member.contains('.') && !member.starts_with('.') && !member.contains(['*', '/', ':', '[']);
+    let one_host =
+        |member: &str| member.contains('.') && !member.starts_with('.') && !member.contains(['*', '/', ':', '[']);
     let all: NoProxy = own.clone();
     all.members().filter(|member| one_host(member) && !built_in(member)).map(str::to_owned).collect()
 }

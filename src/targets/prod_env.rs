@@ -20,9 +20,12 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     let shown = context.view.host.shown(&path).display().to_string();
     let snapshot = draft.snapshot(&path)?;
     let Some(snapshot) = snapshot.as_ref() else {
-        return Err(Problem::host("prod-env-missing", format!("{shown} is not there: the product is not installed in this folder"))
-            .hint("name the product's folder: --home DIR")
-            .hint("before the product is installed: ics-setup prepare"));
+        return Err(Problem::host(
+            "prod-env-missing",
+            format!("{shown} is not there: the product is not installed in this folder"),
+        )
+        .hint("name the product's folder: --home DIR")
+        .hint("before the product is installed: ics-setup prepare"));
     };
     let present = &snapshot.bytes;
     let list = present_list(present, Syntax::EnvFile);
@@ -48,7 +51,9 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     if draft.plan.changes.len() > before {
         let compose = settings.home.join("docker-compose.yml");
         let compose = context.view.host.shown(&compose).display().to_string();
-        draft.next(format!("let the containers read it: docker-compose -f {compose} down && docker-compose -f {compose} up -d"));
+        draft.next(format!(
+            "let the containers read it: docker-compose -f {compose} down && docker-compose -f {compose} up -d"
+        ));
     }
     Ok(())
 }
@@ -60,15 +65,19 @@ fn back_end_values<'a>(context: &'a Context<'_>, shown: &str) -> Result<Vec<(&'a
         return Ok(Vec::new());
     }
     if context.found.mixed {
-        let message = format!("{shown} mixes two generations of names, DIVVY_DB_* and DIVVY_MYSQL_*, which no release reads together");
-        return Err(Problem::host("prod-env-mixed", message).hint("comment out the lines of the generation that your release does not read"));
+        let message = format!(
+            "{shown} mixes two generations of names, DIVVY_DB_* and DIVVY_MYSQL_*, which no release reads together"
+        );
+        return Err(Problem::host("prod-env-mixed", message)
+            .hint("comment out the lines of the generation that your release does not read"));
     }
     let generation = context.found.generation.unwrap_or(Generation::Current);
     let mut values = Vec::new();
     for key in Vendor::get().prod_env_keys() {
         let Some(value) = settings.back_ends.get(key) else { continue };
         let portable = PortableValue::new(value.bytes(), Syntax::EnvFile.readers().must).map_err(|refused| {
-            let problem = Problem::settings("value-not-portable", format!("{key} cannot be written to {shown}: {refused}"));
+            let problem =
+                Problem::settings("value-not-portable", format!("{key} cannot be written to {shown}: {refused}"));
             match value {
                 BackEnd::Hidden(_) => problem.hint("choose a password of letters, digits and _ . , : / @ % + = -"),
                 BackEnd::Plain(_) => problem.hint("choose a value of letters, digits and _ . , : / @ % + = -"),
@@ -85,9 +94,14 @@ fn duplicates(shown: &str, notes: &[Note], draft: &mut Draft<'_>) {
     for note in notes {
         if let Note::DuplicateCommented(name, line) = note {
             draft.note(
-                Finding::new("env-file-commented-duplicates", "proxy", Status::Warn, format!("{shown} had {name} more than once"))
-                    .observed(format!("line {line} was not the last one"))
-                    .cause("every reader takes the last one; the others only mislead people, so they were commented out"),
+                Finding::new(
+                    "env-file-commented-duplicates",
+                    "proxy",
+                    Status::Warn,
+                    format!("{shown} had {name} more than once"),
+                )
+                .observed(format!("line {line} was not the last one"))
+                .cause("every reader takes the last one; the others only mislead people, so they were commented out"),
             );
         }
     }
@@ -99,9 +113,17 @@ fn readers_that_reject(shown: &str, bytes: &[u8], draft: &mut Draft<'_>) {
         let reading = dialect.read_only(bytes, &[]);
         if let Some(complaint) = reading.complaints.iter().find(|complaint| complaint.fatal) {
             draft.note(
-                Finding::new("env-file-reader-rejects", "proxy", Status::Warn, format!("{} rejects {shown}", dialect.name()))
-                    .observed(format!("line {}: {}", complaint.line, complaint.message))
-                    .fix(format!("mend line {} of {shown}: NAME=value, without export, blanks around = or quotes", complaint.line)),
+                Finding::new(
+                    "env-file-reader-rejects",
+                    "proxy",
+                    Status::Warn,
+                    format!("{} rejects {shown}", dialect.name()),
+                )
+                .observed(format!("line {}: {}", complaint.line, complaint.message))
+                .fix(format!(
+                    "mend line {} of {shown}: NAME=value, without export, blanks around = or quotes",
+                    complaint.line
+                )),
             );
         }
     }

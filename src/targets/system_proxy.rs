@@ -96,7 +96,11 @@ fn too_long_for_pam(context: &Context<'_>, bytes: &[u8], variables: &[(&'static 
         if reading.get(name.as_bytes()) == Some(&Seen::Value(value.clone().into_bytes())) {
             continue;
         }
-        let what = if matches!(facts.limit, PamLimit::Cut(_)) { "cuts longer lines" } else { "drops a longer line and all lines after it" };
+        let what = if matches!(facts.limit, PamLimit::Cut(_)) {
+            "cuts longer lines"
+        } else {
+            "drops a longer line and all lines after it"
+        };
         draft.note(
             Finding::new("pam-line-too-long", "proxy", Status::Fail, format!("logins would not see the whole of {name}"))
                 .expected(format!("lines of at most {limit} bytes: linux-pam {} ({}) {what}", facts.release, facts.known_from))

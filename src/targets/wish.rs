@@ -81,7 +81,11 @@ impl Wish {
             );
         }
         for member in &self.added_for_test_drive {
-            if self.sets() && list.contains(member) && !present.contains(member) && !said(draft, "no-proxy-loopback-added") {
+            if self.sets()
+                && list.contains(member)
+                && !present.contains(member)
+                && !said(draft, "no-proxy-loopback-added")
+            {
                 draft.note(
                     Finding::new("no-proxy-loopback-added", "proxy", Status::Pass, format!("{member} was added to no_proxy"))
                         .cause("127.0.0.0, as documented, is compared literally: without 127.0.0.1 a local http://127.0.0.1:8001 goes to the proxy"),
@@ -99,7 +103,9 @@ pub(super) fn reasons(notes: &[Note]) -> Vec<String> {
             Note::Set(name) => format!("set {name}"),
             Note::Added(name) => format!("add {name}"),
             Note::Uncommented(name, line) => format!("uncomment {name} (line {line}) and set it"),
-            Note::DuplicateCommented(name, line) => format!("comment out the other {name} (line {line}): the last one counted"),
+            Note::DuplicateCommented(name, line) => {
+                format!("comment out the other {name} (line {line}): the last one counted")
+            }
             Note::Removed(name) => format!("take out {name}"),
         })
         .collect()

@@ -46,7 +46,14 @@ fn cron(proof: &Proof<'_>) -> Option<Finding> {
     } else {
         format!("{path} has no pam_env.so line")
     };
-    let finding = verdict(proof, "verify-cron", "cron jobs", &missing, &why, "write the three lines, without export, at the top of the crontab");
+    let finding = verdict(
+        proof,
+        "verify-cron",
+        "cron jobs",
+        &missing,
+        &why,
+        "write the three lines, without export, at the top of the crontab",
+    );
     Some(finding.evidence("decided_from", path))
 }
 
@@ -57,7 +64,10 @@ fn systemd(proof: &Proof<'_>) -> Option<Finding> {
     let output = proof.host.run(&Command::new(["systemctl", "show-environment"])).ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let missing = unseen(proof, |name| {
-        text.lines().filter_map(|line| line.split_once('=')).find(|(own, _)| *own == name).map(|(_, value)| value.to_owned())
+        text.lines()
+            .filter_map(|line| line.split_once('='))
+            .find(|(own, _)| *own == name)
+            .map(|(_, value)| value.to_owned())
     });
     Some(verdict(
         proof,
@@ -73,11 +83,15 @@ fn docker(proof: &Proof<'_>) -> Option<Finding> {
     if proof.host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
         return Some(skip("verify-docker", "systemd does not run here"));
     }
-    let output = proof.host.run(&Command::new(["systemctl", "show", "-p", "MainPID", "--value", "docker.service"])).ok()?;
+    let output =
+        proof.host.run(&Command::new(["systemctl", "show", "-p", "MainPID", "--value", "docker.service"])).ok()?;
     let pid = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if pid.is_empty() || pid == "0" {
         let drop_in = Vendor::get().docker.drop_in.display();
-        return Some(skip("verify-docker", &format!("the Docker daemon does not run; it will read {drop_in} when it starts")));
+        return Some(skip(
+            "verify-docker",
+            &format!("the Docker daemon does not run; it will read {drop_in} when it starts"),
+        ));
     }
     let environ = proof.host.read(Path::new(&format!("/proc/{pid}/environ"))).ok().flatten()?;
     let seen = environment(&environ, None)?;
@@ -87,7 +101,14 @@ fn docker(proof: &Proof<'_>) -> Option<Finding> {
         get(&name.to_uppercase()).or_else(|| get(name))
     });
     let fix = "restart it (running containers stop): systemctl daemon-reload && systemctl restart docker";
-    Some(verdict(proof, "verify-docker", "the Docker daemon", &missing, "it was started before its drop-in was written, or takes proxies from daemon.json", fix))
+    Some(verdict(
+        proof,
+        "verify-docker",
+        "the Docker daemon",
+        &missing,
+        "it was started before its drop-in was written, or takes proxies from daemon.json",
+        fix,
+    ))
 }
 
 fn wanted_names(proof: &Proof<'_>) -> Vec<String> {

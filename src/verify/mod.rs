@@ -69,7 +69,11 @@ impl Proof<'_> {
         let command = Command { deadline: LOGIN_DEADLINE, ..Command::new(argv) };
         let environment = match self.host.run(&command) {
             Ok(output) => environment(&output.stdout, Some(MARK)).ok_or_else(|| {
-                format!("su ended with code {:?} before it came to env: {}", output.code, self.first_line(&output.stderr))
+                format!(
+                    "su ended with code {:?} before it came to env: {}",
+                    output.code,
+                    self.first_line(&output.stderr)
+                )
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return vec![
@@ -84,9 +88,14 @@ impl Proof<'_> {
             Ok(environment) => environment,
             Err(why) => {
                 return vec![
-                    Finding::new("verify-login", "verify", Status::Error, format!("a login of {user} could not be started"))
-                        .observed(why)
-                        .fix(format!("try it: su - {user} -c env")),
+                    Finding::new(
+                        "verify-login",
+                        "verify",
+                        Status::Error,
+                        format!("a login of {user} could not be started"),
+                    )
+                    .observed(why)
+                    .fix(format!("try it: su - {user} -c env")),
                 ];
             }
         };
@@ -123,7 +132,8 @@ impl Proof<'_> {
 
     fn first_line(&self, bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes);
-        let clean: String = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+        let clean: String =
+            text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
         self.redactor.text(&clean)
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{assignments, environment, need, need_root, report, write, Family, Manifest, PROXY_NAMES};
+use common::{Family, Manifest, PROXY_NAMES, assignments, environment, need, need_root, report, write};
 use serde_json::Value;
 use tempfile::TempDir;
 

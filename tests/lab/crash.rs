@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use common::{below, copy_tree, need, report, write, Family, Manifest, Ran};
+use common::{Family, Manifest, Ran, below, copy_tree, need, report, write};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -337,10 +337,10 @@ impl Lab {
         }
         assert!(mixes > 0, "no kill hit between two files, so this sweep proves nothing: {calls:?}");
         report(&format!(
-            "  {:?} {:?}: {kills} kills at {} calls, {mixes} between two files, {:.1} s",
+            "  {:?} {:?}: {kills} kills at {}, {mixes} between two files, {:.1} s",
             self.family,
             self.act,
-            calls.len(),
+            names(&calls),
             started.elapsed().as_secs_f32()
         ));
     }
@@ -361,18 +361,14 @@ impl Lab {
     /// The next changing command makes the host whole: `prepare` all-new, `revert` all-old.
     #[track_caller]
     fn next_command(&self, act: Act, at: &str) {
-        let (interrupted, committed) = {
-            let status = common::status(&self.host());
-            let committed =
-                status["runs"].as_array().is_some_and(|runs| runs.iter().any(|run| run["state"] == "committed"));
-            (status["interrupted"] != Value::Null, committed)
-        };
+        let status = common::status(&self.host());
+        let (interrupted, standing) = (status["interrupted"] != Value::Null, common::standing(&status));
         let (ran, wanted) = match act {
             Act::Prepare => (self.prepare(), &self.new),
             Act::Revert => (self.revert(), &self.old),
         };
         // Where there is nothing to revert, the code of `revert` is its own affair.
-        if act == Act::Prepare || interrupted || committed {
+        if act == Act::Prepare || interrupted || standing > 0 {
             assert_eq!(ran.code, Some(0), "{at}, then {act:?} (interrupted: {interrupted})\n{ran}");
         }
         self.expect_whole(wanted, &format!("{at}, then {act:?} (interrupted: {interrupted})\n{ran}"));
@@ -423,7 +419,6 @@ impl Lab {
                     }
                 }
             }
-            break; // one halfway is enough: the others differ by how many files are done
         }
         assert!(kills > 0, "no rename lies between two files: {calls:?}");
         report(&format!("  {:?}: {kills} kills of a recovery, {:.1} s", self.family, started.elapsed().as_secs_f32()));
@@ -463,10 +458,10 @@ impl Lab {
         assert!(wrong.is_empty(), "{wrong}");
         assert!(refused > 0, "no failure was noticed: {calls:?}");
         report(&format!(
-            "  {:?} {:?}: {failures} failures at {} calls, {refused} refused, {:.1} s",
+            "  {:?} {:?}: {failures} failures at {}, {refused} refused, {:.1} s",
             self.family,
             self.act,
-            calls.len(),
+            names(&calls),
             started.elapsed().as_secs_f32()
         ));
     }
@@ -479,11 +474,7 @@ impl Lab {
             Some(0) => after,
             // A result that could not be told: the host is whole all the same.
             _ if speaking && ran.signal.is_none() && !was_killed(ran) && ran.code != Some(101) => {
-                if before.difference(&now).is_empty() {
-                    before
-                } else {
-                    after
-                }
+                if before.difference(&now).is_empty() { before } else { after }
             }
             _ => return Err("neither done nor refused".into()),
         };
@@ -544,6 +535,10 @@ impl Lab {
 }
 
 const DROP_IN: &str = "/etc/systemd/system/docker.service.d/http-proxy.conf";
+
+fn names(calls: &BTreeMap<&str, usize>) -> String {
+    calls.keys().copied().collect::<Vec<_>>().join(" ")
+}
 
 /// `timeout` hands a SIGKILL on as 137.
 fn was_killed(ran: &Ran) -> bool {

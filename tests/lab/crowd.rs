@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use common::{assignments, below, report, run, status, write, Family, Manifest, Ran};
+use common::{Family, Manifest, Ran, assignments, below, report, run, standing, status, write};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -80,12 +80,6 @@ fn expect_order(family: Family, host: &Path, ran: &[Ran]) -> usize {
     let committed = standing(&status);
     assert_eq!(committed, changed, "as many committed runs as runs that say they changed something\n{status:#}");
     changed
-}
-
-/// Runs that stand: a revert is a run of its own and does not count.
-fn standing(status: &Value) -> usize {
-    let runs = status["runs"].as_array().unwrap();
-    runs.iter().filter(|run| run["state"] == "committed" && run["command"] != "revert").count()
 }
 
 /// The number in `http://proxyN.example:3128`.

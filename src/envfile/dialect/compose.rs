@@ -143,7 +143,9 @@ impl<'a> Statement<'a> {
                 b'=' | b':' | b'\n' => break Some(byte),
                 b'_' | b'.' | b'-' | b'[' | b']' | b'\t' | b'\x0b' | b'\x0c' | b'\r' | b' ' => end += 1,
                 byte if byte.is_ascii_alphanumeric() => end += 1,
-                byte if byte.is_ascii() => return Err("docker compose refuses the file: a name has a character it does not take"),
+                byte if byte.is_ascii() => {
+                    return Err("docker compose refuses the file: a name has a character it does not take");
+                }
                 _ => match first_char(&bytes[end..]) {
                     Some(c) if is_go_blank(c) => end += c.len_utf8(),
                     Some(c) if c.is_alphanumeric() => {

@@ -91,9 +91,7 @@ pub struct Reading {
 impl Reading {
     /// What the reader gets for `name`; `None`: nothing at all.
     pub fn get(&self, name: &[u8]) -> Option<&Seen> {
-        self.variables
-            .iter()
-            .find_map(|(known, seen)| (known == name).then_some(seen))
+        self.variables.iter().find_map(|(known, seen)| (known == name).then_some(seen))
     }
 
     /// Whether the reader rejects the whole file.

@@ -56,7 +56,13 @@ impl<'a> File<'a> {
     }
 
     /// One line with its continuations in a buffer of `limit` bytes and a NUL; the place where it began.
-    fn assemble_old(&mut self, line: &mut Vec<u8>, limit: usize, strict: bool, out: &mut Collector<'_>) -> Option<usize> {
+    fn assemble_old(
+        &mut self,
+        line: &mut Vec<u8>,
+        limit: usize,
+        strict: bool,
+        out: &mut Collector<'_>,
+    ) -> Option<usize> {
         let mut start = self.position;
         loop {
             let here = self.position;

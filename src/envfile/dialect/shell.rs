@@ -259,8 +259,8 @@ impl<'a> Shell<'a> {
                     return Ok(Command::Compound(self.compound()?));
                 }
                 Some(
-                    b"then" | b"else" | b"elif" | b"fi" | b"do" | b"done" | b"esac" | b"}" | b"in" | b"!" | b"function" | b"[["
-                    | b"select" | b"time" | b"coproc",
+                    b"then" | b"else" | b"elif" | b"fi" | b"do" | b"done" | b"esac" | b"}" | b"in" | b"!" | b"function"
+                    | b"[[" | b"select" | b"time" | b"coproc",
                 ) => return Err(Trouble::Lost(start)),
                 _ => {}
             },
@@ -365,7 +365,12 @@ impl<'a> Shell<'a> {
     }
 
     /// Commands up to and with one of these words or operators, which is returned.
-    fn body(&mut self, ends: &[&'static [u8]], may_be_empty: bool, inner: &mut Vec<Simple>) -> Result<&'static [u8], Trouble> {
+    fn body(
+        &mut self,
+        ends: &[&'static [u8]],
+        may_be_empty: bool,
+        inner: &mut Vec<Simple>,
+    ) -> Result<&'static [u8], Trouble> {
         let mut empty = !may_be_empty;
         loop {
             self.skip_newlines()?;
@@ -669,7 +674,9 @@ impl<'a> Shell<'a> {
                     b"vi" | b"emacs" | b"monitor" | b"notify" | b"noclobber" => false,
                     _ => return None,
                 },
-                (b'-' | b'+', [_, ..]) if letters.iter().all(|letter| b"abCvx".contains(letter)) => letters.contains(&b'a'),
+                (b'-' | b'+', [_, ..]) if letters.iter().all(|letter| b"abCvx".contains(letter)) => {
+                    letters.contains(&b'a')
+                }
                 _ => return None,
             };
             if all {
@@ -734,7 +741,10 @@ impl<'a> Shell<'a> {
                     };
                     // Older dash splits and globs here.
                     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:@%+=,-".contains(byte);
-                    if declared && !quoted && (!known.iter().all(plain) || self.variables.contains_key(b"IFS".as_slice())) {
+                    if declared
+                        && !quoted
+                        && (!known.iter().all(plain) || self.variables.contains_key(b"IFS".as_slice()))
+                    {
                         return None;
                     }
                     value.extend_from_slice(known);
@@ -821,8 +831,20 @@ fn assignment(word: &Word) -> Option<Assignment> {
 fn is_special_builtin(name: &[u8]) -> bool {
     matches!(
         name,
-        b":" | b"." | b"break" | b"continue" | b"eval" | b"exec" | b"exit" | b"export" | b"readonly" | b"return" | b"set" | b"shift"
-            | b"times" | b"trap" | b"unset"
+        b":" | b"."
+            | b"break"
+            | b"continue"
+            | b"eval"
+            | b"exec"
+            | b"exit"
+            | b"export"
+            | b"readonly"
+            | b"return"
+            | b"set"
+            | b"shift"
+            | b"times"
+            | b"trap"
+            | b"unset"
     )
 }
 
@@ -833,7 +855,22 @@ fn is_special(name: &[u8]) -> bool {
         || name.starts_with(b"COMP_")
         || matches!(
             name,
-            b"_" | b"DIRSTACK" | b"EUID" | b"FUNCNAME" | b"GROUPS" | b"HISTCMD" | b"LINENO" | b"OLDPWD" | b"OPTIND" | b"PIPESTATUS"
-                | b"PPID" | b"PWD" | b"RANDOM" | b"SECONDS" | b"SHELLOPTS" | b"SHLVL" | b"SRANDOM" | b"UID"
+            b"_" | b"DIRSTACK"
+                | b"EUID"
+                | b"FUNCNAME"
+                | b"GROUPS"
+                | b"HISTCMD"
+                | b"LINENO"
+                | b"OLDPWD"
+                | b"OPTIND"
+                | b"PIPESTATUS"
+                | b"PPID"
+                | b"PWD"
+                | b"RANDOM"
+                | b"SECONDS"
+                | b"SHELLOPTS"
+                | b"SHLVL"
+                | b"SRANDOM"
+                | b"UID"
         )
 }

@@ -14,7 +14,9 @@ pub(super) enum Trouble {
 pub(super) enum Token {
     Word(Word),
     /// `<`, `>` and their kind, or `<&` and `>&` with a descriptor; a word follows.
-    Redirect { descriptor: bool },
+    Redirect {
+        descriptor: bool,
+    },
     /// `<<` with its delimiter; the body is left out.
     HereDocument,
     /// Any other operator, such as `;` or `&&`; a line end is `\n`.
@@ -30,8 +32,14 @@ pub(super) struct Word {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Part {
-    Text { bytes: Vec<u8>, quoted: bool },
-    Parameter { name: Vec<u8>, quoted: bool },
+    Text {
+        bytes: Vec<u8>,
+        quoted: bool,
+    },
+    Parameter {
+        name: Vec<u8>,
+        quoted: bool,
+    },
     /// A substitution whose result only the running shell knows.
     Opaque,
 }
@@ -160,7 +168,11 @@ impl<'a> Lexer<'a> {
                 self.skip_blanks();
                 let word = self.word()?;
                 let delimiter = word.literal().filter(|text| !text.is_empty()).ok_or(Trouble::Lost(start))?;
-                self.here_documents.push(HereDocument { delimiter, tabs: operator == "<<-", expands: word.bare().is_some() });
+                self.here_documents.push(HereDocument {
+                    delimiter,
+                    tabs: operator == "<<-",
+                    expands: word.bare().is_some(),
+                });
                 return Ok(Token::HereDocument);
             }
             "<<<" | "<(" | ">(" => return Err(Trouble::Lost(start)),
@@ -447,7 +459,10 @@ impl<'a> Lexer<'a> {
     }
 
     fn unterminated(&self) -> Trouble {
-        Trouble::Rejected(self.position, "sh stops with a syntax error: a quote or substitution that begins here does not end")
+        Trouble::Rejected(
+            self.position,
+            "sh stops with a syntax error: a quote or substitution that begins here does not end",
+        )
     }
 }
 
@@ -469,7 +484,8 @@ fn is_portable_parameter(inner: &[u8]) -> bool {
         _ => name_prefix(inner).len(),
     };
     let operator = &inner[name..];
-    let operator = operator.strip_prefix(b":").filter(|rest| matches!(rest.first(), Some(b'-' | b'+'))).unwrap_or(operator);
+    let operator =
+        operator.strip_prefix(b":").filter(|rest| matches!(rest.first(), Some(b'-' | b'+'))).unwrap_or(operator);
     name > 0 && matches!(operator.first(), None | Some(b'-' | b'+' | b'%' | b'#'))
 }
 

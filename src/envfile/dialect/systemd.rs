@@ -8,6 +8,7 @@ use super::{Seen, collector::Collector};
 const SWALLOWED: &str = "systemd before 254 takes the next line for a part of this comment, which ends in a backslash";
 const BAD_NAME: &str = "systemd ignores the variable: its name is not made of letters, digits and underscores";
 const NOT_UTF8: &str = "systemd refuses the file: a name or value is not valid UTF-8";
+const NOT_UTF8_D: &str = "what systemd keeps of the file depends on its release: a name or value is not valid UTF-8";
 
 pub(super) fn read_environment_file(out: &mut Collector<'_>) {
     read(out, Rules { expands: false });
@@ -193,7 +194,12 @@ impl Parser {
             }
         }
         if !is_valid_utf8(name) || !is_valid_utf8(value) {
-            out.reject(position, NOT_UTF8);
+            // 252 crashes on it in environment.d; by the source, the variables before it should stay.
+            if self.rules.expands {
+                out.doubt(position, NOT_UTF8_D);
+            } else {
+                out.reject(position, NOT_UTF8);
+            }
             return false;
         }
         if !is_valid_name(name) {

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{symlink, MetadataExt};
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -389,6 +389,12 @@ pub fn status(root: &Path) -> Value {
     ran.json()
 }
 
+/// How many of the runs in a `status` stand: a revert is a run of its own and does not count.
+pub fn standing(status: &Value) -> usize {
+    let runs = status["runs"].as_array().unwrap();
+    runs.iter().filter(|run| run["state"] == "committed" && run["command"] != "revert").count()
+}
+
 /// `NAME=value` lines as a file has them: how often each name is set.
 pub fn assignments(text: &str, name: &str) -> usize {
     text.lines()
@@ -440,9 +446,10 @@ pub struct Guest {
     folder: TempDir,
 }
 
+// volatile: nothing of a guest outlives it, so its end need not wait for the disk.
 const GUEST: &str = r#"
 set -e
-mount -t overlay overlay -o lowerdir="$LOWER",upperdir="$DIR/upper",workdir="$DIR/work" "$DIR/host"
+mount -t overlay overlay -o volatile,lowerdir="$LOWER",upperdir="$DIR/upper",workdir="$DIR/work" "$DIR/host"
 cd "$DIR/host"
 mount -t proc proc proc
 mount -t tmpfs -o mode=755 tmpfs run
@@ -545,8 +552,9 @@ impl Guest {
         String::from_utf8_lossy(&ran.out).into_owned()
     }
 
+    /// All of /etc, but for the file with which a test fills a disk.
     pub fn manifest(&self) -> Manifest {
-        Manifest::take(&self.path("etc"), &[])
+        Manifest::take(&self.path("etc"), &["filler", "systemd/system/filler"])
     }
 
     /// Forgotten temporary files anywhere that the tool writes.
