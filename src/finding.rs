@@ -138,6 +138,7 @@ pub const IDS: &[&str] = &[
     "run-recovered",
     "shell-conditional-assignment",
     "system-proxy-differs",
+    "variable-unknown",
     "verify-cron",
     "verify-docker",
     "verify-login",

@@ -99,7 +99,8 @@ class Bench:
         self.scratch = os.path.realpath(args.scratch)
         self.missing = dict(item.split("=", 1) for item in args.missing)
         self.unmeasured = {name: why for name, why in self.missing.items() if name in (*self.peers, OWN)}
-        self.sections, self.traces, self.facts = [], {}, [disk(self.path("disk"))]
+        self.sections, self.traces, self.facts = [], {}, []
+        self.disk = disk(self.path("disk"))
         self.noop_writes = {}
         self.env = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -375,6 +376,11 @@ class Bench:
         lines += [""] + [f"[{number}] {note}" for number, note in enumerate(notes, 1)] + ([""] if notes else [])
         for family, found in self.traces.items():
             lines.append(f"- What ics-setup writes ({family}, by strace in this run): {worded(found['counts'])}.")
+        appended, replaced = map(min, self.disk, disk(self.path("disk")))
+        lines.append(
+            f"- The disk, before or after (the better): {appended:.2f} ms for an append with its sync, {replaced:.2f} ms to put "
+            "one file in the place of another (sync, rename, sync of the folder)."
+        )
         lines += [f"- {fact}" for fact in self.facts]
         lines += [f"- Could not be measured: {what} ({why})." for what, why in self.unmeasured.items()]
         return "\n".join(lines)
@@ -420,7 +426,7 @@ def atomic_operations(family, whole_files):
 
 
 def disk(folder):
-    """What the disk itself takes for one append with sync, and for one file put in the place of another."""
+    """Milliseconds that the disk itself takes for one append with sync, and to put one file in the place of another."""
     os.makedirs(folder, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     appended, replaced = [], []
@@ -438,10 +444,7 @@ def disk(folder):
             appended.append(middle - begin)
             replaced.append(time.perf_counter() - middle)
     os.close(descriptor)
-    return (
-        f"The disk in this run: {1e3 * statistics.median(appended):.2f} ms for an append with its sync, "
-        f"{1e3 * statistics.median(replaced):.2f} ms to put one file in the place of another (sync, rename, sync of the folder)."
-    )
+    return 1e3 * statistics.median(appended), 1e3 * statistics.median(replaced)
 
 
 def worded(counts):

@@ -16,7 +16,7 @@ use crate::platform::{self, Platform};
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
-use crate::settings::{self, First, Found, Layer, Layers, Origin, Outside, SAVED, Settings, Unresolved};
+use crate::settings::{self, First, Found, Layer, Layers, Origin, Outside, SAVED, Settings, TABLE, Unresolved};
 use crate::targets::{self, Context, Moment};
 use crate::verify::{LoginUser, Proof};
 
@@ -187,10 +187,11 @@ impl Converge<'_> {
         let (settings, noticed) = self.resolve(layers, &found)?;
         settings.secrets.iter().for_each(|secret| told.redactor.learn(secret));
         told.findings.extend(noticed);
+        told.findings.extend(unknown_variables());
         let context =
             Context { view: &view, platform: &platform, settings: &settings, found: &found, moment: self.moment };
         self.globals.ignored.apply(&mut told.findings);
-        // A URL without a port must not be planned with, and an old system not be touched, before the person has said so.
+        // An old system is not touched before the person has said so.
         stop_on_failure(&told.findings)?;
         told.plan = targets::plan(&context)?;
         told.findings.append(&mut told.plan.findings);
@@ -206,8 +207,13 @@ impl Converge<'_> {
     /// A wrong or missing setting.
     pub fn settings(mut self) -> Result<Settings, Problem> {
         let layers = self.layers()?;
-        let (platform, _) = platform::detect(self.host, settings::strategy(&layers))?;
-        let found = Found::look(&View::new(self.host), &platform, &settings::home(&layers)?, First::System)?;
+        // Settings can be shown anywhere; what a host that is neither Ubuntu nor CentOS has is not looked for.
+        let found = match platform::detect(self.host, settings::strategy(&layers)) {
+            Ok((platform, _)) => {
+                Found::look(&View::new(self.host), &platform, &settings::home(&layers)?, First::System)?
+            }
+            Err(_) => Found::default(),
+        };
         self.resolve(layers, &found).map(|(settings, _)| settings)
     }
 
@@ -354,6 +360,25 @@ pub fn saved_settings(host: &dyn HostRead) -> Result<Layer, Problem> {
         Some(snapshot) => settings::read_file(&String::from_utf8_lossy(&snapshot.bytes), &host.shown(Path::new(SAVED))),
         None => Ok(Layer::default()),
     }
+}
+
+/// `ICS_SETUP_…` variables that mean nothing: at a first boot nobody would notice the slip.
+fn unknown_variables() -> Option<Finding> {
+    let known = |name: &str| TABLE.iter().any(|spec| spec.variable == name);
+    let name = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("ICS_SETUP_") && !known(name))
+        .min()?;
+    let finding = Finding::new(
+        "variable-unknown",
+        "settings",
+        Status::Warn,
+        format!("the variable {name} means nothing to ics-setup"),
+    );
+    Some(match settings::nearest(&name, TABLE.iter().map(|spec| spec.variable)) {
+        Some(near) => finding.fix(format!("did you mean {near}?")),
+        None => finding.fix("all variables: ics-setup settings example"),
+    })
 }
 
 fn stop_on_failure(findings: &[Finding]) -> Result<(), Problem> {

@@ -132,7 +132,7 @@ impl Report<'_> {
                 let _ = writeln!(text, "\nDone: run {run}. Undo: ics-setup revert {run}");
             }
             (Outcome::Changed, None) => {}
-            (Outcome::Unchanged, _) => text.push_str("Nothing to do: everything is as wanted.\n"),
+            (Outcome::Unchanged, _) => text.push_str("Nothing to do: no file has to change.\n"),
             (Outcome::Pending, _) => text.push_str("\nDry run: nothing was written.\n"),
             (Outcome::Failed, _) => text.push_str("\nFailed.\n"),
             (Outcome::Restored, _) => text.push_str("\nFailed; everything is as it was before.\n"),

@@ -150,9 +150,14 @@ impl Found {
         let snapshot = view.snapshot(path)?;
         let Some(snapshot) = snapshot.as_ref() else { return Ok(()) };
         let vendor = Vendor::get();
-        let current = mentions(&snapshot.bytes, vendor.prefixes(Generation::Current));
-        let older = mentions(&snapshot.bytes, vendor.prefixes(Generation::Older));
+        let has = |generation, commented| mentions(&snapshot.bytes, vendor.prefixes(generation), commented);
+        let mut current = has(Generation::Current, false);
+        let mut older = has(Generation::Older, false);
         self.mixed = current && older;
+        if !current && !older {
+            current = has(Generation::Current, true);
+            older = has(Generation::Older, true);
+        }
         let generation = if older && !current { Generation::Older } else { Generation::Current };
         self.generation = Some(generation);
         let named: Vec<(&'static str, &str)> = vendor
@@ -174,13 +179,13 @@ impl Found {
     }
 }
 
-/// Has the file an active line whose name begins so?
-fn mentions(bytes: &[u8], prefixes: &[String]) -> bool {
+/// Has the file an active (or, where asked, a commented) line whose name begins so?
+fn mentions(bytes: &[u8], prefixes: &[String], commented: bool) -> bool {
     prefixes.iter().any(|prefix| {
         memchr::memmem::find_iter(bytes, prefix.as_bytes()).any(|at| {
             let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |feed| feed + 1);
             let before = bytes[start..at].trim_ascii();
-            before.is_empty() || before == b"export"
+            before.is_empty() || before == b"export" || (commented && before.iter().all(|byte| *byte == b'#'))
         })
     })
 }

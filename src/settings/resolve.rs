@@ -357,7 +357,7 @@ impl Resolver<'_> {
         }
         let mut judged: Vec<&ProxyUrl> = Vec::new();
         for url in [&mut proxies.http, &mut proxies.https].into_iter().flatten() {
-            confirm_port(url, ignored);
+            require_port(url, ignored, findings)?;
         }
         for url in proxies.iter() {
             if !judged.contains(&&url.value) {
@@ -525,29 +525,31 @@ fn host_name(setting: &Setting<String>) -> Result<(), Problem> {
     Err(Problem::settings("setting-invalid", message).hint("write the host alone; the port has a setting of its own"))
 }
 
-/// A port that was left out on purpose is written out: clients would otherwise take 80, 443 or 1080.
-fn confirm_port(url: &mut Setting<ProxyUrl>, ignored: &Ignored) {
-    if url.value.port.is_none() && ignored.covers("proxy-port-missing") {
-        url.value.port = Some(url.value.scheme.usual_port());
+/// A URL without a port means three different ports to three clients. Whoever confirms it gets the usual one, written out.
+fn require_port(url: &mut Setting<ProxyUrl>, ignored: &Ignored, findings: &mut Vec<Finding>) -> Result<(), Problem> {
+    const ID: &str = "proxy-port-missing";
+    if url.value.port.is_some() {
+        return Ok(());
     }
+    let (origin, usual) = (&url.origin, url.value.scheme.usual_port());
+    let because = "without a port curl asks port 1080, most other clients 80 and some 443";
+    if !ignored.covers(ID) {
+        return Err(Problem::settings(ID, format!("{origin}: the proxy URL {} has no port", url.value.masked()))
+            .because(because)
+            .hint(format!("name it, as in {}://{}:3128", url.value.scheme.name(), url.value.host))
+            .hint(format!("or confirm port {usual}: --ignore-check {ID}")));
+    }
+    if !findings.iter().any(|finding| finding.id == ID) {
+        let title = format!("{origin}: the proxy URL had no port; {usual} is written out (ignored)");
+        findings.push(Finding::new(ID, "proxy", Status::Warn, title).observed(url.value.masked()).cause(because));
+    }
+    url.value.port = Some(usual);
+    Ok(())
 }
 
 /// What is worth saying about a URL that is valid.
 fn judge(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Finding>) {
     let (value, origin) = (&url.value, &url.origin);
-    if value.port.is_none() {
-        let scheme = value.scheme;
-        findings.push(
-            Finding::new("proxy-port-missing", "proxy", Status::Fail, format!("{origin}: the proxy URL has no port"))
-                .expected(format!("{}://{}:PORT", scheme.name(), value.host))
-                .observed(value.masked())
-                .cause("without a port curl asks port 1080, most other clients 80 and some 443")
-                .fix(format!(
-                    "name the port, or confirm port {}: --ignore-check proxy-port-missing",
-                    scheme.usual_port()
-                )),
-        );
-    }
     if value.scheme == Scheme::Https {
         findings.push(
             Finding::new("proxy-https-scheme", "proxy", Status::Warn, format!("{origin}: https:// means TLS to the proxy itself"))

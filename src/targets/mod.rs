@@ -78,13 +78,13 @@ pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     let mut draft = Draft::new(context.view);
     let settings = context.settings;
     let wish = Wish::new(settings);
-    if !settings.proxies.any() && !settings.remove_proxy {
+    if !settings.proxies.any() && !settings.remove_proxy && settings.back_ends.is_empty() {
         draft.note(
             Finding::new("proxy-not-set", "proxy", Status::Warn, "no proxy was asked for and none is set on this host")
                 .fix(format!("ics-setup {} --proxy http://HOST:PORT", context.moment.verb())),
         );
     }
-    for target in context.moment.chosen(&settings.targets) {
+    for target in chosen(context) {
         match target {
             TargetName::SystemProxy => system_proxy::plan(context, &wish, &mut draft)?,
             TargetName::DockerDaemon => docker::plan(context, &wish, &mut draft)?,
@@ -96,6 +96,16 @@ pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     saved::plan(context, &mut draft)?;
     readable_passwords(context, &mut draft);
     Ok(draft.plan)
+}
+
+/// The targets of this run; a package manager that was given a proxy before keeps following it.
+fn chosen(context: &Context<'_>) -> Vec<TargetName> {
+    let mut chosen = context.moment.chosen(&context.settings.targets);
+    let follows = context.moment == Moment::Prepare && context.settings.targets.is_empty();
+    if follows && package_manager::is_ours(context) {
+        chosen.push(TargetName::PackageManager);
+    }
+    chosen
 }
 
 /// The other half of the host, which this verb does not touch, when it has another proxy.

@@ -37,6 +37,13 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     draft.put(conf, bytes, mode, vec![format!("{what} the proxy of {}", manager.name())])
 }
 
+/// Did an earlier run give the package manager its proxy? Only apt's file is certainly ours.
+pub(super) fn is_ours(context: &Context<'_>) -> bool {
+    let manager = context.platform.package_manager(context.view.host);
+    matches!(manager, PackageManager::Apt { .. })
+        && context.view.host.lstat(manager.conf()).is_ok_and(|found| found.is_some())
+}
+
 /// A file of our own: apt merges all files of its folder.
 fn apt_conf(context: &Context<'_>, wish: &Wish) -> String {
     let mut text = String::from("// Written by ics-setup. Take it back with: ics-setup revert\n");

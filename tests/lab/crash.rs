@@ -126,6 +126,31 @@ fn centos_revert_failing_anywhere_leaves_the_host_as_it_was() {
 }
 
 #[test]
+fn cancelled_anywhere_is_all_old_or_all_new() {
+    Lab::new(Family::Ubuntu, Act::Prepare).cancel_everywhere("INT");
+    Lab::new(Family::CentOs, Act::Prepare).cancel_everywhere("TERM");
+    Lab::new(Family::CentOs, Act::Revert).cancel_everywhere("INT");
+}
+
+#[test]
+fn what_becomes_visible_is_on_disk_first() {
+    for family in Family::BOTH {
+        for act in [Act::Prepare, Act::Revert] {
+            Lab::new(family, act).expect_durable_order();
+        }
+    }
+}
+
+#[test]
+fn an_edit_by_hand_after_a_crash_is_never_lost() {
+    for family in Family::BOTH {
+        for act in [Act::Prepare, Act::Revert] {
+            Lab::new(family, act).edit_after_every_crash();
+        }
+    }
+}
+
+#[test]
 fn a_disk_that_stays_full_can_be_recovered_later() {
     Lab::new(Family::Ubuntu, Act::Prepare).fail_from_there_on();
     Lab::new(Family::CentOs, Act::Revert).fail_from_there_on();
@@ -422,6 +447,133 @@ impl Lab {
         }
         assert!(kills > 0, "no rename lies between two files: {calls:?}");
         report(&format!("  {:?}: {kills} kills of a recovery, {:.1} s", self.family, started.elapsed().as_secs_f32()));
+    }
+
+    /// Ctrl-C and `kill`, at every call that changes a file.
+    fn cancel_everywhere(&self, signal: &str) {
+        let started = Instant::now();
+        let (start, before, after) = self.start();
+        self.put_back(start);
+        let calls = self.calls(self.act);
+        let mut cancelled = 0;
+        for (call, count) in calls.iter().filter(|(call, _)| !call.starts_with("open")) {
+            for n in 1..=*count {
+                self.put_back(start);
+                let (ran, _) = self.injected(self.act, call, &format!("signal={signal}:when={n}"));
+                let at = format!("{signal} at {call} {n}: {ran}");
+                assert!(!matches!(ran.code, Some(1 | 101)) && !was_killed(&ran), "{at}");
+                cancelled += usize::from(ran.code != Some(0));
+                self.is_a_mix(before, after, &at);
+                self.keep("cancelled");
+                self.next_command(Act::Prepare, &at);
+                self.put_back("cancelled");
+                self.next_command(Act::Revert, &at);
+            }
+        }
+        assert!(cancelled > 0, "no signal arrived: {calls:?}");
+        report(&format!(
+            "  {:?} {:?}: {cancelled} times {signal}, {:.1} s",
+            self.family,
+            self.act,
+            started.elapsed().as_secs_f32()
+        ));
+    }
+
+    /// The order that a power cut needs: the journal on disk before the first target changes, each new content on
+    /// disk before its rename, each folder on disk before the journal closes the run.
+    fn expect_durable_order(&self) {
+        let (start, before, after) = self.start();
+        self.put_back(start);
+        let log = self.folder.path().join("trace");
+        let done = Command::new("strace")
+            .args(["-f", "-qq", "-y", "-o"])
+            .arg(&log)
+            .args(["-e", "trace=write,pwrite64,writev,fsync,fdatasync,?rename,renameat,renameat2,?unlink,unlinkat"])
+            .arg(common::binary())
+            .args(Self::words(self.act))
+            .arg("--root")
+            .arg(self.host())
+            .env_clear()
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let log = fs::read_to_string(&log).unwrap();
+        let lines: Vec<&str> = log.lines().collect();
+        let host = self.host().display().to_string();
+        let synced = |line: &str, path: &str| line.contains("sync(") && line.contains(&format!("<{path}>)"));
+        let wrote = |line: &str, path: &str| line.contains("write") && line.contains(&format!("<{path}>,"));
+        let journalled = |line: &str, call: &str| line.contains(call) && line.contains("/journal>");
+
+        let mut first = None;
+        let mut checked = 0;
+        for (path, _) in before.0.iter().chain(&after.0) {
+            let target = format!("{host}/{}", path.display());
+            // A folder that went with its last file cannot be kept: the one above it is.
+            let folder = Path::new(&target).ancestors().skip(1).find(|folder| folder.is_dir()).unwrap();
+            let folder = folder.display().to_string();
+            let quoted = format!("\"{target}\"");
+            for (at, line) in lines.iter().enumerate() {
+                let renamed =
+                    line.contains("rename") && line.split(", ").nth(1).is_some_and(|to| to.starts_with(&quoted));
+                let removed = line.contains("unlink") && line.contains(&quoted);
+                if !renamed && !removed {
+                    continue;
+                }
+                checked += 1;
+                first = Some(first.map_or(at, |first: usize| first.min(at)));
+                if renamed {
+                    let temporary = line.split('"').nth(1).unwrap();
+                    let written = lines[..at].iter().rposition(|line| wrote(line, temporary));
+                    let safe = lines[..at].iter().rposition(|line| synced(line, temporary));
+                    assert!(safe.is_some() && written < safe, "renamed before it was on disk: {line}\n{log}");
+                }
+                let kept = lines[at..].iter().position(|line| synced(line, &folder)).map(|later| at + later);
+                let closed = lines.iter().rposition(|line| journalled(line, "write"));
+                assert!(kept.is_some() && kept < closed, "{folder} was not on disk before the end: {line}\n{log}");
+            }
+        }
+        assert!(checked >= 3, "only {checked} changes seen\n{log}");
+        let first = first.unwrap();
+        let written = lines[..first].iter().rposition(|line| journalled(line, "write"));
+        let safe = lines[..first].iter().rposition(|line| journalled(line, "sync("));
+        assert!(safe.is_some() && written < safe, "the journal was not on disk before the first change\n{log}");
+        let last_write = lines.iter().rposition(|line| journalled(line, "write"));
+        let last_sync = lines.iter().rposition(|line| journalled(line, "sync("));
+        assert!(last_write < last_sync, "the journal's end never reached the disk\n{log}");
+    }
+
+    /// Someone edits a file between the crash and the next command: whatever that decides, the edit stays.
+    fn edit_after_every_crash(&self) {
+        let (start, _, _) = self.start();
+        self.put_back(start);
+        let calls = self.calls(self.act);
+        let rename = calls.keys().find(|call| call.starts_with("rename")).unwrap();
+        let mut refused = 0;
+        for n in 1..=calls[rename] {
+            self.put_back(start);
+            let (ran, _) = self.injected(self.act, rename, &format!("signal=KILL:when={n}"));
+            assert!(was_killed(&ran), "{ran}");
+            let edited = below(&self.host(), self.family.proxy_file());
+            let text = fs::read_to_string(&edited).unwrap() + "EDITED=by-hand\n";
+            fs::write(&edited, text).unwrap();
+            self.keep("edited");
+            for act in [Act::Prepare, Act::Revert] {
+                self.put_back("edited");
+                let next = if act == Act::Prepare { self.prepare() } else { self.revert() };
+                let at = format!("{rename} {n}, an edit, then {next}");
+                assert!(matches!(next.code, Some(0 | 5 | 6)), "{at}");
+                let now = fs::read_to_string(&edited).unwrap();
+                assert!(now.contains("EDITED=by-hand"), "the edit is lost: {at}\n{now}");
+                if next.code != Some(0) {
+                    refused += 1;
+                    let error = next.json()["error"].to_string();
+                    let told = error.contains(self.family.proxy_file()) || error.contains("nothing-to-revert");
+                    assert!(told, "the conflict is not named: {at}");
+                }
+            }
+        }
+        assert!(refused > 0, "no conflict was ever seen");
     }
 
     fn fail_everywhere(&self) {

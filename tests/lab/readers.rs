@@ -6,7 +6,12 @@
 //! `ICS_SETUP_LAB_SEED` changes the generated files, `ICS_SETUP_LAB_CASES` their number.
 
 #![cfg(feature = "lab")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking and tell what they compared"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -84,7 +89,8 @@ fn login(root: &str, dialect: Dialect, seed: u64) {
 #[test]
 fn shells() {
     let mut generator = Generator::new(3);
-    let mut cases = generator.shell_files(500);
+    let mut cases = generator.shell_files(250, 17, 20);
+    cases.extend(generator.shell_files(350, STATEMENTS.len(), WORD.len()));
     cases.extend(generator.files(&LINES, 30));
     cases.extend(SHELL_FILES.iter().map(|text| text.as_bytes().to_vec()));
     let work = Work::new(&cases);
@@ -705,13 +711,15 @@ impl Generator {
         std::env::var("ICS_SETUP_LAB_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
     }
 
-    /// Statements that a shell takes, mostly: some files have a byte too many or too few.
-    fn shell_files(&mut self, count: usize) -> Vec<Vec<u8>> {
+    /// Statements that a shell takes, mostly: some files have a byte too many or too few. Only so many of the
+    /// statements and words are used: the harmless come first.
+    fn shell_files(&mut self, count: usize, statements: usize, words: usize) -> Vec<Vec<u8>> {
+        let (statements, words) = (&STATEMENTS[..statements], &WORD[..words]);
         (0..count * Self::factor())
             .map(|_| {
                 let mut file = String::new();
                 for _ in 0..1 + self.below(8) {
-                    self.statement(0, &mut file);
+                    self.statement(statements, words, 0, &mut file);
                     file.push_str(
                         self.pick(&["\n", "\n", "\n", "\n", "\n", "\n", "\n", "\n", "; ", ";", " # c\n", "\r\n"]),
                     );
@@ -728,12 +736,12 @@ impl Generator {
             .collect()
     }
 
-    fn statement(&mut self, depth: usize, file: &mut String) {
-        for c in self.pick(&STATEMENTS).chars() {
+    fn statement(&mut self, statements: &[&str], words: &[&str], depth: usize, file: &mut String) {
+        for c in self.pick(statements).chars() {
             match c {
                 'N' => file.push_str(self.pick(&["A", "B", "C", "D", "http_proxy"])),
-                'W' => (0..self.below(4)).for_each(|_| file.push_str(self.pick(&WORD))),
-                'S' if depth < 3 => self.statement(depth + 1, file),
+                'W' => (0..self.below(4)).for_each(|_| file.push_str(self.pick(words))),
+                'S' if depth < 3 => self.statement(statements, words, depth + 1, file),
                 'S' => file.push_str("export A=deep"),
                 c => file.push(c),
             }

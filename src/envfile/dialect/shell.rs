@@ -18,6 +18,9 @@ use super::{
 /// How deep compound commands may nest.
 const DEEPEST: usize = 40;
 
+/// How many commands calls of functions may add up to: they can double at each level.
+const MOST_CALLED: usize = 100_000;
+
 const LOST: &str = "ics-setup cannot tell what sh makes of the file from here on";
 const SOURCED: &str = "ics-setup does not look into what is sourced or evaluated here, and without it sh ends";
 const ENDS_LOGIN: &str = "exit ends the login shell here";
@@ -134,6 +137,8 @@ struct Shell<'a> {
     sourced: Option<usize>,
     /// The functions that are being called.
     calling: Vec<Vec<u8>>,
+    /// How many commands were looked at because of calls.
+    calls: usize,
     /// How many compound commands are open.
     depth: usize,
 }
@@ -171,6 +176,7 @@ impl<'a> Shell<'a> {
             stopped: None,
             sourced: None,
             calling: Vec::new(),
+            calls: 0,
             depth: 0,
         }
     }
@@ -435,8 +441,7 @@ impl<'a> Shell<'a> {
         if *self.lexer.peek()? == Token::Operator("(") {
             self.lexer.next()?;
         }
-        loop {
-            let Token::Word(_) = self.lexer.next()? else { break };
+        while let Token::Word(_) = self.lexer.next()? {
             match self.lexer.next()? {
                 Token::Operator("|") => {}
                 Token::Operator(")") => return Ok(true),
@@ -468,7 +473,11 @@ impl<'a> Shell<'a> {
                 if name_prefix(&name) != name || is_special_builtin(&name) {
                     return Err(Trouble::Lost(self.lexer.position));
                 }
-                self.functions.entry(name).or_default().extend(body);
+                let bodies = self.functions.entry(name).or_default();
+                if certain && !self.unsure {
+                    bodies.clear();
+                }
+                bodies.extend(body);
                 Ok(Flow::On(true))
             }
         }
@@ -580,6 +589,10 @@ impl<'a> Shell<'a> {
 
     /// A call of a function of the file: what it does depends on its arguments and conditions.
     fn call(&mut self, name: Vec<u8>, body: &[Simple]) -> Result<(), Trouble> {
+        self.calls += 2 * body.len();
+        if self.calls > MOST_CALLED {
+            return Err(Trouble::Lost(self.lexer.position));
+        }
         self.calling.push(name);
         for simple in body.iter().chain(body) {
             let returns = simple.words.first().and_then(Word::bare) == Some(b"return");

@@ -378,6 +378,9 @@ fn hostile_nesting_is_bounded() {
             dialect.read(file.as_bytes());
         }
     }
+    // Functions that call each other twice.
+    let doubling: String = (1..40).map(|n| format!("f{n}() {{ f{p}; f{p}; }}\n", p = n - 1)).collect();
+    Dialect::Shell.read(format!("f0() {{ A=1; }}\n{doubling}f39\n").as_bytes());
 }
 
 fn files() -> impl Strategy<Value = Vec<u8>> {

@@ -566,16 +566,12 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        // unshare ignores SIGTERM; with --kill-child its end takes the namespace's first process, and so all.
-        let _ = self.holder.kill();
-        let _ = self.holder.wait();
-        // The namespace's mounts go with its last process; only then can the folder.
-        for _ in 0..100 {
-            if !Path::new(&format!("/proc/{}", self.pid)).exists() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        // The end of a pid namespace's first process is the end of all in it, of its mounts too, and of unshare,
+        // which has waited for it.
+        if let Ok(pid) = self.pid.parse() {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
         }
+        let _ = self.holder.wait();
     }
 }
 

@@ -1,0 +1,314 @@
+//! `prepare`, `reconfigure`, `revert`, `status`, `demo`: the main job.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use crate::root::{Root, run};
+
+const PROXY: &[&str] = &["--proxy", "http://proxy.corp.example:3128"];
+
+fn prepare<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["prepare"], PROXY, more].concat()
+}
+
+fn reconfigure<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["reconfigure"], PROXY, more].concat()
+}
+
+#[test]
+fn ubuntu_gets_the_documented_lines() {
+    let root = Root::ubuntu();
+    let (code, json) = root.json(&prepare(&[]));
+    assert_eq!(code, 0);
+    assert_eq!(
+        root.get("etc/environment"),
+        "PATH=\"/usr/bin:/bin\"\nhttp_proxy=\"http://proxy.corp.example:3128\"\nhttps_proxy=\"http://proxy.corp.example:3128\"\nno_proxy=\"mysql,redis,169.254.169.254\"\n"
+    );
+    assert_eq!(json["schema"], "ics-setup/v1");
+    assert_eq!(json["command"], "prepare");
+    assert_eq!(json["outcome"], "changed");
+    assert_eq!(json["os"], serde_json::json!({"id": "ubuntu", "version": "22.04", "strategy": "ubuntu"}));
+    assert_eq!(json["error"], serde_json::Value::Null);
+    let paths: Vec<&str> =
+        json["changes"].as_array().unwrap().iter().map(|change| change["path"].as_str().unwrap()).collect();
+    assert_eq!(
+        paths,
+        ["/etc/environment", "/etc/systemd/system/docker.service.d/http-proxy.conf", "/etc/ics-setup/settings.toml"]
+    );
+    assert_eq!(json["changes"][0]["action"], "modify");
+    assert!(json["changes"][0]["diff"].as_str().unwrap().contains("+http_proxy=\"http://proxy.corp.example:3128\""));
+    assert_eq!(root.at("var/lib/ics-setup").metadata().unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn centos_gets_exports() {
+    let root = Root::centos();
+    root.run(&prepare(&["--deployment", "test-drive"])).ok();
+    assert_eq!(
+        root.get("etc/profile.d/proxy.sh"),
+        "export http_proxy=\"http://proxy.corp.example:3128\"\nexport https_proxy=\"http://proxy.corp.example:3128\"\nexport no_proxy=\"mysql,redis,169.254.169.254,localhost,127.0.0.0,127.0.1.1,127.0.0.1\"\n"
+    );
+    assert!(
+        root.get("etc/systemd/system/docker.service.d/http-proxy.conf")
+            .contains("Environment=\"HTTPS_PROXY=http://proxy.corp.example:3128\"\n")
+    );
+}
+
+#[test]
+fn a_second_run_writes_nothing_and_a_dry_run_never_does() {
+    let root = Root::ubuntu();
+    let before = root.picture();
+    let (code, json) = root.json(&prepare(&["--dry-run", "--exit-code"]));
+    assert_eq!((code, json["outcome"].as_str()), (10, Some("pending")));
+    assert!(root.picture() == before && !root.has("var"), "a dry run leaves no trace");
+    assert_eq!(root.run(&prepare(&["--dry-run"])).code, 0);
+
+    root.run(&prepare(&[])).ok();
+    let after = root.picture();
+    let (code, json) = root.json(&prepare(&[]));
+    assert_eq!((code, json["outcome"].as_str(), json["changes"].as_array().unwrap().len()), (0, Some("unchanged"), 0));
+    assert_eq!(root.run(&prepare(&["--dry-run", "--exit-code"])).code, 0);
+    assert!(root.picture() == after, "no byte, no mtime");
+}
+
+#[test]
+fn nothing_asked_and_nothing_found_writes_nothing() {
+    let root = Root::ubuntu();
+    let before = root.picture();
+    let (code, json) = root.json(&["prepare"]);
+    assert_eq!((code, json["outcome"].as_str()), (0, Some("unchanged")));
+    assert_eq!(json["findings"][0]["id"], "proxy-not-set");
+    assert!(root.picture() == before && !root.has("var"));
+}
+
+#[test]
+fn prod_env_is_uncommented_in_place_and_everything_else_stays() {
+    let root = Root::ubuntu();
+    std::fs::set_permissions(root.at("divvycloud/prod.env"), PermissionsExt::from_mode(0o600)).unwrap();
+    let ran = root.run(&reconfigure(&["--mysql-host", "db.corp.example", "--mysql-port", "3307"])).ok();
+    assert_eq!(
+        root.get("divvycloud/prod.env"),
+        "# Uncomment and adjust if behind a proxy.\nhttp_proxy=http://proxy.corp.example:3128\nhttps_proxy=http://proxy.corp.example:3128\nno_proxy=mysql,redis,169.254.169.254\nDIVVY_DB_HOST=db.corp.example\nDIVVY_DB_PASSWORD=divvy\nDIVVY_SECRET_DB_HOST=db.corp.example\nDIVVY_REDIS_HOST=redis\nDIVVY_DB_PORT=3307\nDIVVY_SECRET_DB_PORT=3307\n"
+    );
+    assert_eq!(root.at("divvycloud/prod.env").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(ran.stdout.contains("docker-compose"), "says which command makes it take effect: {}", ran.stdout);
+}
+
+#[test]
+fn the_older_generation_of_names_is_kept_and_never_mixed() {
+    let root = Root::ubuntu();
+    root.put("divvycloud/prod.env", "DIVVY_MYSQL_HOST=mysql\nDIVVY_SECURE_MYSQL_HOST=mysql\n");
+    root.run(&["reconfigure", "--mysql-host", "db"]).ok();
+    assert_eq!(root.get("divvycloud/prod.env"), "DIVVY_MYSQL_HOST=db\nDIVVY_SECURE_MYSQL_HOST=db\n");
+    root.put("divvycloud/prod.env", "DIVVY_MYSQL_HOST=mysql\nDIVVY_DB_HOST=mysql\n");
+    let (code, json) = root.json(&["reconfigure", "--mysql-host", "db2"]);
+    assert_eq!((code, json["error"]["id"].as_str()), (5, Some("prod-env-mixed")));
+}
+
+#[test]
+fn lists_are_merged_in_order_and_shrunk_only_on_demand() {
+    let root = Root::ubuntu();
+    root.put("etc/environment", "no_proxy=\"b.example,a.example\"\nNO_PROXY=c.example\n");
+    root.run(&prepare(&["--no-proxy", "own.example,redis"])).ok();
+    let list = "b.example,a.example,c.example,mysql,redis,169.254.169.254,own.example";
+    assert!(
+        root.get("etc/environment").starts_with(&format!("no_proxy=\"{list}\"\nNO_PROXY={list}\n")),
+        "{}",
+        root.get("etc/environment")
+    );
+    assert!(root.get("etc/systemd/system/docker.service.d/http-proxy.conf").contains(&format!("\"NO_PROXY={list}\"")));
+    root.run(&prepare(&["--no-proxy-only", "x.example"])).ok();
+    assert!(root.get("etc/environment").starts_with("no_proxy=\"x.example\"\nNO_PROXY=x.example\n"));
+    // And it stays exactly that when something else is changed.
+    root.run(&["prepare", "--proxy", "http://other:1"]).ok();
+    assert!(root.get("etc/environment").starts_with("no_proxy=\"x.example\"\nNO_PROXY=x.example\n"));
+}
+
+#[test]
+fn a_star_stays_alone() {
+    let root = Root::ubuntu();
+    root.put("etc/environment", "no_proxy=*\n");
+    let (_, json) = root.json(&prepare(&[]));
+    assert!(root.get("etc/environment").starts_with("no_proxy=*\n"));
+    assert!(json["findings"].as_array().unwrap().iter().any(|finding| finding["id"] == "no-proxy-everything"));
+}
+
+#[test]
+fn both_cases_on_request_and_twins_always() {
+    let root = Root::ubuntu();
+    root.put("etc/environment", "HTTP_PROXY=http://old:1\n");
+    root.run(&prepare(&[])).ok();
+    let text = root.get("etc/environment");
+    assert!(text.contains("HTTP_PROXY=http://proxy.corp.example:3128\n") && !text.contains("NO_PROXY"), "{text}");
+    root.run(&prepare(&["--both-cases"])).ok();
+    assert!(root.get("etc/environment").contains("NO_PROXY=\"mysql,redis,169.254.169.254\"\n"));
+}
+
+#[test]
+fn the_proxy_is_taken_out_again() {
+    for root in [Root::ubuntu(), Root::centos()] {
+        let before = root.get("divvycloud/prod.env");
+        root.run(&prepare(&["--target", "system-proxy,docker-daemon,package-manager,prod-env"])).ok();
+        root.run(&["prepare", "--remove-proxy", "--target", "system-proxy,docker-daemon,package-manager,prod-env"])
+            .ok();
+        assert!(
+            !root.has("etc/systemd/system/docker.service.d/http-proxy.conf") && !root.has("etc/profile.d/proxy.sh")
+        );
+        if root.has("etc/environment") {
+            assert_eq!(root.get("etc/environment"), "PATH=\"/usr/bin:/bin\"\n");
+        }
+        let now = root.get("divvycloud/prod.env");
+        assert_eq!(
+            now,
+            before.replace("http://proxy.acmecorp.com", "http://proxy.corp.example:3128"),
+            "commented back"
+        );
+        let (_, json) = root.json(&["prepare"]);
+        assert_eq!(json["outcome"], "unchanged", "and it does not come back by itself");
+    }
+}
+
+#[test]
+fn package_managers_on_request_and_ever_after() {
+    let root = Root::ubuntu();
+    root.run(&prepare(&["--target", "package-manager", "--no-proxy", "mirror.corp.example,.corp.example"])).ok();
+    let conf = root.get("etc/apt/apt.conf.d/95ics-setup-proxy");
+    assert!(conf.contains("Acquire::http::Proxy \"http://proxy.corp.example:3128\";\n"), "{conf}");
+    assert!(conf.contains("Acquire::https::Proxy::mirror.corp.example \"DIRECT\";\n"), "{conf}");
+    assert!(root.get("etc/environment").contains("http_proxy"), "an extra target adds to the verb's own");
+    root.run(&["prepare", "--proxy", "http://moved:1"]).ok();
+    assert!(root.get("etc/apt/apt.conf.d/95ics-setup-proxy").contains("http://moved:1"));
+
+    let root = Root::centos();
+    root.put("etc/yum.conf", "[main]\ngpgcheck=1\n\n[other]\nproxy=keep\n");
+    root.run(&prepare(&["--target", "package-manager"])).ok();
+    assert_eq!(
+        root.get("etc/yum.conf"),
+        "[main]\ngpgcheck=1\nproxy=http://proxy.corp.example:3128\n\n[other]\nproxy=keep\n"
+    );
+}
+
+#[test]
+fn naming_a_target_of_the_verb_limits_the_run() {
+    let root = Root::ubuntu();
+    root.run(&prepare(&["--target", "system-proxy"])).ok();
+    assert!(!root.has("etc/systemd/system/docker.service.d/http-proxy.conf"));
+}
+
+#[test]
+fn daemon_json_with_proxies_is_merged_and_without_is_left_alone() {
+    let root = Root::ubuntu();
+    let text = "{\n    \"log-driver\": \"awslogs\",\n    \"proxies\": {\"http-proxy\": \"http://old:1\", \"https-proxy\": \"http://old:1\", \"no-proxy\": \"a\"}\n}\n";
+    root.put("etc/docker/daemon.json", text);
+    root.run(&prepare(&[])).ok();
+    let expected = text
+        .replace("http://old:1", "http://proxy.corp.example:3128")
+        .replace("\"a\"", "\"a,mysql,redis,169.254.169.254\"");
+    assert_eq!(root.get("etc/docker/daemon.json"), expected);
+    assert!(!root.has("etc/systemd/system/docker.service.d/http-proxy.conf"), "daemon.json outranks a drop-in");
+
+    let root = Root::ubuntu();
+    root.put("etc/docker/daemon.json", "{\"mtu\": 9000}\n");
+    root.run(&prepare(&[])).ok();
+    assert_eq!(root.get("etc/docker/daemon.json"), "{\"mtu\": 9000}\n");
+    assert!(root.has("etc/systemd/system/docker.service.d/http-proxy.conf"));
+}
+
+#[test]
+fn another_drop_in_that_wins_is_named() {
+    let root = Root::ubuntu();
+    root.put("etc/systemd/system/docker.service.d/zz.conf", "[Service]\nEnvironment=HTTP_PROXY=http://other:1\n");
+    let (_, json) = root.json(&prepare(&[]));
+    let finding =
+        json["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "docker-override").unwrap();
+    assert!(finding["title"].as_str().unwrap().contains("zz.conf"));
+}
+
+#[test]
+fn a_later_run_names_only_what_changed() {
+    let root = Root::ubuntu();
+    root.put("pw", "p@ss w0rd\n");
+    let password = root.at("pw");
+    root.run(&prepare(&[
+        "--proxy-user",
+        "svc",
+        "--proxy-password-file",
+        password.to_str().unwrap(),
+        "--no-proxy",
+        "a.example",
+    ]))
+    .ok();
+    let saved = root.get("etc/ics-setup/settings.toml");
+    assert!(saved.contains("user = \"svc\"") && !saved.contains("p@ss") && !saved.contains("p%40ss"), "{saved}");
+    root.run(&["reconfigure", "--redis-host", "cache.corp.example"]).ok();
+    let env = root.get("divvycloud/prod.env");
+    assert!(env.contains("http_proxy=http://svc:p%40ss%20w0rd@proxy.corp.example:3128\n"), "{env}");
+    assert!(env.contains("DIVVY_REDIS_HOST=cache.corp.example\n") && env.contains("a.example"), "{env}");
+    // The proxy moves: the login stays.
+    let ran = root.run(&["reconfigure", "--proxy", "http://new.corp.example:8080"]).ok();
+    assert!(root.get("divvycloud/prod.env").contains("http_proxy=http://svc:p%40ss%20w0rd@new.corp.example:8080\n"));
+    assert!(ran.stdout.contains("system-proxy-differs"), "{}", ran.stdout);
+    // Unless it is said that there is none.
+    root.run(&["reconfigure", "--proxy", "http://@new.corp.example:8080"]).ok();
+    assert!(root.get("divvycloud/prod.env").contains("http_proxy=http://new.corp.example:8080\n"));
+}
+
+#[test]
+fn the_way_back_restores_every_byte_and_mtime() {
+    for root in [Root::ubuntu(), Root::centos()] {
+        let before = root.picture();
+        root.run(&prepare(&[])).ok();
+        root.run(&reconfigure(&[])).ok();
+        let (_, status) = root.json(&["status"]);
+        assert_eq!(status["runs"].as_array().unwrap().len(), 2);
+        assert_eq!(status["runs"][0]["state"], "committed");
+        assert_eq!((status["drift"].as_array().unwrap().len(), &status["interrupted"]), (0, &serde_json::Value::Null));
+        let (code, json) = root.json(&["revert"]);
+        assert_eq!((code, json["outcome"].as_str()), (0, Some("changed")));
+        let first = status["runs"][0]["run"].as_str().unwrap();
+        root.run(&["revert", first]).ok();
+        assert!(root.picture() == before);
+        assert_eq!(root.json(&["revert"]).1["error"]["id"], "nothing-to-revert");
+    }
+}
+
+#[test]
+fn an_edit_since_is_drift_and_a_conflict() {
+    let root = Root::ubuntu();
+    root.run(&prepare(&[])).ok();
+    root.put("etc/environment", "mine\n");
+    let (_, status) = root.json(&["status"]);
+    assert_eq!(status["drift"][0]["path"], "/etc/environment");
+    let (code, json) = root.json(&["revert"]);
+    assert_eq!((code, json["error"]["id"].as_str()), (5, Some("conflict")));
+    assert_eq!(root.get("etc/environment"), "mine\n");
+    assert!(root.has("etc/systemd/system/docker.service.d/http-proxy.conf"), "nothing half-done");
+    root.run(&["revert", "--force"]).ok();
+    assert_eq!(root.get("etc/environment"), "PATH=\"/usr/bin:/bin\"\n");
+}
+
+#[test]
+fn links_are_followed_within_the_root_and_stay_links() {
+    let root = Root::ubuntu();
+    root.put("opt/real.env", crate::root::PROD_ENV);
+    std::fs::remove_file(root.at("divvycloud/prod.env")).unwrap();
+    symlink("/opt/real.env", root.at("divvycloud/prod.env")).unwrap();
+    root.run(&reconfigure(&[])).ok();
+    assert!(root.at("divvycloud/prod.env").symlink_metadata().unwrap().file_type().is_symlink());
+    assert!(root.get("opt/real.env").contains("\nhttp_proxy=http://proxy.corp.example:3128\n"));
+}
+
+#[test]
+fn the_demo_runs_for_anyone_and_leaves_nothing() {
+    let ran = run(&["demo", "--format", "json"], &[], "");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let json = ran.json();
+    for demo in json["demos"].as_array().unwrap() {
+        let outcomes: Vec<&str> =
+            demo["steps"].as_array().unwrap().iter().filter_map(|step| step["outcome"].as_str()).collect();
+        assert_eq!(outcomes, ["changed", "changed", "unchanged", "unchanged", "changed", "changed"]);
+        assert_eq!(demo["steps"][6]["restored"], true);
+    }
+    let text = run(&["demo", "--os", "centos"], &[], "").stdout;
+    assert!(text.contains("=== centos") && !text.contains("=== ubuntu"));
+    assert!(text.contains("+export http_proxy=\"http://svc-ics:***@proxy.corp.example:3128\""), "{text}");
+}

@@ -1,0 +1,7 @@
+//! Behaviour through the binary, on throw-away roots: what people type, what they get, and what stands in the files.
+
+mod converge;
+mod errors;
+mod root;
+mod secrets;
+mod settings;
