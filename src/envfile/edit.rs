@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::lines::{Occurrence, State, Syntax, find};
-use super::{Dialect, Reading, Seen};
+use super::{Complaint, Dialect, Reading, Seen};
 
 /// One wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,19 @@ pub struct Edited {
     pub bytes: Vec<u8>,
     /// What was done, in the order of the wishes; empty when nothing had to be.
     pub notes: Vec<Note>,
+    /// Readers that reject the file as a whole, for a line that we were not asked to change.
+    pub rejections: Vec<Rejection>,
+}
+
+/// A reader that rejects a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The reader.
+    pub reader: &'static str,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What the reader does.
+    pub message: String,
 }
 
 /// Why a file cannot be edited so that its readers see the wanted values.
@@ -113,22 +126,22 @@ pub fn edit(bytes: &[u8], syntax: Syntax, edits: &[Edit<'_>]) -> Result<Edited, 
             Edit::Remove(name) => file = remove(&file, syntax, name, &mut notes),
             Edit::SetIfActive(name, _) if !judge.is_active(&file, name) => {}
             Edit::Set(name, value) | Edit::SetIfActive(name, value) => {
-                if !judge.satisfied(&file, wanted) {
+                if judge.satisfied(&file, wanted).is_none() {
                     file = set(&file, name, value, &judge, &mut notes)?;
                 }
             }
         }
     }
     // A later wish must not have undone an earlier one.
-    judge.must(&file, edits)?;
-    Ok(Edited { bytes: file, notes })
+    let rejections = judge.must(&file, edits)?;
+    Ok(Edited { bytes: file, notes, rejections })
 }
 
 /// The usual case in one pass: every line in its natural place. `None` when some reader would disagree.
 fn all_at_once(file: &[u8], judge: &Judge, edits: &[Edit<'_>]) -> Option<Edited> {
     let syntax = judge.syntax;
-    if judge.satisfied(file, edits) {
-        return Some(Edited { bytes: file.to_vec(), notes: Vec::new() });
+    if let Some(rejections) = judge.satisfied(file, edits) {
+        return Some(Edited { bytes: file.to_vec(), notes: Vec::new(), rejections });
     }
     let names: Vec<&str> = edits.iter().map(Edit::name).collect();
     let found = find(file, syntax, &names);
@@ -142,7 +155,7 @@ fn all_at_once(file: &[u8], judge: &Judge, edits: &[Edit<'_>]) -> Option<Edited>
             Edit::Remove(_) => return None,
             Edit::Set(name, value) | Edit::SetIfActive(name, value) => {
                 if of_name.iter().filter(|at| at.state == State::Active).count() == 1
-                    && judge.satisfied(file, &edits[index..=index])
+                    && judge.satisfied(file, &edits[index..=index]).is_some()
                 {
                     continue;
                 }
@@ -163,7 +176,7 @@ fn all_at_once(file: &[u8], judge: &Judge, edits: &[Edit<'_>]) -> Option<Edited>
     for (name, value) in added {
         append(&mut bytes, syntax, name, value);
     }
-    judge.settled(&bytes, edits).then_some(Edited { bytes, notes })
+    judge.settled(&bytes, edits).map(|rejections| Edited { bytes, notes, rejections })
 }
 
 /// Asks the readers of one kind of file.
@@ -183,18 +196,19 @@ impl Judge {
     }
 
     /// `Err` with the first reader that must see the wishes and does not.
-    fn must(&self, file: &[u8], edits: &[Edit<'_>]) -> Result<(), Refused> {
+    fn must(&self, file: &[u8], edits: &[Edit<'_>]) -> Result<Vec<Rejection>, Refused> {
         self.agree(self.syntax.readers().must, file, edits)
     }
 
     /// Is there nothing to do?
-    fn satisfied(&self, file: &[u8], edits: &[Edit<'_>]) -> bool {
-        self.must(file, edits).is_ok() && self.tidy(file, edits)
+    fn satisfied(&self, file: &[u8], edits: &[Edit<'_>]) -> Option<Vec<Rejection>> {
+        self.must(file, edits).ok().filter(|_| self.tidy(file, edits))
     }
 
     /// Satisfied, and the readers that merely should see the wishes do so too.
-    fn settled(&self, file: &[u8], edits: &[Edit<'_>]) -> bool {
-        self.satisfied(file, edits) && self.agree(self.syntax.readers().should, file, edits).is_ok()
+    fn settled(&self, file: &[u8], edits: &[Edit<'_>]) -> Option<Vec<Rejection>> {
+        let rejections = self.satisfied(file, edits)?;
+        self.agree(self.syntax.readers().should, file, edits).ok().map(|_| rejections)
     }
 
     /// In a script earlier assignments may be used by the lines between; elsewhere a name has at most one active line.
@@ -208,11 +222,16 @@ impl Judge {
         edits.iter().enumerate().all(|(index, edit)| active(index) <= usize::from(!matches!(edit, Edit::Remove(_))))
     }
 
-    fn agree(&self, dialects: &[Dialect], file: &[u8], edits: &[Edit<'_>]) -> Result<(), Refused> {
+    /// Reads the file with each reader. A reader of data files that rejects it because of a line that we were not asked
+    /// to change cannot be satisfied by us: it is returned.
+    fn agree(&self, dialects: &[Dialect], file: &[u8], edits: &[Edit<'_>]) -> Result<Vec<Rejection>, Refused> {
         let names: Vec<&[u8]> = edits.iter().map(|edit| edit.name().as_bytes()).collect();
+        let mut rejections = Vec::new();
         for dialect in dialects {
             let reading = dialect.read_only(file, &names);
-            if reading.is_fatal() && self.is_anothers_fault(&reading, file, edits) {
+            if let Some(complaint) = self.anothers_fault(&reading, file, edits) {
+                let Complaint { line, ref message, .. } = *complaint;
+                rejections.push(Rejection { reader: dialect.name(), line, message: message.clone() });
                 continue;
             }
             for edit in edits {
@@ -227,15 +246,16 @@ impl Judge {
                 }
             }
         }
-        Ok(())
+        Ok(rejections)
     }
 
-    /// Does a reader of data files reject the file because of a line that we were not asked to change?
-    fn is_anothers_fault(&self, reading: &Reading, file: &[u8], edits: &[Edit<'_>]) -> bool {
+    fn anothers_fault<'r>(&self, reading: &'r Reading, file: &[u8], edits: &[Edit<'_>]) -> Option<&'r Complaint> {
+        if self.syntax == Syntax::Shell || !reading.is_fatal() {
+            return None;
+        }
         let names: Vec<&str> = edits.iter().map(Edit::name).collect();
         let own = find(file, self.syntax, &names);
-        let anothers = |line: usize| !own.iter().any(|at| at.line == line);
-        self.syntax != Syntax::Shell && reading.complaints.iter().any(|c| c.fatal && anothers(c.line))
+        reading.complaints.iter().find(|complaint| complaint.fatal && !own.iter().any(|at| at.line == complaint.line))
     }
 }
 
@@ -259,11 +279,11 @@ fn set(file: &[u8], name: &str, value: &[u8], judge: &Judge, notes: &mut Vec<Not
     let added = [false, true].into_iter().map(|top| added(file, syntax, name, value, &found, top));
     let mut second_best = None;
     for (bytes, done) in in_line.chain(added) {
-        if judge.settled(&bytes, &wanted) {
+        if judge.settled(&bytes, &wanted).is_some() {
             notes.extend(done);
             return Ok(bytes);
         }
-        if second_best.is_none() && judge.satisfied(&bytes, &wanted) {
+        if second_best.is_none() && judge.satisfied(&bytes, &wanted).is_some() {
             second_best = Some((bytes, done));
         }
     }

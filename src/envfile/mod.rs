@@ -11,6 +11,6 @@ mod portable;
 pub mod unit;
 
 pub use dialect::{Complaint, Dialect, PamLimit, Reading, Seen};
-pub use edit::{Edit, Edited, Note, Refused, edit};
+pub use edit::{Edit, Edited, Note, Refused, Rejection, edit};
 pub use lines::{Occurrence, State, Syntax, find};
 pub use portable::{NotPortable, PortableValue};

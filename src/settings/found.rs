@@ -24,7 +24,7 @@ pub enum First {
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     values: BTreeMap<&'static str, Setting<String>>,
-    /// Proxy URLs by file, which `values` has from the first file only.
+    /// Proxy variables by file, of which `values` has those of the first file only.
     by_file: Vec<(&'static str, std::path::PathBuf, String)>,
     /// All members of all lists, in the order of the files asked.
     pub no_proxy: NoProxy,
@@ -50,26 +50,30 @@ impl Found {
         } else {
             (Dialect::PamEnv(PamLimit::None), Syntax::PamEnv)
         };
-        let ask_system = |found: &mut Self| found.env_file(view, system, dialect, syntax);
-        let ask_product = |found: &mut Self| found.env_file(view, &product, Dialect::DockerEnvFile, Syntax::EnvFile);
+        let ask_system = |found: &mut Self| found.env_file(view, system, dialect, syntax, &[]).map(|_| ());
         match first {
             First::System => {
                 ask_system(&mut found)?;
-                ask_product(&mut found)?;
+                found.product(view, &product)?;
             }
             First::Product => {
-                ask_product(&mut found)?;
+                found.product(view, &product)?;
                 ask_system(&mut found)?;
             }
         }
         found.drop_in(view)?;
-        found.back_ends(view, &product)?;
         Ok(found)
     }
 
     /// The value of a setting, as it stands on the host.
     pub fn get(&self, key: &str) -> Option<&Setting<String>> {
         self.values.get(key)
+    }
+
+    /// The members of the lists that one file has.
+    pub fn no_proxy_at(&self, path: &Path) -> NoProxy {
+        let lists = self.by_file.iter().filter(|(key, file, _)| *key == "proxy.no_proxy" && file == path);
+        lists.fold(NoProxy::default(), |list, (_, _, value)| list.merged(&NoProxy::found(value)))
     }
 
     /// The proxy URL that one file has.
@@ -91,22 +95,37 @@ impl Found {
         self.logins.iter().filter_map(ProxyUrl::password)
     }
 
-    fn env_file(&mut self, view: &View<'_>, path: &Path, dialect: Dialect, syntax: Syntax) -> Result<(), Problem> {
-        const NAMES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
+    /// Takes the proxy variables of a file; returns the values of further names with their lines.
+    fn env_file<'n>(
+        &mut self,
+        view: &View<'_>,
+        path: &Path,
+        dialect: Dialect,
+        syntax: Syntax,
+        more: &[&'n str],
+    ) -> Result<Vec<(&'n str, String, usize)>, Problem> {
+        const PROXIES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
         let snapshot = view.snapshot(path)?;
-        let Some(snapshot) = snapshot.as_ref() else { return Ok(()) };
-        let reading = dialect.read_only(&snapshot.bytes, &NAMES.map(str::as_bytes));
+        let Some(snapshot) = snapshot.as_ref() else { return Ok(Vec::new()) };
+        let names = [&PROXIES, more].concat();
+        let bytes: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+        let reading = dialect.read_only(&snapshot.bytes, &bytes);
         if reading.variables.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let lines = find(&snapshot.bytes, syntax, &NAMES);
-        for (index, name) in NAMES.iter().enumerate() {
+        let lines = find(&snapshot.bytes, syntax, &names);
+        let mut others = Vec::new();
+        for (index, name) in names.iter().enumerate() {
             let Some(Seen::Value(value)) = reading.get(name.as_bytes()) else { continue };
-            let line =
-                lines.iter().rev().find(|at| at.name == index && at.state == State::Active).map_or(1, |at| at.line);
-            self.proxy(name, unquoted(&String::from_utf8_lossy(value)), path, line);
+            let active = |at: &&crate::envfile::Occurrence| at.name == index && at.state == State::Active;
+            let line = lines.iter().rev().find(active).map_or(1, |at| at.line);
+            let text = String::from_utf8_lossy(value);
+            match more.iter().find(|other| *other == name) {
+                Some(other) => others.push((*other, unquoted(&text).to_owned(), line)),
+                None => self.proxy(name, unquoted(&text), path, line),
+            }
         }
-        Ok(())
+        Ok(others)
     }
 
     fn drop_in(&mut self, view: &View<'_>) -> Result<(), Problem> {
@@ -145,12 +164,31 @@ impl Found {
         self.values.entry(key).or_insert_with(|| Setting::new(value.to_owned(), origin));
     }
 
-    /// Database and Redis lines of `prod.env`.
-    fn back_ends(&mut self, view: &View<'_>, path: &Path) -> Result<(), Problem> {
+    /// `prod.env`: proxy, database and Redis lines.
+    fn product(&mut self, view: &View<'_>, path: &Path) -> Result<(), Problem> {
+        let vendor = Vendor::get();
+        self.generation_of(view, path)?;
+        let generation = self.generation.unwrap_or(Generation::Current);
+        let named: Vec<(&'static str, &str)> = vendor
+            .prod_env_keys()
+            .filter_map(|key| Some((super::by_key(key)?.key, vendor.variables(generation, key).first()?.as_str())))
+            .collect();
+        let names: Vec<&str> = named.iter().map(|(_, name)| *name).collect();
+        for (name, value, line) in self.env_file(view, path, Dialect::DockerEnvFile, Syntax::EnvFile, &names)? {
+            if let Some((key, _)) = named.iter().find(|(_, own)| *own == name) {
+                let origin = Origin::Found { path: path.to_path_buf(), line };
+                self.values.insert(key, Setting::new(value, origin));
+            }
+        }
+        Ok(())
+    }
+
+    /// Which names the file uses: what is active counts, and where nothing is, what is commented.
+    fn generation_of(&mut self, view: &View<'_>, path: &Path) -> Result<(), Problem> {
         let snapshot = view.snapshot(path)?;
         let Some(snapshot) = snapshot.as_ref() else { return Ok(()) };
-        let vendor = Vendor::get();
-        let has = |generation, commented| mentions(&snapshot.bytes, vendor.prefixes(generation), commented);
+        let prefixes = |generation| Vendor::get().prefixes(generation);
+        let has = |generation, commented| mentions(&snapshot.bytes, prefixes(generation), commented);
         let mut current = has(Generation::Current, false);
         let mut older = has(Generation::Older, false);
         self.mixed = current && older;
@@ -158,23 +196,7 @@ impl Found {
             current = has(Generation::Current, true);
             older = has(Generation::Older, true);
         }
-        let generation = if older && !current { Generation::Older } else { Generation::Current };
-        self.generation = Some(generation);
-        let named: Vec<(&'static str, &str)> = vendor
-            .prod_env_keys()
-            .filter_map(|key| Some((super::by_key(key)?.key, vendor.variables(generation, key).first()?.as_str())))
-            .collect();
-        let names: Vec<&str> = named.iter().map(|(_, name)| *name).collect();
-        let bytes: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
-        let reading = Dialect::DockerEnvFile.read_only(&snapshot.bytes, &bytes);
-        let lines = find(&snapshot.bytes, Syntax::EnvFile, &names);
-        for (index, (key, name)) in named.iter().enumerate() {
-            let Some(Seen::Value(value)) = reading.get(name.as_bytes()) else { continue };
-            let line =
-                lines.iter().rev().find(|at| at.name == index && at.state == State::Active).map_or(1, |at| at.line);
-            let origin = Origin::Found { path: path.to_path_buf(), line };
-            self.values.insert(key, Setting::new(unquoted(&String::from_utf8_lossy(value)).to_owned(), origin));
-        }
+        self.generation = Some(if older && !current { Generation::Older } else { Generation::Current });
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! `prod.env`: the environment of the product's containers.
 
 use super::Context;
-use super::system_proxy::{lower_and_upper, present_list};
+use super::system_proxy::lower_and_upper;
 use super::wish::{NAMES, Wish, reasons};
-use crate::envfile::{Edit, Note, PortableValue, Syntax, edit};
+use crate::envfile::{Edit, Note, PortableValue, Rejection, Syntax, edit};
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::Problem;
@@ -28,7 +28,7 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
         .hint("before the product is installed: ics-setup prepare"));
     };
     let present = &snapshot.bytes;
-    let list = present_list(present, Syntax::EnvFile);
+    let list = context.found.no_proxy_at(&path);
     let variables = wish.variables(&list);
     let values = back_end_values(context, &shown)?;
     let mut edits: Vec<Edit<'_>> = if wish.remove {
@@ -45,7 +45,7 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
         wish.remarks(&list, draft);
     }
     duplicates(&shown, &edited.notes, draft);
-    readers_that_reject(&shown, &edited.bytes, draft);
+    readers_that_reject(&shown, &edited.rejections, draft);
     let before = draft.plan.changes.len();
     draft.put(&path, edited.bytes, 0o640, reasons(&edited.notes))?;
     if draft.plan.changes.len() > before {
@@ -108,23 +108,12 @@ fn duplicates(shown: &str, notes: &[Note], draft: &mut Draft<'_>) {
 }
 
 /// Readers that reject the file because of lines that are not ours to change.
-fn readers_that_reject(shown: &str, bytes: &[u8], draft: &mut Draft<'_>) {
-    for dialect in Syntax::EnvFile.readers().must {
-        let reading = dialect.read_only(bytes, &[]);
-        if let Some(complaint) = reading.complaints.iter().find(|complaint| complaint.fatal) {
-            draft.note(
-                Finding::new(
-                    "env-file-reader-rejects",
-                    "proxy",
-                    Status::Warn,
-                    format!("{} rejects {shown}", dialect.name()),
-                )
-                .observed(format!("line {}: {}", complaint.line, complaint.message))
-                .fix(format!(
-                    "mend line {} of {shown}: NAME=value, without export, blanks around = or quotes",
-                    complaint.line
-                )),
-            );
-        }
+fn readers_that_reject(shown: &str, rejections: &[Rejection], draft: &mut Draft<'_>) {
+    for Rejection { reader, line, message } in rejections {
+        draft.note(
+            Finding::new("env-file-reader-rejects", "proxy", Status::Warn, format!("{reader} rejects {shown}"))
+                .observed(format!("line {line}: {message}"))
+                .fix(format!("mend line {line} of {shown}: NAME=value, without export, blanks around = or quotes")),
+        );
     }
 }

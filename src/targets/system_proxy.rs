@@ -6,7 +6,6 @@ use crate::envfile::{Dialect, Edit, PamLimit, Seen, Syntax, edit};
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::Problem;
-use crate::settings::NoProxy;
 
 /// Longer lines make us ask which PAM will read them.
 const SUSPICIOUS: usize = 1000;
@@ -19,7 +18,7 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     let syntax = if context.platform.system_proxy_is_shell() { Syntax::Shell } else { Syntax::PamEnv };
     let snapshot = draft.snapshot(path)?;
     let present = snapshot.as_ref().as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
-    let list = present_list(present, syntax);
+    let list = context.found.no_proxy_at(path);
     let variables = wish.variables(&list);
     let edits: Vec<Edit<'_>> = if wish.remove {
         NAMES.iter().map(|name| Edit::Remove(name)).collect()
@@ -63,20 +62,6 @@ pub(super) fn lower_and_upper<'a>(variables: &'a [(&'static str, String)], both_
         false => Edit::SetIfActive(upper(name), value.as_bytes()),
     });
     lower.chain(twins).collect()
-}
-
-/// The list that the file has now, in either case of its name.
-pub(super) fn present_list(bytes: &[u8], syntax: Syntax) -> NoProxy {
-    let mut list = NoProxy::default();
-    let Some(dialect) = syntax.readers().must.first() else { return list };
-    let reading = dialect.read_only(bytes, &[b"no_proxy", b"NO_PROXY"]);
-    for name in [&b"no_proxy"[..], b"NO_PROXY"] {
-        if let Some(Seen::Value(value)) = reading.get(name) {
-            let text = String::from_utf8_lossy(value);
-            list = list.merged(&NoProxy::found(text.trim_matches(['"', '\''])));
-        }
-    }
-    list
 }
 
 /// Would the host's own PAM cut or drop one of our lines?

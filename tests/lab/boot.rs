@@ -1,6 +1,5 @@
 //! The unattended way for real: a Debian root wearing Ubuntu's or CentOS's release, booted under systemd, where
 //! cloud-init's user-data runs `ics-setup prepare`. Each machine keeps its disk over its boots.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod common;
 

@@ -4,7 +4,6 @@
 //!
 //! Law: after a kill the host is all-old, all-new, or a mix that `status` calls interrupted, and the next changing
 //! command makes it whole. After a failed call the host is as before and the run says so (exit 5).
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod common;
 

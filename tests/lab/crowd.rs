@@ -1,5 +1,4 @@
 //! Many runs at once on one host: serialised, or refused with exit 7 and nothing written.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod common;
 

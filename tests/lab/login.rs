@@ -1,7 +1,6 @@
 //! Real readers after the real `prepare` on a live root (no `--root`): a password with everything a person can type
 //! reaches every login unchanged, `revert` brings back every byte, mode, owner, attribute and ACL, and a host that
 //! cannot be written is refused by name with nothing half-done.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod common;
 

@@ -89,8 +89,8 @@ fn login(root: &str, dialect: Dialect, seed: u64) {
 #[test]
 fn shells() {
     let mut generator = Generator::new(3);
-    let mut cases = generator.shell_files(250, 17, 20);
-    cases.extend(generator.shell_files(350, STATEMENTS.len(), WORD.len()));
+    let mut cases = generator.shell_files(200, PLAIN, 20);
+    cases.extend(generator.shell_files(250, STATEMENTS.len(), WORD.len()));
     cases.extend(generator.files(&LINES, 30));
     cases.extend(SHELL_FILES.iter().map(|text| text.as_bytes().to_vec()));
     let work = Work::new(&cases);
@@ -612,7 +612,7 @@ const WORD: [&str; 36] = [
     "!",
 ];
 
-/// Statements: `N` stands for a name, `W` for a word, `S` for a statement.
+/// Statements: `N` stands for a name, `W` for a word, `S` for a statement, `P` for one without calls.
 const STATEMENTS: [&str; 49] = [
     "N=W",
     "N=W",
@@ -644,8 +644,8 @@ const STATEMENTS: [&str; 49] = [
     "S || S",
     "S | S",
     "! S",
-    "f() { S; }",
-    "f() { S; }\nf",
+    "f() { P; }",
+    "f() { if true; then P; fi; P; }\nf",
     "f W",
     "for N in W; do S; done",
     "while false; do S; done",
@@ -664,6 +664,9 @@ const STATEMENTS: [&str; 49] = [
     "N=W && export N",
     "return",
 ];
+
+/// How many of them are without statements inside.
+const PLAIN: usize = 17;
 
 /// Whole shell files, as people write them.
 const SHELL_FILES: [&str; 16] = [
@@ -741,6 +744,7 @@ impl Generator {
             match c {
                 'N' => file.push_str(self.pick(&["A", "B", "C", "D", "http_proxy"])),
                 'W' => (0..self.below(4)).for_each(|_| file.push_str(self.pick(words))),
+                'P' => self.statement(&STATEMENTS[..PLAIN], words, 3, file),
                 'S' if depth < 3 => self.statement(statements, words, depth + 1, file),
                 'S' => file.push_str("export A=deep"),
                 c => file.push(c),

@@ -14,7 +14,6 @@ mod docker;
 mod dotenv;
 mod pam_env;
 mod shell;
-mod shell_lexer;
 mod systemd;
 
 use collector::Collector;

@@ -5,7 +5,7 @@
 //! boot (`boot.rs`) in `systemd-nspawn`. Both end with the test, also with one that panics.
 
 // Each test file is a crate of its own and uses its part of this one.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;

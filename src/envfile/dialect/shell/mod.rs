@@ -7,24 +7,21 @@
 //! - `${NAME}` is known only where the file set it before.
 //! - Where the shells differ (arrays, `[[`, `export -n` …) everything is unknown from the start.
 
+mod lexer;
+mod parser;
+
 use std::collections::HashMap;
 
-use super::{
-    Reading, Seen,
-    collector::Collector,
-    shell_lexer::{Lexer, Part, Token, Trouble, Word, name_prefix},
-};
-
-/// How deep compound commands may nest.
-const DEEPEST: usize = 40;
+use super::{Reading, Seen, collector::Collector};
+use lexer::{Part, Trouble, Word, name_prefix};
+use parser::{Command, DEEPEST, List, Parser, Simple};
 
 /// How many commands calls of functions may add up to: they can double at each level.
 const MOST_CALLED: usize = 100_000;
 
 const LOST: &str = "ics-setup cannot tell what sh makes of the file from here on";
-const SOURCED: &str = "ics-setup does not look into what is sourced or evaluated here, and without it sh ends";
+const SOURCED: &str = "ics-setup does not look into what sh sources or evaluates here; if that fails, sh ends";
 const ENDS_LOGIN: &str = "exit ends the login shell here";
-const OPEN_COMPOUND: &str = "sh stops with a syntax error: the file ends inside a compound command";
 
 /// [`Dialect::Shell`](super::Dialect::Shell) where some names are already in the environment, as those of
 /// `/etc/environment` are at login: the shell's children see a plain assignment to such a name.
@@ -35,7 +32,7 @@ pub fn shell_read_with(bytes: &[u8], already_exported: &[&[u8]]) -> Reading {
 }
 
 pub(super) fn read(already_exported: &[&[u8]], out: &mut Collector<'_>) {
-    let mut shell = Shell::new(Lexer::new(out.bytes));
+    let mut shell = Shell::new(out.bytes);
     for name in already_exported {
         shell.variable(name).exported = Certainty::Yes;
     }
@@ -93,37 +90,16 @@ impl Variable {
             _ => Some(Seen::Unknown),
         }
     }
-}
 
-/// A command without anything that has commands inside.
-#[derive(Clone)]
-struct Simple {
-    words: Vec<Word>,
-    /// It has a redirection that may fail, and then the command does not run.
-    redirected: bool,
-}
-
-enum Command {
-    Simple(Simple),
-    /// All simple commands of a compound one, in their order.
-    Compound(Vec<Simple>),
-    Function(Vec<u8>, Vec<Simple>),
-}
-
-struct Pipeline {
-    commands: Vec<Command>,
-    negated: bool,
-    /// It stands behind `||`.
-    after_or: bool,
-}
-
-struct List {
-    pipelines: Vec<Pipeline>,
-    background: bool,
+    fn exported_perhaps(&mut self) {
+        if self.exported == Certainty::No {
+            self.exported = Certainty::Maybe;
+        }
+    }
 }
 
 struct Shell<'a> {
-    lexer: Lexer<'a>,
+    parser: Parser<'a>,
     names: Vec<Vec<u8>>,
     variables: HashMap<Vec<u8>, Variable>,
     functions: HashMap<Vec<u8>, Vec<Simple>>,
@@ -139,8 +115,6 @@ struct Shell<'a> {
     calling: Vec<Vec<u8>>,
     /// How many commands were looked at because of calls.
     calls: usize,
-    /// How many compound commands are open.
-    depth: usize,
 }
 
 /// Whether reading goes on after a command.
@@ -152,22 +126,10 @@ enum Flow {
     Returns,
 }
 
-/// Whether what stands in `$(...)` or backquotes is a list of commands: if not, that is an error of the whole file.
-pub(super) fn is_list(content: &[u8], depth: usize) -> bool {
-    let mut shell = Shell::new(Lexer::nested(content, depth));
-    loop {
-        match shell.skip_newlines().and_then(|()| Ok(*shell.lexer.peek()? == Token::End)) {
-            Ok(true) => return true,
-            Ok(false) if shell.list().is_ok() => {}
-            _ => return false,
-        }
-    }
-}
-
 impl<'a> Shell<'a> {
-    fn new(lexer: Lexer<'a>) -> Self {
+    fn new(bytes: &'a [u8]) -> Self {
         Shell {
-            lexer,
+            parser: Parser::new(bytes),
             names: Vec::new(),
             variables: HashMap::new(),
             functions: HashMap::new(),
@@ -177,18 +139,12 @@ impl<'a> Shell<'a> {
             sourced: None,
             calling: Vec::new(),
             calls: 0,
-            depth: 0,
         }
     }
 
     fn run(&mut self) -> Result<(), Trouble> {
         loop {
-            self.skip_newlines()?;
-            // The shell parses a whole line before it runs any of it.
-            let mut line = Vec::new();
-            while !matches!(self.lexer.peek()?, Token::Operator("\n") | Token::End) {
-                line.push(self.list()?);
-            }
+            let line = self.parser.line()?;
             if line.is_empty() {
                 return Ok(());
             }
@@ -196,31 +152,6 @@ impl<'a> Shell<'a> {
                 if self.execute_list(list)? == Flow::Returns {
                     return Ok(());
                 }
-            }
-        }
-    }
-
-    /// Pipelines with `&&` and `||` between them, and a `;` or `&` behind.
-    fn list(&mut self) -> Result<List, Trouble> {
-        let mut list = List { pipelines: Vec::new(), background: false };
-        let mut after_or = false;
-        loop {
-            let mut pipeline = self.pipeline()?;
-            pipeline.after_or = after_or;
-            list.pipelines.push(pipeline);
-            match self.lexer.peek()? {
-                Token::Operator(operator @ ("&&" | "||")) => {
-                    after_or = *operator == "||";
-                    self.lexer.next()?;
-                    self.skip_newlines()?;
-                }
-                Token::Operator(operator @ (";" | "&")) => {
-                    list.background = *operator == "&";
-                    self.lexer.next()?;
-                    return Ok(list);
-                }
-                Token::Operator(_) | Token::End => return Ok(list),
-                _ => return Err(Trouble::Lost(self.lexer.position)),
             }
         }
     }
@@ -242,223 +173,6 @@ impl<'a> Shell<'a> {
         Ok(Flow::On(succeeded))
     }
 
-    fn pipeline(&mut self) -> Result<Pipeline, Trouble> {
-        let negated = self.peek_bare()? == Some(b"!");
-        if negated {
-            self.lexer.next()?;
-        }
-        let mut commands = vec![self.command()?];
-        while matches!(self.lexer.peek()?, Token::Operator("|" | "|&")) {
-            self.lexer.next()?;
-            self.skip_newlines()?;
-            commands.push(self.command()?);
-        }
-        Ok(Pipeline { commands, negated, after_or: false })
-    }
-
-    fn command(&mut self) -> Result<Command, Trouble> {
-        let start = self.lexer.position;
-        match self.lexer.peek()? {
-            Token::Operator("(") => return Ok(Command::Compound(self.compound()?)),
-            Token::Word(word) => match word.bare() {
-                Some(b"if" | b"while" | b"until" | b"for" | b"case" | b"{") => {
-                    return Ok(Command::Compound(self.compound()?));
-                }
-                Some(
-                    b"then" | b"else" | b"elif" | b"fi" | b"do" | b"done" | b"esac" | b"}" | b"in" | b"!" | b"function"
-                    | b"[[" | b"select" | b"time" | b"coproc",
-                ) => return Err(Trouble::Lost(start)),
-                _ => {}
-            },
-            Token::Redirect { .. } | Token::HereDocument => {}
-            _ => return Err(Trouble::Lost(start)),
-        }
-        let simple = self.simple()?;
-        if !matches!(self.lexer.peek()?, Token::Operator("(")) {
-            return Ok(Command::Simple(simple));
-        }
-        // NAME() and a compound command
-        let [word] = simple.words.as_slice() else { return Err(Trouble::Lost(start)) };
-        let name = word.bare().ok_or(Trouble::Lost(start))?.to_vec();
-        self.lexer.next()?;
-        if self.lexer.next()? != Token::Operator(")") || simple.redirected {
-            return Err(Trouble::Lost(start));
-        }
-        self.skip_newlines()?;
-        let body = self.compound()?;
-        Ok(Command::Function(name, body))
-    }
-
-    /// Words and redirections up to an operator.
-    fn simple(&mut self) -> Result<Simple, Trouble> {
-        let mut simple = Simple { words: Vec::new(), redirected: false };
-        loop {
-            match self.lexer.peek()? {
-                Token::Word(_) => {
-                    if let Token::Word(word) = self.lexer.next()? {
-                        simple.words.push(word);
-                    }
-                }
-                Token::HereDocument => _ = self.lexer.next()?,
-                Token::Redirect { descriptor } => {
-                    let descriptor = *descriptor;
-                    self.lexer.next()?;
-                    let Token::Word(target) = self.lexer.next()? else {
-                        return Err(Trouble::Lost(self.lexer.position));
-                    };
-                    match target.bare() {
-                        Some(b"0" | b"1" | b"2" | b"-") if descriptor => {}
-                        _ if descriptor => return Err(Trouble::Lost(target.start)),
-                        Some(b"/dev/null") => {}
-                        _ => simple.redirected = true,
-                    }
-                }
-                _ => return Ok(simple),
-            }
-        }
-    }
-
-    /// A compound command, with its redirections: all simple commands in it.
-    fn compound(&mut self) -> Result<Vec<Simple>, Trouble> {
-        let start = self.lexer.position;
-        let mut inner = Vec::new();
-        self.depth += 1;
-        if self.depth > DEEPEST {
-            return Err(Trouble::Lost(start));
-        }
-        let opener = match self.lexer.next()? {
-            Token::Operator("(") => b"(".to_vec(),
-            Token::Word(word) => word.bare().unwrap_or_default().to_vec(),
-            _ => Vec::new(),
-        };
-        match opener.as_slice() {
-            b"(" if *self.lexer.peek()? != Token::Operator("(") => _ = self.body(&[b")"], false, &mut inner)?,
-            b"{" => _ = self.body(&[b"}"], false, &mut inner)?,
-            b"while" | b"until" => {
-                self.body(&[b"do"], false, &mut inner)?;
-                self.body(&[b"done"], false, &mut inner)?;
-            }
-            b"if" => loop {
-                self.body(&[b"then"], false, &mut inner)?;
-                match self.body(&[b"elif", b"else", b"fi"], false, &mut inner)? {
-                    b"elif" => {}
-                    b"else" => {
-                        self.body(&[b"fi"], false, &mut inner)?;
-                        break;
-                    }
-                    _ => break,
-                }
-            },
-            b"for" => {
-                self.for_head(&mut inner)?;
-                self.body(&[b"done"], false, &mut inner)?;
-            }
-            b"case" => {
-                let Token::Word(_) = self.lexer.next()? else { return Err(Trouble::Lost(start)) };
-                self.skip_newlines()?;
-                self.keyword(b"in")?;
-                while self.case_pattern()? {
-                    if self.body(&[b";;", b"esac"], true, &mut inner)? == b"esac" {
-                        break;
-                    }
-                }
-            }
-            _ => return Err(Trouble::Lost(start)),
-        }
-        self.depth -= 1;
-        let redirections = self.simple()?;
-        if redirections.words.is_empty() { Ok(inner) } else { Err(Trouble::Lost(start)) }
-    }
-
-    /// Commands up to and with one of these words or operators, which is returned.
-    fn body(
-        &mut self,
-        ends: &[&'static [u8]],
-        may_be_empty: bool,
-        inner: &mut Vec<Simple>,
-    ) -> Result<&'static [u8], Trouble> {
-        let mut empty = !may_be_empty;
-        loop {
-            self.skip_newlines()?;
-            let here = self.lexer.position;
-            let end = match self.lexer.peek()? {
-                Token::Operator(operator) => ends.iter().find(|end| **end == operator.as_bytes()),
-                Token::Word(word) => ends.iter().find(|end| word.bare() == Some(**end)),
-                Token::End => return Err(Trouble::Rejected(here, OPEN_COMPOUND)),
-                _ => None,
-            };
-            if let Some(end) = end {
-                if empty {
-                    return Err(Trouble::Lost(here));
-                }
-                self.lexer.next()?;
-                return Ok(end);
-            }
-            empty = false;
-            for command in self.list()?.pipelines.into_iter().flat_map(|pipeline| pipeline.commands) {
-                match command {
-                    Command::Simple(simple) => inner.push(simple),
-                    // A function is taken as if it were called where it is defined.
-                    Command::Compound(commands) | Command::Function(_, commands) => inner.extend(commands),
-                }
-            }
-        }
-    }
-
-    /// `NAME in word ...; do`. What is kept is a command that changes NAME.
-    fn for_head(&mut self, inner: &mut Vec<Simple>) -> Result<(), Trouble> {
-        let start = self.lexer.position;
-        let lost = Err(Trouble::Lost(start));
-        let Token::Word(name) = self.lexer.next()? else { return lost };
-        if name.bare().is_none_or(|bare| bare.is_empty() || name_prefix(bare) != bare) {
-            return lost;
-        }
-        let keyword = Part::Text { bytes: b"for".to_vec(), quoted: false };
-        inner.push(Simple { words: vec![Word { start, parts: vec![keyword] }, name], redirected: false });
-        self.skip_newlines()?;
-        if self.peek_bare()? == Some(b"in") {
-            while let Token::Word(_) = self.lexer.peek()? {
-                self.lexer.next()?;
-            }
-            if !matches!(self.lexer.peek()?, Token::Operator(";" | "\n")) {
-                return lost;
-            }
-        }
-        if *self.lexer.peek()? == Token::Operator(";") {
-            self.lexer.next()?;
-        }
-        self.skip_newlines()?;
-        self.keyword(b"do")
-    }
-
-    /// `pattern | pattern )`; false: `esac`.
-    fn case_pattern(&mut self) -> Result<bool, Trouble> {
-        self.skip_newlines()?;
-        if self.peek_bare()? == Some(b"esac") {
-            self.lexer.next()?;
-            return Ok(false);
-        }
-        if *self.lexer.peek()? == Token::Operator("(") {
-            self.lexer.next()?;
-        }
-        while let Token::Word(_) = self.lexer.next()? {
-            match self.lexer.next()? {
-                Token::Operator("|") => {}
-                Token::Operator(")") => return Ok(true),
-                _ => break,
-            }
-        }
-        Err(Trouble::Lost(self.lexer.position))
-    }
-
-    fn keyword(&mut self, keyword: &[u8]) -> Result<(), Trouble> {
-        if self.peek_bare()? != Some(keyword) {
-            return Err(Trouble::Lost(self.lexer.position));
-        }
-        self.lexer.next()?;
-        Ok(())
-    }
-
     fn execute(&mut self, command: Command, certain: bool) -> Result<Flow, Trouble> {
         match command {
             Command::Simple(simple) => self.execute_simple(&simple, certain),
@@ -471,7 +185,7 @@ impl<'a> Shell<'a> {
             }
             Command::Function(name, body) => {
                 if name_prefix(&name) != name || is_special_builtin(&name) {
-                    return Err(Trouble::Lost(self.lexer.position));
+                    return Err(Trouble::Lost(self.parser.position()));
                 }
                 let bodies = self.functions.entry(name).or_default();
                 if certain && !self.unsure {
@@ -487,7 +201,7 @@ impl<'a> Shell<'a> {
         let certain = certain && !self.unsure && !simple.redirected;
         let prefix = simple.words.iter().take_while(|word| assignment(word).is_some()).count();
         let (assignments, command) = simple.words.split_at(prefix);
-        let Some((name, arguments)) = command.split_first() else {
+        let Some((word, arguments)) = command.split_first() else {
             let mut success = certain;
             for (target, word) in assignments.iter().filter_map(|word| Some((assignment(word)?, word))) {
                 let value = if target.appends { None } else { self.value(word, target.value_at, false) };
@@ -496,9 +210,7 @@ impl<'a> Shell<'a> {
             }
             return Ok(Flow::On(success));
         };
-        let name = name.literal().unwrap_or_default();
-        let position = command.first().map_or(0, |word| word.start);
-
+        let (name, position) = (word.literal().unwrap_or_default(), word.start);
         let special = is_special_builtin(&name);
         if special && simple.redirected {
             // Where the redirection fails, dash ends.
@@ -513,63 +225,58 @@ impl<'a> Shell<'a> {
                 return Err(Trouble::Lost(position));
             }
         }
+        if !special && let Some(body) = self.functions.get(&name).cloned() {
+            self.call(name, &body, position)?;
+            return Ok(Flow::On(false));
+        }
         match name.as_slice() {
-            b"export" | b"readonly" => self.declare(arguments, name == b"export", certain),
-            b"unset" => self.unset(arguments, certain),
-            b"set" => {
-                self.set_options(arguments, certain).ok_or(Trouble::Lost(position))?;
-                Ok(Flow::On(false))
-            }
+            b"export" | b"readonly" => return self.declare(arguments, name == b"export", certain),
+            b"unset" => return self.unset(arguments, certain),
+            b":" | b"true" => return Ok(Flow::On(certain)),
+            b"return" | b"exec" | b"exit" => return self.leave(&name, arguments, position, certain),
+            b"set" => self.set_options(arguments, certain).ok_or(Trouble::Lost(position))?,
+            b"." | b"eval" => _ = self.sourced.get_or_insert(position),
             // With a bad argument these end dash.
-            b"shift" | b"times" | b"trap" => Err(Trouble::Lost(position)),
-            b"break" | b"continue" if !arguments.is_empty() => Err(Trouble::Lost(position)),
-            b"." | b"eval" => {
-                self.sourced.get_or_insert(position);
-                Ok(Flow::On(false))
-            }
-            b"return" | b"exec" | b"exit" => {
-                let number = |word: &Word| word.bare().is_some_and(|text| text.iter().all(u8::is_ascii_digit));
-                if name != b"exec" && !(arguments.len() <= 1 && arguments.iter().all(number)) {
+            b"shift" | b"times" | b"trap" => return Err(Trouble::Lost(position)),
+            b"break" | b"continue" if !arguments.is_empty() => return Err(Trouble::Lost(position)),
+            b"command" | b"builtin" => {
+                let inner = arguments.first().and_then(Word::literal);
+                if inner.is_none_or(|inner| is_special_builtin(&inner) || inner == b"declare" || inner == b"typeset") {
                     return Err(Trouble::Lost(position));
                 }
-                // exec without a command only redirects.
-                if name == b"exec" && arguments.is_empty() {
-                    return Ok(Flow::On(false));
-                }
-                if !certain {
-                    self.unsure = true;
-                    return Ok(Flow::On(false));
-                }
-                if name != b"return" {
-                    self.stopped = Some(position);
-                }
-                Ok(Flow::Returns)
             }
-            b":" | b"true" => Ok(Flow::On(certain)),
-            b"declare" | b"typeset" | b"local" | b"command" | b"builtin" | b"let" => {
-                self.touch(arguments, true)?;
-                Ok(Flow::On(false))
-            }
-            b"read" | b"printf" | b"getopts" | b"mapfile" | b"readarray" | b"for" | b"select" => {
-                self.touch(arguments, false)?;
-                Ok(Flow::On(false))
-            }
+            b"declare" | b"typeset" | b"local" | b"let" => self.touch(arguments, true)?,
+            b"read" | b"getopts" | b"mapfile" | b"readarray" | b"for" => self.touch(arguments, false)?,
+            b"printf" if arguments.first().and_then(Word::bare) == Some(b"-v") => self.touch(arguments, false)?,
             _ => {
                 // NAME[0]=value assigns in bash only.
-                if let Some(Part::Text { bytes, quoted: false }) = command.first().and_then(|word| word.parts.first())
+                if let Some(Part::Text { bytes, quoted: false }) = word.parts.first()
                     && bytes.get(name_prefix(bytes).len()) == Some(&b'[')
                 {
                     self.touch(&command[..1], false)?;
                 }
-                if self.calling.contains(&name) || self.calling.len() > DEEPEST {
-                    return Err(Trouble::Lost(position));
-                }
-                if let Some(body) = self.functions.get(&name).cloned() {
-                    self.call(name, &body)?;
-                }
-                Ok(Flow::On(false))
             }
         }
+        Ok(Flow::On(false))
+    }
+
+    /// `return`, `exit`, and `exec` with a command.
+    fn leave(&mut self, name: &[u8], arguments: &[Word], position: usize, certain: bool) -> Result<Flow, Trouble> {
+        if name == b"exec" && arguments.is_empty() {
+            return Ok(Flow::On(false));
+        }
+        let number = |word: &Word| word.bare().is_some_and(|text| text.iter().all(u8::is_ascii_digit));
+        if name != b"exec" && !(arguments.len() <= 1 && arguments.iter().all(number)) {
+            return Err(Trouble::Lost(position));
+        }
+        if !certain {
+            self.unsure = true;
+            return Ok(Flow::On(false));
+        }
+        if name != b"return" {
+            self.stopped = Some(position);
+        }
+        Ok(Flow::Returns)
     }
 
     /// What a command does to the names that it is given is unknown.
@@ -588,10 +295,11 @@ impl<'a> Shell<'a> {
     }
 
     /// A call of a function of the file: what it does depends on its arguments and conditions.
-    fn call(&mut self, name: Vec<u8>, body: &[Simple]) -> Result<(), Trouble> {
+    fn call(&mut self, name: Vec<u8>, body: &[Simple], position: usize) -> Result<(), Trouble> {
         self.calls += 2 * body.len();
-        if self.calls > MOST_CALLED {
-            return Err(Trouble::Lost(self.lexer.position));
+        let recursive = self.calling.contains(&name) || self.calling.len() > DEEPEST;
+        if recursive || self.calls > MOST_CALLED {
+            return Err(Trouble::Lost(position));
         }
         self.calling.push(name);
         for simple in body.iter().chain(body) {
@@ -706,7 +414,7 @@ impl<'a> Shell<'a> {
     /// `None` as a value: unknown.
     fn assign(&mut self, name: &[u8], value: Option<Vec<u8>>, certain: bool) -> Result<(), Trouble> {
         let export_all = self.export_all;
-        let here = self.lexer.position;
+        let here = self.parser.position();
         let variable = self.variable(name);
         if variable.read_only {
             // It fails, and that ends dash.
@@ -741,9 +449,7 @@ impl<'a> Shell<'a> {
                         }
                         tilde_expands = byte == b':' && !quoted;
                     }
-                    if !text.is_empty() || *quoted {
-                        tilde_expands &= !text.is_empty();
-                    }
+                    tilde_expands &= !quoted;
                     value.extend_from_slice(text);
                 }
                 Part::Parameter { name, quoted } => {
@@ -794,28 +500,6 @@ impl<'a> Shell<'a> {
         for variable in self.variables.values_mut() {
             variable.value = Content::Unknown;
             variable.exported = Certainty::Maybe;
-        }
-    }
-
-    fn peek_bare(&mut self) -> Result<Option<&[u8]>, Trouble> {
-        Ok(match self.lexer.peek()? {
-            Token::Word(word) => word.bare(),
-            _ => None,
-        })
-    }
-
-    fn skip_newlines(&mut self) -> Result<(), Trouble> {
-        while matches!(self.lexer.peek()?, Token::Operator("\n")) {
-            self.lexer.next()?;
-        }
-        Ok(())
-    }
-}
-
-impl Variable {
-    fn exported_perhaps(&mut self) {
-        if self.exported == Certainty::No {
-            self.exported = Certainty::Maybe;
         }
     }
 }

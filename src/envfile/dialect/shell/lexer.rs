@@ -1,6 +1,6 @@
 //! Takes a shell file apart into words and operators, as far as `dash` and `bash` agree on it.
 
-use super::shell::is_list;
+use super::parser::is_list;
 
 /// Why reading cannot go on.
 pub(super) enum Trouble {
@@ -115,11 +115,7 @@ pub(super) struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Lexer::nested(bytes, 0)
-    }
-
-    /// For the text of a substitution.
+    /// Of a file, or of the text of a substitution so many levels down.
     pub(super) fn nested(bytes: &'a [u8], depth: usize) -> Self {
         Lexer { bytes, position: 0, peeked: None, here_documents: Vec::new(), depth }
     }
