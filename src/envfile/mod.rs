@@ -10,7 +10,7 @@ mod lines;
 mod portable;
 pub mod unit;
 
-pub use dialect::{Complaint, Dialect, PamLimit, Reading, Seen};
+pub use dialect::{Complaint, Dialect, PamLimit, Reading, Seen, shell_read_with};
 pub use edit::{Edit, Edited, Note, Refused, Rejection, edit};
 pub use lines::{Occurrence, State, Syntax, find};
 pub use portable::{NotPortable, PortableValue};

@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Instant;
 
 use common::{Family, Guest, Manifest, PROXY_NAMES, Ran, assignments, environment, need};
 use serde_json::Value;
@@ -467,6 +468,49 @@ fn the_state_folder_is_for_root_only() {
     assert!(guest.sh("cat /etc/environment").contains("http_proxy"), "the first run is gone too");
     guest.run(&["ics-setup", "revert", "--non-interactive"]).expect(0);
     assert_eq!(guest.sh("cat /etc/environment"), Family::Ubuntu.environment());
+}
+
+#[test]
+fn a_login_that_hangs_is_given_up_and_leaves_no_process() {
+    let guest = Guest::new(Family::Ubuntu);
+    guest.write("/home/divvy/.profile", "sleep infinity\n");
+    let started = Instant::now();
+    let ran = prepare(&guest, &[]).expect(0);
+    assert!(started.elapsed().as_secs() < 30, "it took {:?}", started.elapsed());
+    let findings = ran.json()["findings"].clone();
+    let login = findings.as_array().unwrap().iter().find(|found| found["id"] == "verify-login").unwrap();
+    assert_eq!(login["status"], "error", "{ran}");
+    assert_eq!(guest.sh("ps -u divvy -o pid=,args= || true"), "", "left behind by the login that was given up");
+}
+
+#[test]
+fn a_root_folder_is_never_left_through_links() {
+    // Links in an image lead where they would lead in the image, also those on the way to the tool's own state.
+    let folder = common::scratch("root");
+    let (root, outside) = (folder.path().join("root"), folder.path().join("outside"));
+    let outside_shown = outside.display().to_string();
+    for (link, to) in [
+        ("etc/environment", format!("{outside_shown}/environment")),
+        ("etc/environment", "../../outside/environment".to_owned()),
+        ("etc/systemd", outside_shown.clone()),
+        ("etc/ics-setup", outside_shown.clone()),
+        ("var/lib", outside_shown.clone()),
+        ("var/lib/ics-setup", outside_shown.clone()),
+        ("var/lib/ics-setup/runs", outside_shown.clone()),
+    ] {
+        let _ = std::fs::remove_dir_all(&root);
+        let _ = std::fs::remove_dir_all(&outside);
+        std::fs::create_dir_all(&outside).unwrap();
+        Family::Ubuntu.dress(&root);
+        let link = root.join(link);
+        let _ = std::fs::remove_file(&link);
+        std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&to, &link).unwrap();
+        let ran = common::run(&root, &["prepare", "--proxy", PROXY, "--non-interactive", "--format", "json"]);
+        assert!(matches!(ran.code, Some(0 | 5)), "{} -> {to}: {ran}", link.display());
+        let written = Manifest::take(&outside, &[]);
+        assert_eq!(Manifest::default().difference(&written), "", "{} -> {to}: {ran}", link.display());
+    }
 }
 
 #[test]
