@@ -65,6 +65,30 @@ const CALLS: [&str; 43] = [
     "symlinkat",
 ];
 
+/// Every call by which a program looks at files.
+const LOOKS: [&str; 20] = [
+    "read",
+    "pread64",
+    "readv",
+    "open",
+    "openat",
+    "openat2",
+    "stat",
+    "lstat",
+    "fstat",
+    "newfstatat",
+    "statx",
+    "readlink",
+    "readlinkat",
+    "listxattr",
+    "flistxattr",
+    "getxattr",
+    "fgetxattr",
+    "getdents64",
+    "flock",
+    "access",
+];
+
 /// More calls of one name than any run makes: a sweep that gets here would not end.
 const ENDLESS: usize = 2000;
 
@@ -122,6 +146,14 @@ fn ubuntu_revert_failing_anywhere_leaves_the_host_as_it_was() {
 #[test]
 fn centos_revert_failing_anywhere_leaves_the_host_as_it_was() {
     Lab::new(Family::CentOs, Act::Revert).fail_everywhere();
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_not_taken_for_absent() {
+    Lab::new(Family::Ubuntu, Act::Prepare).misread_everywhere("EIO");
+    Lab::new(Family::CentOs, Act::Prepare).misread_everywhere("EACCES");
+    Lab::new(Family::Ubuntu, Act::Revert).misread_everywhere("EACCES");
+    Lab::new(Family::CentOs, Act::Revert).misread_everywhere("EIO");
 }
 
 #[test]
@@ -286,7 +318,7 @@ impl Lab {
         let log = self.folder.path().join("trace");
         let mut command = Command::new("timeout");
         command
-            .args(["--kill-after=5", "60", "strace", "-f", "-qq", "-o"])
+            .args(["--kill-after=5", "60", "strace", "-f", "-qq", "-y", "-o"])
             .arg(&log)
             .args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{injection}")])
             .arg(common::binary())
@@ -301,10 +333,20 @@ impl Lab {
         (ran, fs::read_to_string(&log).unwrap_or_default())
     }
 
-    /// How often an undisturbed run makes each call.
+    /// How often an undisturbed run makes each call that changes files.
     fn calls(&self, act: Act) -> BTreeMap<&'static str, usize> {
+        let calls = self.count(act, &CALLS);
+        let total: usize = calls.values().sum();
+        assert!(
+            total >= 20 && calls.keys().any(|call| call.starts_with("rename")) && calls.contains_key("write"),
+            "there is nothing to sweep, or strace does not work: {calls:?}"
+        );
+        calls
+    }
+
+    fn count(&self, act: Act, names: &[&'static str]) -> BTreeMap<&'static str, usize> {
         let log = self.folder.path().join("trace");
-        let known: Vec<_> = CALLS.iter().map(|call| format!("?{call}")).collect();
+        let known: Vec<_> = names.iter().map(|call| format!("?{call}")).collect();
         let done = Command::new("strace")
             .args(["-f", "-qq", "-o"])
             .arg(&log)
@@ -323,15 +365,10 @@ impl Lab {
         for line in log.lines() {
             let name = line.split_once(' ').map_or("", |(_, rest)| rest.trim_start());
             let name = name.split_once('(').map_or("", |(name, _)| name);
-            if let Some(call) = CALLS.iter().find(|call| **call == name) {
+            if let Some(call) = names.iter().find(|call| **call == name) {
                 *calls.entry(*call).or_default() += 1;
             }
         }
-        let total: usize = calls.values().sum();
-        assert!(
-            total >= 20 && calls.keys().any(|call| call.starts_with("rename")) && calls.contains_key("write"),
-            "there is nothing to sweep, or strace does not work: {calls:?}"
-        );
         calls
     }
 
@@ -446,6 +483,42 @@ impl Lab {
         }
         assert!(kills > 0, "no rename lies between two files: {calls:?}");
         report(&format!("  {:?}: {kills} kills of a recovery, {:.1} s", self.family, started.elapsed().as_secs_f32()));
+    }
+
+    /// One look fails: the run refuses, or can do without it. It never writes as if nothing had been there.
+    fn misread_everywhere(&self, error: &str) {
+        let started = Instant::now();
+        let (start, before, after) = self.start();
+        self.put_back(start);
+        let host = self.host().display().to_string();
+        let (mut failures, mut wrong) = (0, String::new());
+        for (call, count) in self.count(self.act, &LOOKS) {
+            for n in 1..=count {
+                self.put_back(start);
+                let (ran, log) = self.injected(self.act, call, &format!("error={error}:when={n}"));
+                let Some(failed) = log.lines().find(|line| line.contains("(INJECTED)")) else { break };
+                if !failed.contains(&host) || opens_to_write(failed) {
+                    continue; // the loader's own, or part of another sweep
+                }
+                failures += 1;
+                let now = self.look();
+                let wanted = if ran.code == Some(0) { after } else { before };
+                let difference = wanted.difference(&now);
+                let refused = matches!(ran.code, Some(0 | 3 | 5));
+                let interrupted = common::status(&self.host())["interrupted"] != Value::Null;
+                if !difference.is_empty() || !refused || !self.leftovers().is_empty() || interrupted {
+                    writeln!(wrong, "{failed}\n{ran}\ninterrupted: {interrupted}\n{difference}\n").unwrap();
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
+        assert!(failures > 0, "nothing was looked at");
+        report(&format!(
+            "  {:?} {:?}: {failures} looks failing with {error}, {:.1} s",
+            self.family,
+            self.act,
+            started.elapsed().as_secs_f32()
+        ));
     }
 
     /// Ctrl-C and `kill`, at every call that changes a file.
@@ -715,7 +788,7 @@ fn opens_to_write(line: &str) -> bool {
 
 /// Is this a write to standard output or error?
 fn speaks(line: &str) -> bool {
-    ["write(1,", "write(2,", "writev(1,", "writev(2,"].iter().any(|start| line.contains(start))
+    ["write(1<", "write(2<", "writev(1<", "writev(2<"].iter().any(|start| line.contains(start))
 }
 
 #[test]

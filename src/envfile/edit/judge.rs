@@ -1,0 +1,93 @@
+//! Asks the readers.
+
+use super::{Edit, Refused, Rejection};
+use crate::envfile::lines::{State, Syntax, find};
+use crate::envfile::{Complaint, Dialect, Reading, Seen};
+
+/// Asks the readers of one kind of file.
+pub(super) struct Judge {
+    pub(super) syntax: Syntax,
+}
+
+impl Judge {
+    pub(super) fn is_active(&self, file: &[u8], name: &str) -> bool {
+        find(file, self.syntax, &[name]).iter().any(|found| found.state == State::Active)
+            || self
+                .syntax
+                .readers()
+                .must
+                .iter()
+                .any(|dialect| dialect.read_only(file, &[name.as_bytes()]).get(name.as_bytes()).is_some())
+    }
+
+    /// `Err` with the first reader that must see the wishes and does not.
+    pub(super) fn must(&self, file: &[u8], edits: &[Edit<'_>]) -> Result<Vec<Rejection>, Refused> {
+        self.agree(self.syntax.readers().must, file, edits)
+    }
+
+    /// Is there nothing to do?
+    pub(super) fn satisfied(&self, file: &[u8], edits: &[Edit<'_>]) -> Option<Vec<Rejection>> {
+        self.must(file, edits).ok().filter(|_| self.tidy(file, edits))
+    }
+
+    /// Satisfied, and the readers that merely should see the wishes do so too.
+    pub(super) fn settled(&self, file: &[u8], edits: &[Edit<'_>]) -> Option<Vec<Rejection>> {
+        let rejections = self.satisfied(file, edits)?;
+        self.agree(self.syntax.readers().should, file, edits).ok().map(|_| rejections)
+    }
+
+    /// In a script earlier assignments may be used by the lines between; elsewhere a name has at most one active line.
+    fn tidy(&self, file: &[u8], edits: &[Edit<'_>]) -> bool {
+        if self.syntax == Syntax::Shell {
+            return true;
+        }
+        let names: Vec<&str> = edits.iter().map(Edit::name).collect();
+        let found = find(file, self.syntax, &names);
+        let active = |index| found.iter().filter(|at| at.name == index && at.state == State::Active).count();
+        edits.iter().enumerate().all(|(index, edit)| active(index) <= usize::from(!matches!(edit, Edit::Remove(_))))
+    }
+
+    /// Reads the file with each reader. A reader of data files that rejects it because of a line that we were not asked
+    /// to change cannot be satisfied by us: it is returned.
+    fn agree(&self, dialects: &[Dialect], file: &[u8], edits: &[Edit<'_>]) -> Result<Vec<Rejection>, Refused> {
+        let names: Vec<&[u8]> = edits.iter().map(|edit| edit.name().as_bytes()).collect();
+        let mut rejections = Vec::new();
+        for dialect in dialects {
+            let reading = dialect.read_only(file, &names);
+            if let Some(complaint) = self.anothers_fault(&reading, file, edits) {
+                let Complaint { line, ref message, .. } = *complaint;
+                rejections.push(Rejection { reader: dialect.name(), line, message: message.clone() });
+                continue;
+            }
+            for edit in edits {
+                let right = match (reading.get(edit.name().as_bytes()), edit) {
+                    (Some(Seen::Value(seen)), Edit::Set(_, wanted) | Edit::SetIfActive(_, wanted)) => seen == wanted,
+                    (None, Edit::SetIfActive(..) | Edit::Remove(_)) => true,
+                    _ => false,
+                };
+                if !right || reading.is_fatal() {
+                    let name = edit.name().to_owned();
+                    return Err(Refused { name, reader: dialect.name(), why: why(&reading) });
+                }
+            }
+        }
+        Ok(rejections)
+    }
+
+    fn anothers_fault<'r>(&self, reading: &'r Reading, file: &[u8], edits: &[Edit<'_>]) -> Option<&'r Complaint> {
+        if self.syntax == Syntax::Shell || !reading.is_fatal() {
+            return None;
+        }
+        let names: Vec<&str> = edits.iter().map(Edit::name).collect();
+        let own = find(file, self.syntax, &names);
+        reading.complaints.iter().find(|complaint| complaint.fatal && !own.iter().any(|at| at.line == complaint.line))
+    }
+}
+
+fn why(reading: &Reading) -> String {
+    let fatal = reading.complaints.iter().find(|complaint| complaint.fatal);
+    match fatal.or(reading.complaints.last()) {
+        Some(complaint) => format!(": line {}: {}", complaint.line, complaint.message),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,169 @@
+//! Edits by example and by law.
+
+use super::*;
+use proptest::prelude::*;
+
+fn set_all(text: &str, syntax: Syntax, values: &[(&str, &str)]) -> Edited {
+    let edits: Vec<Edit<'_>> = values.iter().map(|(name, value)| Edit::Set(name, value.as_bytes())).collect();
+    let edited = edit(text.as_bytes(), syntax, &edits).unwrap();
+    let again = edit(&edited.bytes, syntax, &edits).unwrap();
+    assert_eq!((again.bytes, again.notes), (edited.bytes.clone(), Vec::new()), "a second edit changes nothing");
+    edited
+}
+
+fn text(edited: &Edited) -> &str {
+    std::str::from_utf8(&edited.bytes).unwrap()
+}
+
+#[test]
+fn the_vendors_file_is_uncommented_in_place() {
+    let file = "# Uncomment if behind a proxy. Set http_proxy=URL as needed.\n#http_proxy=http://proxy.acmecorp.com\nA=1\n# no_proxy = mysql, redis\n";
+    let edited = set_all(
+        file,
+        Syntax::EnvFile,
+        &[("http_proxy", "http://p:1"), ("no_proxy", "a,b"), ("https_proxy", "http://p:1")],
+    );
+    assert_eq!(
+        text(&edited),
+        "# Uncomment if behind a proxy. Set http_proxy=URL as needed.\nhttp_proxy=http://p:1\nA=1\nno_proxy=a,b\nhttps_proxy=http://p:1\n"
+    );
+    assert_eq!(edited.notes.len(), 3);
+}
+
+#[test]
+fn one_active_line_is_left_and_the_last_was_the_one_that_counted() {
+    let edited = set_all("no_proxy=a\nX=1\nno_proxy=b\r\nY=2", Syntax::EnvFile, &[("no_proxy", "c")]);
+    assert_eq!(text(&edited), "#no_proxy=a\nX=1\nno_proxy=c\r\nY=2");
+    assert_eq!(edited.notes, [Note::Set("no_proxy".into()), Note::DuplicateCommented("no_proxy".into(), 1)]);
+    let right_already = set_all("no_proxy=a\nno_proxy=c\n", Syntax::EnvFile, &[("no_proxy", "c")]);
+    assert_eq!(text(&right_already), "#no_proxy=a\nno_proxy=c\n");
+}
+
+#[test]
+fn spellings_that_docker_rejects_are_mended() {
+    for bad in
+        ["export http_proxy=x\n", "http_proxy = x\n", "http_proxy\n", "http_proxy: x\n", "http_proxy=\"http://p:1\"\n"]
+    {
+        assert_eq!(
+            text(&set_all(bad, Syntax::EnvFile, &[("http_proxy", "http://p:1")])),
+            "http_proxy=http://p:1\n",
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn etc_environment_keeps_its_own_quoting_and_gets_the_documented_one() {
+    let edited = set_all(
+        "PATH=\"/bin\"\nhttp_proxy='http://old:1'\r\nno_proxy=a",
+        Syntax::PamEnv,
+        &[("http_proxy", "http://p:1"), ("no_proxy", "a,b"), ("https_proxy", "http://p:1")],
+    );
+    assert_eq!(text(&edited), "PATH=\"/bin\"\nhttp_proxy='http://p:1'\nno_proxy=a,b\nhttps_proxy=\"http://p:1\"\n");
+}
+
+#[test]
+fn a_continued_last_line_does_not_swallow_the_new_one() {
+    let edited = set_all("A=1\\\n", Syntax::PamEnv, &[("http_proxy", "http://p:1")]);
+    assert_eq!(text(&edited), "http_proxy=\"http://p:1\"\nA=1\\\n");
+}
+
+#[test]
+fn a_script_is_changed_only_where_it_decides() {
+    let values = [("http_proxy", "http://p:1")];
+    let script = |text| set_all(text, Syntax::Shell, &values);
+    assert_eq!(text(&script("export http_proxy='http://o:1' # mine\n")), "export http_proxy='http://p:1' # mine\n");
+    assert_eq!(
+        text(&script("cat >f <<E\nexport http_proxy=old\nE\n")),
+        "cat >f <<E\nexport http_proxy=old\nE\nexport http_proxy=\"http://p:1\"\n"
+    );
+    assert_eq!(
+        text(&script("if true; then\n export http_proxy=x\nfi\n")),
+        "if true; then\n export http_proxy=x\nfi\nexport http_proxy=\"http://p:1\"\n"
+    );
+    assert_eq!(
+        text(&script("http_proxy=\"http://o:1\"; export http_proxy\n")),
+        "http_proxy=\"http://p:1\"; export http_proxy\n"
+    );
+    assert!(edit(b"A='unterminated\n", Syntax::Shell, &[Edit::Set("http_proxy", b"x")]).is_err());
+}
+
+#[test]
+fn removal_leaves_nothing_to_see() {
+    let remove = |text: &str, syntax| {
+        edit(text.as_bytes(), syntax, &[Edit::Remove("http_proxy")]).map(|e| String::from_utf8(e.bytes).unwrap())
+    };
+    assert_eq!(remove("A=1\nhttp_proxy=\"x\"\nB=2\n", Syntax::PamEnv).unwrap(), "A=1\nB=2\n");
+    assert_eq!(
+        remove("A=1\nhttp_proxy=x\nhttp_proxy=y\n", Syntax::EnvFile).unwrap(),
+        "A=1\n#http_proxy=x\n#http_proxy=y\n"
+    );
+    assert_eq!(remove("export http_proxy=\"x\"\nexport http_proxy=\"x\"\nB=2\n", Syntax::Shell).unwrap(), "B=2\n");
+    assert_eq!(remove("A=1\n", Syntax::Shell).unwrap(), "A=1\n");
+    assert!(remove("if x; then export http_proxy=y; fi\n", Syntax::Shell).is_err());
+}
+
+fn syntaxes() -> impl Strategy<Value = Syntax> {
+    prop_oneof![Just(Syntax::PamEnv), Just(Syntax::Shell), Just(Syntax::EnvFile)]
+}
+
+/// Files made of the pieces that parsers trip over.
+fn files() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        4 => Just(&b"http_proxy="[..]), 2 => Just(&b"no_proxy="[..]), 2 => Just(&b"export "[..]), 4 => Just(&b"\n"[..]),
+        1 => Just(&b"#"[..]), 1 => Just(&b" "[..]), 1 => Just(&b"\""[..]), 1 => Just(&b"'"[..]), 1 => Just(&b"\\"[..]), 1 => Just(&b"\r\n"[..]), 1 => Just(&b"$X"[..]),
+        1 => Just(&b"\xEF\xBB\xBF"[..]), 1 => Just(&b"\xff"[..]), 1 => Just(&b"abc"[..]), 1 => Just(&b"A=1"[..]), 1 => Just(&b";"[..]), 1 => Just(&b"if x\nthen\n"[..]),
+        1 => Just(&b"fi\n"[..]), 1 => Just(&b"<<E\n"[..]), 1 => Just(&b"E\n"[..]), 1 => Just(&b": "[..]), 1 => Just(&b"\0"[..]), 1 => Just(&b"HTTP_PROXY=$http_proxy"[..]),
+    ];
+    prop_oneof![
+        3 => proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat()),
+        1 => proptest::collection::vec(any::<u8>(), 0..64),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn whatever_the_file_the_readers_see_the_value_or_the_edit_is_refused(file in files(), syntax in syntaxes(), value in "[a-zA-Z0-9_.,:/@%+=-]{0,12}") {
+        let edits = [Edit::Set("http_proxy", value.as_bytes()), Edit::SetIfActive("HTTP_PROXY", value.as_bytes()), Edit::Set("no_proxy", b"a,b")];
+        if let Ok(edited) = edit(&file, syntax, &edits) {
+            for dialect in syntax.readers().must {
+                let reading = dialect.read(&edited.bytes);
+                if reading.is_fatal() {
+                    continue;
+                }
+                prop_assert_eq!(reading.get(b"http_proxy"), Some(&Seen::Value(value.as_bytes().to_vec())), "{:?}", dialect);
+            }
+            let again = edit(&edited.bytes, syntax, &edits).unwrap();
+            prop_assert_eq!(&again.bytes, &edited.bytes);
+            prop_assert!(again.notes.is_empty());
+        }
+    }
+
+    #[test]
+    fn lines_that_are_not_named_stay(file in files(), syntax in syntaxes()) {
+        let names = ["http_proxy", "no_proxy"];
+        let edits = [Edit::Set("http_proxy", b"v"), Edit::Set("no_proxy", b"w")];
+        let others = |bytes: &[u8]| -> Vec<Vec<u8>> {
+            let text = bytes.to_vec();
+            text.split(|b| *b == b'\n').filter(|line| !names.iter().any(|name| memchr::memmem::find(line, name.as_bytes()).is_some()))
+                // A last line without an end gets one when something follows it.
+                .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+                .filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
+        };
+        if let Ok(edited) = edit(&file, syntax, &edits) {
+            prop_assert_eq!(others(&file), others(&edited.bytes));
+        }
+    }
+
+    #[test]
+    fn removal_after_setting_leaves_no_reader_a_value(file in files(), syntax in syntaxes()) {
+        if let Ok(edited) = edit(&file, syntax, &[Edit::Remove("http_proxy")]) {
+            for dialect in syntax.readers().must {
+                let reading = dialect.read(&edited.bytes);
+                prop_assert!(reading.is_fatal() || reading.get(b"http_proxy").is_none(), "{:?}", dialect);
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Lines and words as they are written.
+
+use std::ops::Range;
+
+use crate::envfile::lines::Syntax;
+
+/// Ranges with what is to stand there.
+pub(super) type Splices = Vec<(Range<usize>, Vec<u8>)>;
+
+/// A new line at the end of the file.
+pub(super) fn append(bytes: &mut Vec<u8>, syntax: Syntax, name: &str, value: &[u8]) {
+    // Docker's readers strip a carriage return; for PAM and shells it would be part of the value.
+    let crlf =
+        syntax == Syntax::EnvFile && memchr::memchr(b'\n', bytes).is_some_and(|at| at > 0 && bytes[at - 1] == b'\r');
+    let end: &[u8] = if crlf { b"\r\n" } else { b"\n" };
+    if !bytes.is_empty() && !bytes.ends_with(b"\n") {
+        bytes.extend_from_slice(end);
+    }
+    bytes.extend_from_slice(&line(syntax, name, value));
+    bytes.extend_from_slice(end);
+}
+
+/// The documented way to write a line.
+pub(super) fn line(syntax: Syntax, name: &str, value: &[u8]) -> Vec<u8> {
+    let (before, quote) = match syntax {
+        Syntax::PamEnv => ("", Some(b'"')),
+        Syntax::Shell => ("export ", Some(b'"')),
+        Syntax::EnvFile => ("", None),
+    };
+    let mut bytes = format!("{before}{name}=").into_bytes();
+    bytes.extend(written(value, quote).unwrap_or_else(|| value.to_vec()));
+    bytes
+}
+
+/// The value between quotes, or bare; `None` where that would not be the same value.
+pub(super) fn written(value: &[u8], quote: Option<u8>) -> Option<Vec<u8>> {
+    let Some(quote) = quote else { return Some(value.to_vec()) };
+    let special: &[u8] = if quote == b'"' { b"\"$`\\!" } else { b"'" };
+    if value.iter().any(|byte| special.contains(byte)) {
+        return None;
+    }
+    let mut bytes = vec![quote];
+    bytes.extend_from_slice(value);
+    bytes.push(quote);
+    Some(bytes)
+}
+
+/// Length of a shell word that is one quoted text or plain characters only; `None` for anything that has to be expanded.
+pub(super) fn simple_word(text: &[u8]) -> Option<usize> {
+    let end = match text.first() {
+        Some(quote @ (b'"' | b'\'')) => {
+            let close = 1 + memchr::memchr(*quote, &text[1..])?;
+            if *quote == b'"' && text[1..close].iter().any(|byte| matches!(byte, b'$' | b'`' | b'\\')) {
+                return None;
+            }
+            close + 1
+        }
+        _ => text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.,:/@%+=-*[]~\r".contains(byte)).count(),
+    };
+    text.get(end).is_none_or(|byte| matches!(byte, b' ' | b'\t' | b';' | b'#')).then_some(end)
+}
+
+/// Replaces ranges, which must not overlap; their order does not matter.
+pub(super) fn splice(bytes: &[u8], mut splices: Splices) -> Vec<u8> {
+    splices.sort_by_key(|(range, _)| range.start);
+    let grown: usize = splices.iter().map(|(_, new)| new.len()).sum();
+    let mut out = Vec::with_capacity(bytes.len() + grown);
+    let mut at = 0;
+    for (range, new) in splices {
+        out.extend_from_slice(&bytes[at..range.start]);
+        out.extend_from_slice(&new);
+        at = range.end;
+    }
+    out.extend_from_slice(&bytes[at..]);
+    out
+}

@@ -1,0 +1,260 @@
+//! Each value from the layers, or why it is none.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{BackEnd, Exclusions, Outside, Proxies, Unresolved};
+use crate::finding::{Finding, Ignored, Status};
+use crate::problem::Problem;
+use crate::settings::layers::{Layers, Origin, Setting};
+use crate::settings::proxy_url::parse_host;
+use crate::settings::table::{Spec, TABLE, by_key};
+use crate::settings::{Credentials, Found, Layer, NoProxy, ProxyUrl, Scheme, Secret};
+
+/// What values are made from.
+pub(super) struct Resolver<'a> {
+    pub(super) layers: &'a Layers,
+    pub(super) found: &'a Found,
+    pub(super) outside: &'a Outside<'a>,
+    /// Values that nobody gave.
+    pub(super) missing: Vec<&'static Spec>,
+}
+
+impl Resolver<'_> {
+    pub(super) fn proxies(&mut self, ignored: &Ignored, findings: &mut Vec<Finding>) -> Result<Proxies, Unresolved> {
+        let http = self.url("proxy.http")?;
+        let https = match self.url("proxy.https")? {
+            Some(https) => Some(https),
+            None => http.clone(),
+        };
+        let mut proxies = Proxies { http, https };
+        let in_argv = |url: &Setting<ProxyUrl>| matches!(url.origin, Origin::Flag(_)) && url.value.password().is_some();
+        let typed: Vec<Origin> = proxies.iter().filter(|url| in_argv(url)).map(|url| url.origin.clone()).collect();
+        let password =
+            self.password("proxy.password", &["proxy.password", "proxy.password_file", "proxy.password_env"])?;
+        for url in [&mut proxies.http, &mut proxies.https].into_iter().flatten() {
+            self.log_in(url, password.as_ref())?;
+        }
+        let mut judged: Vec<&ProxyUrl> = Vec::new();
+        for url in [&mut proxies.http, &mut proxies.https].into_iter().flatten() {
+            require_port(url, ignored, findings)?;
+        }
+        for url in proxies.iter() {
+            if !judged.contains(&&url.value) {
+                judge(url, typed.contains(&url.origin), findings);
+                judged.push(&url.value);
+            }
+        }
+        Ok(proxies)
+    }
+
+    /// The URL for one scheme: within a layer the specific setting beats `--proxy`.
+    fn url(&self, key: &'static str) -> Result<Option<Setting<ProxyUrl>>, Problem> {
+        let asked = self.layers.first_of(&[key, "proxy.url"]).map(|(_, setting)| setting);
+        let Some(setting) = asked.or_else(|| self.found.get(key)) else { return Ok(None) };
+        let url = ProxyUrl::parse(&setting.value).map_err(|error| {
+            Problem::settings("proxy-url-invalid", format!("{}: {error}", setting.origin))
+                .hint("a proxy URL looks like http://proxy.corp.example:3128")
+        })?;
+        Ok(Some(Setting::new(url, setting.origin.clone())))
+    }
+
+    /// Puts user and password into a URL.
+    fn log_in(&mut self, url: &mut Setting<ProxyUrl>, password: Option<&Setting<Secret>>) -> Result<(), Problem> {
+        let rank = url.origin.rank();
+        if let Some(user) = self.layers.get("proxy.user")
+            && (user.origin.rank() >= rank || (url.value.credentials.is_none() && !url.value.anonymous))
+        {
+            let raw = user.value.as_bytes();
+            let same = url.value.credentials.as_ref().filter(|login| login.user == raw);
+            let password = same.and_then(|login| login.password.clone());
+            url.value.credentials = Some(Credentials { user: raw.to_vec(), password });
+        }
+        let place = url.value.clone();
+        let Some(login) = &mut url.value.credentials else {
+            return match password {
+                Some(password) if password.origin.rank() >= rank && !place.anonymous => Err(Problem::settings(
+                    "proxy-user-missing",
+                    format!("{}: there is a proxy password but no user", password.origin),
+                )
+                .hint("--proxy-user USER")),
+                _ => Ok(()),
+            };
+        };
+        if let Some(password) = password
+            && (login.password.is_none() || password.origin.rank() > rank)
+        {
+            login.password = Some(password.value.clone());
+        }
+        if login.password.is_none() {
+            login.password = self.found.password_of(&login.user, &place);
+        }
+        if login.password.is_none()
+            && let Some(spec) = by_key("proxy.password")
+            && !self.missing.iter().any(|missing| missing.key == spec.key)
+        {
+            self.missing.push(spec);
+        }
+        Ok(())
+    }
+
+    /// A secret from the strongest layer that has one: directly, from a file, or from a variable named by another setting.
+    fn password(&self, key: &str, keys: &[&'static str]) -> Result<Option<Setting<Secret>>, Problem> {
+        let Some((face, setting)) = self.layers.first_of(keys) else { return Ok(None) };
+        let origin = setting.origin.clone();
+        if face.ends_with("_file") {
+            let bytes = (self.outside.file)(Path::new(&setting.value)).map_err(|error| {
+                Problem::settings("password-file", format!("{origin}: {} could not be read", setting.value))
+                    .because(error)
+            })?;
+            let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+            let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+            return self.checked(key, bytes.to_vec(), origin).map(Some);
+        }
+        if face.ends_with("_env") {
+            use std::os::unix::ffi::OsStringExt;
+            let value = (self.outside.variable)(&setting.value).ok_or_else(|| {
+                Problem::settings("password-env", format!("{origin}: the variable {} is not set", setting.value))
+                    .hint("sudo does not pass variables on: sudo --preserve-env=NAME …, or use a file")
+            })?;
+            return self.checked(key, value.into_vec(), origin).map(Some);
+        }
+        self.checked(key, setting.value.clone().into_bytes(), origin).map(Some)
+    }
+
+    fn checked(&self, key: &str, bytes: Vec<u8>, origin: Origin) -> Result<Setting<Secret>, Problem> {
+        let wrong = |what: &str| Err(Problem::settings("password-invalid", format!("{origin}: {key} {what}")));
+        if bytes.is_empty() {
+            return wrong("is empty");
+        }
+        if bytes.iter().any(|byte| matches!(byte, 0 | b'\n' | b'\r')) {
+            return wrong("has more than one line or a NUL");
+        }
+        Ok(Setting::new(Secret::new(bytes), origin))
+    }
+
+    pub(super) fn exclusions(&self, findings: &mut Vec<Finding>) -> Result<Exclusions, Problem> {
+        let parse = |setting: &Setting<String>| {
+            NoProxy::parse(&setting.value)
+                .map_err(|error| Problem::settings("no-proxy-invalid", format!("{}: {error}", setting.origin)))
+        };
+        let in_one_layer =
+            |layer: &&Layer| layer.get("proxy.no_proxy").is_some() && layer.get("proxy.no_proxy_only").is_some();
+        if self.layers.in_order().iter().any(in_one_layer) {
+            let message = "--no-proxy adds to the built-in members and --no-proxy-only replaces them: give one of them";
+            return Err(Problem::settings("settings-conflict", message));
+        }
+        let exclusions = match self.layers.first_of(&["proxy.no_proxy_only", "proxy.no_proxy"]) {
+            None => Exclusions::Added(NoProxy::default()),
+            Some(("proxy.no_proxy_only", setting)) => Exclusions::Only(parse(setting)?),
+            Some((_, setting)) => Exclusions::Added(parse(setting)?),
+        };
+        let (Exclusions::Added(list) | Exclusions::Only(list)) = &exclusions;
+        if let Some(member) = list.members().find(|member| member.contains('[')) {
+            findings.push(
+                Finding::new(
+                    "no-proxy-ipv6-brackets",
+                    "proxy",
+                    Status::Warn,
+                    format!("no_proxy member {member} stops programs that use httpx"),
+                )
+                .cause("httpx 0.28 raises InvalidURL for every request when the list has a bracketed IPv6 address")
+                .fix("write the address without brackets, or use a host name"),
+            );
+        }
+        Ok(exclusions)
+    }
+
+    pub(super) fn back_ends(&self) -> Result<BTreeMap<&'static str, BackEnd>, Problem> {
+        let mut values = BTreeMap::new();
+        for spec in TABLE {
+            let plain = matches!(
+                spec.key,
+                "mysql.host"
+                    | "mysql.port"
+                    | "mysql.user"
+                    | "mysql.database"
+                    | "mysql.secret_database"
+                    | "redis.host"
+                    | "redis.port"
+            );
+            if let Some(setting) = self.layers.get(spec.key).filter(|_| plain) {
+                if spec.key.ends_with(".host") {
+                    host_name(setting)?;
+                }
+                values.insert(spec.key, BackEnd::Plain(setting.value.clone()));
+            }
+        }
+        for (key, faces) in [
+            ("mysql.password", ["mysql.password", "mysql.password_file"]),
+            ("redis.password", ["redis.password", "redis.password_file"]),
+        ] {
+            if let (Some(secret), Some(spec)) = (self.password(key, &faces)?, by_key(key)) {
+                values.insert(spec.key, BackEnd::Hidden(secret.value));
+            }
+        }
+        Ok(values)
+    }
+}
+
+fn host_name(setting: &Setting<String>) -> Result<(), Problem> {
+    if setting.value.parse::<std::net::IpAddr>().is_ok() || parse_host(&setting.value).is_ok() {
+        return Ok(());
+    }
+    let message = format!("{}: {:?} is no host name and no address", setting.origin, setting.value);
+    Err(Problem::settings("setting-invalid", message).hint("write the host alone; the port has a setting of its own"))
+}
+
+/// A URL without a port means three different ports to three clients. Whoever confirms it gets the usual one, written out.
+fn require_port(url: &mut Setting<ProxyUrl>, ignored: &Ignored, findings: &mut Vec<Finding>) -> Result<(), Problem> {
+    const ID: &str = "proxy-port-missing";
+    if url.value.port.is_some() {
+        return Ok(());
+    }
+    let (origin, usual) = (&url.origin, url.value.scheme.usual_port());
+    let because = "without a port curl asks port 1080, most other clients 80 and some 443";
+    if !ignored.covers(ID) {
+        return Err(Problem::settings(ID, format!("{origin}: the proxy URL {} has no port", url.value.masked()))
+            .because(because)
+            .hint(format!("name it, as in {}://{}:3128", url.value.scheme.name(), url.value.host))
+            .hint(format!("or confirm port {usual}: --ignore-check {ID}")));
+    }
+    if !findings.iter().any(|finding| finding.id == ID) {
+        let title = format!("{origin}: the proxy URL had no port; {usual} is written out (ignored)");
+        findings.push(Finding::new(ID, "proxy", Status::Warn, title).observed(url.value.masked()).cause(because));
+    }
+    url.value.port = Some(usual);
+    Ok(())
+}
+
+/// What is worth saying about a URL that is valid.
+fn judge(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Finding>) {
+    let (value, origin) = (&url.value, &url.origin);
+    if value.scheme == Scheme::Https {
+        findings.push(
+            Finding::new("proxy-https-scheme", "proxy", Status::Warn, format!("{origin}: https:// means TLS to the proxy itself"))
+                .expected("http://, which an ordinary forward proxy speaks for http and https requests alike")
+                .observed(value.masked())
+                .cause("curl, Go, requests and others open TLS to the proxy port; an ordinary proxy answers with \"wrong version number\"")
+                .fix("use http:// unless the proxy's port really speaks TLS"),
+        );
+    }
+    if in_argv {
+        findings.push(
+            Finding::new(
+                "password-in-argv",
+                "settings",
+                Status::Warn,
+                format!("{origin}: every user of this host can read a password in the process list"),
+            )
+            .fix("give user and password apart: --proxy-user USER --proxy-password-file FILE"),
+        );
+    }
+    if value.password().is_some_and(|secret| !secret.expose().is_ascii()) {
+        findings.push(
+            Finding::new("proxy-password-not-ascii", "proxy", Status::Warn, "the proxy password has characters outside ASCII")
+                .cause("it is written as percent-encoded UTF-8; requests and aiohttp send it as Latin-1 and botocore stops with an exception")
+                .fix("use a password of ASCII characters for this account"),
+        );
+    }
+}
