@@ -1,6 +1,7 @@
 //! Edits by example and by law.
 
 use super::*;
+use crate::envfile::Seen;
 use proptest::prelude::*;
 
 fn set_all(text: &str, syntax: Syntax, values: &[(&str, &str)]) -> Edited {
