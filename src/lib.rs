@@ -11,7 +11,7 @@
 //!
 //! | room | what lives there |
 //! | --- | --- |
-//! | [`problem`], [`finding`], [`redact`], [`stamp`] | the words everybody uses |
+//! | [`problem`], [`finding`], [`redact`], [`stamp`], [`signals`] | the words everybody uses |
 //! | [`host`] | the machine behind two traits: looking, and acting |
 //! | [`envfile`] | files of `NAME=value`: what each reader sees, lossless edits |
 //! | [`vendor`] | the vendor's facts |
@@ -48,6 +48,7 @@ pub mod problem;
 pub mod redact;
 pub mod report;
 pub mod settings;
+pub mod signals;
 pub mod stamp;
 pub mod targets;
 pub mod vendor;

@@ -24,6 +24,7 @@ use crate::finding::{Finding, Status};
 use crate::host::{HostWrite, LockGuard};
 use crate::plan::Plan;
 use crate::problem::{Problem, id};
+use crate::signals::Uninterrupted;
 
 pub use journal::{Begin, Intent, Record};
 pub use runs::{Drift, Run, State, drift, runs};
@@ -120,29 +121,6 @@ impl<'h> Session<'h> {
     pub fn apply(&self, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<String, Problem> {
         let _calm = Uninterrupted::begin();
         write::apply(self.host, plan, command, reverts)
-    }
-}
-
-/// Keeps signals that end the process away while files change; they arrive afterwards. A kill is met by the journal.
-struct Uninterrupted(Option<nix::sys::signal::SigSet>);
-
-impl Uninterrupted {
-    fn begin() -> Self {
-        use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-        let mut set = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP] {
-            set.add(signal);
-        }
-        Self(set.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
-    }
-}
-
-impl Drop for Uninterrupted {
-    fn drop(&mut self) {
-        if let Some(before) = self.0 {
-            // Fails only for arguments that are not ours to get wrong.
-            let _ = before.thread_set_mask();
-        }
     }
 }
 

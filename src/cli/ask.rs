@@ -1,9 +1,11 @@
 //! The few questions outside the wizard: may I, and the password that nobody gave.
 
+use dialoguer::console::Term;
 use dialoguer::{Confirm, Password};
 
 use crate::problem::{Problem, id};
 use crate::settings::Spec;
+use crate::signals::Uninterrupted;
 
 /// Asks before the host is changed.
 ///
@@ -12,9 +14,9 @@ use crate::settings::Spec;
 pub fn confirm(changes: usize) -> Result<(), Problem> {
     let question =
         if changes == 1 { "Apply this change?".to_owned() } else { format!("Apply these {changes} changes?") };
-    match Confirm::new().with_prompt(question).default(false).interact_opt() {
-        Ok(Some(true)) => Ok(()),
-        Ok(_) | Err(_) => Err(Problem::host(id::CANCELLED, "cancelled; nothing was changed")),
+    match in_order(|| Confirm::new().with_prompt(question).default(false).interact_opt())? {
+        Some(true) => Ok(()),
+        _ => Err(cancelled()),
     }
 }
 
@@ -23,8 +25,21 @@ pub fn confirm(changes: usize) -> Result<(), Problem> {
 /// # Errors
 /// `cancelled` when there is no answer.
 pub fn secret(spec: &Spec) -> Result<String, Problem> {
-    Password::new()
-        .with_prompt(spec.question.trim_end_matches('?'))
-        .interact()
-        .map_err(|_| Problem::host(id::CANCELLED, "cancelled; nothing was changed"))
+    in_order(|| Password::new().with_prompt(spec.question.trim_end_matches('?')).interact())
+}
+
+/// A Ctrl-C at a question ends the process in order: cursor and echo come back and the exit code says so.
+fn in_order<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T, Problem> {
+    let calm = Uninterrupted::begin();
+    ask().map_err(|_| {
+        calm.until_the_end();
+        let term = Term::stderr();
+        let _ = term.show_cursor();
+        let _ = term.write_line("");
+        cancelled()
+    })
+}
+
+fn cancelled() -> Problem {
+    Problem::host(id::CANCELLED, "cancelled; nothing was changed")
 }
