@@ -1,12 +1,12 @@
 //! What is set on the host already: the weakest layer, and the place where saved settings find their passwords again.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::layers::{Origin, Setting};
 use super::{NoProxy, ProxyUrl, Secret};
 use crate::envfile::{Dialect, PamLimit, Seen, State, Syntax, find, unit};
-use crate::host::View;
+use crate::host::{FileKind, HostRead, View, unreadable};
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::vendor::{Generation, Vendor, prod_env};
@@ -25,7 +25,7 @@ pub enum First {
 pub struct Found {
     values: BTreeMap<&'static str, Setting<String>>,
     /// Proxy variables by file, of which `values` has those of the first file only.
-    by_file: Vec<(&'static str, std::path::PathBuf, String)>,
+    by_file: Vec<(&'static str, PathBuf, String)>,
     /// All members of all lists, in the order of the files asked.
     pub no_proxy: NoProxy,
     /// Every proxy URL with credentials.
@@ -50,7 +50,13 @@ impl Found {
         } else {
             (Dialect::PamEnv(PamLimit::None), Syntax::PamEnv)
         };
-        let ask_system = |found: &mut Self| found.env_file(view, system, dialect, syntax, &[]).map(|_| ());
+        let ask_system = |found: &mut Self| -> Result<(), Problem> {
+            found.env_file(view, system, dialect, syntax, &[])?;
+            for script in profile_scripts(view.host, platform)? {
+                found.env_file(view, &script, Dialect::Shell, Syntax::Shell, &[])?;
+            }
+            Ok(())
+        };
         match first {
             First::System => {
                 ask_system(&mut found)?;
@@ -199,6 +205,21 @@ impl Found {
         self.generation = Some(if older && !current { Generation::Older } else { Generation::Current });
         Ok(())
     }
+}
+
+/// The scripts in `/etc/profile.d` that login shells source beside the one that is ours, in the order in which they do.
+///
+/// # Errors
+/// A folder that is there and cannot be read.
+pub fn profile_scripts(host: &dyn HostRead, platform: &Platform) -> Result<Vec<PathBuf>, Problem> {
+    let folder = Path::new("/etc/profile.d");
+    let names = host.list(folder).map_err(|error| unreadable(&host.shown(folder), &error))?;
+    let scripts = names.into_iter().map(|name| folder.join(name)).filter(|path| {
+        path.extension().is_some_and(|extension| extension == "sh") && path != platform.system_proxy_file()
+    });
+    Ok(scripts
+        .filter(|path| host.lstat(path).is_ok_and(|stat| stat.is_some_and(|stat| stat.kind == FileKind::File)))
+        .collect())
 }
 
 /// Has the file an active (or, where asked, a commented) line whose name begins so?

@@ -14,7 +14,7 @@ mod secret;
 mod table;
 
 pub use file::{SAVED, example, read as read_file, save};
-pub use found::{First, Found};
+pub use found::{First, Found, profile_scripts};
 pub use layers::{Layer, Layers, Origin, Setting, parse_switch};
 pub use no_proxy::{NoProxy, NoProxyError};
 pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme, encode};

@@ -5,6 +5,7 @@ mod docker;
 mod ini;
 mod package_manager;
 mod prod_env;
+mod profile_d;
 mod saved;
 mod system_proxy;
 mod wish;
@@ -86,7 +87,10 @@ pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     }
     for target in chosen(context) {
         match target {
-            TargetName::SystemProxy => system_proxy::plan(context, &wish, &mut draft)?,
+            TargetName::SystemProxy => {
+                system_proxy::plan(context, &wish, &mut draft)?;
+                profile_d::plan(context, &wish, &mut draft)?;
+            }
             TargetName::DockerDaemon => docker::plan(context, &wish, &mut draft)?,
             TargetName::PackageManager => package_manager::plan(context, &wish, &mut draft)?,
             TargetName::ProdEnv => prod_env::plan(context, &wish, &mut draft)?,

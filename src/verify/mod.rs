@@ -107,7 +107,12 @@ impl Proof<'_> {
                 if wanted.is_none() && right {
                     return None;
                 }
-                let status = if right { Status::Pass } else { Status::Fail };
+                let status = match (right, wanted) {
+                    (true, _) => Status::Pass,
+                    (false, Some(_)) => Status::Fail,
+                    // Taken out where we put it; somebody else sets it too.
+                    (false, None) => Status::Warn,
+                };
                 let title = match (wanted, right) {
                     (Some(_), true) => format!("a login of {user} sees {name}"),
                     (Some(_), false) => format!("a login of {user} does not see the new {name}"),

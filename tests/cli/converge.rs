@@ -133,6 +133,26 @@ fn a_star_stays_alone() {
 }
 
 #[test]
+fn an_old_script_in_profile_d_does_not_win() {
+    let root = Root::ubuntu();
+    let script = |value: &str| format!("# by hand\nexport http_proxy={value}\nalias ll='ls -l'\n");
+    root.put("etc/profile.d/zz-proxy.sh", script("http://old:1"));
+    root.put("etc/profile.d/cond.sh", "if [ -n \"$PS1\" ]; then\n  export https_proxy=http://old:1\nfi\n");
+    assert_eq!(root.run(&["prepare", "--dry-run", "--exit-code"]).code, 10, "found there, wanted everywhere");
+    let (_, json) = root.json(&prepare(&[]));
+    assert_eq!(root.get("etc/profile.d/zz-proxy.sh"), script("\"http://proxy.corp.example:3128\""));
+    let overrides: Vec<&str> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["id"] == "profile-override")
+        .map(|finding| finding["title"].as_str().unwrap())
+        .collect();
+    assert!(overrides.is_empty(), "a line that decides is appended: {overrides:?}");
+    assert!(root.get("etc/profile.d/cond.sh").ends_with("fi\nexport https_proxy=\"http://proxy.corp.example:3128\"\n"));
+}
+
+#[test]
 fn both_cases_on_request_and_twins_always() {
     let root = Root::ubuntu();
     root.put("etc/environment", "HTTP_PROXY=http://old:1\n");

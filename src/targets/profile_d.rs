@@ -1,0 +1,63 @@
+//! Other scripts in `/etc/profile.d` that set the proxy: login shells source them after `/etc/environment`, and after
+//! `proxy.sh` where their names sort later, so an old value in one of them would win. They are brought to the same value.
+
+use super::Context;
+use super::system_proxy::lower_and_upper;
+use super::wish::{NAMES, Wish, reasons};
+use crate::envfile::{Dialect, Syntax, edit};
+use crate::finding::{Finding, Status};
+use crate::plan::Draft;
+use crate::problem::Problem;
+use crate::settings::profile_scripts;
+
+pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    for path in profile_scripts(context.view.host, context.platform)? {
+        let snapshot = draft.snapshot(&path)?;
+        let Some(snapshot) = snapshot.as_ref() else { continue };
+        let names = NAMES.map(str::as_bytes);
+        if Dialect::Shell.read_only(&snapshot.bytes, &names).variables.is_empty() {
+            continue;
+        }
+        let shown = context.view.host.shown(&path).display().to_string();
+        let finding = Finding::new(
+            "profile-override",
+            "proxy",
+            Status::Warn,
+            format!("{shown} sets the proxy too, and logins source it"),
+        );
+        if wish.remove {
+            draft.note(
+                finding
+                    .cause("ics-setup takes out what it keeps right itself")
+                    .fix(format!("take the lines out of {shown} by hand")),
+            );
+            continue;
+        }
+        let variables = wish.variables(&context.found.no_proxy_at(&path));
+        match edit(&snapshot.bytes, Syntax::Shell, &lower_and_upper_where_active(&variables)) {
+            Ok(edited) => {
+                let mut why = reasons(&edited.notes);
+                why.push("logins source this file too".to_owned());
+                draft.put(&path, edited.bytes, 0o644, why)?;
+            }
+            Err(refused) => draft.note(
+                finding
+                    .cause(refused.to_string())
+                    .fix(format!("take the lines about {} out of {shown} by hand", refused.name)),
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// Every name in both cases, but only where the script sets it.
+fn lower_and_upper_where_active<'a>(variables: &'a [(&'static str, String)]) -> Vec<crate::envfile::Edit<'a>> {
+    use crate::envfile::Edit;
+    lower_and_upper(variables, false)
+        .into_iter()
+        .map(|edit| match edit {
+            Edit::Set(name, value) => Edit::SetIfActive(name, value),
+            other => other,
+        })
+        .collect()
+}

@@ -1,0 +1,41 @@
+//! Finding ids are a contract with scripts: each id that the source uses is listed, and each that is listed is used.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use ics_setup::finding::IDS;
+
+#[test]
+fn the_list_of_finding_ids_is_what_the_source_uses() {
+    let mut used = BTreeSet::new();
+    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut |text| {
+        let product = text.split("#[cfg(test)]").next().unwrap_or(text);
+        for id in IDS {
+            if product.contains(&format!("\"{id}\"")) {
+                used.insert(*id);
+            }
+        }
+        for part in product.split("Finding::new(").skip(1) {
+            if let Some(literal) = part.trim_start().strip_prefix('"') {
+                let id = literal.split('"').next().unwrap_or_default();
+                assert!(IDS.contains(&id), "{id} is used and not listed");
+            }
+        }
+    });
+    let unused: Vec<&&str> = IDS.iter().filter(|id| !used.contains(**id)).collect();
+    assert!(unused.is_empty(), "listed and not used: {unused:?}");
+    assert!(IDS.is_sorted(), "sorted");
+}
+
+/// Every source file but the list itself.
+fn sources(folder: &Path, look: &mut impl FnMut(&str)) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, look);
+        } else if !path.ends_with("src/finding.rs") && !path.ends_with("tests.rs") {
+            look(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
