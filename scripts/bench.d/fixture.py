@@ -141,7 +141,7 @@ def remarks(root, wanted_root, family):
             found.append(f"{path}: a block between markers")
         else:
             lines = [line for line in difflib.ndiff(wanted.splitlines(), mine.splitlines()) if line[0] in "-+"]
-            found.append(f"{path}: {len(lines)} lines differ" if lines else f"{path}: other line ends")
+            found.append(f"{path}: lines that differ: {len(lines)}" if lines else f"{path}: other line ends")
     return found
 
 

@@ -26,30 +26,19 @@ fn main() {
 
 fn replay(op: &str, slots: &mut HashMap<String, File>) -> io::Result<()> {
     let mut words = op.splitn(3, ':');
-    let mut next = || {
-        words
-            .next()
-            .ok_or_else(|| io::Error::other("too few words"))
-    };
+    let mut next = || words.next().ok_or_else(|| io::Error::other("too few words"));
     match next()? {
         "mkdir" => fs::create_dir(next()?)?,
         "rename" => fs::rename(next()?, next()?)?,
         "link" => fs::hard_link(next()?, next()?)?,
         "create" => {
             let slot = next()?.to_owned();
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .open(next()?)?;
+            let file = OpenOptions::new().write(true).create(true).truncate(true).open(next()?)?;
             slots.insert(slot, file);
         }
         "append" => {
             let slot = next()?.to_owned();
-            slots.insert(
-                slot,
-                OpenOptions::new().append(true).create(true).open(next()?)?,
-            );
+            slots.insert(slot, OpenOptions::new().append(true).create(true).open(next()?)?);
         }
         "open" => {
             let slot = next()?.to_owned();

@@ -29,20 +29,12 @@ fn main() {
         fail("usage: timer OUTPUT COMMAND ARG...");
     };
     let output = File::create(output).unwrap_or_else(|error| fail(&format!("output: {error}")));
-    let errors = output
-        .try_clone()
-        .unwrap_or_else(|error| fail(&format!("output: {error}")));
+    let errors = output.try_clone().unwrap_or_else(|error| fail(&format!("output: {error}")));
     let mut command = Command::new(program);
-    command
-        .args(rest)
-        .stdin(Stdio::null())
-        .stdout(output)
-        .stderr(errors);
+    command.args(rest).stdin(Stdio::null()).stdout(output).stderr(errors);
 
     let begin = Instant::now();
-    let child = command
-        .spawn()
-        .unwrap_or_else(|error| fail(&format!("{}: {error}", program.display())));
+    let child = command.spawn().unwrap_or_else(|error| fail(&format!("{}: {error}", program.display())));
     let (mut status, mut usage) = (0, Rusage::default());
     // SAFETY: both pointers are to live values of the layout that wait4 fills.
     let waited = unsafe { wait4(child.id() as c_int, &mut status, 0, &mut usage) };

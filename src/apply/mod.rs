@@ -21,7 +21,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Status};
-use crate::host::{HostWrite, LockGuard};
+use crate::host::{FileKind, HostWrite, LockGuard};
 use crate::plan::Plan;
 use crate::problem::{Problem, id};
 use crate::signals::Uninterrupted;
@@ -60,6 +60,7 @@ impl<'h> Session<'h> {
     /// `locked` when another run does not end in time; a host problem when the folder cannot be made.
     pub fn open(host: &'h dyn HostWrite) -> Result<Self, Problem> {
         write::make_state_folders(host).map_err(|error| state_problem(host, &error))?;
+        is_private(host)?;
         let path = Path::new(STATE).join("lock");
         let end = Instant::now() + LOCK_WAIT;
         let mut pause = Duration::from_millis(2);
@@ -122,6 +123,27 @@ impl<'h> Session<'h> {
         let _calm = Uninterrupted::begin();
         write::apply(self.host, plan, command, reverts)
     }
+}
+
+/// Backups and journals decide what is written as root: nobody else may be able to write there.
+fn is_private(host: &dyn HostWrite) -> Result<(), Problem> {
+    let path = host.resolve(Path::new(STATE)).map_err(|refused| {
+        Problem::host("symlink-refused", format!("{} is not used", host.shown(Path::new(STATE)).display()))
+            .because(refused)
+    })?;
+    let stat = host.lstat(&path).map_err(|error| state_problem(host, &error))?;
+    let private = stat.is_some_and(|stat| {
+        stat.kind == FileKind::Dir && stat.mode & 0o022 == 0 && (stat.uid == 0 || stat.uid == host.euid())
+    });
+    if private {
+        return Ok(());
+    }
+    let shown = host.shown(&path);
+    let shown = shown.display();
+    Err(Problem::host("state-not-private", format!("{shown} is to be a folder that only its owner, root, can write"))
+        .because("journals and backups in it decide what is written as root")
+        .hint(format!("look at it: ls -la {shown}"))
+        .hint(format!("chown root: {shown} && chmod 0700 {shown}")))
 }
 
 fn state_problem(host: &dyn HostWrite, error: &io::Error) -> Problem {

@@ -58,6 +58,14 @@ pub trait HostRead {
     /// `path` as a person on this machine would type it (an image's root in front).
     fn shown(&self, path: &Path) -> PathBuf;
 
+    /// What [`resolve()`] does; hosts that know a shorter way may say so.
+    ///
+    /// # Errors
+    /// [`Refused`], which names the link.
+    fn resolve(&self, path: &Path) -> Result<PathBuf, Refused> {
+        resolve::walk(path, self.euid(), |path| self.lstat(path), |path| self.read_link(path))
+    }
+
     /// The content of `path`, or nothing where there is no such file.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         Ok(self.snapshot(path)?.map(|snapshot| snapshot.bytes))

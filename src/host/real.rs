@@ -12,11 +12,13 @@ use std::time::{Instant, SystemTime};
 
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use xattr::FileExt;
 
+use super::resolve::walk;
 use super::{
     Attributes, Command, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Refused, Snapshot, Stat, Xattrs,
-    resolve,
 };
 
 /// More than any environment file has; a target beyond it is refused rather than loaded.
@@ -50,7 +52,7 @@ impl RealHost {
         Ok(Self { root: Some(root) })
     }
 
-    /// The place of a path that has no links left, or whose last part is the link meant.
+    /// The place of a path that has no links left in its folders.
     fn place(&self, path: &Path) -> PathBuf {
         match &self.root {
             None => path.to_path_buf(),
@@ -58,22 +60,29 @@ impl RealHost {
         }
     }
 
-    /// The place of what `path` leads to. The kernel follows links on the running system; in an image we must.
+    /// The place of what `path` leads to. The kernel follows links on the running system; in an image we must, so that
+    /// none leads out of it.
     fn followed(&self, path: &Path) -> io::Result<PathBuf> {
         if self.root.is_none() {
             return Ok(path.to_path_buf());
         }
-        match resolve(self, path) {
+        match self.resolve(path) {
             Ok(path) => Ok(self.place(&path)),
             Err(Refused::Io(error)) => Err(error),
             Err(refused) => Err(io::Error::other(refused.to_string())),
         }
     }
-}
 
-impl HostRead for RealHost {
-    fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
-        match fs::symlink_metadata(self.place(path)) {
+    /// The place of the name `path` itself: links in its folders are followed, the last part is not.
+    fn entry(&self, path: &Path) -> io::Result<PathBuf> {
+        match (&self.root, path.parent(), path.file_name()) {
+            (Some(_), Some(parent), Some(name)) => Ok(self.followed(parent)?.join(name)),
+            _ => Ok(self.place(path)),
+        }
+    }
+
+    fn stat_at(&self, place: &Path) -> io::Result<Option<Stat>> {
+        match fs::symlink_metadata(place) {
             Ok(meta) => Ok(Some(Stat {
                 kind: kind_of(meta.file_type()),
                 uid: meta.uid(),
@@ -84,9 +93,20 @@ impl HostRead for RealHost {
             Err(error) => Err(error),
         }
     }
+}
+
+impl HostRead for RealHost {
+    fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.stat_at(&self.entry(path)?)
+    }
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
-        fs::read_link(self.place(path))
+        fs::read_link(self.entry(path)?)
+    }
+
+    fn resolve(&self, path: &Path) -> Result<PathBuf, Refused> {
+        let lstat = |path: &Path| self.stat_at(&self.place(path));
+        walk(path, self.euid(), lstat, |path| fs::read_link(self.place(path)))
     }
 
     fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>> {
@@ -162,27 +182,27 @@ impl HostWrite for RealHost {
             .create_new(true)
             .mode(mode)
             .custom_flags(OFlag::O_NOFOLLOW.bits())
-            .open(self.place(path))?;
+            .open(self.entry(path)?)?;
         Ok(Box::new(RealFile { file }))
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn NewFile + '_>> {
-        let file = OpenOptions::new().append(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(self.place(path))?;
+        let file = OpenOptions::new().append(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(self.entry(path)?)?;
         Ok(Box::new(RealFile { file }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(self.place(from), self.place(to))
+        fs::rename(self.entry(from)?, self.entry(to)?)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(self.place(path))
+        fs::remove_file(self.entry(path)?)
     }
 
     fn create_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
-        fs::DirBuilder::new().mode(mode).create(self.place(path))?;
+        let place = self.entry(path)?;
+        fs::DirBuilder::new().mode(mode).create(&place)?;
         // The process's umask may have taken bits away.
-        let place = self.place(path);
         if fs::symlink_metadata(&place)?.mode() & 0o7777 != mode {
             fs::set_permissions(&place, fs::Permissions::from_mode(mode))?;
         }
@@ -190,11 +210,11 @@ impl HostWrite for RealHost {
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        fs::remove_dir(self.place(path))
+        fs::remove_dir(self.entry(path)?)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        File::open(self.place(path))?.sync_all()
+        File::open(self.followed(path)?)?.sync_all()
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn LockGuard + '_>>> {
@@ -204,20 +224,27 @@ impl HostWrite for RealHost {
             .truncate(false)
             .mode(0o600)
             .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-            .open(self.place(path))?;
+            .open(self.entry(path)?)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Some(Box::new(RealLock { _lock: lock }))),
+            Ok(lock) => Ok(Some(Box::new(RealLock(Some(lock))))),
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
             Err((_, errno)) => Err(errno.into()),
         }
     }
 }
 
-struct RealLock {
-    _lock: Flock<File>,
-}
+struct RealLock(Option<Flock<File>>);
 
 impl LockGuard for RealLock {}
+
+impl Drop for RealLock {
+    fn drop(&mut self) {
+        // Dropping the lock itself would panic where unlocking fails; then the end of the process unlocks.
+        if let Some(Err((lock, _))) = self.0.take().map(Flock::unlock) {
+            std::mem::forget(lock);
+        }
+    }
+}
 
 struct RealFile {
     file: File,
@@ -301,7 +328,8 @@ fn xattrs_of(file: &File) -> io::Result<Xattrs> {
     Ok(all)
 }
 
-/// Runs without a shell, in its own session, so that a `su` cannot grab the terminal, and kills at the deadline.
+/// Runs without a shell and kills at the deadline, together with everything that the program has started: `su` gives its
+/// shell a session of its own, so a signal to the process group would not reach it.
 fn run_to_deadline(command: &Command) -> io::Result<Output> {
     let Some((program, arguments)) = command.argv.split_first() else {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
@@ -319,22 +347,50 @@ fn run_to_deadline(command: &Command) -> io::Result<Output> {
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(io::Error::other("no pipe to the program"));
     };
-    let collected = collect(command, stdout, stderr);
+    let collected = collect(command, &mut child, stdout, stderr);
     if collected.is_err() {
-        // The whole group: a login shell may have started others, which hold the pipes open.
-        if let Ok(pid) = i32::try_from(child.id()) {
-            let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        for pid in with_descendants(child.id()) {
+            // Gone already, perhaps.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
-        let _ = child.kill();
     }
     let status = child.wait()?;
     let (stdout, stderr) = collected?;
     Ok(Output { code: status.code(), stdout, stderr })
 }
 
-/// Reads both pipes to their ends, or fails with `TimedOut`.
+/// A process and everything below it, children before their parents.
+fn with_descendants(root: u32) -> Vec<i32> {
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        // The program's name stands in parentheses and may hold anything; state and parent follow the last one.
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<i32>().ok());
+        parents.extend(parent.map(|parent| (pid, parent)));
+    }
+    let Ok(root) = i32::try_from(root) else { return Vec::new() };
+    let mut family = vec![root];
+    let mut next = 0;
+    while let Some(&parent) = family.get(next) {
+        family.extend(
+            parents
+                .iter()
+                .filter(|(pid, of)| *of == parent && !family.contains(pid))
+                .map(|(pid, _)| *pid)
+                .collect::<Vec<_>>(),
+        );
+        next += 1;
+    }
+    family.reverse();
+    family
+}
+
+/// Reads both pipes to their ends, or until the program has ended: what it left running in the background may hold them
+/// open. Fails with `TimedOut` at the deadline.
 fn collect(
     command: &Command,
+    child: &mut std::process::Child,
     mut stdout: std::process::ChildStdout,
     mut stderr: std::process::ChildStderr,
 ) -> io::Result<(Vec<u8>, Vec<u8>)> {
@@ -351,11 +407,13 @@ fn collect(
                 format!("no end after {} s", command.deadline.as_secs()),
             ));
         }
+        // Asked before the pipes are: what it wrote before its end is there by then.
+        let ended = child.try_wait()?.is_some();
         let (out_ready, err_ready) = {
             let events = |open| if open { PollFlags::POLLIN } else { PollFlags::empty() };
             let mut fds =
                 [PollFd::new(stdout.as_fd(), events(out_open)), PollFd::new(stderr.as_fd(), events(err_open))];
-            let millis = u16::try_from(left.as_millis().min(1000)).unwrap_or(1000);
+            let millis = if ended { 0 } else { u16::try_from(left.as_millis().clamp(1, 100)).unwrap_or(100) };
             match poll(&mut fds, PollTimeout::from(millis)) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
@@ -363,6 +421,9 @@ fn collect(
             let ready = |index: usize| fds[index].revents().is_some_and(|events| !events.is_empty());
             (out_open && ready(0), err_open && ready(1))
         };
+        if ended && !out_ready && !err_ready {
+            break;
+        }
         if out_ready {
             out_open = take_some(&mut stdout, &mut buffer, &mut out)?;
         }
@@ -403,6 +464,27 @@ mod tests {
         let error = host.run(&command).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_job_left_in_the_background_is_not_waited_for() {
+        let started = Instant::now();
+        let output = RealHost::live().run(&Command::new(["sh", "-c", "sleep 8 & echo done"])).unwrap();
+        assert_eq!(output.stdout, b"done\n");
+        assert!(started.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn no_descendant_survives_the_deadline() {
+        let mark = format!("{}.5", 7_000_000 + std::process::id());
+        let script = format!("setsid sh -c 'sleep {mark} & wait' & wait");
+        let command = Command { deadline: Duration::from_millis(300), ..Command::new(["sh", "-c", &script]) };
+        RealHost::live().run(&command).unwrap_err();
+        let alive = fs::read_dir("/proc").unwrap().flatten().filter(|entry| {
+            fs::read(entry.path().join("cmdline"))
+                .is_ok_and(|line| memchr::memmem::find(&line, mark.as_bytes()).is_some())
+        });
+        assert_eq!(alive.count(), 0);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::{FileKind, HostRead};
+use super::{FileKind, HostRead, Stat};
 
 /// The kernel's own limit (`MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
@@ -39,6 +39,16 @@ pub enum Refused {
 /// # Errors
 /// [`Refused`], which names the link.
 pub fn resolve(host: &(impl HostRead + ?Sized), path: &Path) -> Result<PathBuf, Refused> {
+    host.resolve(path)
+}
+
+/// The walk itself, given how to look at one name whose folders have no links left.
+pub(super) fn walk(
+    path: &Path,
+    euid: u32,
+    lstat: impl Fn(&Path) -> io::Result<Option<Stat>>,
+    read_link: impl Fn(&Path) -> io::Result<PathBuf>,
+) -> Result<PathBuf, Refused> {
     let mut todo: VecDeque<OsString> = parts(path);
     let mut done = PathBuf::from("/");
     let mut links = 0;
@@ -49,16 +59,16 @@ pub fn resolve(host: &(impl HostRead + ?Sized), path: &Path) -> Result<PathBuf, 
             continue;
         }
         let here = done.join(&part);
-        match host.lstat(&here)? {
+        match lstat(&here)? {
             Some(stat) if stat.kind == FileKind::Symlink => {
                 links += 1;
                 if links > MAX_LINKS {
                     return Err(Refused::Loop(path.to_path_buf()));
                 }
-                if stat.uid != 0 && stat.uid != host.euid() {
+                if stat.uid != 0 && stat.uid != euid {
                     foreign.push((here.clone(), stat.uid));
                 }
-                let target = host.read_link(&here)?;
+                let target = read_link(&here)?;
                 if target.is_absolute() {
                     done = PathBuf::from("/");
                 }
@@ -70,7 +80,7 @@ pub fn resolve(host: &(impl HostRead + ?Sized), path: &Path) -> Result<PathBuf, 
         }
     }
     if let Some((link, owner)) = foreign.into_iter().next() {
-        let target_owner = host.lstat(&done)?.map(|stat| stat.uid);
+        let target_owner = lstat(&done)?.map(|stat| stat.uid);
         if target_owner != Some(owner) {
             return Err(Refused::UntrustedLink { link, owner });
         }

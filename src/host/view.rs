@@ -41,6 +41,9 @@ impl<'a> View<'a> {
 pub fn unreadable(path: &Path, error: &io::Error) -> Problem {
     let shown = path.display();
     match error.kind() {
+        io::ErrorKind::PermissionDenied if nix::unistd::geteuid().is_root() => {
+            Problem::host("denied", format!("{shown} could not be read, although this is root")).because(error)
+        }
         io::ErrorKind::PermissionDenied => {
             Problem::host(id::NEEDS_ROOT, format!("{shown} can be read by root only")).because(error)
         }

@@ -97,7 +97,9 @@ pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
         }
     }
     say_what_differs(context, &wish, &mut draft);
-    saved::plan(context, &mut draft)?;
+    if wish.sets() || wish.remove || !settings.back_ends.is_empty() {
+        saved::plan(context, &mut draft)?;
+    }
     readable_passwords(context, &mut draft);
     Ok(draft.plan)
 }

@@ -66,8 +66,8 @@ pub(super) fn lower_and_upper<'a>(variables: &'a [(&'static str, String)], both_
 
 /// Would the host's own PAM cut or drop one of our lines?
 fn too_long_for_pam(context: &Context<'_>, bytes: &[u8], variables: &[(&'static str, String)], draft: &mut Draft<'_>) {
-    let longest = bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0);
-    if longest <= SUSPICIOUS {
+    let lines = || bytes.split(|byte| *byte == b'\n').enumerate().map(|(index, line)| (index + 1, line));
+    if lines().all(|(_, line)| line.len() <= SUSPICIOUS) {
         return;
     }
     let facts = context.platform.pam_limit(context.view.host);
@@ -87,10 +87,26 @@ fn too_long_for_pam(context: &Context<'_>, bytes: &[u8], variables: &[(&'static 
             "drops a longer line and all lines after it"
         };
         draft.note(
-            Finding::new("pam-line-too-long", "proxy", Status::Fail, format!("logins would not see the whole of {name}"))
-                .expected(format!("lines of at most {limit} bytes: linux-pam {} ({}) {what}", facts.release, facts.known_from))
-                .observed(format!("a line of {longest} bytes"))
-                .fix("shorten the list: one suffix such as .corp.example covers many hosts; set it with --no-proxy-only LIST"),
+            Finding::new(
+                "pam-line-too-long",
+                "proxy",
+                Status::Fail,
+                format!("logins would not see the whole of {name}"),
+            )
+            .expected(format!(
+                "lines of at most {limit} bytes: linux-pam {} ({}) {what}",
+                facts.release, facts.known_from
+            ))
+            .observed(lines().find(|(_, line)| line.len() > limit).map_or_else(
+                || "a line that is too long with its continuations".to_owned(),
+                |(number, line)| format!("line {number} has {} bytes", line.len()),
+            ))
+            .fix(if value.len() >= limit.saturating_sub(name.len() + 3) {
+                "shorten the list: one suffix such as .corp.example covers many hosts; set it with --no-proxy-only LIST"
+                    .to_owned()
+            } else {
+                format!("shorten the long line of {}", context.platform.system_proxy_file().display())
+            }),
         );
         return;
     }

@@ -100,8 +100,13 @@ impl Syntax {
     pub fn readers(self) -> Readers {
         use super::PamLimit;
         match self {
+            // Releases differ in how they continue lines and in what a NUL does; their limits are the caller's to judge.
             Self::PamEnv => Readers {
-                must: &[Dialect::PamEnv(PamLimit::None)],
+                must: &[
+                    Dialect::PamEnv(PamLimit::None),
+                    Dialect::PamEnv(PamLimit::Drop(usize::MAX)),
+                    Dialect::PamEnv(PamLimit::Cut(usize::MAX)),
+                ],
                 should: &[Dialect::SystemdEnvironmentFile, Dialect::Shell],
             },
             Self::Shell => Readers { must: &[Dialect::Shell], should: &[] },
