@@ -28,6 +28,8 @@ pub enum Left {
     Restored,
     /// The host is changed; `status` tells what, `revert` undoes it.
     Changed,
+    /// All of it is done, and the person wanted no more.
+    Committed,
 }
 
 /// Ids that the rest of the program treats specially.
@@ -94,6 +96,13 @@ impl Problem {
     #[must_use]
     pub fn hint(mut self, advice: impl Into<String>) -> Self {
         self.r#try.push(advice.into());
+        self
+    }
+
+    /// Says that everything was done before it ended.
+    #[must_use]
+    pub fn committed(mut self) -> Self {
+        self.left = Left::Committed;
         self
     }
 

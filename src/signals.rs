@@ -1,6 +1,7 @@
 //! Signals that end the process, kept away while it must not end.
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// Until this is dropped, signals that would end the process wait; then they arrive. A kill does not wait: that is what the
 /// journal is for.
@@ -9,11 +10,13 @@ pub struct Uninterrupted(Option<SigSet>);
 impl Uninterrupted {
     /// From now on.
     pub fn begin() -> Self {
-        let mut set = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP] {
-            set.add(signal);
-        }
-        Self(set.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
+        Self(ending().thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
+    }
+
+    /// Has one of them arrived? It is taken, and will not end the process any more.
+    pub fn take_arrived(&self) -> bool {
+        let waiting = SignalFd::with_flags(&ending(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC);
+        waiting.and_then(|waiting| waiting.read_signal()).is_ok_and(|signal| signal.is_some())
     }
 
     /// For good: the process ends by itself, and in order.
@@ -29,4 +32,12 @@ impl Drop for Uninterrupted {
             let _ = before.thread_set_mask();
         }
     }
+}
+
+fn ending() -> SigSet {
+    let mut set = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP] {
+        set.add(signal);
+    }
+    set
 }

@@ -77,7 +77,7 @@ fn prepare(host: &dyn HostWrite, values: &[(&str, &str)]) -> Result<Option<Strin
     let session = Session::open(host)?;
     session.recover()?;
     let plan = plan(host, values)?;
-    if plan.is_empty() { Ok(None) } else { session.apply(&plan, "prepare", None).map(Some) }
+    if plan.is_empty() { Ok(None) } else { session.apply(&plan, "prepare", None).map(|applied| Some(applied.run)) }
 }
 
 fn take_back(host: &dyn HostWrite) -> Result<(), Problem> {
@@ -264,7 +264,7 @@ fn a_file_edited_since_is_a_conflict_and_never_guessed_at() {
     let run = revert::choose(&all, None).unwrap();
     let session = Session::open(&edited).unwrap();
     let plan = revert::plan(&View::new(&edited), run, &all, true).unwrap();
-    let forced = session.apply(&plan, "revert", Some(&run.begin.run)).unwrap();
+    let forced = session.apply(&plan, "revert", Some(&run.begin.run)).unwrap().run;
     drop(session);
     let without_mode = |picture: Picture| -> BTreeMap<PathBuf, Vec<u8>> {
         picture.into_iter().map(|(path, (bytes, _))| (path, bytes)).collect()

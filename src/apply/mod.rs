@@ -115,14 +115,24 @@ impl<'h> Session<'h> {
         rollback::recover(self.host, run, true)
     }
 
-    /// Makes the plan true and returns the run's name.
+    /// Makes the plan true.
     ///
     /// # Errors
     /// The problem of the first effect that failed. The host is as it was, unless the problem says otherwise.
-    pub fn apply(&self, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<String, Problem> {
-        let _calm = Uninterrupted::begin();
-        write::apply(self.host, plan, command, reverts)
+    pub fn apply(&self, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<Applied, Problem> {
+        let calm = Uninterrupted::begin();
+        let run = write::apply(self.host, plan, command, reverts)?;
+        Ok(Applied { run, interrupted: calm.take_arrived() })
     }
+}
+
+/// A plan that was made true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The run's name.
+    pub run: String,
+    /// Somebody wanted the process to end meanwhile (Ctrl-C, a service manager's stop): nothing more should be begun.
+    pub interrupted: bool,
 }
 
 /// Backups and journals decide what is written as root: nobody else may be able to write there.

@@ -8,12 +8,12 @@ use clap::ArgMatches;
 use super::args::{Globals, flags};
 use super::exit::Exit;
 use super::{ask, out, sudo};
-use crate::apply::Session;
+use crate::apply::{Applied, Session};
 use crate::finding::{Finding, Status};
 use crate::host::{Command, HostRead, HostWrite, RealHost, View};
 use crate::plan::Plan;
 use crate::platform::{self, Platform};
-use crate::problem::{Problem, id};
+use crate::problem::{Left, Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
 use crate::settings::{self, First, Found, Layer, Layers, Origin, Outside, SAVED, Settings, TABLE, Unresolved};
@@ -60,7 +60,8 @@ pub fn report(globals: &Globals, moment: Moment, told: &Told, outcome: Result<En
         }
         Err(problem) => (Ended::nothing(Outcome::of(&problem)), Some(problem)),
     };
-    let changed_nothing = problem.as_ref().is_some_and(|problem| problem.left != crate::problem::Left::Changed);
+    let kept = |problem: &Problem| matches!(problem.left, Left::Changed | Left::Committed);
+    let changed_nothing = problem.as_ref().is_some_and(|problem| !kept(problem));
     let changes = if changed_nothing { &[][..] } else { &told.plan.changes };
     out::finish(
         globals,
@@ -166,8 +167,14 @@ impl Converge<'_> {
             }
         }
         let Some(session) = session else { return Err(Problem::bug("no session to apply the plan in")) };
-        told.run = Some(session.apply(&told.plan, self.moment.verb(), None)?);
+        let Applied { run, interrupted } = session.apply(&told.plan, self.moment.verb(), None)?;
         drop(session);
+        let undo = format!("ics-setup revert {run}");
+        told.run = Some(run);
+        if interrupted {
+            let message = "cancelled after everything was written; it stays, and was not verified";
+            return Err(Problem::host(id::CANCELLED, message).hint(format!("undo: {undo}")).committed());
+        }
         self.restart(told)?;
         self.verify(told)?;
         Ok(Ended::nothing(Outcome::Changed))

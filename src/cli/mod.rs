@@ -39,5 +39,9 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         // clap lets nothing else through.
         _ => Exit::Usage,
     };
-    exit.into()
+    match exit {
+        // Nothing was changed, and what was asked for did not arrive.
+        Exit::Done | Exit::Pending if out::lost() => Exit::Failed.into(),
+        exit => exit.into(),
+    }
 }

@@ -1,6 +1,7 @@
 //! Standard output carries the result, standard error everything else. A reader that went away is no error.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ArgMatches;
 
@@ -10,12 +11,24 @@ use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Paint, Report, human_plan, human_problem};
 
-/// Writes to standard output.
+/// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
+/// being written is remembered until [`lost`] asks.
 pub fn result(text: &str) {
     let mut out = io::stdout().lock();
-    // A closed pipe (`| head`) is the reader's choice.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) => {
+            message(&format!("error: the result could not be written to standard output: {error}\n"));
+        }
+        _ => {}
+    }
 }
+
+/// Has a result been lost on its way to standard output?
+pub fn lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Writes to standard error.
 pub fn message(text: &str) {
@@ -97,6 +110,7 @@ pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
             }
             Exit::of(problem)
         }
+        None if lost() && report.outcome == Outcome::Changed => Exit::FailedChanged,
         None if report.outcome == Outcome::Pending && globals.exit_code => Exit::Pending,
         None => Exit::Done,
     }

@@ -95,7 +95,7 @@ pub fn take_back(
     let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
     let nothing = told.plan.is_empty();
     let name = run.begin.run.clone();
-    told.run = Some(session.apply(&told.plan, "revert", Some(&name))?);
+    told.run = Some(session.apply(&told.plan, "revert", Some(&name))?.run);
     if !nothing {
         told.plan.next_steps.extend(afterwards(&told.plan));
     }

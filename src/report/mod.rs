@@ -45,6 +45,7 @@ impl Outcome {
     pub fn of(problem: &Problem) -> Self {
         match problem.left {
             Left::Restored => Self::Restored,
+            Left::Committed => Self::Changed,
             Left::AsItWas | Left::Changed => Self::Failed,
         }
     }
