@@ -43,12 +43,12 @@ pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Pl
     let mut plan = Plan::default();
     for intent in run.begin.intents.iter().rev() {
         let now = view.snapshot(&intent.place)?;
-        match judge(intent, now.as_ref().as_ref()) {
+        match judge(intent, now.as_deref()) {
             Verdict::Untouched => continue,
             Verdict::Edited if !force => return Err(conflict(view, run, intent, later)),
             Verdict::Edited | Verdict::Published => {}
         }
-        let before = now.as_ref().clone();
+        let before = now;
         let after = match &intent.before {
             None => None,
             Some(kept) => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{STATE, failed, rollback, runs};
-use crate::host::{FileKind, HostRead, HostWrite};
+use crate::host::{FileKind, HostRead, HostWrite, NewFile};
 use crate::plan::{Change, Dress, Plan};
 use crate::problem::{Kind, Problem};
 use crate::stamp;
@@ -31,10 +31,9 @@ pub fn make_state_folders(host: &dyn HostWrite) -> io::Result<()> {
     for folder in missing_folders(host, &runs)? {
         let mode = if folder.starts_with(STATE) { 0o700 } else { 0o755 };
         match host.create_dir(&folder, mode) {
-            Ok(()) => sync_parent(host, &folder)?,
             // Another run was quicker.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+            made => made?,
         }
     }
     Ok(())
@@ -96,25 +95,37 @@ fn intent(run: &str, index: usize, change: &Change) -> Intent {
     }
 }
 
-/// Journal and backups, all durable.
+/// Journal and backups, all durable. Everything is written before anything is synced, so that the disk's journal is
+/// committed once and not once a file.
 fn prepare_run(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> io::Result<()> {
     let folder = journal::folder(&begin.run);
     let backups = folder.join("backup");
     host.create_dir(&folder, 0o700)?;
     host.create_dir(&backups, 0o700)?;
+    let mut files = Vec::new();
     for (change, intent) in plan.changes.iter().zip(&begin.intents) {
         if let (Some(before), Some(kept)) = (&change.before, &intent.before) {
             let mut file = host.create(&journal::backup(&begin.run, &kept.backup), 0o600)?;
             file.write_all(&before.bytes)?;
-            file.sync()?;
+            files.push(file);
         }
     }
-    host.sync_dir(&backups)?;
     let mut file = host.create(&journal::path(&begin.run), 0o600)?;
     file.write_all(&journal::line(&Record::Begin(Box::new(begin.clone())))?)?;
-    file.sync()?;
-    host.sync_dir(&folder)?;
-    host.sync_dir(&Path::new(STATE).join("runs"))
+    files.push(file);
+    for file in &mut files {
+        file.sync()?;
+    }
+    let runs = Path::new(STATE).join("runs");
+    let mut folders = vec![backups.as_path(), &folder, &runs];
+    if begin.seq == 1 {
+        // The state folder itself, and whatever had to be made above it, is as new as this run.
+        folders.extend(runs.ancestors().skip(1));
+    }
+    for folder in folders {
+        host.sync_dir(folder)?;
+    }
+    Ok(())
 }
 
 /// Everything that a journal is needed for.
@@ -124,9 +135,15 @@ fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> Result<(), Pro
         host.create_dir(folder, 0o755).map_err(|error| failed(host, folder, "be made", &error))?;
         folders.extend(folder.parent().map(Path::to_path_buf));
     }
+    let mut staged = Vec::new();
     for (change, intent) in plan.changes.iter().zip(&begin.intents) {
-        stage(host, change, intent).map_err(|error| failed(host, &change.path, "be written", &error))?;
+        let file = stage(host, change, intent).map_err(|error| failed(host, &change.path, "be written", &error))?;
+        staged.extend(file.map(|file| (&change.path, file)));
     }
+    for (path, file) in &mut staged {
+        file.sync().map_err(|error| failed(host, path, "be synced", &error))?;
+    }
+    drop(staged);
     for (change, intent) in plan.changes.iter().zip(&begin.intents) {
         publish(host, change, intent)?;
         folders.extend(change.place.parent().map(Path::to_path_buf));
@@ -143,9 +160,9 @@ fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> Result<(), Pro
         .map_err(|error| failed(host, &journal::path(&begin.run), "be written", &error))
 }
 
-/// The new content under its temporary name, durable, with everything else that the file has.
-fn stage(host: &dyn HostWrite, change: &Change, intent: &Intent) -> io::Result<()> {
-    let Some(after) = &change.after else { return Ok(()) };
+/// The new content under its temporary name, with everything else that the file has; not yet synced.
+fn stage<'h>(host: &'h dyn HostWrite, change: &Change, intent: &Intent) -> io::Result<Option<Box<dyn NewFile + 'h>>> {
+    let Some(after) = &change.after else { return Ok(None) };
     let mode = match &after.dress {
         // Nobody but us may read it before it has its owner and ACL.
         Dress::Like(_) => 0o600,
@@ -157,7 +174,7 @@ fn stage(host: &dyn HostWrite, change: &Change, intent: &Intent) -> io::Result<(
         Dress::Like(attributes) => file.set_attributes(attributes)?,
         Dress::Mode(mode) => file.set_mode(*mode)?,
     }
-    file.sync()
+    Ok(Some(file))
 }
 
 /// The rename, when the file is still what the plan was made for.
@@ -223,10 +240,6 @@ fn missing_folders(host: &(impl HostRead + ?Sized), folder: &Path) -> io::Result
     }
     missing.reverse();
     Ok(missing)
-}
-
-fn sync_parent(host: &dyn HostWrite, path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |parent| host.sync_dir(parent))
 }
 
 fn empty_afterwards(host: &dyn HostWrite, plan: &Plan, folder: &Path) -> io::Result<bool> {

@@ -363,7 +363,7 @@ impl Converge<'_> {
 pub fn saved_settings(host: &dyn HostRead) -> Result<Layer, Problem> {
     let view = View::new(host);
     let snapshot = view.snapshot(Path::new(SAVED))?;
-    match snapshot.as_ref() {
+    match snapshot {
         Some(snapshot) => settings::read_file(&String::from_utf8_lossy(&snapshot.bytes), &host.shown(Path::new(SAVED))),
         None => Ok(Layer::default()),
     }

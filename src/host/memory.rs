@@ -87,7 +87,16 @@ impl MemoryHost {
     /// What a machine finds after its power came back: everything that was not synced is gone.
     pub fn power_loss(&self) {
         let mut state = self.state();
-        state.names = state.durable_names.clone();
+        // A durable name in a folder whose own name was lost cannot be reached any more.
+        let reachable = |path: &PathBuf| path.ancestors().all(|part| state.durable_names.contains_key(part));
+        let names: BTreeMap<PathBuf, Node> = state
+            .durable_names
+            .iter()
+            .filter(|(path, _)| reachable(path))
+            .map(|(path, node)| (path.clone(), node.clone()))
+            .collect();
+        state.durable_names.clone_from(&names);
+        state.names = names;
         state.locks.clear();
         for inode in &mut state.inodes {
             match &inode.durable {

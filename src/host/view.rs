@@ -13,7 +13,7 @@ use crate::problem::{Problem, id};
 pub struct View<'a> {
     /// The host itself, for everything that is not a file's content.
     pub host: &'a dyn HostRead,
-    seen: RefCell<BTreeMap<PathBuf, Rc<Option<Snapshot>>>>,
+    seen: RefCell<BTreeMap<PathBuf, Option<Rc<Snapshot>>>>,
 }
 
 impl<'a> View<'a> {
@@ -22,17 +22,17 @@ impl<'a> View<'a> {
         Self { host, seen: RefCell::default() }
     }
 
-    /// The regular file at `path`, links followed; `None` inside when nothing is there.
+    /// The regular file at `path`, links followed; `None` when nothing is there.
     ///
     /// # Errors
     /// A problem that names the file and what to do.
-    pub fn snapshot(&self, path: &Path) -> Result<Rc<Option<Snapshot>>, Problem> {
+    pub fn snapshot(&self, path: &Path) -> Result<Option<Rc<Snapshot>>, Problem> {
         if let Some(seen) = self.seen.borrow().get(path) {
-            return Ok(Rc::clone(seen));
+            return Ok(seen.clone());
         }
         let snapshot = self.host.snapshot(path).map_err(|error| unreadable(&self.host.shown(path), &error))?;
-        let snapshot = Rc::new(snapshot);
-        self.seen.borrow_mut().insert(path.to_path_buf(), Rc::clone(&snapshot));
+        let snapshot = snapshot.map(Rc::new);
+        self.seen.borrow_mut().insert(path.to_path_buf(), snapshot.clone());
         Ok(snapshot)
     }
 }

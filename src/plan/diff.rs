@@ -91,7 +91,7 @@ mod tests {
         let path = PathBuf::from("/etc/x");
         let before = Snapshot { bytes: old.into(), attributes: Attributes::new(0o644, 0, 0), links: 1 };
         let after = After { bytes: new.into(), dress: Dress::Mode(0o644) };
-        Change { place: path.clone(), path, before: Some(before), after: Some(after), reasons: Vec::new() }
+        Change { place: path.clone(), path, before: Some(before.into()), after: Some(after), reasons: Vec::new() }
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl<'v> Draft<'v> {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn snapshot(&self, path: &Path) -> Result<Rc<Option<Snapshot>>, Problem> {
+    pub fn snapshot(&self, path: &Path) -> Result<Option<Rc<Snapshot>>, Problem> {
         self.view.snapshot(path)
     }
 
@@ -37,14 +37,14 @@ impl<'v> Draft<'v> {
     /// When the path cannot be edited safely.
     pub fn put(&mut self, path: &Path, bytes: Vec<u8>, mode: u32, reasons: Vec<String>) -> Result<(), Problem> {
         let before = self.snapshot(path)?;
-        if before.as_ref().as_ref().is_some_and(|before| before.bytes == bytes) {
+        if before.as_ref().is_some_and(|before| before.bytes == bytes) {
             return Ok(());
         }
-        let dress = match before.as_ref() {
+        let dress = match &before {
             Some(before) => Dress::Like(before.attributes.touched()),
             None => Dress::Mode(mode),
         };
-        self.change(path, before.as_ref().clone(), Some(After { bytes, dress }), reasons)
+        self.change(path, before, Some(After { bytes, dress }), reasons)
     }
 
     /// Wants the file gone.
@@ -52,8 +52,8 @@ impl<'v> Draft<'v> {
     /// # Errors
     /// When the path cannot be edited safely.
     pub fn delete(&mut self, path: &Path, reasons: Vec<String>) -> Result<(), Problem> {
-        match self.snapshot(path)?.as_ref() {
-            Some(before) => self.change(path, Some(before.clone()), None, reasons),
+        match self.snapshot(path)? {
+            Some(before) => self.change(path, Some(before), None, reasons),
             None => Ok(()),
         }
     }
@@ -74,7 +74,7 @@ impl<'v> Draft<'v> {
     fn change(
         &mut self,
         path: &Path,
-        before: Option<Snapshot>,
+        before: Option<Rc<Snapshot>>,
         after: Option<After>,
         reasons: Vec<String>,
     ) -> Result<(), Problem> {

@@ -4,6 +4,7 @@ mod diff;
 mod draft;
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use crate::finding::Finding;
 use crate::host::{Attributes, Snapshot};
@@ -68,7 +69,7 @@ pub struct Change {
     /// The file that is meant, with no symbolic link left in its path.
     pub place: PathBuf,
     /// What stands there now.
-    pub before: Option<Snapshot>,
+    pub before: Option<Rc<Snapshot>>,
     /// What is to stand there.
     pub after: Option<After>,
     /// Why, one sentence each.

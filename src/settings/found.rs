@@ -112,7 +112,7 @@ impl Found {
     ) -> Result<Vec<(&'n str, String, usize)>, Problem> {
         const PROXIES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
         let snapshot = view.snapshot(path)?;
-        let Some(snapshot) = snapshot.as_ref() else { return Ok(Vec::new()) };
+        let Some(snapshot) = snapshot else { return Ok(Vec::new()) };
         let names = [&PROXIES, more].concat();
         let bytes: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
         let reading = dialect.read_only(&snapshot.bytes, &bytes);
@@ -136,7 +136,7 @@ impl Found {
 
     fn drop_in(&mut self, view: &View<'_>) -> Result<(), Problem> {
         let path = &Vendor::get().docker.drop_in;
-        if let Some(snapshot) = view.snapshot(path)?.as_ref() {
+        if let Some(snapshot) = view.snapshot(path)? {
             for assignment in unit::assignments(&snapshot.bytes) {
                 let name = String::from_utf8_lossy(&assignment.name);
                 self.proxy(&name, &String::from_utf8_lossy(&assignment.value), path, assignment.line);
@@ -192,7 +192,7 @@ impl Found {
     /// Which names the file uses: what is active counts, and where nothing is, what is commented.
     fn generation_of(&mut self, view: &View<'_>, path: &Path) -> Result<(), Problem> {
         let snapshot = view.snapshot(path)?;
-        let Some(snapshot) = snapshot.as_ref() else { return Ok(()) };
+        let Some(snapshot) = snapshot else { return Ok(()) };
         let prefixes = |generation| Vendor::get().prefixes(generation);
         let has = |generation, commented| mentions(&snapshot.bytes, prefixes(generation), commented);
         let mut current = has(Generation::Current, false);

@@ -20,7 +20,7 @@ const KEYS: [(&str, &str); 3] =
 /// Plans the file when it has `proxies` already; says whether it has.
 pub(super) fn plan(context: &Context<'_>, path: &Path, wish: &Wish, draft: &mut Draft<'_>) -> Result<bool, Problem> {
     let snapshot = draft.snapshot(path)?;
-    let Some(snapshot) = snapshot.as_ref() else { return Ok(false) };
+    let Some(snapshot) = snapshot else { return Ok(false) };
     if snapshot.bytes.trim_ascii().is_empty() {
         return Ok(false);
     }

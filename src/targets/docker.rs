@@ -31,7 +31,7 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     let in_json = daemon_json::plan(context, &files.daemon_json, wish, draft)?;
     let drop_in = draft.snapshot(&files.drop_in)?;
     if drop_in.is_some() || (!in_json && !wish.remove) {
-        plan_drop_in(&files.drop_in, drop_in.as_ref().as_ref().map_or(&[], |file| &file.bytes), wish, draft)?;
+        plan_drop_in(&files.drop_in, drop_in.as_ref().map_or(&[], |file| &file.bytes), wish, draft)?;
     }
     if !wish.remove {
         others_that_win(context, &files.drop_in, wish, draft);

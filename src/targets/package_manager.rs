@@ -22,7 +22,7 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
         return draft.put(conf, apt_conf(context, wish).into_bytes(), mode, vec!["set the proxy of apt".to_owned()]);
     }
     let snapshot = draft.snapshot(conf)?;
-    let present = snapshot.as_ref().as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
+    let present = snapshot.as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
     // One key serves all repositories, and those are https.
     let url = wish.https.as_ref().or(wish.http.as_ref());
     // User and password stand in the URL: dnf decodes proxy_password and yum encodes it, so no text suits both.

@@ -19,7 +19,7 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     let path = prod_env(&settings.home);
     let shown = context.view.host.shown(&path).display().to_string();
     let snapshot = draft.snapshot(&path)?;
-    let Some(snapshot) = snapshot.as_ref() else {
+    let Some(snapshot) = snapshot else {
         return Err(Problem::host(
             "prod-env-missing",
             format!("{shown} is not there: the product is not installed in this folder"),

@@ -13,7 +13,7 @@ use crate::settings::profile_scripts;
 pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
     for path in profile_scripts(context.view.host, context.platform)? {
         let snapshot = draft.snapshot(&path)?;
-        let Some(snapshot) = snapshot.as_ref() else { continue };
+        let Some(snapshot) = snapshot else { continue };
         let names = NAMES.map(str::as_bytes);
         if Dialect::Shell.read_only(&snapshot.bytes, &names).variables.is_empty() {
             continue;

@@ -17,7 +17,7 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     let path = context.platform.system_proxy_file();
     let syntax = if context.platform.system_proxy_is_shell() { Syntax::Shell } else { Syntax::PamEnv };
     let snapshot = draft.snapshot(path)?;
-    let present = snapshot.as_ref().as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
+    let present = snapshot.as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
     let list = context.found.no_proxy_at(path);
     let variables = wish.variables(&list);
     let edits: Vec<Edit<'_>> = if wish.remove {
