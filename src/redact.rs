@@ -41,26 +41,31 @@ impl Redactor {
         self.forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     }
 
-    /// The text without secrets.
+    /// Lines of a file without secrets: known ones, and whatever looks like one.
     pub fn text(&self, text: &str) -> String {
-        let mut clean = String::with_capacity(text.len());
-        for line in text.split_inclusive('\n') {
-            clean.push_str(&self.line(line));
-        }
-        clean
+        self.each_line(text, redact_line)
     }
 
-    fn line(&self, line: &str) -> String {
-        let mut line = redact_line(line);
-        for form in &self.forms {
-            // A secret that is not UTF-8 cannot stand raw in a text.
-            if let Ok(form) = std::str::from_utf8(form)
-                && line.contains(form)
-            {
-                line = line.replace(form, MASK);
+    /// A sentence of our own without secrets: known ones, and user info of URLs. Its words are left alone.
+    pub fn prose(&self, text: &str) -> String {
+        self.each_line(text, mask_userinfo)
+    }
+
+    fn each_line(&self, text: &str, mask: impl Fn(&str) -> String) -> String {
+        let mut clean = String::with_capacity(text.len());
+        for line in text.split_inclusive('\n') {
+            let mut line = mask(line);
+            for form in &self.forms {
+                // A secret that is not UTF-8 cannot stand raw in a text.
+                if let Ok(form) = std::str::from_utf8(form)
+                    && line.contains(form)
+                {
+                    line = line.replace(form, MASK);
+                }
             }
+            clean.push_str(&line);
         }
-        line
+        clean
     }
 }
 
@@ -70,14 +75,15 @@ pub fn redact_line(line: &str) -> String {
     mask_named(&masked)
 }
 
-/// `scheme://user:anything@host` → `scheme://user:***@host`.
+/// `scheme://user:anything@host` → `scheme://user:***@host`, and the same where the scheme was forgotten.
 fn mask_userinfo(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         out.push_str(before);
-        let end = after.find("://").unwrap_or(after.len());
+        // Up to the next URL on the line: a password may hold anything, `://` included, as long as an `@` follows.
+        let end = next_url(after).unwrap_or(after.len());
         let part = &after[..end];
         match (part.find(':'), part.rfind('@')) {
             (Some(colon), Some(at)) if colon < at => {
@@ -90,25 +96,54 @@ fn mask_userinfo(line: &str) -> String {
         rest = &after[end..];
     }
     out.push_str(rest);
-    out
+    mask_without_scheme(&out)
 }
 
-/// `DB_PASSWORD=anything` → `DB_PASSWORD=***`.
-fn mask_named(line: &str) -> String {
-    let Some(at) = line.find(['=', ':']) else { return line.to_owned() };
-    let name = line[..at].trim_end_matches([' ', '\t', '"', '\'']);
-    let start = name
-        .rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
-        .map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
-    let name = name[start..].to_ascii_lowercase();
-    let value = &line[at + 1..];
-    if !SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending)) || value.trim().is_empty() || value.starts_with("//")
-    {
-        return line.to_owned();
+/// Where the next `scheme://` begins that follows a blank, a quote, a comma or a `=`.
+fn next_url(text: &str) -> Option<usize> {
+    text.match_indices("://").map(|(at, _)| at).find_map(|at| {
+        let start = text[..at].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |before| before + 1);
+        let before = text[..start].chars().next_back()?;
+        (start < at && " \t\"',=;".contains(before)).then_some(at)
+    })
+}
+
+/// `name="user:anything@host` → `name="user:***@host`.
+fn mask_without_scheme(line: &str) -> String {
+    let Some(sign) = line.find('=') else { return line.to_owned() };
+    let value = &line[sign + 1..];
+    let start = value.len() - value.trim_start_matches(['"', '\'', ' ']).len();
+    let user = value[start..]
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "._-\\%".contains(*c))
+        .map(char::len_utf8)
+        .sum::<usize>();
+    let colon = start + user;
+    match value.rfind('@') {
+        Some(at) if user > 0 && value[colon..].starts_with(':') && !value[colon..].starts_with("://") && colon < at => {
+            format!("{}{}{MASK}{}", &line[..=sign], &value[..=colon], &value[at..])
+        }
+        _ => line.to_owned(),
     }
-    let end = if line.ends_with('\n') { "\n" } else { "" };
-    let blank: String = value.chars().take_while(|c| *c == ' ').collect();
-    format!("{}{blank}{MASK}{end}", &line[..=at])
+}
+
+/// `DB_PASSWORD=anything` → `DB_PASSWORD=***`, from the first such name on the line to its end.
+fn mask_named(line: &str) -> String {
+    for (at, _) in line.match_indices(['=', ':']) {
+        let name = line[..at].trim_end_matches([' ', '\t', '"', '\'']);
+        let word =
+            name.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).next().unwrap_or_default();
+        let word = word.to_ascii_lowercase();
+        let value = &line[at + 1..];
+        let secret = SECRET_ENDINGS.iter().any(|ending| word.ends_with(ending));
+        if !secret || value.trim().is_empty() || value.starts_with("//") || value.trim_start().starts_with(MASK) {
+            continue;
+        }
+        let end = if line.ends_with('\n') { "\n" } else { "" };
+        let blank: String = value.chars().take_while(|c| *c == ' ').collect();
+        return format!("{}{blank}{MASK}{end}", &line[..=at]);
+    }
+    line.to_owned()
 }
 
 /// Standard base64 without padding, so that the padded form is met too.
@@ -139,6 +174,13 @@ mod tests {
             ("password = \"x\"", "password = ***"),
             ("http://h:1", "http://h:1"),
             ("http://u@h:1", "http://u@h:1"),
+            ("a=http://u:p://x@h", "a=http://u:***@h"),
+            ("http_proxy=\"svc:S3cret@proxy:3128\"", "http_proxy=\"svc:***@proxy:3128\""),
+            ("Environment=\"REGISTRY_PASSWORD=S3cret\"", "Environment=\"REGISTRY_PASSWORD=***"),
+            ("# 2024-01-01: DB_PASSWORD=S3cret", "# 2024-01-01: DB_PASSWORD=***"),
+            ("{\"user\": \"x\", \"password\": \"S3cret\"}", "{\"user\": \"x\", \"password\": ***"),
+            ("A=1 DB_PASSWORD=x y", "A=1 DB_PASSWORD=***"),
+            ("A=12:30@noon", "A=12:***@noon"),
         ] {
             assert_eq!(redact_line(line), masked);
         }

@@ -15,8 +15,13 @@ impl Uninterrupted {
 
     /// Has one of them arrived? It is taken, and will not end the process any more.
     pub fn take_arrived(&self) -> bool {
-        let waiting = SignalFd::with_flags(&ending(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC);
-        waiting.and_then(|waiting| waiting.read_signal()).is_ok_and(|signal| signal.is_some())
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        let Ok(waiting) = SignalFd::with_flags(&ending(), flags) else { return false };
+        let mut arrived = false;
+        while let Ok(Some(_)) = waiting.read_signal() {
+            arrived = true;
+        }
+        arrived
     }
 
     /// For good: the process ends by itself, and in order.
@@ -36,7 +41,7 @@ impl Drop for Uninterrupted {
 
 fn ending() -> SigSet {
     let mut set = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
         set.add(signal);
     }
     set

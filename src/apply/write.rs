@@ -89,10 +89,17 @@ fn intent(run: &str, index: usize, change: &Change) -> Intent {
         before: change.before.as_ref().map(|before| Before {
             fingerprint: fingerprint(&before.bytes),
             attributes: before.attributes.clone(),
-            backup: format!("{index}{}", change.path.display().to_string().replace('/', "_")),
+            backup: backup_name(index, &change.path),
         }),
         after: change.after.as_ref().map(|after| fingerprint(&after.bytes)),
     }
+}
+
+/// What a person looking for a backup recognises: `0_etc_environment`. A path too long for a file name keeps its end.
+fn backup_name(index: usize, path: &Path) -> String {
+    let name = path.display().to_string().replace('/', "_");
+    let start = (name.len().saturating_sub(200)..name.len()).find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    format!("{index}{}", &name[start..])
 }
 
 /// Journal and backups, all durable. Everything is written before anything is synced, so that the disk's journal is

@@ -82,7 +82,7 @@ fn globals() -> Vec<Arg> {
             .value_parser(clap::value_parser!(PathBuf))
             .help("Settings file; - reads standard input [default: /etc/ics-setup/settings.toml]"),
         switch("dry-run").help("Show the diff and write nothing"),
-        switch("exit-code").requires("dry-run").help("With --dry-run: exit with 10 when changes are pending"),
+        switch("exit-code").help("With --dry-run: exit with 10 when changes are pending"),
         switch("yes").short('y').help("Do not ask for confirmation"),
         switch("non-interactive").help("Never ask anything"),
         Arg::new("format")

@@ -10,7 +10,7 @@ use super::{out, sudo};
 use crate::host::RealHost;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
-use crate::report::SCHEMA;
+use crate::report::{SCHEMA, visible};
 use crate::settings::{Settings, example, schema};
 use crate::targets::Moment;
 
@@ -58,7 +58,8 @@ fn show(globals: &Globals, settings: &Settings) {
     let mut text = String::new();
     for (key, value, origin) in &settings.shown {
         let value = value.as_deref().unwrap_or("-");
-        text.push_str(&format!("{key:width$}  {value}  ({origin})\n"));
+        text.push_str(&visible(&format!("{key:width$}  {value}  ({origin})")));
+        text.push('\n');
     }
     out::result(&text);
 }

@@ -167,8 +167,12 @@ fn service_lines(bytes: &[u8]) -> impl Iterator<Item = Line> + '_ {
             loop {
                 end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |feed| at + feed);
                 number += 1;
+                let line = bytes[at..end].trim_ascii_start();
+                // A comment is complete in itself, also inside a continued line.
+                let comment = matches!(line.first(), Some(b'#' | b';'));
+                let alone = comment && at == start;
                 at = (end + 1).min(bytes.len());
-                if !bytes[start..end].ends_with(b"\\") || end == bytes.len() {
+                if alone || end == bytes.len() || (!comment && !bytes[start..end].ends_with(b"\\")) {
                     break;
                 }
             }
@@ -244,6 +248,13 @@ mod tests {
             String::from_utf8(gone).unwrap(),
             "[Unit]\nEnvironment=HTTP_PROXY=no\n[Service]\nEnvironment=FOO=1  'B A=2' \\\n  C=3\nExecStart=\n"
         );
+    }
+
+    #[test]
+    fn a_comment_ends_with_its_line() {
+        let text = b"[Service]\n# see C:\\\nEnvironment=HTTP_PROXY=http://o:1\n";
+        assert_eq!(value(&assignments(text), "HTTP_PROXY").unwrap().value, b"http://o:1");
+        assert!(is_idle(&edit(text, &[("HTTP_PROXY", None)])));
     }
 
     proptest! {

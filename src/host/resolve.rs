@@ -79,9 +79,9 @@ pub(super) fn walk(
             _ => done = here,
         }
     }
-    if let Some((link, owner)) = foreign.into_iter().next() {
+    if !foreign.is_empty() {
         let target_owner = lstat(&done)?.map(|stat| stat.uid);
-        if target_owner != Some(owner) {
+        if let Some((link, owner)) = foreign.into_iter().find(|(_, owner)| Some(*owner) != target_owner) {
             return Err(Refused::UntrustedLink { link, owner });
         }
     }
@@ -121,6 +121,11 @@ mod tests {
         host.put_link("/divvycloud/prod.env", "/etc/sudoers", 1001);
         let refused = resolve(&host, Path::new("/divvycloud/prod.env")).unwrap_err();
         assert!(matches!(refused, Refused::UntrustedLink { owner: 1001, .. }), "{refused}");
+        // Not even to the owner's own link, which another user's link leads to.
+        host.put_with("/home/a/file", b"x", crate::host::Attributes::new(0o600, 1001, 1001));
+        host.put_link("/home/b/link", "/home/a/file", 1002);
+        host.put_link("/home/a/link", "/home/b/link", 1001);
+        assert!(matches!(resolve(&host, Path::new("/home/a/link")), Err(Refused::UntrustedLink { owner: 1002, .. })));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Unified diffs of files that may be large and need not be UTF-8.
 
-use std::path::Path;
-
 use super::Change;
 use crate::redact::Redactor;
 
 /// Lines of context around a change.
 const CONTEXT: usize = 3;
+
+/// After this long the diff is coarse instead of small.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A unified diff of the change without secrets. Bytes that are not UTF-8 are shown as U+FFFD.
 pub fn unified(change: &Change, redactor: &Redactor) -> String {
@@ -14,27 +15,29 @@ pub fn unified(change: &Change, redactor: &Redactor) -> String {
     // Most of a large file is the same: only the part that differs goes through the diff.
     let (start, line) = common_start(old, new);
     let end = common_end(&old[start..], &new[start..]);
-    let old_part = redactor.text(&String::from_utf8_lossy(&old[start..old.len() - end]));
-    let new_part = String::from_utf8_lossy(&new[start..new.len() - end]);
-    let new_part = mark_hidden_changes(&old_part, &redactor.text(&new_part), old, new, start, end);
-    let name = |prefix: &str, there: bool, path: &Path| {
-        if there { format!("{prefix}{}", path.display()) } else { "/dev/null".to_owned() }
+    // Compared as it is and masked as it is printed: a secret that differs is a line that differs.
+    let (old_part, new_part) = (&old[start..old.len() - end], &new[start..new.len() - end]);
+    let diff = similar::TextDiff::configure().timeout(PATIENCE).diff_lines(old_part, new_part);
+    let name = |prefix: &str, there: bool| {
+        if there { format!("{prefix}{}", change.path.display()) } else { "/dev/null".to_owned() }
     };
-    let diff = similar::TextDiff::from_lines(&old_part, &new_part);
-    let text = diff
-        .unified_diff()
-        .context_radius(CONTEXT)
-        .header(&name("a", change.before.is_some(), &change.path), &name("b", change.after.is_some(), &change.path))
-        .to_string();
-    shift(&text, line)
-}
-
-/// Where only a secret differs, both sides look alike once masked: the new side says so.
-fn mark_hidden_changes(old_part: &str, new_part: &str, old: &[u8], new: &[u8], start: usize, end: usize) -> String {
-    if old_part != new_part || old[start..old.len() - end] == new[start..new.len() - end] {
-        return new_part.to_owned();
+    let mut text = format!("--- {}\n+++ {}\n", name("a", change.before.is_some()), name("b", change.after.is_some()));
+    for hunk in diff.unified_diff().context_radius(CONTEXT).iter_hunks() {
+        text.push_str(&shift(&format!("{}\n", hunk.header()), line));
+        let masked = |of: &similar::Change<&[u8]>| redactor.text(&String::from_utf8_lossy(of.value()));
+        let gone: std::collections::HashSet<String> =
+            hunk.iter_changes().filter(|of| of.tag() == similar::ChangeTag::Delete).map(|of| masked(&of)).collect();
+        for of in hunk.iter_changes() {
+            let shown = masked(&of);
+            let hidden = of.tag() == similar::ChangeTag::Insert && gone.contains(&shown);
+            let shown = if hidden { shown.replace(crate::redact::MASK, "*** (changed)") } else { shown };
+            text.push_str(&format!("{}{}", of.tag(), shown));
+            if of.missing_newline() {
+                text.push_str("\n\\ No newline at end of file\n");
+            }
+        }
     }
-    new_part.replace(crate::redact::MASK, "*** (changed)")
+    text
 }
 
 /// Length of the common start in whole lines, less the context, and how many lines that is.
@@ -110,6 +113,15 @@ mod tests {
         let diff =
             unified(&change("http_proxy=http://u:old@h:1\n", "http_proxy=http://u:new@h:1\n"), &Redactor::default());
         assert!(diff.contains("-http_proxy=http://u:***@h:1\n+http_proxy=http://u:*** (changed)@h:1\n"), "{diff}");
+    }
+
+    #[test]
+    fn only_the_secret_that_changed_is_marked() {
+        let diff = unified(
+            &change("H=a\nA_PASSWORD=same\nB_PASSWORD=old\n", "H=b\nA_PASSWORD=same\nB_PASSWORD=new\n"),
+            &Redactor::default(),
+        );
+        assert!(diff.ends_with("-H=a\n+H=b\n A_PASSWORD=***\n-B_PASSWORD=***\n+B_PASSWORD=*** (changed)\n"), "{diff}");
     }
 
     #[test]

@@ -62,10 +62,10 @@ pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Pai
         if quiet && !all {
             continue;
         }
-        let _ = writeln!(text, "{} {} [{}]", paint.status(finding.status), redactor.text(&finding.title), finding.id);
+        let _ = writeln!(text, "{} {} [{}]", paint.status(finding.status), say(redactor, &finding.title), finding.id);
         let mut detail = |word: &str, value: &Option<String>| {
             if let Some(value) = value {
-                let _ = writeln!(text, "     {word}: {}", redactor.text(value));
+                let _ = writeln!(text, "     {word}: {}", say(redactor, value));
             }
         };
         if !matches!(finding.status, Status::Pass) {
@@ -75,7 +75,7 @@ pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Pai
         detail("because", &finding.cause);
         if finding.status != Status::Pass {
             for fix in &finding.fix {
-                let _ = writeln!(text, "     fix: {}", redactor.text(fix));
+                let _ = writeln!(text, "     fix: {}", say(redactor, fix));
             }
         }
     }
@@ -89,14 +89,16 @@ pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
         Kind::Outside => " (outside this host)",
         Kind::Bug => " (a bug in ics-setup)",
     };
-    let mut text = format!("{}{who}: {}\n", paint.with("1;31", "error"), redactor.text(&problem.message));
+    let mut text = format!("{}{who}: {}\n", paint.with("1;31", "error"), say(redactor, &problem.message));
     if let Some(because) = &problem.because {
         match because.strip_prefix('\n') {
             Some(block) => {
-                let _ = writeln!(text, "{}", redactor.text(block));
+                for line in redactor.text(block).lines() {
+                    let _ = writeln!(text, "{}", visible(line));
+                }
             }
             None => {
-                let _ = writeln!(text, "  because: {}", redactor.text(because));
+                let _ = writeln!(text, "  because: {}", say(redactor, because));
             }
         }
     }
@@ -104,7 +106,7 @@ pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
         text.push('\n');
     }
     for hint in &problem.r#try {
-        let _ = writeln!(text, "{} {}", paint.with("36", "hint:"), redactor.text(hint));
+        let _ = writeln!(text, "{} {}", paint.with("36", "hint:"), say(redactor, hint));
     }
     text
 }
@@ -138,7 +140,7 @@ impl Report<'_> {
             (Outcome::Restored, _) => text.push_str("\nFailed; everything is as it was before.\n"),
         }
         for step in self.next_steps {
-            let _ = writeln!(text, "next: {step}");
+            let _ = writeln!(text, "next: {}", visible(step));
         }
         text
     }
@@ -156,7 +158,8 @@ pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
     }
     let mut text = String::new();
     for run in runs {
-        let files: Vec<String> = run.begin.intents.iter().map(|intent| intent.path.display().to_string()).collect();
+        let files: Vec<String> =
+            run.begin.intents.iter().map(|intent| visible(&intent.path.display().to_string())).collect();
         let state = match run.state {
             State::Interrupted => paint.with("31", run.state.word()),
             state => state.word().to_owned(),
@@ -172,7 +175,7 @@ pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
         );
     }
     for Drift { path, cause } in drift {
-        let _ = writeln!(text, "{} {path}: {cause}", paint.with("33", "drift"));
+        let _ = writeln!(text, "{} {}: {cause}", paint.with("33", "drift"), visible(path));
     }
     if let Some(run) = runs.iter().find(|run| run.state == State::Interrupted) {
         let _ = writeln!(
@@ -184,7 +187,12 @@ pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
     text
 }
 
+/// A sentence, fit for a terminal and without secrets.
+fn say(redactor: &Redactor, text: &str) -> String {
+    visible(&redactor.prose(text))
+}
+
 /// Control characters of a file must not reach the terminal.
-fn visible(line: &str) -> String {
+pub fn visible(line: &str) -> String {
     line.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -66,7 +66,7 @@ pub fn status(runs: &[Run], drift: &[Drift]) -> Value {
 /// Every text goes through the redactor once more: nothing that reaches a log may hold a secret.
 fn clean(value: Value, redactor: &Redactor) -> Value {
     match value {
-        Value::String(text) => Value::String(redactor.text(&text)),
+        Value::String(text) => Value::String(redactor.prose(&text)),
         Value::Array(values) => values.into_iter().map(|value| clean(value, redactor)).collect(),
         Value::Object(fields) => {
             Value::Object(fields.into_iter().map(|(key, value)| (key, clean(value, redactor))).collect())

@@ -10,7 +10,7 @@ use crate::problem::{Left, Problem};
 use crate::redact::Redactor;
 
 pub use human::{
-    Paint, findings as human_findings, plan as human_plan, problem as human_problem, status as human_status,
+    Paint, findings as human_findings, plan as human_plan, problem as human_problem, status as human_status, visible,
 };
 pub use json::{SCHEMA, status as json_status};
 

@@ -30,6 +30,8 @@ pub struct Found {
     pub no_proxy: NoProxy,
     /// Every proxy URL with credentials.
     logins: Vec<ProxyUrl>,
+    /// What looks like a password in values that are no proxy URLs.
+    hidden: Vec<Secret>,
     /// Which variable names `prod.env` uses.
     pub generation: Option<Generation>,
     /// Names of the other generation that are active as well.
@@ -98,7 +100,7 @@ impl Found {
 
     /// Every password on the host, for the redactor.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.logins.iter().filter_map(ProxyUrl::password)
+        self.logins.iter().filter_map(ProxyUrl::password).chain(&self.hidden)
     }
 
     /// Takes the proxy variables of a file; returns the values of further names with their lines.
@@ -160,10 +162,18 @@ impl Found {
         if value.is_empty() {
             return;
         }
-        if let Ok(url) = ProxyUrl::parse(value)
-            && url.password().is_some()
-        {
-            self.logins.push(url);
+        match ProxyUrl::parse(value) {
+            Ok(url) if url.password().is_some() => self.logins.push(url),
+            Ok(_) => {}
+            // No URL for us, yet some client's: what would be its password is kept out of every output.
+            Err(_) => {
+                let rest = value.split_once("://").map_or(value, |(_, rest)| rest);
+                if let Some((login, _)) = rest.rsplit_once('@')
+                    && let Some((_, password)) = login.split_once(':')
+                {
+                    self.hidden.push(Secret::new(password.as_bytes()));
+                }
+            }
         }
         self.by_file.push((key, path.to_path_buf(), value.to_owned()));
         let origin = Origin::Found { path: path.to_path_buf(), line };
@@ -224,12 +234,13 @@ pub fn profile_scripts(host: &dyn HostRead, platform: &Platform) -> Result<Vec<P
 
 /// Has the file an active (or, where asked, a commented) line whose name begins so?
 fn mentions(bytes: &[u8], prefixes: &[String], commented: bool) -> bool {
-    prefixes.iter().any(|prefix| {
-        memchr::memmem::find_iter(bytes, prefix.as_bytes()).any(|at| {
-            let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |feed| feed + 1);
-            let before = bytes[start..at].trim_ascii();
-            before.is_empty() || before == b"export" || (commented && before.iter().all(|byte| *byte == b'#'))
-        })
+    bytes.split(|byte| *byte == b'\n').any(|line| {
+        let line = line.trim_ascii_start();
+        let marks = line.iter().take_while(|byte| commented && **byte == b'#').count();
+        let line = line[marks..].trim_ascii_start();
+        let line =
+            line.strip_prefix(b"export").filter(|rest| rest.starts_with(b" ")).map_or(line, <[u8]>::trim_ascii_start);
+        prefixes.iter().any(|prefix| line.starts_with(prefix.as_bytes()))
     })
 }
 

@@ -338,6 +338,10 @@ pub fn by_section() -> BTreeMap<&'static str, Vec<(&'static str, &'static Spec)>
 
 /// The candidate nearest to what was typed, when it is near enough to be meant.
 pub fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody means a word of ours by a text of that length, and comparing it would take long.
+    if typed.len() > 64 {
+        return None;
+    }
     candidates
         .map(|candidate| (similarity(typed, candidate), candidate))
         .filter(|(near, _)| *near > 0.6)

@@ -94,7 +94,10 @@ fn plan_drop_in(path: &Path, present: &[u8], wish: &Wish, draft: &mut Draft<'_>)
 /// Drop-ins that systemd reads after ours and that set the same variables.
 fn others_that_win(context: &Context<'_>, ours: &Path, wish: &Wish, draft: &mut Draft<'_>) {
     let own_name = ours.file_name().unwrap_or_default();
-    for folder in DROP_IN_FOLDERS.map(PathBuf::from) {
+    // On most systems /lib is a link to /usr/lib: what is found there was found before.
+    let folders = DROP_IN_FOLDERS.map(|folder| context.view.host.resolve(Path::new(folder)));
+    let folders: std::collections::BTreeSet<PathBuf> = folders.into_iter().flatten().collect();
+    for folder in folders {
         let names = context.view.host.list(&folder).unwrap_or_default();
         for name in
             names.into_iter().filter(|name| name.as_os_str() > own_name && name.to_string_lossy().ends_with(".conf"))

@@ -112,21 +112,24 @@ fn comment(lines: &[&Occurrence], name: &str, splices: &mut Splices, done: &mut 
 
 /// Takes the name out. What a reader would still see afterwards is the caller's to judge.
 pub(super) fn remove(file: &[u8], syntax: Syntax, name: &str, notes: &mut Vec<Note>) -> Vec<u8> {
-    let mut bytes = file.to_vec();
-    let mut removed = false;
     let active = find(file, syntax, &[name]).into_iter().filter(|at| at.state == State::Active);
-    // From the end, so that earlier positions stay true and, in a script, each line tried is the deciding one.
-    for at in active.collect::<Vec<_>>().into_iter().rev() {
-        if syntax == Syntax::EnvFile {
-            bytes = splice(&bytes, vec![(at.span.start..at.span.start, b"#".to_vec())]);
-        } else if syntax == Syntax::PamEnv || decides(&bytes, name, &at) {
-            bytes = splice(&bytes, vec![(at.span.start..at.span.end + at.end, Vec::new())]);
-        } else {
-            continue;
-        }
-        removed = true;
+    if syntax != Syntax::Shell {
+        let gone = |at: Occurrence| match syntax {
+            Syntax::EnvFile => (at.span.start..at.span.start, b"#".to_vec()),
+            _ => (at.span.start..at.span.end + at.end, Vec::new()),
+        };
+        let splices: Splices = active.map(gone).collect();
+        notes.extend((!splices.is_empty()).then(|| Note::Removed(name.to_owned())));
+        return splice(file, splices);
     }
-    if removed {
+    let mut bytes = file.to_vec();
+    // From the end, so that earlier positions stay true and each line tried is the deciding one.
+    for at in active.collect::<Vec<_>>().into_iter().rev() {
+        if decides(&bytes, name, &at) {
+            bytes = splice(&bytes, vec![(at.span.start..at.span.end + at.end, Vec::new())]);
+        }
+    }
+    if bytes.len() < file.len() {
         notes.push(Note::Removed(name.to_owned()));
     }
     bytes
