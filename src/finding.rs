@@ -136,6 +136,7 @@ pub const IDS: &[&str] = &[
     "proxy-password-not-ascii",
     "proxy-port-missing",
     "run-recovered",
+    "setting-not-read",
     "system-proxy-differs",
     "variable-unknown",
     "verify-cron",

@@ -19,6 +19,18 @@ pub fn run_name(now: SystemTime, bump: u16) -> String {
     )
 }
 
+/// Is this what [`run_name`] makes? Other names in the folder of runs are not ours.
+pub fn is_run_name(name: &str) -> bool {
+    let shape = b"dddddddd_dddddd_-xxxx";
+    name.len() == shape.len()
+        && name.bytes().zip(shape).enumerate().all(|(at, (byte, kind))| match kind {
+            b'd' => byte.is_ascii_digit(),
+            b'x' => byte.is_ascii_hexdigit(),
+            b'-' => byte == b'-',
+            _ => byte == if at == 8 { b'T' } else { b'Z' },
+        })
+}
+
 /// `2026-11-21T20:01:02Z`.
 pub fn rfc3339(now: SystemTime) -> String {
     let (date, _) = parts(now);
@@ -50,6 +62,7 @@ mod tests {
         let at = UNIX_EPOCH + Duration::new(1_795_291_262, 500_000_000);
         assert_eq!(run_name(at, 0), "20261121T200102Z-8000");
         assert_eq!(run_name(at, 1), "20261121T200102Z-8001");
+        assert!(is_run_name(&run_name(at, 0)) && !is_run_name("lost+found") && !is_run_name("README"));
         assert_eq!(rfc3339(at), "2026-11-21T20:01:02Z");
     }
 }

@@ -45,9 +45,9 @@ pub struct Begin {
     pub reverts: Option<String>,
     /// Files, in order.
     pub intents: Vec<Intent>,
-    /// Folders that will be made, outermost first.
+    /// Folders that will be made, outermost first, with their modes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub makes: Vec<PathBuf>,
+    pub makes: Vec<(PathBuf, u32)>,
     /// Folders that will go, innermost first, with their modes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removes: Vec<(PathBuf, u32)>,
@@ -94,12 +94,17 @@ pub fn path(run: &str) -> PathBuf {
     folder(run).join("journal")
 }
 
+/// Where a journal is written before it gets its name: what is called `journal` is complete.
+pub fn unfinished(run: &str) -> PathBuf {
+    folder(run).join("journal.new")
+}
+
 /// A backup of a run.
 pub fn backup(run: &str, name: &str) -> PathBuf {
     folder(run).join("backup").join(name)
 }
 
-/// The records of a run; empty when its first line was never complete, which means that nothing has happened.
+/// The records of a run; empty when it has no journal, which means that nothing has happened.
 pub fn read(host: &(impl HostRead + ?Sized), run: &str) -> io::Result<Vec<Record>> {
     let Some(bytes) = host.read(&path(run))? else { return Ok(Vec::new()) };
     let mut records = Vec::new();

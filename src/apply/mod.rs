@@ -91,7 +91,16 @@ impl<'h> Session<'h> {
     pub fn recover(&self) -> Result<Vec<Finding>, Problem> {
         let mut findings = Vec::new();
         runs::sweep(self.host).map_err(|error| state_problem(self.host, &error))?;
-        for run in runs(self.host)?.iter().rev().filter(|run| run.state == State::Interrupted) {
+        let all = runs(self.host)?;
+        // Its commit may be written and not yet durable: the process may have died between the two.
+        if let Some(last) = all.last().filter(|run| run.state == State::Committed) {
+            let path = journal::path(&last.begin.run);
+            self.host
+                .append(&path)
+                .and_then(|mut file| file.sync())
+                .map_err(|error| failed(self.host, &path, "be synced", &error))?;
+        }
+        for run in all.iter().rev().filter(|run| run.state == State::Interrupted) {
             rollback::recover(self.host, run, false)?;
             findings.push(
                 Finding::new(

@@ -65,7 +65,8 @@ pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Pl
         let reasons = vec![format!("take back run {}", run.begin.run)];
         plan.changes.push(Change { path: intent.path.clone(), place: intent.place.clone(), before, after, reasons });
     }
-    plan.idle_folders = run.begin.makes.iter().rev().cloned().collect();
+    plan.idle_folders = run.begin.makes.iter().rev().map(|(folder, _)| folder.clone()).collect();
+    plan.folder_modes.clone_from(&run.begin.removes);
     Ok(plan)
 }
 

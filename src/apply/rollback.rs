@@ -80,7 +80,7 @@ pub fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(),
         restore(host, begin, intent).map_err(|error| failed(host, &intent.path, "be restored", &error))?;
         folders.extend(intent.place.parent().map(Path::to_path_buf));
     }
-    for folder in begin.makes.iter().rev() {
+    for (folder, _) in begin.makes.iter().rev() {
         folders.remove(folder);
         // Somebody may have put a file of their own there since; then it stays.
         if remove_if_empty(host, folder).map_err(|error| failed(host, folder, "be removed", &error))? {

@@ -7,6 +7,7 @@ use super::STATE;
 use super::journal::{self, Begin, Record};
 use crate::host::{HostRead, HostWrite, unreadable};
 use crate::problem::{Problem, id};
+use crate::stamp::is_run_name;
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem> {
     };
     let mut runs = Vec::new();
     for name in host.list(&folder).map_err(|error| problem(&error))? {
-        let Some(name) = name.to_str() else { continue };
+        let Some(name) = name.to_str().filter(|name| is_run_name(name)) else { continue };
         let records = journal::read(host, name).map_err(|error| problem(&error))?;
         let Some(Record::Begin(begin)) = records.first() else { continue };
         if begin.version > journal::VERSION {
@@ -125,8 +126,8 @@ pub fn drift<'r>(host: &dyn HostRead, in_force: impl Iterator<Item = &'r Run>) -
 pub fn sweep(host: &dyn HostWrite) -> io::Result<()> {
     let folder = Path::new(STATE).join("runs");
     for name in host.list(&folder)? {
-        let Some(name) = name.to_str() else { continue };
-        if journal::read(host, name)?.is_empty() {
+        let Some(name) = name.to_str().filter(|name| is_run_name(name)) else { continue };
+        if host.lstat(&journal::path(name))?.is_none() {
             discard(host, name)?;
         }
     }
@@ -136,8 +137,10 @@ pub fn sweep(host: &dyn HostWrite) -> io::Result<()> {
 /// Removes a run and its backups. The journal goes first: without it the rest means nothing.
 pub fn discard(host: &dyn HostWrite, run: &str) -> io::Result<()> {
     let folder = journal::folder(run);
-    if host.lstat(&journal::path(run))?.is_some() {
-        host.remove_file(&journal::path(run))?;
+    for path in [journal::path(run), journal::unfinished(run)] {
+        if host.lstat(&path)?.is_some() {
+            host.remove_file(&path)?;
+        }
     }
     let backups = folder.join("backup");
     for name in host.list(&backups)? {

@@ -50,8 +50,10 @@ fn intend(host: &dyn HostWrite, plan: &Plan, command: &str, reverts: Option<&str
     for change in plan.changes.iter().filter(|change| change.after.is_some()) {
         let Some(parent) = change.place.parent() else { continue };
         for folder in missing_folders(host, parent).map_err(|error| reading(parent, &error))? {
-            if !makes.contains(&folder) {
-                makes.push(folder);
+            if !makes.iter().any(|(made, _)| *made == folder) {
+                let mode =
+                    plan.folder_modes.iter().find(|(known, _)| *known == folder).map_or(0o755, |(_, mode)| *mode);
+                makes.push((folder, mode));
             }
         }
     }
@@ -117,12 +119,14 @@ fn prepare_run(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> io::Result<(
             files.push(file);
         }
     }
-    let mut file = host.create(&journal::path(&begin.run), 0o600)?;
+    let unfinished = journal::unfinished(&begin.run);
+    let mut file = host.create(&unfinished, 0o600)?;
     file.write_all(&journal::line(&Record::Begin(Box::new(begin.clone())))?)?;
     files.push(file);
     for file in &mut files {
         file.sync()?;
     }
+    host.rename(&unfinished, &journal::path(&begin.run))?;
     let runs = Path::new(STATE).join("runs");
     let mut folders = vec![backups.as_path(), &folder, &runs];
     if begin.seq == 1 {
@@ -138,8 +142,8 @@ fn prepare_run(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> io::Result<(
 /// Everything that a journal is needed for.
 fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> Result<(), Problem> {
     let mut folders = BTreeSet::new();
-    for folder in &begin.makes {
-        host.create_dir(folder, 0o755).map_err(|error| failed(host, folder, "be made", &error))?;
+    for (folder, mode) in &begin.makes {
+        host.create_dir(folder, *mode).map_err(|error| failed(host, folder, "be made", &error))?;
         folders.extend(folder.parent().map(Path::to_path_buf));
     }
     let mut staged = Vec::new();

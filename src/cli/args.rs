@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::exit::Exit;
 use super::out;
 use crate::finding::Ignored;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::{Layer, Origin, Shape, TABLE};
 
 const EXAMPLES: &str = "\
@@ -98,7 +98,7 @@ fn globals() -> Vec<Arg> {
             .default_value("auto")
             .help("Colours; auto looks at the terminal and NO_COLOR"),
         switch("verbose").short('v').help("Say more"),
-        switch("quiet").short('q').conflicts_with("verbose").help("Say only what went wrong"),
+        switch("quiet").short('q').help("Say only what went wrong"),
         Arg::new("ignore-check")
             .long("ignore-check")
             .value_name("ID")
@@ -140,7 +140,7 @@ fn with_settings(command: Command) -> Command {
 }
 
 /// Prints what clap has to say: help and versions to standard output, mistakes to standard error.
-pub fn usage(error: &clap::Error) -> Exit {
+pub fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
     let wants_help = !error.use_stderr();
     let text = error.render();
     let text = if out::color_for(wants_help) { text.ansi().to_string() } else { text.to_string() };
@@ -149,6 +149,19 @@ pub fn usage(error: &clap::Error) -> Exit {
         return Exit::Done;
     }
     out::message(&text);
+    let json = argv.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
+        || argv.iter().any(|word| word == "--format=json");
+    if json {
+        let verb = argv
+            .iter()
+            .skip(1)
+            .filter_map(|word| word.to_str())
+            .find(|word| !word.starts_with('-'))
+            .unwrap_or_default();
+        let message = error.render().to_string();
+        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        out::json_problem(verb, &Problem::settings(id::USAGE, message).hint("ics-setup --help"));
+    }
     Exit::Usage
 }
 
@@ -170,6 +183,8 @@ pub struct Globals {
     pub json: bool,
     /// Colours on standard output.
     pub color: bool,
+    /// Colours on standard error.
+    pub color_of_messages: bool,
     /// `-v`.
     pub verbose: bool,
     /// `-q`.
@@ -191,7 +206,16 @@ impl Globals {
         while let Some((_, inner)) = matches.subcommand() {
             matches = inner;
         }
-        let ignored: Vec<String> = matches.get_many::<String>("ignore-check").into_iter().flatten().cloned().collect();
+        let usage = |message: &str| Err(Problem::settings(id::USAGE, message).hint("ics-setup --help"));
+        if matches.get_flag("exit-code") && !matches.get_flag("dry-run") {
+            return usage("--exit-code goes with --dry-run");
+        }
+        if matches.get_flag("quiet") && matches.get_flag("verbose") {
+            return usage("--quiet and --verbose contradict each other");
+        }
+        let ignored = every_ignored(&argv);
+        let when = matches.get_one::<String>("color").map_or("auto", String::as_str);
+        let color = |stdout| when == "always" || (when == "auto" && out::color_for(stdout));
         Ok(Self {
             root: matches.get_one::<PathBuf>("root").cloned(),
             settings: matches.get_one::<PathBuf>("settings-file").cloned(),
@@ -200,11 +224,8 @@ impl Globals {
             yes: matches.get_flag("yes"),
             non_interactive: matches.get_flag("non-interactive"),
             json: is_json(matches),
-            color: match matches.get_one::<String>("color").map(String::as_str) {
-                Some("always") => true,
-                Some("never") => false,
-                _ => out::color_for(true),
-            },
+            color: color(true),
+            color_of_messages: color(false),
             verbose: matches.get_flag("verbose"),
             quiet: matches.get_flag("quiet"),
             ignored: Ignored::parse(&ignored)?,
@@ -216,6 +237,15 @@ impl Globals {
     pub fn interactive(&self) -> bool {
         !self.non_interactive && out::is_terminal()
     }
+}
+
+/// `--ignore-check` wherever it stands: clap keeps those of one level only.
+fn every_ignored(argv: &[OsString]) -> Vec<String> {
+    let words: Vec<String> = argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words = words.split(|word| word == "--").next().unwrap_or_default();
+    let glued = words.iter().filter_map(|word| word.strip_prefix("--ignore-check=")).map(str::to_owned);
+    let apart = words.windows(2).filter(|pair| pair[0] == "--ignore-check").map(|pair| pair[1].clone());
+    glued.chain(apart).collect()
 }
 
 /// Was JSON asked for?

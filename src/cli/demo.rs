@@ -8,8 +8,9 @@ use std::path::Path;
 use clap::ArgMatches;
 
 use super::args::Globals;
-use super::converge::{Converge, Ended, Told};
+use super::converge::{Converge, Told};
 use super::exit::Exit;
+use super::inputs::Inputs;
 use super::{out, revert};
 use crate::host::RealHost;
 use crate::problem::Problem;
@@ -103,8 +104,9 @@ impl Stage<'_> {
         let shown: Vec<String> = SETTINGS.iter().filter_map(|(key, value)| as_flag(key, value)).collect();
         self.say(&format!("\n$ ics-setup {} {}    # {when}\n\n", moment.verb(), shown.join(" ")));
         let mut told = Told::default();
-        let converge = Converge { globals: &self.quiet(), host: self.host, flags: flags()?, moment, stdin: None };
-        let Ended { outcome } = converge.run(&mut told)?;
+        let globals = self.quiet();
+        let inputs = Inputs::alone(&globals, flags()?);
+        let outcome = Converge { globals: &globals, host: self.host, inputs, moment }.run(&mut told)?;
         Ok(self.report(moment.verb(), outcome, &told))
     }
 
@@ -145,6 +147,7 @@ impl Stage<'_> {
             non_interactive: true,
             json: false,
             color: self.globals.color,
+            color_of_messages: self.globals.color_of_messages,
             verbose: false,
             quiet: true,
             ignored: self.globals.ignored.clone(),

@@ -5,7 +5,9 @@ mod ask;
 mod converge;
 mod demo;
 mod exit;
+mod inputs;
 mod out;
+mod prove;
 mod revert;
 mod settings;
 mod status;
@@ -22,7 +24,7 @@ use exit::Exit;
 pub fn run(argv: Vec<OsString>) -> ExitCode {
     let matches = match args::command().try_get_matches_from(&argv) {
         Ok(matches) => matches,
-        Err(error) => return args::usage(&error).into(),
+        Err(error) => return args::usage(&error, &argv).into(),
     };
     let Some((verb, matches)) = matches.subcommand() else { return Exit::Usage.into() };
     let globals = match Globals::new(matches, argv) {

@@ -56,11 +56,16 @@ pub fn early(matches: &ArgMatches, verb: &str, problem: &Problem) -> Exit {
         inner = next;
     }
     if is_json(inner) {
-        json(&failure(verb, problem, &redactor).json());
+        json_problem(verb, problem);
     } else {
         message(&human_problem(problem, &redactor, Paint(color_for(false))));
     }
     Exit::of(problem)
+}
+
+/// Prints a problem as JSON.
+pub fn json_problem(verb: &str, problem: &Problem) {
+    json(&failure(verb, problem, &Redactor::default()).json());
 }
 
 /// Prints a JSON result.
@@ -103,7 +108,7 @@ pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
     }
     match report.error {
         Some(problem) => {
-            let paint = Paint(color_for(false));
+            let paint = Paint(globals.color_of_messages);
             if !globals.json {
                 message(&crate::report::human_findings(report.findings, false, report.redactor, paint));
                 message(&human_problem(problem, report.redactor, paint));

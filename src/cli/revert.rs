@@ -53,18 +53,8 @@ pub fn take_back(
     let session = if globals.dry_run { None } else { Session::resume(host)? };
     let all = runs(host)?;
     let run = revert::choose(&all, named)?;
-    if run.state == State::Interrupted && !globals.dry_run {
-        let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
-        if force {
-            session.recover_by_force(run)?;
-        }
-        told.findings = session.recover()?;
-        told.plan
-            .next_steps
-            .push(format!("run {} had been interrupted; the host is as it was before it", run.begin.run));
-        return Ok(Outcome::Changed);
-    }
-    if let Some(session) = &session {
+    let interrupted = run.state == State::Interrupted;
+    if let Some(session) = session.as_ref().filter(|_| !interrupted) {
         told.findings = session.recover()?;
     }
     let view = View::new(host);
@@ -95,6 +85,14 @@ pub fn take_back(
     let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
     let nothing = told.plan.is_empty();
     let name = run.begin.run.clone();
+    if interrupted {
+        if force {
+            session.recover_by_force(run)?;
+        }
+        told.findings = session.recover()?;
+        told.plan.next_steps.extend(afterwards(&told.plan));
+        return Ok(if nothing { Outcome::Unchanged } else { Outcome::Changed });
+    }
     told.run = Some(session.apply(&told.plan, "revert", Some(&name))?.run);
     if !nothing {
         told.plan.next_steps.extend(afterwards(&told.plan));

@@ -4,15 +4,15 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 
 use super::args::{Globals, flags};
-use super::converge::Converge;
 use super::exit::Exit;
+use super::inputs::Inputs;
 use super::{out, sudo};
-use crate::host::RealHost;
+use crate::host::{RealHost, View};
+use crate::platform;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::{SCHEMA, visible};
-use crate::settings::{Settings, example, schema};
-use crate::targets::Moment;
+use crate::settings::{self, First, Found, Settings, example, schema};
 
 /// Runs the verb.
 pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
@@ -40,8 +40,14 @@ fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Proble
         })?,
         None => RealHost::live(),
     };
-    let converge = Converge { globals, host: &host, flags: flags(matches)?, moment: Moment::Prepare, stdin: None };
-    converge.settings()
+    let mut inputs = Inputs::new(globals, flags(matches)?)?;
+    let layers = inputs.layers(&host)?;
+    // Settings can be shown anywhere; what a host that is neither Ubuntu nor CentOS has is not looked for.
+    let found = match platform::detect(&host, settings::strategy(&layers)) {
+        Ok((platform, _)) => Found::look(&View::new(&host), &platform, &settings::home(&layers)?, First::System)?,
+        Err(_) => Found::default(),
+    };
+    inputs.resolve(layers, &found).map(|(settings, _)| settings)
 }
 
 fn show(globals: &Globals, settings: &Settings) {

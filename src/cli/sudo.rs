@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use crate::problem::{Problem, id};
 use crate::redact::redact_line;
-use crate::settings::TABLE;
+use crate::settings::{ProxyUrl, TABLE};
 
 /// The problem of a changing verb that was not started as root.
 pub fn needs_root(verb: &str, argv: &[OsString]) -> Problem {
@@ -13,14 +13,23 @@ pub fn needs_root(verb: &str, argv: &[OsString]) -> Problem {
 
 /// Adds the sudo line to a problem that root rights would solve.
 pub fn with_line(problem: Problem, argv: &[OsString]) -> Problem {
-    problem.hint(line(argv)).hint("look first, without root rights: add --dry-run")
+    let dry = argv.iter().any(|word| word == "--dry-run");
+    let changes = argv.iter().any(|word| matches!(word.to_str(), Some("prepare" | "reconfigure" | "revert")));
+    let problem = problem.hint(line(argv));
+    if changes && !dry { problem.hint("look first, without root rights: add --dry-run") } else { problem }
 }
 
 fn line(argv: &[OsString]) -> String {
     let mut words = vec!["sudo".to_owned()];
-    // sudo drops variables unless they are named.
-    let named: Vec<&str> =
-        TABLE.iter().map(|spec| spec.variable).filter(|name| std::env::var_os(name).is_some()).collect();
+    let mut rest = without_passwords(argv);
+    // sudo drops variables unless they are named; one may be named by a setting.
+    let named_by_setting =
+        rest.iter().zip(rest.iter().skip(1)).filter(|(flag, _)| flag.as_str() == "--proxy-password-env");
+    let mut named: Vec<String> = named_by_setting.map(|(_, name)| name.clone()).collect();
+    named.extend(rest.iter().filter_map(|word| word.strip_prefix("--proxy-password-env=")).map(str::to_owned));
+    named.extend(
+        TABLE.iter().map(|spec| spec.variable).filter(|name| std::env::var_os(name).is_some()).map(str::to_owned),
+    );
     if !named.is_empty() {
         words.push(format!("--preserve-env={}", named.join(",")));
     }
@@ -28,8 +37,31 @@ fn line(argv: &[OsString]) -> String {
     // sudo's own search path may lack the folder that a bare name was found in.
     let found = if program.contains('/') { std::path::absolute(&program).ok() } else { which::which(&program).ok() };
     words.push(found.map_or(program, |path| path.display().to_string()));
-    words.extend(argv.iter().skip(1).map(|word| redact_line(&word.to_string_lossy())));
+    words.append(&mut rest);
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// The words behind the program. A password in a URL becomes a file to be named: a mask would be taken for the password.
+fn without_passwords(argv: &[OsString]) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut user = None;
+    for word in argv.iter().skip(1).map(|word| word.to_string_lossy()) {
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) if flag.starts_with("--") => (format!("{flag}="), value),
+            _ => (String::new(), word.as_ref()),
+        };
+        match ProxyUrl::parse(value) {
+            Ok(mut url) if url.password().is_some() => {
+                user = url.credentials.take().map(|login| String::from_utf8_lossy(&login.user).into_owned());
+                words.push(format!("{flag}{}", url.render()));
+            }
+            _ => words.push(redact_line(&word)),
+        }
+    }
+    if let Some(user) = user {
+        words.extend(["--proxy-user".to_owned(), user, "--proxy-password-file".to_owned(), "FILE".to_owned()]);
+    }
+    words
 }
 
 /// A word as a shell takes it.

@@ -131,7 +131,7 @@ impl MemoryHost {
         state.names.iter().map(|(path, node)| (path.clone(), file(node))).collect()
     }
 
-    /// How many effects changed anything so far.
+    /// How many effects changed anything so far; making durable what is there changes nothing.
     pub fn effects(&self) -> u64 {
         self.state().writes
     }
@@ -306,7 +306,7 @@ impl HostWrite for MemoryHost {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.effect();
+        let mut state = self.state();
         let State { names, durable_names, .. } = &mut *state;
         durable_names.retain(|name, _| name.parent() != Some(path) || names.contains_key(name));
         for (name, node) in names.iter().filter(|(name, _)| name.parent() == Some(path)) {
@@ -361,7 +361,7 @@ impl NewFile for MemoryFile<'_> {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut state = self.host.effect();
+        let mut state = self.host.state();
         let inode = &mut state.inodes[self.number];
         inode.durable = Some((inode.bytes.clone(), inode.attributes.clone()));
         Ok(())

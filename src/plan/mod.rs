@@ -23,6 +23,10 @@ pub struct Plan {
     pub next_steps: Vec<String>,
     /// What each login is to see afterwards; `None`: nothing.
     pub logins: Vec<(String, Option<String>)>,
+    /// What the Docker daemon is to see afterwards.
+    pub daemon: Vec<(String, Option<String>)>,
+    /// Modes of folders that come into being, where they are known from before.
+    pub folder_modes: Vec<(PathBuf, u32)>,
     /// Folders that go when they are empty afterwards, innermost first.
     pub idle_folders: Vec<PathBuf>,
 }
@@ -31,6 +35,17 @@ impl Plan {
     /// Is there nothing to do?
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// Do both plans give the same files the same bytes?
+    pub fn same_changes(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Change, &Change)| {
+            a.path == b.path
+                && a.action() == b.action()
+                && a.old_bytes() == b.old_bytes()
+                && a.new_bytes() == b.new_bytes()
+        };
+        self.changes.len() == other.changes.len() && self.changes.iter().zip(&other.changes).all(same)
     }
 
     /// Does the plan change this path?

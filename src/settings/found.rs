@@ -89,6 +89,11 @@ impl Found {
         self.by_file.iter().find(|(own, file, _)| *own == key && file == path).map(|(_, _, value)| value.as_str())
     }
 
+    /// Does any file of the host have this proxy?
+    pub fn has_proxy(&self, url: &str) -> bool {
+        self.by_file.iter().any(|(key, _, value)| *key != "proxy.no_proxy" && value == url)
+    }
+
     /// The password of a user at a proxy: from the URL of the same place if there is one, else from any.
     pub fn password_of(&self, user: &[u8], place: &ProxyUrl) -> Option<Secret> {
         let same_user = |url: &&ProxyUrl| url.credentials.as_ref().is_some_and(|login| login.user == user);

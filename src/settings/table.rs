@@ -39,6 +39,8 @@ pub struct Spec {
     pub secret: bool,
     /// Kept in `/etc/ics-setup/settings.toml` for the next run.
     pub saved: bool,
+    /// Does a verb of this version act on it?
+    pub read: bool,
     /// The value when nobody gives one, as text.
     pub default: Option<&'static str>,
     /// What the wizard asks.
@@ -63,6 +65,7 @@ const fn text(key: &'static str, flag: &'static str, variable: &'static str) -> 
         value_name: "TEXT",
         secret: false,
         saved: true,
+        read: true,
         default: None,
         question: "",
         help: "",
@@ -90,6 +93,7 @@ pub static TABLE: &[Spec] = &[
         value_name: "VERSION",
         question: "Which product release?",
         help: "Product release, such as 22.3.9; decides which requirements hold",
+        read: false,
         ..text("release", "release", "ICS_SETUP_RELEASE")
     },
     Spec {
@@ -161,6 +165,7 @@ pub static TABLE: &[Spec] = &[
         value_name: "FILE",
         question: "Certificate of a TLS-inspecting proxy?",
         help: "CA certificate (PEM) of a proxy that inspects TLS",
+        read: false,
         ..text("proxy.ca", "proxy-ca", "ICS_SETUP_PROXY_CA")
     },
     Spec {
@@ -217,6 +222,7 @@ pub static TABLE: &[Spec] = &[
         value_name: "BOOL",
         question: "Does MySQL require TLS?",
         help: "Connect to MySQL with TLS",
+        read: false,
         ..text("mysql.tls", "mysql-tls", "ICS_SETUP_MYSQL_TLS")
     },
     Spec {
@@ -247,6 +253,7 @@ pub static TABLE: &[Spec] = &[
         value_name: "BOOL",
         question: "Does Redis require TLS?",
         help: "Connect to Redis with TLS",
+        read: false,
         ..text("redis.tls", "redis-tls", "ICS_SETUP_REDIS_TLS")
     },
     Spec {
@@ -260,6 +267,7 @@ pub static TABLE: &[Spec] = &[
         value_name: "LIST",
         question: "Which processes run on this host?",
         help: "Processes of this host: interface, scheduler, worker",
+        read: false,
         ..text("roles", "role", "ICS_SETUP_ROLE")
     },
     Spec {
@@ -267,12 +275,14 @@ pub static TABLE: &[Spec] = &[
         value_name: "N",
         question: "How many workers?",
         help: "Number of worker processes",
+        read: false,
         ..text("workers", "workers", "ICS_SETUP_WORKERS")
     },
     Spec {
         shape: Shape::Choice(&["us", "us2", "us3", "ca", "eu", "ap", "au"]),
         question: "Insight platform region?",
         help: "Data region of the Insight Agent",
+        read: false,
         ..text("agent.region", "agent-region", "ICS_SETUP_AGENT_REGION")
     },
     Spec {
@@ -280,6 +290,7 @@ pub static TABLE: &[Spec] = &[
         value_name: "HOST",
         question: "Collector hosts?",
         help: "Collector that agents on this host talk to; may be repeated",
+        read: false,
         ..text("agent.collector", "collector", "ICS_SETUP_COLLECTOR")
     },
     Spec {
@@ -310,6 +321,7 @@ pub static TABLE: &[Spec] = &[
         value_name: "REF",
         question: "Image of the product?",
         help: "Container image of the product",
+        read: false,
         ..text("image", "image", "ICS_SETUP_IMAGE")
     },
     Spec {
@@ -317,6 +329,7 @@ pub static TABLE: &[Spec] = &[
         value_name: "DIR",
         question: "Folder with files brought along?",
         help: "Folder with images and files for a host without internet",
+        read: false,
         ..text("bundle", "bundle", "ICS_SETUP_BUNDLE")
     },
 ];

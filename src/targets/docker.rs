@@ -34,6 +34,9 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
         plan_drop_in(&files.drop_in, drop_in.as_ref().map_or(&[], |file| &file.bytes), wish, draft)?;
     }
     if !wish.remove {
+        let list = context.found.no_proxy_at(&files.drop_in);
+        draft.plan.daemon =
+            wish.variables(&list).into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect();
         others_that_win(context, &files.drop_in, wish, draft);
     }
     if draft.plan.changes.len() > before && context.settings.restart != Some(true) {

@@ -63,6 +63,19 @@ pub(super) fn edit(bytes: &[u8], section: &str, wishes: &[(&str, Option<&str>)])
     out
 }
 
+/// The value that counts: the last one of the section.
+pub(super) fn value<'a>(bytes: &'a [u8], section: &str, key: &str) -> Option<&'a [u8]> {
+    let (mut inside, mut found) = (false, None);
+    for line in bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        if line.starts_with(b"[") {
+            inside = line == format!("[{section}]").as_bytes();
+        } else if inside && is_key(line, key) {
+            found = Some(value_of(line));
+        }
+    }
+    found
+}
+
 fn is_key(line: &[u8], key: &str) -> bool {
     line.strip_prefix(key.as_bytes()).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"="))
 }

@@ -85,7 +85,7 @@ pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
                 .fix(format!("ics-setup {} --proxy http://HOST:PORT", context.moment.verb())),
         );
     }
-    for target in chosen(context) {
+    for target in chosen(context)? {
         match target {
             TargetName::SystemProxy => {
                 system_proxy::plan(context, &wish, &mut draft)?;
@@ -105,13 +105,13 @@ pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
 }
 
 /// The targets of this run; a package manager that was given a proxy before keeps following it.
-fn chosen(context: &Context<'_>) -> Vec<TargetName> {
+fn chosen(context: &Context<'_>) -> Result<Vec<TargetName>, Problem> {
     let mut chosen = context.moment.chosen(&context.settings.targets);
     let follows = context.moment == Moment::Prepare && context.settings.targets.is_empty();
-    if follows && package_manager::is_ours(context) {
+    if follows && package_manager::is_ours(context)? {
         chosen.push(TargetName::PackageManager);
     }
-    chosen
+    Ok(chosen)
 }
 
 /// The other half of the host, which this verb does not touch, when it has another proxy.

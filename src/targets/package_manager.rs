@@ -37,11 +37,16 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     draft.put(conf, bytes, mode, vec![format!("{what} the proxy of {}", manager.name())])
 }
 
-/// Did an earlier run give the package manager its proxy? Only apt's file is certainly ours.
-pub(super) fn is_ours(context: &Context<'_>) -> bool {
+/// Was the package manager given its proxy before? apt's file is our own; dnf and yum follow when they have the proxy that
+/// the host has.
+pub(super) fn is_ours(context: &Context<'_>) -> Result<bool, Problem> {
     let manager = context.platform.package_manager(context.view.host);
-    matches!(manager, PackageManager::Apt { .. })
-        && context.view.host.lstat(manager.conf()).is_ok_and(|found| found.is_some())
+    let Some(snapshot) = context.view.snapshot(manager.conf())? else { return Ok(false) };
+    if matches!(manager, PackageManager::Apt { .. }) {
+        return Ok(true);
+    }
+    let value = ini::value(&snapshot.bytes, "main", "proxy");
+    Ok(value.is_some_and(|value| context.found.has_proxy(&String::from_utf8_lossy(value))))
 }
 
 /// A file of our own: apt merges all files of its folder.

@@ -7,9 +7,9 @@ use crate::finding::{Finding, Status};
 use crate::host::Command;
 use crate::vendor::Vendor;
 
-/// sudo, cron, systemd services, the Docker daemon.
-pub(super) fn look(proof: &Proof<'_>) -> Vec<Finding> {
-    [sudo(proof), cron(proof), systemd(proof), docker(proof)].into_iter().flatten().collect()
+/// sudo, cron, systemd services: whoever does not read what logins read.
+pub(super) fn of_logins(proof: &Proof<'_>) -> Vec<Finding> {
+    [sudo(proof), cron(proof), systemd(proof)].into_iter().flatten().collect()
 }
 
 fn sudo(proof: &Proof<'_>) -> Option<Finding> {
@@ -20,7 +20,7 @@ fn sudo(proof: &Proof<'_>) -> Option<Finding> {
         Err(_) => return Some(skip("verify-sudo", "sudo is not installed")),
     };
     let seen = environment(&output.stdout, None)?;
-    let missing = unseen(proof, |name| seen.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone()));
+    let missing = unseen(proof.wanted, |name| seen.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone()));
     Some(verdict(
         proof,
         "verify-sudo",
@@ -40,7 +40,7 @@ fn cron(proof: &Proof<'_>) -> Option<Finding> {
     let Some((path, stack)) = stack else { return Some(skip("verify-cron", "cron is not installed")) };
     let reads = stack.lines().map(str::trim).any(|line| !line.starts_with('#') && line.contains("pam_env.so"));
     let sees = reads && !proof.platform.system_proxy_is_shell();
-    let missing = if sees { Vec::new() } else { wanted_names(proof) };
+    let missing = if sees { Vec::new() } else { names(proof.wanted) };
     let why = if proof.platform.system_proxy_is_shell() {
         "cron starts no login shell, so it does not source profile.d".to_owned()
     } else {
@@ -63,7 +63,7 @@ fn systemd(proof: &Proof<'_>) -> Option<Finding> {
     }
     let output = proof.host.run(&Command::new(["systemctl", "show-environment"])).ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let missing = unseen(proof, |name| {
+    let missing = unseen(proof.wanted, |name| {
         text.lines()
             .filter_map(|line| line.split_once('='))
             .find(|(own, _)| *own == name)
@@ -79,7 +79,8 @@ fn systemd(proof: &Proof<'_>) -> Option<Finding> {
     ))
 }
 
-fn docker(proof: &Proof<'_>) -> Option<Finding> {
+/// The Docker daemon, by its own environment.
+pub(super) fn docker(proof: &Proof<'_>) -> Option<Finding> {
     if proof.host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
         return Some(skip("verify-docker", "systemd does not run here"));
     }
@@ -95,7 +96,7 @@ fn docker(proof: &Proof<'_>) -> Option<Finding> {
     }
     let environ = proof.host.read(Path::new(&format!("/proc/{pid}/environ"))).ok().flatten()?;
     let seen = environment(&environ, None)?;
-    let missing = unseen(proof, |name| {
+    let missing = unseen(proof.daemon, |name| {
         // The daemon prefers the upper-case name.
         let get = |wanted: &str| seen.iter().find(|(own, _)| own == wanted).map(|(_, value)| value.clone());
         get(&name.to_uppercase()).or_else(|| get(name))
@@ -111,22 +112,24 @@ fn docker(proof: &Proof<'_>) -> Option<Finding> {
     ))
 }
 
-fn wanted_names(proof: &Proof<'_>) -> Vec<String> {
-    proof.wanted.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name.clone()).collect()
+fn names(wanted: &[(String, Option<String>)]) -> Vec<String> {
+    wanted.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name.clone()).collect()
 }
 
-/// Names whose value the consumer does not see.
-fn unseen(proof: &Proof<'_>, see: impl Fn(&str) -> Option<String>) -> Vec<String> {
-    proof
-        .wanted
-        .iter()
-        .filter(|(name, wanted)| wanted.is_some() && see(name) != *wanted)
-        .map(|(name, _)| name.clone())
-        .collect()
+/// Names whose value the consumer does not see. Lists are the same when they have the same members.
+fn unseen(wanted: &[(String, Option<String>)], see: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let same = |name: &str, wanted: &str, seen: &str| {
+        let members = |list: &str| list.split(',').map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+        wanted == seen || (name == "no_proxy" && members(wanted) == members(seen))
+    };
+    let missing = wanted.iter().filter(|(name, wanted)| {
+        wanted.as_ref().is_some_and(|wanted| !see(name).is_some_and(|seen| same(name, wanted, &seen)))
+    });
+    missing.map(|(name, _)| name.clone()).collect()
 }
 
 fn verdict(proof: &Proof<'_>, id: &'static str, who: &str, missing: &[String], why: &str, fix: &str) -> Finding {
-    let all = wanted_names(proof).join(", ");
+    let all = names(proof.wanted).join(", ");
     if missing.is_empty() {
         return Finding::new(id, "verify", Status::Pass, format!("{who}: nothing is missing")).expected(all);
     }

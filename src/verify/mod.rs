@@ -33,8 +33,10 @@ pub struct Proof<'a> {
     pub platform: &'a Platform,
     /// Who logs in.
     pub user: LoginUser,
-    /// What is to be seen; `None`: nothing.
+    /// What logins are to see; `None`: nothing.
     pub wanted: &'a [(String, Option<String>)],
+    /// What the Docker daemon is to see.
+    pub daemon: &'a [(String, Option<String>)],
     /// Keeps secrets out of the findings.
     pub redactor: &'a Redactor,
 }
@@ -42,19 +44,30 @@ pub struct Proof<'a> {
 impl Proof<'_> {
     /// Starts a login and looks at every consumer.
     pub fn run(&self) -> Vec<Finding> {
-        if self.wanted.is_empty() {
-            return Vec::new();
-        }
         if !self.host.is_live() {
+            if self.wanted.is_empty() {
+                return Vec::new();
+            }
             return vec![
                 Finding::new("verify-login", "verify", Status::Skip, "no login was started")
                     .observed("under --root no program of the image is run")
                     .fix(format!("on the host itself: su - {} -c 'env | grep -i proxy'", self.user.name)),
             ];
         }
-        let mut findings = self.login();
-        findings.extend(consumers::look(self));
+        let mut findings = Vec::new();
+        if !self.wanted.is_empty() {
+            findings.extend(self.login());
+            findings.extend(consumers::of_logins(self));
+        }
+        if !self.daemon.is_empty() {
+            findings.extend(consumers::docker(self));
+        }
         findings
+    }
+
+    /// Does a Docker daemon run that has not read its proxy?
+    pub fn daemon_is_behind(&self) -> bool {
+        self.host.is_live() && consumers::docker(self).is_some_and(|finding| finding.status == Status::Warn)
     }
 
     fn login(&self) -> Vec<Finding> {

@@ -1,0 +1,163 @@
+//! What people have said, read once: flags, variables, the settings file, password files. A pipe can be read only once, and
+//! what was shown must be what is applied.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::args::Globals;
+use super::ask;
+use crate::finding::{Finding, Status};
+use crate::host::{HostRead, View};
+use crate::problem::Problem;
+use crate::settings::{self, Found, Layer, Layers, Origin, Outside, SAVED, Settings, TABLE, Unresolved};
+
+/// More than any settings or password file has.
+const MAX_FILE: u64 = 1 << 20;
+
+/// Everything that was said, by whoever said it.
+pub struct Inputs<'a> {
+    globals: &'a Globals,
+    flags: Layer,
+    variable: fn(&str) -> Option<OsString>,
+    variables: Layer,
+    /// The layer of `--settings`; `None`: what the last run saved counts.
+    given: Option<Layer>,
+    files: RefCell<BTreeMap<PathBuf, Vec<u8>>>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Reads flags, variables and the file of `--settings`.
+    ///
+    /// # Errors
+    /// A value of the wrong shape, a file that cannot be read or is no settings file.
+    pub fn new(globals: &'a Globals, flags: Layer) -> Result<Self, Problem> {
+        let variables = Layer::of_variables(variable_of_the_process)?;
+        let given = globals.settings.as_deref().map(given).transpose()?;
+        let files = RefCell::default();
+        Ok(Self { globals, flags, variable: variable_of_the_process, variables, given, files })
+    }
+
+    /// Flags alone, for a demonstration that must not depend on where it runs.
+    pub fn alone(globals: &'a Globals, flags: Layer) -> Self {
+        let (variables, files) = (Layer::default(), RefCell::default());
+        Self { globals, flags, variable: |_| None, variables, given: None, files }
+    }
+
+    /// All layers; the saved settings are the host's, as it is now.
+    ///
+    /// # Errors
+    /// Saved settings that cannot be read.
+    pub fn layers(&self, host: &dyn HostRead) -> Result<Layers, Problem> {
+        let file = match &self.given {
+            Some(given) => given.clone(),
+            None => saved(host)?,
+        };
+        Ok(Layers { flags: self.flags.clone(), variables: self.variables.clone(), file })
+    }
+
+    /// Valid settings; at a terminal a missing password is asked for, once.
+    ///
+    /// # Errors
+    /// A value that is wrong or missing.
+    pub fn resolve(&mut self, mut layers: Layers, found: &Found) -> Result<(Settings, Vec<Finding>), Problem> {
+        let asked = {
+            let outside = Outside { variable: &self.variable, file: &|path| self.file(path) };
+            match Settings::resolve(&layers, found, &outside, &self.globals.ignored) {
+                Err(Unresolved::Missing(specs)) if self.globals.interactive() => specs,
+                other => return other.map_err(Unresolved::into_problem),
+            }
+        };
+        for spec in asked {
+            self.flags.insert(spec, ask::secret(spec)?, Origin::Flag("asked for".to_owned()))?;
+        }
+        layers.flags = self.flags.clone();
+        let outside = Outside { variable: &self.variable, file: &|path| self.file(path) };
+        Settings::resolve(&layers, found, &outside, &self.globals.ignored).map_err(Unresolved::into_problem)
+    }
+
+    /// Remarks on what was said.
+    pub fn remarks(&self) -> Vec<Finding> {
+        unknown_variable(self.variable).into_iter().chain(unread(&self.flags, &self.variables)).collect()
+    }
+
+    fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
+        if let Some(bytes) = self.files.borrow().get(path) {
+            return Ok(bytes.clone());
+        }
+        let bytes = bounded(std::fs::File::open(path)?)?;
+        self.files.borrow_mut().insert(path.to_path_buf(), bytes.clone());
+        Ok(bytes)
+    }
+}
+
+fn variable_of_the_process(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// The settings file that was named; `-` is standard input.
+fn given(path: &Path) -> Result<Layer, Problem> {
+    let (shown, bytes) = if path == Path::new("-") {
+        (Path::new("<stdin>"), bounded(io::stdin().lock()))
+    } else {
+        (path, std::fs::File::open(path).and_then(bounded))
+    };
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Problem::settings("settings-unreadable", format!("--settings {} could not be read", path.display()))
+            .because(error)
+    };
+    let bytes = bytes.map_err(|error| unreadable(&error))?;
+    let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8 text"))?;
+    settings::read_file(&text, shown)
+}
+
+fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {} MiB", MAX_FILE >> 20)));
+    }
+    Ok(bytes)
+}
+
+/// What the last run saved.
+fn saved(host: &dyn HostRead) -> Result<Layer, Problem> {
+    let path = Path::new(SAVED);
+    match View::new(host).snapshot(path)? {
+        Some(snapshot) => settings::read_file(&String::from_utf8_lossy(&snapshot.bytes), &host.shown(path)),
+        None => Ok(Layer::default()),
+    }
+}
+
+/// `ICS_SETUP_…` variables that mean nothing: at a first boot nobody would notice the slip.
+fn unknown_variable(variable: fn(&str) -> Option<OsString>) -> Option<Finding> {
+    let known = |name: &str| TABLE.iter().any(|spec| spec.variable == name);
+    let name = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("ICS_SETUP_") && !known(name) && variable(name).is_some())
+        .min()?;
+    let finding = Finding::new(
+        "variable-unknown",
+        "settings",
+        Status::Warn,
+        format!("the variable {name} means nothing to ics-setup"),
+    );
+    Some(match settings::nearest(&name, TABLE.iter().map(|spec| spec.variable)) {
+        Some(near) => finding.fix(format!("did you mean {near}?")),
+        None => finding.fix("all variables: ics-setup settings example"),
+    })
+}
+
+/// Settings that no verb of this version reads: kept for those that will, and said so.
+fn unread(flags: &Layer, variables: &Layer) -> Option<Finding> {
+    let asked: Vec<String> = TABLE
+        .iter()
+        .filter(|spec| !spec.read)
+        .filter_map(|spec| flags.get(spec.key).or_else(|| variables.get(spec.key)))
+        .map(|setting| setting.origin.to_string())
+        .collect();
+    let title = format!("kept in the settings, and nothing reads it yet: {}", asked.join(", "));
+    (!asked.is_empty()).then(|| Finding::new("setting-not-read", "settings", Status::Warn, title))
+}

@@ -1,0 +1,100 @@
+//! After the files: the Docker daemon is restarted where that was asked for, and every reader is asked what it sees.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::args::Globals;
+use super::converge::Told;
+use crate::finding::Status;
+use crate::host::{Command, HostRead};
+use crate::platform::Platform;
+use crate::problem::Problem;
+use crate::vendor::Vendor;
+use crate::verify::{LoginUser, Proof};
+
+/// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already.
+///
+/// # Errors
+/// `systemctl` failed; the files are written.
+pub fn restart(host: &dyn HostRead, told: &mut Told) -> Result<(), Problem> {
+    let files = &Vendor::get().docker;
+    let Some(platform) = told.platform.clone().filter(|_| told.restart && !told.plan.daemon.is_empty()) else {
+        return Ok(());
+    };
+    let touched = told.plan.touches(&files.drop_in) || told.plan.touches(&files.daemon_json);
+    if !touched && !proof(host, &platform, told).daemon_is_behind() {
+        return Ok(());
+    }
+    if !host.is_live() || host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
+        told.plan.next_steps.push("systemd does not run here: restart the Docker daemon yourself".to_owned());
+        return Ok(());
+    }
+    for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", "docker.service"]] {
+        let command = Command { deadline: Duration::from_secs(120), ..Command::new(argv.iter().copied()) };
+        let failed = |why: String| {
+            Problem::host("restart-failed", format!("{} failed", argv.join(" ")))
+                .because(why)
+                .hint("look: systemctl status docker; journalctl -u docker -n 50")
+                .hint("then run the same command again: it restarts a daemon that has not read its proxy")
+                .host_changed()
+        };
+        match host.run(&command) {
+            Ok(output) if output.code == Some(0) => {}
+            Ok(output) => return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
+            Err(error) => return Err(failed(error.to_string())),
+        }
+    }
+    Ok(())
+}
+
+/// Starts a login and asks every consumer. A login that does not see the values is a failure.
+///
+/// # Errors
+/// `verify-failed`, naming variable and login.
+pub fn verify(globals: &Globals, host: &dyn HostRead, told: &mut Told) -> Result<(), Problem> {
+    let Some(platform) = told.platform.clone().filter(|_| !globals.dry_run) else { return Ok(()) };
+    let findings = proof(host, &platform, told).run();
+    let broken = findings.iter().find(|finding| finding.status == Status::Fail).cloned();
+    told.findings.extend(findings);
+    globals.ignored.apply(&mut told.findings);
+    let Some(finding) = broken.filter(|finding| !globals.ignored.covers(finding.id)) else { return Ok(()) };
+    let (expected, seen) = (finding.expected.unwrap_or_default(), finding.observed.unwrap_or_default());
+    let problem =
+        Problem::host("verify-failed", finding.title.clone()).because(format!("expected {expected}, seen {seen}"));
+    let problem = finding.fix.into_iter().fold(problem, Problem::hint);
+    Err(match &told.run {
+        Some(run) => problem.hint(format!("undo: ics-setup revert {run}")).host_changed(),
+        None => problem,
+    })
+}
+
+fn proof<'a>(host: &'a dyn HostRead, platform: &'a Platform, told: &'a Told) -> Proof<'a> {
+    Proof {
+        host,
+        platform,
+        user: login_user(host),
+        wanted: &told.plan.logins,
+        daemon: &told.plan.daemon,
+        redactor: &told.redactor,
+    }
+}
+
+/// `divvy`, as the vendor's documents verify it; else whoever called sudo; else whoever we are.
+fn login_user(host: &dyn HostRead) -> LoginUser {
+    let by_name = |name: &str| nix::unistd::User::from_name(name).ok().flatten();
+    let caller = std::env::var("SUDO_USER").ok();
+    let user = if host.is_live() {
+        by_name("divvy")
+            .or_else(|| caller.as_deref().and_then(by_name))
+            .or_else(|| nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten())
+    } else {
+        None
+    };
+    match user {
+        Some(user) => {
+            let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            LoginUser { name: user.name, needs_shell: matches!(shell.as_str(), "nologin" | "false" | "") }
+        }
+        None => LoginUser { name: if host.is_live() { "root" } else { "divvy" }.to_owned(), needs_shell: false },
+    }
+}
