@@ -117,12 +117,15 @@ pub struct Ignored(Vec<String>);
 
 /// Every id that this program can report, sorted. An id that is not here cannot be ignored.
 pub const IDS: &[&str] = &[
+    "apt-override",
     "docker-override",
     "env-file-commented-duplicates",
     "env-file-reader-rejects",
+    "file-unreadable",
     "no-proxy-everything",
     "no-proxy-ipv6-brackets",
     "no-proxy-loopback-added",
+    "no-proxy-unknown",
     "os-not-listed",
     "os-too-old",
     "os-version-unknown",
@@ -131,10 +134,12 @@ pub const IDS: &[&str] = &[
     "password-in-readable-file",
     "prod-env-differs",
     "profile-override",
+    "proxy-found-unusable",
     "proxy-https-scheme",
     "proxy-not-set",
     "proxy-password-not-ascii",
     "proxy-port-missing",
+    "run-interrupted",
     "run-recovered",
     "setting-not-read",
     "system-proxy-differs",

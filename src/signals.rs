@@ -1,5 +1,9 @@
 //! Signals that end the process, kept away while it must not end.
 
+use std::io::PipeReader;
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -28,6 +32,22 @@ impl Uninterrupted {
     pub fn until_the_end(mut self) {
         self.0 = None;
     }
+
+    /// Runs `work`; when a signal arrives before it is done, runs `instead` on another thread. That one may end the process.
+    pub fn or_instead<T>(&self, work: impl FnOnce() -> T, instead: impl FnOnce() + Send) -> T {
+        let Ok((done, tell)) = std::io::pipe() else { return work() };
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                if arrives_before(&done) {
+                    instead();
+                }
+            });
+            let result = work();
+            // The watching thread sees the end of the pipe and goes.
+            drop(tell);
+            result
+        })
+    }
 }
 
 impl Drop for Uninterrupted {
@@ -35,6 +55,19 @@ impl Drop for Uninterrupted {
         if let Some(before) = self.0 {
             // Fails only for arguments that are not ours to get wrong.
             let _ = before.thread_set_mask();
+        }
+    }
+}
+
+/// Waits for a signal or for the end of the pipe.
+fn arrives_before(done: &PipeReader) -> bool {
+    let Ok(signals) = SignalFd::with_flags(&ending(), SfdFlags::SFD_CLOEXEC) else { return false };
+    loop {
+        let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(done.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(_) => return false,
+            Ok(_) => return fds[0].any().unwrap_or(false),
         }
     }
 }

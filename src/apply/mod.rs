@@ -179,9 +179,15 @@ fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> P
         io::ErrorKind::PermissionDenied
             if error.raw_os_error() == Some(nix::errno::Errno::EPERM as i32) && host.euid() == 0 =>
         {
+            let folder = path.parent().unwrap_or(path);
+            let marked = if host.lstat(path).is_ok_and(|found| found.is_some()) {
+                format!("{shown} {}", host.shown(folder).display())
+            } else {
+                host.shown(folder).display().to_string()
+            };
             problem("immutable", "it or its folder is marked immutable or append-only")
-                .hint(format!("look: lsattr -d {shown} $(dirname {shown})"))
-                .hint(format!("clear the mark: chattr -i -a {shown}"))
+                .hint(format!("look: lsattr -d {marked}"))
+                .hint(format!("clear the mark where it is: chattr -i -a {marked}"))
         }
         io::ErrorKind::PermissionDenied => {
             Problem::host(id::NEEDS_ROOT, format!("{shown} could not {verb} without root rights")).because(error)

@@ -2,7 +2,10 @@
 
 use dialoguer::console::Term;
 use dialoguer::{Confirm, Password};
+use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 
+use super::exit::Exit;
+use super::out;
 use crate::problem::{Problem, id};
 use crate::settings::Spec;
 use crate::signals::Uninterrupted;
@@ -28,16 +31,31 @@ pub fn secret(spec: &Spec) -> Result<String, Problem> {
     in_order(|| Password::new().with_prompt(spec.question.trim_end_matches('?')).interact())
 }
 
-/// A Ctrl-C at a question ends the process in order: cursor and echo come back and the exit code says so.
+/// A Ctrl-C at a question ends the process in order: cursor and echo come back and the exit code says so. Some questions
+/// see it as a key; at others the terminal makes a signal of it.
 fn in_order<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T, Problem> {
     let calm = Uninterrupted::begin();
-    ask().map_err(|_| {
+    let before = tcgetattr(std::io::stdin()).ok();
+    let instead = move || {
+        if let Some(before) = before {
+            let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &before);
+        }
+        put_cursor_back();
+        out::message("error: cancelled; nothing was changed\n");
+        std::process::exit(Exit::Cancelled.code().into());
+    };
+    let answer = calm.or_instead(ask, instead);
+    answer.map_err(|_| {
         calm.until_the_end();
-        let term = Term::stderr();
-        let _ = term.show_cursor();
-        let _ = term.write_line("");
+        put_cursor_back();
         cancelled()
     })
+}
+
+fn put_cursor_back() {
+    let term = Term::stderr();
+    let _ = term.show_cursor();
+    let _ = term.write_line("");
 }
 
 fn cancelled() -> Problem {

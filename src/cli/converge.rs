@@ -6,7 +6,7 @@ use super::args::{Globals, flags};
 use super::exit::Exit;
 use super::inputs::Inputs;
 use super::{ask, out, prove, sudo};
-use crate::apply::{Applied, Session};
+use crate::apply::{Applied, Session, State, runs};
 use crate::finding::{Finding, Status};
 use crate::host::{HostRead, HostWrite, RealHost, View};
 use crate::plan::Plan;
@@ -71,6 +71,7 @@ pub fn report(globals: &Globals, moment: Moment, told: &Told, outcome: Result<Ou
             next_steps: if changed_nothing { &[] } else { &told.plan.next_steps },
             error: problem.as_ref(),
             redactor: &told.redactor,
+            root: globals.root.as_deref(),
         },
     )
 }
@@ -113,8 +114,9 @@ impl Converge<'_> {
     /// The problem that stopped it.
     pub fn run(mut self, told: &mut Told) -> Result<Outcome, Problem> {
         let mut session = if self.globals.dry_run { None } else { Session::resume(self.host)? };
-        if let Some(session) = &session {
-            self.recover(session, told)?;
+        match &session {
+            Some(session) => self.recover(session, told)?,
+            None => told.recovered.extend(self.interrupted()),
         }
         self.plan_into(told)?;
         if told.plan.is_empty() {
@@ -158,6 +160,14 @@ impl Converge<'_> {
         Ok(())
     }
 
+    /// What a dry run does not do, and a real one would do first.
+    fn interrupted(&self) -> Option<Finding> {
+        // Where the runs cannot be read, nothing can be said about them.
+        let run = runs(self.host).ok()?.into_iter().find(|run| run.state == State::Interrupted)?.begin.run;
+        let title = format!("run {run} was interrupted; a real run takes it back first, and its plan may differ");
+        Some(Finding::new("run-interrupted", "host", Status::Warn, title).fix(format!("ics-setup revert {run}")))
+    }
+
     fn unchanged(&self, told: &mut Told) -> Result<Outcome, Problem> {
         if !self.globals.dry_run {
             prove::restart(self.host, told)?;
@@ -185,7 +195,7 @@ impl Converge<'_> {
         let (platform, findings) = platform::detect(self.host, settings::strategy(&layers))?;
         told.findings.extend(findings);
         told.platform = Some(platform.clone());
-        let view = View::new(self.host);
+        let view = if self.globals.dry_run { View::lenient(self.host) } else { View::new(self.host) };
         let home = settings::home(&layers)?;
         let first = if self.moment == Moment::Prepare { First::System } else { First::Product };
         let found = Found::look(&view, &platform, &home, first)?;
@@ -201,12 +211,19 @@ impl Converge<'_> {
             Context { view: &view, platform: &platform, settings: &settings, found: &found, moment: self.moment };
         told.plan = targets::plan(&context)?;
         told.findings.append(&mut told.plan.findings);
+        told.findings.extend(view.unread().into_iter().map(|path| {
+            let title = format!(
+                "{} can be read by root only; what is planned for it may differ",
+                self.host.shown(&path).display()
+            );
+            Finding::new("file-unreadable", "host", Status::Warn, title).fix("run the same with sudo")
+        }));
         self.globals.ignored.apply(&mut told.findings);
         told.restart = settings.restart == Some(true);
         stop_on_failure(&told.findings)
     }
 
-    fn preview<'t>(&self, told: &'t Told) -> Report<'t> {
+    fn preview<'t>(&'t self, told: &'t Told) -> Report<'t> {
         Report {
             command: self.moment.verb(),
             outcome: Outcome::Pending,
@@ -217,6 +234,7 @@ impl Converge<'_> {
             next_steps: &told.plan.next_steps,
             error: None,
             redactor: &told.redactor,
+            root: self.globals.root.as_deref(),
         }
     }
 }

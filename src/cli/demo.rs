@@ -128,6 +128,7 @@ impl Stage<'_> {
             next_steps: &told.plan.next_steps,
             error: None,
             redactor: &told.redactor,
+            root: None,
         };
         out::show_plan(self.globals, &report);
         if !self.globals.json && !self.globals.quiet {

@@ -47,7 +47,8 @@ impl Exit {
         }
     }
 
-    fn code(self) -> u8 {
+    /// The number.
+    pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Bug => 1,

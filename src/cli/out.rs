@@ -89,6 +89,7 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
         next_steps: &[],
         error: Some(problem),
         redactor,
+        root: None,
     }
 }
 

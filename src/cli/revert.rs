@@ -35,6 +35,7 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
         next_steps: &told.plan.next_steps,
         error: problem.as_ref(),
         redactor: &told.redactor,
+        root: globals.root.as_deref(),
     };
     out::finish(globals, &report)
 }
@@ -74,6 +75,7 @@ pub fn take_back(
         next_steps: &[],
         error: None,
         redactor: &told.redactor,
+        root: globals.root.as_deref(),
     };
     out::show_plan(globals, &preview);
     if globals.dry_run {

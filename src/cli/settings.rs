@@ -44,7 +44,7 @@ fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Proble
     let layers = inputs.layers(&host)?;
     // Settings can be shown anywhere; what a host that is neither Ubuntu nor CentOS has is not looked for.
     let found = match platform::detect(&host, settings::strategy(&layers)) {
-        Ok((platform, _)) => Found::look(&View::new(&host), &platform, &settings::home(&layers)?, First::System)?,
+        Ok((platform, _)) => Found::look(&View::lenient(&host), &platform, &settings::home(&layers)?, First::System)?,
         Err(_) => Found::default(),
     };
     inputs.resolve(layers, &found).map(|(settings, _)| settings)

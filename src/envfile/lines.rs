@@ -44,11 +44,18 @@ pub struct Occurrence {
 /// All occurrences of the names, in file order. One pass, linear in the size of the file.
 pub fn find(bytes: &[u8], syntax: Syntax, names: &[&str]) -> Vec<Occurrence> {
     let mut found = Vec::new();
-    let mut start = 0;
+    // Docker's readers skip a byte order mark; for PAM and shells it is part of the first name.
+    let mut start = if syntax == Syntax::EnvFile && bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     let mut line = 0;
     while start < bytes.len() {
         line += 1;
-        let feed = memchr(b'\n', &bytes[start..]).map(|at| start + at);
+        let first = line;
+        let mut feed = memchr(b'\n', &bytes[start..]).map(|at| start + at);
+        // PAM joins a line that ends in a backslash with the next one.
+        while let Some(at) = feed.filter(|at| syntax == Syntax::PamEnv && bytes[start..*at].ends_with(b"\\")) {
+            line += 1;
+            feed = memchr(b'\n', &bytes[at + 1..]).map(|next| at + 1 + next);
+        }
         let stop = feed.unwrap_or(bytes.len());
         let next = feed.map_or(bytes.len(), |at| at + 1);
         // A CR belongs to the line end only where readers strip it; for PAM and shells it is part of the value.
@@ -56,7 +63,7 @@ pub fn find(bytes: &[u8], syntax: Syntax, names: &[&str]) -> Vec<Occurrence> {
         let span = start..stop - cr;
         if let Some((state, name, value)) = parse(&bytes[span.clone()], syntax, names) {
             let value = span.start + value.start..span.start + value.end;
-            found.push(Occurrence { line, state, name, end: next - span.end, span, value });
+            found.push(Occurrence { line: first, state, name, end: next - span.end, span, value });
         }
         start = next;
     }
@@ -173,6 +180,15 @@ mod tests {
         ] {
             assert_eq!(one(prose, Syntax::EnvFile), None, "{prose}");
         }
+    }
+
+    #[test]
+    fn continued_lines_and_a_byte_order_mark_belong_to_their_line() {
+        let text = b"no_proxy=a \\\n,b\nX=1\n";
+        let found = find(text, Syntax::PamEnv, &["no_proxy"]);
+        assert_eq!((found[0].span.clone(), found[0].line), (0..15, 1));
+        let found = find(b"\xEF\xBB\xBFno_proxy=a\n", Syntax::EnvFile, &["no_proxy"]);
+        assert_eq!(found[0].span, 3..13);
     }
 
     #[test]

@@ -14,12 +14,24 @@ pub struct View<'a> {
     /// The host itself, for everything that is not a file's content.
     pub host: &'a dyn HostRead,
     seen: RefCell<BTreeMap<PathBuf, Option<Rc<Snapshot>>>>,
+    lenient: bool,
+    unread: RefCell<Vec<PathBuf>>,
 }
 
 impl<'a> View<'a> {
     /// A fresh look.
     pub fn new(host: &'a dyn HostRead) -> Self {
-        Self { host, seen: RefCell::default() }
+        Self { host, seen: RefCell::default(), lenient: false, unread: RefCell::default() }
+    }
+
+    /// A look that takes files for absent that only root may read, and remembers them: for a dry run by anyone.
+    pub fn lenient(host: &'a dyn HostRead) -> Self {
+        Self { lenient: true, ..Self::new(host) }
+    }
+
+    /// Files that were taken for absent because only root may read them.
+    pub fn unread(&self) -> Vec<PathBuf> {
+        self.unread.borrow().clone()
     }
 
     /// The regular file at `path`, links followed; `None` when nothing is there.
@@ -30,7 +42,13 @@ impl<'a> View<'a> {
         if let Some(seen) = self.seen.borrow().get(path) {
             return Ok(seen.clone());
         }
-        let snapshot = self.host.snapshot(path).map_err(|error| unreadable(&self.host.shown(path), &error))?;
+        let snapshot = match self.host.snapshot(path) {
+            Err(error) if self.lenient && error.kind() == io::ErrorKind::PermissionDenied => {
+                self.unread.borrow_mut().push(path.to_path_buf());
+                None
+            }
+            other => other.map_err(|error| unreadable(&self.host.shown(path), &error))?,
+        };
         let snapshot = snapshot.map(Rc::new);
         self.seen.borrow_mut().insert(path.to_path_buf(), snapshot.clone());
         Ok(snapshot)

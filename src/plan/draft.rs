@@ -66,6 +66,8 @@ impl<'v> Draft<'v> {
     /// Asks the person to do something afterwards.
     pub fn next(&mut self, step: impl Into<String>) {
         let step = step.into();
+        // An image has no sessions and no daemons; a command of this machine would act on the wrong system.
+        let step = if self.view.host.is_live() { step } else { format!("once the image runs: {step}") };
         if !self.plan.next_steps.contains(&step) {
             self.plan.next_steps.push(step);
         }

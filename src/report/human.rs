@@ -131,7 +131,8 @@ impl Report<'_> {
         text.push_str(&findings(self.findings, verbose || self.shows_proof(), self.redactor, paint));
         match (self.outcome, self.run) {
             (Outcome::Changed, Some(run)) => {
-                let _ = writeln!(text, "\nDone: run {run}. Undo: ics-setup revert {run}");
+                let root = self.root.map(|root| format!(" --root {}", root.display())).unwrap_or_default();
+                let _ = writeln!(text, "\nDone: run {run}. Undo: ics-setup revert {run}{root}");
             }
             (Outcome::Changed, None) => {}
             (Outcome::Unchanged, _) => text.push_str("Nothing to do: no file has to change.\n"),

@@ -71,4 +71,6 @@ pub struct Report<'a> {
     pub error: Option<&'a Problem>,
     /// Keeps secrets out.
     pub redactor: &'a Redactor,
+    /// `--root`, which the command that undoes it needs too.
+    pub root: Option<&'a std::path::Path>,
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::layers::{Origin, Setting};
 use super::{NoProxy, ProxyUrl, Secret};
-use crate::envfile::{Dialect, PamLimit, Seen, State, Syntax, find, unit};
+use crate::envfile::{Dialect, PamLimit, Reading, Seen, State, Syntax, find, unit};
 use crate::host::{FileKind, HostRead, View, unreadable};
 use crate::platform::Platform;
 use crate::problem::Problem;
@@ -28,8 +28,12 @@ pub struct Found {
     by_file: Vec<(&'static str, PathBuf, String)>,
     /// All members of all lists, in the order of the files asked.
     pub no_proxy: NoProxy,
-    /// Every proxy URL with credentials.
-    logins: Vec<ProxyUrl>,
+    /// Every proxy URL with credentials, with the time of change of its file.
+    logins: Vec<(Option<i64>, ProxyUrl)>,
+    /// Files whose `no_proxy` is not known.
+    unknown: Vec<PathBuf>,
+    first: Option<First>,
+    product: Option<PathBuf>,
     /// What looks like a password in values that are no proxy URLs.
     hidden: Vec<Secret>,
     /// Which variable names `prod.env` uses.
@@ -44,8 +48,8 @@ impl Found {
     /// # Errors
     /// A file that is there and cannot be read.
     pub fn look(view: &View<'_>, platform: &Platform, home: &Path, first: First) -> Result<Self, Problem> {
-        let mut found = Self::default();
         let product = prod_env(home);
+        let mut found = Self { first: Some(first), product: Some(product.clone()), ..Self::default() };
         let system = platform.system_proxy_file();
         let (dialect, syntax) = if platform.system_proxy_is_shell() {
             (Dialect::Shell, Syntax::Shell)
@@ -70,7 +74,21 @@ impl Found {
             }
         }
         found.drop_in(view)?;
+        found.daemon_json(view)?;
         Ok(found)
+    }
+
+    /// Files whose `no_proxy` only a shell can tell: it is built from variables, commands or conditions.
+    pub fn unknown_no_proxy(&self, path: &Path) -> bool {
+        self.unknown.iter().any(|unknown| unknown == path)
+    }
+
+    /// May a proxy of this file become the proxy of the whole run? Before the product is installed its file says nothing,
+    /// and a daemon's file never speaks for logins; passwords and lists are taken from everywhere.
+    fn adopts(&self, path: &Path) -> bool {
+        let files = &Vendor::get().docker;
+        let of_product = self.product.as_deref() == Some(path);
+        path != files.drop_in && path != files.daemon_json && (!of_product || self.first == Some(First::Product))
     }
 
     /// The value of a setting, as it stands on the host.
@@ -94,18 +112,23 @@ impl Found {
         self.by_file.iter().any(|(key, _, value)| *key != "proxy.no_proxy" && value == url)
     }
 
-    /// The password of a user at a proxy: from the URL of the same place if there is one, else from any.
+    /// The password of a user at a proxy: from URLs of the same place if there are any, else from others of that user;
+    /// among several from the file that was changed last, because a password moves from file to file.
     pub fn password_of(&self, user: &[u8], place: &ProxyUrl) -> Option<Secret> {
-        let same_user = |url: &&ProxyUrl| url.credentials.as_ref().is_some_and(|login| login.user == user);
-        let of = |url: &ProxyUrl| url.credentials.as_ref().and_then(|login| login.password.clone());
-        let mut logins = self.logins.iter().filter(same_user);
-        let nearest = logins.clone().find(|url| url.same_place(place));
-        nearest.or_else(|| logins.next()).and_then(of)
+        let login = |url: &ProxyUrl| url.credentials.as_ref().filter(|login| login.user == user)?.password.clone();
+        let newest = |same_place: bool| {
+            let fitting = self.logins.iter().filter(|(_, url)| !same_place || url.same_place(place));
+            // Of equal times the first: files are asked in the verb's order.
+            fitting
+                .filter_map(|(time, url)| Some((*time, login(url)?)))
+                .reduce(|best, next| if next.0 > best.0 { next } else { best })
+        };
+        newest(true).or_else(|| newest(false)).map(|(_, password)| password)
     }
 
     /// Every password on the host, for the redactor.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.logins.iter().filter_map(ProxyUrl::password).chain(&self.hidden)
+        self.logins.iter().filter_map(|(_, url)| url.password()).chain(&self.hidden)
     }
 
     /// Takes the proxy variables of a file; returns the values of further names with their lines.
@@ -122,20 +145,26 @@ impl Found {
         let Some(snapshot) = snapshot else { return Ok(Vec::new()) };
         let names = [&PROXIES, more].concat();
         let bytes: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
-        let reading = dialect.read_only(&snapshot.bytes, &bytes);
-        if reading.variables.is_empty() {
-            return Ok(Vec::new());
-        }
         let lines = find(&snapshot.bytes, syntax, &names);
+        // In prod.env what was meant counts: a line that docker rejects, or quotes that it keeps, are mended on writing.
+        let reading =
+            if syntax == Syntax::EnvFile { Reading::default() } else { dialect.read_only(&snapshot.bytes, &bytes) };
         let mut others = Vec::new();
         for (index, name) in names.iter().enumerate() {
-            let Some(Seen::Value(value)) = reading.get(name.as_bytes()) else { continue };
-            let active = |at: &&crate::envfile::Occurrence| at.name == index && at.state == State::Active;
-            let line = lines.iter().rev().find(active).map_or(1, |at| at.line);
-            let text = String::from_utf8_lossy(value);
+            let last = lines.iter().rev().find(|at| at.name == index && at.state == State::Active);
+            let text = match (reading.get(name.as_bytes()), last) {
+                (Some(Seen::Value(value)), _) => String::from_utf8_lossy(value).into_owned(),
+                (Some(_), _) => {
+                    self.unknown.extend((name.eq_ignore_ascii_case("no_proxy")).then(|| path.to_path_buf()));
+                    continue;
+                }
+                (None, Some(last)) if syntax == Syntax::EnvFile => meant(&snapshot.bytes[last.value.clone()]),
+                (None, _) => continue,
+            };
+            let line = last.map_or(1, |at| at.line);
             match more.iter().find(|other| *other == name) {
                 Some(other) => others.push((*other, unquoted(&text).to_owned(), line)),
-                None => self.proxy(name, unquoted(&text), path, line),
+                None => self.proxy(name, unquoted(&text), Place { path, line, mtime: snapshot.attributes.mtime }),
             }
         }
         Ok(others)
@@ -146,14 +175,28 @@ impl Found {
         if let Some(snapshot) = view.snapshot(path)? {
             for assignment in unit::assignments(&snapshot.bytes) {
                 let name = String::from_utf8_lossy(&assignment.name);
-                self.proxy(&name, &String::from_utf8_lossy(&assignment.value), path, assignment.line);
+                let place = Place { path, line: assignment.line, mtime: snapshot.attributes.mtime };
+                self.proxy(&name, &String::from_utf8_lossy(&assignment.value), place);
+            }
+        }
+        Ok(())
+    }
+
+    /// `proxies` of `daemon.json`; a file that is no JSON is the planner's to complain about.
+    fn daemon_json(&mut self, view: &View<'_>) -> Result<(), Problem> {
+        let path = &Vendor::get().docker.daemon_json;
+        let Some(snapshot) = view.snapshot(path)? else { return Ok(()) };
+        let document: serde_json::Value = serde_json::from_slice(&snapshot.bytes).unwrap_or_default();
+        for (key, name) in [("http-proxy", "http_proxy"), ("https-proxy", "https_proxy"), ("no-proxy", "no_proxy")] {
+            if let Some(value) = document["proxies"][key].as_str() {
+                self.proxy(name, value, Place { path, line: 1, mtime: snapshot.attributes.mtime });
             }
         }
         Ok(())
     }
 
     /// Takes one proxy variable; what was found before is stronger.
-    fn proxy(&mut self, name: &str, value: &str, path: &Path, line: usize) {
+    fn proxy(&mut self, name: &str, value: &str, place: Place<'_>) {
         let key = match name.to_ascii_lowercase().as_str() {
             "http_proxy" => "proxy.http",
             "https_proxy" => "proxy.https",
@@ -168,7 +211,9 @@ impl Found {
             return;
         }
         match ProxyUrl::parse(value) {
-            Ok(url) if url.password().is_some() => self.logins.push(url),
+            Ok(url) if url.credentials.as_ref().is_some_and(|login| login.password.is_some()) => {
+                self.logins.push((place.mtime, url));
+            }
             Ok(_) => {}
             // No URL for us, yet some client's: what would be its password is kept out of every output.
             Err(_) => {
@@ -180,8 +225,11 @@ impl Found {
                 }
             }
         }
-        self.by_file.push((key, path.to_path_buf(), value.to_owned()));
-        let origin = Origin::Found { path: path.to_path_buf(), line };
+        self.by_file.push((key, place.path.to_path_buf(), value.to_owned()));
+        if !self.adopts(place.path) {
+            return;
+        }
+        let origin = Origin::Found { path: place.path.to_path_buf(), line: place.line };
         self.values.entry(key).or_insert_with(|| Setting::new(value.to_owned(), origin));
     }
 
@@ -220,6 +268,20 @@ impl Found {
         self.generation = Some(if older && !current { Generation::Older } else { Generation::Current });
         Ok(())
     }
+}
+
+/// Where a value stood.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    path: &'a Path,
+    line: usize,
+    mtime: Option<i64>,
+}
+
+/// The value that a person meant: without the remark behind it.
+fn meant(raw: &[u8]) -> String {
+    let text = String::from_utf8_lossy(raw);
+    text.split_once(" #").map_or(text.as_ref(), |(value, _)| value).trim().to_owned()
 }
 
 /// The scripts in `/etc/profile.d` that login shells source beside the one that is ours, in the order in which they do.

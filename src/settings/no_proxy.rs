@@ -33,7 +33,10 @@ impl NoProxy {
     /// separators too, as old curl and Ruby do.
     pub fn found(text: &str) -> Self {
         let mut list = Self::default();
-        for member in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|member| !member.is_empty()) {
+        // Quotes that a reader left in are nobody's name, and behind a blank and `#` there is a remark.
+        let members =
+            text.split(|c: char| c == ',' || c.is_whitespace()).map(|member| member.trim_matches(['"', '\'']));
+        for member in members.take_while(|member| !member.starts_with('#')).filter(|member| !member.is_empty()) {
             list.push(member);
         }
         list
@@ -110,6 +113,7 @@ mod tests {
         let found = NoProxy::found("b, a  c,,b");
         let merged = found.merged(&NoProxy::parse("mysql,a,redis").unwrap());
         assert_eq!(merged.to_string(), "b,a,c,mysql,redis");
+        assert_eq!(NoProxy::found("\"a.corp,b\"\r # why").to_string(), "a.corp,b");
     }
 
     #[test]

@@ -127,6 +127,31 @@ fn say_what_differs(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) {
     };
     let product = crate::vendor::prod_env(&context.settings.home);
     let system = context.platform.system_proxy_file();
+    let has = |path: &std::path::Path| {
+        ["proxy.http", "proxy.https"].into_iter().any(|key| context.found.at(key, path).is_some())
+    };
+    if wish.remove && !chosen.contains(&TargetName::ProdEnv) && has(&product) {
+        draft.note(
+            Finding::new(
+                "prod-env-differs",
+                "proxy",
+                Status::Warn,
+                format!("{} still has a proxy, which containers keep using", product.display()),
+            )
+            .fix("ics-setup reconfigure --remove-proxy"),
+        );
+    }
+    if wish.remove && !chosen.contains(&TargetName::SystemProxy) && has(system) {
+        draft.note(
+            Finding::new(
+                "system-proxy-differs",
+                "proxy",
+                Status::Warn,
+                format!("{} still has a proxy, which logins keep using", system.display()),
+            )
+            .fix("ics-setup prepare --remove-proxy"),
+        );
+    }
     if !chosen.contains(&TargetName::ProdEnv) && differs(&product) {
         draft.note(
             Finding::new(

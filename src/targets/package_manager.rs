@@ -1,7 +1,11 @@
 //! apt, dnf or yum, which under sudo, in timers and in images do not see the login's environment.
 
+use std::path::{Path, PathBuf};
+
 use super::wish::Wish;
 use super::{Context, ini};
+use crate::finding::{Finding, Status};
+use crate::host::unreadable;
 use crate::plan::Draft;
 use crate::platform::PackageManager;
 use crate::problem::Problem;
@@ -18,6 +22,7 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
         if wish.remove {
             return draft.delete(conf, vec!["take out the proxy of apt".to_owned()]);
         }
+        others_that_win(context, conf, wish, draft)?;
         let mode = if wish.secret { 0o640 } else { 0o644 };
         return draft.put(conf, apt_conf(context, wish).into_bytes(), mode, vec!["set the proxy of apt".to_owned()]);
     }
@@ -35,6 +40,37 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     let what = if wish.remove { "take out" } else { "set" };
     let mode = if wish.secret { 0o640 } else { 0o644 };
     draft.put(conf, bytes, mode, vec![format!("{what} the proxy of {}", manager.name())])
+}
+
+/// Files that apt reads after ours and that set the same: those of its folder that sort later, then `apt.conf`.
+fn others_that_win(context: &Context<'_>, ours: &Path, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    let folder = ours.parent().unwrap_or(Path::new("/"));
+    let names = context.view.host.list(folder).map_err(|error| unreadable(&context.view.host.shown(folder), &error))?;
+    let later = names.into_iter().map(|name| folder.join(name)).filter(|path| path.as_path() > ours);
+    for path in later.chain([PathBuf::from("/etc/apt/apt.conf")]) {
+        let Some(snapshot) = context.view.snapshot(&path)? else { continue };
+        let text = String::from_utf8_lossy(&snapshot.bytes).to_lowercase();
+        let set = |scheme: &str, wanted: &Option<String>| {
+            let key = format!("acquire::{scheme}::proxy ");
+            let own = wanted.as_ref().map(|url| format!("\"{}\"", url.to_lowercase()));
+            text.lines()
+                .map(str::trim)
+                .any(|line| line.starts_with(&key) && own.as_ref().is_none_or(|own| !line.contains(own)))
+        };
+        if set("http", &wish.http) || set("https", &wish.https) {
+            let shown = context.view.host.shown(&path);
+            draft.note(
+                Finding::new(
+                    "apt-override",
+                    "proxy",
+                    Status::Warn,
+                    format!("{} comes later and sets another proxy for apt", shown.display()),
+                )
+                .fix(format!("take the Proxy lines out of {}", shown.display())),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Was the package manager given its proxy before? apt's file is our own; dnf and yum follow when they have the proxy that

@@ -31,6 +31,20 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
             .hint(format!("mend or remove the lines about {} by hand, then run again", refused.name))
     })?;
     if !wish.remove {
+        if context.found.unknown_no_proxy(path) && wish.merges() {
+            let shown = context.view.host.shown(path).display().to_string();
+            draft.note(
+                Finding::new(
+                    "no-proxy-unknown",
+                    "proxy",
+                    Status::Fail,
+                    format!("{shown} builds no_proxy in a way that only a shell can tell"),
+                )
+                .expected("a plain list, to which members can be added without losing any")
+                .cause("it is set under a condition, or from a variable or a command")
+                .fix("give the whole list: --no-proxy-only LIST"),
+            );
+        }
         wish.remarks(&list, draft);
         if syntax == Syntax::PamEnv {
             too_long_for_pam(context, &edited.bytes, &variables, draft);

@@ -48,6 +48,11 @@ impl Wish {
         self.http.is_some() || self.https.is_some()
     }
 
+    /// Are members that are there kept?
+    pub(super) fn merges(&self) -> bool {
+        matches!(self.exclusions, Exclusions::Added(_))
+    }
+
     /// The list for a file that has `present` now.
     pub(super) fn no_proxy(&self, present: &NoProxy) -> NoProxy {
         match &self.exclusions {

@@ -54,11 +54,15 @@ impl Judge {
         let mut rejections = Vec::new();
         for dialect in dialects {
             let reading = dialect.read_only(file, &names);
-            if let Some(complaint) = self.anothers_fault(&reading, file, edits) {
-                let Complaint { line, ref message, .. } = *complaint;
-                rejections.push(Rejection { reader: dialect.name(), line, message: message.clone() });
-                continue;
-            }
+            let reading = match self.anothers_fault(&reading, file, edits) {
+                None => reading,
+                Some(complaint) => {
+                    let Complaint { line, ref message, .. } = *complaint;
+                    rejections.push(Rejection { reader: dialect.name(), line, message: message.clone() });
+                    // The rest of the file is not ours to mend; our lines have to be right all the same.
+                    dialect.read_only(&self.own_lines(file, edits), &names)
+                }
+            };
             for edit in edits {
                 let right = match (reading.get(edit.name().as_bytes()), edit) {
                     (Some(Seen::Value(seen)), Edit::Set(_, wanted) | Edit::SetIfActive(_, wanted)) => seen == wanted,
@@ -72,6 +76,12 @@ impl Judge {
             }
         }
         Ok(rejections)
+    }
+
+    fn own_lines(&self, file: &[u8], edits: &[Edit<'_>]) -> Vec<u8> {
+        let names: Vec<&str> = edits.iter().map(Edit::name).collect();
+        let own = find(file, self.syntax, &names).into_iter().filter(|at| at.state == State::Active);
+        own.flat_map(|at| [&file[at.span], b"\n"].concat()).collect()
     }
 
     fn anothers_fault<'r>(&self, reading: &'r Reading, file: &[u8], edits: &[Edit<'_>]) -> Option<&'r Complaint> {

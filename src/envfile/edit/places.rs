@@ -129,7 +129,14 @@ pub(super) fn remove(file: &[u8], syntax: Syntax, name: &str, notes: &mut Vec<No
             bytes = splice(&bytes, vec![(at.span.start..at.span.end + at.end, Vec::new())]);
         }
     }
-    if bytes.len() < file.len() {
+    // Whatever else sets it, under a condition or among other things on its line, is undone behind it.
+    if Dialect::Shell.read_only(&bytes, &[name.as_bytes()]).get(name.as_bytes()).is_some() {
+        if !bytes.ends_with(b"\n") {
+            bytes.push(b'\n');
+        }
+        bytes.extend_from_slice(format!("unset {name}\n").as_bytes());
+    }
+    if bytes != file {
         notes.push(Note::Removed(name.to_owned()));
     }
     bytes

@@ -54,6 +54,21 @@ fn spellings_that_docker_rejects_are_mended() {
 }
 
 #[test]
+fn lines_of_others_that_a_reader_rejects_do_not_keep_ours_from_being_set() {
+    let edited =
+        set_all("CAFE=1\nexport FOO=1\n#http_proxy=http://x\n", Syntax::EnvFile, &[("http_proxy", "http://p:1")]);
+    assert_eq!(text(&edited), "CAFE=1\nexport FOO=1\nhttp_proxy=http://p:1\n");
+    assert!(!edited.rejections.is_empty());
+    let edits = [Edit::Set("http_proxy", b"http://p:1")];
+    let edited = edit(b"CAF\xe9=1\n#http_proxy=x\n", Syntax::EnvFile, &edits).unwrap();
+    assert_eq!(edited.bytes, b"CAF\xe9=1\nhttp_proxy=http://p:1\n");
+    let edited = set_all("\u{feff}http_proxy=http://a:1\nB=1\n", Syntax::EnvFile, &[("http_proxy", "http://p:1")]);
+    assert_eq!(text(&edited), "\u{feff}http_proxy=http://p:1\nB=1\n");
+    let edited = set_all("no_proxy=a \\\n,b\nX=1\n", Syntax::PamEnv, &[("no_proxy", "a,b")]);
+    assert_eq!(text(&edited), "no_proxy=a,b\nX=1\n");
+}
+
+#[test]
 fn etc_environment_keeps_its_own_quoting_and_gets_the_documented_one() {
     let edited = set_all(
         "PATH=\"/bin\"\nhttp_proxy='http://old:1'\r\nno_proxy=a",
@@ -101,7 +116,13 @@ fn removal_leaves_nothing_to_see() {
     );
     assert_eq!(remove("export http_proxy=\"x\"\nexport http_proxy=\"x\"\nB=2\n", Syntax::Shell).unwrap(), "B=2\n");
     assert_eq!(remove("A=1\n", Syntax::Shell).unwrap(), "A=1\n");
-    assert!(remove("if x; then export http_proxy=y; fi\n", Syntax::Shell).is_err());
+    for set in [
+        "if x; then export http_proxy=y; fi\n",
+        "export http_proxy=a https_proxy=b\n",
+        "[ -f x ] && export http_proxy=y\n",
+    ] {
+        assert_eq!(remove(set, Syntax::Shell).unwrap(), format!("{set}unset http_proxy\n"));
+    }
 }
 
 fn syntaxes() -> impl Strategy<Value = Syntax> {
@@ -144,6 +165,8 @@ proptest! {
 
     #[test]
     fn lines_that_are_not_named_stay(file in files(), syntax in syntaxes()) {
+        // A continued line is a part of the assignment that it continues.
+        prop_assume!(syntax != Syntax::PamEnv || memchr::memmem::find(&file, b"\\\n").is_none());
         let names = ["http_proxy", "no_proxy"];
         let edits = [Edit::Set("http_proxy", b"v"), Edit::Set("no_proxy", b"w")];
         let others = |bytes: &[u8]| -> Vec<Vec<u8>> {

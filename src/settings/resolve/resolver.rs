@@ -22,8 +22,8 @@ pub(super) struct Resolver<'a> {
 
 impl Resolver<'_> {
     pub(super) fn proxies(&mut self, ignored: &Ignored, findings: &mut Vec<Finding>) -> Result<Proxies, Unresolved> {
-        let http = self.url("proxy.http")?;
-        let https = match self.url("proxy.https")? {
+        let http = self.url("proxy.http", ignored, findings)?;
+        let https = match self.url("proxy.https", ignored, findings)? {
             Some(https) => Some(https),
             None => http.clone(),
         };
@@ -49,10 +49,34 @@ impl Resolver<'_> {
     }
 
     /// The URL for one scheme: within a layer the specific setting beats `--proxy`.
-    fn url(&self, key: &'static str) -> Result<Option<Setting<ProxyUrl>>, Problem> {
+    fn url(
+        &self,
+        key: &'static str,
+        ignored: &Ignored,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Option<Setting<ProxyUrl>>, Problem> {
         let asked = self.layers.first_of(&[key, "proxy.url"]).map(|(_, setting)| setting);
         let Some(setting) = asked.or_else(|| self.found.get(key)) else { return Ok(None) };
-        let url = ProxyUrl::parse(&setting.value).map_err(|error| {
+        let parsed = ProxyUrl::parse(&setting.value);
+        if matches!(setting.origin, Origin::Found { .. }) {
+            // Nobody asked for it in this run, so it stops nothing; but it is not spread either.
+            let why = match &parsed {
+                Err(error) => Some(error.to_string()),
+                Ok(url) if url.port.is_none() && !ignored.covers("proxy-port-missing") => {
+                    Some("it has no port".to_owned())
+                }
+                Ok(_) => None,
+            };
+            if let Some(why) = why {
+                if !findings.iter().any(|finding| finding.id == "proxy-found-unusable") {
+                    let title = format!("the proxy {} cannot be used", setting.origin);
+                    let finding = Finding::new("proxy-found-unusable", "proxy", Status::Warn, title).cause(why);
+                    findings.push(finding.fix("name the right one: --proxy http://HOST:PORT"));
+                }
+                return Ok(None);
+            }
+        }
+        let url = parsed.map_err(|error| {
             Problem::settings("proxy-url-invalid", format!("{}: {error}", setting.origin))
                 .hint("a proxy URL looks like http://proxy.corp.example:3128")
         })?;
@@ -149,6 +173,13 @@ impl Resolver<'_> {
             Some(("proxy.no_proxy_only", setting)) => Exclusions::Only(parse(setting)?),
             Some((_, setting)) => Exclusions::Added(parse(setting)?),
         };
+        if let (Exclusions::Only(list), Some(setting)) = (&exclusions, self.layers.get("proxy.no_proxy_only"))
+            && list.is_empty()
+        {
+            let message = format!("{}: the list has no member", setting.origin);
+            return Err(Problem::settings("no-proxy-invalid", message)
+                .hint("name at least 169.254.169.254, the metadata address"));
+        }
         let (Exclusions::Added(list) | Exclusions::Only(list)) = &exclusions;
         if let Some(member) = list.members().find(|member| member.contains('[')) {
             findings.push(
