@@ -2,6 +2,8 @@
 
 mod converge;
 mod errors;
+mod hosts;
 mod root;
 mod secrets;
 mod settings;
+mod terminal;
