@@ -578,7 +578,9 @@ impl Lab {
         let host = self.host().display().to_string();
         let synced = |line: &str, path: &str| line.contains("sync(") && line.contains(&format!("<{path}>)"));
         let wrote = |line: &str, path: &str| line.contains("write") && line.contains(&format!("<{path}>,"));
-        let journalled = |line: &str, call: &str| line.contains(call) && line.contains("/journal>");
+        let journalled = |line: &str, call: &str| {
+            line.contains(call) && (line.contains("/journal>") || line.contains("/journal.new>"))
+        };
 
         let mut first = None;
         let mut checked = 0;
@@ -613,6 +615,10 @@ impl Lab {
         let written = lines[..first].iter().rposition(|line| journalled(line, "write"));
         let safe = lines[..first].iter().rposition(|line| journalled(line, "sync("));
         assert!(safe.is_some() && written < safe, "the journal was not on disk before the first change\n{log}");
+        let named = lines[..first].iter().rposition(|line| line.contains("rename") && line.contains("/journal.new\""));
+        let of_run = named.and_then(|at| lines[at].split('"').nth(1)?.strip_suffix("/journal.new"));
+        let kept = of_run.and_then(|run| lines[..first].iter().rposition(|line| synced(line, run)));
+        assert!(named.is_some() && named < kept, "the journal's name was not on disk before the first change\n{log}");
         let last_write = lines.iter().rposition(|line| journalled(line, "write"));
         let last_sync = lines.iter().rposition(|line| journalled(line, "sync("));
         assert!(last_write < last_sync, "the journal's end never reached the disk\n{log}");
