@@ -222,10 +222,14 @@ class Bench:
             raise NotMeasured(str(error))
         after = fixture.snapshot(root)
         moved = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-        found = straced.changes(calls) + [f"write outside: {path}" for path in outside]
+        # A sync writes no byte: it makes sure that what the run before has written is on the disk.
+        touched = straced.changes(calls)
+        synced = [text for text in touched if text.startswith(("fsync ", "fdatasync "))]
+        found = [text for text in touched if text not in synced]
+        found += [f"write outside: {path}" for path in outside]
         found += [f"changed: {os.path.relpath(path, root)}" for path in moved]
         self.noop_writes[family] = found
-        runner.remarks = [text.replace(root + "/", "") for text in found[:4]]
+        runner.remarks = [text.replace(root + "/", "") for text in (found + synced)[:4]]
         runner.remarks += [f"and {len(found) - 4} more"] if len(found) > 4 else []
 
     # The big file

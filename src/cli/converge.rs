@@ -127,16 +127,19 @@ impl Converge<'_> {
             return Ok(Outcome::Pending);
         }
         if session.is_none() {
-            // The first run on this host: somebody may have been quicker between our look and the lock.
+            // No run had been here when we looked. Where there is one now, somebody was quicker and our plan is old; edits by
+            // others are noticed when files are published.
             let opened = Session::open(self.host)?;
             self.recover(&opened, told)?;
-            let shown = std::mem::take(&mut told.plan);
-            self.plan_into(told)?;
-            if told.plan.is_empty() {
-                return self.unchanged(told);
-            }
-            if !shown.same_changes(&told.plan) {
-                self.show_and_confirm(told)?;
+            if !runs(self.host)?.is_empty() {
+                let shown = std::mem::take(&mut told.plan);
+                self.plan_into(told)?;
+                if told.plan.is_empty() {
+                    return self.unchanged(told);
+                }
+                if !shown.same_changes(&told.plan) {
+                    self.show_and_confirm(told)?;
+                }
             }
             session = Some(opened);
         }
@@ -155,8 +158,9 @@ impl Converge<'_> {
     }
 
     fn recover(&self, session: &Session<'_>, told: &mut Told) -> Result<(), Problem> {
-        told.recovered.extend(session.recover()?);
-        told.findings.clone_from(&told.recovered);
+        let recovered = session.recover()?;
+        told.findings.splice(0..0, recovered.clone());
+        told.recovered.extend(recovered);
         Ok(())
     }
 
