@@ -6,17 +6,9 @@ use time::OffsetDateTime;
 
 /// The name of a run: `20261121T200102Z-1f3a`. The last part is the fraction of the second, so names sort by time.
 pub fn run_name(now: SystemTime, bump: u16) -> String {
-    let (date, nanos) = parts(now);
+    let nanos = now.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
     let fraction = u16::try_from((u64::from(nanos) << 16) / 1_000_000_000).unwrap_or(u16::MAX).wrapping_add(bump);
-    format!(
-        "{:04}{:02}{:02}T{:02}{:02}{:02}Z-{fraction:04x}",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        date.hour(),
-        date.minute(),
-        date.second()
-    )
+    format!("{}-{fraction:04x}", written(now, "", ""))
 }
 
 /// Is this what [`run_name`] makes? Other names in the folder of runs are not ours.
@@ -33,23 +25,17 @@ pub fn is_run_name(name: &str) -> bool {
 
 /// `2026-11-21T20:01:02Z`.
 pub fn rfc3339(now: SystemTime) -> String {
-    let (date, _) = parts(now);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        date.hour(),
-        date.minute(),
-        date.second()
-    )
+    written(now, "-", ":")
 }
 
-/// Clocks before 1970 read as 1970.
-fn parts(now: SystemTime) -> (OffsetDateTime, u32) {
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = i64::try_from(since.as_secs()).unwrap_or(0);
-    (OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH), since.subsec_nanos())
+/// UTC, with these signs between the parts of the date and of the time. Clocks before 1970 read as 1970.
+fn written(now: SystemTime, day: &str, clock: &str) -> String {
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let date = i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    let date = date.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (year, month) = (date.year(), u8::from(date.month()));
+    let (hour, minute, second) = (date.hour(), date.minute(), date.second());
+    format!("{year:04}{day}{month:02}{day}{:02}T{hour:02}{clock}{minute:02}{clock}{second:02}Z", date.day())
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! `prepare` and `reconfigure`: detect → plan → show → confirm → apply → verify → report.
 
+use std::path::Path;
+
 use clap::ArgMatches;
 
 use super::args::{Globals, flags};
 use super::exit::Exit;
 use super::inputs::Inputs;
-use super::{ask, out, prove, sudo};
+use super::{ask, machine, out, prove, sudo};
 use crate::apply::{Applied, Session, State, runs};
 use crate::finding::{Finding, Status};
-use crate::host::{HostRead, HostWrite, RealHost, View};
+use crate::host::{HostWrite, View};
 use crate::plan::Plan;
 use crate::platform::{self, Platform};
 use crate::problem::{Left, Problem, id};
@@ -20,31 +22,11 @@ use crate::targets::{self, Context, Moment};
 /// Runs one of the two verbs.
 pub fn run(globals: &Globals, matches: &ArgMatches, moment: Moment) -> Exit {
     let mut told = Told::default();
-    let outcome = open_host(globals, moment.verb()).and_then(|host| {
+    let outcome = machine::to_change(globals, moment.verb()).and_then(|host| {
         let inputs = Inputs::new(globals, flags(matches)?)?;
         Converge { globals, host: &host, inputs, moment }.run(&mut told)
     });
     report(globals, moment, &told, outcome)
-}
-
-/// The host that a changing verb works on.
-///
-/// # Errors
-/// `needs-root`, with the sudo line; a `--root` that is no folder.
-pub fn open_host(globals: &Globals, verb: &str) -> Result<RealHost, Problem> {
-    match &globals.root {
-        Some(root) => RealHost::image(root).map_err(|error| {
-            Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display()))
-                .because(error)
-        }),
-        None => {
-            let host = RealHost::live();
-            if host.euid() != 0 && !globals.dry_run {
-                return Err(sudo::needs_root(verb, &globals.argv));
-            }
-            Ok(host)
-        }
-    }
 }
 
 /// Prints how the run ended.
@@ -59,21 +41,14 @@ pub fn report(globals: &Globals, moment: Moment, told: &Told, outcome: Result<Ou
     let kept = |problem: &Problem| matches!(problem.left, Left::Changed | Left::Committed);
     let changed_nothing = problem.as_ref().is_some_and(|problem| !kept(problem));
     let changes = if changed_nothing { &[][..] } else { &told.plan.changes };
-    out::finish(
-        globals,
-        &Report {
-            command: moment.verb(),
-            outcome,
-            run: told.run.as_deref(),
-            os: told.platform.as_ref().map(|platform| &platform.os),
-            changes,
-            findings: &told.findings,
-            next_steps: if changed_nothing { &[] } else { &told.plan.next_steps },
-            error: problem.as_ref(),
-            redactor: &told.redactor,
-            root: globals.root.as_deref(),
-        },
-    )
+    let whole = told.report(moment.verb(), outcome, globals.root.as_deref());
+    let report = Report {
+        changes,
+        next_steps: if changed_nothing { &[] } else { &told.plan.next_steps },
+        error: problem.as_ref(),
+        ..whole
+    };
+    out::finish(globals, &report)
 }
 
 /// What has become known on the way, for the report, however it ends.
@@ -93,6 +68,24 @@ pub struct Told {
     pub restart: bool,
     /// What had to be taken back of an interrupted run.
     recovered: Vec<Finding>,
+}
+
+impl Told {
+    /// All of it, as the report of a command that ended so.
+    pub fn report<'t>(&'t self, command: &'t str, outcome: Outcome, root: Option<&'t Path>) -> Report<'t> {
+        Report {
+            command,
+            outcome,
+            run: self.run.as_deref(),
+            os: self.platform.as_ref().map(|platform| &platform.os),
+            changes: &self.plan.changes,
+            findings: &self.findings,
+            next_steps: &self.plan.next_steps,
+            error: None,
+            redactor: &self.redactor,
+            root,
+        }
+    }
 }
 
 /// One run of a converging verb.
@@ -182,7 +175,7 @@ impl Converge<'_> {
 
     fn show_and_confirm(&self, told: &Told) -> Result<(), Problem> {
         let globals = self.globals;
-        out::show_plan(globals, &self.preview(told));
+        out::show_plan(globals, &told.report(self.moment.verb(), Outcome::Pending, None));
         if globals.dry_run || globals.yes || !globals.interactive() {
             return Ok(());
         }
@@ -225,21 +218,6 @@ impl Converge<'_> {
         self.globals.ignored.apply(&mut told.findings);
         told.restart = settings.restart == Some(true);
         stop_on_failure(&told.findings)
-    }
-
-    fn preview<'t>(&'t self, told: &'t Told) -> Report<'t> {
-        Report {
-            command: self.moment.verb(),
-            outcome: Outcome::Pending,
-            run: None,
-            os: told.platform.as_ref().map(|platform| &platform.os),
-            changes: &told.plan.changes,
-            findings: &told.findings,
-            next_steps: &told.plan.next_steps,
-            error: None,
-            redactor: &told.redactor,
-            root: self.globals.root.as_deref(),
-        }
     }
 }
 

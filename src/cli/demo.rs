@@ -15,7 +15,7 @@ use super::{out, revert};
 use crate::host::RealHost;
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::report::{Outcome, Paint, Report};
+use crate::report::{Outcome, Paint};
 use crate::settings::{Layer, Origin, by_key};
 use crate::targets::Moment;
 
@@ -118,18 +118,7 @@ impl Stage<'_> {
     }
 
     fn report(&self, command: &str, outcome: Outcome, told: &Told) -> serde_json::Value {
-        let report = Report {
-            command,
-            outcome,
-            run: told.run.as_deref(),
-            os: told.platform.as_ref().map(|platform| &platform.os),
-            changes: &told.plan.changes,
-            findings: &told.findings,
-            next_steps: &told.plan.next_steps,
-            error: None,
-            redactor: &told.redactor,
-            root: None,
-        };
+        let report = told.report(command, outcome, None);
         out::show_plan(self.globals, &report);
         if !self.globals.json && !self.globals.quiet {
             out::result(&report.human(self.globals.verbose, Paint(self.globals.color)));

@@ -6,6 +6,7 @@ mod converge;
 mod demo;
 mod exit;
 mod inputs;
+mod machine;
 mod out;
 mod prove;
 mod revert;

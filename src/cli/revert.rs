@@ -3,9 +3,9 @@
 use clap::ArgMatches;
 
 use super::args::Globals;
-use super::converge::{Told, open_host};
+use super::converge::Told;
 use super::exit::Exit;
-use super::{ask, out, sudo};
+use super::{ask, machine, out, sudo};
 use crate::apply::{Session, State, revert, runs};
 use crate::host::{HostWrite, View};
 use crate::plan::Plan;
@@ -17,7 +17,8 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let named = matches.get_one::<String>("run").map(String::as_str);
     let force = matches.get_flag("force");
     let mut told = Told::default();
-    let result = open_host(globals, "revert").and_then(|host| take_back(globals, &host, named, force, &mut told));
+    let result =
+        machine::to_change(globals, "revert").and_then(|host| take_back(globals, &host, named, force, &mut told));
     let problem = match &result {
         Err(problem) if problem.id == id::NEEDS_ROOT && problem.r#try.is_empty() => {
             Some(sudo::with_line(problem.clone(), &globals.argv))
@@ -25,18 +26,10 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
         Err(problem) => Some(problem.clone()),
         Ok(_) => None,
     };
-    let report = Report {
-        command: "revert",
-        outcome: problem.as_ref().map_or_else(|| result.unwrap_or(Outcome::Unchanged), Outcome::of),
-        run: told.run.as_deref(),
-        os: None,
-        changes: if problem.is_some() { &[] } else { &told.plan.changes },
-        findings: &told.findings,
-        next_steps: &told.plan.next_steps,
-        error: problem.as_ref(),
-        redactor: &told.redactor,
-        root: globals.root.as_deref(),
-    };
+    let outcome = problem.as_ref().map_or_else(|| result.unwrap_or(Outcome::Unchanged), Outcome::of);
+    let changes = if problem.is_some() { &[][..] } else { &told.plan.changes };
+    let whole = told.report("revert", outcome, globals.root.as_deref());
+    let report = Report { changes, error: problem.as_ref(), ..whole };
     out::finish(globals, &report)
 }
 
@@ -65,19 +58,7 @@ pub fn take_back(
         told.plan.next_steps.push(format!("the files of run {} are as they were before it", run.begin.run));
     }
     learn_secrets(told);
-    let preview = Report {
-        command: "revert",
-        outcome: Outcome::Pending,
-        run: None,
-        os: None,
-        changes: &told.plan.changes,
-        findings: &told.findings,
-        next_steps: &[],
-        error: None,
-        redactor: &told.redactor,
-        root: globals.root.as_deref(),
-    };
-    out::show_plan(globals, &preview);
+    out::show_plan(globals, &told.report("revert", Outcome::Pending, None));
     if globals.dry_run {
         return Ok(if told.plan.is_empty() { Outcome::Unchanged } else { Outcome::Pending });
     }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::args::{Globals, flags};
 use super::exit::Exit;
 use super::inputs::Inputs;
-use super::{out, sudo};
-use crate::host::{RealHost, View};
+use super::{machine, out, sudo};
+use crate::host::View;
 use crate::platform;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
@@ -33,13 +33,7 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
 }
 
 fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Problem> {
-    let host = match &globals.root {
-        Some(root) => RealHost::image(root).map_err(|error| {
-            Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display()))
-                .because(error)
-        })?,
-        None => RealHost::live(),
-    };
+    let host = machine::to_look(globals)?;
     let mut inputs = Inputs::new(globals, flags(matches)?)?;
     let layers = inputs.layers(&host)?;
     // Settings can be shown anywhere; what a host that is neither Ubuntu nor CentOS has is not looked for.

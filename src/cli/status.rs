@@ -2,9 +2,8 @@
 
 use super::args::Globals;
 use super::exit::Exit;
-use super::{out, sudo};
+use super::{machine, out, sudo};
 use crate::apply::{Drift, Run, State, drift, runs};
-use crate::host::RealHost;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Paint, human_status, json_status};
@@ -28,13 +27,7 @@ pub fn run(globals: &Globals) -> Exit {
 }
 
 fn look(globals: &Globals) -> Result<(Vec<Run>, Vec<Drift>), Problem> {
-    let host = match &globals.root {
-        Some(root) => RealHost::image(root).map_err(|error| {
-            Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display()))
-                .because(error)
-        })?,
-        None => RealHost::live(),
-    };
+    let host = machine::to_look(globals)?;
     let runs = runs(&host)?;
     let drift = drift(&host, runs.iter().filter(|run| run.state == State::Committed))?;
     Ok((runs, drift))

@@ -8,6 +8,7 @@ mod dialect;
 mod edit;
 mod lines;
 mod portable;
+mod splice;
 pub mod unit;
 
 pub use dialect::{Complaint, Dialect, PamLimit, Reading, Seen, shell_read_with};

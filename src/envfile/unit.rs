@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::splice::{Splices, splice};
+
 /// Who the new section belongs to, for whoever finds the file.
 const HEADER: &str = "# Written by ics-setup. Take it back with: ics-setup revert\n";
 
@@ -48,7 +50,7 @@ pub fn value<'a>(assignments: &'a [Assignment], name: &str) -> Option<&'a Assign
 /// The file with these variables set (`Some`) or taken out (`None`); everything else stays as it is.
 pub fn edit(bytes: &[u8], wishes: &[(&str, Option<&str>)]) -> Vec<u8> {
     let present = assignments(bytes);
-    let mut splices: Vec<(Range<usize>, Vec<u8>)> = Vec::new();
+    let mut splices = Splices::new();
     let mut missing = Vec::new();
     for (name, wish) in wishes {
         let own: Vec<&Assignment> = present.iter().filter(|assignment| assignment.name == name.as_bytes()).collect();
@@ -59,15 +61,7 @@ pub fn edit(bytes: &[u8], wishes: &[(&str, Option<&str>)]) -> Vec<u8> {
             (_, None) => splices.extend(own.iter().map(|assignment| (assignment.span.clone(), Vec::new()))),
         }
     }
-    splices.sort_by_key(|(range, _)| range.start);
-    let mut out = Vec::new();
-    let mut at = 0;
-    for (range, new) in splices {
-        out.extend_from_slice(&bytes[at..range.start]);
-        out.extend_from_slice(&new);
-        at = range.end;
-    }
-    out.extend_from_slice(&bytes[at..]);
+    let mut out = splice(bytes, splices);
     if wishes.iter().any(|(_, wish)| wish.is_none()) {
         out = without_empty_lines(&out, bytes);
     }

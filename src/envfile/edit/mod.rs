@@ -13,9 +13,10 @@ mod write;
 
 use super::Dialect;
 use super::lines::{Occurrence, State, Syntax, find};
+use super::splice::splice;
 use judge::Judge;
 use places::{added, added_at_end, in_line, remove};
-use write::{append, splice};
+use write::append;
 
 /// One wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Where a value may go: the line that decides, the end of the file, its beginning; and which lines go with a removal.
 
 use super::Note;
-use super::write::{Splices, append, line, simple_word, splice, written};
+use super::write::{append, line, simple_word, written};
 use crate::envfile::lines::{Occurrence, State, Syntax, find};
+use crate::envfile::splice::{Splices, splice};
 use crate::envfile::{Dialect, Seen};
 
 /// Ways to put the value into a line that is there already, best first.

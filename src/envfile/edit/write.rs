@@ -1,11 +1,6 @@
 //! Lines and words as they are written.
 
-use std::ops::Range;
-
 use crate::envfile::lines::Syntax;
-
-/// Ranges with what is to stand there.
-pub(super) type Splices = Vec<(Range<usize>, Vec<u8>)>;
 
 /// A new line at the end of the file.
 pub(super) fn append(bytes: &mut Vec<u8>, syntax: Syntax, name: &str, value: &[u8]) {
@@ -58,19 +53,4 @@ pub(super) fn simple_word(text: &[u8]) -> Option<usize> {
         _ => text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.,:/@%+=-*[]~\r".contains(byte)).count(),
     };
     text.get(end).is_none_or(|byte| matches!(byte, b' ' | b'\t' | b';' | b'#')).then_some(end)
-}
-
-/// Replaces ranges, which must not overlap; their order does not matter.
-pub(super) fn splice(bytes: &[u8], mut splices: Splices) -> Vec<u8> {
-    splices.sort_by_key(|(range, _)| range.start);
-    let grown: usize = splices.iter().map(|(_, new)| new.len()).sum();
-    let mut out = Vec::with_capacity(bytes.len() + grown);
-    let mut at = 0;
-    for (range, new) in splices {
-        out.extend_from_slice(&bytes[at..range.start]);
-        out.extend_from_slice(&new);
-        at = range.end;
-    }
-    out.extend_from_slice(&bytes[at..]);
-    out
 }

@@ -1,0 +1,31 @@
+//! The host that a command works on: this system, or the image of `--root`.
+
+use super::args::Globals;
+use super::sudo;
+use crate::host::{HostRead, RealHost};
+use crate::problem::Problem;
+
+/// The host, for a command that only looks.
+///
+/// # Errors
+/// A `--root` that is no folder.
+pub fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
+    let Some(root) = &globals.root else { return Ok(RealHost::live()) };
+    RealHost::image(root).map_err(|error| {
+        Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display()))
+            .because(error)
+            .hint(format!("look: ls -ld {}", root.display()))
+    })
+}
+
+/// The host, for a verb that changes it.
+///
+/// # Errors
+/// `needs-root`, with the sudo line; a `--root` that is no folder.
+pub fn to_change(globals: &Globals, verb: &str) -> Result<RealHost, Problem> {
+    let host = to_look(globals)?;
+    if host.is_live() && host.euid() != 0 && !globals.dry_run {
+        return Err(sudo::needs_root(verb, &globals.argv));
+    }
+    Ok(host)
+}
