@@ -6,7 +6,8 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use crate::problem::Problem;
-use crate::redact::{MASK, redact_line};
+use crate::redact::MASK;
+use crate::settings::redact_line;
 use crate::settings::table::{TABLE, nearest};
 
 /// What stands in place of text that may be part of a secret, or not: nobody can tell where its string ends.
@@ -16,27 +17,29 @@ const UNKNOWN: &str = "…";
 pub(super) struct Page<'a> {
     pub(super) text: &'a str,
     pub(super) shown: &'a Path,
-    /// Where the values stand that must not be shown. `None`: the text is not TOML, so nobody knows.
-    hidden: Option<Vec<Range<usize>>>,
+    is_toml: bool,
 }
 
 impl<'a> Page<'a> {
     /// Parses a settings file.
     pub(super) fn parse(text: &'a str, shown: &'a Path) -> Result<(Self, DeTable<'a>), Problem> {
-        match DeTable::parse(text) {
-            Ok(table) => {
-                let table = table.into_inner();
-                let mut hidden = Vec::new();
-                hide(text, &table, false, &mut hidden);
-                hidden.sort_by_key(|range| range.start);
-                Ok((Self { text, shown, hidden: Some(hidden) }, table))
-            }
-            Err(error) => Err(Self { text, shown, hidden: None }.problem(
-                "settings-not-toml",
-                error.span().unwrap_or(0..0),
-                error.message(),
-            )),
+        let (table, errors) = DeTable::parse_recoverable(text);
+        // The first place is where it went wrong; what is complained of first may be the end of it.
+        let first = errors.iter().min_by_key(|error| error.span().map_or(usize::MAX, |span| span.start));
+        if let Some(error) = first {
+            let page = Self { text, shown, is_toml: false };
+            return Err(page.problem("settings-not-toml", error.span().unwrap_or(0..0), error.message()));
         }
+        Ok((Self { text, shown, is_toml: true }, table.into_inner()))
+    }
+
+    /// Where stands what must not be shown. `None`: the text is not TOML, so nobody knows.
+    fn hidden(&self) -> Option<Vec<Range<usize>>> {
+        let table = DeTable::parse(self.text).ok().filter(|_| self.is_toml)?;
+        let mut hidden = Vec::new();
+        hide(self.text, table.get_ref(), false, &mut hidden);
+        hidden.sort_by_key(|range| range.start);
+        Some(hidden)
     }
 
     /// The number of the line at this byte, counted from 1.
@@ -51,10 +54,11 @@ impl<'a> Page<'a> {
         let start = self.text.as_bytes()[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let line = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
         let column = self.text.get(start..at).map_or(0, |before| before.chars().count());
-        let (masked, column) = match &self.hidden {
+        let (masked, column) = match self.hidden() {
             Some(hidden) => {
-                let (part, part_column) = without(line, start, hidden, at);
-                let masked = redact_line(&part);
+                let (part, part_column) = without(line, start, &hidden, at);
+                let (pairs, words) = part.split_at(comment(&part).unwrap_or(part.len()));
+                let masked = redact_line(&format!("{pairs}{}", mask_words(words)));
                 let column = moved(&part, &masked, part_column);
                 (masked, column)
             }
@@ -79,7 +83,7 @@ impl<'a> Page<'a> {
 /// Collects where values of secret-looking names stand, whatever is below such a name, and strings of several lines.
 fn hide(text: &str, table: &DeTable<'_>, below_secret: bool, hidden: &mut Vec<Range<usize>>) {
     for (key, value) in table {
-        if below_secret {
+        if below_secret || mask_words(key.get_ref()) != *key.get_ref() {
             hidden.push(key.span());
         }
         hide_value(text, value, below_secret || is_secret(key.get_ref()), hidden);
@@ -90,9 +94,16 @@ fn hide_value(text: &str, value: &toml::Spanned<DeValue<'_>>, secret: bool, hidd
     match value.get_ref() {
         DeValue::Table(table) => hide(text, table, secret, hidden),
         DeValue::Array(members) => members.iter().for_each(|member| hide_value(text, member, secret, hidden)),
-        _ if secret || text.get(value.span()).is_none_or(|value| value.contains('\n')) => hidden.push(value.span()),
+        _ if secret || tells(text, value.span()) => hidden.push(value.span()),
         _ => {}
     }
+}
+
+/// May it have several lines, or does it speak of a secret itself? Then it may have swallowed what was meant to follow it.
+fn tells(text: &str, span: Range<usize>) -> bool {
+    text.get(span).is_none_or(|part| {
+        part.contains('\n') || part.starts_with("\"\"\"") || part.starts_with("'''") || mask_words(part) != part
+    })
 }
 
 /// The line that begins at `start` without the hidden ranges, and the column of byte `at` in it.
@@ -154,33 +165,30 @@ fn shown_of_broken(before: &str, line: &str) -> String {
 
 /// Does a string begin on this line that does not end on it, or one of those that may have several lines?
 fn has_open_string(line: &str) -> bool {
-    if line.contains("\"\"\"") || line.contains("'''") {
-        return true;
-    }
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '#' => return false,
-            '"' => loop {
-                match chars.next() {
-                    None => return true,
-                    Some('\\') => drop(chars.next()),
-                    Some('"') => break,
-                    Some(_) => {}
-                }
-            },
-            '\'' if !chars.any(|c| c == '\'') => return true,
+    line.contains("\"\"\"") || line.contains("'''") || comment(line).is_none()
+}
+
+/// Where the comment of a line begins, or the line ends. `None`: inside a string.
+fn comment(line: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut chars = line.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match (quote, c) {
+            (None, '#') => return Some(at),
+            (None, '"' | '\'') => quote = Some(c),
+            (Some('"'), '\\') => drop(chars.next()),
+            (Some(begun), c) if begun == c => quote = None,
             _ => {}
         }
     }
-    false
+    quote.is_none().then_some(line.len())
 }
 
 /// Only names of our settings: the head of a line that cannot be the rest of a secret.
 fn line_is_ours(head: &str) -> bool {
-    head.trim_matches([' ', '\t', '[', ']', '"', '\''])
-        .split('.')
-        .all(|word| TABLE.iter().any(|spec| spec.key.split('.').any(|part| part == word.trim_matches([' ', '"', '\'']))))
+    head.trim_matches([' ', '\t', '[', ']', '"', '\'']).split('.').all(|word| {
+        TABLE.iter().any(|spec| spec.key.split('.').any(|part| part == word.trim_matches([' ', '"', '\''])))
+    })
 }
 
 /// A key as most people write it.
@@ -200,8 +208,9 @@ fn is_secret(name: &str) -> bool {
         return false;
     }
     let name = name.to_lowercase();
-    redact_line(&format!("{name}=x")).ends_with(MASK)
-        || nearest(&name, TABLE.iter().filter(|spec| spec.secret).map(|spec| last(spec.key))).is_some()
+    // Words of other lengths are not near enough, and long files have many.
+    let near = |word: &str| (4..=18).contains(&word.len()) && nearest(word, ["password"].into_iter()).is_some();
+    redact_line(&format!("{name}=x")).ends_with(MASK) || near(&name) || name.split(['_', '-']).any(near)
 }
 
 /// The first word on these lines whose value would be a secret.
@@ -224,8 +233,9 @@ pub(super) fn mask_words(line: &str) -> String {
     if rest.trim().is_empty() {
         return line.to_owned();
     }
-    let value = rest.trim_start_matches([' ', '\t', '"', '\'']);
-    let value = value.strip_prefix(['=', ':']).map_or(rest, |value| value.trim_start_matches([' ', '\t']));
+    let blank = [' ', '\t'];
+    let sign = rest.trim_start_matches(['"', '\'']).trim_start_matches(blank);
+    let value = sign.strip_prefix(['=', ':']).unwrap_or(rest).trim_start_matches(blank);
     if value.is_empty() || value == MASK {
         return line.to_owned();
     }

@@ -31,11 +31,13 @@ pub fn save(present: Option<&str>, values: &[(&'static str, String)]) -> Result<
         return Ok(None);
     }
     let mut text = present.unwrap_or(HEADER).to_owned();
+    let eol = line_end(&text);
     for spec in TABLE.iter().filter(|spec| spec.saved) {
         let wanted = values.iter().find(|(key, _)| *key == spec.key);
         let wanted = wanted.map(|(_, value)| canonical(spec.shape, value)).filter(|value| !value.is_empty());
         let (_, root) = Page::parse(&text, Path::new(SAVED))?;
-        if let Some((range, new)) = edit(&text, &root, spec, wanted.as_deref()) {
+        let sheet = Sheet { text: &text, root: &root, eol };
+        if let Some((range, new)) = sheet.edit(spec, wanted.as_deref()) {
             text.replace_range(range, &new);
         }
     }
@@ -99,32 +101,161 @@ enum Home {
     Nowhere,
 }
 
-/// What must change so that the setting has the value. `None`: nothing.
-fn edit(text: &str, root: &DeTable<'_>, spec: &Spec, wanted: Option<&str>) -> Option<Edit> {
-    let (section, name) = spec.key.split_once('.').unwrap_or(("", spec.key));
-    let empty = DeTable::new();
-    let (table, home) = match entry(root, section) {
-        _ if section.is_empty() => (root, Home::Top),
-        None => (&empty, Home::Nowhere),
-        Some((_, value)) => {
-            let DeValue::Table(table) = value.get_ref() else { return None };
-            (table, home(text, table, value.span()))
-        }
-    };
-    match (entry(table, name), wanted) {
-        (None, None) => None,
-        (None, Some(wanted)) => {
-            Some(insertion(text, root, table, &home, section, name, &rendered(spec.shape, wanted)))
-        }
-        (Some((key, value)), _) if is_header(text, &key, value) || matches!(value.get_ref(), DeValue::Table(_)) => None,
-        (Some((key, value)), wanted) => {
-            let present = plain(value.get_ref()).map(|present| canonical(spec.shape, &present));
-            match wanted {
-                _ if present.as_deref() == Some(wanted.unwrap_or_default()) => None,
-                Some(wanted) => Some((value.span(), rendered(spec.shape, wanted))),
-                None => Some(removal(text, root, table, &home, key.start..value.span().end)),
+/// The text before an edit.
+struct Sheet<'t> {
+    text: &'t str,
+    root: &'t DeTable<'t>,
+    /// How lines of this file end.
+    eol: &'static str,
+}
+
+impl Sheet<'_> {
+    /// What must change so that the setting has the value. `None`: nothing.
+    fn edit(&self, spec: &Spec, wanted: Option<&str>) -> Option<Edit> {
+        let Self { text, root, .. } = *self;
+        let (section, name) = spec.key.split_once('.').unwrap_or(("", spec.key));
+        let empty = DeTable::new();
+        let (table, home) = match entry(root, section) {
+            _ if section.is_empty() => (root, Home::Top),
+            None => (&empty, Home::Nowhere),
+            Some((_, value)) => {
+                let DeValue::Table(table) = value.get_ref() else { return None };
+                (table, home(text, table, value.span()))
+            }
+        };
+        match (entry(table, name), wanted) {
+            (None, None) => None,
+            (None, Some(wanted)) => Some(self.insertion(table, &home, section, name, &rendered(spec.shape, wanted))),
+            (Some((key, value)), _) if is_header(text, &key, value) || matches!(value.get_ref(), DeValue::Table(_)) => {
+                None
+            }
+            (Some((key, value)), wanted) => {
+                let present = plain(value.get_ref()).map(|present| canonical(spec.shape, &present));
+                match wanted {
+                    _ if present.as_deref() == Some(wanted.unwrap_or_default()) => None,
+                    Some(wanted) => Some((value.span(), rendered(spec.shape, wanted))),
+                    None => Some(self.removal(table, &home, key.start..value.span().end)),
+                }
             }
         }
+    }
+
+    fn insertion(&self, table: &DeTable<'_>, home: &Home, section: &str, name: &str, value: &str) -> Edit {
+        let Self { text, root, eol } = *self;
+        let line = format!("{name} = {value}");
+        match home {
+            Home::Nowhere => self.append(&[&format!("[{section}]"), &line], true),
+            Home::Dotted(end) => self.after_line(*end, &format!("{section}.{line}")),
+            Home::Header(span) => self.after_line(body_end(text, table).unwrap_or(span.end), &line),
+            Home::Inline(span) => match body_end(text, table) {
+                Some(end) => (end..end, format!(", {line}")),
+                None => (span.start + 1..span.start + 1, format!(" {line} ")),
+            },
+            Home::Top => match (body_end(text, root), headers(text, root).into_iter().min()) {
+                (Some(end), _) => self.after_line(end, &line),
+                (None, None) => self.append(&[&line], false),
+                (None, Some(header)) => {
+                    // Above the comment that belongs to the header.
+                    let mut at = line_start(text, header);
+                    while at > 0 && text[line_start(text, at - 1)..at].trim_start().starts_with('#') {
+                        at = line_start(text, at - 1);
+                    }
+                    let at = if at == 0 && text.starts_with(BOM) { BOM.len() } else { at };
+                    (at..at, format!("{line}{eol}{eol}"))
+                }
+            },
+        }
+    }
+
+    /// Takes a key and its value out; a comment that stands beside it stays.
+    fn removal(&self, table: &DeTable<'_>, home: &Home, pair: Range<usize>) -> Edit {
+        let Self { text, root, .. } = *self;
+        if matches!(home, Home::Inline(_)) {
+            return self.member_removal(pair);
+        }
+        let start = line_start(text, pair.start);
+        let end = text[pair.end..].find('\n').map_or(text.len(), |at| pair.end + at + 1);
+        let beside = text[pair.end..end].trim_start();
+        if !beside.is_empty() {
+            let indent = text[start..].len() - text[start..].trim_start_matches([' ', '\t', '\u{feff}']).len();
+            return (start + indent..end - beside.len(), String::new());
+        }
+        if let Home::Header(header) = home
+            && table.len() == 1
+        {
+            // The last key goes and nobody wrote anything else below the header: that goes too.
+            let next = headers(text, root).into_iter().filter(|at| *at > header.start).min();
+            let below = next.map_or(text.len(), |at| line_start(text, at));
+            let rest = [&text[header.end..start], &text[end..below]];
+            if rest.iter().all(|rest| rest.trim().is_empty()) {
+                return match next {
+                    Some(_) => (line_start(text, header.start)..below, String::new()),
+                    None => self.cut_end(line_start(text, header.start)),
+                };
+            }
+        }
+        let last = end == text.len() && !text.ends_with('\n');
+        if last { self.cut_end(start) } else { (start.max(bom(text))..end, String::new()) }
+    }
+
+    /// Ends the text here, with a final newline only where it has one.
+    fn cut_end(&self, at: usize) -> Edit {
+        let text = self.text;
+        let kept = text[..at].trim_end_matches(['\r', '\n']).len().max(bom(text));
+        let newline = text.ends_with('\n') && kept > bom(text);
+        (kept..text.len(), if newline { self.eol } else { "" }.to_owned())
+    }
+
+    /// Takes a member out of an inline table, with one of the commas around it.
+    fn member_removal(&self, pair: Range<usize>) -> Edit {
+        let text = self.text;
+        let mut after = pair.end;
+        loop {
+            after = text.len() - text[after..].trim_start().len();
+            if !text[after..].starts_with('#') {
+                break;
+            }
+            after = text[after..].find('\n').map_or(text.len(), |at| after + at);
+        }
+        if text[after..].starts_with(',') {
+            // What stands between value and comma is blank, or a comment that stays.
+            let between = text[pair.end..after].trim().to_owned();
+            if between.is_empty() {
+                let blanks = text[after + 1..].len() - text[after + 1..].trim_start_matches([' ', '\t']).len();
+                return (pair.start..after + 1 + blanks, String::new());
+            }
+            return (pair.start..after + 1, format!("{between}{}", self.eol));
+        }
+        let before = text[..pair.start].trim_end();
+        let start = if before.ends_with(',') { before.len() - 1 } else { pair.start };
+        (start..pair.end, String::new())
+    }
+
+    fn after_line(&self, at: usize, line: &str) -> Edit {
+        let text = self.text;
+        let end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
+        let end = if text[at..end].ends_with('\r') { end - 1 } else { end };
+        (end..end, format!("{}{line}", self.eol))
+    }
+
+    /// Adds lines at the end. A text without a final newline has none afterwards.
+    fn append(&self, lines: &[&str], apart: bool) -> Edit {
+        let Self { text, eol, .. } = *self;
+        let nothing = text.len() == bom(text);
+        let ends = nothing || text.ends_with('\n');
+        let blank = nothing || text.ends_with("\n\n") || text.ends_with("\n\r\n");
+        let mut new = String::new();
+        if !ends {
+            new.push_str(eol);
+        }
+        if apart && !blank {
+            new.push_str(eol);
+        }
+        new.push_str(&lines.join(eol));
+        if ends {
+            new.push_str(eol);
+        }
+        (text.len()..text.len(), new)
     }
 }
 
@@ -177,128 +308,6 @@ fn headers(text: &str, table: &DeTable<'_>) -> Vec<usize> {
         }
     }
     all
-}
-
-fn insertion(
-    text: &str,
-    root: &DeTable<'_>,
-    table: &DeTable<'_>,
-    home: &Home,
-    section: &str,
-    name: &str,
-    value: &str,
-) -> Edit {
-    let line = format!("{name} = {value}");
-    match home {
-        Home::Nowhere => append(text, &[&format!("[{section}]"), &line], true),
-        Home::Dotted(end) => after_line(text, *end, &format!("{section}.{line}")),
-        Home::Header(span) => after_line(text, body_end(text, table).unwrap_or(span.end), &line),
-        Home::Inline(span) => match body_end(text, table) {
-            Some(end) => (end..end, format!(", {line}")),
-            None => (span.start + 1..span.start + 1, format!(" {line} ")),
-        },
-        Home::Top => match (body_end(text, root), headers(text, root).into_iter().min()) {
-            (Some(end), _) => after_line(text, end, &line),
-            (None, None) => append(text, &[&line], false),
-            (None, Some(header)) => {
-                // Above the comment that belongs to the header.
-                let mut at = line_start(text, header);
-                while at > 0 && text[line_start(text, at - 1)..at].trim_start().starts_with('#') {
-                    at = line_start(text, at - 1);
-                }
-                let at = if at == 0 && text.starts_with(BOM) { BOM.len() } else { at };
-                let eol = line_end(text);
-                (at..at, format!("{line}{eol}{eol}"))
-            }
-        },
-    }
-}
-
-/// Takes a key and its value out; a comment that stands beside it stays.
-fn removal(text: &str, root: &DeTable<'_>, table: &DeTable<'_>, home: &Home, pair: Range<usize>) -> Edit {
-    if matches!(home, Home::Inline(_)) {
-        return member_removal(text, pair);
-    }
-    let start = line_start(text, pair.start);
-    let end = text[pair.end..].find('\n').map_or(text.len(), |at| pair.end + at + 1);
-    let beside = text[pair.end..end].trim_start();
-    if !beside.is_empty() {
-        let indent = text[start..].len() - text[start..].trim_start_matches([' ', '\t', '\u{feff}']).len();
-        return (start + indent..end - beside.len(), String::new());
-    }
-    if let Home::Header(header) = home
-        && table.len() == 1
-    {
-        // The last key goes and nobody wrote anything else below the header: that goes too.
-        let next = headers(text, root).into_iter().filter(|at| *at > header.start).min();
-        let below = next.map_or(text.len(), |at| line_start(text, at));
-        let rest = [&text[header.end..start], &text[end..below]];
-        if rest.iter().all(|rest| rest.trim().is_empty()) {
-            return match next {
-                Some(_) => (line_start(text, header.start)..below, String::new()),
-                None => cut_end(text, line_start(text, header.start)),
-            };
-        }
-    }
-    let last = end == text.len() && !text.ends_with('\n');
-    if last { cut_end(text, start) } else { (start.max(bom(text))..end, String::new()) }
-}
-
-/// Ends the text here, with a final newline only where it has one.
-fn cut_end(text: &str, at: usize) -> Edit {
-    let kept = text[..at].trim_end_matches(['\r', '\n']).len().max(bom(text));
-    let newline = text.ends_with('\n') && kept > bom(text);
-    (kept..text.len(), if newline { line_end(text) } else { "" }.to_owned())
-}
-
-/// Takes a member out of an inline table, with one of the commas around it.
-fn member_removal(text: &str, pair: Range<usize>) -> Edit {
-    let mut after = pair.end;
-    loop {
-        after = text.len() - text[after..].trim_start().len();
-        if !text[after..].starts_with('#') {
-            break;
-        }
-        after = text[after..].find('\n').map_or(text.len(), |at| after + at);
-    }
-    if text[after..].starts_with(',') {
-        // What stands between value and comma is blank, or a comment that stays.
-        let between = text[pair.end..after].trim().to_owned();
-        if between.is_empty() {
-            let blanks = text[after + 1..].len() - text[after + 1..].trim_start_matches([' ', '\t']).len();
-            return (pair.start..after + 1 + blanks, String::new());
-        }
-        return (pair.start..after + 1, format!("{between}{}", line_end(text)));
-    }
-    let before = text[..pair.start].trim_end();
-    let start = if before.ends_with(',') { before.len() - 1 } else { pair.start };
-    (start..pair.end, String::new())
-}
-
-fn after_line(text: &str, at: usize, line: &str) -> Edit {
-    let end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
-    let end = if text[at..end].ends_with('\r') { end - 1 } else { end };
-    (end..end, format!("{}{line}", line_end(text)))
-}
-
-/// Adds lines at the end. A text without a final newline has none afterwards.
-fn append(text: &str, lines: &[&str], apart: bool) -> Edit {
-    let eol = line_end(text);
-    let nothing = text.len() == bom(text);
-    let ends = nothing || text.ends_with('\n');
-    let blank = nothing || text.ends_with("\n\n") || text.ends_with("\n\r\n");
-    let mut new = String::new();
-    if !ends {
-        new.push_str(eol);
-    }
-    if apart && !blank {
-        new.push_str(eol);
-    }
-    new.push_str(&lines.join(eol));
-    if ends {
-        new.push_str(eol);
-    }
-    (text.len()..text.len(), new)
 }
 
 fn line_start(text: &str, at: usize) -> usize {

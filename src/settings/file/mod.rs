@@ -1,0 +1,139 @@
+//! The TOML face of the settings: reading with the user's own line in every error, and saving without touching anything
+//! else in the file.
+
+mod page;
+mod save;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::path::Path;
+
+use toml::de::DeValue;
+
+use self::page::{Page, mask_words};
+use self::save::rendered;
+pub use self::save::{SAVED, save};
+use super::ProxyUrl;
+use super::layers::{Layer, Origin, Setting};
+use super::table::{Shape, Spec, TABLE, by_key, by_section, nearest};
+use crate::problem::Problem;
+
+/// Reads a settings file into a layer. `shown` is the name that messages use.
+///
+/// # Errors
+/// Not TOML, an unknown key or a value of the wrong kind: with the line as the user wrote it and a suggestion.
+pub fn read(text: &str, shown: &Path) -> Result<Layer, Problem> {
+    let (page, table) = Page::parse(text, shown)?;
+    let mut layer = Layer::default();
+    for (name, value) in &table {
+        let section = by_section().contains_key(name.get_ref().as_ref());
+        match value.get_ref() {
+            DeValue::Table(section_table) if section => {
+                for (inner, value) in section_table {
+                    let key = format!("{}.{}", name.get_ref(), inner.get_ref());
+                    insert(&page, &mut layer, &key, inner.span(), value)?;
+                }
+            }
+            // The span of an array of tables is its first header, around the name.
+            DeValue::Array(_) if section && value.span().start < name.span().start => {
+                let name = name.get_ref();
+                return Err(page
+                    .problem("settings-wrong-type", value.span(), &format!("{name} is one table, not a list of tables"))
+                    .hint(format!("write [{name}] with single brackets, once")));
+            }
+            _ => insert(&page, &mut layer, name.get_ref(), name.span(), value)?,
+        }
+    }
+    Ok(layer)
+}
+
+/// A commented file with every key.
+pub fn example() -> String {
+    let mut text = String::from("# ics-setup settings: uncomment what you need. Empty means unset.\n");
+    for (section, specs) in by_section() {
+        if !section.is_empty() {
+            text.push_str(&format!("\n[{section}]\n"));
+        }
+        for (name, spec) in specs {
+            let flag = spec.flag.map(|flag| format!("--{flag}, ")).unwrap_or_default();
+            let sample = rendered(spec.shape, &sample_of(spec));
+            text.push_str(&format!("\n# {}. ({flag}{})\n#{name} = {sample}\n", spec.help, spec.variable));
+        }
+    }
+    text
+}
+
+/// What a value of this setting looks like.
+fn sample_of(spec: &Spec) -> String {
+    if let Some(default) = spec.default {
+        return default.to_owned();
+    }
+    match (spec.shape, spec.value_name) {
+        (Shape::Choice(choices), _) => choices[0].to_owned(),
+        (Shape::Switch, _) => "true".to_owned(),
+        (Shape::Port, _) => if spec.key.starts_with("redis") { "6379" } else { "3306" }.to_owned(),
+        (Shape::Count, _) => "8".to_owned(),
+        (_, "URL") => "http://proxy.corp.example:3128".to_owned(),
+        (Shape::Path, "FILE") => "/root/file".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn insert(
+    page: &Page<'_>,
+    layer: &mut Layer,
+    key: &str,
+    key_span: Range<usize>,
+    value: &toml::Spanned<DeValue<'_>>,
+) -> Result<(), Problem> {
+    let Some(spec) = by_key(key) else {
+        let near = nearest(key, TABLE.iter().map(|spec| spec.key));
+        let advice = near
+            .map_or_else(|| "all keys: ics-setup settings example".to_owned(), |near| format!("did you mean {near}?"));
+        return Err(page
+            .problem("settings-unknown-key", key_span, &format!("unknown key {}", mask_words(key)))
+            .hint(advice));
+    };
+    let text = plain(value.get_ref()).ok_or_else(|| {
+        let wants = if matches!(spec.shape, Shape::List) { "a list of texts" } else { "a text" };
+        page.problem("settings-wrong-type", value.span(), &format!("{key} takes {wants}"))
+    })?;
+    let origin = Origin::File { path: page.shown.to_path_buf(), line: page.line(key_span.start) };
+    let prefix = format!("{origin}: ");
+    layer.insert(spec, text, origin).map_err(|problem| {
+        // The page says where.
+        let message = problem.message.strip_prefix(&prefix).unwrap_or(&problem.message);
+        let mut shown = page.problem(problem.id, value.span(), message);
+        shown.r#try = problem.r#try;
+        shown
+    })
+}
+
+/// A TOML value as a flag would give it; `None`: no flag could.
+fn plain(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        // A number that no integer of ours can hold stays as it is written; no setting takes it.
+        DeValue::Integer(number) => Some(
+            i128::from_str_radix(&number.as_str().replace('_', ""), number.radix())
+                .map_or_else(|_| number.to_string(), |number| number.to_string()),
+        ),
+        DeValue::Boolean(switch) => Some(switch.to_string()),
+        DeValue::Array(members) => {
+            let members: Option<Vec<&str>> = members.iter().map(|member| member.get_ref().as_str()).collect();
+            members.map(|members| members.join(","))
+        }
+        _ => None,
+    }
+}
+
+/// What may be saved of a setting: URLs lose their password.
+pub fn savable(key: &str, setting: &Setting<String>) -> String {
+    match key {
+        "proxy.url" | "proxy.http" | "proxy.https" => {
+            ProxyUrl::parse(&setting.value).map_or_else(|_| String::new(), |url| url.without_password())
+        }
+        _ => setting.value.clone(),
+    }
+}
