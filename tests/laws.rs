@@ -176,6 +176,15 @@ fn killed_at_any_effect_the_next_command_brings_all_old_or_all_new() {
                 // And whatever it is, the same command finishes the job.
                 if action(&host).is_ok() {
                     assert_one_of(&picture(&host), &new, &new, &format!("{name}, again after effect {at}"));
+                    // What has been reported as done survives the next power loss.
+                    host.power_loss();
+                    recover(&host);
+                    assert_one_of(
+                        &picture(&host),
+                        &new,
+                        &new,
+                        &format!("{name}, reported after effect {at}, then no power"),
+                    );
                 }
             }
             struck += 1;
