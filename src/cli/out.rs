@@ -111,7 +111,9 @@ pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
         Some(problem) => {
             let paint = Paint(globals.color_of_messages);
             if !globals.json {
-                message(&crate::report::human_findings(report.findings, false, report.redactor, paint));
+                let findings = crate::report::human_findings(report.findings, false, report.redactor, paint);
+                let gap = if findings.is_empty() { "" } else { "\n" };
+                message(&format!("{findings}{gap}"));
                 message(&human_problem(problem, report.redactor, paint));
             }
             Exit::of(problem)
