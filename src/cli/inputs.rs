@@ -107,6 +107,7 @@ fn given(path: &Path) -> Result<Layer, Problem> {
     let unreadable = |error: &dyn std::fmt::Display| {
         Problem::settings("settings-unreadable", format!("--settings {} could not be read", path.display()))
             .because(error)
+            .hint("a settings file to start from: ics-setup settings example")
     };
     let bytes = bytes.map_err(|error| unreadable(&error))?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8 text"))?;

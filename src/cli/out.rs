@@ -102,6 +102,12 @@ pub fn show_plan(globals: &Globals, report: &Report<'_>) {
 
 /// Prints the end of a changing command and returns its exit code.
 pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
+    // Commands to paste have to work on the same host.
+    let mut findings = report.findings.to_vec();
+    findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| on_the_same_host(globals, fix));
+    let mut error = report.error.cloned();
+    error.iter_mut().flat_map(|problem| &mut problem.r#try).for_each(|advice| on_the_same_host(globals, advice));
+    let report = &Report { findings: &findings, error: error.as_ref(), ..*report };
     if globals.json {
         json(&report.json());
     } else if report.error.is_none() && !globals.quiet {
@@ -121,5 +127,14 @@ pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
         None if lost() && report.outcome == Outcome::Changed => Exit::FailedChanged,
         None if report.outcome == Outcome::Pending && globals.exit_code => Exit::Pending,
         None => Exit::Done,
+    }
+}
+
+/// Adds `--root` to an `ics-setup` command at the end of a piece of advice.
+fn on_the_same_host(globals: &Globals, advice: &mut String) {
+    const VERBS: [&str; 4] = ["prepare", "reconfigure", "revert", "status"];
+    let Some(root) = &globals.root else { return };
+    if VERBS.iter().any(|verb| advice.contains(&format!("ics-setup {verb}"))) && !advice.contains("--root") {
+        advice.push_str(&format!(" --root {}", root.display()));
     }
 }

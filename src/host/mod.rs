@@ -12,6 +12,7 @@
 mod attributes;
 mod faulty;
 mod memory;
+mod program;
 mod real;
 mod resolve;
 mod view;

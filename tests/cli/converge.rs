@@ -300,6 +300,8 @@ fn an_edit_since_is_drift_and_a_conflict() {
     assert_eq!(status["drift"][0]["path"], "/etc/environment");
     let (code, json) = root.json(&["revert"]);
     assert_eq!((code, json["error"]["id"].as_str()), (5, Some("conflict")));
+    let advice = json["error"]["try"].as_array().unwrap().last().unwrap().as_str().unwrap().to_owned();
+    assert!(advice.ends_with(&format!("--force --root {}", root.path().display())), "can be pasted: {advice}");
     assert_eq!(root.get("etc/environment"), "mine\n");
     assert!(root.has("etc/systemd/system/docker.service.d/http-proxy.conf"), "nothing half-done");
     root.run(&["revert", "--force"]).ok();

@@ -27,6 +27,13 @@ fn wrong_settings_end_with_3() {
         (&["prepare", "--proxy", "http://h:1", "--target", "docker"], "setting-invalid"),
         (&["prepare", "--proxy", "http://h:1", "--ignore-check", "proxy-port-mising"], "unknown-check"),
         (&["reconfigure", "--mysql-port", "0"], "setting-invalid"),
+        (&["prepare", "--proxy", "http://h:1", "--proxy-user", "u", "--proxy-password-file", "/nope"], "password-file"),
+        (
+            &["prepare", "--proxy", "http://h:1", "--proxy-user", "u", "--proxy-password-file", "/dev/null"],
+            "password-invalid",
+        ),
+        (&["prepare", "--proxy", "http://h:1", "--no-proxy", "a b"], "no-proxy-invalid"),
+        (&["prepare", "--settings", "/"], "settings-unreadable"),
     ] {
         let (code, seen, message) = refused(&root, arguments);
         assert_eq!((code, seen.as_str()), (3, id), "{arguments:?}: {message}");

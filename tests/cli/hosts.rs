@@ -134,7 +134,7 @@ fn removal_says_where_a_proxy_is_left() {
     let (_, json) = root.json(&["prepare", "--remove-proxy"]);
     let finding =
         json["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "prod-env-differs").unwrap();
-    assert_eq!(finding["fix"][0], "ics-setup reconfigure --remove-proxy");
+    assert_eq!(finding["fix"][0], format!("ics-setup reconfigure --remove-proxy --root {}", root.path().display()));
     assert_eq!(root.json(&["prepare"]).1["findings"][0]["id"], "proxy-not-set", "prod.env does not bring it back");
 }
 

@@ -130,6 +130,7 @@ impl Resolver<'_> {
             let bytes = (self.outside.file)(Path::new(&setting.value)).map_err(|error| {
                 Problem::settings("password-file", format!("{origin}: {} could not be read", setting.value))
                     .because(error)
+                    .hint(format!("look: ls -l {}", setting.value))
             })?;
             let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
             let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
@@ -147,7 +148,10 @@ impl Resolver<'_> {
     }
 
     fn checked(&self, key: &str, bytes: Vec<u8>, origin: Origin) -> Result<Setting<Secret>, Problem> {
-        let wrong = |what: &str| Err(Problem::settings("password-invalid", format!("{origin}: {key} {what}")));
+        let wrong = |what: &str| {
+            Err(Problem::settings("password-invalid", format!("{origin}: {key} {what}"))
+                .hint("one line with the password as it is, such as: --proxy-password-file FILE"))
+        };
         if bytes.is_empty() {
             return wrong("is empty");
         }
@@ -159,8 +163,10 @@ impl Resolver<'_> {
 
     pub(super) fn exclusions(&self, findings: &mut Vec<Finding>) -> Result<Exclusions, Problem> {
         let parse = |setting: &Setting<String>| {
-            NoProxy::parse(&setting.value)
-                .map_err(|error| Problem::settings("no-proxy-invalid", format!("{}: {error}", setting.origin)))
+            NoProxy::parse(&setting.value).map_err(|error| {
+                Problem::settings("no-proxy-invalid", format!("{}: {error}", setting.origin))
+                    .hint("a list looks like registry.corp.example,.corp.example,10.1.2.3")
+            })
         };
         let in_one_layer =
             |layer: &&Layer| layer.get("proxy.no_proxy").is_some() && layer.get("proxy.no_proxy_only").is_some();

@@ -1,0 +1,215 @@
+//! Programs of the running system, each with a deadline.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{Command, Output};
+
+/// How much of a program's output is kept.
+const MAX_OUTPUT: usize = 1 << 20;
+
+/// Runs without a shell and kills at the deadline, together with everything that the program has started: `su` gives its
+/// shell a session of its own, so a signal to the process group would not reach it.
+pub(super) fn run(command: &Command) -> io::Result<Output> {
+    let Some((program, arguments)) = command.argv.split_first() else {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    };
+    let mut child = std::process::Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(io::Error::other("no pipe to the program"));
+    };
+    let collected = collect(command, &mut child, stdout, stderr);
+    if collected.is_err() {
+        for pid in with_descendants(child.id()) {
+            // Gone already, perhaps.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+    let status = child.wait()?;
+    let (stdout, stderr) = collected?;
+    Ok(Output { code: status.code(), stdout, stderr })
+}
+
+/// A process and everything below it, children before their parents.
+fn with_descendants(root: u32) -> Vec<i32> {
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        // The program's name stands in parentheses and may hold anything; state and parent follow the last one.
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<i32>().ok());
+        parents.extend(parent.map(|parent| (pid, parent)));
+    }
+    let Ok(root) = i32::try_from(root) else { return Vec::new() };
+    let mut family = vec![root];
+    let mut next = 0;
+    while let Some(&parent) = family.get(next) {
+        family.extend(
+            parents
+                .iter()
+                .filter(|(pid, of)| *of == parent && !family.contains(pid))
+                .map(|(pid, _)| *pid)
+                .collect::<Vec<_>>(),
+        );
+        next += 1;
+    }
+    family.reverse();
+    family
+}
+
+/// Reads both pipes to their ends, or until the program has ended: what it left running in the background may hold them
+/// open. Fails with `TimedOut` at the deadline.
+fn collect(
+    command: &Command,
+    child: &mut std::process::Child,
+    mut stdout: std::process::ChildStdout,
+    mut stderr: std::process::ChildStderr,
+) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    use std::os::fd::AsFd;
+    let end = Instant::now() + command.deadline;
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let (mut out_open, mut err_open) = (true, true);
+    let mut buffer = [0_u8; 8192];
+    while out_open || err_open {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(late(command));
+        }
+        // Asked before the pipes are: what it wrote before its end is there by then.
+        let ended = child.try_wait()?.is_some();
+        let (out_ready, err_ready) = {
+            // A closed pipe is always "ready": only open ones are asked.
+            let mut fds = Vec::with_capacity(2);
+            fds.extend(out_open.then(|| PollFd::new(stdout.as_fd(), PollFlags::POLLIN)));
+            fds.extend(err_open.then(|| PollFd::new(stderr.as_fd(), PollFlags::POLLIN)));
+            let millis = if ended { 0 } else { u16::try_from(left.as_millis().clamp(1, 100)).unwrap_or(100) };
+            match poll(&mut fds, PollTimeout::from(millis)) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            let mut ready = fds.iter().map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
+            let mut next = |open: bool| open && ready.next().unwrap_or(false);
+            (next(out_open), next(err_open))
+        };
+        if ended && !out_ready && !err_ready {
+            break;
+        }
+        if out_ready {
+            out_open = take_some(&mut stdout, &mut buffer, &mut out)?;
+        }
+        if err_ready {
+            err_open = take_some(&mut stderr, &mut buffer, &mut err)?;
+        }
+    }
+    // It may have closed its pipes and go on.
+    while child.try_wait()?.is_none() {
+        if Instant::now() >= end {
+            return Err(late(command));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok((out, err))
+}
+
+fn late(command: &Command) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("no end after {} s", command.deadline.as_secs()))
+}
+
+/// One read; `false` at the end of the stream. What is over the limit is read and dropped.
+fn take_some(from: &mut impl Read, buffer: &mut [u8], into: &mut Vec<u8>) -> io::Result<bool> {
+    match from.read(buffer) {
+        Ok(0) => Ok(false),
+        Ok(count) => {
+            let room = MAX_OUTPUT.saturating_sub(into.len()).min(count);
+            into.extend_from_slice(&buffer[..room]);
+            Ok(true)
+        }
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_hangs_is_killed_at_its_deadline_with_its_children() {
+        let command = Command {
+            deadline: Duration::from_millis(200),
+            ..Command::new(["sh", "-c", "sleep 30 & echo started; wait"])
+        };
+        let started = Instant::now();
+        let error = run(&command).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn closed_pipes_do_not_end_the_deadline() {
+        for script in ["exec >/dev/null 2>&1; sleep 8", "exec 2>/dev/null; sleep 8"] {
+            let started = Instant::now();
+            let command = Command { deadline: Duration::from_millis(300), ..Command::new(["sh", "-c", script]) };
+            assert_eq!(run(&command).unwrap_err().kind(), io::ErrorKind::TimedOut);
+            assert!(started.elapsed() < Duration::from_secs(5));
+        }
+    }
+
+    #[test]
+    fn a_job_left_in_the_background_is_not_waited_for() {
+        let started = Instant::now();
+        let output = run(&Command::new(["sh", "-c", "sleep 8 & echo done"])).unwrap();
+        assert_eq!(output.stdout, b"done\n");
+        assert!(started.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn no_descendant_survives_the_deadline() {
+        let mark = format!("{}.5", 7_000_000 + std::process::id());
+        let script = format!("setsid sh -c 'sleep {mark} & wait' & wait");
+        let command = Command { deadline: Duration::from_millis(300), ..Command::new(["sh", "-c", &script]) };
+        run(&command).unwrap_err();
+        let alive = || {
+            fs::read_dir("/proc")
+                .unwrap()
+                .flatten()
+                .filter(|entry| {
+                    fs::read(entry.path().join("cmdline"))
+                        .is_ok_and(|line| memchr::memmem::find(&line, mark.as_bytes()).is_some())
+                })
+                .count()
+        };
+        // A kill arrives when the kernel gets to it.
+        for _ in 0..100 {
+            if alive() == 0 {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{} still alive", alive());
+    }
+
+    #[test]
+    fn output_and_code_come_back_and_no_environment_leaks_in() {
+        let output = run(&Command::new(["sh", "-c", "env; echo e >&2; exit 3"])).unwrap();
+        assert_eq!(output.code, Some(3));
+        assert_eq!(output.stderr, b"e\n");
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("CARGO"));
+    }
+}
