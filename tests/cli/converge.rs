@@ -334,3 +334,26 @@ fn the_demo_runs_for_anyone_and_leaves_nothing() {
     assert!(text.contains("=== centos") && !text.contains("=== ubuntu"));
     assert!(text.contains("+export http_proxy=\"http://svc-ics:***@proxy.corp.example:3128\""), "{text}");
 }
+
+#[test]
+fn an_interrupted_run_is_shown_announced_and_taken_back_first() {
+    let root = Root::ubuntu();
+    root.run(&prepare(&[])).ok();
+    // What a process leaves that dies right before its commit: everything is published, and the last line is missing.
+    let name = root.json(&["status"]).1["runs"][0]["run"].as_str().unwrap().to_owned();
+    let journal = format!("var/lib/ics-setup/runs/{name}/journal");
+    let text = root.get(&journal);
+    root.put(&journal, text.lines().next().unwrap().to_owned() + "\n");
+
+    let status = root.json(&["status"]).1;
+    assert_eq!(status["interrupted"]["run"], name.as_str());
+    assert_eq!(status["runs"][0]["state"], "interrupted");
+    let dry = root.json(&prepare(&["--dry-run"])).1;
+    assert_eq!(dry["findings"][0]["id"], "run-interrupted", "{dry}");
+
+    // Also where the run itself then fails, it is said what was taken back.
+    let (code, json) = root.json(&["prepare", "--proxy", "nonsense"]);
+    assert_eq!((code, json["findings"][0]["id"].as_str()), (3, Some("run-recovered")), "{json}");
+    assert_eq!(root.get("etc/environment"), "PATH=\"/usr/bin:/bin\"\n");
+    assert_eq!(root.json(&["status"]).1["interrupted"], serde_json::Value::Null);
+}

@@ -67,6 +67,15 @@ fn prepares_itself_at_first_boot(family: Family) {
     );
     assert!(verified.iter().all(|finding| finding["status"] != "fail"), "{verified:#?}");
     assert!(first.text("status").contains("status: done"), "{}", first.text("status"));
+    // Consumers that do not read the file are told apart. Debian's sudo has no pam_env, its cron has.
+    let cron = if family == Family::Ubuntu { "pass" } else { "warn" };
+    for (id, status) in
+        [("verify-sudo", "warn"), ("verify-cron", cron), ("verify-systemd", "warn"), ("verify-docker", "skip")]
+    {
+        let finding = finding(&result, id);
+        assert_eq!(finding["status"], status, "{finding:#}");
+        assert!(status != "warn" || finding["fix"][0].is_string(), "says what to do: {finding:#}");
+    }
 
     // The files.
     machine.expect_proxy_file();
@@ -110,6 +119,49 @@ fn prepares_itself_at_first_boot(family: Family) {
     assert_eq!(environment(&second.read("login.env")).get("http_proxy").map(String::as_str), Some(PROXY));
 
     report(&format!("  {family:?}: two boots in {:.1} s and {:.1} s", first.seconds, second.seconds));
+}
+
+/// A daemon that was running before has not read its drop-in: that is said, and `--restart` mends it, also when the files
+/// are right already.
+#[test]
+fn a_running_docker_daemon_is_told_about_and_restarted_on_request() {
+    let machine = Machine::new(Family::Ubuntu);
+    let run = format!("ics-setup prepare --proxy {PROXY} --non-interactive --format json");
+    let boot = machine.boot(
+        "daemon",
+        &format!(
+            r#"#cloud-config
+runcmd:
+  - mkdir -p /run/systemd/system
+  - printf '[Service]\nExecStart=/bin/sleep 600\n' >/run/systemd/system/docker.service
+  - systemctl daemon-reload
+  - systemctl start docker.service
+  - {run} >/out/prepare.json 2>/out/prepare.err
+  - {run} --restart >/out/restarted.json 2>/out/restarted.err
+  - {run} >/out/after.json 2>/out/after.err
+  - cat /proc/$(systemctl show -p MainPID --value docker.service)/environ >/out/daemon.env
+"#
+        ),
+    );
+    let of = |name: &str| -> Value { serde_json::from_slice(&boot.read(name)).unwrap() };
+    let first = boot.json();
+    assert_eq!(first["outcome"], "changed", "{first:#}");
+    assert_eq!(finding(&first, "verify-docker")["status"], "warn", "it was started before");
+    let fix = finding(&first, "verify-docker")["fix"][0].as_str().unwrap().to_owned();
+    assert!(fix.contains("systemctl restart docker"), "{fix}");
+    let restarted = of("restarted.json");
+    assert_eq!(restarted["outcome"], "unchanged", "{restarted:#}");
+    assert_eq!(finding(&restarted, "verify-docker")["status"], "pass", "{restarted:#}");
+    assert_eq!(finding(&of("after.json"), "verify-docker")["status"], "pass");
+    let daemon = environment(&boot.read("daemon.env"));
+    assert_eq!(daemon.get("HTTP_PROXY").map(String::as_str), Some(PROXY), "{daemon:?}");
+}
+
+/// The finding with this id.
+#[track_caller]
+fn finding(result: &Value, id: &str) -> Value {
+    let findings = result["findings"].as_array().unwrap();
+    findings.iter().find(|finding| finding["id"] == id).unwrap_or_else(|| panic!("no {id} in {result:#}")).clone()
 }
 
 #[test]
