@@ -4,15 +4,16 @@
 //! flags ┐
 //! vars  ├─ settings ─┐
 //! file  │            ├─ targets ─ Plan ─ (show, confirm) ─ apply ─ verify ─ report
-//! host  ┘  platform ─┘
+//! host  ┘  platform ─┘        └─ check ─ Finding ─────────────────────────┴─ report
 //! ```
 //!
 //! Straight on, no way back: a module knows those before it, never those after it.
 //!
 //! | room | what lives there |
 //! | --- | --- |
-//! | [`problem`], [`finding`], [`redact`], [`stamp`], [`signals`] | the words everybody uses |
+//! | [`problem`], [`finding`], [`redact`], [`stamp`], [`signals`], [`version`] | the words everybody uses |
 //! | [`host`] | the machine behind two traits: looking, and acting |
+//! | [`net`] | talking to servers within deadlines and budgets |
 //! | [`envfile`] | files of `NAME=value`: what each reader sees, lossless edits |
 //! | [`vendor`] | the vendor's facts |
 //! | [`platform`] | which system this is and what follows |
@@ -20,6 +21,7 @@
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
+//! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
 //! | [`verify`] | what each consumer really sees |
 //! | [`report`] | one set of records, every format |
 //! | [`cli`] | flags, commands, exit codes |
@@ -38,10 +40,12 @@
 )]
 
 pub mod apply;
+pub mod check;
 pub mod cli;
 pub mod envfile;
 pub mod finding;
 pub mod host;
+pub mod net;
 pub mod plan;
 pub mod platform;
 pub mod problem;
@@ -53,3 +57,4 @@ pub mod stamp;
 pub mod targets;
 pub mod vendor;
 pub mod verify;
+pub mod version;

@@ -4,6 +4,7 @@
 //! secret (user info of a URL, the value of a name that ends in `PASSWORD`, `TOKEN`, …) is masked whoever wrote it.
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use serde_json::Value;
 
 use crate::settings::{Secret, encode};
 
@@ -41,6 +42,14 @@ impl Redactor {
         self.forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     }
 
+    /// Learns a login: beside the password itself its Basic form, in which it travels to a proxy.
+    pub fn learn_login(&mut self, user: &[u8], password: &Secret) {
+        self.learn(password);
+        if !password.is_empty() {
+            self.learn(&Secret::new([user, b":", password.expose()].concat()));
+        }
+    }
+
     /// Lines of a file without secrets: known ones, and whatever looks like one.
     pub fn text(&self, text: &str) -> String {
         self.each_line(text, redact_line)
@@ -49,6 +58,18 @@ impl Redactor {
     /// A sentence of our own without secrets: known ones, and user info of URLs. Its words are left alone.
     pub fn prose(&self, text: &str) -> String {
         self.each_line(text, mask_userinfo)
+    }
+
+    /// JSON without secrets: every text in it goes through [`Redactor::prose`].
+    pub fn value(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.prose(&text)),
+            Value::Array(values) => values.into_iter().map(|value| self.value(value)).collect(),
+            Value::Object(fields) => {
+                Value::Object(fields.into_iter().map(|(key, value)| (key, self.value(value))).collect())
+            }
+            other => other,
+        }
     }
 
     fn each_line(&self, text: &str, mask: impl Fn(&str) -> String) -> String {
@@ -144,6 +165,13 @@ fn mask_named(line: &str) -> String {
         return format!("{}{blank}{MASK}{end}", &line[..=at]);
     }
     line.to_owned()
+}
+
+/// Standard base64.
+pub fn base64_padded(raw: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(&base64(raw)).into_owned();
+    text.extend(std::iter::repeat_n('=', (4 - text.len() % 4) % 4));
+    text
 }
 
 /// Standard base64 without padding, so that the padded form is met too.

@@ -9,8 +9,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::exit::Exit;
 use super::out;
+use crate::check::Group;
 use crate::finding::Ignored;
 use crate::problem::{Problem, id};
+use crate::report::check::Format;
 use crate::settings::{Layer, Origin, Shape, TABLE};
 
 const EXAMPLES: &str = "\
@@ -23,6 +25,16 @@ Examples:
 
 Exit codes: 0 done, 2 usage, 3 settings, 4 checks failed, 5 failed and host unchanged, 6 failed and host changed,
 7 another run, 8 needs root, 10 changes pending (--dry-run --exit-code), 130 cancelled";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  sudo ics-setup check
+  sudo ics-setup check host proxy --proxy http://proxy.corp.example:3128
+  ics-setup check backends --mysql-host db.corp.example --redis-host cache.corp.example --wait 5m
+  ics-setup check --format junit > check.xml
+  sudo ics-setup check --save-facts facts.json; ics-setup check --from facts.json --release 22.3.9
+
+Exit codes: 0 nothing at or above --fail-on, 4 a check failed or could not be made, 11 warnings only (--fail-on warn)";
 
 /// The whole command line.
 pub fn command() -> Command {
@@ -47,6 +59,7 @@ pub fn command() -> Command {
                 .arg(Arg::new("run").value_name("RUN").help("Name of a run, as status shows it"))
                 .arg(switch("force").help("Overwrite files that were edited since; a backup of them is kept")),
         )
+        .subcommand(check())
         .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
         .subcommand(
             Command::new("settings")
@@ -69,6 +82,49 @@ pub fn command() -> Command {
         )
 }
 
+fn check() -> Command {
+    let seconds = |name: &'static str, default: &'static str| {
+        Arg::new(name).long(name).value_name("TIME").default_value(default).help_heading("Limits")
+    };
+    let list =
+        |name: &'static str| Arg::new(name).long(name).value_name("ID").value_delimiter(',').action(ArgAction::Append);
+    let file =
+        |name: &'static str| Arg::new(name).long(name).value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+    let command = Command::new("check")
+        .about("Is this host fit, with its proxy, its back ends and the product, and what is to be done?")
+        .after_help(CHECK_EXAMPLES)
+        .arg(
+            Arg::new("group")
+                .value_name("GROUP")
+                .num_args(0..)
+                .value_parser(PossibleValuesParser::new(Group::ALL.map(Group::word)))
+                .help("What to check [default: everything]"),
+        )
+        .arg(list("only").help("Only these checks or groups; may be repeated"))
+        .arg(list("skip").help("Leave these checks or groups out; may be repeated"))
+        .arg(
+            Arg::new("fail-on")
+                .long("fail-on")
+                .value_name("LEVEL")
+                .value_parser(PossibleValuesParser::new(["fail", "warn", "never"]))
+                .default_value("fail")
+                .help(
+                    "From which status on the exit code is not 0: 4 for failures, 11 for nothing worse than warnings",
+                ),
+        )
+        .arg(switch("list").help("List every check with its id; checks nothing"))
+        .arg(Arg::new("explain").long("explain").value_name("ID").help("Explain a check; checks nothing"))
+        .arg(file("save-facts").help("Write what was seen to FILE, without secrets, to be judged again elsewhere"))
+        .arg(file("from").help("Judge the facts in FILE; looks at nothing here"))
+        .arg(seconds("connect-timeout", "3s").help("Limit of one connection attempt"))
+        .arg(seconds("timeout", "10s").help("Limit of one check"))
+        .arg(seconds("deadline", "60s").help("Limit of all checks together"))
+        .arg(
+            seconds("wait", "0s").help("Repeat failing checks for this long, as for a database that is still starting"),
+        );
+    with_settings(command)
+}
+
 fn globals() -> Vec<Arg> {
     let all = vec![
         Arg::new("root")
@@ -88,9 +144,10 @@ fn globals() -> Vec<Arg> {
         Arg::new("format")
             .long("format")
             .value_name("FORMAT")
-            .value_parser(PossibleValuesParser::new(["human", "json"]))
+            .value_parser(PossibleValuesParser::new(Format::ALL.map(Format::word)))
             .default_value("human")
-            .help("Form of the result"),
+            .hide_possible_values(true)
+            .help("Form of the result: human or json; check has more"),
         Arg::new("color")
             .long("color")
             .value_name("WHEN")
@@ -179,6 +236,8 @@ pub struct Globals {
     pub yes: bool,
     /// `--non-interactive`.
     pub non_interactive: bool,
+    /// `--format`.
+    pub format: Format,
     /// `--format json`.
     pub json: bool,
     /// Colours on standard output.
@@ -200,7 +259,7 @@ impl Globals {
     ///
     /// # Errors
     /// An unknown id in `--ignore-check`.
-    pub fn new(matches: &ArgMatches, argv: Vec<OsString>) -> Result<Self, Problem> {
+    pub fn new(verb: &str, matches: &ArgMatches, argv: Vec<OsString>) -> Result<Self, Problem> {
         // The innermost subcommand has every global flag, wherever it stood.
         let mut matches = matches;
         while let Some((_, inner)) = matches.subcommand() {
@@ -213,6 +272,10 @@ impl Globals {
         if matches.get_flag("quiet") && matches.get_flag("verbose") {
             return usage("--quiet and --verbose contradict each other");
         }
+        let format = matches.get_one::<String>("format").and_then(|word| Format::parse(word)).unwrap_or(Format::Human);
+        if verb != "check" && !matches!(format, Format::Human | Format::Json) {
+            return usage(&format!("--format {} goes with check; {verb} has human and json", format.word()));
+        }
         let ignored = every_ignored(&argv);
         let when = matches.get_one::<String>("color").map_or("auto", String::as_str);
         let color = |stdout| when == "always" || (when == "auto" && out::color_for(stdout));
@@ -223,7 +286,8 @@ impl Globals {
             exit_code: matches.get_flag("exit-code"),
             yes: matches.get_flag("yes"),
             non_interactive: matches.get_flag("non-interactive"),
-            json: is_json(matches),
+            format,
+            json: format == Format::Json,
             color: color(true),
             color_of_messages: color(false),
             verbose: matches.get_flag("verbose"),

@@ -135,6 +135,7 @@ impl Stage<'_> {
             exit_code: false,
             yes: true,
             non_interactive: true,
+            format: crate::report::check::Format::Human,
             json: false,
             color: self.globals.color,
             color_of_messages: self.globals.color_of_messages,

@@ -27,6 +27,10 @@ pub enum Exit {
     NeedsRoot,
     /// Changes are pending, and `--exit-code` asked.
     Pending,
+    /// `check --fail-on warn`: warnings, nothing worse.
+    Warnings,
+    /// What a monitoring plug-in returns: 0 ok, 1 warning, 2 critical, 3 unknown.
+    Nagios(u8),
     /// The person said no.
     Cancelled,
 }
@@ -60,6 +64,8 @@ impl Exit {
             Self::Locked => 7,
             Self::NeedsRoot => 8,
             Self::Pending => 10,
+            Self::Warnings => 11,
+            Self::Nagios(code) => code,
             Self::Cancelled => 130,
         }
     }

@@ -2,12 +2,14 @@
 
 mod args;
 mod ask;
+mod check;
 mod converge;
 mod demo;
 mod exit;
 mod inputs;
 mod machine;
 mod out;
+mod progress;
 mod prove;
 mod revert;
 mod settings;
@@ -28,13 +30,14 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         Err(error) => return args::usage(&error, &argv).into(),
     };
     let Some((verb, matches)) = matches.subcommand() else { return Exit::Usage.into() };
-    let globals = match Globals::new(matches, argv) {
+    let globals = match Globals::new(verb, matches, argv) {
         Ok(globals) => globals,
         Err(problem) => return out::early(matches, verb, &problem).into(),
     };
     let exit = match verb {
         "prepare" => converge::run(&globals, matches, Moment::Prepare),
         "reconfigure" => converge::run(&globals, matches, Moment::Reconfigure),
+        "check" => check::run(&globals, matches),
         "revert" => revert::run(&globals, matches),
         "status" => status::run(&globals),
         "settings" => settings::run(&globals, matches),

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::Strategy;
-use super::version::Version;
+use crate::version::Version;
 
 /// The whole file; its comments say what each key means.
 #[derive(Debug, Deserialize)]

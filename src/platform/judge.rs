@@ -2,11 +2,11 @@
 
 use super::facts::{Facts, System};
 use super::sources::{Identity, Tried, shown};
-use super::version::Version;
 use super::{Strategy, centos, ubuntu};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::problem::Problem;
+use crate::version::Version;
 
 /// What was made of an [`Identity`].
 pub(super) struct Verdict {

@@ -10,7 +10,7 @@
 //! | `judge` | chooses the strategy and words the findings |
 //! | `ubuntu`, `centos` | what each strategy means: files, package manager |
 //! | `pam` | which linux-pam reads `/etc/environment`, and how long a line it bears |
-//! | `facts`, `version`, `text` | the data, comparable release numbers, text fit for messages |
+//! | `facts`, `text` | the data, text fit for messages |
 
 mod centos;
 mod facts;
@@ -22,7 +22,6 @@ mod sources;
 mod tests;
 mod text;
 mod ubuntu;
-mod version;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -10,9 +10,9 @@ use super::Os;
 use super::facts::System;
 use super::sources::shown;
 use super::text::clean;
-use super::version::Version;
 use crate::envfile::PamLimit;
 use crate::host::HostRead;
+use crate::version::Version;
 
 const DPKG: &str = "/var/lib/dpkg/status";
 

@@ -14,11 +14,11 @@ use crate::redact::Redactor;
 pub struct Paint(pub bool);
 
 impl Paint {
-    fn with(self, code: &str, text: &str) -> String {
+    pub(super) fn with(self, code: &str, text: &str) -> String {
         if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    fn bold(self, text: &str) -> String {
+    pub(super) fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
@@ -189,7 +189,7 @@ pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
 }
 
 /// A sentence, fit for a terminal and without secrets.
-fn say(redactor: &Redactor, text: &str) -> String {
+pub(super) fn say(redactor: &Redactor, text: &str) -> String {
     visible(&redactor.prose(text))
 }
 

@@ -15,20 +15,17 @@ impl Report<'_> {
     pub fn json(&self) -> Value {
         let os = self.os.map(|os| json!({"id": os.id, "version": os.version, "strategy": os.strategy.name()}));
         let changes: Vec<Value> = self.changes.iter().map(|change| change_json(change, self.redactor)).collect();
-        clean(
-            json!({
-                "schema": SCHEMA,
-                "command": self.command,
-                "outcome": self.outcome.word(),
-                "run": self.run,
-                "os": os,
-                "changes": changes,
-                "findings": self.findings,
-                "next_steps": self.next_steps,
-                "error": self.error,
-            }),
-            self.redactor,
-        )
+        self.redactor.value(json!({
+            "schema": SCHEMA,
+            "command": self.command,
+            "outcome": self.outcome.word(),
+            "run": self.run,
+            "os": os,
+            "changes": changes,
+            "findings": self.findings,
+            "next_steps": self.next_steps,
+            "error": self.error,
+        }))
     }
 }
 
@@ -61,16 +58,4 @@ pub fn status(runs: &[Run], drift: &[Drift]) -> Value {
         "drift": drift,
         "interrupted": runs.iter().find(|run| run.state == State::Interrupted).map(run),
     })
-}
-
-/// Every text goes through the redactor once more: nothing that reaches a log may hold a secret.
-fn clean(value: Value, redactor: &Redactor) -> Value {
-    match value {
-        Value::String(text) => Value::String(redactor.prose(&text)),
-        Value::Array(values) => values.into_iter().map(|value| clean(value, redactor)).collect(),
-        Value::Object(fields) => {
-            Value::Object(fields.into_iter().map(|(key, value)| (key, clean(value, redactor))).collect())
-        }
-        other => other,
-    }
 }

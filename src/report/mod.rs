@@ -1,5 +1,6 @@
 //! One set of records to every format.
 
+pub mod check;
 mod human;
 mod json;
 

@@ -19,7 +19,7 @@ pub use layers::{Layer, Layers, Origin, Setting, parse_switch};
 pub use no_proxy::{NoProxy, NoProxyError};
 pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme, encode};
 pub use resolve::{
-    BackEnd, Deployment, Exclusions, Outside, Proxies, Settings, TargetName, Unresolved, home, strategy,
+    BackEnd, Deployment, Effective, Exclusions, Outside, Proxies, Settings, TargetName, Unresolved, home, strategy,
 };
 pub use schema::schema;
 pub use secret::Secret;

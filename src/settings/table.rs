@@ -93,7 +93,6 @@ pub static TABLE: &[Spec] = &[
         value_name: "VERSION",
         question: "Which product release?",
         help: "Product release, such as 22.3.9; decides which requirements hold",
-        read: false,
         ..text("release", "release", "ICS_SETUP_RELEASE")
     },
     Spec {
@@ -165,7 +164,6 @@ pub static TABLE: &[Spec] = &[
         value_name: "FILE",
         question: "Certificate of a TLS-inspecting proxy?",
         help: "CA certificate (PEM) of a proxy that inspects TLS",
-        read: false,
         ..text("proxy.ca", "proxy-ca", "ICS_SETUP_PROXY_CA")
     },
     Spec {
@@ -222,7 +220,6 @@ pub static TABLE: &[Spec] = &[
         value_name: "BOOL",
         question: "Does MySQL require TLS?",
         help: "Connect to MySQL with TLS",
-        read: false,
         ..text("mysql.tls", "mysql-tls", "ICS_SETUP_MYSQL_TLS")
     },
     Spec {
@@ -253,7 +250,6 @@ pub static TABLE: &[Spec] = &[
         value_name: "BOOL",
         question: "Does Redis require TLS?",
         help: "Connect to Redis with TLS",
-        read: false,
         ..text("redis.tls", "redis-tls", "ICS_SETUP_REDIS_TLS")
     },
     Spec {

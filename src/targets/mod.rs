@@ -15,7 +15,7 @@ use crate::host::View;
 use crate::plan::{Draft, Plan};
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::settings::{Found, Settings, TargetName};
+use crate::settings::{Found, NoProxy, Settings, TargetName};
 
 use wish::Wish;
 
@@ -55,6 +55,11 @@ impl Moment {
             .filter(|target| named.contains(target) || (!limits && own.contains(target)))
             .collect()
     }
+}
+
+/// The list of hosts reached without the proxy, as the settings and everything found on the host make it.
+pub fn no_proxy(settings: &Settings) -> NoProxy {
+    Wish::new(settings).no_proxy(&NoProxy::default())
 }
 
 /// Everything that is known when a plan is made.

@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::file::savable;
 use super::found::Found;
 use super::layers::{Layers, Origin, Setting, parse_switch};
@@ -18,7 +20,8 @@ use crate::problem::Problem;
 use resolver::Resolver;
 
 /// What the host is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Deployment {
     /// MySQL and Redis elsewhere.
     Production,
@@ -89,8 +92,12 @@ pub enum Exclusions {
 pub struct Settings {
     /// What the host is for.
     pub deployment: Deployment,
+    /// The product's release, where somebody named one.
+    pub release: Option<String>,
     /// Which proxies.
     pub proxies: Proxies,
+    /// Certificate (PEM) of a proxy that inspects TLS.
+    pub proxy_ca: Option<Setting<PathBuf>>,
     /// What is reached without them.
     pub exclusions: Exclusions,
     /// Members of the lists on the host.
@@ -107,6 +114,10 @@ pub struct Settings {
     pub restart: Option<bool>,
     /// Database and Redis values that were asked for, by key of the table.
     pub back_ends: BTreeMap<&'static str, BackEnd>,
+    /// TLS to MySQL: asked for, not wanted, or nobody said.
+    pub mysql_tls: Option<bool>,
+    /// TLS to Redis.
+    pub redis_tls: Option<bool>,
     /// What `settings.toml` is to hold: values that a person gave, without passwords.
     pub saved: Vec<(&'static str, String)>,
     /// Every secret of this run.
@@ -179,6 +190,45 @@ impl Unresolved {
     }
 }
 
+/// Back-end values as they count: what was asked for, else what `prod.env` has.
+pub struct Effective<'a> {
+    settings: &'a Settings,
+    found: &'a Found,
+}
+
+impl<'a> Effective<'a> {
+    /// Of these settings on this host.
+    pub fn new(settings: &'a Settings, found: &'a Found) -> Self {
+        Self { settings, found }
+    }
+
+    /// A value that may be shown, with its origin.
+    pub fn text(&self, key: &str) -> Option<(String, String)> {
+        let origin = self.settings.shown.iter().find(|(own, ..)| *own == key).map(|(_, _, origin)| origin.to_string());
+        match self.settings.back_ends.get(key) {
+            Some(BackEnd::Plain(text)) => Some((text.clone(), origin.unwrap_or_default())),
+            Some(BackEnd::Hidden(_)) => None,
+            None => self
+                .found
+                .get(key)
+                .filter(|found| !found.value.is_empty())
+                .map(|found| (found.value.clone(), found.origin.to_string())),
+        }
+    }
+
+    /// A password.
+    pub fn secret(&self, key: &str) -> Option<Secret> {
+        match self.settings.back_ends.get(key) {
+            Some(BackEnd::Hidden(secret)) => Some(secret.clone()),
+            Some(BackEnd::Plain(_)) => None,
+            None => {
+                let found = self.found.get(key).filter(|found| !found.value.is_empty())?;
+                Some(Secret::new(found.value.as_bytes()))
+            }
+        }
+    }
+}
+
 /// `--os`, which is needed before the host can be looked at.
 pub fn strategy(layers: &Layers) -> Option<Strategy> {
     layers.get("os").and_then(|setting| Strategy::parse(&setting.value))
@@ -240,6 +290,10 @@ impl Settings {
         let test_drive = layers.get("deployment").is_some_and(|setting| setting.value == "test-drive");
         let settings = Self {
             deployment: if test_drive { Deployment::TestDrive } else { Deployment::Production },
+            release: layers.get("release").map(|setting| setting.value.clone()),
+            proxy_ca: layers.get("proxy.ca").cloned().map(|setting| setting.map(PathBuf::from)),
+            mysql_tls: layers.get("mysql.tls").and_then(|setting| parse_switch(&setting.value)),
+            redis_tls: layers.get("redis.tls").and_then(|setting| parse_switch(&setting.value)),
             shown: shown(layers, found, &proxies),
             saved: saved(layers, remove_proxy),
             proxies,

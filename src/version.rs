@@ -7,11 +7,11 @@ use serde::Deserialize;
 /// The leading dotted numbers of a release: `18.04`, `7.9.2009`, `1.5.2` of `1.5.2-6+deb12u1`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) struct Version(Vec<u32>);
+pub struct Version(Vec<u32>);
 
 impl Version {
     /// `None` where `text` does not begin with a number: code names, `rolling`, nothing at all.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let numbers = text[..end].trim_end_matches('.').split('.').map(str::parse).collect::<Result<_, _>>();
         numbers.ok().map(Self)
@@ -24,6 +24,13 @@ impl Ord for Version {
         let part = |version: &Self, at: usize| version.0.get(at).copied().unwrap_or(0);
         let parts = self.0.len().max(other.0.len());
         (0..parts).map(|at| part(self, at).cmp(&part(other, at))).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts: Vec<String> = self.0.iter().map(u32::to_string).collect();
+        f.write_str(&parts.join("."))
     }
 }
 

@@ -1,9 +1,13 @@
 //! One thing that was looked at: what was expected, what was seen, what to do. The same record feeds every output format.
 
+mod catalogue;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::problem::Problem;
+
+pub use catalogue::{Known, catalogue, known};
 
 /// How a finding ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -111,79 +115,57 @@ impl Finding {
     }
 }
 
-/// The finding ids that `--ignore-check` downgrades from fail to warn.
+/// The finding ids that `--ignore-check` downgrades from fail to warn, each with its reason where one was given.
 #[derive(Clone, Debug, Default)]
-pub struct Ignored(Vec<String>);
-
-/// Every id that this program can report, sorted. An id that is not here cannot be ignored.
-pub const IDS: &[&str] = &[
-    "apt-override",
-    "docker-override",
-    "env-file-commented-duplicates",
-    "env-file-reader-rejects",
-    "file-unreadable",
-    "no-proxy-everything",
-    "no-proxy-ipv6-brackets",
-    "no-proxy-loopback-added",
-    "no-proxy-unknown",
-    "os-not-listed",
-    "os-too-old",
-    "os-version-unknown",
-    "pam-line-too-long",
-    "password-in-argv",
-    "password-in-readable-file",
-    "prod-env-differs",
-    "profile-override",
-    "proxy-found-unusable",
-    "proxy-https-scheme",
-    "proxy-not-set",
-    "proxy-password-not-ascii",
-    "proxy-port-missing",
-    "run-interrupted",
-    "run-recovered",
-    "setting-not-read",
-    "system-proxy-differs",
-    "variable-unknown",
-    "verify-cron",
-    "verify-docker",
-    "verify-login",
-    "verify-sudo",
-    "verify-systemd",
-];
+pub struct Ignored(Vec<(String, Option<String>)>);
 
 impl Ignored {
-    /// Takes the ids as given on the command line; `ID=reason` is accepted, the reason is the reader's.
+    /// Takes `ID` or `ID=reason` as given on the command line.
     ///
     /// # Errors
     /// An id that no check has, with the nearest one.
     pub fn parse(given: &[String]) -> Result<Self, Problem> {
         let mut ids = Vec::new();
         for text in given {
-            let id = text.split('=').next().unwrap_or(text).trim();
-            if !IDS.contains(&id) {
-                let problem = Problem::settings("unknown-check", format!("there is no check with the id {id:?}"));
-                return Err(match crate::settings::nearest(id, IDS.iter().copied()) {
-                    Some(near) => problem.hint(format!("--ignore-check {near}")),
-                    None => problem.hint(format!("known ids: {}", IDS.join(", "))),
-                });
-            }
-            ids.push(id.to_owned());
+            let (id, reason) = text.split_once('=').map_or((text.as_str(), None), |(id, reason)| (id, Some(reason)));
+            let known = must_be_known(id.trim(), "--ignore-check")?;
+            let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
+            ids.push((known.id.to_owned(), reason.map(str::to_owned)));
         }
         Ok(Self(ids))
     }
 
     /// Is this finding to be downgraded?
     pub fn covers(&self, id: &str) -> bool {
-        self.0.iter().any(|ignored| ignored == id)
+        self.0.iter().any(|(ignored, _)| ignored == id)
     }
 
     /// Downgrades the failing findings that were named; they stay visible.
     pub fn apply(&self, findings: &mut [Finding]) {
         for finding in findings {
-            if finding.status == Status::Fail && self.covers(finding.id) {
+            let Some((_, reason)) = self.0.iter().find(|(id, _)| id == finding.id) else { continue };
+            if finding.status == Status::Fail {
                 finding.status = Status::Warn;
-                finding.title.push_str(" (ignored)");
+                finding.title.push_str(&match reason {
+                    Some(reason) => format!(" (ignored: {reason})"),
+                    None => " (ignored)".to_owned(),
+                });
             }
         }
     }
+}
+
+/// The catalogue's entry of an id that a person typed behind `flag`.
+///
+/// # Errors
+/// `unknown-check`, with the nearest id.
+pub fn must_be_known(id: &str, flag: &str) -> Result<&'static Known, Problem> {
+    known(id).ok_or_else(|| {
+        let problem = Problem::settings("unknown-check", format!("there is no check with the id {id:?}"));
+        let all = catalogue().iter().map(|known| known.id);
+        match crate::settings::nearest(id, all) {
+            Some(near) => problem.hint(format!("{flag} {near}")),
+            None => problem.hint("all ids: ics-setup check --list"),
+        }
+    })
 }

@@ -1,0 +1,222 @@
+//! Runs jobs on bounded threads, each with a deadline, all with one; results come back in declared order.
+//!
+//! A job that is late is left behind, not waited for: its thread ends when its socket or the process does. So the whole
+//! always ends, whatever the other side, the resolver or a library does.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::net::Time;
+
+/// How many jobs run at once.
+pub const THREADS: usize = 16;
+
+/// How many of them may talk to one server at once.
+const PER_HOST: usize = 2;
+
+/// How many may go through one proxy at once.
+const PER_PROXY: usize = 8;
+
+/// How much later than its deadline a job may report before it counts as late.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// One piece of work.
+pub struct Job<T> {
+    /// What it is called in progress messages.
+    pub name: &'static str,
+    /// What it talks to: `host:NAME`, `proxy:NAME`.
+    pub talks_to: Vec<String>,
+    /// The work.
+    pub work: Box<dyn FnOnce(Time) -> T + Send>,
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub enum Ended<T> {
+    /// With a result, after so long.
+    Done(T, Duration),
+    /// Not within the time of one check.
+    Late(Duration),
+    /// It never began, or was cut short, because the time of the whole run was over.
+    OutOfTime,
+    /// It panicked.
+    Broke,
+}
+
+/// The limits of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// One connection.
+    pub connect: Duration,
+    /// One job.
+    pub job: Duration,
+    /// Everything.
+    pub run: Duration,
+}
+
+/// Runs all jobs. `progress` hears the number of jobs that have ended and the names of those that run.
+pub fn run<T: Send + 'static>(
+    jobs: Vec<Job<T>>,
+    pace: Pace,
+    progress: &mut dyn FnMut(usize, &[&'static str]),
+) -> Vec<Ended<T>> {
+    let end = Instant::now() + pace.run;
+    let (sender, receiver) = mpsc::channel();
+    let mut results: Vec<Option<Ended<T>>> = jobs.iter().map(|_| None).collect();
+    let mut waiting: Vec<(usize, Job<T>)> = jobs.into_iter().enumerate().collect();
+    let mut running: BTreeMap<usize, Running> = BTreeMap::new();
+    while !(waiting.is_empty() && running.is_empty()) {
+        let mut begun = true;
+        while begun && Instant::now() < end {
+            begun = false;
+            if let Some(at) = next(&waiting, &running) {
+                let (index, job) = waiting.remove(at);
+                let limit = pace.job.min(end.saturating_duration_since(Instant::now()));
+                let cut_short = limit < pace.job;
+                let task = Running::new(&job, limit, cut_short);
+                let (sender, work) = (sender.clone(), job.work);
+                let time = Time::new(pace.connect, limit);
+                let started = std::thread::Builder::new().name(format!("check {}", job.name)).spawn(move || {
+                    let result = catch_unwind(AssertUnwindSafe(|| work(time)));
+                    // Nobody listens any more when it was late.
+                    let _ = sender.send((index, result));
+                });
+                match started {
+                    Ok(_) => drop(running.insert(index, task)),
+                    Err(_) => results[index] = Some(Ended::Broke),
+                }
+                begun = true;
+            }
+        }
+        let names: Vec<&'static str> = running.values().map(|task| task.name).collect();
+        progress(results.iter().filter(|result| result.is_some()).count(), &names);
+        if running.is_empty() {
+            break;
+        }
+        let first = running.values().map(|task| task.late).min().unwrap_or(end);
+        match receiver.recv_timeout(first.saturating_duration_since(Instant::now())) {
+            Ok((index, result)) => {
+                // One that was late already counts as late, also when it reports after all.
+                if let Some(task) = running.remove(&index) {
+                    let took = task.began.elapsed();
+                    results[index] = Some(result.map_or(Ended::Broke, |value| Ended::Done(value, took)));
+                }
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                let now = Instant::now();
+                let late: Vec<usize> =
+                    running.iter().filter(|(_, task)| task.late <= now).map(|(index, _)| *index).collect();
+                for index in late {
+                    if let Some(task) = running.remove(&index) {
+                        let ended = if task.cut_short { Ended::OutOfTime } else { Ended::Late(task.limit) };
+                        results[index] = Some(ended);
+                    }
+                }
+            }
+        }
+    }
+    results.into_iter().map(|result| result.unwrap_or(Ended::OutOfTime)).collect()
+}
+
+struct Running {
+    name: &'static str,
+    talks_to: Vec<String>,
+    began: Instant,
+    late: Instant,
+    limit: Duration,
+    cut_short: bool,
+}
+
+impl Running {
+    fn new<T>(job: &Job<T>, limit: Duration, cut_short: bool) -> Self {
+        let began = Instant::now();
+        Self { name: job.name, talks_to: job.talks_to.clone(), began, late: began + limit + GRACE, limit, cut_short }
+    }
+}
+
+/// The first job in declared order that may begin now.
+fn next<T>(waiting: &[(usize, Job<T>)], running: &BTreeMap<usize, Running>) -> Option<usize> {
+    if running.len() >= THREADS {
+        return None;
+    }
+    let busy = |key: &str| running.values().filter(|task| task.talks_to.iter().any(|own| own == key)).count();
+    waiting.iter().position(|(_, job)| {
+        job.talks_to.iter().all(|key| {
+            let cap = if key.starts_with("proxy:") { PER_PROXY } else { PER_HOST };
+            busy(key) < cap
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread::sleep;
+
+    use super::*;
+
+    const PACE: Pace =
+        Pace { connect: Duration::from_secs(1), job: Duration::from_millis(300), run: Duration::from_secs(5) };
+
+    fn job<T>(talks_to: &[&str], work: impl FnOnce(Time) -> T + Send + 'static) -> Job<T> {
+        Job { name: "x", talks_to: talks_to.iter().map(|key| (*key).to_owned()).collect(), work: Box::new(work) }
+    }
+
+    #[test]
+    fn results_keep_their_order_and_a_late_job_is_left_behind() {
+        let jobs = vec![
+            job(&[], |_| {
+                sleep(Duration::from_millis(100));
+                1
+            }),
+            job(&[], |_| {
+                sleep(Duration::from_secs(60));
+                2
+            }),
+            job(&[], |_| 3),
+            job(&[], |_| panic!("not shown")),
+        ];
+        let began = Instant::now();
+        let ended = run(jobs, PACE, &mut |_, _| {});
+        assert!(began.elapsed() < Duration::from_secs(4));
+        assert!(
+            matches!(ended.as_slice(), [Ended::Done(1, _), Ended::Late(_), Ended::Done(3, _), Ended::Broke]),
+            "{ended:?}"
+        );
+    }
+
+    #[test]
+    fn no_more_than_allowed_run_at_once() {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        for (key, cap) in [("host:a", PER_HOST), ("proxy:a", PER_PROXY), ("", THREADS)] {
+            most.store(0, Ordering::SeqCst);
+            let jobs = (0..40)
+                .map(|_| {
+                    let (now, most) = (now.clone(), most.clone());
+                    let keys: &[&str] = if key.is_empty() { &[] } else { &[key] };
+                    job(keys, move |_| {
+                        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        sleep(Duration::from_millis(10));
+                        now.fetch_sub(1, Ordering::SeqCst);
+                    })
+                })
+                .collect();
+            let ended = run(jobs, PACE, &mut |_, _| {});
+            assert!(ended.iter().all(|ended| matches!(ended, Ended::Done(..))));
+            assert!((1..=cap).contains(&most.load(Ordering::SeqCst)), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_deadline_of_the_whole_run_holds() {
+        let pace = Pace { run: Duration::from_millis(400), job: Duration::from_secs(9), ..PACE };
+        let jobs = (0..40).map(|_| job(&[], |_| sleep(Duration::from_secs(30)))).collect();
+        let began = Instant::now();
+        let ended = run(jobs, pace, &mut |_, _| {});
+        assert!(began.elapsed() < Duration::from_secs(4));
+        assert!(ended.iter().all(|ended| matches!(ended, Ended::OutOfTime)), "{ended:?}");
+    }
+}

@@ -1,0 +1,187 @@
+//! From checks to findings: what is selected, rounds, and what becomes of a check that did not come to an end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::engine::{self, Ended, Job, Pace};
+use super::record::{Ending, Entry, Record, SCHEMA};
+use super::unit::{AnyCheck, Group, Look};
+use super::want::{Secrets, Want};
+use crate::finding::{Finding, Ignored, Status};
+use crate::host::HostRead;
+use crate::net::{Roots, seconds};
+use crate::platform::Platform;
+use crate::stamp::rfc3339;
+
+/// The first pause between two rounds of `--wait`; each is twice the one before, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause between two rounds.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Which findings are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Only these groups; empty: all.
+    pub groups: Vec<Group>,
+    /// Only these ids or groups; empty: all.
+    pub only: Vec<String>,
+    /// None of these ids or groups.
+    pub skip: Vec<String>,
+}
+
+impl Selection {
+    /// Is a finding with this id wanted?
+    pub fn has(&self, group: Group, id: &str) -> bool {
+        let named = |list: &[String]| list.iter().any(|word| word == id || word == group.word());
+        (self.groups.is_empty() || self.groups.contains(&group))
+            && (self.only.is_empty() || named(&self.only))
+            && !named(&self.skip)
+    }
+
+    fn wants(&self, check: &dyn AnyCheck) -> bool {
+        check.ids().iter().any(|id| self.has(check.group(), id))
+    }
+}
+
+/// Everything that a run of checks needs. Shared with threads that may outlive it.
+pub struct Run<H> {
+    /// The host.
+    pub host: H,
+    /// What system it is.
+    pub platform: Option<Platform>,
+    /// What is wanted.
+    pub want: Want,
+    /// What to log in with.
+    pub secrets: Secrets,
+    /// Whom to trust.
+    pub roots: Roots,
+}
+
+impl<H: HostRead + Send + Sync + 'static> Run<H> {
+    /// Collects the facts of all selected checks, again for the failing ones until `--wait` is over, and judges them.
+    ///
+    /// `progress` hears how many are done, of how many, and the names of those that run.
+    pub fn collect(
+        self,
+        selection: &Selection,
+        ignored: &Ignored,
+        progress: &mut dyn FnMut(usize, usize, &[&'static str]),
+    ) -> Record {
+        let limits = self.want.limits;
+        let end = Instant::now() + limits.wait();
+        let shared = Arc::new(self);
+        let checks: Vec<Arc<dyn AnyCheck>> =
+            super::all().into_iter().filter(|check| selection.wants(check.as_ref())).map(Arc::from).collect();
+        let mut record = Record {
+            schema: SCHEMA.to_owned(),
+            taken: rfc3339(shared.host.now()),
+            want: shared.want.clone(),
+            checks: Vec::new(),
+        };
+        let mut due: Vec<usize> = (0..checks.len()).collect();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let jobs = due.iter().map(|index| shared.job(&checks[*index], record.checks.get(*index))).collect();
+            let pace = Pace { connect: limits.connect(), job: limits.check(), run: limits.run() };
+            let total = due.len();
+            let ended = engine::run(jobs, pace, &mut |done, names| progress(done, total, names));
+            for (index, ended) in due.iter().zip(ended) {
+                let entry = entry(checks[*index].as_ref(), ended, record.checks.get(*index));
+                match record.checks.get_mut(*index) {
+                    Some(old) => *old = entry,
+                    None => record.checks.push(entry),
+                }
+            }
+            due = (0..checks.len())
+                .filter(|index| {
+                    let (check, entry) = (checks[*index].as_ref(), &record.checks[*index]);
+                    let mut findings = judge_entry(check, entry, &record.want);
+                    findings.retain(|finding| selection.has(check.group(), finding.id));
+                    ignored.apply(&mut findings);
+                    let fails = findings.iter().any(|found| matches!(found.status, Status::Fail | Status::Error));
+                    fails && !(entry.ended == Ending::Done && check.is_settled(&entry.facts))
+                })
+                .collect();
+            let left = end.saturating_duration_since(Instant::now());
+            if due.is_empty() || left.is_zero() {
+                return record;
+            }
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn job(self: &Arc<Self>, check: &Arc<dyn AnyCheck>, earlier: Option<&Entry>) -> Job<Value> {
+        let (run, check) = (self.clone(), check.clone());
+        let earlier = earlier.filter(|entry| entry.ended == Ending::Done).map(|entry| entry.facts.clone());
+        Job {
+            name: check.name(),
+            talks_to: check.talks_to(&run.want),
+            work: Box::new(move |time| {
+                let look = Look {
+                    host: &run.host,
+                    platform: run.platform.as_ref(),
+                    want: &run.want,
+                    secrets: &run.secrets,
+                    roots: &run.roots,
+                };
+                check.collect(&look, time, earlier.as_ref())
+            }),
+        }
+    }
+}
+
+impl Record {
+    /// Judges everything that was seen. Pure.
+    pub fn judge(&self, selection: &Selection, ignored: &Ignored) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for check in super::all().iter().filter(|check| selection.wants(check.as_ref())) {
+            let Some(entry) = self.checks.iter().find(|entry| entry.check == check.name()) else { continue };
+            let mut own = judge_entry(check.as_ref(), entry, &self.want);
+            own.retain(|finding| selection.has(check.group(), finding.id));
+            for finding in &mut own {
+                finding.duration_ms.get_or_insert(entry.took_ms);
+                finding.attempts.get_or_insert(entry.attempts);
+            }
+            findings.extend(own);
+        }
+        ignored.apply(&mut findings);
+        findings
+    }
+}
+
+fn entry(check: &dyn AnyCheck, ended: Ended<Value>, before: Option<&Entry>) -> Entry {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let (ended, took_ms, facts) = match ended {
+        Ended::Done(facts, took) => (Ending::Done, millis(took), facts),
+        Ended::Late(limit) => (Ending::Late, millis(limit), Value::Null),
+        Ended::OutOfTime => (Ending::OutOfTime, 0, Value::Null),
+        Ended::Broke => (Ending::Broke, 0, Value::Null),
+    };
+    let attempts = before.map_or(1, |before| before.attempts.saturating_add(1));
+    Entry { check: check.name().to_owned(), ended, took_ms, attempts, facts }
+}
+
+/// The findings of one check; one of its own where it did not come to an end.
+fn judge_entry(check: &dyn AnyCheck, entry: &Entry, want: &Want) -> Vec<Finding> {
+    let why = match entry.ended {
+        Ending::Done => match check.judge(&entry.facts, want) {
+            Ok(findings) => return findings,
+            Err(error) => format!("the facts of {} do not fit: {error}", check.name()),
+        },
+        Ending::Late => format!(
+            "no result within {}; the limit of one check is --timeout",
+            seconds(Duration::from_millis(entry.took_ms))
+        ),
+        Ending::OutOfTime => {
+            format!("the run was over after {} (--deadline) before this was known", seconds(want.limits.run()))
+        }
+        Ending::Broke => "the check itself broke; this is a bug in ics-setup".to_owned(),
+    };
+    let Some(id) = check.ids().first() else { return Vec::new() };
+    let title = format!("{} could not be checked", check.name());
+    vec![Finding::new(id, check.group().word(), Status::Error, title).observed(why)]
+}

@@ -1,0 +1,8 @@
+//! Checks of the group `runtime`.
+
+use super::AnyCheck;
+
+/// All of them, in the order in which they are reported.
+pub fn checks() -> Vec<Box<dyn AnyCheck>> {
+    Vec::new()
+}

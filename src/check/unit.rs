@@ -1,0 +1,139 @@
+//! What a check is: it looks, and says what it saw; and apart from that, it judges what was seen.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::want::{Secrets, Want};
+use crate::finding::Finding;
+use crate::host::HostRead;
+use crate::net::{Roots, Time};
+use crate::platform::Platform;
+
+/// What a check is about; also what `check GROUP` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// The host itself.
+    Host,
+    /// Proxy settings of every consumer, and the proxy.
+    Proxy,
+    /// MySQL and Redis.
+    Backends,
+    /// The installed product.
+    Runtime,
+}
+
+impl Group {
+    /// All of them, in the order in which they are reported.
+    pub const ALL: [Self; 4] = [Self::Host, Self::Proxy, Self::Backends, Self::Runtime];
+
+    /// The word on the command line and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Proxy => "proxy",
+            Self::Backends => "backends",
+            Self::Runtime => "runtime",
+        }
+    }
+}
+
+/// What a check may look at while it collects.
+pub struct Look<'a> {
+    /// The host.
+    pub host: &'a dyn HostRead,
+    /// What system it is; `None`: neither of the two families.
+    pub platform: Option<&'a Platform>,
+    /// What the settings ask for.
+    pub want: &'a Want,
+    /// Passwords. Nothing of them may get into facts.
+    pub secrets: &'a Secrets,
+    /// The certificates that the host trusts, and `--proxy-ca`.
+    pub roots: &'a Roots,
+}
+
+/// One thing that is looked at, and judged in one or several findings.
+pub trait Check: Sync + Send + 'static {
+    /// What it saw. Serialised into saved facts: no secrets, stable names.
+    type Facts: Serialize + DeserializeOwned + Send + 'static;
+
+    /// Its name in saved facts; unique.
+    fn name(&self) -> &'static str;
+
+    /// What it is about.
+    fn group(&self) -> Group;
+
+    /// The ids of the findings that it can report, most important first.
+    fn ids(&self) -> &'static [&'static str];
+
+    /// What it talks to (`host:db.corp.example`, `proxy:…`): the engine limits how many do so at once.
+    fn talks_to(&self, _want: &Want) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Looks. Ends within `time`, whatever the other side does. `earlier` is what the last round of `--wait` saw.
+    fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Self::Facts>) -> Self::Facts;
+
+    /// Judges what was seen. Pure: the same facts, wherever they were collected, give the same findings.
+    fn judge(&self, facts: &Self::Facts, want: &Want) -> Vec<Finding>;
+
+    /// Is it pointless to look again, because waiting does not change what was seen?
+    fn is_settled(&self, _facts: &Self::Facts) -> bool {
+        false
+    }
+}
+
+/// A check whose facts are kept as JSON, so that all checks are of one type.
+pub trait AnyCheck: Sync + Send {
+    /// See [`Check::name`].
+    fn name(&self) -> &'static str;
+    /// See [`Check::group`].
+    fn group(&self) -> Group;
+    /// See [`Check::ids`].
+    fn ids(&self) -> &'static [&'static str];
+    /// See [`Check::talks_to`].
+    fn talks_to(&self, want: &Want) -> Vec<String>;
+    /// See [`Check::collect`].
+    fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Value>) -> Value;
+    /// See [`Check::judge`].
+    ///
+    /// # Errors
+    /// The facts are not of this check: its word for what does not fit.
+    fn judge(&self, facts: &Value, want: &Want) -> Result<Vec<Finding>, String>;
+    /// See [`Check::is_settled`].
+    fn is_settled(&self, facts: &Value) -> bool;
+}
+
+impl<C: Check> AnyCheck for C {
+    fn name(&self) -> &'static str {
+        Check::name(self)
+    }
+
+    fn group(&self) -> Group {
+        Check::group(self)
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        Check::ids(self)
+    }
+
+    fn talks_to(&self, want: &Want) -> Vec<String> {
+        Check::talks_to(self, want)
+    }
+
+    fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Value>) -> Value {
+        let earlier: Option<C::Facts> = earlier.and_then(|value| serde_json::from_value(value.clone()).ok());
+        // Facts are plain data: strings, numbers, lists. What cannot be serialised would be no facts at all, and is
+        // reported as such by `judge`.
+        serde_json::to_value(Check::collect(self, look, time, earlier.as_ref())).unwrap_or_default()
+    }
+
+    fn judge(&self, facts: &Value, want: &Want) -> Result<Vec<Finding>, String> {
+        let facts: C::Facts = serde_json::from_value(facts.clone()).map_err(|error| error.to_string())?;
+        Ok(Check::judge(self, &facts, want))
+    }
+
+    fn is_settled(&self, facts: &Value) -> bool {
+        serde_json::from_value(facts.clone()).is_ok_and(|facts| Check::is_settled(self, &facts))
+    }
+}

@@ -1,0 +1,239 @@
+//! What the settings ask for, as far as checks judge by it. Saved along with the facts, so it holds no secret; those are
+//! in [`Secrets`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::redact::Redactor;
+use crate::settings::{Deployment, Effective, ProxyUrl, Secret, Settings};
+
+/// What is to be true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Want {
+    /// `production` or `test-drive`.
+    pub deployment: Deployment,
+    /// The product's release, where somebody named one.
+    pub release: Option<String>,
+    /// The product's folder.
+    pub home: PathBuf,
+    /// The proxies to use: one for http requests, one for https requests; the same one twice is the usual case.
+    pub http_proxy: Option<ProxyWant>,
+    /// For https requests.
+    pub https_proxy: Option<ProxyWant>,
+    /// What is to be reached without them: the members that `prepare` would write.
+    pub no_proxy: Vec<String>,
+    /// Where MySQL is; `None`: nothing says so.
+    pub mysql: Option<MysqlWant>,
+    /// Where Redis is; `None`: nothing says so.
+    pub redis: Option<RedisWant>,
+    /// The limits that the facts were collected within.
+    pub limits: Limits,
+}
+
+/// A proxy, without its password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyWant {
+    /// The URL as it may be shown.
+    pub url: String,
+    /// TLS to the proxy itself (`https://`).
+    pub tls: bool,
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// The user, when there is one.
+    pub user: Option<String>,
+    /// Is there a password?
+    pub has_password: bool,
+    /// Where the setting came from.
+    pub origin: String,
+}
+
+/// Host and port, and who says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Where the host's name came from, as `--mysql-host` or `found in /divvycloud/prod.env:3`.
+    pub origin: String,
+}
+
+/// MySQL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MysqlWant {
+    /// Where it is.
+    pub at: Address,
+    /// The user.
+    pub user: Option<String>,
+    /// Is there a password?
+    pub has_password: bool,
+    /// The main database.
+    pub database: String,
+    /// The database of keys.
+    pub secret_database: String,
+    /// TLS: asked for, not wanted, or nobody said.
+    pub tls: Option<bool>,
+}
+
+/// Redis.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisWant {
+    /// Where it is.
+    pub at: Address,
+    /// Is there a password?
+    pub has_password: bool,
+    /// TLS: asked for, not wanted, or nobody said.
+    pub tls: Option<bool>,
+}
+
+/// The time model, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// One connection attempt.
+    pub connect: u64,
+    /// One check.
+    pub check: u64,
+    /// One round of all checks.
+    pub run: u64,
+    /// How long failing checks are repeated.
+    pub wait: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connect: 3_000, check: 10_000, run: 60_000, wait: 0 }
+    }
+}
+
+impl Limits {
+    /// Of one connection attempt.
+    pub fn connect(&self) -> Duration {
+        Duration::from_millis(self.connect)
+    }
+
+    /// Of one check.
+    pub fn check(&self) -> Duration {
+        Duration::from_millis(self.check)
+    }
+
+    /// Of one round.
+    pub fn run(&self) -> Duration {
+        Duration::from_millis(self.run)
+    }
+
+    /// Of the repetitions.
+    pub fn wait(&self) -> Duration {
+        Duration::from_millis(self.wait)
+    }
+}
+
+/// The passwords that checks log in with.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// The whole URL for http requests.
+    pub http_proxy: Option<ProxyUrl>,
+    /// The whole URL for https requests.
+    pub https_proxy: Option<ProxyUrl>,
+    /// MySQL's.
+    pub mysql: Option<Secret>,
+    /// Redis's.
+    pub redis: Option<Secret>,
+}
+
+impl Secrets {
+    /// Keeps all of them, and the forms in which they travel, out of every output.
+    pub fn teach(&self, redactor: &mut Redactor) {
+        for url in [&self.http_proxy, &self.https_proxy].into_iter().flatten() {
+            if let Some(login) = &url.credentials
+                && let Some(password) = &login.password
+            {
+                redactor.learn_login(&login.user, password);
+            }
+        }
+        [&self.mysql, &self.redis].into_iter().flatten().for_each(|secret| redactor.learn(secret));
+    }
+}
+
+impl Want {
+    /// What the settings and the host say together.
+    pub fn new(
+        settings: &Settings,
+        effective: &Effective<'_>,
+        no_proxy: Vec<String>,
+        limits: Limits,
+    ) -> (Self, Secrets) {
+        let proxy = |setting: &Option<crate::settings::Setting<ProxyUrl>>| {
+            setting.as_ref().map(|setting| ProxyWant::new(&setting.value, setting.origin.to_string()))
+        };
+        let url = |setting: &Option<crate::settings::Setting<ProxyUrl>>| setting.as_ref().map(|url| url.value.clone());
+        let text = |key: &str, default: &str| effective.text(key).map_or_else(|| default.to_owned(), |(text, _)| text);
+        let address = |host: &str, port: &str, usual: u16| {
+            let test_drive = settings.deployment == Deployment::TestDrive;
+            let (host, origin) = match effective.text(host) {
+                // The names of the containers mean something inside of them only; their ports are published here.
+                Some((name, _)) if test_drive && !name.contains('.') && name != "localhost" => {
+                    ("127.0.0.1".to_owned(), format!("the port that the container {name} publishes"))
+                }
+                Some(found) => found,
+                None if test_drive => ("127.0.0.1".to_owned(), "a Test Drive has it on this host".to_owned()),
+                None => return None,
+            };
+            let port = effective.text(port).and_then(|(port, _)| port.parse().ok()).unwrap_or(usual);
+            Some(Address { host, port, origin })
+        };
+        let secrets = Secrets {
+            http_proxy: url(&settings.proxies.http),
+            https_proxy: url(&settings.proxies.https),
+            mysql: effective.secret("mysql.password"),
+            redis: effective.secret("redis.password"),
+        };
+        let want = Self {
+            deployment: settings.deployment,
+            release: settings.release.clone(),
+            home: settings.home.clone(),
+            http_proxy: proxy(&settings.proxies.http),
+            https_proxy: proxy(&settings.proxies.https),
+            no_proxy,
+            mysql: address("mysql.host", "mysql.port", 3306).map(|at| MysqlWant {
+                at,
+                user: effective.text("mysql.user").map(|(user, _)| user),
+                has_password: secrets.mysql.is_some(),
+                database: text("mysql.database", "divvy"),
+                secret_database: text("mysql.secret_database", "divvykeys"),
+                tls: settings.mysql_tls,
+            }),
+            redis: address("redis.host", "redis.port", 6379).map(|at| RedisWant {
+                at,
+                has_password: secrets.redis.is_some(),
+                tls: settings.redis_tls,
+            }),
+            limits,
+        };
+        (want, secrets)
+    }
+}
+
+impl ProxyWant {
+    /// A URL without its password.
+    pub fn new(url: &ProxyUrl, origin: String) -> Self {
+        Self {
+            url: url.masked(),
+            tls: url.scheme == crate::settings::Scheme::Https,
+            host: url.host.to_string(),
+            port: url.port.unwrap_or_else(|| url.scheme.usual_port()),
+            user: url.credentials.as_ref().map(|login| String::from_utf8_lossy(&login.user).into_owned()),
+            has_password: url.password().is_some(),
+            origin,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Name → addresses → connection.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::{Time, Trouble, Wire, seconds};
+
+/// More addresses than this are not tried: each may cost a timeout.
+const MAX_ADDRESSES: usize = 6;
+
+/// Looks the name up and connects: a wire that may read `budget` bytes.
+///
+/// # Errors
+/// Why not.
+pub fn dial(host: &str, port: u16, time: Time, budget: usize) -> Result<Wire, Trouble> {
+    connect(&resolve(host, port, time)?, time, budget)
+}
+
+/// The addresses of a name, as the system's resolver (hosts file included) tells them. IP literals need no resolver.
+///
+/// The system's resolver knows no deadline, so it is asked by a thread of its own that is left behind when it is late.
+///
+/// # Errors
+/// [`Trouble::NameUnknown`] or [`Trouble::NameUnanswered`].
+pub fn resolve(host: &str, port: u16, time: Time) -> Result<Vec<SocketAddr>, Trouble> {
+    if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let (sender, receiver) = mpsc::channel();
+    let name = host.to_owned();
+    let asked = std::thread::Builder::new().name("resolver".to_owned()).spawn(move || {
+        let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+        // Nobody may be waiting any more.
+        let _ = sender.send(found);
+    });
+    if let Err(error) = asked {
+        return Err(Trouble::Other { why: error.to_string() });
+    }
+    let limit = time.left();
+    match receiver.recv_timeout(limit) {
+        Ok(Ok(addresses)) if addresses.is_empty() => Err(Trouble::NameUnknown),
+        Ok(Ok(addresses)) => Ok(addresses),
+        Ok(Err(error)) => Err(of_resolver(&error)),
+        Err(_) => {
+            Err(Trouble::NameUnanswered { why: format!("the resolver gave no answer within {}", seconds(limit)) })
+        }
+    }
+}
+
+/// `getaddrinfo` tells by its text only, and LC_MESSAGES is not set by us.
+fn of_resolver(error: &io::Error) -> Trouble {
+    let why = error.to_string();
+    let fleeting = ["Temporary failure", "try again"].iter().any(|words| why.contains(words));
+    if fleeting {
+        return Trouble::NameUnanswered { why: "no name server answered (see /etc/resolv.conf)".to_owned() };
+    }
+    let unknown = ["Name or service not known", "No address associated", "nodename nor servname", "not known"];
+    if unknown.iter().any(|words| why.contains(words)) { Trouble::NameUnknown } else { Trouble::NameUnanswered { why } }
+}
+
+/// Connects to the first address that answers, one after the other; each gets its fair share of the connection's time.
+///
+/// # Errors
+/// The trouble of the address that came furthest.
+pub fn connect(addresses: &[SocketAddr], time: Time, budget: usize) -> Result<Wire, Trouble> {
+    let addresses = &addresses[..addresses.len().min(MAX_ADDRESSES)];
+    let end = Instant::now() + time.for_connection();
+    let mut worst: Option<Trouble> = None;
+    for (index, address) in addresses.iter().enumerate() {
+        let left = end.saturating_duration_since(Instant::now());
+        let others = u32::try_from(addresses.len() - index).unwrap_or(1);
+        let share = (left / others).max(Duration::from_millis(1));
+        match TcpStream::connect_timeout(address, share) {
+            Ok(stream) => return Wire::new(stream, time, budget),
+            Err(error) => {
+                let trouble = of_connect(&error, share);
+                // A refusal says more than a timeout: something is there.
+                if worst.as_ref().is_none_or(|worst| !matches!(worst, Trouble::Refused)) {
+                    worst = Some(trouble);
+                }
+            }
+        }
+    }
+    Err(worst.unwrap_or(Trouble::NameUnknown))
+}
+
+fn of_connect(error: &io::Error, waited: Duration) -> Trouble {
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Trouble::connect_timeout(waited),
+        io::ErrorKind::ConnectionRefused => Trouble::Refused,
+        io::ErrorKind::ConnectionReset => Trouble::Reset,
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::AddrNotAvailable => {
+            Trouble::Unreachable { why: words(error) }
+        }
+        io::ErrorKind::PermissionDenied => {
+            Trouble::Unreachable { why: "this host's own firewall forbids it (EPERM)".to_owned() }
+        }
+        _ => Trouble::Other { why: words(error) },
+    }
+}
+
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn time() -> Time {
+        Time::new(Duration::from_millis(500), Duration::from_secs(2))
+    }
+
+    #[test]
+    fn a_listener_is_reached_and_a_closed_port_refuses() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(dial("127.0.0.1", port, time(), 10).is_ok());
+        drop(listener);
+        assert_eq!(dial("127.0.0.1", port, time(), 10).unwrap_err(), Trouble::Refused);
+    }
+
+    #[test]
+    fn a_full_backlog_ends_at_the_connect_limit() {
+        // TEST-NET-1 goes nowhere: here it is either a timeout or no route at all.
+        let started = Instant::now();
+        let trouble = dial("192.0.2.1", 9, time(), 10).unwrap_err();
+        assert!(!trouble.was_connected(), "{trouble}");
+        assert!(started.elapsed() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn brackets_are_no_part_of_an_address() {
+        assert_eq!(resolve("[::1]", 1, time()).unwrap(), vec!["[::1]:1".parse().unwrap()]);
+    }
+}

@@ -1,0 +1,177 @@
+//! One HTTP/1.1 request and the head of its answer.
+
+use std::io::{Read, Write};
+
+use super::Trouble;
+
+/// No honest head is larger.
+pub const MAX_HEAD: usize = 64 << 10;
+
+/// No more header lines are read.
+const MAX_HEADERS: usize = 128;
+
+/// The head of an answer and what came of its body along with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Its words, as the server wrote them.
+    pub reason: String,
+    /// Names in lower case, values trimmed, in order.
+    pub headers: Vec<(String, String)>,
+    /// The bytes behind the head that came along with it.
+    pub rest: Vec<u8>,
+}
+
+impl Answer {
+    /// The values of a header, in order.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first value of a header.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Sends a request (`GET http://…`, `CONNECT host:port`) with these header lines and reads the head of the answer.
+///
+/// Answers `1xx` are read over.
+///
+/// # Errors
+/// Silence, too much, a reset, or bytes that are no HTTP.
+pub fn request<S: Read + Write>(
+    stream: &mut S,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> Result<Answer, Trouble> {
+    let mut text = format!("{method} {target} HTTP/1.1\r\n");
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str("\r\n");
+    let gone = |error| Trouble::of(error, std::time::Duration::ZERO);
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).map_err(gone)?;
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(answer) = parse(&bytes)? {
+            if (100..200).contains(&answer.status) && answer.status != 101 {
+                bytes = answer.rest;
+                continue;
+            }
+            return Ok(answer);
+        }
+        if bytes.len() > MAX_HEAD {
+            return Err(Trouble::TooMuch { limit: MAX_HEAD });
+        }
+        let mut buffer = [0_u8; 4096];
+        let count = stream.read(&mut buffer).map_err(gone)?;
+        if count == 0 {
+            return Err(if bytes.is_empty() { Trouble::Closed } else { not_http(&bytes) });
+        }
+        bytes.extend_from_slice(&buffer[..count]);
+    }
+}
+
+/// The value of `Authorization` and `Proxy-Authorization` for Basic.
+pub fn basic(user: &[u8], password: &[u8]) -> String {
+    let login = [user, b":", password].concat();
+    format!("Basic {}", crate::redact::base64_padded(&login))
+}
+
+/// A head, once it is there as a whole.
+fn parse(bytes: &[u8]) -> Result<Option<Answer>, Trouble> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut head = httparse::Response::new(&mut headers);
+    match head.parse(bytes) {
+        Ok(httparse::Status::Complete(end)) => Ok(Some(Answer {
+            status: head.code.unwrap_or_default(),
+            reason: head.reason.unwrap_or_default().to_owned(),
+            headers: head
+                .headers
+                .iter()
+                .map(|header| {
+                    (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).trim().to_owned())
+                })
+                .collect(),
+            rest: bytes[end..].to_vec(),
+        })),
+        Ok(httparse::Status::Partial) => Ok(None),
+        Err(_) => Err(not_http(bytes)),
+    }
+}
+
+fn not_http(bytes: &[u8]) -> Trouble {
+    Trouble::Unexpected { what: what(bytes) }
+}
+
+/// What the first bytes of an answer look like.
+pub(super) fn what(bytes: &[u8]) -> String {
+    match bytes {
+        [0x15, 0x03, ..] => "a TLS alert".to_owned(),
+        [0x16, 0x03, ..] => "a TLS handshake".to_owned(),
+        [b'S', b'S', b'H', b'-', ..] => "an SSH greeting".to_owned(),
+        [b'H', b'T', b'T', b'P', ..] => "HTTP".to_owned(),
+        [_, _, _, 0, 10, ..] => "a MySQL greeting".to_owned(),
+        [b'-' | b'+' | b'$' | b'*' | b':', ..] if bytes.contains(&b'\n') => "a Redis reply".to_owned(),
+        _ => {
+            let text: String = String::from_utf8_lossy(&bytes[..bytes.len().min(40)])
+                .chars()
+                .map(|c| if c.is_control() || c == char::REPLACEMENT_CHARACTER { '.' } else { c })
+                .collect();
+            format!("it begins with {text:?}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Scripted {
+        answer: std::io::Cursor<Vec<u8>>,
+        asked: Vec<u8>,
+    }
+
+    impl Read for Scripted {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.answer.read(buffer)
+        }
+    }
+
+    impl Write for Scripted {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.asked.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn ask(answer: &[u8]) -> Result<Answer, Trouble> {
+        let mut stream = Scripted { answer: std::io::Cursor::new(answer.to_vec()), asked: Vec::new() };
+        request(&mut stream, "GET", "/", &[("Host", "x")])
+    }
+
+    #[test]
+    fn a_head_is_read_and_what_is_not_http_is_named() {
+        let answer = ask(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 407 No\r\nA: 1\r\na:  2 \r\n\r\nbody").unwrap();
+        assert_eq!((answer.status, answer.reason.as_str(), answer.rest.as_slice()), (407, "No", &b"body"[..]));
+        assert_eq!(answer.all("a").collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(ask(b"").unwrap_err(), Trouble::Closed);
+        for (bytes, words) in [
+            (&b"SSH-2.0-x\r\n"[..], "SSH"),
+            (b"\x15\x03\x01\x00\x02\x02\x46", "TLS alert"),
+            (b"\0\0\0\0\n5.7", "MySQL"),
+            (b"-NOAUTH x\r\n", "Redis"),
+        ] {
+            let trouble = ask(bytes).unwrap_err().to_string();
+            assert!(trouble.contains(words), "{trouble}");
+        }
+        let endless = [b"HTTP/1.1 200 OK\r\n".to_vec(), b"A: ".to_vec(), vec![b'x'; MAX_HEAD + 10_000]].concat();
+        assert_eq!(ask(&endless).unwrap_err(), Trouble::TooMuch { limit: MAX_HEAD });
+    }
+}

@@ -1,0 +1,25 @@
+//! Talking to servers that may be absent, slow, hostile or not what they seem: every step has a deadline, every answer a
+//! largest size, and what went wrong is a value ([`Trouble`]) that can be saved and judged later.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `time` | the deadline of one check and the limit of one connection |
+//! | `trouble` | why there was no answer, in words |
+//! | `dial` | name → addresses → connection |
+//! | `wire` | a connection that reads and writes within its deadline and budget |
+//! | `tls` | one handshake, judged against the host's store; only a trusted peer is given secrets |
+//! | `http` | one request, the head of its answer, `CONNECT` |
+
+mod dial;
+mod http;
+mod time;
+mod tls;
+mod trouble;
+mod wire;
+
+pub use dial::{connect, dial, resolve};
+pub use http::{Answer, MAX_HEAD, basic, request};
+pub use time::{Time, seconds};
+pub use tls::{Peer, Roots, TlsWire, shake};
+pub use trouble::Trouble;
+pub use wire::Wire;

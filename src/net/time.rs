@@ -1,0 +1,67 @@
+//! Deadlines.
+
+use std::time::{Duration, Instant};
+
+/// How long one check may take, and how long one connection within it.
+#[derive(Clone, Copy, Debug)]
+pub struct Time {
+    connect: Duration,
+    until: Instant,
+}
+
+impl Time {
+    /// From now on: `connect` for each connection, `total` for everything together.
+    pub fn new(connect: Duration, total: Duration) -> Self {
+        Self { connect, until: Instant::now() + total }
+    }
+
+    /// What is left of the whole; zero when the deadline has passed.
+    pub fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// What the next connection may take: its own limit, or what is left.
+    pub fn for_connection(&self) -> Duration {
+        self.connect.min(self.left())
+    }
+
+    /// The same connection limit within a shorter whole.
+    #[must_use]
+    pub fn at_most(self, total: Duration) -> Self {
+        Self { until: self.until.min(Instant::now() + total), ..self }
+    }
+
+    /// Has the deadline passed?
+    pub fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+}
+
+/// A duration as messages print it: `3 s`, `0.5 s`, `250 ms`.
+pub fn seconds(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match millis {
+        0..=499 => format!("{millis} ms"),
+        _ if millis.is_multiple_of(1000) => format!("{} s", millis / 1000),
+        _ => format!("{:.1} s", duration.as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        for (millis, text) in [(0, "0 ms"), (250, "250 ms"), (500, "0.5 s"), (3000, "3 s"), (9940, "9.9 s")] {
+            assert_eq!(seconds(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn a_connection_never_outlives_its_check() {
+        let time = Time::new(Duration::from_secs(3), Duration::from_millis(100));
+        assert!(time.for_connection() <= Duration::from_millis(100));
+        assert!(time.at_most(Duration::ZERO).is_over());
+    }
+}

@@ -1,0 +1,148 @@
+//! Why there was no answer, or none that could be understood.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::seconds;
+
+/// What kept a conversation from happening. Part of saved facts: the names are a contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "trouble", rename_all = "kebab-case")]
+pub enum Trouble {
+    /// The resolver says that there is no such name.
+    NameUnknown,
+    /// The resolver did not answer, or could not.
+    NameUnanswered {
+        /// Its words, or how long was waited.
+        why: String,
+    },
+    /// Nothing listens on the port (or a firewall rejects).
+    Refused,
+    /// No answer to the connection attempt.
+    ConnectTimeout {
+        /// Milliseconds waited.
+        millis: u64,
+    },
+    /// No way to that network or host.
+    Unreachable {
+        /// The system's words.
+        why: String,
+    },
+    /// Connected, and closed without a byte.
+    Closed,
+    /// Connected, and reset.
+    Reset,
+    /// Connected, and nothing (more) came in time.
+    Silent {
+        /// Milliseconds waited.
+        millis: u64,
+    },
+    /// More came than any honest answer has.
+    TooMuch {
+        /// The largest size that is read, in bytes.
+        limit: usize,
+    },
+    /// The answer is not what was asked for.
+    Unexpected {
+        /// What it looks like.
+        what: String,
+    },
+    /// No TLS connection came about.
+    Tls {
+        /// Why.
+        why: String,
+    },
+    /// The peer's certificate is not trusted: nothing secret was sent.
+    Untrusted {
+        /// Why.
+        why: String,
+    },
+    /// Anything else.
+    Other {
+        /// The system's words.
+        why: String,
+    },
+}
+
+impl Trouble {
+    /// A time that ran out while waiting for bytes.
+    pub fn silent(waited: Duration) -> Self {
+        Self::Silent { millis: millis(waited) }
+    }
+
+    /// A connection attempt that ran out of time.
+    pub fn connect_timeout(waited: Duration) -> Self {
+        Self::ConnectTimeout { millis: millis(waited) }
+    }
+
+    /// What an error of a connected socket means. Troubles that travel inside an [`io::Error`] come out again.
+    pub fn of(error: io::Error, waited: Duration) -> Self {
+        if let Some(trouble) = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
+            return trouble.clone();
+        }
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::silent(waited),
+            io::ErrorKind::UnexpectedEof => Self::Closed,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
+                Self::Reset
+            }
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            _ => Self::Other { why: error.to_string() },
+        }
+    }
+
+    /// Was the far end reached at all (so that the network path is open)?
+    pub fn was_connected(&self) -> bool {
+        !matches!(
+            self,
+            Self::NameUnknown
+                | Self::NameUnanswered { .. }
+                | Self::Refused
+                | Self::ConnectTimeout { .. }
+                | Self::Unreachable { .. }
+        )
+    }
+
+    /// May the same attempt go better a moment later, for reasons of the network alone? (Timeouts and resets.)
+    pub fn is_fleeting(&self) -> bool {
+        matches!(self, Self::ConnectTimeout { .. } | Self::Reset | Self::NameUnanswered { .. })
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waited = |millis: &u64| seconds(Duration::from_millis(*millis));
+        match self {
+            Self::NameUnknown => f.write_str("the name does not resolve"),
+            Self::NameUnanswered { why } => write!(f, "the name could not be looked up: {why}"),
+            Self::Refused => f.write_str("connection refused: nothing listens on that port, or a firewall rejects it"),
+            Self::ConnectTimeout { millis } => {
+                write!(f, "no answer to the connection attempt within {}", waited(millis))
+            }
+            Self::Unreachable { why } => write!(f, "no way there: {why}"),
+            Self::Closed => f.write_str("connected, and the other side closed without a word"),
+            Self::Reset => f.write_str("connected, and the other side reset the connection"),
+            Self::Silent { millis } => write!(f, "connected, and nothing came within {}", waited(millis)),
+            Self::TooMuch { limit } => write!(f, "the answer is larger than {limit} bytes; the rest was not read"),
+            Self::Unexpected { what } => write!(f, "an answer that is not of this protocol: {what}"),
+            Self::Tls { why } => write!(f, "no TLS connection: {why}"),
+            Self::Untrusted { why } => write!(f, "the certificate is not trusted: {why}"),
+            Self::Other { why } => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+impl From<Trouble> for io::Error {
+    fn from(trouble: Trouble) -> Self {
+        Self::other(trouble)
+    }
+}
