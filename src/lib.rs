@@ -46,6 +46,7 @@ pub mod envfile;
 pub mod finding;
 pub mod host;
 pub mod net;
+pub mod network;
 pub mod plan;
 pub mod platform;
 pub mod problem;

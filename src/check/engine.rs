@@ -28,6 +28,8 @@ pub struct Job<T> {
     pub name: &'static str,
     /// What it talks to: `host:NAME`, `proxy:NAME`.
     pub talks_to: Vec<String>,
+    /// How long it may take.
+    pub limit: Duration,
     /// The work.
     pub work: Box<dyn FnOnce(Time) -> T + Send>,
 }
@@ -50,8 +52,6 @@ pub enum Ended<T> {
 pub struct Pace {
     /// One connection.
     pub connect: Duration,
-    /// One job.
-    pub job: Duration,
     /// Everything.
     pub run: Duration,
 }
@@ -73,8 +73,8 @@ pub fn run<T: Send + 'static>(
             begun = false;
             if let Some(at) = next(&waiting, &running) {
                 let (index, job) = waiting.remove(at);
-                let limit = pace.job.min(end.saturating_duration_since(Instant::now()));
-                let cut_short = limit < pace.job;
+                let limit = job.limit.min(end.saturating_duration_since(Instant::now()));
+                let cut_short = limit < job.limit;
                 let task = Running::new(&job, limit, cut_short);
                 let (sender, work) = (sender.clone(), job.work);
                 let time = Time::new(pace.connect, limit);
@@ -158,11 +158,11 @@ mod tests {
 
     use super::*;
 
-    const PACE: Pace =
-        Pace { connect: Duration::from_secs(1), job: Duration::from_millis(300), run: Duration::from_secs(5) };
+    const PACE: Pace = Pace { connect: Duration::from_secs(1), run: Duration::from_secs(5) };
 
     fn job<T>(talks_to: &[&str], work: impl FnOnce(Time) -> T + Send + 'static) -> Job<T> {
-        Job { name: "x", talks_to: talks_to.iter().map(|key| (*key).to_owned()).collect(), work: Box::new(work) }
+        let talks_to = talks_to.iter().map(|key| (*key).to_owned()).collect();
+        Job { name: "x", talks_to, limit: Duration::from_millis(300), work: Box::new(work) }
     }
 
     #[test]
@@ -212,8 +212,9 @@ mod tests {
 
     #[test]
     fn the_deadline_of_the_whole_run_holds() {
-        let pace = Pace { run: Duration::from_millis(400), job: Duration::from_secs(9), ..PACE };
-        let jobs = (0..40).map(|_| job(&[], |_| sleep(Duration::from_secs(30)))).collect();
+        let pace = Pace { run: Duration::from_millis(400), ..PACE };
+        let long = |_| Job { limit: Duration::from_secs(9), ..job(&[], |_| sleep(Duration::from_secs(30))) };
+        let jobs = (0..40).map(long).collect();
         let began = Instant::now();
         let ended = run(jobs, pace, &mut |_, _| {});
         assert!(began.elapsed() < Duration::from_secs(4));

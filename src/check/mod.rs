@@ -17,11 +17,12 @@
 //! | `run` | rounds (`--wait`), selection, from checks to findings |
 //! | `record` | facts as a file |
 //! | `requirements` | what a product release asks for, as data |
-//! | `host`, `proxy`, `backends`, `runtime` | the checks |
+//! | `host`, `proxy`, `backends`, `network` (and agent), `runtime` | the checks |
 
 pub mod backends;
 pub mod engine;
 pub mod host;
+pub mod network;
 pub mod proxy;
 pub mod record;
 pub mod requirements;
@@ -31,6 +32,7 @@ mod run;
 mod unit;
 mod want;
 
+pub use network::Target;
 pub use record::{Entry, Record};
 pub use run::{Run, Selection};
 pub use unit::{AnyCheck, Check, Group, Look};
@@ -38,5 +40,8 @@ pub use want::{Address, Limits, MysqlWant, ProxyWant, RedisWant, Secrets, Want};
 
 /// Every check, in the order in which it is reported.
 pub fn all() -> Vec<Box<dyn AnyCheck>> {
-    [host::checks(), proxy::checks(), backends::checks(), runtime::checks()].into_iter().flatten().collect()
+    [host::checks(), proxy::checks(), backends::checks(), network::checks(), runtime::checks()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

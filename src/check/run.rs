@@ -85,7 +85,7 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
         let mut pause = FIRST_PAUSE;
         loop {
             let jobs = due.iter().map(|index| shared.job(&checks[*index], record.checks.get(*index))).collect();
-            let pace = Pace { connect: limits.connect(), job: limits.check(), run: limits.run() };
+            let pace = Pace { connect: limits.connect(), run: limits.run() };
             let total = due.len();
             let ended = engine::run(jobs, pace, &mut |done, names| progress(done, total, names));
             for (index, ended) in due.iter().zip(ended) {
@@ -120,6 +120,7 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
         Job {
             name: check.name(),
             talks_to: check.talks_to(&run.want),
+            limit: check.limit(&run.want),
             work: Box::new(move |time| {
                 let look = Look {
                     host: &run.host,

@@ -1,5 +1,7 @@
 //! What a check is: it looks, and says what it saw; and apart from that, it judges what was seen.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,13 +21,17 @@ pub enum Group {
     Proxy,
     /// MySQL and Redis.
     Backends,
+    /// What the product needs from the internet.
+    Network,
+    /// What the Insight Agent needs, from the internet and from its Collectors.
+    Agent,
     /// The installed product.
     Runtime,
 }
 
 impl Group {
     /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 4] = [Self::Host, Self::Proxy, Self::Backends, Self::Runtime];
+    pub const ALL: [Self; 6] = [Self::Host, Self::Proxy, Self::Backends, Self::Network, Self::Agent, Self::Runtime];
 
     /// The word on the command line and in JSON.
     pub fn word(self) -> &'static str {
@@ -33,6 +39,8 @@ impl Group {
             Self::Host => "host",
             Self::Proxy => "proxy",
             Self::Backends => "backends",
+            Self::Network => "network",
+            Self::Agent => "agent",
             Self::Runtime => "runtime",
         }
     }
@@ -71,6 +79,11 @@ pub trait Check: Sync + Send + 'static {
         Vec::new()
     }
 
+    /// How long it may take. One check, unless it makes many of its own.
+    fn limit(&self, want: &Want) -> Duration {
+        want.limits.check()
+    }
+
     /// Looks. Ends within `time`, whatever the other side does. `earlier` is what the last round of `--wait` saw.
     fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Self::Facts>) -> Self::Facts;
 
@@ -93,6 +106,8 @@ pub trait AnyCheck: Sync + Send {
     fn ids(&self) -> &'static [&'static str];
     /// See [`Check::talks_to`].
     fn talks_to(&self, want: &Want) -> Vec<String>;
+    /// See [`Check::limit`].
+    fn limit(&self, want: &Want) -> Duration;
     /// See [`Check::collect`].
     fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Value>) -> Value;
     /// See [`Check::judge`].
@@ -119,6 +134,10 @@ impl<C: Check> AnyCheck for C {
 
     fn talks_to(&self, want: &Want) -> Vec<String> {
         Check::talks_to(self, want)
+    }
+
+    fn limit(&self, want: &Want) -> Duration {
+        Check::limit(self, want)
     }
 
     fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Value>) -> Value {

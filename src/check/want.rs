@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::network::Target;
+use crate::network::path::Via;
 use crate::redact::Redactor;
 use crate::settings::{Deployment, Effective, ProxyUrl, Secret, Settings};
 
@@ -29,6 +31,12 @@ pub struct Want {
     pub mysql: Option<MysqlWant>,
     /// Where Redis is; `None`: nothing says so.
     pub redis: Option<RedisWant>,
+    /// The endpoints that the settings call for.
+    #[serde(default)]
+    pub endpoints: Vec<Target>,
+    /// Which ways to them are tried; empty: the one that the settings imply.
+    #[serde(default)]
+    pub via: Vec<Via>,
     /// The limits that the facts were collected within.
     pub limits: Limits,
 }
@@ -217,6 +225,8 @@ impl Want {
                 has_password: secrets.redis.is_some(),
                 tls: settings.redis_tls,
             }),
+            endpoints: Vec::new(),
+            via: Vec::new(),
             limits,
         };
         (want, secrets)

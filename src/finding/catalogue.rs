@@ -18,11 +18,13 @@ pub struct Known {
     pub explain: &'static str,
 }
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     include_str!("../../assets/checks/settings.toml"),
     include_str!("../../assets/checks/host.toml"),
     include_str!("../../assets/checks/proxy.toml"),
     include_str!("../../assets/checks/backends.toml"),
+    include_str!("../../assets/checks/network.toml"),
+    include_str!("../../assets/checks/agent.toml"),
     include_str!("../../assets/checks/runtime.toml"),
     include_str!("../../assets/checks/verify.toml"),
 ];

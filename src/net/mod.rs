@@ -20,6 +20,6 @@ mod wire;
 pub use dial::{connect, dial, resolve};
 pub use http::{Answer, MAX_HEAD, basic, request};
 pub use time::{Time, seconds};
-pub use tls::{Peer, Roots, TlsWire, shake};
+pub use tls::{Distrust, Peer, Roots, Shaken, TlsWire, examine, shake};
 pub use trouble::Trouble;
 pub use wire::Wire;

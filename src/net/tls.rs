@@ -1,9 +1,10 @@
 //! One TLS handshake, judged against the host's own certificates. There is no switch that turns verification off: a
 //! handshake with an untrusted peer is completed to say who it is, and nothing secret can be sent through it.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use rustls::StreamOwned;
 use rustls::client::WebPkiServerVerifier;
@@ -12,6 +13,8 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use serde::{Deserialize, Serialize};
 
 use super::{Trouble, Wire};
 use crate::host::HostRead;
@@ -30,7 +33,7 @@ const BUNDLES: [&str; 4] = [
 pub struct Roots {
     /// The host's bundle; `None`: it has none.
     pub bundle: Option<PathBuf>,
-    certificates: Vec<CertificateDer<'static>>,
+    certificates: Arc<[CertificateDer<'static>]>,
     store: Arc<RootCertStore>,
 }
 
@@ -47,7 +50,11 @@ impl Roots {
                 certificates.push(certificate);
             }
         }
-        Self { bundle: bundle.map(|(path, _)| path.to_path_buf()), certificates, store: Arc::new(store) }
+        Self {
+            bundle: bundle.map(|(path, _)| path.to_path_buf()),
+            certificates: certificates.into(),
+            store: Arc::new(store),
+        }
     }
 
     /// All of them, for libraries that do their own TLS.
@@ -69,10 +76,63 @@ impl Roots {
 /// A TLS connection within the deadline and budget of its wire.
 pub type TlsWire = StreamOwned<ClientConnection, Wire>;
 
+/// Why a certificate is not valid here. Part of saved facts: the names are a contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "distrust", rename_all = "kebab-case")]
+pub enum Distrust {
+    /// Nobody who is trusted has issued it.
+    UnknownIssuer,
+    /// Its time is over.
+    Expired,
+    /// Its time has not come, or our clock is behind.
+    NotYet,
+    /// It is somebody else's.
+    OtherName {
+        /// Whose it is, the first few.
+        names: Vec<String>,
+    },
+    /// It was taken back.
+    Revoked,
+    /// There is nothing to judge it by.
+    NoRoots,
+    /// Anything else.
+    Other {
+        /// In the library's words.
+        why: String,
+    },
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownIssuer => f.write_str("its issuer is not among the trusted certificates"),
+            Self::Expired => f.write_str("it has expired (or this host's clock is ahead)"),
+            Self::NotYet => f.write_str("it is not valid yet (or this host's clock is behind)"),
+            Self::OtherName { names } if names.is_empty() => f.write_str("it was issued for another name"),
+            Self::OtherName { names } => write!(f, "it was issued for another name: {}", names.join(", ")),
+            Self::Revoked => f.write_str("it was revoked"),
+            Self::NoRoots => f.write_str("this host has no trusted certificates (package ca-certificates)"),
+            Self::Other { why } => f.write_str(why),
+        }
+    }
+}
+
+/// What a handshake has shown. Nothing secret may be sent through `wire` unless the host trusts the peer.
+pub struct Shaken<S: Read + Write = Wire> {
+    /// The connection.
+    pub wire: StreamOwned<ClientConnection, S>,
+    /// What was presented, the peer's own certificate first (DER).
+    pub chain: Vec<Vec<u8>>,
+    /// By this host's certificates and those given along: `None` is trust.
+    pub by_host: Option<Distrust>,
+    /// By the public certificates that are compiled in.
+    pub by_public: Option<Distrust>,
+}
+
 /// Whom a handshake has met.
-pub enum Peer {
+pub enum Peer<S: Read + Write = Wire> {
     /// Its certificate is valid for the name, by this host's certificates. May be given secrets.
-    Trusted(Box<TlsWire>),
+    Trusted(Box<StreamOwned<ClientConnection, S>>),
     /// It speaks TLS; its certificate is not valid here. The connection is closed.
     Untrusted {
         /// Why not.
@@ -82,12 +142,12 @@ pub enum Peer {
     },
 }
 
-impl Peer {
+impl<S: Read + Write> Peer<S> {
     /// The connection, when the peer may be trusted.
     ///
     /// # Errors
     /// [`Trouble::Untrusted`].
-    pub fn trusted(self) -> Result<TlsWire, Trouble> {
+    pub fn trusted(self) -> Result<StreamOwned<ClientConnection, S>, Trouble> {
         match self {
             Self::Trusted(wire) => Ok(*wire),
             Self::Untrusted { why, .. } => Err(Trouble::Untrusted { why }),
@@ -99,7 +159,20 @@ impl Peer {
 ///
 /// # Errors
 /// [`Trouble::Tls`] when there is no TLS to be had, [`Trouble::Silent`], [`Trouble::TooMuch`], ….
-pub fn shake(wire: Wire, name: &str, roots: &Roots) -> Result<Peer, Trouble> {
+pub fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer<S>, Trouble> {
+    let shaken = examine(wire, name, roots)?;
+    Ok(match shaken.by_host {
+        None => Peer::Trusted(Box::new(shaken.wire)),
+        Some(why) => Peer::Untrusted { why: why.to_string(), chain: shaken.chain },
+    })
+}
+
+/// Completes a handshake with whoever is there as `name`, and judges the certificate twice: by the host's certificates and
+/// by the public ones that are compiled in. What differs between the two tells who stands in between.
+///
+/// # Errors
+/// As [`shake`].
+pub fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Shaken<S>, Trouble> {
     let name = ServerName::try_from(name.trim_start_matches('[').trim_end_matches(']').to_owned())
         .map_err(|_| Trouble::Tls { why: format!("{name:?} is no name that a certificate could have") })?;
     let provider = Arc::new(ring::default_provider());
@@ -116,12 +189,11 @@ pub fn shake(wire: Wire, name: &str, roots: &Roots) -> Result<Peer, Trouble> {
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock).map_err(of_handshake)?;
     }
-    let seen = verifier.seen.lock().map(|mut seen| std::mem::take(&mut *seen)).unwrap_or_default();
-    match seen.verdict {
-        Some(Ok(())) => Ok(Peer::Trusted(Box::new(stream))),
-        Some(Err(why)) => Ok(Peer::Untrusted { why, chain: seen.chain }),
-        None => Err(Trouble::Tls { why: "the other side showed no certificate".to_owned() }),
-    }
+    let seen = verifier.seen.lock().map(|mut seen| seen.take()).unwrap_or_default();
+    let Some(SeenChain { chain, by_host, by_public }) = seen else {
+        return Err(Trouble::Tls { why: "the other side showed no certificate".to_owned() });
+    };
+    Ok(Shaken { wire: stream, chain, by_host, by_public })
 }
 
 fn of_handshake(error: io::Error) -> Trouble {
@@ -140,29 +212,32 @@ fn of_handshake(error: io::Error) -> Trouble {
     }
 }
 
-/// Lets every handshake complete, and remembers what the host's certificates say of it.
+/// Lets every handshake complete, and remembers what both sets of certificates say of it.
 #[derive(Debug)]
 struct Recorder {
-    verifier: Option<Arc<WebPkiServerVerifier>>,
+    by_host: Option<Arc<WebPkiServerVerifier>>,
+    by_public: Arc<WebPkiServerVerifier>,
     provider: Arc<CryptoProvider>,
-    seen: Mutex<SeenChain>,
+    seen: Mutex<Option<SeenChain>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct SeenChain {
-    verdict: Option<Result<(), String>>,
     chain: Vec<Vec<u8>>,
+    by_host: Option<Distrust>,
+    by_public: Option<Distrust>,
 }
 
 impl Recorder {
     fn new(roots: &Roots, provider: Arc<CryptoProvider>) -> Result<Self, Trouble> {
-        let verifier = if roots.is_empty() {
-            None
-        } else {
-            let built = WebPkiServerVerifier::builder_with_provider(roots.store.clone(), provider.clone()).build();
-            Some(built.map_err(|error| Trouble::Tls { why: error.to_string() })?)
+        static PUBLIC: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| Arc::new(public_roots()));
+        let verifier = |store: &Arc<RootCertStore>| {
+            WebPkiServerVerifier::builder_with_provider(store.clone(), provider.clone())
+                .build()
+                .map_err(|error| Trouble::Tls { why: error.to_string() })
         };
-        Ok(Self { verifier, provider, seen: Mutex::default() })
+        let by_host = if roots.is_empty() { None } else { Some(verifier(&roots.store)?) };
+        Ok(Self { by_host, by_public: verifier(&PUBLIC)?, provider, seen: Mutex::default() })
     }
 }
 
@@ -175,16 +250,16 @@ impl ServerCertVerifier for Recorder {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verdict = match &self.verifier {
-            Some(verifier) => verifier
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-                .map(|_| ())
-                .map_err(|error| why(&error)),
-            None => Err("this host has no trusted certificates (package ca-certificates)".to_owned()),
+        let judge = |verifier: &WebPkiServerVerifier| {
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).err().map(distrust)
         };
-        if let Ok(mut seen) = self.seen.lock() {
-            seen.chain = std::iter::once(end_entity).chain(intermediates).map(|der| der.to_vec()).collect();
-            seen.verdict = Some(verdict);
+        let seen = SeenChain {
+            chain: std::iter::once(end_entity).chain(intermediates).map(|der| der.to_vec()).collect(),
+            by_host: self.by_host.as_ref().map_or(Some(Distrust::NoRoots), |verifier| judge(verifier)),
+            by_public: judge(&self.by_public),
+        };
+        if let Ok(mut slot) = self.seen.lock() {
+            *slot = Some(seen);
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -212,29 +287,35 @@ impl ServerCertVerifier for Recorder {
     }
 }
 
-/// Why a certificate is not valid here, in words.
-fn why(error: &rustls::Error) -> String {
+/// The public authorities, as compiled in.
+fn public_roots() -> RootCertStore {
+    #[allow(unused_mut)] // the laboratory adds its own
+    let mut store: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    // A laboratory has no certificate of a public authority. Builds for use have no such variable.
+    #[cfg(feature = "lab")]
+    if let Some(pem) = std::env::var_os("ICS_SETUP_LAB_PUBLIC_ROOTS").and_then(|path| std::fs::read(path).ok()) {
+        store.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
+    }
+    store
+}
+
+fn distrust(error: rustls::Error) -> Distrust {
+    let rustls::Error::InvalidCertificate(error) = error else { return Distrust::Other { why: error.to_string() } };
     match error {
-        rustls::Error::InvalidCertificate(error) => match error {
-            CertificateError::UnknownIssuer => "its issuer is not among this host's trusted certificates".to_owned(),
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "it is not valid yet (or this host's clock is behind)".to_owned()
-            }
-            CertificateError::NotValidForName => "it was issued for another name".to_owned(),
-            CertificateError::NotValidForNameContext { presented, .. } => {
-                let names: Vec<&str> = presented.iter().map(String::as_str).take(5).collect();
-                format!("it was issued for another name: {}", names.join(", "))
-            }
-            CertificateError::Revoked => "it was revoked".to_owned(),
-            other => format!("{other:?}"),
-        },
-        other => other.to_string(),
+        CertificateError::UnknownIssuer => Distrust::UnknownIssuer,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Distrust::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Distrust::NotYet,
+        CertificateError::NotValidForName => Distrust::OtherName { names: Vec::new() },
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            Distrust::OtherName { names: presented.into_iter().take(5).collect() }
+        }
+        CertificateError::Revoked => Distrust::Revoked,
+        other => Distrust::Other { why: format!("{other:?}") },
     }
 }
 
-impl std::fmt::Debug for Peer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<S: Read + Write> fmt::Debug for Peer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Trusted(_) => f.write_str("Trusted"),
             Self::Untrusted { why, .. } => write!(f, "Untrusted({why})"),

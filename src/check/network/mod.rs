@@ -1,0 +1,213 @@
+//! `check network` and `check agent`: every endpoint that the settings call for, stage by stage.
+
+mod interception;
+mod judge;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::engine::{self, Ended, Job, Pace};
+use super::{AnyCheck, Check, Group, Look, Want};
+use crate::finding::Finding;
+use crate::net::Time;
+use crate::network::path::{Asked, Failure, Via, Walk, walk};
+use crate::settings::ProxyUrl;
+
+/// Both groups.
+pub fn checks() -> Vec<Box<dyn AnyCheck>> {
+    vec![Box::new(Network { agent: false }), Box::new(Network { agent: true })]
+}
+
+/// One endpoint to go to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Of the Insight Agent (or its Collector), not of the product.
+    pub agent: bool,
+    /// Name.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// What for.
+    pub purpose: String,
+    /// The vendor's wildcard that this name represents.
+    pub stands_for: Option<String>,
+    /// The path of the request; `None`: the port speaks no TLS with us, an open connection is all.
+    pub path: Option<String>,
+    /// Never through a web proxy.
+    pub direct_only: bool,
+    /// Can it be done without?
+    pub required: bool,
+    /// Addresses that firewalls may be opened for.
+    pub static_ips: Vec<String>,
+}
+
+impl Target {
+    /// `host:port`.
+    pub fn name(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+/// What was seen of one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Which.
+    pub target: Target,
+    /// One for each way that was tried; none: there was no time.
+    pub walks: Vec<Walk>,
+    /// Its static addresses, where they were tried.
+    pub addresses: Vec<Static>,
+}
+
+/// What was seen of one static address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Static {
+    /// The address.
+    pub address: String,
+    /// Where the way to it ended, unless it was gone to its end.
+    pub failure: Option<Failure>,
+    /// The server's key, to compare with the one under the name.
+    pub key: Option<String>,
+}
+
+/// Everything that was seen of one group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// In the catalogue's order.
+    pub seen: Vec<Seen>,
+    /// The file with the certificates that this host trusts.
+    pub bundle: Option<String>,
+}
+
+struct Network {
+    agent: bool,
+}
+
+impl Check for Network {
+    type Facts = Facts;
+
+    fn name(&self) -> &'static str {
+        if self.agent { "agent" } else { "network" }
+    }
+
+    fn group(&self) -> Group {
+        if self.agent { Group::Agent } else { Group::Network }
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        if self.agent {
+            &["agent-endpoint", "agent-proxy", "agent-interception", "agent-static-address", "agent-collector"]
+        } else {
+            &["network-endpoint", "network-proxy", "network-interception"]
+        }
+    }
+
+    fn limit(&self, want: &Want) -> Duration {
+        want.limits.run()
+    }
+
+    fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Facts>) -> Facts {
+        let targets: Vec<&Target> = look.want.endpoints.iter().filter(|target| target.agent == self.agent).collect();
+        let mut seen: Vec<Seen> = targets
+            .iter()
+            .map(|target| Seen { target: (*target).clone(), walks: Vec::new(), addresses: Vec::new() })
+            .collect();
+        // Endpoints that were reached in an earlier round are not asked again.
+        let reached = |target: &Target| {
+            let of = |seen: &&Seen| seen.target == *target && seen.walks.iter().all(|walk| walk.failure.is_none());
+            earlier.and_then(|facts| facts.seen.iter().find(of)).filter(|seen| !seen.walks.is_empty())
+        };
+        let mut jobs = Vec::new();
+        let mut of = Vec::new();
+        for (index, target) in targets.iter().enumerate() {
+            if let Some(before) = reached(target) {
+                seen[index] = before.clone();
+                continue;
+            }
+            for way in ways(look, target) {
+                of.push(index);
+                jobs.push(job(look, target, way));
+            }
+        }
+        // What is found within the whole time has to be told within it, too.
+        let run = time.left().saturating_sub(Duration::from_millis(300));
+        let pace = Pace { connect: look.want.limits.connect(), run };
+        for (index, ended) in of.into_iter().zip(engine::run(jobs, pace, &mut |_, _| {})) {
+            match ended {
+                Ended::Done(Trip::Walk(walk), _) => seen[index].walks.push(*walk),
+                Ended::Done(Trip::Static(address), _) => seen[index].addresses.push(address),
+                // No time, or it broke: what is missing is told by the judge.
+                _ => {}
+            }
+        }
+        Facts { seen, bundle: look.roots.bundle.as_ref().map(|path| path.display().to_string()) }
+    }
+
+    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
+        judge::judge(self.agent, facts, want)
+    }
+}
+
+/// What one job brings home.
+enum Trip {
+    Walk(Box<Walk>),
+    Static(Static),
+}
+
+/// Which job is to be done for an endpoint.
+enum Way {
+    Direct,
+    Proxy(ProxyUrl),
+    Address(String),
+}
+
+fn ways(look: &Look<'_>, target: &Target) -> Vec<Way> {
+    let proxy = look.secrets.https_proxy.as_ref().filter(|_| !target.direct_only);
+    let asked = |via| look.want.via.contains(&via);
+    let nothing_asked = look.want.via.is_empty();
+    let mut ways = Vec::new();
+    let direct = target.direct_only || asked(Via::Direct) || (nothing_asked && proxy.is_none());
+    if direct {
+        ways.push(Way::Direct);
+    }
+    if let Some(proxy) = proxy.filter(|_| nothing_asked || asked(Via::Proxy)) {
+        ways.push(Way::Proxy(proxy.clone()));
+    }
+    if direct {
+        // A range cannot be tried.
+        let single = target.static_ips.iter().filter(|address| !address.contains('/')).take(8);
+        ways.extend(single.cloned().map(Way::Address));
+    }
+    ways
+}
+
+fn job(look: &Look<'_>, target: &Target, way: Way) -> Job<Trip> {
+    let talks_to = match &way {
+        Way::Proxy(proxy) => format!("proxy:{}:{}", proxy.host, proxy.port.unwrap_or_default()),
+        Way::Direct => format!("host:{}", target.host),
+        Way::Address(address) => format!("host:{address}"),
+    };
+    let (target, roots) = (target.clone(), look.roots.clone());
+    Job {
+        name: "endpoint",
+        talks_to: vec![talks_to],
+        limit: look.want.limits.check(),
+        work: Box::new(move |time| {
+            let asked =
+                |address| Asked { host: &target.host, port: target.port, address, path: target.path.as_deref() };
+            match &way {
+                Way::Direct => Trip::Walk(Box::new(walk(&asked(None), None, &roots, time))),
+                Way::Proxy(proxy) => Trip::Walk(Box::new(walk(&asked(None), Some(proxy), &roots, time))),
+                Way::Address(address) => {
+                    let walk = walk(&asked(Some(address)), None, &roots, time);
+                    let key = walk.certificate.map(|certificate| certificate.key);
+                    Trip::Static(Static { address: address.clone(), failure: walk.failure, key })
+                }
+            }
+        }),
+    }
+}

@@ -1,0 +1,3 @@
+//! Which paths must be open, which are, and who breaks them.
+
+pub mod path;

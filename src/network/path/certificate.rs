@@ -1,0 +1,71 @@
+//! What is worth knowing of a certificate, as facts.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use x509_parser::oid_registry;
+use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
+
+/// The leaf that a server presented, and who signed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Whose it is, as one line.
+    pub subject: String,
+    /// Who signed it, as one line.
+    pub issuer: String,
+    /// The signer's organisation, where it has one; else its common name.
+    pub issuer_organisation: String,
+    /// SHA-256 of the server's public key, in hex: boxes that inspect TLS reuse one key for many names.
+    pub key: String,
+    /// The first second of its life, Unix time.
+    pub not_before: i64,
+    /// The last second.
+    pub not_after: i64,
+    /// Does it carry signed timestamps of public logs, as every certificate of a public authority does?
+    pub logged: bool,
+    /// How many certificates were presented.
+    pub chain: usize,
+}
+
+impl Certificate {
+    /// Reads the presented chain (DER, leaf first). `None`: the leaf is no certificate that can be read.
+    pub fn of(chain: &[Vec<u8>]) -> Option<Self> {
+        let (_, leaf) = X509Certificate::from_der(chain.first()?).ok()?;
+        let sct = oid_registry::OID_CT_LIST_SCT;
+        Some(Self {
+            subject: line(leaf.subject()),
+            issuer: line(leaf.issuer()),
+            issuer_organisation: organisation(leaf.issuer()),
+            key: hex(&Sha256::digest(leaf.public_key().raw)),
+            not_before: leaf.validity().not_before.timestamp(),
+            not_after: leaf.validity().not_after.timestamp(),
+            logged: leaf.extensions().iter().any(|extension| extension.oid == sct),
+            chain: chain.len(),
+        })
+    }
+}
+
+fn line(name: &X509Name<'_>) -> String {
+    clean(&name.to_string())
+}
+
+fn organisation(name: &X509Name<'_>) -> String {
+    let first = |attribute: Option<&x509_parser::x509::AttributeTypeAndValue<'_>>| {
+        attribute.and_then(|attribute| attribute.as_str().ok()).map(clean)
+    };
+    first(name.iter_organization().next())
+        .or_else(|| first(name.iter_common_name().next()))
+        .unwrap_or_else(|| line(name))
+}
+
+/// Foreign text, fit for messages.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

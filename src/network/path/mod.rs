@@ -1,0 +1,18 @@
+//! The way to one endpoint, stage by stage: resolve → TCP → CONNECT → TLS → certificate → HTTP. The first stage that fails
+//! names the cause.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `walk` | goes the way and notes each stage, as facts |
+//! | `certificate` | what is worth knowing of a certificate |
+//! | `product` | names products that inspect TLS, by their certificates and block pages |
+
+mod certificate;
+mod product;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use certificate::Certificate;
+pub use product::inspector;
+pub use walk::{Asked, Cause, Failure, Page, Stage, Step, Via, Walk, walk};

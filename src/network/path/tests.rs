@@ -1,0 +1,188 @@
+//! Every stage against scripted peers: a TLS origin with an authority of its own, a proxy that does as it is told.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::*;
+use crate::host::MemoryHost;
+use crate::net::{Distrust, Roots, Time, Trouble};
+use crate::settings::ProxyUrl;
+
+fn time() -> Time {
+    Time::new(Duration::from_millis(400), Duration::from_millis(1500))
+}
+
+fn asked(port: u16) -> Asked<'static> {
+    Asked { host: "origin.example", port, address: Some("127.0.0.1"), path: Some("/") }
+}
+
+/// A listener whose connections are each handled by `talk`.
+fn serve(talk: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let talk = Arc::new(talk);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let talk = talk.clone();
+            thread::spawn(move || talk(stream));
+        }
+    });
+    port
+}
+
+fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(rcgen::DnType::OrganizationName, name);
+    params.distinguished_name.push(rcgen::DnType::CommonName, format!("{name} root"));
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A TLS origin that answers each request with `answer`.
+fn origin(ca: &CertifiedIssuer<'static, KeyPair>, name: &str, answer: &'static str) -> u16 {
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, ca).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())))
+        .unwrap();
+    let config = Arc::new(config);
+    serve(move |stream| {
+        let mut tls = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
+        let mut buffer = [0_u8; 2048];
+        if tls.read(&mut buffer).is_ok_and(|count| count > 0) {
+            let _ = tls.write_all(answer.as_bytes()).and_then(|()| tls.flush());
+        }
+    })
+}
+
+/// A proxy that answers CONNECT with `answer` and goes on with a tunnel, if that was 200 and there is an origin.
+fn proxy(answer: &'static str, to: Option<u16>) -> ProxyUrl {
+    let port = serve(move |mut stream| {
+        let mut buffer = [0_u8; 2048];
+        let Ok(count) = stream.read(&mut buffer) else { return };
+        if count == 0 || stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+        let Some(to) = to else { return thread::sleep(Duration::from_millis(50)) };
+        let mut far = TcpStream::connect(("127.0.0.1", to)).unwrap();
+        let (mut back, mut away) = (far.try_clone().unwrap(), stream.try_clone().unwrap());
+        thread::spawn(move || std::io::copy(&mut back, &mut away));
+        let _ = std::io::copy(&mut stream, &mut far);
+    });
+    ProxyUrl::parse(&format!("http://127.0.0.1:{port}")).unwrap()
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Length: 0\r\n\r\n";
+
+#[test]
+fn the_whole_way_is_gone_directly_and_through_a_proxy_and_judged_twice() {
+    let ca = authority("Example Inspection");
+    let port = origin(&ca, "origin.example", OK);
+    let roots = Roots::of(&MemoryHost::new(), ca.pem().as_bytes());
+    let through = proxy("HTTP/1.1 200 Connection established\r\n\r\n", Some(port));
+    for proxy in [None, Some(&through)] {
+        let walk = walk(&asked(port), proxy, &roots, time());
+        assert_eq!(walk.failure, None);
+        assert_eq!(walk.page.as_ref().unwrap().status, 200);
+        // The authority is this host's own and no public one.
+        assert_eq!((walk.by_host, walk.by_public), (None, Some(Distrust::UnknownIssuer)));
+        let certificate = walk.certificate.unwrap();
+        assert_eq!(certificate.issuer_organisation, "Example Inspection");
+        assert!(!certificate.logged && certificate.key.len() == 64);
+    }
+    let nobody = Roots::of(&MemoryHost::new(), b"");
+    let walk = walk(&asked(port), None, &nobody, time());
+    assert_eq!(walk.by_host, Some(Distrust::NoRoots));
+    let stranger = origin(&ca, "other.example", OK);
+    let walk = super::walk(&asked(stranger), None, &roots, time());
+    assert!(
+        matches!(&walk.by_host, Some(Distrust::OtherName { names }) if names.iter().any(|name| name.contains("other.example"))),
+        "{walk:?}"
+    );
+}
+
+#[test]
+fn what_the_proxy_answers_is_the_proxys() {
+    let roots = Roots::of(&MemoryHost::new(), b"");
+    let cause = |answer: &'static str| {
+        let failure = walk(&asked(443), Some(&proxy(answer, None)), &roots, time()).failure.unwrap();
+        (failure.stage, failure.why)
+    };
+    let (stage, why) =
+        cause("HTTP/1.1 407 X\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n");
+    let schemes = vec!["NTLM".to_owned(), "Basic".to_owned()];
+    assert_eq!((stage, why), (Stage::Connect, Cause::ProxyLogin { schemes, sent: false }));
+    assert_eq!(cause("HTTP/1.1 403 X\r\n\r\n").1, Cause::ProxyForbids { status: 403 });
+    assert_eq!(cause("HTTP/1.1 503 X\r\n\r\n").1, Cause::ProxyFailed { status: 503 });
+    assert_eq!(cause("HTTP/1.1 302 X\r\nLocation: http://portal/\r\n\r\n").1, Cause::ProxyAnswered { status: 302 });
+    assert_eq!(cause("").1, Cause::Trouble { trouble: Trouble::Closed });
+    let (stage, why) = cause("HTTP/1.1 200 OK\r\n\r\n");
+    // Which of the two it is depends on who is quicker.
+    assert!(matches!(why, Cause::Trouble { trouble: Trouble::Tls { .. } | Trouble::Reset }), "{why:?}");
+    assert_eq!(stage, Stage::Tls);
+    let (stage, why) = cause("HTTP/1.1 200 OK\r\n\r\n<html><head><title>Access\n denied</title></head></html>");
+    assert_eq!((stage, why), (Stage::Tls, Cause::Page { title: Some("Access denied".to_owned()) }));
+    let (_, why) = cause("\x15\x03\x01\0\x02\x02\x46");
+    assert!(
+        matches!(&why, Cause::Trouble { trouble: Trouble::Unexpected { what } } if what.contains("TLS")),
+        "{why:?}"
+    );
+}
+
+#[test]
+fn a_proxy_url_that_names_the_wrong_language_is_found_out() {
+    let roots = Roots::of(&MemoryHost::new(), b"");
+    let plain = proxy("HTTP/1.1 400 Bad\r\n\r\n", None);
+    let tls = ProxyUrl::parse(&format!("https://127.0.0.1:{}", plain.port.unwrap())).unwrap();
+    let failure = walk(&asked(443), Some(&tls), &roots, time()).failure.unwrap();
+    assert_eq!(failure.stage, Stage::ProxyTls);
+    assert!(matches!(&failure.why, Cause::Trouble { trouble: Trouble::Tls { .. } }), "{failure:?}");
+}
+
+#[test]
+fn hostile_peers_end_at_the_deadline_and_the_budget() {
+    let roots = Roots::of(&MemoryHost::new(), b"");
+    for talk in [
+        (|stream| {
+            thread::sleep(Duration::from_secs(20));
+            drop(stream);
+        }) as fn(TcpStream),
+        |mut stream| {
+            while stream.write_all(b"\x16").is_ok() {
+                thread::sleep(Duration::from_millis(20))
+            }
+        },
+        |mut stream| while stream.write_all(&[b'x'; 65536]).is_ok() {},
+        |mut stream| while stream.write_all(b"HTTP/1.1 200 OK\r\nA: b\r\n").is_ok() {},
+    ] {
+        let port = serve(talk);
+        let proxy = ProxyUrl::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+        for proxy in [None, Some(&proxy)] {
+            let began = Instant::now();
+            let walk = walk(&asked(port), proxy, &roots, time());
+            assert!(walk.failure.is_some());
+            assert!(began.elapsed() < Duration::from_secs(4), "{walk:?}");
+        }
+    }
+}
+
+#[test]
+fn facts_survive_being_saved() {
+    let roots = Roots::of(&MemoryHost::new(), b"");
+    for answer in ["HTTP/1.1 407 X\r\n\r\n", "HTTP/1.1 503 X\r\n\r\n", "", "HTTP/1.1 200 OK\r\n\r\n<html>"] {
+        let walk = walk(&asked(443), Some(&proxy(answer, None)), &roots, time());
+        let text = serde_json::to_string(&walk).unwrap();
+        assert_eq!(serde_json::from_str::<Walk>(&text).unwrap(), walk, "{text}");
+    }
+}

@@ -1,0 +1,426 @@
+//! Goes the way to one endpoint and notes each stage with its time.
+
+use std::io::{Read, Write};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::Certificate;
+use crate::net::{self, Answer, Distrust, Roots, Shaken, Time, Trouble, basic, request};
+use crate::settings::{ProxyUrl, Scheme};
+
+/// More is not read of one endpoint: handshake, head and the beginning of a page.
+const BUDGET: usize = 256 << 10;
+
+/// How much of a page is looked at.
+const PAGE: usize = 4 << 10;
+
+/// A stage of the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Name → address; of the proxy, where there is one.
+    Resolve,
+    /// Connection; to the proxy, where there is one.
+    Tcp,
+    /// TLS to the proxy itself.
+    ProxyTls,
+    /// The proxy opens the tunnel.
+    Connect,
+    /// TLS to the endpoint.
+    Tls,
+    /// The certificate's verdict.
+    Certificate,
+    /// The answer to a request.
+    Http,
+}
+
+impl Stage {
+    /// The word in JSON and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Tcp => "tcp",
+            Self::ProxyTls => "proxy-tls",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Certificate => "certificate",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Via {
+    /// Without the proxy.
+    Direct,
+    /// Through it.
+    Proxy,
+}
+
+impl Via {
+    /// The word in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Proxy => "proxy",
+        }
+    }
+}
+
+/// One stage that was passed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which.
+    pub stage: Stage,
+    /// How long it took, in milliseconds.
+    pub millis: u64,
+}
+
+/// Why a stage was not passed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "kebab-case")]
+pub enum Cause {
+    /// Name, connection or conversation: see the trouble. At `resolve` and `tcp` with a proxy it is the proxy's.
+    Trouble {
+        /// What.
+        #[serde(flatten)]
+        trouble: Trouble,
+    },
+    /// The proxy asks for a login.
+    ProxyLogin {
+        /// Which ways to log in it offers.
+        schemes: Vec<String>,
+        /// Was one sent?
+        sent: bool,
+    },
+    /// The proxy forbids it: its status.
+    ProxyForbids {
+        /// 4xx but 407.
+        status: u16,
+    },
+    /// The proxy did not get there: its status.
+    ProxyFailed {
+        /// 5xx.
+        status: u16,
+    },
+    /// The proxy answered CONNECT with something else.
+    ProxyAnswered {
+        /// Its status.
+        status: u16,
+    },
+    /// The endpoint's port does not speak TLS through this way, but answers with a page.
+    Page {
+        /// Words of its title, where there are.
+        title: Option<String>,
+    },
+}
+
+/// Where the way ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The stage that was not passed.
+    pub stage: Stage,
+    /// Why.
+    #[serde(flatten)]
+    pub why: Cause,
+    /// How long it took to fail, in milliseconds.
+    pub millis: u64,
+}
+
+/// What came over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Status code.
+    pub status: u16,
+    /// `Server`.
+    pub server: Option<String>,
+    /// `Via`.
+    pub via: Option<String>,
+    /// The host that a redirect leads to.
+    pub to: Option<String>,
+    /// The title of a page of HTML.
+    pub title: Option<String>,
+    /// Is it HTML?
+    pub html: bool,
+    /// `Date`, as sent.
+    pub date: Option<String>,
+}
+
+/// The whole way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walk {
+    /// Which way.
+    pub via: Via,
+    /// The stages that were passed.
+    pub steps: Vec<Step>,
+    /// Where it ended, unless all were.
+    pub failure: Option<Failure>,
+    /// The addresses of the endpoint's name, as this host sees them (direct only).
+    pub addresses: Vec<String>,
+    /// The certificate that was presented.
+    pub certificate: Option<Certificate>,
+    /// By this host's certificates: `None` is trust.
+    pub by_host: Option<Distrust>,
+    /// By the public certificates.
+    pub by_public: Option<Distrust>,
+    /// What came over HTTP.
+    pub page: Option<Page>,
+}
+
+impl Walk {
+    fn begin(via: Via) -> Self {
+        Self {
+            via,
+            steps: Vec::new(),
+            failure: None,
+            addresses: Vec::new(),
+            certificate: None,
+            by_host: None,
+            by_public: None,
+            page: None,
+        }
+    }
+
+    /// Milliseconds of the whole way.
+    pub fn millis(&self) -> u64 {
+        self.steps.iter().map(|step| step.millis).sum::<u64>() + self.failure.as_ref().map_or(0, |end| end.millis)
+    }
+
+    /// Runs one stage and notes its end.
+    fn stage<T>(&mut self, stage: Stage, work: impl FnOnce(&mut Self) -> Result<T, Cause>) -> Option<T> {
+        let began = Instant::now();
+        let result = work(self);
+        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match result {
+            Ok(value) => {
+                self.steps.push(Step { stage, millis });
+                Some(value)
+            }
+            Err(why) => {
+                self.failure = Some(Failure { stage, why, millis });
+                None
+            }
+        }
+    }
+}
+
+impl From<Trouble> for Cause {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble { trouble }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// Name of the endpoint.
+    pub host: &'a str,
+    /// Its port.
+    pub port: u16,
+    /// Connect to this address instead of the name's; the name is still the one in TLS.
+    pub address: Option<&'a str>,
+    /// The path of the request behind TLS; `None`: no TLS, the open port is all that counts.
+    pub path: Option<&'a str>,
+}
+
+/// Goes the whole way, direct or through `proxy`. Ends within `time`; never sends anything secret to anybody but the proxy,
+/// and to that only over the language that its URL names.
+pub fn walk(asked: &Asked<'_>, proxy: Option<&ProxyUrl>, roots: &Roots, time: Time) -> Walk {
+    match proxy {
+        None => direct(asked, roots, time),
+        Some(proxy) => through(asked, proxy, roots, time),
+    }
+}
+
+fn direct(asked: &Asked<'_>, roots: &Roots, time: Time) -> Walk {
+    let mut walk = Walk::begin(Via::Direct);
+    let host = asked.address.unwrap_or(asked.host);
+    let Some(addresses) = walk.stage(Stage::Resolve, |_| Ok(net::resolve(host, asked.port, time)?)) else {
+        return walk;
+    };
+    walk.addresses = addresses.iter().map(|address| address.ip().to_string()).take(16).collect();
+    let Some(wire) = walk.stage(Stage::Tcp, |_| Ok(net::connect(&addresses, time, BUDGET)?)) else { return walk };
+    beyond(&mut walk, wire, asked, roots);
+    walk
+}
+
+fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> Walk {
+    let mut walk = Walk::begin(Via::Proxy);
+    let host = proxy.host.to_string();
+    let port = proxy.port.unwrap_or_else(|| proxy.scheme.usual_port());
+    let Some(addresses) = walk.stage(Stage::Resolve, |_| Ok(net::resolve(&host, port, time)?)) else { return walk };
+    let Some(wire) = walk.stage(Stage::Tcp, |_| Ok(net::connect(&addresses, time, BUDGET)?)) else { return walk };
+    match proxy.scheme {
+        Scheme::Http => tunnel(&mut walk, wire, asked, proxy, roots),
+        Scheme::Https => {
+            let tls = walk.stage(Stage::ProxyTls, |_| Ok(net::shake(wire, &host, roots)?.trusted()?));
+            if let Some(wire) = tls {
+                tunnel(&mut walk, wire, asked, proxy, roots);
+            }
+        }
+    }
+    walk
+}
+
+/// Asks the proxy for a tunnel and goes on inside of it.
+fn tunnel<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots) {
+    let opened = walk.stage(Stage::Connect, |_| {
+        let target = format!("{}:{}", asked.address.unwrap_or(asked.host), asked.port);
+        let login = proxy.credentials.as_ref().and_then(|login| Some((login, login.password.as_ref()?)));
+        let login = login.map(|(login, password)| basic(&login.user, password.expose()));
+        let mut headers = vec![("Host", target.as_str()), ("User-Agent", AGENT)];
+        headers.extend(login.as_deref().map(|login| ("Proxy-Authorization", login)));
+        let answer = request(&mut wire, "CONNECT", &target, &headers)?;
+        match answer.status {
+            200..300 => Ok(answer.rest),
+            407 => Err(Cause::ProxyLogin { schemes: schemes(&answer), sent: login.is_some() }),
+            status @ 400..500 => Err(Cause::ProxyForbids { status }),
+            status @ 500.. => Err(Cause::ProxyFailed { status }),
+            status => Err(Cause::ProxyAnswered { status }),
+        }
+    });
+    if let Some(rest) = opened {
+        beyond(walk, Behind { rest, at: 0, wire }, asked, roots);
+    }
+}
+
+/// The stages behind the connection: TLS, certificate, HTTP.
+fn beyond<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, roots: &Roots) {
+    let Some(path) = asked.path else { return };
+    let mut wire = Peeked { wire, first: Vec::new() };
+    let shaken = walk.stage(Stage::Tls, |_| match net::examine(&mut wire, asked.host, roots) {
+        Ok(shaken) => Ok(shaken),
+        Err(trouble) => Err(Cause::from(trouble)),
+    });
+    let Some(Shaken { wire: mut tls, chain, by_host, by_public }) = shaken else {
+        // Not TLS: a page from somebody in between says more than "no TLS".
+        if wire.first.starts_with(b"HTTP/") || looks_like_html(&wire.first) {
+            let title = title(&wire.first);
+            if let Some(failure) = &mut walk.failure {
+                failure.why = Cause::Page { title };
+            }
+        }
+        return;
+    };
+    walk.certificate = Certificate::of(&chain);
+    (walk.by_host, walk.by_public) = (by_host, by_public);
+    walk.stage(Stage::Http, |walk| {
+        let headers = [("Host", asked.host), ("User-Agent", AGENT), ("Accept", "*/*"), ("Connection", "close")];
+        let answer = request(&mut tls, "GET", path, &headers)?;
+        walk.page = Some(page(&answer, &mut tls));
+        Ok(())
+    });
+}
+
+const AGENT: &str = concat!("ics-setup/", env!("CARGO_PKG_VERSION"));
+
+fn schemes(answer: &Answer) -> Vec<String> {
+    let words = answer.all("proxy-authenticate").filter_map(|value| value.split_whitespace().next());
+    let mut schemes: Vec<String> = words.map(|word| clean(word.trim_end_matches(','), 20)).collect();
+    schemes.dedup();
+    schemes.truncate(8);
+    schemes
+}
+
+fn page(answer: &Answer, stream: &mut impl Read) -> Page {
+    let mut body = answer.rest.clone();
+    let html = answer.get("content-type").is_some_and(|kind| kind.contains("html"));
+    let mut buffer = [0_u8; 1024];
+    while html && body.len() < PAGE && title(&body).is_none() {
+        match stream.read(&mut buffer) {
+            Ok(count) if count > 0 => body.extend_from_slice(&buffer[..count]),
+            _ => break,
+        }
+    }
+    let header = |name: &str| answer.get(name).map(|value| clean(value, 120));
+    let to = answer.get("location").and_then(|location| {
+        let (_, rest) = location.split_once("://")?;
+        Some(clean(rest.split(['/', '?', '#']).next()?.rsplit('@').next()?, 100))
+    });
+    Page {
+        status: answer.status,
+        server: header("server"),
+        via: header("via"),
+        to,
+        title: title(&body),
+        html,
+        date: header("date"),
+    }
+}
+
+fn looks_like_html(bytes: &[u8]) -> bool {
+    let start: Vec<u8> = bytes.iter().take(64).map(u8::to_ascii_lowercase).collect();
+    [&b"<!doctype html"[..], b"<html"].iter().any(|sign| memchr::memmem::find(&start, sign).is_some())
+}
+
+/// The words between `<title>` and its end.
+fn title(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(PAGE)]).into_owned();
+    let lower = text.to_ascii_lowercase();
+    let start = lower.find("<title")?;
+    let start = start + lower[start..].find('>')? + 1;
+    let end = start + lower[start..].find("</title")?;
+    let words: Vec<&str> = text[start..end].split_whitespace().collect();
+    Some(clean(&words.join(" "), 100)).filter(|title| !title.is_empty())
+}
+
+/// Foreign text, fit for facts.
+fn clean(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
+}
+
+/// A stream of which some bytes have been read already.
+struct Behind<S> {
+    rest: Vec<u8>,
+    at: usize,
+    wire: S,
+}
+
+impl<S: Read> Read for Behind<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.at < self.rest.len() {
+            let count = (&self.rest[self.at..]).read(buffer)?;
+            self.at += count;
+            return Ok(count);
+        }
+        self.wire.read(buffer)
+    }
+}
+
+impl<S: Write> Write for Behind<S> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.wire.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.wire.flush()
+    }
+}
+
+/// A stream whose first bytes are remembered, to tell what it is that does not speak TLS.
+struct Peeked<S> {
+    wire: S,
+    first: Vec<u8>,
+}
+
+impl<S: Read> Read for Peeked<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.wire.read(buffer)?;
+        let room = PAGE.saturating_sub(self.first.len()).min(count);
+        self.first.extend_from_slice(&buffer[..room]);
+        Ok(count)
+    }
+}
+
+impl<S: Write> Write for Peeked<S> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.wire.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.wire.flush()
+    }
+}
