@@ -116,6 +116,10 @@ fn check() -> Command {
         .arg(Arg::new("explain").long("explain").value_name("ID").help("Explain a check; checks nothing"))
         .arg(file("save-facts").help("Write what was seen to FILE, without secrets, to be judged again elsewhere"))
         .arg(file("from").help("Judge the facts in FILE; looks at nothing here"))
+        .arg(
+            file("report")
+                .help("Write a report to forward to FILE: one page for FILE.html, a ticket's text for FILE.md"),
+        )
         .arg(seconds("connect-timeout", "3s").help("Limit of one connection attempt"))
         .arg(seconds("timeout", "10s").help("Limit of one check"))
         .arg(seconds("deadline", "60s").help("Limit of all checks together"))

@@ -18,7 +18,7 @@ use crate::platform;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::Paint;
-use crate::report::check::{Checked, Summary};
+use crate::report::check::{self as page, Checked, Summary};
 use crate::settings::{self, Effective, First, Found};
 use crate::targets;
 
@@ -42,6 +42,7 @@ fn checked(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> 
     if let Some(id) = matches.get_one::<String>("explain") {
         return explain(globals, id);
     }
+    let report = report(matches)?;
     let selection = selection(matches)?;
     let limits = limits(matches)?;
     let record = match matches.get_one::<std::path::PathBuf>("from") {
@@ -49,11 +50,15 @@ fn checked(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> 
         None => collect(globals, matches, &selection, limits, redactor)?,
     };
     if let Some(path) = matches.get_one::<std::path::PathBuf>("save-facts") {
-        save(path, &record, redactor)?;
+        // Facts hold names and addresses of the company's inside: only the owner may read them.
+        save(path, "--save-facts", record.text(redactor).as_bytes(), 0o600)?;
     }
     let findings = record.judge(&selection, &globals.ignored);
     let took_ms = record.checks.iter().map(|entry| entry.took_ms).max().unwrap_or(0);
     let checked = Checked { findings: &findings, taken: &record.taken, took_ms, redactor };
+    if let Some((path, write)) = report {
+        save(path, "--report", write(&record, &checked).as_bytes(), 0o644)?;
+    }
     out::result(&checked.render(globals.format, globals.verbose, globals.quiet, Paint(globals.color)));
     Ok(exit(matches, &findings))
 }
@@ -150,19 +155,34 @@ fn recorded(matches: &ArgMatches, path: &Path) -> Result<Record, Problem> {
     Ok(record)
 }
 
-/// Facts hold names and addresses of the company's inside: only the owner may read them.
-fn save(path: &Path, record: &Record, redactor: &Redactor) -> Result<(), Problem> {
+/// Writes a file at once or not at all, following no link that somebody placed.
+fn save(path: &Path, flag: &str, bytes: &[u8], mode: u32) -> Result<(), Problem> {
     use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
     let failed = |error: std::io::Error| {
-        Problem::settings("facts-unwritable", format!("--save-facts {} could not be written", path.display()))
-            .because(error)
+        Problem::settings("file-unwritable", format!("{flag} {} could not be written", path.display())).because(error)
     };
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A temporary file is 0600, and renaming follows no link that somebody placed.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(record.text(redactor).as_bytes()).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+type Page = fn(&Record, &Checked<'_>) -> String;
+
+/// Where the report goes and what makes it, by the file's name.
+fn report(matches: &ArgMatches) -> Result<Option<(&Path, Page)>, Problem> {
+    let Some(path) = matches.get_one::<std::path::PathBuf>("report") else { return Ok(None) };
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("html" | "htm") => Ok(Some((path, page::html))),
+        Some("md") => Ok(Some((path, page::markdown))),
+        _ => {
+            let message = format!("--report {} says neither .html nor .md", path.display());
+            Err(Problem::settings(id::USAGE, message).hint("--report report.html"))
+        }
+    }
 }
 
 fn selection(matches: &ArgMatches) -> Result<Selection, Problem> {

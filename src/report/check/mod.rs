@@ -7,11 +7,14 @@
 
 mod human;
 mod json;
+mod page;
 
 use crate::finding::{Finding, Status};
 use crate::redact::Redactor;
 
 use super::Paint;
+
+pub use page::{html, markdown};
 
 /// A form of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
