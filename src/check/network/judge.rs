@@ -80,7 +80,7 @@ fn of_proxy(agent: bool, failure: &Failure, facts: &Facts, want: &Want) -> Findi
     finding.fix = fix;
     finding.stage = Some(failure.stage.word());
     finding.path = Some(Via::Proxy.word());
-    finding.duration_ms = Some(failure.millis);
+    finding.duration_ms = Some(failure.took_ms);
     finding
 }
 

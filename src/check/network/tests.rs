@@ -46,7 +46,7 @@ fn target(host: &str, required: bool) -> Target {
 }
 
 fn way(via: Via, stage: Stage, end: Option<Cause>) -> Walk {
-    let failure = end.map(|why| Failure { stage, why, millis: 5 });
+    let failure = end.map(|why| Failure { stage, why, took_ms: 5 });
     Walk {
         via,
         steps: vec![Step { stage: Stage::Resolve, millis: 1 }],
@@ -191,6 +191,6 @@ fn static_addresses_are_compared_with_dns() {
         |facts: &Facts| judge::judge(true, facts, &want()).last().map(|finding| (finding.id, finding.status)).unwrap();
     assert_eq!(status(&make("192.0.2.2", None)), ("agent-static-address", Status::Pass));
     assert_eq!(status(&make("198.51.100.7", None)), ("agent-static-address", Status::Warn));
-    let refused = Failure { stage: Stage::Tcp, why: Cause::Trouble { trouble: Trouble::Refused }, millis: 1 };
+    let refused = Failure { stage: Stage::Tcp, why: Cause::Trouble { trouble: Trouble::Refused }, took_ms: 1 };
     assert_eq!(status(&make("192.0.2.2", Some(refused))), ("agent-static-address", Status::Fail));
 }

@@ -180,8 +180,17 @@ fn hostile_peers_end_at_the_deadline_and_the_budget() {
 #[test]
 fn facts_survive_being_saved() {
     let roots = Roots::of(&MemoryHost::new(), b"");
-    for answer in ["HTTP/1.1 407 X\r\n\r\n", "HTTP/1.1 503 X\r\n\r\n", "", "HTTP/1.1 200 OK\r\n\r\n<html>"] {
-        let walk = walk(&asked(443), Some(&proxy(answer, None)), &roots, time());
+    let silent = ProxyUrl::parse(&format!(
+        "http://127.0.0.1:{}",
+        serve(|stream| {
+            thread::sleep(Duration::from_secs(3));
+            drop(stream);
+        })
+    ))
+    .unwrap();
+    let walks = ["HTTP/1.1 407 X\r\n\r\n", "HTTP/1.1 503 X\r\n\r\n", "", "HTTP/1.1 200 OK\r\n\r\n<html>"]
+        .map(|answer| walk(&asked(443), Some(&proxy(answer, None)), &roots, time()));
+    for walk in walks.into_iter().chain([walk(&asked(443), Some(&silent), &roots, time())]) {
         let text = serde_json::to_string(&walk).unwrap();
         assert_eq!(serde_json::from_str::<Walk>(&text).unwrap(), walk, "{text}");
     }

@@ -127,7 +127,7 @@ pub struct Failure {
     #[serde(flatten)]
     pub why: Cause,
     /// How long it took to fail, in milliseconds.
-    pub millis: u64,
+    pub took_ms: u64,
 }
 
 /// What came over HTTP.
@@ -186,7 +186,7 @@ impl Walk {
 
     /// Milliseconds of the whole way.
     pub fn millis(&self) -> u64 {
-        self.steps.iter().map(|step| step.millis).sum::<u64>() + self.failure.as_ref().map_or(0, |end| end.millis)
+        self.steps.iter().map(|step| step.millis).sum::<u64>() + self.failure.as_ref().map_or(0, |end| end.took_ms)
     }
 
     /// Runs one stage and notes its end.
@@ -200,7 +200,7 @@ impl Walk {
                 Some(value)
             }
             Err(why) => {
-                self.failure = Some(Failure { stage, why, millis });
+                self.failure = Some(Failure { stage, why, took_ms: millis });
                 None
             }
         }

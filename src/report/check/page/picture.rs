@@ -58,18 +58,25 @@ impl Picture {
             let count = want.endpoints.iter().filter(|target| target.agent == agent && !target.direct_only).count();
             if count > 0 {
                 let ids: &[&str] = if agent { &["agent-endpoint", "agent-interception", "agent-proxy"] } else { &[] };
-                ends.push((name.to_owned(), format!("{count} hosts"), state(&[group], ids), proxy.is_some()));
+                ends.push((name.to_owned(), counted(count, "host"), state(&[group], ids), proxy.is_some()));
             }
         }
         let collectors = want.endpoints.iter().filter(|target| target.direct_only).count();
         if collectors > 0 {
-            let detail = format!("{collectors} ports");
+            let detail = counted(collectors, "port");
             ends.push(("Collectors".to_owned(), detail, state(&["agent"], &["agent-collector"]), false));
+        }
+        // What is reached without the proxy stands above it, so that no line crosses its box.
+        ends.sort_by_key(|(.., through)| *through);
+        let mut proxy_state = state(&["proxy", "network", "agent"], &["proxy-", "network-proxy", "agent-proxy"]);
+        let came_through = |finding: &Finding| finding.path == Some("proxy") && finding.status == Status::Pass;
+        if proxy_state == "skip" && findings.iter().any(came_through) {
+            proxy_state = "pass";
         }
         Self::laid_out(
             ends,
             proxy.map(|proxy| say(&format!("{}:{}", proxy.host, proxy.port))),
-            state(&["proxy", "network", "agent"], &["proxy-", "network-proxy", "agent-proxy"]),
+            proxy_state,
             state(&["host"], &[]),
         )
     }
@@ -134,6 +141,10 @@ impl Picture {
         }
         Self { width: COLUMNS[2] + wide + 10, height, boxes, lines }
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn in_words(status: &str) -> &'static str {

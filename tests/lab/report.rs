@@ -1,0 +1,85 @@
+//! The report as people meet it: in a browser, at a desk, on a phone, in the dark, on paper; judged by axe-core; with what a
+//! hostile server has sent in it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn lab() -> PathBuf {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/lab");
+    env::var_os("ICS_SETUP_LAB").map_or_else(default, PathBuf::from).join("browser")
+}
+
+fn binary() -> PathBuf {
+    env::var_os("ICS_SETUP_LAB_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_ics-setup")), PathBuf::from)
+}
+
+fn facts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/facts/proxied.json")
+}
+
+fn report(folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name);
+    let output =
+        Command::new(binary()).args(["check", "--from"]).arg(facts()).arg("--report").arg(&path).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
+    path
+}
+
+fn look(page: &Path, width: u32, mode: &str) -> Value {
+    let lab = lab();
+    assert!(lab.join("stamp").exists(), "no browser in {}: scripts/lab/browser makes it", lab.display());
+    let picture = page.with_extension(format!("{mode}-{width}.png"));
+    let output = Command::new(lab.join("python/bin/python"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/report/look.py"))
+        .args([Path::new("/usr/bin/chromium"), &lab.join("axe.min.js"), page])
+        .args([&width.to_string(), picture.to_str().unwrap(), mode])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(fs::metadata(&picture).unwrap().len() > 10_000, "a picture of nothing");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_page_loads_nothing_runs_nothing_and_shows_every_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = report(folder.path(), "report.html");
+    let json = Command::new(binary()).args(["check", "--format", "json", "--from"]).arg(facts()).output().unwrap();
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let findings = json["findings"].as_array().unwrap();
+    assert!(findings.len() >= 10);
+    for (width, mode) in [(1200, "light"), (390, "dark"), (800, "print"), (320, "light")] {
+        let seen = look(&page, width, mode);
+        let address = format!("file://{}", page.display());
+        assert_eq!(seen["requests"], serde_json::json!([address]), "{mode} {width}");
+        assert_eq!((&seen["messages"], &seen["dialogs"]), (&serde_json::json!([]), &Value::from(0)), "{mode} {width}");
+        assert_eq!(seen["violations"], serde_json::json!([]), "{mode} {width}");
+        // Nothing stands out to the side.
+        assert!(seen["size"][0].as_u64() <= seen["size"][1].as_u64(), "{mode} {width}: {}", seen["size"]);
+        let text = seen["text"].as_str().unwrap();
+        for finding in findings {
+            let title = finding["title"].as_str().unwrap();
+            assert!(text.contains(title), "{mode} {width}: {title}");
+            let fixes = finding["fix"].as_array().unwrap().iter().filter(|_| finding["status"] != "pass");
+            for fix in fixes {
+                assert!(text.contains(fix.as_str().unwrap()), "{mode} {width}: {fix}");
+            }
+        }
+        // What a server sent is there as text.
+        assert!(text.contains("<script>alert('x')</script> Access denied"), "{mode} {width}");
+    }
+}
+
+#[test]
+fn the_ticket_has_the_same_findings() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(report(folder.path(), "report.md")).unwrap();
+    assert!(text.starts_with("# Not fit: ") && text.contains("## To be excluded from TLS decryption"), "{text}");
+    assert!(!text.contains("<script>"), "{text}");
+}
