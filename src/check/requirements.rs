@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::finding::Status;
+use crate::settings::Deployment;
 use crate::version::Version;
 
 /// What one range of releases asks for.
@@ -98,18 +99,77 @@ impl Profile {
     }
 }
 
-fn all() -> &'static [Profile] {
-    #[derive(Deserialize)]
-    struct File {
-        profile: Vec<Profile>,
+/// What the product's host needs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hardware {
+    /// For messages: `a Test Drive`.
+    #[serde(skip)]
+    pub name: &'static str,
+    /// Cores.
+    pub cores: u32,
+    /// Fewer, with which it was seen to work.
+    pub cores_tried: Option<u32>,
+    /// Memory in GiB.
+    pub memory_gib: u64,
+    memory_tried_gib: Option<u64>,
+    /// Disk in GB (10⁹ bytes): the size of the root volume.
+    pub disk_gb: u64,
+    /// What has to be free of it before the installation, in KiB.
+    pub free_kib: u64,
+    /// The page that says so.
+    pub source: String,
+    /// When it was read.
+    pub date: String,
+}
+
+impl Hardware {
+    /// What a deployment needs.
+    pub fn of(deployment: Deployment) -> &'static Self {
+        match deployment {
+            Deployment::Production => &file().hardware.production,
+            Deployment::TestDrive => &file().hardware.test_drive,
+        }
     }
-    static FILE: LazyLock<Vec<Profile>> = LazyLock::new(|| {
+
+    /// With fewer cores it does not work.
+    pub fn cores_least(&self) -> u32 {
+        self.cores_tried.unwrap_or(self.cores)
+    }
+
+    /// With less memory, in GiB, it does not work.
+    pub fn memory_least_gib(&self) -> u64 {
+        self.memory_tried_gib.unwrap_or(self.memory_gib)
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    profile: Vec<Profile>,
+    hardware: Machines,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Machines {
+    production: Hardware,
+    test_drive: Hardware,
+}
+
+fn file() -> &'static File {
+    static FILE: LazyLock<File> = LazyLock::new(|| {
         #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-        let file: File =
+        let mut file: File =
             toml::from_str(include_str!("../../assets/requirements.toml")).expect("assets/requirements.toml");
-        file.profile
+        file.hardware.production.name = "an instance in production";
+        file.hardware.test_drive.name = "a Test Drive";
+        file
     });
     &FILE
+}
+
+fn all() -> &'static [Profile] {
+    &file().profile
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{Attributes, Command, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Stat};
+use super::{Attributes, Command, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Space, Stat};
 
 /// What happens at the chosen effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,12 @@ impl<H: HostWrite> HostRead for FaultyHost<H> {
     }
     fn is_live(&self) -> bool {
         self.inner.is_live()
+    }
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        self.inner.space(path)
+    }
+    fn label(&self, path: &Path) -> io::Result<Option<String>> {
+        self.inner.label(path)
     }
     fn shown(&self, path: &Path) -> PathBuf {
         self.inner.shown(path)

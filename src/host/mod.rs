@@ -56,6 +56,16 @@ pub trait HostRead {
     /// Is this the running system, whose programs may be started?
     fn is_live(&self) -> bool;
 
+    /// The size of the file system that the existing `path` lies on, and what is left of it.
+    fn space(&self, _path: &Path) -> io::Result<Space> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    /// The SELinux context of what is at `path`; `None`: it has none.
+    fn label(&self, _path: &Path) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
     /// `path` as a person on this machine would type it (an image's root in front).
     fn shown(&self, path: &Path) -> PathBuf;
 
@@ -114,6 +124,21 @@ pub trait NewFile {
 
 /// Holds a lock until dropped.
 pub trait LockGuard {}
+
+/// The size of a file system, as `statvfs(3)` tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Which one: equal for paths on the same file system.
+    pub device: u64,
+    /// Bytes.
+    pub total: u64,
+    /// Bytes left for users other than root.
+    pub free: u64,
+    /// Inodes; 0 where the file system counts none.
+    pub inodes: u64,
+    /// Inodes left for users other than root.
+    pub inodes_free: u64,
+}
 
 /// What kind of thing has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,8 @@ use xattr::FileExt;
 use super::program;
 use super::resolve::walk;
 use super::{
-    Attributes, Command, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Refused, Snapshot, Stat, Xattrs,
+    Attributes, Command, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Refused, Snapshot, Space, Stat,
+    Xattrs,
 };
 
 /// More than any environment file has; a target beyond it is refused rather than loaded.
@@ -158,6 +159,31 @@ impl HostRead for RealHost {
 
     fn is_live(&self) -> bool {
         self.root.is_none()
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let place = self.followed(path)?;
+        let device = fs::metadata(&place)?.dev();
+        let of = nix::sys::statvfs::statvfs(&place)?;
+        // The widths of these numbers differ between architectures.
+        #[allow(clippy::useless_conversion)]
+        let [block, blocks, available] = [of.fragment_size().into(), of.blocks().into(), of.blocks_available().into()];
+        let bytes = |blocks: u64| blocks.saturating_mul(block);
+        Ok(Space {
+            device,
+            total: bytes(blocks),
+            free: bytes(available),
+            inodes: of.files(),
+            inodes_free: of.files_available(),
+        })
+    }
+
+    fn label(&self, path: &Path) -> io::Result<Option<String>> {
+        match xattr::get(self.followed(path)?, "security.selinux") {
+            Ok(label) => Ok(label.map(|bytes| String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn shown(&self, path: &Path) -> PathBuf {

@@ -1,10 +1,9 @@
 //! Which strategy a system gets, and what there is to say about it.
 
 use super::facts::{Facts, System};
-use super::sources::{Identity, Tried, shown};
+use super::sources::{Identity, Tried};
 use super::{Strategy, centos, ubuntu};
 use crate::finding::{Finding, Status};
-use crate::host::HostRead;
 use crate::problem::Problem;
 use crate::version::Version;
 
@@ -20,13 +19,8 @@ pub(super) struct Verdict {
 ///
 /// # Errors
 /// `os-unsupported`: neither the id nor its family is known, and nothing is forced.
-pub(super) fn judge(
-    host: &dyn HostRead,
-    facts: &'static Facts,
-    identity: &Identity,
-    forced: Option<Strategy>,
-) -> Result<Verdict, Problem> {
-    let case = Case { identity, facts, shown: shown(host, identity.source) };
+pub(super) fn judge(facts: &'static Facts, identity: &Identity, forced: Option<Strategy>) -> Result<Verdict, Problem> {
+    let case = Case { identity, facts };
     let system = facts.by_id(&identity.id, &identity.name);
     let family = facts.by_family(&identity.like);
     let own = system.map(|system| system.strategy).or(family.map(|(_, strategy)| strategy));
@@ -84,7 +78,6 @@ fn habits(strategy: Strategy) -> &'static str {
 struct Case<'a> {
     identity: &'a Identity,
     facts: &'static Facts,
-    shown: String,
 }
 
 impl Case<'_> {
@@ -95,7 +88,7 @@ impl Case<'_> {
         overrides(
             Problem::host(
                 "os-unsupported",
-                format!("{} says {}, and ics-setup has no strategy for it", self.shown, self.said()),
+                format!("{} says {}, and ics-setup has no strategy for it", self.identity.shown, self.said()),
             )
             .because(format!(
                 "known are Ubuntu, CentOS and systems that descend from Debian, Red Hat Enterprise Linux or Fedora; this one \
@@ -183,11 +176,11 @@ impl Case<'_> {
     fn finding(&self, id: &'static str, status: Status, title: String, strategy: Strategy) -> Finding {
         let Identity { id: os, version, like, source, .. } = self.identity;
         let finding = Finding::new(id, "host", status, title)
-            .observed(format!("{} in {}", self.said(), self.shown))
+            .observed(format!("{} in {}", self.said(), self.identity.shown))
             .evidence("id", os.as_str())
             .evidence("version", version.as_str())
             .evidence("id_like", like.join(" "))
-            .evidence("source", *source)
+            .evidence("source", source.as_str())
             .evidence("strategy", strategy.name());
         Finding { docs: Some(self.facts.vendor.source.clone()), ..finding }
     }

@@ -29,12 +29,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use pam::PamFacts;
+pub(crate) use text::clean;
 
 use crate::finding::Finding;
 use crate::host::HostRead;
 use crate::problem::Problem;
 use facts::{Facts, System};
-use sources::Identity;
+use sources::{Identity, Tried};
 
 /// Finds out what system the host is and how to treat it. `forced` (`--os`) chooses the strategy whatever the host says.
 ///
@@ -50,17 +51,43 @@ use sources::Identity;
 /// `os-unsupported`: the host says what it is, and there is no strategy for it. `os-unknown`: no file tells what it is.
 /// Neither comes with `forced`.
 pub fn detect(host: &dyn HostRead, forced: Option<Strategy>) -> Result<(Platform, Vec<Finding>), Problem> {
-    let facts = Facts::get();
-    match (sources::identify(host, facts), forced) {
-        (Ok(identity), _) => {
-            let judge::Verdict { strategy, system, findings } = judge::judge(host, facts, &identity, forced)?;
-            Ok((Platform { os: Os::new(identity, strategy), system }, findings))
+    judge(&look(host), forced)
+}
+
+/// What the host says about itself. Part of saved facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said(Words);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Words {
+    Identity(Identity),
+    Nothing(Vec<Tried>),
+}
+
+/// The first half of [`detect`]: reads what the host says about itself.
+pub fn look(host: &dyn HostRead) -> Said {
+    Said(match sources::identify(host, Facts::get()) {
+        Ok(identity) => Words::Identity(identity),
+        Err(tried) => Words::Nothing(tried),
+    })
+}
+
+/// The second half of [`detect`]: pure.
+///
+/// # Errors
+/// As [`detect`].
+pub fn judge(said: &Said, forced: Option<Strategy>) -> Result<(Platform, Vec<Finding>), Problem> {
+    match (&said.0, forced) {
+        (Words::Identity(identity), _) => {
+            let judge::Verdict { strategy, system, findings } = judge::judge(Facts::get(), identity, forced)?;
+            Ok((Platform { os: Os::new(identity.clone(), strategy), system, forced }, findings))
         }
-        (Err(_), Some(strategy)) => {
+        (Words::Nothing(_), Some(strategy)) => {
             let nameless = Identity { pretty: "an unknown system".to_owned(), ..Identity::default() };
-            Ok((Platform { os: Os::new(nameless, strategy), system: None }, Vec::new()))
+            Ok((Platform { os: Os::new(nameless, strategy), system: None, forced }, Vec::new()))
         }
-        (Err(tried), None) => Err(judge::unknown(&tried)),
+        (Words::Nothing(tried), None) => Err(judge::unknown(tried)),
     }
 }
 
@@ -130,9 +157,15 @@ pub struct Platform {
     /// What the host is.
     pub os: Os,
     system: Option<&'static System>,
+    forced: Option<Strategy>,
 }
 
 impl Platform {
+    /// The strategy that was chosen whatever the host says (`--os`).
+    pub fn forced(&self) -> Option<Strategy> {
+        self.forced
+    }
+
     /// The file that gives logins their proxy: `/etc/environment` or `/etc/profile.d/proxy.sh`.
     pub fn system_proxy_file(&self) -> &'static Path {
         match self.os.strategy {

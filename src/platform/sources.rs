@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::facts::Facts;
 use super::os_release::assignments;
 use super::text::clean;
@@ -26,7 +28,7 @@ const SOURCES: [(&str, Reader); 7] = [
 type Reader = fn(&Facts, &str) -> Result<Identity, &'static str>;
 
 /// What a system says about itself. Every text is already [`clean`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     /// Lower-case id as in `os-release`; never empty but for a system that could not be identified.
     pub(super) id: String,
@@ -39,11 +41,13 @@ pub(super) struct Identity {
     /// The ids that this one says it descends from, nearest first.
     pub(super) like: Vec<String>,
     /// The file that said so.
-    pub(super) source: &'static str,
+    pub(super) source: String,
+    /// That file as a person on this machine would type it.
+    pub(super) shown: String,
 }
 
 /// A file that was of no use.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tried {
     /// As a person on this machine would type it.
     pub(super) path: String,
@@ -62,7 +66,9 @@ pub(super) fn identify(host: &dyn HostRead, facts: &Facts) -> Result<Identity, V
         let why = match head(host, path) {
             Ok(None) => None,
             Ok(Some(text)) => match reader(facts, &text) {
-                Ok(identity) => return Ok(Identity { source, ..identity }),
+                Ok(identity) => {
+                    return Ok(Identity { source: source.to_owned(), shown: shown(host, source), ..identity });
+                }
                 Err(why) => Some(why.to_owned()),
             },
             Err(cause) => Some(clean(&cause.to_string(), 100)),

@@ -4,7 +4,7 @@
 ///
 /// Control characters (with them every terminal escape), characters that reorder or hide text, and line separators become
 /// `?`; what is cut off becomes `…`.
-pub(super) fn clean(text: &str, max: usize) -> String {
+pub(crate) fn clean(text: &str, max: usize) -> String {
     let mut cleaned = String::new();
     for (count, character) in text.trim().chars().enumerate() {
         if count == max {

@@ -1,0 +1,173 @@
+//! Is docker-compose where the vendor's installers, and root's crontab, look for it?
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::data::Data;
+use super::{GROUP, is_program, text};
+use crate::check::{Check, Group, Look, Want};
+use crate::finding::{Finding, Status};
+use crate::net::Time;
+use crate::platform::clean;
+
+pub(super) struct Compose;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Facts {
+    /// `docker-compose`, wherever it is.
+    programs: Vec<PathBuf>,
+    /// The plugin behind `docker compose`.
+    plugins: Vec<PathBuf>,
+    /// What root's cron jobs call.
+    called: Vec<Called>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Called {
+    crontab: PathBuf,
+    program: String,
+    exists: bool,
+}
+
+impl Check for Compose {
+    type Facts = Facts;
+
+    fn name(&self) -> &'static str {
+        "compose"
+    }
+
+    fn group(&self) -> Group {
+        Group::Host
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &["compose-path"]
+    }
+
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+        let (host, data) = (look.host, &Data::get().compose);
+        let there = |paths: &[String]| -> Vec<PathBuf> {
+            paths.iter().map(PathBuf::from).filter(|path| is_program(host, path)).collect()
+        };
+        let called = data.crontabs.iter().flat_map(|crontab| {
+            let content = text(host, crontab).ok().flatten().unwrap_or_default();
+            let crontab = host.shown(Path::new(crontab));
+            let called = |program: &str| Called {
+                crontab: crontab.clone(),
+                exists: is_program(host, Path::new(program)),
+                program: clean(program, 200),
+            };
+            calls(&content).into_iter().map(called).collect::<Vec<_>>()
+        });
+        Facts { called: called.collect(), programs: there(&data.programs), plugins: there(&data.plugins) }
+    }
+
+    fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
+        vec![judge(facts)]
+    }
+}
+
+fn judge(facts: &Facts) -> Finding {
+    // A test holds the list to having one.
+    let usual = Data::get().compose.programs.first().map_or("", String::as_str);
+    let Facts { programs, plugins, called } = facts;
+    let list = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let seen = match (programs.is_empty(), plugins.is_empty()) {
+        (false, true) => list(programs),
+        (true, false) => format!("only the plugin {}", list(plugins)),
+        (false, false) => format!("{}, and the plugin {}", list(programs), list(plugins)),
+        (true, true) => "no docker-compose".to_owned(),
+    };
+    let finding = |status, title: String, seen: String| {
+        Finding::new("compose-path", GROUP, status, title)
+            .expected(format!("docker-compose at {usual}, or wherever root's crontab calls it"))
+            .observed(seen)
+    };
+    // How to have one at `path`.
+    let provide = |finding: Finding, path: &str| match programs.first() {
+        Some(program) => finding.fix(format!("ln -s {} {path}", program.display())),
+        None if !plugins.is_empty() => {
+            finding.fix(format!("printf '#!/bin/sh\\nexec docker compose \"$@\"\\n' > {path} && chmod 755 {path}"))
+        }
+        None => finding.fix("install Docker Compose, or take the line out of the crontab: crontab -e"),
+    };
+    if let Some(call) = called.iter().find(|call| !call.exists) {
+        let Called { crontab, program, .. } = call;
+        let title = format!("root's crontab calls {program}, which is not there");
+        let finding = finding(Status::Fail, title, format!("{} calls {program}; there is: {seen}", crontab.display()))
+            .cause("the product is started at boot by that line, so it does not come up by itself");
+        let plain = program.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+        return if plain { provide(finding, program) } else { finding.fix("mend the path: crontab -e") };
+    }
+    let is_called = !called.is_empty();
+    match (programs.iter().any(|path| path == Path::new(usual)), programs.is_empty() && plugins.is_empty()) {
+        (_, true) if !is_called => finding(
+            Status::Skip,
+            "docker-compose: not installed yet".to_owned(),
+            "no docker-compose on this host".to_owned(),
+        ),
+        (false, _) if !is_called => {
+            let title = format!("docker-compose is not at {usual}");
+            let finding = finding(Status::Warn, title, seen).cause(
+                "the vendor's installers write that path into root's crontab to start the product at boot, wherever the program is",
+            );
+            provide(finding, usual)
+        }
+        _ => finding(Status::Pass, "docker-compose is where it is looked for".to_owned(), seen),
+    }
+}
+
+/// The programs of that name that lines of a crontab call by their whole path.
+fn calls(crontab: &str) -> Vec<&str> {
+    let lines = crontab.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let words = lines.flat_map(|line| line.split(|c: char| c.is_whitespace() || "();&|\"'`".contains(c)));
+    let mut found: Vec<&str> =
+        words.filter(|word| word.starts_with('/') && word.ends_with("/docker-compose")).take(16).collect();
+    found.dedup();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{checked, production};
+    use super::*;
+    use crate::host::{Attributes, MemoryHost};
+
+    const LOCAL: &str = "/usr/local/bin/docker-compose";
+    const CRONTAB: &str = "/var/spool/cron/crontabs/root";
+
+    fn look(programs: &[&str], crontab: &str) -> (Status, String) {
+        let host = MemoryHost::new();
+        programs.iter().for_each(|path| host.put_with(path, b"x", Attributes::new(0o755, 0, 0)));
+        host.put(CRONTAB, crontab.as_bytes());
+        let found = checked(&Compose, &host, &production()).remove(0);
+        (found.status, found.fix.join("\n"))
+    }
+
+    #[test]
+    fn every_place_has_its_verdict() {
+        let boot = format!("@reboot {LOCAL} -f /divvycloud/docker-compose.yml up -d\n");
+        assert_eq!(look(&[], "").0, Status::Skip);
+        assert_eq!(look(&[LOCAL], &boot).0, Status::Pass);
+        assert_eq!(
+            look(&["/usr/bin/docker-compose"], ""),
+            (Status::Warn, format!("ln -s /usr/bin/docker-compose {LOCAL}"))
+        );
+        assert_eq!(
+            look(&["/usr/bin/docker-compose"], &boot),
+            (Status::Fail, format!("ln -s /usr/bin/docker-compose {LOCAL}"))
+        );
+        let plugin = look(&["/usr/libexec/docker/cli-plugins/docker-compose"], &boot);
+        assert!(plugin.0 == Status::Fail && plugin.1.contains("exec docker compose"), "{plugin:?}");
+        assert_eq!(look(&["/usr/bin/docker-compose"], "@reboot /usr/bin/docker-compose up\n").0, Status::Pass);
+        assert_eq!(look(&[], &format!("# {boot}")).0, Status::Skip);
+        let odd = look(&[], "@reboot /a$b/docker-compose up");
+        assert_eq!(odd, (Status::Fail, "mend the path: crontab -e".to_owned()));
+    }
+
+    #[test]
+    fn there_is_a_usual_place() {
+        assert_eq!(Data::get().compose.programs.first().map(String::as_str), Some(LOCAL));
+    }
+}

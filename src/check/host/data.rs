@@ -1,0 +1,117 @@
+//! `assets/host.toml`.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::finding::Status;
+
+/// The whole file; its comments say what each key means.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Data {
+    pub(super) clock: Clock,
+    pub(super) disk: Disk,
+    pub(super) temporary: Temporary,
+    #[serde(rename = "port")]
+    pub(super) ports: Vec<Port>,
+    pub(super) owners: Owners,
+    pub(super) compose: Compose,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Clock {
+    pub(super) host: String,
+    pub(super) warn_seconds: u64,
+    pub(super) fail_seconds: u64,
+    /// Name, file.
+    pub(super) keepers: Vec<(String, String)>,
+    pub(super) source: String,
+    #[allow(dead_code)] // for readers of the file
+    date: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Disk {
+    pub(super) running_kib: u64,
+    pub(super) full_kib: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Temporary {
+    pub(super) folders: Vec<String>,
+    pub(super) source: String,
+    #[allow(dead_code)] // for readers of the file
+    date: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Port {
+    pub(super) number: u16,
+    #[serde(rename = "use")]
+    pub(super) used_for: String,
+    otherwise: Otherwise,
+    #[serde(default)]
+    pub(super) front: bool,
+    #[serde(default)]
+    pub(super) test_drive_only: bool,
+    pub(super) source: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Otherwise {
+    Warn,
+    Fail,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Owners {
+    pub(super) front: Vec<String>,
+    pub(super) forwarders: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Compose {
+    pub(super) programs: Vec<String>,
+    pub(super) plugins: Vec<String>,
+    pub(super) crontabs: Vec<String>,
+}
+
+impl Port {
+    /// What becomes of it when something else has it.
+    pub(super) fn otherwise(&self) -> Status {
+        match self.otherwise {
+            Otherwise::Warn => Status::Warn,
+            Otherwise::Fail => Status::Fail,
+        }
+    }
+}
+
+impl Data {
+    pub(super) fn get() -> &'static Self {
+        static DATA: LazyLock<Data> = LazyLock::new(|| {
+            #[allow(clippy::expect_used)] // part of the binary, and a test parses it
+            toml::from_str(include_str!("../../../assets/host.toml")).expect("assets/host.toml")
+        });
+        &DATA
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_processes_fit_into_what_the_kernel_keeps() {
+        let owners = &Data::get().owners;
+        assert!(owners.front.iter().chain(&owners.forwarders).all(|name| name.len() <= 15), "{owners:?}");
+        assert!(Data::get().clock.warn_seconds < Data::get().clock.fail_seconds);
+    }
+}

@@ -1,0 +1,306 @@
+//! Size, free space and inodes where the product and its images are.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::data::Data;
+use super::hardware::within_tolerance;
+use super::{GROUP, Seen, exists, unread};
+use crate::check::requirements::Hardware as Needs;
+use crate::check::{Check, Group, Look, Want};
+use crate::finding::{Finding, Status};
+use crate::host::HostRead;
+use crate::net::Time;
+use crate::vendor::prod_env;
+
+/// Where Docker keeps images and the containers' own files, unless it is told otherwise.
+const DOCKER: &str = "/var/lib/docker";
+
+pub(super) struct Disk;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Facts {
+    /// Is the product's folder filled already?
+    installed: bool,
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Place {
+    /// What it is for.
+    path: PathBuf,
+    /// The nearest folder that exists, as a person would type it.
+    looked_at: PathBuf,
+    space: Seen<Sizes>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Sizes {
+    device: u64,
+    total: u64,
+    free: u64,
+    inodes: u64,
+    inodes_free: u64,
+}
+
+impl Check for Disk {
+    type Facts = Facts;
+
+    fn name(&self) -> &'static str {
+        "disk"
+    }
+
+    fn group(&self) -> Group {
+        Group::Host
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &["disk-free", "disk-size", "disk-inodes"]
+    }
+
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+        let places = [Path::new("/"), &look.want.home, Path::new(DOCKER)];
+        Facts {
+            installed: exists(look.host, &prod_env(&look.want.home)),
+            places: places.into_iter().map(|path| place(look.host, path)).collect(),
+        }
+    }
+
+    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
+        let needs = Needs::of(want.deployment);
+        let mut findings = Vec::new();
+        let mut systems: Vec<FileSystem<'_>> = Vec::new();
+        for place in &facts.places {
+            let what = format!("the file system of {}", place.path.display());
+            match place.space.or_skip("disk-free", &what) {
+                Ok(sizes) => match systems.iter_mut().find(|system| system.sizes.device == sizes.device) {
+                    Some(system) => system.places.push(place),
+                    None => systems.push(FileSystem { sizes, places: vec![place] }),
+                },
+                Err(skipped) => findings.push(skipped),
+            }
+        }
+        if !systems.is_empty() {
+            findings.push(judge_size(&systems, needs));
+        }
+        for system in &systems {
+            findings.push(judge_free(system, facts.installed, needs));
+            findings.extend(judge_inodes(system));
+        }
+        findings
+    }
+}
+
+/// A file system and what of ours lies on it.
+struct FileSystem<'a> {
+    sizes: &'a Sizes,
+    places: Vec<&'a Place>,
+}
+
+impl FileSystem<'_> {
+    fn shown(&self) -> String {
+        let paths: Vec<_> = self.places.iter().map(|place| place.path.display().to_string()).collect();
+        paths.join(", ")
+    }
+
+    /// A path to give to df and du.
+    fn at(&self) -> String {
+        self.places.first().map_or_else(|| "/".to_owned(), |place| place.looked_at.display().to_string())
+    }
+}
+
+/// Volumes of their own for `/var` or the product count together: what matters is what there is.
+fn judge_size(systems: &[FileSystem<'_>], needs: &Needs) -> Finding {
+    let total = systems.iter().fold(0_u64, |sum, system| sum.saturating_add(system.sizes.total));
+    let asked = needs.disk_gb * 1_000_000_000;
+    let enough = total >= within_tolerance(asked);
+    let each: Vec<String> =
+        systems.iter().map(|system| format!("{} ({})", gb(system.sizes.total), system.shown())).collect();
+    let status = if enough { Status::Pass } else { Status::Fail };
+    let title = match enough {
+        true => format!("{} of disk", gb(total)),
+        false => format!("{} of disk where {} needs {} GB", gb(total), needs.name, needs.disk_gb),
+    };
+    let finding = Finding::new("disk-size", GROUP, status, title)
+        .expected(format!(
+            "{} GB or more; from {} on it passes, because file systems keep some for themselves",
+            needs.disk_gb,
+            gb(within_tolerance(asked))
+        ))
+        .observed(each.join(" + "))
+        .evidence("bytes", total)
+        .evidence("source", needs.source.as_str());
+    if enough {
+        return finding;
+    }
+    finding
+        .cause("images, logs and, in a Test Drive, the database grow on it; a full disk stops the product at once")
+        .fix("make the volume larger, then the file system: growpart DISK PARTITION && resize2fs DEVICE (ext4) or xfs_growfs / (xfs)")
+        .fix("which device it is: df -hT / && lsblk")
+}
+
+fn judge_free(system: &FileSystem<'_>, installed: bool, needs: &Needs) -> Finding {
+    let data = &Data::get().disk;
+    // Images are unpacked where Docker is; on other file systems only the product's own files are.
+    let holds_images = system.places.iter().any(|place| place.path == Path::new(DOCKER));
+    let wanted = if installed || !holds_images { data.running_kib } else { needs.free_kib } << 10;
+    let free = system.sizes.free;
+    let status = match free {
+        _ if free < data.full_kib << 10 => Status::Fail,
+        _ if free < wanted => Status::Warn,
+        _ => Status::Pass,
+    };
+    let shown = system.shown();
+    let title = match status {
+        Status::Pass => format!("{} free on {shown}", gb(free)),
+        _ => format!("only {} free on {shown}", gb(free)),
+    };
+    let at = system.at();
+    let when = if installed { "while the product runs" } else { "before it is installed" };
+    let finding = Finding::new("disk-free", GROUP, status, title)
+        .expected(format!("{} or more {when}", gb(wanted)))
+        .observed(format!("{} of {} free at {at}", gb(free), gb(system.sizes.total)))
+        .evidence("free", free)
+        .evidence("total", system.sizes.total);
+    match status {
+        Status::Pass => finding,
+        _ => finding
+            .cause("pulling an image stops half-way when the disk is full, and recovering from that takes long")
+            .fix(format!("what takes the space: du -xh --max-depth=2 {at} | sort -h | tail -20"))
+            .fix("remove images that no container uses: docker image prune -a"),
+    }
+}
+
+/// File systems without a fixed number of inodes (btrfs, some network file systems) have nothing to judge.
+fn judge_inodes(system: &FileSystem<'_>) -> Option<Finding> {
+    let Sizes { inodes, inodes_free, .. } = *system.sizes;
+    if inodes == 0 {
+        return None;
+    }
+    let left = u128::from(inodes_free) * 100 / u128::from(inodes);
+    let status = match left {
+        0 => Status::Fail,
+        1..=4 => Status::Warn,
+        _ => Status::Pass,
+    };
+    let shown = system.shown();
+    let title = match status {
+        Status::Pass => format!("{left} % of the inodes free on {shown}"),
+        _ => format!("only {left} % of the inodes free on {shown}: no new file soon, whatever df says of space"),
+    };
+    let finding = Finding::new("disk-inodes", GROUP, status, title)
+        .expected("5 % or more of the inodes free")
+        .observed(format!("{inodes_free} of {inodes} free"))
+        .evidence("inodes", inodes)
+        .evidence("inodes_free", inodes_free);
+    Some(match status {
+        Status::Pass => finding,
+        _ => finding
+            .fix(format!("where they are: du -x --inodes --max-depth=3 {} | sort -n | tail -20", system.at()))
+            .fix("remove images that no container uses: docker image prune -a"),
+    })
+}
+
+fn place(host: &dyn HostRead, path: &Path) -> Place {
+    let nearest = path.ancestors().find(|path| exists(host, path)).unwrap_or(Path::new("/"));
+    let looked_at = host.shown(nearest);
+    let space = match host.space(nearest) {
+        Ok(space) => Seen::Is(Sizes {
+            device: space.device,
+            total: space.total,
+            free: space.free,
+            inodes: space.inodes,
+            inodes_free: space.inodes_free,
+        }),
+        Err(error) => Seen::Unread(unread(&looked_at.display(), &error)),
+    };
+    Place { path: path.to_path_buf(), looked_at, space }
+}
+
+fn gb(bytes: u64) -> String {
+    let tenths = bytes / 100_000_000;
+    format!("{}.{} GB", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{checked, production, want};
+    use super::*;
+    use crate::host::MemoryHost;
+    use crate::settings::Deployment;
+
+    const GB: u64 = 1_000_000_000;
+
+    fn facts(installed: bool, places: &[(&str, u64, u64, u64)]) -> Facts {
+        let place = |(path, device, total, free): &(&str, u64, u64, u64)| Place {
+            path: PathBuf::from(path),
+            looked_at: PathBuf::from(path),
+            space: Seen::Is(Sizes { device: *device, total: *total, free: *free, inodes: 1000, inodes_free: 500 }),
+        };
+        Facts { installed, places: places.iter().map(place).collect() }
+    }
+
+    fn status(findings: &[Finding], id: &str) -> Vec<Status> {
+        findings.iter().filter(|found| found.id == id).map(|found| found.status).collect()
+    }
+
+    #[test]
+    fn sizes_at_the_boundaries_and_volumes_together() {
+        for (deployment, total, expected) in [
+            (Deployment::Production, 27 * GB - 1, Status::Fail),
+            (Deployment::Production, 27 * GB, Status::Pass),
+            (Deployment::TestDrive, 36 * GB - 1, Status::Fail),
+            (Deployment::TestDrive, 36 * GB, Status::Pass),
+        ] {
+            let facts = facts(false, &[("/", 1, total, 25 * GB), ("/divvycloud", 1, total, 25 * GB)]);
+            assert_eq!(status(&Disk.judge(&facts, &want(deployment)), "disk-size"), [expected], "{total}");
+        }
+        let split = facts(false, &[("/", 1, 10 * GB, 5 * GB), (DOCKER, 2, 50 * GB, 40 * GB)]);
+        let findings = Disk.judge(&split, &production());
+        assert_eq!(status(&findings, "disk-size"), [Status::Pass]);
+        assert_eq!(status(&findings, "disk-free"), [Status::Pass, Status::Pass], "images go to the larger one");
+    }
+
+    #[test]
+    fn free_space_at_the_boundaries() {
+        let (td, production) = (Deployment::TestDrive, Deployment::Production);
+        for (deployment, installed, free_kib, expected) in [
+            (td, false, 17_000_000, Status::Pass),
+            (td, false, 16_999_999, Status::Warn),
+            (production, false, 8_000_000, Status::Pass),
+            (production, false, 7_999_999, Status::Warn),
+            (td, true, 2_000_000, Status::Pass),
+            (td, true, 1_999_999, Status::Warn),
+            (td, true, 199_999, Status::Fail),
+            (production, false, 0, Status::Fail),
+        ] {
+            let facts = facts(installed, &[("/", 1, 100 * GB, free_kib << 10), (DOCKER, 1, 100 * GB, free_kib << 10)]);
+            let findings = Disk.judge(&facts, &want(deployment));
+            assert_eq!(status(&findings, "disk-free"), [expected], "{deployment:?} {installed} {free_kib}");
+        }
+    }
+
+    #[test]
+    fn inodes_at_the_boundaries() {
+        for (inodes, inodes_free, expected) in [
+            (0, 0, None),
+            (1000, 9, Some(Status::Fail)),
+            (1000, 10, Some(Status::Warn)),
+            (1000, 49, Some(Status::Warn)),
+            (1000, 50, Some(Status::Pass)),
+            (u64::MAX, u64::MAX, Some(Status::Pass)),
+        ] {
+            let sizes = Sizes { device: 1, total: 1, free: 1, inodes, inodes_free };
+            let system = FileSystem { sizes: &sizes, places: Vec::new() };
+            assert_eq!(judge_inodes(&system).map(|found| found.status), expected, "{inodes} {inodes_free}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_cannot_tell_is_skipped_by_name() {
+        let findings = checked(&Disk, &MemoryHost::new(), &production());
+        assert!(findings.iter().all(|found| found.status == Status::Skip), "{findings:?}");
+        assert_eq!(findings.len(), 3);
+    }
+}

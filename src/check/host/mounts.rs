@@ -1,0 +1,236 @@
+//! Places that nothing may be started in, or written to.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::data::Data;
+use super::{GROUP, Seen, text};
+use crate::check::{Check, Group, Look, Want};
+use crate::finding::{Finding, Status};
+use crate::net::Time;
+use crate::platform::clean;
+
+const MOUNTS: &str = "/proc/self/mounts";
+
+pub(super) struct Mounts;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Facts {
+    mounts: Seen<Vec<Mount>>,
+}
+
+/// A place that we care about and the mount that it lies on.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Mount {
+    place: PathBuf,
+    point: PathBuf,
+    kind: String,
+    read_only: bool,
+    noexec: bool,
+}
+
+impl Check for Mounts {
+    type Facts = Facts;
+
+    fn name(&self) -> &'static str {
+        "mounts"
+    }
+
+    fn group(&self) -> Group {
+        Group::Host
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &["noexec", "read-only"]
+    }
+
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+        let temporary = Data::get().temporary.folders.iter().map(PathBuf::from);
+        let places: Vec<PathBuf> = [PathBuf::from("/"), look.want.home.clone()].into_iter().chain(temporary).collect();
+        let mounts = Seen::live(look.host, || match text(look.host, MOUNTS) {
+            Ok(Some(table)) => {
+                Seen::Is(places.iter().filter_map(|place| mount_of(&parse(&table), look.host, place)).collect())
+            }
+            Ok(None) => Seen::Unread(format!("{MOUNTS} is not there")),
+            Err(why) => Seen::Unread(why),
+        });
+        Facts { mounts }
+    }
+
+    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
+        match facts.mounts.or_skip("noexec", "mounts") {
+            Err(skipped) => vec![skipped],
+            Ok(mounts) => {
+                let mut findings = judge_noexec(mounts, want);
+                findings.push(judge_read_only(mounts, want));
+                findings
+            }
+        }
+    }
+}
+
+fn judge_noexec(mounts: &[Mount], want: &Want) -> Vec<Finding> {
+    let expected = "programs can be started in /tmp, /var/tmp and the product's folder";
+    let (home, data) = (want.home.display(), &Data::get().temporary);
+    let barred = mounts.iter().filter(|mount| mount.noexec && mount.place != Path::new("/"));
+    let mut findings: Vec<Finding> = barred
+        .map(|mount| {
+            let (place, point) = (mount.place.display(), mount.point.display());
+            let finding = Finding::new("noexec", GROUP, Status::Warn, format!("no program can be started in {place}"))
+                .expected(expected)
+                .observed(format!("{point} ({}) is mounted with noexec", mount.kind))
+                .evidence("mount", point.to_string());
+            let finding = if mount.place == want.home {
+                finding.cause(
+                    "folders that containers mount from there are noexec in them too, and so are scripts beside the product",
+                )
+            } else {
+                let finding = finding
+                    .cause(
+                        "docker-compose 1.x unpacks itself into the temporary folder at every start and ends with \
+                         \"failed to map segment from shared object\"; installers unpacked there fail alike",
+                    )
+                    .fix(format!(
+                        "another temporary folder for it: mkdir -p {home}/tmp && TMPDIR={home}/tmp docker-compose version"
+                    ));
+                Finding { docs: Some(data.source.clone()), ..finding }
+            };
+            finding.fix(format!("until the next boot: mount -o remount,exec {point}; for good: take noexec off {point} in /etc/fstab or tmp.mount"))
+        })
+        .collect();
+    if findings.is_empty() {
+        let seen: Vec<String> = mounts.iter().map(|mount| mount.place.display().to_string()).collect();
+        findings.push(
+            Finding::new("noexec", GROUP, Status::Pass, "programs can be started in the temporary folders")
+                .expected(expected)
+                .observed(format!("no noexec on {}", seen.join(", "))),
+        );
+    }
+    findings
+}
+
+fn judge_read_only(mounts: &[Mount], want: &Want) -> Finding {
+    let expected = format!("/, {} and the temporary folders can be written to", want.home.display());
+    let shut: Vec<&Mount> = mounts.iter().filter(|mount| mount.read_only).collect();
+    let Some(first) = shut.first() else {
+        return Finding::new("read-only", GROUP, Status::Pass, "nothing that is needed is mounted read-only")
+            .expected(expected)
+            .observed("all of them are mounted for writing");
+    };
+    let places: Vec<String> = shut.iter().map(|mount| mount.place.display().to_string()).collect();
+    let point = first.point.display();
+    // Systems with a read-only / by design have the rest on mounts of their own.
+    let root_only = shut.iter().all(|mount| mount.place == Path::new("/"));
+    let status = if root_only { Status::Warn } else { Status::Fail };
+    Finding::new("read-only", GROUP, status, format!("{} cannot be written to", places.join(", ")))
+        .expected(expected)
+        .observed(format!("{point} ({}) is mounted read-only", first.kind))
+        .cause("a file system with errors is made read-only by the kernel; some hardened images begin like that")
+        .fix("was it an error? dmesg -T | grep -iE 'remount|I/O error|ext4|xfs' | tail")
+        .fix(format!("mount -o remount,rw {point}"))
+}
+
+/// A line of the table.
+struct Line {
+    point: PathBuf,
+    kind: String,
+    options: String,
+}
+
+fn parse(table: &str) -> Vec<Line> {
+    table
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            let (_, point, kind, options) = (words.next()?, words.next()?, words.next()?, words.next()?);
+            Some(Line { point: PathBuf::from(unescape(point)), kind: clean(kind, 40), options: options.to_owned() })
+        })
+        .collect()
+}
+
+/// The mount that covers `place`, links followed: the longest mount point; of two on one, the later.
+fn mount_of(lines: &[Line], host: &dyn crate::host::HostRead, place: &Path) -> Option<Mount> {
+    let real = host.resolve(place).unwrap_or_else(|_| place.to_path_buf());
+    let covers = lines.iter().filter(|line| real.starts_with(&line.point));
+    let line = covers.max_by_key(|line| line.point.components().count())?;
+    let has = |word: &str| line.options.split(',').any(|option| option == word);
+    Some(Mount {
+        place: place.to_path_buf(),
+        point: line.point.clone(),
+        kind: line.kind.clone(),
+        read_only: has("ro"),
+        noexec: has("noexec"),
+    })
+}
+
+/// The kernel writes blanks, tabs, line ends and backslashes as `\040` and the like.
+fn unescape(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let octal = behind.get(..3).filter(|_| *first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
+        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &behind[3..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{Live, checked, production};
+    use super::*;
+    use crate::host::MemoryHost;
+
+    fn look(table: &str) -> Vec<(&'static str, Status, String)> {
+        let host = MemoryHost::new();
+        host.put(MOUNTS, table.as_bytes());
+        host.put_dir("/tmp");
+        let findings = checked(&Mounts, &Live(host), &production());
+        findings.into_iter().map(|found| (found.id, found.status, found.observed.unwrap_or_default())).collect()
+    }
+
+    #[test]
+    fn the_longest_and_the_latest_mount_counts() {
+        let root = "/dev/vda1 / ext4 rw,relatime 0 0\n";
+        let fine = look(root);
+        assert_eq!((fine[0].1, fine[1].1, fine.len()), (Status::Pass, Status::Pass, 2), "{fine:?}");
+        let tmp = look(&format!("{root}tmpfs /tmp tmpfs rw,nosuid,noexec 0 0\n"));
+        assert_eq!((tmp[0].0, tmp[0].1, tmp.len()), ("noexec", Status::Warn, 2), "{tmp:?}");
+        assert!(tmp[0].2.contains("/tmp (tmpfs)"), "{tmp:?}");
+        let covered = look(&format!("{root}tmpfs /tmp tmpfs rw,noexec 0 0\ntmpfs /tmp tmpfs rw 0 0\n"));
+        assert_eq!(covered[0].1, Status::Pass, "{covered:?}");
+        let beside = look(&format!("{root}tmpfs /tmpx tmpfs rw,noexec 0 0\n"));
+        assert_eq!(beside[0].1, Status::Pass, "{beside:?}");
+    }
+
+    #[test]
+    fn read_only_places_fail_and_a_read_only_root_alone_warns() {
+        let all = look("/dev/vda1 / ext4 ro 0 0\n");
+        assert_eq!(all[1].1, Status::Fail, "{all:?}");
+        let root = look("a / ext4 ro 0 0\nb /tmp x rw 0 0\nb /var x rw 0 0\nb /divvycloud x rw 0 0\n");
+        assert_eq!(root[1].1, Status::Warn, "{root:?}");
+    }
+
+    #[test]
+    fn escapes_of_the_kernel() {
+        assert_eq!(unescape("/a\\040b\\134c\\0"), "/a b\\c\\0");
+    }
+
+    proptest! {
+        #[test]
+        fn no_table_breaks_it(table in ".{0,200}") {
+            look(&table);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Does the host know its own name?
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::{GROUP, Seen, judged, text};
+use crate::check::{Check, Group, Look, Want};
+use crate::finding::{Finding, Status};
+use crate::net::{Time, Trouble, resolve, seconds};
+use crate::platform::clean;
+
+const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+
+/// How long the resolver is waited for.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// A look-up that takes longer is felt with every sudo.
+const SLOW: Duration = Duration::from_secs(1);
+
+pub(super) struct Name;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Facts {
+    seen: Seen<Host>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Host {
+    name: String,
+    addresses: Vec<IpAddr>,
+    trouble: Option<Trouble>,
+    took_ms: u64,
+}
+
+impl Check for Name {
+    type Facts = Facts;
+
+    fn name(&self) -> &'static str {
+        "hostname"
+    }
+
+    fn group(&self) -> Group {
+        Group::Host
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &["hostname"]
+    }
+
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+        let seen = Seen::live(look.host, || match text(look.host, HOSTNAME) {
+            Ok(Some(name)) => Seen::Is(asked(name.trim(), time.at_most(LIMIT))),
+            Ok(None) => Seen::Unread(format!("{HOSTNAME} is not there")),
+            Err(why) => Seen::Unread(why),
+        });
+        Facts { seen }
+    }
+
+    fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
+        vec![judged(&facts.seen, "hostname", "the host's own name", judge)]
+    }
+}
+
+fn asked(name: &str, time: Time) -> Host {
+    let began = Instant::now();
+    let (addresses, trouble) = match name {
+        "" => (Vec::new(), Some(Trouble::NameUnknown)),
+        _ => match resolve(name, 0, time) {
+            Ok(found) => (found.into_iter().take(16).map(|address| address.ip()).collect::<Vec<_>>(), None),
+            Err(trouble) => (Vec::new(), Some(trouble)),
+        },
+    };
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut addresses = addresses;
+    // One entry per kind of socket.
+    addresses.dedup();
+    Host { name: clean(name, 64), addresses, trouble, took_ms }
+}
+
+fn judge(host: &Host) -> Finding {
+    let Host { name, addresses, trouble, took_ms } = host;
+    let took = seconds(Duration::from_millis(*took_ms));
+    let finding = |status, title: String| {
+        let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let seen = match trouble {
+            None => format!("{name:?} is {} ({took})", shown.join(", ")),
+            Some(trouble) => format!("{name:?}: {trouble} ({took})"),
+        };
+        Finding::new("hostname", GROUP, status, title)
+            .expected("a name of its own that the host itself can resolve")
+            .observed(seen)
+            .evidence("name", name.as_str())
+    };
+    let nameless = ["", "(none)", "localhost", "localhost.localdomain", "localhost4", "localhost6"];
+    if nameless.contains(&name.to_ascii_lowercase().as_str()) {
+        return finding(Status::Warn, format!("the host has no name of its own: it is called {name:?}"))
+            .cause("logs, licences and the proxy's log cannot tell this host from others")
+            .fix("hostnamectl set-hostname NAME.YOUR.DOMAIN && echo '127.0.1.1 NAME.YOUR.DOMAIN NAME' >> /etc/hosts");
+    }
+    // Only a name that is one may be pasted into a shell.
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
+    let line = match (plain, name.split_once('.')) {
+        (true, Some((short, _))) => format!("echo '127.0.1.1 {name} {short}' >> /etc/hosts"),
+        (true, None) => format!("echo '127.0.1.1 {name}' >> /etc/hosts"),
+        (false, _) => "hostnamectl set-hostname NAME.YOUR.DOMAIN, and a line for it in /etc/hosts".to_owned(),
+    };
+    let fixed = |finding: Finding| {
+        finding.cause("every sudo waits for this look-up, and programs that ask for their own address fail").fix(line)
+    };
+    match trouble {
+        Some(_) => fixed(finding(Status::Warn, format!("the host cannot resolve its own name {name:?}"))),
+        None if Duration::from_millis(*took_ms) > SLOW => {
+            fixed(finding(Status::Warn, format!("the host takes {took} to resolve its own name {name:?}")))
+        }
+        None => finding(Status::Pass, format!("the host's name {name:?} resolves")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Live, checked, production};
+    use super::*;
+    use crate::host::MemoryHost;
+
+    #[test]
+    fn names_and_their_verdicts() {
+        let here = || vec!["127.0.1.1".parse().unwrap()];
+        for (name, addresses, trouble, took_ms, status, words) in [
+            ("ics01.corp.example", here(), None, 2, Status::Pass, ""),
+            (
+                "ics01.corp.example",
+                vec![],
+                Some(Trouble::NameUnknown),
+                2,
+                Status::Warn,
+                "'127.0.1.1 ics01.corp.example ics01'",
+            ),
+            ("ics01", vec![], Some(Trouble::NameUnknown), 2, Status::Warn, "'127.0.1.1 ics01'"),
+            ("a'; reboot", vec![], Some(Trouble::NameUnknown), 2, Status::Warn, "NAME.YOUR.DOMAIN"),
+            ("ics01", here(), None, 1001, Status::Warn, "/etc/hosts"),
+            ("LOCALHOST", here(), None, 1, Status::Warn, "set-hostname"),
+            ("", vec![], Some(Trouble::NameUnknown), 0, Status::Warn, "set-hostname"),
+        ] {
+            let found = judge(&Host { name: name.to_owned(), addresses, trouble, took_ms });
+            assert_eq!(found.status, status, "{name}");
+            assert!(found.fix.join("\n").contains(words), "{name}: {:?}", found.fix);
+        }
+    }
+
+    #[test]
+    fn the_kernels_name_is_asked_for() {
+        let host = MemoryHost::new();
+        host.put(HOSTNAME, b"127.0.0.1\n");
+        let found = checked(&Name, &Live(host.clone()), &production());
+        assert_eq!(found[0].status, Status::Pass, "{found:?}");
+        assert_eq!(checked(&Name, &host, &production())[0].status, Status::Skip);
+    }
+}

@@ -1,0 +1,291 @@
+//! Who listens on the product's ports: nobody, the product, or something in its way.
+
+mod proc;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use self::proc::Process;
+use super::data::{Data, Port};
+use super::{GROUP, Seen, exists, text};
+use crate::check::{Check, Group, Look, Want};
+use crate::finding::{Finding, Status};
+use crate::net::Time;
+use crate::settings::Deployment;
+use crate::vendor::prod_env;
+
+/// The search for owners looks at every open file of the host. On a busy one it ends here and says so.
+const SEARCH: Duration = Duration::from_secs(3);
+
+pub(super) struct Ports;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Facts {
+    /// Is the product's folder filled already?
+    installed: bool,
+    listeners: Seen<Vec<Listener>>,
+    /// Could every process be looked at?
+    all_processes: bool,
+    /// Was it root who looked?
+    as_root: bool,
+}
+
+/// Somebody listens on one of the ports.
+#[derive(Debug, Serialize, Deserialize)]
+struct Listener {
+    port: u16,
+    address: IpAddr,
+    /// The user id that made the socket.
+    uid: u32,
+    /// The processes that hold it; none: it could not be seen.
+    owners: Vec<Process>,
+}
+
+impl Check for Ports {
+    type Facts = Facts;
+
+    fn name(&self) -> &'static str {
+        "ports"
+    }
+
+    fn group(&self) -> Group {
+        Group::Host
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &["port-in-use"]
+    }
+
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+        let host = look.host;
+        let mut all_processes = true;
+        let listeners = Seen::live(host, || {
+            // `self` is a link to the process, and sockets are the same for all of its threads.
+            let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(|path| text(host, path));
+            let tables: Vec<String> = match tables.into_iter().collect::<Result<Vec<_>, _>>() {
+                Ok(tables) => tables.into_iter().flatten().collect(),
+                Err(why) => return Seen::Unread(why),
+            };
+            if tables.is_empty() {
+                return Seen::Unread("/proc/self/net/tcp is not there".to_owned());
+            }
+            let ours = |number: u16| Data::get().ports.iter().any(|port| port.number == number);
+            let sockets: Vec<proc::Listener> =
+                tables.iter().flat_map(|table| proc::listeners(table)).filter(|socket| ours(socket.port)).collect();
+            let inodes: BTreeSet<u64> = sockets.iter().map(|socket| socket.inode).collect();
+            let (owners, all) = proc::owners(host, &inodes, time.at_most(SEARCH));
+            all_processes = all;
+            let of = |inode: u64| {
+                owners.iter().filter(|(own, _)| *own == inode).map(|(_, process)| process.clone()).collect()
+            };
+            let listener = |socket: proc::Listener| Listener {
+                port: socket.port,
+                address: socket.address,
+                uid: socket.uid,
+                owners: of(socket.inode),
+            };
+            Seen::Is(sockets.into_iter().map(listener).collect())
+        });
+        let installed = exists(host, Path::new(&prod_env(&look.want.home)));
+        Facts { installed, listeners, all_processes, as_root: host.euid() == 0 }
+    }
+
+    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
+        let listeners = match facts.listeners.or_skip("port-in-use", "ports") {
+            Ok(listeners) => listeners,
+            Err(skipped) => return vec![skipped],
+        };
+        let wanted = |port: &&Port| want.deployment == Deployment::TestDrive || !port.test_drive_only;
+        Data::get().ports.iter().filter(wanted).map(|port| judge_port(port, listeners, facts)).collect()
+    }
+}
+
+/// What a listener is to us.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Owner {
+    /// A container, where the product's containers are to be.
+    Product,
+    /// A web server in front of the product.
+    Front,
+    /// It could not be seen.
+    Unknown,
+    /// Something else.
+    Foreign,
+}
+
+fn judge_port(port: &Port, listeners: &[Listener], facts: &Facts) -> Finding {
+    let number = port.number;
+    let own: Vec<&Listener> = listeners.iter().filter(|listener| listener.port == number).collect();
+    let Some(worst) = own.iter().map(|listener| owner(listener, port, facts)).max() else {
+        return finished(port, Status::Pass, format!("port {number} is free"), "nothing listens on it".to_owned());
+    };
+    let mut seen: Vec<String> = own.iter().map(|listener| shown(listener)).collect();
+    seen.dedup();
+    let observed = seen.join("; ");
+    let names: BTreeSet<&str> =
+        own.iter().flat_map(|listener| &listener.owners).map(|process| process.name.as_str()).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    let finding = match worst {
+        Owner::Product => {
+            finished(port, Status::Pass, format!("port {number} is held by the product's containers"), observed)
+        }
+        Owner::Front => finished(port, Status::Pass, format!("port {number} is held by {names}"), observed),
+        Owner::Unknown => {
+            let status = if facts.installed { Status::Warn } else { port.otherwise() };
+            let why = match (facts.as_root, facts.all_processes) {
+                (false, _) => "who it is can be seen by root only",
+                (true, false) => "who it is was not found in the time that there is for it",
+                (true, true) => {
+                    "no process that can be seen from here holds it: it is in another container, or the kernel's own"
+                }
+            };
+            finished(port, status, format!("something listens on port {number}"), observed)
+                .cause(why)
+                .fix(format!("who it is: sudo ss -ltnp 'sport = :{number}'"))
+                .fix("sudo ics-setup check --only port-in-use")
+        }
+        Owner::Foreign => foreign(port, &own, &names, observed),
+    };
+    finding.evidence("port", number).evidence(
+        "owners",
+        own.iter()
+            .flat_map(|listener| &listener.owners)
+            .map(
+                |process| serde_json::json!({"pid": process.pid, "name": process.name, "container": process.container}),
+            )
+            .collect::<Vec<_>>(),
+    )
+}
+
+fn foreign(port: &Port, own: &[&Listener], names: &str, observed: String) -> Finding {
+    let number = port.number;
+    let in_container = own.iter().flat_map(|listener| &listener.owners).any(is_container);
+    let finding = finished(port, port.otherwise(), format!("port {number} is taken by {names}"), observed)
+        .cause(format!("port {number} is for {}; only one program can have it", port.used_for));
+    if in_container {
+        return finding
+            .fix(format!("which container it is: docker ps --filter publish={number}"))
+            .fix("stop it: docker stop CONTAINER && docker update --restart=no CONTAINER");
+    }
+    let pid = own.iter().flat_map(|listener| &listener.owners).map(|process| process.pid).next().unwrap_or_default();
+    finding
+        .fix(format!("which service it is: systemctl status {pid}"))
+        .fix("stop it for good: systemctl disable --now SERVICE; or give it another port")
+}
+
+fn finished(port: &Port, status: Status, title: String, observed: String) -> Finding {
+    let front = if port.front { ", or a web server" } else { "" };
+    let finding = Finding::new("port-in-use", GROUP, status, title)
+        .expected(format!("port {} free, or held by the product{front}: it is for {}", port.number, port.used_for))
+        .observed(observed);
+    Finding { docs: port.source.clone(), ..finding }
+}
+
+fn owner(listener: &Listener, port: &Port, facts: &Facts) -> Owner {
+    let front = |process: &Process| port.front && Data::get().owners.front.contains(&process.name);
+    match listener.owners.as_slice() {
+        [] => Owner::Unknown,
+        owners if facts.installed && owners.iter().all(is_container) => Owner::Product,
+        owners if owners.iter().all(front) => Owner::Front,
+        _ => Owner::Foreign,
+    }
+}
+
+fn is_container(process: &Process) -> bool {
+    process.container.is_some() || Data::get().owners.forwarders.contains(&process.name)
+}
+
+fn shown(listener: &Listener) -> String {
+    let at = std::net::SocketAddr::new(listener.address, listener.port);
+    let owners: Vec<String> = listener
+        .owners
+        .iter()
+        .map(|process| {
+            let Process { pid, name, container, forwards_to } = process;
+            let within = container.as_ref().map(|id| format!(", container {id}")).unwrap_or_default();
+            let to = forwards_to.as_ref().map(|to| format!(", forwards to the container at {to}")).unwrap_or_default();
+            format!("{name} (process {pid}{within}{to})")
+        })
+        .collect();
+    match owners.is_empty() {
+        true => format!("a process of user id {} listens on {at}", listener.uid),
+        false => format!("{} listens on {at}", owners.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Live, checked, production, want};
+    use super::*;
+    use crate::host::MemoryHost;
+
+    fn process(name: &str, container: Option<&str>) -> Process {
+        Process { pid: 42, name: name.to_owned(), container: container.map(str::to_owned), forwards_to: None }
+    }
+
+    fn facts(installed: bool, port: u16, owners: Vec<Process>) -> Facts {
+        let address = "0.0.0.0".parse().unwrap();
+        let listeners = Seen::Is(vec![Listener { port, address, uid: 1000, owners }]);
+        Facts { installed, listeners, all_processes: true, as_root: true }
+    }
+
+    #[test]
+    fn every_owner_has_its_verdict() {
+        let proxy = || vec![process("docker-proxy", None)];
+        let inside = || vec![process("mysqld", Some("0123456789ab"))];
+        let nginx = || vec![process("nginx", None)];
+        for (installed, port, owners, status, words) in [
+            (true, 8001, proxy(), Status::Pass, "the product's containers"),
+            (true, 8001, inside(), Status::Pass, "the product's containers"),
+            (false, 8001, proxy(), Status::Fail, "taken by docker-proxy"),
+            (true, 8001, nginx(), Status::Fail, "taken by nginx"),
+            (true, 443, nginx(), Status::Pass, "held by nginx"),
+            (false, 80, vec![process("python3", None)], Status::Warn, "taken by python3"),
+            (false, 8001, vec![], Status::Fail, "something listens"),
+            (true, 8001, vec![], Status::Warn, "something listens"),
+        ] {
+            let findings = Ports.judge(&facts(installed, port, owners), &production());
+            assert_eq!(findings.len(), 3, "80, 443, 8001");
+            let found = findings.iter().find(|found| found.evidence.contains_key("port")).unwrap();
+            assert_eq!(found.status, status, "{found:?}");
+            assert!(found.title.contains(words), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn mysql_and_redis_matter_to_a_test_drive_only() {
+        let facts = facts(false, 3306, vec![process("mariadbd", None)]);
+        assert!(Ports.judge(&facts, &production()).iter().all(|found| found.status == Status::Pass));
+        let findings = Ports.judge(&facts, &want(Deployment::TestDrive));
+        assert_eq!(findings.len(), 5);
+        assert!(findings.iter().any(|found| found.status == Status::Fail && found.title.contains("mariadbd")));
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn the_owner_is_found_by_its_open_files() {
+        let host = MemoryHost::new();
+        let line = "0: 00000000:1F41 00000000:0000 0A 0:0 0:0 0 0 0 1528 1 x\n";
+        host.put("/proc/self/net/tcp", format!("head\n{line}").as_bytes());
+        host.put_link("/proc/77/fd/3", "socket:[1528]", 0);
+        host.put_link("/proc/77/fd/4", "/dev/null", 0);
+        host.put("/proc/77/comm", b"docker-proxy\n");
+        host.put(
+            "/proc/77/cmdline",
+            b"/usr/bin/docker-proxy\0-proto\0tcp\0-host-ip\x000.0.0.0\0-host-port\08001\0-container-ip\x00172.18.0.2\0-container-port\08001\0",
+        );
+        host.put("/divvycloud/prod.env", b"");
+        let findings = checked(&Ports, &Live(host.clone()), &production());
+        let found = findings.iter().find(|found| found.title.contains("8001")).unwrap();
+        assert_eq!(found.status, Status::Pass, "{found:?}");
+        assert!(
+            found.observed.as_deref().unwrap().contains("forwards to the container at 172.18.0.2:8001"),
+            "{found:?}"
+        );
+        assert_eq!(checked(&Ports, &host, &production())[0].status, Status::Skip);
+    }
+}

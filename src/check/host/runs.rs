@@ -1,0 +1,94 @@
+//! A run of ics-setup that did not come to its end.
+
+use serde::{Deserialize, Serialize};
+
+use super::{GROUP, Seen, judged};
+use crate::apply::{State, runs};
+use crate::check::{Check, Group, Look, Want};
+use crate::finding::{Finding, Status};
+use crate::net::Time;
+
+pub(super) struct Runs;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Facts {
+    interrupted: Seen<Vec<Interrupted>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Interrupted {
+    run: String,
+    command: String,
+}
+
+impl Check for Runs {
+    type Facts = Facts;
+
+    fn name(&self) -> &'static str {
+        "runs"
+    }
+
+    fn group(&self) -> Group {
+        Group::Host
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &["run-interrupted"]
+    }
+
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+        let interrupted = match runs(look.host) {
+            Ok(runs) => Seen::Is(
+                runs.into_iter()
+                    .filter(|run| run.state == State::Interrupted)
+                    .map(|run| Interrupted { run: run.begin.run, command: run.begin.command })
+                    .collect(),
+            ),
+            Err(problem) => Seen::Unread(match problem.because {
+                Some(because) => format!("{}: {because}", problem.message),
+                None => problem.message,
+            }),
+        };
+        Facts { interrupted }
+    }
+
+    fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
+        vec![judged(&facts.interrupted, "run-interrupted", "earlier runs of ics-setup", |runs| judge(runs))]
+    }
+}
+
+fn judge(runs: &[Interrupted]) -> Finding {
+    let expected = "every run of ics-setup came to its end";
+    let Some(last) = runs.last() else {
+        return Finding::new("run-interrupted", GROUP, Status::Pass, "no run of ics-setup was interrupted")
+            .expected(expected)
+            .observed("no journal without an end");
+    };
+    let names: Vec<String> = runs.iter().map(|run| format!("{} ({})", run.run, run.command)).collect();
+    Finding::new(
+        "run-interrupted",
+        GROUP,
+        Status::Fail,
+        format!("run {} was interrupted, or is still at work", last.run),
+    )
+    .expected(expected)
+    .observed(format!("begun and not ended: {}", names.join(", ")))
+    .cause("it was killed or lost power, so some of its files may be written and others not")
+    .fix(format!("ics-setup revert {}", last.run))
+    .fix("is it still at work? pgrep -a ics-setup")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{checked, production};
+    use super::*;
+    use crate::host::MemoryHost;
+
+    #[test]
+    fn an_interrupted_run_is_named_with_the_way_back() {
+        assert_eq!(checked(&Runs, &MemoryHost::new(), &production())[0].status, Status::Pass);
+        let run = || Interrupted { run: "20261121T200102Z-1f3a".to_owned(), command: "prepare".to_owned() };
+        let found = judge(&[run()]);
+        assert_eq!((found.status, found.fix[0].as_str()), (Status::Fail, "ics-setup revert 20261121T200102Z-1f3a"));
+    }
+}

@@ -1,0 +1,160 @@
+//! Does SELinux keep containers from the product's folder?
+
+use serde::{Deserialize, Serialize};
+
+use super::{GROUP, Seen, exists, text};
+use crate::check::{Check, Group, Look, Want};
+use crate::finding::{Finding, Status};
+use crate::net::Time;
+
+const ENFORCE: &str = "/sys/fs/selinux/enforce";
+const CONFIG: &str = "/etc/selinux/config";
+
+/// Types that containers may read and write: today's name, and CentOS 7's.
+const FOR_CONTAINERS: [&str; 2] = ["container_file_t", "svirt_sandbox_file_t"];
+
+pub(super) struct Selinux;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Facts {
+    /// What the kernel does now; nothing: it has no SELinux.
+    running: Seen<Option<bool>>,
+    /// `SELINUX=` for the next boot.
+    configured: Option<String>,
+    /// Is the product's folder there?
+    home: bool,
+    /// Its context.
+    label: Option<String>,
+}
+
+impl Check for Selinux {
+    type Facts = Facts;
+
+    fn name(&self) -> &'static str {
+        "selinux"
+    }
+
+    fn group(&self) -> Group {
+        Group::Host
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &["selinux"]
+    }
+
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+        let host = look.host;
+        let running = Seen::live(host, || match text(host, ENFORCE) {
+            Ok(found) => Seen::Is(found.map(|mode| mode.trim() == "1")),
+            Err(why) => Seen::Unread(why),
+        });
+        let home = exists(host, &look.want.home);
+        let label = if home { host.label(&look.want.home).ok().flatten() } else { None };
+        let label = label.map(|label| crate::platform::clean(&label, 200));
+        Facts { running, configured: text(host, CONFIG).ok().flatten().and_then(|text| mode(&text)), home, label }
+    }
+
+    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
+        vec![judge(facts, want)]
+    }
+}
+
+fn judge(facts: &Facts, want: &Want) -> Finding {
+    let now = match &facts.running {
+        Seen::Is(None) => "the kernel has none",
+        Seen::Is(Some(true)) => "enforcing",
+        Seen::Is(Some(false)) => "permissive",
+        Seen::Image => "an image, nothing runs",
+        Seen::Unread(why) => why,
+    };
+    let configured = facts.configured.as_deref().unwrap_or("nothing");
+    let home = want.home.display();
+    let seen = format!("now: {now}; {CONFIG} says {configured} for the next boot");
+    // Without SELinux in the kernel a configuration that is left over means nothing.
+    let enforcing = match facts.running {
+        Seen::Is(None) => false,
+        Seen::Is(Some(true)) => true,
+        _ => configured == "enforcing",
+    };
+    let labelled = facts.label.as_deref().is_some_and(|label| FOR_CONTAINERS.iter().any(|name| label.contains(name)));
+    let expected = format!("SELinux lets containers use what they mount from {home}");
+    if !enforcing {
+        return Finding::new("selinux", GROUP, Status::Pass, "SELinux does not stand in the way of containers")
+            .expected(expected)
+            .observed(seen);
+    }
+    if labelled {
+        let label = facts.label.clone().unwrap_or_default();
+        return Finding::new(
+            "selinux",
+            GROUP,
+            Status::Pass,
+            format!("SELinux is enforcing, and {home} is labelled for containers"),
+        )
+        .expected(expected)
+        .observed(format!("{seen}; {home} is {label}"))
+        .evidence("label", label);
+    }
+    let make = if facts.home { String::new() } else { format!("mkdir -p {home} && ") };
+    Finding::new("selinux", GROUP, Status::Warn, format!("SELinux is enforcing, and {home} is not labelled for containers"))
+        .expected(expected)
+        .observed(match &facts.label {
+            Some(label) => format!("{seen}; {home} is {label}"),
+            None => seen,
+        })
+        .cause(
+            "where the Docker daemon runs with selinux-enabled (docker info shows name=selinux), containers get \"permission \
+             denied\" on folders mounted into them",
+        )
+        .fix(format!("{make}chcon -Rt {} {home}", FOR_CONTAINERS[0]))
+        .fix(format!(
+            "so that it lasts: semanage fcontext -a -t {} '{home}(/.*)?' && restorecon -R {home}",
+            FOR_CONTAINERS[0]
+        ))
+        .fix("or per volume in docker-compose.yml: - ./plugins:/plugins:Z")
+        .evidence("label", facts.label.clone())
+}
+
+/// The value of `SELINUX=`; the last one counts.
+fn mode(config: &str) -> Option<String> {
+    let values = config.lines().filter_map(|line| line.trim().strip_prefix("SELINUX="));
+    values.last().map(|value| crate::platform::clean(value, 20).to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Live, checked, production};
+    use super::*;
+    use crate::host::MemoryHost;
+
+    #[test]
+    fn modes_and_labels() {
+        let good = Some("system_u:object_r:container_file_t:s0");
+        let other = Some("unconfined_u:object_r:default_t:s0");
+        let enforcing = Some("enforcing");
+        for (running, configured, label, status) in [
+            (Seen::Is(None), enforcing, None, Status::Pass),
+            (Seen::Is(Some(false)), Some("permissive"), other, Status::Pass),
+            (Seen::Is(Some(false)), enforcing, other, Status::Warn),
+            (Seen::Is(Some(true)), Some("disabled"), other, Status::Warn),
+            (Seen::Is(Some(true)), enforcing, good, Status::Pass),
+            (Seen::Image, enforcing, None, Status::Warn),
+            (Seen::Image, None, None, Status::Pass),
+        ] {
+            let (configured, label) = (configured.map(str::to_owned), label.map(str::to_owned));
+            let facts = Facts { running, configured, home: label.is_some(), label };
+            assert_eq!(judge(&facts, &production()).status, status);
+        }
+    }
+
+    #[test]
+    fn files_are_read() {
+        let host = MemoryHost::new();
+        host.put(CONFIG, b"# SELINUX=disabled\nSELINUX=enforcing\nSELINUXTYPE=targeted\n");
+        let status = |host: &dyn crate::host::HostRead| checked(&Selinux, host, &production())[0].status;
+        assert_eq!(status(&host), Status::Warn);
+        assert_eq!(status(&Live(host.clone())), Status::Pass, "the kernel has none");
+        host.put(ENFORCE, b"1");
+        assert_eq!(status(&Live(host)), Status::Warn);
+    }
+}

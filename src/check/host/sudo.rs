@@ -1,0 +1,242 @@
+//! Traps for commands under sudo: a `secure_path` without `/usr/local/bin`, and `requiretty`.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{GROUP, Seen, text};
+use crate::check::{Check, Group, Look, Want};
+use crate::finding::{Finding, Status};
+use crate::host::HostRead;
+use crate::net::Time;
+use crate::platform::clean;
+
+const SUDOERS: &str = "/etc/sudoers";
+
+/// Where the vendor's installers put docker-compose.
+const LOCAL: &str = "/usr/local/bin";
+
+/// More files than this are not read.
+const MAX_FILES: usize = 256;
+
+pub(super) struct Sudo;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Facts {
+    defaults: Seen<Defaults>,
+}
+
+/// The settings that hold for everybody, each with the file that has the last word.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Defaults {
+    secure_path: Option<(String, String)>,
+    requiretty: Option<String>,
+}
+
+impl Check for Sudo {
+    type Facts = Facts;
+
+    fn name(&self) -> &'static str {
+        "sudo"
+    }
+
+    fn group(&self) -> Group {
+        Group::Host
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &["sudo-secure-path", "sudo-requiretty"]
+    }
+
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+        let mut defaults = Defaults::default();
+        let mut files = 0;
+        let defaults = match read(look.host, SUDOERS, &mut defaults, &mut files) {
+            Ok(true) => Seen::Is(defaults),
+            Ok(false) => Seen::Unread(format!("{SUDOERS} is not there: no sudo")),
+            Err(why) => Seen::Unread(why),
+        };
+        Facts { defaults }
+    }
+
+    fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
+        match facts.defaults.or_skip("sudo-secure-path", "sudo's settings") {
+            Ok(defaults) => {
+                vec![judge_path(defaults.secure_path.as_ref()), judge_tty(defaults.requiretty.as_deref())]
+            }
+            Err(skipped) => vec![skipped],
+        }
+    }
+}
+
+fn judge_path(found: Option<&(String, String)>) -> Finding {
+    let expected = format!("{LOCAL} in sudo's secure_path, or no secure_path");
+    let Some((path, file)) = found else {
+        return Finding::new("sudo-secure-path", GROUP, Status::Pass, "sudo keeps the PATH of who calls it")
+            .expected(expected)
+            .observed("no secure_path");
+    };
+    let has = path.split(':').any(|folder| folder.trim_end_matches('/') == LOCAL);
+    let finding = |status, title: String| {
+        Finding::new("sudo-secure-path", GROUP, status, title)
+            .expected(expected.as_str())
+            .observed(format!("secure_path={path} in {file}"))
+            .evidence("secure_path", path.as_str())
+    };
+    if has {
+        return finding(Status::Pass, format!("commands under sudo find programs in {LOCAL}"));
+    }
+    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/:._-+".contains(c));
+    let longer = if plain { format!("{path}:{LOCAL}") } else { format!("{LOCAL}:/usr/sbin:/usr/bin:/sbin:/bin") };
+    let name = "/etc/sudoers.d/local-bin";
+    finding(Status::Warn, format!("commands under sudo do not find programs in {LOCAL}"))
+        .cause("docker-compose is put there, and sudo docker-compose ends with \"command not found\"")
+        .fix(format!("echo 'Defaults secure_path = \"{longer}\"' > {name} && chmod 0440 {name} && visudo -c"))
+        .fix(format!("or for this one program: ln -s {LOCAL}/docker-compose /usr/bin/docker-compose"))
+}
+
+fn judge_tty(file: Option<&str>) -> Finding {
+    let expected = "sudo works without a terminal";
+    match file {
+        None => Finding::new("sudo-requiretty", GROUP, Status::Pass, "sudo works without a terminal")
+            .expected(expected)
+            .observed("no requiretty"),
+        Some(file) => Finding::new("sudo-requiretty", GROUP, Status::Warn, "sudo works in a terminal only")
+            .expected(expected)
+            .observed(format!("Defaults requiretty in {file}"))
+            .cause("cron jobs, cloud-init, Ansible and ssh HOST sudo … end with \"sorry, you must have a tty to run sudo\"")
+            .fix("echo 'Defaults !requiretty' > /etc/sudoers.d/no-tty && chmod 0440 /etc/sudoers.d/no-tty && visudo -c"),
+    }
+}
+
+/// Reads a file and what it includes, in sudo's order. Is it there?
+fn read(host: &dyn HostRead, path: &str, defaults: &mut Defaults, files: &mut usize) -> Result<bool, String> {
+    *files += 1;
+    if *files > MAX_FILES {
+        return Ok(false);
+    }
+    let Some(content) = text(host, path)? else { return Ok(false) };
+    for line in logical(&content) {
+        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
+        let rest = rest.trim();
+        match word {
+            "Defaults" => split(rest).into_iter().for_each(|setting| set(&setting, path, defaults)),
+            "#include" | "@include" => drop(read(host, &within(path, rest), defaults, files)?),
+            "#includedir" | "@includedir" => {
+                let folder = within(path, rest);
+                let names = host
+                    .list(Path::new(&folder))
+                    .map_err(|error| super::unread(&host.shown(Path::new(&folder)).display(), &error))?;
+                for name in names.iter().filter_map(|name| name.to_str()) {
+                    // sudo passes over backups and package managers' leftovers.
+                    if !name.contains('.') && !name.ends_with('~') {
+                        read(host, &format!("{}/{name}", folder.trim_end_matches('/')), defaults, files)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(true)
+}
+
+/// Lines that end in a backslash go on.
+fn logical(content: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut whole = String::new();
+    for line in content.lines() {
+        match line.strip_suffix('\\') {
+            Some(start) => whole.push_str(start),
+            None => {
+                whole.push_str(line);
+                lines.push(std::mem::take(&mut whole).trim().to_owned());
+            }
+        }
+    }
+    lines.push(whole.trim().to_owned());
+    lines
+}
+
+fn within(file: &str, named: &str) -> String {
+    let named = named.trim_matches('"');
+    if named.starts_with('/') {
+        return named.to_owned();
+    }
+    let folder = Path::new(file).parent().unwrap_or(Path::new("/"));
+    folder.join(named).display().to_string()
+}
+
+/// Splits at commas outside of quotes; a comment ends the line.
+fn split(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut quoted = false;
+    for character in text.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            '#' if !quoted => break,
+            ',' if !quoted => parts.push(String::new()),
+            _ => {
+                if let Some(part) = parts.last_mut() {
+                    part.push(character);
+                }
+            }
+        }
+    }
+    parts
+}
+
+fn set(setting: &str, file: &str, defaults: &mut Defaults) {
+    let setting = setting.trim();
+    let (name, value) = setting.split_once('=').map_or((setting, None), |(name, value)| (name, Some(value)));
+    match (name.trim_end_matches('+').trim(), value) {
+        ("secure_path", Some(value)) => defaults.secure_path = Some((clean(value, 500), file.to_owned())),
+        ("!secure_path", None) => defaults.secure_path = None,
+        ("requiretty", None) => defaults.requiretty = Some(file.to_owned()),
+        ("!requiretty", None) => defaults.requiretty = None,
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{checked, production};
+    use super::*;
+    use crate::host::MemoryHost;
+
+    fn look(files: &[(&str, &str)]) -> Vec<Status> {
+        let host = MemoryHost::new();
+        files.iter().for_each(|(path, content)| host.put(path, content.as_bytes()));
+        checked(&Sudo, &host, &production()).iter().map(|found| found.status).collect()
+    }
+
+    #[test]
+    fn the_last_word_counts() {
+        let centos = "Defaults    !visiblepw, requiretty\nDefaults    secure_path = /sbin:/bin:/usr/sbin:/usr/bin\n\
+                      root ALL=(ALL) ALL\n#includedir /etc/sudoers.d\n";
+        let ubuntu = "Defaults\tsecure_path=\"/usr/local/sbin:/usr/local/bin:/usr/bin\"\n@includedir sudoers.d\n";
+        let (pass, warn) = (Status::Pass, Status::Warn);
+        assert_eq!(look(&[(SUDOERS, centos)]), [warn, warn]);
+        assert_eq!(look(&[(SUDOERS, ubuntu)]), [pass, pass]);
+        assert_eq!(look(&[(SUDOERS, "root ALL=(ALL) ALL\n")]), [pass, pass]);
+        assert_eq!(look(&[(SUDOERS, ubuntu), ("/etc/sudoers.d/x", "Defaults requiretty\n")]), [pass, warn]);
+        assert_eq!(look(&[(SUDOERS, ubuntu), ("/etc/sudoers.d/x.rpmsave", "Defaults requiretty\n")]), [pass, pass]);
+        let mended = [("/etc/sudoers.d/tty", "Defaults !requiretty"), ("/etc/sudoers.d/p", "Defaults !secure_path")];
+        assert_eq!(look(&[(SUDOERS, centos), mended[0], mended[1]]), [pass, pass]);
+        assert_eq!(look(&[(SUDOERS, "Defaults \\\n  requiretty # \\\nDefaults:backup !requiretty\n")]), [pass, warn]);
+        assert_eq!(look(&[]), [Status::Skip]);
+    }
+
+    #[test]
+    fn a_file_that_includes_itself_ends() {
+        assert_eq!(look(&[(SUDOERS, "#include /etc/sudoers\nDefaults requiretty\n")]), [Status::Pass, Status::Warn]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_breaks_it(content in "(Defaults|#include|@includedir|secure_path|=|\"|,|\\\\|\n| |[a-z/!+]){0,60}") {
+            look(&[(SUDOERS, &content)]);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the tests of this group share.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::check::{Limits, Look, Secrets, Want};
+use crate::finding::Finding;
+use crate::host::{Command, HostRead, MemoryHost, Output, Snapshot, Stat};
+use crate::net::{Roots, Time};
+use crate::settings::Deployment;
+
+/// Files in memory that pass for a running system.
+pub struct Live(pub MemoryHost);
+
+impl HostRead for Live {
+    fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.0.lstat(path)
+    }
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        self.0.read_link(path)
+    }
+    fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>> {
+        self.0.snapshot(path)
+    }
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        self.0.list(path)
+    }
+    fn run(&self, command: &Command) -> io::Result<Output> {
+        self.0.run(command)
+    }
+    fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+    fn euid(&self) -> u32 {
+        0
+    }
+    fn is_live(&self) -> bool {
+        true
+    }
+    fn shown(&self, path: &Path) -> PathBuf {
+        path.to_path_buf()
+    }
+}
+
+pub fn want(deployment: Deployment) -> Want {
+    Want {
+        deployment,
+        release: None,
+        home: PathBuf::from("/divvycloud"),
+        http_proxy: None,
+        https_proxy: None,
+        no_proxy: Vec::new(),
+        mysql: None,
+        redis: None,
+        limits: Limits::default(),
+    }
+}
+
+pub fn production() -> Want {
+    want(Deployment::Production)
+}
+
+/// Collects from `host` and judges, through the facts as they would be saved.
+pub fn checked(check: &dyn crate::check::AnyCheck, host: &dyn HostRead, want: &Want) -> Vec<Finding> {
+    let roots = Roots::of(&MemoryHost::new(), b"");
+    let platform = crate::platform::detect(host, None).ok().map(|(platform, _)| platform);
+    let look = Look { host, platform: platform.as_ref(), want, secrets: &Secrets::default(), roots: &roots };
+    let facts = check.collect(&look, Time::new(Duration::from_secs(1), Duration::from_secs(2)), None);
+    let findings = check.judge(&facts, want).unwrap();
+    for finding in &findings {
+        assert!(check.ids().contains(&finding.id), "{} is not among the ids of {}", finding.id, check.name());
+        assert!(finding.observed.is_some(), "{}: nothing observed", finding.id);
+        let bad = matches!(finding.status, crate::finding::Status::Fail | crate::finding::Status::Warn);
+        assert!(!bad || (!finding.fix.is_empty() && finding.expected.is_some()), "{}: no way out", finding.id);
+    }
+    findings
+}
