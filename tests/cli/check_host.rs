@@ -84,6 +84,7 @@ fn an_interrupted_run_is_found_with_the_way_back() {
 #[test]
 fn facts_of_the_host_are_judged_elsewhere_and_by_another_deployment() {
     let root = Root::ubuntu();
+    root.put("divvycloud/prod.env", "DIVVY_DB_HOST=mysql\n");
     let saved = root.at("facts.json");
     let (_, here) = root.json(&["check", "host", "--save-facts", saved.to_str().unwrap(), "--fail-on", "never"]);
     let from = ["check", "host", "--from", saved.to_str().unwrap(), "--fail-on", "never", "--format", "json"];

@@ -93,7 +93,7 @@ impl Check for Clock {
                     Finding::new("clock-skew", GROUP, Status::Skip, "the clock: nobody told the time")
                         .observed(format!("{}; {}", tried.join("; "), kept(facts.keeper.as_deref())))
                 }
-                Err(skipped) => return vec![skipped],
+                Err(skipped) => return vec![*skipped],
             };
         vec![Finding { path: Some(path), ..finding }]
     }

@@ -21,6 +21,8 @@ pub(super) struct Facts {
     plugins: Vec<PathBuf>,
     /// What root's cron jobs call.
     called: Vec<Called>,
+    /// Crontabs that could not be read, and why.
+    unread: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,17 +52,18 @@ impl Check for Compose {
         let there = |paths: &[String]| -> Vec<PathBuf> {
             paths.iter().map(PathBuf::from).filter(|path| is_program(host, path)).collect()
         };
-        let called = data.crontabs.iter().flat_map(|crontab| {
-            let content = text(host, crontab).ok().flatten().unwrap_or_default();
-            let crontab = host.shown(Path::new(crontab));
-            let called = |program: &str| Called {
-                crontab: crontab.clone(),
-                exists: is_program(host, Path::new(program)),
-                program: clean(program, 200),
-            };
-            calls(&content).into_iter().map(called).collect::<Vec<_>>()
-        });
-        Facts { called: called.collect(), programs: there(&data.programs), plugins: there(&data.plugins) }
+        let (mut called, mut unread) = (Vec::new(), Vec::new());
+        for crontab in &data.crontabs {
+            match text(host, crontab) {
+                Ok(content) => called.extend(calls(&content.unwrap_or_default()).into_iter().map(|program| Called {
+                    crontab: host.shown(Path::new(crontab)),
+                    exists: is_program(host, Path::new(program)),
+                    program: clean(program, 200),
+                })),
+                Err(why) => unread.push(why),
+            }
+        }
+        Facts { called, unread, programs: there(&data.programs), plugins: there(&data.plugins) }
     }
 
     fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
@@ -71,7 +74,7 @@ impl Check for Compose {
 fn judge(facts: &Facts) -> Finding {
     // A test holds the list to having one.
     let usual = Data::get().compose.programs.first().map_or("", String::as_str);
-    let Facts { programs, plugins, called } = facts;
+    let Facts { programs, plugins, called, unread } = facts;
     let list = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     let seen = match (programs.is_empty(), plugins.is_empty()) {
         (false, true) => list(programs),
@@ -79,6 +82,7 @@ fn judge(facts: &Facts) -> Finding {
         (false, false) => format!("{}, and the plugin {}", list(programs), list(plugins)),
         (true, true) => "no docker-compose".to_owned(),
     };
+    let seen = std::iter::once(seen).chain(unread.iter().cloned()).collect::<Vec<_>>().join("; ");
     let finding = |status, title: String, seen: String| {
         Finding::new("compose-path", GROUP, status, title)
             .expected(format!("docker-compose at {usual}, or wherever root's crontab calls it"))
@@ -102,11 +106,7 @@ fn judge(facts: &Facts) -> Finding {
     }
     let is_called = !called.is_empty();
     match (programs.iter().any(|path| path == Path::new(usual)), programs.is_empty() && plugins.is_empty()) {
-        (_, true) if !is_called => finding(
-            Status::Skip,
-            "docker-compose: not installed yet".to_owned(),
-            "no docker-compose on this host".to_owned(),
-        ),
+        (_, true) if !is_called => finding(Status::Skip, "docker-compose: not installed yet".to_owned(), seen),
         (false, _) if !is_called => {
             let title = format!("docker-compose is not at {usual}");
             let finding = finding(Status::Warn, title, seen).cause(

@@ -78,7 +78,7 @@ impl Check for Disk {
                     Some(system) => system.places.push(place),
                     None => systems.push(FileSystem { sizes, places: vec![place] }),
                 },
-                Err(skipped) => findings.push(skipped),
+                Err(skipped) => findings.push(*skipped),
             }
         }
         if !systems.is_empty() {

@@ -148,7 +148,7 @@ fn switched_off(host: &dyn HostRead) -> Option<PathBuf> {
     let mut last = None;
     for path in files.into_values().chain([PathBuf::from(LAST)]) {
         let bytes = host.read(&path).ok().flatten().unwrap_or_default();
-        if let Some(on) = String::from_utf8_lossy(&bytes).lines().filter_map(forward).last() {
+        if let Some(on) = String::from_utf8_lossy(&bytes).lines().rev().find_map(forward) {
             last = Some((path, on));
         }
     }

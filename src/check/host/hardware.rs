@@ -228,6 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn files_of_proc_have_no_size_and_are_read_all_the_same() {
+        let host = crate::host::RealHost::live();
+        assert!(text(&host, MEMINFO).unwrap().and_then(|text| mem_total(&text)).is_some_and(|kib| kib > 1 << 10));
+        assert!(text(&host, "/proc/self/net/tcp").unwrap().is_some_and(|table| table.contains("local_address")));
+        let space = host.space(Path::new("/")).unwrap();
+        assert!(space.total > 0 && space.free <= space.total, "{space:?}");
+    }
+
+    #[test]
     fn the_kernels_files_are_read() {
         for (list, count) in [("0-3\n", Some(4)), ("0,2-3,8", Some(4)), ("0", Some(1)), ("3-1", None), ("", None)] {
             assert_eq!(ranges(list), count, "{list}");

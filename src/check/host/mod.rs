@@ -81,19 +81,19 @@ impl<T> Seen<T> {
     }
 
     /// What was seen, or the finding that says why it was not: it passes for skipped, by name.
-    fn or_skip(&self, id: &'static str, what: &str) -> Result<&T, Finding> {
+    fn or_skip(&self, id: &'static str, what: &str) -> Result<&T, Box<Finding>> {
         let why = match self {
             Self::Is(seen) => return Ok(seen),
             Self::Image => "this needs the running system, and --root names an image of one",
             Self::Unread(why) => why,
         };
-        Err(Finding::new(id, GROUP, Status::Skip, format!("{what}: not looked at")).observed(why))
+        Err(Box::new(Finding::new(id, GROUP, Status::Skip, format!("{what}: not looked at")).observed(why)))
     }
 }
 
 /// Judges what was seen by `judge`, or says why it was not.
 fn judged<T>(seen: &Seen<T>, id: &'static str, what: &str, judge: impl FnOnce(&T) -> Finding) -> Finding {
-    seen.or_skip(id, what).map_or_else(|skipped| skipped, judge)
+    seen.or_skip(id, what).map_or_else(|skipped| *skipped, judge)
 }
 
 /// A file's text; `None`: it is not there.

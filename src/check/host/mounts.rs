@@ -60,7 +60,7 @@ impl Check for Mounts {
 
     fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
         match facts.mounts.or_skip("noexec", "mounts") {
-            Err(skipped) => vec![skipped],
+            Err(skipped) => vec![*skipped],
             Ok(mounts) => {
                 let mut findings = judge_noexec(mounts, want);
                 findings.push(judge_read_only(mounts, want));

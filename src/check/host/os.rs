@@ -36,6 +36,10 @@ impl Check for Os {
         Facts { said: platform::look(look.host), forced: look.platform.and_then(platform::Platform::forced) }
     }
 
+    fn is_settled(&self, _facts: &Facts) -> bool {
+        true
+    }
+
     fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
         match platform::judge(&facts.said, facts.forced) {
             Ok((platform, findings)) if findings.is_empty() => {

@@ -117,8 +117,8 @@ fn judge(facts: &Facts, want: &Want) -> Finding {
 
 /// The value of `SELINUX=`; the last one counts.
 fn mode(config: &str) -> Option<String> {
-    let values = config.lines().filter_map(|line| line.trim().strip_prefix("SELINUX="));
-    values.last().map(|value| crate::platform::clean(value, 20).to_ascii_lowercase())
+    let value = config.lines().rev().find_map(|line| line.trim().strip_prefix("SELINUX="));
+    value.map(|value| crate::platform::clean(value, 20).to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Check for Sudo {
             Ok(defaults) => {
                 vec![judge_path(defaults.secure_path.as_ref()), judge_tty(defaults.requiretty.as_deref())]
             }
-            Err(skipped) => vec![skipped],
+            Err(skipped) => vec![*skipped],
         }
     }
 }
@@ -116,11 +116,12 @@ fn read(host: &dyn HostRead, path: &str, defaults: &mut Defaults, files: &mut us
         return Ok(false);
     }
     let Some(content) = text(host, path)? else { return Ok(false) };
+    let shown = host.shown(Path::new(path)).display().to_string();
     for line in logical(&content) {
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
         let rest = rest.trim();
         match word {
-            "Defaults" => split(rest).into_iter().for_each(|setting| set(&setting, path, defaults)),
+            "Defaults" => split(rest).into_iter().for_each(|setting| set(&setting, &shown, defaults)),
             "#include" | "@include" => drop(read(host, &within(path, rest), defaults, files)?),
             "#includedir" | "@includedir" => {
                 let folder = within(path, rest);

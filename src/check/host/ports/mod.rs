@@ -97,7 +97,7 @@ impl Check for Ports {
     fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
         let listeners = match facts.listeners.or_skip("port-in-use", "ports") {
             Ok(listeners) => listeners,
-            Err(skipped) => return vec![skipped],
+            Err(skipped) => return vec![*skipped],
         };
         let wanted = |port: &&Port| want.deployment == Deployment::TestDrive || !port.test_drive_only;
         Data::get().ports.iter().filter(wanted).map(|port| judge_port(port, listeners, facts)).collect()
