@@ -7,6 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde_json::Value;
 
 use crate::settings::{Secret, encode};
+use crate::vendor::Vendor;
 
 /// What stands in place of a secret.
 pub const MASK: &str = "***";
@@ -25,10 +26,11 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// Learns one secret.
+    /// Learns one secret. What the vendor publishes is none; it is masked by its place only.
     pub fn learn(&mut self, secret: &Secret) {
         let raw = secret.expose();
-        if raw.len() < SHORTEST {
+        let published = || Vendor::get().published_passwords.iter().any(|known| known.as_bytes() == raw);
+        if raw.len() < SHORTEST || published() {
             return;
         }
         let fully_encoded = percent_encode(raw, NON_ALPHANUMERIC).to_string().into_bytes();
@@ -212,6 +214,13 @@ mod tests {
         ] {
             assert_eq!(redact_line(line), masked);
         }
+    }
+
+    #[test]
+    fn a_published_default_is_masked_by_its_place_alone() {
+        let mut redactor = Redactor::default();
+        redactor.learn(&Secret::new("divvy".as_bytes()));
+        assert_eq!(redactor.text("/divvycloud DIVVY_DB_PASSWORD=divvy"), "/divvycloud DIVVY_DB_PASSWORD=***");
     }
 
     #[test]

@@ -9,6 +9,8 @@ use serde::Deserialize;
 /// What the product's documents and files say.
 #[derive(Debug, Deserialize)]
 pub struct Vendor {
+    /// Passwords that are published as defaults, so no secrets.
+    pub published_passwords: Vec<String>,
     /// Members of `no_proxy`.
     pub no_proxy: NoProxyMembers,
     /// Files of the Docker daemon.
