@@ -158,6 +158,25 @@ pub struct Secrets {
     pub redis: Option<Secret>,
 }
 
+/// Of a host that nobody has said anything about.
+impl Default for Want {
+    fn default() -> Self {
+        Self {
+            deployment: Deployment::Production,
+            release: None,
+            home: PathBuf::from("/divvycloud"),
+            http_proxy: None,
+            https_proxy: None,
+            no_proxy: Vec::new(),
+            mysql: None,
+            redis: None,
+            endpoints: Vec::new(),
+            via: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
 impl Secrets {
     /// Keeps all of them, and the forms in which they travel, out of every output.
     pub fn teach(&self, redactor: &mut Redactor) {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::check::{Limits, Look, Secrets, Want};
+use crate::check::{Look, Secrets, Want};
 use crate::finding::Finding;
 use crate::host::{Command, HostRead, MemoryHost, Output, Snapshot, Stat};
 use crate::net::{Roots, Time};
@@ -45,17 +45,7 @@ impl HostRead for Live {
 }
 
 pub fn want(deployment: Deployment) -> Want {
-    Want {
-        deployment,
-        release: None,
-        home: PathBuf::from("/divvycloud"),
-        http_proxy: None,
-        https_proxy: None,
-        no_proxy: Vec::new(),
-        mysql: None,
-        redis: None,
-        limits: Limits::default(),
-    }
+    Want { deployment, ..Want::default() }
 }
 
 pub fn production() -> Want {

@@ -1,18 +1,13 @@
 //! Verdicts from facts alone.
 
 use super::*;
-use crate::check::{Limits, ProxyWant};
+use crate::check::ProxyWant;
 use crate::finding::Status;
 use crate::net::{Distrust, Trouble};
 use crate::network::path::{Cause, Certificate, Stage, Step};
-use crate::settings::Deployment;
 
 fn want() -> Want {
     Want {
-        deployment: Deployment::Production,
-        release: None,
-        home: "/divvycloud".into(),
-        http_proxy: None,
         https_proxy: Some(ProxyWant {
             url: "http://proxy:3128".to_owned(),
             tls: false,
@@ -22,12 +17,7 @@ fn want() -> Want {
             has_password: false,
             origin: "--proxy".to_owned(),
         }),
-        no_proxy: Vec::new(),
-        mysql: None,
-        redis: None,
-        endpoints: Vec::new(),
-        via: Vec::new(),
-        limits: Limits::default(),
+        ..Want::default()
     }
 }
 

@@ -1,10 +1,9 @@
 //! Text from outside stays text.
 
 use super::*;
-use crate::check::{Limits, Record, Target, Want};
+use crate::check::{Record, Target, Want};
 use crate::finding::{Finding, Status};
 use crate::redact::Redactor;
-use crate::settings::Deployment;
 
 const HOSTILE: &str =
     "<script>alert(1)</script> \"'><img src=x onerror=alert(2)> ](javascript:alert(3)) ``` \u{1b}[31m | `x`";
@@ -22,17 +21,9 @@ fn record() -> Record {
         static_ips: vec!["192.0.2.1".to_owned()],
     };
     let want = Want {
-        deployment: Deployment::Production,
         release: Some(HOSTILE.to_owned()),
-        home: "/divvycloud".into(),
-        http_proxy: None,
-        https_proxy: None,
-        no_proxy: Vec::new(),
-        mysql: None,
-        redis: None,
         endpoints: vec![target("a.example.com", false), target(HOSTILE, true)],
-        via: Vec::new(),
-        limits: Limits::default(),
+        ..Want::default()
     };
     Record { schema: "x".to_owned(), taken: "2026-11-21T00:00:00Z".to_owned(), want, checks: Vec::new() }
 }
