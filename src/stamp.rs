@@ -1,6 +1,6 @@
 //! Times as text.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 
@@ -28,6 +28,20 @@ pub fn rfc3339(now: SystemTime) -> String {
     written(now, "-", ":")
 }
 
+/// Seconds since 1970 of a time that [`rfc3339`] wrote; `None`: it is none.
+pub fn seconds_of(text: &str) -> Option<i64> {
+    let number = |from: usize, to: usize| {
+        text.get(from..to).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()))?.parse::<u16>().ok()
+    };
+    let byte = |at: usize| u8::try_from(number(at, at + 2)?).ok();
+    let month = time::Month::try_from(byte(5)?).ok()?;
+    let date = time::Date::from_calendar_date(i32::from(number(0, 4)?), month, byte(8)?).ok()?;
+    let seconds = date.with_hms(byte(11)?, byte(14)?, byte(17)?).ok()?.assume_utc().unix_timestamp();
+    // The signs between the numbers, and nothing behind them.
+    let at = UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).ok()?);
+    (rfc3339(at) == text).then_some(seconds)
+}
+
 /// UTC, with these signs between the parts of the date and of the time. Clocks before 1970 read as 1970.
 fn written(now: SystemTime, day: &str, clock: &str) -> String {
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -41,7 +55,6 @@ fn written(now: SystemTime, day: &str, clock: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn names_are_dated_and_bumped() {
@@ -50,5 +63,20 @@ mod tests {
         assert_eq!(run_name(at, 1), "20261121T200102Z-8001");
         assert!(is_run_name(&run_name(at, 0)) && !is_run_name("lost+found") && !is_run_name("README"));
         assert_eq!(rfc3339(at), "2026-11-21T20:01:02Z");
+    }
+
+    #[test]
+    fn a_time_is_read_back_and_nothing_else() {
+        assert_eq!(seconds_of("2026-11-21T20:01:02Z"), Some(1_795_291_262));
+        for text in [
+            "",
+            "2026-11-21T20:01:02",
+            "2026-11-21 20:01:02Z",
+            "2026-13-21T20:01:02Z",
+            "2026-11-21T20:01:02Zx",
+            "é026-11-21T20:01:02Z",
+        ] {
+            assert_eq!(seconds_of(text), None, "{text}");
+        }
     }
 }

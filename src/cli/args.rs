@@ -12,6 +12,7 @@ use super::out;
 use crate::check::Group;
 use crate::finding::Ignored;
 use crate::problem::{Problem, id};
+use crate::redact::Redactor;
 use crate::report::check::Format;
 use crate::settings::{Layer, Origin, Shape, TABLE};
 
@@ -32,9 +33,11 @@ Examples:
   sudo ics-setup check host proxy --proxy http://proxy.corp.example:3128
   ics-setup check backends --mysql-host db.corp.example --redis-host cache.corp.example --wait 5m
   ics-setup check --format junit > check.xml
+  ics-setup check --format prometheus | sponge /var/lib/node_exporter/ics-setup.prom
   sudo ics-setup check --save-facts facts.json; ics-setup check --from facts.json --release 22.3.9
 
-Exit codes: 0 nothing at or above --fail-on, 4 a check failed or could not be made, 11 warnings only (--fail-on warn)";
+Exit codes: 0 nothing at or above --fail-on, 4 a check failed or could not be made, 11 warnings only (--fail-on warn);
+with --format nagios 0 ok, 1 warning, 2 critical, 3 unknown, whatever --fail-on says";
 
 /// The whole command line.
 pub fn command() -> Command {
@@ -112,7 +115,7 @@ fn check() -> Command {
                     "From which status on the exit code is not 0: 4 for failures, 11 for nothing worse than warnings",
                 ),
         )
-        .arg(switch("list").help("List every check with its id; checks nothing"))
+        .arg(switch("list").help("List every check with its id, with -v those of other commands too; checks nothing"))
         .arg(Arg::new("explain").long("explain").value_name("ID").help("Explain a check; checks nothing"))
         .arg(file("save-facts").help("Write what was seen to FILE, without secrets, to be judged again elsewhere"))
         .arg(file("from").help("Judge the facts in FILE; looks at nothing here"))
@@ -151,7 +154,7 @@ fn globals() -> Vec<Arg> {
             .value_parser(PossibleValuesParser::new(Format::ALL.map(Format::word)))
             .default_value("human")
             .hide_possible_values(true)
-            .help("Form of the result: human or json; check has more"),
+            .help("Form of the result: human or json; check also has junit, tap, nagios and prometheus"),
         Arg::new("color")
             .long("color")
             .value_name("WHEN")
@@ -210,18 +213,23 @@ pub fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
         return Exit::Done;
     }
     out::message(&text);
-    let json = argv.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
-        || argv.iter().any(|word| word == "--format=json");
-    if json {
-        let verb = argv
-            .iter()
-            .skip(1)
-            .filter_map(|word| word.to_str())
-            .find(|word| !word.starts_with('-'))
-            .unwrap_or_default();
-        let message = error.render().to_string();
-        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        out::json_problem(verb, &Problem::settings(id::USAGE, message).hint("ics-setup --help"));
+    let asked = |format: Format| {
+        let word = format.word();
+        argv.windows(2).any(|pair| pair[0] == "--format" && pair[1] == word)
+            || argv.iter().any(|argument| argument.to_str() == Some(&format!("--format={word}")))
+    };
+    let verb =
+        || argv.iter().skip(1).filter_map(|word| word.to_str()).find(|word| !word.starts_with('-')).unwrap_or_default();
+    let message = error.render().to_string();
+    let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let problem = Problem::settings(id::USAGE, message).hint("ics-setup --help");
+    if asked(Format::Json) {
+        out::json_problem(verb(), &problem);
+    }
+    if let Some(format) = [Format::Nagios, Format::Tap].into_iter().find(|format| asked(*format))
+        && let Some(exit) = out::prevented_check(verb(), format, &problem, &Redactor::default())
+    {
+        return exit;
     }
     Exit::Usage
 }

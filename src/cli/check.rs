@@ -1,6 +1,9 @@
 //! `check`: collect → judge → render.
 
-use std::path::Path;
+mod known;
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -9,18 +12,21 @@ use super::args::{Globals, flags};
 use super::exit::Exit;
 use super::inputs::Inputs;
 use super::progress::Progress;
-use super::{machine, out, sudo};
-use crate::check::{Group, Limits, Record, Run, Selection, Want};
-use crate::finding::{Finding, catalogue, must_be_known};
+use super::{files, machine, out, sudo};
+use crate::check::{Limits, Record, Run, Selection, Want};
+use crate::finding::Finding;
 use crate::host::{HostRead, View};
 use crate::net::Roots;
 use crate::platform;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::Paint;
-use crate::report::check::{self as page, Checked, Summary};
+use crate::report::check::{self as render, Checked, Format, Page, State, Summary};
 use crate::settings::{self, Effective, First, Found};
 use crate::targets;
+
+/// More than the facts of any host: they are bounded where they are collected.
+const MAX_FACTS: u64 = 64 << 20;
 
 /// Runs the verb.
 pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
@@ -29,43 +35,61 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
         Ok(exit) => exit,
         Err(problem) => {
             let problem = if problem.id == id::NEEDS_ROOT { sudo::with_line(problem, &globals.argv) } else { problem };
-            out::failed(globals, "check", &problem, &redactor)
+            let exit = out::failed(globals, "check", &problem, &redactor);
+            out::prevented_check("check", globals.format, &problem, &redactor).unwrap_or(exit)
         }
     }
 }
 
 fn checked(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> Result<Exit, Problem> {
-    if matches.get_flag("list") {
-        list(globals);
-        return Ok(Exit::Done);
-    }
-    if let Some(id) = matches.get_one::<String>("explain") {
-        return explain(globals, id);
+    if let Some(exit) = known::asked(globals, matches)? {
+        return Ok(exit);
     }
     let report = report(matches)?;
-    let selection = selection(matches)?;
+    let selection = known::selection(matches)?;
     let limits = limits(matches)?;
-    let record = match matches.get_one::<std::path::PathBuf>("from") {
-        Some(path) => recorded(matches, path)?,
+    let keep = matches.get_one::<PathBuf>("save-facts");
+    if let Some(path) = keep {
+        // A folder that cannot be written to is better known before a minute of looking than after it.
+        drop(files::beside(path, "--save-facts")?);
+    }
+    let record = match matches.get_one::<PathBuf>("from") {
+        Some(path) => recorded(globals, matches, path)?,
         None => collect(globals, matches, &selection, limits, redactor)?,
     };
-    if let Some(path) = matches.get_one::<std::path::PathBuf>("save-facts") {
+    if let Some(path) = keep {
         // Facts hold names and addresses of the company's inside: only the owner may read them.
-        save(path, "--save-facts", record.text(redactor).as_bytes(), 0o600)?;
+        files::save(path, "--save-facts", record.text(redactor).as_bytes(), 0o600)?;
     }
-    let findings = record.judge(&selection, &globals.ignored);
+    let mut findings = record.judge(&selection, &globals.ignored);
+    findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| out::on_the_same_host(globals, fix));
     let took_ms = record.checks.iter().map(|entry| entry.took_ms).max().unwrap_or(0);
-    let checked = Checked { findings: &findings, taken: &record.taken, took_ms, redactor };
+    let recorded = matches.contains_id("from");
+    let checked = Checked { findings: &findings, taken: &record.taken, took_ms, recorded, redactor };
     if let Some((path, write)) = report {
-        save(path, "--report", write(&record, &checked).as_bytes(), 0o644)?;
+        files::save(path, "--report", write(&record, &checked).as_bytes(), 0o644)?;
     }
-    out::result(&checked.render(globals.format, globals.verbose, globals.quiet, Paint(globals.color)));
-    Ok(exit(matches, &findings))
+    out::result(&checked.render(globals.format, &page(globals)));
+    Ok(exit(globals, matches, &findings))
 }
 
-/// 4 for failures and broken checks, 11 for nothing worse than warnings, as far as `--fail-on` wants to know.
-fn exit(matches: &ArgMatches, findings: &[Finding]) -> Exit {
+fn page(globals: &Globals) -> Page {
+    Page {
+        verbose: globals.verbose,
+        quiet: globals.quiet,
+        paint: Paint(globals.color),
+        columns: out::columns(),
+        unicode: out::unicode(),
+    }
+}
+
+/// 4 for failures and broken checks, 11 for nothing worse than warnings, as far as `--fail-on` wants to know. A monitoring
+/// plug-in's code always says what its status line says.
+fn exit(globals: &Globals, matches: &ArgMatches, findings: &[Finding]) -> Exit {
     let summary = Summary::of(findings);
+    if globals.format == Format::Nagios {
+        return Exit::Nagios(State::of(&summary).code());
+    }
     match matches.get_one::<String>("fail-on").map(String::as_str) {
         Some("never") => Exit::Done,
         _ if summary.fail + summary.error > 0 => Exit::ChecksFailed,
@@ -129,8 +153,12 @@ fn quiet_threads() {
 }
 
 /// Facts that were saved, judged by the release and deployment named now, where they are.
-fn recorded(matches: &ArgMatches, path: &Path) -> Result<Record, Problem> {
+fn recorded(globals: &Globals, matches: &ArgMatches, path: &Path) -> Result<Record, Problem> {
     let layer = flags(matches)?;
+    if globals.root.is_some() {
+        return Err(Problem::settings(id::USAGE, "--root says where to look, and --from looks at nothing")
+            .hint("leave one of them out"));
+    }
     if let Some(spec) = settings::TABLE
         .iter()
         .find(|spec| !matches!(spec.key, "release" | "deployment") && layer.get(spec.key).is_some())
@@ -140,9 +168,17 @@ fn recorded(matches: &ArgMatches, path: &Path) -> Result<Record, Problem> {
             Problem::settings(id::USAGE, message).hint("leave it out; --release and --deployment go with --from")
         );
     }
-    let bytes = std::fs::read(path).map_err(|error| {
-        Problem::settings("facts-unreadable", format!("--from {} could not be read", path.display())).because(error)
-    })?;
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_FACTS + 1).read_to_end(&mut bytes));
+    let unreadable = |because: String| {
+        Problem::settings("facts-unreadable", format!("--from {} could not be read", path.display()))
+            .because(because)
+            .hint("make such a file: ics-setup check --save-facts FILE")
+    };
+    read.map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() as u64 > MAX_FACTS {
+        return Err(unreadable(format!("it is larger than {} MiB", MAX_FACTS >> 20)));
+    }
     let mut record = Record::parse(&bytes, &path.display().to_string())?;
     if let Some(release) = layer.get("release") {
         record.want.release = Some(release.value.clone());
@@ -155,52 +191,19 @@ fn recorded(matches: &ArgMatches, path: &Path) -> Result<Record, Problem> {
     Ok(record)
 }
 
-/// Writes a file at once or not at all, following no link that somebody placed.
-fn save(path: &Path, flag: &str, bytes: &[u8], mode: u32) -> Result<(), Problem> {
-    use std::io::Write as _;
-    use std::os::unix::fs::PermissionsExt as _;
-    let failed = |error: std::io::Error| {
-        Problem::settings("file-unwritable", format!("{flag} {} could not be written", path.display())).because(error)
-    };
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-type Page = fn(&Record, &Checked<'_>) -> String;
+type Report = fn(&Record, &Checked<'_>) -> String;
 
 /// Where the report goes and what makes it, by the file's name.
-fn report(matches: &ArgMatches) -> Result<Option<(&Path, Page)>, Problem> {
+fn report(matches: &ArgMatches) -> Result<Option<(&Path, Report)>, Problem> {
     let Some(path) = matches.get_one::<std::path::PathBuf>("report") else { return Ok(None) };
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("html" | "htm") => Ok(Some((path, page::html))),
-        Some("md") => Ok(Some((path, page::markdown))),
+        Some("html" | "htm") => Ok(Some((path, render::html))),
+        Some("md") => Ok(Some((path, render::markdown))),
         _ => {
             let message = format!("--report {} says neither .html nor .md", path.display());
             Err(Problem::settings(id::USAGE, message).hint("--report report.html"))
         }
     }
-}
-
-fn selection(matches: &ArgMatches) -> Result<Selection, Problem> {
-    let words = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect::<Vec<_>>();
-    let groups = words("group");
-    let selection = Selection {
-        groups: Group::ALL.into_iter().filter(|group| groups.iter().any(|word| word == group.word())).collect(),
-        only: words("only"),
-        skip: words("skip"),
-    };
-    for (flag, list) in [("--only", &selection.only), ("--skip", &selection.skip)] {
-        for word in list {
-            if !Group::ALL.into_iter().any(|group| group.word() == word) {
-                must_be_known(word, flag)?;
-            }
-        }
-    }
-    Ok(selection)
 }
 
 fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
@@ -210,6 +213,7 @@ fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
         let duration = parsed.map_err(|error| {
             Problem::settings(id::USAGE, format!("--{name} takes a time such as 500ms, 10s or 5m, not {text:?}"))
                 .because(error)
+                .hint(format!("--{name} 30s"))
         })?;
         Ok(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(24 * 3_600_000))
     };
@@ -223,34 +227,10 @@ fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
         .iter()
         .find(|(_, limit)| *limit == 0)
     {
-        Some((name, _)) => Err(Problem::settings(id::USAGE, format!("--{name} must be longer than nothing"))),
+        Some((name, _)) => {
+            Err(Problem::settings(id::USAGE, format!("--{name} must be longer than nothing"))
+                .hint(format!("--{name} 10s")))
+        }
         None => Ok(limits),
     }
-}
-
-fn list(globals: &Globals) {
-    if globals.json {
-        let rows: Vec<_> = catalogue()
-            .iter()
-            .map(|known| serde_json::json!({"id": known.id, "group": known.group, "title": known.title}))
-            .collect();
-        out::json(&serde_json::json!({"schema": crate::report::SCHEMA, "command": "check", "checks": rows}));
-        return;
-    }
-    let width = catalogue().iter().map(|known| known.id.len()).max().unwrap_or(0);
-    let lines = catalogue().iter().map(|known| format!("{:9} {:width$}  {}\n", known.group, known.id, known.title));
-    out::result(&lines.collect::<String>());
-}
-
-fn explain(globals: &Globals, id: &str) -> Result<Exit, Problem> {
-    let known = must_be_known(id, "--explain")?;
-    if globals.json {
-        out::json(&serde_json::json!({
-            "schema": crate::report::SCHEMA, "command": "check",
-            "check": {"id": known.id, "group": known.group, "title": known.title, "explain": known.explain},
-        }));
-    } else {
-        out::result(&format!("{} ({}): {}\n\n{}\n", known.id, known.group, known.title, known.explain));
-    }
-    Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ mod check;
 mod converge;
 mod demo;
 mod exit;
+mod files;
 mod inputs;
 mod machine;
 mod out;

@@ -9,6 +9,7 @@ use super::args::{Globals, is_json};
 use super::exit::Exit;
 use crate::problem::Problem;
 use crate::redact::Redactor;
+use crate::report::check::{Format, State, prevented};
 use crate::report::{Outcome, Paint, Report, human_plan, human_problem};
 
 /// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
@@ -48,6 +49,24 @@ pub fn color_for(stdout: bool) -> bool {
     terminal && !no_color && !dumb
 }
 
+/// How many columns standard output has; `None`: it is no terminal.
+pub fn columns() -> Option<usize> {
+    let terminal = console::Term::stdout();
+    terminal.is_term().then(|| terminal.size_checked().map_or(80, |(_, columns)| usize::from(columns)))
+}
+
+/// Does the locale say that more than ASCII can be shown?
+pub fn unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
+    locale.is_some_and(|locale| is_utf8(&locale.to_string_lossy()))
+}
+
+/// `language_COUNTRY.CODESET@modifier`: is the codeset UTF-8, however it is spelt?
+fn is_utf8(locale: &str) -> bool {
+    let codeset = locale.split_once('.').map_or("", |(_, rest)| rest).split('@').next().unwrap_or_default();
+    codeset.replace('-', "").eq_ignore_ascii_case("utf8")
+}
+
 /// A problem before there was anything else to say.
 pub fn early(matches: &ArgMatches, verb: &str, problem: &Problem) -> Exit {
     let redactor = Redactor::default();
@@ -60,7 +79,20 @@ pub fn early(matches: &ArgMatches, verb: &str, problem: &Problem) -> Exit {
     } else {
         message(&human_problem(problem, &redactor, Paint(color_for(false))));
     }
-    Exit::of(problem)
+    let format = inner.get_one::<String>("format").and_then(|word| Format::parse(word)).unwrap_or(Format::Human);
+    prevented_check(verb, format, problem, &redactor).unwrap_or(Exit::of(problem))
+}
+
+/// Tells a harness or a monitoring system that there will be no result, in the words of the format that it reads. The exit
+/// code where that format has one of its own.
+pub fn prevented_check(verb: &str, format: Format, problem: &Problem, redactor: &Redactor) -> Option<Exit> {
+    if verb != "check" {
+        return None;
+    }
+    if let Some(text) = prevented(format, problem, redactor) {
+        result(&text);
+    }
+    (format == Format::Nagios).then_some(Exit::Nagios(State::Unknown.code()))
 }
 
 /// Prints a problem as JSON.
@@ -131,10 +163,31 @@ pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
 }
 
 /// Adds `--root` to an `ics-setup` command at the end of a piece of advice.
-fn on_the_same_host(globals: &Globals, advice: &mut String) {
+pub fn on_the_same_host(globals: &Globals, advice: &mut String) {
     const VERBS: [&str; 4] = ["prepare", "reconfigure", "revert", "status"];
     let Some(root) = &globals.root else { return };
     if VERBS.iter().any(|verb| advice.contains(&format!("ics-setup {verb}"))) && !advice.contains("--root") {
         advice.push_str(&format!(" --root {}", root.display()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codeset_of_a_locale_decides() {
+        for (locale, utf8) in [
+            ("C.UTF-8", true),
+            ("de_DE.utf8@euro", true),
+            ("en_US.UTF8", true),
+            ("C", false),
+            ("POSIX", false),
+            ("de_DE@euro", false),
+            ("en_US.ISO-8859-1", false),
+            ("utf8", false),
+        ] {
+            assert_eq!(is_utf8(locale), utf8, "{locale}");
+        }
     }
 }

@@ -78,7 +78,8 @@ fn an_interrupted_run_is_found_with_the_way_back() {
     let (code, found) = root.json(&["check", "--only", "run-interrupted"]);
     let one = finding(&found, "run-interrupted");
     assert_eq!((code, one["status"].as_str()), (4, Some("fail")), "{one:#}");
-    assert_eq!(one["fix"][0], format!("ics-setup revert {run}"), "{one:#}");
+    let undo = format!("ics-setup revert {run} --root {}", root.path().display());
+    assert_eq!(one["fix"][0], undo, "{one:#}");
 }
 
 #[test]

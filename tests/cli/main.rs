@@ -1,6 +1,8 @@
 //! Behaviour through the binary, on throw-away roots: what people type, what they get, and what stands in the files.
 
+mod check;
 mod check_host;
+mod check_secrets;
 mod converge;
 mod errors;
 mod hosts;

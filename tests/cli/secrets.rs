@@ -3,7 +3,7 @@
 use crate::root::{Ran, Root};
 
 /// Base64 as coreutils writes it, so that the test does not share the product's code.
-fn base64(text: &str) -> String {
+pub fn base64(text: &str) -> String {
     use std::io::Write;
     let mut child = std::process::Command::new("base64")
         .arg("-w0")
@@ -15,7 +15,7 @@ fn base64(text: &str) -> String {
     String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().trim_end_matches('=').to_owned()
 }
 
-fn percent(text: &str) -> String {
+pub fn percent(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") })
         .collect()

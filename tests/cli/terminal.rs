@@ -11,7 +11,7 @@ use crate::root::Root;
 
 /// Runs the binary with a terminal of its own; each answer is typed when its question has been asked. Returns the exit code
 /// and everything that the screen showed.
-fn at_a_terminal(arguments: &[&str], talk: &[(&str, &str)]) -> (i32, String) {
+pub fn at_a_terminal(arguments: &[&str], talk: &[(&str, &str)]) -> (i32, String) {
     let pty = openpty(None, None).unwrap();
     let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
     // setsid gives it a controlling terminal, so that ^C is what it is for a person.

@@ -1,74 +1,150 @@
 //! Text for people: a heading per group, one line per check, and below what is not right what to do about it.
+//!
+//! On a terminal long texts are broken at blanks; elsewhere each fact is one line, so that `grep` finds it whole. What is to
+//! be pasted is never broken: a terminal folds it by itself, and copies it as one line.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use super::Checked;
+use console::measure_text_width;
+
+use super::{Checked, Page, clean};
 use crate::finding::{Finding, Status};
-use crate::report::Paint;
 
-/// The result as text. Verbose: details of passing checks too. Quiet: only what is not right.
-pub fn render(checked: &Checked<'_>, verbose: bool, quiet: bool, paint: Paint) -> String {
+/// Where details begin.
+const INDENT: usize = 6;
+
+/// The longest label, with its colon and blank.
+const LABEL: usize = "expected: ".len();
+
+/// Lines longer than this are hard to read on any terminal, and shorter than that on none.
+const COLUMNS: std::ops::RangeInclusive<usize> = 40..=100;
+
+/// The result as text.
+pub fn render(checked: &Checked<'_>, findings: &[Finding], page: &Page) -> String {
     let mut text = String::new();
-    let mut group = "";
-    for finding in checked.findings {
-        let right = matches!(finding.status, Status::Pass | Status::Skip);
-        if quiet && right {
+    let mut group = None;
+    for finding in findings {
+        if page.quiet && matches!(finding.status, Status::Pass | Status::Skip) {
             continue;
         }
-        if finding.group != group {
-            let gap = if group.is_empty() { "" } else { "\n" };
-            group = finding.group;
-            let _ = writeln!(text, "{gap}{}", paint.bold(group));
+        if group != Some(finding.group) {
+            let gap = if group.is_none() { "" } else { "\n" };
+            group = Some(finding.group);
+            let _ = writeln!(text, "{gap}{}", page.paint.bold(finding.group));
         }
-        one(&mut text, checked, finding, verbose, paint);
+        headline(&mut text, finding, page);
+        details(&mut text, finding, page);
     }
-    let summary = checked.summary();
-    let mut counts = Vec::new();
-    for (count, word) in [
-        (summary.fail, "failed"),
-        (summary.error, "could not be checked"),
-        (summary.warn, "with a warning"),
-        (summary.skip, "skipped"),
-        (summary.pass, "passed"),
-    ] {
-        if count > 0 {
-            counts.push(format!("{count} {word}"));
-        }
+    if page.quiet && text.is_empty() {
+        return text;
     }
-    let counts = if counts.is_empty() { "nothing was checked".to_owned() } else { counts.join(", ") };
     let gap = if text.is_empty() { "" } else { "\n" };
-    let took = crate::net::seconds(std::time::Duration::from_millis(checked.took_ms));
-    let _ = writeln!(text, "{gap}{} ({took})", paint.bold(&counts));
+    let took = if checked.recorded {
+        format!("facts of {}", checked.taken.chars().filter(|c| !c.is_control()).collect::<String>())
+    } else {
+        crate::net::seconds(Duration::from_millis(checked.took_ms))
+    };
+    text.push_str(gap);
+    for line in wrapped(&format!("{} ({took})", checked.summary().words()), 0, page.columns) {
+        let _ = writeln!(text, "{}", page.paint.bold(&line));
+    }
+    let worst = |status| findings.iter().find(|finding| finding.status == status);
+    if let Some(finding) = worst(Status::Fail).or_else(|| worst(Status::Error))
+        && !page.quiet
+    {
+        let _ = writeln!(text, "more on a check: ics-setup check --explain {}", finding.id);
+    }
     text
 }
 
-fn one(text: &mut String, checked: &Checked<'_>, finding: &Finding, verbose: bool, paint: Paint) {
-    let (mark, code) = match finding.status {
-        Status::Pass => ("✓", "32"),
-        Status::Warn => ("‼", "33"),
-        Status::Fail | Status::Error => ("×", "31"),
-        Status::Skip => ("-", "2"),
+/// The one line of a check.
+fn headline(text: &mut String, finding: &Finding, page: &Page) {
+    let (mark, ascii, color) = match finding.status {
+        Status::Pass => ("✓", "ok", "32"),
+        Status::Warn => ("‼", "!!", "33"),
+        Status::Fail | Status::Error => ("×", "xx", "31"),
+        Status::Skip => ("-", "--", "2"),
     };
-    let id = match finding.status {
-        Status::Pass if !verbose => String::new(),
-        _ => format!(" {}", paint.with("2", &format!("[{}]", finding.id))),
-    };
-    let _ = writeln!(text, "  {} {}{id}", paint.with(code, mark), checked.say(&finding.title));
-    let mut detail = |word: &str, value: Option<&String>| {
-        if let Some(value) = value {
-            let _ = writeln!(text, "      {word}: {}", checked.say(value).replace('\n', "\n        "));
+    let mark = if page.unicode { mark } else { ascii };
+    let indent = 2 + measure_text_width(mark) + 1;
+    let mut sentence = finding.title.clone();
+    if finding.status == Status::Skip
+        && let Some(why) = finding.observed.as_ref().or(finding.cause.as_ref())
+    {
+        let _ = write!(sentence, " ({})", clean::one_line(why));
+    }
+    let id = if finding.status == Status::Pass && !page.verbose { String::new() } else { format!("[{}]", finding.id) };
+    let mut lines = wrapped(format!("{sentence} {id}").trim_end(), indent, page.columns);
+    // An id has no blanks, so it stands whole at the end of the last line.
+    if let Some(last) = lines.last_mut()
+        && let Some(before) = last.strip_suffix(&id).filter(|_| !id.is_empty())
+    {
+        *last = format!("{before}{}", page.paint.with("2", &id));
+    }
+    let _ = writeln!(text, "  {} {}", page.paint.with(color, mark), joined(&lines, indent));
+}
+
+fn details(text: &mut String, finding: &Finding, page: &Page) {
+    if matches!(finding.status, Status::Pass | Status::Skip) && !page.verbose {
+        return;
+    }
+    for (word, value) in clean::facts(finding) {
+        detail(text, word, value, page);
+    }
+    if page.verbose {
+        if !finding.evidence.is_empty()
+            && let Ok(json) = serde_json::to_string(&finding.evidence)
+        {
+            detail(text, "data", &super::super::visible(&json), page);
         }
-    };
-    match finding.status {
-        Status::Pass if !verbose => return,
-        Status::Skip => return detail("because", finding.observed.as_ref().or(finding.cause.as_ref())),
-        _ => {}
+        let mut took: Vec<String> = Vec::new();
+        took.extend(finding.duration_ms.map(|millis| crate::net::seconds(Duration::from_millis(millis))));
+        took.extend(finding.attempts.filter(|attempts| *attempts > 1).map(|attempts| format!("{attempts} attempts")));
+        took.extend(finding.path.map(|path| format!("path {path}")));
+        took.extend(finding.stage.map(|stage| format!("stage {stage}")));
+        if !took.is_empty() {
+            detail(text, "took", &took.join(", "), page);
+        }
     }
-    detail("expected", finding.expected.as_ref());
-    detail("seen", finding.observed.as_ref());
-    detail("because", finding.cause.as_ref());
-    if finding.status != Status::Pass {
-        finding.fix.iter().for_each(|fix| detail("fix", Some(fix)));
-        detail("more", finding.docs.as_ref());
+}
+
+fn detail(text: &mut String, word: &str, value: &str, page: &Page) {
+    let indent = INDENT + LABEL;
+    let whole = matches!(word, "fix" | "more" | "data");
+    let lines = wrapped(value, indent, page.columns.filter(|_| !whole));
+    let label = format!("{:LABEL$}", format!("{word}:"));
+    let label = if word == "fix" { page.paint.with("36", &label) } else { label };
+    let _ = writeln!(text, "{:INDENT$}{label}{}", "", joined(&lines, indent));
+}
+
+fn joined(lines: &[String], indent: usize) -> String {
+    lines.join(&format!("\n{:indent$}", ""))
+}
+
+/// See [`super::wrapped`].
+pub fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> Vec<String> {
+    let Some(columns) = columns else { return text.split('\n').map(str::to_owned).collect() };
+    let room = columns.clamp(*COLUMNS.start(), *COLUMNS.end()).saturating_sub(indent);
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        let words = line.trim_start_matches(' ');
+        let lead = line.len() - words.len();
+        let mut now = " ".repeat(lead);
+        let mut width = lead;
+        for (at, word) in words.split(' ').enumerate() {
+            let wide = measure_text_width(word);
+            if at > 0 && width + 1 + wide > room {
+                lines.push(std::mem::replace(&mut now, " ".repeat(lead)));
+                width = lead;
+            } else if at > 0 {
+                now.push(' ');
+                width += 1;
+            }
+            now.push_str(word);
+            width += wide;
+        }
+        lines.push(now);
     }
+    lines
 }

@@ -2,19 +2,34 @@
 //!
 //! | module | for |
 //! | --- | --- |
+//! | `clean` | all of them: texts without secrets and control characters |
+//! | `document` | whoever it is forwarded to: a page of HTML, a ticket's Markdown |
 //! | `human` | people: one line per check, detail below what is not right |
 //! | `json` | scripts: the contract of `ics-setup/v1` |
+//! | `junit` | CI: JUnit XML as Jenkins and GitLab read it |
+//! | `tap` | test harnesses: TAP version 14 |
+//! | `nagios` | Nagios and its heirs: status line, performance data, exit code |
+//! | `prometheus` | node_exporter's textfile collector |
 
+mod clean;
+mod document;
 mod human;
 mod json;
-mod page;
+mod junit;
+mod nagios;
+mod prometheus;
+mod tap;
+#[cfg(test)]
+mod tests;
 
 use crate::finding::{Finding, Status};
+use crate::problem::Problem;
 use crate::redact::Redactor;
 
 use super::Paint;
 
-pub use page::{html, markdown};
+pub use document::{html, markdown};
+pub use nagios::State;
 
 /// A form of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,17 +38,29 @@ pub enum Format {
     Human,
     /// For scripts.
     Json,
+    /// JUnit XML.
+    Junit,
+    /// Test Anything Protocol.
+    Tap,
+    /// A monitoring plug-in's output.
+    Nagios,
+    /// Prometheus text, for node_exporter's textfile collector.
+    Prometheus,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Human, Self::Json];
+    pub const ALL: [Self; 6] = [Self::Human, Self::Json, Self::Junit, Self::Tap, Self::Nagios, Self::Prometheus];
 
     /// The word for `--format`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Human => "human",
             Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Tap => "tap",
+            Self::Nagios => "nagios",
+            Self::Prometheus => "prometheus",
         }
     }
 
@@ -70,6 +97,37 @@ impl Summary {
             error: count(Status::Error),
         }
     }
+
+    /// In words, the worst first: `1 failed, 12 passed`.
+    pub fn words(&self) -> String {
+        let counts: Vec<String> = [
+            (self.fail, "failed"),
+            (self.error, "could not be checked"),
+            (self.warn, if self.warn == 1 { "warning" } else { "warnings" }),
+            (self.skip, "skipped"),
+            (self.pass, "passed"),
+        ]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+        if counts.is_empty() { "nothing was checked".to_owned() } else { counts.join(", ") }
+    }
+}
+
+/// What text for people is written on, and how much of it they want.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Details of passing checks too.
+    pub verbose: bool,
+    /// Only what is not right.
+    pub quiet: bool,
+    /// Colours.
+    pub paint: Paint,
+    /// How many columns the terminal has; `None`: no terminal, and lines are not broken.
+    pub columns: Option<usize>,
+    /// Can it show more than ASCII?
+    pub unicode: bool,
 }
 
 /// Everything that a check has to say at its end. Text that leaves here has gone through the redactor.
@@ -80,16 +138,26 @@ pub struct Checked<'a> {
     pub taken: &'a str,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
+    /// Were the facts read from a file?
+    pub recorded: bool,
     /// Keeps secrets out.
     pub redactor: &'a Redactor,
 }
 
 impl Checked<'_> {
-    /// The result as text in this format.
-    pub fn render(&self, format: Format, verbose: bool, quiet: bool, paint: Paint) -> String {
+    /// The result as text in this format. The page is for people; Nagios's long output heeds its `verbose` and `quiet`.
+    pub fn render(&self, format: Format, page: &Page) -> String {
+        let findings: Vec<Finding> = match format {
+            Format::Json => Vec::new(),
+            _ => self.findings.iter().map(|finding| clean::finding(self.redactor, finding)).collect(),
+        };
         match format {
-            Format::Human => human::render(self, verbose, quiet, paint),
+            Format::Human => human::render(self, &findings, page),
             Format::Json => format!("{:#}\n", json::render(self)),
+            Format::Junit => junit::render(self, &findings),
+            Format::Tap => tap::render(&findings),
+            Format::Nagios => nagios::render(&findings, page),
+            Format::Prometheus => prometheus::render(self, &findings),
         }
     }
 
@@ -98,8 +166,23 @@ impl Checked<'_> {
         Summary::of(self.findings)
     }
 
-    /// A text without secrets and control characters.
+    /// A text that may be shown, on one line.
     fn say(&self, text: &str) -> String {
-        super::human::say(self.redactor, text)
+        clean::one_line(&clean::clean(self.redactor, text))
     }
+}
+
+/// A problem that kept the checks from being made, in the words that a format has for it; `None`: it has none.
+pub fn prevented(format: Format, problem: &Problem, redactor: &Redactor) -> Option<String> {
+    let message = clean::one_line(&super::human::say(redactor, &problem.message));
+    match format {
+        Format::Tap => Some(tap::bail_out(&message)),
+        Format::Nagios => Some(nagios::unknown(&message)),
+        Format::Human | Format::Json | Format::Junit | Format::Prometheus => None,
+    }
+}
+
+/// `text` broken at blanks so that lines which begin at `indent` end before `columns`. Longer words stay whole.
+pub fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> Vec<String> {
+    human::wrapped(text, indent, columns)
 }

@@ -44,7 +44,8 @@ fn findings() -> Vec<Finding> {
 #[test]
 fn hostile_text_is_inert_in_html_and_in_markdown() {
     let (record, findings, redactor) = (record(), findings(), Redactor::default());
-    let checked = Checked { findings: &findings, taken: &record.taken, took_ms: 5, redactor: &redactor };
+    let checked =
+        Checked { findings: &findings, taken: &record.taken, took_ms: 5, recorded: true, redactor: &redactor };
     let html = html(&record, &checked);
     assert!(html.starts_with("<!doctype html>") && html.contains("Not fit: "), "{html}");
     for tag in ["<script", "<img", "onerror=alert(2)>"] {
@@ -71,8 +72,10 @@ fn hostile_text_is_inert_in_html_and_in_markdown() {
 #[test]
 fn a_stage_that_failed_has_its_share_of_the_bar() {
     let (record, findings, redactor) = (record(), findings(), Redactor::default());
-    let view =
-        View::new(&record, &Checked { findings: &findings, taken: &record.taken, took_ms: 5, redactor: &redactor });
+    let view = View::new(
+        &record,
+        &Checked { findings: &findings, taken: &record.taken, took_ms: 5, recorded: true, redactor: &redactor },
+    );
     let parts: Vec<(&str, u64, f64)> =
         view.bars[0].parts.iter().map(|part| (part.stage.as_str(), part.millis, part.from)).collect();
     assert_eq!(parts, [("resolve", 10, 0.0), ("tcp", 30, 10.0), ("tls (failed)", 60, 40.0)]);

@@ -89,7 +89,7 @@ impl View {
             title: format!("ics-setup check, {}", checked.say(&record.taken)),
             verdict,
             headline: headline(&summary, checked.findings, |text| checked.say(text)),
-            counts: counts(&summary),
+            counts: summary.words(),
             taken: checked.say(&record.taken),
             version: env!("CARGO_PKG_VERSION"),
             facts: facts(&record.want, |text| checked.say(text)),
@@ -157,19 +157,6 @@ fn headline(summary: &Summary, findings: &[Finding], say: impl Fn(&str) -> Strin
     }
 }
 
-fn counts(summary: &Summary) -> String {
-    let counts = [
-        (summary.fail, "failed"),
-        (summary.error, "could not be made"),
-        (summary.warn, "with a warning"),
-        (summary.pass, "passed"),
-        (summary.skip, "skipped"),
-    ];
-    let parts: Vec<String> =
-        counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
-    parts.join(", ")
-}
-
 /// What the check was made with.
 fn facts(want: &Want, say: impl Fn(&str) -> String) -> Vec<(String, String)> {
     let mut facts = Vec::new();
@@ -221,7 +208,7 @@ fn sections(checked: &Checked<'_>) -> Vec<Section> {
         own.sort_by_key(|finding| rank(finding.status));
         Section {
             name,
-            counts: counts(&Summary::of(&all)),
+            counts: Summary::of(&all).words(),
             findings: own.into_iter().map(|finding| item(finding, |text| checked.say(text))).collect(),
         }
     };

@@ -1,0 +1,145 @@
+//! What there is to check: `--list`, `--explain`, and the words that `--only` and `--skip` take.
+
+use std::fmt::Write as _;
+
+use clap::ArgMatches;
+use serde_json::json;
+
+use crate::check::{Group, Selection};
+use crate::cli::args::Globals;
+use crate::cli::exit::Exit;
+use crate::cli::out;
+use crate::finding::{Known, catalogue, known, must_be_known};
+use crate::problem::{Problem, id};
+use crate::report::check::{Format, wrapped};
+use crate::report::{Paint, SCHEMA};
+use crate::settings::nearest;
+
+/// `--list` and `--explain`; `None`: neither was asked for.
+///
+/// # Errors
+/// An unknown id, or a format that these have not.
+pub fn asked(globals: &Globals, matches: &ArgMatches) -> Result<Option<Exit>, Problem> {
+    let explain = matches.get_one::<String>("explain");
+    let flag = match explain {
+        Some(_) => "--explain",
+        None if matches.get_flag("list") => "--list",
+        None => return Ok(None),
+    };
+    if !matches!(globals.format, Format::Human | Format::Json) {
+        let message = format!("{flag} has human and json, not --format {}", globals.format.word());
+        return Err(Problem::settings(id::USAGE, message).hint(format!("ics-setup check {flag} …, without --format")));
+    }
+    match explain {
+        Some(id) => explained(globals, id)?,
+        None => list(globals, &selection(matches)?),
+    }
+    Ok(Some(Exit::Done))
+}
+
+/// What the groups, `--only` and `--skip` ask for.
+///
+/// # Errors
+/// A word that is neither a group nor an id, with the nearest one; an id that no check reports.
+pub fn selection(matches: &ArgMatches) -> Result<Selection, Problem> {
+    let words = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect::<Vec<_>>();
+    let groups = words("group");
+    let selection = Selection {
+        groups: Group::ALL.into_iter().filter(|group| groups.iter().any(|word| word == group.word())).collect(),
+        only: words("only"),
+        skip: words("skip"),
+    };
+    for (flag, list) in [("--only", &selection.only), ("--skip", &selection.skip)] {
+        list.iter().try_for_each(|word| group_or_id(word, flag))?;
+    }
+    let reported = reported();
+    match selection.only.iter().find(|word| known(word).is_some() && !reported.contains(&word.as_str())) {
+        Some(id) => {
+            Err(Problem::settings("unknown-check", format!("check does not look at {id}: other commands report it"))
+                .hint(format!("what it is: ics-setup check --explain {id}"))
+                .hint("what check looks at: ics-setup check --list"))
+        }
+        None => Ok(selection),
+    }
+}
+
+fn group_or_id(word: &str, flag: &str) -> Result<(), Problem> {
+    let groups = Group::ALL.map(Group::word);
+    if groups.contains(&word) || known(word).is_some() {
+        return Ok(());
+    }
+    let problem = Problem::settings("unknown-check", format!("{flag} takes ids and groups, and {word:?} is neither"));
+    Err(match nearest(word, groups.into_iter().chain(catalogue().iter().map(|known| known.id))) {
+        Some(near) => problem.hint(format!("{flag} {near}")),
+        None => problem.hint("all ids: ics-setup check --list"),
+    })
+}
+
+/// The ids that checks report, in the order in which they do.
+fn reported() -> Vec<&'static str> {
+    crate::check::all().iter().flat_map(|check| check.ids()).copied().collect()
+}
+
+/// The ids that the selection can report; verbose: and those of every other command.
+fn list(globals: &Globals, selection: &Selection) {
+    let mut rows: Vec<&Known> = Vec::new();
+    for check in crate::check::all() {
+        let ids = check.ids().iter().filter(|id| selection.has(check.group(), id));
+        for known in ids.filter_map(|id| known(id)) {
+            if !rows.iter().any(|row| row.id == known.id) {
+                rows.push(known);
+            }
+        }
+    }
+    if globals.verbose {
+        let others: Vec<&Known> =
+            catalogue().iter().filter(|known| !rows.iter().any(|row| row.id == known.id)).collect();
+        rows.extend(others);
+        rows.sort_by_key(|known| Group::ALL.iter().position(|group| group.word() == known.group).unwrap_or(usize::MAX));
+    }
+    if globals.json {
+        let rows: Vec<_> =
+            rows.iter().map(|known| json!({"id": known.id, "group": known.group, "title": known.title})).collect();
+        out::json(&json!({"schema": SCHEMA, "command": "check", "checks": rows}));
+        return;
+    }
+    let mut text = String::new();
+    let width = rows.iter().map(|known| known.id.len()).max().unwrap_or(0);
+    let mut group = "";
+    for known in rows {
+        if known.group != group {
+            let gap = if group.is_empty() { "" } else { "\n" };
+            group = known.group;
+            let _ = writeln!(text, "{gap}{}", Paint(globals.color).bold(group));
+        }
+        let indent = 2 + width + 2;
+        let title = wrapped(known.title, indent, out::columns()).join(&format!("\n{:indent$}", ""));
+        let _ = writeln!(text, "  {:width$}  {title}", known.id);
+    }
+    out::result(&text);
+}
+
+fn explained(globals: &Globals, id: &str) -> Result<(), Problem> {
+    let known = must_be_known(id, "ics-setup check --explain")?;
+    if globals.json {
+        out::json(&json!({
+            "schema": SCHEMA, "command": "check",
+            "check": {"id": known.id, "group": known.group, "title": known.title, "explain": known.explain},
+        }));
+        return Ok(());
+    }
+    let broken = |text: &str| wrapped(text, 0, out::columns()).join("\n");
+    let paint = Paint(globals.color);
+    let mut text =
+        format!("{} ({})\n{}\n\n{}\n\n", paint.bold(known.id), known.group, broken(known.title), broken(known.explain));
+    text.push_str(&if reported().contains(&known.id) {
+        format!(
+            "only this check:   ics-setup check --only {0}\nlet it pass:       ics-setup check --ignore-check {0}=REASON\n",
+            known.id
+        )
+    } else {
+        format!("{}\n", broken("check itself does not look at this; prepare, reconfigure and the other commands report it."))
+    });
+    out::result(&text);
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! A monitoring plug-in's output: one status line with counts as performance data, below it what is not right, and at the
+//! very end the durations, so that a short buffer on the way loses those first.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::clean::{facts, in_seconds};
+use super::{Page, Summary};
+use crate::finding::{Finding, Status};
+
+/// What a plug-in reports; its number is the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing is wrong.
+    Ok = 0,
+    /// Works, but will hurt.
+    Warning = 1,
+    /// Does not work.
+    Critical = 2,
+    /// It could not be found out.
+    Unknown = 3,
+}
+
+impl State {
+    /// Of all findings: a failure is critical; what could not be checked makes the state unknown also beside warnings, so
+    /// that a known warning hides nothing.
+    pub fn of(summary: &Summary) -> Self {
+        let total = summary.pass + summary.warn + summary.fail + summary.skip + summary.error;
+        match summary {
+            summary if summary.fail > 0 => Self::Critical,
+            summary if summary.error > 0 || total == 0 => Self::Unknown,
+            summary if summary.warn > 0 => Self::Warning,
+            _ => Self::Ok,
+        }
+    }
+
+    fn of_one(status: Status) -> Self {
+        match status {
+            Status::Pass | Status::Skip => Self::Ok,
+            Status::Warn => Self::Warning,
+            Status::Fail => Self::Critical,
+            Status::Error => Self::Unknown,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Warning => "WARNING",
+            Self::Critical => "CRITICAL",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// The result as a plug-in prints it.
+pub fn render(findings: &[Finding], page: &Page) -> String {
+    let summary = Summary::of(findings);
+    let state = State::of(&summary);
+    let first = findings.iter().find(|finding| state != State::Ok && State::of_one(finding.status) == state);
+    let first = first.map(|finding| format!(": {}", without_bar(&finding.title))).unwrap_or_default();
+    let mut text = format!("ICS-SETUP {} - {}{first} | {}\n", state.word(), summary.words(), counts(&summary));
+    for finding in findings.iter().filter(|finding| shown(finding.status, page)) {
+        let word = if finding.status == Status::Skip { "SKIPPED" } else { State::of_one(finding.status).word() };
+        let _ = writeln!(text, "[{word}] {} [{}]", without_bar(&finding.title), without_bar(finding.id));
+        for (word, value) in facts(finding) {
+            // A changed command must not be pasted.
+            let value = match word {
+                "fix" if value.contains('|') => format!("shown by: ics-setup check --only {}", without_bar(finding.id)),
+                _ => without_bar(value).replace('\n', "\n    "),
+            };
+            let _ = writeln!(text, "  {word}: {value}");
+        }
+    }
+    let durations = durations(findings);
+    if !durations.is_empty() {
+        // Behind a bar everything to the end is performance data.
+        let _ = writeln!(text, "durations | {}", durations.join(" "));
+    }
+    text
+}
+
+/// The line of a run that could not begin.
+pub fn unknown(message: &str) -> String {
+    format!("ICS-SETUP {} - {}\n", State::Unknown.word(), without_bar(message))
+}
+
+fn shown(status: Status, page: &Page) -> bool {
+    match status {
+        Status::Pass | Status::Skip => page.verbose,
+        Status::Warn | Status::Fail | Status::Error => !page.quiet,
+    }
+}
+
+/// `label=value;warn;crit;min`: any failure is critical, any warning a warning.
+fn counts(summary: &Summary) -> String {
+    format!(
+        "checks_failed={};;0;0 checks_error={};;;0 checks_warning={};0;;0 checks_skipped={};;;0 checks_passed={};;;0",
+        summary.fail, summary.error, summary.warn, summary.skip, summary.pass
+    )
+}
+
+/// The longest of each id: labels are unique.
+fn durations(findings: &[Finding]) -> Vec<String> {
+    let mut longest: Vec<(&str, u64)> = Vec::new();
+    let mut index: BTreeMap<&str, usize> = BTreeMap::new();
+    for (id, millis) in findings.iter().filter_map(|finding| Some((finding.id, finding.duration_ms?))) {
+        let at = *index.entry(id).or_insert_with(|| {
+            longest.push((id, 0));
+            longest.len() - 1
+        });
+        longest[at].1 = longest[at].1.max(millis);
+    }
+    let label = |id: &str| id.replace('\'', "''").replace(['=', '|'], "-");
+    longest.iter().map(|(id, millis)| format!("'{}'={}s;;;0", label(id), in_seconds(*millis))).collect()
+}
+
+/// The bar separates text from performance data, and there is no way to escape it.
+fn without_bar(text: &str) -> String {
+    text.replace('|', "¦")
+}

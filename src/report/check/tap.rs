@@ -1,0 +1,102 @@
+//! TAP version 14: one test point per finding, what was seen as its YAML block. A warning is a point that holds.
+
+use std::fmt::Write as _;
+
+use super::clean::one_line;
+use crate::finding::{Finding, Status};
+
+/// The result as TAP.
+pub fn render(findings: &[Finding]) -> String {
+    let mut text = "TAP version 14\n".to_owned();
+    if findings.is_empty() {
+        text.push_str("1..0 # SKIP nothing was checked\n");
+        return text;
+    }
+    let _ = writeln!(text, "1..{}", findings.len());
+    for (index, finding) in findings.iter().enumerate() {
+        let holds = match finding.status {
+            Status::Pass | Status::Warn | Status::Skip => "ok",
+            Status::Fail | Status::Error => "not ok",
+        };
+        let _ = write!(text, "{holds} {} - {}", index + 1, escaped(&finding.title));
+        if finding.status == Status::Skip {
+            let why = finding.observed.as_ref().or(finding.cause.as_ref()).map_or(String::new(), |why| one_line(why));
+            let _ = write!(text, "{}", format!(" # SKIP {}", escaped(&why)).trim_end());
+        }
+        text.push('\n');
+        block(&mut text, finding);
+    }
+    text
+}
+
+/// Nothing could be tested at all.
+pub fn bail_out(message: &str) -> String {
+    format!("TAP version 14\nBail out! {}\n", escaped(message))
+}
+
+fn block(text: &mut String, finding: &Finding) {
+    let status = match finding.status {
+        Status::Pass => "pass",
+        Status::Warn => "warn",
+        Status::Fail => "fail",
+        Status::Skip => "skip",
+        Status::Error => "error",
+    };
+    text.push_str("  ---\n");
+    for (key, value) in [
+        ("id", Some(finding.id)),
+        ("group", Some(finding.group)),
+        ("status", Some(status)),
+        ("expected", finding.expected.as_deref()),
+        ("observed", finding.observed.as_deref()),
+        ("cause", finding.cause.as_deref()),
+    ] {
+        if let Some(value) = value {
+            let _ = writeln!(text, "  {key}: {}", quoted(value));
+        }
+    }
+    if !finding.fix.is_empty() {
+        text.push_str("  fix:\n");
+        for fix in &finding.fix {
+            let _ = writeln!(text, "    - {}", item(fix));
+        }
+    }
+    for (key, value) in [("docs", finding.docs.as_deref()), ("stage", finding.stage), ("path", finding.path)] {
+        if let Some(value) = value {
+            let _ = writeln!(text, "  {key}: {}", quoted(value));
+        }
+    }
+    for (key, value) in [("duration_ms", finding.duration_ms), ("attempts", finding.attempts.map(u64::from))] {
+        if let Some(value) = value {
+            let _ = writeln!(text, "  {key}: {value}");
+        }
+    }
+    text.push_str("  ...\n");
+}
+
+/// In a description `#` would begin a directive.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('#', "\\#")
+}
+
+/// A double-quoted scalar. Texts are clean, so quotes, backslashes and line ends are all that needs care, and the small
+/// YAML readers of TAP consumers know these escapes.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}
+
+/// A scalar in a list. TAP::Parser of perl takes `- "word: …"` for a mapping in spite of the quotes, and gives up.
+fn item(text: &str) -> String {
+    let mut quoted = quoted(text);
+    let colon = quoted.find(' ').and_then(|blank| match &quoted[..blank] {
+        word if word.ends_with(':') => Some(blank - 1),
+        _ => {
+            let rest = quoted[blank..].trim_start_matches(' ');
+            rest.starts_with(": ").then(|| quoted.len() - rest.len())
+        }
+    });
+    if let Some(colon) = colon {
+        quoted.replace_range(colon..=colon, "\\x3a");
+    }
+    quoted
+}

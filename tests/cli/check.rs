@@ -1,0 +1,187 @@
+//! `check` through the binary: what it lists and explains, which words it takes, how it ends in every format.
+
+use serde_json::{Value, json};
+
+use crate::root::{Ran, Root, run};
+use crate::terminal::at_a_terminal;
+
+/// The words of `--format`, as the help names them.
+pub fn formats() -> Vec<String> {
+    let help = run(&["check", "--help"], &[], "").ok().stdout;
+    let line = help.lines().find(|line| line.contains("Form of the result: ")).unwrap();
+    let words = line.split("Form of the result: ").nth(1).unwrap();
+    let words: Vec<String> = words
+        .split([' ', ',', ';'])
+        .map(|word| word.trim_matches(|c: char| !c.is_ascii_lowercase()))
+        .filter(|word| !["", "or", "and", "check", "also", "has", "default", "human]"].contains(word))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(words[..2], ["human", "json"], "{line}");
+    assert!(words.len() >= 6, "{line}");
+    words
+}
+
+fn refused(arguments: &[&str], code: i32) -> Ran {
+    let ran = run(&[&["check"], arguments].concat(), &[], "");
+    assert_eq!(ran.code, code, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("error: ") && ran.stderr.lines().count() >= 2, "{arguments:?}: {}", ran.stderr);
+    ran
+}
+
+/// A file of facts that no check has to do with, so that what comes out is the same on any machine.
+fn facts(root: &Root) -> String {
+    let want = json!({
+        "deployment": "production", "release": null, "home": "/divvycloud", "http_proxy": null, "https_proxy": null,
+        "no_proxy": [], "mysql": null, "redis": null,
+        "limits": {"connect": 3000, "check": 10000, "run": 60000, "wait": 0},
+    });
+    let facts = json!({"schema": "ics-setup/facts/v1", "taken": "2026-11-21T20:01:02Z", "want": want, "checks": []});
+    root.put("facts.json", facts.to_string());
+    root.at("facts.json").display().to_string()
+}
+
+#[test]
+fn the_list_names_what_check_reports_and_verbose_everything() {
+    let rows = |arguments: &[&str]| -> Vec<Value> {
+        let json = run(&[&["check", "--list", "--format", "json"], arguments].concat(), &[], "").ok().json();
+        json["checks"].as_array().unwrap().clone()
+    };
+    let (own, all) = (rows(&[]), rows(&["-v"]));
+    assert!(all.len() > own.len() && all.len() > 20);
+    assert!(own.iter().all(|row| all.contains(row)));
+    assert!(all.iter().any(|row| row["id"] == "variable-unknown"));
+    assert!(!own.iter().any(|row| row["id"] == "variable-unknown"), "that is for prepare to say");
+    // One block per group, and each id below its heading.
+    let text = run(&["check", "--list", "-v"], &[], "").ok().stdout;
+    let headings: Vec<&str> = text.lines().filter(|line| !line.starts_with(' ') && !line.is_empty()).collect();
+    let mut once = headings.clone();
+    once.dedup();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(headings.len(), once.len(), "{text}");
+    for row in &all {
+        let id = row["id"].as_str().unwrap();
+        assert!(text.lines().any(|line| line.trim_start().starts_with(&format!("{id} "))), "{id}");
+    }
+    // Groups and ids narrow the list as they narrow a run.
+    let host = rows(&["host"]);
+    assert!(host.iter().all(|row| row["group"] == "host" && own.contains(row)));
+    assert!(own.iter().all(|row| row["group"] != "host" || host.contains(row)));
+    assert!(rows(&["--skip", "host,proxy,backends,network,agent,runtime"]).is_empty());
+}
+
+#[test]
+fn an_id_is_explained_with_what_to_type_next() {
+    let text = run(&["check", "--explain", "proxy-https-scheme"], &[], "").ok().stdout;
+    assert!(text.starts_with("proxy-https-scheme (proxy)\n") && text.contains("wrong version number"), "{text}");
+    assert!(text.contains("--only proxy-https-scheme") || text.contains("prepare, reconfigure"), "{text}");
+    let json = run(&["check", "--explain", "proxy-https-scheme", "--format", "json"], &[], "").ok().json();
+    assert_eq!(json["check"]["group"], "proxy");
+    let ran = refused(&["--explain", "proxy-https-schem"], 3);
+    assert!(ran.stderr.contains("hint: ics-setup check --explain proxy-https-scheme"), "{}", ran.stderr);
+    let ran = refused(&["--explain", "x", "--format", "junit"], 2);
+    assert!(ran.stderr.contains("--explain has human and json"), "{}", ran.stderr);
+    refused(&["--list", "--format", "prometheus"], 2);
+}
+
+#[test]
+fn a_word_that_means_nothing_is_refused_with_the_nearest_one() {
+    for (arguments, code, near) in [
+        (&["hots"][..], 2, "host"),
+        (&["--only", "backend"], 3, "--only backends"),
+        (&["--skip", "proxy-https-schem"], 3, "--skip proxy-https-scheme"),
+        (&["--ignore-check", "proxy-port-mising"], 3, "proxy-port-missing"),
+        (&["--only", "variable-unknown"], 3, "ics-setup check --list"),
+        (&["--format", "junitt"], 2, "junit"),
+        (&["--fail-on", "warning"], 2, "warn"),
+        (&["--timeout", "soon"], 2, "--timeout 30s"),
+        (&["--deadline", "0"], 2, "--deadline 10s"),
+        (&["--from", "/nowhere"], 3, "--save-facts"),
+        (&["--from", "/dev/zero"], 3, "larger than 64 MiB"),
+        (&["--from", "/dev/null"], 3, "--save-facts"),
+        (&["--from", "x", "--root", "/"], 2, "--from looks at nothing"),
+        (&["--from", "x", "--proxy", "http://h:1"], 2, "--release and --deployment"),
+    ] {
+        let ran = refused(arguments, code);
+        assert!(ran.stderr.contains(near) && ran.stdout.is_empty(), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
+fn formats_of_check_are_refused_elsewhere() {
+    let root = Root::ubuntu();
+    for format in formats().iter().filter(|format| !["human", "json"].contains(&format.as_str())) {
+        let ran = root.run(&["status", "--format", format]);
+        assert_eq!(ran.code, 2);
+        assert!(ran.stderr.contains(&format!("--format {format} goes with check")), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn facts_are_judged_in_every_format() {
+    let root = Root::ubuntu();
+    let facts = facts(&root);
+    for format in formats() {
+        let ran = run(&["check", "--from", &facts, "--format", &format], &[], "");
+        assert!(ran.stderr.is_empty(), "{format}: {}", ran.stderr);
+        // Nothing was found: all is well, but a monitoring system must not call that ok.
+        assert_eq!(ran.code, if format == "nagios" { 3 } else { 0 }, "{format}");
+        let begin = match format.as_str() {
+            "human" => "nothing was checked (facts of 2026-11-21T20:01:02Z)",
+            "json" => "{",
+            "junit" => "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
+            "tap" => "TAP version 14\n1..0 # SKIP",
+            "nagios" => "ICS-SETUP UNKNOWN - nothing was checked | checks_failed=0;",
+            "prometheus" => "# HELP ics_setup_check_",
+            other => panic!("{other} has no test"),
+        };
+        assert!(ran.stdout.starts_with(begin), "{format}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_run_that_cannot_begin_is_unknown_to_a_monitoring_system() {
+    for arguments in [
+        &["--only", "nothing-such"][..],
+        &["--no-such-flag"],
+        &["--ignore-check", "nothing-such"],
+        &["-q", "-v"],
+        &["--proxy", "socks5://h:1", "--root", "/nowhere"],
+    ] {
+        let ran = run(&[&["check", "--format", "nagios"], arguments].concat(), &[], "");
+        assert_eq!(ran.code, 3, "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stdout.starts_with("ICS-SETUP UNKNOWN - ") && ran.stdout.lines().count() == 1, "{}", ran.stdout);
+        assert!(ran.stderr.contains("error"), "{}", ran.stderr);
+        let ran = run(&[&["check", "--format=tap"], arguments].concat(), &[], "");
+        assert!(ran.stdout.starts_with("TAP version 14\nBail out! "), "{arguments:?}: {}", ran.stdout);
+        assert!(ran.code == 2 || ran.code == 3 || ran.code == 5, "{arguments:?}: {}", ran.code);
+    }
+}
+
+#[test]
+fn saved_facts_are_for_their_owner_only_and_judged_alike() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = Root::ubuntu();
+    let file = root.at("facts.json").display().to_string();
+    let ran = root.run(&["check", "--save-facts", &file, "--format", "json", "--deadline", "20s"]);
+    let mode = root.at("facts.json").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = run(&["check", "--from", &file, "--format", "json"], &[], "");
+    assert_eq!((again.code, again.json()), (ran.code, ran.json()));
+    for nowhere in ["/nowhere/facts.json", "/", "/proc/facts.json"] {
+        let ran = root.run(&["check", "--only", "host", "--save-facts", nowhere]);
+        assert_eq!(ran.code, 3, "{nowhere}");
+        assert!(ran.stderr.contains("hint: name a file in a folder"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn at_a_terminal_lines_end_before_it_does() {
+    let (code, screen) = at_a_terminal(&["check", "--explain", "proxy-https-scheme"], &[]);
+    assert_eq!(code, 0, "{screen}");
+    // A pseudo-terminal that nobody gave a size counts as 80 columns wide.
+    assert!(screen.lines().all(|line| line.trim_end().chars().count() <= 80), "{screen}");
+    assert!(
+        screen.lines().count() > run(&["check", "--explain", "proxy-https-scheme"], &[], "").stdout.lines().count()
+    );
+}
