@@ -8,10 +8,12 @@
 //! | `dial` | name → addresses → connection |
 //! | `wire` | a connection that reads and writes within its deadline and budget |
 //! | `tls` | one handshake, judged against the host's store; only a trusted peer is given secrets |
+//! | `resp` | one question to Redis, one answer |
 //! | `http` | one request, the head of its answer, `CONNECT` |
 
 mod dial;
 mod http;
+mod resp;
 mod time;
 mod tls;
 mod trouble;
@@ -19,6 +21,7 @@ mod wire;
 
 pub use dial::{connect, dial, resolve};
 pub use http::{Answer, MAX_HEAD, basic, request};
+pub use resp::Resp;
 pub use time::{Time, seconds};
 pub use tls::{Distrust, Peer, Roots, Shaken, TlsWire, examine, shake};
 pub use trouble::Trouble;

@@ -1,8 +1,41 @@
-//! Checks of the group `runtime`.
+//! Checks of the group `runtime`: does the installed product run?
+//!
+//! | module | what it looks at |
+//! | --- | --- |
+//! | `product` | is it installed in its folder? |
+//! | `containers` | services up, ended, restarting, unhealthy; versions of images |
+//! | `environment` | what the containers see, against prod.env |
+//! | `interface` | `/Status` on the interface's port |
+//! | `queues` | p0 to p3 in Redis |
+//! | `logs` | lines with a known cause |
+//! | `known` | the facts behind all of them, from `assets/runtime.toml` |
+//! | `docker`, `compose`, `place`, `text` | the docker command, compose files, the product's folder, words |
+
+mod compose;
+mod containers;
+mod docker;
+mod environment;
+mod interface;
+mod known;
+mod logs;
+mod place;
+mod product;
+mod queues;
+mod text;
+
+#[cfg(test)]
+mod double;
 
 use super::AnyCheck;
 
 /// All of them, in the order in which they are reported.
 pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    Vec::new()
+    vec![
+        Box::new(product::Product),
+        Box::new(containers::Containers),
+        Box::new(environment::Environment),
+        Box::new(interface::Interface),
+        Box::new(queues::Queues),
+        Box::new(logs::Logs),
+    ]
 }

@@ -1,0 +1,399 @@
+//! What the containers mean.
+
+use std::collections::BTreeSet;
+
+use super::{Facts, One, Seen, Service};
+use crate::check::runtime::docker::NoDocker;
+use crate::check::runtime::known::Known;
+use crate::check::runtime::text::{at, count, is_plain, long};
+use crate::check::want::Want;
+use crate::finding::{Finding, Status};
+
+pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
+    if let Some(nothing) = facts.place.nothing("service-running", "containers were") {
+        return nothing;
+    }
+    let command = facts.place.command(want);
+    let seen = match &facts.docker {
+        None => return Vec::new(),
+        Some(Err(trouble)) => return vec![unreachable(trouble)],
+        Some(Ok(seen)) => seen,
+    };
+    let mut findings = vec![reachable(seen)];
+    if seen.services.is_empty() {
+        findings.push(none(seen, want, &command));
+        return findings;
+    }
+    let missing = wanted(seen);
+    for service in &seen.services {
+        let expected =
+            missing.iter().find(|(name, _)| name.eq_ignore_ascii_case(&service.name)).map(|(_, count)| *count);
+        findings.push(Judged { service, expected, command: &command, now: facts.now }.finding());
+    }
+    for (name, expected) in &missing {
+        if !seen.services.iter().any(|service| service.name.eq_ignore_ascii_case(name)) {
+            findings.push(absent(name, *expected, seen, &command));
+        }
+    }
+    findings.extend(images(seen, want, &command));
+    findings
+}
+
+/// What is expected on this host: what the compose file says, else what the product needs somewhere.
+fn wanted(seen: &Seen) -> Vec<(String, usize)> {
+    match &seen.wanted {
+        Some(wanted) => {
+            let number = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+            wanted.iter().map(|wanted| (wanted.service.clone(), number(wanted.count))).collect()
+        }
+        None => Known::get().needed().map(|service| (service.name.clone(), 1)).collect(),
+    }
+}
+
+fn finding(id: &'static str, status: Status, title: impl Into<String>) -> Finding {
+    Finding::new(id, "runtime", status, title)
+}
+
+fn reachable(seen: &Seen) -> Finding {
+    let own: usize = seen.services.iter().map(|service| service.containers.len()).sum();
+    let mut observed = format!("{}, {own} of them the product's", count(seen.all, "container"));
+    if seen.unread > 0 {
+        observed.push_str(&format!("; {} of its output could not be read", count(seen.unread, "line")));
+    }
+    let status = if seen.unread > 0 { Status::Warn } else { Status::Pass };
+    finding("docker-reachable", status, "Docker answers")
+        .expected("the docker command lists containers")
+        .observed(observed)
+}
+
+/// Docker did not answer.
+fn unreachable(trouble: &NoDocker) -> Finding {
+    let base = |status, title: &str| {
+        finding("docker-reachable", status, title).expected("the docker command lists containers")
+    };
+    match trouble {
+        NoDocker::Absent => base(Status::Fail, "there is no docker command on this host")
+            .observed("no program docker in /usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin")
+            .cause("the product's files are here, but Docker is not installed, or installed elsewhere")
+            .fix("look: type -a docker podman")
+            .fix("install Docker as its own pages say: https://docs.docker.com/engine/install/"),
+        NoDocker::Down { why } => base(Status::Fail, "the Docker daemon does not run")
+            .observed(why.as_str())
+            .cause("nothing listens on /var/run/docker.sock; none of the product's containers can run")
+            .fix("systemctl enable --now docker")
+            .fix("if it does not start: journalctl -u docker -n 50 --no-pager"),
+        NoDocker::Denied { why } => base(Status::Error, "this user may not talk to Docker")
+            .observed(why.as_str())
+            .cause("the Docker socket belongs to root and the group docker")
+            .fix("run the same with sudo"),
+        NoDocker::Late { millis } => {
+            let limit = crate::net::seconds(std::time::Duration::from_millis(*millis));
+            base(Status::Error, "Docker did not answer in time")
+                .observed(format!("no end of the docker command within {limit}"))
+                .cause("the daemon hangs, often on a full or failing disk, or the host is overloaded")
+                .fix("df -h /var/lib/docker; journalctl -u docker -n 50 --no-pager")
+                .fix("give it longer: ics-setup check runtime --timeout 60s")
+        }
+        NoDocker::Odd { why } => base(Status::Error, "the docker command did not list containers")
+            .observed(why.as_str())
+            .fix("see for yourself: docker ps -a"),
+    }
+}
+
+fn none(seen: &Seen, want: &Want, command: &str) -> Finding {
+    let home = want.home.display();
+    let mut none = finding("service-running", Status::Fail, "no container of the product is there")
+        .expected(format!("containers made from the compose file in {home}"))
+        .observed(format!(
+            "{} on this host, none of them made from {home} or from the vendor's images",
+            count(seen.all, "container")
+        ));
+    none = match seen.elsewhere.first() {
+        Some(folder) => {
+            let cause = format!("containers with the vendor's images were started from {}", seen.elsewhere.join(", "));
+            let none = none.cause(cause);
+            if is_plain(folder) { none.fix(format!("ics-setup check runtime --home {folder}")) } else { none }
+        }
+        None => none.cause("the product was taken down (docker-compose down), or never started"),
+    };
+    none.fix(format!("{command} up -d"))
+}
+
+fn absent(name: &str, expected: usize, seen: &Seen, command: &str) -> Finding {
+    let known = Known::get().service(name).filter(|known| known.what != name);
+    let what = known.map_or_else(String::new, |known| format!(" ({})", known.what));
+    let sure = seen.wanted.is_some();
+    let by = if sure { "by the compose file" } else { "somewhere, and no compose file here could be read" };
+    let status = if !sure || expected == 0 { Status::Warn } else { Status::Fail };
+    finding("service-running", status, format!("{name}{what} has no container"))
+        .expected(format!("{} of {name}, {by}", count(expected, "running container")))
+        .observed("none, not even one that has ended")
+        .cause(if sure {
+            "it was never created, or was removed"
+        } else {
+            "on a host of one role alone that may be as intended"
+        })
+        .fix(format!("{command} up -d {name}"))
+        .evidence("service", name)
+        .evidence("running", 0)
+}
+
+/// One service in one finding: the worst that can be said of it.
+struct Judged<'a> {
+    service: &'a Service,
+    expected: Option<usize>,
+    command: &'a str,
+    now: u64,
+}
+
+impl Judged<'_> {
+    fn finding(&self) -> Finding {
+        let known = Known::get().service(&self.service.name);
+        let all = &self.service.containers;
+        let of = |test: &dyn Fn(&One) -> bool| all.iter().filter(|one| test(one)).collect::<Vec<_>>();
+        let looping = of(&|one| self.loops(one));
+        let ended = of(&|one| matches!(one.status.as_str(), "exited" | "dead") && !self.loops(one));
+        let sick = of(&|one| one.status == "running" && one.health.as_deref() == Some("unhealthy"));
+        let running = of(&|one| one.status == "running" && !self.loops(one));
+        let done = known.is_some_and(|known| known.once) && ended.iter().all(|one| one.exit_code == Some(0));
+        let finding = if let Some(worst) = looping.iter().max_by_key(|one| one.restarts) {
+            self.restarting(worst, &looping)
+        } else if let Some(last) = ended.iter().max_by_key(|one| one.finished)
+            && !done
+        {
+            self.ended(last, &ended, running.len())
+        } else if let Some(one) = sick.first() {
+            self.unhealthy(one, &sick)
+        } else {
+            self.running(running.len(), done)
+        };
+        finding
+            .evidence("service", self.service.name.as_str())
+            .evidence("running", running.len())
+            .evidence("containers", all.iter().map(|one| one.name.clone()).collect::<Vec<_>>())
+    }
+
+    /// Docker starts it again at this moment, or has done so often and only just now.
+    fn loops(&self, one: &One) -> bool {
+        let rule = &Known::get().restarts;
+        let young = one.started.is_some_and(|started| self.now.saturating_sub(started) < rule.loop_seconds);
+        one.status == "restarting" || (one.status == "running" && one.restarts >= rule.loop_count && young)
+    }
+
+    fn name(&self) -> String {
+        match Known::get().service(&self.service.name) {
+            Some(known) if known.what != self.service.name => format!("{} ({})", self.service.name, known.what),
+            _ => self.service.name.clone(),
+        }
+    }
+
+    fn wants(&self) -> String {
+        let number = self.expected.unwrap_or(1).max(1);
+        format!("{} of {}", count(number, "running container"), self.service.name)
+    }
+
+    fn running(&self, running: usize, done: bool) -> Finding {
+        let name = self.name();
+        if done {
+            return finding("service-running", Status::Pass, format!("{name} has done its work"))
+                .expected("ended with code 0")
+                .observed("ended with code 0");
+        }
+        let (created, paused) = (self.in_state("created"), self.in_state("paused"));
+        let expected = self.expected.unwrap_or(1);
+        let all = self.service.containers.len();
+        let state = match (created, paused) {
+            (0, 0) => String::new(),
+            (created, 0) => format!("; {created} created and never started"),
+            (0, paused) => format!("; {paused} paused"),
+            (created, paused) => format!("; {created} created and never started, {paused} paused"),
+        };
+        let restarted: u64 = self.service.containers.iter().map(|one| one.restarts).sum();
+        let since = self.service.containers.iter().filter_map(|one| one.started).max();
+        let mut observed = format!("{running} of {all} running{state}");
+        if let Some(since) = since.filter(|_| running > 0) {
+            observed.push_str(&format!(", the youngest for {}", long(self.now.saturating_sub(since))));
+        }
+        if restarted > 0 {
+            observed.push_str(&format!(", restarted {restarted} times before"));
+        }
+        if running >= expected && running > 0 {
+            let title = if all > 1 {
+                format!("{name} runs in {}", count(running, "container"))
+            } else {
+                format!("{name} runs")
+            };
+            return finding("service-running", Status::Pass, title).expected(self.wants()).observed(observed);
+        }
+        let (status, title) = match running {
+            0 if expected == 0 => (Status::Warn, format!("{name} does not run, as its scale of 0 asks for")),
+            0 => (Status::Fail, format!("{name} does not run")),
+            _ => (Status::Warn, format!("{name} runs in {} instead of {expected}", count(running, "container"))),
+        };
+        let fix = match (created, paused) {
+            (_, paused) if paused > 0 => format!("{} unpause {}", self.command, self.service.name),
+            _ => format!("{} up -d {}", self.command, self.service.name),
+        };
+        let stuck = self.service.containers.iter().find(|one| !one.error.is_empty());
+        let finding = finding("service-running", status, title).expected(self.wants()).observed(observed).fix(fix);
+        match stuck {
+            Some(one) => finding.cause(format!("Docker could not start it: {}", one.error)),
+            None => finding,
+        }
+    }
+
+    fn in_state(&self, word: &str) -> usize {
+        self.service.containers.iter().filter(|one| one.status == word).count()
+    }
+
+    fn ended(&self, last: &One, ended: &[&One], running: usize) -> Finding {
+        let name = self.name();
+        let when = last.finished.map_or_else(String::new, |when| format!(" at {}", at(when)));
+        let code = last.exit_code.map_or_else(|| "an unknown code".to_owned(), |code| format!("code {code}"));
+        let (status, title) = if self.expected.is_some_and(|expected| running >= expected) && running > 0 {
+            (Status::Warn, format!("{name} runs, and {} of it ended", count(ended.len(), "more container")))
+        } else if last.oom_killed {
+            (Status::Fail, format!("{name} was killed for want of memory"))
+        } else {
+            (Status::Fail, format!("{name} ended with {code}"))
+        };
+        let mut finding = finding("service-exited", status, title)
+            .expected(self.wants())
+            .observed(format!(
+                "{} ended{when} with {code}{}",
+                last.name,
+                if last.oom_killed { ", killed for want of memory" } else { "" }
+            ))
+            .cause(cause_of(last))
+            .fix(format!("why: docker logs --tail 50 {}", last.name));
+        if last.oom_killed || last.exit_code == Some(137) {
+            finding = finding.fix("was it memory: free -m; dmesg | grep -i 'killed process' | tail -n 3");
+        }
+        finding
+            .fix(format!("then: {} up -d {}", self.command, self.service.name))
+            .evidence("exit_code", last.exit_code)
+            .evidence("oom_killed", last.oom_killed)
+    }
+
+    fn restarting(&self, worst: &One, looping: &[&One]) -> Finding {
+        let mut observed = format!("{}: {} restarts, status {}", worst.name, worst.restarts, worst.status);
+        if let Some(started) = worst.started {
+            observed.push_str(&format!(", last started {} ago", long(self.now.saturating_sub(started))));
+        }
+        // A running container still has the code of its last end in its books only while it restarts.
+        if worst.status == "restarting"
+            && let Some(code) = worst.exit_code
+        {
+            observed.push_str(&format!(", ended with code {code}"));
+        }
+        let cause = if worst.status == "restarting" || worst.oom_killed {
+            cause_of(worst)
+        } else {
+            "it ends again and again soon after its start".to_owned()
+        };
+        let others = match looping.len() {
+            1 => String::new(),
+            number => format!(", {number} containers"),
+        };
+        finding("service-restarting", Status::Fail, format!("{} restarts again and again{others}", self.name()))
+            .expected("containers that stay up")
+            .observed(observed)
+            .cause(cause)
+            .fix(format!("why: docker logs --tail 50 {}", worst.name))
+            .fix("known causes: ics-setup check runtime --only log-known-trouble")
+            .evidence("restarts", worst.restarts)
+            .evidence("exit_code", worst.exit_code)
+    }
+
+    fn unhealthy(&self, one: &One, sick: &[&One]) -> Finding {
+        finding("service-unhealthy", Status::Fail, format!("{} is unhealthy", self.name()))
+            .expected("its health check succeeds")
+            .observed(format!("unhealthy: {}", sick.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")))
+            .fix(format!(
+                "what the health check says: docker inspect --format '{{{{json .State.Health}}}}' {}",
+                one.name
+            ))
+            .fix(format!("docker logs --tail 50 {}", one.name))
+    }
+}
+
+/// What an exit code says by itself.
+fn cause_of(one: &One) -> String {
+    if !one.error.is_empty() {
+        return format!("Docker could not start it: {}", one.error);
+    }
+    if one.oom_killed {
+        return "the kernel killed it because its memory limit, or the host's memory, was used up".to_owned();
+    }
+    match one.exit_code {
+        Some(0) => "it was stopped, or its program came to an end by itself: programs of the product must run in the foreground",
+        Some(1) => "its program gave up on an error; its log tells which",
+        Some(125) => "Docker itself could not run it",
+        Some(126) => "its program is there and may not be executed",
+        Some(127) => "its program is not in the image: the command in the compose file does not fit this version",
+        Some(137) => "it was killed (SIGKILL): by docker stop or docker kill after its grace, or by the kernel for want of memory",
+        Some(139) => "its program crashed (SIGSEGV)",
+        Some(143) => "it was told to stop (SIGTERM), by docker stop or at shutdown",
+        _ => "its log tells why",
+    }
+    .to_owned()
+}
+
+/// All services on one version, that has a name, and is the one asked for.
+fn images(seen: &Seen, want: &Want, command: &str) -> Option<Finding> {
+    let known = &Known::get().images;
+    let mut tags: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for service in &seen.services {
+        for one in &service.containers {
+            if known.is_product(&one.repository) && !known.is_apart(&one.repository, &one.tag) {
+                tags.insert((one.tag.as_str(), service.name.as_str()));
+            }
+        }
+    }
+    let versions: BTreeSet<&str> = tags.iter().map(|(tag, _)| *tag).collect();
+    let first = *versions.first()?;
+    let file = command.rsplit(' ').next().unwrap_or_default();
+    let list = |versions: &BTreeSet<&str>| versions.iter().copied().collect::<Vec<_>>().join(", ");
+    let base = |status, title: String| {
+        finding("image-version", status, title).evidence("tags", versions.iter().copied().collect::<Vec<_>>())
+    };
+    let pin = |finding: Finding, version: &str| {
+        finding
+            .fix(format!("in {file} give each image of the product the same tag, as :{version}"))
+            .fix(format!("{command} pull && {command} up -d"))
+    };
+    let asked = want.release.as_deref().map(|release| format!("v{}", release.trim_start_matches(['v', 'V'])));
+    let example = asked.as_deref().unwrap_or("vNN.N.N");
+    if versions.len() > 1 {
+        let pairs: Vec<String> = tags.iter().map(|(tag, service)| format!("{service} {tag}")).collect();
+        let finding = base(Status::Warn, format!("services run different versions: {}", list(&versions)))
+            .expected("one version for all services")
+            .observed(pairs.join(", "))
+            .cause("services of different versions disagree about the database's schema");
+        return Some(pin(finding, example));
+    }
+    if first == "latest" {
+        let finding = base(Status::Warn, "the images are not pinned to a version: latest".to_owned())
+            .expected("a tag that names a version")
+            .observed("latest")
+            .cause("the next pull may bring a newer version, on one host and not on the other, and upgrade the database's schema");
+        return Some(pin(finding, example));
+    }
+    if let Some(asked) = &asked
+        && !is_release(first, asked)
+    {
+        let finding = base(Status::Warn, format!("the product runs as {first}, not as {asked}"))
+            .expected(format!("{asked} (--release)"))
+            .observed(first);
+        return Some(pin(finding, asked));
+    }
+    let expected = asked.unwrap_or_else(|| "one version for all services".to_owned());
+    Some(base(Status::Pass, format!("all services run {first}")).expected(expected).observed(first))
+}
+
+/// Is the tag this release, or one of its builds (`v22.3` has `v22.3.9`, `v22.3.9` has `v22.3.9-1`)?
+fn is_release(tag: &str, asked: &str) -> bool {
+    let tag = tag.trim_start_matches(['v', 'V']);
+    let asked = asked.trim_start_matches(['v', 'V']);
+    tag.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_', '+']))
+}

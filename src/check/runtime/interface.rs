@@ -1,0 +1,251 @@
+//! Does the web interface answer `/Status`?
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::compose;
+use super::known::Known;
+use super::place::Place;
+use super::text::shown;
+use crate::check::unit::{Check, Group, Look};
+use crate::check::want::Want;
+use crate::finding::{Finding, Status};
+use crate::net::{self, Time, Trouble, seconds};
+
+/// So much of an answer is read.
+const BUDGET: usize = 80 << 10;
+
+/// See the module.
+pub(super) struct Interface;
+
+/// What was seen.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Facts {
+    place: Place,
+    /// `None`: was not asked.
+    asked: Option<Asked>,
+    /// The compose file has other services, and no interface.
+    not_here: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Asked {
+    /// `127.0.0.1`, or the address that the compose file publishes on.
+    address: String,
+    port: u16,
+    took_ms: u64,
+    answer: Result<Answer, Trouble>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Answer {
+    status: u16,
+    location: Option<String>,
+    server: Option<String>,
+    html: bool,
+}
+
+impl Check for Interface {
+    type Facts = Facts;
+
+    fn name(&self) -> &'static str {
+        "interface"
+    }
+
+    fn group(&self) -> Group {
+        Group::Runtime
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &["interface-status"]
+    }
+
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+        let place = Place::look(look);
+        if !place.is_running_system() {
+            return Facts { place, ..Facts::default() };
+        }
+        let file = place.compose.first().and_then(|name| look.host.read(&look.want.home.join(name)).ok().flatten());
+        let services = file.as_deref().and_then(compose::services);
+        let port = Known::get().health.port;
+        let interface =
+            services.as_ref().map(|all| all.iter().find(|one| one.name.eq_ignore_ascii_case("interfaceserver")));
+        let (address, port) = match interface {
+            Some(None) => return Facts { place, asked: None, not_here: true },
+            Some(Some(service)) => compose::published(&service.ports, port).unwrap_or((None, port)),
+            None => (None, port),
+        };
+        let address = address.unwrap_or_else(|| "127.0.0.1".to_owned());
+        Facts { place, asked: Some(ask(address, port, time)), not_here: false }
+    }
+
+    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
+        judge(facts, want)
+    }
+}
+
+fn ask(address: String, port: u16, time: Time) -> Asked {
+    let path = &Known::get().health.path;
+    let began = Instant::now();
+    // Room for the engine to hear the result before it counts the check as late.
+    let time = time.at_most(time.left().saturating_sub(Duration::from_millis(100)));
+    let answer = net::dial(&address, port, time, BUDGET).and_then(|mut wire| {
+        let host = format!("{address}:{port}");
+        let headers =
+            [("Host", host.as_str()), ("Connection", "close"), ("Accept", "*/*"), ("User-Agent", "ics-setup")];
+        let answer = net::request(&mut wire, "GET", path, &headers)?;
+        let header = |name: &str| answer.get(name).map(|value| shown(value, 200));
+        let start =
+            String::from_utf8_lossy(&answer.rest[..answer.rest.len().min(512)]).trim_start().to_ascii_lowercase();
+        Ok(Answer {
+            status: answer.status,
+            location: header("location"),
+            server: header("server"),
+            html: answer.get("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("text/html"))
+                || start.starts_with("<!doctype html")
+                || start.starts_with("<html"),
+        })
+    });
+    Asked { address, port, took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), answer }
+}
+
+fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
+    if let Some(nothing) = facts.place.nothing("interface-status", "the web interface was") {
+        return nothing;
+    }
+    if facts.not_here {
+        let skip =
+            Finding::new("interface-status", "runtime", Status::Skip, "this host runs no web interface").observed(
+                format!("{} has no service interfaceserver", facts.place.compose.first().map_or("", String::as_str)),
+            );
+        return vec![skip];
+    }
+    let Some(asked) = &facts.asked else { return Vec::new() };
+    let mut finding = verdict(asked, &facts.place.command(want))
+        .expected(format!("{} answers 200", url(asked)))
+        .evidence("url", url(asked))
+        .evidence("took_ms", asked.took_ms);
+    if let Ok(answer) = &asked.answer {
+        finding = finding.evidence("http_status", answer.status);
+    }
+    finding.duration_ms = Some(asked.took_ms);
+    vec![finding]
+}
+
+fn url(asked: &Asked) -> String {
+    let host = if asked.address.contains(':') {
+        format!("[{}]", asked.address.trim_matches(['[', ']']))
+    } else {
+        asked.address.clone()
+    };
+    format!("http://{host}:{}{}", asked.port, Known::get().health.path)
+}
+
+fn verdict(asked: &Asked, command: &str) -> Finding {
+    let finding = |status, title: &str| Finding::new("interface-status", "runtime", status, title);
+    let took = seconds(Duration::from_millis(asked.took_ms));
+    let logs = format!("{command} logs --tail 50 interfaceserver");
+    let answer = match &asked.answer {
+        Err(trouble) => return silent(asked, trouble, command, &logs),
+        Ok(answer) => answer,
+    };
+    let health = &Known::get().health;
+    let seen = match &answer.server {
+        Some(server) => format!("{} in {took}, from {server}", answer.status),
+        None => format!("{} in {took}", answer.status),
+    };
+    match (answer.status, &answer.location) {
+        (200, _) if answer.html => finding(Status::Warn, "something answers /Status with a web page")
+            .observed(format!("{seen}: an HTML page"))
+            .cause("another web server may hold the port, or a proxy in front shows a page of its own")
+            .fix(format!("who listens: ss -ltnp 'sport = :{}'", asked.port)),
+        (200, _) if asked.took_ms > health.slow_ms => {
+            let limit = seconds(Duration::from_millis(health.slow_ms));
+            finding(Status::Warn, &format!("the web interface is slow: {took}"))
+                .observed(seen)
+                .cause(format!("a load balancer gives up after 10 s; up to {limit} would be well"))
+                .fix("is the host overloaded: uptime; docker stats --no-stream")
+        }
+        (200, _) => finding(Status::Pass, "the web interface answers").observed(seen),
+        (300..=399, Some(to)) if path_of(to).starts_with(health.setup.as_str()) => {
+            finding(Status::Warn, "the web interface waits for its first set-up")
+                .observed(format!("{seen}: redirect to {to}"))
+                .cause("the product runs, and nobody has made the first administrator yet")
+                .fix(format!("open http://THIS-HOST:{}{} in a browser", asked.port, health.setup))
+        }
+        (300..=399, to) => {
+            let to = to.as_deref().unwrap_or("nowhere");
+            finding(Status::Warn, "the web interface redirects /Status")
+                .observed(format!("{seen}: redirect to {to}"))
+                .cause("load balancers count anything but 200 as ill; a redirect to https means that a web server in front holds this port")
+                .fix(format!("curl -skL -o /dev/null -w '%{{url_effective}} %{{http_code}}\\n' {}", url(asked)))
+        }
+        (502..=504, _) => finding(Status::Fail, "a web server in front answers for the web interface, which does not")
+            .observed(seen)
+            .cause("nginx, Apache or HAProxy holds the port, and interfaceserver behind it is down or still starts")
+            .fix(logs)
+            .fix(format!("{command} up -d interfaceserver")),
+        (404, _) => finding(Status::Fail, "what answers on the interface's port knows no /Status")
+            .observed(seen)
+            .cause("another program holds the port, or the release is older than this address")
+            .fix(format!("who listens: ss -ltnp 'sport = :{}'", asked.port)),
+        (500, _) => finding(Status::Fail, "the web interface answers with an error of its own")
+            .observed(seen)
+            .cause("most often it has lost its database or Redis")
+            .fix("ics-setup check backends")
+            .fix(logs),
+        _ => finding(Status::Fail, &format!("the web interface answers {} instead of 200", answer.status))
+            .observed(seen)
+            .fix(logs),
+    }
+}
+
+/// `/setup?x` of `http://host:8001/setup?x`.
+fn path_of(location: &str) -> &str {
+    match location.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("", |at| &rest[at..]),
+        None => location,
+    }
+}
+
+fn silent(asked: &Asked, trouble: &Trouble, command: &str, logs: &str) -> Finding {
+    let finding =
+        |title: &str| Finding::new("interface-status", "runtime", Status::Fail, title).observed(trouble.to_string());
+    let port = asked.port;
+    match trouble {
+        Trouble::Refused => finding(&format!("nothing listens on port {port}"))
+            .cause(
+                "interfaceserver does not run, has not opened its port yet, or the compose file publishes another one",
+            )
+            .fix(format!("{command} ps"))
+            .fix(logs),
+        Trouble::ConnectTimeout { .. } => finding(&format!("port {port} of this host does not answer"))
+            .cause("a firewall drops packets to the port, or the listener is stuck")
+            .fix(format!("ss -ltn 'sport = :{port}'; iptables -S INPUT | head")),
+        Trouble::Silent { .. } | Trouble::Closed | Trouble::Reset => finding(
+            "the web interface takes the connection and gives no answer",
+        )
+        .cause("it still starts (it waits for the database and for the scheduler to upgrade the schema), or it hangs")
+        .fix(logs)
+        .fix("wait for it: ics-setup check runtime --only interface-status --wait 5m"),
+        Trouble::Unexpected { what } if what.contains("TLS") => {
+            finding(&format!("port {port} speaks TLS, not plain HTTP"))
+                .cause("a web server in front, or another program, holds the port")
+                .fix(format!(
+                    "curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}:{port}{}",
+                    asked.address,
+                    Known::get().health.path
+                ))
+        }
+        Trouble::Unexpected { .. } | Trouble::TooMuch { .. } => {
+            finding(&format!("what listens on port {port} is no web server"))
+                .cause("another program holds the port")
+                .fix(format!("who listens: ss -ltnp 'sport = :{port}'"))
+        }
+        _ => finding("the web interface could not be asked").fix(logs),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! The facts about a running product, from `assets/runtime.toml`.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde::Deserialize;
+
+use crate::finding::Status;
+
+/// All of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Known {
+    pub(super) health: Health,
+    pub(super) compose: Compose,
+    pub(super) restarts: Restarts,
+    pub(super) images: Images,
+    service: Vec<Service>,
+    pub(super) queues: Queues,
+    /// Lines of logs, most telling first.
+    pub(super) log: Vec<Line>,
+}
+
+/// Where the interface says that it is well.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Health {
+    pub(super) port: u16,
+    pub(super) path: String,
+    /// The page of the first run.
+    pub(super) setup: String,
+    pub(super) slow_ms: u64,
+}
+
+/// Files of Compose.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Compose {
+    /// The command of its own.
+    pub(super) commands: Vec<PathBuf>,
+    /// The plugin of docker.
+    pub(super) plugins: Vec<PathBuf>,
+}
+
+/// When restarts are a loop.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Restarts {
+    pub(super) loop_count: u64,
+    pub(super) loop_seconds: u64,
+}
+
+/// Names of images.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Images {
+    product: Vec<String>,
+    apart: Vec<String>,
+    apart_tags: Vec<String>,
+}
+
+/// One service of the compose files.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Service {
+    pub(super) name: String,
+    /// For messages.
+    pub(super) what: String,
+    /// Made from the product's image: reads prod.env.
+    #[serde(default)]
+    pub(super) product: bool,
+    /// Ends by itself with 0.
+    #[serde(default)]
+    pub(super) once: bool,
+    /// Expected where no compose file says otherwise.
+    #[serde(default)]
+    pub(super) needed: bool,
+    #[serde(default)]
+    commands: Vec<String>,
+}
+
+/// Queues in Redis.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Queues {
+    keys: Vec<String>,
+    /// For SCAN.
+    pub(super) r#match: String,
+    key: String,
+    /// Names of members of JSON elements that hold a time.
+    pub(super) times: Vec<String>,
+    pub(super) level: Vec<Level>,
+}
+
+/// One queue.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Level {
+    pub(super) name: String,
+    pub(super) what: String,
+    pub(super) warn_waiting: u64,
+    /// In seconds.
+    pub(super) warn_age: u64,
+}
+
+/// A line of a log with a known cause.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Line {
+    pub(super) name: String,
+    pattern: String,
+    pub(super) title: String,
+    status: Weight,
+    pub(super) cause: String,
+    pub(super) fix: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Weight {
+    Warn,
+    Fail,
+}
+
+impl Known {
+    /// The facts.
+    pub(super) fn get() -> &'static Self {
+        static FACTS: LazyLock<Known> = LazyLock::new(|| {
+            // The text is part of the binary and a test parses it.
+            #[allow(clippy::expect_used)]
+            toml::from_str(include_str!("../../../assets/runtime.toml")).expect("assets/runtime.toml is valid")
+        });
+        &FACTS
+    }
+
+    /// The service of this name, letter case aside.
+    pub(super) fn service(&self, name: &str) -> Option<&Service> {
+        self.service.iter().find(|service| service.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The service that runs this command.
+    pub(super) fn service_of_command(&self, command: &str) -> Option<&Service> {
+        self.service.iter().find(|service| service.commands.iter().any(|own| command.contains(own.as_str())))
+    }
+
+    /// What is expected where no compose file says otherwise.
+    pub(super) fn needed(&self) -> impl Iterator<Item = &Service> {
+        self.service.iter().filter(|service| service.needed)
+    }
+
+    /// Where a service stands in the vendor's files; others behind them.
+    pub(super) fn rank(&self, name: &str) -> usize {
+        self.service.iter().position(|service| service.name.eq_ignore_ascii_case(name)).unwrap_or(self.service.len())
+    }
+
+    /// Patterns of logs, in the order of [`Known::log`].
+    pub(super) fn log_patterns() -> &'static [Regex] {
+        static ALL: LazyLock<Vec<Regex>> =
+            LazyLock::new(|| Known::get().log.iter().map(|line| compiled(&line.pattern)).collect());
+        &ALL
+    }
+
+    /// What the name of a queue's key looks like; its group is the queue's digit.
+    pub(super) fn queue_key() -> &'static Regex {
+        static ONE: LazyLock<Regex> = LazyLock::new(|| compiled(&Known::get().queues.key));
+        &ONE
+    }
+}
+
+impl Images {
+    /// Is this an image of the vendor's?
+    pub(super) fn is_product(&self, image: &str) -> bool {
+        self.product.iter().any(|prefix| image.starts_with(prefix.as_str()))
+    }
+
+    /// Does it have a numbering of its own?
+    pub(super) fn is_apart(&self, repository: &str, tag: &str) -> bool {
+        self.apart.iter().any(|own| own == repository)
+            || self.apart_tags.iter().any(|prefix| tag.starts_with(prefix.as_str()))
+    }
+}
+
+impl Queues {
+    /// Keys that a queue may have, most simple first.
+    pub(super) fn keys_of<'a>(&'a self, level: &'a Level) -> impl Iterator<Item = String> + 'a {
+        self.keys.iter().map(|key| key.replace("{q}", &level.name))
+    }
+}
+
+impl Line {
+    /// How bad it is while it lasts.
+    pub(super) fn status(&self) -> Status {
+        match self.status {
+            Weight::Warn => Status::Warn,
+            Weight::Fail => Status::Fail,
+        }
+    }
+}
+
+fn compiled(pattern: &str) -> Regex {
+    // Part of the binary, and a test compiles each.
+    #[allow(clippy::expect_used)]
+    Regex::new(pattern).expect("patterns of assets/runtime.toml are valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_facts_parse_and_every_pattern_compiles() {
+        let known = Known::get();
+        assert_eq!(Known::log_patterns().len(), known.log.len());
+        assert_eq!(
+            known.needed().map(|service| service.name.as_str()).collect::<Vec<_>>(),
+            ["interfaceserver", "scheduler", "worker"]
+        );
+        assert_eq!(known.service("Worker").unwrap().name, "worker");
+        assert_eq!(known.service_of_command("/bin/sh -c divvycloud worker --queue p0").unwrap().name, "worker");
+        assert_eq!((known.health.port, known.health.path.as_str()), (8001, "/Status"));
+        for line in &known.log {
+            assert!(!line.title.ends_with('.') && !line.fix.is_empty(), "{}", line.name);
+        }
+    }
+
+    #[test]
+    fn lines_of_logs_find_their_cause() {
+        for (text, name) in [
+            ("OSError: Tunnel connection failed: 407 Proxy Authentication Required", "proxy-login"),
+            ("Tunnel connection failed: 403 Forbidden", "proxy-refuses"),
+            (
+                "ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 502 Bad Gateway'))",
+                "proxy-broken",
+            ),
+            ("ssl.SSLError: [SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1123)", "proxy-scheme"),
+            ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self signed", "certificate"),
+            ("(1045, \"Access denied for user 'divvy'@'10.0.0.1' (using password: YES)\")", "database-access"),
+            ("ERROR Unable to connect to database", "database-unreachable"),
+            ("divvy.exc.DatabaseConnectivityValidationException: x", "database-unreachable"),
+            ("Incorrect database schema, waiting for db to be upgraded", "schema-waiting"),
+            ("redis.exceptions.AuthenticationError: NOAUTH Authentication required.", "redis-login"),
+            ("MISCONF Redis is configured to save RDB snapshots", "redis-read-only"),
+            ("OOM command not allowed when used memory > 'maxmemory'.", "redis-memory"),
+            ("Error 111 connecting to redis:6379. Connection refused.", "redis-unreachable"),
+            ("socket.gaierror: [Errno -2] Name or service not known", "name-unknown"),
+            ("OSError: [Errno 28] No space left on device", "disk-full"),
+            ("(1049, \"Unknown database 'divvykeys'\")", "database-missing"),
+            ("MemoryError", "out-of-memory"),
+        ] {
+            let found = Known::log_patterns().iter().position(|pattern| pattern.is_match(text));
+            assert_eq!(found.map(|at| Known::get().log[at].name.as_str()), Some(name), "{text}");
+        }
+        for harmless in ["GET /Status 200", "worker p0 ready", "license loaded", "password accepted for divvy"] {
+            assert!(Known::log_patterns().iter().all(|pattern| !pattern.is_match(harmless)), "{harmless}");
+        }
+    }
+
+    #[test]
+    fn keys_that_look_like_queues() {
+        for (key, digit) in [("p0", "0"), ("rq:queue:p1", "1"), ("divvy.P2", "2"), ("queue-p3-high", "3")] {
+            assert_eq!(&Known::queue_key().captures(key).unwrap()[1], digit);
+        }
+        for key in ["http2", "group1", "p4", "p01", "map0", "ap0x"] {
+            assert!(!Known::queue_key().is_match(key), "{key}");
+        }
+        let images = &Known::get().images;
+        assert!(images.is_product("public.ecr.aws/rapid7-insightcloudsec/ics/core") && !images.is_product("redis"));
+        assert!(images.is_apart("public.ecr.aws/divvycloud/divvycloud", "cloud-collector-v1.0.15"));
+    }
+}

@@ -1,0 +1,112 @@
+//! Is the product installed in its folder?
+
+use super::place::Place;
+use crate::check::unit::{Check, Group, Look};
+use crate::check::want::Want;
+use crate::finding::{Finding, Status};
+use crate::net::Time;
+
+/// See the module.
+pub(super) struct Product;
+
+impl Check for Product {
+    type Facts = Place;
+
+    fn name(&self) -> &'static str {
+        "product"
+    }
+
+    fn group(&self) -> Group {
+        Group::Runtime
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &["product-installed"]
+    }
+
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Place>) -> Place {
+        Place::look(look)
+    }
+
+    fn judge(&self, place: &Place, want: &Want) -> Vec<Finding> {
+        vec![judge(place, want)]
+    }
+
+    fn is_settled(&self, _facts: &Place) -> bool {
+        true
+    }
+}
+
+fn judge(place: &Place, want: &Want) -> Finding {
+    let home = want.home.display();
+    let finding = |status, title: String| Finding::new("product-installed", "runtime", status, title);
+    if let Some(why) = &place.unreadable {
+        return finding(Status::Error, format!("{home} could not be looked into"))
+            .expected("a folder with prod.env and docker-compose.yml")
+            .observed(why.as_str())
+            .fix("run the same with sudo");
+    }
+    let compose = place.compose.join(", ");
+    match (place.prod_env, place.compose.is_empty()) {
+        (false, true) => finding(Status::Skip, format!("the product is not installed in {home}"))
+            .observed(format!("neither prod.env nor docker-compose*.yml is in {home}, so nothing of it was looked at"))
+            .fix("name the product's folder: --home DIR"),
+        (true, true) => finding(Status::Warn, format!("{home} has a prod.env and no compose file"))
+            .expected("prod.env and docker-compose.yml")
+            .observed("prod.env")
+            .cause("without the compose file the containers cannot be started, stopped or created anew from here")
+            .fix(format!("bring the compose file of your release back as {home}/docker-compose.yml")),
+        (false, false) => finding(Status::Fail, format!("{home} has a compose file and no prod.env"))
+            .expected("prod.env and docker-compose.yml")
+            .observed(compose)
+            .cause("the services read their environment from prod.env and do not start without it")
+            .fix(format!("bring {home}/prod.env back from your backup, or from another host of this deployment")),
+        (true, false) => finding(Status::Pass, format!("the product is installed in {home}"))
+            .expected("prod.env and docker-compose.yml")
+            .observed(format!("prod.env, {compose}"))
+            .evidence("compose_files", place.compose.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::runtime::double::want;
+
+    #[test]
+    fn commands_to_paste_fit_the_compose_that_is_here() {
+        use crate::check::runtime::double::Double;
+        use crate::check::want::Secrets;
+        let of = |path: &str| {
+            let host = Double::installed();
+            host.files.put(path, b"");
+            host.files.put("/divvycloud/docker-compose.x;reboot.yml", b"");
+            let place = host.collect(&Product, &want(), &Secrets::default());
+            assert_eq!(place.compose, ["docker-compose.yml"]);
+            place.command(&want())
+        };
+        assert_eq!(of("/usr/bin/docker-compose"), "docker-compose -f /divvycloud/docker-compose.yml");
+        assert_eq!(
+            of("/usr/libexec/docker/cli-plugins/docker-compose"),
+            "docker compose -f /divvycloud/docker-compose.yml"
+        );
+    }
+
+    #[test]
+    fn each_half_installation_is_told_apart() {
+        for (prod_env, compose, status, words) in [
+            (true, &["docker-compose.yml"][..], Status::Pass, "is installed in /divvycloud"),
+            (true, &[], Status::Warn, "no compose file"),
+            (false, &["docker-compose.cw.yml"], Status::Fail, "no prod.env"),
+            (false, &[], Status::Skip, "not installed"),
+        ] {
+            let compose = compose.iter().map(|name| (*name).to_owned()).collect();
+            let place = Place { live: true, prod_env, compose, ..Place::default() };
+            let finding = judge(&place, &want());
+            assert_eq!(finding.status, status);
+            assert!(finding.title.contains(words) && finding.observed.is_some(), "{finding:?}");
+        }
+        let place = Place { unreadable: Some("denied".to_owned()), ..Place::default() };
+        assert_eq!(judge(&place, &want()).status, Status::Error);
+    }
+}
