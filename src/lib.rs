@@ -21,6 +21,7 @@
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
+//! | [`network`] | which paths must be open, and what to hand to those who open them |
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
 //! | [`verify`] | what each consumer really sees |
 //! | [`report`] | one set of records, every format |

@@ -63,6 +63,7 @@ pub fn command() -> Command {
                 .arg(switch("force").help("Overwrite files that were edited since; a backup of them is kept")),
         )
         .subcommand(check())
+        .subcommand(super::network::command())
         .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
         .subcommand(
             Command::new("settings")
@@ -119,6 +120,14 @@ fn check() -> Command {
         .arg(Arg::new("explain").long("explain").value_name("ID").help("Explain a check; checks nothing"))
         .arg(file("save-facts").help("Write what was seen to FILE, without secrets, to be judged again elsewhere"))
         .arg(file("from").help("Judge the facts in FILE; looks at nothing here"))
+        .arg(file("endpoints").help("TOML file that adds and changes endpoints; see network list --help"))
+        .arg(
+            Arg::new("via")
+                .long("via")
+                .value_name("WAY")
+                .value_parser(PossibleValuesParser::new(["direct", "proxy", "both"]))
+                .help("Way to the endpoints [default: through the proxy where one is set]"),
+        )
         .arg(
             file("report")
                 .help("Write a report to forward to FILE: one page for FILE.html, a ticket's text for FILE.md"),
@@ -151,9 +160,7 @@ fn globals() -> Vec<Arg> {
         Arg::new("format")
             .long("format")
             .value_name("FORMAT")
-            .value_parser(PossibleValuesParser::new(Format::ALL.map(Format::word)))
             .default_value("human")
-            .hide_possible_values(true)
             .help("Form of the result: human or json; check also has junit, tap, nagios and prometheus"),
         Arg::new("color")
             .long("color")
@@ -176,7 +183,8 @@ fn switch(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue)
 }
 
-fn with_settings(command: Command) -> Command {
+/// Adds the flags of all settings.
+pub fn with_settings(command: Command) -> Command {
     let mut command = command;
     for spec in TABLE {
         let Some(flag) = spec.flag else { continue };
@@ -248,8 +256,10 @@ pub struct Globals {
     pub yes: bool,
     /// `--non-interactive`.
     pub non_interactive: bool,
-    /// `--format`.
+    /// `--format`, for `check`.
     pub format: Format,
+    /// `--format`, one of the words that the verb has.
+    pub word: String,
     /// `--format json`.
     pub json: bool,
     /// Colours on standard output.
@@ -273,9 +283,10 @@ impl Globals {
     /// An unknown id in `--ignore-check`.
     pub fn new(verb: &str, matches: &ArgMatches, argv: Vec<OsString>) -> Result<Self, Problem> {
         // The innermost subcommand has every global flag, wherever it stood.
-        let mut matches = matches;
-        while let Some((_, inner)) = matches.subcommand() {
+        let (mut matches, mut verbs) = (matches, vec![verb]);
+        while let Some((verb, inner)) = matches.subcommand() {
             matches = inner;
+            verbs.push(verb);
         }
         let usage = |message: &str| Err(Problem::settings(id::USAGE, message).hint("ics-setup --help"));
         if matches.get_flag("exit-code") && !matches.get_flag("dry-run") {
@@ -284,9 +295,17 @@ impl Globals {
         if matches.get_flag("quiet") && matches.get_flag("verbose") {
             return usage("--quiet and --verbose contradict each other");
         }
-        let format = matches.get_one::<String>("format").and_then(|word| Format::parse(word)).unwrap_or(Format::Human);
-        if verb != "check" && !matches!(format, Format::Human | Format::Json) {
-            return usage(&format!("--format {} goes with check; {verb} has human and json", format.word()));
+        let word = matches.get_one::<String>("format").cloned().unwrap_or_default();
+        let words = formats(&verbs);
+        if !words.contains(&word.as_str()) {
+            let given = matches.value_source("format") == Some(clap::parser::ValueSource::CommandLine);
+            let verb = verbs.join(" ");
+            let message = if given {
+                format!("--format {word:?} does not go with {verb}; it has {}", words.join(", "))
+            } else {
+                format!("{verb} needs --format, one of {}", words.join(", "))
+            };
+            return Err(Problem::settings(id::USAGE, message).hint(format!("ics-setup {verb} --help")));
         }
         let ignored = every_ignored(&argv);
         let when = matches.get_one::<String>("color").map_or("auto", String::as_str);
@@ -298,8 +317,9 @@ impl Globals {
             exit_code: matches.get_flag("exit-code"),
             yes: matches.get_flag("yes"),
             non_interactive: matches.get_flag("non-interactive"),
-            format,
-            json: format == Format::Json,
+            format: Format::parse(&word).unwrap_or(Format::Human),
+            json: word == "json",
+            word,
             color: color(true),
             color_of_messages: color(false),
             verbose: matches.get_flag("verbose"),
@@ -312,6 +332,15 @@ impl Globals {
     /// May a person be asked? Only at a terminal.
     pub fn interactive(&self) -> bool {
         !self.non_interactive && out::is_terminal()
+    }
+}
+
+/// The words for `--format` of a verb, as in `["network", "list"]`.
+fn formats(verbs: &[&str]) -> Vec<&'static str> {
+    match verbs {
+        ["check", ..] => Format::ALL.map(Format::word).to_vec(),
+        ["network", verb, ..] => super::network::formats(verb).unwrap_or_else(|| vec!["human", "json"]),
+        _ => vec!["human", "json"],
     }
 }
 

@@ -12,11 +12,13 @@ use super::args::{Globals, flags};
 use super::exit::Exit;
 use super::inputs::Inputs;
 use super::progress::Progress;
-use super::{files, machine, out, sudo};
-use crate::check::{Limits, Record, Run, Selection, Want};
+use super::{files, machine, network, out, sudo};
+use crate::check::{Limits, Record, Run, Selection, Target, Want};
 use crate::finding::Finding;
 use crate::host::{HostRead, View};
 use crate::net::Roots;
+use crate::network::catalogue::{Calls, called_for};
+use crate::network::path::Via;
 use crate::platform;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
@@ -122,10 +124,15 @@ fn collect(
         None => Found::default(),
     };
     found.secrets().for_each(|secret| redactor.learn(secret));
+    let catalogue = network::catalogue(matches)?;
+    let called_for = called_for(&catalogue, &Calls::of(&layers, &catalogue)?);
+    let endpoints = called_for.iter().filter_map(Target::of).collect();
     let (settings, _) = inputs.resolve(layers, &found)?;
     settings.secrets.iter().for_each(|secret| redactor.learn(secret));
     let no_proxy = targets::no_proxy(&settings).members().map(str::to_owned).collect();
-    let (want, secrets) = Want::new(&settings, &Effective::new(&settings, &found), no_proxy, limits);
+    let (mut want, secrets) = Want::new(&settings, &Effective::new(&settings, &found), no_proxy, limits);
+    want.endpoints = endpoints;
+    want.via = via(matches);
     secrets.teach(redactor);
     let authority = match &settings.proxy_ca {
         Some(path) => std::fs::read(&path.value).map_err(|error| {
@@ -189,6 +196,16 @@ fn recorded(globals: &Globals, matches: &ArgMatches, path: &Path) -> Result<Reco
         None => {}
     }
     Ok(record)
+}
+
+/// Which ways to the endpoints are tried; empty: the one that the settings imply.
+fn via(matches: &ArgMatches) -> Vec<Via> {
+    match matches.get_one::<String>("via").map(String::as_str) {
+        Some("direct") => vec![Via::Direct],
+        Some("proxy") => vec![Via::Proxy],
+        Some("both") => vec![Via::Direct, Via::Proxy],
+        _ => Vec::new(),
+    }
 }
 
 type Report = fn(&Record, &Checked<'_>) -> String;

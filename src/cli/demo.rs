@@ -136,6 +136,7 @@ impl Stage<'_> {
             yes: true,
             non_interactive: true,
             format: crate::report::check::Format::Human,
+            word: "human".to_owned(),
             json: false,
             color: self.globals.color,
             color_of_messages: self.globals.color_of_messages,

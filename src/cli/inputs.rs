@@ -114,7 +114,11 @@ fn given(path: &Path) -> Result<Layer, Problem> {
     settings::read_file(&text, shown)
 }
 
-fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
+/// All of it, unless that is more than any file of settings has.
+///
+/// # Errors
+/// Reading fails, or there is too much.
+pub fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {

@@ -9,6 +9,7 @@ mod exit;
 mod files;
 mod inputs;
 mod machine;
+mod network;
 mod out;
 mod progress;
 mod prove;
@@ -39,6 +40,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         "prepare" => converge::run(&globals, matches, Moment::Prepare),
         "reconfigure" => converge::run(&globals, matches, Moment::Reconfigure),
         "check" => check::run(&globals, matches),
+        "network" => network::run(&globals, matches),
         "revert" => revert::run(&globals, matches),
         "status" => status::run(&globals),
         "settings" => settings::run(&globals, matches),

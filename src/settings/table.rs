@@ -275,10 +275,10 @@ pub static TABLE: &[Spec] = &[
         ..text("workers", "workers", "ICS_SETUP_WORKERS")
     },
     Spec {
-        shape: Shape::Choice(&["us", "us2", "us3", "ca", "eu", "ap", "au"]),
+        // Which regions there are, the catalogue of endpoints knows; a user's file can add one.
+        value_name: "REGION",
         question: "Insight platform region?",
-        help: "Data region of the Insight Agent",
-        read: false,
+        help: "Data region of the Insight Agent: us, us2, us3, ca, eu, ap, au",
         ..text("agent.region", "agent-region", "ICS_SETUP_AGENT_REGION")
     },
     Spec {
@@ -286,7 +286,6 @@ pub static TABLE: &[Spec] = &[
         value_name: "HOST",
         question: "Collector hosts?",
         help: "Collector that agents on this host talk to; may be repeated",
-        read: false,
         ..text("agent.collector", "collector", "ICS_SETUP_COLLECTOR")
     },
     Spec {

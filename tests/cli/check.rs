@@ -113,7 +113,7 @@ fn formats_of_check_are_refused_elsewhere() {
     for format in formats().iter().filter(|format| !["human", "json"].contains(&format.as_str())) {
         let ran = root.run(&["status", "--format", format]);
         assert_eq!(ran.code, 2);
-        assert!(ran.stderr.contains(&format!("--format {format} goes with check")), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("--format \"{format}\" does not go with status")), "{}", ran.stderr);
     }
 }
 

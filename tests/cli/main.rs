@@ -7,6 +7,7 @@ mod check_secrets;
 mod converge;
 mod errors;
 mod hosts;
+mod network;
 mod root;
 mod secrets;
 mod settings;

@@ -13,6 +13,7 @@ use super::engine::{self, Ended, Job, Pace};
 use super::{AnyCheck, Check, Group, Look, Want};
 use crate::finding::Finding;
 use crate::net::Time;
+use crate::network::catalogue::{Component, Endpoint, NeededBy, Protocol};
 use crate::network::path::{Asked, Failure, Via, Walk, walk};
 use crate::settings::ProxyUrl;
 
@@ -35,7 +36,9 @@ pub struct Target {
     pub purpose: String,
     /// The vendor's wildcard that this name represents.
     pub stands_for: Option<String>,
-    /// The path of the request; `None`: the port speaks no TLS with us, an open connection is all.
+    /// TLS; otherwise HTTP in the clear where there is a path, and else only an open connection.
+    pub tls: bool,
+    /// The path of the request.
     pub path: Option<String>,
     /// Never through a web proxy.
     pub direct_only: bool,
@@ -46,6 +49,32 @@ pub struct Target {
 }
 
 impl Target {
+    /// What can be tried from here of an endpoint: not what browsers or Collectors need, and not what never leaves this host's
+    /// own link.
+    pub fn of(endpoint: &Endpoint) -> Option<Self> {
+        let agent = match endpoint.component {
+            Component::Product | Component::Install => false,
+            Component::Agent | Component::AgentToCollector => true,
+            Component::Collector => return None,
+        };
+        if endpoint.needed_by == NeededBy::Browser || endpoint.is_link_local() {
+            return None;
+        }
+        let path = || Some(endpoint.path.clone().unwrap_or_else(|| "/".to_owned()));
+        Some(Self {
+            agent,
+            host: endpoint.host.clone(),
+            port: endpoint.port,
+            purpose: endpoint.purpose.clone(),
+            stands_for: endpoint.representative.as_ref().map(|_| endpoint.shown().to_owned()),
+            tls: endpoint.protocol == Protocol::Https,
+            path: if endpoint.protocol == Protocol::Tcp { None } else { path() },
+            direct_only: endpoint.direct,
+            required: endpoint.required,
+            static_ips: endpoint.static_ips.blocks().iter().map(ToString::to_string).collect(),
+        })
+    }
+
     /// `host:port`.
     pub fn name(&self) -> String {
         format!("{}:{}", self.host, self.port)
@@ -166,7 +195,8 @@ enum Way {
 }
 
 fn ways(look: &Look<'_>, target: &Target) -> Vec<Way> {
-    let proxy = look.secrets.https_proxy.as_ref().filter(|_| !target.direct_only);
+    let proxy = if target.tls { &look.secrets.https_proxy } else { &look.secrets.http_proxy };
+    let proxy = proxy.as_ref().filter(|_| !target.direct_only);
     let asked = |via| look.want.via.contains(&via);
     let nothing_asked = look.want.via.is_empty();
     let mut ways = Vec::new();
@@ -197,8 +227,13 @@ fn job(look: &Look<'_>, target: &Target, way: Way) -> Job<Trip> {
         talks_to: vec![talks_to],
         limit: look.want.limits.check(),
         work: Box::new(move |time| {
-            let asked =
-                |address| Asked { host: &target.host, port: target.port, address, path: target.path.as_deref() };
+            let asked = |address| Asked {
+                host: &target.host,
+                port: target.port,
+                address,
+                tls: target.tls,
+                path: target.path.as_deref(),
+            };
             match &way {
                 Way::Direct => Trip::Walk(Box::new(walk(&asked(None), None, &roots, time))),
                 Way::Proxy(proxy) => Trip::Walk(Box::new(walk(&asked(None), Some(proxy), &roots, time))),

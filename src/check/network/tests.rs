@@ -28,6 +28,7 @@ fn target(host: &str, required: bool) -> Target {
         port: 443,
         purpose: "licensing".to_owned(),
         stands_for: None,
+        tls: true,
         path: Some("/".to_owned()),
         direct_only: false,
         required,

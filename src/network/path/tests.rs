@@ -20,7 +20,7 @@ fn time() -> Time {
 }
 
 fn asked(port: u16) -> Asked<'static> {
-    Asked { host: "origin.example", port, address: Some("127.0.0.1"), path: Some("/") }
+    Asked { host: "origin.example", port, address: Some("127.0.0.1"), tls: true, path: Some("/") }
 }
 
 /// A listener whose connections are each handled by `talk`.
@@ -138,6 +138,24 @@ fn what_the_proxy_answers_is_the_proxys() {
         matches!(&why, Cause::Trouble { trouble: Trouble::Unexpected { what } } if what.contains("TLS")),
         "{why:?}"
     );
+}
+
+#[test]
+fn a_page_in_the_clear_is_asked_of_the_proxy_itself() {
+    let roots = Roots::of(&MemoryHost::new(), b"");
+    let plain = Asked { tls: false, ..asked(80) };
+    let end = |answer: &'static str| walk(&plain, Some(&proxy(answer, None)), &roots, time());
+    assert_eq!(end(OK).page.unwrap().status, 200);
+    assert_eq!(end("HTTP/1.1 403 X\r\n\r\n").page.unwrap().status, 403);
+    let why = |answer| end(answer).failure.unwrap().why;
+    assert_eq!(
+        why("HTTP/1.1 403 X\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\n\r\n"),
+        Cause::ProxyForbids { status: 403 }
+    );
+    assert_eq!(why("HTTP/1.1 503 X\r\n\r\n"), Cause::ProxyFailed { status: 503 });
+    let direct =
+        walk(&Asked { port: serve(|mut stream| drop(stream.write_all(OK.as_bytes()))), ..plain }, None, &roots, time());
+    assert_eq!((direct.failure, direct.page.unwrap().status), (None, 200));
 }
 
 #[test]

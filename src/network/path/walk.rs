@@ -222,7 +222,9 @@ pub struct Asked<'a> {
     pub port: u16,
     /// Connect to this address instead of the name's; the name is still the one in TLS.
     pub address: Option<&'a str>,
-    /// The path of the request behind TLS; `None`: no TLS, the open port is all that counts.
+    /// TLS, or a request in the clear.
+    pub tls: bool,
+    /// The path of the request; `None`: nothing is said, the open port is all that counts.
     pub path: Option<&'a str>,
 }
 
@@ -254,23 +256,58 @@ fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> Wa
     let Some(addresses) = walk.stage(Stage::Resolve, |_| Ok(net::resolve(&host, port, time)?)) else { return walk };
     let Some(wire) = walk.stage(Stage::Tcp, |_| Ok(net::connect(&addresses, time, BUDGET)?)) else { return walk };
     match proxy.scheme {
-        Scheme::Http => tunnel(&mut walk, wire, asked, proxy, roots),
+        Scheme::Http => behind(&mut walk, wire, asked, proxy, roots),
         Scheme::Https => {
             let tls = walk.stage(Stage::ProxyTls, |_| Ok(net::shake(wire, &host, roots)?.trusted()?));
             if let Some(wire) = tls {
-                tunnel(&mut walk, wire, asked, proxy, roots);
+                behind(&mut walk, wire, asked, proxy, roots);
             }
         }
     }
     walk
 }
 
+/// What the proxy is asked for: a tunnel, or a page in the clear.
+fn behind<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots) {
+    match asked.path {
+        Some(path) if !asked.tls => forwarded(walk, wire, asked, path, proxy),
+        _ => tunnel(walk, wire, asked, proxy, roots),
+    }
+}
+
+/// Asks the proxy for a page in the clear, as clients do for `http://`. Its own refusals are told from the origin's by what
+/// proxies put into them.
+fn forwarded<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, path: &str, proxy: &ProxyUrl) {
+    walk.stage(Stage::Http, |walk| {
+        let place = if asked.port == 80 { asked.host.to_owned() } else { format!("{}:{}", asked.host, asked.port) };
+        let target = format!("http://{place}{path}");
+        let login = login_of(proxy);
+        let mut headers = vec![("Host", place.as_str()), ("User-Agent", AGENT), ("Connection", "close")];
+        headers.extend(login.as_deref().map(|login| ("Proxy-Authorization", login)));
+        let answer = request(&mut wire, "GET", &target, &headers)?;
+        let own = answer.get("x-squid-error").is_some() || answer.get("proxy-connection").is_some();
+        match answer.status {
+            407 => return Err(Cause::ProxyLogin { schemes: schemes(&answer), sent: login.is_some() }),
+            status @ 400..500 if own => return Err(Cause::ProxyForbids { status }),
+            status @ 502..=504 => return Err(Cause::ProxyFailed { status }),
+            _ => {}
+        }
+        walk.page = Some(page(&answer, &mut wire));
+        Ok(())
+    });
+}
+
+/// The value of `Proxy-Authorization`, where there is a user with a password.
+fn login_of(proxy: &ProxyUrl) -> Option<String> {
+    let login = proxy.credentials.as_ref()?;
+    Some(basic(&login.user, login.password.as_ref()?.expose()))
+}
+
 /// Asks the proxy for a tunnel and goes on inside of it.
 fn tunnel<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots) {
     let opened = walk.stage(Stage::Connect, |_| {
         let target = format!("{}:{}", asked.address.unwrap_or(asked.host), asked.port);
-        let login = proxy.credentials.as_ref().and_then(|login| Some((login, login.password.as_ref()?)));
-        let login = login.map(|(login, password)| basic(&login.user, password.expose()));
+        let login = login_of(proxy);
         let mut headers = vec![("Host", target.as_str()), ("User-Agent", AGENT)];
         headers.extend(login.as_deref().map(|login| ("Proxy-Authorization", login)));
         let answer = request(&mut wire, "CONNECT", &target, &headers)?;
@@ -290,6 +327,9 @@ fn tunnel<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, prox
 /// The stages behind the connection: TLS, certificate, HTTP.
 fn beyond<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, roots: &Roots) {
     let Some(path) = asked.path else { return };
+    if !asked.tls {
+        return read_page(walk, wire, asked, path);
+    }
     let mut wire = Peeked { wire, first: Vec::new() };
     let shaken = walk.stage(Stage::Tls, |_| match net::examine(&mut wire, asked.host, roots) {
         Ok(shaken) => Ok(shaken),
@@ -307,10 +347,14 @@ fn beyond<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, roots: &
     };
     walk.certificate = Certificate::of(&chain);
     (walk.by_host, walk.by_public) = (by_host, by_public);
+    read_page(walk, &mut tls, asked, path);
+}
+
+fn read_page<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, path: &str) {
     walk.stage(Stage::Http, |walk| {
         let headers = [("Host", asked.host), ("User-Agent", AGENT), ("Accept", "*/*"), ("Connection", "close")];
-        let answer = request(&mut tls, "GET", path, &headers)?;
-        walk.page = Some(page(&answer, &mut tls));
+        let answer = request(&mut wire, "GET", path, &headers)?;
+        walk.page = Some(page(&answer, &mut wire));
         Ok(())
     });
 }

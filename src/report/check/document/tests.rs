@@ -15,6 +15,7 @@ fn record() -> Record {
         port: 443,
         purpose: HOSTILE.to_owned(),
         stands_for: Some("*.example.com".to_owned()),
+        tls: true,
         path: Some("/".to_owned()),
         direct_only: false,
         required: true,

@@ -98,7 +98,7 @@ impl View {
             scale_ms,
             groups: sections(checked),
             allow: rows(&record.want, |_| true, |text| checked.say(text)),
-            exclusions: rows(&record.want, |target| target.path.is_some(), |text| checked.say(text)),
+            exclusions: rows(&record.want, |target| target.tls && !target.direct_only, |text| checked.say(text)),
         }
     }
 

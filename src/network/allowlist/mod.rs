@@ -1,0 +1,246 @@
+//! The endpoints in the grammar of each firewall and proxy. Pure: the same endpoints give the same bytes.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`Product`] | how a product writes names, from data |
+//! | [`entry`] | endpoints brought together into rules by name or by address |
+//! | `squid` | Squid |
+//! | `packet` | nftables, iptables, firewalld, ufw |
+//! | `terraform` | AWS and Azure |
+//! | `appliance` | Palo Alto Networks and Fortinet |
+//! | `table` | CSV, JSON, Markdown |
+
+mod appliance;
+pub mod entry;
+mod packet;
+mod product;
+mod squid;
+mod table;
+mod terraform;
+
+use super::catalogue::{Catalogue, Endpoint, NeededBy};
+
+pub use entry::LeftOut;
+pub use product::{By, Product};
+
+/// A form of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Part of a `squid.conf`.
+    Squid,
+    /// For `nft -f`.
+    Nftables,
+    /// For `iptables-restore --noflush`.
+    Iptables,
+    /// A policy of firewalld.
+    Firewalld,
+    /// Commands for ufw.
+    Ufw,
+    /// Terraform: a security group.
+    AwsSg,
+    /// Terraform: rule groups.
+    AwsNetworkFirewall,
+    /// Terraform: a rule collection group.
+    AzureFirewall,
+    /// `set` commands of PAN-OS.
+    Paloalto,
+    /// Commands of FortiOS.
+    Fortigate,
+    /// RFC 4180.
+    Csv,
+    /// For programs.
+    Json,
+    /// For a change request.
+    Markdown,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Squid,
+        Self::Nftables,
+        Self::Iptables,
+        Self::Firewalld,
+        Self::Ufw,
+        Self::AwsSg,
+        Self::AwsNetworkFirewall,
+        Self::AzureFirewall,
+        Self::Paloalto,
+        Self::Fortigate,
+        Self::Csv,
+        Self::Json,
+        Self::Markdown,
+    ];
+
+    /// The word for `--format`, and the key in `assets/allowlist.toml`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Squid => "squid",
+            Self::Nftables => "nftables",
+            Self::Iptables => "iptables",
+            Self::Firewalld => "firewalld",
+            Self::Ufw => "ufw",
+            Self::AwsSg => "aws-sg",
+            Self::AwsNetworkFirewall => "aws-network-firewall",
+            Self::AzureFirewall => "azure-firewall",
+            Self::Paloalto => "paloalto",
+            Self::Fortigate => "fortigate",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Markdown => "markdown",
+        }
+    }
+
+    /// The format of a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.word() == word)
+    }
+
+    /// The product's grammar; tables have none.
+    pub fn product(self) -> Option<&'static Product> {
+        Product::get(self.word())
+    }
+
+    /// Can it say what is not to be decrypted?
+    pub fn has_exclusions(self) -> bool {
+        self.product().is_none_or(|product| product.decrypt)
+    }
+}
+
+/// What is to be rendered.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// Where the endpoints are from.
+    pub catalogue: &'a Catalogue,
+    /// The endpoints that were asked for.
+    pub endpoints: &'a [Endpoint],
+    /// Names of their own instead of the vendor's optional wildcards.
+    pub concrete: bool,
+    /// The list of what is not to be decrypted, instead of the list of what is to be let through.
+    pub exclusions: bool,
+}
+
+/// The text, and what it does not hold.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// To be loaded into the product.
+    pub text: String,
+    /// What the product cannot express; the text says so too, as comments.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// The list as `--format json` says it.
+pub fn json(request: &Request<'_>) -> serde_json::Value {
+    table::body(request)
+}
+
+/// Renders the list.
+pub fn render(format: Format, request: &Request<'_>) -> Rendered {
+    let Some(product) = format.product() else { return table::render(format, request) };
+    let list = List { format, product, request, endpoints: request.wanted() };
+    match format {
+        Format::Squid => squid::render(&list),
+        Format::Nftables => packet::nftables(&list),
+        Format::Iptables => packet::iptables(&list),
+        Format::Firewalld => packet::firewalld(&list),
+        Format::Ufw => packet::ufw(&list),
+        Format::AwsSg => terraform::security_group(&list),
+        Format::AwsNetworkFirewall => terraform::network_firewall(&list),
+        Format::AzureFirewall => terraform::azure_firewall(&list),
+        Format::Paloalto => appliance::paloalto(&list),
+        Format::Fortigate => appliance::fortigate(&list),
+        // Without a product, so handled above.
+        Format::Csv | Format::Json | Format::Markdown => table::render(format, request),
+    }
+}
+
+impl Request<'_> {
+    /// What of the endpoints belongs on the list: nothing that stays on the host's own link; on the list of exclusions
+    /// only what a foreign certificate breaks and what passes those who decrypt.
+    fn wanted(&self) -> Vec<&Endpoint> {
+        self.endpoints
+            .iter()
+            .filter(|endpoint| !endpoint.is_link_local())
+            .filter(|endpoint| !self.exclusions || (endpoint.must_not_be_decrypted()))
+            .collect()
+    }
+}
+
+/// One list for one product.
+struct List<'a> {
+    format: Format,
+    product: &'a Product,
+    request: &'a Request<'a>,
+    endpoints: Vec<&'a Endpoint>,
+}
+
+impl List<'_> {
+    /// What stands above the rules: what this is, how to use it, where it is from, what is not in it.
+    fn header(&self, notes: &[&str], left_out: &[LeftOut]) -> Vec<String> {
+        let what = if self.request.exclusions {
+            "TLS connections that must not be decrypted: the Insight platform refuses data behind another certificate"
+        } else {
+            "Outbound connections of InsightCloudSec, its installation and its agents"
+        };
+        let mut lines = vec![
+            format!("{what}, for {}.", self.product.name),
+            format!(
+                "ics-setup network allowlist --format {}{}; facts of {}.",
+                self.format.word(),
+                if self.request.exclusions { " --decrypt-exclusions" } else { "" },
+                self.request.catalogue.date
+            ),
+            format!("Grammar: {}, read {}.", self.product.source, self.product.date),
+        ];
+        lines.extend(notes.iter().map(|note| (*note).to_owned()));
+        lines.extend(sources(self.request.catalogue, &self.endpoints));
+        let local: Vec<&str> =
+            self.request.endpoints.iter().filter(|endpoint| endpoint.is_link_local()).map(Endpoint::shown).collect();
+        if !local.is_empty() && !self.request.exclusions {
+            lines.push(format!("Reached on the host's own link, so without a rule: {}", local.join(", ")));
+        }
+        if !left_out.is_empty() {
+            lines.push("Not in here:".to_owned());
+            lines.extend(left_out.iter().map(|left| format!("  {}: {}", left.what, left.why)));
+        }
+        lines
+    }
+}
+
+/// What the keys of the sources in use stand for.
+fn sources(catalogue: &Catalogue, endpoints: &[&Endpoint]) -> Vec<String> {
+    let used: Vec<&str> = endpoints.iter().flat_map(|endpoint| endpoint.source.split(", ")).collect();
+    let told = catalogue.sources.iter().filter(|(key, _)| used.contains(&key.as_str()));
+    let lines: Vec<String> = told.map(|(key, title)| format!("  {key}: {title}")).collect();
+    if lines.is_empty() { lines } else { [vec!["Sources:".to_owned()], lines].concat() }
+}
+
+/// One line on one endpoint, for a comment.
+fn remark(endpoint: &Endpoint) -> String {
+    let mut line = format!("{}: {}", endpoint.shown(), endpoint.purpose);
+    if let Some(when) = &endpoint.when {
+        line.push_str(&format!("; only where {when}"));
+    }
+    if endpoint.needed_by == NeededBy::Browser {
+        line.push_str("; for browsers, not for servers");
+    }
+    line.push_str(&format!(" ({}, {}, {})", endpoint.confidence.word(), endpoint.source, endpoint.date));
+    line
+}
+
+/// As [`remark`], where the addresses are what counts.
+fn remark_on_addresses(endpoint: &Endpoint) -> String {
+    let line = remark(endpoint);
+    if endpoint.static_ips_confidence == endpoint.confidence {
+        return line;
+    }
+    format!("{line}; addresses: {}", endpoint.static_ips_confidence.word())
+}
+
+/// Comment lines behind a mark.
+fn comments(mark: &str, lines: impl IntoIterator<Item = String>) -> String {
+    lines.into_iter().map(|line| format!("{mark} {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! How each product writes a name and what its wildcard covers, from `assets/allowlist.toml`.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::entry::Names;
+
+/// What is known of a product's grammar.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Product {
+    /// As its makers write it.
+    pub name: String,
+    /// Names, or addresses only.
+    pub by: By,
+    #[serde(default)]
+    exact: String,
+    below: Option<String>,
+    levels: Option<Levels>,
+    #[serde(default)]
+    apex: bool,
+    /// Has it a list of what is not to be decrypted?
+    #[serde(default)]
+    pub decrypt: bool,
+    /// Where its grammar is described.
+    pub source: String,
+    /// When that was read.
+    pub date: String,
+    /// What the output was tried against.
+    pub checked: Option<String>,
+}
+
+/// What a product's rules are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// Host names.
+    Name,
+    /// Addresses.
+    Address,
+}
+
+/// How deep a wildcard goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Levels {
+    /// Every depth.
+    Any,
+    /// One label.
+    One,
+}
+
+impl Product {
+    /// The entry of the file.
+    pub fn get(word: &str) -> Option<&'static Self> {
+        static ALL: LazyLock<BTreeMap<String, Product>> = LazyLock::new(|| {
+            #[derive(Deserialize)]
+            #[serde(deny_unknown_fields)]
+            struct File {
+                product: BTreeMap<String, Product>,
+            }
+            #[allow(clippy::expect_used)] // part of the binary, and a test parses it
+            let file: File =
+                toml::from_str(include_str!("../../../assets/allowlist.toml")).expect("assets/allowlist.toml");
+            file.product
+        });
+        ALL.get(word)
+    }
+
+    /// Has it a wildcard that covers names at every depth, as the vendor's patterns do?
+    pub fn covers_every_depth(&self) -> bool {
+        self.below.is_some() && self.levels == Some(Levels::Any)
+    }
+
+    /// The spellings that cover these names; none where it has no such wildcard.
+    pub fn spell(&self, names: &Names) -> Vec<String> {
+        let exact = |host: &str| self.exact.replace("{}", host);
+        match (names, &self.below) {
+            (Names::Exactly(host), _) => vec![exact(host)],
+            (Names::Below { domain, apex }, Some(below)) if self.covers_every_depth() => {
+                let below = below.replace("{}", domain);
+                if *apex && !self.apex { vec![exact(domain), below] } else { vec![below] }
+            }
+            (Names::Below { .. }, _) => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) fn with_one_label() -> Product {
+    toml::from_str(
+        "name = \"x\"\nby = \"name\"\nexact = \"{}\"\nbelow = \"*.{}\"\nlevels = \"one\"\nsource = \"-\"\ndate = \"-\"",
+    )
+    .unwrap()
+}

@@ -1,0 +1,118 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::network::catalogue::{Calls, called_for};
+use crate::settings::{Layer, Layers, Origin, by_key};
+
+type Pairs = &'static [(&'static str, &'static str)];
+
+/// What is asked for: its name, settings, and whether everything that is known is meant.
+const CASES: [(&str, Pairs, bool); 3] = [
+    ("us", &[("agent.region", "us"), ("agent.collector", "collector.corp.example,10.20.0.5,2001:db8::5")], false),
+    ("test-drive", &[("deployment", "test-drive"), ("release", "22.3.9")], false),
+    ("all", &[], true),
+];
+
+fn endpoints(catalogue: &Catalogue, settings: &[(&str, &str)], all: bool) -> Vec<Endpoint> {
+    let mut flags = Layer::default();
+    for (key, value) in settings {
+        flags.insert(by_key(key).unwrap(), (*value).to_owned(), Origin::Default).unwrap();
+    }
+    let calls = Calls::of(&Layers { flags, ..Layers::default() }, catalogue).unwrap();
+    if all {
+        return catalogue.endpoints.iter().filter(|endpoint| !endpoint.host.starts_with('<')).cloned().collect();
+    }
+    called_for(catalogue, &calls)
+}
+
+/// `ICS_SETUP_GOLDEN=write cargo test` writes them anew; look at the difference before it is committed.
+#[test]
+fn every_endpoint_in_every_grammar_as_it_was() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/allowlist");
+    let catalogue = Catalogue::shipped();
+    let (mut written, mut wrong) = (BTreeSet::new(), Vec::new());
+    for (case, settings, all) in CASES {
+        let endpoints = endpoints(&catalogue, settings, all);
+        for format in Format::ALL {
+            for exclusions in [false, true] {
+                if exclusions && (!format.has_exclusions() || case == "test-drive") {
+                    continue;
+                }
+                let request = Request { catalogue: &catalogue, endpoints: &endpoints, concrete: false, exclusions };
+                let name = format!("{case}{}.{}", if exclusions { "-undecrypted" } else { "" }, format.word());
+                let path = folder.join(&name);
+                let text = render(format, &request).text;
+                if std::env::var_os("ICS_SETUP_GOLDEN").is_some_and(|value| value == "write") {
+                    fs::create_dir_all(&folder).unwrap();
+                    fs::write(&path, &text).unwrap();
+                }
+                if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
+                    wrong.push(name);
+                }
+                written.insert(path);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not as it was (ICS_SETUP_GOLDEN=write cargo test): {wrong:?}");
+    let there: BTreeSet<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(there, written, "files that nothing writes any more");
+}
+
+#[test]
+fn every_grammar_has_its_source_and_every_endpoint_its_place() {
+    let catalogue = Catalogue::shipped();
+    let endpoints = endpoints(&catalogue, &[], true);
+    for format in Format::ALL {
+        let Some(product) = format.product() else { continue };
+        assert!(
+            !product.source.is_empty() && !product.date.is_empty() && product.checked.is_some(),
+            "{}",
+            format.word()
+        );
+        let request = Request { catalogue: &catalogue, endpoints: &endpoints, concrete: false, exclusions: false };
+        let rendered = render(format, &request);
+        for endpoint in endpoints.iter().filter(|endpoint| !endpoint.is_link_local()) {
+            let told = rendered.text.contains(&format!("{}: {}", endpoint.shown(), endpoint.purpose))
+                || rendered.text.contains(&format!("{}:{}: ", endpoint.shown(), endpoint.port));
+            assert!(told, "{}: {} is neither in nor left out by name", format.word(), endpoint.shown());
+        }
+        for left in &rendered.left_out {
+            assert!(rendered.text.contains(&left.what), "{}: {} is left out unsaid", format.word(), left.what);
+        }
+    }
+}
+
+#[test]
+fn a_users_words_stay_words() {
+    let text = r#"
+[[endpoint]]
+component = "product"
+host = "x.example"
+port = 443
+static_ips = ["192.0.2.1"]
+purpose = "a \"quoted\" ${word} -- $(id) `id` --> | <b> ; '"
+"#;
+    let catalogue = Catalogue::with(text, Path::new("mine.toml")).unwrap();
+    let endpoints: Vec<Endpoint> =
+        catalogue.endpoints.iter().filter(|endpoint| endpoint.host == "x.example").cloned().collect();
+    for format in Format::ALL {
+        let request = Request { catalogue: &catalogue, endpoints: &endpoints, concrete: false, exclusions: false };
+        let rendered = render(format, &request).text;
+        let (inside, outside): (Vec<&str>, Vec<&str>) =
+            rendered.lines().partition(|line| line.trim_start().starts_with('#'));
+        match format {
+            Format::Csv => assert!(rendered.contains("\"a \"\"quoted\"\" ${word}"), "{rendered}"),
+            Format::Json => assert!(serde_json::from_str::<serde_json::Value>(&rendered).is_ok()),
+            Format::Markdown => assert!(rendered.contains("\\| \\<b\\>"), "{rendered}"),
+            Format::Firewalld => assert!(
+                !rendered.contains("- -- ") && rendered.matches("-->").count() == rendered.matches("<!--").count()
+            ),
+            _ => {
+                assert!(inside.iter().any(|line| line.contains("$(id)")), "{}", format.word());
+                assert!(!outside.iter().any(|line| line.contains("$(id)")), "{}", format.word());
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Which endpoints the settings call for.
+
+use super::{ANY, Block, COLLECTOR, Catalogue, Component, Endpoint, StaticIps, host_name};
+use crate::problem::Problem;
+use crate::settings::{Deployment, Layers, nearest};
+use crate::version::Version;
+
+/// What the settings say that decides about endpoints.
+#[derive(Clone, Debug)]
+pub struct Calls {
+    deployment: Deployment,
+    /// `None`: not named, or no number; then no endpoint is left out for its release.
+    release: Option<Version>,
+    region: Option<String>,
+    collectors: Vec<String>,
+}
+
+impl Calls {
+    /// Reads `deployment`, `release`, `agent.region` and `agent.collector`.
+    ///
+    /// # Errors
+    /// A region that the catalogue does not have, a Collector that is no host.
+    pub fn of(layers: &Layers, catalogue: &Catalogue) -> Result<Self, Problem> {
+        let text = |key| layers.get(key).map(|setting| setting.value.as_str());
+        let region = match layers.get("agent.region") {
+            Some(setting) if !catalogue.regions.contains_key(&setting.value) => {
+                return Err(no_region(&setting.origin.to_string(), &setting.value, catalogue));
+            }
+            setting => setting.map(|setting| setting.value.clone()),
+        };
+        let collectors = match layers.get("agent.collector") {
+            None => Vec::new(),
+            Some(setting) => setting
+                .value
+                .split(',')
+                .map(str::trim)
+                .filter(|host| !host.is_empty())
+                .map(|host| {
+                    host_name(host).map_err(|why| {
+                        Problem::settings("setting-invalid", format!("{}: {why}", setting.origin))
+                            .hint("--collector collector.corp.example")
+                    })
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        Ok(Self {
+            deployment: match text("deployment") {
+                Some("test-drive") => Deployment::TestDrive,
+                _ => Deployment::Production,
+            },
+            release: text("release").and_then(|text| Version::parse(text.trim_start_matches(['v', 'V']))),
+            region,
+            collectors,
+        })
+    }
+
+    fn call_for(&self, endpoint: &Endpoint) -> bool {
+        let only = &endpoint.only;
+        let region = endpoint.region == ANY || self.region.as_ref() == Some(&endpoint.region);
+        let with_collector = !only.with_collector || !self.collectors.is_empty();
+        let deployment = only.deployment.is_none_or(|deployment| deployment == self.deployment);
+        let release = self.release.as_ref().is_none_or(|release| {
+            only.from_release.as_ref().is_none_or(|from| from <= release)
+                && only.below_release.as_ref().is_none_or(|below| release < below)
+        });
+        let in_any_case = only.or_deployment == Some(self.deployment);
+        // The agent's part is called for by naming its region.
+        let asked = match endpoint.component {
+            Component::Agent | Component::Collector => self.region.is_some(),
+            Component::Product | Component::Install | Component::AgentToCollector => true,
+        };
+        asked && region && with_collector && ((deployment && release) || in_any_case)
+    }
+}
+
+/// The endpoints that the settings call for, in the catalogue's order, each Collector in its place.
+pub fn called_for(catalogue: &Catalogue, calls: &Calls) -> Vec<Endpoint> {
+    catalogue
+        .endpoints
+        .iter()
+        .filter(|endpoint| calls.call_for(endpoint))
+        .flat_map(|endpoint| in_place(endpoint, calls))
+        .filter(|endpoint| endpoint.host != COLLECTOR)
+        .collect()
+}
+
+/// All endpoints; where no Collector is named, [`COLLECTOR`] stands in its place.
+pub fn all(catalogue: &Catalogue, calls: &Calls) -> Vec<Endpoint> {
+    catalogue.endpoints.iter().flat_map(|endpoint| in_place(endpoint, calls)).collect()
+}
+
+fn in_place(endpoint: &Endpoint, calls: &Calls) -> Vec<Endpoint> {
+    if endpoint.host != COLLECTOR || calls.collectors.is_empty() {
+        return vec![endpoint.clone()];
+    }
+    calls.collectors.iter().map(|host| at(endpoint, host)).collect()
+}
+
+fn at(endpoint: &Endpoint, host: &str) -> Endpoint {
+    let mut endpoint = Endpoint { host: host.to_owned(), ..endpoint.clone() };
+    if let Some(address) = endpoint.address() {
+        endpoint.static_ips = StaticIps::Listed(vec![Block::from(address)]);
+    }
+    endpoint
+}
+
+/// The refusal of a region that nobody knows.
+pub(super) fn no_region(origin: &str, region: &str, catalogue: &Catalogue) -> Problem {
+    let all: Vec<&str> = catalogue.regions.keys().map(String::as_str).collect();
+    let problem = Problem::settings("region-unknown", format!("{origin}: there is no region {region:?}"))
+        .because(format!("regions: {}", all.join(", ")));
+    let problem = match nearest(region, all.iter().copied()) {
+        Some(near) => problem.hint(format!("did you mean {near}?")),
+        None => problem,
+    };
+    problem.hint("a newer region, and its endpoints, can be added with --endpoints FILE")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Layer, Origin, by_key};
+
+    fn layers(pairs: &[(&str, &str)]) -> Layers {
+        let mut flags = Layer::default();
+        for (key, value) in pairs {
+            flags.insert(by_key(key).unwrap(), (*value).to_owned(), Origin::Flag(format!("--{key}"))).unwrap();
+        }
+        Layers { flags, ..Layers::default() }
+    }
+
+    fn hosts(pairs: &[(&str, &str)]) -> Vec<String> {
+        let catalogue = Catalogue::shipped();
+        let calls = Calls::of(&layers(pairs), &catalogue).unwrap();
+        called_for(&catalogue, &calls).iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect()
+    }
+
+    #[test]
+    fn the_settings_decide() {
+        let has = |pairs: &[(&str, &str)], host: &str| hosts(pairs).iter().any(|own| own == host);
+        let docker_hub = "registry-1.docker.io:443";
+        for (pairs, host, expected) in [
+            (&[][..], "divvycentral.divvycloud.com:443", true),
+            (&[], "endpoint.ingress.rapid7.com:443", false),
+            (&[], "get.divvycloud.com:80", false),
+            (&[("deployment", "test-drive")], "get.divvycloud.com:80", true),
+            (&[], docker_hub, true),
+            (&[("release", "v21.8")], docker_hub, true),
+            (&[("release", "21.8")], "public.ecr.aws:443", false),
+            (&[("release", "22.3.9")], docker_hub, false),
+            (&[("release", "22.3.9"), ("deployment", "test-drive")], docker_hub, true),
+            (&[("release", "latest")], "public.ecr.aws:443", true),
+            (&[("agent.region", "us")], "endpoint.ingress.rapid7.com:443", true),
+            (&[("agent.region", "us")], "data.insight.rapid7.com:443", true),
+            (&[("agent.region", "us")], "eu.endpoint.ingress.rapid7.com:443", false),
+            (&[("agent.region", "eu")], "s3.eu-central-1.amazonaws.com:443", false),
+            (&[("agent.region", "eu"), ("agent.collector", "c1")], "s3.eu-central-1.amazonaws.com:443", true),
+            (&[("agent.collector", "C1, 10.0.0.9")], "c1:5508", true),
+            (&[("agent.collector", "C1, 10.0.0.9")], "10.0.0.9:8037", true),
+            (&[], "<collector>:5508", false),
+        ] {
+            assert_eq!(has(pairs, host), expected, "{pairs:?} {host}");
+        }
+    }
+
+    #[test]
+    fn all_of_them_have_the_collector_in_its_place_or_a_stand_in() {
+        let catalogue = Catalogue::shipped();
+        let hosts = |pairs: &[(&str, &str)]| {
+            let calls = Calls::of(&layers(pairs), &catalogue).unwrap();
+            all(&catalogue, &calls).into_iter().map(|endpoint| endpoint.host).collect::<Vec<_>>()
+        };
+        assert_eq!(hosts(&[]).iter().filter(|host| *host == COLLECTOR).count(), 3);
+        let named = hosts(&[("agent.collector", "c1,c2")]);
+        assert_eq!(
+            (named.contains(&COLLECTOR.to_owned()), named.iter().filter(|host| *host == "c2").count()),
+            (false, 3)
+        );
+    }
+
+    #[test]
+    fn a_region_that_nobody_knows_is_refused_with_what_there_is() {
+        let catalogue = Catalogue::shipped();
+        let problem = Calls::of(&layers(&[("agent.region", "us1")]), &catalogue).unwrap_err();
+        assert!(problem.because.unwrap().contains("ap, au, ca, eu, us, us2, us3"));
+        assert!(problem.r#try.last().unwrap().contains("--endpoints FILE"));
+        let problem = Calls::of(&layers(&[("agent.collector", "c1:8037")]), &catalogue).unwrap_err();
+        assert!(problem.message.contains("the port stands apart"), "{}", problem.message);
+    }
+}
