@@ -108,7 +108,7 @@ fn not_http(bytes: &[u8]) -> Trouble {
 }
 
 /// What the first bytes of an answer look like.
-pub(super) fn what(bytes: &[u8]) -> String {
+pub(crate) fn what(bytes: &[u8]) -> String {
     match bytes {
         [0x15, 0x03, ..] => "a TLS alert".to_owned(),
         [0x16, 0x03, ..] => "a TLS handshake".to_owned(),

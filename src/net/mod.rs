@@ -20,6 +20,7 @@ mod trouble;
 mod wire;
 
 pub use dial::{connect, dial, resolve};
+pub(crate) use http::what;
 pub use http::{Answer, MAX_HEAD, basic, request};
 pub use resp::Resp;
 pub use time::{Time, seconds};

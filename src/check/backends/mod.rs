@@ -1,8 +1,24 @@
-//! Checks of the group `backends`.
+//! Checks of the group `backends`: the MySQL and the Redis that the product will use.
+//!
+//! | module | what lives there |
+//! | --- | --- |
+//! | `line` | a connection, plain or with TLS to a trusted peer |
+//! | `words` | what both say about addresses, network troubles and certificates; foreign text made fit to be shown |
+//! | `mysql` | one greeting, one login, what the server says of itself |
+//! | `redis` | one conversation, what the server says of itself |
+
+mod line;
+mod mysql;
+#[cfg(test)]
+mod peer;
+mod redis;
+mod words;
 
 use super::AnyCheck;
 
+const GROUP: &str = "backends";
+
 /// All of them, in the order in which they are reported.
 pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    Vec::new()
+    vec![Box::new(mysql::Mysql), Box::new(redis::Redis)]
 }

@@ -1,0 +1,93 @@
+//! A connection, plain or with TLS. There is no third kind: TLS to a peer that is not trusted carries nothing.
+
+use std::io::{self, Read, Write};
+
+use crate::net::{Roots, Time, TlsWire, Trouble, Wire, shake};
+
+/// A connected server.
+pub enum Line {
+    /// Anybody on the way can read along.
+    Plain(Wire),
+    /// The peer's certificate is valid here.
+    Tls(Box<TlsWire>),
+}
+
+impl Line {
+    /// Goes on with TLS.
+    ///
+    /// # Errors
+    /// No TLS to be had, or with somebody who is not trusted.
+    pub fn secured(self, host: &str, roots: &Roots) -> Result<Self, Trouble> {
+        match self {
+            Self::Plain(wire) => Ok(Self::Tls(Box::new(shake(wire, host, roots)?.trusted()?))),
+            Self::Tls(_) => Ok(self),
+        }
+    }
+
+    /// Sets another deadline.
+    pub fn until(&mut self, time: Time) {
+        match self {
+            Self::Plain(wire) => wire.until(time),
+            Self::Tls(stream) => stream.sock.until(time),
+        }
+    }
+
+    /// The version and cipher in use, as `TLSv1_3, TLS13_AES_256_GCM_SHA384`; `None`: plain.
+    pub fn tls(&self) -> Option<String> {
+        let Self::Tls(stream) = self else { return None };
+        let version = stream.conn.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
+        let suite = stream.conn.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+        Some([Some(version), suite].into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// The other side does not take it in time, or is gone.
+    pub fn say(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
+        self.write_all(bytes).and_then(|()| self.flush()).map_err(of)
+    }
+
+    /// Reads what there is, at most the buffer; `Ok(0)` is the end.
+    ///
+    /// # Errors
+    /// Silence, too much, a reset.
+    pub fn some(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
+        loop {
+            match self.read(buffer) {
+                Ok(count) => return Ok(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(of(error)),
+            }
+        }
+    }
+}
+
+fn of(error: io::Error) -> Trouble {
+    Trouble::of(error, std::time::Duration::ZERO)
+}
+
+impl Read for Line {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(wire) => wire.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(wire) => wire.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(wire) => wire.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}

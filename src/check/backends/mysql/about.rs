@@ -1,0 +1,217 @@
+//! What a server says of itself to a user who has logged in. Queries that only read, each one bounded; what a server or a
+//! proxy does not answer is left out.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::Because;
+use super::exchange::{Row, Talk};
+use super::grants::Grant;
+use crate::check::backends::words::shown;
+use crate::check::want::MysqlWant;
+use crate::host::HostRead;
+use crate::net::Trouble;
+
+/// The variables that are judged, or tell one product from another. A server answers with those that it has.
+const VARIABLES: [&str; 8] = [
+    "aria_block_size",
+    "aurora_version",
+    "character_set_server",
+    "collation_server",
+    "lower_case_table_names",
+    "max_connections",
+    "require_secure_transport",
+    "version_comment",
+];
+
+/// Error 1049: there is no such database.
+const NO_SUCH_DATABASE: u16 = 1049;
+
+/// What it says.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// Version and cipher of TLS; null: plain.
+    pub tls: Option<String>,
+    /// Why TLS was used.
+    pub tls_because: Option<Because>,
+    /// `VERSION()`.
+    pub version: Option<String>,
+    /// The account that the login was matched to: `divvy@%`.
+    pub account: Option<String>,
+    /// Those of [`VARIABLES`] that it has.
+    pub variables: BTreeMap<String, String>,
+    /// How many clients are connected.
+    pub clients: Option<u64>,
+    /// The two databases, in the order main, keys.
+    pub databases: Vec<Database>,
+    /// Null: not readable.
+    pub grants: Option<Vec<Grant>>,
+    /// Null: not readable.
+    pub clock: Option<Clock>,
+    /// Where the conversation broke, if it did: what is missing above was not asked.
+    pub broke: Option<Trouble>,
+}
+
+/// One of the two databases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Its name, as wanted.
+    pub name: String,
+    /// Is it there?
+    pub there: There,
+    /// Its default character set.
+    pub charset: Option<String>,
+    /// Its default collation.
+    pub collation: Option<String>,
+}
+
+/// Is a database there?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum There {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+    /// This user may not know: it has no rights on a database of that name.
+    Hidden,
+    /// The server did not say.
+    Unknown,
+}
+
+/// The server's clock between two looks at our own, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// Before the question.
+    pub before: i64,
+    /// The server's, cut to a whole second.
+    pub server: i64,
+    /// After the answer.
+    pub after: i64,
+}
+
+impl Clock {
+    /// The least that the clocks can differ by, in milliseconds; positive: the server is ahead.
+    pub fn skew(&self) -> i64 {
+        // The server's true time lies within the second that it named, and was read between our two looks.
+        if self.server > self.after {
+            self.server.saturating_sub(self.after)
+        } else if self.server.saturating_add(999) < self.before {
+            self.server.saturating_add(999).saturating_sub(self.before)
+        } else {
+            0
+        }
+    }
+}
+
+impl About {
+    /// Asks everything, and says goodbye.
+    pub fn look(mut talk: Talk, host: &dyn HostRead, want: &MysqlWant, because: Option<Because>) -> Self {
+        let mut about = Self { tls: talk.tls(), tls_because: because, ..Self::default() };
+        match about.ask(&mut talk, host, want) {
+            Ok(()) => talk.quit(),
+            Err(trouble) => about.broke = Some(trouble),
+        }
+        about
+    }
+
+    fn ask(&mut self, talk: &mut Talk, host: &dyn HostRead, want: &MysqlWant) -> Result<(), Trouble> {
+        let first = rows(talk, "SELECT VERSION(), CURRENT_USER()")?.into_iter().next().unwrap_or_default();
+        self.version = cell(&first, 0);
+        self.account = cell(&first, 1);
+
+        let before = millis(host.now());
+        let seconds = rows(talk, "SELECT UNIX_TIMESTAMP()")?;
+        let after = millis(host.now());
+        self.clock = seconds
+            .first()
+            .and_then(|row| row.first()?.as_deref()?.split('.').next()?.parse::<i64>().ok())
+            .map(|seconds| Clock { before, server: seconds.saturating_mul(1000), after });
+
+        let names = VARIABLES.map(|name| format!("'{name}'")).join(",");
+        for row in rows(talk, &format!("SHOW VARIABLES WHERE Variable_name IN ({names})"))? {
+            if let (Some(name), Some(value)) = (cell(&row, 0), cell(&row, 1))
+                && let Some(known) = VARIABLES.iter().find(|known| name.eq_ignore_ascii_case(known))
+            {
+                self.variables.insert((*known).to_owned(), value);
+            }
+        }
+        let clients = rows(talk, "SHOW GLOBAL STATUS LIKE 'Threads_connected'")?;
+        self.clients = clients.first().and_then(|row| cell(row, 1)?.parse().ok());
+
+        self.grants = talk
+            .query("SHOW GRANTS")?
+            .ok()
+            .map(|rows| rows.iter().filter_map(|row| row.first()?.as_deref()).filter_map(Grant::parse).collect());
+
+        let wanted = [&want.database, &want.secret_database];
+        let list = wanted.map(|name| literal(name)).join(",");
+        let seen = rows(
+            talk,
+            &format!(
+                "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME \
+                 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME IN ({list})"
+            ),
+        )?;
+        let any_case = self.variables.get("lower_case_table_names").is_some_and(|value| value != "0");
+        for name in wanted {
+            let same = |own: &str| own == name || (any_case && own.to_lowercase() == name.to_lowercase());
+            let row = seen.iter().find(|row| row.first().and_then(|own| own.as_deref()).is_some_and(same));
+            let there = match row {
+                Some(_) => There::Yes,
+                None => match talk.enter(name)? {
+                    Ok(()) => There::Yes,
+                    Err(refusal) if refusal.code == NO_SUCH_DATABASE => There::No,
+                    Err(refusal) if matches!(refusal.code, 1044 | 1045 | 1142) => There::Hidden,
+                    Err(_) => There::Unknown,
+                },
+            };
+            let cell = |at| row.and_then(|row| cell(row, at));
+            self.databases.push(Database { name: name.clone(), there, charset: cell(1), collation: cell(2) });
+        }
+        Ok(())
+    }
+}
+
+/// The rows; none where the server says no to the question.
+fn rows(talk: &mut Talk, sql: &str) -> Result<Vec<Row>, Trouble> {
+    Ok(talk.query(sql)?.unwrap_or_default())
+}
+
+fn cell(row: &Row, at: usize) -> Option<String> {
+    row.get(at)?.as_deref().map(shown)
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+fn millis(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_differs_by_no_more_than_can_be_known() {
+        let skew = |before, server, after| Clock { before, server, after }.skew();
+        assert_eq!(skew(1_500, 1_000, 1_600), 0);
+        assert_eq!(skew(999_900, 1_000_000, 1_000_050), 0);
+        assert_eq!(skew(10_000, 70_000, 10_100), 59_900);
+        assert_eq!(skew(70_000, 10_000, 70_100), -59_001);
+        assert_eq!(skew(i64::MIN, i64::MAX, i64::MIN), i64::MAX);
+    }
+
+    #[test]
+    fn names_stay_names() {
+        assert_eq!(literal("div'vy\\"), r"'div''vy\\'");
+    }
+}

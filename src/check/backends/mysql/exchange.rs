@@ -1,0 +1,345 @@
+//! Packets over a [`Line`]: opening, login, text queries. Every answer has a largest size, every wait ends with the line's
+//! deadline.
+//!
+//! The encodings and the scrambling of passwords are the `mysql` driver's (its crate `mysql_common`); the driver's own connection is not used, because against a
+//! hostile server it neither ends in time nor stays small, because it starts TLS with roots of its own, and because it
+//! hands the password to whoever shows an RSA key on a plain connection.
+
+use mysql_common::constants::CapabilityFlags;
+use mysql_common::packets::{AuthPlugin, HandshakeResponse, SslRequest};
+use mysql_common::proto::MySerialize;
+use mysql_common::scramble::{scramble_native, scramble_sha256};
+
+use super::greeting::{self, First, Hello, Refusal};
+use crate::check::backends::line::Line;
+use crate::net::{Roots, Trouble};
+
+/// No packet that is read is larger: 64 KiB.
+const MAX_PACKET: usize = 64 << 10;
+
+/// No result has more columns.
+const MAX_COLUMNS: u64 = 16;
+
+/// No result has more rows; more grants than this mean nothing to us.
+const MAX_ROWS: usize = 500;
+
+/// An honest login needs fewer packets.
+const MAX_LOGIN_PACKETS: usize = 8;
+
+/// `utf8mb4_general_ci`: also servers of 5.5 know it.
+const COLLATION: u8 = 45;
+
+const NATIVE: &str = "mysql_native_password";
+const SHA2: &str = "caching_sha2_password";
+
+/// One row: a text or NULL for each column.
+pub type Row = Vec<Option<String>>;
+
+/// A conversation with a server that has greeted.
+pub struct Talk {
+    line: Line,
+    sequence: u8,
+}
+
+/// How a login ended that the network did not end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoggedIn {
+    /// It is open.
+    Yes,
+    /// The server said no.
+    No(Refusal),
+    /// It wants to be logged in to in a way that is not spoken here.
+    Plugin(String),
+    /// It wants the password itself, and the connection is plain.
+    WantsTls,
+}
+
+/// The first packet.
+///
+/// # Errors
+/// None came, or none of this protocol.
+pub fn open(mut line: Line) -> Result<(Talk, Result<Hello, Refusal>), Trouble> {
+    let mut bytes = Vec::new();
+    // Byte by byte what is there: whether it is MySQL shows before the length may be believed.
+    while bytes.len() < 5 {
+        let mut buffer = [0_u8; 5];
+        let room = 5 - bytes.len();
+        let count = line.some(&mut buffer[..room])?;
+        if count == 0 && bytes.is_empty() {
+            return Err(Trouble::Closed);
+        }
+        bytes.extend_from_slice(&buffer[..count]);
+        if count == 0 || !greeting::plausible(&bytes) {
+            let mut more = [0_u8; 64];
+            let count = if count == 0 { 0 } else { line.some(&mut more).unwrap_or(0) };
+            bytes.extend_from_slice(&more[..count]);
+            return Err(Trouble::Unexpected { what: greeting::foreign(&bytes) });
+        }
+    }
+    let length = usize::from(u16::from_le_bytes([bytes[0], bytes[1]]));
+    let mut payload = vec![bytes[4]];
+    fill(&mut line, &mut payload, length)?;
+    let talk = Talk { line, sequence: 1 };
+    match greeting::first(&payload) {
+        First::Hello(hello) => Ok((talk, Ok(hello))),
+        First::Refusal(refusal) => Ok((talk, Err(refusal))),
+        First::Foreign(what) => Err(Trouble::Unexpected { what }),
+    }
+}
+
+impl Talk {
+    /// The version and cipher of TLS in use.
+    pub fn tls(&self) -> Option<String> {
+        self.line.tls()
+    }
+
+    /// Asks for TLS and starts it. Whatever came before it does not count: nothing of it is kept.
+    ///
+    /// # Errors
+    /// No TLS, or with somebody who is not trusted.
+    pub fn secured(mut self, hello: &Hello, host: &str, roots: &Roots) -> Result<Self, Trouble> {
+        let request = SslRequest::new(flags(hello) | CapabilityFlags::CLIENT_SSL, MAX_PACKET as u32, COLLATION);
+        self.send(&encoded(&request))?;
+        Ok(Self { line: self.line.secured(host, roots)?, sequence: self.sequence })
+    }
+
+    /// Logs in.
+    ///
+    /// # Errors
+    /// The network's, or a server that does not keep to the protocol.
+    pub fn login(&mut self, hello: &Hello, user: &str, password: &[u8]) -> Result<LoggedIn, Trouble> {
+        if !hello.capabilities.contains(CapabilityFlags::CLIENT_PROTOCOL_41) {
+            return Err(unexpected("a server older than MySQL 4.1"));
+        }
+        let mut capabilities = flags(hello);
+        if self.line.tls().is_some() {
+            capabilities |= CapabilityFlags::CLIENT_SSL;
+        }
+        let mut plugin = if hello.greeting.plugin.as_deref() == Some(SHA2) { SHA2 } else { NATIVE };
+        let named = if plugin == SHA2 { AuthPlugin::CachingSha2Password } else { AuthPlugin::MysqlNativePassword };
+        let named = Some(named).filter(|_| capabilities.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH));
+        let answer = scrambled(plugin, &hello.nonce, password);
+        let response = HandshakeResponse::new(
+            Some(answer.as_slice()),
+            (5, 7, 0),
+            Some(user.as_bytes()),
+            None::<&[u8]>,
+            named,
+            capabilities,
+            None,
+            MAX_PACKET as u32,
+        );
+        self.send(&encoded(&response))?;
+        for _ in 0..MAX_LOGIN_PACKETS {
+            let packet = self.packet()?;
+            match packet.as_slice() {
+                [0x00, ..] => return Ok(LoggedIn::Yes),
+                [0xff, ..] => return self.refused(&packet).map(LoggedIn::No),
+                [0xfe] => return Ok(LoggedIn::Plugin("mysql_old_password".to_owned())),
+                [0xfe, switch @ ..] => {
+                    let (name, nonce) = switch.split_at(memchr::memchr(0, switch).unwrap_or(switch.len()));
+                    plugin = match name {
+                        name if name == NATIVE.as_bytes() => NATIVE,
+                        name if name == SHA2.as_bytes() => SHA2,
+                        name => return Ok(LoggedIn::Plugin(crate::check::backends::words::shown_bytes(name))),
+                    };
+                    let mut nonce = nonce.get(1..).unwrap_or_default().to_vec();
+                    nonce.resize(20, 0);
+                    self.send(&scrambled(plugin, &nonce, password))?;
+                }
+                // The server remembers the password: the login goes on.
+                [0x01, 0x03] if plugin == SHA2 => {}
+                // It does not, and wants it as it is. An RSA key in its place, on a plain connection, is anybody's.
+                [0x01, 0x04] if plugin == SHA2 => {
+                    if self.line.tls().is_none() {
+                        return Ok(LoggedIn::WantsTls);
+                    }
+                    self.send(&[password, &[0]].concat())?;
+                }
+                _ => return Err(unexpected("an unknown packet in answer to the login")),
+            }
+        }
+        Err(unexpected("a login that does not end"))
+    }
+
+    /// Runs a query; all of its rows, as text.
+    ///
+    /// # Errors
+    /// The network's, or a server that does not keep to the protocol; the inner one is the server's no.
+    pub fn query(&mut self, sql: &str) -> Result<Result<Vec<Row>, Refusal>, Trouble> {
+        self.command(&[&[3], sql.as_bytes()].concat())?;
+        let head = self.packet()?;
+        let columns = match head.first() {
+            Some(0xff) => return self.refused(&head).map(Err),
+            Some(0x00) => return Ok(Ok(Vec::new())),
+            Some(0xfb) => return Err(unexpected("a request for a file of this host")),
+            _ => number(&mut head.as_slice()).filter(|columns| (1..=MAX_COLUMNS).contains(columns)),
+        };
+        let columns = columns.ok_or_else(|| unexpected("a result with a senseless number of columns"))?;
+        for _ in 0..columns {
+            self.packet()?;
+        }
+        self.packet()?;
+        let mut rows = Vec::new();
+        loop {
+            let packet = self.packet()?;
+            match packet.first() {
+                Some(0xff) => return self.refused(&packet).map(Err),
+                Some(0xfe) if packet.len() < 9 => return Ok(Ok(rows)),
+                _ if rows.len() == MAX_ROWS => return Err(Trouble::TooMuch { limit: MAX_ROWS }),
+                _ => rows.push(row(&packet, columns).ok_or_else(|| unexpected("a malformed row"))?),
+            }
+        }
+    }
+
+    /// Makes a database the current one: tells whether it is there and may be used.
+    ///
+    /// # Errors
+    /// As [`Talk::query`].
+    pub fn enter(&mut self, database: &str) -> Result<Result<(), Refusal>, Trouble> {
+        self.command(&[&[2], database.as_bytes()].concat())?;
+        let packet = self.packet()?;
+        match packet.first() {
+            Some(0x00) => Ok(Ok(())),
+            Some(0xff) => self.refused(&packet).map(Err),
+            _ => Err(unexpected("an unknown packet in answer to a change of the database")),
+        }
+    }
+
+    /// Says goodbye, so that the server counts no aborted connection.
+    pub fn quit(mut self) {
+        let _ = self.command(&[1]);
+    }
+
+    fn command(&mut self, payload: &[u8]) -> Result<(), Trouble> {
+        self.sequence = 0;
+        self.send(payload)
+    }
+
+    fn refused(&self, packet: &[u8]) -> Result<Refusal, Trouble> {
+        greeting::refusal(packet).ok_or_else(|| unexpected("an error packet cut short"))
+    }
+
+    fn send(&mut self, payload: &[u8]) -> Result<(), Trouble> {
+        let length = u32::try_from(payload.len()).ok().filter(|length| *length < 0xff_ffff);
+        let Some(length) = length else { return Err(Trouble::Other { why: "a setting is too long".to_owned() }) };
+        let mut bytes = length.to_le_bytes()[..3].to_vec();
+        bytes.push(self.sequence);
+        bytes.extend_from_slice(payload);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.line.say(&bytes)
+    }
+
+    fn packet(&mut self) -> Result<Vec<u8>, Trouble> {
+        let mut header = Vec::new();
+        fill(&mut self.line, &mut header, 4)?;
+        let length = u32::from_le_bytes([header[0], header[1], header[2], 0]);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > MAX_PACKET {
+            return Err(Trouble::TooMuch { limit: MAX_PACKET });
+        }
+        self.sequence = header[3].wrapping_add(1);
+        let mut payload = Vec::new();
+        fill(&mut self.line, &mut payload, length)?;
+        Ok(payload)
+    }
+}
+
+/// Reads until there are `length` bytes; memory grows with what came, not with what was announced.
+fn fill(line: &mut Line, bytes: &mut Vec<u8>, length: usize) -> Result<(), Trouble> {
+    let mut buffer = [0_u8; 4096];
+    while bytes.len() < length {
+        let room = (length - bytes.len()).min(buffer.len());
+        match line.some(&mut buffer[..room])? {
+            0 => return Err(Trouble::Closed),
+            count => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+    Ok(())
+}
+
+fn flags(hello: &Hello) -> CapabilityFlags {
+    let wanted = CapabilityFlags::CLIENT_LONG_PASSWORD
+        | CapabilityFlags::CLIENT_PROTOCOL_41
+        | CapabilityFlags::CLIENT_TRANSACTIONS
+        | CapabilityFlags::CLIENT_SECURE_CONNECTION
+        | CapabilityFlags::CLIENT_PLUGIN_AUTH;
+    hello.capabilities & wanted
+}
+
+/// What proves the password to a server without telling it; nothing for an empty one.
+fn scrambled(plugin: &str, nonce: &[u8], password: &[u8]) -> Vec<u8> {
+    if plugin == SHA2 {
+        scramble_sha256(nonce, password).map(|bytes| bytes.to_vec()).unwrap_or_default()
+    } else {
+        scramble_native(nonce, password).map(|bytes| bytes.to_vec()).unwrap_or_default()
+    }
+}
+
+fn encoded(packet: &impl MySerialize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    packet.serialize(&mut bytes);
+    bytes
+}
+
+/// A length-encoded number, taken off the front.
+fn number(bytes: &mut &[u8]) -> Option<u64> {
+    let (first, rest) = bytes.split_first()?;
+    let size = match first {
+        0..=0xfa => {
+            *bytes = rest;
+            return Some(u64::from(*first));
+        }
+        0xfc => 2,
+        0xfd => 3,
+        0xfe => 8,
+        _ => return None,
+    };
+    let mut number = [0_u8; 8];
+    number[..size].copy_from_slice(rest.get(..size)?);
+    *bytes = &rest[size..];
+    Some(u64::from_le_bytes(number))
+}
+
+fn row(mut bytes: &[u8], columns: u64) -> Option<Row> {
+    let mut row = Row::new();
+    for _ in 0..columns {
+        if let Some(rest) = bytes.strip_prefix(&[0xfb]) {
+            bytes = rest;
+            row.push(None);
+            continue;
+        }
+        let length = usize::try_from(number(&mut bytes)?).ok()?;
+        let text = bytes.get(..length)?;
+        bytes = &bytes[length..];
+        row.push(Some(String::from_utf8_lossy(text).into_owned()));
+    }
+    Some(row)
+}
+
+fn unexpected(what: &str) -> Trouble {
+    Trouble::Unexpected { what: what.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_read_and_short_ones_refused() {
+        assert_eq!(row(b"\x02ab\xfb\x00", 3), Some(vec![Some("ab".to_owned()), None, Some(String::new())]));
+        assert_eq!(row(b"\x05ab", 1), None);
+        assert_eq!(row(b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff", 1), None);
+        assert_eq!(number(&mut &b"\xfc\x01\x02"[..]), Some(0x0201));
+        assert_eq!(number(&mut &b"\xff"[..]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_row_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), columns in 0_u64..20) {
+            let _ = row(&bytes, columns);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Which product of the MySQL family this is, and which version of it.
+
+use std::collections::BTreeMap;
+
+use super::greeting::Greeting;
+use crate::check::requirements::Window;
+use crate::finding::Status;
+use crate::version::Version;
+
+/// Who made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Make {
+    /// Oracle's, or anybody's build of it.
+    MySql,
+    /// Percona Server.
+    Percona,
+    /// Amazon Aurora.
+    Aurora,
+    /// Google Cloud SQL.
+    CloudSql,
+    /// PingCAP's, which speaks the protocol only.
+    TiDb,
+    /// MariaDB.
+    MariaDb,
+}
+
+/// A server, recognised.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// Who made it.
+    pub make: Make,
+    /// The version that counts for the product; `None`: unreadable.
+    pub version: Option<Version>,
+    /// `Percona Server 5.7.44-48-log`, `MariaDB announcing 5.7.44`.
+    pub shown: String,
+    /// Is the number perhaps that of a proxy in front, not of the server?
+    pub perhaps_proxy: Option<&'static str>,
+}
+
+/// What the greeting says, on this port.
+pub fn advertised(greeting: &Greeting, port: u16) -> Product {
+    let mut product = recognised(&greeting.version, "", &BTreeMap::new(), !greeting.mysql_bit);
+    product.perhaps_proxy = if greeting.version.starts_with("5.5.30") && greeting.mysql_bit {
+        Some("5.5.30 is also what ProxySQL announces unless told otherwise (mysql-server_version)")
+    } else if greeting.version.starts_with("5.6.") && greeting.mysql_bit && port == 3306 {
+        Some("5.6 is also what the gateway of Azure Database for MySQL announces on port 3306, whatever runs behind it")
+    } else {
+        None
+    };
+    product
+}
+
+/// What the server says of itself after the login, which overrides the greeting.
+pub fn real(greeting: &Greeting, version: &str, comment: &str, variables: &BTreeMap<String, String>) -> Product {
+    // A cleared bit may come from a proxy; a MariaDB that lets its variables be read has Aria's among them.
+    let mariadb = variables.contains_key("aria_block_size") || (variables.is_empty() && !greeting.mysql_bit);
+    recognised(version, comment, variables, mariadb)
+}
+
+fn recognised(text: &str, comment: &str, variables: &BTreeMap<String, String>, mariadb: bool) -> Product {
+    let has = |word: &str| text.to_ascii_lowercase().contains(word) || comment.to_ascii_lowercase().contains(word);
+    let number = |text: &str| Version::parse(text);
+    let bare = |text: &str| text.split(['-', ' ']).next().unwrap_or_default().to_owned();
+    let product = |make, version, shown| Product { make, version, shown, perhaps_proxy: None };
+    if has("mariadb") || mariadb {
+        // Up to 11.0 replicas were told this number, which is nobody's.
+        let real = text.strip_prefix("5.5.5-").unwrap_or(text);
+        let shown = if text.to_ascii_lowercase().contains("mariadb") {
+            format!("MariaDB {}", bare(real))
+        } else {
+            format!("MariaDB announcing {}", bare(text))
+        };
+        return product(Make::MariaDb, number(real), shown);
+    }
+    if has("tidb") {
+        let own = text.split("TiDB-").nth(1).map(|own| format!(" {own}")).unwrap_or_default();
+        return product(Make::TiDb, number(text), format!("TiDB{own} announcing MySQL {}", bare(text)));
+    }
+    if let Some(aurora) = variables.get("aurora_version") {
+        return product(Make::Aurora, number(text), format!("Aurora MySQL {aurora} (MySQL {})", bare(text)));
+    }
+    if has("aurora") {
+        return product(Make::Aurora, number(text), format!("Aurora MySQL {text}"));
+    }
+    if text.contains("-google") {
+        return product(Make::CloudSql, number(text), format!("Cloud SQL, MySQL {text}"));
+    }
+    if has("percona") || is_percona_number(text) {
+        return product(Make::Percona, number(text), format!("Percona Server {text}"));
+    }
+    product(Make::MySql, number(text), format!("MySQL {text}"))
+}
+
+/// `5.7.44-48-log`, `8.0.36-28.1`: a release of its own behind MySQL's. Debian's own numbers (`-2`, `-0ubuntu0…`) are not.
+fn is_percona_number(text: &str) -> bool {
+    let Some((_, own)) = text.split_once('-') else { return false };
+    let own = own.strip_suffix("-log").unwrap_or(own);
+    let digits = own.bytes().take_while(u8::is_ascii_digit).count();
+    digits >= 2 && own.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+impl Product {
+    /// What becomes of it under a window of versions.
+    pub fn verdict(&self, window: &Window) -> Status {
+        match (self.make, &self.version) {
+            (Make::MariaDb | Make::TiDb, _) => window.other(),
+            (_, Some(version)) => window.verdict(version),
+            (_, None) => Status::Warn,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::requirements::Profile;
+
+    fn greeted(version: &str, mysql_bit: bool) -> Product {
+        advertised(&Greeting { version: version.to_owned(), mysql_bit, offers_tls: true, plugin: None }, 3306)
+    }
+
+    #[test]
+    fn every_announced_version_gets_its_name_and_verdict() {
+        use Make::*;
+        use Status::*;
+        let window = &Profile::of(None).mysql;
+        for (text, bit, make, shown, status) in [
+            ("5.7.44", true, MySql, "MySQL 5.7.44", Pass),
+            ("5.7.44-log", true, MySql, "MySQL 5.7.44-log", Pass),
+            ("5.7.44-48-log", true, Percona, "Percona Server 5.7.44-48-log", Pass),
+            ("8.0.36-28.1", true, Percona, "Percona Server 8.0.36-28.1", Fail),
+            ("5.7.44-google-log", true, CloudSql, "Cloud SQL, MySQL 5.7.44-google-log", Pass),
+            ("5.7.12", true, MySql, "MySQL 5.7.12", Pass),
+            ("5.7.mysql_aurora.2.11.2", true, Aurora, "Aurora MySQL 5.7.mysql_aurora.2.11.2", Pass),
+            ("8.0.mysql_aurora.3.04.0", true, Aurora, "Aurora MySQL 8.0.mysql_aurora.3.04.0", Fail),
+            ("5.7.28.1", true, MySql, "MySQL 5.7.28.1", Pass),
+            ("5.7.25-TiDB-v7.1.0", true, TiDb, "TiDB v7.1.0 announcing MySQL 5.7.25", Fail),
+            ("8.0.11-TiDB-v8.5.1", true, TiDb, "TiDB v8.5.1 announcing MySQL 8.0.11", Fail),
+            ("5.5.5-10.11.19-MariaDB-0+deb12u1", false, MariaDb, "MariaDB 10.11.19", Fail),
+            ("11.4.2-MariaDB-log", true, MariaDb, "MariaDB 11.4.2", Fail),
+            ("5.7.44-log", false, MariaDb, "MariaDB announcing 5.7.44", Fail),
+            ("8.0.36", true, MySql, "MySQL 8.0.36", Fail),
+            ("8.0.36-0ubuntu0.22.04.1", true, MySql, "MySQL 8.0.36-0ubuntu0.22.04.1", Fail),
+            ("9.7.4-2", true, MySql, "MySQL 9.7.4-2", Fail),
+            ("5.6.24", true, MySql, "MySQL 5.6.24", Fail),
+            ("5.5.30", true, MySql, "MySQL 5.5.30", Fail),
+            ("", true, MySql, "MySQL ", Warn),
+            ("☃", true, MySql, "MySQL ☃", Warn),
+        ] {
+            let product = greeted(text, bit);
+            assert_eq!((product.make, product.shown.as_str()), (make, shown), "{text}");
+            assert_eq!(product.verdict(window), status, "{text}");
+        }
+        assert!(greeted("5.5.30", true).perhaps_proxy.is_some_and(|text| text.contains("ProxySQL")));
+        assert!(greeted("5.6.47.0", true).perhaps_proxy.is_some_and(|text| text.contains("Azure")));
+        assert!(greeted("5.7.44", true).perhaps_proxy.is_none());
+    }
+
+    #[test]
+    fn the_login_overrides_the_greeting() {
+        let greeting = |bit| Greeting { version: "5.7.12".to_owned(), mysql_bit: bit, offers_tls: true, plugin: None };
+        let variables = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+        };
+        let aurora =
+            real(&greeting(true), "5.7.12-log", "MySQL Community", &variables(&[("aurora_version", "2.11.2")]));
+        assert_eq!((aurora.make, aurora.shown.as_str()), (Make::Aurora, "Aurora MySQL 2.11.2 (MySQL 5.7.12)"));
+        let percona = real(&greeting(true), "5.7.44", "Percona Server (GPL), Release 48", &variables(&[("a", "b")]));
+        assert_eq!(percona.make, Make::Percona);
+        let mariadb = real(&greeting(false), "5.7.44-log", "Debian 12", &variables(&[("aria_block_size", "8192")]));
+        assert_eq!((mariadb.make, mariadb.shown.as_str()), (Make::MariaDb, "MariaDB announcing 5.7.44"));
+        // A proxy of MariaDB's in front of a MySQL that shows its variables.
+        let behind = real(&greeting(false), "5.7.44", "MySQL Community", &variables(&[("max_connections", "151")]));
+        assert_eq!(behind.make, Make::MySql);
+        assert_eq!(real(&greeting(false), "5.7.44", "", &variables(&[])).make, Make::MariaDb);
+    }
+}

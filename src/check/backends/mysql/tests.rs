@@ -1,0 +1,411 @@
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use super::about::{Clock, Database, There};
+use super::grants::Grant;
+use super::greeting::Greeting;
+use super::greeting::tests::{greeting, packet};
+use super::*;
+use crate::check::backends::peer::*;
+use crate::check::want::Address;
+use crate::finding::Status::{Fail, Pass, Skip, Warn};
+use crate::settings::Deployment;
+
+fn of_57() -> Vec<u8> {
+    packet(&greeting("5.7.44", 0xffff, 0xc1ff, "mysql_native_password"))
+}
+
+// ---------------------------------------------------------------- through the network
+
+#[test]
+fn greetings_are_judged_without_a_login() {
+    for (bytes, verdict, words) in [
+        (of_57(), Pass, "MySQL 5.7.44"),
+        (packet(&greeting("8.0.36", 0xffff, 0xdfff, "caching_sha2_password")), Fail, "MySQL 8.0.36"),
+        (packet(&greeting("5.7.12", 0xffff, 0x81ff, "mysql_native_password")), Pass, "MySQL 5.7.12"),
+        (packet(&greeting("8.0.mysql_aurora.3.04.0", 0xffff, 0xdfff, "mysql_native_password")), Fail, "Aurora"),
+        (packet(&greeting("5.7.44-48-log", 0xffff, 0xc1ff, "mysql_native_password")), Pass, "Percona Server"),
+        (packet(&greeting("5.7.25-TiDB-v7.1.0", 0xa60f, 0x003a, "mysql_native_password")), Fail, "TiDB v7.1.0"),
+    ] {
+        let peer = Peer::saying(&bytes);
+        let want = want_mysql(peer.port, None, None);
+        let facts = collect(&Mysql, &want, false, 3000, None);
+        let findings = judged(&Mysql, &facts, &want);
+        assert_eq!(status(&findings, "mysql-reachable"), Pass);
+        assert_eq!(status(&findings, "mysql-login"), Skip);
+        let version = the(&findings, "mysql-version");
+        assert_eq!(version.status, verdict, "{words}");
+        assert!(text(version).contains(words) && text(version).contains("advertised version"), "{}", text(version));
+        // A finished greeting is not asked for again.
+        assert!(Mysql.is_settled(&facts));
+        let again = collect(&Mysql, &want, false, 3000, Some(&facts));
+        assert!(matches!(again.opening, Some(Opening::Greeting(_))));
+        assert_eq!(peer.connections.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[test]
+fn errors_in_place_of_a_greeting_are_access_not_network() {
+    for (code, id, words) in [
+        (1040_u16, "mysql-capacity", "max_connections"),
+        (1129, "mysql-login", "FLUSH HOSTS"),
+        (1130, "mysql-login", "CREATE USER"),
+    ] {
+        let payload = [&[0xff][..], &code.to_le_bytes(), b"Host '10.0.0.1' says\x1b[2J no"].concat();
+        let peer = Peer::saying(&packet(&payload));
+        let want = want_mysql(peer.port, Some("divvy"), None);
+        let facts = collect(&Mysql, &want, true, 3000, None);
+        let findings = judged(&Mysql, &facts, &want);
+        assert_eq!(status(&findings, "mysql-reachable"), Pass, "{code}");
+        assert_eq!(status(&findings, id), Fail);
+        assert!(text(the(&findings, id)).contains(words), "{code}");
+        // A host that is blocked does not knock again.
+        collect(&Mysql, &want, true, 3000, Some(&facts));
+        assert_eq!(peer.connections.load(Ordering::SeqCst), if code == 1129 { 1 } else { 2 });
+    }
+}
+
+#[test]
+fn other_and_hostile_servers_end_in_time_and_stay_small() {
+    let announced = [0xff, 0xff, 0, 0, 10];
+    for (peer, words) in [
+        (Peer::saying(b"SSH-2.0-OpenSSH_9.2p1\r\n"), "SSH"),
+        (Peer::saying(b"\x05\0\0\0\x0b\x08\x05\x1a\0"), "X protocol"),
+        (Peer::saying(b"\x15\x03\x01\0\x02\x02\x46"), "TLS"),
+        (Peer::new(|stream, _| drop(stream)), "load balancer"),
+        (Peer::saying(b""), "reverse DNS"),
+        (Peer::dripping(&announced), "within"),
+        (Peer::pouring(&announced), "malformed"),
+        (Peer::pouring(b""), "not MySQL"),
+    ] {
+        let want = want_mysql(peer.port, Some("divvy"), None);
+        let facts = collect(&Mysql, &want, true, 900, None);
+        let findings = judged(&Mysql, &facts, &want);
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].status, Fail);
+        assert!(text(&findings[0]).contains(words), "{words}: {}", text(&findings[0]));
+        assert!(peer.sent.load(Ordering::SeqCst) < 16 << 20, "the rest of a flood is not taken");
+    }
+}
+
+fn read_packet(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut header = [0; 4];
+    stream.read_exact(&mut header).ok()?;
+    let mut payload = vec![0; usize::from(u16::from_le_bytes([header[0], header[1]]))];
+    stream.read_exact(&mut payload).ok()?;
+    Some(payload)
+}
+
+/// Greets, takes the login with these answers, then answers each command by the same last one.
+fn after_greeting(plugin: &'static str, answers: Vec<Vec<u8>>) -> (Peer, Arc<Mutex<Vec<u8>>>) {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ears = heard.clone();
+    let peer = Peer::new(move |mut stream, sent| {
+        let _ = stream.write_all(&packet(&greeting("5.7.44", 0xf7ff, 0xc1ff, plugin)));
+        for answer in answers.iter().chain(std::iter::repeat(answers.last().unwrap())) {
+            let Some(heard) = read_packet(&mut stream) else { return };
+            ears.lock().unwrap().extend(heard);
+            if stream.write_all(answer).is_err() {
+                return;
+            }
+            sent.fetch_add(answer.len(), Ordering::SeqCst);
+        }
+    });
+    (peer, heard)
+}
+
+#[test]
+fn hostile_answers_after_the_login_end_too() {
+    let ok = packet(&[0, 0, 0, 2, 0, 0, 0]);
+    let endless = [1, 0, 0, 1, 1].iter().copied().chain(b"\x03\0\0\x02def".repeat(60_000)).collect::<Vec<_>>();
+    for answer in [
+        packet(&[0xfe, 0, 0, 0, 0, 0, 1, 0, 0]),
+        packet(&[0xfb, b'/', b'e', b't', b'c']),
+        packet(&[0xfc, 0xff, 0xff]),
+        packet(&[]),
+        b"\xff\xff\xff\0".to_vec(),
+        b"garbage that is no packet at all, but long enough to look like one".repeat(2000),
+        endless,
+        vec![],
+    ] {
+        let (peer, _) = after_greeting("mysql_native_password", vec![ok.clone(), answer]);
+        let want = want_mysql(peer.port, Some("divvy"), None);
+        let facts = collect(&Mysql, &want, true, 900, None);
+        let findings = judged(&Mysql, &facts, &want);
+        assert_eq!(status(&findings, "mysql-login"), Warn, "{findings:?}");
+        assert!(text(the(&findings, "mysql-login")).contains("broke off"));
+    }
+    for answer in
+        [packet(&[]), packet(&[0xfe]), packet(b"\xfedialog\0x"), packet(&[1, 4]), packet(&[7; 100]), vec![9; 300_000]]
+    {
+        let (peer, _) = after_greeting("mysql_native_password", vec![answer]);
+        let want = want_mysql(peer.port, Some("divvy"), None);
+        let findings = judged(&Mysql, &collect(&Mysql, &want, true, 900, None), &want);
+        assert_eq!(status(&findings, "mysql-login"), Fail, "{findings:?}");
+    }
+}
+
+#[test]
+fn the_password_itself_never_travels_plain() {
+    // `caching_sha2_password` asks for it; with no TLS on offer the check stops there.
+    let (peer, heard) = after_greeting("caching_sha2_password", vec![packet(&[1, 4])]);
+    let want = want_mysql(peer.port, Some("divvy"), None);
+    let findings = judged(&Mysql, &collect(&Mysql, &want, true, 2000, None), &want);
+    assert_eq!(status(&findings, "mysql-tls"), Fail);
+    // `mysql_clear_password` and PAM's `dialog` would have it as it is.
+    for plugin in ["mysql_clear_password", "dialog"] {
+        let switch = packet(&[&[0xfe], plugin.as_bytes(), &[0]].concat());
+        let (peer, heard) = after_greeting("mysql_native_password", vec![switch]);
+        let want = want_mysql(peer.port, Some("divvy"), None);
+        let findings = judged(&Mysql, &collect(&Mysql, &want, true, 2000, None), &want);
+        assert!(text(the(&findings, "mysql-login")).contains(plugin));
+        assert!(!String::from_utf8_lossy(&heard.lock().unwrap()).contains(PASSWORD));
+    }
+    // TLS that is wanted and not offered.
+    let wanted = want_mysql(peer.port, Some("divvy"), Some(true));
+    let findings = judged(&Mysql, &collect(&Mysql, &wanted, true, 2000, None), &wanted);
+    assert_eq!(status(&findings, "mysql-tls"), Fail);
+    assert!(!String::from_utf8_lossy(&heard.lock().unwrap()).contains(PASSWORD));
+}
+
+#[test]
+fn what_is_slipped_in_before_tls_does_not_count() {
+    // A greeting, and at once the answer to a login that was not asked for yet.
+    let ok = [7, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0];
+    let peer = Peer::saying(&[of_57().as_slice(), &ok].concat());
+    let want = want_mysql(peer.port, Some("divvy"), Some(true));
+    let findings = judged(&Mysql, &collect(&Mysql, &want, true, 2000, None), &want);
+    assert_eq!(status(&findings, "mysql-tls"), Fail);
+    assert!(findings.iter().all(|finding| finding.id != "mysql-login"), "{findings:?}");
+}
+
+// ---------------------------------------------------------------- judging facts
+
+fn about() -> About {
+    let database = |name: &str| Database {
+        name: name.to_owned(),
+        there: There::Yes,
+        charset: Some("latin1".to_owned()),
+        collation: Some("latin1_swedish_ci".to_owned()),
+    };
+    let grants = [
+        "GRANT RELOAD ON *.* TO 'divvy'@'%'",
+        "GRANT ALL PRIVILEGES ON `divvy`.* TO 'divvy'@'%'",
+        "GRANT ALL PRIVILEGES ON `divvykeys`.* TO 'divvy'@'%'",
+    ];
+    About {
+        version: Some("5.7.44-log".to_owned()),
+        account: Some("divvy@%".to_owned()),
+        variables: [("max_connections", "151"), ("version_comment", "MySQL Community Server (GPL)")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        clients: Some(10),
+        databases: vec![database("divvy"), database("divvykeys")],
+        grants: Some(grants.iter().filter_map(|line| Grant::parse(line)).collect()),
+        clock: Some(Clock { before: 1000, server: 1000, after: 1100 }),
+        ..About::default()
+    }
+}
+
+fn facts(login: Option<Login>) -> Facts {
+    let greeting = Greeting { version: "5.7.44-log".to_owned(), mysql_bit: true, offers_tls: true, plugin: None };
+    Facts { opening: Some(Opening::Greeting(greeting)), opening_ms: 12, login }
+}
+
+#[test]
+fn a_server_as_it_should_be_passes_throughout() {
+    let want = want_mysql(3306, Some("divvy"), None);
+    let findings = judged(&Mysql, &facts(Some(Login::Open(Box::new(about())))), &want);
+    assert!(findings.iter().all(|finding| finding.status == Pass), "{findings:?}");
+    let ids: Vec<&str> = findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids.len(), 9);
+    assert!(Mysql.ids().iter().all(|id| ids.contains(id)), "{ids:?}");
+}
+
+#[test]
+fn each_fault_of_a_server_is_one_finding() {
+    type Change = fn(&mut About);
+    let cases: &[(Change, &str, crate::finding::Status, &str)] = &[
+        (|about| about.version = Some("8.0.36".to_owned()), "mysql-version", Fail, "MySQL 8.0.36"),
+        (
+            |about| drop(about.variables.insert("aria_block_size".to_owned(), "8192".to_owned())),
+            "mysql-version",
+            Fail,
+            "MariaDB announcing 5.7.44",
+        ),
+        (
+            |about| drop(about.variables.insert("aurora_version".to_owned(), "2.11.2".to_owned())),
+            "mysql-version",
+            Pass,
+            "Aurora MySQL 2.11.2",
+        ),
+        (
+            |about| about.databases[1].there = There::No,
+            "mysql-databases",
+            Fail,
+            "CREATE DATABASE IF NOT EXISTS `divvykeys`;",
+        ),
+        (
+            |about| about.databases[0].there = There::Hidden,
+            "mysql-databases",
+            Fail,
+            "GRANT ALL ON `divvy`.* TO 'divvy'@'%';",
+        ),
+        (|about| about.databases[0].there = There::Unknown, "mysql-databases", Warn, "unknown"),
+        (
+            |about| drop(about.grants.as_mut().unwrap().remove(0)),
+            "mysql-grants",
+            Fail,
+            "GRANT RELOAD ON *.* TO 'divvy'@'%';",
+        ),
+        (
+            |about| drop(about.grants.as_mut().unwrap().remove(2)),
+            "mysql-grants",
+            Fail,
+            "GRANT ALL ON `divvykeys`.* TO 'divvy'@'%';",
+        ),
+        (
+            |about| {
+                about.grants = Some(
+                    ["GRANT USAGE ON *.* TO x", "GRANT `app`@`%` TO `divvy`@`%`"]
+                        .iter()
+                        .filter_map(|line| Grant::parse(line))
+                        .collect(),
+                );
+            },
+            "mysql-grants",
+            Warn,
+            "roles `app`@`%`",
+        ),
+        (
+            |about| about.clock = Some(Clock { before: 0, server: 9000, after: 100 }),
+            "mysql-clock",
+            Warn,
+            "8.9 s ahead of",
+        ),
+        (
+            |about| about.clock = Some(Clock { before: 900_000, server: 0, after: 900_100 }),
+            "mysql-clock",
+            Fail,
+            "behind",
+        ),
+        (|about| about.databases[1].charset = Some("utf8mb4".to_owned()), "mysql-charset", Warn, "utf8mb4"),
+        (|about| about.clients = Some(140), "mysql-capacity", Warn, "140 of 151"),
+        (
+            |about| (about.tls, about.tls_because) = (Some("TLSv1_3".to_owned()), Some(Because::Required)),
+            "mysql-tls",
+            Warn,
+            "reconfigure --mysql-tls",
+        ),
+        (
+            |about| (about.tls, about.tls_because) = (Some("TLSv1_3".to_owned()), Some(Because::Asked)),
+            "mysql-tls",
+            Pass,
+            "encrypted",
+        ),
+        (|about| about.broke = Some(Trouble::Reset), "mysql-login", Warn, "broke off"),
+    ];
+    for (change, id, expected, words) in cases {
+        let mut about = about();
+        change(&mut about);
+        let want = want_mysql(3306, Some("divvy"), None);
+        let findings = judged(&Mysql, &facts(Some(Login::Open(Box::new(about)))), &want);
+        let finding = the(&findings, id);
+        assert_eq!(finding.status, *expected, "{words}: {finding:?}");
+        assert!(text(finding).contains(words), "{words}: {}", text(finding));
+        let others = findings.iter().filter(|other| other.id != *id && other.status != Pass).count();
+        assert_eq!(others, 0, "{words}: {findings:?}");
+    }
+}
+
+#[test]
+fn each_refusal_of_a_login_names_its_remedy() {
+    for (code, id, words) in [
+        (1045, "mysql-login", "--mysql-password-file"),
+        (1044, "mysql-login", "GRANT ALL ON `divvy`.*"),
+        (1049, "mysql-databases", "CREATE DATABASE IF NOT EXISTS `divvy`;"),
+        (1251, "mysql-login", "mysql_native_password"),
+        (3159, "mysql-tls", "reconfigure --mysql-tls"),
+        (1040, "mysql-capacity", "max_connections"),
+        (1129, "mysql-login", "FLUSH HOSTS"),
+        (1130, "mysql-login", "CREATE USER 'divvy'@'HOST'"),
+        (1698, "mysql-login", "auth_socket"),
+        (3118, "mysql-login", "ACCOUNT UNLOCK"),
+        (1862, "mysql-login", "expired"),
+        (9999, "mysql-login", "refuses the login"),
+    ] {
+        let want = want_mysql(3306, Some("divvy"), None);
+        let refusal = Refusal { code, message: "as the server has it".to_owned() };
+        let findings = judged(&Mysql, &facts(Some(Login::Refused { refusal, tls: false })), &want);
+        assert_eq!(status(&findings, id), Fail, "{code}");
+        assert!(text(the(&findings, id)).contains(words), "{code}: {}", text(the(&findings, id)));
+        assert_eq!(status(&findings, "mysql-version"), Pass);
+    }
+    for (trouble, tls, id, words) in [
+        (
+            Trouble::Untrusted { why: "its issuer is not among this host's trusted certificates".to_owned() },
+            true,
+            "mysql-tls",
+            "update-ca-trust",
+        ),
+        (
+            Trouble::Untrusted { why: "it was issued for another name: db".to_owned() },
+            true,
+            "mysql-tls",
+            "--mysql-host NAME",
+        ),
+        (Trouble::Untrusted { why: "it has expired".to_owned() }, true, "mysql-tls", "timedatectl"),
+        (
+            Trouble::Tls { why: "the other side ended it with the alert ProtocolVersion".to_owned() },
+            true,
+            "mysql-tls",
+            "unsafe legacy renegotiation",
+        ),
+        (Trouble::Closed, false, "mysql-login", "broke off"),
+        (Trouble::Silent { millis: 9000 }, false, "mysql-login", "--timeout"),
+    ] {
+        let want = want_mysql(3306, Some("divvy"), Some(true));
+        let findings = judged(&Mysql, &facts(Some(Login::Broken { trouble, tls })), &want);
+        assert_eq!(status(&findings, id), Fail, "{words}");
+        assert!(text(the(&findings, id)).contains(words), "{words}: {}", text(the(&findings, id)));
+    }
+}
+
+#[test]
+fn what_was_not_looked_at_says_why() {
+    let findings = judged(&Mysql, &Facts::default(), &want());
+    assert_eq!(status(&findings, "mysql-reachable"), Skip);
+    assert!(text(&findings[0]).contains("--mysql-host HOST"));
+    let mut container = want_mysql(3306, None, None);
+    let at = Address { host: "mysql".to_owned(), port: 3306, origin: "found in /divvycloud/prod.env:3".to_owned() };
+    container.mysql.as_mut().unwrap().at = at;
+    let facts = collect(&Mysql, &container, true, 500, None);
+    let findings = judged(&Mysql, &facts, &container);
+    assert_eq!(status(&findings, "mysql-reachable"), Fail);
+    assert!(text(&findings[0]).contains("prod.env:3") && text(&findings[0]).contains("container"));
+    let mut drive = container.clone();
+    drive.deployment = Deployment::TestDrive;
+    drive.mysql.as_mut().unwrap().at.host = "127.0.0.1".to_owned();
+    assert_ne!(judged(&Mysql, &Facts::default(), &drive)[0].status, Fail);
+}
+
+#[test]
+fn troubles_of_the_network_name_the_next_command() {
+    for (trouble, words) in [
+        (Trouble::NameUnknown, "getent hosts 127.0.0.1"),
+        (Trouble::NameUnanswered { why: "x".to_owned() }, "resolv.conf"),
+        (Trouble::Refused, "bind-address"),
+        (Trouble::ConnectTimeout { millis: 3000 }, "within 3 s"),
+        (Trouble::Unreachable { why: "Network is unreachable".to_owned() }, "ip route get"),
+        (Trouble::Silent { millis: 9800 }, "skip-name-resolve"),
+    ] {
+        let want = want_mysql(3306, None, None);
+        let facts = Facts { opening: Some(Opening::Trouble(trouble)), opening_ms: 9800, login: None };
+        let findings = judged(&Mysql, &facts, &want);
+        assert_eq!(status(&findings, "mysql-reachable"), Fail);
+        assert!(text(&findings[0]).contains(words), "{words}: {}", text(&findings[0]));
+        assert!(!Mysql.is_settled(&facts));
+    }
+}

@@ -1,0 +1,214 @@
+//! Findings about getting in: reached, let in, TLS.
+
+use super::super::words::{at, quoted, trust};
+use super::resp::Denial;
+use super::{Facts, GROUP, SERVER, Talked};
+use crate::check::want::{RedisWant, Want};
+use crate::finding::{Finding, Status};
+use crate::net::{Trouble, seconds};
+
+/// Which era of Redis a server is of, told by how it refuses `HELLO` to a stranger: up to 5 it looks the command up before
+/// it asks for the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    /// 5 or older.
+    UpTo5,
+    /// 6 or newer.
+    From6,
+}
+
+/// The connection that counts, and the findings about how it came about. `None`: there is none.
+pub fn access<'a>(facts: &'a Facts, redis: &RedisWant, want: &Want) -> (Option<&'a Talked>, Vec<Finding>) {
+    let place = at(&redis.at);
+    let talked = match (&facts.tls, &facts.plain) {
+        (Some(tls), _) if tls.replied => tls,
+        (_, Some(plain)) if plain.replied => plain,
+        (tls, plain) => return (None, vec![no_reply(tls.as_ref(), plain.as_ref(), redis, want)]),
+    };
+    let mut findings = vec![SERVER.reached(&redis.at, "it replies in Redis's protocol".to_owned())];
+    if let Some(turned) = talked.denied.as_ref().and_then(|denial| turned_away(denial, &place)) {
+        findings[0].observed = Some(format!("it answers: {} {}", shown_code(&talked.denied), address_of(redis)));
+        findings.push(turned);
+        return (None, findings);
+    }
+    findings.push(tls(facts, talked, redis));
+    findings.push(login(talked, redis));
+    if let Some(trouble) = &talked.trouble {
+        findings.push(
+            Finding::new(
+                "redis-login",
+                GROUP,
+                Status::Fail,
+                format!("the conversation with Redis on {place} broke off"),
+            )
+            .expected(format!("an answer within {} (--timeout)", seconds(want.limits.check())))
+            .observed(trouble.to_string()),
+        );
+    }
+    (Some(talked), findings)
+}
+
+fn shown_code(denied: &Option<Denial>) -> String {
+    denied.as_ref().map(|denial| denial.code.clone()).unwrap_or_default()
+}
+
+fn address_of(redis: &RedisWant) -> String {
+    format!("(address: {})", redis.at.origin)
+}
+
+/// Which era, where the server would not say more.
+pub fn era(talked: &Talked) -> Option<Era> {
+    let hello = talked.hello.as_ref()?;
+    if hello.code == "NOAUTH" {
+        return Some(Era::From6);
+    }
+    hello.text.to_ascii_lowercase().contains("unknown command").then_some(Era::UpTo5)
+}
+
+fn no_reply(tls: Option<&Talked>, plain: Option<&Talked>, redis: &RedisWant, want: &Want) -> Finding {
+    let place = at(&redis.at);
+    let trouble = |talked: Option<&Talked>| talked.and_then(|talked| talked.trouble.clone());
+    let (by_tls, by_plain) = (trouble(tls), trouble(plain));
+    let tls_finding = |title: String, trouble: &Trouble| {
+        Finding::new("redis-tls", GROUP, Status::Fail, title)
+            .observed(trouble.to_string())
+            .evidence("host", redis.at.host.clone())
+            .evidence("port", redis.at.port)
+    };
+    match (&by_tls, &by_plain) {
+        (Some(trouble @ Trouble::Untrusted { why }), _) => {
+            let finding = tls_finding(format!("the certificate of Redis on {place} is not trusted"), trouble)
+                .expected("a certificate that this host trusts");
+            trust(finding, why, &redis.at.host, redis.at.port, "redis")
+        }
+        // Asked for TLS only: what is on the other side is not known.
+        (Some(trouble @ (Trouble::Tls { .. } | Trouble::Closed | Trouble::Reset | Trouble::Silent { .. })), None) => {
+            tls_finding(format!("no TLS connection to Redis on {place}"), trouble)
+                .expected("TLS 1.2 or 1.3, as the settings say (redis.tls = true)")
+                .cause("a plain Redis waits for more when a client begins with TLS; it never answers")
+                .fix("ics-setup check backends --redis-tls=false   # is it a plain one?")
+                .fix(format!("openssl s_client -connect {place} </dev/null"))
+        }
+        (_, Some(trouble)) => {
+            let finding = SERVER.unreached(&redis.at, trouble, &want.limits);
+            match trouble {
+                Trouble::Silent { .. } => finding
+                    .cause("connected, and no reply to INFO: another service, a TLS port, or a Redis that is stuck")
+                    .fix(format!("redis-cli -h {} -p {} ping", quoted(&redis.at.host), redis.at.port))
+                    .fix("ics-setup check backends --redis-tls   # if it is a TLS port"),
+                Trouble::Closed | Trouble::Reset => finding
+                    .cause(if redis.tls == Some(false) {
+                        "a Redis with TLS closes plain connections like this (redis.tls = false in the settings), and so does a load balancer without a server behind it"
+                    } else {
+                        "a load balancer without a server behind it, or rules on the server's side; TLS was tried as well"
+                    })
+                    .fix("ics-setup check backends --redis-tls   # if it is a TLS port"),
+                Trouble::Unexpected { .. } => finding
+                    .cause("the port belongs to another service")
+                    .fix("sudo ics-setup reconfigure --redis-port PORT   # Redis's own is 6379"),
+                _ => finding,
+            }
+        }
+        (Some(trouble), None) => SERVER.unreached(&redis.at, trouble, &want.limits),
+        (None, None) => SERVER.not_named(),
+    }
+}
+
+/// Errors in place of any service.
+fn turned_away(denial: &Denial, place: &str) -> Option<Finding> {
+    let words = format!("{} {}", denial.code, denial.text);
+    let make = |title: String| Finding::new("redis-login", GROUP, Status::Fail, title).observed(words.clone());
+    let all = words.to_ascii_lowercase();
+    Some(match denial.code.as_str() {
+        "NOAUTH" | "NOPERM" => return None,
+        "LOADING" => make(format!("Redis on {place} is still loading its data"))
+            .expected("a Redis that serves")
+            .cause("it was started a moment ago and reads its dump; it serves by itself when that is done")
+            .fix("ics-setup check backends --wait 5m"),
+        "DENIED" => make(format!("Redis on {place} is in protected mode"))
+            .expected("a Redis that serves this host")
+            .cause("it has no password, so it serves its own host only")
+            .fix("on the server, in redis.conf: requirepass PASSWORD and bind ADDRESS, then restart it"),
+        "ERR" if all.contains("max number of clients") => make(format!("Redis on {place} has no connection left"))
+            .expected("room for the connections of every process of the product")
+            .cause("maxclients is reached; the path to the server is open")
+            .fix("on the server: redis-cli CLIENT LIST   # who holds them")
+            .fix("on the server, in redis.conf: maxclients 10000"),
+        "MASTERDOWN" => make(format!("Redis on {place} is a replica that has lost its primary"))
+            .fix("sudo ics-setup reconfigure --redis-host HOST   # the primary's"),
+        _ => make(format!("Redis on {place} refuses INFO"))
+            .expected("an answer to INFO")
+            .cause("a proxy or a service that hides INFO; nothing more can be said about it"),
+    })
+}
+
+fn tls(facts: &Facts, talked: &Talked, redis: &RedisWant) -> Finding {
+    let place = at(&redis.at);
+    let make = |status, title: String| Finding::new("redis-tls", GROUP, status, title);
+    match &talked.cipher {
+        Some(cipher) if redis.tls == Some(true) => {
+            make(Status::Pass, format!("the connection to Redis on {place} is encrypted"))
+                .observed(format!("{cipher}; the certificate is trusted"))
+        }
+        Some(cipher) => {
+            let plain = facts
+                .plain
+                .as_ref()
+                .and_then(|plain| plain.trouble.as_ref())
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            make(Status::Warn, format!("Redis on {place} wants TLS, and the settings do not say so"))
+                .expected("redis.tls = true in the settings")
+                .observed(format!("plain: {plain}; with TLS it answers ({cipher})"))
+                .fix("sudo ics-setup reconfigure --redis-tls")
+        }
+        None => make(Status::Pass, format!("Redis on {place} takes plain connections, as the settings have them"))
+            .observed("it answers without TLS"),
+    }
+}
+
+fn login(talked: &Talked, redis: &RedisWant) -> Finding {
+    let place = at(&redis.at);
+    let make = |status, title: String| Finding::new("redis-login", GROUP, status, title);
+    let words = |denial: &Denial| format!("{} {}", denial.code, denial.text);
+    if let Some(denial) = &talked.login {
+        let text = denial.text.to_ascii_lowercase();
+        // Redis 6 and newer; 5 and older.
+        if text.contains("without any password configured") || text.contains("no password is set") {
+            return make(Status::Warn, format!("Redis on {place} has no password, and the settings have one"))
+                .expected("a Redis that asks for the password of the settings")
+                .observed(words(denial))
+                .cause("everybody who reaches the port can read and change the product's queues; some clients stop at this error")
+                .fix("on the server: redis-cli CONFIG SET requirepass PASSWORD   # and the same in redis.conf");
+        }
+        if denial.code == "WRONGPASS" || text.contains("invalid password") || text.contains("invalid username-password")
+        {
+            return make(Status::Fail, format!("Redis on {place} refuses the password"))
+                .expected("the password of the settings is the server's")
+                .observed(words(denial))
+                .cause("the password is wrong, or the default user is turned off")
+                .fix("on the server: redis-cli ACL LIST   # from 6 on; before: grep requirepass redis.conf")
+                .fix("sudo ics-setup reconfigure --redis-password-file FILE");
+        }
+        return make(Status::Fail, format!("Redis on {place} refuses the login"))
+            .expected("a login")
+            .observed(words(denial));
+    }
+    if talked.logged_in {
+        return make(Status::Pass, format!("Redis on {place} takes the password")).observed("logged in");
+    }
+    match &talked.denied {
+        Some(denial) if denial.code == "NOAUTH" => {
+            make(Status::Fail, format!("Redis on {place} asks for a password, and none is known"))
+                .expected("the password in the settings or in prod.env")
+                .observed(words(denial))
+                .fix("sudo ics-setup reconfigure --redis-password-file FILE")
+                .fix("once, to try: ics-setup check backends --redis-password-file FILE")
+        }
+        _ => make(Status::Pass, format!("Redis on {place} lets everybody in")).observed(if redis.has_password {
+            "no password was asked for"
+        } else {
+            "no password is set, and none is in the settings"
+        }),
+    }
+}

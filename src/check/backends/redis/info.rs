@@ -1,0 +1,186 @@
+//! `INFO` and `HELLO`: all fields first, then what product it is.
+
+use std::collections::BTreeMap;
+
+use crate::check::backends::words::shown;
+use crate::check::requirements::Window;
+use crate::finding::Status;
+use crate::version::Version;
+
+/// What is kept of a server's fields. The rest is of no use here.
+const KEPT: [&str; 26] = [
+    "aof_enabled",
+    "aof_last_write_status",
+    "cluster_enabled",
+    "connected_clients",
+    "dragonfly_version",
+    "evicted_keys",
+    "executable",
+    "loading",
+    "master_link_status",
+    "maxclients",
+    "maxmemory",
+    "maxmemory_policy",
+    "mvcc_depth",
+    "rdb_bgsave_in_progress",
+    "rdb_changes_since_last_save",
+    "rdb_last_bgsave_status",
+    "rdb_last_save_time",
+    "redis_mode",
+    "redis_version",
+    "role",
+    "server_mode",
+    "server_name",
+    "total_system_memory",
+    "uptime_in_seconds",
+    "used_memory",
+    "valkey_version",
+];
+
+/// Names and values.
+pub type Fields = BTreeMap<String, String>;
+
+/// The fields of `INFO`.
+pub fn of_info(text: &str) -> Fields {
+    text.lines()
+        .filter_map(|line| line.split_once(':'))
+        .filter(|(name, _)| KEPT.contains(name))
+        .map(|(name, value)| (name.to_owned(), shown(value)))
+        .collect()
+}
+
+/// The fields of `HELLO`, under the names that `INFO` has for them.
+pub fn of_hello(list: &[String]) -> Fields {
+    let mut fields = Fields::new();
+    let said = |name: &str| list.chunks(2).find(|pair| pair[0] == name).and_then(|pair| pair.get(1));
+    let server = said("server").map(String::as_str).unwrap_or_default();
+    let version = if server == "valkey" { "valkey_version" } else { "redis_version" };
+    for (name, own) in [("server", "server_name"), ("version", version), ("mode", "redis_mode"), ("role", "role")] {
+        if let Some(value) = said(name).filter(|value| !value.is_empty()) {
+            fields.insert(own.to_owned(), shown(value));
+        }
+    }
+    fields
+}
+
+/// Who made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Make {
+    /// Redis, or a service that says so.
+    Redis,
+    /// The Linux Foundation's.
+    Valkey,
+    /// Snap's.
+    KeyDb,
+    /// A rewrite.
+    Dragonfly,
+}
+
+/// A server, recognised.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// Who made it.
+    pub make: Make,
+    /// Its own version; `None`: unreadable.
+    pub version: Option<Version>,
+    /// `Valkey 9.1.2 (compatible with Redis 7.2.4)`.
+    pub shown: String,
+}
+
+/// Which product has these fields; `None`: they name no version.
+pub fn product(fields: &Fields) -> Option<Product> {
+    let get = |name: &str| fields.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    let redis = get("redis_version");
+    let compatible = redis.map(|version| format!(" (compatible with Redis {version})")).unwrap_or_default();
+    let make = |make, version: &str, shown: String| Some(Product { make, version: Version::parse(version), shown });
+    if let Some(version) = get("valkey_version") {
+        return make(Make::Valkey, version, format!("Valkey {version}{compatible}"));
+    }
+    if let Some(version) = get("dragonfly_version") {
+        let number = version.trim_start_matches(|c: char| !c.is_ascii_digit());
+        return make(Make::Dragonfly, number, format!("Dragonfly {number}{compatible}"));
+    }
+    let version = redis?;
+    if fields.contains_key("mvcc_depth") || get("executable").is_some_and(|path| path.contains("keydb")) {
+        return make(Make::KeyDb, version, format!("KeyDB {version}"));
+    }
+    if get("server_name") == Some("valkey") {
+        return make(Make::Valkey, version, format!("Valkey, compatible with Redis {version}"));
+    }
+    make(Make::Redis, version, format!("Redis {version}"))
+}
+
+impl Product {
+    /// What becomes of it under a window of versions.
+    pub fn verdict(&self, window: &Window) -> Status {
+        match (self.make, &self.version) {
+            (Make::Redis, Some(version)) => window.verdict(version),
+            (Make::Redis, None) => Status::Warn,
+            _ => window.other(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::check::requirements::Profile;
+
+    #[test]
+    fn every_product_is_told_by_all_of_its_fields() {
+        use Make::*;
+        use Status::*;
+        let window = &Profile::of(None).redis;
+        for (info, make, shown, status) in [
+            ("# Server\r\nredis_version:5.0.6\r\nredis_mode:standalone\r\n", Redis, "Redis 5.0.6", Pass),
+            ("redis_version:4.0.10\r\n", Redis, "Redis 4.0.10", Fail),
+            ("redis_version:7.1.0\r\n", Redis, "Redis 7.1.0", Warn),
+            (
+                "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\n",
+                Valkey,
+                "Valkey 9.1.2 (compatible with Redis 7.2.4)",
+                Warn,
+            ),
+            ("redis_version:6.3.4\r\nexecutable:/usr/bin/keydb-server\r\n", KeyDb, "KeyDB 6.3.4", Warn),
+            ("redis_version:6.3.4\r\n# KeyDB\r\nmvcc_depth:0\r\n", KeyDb, "KeyDB 6.3.4", Warn),
+            (
+                "redis_version:7.4.0\r\ndragonfly_version:df-v1.27.1\r\n",
+                Dragonfly,
+                "Dragonfly 1.27.1 (compatible with Redis 7.4.0)",
+                Warn,
+            ),
+            ("redis_version:unstable\r\n", Redis, "Redis unstable", Warn),
+        ] {
+            let product = product(&of_info(info)).unwrap();
+            assert_eq!(
+                (product.make, product.shown.as_str(), product.verdict(window)),
+                (make, shown, status),
+                "{info}"
+            );
+        }
+        assert!(product(&of_info("# Server\r\nos:Linux\r\n")).is_none());
+    }
+
+    #[test]
+    fn hello_names_the_same_fields() {
+        let list = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let fields = of_hello(&list("server redis version 7.0.15 proto 2 id 5 mode sentinel role master modules"));
+        assert_eq!(product(&fields).unwrap().shown, "Redis 7.0.15");
+        assert_eq!(fields["redis_mode"], "sentinel");
+        assert_eq!(
+            product(&of_hello(&list("server valkey version 8.0.1 mode standalone"))).unwrap().shown,
+            "Valkey 8.0.1"
+        );
+        assert!(of_hello(&[]).is_empty() && of_hello(&list("server")).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,200}") {
+            let _ = product(&of_info(&text));
+            let _ = of_hello(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What both back ends say in the same words.
+
+use std::time::Duration;
+
+use super::GROUP;
+use crate::check::want::{Address, Limits, Want};
+use crate::finding::{Finding, Status};
+use crate::net::{Trouble, seconds};
+use crate::settings::Deployment;
+
+/// No text of a server is shown longer than this, in characters.
+const LONGEST: usize = 200;
+
+/// A server's text, fit to be shown and saved: one line, no control characters, nothing that turns the direction of
+/// writing, cut to a sane length.
+pub fn shown(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut clean: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !turns(*c)).take(LONGEST + 1).collect();
+    if clean.chars().count() > LONGEST {
+        clean = clean.chars().take(LONGEST - 1).collect();
+        clean.push('…');
+    }
+    clean.trim().to_owned()
+}
+
+/// [`shown`] of bytes.
+pub fn shown_bytes(bytes: &[u8]) -> String {
+    // Four bytes a character at most: no need to look at more of them.
+    shown(&String::from_utf8_lossy(&bytes[..bytes.len().min(4 * (LONGEST + 2))]))
+}
+
+/// `db.corp.example:3306`, brackets around IPv6.
+pub fn at(address: &Address) -> String {
+    if address.host.contains(':') && !address.host.starts_with('[') {
+        format!("[{}]:{}", address.host, address.port)
+    } else {
+        format!("{}:{}", address.host, address.port)
+    }
+}
+
+/// A word in single quotes for a POSIX shell, where it needs them.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// One of the two servers, for messages.
+#[derive(Clone, Copy)]
+pub struct Server {
+    /// `MySQL`.
+    pub name: &'static str,
+    /// `mysql`: the container of the Test Drive, and the beginning of flags.
+    pub word: &'static str,
+    /// The id of the finding about the network.
+    pub reachable: &'static str,
+}
+
+impl Server {
+    /// Nobody says where it is.
+    pub fn not_named(self) -> Finding {
+        Finding::new(self.reachable, GROUP, Status::Skip, format!("{} was not looked at", self.name))
+            .observed(format!("no setting and no prod.env says where {} is", self.name))
+            .fix(format!("ics-setup check backends --{}-host HOST", self.word))
+    }
+
+    /// The name of the Test Drive's container in a production deployment: it means something inside of containers of
+    /// one Compose project only.
+    pub fn is_container(self, want: &Want, address: &Address) -> bool {
+        want.deployment == Deployment::Production && address.host == self.word
+    }
+
+    /// The finding of [`Server::is_container`].
+    pub fn still_container(self, address: &Address) -> Finding {
+        let Server { name, word, .. } = self;
+        let fix = format!("sudo ics-setup reconfigure --{word}-host HOST   # the real {name}'s name or address");
+        let title = format!("{name} is still \"{word}\", the name of the Test Drive's container");
+        Finding::new(self.reachable, GROUP, Status::Fail, title)
+            .expected(format!("the host name of the {name} that serves production"))
+            .observed(format!("{} ({})", at(address), address.origin))
+            .cause("in production there is no such container: the scheduler, workers and interface server would never start")
+            .fix(fix)
+            .fix(format!("or, where this is a Test Drive: ics-setup check --deployment test-drive backends --only {}", self.reachable))
+            .evidence("host", address.host.clone())
+            .evidence("port", address.port)
+    }
+
+    /// The path to it is open.
+    pub fn reached(self, address: &Address, observed: String) -> Finding {
+        Finding::new(self.reachable, GROUP, Status::Pass, format!("{} answers on {}", self.name, at(address)))
+            .observed(format!("{observed} (address: {})", address.origin))
+            .evidence("host", address.host.clone())
+            .evidence("port", address.port)
+    }
+
+    /// It could not be talked to.
+    pub fn unreached(self, address: &Address, trouble: &Trouble, limits: &Limits) -> Finding {
+        let Server { name, word, .. } = self;
+        let (place, host, port) = (at(address), quoted(&address.host), address.port);
+        let title = match trouble {
+            Trouble::NameUnknown | Trouble::NameUnanswered { .. } => {
+                format!("{name}'s host {} has no address", address.host)
+            }
+            Trouble::Refused | Trouble::ConnectTimeout { .. } | Trouble::Unreachable { .. } => {
+                format!("{name} on {place} cannot be reached")
+            }
+            Trouble::Unexpected { .. } | Trouble::TooMuch { .. } => format!("what answers on {place} is not {name}"),
+            _ => format!("{name} on {place} does not answer"),
+        };
+        let finding = Finding::new(self.reachable, GROUP, Status::Fail, title)
+            .expected(format!("{name} answers on {place} (address: {})", address.origin))
+            .observed(trouble.to_string())
+            .evidence("host", address.host.clone())
+            .evidence("port", port)
+            .evidence("trouble", serde_json::to_value(trouble).unwrap_or_default());
+        let connect = seconds(Duration::from_millis(limits.connect));
+        match trouble {
+            Trouble::NameUnknown => finding
+                .cause("neither DNS nor /etc/hosts knows the name on this host")
+                .fix(format!("getent hosts {host}"))
+                .fix(format!("sudo ics-setup reconfigure --{word}-host HOST   # if the name is wrong")),
+            Trouble::NameUnanswered { .. } => finding
+                .cause("the name servers of this host do not answer; nothing is known about the server itself")
+                .fix("cat /etc/resolv.conf")
+                .fix(format!("getent hosts {host}")),
+            Trouble::Refused => finding
+                .cause(format!("{name} is not running, listens on another port or on its own loopback only, or a firewall rejects"))
+                .fix(format!("on the server: ss -ltn 'sport = :{port}'   # 127.0.0.1 there means: bind-address"))
+                .fix(format!("sudo ics-setup reconfigure --{word}-port PORT   # if the port is wrong")),
+            Trouble::ConnectTimeout { .. } => finding
+                .cause(format!(
+                    "a firewall or security group drops the packets, or the address is wrong; the limit of {connect} is --connect-timeout"
+                ))
+                .fix(format!("ask for: TCP from this host ($(hostname -I)) to {place}"))
+                .fix(format!("timeout 5 bash -c '</dev/tcp/{}/{port}' && echo open", address.host.trim_matches(['[', ']', '\'']))),
+            Trouble::Unreachable { .. } => {
+                finding.cause("this host has no route there, or its own firewall forbids it").fix(format!("ip route get {host}"))
+            }
+            Trouble::Untrusted { why } => trust(finding, why, &address.host, port, word),
+            _ => finding,
+        }
+    }
+}
+
+/// What to do about a certificate that is not trusted.
+pub fn trust(finding: Finding, why: &str, host: &str, port: u16, word: &str) -> Finding {
+    let start = if word == "mysql" { " -starttls mysql" } else { "" };
+    let finding = finding.cause(format!("{why}; nothing secret was sent"));
+    if why.contains("another name") {
+        return finding
+            .fix(format!("sudo ics-setup reconfigure --{word}-host NAME   # a name that the certificate has"));
+    }
+    let finding = finding
+        .fix(format!("openssl s_client -connect {}:{port}{start} -showcerts </dev/null   # who it is", quoted(host)));
+    if why.contains("expired") || why.contains("not valid yet") {
+        return finding.fix("timedatectl   # is this host's clock right?");
+    }
+    finding
+        .fix("Ubuntu, Debian: sudo cp CA.crt /usr/local/share/ca-certificates/ && sudo update-ca-certificates")
+        .fix("CentOS, Red Hat: sudo cp CA.crt /etc/pki/ca-trust/source/anchors/ && sudo update-ca-trust")
+        .fix(format!("once, to try: ics-setup check backends --proxy-ca CA.crt --{word}-host {}", quoted(host)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_is_one_short_line_without_surprises() {
+        assert_eq!(shown("a\r\n\x1b[31mb\u{202e}c\0"), "a   [31mbc");
+        let long = shown(&"é".repeat(5000));
+        assert_eq!(long.chars().count(), LONGEST);
+        assert!(long.ends_with('…'));
+        assert_eq!(shown_bytes(&[0xff; 100_000]).chars().count(), LONGEST);
+        assert_eq!(shown(&"x".repeat(LONGEST)).chars().count(), LONGEST);
+    }
+
+    #[test]
+    fn addresses_and_words_are_ready_to_paste() {
+        let address = |host: &str| Address { host: host.to_owned(), port: 1, origin: String::new() };
+        assert_eq!(at(&address("::1")), "[::1]:1");
+        assert_eq!(at(&address("[::1]")), "[::1]:1");
+        assert_eq!(at(&address("db")), "db:1");
+        assert_eq!(quoted("a'b;c"), r"'a'\''b;c'");
+        assert_eq!(quoted("db-1.corp"), "db-1.corp");
+    }
+}

@@ -1,0 +1,3 @@
+mod mysql;
+mod redis;
+mod servers;

@@ -1,0 +1,293 @@
+//! MySQL 5.6 and MariaDB.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::servers::{Found, Server, check, folder, free_port, provisioned, words, write};
+
+const PASSWORD: &str = "my5ql-s3cret";
+
+/// MariaDB over a copy of the empty data directory; `announcing`: the version that it claims to be.
+fn mariadb(made: &Path, announcing: Option<&str>, flags: &[&str]) -> Server {
+    let (folder, port) = (folder("mariadb"), free_port());
+    let data = folder.path().join("data");
+    copy(&made.join("mariadb-data"), &data);
+    let mut command = Command::new("mariadbd");
+    command.args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=16M"]);
+    command.args(["--innodb-log-file-size=4M", "--sql-mode=", "--skip-name-resolve"]);
+    command.arg(format!("--port={port}")).arg(format!("--datadir={}", data.display()));
+    command.arg(format!("--socket={}", folder.path().join("s").display()));
+    command.arg(format!("--pid-file={}", folder.path().join("pid").display()));
+    command.args(announcing.map(|version| format!("--version={version}")));
+    command.args(flags);
+    Server::start(command, port, folder)
+}
+
+fn mysql_5_6(made: &Path, flags: &[&str]) -> Server {
+    let (folder, port) = (folder("mysql56"), free_port());
+    let (data, home) = (folder.path().join("data"), made.join("mysql-5.6"));
+    copy(&home.join("data/mysql"), &data);
+    let _ = std::fs::remove_file(data.join("auto.cnf"));
+    let mut command = Command::new(home.join("mysqld"));
+    command.env("LD_LIBRARY_PATH", &home).current_dir(&home);
+    command.args([
+        "--no-defaults",
+        "--user=root",
+        "--bind-address=127.0.0.1",
+        "--innodb-buffer-pool-size=16M",
+        "--skip-name-resolve",
+    ]);
+    command.arg(format!("--basedir={}", home.display())).arg(format!("--lc-messages-dir={}/share", home.display()));
+    command.arg(format!("--port={port}")).arg(format!("--datadir={}", data.display()));
+    command.arg(format!("--socket={}", folder.path().join("s").display()));
+    command.arg(format!("--pid-file={}", folder.path().join("pid").display()));
+    command.args(flags);
+    let server = Server::start(command, port, folder);
+    // An anonymous user shadows every other one that comes from this host.
+    sql(&server, "DELETE FROM mysql.user WHERE user = ''; FLUSH PRIVILEGES;");
+    server
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+}
+
+/// As the server's root, over its socket.
+#[track_caller]
+fn sql(server: &Server, text: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let out = Command::new("mariadb")
+            .args(["--no-defaults", "--protocol=socket", "--skip-ssl", "-uroot", "-S"])
+            .arg(server.folder.path().join("s"))
+            .args(["-e", text])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        if out.status.success() {
+            return String::from_utf8(out.stdout).unwrap();
+        }
+        let error = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(error.contains("(2002)") && began.elapsed() < Duration::from_secs(20), "{text}: {error}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Everything that the product needs.
+fn furnish(server: &Server) {
+    sql(
+        server,
+        &format!(
+            "CREATE DATABASE IF NOT EXISTS divvy; CREATE DATABASE IF NOT EXISTS divvykeys;
+             CREATE USER 'divvy'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';
+             GRANT ALL ON divvy.* TO 'divvy'@'127.0.0.1'; GRANT ALL ON divvykeys.* TO 'divvy'@'127.0.0.1';
+             GRANT RELOAD ON *.* TO 'divvy'@'127.0.0.1';"
+        ),
+    );
+}
+
+fn ask(port: u16, password: Option<&str>, more: &[&str]) -> Found {
+    let scratch = folder("mysql-password");
+    let mut flags = words(&["--mysql-host", "127.0.0.1", "--mysql-port", &port.to_string()]);
+    if let Some(password) = password {
+        let file = write(&scratch.path().join("password"), password);
+        flags.extend(words(&["--mysql-user", "divvy", "--mysql-password-file", &file.display().to_string()]));
+    }
+    flags.extend(words(more));
+    let found = check(&flags);
+    found.hides(PASSWORD);
+    found
+}
+
+#[test]
+fn mysql_5_6_for_real() {
+    let Some(made) = provisioned("mysql_5_6_for_real") else { return };
+    let server = mysql_5_6(&made, &[]);
+    let found = ask(server.port, None, &[]);
+    found.has("mysql-reachable", "pass", "MySQL 5.6.24").has("mysql-login", "skip", "--mysql-user");
+    found.has("mysql-version", "fail", "advertised version: MySQL 5.6.24");
+    furnish(&server);
+    let found = ask(server.port, Some(PASSWORD), &[]);
+    found.has("mysql-version", "fail", "MySQL 5.6.24").has("mysql-login", "pass", "divvy@127.0.0.1");
+    for id in ["mysql-tls", "mysql-databases", "mysql-grants", "mysql-clock", "mysql-charset", "mysql-capacity"] {
+        found.has(id, "pass", "");
+    }
+    ask(server.port, Some("wr0ng-s3cret"), &[]).has("mysql-login", "fail", "1045").hides("wr0ng-s3cret");
+    ask(server.port, Some(PASSWORD), &["--mysql-tls"]).has("mysql-tls", "fail", "offers no TLS");
+}
+
+/// 5.6 with certificates knows TLS 1.0 only.
+#[test]
+fn mysql_5_6_with_tls_is_too_old_for_it() {
+    let Some(made) = provisioned("mysql_5_6_with_tls_is_too_old_for_it") else { return };
+    let tls = |name: &str| made.join("tls").join(name).display().to_string();
+    let flags = [
+        format!("--ssl-ca={}", tls("ca.crt")),
+        format!("--ssl-cert={}", tls("server.crt")),
+        format!("--ssl-key={}", tls("server.pkcs1.key")),
+    ];
+    let server = mysql_5_6(&made, &flags.iter().map(String::as_str).collect::<Vec<_>>());
+    furnish(&server);
+    let found = ask(server.port, Some(PASSWORD), &["--mysql-tls", "--proxy-ca", &tls("ca.crt")]);
+    found.has("mysql-tls", "fail", "unsafe legacy renegotiation");
+}
+
+/// Greetings without a login count against this host: there is one, however long failing checks are repeated.
+#[test]
+fn a_finished_greeting_is_not_repeated() {
+    let Some(made) = provisioned("a_finished_greeting_is_not_repeated") else { return };
+    let server = mariadb(&made, Some("5.7.44-log"), &[]);
+    let aborted = || -> u64 {
+        let text = sql(&server, "SHOW GLOBAL STATUS LIKE 'Aborted_connects'");
+        text.split_whitespace().last().unwrap().parse().unwrap()
+    };
+    // The look for an open port at the start may still be on its way into the count.
+    std::thread::sleep(Duration::from_millis(500));
+    let before = aborted();
+    let found = ask(server.port, None, &["--wait", "3s"]);
+    found.has("mysql-version", "fail", "MariaDB announcing 5.7.44");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(aborted(), before + 1);
+    // With a login none is left over.
+    furnish(&server);
+    let before = aborted();
+    ask(server.port, Some(PASSWORD), &["--wait", "3s"]).has("mysql-login", "pass", "");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(aborted(), before);
+}
+
+#[test]
+fn mariadb_as_itself() {
+    let Some(made) = provisioned("mariadb_as_itself") else { return };
+    let server = mariadb(&made, None, &[]);
+    furnish(&server);
+    let found = ask(server.port, None, &[]);
+    found.has("mysql-reachable", "pass", "MariaDB 10.11").has(
+        "mysql-version",
+        "fail",
+        "advertised version: MariaDB 10.11",
+    );
+    let found = ask(server.port, Some(PASSWORD), &[]);
+    found.has("mysql-version", "fail", "MariaDB 10.11").has("mysql-grants", "pass", "RELOAD");
+}
+
+/// One server that announces 5.7.44 through all that can be wrong with rights and databases.
+#[test]
+fn mariadb_announcing_5_7() {
+    let Some(made) = provisioned("mariadb_announcing_5_7") else { return };
+    let server = mariadb(&made, Some("5.7.44-log"), &[]);
+    // An account, and nothing else.
+    sql(&server, &format!("CREATE USER 'divvy'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';"));
+    let found = ask(server.port, Some(PASSWORD), &[]);
+    found.has("mysql-version", "fail", "MariaDB announcing 5.7.44");
+    found.has("mysql-databases", "fail", "CREATE DATABASE IF NOT EXISTS `divvy`;").has(
+        "mysql-grants",
+        "fail",
+        "RELOAD",
+    );
+    ask(server.port, Some("wr0ng-s3cret"), &[]).has("mysql-login", "fail", "1045").hides("wr0ng-s3cret");
+
+    // Rights on patterns, one database missing: the fixes, pasted, mend it.
+    sql(&server, "CREATE DATABASE divvy;");
+    sql(&server, "GRANT ALL ON `divvy%`.* TO 'divvy'@'127.0.0.1';");
+    let found = ask(server.port, Some(PASSWORD), &[]);
+    found.has("mysql-databases", "fail", "has no database divvykeys").has("mysql-grants", "fail", "missing RELOAD");
+    for id in ["mysql-databases", "mysql-grants"] {
+        for fix in found.the(id)["fix"].as_array().unwrap() {
+            sql(&server, fix.as_str().unwrap().strip_prefix("on the server: ").unwrap());
+        }
+    }
+    let found = ask(server.port, Some(PASSWORD), &[]);
+    found.has("mysql-databases", "pass", "divvykeys").has("mysql-grants", "pass", "").has("mysql-clock", "pass", "");
+    found.has("mysql-charset", "pass", "").has("mysql-capacity", "pass", "of 151");
+    found.has("mysql-tls", "pass", "takes plain");
+    sql(&server, "ALTER DATABASE divvykeys CHARACTER SET utf16;");
+    ask(server.port, Some(PASSWORD), &[]).has("mysql-charset", "warn", "utf16");
+
+    // Another plugin than the product's clients speak.
+    sql(&server, "CREATE OR REPLACE USER 'divvy'@'127.0.0.1' IDENTIFIED VIA unix_socket;");
+    ask(server.port, Some(PASSWORD), &[]).has("mysql-login", "fail", "auth_socket");
+}
+
+/// An address that no account is for: error 1130 in place of the greeting.
+#[test]
+fn a_host_that_is_not_allowed() {
+    let Some(made) = provisioned("a_host_that_is_not_allowed") else { return };
+    let server = mariadb(&made, Some("5.7.44-log"), &[]);
+    sql(&server, "DELETE FROM mysql.global_priv WHERE host <> 'localhost'; FLUSH PRIVILEGES;");
+    let found = ask(server.port, Some(PASSWORD), &[]);
+    found.has("mysql-reachable", "pass", "1130").has("mysql-login", "fail", "CREATE USER 'divvy'@'HOST'");
+    assert_eq!(found.exit, 4);
+}
+
+#[test]
+fn too_many_connections() {
+    let Some(made) = provisioned("too_many_connections") else { return };
+    let server = mariadb(&made, Some("5.7.44-log"), &["--max-connections=10"]);
+    furnish(&server);
+    let sleepers: Vec<_> = (0..11)
+        .map(|_| {
+            let mut command = Command::new("mariadb");
+            command
+                .args(["--no-defaults", "--protocol=socket", "--skip-ssl", "-uroot", "-S"])
+                .arg(server.folder.path().join("s"));
+            command.args(["-e", "SELECT SLEEP(40)"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command.spawn().unwrap()
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(1500));
+    let found = ask(server.port, Some(PASSWORD), &[]);
+    for mut sleeper in sleepers {
+        let _ = sleeper.kill();
+        let _ = sleeper.wait();
+    }
+    found.has("mysql-reachable", "pass", "1040").has("mysql-capacity", "fail", "max_connections");
+}
+
+#[test]
+fn tls_required_trusted_and_not() {
+    let Some(made) = provisioned("tls_required_trusted_and_not") else { return };
+    let tls = |name: &str| made.join("tls").join(name).display().to_string();
+    let flags = |leaf: &str| {
+        vec![
+            "--require-secure-transport=ON".to_owned(),
+            format!("--ssl-ca={}", tls("ca.crt")),
+            format!("--ssl-cert={}", tls(&format!("{leaf}.crt"))),
+            format!("--ssl-key={}", tls(&format!("{leaf}.key"))),
+        ]
+    };
+    let start = |leaf: &str| {
+        let flags = flags(leaf);
+        let server = mariadb(&made, Some("5.7.44-log"), &flags.iter().map(String::as_str).collect::<Vec<_>>());
+        furnish(&server);
+        server
+    };
+    let known = start("server");
+    let trust = ["--proxy-ca", &tls("ca.crt")];
+    let asked = ask(known.port, Some(PASSWORD), &["--mysql-tls", trust[0], trust[1]]);
+    asked.has("mysql-tls", "pass", "TLSv1_").has("mysql-login", "pass", "over TLS").has("mysql-grants", "pass", "");
+    // Nobody said: plain is refused, TLS goes through.
+    ask(known.port, Some(PASSWORD), &trust).has("mysql-tls", "warn", "require_secure_transport").has(
+        "mysql-login",
+        "pass",
+        "over TLS",
+    );
+    ask(known.port, Some(PASSWORD), &["--mysql-tls=false"]).has("mysql-login", "fail", "REQUIRE SSL");
+    // An account that demands it of a server that does not.
+    sql(&known, "SET GLOBAL require_secure_transport = OFF; ALTER USER 'divvy'@'127.0.0.1' REQUIRE SSL;");
+    ask(known.port, Some(PASSWORD), &trust).has("mysql-tls", "warn", "REQUIRE SSL").has(
+        "mysql-login",
+        "pass",
+        "over TLS",
+    );
+    ask(known.port, Some("wr0ng-s3cret"), &trust).has("mysql-login", "fail", "1045");
+    // Its authority is not known here.
+    ask(known.port, Some(PASSWORD), &["--mysql-tls"]).has("mysql-tls", "fail", "update-ca-certificates");
+    let unknown = start("unknown");
+    ask(unknown.port, Some(PASSWORD), &["--mysql-tls", trust[0], trust[1]]).has(
+        "mysql-tls",
+        "fail",
+        "nothing secret was sent",
+    );
+}
