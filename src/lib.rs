@@ -15,6 +15,7 @@
 //! | [`host`] | the machine behind two traits: looking, and acting |
 //! | [`net`] | talking to servers within deadlines and budgets |
 //! | [`envfile`] | files of `NAME=value`: what each reader sees, lossless edits |
+//! | [`environment`] | what environment a login, sudo, a service or a process really has |
 //! | [`vendor`] | the vendor's facts |
 //! | [`platform`] | which system this is and what follows |
 //! | [`settings`] | what is wanted and where each value came from |
@@ -44,6 +45,7 @@ pub mod apply;
 pub mod check;
 pub mod cli;
 pub mod envfile;
+pub mod environment;
 pub mod finding;
 pub mod host;
 pub mod net;

@@ -72,29 +72,9 @@ fn proof<'a>(host: &'a dyn HostRead, platform: &'a Platform, told: &'a Told) -> 
     Proof {
         host,
         platform,
-        user: login_user(host),
+        user: LoginUser::of(host),
         wanted: &told.plan.logins,
         daemon: &told.plan.daemon,
         redactor: &told.redactor,
-    }
-}
-
-/// `divvy`, as the vendor's documents verify it; else whoever called sudo; else whoever we are.
-fn login_user(host: &dyn HostRead) -> LoginUser {
-    let by_name = |name: &str| nix::unistd::User::from_name(name).ok().flatten();
-    let caller = std::env::var("SUDO_USER").ok();
-    let user = if host.is_live() {
-        by_name("divvy")
-            .or_else(|| caller.as_deref().and_then(by_name))
-            .or_else(|| nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten())
-    } else {
-        None
-    };
-    match user {
-        Some(user) => {
-            let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            LoginUser { name: user.name, needs_shell: matches!(shell.as_str(), "nologin" | "false" | "") }
-        }
-        None => LoginUser { name: if host.is_live() { "root" } else { "divvy" }.to_owned(), needs_shell: false },
     }
 }

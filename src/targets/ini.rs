@@ -64,7 +64,7 @@ pub(super) fn edit(bytes: &[u8], section: &str, wishes: &[(&str, Option<&str>)])
 }
 
 /// The value that counts: the last one of the section.
-pub(super) fn value<'a>(bytes: &'a [u8], section: &str, key: &str) -> Option<&'a [u8]> {
+pub(crate) fn value<'a>(bytes: &'a [u8], section: &str, key: &str) -> Option<&'a [u8]> {
     let (mut inside, mut found) = (false, None);
     for line in bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
         if line.starts_with(b"[") {

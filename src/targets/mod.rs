@@ -2,7 +2,7 @@
 
 mod daemon_json;
 mod docker;
-mod ini;
+pub(crate) mod ini;
 mod package_manager;
 mod prod_env;
 mod profile_d;

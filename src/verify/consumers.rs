@@ -1,11 +1,15 @@
 //! Consumers that do not read what logins read.
 
-use std::path::Path;
+use std::time::Duration;
 
-use super::{Proof, environment};
+use super::Proof;
+use crate::environment::{self, Unseen, Variables};
 use crate::finding::{Finding, Status};
 use crate::host::Command;
 use crate::vendor::Vendor;
+
+/// How long sudo and systemctl may take.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// sudo, cron, systemd services: whoever does not read what logins read.
 pub(super) fn of_logins(proof: &Proof<'_>) -> Vec<Finding> {
@@ -13,14 +17,11 @@ pub(super) fn of_logins(proof: &Proof<'_>) -> Vec<Finding> {
 }
 
 fn sudo(proof: &Proof<'_>) -> Option<Finding> {
-    let user = proof.user.name.as_str();
-    let output = match proof.host.run(&Command::new(["sudo", "-n", "-u", user, "env", "-0"])) {
-        Ok(output) if output.code == Some(0) => output,
-        Ok(_) => return Some(skip("verify-sudo", "sudo does not let root run a command here")),
-        Err(_) => return Some(skip("verify-sudo", "sudo is not installed")),
+    let seen = match environment::sudo(proof.host, &proof.user, DEADLINE) {
+        Ok(seen) => seen,
+        Err(Unseen::Absent(why) | Unseen::Failed(why)) => return Some(skip("verify-sudo", &why)),
     };
-    let seen = environment(&output.stdout, None)?;
-    let missing = unseen(proof.wanted, |name| seen.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone()));
+    let missing = unseen(proof.wanted, |name| value(&seen, name));
     Some(verdict(
         proof,
         "verify-sudo",
@@ -33,13 +34,9 @@ fn sudo(proof: &Proof<'_>) -> Option<Finding> {
 
 /// Decided from the PAM stack, because waiting for cron's next minute would be too long.
 fn cron(proof: &Proof<'_>) -> Option<Finding> {
-    let stack = ["/etc/pam.d/cron", "/etc/pam.d/crond"].into_iter().find_map(|path| {
-        let bytes = proof.host.read(Path::new(path)).ok().flatten()?;
-        Some((path, String::from_utf8_lossy(&bytes).into_owned()))
-    });
-    let Some((path, stack)) = stack else { return Some(skip("verify-cron", "cron is not installed")) };
-    let reads = stack.lines().map(str::trim).any(|line| !line.starts_with('#') && line.contains("pam_env.so"));
-    let sees = reads && !proof.platform.system_proxy_is_shell();
+    let Some(stack) = environment::cron(proof.host) else { return Some(skip("verify-cron", "cron is not installed")) };
+    let path = stack.path.display();
+    let sees = stack.reads_environment && !proof.platform.system_proxy_is_shell();
     let missing = if sees { Vec::new() } else { names(proof.wanted) };
     let why = if proof.platform.system_proxy_is_shell() {
         "cron starts no login shell, so it does not source profile.d".to_owned()
@@ -54,21 +51,15 @@ fn cron(proof: &Proof<'_>) -> Option<Finding> {
         &why,
         "write the three lines, without export, at the top of the crontab",
     );
-    Some(finding.evidence("decided_from", path))
+    Some(finding.evidence("decided_from", path.to_string()))
 }
 
 fn systemd(proof: &Proof<'_>) -> Option<Finding> {
-    if proof.host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
-        return Some(skip("verify-systemd", "systemd does not run here"));
-    }
-    let output = proof.host.run(&Command::new(["systemctl", "show-environment"])).ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let missing = unseen(proof.wanted, |name| {
-        text.lines()
-            .filter_map(|line| line.split_once('='))
-            .find(|(own, _)| *own == name)
-            .map(|(_, value)| value.to_owned())
-    });
+    let seen = match environment::services(proof.host, DEADLINE) {
+        Ok(seen) => seen,
+        Err(Unseen::Absent(why) | Unseen::Failed(why)) => return Some(skip("verify-systemd", &why)),
+    };
+    let missing = unseen(proof.wanted, |name| value(&seen, name));
     Some(verdict(
         proof,
         "verify-systemd",
@@ -81,7 +72,7 @@ fn systemd(proof: &Proof<'_>) -> Option<Finding> {
 
 /// The Docker daemon, by its own environment.
 pub(super) fn docker(proof: &Proof<'_>) -> Option<Finding> {
-    if proof.host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
+    if !environment::systemd_runs(proof.host) {
         return Some(skip("verify-docker", "systemd does not run here"));
     }
     let output =
@@ -94,12 +85,10 @@ pub(super) fn docker(proof: &Proof<'_>) -> Option<Finding> {
             &format!("the Docker daemon does not run; it will read {drop_in} when it starts"),
         ));
     }
-    let environ = proof.host.read(Path::new(&format!("/proc/{pid}/environ"))).ok().flatten()?;
-    let seen = environment(&environ, None)?;
+    let seen = environment::of_process(proof.host, pid.parse().ok()?).ok().flatten()?;
     let missing = unseen(proof.daemon, |name| {
         // The daemon prefers the upper-case name.
-        let get = |wanted: &str| seen.iter().find(|(own, _)| own == wanted).map(|(_, value)| value.clone());
-        get(&name.to_uppercase()).or_else(|| get(name))
+        value(&seen, &name.to_uppercase()).or_else(|| value(&seen, name))
     });
     let fix = "restart it (running containers stop): systemctl daemon-reload && systemctl restart docker";
     Some(verdict(
@@ -110,6 +99,10 @@ pub(super) fn docker(proof: &Proof<'_>) -> Option<Finding> {
         "it was started before its drop-in was written, or takes proxies from daemon.json",
         fix,
     ))
+}
+
+fn value(seen: &Variables, name: &str) -> Option<String> {
+    environment::value(seen, name).map(str::to_owned)
 }
 
 fn names(wanted: &[(String, Option<String>)]) -> Vec<String> {

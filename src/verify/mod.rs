@@ -5,25 +5,16 @@ mod consumers;
 
 use std::time::{Duration, Instant};
 
+use crate::environment::{self, Unseen};
 use crate::finding::{Finding, Status};
-use crate::host::{Command, HostRead};
+use crate::host::HostRead;
 use crate::platform::Platform;
 use crate::redact::Redactor;
 
-/// Marks where the environment begins: profile scripts may print.
-const MARK: &str = "ics-setup-environment-follows:";
+pub use crate::environment::LoginUser;
 
 /// How long a login may take.
 const LOGIN_DEADLINE: Duration = Duration::from_secs(15);
-
-/// Who logs in for the proof.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoginUser {
-    /// Name.
-    pub name: String,
-    /// Cannot log in with the own shell (`nologin`, `false`).
-    pub needs_shell: bool,
-}
 
 /// Everything that verification needs to know.
 pub struct Proof<'a> {
@@ -72,29 +63,15 @@ impl Proof<'_> {
 
     fn login(&self) -> Vec<Finding> {
         let user = &self.user.name;
-        let script = format!("printf %s {MARK}; exec env -0");
-        let mut argv = vec!["su", "-"];
-        if self.user.needs_shell {
-            argv.extend(["-s", "/bin/sh"]);
-        }
-        argv.extend([user.as_str(), "-c", script.as_str()]);
         let started = Instant::now();
-        let command = Command { deadline: LOGIN_DEADLINE, ..Command::new(argv) };
-        let environment = match self.host.run(&command) {
-            Ok(output) => environment(&output.stdout, Some(MARK)).ok_or_else(|| {
-                format!(
-                    "su ended with code {:?} before it came to env: {}",
-                    output.code,
-                    self.first_line(&output.stderr)
-                )
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let environment = match environment::login(self.host, &self.user, LOGIN_DEADLINE) {
+            Ok(environment) => Ok(environment),
+            Err(Unseen::Absent(why)) => {
                 return vec![
-                    Finding::new("verify-login", "verify", Status::Skip, "no login was started")
-                        .observed("there is no program su on this host"),
+                    Finding::new("verify-login", "verify", Status::Skip, "no login was started").observed(why),
                 ];
             }
-            Err(error) => Err(format!("su could not be run: {error}")),
+            Err(Unseen::Failed(why)) => Err(self.redactor.text(&why)),
         };
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let environment = match environment {
@@ -115,7 +92,7 @@ impl Proof<'_> {
         self.wanted
             .iter()
             .filter_map(|(name, wanted)| {
-                let seen = environment.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
+                let seen = environment::value(&environment, name);
                 let right = seen == wanted.as_deref();
                 if wanted.is_none() && right {
                     return None;
@@ -147,24 +124,4 @@ impl Proof<'_> {
             })
             .collect()
     }
-
-    fn first_line(&self, bytes: &[u8]) -> String {
-        let text = String::from_utf8_lossy(bytes);
-        let clean: String =
-            text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
-        self.redactor.text(&clean)
-    }
-}
-
-/// The output of `env -0`, from behind the mark on.
-fn environment(stdout: &[u8], mark: Option<&str>) -> Option<Vec<(String, String)>> {
-    let from = match mark {
-        Some(mark) => memchr::memmem::rfind(stdout, mark.as_bytes())? + mark.len(),
-        None => 0,
-    };
-    let variables = stdout[from..].split(|byte| *byte == 0).filter_map(|entry| {
-        let text = String::from_utf8_lossy(entry);
-        text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
-    });
-    Some(variables.collect())
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod check_host;
+mod check_proxy;
 mod check_runtime;
 mod check_secrets;
 mod converge;

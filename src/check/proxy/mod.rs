@@ -1,8 +1,21 @@
 //! Checks of the group `proxy`.
+//!
+//! | module | what it looks at |
+//! | --- | --- |
+//! | `consumers` | what each reader of proxy settings really gets, side by side, and how the URLs are written |
+//! | `dial` | the proxy itself: is it there, which language, does it let us through |
+//! | `facts` | what `assets/probe.toml` says |
+
+mod consumers;
+mod dial;
+mod facts;
+
+pub use consumers::{Consumer, Consumers, ConsumersFacts, Flaw, ProxyValue, State, Who};
+pub use dial::{Dial, Dialled};
 
 use super::AnyCheck;
 
 /// All of them, in the order in which they are reported.
 pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    Vec::new()
+    vec![Box::new(Consumers), Box::new(Dial)]
 }

@@ -375,7 +375,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
 
 #[test]
 fn what_was_not_looked_at_says_why() {
-    let findings = judged(&Mysql, &Facts::default(), &want());
+    let findings = judged(&Mysql, &Facts::default(), &Want::default());
     assert_eq!(status(&findings, "mysql-reachable"), Skip);
     assert!(text(&findings[0]).contains("--mysql-host HOST"));
     let mut container = want_mysql(3306, None, None);

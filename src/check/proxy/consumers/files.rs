@@ -1,0 +1,230 @@
+//! Logins, cron, services and `prod.env`, by what their files say.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::collect::Eye;
+use super::{Consumer, NAMES, State, Who};
+use crate::envfile::{Dialect, PamLimit, Seen, shell_read_with, unit};
+use crate::environment;
+use crate::host::Command;
+use crate::platform::Platform;
+use crate::vendor::prod_env as path_of_prod_env;
+
+const ENVIRONMENT: &str = "/etc/environment";
+
+/// Lines that are shorter fit the buffer of every pam_env, so its release need not be looked up.
+const FITS_EVERY_PAM: usize = 1000;
+
+/// What a reader gets for each name.
+type Readings = BTreeMap<&'static str, Seen>;
+
+/// A login by the files that it reads: `/etc/environment`, `/etc/profile`, `/etc/profile.d/*.sh`. What users have in
+/// their homes is not looked at.
+pub(super) fn login(eye: &mut Eye<'_>) -> Consumer {
+    let mut readings = Readings::new();
+    let mut sources = Vec::new();
+    let mut scripts = vec![PathBuf::from("/etc/profile")];
+    let folder = Path::new("/etc/profile.d");
+    let names = eye.host.list(folder).unwrap_or_default();
+    scripts.extend(
+        names.into_iter().map(|name| folder.join(name)).filter(|path| path.extension().is_some_and(|end| end == "sh")),
+    );
+    match eye.read(Path::new(ENVIRONMENT)) {
+        Ok(bytes) => take(
+            &mut readings,
+            &mut sources,
+            Dialect::PamEnv(PamLimit::None).read_only(&bytes.unwrap_or_default(), &names_as_bytes()),
+            eye.shown(Path::new(ENVIRONMENT)),
+        ),
+        Err((state, why)) => return Consumer::unseen(Who::Login, ENVIRONMENT, state, why),
+    }
+    for path in scripts {
+        match eye.read(&path) {
+            Ok(Some(bytes)) => {
+                let known: Vec<&[u8]> = readings.keys().map(|name| name.as_bytes()).collect();
+                let reading = shell_read_with(&bytes, &known);
+                take(&mut readings, &mut sources, reading, eye.shown(&path));
+            }
+            Ok(None) => {}
+            Err((state, why)) => return Consumer::unseen(Who::Login, path.display().to_string(), state, why),
+        }
+    }
+    if sources.is_empty() {
+        sources.push(format!("{}, {}", eye.shown(Path::new(ENVIRONMENT)), eye.shown(folder)));
+    }
+    of_readings(eye, Consumer::new(Who::Login, None, sources.join(", ")), &readings)
+}
+
+/// cron jobs: decided from the PAM stack.
+pub(super) fn cron(eye: &mut Eye<'_>, platform: Option<&Platform>) -> Consumer {
+    let Some(stack) = environment::cron(eye.host) else {
+        return Consumer::unseen(Who::Cron, "/etc/pam.d/cron", State::Skipped, "cron is not installed");
+    };
+    let pam = eye.shown(&stack.path);
+    if !stack.reads_environment {
+        return Consumer::new(Who::Cron, None, format!("{pam} (it has no pam_env.so line)"));
+    }
+    let bytes = match eye.read(Path::new(ENVIRONMENT)) {
+        Ok(bytes) => bytes.unwrap_or_default(),
+        Err((state, why)) => return Consumer::unseen(Who::Cron, ENVIRONMENT, state, why),
+    };
+    let longest = bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0);
+    let limit = match platform {
+        Some(platform) if longest > FITS_EVERY_PAM => platform.pam_limit(eye.host).limit,
+        _ => PamLimit::None,
+    };
+    let mut readings = Readings::new();
+    let reading = Dialect::PamEnv(limit).read_only(&bytes, &names_as_bytes());
+    let file = eye.shown(Path::new(ENVIRONMENT));
+    take(&mut readings, &mut Vec::new(), reading, String::new());
+    of_readings(eye, Consumer::new(Who::Cron, None, format!("{file} by {pam}")), &readings)
+}
+
+/// `DefaultEnvironment=` of systemd's own configuration, where systemd cannot be asked.
+pub(super) fn services(eye: &mut Eye<'_>) -> Consumer {
+    let main = Path::new("/etc/systemd/system.conf");
+    let folder = Path::new("/etc/systemd/system.conf.d");
+    let mut paths = vec![main.to_path_buf()];
+    paths.extend(eye.host.list(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)));
+    let mut text = Vec::new();
+    let mut sources = Vec::new();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|end| end == "conf")) {
+        match eye.read(path) {
+            Ok(Some(bytes)) => {
+                // The same grammar as Environment= of a unit, under another name.
+                let own: String = String::from_utf8_lossy(&bytes)
+                    .lines()
+                    .filter_map(|line| line.trim_start().strip_prefix("DefaultEnvironment="))
+                    .map(|value| format!("Environment={value}\n"))
+                    .collect();
+                if !own.is_empty() {
+                    sources.push(eye.shown(path));
+                }
+                text.extend_from_slice(own.as_bytes());
+            }
+            Ok(None) => {}
+            Err((state, why)) => return Consumer::unseen(Who::Systemd, path.display().to_string(), state, why),
+        }
+    }
+    let assignments = unit::assignments(&[b"[Service]\n", text.as_slice()].concat());
+    let source = if sources.is_empty() { eye.shown(main) } else { sources.join(", ") };
+    let mut consumer = Consumer::new(Who::Systemd, None, source);
+    eye.fill(&mut consumer, |name| {
+        unit::value(&assignments, name).map(|found| String::from_utf8_lossy(&found.value).into_owned())
+    });
+    consumer
+}
+
+/// `prod.env`: one consumer where all its readers see the same, else one for each way of reading it.
+pub(super) fn prod_env(eye: &mut Eye<'_>, home: &Path) -> Vec<Consumer> {
+    let path = path_of_prod_env(home);
+    let shown = eye.shown(&path);
+    let bytes = match eye.read(&path) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => {
+            let why = format!("{shown} is not there: the product is not installed");
+            return vec![Consumer::unseen(Who::ProdEnv, shown, State::Skipped, why)];
+        }
+        Err((state, why)) => return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)],
+    };
+    let mut ways: Vec<(Vec<&'static str>, Consumer)> = Vec::new();
+    for dialect in readers(eye) {
+        let reading = dialect.read_only(&bytes, &names_as_bytes());
+        let fatal = reading.complaints.iter().find(|complaint| complaint.fatal).cloned();
+        let mut readings = Readings::new();
+        take(&mut readings, &mut Vec::new(), reading, String::new());
+        let consumer = match fatal {
+            Some(complaint) => {
+                let why = format!("line {}: {}", complaint.line, complaint.message);
+                Consumer::unseen(Who::ProdEnv, shown.as_str(), State::Unreadable, why)
+            }
+            None => of_readings(eye, Consumer::new(Who::ProdEnv, None, shown.as_str()), &readings),
+        };
+        match ways.iter_mut().find(|(_, known)| *known == consumer) {
+            Some((names, _)) => names.push(dialect.name()),
+            None => ways.push((vec![dialect.name()], consumer)),
+        }
+    }
+    let several = ways.len() > 1;
+    let named =
+        |(names, consumer): (Vec<&str>, Consumer)| Consumer { name: several.then(|| names.join(", ")), ..consumer };
+    ways.into_iter().map(named).collect()
+}
+
+/// The readers of `prod.env` that this host has; all that there are where none can be asked.
+fn readers(eye: &Eye<'_>) -> Vec<Dialect> {
+    let mut found = Vec::new();
+    if eye.host.is_live() {
+        let version = |argv: &[&str]| {
+            let command = Command { deadline: eye.limit(), ..Command::new(argv.iter().copied()) };
+            let output = eye.host.run(&command).ok().filter(|output| output.code == Some(0))?;
+            compose_generation(&String::from_utf8_lossy(&output.stdout))
+        };
+        found.extend(version(&["docker-compose", "version", "--short"]));
+        found
+            .extend(version(&["docker", "compose", "version", "--short"]).filter(|found| *found == Dialect::ComposeV2));
+        found.dedup();
+    }
+    if found.is_empty() {
+        found = vec![Dialect::ComposeV1Plain, Dialect::ComposeV1Dotenv, Dialect::ComposeV2];
+    }
+    found
+}
+
+/// Which way of reading a release of Compose has: `1.25.5`, `1.29.2`, `2.24.1`, `v2.24.1`.
+fn compose_generation(text: &str) -> Option<Dialect> {
+    let version = crate::version::Version::parse(text.trim().trim_start_matches('v'))?;
+    let below = |limit: &str| crate::version::Version::parse(limit).is_some_and(|limit| version < limit);
+    Some(if below("1.26") {
+        Dialect::ComposeV1Plain
+    } else if below("2") {
+        Dialect::ComposeV1Dotenv
+    } else {
+        Dialect::ComposeV2
+    })
+}
+
+fn names_as_bytes() -> [&'static [u8]; 6] {
+    NAMES.map(str::as_bytes)
+}
+
+/// What is read later counts; a name that a file does not mention keeps what it had.
+fn take(readings: &mut Readings, sources: &mut Vec<String>, reading: crate::envfile::Reading, source: String) {
+    let before = sources.len();
+    for name in NAMES {
+        if let Some(seen) = reading.get(name.as_bytes()) {
+            readings.insert(name, seen.clone());
+            if sources.len() == before {
+                sources.push(source.clone());
+            }
+        }
+    }
+}
+
+fn of_readings(eye: &mut Eye<'_>, mut consumer: Consumer, readings: &Readings) -> Consumer {
+    eye.fill(&mut consumer, |name| match readings.get(name) {
+        Some(Seen::Value(value)) => Some(String::from_utf8_lossy(value).into_owned()),
+        _ => None,
+    });
+    let open = readings.iter().filter(|(_, seen)| !matches!(seen, Seen::Value(_)));
+    consumer.unknown = open.map(|(name, _)| (*name).to_owned()).collect();
+    consumer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_of_compose_read_in_three_ways() {
+        for (text, dialect) in [
+            ("1.25.5\n", Some(Dialect::ComposeV1Plain)),
+            ("1.29.2", Some(Dialect::ComposeV1Dotenv)),
+            ("v2.24.1", Some(Dialect::ComposeV2)),
+            ("unknown command", None),
+        ] {
+            assert_eq!(compose_generation(text), dialect, "{text}");
+        }
+    }
+}

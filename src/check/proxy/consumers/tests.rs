@@ -1,0 +1,289 @@
+//! What is found of consumers: files of a host in memory, and tables of facts.
+
+use std::time::Duration;
+
+use super::*;
+use crate::check::{ProxyWant, Secrets};
+use crate::finding::Status;
+use crate::host::MemoryHost;
+use crate::net::Roots;
+use crate::platform;
+use crate::settings::{Deployment, ProxyUrl};
+
+const URL: &str = "http://divvy:p%40ss%3Aw0rd@proxy.corp:3128";
+
+fn want(url: Option<&str>, origin: &str) -> (Want, Secrets) {
+    let url = url.map(|url| ProxyUrl::parse(url).unwrap());
+    let proxy = url.as_ref().map(|url| ProxyWant::new(url, origin.to_owned()));
+    let want = Want {
+        deployment: Deployment::Production,
+        release: None,
+        home: "/divvycloud".into(),
+        http_proxy: proxy.clone(),
+        https_proxy: proxy,
+        no_proxy: vec!["mysql".to_owned(), "redis".to_owned()],
+        mysql: None,
+        redis: None,
+        ..Want::default()
+    };
+    (want, Secrets { http_proxy: url.clone(), https_proxy: url, ..Secrets::default() })
+}
+
+fn host(os: &str) -> MemoryHost {
+    let host = MemoryHost::new();
+    host.put(
+        "/etc/os-release",
+        format!("ID={os}\nVERSION_ID=\"{}\"\n", if os == "ubuntu" { "22.04" } else { "7" }).as_bytes(),
+    );
+    host
+}
+
+fn look(host: &MemoryHost, url: Option<&str>, origin: &str) -> (ConsumersFacts, Vec<Finding>) {
+    let (want, secrets) = want(url, origin);
+    let platform = platform::detect(host, None).unwrap().0;
+    let roots = Roots::of(host, b"");
+    let look = Look { host, platform: Some(&platform), want: &want, secrets: &secrets, roots: &roots };
+    let facts = Consumers.collect(&look, Time::new(Duration::from_secs(1), Duration::from_secs(5)), None);
+    let text = serde_json::to_string(&facts).unwrap();
+    let findings = Consumers.judge(&serde_json::from_str(&text).unwrap(), &want);
+    let all = format!("{text}{}", serde_json::to_string(&findings).unwrap());
+    for form in ["p@ss:w0rd", "p%40ss", "cEBzczp3MHJk", "0ther", "MHRoZXI"] {
+        assert!(!all.contains(form), "{form} in {all}");
+    }
+    (facts, findings)
+}
+
+fn status(findings: &[Finding], id: &str) -> (Status, String) {
+    let finding = findings.iter().find(|finding| finding.id == id).unwrap_or_else(|| panic!("no {id}: {findings:#?}"));
+    let text = format!("{} | {}", finding.title, finding.observed.clone().unwrap_or_default());
+    (finding.status, text)
+}
+
+fn put_everywhere(host: &MemoryHost, url: &str, list: &str) {
+    let lines = |prefix: &str, quote: &str| {
+        ["http_proxy", "https_proxy"].map(|name| format!("{prefix}{name}={quote}{url}{quote}\n")).concat()
+            + &format!("{prefix}no_proxy={quote}{list}{quote}\n")
+    };
+    host.put("/etc/environment", lines("", "\"").as_bytes());
+    host.put("/etc/profile.d/proxy.sh", lines("export ", "'").as_bytes());
+    host.put("/etc/pam.d/cron", b"session required pam_env.so\n");
+    let unit = format!(
+        "[Service]\nEnvironment=\"HTTP_PROXY={0}\" \"HTTPS_PROXY={0}\" \"NO_PROXY={list}\"\n",
+        url.replace('%', "%%")
+    );
+    host.put("/etc/systemd/system/docker.service.d/http-proxy.conf", unit.as_bytes());
+    host.put("/etc/apt/apt.conf.d/95ics-setup-proxy", format!("Acquire::http::Proxy \"{url}\";\n").as_bytes());
+    host.put("/etc/dnf/dnf.conf", format!("[main]\nproxy={url}\n").as_bytes());
+    host.put("/divvycloud/prod.env", lines("", "").as_bytes());
+    host.put(
+        "/etc/systemd/system.conf",
+        format!(
+            "[Manager]\nDefaultEnvironment=\"http_proxy={0}\" \"https_proxy={0}\" no_proxy={list}\n",
+            url.replace('%', "%%")
+        )
+        .as_bytes(),
+    );
+}
+
+#[test]
+fn consumers_with_what_is_wanted_pass_and_the_live_ones_are_skipped_by_name() {
+    for os in ["ubuntu", "centos"] {
+        let host = host(os);
+        put_everywhere(&host, URL, "redis,mysql");
+        let (facts, findings) = look(&host, Some(URL), "--proxy");
+        for id in
+            ["proxy-login", "proxy-cron", "proxy-systemd", "proxy-docker", "proxy-package-manager", "proxy-prod-env"]
+        {
+            let (found, text) = status(&findings, id);
+            assert_eq!(found, Status::Pass, "{os} {id}: {text}");
+        }
+        for id in ["proxy-sudo", "proxy-containers"] {
+            let (found, text) = status(&findings, id);
+            assert!(found == Status::Skip && text.contains("--root"), "{id}: {text}");
+        }
+        assert_eq!(status(&findings, "proxy-url").0, Status::Pass);
+        assert!(facts.consumers.iter().filter_map(|consumer| consumer.proxy(true)).all(|url| url.password == Some(1)));
+    }
+}
+
+#[test]
+fn each_consumer_that_differs_says_what_and_how_to_mend_it() {
+    let host = host("ubuntu");
+    put_everywhere(&host, "http://divvy:0ther@proxy.corp:3128", "mysql,x");
+    let (_, findings) = look(&host, Some(URL), "--proxy");
+    for (id, wanted, words) in [
+        ("proxy-login", Status::Fail, "http_proxy is http://divvy:***@proxy.corp:3128 with another password"),
+        ("proxy-login", Status::Fail, "no_proxy lacks redis and also has x"),
+        ("proxy-cron", Status::Warn, "another password"),
+        ("proxy-docker", Status::Fail, "HTTP_PROXY is"),
+        ("proxy-package-manager", Status::Warn, "another password"),
+        ("proxy-prod-env", Status::Fail, "/divvycloud/prod.env"),
+    ] {
+        let (found, text) = status(&findings, id);
+        assert!(found == wanted && text.contains(words), "{id}: {found:?} {text}");
+    }
+    let fix = |id: &str| findings.iter().find(|finding| finding.id == id).unwrap().fix.clone();
+    let flags = "--proxy http://proxy.corp:3128 --proxy-user 'divvy' --proxy-password-file FILE";
+    assert_eq!(fix("proxy-login")[0], format!("ics-setup prepare {flags}"));
+    assert_eq!(fix("proxy-prod-env")[0], format!("ics-setup reconfigure {flags}"));
+    assert!(
+        fix("proxy-prod-env")[1].contains("docker-compose -f /divvycloud/docker-compose.yml up -d --force-recreate")
+    );
+    assert!(fix("proxy-docker")[1].contains("systemctl restart docker"));
+    assert!(fix("proxy-package-manager")[0].ends_with("--target package-manager"));
+    // What nobody asked for in this run is no failure, but a daemon without any proxy is.
+    let (_, findings) = look(&host, Some(URL), "found in /etc/environment:1");
+    assert_eq!(status(&findings, "proxy-login").0, Status::Warn);
+    assert_eq!(status(&findings, "proxy-prod-env").0, Status::Warn);
+    let bare = self::host("ubuntu");
+    bare.put("/usr/bin/dockerd", b"");
+    bare.put("/divvycloud/prod.env", b"A=1\n");
+    bare.put("/etc/pam.d/cron", b"auth include x\n");
+    let (_, findings) = look(&bare, Some(URL), "found in /etc/environment:1");
+    for (id, wanted, words) in [
+        ("proxy-docker", Status::Fail, "the Docker daemon gets no proxy"),
+        ("proxy-login", Status::Warn, "a login gets no proxy"),
+        ("proxy-cron", Status::Warn, "it has no pam_env.so line"),
+        ("proxy-systemd", Status::Warn, "a systemd service gets no proxy"),
+        ("proxy-package-manager", Status::Warn, "apt gets no proxy"),
+    ] {
+        let (found, text) = status(&findings, id);
+        assert!(found == wanted && text.contains(words), "{id}: {found:?} {text}");
+    }
+}
+
+#[test]
+fn nothing_wanted_and_nothing_set_is_one_finding() {
+    let host = host("ubuntu");
+    let (_, findings) = look(&host, None, "");
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    let (found, text) = status(&findings, "proxy-drift");
+    assert!(found == Status::Pass && text.contains("nothing on this host sets a proxy"), "{text}");
+}
+
+#[test]
+fn drift_without_a_word_from_the_settings_lists_value_and_consumers() {
+    let host = host("ubuntu");
+    host.put("/etc/environment", b"http_proxy=http://a.corp:1\nhttps_proxy=http://a.corp:1\n");
+    host.put(
+        "/etc/docker/daemon.json",
+        br#"{"proxies": {"http-proxy": "http://u:0ther@b.corp:2", "https-proxy": "http://u:0ther@b.corp:2"}}"#,
+    );
+    let (_, findings) = look(&host, None, "");
+    let (found, text) = status(&findings, "proxy-drift");
+    assert_eq!(found, Status::Warn);
+    assert!(
+        text.contains("http://a.corp:1: a login") && text.contains("http://u:***@b.corp:2: the Docker daemon"),
+        "{text}"
+    );
+    host.put("/etc/docker/daemon.json", b"{}");
+    assert_eq!(status(&look(&host, None, "").1, "proxy-drift").0, Status::Pass);
+}
+
+#[test]
+fn daemon_json_wins_over_the_unit_and_upper_case_over_lower() {
+    let host = host("centos");
+    host.put(
+        "/etc/systemd/system/docker.service.d/a.conf",
+        b"[Service]\nEnvironment=http_proxy=http://low:1 HTTP_PROXY=http://up:1 https_proxy=http://low:1\n",
+    );
+    host.put(
+        "/usr/lib/systemd/system/docker.service",
+        b"[Service]\nEnvironmentFile=-/etc/sysconfig/docker\nEnvironment=NO_PROXY=unit\n",
+    );
+    host.put("/etc/sysconfig/docker", b"NO_PROXY=\"of-file\"\n");
+    let docker = |host: &MemoryHost| {
+        look(host, None, "").0.consumers.into_iter().find(|own| own.consumer == Who::Docker).unwrap()
+    };
+    let seen = docker(&host);
+    assert_eq!(seen.proxy(false).unwrap().shown, "http://up:1");
+    assert_eq!(seen.proxy(true).unwrap().shown, "http://low:1");
+    assert_eq!(seen.exclusions(), Some("of-file"));
+    host.put("/etc/docker/daemon.json", br#"{"proxies": {"https-proxy": "http://json:1"}}"#);
+    let seen = docker(&host);
+    assert_eq!(seen.proxy(true).unwrap().shown, "http://json:1");
+    assert!(seen.source.contains("daemon.json") && seen.source.contains("a.conf"), "{}", seen.source);
+    host.put("/etc/docker/daemon.json", b"{ broken");
+    let (_, findings) = look(&host, Some(URL), "--proxy");
+    let (found, text) = status(&findings, "proxy-docker");
+    assert!(found == Status::Error && text.contains("daemon.json is no JSON"), "{text}");
+}
+
+#[test]
+fn readers_of_prod_env_that_disagree_are_told_apart() {
+    let host = host("ubuntu");
+    host.put("/divvycloud/prod.env", b"http_proxy=\"http://h:1\"\nhttps_proxy=http://h:1\n");
+    let (facts, findings) = look(&host, Some("http://h:1"), "--proxy");
+    let readers: Vec<_> =
+        facts.consumers.iter().filter(|own| own.consumer == Who::ProdEnv).filter_map(|own| own.name.clone()).collect();
+    assert_eq!(readers, ["docker-compose 1.25", "docker-compose 1.29, docker compose v2"]);
+    let (found, text) = status(&findings, "proxy-url-blank");
+    assert!(found == Status::Fail && text.contains("docker-compose 1.25"), "{text}");
+}
+
+#[test]
+fn logins_read_profile_scripts_after_the_environment_and_unknowns_are_said() {
+    let host = host("ubuntu");
+    host.put("/etc/environment", b"http_proxy=http://first:1\nhttps_proxy=http://first:1\n");
+    host.put("/etc/profile.d/z.sh", b"http_proxy=http://later:1\nexport no_proxy=$(hostname)\n");
+    let (facts, findings) = look(&host, Some("http://later:1"), "--proxy");
+    let login = &facts.consumers[0];
+    assert_eq!(login.proxy(false).unwrap().shown, "http://later:1", "exported already, so a plain assignment counts");
+    assert_eq!(login.unknown, ["no_proxy"]);
+    let (found, text) = status(&findings, "proxy-login");
+    assert!(found == Status::Warn && text.contains("cannot be told"), "{text}");
+}
+
+#[test]
+fn dnf_takes_its_login_from_keys_of_its_own() {
+    let host = host("centos");
+    host.put(
+        "/etc/yum.conf",
+        b"[main]\nproxy=http://proxy.corp:3128\nproxy_username=divvy\nproxy_password=p@ss:w0rd\n",
+    );
+    let (facts, findings) = look(&host, Some(URL), "--proxy");
+    assert!(facts.consumers.iter().any(|own| own.name.as_deref() == Some("yum")));
+    assert_eq!(status(&findings, "proxy-package-manager").0, Status::Pass);
+    host.put("/etc/yum.conf", b"[main]\nproxy=_none_\n");
+    assert_eq!(status(&look(&host, Some(URL), "--proxy").1, "proxy-package-manager").0, Status::Warn);
+}
+
+#[test]
+fn each_way_to_write_a_url_badly_has_its_finding() {
+    for (url, id) in [
+        ("proxy.corp:3128", "proxy-url-scheme"),
+        ("socks5://proxy.corp:1080", "proxy-url-socks"),
+        ("https://proxy.corp:3128", "proxy-url-https"),
+        ("http://proxy.corp", "proxy-url-port"),
+        ("http://10.0.0.256:1", "proxy-url-host"),
+        ("http://u:p@ss:w0rd@proxy.corp:1", "proxy-url-reserved"),
+        ("http://u:100%@proxy.corp:1", "proxy-url-percent"),
+        ("http://u:%C3%A9@proxy.corp:1", "proxy-url-not-ascii"),
+        ("http://u@proxy.corp:1", "proxy-url-no-password"),
+        ("http://proxy.corp:1/x", "proxy-url-path"),
+    ] {
+        let host = host("ubuntu");
+        host.put("/etc/environment", format!("http_proxy={url}\n").as_bytes());
+        let (_, findings) = look(&host, None, "");
+        let ids: Vec<_> = findings.iter().map(|finding| finding.id).filter(|id| id.starts_with("proxy-url")).collect();
+        assert_eq!(ids, [id], "{url}");
+        assert!(status(&findings, id).1.contains("/etc/environment"), "{url}");
+    }
+    let host = host("ubuntu");
+    host.put("/etc/environment", b"http_proxy=http://a:1\nhttps_proxy=http://b:1\n");
+    assert_eq!(status(&look(&host, None, "").1, "proxy-url-two").0, Status::Warn);
+}
+
+#[test]
+fn a_list_with_control_characters_or_without_end_is_shown_fit_for_a_terminal() {
+    let host = host("ubuntu");
+    let list = format!("a\u{1b}[2J{}", ",x.corp".repeat(9_000));
+    host.put(
+        "/etc/environment",
+        format!("http_proxy=http://h:1\nhttps_proxy=http://h:1\nno_proxy={list}\n").as_bytes(),
+    );
+    let (facts, findings) = look(&host, Some("http://h:1"), "--proxy");
+    assert_eq!(facts.consumers[0].no_proxy.as_deref(), Some(list.as_str()), "the facts have it as it stands");
+    let text = serde_json::to_string(&findings).unwrap();
+    assert!(!text.contains("\\u001b") && text.len() < 20_000, "{} bytes", text.len());
+}

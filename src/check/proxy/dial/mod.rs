@@ -1,0 +1,193 @@
+//! The proxy itself: is it there, which language does its port speak, does it let this host through?
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `probe` | the conversation: one connection for each question, none repeated |
+//! | `answer` | what a proxy said, cut, without control characters and without what it may have sent back of the login |
+//! | `judge` | findings on place, language and certificate |
+//! | `through` | findings on what it lets through |
+
+mod answer;
+mod judge;
+mod probe;
+mod through;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::{Check, Group, Look, ProxyWant, Want};
+use crate::finding::Finding;
+use crate::net::{Time, Trouble};
+
+pub use answer::Said;
+
+/// The check.
+pub struct Dial;
+
+/// What was seen of one or two proxies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DialFacts {
+    /// Each place once, however many URLs name it.
+    pub proxies: Vec<Dialled>,
+}
+
+/// One place: host and port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dialled {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Is the name in `/etc/hosts`?
+    pub in_hosts_file: bool,
+    /// The addresses that the resolver told.
+    pub addresses: Vec<String>,
+    /// Why there are none.
+    pub unresolved: Option<Trouble>,
+    /// How long the resolver took, in milliseconds.
+    pub resolved_ms: u64,
+    /// Why no connection came about.
+    pub unconnected: Option<Trouble>,
+    /// How long that took, in milliseconds.
+    pub connected_ms: u64,
+    /// The conversation; `None` where there was no connection.
+    pub talk: Option<Talk>,
+}
+
+/// What was said on a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Talk {
+    /// The request in plain HTTP.
+    pub plain: Said,
+    /// Did the TLS handshake come about?
+    pub tls: Shaken,
+    /// The request within TLS, where the URL asks for that and the certificate is trusted.
+    pub within_tls: Option<Said>,
+}
+
+/// How a TLS handshake with the proxy ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "shaken")]
+pub enum Shaken {
+    /// It speaks TLS, and its certificate is trusted.
+    Trusted,
+    /// It speaks TLS; its certificate is not trusted.
+    Untrusted {
+        /// Why not.
+        why: String,
+    },
+    /// It speaks no TLS, or none that is still spoken.
+    No {
+        /// What happened.
+        trouble: Trouble,
+    },
+}
+
+/// Which language a port speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Language {
+    Plain,
+    Tls,
+    Both,
+    Neither,
+}
+
+impl Talk {
+    fn language(&self) -> Language {
+        let tls = !matches!(self.tls, Shaken::No { .. });
+        // A TLS port may answer a plain request with a polite 400.
+        let plain = self.plain.status.is_some_and(|status| !(tls && status == 400));
+        // Whoever answers a ClientHello with bytes that are no TLS speaks something plain, also when it is slow with CONNECT.
+        let garbled =
+            matches!(&self.tls, Shaken::No { trouble: Trouble::Tls { why } } if why.contains("does not speak TLS"));
+        let waiting = matches!(self.plain.trouble, Some(Trouble::Silent { .. }));
+        match (plain || (garbled && waiting), tls) {
+            (true, true) => Language::Both,
+            (true, false) => Language::Plain,
+            (false, true) => Language::Tls,
+            (false, false) => Language::Neither,
+        }
+    }
+}
+
+/// The URLs that name a place, each with what it is for: `http`, `https` or both.
+fn uses<'w>(want: &'w Want, host: &str, port: u16) -> Vec<(&'static str, &'w ProxyWant)> {
+    let all = [("http", &want.http_proxy), ("https", &want.https_proxy)];
+    all.into_iter()
+        .filter_map(|(scheme, proxy)| Some((scheme, proxy.as_ref()?)))
+        .filter(|(_, proxy)| proxy.host == host && proxy.port == port)
+        .collect()
+}
+
+/// Host and port of the wanted proxies, each once.
+fn places(want: &Want) -> Vec<(&str, u16)> {
+    let mut places: Vec<(&str, u16)> = Vec::new();
+    for proxy in [&want.https_proxy, &want.http_proxy].into_iter().flatten() {
+        let place = (proxy.host.as_str(), proxy.port);
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+impl Check for Dial {
+    type Facts = DialFacts;
+
+    fn name(&self) -> &'static str {
+        "proxy"
+    }
+
+    fn group(&self) -> Group {
+        Group::Proxy
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &[
+            "proxy-connects",
+            "proxy-resolves",
+            "proxy-language",
+            "proxy-certificate",
+            "proxy-connect-method",
+            "proxy-credentials",
+        ]
+    }
+
+    fn talks_to(&self, want: &Want) -> Vec<String> {
+        places(want).into_iter().map(|(host, port)| format!("proxy:{host}:{port}")).collect()
+    }
+
+    fn collect(&self, look: &Look<'_>, time: Time, _: Option<&DialFacts>) -> DialFacts {
+        let places = places(look.want);
+        let hosts = look.host.read(Path::new("/etc/hosts")).ok().flatten().unwrap_or_default();
+        let hosts = String::from_utf8_lossy(&hosts);
+        let tasks: Vec<probe::Task<'_>> =
+            places.iter().map(|(host, port)| probe::Task::new(look.want, look.secrets, host, *port, &hosts)).collect();
+        let roots = look.roots;
+        // Each has the whole time: they are asked side by side.
+        let proxies = std::thread::scope(|scope| {
+            let jobs: Vec<_> =
+                tasks.iter().map(|task| scope.spawn(move || probe::dialled(task, roots, time))).collect();
+            jobs.into_iter().filter_map(|job| job.join().ok()).collect()
+        });
+        DialFacts { proxies }
+    }
+
+    fn judge(&self, facts: &DialFacts, want: &Want) -> Vec<Finding> {
+        judge::all(facts, want)
+    }
+
+    /// A login that was rejected once is not sent again and again: that locks accounts.
+    fn is_settled(&self, facts: &DialFacts) -> bool {
+        let rejected = |said: &Said| said.logged_in && said.status == Some(407);
+        facts
+            .proxies
+            .iter()
+            .filter_map(|proxy| proxy.talk.as_ref())
+            .any(|talk| rejected(&talk.plain) || talk.within_tls.as_ref().is_some_and(rejected))
+    }
+}

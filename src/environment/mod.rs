@@ -1,0 +1,194 @@
+//! What environment a reader of the running system really has: a login, a command under sudo, systemd's services, a
+//! process. And from files alone: whether cron's PAM stack reads `/etc/environment`.
+//!
+//! Values may hold passwords: they are compared and masked by whoever asks, never printed as they are.
+
+mod cron;
+mod daemon;
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::host::{Command, HostRead};
+
+pub use cron::{CronStack, cron};
+pub use daemon::{Daemon, dockerd, started};
+
+/// Name and value, in the order of the environment.
+pub type Variables = Vec<(String, String)>;
+
+/// Marks where the environment begins: profile scripts may print.
+const MARK: &str = "ics-setup-environment-follows:";
+
+/// Who logs in for the proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginUser {
+    /// Name.
+    pub name: String,
+    /// Cannot log in with the own shell (`nologin`, `false`).
+    pub needs_shell: bool,
+}
+
+impl LoginUser {
+    /// `divvy`, as the vendor's documents verify it; else whoever called sudo; else whoever we are.
+    pub fn of(host: &dyn HostRead) -> Self {
+        let by_name = |name: &str| nix::unistd::User::from_name(name).ok().flatten();
+        let caller = std::env::var("SUDO_USER").ok();
+        let user = if host.is_live() {
+            by_name("divvy")
+                .or_else(|| caller.as_deref().and_then(by_name))
+                .or_else(|| nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten())
+        } else {
+            None
+        };
+        match user {
+            Some(user) => {
+                let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                Self { name: user.name, needs_shell: matches!(shell.as_str(), "nologin" | "false" | "") }
+            }
+            None => Self { name: if host.is_live() { "root" } else { "divvy" }.to_owned(), needs_shell: false },
+        }
+    }
+}
+
+/// Why there is no environment to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// There is no such program or service here: nothing is wrong.
+    Absent(String),
+    /// It is there and did not do as asked. The words of the program, one line.
+    Failed(String),
+}
+
+/// The environment of a real login, started with `su - USER`.
+///
+/// # Errors
+/// There is no `su`, it refuses, or a profile script ends it or hangs longer than `deadline`.
+pub fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
+    let script = format!("printf %s {MARK}; exec env -0");
+    let mut argv = vec!["su", "-"];
+    if user.needs_shell {
+        argv.extend(["-s", "/bin/sh"]);
+    }
+    argv.extend([user.name.as_str(), "-c", script.as_str()]);
+    match host.run(&Command { deadline, ..Command::new(argv) }) {
+        Ok(output) => match memchr::memmem::rfind(&output.stdout, MARK.as_bytes()) {
+            Some(at) => Ok(parse(&output.stdout[at + MARK.len()..])),
+            None => Err(Unseen::Failed(format!(
+                "su ended with code {:?} before it came to env: {}",
+                output.code,
+                first_line(&output.stderr)
+            ))),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Unseen::Absent("there is no program su on this host".to_owned()))
+        }
+        Err(error) => Err(Unseen::Failed(format!("su could not be run: {error}"))),
+    }
+}
+
+/// The environment of a command that root starts for the user under sudo.
+///
+/// # Errors
+/// There is no sudo, or it does not let us.
+pub fn sudo(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
+    let command = Command { deadline, ..Command::new(["sudo", "-n", "-u", user.name.as_str(), "env", "-0"]) };
+    match host.run(&command) {
+        Ok(output) if output.code == Some(0) => Ok(parse(&output.stdout)),
+        Ok(_) => Err(Unseen::Failed("sudo does not let root run a command here".to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Unseen::Absent("sudo is not installed".to_owned()))
+        }
+        Err(error) => Err(Unseen::Failed(format!("sudo could not be run: {error}"))),
+    }
+}
+
+/// The environment that systemd gives to the services it starts, before their own settings.
+///
+/// # Errors
+/// systemd does not run here, or does not answer.
+pub fn services(host: &dyn HostRead, deadline: Duration) -> Result<Variables, Unseen> {
+    if !systemd_runs(host) {
+        return Err(Unseen::Absent("systemd does not run here".to_owned()));
+    }
+    match host.run(&Command { deadline, ..Command::new(["systemctl", "show-environment"]) }) {
+        Ok(output) if output.code == Some(0) => {
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let pairs = text.lines().filter_map(|line| line.split_once('='));
+            Ok(pairs.map(|(name, value)| (name.to_owned(), unquoted(value))).collect())
+        }
+        Ok(output) => Err(Unseen::Failed(format!(
+            "systemctl show-environment ended with code {:?}: {}",
+            output.code,
+            first_line(&output.stderr)
+        ))),
+        Err(error) => Err(Unseen::Failed(format!("systemctl could not be run: {error}"))),
+    }
+}
+
+/// Is systemd the running manager (`sd_booted(3)`)?
+pub fn systemd_runs(host: &dyn HostRead) -> bool {
+    host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_some()
+}
+
+/// The environment that a process was started with; `None`: it has gone.
+///
+/// # Errors
+/// Another user's process, and we are not root.
+pub fn of_process(host: &dyn HostRead, pid: u32) -> io::Result<Option<Variables>> {
+    Ok(host.read(Path::new(&format!("/proc/{pid}/environ")))?.map(|bytes| parse(&bytes)))
+}
+
+/// `NAME=value` texts with a NUL behind each, as `env -0` and `/proc/PID/environ` have them.
+pub fn parse(bytes: &[u8]) -> Variables {
+    let variables = bytes.split(|byte| *byte == 0).filter_map(|entry| {
+        let text = String::from_utf8_lossy(entry);
+        text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+    });
+    variables.collect()
+}
+
+/// The value that the reader of an environment gets.
+pub fn value<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    variables.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+}
+
+/// `$'…'` as systemctl writes a value that a shell would not take as it is.
+fn unquoted(value: &str) -> String {
+    let Some(inner) = value.strip_prefix("$'").and_then(|rest| rest.strip_suffix('\'')) else {
+        return value.to_owned();
+    };
+    let mut text = String::with_capacity(inner.len());
+    let mut escaped = false;
+    for c in inner.chars() {
+        match (std::mem::take(&mut escaped), c) {
+            (false, '\\') => escaped = true,
+            (true, 'n') => text.push('\n'),
+            (true, 't') => text.push('\t'),
+            (_, c) => text.push(c),
+        }
+    }
+    text
+}
+
+fn first_line(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_two_values_counts_and_quotes_of_systemctl_go() {
+        let seen = parse(b"A=1\0NO\0B=x=y\0A=2\0");
+        assert_eq!(value(&seen, "A"), Some("2"));
+        assert_eq!(value(&seen, "B"), Some("x=y"));
+        assert_eq!(value(&seen, "NO"), None);
+        for (shown, meant) in [("http://h:1", "http://h:1"), ("$'a b'", "a b"), ("$'a\\'b\\\\c'", "a'b\\c")] {
+            assert_eq!(unquoted(shown), meant);
+        }
+    }
+}
