@@ -17,6 +17,7 @@
 //! | [`envfile`] | files of `NAME=value`: what each reader sees, lossless edits |
 //! | [`environment`] | what environment a login, sudo, a service or a process really has |
 //! | [`vendor`] | the vendor's facts |
+//! | [`clients`] | what each HTTP client makes of a NO_PROXY list |
 //! | [`platform`] | which system this is and what follows |
 //! | [`settings`] | what is wanted and where each value came from |
 //! | [`plan`] | changes as pure data, diffs |
@@ -44,6 +45,7 @@
 pub mod apply;
 pub mod check;
 pub mod cli;
+pub mod clients;
 pub mod envfile;
 pub mod environment;
 pub mod finding;

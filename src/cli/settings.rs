@@ -32,7 +32,11 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     Exit::Done
 }
 
-fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Problem> {
+/// The settings as they count, with what is found on the host.
+///
+/// # Errors
+/// A value that is wrong or missing.
+pub fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Problem> {
     let host = machine::to_look(globals)?;
     let mut inputs = Inputs::new(globals, flags(matches)?)?;
     let layers = inputs.layers(&host)?;

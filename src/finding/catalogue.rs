@@ -78,8 +78,12 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), all);
         for known in catalogue() {
-            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            assert!(known.id.chars().all(plain) && known.group.chars().all(plain), "{}: a-z, 0-9 and -", known.id);
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            assert!(
+                known.id.chars().all(plain) && known.group.chars().all(plain),
+                "{}: letters, digits and -",
+                known.id
+            );
             assert!(!known.title.is_empty() && !known.title.ends_with('.'), "{}: a title without full stop", known.id);
             assert!(known.explain.len() > 40 && known.explain.ends_with('.'), "{}: sentences", known.id);
         }

@@ -18,6 +18,11 @@ impl Paint {
         if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
+    /// Text in the colour of this SGR code.
+    pub fn coloured(self, code: &str, text: &str) -> String {
+        self.with(code, text)
+    }
+
     pub(crate) fn bold(self, text: &str) -> String {
         self.with("1", text)
     }

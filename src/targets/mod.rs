@@ -6,6 +6,7 @@ pub(crate) mod ini;
 mod package_manager;
 mod prod_env;
 mod profile_d;
+mod reach;
 mod saved;
 mod system_proxy;
 mod wish;

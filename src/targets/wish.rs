@@ -1,5 +1,6 @@
 //! What the proxy variables are to be, for every target alike.
 
+use super::reach;
 use crate::envfile::Note;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
@@ -20,6 +21,7 @@ pub(super) struct Wish {
     found: NoProxy,
     built_in: NoProxy,
     added_for_test_drive: Vec<&'static str>,
+    test_drive: bool,
 }
 
 impl Wish {
@@ -39,6 +41,7 @@ impl Wish {
             exclusions: settings.exclusions.clone(),
             found: settings.found_no_proxy.clone(),
             built_in,
+            test_drive,
             added_for_test_drive: members.test_drive_added.iter().filter(|_| test_drive).map(String::as_str).collect(),
         }
     }
@@ -84,6 +87,13 @@ impl Wish {
                     .cause("* counts only where it stands alone, so nothing was added to it")
                     .fix("name the hosts instead: --no-proxy-only LIST"),
             );
+        }
+        if self.sets() && !list.is_everything() {
+            for finding in reach::remarks(&list, self.test_drive) {
+                if !said(draft, finding.id) {
+                    draft.note(finding);
+                }
+            }
         }
         for member in &self.added_for_test_drive {
             if self.sets()

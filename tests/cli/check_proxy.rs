@@ -130,7 +130,8 @@ fn a_plain_port_behind_https_in_the_url_fails_with_the_right_value() {
     let language = finding(&json, "proxy-language");
     assert_eq!(language["status"], "fail", "{json:#}");
     assert_eq!(language["evidence"]["right"], format!("http://divvy:***@127.0.0.1:{port}"));
-    let fix = format!("ics-setup prepare --https-proxy http://127.0.0.1:{port} --proxy-user 'divvy'");
+    let root = root.path().display();
+    let fix = format!("ics-setup prepare --https-proxy http://127.0.0.1:{port} --proxy-user 'divvy' --root {root}");
     assert_eq!(language["fix"][0], fix);
     is_clean(&json.to_string());
 }

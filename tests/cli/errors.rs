@@ -157,7 +157,10 @@ fn a_root_that_cannot_be_written_needs_root() {
         let root = Root::ubuntu();
         std::fs::set_permissions(root.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let binary = root.at("ics-setup");
-        std::fs::copy(env!("CARGO_BIN_EXE_ics-setup"), &binary).unwrap();
+        // Written by a program of its own: a file that this process had open for writing could still be open in a child of
+        // another test, and could then not be started.
+        let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_ics-setup")).arg(&binary).status();
+        assert!(copied.unwrap().success());
         let run = |arguments: &[&str]| {
             use std::os::unix::process::CommandExt;
             let output =

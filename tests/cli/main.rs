@@ -7,6 +7,7 @@ mod check_runtime;
 mod check_secrets;
 mod converge;
 mod errors;
+mod explain;
 mod hosts;
 mod network;
 mod root;

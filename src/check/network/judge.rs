@@ -12,8 +12,9 @@ use crate::network::path::{Cause, Failure, Stage, Via, Walk, inspector};
 /// The findings of one group: the way through the proxy, each endpoint, what the certificates say of all of them.
 pub(super) fn judge(agent: bool, facts: &Facts, want: &Want) -> Vec<Finding> {
     let group = if agent { "agent" } else { "network" };
-    let proxy = broken_proxy(facts);
+    let (proxy, resolver) = (broken_proxy(facts), broken_resolver(facts));
     let mut findings: Vec<Finding> = proxy.iter().map(|broken| of_proxy(agent, broken, facts, want)).collect();
+    findings.extend(resolver.map(|broken| of_resolver(agent, broken, facts)));
     for seen in &facts.seen {
         if seen.walks.is_empty() {
             let title = format!("{} was not reached in time", seen.target.name());
@@ -21,7 +22,13 @@ pub(super) fn judge(agent: bool, facts: &Facts, want: &Want) -> Vec<Finding> {
             findings.push(Finding::new(id(agent, &seen.target), group, Status::Error, title).observed(why));
         }
         for walk in &seen.walks {
-            findings.push(of_walk(agent, seen, walk, proxy.is_some(), want));
+            let common = match walk.via {
+                Via::Proxy => proxy.map(|_| "the way through the proxy is broken for every endpoint"),
+                Via::Direct => {
+                    resolver.filter(|_| !seen.target.direct_only).map(|_| "no public name resolves on this host")
+                }
+            };
+            findings.push(of_walk(agent, seen, walk, common, want));
         }
     }
     findings.extend(interception::judge(agent, facts));
@@ -59,6 +66,34 @@ fn broken_proxy(facts: &Facts) -> Option<&Failure> {
     failures.first().copied()
 }
 
+/// The failure that all direct ways have in common, where that is the resolver's. One endpoint alone is not enough to tell.
+fn broken_resolver(facts: &Facts) -> Option<&Failure> {
+    let public = facts.seen.iter().filter(|seen| !seen.target.direct_only);
+    let walks = public.flat_map(|seen| &seen.walks).filter(|walk| walk.via == Via::Direct);
+    let failures: Vec<&Failure> = walks
+        .map(|walk| walk.failure.as_ref().filter(|failure| failure.stage == Stage::Resolve))
+        .collect::<Option<_>>()?;
+    failures.first().copied().filter(|_| failures.len() > 1)
+}
+
+fn of_resolver(agent: bool, failure: &Failure, facts: &Facts) -> Finding {
+    let (id, group) = if agent { ("agent-resolver", "agent") } else { ("network-resolver", "network") };
+    let names: Vec<&str> =
+        facts.seen.iter().filter(|seen| !seen.target.direct_only).map(|seen| seen.target.host.as_str()).collect();
+    let title = format!("none of {} public names resolves on this host", names.len());
+    let mut finding = Finding::new(id, group, Status::Fail, title)
+        .expected("addresses for the endpoints' names, because no proxy is used")
+        .observed(told(failure))
+        .cause("name servers that do not answer, or do not know the internet, as is usual where everything goes through a proxy")
+        .fix("where there is a proxy: ics-setup prepare --proxy http://HOST:PORT")
+        .fix(format!("else look: cat /etc/resolv.conf; getent hosts {}", names.first().copied().unwrap_or_default()))
+        .evidence("endpoints", names.len());
+    finding.stage = Some(failure.stage.word());
+    finding.path = Some(Via::Direct.word());
+    finding.duration_ms = Some(failure.took_ms);
+    finding
+}
+
 /// Is it the proxy itself, whatever the endpoint?
 fn is_of_proxy(failure: &&Failure) -> bool {
     matches!(
@@ -84,7 +119,7 @@ fn of_proxy(agent: bool, failure: &Failure, facts: &Facts, want: &Want) -> Findi
     finding
 }
 
-fn of_walk(agent: bool, seen: &Seen, walk: &Walk, proxy_is_broken: bool, want: &Want) -> Finding {
+fn of_walk(agent: bool, seen: &Seen, walk: &Walk, common: Option<&str>, want: &Want) -> Finding {
     let target = &seen.target;
     let group = if agent { "agent" } else { "network" };
     let way = way(walk.via, want);
@@ -93,9 +128,9 @@ fn of_walk(agent: bool, seen: &Seen, walk: &Walk, proxy_is_broken: bool, want: &
             let title = format!("{} is reached {way}", target.name());
             Finding::new(id(agent, target), group, Status::Pass, title).observed(reached(walk))
         }
-        Some(failure) if proxy_is_broken && walk.via == Via::Proxy => {
+        Some(failure) if common.is_some() => {
             let title = format!("{} was not reached {way}", target.name());
-            let observed = "the way through the proxy is broken for every endpoint";
+            let observed = common.unwrap_or_default();
             let mut finding = Finding::new(id(agent, target), group, Status::Skip, title).observed(observed);
             finding.stage = Some(failure.stage.word());
             finding

@@ -129,9 +129,16 @@ impl Check for Network {
 
     fn ids(&self) -> &'static [&'static str] {
         if self.agent {
-            &["agent-endpoint", "agent-proxy", "agent-interception", "agent-static-address", "agent-collector"]
+            &[
+                "agent-endpoint",
+                "agent-proxy",
+                "agent-resolver",
+                "agent-interception",
+                "agent-static-address",
+                "agent-collector",
+            ]
         } else {
-            &["network-endpoint", "network-proxy", "network-interception"]
+            &["network-endpoint", "network-proxy", "network-resolver", "network-interception"]
         }
     }
 

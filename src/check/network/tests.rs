@@ -89,6 +89,20 @@ fn a_broken_proxy_is_said_once() {
 }
 
 #[test]
+fn a_resolver_that_knows_nothing_is_said_once() {
+    let lost = || way(Via::Direct, Stage::Resolve, Some(Cause::Trouble { trouble: Trouble::NameUnknown }));
+    let two = vec![(target("a.example", true), lost()), (target("b.example", true), lost())];
+    let findings = judge::judge(false, &facts(two), &Want::default());
+    let skipped = ("network-endpoint", Status::Skip);
+    assert_eq!(brief(&findings), [("network-resolver", Status::Fail), skipped, skipped]);
+    // One name that resolves shows that the resolver works.
+    let mixed =
+        vec![(target("a.example", true), lost()), (target("b.example", true), way(Via::Direct, Stage::Http, None))];
+    let findings = judge::judge(false, &facts(mixed), &Want::default());
+    assert_eq!(brief(&findings), [("network-endpoint", Status::Fail), ("network-endpoint", Status::Pass)]);
+}
+
+#[test]
 fn who_must_act_is_named_for_each_cause() {
     let required = || target("a.example", true);
     for (stage, cause, words, who) in [

@@ -3,19 +3,22 @@
 //! | module | what it looks at |
 //! | --- | --- |
 //! | `consumers` | what each reader of proxy settings really gets, side by side, and how the URLs are written |
+//! | `lints` | NO_PROXY lists, by what each client makes of them |
 //! | `dial` | the proxy itself: is it there, which language, does it let us through |
 //! | `facts` | what `assets/probe.toml` says |
 
 mod consumers;
 mod dial;
 mod facts;
+mod lints;
 
 pub use consumers::{Consumer, Consumers, ConsumersFacts, Flaw, ProxyValue, State, Who};
 pub use dial::{Dial, Dialled};
+pub use lints::{Context, Local, NoProxyLists, lint};
 
 use super::AnyCheck;
 
 /// All of them, in the order in which they are reported.
 pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    vec![Box::new(Consumers), Box::new(Dial)]
+    vec![Box::new(Consumers), Box::new(NoProxyLists), Box::new(Dial)]
 }

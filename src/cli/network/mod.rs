@@ -1,6 +1,7 @@
-//! `network list|allowlist`.
+//! `network list|allowlist|explain`.
 
 mod allowlist;
+mod explain;
 mod list;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::args::{Globals, flags, with_settings};
 use super::exit::Exit;
 use super::inputs::{Inputs, bounded};
-use super::{machine, out};
+use super::{machine, out, sudo};
 use crate::network::allowlist::Format;
 use crate::network::catalogue::{Calls, Catalogue, Component, Endpoint, all, called_for};
 use crate::problem::{Problem, id};
@@ -57,7 +58,7 @@ Examples:
 /// The verb's command line.
 pub fn command() -> Command {
     Command::new("network")
-        .about("Which outbound connections are needed, and rules for those who open them")
+        .about("Which outbound connections are needed, rules for those who open them, and which way requests go")
         .subcommand_required(true)
         .subcommand(with_settings(with_filters(
             Command::new("list").about("Every connection that the settings call for").after_help(LIST_HELP),
@@ -79,6 +80,11 @@ pub fn command() -> Command {
                         .help("Single names instead of the vendor's optional wildcards"),
                 ),
         )))
+        .subcommand(with_settings(
+            Command::new("explain")
+                .about("Which clients would ask the proxy for a URL, which go direct, and what decides")
+                .arg(Arg::new("url").value_name("URL").required(true).help("An http:// or https:// URL")),
+        ))
 }
 
 /// The words for `--format` of a verb below `network`.
@@ -145,12 +151,16 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let (verb, result) = match matches.subcommand() {
         Some(("list", matches)) => ("network list", list::run(globals, matches)),
         Some(("allowlist", matches)) => ("network allowlist", allowlist::run(globals, matches)),
+        Some(("explain", matches)) => ("network explain", explain::run(globals, matches)),
         // clap lets nothing else through.
         _ => return Exit::Usage,
     };
     match result {
         Ok(()) => Exit::Done,
-        Err(problem) => out::failed(globals, verb, &problem, &Redactor::default()),
+        Err(problem) => {
+            let problem = if problem.id == id::NEEDS_ROOT { sudo::with_line(problem, &globals.argv) } else { problem };
+            out::failed(globals, verb, &problem, &Redactor::default())
+        }
     }
 }
 

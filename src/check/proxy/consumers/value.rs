@@ -82,7 +82,10 @@ impl ProxyValue {
         if text.is_empty() {
             return None;
         }
-        let (scheme, rest) = text.split_once("://").map_or((None, text), |(scheme, rest)| (Some(scheme), rest));
+        // Only what may be a scheme is one: `user:password@://` has none, and everything before its `@` is a login.
+        let legal = |scheme: &str| scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        let split = text.split_once("://").filter(|(scheme, _)| legal(scheme));
+        let (scheme, rest) = split.map_or((None, text), |(scheme, rest)| (Some(scheme), rest));
         flaws.extend(scheme_flaw(scheme));
         let (login, authority) = rest.rsplit_once('@').map_or((None, rest), |(login, rest)| (Some(login), rest));
         let login = login.filter(|login| !login.is_empty());

@@ -1,0 +1,64 @@
+//! The list as it should be written: what every client splits alike, with members that most of them understand.
+
+use std::net::Ipv6Addr;
+
+use super::form::{host_and_port, is_name, range};
+use super::{List, Local, needs};
+use crate::clients::Needs;
+use crate::settings::NoProxy;
+
+/// The corrected list.
+pub(super) fn list(list: &List<'_>) -> String {
+    let taken = needs::taken(list);
+    let mut corrected = NoProxy::default();
+    let several = list.members.len() > 1;
+    for member in &list.members {
+        if taken.iter().any(|own| own.eq_ignore_ascii_case(member)) || (*member == "*" && several) {
+            continue;
+        }
+        for member in mended(member) {
+            corrected.push(&member);
+        }
+    }
+    if corrected.is_everything() {
+        return corrected.to_string();
+    }
+    if list.context.proxied && list.context.local != Local::No {
+        corrected.push("localhost");
+        corrected.push("127.0.0.1");
+    }
+    if list.context.proxied && list.context.cloud.is_some() {
+        corrected.push(&Needs::get().metadata.address);
+    }
+    corrected.to_string()
+}
+
+/// What is written in place of one member.
+fn mended(member: &str) -> Vec<String> {
+    if member == "*" {
+        return vec![member.to_owned()];
+    }
+    if let Some((address, _)) = range(member) {
+        // An IPv6 range kills httpx and cannot be said otherwise.
+        return if address.is_ipv6() { Vec::new() } else { vec![member.to_owned()] };
+    }
+    let member = member.split_once("://").map_or(member, |(_, rest)| rest);
+    let member = member.split(['/', '?', '#']).next().unwrap_or_default();
+    let member = member.rsplit_once('@').map_or(member, |(_, host)| host);
+    let member = host_and_port(member).map_or(member, |(host, _)| host);
+    let member = member.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(member);
+    if let Ok(address) = member.parse::<Ipv6Addr>() {
+        return vec![address.to_string()];
+    }
+    let is_star = member.starts_with("*.");
+    let name = member.strip_prefix('*').unwrap_or(member).trim_end_matches('.');
+    let plain = name.strip_prefix('.').unwrap_or(name);
+    if plain.parse::<std::net::Ipv4Addr>().is_ok() {
+        let own = (plain == "127.0.0.0").then(|| "127.0.0.1".to_owned());
+        return std::iter::once(plain.to_owned()).chain(own).collect();
+    }
+    if !is_name(plain) || plain.contains('*') {
+        return Vec::new();
+    }
+    if is_star { vec![plain.to_owned(), format!(".{plain}")] } else { vec![name.to_owned()] }
+}

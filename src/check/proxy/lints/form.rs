@@ -1,0 +1,363 @@
+//! How members are written.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{List, and, count, dies, names, some, target};
+use crate::clients::{By, Client, Route};
+use crate::finding::{Finding, Status};
+use crate::vendor::Vendor;
+
+/// NP001 to NP018, as far as they look at the members alone.
+pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
+    let all: [fn(&List<'_>) -> Option<Finding>; 14] = [
+        separators,
+        blank_behind_comma,
+        ranges,
+        star_in_a_list,
+        star_and_domain,
+        apex_and_subdomains,
+        network_addresses,
+        ports,
+        trailing_dots,
+        urls,
+        short_suffixes,
+        windows_local,
+        too_long,
+        deadly,
+    ];
+    all.into_iter().filter_map(|lint| lint(list)).collect()
+}
+
+fn pick<'a>(list: &List<'a>, test: impl Fn(&str) -> bool) -> Option<Vec<&'a str>> {
+    let found: Vec<&str> = list.members.iter().copied().filter(|member| test(member)).collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// The clients that miss one of the members that were meant.
+fn missing(list: &List<'_>) -> Vec<&'static Client> {
+    let plain = list.members.iter().filter(|member| target(member).is_some());
+    let targets: Vec<_> = plain.filter_map(|member| target(member)).take(20).collect();
+    list.who(|client| targets.iter().any(|target| client.route(target, list.value).is_proxy()))
+}
+
+fn separators(list: &List<'_>) -> Option<Finding> {
+    let value = list.value;
+    let quote = value.contains(['"', '\'']);
+    let other = value.contains([';', '|']);
+    let control = value.chars().any(|c| c.is_control() && c != '\t');
+    let lone_blank = value.trim().split(',').any(|part| part.split_whitespace().nth(1).is_some());
+    let what = match (quote, other, control, lone_blank) {
+        (true, ..) => "a quote in it, which becomes part of a member",
+        (_, true, ..) => "; or | between members, which no client takes for a separator",
+        (_, _, true, _) => "a control character in it, such as the carriage return of a file from Windows",
+        (_, _, _, true) => "members with nothing but a blank between them",
+        _ => return None,
+    };
+    let finding = list
+        .finding("NP001", Status::Fail, format!("{} has {what}", list.shown()))
+        .expected("members separated by commas: no blanks, no quotes, no other separators")
+        .observed(format!("{value:?}; members are lost on {}", names(&missing(list))));
+    Some(list.mended(finding))
+}
+
+fn blank_behind_comma(list: &List<'_>) -> Option<Finding> {
+    let parts: Vec<&str> = list.value.split(',').collect();
+    let padded = parts.iter().any(|part| part.starts_with([' ', '\t']) || part.ends_with([' ', '\t']));
+    if !padded || list.value.trim().is_empty() {
+        return None;
+    }
+    let finding = list
+        .finding("NP002", Status::Warn, format!("{} has blanks beside its commas", list.shown()))
+        .expected("commas alone")
+        .observed(format!("{:?}; members are lost on {}", list.value, names(&missing(list))));
+    Some(list.mended(finding))
+}
+
+fn ranges(list: &List<'_>) -> Option<Finding> {
+    let found = pick(list, |member| range(member).is_some_and(|(address, _)| address.is_ipv4()))?;
+    let ignoring = list.any_ignoring(&found, |member| {
+        range(member).map(|(address, _)| neighbour(address).to_string()).unwrap_or_default()
+    });
+    if ignoring.is_empty() {
+        return None;
+    }
+    let own = list.context.curl.and_then(|release| {
+        let profile = crate::clients::curl(&crate::version::Version::parse(release)?)?;
+        let ignores = ignoring.iter().any(|client| client.id == profile.id);
+        let verb = if ignores { "ignores" } else { "understands" };
+        Some(format!("; this host's curl {release} {verb} IPv4 ranges"))
+    });
+    Some(
+        list.finding(
+            "NP004",
+            Status::Warn,
+            format!("{} has the range {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
+        )
+        .expected("host names, or single addresses: no notation for a range is read by all clients")
+        .observed(format!("ignored by {}{}", names(&ignoring), own.unwrap_or_default()))
+        .cause("an address also matches only a URL that spells it: clients compare names as names (but for Ruby)")
+        .fix("name the hosts, or one domain as the pair example.corp,.example.corp, in place of the range"),
+    )
+}
+
+fn star_in_a_list(list: &List<'_>) -> Option<Finding> {
+    if list.members.len() < 2 || !list.members.contains(&"*") {
+        return None;
+    }
+    let everything = list.who(|client| bypasses(client, super::STRANGER, list.value));
+    let literal = list.who(|client| !everything.iter().any(|known| known.id == client.id));
+    let finding = list
+        .finding("NP005", Status::Warn, format!("{} has * among other members", list.shown()))
+        .expected("* alone, which turns the proxy off, or no *")
+        .observed(format!(
+            "nothing uses the proxy in {}; the others ignore it: {}",
+            names(&everything),
+            names(&literal)
+        ));
+    Some(list.mended(finding))
+}
+
+fn star_and_domain(list: &List<'_>) -> Option<Finding> {
+    let found = pick(list, |member| member.starts_with("*.") && member.len() > 2)?;
+    let ignoring = list.any_ignoring(&found, |member| format!("www{}", &member[1..]));
+    if ignoring.is_empty() {
+        return None;
+    }
+    let finding = list
+        .finding(
+            "NP006",
+            Status::Warn,
+            format!("{} has {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
+        )
+        .expected("a domain as the pair example.corp,.example.corp")
+        .observed(format!("ignored by {}", names(&ignoring)));
+    Some(list.mended(finding))
+}
+
+/// Half of the pair `example.corp,.example.corp`.
+fn apex_and_subdomains(list: &List<'_>) -> Option<Finding> {
+    let has = |member: &str| list.members.iter().any(|own| own.eq_ignore_ascii_case(member));
+    let bare = pick(list, |member| is_domain(member) && !has(&format!(".{member}"))).unwrap_or_default();
+    let dotted = pick(list, |member| member.strip_prefix('.').is_some_and(|name| is_domain(name) && !has(name)))
+        .unwrap_or_default();
+    let not_below = list.any_ignoring(&bare, |member| format!("www.{member}"));
+    let not_apex = list.any_ignoring(&dotted, |member| member[1..].to_owned());
+    let mut observed = Vec::new();
+    if !not_below.is_empty() {
+        observed.push(format!("names below {} ask the proxy in {}", some(&bare), names(&not_below)));
+    }
+    if !not_apex.is_empty() {
+        observed.push(format!("the name behind the dot of {} asks the proxy in {}", some(&dotted), names(&not_apex)));
+    }
+    if observed.is_empty() {
+        return None;
+    }
+    Some(
+        list.finding(
+            "NP007",
+            Status::Pass,
+            format!("{} has domains in one form, which is right where just that is meant", list.shown()),
+        )
+        .expected("the pair example.corp,.example.corp where the domain and all below it are meant")
+        .observed(observed.join("; ")),
+    )
+}
+
+fn network_addresses(list: &List<'_>) -> Option<Finding> {
+    let is_network = |member: &str| member.parse::<Ipv4Addr>().is_ok_and(|address| address.octets()[3] == 0);
+    let is_start = |member: &str| {
+        member.strip_suffix('.').is_some_and(|start| {
+            start.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && start.bytes().any(|byte| byte != b'.')
+        })
+    };
+    let found = pick(list, |member| is_network(member) || is_start(member))?;
+    let documented = |member: &str| Vendor::get().no_proxy.test_drive.iter().any(|own| own == member);
+    let harmless = list.members.contains(&"127.0.0.1") && found.iter().all(|member| documented(member));
+    let status = if harmless { Status::Pass } else { Status::Warn };
+    let finding = list
+        .finding(
+            "NP008",
+            status,
+            format!("{} has {}, which stands for that one address and not for a network", list.shown(), some(&found)),
+        )
+        .expected("the addresses themselves")
+        .observed(if harmless {
+            format!("{} is the vendor's own; 127.0.0.1, which is meant, is in the list", and(&found))
+        } else {
+            format!("{} matches nothing but a URL that spells it", some(&found))
+        });
+    Some(if harmless { finding } else { list.mended(finding) })
+}
+
+fn ports(list: &List<'_>) -> Option<Finding> {
+    let found = pick(list, |member| host_and_port(member).is_some())?;
+    let mut ignoring: Vec<&'static Client> = Vec::new();
+    for (host, port) in found.iter().filter_map(|member| host_and_port(member)).take(20) {
+        let Some(mut target) = target(host.trim_matches(['[', ']', '.', '*'])) else { continue };
+        target.port = port.parse().ok();
+        for client in list.who(|client| client.route(&target, &format!("{host}:{port}")).is_proxy()) {
+            if !ignoring.iter().any(|known| known.id == client.id) {
+                ignoring.push(client);
+            }
+        }
+    }
+    if ignoring.is_empty() {
+        return None;
+    }
+    let finding = list
+        .finding(
+            "NP011",
+            Status::Warn,
+            format!("{} has a port in {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
+        )
+        .expected("the host alone; it then counts for every port")
+        .observed(format!("ignored by {}", names(&ignoring)));
+    Some(list.mended(finding))
+}
+
+fn trailing_dots(list: &List<'_>) -> Option<Finding> {
+    let found = pick(list, |member| member.strip_suffix('.').is_some_and(is_name))?;
+    let ignoring = list.any_ignoring(&found, |member| member.trim_matches('.').to_owned());
+    if ignoring.is_empty() {
+        return None;
+    }
+    let finding = list
+        .finding(
+            "NP012",
+            Status::Warn,
+            format!("{} has {} with a dot at the end, which {} ignore", list.shown(), some(&found), count(&ignoring)),
+        )
+        .expected("names without a dot at the end")
+        .observed(format!("ignored by {}", names(&ignoring)));
+    Some(list.mended(finding))
+}
+
+fn urls(list: &List<'_>) -> Option<Finding> {
+    let found = pick(list, |member| member.contains('/') && range(member).is_none())?;
+    let finding = list
+        .finding(
+            "NP013",
+            Status::Warn,
+            format!("{} has a scheme or a path in {}, which no client understands alike", list.shown(), some(&found)),
+        )
+        .expected("the host alone")
+        .observed(some(&found));
+    Some(list.mended(finding))
+}
+
+/// Members that stand for far more than one host.
+fn short_suffixes(list: &List<'_>) -> Option<Finding> {
+    let vendor = &Vendor::get().no_proxy;
+    let documented = |member: &str| vendor.base.iter().chain(&vendor.test_drive).any(|own| own == member);
+    let short = |member: &str| {
+        let name = member.trim_start_matches(['*', '.']);
+        let labels: Vec<&str> = name.split('.').collect();
+        is_name(name)
+            && name != "localhost"
+            && !documented(member)
+            && (labels.len() == 1 || (labels.len() == 2 && labels.iter().all(|label| label.len() <= 3)))
+    };
+    let found = pick(list, short)?;
+    let first = found.first()?.trim_start_matches(['*', '.']);
+    let below = list.who(|client| found.iter().take(20).any(|member| bypasses(client, &format!("a.{first}"), member)));
+    let ending = list.who(|client| found.iter().take(20).any(|member| bypasses(client, &format!("a{first}"), member)));
+    if below.is_empty() && ending.is_empty() {
+        return None;
+    }
+    let mut observed = format!("every name below {first} goes direct in {}", names(&below));
+    if !ending.is_empty() {
+        observed.push_str(&format!("; every name that ends in {first}, such as a{first}, in {}", names(&ending)));
+    }
+    Some(
+        list.finding(
+            "NP015",
+            Status::Warn,
+            format!("{} has {}, which stands for many hosts at once", list.shown(), some(&found)),
+        )
+        .expected("full names")
+        .observed(observed)
+        .fix(format!("write the full name in place of {}", some(&found))),
+    )
+}
+
+fn windows_local(list: &List<'_>) -> Option<Finding> {
+    pick(list, |member| member.eq_ignore_ascii_case("<local>"))?;
+    let finding = list
+        .finding("NP016", Status::Pass, format!("{} has <local>, which means something on Windows only", list.shown()))
+        .expected("the names themselves")
+        .observed("<local>");
+    Some(finding)
+}
+
+fn too_long(list: &List<'_>) -> Option<Finding> {
+    let (limit, reader) = list.context.limit?;
+    let length = list.name.len() + 1 + list.value.len();
+    if length <= limit {
+        return None;
+    }
+    Some(
+        list.finding("NP017", Status::Warn, format!("{} is longer than a login can read on this host", list.shown()))
+            .expected(format!("a line of at most {limit} bytes ({reader})"))
+            .observed(format!("{length} bytes"))
+            .fix(format!("{} --no-proxy-only LIST, with one domain in place of many hosts", list.context.writer)),
+    )
+}
+
+/// Members that make a client fail on every request, to whatever host.
+fn deadly(list: &List<'_>) -> Option<Finding> {
+    let dying = list.who(|client| dies(client, list.value));
+    if dying.is_empty() {
+        return None;
+    }
+    let found = pick(list, |member| dying.iter().any(|client| dies(client, member))).unwrap_or_default();
+    let finding = list
+        .finding(
+            "NP018",
+            Status::Fail,
+            format!("{} has {}, which makes every request of {} fail", list.shown(), some(&found), names(&dying)),
+        )
+        .expected("IPv6 addresses without brackets and without a mask; names in ASCII; ports as numbers")
+        .observed(format!("every request, to whatever host, fails in {}", names(&dying)))
+        .cause("the client makes a URL of each member, and this one is none");
+    Some(list.mended(finding))
+}
+
+/// Does the list make this client go around the proxy for a host?
+pub(super) fn bypasses(client: &Client, host: &str, list: &str) -> bool {
+    target(host).is_some_and(|target| matches!(client.route(&target, list), Route::Direct(By::Member(_))))
+}
+
+/// `10.0.0.0/8`, `fd00::/8`.
+pub(super) fn range(member: &str) -> Option<(IpAddr, u8)> {
+    let (address, bits) = member.split_once('/')?;
+    Some((address.parse().ok()?, bits.parse().ok()?))
+}
+
+/// An address near the network's own, which is in every range that is no single address.
+fn neighbour(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => Ipv4Addr::from(u32::from(address) ^ 1).into(),
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) ^ 1).into(),
+    }
+}
+
+/// `host:8080` and `[::1]:8080` apart.
+pub(super) fn host_and_port(member: &str) -> Option<(&str, &str)> {
+    let (host, port) = member.rsplit_once(':')?;
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let one = (host.starts_with('[') && host.ends_with(']')) || !host.contains([':', '/']);
+    (digits && one && !host.is_empty()).then_some((host, port))
+}
+
+/// Letters, digits, dots: a name and no address.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('.')
+        && text.parse::<Ipv4Addr>().is_err()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+fn is_domain(text: &str) -> bool {
+    is_name(text) && text.contains('.') && !text.ends_with('.')
+}

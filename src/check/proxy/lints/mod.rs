@@ -1,0 +1,248 @@
+//! What is wrong with a NO_PROXY list, told by what the clients would do with it.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `form` | lints of how members are written: each asks the clients who misreads it |
+//! | `needs` | lints of what the list excludes, and of what it should exclude and does not |
+//! | `correct` | the list as it should be written |
+//! | `places` | the check: lists of the host's files, judged |
+
+mod correct;
+mod form;
+mod needs;
+mod places;
+#[cfg(test)]
+mod tests;
+
+use crate::clients::{Client, Environment, Required, Route, Target};
+use crate::finding::{Finding, Status};
+
+pub use places::NoProxyLists;
+
+/// More members than this are not looked at.
+const MEMBERS: usize = 500;
+
+/// Nor is what stands behind so many bytes.
+const BYTES: usize = 32 << 10;
+
+/// How many members a sentence names.
+const NAMED: usize = 4;
+
+/// A host that is in nobody's list.
+const STRANGER: &str = "stranger.invalid";
+
+/// Is a service asked through loopback on this host?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Local {
+    /// No.
+    No,
+    /// The product runs here, so somebody asks its port 8001 now and then.
+    Perhaps,
+    /// A Test Drive: everything is here.
+    Certain,
+}
+
+/// What a list is judged by.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// The clients that read the place.
+    pub clients: Vec<&'static Client>,
+    /// Is a proxy set there? Without one a list excludes nothing.
+    pub proxied: bool,
+    /// Is a service asked through loopback?
+    pub local: Local,
+    /// The cloud that the host runs in.
+    pub cloud: Option<&'a str>,
+    /// Hosts that are to be asked through the proxy.
+    pub required: &'a [Required],
+    /// The host's own curl, as it names its release.
+    pub curl: Option<&'a str>,
+    /// The longest line in bytes that the reader takes, and which reader that is.
+    pub limit: Option<(usize, &'a str)>,
+    /// The command that writes the list there, as `ics-setup prepare`.
+    pub writer: &'a str,
+}
+
+/// Judges the list of one place; `None`: that spelling of the variable is not set there.
+///
+/// One finding for each lint and value, however many members it concerns. Pure, and bounded on any text.
+pub fn lint(lower: Option<&str>, upper: Option<&str>, place: &str, context: &Context<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = spellings(lower, upper, place, context).into_iter().collect();
+    let values = match (lower, upper) {
+        (Some(lower), Some(upper)) if lower == upper => vec![("no_proxy", lower)],
+        (None, None) => vec![("no_proxy", "")],
+        (lower, upper) => [("no_proxy", lower), ("NO_PROXY", upper)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect(),
+    };
+    for (name, value) in values {
+        let list = List::new(name, value, place, context);
+        findings.extend(form::lints(&list));
+        findings.extend(needs::lints(&list));
+    }
+    findings.sort_by_key(|finding| finding.id);
+    findings
+}
+
+/// One value, with everything that a lint asks.
+struct List<'a> {
+    name: &'a str,
+    value: &'a str,
+    place: &'a str,
+    context: &'a Context<'a>,
+    /// What whoever wrote it meant, whatever separates it.
+    members: Vec<&'a str>,
+    /// Not all of it was looked at, so there is no corrected list.
+    cut: bool,
+}
+
+impl<'a> List<'a> {
+    fn new(name: &'a str, value: &'a str, place: &'a str, context: &'a Context<'a>) -> Self {
+        let whole = value.len();
+        let value = match value.char_indices().find(|(at, _)| *at >= BYTES) {
+            Some((at, _)) => &value[..at],
+            None => value,
+        };
+        let members: Vec<&str> = value
+            .split(|c: char| ",;|".contains(c) || c.is_whitespace())
+            .map(|member| member.trim_matches(['"', '\'']))
+            .filter(|member| !member.is_empty())
+            .take(MEMBERS)
+            .collect();
+        let cut = value.len() < whole || members.len() == MEMBERS;
+        Self { name, value, place, context, members, cut }
+    }
+
+    /// `no_proxy in /etc/environment`.
+    fn shown(&self) -> String {
+        format!("{} in {}", self.name, self.place)
+    }
+
+    /// The clients for which `test` holds.
+    fn who(&self, test: impl Fn(&Client) -> bool) -> Vec<&'static Client> {
+        self.context.clients.iter().copied().filter(|client| test(client)).collect()
+    }
+
+    /// The clients that ask the proxy for `host` where this one member is the whole list.
+    fn ignoring(&self, member: &str, host: &str) -> Vec<&'static Client> {
+        let Some(target) = target(host) else { return Vec::new() };
+        self.who(|client| client.route(&target, member).is_proxy())
+    }
+
+    /// The same for the first member of several that some client ignores.
+    fn any_ignoring(&self, members: &[&str], host: impl Fn(&str) -> String) -> Vec<&'static Client> {
+        let mut all: Vec<&'static Client> = Vec::new();
+        for member in members.iter().take(20) {
+            for client in self.ignoring(member, &host(member)) {
+                if !all.iter().any(|known| known.id == client.id) {
+                    all.push(client);
+                }
+            }
+        }
+        all
+    }
+
+    fn finding(&self, id: &'static str, status: Status, title: String) -> Finding {
+        let finding = Finding::new(id, "proxy", status, title).evidence("no_proxy", self.value);
+        finding.evidence("place", self.place)
+    }
+
+    /// With the corrected list, unless there is nothing to correct.
+    fn mended(&self, finding: Finding) -> Finding {
+        let corrected = correct::list(self);
+        if self.cut || corrected.is_empty() || corrected == self.value {
+            return finding;
+        }
+        finding
+            .fix(format!("{} --no-proxy-only '{corrected}'", self.context.writer))
+            .evidence("corrected", corrected.as_str())
+    }
+}
+
+/// Two spellings that do not say the same. Who reads which is asked of the clients.
+fn spellings(lower: Option<&str>, upper: Option<&str>, place: &str, context: &Context<'_>) -> Option<Finding> {
+    if lower == upper {
+        return None;
+    }
+    // A name of its own in each spelling shows which one a client reads.
+    let probe = |name: &str| format!("{name}.invalid");
+    let mut variables = vec![("http_proxy", "http://proxy.invalid:1".to_owned())];
+    variables.push(("HTTP_PROXY", "http://proxy.invalid:1".to_owned()));
+    variables.extend(lower.map(|value| ("no_proxy", if value.is_empty() { String::new() } else { probe("lower") })));
+    variables.extend(upper.map(|value| ("NO_PROXY", if value.is_empty() { String::new() } else { probe("upper") })));
+    let environment: Environment = variables.into_iter().collect();
+    let reading = |name: &str| -> Vec<&'static Client> {
+        let Some(target) = target(&probe(name)) else { return Vec::new() };
+        let plain = Target { tls: false, ..target };
+        let reads = |client: &&'static Client| client.route_in(&plain, &environment).is_direct();
+        context.clients.iter().copied().filter(reads).collect()
+    };
+    let (low, up) = (reading("lower"), reading("upper"));
+    let without = context.clients.len() - low.len() - up.len();
+    let finding = |title: String| {
+        Finding::new("NP003", "proxy", Status::Warn, title)
+            .expected("no_proxy and NO_PROXY with the same value: there is no client that needs them to differ")
+            .evidence("place", place)
+    };
+    match (lower, upper) {
+        (Some(lower), Some(upper)) => Some(
+            finding(format!("{place} has one list in no_proxy and another one in NO_PROXY"))
+                .observed(format!("no_proxy={lower} read by {}; NO_PROXY={upper} read by {}", names(&low), names(&up)))
+                .cause("some clients ask for the lower-case name first, some for the upper-case one")
+                .fix(format!("{} --both-cases", context.writer)),
+        ),
+        (None, Some(upper)) if without > 0 => {
+            let deaf: Vec<_> = context
+                .clients
+                .iter()
+                .copied()
+                .filter(|client| !up.iter().any(|reads| reads.id == client.id))
+                .collect();
+            Some(
+                finding(format!("{place} sets NO_PROXY alone, which {} does not read", names(&deaf)))
+                    .observed(format!("NO_PROXY={upper}"))
+                    .fix(context.writer.to_owned()),
+            )
+        }
+        // Whoever prefers the upper-case name takes the other one where that is absent.
+        _ => None,
+    }
+}
+
+fn target(host: &str) -> Option<Target> {
+    Target::to_host(true, host)
+}
+
+/// `curl-7.88, wget-1.21 and apt-2.6`.
+fn names(clients: &[&Client]) -> String {
+    and(&clients.iter().map(|client| client.id.as_str()).collect::<Vec<_>>())
+}
+
+fn and(words: &[&str]) -> String {
+    match words {
+        [] => "nobody".to_owned(),
+        [one] => (*one).to_owned(),
+        [all @ .., last] => format!("{} and {last}", all.join(", ")),
+    }
+}
+
+/// The first few members, and how many more.
+fn some(members: &[&str]) -> String {
+    match members {
+        [first @ .., _] if first.len() >= NAMED => {
+            format!("{} and {} more", members[..NAMED].join(", "), members.len() - NAMED)
+        }
+        _ => and(members),
+    }
+}
+
+/// `1 client`, `3 clients`.
+fn count(clients: &[&Client]) -> String {
+    if clients.len() == 1 { "1 client".to_owned() } else { format!("{} clients", clients.len()) }
+}
+
+/// Does this client give up, whatever it is asked for?
+fn dies(client: &Client, list: &str) -> bool {
+    target(STRANGER).is_some_and(|target| matches!(client.route(&target, list), Route::Error { .. }))
+}

@@ -1,0 +1,96 @@
+//! What a list excludes from the proxy, and what it should exclude and does not.
+
+use super::{List, Local, names, some};
+use crate::clients::{Client, Needs, Target, excluded};
+use crate::finding::{Finding, Status};
+
+/// NP009, NP010 and NP014. Without a proxy there is nothing to be excluded from.
+pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
+    if !list.context.proxied {
+        return Vec::new();
+    }
+    [loopback(list), metadata(list), vendor(list)].into_iter().flatten().collect()
+}
+
+/// The members that take the vendor's hosts away from the proxy.
+pub(super) fn taken(list: &List<'_>) -> Vec<String> {
+    let members = list.members.iter().filter(|member| !excluded(member, list.context.required).is_empty());
+    members.take(20).map(|member| (*member).to_owned()).collect()
+}
+
+fn asking_the_proxy(list: &List<'_>, url: &str) -> Vec<&'static Client> {
+    let Ok(target) = Target::parse(url) else { return Vec::new() };
+    list.who(|client| client.route(&target, list.value).is_proxy())
+}
+
+fn loopback(list: &List<'_>) -> Option<Finding> {
+    if list.context.local == Local::No {
+        return None;
+    }
+    let by_address = asking_the_proxy(list, "http://127.0.0.1:8001/");
+    let by_name = asking_the_proxy(list, "http://localhost:8001/");
+    let (status, why) = match list.context.local {
+        Local::Certain => (Status::Fail, "a Test Drive has everything on this host"),
+        _ => (Status::Warn, "the product runs on this host, and health checks ask its port 8001"),
+    };
+    let urls = match (by_address.is_empty(), by_name.is_empty()) {
+        (true, true) => return None,
+        (false, true) => "http://127.0.0.1:8001",
+        (true, false) => "http://localhost:8001",
+        (false, false) => "http://127.0.0.1:8001 and http://localhost:8001",
+    };
+    let asking = if by_address.len() >= by_name.len() { &by_address } else { &by_name };
+    let finding = list
+        .finding("NP009", status, format!("{} does not exclude loopback: {urls} would ask the proxy", list.shown()))
+        .expected("localhost,127.0.0.1 in the list")
+        .observed(format!("through the proxy in {}", names(asking)))
+        .cause(format!("{why}; 127.0.0.0 is compared literally, so it does not help"));
+    Some(list.mended(finding))
+}
+
+fn metadata(list: &List<'_>) -> Option<Finding> {
+    let cloud = list.context.cloud?;
+    let address = &Needs::get().metadata.address;
+    let asking = asking_the_proxy(list, &format!("http://{address}/"));
+    if asking.is_empty() {
+        return None;
+    }
+    let finding = list
+        .finding(
+            "NP010",
+            Status::Fail,
+            format!("{} does not exclude {address}, the metadata address of {cloud}", list.shown()),
+        )
+        .expected(format!("{address} in the list, spelled so"))
+        .observed(format!("through the proxy in {}", names(&asking)))
+        .cause("the proxy would answer with its own instance's role, or not at all");
+    Some(list.mended(finding))
+}
+
+fn vendor(list: &List<'_>) -> Option<Finding> {
+    let found = excluded(list.value, list.context.required);
+    let own = |clients: &[&'static Client]| -> Vec<&'static Client> {
+        list.who(|client| clients.iter().any(|other| other.id == client.id))
+    };
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|(host, member, clients)| (host, member, own(&clients)))
+        .filter(|row| !row.2.is_empty())
+        .collect();
+    if found.is_empty() {
+        return None;
+    }
+    let hosts: Vec<&str> = found.iter().map(|(host, ..)| host.pattern.as_str()).collect();
+    let rows: Vec<String> = found
+        .iter()
+        .map(|(host, member, clients)| {
+            format!("{} ({}) goes direct by {member} in {}", host.pattern, host.purpose, names(clients))
+        })
+        .collect();
+    let finding = list
+        .finding("NP014", Status::Fail, format!("{} takes {} away from the proxy", list.shown(), some(&hosts)))
+        .expected("hosts that the product needs ask the proxy, for this host has one because it has no way of its own")
+        .observed(rows.join("; "))
+        .cause("where there is a direct way after all: --ignore-check NP014=direct");
+    Some(list.mended(finding))
+}

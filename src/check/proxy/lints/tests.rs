@@ -1,0 +1,274 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::clients::{Needs, all};
+
+fn context() -> Context<'static> {
+    Context {
+        clients: all().iter().filter(|client| client.reads_environment() && !client.is_broken()).collect(),
+        proxied: true,
+        local: Local::No,
+        cloud: None,
+        required: &Needs::get().hosts,
+        curl: Some("7.81.0"),
+        limit: None,
+        writer: "ics-setup prepare",
+    }
+}
+
+fn of(value: &str, context: &Context<'_>) -> Vec<Finding> {
+    lint(Some(value), Some(value), "/etc/environment", context)
+}
+
+/// Ids with the first letter of their status.
+fn ids(findings: &[Finding]) -> String {
+    let letter = |status| match status {
+        Status::Pass => "p",
+        Status::Warn => "w",
+        _ => "f",
+    };
+    findings
+        .iter()
+        .map(|finding| format!("{}{}", &finding.id[2..], letter(finding.status)))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn one(value: &str, context: &Context<'_>, id: &str) -> Finding {
+    let findings = of(value, context);
+    findings.iter().find(|finding| finding.id == id).unwrap_or_else(|| panic!("{value}: {}", ids(&findings))).clone()
+}
+
+#[test]
+fn each_way_of_writing_has_its_lint() {
+    for (value, expected) in [
+        ("", ""),
+        ("mysql,redis,169.254.169.254", ""),
+        ("mysql,redis,169.254.169.254,localhost,127.0.0.0,127.0.1.1,127.0.0.1", "008p"),
+        ("mysql,redis,169.254.169.254,localhost,127.0.0.0,127.0.1.1", "008w"),
+        ("*", "014f"),
+        ("a.corp.example,b.corp.example", "007p"),
+        ("corp.example,.corp.example", ""),
+        ("\"localhost,127.0.0.1\"", "001f"),
+        ("localhost;127.0.0.1", "001f"),
+        ("localhost|127.0.0.1", "001f"),
+        ("localhost 127.0.0.1", "001f"),
+        ("localhost,127.0.0.1\r", "001f"),
+        ("localhost, 127.0.0.1", "002w"),
+        (" localhost", "002w"),
+        ("10.0.0.0/8", "004w"),
+        ("10.1.2.3,*", "005w 014f"),
+        ("*.corp.example", "006w"),
+        ("10.0.0.0", "008w"),
+        ("10.", "008w"),
+        ("db.corp.example:3306,.db.corp.example", "007p 011w"),
+        ("corp.example.,.corp.example", "007p 012w"),
+        ("http://corp.example/,corp.example,.corp.example", "013w"),
+        ("corp.example/x", "013w"),
+        ("amazonaws.com,.amazonaws.com", "014f"),
+        ("com,.com", "014f 015w"),
+        ("corp", "015w"),
+        ("co.uk,.co.uk", "015w"),
+        ("<local>", "016p"),
+        ("localhost,[::1]", "018f"),
+        ("localhost,::1", ""),
+        ("fd00::/8", "018f"),
+        ("corp.example:x,corp.example,.corp.example", "018f"),
+    ] {
+        assert_eq!(ids(&of(value, &context())), expected, "{value:?}: {:#?}", of(value, &context()));
+    }
+}
+
+#[test]
+fn who_is_concerned_is_asked_of_the_clients() {
+    let context = context();
+    let observed = |value: &str, id: &str| one(value, &context, id).observed.unwrap();
+    let range = observed("10.0.0.0/8", "NP004");
+    for client in ["curl-7.85", "wget-1.21", "apt-2.6", "python-urllib-3.11", "botocore-1.44", "httpx-0.28"] {
+        assert!(range.contains(client), "{client}: {range}");
+    }
+    assert!(!range.contains("go-net-http") && !range.contains("curl-7.88"), "{range}");
+    assert!(range.ends_with("this host's curl 7.81.0 ignores IPv4 ranges"), "{range}");
+    let newer = Context { curl: Some("8.5.0"), ..self::context() };
+    assert!(one("10.0.0.0/8", &newer, "NP004").observed.unwrap().ends_with("curl 8.5.0 understands IPv4 ranges"));
+    assert!(one("[::1]", &context, "NP018").title.ends_with("which makes every request of httpx-0.28 fail"));
+    let blank = observed("localhost, 127.0.0.1", "NP002");
+    assert!(blank.contains("apt-2.6 and ureq-3.5"), "{blank}");
+    let port = observed("db.corp.example:3306", "NP011");
+    assert!(port.contains("curl-7.88") && !port.contains("go-net-http"), "{port}");
+    let suffix = observed("corp", "NP015");
+    assert!(suffix.contains("such as acorp, in apt-2.6 and python-requests-2.33"), "{suffix}");
+    let star = observed("10.1.2.3,*", "NP005");
+    assert!(star.contains("nothing uses the proxy in go-net-http"), "{star}");
+    let taken = observed("amazonaws.com", "NP014");
+    assert!(taken.contains("*.amazonaws.com (AWS APIs) goes direct by amazonaws.com in curl-7.85"), "{taken}");
+}
+
+#[test]
+fn the_corrected_list_is_given_as_a_command() {
+    let context = Context { local: Local::Certain, cloud: Some("Amazon EC2"), ..context() };
+    for (value, corrected) in [
+        ("\"a.corp, b.corp\"", "a.corp,b.corp,localhost,127.0.0.1,169.254.169.254"),
+        ("[::1];http://x.corp:80/", "::1,x.corp,localhost,127.0.0.1,169.254.169.254"),
+        ("*.corp.example,fd00::/8", "corp.example,.corp.example,localhost,127.0.0.1,169.254.169.254"),
+        ("amazonaws.com,127.0.0.0", "127.0.0.0,127.0.0.1,localhost,169.254.169.254"),
+        ("a,*,10.0.0.0/8", "a,10.0.0.0/8,localhost,127.0.0.1,169.254.169.254"),
+    ] {
+        let findings = of(value, &context);
+        let fix = format!("ics-setup prepare --no-proxy-only '{corrected}'");
+        assert!(findings.iter().any(|finding| finding.fix.contains(&fix)), "{value}: {fix}: {findings:#?}");
+    }
+}
+
+#[test]
+fn spellings_that_differ_concern_only_whom_they_reach() {
+    let context = context();
+    let both = |lower, upper| lint(lower, upper, "x", &context).into_iter().find(|finding| finding.id == "NP003");
+    assert!(both(Some("mysql"), Some("mysql")).is_none());
+    assert!(both(None, None).is_none());
+    assert!(both(Some("mysql"), None).is_none(), "everybody reads the lower-case name where it is alone");
+    let upper = both(None, Some("mysql")).unwrap();
+    assert!(upper.title.contains("which wget-1.21 and apt-2.6 does not read"), "{}", upper.title);
+    let differ = both(Some("mysql"), Some("redis")).unwrap().observed.unwrap();
+    let (low, up) = differ.split_once("; NO_PROXY=redis").unwrap();
+    assert!(low.contains("curl-7.88") && low.contains("wget-1.21"), "{differ}");
+    assert!(up.contains("go-net-http") && up.contains("reqwest-0.13") && up.contains("ureq-3.5"), "{differ}");
+}
+
+#[test]
+fn what_must_be_excluded_depends_on_the_host() {
+    let list = "mysql,redis,169.254.169.254,localhost,127.0.0.0,127.0.1.1";
+    assert!(!ids(&of(list, &context())).contains("009"));
+    let perhaps = Context { local: Local::Perhaps, ..context() };
+    assert!(ids(&of(list, &perhaps)).contains("009w"));
+    let certain = Context { local: Local::Certain, ..context() };
+    assert_eq!(ids(&of(list, &certain)), "008w 009f");
+    assert_eq!(ids(&of(&format!("{list},127.0.0.1"), &certain)), "008p");
+    let cloud = Context { cloud: Some("Azure"), ..context() };
+    assert_eq!(ids(&of("mysql", &cloud)), "010f");
+    assert_eq!(ids(&of("169.254.0.0/16", &cloud)), "004w 010f", "botocore does not read ranges");
+    assert_eq!(ids(&of("169.254.169.254", &cloud)), "");
+    let unproxied = Context { proxied: false, local: Local::Certain, cloud: Some("Azure"), ..context() };
+    assert_eq!(ids(&of("amazonaws.com,.amazonaws.com", &unproxied)), "");
+    assert_eq!(ids(&lint(None, None, "x", &certain)), "009f", "a proxy and no list at all");
+    let daemon = Context {
+        clients: all().iter().filter(|client| client.id.starts_with("go-")).collect(),
+        required: &[],
+        ..context()
+    };
+    assert_eq!(ids(&of("10.0.0.0/8,[::1],*.corp.example,db.corp.example:80", &daemon)), "", "Go reads all of that");
+}
+
+#[test]
+fn a_list_longer_than_the_logins_limit_is_noticed() {
+    let context = Context { limit: Some((1023, "linux-pam 1.3.1")), ..context() };
+    let long: Vec<String> = (0..90).map(|number| format!("host{number}.corp")).collect();
+    let finding = one(&long.join(","), &context, "NP017");
+    assert!(finding.expected.unwrap().contains("1023 bytes (linux-pam 1.3.1)"));
+    assert!(!ids(&of("mysql", &context)).contains("017"));
+}
+
+#[test]
+fn a_huge_list_is_judged_in_bounded_time() {
+    let huge = "x.corp.example, 10.0.0.0/8,*.y.corp:80;".repeat(25_000);
+    let began = std::time::Instant::now();
+    of(&huge, &context());
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_text_breaks_a_lint(lower in any::<Vec<u8>>(), upper in "[a-z0-9.,:;*/\\[\\]<> '\"|-]{0,40}") {
+        let lower = String::from_utf8_lossy(&lower).into_owned();
+        let context = Context { local: Local::Certain, cloud: Some("x"), ..context() };
+        lint(Some(&lower), Some(&upper), "x", &context);
+        of(&upper, &context);
+    }
+
+    /// The advice can be followed, and following it leaves nothing that fails.
+    #[test]
+    fn the_corrected_list_has_nothing_left_to_correct(
+        members in proptest::collection::vec("(\\*\\.|\\.|http://|\\[::1\\]|fd00::/8|[a-z]{4,6}\\.corp(:80)?|10\\.0\\.0\\.0|\"|<local>|amazonaws\\.com)", 1..6),
+        separator in "(,|, | |;)",
+    ) {
+        let value = members.join(&separator);
+        let context = Context { local: Local::Certain, cloud: Some("x"), ..context() };
+        let corrected = correct::list(&List::new("no_proxy", &value, "x", &context));
+        prop_assert!(crate::settings::NoProxy::parse(&corrected).is_ok(), "{value:?}: {corrected}");
+        for finding in of(&corrected, &context) {
+            prop_assert!(!matches!(finding.status, Status::Fail), "{value:?}: {corrected}: {finding:?}");
+        }
+    }
+}
+
+mod judged {
+    use super::super::places::{Facts, Limit, Place, Reader, judge};
+    use super::*;
+    use crate::check::Want;
+    use crate::settings::Deployment;
+
+    fn want(deployment: Deployment) -> Want {
+        Want { deployment, home: "/divvycloud".into(), no_proxy: Vec::new(), ..Want::default() }
+    }
+
+    fn place(file: &str, reader: Reader, list: &str) -> Place {
+        let list = Some(list.to_owned());
+        let lower = list.clone();
+        Place { file: file.to_owned(), reader, proxied: true, lower, upper: list, unknown: false, limit: None }
+    }
+
+    fn of(places: Vec<Place>, product: bool) -> Vec<Finding> {
+        let facts = Facts { places, product, curl: Some("7.81.0".to_owned()), ..Facts::default() };
+        judge(&facts, &want(Deployment::Production))
+    }
+
+    #[test]
+    fn places_with_one_list_are_one_matter_and_the_daemon_is_another() {
+        let list = "mysql,10.0.0.0/8";
+        let findings = of(
+            vec![
+                place("/etc/environment", Reader::Logins, list),
+                place("/etc/docker/daemon.json", Reader::Docker, list),
+                place("/divvycloud/prod.env", Reader::Containers, list),
+            ],
+            false,
+        );
+        assert_eq!(ids(&findings), "004w 001p", "{findings:#?}");
+        assert!(findings[0].title.starts_with("no_proxy in /etc/environment and /divvycloud/prod.env has"));
+        assert!(findings[1].title.contains("/etc/docker/daemon.json") && findings[1].observed.as_deref() == Some(list));
+    }
+
+    #[test]
+    fn a_broken_release_counts_where_it_is_installed() {
+        let judged = |curl: &str| {
+            let places = vec![place("x", Reader::Logins, "127.0.0.1,localhost")];
+            let facts = Facts { places, product: true, curl: Some(curl.to_owned()), ..Facts::default() };
+            ids(&judge(&facts, &want(Deployment::TestDrive)))
+        };
+        assert_eq!((judged("7.88.1").as_str(), judged("7.86.0").as_str()), ("001p", "009f"));
+    }
+
+    #[test]
+    fn what_was_not_read_is_said() {
+        let unknown = Place { unknown: true, ..place("/etc/profile.d/proxy.sh", Reader::Logins, "") };
+        let findings = of(vec![unknown], false);
+        assert!(findings.iter().all(|finding| finding.status == Status::Skip));
+        assert!(findings[0].title.contains("/etc/profile.d/proxy.sh"), "{findings:?}");
+        let facts = Facts { unread: vec!["/divvycloud/prod.env: denied".to_owned()], ..Facts::default() };
+        let findings = judge(&facts, &want(Deployment::Production));
+        assert!(findings[0].observed.as_deref().is_some_and(|text| text.contains("prod.env: denied")), "{findings:?}");
+        assert_eq!(judge(&Facts::default(), &want(Deployment::Production))[0].status, Status::Skip);
+    }
+
+    #[test]
+    fn the_limit_of_the_logins_is_carried_over() {
+        let long: Vec<String> = (0..90).map(|number| format!("host{number}")).collect();
+        let limit = Some(Limit { bytes: 1023, reader: "linux-pam 1.3.1".to_owned() });
+        let list = long.join(".corp.example,");
+        let findings = of(vec![Place { limit, ..place("/etc/environment", Reader::Logins, &list) }], false);
+        assert!(findings.iter().any(|finding| finding.id == "NP017"), "{}", ids(&findings));
+        assert!(!ids(&of(vec![place("/etc/environment", Reader::Logins, &list)], false)).contains("017"));
+    }
+}

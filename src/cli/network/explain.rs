@@ -1,0 +1,94 @@
+//! `network explain`: which way requests go, client by client.
+
+use std::fmt::Write as _;
+
+use clap::ArgMatches;
+use serde_json::{Value, json};
+
+use super::super::args::Globals;
+use super::super::out;
+use super::super::settings::effective;
+use crate::clients::{self, Client, Route, Target};
+use crate::problem::{Problem, id};
+use crate::report::{Paint, SCHEMA, visible};
+use crate::targets;
+
+/// Runs the verb.
+///
+/// # Errors
+/// A text that is no URL, settings that are wrong.
+pub fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem> {
+    let url = matches.get_one::<String>("url").map_or("", String::as_str);
+    // The text may hold a password, so it is not repeated.
+    let target = Target::parse(url).map_err(|error| {
+        Problem::settings(id::USAGE, format!("network explain takes a URL: {error}"))
+            .hint("ics-setup network explain https://backoffice.divvycloud.com/")
+    })?;
+    let settings = effective(globals, matches)?;
+    let proxy = if target.tls { &settings.proxies.https } else { &settings.proxies.http };
+    let proxy = proxy.as_ref().map(|proxy| (proxy.value.masked(), proxy.origin.to_string()));
+    let no_proxy = targets::no_proxy(&settings).to_string();
+    let routes = clients::all().iter().map(|client| (client, client.route(&target, &no_proxy))).collect();
+    let explained = Explained { target, proxy, no_proxy, routes };
+    if globals.json {
+        out::json(&explained.json());
+    } else {
+        out::result(&explained.human(Paint(globals.color)));
+    }
+    Ok(())
+}
+
+/// What the clients do with one URL.
+struct Explained<'a> {
+    target: Target,
+    /// The proxy for such a URL as it may be shown, and who says so.
+    proxy: Option<(String, String)>,
+    no_proxy: String,
+    routes: Vec<(&'a Client, Route)>,
+}
+
+impl Explained<'_> {
+    fn json(&self) -> Value {
+        let clients: Vec<Value> = self
+            .routes
+            .iter()
+            .map(|(client, route)| {
+                json!({
+                    "client": client.id,
+                    "name": client.name,
+                    "route": route.word(),
+                    "decided_by": route.decided_by(),
+                })
+            })
+            .collect();
+        json!({
+            "schema": SCHEMA,
+            "command": "network explain",
+            "url": self.target.to_string(),
+            "proxy": self.proxy.as_ref().map(|(url, _)| url),
+            "no_proxy": self.no_proxy,
+            "clients": clients,
+        })
+    }
+
+    fn human(&self, paint: Paint) -> String {
+        let mut text = format!("{}\n", self.target);
+        let proxy = match &self.proxy {
+            Some((url, origin)) => format!("{url} ({origin})"),
+            None => "none is set for such a URL: everything goes direct. With one, it would be so:".to_owned(),
+        };
+        let no_proxy = if self.no_proxy.is_empty() { "(empty)" } else { &self.no_proxy };
+        let _ = writeln!(text, "proxy     {}\nno_proxy  {}\n", visible(&proxy), visible(no_proxy));
+        let width = self.routes.iter().map(|(client, _)| client.id.len()).max().unwrap_or(0);
+        for (client, route) in &self.routes {
+            let code = match route {
+                Route::Proxy { .. } => "36",
+                Route::Direct(_) => "33",
+                Route::Error { .. } => "31",
+            };
+            let word = paint.coloured(code, &format!("{:6}", route.word()));
+            let _ = writeln!(text, "{:width$}  {word}  {}", client.id, visible(route.decided_by()));
+        }
+        text
+    }
+}

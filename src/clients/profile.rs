@@ -1,0 +1,181 @@
+//! The clients, from `assets/clients.toml`. Its comments say what each key means.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::version::Version;
+
+/// One HTTP client, or a range of its releases.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Stable name for scripts.
+    pub id: String,
+    /// The name for people.
+    pub name: String,
+    /// Programs that are, or use, this client.
+    pub used_by: String,
+    /// Where its rules are from.
+    pub source: String,
+    /// When they were read or measured.
+    pub date: String,
+    program: Option<String>,
+    /// One broken release, for which no list can be written: it counts where it is installed.
+    #[serde(default)]
+    broken: bool,
+    from: Option<Version>,
+    below: Option<Version>,
+    pub(super) reads: Reads,
+    pub(super) rules: Rules,
+}
+
+/// Which variables it reads.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reads {
+    pub(super) http: Vec<String>,
+    pub(super) https: Vec<String>,
+    pub(super) no_proxy: Vec<String>,
+    #[serde(default)]
+    pub(super) any_case: bool,
+    pub(super) empty: Empty,
+    pub(super) empty_no_proxy: Option<Empty>,
+    pub(super) cgi: Cgi,
+    pub(super) schemeless: Schemeless,
+    pub(super) instead: Option<String>,
+    /// The list is what a property was set to, so it counts although no variable is read.
+    #[serde(default)]
+    pub(super) property: bool,
+}
+
+/// How it reads a list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rules {
+    pub(super) way: Way,
+    pub(super) split: String,
+    pub(super) blanks: Blanks,
+    pub(super) all: All,
+    pub(super) name: Name,
+    pub(super) dot: Dot,
+    pub(super) star: Star,
+    pub(super) end_dot: EndDot,
+    pub(super) v4: V4,
+    pub(super) v6: V6,
+    pub(super) ranges: Ranges,
+    #[serde(default)]
+    pub(super) zero_mask: ZeroMask,
+    /// What follows a blank between members is not read.
+    #[serde(default)]
+    pub(super) blank_ends: bool,
+    pub(super) port: Port,
+    pub(super) loopback: Loopback,
+}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($word:ident),* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub(super) enum $name { $($word),* }
+    )*};
+}
+
+words! {
+    Empty { Next, Counts }
+    Cgi { Reads, NoUpper, Nothing, Error }
+    Schemeless { Works, Error }
+    Blanks { Trim, Leading, Keep, Delete }
+    All { Whole, Member, Names, Never }
+    Name { Exact, Subdomains, Suffix }
+    Dot { Drop, DropAll, Keep, Literal }
+    Star { None, Dot, Ends, Either, Both }
+    EndDot { Literal, Drop, Prefix }
+    V4 { Text, Dotted, Address, Either }
+    V6 { Bare, Bracketed, Address, Any, Never }
+    Ranges { None, V4, Both }
+    Port { Never, Written, WrittenNames, Unusual, Effective, Lax }
+    Loopback { None, Own, Resolved, Alike, UnlessEmpty }
+}
+
+/// Which way a list is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(super) enum Way {
+    #[serde(rename = "members")]
+    Members,
+    #[serde(rename = "curl-7.86")]
+    Curl786,
+    #[serde(rename = "httpx")]
+    Httpx,
+    #[serde(rename = "ruby")]
+    Ruby,
+}
+
+/// What a mask of no bits means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ZeroMask {
+    #[default]
+    Everything,
+    Exact,
+    Nothing,
+}
+
+impl Client {
+    /// Is it one broken release, for which no list can be written?
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+}
+
+/// Every client, in a stable order.
+pub fn all() -> &'static [Client] {
+    static ALL: LazyLock<Vec<Client>> = LazyLock::new(|| {
+        #[allow(clippy::expect_used)] // part of the binary, and a test parses it
+        parse(include_str!("../../assets/clients.toml")).expect("assets/clients.toml is valid")
+    });
+    &ALL
+}
+
+/// The client with this id.
+pub fn by_id(id: &str) -> Option<&'static Client> {
+    all().iter().find(|client| client.id == id)
+}
+
+/// The profile of a release of curl.
+pub fn curl(version: &Version) -> Option<&'static Client> {
+    all().iter().find(|client| {
+        client.program.as_deref() == Some("curl")
+            && client.from.as_ref().is_none_or(|from| from <= version)
+            && client.below.as_ref().is_none_or(|below| version < below)
+    })
+}
+
+/// Fills in what a client has from the one that it is like.
+fn parse(text: &str) -> Result<Vec<Client>, toml::de::Error> {
+    use serde::de::Error as _;
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        client: Vec<toml::Table>,
+    }
+    let mut file: File = toml::from_str(text)?;
+    for at in 0..file.client.len() {
+        let (before, rest) = file.client.split_at_mut(at);
+        let Some(own) = rest.first_mut() else { continue };
+        let Some(toml::Value::String(like)) = own.remove("like") else { continue };
+        let base = before
+            .iter()
+            .find(|client| client.get("id").and_then(toml::Value::as_str) == Some(&like))
+            .ok_or_else(|| toml::de::Error::custom(format!("no client {like} above")))?;
+        for part in ["reads", "rules"] {
+            let mut merged = base.get(part).and_then(toml::Value::as_table).cloned().unwrap_or_default();
+            if let Some(toml::Value::Table(table)) = own.remove(part) {
+                merged.extend(table);
+            }
+            own.insert(part.to_owned(), toml::Value::Table(merged));
+        }
+    }
+    file.client.into_iter().map(Client::deserialize).collect()
+}
