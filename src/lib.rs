@@ -27,6 +27,7 @@
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
 //! | [`verify`] | what each consumer really sees |
 //! | [`report`] | one set of records, every format |
+//! | [`wizard`] | asks a person; yields one more layer of settings |
 //! | [`cli`] | flags, commands, exit codes |
 
 #![cfg_attr(
@@ -64,3 +65,4 @@ pub mod targets;
 pub mod vendor;
 pub mod verify;
 pub mod version;
+pub mod wizard;

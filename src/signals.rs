@@ -59,15 +59,24 @@ impl Drop for Uninterrupted {
     }
 }
 
-/// Waits for a signal or for the end of the pipe.
+/// Waits for a signal, for a terminal that goes away, or for the end of the pipe.
 fn arrives_before(done: &PipeReader) -> bool {
     let Ok(signals) = SignalFd::with_flags(&ending(), SfdFlags::SFD_CLOEXEC) else { return false };
     loop {
-        let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(done.as_fd(), PollFlags::POLLIN)];
+        // Whoever reads keys from a terminal that is gone would read for ever.
+        let stdin = std::io::stdin();
+        let mut fds = [
+            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(done.as_fd(), PollFlags::POLLIN),
+            PollFd::new(stdin.as_fd(), PollFlags::empty()),
+        ];
         match poll(&mut fds, PollTimeout::NONE) {
             Err(nix::errno::Errno::EINTR) => {}
             Err(_) => return false,
-            Ok(_) => return fds[0].any().unwrap_or(false),
+            Ok(_) => {
+                let is = |at: usize| fds[at].any().unwrap_or(false);
+                return is(0) || (is(2) && !is(1));
+            }
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Vendor {
     pub no_proxy: NoProxyMembers,
     /// Files of the Docker daemon.
     pub docker: DockerFiles,
+    /// What a proxy is asked for, to see whether it is one and takes the login.
+    pub probe: Probe,
     generation: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
@@ -36,6 +38,15 @@ pub struct DockerFiles {
     pub drop_in: PathBuf,
     /// `proxies` in here outrank the environment (engine 23 and newer).
     pub daemon_json: PathBuf,
+}
+
+/// An endpoint that every deployment needs.
+#[derive(Debug, Deserialize)]
+pub struct Probe {
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
 }
 
 /// Which names the variables of `prod.env` have.

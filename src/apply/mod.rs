@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Status};
 use crate::host::{FileKind, HostWrite, LockGuard};
-use crate::plan::Plan;
+use crate::plan::{Change, Plan};
 use crate::problem::{Problem, id};
 use crate::signals::Uninterrupted;
 
@@ -129,8 +129,22 @@ impl<'h> Session<'h> {
     /// # Errors
     /// The problem of the first effect that failed. The host is as it was, unless the problem says otherwise.
     pub fn apply(&self, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<Applied, Problem> {
+        self.apply_telling(plan, command, reverts, &mut |_| {})
+    }
+
+    /// As [`Session::apply`]; `tell` hears of each change when its file has its new content.
+    ///
+    /// # Errors
+    /// As [`Session::apply`].
+    pub fn apply_telling(
+        &self,
+        plan: &Plan,
+        command: &str,
+        reverts: Option<&str>,
+        tell: &mut dyn FnMut(&Change),
+    ) -> Result<Applied, Problem> {
         let calm = Uninterrupted::begin();
-        let run = write::apply(self.host, plan, command, reverts)?;
+        let run = write::apply(self.host, plan, command, reverts, tell)?;
         Ok(Applied { run, interrupted: calm.take_arrived() })
     }
 }

@@ -12,14 +12,20 @@ use crate::problem::{Kind, Problem};
 use crate::stamp;
 
 /// Makes the plan true; see the module's head for the order of effects.
-pub fn apply(host: &dyn HostWrite, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<String, Problem> {
+pub fn apply(
+    host: &dyn HostWrite,
+    plan: &Plan,
+    command: &str,
+    reverts: Option<&str>,
+    tell: &mut dyn FnMut(&Change),
+) -> Result<String, Problem> {
     let begin = intend(host, plan, command, reverts)?;
     if let Err(error) = prepare_run(host, plan, &begin) {
         // Nothing outside the state folder has happened; what is left is swept by the next run if not now.
         let _ = runs::discard(host, &begin.run);
         return Err(failed(host, &journal::folder(&begin.run), "be written", &error));
     }
-    match carry_out(host, plan, &begin) {
+    match carry_out(host, plan, &begin, tell) {
         Ok(()) => Ok(begin.run),
         Err(problem) => Err(undo(host, &begin, problem)),
     }
@@ -140,7 +146,7 @@ fn prepare_run(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> io::Result<(
 }
 
 /// Everything that a journal is needed for.
-fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> Result<(), Problem> {
+fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin, tell: &mut dyn FnMut(&Change)) -> Result<(), Problem> {
     let mut folders = BTreeSet::new();
     for (folder, mode) in &begin.makes {
         host.create_dir(folder, *mode).map_err(|error| failed(host, folder, "be made", &error))?;
@@ -157,6 +163,7 @@ fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> Result<(), Pro
     drop(staged);
     for (change, intent) in plan.changes.iter().zip(&begin.intents) {
         publish(host, change, intent)?;
+        tell(change);
         folders.extend(change.place.parent().map(Path::to_path_buf));
     }
     for (folder, _) in &begin.removes {

@@ -1,11 +1,11 @@
 //! Flags. Those of settings are made from the one table.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
 use super::exit::Exit;
 use super::out;
@@ -18,6 +18,7 @@ use crate::settings::{Layer, Origin, Shape, TABLE};
 
 const EXAMPLES: &str = "\
 Examples:
+  sudo ics-setup wizard
   ics-setup demo
   sudo ics-setup prepare --proxy http://proxy.corp.example:3128
   sudo ics-setup prepare --proxy http://proxy.corp.example:3128 --dry-run
@@ -39,26 +40,78 @@ Examples:
 Exit codes: 0 nothing at or above --fail-on, 4 a check failed or could not be made, 11 warnings only (--fail-on warn);
 with --format nagios 0 ok, 1 warning, 2 critical, 3 unknown, whatever --fail-on says";
 
+const WIZARD_EXAMPLES: &str = "\
+Examples:
+  sudo ics-setup wizard
+  sudo ics-setup wizard --proxy http://proxy.corp.example:3128     (does not ask for it then)
+  ics-setup wizard --root /mnt/image
+  ics-setup wizard --dry-run                                       (any user; writes nothing)
+
+Enter takes what stands in brackets, < goes back, Ctrl-C leaves and changes nothing. The last lines are the command that
+repeats the run without questions.";
+
+const PREPARE_EXAMPLES: &str = "\
+Examples:
+  sudo ics-setup prepare --proxy http://proxy.corp.example:3128 --dry-run
+  sudo ics-setup prepare --proxy http://proxy.corp.example:3128 --proxy-user svc-ics --proxy-password-file /root/pw
+  sudo ics-setup prepare --no-proxy registry.corp.example,.corp.example --target package-manager
+  sudo ics-setup prepare --remove-proxy";
+
+const RECONFIGURE_EXAMPLES: &str = "\
+Examples:
+  sudo ics-setup reconfigure
+  sudo ics-setup reconfigure --proxy http://new-proxy.corp.example:3128
+  sudo ics-setup reconfigure --mysql-host db.corp.example --mysql-password-file /root/pw";
+
+const REVERT_EXAMPLES: &str = "\
+Examples:
+  sudo ics-setup revert --dry-run
+  sudo ics-setup revert
+  sudo ics-setup revert 20261121T200102Z-1f3a";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  ics-setup completions bash > /usr/share/bash-completion/completions/ics-setup
+  ics-setup completions zsh > /usr/share/zsh/vendor-completions/_ics-setup
+  ics-setup completions fish > ~/.config/fish/completions/ics-setup.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  ics-setup man | man -l -
+  ics-setup man prepare | man -l -
+  ics-setup man --dir /usr/local/share/man/man1";
+
+/// The command line that insists on a command, as it is without a terminal.
+pub fn strict() -> Command {
+    command().subcommand_required(true).arg_required_else_help(true)
+}
+
 /// The whole command line.
 pub fn command() -> Command {
     Command::new("ics-setup")
         .about("Prepares, reconfigures and restores hosts of a self-hosted InsightCloudSec behind a proxy")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(EXAMPLES)
-        .subcommand_required(true)
-        .arg_required_else_help(true)
         .args(globals())
         .subcommand(with_settings(
+            Command::new("wizard")
+                .about("Ask, show the plan, confirm, apply (default with no command on a terminal)")
+                .after_help(WIZARD_EXAMPLES),
+        ))
+        .subcommand(with_settings(
             Command::new("prepare")
-                .about("Set the proxy for logins and the Docker daemon, before the product is installed"),
+                .about("Set the proxy for logins and the Docker daemon, before the product is installed")
+                .after_help(PREPARE_EXAMPLES),
         ))
         .subcommand(with_settings(
             Command::new("reconfigure")
-                .about("Set proxy, database and Redis lines of the installed product's prod.env"),
+                .about("Set proxy, database and Redis lines of the installed product's prod.env")
+                .after_help(RECONFIGURE_EXAMPLES),
         ))
         .subcommand(
             Command::new("revert")
                 .about("Take back the last run, or the named one")
+                .after_help(REVERT_EXAMPLES)
                 .arg(Arg::new("run").value_name("RUN").help("Name of a run, as status shows it"))
                 .arg(switch("force").help("Overwrite files that were edited since; a backup of them is kept")),
         )
@@ -84,6 +137,35 @@ pub fn command() -> Command {
                         .help("Only this family [default: both]"),
                 ),
         )
+        .subcommands(from_definitions())
+}
+
+/// What comes out of these very definitions.
+fn from_definitions() -> [Command; 2] {
+    [
+        Command::new("completions")
+            .about("Completions for a shell, to standard output")
+            .after_help(COMPLETIONS_EXAMPLES)
+            .arg(
+                Arg::new("shell")
+                    .value_name("SHELL")
+                    .required(true)
+                    .value_parser(PossibleValuesParser::new(["bash", "zsh", "fish"]))
+                    .help("The shell"),
+            ),
+        Command::new("man")
+            .about("The manual page, or that of a command, to standard output")
+            .after_help(MAN_EXAMPLES)
+            .arg(Arg::new("page").value_name("COMMAND").help("The page of this command"))
+            .arg(
+                Arg::new("dir")
+                    .long("dir")
+                    .value_name("DIR")
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .conflicts_with("page")
+                    .help("Write the pages of all commands into this folder"),
+            ),
+    ]
 }
 
 fn check() -> Command {
@@ -203,12 +285,31 @@ pub fn with_settings(command: Command) -> Command {
         arg = match spec.shape {
             Shape::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
             Shape::List => arg.action(ArgAction::Append),
+            Shape::Choice(words) => arg.value_parser(Words(words)),
+            Shape::Path if spec.value_name == "DIR" => arg.value_hint(ValueHint::DirPath),
+            Shape::Path => arg.value_hint(ValueHint::FilePath),
             _ => arg,
         };
         command = command.arg(arg);
     }
     command
         .arg(switch("no-restart").overrides_with("restart").help("Leave the services alone").help_heading("Settings"))
+}
+
+/// Words that help and completions offer. Whether a value is one of them is judged where all settings are, whoever said it.
+#[derive(Clone)]
+struct Words(&'static [&'static str]);
+
+impl TypedValueParser for Words {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().map(|word| PossibleValue::new(*word))))
+    }
 }
 
 /// Prints what clap has to say: help and versions to standard output, mistakes to standard error.
@@ -345,7 +446,7 @@ fn formats(verbs: &[&str]) -> Vec<&'static str> {
 }
 
 /// `--ignore-check` wherever it stands: clap keeps those of one level only.
-fn every_ignored(argv: &[OsString]) -> Vec<String> {
+pub fn every_ignored(argv: &[OsString]) -> Vec<String> {
     let words: Vec<String> = argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let words = words.split(|word| word == "--").next().unwrap_or_default();
     let glued = words.iter().filter_map(|word| word.strip_prefix("--ignore-check=")).map(str::to_owned);

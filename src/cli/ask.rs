@@ -33,7 +33,10 @@ pub fn secret(spec: &Spec) -> Result<String, Problem> {
 
 /// A Ctrl-C at a question ends the process in order: cursor and echo come back and the exit code says so. Some questions
 /// see it as a key; at others the terminal makes a signal of it.
-fn in_order<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T, Problem> {
+///
+/// # Errors
+/// `cancelled` when there is no answer.
+pub fn in_order<T, E>(ask: impl FnOnce() -> Result<T, E>) -> Result<T, Problem> {
     let calm = Uninterrupted::begin();
     let before = tcgetattr(std::io::stdin()).ok();
     let instead = move || {
@@ -58,6 +61,7 @@ fn put_cursor_back() {
     let _ = term.write_line("");
 }
 
-fn cancelled() -> Problem {
+/// The person wants no more.
+pub fn cancelled() -> Problem {
     Problem::host(id::CANCELLED, "cancelled; nothing was changed")
 }

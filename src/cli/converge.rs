@@ -11,12 +11,12 @@ use super::{ask, machine, out, prove, sudo};
 use crate::apply::{Applied, Session, State, runs};
 use crate::finding::{Finding, Status};
 use crate::host::{HostWrite, View};
-use crate::plan::Plan;
+use crate::plan::{Change, Plan};
 use crate::platform::{self, Platform};
 use crate::problem::{Left, Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, Paint, Report, human_plan};
-use crate::settings::{self, First, Found};
+use crate::settings::{self, First, Found, Settings};
 use crate::targets::{self, Context, Moment};
 
 /// Runs one of the two verbs.
@@ -24,7 +24,7 @@ pub fn run(globals: &Globals, matches: &ArgMatches, moment: Moment) -> Exit {
     let mut told = Told::default();
     let outcome = machine::to_change(globals, moment.verb()).and_then(|host| {
         let inputs = Inputs::new(globals, flags(matches)?)?;
-        Converge { globals, host: &host, inputs, moment }.run(&mut told)
+        Converge { globals, host: &host, inputs, moment, person: None }.run(&mut told)
     });
     report(globals, moment, &told, outcome)
 }
@@ -66,6 +66,8 @@ pub struct Told {
     pub run: Option<String>,
     /// Services are to be restarted so that they read the new settings.
     pub restart: bool,
+    /// What was wanted.
+    pub settings: Option<Settings>,
     /// What had to be taken back of an interrupted run.
     recovered: Vec<Finding>,
 }
@@ -88,6 +90,18 @@ impl Told {
     }
 }
 
+/// Somebody at the terminal who wants more than a yes or no.
+pub trait Person {
+    /// May the plan be carried out? It may be made smaller here.
+    ///
+    /// # Errors
+    /// `cancelled`.
+    fn consents(&mut self, told: &mut Told) -> Result<(), Problem>;
+
+    /// A change was made.
+    fn hears(&mut self, change: &Change);
+}
+
 /// One run of a converging verb.
 pub struct Converge<'a> {
     /// Flags of every command.
@@ -98,6 +112,8 @@ pub struct Converge<'a> {
     pub inputs: Inputs<'a>,
     /// The verb.
     pub moment: Moment,
+    /// Who is asked instead of a plain confirmation.
+    pub person: Option<&'a mut dyn Person>,
 }
 
 impl Converge<'_> {
@@ -137,7 +153,12 @@ impl Converge<'_> {
             session = Some(opened);
         }
         let Some(session) = session else { return Err(Problem::bug("no session to apply the plan in")) };
-        let Applied { run, interrupted } = session.apply(&told.plan, self.moment.verb(), None)?;
+        let Applied { run, interrupted } =
+            session.apply_telling(&told.plan, self.moment.verb(), None, &mut |change| {
+                if let Some(person) = &mut self.person {
+                    person.hears(change);
+                }
+            })?;
         drop(session);
         let undo = format!("undo: ics-setup revert {run}");
         told.run = Some(run);
@@ -173,7 +194,7 @@ impl Converge<'_> {
         Ok(Outcome::Unchanged)
     }
 
-    fn show_and_confirm(&self, told: &Told) -> Result<(), Problem> {
+    fn show_and_confirm(&mut self, told: &mut Told) -> Result<(), Problem> {
         let globals = self.globals;
         out::show_plan(globals, &told.report(self.moment.verb(), Outcome::Pending, None));
         if globals.dry_run || globals.yes || !globals.interactive() {
@@ -182,7 +203,10 @@ impl Converge<'_> {
         if globals.json || globals.quiet {
             out::message(&human_plan(&told.plan.changes, &told.redactor, Paint(false)));
         }
-        ask::confirm(told.plan.changes.len())
+        match &mut self.person {
+            Some(person) => person.consents(told),
+            None => ask::confirm(told.plan.changes.len()),
+        }
     }
 
     /// Looks at host and settings and makes the plan; a failing finding ends it here.
@@ -217,11 +241,16 @@ impl Converge<'_> {
         }));
         self.globals.ignored.apply(&mut told.findings);
         told.restart = settings.restart == Some(true);
+        told.settings = Some(settings);
         stop_on_failure(&told.findings)
     }
 }
 
-fn stop_on_failure(findings: &[Finding]) -> Result<(), Problem> {
+/// The problem of the first failing finding.
+///
+/// # Errors
+/// Where there is one.
+pub fn stop_on_failure(findings: &[Finding]) -> Result<(), Problem> {
     let failing: Vec<&Finding> = findings.iter().filter(|finding| finding.status == Status::Fail).collect();
     let Some(first) = failing.first() else { return Ok(()) };
     let more = if failing.len() > 1 { format!(" (and {} more)", failing.len() - 1) } else { String::new() };

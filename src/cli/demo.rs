@@ -106,7 +106,7 @@ impl Stage<'_> {
         let mut told = Told::default();
         let globals = self.quiet();
         let inputs = Inputs::alone(&globals, flags()?);
-        let outcome = Converge { globals: &globals, host: self.host, inputs, moment }.run(&mut told)?;
+        let outcome = Converge { globals: &globals, host: self.host, inputs, moment, person: None }.run(&mut told)?;
         Ok(self.report(moment.verb(), outcome, &told))
     }
 

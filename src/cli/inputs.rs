@@ -46,6 +46,29 @@ impl<'a> Inputs<'a> {
         Self { globals, flags, variable: |_| None, variables, given: None, files }
     }
 
+    /// The same with other flags: what can be read only once is not read again.
+    #[must_use]
+    pub fn with_flags(&self, flags: Layer) -> Self {
+        Self {
+            globals: self.globals,
+            flags,
+            variable: self.variable,
+            variables: self.variables.clone(),
+            given: self.given.clone(),
+            files: self.files.clone(),
+        }
+    }
+
+    /// What the environment says.
+    pub fn variables(&self) -> &Layer {
+        &self.variables
+    }
+
+    /// Gives `work` what settings refer to outside of themselves.
+    pub fn outside<T>(&self, work: impl FnOnce(&Outside<'_>) -> T) -> T {
+        work(&Outside { variable: &self.variable, file: &|path| self.file(path) })
+    }
+
     /// All layers; the saved settings are the host's, as it is now.
     ///
     /// # Errors

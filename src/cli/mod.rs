@@ -9,6 +9,7 @@ mod exit;
 mod files;
 mod inputs;
 mod machine;
+mod manual;
 mod network;
 mod out;
 mod progress;
@@ -17,6 +18,7 @@ mod revert;
 mod settings;
 mod status;
 mod sudo;
+mod wizard;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -31,12 +33,13 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         Ok(matches) => matches,
         Err(error) => return args::usage(&error, &argv).into(),
     };
-    let Some((verb, matches)) = matches.subcommand() else { return Exit::Usage.into() };
+    let Some((verb, matches)) = matches.subcommand() else { return alone(&matches, argv).into() };
     let globals = match Globals::new(verb, matches, argv) {
         Ok(globals) => globals,
         Err(problem) => return out::early(matches, verb, &problem).into(),
     };
     let exit = match verb {
+        "wizard" => wizard::run(&globals, matches),
         "prepare" => converge::run(&globals, matches, Moment::Prepare),
         "reconfigure" => converge::run(&globals, matches, Moment::Reconfigure),
         "check" => check::run(&globals, matches),
@@ -45,12 +48,40 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         "status" => status::run(&globals),
         "settings" => settings::run(&globals, matches),
         "demo" => demo::run(&globals, matches),
+        "completions" => manual::completions(matches),
+        "man" => manual::man(&globals, matches),
         // clap lets nothing else through.
         _ => Exit::Usage,
     };
+    ended(exit).into()
+}
+
+/// No command: at a terminal the wizard on a fresh host and `status` on a provisioned one; help elsewhere.
+fn alone(matches: &clap::ArgMatches, argv: Vec<OsString>) -> Exit {
+    if !out::is_terminal() || matches.get_flag("non-interactive") {
+        return match args::strict().try_get_matches_from(&argv) {
+            Err(error) => args::usage(&error, &argv),
+            Ok(_) => Exit::Usage,
+        };
+    }
+    let globals = match Globals::new("wizard", matches, argv) {
+        Ok(globals) => globals,
+        Err(problem) => return out::early(matches, "wizard", &problem),
+    };
+    let exit = if wizard::is_provisioned(&globals) {
+        let exit = status::run(&globals);
+        out::message("\nTo change something: ics-setup wizard. All commands: ics-setup --help\n");
+        exit
+    } else {
+        wizard::run(&globals, matches)
+    };
+    ended(exit)
+}
+
+fn ended(exit: Exit) -> Exit {
     match exit {
         // Nothing was changed, and what was asked for did not arrive.
-        Exit::Done | Exit::Pending if out::lost() => Exit::Failed.into(),
-        exit => exit.into(),
+        Exit::Done | Exit::Pending if out::lost() => Exit::Failed,
+        exit => exit,
     }
 }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use crate::problem::{Problem, id};
 use crate::redact::redact_line;
 use crate::settings::{ProxyUrl, TABLE};
+use crate::wizard::repeat::quoted;
 
 /// The problem of a changing verb that was not started as root.
 pub fn needs_root(verb: &str, argv: &[OsString]) -> Problem {
@@ -14,7 +15,8 @@ pub fn needs_root(verb: &str, argv: &[OsString]) -> Problem {
 /// Adds the sudo line to a problem that root rights would solve.
 pub fn with_line(problem: Problem, argv: &[OsString]) -> Problem {
     let dry = argv.iter().any(|word| word == "--dry-run");
-    let changes = argv.iter().any(|word| matches!(word.to_str(), Some("prepare" | "reconfigure" | "revert")));
+    let changes =
+        argv.iter().any(|word| matches!(word.to_str(), Some("prepare" | "reconfigure" | "revert" | "wizard")));
     let problem = problem.hint(line(argv));
     if changes && !dry { problem.hint("look first, without root rights: add --dry-run") } else { problem }
 }
@@ -62,14 +64,4 @@ fn without_passwords(argv: &[OsString]) -> Vec<String> {
         words.extend(["--proxy-user".to_owned(), user, "--proxy-password-file".to_owned(), "FILE".to_owned()]);
     }
     words
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }

@@ -23,11 +23,23 @@ impl Paint {
         self.with(code, text)
     }
 
-    pub(crate) fn bold(self, text: &str) -> String {
+    /// As a remark in the background.
+    pub fn faint(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    /// As something that is wrong.
+    pub fn bad(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    /// As something that stands out.
+    pub fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
-    fn status(self, status: Status) -> String {
+    /// The word of a status in its colour.
+    pub fn status(self, status: Status) -> String {
         match status {
             Status::Pass => self.with("32", "pass"),
             Status::Warn => self.with("33", "warn"),

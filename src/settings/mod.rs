@@ -17,6 +17,7 @@ pub use file::{SAVED, example, read as read_file, save};
 pub use found::{First, Found, profile_scripts};
 pub use layers::{Layer, Layers, Origin, Setting, parse_switch};
 pub use no_proxy::{NoProxy, NoProxyError};
+pub(crate) use proxy_url::parse_host;
 pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme, encode};
 pub use resolve::{
     BackEnd, Deployment, Effective, Exclusions, Outside, Proxies, Settings, TargetName, Unresolved, home, strategy,

@@ -1,0 +1,157 @@
+//! What was answered so far.
+
+use std::collections::BTreeMap;
+
+use super::ground::Ground;
+use crate::problem::Problem;
+use crate::settings::{Layer, Origin, ProxyUrl, TABLE, by_key};
+use crate::targets::Moment;
+
+/// What is to be set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Logins and the Docker daemon: `prepare`.
+    #[default]
+    System,
+    /// The system and `prod.env`: `prepare --target prod-env`.
+    Both,
+    /// `prod.env`: `reconfigure`.
+    Product,
+}
+
+/// What becomes of the proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// Nothing is said about it.
+    #[default]
+    None,
+    /// Those that are set already stay, and are brought to everybody.
+    Keep,
+    /// The one that is named.
+    Set,
+    /// It goes.
+    Remove,
+}
+
+/// Everything that was answered. Values outlive a step back, so that they are offered again.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// What is to be set.
+    pub scope: Scope,
+    /// That was chosen, and is not what follows from the host.
+    pub scope_chosen: bool,
+    /// What becomes of the proxy.
+    pub proxy: Proxy,
+    /// That was chosen.
+    pub proxy_chosen: bool,
+    /// The proxy that was named, without user.
+    pub url: Option<ProxyUrl>,
+    /// The proxies that stay, for http and https.
+    pub kept: Vec<(&'static str, ProxyUrl)>,
+    /// The proxy wants a login.
+    pub login: bool,
+    /// The proxy was seen to want a login.
+    pub login_seen: bool,
+    /// apt, dnf or yum too.
+    pub package_manager: bool,
+    /// Database and Redis are named.
+    pub back_ends: bool,
+    /// The Insight Agent is wanted.
+    pub agent: bool,
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Answers {
+    /// Nothing was answered; what was given decides what is left to ask.
+    pub fn new(ground: &Ground<'_>) -> Self {
+        let targets = ground.layers.get("target").map(|setting| setting.value.as_str()).unwrap_or_default();
+        let named: Vec<&str> = targets.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+        let scope = match named.as_slice() {
+            ["prod-env"] => Scope::Product,
+            named if named.contains(&"prod-env") => Scope::Both,
+            _ => Scope::System,
+        };
+        Self { scope, ..Self::default() }
+    }
+
+    /// An answer.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(String::as_str)
+    }
+
+    /// Notes an answer; empty text takes one back.
+    pub fn set(&mut self, key: &'static str, value: impl Into<String>) {
+        let value = value.into();
+        if value.is_empty() {
+            self.values.remove(key);
+        } else {
+            self.values.insert(key, value);
+        }
+    }
+
+    /// The verb that does it.
+    pub fn moment(&self) -> Moment {
+        if self.scope == Scope::Product { Moment::Reconfigure } else { Moment::Prepare }
+    }
+
+    /// The flags that say the same: those that were given, and an own one for each answer that counts.
+    ///
+    /// # Errors
+    /// A value of the wrong shape, which no question lets through.
+    pub fn layer(&self, ground: &Ground<'_>) -> Result<Layer, Problem> {
+        let mut layer = ground.layers.flags.clone();
+        for (key, value) in self.counting(ground) {
+            if let Some(spec) = by_key(key).filter(|spec| !ground.given(spec.key)) {
+                let origin = if spec.secret { "asked for".to_owned() } else { spec.shown() };
+                layer.insert(spec, value, Origin::Flag(origin))?;
+            }
+        }
+        Ok(layer)
+    }
+
+    /// The answers that still count, by key: a step back may have made others idle.
+    fn counting(&self, ground: &Ground<'_>) -> Vec<(&'static str, String)> {
+        let mut counting: Vec<(&'static str, String)> = Vec::new();
+        let named = self.proxy == Proxy::Set;
+        let given = ["proxy.url", "proxy.http", "proxy.https"].into_iter().any(|key| ground.given(key));
+        let sets = given || matches!(self.proxy, Proxy::Set | Proxy::Keep);
+        let production = self.get("deployment") != Some("test-drive");
+        for spec in TABLE {
+            let counts = match spec.key {
+                "proxy.user" => named && self.login,
+                "proxy.password" => {
+                    if named {
+                        self.login
+                    } else {
+                        sets
+                    }
+                }
+                "proxy.no_proxy" => sets,
+                key if key.starts_with("mysql.") || key.starts_with("redis.") => self.back_ends && production,
+                key if key.starts_with("agent.") => self.agent,
+                _ => true,
+            };
+            counting.extend(self.get(spec.key).filter(|_| counts).map(|value| (spec.key, value.to_owned())));
+        }
+        match self.proxy {
+            Proxy::None => {}
+            Proxy::Remove => counting.push(("proxy.remove", "true".to_owned())),
+            Proxy::Keep => counting.extend(self.kept.iter().map(|(key, url)| (*key, url.without_password()))),
+            Proxy::Set => {
+                if let Some(url) = &self.url {
+                    // A user that was kept would come back, unless the URL says that there is none.
+                    let anonymous = !self.login && ground.layers.get("proxy.user").is_some();
+                    let place = url.render();
+                    let place = if anonymous { place.replacen("://", "://@", 1) } else { place };
+                    counting.push(("proxy.url", place));
+                }
+            }
+        }
+        let targets = [(self.scope == Scope::Both, "prod-env"), (self.package_manager, "package-manager")];
+        let targets: Vec<&str> = targets.into_iter().filter(|(wanted, _)| *wanted).map(|(_, word)| word).collect();
+        if !targets.is_empty() && self.scope != Scope::Product {
+            counting.push(("target", targets.join(",")));
+        }
+        counting
+    }
+}

@@ -1,0 +1,272 @@
+//! The questions, their order, and the way back. `questions` asks them; `confirm` asks the world.
+
+mod confirm;
+mod questions;
+
+use std::path::PathBuf;
+
+use super::Ended;
+use super::answers::{Answers, Proxy, Scope};
+use super::ground::Ground;
+use super::prompt::{Ask, Prompter};
+use super::world::World;
+use crate::problem::Problem;
+use crate::settings::{First, Found, Unresolved};
+
+/// One step; most are one question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Home,
+    Scope,
+    Deployment,
+    Proxy,
+    Url,
+    Port,
+    Login,
+    User,
+    Password,
+    Probe,
+    Exclusions,
+    PackageManager,
+    BackEnds,
+    /// A plain setting of a back end.
+    Plain(&'static str),
+    /// A password of a back end.
+    Hidden(&'static str),
+    Mysql,
+    Redis,
+    Agent,
+    Region,
+    Collectors,
+}
+
+/// In the order in which they are asked.
+const STEPS: &[Step] = &[
+    Step::Home,
+    Step::Scope,
+    Step::Deployment,
+    Step::Proxy,
+    Step::Url,
+    Step::Port,
+    Step::Login,
+    Step::User,
+    Step::Password,
+    Step::Probe,
+    Step::Exclusions,
+    Step::PackageManager,
+    Step::BackEnds,
+    Step::Plain("mysql.host"),
+    Step::Plain("mysql.port"),
+    Step::Mysql,
+    Step::Plain("mysql.user"),
+    Step::Hidden("mysql.password"),
+    Step::Plain("mysql.database"),
+    Step::Plain("mysql.secret_database"),
+    Step::Plain("redis.host"),
+    Step::Plain("redis.port"),
+    Step::Redis,
+    Step::Hidden("redis.password"),
+    Step::Agent,
+    Step::Region,
+    Step::Collectors,
+];
+
+/// Where to go after a step.
+enum Then {
+    /// To the next; this one can be gone back to.
+    On,
+    /// To the next; nothing was asked.
+    Silent,
+    /// To the question before.
+    Back,
+    /// To this one again.
+    To(Step),
+}
+
+/// Somebody who asks.
+pub struct Wizard<'a> {
+    /// What is known already.
+    pub ground: &'a Ground<'a>,
+    /// Who answers.
+    pub prompter: &'a mut dyn Prompter,
+    /// Who confirms.
+    pub world: &'a dyn World,
+    /// What was answered so far.
+    pub answers: Answers,
+}
+
+impl Wizard<'_> {
+    /// Asks everything; from the last question on where it was all answered before.
+    ///
+    /// # Errors
+    /// The person went away, or the host cannot be looked at.
+    pub fn run(&mut self, again: bool) -> Result<(), Ended> {
+        let mut trail: Vec<usize> = Vec::new();
+        let mut at = 0;
+        if again {
+            // The way back from the plan leads to the last question.
+            for (index, step) in STEPS.iter().enumerate() {
+                if self.is_relevant(*step)? && !matches!(step, Step::Probe | Step::Mysql | Step::Redis) {
+                    trail.push(index);
+                }
+            }
+            at = trail.pop().unwrap_or(0);
+        }
+        while let Some(step) = STEPS.get(at) {
+            if !self.is_relevant(*step)? {
+                at += 1;
+                continue;
+            }
+            match self.step(*step, !trail.is_empty())? {
+                Then::On => {
+                    trail.push(at);
+                    at += 1;
+                }
+                Then::Silent => at += 1,
+                Then::Back => at = trail.pop().unwrap_or(0),
+                Then::To(step) => {
+                    at = STEPS.iter().position(|other| *other == step).unwrap_or(0);
+                    trail.retain(|before| *before < at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Is this a question here and now?
+    fn is_relevant(&self, step: Step) -> Result<bool, Problem> {
+        let answers = &self.answers;
+        let given = |key: &str| self.ground.given(key);
+        let proxy_given = ["proxy.url", "proxy.http", "proxy.https", "proxy.remove"].into_iter().any(given);
+        let named = answers.proxy == Proxy::Set;
+        let production = self.deployment() == "production";
+        let writes_product = answers.scope != Scope::System;
+        Ok(match step {
+            Step::Home => !given("home"),
+            Step::Scope => !given("target") && self.ground.has_product(&self.home()),
+            Step::Deployment => !given("deployment"),
+            Step::Proxy => !proxy_given,
+            Step::Url => named,
+            // A URL may have brought its own.
+            Step::Port => named && answers.url.as_ref().is_some_and(|url| url.port.is_none()),
+            Step::Login => named && !given("proxy.user"),
+            Step::User => named && answers.login && !given("proxy.user"),
+            Step::Password => self.wants_password()?,
+            Step::Probe => self.sets_proxy(proxy_given),
+            Step::Exclusions => {
+                self.sets_proxy(proxy_given) && !given("proxy.no_proxy") && !given("proxy.no_proxy_only")
+            }
+            Step::PackageManager => answers.proxy != Proxy::None && answers.scope != Scope::Product && !given("target"),
+            Step::BackEnds => production && !given("mysql.host") && !given("redis.host"),
+            Step::Plain(key) => production && answers.back_ends && !given(key),
+            Step::Hidden(key) => {
+                production && answers.back_ends && writes_product && !given(key) && !given(&format!("{key}_file"))
+            }
+            Step::Mysql => production && answers.back_ends && answers.get("mysql.host").is_some(),
+            Step::Redis => production && answers.back_ends && answers.get("redis.host").is_some(),
+            // Without anything to do nothing is written, and there would be no settings to keep it in.
+            Step::Agent => {
+                let does = self.sets_proxy(proxy_given) || answers.proxy == Proxy::Remove || answers.back_ends;
+                does && !given("agent.region") && !given("agent.collector")
+            }
+            Step::Region | Step::Collectors => answers.agent,
+        })
+    }
+
+    fn sets_proxy(&self, given: bool) -> bool {
+        matches!(self.answers.proxy, Proxy::Set | Proxy::Keep) || (given && !self.ground.given("proxy.remove"))
+    }
+
+    /// Is there a user whose password was not given? One that the host knows can be kept.
+    fn wants_password(&self) -> Result<bool, Problem> {
+        let given = ["proxy.password", "proxy.password_file", "proxy.password_env"];
+        if given.into_iter().any(|key| self.ground.given(key)) {
+            return Ok(false);
+        }
+        Ok((self.answers.proxy == Proxy::Set && self.answers.login) || !self.password_is_known()?)
+    }
+
+    /// Do the settings resolve without a password from us?
+    fn password_is_known(&self) -> Result<bool, Problem> {
+        let mut without = self.answers.clone();
+        without.set("proxy.password", "");
+        let layer = without.layer(self.ground)?;
+        let missing = self.ground.resolve(&layer, &self.found()?);
+        Ok(!matches!(missing, Err(Unresolved::Missing(specs)) if specs.iter().any(|spec| spec.key == "proxy.password")))
+    }
+
+    fn deployment(&self) -> String {
+        let known = || self.ground.known("deployment", &Found::default());
+        self.answers.get("deployment").map(str::to_owned).or_else(known).unwrap_or_default()
+    }
+
+    fn home(&self) -> PathBuf {
+        let known = || self.ground.known("home", &Found::default());
+        self.answers.get("home").map(str::to_owned).or_else(known).unwrap_or_default().into()
+    }
+
+    fn found(&self) -> Result<Found, Problem> {
+        let first = if self.answers.scope == Scope::Product { First::Product } else { First::System };
+        self.ground.found(&self.home(), first)
+    }
+
+    fn step(&mut self, step: Step, back: bool) -> Result<Then, Ended> {
+        match step {
+            Step::Home => {
+                let then = self.text("home", "", back)?;
+                if !self.ground.has_product(&self.home()) && !self.ground.given("target") {
+                    (self.answers.scope, self.answers.scope_chosen) = (Scope::System, false);
+                }
+                Ok(then)
+            }
+            Step::Scope => self.scope(back),
+            Step::Deployment => self.word("deployment", back),
+            Step::Proxy => self.proxy(back),
+            Step::Url => self.url(back),
+            Step::Port => self.port(back),
+            Step::Login => self.login(back),
+            Step::User => self.text("proxy.user", "", back),
+            Step::Password => {
+                let known = self.answers.get("proxy.password").is_some() || self.password_is_known()?;
+                self.hidden("proxy.password", known.then_some(""), back)
+            }
+            Step::Probe => self.probe(),
+            Step::Exclusions => self.exclusions(back),
+            Step::PackageManager => {
+                let manager = self.ground.platform.package_manager(self.ground.host).name();
+                let question = format!("Is {manager} to use the proxy too?");
+                let help = "It does not read what logins read; its own file gets the proxy";
+                self.yes(&Ask::of(&question, help, back), |answers| &mut answers.package_manager)
+            }
+            Step::BackEnds => {
+                let help = match self.answers.scope {
+                    Scope::System => "Kept in the settings, for when the product is installed",
+                    _ => "Written to prod.env; what is not named stays as it is",
+                };
+                let ask = Ask::of("Name the MySQL and Redis servers?", help, back);
+                self.yes(&ask, |answers| &mut answers.back_ends)
+            }
+            Step::Plain(key) => {
+                let usual = match key {
+                    "mysql.port" => "3306",
+                    "redis.port" => "6379",
+                    _ => "",
+                };
+                self.text(key, usual, back)
+            }
+            Step::Hidden(key) => {
+                let known = self.answers.get(key).is_some() || self.found()?.get(key).is_some();
+                let none = if key == "redis.password" { Some("none") } else { None };
+                self.hidden(key, if known { Some("") } else { none }, back)
+            }
+            Step::Mysql => self.back_end("mysql.host", "mysql.port", "3306"),
+            Step::Redis => self.back_end("redis.host", "redis.port", "6379"),
+            Step::Agent => {
+                let help = "Its region and Collectors are kept in the settings, for the network checks";
+                self.yes(&Ask::of("Does this host run the Insight Agent?", help, back), |answers| &mut answers.agent)
+            }
+            Step::Region => self.region(back),
+            Step::Collectors => self.collectors(back),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What is known before anybody is asked.
+
+use std::path::Path;
+
+use crate::finding::Ignored;
+use crate::host::{HostRead, View};
+use crate::platform::Platform;
+use crate::problem::Problem;
+use crate::settings::{First, Found, Layer, Layers, Outside, ProxyUrl, Setting, Settings, Unresolved, by_key};
+use crate::vendor::prod_env;
+
+/// The host and what people have said without being asked.
+pub struct Ground<'a> {
+    /// The host.
+    pub host: &'a dyn HostRead,
+    /// What system it is.
+    pub platform: &'a Platform,
+    /// Flags, variables and the settings file.
+    pub layers: &'a Layers,
+    /// Variables and files that settings refer to.
+    pub outside: &'a Outside<'a>,
+    /// `--ignore-check`.
+    pub ignored: &'a Ignored,
+    /// Files that only root may read are taken for absent: for a dry run by anyone.
+    pub lenient: bool,
+}
+
+impl Ground<'_> {
+    /// What the host has.
+    ///
+    /// # Errors
+    /// A file that is there and cannot be read.
+    pub fn found(&self, home: &Path, first: First) -> Result<Found, Problem> {
+        let view = if self.lenient { View::lenient(self.host) } else { View::new(self.host) };
+        Found::look(&view, self.platform, home, first)
+    }
+
+    /// Is the product installed in this folder?
+    pub fn has_product(&self, home: &Path) -> bool {
+        self.host.lstat(&prod_env(home)).is_ok_and(|stat| stat.is_some())
+    }
+
+    /// Was a value given with this very command? Then it is not asked for.
+    pub fn given(&self, key: &str) -> bool {
+        self.layers.flags.get(key).is_some() || self.layers.variables.get(key).is_some()
+    }
+
+    /// What a setting is without an answer: given, saved, found or the default.
+    pub fn known(&self, key: &str, found: &Found) -> Option<String> {
+        let said = self.layers.get(key).or_else(|| found.get(key));
+        let default = || by_key(key).and_then(|spec| spec.default).map(str::to_owned);
+        said.map(|setting| setting.value.clone()).filter(|value| !value.is_empty()).or_else(default)
+    }
+
+    /// The proxy that is set already, for one scheme, and who says so.
+    pub fn proxy(&self, key: &'static str, found: &Found) -> Option<Setting<ProxyUrl>> {
+        let said = self.layers.first_of(&[key, "proxy.url"]).map(|(_, setting)| setting).or_else(|| found.get(key))?;
+        let mut url = ProxyUrl::parse(&said.value).ok()?;
+        if url.credentials.is_none()
+            && !url.anonymous
+            && let Some(user) = self.layers.get("proxy.user")
+        {
+            let user = user.value.as_bytes().to_vec();
+            url.credentials = Some(crate::settings::Credentials { user, password: None });
+        }
+        Some(Setting::new(url, said.origin.clone()))
+    }
+
+    /// Valid settings with these answers in the place of the flags.
+    ///
+    /// # Errors
+    /// A value that is wrong or missing.
+    pub fn resolve(&self, answers: &Layer, found: &Found) -> Result<Settings, Unresolved> {
+        let layers = Layers { flags: answers.clone(), ..self.layers.clone() };
+        Settings::resolve(&layers, found, self.outside, self.ignored).map(|(settings, _)| settings)
+    }
+}

@@ -1,0 +1,63 @@
+//! The person at the terminal: asks what is missing or to be reviewed and yields one more layer of settings.
+//!
+//! What comes out of it is a [`Layer`] like that of the flags and a verb, so that everything behind it is the one path of the
+//! unattended commands, and [`repeat`] can name the command that does the same without a question.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `ground` | what is known before anybody is asked: host, saved settings, flags |
+//! | `answers` | what was answered so far, and the layer that it makes |
+//! | `ask` | the questions, their order, and the way back |
+//! | `parse` | answers read at once, by the parsers of the settings |
+//! | `world` | does the network agree? |
+//! | `prompt` | the `Prompter` trait |
+//! | `screen`, `plain`, `scripted` | dialoguer; line by line; a script, for tests |
+//! | `tell` | what is said before the questions, about each change, and at the end |
+//! | [`repeat`] | the command that repeats the run |
+
+mod answers;
+mod ask;
+mod ground;
+mod parse;
+mod plain;
+mod prompt;
+pub mod repeat;
+mod screen;
+#[cfg(test)]
+mod scripted;
+mod tell;
+#[cfg(test)]
+mod tests;
+mod world;
+
+pub use answers::Answers;
+pub use ask::Wizard;
+pub use ground::Ground;
+pub use plain::Plain;
+pub use prompt::{Ask, Gone, Prompter, Reply};
+pub use screen::Screen;
+pub use tell::{explain, opening, proof_table};
+pub use world::{Network, Verdict, World};
+
+use crate::problem::Problem;
+
+/// Why there are no answers.
+#[derive(Debug)]
+pub enum Ended {
+    /// The person went away.
+    Gone,
+    /// The host could not be looked at, or a value that was not asked for is wrong.
+    Problem(Problem),
+}
+
+impl From<Gone> for Ended {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Problem> for Ended {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}

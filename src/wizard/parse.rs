@@ -1,0 +1,72 @@
+//! Answers read at once, by the parsers of the settings. An error is one sentence.
+
+use std::path::Path;
+
+use crate::settings::{Layer, NoProxy, Origin, ProxyUrl, by_key};
+
+/// A proxy as people name it: a URL, `host:port` or a host alone. A password in it is refused: everybody has seen it by now.
+pub fn proxy(text: &str) -> Result<ProxyUrl, String> {
+    let url = if text.contains("://") { ProxyUrl::parse(text) } else { ProxyUrl::parse(&format!("http://{text}")) };
+    let url = url.map_err(|error| error.to_string())?;
+    if url.password().is_some() {
+        return Err("leave the password out: it is asked for, and not shown then".to_owned());
+    }
+    Ok(url)
+}
+
+/// A port.
+pub fn port(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err(format!("{text:?} is no port: a port is a number from 1 to 65535")),
+    }
+}
+
+/// A host name or an address, without port or scheme.
+pub fn host(text: &str) -> Result<(), String> {
+    let is_address = text.parse::<std::net::IpAddr>().is_ok();
+    if is_address || crate::settings::parse_host(text).is_ok() {
+        return Ok(());
+    }
+    Err(format!("{text:?} is no host name and no address; the port is asked for by itself"))
+}
+
+/// Members of `no_proxy`.
+pub fn no_proxy(text: &str) -> Result<(), String> {
+    NoProxy::parse(text).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// A folder.
+pub fn folder(text: &str) -> Result<(), String> {
+    if Path::new(text).is_absolute() {
+        return Ok(());
+    }
+    Err(format!("{text:?} is no absolute path such as /divvycloud"))
+}
+
+/// Hosts, separated by commas.
+pub fn hosts(text: &str) -> Result<(), String> {
+    text.split(',').map(str::trim).filter(|one| !one.is_empty()).try_for_each(host)
+}
+
+/// Text that a setting of this key takes.
+pub fn of_key(key: &'static str, text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("an answer is needed here".to_owned());
+    }
+    match key {
+        "mysql.host" | "redis.host" => host(text),
+        "mysql.port" | "redis.port" => port(text).map(|_| ()),
+        "proxy.no_proxy" => no_proxy(text),
+        "home" => folder(text),
+        "agent.collector" => hosts(text),
+        _ if text.chars().any(char::is_control) => Err("there is a control character in it".to_owned()),
+        _ => match by_key(key) {
+            Some(spec) => {
+                let inserted = Layer::default().insert(spec, text.to_owned(), Origin::Default);
+                inserted.map_err(|problem| problem.message)
+            }
+            None => Ok(()),
+        },
+    }
+}

@@ -1,0 +1,89 @@
+//! Asking: what a question is, what comes back, and who can be asked.
+
+use super::Verdict;
+
+/// One question.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The question, with or without its `?`.
+    pub question: &'a str,
+    /// One sentence of help; may be empty.
+    pub help: &'a str,
+    /// What Enter alone means.
+    pub default: Option<&'a str>,
+    /// Is there a question before this one to go back to?
+    pub back: bool,
+    /// What was typed before the question was seen is no answer to it.
+    pub careful: bool,
+}
+
+impl<'a> Ask<'a> {
+    /// A question of the settings table.
+    pub fn of(question: &'a str, help: &'a str, back: bool) -> Self {
+        Self { question, help, default: None, back, careful: false }
+    }
+
+    /// The same with a default.
+    #[must_use]
+    pub fn or(self, default: Option<&'a str>) -> Self {
+        Self { default, ..self }
+    }
+
+    /// The question without its mark, as it stands before a colon.
+    pub fn stem(&self) -> &'a str {
+        self.question.trim_end_matches('?')
+    }
+}
+
+/// An answer, or the wish to see the question before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply<T> {
+    /// The answer.
+    Given(T),
+    /// Back.
+    Back,
+}
+
+/// The person went away: Ctrl-C, the end of the input, a terminal that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// What is typed to go back.
+pub const BACK: &str = "<";
+
+/// Somebody who can be asked.
+pub trait Prompter {
+    /// Says something; a line feed is added.
+    fn say(&mut self, text: &str);
+
+    /// Says a sentence about the answer before.
+    fn remark(&mut self, sentence: &str);
+
+    /// Says in one sentence why an answer was none.
+    fn complain(&mut self, sentence: &str);
+
+    /// A line of text. Empty where there is no default and nothing was typed.
+    ///
+    /// # Errors
+    /// Nobody is there any more.
+    fn line(&mut self, ask: &Ask<'_>) -> Result<Reply<String>, Gone>;
+
+    /// A line of text that is not shown. `None`: Enter alone, which keeps the known one where the default is empty text, and
+    /// means what the default says where it is a word.
+    ///
+    /// # Errors
+    /// Nobody is there any more.
+    fn secret(&mut self, ask: &Ask<'_>) -> Result<Reply<Option<String>>, Gone>;
+
+    /// One of several; `default` is the one that Enter alone takes.
+    ///
+    /// # Errors
+    /// Nobody is there any more.
+    fn choose(&mut self, ask: &Ask<'_>, options: &[String], default: usize) -> Result<Reply<usize>, Gone>;
+
+    /// Does something that takes a moment and shows that it does.
+    fn during(&mut self, what: &str, work: &mut dyn FnMut() -> Verdict) -> Verdict;
+
+    /// One of the changes of a plan has been made.
+    fn done(&mut self, number: usize, total: usize, what: &str);
+}

@@ -1,0 +1,152 @@
+//! The unattended command that does the same again.
+
+use std::path::Path;
+
+use crate::settings::{Layer, ProxyUrl, Settings, Shape, TABLE, by_key, parse_switch};
+use crate::targets::Moment;
+
+/// What stands in the place of a password's file.
+pub const FILE: &str = "FILE";
+
+/// Everything that makes the run what it was.
+pub struct Repeat<'a> {
+    /// The verb.
+    pub moment: Moment,
+    /// Answers and flags.
+    pub flags: &'a Layer,
+    /// `ICS_SETUP_…`, which count in this run and may be gone in the next.
+    pub variables: &'a Layer,
+    /// What came of them.
+    pub settings: Option<&'a Settings>,
+    /// `--settings`.
+    pub file: Option<&'a Path>,
+    /// `--root`.
+    pub root: Option<&'a Path>,
+    /// `--ignore-check`.
+    pub ignored: &'a [String],
+}
+
+impl Repeat<'_> {
+    /// The command, quoted for a POSIX shell. Passwords are files to be named: [`FILE`].
+    pub fn command(&self) -> String {
+        let mut words = vec!["ics-setup".to_owned(), self.moment.verb().to_owned()];
+        if let Some(root) = self.root {
+            words.extend(["--root".to_owned(), root.display().to_string()]);
+        }
+        if let Some(file) = self.file {
+            words.extend(["--settings".to_owned(), file.display().to_string()]);
+        }
+        let mut password = self.said("proxy.password_file") || self.said("proxy.password_env");
+        for spec in TABLE {
+            let Some(setting) = self.flags.get(spec.key).or_else(|| self.variables.get(spec.key)) else { continue };
+            let value = &setting.value;
+            match spec.flag {
+                None => {
+                    let file = format!("{}_file", spec.key);
+                    let face = by_key(&file).and_then(|face| face.flag);
+                    words.extend(face.into_iter().flat_map(|face| [format!("--{face}"), FILE.to_owned()]));
+                    password |= spec.key == "proxy.password";
+                }
+                Some(flag) if spec.shape == Shape::Switch => words.push(match parse_switch(value) {
+                    Some(true) => format!("--{flag}"),
+                    _ => format!("--{flag}=false"),
+                }),
+                Some(flag) if spec.value_name == "URL" => {
+                    let url = ProxyUrl::parse(value).map(|url| match url.anonymous {
+                        true => url.render().replacen("://", "://@", 1),
+                        false => url.without_password(),
+                    });
+                    words.extend([format!("--{flag}"), url.unwrap_or_default()]);
+                }
+                Some(flag) => words.extend([format!("--{flag}"), value.clone()]),
+            }
+        }
+        // One that the host had needs a file all the same: the next host may not have it.
+        let has_password = |settings: &Settings| settings.proxies.iter().any(|url| url.value.password().is_some());
+        if !password && self.settings.is_some_and(has_password) {
+            words.extend(["--proxy-password-file".to_owned(), FILE.to_owned()]);
+        }
+        for id in self.ignored {
+            words.extend(["--ignore-check".to_owned(), id.clone()]);
+        }
+        words.push("--non-interactive".to_owned());
+        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    }
+
+    fn said(&self, key: &str) -> bool {
+        self.flags.get(key).or_else(|| self.variables.get(key)).is_some()
+    }
+}
+
+/// A word as a shell takes it.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Origin;
+
+    fn layer(values: &[(&str, &str)]) -> Layer {
+        let mut layer = Layer::default();
+        for (key, value) in values {
+            let spec = by_key(key).unwrap();
+            layer.insert(spec, (*value).to_owned(), Origin::Flag(spec.shown())).unwrap();
+        }
+        layer
+    }
+
+    #[test]
+    fn every_kind_of_value_becomes_a_flag_that_a_shell_reads_back() {
+        let flags = layer(&[
+            ("proxy.url", "http://p.corp:3128"),
+            ("proxy.user", "o'neil x"),
+            ("proxy.password", "s3cret"),
+            ("proxy.both_cases", "yes"),
+            ("restart", "no"),
+            ("proxy.no_proxy", "a,b"),
+            ("redis.password", "other"),
+        ]);
+        let command = Repeat {
+            moment: Moment::Prepare,
+            flags: &flags,
+            variables: &layer(&[("home", "/opt/divvy cloud"), ("proxy.url", "http://other:1")]),
+            settings: None,
+            file: None,
+            root: Some(Path::new("/mnt/x")),
+            ignored: &["os-too-old".to_owned()],
+        }
+        .command();
+        assert_eq!(
+            command,
+            "ics-setup prepare --root /mnt/x --proxy http://p.corp:3128 --proxy-user 'o'\\''neil x' \
+             --proxy-password-file FILE --no-proxy a,b --both-cases --redis-password-file FILE \
+             --home '/opt/divvy cloud' --restart=false --ignore-check os-too-old --non-interactive"
+        );
+    }
+
+    #[test]
+    fn a_password_that_came_in_a_url_is_a_file_to_be_named() {
+        let flags = layer(&[("proxy.http", "http://u:s3cret@p:1"), ("proxy.password_env", "PW")]);
+        let all = Repeat {
+            moment: Moment::Reconfigure,
+            flags: &flags,
+            variables: &Layer::default(),
+            settings: None,
+            file: Some(Path::new("s.toml")),
+            root: None,
+            ignored: &[],
+        };
+        let command = all.command();
+        assert_eq!(
+            command,
+            "ics-setup reconfigure --settings s.toml --http-proxy http://u@p:1 --proxy-password-env PW --non-interactive"
+        );
+    }
+}

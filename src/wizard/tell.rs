@@ -1,0 +1,126 @@
+//! What is said before the questions, about each change, and at the end.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::ground::Ground;
+use crate::finding::{Finding, Status};
+use crate::plan::{Action, Change};
+use crate::problem::Problem;
+use crate::redact::Redactor;
+use crate::report::{Paint, visible};
+use crate::settings::{First, SAVED, home};
+use crate::vendor::{Vendor, prod_env};
+
+/// What the host is and has, in a few lines, and how to move between questions.
+///
+/// # Errors
+/// A file that is there and cannot be read.
+pub fn opening(ground: &Ground<'_>, paint: Paint) -> Result<String, Problem> {
+    let home = home(ground.layers)?;
+    let found = ground.found(&home, First::Product)?;
+    let os = &ground.platform.os;
+    let mut text = format!("{}\n\n", paint.bold("ics-setup wizard: nothing is changed before you have seen the plan"));
+    let mut row = |word: &str, what: &str| {
+        let _ = writeln!(text, "  {word:9} {}", visible(what));
+    };
+    row("system", &format!("{}, treated like {}", os.pretty, os.strategy));
+    let file = ground.host.shown(&prod_env(&home));
+    row(
+        "product",
+        &if ground.has_product(&home) {
+            format!("{} is there", file.display())
+        } else {
+            format!("not installed: {} is not there", file.display())
+        },
+    );
+    let proxies: Vec<_> =
+        ["proxy.http", "proxy.https"].into_iter().filter_map(|key| ground.proxy(key, &found)).collect();
+    match proxies.as_slice() {
+        [] => row("proxy", "none is set"),
+        [first, rest @ ..] => {
+            row("proxy", &format!("{} ({})", first.value.masked(), first.origin));
+            for other in rest.iter().filter(|other| other.value != first.value) {
+                row("", &format!("{} ({})", other.value.masked(), other.origin));
+            }
+        }
+    }
+    let saved = ground.host.shown(Path::new(SAVED));
+    if ground.host.lstat(Path::new(SAVED)).is_ok_and(|stat| stat.is_some()) {
+        row("settings", &format!("{} is there; its values are offered", saved.display()));
+    }
+    text.push_str("\nEnter takes what stands in brackets, < goes back, Ctrl-C leaves.");
+    Ok(text)
+}
+
+/// Each change: what, why, who reads it.
+pub fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
+    let mut text = String::new();
+    for (index, change) in changes.iter().enumerate() {
+        let word = match change.action() {
+            Action::Create => "create",
+            Action::Modify => "change",
+            Action::Delete => "delete",
+        };
+        let _ = writeln!(
+            text,
+            "\n{}",
+            paint.bold(&format!(
+                "{}/{} {word} {}",
+                index + 1,
+                changes.len(),
+                visible(&change.path.display().to_string())
+            ))
+        );
+        for reason in &change.reasons {
+            let _ = writeln!(text, "  - {}", visible(&redactor.prose(reason)));
+        }
+        let _ = writeln!(text, "  read by {}", reader(&change.path));
+        match change.before {
+            Some(_) => text.push_str("  its owner, mode and other lines stay; a backup is kept for revert\n"),
+            None => text.push_str("  it is new; revert takes it away again\n"),
+        }
+    }
+    text
+}
+
+/// Who reads a file, and when.
+fn reader(path: &Path) -> &'static str {
+    let docker = &Vendor::get().docker;
+    let under = |folder: &str| path.starts_with(folder);
+    match path {
+        _ if path == Path::new(SAVED) => "ics-setup itself, so that a later run names only what changed",
+        _ if path == docker.drop_in || path == docker.daemon_json => "the Docker daemon when it starts",
+        _ if path == Path::new("/etc/environment") => "PAM at each login; sessions that run keep what they have",
+        _ if under("/etc/profile.d") => "each login shell; sessions that run keep what they have",
+        _ if under("/etc/apt") || under("/etc/dnf") || path == Path::new("/etc/yum.conf") => {
+            "the package manager at each of its runs"
+        }
+        _ if path.file_name().is_some_and(|name| name == "prod.env") => {
+            "the product's containers when they are started anew"
+        }
+        _ => "whoever is configured to",
+    }
+}
+
+/// What each consumer sees, as a table; below a row what to do where it does not. Empty: nothing was looked at.
+pub fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> String {
+    let rows: Vec<&Finding> = findings.iter().filter(|finding| finding.group == "verify").collect();
+    let name = |finding: &Finding| finding.id.strip_prefix("verify-").unwrap_or(finding.id).to_owned();
+    let width = rows.iter().map(|finding| name(finding).len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for finding in rows {
+        let what = match finding.status {
+            Status::Skip => finding.observed.as_ref().unwrap_or(&finding.title),
+            _ => &finding.title,
+        };
+        let what = visible(&redactor.prose(what));
+        let _ = writeln!(text, "  {}  {:width$}  {what}", paint.status(finding.status), name(finding));
+        if finding.status != Status::Pass {
+            for fix in &finding.fix {
+                let _ = writeln!(text, "        {:width$}  fix: {}", "", visible(&redactor.prose(fix)));
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,224 @@
+//! Questions and answers without a terminal.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+
+use super::scripted::Scripted;
+use super::{Answers, Ended, Ground, Verdict, Wizard, World};
+use crate::finding::Ignored;
+use crate::host::MemoryHost;
+use crate::platform;
+use crate::settings::{Layer, Layers, Origin, Outside, ProxyUrl, by_key};
+use crate::targets::Moment;
+
+/// Everything is well.
+struct Fine;
+
+impl World for Fine {
+    fn proxy(&self, proxy: &ProxyUrl) -> Verdict {
+        Verdict { good: true, said: format!("seen {}", proxy.masked()), wants_login: false }
+    }
+
+    fn mysql(&self, host: &str, port: u16) -> Verdict {
+        Verdict { good: true, said: format!("seen {host}:{port}"), wants_login: false }
+    }
+
+    fn redis(&self, host: &str, port: u16) -> Verdict {
+        Verdict { good: true, said: format!("seen {host}:{port}"), wants_login: false }
+    }
+}
+
+fn host(files: &[(&str, &str)]) -> MemoryHost {
+    let host = MemoryHost::new();
+    host.put("/etc/os-release", b"ID=ubuntu\nVERSION_ID=\"22.04\"\n");
+    for (path, text) in files {
+        host.put(path, text.as_bytes());
+    }
+    host
+}
+
+fn layer(values: &[(&str, &str)]) -> Layer {
+    let mut layer = Layer::default();
+    for (key, value) in values {
+        let spec = by_key(key).unwrap();
+        layer.insert(spec, (*value).to_owned(), Origin::Flag(spec.shown())).unwrap();
+    }
+    layer
+}
+
+/// The verb, its settings by key, and what was heard.
+type Asked = (Moment, Vec<(String, String)>, Vec<String>);
+
+/// What the questions make of the answers.
+fn asked(host: &MemoryHost, layers: &Layers, script: &[(&str, &str)]) -> Result<Asked, Ended> {
+    let (platform, _) = platform::detect(host, None).unwrap();
+    let nothing = |_: &str| -> Option<OsString> { None };
+    let outside = Outside { variable: &nothing, file: &|_| Err(ErrorKind::NotFound.into()) };
+    let ground =
+        Ground { host, platform: &platform, layers, outside: &outside, ignored: &Ignored::default(), lenient: false };
+    let mut person = Scripted::new(script);
+    let mut wizard = Wizard { ground: &ground, prompter: &mut person, world: &Fine, answers: Answers::new(&ground) };
+    wizard.run(false)?;
+    let answers = wizard.answers;
+    assert!(person.is_at_its_end(), "not everything was asked");
+    let made = answers.layer(&ground).unwrap();
+    let values =
+        crate::settings::TABLE.iter().filter_map(|spec| Some((spec.key.to_owned(), made.get(spec.key)?.value.clone())));
+    Ok((answers.moment(), values.collect(), person.heard))
+}
+
+fn pairs(values: &[(&str, &str)]) -> Vec<(String, String)> {
+    values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn what_a_step_back_made_idle_is_not_said() {
+    let script = [
+        ("Folder", ""),
+        ("deployment", "production"),
+        ("internet", "through a proxy"),
+        ("Proxy URL", "svc@p.corp:3128"),
+        ("login", "user and password"),
+        ("User", ""),
+        ("Password", "s3cret"),
+        ("Hosts", "<"),
+        ("Password", "<"),
+        ("User", "<"),
+        ("login", "no login"),
+        ("Hosts", ""),
+        ("apt", "yes"),
+        ("MySQL and Redis", "yes"),
+        ("MySQL host", "db.corp"),
+        ("MySQL port", ""),
+        ("MySQL user", "<"),
+        ("MySQL port", "<"),
+        ("MySQL host", "<"),
+        ("MySQL and Redis", "no"),
+        ("Agent", "no"),
+    ];
+    let (moment, values, heard) = asked(&host(&[]), &Layers::default(), &script).unwrap();
+    assert_eq!(moment, Moment::Prepare);
+    let wanted = [
+        ("deployment", "production"),
+        ("proxy.url", "http://p.corp:3128"),
+        ("home", "/divvycloud"),
+        ("target", "package-manager"),
+    ];
+    let mut wanted = pairs(&wanted);
+    wanted.sort();
+    let mut values = values;
+    values.sort();
+    assert_eq!(values, wanted);
+    assert!(heard.contains(&"seen http://svc:***@p.corp:3128".to_owned()), "{heard:?}");
+    assert!(!heard.iter().any(|line| line.contains("s3cret")));
+}
+
+#[test]
+fn what_was_given_is_not_asked_for() {
+    let layers = Layers {
+        flags: layer(&[("proxy.url", "http://p:1"), ("deployment", "test-drive"), ("home", "/d")]),
+        ..Layers::default()
+    };
+    let script = [("Hosts", "a.corp"), ("Agent", "no")];
+    let (_, values, _) = asked(&host(&[]), &layers, &script).unwrap();
+    assert!(values.contains(&("proxy.url".to_owned(), "http://p:1".to_owned())), "{values:?}");
+    assert!(values.contains(&("proxy.no_proxy".to_owned(), "a.corp".to_owned())), "{values:?}");
+}
+
+#[test]
+fn a_user_given_without_a_password_is_asked_for_it() {
+    let layers = Layers {
+        flags: layer(&[("proxy.url", "http://u@p:1"), ("deployment", "test-drive"), ("home", "/d")]),
+        ..Layers::default()
+    };
+    let script = [("Password", ""), ("Password", "pw"), ("Hosts", ""), ("Agent", "no")];
+    let (_, values, heard) = asked(&host(&[]), &layers, &script).unwrap();
+    assert!(values.contains(&("proxy.password".to_owned(), "pw".to_owned())), "{values:?}");
+    assert!(heard.contains(&"! an answer is needed here".to_owned()));
+}
+
+#[test]
+fn two_proxies_of_the_host_stay_two() {
+    let host = host(&[("/etc/environment", "http_proxy=http://a:1\nhttps_proxy=http://b:2\n")]);
+    let script = [
+        ("Folder", ""),
+        ("deployment", "test-drive"),
+        ("Which proxy", "present"),
+        ("Hosts", ""),
+        ("apt", ""),
+        ("Agent", ""),
+    ];
+    let (_, values, heard) = asked(&host, &Layers::default(), &script).unwrap();
+    assert!(values.contains(&("proxy.http".to_owned(), "http://a:1".to_owned())), "{values:?}");
+    assert!(values.contains(&("proxy.https".to_owned(), "http://b:2".to_owned())), "{values:?}");
+    assert!(heard.iter().any(|line| line == "seen http://a:1") && heard.iter().any(|line| line == "seen http://b:2"));
+}
+
+#[test]
+fn a_saved_user_does_not_come_back_when_there_is_no_login() {
+    let mut file = Layer::default();
+    let from = Origin::File { path: "/etc/ics-setup/settings.toml".into(), line: 1 };
+    for (key, value) in [("proxy.url", "http://p:1"), ("proxy.user", "u")] {
+        file.insert(by_key(key).unwrap(), value.to_owned(), from.clone()).unwrap();
+    }
+    let layers = Layers { file, ..Layers::default() };
+    let host = host(&[("/etc/environment", "http_proxy=http://u:pw@p:1\n")]);
+    let script = [
+        ("Folder", ""),
+        ("deployment", "test-drive"),
+        ("Which proxy", "another"),
+        ("Proxy URL", "q:2"),
+        ("login", "no login"),
+        ("Hosts", ""),
+        ("apt", ""),
+        ("Agent", ""),
+    ];
+    let (_, values, heard) = asked(&host, &layers, &script).unwrap();
+    assert!(values.contains(&("proxy.url".to_owned(), "http://@q:2".to_owned())), "{values:?}");
+    assert!(heard.contains(&"seen http://q:2".to_owned()), "{heard:?}");
+}
+
+#[test]
+fn another_folder_takes_the_choice_about_the_product_with_it() {
+    let host = host(&[("/divvycloud/prod.env", "A=1\n")]);
+    let script = [
+        ("Folder", ""),
+        ("What is to be set", ""),
+        ("deployment", "<"),
+        ("What is to be set", "<"),
+        ("Folder", "/elsewhere"),
+        ("deployment", "test-drive"),
+        ("internet", "through"),
+        ("Proxy URL", "p:1"),
+        ("login", ""),
+        ("Hosts", ""),
+        ("apt", ""),
+        ("Agent", ""),
+    ];
+    let (moment, values, _) = asked(&host, &Layers::default(), &script).unwrap();
+    assert_eq!(moment, Moment::Prepare);
+    assert!(!values.iter().any(|(key, _)| key == "target"), "{values:?}");
+}
+
+#[test]
+fn leaving_ends_it() {
+    assert!(matches!(asked(&host(&[]), &Layers::default(), &[("Folder", "^C")]), Err(Ended::Gone)));
+}
+
+#[test]
+fn a_target_that_was_given_decides_the_verb() {
+    let host = host(&[("/divvycloud/prod.env", "A=1\n")]);
+    for (targets, moment) in [("prod-env", Moment::Reconfigure), ("system-proxy", Moment::Prepare)] {
+        let flags = layer(&[("target", targets), ("deployment", "production"), ("proxy.url", "http://p:1")]);
+        let layers = Layers { flags, ..Layers::default() };
+        let mut script =
+            vec![("Folder", ""), ("Hosts", ""), ("MySQL and Redis", "yes"), ("MySQL host", "db"), ("MySQL port", "")];
+        script.push(("MySQL user", "u"));
+        // It is asked for where it is written.
+        script.extend((moment == Moment::Reconfigure).then_some(("MySQL password", "pw")));
+        script.extend([("main", "m"), ("key", "k"), ("Redis host", "r"), ("Redis port", "")]);
+        script.extend((moment == Moment::Reconfigure).then_some(("Redis password", "")));
+        script.push(("Agent", "no"));
+        assert_eq!(asked(&host, &layers, &script).unwrap().0, moment, "{targets}");
+    }
+}

@@ -1,0 +1,9 @@
+//! The wizard at a real terminal: a pseudo-terminal around the binary, its screen as text, its mode afterwards.
+
+mod away;
+mod image;
+mod runs;
+mod screens;
+mod shells;
+mod terminal;
+mod world;

@@ -1,0 +1,245 @@
+//! Whole runs, for both families and both deployments; and the printed command, which does the same again.
+
+use std::process::Command;
+
+use crate::image::Image;
+use crate::terminal::Terminal;
+use crate::world;
+
+/// The command that the wizard prints at its end.
+fn printed(raw: &str) -> String {
+    let (_, rest) = raw.split_once("The same without questions").unwrap_or_else(|| panic!("no command: {raw}"));
+    let line = rest.lines().map(str::trim).find(|line| line.starts_with("ics-setup ")).unwrap();
+    line.to_owned()
+}
+
+/// Runs it on another image; the n-th `FILE` is a file with the n-th password.
+fn repeat(command: &str, from: &Image, onto: &Image, passwords: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut words = command.replace(from.path(), onto.path());
+    for (index, password) in passwords.iter().enumerate() {
+        let file = folder.path().join(index.to_string());
+        std::fs::write(&file, format!("{password}\n")).unwrap();
+        assert!(words.contains("-file FILE"), "{command}");
+        words = words.replacen("-file FILE", &format!("-file {}", file.display()), 1);
+    }
+    assert!(!words.contains("FILE"), "{words}");
+    let line = words.replacen("ics-setup", env!("CARGO_BIN_EXE_ics-setup"), 1);
+    let output = Command::new("sh").args(["-c", &line]).env_clear().env("PATH", "/usr/bin:/bin").output().unwrap();
+    assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn assert_same_after_repeat(terminal: &Terminal, image: &Image, before: &Image, passwords: &[&str]) {
+    let raw = terminal.raw();
+    for password in passwords {
+        assert!(!raw.contains(password), "{password} is to be seen: {raw}");
+    }
+    repeat(&printed(&raw), image, before, passwords);
+    assert_eq!(image.files(), before.files());
+    assert!(terminal.is_cooked() && !terminal.cursor_is_hidden());
+}
+
+#[test]
+fn a_fresh_ubuntu_for_production_behind_a_proxy_with_a_login() {
+    let image = Image::ubuntu();
+    let before = image.copy();
+    let port = world::proxy_for("c3ZjLWljczpwQHNzOncwcmQv"); // svc-ics:p@ss:w0rd/
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
+    terminal.line("Folder of the product [/divvycloud]: ", "");
+    terminal.pick("Which deployment is this host for?", "production");
+    terminal.pick("How does this host reach the internet?", "through a proxy");
+    terminal.line("Proxy URL for http and https: ", &format!("127.0.0.1:{port}"));
+    terminal.pick("Does the proxy want a login?", "user and password");
+    terminal.line("User at the proxy: ", "svc-ics");
+    terminal.line("Password at the proxy: ", "p@ss:w0rd/");
+    terminal.line("Hosts that are reached without the proxy [-]: ", "registry.corp.example");
+    terminal.pick("Is apt to use the proxy too?", "yes");
+    terminal.pick("Name the MySQL and Redis servers?", "no");
+    terminal.pick("Does this host run the Insight Agent?", "yes");
+    terminal.pick("Insight platform region?", "eu");
+    terminal.line("Collector hosts [-]: ", "c1.corp.example,10.0.0.5");
+    terminal.pick("changes. What now?", "explain each change");
+    terminal.pick("changes. What now?", "apply");
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    let environment = image.get("etc/environment");
+    assert!(environment.contains(&format!("http_proxy=\"http://svc-ics:p%40ss%3Aw0rd%2F@127.0.0.1:{port}\"")));
+    assert!(environment.contains("no_proxy=\"mysql,redis,169.254.169.254,registry.corp.example\""), "{environment}");
+    assert!(image.has("etc/apt/apt.conf.d/95ics-setup-proxy"));
+    let saved = image.get("etc/ics-setup/settings.toml");
+    assert!(saved.contains("region = \"eu\"") && saved.contains("[\"c1.corp.example\", \"10.0.0.5\"]"), "{saved}");
+    let raw = terminal.raw();
+    assert!(raw.contains("asks for a login (407: Basic)") && raw.contains("opens a tunnel to"), "{raw}");
+    assert!(raw.contains("read by PAM at each login") && raw.contains("1/4 "), "{raw}");
+    assert!(raw.contains("ics-setup revert 2") && raw.contains("log in again"), "{raw}");
+    assert_same_after_repeat(&terminal, &image, &before, &["p@ss:w0rd/"]);
+}
+
+#[test]
+fn a_centos_with_the_product_for_production_and_its_back_ends() {
+    let image = Image::centos().with_product();
+    image.put("etc/profile.d/proxy.sh", "export http_proxy=http://old:1\n");
+    let before = image.copy();
+    let (proxy, mysql, redis) = (world::open_proxy(), world::mysql(), world::redis());
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
+    terminal.line("Folder of the product", "");
+    terminal.pick("What is to be set?", "the system and the product");
+    terminal.pick("Which deployment", "production");
+    terminal.pick("Which proxy?", "another one");
+    terminal.line("Proxy URL for http and https [http://old:1]: ", "127.0.0.1");
+    terminal.line("Port of the proxy: ", &proxy.to_string());
+    terminal.pick("Does the proxy want a login?", "no login");
+    terminal.line("Hosts that are reached without", "");
+    terminal.pick("Is yum to use the proxy too?", "no");
+    terminal.pick("Name the MySQL and Redis servers?", "yes");
+    terminal.line("MySQL host [mysql]: ", "127.0.0.1");
+    terminal.line("MySQL port [3306]: ", &mysql.to_string());
+    terminal.line("MySQL user", "divvy");
+    terminal.line("MySQL password (Enter keeps the one that is known): ", "db-Secret1");
+    terminal.line("Name of the main database", "divvy");
+    terminal.line("Name of the key database", "divvykeys");
+    terminal.line("Redis host [redis]: ", "127.0.0.1");
+    terminal.line("Redis port [6379]: ", &redis.to_string());
+    terminal.line("Redis password", "");
+    terminal.pick("Does this host run the Insight Agent?", "no");
+    terminal.pick("changes. What now?", "apply");
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    let raw = terminal.raw();
+    assert!(raw.contains("is MySQL 5.7.44-log") && raw.contains("is Redis and answers"), "{raw}");
+    let product = image.get("divvycloud/prod.env");
+    assert!(product.contains("DIVVY_DB_PASSWORD=db-Secret1\n"), "{product}");
+    assert!(product.contains(&format!("\nhttp_proxy=http://127.0.0.1:{proxy}\n")), "{product}");
+    assert!(image.get("etc/profile.d/proxy.sh").contains(&format!("http://127.0.0.1:{proxy}")));
+    assert_same_after_repeat(&terminal, &image, &before, &["db-Secret1"]);
+}
+
+#[test]
+fn test_drive_asks_for_no_servers_and_works_on_both_families() {
+    for (image, file) in [(Image::ubuntu(), "etc/environment"), (Image::centos(), "etc/profile.d/proxy.sh")] {
+        let before = image.copy();
+        let port = world::open_proxy();
+        let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
+        terminal.line("Folder of the product", "/opt/divvy cloud");
+        terminal.pick("Which deployment", "test-drive");
+        terminal.pick("How does this host reach", "through a proxy");
+        terminal.line("Proxy URL", &format!("http://127.0.0.1:{port}"));
+        terminal.pick("Does the proxy want a login?", "no login");
+        terminal.line("Hosts that are reached without", "");
+        terminal.pick("to use the proxy too?", "no");
+        terminal.pick("Insight Agent?", "no");
+        terminal.pick("changes. What now?", "apply");
+        assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+        assert!(image.get(file).contains("127.0.0.1,localhost") || image.get(file).contains("localhost"));
+        assert!(image.get("etc/ics-setup/settings.toml").contains("home = \"/opt/divvy cloud\""));
+        assert_same_after_repeat(&terminal, &image, &before, &[]);
+    }
+}
+
+#[test]
+fn the_product_alone_keeps_the_present_proxy_and_its_password() {
+    let port = world::proxy_for("dTpwdw=="); // u:pw
+    let image = Image::ubuntu();
+    let line = format!("http_proxy=http://u:pw@127.0.0.1:{port}\n");
+    image.put("divvycloud/prod.env", &line);
+    let before = image.copy();
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
+    terminal.line("Folder of the product", "");
+    terminal.pick("What is to be set?", "the product: prod.env");
+    terminal.pick("Which deployment", "production");
+    terminal.pick("Which proxy?", "the present one");
+    terminal.line("Hosts that are reached without", "db.corp");
+    terminal.pick("Name the MySQL and Redis servers?", "no");
+    terminal.pick("Insight Agent?", "no");
+    terminal.pick("What now?", "apply");
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    assert!(image.get("divvycloud/prod.env").contains("db.corp"));
+    let raw = terminal.raw();
+    assert!(raw.contains("opens a tunnel") && raw.contains("ics-setup reconfigure --root"), "{raw}");
+    assert_same_after_repeat(&terminal, &image, &before, &["pw"]);
+}
+
+#[test]
+fn the_proxy_can_be_taken_out_and_the_settings_alone_can_be_saved() {
+    let image = Image::ubuntu();
+    image.put("etc/environment", "PATH=\"/bin\"\nhttp_proxy=\"http://old:1\"\n");
+    let before = image.copy();
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
+    terminal.line("Folder of the product", "");
+    terminal.pick("Which deployment", "production");
+    terminal.pick("Which proxy?", "take the proxy out");
+    terminal.pick("to use the proxy too?", "no");
+    terminal.pick("Name the MySQL", "no");
+    terminal.pick("Insight Agent?", "no");
+    terminal.pick("What now?", "apply");
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    assert_eq!(image.get("etc/environment"), "PATH=\"/bin\"\n");
+    assert_same_after_repeat(&terminal, &image, &before, &[]);
+
+    let image = Image::ubuntu();
+    let port = world::open_proxy().to_string();
+    let arguments = ["wizard", "--root", image.path(), "--proxy", &format!("http://127.0.0.1:{port}")];
+    let mut terminal = Terminal::start(&arguments, &[]);
+    terminal.line("Folder of the product", "");
+    terminal.pick("Which deployment", "production");
+    terminal.line("Hosts that are reached without", "");
+    terminal.pick("Name the MySQL", "no");
+    terminal.pick("Insight Agent?", "no");
+    terminal.pick("What now?", "save the settings only");
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    assert_eq!(image.get("etc/environment"), "PATH=\"/usr/bin:/bin\"\n");
+    assert!(image.get("etc/ics-setup/settings.toml").contains(&port) && !image.has("etc/systemd"));
+}
+
+#[test]
+fn wrong_answers_are_asked_again_and_the_way_back_leads_through_every_question() {
+    let image = Image::ubuntu();
+    let before = image.picture();
+    let (closed, open) = (world::closed(), world::open_proxy());
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
+    terminal.line("Folder of the product", "<");
+    terminal.line("this is the first question", "relative");
+    terminal.line("no absolute path", "/divvycloud");
+    terminal.pick("Which deployment", "< back");
+    terminal.line("Folder of the product", "/srv/d");
+    terminal.pick("Which deployment", "production");
+    terminal.pick("How does this host reach", "through a proxy");
+    terminal.line("Proxy URL", "ftp://x:1");
+    terminal.line("not with ftp://", "http://u:seen@h:1");
+    terminal.line("leave the password out", "two words:1");
+    terminal.line("is no host name", "127.0.0.1");
+    terminal.line("Port of the proxy: ", "70000");
+    terminal.line("is no port", "<");
+    terminal.line("Proxy URL", &format!("127.0.0.1:{closed}"));
+    terminal.pick("connection refused", "look again");
+    terminal.pick("connection refused", "change the answer");
+    terminal.line("Proxy URL", &format!("127.0.0.1:{open}"));
+    terminal.pick("Does the proxy want a login?", "user and password");
+    terminal.line("User at the proxy: ", "u");
+    terminal.line("Password at the proxy: ", "");
+    terminal.line("an answer is needed here", "<");
+    terminal.line("User at the proxy [u]: ", "<");
+    terminal.pick("Does the proxy want a login?", "no login");
+    terminal.line("Hosts that are reached without", "a b,c");
+    terminal.line("cannot be a no_proxy member", "one.corp");
+    terminal.pick("to use the proxy too?", "< back");
+    terminal.line("[one.corp]: ", "two.corp");
+    terminal.pick("to use the proxy too?", "no");
+    terminal.pick("Name the MySQL", "yes");
+    terminal.line("MySQL host", "http://db");
+    terminal.line("no host name and no address", "127.0.0.1");
+    terminal.line("MySQL port", &closed.to_string());
+    terminal.pick("connection refused", "go on anyway");
+    terminal.line("MySQL user", "<");
+    terminal.line("MySQL port", "<");
+    terminal.line("MySQL host", "<");
+    terminal.pick("Name the MySQL", "no");
+    terminal.pick("Insight Agent?", "no");
+    // Back from the plan to the last question, and on again.
+    terminal.pick("What now?", "< back");
+    terminal.pick("Insight Agent?", "no");
+    terminal.pick("What now?", "cancel");
+    assert_eq!(terminal.end(), 130, "{}", terminal.screen());
+    let raw = terminal.raw();
+    assert!(raw.contains("cancelled; nothing was changed") && raw.contains("--no-proxy two.corp"), "{raw}");
+    assert_eq!(image.picture(), before);
+    assert!(terminal.is_cooked() && !terminal.cursor_is_hidden());
+}

@@ -1,0 +1,167 @@
+//! Each screen as text, at 80 by 24. `ICS_SETUP_REWRITE_SCREENS=1` writes them anew.
+
+use std::fmt::Write as _;
+
+use crate::image::Image;
+use crate::terminal::Terminal;
+use crate::world;
+
+/// What differs from run to run, in words of the same length: the image's path, ports, the run's name.
+fn steady(text: &str, image: &Image, ports: &[(u16, &str)]) -> String {
+    let mut text = text.replace(image.path(), "/tmp/image-XXXXXX");
+    for (port, word) in ports {
+        text = text.replace(&port.to_string(), word);
+    }
+    let run = regex::Regex::new(r"\b20\d{6}T\d{6}Z-[0-9a-f]{4}").unwrap();
+    let text = run.replace_all(&text, "20261122T000000Z-0000");
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn compare(name: &str, screens: &str) {
+    let path = format!("{}/tests/pty/screens/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("ICS_SETUP_REWRITE_SCREENS").is_some() {
+        std::fs::write(&path, screens).unwrap();
+    }
+    let wanted = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(screens == wanted, "{path} has other screens; these are:\n{screens}");
+}
+
+struct Album<'a> {
+    terminal: Terminal,
+    image: &'a Image,
+    ports: Vec<(u16, &'static str)>,
+    screens: String,
+}
+
+impl Album<'_> {
+    /// Waits for words, keeps the screen, and takes an option or types a line.
+    fn at(&mut self, words: &str, answer: Answer<'_>) {
+        self.terminal.see(words);
+        self.keep(words);
+        match answer {
+            Answer::Type(text) => self.terminal.press(&format!("{text}\r")),
+            Answer::Take(option) => self.terminal.take(words, option),
+        }
+    }
+
+    fn keep(&mut self, title: &str) {
+        let screen = steady(&self.terminal.screen(), self.image, &self.ports);
+        let title = steady(title, self.image, &self.ports);
+        let _ = write!(self.screens, "======== {}\n{screen}", title.trim());
+    }
+}
+
+enum Answer<'a> {
+    Type(&'a str),
+    Take(&'a str),
+}
+
+use Answer::{Take, Type};
+
+/// A run with a login, a typing error, back ends and all; its screens.
+fn full_run(variables: &[(&str, &str)]) -> (String, String) {
+    let image = Image::ubuntu().with_product();
+    let proxy = world::proxy_for("c3ZjOnB3"); // svc:pw
+    let (mysql, redis) = (world::mysql(), world::redis());
+    let (proxy_text, mysql_text, redis_text) = (proxy.to_string(), mysql.to_string(), redis.to_string());
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path()], variables);
+    terminal.quiet = std::time::Duration::from_millis(150);
+    let ports = vec![(proxy, "PROXY"), (mysql, "MYSQL"), (redis, "REDIS")];
+    let mut album = Album { terminal, image: &image, ports, screens: String::new() };
+    album.at("Folder of the product [", Type(""));
+    album.at("What is to be set?", Take("the system and"));
+    album.at("Which deployment is this host for?", Take("production"));
+    album.at("How does this host reach the internet?", Take("through a proxy"));
+    album.at("Proxy URL for http and https: ", Type("127.0.0.1"));
+    album.at("Port of the proxy: ", Type("none"));
+    album.at("is no port", Type(&proxy_text));
+    album.at("Does the proxy want a login?", Take("user and password"));
+    album.at("User at the proxy: ", Type("svc"));
+    album.at("Password at the proxy: ", Type("no-Good1"));
+    album.at("What now?", Take("change the answer"));
+    album.at("User at the proxy [svc]: ", Type(""));
+    album.at("Password at the proxy (", Type("pw"));
+    album.at("reached without the proxy [-]: ", Type("registry.corp.example"));
+    album.at("Is apt to use the proxy too?", Take("yes"));
+    album.at("Name the MySQL and Redis servers?", Take("yes"));
+    album.at("MySQL host [", Type("127.0.0.1"));
+    album.at("MySQL port [", Type(&mysql_text));
+    album.at("MySQL user: ", Type("divvy"));
+    album.at("MySQL password (", Type(""));
+    album.at("Name of the main database: ", Type("divvy"));
+    album.at("Name of the key database: ", Type("divvykeys"));
+    album.at("Redis host [", Type("127.0.0.1"));
+    album.at("Redis port [", Type(&redis_text));
+    album.at("Redis password (", Type(""));
+    album.at("Does this host run the Insight Agent?", Take("yes"));
+    album.at("Insight platform region?", Take("eu"));
+    album.at("Collector hosts [", Type(""));
+    album.at("5 changes. What now?", Take("explain each change"));
+    album.at("5 changes. What now?", Take("apply"));
+    assert_eq!(album.terminal.end(), 0, "{}", album.terminal.screen());
+    album.keep("the end");
+    let raw = album.terminal.raw();
+    assert!(album.terminal.is_cooked() && !album.terminal.cursor_is_hidden());
+    (album.screens, raw)
+}
+
+#[test]
+fn an_ordinary_terminal() {
+    let (screens, raw) = full_run(&[("LANG", "C.UTF-8")]);
+    compare("ordinary", &screens);
+    assert!(raw.contains("\u{1b}[32m+"), "the diff is in colour");
+    // What a serial line has to carry.
+    assert!(raw.len() < 40_000, "{} bytes", raw.len());
+}
+
+#[test]
+fn a_terminal_that_knows_nothing() {
+    let (screens, raw) = full_run(&[("TERM", "dumb")]);
+    compare("dumb", &screens);
+    assert!(!raw.contains('\u{1b}'), "an escape on a dumb terminal: {raw:?}");
+    assert!(!raw.replace("\r\n", "\n").contains('\r'), "a carriage return alone: {raw:?}");
+}
+
+#[test]
+fn no_colour_and_no_utf8() {
+    let (screens, raw) = full_run(&[("NO_COLOR", "1"), ("LC_ALL", "C")]);
+    compare("no-color", &screens);
+    let colour = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
+    assert!(!colour.is_match(&raw), "{raw:?}");
+    assert!(raw.is_ascii(), "{raw}");
+}
+
+#[test]
+fn a_key_costs_few_bytes() {
+    let image = Image::ubuntu();
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/d"], &[]);
+    terminal.see("Which deployment is this host for?");
+    let before = terminal.raw().len();
+    terminal.press("\u{1b}[B");
+    terminal.see("> test-drive");
+    let cost = terminal.raw().len() - before;
+    // A third of a second at 9600 bit/s.
+    assert!(cost < 320, "{cost} bytes for one key");
+    terminal.press("\r");
+    terminal.pick("How does this host reach", "through a proxy");
+    terminal.see("Proxy URL for http and https: ");
+    let before = terminal.raw().len();
+    terminal.press("x");
+    terminal.see("x");
+    assert_eq!(terminal.raw().len() - before, 1);
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130);
+}
+
+#[test]
+fn a_foreign_name_on_a_terminal_of_ascii() {
+    let image = Image::ubuntu();
+    image.put("etc/os-release", "ID=ubuntu\nVERSION_ID=\"22.04\"\nPRETTY_NAME=\"Ubunt\u{fa} 22.04\"\n");
+    for (locale, shown) in [("C", "Ubunt? 22.04"), ("en_US.UTF-8", "Ubunt\u{fa} 22.04")] {
+        let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[("LC_ALL", locale)]);
+        terminal.see("Folder of the product");
+        assert!(terminal.screen().contains(shown), "{}", terminal.screen());
+        terminal.press("\u{3}");
+        assert_eq!(terminal.end(), 130);
+    }
+}
