@@ -24,7 +24,11 @@ const COLUMNS: std::ops::RangeInclusive<usize> = 40..=100;
 pub fn render(checked: &Checked<'_>, findings: &[Finding], page: &Page) -> String {
     let mut text = String::new();
     let mut group = None;
-    for finding in findings {
+    let mut rest = findings;
+    while let Some(finding) = rest.first() {
+        let alike = rest.iter().take_while(|other| !page.verbose && skipped_alike(finding, other)).count().max(1);
+        let (now, later) = rest.split_at(alike);
+        rest = later;
         if page.quiet && matches!(finding.status, Status::Pass | Status::Skip) {
             continue;
         }
@@ -33,7 +37,7 @@ pub fn render(checked: &Checked<'_>, findings: &[Finding], page: &Page) -> Strin
             group = Some(finding.group);
             let _ = writeln!(text, "{gap}{}", page.paint.bold(finding.group));
         }
-        headline(&mut text, finding, page);
+        headline(&mut text, now, page);
         details(&mut text, finding, page);
     }
     if page.quiet && text.is_empty() {
@@ -58,8 +62,15 @@ pub fn render(checked: &Checked<'_>, findings: &[Finding], page: &Page) -> Strin
     text
 }
 
-/// The one line of a check.
-fn headline(text: &mut String, finding: &Finding, page: &Page) {
+/// Were both left out for the same reason? One line says it for all.
+fn skipped_alike(one: &Finding, other: &Finding) -> bool {
+    let skipped = one.status == Status::Skip && other.status == Status::Skip;
+    skipped && one.group == other.group && one.observed.is_some() && one.observed == other.observed
+}
+
+/// The one line of a check, or of several that were left out alike.
+fn headline(text: &mut String, alike: &[Finding], page: &Page) {
+    let Some(finding) = alike.first() else { return };
     let (mark, ascii, color) = match finding.status {
         Status::Pass => ("✓", "ok", "32"),
         Status::Warn => ("‼", "!!", "33"),
@@ -69,12 +80,19 @@ fn headline(text: &mut String, finding: &Finding, page: &Page) {
     let mark = if page.unicode { mark } else { ascii };
     let indent = 2 + measure_text_width(mark) + 1;
     let mut sentence = finding.title.clone();
+    let others = alike.iter().filter(|other| other.title != finding.title).count();
+    if others > 0 {
+        let _ = write!(sentence, ", and {others} more");
+    }
     if finding.status == Status::Skip
         && let Some(why) = finding.observed.as_ref().or(finding.cause.as_ref())
     {
         let _ = write!(sentence, " ({})", clean::one_line(why));
     }
-    let id = if finding.status == Status::Pass && !page.verbose { String::new() } else { format!("[{}]", finding.id) };
+    let mut ids: Vec<&str> = alike.iter().map(|finding| finding.id).collect();
+    ids.dedup();
+    let id =
+        if finding.status == Status::Pass && !page.verbose { String::new() } else { format!("[{}]", ids.join(",")) };
     let mut lines = wrapped(format!("{sentence} {id}").trim_end(), indent, page.columns);
     // An id has no blanks, so it stands whole at the end of the last line.
     if let Some(last) = lines.last_mut()
