@@ -27,8 +27,11 @@ pub fn save(path: &Path, flag: &str, bytes: &[u8], mode: u32) -> Result<(), Prob
 /// `file-unwritable`, with the flag.
 pub fn beside(path: &Path, flag: &str) -> Result<NamedTempFile, Problem> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if path.is_dir() {
-        return Err(unwritable(path, flag, "it is a folder"));
+    // Renaming would put a file in the place of a device, a pipe or somebody's link.
+    let odd = std::fs::symlink_metadata(path).ok().filter(|metadata| !metadata.is_file());
+    if let Some(metadata) = odd {
+        let what = if metadata.is_dir() { "it is a folder" } else { "something that is no regular file has that name" };
+        return Err(unwritable(path, flag, what));
     }
     NamedTempFile::new_in(folder).map_err(|error| unwritable(path, flag, error))
 }

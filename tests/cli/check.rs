@@ -170,11 +170,16 @@ fn saved_facts_are_for_their_owner_only_and_judged_alike() {
     // Where an image was looked at, what is to be pasted names it.
     let here = ran.stdout.replace(&format!(" --root {}", root.path().display()), "");
     assert_eq!((again.code, again.stdout), (ran.code, here));
-    for nowhere in ["/nowhere/facts.json", "/", "/proc/facts.json"] {
+    let (device, link) = (std::path::Path::new("/dev/full"), root.at("link.json"));
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    let link_name = link.display().to_string();
+    for nowhere in ["/nowhere/facts.json", "/", "/proc/facts.json", "/dev/full", &link_name] {
         let ran = root.run(&["check", "--only", "host", "--save-facts", nowhere]);
         assert_eq!(ran.code, 3, "{nowhere}");
         assert!(ran.stderr.contains("hint: name a file in a folder"), "{}", ran.stderr);
     }
+    // What had the name still has it.
+    assert!(!device.metadata().unwrap().is_file() && link.is_symlink());
 }
 
 #[test]
