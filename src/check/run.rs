@@ -38,7 +38,17 @@ impl Selection {
         let named = |list: &[String]| list.iter().any(|word| word == id || word == group.word());
         (self.groups.is_empty() || self.groups.contains(&group))
             && (self.only.is_empty() || named(&self.only))
-            && !named(&self.skip)
+            && !self.leaves_out(group, id)
+    }
+
+    /// Is it named by `--skip`, itself or with its group?
+    fn leaves_out(&self, group: Group, id: &str) -> bool {
+        self.skip.iter().any(|word| word == id || word == group.word())
+    }
+
+    /// Does the selection leave anything to look at?
+    pub fn is_empty(&self) -> bool {
+        !super::all().iter().any(|check| self.wants(check.as_ref()))
     }
 
     fn wants(&self, check: &dyn AnyCheck) -> bool {
@@ -98,8 +108,7 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
             due = (0..checks.len())
                 .filter(|index| {
                     let (check, entry) = (checks[*index].as_ref(), &record.checks[*index]);
-                    let mut findings = judge_entry(check, entry, &record.want);
-                    findings.retain(|finding| selection.has(check.group(), finding.id));
+                    let mut findings = wanted(check, entry, &record.want, selection);
                     ignored.apply(&mut findings);
                     let fails = findings.iter().any(|found| matches!(found.status, Status::Fail | Status::Error));
                     fails && !(entry.ended == Ending::Done && check.is_settled(&entry.facts))
@@ -141,8 +150,7 @@ impl Record {
         let mut findings = Vec::new();
         for check in super::all().iter().filter(|check| selection.wants(check.as_ref())) {
             let Some(entry) = self.checks.iter().find(|entry| entry.check == check.name()) else { continue };
-            let mut own = judge_entry(check.as_ref(), entry, &self.want);
-            own.retain(|finding| selection.has(check.group(), finding.id));
+            let mut own = wanted(check.as_ref(), entry, &self.want, selection);
             for finding in &mut own {
                 finding.duration_ms.get_or_insert(entry.took_ms);
                 finding.attempts.get_or_insert(entry.attempts);
@@ -164,6 +172,26 @@ fn entry(check: &dyn AnyCheck, ended: Ended<Value>, before: Option<&Entry>) -> E
     };
     let attempts = before.map_or(1, |before| before.attempts.saturating_add(1));
     Entry { check: check.name().to_owned(), ended, took_ms, attempts, facts }
+}
+
+/// The findings of one check that the selection wants. Where it has none of those, what stood in their way: whoever asks
+/// only for the grants must hear that the server does not answer, not that all is well.
+fn wanted(check: &dyn AnyCheck, entry: &Entry, want: &Want, selection: &Selection) -> Vec<Finding> {
+    let (group, gates) = (check.group(), check.gates());
+    let (own, mut others): (Vec<Finding>, Vec<Finding>) =
+        judge_entry(check, entry, want).into_iter().partition(|finding| selection.has(group, finding.id));
+    if !own.is_empty() {
+        return own;
+    }
+    others.retain(|finding| {
+        let in_the_way = match finding.status {
+            Status::Skip | Status::Error => true,
+            Status::Fail | Status::Warn => gates.contains(&finding.id),
+            Status::Pass => false,
+        };
+        in_the_way && !selection.leaves_out(group, finding.id)
+    });
+    others
 }
 
 /// The findings of one check; one of its own where it did not come to an end.

@@ -74,6 +74,11 @@ pub trait Check: Sync + Send + 'static {
     /// The ids of the findings that it can report, most important first.
     fn ids(&self) -> &'static [&'static str];
 
+    /// Those of its ids that keep it from judging the others when they are not as they should be.
+    fn gates(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What it talks to (`host:db.corp.example`, `proxy:…`): the engine limits how many do so at once.
     fn talks_to(&self, _want: &Want) -> Vec<String> {
         Vec::new()
@@ -104,6 +109,8 @@ pub trait AnyCheck: Sync + Send {
     fn group(&self) -> Group;
     /// See [`Check::ids`].
     fn ids(&self) -> &'static [&'static str];
+    /// See [`Check::gates`].
+    fn gates(&self) -> &'static [&'static str];
     /// See [`Check::talks_to`].
     fn talks_to(&self, want: &Want) -> Vec<String>;
     /// See [`Check::limit`].
@@ -130,6 +137,10 @@ impl<C: Check> AnyCheck for C {
 
     fn ids(&self) -> &'static [&'static str] {
         Check::ids(self)
+    }
+
+    fn gates(&self) -> &'static [&'static str] {
+        Check::gates(self)
     }
 
     fn talks_to(&self, want: &Want) -> Vec<String> {

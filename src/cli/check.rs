@@ -49,6 +49,12 @@ fn checked(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> 
     }
     let report = report(matches)?;
     let selection = known::selection(matches)?;
+    if selection.is_empty() {
+        let message = "the groups, --only and --skip together leave nothing to check";
+        return Err(
+            Problem::settings(id::USAGE, message).hint("what they leave: ics-setup check --list, with the same words")
+        );
+    }
     let limits = limits(matches)?;
     let keep = matches.get_one::<PathBuf>("save-facts");
     if let Some(path) = keep {

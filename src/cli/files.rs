@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 use crate::problem::Problem;
 
 /// Writes a file with these permission bits. Renaming a temporary file of our own follows no link that somebody placed.
+/// A device or pipe is refused: a file in its place would harm others.
 ///
 /// # Errors
 /// `file-unwritable`, with the flag.
@@ -40,4 +41,32 @@ fn unwritable(path: &Path, flag: &str, because: impl std::fmt::Display) -> Probl
     Problem::settings("file-unwritable", format!("{flag} {} could not be written", path.display()))
         .because(because)
         .hint("name a file in a folder that you may write to")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_a_pipe_and_a_link_to_one_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", at("link")).unwrap();
+        for path in [at("socket"), at("link"), "/dev/full".into(), "/dev/stdout".into()] {
+            let before = std::fs::symlink_metadata(&path).map(|found| found.file_type()).ok();
+            let problem = save(&path, "--report", b"x", 0o644).unwrap_err();
+            assert!(problem.message.contains("could not be written"), "{}", problem.message);
+            assert_eq!(
+                std::fs::symlink_metadata(&path).map(|found| found.file_type()).ok(),
+                before,
+                "{}",
+                path.display()
+            );
+        }
+        drop(socket);
+        save(&at("plain"), "--report", b"x", 0o644).unwrap();
+        save(&at("plain"), "--report", b"y", 0o644).unwrap();
+        assert_eq!(std::fs::read(at("plain")).unwrap(), b"y");
+    }
 }

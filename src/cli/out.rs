@@ -164,16 +164,41 @@ pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
 
 /// Adds `--root` to an `ics-setup` command at the end of a piece of advice.
 pub fn on_the_same_host(globals: &Globals, advice: &mut String) {
-    const VERBS: [&str; 4] = ["prepare", "reconfigure", "revert", "status"];
-    let Some(root) = &globals.root else { return };
-    if VERBS.iter().any(|verb| advice.contains(&format!("ics-setup {verb}"))) && !advice.contains("--root") {
-        advice.push_str(&format!(" --root {}", root.display()));
+    if let Some(root) = &globals.root {
+        below(&root.display().to_string(), advice);
     }
+}
+
+/// In front of a remark: behind `#` a shell does not see it, and the command would change the running system.
+fn below(root: &str, advice: &mut String) {
+    const VERBS: [&str; 5] = ["prepare", "reconfigure", "revert", "status", "check"];
+    if !VERBS.iter().any(|verb| advice.contains(&format!("ics-setup {verb}"))) || advice.contains("--root") {
+        return;
+    }
+    let end = advice.find("   #").unwrap_or(advice.len());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:".contains(c);
+    let word = if root.chars().all(plain) { root.to_owned() } else { format!("'{}'", root.replace('\'', r"'\''")) };
+    advice.insert_str(end, &format!(" --root {word}"));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_root_stands_where_a_shell_sees_it() {
+        for (advice, root, is) in [
+            ("ics-setup prepare --proxy U", "r", "ics-setup prepare --proxy U --root r"),
+            ("ics-setup reconfigure   # if it is", "/a b", "ics-setup reconfigure --root '/a b'   # if it is"),
+            ("add it, then: ics-setup check --only x", "r", "add it, then: ics-setup check --only x --root r"),
+            ("getent hosts x", "r", "getent hosts x"),
+            ("ics-setup status --root x", "r", "ics-setup status --root x"),
+        ] {
+            let mut advice = advice.to_owned();
+            below(root, &mut advice);
+            assert_eq!(advice, is);
+        }
+    }
 
     #[test]
     fn the_codeset_of_a_locale_decides() {

@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{Command, Output};
+use crate::net::seconds;
 
 /// How much of a program's output is kept.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -128,7 +129,7 @@ fn collect(
 }
 
 fn late(command: &Command) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("no end after {} s", command.deadline.as_secs()))
+    io::Error::new(io::ErrorKind::TimedOut, format!("no end within {}", seconds(command.deadline)))
 }
 
 /// One read; `false` at the end of the stream. What is over the limit is read and dropped.

@@ -28,6 +28,9 @@ pub fn resolve(host: &str, port: u16, time: Time) -> Result<Vec<SocketAddr>, Tro
     if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
+    if time.left().is_zero() {
+        return Err(Trouble::NameUnanswered { why: "no time was left for it".to_owned() });
+    }
     let (sender, receiver) = mpsc::channel();
     let name = host.to_owned();
     let asked = std::thread::Builder::new().name("resolver".to_owned()).spawn(move || {
@@ -132,6 +135,13 @@ mod tests {
         let trouble = dial("192.0.2.1", 9, time(), 10).unwrap_err();
         assert!(!trouble.was_connected(), "{trouble}");
         assert!(started.elapsed() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn without_time_nothing_is_looked_up_and_the_resolver_is_not_blamed() {
+        let over = Time::new(Duration::ZERO, Duration::ZERO);
+        let trouble = resolve("name.invalid", 1, over).unwrap_err();
+        assert!(matches!(&trouble, Trouble::NameUnanswered { why } if why.contains("no time")), "{trouble}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{Time, Trouble};
 #[derive(Debug)]
 pub struct Wire {
     stream: TcpStream,
+    since: Instant,
     time: Time,
     budget: usize,
     left: usize,
@@ -23,7 +24,7 @@ impl Wire {
     pub fn new(stream: TcpStream, time: Time, budget: usize) -> Result<Self, Trouble> {
         // Small questions, small answers: none of them should wait for another.
         stream.set_nodelay(true).map_err(|error| Trouble::of(error, time.left()))?;
-        Ok(Self { stream, time, budget, left: budget })
+        Ok(Self { stream, since: Instant::now(), time, budget, left: budget })
     }
 
     /// The deadline.
@@ -74,7 +75,8 @@ impl Read for Wire {
         let began = Instant::now();
         let limit = self.time.left();
         if limit.is_zero() {
-            return Err(Trouble::silent(limit).into());
+            // Bytes came one by one until now: what was waited is all of the time, not the nothing that is left.
+            return Err(Trouble::silent(self.since.elapsed()).into());
         }
         self.stream.set_read_timeout(Some(limit))?;
         let most = buffer.len().min(self.left);
@@ -95,7 +97,7 @@ impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let limit = self.time.left();
         if limit.is_zero() {
-            return Err(Trouble::silent(limit).into());
+            return Err(Trouble::silent(self.since.elapsed()).into());
         }
         self.stream.set_write_timeout(Some(limit))?;
         self.stream.write(bytes)
@@ -138,7 +140,8 @@ mod tests {
         let began = Instant::now();
         let mut all = Vec::new();
         let error = wire.read_to_end(&mut all).unwrap_err();
-        assert!(matches!(Trouble::of(error, Duration::ZERO), Trouble::Silent { .. }));
+        let trouble = Trouble::of(error, Duration::ZERO);
+        assert!(matches!(trouble, Trouble::Silent { millis } if millis >= 40), "{trouble:?}");
         assert!(began.elapsed() < Duration::from_secs(3) && all.len() < 30);
     }
 

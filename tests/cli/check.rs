@@ -94,6 +94,8 @@ fn a_word_that_means_nothing_is_refused_with_the_nearest_one() {
         (&["--only", "variable-unknown"], 3, "ics-setup check --list"),
         (&["--format", "junitt"], 2, "junit"),
         (&["--fail-on", "warning"], 2, "warn"),
+        (&["host", "--only", "mysql-version"], 2, "leave nothing to check"),
+        (&["--skip", "host,proxy,backends,network,agent,runtime"], 2, "leave nothing to check"),
         (&["--timeout", "soon"], 2, "--timeout 30s"),
         (&["--deadline", "0"], 2, "--deadline 10s"),
         (&["--from", "/nowhere"], 3, "--save-facts"),
@@ -105,6 +107,24 @@ fn a_word_that_means_nothing_is_refused_with_the_nearest_one() {
         let ran = refused(arguments, code);
         assert!(ran.stderr.contains(near) && ran.stdout.is_empty(), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
     }
+}
+
+/// Whoever asks only for the grants hears that the server does not answer, and not that nothing was wrong.
+#[test]
+fn what_stands_in_the_way_of_the_only_check_is_told() {
+    let root = Root::ubuntu();
+    let asked = |arguments: &[&str]| {
+        let ran = root.run(&[&["check", "--format", "json"], arguments].concat());
+        let ids: Vec<String> =
+            ran.json()["findings"].as_array().unwrap().iter().map(|found| found["id"].to_string()).collect();
+        (ran.code, ids.join(" "))
+    };
+    let nobody = ["--mysql-host", "127.0.0.1", "--mysql-port", "1", "--only", "mysql-grants"];
+    assert_eq!(asked(&nobody), (4, "\"mysql-reachable\"".to_owned()));
+    assert_eq!(asked(&[&nobody[..], &["--skip", "mysql-reachable"]].concat()), (0, String::new()));
+    assert_eq!(asked(&["--only", "memory"]), (0, "\"memory\"".to_owned()), "skipped, below a root");
+    let unheard = ["--only", "queue-waiting", "--redis-host", "127.0.0.1"];
+    assert_eq!(asked(&unheard), (0, "\"queue-waiting\"".to_owned()));
 }
 
 #[test]

@@ -32,6 +32,10 @@ impl Check for Os {
         &["os-supported", "os-unsupported", "os-unknown", "os-too-old", "os-version-unknown", "os-not-listed"]
     }
 
+    fn gates(&self) -> &'static [&'static str] {
+        &["os-unsupported", "os-unknown", "os-too-old", "os-version-unknown", "os-not-listed"]
+    }
+
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
         Facts { said: platform::look(look.host), forced: look.platform.and_then(platform::Platform::forced) }
     }

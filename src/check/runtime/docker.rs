@@ -268,7 +268,9 @@ pub(super) fn by_service(found: &Found) -> Vec<(String, Vec<&Container>)> {
 
 /// What the words of a failed docker command mean.
 fn refused(output: &Output) -> NoDocker {
-    let why = first_line(&output.stderr, 300);
+    // The client warns of its own config file first: that is not why the daemon was not asked.
+    let told = lines(&output.stderr).filter(|line| !line.starts_with(b"WARNING:"));
+    let why = first_line(&told.collect::<Vec<_>>().join(&b'\n'), 300);
     let has = |words: &[&str]| words.iter().any(|word| why.to_lowercase().contains(word));
     if has(&["permission denied"]) {
         NoDocker::Denied { why }

@@ -134,6 +134,10 @@ impl Check for Mysql {
         ]
     }
 
+    fn gates(&self) -> &'static [&'static str] {
+        &["mysql-reachable", "mysql-login", "mysql-capacity", "mysql-tls", "mysql-databases"]
+    }
+
     fn talks_to(&self, want: &Want) -> Vec<String> {
         want.mysql.iter().map(|mysql| format!("host:{}", mysql.at.host)).collect()
     }

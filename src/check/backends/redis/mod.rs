@@ -102,6 +102,10 @@ impl Check for Redis {
         ]
     }
 
+    fn gates(&self) -> &'static [&'static str] {
+        &["redis-reachable", "redis-login", "redis-tls", "redis-mode"]
+    }
+
     fn talks_to(&self, want: &Want) -> Vec<String> {
         want.redis.iter().map(|redis| format!("host:{}", redis.at.host)).collect()
     }

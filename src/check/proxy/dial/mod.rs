@@ -157,6 +157,10 @@ impl Check for Dial {
         ]
     }
 
+    fn gates(&self) -> &'static [&'static str] {
+        &["proxy-resolves", "proxy-connects", "proxy-language", "proxy-certificate"]
+    }
+
     fn talks_to(&self, want: &Want) -> Vec<String> {
         places(want).into_iter().map(|(host, port)| format!("proxy:{host}:{port}")).collect()
     }

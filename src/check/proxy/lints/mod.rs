@@ -154,9 +154,17 @@ impl<'a> List<'a> {
         if self.cut || corrected.is_empty() || corrected == self.value {
             return finding;
         }
-        finding
-            .fix(format!("{} --no-proxy-only '{corrected}'", self.context.writer))
-            .evidence("corrected", corrected.as_str())
+        // What only lacks members is added to: the list alone would lose those that no file has yet, such as mysql and redis
+        // in a prod.env without one.
+        let added = match self.value {
+            "" => Some(corrected.as_str()),
+            value => corrected.strip_prefix(value).and_then(|rest| rest.strip_prefix(',')),
+        };
+        let flag = match added {
+            Some(added) => format!("--no-proxy '{added}'"),
+            None => format!("--no-proxy-only '{corrected}'"),
+        };
+        finding.fix(format!("{} {flag}", self.context.writer)).evidence("corrected", corrected.as_str())
     }
 }
 

@@ -121,6 +121,20 @@ fn the_corrected_list_is_given_as_a_command() {
 }
 
 #[test]
+fn a_list_that_only_lacks_members_is_added_to() {
+    let context = Context { local: Local::Certain, cloud: Some("Amazon EC2"), ..context() };
+    for (value, added) in [
+        ("", "localhost,127.0.0.1,169.254.169.254"),
+        ("mysql,redis", "localhost,127.0.0.1,169.254.169.254"),
+        ("mysql,localhost,127.0.0.1", "169.254.169.254"),
+    ] {
+        let fixes: Vec<String> = of(value, &context).into_iter().flat_map(|finding| finding.fix).collect();
+        assert!(!fixes.is_empty() && fixes.iter().all(|fix| !fix.contains("--no-proxy-only")), "{value}: {fixes:?}");
+        assert!(fixes.contains(&format!("ics-setup prepare --no-proxy '{added}'")), "{value}: {fixes:?}");
+    }
+}
+
+#[test]
 fn spellings_that_differ_concern_only_whom_they_reach() {
     let context = context();
     let both = |lower, upper| lint(lower, upper, "x", &context).into_iter().find(|finding| finding.id == "NP003");

@@ -93,6 +93,10 @@ impl Check for Containers {
         ]
     }
 
+    fn gates(&self) -> &'static [&'static str] {
+        &["docker-reachable", "service-running"]
+    }
+
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
         let mut place = Place::look(look);
         let now = seconds_of(look.host.now());

@@ -69,6 +69,12 @@ fn every_reason_of_silence_is_told_apart() {
     let of = |host: Double| found(&host).unwrap_err();
     assert!(matches!(of(Double::installed().fails("docker ps", down)), NoDocker::Down { .. }));
     assert!(matches!(of(Double::installed().fails("docker ps", denied)), NoDocker::Denied { .. }));
+    let warned = "WARNING: Error loading config file: open /x/config.json: permission denied\nCannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n";
+    assert_eq!(
+        of(Double::installed().fails("docker ps", warned)),
+        of(Double::installed().fails("docker ps", down)),
+        "not the reason"
+    );
     assert!(matches!(of(Double::installed().fails("docker ps", older)), NoDocker::Denied { .. }));
     assert!(matches!(of(Double::installed().fails("docker ps", "unknown flag: --no-trunc")), NoDocker::Odd { .. }));
     assert!(matches!(of(Double::installed().fails("docker ps", "")), NoDocker::Odd { .. }));
