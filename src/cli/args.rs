@@ -25,8 +25,18 @@ Examples:
   sudo ics-setup reconfigure --proxy http://new-proxy.corp.example:3128
   sudo ics-setup revert
 
-Exit codes: 0 done, 2 usage, 3 settings, 4 checks failed, 5 failed and host unchanged, 6 failed and host changed,
-7 another run, 8 needs root, 10 changes pending (--dry-run --exit-code), 130 cancelled";
+Exit codes: 0 done, 2 usage, 3 settings, 4 checks failed, 5 failed and host
+unchanged, 6 failed and host changed, 7 another run, 8 needs root, 10 changes
+pending (--dry-run --exit-code), 130 cancelled
+
+Flags and examples of a command: ics-setup COMMAND --help";
+
+/// The commands by what somebody wants, as `--help` lists them.
+const COMMANDS: &[(&str, &[&str])] = &[
+    ("Set a host up, and take it back", &["wizard", "prepare", "reconfigure", "revert", "status"]),
+    ("Find out what is wrong, and what to ask for", &["check", "network"]),
+    ("Learn and build on it", &["demo", "settings", "completions", "man"]),
+];
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -48,7 +58,7 @@ Examples:
   ics-setup wizard --dry-run                                       (any user; writes nothing)
 
 Enter takes what stands in brackets, < goes back, Ctrl-C leaves and changes nothing. The last lines are the command that
-repeats the run without questions.";
+repeats the run without questions. A password that is < alone cannot be typed: give it by --proxy-password-file and the like.";
 
 const PREPARE_EXAMPLES: &str = "\
 Examples:
@@ -88,24 +98,46 @@ pub fn strict() -> Command {
 
 /// The whole command line.
 pub fn command() -> Command {
+    let command = all();
+    let template = format!(
+        "{{about}}\n\n{{usage-heading}} {{usage}}\n{}\nOptions of every command:\n{{options}}{{after-help}}",
+        grouped(&command)
+    );
+    command.help_template(template)
+}
+
+/// The commands under their headings.
+fn grouped(command: &Command) -> String {
+    let mut text = String::new();
+    for (heading, names) in COMMANDS {
+        text.push_str(&format!("\n{heading}:\n"));
+        for about in names.iter().filter_map(|name| command.find_subcommand(name)) {
+            let words = about.get_about().map(ToString::to_string).unwrap_or_default();
+            text.push_str(&format!("  {:<11}  {words}\n", about.get_name()));
+        }
+    }
+    text
+}
+
+fn all() -> Command {
     Command::new("ics-setup")
-        .about("Prepares, reconfigures and restores hosts of a self-hosted InsightCloudSec behind a proxy")
+        .about("Prepares, checks and restores hosts of InsightCloudSec behind a proxy")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(EXAMPLES)
         .args(globals())
         .subcommand(with_settings(
             Command::new("wizard")
-                .about("Ask, show the plan, confirm, apply (default with no command on a terminal)")
+                .about("Ask, show the plan, confirm, apply (default at a terminal)")
                 .after_help(WIZARD_EXAMPLES),
         ))
         .subcommand(with_settings(
             Command::new("prepare")
-                .about("Set the proxy for logins and the Docker daemon, before the product is installed")
+                .about("Before the install: proxy for logins and the Docker daemon")
                 .after_help(PREPARE_EXAMPLES),
         ))
         .subcommand(with_settings(
             Command::new("reconfigure")
-                .about("Set proxy, database and Redis lines of the installed product's prod.env")
+                .about("After the install: proxy, database and Redis in prod.env")
                 .after_help(RECONFIGURE_EXAMPLES),
         ))
         .subcommand(
@@ -120,22 +152,20 @@ pub fn command() -> Command {
         .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
         .subcommand(
             Command::new("settings")
-                .about("Settings: effective values and origins, an example file, a JSON Schema")
+                .about("Effective values and origins, an example file, a JSON Schema")
                 .subcommand_required(true)
                 .subcommand(with_settings(Command::new("show").about("Effective value and origin of each setting")))
                 .subcommand(Command::new("example").about("A commented settings file with every key"))
                 .subcommand(Command::new("schema").about("JSON Schema of the settings file")),
         )
         .subcommand(
-            Command::new("demo")
-                .about("The main job on a throw-away root: shows the diff, the result, a second run, the way back")
-                .arg(
-                    Arg::new("demo-os")
-                        .long("os")
-                        .value_name("OS")
-                        .value_parser(PossibleValuesParser::new(["ubuntu", "centos"]))
-                        .help("Only this family [default: both]"),
-                ),
+            Command::new("demo").about("The main job on a throw-away root, from diff to undo").arg(
+                Arg::new("demo-os")
+                    .long("os")
+                    .value_name("OS")
+                    .value_parser(PossibleValuesParser::new(["ubuntu", "centos"]))
+                    .help("Only this family [default: both]"),
+            ),
         )
         .subcommands(from_definitions())
 }
@@ -177,7 +207,7 @@ fn check() -> Command {
     let file =
         |name: &'static str| Arg::new(name).long(name).value_name("FILE").value_parser(clap::value_parser!(PathBuf));
     let command = Command::new("check")
-        .about("Is this host fit, with its proxy, its back ends and the product, and what is to be done?")
+        .about("Are host, proxy, back ends and product fit, and what to do")
         .after_help(CHECK_EXAMPLES)
         .arg(
             Arg::new("group")
@@ -493,5 +523,18 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn help_lists_every_command_under_a_heading_within_80_columns() {
+        let listed = COMMANDS.iter().flat_map(|(_, names)| names.iter().copied());
+        let mut listed: Vec<&str> = listed.collect();
+        let all = command();
+        let mut there: Vec<&str> = all.get_subcommands().map(Command::get_name).collect();
+        listed.sort_unstable();
+        there.sort_unstable();
+        assert_eq!(listed, there);
+        let text = grouped(&all);
+        assert!(text.lines().all(|line| line.chars().count() < 80), "{text}");
     }
 }

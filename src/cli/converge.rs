@@ -11,6 +11,7 @@ use super::{ask, machine, out, prove, sudo};
 use crate::apply::{Applied, Session, State, runs};
 use crate::finding::{Finding, Status};
 use crate::host::{HostWrite, View};
+use crate::network::catalogue::foreign_region;
 use crate::plan::{Change, Plan};
 use crate::platform::{self, Platform};
 use crate::problem::{Left, Problem, id};
@@ -221,9 +222,11 @@ impl Converge<'_> {
         let first = if self.moment == Moment::Prepare { First::System } else { First::Product };
         let found = Found::look(&view, &platform, &home, first)?;
         found.secrets().for_each(|secret| told.redactor.learn(secret));
+        let region = foreign_region(&layers);
         let (settings, noticed) = self.inputs.resolve(layers, &found)?;
         settings.secrets.iter().for_each(|secret| told.redactor.learn(secret));
         told.findings.extend(noticed);
+        told.findings.extend(region);
         told.findings.extend(self.inputs.remarks());
         self.globals.ignored.apply(&mut told.findings);
         // An old system is not touched before the person has said so.

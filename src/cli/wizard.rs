@@ -59,7 +59,7 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
     converge::stop_on_failure(&findings)?;
     let paint = Paint(globals.color_of_messages);
     let mut prompter = prompter(paint);
-    let world = Network { roots: crate::net::Roots::of(&host, &authority(&layers)?) };
+    let world = Network::new(&host, crate::net::Roots::of(&host, &authority(&layers)?));
     let mut answers = Answers::default();
     let mut again = false;
     loop {
@@ -111,7 +111,8 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
             root: globals.root.as_deref(),
             ignored: &ignored,
         };
-        return Ok(end(globals, moment, &told, outcome, &repeat.command()));
+        let command = repeat.command();
+        return Ok(end(globals, moment, &mut told, outcome, &command));
     }
 }
 
@@ -210,13 +211,17 @@ impl Person for Menu<'_> {
 }
 
 /// Says how it ended: who sees it now, what is next, the way back, and the command that repeats it.
-fn end(globals: &Globals, moment: Moment, told: &Told, outcome: Result<Outcome, Problem>, command: &str) -> Exit {
+fn end(globals: &Globals, moment: Moment, told: &mut Told, outcome: Result<Outcome, Problem>, command: &str) -> Exit {
     let outcome = match outcome {
         Ok(outcome) if !globals.json && !globals.quiet => outcome,
         // What was answered is not lost.
-        Err(problem) if problem.left == Left::AsItWas => {
+        Err(problem) if matches!(problem.left, Left::AsItWas | Left::Restored) => {
             let problem = problem.hint(format!("the same without questions: {command}"));
             return converge::report(globals, moment, told, Err(problem));
+        }
+        Ok(outcome) => {
+            told.plan.next_steps.push(format!("the same without questions: {command}"));
+            return converge::report(globals, moment, told, Ok(outcome));
         }
         other => return converge::report(globals, moment, told, other),
     };

@@ -124,7 +124,8 @@ fn unseen(wanted: &[(String, Option<String>)], see: impl Fn(&str) -> Option<Stri
 fn verdict(proof: &Proof<'_>, id: &'static str, who: &str, missing: &[String], why: &str, fix: &str) -> Finding {
     let all = names(proof.wanted).join(", ");
     if missing.is_empty() {
-        return Finding::new(id, "verify", Status::Pass, format!("{who}: nothing is missing")).expected(all);
+        let title = if all.is_empty() { format!("{who}: nothing is missing") } else { format!("{who} see {all}") };
+        return Finding::new(id, "verify", Status::Pass, title).expected(all);
     }
     Finding::new(id, "verify", Status::Warn, format!("{who} do not see {}", missing.join(", ")))
         .expected(all)

@@ -56,6 +56,12 @@ pub struct Answers {
     pub package_manager: bool,
     /// Database and Redis are named.
     pub back_ends: bool,
+    /// MySQL did not answer as it should, and the person went on.
+    pub mysql_passed: bool,
+    /// So with Redis.
+    pub redis_passed: bool,
+    /// Redis was seen to want a password.
+    pub redis_login: bool,
     /// The Insight Agent is wanted.
     pub agent: bool,
     values: BTreeMap<&'static str, String>,

@@ -37,7 +37,7 @@ pub use plain::Plain;
 pub use prompt::{Ask, Gone, Prompter, Reply};
 pub use screen::Screen;
 pub use tell::{explain, opening, proof_table};
-pub use world::{Network, Verdict, World};
+pub use world::{Advice, Network, Verdict, World};
 
 use crate::problem::Problem;
 

@@ -36,6 +36,10 @@ impl Prompter for Plain {
         self.again = true;
     }
 
+    fn detail(&mut self, sentence: &str) {
+        self.say(&folded(&visible(sentence), "    ", "    "));
+    }
+
     fn line(&mut self, ask: &Ask<'_>) -> Result<Reply<String>, Gone> {
         self.help(ask);
         self.answer(ask)
@@ -49,7 +53,8 @@ impl Prompter for Plain {
                 let _hidden = Echo::off();
                 read_line()
             };
-            self.say("");
+            let shown = matches!(&typed, Ok(Some(typed)) if !typed.is_empty() && typed != BACK);
+            self.say(if shown { "[hidden]" } else { "" });
             match typed?.as_deref() {
                 None => self.complain("that is not text in UTF-8"),
                 Some(BACK) => return Ok(Reply::Back),
@@ -178,7 +183,7 @@ fn is_utf8() -> bool {
 }
 
 /// The question for a secret; one that is known already can be kept.
-pub fn secret_stem(ask: &Ask<'_>) -> String {
+fn secret_stem(ask: &Ask<'_>) -> String {
     match ask.default {
         Some("") => format!("{} (Enter keeps the one that is known)", ask.stem()),
         Some(none) => format!("{} (Enter: {none})", ask.stem()),

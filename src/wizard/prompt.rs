@@ -48,7 +48,7 @@ pub enum Reply<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
-/// What is typed to go back.
+/// What is typed to go back. A password that is this one character has to come from a file.
 pub const BACK: &str = "<";
 
 /// Somebody who can be asked.
@@ -61,6 +61,9 @@ pub trait Prompter {
 
     /// Says in one sentence why an answer was none.
     fn complain(&mut self, sentence: &str);
+
+    /// Says a sentence that explains the one before.
+    fn detail(&mut self, sentence: &str);
 
     /// A line of text. Empty where there is no default and nothing was typed.
     ///

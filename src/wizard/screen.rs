@@ -1,16 +1,19 @@
 //! Questions on a terminal that can move its cursor: lists to walk through, a line that moves while something takes a moment.
 //! Only ASCII, and few bytes for each key.
+//!
+//! Lists are dialoguer's, which sees keys and no line: there Ctrl-C leaves and Ctrl-D, like every key that it has no use for,
+//! does nothing. Lines and passwords are the terminal's own, and end at both.
 
 use std::fmt;
 use std::time::Duration;
 
+use dialoguer::Select;
 use dialoguer::console::Term;
 use dialoguer::theme::Theme;
-use dialoguer::{Password, Select};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Verdict;
-use super::plain::{Echo, Plain, forget_typed, secret_stem};
+use super::plain::{Echo, Plain, forget_typed};
 use super::prompt::{Ask, BACK, Gone, Prompter, Reply};
 use crate::report::{Paint, visible};
 
@@ -40,20 +43,17 @@ impl Prompter for Screen {
         self.plain.complain(sentence);
     }
 
+    fn detail(&mut self, sentence: &str) {
+        self.plain.detail(sentence);
+    }
+
     fn line(&mut self, ask: &Ask<'_>) -> Result<Reply<String>, Gone> {
         self.plain.line(ask)
     }
 
     fn secret(&mut self, ask: &Ask<'_>) -> Result<Reply<Option<String>>, Gone> {
-        self.plain.help(ask);
-        let look = Look(self.plain.paint());
-        let prompt = secret_stem(ask);
-        let typed = Password::with_theme(&look).with_prompt(prompt).allow_empty_password(true).report(true).interact();
-        match typed.map_err(|_| Gone)?.as_str() {
-            BACK => Ok(Reply::Back),
-            "" => Ok(Reply::Given(None)),
-            typed => Ok(Reply::Given(Some(typed.to_owned()))),
-        }
+        // dialoguer takes the end of the input for Enter.
+        self.plain.secret(ask)
     }
 
     fn choose(&mut self, ask: &Ask<'_>, options: &[String], default: usize) -> Result<Reply<usize>, Gone> {
@@ -106,20 +106,12 @@ impl Prompter for Screen {
     }
 }
 
-/// How dialoguer's lists and hidden lines look.
+/// How dialoguer's lists look.
 struct Look(Paint);
 
 impl Theme for Look {
     fn format_prompt(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {
         f.write_str(prompt)
-    }
-
-    fn format_password_prompt(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {
-        write!(f, "{prompt}: ")
-    }
-
-    fn format_password_prompt_selection(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {
-        write!(f, "{prompt}: [hidden]")
     }
 
     fn format_select_prompt_selection(&self, f: &mut dyn fmt::Write, prompt: &str, chosen: &str) -> fmt::Result {

@@ -43,6 +43,10 @@ impl Prompter for Scripted {
         self.heard.push(format!("! {sentence}"));
     }
 
+    fn detail(&mut self, sentence: &str) {
+        self.heard.push(sentence.to_owned());
+    }
+
     fn line(&mut self, ask: &Ask<'_>) -> Result<Reply<String>, Gone> {
         match self.next(ask).as_str() {
             "^C" => Err(Gone),

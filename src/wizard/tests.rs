@@ -5,10 +5,11 @@ use std::io::ErrorKind;
 
 use super::scripted::Scripted;
 use super::{Answers, Ended, Ground, Verdict, Wizard, World};
+use crate::check::{Secrets, Want};
 use crate::finding::Ignored;
 use crate::host::MemoryHost;
 use crate::platform;
-use crate::settings::{Layer, Layers, Origin, Outside, ProxyUrl, by_key};
+use crate::settings::{Layer, Layers, Origin, Outside, ProxyUrl, Secret, by_key};
 use crate::targets::Moment;
 
 /// Everything is well.
@@ -16,16 +17,27 @@ struct Fine;
 
 impl World for Fine {
     fn proxy(&self, proxy: &ProxyUrl) -> Verdict {
-        Verdict { good: true, said: format!("seen {}", proxy.masked()), wants_login: false }
+        seen(proxy.masked())
     }
 
-    fn mysql(&self, host: &str, port: u16) -> Verdict {
-        Verdict { good: true, said: format!("seen {host}:{port}"), wants_login: false }
+    fn mysql(&self, want: &Want, secrets: &Secrets) -> Verdict {
+        let mysql = want.mysql.as_ref().unwrap();
+        let user = mysql.user.as_ref().map(|user| format!("{user}:{}@", password(&secrets.mysql)));
+        seen(format!("{}{}:{}", user.unwrap_or_default(), mysql.at.host, mysql.at.port))
     }
 
-    fn redis(&self, host: &str, port: u16) -> Verdict {
-        Verdict { good: true, said: format!("seen {host}:{port}"), wants_login: false }
+    fn redis(&self, want: &Want, secrets: &Secrets) -> Verdict {
+        let at = &want.redis.as_ref().unwrap().at;
+        seen(format!("{}@{}:{}", password(&secrets.redis), at.host, at.port))
     }
+}
+
+fn seen(what: String) -> Verdict {
+    Verdict { good: true, said: format!("seen {what}"), ..Verdict::default() }
+}
+
+fn password(secret: &Option<Secret>) -> String {
+    secret.as_ref().map(|secret| String::from_utf8_lossy(secret.expose()).into_owned()).unwrap_or_default()
 }
 
 fn host(files: &[(&str, &str)]) -> MemoryHost {

@@ -188,6 +188,89 @@ fn a_wrong_setting_shows_in_cloud_init_and_changes_nothing() {
     }
 }
 
+/// A person at a terminal of the booted system: answers the wizard's questions, its proxy being a real listener.
+const PERSON: &str = r#"
+import os, pty, re, select, socket, sys, threading, time
+
+listener = socket.create_server(("127.0.0.1", 3128))
+
+def one(peer):
+    if peer.recv(4096).startswith(b"CONNECT "):
+        peer.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        peer.recv(4096)
+        peer.sendall(b"\x15\x03\x03\0\x02\x02\x28")
+    peer.close()
+
+def proxy():
+    while True:
+        threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
+
+threading.Thread(target=proxy, daemon=True).start()
+down, enter = "\x1b[B", "\r"
+talk = [
+    ("Folder of the product", enter),
+    ("Which deployment", enter),
+    ("How does this host reach", enter),
+    ("Proxy URL", "127.0.0.1:3128" + enter),
+    ("Does the proxy want a login", enter),
+    ("Hosts that are reached", enter),
+    ("to use the proxy too", enter),
+    ("Name the MySQL", enter),
+    ("Insight Agent", enter),
+    ("changes. What now", "\x1b[A" + enter),
+]
+child, terminal = pty.fork()
+if child == 0:
+    os.environ.update(TERM="linux", NO_COLOR="1")
+    os.execvp("ics-setup", ["ics-setup", "wizard"])
+screen, mark, end = b"", 0, time.time() + 80
+while time.time() < end:
+    if select.select([terminal], [], [], 0.3)[0]:
+        try:
+            more = os.read(terminal, 65536)
+        except OSError:
+            more = b""
+        if not more:
+            break
+        screen += more
+    elif talk and talk[0][0].encode() in screen[mark:]:
+        mark = len(screen)
+        for key in re.findall("\x1b\\[.|[^\x1b]+", talk.pop(0)[1]):
+            os.write(terminal, key.encode())
+            time.sleep(0.2)
+open("/out/screen", "wb").write(screen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+#[test]
+fn the_wizard_shows_who_sees_the_values_on_a_booted_system() {
+    for family in Family::BOTH {
+        let machine = Machine::new(family);
+        write(&machine.disk(), "usr/lib/lab/person", PERSON);
+        let user_data = "#cloud-config\nruncmd:\n  - python3 /usr/lib/lab/person >/out/prepare.err 2>&1; echo $? >/out/prepare.code\n";
+        let boot = machine.boot("wizard", user_data);
+        let screen = boot.text("screen").replace("\r\n", "\n");
+        boot.expect_code(0);
+        let (_, end) = screen.split_once("Who sees it").unwrap_or_else(|| panic!("no table:\n{screen}"));
+        // What the table says of each, and the reader itself, asked by others.
+        let cron = if family == Family::Ubuntu { "pass" } else { "warn" };
+        for (consumer, status) in [("login", "pass"), ("sudo", "warn"), ("cron", cron), ("systemd", "warn")] {
+            let rows: Vec<_> = end
+                .lines()
+                .map(|line| line.split_whitespace().collect::<Vec<_>>())
+                .filter(|words| words.get(1) == Some(&consumer))
+                .collect();
+            let right = rows.iter().all(|words| words[0] == status);
+            assert!(!rows.is_empty() && right, "{consumer} is not {status}:\n{screen}");
+        }
+        let login = environment(&boot.read("login.env"));
+        assert_eq!(login.get("http_proxy").map(String::as_str), Some("http://127.0.0.1:3128"), "{login:?}");
+        let service = environment(&boot.read("bare.env"));
+        assert!(PROXY_NAMES.iter().all(|name| !service.contains_key(*name)), "{service:?}");
+        assert!(end.contains("ics-setup prepare --deployment production --proxy http://127.0.0.1:3128"), "{end}");
+    }
+}
+
 const DROP_IN: &str = "/etc/systemd/system/docker.service.d/http-proxy.conf";
 
 /// The user-data: what a run of the tool finds around it, then the run, whose exit code is the script's.

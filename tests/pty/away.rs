@@ -133,6 +133,29 @@ fn the_end_of_the_input_leaves_too() {
     }
 }
 
+#[test]
+fn the_end_of_the_input_leaves_at_a_password_and_is_no_key_of_a_list() {
+    for variables in [&[][..], &[("TERM", "dumb")]] {
+        let image = Image::ubuntu();
+        let arguments =
+            ["wizard", "--root", image.path(), "--proxy", "http://u@127.0.0.1:9", "--deployment", "test-drive"];
+        let mut terminal = Terminal::start(&arguments, variables);
+        enter(&mut terminal, "Folder of the product");
+        terminal.see("Password at the proxy: ");
+        terminal.press("\u{4}");
+        assert_eq!(terminal.end(), 130, "{}", terminal.screen());
+        assert!(terminal.is_cooked() && !image.has("var"));
+    }
+    let image = Image::ubuntu();
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/d"], &[]);
+    terminal.see("Which deployment");
+    terminal.press("\u{4}");
+    terminal.take("Which deployment", "test-drive");
+    terminal.see("How does this host reach");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130, "{}", terminal.screen());
+}
+
 /// Runs it on a terminal that is closed when the last question has been seen; the answers lead there. Returns the exit code.
 fn hang_up(root: &str, controlling: bool, talk: &[(&str, &str)]) -> i32 {
     let pty = nix::pty::openpty(None, None).unwrap();

@@ -68,7 +68,7 @@ fn a_fresh_ubuntu_for_production_behind_a_proxy_with_a_login() {
     let saved = image.get("etc/ics-setup/settings.toml");
     assert!(saved.contains("region = \"eu\"") && saved.contains("[\"c1.corp.example\", \"10.0.0.5\"]"), "{saved}");
     let raw = terminal.raw();
-    assert!(raw.contains("asks for a login (407: Basic)") && raw.contains("opens a tunnel to"), "{raw}");
+    assert!(raw.contains("asks for a login (407: Basic)") && raw.contains("lets CONNECT "), "{raw}");
     assert!(raw.contains("read by PAM at each login") && raw.contains("1/4 "), "{raw}");
     assert!(raw.contains("ics-setup revert 2") && raw.contains("log in again"), "{raw}");
     assert_same_after_repeat(&terminal, &image, &before, &["p@ss:w0rd/"]);
@@ -91,20 +91,20 @@ fn a_centos_with_the_product_for_production_and_its_back_ends() {
     terminal.line("Hosts that are reached without", "");
     terminal.pick("Is yum to use the proxy too?", "no");
     terminal.pick("Name the MySQL and Redis servers?", "yes");
-    terminal.line("MySQL host [mysql]: ", "127.0.0.1");
+    terminal.line("MySQL host: ", "127.0.0.1");
     terminal.line("MySQL port [3306]: ", &mysql.to_string());
     terminal.line("MySQL user", "divvy");
     terminal.line("MySQL password (Enter keeps the one that is known): ", "db-Secret1");
     terminal.line("Name of the main database", "divvy");
     terminal.line("Name of the key database", "divvykeys");
-    terminal.line("Redis host [redis]: ", "127.0.0.1");
+    terminal.line("Redis host: ", "127.0.0.1");
     terminal.line("Redis port [6379]: ", &redis.to_string());
     terminal.line("Redis password", "");
     terminal.pick("Does this host run the Insight Agent?", "no");
     terminal.pick("changes. What now?", "apply");
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
     let raw = terminal.raw();
-    assert!(raw.contains("is MySQL 5.7.44-log") && raw.contains("is Redis and answers"), "{raw}");
+    assert!(raw.contains("MySQL 5.7.44-log on 127.0.0.1") && raw.contains("divvy can log in to MySQL on"), "{raw}");
     let product = image.get("divvycloud/prod.env");
     assert!(product.contains("DIVVY_DB_PASSWORD=db-Secret1\n"), "{product}");
     assert!(product.contains(&format!("\nhttp_proxy=http://127.0.0.1:{proxy}\n")), "{product}");
@@ -153,7 +153,7 @@ fn the_product_alone_keeps_the_present_proxy_and_its_password() {
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
     assert!(image.get("divvycloud/prod.env").contains("db.corp"));
     let raw = terminal.raw();
-    assert!(raw.contains("opens a tunnel") && raw.contains("ics-setup reconfigure --root"), "{raw}");
+    assert!(raw.contains("lets CONNECT ") && raw.contains("ics-setup reconfigure --root"), "{raw}");
     assert_same_after_repeat(&terminal, &image, &before, &["pw"]);
 }
 
@@ -242,4 +242,102 @@ fn wrong_answers_are_asked_again_and_the_way_back_leads_through_every_question()
     assert!(raw.contains("cancelled; nothing was changed") && raw.contains("--no-proxy two.corp"), "{raw}");
     assert_eq!(image.picture(), before);
     assert!(terminal.is_cooked() && !terminal.cursor_is_hidden());
+}
+
+#[test]
+fn what_the_servers_say_to_a_login_leads_back_to_the_right_question() {
+    let image = Image::ubuntu().with_product();
+    let (proxy, mysql, redis) = (world::open_proxy(), world::mysql(), world::redis_for("right-Pw1"));
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/divvycloud"], &[]);
+    terminal.pick("What is to be set?", "the system and the product");
+    terminal.pick("Which deployment", "production");
+    terminal.pick("How does this host reach", "through a proxy");
+    // As the vendor's example has it; the port speaks no TLS.
+    terminal.line("Proxy URL", &format!("https://127.0.0.1:{proxy}"));
+    terminal.see("begins with https:// and");
+    terminal.take("What now?", &format!("take http://127.0.0.1:{proxy}"));
+    terminal.pick("Does the proxy want a login?", "no login");
+    terminal.line("Hosts that are reached without", "");
+    terminal.pick("Is apt to use the proxy too?", "no");
+    terminal.pick("Name the MySQL and Redis servers?", "yes");
+    terminal.line("MySQL host: ", "127.0.0.1");
+    terminal.line("MySQL port", &mysql.to_string());
+    terminal.line("MySQL user", "somebody");
+    terminal.line("MySQL password", "Wrong-pw1");
+    terminal.line("Name of the main database", "divvy");
+    terminal.line("Name of the key database", "divvykeys");
+    terminal.see("denies the login of somebody");
+    terminal.take("What now?", "change the answer");
+    terminal.line("MySQL user [somebody]: ", "divvy");
+    terminal.line("MySQL password (Enter keeps", "");
+    terminal.line("Name of the main database [divvy]", "");
+    terminal.line("Name of the key database [divvykeys]", "");
+    terminal.line("Redis host: ", "127.0.0.1");
+    terminal.line("Redis port", &redis.to_string());
+    terminal.line("Redis password (Enter: none): ", "");
+    terminal.see("wants a password, and none was given");
+    terminal.take("What now?", "change the answer");
+    terminal.line("Redis password (Enter: none): ", "Wrong-pw2");
+    terminal.see("refuses the password");
+    terminal.take("What now?", "change the answer");
+    terminal.line("Redis password (Enter keeps", "right-Pw1");
+    terminal.pick("Insight Agent?", "no");
+    terminal.pick("changes. What now?", "apply");
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    let raw = terminal.raw();
+    assert!(raw.contains("divvy can log in to MySQL on") && raw.contains("takes the password"), "{raw}");
+    assert!(raw.contains("it asks for a password"), "{raw}");
+    for password in ["Wrong-pw1", "Wrong-pw2", "right-Pw1"] {
+        assert!(!raw.contains(password), "{raw}");
+    }
+    let product = image.get("divvycloud/prod.env");
+    assert!(product.contains(&format!("\nhttp_proxy=http://127.0.0.1:{proxy}\n")), "{product}");
+}
+
+#[test]
+fn a_proxy_that_wants_a_login_that_the_product_cannot_give() {
+    let image = Image::ubuntu();
+    let port = world::ntlm_proxy();
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/d"], &[]);
+    terminal.pick("Which deployment", "test-drive");
+    terminal.pick("How does this host reach", "through a proxy");
+    terminal.line("Proxy URL", &format!("127.0.0.1:{port}"));
+    terminal.see("offered: NTLM");
+    assert!(terminal.raw().contains("try: ask the proxy team for Basic"), "{}", terminal.raw());
+    terminal.take("What now?", "go on anyway");
+    terminal.see("Does the proxy want a login?");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130);
+}
+
+/// The JSON that stands on a terminal among questions.
+fn json(raw: &str) -> serde_json::Value {
+    let plain = raw.replace("\r\n", "\n");
+    let start = plain.find("{\n  \"schema\"").unwrap_or_else(|| panic!("no JSON: {raw}"));
+    let mut values = serde_json::Deserializer::from_str(&plain[start..]).into_iter();
+    values.next().unwrap().unwrap_or_else(|error| panic!("{error}: {raw}"))
+}
+
+#[test]
+fn as_json_it_ends_with_the_run_and_the_command_that_repeats_it() {
+    for (answer, code, outcome) in [("apply", 0, "changed"), ("cancel", 130, "failed")] {
+        let image = Image::ubuntu();
+        let url = format!("http://127.0.0.1:{}", world::open_proxy());
+        let arguments =
+            ["wizard", "--root", image.path(), "--format", "json", "--proxy", &url, "--agent-region", "us9"];
+        let mut terminal = Terminal::start(&arguments, &[]);
+        terminal.line("Folder of the product", "");
+        terminal.pick("Which deployment", "test-drive");
+        terminal.line("Hosts that are reached without", "");
+        terminal.see("changes. What now?");
+        assert!(terminal.raw().contains("\"us9\" of the Insight Agent"), "{}", terminal.raw());
+        terminal.take("changes. What now?", answer);
+        assert_eq!(terminal.end(), code, "{}", terminal.screen());
+        let json = json(&terminal.raw());
+        assert_eq!(json["outcome"], outcome, "{json:#}");
+        let steps = if code == 0 { &json["next_steps"] } else { &json["error"]["try"] };
+        let last = steps.as_array().unwrap().last().unwrap().as_str().unwrap();
+        let wanted = format!("the same without questions: ics-setup prepare --root {}", image.path());
+        assert!(last.starts_with(&wanted) && last.contains(&format!("--proxy {url}")), "{json:#}");
+    }
 }

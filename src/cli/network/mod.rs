@@ -58,7 +58,7 @@ Examples:
 /// The verb's command line.
 pub fn command() -> Command {
     Command::new("network")
-        .about("Which outbound connections are needed, rules for those who open them, and which way requests go")
+        .about("Outbound connections: list, rules for firewalls, which way")
         .subcommand_required(true)
         .subcommand(with_settings(with_filters(
             Command::new("list").about("Every connection that the settings call for").after_help(LIST_HELP),

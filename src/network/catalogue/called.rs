@@ -1,6 +1,7 @@
 //! Which endpoints the settings call for.
 
 use super::{ANY, Block, COLLECTOR, Catalogue, Component, Endpoint, StaticIps, host_name};
+use crate::finding::{Finding, Status};
 use crate::problem::Problem;
 use crate::settings::{Deployment, Layers, nearest};
 use crate::version::Version;
@@ -102,6 +103,25 @@ fn at(endpoint: &Endpoint, host: &str) -> Endpoint {
         endpoint.static_ips = StaticIps::Listed(vec![Block::from(address)]);
     }
     endpoint
+}
+
+/// The remark on a region that the shipped catalogue does not have, for commands that only keep it: it may be one of the
+/// user's own file.
+pub fn foreign_region(layers: &Layers) -> Option<Finding> {
+    let catalogue = Catalogue::shipped();
+    let setting = layers.get("agent.region").filter(|setting| !catalogue.regions.contains_key(&setting.value))?;
+    let region = &setting.value;
+    let all: Vec<&str> = catalogue.regions.keys().map(String::as_str).collect();
+    let title = format!("the region {region:?} of the Insight Agent is none that is known here");
+    let finding = Finding::new("agent-region-unknown", "settings", Status::Warn, title)
+        .expected(format!("one of {}", all.join(", ")))
+        .observed(setting.origin.to_string())
+        .cause("it is kept as it is, and ics-setup check and network refuse it without a file that has it");
+    let finding = match nearest(region, all.iter().copied()) {
+        Some(near) => finding.fix(format!("did you mean {near}? --agent-region {near}")),
+        None => finding.fix("name one of these: --agent-region REGION"),
+    };
+    Some(finding.fix("if it is a region of your own file: ics-setup check agent --endpoints FILE"))
 }
 
 /// The refusal of a region that nobody knows.

@@ -23,7 +23,7 @@ use crate::settings::Deployment;
 use crate::version::Version;
 
 pub use address::{Block, host_name};
-pub use called::{Calls, all, called_for};
+pub use called::{Calls, all, called_for, foreign_region};
 pub use wildcard::{Covers, Wildcard, is_below};
 
 /// What stands for the hosts of `--collector`.

@@ -1,10 +1,13 @@
 //! The world's word on an answer, and what the person makes of it.
 
 use super::{Step, Then, Wizard};
+use crate::check::{Limits, Secrets, Want};
+use crate::report::visible;
+use crate::settings::{Effective, ProxyUrl, Scheme, Unresolved};
 use crate::wizard::Ended;
 use crate::wizard::answers::Proxy;
 use crate::wizard::prompt::{Ask, Reply};
-use crate::wizard::world::{Verdict, World};
+use crate::wizard::world::{Advice, Verdict, World};
 
 impl Wizard<'_> {
     /// Asks the proxy itself before asking the person.
@@ -17,7 +20,7 @@ impl Wizard<'_> {
             if verdict.wants_login {
                 self.answers.login = true;
                 self.prompter.remark(&verdict.said);
-            } else if let Some(then) = self.judged(&verdict, Step::Url, true)? {
+            } else if let Some(then) = self.judged(&verdict, Step::Url, Step::Login)? {
                 return Ok(then);
             }
             let saved = self.ground.proxy("proxy.http", &self.found()?).filter(|saved| saved.value.same_place(&url));
@@ -52,28 +55,105 @@ impl Wizard<'_> {
         let seen = self.answers.login_seen && !self.answers.login;
         for url in urls.into_iter().filter(|_| !seen) {
             let verdict = self.look(&format!("asking {}", url.masked()), &mut |world| world.proxy(&url));
-            let refused = verdict.said.contains("(407)") && self.answers.login;
+            let refused = verdict.about == "proxy-credentials" && self.answers.login;
             let mend = match self.answers.proxy {
                 Proxy::Set if refused => Step::User,
                 Proxy::Set => Step::Url,
                 _ => Step::Proxy,
             };
-            let can_mend = self.is_relevant(mend)?;
-            if let Some(then) = self.judged(&verdict, mend, can_mend)? {
+            let again = if mend == Step::Url && !self.answers.login { Step::Login } else { Step::Probe };
+            if let Some(then) = self.judged(&verdict, mend, again)? {
+                if refused && matches!(then, Then::To(Step::User)) {
+                    // Enter must not send it again: that locks accounts.
+                    self.answers.set("proxy.password", "");
+                }
                 return Ok(then);
             }
         }
         Ok(Then::Silent)
     }
 
-    pub(super) fn back_end(&mut self, host: &'static str, port: &'static str, usual: &str) -> Result<Then, Ended> {
-        let name = self.answers.get(host).unwrap_or_default().to_owned();
-        let number = self.answers.get(port).unwrap_or(usual).parse().unwrap_or(0);
-        let verdict = self.look(&format!("asking {name}:{number}"), &mut |world| match host {
-            "mysql.host" => world.mysql(&name, number),
-            _ => world.redis(&name, number),
+    /// MySQL or Redis, as far as answers go by now: without a login until there are user and password.
+    pub(super) fn back_end(&mut self, step: Step) -> Result<Then, Ended> {
+        let login = matches!(step, Step::MysqlLogin | Step::RedisLogin);
+        let is_mysql = matches!(step, Step::Mysql | Step::MysqlLogin);
+        let (host, tls) = if is_mysql { ("mysql.host", "mysql.tls") } else { ("redis.host", "redis.tls") };
+        if !login && !self.ground.given(tls) {
+            // It was said of another server.
+            self.answers.set(tls, "");
+        }
+        let Some((want, secrets)) = self.wanted(login)? else { return Ok(Then::Silent) };
+        // Who went on without it is not asked the same again.
+        let passed = if is_mysql { self.answers.mysql_passed } else { self.answers.redis_passed };
+        let idle = if login && passed {
+            true
+        } else if is_mysql {
+            login && (secrets.mysql.is_none() || want.mysql.as_ref().is_none_or(|mysql| mysql.user.is_none()))
+        } else {
+            login && secrets.redis.is_none() && !self.answers.redis_login
+        };
+        let at = if is_mysql { want.mysql.as_ref().map(|own| &own.at) } else { want.redis.as_ref().map(|own| &own.at) };
+        let Some(at) = at.filter(|_| !idle) else { return Ok(Then::Silent) };
+        let name = format!("{}:{}", at.host, at.port);
+        let verdict = self.look(&format!("asking {name}"), &mut |world| match is_mysql {
+            true => world.mysql(&want, &secrets),
+            false => world.redis(&want, &secrets),
         });
-        Ok(self.judged(&verdict, Step::Plain(host), true)?.unwrap_or(Then::Silent))
+        if !is_mysql && !login {
+            self.answers.redis_login = verdict.wants_login;
+        }
+        let unsaid = if is_mysql { want.mysql.and_then(|own| own.tls) } else { want.redis.and_then(|own| own.tls) };
+        if verdict.wants_tls && unsaid.is_none() {
+            self.answers.set(tls, "true");
+        }
+        // Redis without the password that it wants is no good, once there is nobody left to be asked for it.
+        let refused = login && !is_mysql && verdict.wants_login;
+        let verdict = if refused {
+            let said = format!("Redis on {name} wants a password, and none was given");
+            Verdict { good: false, said, ..verdict }
+        } else {
+            verdict
+        };
+        let mend = match verdict.about {
+            "mysql-login" | "mysql-grants" if login => Step::Plain("mysql.user"),
+            "mysql-databases" if login => Step::Plain("mysql.database"),
+            _ if refused => Step::Hidden("redis.password"),
+            "redis-login" if login => Step::Hidden("redis.password"),
+            _ => Step::Plain(host),
+        };
+        let then = self.judged(&verdict, mend, step)?;
+        let passed = !verdict.good && then.is_none();
+        match step {
+            Step::Mysql => self.answers.mysql_passed = passed,
+            Step::Redis => self.answers.redis_passed = passed,
+            _ => {}
+        }
+        if verdict.good && verdict.wants_tls && unsaid.is_none() {
+            self.prompter.remark(&format!("noted in the settings: {tls} = true"));
+        }
+        Ok(then.unwrap_or(Then::Silent))
+    }
+
+    /// What the answers ask for, as checks know it; `None`: the questions after this one are needed for that.
+    fn wanted(&self, login: bool) -> Result<Option<(Want, Secrets)>, Ended> {
+        let found = self.found()?;
+        let settings = match self.ground.resolve(&self.answers.layer(self.ground)?, &found) {
+            Ok(settings) => settings,
+            Err(Unresolved::Missing(_)) => return Ok(None),
+            Err(unresolved) => return Err(Ended::Problem(unresolved.into_problem())),
+        };
+        let effective = Effective::new(&settings, &found);
+        let (mut want, mut secrets) = Want::new(&settings, &effective, Vec::new(), Limits::default());
+        if !login {
+            (secrets.mysql, secrets.redis) = (None, None);
+            if let Some(mysql) = &mut want.mysql {
+                (mysql.user, mysql.has_password) = (None, false);
+            }
+            if let Some(redis) = &mut want.redis {
+                redis.has_password = false;
+            }
+        }
+        Ok(Some((want, secrets)))
     }
 
     fn look(&mut self, what: &str, ask: &mut dyn FnMut(&dyn World) -> Verdict) -> Verdict {
@@ -81,31 +161,71 @@ impl Wizard<'_> {
         self.prompter.during(what, &mut || ask(world))
     }
 
-    /// Says what the world said. `None`: go on.
-    fn judged(&mut self, verdict: &Verdict, mend: Step, can_mend: bool) -> Result<Option<Then>, Ended> {
+    /// Says what the world said. `None`: go on. `mend` is the question whose answer is to blame, `again` the step that looks.
+    fn judged(&mut self, verdict: &Verdict, mend: Step, again: Step) -> Result<Option<Then>, Ended> {
         if verdict.good {
             self.prompter.remark(&verdict.said);
+        } else {
+            self.prompter.complain(&verdict.said);
+            self.advise(verdict.advice.as_ref());
+        }
+        for (sentence, advice) in &verdict.noticed {
+            self.prompter.remark(&format!("and: {sentence}"));
+            self.advise(advice.as_ref());
+        }
+        if verdict.good {
             return Ok(None);
         }
-        self.prompter.complain(&verdict.said);
-        let mut options = vec!["go on anyway".to_owned(), "look again".to_owned()];
-        if can_mend {
-            options.insert(0, "change the answer".to_owned());
-        }
-        let again = match mend {
-            Step::Plain("mysql.host") => Step::Mysql,
-            Step::Plain("redis.host") => Step::Redis,
-            Step::Url if !self.answers.login => Step::Login,
-            _ => Step::Probe,
-        };
+        let can_mend = self.is_relevant(mend)?;
+        let other = self.answers.url.as_ref().filter(|_| verdict.wrong_scheme && self.answers.proxy == Proxy::Set);
+        let other = other.map(|url| {
+            let scheme = if url.scheme == Scheme::Http { Scheme::Https } else { Scheme::Http };
+            ProxyUrl { scheme, ..url.clone() }
+        });
+        let mut choices = Vec::new();
+        choices.extend(other.map(|url| (format!("take {}", url.render()), Choice::Take(url))));
+        choices.extend(can_mend.then(|| ("change the answer".to_owned(), Choice::Change)));
+        choices.push(("go on anyway".to_owned(), Choice::GoOn));
+        choices.push(("look again".to_owned(), Choice::Look));
+        // What is mended on the server is looked at again; here there is nothing to change.
+        let elsewhere = matches!(verdict.about, "mysql-databases" | "mysql-grants" | "mysql-capacity");
+        let default = if elsewhere { choices.len() - 1 } else { 0 };
+        let options: Vec<String> = choices.iter().map(|(words, _)| words.clone()).collect();
         let ask = Ask { careful: true, ..Ask::of("What now?", "", false) };
-        match self.prompter.choose(&ask, &options, 0)? {
-            Reply::Given(0) if can_mend => Ok(Some(Then::To(mend))),
-            Reply::Given(index) if index + 1 == options.len() => {
-                self.answers.login_seen = again != Step::Login && self.answers.login_seen;
-                Ok(Some(Then::To(again)))
+        let Reply::Given(index) = self.prompter.choose(&ask, &options, default)? else { return Ok(None) };
+        Ok(match choices.into_iter().nth(index) {
+            Some((_, Choice::Take(url))) => {
+                self.answers.url = Some(url);
+                self.answers.login_seen = false;
+                Some(Then::To(Step::Login))
             }
-            _ => Ok(None),
+            Some((_, Choice::Change)) => Some(Then::To(mend)),
+            Some((_, Choice::Look)) => {
+                self.answers.login_seen = again != Step::Login && self.answers.login_seen;
+                Some(Then::To(again))
+            }
+            Some((_, Choice::GoOn)) | None => None,
+        })
+    }
+
+    fn advise(&mut self, advice: Option<&Advice>) {
+        match advice {
+            // To be copied: lines that are broken by us would not paste.
+            Some(Advice::Do(command)) => self.prompter.say(&format!("    try: {}", visible(command))),
+            Some(Advice::Know(sentence)) => self.prompter.detail(sentence),
+            None => {}
         }
     }
+}
+
+/// What can be done about an answer that the world does not agree with.
+enum Choice {
+    /// This proxy in its place.
+    Take(ProxyUrl),
+    /// Another answer.
+    Change,
+    /// Nothing.
+    GoOn,
+    /// Asking the world once more.
+    Look,
 }

@@ -33,11 +33,24 @@ enum Step {
     Plain(&'static str),
     /// A password of a back end.
     Hidden(&'static str),
+    /// Is it there?
     Mysql,
+    /// Does it let the user in?
+    MysqlLogin,
+    /// Is it there?
     Redis,
+    /// Does it take the password?
+    RedisLogin,
     Agent,
     Region,
     Collectors,
+}
+
+impl Step {
+    /// Nobody is asked but the network.
+    fn is_look(self) -> bool {
+        matches!(self, Self::Probe | Self::Mysql | Self::MysqlLogin | Self::Redis | Self::RedisLogin)
+    }
 }
 
 /// In the order in which they are asked.
@@ -62,10 +75,12 @@ const STEPS: &[Step] = &[
     Step::Hidden("mysql.password"),
     Step::Plain("mysql.database"),
     Step::Plain("mysql.secret_database"),
+    Step::MysqlLogin,
     Step::Plain("redis.host"),
     Step::Plain("redis.port"),
     Step::Redis,
     Step::Hidden("redis.password"),
+    Step::RedisLogin,
     Step::Agent,
     Step::Region,
     Step::Collectors,
@@ -106,7 +121,7 @@ impl Wizard<'_> {
         if again {
             // The way back from the plan leads to the last question.
             for (index, step) in STEPS.iter().enumerate() {
-                if self.is_relevant(*step)? && !matches!(step, Step::Probe | Step::Mysql | Step::Redis) {
+                if self.is_relevant(*step)? && !step.is_look() {
                     trail.push(index);
                 }
             }
@@ -137,6 +152,7 @@ impl Wizard<'_> {
     fn is_relevant(&self, step: Step) -> Result<bool, Problem> {
         let answers = &self.answers;
         let given = |key: &str| self.ground.given(key);
+        let password_given = |key: &str| given(key) || given(&format!("{key}_file"));
         let proxy_given = ["proxy.url", "proxy.http", "proxy.https", "proxy.remove"].into_iter().any(given);
         let named = answers.proxy == Proxy::Set;
         let production = self.deployment() == "production";
@@ -159,11 +175,12 @@ impl Wizard<'_> {
             Step::PackageManager => answers.proxy != Proxy::None && answers.scope != Scope::Product && !given("target"),
             Step::BackEnds => production && !given("mysql.host") && !given("redis.host"),
             Step::Plain(key) => production && answers.back_ends && !given(key),
-            Step::Hidden(key) => {
-                production && answers.back_ends && writes_product && !given(key) && !given(&format!("{key}_file"))
-            }
+            Step::Hidden(key) => production && answers.back_ends && writes_product && !password_given(key),
             Step::Mysql => production && answers.back_ends && answers.get("mysql.host").is_some(),
             Step::Redis => production && answers.back_ends && answers.get("redis.host").is_some(),
+            // A password that is not to be written was perhaps another server's.
+            Step::MysqlLogin => self.is_relevant(Step::Mysql)? && (writes_product || password_given("mysql.password")),
+            Step::RedisLogin => self.is_relevant(Step::Redis)? && (writes_product || password_given("redis.password")),
             // Without anything to do nothing is written, and there would be no settings to keep it in.
             Step::Agent => {
                 let does = self.sets_proxy(proxy_given) || answers.proxy == Proxy::Remove || answers.back_ends;
@@ -259,8 +276,7 @@ impl Wizard<'_> {
                 let none = if key == "redis.password" { Some("none") } else { None };
                 self.hidden(key, if known { Some("") } else { none }, back)
             }
-            Step::Mysql => self.back_end("mysql.host", "mysql.port", "3306"),
-            Step::Redis => self.back_end("redis.host", "redis.port", "6379"),
+            Step::Mysql | Step::MysqlLogin | Step::Redis | Step::RedisLogin => self.back_end(step),
             Step::Agent => {
                 let help = "Its region and Collectors are kept in the settings, for the network checks";
                 self.yes(&Ask::of("Does this host run the Insight Agent?", help, back), |answers| &mut answers.agent)

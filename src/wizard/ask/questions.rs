@@ -14,6 +14,11 @@ impl Wizard<'_> {
     pub(super) fn text(&mut self, key: &'static str, usual: &str, back: bool) -> Result<Then, Ended> {
         let spec = spec(key)?;
         let known = self.ground.known(key, &self.found()?).unwrap_or_else(|| usual.to_owned());
+        // The name of the Test Drive's container is no server of a production deployment.
+        let known = match (key, known.as_str()) {
+            ("mysql.host", "mysql") | ("redis.host", "redis") => String::new(),
+            _ => known,
+        };
         let default = self.answers.get(key).map_or(known, str::to_owned);
         let ask = Ask::of(spec.question, spec.help, back).or(Some(default.as_str()).filter(|text| !text.is_empty()));
         loop {

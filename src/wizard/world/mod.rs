@@ -1,0 +1,120 @@
+//! Does the world agree with an answer? One bounded look each, by the checks of `ics-setup check`; a person may always go on
+//! anyway.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | here | who can be asked, and what is made of findings |
+//! | `network` | the network that this process is in |
+
+mod network;
+#[cfg(test)]
+mod tests;
+
+use crate::check::{Secrets, Want};
+use crate::finding::{Finding, Status};
+use crate::redact::Redactor;
+use crate::settings::ProxyUrl;
+
+pub use network::Network;
+
+/// What the world says to an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Can it be used as answered?
+    pub good: bool,
+    /// One sentence.
+    pub said: String,
+    /// What to do about it: the first of it that is done elsewhere than here, or the cause where nothing is.
+    pub advice: Option<Advice>,
+    /// What else is wrong or will hurt: a sentence each.
+    pub noticed: Vec<(String, Option<Advice>)>,
+    /// The id of the finding that decides; empty: none does.
+    pub about: &'static str,
+    /// The other side asked for a login that it was not given.
+    pub wants_login: bool,
+    /// The other side is to be spoken to in TLS, and no setting says so.
+    pub wants_tls: bool,
+    /// The proxy URL begins with `http://` where the port speaks TLS, or the other way round.
+    pub wrong_scheme: bool,
+}
+
+/// What stands below a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// A command or an edit; not to be broken over lines.
+    Do(String),
+    /// Why it is so.
+    Know(String),
+}
+
+impl Verdict {
+    /// The word for it.
+    pub fn mark(&self) -> &'static str {
+        if self.good || self.wants_login { "ok" } else { "no" }
+    }
+
+    /// The worst `most` of these findings; where nothing fails, the title of the last of `praise` that passes.
+    fn of(findings: &[Finding], most: usize, praise: &[&str], redactor: &Redactor) -> Self {
+        let of = |status: &[Status]| -> Vec<&Finding> {
+            findings.iter().filter(|finding| status.contains(&finding.status)).collect()
+        };
+        let mut wrong = of(&[Status::Fail, Status::Error]);
+        let good = wrong.is_empty() && !of(&[Status::Pass]).is_empty();
+        wrong.extend(of(&[Status::Warn]));
+        let tell = |finding: &&Finding| (sentence(finding, redactor), advice(finding));
+        let mut lines: Vec<_> = wrong.iter().take(most).map(tell).collect();
+        let mut verdict = Self {
+            good,
+            wants_tls: wrong.iter().any(|finding| wants_tls(finding)),
+            about: wrong.first().map_or("", |finding| finding.id),
+            ..Self::default()
+        };
+        if good {
+            let passed = |id: &&str| findings.iter().find(|own| own.id == *id && own.status == Status::Pass);
+            let title = praise.iter().rev().find_map(passed).map(|finding| finding.title.as_str());
+            verdict.said = redactor.prose(title.unwrap_or("it answers"));
+        } else if lines.is_empty() {
+            verdict.said = "it could not be looked at".to_owned();
+        } else {
+            (verdict.said, verdict.advice) = lines.remove(0);
+        }
+        verdict.noticed = lines;
+        verdict
+    }
+}
+
+/// What is wrong, and what was seen; of a version, what is asked for.
+fn sentence(finding: &Finding, redactor: &Redactor) -> String {
+    let more = match finding.id {
+        id if id.ends_with("-version") => {
+            finding.expected.as_ref().map(|expected| format!("the product wants {expected}"))
+        }
+        // The URL says it all.
+        "proxy-language" if finding.evidence.contains_key("right") => None,
+        _ => finding.observed.clone(),
+    };
+    redactor.prose(&more.map_or_else(|| finding.title.clone(), |more| format!("{}: {more}", finding.title)))
+}
+
+/// Commands of ours are no help to somebody whose answers are not written yet, and the cause tells more than a way to look.
+/// The words are ours, not the server's: a password that is one of them is not to be told by its gap.
+fn advice(finding: &Finding) -> Option<Advice> {
+    let elsewhere = finding.fix.iter().find(|fix| !fix.contains("ics-setup ") && !fix.starts_with("look: "));
+    let advice = elsewhere.map(|fix| Advice::Do(fix.clone()));
+    advice.or_else(|| finding.cause.as_ref().map(|cause| Advice::Know(cause.clone())))
+}
+
+fn wants_tls(finding: &Finding) -> bool {
+    let asks = |fix: &String| fix.ends_with(" --mysql-tls") || fix.ends_with(" --redis-tls");
+    finding.id.ends_with("-tls") && finding.fix.iter().any(asks)
+}
+
+/// Who can be asked whether an answer holds.
+pub trait World {
+    /// Is the proxy there, and does it take the login?
+    fn proxy(&self, proxy: &ProxyUrl) -> Verdict;
+    /// Is MySQL there, and does it let the user in, where one is wanted, to what is needed?
+    fn mysql(&self, want: &Want, secrets: &Secrets) -> Verdict;
+    /// Is Redis there, and does it take the password, where there is one?
+    fn redis(&self, want: &Want, secrets: &Secrets) -> Verdict;
+}

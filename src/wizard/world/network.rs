@@ -1,0 +1,129 @@
+//! The network that this process is in, asked by the very checks that `ics-setup check` makes.
+
+use std::cell::RefCell;
+
+use serde_json::Value;
+
+use super::{Verdict, World};
+use crate::check::proxy::Dial;
+use crate::check::{Address, Check, Limits, Look, ProxyWant, Secrets, Want, backends};
+use crate::finding::{Finding, Status};
+use crate::host::HostRead;
+use crate::net::{Roots, Time};
+use crate::redact::Redactor;
+use crate::settings::ProxyUrl;
+
+/// The network, within the limits of `check`: 3 s for a connection, 10 s for an answer.
+pub struct Network<'a> {
+    host: &'a dyn HostRead,
+    roots: Roots,
+    limits: Limits,
+    /// The MySQL that greeted well, and what was seen of it: a server counts each greeting that no login follows, and blocks
+    /// hosts that come for too many.
+    greeted: RefCell<Option<(Address, Value)>>,
+}
+
+impl<'a> Network<'a> {
+    /// Of this host, with the certificates that it trusts.
+    pub fn new(host: &'a dyn HostRead, roots: Roots) -> Self {
+        Self { host, roots, limits: Limits::default(), greeted: RefCell::new(None) }
+    }
+
+    fn time(&self) -> Time {
+        Time::new(self.limits.connect(), self.limits.check())
+    }
+
+    /// The findings of a check of the back ends, and what was seen.
+    fn asked(&self, name: &str, want: &Want, secrets: &Secrets, earlier: Option<&Value>) -> (Vec<Finding>, Value) {
+        let Some(check) = backends::checks().into_iter().find(|check| check.name() == name) else {
+            return (Vec::new(), Value::Null);
+        };
+        let look = Look { host: self.host, platform: None, want, secrets, roots: &self.roots };
+        let facts = check.collect(&look, self.time(), earlier);
+        let findings = check.judge(&facts, want).unwrap_or_else(|why| {
+            let title = format!("what was seen of {name} could not be judged");
+            let id = check.ids().first().copied().unwrap_or_default();
+            vec![Finding::new(id, check.group().word(), Status::Error, title).observed(why)]
+        });
+        (findings, facts)
+    }
+}
+
+impl World for Network<'_> {
+    fn proxy(&self, proxy: &ProxyUrl) -> Verdict {
+        let wanted = || Some(ProxyWant::new(proxy, "your answer".to_owned()));
+        let want = Want { http_proxy: wanted(), https_proxy: wanted(), limits: self.limits, ..Want::default() };
+        let url = || Some(proxy.clone());
+        let secrets = Secrets { http_proxy: url(), https_proxy: url(), ..Secrets::default() };
+        let look = Look { host: self.host, platform: None, want: &want, secrets: &secrets, roots: &self.roots };
+        let findings = Dial.judge(&Dial.collect(&look, self.time(), None), &want);
+        let redactor = knowing(&secrets);
+        // What fails first explains what fails after it.
+        let verdict = Verdict::of(&findings, 1, &["proxy-connect-method"], &redactor);
+        let decides = findings.iter().find(|finding| !verdict.good && finding.id == verdict.about);
+        match decides {
+            Some(finding)
+                if finding.id == "proxy-credentials" && proxy.credentials.is_none() && takes_basic(finding) =>
+            {
+                let place = format!("{}:{}", proxy.host, proxy.port.unwrap_or_else(|| proxy.scheme.usual_port()));
+                let said = format!("{place} asks for a login (407: {})", schemes(finding).join(", "));
+                Verdict { wants_login: true, said, advice: None, ..verdict }
+            }
+            Some(finding) => Verdict { wrong_scheme: finding.evidence.contains_key("right"), ..verdict },
+            None => verdict,
+        }
+    }
+
+    fn mysql(&self, want: &Want, secrets: &Secrets) -> Verdict {
+        let want = &Want { limits: self.limits, ..want.clone() };
+        let at = want.mysql.as_ref().map(|mysql| mysql.at.clone());
+        let anonymous = want.mysql.as_ref().is_some_and(|mysql| mysql.user.is_none());
+        let earlier =
+            self.greeted.borrow().as_ref().filter(|(own, _)| Some(own) == at.as_ref()).map(|(_, facts)| facts.clone());
+        let (findings, facts) = self.asked("mysql", want, secrets, earlier.as_ref());
+        let verdict =
+            Verdict::of(&findings, 2, &["mysql-reachable", "mysql-version", "mysql-login"], &knowing(secrets));
+        if anonymous {
+            // Who looks again at what was wrong wants it looked at.
+            self.greeted.replace(at.filter(|_| verdict.good).map(|at| (at, facts)));
+        }
+        verdict
+    }
+
+    fn redis(&self, want: &Want, secrets: &Secrets) -> Verdict {
+        let want = &Want { limits: self.limits, ..want.clone() };
+        let (mut findings, _) = self.asked("redis", want, secrets, None);
+        let asks = |finding: &Finding| {
+            finding.id == "redis-login" && finding.observed.as_ref().is_some_and(|said| said.starts_with("NOAUTH"))
+        };
+        let wants_login = secrets.redis.is_none() && findings.iter().any(asks);
+        let redactor = knowing(secrets);
+        if wants_login {
+            findings.retain(|finding| !asks(finding));
+        }
+        let praise = ["redis-reachable", "redis-version", "redis-login"];
+        let praise = if secrets.redis.is_some() { &praise[..] } else { &praise[..2] };
+        let mut verdict = Verdict { wants_login, ..Verdict::of(&findings, 2, praise, &redactor) };
+        if verdict.good && secrets.redis.is_none() {
+            verdict.said.push_str(if wants_login { "; it asks for a password" } else { "; it asks for no password" });
+        }
+        verdict
+    }
+}
+
+fn knowing(secrets: &Secrets) -> Redactor {
+    let mut redactor = Redactor::default();
+    secrets.teach(&mut redactor);
+    redactor
+}
+
+/// What the proxy offers.
+fn schemes(finding: &Finding) -> Vec<&str> {
+    let offered = finding.evidence.get("schemes").and_then(Value::as_array);
+    offered.into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// Is Basic, which is all that the product can do, among it?
+fn takes_basic(finding: &Finding) -> bool {
+    schemes(finding).iter().any(|own| own.eq_ignore_ascii_case("Basic"))
+}
