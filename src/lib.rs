@@ -1,31 +1,34 @@
 //! Prepares, reconfigures and restores hosts of a self-hosted InsightCloudSec (formerly DivvyCloud) behind a proxy.
 //!
 //! ```text
-//! flags ┐
-//! vars  ├─ settings ─┐
-//! file  │            ├─ targets ─ Plan ─ (show, confirm) ─ apply ─ verify ─ report
-//! host  ┘  platform ─┘        └─ check ─ Finding ─────────────────────────┴─ report
+//! flags ┐                        ┌─ targets ─ Plan ─ (show, confirm) ─ apply ─ verify ┐
+//! vars  ├─ (wizard) ─ settings ──┤                                                    ├─ report
+//! file  │                        ├─ check: collect ─ Facts ─ judge ─ Finding ─────────┤
+//! host  ┘            platform ───┴─ network: endpoints, lists for firewalls ──────────┘
 //! ```
 //!
-//! Straight on, no way back: a module knows those before it, never those after it.
+//! Straight on, no way back: a room knows those above it in this table, never those below it (`tests/rooms.rs`). Only who
+//! asks whom is told here; while it runs, the wizard's answers are one more layer of settings.
 //!
 //! | room | what lives there |
 //! | --- | --- |
-//! | [`problem`], [`finding`], [`redact`], [`stamp`], [`signals`], [`version`] | the words everybody uses |
+//! | [`text`], [`version`], [`stamp`], [`signals`], [`problem`] | the words everybody uses |
+//! | [`vendor`] | the vendor's facts |
+//! | [`secret`], [`redact`] | passwords, and what keeps them out of everything that leaves the process |
+//! | [`finding`] | what was found, and the catalogue of its ids |
 //! | [`host`] | the machine behind two traits: looking, and acting |
 //! | [`net`] | talking to servers within deadlines and budgets |
 //! | [`envfile`] | files of `NAME=value`: what each reader sees, lossless edits |
 //! | [`environment`] | what environment a login, sudo, a service or a process really has |
-//! | [`vendor`] | the vendor's facts |
 //! | [`clients`] | what each HTTP client makes of a NO_PROXY list |
 //! | [`platform`] | which system this is and what follows |
 //! | [`settings`] | what is wanted and where each value came from |
+//! | [`network`] | which paths must be open, the way to each of them, and what to hand to those who open them |
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
-//! | [`network`] | which paths must be open, and what to hand to those who open them |
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
-//! | [`verify`] | what each consumer really sees |
+//! | [`verify`] | what each consumer really sees after a change |
 //! | [`report`] | one set of records, every format |
 //! | [`wizard`] | asks a person; yields one more layer of settings |
 //! | [`cli`] | flags, commands, exit codes |
@@ -58,10 +61,12 @@ pub mod platform;
 pub mod problem;
 pub mod redact;
 pub mod report;
+pub mod secret;
 pub mod settings;
 pub mod signals;
 pub mod stamp;
 pub mod targets;
+pub mod text;
 pub mod vendor;
 pub mod verify;
 pub mod version;

@@ -6,7 +6,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde_json::Value;
 
-use crate::settings::{Secret, encode};
+use crate::secret::{Secret, encode};
 use crate::vendor::Vendor;
 
 /// What stands in place of a secret.
@@ -98,6 +98,26 @@ pub fn redact_line(line: &str) -> String {
     mask_named(&masked)
 }
 
+/// A list of exclusions as it stands, but for what looks like a login in one of its members: a whole proxy URL may stand
+/// there by mistake, with or without its scheme.
+pub fn list(list: &str) -> String {
+    if !list.contains('@') {
+        return list.to_owned();
+    }
+    let masked = mask_userinfo(list);
+    let starts = masked.match_indices([',', ';', '|', ' ', '\t', '\n']).map(|(at, _)| at + 1);
+    for start in std::iter::once(0).chain(starts) {
+        // As the value of a name, which a login without scheme is known by. Its password may hold separators, so all of the
+        // rest belongs to it, up to the last `@`.
+        let rest = format!("={}", &masked[start..]);
+        let shown = mask_without_scheme(&rest);
+        if shown != rest {
+            return format!("{}{}", &masked[..start], &shown[1..]);
+        }
+    }
+    masked
+}
+
 /// `scheme://user:anything@host` → `scheme://user:***@host`, and the same where the scheme was forgotten.
 fn mask_userinfo(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
@@ -125,7 +145,7 @@ fn mask_userinfo(line: &str) -> String {
 /// Where the next `scheme://` begins that follows a blank, a quote, a comma or a `=`.
 fn next_url(text: &str) -> Option<usize> {
     text.match_indices("://").map(|(at, _)| at).find_map(|at| {
-        let start = text[..at].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |before| before + 1);
+        let start = text[..at].trim_end_matches(|c: char| c.is_ascii_alphanumeric()).len();
         let before = text[..start].chars().next_back()?;
         (start < at && " \t\"',=;".contains(before)).then_some(at)
     })
@@ -191,6 +211,8 @@ fn base64(raw: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -211,8 +233,24 @@ mod tests {
             ("{\"user\": \"x\", \"password\": \"S3cret\"}", "{\"user\": \"x\", \"password\": ***"),
             ("A=1 DB_PASSWORD=x y", "A=1 DB_PASSWORD=***"),
             ("A=12:30@noon", "A=12:***@noon"),
+            ("see http://a é://u:p@h", "see http://a é:***@h"),
         ] {
             assert_eq!(redact_line(line), masked);
+        }
+    }
+
+    #[test]
+    fn a_login_in_a_list_is_masked_with_and_without_its_scheme() {
+        for (raw, masked) in [
+            ("a, b;c ", "a, b;c "),
+            ("a,svc:S3cret@proxy:3128,b", "a,svc:***@proxy:3128,b"),
+            ("a,http://u:S3cret@h:1;b", "a,http://u:***@h:1;b"),
+            ("a user@host", "a user@host"),
+        ] {
+            assert_eq!(list(raw), masked);
+        }
+        for raw in ["u:S3,cret@h", "a,u:S3,cret@h", "a http://u:S3 cret@h", "x,http://u:S3,cr@et@h,b"] {
+            assert!(!list(raw).contains("S3"), "{raw}: {}", list(raw));
         }
     }
 
@@ -221,6 +259,15 @@ mod tests {
         let mut redactor = Redactor::default();
         redactor.learn(&Secret::new("divvy".as_bytes()));
         assert_eq!(redactor.text("/divvycloud DIVVY_DB_PASSWORD=divvy"), "/divvycloud DIVVY_DB_PASSWORD=***");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_the_masks(text in "(\\PC{0,6}|://|[@=:, ]|u:p@h){0,12}", any in ".{0,40}") {
+            for text in [&text, &any] {
+                let _ = (redact_line(text), list(text), Redactor::default().prose(text));
+            }
+        }
     }
 
     #[test]

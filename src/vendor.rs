@@ -15,8 +15,8 @@ pub struct Vendor {
     pub no_proxy: NoProxyMembers,
     /// Files of the Docker daemon.
     pub docker: DockerFiles,
-    /// What a proxy is asked for, to see whether it is one and takes the login.
-    pub probe: Probe,
+    /// Files of Compose.
+    pub compose: ComposeFiles,
     generation: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
@@ -40,13 +40,13 @@ pub struct DockerFiles {
     pub daemon_json: PathBuf,
 }
 
-/// An endpoint that every deployment needs.
+/// Where Compose is.
 #[derive(Debug, Deserialize)]
-pub struct Probe {
-    /// Its name.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
+pub struct ComposeFiles {
+    /// The program of its own; first the path that root's crontab names.
+    pub programs: Vec<PathBuf>,
+    /// The plugin behind `docker compose`.
+    pub plugins: Vec<PathBuf>,
 }
 
 /// Which names the variables of `prod.env` have.

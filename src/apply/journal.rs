@@ -81,7 +81,7 @@ pub struct Before {
 
 /// SHA-256 in hex.
 pub fn fingerprint(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::text::hex(&Sha256::digest(bytes))
 }
 
 /// The folder of a run.

@@ -22,7 +22,7 @@ pub fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run, Probl
         Some(name) => {
             let run = runs.iter().find(|run| run.begin.run == name).ok_or_else(|| {
                 let problem = Problem::settings("run-unknown", format!("there is no run {name:?}"));
-                let near = crate::settings::nearest(name, runs.iter().map(|run| run.begin.run.as_str()));
+                let near = crate::text::nearest(name, runs.iter().map(|run| run.begin.run.as_str()));
                 problem
                     .hint(near.map_or_else(|| "ics-setup status".to_owned(), |near| format!("ics-setup revert {near}")))
             })?;

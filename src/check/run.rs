@@ -1,5 +1,6 @@
 //! From checks to findings: what is selected, rounds, and what becomes of a check that did not come to an end.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest pause between two rounds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What is seen of a check that panicked.
+const BROKE: &str = "the check itself broke; this is a bug in ics-setup";
 
 /// Which findings are wanted.
 #[derive(Clone, Debug, Default)]
@@ -197,9 +201,11 @@ fn wanted(check: &dyn AnyCheck, entry: &Entry, want: &Want, selection: &Selectio
 /// The findings of one check; one of its own where it did not come to an end.
 fn judge_entry(check: &dyn AnyCheck, entry: &Entry, want: &Want) -> Vec<Finding> {
     let why = match entry.ended {
-        Ending::Done => match check.judge(&entry.facts, want) {
-            Ok(findings) => return findings,
-            Err(error) => format!("the facts of {} do not fit: {error}", check.name()),
+        // One judge that breaks is not to cost the findings of all others.
+        Ending::Done => match catch_unwind(AssertUnwindSafe(|| check.judge(&entry.facts, want))) {
+            Ok(Ok(findings)) => return findings,
+            Ok(Err(error)) => format!("the facts of {} do not fit: {error}", check.name()),
+            Err(_) => BROKE.to_owned(),
         },
         Ending::Late => format!(
             "no result within {}; the limit of one check is --timeout",
@@ -208,9 +214,57 @@ fn judge_entry(check: &dyn AnyCheck, entry: &Entry, want: &Want) -> Vec<Finding>
         Ending::OutOfTime => {
             format!("the run was over after {} (--deadline) before this was known", seconds(want.limits.run()))
         }
-        Ending::Broke => "the check itself broke; this is a bug in ics-setup".to_owned(),
+        Ending::Broke => BROKE.to_owned(),
     };
     let Some(id) = check.ids().first() else { return Vec::new() };
     let title = format!("{} could not be checked", check.name());
     vec![Finding::new(id, check.group().word(), Status::Error, title).observed(why)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Check;
+    use crate::net::Time;
+
+    struct Broken;
+
+    impl Check for Broken {
+        type Facts = bool;
+
+        fn name(&self) -> &'static str {
+            "broken"
+        }
+
+        fn group(&self) -> Group {
+            Group::Host
+        }
+
+        fn ids(&self) -> &'static [&'static str] {
+            &["host-name"]
+        }
+
+        fn collect(&self, _: &Look<'_>, _: Time, _: Option<&bool>) -> bool {
+            true
+        }
+
+        fn judge(&self, facts: &bool, _: &Want) -> Vec<Finding> {
+            assert!(!facts, "broken");
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_judge_that_breaks_and_facts_that_do_not_fit_are_findings() {
+        let judged = |facts: Value| {
+            let entry = Entry { check: "broken".to_owned(), ended: Ending::Done, took_ms: 1, attempts: 1, facts };
+            judge_entry(&Broken, &entry, &Want::default())
+        };
+        assert!(judged(Value::Bool(false)).is_empty());
+        for (facts, words) in [(Value::Bool(true), "a bug in ics-setup"), (Value::Null, "do not fit")] {
+            let findings = judged(facts);
+            assert_eq!((findings.len(), findings[0].status), (1, Status::Error));
+            assert!(findings[0].observed.as_ref().is_some_and(|text| text.contains(words)), "{findings:?}");
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 mod known;
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use clap::ArgMatches;
 
 use super::args::{Globals, flags};
 use super::exit::Exit;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, at_most, authority};
 use super::progress::Progress;
 use super::{files, machine, network, out, sudo};
 use crate::check::{Limits, Record, Run, Selection, Target, Want};
@@ -141,10 +140,7 @@ fn collect(
     want.via = via(matches);
     secrets.teach(redactor);
     let authority = match &settings.proxy_ca {
-        Some(path) => std::fs::read(&path.value).map_err(|error| {
-            Problem::settings("setting-invalid", format!("{}: {} could not be read", path.origin, path.value.display()))
-                .because(error)
-        })?,
+        Some(path) => authority(&path.value, &path.origin)?,
         None => Vec::new(),
     };
     let roots = Roots::of(&host, &authority);
@@ -181,17 +177,11 @@ fn recorded(globals: &Globals, matches: &ArgMatches, path: &Path) -> Result<Reco
             Problem::settings(id::USAGE, message).hint("leave it out; --release and --deployment go with --from")
         );
     }
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_FACTS + 1).read_to_end(&mut bytes));
-    let unreadable = |because: String| {
+    let bytes = std::fs::File::open(path).and_then(|file| at_most(MAX_FACTS, file)).map_err(|error| {
         Problem::settings("facts-unreadable", format!("--from {} could not be read", path.display()))
-            .because(because)
+            .because(error)
             .hint("make such a file: ics-setup check --save-facts FILE")
-    };
-    read.map_err(|error| unreadable(error.to_string()))?;
-    if bytes.len() as u64 > MAX_FACTS {
-        return Err(unreadable(format!("it is larger than {} MiB", MAX_FACTS >> 20)));
-    }
+    })?;
     let mut record = Record::parse(&bytes, &path.display().to_string())?;
     if let Some(release) = layer.get("release") {
         record.want.release = Some(release.value.clone());
@@ -218,7 +208,7 @@ type Report = fn(&Record, &Checked<'_>) -> String;
 
 /// Where the report goes and what makes it, by the file's name.
 fn report(matches: &ArgMatches) -> Result<Option<(&Path, Report)>, Problem> {
-    let Some(path) = matches.get_one::<std::path::PathBuf>("report") else { return Ok(None) };
+    let Some(path) = matches.get_one::<PathBuf>("report") else { return Ok(None) };
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("html" | "htm") => Ok(Some((path, render::html))),
         Some("md") => Ok(Some((path, render::markdown))),

@@ -13,6 +13,7 @@ use crate::finding::{Finding, Status};
 use crate::host::{HostRead, View};
 use crate::problem::Problem;
 use crate::settings::{self, Found, Layer, Layers, Origin, Outside, SAVED, Settings, TABLE, Unresolved};
+use crate::text::{nearest, quoted};
 
 /// More than any settings or password file has.
 const MAX_FILE: u64 = 1 << 20;
@@ -142,12 +143,32 @@ fn given(path: &Path) -> Result<Layer, Problem> {
 /// # Errors
 /// Reading fails, or there is too much.
 pub fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
+    at_most(MAX_FILE, from)
+}
+
+/// All of it, unless that is more than `limit` bytes: a flag may name `/dev/zero`.
+///
+/// # Errors
+/// Reading fails, or there is too much.
+pub fn at_most(limit: u64, from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {} MiB", MAX_FILE >> 20)));
+    from.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {} MiB", limit >> 20)));
     }
     Ok(bytes)
+}
+
+/// The certificates of `--proxy-ca`, as PEM.
+///
+/// # Errors
+/// `setting-invalid`: the file cannot be read.
+pub fn authority(path: &Path, origin: &Origin) -> Result<Vec<u8>, Problem> {
+    std::fs::File::open(path).and_then(bounded).map_err(|error| {
+        Problem::settings("setting-invalid", format!("{origin}: {} could not be read", path.display()))
+            .because(error)
+            .hint(format!("look: ls -l {}", quoted(&path.to_string_lossy())))
+    })
 }
 
 /// What the last run saved.
@@ -172,7 +193,7 @@ fn unknown_variable(variable: fn(&str) -> Option<OsString>) -> Option<Finding> {
         Status::Warn,
         format!("the variable {name} means nothing to ics-setup"),
     );
-    Some(match settings::nearest(&name, TABLE.iter().map(|spec| spec.variable)) {
+    Some(match nearest(&name, TABLE.iter().map(|spec| spec.variable)) {
         Some(near) => finding.fix(format!("did you mean {near}?")),
         None => finding.fix("all variables: ics-setup settings example"),
     })

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::out;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
-use crate::settings::nearest;
+use crate::text::nearest;
 
 /// `completions SHELL`.
 pub fn completions(matches: &ArgMatches) -> Exit {

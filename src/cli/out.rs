@@ -1,6 +1,7 @@
 //! Standard output carries the result, standard error everything else. A reader that went away is no error.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ArgMatches;
@@ -11,6 +12,7 @@ use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::report::check::{Format, State, prevented};
 use crate::report::{Outcome, Paint, Report, human_plan, human_problem};
+use crate::text::quoted;
 
 /// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
 /// being written is remembered until [`lost`] asks.
@@ -165,20 +167,17 @@ pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
 /// Adds `--root` to an `ics-setup` command at the end of a piece of advice.
 pub fn on_the_same_host(globals: &Globals, advice: &mut String) {
     if let Some(root) = &globals.root {
-        below(&root.display().to_string(), advice);
+        add_root(root, advice);
     }
 }
 
-/// In front of a remark: behind `#` a shell does not see it, and the command would change the running system.
-fn below(root: &str, advice: &mut String) {
-    const VERBS: [&str; 5] = ["prepare", "reconfigure", "revert", "status", "check"];
-    if !VERBS.iter().any(|verb| advice.contains(&format!("ics-setup {verb}"))) || advice.contains("--root") {
-        return;
+fn add_root(root: &Path, advice: &mut String) {
+    const VERBS: [&str; 6] = ["prepare", "reconfigure", "revert", "status", "check", "wizard"];
+    if VERBS.iter().any(|verb| advice.contains(&format!("ics-setup {verb}"))) && !advice.contains("--root") {
+        // What stands behind a `#` is for the reader, and no part of the command.
+        let end = advice.find("   #").unwrap_or(advice.len());
+        advice.insert_str(end, &format!(" --root {}", quoted(&root.to_string_lossy())));
     }
-    let end = advice.find("   #").unwrap_or(advice.len());
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:".contains(c);
-    let word = if root.chars().all(plain) { root.to_owned() } else { format!("'{}'", root.replace('\'', r"'\''")) };
-    advice.insert_str(end, &format!(" --root {word}"));
 }
 
 #[cfg(test)]
@@ -186,17 +185,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_root_stands_where_a_shell_sees_it() {
-        for (advice, root, is) in [
-            ("ics-setup prepare --proxy U", "r", "ics-setup prepare --proxy U --root r"),
-            ("ics-setup reconfigure   # if it is", "/a b", "ics-setup reconfigure --root '/a b'   # if it is"),
-            ("add it, then: ics-setup check --only x", "r", "add it, then: ics-setup check --only x --root r"),
-            ("getent hosts x", "r", "getent hosts x"),
-            ("ics-setup status --root x", "r", "ics-setup status --root x"),
+    fn a_command_to_paste_names_the_same_root() {
+        for (advice, with_root) in [
+            ("sudo ics-setup prepare", "sudo ics-setup prepare --root '/mnt/a b'"),
+            (
+                "ics-setup check --redis-tls   # a TLS port?",
+                "ics-setup check --redis-tls --root '/mnt/a b'   # a TLS port?",
+            ),
+            ("ics-setup status --root /x", "ics-setup status --root /x"),
+            ("add it, then: ics-setup check --only x", "add it, then: ics-setup check --only x --root '/mnt/a b'"),
+            ("redis-cli ping", "redis-cli ping"),
         ] {
             let mut advice = advice.to_owned();
-            below(root, &mut advice);
-            assert_eq!(advice, is);
+            add_root(Path::new("/mnt/a b"), &mut advice);
+            assert_eq!(advice, with_root);
         }
     }
 

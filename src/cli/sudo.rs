@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use crate::problem::{Problem, id};
 use crate::redact::redact_line;
 use crate::settings::{ProxyUrl, TABLE};
-use crate::wizard::repeat::quoted;
+use crate::text::quoted;
 
 /// The problem of a changing verb that was not started as root.
 pub fn needs_root(verb: &str, argv: &[OsString]) -> Problem {

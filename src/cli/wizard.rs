@@ -8,7 +8,7 @@ use super::args::{Globals, every_ignored, flags};
 use super::ask::{cancelled, in_order};
 use super::converge::{self, Converge, Person, Told};
 use super::exit::Exit;
-use super::inputs::Inputs;
+use super::inputs::{self, Inputs};
 use super::{machine, out, sudo};
 use crate::apply::runs;
 use crate::host::{HostRead, View};
@@ -17,8 +17,9 @@ use crate::platform;
 use crate::problem::{Left, Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, Paint, human_findings, visible};
-use crate::settings::{self, First, Found, Layer, Layers, SAVED, Spec, Unresolved, by_key};
+use crate::settings::{self, First, Found, Layer, SAVED, Spec, Unresolved, by_key};
 use crate::targets::Moment;
+use crate::text::quoted;
 use crate::vendor::prod_env;
 use crate::wizard::repeat::Repeat;
 use crate::wizard::{
@@ -59,7 +60,11 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
     converge::stop_on_failure(&findings)?;
     let paint = Paint(globals.color_of_messages);
     let mut prompter = prompter(paint);
-    let world = Network::new(&host, crate::net::Roots::of(&host, &authority(&layers)?));
+    let authority = match layers.get("proxy.ca") {
+        Some(path) => inputs::authority(Path::new(&path.value), &path.origin)?,
+        None => Vec::new(),
+    };
+    let world = Network::new(&host, crate::net::Roots::of(&host, &authority));
     let mut answers = Answers::default();
     let mut again = false;
     loop {
@@ -119,16 +124,6 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
 fn prompter(paint: Paint) -> Box<dyn Prompter> {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     if dumb { Box::new(Plain::new(paint)) } else { Box::new(Screen::new(paint)) }
-}
-
-/// The certificate of `--proxy-ca`.
-fn authority(layers: &Layers) -> Result<Vec<u8>, Problem> {
-    let Some(path) = layers.get("proxy.ca") else { return Ok(Vec::new()) };
-    std::fs::read(&path.value).map_err(|error| {
-        Problem::settings("setting-invalid", format!("{}: {} could not be read", path.origin, path.value))
-            .because(error)
-            .hint(format!("look: ls -l {}", path.value))
-    })
 }
 
 /// What is to become of the plan.
@@ -227,7 +222,8 @@ fn end(globals: &Globals, moment: Moment, told: &mut Told, outcome: Result<Outco
     };
     let paint = Paint(globals.color);
     let others: Vec<_> = told.findings.iter().filter(|finding| finding.group != "verify").cloned().collect();
-    let root = globals.root.as_ref().map(|root| format!(" --root {}", root.display())).unwrap_or_default();
+    let root =
+        globals.root.as_ref().map(|root| format!(" --root {}", quoted(&root.to_string_lossy()))).unwrap_or_default();
     let mut text = String::new();
     let mut part = |title: &str, body: &str| {
         if !body.is_empty() {

@@ -11,7 +11,7 @@
 //! | `rules` | a list and a target: proxy, direct, error |
 //! | `own_ways` | clients that read a list in a way of their own |
 //! | `environment` | which variables are read at all |
-//! | `needs` | hosts that need the proxy, addresses that must not have it |
+//! | `needs` | hosts that need the proxy, and a list that takes them away from it |
 //!
 //! Not modelled: names written otherwise than in ASCII, IPv4 addresses in octal, hexadecimal or shortened form, and what
 //! a name resolves to unless [`Target::resolved`] says it. Only Ruby would ask.
@@ -26,7 +26,7 @@ mod target;
 mod tests;
 
 pub use environment::Environment;
-pub use needs::{Cloud, Metadata, Needs, Required, excluded};
+pub use needs::{Required, excluded};
 pub use profile::{Client, all, by_id, curl};
 pub use rules::{By, Route};
 pub use target::{Host, Target, TargetError};

@@ -1,83 +1,24 @@
-//! Hosts that need the proxy and addresses that must not have it, from `assets/required-hosts.toml`.
-
-use std::sync::LazyLock;
-
-use serde::Deserialize;
+//! Hosts that are to be asked through the proxy, against a list that takes some of them away from it.
 
 use super::profile::{Client, all};
 use super::rules::Route;
 use super::target::Target;
 
-/// The whole file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Needs {
-    /// Hosts that the product asks through the proxy.
-    #[serde(rename = "host")]
-    pub hosts: Vec<Required>,
-    /// The instance's metadata.
-    pub metadata: Metadata,
-    /// How a machine tells in which cloud it is.
-    #[serde(rename = "cloud")]
-    pub clouds: Vec<Cloud>,
-}
-
-/// A host that the product asks through the proxy.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A host that is to be asked through the proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Required {
-    /// A name, or `*.` and a domain.
+    /// What it is called: a name, or the pattern that `host` stands for.
     pub pattern: String,
-    /// A name that stands for a pattern.
-    pub probe: Option<String>,
+    /// The name that is asked for.
+    pub host: String,
     /// What for.
     pub purpose: String,
-    /// Who says so.
-    pub source: String,
-    /// When that was read.
-    pub date: String,
-}
-
-/// Where a cloud tells an instance who it is.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Metadata {
-    /// A link-local address.
-    pub address: String,
-    /// Who says so.
-    pub source: String,
-    /// When that was read.
-    pub date: String,
-}
-
-/// One sign of a cloud.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cloud {
-    /// Its name for people.
-    pub name: String,
-    /// The file that tells.
-    pub file: String,
-    /// What it begins with there.
-    pub begins: String,
-}
-
-impl Needs {
-    /// The facts.
-    pub fn get() -> &'static Self {
-        static FACTS: LazyLock<Needs> = LazyLock::new(|| {
-            #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-            toml::from_str(include_str!("../../assets/required-hosts.toml"))
-                .expect("assets/required-hosts.toml is valid")
-        });
-        &FACTS
-    }
 }
 
 impl Required {
-    /// A request for it; `None`: the pattern has no host that could stand for it.
+    /// A request for it; `None`: it is no name that could be asked for.
     pub fn target(&self) -> Option<Target> {
-        Target::to_host(true, self.probe.as_deref().unwrap_or(&self.pattern))
+        Target::to_host(true, &self.host)
     }
 }
 

@@ -150,19 +150,6 @@ fn the_member_that_decided_is_named() {
     assert!(route.is_direct() && route.decided_by().contains("127.0.0.0/8"), "{route:?}");
 }
 
-#[test]
-fn a_list_that_takes_the_vendors_hosts_away_is_noticed() {
-    let hosts = &Needs::get().hosts;
-    assert!(hosts.iter().all(|host| host.target().is_some() && !host.purpose.is_empty()));
-    assert!(hosts.iter().all(|host| host.source.starts_with("https://") && host.date.len() == 10));
-    assert!(excluded("mysql,redis,169.254.169.254,localhost,127.0.0.0,127.0.1.1,127.0.0.1", hosts).is_empty());
-    let found = excluded("mysql,amazonaws.com", hosts);
-    let [(host, member, clients)] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!((host.pattern.as_str(), member.as_str()), ("*.amazonaws.com", "amazonaws.com"));
-    assert!(clients.iter().any(|client| client.id == "curl-7.88"));
-    assert!(!clients.iter().any(|client| client.id == "axios-1.21"));
-}
-
 proptest! {
     #[test]
     fn nothing_that_is_written_breaks_a_client(

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::systemd_runs;
 use crate::host::{Command, HostRead};
 
@@ -11,6 +13,23 @@ const MOST_PROCESSES: usize = 65_536;
 
 /// Ticks of `/proc/PID/stat` in a second: the kernel's `USER_HZ`, 100 on every architecture of Linux that Docker runs on.
 const TICKS: u64 = 100;
+
+/// Members of `proxies` in `daemon.json`, each with the name of the variable that it outranks.
+pub const DAEMON_JSON: [(&str, &str); 3] =
+    [("http_proxy", "http-proxy"), ("https_proxy", "https-proxy"), ("no_proxy", "no-proxy")];
+
+/// What `proxies` in a `daemon.json` say, under the lower-case names of the variables that they outrank.
+///
+/// # Errors
+/// It is no JSON, so the daemon does not start with it. An empty file is none to the daemon.
+pub fn daemon_json(bytes: &[u8]) -> serde_json::Result<Vec<(&'static str, String)>> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Vec::new());
+    }
+    let document: Value = serde_json::from_slice(bytes)?;
+    let value = |(name, key): (&'static str, &str)| Some((name, document["proxies"][key].as_str()?.to_owned()));
+    Ok(DAEMON_JSON.into_iter().filter_map(value).collect())
+}
 
 /// A running Docker daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,5 +112,16 @@ mod tests {
         host.put("/proc/stat", b"cpu 1\nbtime 1700000000\nx\n");
         host.put("/proc/300/stat", b"300 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4250 20\n");
         assert_eq!(started(&host, 300), Some(1_700_000_042));
+    }
+
+    #[test]
+    fn the_proxies_of_daemon_json() {
+        let seen =
+            daemon_json(br#"{"proxies": {"https-proxy": "http://h:1", "no-proxy": "", "http-proxy": 1}}"#).unwrap();
+        assert_eq!(seen, [("https_proxy", "http://h:1".to_owned()), ("no_proxy", String::new())]);
+        for nothing in ["", "  \n", "{}", "[1]", "null", "{\"proxies\": 5}"] {
+            assert_eq!(daemon_json(nothing.as_bytes()).unwrap(), [], "{nothing}");
+        }
+        assert!(daemon_json(b"{ broken").is_err());
     }
 }

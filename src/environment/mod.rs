@@ -11,9 +11,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::host::{Command, HostRead};
+use crate::text::first_line;
 
 pub use cron::{CronStack, cron};
-pub use daemon::{Daemon, dockerd, started};
+pub use daemon::{DAEMON_JSON, Daemon, daemon_json, dockerd, started};
 
 /// Name and value, in the order of the environment.
 pub type Variables = Vec<(String, String)>;
@@ -78,7 +79,7 @@ pub fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Resul
             None => Err(Unseen::Failed(format!(
                 "su ended with code {:?} before it came to env: {}",
                 output.code,
-                first_line(&output.stderr)
+                first_line(&output.stderr, 200)
             ))),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -121,7 +122,7 @@ pub fn services(host: &dyn HostRead, deadline: Duration) -> Result<Variables, Un
         Ok(output) => Err(Unseen::Failed(format!(
             "systemctl show-environment ended with code {:?}: {}",
             output.code,
-            first_line(&output.stderr)
+            first_line(&output.stderr, 200)
         ))),
         Err(error) => Err(Unseen::Failed(format!("systemctl could not be run: {error}"))),
     }
@@ -170,11 +171,6 @@ fn unquoted(value: &str) -> String {
         }
     }
     text
-}
-
-fn first_line(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 #[cfg(test)]

@@ -163,7 +163,7 @@ pub fn must_be_known(id: &str, flag: &str) -> Result<&'static Known, Problem> {
     known(id).ok_or_else(|| {
         let problem = Problem::settings("unknown-check", format!("there is no check with the id {id:?}"));
         let all = catalogue().iter().map(|known| known.id);
-        match crate::settings::nearest(id, all) {
+        match crate::text::nearest(id, all) {
             Some(near) => problem.hint(format!("{flag} {near}")),
             None => problem.hint("all ids: ics-setup check --list"),
         }

@@ -33,9 +33,16 @@ impl Answer {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
+
+    /// Is it a page for people, by its own word or by how it begins?
+    pub fn is_html(&self) -> bool {
+        self.get("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
+            || looks_like_html(&self.rest)
+    }
 }
 
-/// Sends a request (`GET http://…`, `CONNECT host:port`) with these header lines and reads the head of the answer.
+/// Sends a request (`GET http://…`, `CONNECT host:port`) with these header lines and `User-Agent`, and reads the head of the
+/// answer.
 ///
 /// Answers `1xx` are read over.
 ///
@@ -51,7 +58,7 @@ pub fn request<S: Read + Write>(
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
-    text.push_str("\r\n");
+    text.push_str(concat!("User-Agent: ics-setup/", env!("CARGO_PKG_VERSION"), "\r\n\r\n"));
     let gone = |error| Trouble::of(error, std::time::Duration::ZERO);
     stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).map_err(gone)?;
     let mut bytes = Vec::new();
@@ -73,6 +80,12 @@ pub fn request<S: Read + Write>(
         }
         bytes.extend_from_slice(&buffer[..count]);
     }
+}
+
+/// Do the first bytes of something look like a page?
+pub(crate) fn looks_like_html(bytes: &[u8]) -> bool {
+    let start: Vec<u8> = bytes.iter().take(64).map(u8::to_ascii_lowercase).collect();
+    [&b"<!doctype html"[..], b"<html"].iter().any(|sign| memchr::memmem::find(&start, sign).is_some())
 }
 
 /// The value of `Authorization` and `Proxy-Authorization` for Basic.

@@ -7,12 +7,14 @@
 //! | `trouble` | why there was no answer, in words |
 //! | `dial` | name → addresses → connection |
 //! | `wire` | a connection that reads and writes within its deadline and budget |
+//! | `line` | a connection, plain or with TLS to a trusted peer |
 //! | `tls` | one handshake, judged against the host's store; only a trusted peer is given secrets |
 //! | `resp` | one question to Redis, one answer |
 //! | `http` | one request, the head of its answer, `CONNECT` |
 
 mod dial;
 mod http;
+mod line;
 mod resp;
 mod time;
 mod tls;
@@ -20,8 +22,9 @@ mod trouble;
 mod wire;
 
 pub use dial::{connect, dial, resolve};
-pub(crate) use http::what;
 pub use http::{Answer, MAX_HEAD, basic, request};
+pub(crate) use http::{looks_like_html, what};
+pub use line::Line;
 pub use resp::Resp;
 pub use time::{Time, seconds};
 pub use tls::{Distrust, Peer, Roots, Shaken, TlsWire, examine, shake};

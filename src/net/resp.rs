@@ -1,117 +1,85 @@
-//! Redis's protocol: one question, one answer, within the deadline and budget of the wire below.
+//! Redis's protocol: one question, one answer, within the deadline and budget of the line below. Encoding and parsing are
+//! the `redis` crate's; its connection is not used, because its limits are on each read, not on the whole, and its TLS has
+//! roots of its own.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
-use redis::{Parser, Value};
+use redis::{Cmd, Parser, Value};
 
-use super::{TlsWire, Trouble, Wire};
+use super::{Line, Time, Trouble};
 
-/// A conversation with a Redis server, plain or through TLS with a trusted peer.
+/// A conversation with a Redis server.
 pub struct Resp {
-    stream: Stream,
+    line: Line,
     parser: Parser,
 }
 
-enum Stream {
-    Plain(Wire),
-    Tls(Box<TlsWire>),
-}
-
-impl From<Wire> for Resp {
-    fn from(wire: Wire) -> Self {
-        Self { stream: Stream::Plain(wire), parser: Parser::new() }
-    }
-}
-
-impl From<TlsWire> for Resp {
-    fn from(wire: TlsWire) -> Self {
-        Self { stream: Stream::Tls(Box::new(wire)), parser: Parser::new() }
-    }
-}
-
 impl Resp {
+    /// Over a fresh connection.
+    pub fn new(line: impl Into<Line>) -> Self {
+        Self { line: line.into(), parser: Parser::new() }
+    }
+
+    /// Sets another deadline.
+    pub fn until(&mut self, time: Time) {
+        self.line.until(time);
+    }
+
+    /// The version and cipher of TLS in use; `None`: plain.
+    pub fn tls(&self) -> Option<String> {
+        self.line.tls()
+    }
+
     /// Sends a command and reads its answer. What the server refuses is an answer ([`Value::ServerError`]), no trouble.
     ///
     /// After a trouble the conversation is over: a late answer would be taken for that of the next question.
     ///
     /// # Errors
     /// Silence, more than the budget, a reset, or bytes that are no RESP.
-    pub fn ask(&mut self, command: &[&[u8]]) -> Result<Value, Trouble> {
-        let Some((name, arguments)) = command.split_first() else {
-            return Err(Trouble::Other { why: "an empty command".to_owned() });
-        };
-        let mut packed = redis::Cmd::new();
-        packed.arg(*name);
-        for argument in arguments {
-            packed.arg(*argument);
-        }
-        let gone = |error| Trouble::of(error, std::time::Duration::ZERO);
-        self.stream.write_all(&packed.get_packed_command()).and_then(|()| self.stream.flush()).map_err(gone)?;
-        let mut watched = Watched { stream: &mut self.stream, trouble: None, first: Vec::new() };
-        let answer = self.parser.parse_value(&mut watched);
-        match (answer, watched.trouble) {
-            (Ok(value), _) => Ok(value),
-            (Err(_), Some(trouble)) => Err(trouble),
-            (Err(_), None) if watched.first.is_empty() => Err(Trouble::Closed),
-            (Err(_), None) => Err(Trouble::Unexpected { what: super::http::what(&watched.first) }),
-        }
+    pub fn ask(&mut self, command: &Cmd) -> Result<Value, Trouble> {
+        // A server that turns us away writes why and closes: what it wrote is read although our words went nowhere.
+        let said = self.line.say(&command.get_packed_command());
+        let mut tap = Tap { line: &mut self.line, head: Vec::new(), trouble: None };
+        self.parser.parse_value(&mut tap).map_err(|_| match (tap.trouble, said) {
+            (Some(trouble), _) => trouble,
+            (None, Err(trouble)) if tap.head.is_empty() => trouble,
+            (None, _) if tap.head.is_empty() => Trouble::Closed,
+            (None, _) => {
+                let looks = super::http::what(&tap.head);
+                let what = if looks == "a Redis reply" { "a malformed Redis reply".to_owned() } else { looks };
+                Trouble::Unexpected { what }
+            }
+        })
     }
 }
 
-/// Keeps what the parser's errors lose: why the wire failed, and what the answer began with.
-struct Watched<'a> {
-    stream: &'a mut Stream,
+/// Keeps what the parser's errors lose: why the line failed, and what the answer began with. The parser takes memory for
+/// what came only, and stops at a hundred levels; the line's budget and deadline do the rest.
+struct Tap<'a> {
+    line: &'a mut Line,
+    head: Vec<u8>,
     trouble: Option<Trouble>,
-    first: Vec<u8>,
 }
 
-impl Read for Watched<'_> {
+impl Read for Tap<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.stream.read(buffer) {
-            Ok(count) => {
-                let room = 64_usize.saturating_sub(self.first.len()).min(count);
-                self.first.extend_from_slice(&buffer[..room]);
-                Ok(count)
-            }
-            Err(error) => {
-                let kind = error.kind();
-                self.trouble = Some(Trouble::of(error, std::time::Duration::ZERO));
-                Err(kind.into())
-            }
-        }
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(wire) => wire.read(buffer),
-            Self::Tls(wire) => wire.read(buffer),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(wire) => wire.write(bytes),
-            Self::Tls(wire) => wire.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(wire) => wire.flush(),
-            Self::Tls(wire) => wire.flush(),
-        }
+        let count = self.line.some(buffer).map_err(|trouble| {
+            self.trouble = Some(trouble.clone());
+            io::Error::from(trouble)
+        })?;
+        self.head.extend(buffer[..count].iter().take(64_usize.saturating_sub(self.head.len())));
+        Ok(count)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::net::TcpListener;
     use std::thread;
     use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
 
     use super::*;
     use crate::net::{Time, dial};
@@ -129,8 +97,8 @@ mod tests {
             }
         });
         let time = Time::new(Duration::from_millis(500), Duration::from_millis(500));
-        let mut resp = Resp::from(dial("127.0.0.1", port, time, 64 << 10).unwrap());
-        resp.ask(&[b"PING"])
+        let mut resp = Resp::new(dial("127.0.0.1", port, time, 64 << 10).unwrap());
+        resp.ask(&redis::cmd("PING"))
     }
 
     #[test]
@@ -164,5 +132,36 @@ mod tests {
             assert!(result.is_err(), "{answer:?}: {result:?}");
         }
         assert!(began.elapsed() < Duration::from_secs(4));
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Value> {
+        Parser::new().parse_value(bytes).ok()
+    }
+
+    #[test]
+    fn hostile_lengths_and_depths_end_on_a_thread_of_usual_size() {
+        let lengths = ["$", "*", "%", "|", "~", ">", "=", "!"].iter().flat_map(|kind| {
+            ["9223372036854775807", "4611686018427387903", "-1", "-2", "0", ""]
+                .map(|n| format!("{kind}{n}\r\n:1\r\n:1\r\n"))
+        });
+        let depths = ["*1\r\n", "%1\r\n:1\r\n", "|1\r\n:1\r\n", "~1\r\n", ">2\r\n+a\r\n"]
+            .iter()
+            .flat_map(|kind| [99, 100, 40_000].map(|times| kind.repeat(times)));
+        for bytes in lengths.chain(depths) {
+            let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(move || drop(parse(bytes.as_bytes())));
+            thread.unwrap().join().unwrap();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn nor_any_that_look_like_replies(text in "([$*%|~>=!:+,#_(-](-?[0-9]{0,4}|[a-z]{0,5})(\r\n)?){0,30}") {
+            let _ = parse(text.as_bytes());
+        }
     }
 }

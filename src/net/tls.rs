@@ -33,7 +33,6 @@ const BUNDLES: [&str; 4] = [
 pub struct Roots {
     /// The host's bundle; `None`: it has none.
     pub bundle: Option<PathBuf>,
-    certificates: Arc<[CertificateDer<'static>]>,
     store: Arc<RootCertStore>,
 }
 
@@ -42,34 +41,22 @@ impl Roots {
     pub fn of(host: &dyn HostRead, more: &[u8]) -> Self {
         let bundle = BUNDLES.iter().map(Path::new).find_map(|path| Some((path, host.read(path).ok().flatten()?)));
         let mut store = RootCertStore::empty();
-        let mut certificates = Vec::new();
         let pems = [bundle.as_ref().map(|(_, pem)| pem.as_slice()), Some(more)];
         for certificate in pems.into_iter().flatten().flat_map(CertificateDer::pem_slice_iter).flatten() {
             // A bundle may hold certificates that nobody can use; they trust nothing.
-            if store.add(certificate.clone()).is_ok() {
-                certificates.push(certificate);
-            }
+            let _ = store.add(certificate);
         }
-        Self {
-            bundle: bundle.map(|(path, _)| path.to_path_buf()),
-            certificates: certificates.into(),
-            store: Arc::new(store),
-        }
-    }
-
-    /// All of them, for libraries that do their own TLS.
-    pub fn certificates(&self) -> &[CertificateDer<'static>] {
-        &self.certificates
+        Self { bundle: bundle.map(|(path, _)| path.to_path_buf()), store: Arc::new(store) }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.certificates.len()
+        self.store.len()
     }
 
     /// Are there none?
     pub fn is_empty(&self) -> bool {
-        self.certificates.is_empty()
+        self.store.is_empty()
     }
 }
 

@@ -93,23 +93,6 @@ impl Trouble {
             _ => Self::Other { why: error.to_string() },
         }
     }
-
-    /// Was the far end reached at all (so that the network path is open)?
-    pub fn was_connected(&self) -> bool {
-        !matches!(
-            self,
-            Self::NameUnknown
-                | Self::NameUnanswered { .. }
-                | Self::Refused
-                | Self::ConnectTimeout { .. }
-                | Self::Unreachable { .. }
-        )
-    }
-
-    /// May the same attempt go better a moment later, for reasons of the network alone? (Timeouts and resets.)
-    pub fn is_fleeting(&self) -> bool {
-        matches!(self, Self::ConnectTimeout { .. } | Self::Reset | Self::NameUnanswered { .. })
-    }
 }
 
 fn millis(duration: Duration) -> u64 {

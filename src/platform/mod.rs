@@ -20,7 +20,6 @@ mod pam;
 mod sources;
 #[cfg(test)]
 mod tests;
-mod text;
 mod ubuntu;
 
 use std::fmt;
@@ -29,8 +28,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use pam::PamFacts;
-pub(crate) use text::clean;
 
+use crate::envfile::{Dialect, PamLimit};
 use crate::finding::Finding;
 use crate::host::HostRead;
 use crate::problem::Problem;
@@ -177,6 +176,11 @@ impl Platform {
     /// Is that file a shell script? Otherwise pam_env reads it.
     pub fn system_proxy_is_shell(&self) -> bool {
         self.os.strategy == Strategy::CentOs
+    }
+
+    /// How that file is read; the limit of pam_env is [`Platform::pam_limit`]'s to tell.
+    pub fn system_proxy_dialect(&self) -> Dialect {
+        if self.system_proxy_is_shell() { Dialect::Shell } else { Dialect::PamEnv(PamLimit::None) }
     }
 
     /// The package manager and the file that takes its proxy.

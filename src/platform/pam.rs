@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::Os;
 use super::facts::System;
 use super::sources::shown;
-use super::text::clean;
 use crate::envfile::PamLimit;
 use crate::host::HostRead;
+use crate::text::clean;
 use crate::version::Version;
 
 const DPKG: &str = "/var/lib/dpkg/status";

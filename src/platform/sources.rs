@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::os_release::assignments;
-use super::text::clean;
 use crate::host::HostRead;
+use crate::text::clean;
 
 /// No real file of this kind has more than a kilobyte or two; whatever stands behind this is not looked at.
 const MOST: usize = 64 * 1024;

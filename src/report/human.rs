@@ -8,6 +8,7 @@ use crate::finding::{Finding, Status};
 use crate::plan::{Action, Change, unified};
 use crate::problem::{Kind, Problem};
 use crate::redact::Redactor;
+use crate::text::quoted;
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +149,8 @@ impl Report<'_> {
         text.push_str(&findings(self.findings, verbose || self.shows_proof(), self.redactor, paint));
         match (self.outcome, self.run) {
             (Outcome::Changed, Some(run)) => {
-                let root = self.root.map(|root| format!(" --root {}", root.display())).unwrap_or_default();
+                let root =
+                    self.root.map(|root| format!(" --root {}", quoted(&root.to_string_lossy()))).unwrap_or_default();
                 let _ = writeln!(text, "\nDone: run {run}. Undo: ics-setup revert {run}{root}");
             }
             (Outcome::Changed, None) => {}

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::layers::{Origin, Setting};
 use super::{NoProxy, ProxyUrl, Secret};
-use crate::envfile::{Dialect, PamLimit, Reading, Seen, State, Syntax, find, unit};
+use crate::envfile::{Dialect, Reading, Seen, State, Syntax, find, unit};
+use crate::environment::daemon_json;
 use crate::host::{FileKind, HostRead, View, unreadable};
 use crate::platform::Platform;
 use crate::problem::Problem;
@@ -51,11 +52,8 @@ impl Found {
         let product = prod_env(home);
         let mut found = Self { first: Some(first), product: Some(product.clone()), ..Self::default() };
         let system = platform.system_proxy_file();
-        let (dialect, syntax) = if platform.system_proxy_is_shell() {
-            (Dialect::Shell, Syntax::Shell)
-        } else {
-            (Dialect::PamEnv(PamLimit::None), Syntax::PamEnv)
-        };
+        let dialect = platform.system_proxy_dialect();
+        let syntax = if dialect == Dialect::Shell { Syntax::Shell } else { Syntax::PamEnv };
         let ask_system = |found: &mut Self| -> Result<(), Problem> {
             found.env_file(view, system, dialect, syntax, &[])?;
             for script in profile_scripts(view.host, platform)? {
@@ -186,11 +184,8 @@ impl Found {
     fn daemon_json(&mut self, view: &View<'_>) -> Result<(), Problem> {
         let path = &Vendor::get().docker.daemon_json;
         let Some(snapshot) = view.snapshot(path)? else { return Ok(()) };
-        let document: serde_json::Value = serde_json::from_slice(&snapshot.bytes).unwrap_or_default();
-        for (key, name) in [("http-proxy", "http_proxy"), ("https-proxy", "https_proxy"), ("no-proxy", "no_proxy")] {
-            if let Some(value) = document["proxies"][key].as_str() {
-                self.proxy(name, value, Place { path, line: 1, mtime: snapshot.attributes.mtime });
-            }
+        for (name, value) in daemon_json(&snapshot.bytes).unwrap_or_default() {
+            self.proxy(name, &value, Place { path, line: 1, mtime: snapshot.attributes.mtime });
         }
         Ok(())
     }

@@ -43,11 +43,6 @@ impl Origin {
             Self::Default => 0,
         }
     }
-
-    /// Did a person ask for this value, now or in a settings file?
-    pub fn is_asked(&self) -> bool {
-        self.rank() >= 2
-    }
 }
 
 impl fmt::Display for Origin {

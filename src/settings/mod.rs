@@ -10,7 +10,6 @@ mod no_proxy;
 mod proxy_url;
 mod resolve;
 mod schema;
-mod secret;
 mod table;
 
 pub use file::{SAVED, example, read as read_file, save};
@@ -18,12 +17,12 @@ pub use found::{First, Found, profile_scripts};
 pub use layers::{Layer, Layers, Origin, Setting, parse_switch};
 pub use no_proxy::{NoProxy, NoProxyError};
 pub(crate) use proxy_url::parse_host;
-pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme, encode};
+pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme};
 pub use resolve::{
     BackEnd, Deployment, Effective, Exclusions, Outside, Proxies, Settings, TargetName, Unresolved, home, strategy,
 };
 pub use schema::schema;
-pub use secret::Secret;
-pub use table::{Shape, Spec, TABLE, by_key, nearest};
+pub use table::{Shape, Spec, TABLE, by_key};
 
 use crate::redact::redact_line;
+pub use crate::secret::{Secret, encode};

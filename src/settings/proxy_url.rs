@@ -3,13 +3,9 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+use percent_encoding::percent_decode;
 
-use super::Secret;
-
-/// Everything but `A-Za-z0-9-._~` is encoded in user and password: the only form that all measured clients decode alike,
-/// and one without any character that an env-file parser treats specially (facts: readers §3.2).
-const USERINFO: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use super::{Secret, encode};
 
 /// How to speak to the proxy itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,11 +188,6 @@ impl ProxyUrl {
     pub fn password(&self) -> Option<&Secret> {
         self.credentials.as_ref()?.password.as_ref().filter(|secret| !secret.is_empty())
     }
-}
-
-/// Percent-encodes raw bytes so that nothing but `A-Za-z0-9-._~%` is left.
-pub fn encode(raw: &[u8]) -> String {
-    percent_encode(raw, USERINFO).to_string()
 }
 
 fn credentials(userinfo: &str) -> Credentials {

@@ -344,24 +344,6 @@ pub fn by_section() -> BTreeMap<&'static str, Vec<(&'static str, &'static Spec)>
     sections
 }
 
-/// The candidate nearest to what was typed, when it is near enough to be meant.
-pub fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // Nobody means a word of ours by a text of that length, and comparing it would take long.
-    if typed.len() > 64 {
-        return None;
-    }
-    candidates
-        .map(|candidate| (similarity(typed, candidate), candidate))
-        .filter(|(near, _)| *near > 0.6)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
-
-/// Share of characters that two words have in common and in order, from 0 to 1.
-fn similarity(a: &str, b: &str) -> f32 {
-    similar::TextDiff::from_chars(a, b).ratio()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -379,13 +361,5 @@ mod tests {
             assert!(!spec.help.is_empty() && !spec.question.is_empty(), "{}", spec.key);
             assert!(!spec.secret || (spec.flag.is_none() && !spec.saved), "{}", spec.key);
         }
-    }
-
-    #[test]
-    fn a_slip_is_met_with_the_right_word() {
-        let keys = || TABLE.iter().map(|spec| spec.key);
-        assert_eq!(nearest("proxy.htpp", keys()), Some("proxy.http"));
-        assert_eq!(nearest("deploiment", keys()), Some("deployment"));
-        assert_eq!(nearest("xyz", keys()), None);
     }
 }

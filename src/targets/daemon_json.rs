@@ -10,12 +10,10 @@ use serde_json::{Map, Value};
 
 use super::Context;
 use super::wish::Wish;
+use crate::environment::DAEMON_JSON;
 use crate::plan::Draft;
 use crate::problem::Problem;
 use crate::settings::NoProxy;
-
-const KEYS: [(&str, &str); 3] =
-    [("http_proxy", "http-proxy"), ("https_proxy", "https-proxy"), ("no_proxy", "no-proxy")];
 
 /// Plans the file when it has `proxies` already; says whether it has.
 pub(super) fn plan(context: &Context<'_>, path: &Path, wish: &Wish, draft: &mut Draft<'_>) -> Result<bool, Problem> {
@@ -40,7 +38,7 @@ pub(super) fn plan(context: &Context<'_>, path: &Path, wish: &Wish, draft: &mut 
     let present = proxies.get("no-proxy").and_then(Value::as_str).map(NoProxy::found).unwrap_or_default();
     let mut wanted = proxies.clone();
     let mut reasons = Vec::new();
-    for (name, key) in KEYS {
+    for (name, key) in DAEMON_JSON {
         let value = wish.variables(&present).into_iter().find(|(own, _)| *own == name).map(|(_, value)| value);
         if wish.remove && wanted.shift_remove(key).is_some() {
             reasons.push(format!("take out {key}"));

@@ -1,8 +1,9 @@
 //! What the list that is going to be written takes away from the proxy although the product needs it, and what it leaves
 //! to the proxy although that cannot answer.
 
-use crate::clients::{Client, Needs, Target, all, excluded};
+use crate::clients::{Client, Target, all, excluded};
 use crate::finding::{Finding, Status};
+use crate::network::catalogue::Needs;
 use crate::settings::NoProxy;
 
 /// The findings, worst first. All give the same corrected list.
@@ -38,7 +39,7 @@ pub(super) fn remarks(list: &NoProxy, test_drive: bool) -> Vec<Finding> {
                 .fix(fix.clone()),
         );
     }
-    let address = &needs.metadata.address;
+    let address = &needs.metadata;
     let metadata = asking(&format!("http://{address}/"), &text);
     if !metadata.is_empty() {
         let title = format!("no_proxy does not exclude {address}, where a cloud tells an instance its role");
@@ -65,7 +66,7 @@ fn corrected(list: &NoProxy, test_drive: bool) -> NoProxy {
     let mut corrected = NoProxy::default();
     let keeps = |member: &&str| excluded(member, &needs.hosts).is_empty();
     let added = ["localhost", "127.0.0.1"].into_iter().filter(|_| test_drive);
-    let members = list.members().filter(keeps).chain(added).chain([needs.metadata.address.as_str()]);
+    let members = list.members().filter(keeps).chain(added).chain([needs.metadata.as_str()]);
     members.for_each(|member| corrected.push(member));
     corrected
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::settings::{Layer, ProxyUrl, Settings, Shape, TABLE, by_key, parse_switch};
 use crate::targets::Moment;
+use crate::text::quoted;
 
 /// What stands in the place of a password's file.
 pub const FILE: &str = "FILE";
@@ -75,16 +76,6 @@ impl Repeat<'_> {
 
     fn said(&self, key: &str) -> bool {
         self.flags.get(key).or_else(|| self.variables.get(key)).is_some()
-    }
-}
-
-/// A word as a shell takes it.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

@@ -2,12 +2,10 @@
 //!
 //! | module | what lives there |
 //! | --- | --- |
-//! | `line` | a connection, plain or with TLS to a trusted peer |
 //! | `words` | what both say about addresses, network troubles and certificates; foreign text made fit to be shown |
 //! | `mysql` | one greeting, one login, what the server says of itself |
 //! | `redis` | one conversation, what the server says of itself |
 
-mod line;
 mod mysql;
 #[cfg(test)]
 mod peer;

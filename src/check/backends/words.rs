@@ -7,21 +7,14 @@ use crate::check::want::{Address, Limits, Want};
 use crate::finding::{Finding, Status};
 use crate::net::{Trouble, seconds};
 use crate::settings::Deployment;
+use crate::text::{clean, place, quoted};
 
 /// No text of a server is shown longer than this, in characters.
 const LONGEST: usize = 200;
 
-/// A server's text, fit to be shown and saved: one line, no control characters, nothing that turns the direction of
-/// writing, cut to a sane length.
+/// A server's text, fit to be shown and saved.
 pub fn shown(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut clean: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !turns(*c)).take(LONGEST + 1).collect();
-    if clean.chars().count() > LONGEST {
-        clean = clean.chars().take(LONGEST - 1).collect();
-        clean.push('…');
-    }
-    clean.trim().to_owned()
+    clean(text, LONGEST)
 }
 
 /// [`shown`] of bytes.
@@ -30,23 +23,9 @@ pub fn shown_bytes(bytes: &[u8]) -> String {
     shown(&String::from_utf8_lossy(&bytes[..bytes.len().min(4 * (LONGEST + 2))]))
 }
 
-/// `db.corp.example:3306`, brackets around IPv6.
+/// Where it is, for messages.
 pub fn at(address: &Address) -> String {
-    if address.host.contains(':') && !address.host.starts_with('[') {
-        format!("[{}]:{}", address.host, address.port)
-    } else {
-        format!("{}:{}", address.host, address.port)
-    }
-}
-
-/// A word in single quotes for a POSIX shell, where it needs them.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    place(&address.host, address.port)
 }
 
 /// One of the two servers, for messages.
@@ -163,29 +142,4 @@ pub fn trust(finding: Finding, why: &str, host: &str, port: u16, word: &str) -> 
         .fix("Ubuntu, Debian: sudo cp CA.crt /usr/local/share/ca-certificates/ && sudo update-ca-certificates")
         .fix("CentOS, Red Hat: sudo cp CA.crt /etc/pki/ca-trust/source/anchors/ && sudo update-ca-trust")
         .fix(format!("once, to try: ics-setup check backends --proxy-ca CA.crt --{word}-host {}", quoted(host)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn foreign_text_is_one_short_line_without_surprises() {
-        assert_eq!(shown("a\r\n\x1b[31mb\u{202e}c\0"), "a   [31mbc");
-        let long = shown(&"é".repeat(5000));
-        assert_eq!(long.chars().count(), LONGEST);
-        assert!(long.ends_with('…'));
-        assert_eq!(shown_bytes(&[0xff; 100_000]).chars().count(), LONGEST);
-        assert_eq!(shown(&"x".repeat(LONGEST)).chars().count(), LONGEST);
-    }
-
-    #[test]
-    fn addresses_and_words_are_ready_to_paste() {
-        let address = |host: &str| Address { host: host.to_owned(), port: 1, origin: String::new() };
-        assert_eq!(at(&address("::1")), "[::1]:1");
-        assert_eq!(at(&address("[::1]")), "[::1]:1");
-        assert_eq!(at(&address("db")), "db:1");
-        assert_eq!(quoted("a'b;c"), r"'a'\''b;c'");
-        assert_eq!(quoted("db-1.corp"), "db-1.corp");
-    }
 }

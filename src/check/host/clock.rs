@@ -195,7 +195,7 @@ fn head<S: Read + Write>(
     target: &str,
 ) -> Result<(Answer, i64), Trouble> {
     let asked = millis(clock.now());
-    let headers = [("Host", host), ("User-Agent", "ics-setup"), ("Cache-Control", "no-cache"), ("Connection", "close")];
+    let headers = [("Host", host), ("Cache-Control", "no-cache"), ("Connection", "close")];
     let answer = request(stream, "HEAD", target, &headers)?;
     let answered = millis(clock.now());
     Ok((answer, asked.midpoint(answered)))
@@ -204,8 +204,8 @@ fn head<S: Read + Write>(
 fn told(whom: &str, answer: &Answer, middle: i64) -> Result<Told, Trouble> {
     let no_date = |what: String| Trouble::Unexpected { what };
     let date = answer.get("date").ok_or_else(|| no_date(format!("HTTP {} without a Date", answer.status)))?;
-    let time = httpdate::parse_http_date(date)
-        .map_err(|_| no_date(format!("the Date {:?}", crate::platform::clean(date, 40))))?;
+    let time =
+        httpdate::parse_http_date(date).map_err(|_| no_date(format!("the Date {:?}", crate::text::clean(date, 40))))?;
     // An answer out of a cache has the Date of its origin, and how old it is.
     let age: i64 = answer.get("age").and_then(|age| age.parse::<u32>().ok()).unwrap_or(0).into();
     // A Date is cut to whole seconds, so on average half a second old.

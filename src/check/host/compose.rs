@@ -9,7 +9,8 @@ use super::{GROUP, is_program, text};
 use crate::check::{Check, Group, Look, Want};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
-use crate::platform::clean;
+use crate::text::clean;
+use crate::vendor::Vendor;
 
 pub(super) struct Compose;
 
@@ -48,12 +49,12 @@ impl Check for Compose {
     }
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
-        let (host, data) = (look.host, &Data::get().compose);
-        let there = |paths: &[String]| -> Vec<PathBuf> {
-            paths.iter().map(PathBuf::from).filter(|path| is_program(host, path)).collect()
+        let (host, files) = (look.host, &Vendor::get().compose);
+        let there = |paths: &[PathBuf]| -> Vec<PathBuf> {
+            paths.iter().filter(|path| is_program(host, path)).cloned().collect()
         };
         let (mut called, mut unread) = (Vec::new(), Vec::new());
-        for crontab in &data.crontabs {
+        for crontab in &Data::get().compose.crontabs {
             match text(host, crontab) {
                 Ok(content) => called.extend(calls(&content.unwrap_or_default()).into_iter().map(|program| Called {
                     crontab: host.shown(Path::new(crontab)),
@@ -63,7 +64,7 @@ impl Check for Compose {
                 Err(why) => unread.push(why),
             }
         }
-        Facts { called, unread, programs: there(&data.programs), plugins: there(&data.plugins) }
+        Facts { called, unread, programs: there(&files.programs), plugins: there(&files.plugins) }
     }
 
     fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
@@ -73,7 +74,7 @@ impl Check for Compose {
 
 fn judge(facts: &Facts) -> Finding {
     // A test holds the list to having one.
-    let usual = Data::get().compose.programs.first().map_or("", String::as_str);
+    let usual = Vendor::get().compose.programs.first().and_then(|path| path.to_str()).unwrap_or_default();
     let Facts { programs, plugins, called, unread } = facts;
     let list = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     let seen = match (programs.is_empty(), plugins.is_empty()) {
@@ -168,6 +169,6 @@ mod tests {
 
     #[test]
     fn there_is_a_usual_place() {
-        assert_eq!(Data::get().compose.programs.first().map(String::as_str), Some(LOCAL));
+        assert_eq!(Vendor::get().compose.programs.first().map(PathBuf::as_path), Some(Path::new(LOCAL)));
     }
 }

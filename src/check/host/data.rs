@@ -79,8 +79,6 @@ pub(super) struct Owners {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Compose {
-    pub(super) programs: Vec<String>,
-    pub(super) plugins: Vec<String>,
     pub(super) crontabs: Vec<String>,
 }
 
@@ -112,6 +110,8 @@ mod tests {
     fn names_of_processes_fit_into_what_the_kernel_keeps() {
         let owners = &Data::get().owners;
         assert!(owners.front.iter().chain(&owners.forwarders).all(|name| name.len() <= 15), "{owners:?}");
+        let hosts = crate::network::catalogue::Catalogue::shipped().endpoints;
+        assert!(hosts.iter().any(|endpoint| endpoint.host == Data::get().clock.host), "it has to be reachable anyway");
         assert!(Data::get().clock.warn_seconds < Data::get().clock.fail_seconds);
     }
 }

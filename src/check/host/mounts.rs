@@ -9,7 +9,7 @@ use super::{GROUP, Seen, text};
 use crate::check::{Check, Group, Look, Want};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
-use crate::platform::clean;
+use crate::text::clean;
 
 const MOUNTS: &str = "/proc/self/mounts";
 

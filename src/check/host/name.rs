@@ -9,7 +9,7 @@ use super::{GROUP, Seen, judged, text};
 use crate::check::{Check, Group, Look, Want};
 use crate::finding::{Finding, Status};
 use crate::net::{Time, Trouble, resolve, seconds};
-use crate::platform::clean;
+use crate::text::clean;
 
 const HOSTNAME: &str = "/proc/sys/kernel/hostname";
 

@@ -50,7 +50,7 @@ impl Check for Selinux {
         });
         let home = exists(host, &look.want.home);
         let label = if home { host.label(&look.want.home).ok().flatten() } else { None };
-        let label = label.map(|label| crate::platform::clean(&label, 200));
+        let label = label.map(|label| crate::text::clean(&label, 200));
         Facts { running, configured: text(host, CONFIG).ok().flatten().and_then(|text| mode(&text)), home, label }
     }
 
@@ -118,7 +118,7 @@ fn judge(facts: &Facts, want: &Want) -> Finding {
 /// The value of `SELINUX=`; the last one counts.
 fn mode(config: &str) -> Option<String> {
     let value = config.lines().rev().find_map(|line| line.trim().strip_prefix("SELINUX="));
-    value.map(|value| crate::platform::clean(value, 20).to_ascii_lowercase())
+    value.map(|value| crate::text::clean(value, 20).to_ascii_lowercase())
 }
 
 #[cfg(test)]

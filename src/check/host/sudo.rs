@@ -9,7 +9,7 @@ use crate::check::{Check, Group, Look, Want};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::Time;
-use crate::platform::clean;
+use crate::text::clean;
 
 const SUDOERS: &str = "/etc/sudoers";
 

@@ -8,6 +8,7 @@ use super::{Facts, Seen, Target};
 use crate::finding::{Finding, Status};
 use crate::net::Trouble;
 use crate::network::path::{Cause, Failure, Stage, Via, Walk, inspector};
+use crate::text::place;
 
 /// The findings of one group: the way through the proxy, each endpoint, what the certificates say of all of them.
 pub(super) fn judge(agent: bool, facts: &Facts, want: &Want) -> Vec<Finding> {
@@ -196,7 +197,7 @@ struct Words {
 /// What is wrong with the proxy itself.
 fn words_of_proxy(agent: bool, failure: &Failure, want: &Want) -> Words {
     let (place, origin, tls) = match &want.https_proxy {
-        Some(proxy) => (format!("{}:{}", proxy.host, proxy.port), format!(" ({})", proxy.origin), proxy.tls),
+        Some(proxy) => (place(&proxy.host, proxy.port), format!(" ({})", proxy.origin), proxy.tls),
         None => ("the proxy".to_owned(), String::new(), false),
     };
     let corrected = |scheme: &str| format!("ics-setup prepare --proxy {scheme}://{place}");

@@ -16,6 +16,7 @@ use crate::net::Time;
 use crate::network::catalogue::{Component, Endpoint, NeededBy, Protocol};
 use crate::network::path::{Asked, Failure, Via, Walk, walk};
 use crate::settings::ProxyUrl;
+use crate::text::place;
 
 /// Both groups.
 pub fn checks() -> Vec<Box<dyn AnyCheck>> {
@@ -77,7 +78,7 @@ impl Target {
 
     /// `host:port`.
     pub fn name(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+        place(&self.host, self.port)
     }
 }
 

@@ -5,11 +5,9 @@
 //! | `consumers` | what each reader of proxy settings really gets, side by side, and how the URLs are written |
 //! | `lints` | NO_PROXY lists, by what each client makes of them |
 //! | `dial` | the proxy itself: is it there, which language, does it let us through |
-//! | `facts` | what `assets/probe.toml` says |
 
 mod consumers;
 mod dial;
-mod facts;
 mod lints;
 
 pub use consumers::{Consumer, Consumers, ConsumersFacts, Flaw, ProxyValue, State, Who};

@@ -118,7 +118,7 @@ fn bare(text: &str) -> &str {
 /// The port of this host that leads to a port of the container, of `[ADDRESS:]HOST:CONTAINER[/tcp]`, with its address.
 pub(super) fn published(ports: &[String], container: u16) -> Option<(Option<String>, u16)> {
     ports.iter().find_map(|mapping| {
-        let mut parts = mapping.trim_end_matches("/tcp").rsplit(':');
+        let mut parts = mapping.trim_end_matches("/tcp").rsplitn(3, ':');
         (parts.next()?.parse() == Ok(container)).then_some(())?;
         let port = parts.next()?.parse().ok()?;
         let address = parts.next().filter(|address| !address.is_empty() && *address != "0.0.0.0");
@@ -149,6 +149,7 @@ mod tests {
             published(&["127.0.0.1:8443:8001/tcp".to_owned()], 8001),
             Some((Some("127.0.0.1".to_owned()), 8443))
         );
+        assert_eq!(published(&["[::1]:80:8001".to_owned()], 8001), Some((Some("[::1]".to_owned()), 80)));
         assert_eq!(published(&["8001".to_owned(), "1:2".to_owned()], 8001), None);
     }
 

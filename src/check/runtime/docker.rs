@@ -26,7 +26,7 @@ const MAX_LINES: usize = 2000;
 /// Why Docker did not answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "trouble", rename_all = "kebab-case")]
-pub(super) enum NoDocker {
+pub(in crate::check) enum NoDocker {
     /// There is no such command.
     Absent,
     /// The daemon does not run, or is not at the usual socket.
@@ -53,12 +53,12 @@ pub(super) enum NoDocker {
 
 /// One container, as far as checks ask.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Container {
+pub(in crate::check) struct Container {
     pub(super) id: String,
-    pub(super) name: String,
+    pub(in crate::check) name: String,
     /// Seconds since 1970.
     pub(super) created: Option<u64>,
-    pub(super) status: String,
+    pub(in crate::check) status: String,
     pub(super) exit_code: Option<i64>,
     pub(super) oom_killed: bool,
     pub(super) error: String,
@@ -76,14 +76,14 @@ pub(super) struct Container {
     /// The compose files that it was made from.
     pub(super) compose_files: Option<String>,
     /// `NAME=value`: holds secrets, never goes into facts.
-    pub(super) environment: Vec<String>,
+    pub(in crate::check) environment: Vec<String>,
 }
 
 /// What there is.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(in crate::check) struct Found {
     /// The product's, in the order of the vendor's files.
-    pub(super) own: Vec<Container>,
+    pub(in crate::check) own: Vec<Container>,
     /// All containers of the host.
     pub(super) all: usize,
     /// Other folders that containers with the vendor's images were started from.
@@ -96,7 +96,7 @@ pub(super) struct Found {
 ///
 /// # Errors
 /// Docker does not answer.
-pub(super) fn containers(look: &Look<'_>, time: Time) -> Result<Found, NoDocker> {
+pub(in crate::check) fn containers(look: &Look<'_>, time: Time) -> Result<Found, NoDocker> {
     let output = docker(look, time, &["ps", "-a", "--no-trunc", "--format", "{{json .ID}}"])?;
     if output.code != Some(0) {
         return Err(refused(&output));

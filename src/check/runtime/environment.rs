@@ -14,7 +14,6 @@ use crate::envfile::{Dialect, Reading, Seen};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::vendor::{Generation, Vendor, prod_env};
-use crate::version::Version;
 
 /// More variables than this are not compared.
 const MAX_NAMES: usize = 500;
@@ -167,15 +166,7 @@ fn compared(found: &Found, file: &[u8], compose: &[compose::Service]) -> Vec<Ser
 
 /// Who read prod.env for this container: the compose that made it, else `docker run --env-file`.
 fn dialect(container: &Container) -> Dialect {
-    let version =
-        container.compose_version.as_deref().map(|text| text.trim_start_matches('v')).and_then(Version::parse);
-    let below = |version: &Version, text: &str| Version::parse(text).is_some_and(|limit| *version < limit);
-    match version {
-        Some(version) if below(&version, "1.26") => Dialect::ComposeV1Plain,
-        Some(version) if below(&version, "2") => Dialect::ComposeV1Dotenv,
-        Some(_) => Dialect::ComposeV2,
-        None => Dialect::DockerEnvFile,
-    }
+    container.compose_version.as_deref().and_then(Dialect::of_compose).unwrap_or(Dialect::DockerEnvFile)
 }
 
 fn compare(reading: &Reading, container: &Container, by_compose: &[String], count: bool, service: &mut Service) {

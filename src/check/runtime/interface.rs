@@ -12,6 +12,7 @@ use crate::check::unit::{Check, Group, Look};
 use crate::check::want::Want;
 use crate::finding::{Finding, Status};
 use crate::net::{self, Time, Trouble, seconds};
+use crate::text::place;
 
 /// So much of an answer is read.
 const BUDGET: usize = 80 << 10;
@@ -91,20 +92,15 @@ fn ask(address: String, port: u16, time: Time) -> Asked {
     // Room for the engine to hear the result before it counts the check as late.
     let time = time.at_most(time.left().saturating_sub(Duration::from_millis(100)));
     let answer = net::dial(&address, port, time, BUDGET).and_then(|mut wire| {
-        let host = format!("{address}:{port}");
-        let headers =
-            [("Host", host.as_str()), ("Connection", "close"), ("Accept", "*/*"), ("User-Agent", "ics-setup")];
+        let host = place(&address, port);
+        let headers = [("Host", host.as_str()), ("Connection", "close"), ("Accept", "*/*")];
         let answer = net::request(&mut wire, "GET", path, &headers)?;
         let header = |name: &str| answer.get(name).map(|value| shown(value, 200));
-        let start =
-            String::from_utf8_lossy(&answer.rest[..answer.rest.len().min(512)]).trim_start().to_ascii_lowercase();
         Ok(Answer {
             status: answer.status,
             location: header("location"),
             server: header("server"),
-            html: answer.get("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("text/html"))
-                || start.starts_with("<!doctype html")
-                || start.starts_with("<html"),
+            html: answer.is_html(),
         })
     });
     Asked { address, port, took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), answer }
@@ -134,12 +130,7 @@ fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
 }
 
 fn url(asked: &Asked) -> String {
-    let host = if asked.address.contains(':') {
-        format!("[{}]", asked.address.trim_matches(['[', ']']))
-    } else {
-        asked.address.clone()
-    };
-    format!("http://{host}:{}{}", asked.port, Known::get().health.path)
+    format!("http://{}{}", place(&asked.address, asked.port), Known::get().health.path)
 }
 
 fn verdict(asked: &Asked, command: &str) -> Finding {
@@ -233,8 +224,8 @@ fn silent(asked: &Asked, trouble: &Trouble, command: &str, logs: &str) -> Findin
             finding(&format!("port {port} speaks TLS, not plain HTTP"))
                 .cause("a web server in front, or another program, holds the port")
                 .fix(format!(
-                    "curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}:{port}{}",
-                    asked.address,
+                    "curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}",
+                    place(&asked.address, port),
                     Known::get().health.path
                 ))
         }

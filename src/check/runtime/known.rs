@@ -1,6 +1,5 @@
 //! The facts about a running product, from `assets/runtime.toml`.
 
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -13,7 +12,6 @@ use crate::finding::Status;
 #[serde(deny_unknown_fields)]
 pub(super) struct Known {
     pub(super) health: Health,
-    pub(super) compose: Compose,
     pub(super) restarts: Restarts,
     pub(super) images: Images,
     service: Vec<Service>,
@@ -31,16 +29,6 @@ pub(super) struct Health {
     /// The page of the first run.
     pub(super) setup: String,
     pub(super) slow_ms: u64,
-}
-
-/// Files of Compose.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Compose {
-    /// The command of its own.
-    pub(super) commands: Vec<PathBuf>,
-    /// The plugin of docker.
-    pub(super) plugins: Vec<PathBuf>,
 }
 
 /// When restarts are a loop.

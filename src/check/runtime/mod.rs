@@ -13,7 +13,7 @@
 
 mod compose;
 mod containers;
-mod docker;
+pub(super) mod docker;
 mod environment;
 mod interface;
 mod known;

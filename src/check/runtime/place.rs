@@ -6,12 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::compose;
 use super::docker::Found;
-use super::known::Known;
 use super::text::is_plain;
 use crate::check::unit::Look;
 use crate::check::want::Want;
 use crate::finding::{Finding, Status};
-use crate::vendor::prod_env;
+use crate::vendor::{Vendor, prod_env};
 
 /// What stands in the product's folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,10 +49,10 @@ impl Place {
             .map(str::to_owned)
             .collect();
         compose.sort_by_key(|name| (name != compose::USUAL, name.clone()));
-        let known = &Known::get().compose;
+        let files = &Vendor::get().compose;
         let any = |paths: &[PathBuf]| paths.iter().any(|path| look.host.lstat(path).is_ok_and(|stat| stat.is_some()));
         Self {
-            plugin: !any(&known.commands) && any(&known.plugins),
+            plugin: !any(&files.programs) && any(&files.plugins),
             live: look.host.is_live(),
             prod_env: look.host.lstat(&prod_env(home)).is_ok_and(|stat| stat.is_some()),
             compose,

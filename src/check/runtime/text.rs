@@ -5,20 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::{Date, Month};
 
 use crate::redact::redact_line;
+use crate::text::clean;
 
 /// What is looked at of one line; masked before it is cut shorter, so that no half of a secret stays.
 const LONGEST: usize = 16 << 10;
 
-/// One line of somebody else's, without control characters, without what looks like a secret, and not longer than `max`
-/// characters.
+/// One line of somebody else's: [`clean`], without what looks like a secret, and not longer than `max` characters.
 pub(super) fn shown(text: &str, max: usize) -> String {
-    let line: String = text.trim().chars().map(|c| if misleads(c) { '?' } else { c }).take(LONGEST).collect();
-    let masked = redact_line(&line);
-    let mut cut: String = masked.chars().take(max).collect();
-    if cut.len() < masked.len() {
-        cut.push('…');
-    }
-    cut
+    clean(&redact_line(&clean(text, LONGEST)), max)
 }
 
 /// May this stand unquoted in a command to paste?
@@ -28,13 +22,7 @@ pub(super) fn is_plain(text: &str) -> bool {
 
 /// The first line with something on it, as [`shown`].
 pub(super) fn first_line(bytes: &[u8], max: usize) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(64 << 10)]);
-    shown(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default(), max)
-}
-
-fn misleads(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    shown(&crate::text::first_line(bytes, LONGEST), max)
 }
 
 /// Seconds since 1970 of an RFC 3339 time (`2026-11-21T20:01:02.5Z`, `…+01:00`). Years before 1970 (Docker's zero time)

@@ -13,7 +13,7 @@ use crate::finding::{Known, catalogue, known, must_be_known};
 use crate::problem::{Problem, id};
 use crate::report::check::{Format, wrapped};
 use crate::report::{Paint, SCHEMA};
-use crate::settings::nearest;
+use crate::text::nearest;
 
 /// `--list` and `--explain`; `None`: neither was asked for.
 ///

@@ -16,6 +16,8 @@ mod pam_env;
 mod shell;
 mod systemd;
 
+use crate::version::Version;
+
 use collector::Collector;
 
 pub use shell::shell_read_with;
@@ -123,6 +125,19 @@ impl Dialect {
             Dialect::EnvironmentD => systemd::read_environment_d(&mut out),
         }
         out.finish()
+    }
+
+    /// How a release of Compose reads an `env_file:`: `1.25.5`, `1.29.2`, `v2.24.1`; `None`: it is no release.
+    pub fn of_compose(release: &str) -> Option<Self> {
+        let release = Version::parse(release.trim().trim_start_matches('v'))?;
+        let below = |limit: &str| Version::parse(limit).is_some_and(|limit| release < limit);
+        Some(if below("1.26") {
+            Self::ComposeV1Plain
+        } else if below("2") {
+            Self::ComposeV1Dotenv
+        } else {
+            Self::ComposeV2
+        })
     }
 
     /// The reader's name, as people know it.

@@ -466,3 +466,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn releases_of_compose_read_in_three_ways() {
+    for (text, dialect) in [
+        ("1.25.5\n", Some(Dialect::ComposeV1Plain)),
+        ("1.29.2", Some(Dialect::ComposeV1Dotenv)),
+        ("v2.24.1", Some(Dialect::ComposeV2)),
+        ("unknown command", None),
+    ] {
+        assert_eq!(Dialect::of_compose(text), dialect, "{text}");
+    }
+}

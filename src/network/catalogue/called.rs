@@ -3,7 +3,8 @@
 use super::{ANY, Block, COLLECTOR, Catalogue, Component, Endpoint, StaticIps, host_name};
 use crate::finding::{Finding, Status};
 use crate::problem::Problem;
-use crate::settings::{Deployment, Layers, nearest};
+use crate::settings::{Deployment, Layers};
+use crate::text::nearest;
 use crate::version::Version;
 
 /// What the settings say that decides about endpoints.

@@ -3,6 +3,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | `file` | the TOML file, and how one is laid over the other |
+//! | `needs` | what the shipped one says to those who never list it |
 //! | `called` | which endpoints the settings call for |
 //! | `wildcard` | what the vendor's patterns cover |
 //! | `address` | names, addresses and blocks of addresses |
@@ -10,6 +11,7 @@
 mod address;
 mod called;
 mod file;
+mod needs;
 mod wildcard;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use crate::version::Version;
 
 pub use address::{Block, host_name};
 pub use called::{Calls, all, called_for, foreign_region};
+pub use needs::Needs;
 pub use wildcard::{Covers, Wildcard, is_below};
 
 /// What stands for the hosts of `--collector`.

@@ -5,6 +5,11 @@ use sha2::{Digest, Sha256};
 use x509_parser::oid_registry;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
+use crate::text::{clean, hex};
+
+/// No name is kept longer, in characters.
+const LONGEST: usize = 200;
+
 /// The leaf that a server presented, and who signed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
@@ -45,27 +50,14 @@ impl Certificate {
 }
 
 fn line(name: &X509Name<'_>) -> String {
-    clean(&name.to_string())
+    clean(&name.to_string(), LONGEST)
 }
 
 fn organisation(name: &X509Name<'_>) -> String {
     let first = |attribute: Option<&x509_parser::x509::AttributeTypeAndValue<'_>>| {
-        attribute.and_then(|attribute| attribute.as_str().ok()).map(clean)
+        attribute.and_then(|attribute| attribute.as_str().ok()).map(|text| clean(text, LONGEST))
     };
     first(name.iter_organization().next())
         .or_else(|| first(name.iter_common_name().next()))
         .unwrap_or_else(|| line(name))
-}
-
-/// Foreign text, fit for messages.
-fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Certificate;
 use crate::net::{self, Answer, Distrust, Roots, Shaken, Time, Trouble, basic, request};
 use crate::settings::{ProxyUrl, Scheme};
+use crate::text::{clean, place};
 
 /// More is not read of one endpoint: handshake, head and the beginning of a page.
 const BUDGET: usize = 256 << 10;
@@ -279,10 +280,10 @@ fn behind<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, proxy: &
 /// proxies put into them.
 fn forwarded<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, path: &str, proxy: &ProxyUrl) {
     walk.stage(Stage::Http, |walk| {
-        let place = if asked.port == 80 { asked.host.to_owned() } else { format!("{}:{}", asked.host, asked.port) };
+        let place = if asked.port == 80 { asked.host.to_owned() } else { place(asked.host, asked.port) };
         let target = format!("http://{place}{path}");
         let login = login_of(proxy);
-        let mut headers = vec![("Host", place.as_str()), ("User-Agent", AGENT), ("Connection", "close")];
+        let mut headers = vec![("Host", place.as_str()), ("Connection", "close")];
         headers.extend(login.as_deref().map(|login| ("Proxy-Authorization", login)));
         let answer = request(&mut wire, "GET", &target, &headers)?;
         let own = answer.get("x-squid-error").is_some() || answer.get("proxy-connection").is_some();
@@ -306,9 +307,9 @@ fn login_of(proxy: &ProxyUrl) -> Option<String> {
 /// Asks the proxy for a tunnel and goes on inside of it.
 fn tunnel<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots) {
     let opened = walk.stage(Stage::Connect, |_| {
-        let target = format!("{}:{}", asked.address.unwrap_or(asked.host), asked.port);
+        let target = place(asked.address.unwrap_or(asked.host), asked.port);
         let login = login_of(proxy);
-        let mut headers = vec![("Host", target.as_str()), ("User-Agent", AGENT)];
+        let mut headers = vec![("Host", target.as_str())];
         headers.extend(login.as_deref().map(|login| ("Proxy-Authorization", login)));
         let answer = request(&mut wire, "CONNECT", &target, &headers)?;
         match answer.status {
@@ -337,7 +338,7 @@ fn beyond<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, roots: &
     });
     let Some(Shaken { wire: mut tls, chain, by_host, by_public }) = shaken else {
         // Not TLS: a page from somebody in between says more than "no TLS".
-        if wire.first.starts_with(b"HTTP/") || looks_like_html(&wire.first) {
+        if wire.first.starts_with(b"HTTP/") || net::looks_like_html(&wire.first) {
             let title = title(&wire.first);
             if let Some(failure) = &mut walk.failure {
                 failure.why = Cause::Page { title };
@@ -352,14 +353,12 @@ fn beyond<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, roots: &
 
 fn read_page<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, path: &str) {
     walk.stage(Stage::Http, |walk| {
-        let headers = [("Host", asked.host), ("User-Agent", AGENT), ("Accept", "*/*"), ("Connection", "close")];
+        let headers = [("Host", asked.host), ("Accept", "*/*"), ("Connection", "close")];
         let answer = request(&mut wire, "GET", path, &headers)?;
         walk.page = Some(page(&answer, &mut wire));
         Ok(())
     });
 }
-
-const AGENT: &str = concat!("ics-setup/", env!("CARGO_PKG_VERSION"));
 
 fn schemes(answer: &Answer) -> Vec<String> {
     let words = answer.all("proxy-authenticate").filter_map(|value| value.split_whitespace().next());
@@ -371,7 +370,7 @@ fn schemes(answer: &Answer) -> Vec<String> {
 
 fn page(answer: &Answer, stream: &mut impl Read) -> Page {
     let mut body = answer.rest.clone();
-    let html = answer.get("content-type").is_some_and(|kind| kind.contains("html"));
+    let html = answer.is_html();
     let mut buffer = [0_u8; 1024];
     while html && body.len() < PAGE && title(&body).is_none() {
         match stream.read(&mut buffer) {
@@ -395,11 +394,6 @@ fn page(answer: &Answer, stream: &mut impl Read) -> Page {
     }
 }
 
-fn looks_like_html(bytes: &[u8]) -> bool {
-    let start: Vec<u8> = bytes.iter().take(64).map(u8::to_ascii_lowercase).collect();
-    [&b"<!doctype html"[..], b"<html"].iter().any(|sign| memchr::memmem::find(&start, sign).is_some())
-}
-
 /// The words between `<title>` and its end.
 fn title(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(PAGE)]).into_owned();
@@ -409,11 +403,6 @@ fn title(bytes: &[u8]) -> Option<String> {
     let end = start + lower[start..].find("</title")?;
     let words: Vec<&str> = text[start..end].split_whitespace().collect();
     Some(clean(&words.join(" "), 100)).filter(|title| !title.is_empty())
-}
-
-/// Foreign text, fit for facts.
-fn clean(text: &str, most: usize) -> String {
-    text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 /// A stream of which some bytes have been read already.

@@ -2,6 +2,7 @@
 
 use crate::finding::Finding;
 use crate::redact::Redactor;
+use crate::text::misleads;
 
 /// A finding whose texts may be printed: lines are separated by `\n`, the title has one and is never empty, other
 /// empty texts are gone.
@@ -56,13 +57,10 @@ fn printable(c: char) -> char {
         '\n' => c,
         '\r' => '\n',
         '\t' => ' ',
-        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-            char::REPLACEMENT_CHARACTER
-        }
         // Noncharacters: XML forbids two of them, strict readers of UTF-8 all.
         '\u{fdd0}'..='\u{fdef}' => char::REPLACEMENT_CHARACTER,
         c if u32::from(c) & 0xfffe == 0xfffe => char::REPLACEMENT_CHARACTER,
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c if misleads(c) => char::REPLACEMENT_CHARACTER,
         c => c,
     }
 }

@@ -16,8 +16,9 @@ use self::save::rendered;
 pub use self::save::{SAVED, save};
 use super::ProxyUrl;
 use super::layers::{Layer, Origin, Setting};
-use super::table::{Shape, Spec, TABLE, by_key, by_section, nearest};
+use super::table::{Shape, Spec, TABLE, by_key, by_section};
 use crate::problem::Problem;
+use crate::text::nearest;
 
 /// Reads a settings file into a layer. `shown` is the name that messages use.
 ///

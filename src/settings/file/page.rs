@@ -8,7 +8,8 @@ use toml::de::{DeTable, DeValue};
 use crate::problem::Problem;
 use crate::redact::MASK;
 use crate::settings::redact_line;
-use crate::settings::table::{TABLE, nearest};
+use crate::settings::table::TABLE;
+use crate::text::nearest;
 
 /// What stands in place of text that may be part of a secret, or not: nobody can tell where its string ends.
 const UNKNOWN: &str = "…";

@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::file::savable;
 use super::found::Found;
 use super::layers::{Layers, Origin, Setting, parse_switch};
-use super::table::{Spec, TABLE, by_key, nearest};
+use super::table::{Spec, TABLE, by_key};
 use super::{NoProxy, ProxyUrl, Secret};
 use crate::finding::{Finding, Ignored};
 use crate::platform::Strategy;
 use crate::problem::Problem;
+use crate::text::nearest;
 use resolver::Resolver;
 
 /// What the host is for.

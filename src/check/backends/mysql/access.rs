@@ -1,11 +1,12 @@
 //! Findings about getting in: turned away before the greeting, or at the login.
 
-use super::super::words::{at, quoted, trust};
+use super::super::words::{at, trust};
 use super::greeting::{Greeting, Refusal};
 use super::{ACCESS_DENIED, GROUP, HOST_BLOCKED, Login, SERVER};
 use crate::check::want::{Limits, MysqlWant};
 use crate::finding::{Finding, Status};
 use crate::net::Trouble;
+use crate::text::quoted;
 
 const TOO_MANY_CONNECTIONS: u16 = 1040;
 const DATABASE_DENIED: u16 = 1044;

@@ -11,8 +11,7 @@ use mysql_common::proto::MySerialize;
 use mysql_common::scramble::{scramble_native, scramble_sha256};
 
 use super::greeting::{self, First, Hello, Refusal};
-use crate::check::backends::line::Line;
-use crate::net::{Roots, Trouble};
+use crate::net::{Line, Roots, Trouble};
 
 /// No packet that is read is larger: 64 KiB.
 const MAX_PACKET: usize = 64 << 10;

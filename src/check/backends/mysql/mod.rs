@@ -30,12 +30,11 @@ use self::about::About;
 use self::exchange::{LoggedIn, Talk};
 use self::greeting::{Hello, Opening, Refusal};
 use super::GROUP;
-use super::line::Line;
 use super::words::Server;
 use crate::check::unit::{Check, Group, Look};
 use crate::check::want::{MysqlWant, Want};
 use crate::finding::Finding;
-use crate::net::{Time, Trouble, connect, resolve};
+use crate::net::{Line, Time, Trouble, connect, resolve};
 
 /// No more than this is read of one connection: 256 KiB.
 const BUDGET: usize = 256 << 10;
@@ -157,7 +156,7 @@ impl Check for Mysql {
         let connected = resolve(&want.at.host, want.at.port, time)
             .and_then(|addresses| Ok((connect(&addresses, time, BUDGET)?, addresses)));
         let began = Instant::now();
-        let opened = connected.and_then(|(wire, addresses)| Ok((exchange::open(Line::Plain(wire))?, addresses)));
+        let opened = connected.and_then(|(wire, addresses)| Ok((exchange::open(Line::from(wire))?, addresses)));
         let opening_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         match opened {
             Err(trouble) => Facts { opening: Some(Opening::Trouble(trouble)), opening_ms, login: None },
@@ -250,7 +249,7 @@ impl Session<'_> {
 
     /// A second connection: the server has closed the first one.
     fn again(&self, because: Because) -> Login {
-        let opened = connect(self.addresses, self.time, BUDGET).and_then(|wire| exchange::open(Line::Plain(wire)));
+        let opened = connect(self.addresses, self.time, BUDGET).and_then(|wire| exchange::open(Line::from(wire)));
         match opened {
             Ok((talk, Ok(hello))) if hello.greeting.offers_tls => self.secured(talk, &hello, because),
             Ok((_, Ok(_))) => Login::NoTls,

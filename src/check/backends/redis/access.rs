@@ -1,11 +1,12 @@
 //! Findings about getting in: reached, let in, TLS.
 
-use super::super::words::{at, quoted, trust};
-use super::resp::Denial;
+use super::super::words::{at, trust};
+use super::reply::Denial;
 use super::{Facts, GROUP, SERVER, Talked};
 use crate::check::want::{RedisWant, Want};
 use crate::finding::{Finding, Status};
 use crate::net::{Trouble, seconds};
+use crate::text::quoted;
 
 /// Which era of Redis a server is of, told by how it refuses `HELLO` to a stranger: up to 5 it looks the command up before
 /// it asks for the password.

@@ -2,7 +2,7 @@
 //!
 //! | module | what lives there |
 //! | --- | --- |
-//! | `resp` | questions and replies over one connection |
+//! | `reply` | what a server says, as far as it matters here |
 //! | `info` | fields, products and versions |
 //! | `access` | findings: reached? let in? TLS? |
 //! | `judge` | findings: version, mode, memory, persistence |
@@ -13,7 +13,7 @@
 mod access;
 mod info;
 mod judge;
-mod resp;
+mod reply;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,14 +22,13 @@ use redis::cmd;
 use serde::{Deserialize, Serialize};
 
 use self::info::Fields;
-use self::resp::{Denial, Reply, Talk};
+use self::reply::{Denial, Reply, ask};
 use super::GROUP;
-use super::line::Line;
 use super::words::Server;
 use crate::check::unit::{Check, Group, Look};
 use crate::check::want::{RedisWant, Want};
 use crate::finding::Finding;
-use crate::net::{Time, Trouble, connect, resolve};
+use crate::net::{Line, Resp, Time, Trouble, connect, resolve};
 
 /// No more than this is read of one connection: 256 KiB; an `INFO` has about 5.
 const BUDGET: usize = 256 << 10;
@@ -156,14 +155,14 @@ impl Session<'_> {
         let first =
             if self.want.tls.is_none() { self.time.at_most(PLAIN.min(self.time.left() / 2)) } else { self.time };
         match connect(self.addresses, first, BUDGET) {
-            Ok(wire) => self.talk(Line::Plain(wire)),
+            Ok(wire) => self.talk(Line::from(wire)),
             Err(trouble) => Talked::broken(trouble),
         }
     }
 
     fn secured(&self) -> Talked {
         let line = connect(self.addresses, self.time, BUDGET)
-            .and_then(|wire| Line::Plain(wire).secured(&self.want.at.host, self.look.roots));
+            .and_then(|wire| Line::from(wire).secured(&self.want.at.host, self.look.roots));
         match line {
             Ok(line) => self.talk(line),
             Err(trouble) => Talked::broken(trouble),
@@ -171,7 +170,7 @@ impl Session<'_> {
     }
 
     fn talk(&self, line: Line) -> Talked {
-        let mut talk = Talk::new(line);
+        let mut talk = Resp::new(line);
         let mut talked = Talked { cipher: talk.tls(), ..Talked::default() };
         if let Err(trouble) = self.converse(&mut talk, &mut talked) {
             talked.trouble = Some(trouble);
@@ -181,8 +180,8 @@ impl Session<'_> {
 
     /// `INFO`; where that needs a password, `HELLO`, which tells old from new without one, then `AUTH` and `INFO` again;
     /// and `HELLO` once more for a user who may not see `INFO`.
-    fn converse(&self, talk: &mut Talk, talked: &mut Talked) -> Result<(), Trouble> {
-        let first = talk.ask(&cmd("INFO"))?;
+    fn converse(&self, talk: &mut Resp, talked: &mut Talked) -> Result<(), Trouble> {
+        let first = ask(talk, &cmd("INFO"))?;
         talked.replied = true;
         // It is a Redis, and all of the time is for it.
         talk.until(self.time);
@@ -194,7 +193,7 @@ impl Session<'_> {
                 if !goes_on {
                     return Ok(());
                 }
-                match talk.ask(&cmd("HELLO"))? {
+                match ask(talk, &cmd("HELLO"))? {
                     Reply::List(list) => talked.fields = info::of_hello(&list),
                     Reply::Error(denial) => talked.hello = Some(denial),
                     _ => {}
@@ -203,7 +202,7 @@ impl Session<'_> {
             _ => return Err(Trouble::Unexpected { what: "a reply to INFO that is no text".to_owned() }),
         }
         let Some(password) = &self.look.secrets.redis else { return Ok(()) };
-        match talk.ask(cmd("AUTH").arg(password.expose()))? {
+        match ask(talk, cmd("AUTH").arg(password.expose()))? {
             Reply::Fine => talked.logged_in = true,
             Reply::Error(denial) => {
                 talked.login = Some(denial);
@@ -211,11 +210,11 @@ impl Session<'_> {
             }
             _ => return Err(Trouble::Unexpected { what: "a reply to AUTH that is none".to_owned() }),
         }
-        match talk.ask(&cmd("INFO"))? {
+        match ask(talk, &cmd("INFO"))? {
             Reply::Text(text) => talked.fields = info::of_info(&text),
             Reply::Error(denial) => {
                 talked.info = Some(denial);
-                if let Reply::List(list) = talk.ask(cmd("HELLO").arg("2"))? {
+                if let Reply::List(list) = ask(talk, cmd("HELLO").arg("2"))? {
                     talked.fields = info::of_hello(&list);
                 }
             }

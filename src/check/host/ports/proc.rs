@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::HostRead;
 use crate::net::Time;
-use crate::platform::clean;
+use crate::text::clean;
 
 /// The state LISTEN, as the kernel writes it.
 const LISTEN: &str = "0A";

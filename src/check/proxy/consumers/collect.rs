@@ -41,7 +41,7 @@ pub(super) fn all(look: &Look<'_>, time: Time) -> ConsumersFacts {
     consumers.push(docker::daemon(&mut eye));
     consumers.push(packages::manager(&mut eye, look.platform));
     consumers.extend(docker::client(&mut eye));
-    consumers.extend(docker::containers(&mut eye, &look.want.home));
+    consumers.extend(docker::containers(&mut eye, look));
     consumers.extend(files::prod_env(&mut eye, &look.want.home));
     ConsumersFacts { http_password, https_password, consumers }
 }
@@ -60,6 +60,11 @@ impl Eye<'_> {
     /// What a program may take now.
     pub(super) fn limit(&self) -> Duration {
         self.at_most(PROGRAM)
+    }
+
+    /// What several programs, one after the other, may take together.
+    pub(super) fn of_programs(&self, several: u32) -> Time {
+        self.time.at_most(self.at_most(PROGRAM * several))
     }
 
     fn at_most(&self, limit: Duration) -> Duration {

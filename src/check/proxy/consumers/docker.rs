@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::facts::Facts;
 use super::collect::{Eye, IMAGE};
 use super::{Consumer, NAMES, State, Who};
+use crate::check::Look;
+use crate::check::runtime::docker::{NoDocker, containers as containers_of_product};
 use crate::envfile::{Dialect, Seen, unit};
-use crate::environment::{self, Daemon};
-use crate::host::Command;
+use crate::environment::{self, DAEMON_JSON, Daemon};
+use crate::net::seconds;
+use crate::text::clean;
 use crate::vendor::Vendor;
 
 /// Where units and their drop-ins are, strongest first.
@@ -24,9 +26,6 @@ const PROGRAMS: [&str; 4] =
 
 /// No more containers than this are looked into.
 const MOST_CONTAINERS: usize = 20;
-
-const JSON_KEYS: [(&str, &str); 3] =
-    [("HTTP_PROXY", "http-proxy"), ("HTTPS_PROXY", "https-proxy"), ("NO_PROXY", "no-proxy")];
 
 /// Names with their values, the six of them alone.
 type Values = BTreeMap<&'static str, String>;
@@ -124,88 +123,36 @@ pub(super) fn client(eye: &mut Eye<'_>) -> Option<Consumer> {
 }
 
 /// The running containers of the product.
-pub(super) fn containers(eye: &mut Eye<'_>, home: &Path) -> Vec<Consumer> {
-    let unseen = |state, why: String| vec![Consumer::unseen(Who::Container, "docker inspect", state, why)];
+pub(super) fn containers(eye: &mut Eye<'_>, look: &Look<'_>) -> Vec<Consumer> {
+    let skipped = |why: String| vec![Consumer::unseen(Who::Container, "docker inspect", State::Skipped, why)];
     if !eye.host.is_live() {
-        return unseen(State::Skipped, IMAGE.to_owned());
+        return skipped(IMAGE.to_owned());
     }
-    let run = |argv: Vec<&str>| {
-        let output = eye.host.run(&Command { deadline: eye.limit(), ..Command::new(argv) });
-        match output {
-            Ok(output) if output.code == Some(0) => Ok(output.stdout),
-            Ok(output) => {
-                let text = String::from_utf8_lossy(&output.stderr).into_owned();
-                let line: String = text.lines().next().unwrap_or_default().chars().take(200).collect();
-                Err(format!("docker does not answer: {}", crate::redact::redact_line(&line)))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err("docker is not installed".to_owned()),
-            Err(error) => Err(format!("docker could not be run: {error}")),
+    let found = match containers_of_product(look, eye.of_programs(2)) {
+        Ok(found) => found,
+        // A daemon that does not run is the daemon's finding, not a second one.
+        Err(NoDocker::Absent) => return skipped("docker is not installed".to_owned()),
+        Err(NoDocker::Late { millis }) => {
+            return skipped(format!("docker gave no answer within {}", seconds(Duration::from_millis(millis))));
+        }
+        Err(NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why }) => {
+            return skipped(format!("docker does not answer: {why}"));
         }
     };
-    let format = r#"{"id":{{json .ID}},"names":{{json .Names}},"image":{{json .Image}},"labels":{{json .Labels}}}"#;
-    let rows = match run(vec!["docker", "ps", "--no-trunc", "--format", format]) {
-        Ok(rows) => rows,
-        // A daemon that does not run is the daemon's finding, not a second one.
-        Err(why) => return unseen(State::Skipped, why),
-    };
-    let ids = of_product(&rows, home);
-    if ids.is_empty() {
-        return unseen(State::Skipped, "no container of the product runs".to_owned());
-    }
-    let format = r#"{"name":{{json .Name}},"env":{{json .Config.Env}}}"#;
-    let mut argv = vec!["docker", "inspect", "--format", format];
-    argv.extend(ids.iter().take(MOST_CONTAINERS).map(String::as_str));
-    let rows = match run(argv) {
-        Ok(rows) => rows,
-        Err(why) => return unseen(State::Unreadable, why),
-    };
-    environments(&rows)
-        .into_iter()
-        .map(|(name, variables)| {
-            let source = format!("docker inspect {name}");
-            let mut consumer = Consumer::new(Who::Container, Some(name), source);
+    let running = found.own.into_iter().filter(|container| container.status == "running");
+    let consumers: Vec<Consumer> = running
+        .take(MOST_CONTAINERS)
+        .map(|container| {
+            let name = clean(&container.name, 80);
+            let mut consumer = Consumer::new(Who::Container, Some(name.clone()), format!("docker inspect {name}"));
+            let pairs = container.environment.iter().filter_map(|pair| pair.split_once('='));
+            let variables: environment::Variables =
+                pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             eye.fill(&mut consumer, |name| environment::value(&variables, name).map(str::to_owned));
             consumer
         })
-        .collect()
-}
-
-/// The ids of those containers that are the product's: by their Compose folder, or by their names.
-fn of_product(rows: &[u8], home: &Path) -> Vec<String> {
-    #[derive(Deserialize)]
-    struct Row {
-        id: String,
-        names: String,
-        image: String,
-        labels: String,
-    }
-    let folder = format!("com.docker.compose.project.working_dir={}", home.display());
-    let marks = &Facts::get().product.containers;
-    String::from_utf8_lossy(rows)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Row>(line).ok())
-        .filter(|row| {
-            let named = |mark: &String| row.image.contains(mark) || row.names.contains(mark);
-            row.labels.split(',').any(|label| label == folder) || marks.iter().any(named)
-        })
-        .map(|row| row.id)
-        .collect()
-}
-
-fn environments(rows: &[u8]) -> Vec<(String, environment::Variables)> {
-    #[derive(Deserialize)]
-    struct Row {
-        name: String,
-        env: Option<Vec<String>>,
-    }
-    let row = |line: &str| {
-        let row: Row = serde_json::from_str(line).ok()?;
-        let pairs = row.env.unwrap_or_default();
-        let variables = pairs.iter().filter_map(|pair| pair.split_once('='));
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Some((row.name.trim_start_matches('/').to_owned(), variables))
-    };
-    String::from_utf8_lossy(rows).lines().filter_map(row).collect()
+        .collect();
+    if consumers.is_empty() { skipped("no container of the product runs".to_owned()) } else { consumers }
 }
 
 /// `--config-file` of the running daemon, else the usual place.
@@ -215,22 +162,23 @@ fn json_path(running: Option<&Daemon>) -> PathBuf {
 }
 
 fn json_values(eye: &Eye<'_>, path: &Path) -> Result<Values, (State, String)> {
-    let bytes = eye.read(path)?.unwrap_or_default();
-    if bytes.trim_ascii().is_empty() {
-        return Ok(Values::new());
-    }
-    let document: Value = serde_json::from_slice(&bytes).map_err(|error| {
+    let found = environment::daemon_json(&eye.read(path)?.unwrap_or_default()).map_err(|error| {
         let why = format!("{} is no JSON (line {}): the daemon does not start with it", eye.shown(path), error.line());
         (State::Unreadable, why)
     })?;
-    let value = |(name, key): (&'static str, &str)| Some((name, document["proxies"][key].as_str()?.to_owned()));
-    Ok(JSON_KEYS.into_iter().filter_map(value).filter(|(_, value)| !value.is_empty()).collect())
+    let values = found.into_iter().filter(|(_, value)| !value.is_empty());
+    Ok(values.filter_map(|(name, value)| Some((upper(name)?, value))).collect())
+}
+
+/// The daemon asks for the upper-case name first; what is stronger than its environment stands there.
+fn upper(name: &str) -> Option<&'static str> {
+    NAMES.into_iter().rfind(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// `--http-proxy` and its kin, which engine 23 and newer have.
 fn options(daemon: &Daemon) -> Values {
-    let value = |(name, key): (&'static str, &str)| Some((name, option(daemon, &format!("--{key}"))?));
-    JSON_KEYS.into_iter().filter_map(value).collect()
+    let value = |(name, key): (&str, &str)| Some((upper(name)?, option(daemon, &format!("--{key}"))?));
+    DAEMON_JSON.into_iter().filter_map(value).collect()
 }
 
 fn option(daemon: &Daemon, name: &str) -> Option<String> {
@@ -313,7 +261,6 @@ fn unit_files(eye: &Eye<'_>) -> Vec<PathBuf> {
     unit.into_iter().chain(drop_ins.into_values()).collect()
 }
 
-/// The daemon asks the upper-case name first; what is stronger than its environment stands there.
 fn consumer(eye: &mut Eye<'_>, weak: Values, strong: Values, source: String) -> Consumer {
     let mut consumer = Consumer::new(Who::Docker, None, source);
     eye.fill(&mut consumer, |name| strong.get(name).or_else(|| weak.get(name)).cloned());
@@ -323,19 +270,6 @@ fn consumer(eye: &mut Eye<'_>, weak: Values, strong: Values, source: String) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn containers_of_the_product_are_told_from_others() {
-        let rows = br#"{"id":"1","names":"x_web_1","image":"nginx","labels":"a=b,com.docker.compose.project.working_dir=/divvycloud"}
-{"id":"2","names":"db","image":"mysql:5.7","labels":""}
-{"id":"3","names":"interface","image":"divvycloud/divvycloud:22.1","labels":""}
-{"id":"4","names":"other","image":"nginx","labels":"com.docker.compose.project.working_dir=/divvycloud2"}
-no json"#;
-        assert_eq!(of_product(rows, Path::new("/divvycloud")), ["1", "3"]);
-        let rows = b"{\"name\":\"/a\",\"env\":[\"A=1=2\",\"B\"]}\n{\"name\":\"/b\",\"env\":null}\nbroken\n";
-        let seen = environments(rows);
-        assert_eq!(seen, [("a".to_owned(), vec![("A".to_owned(), "1=2".to_owned())]), ("b".to_owned(), vec![])]);
-    }
 
     #[test]
     fn options_of_the_daemon_are_read_in_both_forms() {

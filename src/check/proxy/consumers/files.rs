@@ -159,7 +159,7 @@ fn readers(eye: &Eye<'_>) -> Vec<Dialect> {
         let version = |argv: &[&str]| {
             let command = Command { deadline: eye.limit(), ..Command::new(argv.iter().copied()) };
             let output = eye.host.run(&command).ok().filter(|output| output.code == Some(0))?;
-            compose_generation(&String::from_utf8_lossy(&output.stdout))
+            Dialect::of_compose(&String::from_utf8_lossy(&output.stdout))
         };
         found.extend(version(&["docker-compose", "version", "--short"]));
         found
@@ -170,19 +170,6 @@ fn readers(eye: &Eye<'_>) -> Vec<Dialect> {
         found = vec![Dialect::ComposeV1Plain, Dialect::ComposeV1Dotenv, Dialect::ComposeV2];
     }
     found
-}
-
-/// Which way of reading a release of Compose has: `1.25.5`, `1.29.2`, `2.24.1`, `v2.24.1`.
-fn compose_generation(text: &str) -> Option<Dialect> {
-    let version = crate::version::Version::parse(text.trim().trim_start_matches('v'))?;
-    let below = |limit: &str| crate::version::Version::parse(limit).is_some_and(|limit| version < limit);
-    Some(if below("1.26") {
-        Dialect::ComposeV1Plain
-    } else if below("2") {
-        Dialect::ComposeV1Dotenv
-    } else {
-        Dialect::ComposeV2
-    })
 }
 
 fn names_as_bytes() -> [&'static [u8]; 6] {
@@ -210,21 +197,4 @@ fn of_readings(eye: &mut Eye<'_>, mut consumer: Consumer, readings: &Readings) -
     let open = readings.iter().filter(|(_, seen)| !matches!(seen, Seen::Value(_)));
     consumer.unknown = open.map(|(name, _)| (*name).to_owned()).collect();
     consumer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn releases_of_compose_read_in_three_ways() {
-        for (text, dialect) in [
-            ("1.25.5\n", Some(Dialect::ComposeV1Plain)),
-            ("1.29.2", Some(Dialect::ComposeV1Dotenv)),
-            ("v2.24.1", Some(Dialect::ComposeV2)),
-            ("unknown command", None),
-        ] {
-            assert_eq!(compose_generation(text), dialect, "{text}");
-        }
-    }
 }

@@ -7,6 +7,7 @@ use super::{Consumer, ConsumersFacts, ProxyValue, State, Who};
 use crate::check::ProxyWant;
 use crate::finding::{Finding, Status};
 use crate::settings::NoProxy;
+use crate::text::{clean, place};
 
 /// No more characters of a list are shown.
 const LONGEST_LIST: usize = 500;
@@ -36,12 +37,7 @@ pub(super) fn command(verb: &str, want: &Want) -> String {
         return line;
     }
     let bare = |proxy: &ProxyWant| {
-        let host = if proxy.host.contains(':') && !proxy.host.starts_with('[') {
-            format!("[{}]", proxy.host)
-        } else {
-            proxy.host.clone()
-        };
-        format!("{}://{host}:{}", if proxy.tls { "https" } else { "http" }, proxy.port)
+        format!("{}://{}", if proxy.tls { "https" } else { "http" }, place(&proxy.host, proxy.port))
     };
     match (&want.http_proxy, &want.https_proxy) {
         (Some(http), Some(https)) if http.url == https.url => line.push_str(&format!(" --proxy {}", bare(http))),
@@ -73,17 +69,8 @@ pub(super) fn shown(consumer: &Consumer) -> String {
             vec![part("http", http), part("https", https)]
         }
     };
-    parts.extend(consumer.exclusions().map(|list| format!("no_proxy {}", printable(list))));
+    parts.extend(consumer.exclusions().map(|list| format!("no_proxy {}", clean(list, LONGEST_LIST))));
     parts.join(", ")
-}
-
-/// A list as it may stand in a sentence: no control characters, and not without end.
-fn printable(list: &str) -> String {
-    let mut text: String = list.chars().filter(|c| !c.is_control()).take(LONGEST_LIST).collect();
-    if list.chars().count() > LONGEST_LIST {
-        text.push('…');
-    }
-    text
 }
 
 fn nothing(facts: &ConsumersFacts) -> Vec<Finding> {
@@ -238,7 +225,7 @@ fn expected(consumer: &Consumer, want: &Want) -> String {
         }
     };
     if has_exclusions(consumer.consumer) && !want.no_proxy.is_empty() {
-        line.push_str(&format!(", no_proxy {}", printable(&want.no_proxy.join(","))));
+        line.push_str(&format!(", no_proxy {}", clean(&want.no_proxy.join(","), LONGEST_LIST)));
     }
     line
 }
@@ -285,7 +272,7 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, want: &Want) -> Vec<
             let Some(seen) = list.as_deref().map(members).filter(|seen| *seen != wanted) else { continue };
             let part = |word: &str, set: Vec<&String>| {
                 let names: Vec<&str> = set.into_iter().map(String::as_str).collect();
-                (!names.is_empty()).then(|| format!("{word} {}", printable(&names.join(","))))
+                (!names.is_empty()).then(|| format!("{word} {}", clean(&names.join(","), LONGEST_LIST)))
             };
             let parts = [
                 part("lacks", wanted.difference(&seen).collect()),
@@ -370,7 +357,7 @@ fn remedy(consumer: &Consumer, want: &Want, missing: bool) -> (String, Vec<Strin
 
 fn evidence(finding: Finding, consumer: &Consumer) -> Finding {
     let finding = finding.evidence("consumer", who(consumer)).evidence("source", consumer.source.as_str());
-    let list = consumer.exclusions().map(printable);
+    let list = consumer.exclusions().map(|list| clean(list, LONGEST_LIST));
     let values = [
         ("http_proxy", consumer.proxy(false).map(|value| value.shown.as_str())),
         ("https_proxy", consumer.proxy(true).map(|value| value.shown.as_str())),

@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-use crate::redact::{MASK, Redactor};
+use crate::redact::{self, MASK};
 use crate::settings::{ProxyUrl, ProxyUrlError};
 
 /// Longer parts of a value that is no URL are cut in messages.
@@ -120,7 +120,7 @@ impl ProxyValue {
 /// A list of exclusions as it stands, but for what looks like a login in it.
 pub(super) fn list(raw: &str) -> String {
     let cut: String = raw.chars().take(LONGEST_LIST).collect();
-    if cut.contains('@') { Redactor::default().prose(&cut) } else { cut }
+    redact::list(&cut)
 }
 
 fn scheme_flaw(scheme: Option<&str>) -> Option<Flaw> {
@@ -240,6 +240,7 @@ mod tests {
     fn a_list_is_kept_as_it_stands_but_for_logins() {
         assert_eq!(list("a, b;c "), "a, b;c ");
         assert!(!list("a,http://u:S3cret@h").contains("S3cret"));
+        assert!(!list("a,u:S3cret@h:3128").contains("S3cret"));
     }
 
     proptest! {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::net::{Answer, Trouble};
 use crate::redact::{MASK, base64_padded};
 use crate::settings::{ProxyUrl, encode};
+use crate::text;
 
 /// Longer words of a proxy are cut.
 const LONGEST: usize = 120;
@@ -105,12 +106,7 @@ impl Cleaner {
         if self.tiny.iter().any(|form| clean.contains(form.as_str())) {
             return MASK.to_owned();
         }
-        let clean: String = clean.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let mut cut: String = clean.trim().chars().take(LONGEST).collect();
-        if clean.trim().chars().count() > LONGEST {
-            cut.push('…');
-        }
-        cut
+        text::clean(&clean, LONGEST)
     }
 
     /// The same of a trouble. Of bytes that are no HTTP only the first few are known, perhaps half a login: they are left out.
@@ -227,7 +223,7 @@ mod tests {
         assert!(!cleaner.line(&long).contains("ZGl2d"), "cleaned before it is cut");
         let begun = Trouble::Unexpected { what: "it begins with \"ZGl2dnk6cEBz\"".to_owned() };
         assert_eq!(cleaner.trouble(begun), Trouble::Unexpected { what: "it is no HTTP".to_owned() });
-        assert_eq!(cleaner.line("a\r\n\u{1b}[31mb"), "a   [31mb");
+        assert_eq!(cleaner.line("a\r\n\u{1b}[31mb"), "a  ?[31mb");
         let short = ProxyUrl::parse("http://u:abc@h:1").unwrap();
         assert_eq!(Cleaner::new(std::iter::once(&short)).line("an abc book"), "***");
     }

@@ -5,6 +5,7 @@ use super::through;
 use super::{DialFacts, Dialled, Language, Shaken, Talk, uses};
 use crate::finding::{Finding, Status};
 use crate::net::{Trouble, seconds};
+use crate::text;
 use std::time::Duration;
 
 const IDS: [&str; 5] =
@@ -45,7 +46,7 @@ fn one(proxy: &Dialled, want: &Want) -> Vec<Finding> {
 
 /// `proxy.corp:3128`
 pub(super) fn place(proxy: &Dialled) -> String {
-    format!("{}:{}", proxy.host, proxy.port)
+    text::place(&proxy.host, proxy.port)
 }
 
 fn not_reached(id: &'static str, proxy: &Dialled, why: &str) -> Finding {

@@ -4,11 +4,12 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use super::super::super::{Secrets, Want};
-use super::super::facts::Facts;
 use super::answer::{Cleaner, Said};
 use super::{Dialled, Shaken, Talk, places, uses};
 use crate::net::{MAX_HEAD, Peer, Roots, Time, Trouble, Wire, basic, connect, request, resolve, shake};
+use crate::network::catalogue::Needs;
 use crate::settings::{ProxyUrl, Scheme};
+use crate::text::place;
 
 /// No more bytes than this are read of one connection: the head of an answer and a certificate chain fit well.
 const BUDGET: usize = MAX_HEAD + (64 << 10);
@@ -160,14 +161,14 @@ fn tls(task: &Task<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (Shaken, O
 
 /// One request; whether a tunnel is open afterwards. The name is asked for, not its address: the proxy resolves it.
 fn ask<S: Read + Write>(task: &Task<'_>, stream: &mut S, login: Option<&ProxyUrl>) -> (Said, bool) {
-    let endpoint = Facts::get().endpoint();
-    let place = format!("{}:{}", endpoint.host, endpoint.port);
+    let endpoint = &Needs::get().probe;
+    let place = place(&endpoint.host, endpoint.port);
     let (method, target, host) = if task.only_http {
         ("GET", format!("http://{}/", endpoint.host), endpoint.host.clone())
     } else {
         ("CONNECT", place.clone(), place)
     };
-    let mut headers = vec![("Host", host.as_str()), ("User-Agent", concat!("ics-setup/", env!("CARGO_PKG_VERSION")))];
+    let mut headers = vec![("Host", host.as_str())];
     let authorization = login
         .and_then(|url| url.credentials.as_ref())
         .map(|login| basic(&login.user, login.password.as_ref().map_or(&b""[..], |password| password.expose())));
@@ -193,7 +194,7 @@ fn ask<S: Read + Write>(task: &Task<'_>, stream: &mut S, login: Option<&ProxyUrl
 /// judged here.
 fn tunnel(mut wire: Wire, roots: &Roots, time: Time) -> Option<Trouble> {
     wire.until(time.at_most(time.for_connection()));
-    match shake(wire, &Facts::get().endpoint().host, roots) {
+    match shake(wire, &Needs::get().probe.host, roots) {
         Ok(_) => None,
         Err(Trouble::Tls { why }) if why.contains("closed the connection") => Some(Trouble::Closed),
         Err(trouble @ (Trouble::Closed | Trouble::Reset | Trouble::Silent { .. })) => Some(trouble),

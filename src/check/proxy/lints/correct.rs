@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::form::{host_and_port, is_name, range};
 use super::{List, Local, needs};
-use crate::clients::Needs;
+use crate::network::catalogue::Needs;
 use crate::settings::NoProxy;
 
 /// The corrected list.
@@ -28,7 +28,7 @@ pub(super) fn list(list: &List<'_>) -> String {
         corrected.push("127.0.0.1");
     }
     if list.context.proxied && list.context.cloud.is_some() {
-        corrected.push(&Needs::get().metadata.address);
+        corrected.push(&Needs::get().metadata);
     }
     corrected.to_string()
 }

@@ -1,8 +1,9 @@
 //! What a list excludes from the proxy, and what it should exclude and does not.
 
 use super::{List, Local, names, some};
-use crate::clients::{Client, Needs, Target, excluded};
+use crate::clients::{Client, Target, excluded};
 use crate::finding::{Finding, Status};
+use crate::network::catalogue::Needs;
 
 /// NP009, NP010 and NP014. Without a proxy there is nothing to be excluded from.
 pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
@@ -50,7 +51,7 @@ fn loopback(list: &List<'_>) -> Option<Finding> {
 
 fn metadata(list: &List<'_>) -> Option<Finding> {
     let cloud = list.context.cloud?;
-    let address = &Needs::get().metadata.address;
+    let address = &Needs::get().metadata;
     let asking = asking_the_proxy(list, &format!("http://{address}/"));
     if asking.is_empty() {
         return None;

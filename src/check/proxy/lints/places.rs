@@ -1,17 +1,20 @@
 //! The check: the lists of the host's files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::cloud::cloud;
 use super::{Context, Local, lint};
 use crate::check::{Check, Group, Look, Want};
-use crate::clients::{self, Client, Needs};
+use crate::clients::{self, Client};
 use crate::envfile::{Dialect, PamLimit, Seen, unit};
+use crate::environment::daemon_json;
 use crate::finding::{Finding, Status};
 use crate::host::{Command, HostRead};
 use crate::net::Time;
-use crate::redact::redact_line;
+use crate::network::catalogue::Needs;
+use crate::redact;
 use crate::settings::{Deployment, profile_scripts};
 use crate::vendor::{Vendor, prod_env};
 use crate::version::Version;
@@ -208,9 +211,8 @@ fn files(look: &Look<'_>, facts: &mut Facts) {
     let host = look.host;
     if let Some(platform) = look.platform {
         let system = platform.system_proxy_file();
-        let dialect = if platform.system_proxy_is_shell() { Dialect::Shell } else { Dialect::PamEnv(PamLimit::None) };
         if let Some(bytes) = read(host, system, facts)
-            && let Some(mut place) = of_variables(&bytes, dialect, system, Reader::Logins)
+            && let Some(mut place) = of_variables(&bytes, platform.system_proxy_dialect(), system, Reader::Logins)
         {
             // Asking which linux-pam it is costs megabytes, so only for a long line.
             let is_long = [&place.lower, &place.upper].into_iter().flatten().any(|value| value.len() > 1000);
@@ -260,9 +262,8 @@ fn read(host: &dyn HostRead, path: &Path, facts: &mut Facts) -> Option<Vec<u8>> 
     })
 }
 
-/// A list may hold a whole URL by mistake; its password stays here.
 fn value(bytes: &[u8]) -> String {
-    redact_line(&String::from_utf8_lossy(bytes))
+    redact::list(&String::from_utf8_lossy(bytes))
 }
 
 fn place(path: &Path, reader: Reader) -> Place {
@@ -296,23 +297,13 @@ fn of_drop_in(bytes: &[u8], path: &Path) -> Option<Place> {
 
 /// `proxies` of `daemon.json`: one list, read by Go's rules.
 fn of_daemon_json(bytes: &[u8], path: &Path) -> Option<Place> {
-    let document: serde_json::Value = serde_json::from_slice(bytes).ok()?;
-    let proxies = document.get("proxies")?;
-    let text = |key: &str| proxies.get(key).and_then(serde_json::Value::as_str);
-    let list = text("no-proxy").map(|list| value(list.as_bytes()));
+    let proxies = daemon_json(bytes).ok()?;
+    let get = |name: &str| proxies.iter().find(|(own, _)| *own == name).map(|(_, value)| value);
+    let list = get("no_proxy").map(|list| redact::list(list));
     let mut place = place(path, Reader::Docker);
-    place.proxied = ["http-proxy", "https-proxy"].into_iter().any(|key| text(key).is_some_and(|url| !url.is_empty()));
+    place.proxied = ["http_proxy", "https_proxy"].into_iter().any(|name| get(name).is_some_and(|url| !url.is_empty()));
     (place.lower, place.upper) = (list.clone(), list);
     (place.proxied || place.lower.is_some()).then_some(place)
-}
-
-/// The first sign that fits.
-fn cloud(host: &dyn HostRead) -> Option<String> {
-    let fits = |sign: &&clients::Cloud| {
-        let bytes = host.read(&PathBuf::from(&sign.file)).ok().flatten().unwrap_or_default();
-        bytes.trim_ascii_start().starts_with(sign.begins.as_bytes())
-    };
-    Needs::get().clouds.iter().find(fits).map(|sign| sign.name.clone())
 }
 
 /// `7.88.1` of `curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1 …`.

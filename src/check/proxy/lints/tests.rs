@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::clients::{Needs, all};
+use crate::clients::all;
+use crate::network::catalogue::Needs;
 
 fn context() -> Context<'static> {
     Context {

@@ -11,7 +11,7 @@ use crate::check::runtime::place::Place;
 use crate::check::runtime::text::{seconds_of, shown};
 use crate::check::unit::Look;
 use crate::check::want::RedisWant;
-use crate::net::{Resp, Time, Trouble, dial, shake};
+use crate::net::{Line, Resp, Time, Trouble, dial};
 
 /// So much is read in all: keys and the ends of queues. An element may be larger; then its age stays unknown.
 const BUDGET: usize = 256 << 10;
@@ -79,11 +79,8 @@ fn ask(look: &Look<'_>, want: &RedisWant, now: u64, time: Time) -> Result<Seen, 
 }
 
 fn connect(look: &Look<'_>, want: &RedisWant, time: Time) -> Result<Resp, Trouble> {
-    let wire = dial(&want.at.host, want.at.port, time, BUDGET)?;
-    if want.tls == Some(true) {
-        return Ok(Resp::from(shake(wire, &want.at.host, look.roots)?.trusted()?));
-    }
-    Ok(Resp::from(wire))
+    let line = Line::from(dial(&want.at.host, want.at.port, time, BUDGET)?);
+    Ok(Resp::new(if want.tls == Some(true) { line.secured(&want.at.host, look.roots)? } else { line }))
 }
 
 /// The level and name of every key that looks like a queue: the likely names first, then what a walk finds.
@@ -189,8 +186,7 @@ fn ages(resp: &mut Resp, found: &BTreeSet<(String, Vec<u8>)>, seen: &mut Seen, n
 }
 
 fn told(resp: &mut Resp, command: &str, arguments: &[&[u8]]) -> Result<Value, Unasked> {
-    let words: Vec<&[u8]> = std::iter::once(command.as_bytes()).chain(arguments.iter().copied()).collect();
-    match resp.ask(&words).map_err(|trouble| Unasked::Trouble { trouble })? {
+    match resp.ask(redis::cmd(command).arg(arguments)).map_err(|trouble| Unasked::Trouble { trouble })? {
         // Its words may repeat what was sent; the first one is enough.
         Value::ServerError(error) => {
             let code = error.code().chars().filter(char::is_ascii_alphanumeric).take(20).collect();

@@ -6,6 +6,7 @@ use crate::check::runtime::known::{Known, Level};
 use crate::check::runtime::text::{at, long};
 use crate::check::want::Want;
 use crate::finding::{Finding, Status};
+use crate::text::place;
 
 pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
     if let Some(nothing) = facts.place.nothing("queue-waiting", "the queues were") {
@@ -24,7 +25,7 @@ pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
         (Some(_), None) => return Vec::new(),
         (Some(redis), Some(seen)) => (redis, seen),
     };
-    let server = format!("{}:{}", redis.0.at.host, redis.0.at.port);
+    let server = place(&redis.0.at.host, redis.0.at.port);
     let seen = match redis.1 {
         Err(Unasked::Refused { code, .. }) if matches!(code.as_str(), "NOAUTH" | "WRONGPASS" | "NOPERM") => {
             return vec![

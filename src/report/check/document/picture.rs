@@ -3,6 +3,7 @@
 
 use crate::check::Want;
 use crate::finding::{Finding, Status};
+use crate::text::place;
 
 /// Boxes and lines, in the units of the drawing.
 pub(super) struct Picture {
@@ -46,11 +47,11 @@ impl Picture {
         };
         let mut ends: Vec<(String, String, &'static str, bool)> = Vec::new();
         if let Some(mysql) = &want.mysql {
-            let detail = say(&format!("{}:{}", mysql.at.host, mysql.at.port));
+            let detail = say(&place(&mysql.at.host, mysql.at.port));
             ends.push(("MySQL".to_owned(), detail, state(&["backends"], &["mysql"]), false));
         }
         if let Some(redis) = &want.redis {
-            let detail = say(&format!("{}:{}", redis.at.host, redis.at.port));
+            let detail = say(&place(&redis.at.host, redis.at.port));
             ends.push(("Redis".to_owned(), detail, state(&["backends"], &["redis"]), false));
         }
         let proxy = want.https_proxy.as_ref();
@@ -75,7 +76,7 @@ impl Picture {
         }
         Self::laid_out(
             ends,
-            proxy.map(|proxy| say(&format!("{}:{}", proxy.host, proxy.port))),
+            proxy.map(|proxy| say(&place(&proxy.host, proxy.port))),
             proxy_state,
             state(&["host"], &[]),
         )

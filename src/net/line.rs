@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use crate::net::{Roots, Time, TlsWire, Trouble, Wire, shake};
+use super::{Roots, Time, TlsWire, Trouble, Wire, shake};
 
 /// A connected server.
 pub enum Line {
@@ -10,6 +10,12 @@ pub enum Line {
     Plain(Wire),
     /// The peer's certificate is valid here.
     Tls(Box<TlsWire>),
+}
+
+impl From<Wire> for Line {
+    fn from(wire: Wire) -> Self {
+        Self::Plain(wire)
+    }
 }
 
 impl Line {

@@ -1,0 +1,111 @@
+//! Words: texts of others made fit for messages, words made fit for a shell, places, words that were nearly right.
+
+/// `text` as one line without what could steer a terminal or mislead a reader, trimmed, and at most `max` characters long.
+///
+/// Control characters (with them every terminal escape), characters that reorder or hide text, and line separators become
+/// `?`, line ends and tabs blanks; what is cut off becomes `…`.
+pub fn clean(text: &str, max: usize) -> String {
+    let mut cleaned = String::new();
+    for (count, character) in text.trim().chars().enumerate() {
+        if count == max {
+            cleaned.push('…');
+            break;
+        }
+        cleaned.push(match character {
+            '\n' | '\r' | '\t' => ' ',
+            character if misleads(character) => '?',
+            character => character,
+        });
+    }
+    cleaned
+}
+
+/// The first line with something on it, as [`clean`]. Of endless output only the beginning is looked at.
+pub fn first_line(bytes: &[u8], max: usize) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(64 << 10)]);
+    clean(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default(), max)
+}
+
+/// Does a character steer the terminal, hide, or turn the direction of what stands around it?
+pub fn misleads(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A word as a POSIX shell takes it: in single quotes where it needs them.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// `db.corp.example:3306`, with brackets around IPv6.
+pub fn place(host: &str, port: u16) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The nearest of several words, when it is near enough to be meant.
+pub fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody means a word of ours by a text of that length, and comparing it would take long.
+    if typed.len() > 64 {
+        return None;
+    }
+    candidates
+        .map(|candidate| (similarity(typed, candidate), candidate))
+        .filter(|(near, _)| *near > 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Share of characters that two words have in common and in order, from 0 to 1.
+fn similarity(a: &str, b: &str) -> f32 {
+    similar::TextDiff::from_chars(a, b).ratio()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_overrides_are_taken_out_and_length_is_kept_in_bounds() {
+        assert_eq!(clean(" \u{1b}[31mred\0\u{202e}x\u{9b}7\r\n", 50), "?[31mred??x?7");
+        assert_eq!(clean("a\r\nb\tc", 50), "a  b c");
+        assert_eq!(clean("abcdef", 3), "abc…");
+        assert_eq!(clean("Größe 18.04", 50), "Größe 18.04");
+        assert_eq!(clean(&"é".repeat(5000), 200).chars().count(), 201);
+        assert_eq!(first_line(b"\n \n\xff one\ntwo", 50), "\u{fffd} one");
+        assert_eq!(first_line(&[0xff; 100_000], 20).chars().count(), 21);
+    }
+
+    #[test]
+    fn words_and_places_are_ready_to_paste() {
+        for (word, shell) in
+            [("db-1.corp", "db-1.corp"), ("a'b;c", r"'a'\''b;c'"), ("", "''"), ("~", "'~'"), ("é", "'é'")]
+        {
+            assert_eq!(quoted(word), shell);
+        }
+        for (host, shown) in [("::1", "[::1]:1"), ("[::1]", "[::1]:1"), ("db", "db:1"), ("192.0.2.1", "192.0.2.1:1")] {
+            assert_eq!(place(host, 1), shown);
+        }
+        assert_eq!(hex(&[0, 0xab]), "00ab");
+    }
+
+    #[test]
+    fn a_word_that_was_meant_is_found() {
+        let words = || ["proxy.http", "proxy.https", "deployment", "home"].into_iter();
+        assert_eq!(nearest("proxy.htpp", words()), Some("proxy.http"));
+        assert_eq!(nearest("deploiment", words()), Some("deployment"));
+        assert_eq!(nearest("xyz", words()), None);
+        assert_eq!(nearest(&"x".repeat(100_000), ["proxy"].into_iter()), None);
+    }
+}
