@@ -1,5 +1,7 @@
 //! Words: texts of others made fit for messages, words made fit for a shell, places, words that were nearly right.
 
+use std::time::Duration;
+
 /// `text` as one line without what could steer a terminal or mislead a reader, trimmed, and at most `max` characters long.
 ///
 /// Control characters (with them every terminal escape), characters that reorder or hide text, and line separators become
@@ -70,6 +72,17 @@ pub fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Op
 /// Share of characters that two words have in common and in order, from 0 to 1.
 fn similarity(a: &str, b: &str) -> f32 {
     similar::TextDiff::from_chars(a, b).ratio()
+}
+
+/// A duration as messages print it: `3 s`, `0.5 s`, `250 ms`. To the nearest millisecond: of a limit of 500 ms some
+/// microseconds are gone before the waiting begins.
+pub fn seconds(duration: Duration) -> String {
+    let millis = duration.saturating_add(Duration::from_micros(500)).as_millis();
+    match millis {
+        0..=499 => format!("{millis} ms"),
+        _ if millis.is_multiple_of(1000) => format!("{} s", millis / 1000),
+        _ => format!("{:.1} s", duration.as_secs_f64()),
+    }
 }
 
 #[cfg(test)]

@@ -244,7 +244,10 @@ fn check() -> Command {
             file("report")
                 .help("Write a report to forward to FILE: one page for FILE.html, a ticket's text for FILE.md"),
         )
-        .arg(seconds("connect-timeout", "3s").help("Limit of one connection attempt"))
+        .arg(
+            seconds("connect-timeout", "3s")
+                .help("Limit of one connection attempt, and of a proxy's answer to CONNECT"),
+        )
         .arg(seconds("timeout", "10s").help("Limit of one check"))
         .arg(seconds("deadline", "60s").help("Limit of all checks together"))
         .arg(

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{Command, Output};
-use crate::net::seconds;
+use crate::text::seconds;
 
 /// How much of a program's output is kept.
 const MAX_OUTPUT: usize = 1 << 20;

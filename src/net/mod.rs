@@ -26,7 +26,9 @@ pub use http::{Answer, MAX_HEAD, basic, request};
 pub(crate) use http::{looks_like_html, what};
 pub use line::Line;
 pub use resp::Resp;
-pub use time::{Time, seconds};
+pub use time::Time;
+
+pub use crate::text::seconds;
 pub use tls::{Distrust, Peer, Roots, Shaken, TlsWire, examine, shake};
 pub use trouble::Trouble;
 pub use wire::Wire;

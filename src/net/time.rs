@@ -37,19 +37,10 @@ impl Time {
     }
 }
 
-/// A duration as messages print it: `3 s`, `0.5 s`, `250 ms`.
-pub fn seconds(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    match millis {
-        0..=499 => format!("{millis} ms"),
-        _ if millis.is_multiple_of(1000) => format!("{} s", millis / 1000),
-        _ => format!("{:.1} s", duration.as_secs_f64()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::seconds;
 
     #[test]
     fn durations_read_as_people_write_them() {

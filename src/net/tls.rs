@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use rustls::StreamOwned;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use serde::{Deserialize, Serialize};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{Trouble, Wire};
 use crate::host::HostRead;
@@ -33,6 +35,8 @@ const BUNDLES: [&str; 4] = [
 pub struct Roots {
     /// The host's bundle; `None`: it has none.
     pub bundle: Option<PathBuf>,
+    /// The certificates themselves: a server's own may stand among them.
+    certificates: Arc<[CertificateDer<'static>]>,
     store: Arc<RootCertStore>,
 }
 
@@ -41,12 +45,16 @@ impl Roots {
     pub fn of(host: &dyn HostRead, more: &[u8]) -> Self {
         let bundle = BUNDLES.iter().map(Path::new).find_map(|path| Some((path, host.read(path).ok().flatten()?)));
         let mut store = RootCertStore::empty();
+        let mut certificates = Vec::new();
         let pems = [bundle.as_ref().map(|(_, pem)| pem.as_slice()), Some(more)];
         for certificate in pems.into_iter().flatten().flat_map(CertificateDer::pem_slice_iter).flatten() {
             // A bundle may hold certificates that nobody can use; they trust nothing.
-            let _ = store.add(certificate);
+            if store.add(certificate.clone()).is_ok() {
+                certificates.push(certificate);
+            }
         }
-        Self { bundle: bundle.map(|(path, _)| path.to_path_buf()), store: Arc::new(store) }
+        let bundle = bundle.map(|(path, _)| path.to_path_buf());
+        Self { bundle, certificates: certificates.into(), store: Arc::new(store) }
     }
 
     /// How many there are.
@@ -203,6 +211,7 @@ fn of_handshake(error: io::Error) -> Trouble {
 #[derive(Debug)]
 struct Recorder {
     by_host: Option<Arc<WebPkiServerVerifier>>,
+    pinned: Arc<[CertificateDer<'static>]>,
     by_public: Arc<WebPkiServerVerifier>,
     provider: Arc<CryptoProvider>,
     seen: Mutex<Option<SeenChain>>,
@@ -224,7 +233,13 @@ impl Recorder {
                 .map_err(|error| Trouble::Tls { why: error.to_string() })
         };
         let by_host = if roots.is_empty() { None } else { Some(verifier(&roots.store)?) };
-        Ok(Self { by_host, by_public: verifier(&PUBLIC)?, provider, seen: Mutex::default() })
+        Ok(Self {
+            by_host,
+            pinned: roots.certificates.clone(),
+            by_public: verifier(&PUBLIC)?,
+            provider,
+            seen: Mutex::default(),
+        })
     }
 }
 
@@ -238,12 +253,15 @@ impl ServerCertVerifier for Recorder {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let judge = |verifier: &WebPkiServerVerifier| {
-            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).err().map(distrust)
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).err()
+        };
+        let by_host = |verifier: &WebPkiServerVerifier| {
+            judge(verifier).filter(|error| !is_pinned(error, &self.pinned, end_entity, server_name, now)).map(distrust)
         };
         let seen = SeenChain {
             chain: std::iter::once(end_entity).chain(intermediates).map(|der| der.to_vec()).collect(),
-            by_host: self.by_host.as_ref().map_or(Some(Distrust::NoRoots), |verifier| judge(verifier)),
-            by_public: judge(&self.by_public),
+            by_host: self.by_host.as_ref().map_or(Some(Distrust::NoRoots), |verifier| by_host(verifier)),
+            by_public: judge(&self.by_public).map(distrust),
         };
         if let Ok(mut slot) = self.seen.lock() {
             *slot = Some(seen);
@@ -297,8 +315,60 @@ fn distrust(error: rustls::Error) -> Distrust {
             Distrust::OtherName { names: presented.into_iter().take(5).collect() }
         }
         CertificateError::Revoked => Distrust::Revoked,
-        other => Distrust::Other { why: format!("{other:?}") },
+        CertificateError::BadEncoding => other("it is damaged: its encoding cannot be read"),
+        CertificateError::BadSignature => other("the signature on it is wrong: damaged, or forged"),
+        CertificateError::UnhandledCriticalExtension => other("it has a critical extension that is not known here"),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            other("it was not issued for servers (extended key usage)")
+        }
+        CertificateError::Other(error) => other(&of_webpki(&error.to_string())),
+        unusual => other(&of_webpki(&format!("{unusual:?}"))),
     }
+}
+
+fn other(why: &str) -> Distrust {
+    Distrust::Other { why: why.to_owned() }
+}
+
+/// The library tells what is rare by its own names only.
+fn of_webpki(name: &str) -> String {
+    const WORDS: [(&str, &str); 6] = [
+        (CA_AS_SERVER, "it is the certificate of a CA, used by a server (as `openssl req -x509` makes them)"),
+        ("UnsupportedCertVersion", "it is of X.509 version 1, which is no longer accepted"),
+        ("NameConstraintViolation", "its CA may not issue certificates for this name (name constraints)"),
+        ("PathLenConstraintViolated", "there are more CAs in its chain than the first one allows"),
+        (
+            "UnsupportedSignatureAlgorithm",
+            "it is signed in an old or unusual way (SHA-1, or a key of less than 2048 bits)",
+        ),
+        ("MaximumSignatureChecksExceeded", "its chain is too long to be checked"),
+    ];
+    let known = WORDS.iter().find(|(sign, _)| name.contains(sign));
+    known.map_or_else(|| format!("it is not valid: {name}"), |(_, words)| (*words).to_owned())
+}
+
+const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
+
+/// Is it a server's own CA certificate that stands in the store itself? OpenSSL, and so nearly every client, takes it then;
+/// the library here never does.
+fn is_pinned(
+    error: &rustls::Error,
+    store: &[CertificateDer<'static>],
+    leaf: &CertificateDer<'_>,
+    name: &ServerName<'_>,
+    now: UnixTime,
+) -> bool {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(why)) = error else { return false };
+    let in_time = || {
+        let (_, certificate) = X509Certificate::from_der(leaf).ok()?;
+        let now = i64::try_from(now.as_secs()).ok()?;
+        let validity = certificate.validity();
+        Some((validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&now))
+    };
+    why.to_string().contains(CA_AS_SERVER)
+        && store.iter().any(|own| own.as_ref() == leaf.as_ref())
+        && ParsedCertificate::try_from(leaf).is_ok_and(|parsed| verify_server_name(&parsed, name).is_ok())
+        && in_time().unwrap_or(false)
 }
 
 impl<S: Read + Write> fmt::Debug for Peer<S> {
@@ -315,3 +385,33 @@ const _: fn() = || {
     fn is_stream<S: Read + Write>() {}
     is_stream::<TlsWire>();
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_library_says_is_put_into_words() {
+        for (error, words) in [
+            (CertificateError::BadSignature, "signature on it is wrong"),
+            (CertificateError::InvalidPurpose, "not issued for servers"),
+            (
+                CertificateError::Other(rustls::OtherError(Arc::new(webpki(CA_AS_SERVER)))),
+                "it is the certificate of a CA, used by a server",
+            ),
+            (
+                CertificateError::Other(rustls::OtherError(Arc::new(webpki("UnsupportedCertVersion")))),
+                "X.509 version 1",
+            ),
+            (CertificateError::ApplicationVerificationFailure, "it is not valid: ApplicationVerificationFailure"),
+        ] {
+            let Distrust::Other { why } = distrust(rustls::Error::InvalidCertificate(error)) else { panic!("{words}") };
+            assert!(why.contains(words), "{why}");
+        }
+    }
+
+    /// The library's own error is not at hand here; its text is what counts.
+    fn webpki(name: &'static str) -> io::Error {
+        io::Error::other(name)
+    }
+}

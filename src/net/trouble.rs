@@ -95,8 +95,9 @@ impl Trouble {
     }
 }
 
+/// To the nearest: of a limit of 500 ms some microseconds are gone before the waiting begins.
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(duration.saturating_add(Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for Trouble {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::Want;
 use super::{Facts, Target};
 use crate::finding::{Finding, Status};
 use crate::net::Distrust;
@@ -17,6 +18,8 @@ enum Verdict {
     Intercepted,
     /// Valid by neither: re-signed, and the CA is missing here.
     InterceptedUntrusted,
+    /// Signed by nobody but itself.
+    SelfSigned,
     /// Valid by the public ones alone: the host's store is old or absent.
     StaleStore,
     /// Out of its time: the clock, or a service that forgot.
@@ -28,11 +31,16 @@ enum Verdict {
 }
 
 fn verdict(walk: &Walk) -> Option<Verdict> {
-    walk.certificate.as_ref()?;
+    let certificate = walk.certificate.as_ref()?;
     Some(match (&walk.by_public, &walk.by_host) {
         (None, None) => Verdict::Genuine,
         (None, Some(_)) => Verdict::StaleStore,
         (Some(_), None) => Verdict::Intercepted,
+        (Some(Distrust::UnknownIssuer | Distrust::Other { .. }), Some(_))
+            if certificate.subject == certificate.issuer =>
+        {
+            Verdict::SelfSigned
+        }
         (Some(Distrust::UnknownIssuer), Some(Distrust::UnknownIssuer | Distrust::NoRoots)) => {
             Verdict::InterceptedUntrusted
         }
@@ -43,11 +51,11 @@ fn verdict(walk: &Walk) -> Option<Verdict> {
 }
 
 /// One finding for each verdict that occurs, with everything it holds for.
-pub(super) fn judge(agent: bool, facts: &Facts) -> Vec<Finding> {
-    by(facts, verdict).into_iter().map(|(verdict, met)| finding(agent, verdict, &met, facts)).collect()
+pub(super) fn judge(agent: bool, facts: &Facts, want: &Want) -> Vec<Finding> {
+    by(facts, verdict).into_iter().map(|(verdict, met)| finding(agent, verdict, &met, facts, want)).collect()
 }
 
-fn finding(agent: bool, verdict: Verdict, met: &[(&Target, &Walk)], facts: &Facts) -> Finding {
+fn finding(agent: bool, verdict: Verdict, met: &[(&Target, &Walk)], facts: &Facts, want: &Want) -> Finding {
     let (id, group) = if agent { ("agent-interception", "agent") } else { ("network-interception", "network") };
     let names: BTreeSet<&str> = met.iter().map(|(target, _)| target.host.as_str()).collect();
     let issuers: BTreeSet<&str> = met
@@ -58,10 +66,13 @@ fn finding(agent: bool, verdict: Verdict, met: &[(&Target, &Walk)], facts: &Fact
     let by_whom = issuers.iter().copied().collect::<Vec<_>>().join(", ");
     let product = product(met);
     let device = product.map_or_else(|| format!("signed by {by_whom}"), |name| format!("{name}, signed by {by_whom}"));
-    let count = |what: &str| match names.len() {
-        1 => format!("{} {what}", names.first().copied().unwrap_or_default()),
-        many => format!("{many} endpoints {what}"),
+    let way = the_way(met, facts, want);
+    let count = |verb: &str, verbs: &str, what: &str| match names.len() {
+        1 => format!("{} {verb} {what}{way}", names.first().copied().unwrap_or_default()),
+        many => format!("{many} endpoints {verbs} {what}{way}"),
     };
+    let is = |what: &str| count("is", "are", what);
+    let shows = |what: &str| count("shows", "show", what);
     let make = |status, title: String| {
         let finding = Finding::new(id, group, status, title)
             .expected("certificates that are valid by the public authorities and by this host's store alike")
@@ -71,7 +82,13 @@ fn finding(agent: bool, verdict: Verdict, met: &[(&Target, &Walk)], facts: &Fact
             Some(bundle) => finding.evidence("store", bundle.as_str()),
             None => finding,
         };
-        witnesses(finding, met)
+        witnesses(finding, met, facts)
+    };
+    let crowd = || match common_issuer(met) {
+        Some(operators) => {
+            format!("; {operators} operators that have nothing in common show certificates of this one issuer")
+        }
+        None => String::new(),
     };
     let exclude = || {
         let list: Vec<&str> = names.iter().copied().collect();
@@ -81,25 +98,26 @@ fn finding(agent: bool, verdict: Verdict, met: &[(&Target, &Walk)], facts: &Fact
     let why =
         |walk: &Walk| walk.by_public.as_ref().or(walk.by_host.as_ref()).map(ToString::to_string).unwrap_or_default();
     let first_why = met.first().map(|(_, walk)| why(walk)).unwrap_or_default();
+    let (look, resolves) = looks(met, want);
     match verdict {
         Verdict::Genuine => {
-            make(Status::Pass, count("with the genuine certificate, so nobody decrypts in between")).observed(by_whom)
+            make(Status::Pass, shows("the genuine certificate, so nobody decrypts in between")).observed(by_whom)
         }
-        Verdict::Intercepted if agent => make(Status::Fail, count("decrypted on the way, which breaks the Insight Agent"))
+        Verdict::Intercepted if agent => make(Status::Fail, is("decrypted on the way, which breaks the Insight Agent"))
             .observed(device)
-            .cause("this host trusts the device's CA, but the platform takes agent data only with its own certificate")
+            .cause(format!("this host trusts the device's CA, but the platform takes agent data only with its own certificate{}", crowd()))
             .fix(exclude())
             .fix(whole),
-        Verdict::Intercepted => make(Status::Warn, count("decrypted on the way by a device that this host trusts"))
+        Verdict::Intercepted => make(Status::Warn, is("decrypted on the way by a device that this host trusts"))
             .observed(device)
-            .cause("Docker and the containers do not use this host's store: Python in them brings certificates of its own")
+            .cause(format!("Docker and the containers do not use this host's store: Python in them brings certificates of its own{}", crowd()))
             .fix(exclude())
             .fix("or mount the device's CA into the containers as /usr/local/share/ca-certificates/proxy_cert.crt and set REQUESTS_CA_BUNDLE, AWS_CA_BUNDLE and SSL_CERT_FILE for them"),
         Verdict::InterceptedUntrusted => {
             let title = if agent { "decrypted on the way, which breaks the Insight Agent" } else { "decrypted on the way, and the device's CA is missing here" };
-            let finding = make(Status::Fail, count(title))
+            let finding = make(Status::Fail, is(title))
                 .observed(device)
-                .cause("the issuer is none of the public authorities, and not in this host's store either")
+                .cause(format!("the issuer is none of the public authorities, and not in this host's store either{}", crowd()))
                 .fix(exclude());
             if agent {
                 finding.fix(whole)
@@ -107,21 +125,27 @@ fn finding(agent: bool, verdict: Verdict, met: &[(&Target, &Walk)], facts: &Fact
                 finding.fix("or have its CA certificate sent to you, then: cp CA.crt /usr/local/share/ca-certificates/ && update-ca-certificates (CentOS: /etc/pki/ca-trust/source/anchors/ and update-ca-trust), and mount it into the containers")
             }
         }
-        Verdict::StaleStore => make(Status::Fail, count("with a genuine certificate that this host does not trust"))
+        Verdict::SelfSigned => make(Status::Fail, shows("a self-signed certificate"))
+            .observed(format!("{by_whom}: {first_why}"))
+            .cause("not the vendor's server: a device or portal in between that was never given a certificate, or a name that leads to the wrong place")
+            .fix(look)
+            .fix(resolves),
+        Verdict::StaleStore => make(Status::Fail, shows("a genuine certificate that this host does not trust"))
             .observed(format!("{by_whom}; the host's store: {}", facts.bundle.as_deref().unwrap_or("none")))
             .cause("this host's certificates are old, or not installed")
             .fix("apt-get install --reinstall ca-certificates && update-ca-certificates (CentOS: yum update ca-certificates && update-ca-trust)"),
-        Verdict::OutOfTime => make(Status::Fail, count("with a certificate that is out of its time"))
-            .observed(format!("{by_whom}: {first_why}"))
+        Verdict::OutOfTime => make(Status::Fail, shows("a certificate that is out of its time"))
+            .observed(format!("{by_whom}: {first_why}{}", lifetime(met)))
             .cause("this host's clock is wrong, or a device in between signs with a certificate of its own that has run out")
             .fix("date; timedatectl"),
-        Verdict::OtherName => make(Status::Fail, count("with somebody else's certificate"))
+        Verdict::OtherName => make(Status::Fail, shows("somebody else's certificate"))
             .observed(format!("{by_whom}: {first_why}"))
             .cause("another server answers: a portal, a block page, or a name that resolves to the wrong place")
-            .fix("getent hosts NAME, and compare with a host outside of this network"),
-        Verdict::Invalid => make(Status::Fail, count("with a certificate that is not valid"))
+            .fix(resolves)
+            .fix(look),
+        Verdict::Invalid => make(Status::Fail, shows("a certificate that is not valid"))
             .observed(format!("{by_whom}: {first_why}"))
-            .fix("openssl s_client -connect HOST:443 -servername HOST -showcerts"),
+            .fix(look),
     }
 }
 
@@ -132,29 +156,74 @@ fn product(met: &[(&Target, &Walk)]) -> Option<&'static str> {
         .filter_map(|(_, walk)| walk.certificate.as_ref())
         .find_map(|certificate| inspector(&certificate.issuer).or_else(|| inspector(&certificate.subject)));
     of_certificate.or_else(|| {
-        let mut pages = met.iter().filter_map(|(_, walk)| walk.page.as_ref()).filter(|page| is_block_page(page));
+        let mut pages = met.iter().filter_map(|(target, walk)| block_page(target, walk));
         pages.find_map(|page| {
             [&page.server, &page.via, &page.title].into_iter().flatten().find_map(|text| inspector(text))
         })
     })
 }
 
+/// Where both ways were gone and these came by one of them: which.
+fn the_way(met: &[(&Target, &Walk)], facts: &Facts, want: &Want) -> String {
+    let ways: BTreeSet<Via> = met.iter().map(|(_, walk)| walk.via).collect();
+    let all = facts.seen.iter().flat_map(|seen| &seen.walks);
+    match (ways.first(), met.first()) {
+        (Some(way), Some((target, _))) if ways.len() == 1 && all.map(|walk| walk.via).any(|via| via != *way) => {
+            format!(" {}", super::judge::way(*way, target, want))
+        }
+        _ => String::new(),
+    }
+}
+
+/// What to type to see the certificate of the first of them, and where its name leads.
+fn looks(met: &[(&Target, &Walk)], want: &Want) -> (String, String) {
+    let Some((target, walk)) = met.first() else { return (String::new(), String::new()) };
+    let proxy = want.https_proxy.as_ref().filter(|_| walk.via == Via::Proxy);
+    let proxy = proxy.map(|proxy| format!(" -proxy {}:{}", proxy.host, proxy.port)).unwrap_or_default();
+    let host = &target.host;
+    (
+        format!("look: openssl s_client{proxy} -connect {} -servername {host} -showcerts </dev/null", target.name()),
+        format!("getent hosts {host}, and compare with a host outside of this network"),
+    )
+}
+
+/// When the first of them was valid.
+fn lifetime(met: &[(&Target, &Walk)]) -> String {
+    let day = |second| time::OffsetDateTime::from_unix_timestamp(second).ok().map(|moment| moment.date());
+    let certificate = met.first().and_then(|(_, walk)| walk.certificate.as_ref());
+    match certificate.and_then(|certificate| Some((day(certificate.not_before)?, day(certificate.not_after)?))) {
+        Some((from, to)) => format!("; valid from {from} to {to}"),
+        None => String::new(),
+    }
+}
+
+/// How many operators without anything in common show certificates of one issuer; `None`: no such thing.
+fn common_issuer(met: &[(&Target, &Walk)]) -> Option<usize> {
+    let operators: BTreeSet<String> = met.iter().map(|(target, _)| operator(&target.host)).collect();
+    let issuers: BTreeSet<&str> = met
+        .iter()
+        .filter_map(|(_, walk)| walk.certificate.as_ref())
+        .map(|certificate| certificate.issuer.as_str())
+        .collect();
+    Some(operators.len()).filter(|operators| *operators > 1 && issuers.len() == 1)
+}
+
 /// Further signs, for programs and doubters: one issuer or one key for operators that have nothing in common, no public
 /// log, and another key by the other way.
-fn witnesses(finding: Finding, met: &[(&Target, &Walk)]) -> Finding {
-    let certificates = || met.iter().filter_map(|(target, walk)| Some((*target, walk.via, walk.certificate.as_ref()?)));
-    let operators: BTreeSet<String> = certificates().map(|(target, ..)| operator(&target.host)).collect();
-    let keys: BTreeSet<&str> = certificates().map(|(_, _, certificate)| certificate.key.as_str()).collect();
-    let issuers: BTreeSet<&str> = certificates().map(|(_, _, certificate)| certificate.issuer.as_str()).collect();
-    let unlogged = certificates().filter(|(_, _, certificate)| !certificate.logged).count();
-    let differ = certificates().any(|(target, via, certificate)| {
-        via == Via::Proxy
-            && certificates()
-                .any(|(other, way, seen)| way == Via::Direct && other == target && seen.key != certificate.key)
-    });
+fn witnesses(finding: Finding, met: &[(&Target, &Walk)], facts: &Facts) -> Finding {
+    let certificates = || met.iter().filter_map(|(target, walk)| Some((*target, walk.certificate.as_ref()?)));
+    let operators: BTreeSet<String> = certificates().map(|(target, _)| operator(&target.host)).collect();
+    let keys: BTreeSet<&str> = certificates().map(|(_, certificate)| certificate.key.as_str()).collect();
+    let unlogged = certificates().filter(|(_, certificate)| !certificate.logged).count();
+    // Two ways lead to two verdicts where one of them is intercepted, so the other way is looked up among all.
+    let other_key = |target: &Target, key: &str| {
+        let walks = facts.seen.iter().filter(|seen| seen.target == *target).flat_map(|seen| &seen.walks);
+        walks.filter_map(|walk| walk.certificate.as_ref()).any(|certificate| certificate.key != key)
+    };
+    let differ = certificates().any(|(target, certificate)| other_key(target, &certificate.key));
     finding
         .evidence("operators", operators.len())
-        .evidence("one_issuer_for_all", operators.len() > 1 && issuers.len() == 1)
+        .evidence("one_issuer_for_all", common_issuer(met).is_some())
         .evidence("one_key_for_all", operators.len() > 1 && keys.len() == 1)
         .evidence("without_public_log", unlogged)
         .evidence("key_differs_between_ways", differ)
@@ -166,15 +235,30 @@ fn operator(host: &str) -> String {
     labels.into_iter().rev().collect::<Vec<_>>().join(".")
 }
 
-/// A block page that came through the real tunnel is the origin's own; this one came instead of it.
-fn is_block_page(page: &Page) -> bool {
-    let signs = [&page.server, &page.via, &page.title];
+/// The page that came in the endpoint's place, where one did: through a connection that somebody decrypts, or in the clear.
+/// What came within TLS that is the endpoint's own is the endpoint's answer, whatever it says.
+pub(super) fn block_page<'a>(target: &Target, walk: &'a Walk) -> Option<&'a Page> {
+    let page = walk.page.as_ref().filter(|_| walk.failure.is_none())?;
+    let foreign = if target.tls { walk.by_public.is_some() } else { true };
+    // A server that answers in the clear may well say "403 Forbidden" itself.
+    let words: &[&str] = if target.tls {
+        &["block", "denied", "policy", "login"]
+    } else {
+        &["blocked", "policy", "captive", "log in", "login"]
+    };
+    Some(page).filter(|page| foreign && is_block_page(page, words))
+}
+
+fn is_block_page(page: &Page, words: &[&str]) -> bool {
+    let says = |title: &str| {
+        let title = title.to_ascii_lowercase();
+        words.iter().any(|word| title.contains(word))
+    };
+    // `Via` stands in everything that a proxy passes on.
+    let mut signs = [&page.server, &page.title].into_iter().flatten();
     page.html
         && matches!(page.status, 200 | 302 | 307 | 403 | 451 | 503)
-        && (page.title.as_deref().is_some_and(|title| {
-            let title = title.to_ascii_lowercase();
-            ["block", "denied", "forbidden", "policy", "access", "login"].iter().any(|word| title.contains(word))
-        }) || signs.into_iter().flatten().any(|text| inspector(text).is_some()))
+        && (page.title.as_deref().is_some_and(says) || signs.any(|text| inspector(text).is_some()))
 }
 
 /// Endpoints by a key, in order.

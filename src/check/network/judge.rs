@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 
 use super::super::Want;
-use super::interception;
+use super::interception::{self, block_page};
+use super::proxy::{broken, is_of_proxy, of_proxy, proxy_for};
 use super::{Facts, Seen, Target};
 use crate::finding::{Finding, Status};
 use crate::net::Trouble;
 use crate::network::path::{Cause, Failure, Stage, Via, Walk, inspector};
-use crate::text::place;
 
 /// The findings of one group: the way through the proxy, each endpoint, what the certificates say of all of them.
 pub(super) fn judge(agent: bool, facts: &Facts, want: &Want) -> Vec<Finding> {
     let group = if agent { "agent" } else { "network" };
-    let (proxy, resolver) = (broken_proxy(facts), broken_resolver(facts));
-    let mut findings: Vec<Finding> = proxy.iter().map(|broken| of_proxy(agent, broken, facts, want)).collect();
+    let (proxies, resolver) = (broken(facts, want), broken_resolver(facts));
+    let mut findings: Vec<Finding> = proxies.iter().map(|broken| of_proxy(agent, broken, facts, want)).collect();
     findings.extend(resolver.map(|broken| of_resolver(agent, broken, facts)));
     for seen in &facts.seen {
         if seen.walks.is_empty() {
@@ -24,7 +24,11 @@ pub(super) fn judge(agent: bool, facts: &Facts, want: &Want) -> Vec<Finding> {
         }
         for walk in &seen.walks {
             let common = match walk.via {
-                Via::Proxy => proxy.map(|_| "the way through the proxy is broken for every endpoint"),
+                Via::Proxy => proxies
+                    .iter()
+                    .find(|proxy| proxy.is_before(&seen.target))
+                    .filter(|_| walk.failure.as_ref().is_some_and(is_of_proxy))
+                    .map(|_| "the way through the proxy is broken for every endpoint"),
                 Via::Direct => {
                     resolver.filter(|_| !seen.target.direct_only).map(|_| "no public name resolves on this host")
                 }
@@ -32,7 +36,7 @@ pub(super) fn judge(agent: bool, facts: &Facts, want: &Want) -> Vec<Finding> {
             findings.push(of_walk(agent, seen, walk, common, want));
         }
     }
-    findings.extend(interception::judge(agent, facts));
+    findings.extend(interception::judge(agent, facts, want));
     if agent {
         findings.extend(facts.seen.iter().filter(|seen| !seen.addresses.is_empty()).map(of_addresses));
     }
@@ -59,14 +63,6 @@ fn id(agent: bool, target: &Target) -> &'static str {
     if agent && target.direct_only { "agent-collector" } else { id_of_endpoint(agent) }
 }
 
-/// The failure that everything behind the proxy has in common: the proxy's own. `None`: the proxy works for at least one.
-fn broken_proxy(facts: &Facts) -> Option<&Failure> {
-    let mut walks = facts.seen.iter().flat_map(|seen| &seen.walks).filter(|walk| walk.via == Via::Proxy).peekable();
-    walks.peek()?;
-    let failures: Vec<&Failure> = walks.map(|walk| walk.failure.as_ref().filter(is_of_proxy)).collect::<Option<_>>()?;
-    failures.first().copied()
-}
-
 /// The failure that all direct ways have in common, where that is the resolver's. One endpoint alone is not enough to tell.
 fn broken_resolver(facts: &Facts) -> Option<&Failure> {
     let public = facts.seen.iter().filter(|seen| !seen.target.direct_only);
@@ -77,10 +73,15 @@ fn broken_resolver(facts: &Facts) -> Option<&Failure> {
     failures.first().copied().filter(|_| failures.len() > 1)
 }
 
+/// The endpoints that were gone to directly.
+fn direct(facts: &Facts) -> impl Iterator<Item = &Seen> {
+    facts.seen.iter().filter(|seen| seen.walks.iter().any(|walk| walk.via == Via::Direct))
+}
+
 fn of_resolver(agent: bool, failure: &Failure, facts: &Facts) -> Finding {
     let (id, group) = if agent { ("agent-resolver", "agent") } else { ("network-resolver", "network") };
     let names: Vec<&str> =
-        facts.seen.iter().filter(|seen| !seen.target.direct_only).map(|seen| seen.target.host.as_str()).collect();
+        direct(facts).filter(|seen| !seen.target.direct_only).map(|seen| seen.target.host.as_str()).collect();
     let title = format!("none of {} public names resolves on this host", names.len());
     let mut finding = Finding::new(id, group, Status::Fail, title)
         .expected("addresses for the endpoints' names, because no proxy is used")
@@ -95,39 +96,20 @@ fn of_resolver(agent: bool, failure: &Failure, facts: &Facts) -> Finding {
     finding
 }
 
-/// Is it the proxy itself, whatever the endpoint?
-fn is_of_proxy(failure: &&Failure) -> bool {
-    matches!(
-        (&failure.why, failure.stage),
-        (_, Stage::Resolve | Stage::Tcp | Stage::ProxyTls)
-            | (Cause::ProxyLogin { .. } | Cause::Trouble { .. }, Stage::Connect)
-    )
-}
-
-fn of_proxy(agent: bool, failure: &Failure, facts: &Facts, want: &Want) -> Finding {
-    let (id, group) = if agent { ("agent-proxy", "agent") } else { ("network-proxy", "network") };
-    let Words { title, observed, cause, fix, expected } = words_of_proxy(agent, failure, want);
-    let behind = facts.seen.iter().flat_map(|seen| &seen.walks).filter(|walk| walk.via == Via::Proxy).count();
-    let mut finding = Finding::new(id, group, Status::Fail, title)
-        .expected(expected)
-        .observed(observed)
-        .evidence("endpoints_behind_it", behind);
-    finding.cause = cause;
-    finding.fix = fix;
-    finding.stage = Some(failure.stage.word());
-    finding.path = Some(Via::Proxy.word());
-    finding.duration_ms = Some(failure.took_ms);
-    finding
-}
-
 fn of_walk(agent: bool, seen: &Seen, walk: &Walk, common: Option<&str>, want: &Want) -> Finding {
     let target = &seen.target;
     let group = if agent { "agent" } else { "network" };
-    let way = way(walk.via, want);
+    let way = way(walk.via, target, want);
     let mut finding = match &walk.failure {
+        None if block_page(target, walk).is_some() => blocked(agent, target, walk, want),
         None => {
             let title = format!("{} is reached {way}", target.name());
-            Finding::new(id(agent, target), group, Status::Pass, title).observed(reached(walk))
+            let around = walk.via == Via::Direct
+                && want.via.is_empty()
+                && !target.direct_only
+                && proxy_for(target.tls, want).is_some();
+            let why = if around { "; no_proxy takes it away from the proxy" } else { "" };
+            Finding::new(id(agent, target), group, Status::Pass, title).observed(format!("{}{why}", reached(walk)))
         }
         Some(failure) if common.is_some() => {
             let title = format!("{} was not reached {way}", target.name());
@@ -163,18 +145,39 @@ fn of_walk(agent: bool, seen: &Seen, walk: &Walk, common: Option<&str>, want: &W
     finding
 }
 
-fn way(via: Via, want: &Want) -> String {
-    match (via, &want.https_proxy) {
+/// Which way, in words.
+pub(super) fn way(via: Via, target: &Target, want: &Want) -> String {
+    match (via, proxy_for(target.tls, want)) {
         (Via::Proxy, Some(proxy)) => format!("through {}:{}", proxy.host, proxy.port),
         (Via::Proxy, None) => "through the proxy".to_owned(),
         (Via::Direct, _) => "directly".to_owned(),
     }
 }
 
+/// Somebody answered in the endpoint's place.
+fn blocked(agent: bool, target: &Target, walk: &Walk, want: &Want) -> Finding {
+    let status = if target.required { Status::Fail } else { Status::Warn };
+    let page = block_page(target, walk);
+    let why = Cause::Page { title: page.and_then(|page| page.title.clone()) };
+    let failure = Failure { stage: Stage::Http, why, took_ms: 0 };
+    let Words { title, cause, fix, expected, .. } = words(target, walk.via, &failure, want);
+    let server = page.and_then(|page| page.server.as_ref()).map(|server| format!(", Server: {server}"));
+    let mut finding = Finding::new(id(agent, target), if agent { "agent" } else { "network" }, status, title)
+        .expected(expected)
+        .observed(format!("{}{}", reached(walk), server.unwrap_or_default()));
+    finding.cause = cause;
+    finding.fix = fix;
+    finding.stage = Some(Stage::Http.word());
+    finding
+}
+
 fn reached(walk: &Walk) -> String {
     let mut parts = Vec::new();
     if let Some(page) = &walk.page {
-        parts.push(format!("HTTP {}", page.status));
+        parts.push(match &page.to {
+            Some(to) => format!("HTTP {}, which leads to {to}", page.status),
+            None => format!("HTTP {}", page.status),
+        });
     }
     if let Some(certificate) = &walk.certificate {
         parts.push(format!("certificate by {}", certificate.issuer_organisation));
@@ -186,128 +189,40 @@ fn reached(walk: &Walk) -> String {
 }
 
 /// The texts of a finding.
-struct Words {
-    title: String,
-    expected: String,
-    observed: String,
-    cause: Option<String>,
-    fix: Vec<String>,
-}
-
-/// What is wrong with the proxy itself.
-fn words_of_proxy(agent: bool, failure: &Failure, want: &Want) -> Words {
-    let (place, origin, tls) = match &want.https_proxy {
-        Some(proxy) => (place(&proxy.host, proxy.port), format!(" ({})", proxy.origin), proxy.tls),
-        None => ("the proxy".to_owned(), String::new(), false),
-    };
-    let corrected = |scheme: &str| format!("ics-setup prepare --proxy {scheme}://{place}");
-    let (title, expected, cause, fix) = match (&failure.why, failure.stage) {
-        (Cause::Trouble { trouble: Trouble::NameUnknown | Trouble::NameUnanswered { .. } }, Stage::Resolve) => (
-            format!("the proxy's name in {place} does not resolve{origin}"),
-            "an address for the proxy's name".to_owned(),
-            "a slip in the name, or name servers that do not know the company's inside".to_owned(),
-            vec![format!("getent hosts {}", host_of(&place)), "cat /etc/resolv.conf".to_owned()],
-        ),
-        (Cause::Trouble { trouble: Trouble::Refused }, Stage::Tcp) => (
-            format!("nothing listens at the proxy {place}{origin}"),
-            "an open port".to_owned(),
-            "a wrong port, a proxy that is down, or a firewall that rejects".to_owned(),
-            vec![format!("ask the proxy team for host and port, then: {}", corrected("http"))],
-        ),
-        (_, Stage::Tcp) => (
-            format!("the proxy {place} does not answer{origin}"),
-            "an open port".to_owned(),
-            "a firewall between this host and the proxy drops the packets, or the proxy is down".to_owned(),
-            vec![format!("have the network team open TCP from this host to {place}")],
-        ),
-        (Cause::Trouble { trouble: Trouble::Untrusted { .. } }, Stage::ProxyTls) => (
-            format!("the certificate of the proxy {place} is not trusted{origin}"),
-            "a certificate that this host trusts; without one no credentials are sent".to_owned(),
-            "the CA of the proxy is not in this host's store".to_owned(),
-            vec![
-                "give its certificate along: --proxy-ca FILE".to_owned(),
-                "or add it to the store: update-ca-certificates (Ubuntu), update-ca-trust (CentOS)".to_owned(),
-            ],
-        ),
-        (_, Stage::ProxyTls) => (
-            format!("the proxy {place} does not speak TLS, as https:// in its URL asks for{origin}"),
-            "TLS to the proxy itself".to_owned(),
-            "an ordinary proxy port is plain also for https requests".to_owned(),
-            vec![corrected("http")],
-        ),
-        (Cause::ProxyLogin { schemes, sent }, _) => return words_of_login(agent, schemes, *sent, &place, &origin),
-        (Cause::Trouble { trouble: Trouble::Unexpected { what } }, _) if what.contains("TLS") && !tls => (
-            format!("the proxy's port {place} speaks TLS, and its URL says http://{origin}"),
-            "an answer to CONNECT".to_owned(),
-            "this port wants TLS to the proxy itself".to_owned(),
-            vec![corrected("https"), "or ask the proxy team for the plain port".to_owned()],
-        ),
-        _ => (
-            format!("the proxy {place} does not answer CONNECT{origin}"),
-            "an answer to CONNECT".to_owned(),
-            "the port belongs to something else, or the proxy allows no CONNECT".to_owned(),
-            vec![format!("look: curl -v -x http://{place} https://divvycentral.divvycloud.com/")],
-        ),
-    };
-    Words { title, expected, observed: told(failure), cause: Some(cause), fix }
-}
-
-fn host_of(place: &str) -> &str {
-    place.rsplit_once(':').map_or(place, |(host, _)| host)
-}
-
-fn words_of_login(agent: bool, schemes: &[String], sent: bool, place: &str, origin: &str) -> Words {
-    let offered = if schemes.is_empty() { "nothing".to_owned() } else { schemes.join(", ") };
-    let basic = schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic"));
-    let observed = format!("407, offering {offered}{}", if sent { ", after a login by Basic" } else { "" });
-    let expected = "a tunnel".to_owned();
-    if !basic && !schemes.is_empty() {
-        let who = if agent { "the Insight Agent" } else { "the product and the Insight Agent" };
-        return Words {
-            title: format!("the proxy {place} wants a login by {offered} only{origin}"),
-            expected,
-            observed,
-            cause: Some(format!("{who} can log in by Basic only")),
-            fix: vec![
-                "have the proxy team offer Basic, or let this host through without a login (by its address)".to_owned(),
-            ],
-        };
-    }
-    if sent {
-        return Words {
-            title: format!("the proxy {place} rejects the login{origin}"),
-            expected,
-            observed,
-            cause: Some("wrong user or password, or an account that is locked".to_owned()),
-            fix: vec!["ics-setup prepare --proxy-user USER --proxy-password-file FILE".to_owned()],
-        };
-    }
-    Words {
-        title: format!("the proxy {place} wants a login, and none is set{origin}"),
-        expected,
-        observed,
-        cause: None,
-        fix: vec!["ics-setup prepare --proxy-user USER --proxy-password-file FILE".to_owned()],
-    }
+pub(super) struct Words {
+    pub(super) title: String,
+    pub(super) expected: String,
+    pub(super) observed: String,
+    pub(super) cause: Option<String>,
+    pub(super) fix: Vec<String>,
 }
 
 /// What is wrong with the way to one endpoint.
 fn words(target: &Target, via: Via, failure: &Failure, want: &Want) -> Words {
     let name = target.name();
-    let way = way(via, want);
+    let way = way(via, target, want);
     let (title, cause, fix): (String, String, Vec<String>) = match (&failure.why, failure.stage, via) {
         (Cause::ProxyForbids { status }, ..) => (
             format!("the proxy forbids {name} (HTTP {status})"),
             "its rules do not have this host".to_owned(),
             vec![
-                format!("have the proxy team allow CONNECT to {}", covered(target)),
+                format!(
+                    "have the proxy team allow {}{}",
+                    if target.tls { "CONNECT to " } else { "http requests to " },
+                    covered(target)
+                ),
                 "all of them in the proxy's own words: ics-setup network allowlist --format squid".to_owned(),
             ],
         ),
-        (Cause::ProxyFailed { status }, ..) => (
+        (Cause::ProxyFailed { status, word }, ..) => (
             format!("the proxy does not get to {name} (HTTP {status})"),
-            "the proxy itself cannot resolve the name or connect".to_owned(),
-            vec![format!("have the proxy team try from there: curl -v https://{}/", target.host)],
+            match word.as_deref() {
+                Some("ERR_DNS_FAIL") => "the proxy's own name servers do not know the name",
+                Some("ERR_CONNECT_FAIL") => "the proxy's own connection is refused, or gets no answer",
+                _ => "the proxy itself cannot resolve the name or connect",
+            }
+            .to_owned(),
+            vec![from_the_proxy(target)],
         ),
         (Cause::ProxyAnswered { status }, ..) => (
             format!("the proxy answered CONNECT to {name} with HTTP {status}"),
@@ -329,6 +244,12 @@ fn words(target: &Target, via: Via, failure: &Failure, want: &Want) -> Words {
             format!("the proxy wants a login for {name}"),
             "other endpoints got through".to_owned(),
             vec![format!("have the proxy team look at the rule for {}", target.host)],
+        ),
+        (Cause::Trouble { trouble: Trouble::Silent { .. } }, Stage::Connect, _) => (
+            format!("the proxy does not get to {name} in time"),
+            "nothing answers the proxy there: a firewall behind it drops the packets (limit: --connect-timeout)"
+                .to_owned(),
+            vec![from_the_proxy(target)],
         ),
         (Cause::Trouble { trouble: Trouble::NameUnknown | Trouble::NameUnanswered { .. } }, Stage::Resolve, _) => (
             format!("{} does not resolve", target.host),
@@ -361,7 +282,7 @@ fn words(target: &Target, via: Via, failure: &Failure, want: &Want) -> Words {
         _ => (
             format!("{name} gives no answer {way}"),
             "the way is open, and the service behind it does not answer".to_owned(),
-            vec![format!("look: curl -v https://{}/", target.host)],
+            vec![format!("look: curl -v {}", url(target))],
         ),
     };
     let expected = match &target.stands_for {
@@ -371,14 +292,28 @@ fn words(target: &Target, via: Via, failure: &Failure, want: &Want) -> Words {
     Words { title, expected, observed: told(failure), cause: Some(cause), fix }
 }
 
-fn told(failure: &Failure) -> String {
+pub(super) fn told(failure: &Failure) -> String {
     match &failure.why {
         Cause::Trouble { trouble } => trouble.to_string(),
         Cause::ProxyLogin { schemes, .. } => format!("HTTP 407, offering {}", schemes.join(", ")),
-        Cause::ProxyForbids { status } | Cause::ProxyFailed { status } | Cause::ProxyAnswered { status } => {
+        Cause::ProxyFailed { status, word: Some(word) } => format!("HTTP {status} from the proxy ({word})"),
+        Cause::ProxyForbids { status } | Cause::ProxyFailed { status, .. } | Cause::ProxyAnswered { status } => {
             format!("HTTP {status} from the proxy")
         }
         Cause::Page { .. } => "HTML where TLS was expected".to_owned(),
+    }
+}
+
+fn from_the_proxy(target: &Target) -> String {
+    format!("have the proxy team try from there: curl -v {}", url(target))
+}
+
+fn url(target: &Target) -> String {
+    let path = target.path.as_deref().unwrap_or("/");
+    match (target.tls, target.port) {
+        (true, 443) => format!("https://{}{path}", target.host),
+        (false, 80) => format!("http://{}{path}", target.host),
+        (tls, port) => format!("{}://{}:{port}{path}", if tls { "https" } else { "http" }, target.host),
     }
 }
 

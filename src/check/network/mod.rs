@@ -2,6 +2,7 @@
 
 mod interception;
 mod judge;
+mod proxy;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::{self, Ended, Job, Pace};
 use super::{AnyCheck, Check, Group, Look, Want};
+use crate::clients;
 use crate::finding::Finding;
 use crate::net::Time;
 use crate::network::catalogue::{Component, Endpoint, NeededBy, Protocol};
@@ -207,6 +209,7 @@ fn ways(look: &Look<'_>, target: &Target) -> Vec<Way> {
     let proxy = proxy.as_ref().filter(|_| !target.direct_only);
     let asked = |via| look.want.via.contains(&via);
     let nothing_asked = look.want.via.is_empty();
+    let proxy = proxy.filter(|_| !(nothing_asked && goes_around(target, look.want)));
     let mut ways = Vec::new();
     let direct = target.direct_only || asked(Via::Direct) || (nothing_asked && proxy.is_none());
     if direct {
@@ -221,6 +224,18 @@ fn ways(look: &Look<'_>, target: &Target) -> Vec<Way> {
         ways.extend(single.cloned().map(Way::Address));
     }
     ways
+}
+
+/// Does the NO_PROXY list take an endpoint of the product away from the proxy, as most clients read it? (`check proxy` tells
+/// where they do not agree.) The agent has a proxy setting of its own, and no such list.
+fn goes_around(target: &Target, want: &Want) -> bool {
+    let list = want.no_proxy.join(",");
+    let Some(asked) = clients::Target::to_host(target.tls, &target.host).filter(|_| !target.agent) else {
+        return false;
+    };
+    let readers = clients::all().iter().filter(|client| client.reads_environment() && !client.is_broken());
+    let (around, through): (Vec<_>, Vec<_>) = readers.partition(|client| client.route(&asked, &list).is_direct());
+    around.len() > through.len()
 }
 
 fn job(look: &Look<'_>, target: &Target, way: Way) -> Job<Trip> {

@@ -4,7 +4,7 @@ use super::*;
 use crate::check::ProxyWant;
 use crate::finding::Status;
 use crate::net::{Distrust, Trouble};
-use crate::network::path::{Cause, Certificate, Stage, Step};
+use crate::network::path::{Cause, Certificate, Page, Stage, Step};
 
 fn want() -> Want {
     Want {
@@ -89,6 +89,103 @@ fn a_broken_proxy_is_said_once() {
 }
 
 #[test]
+fn the_list_of_exceptions_decides_for_the_product_only() {
+    for (list, agent, around) in [
+        (&["localhost", "169.254.169.254"][..], false, false),
+        (&[".amazonaws.com"], false, true),
+        (&["sts.amazonaws.com"], false, true),
+        (&["*"], false, true),
+        (&[".amazonaws.com"], true, false),
+        (&[], false, false),
+    ] {
+        let want = Want { no_proxy: list.iter().map(|member| (*member).to_owned()).collect(), ..want() };
+        assert_eq!(goes_around(&Target { agent, ..target("sts.amazonaws.com", true) }, &want), around, "{list:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_forbids_does_not_show_that_the_login_works() {
+    let login = || Cause::ProxyLogin { schemes: vec!["Basic".to_owned()], sent: true };
+    let refused = |host| (target(host, true), way(Via::Proxy, Stage::Connect, Some(login())));
+    let forbidden =
+        (target("b.example", true), way(Via::Proxy, Stage::Connect, Some(Cause::ProxyForbids { status: 403 })));
+    let all = facts(vec![refused("a.example"), forbidden.clone(), refused("c.example")]);
+    let skipped = ("network-endpoint", Status::Skip);
+    let expected = [("network-proxy", Status::Fail), skipped, ("network-endpoint", Status::Fail), skipped];
+    assert_eq!(brief(&judge::judge(false, &all, &want())), expected);
+    // Nothing but rules that forbid: the proxy is there, and the rules are what has to be changed.
+    assert_eq!(brief(&judge::judge(false, &facts(vec![forbidden]), &want())), [("network-endpoint", Status::Fail)]);
+}
+
+#[test]
+fn two_proxies_are_judged_apart() {
+    let mut want = want();
+    let http = ProxyWant { host: "other".to_owned(), ..want.https_proxy.clone().unwrap() };
+    want.http_proxy = Some(http);
+    let down = || way(Via::Proxy, Stage::Tcp, Some(Cause::Trouble { trouble: Trouble::Refused }));
+    let clear = Target { tls: false, port: 80, ..target("b.example", true) };
+    let all = facts(vec![(target("a.example", true), way(Via::Proxy, Stage::Http, None)), (clear, down())]);
+    let findings = judge::judge(false, &all, &want);
+    let endpoint = |status| ("network-endpoint", status);
+    assert_eq!(brief(&findings), [("network-proxy", Status::Fail), endpoint(Status::Pass), endpoint(Status::Skip)]);
+    assert!(findings[0].title.contains("other:3128"), "{}", findings[0].title);
+    assert!(findings[1].title.contains("through proxy:3128") && findings[2].title.contains("through other:3128"));
+}
+
+#[test]
+fn a_page_in_the_endpoints_place_is_no_answer_of_the_endpoint() {
+    let page = |title: &str, server: Option<&str>| {
+        Some(Page {
+            status: 403,
+            server: server.map(str::to_owned),
+            via: Some("1.1 proxy (squid/5.7)".to_owned()),
+            to: None,
+            title: Some(title.to_owned()),
+            html: true,
+            date: None,
+        })
+    };
+    let unknown = || Some(Distrust::UnknownIssuer);
+    let intercepted = || signed("Corp", unknown(), None);
+    let clear = Target { tls: false, port: 80, ..target("a.example", true) };
+    let plain = || way(Via::Proxy, Stage::Http, None);
+    for (target, walk, page, status) in [
+        (target("a.example", true), intercepted(), page("Access denied by policy", None), Status::Fail),
+        (target("a.example", false), intercepted(), page("Access denied by policy", None), Status::Warn),
+        (target("a.example", true), intercepted(), page("Hello", None), Status::Pass),
+        // Its own certificate, so its own words.
+        (target("a.example", true), signed("CA", None, None), page("Access denied", None), Status::Pass),
+        (clear.clone(), plain(), page("403 Forbidden", Some("nginx")), Status::Pass),
+        (clear.clone(), plain(), page("Sorry", Some("FortiGate")), Status::Fail),
+        (clear, plain(), page("Web site blocked", None), Status::Fail),
+    ] {
+        let findings = judge::judge(false, &facts(vec![(target, Walk { page, ..walk })]), &want());
+        assert_eq!(findings[0].status, status, "{}", findings[0].title);
+    }
+}
+
+#[test]
+fn ways_that_show_different_keys_are_told_apart() {
+    let direct = Walk { via: Via::Direct, ..signed("Public", None, None) };
+    let mut proxied = signed("Corp", Some(Distrust::UnknownIssuer), None);
+    proxied.certificate.as_mut().unwrap().key = "11".to_owned();
+    let seen = Seen { target: target("a.example", true), walks: vec![direct, proxied], addresses: Vec::new() };
+    let findings = interception::judge(false, &Facts { seen: vec![seen], bundle: None }, &want());
+    assert_eq!(brief(&findings), [("network-interception", Status::Pass), ("network-interception", Status::Warn)]);
+    assert!(findings.iter().all(|finding| finding.evidence["key_differs_between_ways"] == true));
+    assert!(findings[0].title.ends_with("directly") && findings[1].title.ends_with("through proxy:3128"));
+}
+
+#[test]
+fn a_certificate_that_signs_itself_is_no_interception() {
+    let mut walk = signed("x", Some(Distrust::UnknownIssuer), Some(Distrust::UnknownIssuer));
+    walk.certificate.as_mut().unwrap().issuer = "CN=x".to_owned();
+    let findings = interception::judge(false, &facts(vec![(target("a.example", true), walk)]), &want());
+    assert!(findings[0].title.contains("a.example shows a self-signed certificate"), "{}", findings[0].title);
+    assert!(findings[0].fix[0].contains("-proxy proxy:3128 -connect a.example:443"), "{:?}", findings[0].fix);
+}
+
+#[test]
 fn a_resolver_that_knows_nothing_is_said_once() {
     let lost = || way(Via::Direct, Stage::Resolve, Some(Cause::Trouble { trouble: Trouble::NameUnknown }));
     let two = vec![(target("a.example", true), lost()), (target("b.example", true), lost())];
@@ -107,7 +204,7 @@ fn who_must_act_is_named_for_each_cause() {
     let required = || target("a.example", true);
     for (stage, cause, words, who) in [
         (Stage::Connect, Cause::ProxyForbids { status: 403 }, "forbids a.example:443", "proxy team"),
-        (Stage::Connect, Cause::ProxyFailed { status: 503 }, "does not get to a.example:443", "proxy team"),
+        (Stage::Connect, Cause::ProxyFailed { status: 503, word: None }, "does not get to a.example:443", "proxy team"),
         (Stage::Tls, Cause::Page { title: Some("Zscaler: blocked".to_owned()) }, "a page answers", "whoever runs it"),
         (Stage::Tls, Cause::Trouble { trouble: Trouble::Reset }, "TLS to a.example:443", "network team"),
     ] {
@@ -161,7 +258,7 @@ fn interception_is_judged_by_what_both_stores_say() {
             (target("sts.amazonaws.com", true), walk.clone()),
             (target("management.azure.com", true), walk),
         ]);
-        let findings = interception::judge(agent, &facts);
+        let findings = interception::judge(agent, &facts, &want());
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].status, status, "{words}");
         assert!(findings[0].title.contains(words), "{} / {words}", findings[0].title);

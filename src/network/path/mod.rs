@@ -5,10 +5,12 @@
 //! | --- | --- |
 //! | `walk` | goes the way and notes each stage, as facts |
 //! | `certificate` | what is worth knowing of a certificate |
+//! | `stream` | streams that remember, and whose deadline moves |
 //! | `product` | names products that inspect TLS, by their certificates and block pages |
 
 mod certificate;
 mod product;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod walk;

@@ -124,7 +124,7 @@ fn what_the_proxy_answers_is_the_proxys() {
     let schemes = vec!["NTLM".to_owned(), "Basic".to_owned()];
     assert_eq!((stage, why), (Stage::Connect, Cause::ProxyLogin { schemes, sent: false }));
     assert_eq!(cause("HTTP/1.1 403 X\r\n\r\n").1, Cause::ProxyForbids { status: 403 });
-    assert_eq!(cause("HTTP/1.1 503 X\r\n\r\n").1, Cause::ProxyFailed { status: 503 });
+    assert_eq!(cause("HTTP/1.1 503 X\r\n\r\n").1, Cause::ProxyFailed { status: 503, word: None });
     assert_eq!(cause("HTTP/1.1 302 X\r\nLocation: http://portal/\r\n\r\n").1, Cause::ProxyAnswered { status: 302 });
     assert_eq!(cause("").1, Cause::Trouble { trouble: Trouble::Closed });
     let (stage, why) = cause("HTTP/1.1 200 OK\r\n\r\n");
@@ -152,7 +152,13 @@ fn a_page_in_the_clear_is_asked_of_the_proxy_itself() {
         why("HTTP/1.1 403 X\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\n\r\n"),
         Cause::ProxyForbids { status: 403 }
     );
-    assert_eq!(why("HTTP/1.1 503 X\r\n\r\n"), Cause::ProxyFailed { status: 503 });
+    assert_eq!(why("HTTP/1.1 503 X\r\n\r\n"), Cause::ProxyFailed { status: 503, word: None });
+    assert_eq!(
+        why("HTTP/1.1 500 X\r\nX-Squid-Error: ERR_DNS_FAIL 0\r\n\r\n"),
+        Cause::ProxyFailed { status: 500, word: Some("ERR_DNS_FAIL".to_owned()) }
+    );
+    // An origin's own failure, passed on.
+    assert_eq!(end("HTTP/1.1 503 X\r\nVia: 1.1 proxy\r\n\r\n").page.unwrap().status, 503);
     let direct =
         walk(&Asked { port: serve(|mut stream| drop(stream.write_all(OK.as_bytes()))), ..plain }, None, &roots, time());
     assert_eq!((direct.failure, direct.page.unwrap().status), (None, 200));

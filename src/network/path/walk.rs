@@ -1,11 +1,13 @@
 //! Goes the way to one endpoint and notes each stage with its time.
 
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::Certificate;
+use super::stream::{Behind, Bounded, Peeked};
+use super::{Certificate, inspector};
 use crate::net::{self, Answer, Distrust, Roots, Shaken, Time, Trouble, basic, request};
 use crate::settings::{ProxyUrl, Scheme};
 use crate::text::{clean, place};
@@ -106,6 +108,9 @@ pub enum Cause {
     ProxyFailed {
         /// 5xx.
         status: u16,
+        /// Its own word for why, where it has one: `ERR_DNS_FAIL`.
+        #[serde(default)]
+        word: Option<String>,
     },
     /// The proxy answered CONNECT with something else.
     ProxyAnswered {
@@ -257,22 +262,36 @@ fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> Wa
     let Some(addresses) = walk.stage(Stage::Resolve, |_| Ok(net::resolve(&host, port, time)?)) else { return walk };
     let Some(wire) = walk.stage(Stage::Tcp, |_| Ok(net::connect(&addresses, time, BUDGET)?)) else { return walk };
     match proxy.scheme {
-        Scheme::Http => behind(&mut walk, wire, asked, proxy, roots),
+        Scheme::Http => {
+            behind(&mut walk, wire, asked, proxy, roots, time);
+            // A port that hangs up on plain words may be one for TLS: not all of them say so by an alert.
+            if let Some(Failure { stage: Stage::Connect, why: why @ Cause::Trouble { .. }, .. }) = &mut walk.failure
+                && matches!(why, Cause::Trouble { trouble: Trouble::Reset | Trouble::Closed })
+                && speaks_tls(&addresses, &host, roots, time)
+            {
+                *why = Trouble::Unexpected { what: "it hangs up on plain words, and speaks TLS".to_owned() }.into();
+            }
+        }
         Scheme::Https => {
             let tls = walk.stage(Stage::ProxyTls, |_| Ok(net::shake(wire, &host, roots)?.trusted()?));
             if let Some(wire) = tls {
-                behind(&mut walk, wire, asked, proxy, roots);
+                behind(&mut walk, wire, asked, proxy, roots, time);
             }
         }
     }
     walk
 }
 
+fn speaks_tls(addresses: &[SocketAddr], host: &str, roots: &Roots, time: Time) -> bool {
+    let time = time.at_most(time.for_connection());
+    net::connect(addresses, time, BUDGET).is_ok_and(|wire| net::examine(wire, host, roots).is_ok())
+}
+
 /// What the proxy is asked for: a tunnel, or a page in the clear.
-fn behind<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots) {
+fn behind<S: Bounded>(walk: &mut Walk, wire: S, asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) {
     match asked.path {
         Some(path) if !asked.tls => forwarded(walk, wire, asked, path, proxy),
-        _ => tunnel(walk, wire, asked, proxy, roots),
+        _ => tunnel(walk, wire, asked, proxy, roots, time),
     }
 }
 
@@ -280,22 +299,39 @@ fn behind<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, proxy: &
 /// proxies put into them.
 fn forwarded<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, path: &str, proxy: &ProxyUrl) {
     walk.stage(Stage::Http, |walk| {
-        let place = if asked.port == 80 { asked.host.to_owned() } else { place(asked.host, asked.port) };
+        let place = if asked.port == 80 { bracketed(asked.host) } else { place(asked.host, asked.port) };
         let target = format!("http://{place}{path}");
         let login = login_of(proxy);
         let mut headers = vec![("Host", place.as_str()), ("Connection", "close")];
         headers.extend(login.as_deref().map(|login| ("Proxy-Authorization", login)));
         let answer = request(&mut wire, "GET", &target, &headers)?;
-        let own = answer.get("x-squid-error").is_some() || answer.get("proxy-connection").is_some();
+        let own = is_of_proxy(&answer);
         match answer.status {
             407 => return Err(Cause::ProxyLogin { schemes: schemes(&answer), sent: login.is_some() }),
             status @ 400..500 if own => return Err(Cause::ProxyForbids { status }),
-            status @ 502..=504 => return Err(Cause::ProxyFailed { status }),
+            500.. if own => return Err(failed(&answer)),
+            // Proxies add `Via` to what they pass on.
+            502..=504 if answer.get("via").is_none() => return Err(failed(&answer)),
             _ => {}
         }
         walk.page = Some(page(&answer, &mut wire));
         Ok(())
     });
+}
+
+/// A proxy that did not get there; squid says why.
+fn failed(answer: &Answer) -> Cause {
+    let word = answer.get("x-squid-error").and_then(|value| value.split_whitespace().next());
+    Cause::ProxyFailed { status: answer.status, word: word.map(|word| clean(word, 40)) }
+}
+
+/// Did the proxy itself answer, in the origin's place? It gives itself away by headers that it keeps for its own pages.
+fn is_of_proxy(answer: &Answer) -> bool {
+    let server = answer.get("server").unwrap_or_default();
+    answer.get("x-squid-error").is_some()
+        || answer.get("proxy-connection").is_some()
+        || server.starts_with("tinyproxy")
+        || inspector(server).is_some()
 }
 
 /// The value of `Proxy-Authorization`, where there is a user with a password.
@@ -304,9 +340,11 @@ fn login_of(proxy: &ProxyUrl) -> Option<String> {
     Some(basic(&login.user, login.password.as_ref()?.expose()))
 }
 
-/// Asks the proxy for a tunnel and goes on inside of it.
-fn tunnel<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots) {
+/// Asks the proxy for a tunnel and goes on inside of it. The tunnel is a connection like any other, so it has a connection's
+/// time: a black hole behind the proxy costs no more than one in front of it.
+fn tunnel<S: Bounded>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) {
     let opened = walk.stage(Stage::Connect, |_| {
+        wire.until(time.at_most(time.for_connection()));
         let target = place(asked.address.unwrap_or(asked.host), asked.port);
         let login = login_of(proxy);
         let mut headers = vec![("Host", target.as_str())];
@@ -316,12 +354,13 @@ fn tunnel<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, prox
             200..300 => Ok(answer.rest),
             407 => Err(Cause::ProxyLogin { schemes: schemes(&answer), sent: login.is_some() }),
             status @ 400..500 => Err(Cause::ProxyForbids { status }),
-            status @ 500.. => Err(Cause::ProxyFailed { status }),
+            500.. => Err(failed(&answer)),
             status => Err(Cause::ProxyAnswered { status }),
         }
     });
     if let Some(rest) = opened {
-        beyond(walk, Behind { rest, at: 0, wire }, asked, roots);
+        wire.until(time);
+        beyond(walk, Behind::new(rest, wire), asked, roots);
     }
 }
 
@@ -331,15 +370,15 @@ fn beyond<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, roots: &
     if !asked.tls {
         return read_page(walk, wire, asked, path);
     }
-    let mut wire = Peeked { wire, first: Vec::new() };
+    let mut wire = Peeked::new(wire, PAGE);
     let shaken = walk.stage(Stage::Tls, |_| match net::examine(&mut wire, asked.host, roots) {
         Ok(shaken) => Ok(shaken),
         Err(trouble) => Err(Cause::from(trouble)),
     });
     let Some(Shaken { wire: mut tls, chain, by_host, by_public }) = shaken else {
         // Not TLS: a page from somebody in between says more than "no TLS".
-        if wire.first.starts_with(b"HTTP/") || net::looks_like_html(&wire.first) {
-            let title = title(&wire.first);
+        if wire.first().starts_with(b"HTTP/") || net::looks_like_html(wire.first()) {
+            let title = title(wire.first());
             if let Some(failure) = &mut walk.failure {
                 failure.why = Cause::Page { title };
             }
@@ -353,11 +392,17 @@ fn beyond<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, roots: &
 
 fn read_page<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, path: &str) {
     walk.stage(Stage::Http, |walk| {
-        let headers = [("Host", asked.host), ("Accept", "*/*"), ("Connection", "close")];
+        let host = bracketed(asked.host);
+        let headers = [("Host", host.as_str()), ("Accept", "*/*"), ("Connection", "close")];
         let answer = request(&mut wire, "GET", path, &headers)?;
         walk.page = Some(page(&answer, &mut wire));
         Ok(())
     });
+}
+
+/// As names and addresses stand in URLs.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 fn schemes(answer: &Answer) -> Vec<String> {
@@ -403,57 +448,4 @@ fn title(bytes: &[u8]) -> Option<String> {
     let end = start + lower[start..].find("</title")?;
     let words: Vec<&str> = text[start..end].split_whitespace().collect();
     Some(clean(&words.join(" "), 100)).filter(|title| !title.is_empty())
-}
-
-/// A stream of which some bytes have been read already.
-struct Behind<S> {
-    rest: Vec<u8>,
-    at: usize,
-    wire: S,
-}
-
-impl<S: Read> Read for Behind<S> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.at < self.rest.len() {
-            let count = (&self.rest[self.at..]).read(buffer)?;
-            self.at += count;
-            return Ok(count);
-        }
-        self.wire.read(buffer)
-    }
-}
-
-impl<S: Write> Write for Behind<S> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.wire.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.wire.flush()
-    }
-}
-
-/// A stream whose first bytes are remembered, to tell what it is that does not speak TLS.
-struct Peeked<S> {
-    wire: S,
-    first: Vec<u8>,
-}
-
-impl<S: Read> Read for Peeked<S> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.wire.read(buffer)?;
-        let room = PAGE.saturating_sub(self.first.len()).min(count);
-        self.first.extend_from_slice(&buffer[..room]);
-        Ok(count)
-    }
-}
-
-impl<S: Write> Write for Peeked<S> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.wire.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.wire.flush()
-    }
 }
