@@ -31,6 +31,9 @@ pub struct Want {
     pub mysql: Option<MysqlWant>,
     /// Where Redis is; `None`: nothing says so.
     pub redis: Option<RedisWant>,
+    /// Files that could not be read when it was looked what the host has, each with the reason.
+    #[serde(default)]
+    pub unread: Vec<String>,
     /// The endpoints that the settings call for.
     #[serde(default)]
     pub endpoints: Vec<Target>,
@@ -170,6 +173,7 @@ impl Default for Want {
             no_proxy: Vec::new(),
             mysql: None,
             redis: None,
+            unread: Vec::new(),
             endpoints: Vec::new(),
             via: Vec::new(),
             limits: Limits::default(),
@@ -244,6 +248,7 @@ impl Want {
                 has_password: secrets.redis.is_some(),
                 tls: settings.redis_tls,
             }),
+            unread: Vec::new(),
             endpoints: Vec::new(),
             via: Vec::new(),
             limits,

@@ -287,7 +287,7 @@ fn globals() -> Vec<Arg> {
         switch("quiet").short('q').help("Say only what went wrong"),
         Arg::new("ignore-check")
             .long("ignore-check")
-            .value_name("ID")
+            .value_name("ID[=REASON]")
             .action(ArgAction::Append)
             .help("Let this failing check pass with a warning; may be repeated"),
     ];

@@ -124,10 +124,17 @@ fn collect(
     } else {
         First::System
     };
+    let mut unread = Vec::new();
     let found = match &platform {
-        Some(platform) => Found::look(&view, platform, &home, first)?,
+        // A file that is in the way of this look is a finding; the others are looked at all the same.
+        Some(platform) => Found::look(&view, platform, &home, first).unwrap_or_else(|problem| {
+            unread.push(problem.to_string());
+            Found::default()
+        }),
         None => Found::default(),
     };
+    let only_root = |path: PathBuf| format!("{} can be read by root only", host.shown(&path).display());
+    unread.extend(view.unread().into_iter().map(only_root));
     found.secrets().for_each(|secret| redactor.learn(secret));
     let catalogue = network::catalogue(matches)?;
     let called_for = called_for(&catalogue, &Calls::of(&layers, &catalogue)?);
@@ -136,6 +143,7 @@ fn collect(
     settings.secrets.iter().for_each(|secret| redactor.learn(secret));
     let no_proxy = targets::no_proxy(&settings).members().map(str::to_owned).collect();
     let (mut want, secrets) = Want::new(&settings, &Effective::new(&settings, &found), no_proxy, limits);
+    want.unread = unread;
     want.endpoints = endpoints;
     want.via = via(matches);
     secrets.teach(redactor);

@@ -212,3 +212,21 @@ fn at_a_terminal_lines_end_before_it_does() {
         screen.lines().count() > run(&["check", "--explain", "proxy-https-scheme"], &[], "").stdout.lines().count()
     );
 }
+
+#[test]
+fn a_file_in_the_way_is_one_finding_and_the_rest_is_looked_at() {
+    let root = Root::ubuntu();
+    // Whoever made a folder of it: nothing can be read there, and everything else can.
+    std::fs::remove_file(root.at("divvycloud/prod.env")).unwrap();
+    std::fs::create_dir(root.at("divvycloud/prod.env")).unwrap();
+    let (code, json) = root.json(&["check", "host", "proxy", "backends", "--skip", "network"]);
+    assert_eq!(code, 4, "{json:#}");
+    let findings = json["findings"].as_array().unwrap();
+    let of = |id: &str| findings.iter().find(|finding| finding["id"] == id).unwrap_or_else(|| panic!("{id}: {json:#}"));
+    assert_eq!(of("file-unreadable")["status"], "fail");
+    assert!(of("file-unreadable")["title"].as_str().unwrap().contains("divvycloud/prod.env"), "{json:#}");
+    // Nothing passes that was not seen.
+    assert_eq!(of("proxy-drift")["status"], "skip", "{json:#}");
+    assert!(of("mysql-reachable")["observed"].as_str().unwrap().contains("prod.env"), "{json:#}");
+    assert_eq!(of("os-supported")["status"], "pass");
+}

@@ -41,9 +41,13 @@ pub struct Server {
 
 impl Server {
     /// Nobody says where it is.
-    pub fn not_named(self) -> Finding {
+    pub fn not_named(self, want: &Want) -> Finding {
+        let why = match want.unread.first() {
+            Some(unread) => format!("no setting says where {} is, and {unread}", self.name),
+            None => format!("no setting and no prod.env says where {} is", self.name),
+        };
         Finding::new(self.reachable, GROUP, Status::Skip, format!("{} was not looked at", self.name))
-            .observed(format!("no setting and no prod.env says where {} is", self.name))
+            .observed(why)
             .fix(format!("ics-setup check backends --{}-host HOST", self.word))
     }
 

@@ -10,6 +10,7 @@
 //! | `name` | does the host know its own name? |
 //! | `selinux` | does SELinux keep containers from the product's folder? |
 //! | `mounts` | places that nothing may be started in, or written to |
+//! | `files` | files that say what the settings are, and could not be read |
 //! | `forwarding` | can containers reach anything through this host? |
 //! | `sudo`, `umask` | traps for commands under sudo, and for files that root makes |
 //! | `compose` | is docker-compose where root's crontab looks for it? |
@@ -20,6 +21,7 @@ mod clock;
 mod compose;
 mod data;
 mod disk;
+mod files;
 mod forwarding;
 mod hardware;
 mod mounts;
@@ -56,6 +58,7 @@ pub fn checks() -> Vec<Box<dyn AnyCheck>> {
         Box::new(umask::Umask),
         Box::new(compose::Compose),
         Box::new(runs::Runs),
+        Box::new(files::Files),
     ]
 }
 

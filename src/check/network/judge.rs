@@ -15,7 +15,7 @@ pub(super) fn judge(agent: bool, facts: &Facts, want: &Want) -> Vec<Finding> {
     let group = if agent { "agent" } else { "network" };
     let (proxies, resolver) = (broken(facts, want), broken_resolver(facts));
     let mut findings: Vec<Finding> = proxies.iter().map(|broken| of_proxy(agent, broken, facts, want)).collect();
-    findings.extend(resolver.map(|broken| of_resolver(agent, broken, facts)));
+    findings.extend(resolver.map(|broken| of_resolver(agent, broken, facts, want)));
     for seen in &facts.seen {
         if seen.walks.is_empty() {
             let title = format!("{} was not reached in time", seen.target.name());
@@ -78,16 +78,19 @@ fn direct(facts: &Facts) -> impl Iterator<Item = &Seen> {
     facts.seen.iter().filter(|seen| seen.walks.iter().any(|walk| walk.via == Via::Direct))
 }
 
-fn of_resolver(agent: bool, failure: &Failure, facts: &Facts) -> Finding {
+fn of_resolver(agent: bool, failure: &Failure, facts: &Facts, want: &Want) -> Finding {
     let (id, group) = if agent { ("agent-resolver", "agent") } else { ("network-resolver", "network") };
     let names: Vec<&str> =
         direct(facts).filter(|seen| !seen.target.direct_only).map(|seen| seen.target.host.as_str()).collect();
     let title = format!("none of {} public names resolves on this host", names.len());
     let mut finding = Finding::new(id, group, Status::Fail, title)
-        .expected("addresses for the endpoints' names, because no proxy is used")
+        .expected("addresses for the endpoints' names, which the direct way needs")
         .observed(told(failure))
         .cause("name servers that do not answer, or do not know the internet, as is usual where everything goes through a proxy")
-        .fix("where there is a proxy: ics-setup prepare --proxy http://HOST:PORT")
+        .fix(match &want.https_proxy {
+            Some(_) => "nothing is to be done where only the way through the proxy is meant: --via proxy".to_owned(),
+            None => "where there is a proxy: ics-setup prepare --proxy http://HOST:PORT".to_owned(),
+        })
         .fix(format!("else look: cat /etc/resolv.conf; getent hosts {}", names.first().copied().unwrap_or_default()))
         .evidence("endpoints", names.len());
     finding.stage = Some(failure.stage.word());

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Because;
 use super::exchange::{Row, Talk};
-use super::grants::Grant;
+use super::grants::{Grant, has_reload, missing};
 use crate::check::backends::words::shown;
 use crate::check::want::MysqlWant;
 use crate::host::HostRead;
@@ -53,6 +53,17 @@ pub struct About {
     pub clock: Option<Clock>,
     /// Where the conversation broke, if it did: what is missing above was not asked.
     pub broke: Option<Trouble>,
+}
+
+impl About {
+    /// Are both databases there with all rights on them? Then nobody is still at work on them.
+    pub fn is_complete(&self) -> bool {
+        let there = !self.databases.is_empty() && self.databases.iter().all(|database| database.there == There::Yes);
+        let granted = self.grants.as_ref().is_some_and(|grants| {
+            has_reload(grants) && self.databases.iter().all(|database| missing(grants, &database.name, true).is_empty())
+        });
+        there && granted && self.broke.is_none()
+    }
 }
 
 /// One of the two databases.

@@ -24,12 +24,12 @@ const SKEW_FAIL: i64 = 300_000;
 
 /// Judges what was seen.
 pub fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
-    let Some(mysql) = &want.mysql else { return vec![SERVER.not_named()] };
+    let Some(mysql) = &want.mysql else { return vec![SERVER.not_named(want)] };
     if SERVER.is_container(want, &mysql.at) {
         return vec![SERVER.still_container(&mysql.at)];
     }
     match &facts.opening {
-        None => vec![SERVER.not_named()],
+        None => vec![SERVER.not_named(want)],
         Some(Opening::Trouble(trouble)) => vec![unreached(mysql, trouble, facts.opening_ms, want)],
         Some(Opening::Refusal(refusal)) => access::turned_away(mysql, refusal),
         Some(Opening::Greeting(greeting)) => greeted(facts, greeting, mysql, want),

@@ -179,7 +179,9 @@ impl Check for Mysql {
         // Without a login the greeting is all there is to be had, and it does not change. What a login finds can: another
         // program may be making the databases and users right now.
         let greeted = matches!(facts.opening, Some(Opening::Greeting(_)));
-        (greeted && facts.login.is_none()) || facts.is_blocked()
+        // Nor does a login that found everything it looks for, whatever else is wrong with the server.
+        let complete = matches!(&facts.login, Some(Login::Open(about)) if about.is_complete());
+        (greeted && (facts.login.is_none() || complete)) || facts.is_blocked()
     }
 }
 

@@ -111,7 +111,7 @@ fn no_reply(tls: Option<&Talked>, plain: Option<&Talked>, redis: &RedisWant, wan
             }
         }
         (Some(trouble), None) => SERVER.unreached(&redis.at, trouble, &want.limits),
-        (None, None) => SERVER.not_named(),
+        (None, None) => SERVER.not_named(want),
     }
 }
 

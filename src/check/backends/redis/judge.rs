@@ -14,7 +14,7 @@ use crate::version::Version;
 
 /// Judges what was seen.
 pub fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
-    let Some(redis) = &want.redis else { return vec![SERVER.not_named()] };
+    let Some(redis) = &want.redis else { return vec![SERVER.not_named(want)] };
     if SERVER.is_container(want, &redis.at) {
         return vec![SERVER.still_container(&redis.at)];
     }

@@ -15,7 +15,7 @@ const LONGEST_LIST: usize = 500;
 /// The findings of all consumers; a single one where nothing is wanted and nothing is set.
 pub(super) fn all(facts: &ConsumersFacts, want: &Want) -> Vec<Finding> {
     if !is_wanted(want) && !facts.consumers.iter().any(Consumer::has_proxy) {
-        return nothing(facts);
+        return nothing(facts, want);
     }
     facts.consumers.iter().map(|consumer| one(consumer, facts, want)).collect()
 }
@@ -73,7 +73,7 @@ pub(super) fn shown(consumer: &Consumer) -> String {
     parts.join(", ")
 }
 
-fn nothing(facts: &ConsumersFacts) -> Vec<Finding> {
+fn nothing(facts: &ConsumersFacts, want: &Want) -> Vec<Finding> {
     let names = |state: State| -> Vec<String> {
         facts.consumers.iter().filter(|consumer| consumer.state == state).map(who).collect()
     };
@@ -81,8 +81,14 @@ fn nothing(facts: &ConsumersFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = broken.map(|consumer| not_seen(consumer, id(consumer.consumer))).collect();
     let unseen = names(State::Skipped);
     let more = if unseen.is_empty() { String::new() } else { format!("; not looked at: {}", unseen.join(", ")) };
+    let (status, title) = if want.unread.is_empty() && findings.is_empty() {
+        (Status::Pass, "nothing on this host sets a proxy, and none is asked for")
+    } else {
+        (Status::Skip, "no proxy was seen, and not every place could be looked at")
+    };
+    let more = want.unread.iter().fold(more, |more, unread| format!("{more}; {unread}"));
     findings.push(
-        Finding::new("proxy-drift", "proxy", Status::Pass, "nothing on this host sets a proxy, and none is asked for")
+        Finding::new("proxy-drift", "proxy", status, title)
             .observed(format!("no proxy: {}{more}", names(State::Seen).join(", ")))
             .evidence("seen", names(State::Seen))
             .evidence("not_seen", unseen),

@@ -18,6 +18,7 @@ mod tests;
 
 use crate::clients::{Client, Environment, Required, Route, Target};
 use crate::finding::{Finding, Status};
+use crate::settings::NoProxy;
 
 pub use places::NoProxyLists;
 
@@ -61,6 +62,8 @@ pub struct Context<'a> {
     pub curl: Option<&'a str>,
     /// The longest line in bytes that the reader takes, and which reader that is.
     pub limit: Option<(usize, &'a str)>,
+    /// Members that the settings ask for: a corrected list has them too.
+    pub wanted: &'a [String],
     /// The command that writes the list there, as `ics-setup prepare`.
     pub writer: &'a str,
 }
@@ -164,7 +167,13 @@ impl<'a> List<'a> {
         };
         let flag = match added {
             Some(added) => format!("--no-proxy '{added}'"),
-            None => format!("--no-proxy-only '{corrected}'"),
+            None => {
+                let whole = self.context.wanted.iter().fold(NoProxy::found(&corrected), |mut list, member| {
+                    list.push(member);
+                    list
+                });
+                format!("--no-proxy-only '{whole}'")
+            }
         };
         finding.fix(format!("{} {flag}", self.context.writer)).evidence("corrected", corrected.as_str())
     }

@@ -192,6 +192,7 @@ fn judge_group(group: &[&Place], first: &Place, facts: &Facts, want: &Want) -> V
         required: if for_docker { &[] } else { &Needs::get().hosts },
         curl: facts.curl.as_deref(),
         limit: limit.map(|limit| (limit.bytes, limit.reader.as_str())),
+        wanted: &want.no_proxy,
         writer: first.reader.writer(),
     };
     let mut findings = lint(first.lower.as_deref(), first.upper.as_deref(), &place, &context);

@@ -13,6 +13,7 @@ fn context() -> Context<'static> {
         required: &Needs::get().hosts,
         curl: Some("7.81.0"),
         limit: None,
+        wanted: &[],
         writer: "ics-setup prepare",
     }
 }

@@ -1,0 +1,52 @@
+//! Files that say what the settings are, and could not be read.
+
+use serde::{Deserialize, Serialize};
+
+use super::GROUP;
+use crate::check::{Check, Group, Look, Want};
+use crate::finding::{Finding, Status};
+use crate::net::Time;
+
+/// What could not be read is known before any check begins; see [`Want::unread`].
+pub(super) struct Files;
+
+/// Nothing of its own.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Facts {}
+
+impl Check for Files {
+    type Facts = Facts;
+
+    fn name(&self) -> &'static str {
+        "files"
+    }
+
+    fn group(&self) -> Group {
+        Group::Host
+    }
+
+    fn ids(&self) -> &'static [&'static str] {
+        &["file-unreadable"]
+    }
+
+    fn collect(&self, _: &Look<'_>, _: Time, _: Option<&Facts>) -> Facts {
+        Facts {}
+    }
+
+    fn judge(&self, _: &Facts, want: &Want) -> Vec<Finding> {
+        if want.unread.is_empty() {
+            let title = "every file that says what the settings are was read";
+            return vec![Finding::new("file-unreadable", GROUP, Status::Pass, title).observed("none was in the way")];
+        }
+        let of_one = |why: &String| {
+            let status = if why.ends_with("can be read by root only") { Status::Warn } else { Status::Fail };
+            Finding::new("file-unreadable", GROUP, status, why.as_str())
+                .expected("files that say what the host has can be read")
+                .observed(why.as_str())
+                .cause("what is said about proxy and back ends may be incomplete, because part of it stands there")
+                .fix("sudo ics-setup check")
+        };
+        want.unread.iter().map(of_one).collect()
+    }
+}
