@@ -16,7 +16,9 @@ import subprocess
 import sys
 import time
 
+import check
 import fixture
+import network
 import straced
 from fixture import DROP_IN, ENV_FILE, NO_PROXY, PREFIX, PROD_ENV, PROXY, SETTINGS
 
@@ -38,7 +40,12 @@ PEERS = {
     "start": "start of an empty process (for scale)",
     "big": "prod.env of 1,000,000 lines",
     "size": "binary size and number of crates",
+    "check": "a full check of a host, its proxy and its back ends",
+    "offline": "what asks nobody: lists, rules, judging saved facts",
+    "network": "endpoints that answer, 1 to 300",
+    "dead-ends": "endpoints that do not",
 }
+WITH_SERVERS = {"check", "offline", "network", "dead-ends"}
 
 
 def main():
@@ -46,12 +53,14 @@ def main():
     if args.parse_only:
         return
     bench = Bench(args)
-    for family in ("ubuntu", "centos"):
-        bench.four_files(family)
+    if set(bench.peers) - WITH_SERVERS - {"big", "size"}:
+        for family in ("ubuntu", "centos"):
+            bench.four_files(family)
     if "big" in bench.peers:
         bench.big_file()
     if "size" in bench.peers:
         bench.size()
+    bench.with_servers()
     report = bench.report()
     print(report)
     with open(os.path.join(bench.scratch, "report.md"), "w") as file:
@@ -86,7 +95,10 @@ class Runner:
 
     def __init__(self, name, label, argv, reset=lambda: None, slow=False, runs=None):
         self.name, self.label, self.argv, self.reset, self.slow, self.runs = name, label, argv, reset, slow, runs
-        self.wall, self.memory, self.remarks = [], [], []
+        self.wall, self.memory, self.busy, self.remarks = [], [], [], []
+        self.enter = []  # what leads into a laboratory's namespaces; not timed
+        self.after = lambda: None  # after each run; not timed
+        self.goal = None  # says what its row decides, of itself and the first of its section
 
     @property
     def median(self):
@@ -94,6 +106,8 @@ class Runner:
 
 
 class Bench:
+    NotMeasured = NotMeasured
+
     def __init__(self, args):
         self.peers, self.quick, self.binary = args.peers, args.quick, args.binary
         self.scratch = os.path.realpath(args.scratch)
@@ -300,6 +314,19 @@ class Bench:
         crates = {line.removesuffix(" (*)") for line in tree.stdout.splitlines() if line}
         self.facts.append(f"Crates it is linked from, itself included: {len(crates)}.")
 
+    # Servers of its own
+
+    def with_servers(self):
+        for names, measure in [({"check", "offline"}, check.measure), ({"network", "dead-ends"}, network.measure)]:
+            asked = names & set(self.peers)
+            missing = [name for name in asked if name in self.missing]
+            if not asked or missing:
+                continue
+            try:
+                measure(self, Runner)
+            except (NotMeasured, OSError) as error:
+                self.unmeasured[" and ".join(sorted(asked))] = str(error)
+
     # Running
 
     def attempt(self, runner, family, check):
@@ -332,17 +359,19 @@ class Bench:
     def measure(self, runner):
         runner.reset()
         try:
-            wall, memory = self.run(runner)
+            wall, memory, busy = self.run(runner)
         except NotMeasured as error:
             self.unmeasured[f"{runner.name}, a later run"] = str(error)
             return
         runner.wall.append(wall)
         runner.memory.append(memory)
+        runner.busy.append(busy)
+        runner.after()
 
     def run(self, runner, log="/dev/null"):
-        """Milliseconds and megabytes of one whole process."""
+        """Milliseconds and megabytes of one whole process, and its milliseconds of processor time."""
         done = subprocess.run(
-            [self.path("timer"), log, *runner.argv], env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            [*runner.enter, self.path("timer"), log, *runner.argv], env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )
         words = done.stdout.split()
         if done.returncode != 0 or words[2] != "0":
@@ -351,7 +380,7 @@ class Bench:
                 with open(log, errors="replace") as file:
                     why += ": " + " ".join(file.read().split())[-300:]
             raise NotMeasured(why)
-        return int(words[0]) / 1e6, int(words[1]) * 1024 / MEGABYTE
+        return int(words[0]) / 1e6, int(words[1]) * 1024 / MEGABYTE, int(words[3]) / 1e6
 
     def show(self, text):
         print(f"bench: {text}", file=sys.stderr, flush=True)
@@ -360,11 +389,11 @@ class Bench:
 
     def report(self):
         lines = [f"Measured {datetime.date.today()} on {machine(self.scratch)}.", ""]
-        lines.append("| what | median ms | min ms | runs | ratio to ics-setup | peak MB | goal, by the medians |")
-        lines.append("| --- | --: | --: | --: | --: | --: | --- |")
+        lines.append("| what | median ms | min ms | runs | ratio to ics-setup | CPU ms | peak MB | goal, by the medians |")
+        lines.append("| --- | --: | --: | --: | --: | --: | --: | --- |")
         notes = []
         for title, runners in self.sections:
-            lines.append(f"| **{title}** | | | | | | |")
+            lines.append(f"| **{title}** | | | | | | | |")
             own = next((runner for runner in runners if runner.name == OWN and runner.wall), None)
             for runner in runners:
                 if not runner.wall:
@@ -376,7 +405,8 @@ class Bench:
                 ratio = f"{runner.median / own.median:.2f}" if own else ""
                 lines.append(
                     f"| {runner.label}{mark} | {runner.median:.2f} | {min(runner.wall):.2f} | {len(runner.wall)} | {ratio} "
-                    f"| {max(runner.memory):.1f} | {self.goal(title, runner, own)} |"
+                    f"| {statistics.median(runner.busy):.1f} | {max(runner.memory):.1f} "
+                    f"| {runner.goal(runner, own) if runner.goal and own else self.goal(title, runner, own)} |"
                 )
         lines += [""] + [f"[{number}] {note}" for number, note in enumerate(notes, 1)] + ([""] if notes else [])
         for family, found in self.traces.items():
@@ -390,11 +420,15 @@ class Bench:
         lines += [f"- Could not be measured: {what} ({why})." for what, why in self.unmeasured.items()]
         return "\n".join(lines)
 
+    @staticmethod
+    def said(met):
+        return "**met**" if met else "**not met**"
+
     def goal(self, title, runner, own):
         """The goal that a row decides, and whether it is met."""
         if not title.startswith("Four") or not own:
             return ""
-        said = lambda met: "**met**" if met else "**not met**"
+        said = self.said
         if runner is own:
             return f"< 10 MB: {said(max(own.memory) < 10)}"
         if runner.name == "noop":

@@ -1,5 +1,6 @@
 //! `timer OUTPUT COMMAND ARG...` runs COMMAND once and prints one line about the whole process:
-//! wall nanoseconds from before the spawn to after the wait, peak memory in KiB, wait status.
+//! wall nanoseconds from before the spawn to after the wait, peak memory in KiB of the largest process, wait status,
+//! nanoseconds of processor time of it and all that it has waited for.
 //!
 //! Standard input is empty; standard output and error go to the file OUTPUT. A program of its own, because a
 //! child's peak memory also counts what its parent held when it was spawned: the parent has to be small.
@@ -13,7 +14,7 @@ use std::time::Instant;
 #[repr(C)]
 #[derive(Default)]
 struct Rusage {
-    user: [c_long; 2],
+    user: [c_long; 2], // seconds, microseconds
     system: [c_long; 2],
     max_rss_kib: c_long,
     rest: [c_long; 13],
@@ -43,7 +44,8 @@ fn main() {
     if waited < 0 {
         fail("wait4 failed");
     }
-    println!("{} {} {status}", wall.as_nanos(), usage.max_rss_kib);
+    let busy = [usage.user, usage.system].map(|[seconds, micros]| seconds * 1_000_000_000 + micros * 1_000);
+    println!("{} {} {status} {}", wall.as_nanos(), usage.max_rss_kib, busy[0] + busy[1]);
 }
 
 fn fail(message: &str) -> ! {

@@ -3,21 +3,23 @@
 //! A job that is late is left behind, not waited for: its thread ends when its socket or the process does. So the whole
 //! always ends, whatever the other side, the resolver or a library does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::net::Time;
 
-/// How many jobs run at once.
-pub const THREADS: usize = 16;
+/// How many jobs run at once: all the endpoints of the longest list but one that a company has, so that they take as long as
+/// the slowest of them (`curl --parallel` has 50). Each is a thread that waits for its socket, and less than 100 kB.
+pub const THREADS: usize = 64;
 
 /// How many of them may talk to one server at once.
 const PER_HOST: usize = 2;
 
-/// How many may go through one proxy at once.
-const PER_PROXY: usize = 8;
+/// How many may go through one proxy at once. A proxy that is fit for the product takes more: each worker's harvest holds
+/// dozens of connections.
+pub const PER_PROXY: usize = 64;
 
 /// How much later than its deadline a job may report before it counts as late.
 const GRACE: Duration = Duration::from_millis(250);
@@ -54,6 +56,8 @@ pub struct Pace {
     pub connect: Duration,
     /// Everything.
     pub run: Duration,
+    /// How many may go through one proxy at once; [`PER_PROXY`] unless there is a reason for fewer.
+    pub per_proxy: usize,
 }
 
 /// Runs all jobs. `progress` hears the number of jobs that have ended and the names of those that run.
@@ -71,7 +75,7 @@ pub fn run<T: Send + 'static>(
         let mut begun = true;
         while begun && Instant::now() < end {
             begun = false;
-            if let Some(at) = next(&waiting, &running) {
+            if let Some(at) = next(&waiting, &running, pace.per_proxy) {
                 let (index, job) = waiting.remove(at);
                 let limit = job.limit.min(end.saturating_duration_since(Instant::now()));
                 let cut_short = limit < job.limit;
@@ -137,15 +141,16 @@ impl Running {
 }
 
 /// The first job in declared order that may begin now.
-fn next<T>(waiting: &[(usize, Job<T>)], running: &BTreeMap<usize, Running>) -> Option<usize> {
+fn next<T>(waiting: &[(usize, Job<T>)], running: &BTreeMap<usize, Running>, per_proxy: usize) -> Option<usize> {
     if running.len() >= THREADS {
         return None;
     }
-    let busy = |key: &str| running.values().filter(|task| task.talks_to.iter().any(|own| own == key)).count();
+    let mut busy: HashMap<&str, usize> = HashMap::new();
+    running.values().flat_map(|task| &task.talks_to).for_each(|key| *busy.entry(key).or_default() += 1);
     waiting.iter().position(|(_, job)| {
         job.talks_to.iter().all(|key| {
-            let cap = if key.starts_with("proxy:") { PER_PROXY } else { PER_HOST };
-            busy(key) < cap
+            let cap = if key.starts_with("proxy:") { per_proxy } else { PER_HOST };
+            busy.get(key.as_str()).is_none_or(|count| *count < cap)
         })
     })
 }
@@ -158,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    const PACE: Pace = Pace { connect: Duration::from_secs(1), run: Duration::from_secs(5) };
+    const PACE: Pace = Pace { connect: Duration::from_secs(1), run: Duration::from_secs(5), per_proxy: 8 };
 
     fn job<T>(talks_to: &[&str], work: impl FnOnce(Time) -> T + Send + 'static) -> Job<T> {
         let talks_to = talks_to.iter().map(|key| (*key).to_owned()).collect();
@@ -191,9 +196,9 @@ mod tests {
     #[test]
     fn no_more_than_allowed_run_at_once() {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        for (key, cap) in [("host:a", PER_HOST), ("proxy:a", PER_PROXY), ("", THREADS)] {
+        for (key, cap) in [("host:a", PER_HOST), ("proxy:a", PACE.per_proxy), ("", THREADS)] {
             most.store(0, Ordering::SeqCst);
-            let jobs = (0..40)
+            let jobs = (0..THREADS + 20)
                 .map(|_| {
                     let (now, most) = (now.clone(), most.clone());
                     let keys: &[&str] = if key.is_empty() { &[] } else { &[key] };

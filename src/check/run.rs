@@ -99,7 +99,7 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
         let mut pause = FIRST_PAUSE;
         loop {
             let jobs = due.iter().map(|index| shared.job(&checks[*index], record.checks.get(*index))).collect();
-            let pace = Pace { connect: limits.connect(), run: limits.run() };
+            let pace = Pace { connect: limits.connect(), run: limits.run(), per_proxy: engine::PER_PROXY };
             let total = due.len();
             let ended = engine::run(jobs, pace, &mut |done, names| progress(done, total, names));
             for (index, ended) in due.iter().zip(ended) {

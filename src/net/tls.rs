@@ -4,11 +4,11 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 
 use rustls::StreamOwned;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -37,7 +37,8 @@ pub struct Roots {
     pub bundle: Option<PathBuf>,
     /// The certificates themselves: a server's own may stand among them.
     certificates: Arc<[CertificateDer<'static>]>,
-    store: Arc<RootCertStore>,
+    /// Judges by them; `None`: there are none.
+    verifier: Option<Arc<WebPkiServerVerifier>>,
 }
 
 impl Roots {
@@ -54,17 +55,17 @@ impl Roots {
             }
         }
         let bundle = bundle.map(|(path, _)| path.to_path_buf());
-        Self { bundle, certificates: certificates.into(), store: Arc::new(store) }
+        Self { bundle, certificates: certificates.into(), verifier: verifier(store) }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.store.len()
+        self.certificates.len()
     }
 
     /// Are there none?
     pub fn is_empty(&self) -> bool {
-        self.store.is_empty()
+        self.certificates.is_empty()
     }
 }
 
@@ -170,24 +171,26 @@ pub fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer
 pub fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Shaken<S>, Trouble> {
     let name = ServerName::try_from(name.trim_start_matches('[').trim_end_matches(']').to_owned())
         .map_err(|_| Trouble::Tls { why: format!("{name:?} is no name that a certificate could have") })?;
-    let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(Recorder::new(roots, provider.clone())?);
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Trouble::Tls { why: error.to_string() })?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier.clone())
-        .with_no_client_auth();
+    let config = CONFIG.clone().map_err(|why| Trouble::Tls { why })?;
     let connection =
-        ClientConnection::new(Arc::new(config), name).map_err(|error| Trouble::Tls { why: error.to_string() })?;
+        ClientConnection::new(config, name.clone()).map_err(|error| Trouble::Tls { why: error.to_string() })?;
     let mut stream = StreamOwned::new(connection, wire);
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock).map_err(of_handshake)?;
     }
-    let seen = verifier.seen.lock().map(|mut seen| seen.take()).unwrap_or_default();
-    let Some(SeenChain { chain, by_host, by_public }) = seen else {
+    let Some([end_entity, intermediates @ ..]) = stream.conn.peer_certificates() else {
         return Err(Trouble::Tls { why: "the other side showed no certificate".to_owned() });
     };
+    let now = UnixTime::now();
+    let judge = |verifier: &Option<Arc<WebPkiServerVerifier>>, pinned: &[CertificateDer<'static>]| match verifier {
+        Some(verifier) => {
+            let error = verifier.verify_server_cert(end_entity, intermediates, &name, &[], now).err();
+            error.filter(|error| !is_pinned(error, pinned, end_entity, &name, now)).map(distrust)
+        }
+        None => Some(Distrust::NoRoots),
+    };
+    let (by_host, by_public) = (judge(&roots.verifier, &roots.certificates), judge(&PUBLIC, &[]));
+    let chain = std::iter::once(end_entity).chain(intermediates).map(|der| der.to_vec()).collect();
     Ok(Shaken { wire: stream, chain, by_host, by_public })
 }
 
@@ -207,65 +210,42 @@ fn of_handshake(error: io::Error) -> Trouble {
     }
 }
 
-/// Lets every handshake complete, and remembers what both sets of certificates say of it.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
+
+/// The public authorities, as compiled in.
+static PUBLIC: LazyLock<Option<Arc<WebPkiServerVerifier>>> = LazyLock::new(|| verifier(public_roots()));
+
+/// One for all handshakes: to make it takes longer than to use it. Nothing is remembered from one handshake for the next,
+/// which would then show no certificate.
+static CONFIG: LazyLock<Result<Arc<ClientConfig>, String>> = LazyLock::new(|| {
+    let mut config = ClientConfig::builder_with_provider(PROVIDER.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Unjudged))
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+});
+
+/// It can be made of every store that is not empty: there are no revocation lists.
+fn verifier(store: RootCertStore) -> Option<Arc<WebPkiServerVerifier>> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(store), PROVIDER.clone()).build().ok()
+}
+
+/// Lets every handshake complete whose signatures are right; [`examine`] judges the certificates after it.
 #[derive(Debug)]
-struct Recorder {
-    by_host: Option<Arc<WebPkiServerVerifier>>,
-    pinned: Arc<[CertificateDer<'static>]>,
-    by_public: Arc<WebPkiServerVerifier>,
-    provider: Arc<CryptoProvider>,
-    seen: Mutex<Option<SeenChain>>,
-}
+struct Unjudged;
 
-#[derive(Debug)]
-struct SeenChain {
-    chain: Vec<Vec<u8>>,
-    by_host: Option<Distrust>,
-    by_public: Option<Distrust>,
-}
-
-impl Recorder {
-    fn new(roots: &Roots, provider: Arc<CryptoProvider>) -> Result<Self, Trouble> {
-        static PUBLIC: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| Arc::new(public_roots()));
-        let verifier = |store: &Arc<RootCertStore>| {
-            WebPkiServerVerifier::builder_with_provider(store.clone(), provider.clone())
-                .build()
-                .map_err(|error| Trouble::Tls { why: error.to_string() })
-        };
-        let by_host = if roots.is_empty() { None } else { Some(verifier(&roots.store)?) };
-        Ok(Self {
-            by_host,
-            pinned: roots.certificates.clone(),
-            by_public: verifier(&PUBLIC)?,
-            provider,
-            seen: Mutex::default(),
-        })
-    }
-}
-
-impl ServerCertVerifier for Recorder {
+impl ServerCertVerifier for Unjudged {
     fn verify_server_cert(
         &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let judge = |verifier: &WebPkiServerVerifier| {
-            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).err()
-        };
-        let by_host = |verifier: &WebPkiServerVerifier| {
-            judge(verifier).filter(|error| !is_pinned(error, &self.pinned, end_entity, server_name, now)).map(distrust)
-        };
-        let seen = SeenChain {
-            chain: std::iter::once(end_entity).chain(intermediates).map(|der| der.to_vec()).collect(),
-            by_host: self.by_host.as_ref().map_or(Some(Distrust::NoRoots), |verifier| by_host(verifier)),
-            by_public: judge(&self.by_public).map(distrust),
-        };
-        if let Ok(mut slot) = self.seen.lock() {
-            *slot = Some(seen);
-        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -275,7 +255,7 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(message, certificate, signature, &PROVIDER.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -284,15 +264,14 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(message, certificate, signature, &PROVIDER.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        PROVIDER.signature_verification_algorithms.supported_schemes()
     }
 }
 
-/// The public authorities, as compiled in.
 fn public_roots() -> RootCertStore {
     #[allow(unused_mut)] // the laboratory adds its own
     let mut store: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();

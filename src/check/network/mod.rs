@@ -14,9 +14,9 @@ use super::engine::{self, Ended, Job, Pace};
 use super::{AnyCheck, Check, Group, Look, Want};
 use crate::clients;
 use crate::finding::Finding;
-use crate::net::Time;
+use crate::net::{Time, Trouble};
 use crate::network::catalogue::{Component, Endpoint, NeededBy, Protocol};
-use crate::network::path::{Asked, Failure, Via, Walk, walk};
+use crate::network::path::{Asked, Cause, Failure, Stage, Via, Walk, walk};
 use crate::settings::ProxyUrl;
 use crate::text::place;
 
@@ -160,27 +160,27 @@ impl Check for Network {
             let of = |seen: &&Seen| seen.target == *target && seen.walks.iter().all(|walk| walk.failure.is_none());
             earlier.and_then(|facts| facts.seen.iter().find(of)).filter(|seen| !seen.walks.is_empty())
         };
-        let mut jobs = Vec::new();
-        let mut of = Vec::new();
+        let mut ways_of = Vec::new();
         for (index, target) in targets.iter().enumerate() {
-            if let Some(before) = reached(target) {
-                seen[index] = before.clone();
-                continue;
-            }
-            for way in ways(look, target) {
-                of.push(index);
-                jobs.push(job(look, target, way));
+            match reached(target) {
+                Some(before) => seen[index] = before.clone(),
+                None => ways_of.extend(ways(look, target).into_iter().map(|way| (index, way))),
             }
         }
-        // What is found within the whole time has to be told within it, too.
-        let run = time.left().saturating_sub(Duration::from_millis(300));
-        let pace = Pace { connect: look.want.limits.connect(), run };
-        for (index, ended) in of.into_iter().zip(engine::run(jobs, pace, &mut |_, _| {})) {
-            match ended {
-                Ended::Done(Trip::Walk(walk), _) => seen[index].walks.push(*walk),
-                Ended::Done(Trip::Static(address), _) => seen[index].addresses.push(address),
+        let mut trips = go(look, &targets, &ways_of, time, engine::PER_PROXY);
+        let again: Vec<usize> = (0..trips.len())
+            .filter(|at| trips[*at].as_ref().is_some_and(Trip::may_be_the_crowds) && ways_of.len() > FEW)
+            .collect();
+        let few: Vec<(usize, Way)> = again.iter().map(|at| ways_of[*at].clone()).collect();
+        for (at, trip) in again.into_iter().zip(go(look, &targets, &few, time, FEW)) {
+            trips[at] = trip.or_else(|| trips[at].take());
+        }
+        for ((index, _), trip) in ways_of.iter().zip(trips) {
+            match trip {
+                Some(Trip::Walk(walk)) => seen[*index].walks.push(*walk),
+                Some(Trip::Static(address)) => seen[*index].addresses.push(address),
                 // No time, or it broke: what is missing is told by the judge.
-                _ => {}
+                None => {}
             }
         }
         Facts { seen, bundle: look.roots.bundle.as_ref().map(|path| path.display().to_string()) }
@@ -191,13 +191,43 @@ impl Check for Network {
     }
 }
 
+/// Some proxies turn a client away that comes with more connections than so many at once. Those of which that may be true are
+/// gone again, no more than this at once: what is reported must not be of this program's own making.
+const FEW: usize = 8;
+
+/// Goes all the ways, `per_proxy` at once through one proxy; `None`: there was no time, or it broke.
+fn go(look: &Look<'_>, targets: &[&Target], ways: &[(usize, Way)], time: Time, per_proxy: usize) -> Vec<Option<Trip>> {
+    let jobs = ways.iter().map(|(index, way)| job(look, targets[*index], way.clone())).collect();
+    // What is found within the whole time has to be told within it, too.
+    let run = time.left().saturating_sub(Duration::from_millis(300));
+    let pace = Pace { connect: look.want.limits.connect(), run, per_proxy };
+    let home = |ended| if let Ended::Done(trip, _) = ended { Some(trip) } else { None };
+    engine::run(jobs, pace, &mut |_, _| {}).into_iter().map(home).collect()
+}
+
 /// What one job brings home.
 enum Trip {
     Walk(Box<Walk>),
     Static(Static),
 }
 
+impl Trip {
+    /// Was it turned away in a way in which a crowded proxy does it?
+    fn may_be_the_crowds(&self) -> bool {
+        let Self::Walk(walk) = self else { return false };
+        walk.via == Via::Proxy
+            && walk.failure.as_ref().is_some_and(|failure| match &failure.why {
+                Cause::Trouble { trouble } => {
+                    failure.stage <= Stage::Connect && matches!(trouble, Trouble::Reset | Trouble::Closed)
+                }
+                Cause::ProxyForbids { status } => *status == 429,
+                _ => false,
+            })
+    }
+}
+
 /// Which job is to be done for an endpoint.
+#[derive(Clone)]
 enum Way {
     Direct,
     Proxy(ProxyUrl),

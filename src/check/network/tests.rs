@@ -1,9 +1,15 @@
 //! Verdicts from facts alone.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 use crate::check::ProxyWant;
+use crate::check::want::Secrets;
 use crate::finding::Status;
-use crate::net::{Distrust, Trouble};
+use crate::net::{Distrust, Roots, Trouble};
 use crate::network::path::{Cause, Certificate, Page, Stage, Step};
 
 fn want() -> Want {
@@ -295,4 +301,48 @@ fn static_addresses_are_compared_with_dns() {
     assert_eq!(status(&make("198.51.100.7", None)), ("agent-static-address", Status::Warn));
     let refused = Failure { stage: Stage::Tcp, why: Cause::Trouble { trouble: Trouble::Refused }, took_ms: 1 };
     assert_eq!(status(&make("192.0.2.2", Some(refused))), ("agent-static-address", Status::Fail));
+}
+
+/// Whoever brings more than 10 connections at once is turned away without a word; the others learn that it is forbidden.
+fn crowded_proxy() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let here = Arc::new(AtomicUsize::new(0));
+        for stream in listener.incoming() {
+            let (mut stream, here) = (stream.unwrap(), here.clone());
+            std::thread::spawn(move || {
+                if here.fetch_add(1, Ordering::SeqCst) < 10 {
+                    let _ = stream.read(&mut [0; 1024]);
+                    std::thread::sleep(Duration::from_millis(30));
+                    let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+                }
+                here.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_proxy_that_turns_a_crowd_away_is_asked_again_by_few() {
+    let proxy = ProxyUrl::parse(&format!("http://127.0.0.1:{}", crowded_proxy())).unwrap();
+    let secrets = Secrets { https_proxy: Some(proxy), ..Secrets::default() };
+    let endpoints: Vec<Target> = (0..40).map(|n| target(&format!("e{n}.example"), true)).collect();
+    let want = Want { endpoints: endpoints.clone(), ..want() };
+    let host = crate::host::MemoryHost::new();
+    let roots = Roots::of(&host, b"");
+    let look = Look { host: &host, platform: None, want: &want, secrets: &secrets, roots: &roots };
+    let check = Network { agent: false };
+    let targets: Vec<&Target> = endpoints.iter().collect();
+    let ways: Vec<_> =
+        (0..40).flat_map(|index| ways(&look, targets[index]).into_iter().map(move |way| (index, way))).collect();
+    let time = || Time::new(Duration::from_secs(3), Duration::from_secs(10));
+    let once = go(&look, &targets, &ways, time(), engine::PER_PROXY);
+    assert!(once.iter().flatten().any(Trip::may_be_the_crowds), "it was no crowd");
+    let facts = Check::collect(&check, &look, time(), None);
+    for seen in facts.seen {
+        let why = seen.walks[0].failure.as_ref().map(|failure| &failure.why);
+        assert_eq!(why, Some(&Cause::ProxyForbids { status: 403 }), "{}", seen.target.host);
+    }
 }
