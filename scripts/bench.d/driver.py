@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -52,6 +53,7 @@ def main():
     args = arguments()
     if args.parse_only:
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers end with it
     bench = Bench(args)
     if set(bench.peers) - WITH_SERVERS - {"big", "size"}:
         for family in ("ubuntu", "centos"):
@@ -72,7 +74,7 @@ def main():
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="ics-setup against its peers, whole processes.")
-    parser.add_argument("--quick", action="store_true", help="fewer runs: under a minute once all is installed and built")
+    parser.add_argument("--quick", action="store_true", help="fewer runs: a few minutes once all is installed and built")
     parser.add_argument("--peers", metavar="NAMES", help="only these, by commas: " + ", ".join(PEERS))
     parser.add_argument("--parse-only", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--scratch", required=True, help=argparse.SUPPRESS)

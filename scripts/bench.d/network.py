@@ -86,7 +86,7 @@ def healthy(bench, new, lab, way, size):
         new("curl-loop", "curl, one after the other", ["bash", "-c", each], slow=True, runs=1 if size > 10 else 3),
     ]
     for runner in runners:
-        runner.enter = lab.enter
+        runner.enter, runner.slow = lab.enter, runner.slow or size >= 60
     slowest = []
 
     def reached(runner, _):
@@ -112,7 +112,7 @@ def healthy(bench, new, lab, way, size):
         + ("through squid" if proxy else "direct")
     bench.show(title)
     checked = [runner for runner in runners if bench.attempt(runner, title, reached)]
-    rounds = 2 if bench.quick else 3 if size == 300 else 5
+    rounds = 2 if bench.quick else {60: 8, 300: 3}.get(size, 5)
     bench.race(checked, rounds=rounds, seconds=60)
 
     def goal(runner, first):

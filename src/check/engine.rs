@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 
 use crate::net::Time;
 
-/// How many jobs run at once: all the endpoints of the longest list but one that a company has, so that they take as long as
-/// the slowest of them (`curl --parallel` has 50). Each is a thread that waits for its socket, and less than 100 kB.
+/// How many jobs run at once. With 16, sixty endpoints take four times as long as the slowest of them; with this, as long as it
+/// (scripts/bench; `curl --parallel` has 50). Each is a thread that waits for its socket: about 50 kB with its handshake.
 pub const THREADS: usize = 64;
 
 /// How many of them may talk to one server at once.
 const PER_HOST: usize = 2;
 
-/// How many may go through one proxy at once. A proxy that is fit for the product takes more: each worker's harvest holds
-/// dozens of connections.
+/// How many may go through one proxy at once, for the same reason. Those that it turns away because they are so many are gone
+/// again by fewer: `check::network`.
 pub const PER_PROXY: usize = 64;
 
 /// How much later than its deadline a job may report before it counts as late.

@@ -167,7 +167,7 @@ impl Check for Network {
                 None => ways_of.extend(ways(look, target).into_iter().map(|way| (index, way))),
             }
         }
-        let mut trips = go(look, &targets, &ways_of, time, engine::PER_PROXY);
+        let mut trips = go_with_login(look, &targets, &ways_of, time);
         let again: Vec<usize> = (0..trips.len())
             .filter(|at| trips[*at].as_ref().is_some_and(Trip::may_be_the_crowds) && ways_of.len() > FEW)
             .collect();
@@ -195,6 +195,21 @@ impl Check for Network {
 /// gone again, no more than this at once: what is reported must not be of this program's own making.
 const FEW: usize = 8;
 
+/// Goes all the ways; where the proxy wants a login, one of them first. What it rejects once is not sent for every endpoint
+/// again: so many wrong logins would lock the account.
+fn go_with_login(look: &Look<'_>, targets: &[&Target], ways: &[(usize, Way)], time: Time) -> Vec<Option<Trip>> {
+    let login = |way: &Way| matches!(way, Way::Proxy(proxy) if proxy.password().is_some());
+    let Some(first) = ways.iter().position(|(_, way)| login(way)) else {
+        return go(look, targets, ways, time, engine::PER_PROXY);
+    };
+    let pilot = go(look, targets, &ways[first..=first], time, 1).into_iter().next().flatten();
+    let rejected = pilot.as_ref().is_some_and(Trip::is_rejected_login);
+    let spared = |at: usize| at == first || (rejected && ways[at].1 == ways[first].1);
+    let rest: Vec<(usize, Way)> = (0..ways.len()).filter(|at| !spared(*at)).map(|at| ways[at].clone()).collect();
+    let mut others = go(look, targets, &rest, time, engine::PER_PROXY).into_iter();
+    (0..ways.len()).map(|at| if spared(at) { pilot.clone() } else { others.next().flatten() }).collect()
+}
+
 /// Goes all the ways, `per_proxy` at once through one proxy; `None`: there was no time, or it broke.
 fn go(look: &Look<'_>, targets: &[&Target], ways: &[(usize, Way)], time: Time, per_proxy: usize) -> Vec<Option<Trip>> {
     let jobs = ways.iter().map(|(index, way)| job(look, targets[*index], way.clone())).collect();
@@ -206,12 +221,20 @@ fn go(look: &Look<'_>, targets: &[&Target], ways: &[(usize, Way)], time: Time, p
 }
 
 /// What one job brings home.
+#[derive(Clone)]
 enum Trip {
     Walk(Box<Walk>),
     Static(Static),
 }
 
 impl Trip {
+    /// Did the proxy reject the login that was sent?
+    fn is_rejected_login(&self) -> bool {
+        let Self::Walk(walk) = self else { return false };
+        let why = walk.failure.as_ref().map(|failure| &failure.why);
+        matches!(why, Some(Cause::ProxyLogin { sent: true, .. }))
+    }
+
     /// Was it turned away in a way in which a crowded proxy does it?
     fn may_be_the_crowds(&self) -> bool {
         let Self::Walk(walk) = self else { return false };
@@ -227,7 +250,7 @@ impl Trip {
 }
 
 /// Which job is to be done for an endpoint.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 enum Way {
     Direct,
     Proxy(ProxyUrl),

@@ -346,3 +346,38 @@ fn a_proxy_that_turns_a_crowd_away_is_asked_again_by_few() {
         assert_eq!(why, Some(&Cause::ProxyForbids { status: 403 }), "{}", seen.target.host);
     }
 }
+
+#[test]
+fn a_login_that_is_rejected_is_sent_once_and_not_for_every_endpoint() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut heard = [0; 1024];
+            let length = stream.read(&mut heard).unwrap_or(0);
+            if String::from_utf8_lossy(&heard[..length]).contains("Proxy-Authorization: Basic ") {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+            let _ = stream
+                .write_all(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let proxy = ProxyUrl::parse(&format!("http://svc:wrong@127.0.0.1:{port}")).unwrap();
+    let secrets = Secrets { https_proxy: Some(proxy), ..Secrets::default() };
+    let endpoints: Vec<Target> = (0..40).map(|n| target(&format!("e{n}.example"), true)).collect();
+    let want = Want { endpoints, ..want() };
+    let host = crate::host::MemoryHost::new();
+    let roots = Roots::of(&host, b"");
+    let look = Look { host: &host, platform: None, want: &want, secrets: &secrets, roots: &roots };
+    let time = Time::new(Duration::from_secs(3), Duration::from_secs(10));
+    let facts = Check::collect(&Network { agent: false }, &look, time, None);
+    assert_eq!(sent.load(Ordering::SeqCst), 1);
+    assert_eq!(facts.seen.len(), 40);
+    for seen in facts.seen {
+        let why = seen.walks[0].failure.as_ref().map(|failure| &failure.why);
+        assert!(matches!(why, Some(Cause::ProxyLogin { sent: true, .. })), "{}: {why:?}", seen.target.host);
+    }
+}
