@@ -9,7 +9,7 @@
 //! | `wire` | a connection that reads and writes within its deadline and budget |
 //! | `line` | a connection, plain or with TLS to a trusted peer |
 //! | `tls` | one handshake, judged against the host's store; only a trusted peer is given secrets |
-//! | `resp` | one question to Redis, one answer |
+//! | `resp` | one command to Redis, one reply |
 //! | `http` | one request, the head of its answer, `CONNECT` |
 
 mod dial;
@@ -25,7 +25,7 @@ pub use dial::{connect, dial, resolve};
 pub use http::{Answer, MAX_HEAD, basic, request};
 pub(crate) use http::{looks_like_html, what};
 pub use line::Line;
-pub use resp::Resp;
+pub use resp::{Resp, Value};
 pub use time::Time;
 
 pub use crate::text::seconds;

@@ -1,51 +1,70 @@
-//! Redis's protocol: one question, one answer, within the deadline and budget of the line below. Encoding and parsing are
-//! the `redis` crate's; its connection is not used, because its limits are on each read, not on the whole, and its TLS has
-//! roots of its own.
+//! Redis's protocol (RESP2): one command, one reply, within the deadline and budget of the line below. A client crate
+//! would set its limits for each read, not for the whole, and bring TLS roots of its own.
 
-use std::io::{self, Read};
-
-use redis::{Cmd, Parser, Value};
+use std::io::{self, BufRead, BufReader, Read};
 
 use super::{Line, Time, Trouble};
 
+/// Replies nest no deeper; those of `XRANGE`, the deepest asked for, have three levels.
+const MAX_DEPTH: usize = 8;
+
+/// A reply, as the protocol has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A null bulk string or array: there is no such thing.
+    Nil,
+    /// An integer.
+    Int(i64),
+    /// A simple string, such as `OK`.
+    Simple(String),
+    /// A bulk string.
+    Bulk(Vec<u8>),
+    /// An array.
+    Array(Vec<Self>),
+    /// An error of the server: the first word is its code.
+    Error(String),
+}
+
 /// A conversation with a Redis server.
 pub struct Resp {
-    line: Line,
-    parser: Parser,
+    line: BufReader<Line>,
 }
 
 impl Resp {
     /// Over a fresh connection.
     pub fn new(line: impl Into<Line>) -> Self {
-        Self { line: line.into(), parser: Parser::new() }
+        Self { line: BufReader::new(line.into()) }
     }
 
     /// Sets another deadline.
     pub fn until(&mut self, time: Time) {
-        self.line.until(time);
+        self.line.get_mut().until(time);
     }
 
     /// The version and cipher of TLS in use; `None`: plain.
     pub fn tls(&self) -> Option<String> {
-        self.line.tls()
+        self.line.get_ref().tls()
     }
 
-    /// Sends a command and reads its answer. What the server refuses is an answer ([`Value::ServerError`]), no trouble.
+    /// Sends a command with its arguments and reads the reply. What the server refuses is a reply ([`Value::Error`]), no
+    /// trouble.
     ///
-    /// After a trouble the conversation is over: a late answer would be taken for that of the next question.
+    /// After a trouble the conversation is over: a late reply would be taken for that of the next command.
     ///
     /// # Errors
     /// Silence, more than the budget, a reset, or bytes that are no RESP.
-    pub fn ask(&mut self, command: &Cmd) -> Result<Value, Trouble> {
+    pub fn ask(&mut self, words: &[&[u8]]) -> Result<Value, Trouble> {
         // A server that turns us away writes why and closes: what it wrote is read although our words went nowhere.
-        let said = self.line.say(&command.get_packed_command());
-        let mut tap = Tap { line: &mut self.line, head: Vec::new(), trouble: None };
-        self.parser.parse_value(&mut tap).map_err(|_| match (tap.trouble, said) {
-            (Some(trouble), _) => trouble,
-            (None, Err(trouble)) if tap.head.is_empty() => trouble,
-            (None, _) if tap.head.is_empty() => Trouble::Closed,
-            (None, _) => {
-                let looks = super::http::what(&tap.head);
+        let said = self.line.get_mut().say(&command(words));
+        let head = match self.line.fill_buf() {
+            Ok([]) => return Err(said.err().unwrap_or(Trouble::Closed)),
+            Ok(bytes) => bytes[..bytes.len().min(64)].to_vec(),
+            Err(error) => return Err(trouble(error)),
+        };
+        value(&mut self.line, 0).map_err(|broken| match broken {
+            Broken::Line(error) => trouble(error),
+            Broken::Form => {
+                let looks = super::http::what(&head);
                 let what = if looks == "a Redis reply" { "a malformed Redis reply".to_owned() } else { looks };
                 Trouble::Unexpected { what }
             }
@@ -53,23 +72,77 @@ impl Resp {
     }
 }
 
-/// Keeps what the parser's errors lose: why the line failed, and what the answer began with. The parser takes memory for
-/// what came only, and stops at a hundred levels; the line's budget and deadline do the rest.
-struct Tap<'a> {
-    line: &'a mut Line,
-    head: Vec<u8>,
-    trouble: Option<Trouble>,
+/// A command is an array of bulk strings.
+fn command(words: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        bytes.extend_from_slice(word);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
 }
 
-impl Read for Tap<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.line.some(buffer).map_err(|trouble| {
-            self.trouble = Some(trouble.clone());
-            io::Error::from(trouble)
-        })?;
-        self.head.extend(buffer[..count].iter().take(64_usize.saturating_sub(self.head.len())));
-        Ok(count)
+/// Why there is no reply.
+enum Broken {
+    /// The connection failed.
+    Line(io::Error),
+    /// It is no RESP, or not all of a reply.
+    Form,
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::Line(error)
     }
+}
+
+fn trouble(error: io::Error) -> Trouble {
+    Trouble::of(error, std::time::Duration::ZERO)
+}
+
+/// One reply. Memory is taken for what came, never for what was announced; the line's budget bounds that.
+fn value(input: &mut impl BufRead, depth: usize) -> Result<Value, Broken> {
+    let kind = *input.fill_buf()?.first().ok_or(Broken::Form)?;
+    if !b"+-:$*".contains(&kind) {
+        return Err(Broken::Form);
+    }
+    let line = line(input)?;
+    let rest = &line[1..];
+    let text = || String::from_utf8_lossy(rest).into_owned();
+    let number = || std::str::from_utf8(rest).ok().and_then(|text| text.parse::<i64>().ok()).ok_or(Broken::Form);
+    Ok(match kind {
+        b'+' => Value::Simple(text()),
+        b'-' => Value::Error(text()),
+        b':' => Value::Int(number()?),
+        _ => match (kind, number()?) {
+            (_, -1) => Value::Nil,
+            (b'$', length) => Value::Bulk(bulk(input, u64::try_from(length).map_err(|_| Broken::Form)?)?),
+            (_, length) if (0..).contains(&length) && depth < MAX_DEPTH => {
+                Value::Array((0..length).map(|_| value(input, depth + 1)).collect::<Result<_, _>>()?)
+            }
+            _ => return Err(Broken::Form),
+        },
+    })
+}
+
+/// A line without its end.
+fn line(input: &mut impl BufRead) -> Result<Vec<u8>, Broken> {
+    let mut line = Vec::new();
+    input.read_until(b'\n', &mut line)?;
+    let length = line.strip_suffix(b"\r\n").ok_or(Broken::Form)?.len();
+    line.truncate(length);
+    Ok(line)
+}
+
+/// So many bytes and the end of the line.
+fn bulk(input: &mut impl BufRead, length: u64) -> Result<Vec<u8>, Broken> {
+    let mut bytes = Vec::new();
+    input.take(length).read_to_end(&mut bytes)?;
+    if (bytes.len() as u64) < length || !line(input)?.is_empty() {
+        return Err(Broken::Form);
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -98,13 +171,13 @@ mod tests {
         });
         let time = Time::new(Duration::from_millis(500), Duration::from_millis(500));
         let mut resp = Resp::new(dial("127.0.0.1", port, time, 64 << 10).unwrap());
-        resp.ask(&redis::cmd("PING"))
+        resp.ask(&[b"PING"])
     }
 
     #[test]
     fn answers_and_refusals_are_values_and_the_rest_is_trouble() {
-        assert_eq!(asked(b"+PONG\r\n", false).unwrap(), Value::SimpleString("PONG".to_owned()));
-        assert!(matches!(asked(b"-NOAUTH Authentication required.\r\n", false), Ok(Value::ServerError(_))));
+        assert_eq!(asked(b"+PONG\r\n", false).unwrap(), Value::Simple("PONG".to_owned()));
+        assert!(matches!(asked(b"-NOAUTH Authentication required.\r\n", false), Ok(Value::Error(_))));
         assert!(matches!(asked(b"*1000000000\r\n", false), Err(Trouble::Silent { .. })));
         assert!(matches!(asked(b"", false), Err(Trouble::Silent { .. })));
         assert!(
@@ -134,8 +207,46 @@ mod tests {
         assert!(began.elapsed() < Duration::from_secs(4));
     }
 
-    fn parse(bytes: &[u8]) -> Option<Value> {
-        Parser::new().parse_value(bytes).ok()
+    fn parse(mut bytes: &[u8]) -> Option<Value> {
+        value(&mut bytes, 0).ok()
+    }
+
+    #[test]
+    fn every_kind_of_reply_is_read_and_nothing_behind_it() {
+        let bulk = |text: &str| Value::Bulk(text.as_bytes().to_vec());
+        for (bytes, expected) in [
+            ("+OK\r\n+more\r\n", Value::Simple("OK".to_owned())),
+            ("-ERR no\r\n", Value::Error("ERR no".to_owned())),
+            (":-7\r\n", Value::Int(-7)),
+            ("$2\r\n\r\n\r\n", bulk("\r\n")),
+            ("$0\r\n\r\n", bulk("")),
+            ("$-1\r\n", Value::Nil),
+            ("*-1\r\n", Value::Nil),
+            ("*0\r\n", Value::Array(vec![])),
+            ("*2\r\n*1\r\n:1\r\n$1\r\nx\r\n", Value::Array(vec![Value::Array(vec![Value::Int(1)]), bulk("x")])),
+        ] {
+            assert_eq!(parse(bytes.as_bytes()), Some(expected), "{bytes:?}");
+        }
+        for bytes in [
+            "",
+            "+",
+            "+OK",
+            "+OK\n",
+            ":\r\n",
+            ":1x\r\n",
+            "$-2\r\n",
+            "$3\r\nab\r\n",
+            "$1\r\nab\r\n",
+            "*2\r\n:1\r\n",
+            "%0\r\n",
+        ] {
+            assert_eq!(parse(bytes.as_bytes()), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_an_array_of_bulk_strings() {
+        assert_eq!(command(&[b"AUTH", b"p w\r\n"]), b"*2\r\n$4\r\nAUTH\r\n$5\r\np w\r\n\r\n");
     }
 
     #[test]

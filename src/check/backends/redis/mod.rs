@@ -18,7 +18,6 @@ mod reply;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use redis::cmd;
 use serde::{Deserialize, Serialize};
 
 use self::info::Fields;
@@ -181,7 +180,7 @@ impl Session<'_> {
     /// `INFO`; where that needs a password, `HELLO`, which tells old from new without one, then `AUTH` and `INFO` again;
     /// and `HELLO` once more for a user who may not see `INFO`.
     fn converse(&self, talk: &mut Resp, talked: &mut Talked) -> Result<(), Trouble> {
-        let first = ask(talk, &cmd("INFO"))?;
+        let first = ask(talk, &[b"INFO"])?;
         talked.replied = true;
         // It is a Redis, and all of the time is for it.
         talk.until(self.time);
@@ -193,7 +192,7 @@ impl Session<'_> {
                 if !goes_on {
                     return Ok(());
                 }
-                match ask(talk, &cmd("HELLO"))? {
+                match ask(talk, &[b"HELLO"])? {
                     Reply::List(list) => talked.fields = info::of_hello(&list),
                     Reply::Error(denial) => talked.hello = Some(denial),
                     _ => {}
@@ -202,7 +201,7 @@ impl Session<'_> {
             _ => return Err(Trouble::Unexpected { what: "a reply to INFO that is no text".to_owned() }),
         }
         let Some(password) = &self.look.secrets.redis else { return Ok(()) };
-        match ask(talk, cmd("AUTH").arg(password.expose()))? {
+        match ask(talk, &[b"AUTH", password.expose()])? {
             Reply::Fine => talked.logged_in = true,
             Reply::Error(denial) => {
                 talked.login = Some(denial);
@@ -210,11 +209,11 @@ impl Session<'_> {
             }
             _ => return Err(Trouble::Unexpected { what: "a reply to AUTH that is none".to_owned() }),
         }
-        match ask(talk, &cmd("INFO"))? {
+        match ask(talk, &[b"INFO"])? {
             Reply::Text(text) => talked.fields = info::of_info(&text),
             Reply::Error(denial) => {
                 talked.info = Some(denial);
-                if let Reply::List(list) = ask(talk, cmd("HELLO").arg("2"))? {
+                if let Reply::List(list) = ask(talk, &[b"HELLO", b"2"])? {
                     talked.fields = info::of_hello(&list);
                 }
             }

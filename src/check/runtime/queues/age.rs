@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
-use redis::Value;
 use regex::Regex;
 
 use super::collect::bytes;
 use crate::check::runtime::known::Known;
 use crate::check::runtime::text::epoch;
+use crate::net::Value;
 
 /// A job may have waited for so long, in seconds; what claims more is no time of a job.
 const OLDEST: u64 = 366 * 86_400;
@@ -123,7 +123,7 @@ mod tests {
             assert_eq!(of_element(element, now), seconds, "{}", String::from_utf8_lossy(element));
         }
         assert_eq!(of_element(&vec![b'['; 100_000], now), None);
-        let bulk = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        let bulk = |text: &str| Value::Bulk(text.as_bytes().to_vec());
         let zset = Value::Array(vec![bulk("job"), bulk("1795291000.123")]);
         assert_eq!(of(&zset, "zset", now), Some(1_795_291_000));
         let stream = Value::Array(vec![Value::Array(vec![bulk("1795291000123-0"), Value::Nil])]);

@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use redis::Value;
-
 use super::{Facts, Queue, Seen, Unasked, age};
 use crate::check::runtime::known::Known;
 use crate::check::runtime::place::Place;
 use crate::check::runtime::text::{seconds_of, shown};
 use crate::check::unit::Look;
 use crate::check::want::RedisWant;
-use crate::net::{Line, Resp, Time, Trouble, dial};
+use crate::net::{Line, Resp, Time, Trouble, Value, dial};
 
 /// So much is read in all: keys and the ends of queues. An element may be larger; then its age stays unknown.
 const BUDGET: usize = 256 << 10;
@@ -146,7 +144,7 @@ fn step(value: Value) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
 /// How many wait; `None`: the key is no list, sorted set or stream.
 fn length(resp: &mut Resp, level: &str, key: &[u8]) -> Result<Option<Queue>, String> {
     let kind = match told(resp, "TYPE", &[key]).map_err(|why| words(&why))? {
-        Value::SimpleString(kind) => kind,
+        Value::Simple(kind) => kind,
         _ => return Ok(None),
     };
     let command = match kind.as_str() {
@@ -186,10 +184,11 @@ fn ages(resp: &mut Resp, found: &BTreeSet<(String, Vec<u8>)>, seen: &mut Seen, n
 }
 
 fn told(resp: &mut Resp, command: &str, arguments: &[&[u8]]) -> Result<Value, Unasked> {
-    match resp.ask(redis::cmd(command).arg(arguments)).map_err(|trouble| Unasked::Trouble { trouble })? {
+    let words = [&[command.as_bytes()], arguments].concat();
+    match resp.ask(&words).map_err(|trouble| Unasked::Trouble { trouble })? {
         // Its words may repeat what was sent; the first one is enough.
-        Value::ServerError(error) => {
-            let code = error.code().chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+        Value::Error(error) => {
+            let code = error.chars().take_while(char::is_ascii_alphanumeric).take(20).collect();
             Err(Unasked::Refused { command: command.to_owned(), code })
         }
         value => Ok(value),
@@ -213,8 +212,8 @@ fn number(value: &Value) -> Option<u64> {
 
 pub(super) fn bytes(value: Value) -> Option<Vec<u8>> {
     match value {
-        Value::BulkString(bytes) => Some(bytes),
-        Value::SimpleString(text) => Some(text.into_bytes()),
+        Value::Bulk(bytes) => Some(bytes),
+        Value::Simple(text) => Some(text.into_bytes()),
         Value::Int(number) => Some(number.to_string().into_bytes()),
         _ => None,
     }
