@@ -1,16 +1,14 @@
 //! Packets over a [`Line`]: opening, login, text queries. Every answer has a largest size, every wait ends with the line's
 //! deadline.
 //!
-//! The encodings and the scrambling of passwords are the `mysql` driver's (its crate `mysql_common`); the driver's own connection is not used, because against a
-//! hostile server it neither ends in time nor stays small, because it starts TLS with roots of its own, and because it
-//! hands the password to whoever shows an RSA key on a plain connection.
+//! No driver is used: against a hostile server the usual ones neither end in time nor stay small, they start TLS with
+//! roots of their own, and they hand the password to whoever shows an RSA key on a plain connection. What is left of the
+//! protocol for a login and a text query is this file.
 
-use mysql_common::constants::CapabilityFlags;
-use mysql_common::packets::{AuthPlugin, HandshakeResponse, SslRequest};
-use mysql_common::proto::MySerialize;
-use mysql_common::scramble::{scramble_native, scramble_sha256};
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
 
-use super::greeting::{self, First, Hello, Refusal};
+use super::greeting::{self, First, Hello, Refusal, capability};
 use crate::net::{Line, Roots, Trouble};
 
 /// No packet that is read is larger: 64 KiB.
@@ -97,8 +95,7 @@ impl Talk {
     /// # Errors
     /// No TLS, or with somebody who is not trusted.
     pub fn secured(mut self, hello: &Hello, host: &str, roots: &Roots) -> Result<Self, Trouble> {
-        let request = SslRequest::new(flags(hello) | CapabilityFlags::CLIENT_SSL, MAX_PACKET as u32, COLLATION);
-        self.send(&encoded(&request))?;
+        self.send(&response_head(flags(hello) | capability::SSL))?;
         Ok(Self { line: self.line.secured(host, roots)?, sequence: self.sequence })
     }
 
@@ -107,28 +104,12 @@ impl Talk {
     /// # Errors
     /// The network's, or a server that does not keep to the protocol.
     pub fn login(&mut self, hello: &Hello, user: &str, password: &[u8]) -> Result<LoggedIn, Trouble> {
-        if !hello.capabilities.contains(CapabilityFlags::CLIENT_PROTOCOL_41) {
+        if hello.capabilities & capability::PROTOCOL_41 == 0 {
             return Err(unexpected("a server older than MySQL 4.1"));
         }
-        let mut capabilities = flags(hello);
-        if self.line.tls().is_some() {
-            capabilities |= CapabilityFlags::CLIENT_SSL;
-        }
+        let tls = if self.line.tls().is_some() { capability::SSL } else { 0 };
         let mut plugin = if hello.greeting.plugin.as_deref() == Some(SHA2) { SHA2 } else { NATIVE };
-        let named = if plugin == SHA2 { AuthPlugin::CachingSha2Password } else { AuthPlugin::MysqlNativePassword };
-        let named = Some(named).filter(|_| capabilities.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH));
-        let answer = scrambled(plugin, &hello.nonce, password);
-        let response = HandshakeResponse::new(
-            Some(answer.as_slice()),
-            (5, 7, 0),
-            Some(user.as_bytes()),
-            None::<&[u8]>,
-            named,
-            capabilities,
-            None,
-            MAX_PACKET as u32,
-        );
-        self.send(&encoded(&response))?;
+        self.send(&response(flags(hello) | tls, user, plugin, &scrambled(plugin, &hello.nonce, password)))?;
         for _ in 0..MAX_LOGIN_PACKETS {
             let packet = self.packet()?;
             match packet.as_slice() {
@@ -257,28 +238,58 @@ fn fill(line: &mut Line, bytes: &mut Vec<u8>, length: usize) -> Result<(), Troub
     Ok(())
 }
 
-fn flags(hello: &Hello) -> CapabilityFlags {
-    let wanted = CapabilityFlags::CLIENT_LONG_PASSWORD
-        | CapabilityFlags::CLIENT_PROTOCOL_41
-        | CapabilityFlags::CLIENT_TRANSACTIONS
-        | CapabilityFlags::CLIENT_SECURE_CONNECTION
-        | CapabilityFlags::CLIENT_PLUGIN_AUTH;
+fn flags(hello: &Hello) -> u32 {
+    let wanted = capability::LONG_PASSWORD
+        | capability::PROTOCOL_41
+        | capability::TRANSACTIONS
+        | capability::SECURE_CONNECTION
+        | capability::PLUGIN_AUTH;
     hello.capabilities & wanted
+}
+
+/// What a handshake response begins with; alone it is the request for TLS.
+fn response_head(capabilities: u32) -> Vec<u8> {
+    let mut bytes = capabilities.to_le_bytes().to_vec();
+    bytes.extend_from_slice(&(MAX_PACKET as u32).to_le_bytes());
+    bytes.push(COLLATION);
+    bytes.extend_from_slice(&[0; 23]);
+    bytes
+}
+
+/// A handshake response of protocol 4.1, without a database.
+fn response(capabilities: u32, user: &str, plugin: &str, scrambled: &[u8]) -> Vec<u8> {
+    let mut bytes = response_head(capabilities);
+    let terminated = |bytes: &mut Vec<u8>, text: &[u8]| {
+        bytes.extend_from_slice(text);
+        bytes.push(0);
+    };
+    terminated(&mut bytes, user.as_bytes());
+    if capabilities & capability::SECURE_CONNECTION == 0 {
+        terminated(&mut bytes, scrambled);
+    } else {
+        bytes.push(scrambled.len() as u8); // a digest: 32 at most
+        bytes.extend_from_slice(scrambled);
+    }
+    if capabilities & capability::PLUGIN_AUTH != 0 {
+        terminated(&mut bytes, plugin.as_bytes());
+    }
+    bytes
 }
 
 /// What proves the password to a server without telling it; nothing for an empty one.
 fn scrambled(plugin: &str, nonce: &[u8], password: &[u8]) -> Vec<u8> {
-    if plugin == SHA2 {
-        scramble_sha256(nonce, password).map(|bytes| bytes.to_vec()).unwrap_or_default()
+    let xor = |one: &[u8], other: &[u8]| one.iter().zip(other).map(|(one, other)| one ^ other).collect();
+    if password.is_empty() {
+        Vec::new()
+    } else if plugin == SHA2 {
+        let once = Sha256::digest(password);
+        let proof = Sha256::new().chain_update(Sha256::digest(once)).chain_update(nonce).finalize();
+        xor(&once, &proof)
     } else {
-        scramble_native(nonce, password).map(|bytes| bytes.to_vec()).unwrap_or_default()
+        let once = Sha1::digest(password);
+        let proof = Sha1::new().chain_update(nonce).chain_update(Sha1::digest(once)).finalize();
+        xor(&once, &proof)
     }
-}
-
-fn encoded(packet: &impl MySerialize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    packet.serialize(&mut bytes);
-    bytes
 }
 
 /// A length-encoded number, taken off the front.
@@ -325,6 +336,33 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::text::hex;
+
+    /// The expected values are Python's hashlib's, by the formulas of MySQL's documentation.
+    #[test]
+    fn passwords_are_scrambled_as_servers_expect() {
+        let nonce: Vec<u8> = (1..=20).collect();
+        assert_eq!(hex(&scrambled(NATIVE, &nonce, b"p@ss")), "04c03169e735386471d6303222c65fb5ec297cf9");
+        assert_eq!(
+            hex(&scrambled(SHA2, &nonce, b"p@ss")),
+            "7d347b6af0b9184873073d5cada8cbc7646a1269586d5fb5748dd3227074065e"
+        );
+        assert!(scrambled(NATIVE, &nonce, b"").is_empty() && scrambled(SHA2, &nonce, b"").is_empty());
+    }
+
+    #[test]
+    fn a_response_has_the_fields_that_its_capabilities_announce() {
+        let head = |capabilities: u32| {
+            let mut head = response_head(capabilities);
+            assert_eq!(head.len(), 32);
+            head.extend_from_slice(b"svc\0");
+            head
+        };
+        let old = capability::PROTOCOL_41;
+        assert_eq!(response(old, "svc", NATIVE, b"xy"), [head(old), b"xy\0".to_vec()].concat());
+        let new = old | capability::SECURE_CONNECTION | capability::PLUGIN_AUTH;
+        assert_eq!(response(new, "svc", SHA2, b"xy"), [head(new), b"\x02xycaching_sha2_password\0".to_vec()].concat());
+    }
 
     #[test]
     fn rows_are_read_and_short_ones_refused() {

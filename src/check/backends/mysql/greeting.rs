@@ -2,7 +2,6 @@
 //!
 //! The driver's own type for it is not used here: with hostile lengths its arithmetic overflows.
 
-use mysql_common::constants::CapabilityFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::check::backends::words::{shown, shown_bytes};
@@ -45,13 +44,29 @@ pub struct Refusal {
     pub message: String,
 }
 
+/// Capability bits of the client/server protocol, as MySQL's documentation names them with `CLIENT_` before.
+pub mod capability {
+    /// Servers of MySQL set it; those of MariaDB do not.
+    pub const LONG_PASSWORD: u32 = 1;
+    /// The protocol of MySQL 4.1 and later.
+    pub const PROTOCOL_41: u32 = 1 << 9;
+    /// TLS after the greeting.
+    pub const SSL: u32 = 1 << 11;
+    /// Status flags in answers.
+    pub const TRANSACTIONS: u32 = 1 << 13;
+    /// Authentication of MySQL 4.1 and later.
+    pub const SECURE_CONNECTION: u32 = 1 << 15;
+    /// The response names its authentication plugin.
+    pub const PLUGIN_AUTH: u32 = 1 << 19;
+}
+
 /// What logging in needs of a greeting besides.
 #[derive(Clone, Debug)]
 pub struct Hello {
     /// For facts.
     pub greeting: Greeting,
-    /// What the server can do.
-    pub capabilities: CapabilityFlags,
+    /// What the server can do: bits of [`capability`].
+    pub capabilities: u32,
     /// The challenge: always 20 bytes.
     pub nonce: Vec<u8>,
 }
@@ -131,7 +146,7 @@ fn hello(payload: &[u8]) -> Option<Hello> {
         let more = usize::from(tail[5]).saturating_sub(8).max(13);
         let salt = &rest[..more.min(rest.len())];
         nonce.extend_from_slice(salt);
-        if bits & CapabilityFlags::CLIENT_PLUGIN_AUTH.bits() != 0 {
+        if bits & capability::PLUGIN_AUTH != 0 {
             let name = rest.get(more..).unwrap_or_default();
             let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
             plugin = Some(shown_bytes(name)).filter(|name| !name.is_empty());
@@ -139,14 +154,13 @@ fn hello(payload: &[u8]) -> Option<Hello> {
     }
     // 20 bytes and a zero, by the protocol; what is missing is zeros, as the server itself sees it.
     nonce.resize(20, 0);
-    let capabilities = CapabilityFlags::from_bits_truncate(bits);
     let greeting = Greeting {
         version: shown(&version),
-        mysql_bit: bits & 1 != 0,
-        offers_tls: capabilities.contains(CapabilityFlags::CLIENT_SSL),
+        mysql_bit: bits & capability::LONG_PASSWORD != 0,
+        offers_tls: bits & capability::SSL != 0,
         plugin,
     };
-    Some(Hello { greeting, capabilities, nonce })
+    Some(Hello { greeting, capabilities: bits, nonce })
 }
 
 #[cfg(test)]
