@@ -12,7 +12,7 @@
 //!
 //! | room | what lives there |
 //! | --- | --- |
-//! | [`text`], [`version`], [`stamp`], [`signals`], [`problem`] | the words everybody uses |
+//! | [`text`], [`build`], [`version`], [`stamp`], [`signals`], [`problem`] | the words everybody uses |
 //! | [`vendor`] | the vendor's facts |
 //! | [`secret`], [`redact`] | passwords, and what keeps them out of everything that leaves the process |
 //! | [`finding`] | what was found, and the catalogue of its ids |
@@ -47,6 +47,7 @@
 )]
 
 pub mod apply;
+pub mod build;
 pub mod check;
 pub mod cli;
 pub mod clients;

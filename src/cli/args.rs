@@ -122,7 +122,7 @@ fn grouped(command: &Command) -> String {
 fn all() -> Command {
     Command::new("ics-setup")
         .about("Prepares, checks and restores hosts of InsightCloudSec behind a proxy")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(crate::build::VERSION)
         .after_help(EXAMPLES)
         .args(globals())
         .subcommand(with_settings(

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::args::{self, Globals};
 use super::exit::Exit;
 use super::out;
+use crate::build;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::text::nearest;
@@ -83,11 +84,11 @@ fn title(command: &Command) -> String {
 }
 
 fn page(command: &Command) -> Result<Vec<u8>, Problem> {
-    let man = clap_mangen::Man::new(command.clone().version(env!("CARGO_PKG_VERSION")))
+    let man = clap_mangen::Man::new(command.clone().version(build::NUMBER))
         .title(title(command).to_uppercase())
-        .source(concat!("ics-setup ", env!("CARGO_PKG_VERSION")))
+        .source(format!("ics-setup {}", build::NUMBER))
         .manual("ics-setup")
-        .date(DATE);
+        .date(build::DATE);
     let mut text = Vec::new();
     let mut write = || -> std::io::Result<()> {
         man.render_title(&mut text)?;
@@ -110,9 +111,6 @@ fn page(command: &Command) -> Result<Vec<u8>, Problem> {
     let text = String::from_utf8_lossy(&text).into_owned();
     Ok(text.lines().filter(|line| *line != ".br").flat_map(|line| [line, "\n"]).collect::<String>().into_bytes())
 }
-
-/// When what the pages tell was last changed.
-const DATE: &str = "2026-11-21";
 
 /// Text that roff prints as it is.
 fn literal(text: &str) -> String {

@@ -67,7 +67,27 @@ fn wrong_flags_end_with_2_and_a_suggestion() {
         assert!(ran.stderr.contains(near) && ran.stdout.is_empty(), "{}", ran.stderr);
     }
     assert_eq!(run(&["prepare", "--help"], &[], "").code, 0);
-    assert_eq!(run(&["--version"], &[], "").stdout, concat!("ics-setup ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn the_version_names_the_commit_and_its_date() {
+    let said = run(&["--version"], &[], "").stdout;
+    let git = |arguments: &[&str]| {
+        let output = std::process::Command::new("git").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        output.ok().filter(|output| output.status.success()).map(|output| String::from_utf8(output.stdout).unwrap())
+    };
+    let number = concat!("ics-setup ", env!("CARGO_PKG_VERSION"));
+    match git(&["log", "-1", "--format=%h %cs", "--abbrev=10"]) {
+        Some(commit) => {
+            let (hash, date) = commit.trim().split_once(' ').unwrap();
+            let clean = format!("{number} ({hash} {date})\n");
+            assert!(
+                said == clean || said == clean.replacen(hash, &format!("{hash}-dirty"), 1),
+                "{said} is not {clean}"
+            );
+        }
+        None => assert_eq!(said, format!("{number}\n")),
+    }
 }
 
 #[test]

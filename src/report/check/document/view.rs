@@ -91,7 +91,7 @@ impl View {
             headline: headline(&summary, checked.findings, |text| checked.say(text)),
             counts: summary.words(),
             taken: checked.say(&record.taken),
-            version: env!("CARGO_PKG_VERSION"),
+            version: crate::build::NUMBER,
             facts: facts(&record.want, |text| checked.say(text)),
             picture: Picture::new(&record.want, checked.findings, |text| checked.say(text)),
             bars,
