@@ -6,10 +6,11 @@ mod common;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use common::{Family, Manifest, PROXY_NAMES, assignments, environment, need, need_root, report, write};
+use common::{
+    Family, Leash, Manifest, OWN_GROUP, PROXY_NAMES, assignments, environment, need, need_root, report, until, write,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -223,7 +224,7 @@ child, terminal = pty.fork()
 if child == 0:
     os.environ.update(TERM="linux", NO_COLOR="1")
     os.execvp("ics-setup", ["ics-setup", "wizard"])
-screen, mark, end = b"", 0, time.time() + 80
+screen, mark, end = b"", 0, time.time() + 240
 while time.time() < end:
     if select.select([terminal], [], [], 0.3)[0]:
         try:
@@ -315,7 +316,7 @@ struct Boot {
 impl Machine {
     fn new(family: Family) -> Self {
         need_root();
-        need(&["systemd-nspawn", "unshare", "setpriv", "mount"]);
+        need(&["systemd-nspawn"]);
         let folder = common::scratch("machine");
         for part in ["upper", "work", "host"] {
             fs::create_dir(folder.path().join(part)).unwrap();
@@ -381,29 +382,26 @@ impl Machine {
         write(&self.disk(), &format!("{seed}/meta-data"), format!("instance-id: {instance}\n"));
 
         let started = Instant::now();
-        let cgroups = Cgroups::new(&folder.file_name().unwrap().to_string_lossy());
-        // nspawn must never be killed outright, its container would live on: it is asked to stop (SIGTERM), also
-        // when this thread ends before it.
-        let mut nspawn = Command::new("setpriv")
-            .args(["--pdeathsig", "TERM", "unshare", "--mount", "--propagation", "private", "sh", "-ec"])
-            .arg(
-                r#"for group in $CGROUPS; do echo $$ >"$group/cgroup.procs" 2>/dev/null || true; done
-                mount -t overlay overlay -o lowerdir="$LOWER",upperdir="$DIR/upper",workdir="$DIR/work" "$DIR/host"
+        let mut nspawn = common::leashed(&[], OWN_GROUP[0]);
+        nspawn
+            .args(&OWN_GROUP[1..])
+            .arg(format!("{}-{}", common::name(), folder.file_name().unwrap().display()))
+            .args([
+                "sh",
+                "-ec",
+                r#"mount -t overlay overlay -o lowerdir="$LOWER",upperdir="$DIR/upper",workdir="$DIR/work" "$DIR/host"
                 exec systemd-nspawn --quiet -D "$DIR/host" --machine="$NAME" --private-network --register=no \
                   --keep-unit --console=pipe --bind-ro="$BINARY":/usr/local/bin/ics-setup --bind="$OUT":/out -b"#,
-            )
-            .env("CGROUPS", cgroups.shown())
+            ])
             .env("LOWER", common::debian_root())
             .env("DIR", folder)
             .env("NAME", format!("lab-{}-{}", std::process::id(), self.family.id()))
             .env("BINARY", fs::canonicalize(common::binary()).unwrap())
             .env("OUT", &out)
-            .stdin(Stdio::null())
             .stdout(fs::File::create(out.join("console")).unwrap())
-            .stderr(fs::File::create(out.join("console.err")).unwrap())
-            .spawn()
-            .unwrap();
-        let status = common::wait_for(&mut nspawn, Duration::from_secs(120), "a boot");
+            .stderr(fs::File::create(out.join("console.err")).unwrap());
+        let mut nspawn = Leash::start(&mut nspawn);
+        let status = until(|| nspawn.0.try_wait().unwrap().ok_or_else(|| "the boot goes on".to_owned()));
         let boot = Boot { out, seconds: started.elapsed().as_secs_f32() };
         assert!(
             status.success() && boot.out.join("status").exists(),
@@ -439,39 +437,5 @@ impl Boot {
     fn json(&self) -> Value {
         let text = self.text("prepare.json");
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}\n{}", self.text("prepare.err")))
-    }
-}
-
-/// A control group of its own for each container, so that two booted systems do not share their units' groups.
-struct Cgroups(Vec<PathBuf>);
-
-impl Cgroups {
-    fn new(name: &str) -> Self {
-        let groups = ["systemd", "unified", "."]
-            .iter()
-            .map(|hierarchy| Path::new("/sys/fs/cgroup").join(hierarchy))
-            .filter(|hierarchy| hierarchy.join("cgroup.procs").exists())
-            .map(|hierarchy| hierarchy.join(format!("ics-setup-{name}")))
-            .filter(|group| fs::create_dir(group).is_ok());
-        Self(groups.collect())
-    }
-
-    fn shown(&self) -> String {
-        self.0.iter().map(|group| group.display().to_string()).collect::<Vec<_>>().join(" ")
-    }
-
-    fn remove(group: &Path) {
-        for item in fs::read_dir(group).into_iter().flatten().flatten() {
-            if item.file_type().is_ok_and(|kind| kind.is_dir()) {
-                Self::remove(&item.path());
-            }
-        }
-        let _ = fs::remove_dir(group);
-    }
-}
-
-impl Drop for Cgroups {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|group| Self::remove(group));
     }
 }

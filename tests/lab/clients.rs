@@ -10,12 +10,12 @@ mod common;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{lab, need, need_root, report, scratch};
+use common::{BOUNDED, Leash, PATIENCE, lab, leashed, need, need_root, report, scratch, skip};
 use ics_setup::clients::{Client, Environment, Route, Target, by_id, curl};
 use ics_setup::version::Version;
 use nix::mount::{MsFlags, mount};
@@ -86,7 +86,7 @@ struct World {
 impl World {
     fn new() -> Self {
         need_root();
-        need(&["ip", "timeout"]);
+        need(&["ip"]);
         let folder = scratch("clients");
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
@@ -106,20 +106,24 @@ impl World {
         world
     }
 
-    /// Where the requests of `work` arrived.
+    /// Where the requests of `work` arrived. A connection of the test's own to each recorder comes after all of them, so that
+    /// when it has been answered they have been counted.
     fn arrived(&self, work: impl FnOnce()) -> &'static str {
         self.proxy.store(0, Ordering::SeqCst);
         self.origin.store(0, Ordering::SeqCst);
         work();
-        for _ in 0..10 {
-            match (self.proxy.load(Ordering::SeqCst), self.origin.load(Ordering::SeqCst)) {
-                (0, 0) => std::thread::sleep(Duration::from_millis(5)),
-                (_, 0) => return "P",
-                (0, _) => return "D",
-                _ => return "both",
-            }
+        for address in ["127.0.0.1:3128".to_owned(), format!("[::1]:{PORT}"), "[::1]:80".to_owned()] {
+            let mut last = TcpStream::connect(address).unwrap();
+            last.set_read_timeout(Some(PATIENCE)).unwrap();
+            last.write_all(b"HEAD / HTTP/1.1\r\n\r\n").unwrap();
+            last.read_exact(&mut [0; 8]).unwrap();
         }
-        "E"
+        match (self.proxy.load(Ordering::SeqCst), self.origin.load(Ordering::SeqCst)) {
+            (1, 2) => "E",
+            (_, 2) => "P",
+            (1, _) => "D",
+            _ => "both",
+        }
     }
 }
 
@@ -135,7 +139,7 @@ fn record(at: &str, count: &Arc<AtomicUsize>) {
 }
 
 fn answer(mut stream: TcpStream) {
-    let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
     loop {
         let mut head = Vec::new();
         let mut byte = [0];
@@ -224,7 +228,7 @@ fn hold(world: &World, name: &str, id: &str, without: &[(&str, &str)], mut ask: 
         let expected = predicted(client, row);
         let mut got = world.arrived(|| ask(row));
         if got != expected {
-            // A request lost on a busy machine is no verdict.
+            // A client that has given up on a busy machine is no verdict.
             got = world.arrived(|| ask(row));
         }
         asked += 1;
@@ -237,7 +241,7 @@ fn hold(world: &World, name: &str, id: &str, without: &[(&str, &str)], mut ask: 
     assert!(wrong.is_empty(), "{name} is not as {id} says in {} of {asked} rows:\n{}", wrong.len(), wrong.join("\n"));
     assert!(seen[0] > 20 && seen[1] > 15, "{name}: {seen:?} requests arrived at all: the rows prove nothing");
     for (part, why) in without {
-        report(&format!("clients: {name}: rows with {part} skipped: {why}"));
+        skip("clients", &format!("{name}: rows with {part}"), why);
     }
     report(&format!("clients: {name}: {asked} rows as {id} says"));
 }
@@ -246,14 +250,13 @@ fn hold(world: &World, name: &str, id: &str, without: &[(&str, &str)], mut ask: 
 fn by_process(world: &World, name: &str, id: &str, without: &[(&str, &str)], words: impl Fn(&str) -> Vec<String>) {
     hold(world, name, id, without, |row| {
         let words = words(&row.url);
-        let _ = Command::new("timeout")
-            .arg("20")
+        let _ = leashed(&[], BOUNDED[0])
+            .args(&BOUNDED[1..])
             .args(words)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", world.folder.path())
             .envs(row.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()
@@ -263,35 +266,36 @@ fn by_process(world: &World, name: &str, id: &str, without: &[(&str, &str)], wor
 
 /// A program that answers one line for each row.
 struct Driver {
-    child: Child,
-    rows: Option<ChildStdin>,
+    rows: ChildStdin,
     answers: BufReader<ChildStdout>,
     version: String,
+    _leash: Leash,
 }
 
 impl Driver {
     fn start(command: &[&str], variables: &[(&str, &Path)]) -> Self {
-        let mut child = Command::new("timeout")
-            .arg("300")
+        let mut leashed = leashed(&[], BOUNDED[0]);
+        leashed
+            .args(&BOUNDED[1..])
             .args(command)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let (rows, mut answers) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+            .stderr(Stdio::null());
+        let mut leash = Leash::start(&mut leashed);
+        let rows = leash.0.stdin.take().unwrap();
+        let mut answers = BufReader::new(leash.0.stdout.take().unwrap());
         let mut version = String::new();
         answers.read_line(&mut version).unwrap();
         assert!(!version.is_empty(), "{command:?} did not start");
-        Self { child, rows, answers, version: version.trim().to_owned() }
+        Self { rows, answers, version: version.trim().to_owned(), _leash: leash }
     }
 
     fn ask(&mut self, line: &str) {
         let mut answer = String::new();
-        writeln!(self.rows.as_ref().unwrap(), "{line}").unwrap();
+        writeln!(self.rows, "{line}").unwrap();
         self.answers.read_line(&mut answer).unwrap();
         assert!(!answer.is_empty(), "the driver ended at {line}");
     }
@@ -300,14 +304,6 @@ impl Driver {
         let environment: serde_json::Map<String, serde_json::Value> =
             row.variables.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
         self.ask(&serde_json::json!({"env": environment, "url": row.url}).to_string());
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        // The end of its input is the end of the program.
-        drop(self.rows.take());
-        let _ = self.child.wait();
     }
 }
 
@@ -322,7 +318,7 @@ fn fetched(name: &str, path: &str) -> Option<PathBuf> {
     let path = folder.join(path);
     let there = path.exists();
     if !there {
-        report(&format!("clients: {name} skipped: scripts/lab/clients could not fetch it"));
+        skip("clients", name, "scripts/lab/clients could not fetch it");
     }
     there.then_some(path)
 }
@@ -389,7 +385,7 @@ fn wget() {
 #[test]
 fn apt() {
     if !Path::new("/usr/lib/apt/apt-helper").exists() {
-        report("clients: apt skipped: this is no Debian");
+        skip("clients", "apt", "this is no Debian");
         return;
     }
     let world = World::new();
@@ -437,7 +433,7 @@ fn python_botocore() {
 #[test]
 fn ruby() {
     if !on_path("ruby") {
-        report("clients: Ruby skipped: scripts/lab/clients could not fetch it");
+        skip("clients", "Ruby", "scripts/lab/clients could not fetch it");
         return;
     }
     let world = World::new();
@@ -523,7 +519,7 @@ fn rust_ureq() {
 #[test]
 fn java() {
     if !on_path("java") {
-        report("clients: Java skipped: no java here, and it reads no variables anyway");
+        skip("clients", "Java", "no java here, and it reads no variables anyway");
         return;
     }
     let world = World::new();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use common::{Family, Manifest, Ran, below, copy_tree, need, report, write};
+use common::{BOUNDED, Family, Manifest, PATH, Ran, below, copy_tree, need, report, write};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -319,9 +319,10 @@ impl Lab {
     /// (Not with `--seccomp-bpf`: with it strace 6.1 injects errors, but no signals.)
     fn injected(&self, act: Act, call: &str, injection: &str) -> (Ran, String) {
         let log = self.folder.path().join("trace");
-        let mut command = Command::new("timeout");
+        let mut command = Command::new(BOUNDED[0]);
         command
-            .args(["--kill-after=5", "60", "strace", "-f", "-qq", "-y", "-o"])
+            .args(&BOUNDED[1..])
+            .args(["strace", "-f", "-qq", "-y", "-o"])
             .arg(&log)
             .args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{injection}")])
             .arg(common::binary())
@@ -329,7 +330,7 @@ impl Lab {
             .arg("--root")
             .arg(self.host())
             .env_clear()
-            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", PATH)
             .stdin(Stdio::null());
         let shown = format!("{act:?} of {:?} with {call}:{injection}", self.family);
         let ran = Ran::of(shown, command.output().unwrap());

@@ -41,7 +41,7 @@ impl Corpus {
         let mut all: Vec<Vec<Finding>> = vec![Vec::new()];
         all.extend(STATUSES.map(|status| vec![Finding::new("memory", "host", status, "the host has 2 GiB")]));
         all.extend((0..80).map(|_| (0..dice.below(9)).map(|_| dice.finding()).collect()));
-        let folder = tempfile::tempdir().unwrap();
+        let folder = common::scratch("formats");
         let page = Page { verbose: true, quiet: false, paint: Paint(false), columns: None, unicode: true };
         let redactor = Redactor::default();
         let mut found = Vec::new();
@@ -341,7 +341,7 @@ fn points(points: &Value, found: &[Value], knows_escapes: bool) {
 fn tap_is_read_by_tap_parser() {
     let parser = common::lab().join("formats/node/node_modules/tap-parser/bin/cmd.cjs");
     if !parser.exists() {
-        println!("skipped: tap-parser, because npm was not there when scripts/lab/formats ran");
+        common::skip("formats", "tap-parser", "npm was not there when scripts/lab/formats ran");
         return;
     }
     common::need(&["node"]);
@@ -452,7 +452,7 @@ fn metrics_are_read_by_promtool_and_prometheus_client() {
 
 #[test]
 fn what_the_binary_says_about_this_machine_is_read_by_all_of_them() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = common::scratch("formats");
     let facts = folder.path().join("facts.json");
     let run = |arguments: &[&str]| {
         let mut command = Command::new(common::binary());

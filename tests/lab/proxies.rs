@@ -6,13 +6,13 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, SystemTime};
 
+use common::{BOUNDED, Leash, until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -23,9 +23,8 @@ const TINY: &str = "t1ny-S3cret.x";
 
 /// A network of its own with a folder of files.
 struct Lab {
+    space: Leash,
     folder: TempDir,
-    holder: Child,
-    servers: Vec<Child>,
 }
 
 impl Lab {
@@ -34,27 +33,16 @@ impl Lab {
         let programs =
             ["squid", "tinyproxy", "htpasswd", "openssl", "ip", "unshare", "nsenter", "dockerd", "docker", "base64"];
         common::need(&programs);
-        let folder = tempfile::Builder::new().prefix("ics-setup-proxies-").tempdir().unwrap();
-        // squid drops its rights and still has to read its files and write its logs.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let folder = common::scratch_for_all("proxies");
         let hosts = folder.path().join("hosts");
         fs::write(&hosts, "127.0.0.1 localhost proxy.lab divvycentral.divvycloud.com\n").unwrap();
         let script = format!(
-            "set -e; ip link set lo up; ip link add hole type veth peer name end; ip addr add 10.9.0.1/24 dev hole; ip link set hole up
+            "ip link set lo up; ip link add hole type veth peer name end; ip addr add 10.9.0.1/24 dev hole; ip link set hole up
              ip link set end up; ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:01 dev hole
-             mount --bind {} /etc/hosts; mount -t tmpfs none /run; echo ready; exec sleep 600",
+             mount --bind {} /etc/hosts; mount -t tmpfs none /run; mount -t tmpfs none /dev/shm; echo ready; exec sleep infinity",
             hosts.display()
         );
-        let mut holder = Command::new("unshare")
-            .args(["-n", "-m", "--propagation", "private", "sh", "-c", &script])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n", "no namespace");
-        let lab = Self { folder, holder, servers: Vec::new() };
+        let lab = Self { space: Leash::holding(&["--net"], &script, |_| ()), folder };
         lab.certificates();
         lab
     }
@@ -67,32 +55,29 @@ impl Lab {
         self.at(name).display().to_string()
     }
 
-    /// A command inside of the namespaces; nsenter becomes it, so that its process id is the command's.
     fn inside(&self, argv: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["-t", &self.holder.id().to_string(), "-n", "-m", "--"]).args(argv);
-        command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        command.stdin(Stdio::null());
-        command
+        self.space.enter(&["--net", "--mount", "--pid"], argv)
     }
 
-    /// A server that is up when `port` accepts connections.
-    fn serve(&mut self, name: &str, argv: &[&str], port: u16) {
+    /// A server that is up when `port` accepts connections; the id of nsenter. It ends with the namespaces.
+    fn serve(&self, name: &str, argv: &[&str], port: u16) -> u32 {
+        let child = self.start(name, self.inside(argv));
+        self.until(name, |lab| lab.listens(port));
+        child
+    }
+
+    fn start(&self, name: &str, mut command: Command) -> u32 {
         let log = fs::File::create(self.at(&format!("{name}.log"))).unwrap();
-        let mut command = self.inside(argv);
-        command.stdout(log.try_clone().unwrap()).stderr(log);
-        self.servers.push(command.spawn().unwrap());
+        common::serve(command.stdout(log.try_clone().unwrap()).stderr(log))
+    }
+
+    fn listens(&self, port: u16) -> bool {
         let probe = format!("exec 3<>/dev/tcp/127.0.0.1/{port}");
-        self.until(name, |lab| lab.inside(&["bash", "-c", &probe]).stderr(Stdio::null()).status().unwrap().success());
+        self.inside(&["bash", "-c", &probe]).stderr(Stdio::null()).status().unwrap().success()
     }
 
     fn until(&self, name: &str, ready: impl Fn(&Self) -> bool) {
-        let began = Instant::now();
-        while !ready(self) {
-            let log = fs::read_to_string(self.at(&format!("{name}.log"))).unwrap_or_default();
-            assert!(began.elapsed() < Duration::from_secs(20), "{name} does not come up: {log}");
-            sleep(Duration::from_millis(50));
-        }
+        until(|| if ready(self) { Ok(()) } else { Err(fs::read_to_string(self.at(&format!("{name}.log"))).unwrap()) });
     }
 
     fn certificates(&self) {
@@ -112,14 +97,14 @@ impl Lab {
     }
 
     /// The TLS server that the vendor's name leads to.
-    fn origin(&mut self) {
+    fn origin(&self) -> u32 {
         let (cert, key) = (self.path("leaf.crt"), self.path("leaf.key"));
         let argv = ["openssl", "s_server", "-accept", "127.0.0.1:443", "-cert", &cert, "-key", &key, "-www", "-quiet"];
-        self.serve("origin", &argv, 443);
+        self.serve("origin", &argv, 443)
     }
 
     /// squid: open at 3128 and within TLS at 3130; with a login at 3138 and 3140; everything denied at 3148.
-    fn squid(&mut self) {
+    fn squid(&self) {
         let mut htpasswd = Command::new("htpasswd");
         htpasswd.args(["-bc", &self.path("pw"), "divvy", PASSWORD]).stderr(Stdio::null());
         assert!(htpasswd.status().unwrap().success());
@@ -156,8 +141,8 @@ coredump_dir {folder}
         self.serve("squid", &["squid", "-N", "-f", &conf], 3148);
     }
 
-    fn tinyproxy(&mut self) {
-        let conf = format!("Port 8888\nListen 127.0.0.1\nTimeout 10\nConnectPort 443\nBasicAuth divvy {TINY}\n");
+    fn tinyproxy(&self) {
+        let conf = format!("Port 8888\nListen 127.0.0.1\nTimeout 600\nConnectPort 443\nBasicAuth divvy {TINY}\n");
         fs::write(self.at("tinyproxy.conf"), conf).unwrap();
         let conf = self.path("tinyproxy.conf");
         self.serve("tinyproxy", &["tinyproxy", "-d", "-c", &conf], 8888);
@@ -180,10 +165,8 @@ coredump_dir {folder}
         let facts = self.path("facts");
         let mut json = Value::Null;
         for format in ["human", "json"] {
-            let argv = [&[binary.as_str(), "check", "-v", "--format", format, "--save-facts", &facts], more].concat();
-            let began = Instant::now();
-            let Output { stdout, stderr, .. } = self.inside(&argv).output().unwrap();
-            assert!(began.elapsed() < Duration::from_secs(15), "{more:?}");
+            let fixed = [binary.as_str(), "check", "-v", "--format", format, "--save-facts", &facts];
+            let Output { stdout, stderr, .. } = self.inside(&[&BOUNDED, &fixed[..], more].concat()).output().unwrap();
             let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
             is_clean(&format!("{stdout}{stderr}{}", fs::read_to_string(&facts).unwrap_or_default()));
             if format == "json" {
@@ -197,23 +180,6 @@ coredump_dir {folder}
     fn proxy(&self, url: &str, more: &[&str]) -> Value {
         let root = self.root();
         self.check(&[&["proxy", "--root", &root, "--proxy", url], more].concat())
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        for child in &mut self.servers {
-            // dockerd ends its containers when it is asked to end.
-            let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).stderr(Stdio::null()).status();
-            let began = Instant::now();
-            while began.elapsed() < Duration::from_secs(10) && matches!(child.try_wait(), Ok(None)) {
-                sleep(Duration::from_millis(20));
-            }
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        let _ = self.holder.kill();
-        let _ = self.holder.wait();
     }
 }
 
@@ -257,8 +223,8 @@ fn expect(json: &Value, id: &str, status: &str, words: &str) {
 
 #[test]
 fn squid_and_tinyproxy_in_every_way_that_they_answer() {
-    let mut lab = Lab::new();
-    lab.origin();
+    let lab = Lab::new();
+    let origin = lab.origin();
     lab.squid();
     lab.tinyproxy();
     let ca = lab.path("ca.crt");
@@ -322,9 +288,9 @@ fn squid_and_tinyproxy_in_every_way_that_they_answer() {
     expect(&json, "proxy-resolves", "fail", "does not resolve");
 
     // The proxy is there, and what lies behind it is not.
-    let origin = lab.servers.first_mut().unwrap();
-    origin.kill().unwrap();
-    origin.wait().unwrap();
+    let server = common::child_of(origin).unwrap();
+    assert!(Command::new("kill").args(["-KILL", &server]).status().unwrap().success());
+    until(|| if lab.listens(443) { Err("the origin lives on".to_owned()) } else { Ok(()) });
     let json = lab.proxy("http://proxy.lab:3128", &[]);
     expect(&json, "proxy-connect-method", "fail", "cannot reach divvycentral.divvycloud.com:443 | 503");
     let json = lab.proxy(&format!("http://divvy:{TINY}@proxy.lab:8888"), &[]);
@@ -333,35 +299,24 @@ fn squid_and_tinyproxy_in_every_way_that_they_answer() {
 
 #[test]
 fn a_running_daemon_and_its_container_tell_their_own_environment() {
-    let mut lab = Lab::new();
+    let lab = Lab::new();
     let url = format!("http://divvy:{ENCODED}@proxy.lab:3138");
     let old = "http://divvy:wr0ng-S3cret@proxy.lab:3138";
     let environment =
         [("HTTP_PROXY", url.as_str()), ("https_proxy", url.as_str()), ("NO_PROXY", "mysql,redis,169.254.169.254")];
-    let options = [
-        "--iptables=false",
-        "--ip6tables=false",
-        "--bridge=none",
-        "--storage-driver=vfs",
-        "--host=unix:///run/docker.sock",
-    ];
-    let (data, exec) = (lab.path("data"), lab.path("exec"));
-    let mut command = lab.inside(&["dockerd"]);
-    command.args(options).args(["--data-root", &data, "--exec-root", &exec, "--pidfile", "/run/docker.pid"]);
-    let config = lab.path("daemon.json");
+    let config = lab.at("daemon.json");
     fs::write(&config, "{}").unwrap();
-    command.args(["--config-file", &config]);
+    let mut command = lab.inside(&[]);
+    command.args(common::engine(lab.folder.path(), Path::new("/run/docker.sock"))).arg("--config-file").arg(&config);
     command.envs(environment);
-    let log = fs::File::create(lab.at("dockerd.log")).unwrap();
-    command.stdout(log.try_clone().unwrap()).stderr(log);
-    lab.servers.push(command.spawn().unwrap());
+    lab.start("dockerd", command);
     lab.until("dockerd", |lab| lab.inside(&["docker", "version"]).output().unwrap().status.success());
 
     // Looked at as it runs: by its pid file, for systemd does not run in these namespaces.
     let only = ["proxy", "--only", "proxy-docker,proxy-containers,proxy-url", "--proxy", url.as_str()];
     let json = lab.check(&only);
-    let pid = lab.servers[0].id();
-    expect(&json, "proxy-docker", "pass", &format!("/proc/{pid}/environ"));
+    let pid = String::from_utf8(lab.inside(&["cat", "/run/docker.pid"]).output().unwrap().stdout).unwrap();
+    expect(&json, "proxy-docker", "pass", &format!("/proc/{}/environ", pid.trim()));
     expect(&json, "proxy-containers", "skip", "no container of the product runs");
     let json = lab.check(&["proxy", "--only", "proxy-docker", "--proxy", "http://other.lab:3128"]);
     expect(&json, "proxy-docker", "fail", "HTTP_PROXY is http://divvy:***@proxy.lab:3138");
@@ -370,8 +325,9 @@ fn a_running_daemon_and_its_container_tell_their_own_environment() {
 
     // Changed after the start: whether the daemon has read it is not known, and that is said.
     let json = format!(r#"{{"proxies": {{"http-proxy": "{url}", "https-proxy": "{url}", "no-proxy": "redis"}}}}"#);
-    sleep(Duration::from_secs(2));
     fs::write(&config, json).unwrap();
+    let later = SystemTime::now() + Duration::from_secs(10);
+    fs::File::options().write(true).open(&config).unwrap().set_modified(later).unwrap();
     let json = lab.check(&["proxy", "--only", "proxy-docker", "--proxy", &url, "--no-proxy-only", "redis"]);
     expect(&json, "proxy-docker", "warn", "has to be started again");
     assert!(json.to_string().contains("daemon.json was changed after it was started"), "{json:#}");
@@ -382,7 +338,7 @@ fn a_running_daemon_and_its_container_tell_their_own_environment() {
     let script = "set -e; cd \"$FOLDER\"; mkdir -p usr/bin lib64 lib/x86_64-linux-gnu; cp /usr/bin/sleep usr/bin/
         cp -L /lib64/ld-linux-x86-64.so.2 lib64/; cp -L /lib/x86_64-linux-gnu/libc.so.6 lib/x86_64-linux-gnu/
         tar -c . | docker import - divvycloud/lab:1
-        docker run -d --network none --name divvy_interface_1 -e http_proxy=$OLD -e https_proxy=$OLD divvycloud/lab:1 /usr/bin/sleep 300";
+        docker run -d --network none --name divvy_interface_1 -e http_proxy=$OLD -e https_proxy=$OLD divvycloud/lab:1 /usr/bin/sleep infinity";
     fs::create_dir(&folder).unwrap();
     let output = lab.inside(&["bash", "-c", script]).env("FOLDER", &folder).env("OLD", old).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -13,6 +13,8 @@
     reason = "tests fail by panicking and tell what they compared"
 )]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
@@ -20,14 +22,15 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::{APART, Leash, OWN_GROUP, PATIENCE, leashed, until};
 use ics_setup::envfile::{Dialect, PamLimit, Reading, Seen, shell_read_with};
 use serde_json::Value;
+use tempfile::TempDir;
 
 type Environment = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -77,9 +80,7 @@ fn login(root: &str, dialect: Dialect, seed: u64) {
         "cd /cases; for case in *; do cp \"$case\" /etc/environment; su -s /bin/bash - nobody -c '/usr/bin/env -0' >/seen/$case </dev/null; done",
     )
     .unwrap();
-    let mut unshare = Command::new("unshare");
-    unshare.args(["-m", "--propagation", "private", "sh", "-c", &script]);
-    succeed(&mut unshare, Duration::from_secs(50));
+    succeed(leashed(&[], "sh").args(["-c", &script]));
     let baseline =
         ["HOME", "SHELL", "USER", "LOGNAME", "PATH", "TERM", "MAIL", "PWD", "SHLVL", "_", "LANG", "HUSHLOGIN"];
     let real = |index| Some(parse_environment(&fs::read(work.path.join("seen").join(name_of(index))).unwrap()));
@@ -113,7 +114,7 @@ fn shells() {
                     command.env(OsString::from_vec(name.to_vec()), "before");
                 }
                 command.args(["-c", ". \"$1\" >&2; exec /usr/bin/env -0", name]).arg(work.case(index));
-                let output = run(&mut command, Duration::from_secs(10));
+                let output = run(&mut command);
                 // bash goes on where dash gives up; the prediction is the stricter one.
                 let refused = shell == "bash" && shell_read_with(&cases[index], already).is_fatal();
                 // Nothing at all: the file has ended the shell.
@@ -143,7 +144,7 @@ fn docker_create() {
             command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", work.path.join("empty"));
             command.env("DOCKER_HOST", format!("unix://{}", daemon.socket.display()));
             command.args(["create", "--env-file"]).arg(work.case(index)).arg("image");
-            let output = run(&mut command, Duration::from_secs(10));
+            let output = run(&mut command);
             let body = daemon.last_body();
             assert_eq!(output.status.success(), body.is_some(), "{}", String::from_utf8_lossy(&output.stderr));
             body.map(|body| {
@@ -174,7 +175,7 @@ fn containers() {
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", work.path.join("empty"))
             .env("DOCKER_HOST", &daemon.host);
-        let output = run(command, Duration::from_secs(20));
+        let output = run(command);
         output.status.success().then(|| parse_environment(&output.stdout))
     };
     let by_docker = |index: usize| {
@@ -210,7 +211,7 @@ fn docker_compose_1() {
         command.env("PYTHONPATH", format!("{r}/{compose}:{r}/{dotenv}", r = readers.display()));
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/readers/compose_v1.py"));
         command.args((0..cases.len()).map(|index| work.case(index)));
-        let output = succeed(&mut command, Duration::from_secs(50));
+        let output = succeed(&mut command);
         let answers: Vec<Option<BTreeMap<String, Option<String>>>> = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(answers.len(), cases.len());
         let real = |index: usize| {
@@ -237,7 +238,7 @@ fn docker_compose_1_config() {
         command.env_clear().env("PATH", "/usr/bin:/bin").env("PYTHONUTF8", "1");
         command.env("PYTHONPATH", format!("{r}/{compose}:{r}/dotenv-0.21.0", r = readers.display()));
         command.args(["-c", "from compose.cli.main import main; main()", "-f"]).arg(&project).arg("config");
-        let output = succeed(&mut command, Duration::from_secs(20));
+        let output = succeed(&mut command);
         let text = String::from_utf8(output.stdout).unwrap();
         let reading = dialect.read(&cases[0]);
         for name in ["A", "B", "C"] {
@@ -268,7 +269,7 @@ fn docker_compose_2() {
         let mut command = Command::new(&compose);
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", work.path.join("empty"));
         command.arg("-f").arg(&project).args(["config", "--format", "json"]);
-        let output = run(&mut command, Duration::from_secs(30));
+        let output = run(&mut command);
         output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
     };
     // Files that should pass go through in batches, halved until the odd one is found.
@@ -322,8 +323,9 @@ fn systemd_environment_file() {
         ),
     )
     .unwrap();
-    let mut boot = Command::new("systemd-nspawn");
-    boot.arg("--quiet").arg("-D").arg(&root).args([
+    let mut boot = leashed(&[], OWN_GROUP[0]);
+    boot.args(&OWN_GROUP[1..]).arg(format!("{}-boot", common::name()));
+    boot.args(["systemd-nspawn", "--quiet", "-D"]).arg(&root).args([
         "--volatile=overlay",
         "--private-network",
         "--register=no",
@@ -335,7 +337,7 @@ fn systemd_environment_file() {
         boot.arg(format!("--bind-ro={}:/etc/systemd/system/{unit}", units.join(unit).display()));
     }
     boot.args(["-b", "--", "--unit=lab.service"]);
-    run(&mut boot, Duration::from_secs(50));
+    run(&mut boot);
     let baseline =
         ["PATH", "LANG", "INVOCATION_ID", "SYSTEMD_EXEC_PID", "JOURNAL_STREAM", "container", "container_uuid"];
     let real =
@@ -361,15 +363,13 @@ fn systemd_environment_d() {
             work = work.path.display(),
             root = root.display(),
         );
-        let mut unshare = Command::new("unshare");
-        unshare.args(["-m", "--propagation", "private", "sh", "-c", &script]);
-        let printed = run(&mut unshare, Duration::from_secs(10));
+        let printed = run(leashed(&[], "sh").args(["-c", &script]));
         // It prints assignments in shell quotes; unquoting is not what is tested here, so a shell does it.
         let shell_file = work.path.join("printed");
         fs::write(&shell_file, printed.stdout).unwrap();
         let mut shell = Command::new("dash");
         shell.env_clear().args(["-c", "set -a; . \"$1\"; exec /usr/bin/env -0", "dash"]).arg(&shell_file);
-        Some(parse_environment(&succeed(&mut shell, Duration::from_secs(10)).stdout))
+        Some(parse_environment(&succeed(&mut shell).stdout))
     };
     compare("environment.d", &cases, |case| Dialect::EnvironmentD.read(case), real, &["PWD"]);
 }
@@ -780,31 +780,24 @@ impl Generator {
 /// A folder with the files as `cases/000`, an empty `seen/` and an empty `empty/`.
 struct Work {
     path: PathBuf,
+    _folder: TempDir,
 }
 
 impl Work {
     fn new(cases: &[Vec<u8>]) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("ics-setup-readers-{}-{count}", std::process::id()));
-        _ = fs::remove_dir_all(&path);
+        let folder = common::scratch_for_all("readers");
+        let path = folder.path().to_owned();
         for folder in ["cases", "seen", "empty"] {
             fs::create_dir_all(path.join(folder)).unwrap();
         }
         for (index, case) in cases.iter().enumerate() {
             fs::write(path.join("cases").join(name_of(index)), case).unwrap();
         }
-        Work { path }
+        Work { path, _folder: folder }
     }
 
     fn case(&self, index: usize) -> PathBuf {
         self.path.join("cases").join(name_of(index))
-    }
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        _ = fs::remove_dir_all(&self.path);
     }
 }
 
@@ -814,9 +807,7 @@ fn name_of(index: usize) -> String {
 
 /// Something below the lab folder that has to be there.
 fn provisioned(path: &str) -> PathBuf {
-    let lab = std::env::var_os("ICS_SETUP_LAB").filter(|folder| !folder.is_empty());
-    let lab = lab.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/lab"), PathBuf::from);
-    let path = lab.join(path);
+    let path = common::lab().join(path);
     assert!(
         path.exists(),
         "{} is missing: run scripts/lab/provision and scripts/lab/readers as root (scripts/test does)",
@@ -825,14 +816,14 @@ fn provisioned(path: &str) -> PathBuf {
     path
 }
 
-fn succeed(command: &mut Command, limit: Duration) -> Output {
-    let output = run(command, limit);
+fn succeed(command: &mut Command) -> Output {
+    let output = run(command);
     assert!(output.status.success(), "{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     output
 }
 
-/// Runs a command without input, and kills it when it takes too long.
-fn run(command: &mut Command, limit: Duration) -> Output {
+/// Runs a command without input, and kills it when it does not end.
+fn run(command: &mut Command) -> Output {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}; scripts/test installs it"));
     let collect = |mut stream: Box<dyn Read + Send>| {
@@ -849,13 +840,9 @@ fn run(command: &mut Command, limit: Duration) -> Output {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if start.elapsed() > limit {
-            // systemd-nspawn takes its machine down only on a signal that it can handle.
-            let pid = child.id().to_string();
-            _ = Command::new("kill").args(["-TERM", &pid]).status();
-            thread::sleep(Duration::from_secs(2));
+        if start.elapsed() > PATIENCE {
             _ = child.kill();
-            panic!("{command:?} took longer than {limit:?}");
+            panic!("{command:?} does not end");
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
@@ -863,67 +850,37 @@ fn run(command: &mut Command, limit: Duration) -> Output {
     Output { status, stdout: stdout.join().unwrap().unwrap(), stderr: stderr.join().unwrap().unwrap() }
 }
 
-/// A Docker daemon of its own, with an image `lab:1` that has nothing but `env`.
+/// A Docker engine of its own, with an image `lab:1` that has nothing but `env`.
 struct Daemon {
     host: String,
-    process: Child,
+    _engine: Leash,
 }
 
 impl Daemon {
     fn start(folder: &Path) -> Self {
-        let host = format!("unix://{}", folder.join("dockerd.sock").display());
-        // In a mount namespace of its own, so that its mounts end with it. No network is touched.
-        let mut command = Command::new("unshare");
-        command.args([
-            "-m",
-            "--propagation",
-            "private",
-            "dockerd",
-            "--iptables=false",
-            "--ip6tables=false",
-            "--bridge=none",
-        ]);
-        command.arg("--storage-driver=vfs").arg(format!("--host={host}"));
-        for (option, name) in [("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "dockerd.pid")] {
-            command.arg(option).arg(folder.join(name));
-        }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(folder.join("dockerd.log")).unwrap());
-        let daemon = Daemon { process: command.spawn().unwrap(), host };
+        let socket = folder.join("dockerd.sock");
+        let host = format!("unix://{}", socket.display());
+        let mut engine = leashed(&[], APART[0]);
+        engine.args(&APART[1..]).args(common::engine(folder, &socket)).stdout(Stdio::null());
+        let engine = Leash::start(engine.stderr(fs::File::create(folder.join("dockerd.log")).unwrap()));
         let docker = provisioned("readers").join("docker-20.10/usr/bin/docker");
+        until(|| {
+            match Command::new(&docker).arg("version").env("DOCKER_HOST", &host).output().unwrap().status.success() {
+                true => Ok(()),
+                false => Err(fs::read_to_string(folder.join("dockerd.log")).unwrap()),
+            }
+        });
         let root = provisioned("root");
         let image = format!(
-            "for try in $(seq 100); do '{docker}' version >/dev/null 2>&1 && break; sleep 0.1; done
-             mkdir -p image/usr/bin image/lib64 image/lib/x86_64-linux-gnu && cp '{root}/usr/bin/env' image/usr/bin/ &&
+            "mkdir -p image/usr/bin image/lib64 image/lib/x86_64-linux-gnu && cp '{root}/usr/bin/env' image/usr/bin/ &&
              cp -L '{root}/lib64/ld-linux-x86-64.so.2' image/lib64/ &&
              cp -L '{root}/lib/x86_64-linux-gnu/libc.so.6' image/lib/x86_64-linux-gnu/ &&
              tar -C image -c . | '{docker}' import - lab:1",
             docker = docker.display(),
             root = root.display()
         );
-        let mut shell = Command::new("sh");
-        shell.args(["-c", &image]).current_dir(folder).env("DOCKER_HOST", &daemon.host);
-        let output = run(&mut shell, Duration::from_secs(30));
-        let log = fs::read_to_string(folder.join("dockerd.log")).unwrap_or_default();
-        assert!(output.status.success(), "no Docker daemon (scripts/lab/readers installs it): {output:?}\n{log}");
-        daemon
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(10) {
-            if !matches!(self.process.try_wait(), Ok(None)) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        _ = self.process.kill();
-        _ = self.process.wait();
+        succeed(Command::new("sh").args(["-c", &image]).current_dir(folder).env("DOCKER_HOST", &host));
+        Daemon { host, _engine: engine }
     }
 }
 

@@ -3,21 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::env;
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::{binary, scratch};
 use serde_json::Value;
-
-fn lab() -> PathBuf {
-    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/lab");
-    env::var_os("ICS_SETUP_LAB").map_or_else(default, PathBuf::from).join("browser")
-}
-
-fn binary() -> PathBuf {
-    env::var_os("ICS_SETUP_LAB_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_ics-setup")), PathBuf::from)
-}
 
 fn facts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/facts/proxied.json")
@@ -32,10 +25,11 @@ fn report(folder: &Path, name: &str) -> PathBuf {
 }
 
 fn look(page: &Path, width: u32, mode: &str) -> Value {
-    let lab = lab();
+    let lab = common::lab().join("browser");
     assert!(lab.join("stamp").exists(), "no browser in {}: scripts/lab/browser makes it", lab.display());
     let picture = page.with_extension(format!("{mode}-{width}.png"));
-    let output = Command::new(lab.join("python/bin/python"))
+    // What else the browser starts ends with the script.
+    let output = common::leashed(&[], lab.join("python/bin/python"))
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/report/look.py"))
         .args([Path::new("/usr/bin/chromium"), &lab.join("axe.min.js"), page])
         .args([&width.to_string(), picture.to_str().unwrap(), mode])
@@ -48,7 +42,7 @@ fn look(page: &Path, width: u32, mode: &str) -> Value {
 
 #[test]
 fn the_page_loads_nothing_runs_nothing_and_shows_every_finding() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch("report");
     let page = report(folder.path(), "report.html");
     let json = Command::new(binary()).args(["check", "--format", "json", "--from"]).arg(facts()).output().unwrap();
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
@@ -78,7 +72,7 @@ fn the_page_loads_nothing_runs_nothing_and_shows_every_finding() {
 
 #[test]
 fn the_ticket_has_the_same_findings() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch("report");
     let text = fs::read_to_string(report(folder.path(), "report.md")).unwrap();
     assert!(text.starts_with("# Not fit: ") && text.contains("## To be excluded from TLS decryption"), "{text}");
     assert!(!text.contains("<script>"), "{text}");

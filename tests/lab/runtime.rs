@@ -9,10 +9,10 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use common::{Family, Guest, debian_root, lab, need, need_root, report, scratch, write};
+use common::{APART, Family, Guest, Leash, debian_root, lab, need, need_root, report, scratch, skip, until, write};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -45,7 +45,7 @@ fn the_product_in_containers() {
     // Before anything runs: the daemon is away, and then nothing was started.
     let findings = lab.check(&[]);
     assert_one(&findings, "docker-reachable", "fail", "the Docker daemon does not run");
-    let daemon = Daemon::start(&lab);
+    let engine = lab.engine();
     let findings = lab.check(&[]);
     assert_one(&findings, "service-running", "fail", "no container of the product is there");
     assert_one(&findings, "interface-status", "fail", "nothing listens on port 8001");
@@ -66,8 +66,8 @@ fn the_product_in_containers() {
 
     // All is well, once everything is up.
     lab.up(&compose("echo ready; exec sleep 1000", "v22.3.9"));
-    let _web = lab.inside(&["python3", "-c", WEB]);
-    let _redis = lab.inside(&[
+    lab.inside(&["python3", "-c", WEB]);
+    lab.inside(&[
         "redis-server",
         "--port",
         "6379",
@@ -146,7 +146,8 @@ fn the_product_in_containers() {
         "run -d --network none --name sick --label com.docker.compose.project.working_dir=/divvycloud --label \
          com.docker.compose.service=redis --health-cmd false --health-interval 1s --health-retries 1 divvycloud/divvycloud:v22.3.9 /bin/sleep 1000",
     );
-    let findings = lab.until(&[], |findings| findings.iter().any(|one| one["id"] == "service-unhealthy"));
+    let both = ["service-unhealthy", "service-exited"];
+    let findings = lab.until(&[], |findings| both.iter().all(|id| findings.iter().any(|one| one["id"] == *id)));
     let ended = assert_one(&findings, "service-exited", "fail", "interfaceserver (web interface) ended with code 3");
     assert_eq!(ended["evidence"]["exit_code"], 3);
     assert_one(&findings, "service-running", "warn", "worker runs in 1 container instead of 2");
@@ -155,28 +156,29 @@ fn the_product_in_containers() {
     if std::env::var_os("ICS_SETUP_LAB_SHOW").is_some() {
         report(&String::from_utf8_lossy(&lab.guest.run(&["ics-setup", "check", "runtime"]).out));
     }
-    // Out of memory, as the kernel does it and Docker marks it; Docker now and then sees the end before the reason.
-    let eaten = (0..8).any(|_| {
-        lab.docker(
-            "run -d --network none --name eater -m 16m --label com.docker.compose.project.working_dir=/divvycloud --label \
-             com.docker.compose.service=eater divvycloud/divvycloud:v22.3.9 /bin/sh -c 'x=aaaaaaaa; while :; do x=$x$x; done'",
-        );
-        let of_eater = |one: &&Value| one["evidence"]["service"] == "eater" && one["id"] == "service-exited";
-        let findings = lab.until(&[], |findings| findings.iter().any(|one| of_eater(&one)));
-        let eater = findings.iter().find(of_eater).unwrap();
-        assert!(eater["fix"].as_array().unwrap().iter().any(|fix| fix.as_str().unwrap().contains("free -m")), "{eater}");
-        let marked = eater["evidence"]["oom_killed"] == true;
-        if marked {
-            assert_one(&findings, "service-exited", "fail", "eater was killed for want of memory");
-        } else {
-            lab.docker("rm -f eater");
-        }
-        marked
-    });
-    assert!(eaten, "Docker marked none of eight containers as killed for want of memory");
+    // Out of memory, as the kernel does it. Whether Docker learns the reason is a matter of kernel and luck.
+    lab.docker(
+        "run -d --network none --name eater -m 16m --label com.docker.compose.project.working_dir=/divvycloud --label \
+         com.docker.compose.service=eater divvycloud/divvycloud:v22.3.9 /bin/sh -c 'x=aaaaaaaa; while :; do x=$x$x; done'",
+    );
+    let of_eater = |one: &&Value| one["evidence"]["service"] == "eater" && one["id"] == "service-exited";
+    let findings = lab.until(&[], |findings| findings.iter().any(|one| of_eater(&one)));
+    let eater = findings.iter().find(of_eater).unwrap();
+    assert!(eater["fix"].as_array().unwrap().iter().any(|fix| fix.as_str().unwrap().contains("free -m")), "{eater}");
+    let title = if eater["evidence"]["oom_killed"] == true {
+        "eater was killed for want of memory"
+    } else {
+        let cgroups = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { "cgroup v2" } else { "cgroup v1" };
+        skip("runtime", "out-of-memory mark", &format!("Docker did not set OOMKilled ({cgroups})"));
+        assert_eq!(eater["evidence"]["memory_limit"], 16 << 20, "{eater}");
+        "eater was killed, most likely for want of memory"
+    };
+    assert_one(&findings, "service-exited", "fail", title);
+    assert_eq!(eater["evidence"]["exit_code"], 137, "{eater}");
     lab.docker("rm -f sick eater");
 
     // Queues.
+    let began = Instant::now();
     let old = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() - 7200;
     lab.redis(&[
         "EVAL",
@@ -191,7 +193,8 @@ fn the_product_in_containers() {
     let findings = lab.check(&["--only", "queue-waiting"]);
     assert_eq!(findings.len(), 3, "{findings:#?}");
     let p0 = assert_one(&findings, "queue-waiting", "warn", "queue p0 (immediate) is long: 150 waiting");
-    assert!((7200..7300).contains(&p0["evidence"]["age_seconds"].as_u64().unwrap()), "{p0}");
+    let latest = 7200 + began.elapsed().as_secs() + 1;
+    assert!((7200..=latest).contains(&p0["evidence"]["age_seconds"].as_u64().unwrap()), "{p0}");
     assert_one(&findings, "queue-waiting", "warn", "queue p1 (high) stands still: the oldest job waits for 2 h");
     let p2 = assert_one(&findings, "queue-waiting", "pass", "queue p2 (standard) is worked off");
     assert_eq!(p2["evidence"]["type"], "stream");
@@ -212,7 +215,7 @@ fn the_product_in_containers() {
     let mut words = vec!["redis-server", "--port", "0", "--tls-port", "6380", "--bind", "127.0.0.1", "--save", ""];
     words.extend(["--tls-cert-file", "cert.pem", "--tls-key-file", "key.pem", "--tls-auth-clients", "no"]);
     words.extend(["--requirepass", "S3cret-Redis"]);
-    let _tls = lab.inside(&words);
+    lab.inside(&words);
     let tls = ["--redis-tls", "--redis-port", "6380", "--only", "queue-waiting"];
     let none = "no key that looks like a queue is in Redis at 127.0.0.1:6380";
     let trusting = [&tls[..], &["--proxy-ca", "/tmp/ca.pem"]].concat();
@@ -241,7 +244,7 @@ fn the_product_in_containers() {
     lab.client("docker-26.1");
     let newer = lab.check(&["--only", "service-exited"]);
     assert_one(&newer, "service-exited", "fail", "interfaceserver (web interface) ended with code 3");
-    drop(daemon);
+    drop(engine);
     lab.guest.sh("rm -f /usr/bin/docker");
     assert_one(&lab.check(&[]), "docker-reachable", "fail", "there is no docker command on this host");
 }
@@ -281,7 +284,7 @@ struct Lab {
 impl Lab {
     fn new(client: &str) -> Self {
         need_root();
-        need(&["dockerd", "unshare", "nsenter", "setpriv", "redis-server", "redis-cli", "openssl", "python3", "tar"]);
+        need(&["dockerd", "redis-server", "redis-cli", "openssl", "python3", "tar"]);
         let guest = Guest::prepared(Family::Ubuntu, |upper| {
             write(upper, "divvycloud/prod.env", PROD_ENV);
             write(upper, "divvycloud/docker-compose.yml", compose("exec sleep 1000", "v22.3.9"));
@@ -303,12 +306,10 @@ impl Lab {
 
     /// `check runtime`: every finding, none of which may hold a secret, and neither may the facts or the text for people.
     fn check(&self, more: &[&str]) -> Vec<Value> {
-        let words =
-            [&["ics-setup", "check", "runtime", "--format", "json", "--save-facts", "/tmp/facts"], more].concat();
-        let began = Instant::now();
-        let ran = self.guest.run(&words);
+        let limits = ["--connect-timeout", "60s", "--timeout", "120s", "--deadline", "240s"];
+        let words = ["ics-setup", "check", "runtime", "--format", "json", "--save-facts", "/tmp/facts"];
+        let ran = self.guest.run(&[&words[..], &limits, more].concat());
         assert!(matches!(ran.code, Some(0 | 4)), "{ran}");
-        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
         let again = self.guest.run(&["ics-setup", "check", "--from", "/tmp/facts", "--verbose"]);
         let facts = self.guest.read("/tmp/facts");
         for text in [&ran.out, &again.out, &facts] {
@@ -320,18 +321,13 @@ impl Lab {
         all(&ran.json())
     }
 
-    /// Checks again until it is so, for half a minute.
+    /// Checks again until it is so.
     #[track_caller]
     fn until(&self, more: &[&str], so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let began = Instant::now();
-        loop {
+        until(|| {
             let findings = self.check(more);
-            if so(&findings) {
-                return findings;
-            }
-            assert!(began.elapsed() < Duration::from_secs(30), "{findings:#?}");
-            std::thread::sleep(Duration::from_millis(300));
-        }
+            if so(&findings) { Ok(findings) } else { Err(format!("{findings:#?}")) }
+        })
     }
 
     /// Starts the project as the product is started.
@@ -361,36 +357,49 @@ impl Lab {
         self.guest.sh(&format!("docker {arguments}"));
     }
 
-    /// A program of this machine in the guest's network, until the value is dropped.
-    fn inside(&self, words: &[&str]) -> Process {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "nsenter"]).arg(self.net()).args(words).current_dir(self.folder.path());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Process(command.spawn().unwrap())
+    /// Starts a program of this machine in the guest's network. It ends with the guest.
+    fn inside(&self, words: &[&str]) {
+        let mut command = self.guest.enter(&["--net", "--pid"], words);
+        common::serve(command.current_dir(self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null()));
     }
 
     /// One command of Redis that must succeed; the server may take a moment to come up.
+    #[track_caller]
     fn redis(&self, words: &[&str]) {
-        let began = Instant::now();
-        loop {
-            let mut command = Command::new("nsenter");
-            command.arg(self.net()).args(["redis-cli", "-e", "--no-auth-warning", "-a", "S3cret-Redis"]).args(words);
-            let output = command.output().unwrap();
-            if output.status.success() {
-                return;
-            }
-            assert!(began.elapsed() < Duration::from_secs(10), "{output:?}");
-            std::thread::sleep(Duration::from_millis(100));
+        let client = ["redis-cli", "-e", "--no-auth-warning", "-a", "S3cret-Redis"];
+        until(|| {
+            let output = self.guest.enter(&["--net"], &[&client, words].concat()).output().unwrap();
+            if output.status.success() { Ok(()) } else { Err(format!("{output:?}")) }
+        });
+    }
+
+    /// A Docker engine whose socket is the guest's `/run/docker.sock`, with an image of a shell and `sleep`.
+    fn engine(&self) -> Leash {
+        let (folder, began) = (self.folder.path(), Instant::now());
+        let words = common::engine(folder, &self.guest.host().join("run/docker.sock"));
+        let mut command = self.guest.enter(&["--mount"], &[]);
+        let leashed = common::leashed(&[], APART[0]);
+        command.arg(leashed.get_program()).args(leashed.get_args()).args(&APART[1..]).args(words);
+        let engine = Leash::start(command.stdout(Stdio::null()).stderr(fs::File::create(folder.join("log")).unwrap()));
+        until(|| match self.guest.run(&["docker", "version"]).code {
+            Some(0) => Ok(()),
+            _ => Err(fs::read_to_string(folder.join("log")).unwrap()),
+        });
+        let root = debian_root();
+        for (from, to) in [
+            ("usr/bin/dash", "bin/sh"),
+            ("usr/bin/sleep", "bin/sleep"),
+            ("usr/bin/false", "bin/false"),
+            ("lib64/ld-linux-x86-64.so.2", "lib64/ld-linux-x86-64.so.2"),
+            ("lib/x86_64-linux-gnu/libc.so.6", "lib/x86_64-linux-gnu/libc.so.6"),
+        ] {
+            let to = self.guest.path("tmp/image").join(to);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(root.join(from), to).unwrap();
         }
-    }
-
-    fn net(&self) -> String {
-        format!("--net=/proc/{}/ns/net", self.pid())
-    }
-
-    /// The guest's first process, as this machine counts.
-    fn pid(&self) -> String {
-        self.guest.root().parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned()
+        self.guest.sh("tar -C /tmp/image -c . | docker import - divvycloud/divvycloud:v22.3.9");
+        report(&format!("runtime: a Docker engine after {} ms", began.elapsed().as_millis()));
+        engine
     }
 }
 
@@ -409,86 +418,4 @@ fn readers() -> PathBuf {
         readers.display()
     );
     readers
-}
-
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A Docker daemon of its own whose socket is the guest's `/run/docker.sock`, with an image of a shell and `sleep`.
-struct Daemon(Child);
-
-impl Daemon {
-    fn start(lab: &Lab) -> Self {
-        let folder = lab.folder.path();
-        // In a mount namespace of its own, so that its mounts end with it. No network is touched.
-        let mut command = Command::new("unshare");
-        command.args([
-            "-m",
-            "--propagation",
-            "private",
-            "dockerd",
-            "--iptables=false",
-            "--ip6tables=false",
-            "--bridge=none",
-        ]);
-        command
-            .arg("--storage-driver=vfs")
-            .arg(format!("--host=unix://{}", lab.guest.path("run/docker.sock").display()));
-        for (option, name) in [("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "dockerd.pid")] {
-            command.arg(option).arg(folder.join(name));
-        }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(folder.join("dockerd.log")).unwrap());
-        let daemon = Self(command.spawn().unwrap());
-        let began = Instant::now();
-        while lab.guest.run(&["docker", "version"]).code != Some(0) {
-            let log = fs::read_to_string(folder.join("dockerd.log")).unwrap_or_default();
-            assert!(
-                began.elapsed() < Duration::from_secs(30),
-                "no Docker daemon (scripts/lab/readers installs it): {log}"
-            );
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        let root = debian_root();
-        for (from, to) in [
-            ("usr/bin/dash", "bin/sh"),
-            ("usr/bin/sleep", "bin/sleep"),
-            ("usr/bin/false", "bin/false"),
-            ("lib64/ld-linux-x86-64.so.2", "lib64/ld-linux-x86-64.so.2"),
-            ("lib/x86_64-linux-gnu/libc.so.6", "lib/x86_64-linux-gnu/libc.so.6"),
-        ] {
-            let to = Path::new("tmp/image").join(to);
-            let to = lab.guest.root().join(to);
-            fs::create_dir_all(to.parent().unwrap()).unwrap();
-            fs::copy(root.join(from), to).unwrap();
-        }
-        lab.guest.sh("tar -C /tmp/image -c . | docker import - divvycloud/divvycloud:v22.3.9");
-        report(&format!("runtime: a Docker daemon after {} ms", began.elapsed().as_millis()));
-        daemon
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if let Ok(pid) = i32::try_from(self.0.id()) {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
-        }
-        let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(20) {
-            if !matches!(self.0.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

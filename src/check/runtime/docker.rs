@@ -61,6 +61,8 @@ pub(in crate::check) struct Container {
     pub(in crate::check) status: String,
     pub(super) exit_code: Option<i64>,
     pub(super) oom_killed: bool,
+    /// Bytes; `None`: it may use all that the host has.
+    pub(super) memory_limit: Option<u64>,
     pub(super) error: String,
     pub(super) restarts: u64,
     /// Seconds since 1970.
@@ -170,7 +172,7 @@ pub(super) fn docker(look: &Look<'_>, time: Time, arguments: &[&str]) -> Result<
 /// Everything that is asked of one container, on one line. Health logs are left out: they are long and anybody's text.
 /// `index`, because `.State.Health` is an error where a container has no health check.
 const INSPECT: &str = "{\"id\":{{json .Id}},\"name\":{{json .Name}},\"created\":{{json .Created}},\"restarts\":{{json .RestartCount}},\
-\"status\":{{json .State.Status}},\"exit\":{{json .State.ExitCode}},\"oom\":{{json .State.OOMKilled}},\"error\":{{json .State.Error}},\
+\"status\":{{json .State.Status}},\"exit\":{{json .State.ExitCode}},\"oom\":{{json .State.OOMKilled}},\"memory\":{{json .HostConfig.Memory}},\"error\":{{json .State.Error}},\
 \"started\":{{json .State.StartedAt}},\"finished\":{{json .State.FinishedAt}},\
 \"health\":{{with index .State \"Health\"}}{{json .Status}}{{else}}null{{end}},\"image\":{{json .Config.Image}},\"labels\":{{json .Config.Labels}},\
 \"entrypoint\":{{json .Config.Entrypoint}},\"cmd\":{{json .Config.Cmd}},\"env\":{{json .Config.Env}}}";
@@ -195,6 +197,7 @@ fn container(value: &Value) -> Container {
         status: text("status"),
         exit_code: value["exit"].as_i64(),
         oom_killed: value["oom"].as_bool().unwrap_or(false),
+        memory_limit: value["memory"].as_u64().filter(|bytes| *bytes > 0),
         error: text("error"),
         restarts: value["restarts"].as_u64().unwrap_or(0),
         started: time("started"),

@@ -1,8 +1,10 @@
 //! Redis and its kin.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
+
+use crate::common::{PATIENCE, leashed, until};
 
 use super::servers::{Found, Server, check, folder, free_port, provisioned, words, write};
 
@@ -10,7 +12,7 @@ const PASSWORD: &str = "r3dis-s3cret";
 
 fn start(made: &Path, which: &str, flags: &[&str]) -> Server {
     let (folder, port) = (folder("redis"), free_port());
-    let mut command = Command::new(made.join(which));
+    let mut command = leashed(&[], made.join(which));
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(folder.path());
     command.args(flags);
     Server::start(command, port, folder)
@@ -77,16 +79,21 @@ fn modes_memory_and_the_end_of_connections() {
     let (sentinel, port) = (folder("sentinel"), free_port());
     let text = format!("port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {} 1\n", primary.port);
     let file = write(&sentinel.path().join("sentinel.conf"), &text);
-    let mut command = Command::new(made.join("redis-5.0.6/redis-server"));
+    let mut command = leashed(&[], made.join("redis-5.0.6/redis-server"));
     command.arg(file).arg("--sentinel");
     let sentinel = Server::start(command, port, sentinel);
     ask(sentinel.port, None, &[]).has("redis-mode", "fail", "Sentinel");
 
     let full = start(&made, "redis-5.0.6/redis-server", &["--maxclients", "1"]);
-    // The probe of the start may not have been forgotten yet.
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    let _only = TcpStream::connect(("127.0.0.1", full.port)).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    // The one that is let in: the probe of the start may not have been forgotten yet.
+    let _only = until(|| {
+        let mut only = TcpStream::connect(("127.0.0.1", full.port)).unwrap();
+        only.set_read_timeout(Some(PATIENCE)).unwrap();
+        let _ = only.write_all(b"PING\r\n");
+        let mut answer = [0; 5];
+        let _ = only.read_exact(&mut answer);
+        if answer == *b"+PONG" { Ok(only) } else { Err(String::from_utf8_lossy(&answer).into_owned()) }
+    });
     ask(full.port, None, &[]).has("redis-reachable", "pass", "ERR").has("redis-login", "fail", "maxclients");
 }
 
@@ -115,7 +122,7 @@ fn tls_of_its_own_and_in_front() {
 
     // Debian's 7.0 on a TLS port.
     let (scratch, port) = (folder("redis-tls"), free_port());
-    let mut command = Command::new(made.join("redis-7.0/redis-server"));
+    let mut command = leashed(&[], made.join("redis-7.0/redis-server"));
     command.args([
         "--port",
         "0",
@@ -149,7 +156,7 @@ fn tls_of_its_own_and_in_front() {
         tls("server.key")
     );
     let file = write(&scratch.path().join("stunnel.conf"), &text);
-    let mut command = Command::new("stunnel4");
+    let mut command = leashed(&[], "stunnel4");
     command.arg(file);
     let front = Server::start(command, port, scratch);
 

@@ -3,13 +3,12 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{binary, lab, report};
+use crate::common::{BOUNDED, Leash, PATH, binary, lab, skip, until};
 
 /// What `scripts/lab/servers` made; `None`, with a line that says so, where it was not run.
 pub fn provisioned(test: &str) -> Option<PathBuf> {
@@ -17,7 +16,7 @@ pub fn provisioned(test: &str) -> Option<PathBuf> {
     if made.join("stamp").exists() {
         return Some(made);
     }
-    report(&format!("  skipped: {test}: no servers at {}; run scripts/lab/servers as root", made.display()));
+    skip("backends", test, &format!("no servers at {}; run scripts/lab/servers as root", made.display()));
     None
 }
 
@@ -28,34 +27,24 @@ pub fn free_port() -> u16 {
 
 /// A running server; ends with the value.
 pub struct Server {
-    child: Child,
+    _leash: Leash,
     pub port: u16,
     pub folder: TempDir,
 }
 
 impl Server {
-    /// Starts a program and waits until its port is open.
+    /// Starts a program that `leashed` gave and waits until its port is open.
     pub fn start(mut command: Command, port: u16, folder: TempDir) -> Self {
         let log = fs::File::create(folder.path().join("log")).unwrap();
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        let mut child = command.spawn().unwrap();
-        let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        let mut leash = Leash::start(command.stdout(log.try_clone().unwrap()).stderr(log));
+        until(|| {
             let log = || fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-            if let Some(status) = child.try_wait().unwrap() {
+            if let Some(status) = leash.0.try_wait().unwrap() {
                 panic!("{command:?} ended with {status}: {}", log());
             }
-            assert!(began.elapsed() < Duration::from_secs(60), "{command:?} does not listen: {}", log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Self { child, port, folder }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+            TcpStream::connect(("127.0.0.1", port)).map_err(|error| format!("{error}: {}", log()))
+        });
+        Self { _leash: leash, port, folder }
     }
 }
 
@@ -81,17 +70,17 @@ pub fn check(flags: &[String]) -> Found {
     let root = folder("backends-root");
     fs::create_dir_all(root.path().join("etc")).unwrap();
     fs::write(root.path().join("etc/os-release"), "ID=ubuntu\nVERSION_ID=\"22.04\"\n").unwrap();
-    let began = Instant::now();
-    let out = Command::new(binary())
+    let out = Command::new(BOUNDED[0])
+        .args(&BOUNDED[1..])
+        .arg(binary())
         .args(["check", "backends", "--format", "json", "--deployment", "production", "--root"])
         .arg(root.path())
         .args(flags)
         .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("PATH", PATH)
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    assert!(began.elapsed() < Duration::from_secs(25), "took {:?}", began.elapsed());
     let text = String::from_utf8(out.stdout).unwrap();
     let value: Value = serde_json::from_str(&text)
         .unwrap_or_else(|error| panic!("{error}: {text} {}", String::from_utf8_lossy(&out.stderr)));

@@ -2,21 +2,26 @@
 //! over it, and manifests that notice every byte, mode, owner and extended attribute.
 //!
 //! The machine's own files are never touched: a [`Guest`] lives in namespaces of its own over an overlay, and a
-//! boot (`boot.rs`) in `systemd-nspawn`. Both end with the test, also with one that panics.
+//! boot (`boot.rs`) in `systemd-nspawn`. What a test starts ends with it, also with one that panics or is killed: long-lived
+//! processes are on a [`Leash`], and folders and control groups go with the process ([`name`]).
+//!
+//! No outcome may depend on how quick or how loaded the machine is: a test waits for events ([`until`]), and limits of time
+//! only say "not for ever".
 
 // Each test file is a crate of its own and uses its part of this one.
 #![allow(dead_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -64,17 +69,184 @@ pub fn need_root() {
 
 /// A scratch folder on the lab's disk: overlays cannot lie on another overlay, and attributes need a real disk.
 pub fn scratch(name: &str) -> TempDir {
-    let folder = lab().join("scratch");
-    fs::create_dir_all(&folder).unwrap();
-    tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(folder).unwrap()
+    scratch_in(&lab().join("scratch"), name).unwrap()
 }
 
 /// A scratch folder in memory, where thousands of runs cost the disk nothing.
 pub fn scratch_in_memory(name: &str) -> TempDir {
-    let builder_prefix = format!("ics-setup-lab-{name}-");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&builder_prefix);
-    builder.tempdir_in("/dev/shm").or_else(|_| builder.tempdir()).unwrap()
+    scratch_in(Path::new("/dev/shm"), name).or_else(|_| scratch_in(&std::env::temp_dir(), name)).unwrap()
+}
+
+/// A scratch folder in which servers that give up root still read and write; its path is short enough for sockets.
+pub fn scratch_for_all(name: &str) -> TempDir {
+    let folder = scratch_in(&std::env::temp_dir(), name).unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    folder
+}
+
+fn scratch_in(parent: &Path, name: &str) -> std::io::Result<TempDir> {
+    let parent = parent.join(self::name());
+    fs::create_dir_all(&parent)?;
+    tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(parent)
+}
+
+// --------------------------------------------------------------------------------------------------- endings
+
+/// What this process makes on disk and in the control groups has this name, which begins as that of the run of
+/// `scripts/test` does. When the process has ended, in whatever way, a shell that has waited for it takes all of it away.
+pub fn name() -> &'static str {
+    static NAME: LazyLock<(String, Child)> = LazyLock::new(|| {
+        let run = std::env::var("ICS_SETUP_TEST_RUN").unwrap_or_else(|_| "ics-setup-lab".to_owned());
+        let moment = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+        let name = format!("{run}-{}-{moment:x}", std::process::id());
+        // Its input ends with this process. What is on a leash may take a moment longer, so it tries more than once; who asks
+        // all of a run to end gets that, too.
+        let script = r#"
+            trap '' TERM
+            cat >/dev/null
+            for try in 1 2 3 4 5 6 7 8 9 10; do
+                rm -rf --one-file-system "$@"
+                find /sys/fs/cgroup -depth -type d -path "*/${1##*/}*" -exec rmdir {} + && [ ! -e "$1" ] && exit
+                sleep 1
+            done"#;
+        let mut keeper = Command::new("setsid");
+        keeper.args(["sh", "-c", script, "sh"]).current_dir("/");
+        keeper.args([lab().join("scratch"), "/dev/shm".into(), std::env::temp_dir()].map(|folder| folder.join(&name)));
+        let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        (name, keeper)
+    });
+    &NAME.0
+}
+
+/// `program` as the first process of a pid namespace of its own, with mounts and a /proc of its own and the namespaces named
+/// (`--net`). With it ends all that it has started; it ends with the thread that starts it, however that one ends.
+pub fn leashed(namespaces: &[&str], program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc"]);
+    command.args(namespaces).arg("--").arg(program).stdin(Stdio::null());
+    command
+}
+
+/// A process that was started by [`leashed`]: it and all that it has started have ended when the value has gone.
+pub struct Leash(pub Child);
+
+impl Leash {
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
+    /// Namespaces that `script` (of sh) makes ready, and that stay until the value is dropped.
+    pub fn holding(namespaces: &[&str], script: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = leashed(namespaces, "sh");
+        command.args(["-ec", script]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        prepare(&mut command);
+        let mut leash = Self::start(&mut command);
+        let mut line = String::new();
+        BufReader::new(leash.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if line != "ready\n" {
+            let mut error = String::new();
+            leash.0.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+            panic!("no namespaces: {error}");
+        }
+        leash
+    }
+
+    /// The first process, as this machine counts.
+    pub fn pid(&self) -> String {
+        child_of(self.0.id()).expect("it has been started")
+    }
+
+    /// A command in these namespaces of it (`--pid`, `--net`), with an environment of nothing but PATH.
+    pub fn enter(&self, namespaces: &[&str], words: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.pid()]).args(namespaces).arg("--").args(words);
+        command.env_clear().env("PATH", PATH).stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        // The end of a pid namespace's first process is the end of all in it and of its mounts; unshare has waited for it.
+        if let Ok(None) = self.0.try_wait() {
+            match child_of(self.0.id()) {
+                Some(first) => {
+                    let first = nix::unistd::Pid::from_raw(first.parse().unwrap());
+                    let _ = nix::sys::signal::kill(first, nix::sys::signal::Signal::SIGKILL);
+                }
+                None => _ = self.0.kill(),
+            }
+            let _ = self.0.wait();
+        }
+    }
+}
+
+/// Starts what [`Leash::enter`] gave, which ends with the leash: the id of nsenter.
+pub fn serve(command: &mut Command) -> u32 {
+    let mut server = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let pid = server.id();
+    std::thread::spawn(move || server.wait());
+    pid
+}
+
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The only child of a process that waits for it, as `unshare --fork` and `nsenter --pid` do.
+pub fn child_of(pid: u32) -> Option<String> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    children.split_whitespace().next().map(str::to_owned)
+}
+
+/// How long an event is waited for, and a program that should end: not for ever.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
+/// `timeout` before a program that must end by itself: one that hangs is ended, with exit 124.
+pub const BOUNDED: [&str; 3] = ["timeout", "--kill-after=5", "300"];
+
+/// Looks again and again until there is something to be seen. What an error says is told if it never comes.
+#[track_caller]
+pub fn until<T>(mut look: impl FnMut() -> Result<T, String>) -> T {
+    let began = Instant::now();
+    loop {
+        match look() {
+            Ok(seen) => return seen,
+            Err(error) => assert!(began.elapsed() < PATIENCE, "not after {PATIENCE:?}: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A Docker engine of the test's own: its data below `folder`, its control groups in one of this process's name. It touches
+/// no network. The rest of it is below /run, which has to be its namespaces' own, as with [`APART`] before it.
+pub fn engine(folder: &Path, socket: &Path) -> Vec<String> {
+    let fixed = ["dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"];
+    let own = [
+        format!("--host=unix://{}", socket.display()),
+        format!("--data-root={}", folder.join("data").display()),
+        format!("--cgroup-parent=/{}", name()),
+    ];
+    fixed.map(str::to_owned).into_iter().chain(own).collect()
+}
+
+/// A shell that gives its mount namespace what servers share on a machine, /run and /dev/shm, and becomes what follows.
+pub const APART: [&str; 4] = ["sh", "-ec", "mount -t tmpfs none /run; mount -t tmpfs none /dev/shm; exec \"$@\"", "sh"];
+
+/// A shell that goes into a control group named by its first argument and becomes the rest: two booted systems must not
+/// share their units' groups. [`name`] takes it away, if it begins so.
+pub const OWN_GROUP: [&str; 4] = [
+    "sh",
+    "-ec",
+    r#"group=$1; shift
+       for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+         [ ! -e "$hierarchy/cgroup.procs" ] || { mkdir "$hierarchy/$group" && echo $$ >"$hierarchy/$group/cgroup.procs"; } || true
+       done 2>/dev/null
+       exec "$@""#,
+    "sh",
+];
+
+/// A part of a test that could not be had here: `scripts/test` counts these lines and shows them.
+pub fn skip(test: &str, part: &str, reason: &str) {
+    report(&format!("skip {test}: {part}: {reason}"));
 }
 
 // ------------------------------------------------------------------------------------------------- families
@@ -361,18 +533,10 @@ impl std::fmt::Display for Ran {
 }
 
 /// The tool with `arguments` on the tree at `root`, unattended, without any of this machine's proxy variables.
-/// A run that hangs is ended after a minute, with exit 124.
 pub fn tool(root: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("timeout");
-    command
-        .args(["--kill-after=5", "60"])
-        .arg(binary())
-        .args(arguments)
-        .arg("--root")
-        .arg(root)
-        .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        .stdin(Stdio::null());
+    let mut command = Command::new(BOUNDED[0]);
+    command.args(&BOUNDED[1..]).arg(binary()).args(arguments).arg("--root").arg(root);
+    command.env_clear().env("PATH", PATH).stdin(Stdio::null());
     command
 }
 
@@ -416,39 +580,18 @@ pub fn environment(listing: &[u8]) -> BTreeMap<String, String> {
 
 pub const PROXY_NAMES: [&str; 6] = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
-/// Waits for `child`; when it does not end in time, asks it to (SIGTERM, never SIGKILL) and fails.
-#[track_caller]
-pub fn wait_for(child: &mut Child, within: Duration, what: &str) -> std::process::ExitStatus {
-    let started = Instant::now();
-    let mut asked = false;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(!asked, "{what} did not end within {within:?} and was stopped");
-            return status;
-        }
-        if !asked && started.elapsed() > within {
-            let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
-            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-            asked = true;
-        }
-        assert!(started.elapsed() < within * 2, "{what} neither ended nor could be stopped");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 // --------------------------------------------------------------------------------------------------- guests
 
 /// A Debian root dressed as a family, in mount, pid, network, ipc and uts namespaces of its own: real PAM, sudo,
 /// shells and users, and nothing of this machine's to break. It ends with the value.
 pub struct Guest {
-    holder: Child,
+    space: Leash,
     pid: String,
     folder: TempDir,
 }
 
 // volatile: nothing of a guest outlives it, so its end need not wait for the disk.
 const GUEST: &str = r#"
-set -e
 mount -t overlay overlay -o volatile,lowerdir="$LOWER",upperdir="$DIR/upper",workdir="$DIR/work" "$DIR/host"
 cd "$DIR/host"
 mount -t proc proc proc
@@ -483,29 +626,16 @@ impl Guest {
         fs::create_dir_all(upper.join("usr/local/bin")).unwrap();
         prepare(&upper);
 
-        // The first line comes from the script's own pid as this machine counts: /proc is still the outer one.
-        let script = format!("read -r pid rest </proc/self/stat; echo $pid\n{GUEST}");
-        // Should the test end without its destructors, the guest ends too: its parent's death kills unshare.
-        let mut holder = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "unshare"])
-            .args(["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--propagation"])
-            .args(["private", "sh", "-c", &script])
-            .env("LOWER", lower)
-            .env("DIR", folder.path())
-            .env("BINARY", fs::canonicalize(binary()).unwrap())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
-        let pid = lines.next().unwrap().unwrap();
-        if lines.next().is_none_or(|line| line.unwrap() != "ready") {
-            let mut error = String::new();
-            holder.stderr.take().unwrap().read_to_string(&mut error).unwrap();
-            panic!("the guest did not start: {error}");
-        }
-        Self { holder, pid, folder }
+        let space = Leash::holding(&["--net", "--ipc", "--uts"], GUEST, |command| {
+            command.env("LOWER", lower).env("DIR", folder.path());
+            command.env("BINARY", fs::canonicalize(binary()).unwrap());
+        });
+        Self { pid: space.pid(), space, folder }
+    }
+
+    /// Where the guest's root is for processes in its mount namespace that have not changed theirs.
+    pub fn host(&self) -> PathBuf {
+        self.folder.path().join("host")
     }
 
     /// The guest's root as this process can read and write it. Absolute links lead out of it.
@@ -529,20 +659,17 @@ impl Guest {
 
     /// A command inside, as root, with an environment of nothing but PATH.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
-        command
-            .args(["--target", &self.pid, "--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd=/", "--"])
-            .args(words)
-            .env_clear()
-            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-            .stdin(Stdio::null());
-        command
+        self.enter(&["--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd=/"], words)
     }
 
-    /// A command inside that must end by itself: one that hangs is ended after a minute, with exit 124.
+    /// A command of this machine in some of the guest's namespaces.
+    pub fn enter(&self, namespaces: &[&str], words: &[&str]) -> Command {
+        self.space.enter(namespaces, words)
+    }
+
+    /// A command inside that must end by itself.
     pub fn run(&self, words: &[&str]) -> Ran {
-        let bounded = [&["timeout", "--kill-after=5", "60"], words].concat();
-        Ran::of(words.join(" "), self.command(&bounded).output().unwrap())
+        Ran::of(words.join(" "), self.command(&[&BOUNDED[..], words].concat()).output().unwrap())
     }
 
     /// A shell script inside that must succeed.
@@ -561,17 +688,6 @@ impl Guest {
     pub fn leftovers(&self) -> String {
         self.sh("find /etc /var /divvycloud /usr/local /tmp /root /home -xdev -name '.ics-setup*' 2>/dev/null || true")
             + &self.sh("find /etc/ /var/lib/ -name '.ics-setup*' 2>/dev/null || true")
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        // The end of a pid namespace's first process is the end of all in it, of its mounts too, and of unshare,
-        // which has waited for it.
-        if let Ok(pid) = self.pid.parse() {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
-        }
-        let _ = self.holder.wait();
     }
 }
 

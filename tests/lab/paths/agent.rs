@@ -32,7 +32,7 @@ fn static_addresses_are_reached_with_the_name_and_compared_with_dns() {
     // One of them is gone.
     let gone = world.inside(&["ip", "addr", "del", &format!("{}/32", STATIC[3]), "dev", "lo"]).status().unwrap();
     assert!(gone.success());
-    let seen = world.check(&["agent", "--agent-region", "us", "--connect-timeout", "1s"]);
+    let seen = world.check(&["agent", "--agent-region", "us"]);
     seen.expect(
         "agent-static-address",
         "fail",
@@ -42,8 +42,8 @@ fn static_addresses_are_reached_with_the_name_and_compared_with_dns() {
 
 #[test]
 fn a_collectors_ports_are_direct_also_beside_a_proxy() {
-    let mut world = World::new();
-    servers::squid(&mut world);
+    let world = World::new();
+    servers::squid(&world);
     world.trust(&["public", "other"]);
     for port in [5508, 6608] {
         world.peer("10.9.0.30", port, |mut stream| drop(stream.write_all(b"x")));

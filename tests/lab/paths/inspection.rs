@@ -8,8 +8,8 @@ use crate::world::World;
 const THROUGH: [&str; 2] = ["--proxy", "http://10.9.0.1:8080"];
 
 fn world() -> World {
-    let mut world = World::new();
-    servers::mitmproxy(&mut world);
+    let world = World::new();
+    servers::mitmproxy(&world);
     world
 }
 

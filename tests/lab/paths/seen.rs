@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -12,7 +11,6 @@ use crate::world::{ENCODED, PASSWORD, WRONG};
 pub struct Seen {
     pub json: Value,
     pub human: String,
-    pub took: Duration,
 }
 
 impl Seen {

@@ -10,7 +10,7 @@ use std::thread::spawn;
 use crate::world::{CATALOGUE, ORIGIN, PASSWORD, STATIC, World};
 
 /// A server of the catalogue's names for each operator, with a certificate of its own, and one origin for each verdict.
-pub fn nginx(world: &mut World) {
+pub fn nginx(world: &World) {
     let mut operators: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for host in CATALOGUE.iter() {
         let labels: Vec<&str> = host.rsplitn(3, '.').take(2).collect();
@@ -103,7 +103,7 @@ fn relay(mut near: TcpStream, far: &str) {
 
 /// squid: open at 3128 and within TLS at 3130 (a certificate by `corp`); with a login at 3138 and 3140; everything denied at
 /// 3148. It asks dnsmasq, whatever resolv.conf says, and gives up on a connection after a second.
-pub fn squid(world: &mut World) {
+pub fn squid(world: &World) {
     let mut htpasswd = std::process::Command::new("htpasswd");
     htpasswd.args(["-bc", &world.path("pw"), "divvy", PASSWORD]).stderr(Stdio::null());
     assert!(htpasswd.status().unwrap().success());
@@ -147,7 +147,7 @@ coredump_dir {folder}
 }
 
 /// mitmproxy at 8080, with a CA of its own (`mitm.crt` afterwards) and a page for what it blocks.
-pub fn mitmproxy(world: &mut World) {
+pub fn mitmproxy(world: &World) {
     let script = world.write(
         "block.py",
         "from mitmproxy import http

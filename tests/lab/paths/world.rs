@@ -2,21 +2,20 @@
 //! rewrite, a black hole, and peers that do as they are told.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, LazyLock};
-use std::thread::{sleep, spawn};
-use std::time::{Duration, Instant};
+use std::thread::spawn;
 
 use nix::sched::{CloneFlags, setns};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common;
+use crate::common::{self, BOUNDED, Leash, PATIENCE, until};
 use crate::keys::Authorities;
 use crate::seen::Seen;
 
@@ -73,19 +72,16 @@ pub fn binary() -> PathBuf {
 }
 
 pub struct World {
+    space: Leash,
     pub folder: TempDir,
     pub keys: Authorities,
-    holder: Child,
-    servers: Vec<Child>,
 }
 
 impl World {
     pub fn new() -> Self {
         common::need_root();
-        common::need(&["nginx", "dnsmasq", "squid", "mitmdump", "htpasswd", "ip", "unshare", "nsenter", "base64"]);
-        let folder = tempfile::Builder::new().prefix("ics-setup-paths-").tempdir().unwrap();
-        // squid drops its rights and still has to read its files and write its logs.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        common::need(&["nginx", "dnsmasq", "squid", "mitmdump", "htpasswd", "ip", "base64"]);
+        let folder = common::scratch_for_all("paths");
         fs::write(folder.path().join("hosts"), "127.0.0.1 localhost\n").unwrap();
         fs::write(folder.path().join("resolv.conf"), "nameserver 127.0.0.53\n").unwrap();
         for empty in ["environment", "bundle.crt"] {
@@ -101,29 +97,21 @@ impl World {
             .collect();
         // Behind `hole` is a neighbour that nobody is: what is sent there is lost without an answer.
         let script = format!(
-            "set -e; ip link set lo up; {}
+            "ip link set lo up; {}
              ip link add hole type veth peer name end; ip addr add 10.8.0.1/24 dev hole; ip link set hole up; ip link set end up
              ip neigh add 10.8.0.2 lladdr 02:00:00:00:00:01 dev hole; ip route add 192.0.2.0/24 via 10.8.0.2
              cd {}; mount --bind hosts /etc/hosts; mount --bind resolv.conf /etc/resolv.conf
              mount --bind environment /etc/environment; mount --bind bundle.crt /etc/ssl/certs/ca-certificates.crt
-             mount -t tmpfs none /run; mount -t tmpfs none /etc/profile.d; echo ready; exec sleep 900",
+             mount -t tmpfs none /run; mount -t tmpfs none /dev/shm; mount -t tmpfs none /etc/profile.d; echo ready; exec sleep infinity",
             addresses.join("; "),
             folder.path().display()
         );
-        let mut holder = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "unshare", "-n", "-m", "--propagation", "private", "sh", "-c", &script])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n", "no namespace");
+        let space = Leash::holding(&["--net"], &script, |_| ());
         let keys = Authorities::new(folder.path());
-        let mut world = Self { folder, keys, holder, servers: Vec::new() };
+        let world = Self { space, folder, keys };
         world.trust(&["public"]);
         world.names();
-        crate::servers::nginx(&mut world);
+        crate::servers::nginx(&world);
         world
     }
 
@@ -161,33 +149,28 @@ impl World {
         self.write(name, &endpoints.iter().map(entry).collect::<String>())
     }
 
-    /// A command inside of the namespaces; nsenter becomes it, so that its process id is the command's.
+    /// A command inside of the namespaces.
     pub fn inside(&self, argv: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["-t", &self.holder.id().to_string(), "-n", "-m", "--"]).args(argv);
-        command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        command.env("ICS_SETUP_LAB_PUBLIC_ROOTS", self.path("public-roots.crt")).stdin(Stdio::null());
+        let mut command = self.space.enter(&["--net", "--mount", "--pid"], argv);
+        command.env("ICS_SETUP_LAB_PUBLIC_ROOTS", self.path("public-roots.crt"));
         command
     }
 
-    /// A server that is up when something listens at `place` (`ADDRESS/PORT`).
-    pub fn serve(&mut self, name: &str, argv: &[&str], place: &str) {
+    /// A server that is up when something listens at `place` (`ADDRESS/PORT`). It ends with the namespaces.
+    pub fn serve(&self, name: &str, argv: &[&str], place: &str) {
         let log = fs::File::create(self.folder.path().join(format!("{name}.out"))).unwrap();
         let mut command = self.inside(argv);
-        command.env("HOME", self.folder.path()).stdout(log.try_clone().unwrap()).stderr(log);
-        self.servers.push(command.spawn().unwrap());
-        let began = Instant::now();
+        common::serve(command.env("HOME", self.folder.path()).stdout(log.try_clone().unwrap()).stderr(log));
         let probe = format!("exec 3<>/dev/tcp/{place}");
-        while !self.inside(&["bash", "-c", &probe]).stderr(Stdio::null()).status().unwrap().success() {
-            let log = self.read(&format!("{name}.out"));
-            assert!(began.elapsed() < Duration::from_secs(60), "{name} does not come up: {log}");
-            sleep(Duration::from_millis(50));
-        }
+        until(|| match self.inside(&["bash", "-c", &probe]).stderr(Stdio::null()).status().unwrap().success() {
+            true => Ok(()),
+            false => Err(format!("{name} does not come up: {}", self.read(&format!("{name}.out")))),
+        });
     }
 
     /// A peer of the test's own at this address: a thread that joins the network for its listener.
     pub fn peer(&self, address: &str, port: u16, talk: impl Fn(TcpStream) + Send + Sync + 'static) {
-        let namespace = fs::File::open(format!("/proc/{}/ns/net", self.holder.id())).unwrap();
+        let namespace = fs::File::open(format!("/proc/{}/ns/net", self.space.pid())).unwrap();
         let (address, (sender, up), talk) = (address.to_owned(), mpsc::channel(), Arc::new(talk));
         spawn(move || {
             setns(&namespace, CloneFlags::CLONE_NEWNET).unwrap();
@@ -201,7 +184,7 @@ impl World {
                 });
             }
         });
-        up.recv_timeout(Duration::from_secs(10)).expect("the peer listens");
+        up.recv_timeout(PATIENCE).expect("the peer listens");
     }
 
     /// A proxy of the test's own: reads the head of one request and answers with these bytes, then closes.
@@ -213,7 +196,7 @@ impl World {
         });
     }
 
-    fn names(&mut self) {
+    fn names(&self) {
         let mut conf = String::from(
             "no-resolv\nno-hosts\nlisten-address=127.0.0.53\nbind-interfaces\nuser=root\nno-negcache\naddress=/#/\n",
         );
@@ -236,9 +219,7 @@ impl World {
     /// `ics-setup check …`: human, JSON, the facts judged elsewhere; none may show a secret.
     pub fn check(&self, arguments: &[&str]) -> Seen {
         let facts = self.path("facts");
-        let began = Instant::now();
         let (_, stdout, stderr) = self.run(&["check", "-v", "--format", "json", "--save-facts", &facts], arguments);
-        let took = began.elapsed();
         let json: Value =
             serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {stdout}{stderr}"));
         // Judged without this network, this store, these variables.
@@ -254,7 +235,7 @@ impl World {
         let human = Command::new(binary()).args(["check", "-v", "--from", &facts]).env_clear().output().unwrap();
         let human = String::from_utf8(human.stdout).unwrap();
         crate::seen::is_clean(&format!("{stdout}{stderr}{human}{}", self.read("facts")));
-        Seen { json, human, took }
+        Seen { json, human }
     }
 
     /// The same for people, straight from the network.
@@ -266,35 +247,24 @@ impl World {
 
     fn run(&self, first: &[&str], arguments: &[&str]) -> (Option<i32>, String, String) {
         let binary = binary().display().to_string();
-        let argv = [&["timeout", "--kill-after=5", "120", binary.as_str()], first, arguments].concat();
+        // Whoever answers has all the time that it needs; where nobody does, the test says how long is enough.
+        let mut limits = vec!["--connect-timeout", "60s", "--timeout", "120s", "--deadline", "240s"];
+        for given in limits.clone().chunks(2).filter(|limit| arguments.contains(&limit[0])) {
+            limits.retain(|word| !given.contains(word));
+        }
+        let argv = [&BOUNDED[..], &[&binary], first, arguments, &limits].concat();
         let Output { status, stdout, stderr } = self.inside(&argv).output().unwrap();
         (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        for child in self.servers.iter_mut().rev() {
-            let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).stderr(Stdio::null()).status();
-            let began = Instant::now();
-            while began.elapsed() < Duration::from_secs(3) && matches!(child.try_wait(), Ok(None)) {
-                sleep(Duration::from_millis(20));
-            }
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        let _ = self.holder.kill();
-        let _ = self.holder.wait();
-    }
-}
-
-/// The head of a request; `None`: it never came.
+/// The head of a request; `None`: it never came, or a TLS greeting in its place.
 pub fn head(stream: &mut TcpStream) -> Option<String> {
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let mut bytes = Vec::new();
     let mut byte = [0_u8; 1];
     while !bytes.ends_with(b"\r\n\r\n") && bytes.len() < 8192 {
-        if stream.read(&mut byte).ok()? == 0 {
+        if stream.read(&mut byte).ok()? == 0 || (bytes.is_empty() && byte == [0x16]) {
             return None;
         }
         bytes.push(byte[0]);

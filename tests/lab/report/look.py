@@ -18,7 +18,7 @@ import websocket
 
 chromium, axe, page, width, picture = sys.argv[1:6]
 mode = sys.argv[6] if len(sys.argv) > 6 else "light"
-profile = tempfile.mkdtemp()
+profile = tempfile.mkdtemp(dir=os.path.dirname(picture))
 process = subprocess.Popen(
     [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0",
      "--remote-allow-origins=*", f"--user-data-dir={profile}", "--disable-background-networking",
@@ -26,14 +26,14 @@ process = subprocess.Popen(
     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 try:
     port_file = os.path.join(profile, "DevToolsActivePort")
-    for _ in range(300):
+    for _ in range(3000):
         if os.path.exists(port_file) and open(port_file).read().strip():
             break
         time.sleep(0.1)
     port = open(port_file).read().split()[0]
-    tabs = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10))
+    tabs = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=300))
     tab = next(tab for tab in tabs if tab["type"] == "page")
-    socket = websocket.create_connection(tab["webSocketDebuggerUrl"], timeout=60)
+    socket = websocket.create_connection(tab["webSocketDebuggerUrl"], timeout=300)
     number, seen = 0, []
 
     def call(method, **parameters):
@@ -87,5 +87,5 @@ try:
                       "requests": requests, "dialogs": len(dialogs)}))
 finally:
     process.terminate()
-    process.wait(10)
+    process.wait()
     shutil.rmtree(profile, ignore_errors=True)

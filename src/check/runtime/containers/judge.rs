@@ -252,8 +252,8 @@ impl Judged<'_> {
         let code = last.exit_code.map_or_else(|| "an unknown code".to_owned(), |code| format!("code {code}"));
         let (status, title) = if self.expected.is_some_and(|expected| running >= expected) && running > 0 {
             (Status::Warn, format!("{name} runs, and {} of it ended", count(ended.len(), "more container")))
-        } else if last.oom_killed {
-            (Status::Fail, format!("{name} was killed for want of memory"))
+        } else if let Some(words) = for_want_of_memory(last) {
+            (Status::Fail, format!("{name} was {words}"))
         } else {
             (Status::Fail, format!("{name} ended with {code}"))
         };
@@ -262,7 +262,7 @@ impl Judged<'_> {
             .observed(format!(
                 "{} ended{when} with {code}{}",
                 last.name,
-                if last.oom_killed { ", killed for want of memory" } else { "" }
+                for_want_of_memory(last).map(|words| format!(", {words}")).unwrap_or_default()
             ))
             .cause(cause_of(last))
             .fix(format!("why: docker logs --tail 50 {}", last.name));
@@ -273,6 +273,7 @@ impl Judged<'_> {
             .fix(format!("then: {} up -d {}", self.command, self.service.name))
             .evidence("exit_code", last.exit_code)
             .evidence("oom_killed", last.oom_killed)
+            .evidence("memory_limit", last.memory_limit)
     }
 
     fn restarting(&self, worst: &One, looping: &[&One]) -> Finding {
@@ -286,7 +287,7 @@ impl Judged<'_> {
         {
             observed.push_str(&format!(", ended with code {code}"));
         }
-        let cause = if worst.status == "restarting" || worst.oom_killed {
+        let cause = if worst.status == "restarting" || for_want_of_memory(worst).is_some() {
             cause_of(worst)
         } else {
             "it ends again and again soon after its start".to_owned()
@@ -317,6 +318,16 @@ impl Judged<'_> {
     }
 }
 
+/// Docker marks such an end only where it hears of the reason before it hears of the end: on many hosts never. A kill under a
+/// limit of memory is the same news then.
+fn for_want_of_memory(one: &One) -> Option<&'static str> {
+    match (one.oom_killed, one.exit_code, one.memory_limit) {
+        (true, ..) => Some("killed for want of memory"),
+        (false, Some(137), Some(_)) => Some("killed, most likely for want of memory"),
+        _ => None,
+    }
+}
+
 /// What an exit code says by itself.
 fn cause_of(one: &One) -> String {
     if !one.error.is_empty() {
@@ -324,6 +335,13 @@ fn cause_of(one: &One) -> String {
     }
     if one.oom_killed {
         return "the kernel killed it because its memory limit, or the host's memory, was used up".to_owned();
+    }
+    if let (Some(_), Some(limit)) = (for_want_of_memory(one), one.memory_limit) {
+        return format!(
+            "it was killed (SIGKILL) under its memory limit of {} MiB, as the kernel does when that is used up; \
+             docker kill, and docker stop after its grace, look the same",
+            limit >> 20
+        );
     }
     match one.exit_code {
         Some(0) => "it was stopped, or its program came to an end by itself: programs of the product must run in the foreground",

@@ -60,7 +60,10 @@ struct One {
     /// Docker's word: `running`, `exited`, `restarting`, `created`, `paused`, `dead`.
     status: String,
     exit_code: Option<i64>,
+    /// Docker's mark, which it does not set for every such end.
     oom_killed: bool,
+    /// Bytes; `None`: it may use all that the host has.
+    memory_limit: Option<u64>,
     /// Docker's words on why it could not be started.
     error: String,
     restarts: u64,
@@ -131,6 +134,7 @@ fn seen(look: &Look<'_>, place: &Place, found: &Found) -> Seen {
                     status: shown(&own.status, 20),
                     exit_code: own.exit_code,
                     oom_killed: own.oom_killed,
+                    memory_limit: own.memory_limit,
                     error: shown(&own.error, 200),
                     restarts: own.restarts,
                     started: own.started,
