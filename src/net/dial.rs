@@ -115,21 +115,14 @@ fn words(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
+    use super::super::testing::{closed_port, patient, serve};
     use super::*;
-
-    fn time() -> Time {
-        Time::new(Duration::from_secs(60), Duration::from_secs(60))
-    }
 
     #[test]
     fn a_listener_is_reached_and_a_closed_port_refuses() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        assert!(dial("127.0.0.1", port, time(), 10).is_ok());
-        drop(listener);
-        assert_eq!(dial("127.0.0.1", port, time(), 10).unwrap_err(), Trouble::Refused);
+        let port = serve(|_| ());
+        assert!(dial("127.0.0.1", port, patient(), 10).is_ok());
+        assert_eq!(dial("127.0.0.1", closed_port(), patient(), 10).unwrap_err(), Trouble::Refused);
     }
 
     #[test]
@@ -164,6 +157,6 @@ mod tests {
 
     #[test]
     fn brackets_are_no_part_of_an_address() {
-        assert_eq!(resolve("[::1]", 1, time()).unwrap(), vec!["[::1]:1".parse().unwrap()]);
+        assert_eq!(resolve("[::1]", 1, patient()).unwrap(), vec!["[::1]:1".parse().unwrap()]);
     }
 }
