@@ -217,8 +217,10 @@ mod tests {
                         changed.notify_all();
                         // The first ones wait for each other, and all of them for one too many.
                         running = changed.wait_timeout_while(running, PATIENCE, |running| running.1 < cap).unwrap().0;
-                        running =
-                            changed.wait_timeout_while(running, GRACE / 25, |running| running.1 <= cap).unwrap().0;
+                        running = changed
+                            .wait_timeout_while(running, Duration::from_millis(10), |running| running.1 <= cap)
+                            .unwrap()
+                            .0;
                         running.0 -= 1;
                     })
                 })

@@ -18,7 +18,7 @@ pub(crate) fn patient() -> Time {
 
 /// A check's time where the other side never does.
 pub(crate) fn brief() -> Time {
-    Time::new(Duration::from_millis(400), Duration::from_millis(800))
+    Time::new(Duration::from_millis(1000), Duration::from_millis(1500))
 }
 
 /// A server whose connections are each handled by `talk`, as long as the process lives.

@@ -159,20 +159,25 @@ fn a_proxy_url_that_names_the_wrong_language_is_found_out() {
 #[test]
 fn hostile_peers_end_at_the_deadline_and_the_budget() {
     let roots = Roots::of(&MemoryHost::new(), b"");
-    let failure = |talk: fn(TcpStream), through: bool, time: Time| {
+    let failure = &|talk: fn(TcpStream), through: bool, time: Time| {
         let port = serve(talk);
         walk(&asked(port), through.then(|| url(port)).as_ref(), &roots, time).failure.unwrap()
     };
     // Each in the middle of the language that is spoken there: a record of a handshake, a head.
-    for (talk, through) in [
+    let hangs = [
         ((|mut stream| hold(&mut stream)) as fn(TcpStream), false),
         (|mut stream| hold(&mut stream), true),
         (|mut stream| drip(&mut stream, b"\x16\x03\x03\x40\x00\x02"), false),
         (|mut stream| drip(&mut stream, b"HTTP/1.1 200 OK\r\nA: "), true),
-    ] {
-        let failure = failure(talk, through, brief());
-        assert!(matches!(failure.why, Cause::Trouble { trouble: Trouble::Silent { .. } }), "{failure:?}");
-    }
+    ];
+    thread::scope(|scope| {
+        for (talk, through) in hangs {
+            scope.spawn(move || {
+                let failure = failure(talk, through, brief());
+                assert!(matches!(failure.why, Cause::Trouble { trouble: Trouble::Silent { .. } }), "{failure:?}");
+            });
+        }
+    });
     // What pours out is not waited for.
     for talk in [(|mut stream| while stream.write_all(&[b'x'; 65536]).is_ok() {}) as fn(TcpStream), |mut stream| {
         while stream.write_all(b"HTTP/1.1 200 OK\r\nA: b\r\n").is_ok() {}
