@@ -73,7 +73,7 @@ impl Double {
     }
 
     /// Collects the facts of a check, through their saved form and back.
-    fn within<C: Check>(&self, time: Time, check: &C, want: &Want, secrets: &Secrets) -> C::Facts {
+    pub(super) fn within<C: Check>(&self, time: Time, check: &C, want: &Want, secrets: &Secrets) -> C::Facts {
         static ROOTS: LazyLock<Roots> = LazyLock::new(|| Roots::of(&MemoryHost::new(), b""));
         let look = Look { host: self, platform: None, want, secrets, roots: &ROOTS };
         let facts = serde_json::to_string(&check.collect(&look, time, None)).unwrap();
