@@ -157,72 +157,93 @@ fn next<T>(waiting: &[(usize, Job<T>)], running: &BTreeMap<usize, Running>, per_
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::thread::sleep;
+    use std::sync::mpsc::channel;
+    use std::sync::{Arc, Condvar, Mutex};
 
     use super::*;
+    use crate::net::testing::PATIENCE;
 
-    const PACE: Pace = Pace { connect: Duration::from_secs(1), run: Duration::from_secs(5), per_proxy: 8 };
+    const PACE: Pace = Pace { connect: PATIENCE, run: PATIENCE, per_proxy: 8 };
 
     fn job<T>(talks_to: &[&str], work: impl FnOnce(Time) -> T + Send + 'static) -> Job<T> {
         let talks_to = talks_to.iter().map(|key| (*key).to_owned()).collect();
-        Job { name: "x", talks_to, limit: Duration::from_millis(300), work: Box::new(work) }
+        Job { name: "x", talks_to, limit: PATIENCE, work: Box::new(work) }
     }
 
     #[test]
     fn results_keep_their_order_and_a_late_job_is_left_behind() {
+        let (end, never) = channel::<()>();
+        let (done, after) = channel();
         let jobs = vec![
-            job(&[], |_| {
-                sleep(Duration::from_millis(100));
+            job(&[], move |_| {
+                after.recv().unwrap();
                 1
             }),
-            job(&[], |_| {
-                sleep(Duration::from_secs(60));
-                2
+            Job {
+                limit: Duration::from_millis(50),
+                ..job(&[], move |_| {
+                    let _ = never.recv();
+                    2
+                })
+            },
+            job(&[], move |_| {
+                done.send(()).unwrap();
+                3
             }),
-            job(&[], |_| 3),
             job(&[], |_| panic!("not shown")),
         ];
-        let began = Instant::now();
         let ended = run(jobs, PACE, &mut |_, _| {});
-        assert!(began.elapsed() < Duration::from_secs(4));
         assert!(
             matches!(ended.as_slice(), [Ended::Done(1, _), Ended::Late(_), Ended::Done(3, _), Ended::Broke]),
             "{ended:?}"
         );
+        drop(end);
     }
 
     #[test]
-    fn no_more_than_allowed_run_at_once() {
-        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    fn as_many_as_allowed_run_at_once_and_no_more() {
         for (key, cap) in [("host:a", PER_HOST), ("proxy:a", PACE.per_proxy), ("", THREADS)] {
-            most.store(0, Ordering::SeqCst);
+            // How many run, and how many did at most.
+            let count = Arc::new((Mutex::new((0, 0)), Condvar::new()));
             let jobs = (0..THREADS + 20)
                 .map(|_| {
-                    let (now, most) = (now.clone(), most.clone());
+                    let count = count.clone();
                     let keys: &[&str] = if key.is_empty() { &[] } else { &[key] };
                     job(keys, move |_| {
-                        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                        sleep(Duration::from_millis(10));
-                        now.fetch_sub(1, Ordering::SeqCst);
+                        let (running, changed) = &*count;
+                        let mut running = running.lock().unwrap();
+                        running.0 += 1;
+                        running.1 = running.1.max(running.0);
+                        changed.notify_all();
+                        // The first ones wait for each other, and all of them for one too many.
+                        running = changed.wait_timeout_while(running, PATIENCE, |running| running.1 < cap).unwrap().0;
+                        running = changed
+                            .wait_timeout_while(running, Duration::from_millis(10), |running| running.1 <= cap)
+                            .unwrap()
+                            .0;
+                        running.0 -= 1;
                     })
                 })
                 .collect();
             let ended = run(jobs, PACE, &mut |_, _| {});
             assert!(ended.iter().all(|ended| matches!(ended, Ended::Done(..))));
-            assert!((1..=cap).contains(&most.load(Ordering::SeqCst)), "{key}");
+            assert_eq!(count.0.lock().unwrap().1, cap, "{key}");
         }
     }
 
     #[test]
     fn the_deadline_of_the_whole_run_holds() {
-        let pace = Pace { run: Duration::from_millis(400), ..PACE };
-        let long = |_| Job { limit: Duration::from_secs(9), ..job(&[], |_| sleep(Duration::from_secs(30))) };
-        let jobs = (0..40).map(long).collect();
-        let began = Instant::now();
+        let (end, never) = channel::<()>();
+        let never = Arc::new(Mutex::new(never));
+        let pace = Pace { run: Duration::from_millis(200), ..PACE };
+        let jobs = (0..THREADS + 20)
+            .map(|_| {
+                let never = never.clone();
+                job(&[], move |_| drop(never.lock().map(|never| never.recv())))
+            })
+            .collect();
         let ended = run(jobs, pace, &mut |_, _| {});
-        assert!(began.elapsed() < Duration::from_secs(4));
         assert!(ended.iter().all(|ended| matches!(ended, Ended::OutOfTime)), "{ended:?}");
+        drop(end);
     }
 }

@@ -59,8 +59,7 @@ pub fn request<S: Read + Write>(
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str(concat!("User-Agent: ics-setup/", env!("CARGO_PKG_VERSION"), "\r\n\r\n"));
-    let gone = |error| Trouble::of(error, std::time::Duration::ZERO);
-    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).map_err(gone)?;
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).map_err(Trouble::of)?;
     let mut bytes = Vec::new();
     loop {
         if let Some(answer) = parse(&bytes)? {
@@ -74,7 +73,7 @@ pub fn request<S: Read + Write>(
             return Err(Trouble::TooMuch { limit: MAX_HEAD });
         }
         let mut buffer = [0_u8; 4096];
-        let count = stream.read(&mut buffer).map_err(gone)?;
+        let count = stream.read(&mut buffer).map_err(Trouble::of)?;
         if count == 0 {
             return Err(if bytes.is_empty() { Trouble::Closed } else { not_http(&bytes) });
         }

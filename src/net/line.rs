@@ -51,7 +51,7 @@ impl Line {
     /// # Errors
     /// The other side does not take it in time, or is gone.
     pub fn say(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
-        self.write_all(bytes).and_then(|()| self.flush()).map_err(of)
+        self.write_all(bytes).and_then(|()| self.flush()).map_err(Trouble::of)
     }
 
     /// Reads what there is, at most the buffer; `Ok(0)` is the end.
@@ -63,14 +63,10 @@ impl Line {
             match self.read(buffer) {
                 Ok(count) => return Ok(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(of(error)),
+                Err(error) => return Err(Trouble::of(error)),
             }
         }
     }
-}
-
-fn of(error: io::Error) -> Trouble {
-    Trouble::of(error, std::time::Duration::ZERO)
 }
 
 impl Read for Line {

@@ -16,6 +16,8 @@ mod dial;
 mod http;
 mod line;
 mod resp;
+#[cfg(test)]
+pub(crate) mod testing;
 mod time;
 mod tls;
 mod trouble;

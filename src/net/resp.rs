@@ -98,7 +98,7 @@ impl From<io::Error> for Broken {
 }
 
 fn trouble(error: io::Error) -> Trouble {
-    Trouble::of(error, std::time::Duration::ZERO)
+    Trouble::of(error)
 }
 
 /// One reply. Memory is taken for what came, never for what was announced; the line's budget bounds that.

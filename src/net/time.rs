@@ -6,18 +6,26 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 pub struct Time {
     connect: Duration,
+    since: Instant,
     until: Instant,
 }
 
 impl Time {
     /// From now on: `connect` for each connection, `total` for everything together.
     pub fn new(connect: Duration, total: Duration) -> Self {
-        Self { connect, until: Instant::now() + total }
+        let since = Instant::now();
+        Self { connect, since, until: since + total }
     }
 
     /// What is left of the whole; zero when the deadline has passed.
     pub fn left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// All of it, from when it was set to the deadline: the limit that is told when it has passed, however much of it was left
+    /// when the last wait began.
+    pub fn whole(&self) -> Duration {
+        self.until.saturating_duration_since(self.since)
     }
 
     /// What the next connection may take: its own limit, or what is left.
@@ -28,7 +36,8 @@ impl Time {
     /// The same connection limit within a shorter whole.
     #[must_use]
     pub fn at_most(self, total: Duration) -> Self {
-        Self { until: self.until.min(Instant::now() + total), ..self }
+        let shorter = Self::new(self.connect, total);
+        if shorter.until < self.until { shorter } else { self }
     }
 
     /// Has the deadline passed?
@@ -54,5 +63,16 @@ mod tests {
         let time = Time::new(Duration::from_secs(3), Duration::from_millis(100));
         assert!(time.for_connection() <= Duration::from_millis(100));
         assert!(time.at_most(Duration::ZERO).is_over());
+    }
+
+    #[test]
+    fn the_whole_is_the_limit_that_counts() {
+        let (short, long) = (Duration::from_secs(60), Duration::from_secs(600));
+        let time = Time::new(short, long);
+        assert_eq!(time.whole(), long);
+        assert_eq!(time.at_most(short).whole(), short);
+        // One that would end later changes nothing.
+        assert_eq!(time.at_most(long).whole(), long);
+        assert_eq!(time.at_most(short).at_most(long).whole(), short);
     }
 }

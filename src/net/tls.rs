@@ -206,7 +206,7 @@ fn of_handshake(error: io::Error) -> Trouble {
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             Trouble::Tls { why: "the other side closed the connection during the handshake".to_owned() }
         }
-        None => Trouble::of(error, std::time::Duration::ZERO),
+        None => Trouble::of(error),
     }
 }
 

@@ -37,7 +37,7 @@ pub enum Trouble {
     Reset,
     /// Connected, and nothing (more) came in time.
     Silent {
-        /// Milliseconds waited.
+        /// The limit, in milliseconds.
         millis: u64,
     },
     /// More came than any honest answer has.
@@ -68,9 +68,9 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// A time that ran out while waiting for bytes.
-    pub fn silent(waited: Duration) -> Self {
-        Self::Silent { millis: millis(waited) }
+    /// A limit that passed while waiting for bytes.
+    pub fn silent(limit: Duration) -> Self {
+        Self::Silent { millis: millis(limit) }
     }
 
     /// A connection attempt that ran out of time.
@@ -79,12 +79,11 @@ impl Trouble {
     }
 
     /// What an error of a connected socket means. Troubles that travel inside an [`io::Error`] come out again.
-    pub fn of(error: io::Error, waited: Duration) -> Self {
+    pub fn of(error: io::Error) -> Self {
         if let Some(trouble) = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
             return trouble.clone();
         }
         match error.kind() {
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::silent(waited),
             io::ErrorKind::UnexpectedEof => Self::Closed,
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
                 Self::Reset

@@ -48,9 +48,10 @@ impl Prompter for Plain {
     fn secret(&mut self, ask: &Ask<'_>) -> Result<Reply<Option<String>>, Gone> {
         self.help(ask);
         loop {
-            self.prompt(&format!("{}: ", secret_stem(ask)));
             let typed = {
+                // Before the question: who is quick with the answer sees it no more than others.
                 let _hidden = Echo::off();
+                self.prompt(&format!("{}: ", secret_stem(ask)));
                 read_line()
             };
             let shown = matches!(&typed, Ok(Some(typed)) if !typed.is_empty() && typed != BACK);

@@ -1,7 +1,6 @@
 //! `check host` on throw-away roots: what an image can tell, and what it says of the rest.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -19,9 +18,7 @@ fn an_image_is_judged_by_its_files_and_the_rest_is_skipped_by_name() {
     root.put("etc/profile.d/harden.sh", "umask 077\n");
     root.put("etc/selinux/config", "SELINUX=enforcing\n");
     root.put("etc/sysctl.d/90-cis.conf", "net.ipv4.ip_forward = 0\n");
-    let began = Instant::now();
     let (_, found) = root.json(&["check", "host", "--fail-on", "never"]);
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     for (id, status) in [
         ("os-supported", "pass"),
         ("cpu-cores", "skip"),

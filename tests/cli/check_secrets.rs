@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -80,7 +79,7 @@ fn assert_clean(ran: &Ran, facts: &str, what: &str) {
     }
 }
 
-fn dressed(root: Root, port: u16) -> Root {
+fn dressed(root: Root, port: u16, mysql: u16) -> Root {
     let line = |place: &str| {
         let url = url(place, port);
         format!("http_proxy=\"{url}\"\nhttps_proxy=\"{url}\"\nno_proxy=\"localhost\"\n")
@@ -99,7 +98,7 @@ fn dressed(root: Root, port: u16) -> Root {
     root.put(
         "divvycloud/prod.env",
         format!(
-            "{}DIVVY_DB_HOST=127.0.0.1\nDIVVY_DB_PORT={port}\nDIVVY_DB_USERNAME=divvy\nDIVVY_DB_PASSWORD={}\n\
+            "{}DIVVY_DB_HOST=127.0.0.1\nDIVVY_DB_PORT={mysql}\nDIVVY_DB_USERNAME=divvy\nDIVVY_DB_PASSWORD={}\n\
              DIVVY_REDIS_HOST=127.0.0.1\nDIVVY_REDIS_PORT={port}\nDIVVY_REDIS_PASSWORD={}\n",
             line("prod.env-proxy").replace('"', ""),
             secret("prod.env-mysql"),
@@ -141,35 +140,57 @@ fn dressed(root: Root, port: u16) -> Root {
 
 /// Says to everybody what they have just said, as an HTTP proxy, as a Redis server, as something else.
 fn echo() -> u16 {
+    serve(|mut stream| {
+        let mut buffer = [0; 4096];
+        for _ in 0..20 {
+            let count = stream.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            let heard = String::from_utf8_lossy(&buffer[..count]).replace("\r\n", " ");
+            let answer = if heard.starts_with('*') {
+                format!("-ERR unknown command, with args beginning with: {heard}\r\n")
+            } else if heard.contains(" HTTP/1.") {
+                format!(
+                    "HTTP/1.1 407 no {heard}\r\nProxy-Authenticate: Basic realm=\"{heard}\"\r\nServer: {heard}\r\n\
+                     Content-Length: {}\r\n\r\n{heard}",
+                    heard.len()
+                )
+            } else {
+                heard
+            };
+            stream.write_all(answer.as_bytes())?;
+        }
+        stream.shutdown(Shutdown::Both)
+    })
+}
+
+/// As MySQL it speaks first; then it refuses the login in the words that it came in.
+fn echo_of_mysql() -> u16 {
+    serve(|mut stream| {
+        let packet = |number: u8, payload: &[u8]| {
+            let mut bytes = u32::try_from(payload.len()).unwrap().to_le_bytes();
+            bytes[3] = number;
+            [&bytes[..], payload].concat()
+        };
+        let capabilities = b"\x01\xa2\x08\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0";
+        let hello =
+            [&b"\x0a5.7.44-log\0\x07\0\0\0abcdefgh\0"[..], capabilities, b"ijklmnopqrst\0mysql_native_password\0"];
+        stream.write_all(&packet(0, &hello.concat()))?;
+        let mut buffer = [0; 4096];
+        let count = stream.read(&mut buffer)?;
+        stream.write_all(&packet(2, &[b"\xff\x15\x04#28000no ", &buffer[..count]].concat()))?;
+        stream.shutdown(Shutdown::Write)
+    })
+}
+
+fn serve(talk: impl Fn(TcpStream) -> std::io::Result<()> + Clone + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            std::thread::spawn(move || -> std::io::Result<()> {
-                let mut stream = stream?;
-                stream.set_read_timeout(Some(Duration::from_millis(300)))?;
-                let mut buffer = [0; 4096];
-                for _ in 0..20 {
-                    let count = stream.read(&mut buffer)?;
-                    if count == 0 {
-                        break;
-                    }
-                    let heard = String::from_utf8_lossy(&buffer[..count]).replace("\r\n", " ");
-                    let answer = if heard.starts_with('*') {
-                        format!("-ERR unknown command, with args beginning with: {heard}\r\n")
-                    } else if heard.contains(" HTTP/1.") {
-                        format!(
-                            "HTTP/1.1 407 no {heard}\r\nProxy-Authenticate: Basic realm=\"{heard}\"\r\nServer: {heard}\r\n\
-                             Content-Length: {}\r\n\r\n{heard}",
-                            heard.len()
-                        )
-                    } else {
-                        heard
-                    };
-                    stream.write_all(answer.as_bytes())?;
-                }
-                stream.shutdown(Shutdown::Both)
-            });
+        for stream in listener.incoming().flatten() {
+            let talk = talk.clone();
+            std::thread::spawn(move || talk(stream));
         }
     });
     port
@@ -180,22 +201,22 @@ type Way<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
 
 #[test]
 fn no_format_of_check_and_no_file_of_facts_holds_a_secret() {
-    let port = echo();
+    let (port, mysql) = (echo(), echo_of_mysql());
     let formats = formats();
     let flag = url("flag", port);
     let broken = format!("http://svc:{}@h:notaport", in_url("flag"));
     let mut reported: BTreeSet<String> = BTreeSet::new();
     for (turn, root) in [Root::ubuntu(), Root::centos()].into_iter().enumerate() {
-        let root = dressed(root, port);
+        let root = dressed(root, port, mysql);
         let at = |path: &str| root.at(path).display().to_string();
         let (password, redis, settings, facts) =
             (at("password"), at("redis-password"), at("settings.toml"), at("facts.json"));
         let plain = format!("http://127.0.0.1:{port}");
         let variable = url("variable", port);
-        let mysql = secret("mysql-variable");
+        let mysql_password = secret("mysql-variable");
         let ways: [Way<'_>; 6] = [
             (&[], &[]),
-            (&["--proxy", &flag], &[("ICS_SETUP_MYSQL_PASSWORD", &mysql)]),
+            (&["--proxy", &flag], &[("ICS_SETUP_MYSQL_PASSWORD", &mysql_password)]),
             (
                 &[
                     "--proxy",
@@ -209,7 +230,7 @@ fn no_format_of_check_and_no_file_of_facts_holds_a_secret() {
                 ],
                 &[],
             ),
-            (&[], &[("ICS_SETUP_PROXY", &variable), ("ICS_SETUP_MYSQL_PASSWORD", &mysql)]),
+            (&[], &[("ICS_SETUP_PROXY", &variable), ("ICS_SETUP_MYSQL_PASSWORD", &mysql_password)]),
             (&["--settings", &settings], &[]),
             (&["--proxy", &broken], &[]),
         ];
@@ -218,7 +239,8 @@ fn no_format_of_check_and_no_file_of_facts_holds_a_secret() {
             // get the facts.
             let format = &formats[(way + turn * formats.len() / 2) % formats.len()];
             let _ = std::fs::remove_file(&facts);
-            let limits = ["--connect-timeout", "1s", "--timeout", "2s", "--deadline", "6s"];
+            // What is not of this machine may not answer at all.
+            let limits = ["--connect-timeout", "1s", "--timeout", "20s", "--deadline", "60s"];
             let rest = ["-v", "--save-facts", &facts, "--format", format];
             let all = [&["check"], *arguments, &limits, &rest].concat();
             let ran = root.run_with(&all, variables, "");
@@ -239,7 +261,7 @@ fn no_format_of_check_and_no_file_of_facts_holds_a_secret() {
                 let all = ["check", "--from", &facts, "--format", format, "-v"];
                 let ran = run(&all, &[], "");
                 assert!(ran.code <= 4 && !ran.stdout.is_empty(), "{all:?}: {}", ran.stderr);
-                assert_clean(&ran, &text, &format!("{all:?} after {arguments:?}"));
+                assert_clean(&ran, "", &format!("{all:?} after {arguments:?}"));
                 if format == "json" {
                     let findings = ran.json()["findings"].as_array().unwrap().clone();
                     reported.extend(findings.iter().map(|finding| finding["group"].as_str().unwrap().to_owned()));
@@ -258,7 +280,7 @@ fn no_format_of_check_and_no_file_of_facts_holds_a_secret() {
 
 #[test]
 fn what_is_searched_for_is_what_was_planted() {
-    let root = dressed(Root::ubuntu(), 1);
+    let root = dressed(Root::ubuntu(), 1, 1);
     for (file, place) in [
         ("etc/environment", "environment"),
         ("etc/profile.d/proxy.sh", "profile.d"),

@@ -1,68 +1,26 @@
 //! At a terminal: the question before a change, the password that nobody gave, and Ctrl-C at both.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+#[path = "../pty/terminal.rs"]
+#[allow(dead_code, reason = "the wizard's tests use all of it")]
+mod pseudo;
 
-use nix::pty::openpty;
+use nix::sys::termios::LocalFlags;
 
 use crate::root::Root;
 
-/// Runs the binary with a terminal of its own; each answer is typed when its question has been asked. Returns the exit code
-/// and everything that the screen showed.
+/// Runs the binary with a terminal of its own, whose size nobody has set; each answer is typed when its question has been
+/// asked. Returns the exit code and everything that the screen showed.
 pub fn at_a_terminal(arguments: &[&str], talk: &[(&str, &str)]) -> (i32, String) {
-    let pty = openpty(None, None).unwrap();
-    let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
-    // setsid gives it a controlling terminal, so that ^C is what it is for a person.
-    let mut child = Command::new("setsid")
-        .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_ics-setup")])
-        .args(arguments)
-        .env_clear()
-        .envs([("TERM", "xterm"), ("PATH", "/usr/bin:/bin")])
-        .stdin(stdio())
-        .stdout(stdio())
-        .stderr(stdio())
-        .spawn()
-        .unwrap();
-    drop(pty.slave);
-    let mut screen = File::from(pty.master.try_clone().unwrap());
-    let mut keyboard = File::from(pty.master);
-    let (send, receive) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(count) = screen.read(&mut buffer) {
-            if count == 0 || send.send(buffer[..count].to_vec()).is_err() {
-                break;
-            }
+    let mut terminal = pseudo::Terminal::start_on(None, &["--ctty"], arguments, &[]);
+    for (question, answer) in talk {
+        terminal.see(question);
+        if question.starts_with("Password") {
+            // What is typed before it is hidden is thrown away.
+            terminal.wait_for("no echo", |terminal| (!terminal.mode().contains(LocalFlags::ECHO)).then_some(()));
         }
-    });
-    let mut seen = String::new();
-    let mut talk = talk.iter();
-    let mut next = talk.next();
-    let end = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Ok(bytes) = receive.recv_timeout(Duration::from_millis(50)) {
-            seen.push_str(&String::from_utf8_lossy(&bytes));
-        }
-        if let Some((question, answer)) = next.filter(|(question, _)| seen.contains(question)) {
-            let _ = question;
-            // The terminal is put into its mode after the question is shown.
-            std::thread::sleep(Duration::from_millis(150));
-            keyboard.write_all(answer.as_bytes()).unwrap();
-            next = talk.next();
-        }
-        if let Some(status) = child.try_wait().unwrap() {
-            while let Ok(bytes) = receive.recv_timeout(Duration::from_millis(50)) {
-                seen.push_str(&String::from_utf8_lossy(&bytes));
-            }
-            return (status.code().unwrap_or(-1), seen);
-        }
-        if Instant::now() > end {
-            let _ = child.kill();
-            panic!("it did not end: {seen}");
-        }
+        terminal.press(answer);
     }
+    (terminal.end(), terminal.raw())
 }
 
 fn prepare<'a>(root: &'a str, more: &[&'a str]) -> Vec<&'a str> {

@@ -1,10 +1,6 @@
 //! The person leaves: Ctrl-C at every question, Ctrl-D, a terminal that goes away, none at all.
 
-use std::io::{Read, Write};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 use crate::image::Image;
 use crate::terminal::Terminal;
@@ -69,7 +65,7 @@ fn leave_at(last: usize, port: u16, variables: &[(&str, &str)]) {
     assert_eq!(image.picture(), before, "{question}");
 }
 
-/// Several at a time: most of the time is waiting for a quiet screen.
+/// Several at a time: most of the time is waiting for each other.
 fn leave_everywhere(variables: &[(&str, &str)]) {
     let port = world::proxy_for("dTpwdw=="); // u:pw
     std::thread::scope(|scope| {
@@ -113,7 +109,7 @@ fn ctrl_c_while_the_world_is_asked() {
     let url = format!("http://127.0.0.1:{}", silent.local_addr().unwrap().port());
     let arguments = ["wizard", "--root", image.path(), "--proxy", &url, "--deployment", "test-drive", "--home", "/d"];
     let mut terminal = Terminal::start(&arguments, &[]);
-    terminal.see("asking http://127.0.0.1");
+    terminal.hear("asking http://127.0.0.1");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130, "{}", terminal.screen());
     assert!(terminal.is_cooked() && !terminal.cursor_is_hidden() && !image.has("var"));
@@ -158,43 +154,14 @@ fn the_end_of_the_input_leaves_at_a_password_and_is_no_key_of_a_list() {
 
 /// Runs it on a terminal that is closed when the last question has been seen; the answers lead there. Returns the exit code.
 fn hang_up(root: &str, controlling: bool, talk: &[(&str, &str)]) -> i32 {
-    let pty = nix::pty::openpty(None, None).unwrap();
-    // A child that had the keyboard's end would keep its own terminal alive.
-    fcntl(&pty.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
-    let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
-    let mut child = Command::new("setsid")
-        .args(if controlling { &["--ctty", "--wait"][..] } else { &["--wait"] })
-        .args([env!("CARGO_BIN_EXE_ics-setup"), "wizard", "--root", root])
-        .env_clear()
-        .envs([("TERM", "xterm"), ("PATH", "/usr/bin:/bin")])
-        .stdin(stdio())
-        .stdout(stdio())
-        .stderr(stdio())
-        .spawn()
-        .unwrap();
-    drop(pty.slave);
-    let mut master = std::fs::File::from(pty.master);
-    let (mut seen, mut buffer) = (String::new(), [0; 4096]);
+    let setsid = if controlling { &["--ctty"][..] } else { &[] };
+    let mut terminal = Terminal::start_on(None, setsid, &["wizard", "--root", root], &[]);
     for (question, answer) in talk {
-        while !seen.contains(question) {
-            let count = master.read(&mut buffer).unwrap();
-            seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
-        }
-        std::thread::sleep(Duration::from_millis(150));
-        master.write_all(answer.as_bytes()).unwrap();
+        terminal.see(question);
+        terminal.press(answer);
     }
-    drop(master);
-    let end = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code().unwrap();
-        }
-        if Instant::now() > end {
-            let _ = child.kill();
-            panic!("it did not end when the terminal was gone: {seen}");
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    terminal.hang_up();
+    terminal.end()
 }
 
 #[test]

@@ -1,128 +1,174 @@
-//! A terminal of 80 by 24 with a program in it.
+//! A terminal with a program in it: what it shows, what state it is in, and the keys.
+//!
+//! Nothing here is decided by the time that passes. The terminal is read whenever something is asked of it, and to the last
+//! byte that the program has written: the kernel hands over what is under way before it says that there is no more.
 
+use std::fs::File;
 use std::io::{Read, Write};
-use std::sync::{Arc, Mutex};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::Pid;
 
-/// Nothing here takes longer.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Flags of the terminal's mode that a shell needs back: ISIG, ICANON, ECHO.
-const COOKED: u32 = 0o1 | 0o2 | 0o10;
+/// Nothing here takes longer, on any machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Terminal {
-    master: Box<dyn MasterPty + Send>,
-    // The mode is the terminal's own as long as somebody has it open.
-    _slave: Box<dyn SlavePty + Send>,
-    keyboard: Option<Box<dyn Write + Send>>,
-    child: Box<dyn Child + Send + Sync>,
-    shown: Arc<Mutex<Shown>>,
-    mark: usize,
-    dumb: bool,
-    /// So long nothing new has to come before the screen counts as drawn.
-    pub quiet: Duration,
-}
-
-struct Shown {
+    /// The end with the person; `None`: the terminal is gone.
+    master: Option<File>,
+    /// The mode is the terminal's own as long as somebody has it open.
+    slave: Option<File>,
+    child: Child,
     parser: vt100::Parser,
     raw: Vec<u8>,
-    last: Instant,
-}
-
-pub fn size(rows: u16, cols: u16) -> PtySize {
-    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+    /// Up to here everything has been seen.
+    mark: usize,
+    dumb: bool,
 }
 
 impl Terminal {
-    /// Runs the binary with these arguments and variables; nothing else is in its environment.
+    /// Runs the binary with these arguments and variables on 80 by 24; nothing else is in its environment.
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let pair = native_pty_system().openpty(size(24, 80)).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ics-setup"));
-        command.args(arguments);
-        command.env_clear();
-        command.env("PATH", "/usr/bin:/bin");
-        let dumb = variables.contains(&("TERM", "dumb"));
-        if !variables.iter().any(|(name, _)| *name == "TERM") {
-            command.env("TERM", "xterm");
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        Self::start_on(Some(&size), &["--ctty"], arguments, variables)
+    }
+
+    /// The same on a terminal of some size, or of none; `setsid` decides whether it is the controlling one.
+    pub fn start_on(size: Option<&Winsize>, setsid: &[&str], arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let pty = openpty(size, None).unwrap();
+        // A child that had the keyboard's end would keep its own terminal alive.
+        for end in [&pty.master, &pty.slave] {
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
         }
-        for (name, value) in variables {
-            command.env(name, value);
-        }
-        let child = pair.slave.spawn_command(command).unwrap();
-        let parser = vt100::Parser::new(24, 80, 0);
-        let shown = Arc::new(Mutex::new(Shown { parser, raw: Vec::new(), last: Instant::now() }));
-        let mut reader = pair.master.try_clone_reader().unwrap();
-        let into = Arc::clone(&shown);
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                let mut shown = into.lock().unwrap();
-                shown.parser.process(&buffer[..count]);
-                shown.raw.extend_from_slice(&buffer[..count]);
-                shown.last = Instant::now();
-            }
-        });
-        let keyboard = Some(pair.master.take_writer().unwrap());
+        let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
+        // With a terminal that controls it ^C is what it is for a person.
+        let child = Command::new("setsid")
+            .args(setsid)
+            .args(["--wait", env!("CARGO_BIN_EXE_ics-setup")])
+            .args(arguments)
+            .env_clear()
+            .envs([("TERM", "xterm"), ("PATH", "/usr/bin:/bin")])
+            .envs(variables.iter().copied())
+            .stdin(stdio())
+            .stdout(stdio())
+            .stderr(stdio())
+            .spawn()
+            .unwrap();
         Self {
-            master: pair.master,
-            _slave: pair.slave,
-            keyboard,
+            master: Some(pty.master.into()),
+            slave: Some(pty.slave.into()),
             child,
-            shown,
+            parser: vt100::Parser::new(24, 80, 0),
+            raw: Vec::new(),
             mark: 0,
-            dumb,
-            quiet: Duration::from_millis(40),
+            dumb: variables.contains(&("TERM", "dumb")),
         }
     }
 
     /// The screen as a person sees it.
     pub fn screen(&self) -> String {
-        self.shown.lock().unwrap().parser.screen().contents()
+        self.parser.screen().contents()
     }
 
     /// Everything that was ever written.
     pub fn raw(&self) -> String {
-        String::from_utf8_lossy(&self.shown.lock().unwrap().raw).into_owned()
+        String::from_utf8_lossy(&self.raw).into_owned()
     }
 
     pub fn cursor_is_hidden(&self) -> bool {
-        self.shown.lock().unwrap().parser.screen().hide_cursor()
+        self.parser.screen().hide_cursor()
     }
 
     /// Does the terminal echo, edit lines and make signals of keys?
     pub fn is_cooked(&self) -> bool {
-        self.master.get_termios().unwrap().local_flags.bits() & COOKED == COOKED
+        self.mode().contains(LocalFlags::ISIG | LocalFlags::ICANON | LocalFlags::ECHO)
     }
 
-    pub fn resize(&self, rows: u16, cols: u16) {
-        self.master.resize(size(rows, cols)).unwrap();
-        self.shown.lock().unwrap().parser.screen_mut().set_size(rows, cols);
+    pub fn mode(&self) -> LocalFlags {
+        tcgetattr(self.master.as_ref().unwrap()).unwrap().local_flags
     }
 
-    /// Waits until something new has these words, and until nothing more comes.
-    pub fn see(&mut self, words: &str) {
+    pub fn resize(&mut self, rows: u16, cols: u16) {
+        let size = ["rows", &rows.to_string(), "cols", &cols.to_string()].map(str::to_owned);
+        let slave = self.slave.as_ref().unwrap().try_clone().unwrap();
+        assert!(Command::new("stty").args(size).stdin(slave).status().unwrap().success());
+        self.parser.screen_mut().set_size(rows, cols);
+    }
+
+    /// Reads what the program has written; waits a little where that is nothing.
+    fn read(&mut self, wait: bool) -> bool {
+        let mut wait = PollTimeout::from(if wait { 20_u16 } else { 0 });
+        let (mut buffer, before) = ([0; 4096], self.raw.len());
+        let master = self.master.as_mut().unwrap();
+        loop {
+            let mut fds = [PollFd::new(master.as_fd(), PollFlags::POLLIN)];
+            if !poll(&mut fds, wait).is_ok_and(|ready| ready > 0) {
+                break;
+            }
+            // Fails where nobody has the other end open any more.
+            let Ok(count @ 1..) = master.read(&mut buffer) else { break };
+            self.parser.process(&buffer[..count]);
+            self.raw.extend_from_slice(&buffer[..count]);
+            wait = PollTimeout::ZERO;
+        }
+        self.raw.len() > before
+    }
+
+    /// Waits until there is what is wanted of the terminal.
+    pub fn wait_for<T>(&mut self, what: &str, mut wanted: impl FnMut(&mut Self) -> Option<T>) -> T {
         let end = Instant::now() + PATIENCE;
         loop {
-            {
-                let shown = self.shown.lock().unwrap();
-                let new = String::from_utf8_lossy(&shown.raw[self.mark..]).into_owned();
-                let quiet = shown.last.elapsed() > self.quiet;
-                if quiet && new.contains(words) {
-                    self.mark = shown.raw.len();
-                    return;
-                }
+            self.read(false);
+            if let Some(found) = wanted(self) {
+                return found;
             }
-            assert!(Instant::now() < end, "{words:?} was not to be seen:\n{}\n---\n{}", self.screen(), self.raw());
-            std::thread::sleep(Duration::from_millis(10));
+            let gone = self.child.try_wait().unwrap();
+            if !self.read(true) {
+                let seen = || format!("{what}: in vain ({gone:?}):\n{}\n---\n{}", self.screen(), self.raw());
+                assert!(gone.is_none() && Instant::now() < end, "{}", seen());
+            }
         }
     }
 
+    /// Waits until these words have come, after those that were waited for before.
+    pub fn hear(&mut self, words: &str) {
+        self.wait_for(words, |terminal| {
+            let new = &terminal.raw[terminal.mark..];
+            let at = new.windows(words.len()).position(|part| part == words.as_bytes())?;
+            terminal.mark += at + words.len();
+            Some(())
+        });
+    }
+
+    /// Waits until the program waits for the person: at a list it has the keys for itself, at a line the cursor stands behind
+    /// the question. All that it has to say before that is on the screen then.
+    pub fn until_asked(&mut self) {
+        self.wait_for("a question", |terminal| {
+            let list = !terminal.mode().contains(LocalFlags::ICANON);
+            // What was written before the mode was changed has arrived by now.
+            terminal.read(false);
+            let screen = terminal.parser.screen();
+            let (row, column) = screen.cursor_position();
+            let cell = |back: u16| Some(screen.cell(row, column.checked_sub(back)?)?.contents().to_owned());
+            let line = cell(2).as_deref() == Some(":") && cell(1).is_some_and(|cell| cell.trim().is_empty());
+            (list || line).then_some(())
+        });
+    }
+
+    /// Waits for words, and for the question that they belong to.
+    pub fn see(&mut self, words: &str) {
+        self.hear(words);
+        self.until_asked();
+    }
+
     pub fn press(&mut self, keys: &str) {
-        let keyboard = self.keyboard.as_mut().unwrap();
-        keyboard.write_all(keys.as_bytes()).unwrap();
-        keyboard.flush().unwrap();
+        self.master.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
     }
 
     /// Types an answer when its question is there.
@@ -139,46 +185,66 @@ impl Terminal {
 
     /// Takes the option of a question that is on the screen.
     pub fn take(&mut self, question: &str, option: &str) {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let screen = self.screen();
-            let rows: Vec<&str> = screen.lines().collect();
-            // On a busy machine the list may not be all there yet.
-            let first = rows.iter().rposition(|row| row.contains(question)).map_or(rows.len(), |row| row + 1);
-            let Some(wanted) = rows[first..].iter().position(|row| row.contains(option)) else {
-                assert!(Instant::now() < end, "no option {option:?} of {question:?}:\n{screen}");
-                std::thread::sleep(Duration::from_millis(20));
-                continue;
-            };
-            if self.dumb {
-                let number = rows[first + wanted].split_whitespace().next().unwrap().to_owned();
-                return self.press(&format!("{number}\r"));
-            }
-            match rows[first..].iter().position(|row| row.starts_with("> ")) {
-                Some(active) if active == wanted => return self.press("\r"),
-                Some(active) => self.press(if active < wanted { "\u{1b}[B" } else { "\u{1b}[A" }),
-                None => {}
-            }
-            assert!(Instant::now() < end, "{option:?} was not to be reached:\n{screen}");
-            std::thread::sleep(Duration::from_millis(60));
+        self.until_asked();
+        let what = format!("{option:?} of {question:?}");
+        let (mut active, wanted, row) = self.wait_for(&what, |terminal| terminal.list(question, option));
+        if self.dumb {
+            return self.press(&format!("{}\r", row.split_whitespace().next().unwrap()));
         }
+        while active != wanted {
+            let next = if active < wanted { active + 1 } else { active - 1 };
+            self.press(if active < wanted { "\u{1b}[B" } else { "\u{1b}[A" });
+            self.wait_for(&what, |terminal| (terminal.list(question, option)?.0 == next).then_some(()));
+            self.until_asked();
+            active = next;
+        }
+        // The list goes, and the question comes again with its answer: that is not the next question.
+        self.mark = self.raw.len();
+        self.press("\r");
+        self.hear(&row);
+    }
+
+    /// The active row of a list and the wanted one, and the words of that, where both are on the screen.
+    fn list(&self, question: &str, option: &str) -> Option<(usize, usize, String)> {
+        let screen = self.screen();
+        let rows: Vec<&str> = screen.lines().collect();
+        let rows = &rows[rows.iter().rposition(|row| row.contains(question))? + 1..];
+        let wanted = rows.iter().position(|row| row.contains(option))?;
+        let active = if self.dumb { wanted } else { rows.iter().position(|row| row.starts_with("> "))? };
+        Some((active, wanted, rows[wanted].get(2..)?.trim_end().to_owned()))
     }
 
     /// The exit code, when the program has ended; what it left on the terminal has been read by then.
-    pub fn end(&mut self) -> u32 {
+    pub fn end(&mut self) -> i32 {
         let end = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                while self.shown.lock().unwrap().last.elapsed() < Duration::from_millis(80) {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                return status.exit_code();
+            let status = self.child.try_wait().unwrap();
+            if self.master.is_none() {
+                std::thread::sleep(Duration::from_millis(10));
+            } else {
+                self.read(status.is_none());
             }
-            if Instant::now() > end {
-                let _ = self.child.kill();
-                panic!("it did not end:\n{}", self.screen());
+            match status {
+                Some(status) => return status.code().unwrap_or_else(|| panic!("{status}:\n{}", self.screen())),
+                None => assert!(Instant::now() < end, "it did not end:\n{}", self.screen()),
             }
-            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The terminal goes away.
+    pub fn hang_up(&mut self) {
+        (self.master, self.slave) = (None, None);
+    }
+}
+
+impl Drop for Terminal {
+    /// Nothing is left running, also where a test failed.
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            // It leads a session, and so a group, of its own, unless it is not there yet.
+            let _ = killpg(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGKILL);
+            let _ = self.child.kill();
+            let _ = self.child.wait();
         }
     }
 }

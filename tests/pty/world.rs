@@ -167,7 +167,12 @@ fn redis_that(opens: impl Fn(&str) -> bool + Clone + Send + 'static) -> u16 {
     })
 }
 
-/// A port on which nothing listens.
+/// A port on which nothing listens, and which nobody else gets: it is one end of a connection that lasts as long as the
+/// process.
 pub fn closed() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let port = client.local_addr().unwrap().port();
+    std::mem::forget((client, listener.accept().unwrap()));
+    port
 }

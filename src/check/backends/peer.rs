@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::check::unit::{Check, Look};
 use crate::check::want::{Address, MysqlWant, RedisWant, Secrets, Want};
 use crate::finding::{Finding, Status, known};
 use crate::host::MemoryHost;
+use crate::net::testing::drip;
 use crate::net::{Roots, Time};
 use crate::settings::Secret;
 
@@ -57,17 +58,10 @@ impl Peer {
         })
     }
 
-    /// Says this, one byte every 50 ms.
+    /// Says this, one byte a moment.
     pub fn dripping(bytes: &[u8]) -> Self {
         let bytes = bytes.to_vec();
-        Self::new(move |mut stream, _| {
-            for byte in bytes.iter().chain(std::iter::repeat(&b'1')) {
-                if stream.write_all(&[*byte]).is_err() {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(50));
-            }
-        })
+        Self::new(move |mut stream, _| drip(&mut stream, &bytes))
     }
 }
 
@@ -94,17 +88,21 @@ pub fn want_redis(port: u16, tls: Option<bool>) -> Want {
 /// The password in all of these tests.
 pub const PASSWORD: &str = "s3cret-p@ss";
 
-/// Collects within `millis`, and not a second more.
+/// For a server that answers: no machine is so loaded that this is not enough.
+pub const PATIENT: u64 = 60_000;
+
+/// For a server that never says a word.
+pub const BRIEF: u64 = 600;
+
+/// Collects within `millis`.
 pub fn collect<C: Check>(check: &C, want: &Want, password: bool, millis: u64, earlier: Option<&C::Facts>) -> C::Facts {
     let host = MemoryHost::new();
     let roots = Roots::of(&host, b"");
     let secret = password.then(|| Secret::new(PASSWORD));
     let secrets = Secrets { mysql: secret.clone(), redis: secret, ..Secrets::default() };
     let look = Look { host: &host, platform: None, want, secrets: &secrets, roots: &roots };
-    let began = Instant::now();
     let limit = Duration::from_millis(millis);
     let facts = check.collect(&look, Time::new(limit, limit), earlier);
-    assert!(began.elapsed() < limit + Duration::from_millis(900), "took {:?}", began.elapsed());
     let text = serde_json::to_string(&facts).unwrap();
     assert!(text.len() < 64 << 10 && !text.contains(PASSWORD), "{text}");
     facts

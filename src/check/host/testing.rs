@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::check::{Look, Secrets, Want};
 use crate::finding::Finding;
 use crate::host::{Command, HostRead, MemoryHost, Output, Snapshot, Stat};
-use crate::net::{Roots, Time};
+use crate::net::Roots;
+use crate::net::testing::patient;
 use crate::settings::Deployment;
 
 /// Files in memory that pass for a running system.
@@ -57,7 +58,7 @@ pub fn checked(check: &dyn crate::check::AnyCheck, host: &dyn HostRead, want: &W
     let roots = Roots::of(&MemoryHost::new(), b"");
     let platform = crate::platform::detect(host, None).ok().map(|(platform, _)| platform);
     let look = Look { host, platform: platform.as_ref(), want, secrets: &Secrets::default(), roots: &roots };
-    let facts = check.collect(&look, Time::new(Duration::from_secs(1), Duration::from_secs(2)), None);
+    let facts = check.collect(&look, patient(), None);
     let findings = check.judge(&facts, want).unwrap();
     for finding in &findings {
         assert!(check.ids().contains(&finding.id), "{} is not among the ids of {}", finding.id, check.name());

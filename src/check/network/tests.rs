@@ -1,14 +1,14 @@
 //! Verdicts from facts alone.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::sync::Arc;
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 
 use super::*;
 use crate::check::ProxyWant;
-use crate::check::want::Secrets;
+use crate::check::want::{Limits, Secrets};
 use crate::finding::Status;
+use crate::net::testing::{PATIENCE, end, hear, patient, serve};
 use crate::net::{Distrust, Roots, Trouble};
 use crate::network::path::{Cause, Certificate, Page, Stage, Step};
 
@@ -303,77 +303,66 @@ fn static_addresses_are_compared_with_dns() {
     assert_eq!(status(&make("192.0.2.2", Some(refused))), ("agent-static-address", Status::Fail));
 }
 
-/// Whoever brings more than 10 connections at once is turned away without a word; the others learn that it is forbidden.
-fn crowded_proxy() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        let here = Arc::new(AtomicUsize::new(0));
-        for stream in listener.incoming() {
-            let (mut stream, here) = (stream.unwrap(), here.clone());
-            std::thread::spawn(move || {
-                if here.fetch_add(1, Ordering::SeqCst) < 10 {
-                    let _ = stream.read(&mut [0; 1024]);
-                    std::thread::sleep(Duration::from_millis(30));
-                    let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
-                }
-                here.fetch_sub(1, Ordering::SeqCst);
-            });
-        }
-    });
-    port
-}
-
 #[test]
 fn a_proxy_that_turns_a_crowd_away_is_asked_again_by_few() {
-    let proxy = ProxyUrl::parse(&format!("http://127.0.0.1:{}", crowded_proxy())).unwrap();
-    let secrets = Secrets { https_proxy: Some(proxy), ..Secrets::default() };
-    let endpoints: Vec<Target> = (0..40).map(|n| target(&format!("e{n}.example"), true)).collect();
-    let want = Want { endpoints: endpoints.clone(), ..want() };
-    let host = crate::host::MemoryHost::new();
-    let roots = Roots::of(&host, b"");
-    let look = Look { host: &host, platform: None, want: &want, secrets: &secrets, roots: &roots };
-    let check = Network { agent: false };
-    let targets: Vec<&Target> = endpoints.iter().collect();
-    let ways: Vec<_> =
-        (0..40).flat_map(|index| ways(&look, targets[index]).into_iter().map(move |way| (index, way))).collect();
-    let time = || Time::new(Duration::from_secs(3), Duration::from_secs(10));
-    let once = go(&look, &targets, &ways, time(), engine::PER_PROXY);
-    assert!(once.iter().flatten().any(Trip::may_be_the_crowds), "it was no crowd");
-    let facts = Check::collect(&check, &look, time(), None);
+    const MOST: usize = 10;
+    // Whoever brings more than 10 connections at once is turned away without a word; the others learn that it is forbidden.
+    // How many are here, and how many were turned away.
+    let crowd = Arc::new((Mutex::new((0, 0)), Condvar::new()));
+    let seen = crowd.clone();
+    let port = serve(move |mut stream| {
+        let (count, changed) = &*seen;
+        let mut crowd = count.lock().unwrap();
+        crowd.0 += 1;
+        if crowd.0 > MOST {
+            crowd.0 -= 1;
+            crowd.1 += 1;
+            changed.notify_all();
+            return;
+        }
+        // Nobody is answered before there was a crowd.
+        crowd = changed.wait_timeout_while(crowd, PATIENCE, |crowd| crowd.1 == 0).unwrap().0;
+        drop(crowd);
+        hear(&mut stream);
+        // Gone before the other side can come again.
+        count.lock().unwrap().0 -= 1;
+        let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+        end(&mut stream);
+    });
+    let facts = collected(&format!("http://127.0.0.1:{port}"));
+    assert!(crowd.0.lock().unwrap().1 > 0, "it was no crowd");
     for seen in facts.seen {
         let why = seen.walks[0].failure.as_ref().map(|failure| &failure.why);
         assert_eq!(why, Some(&Cause::ProxyForbids { status: 403 }), "{}", seen.target.host);
     }
 }
 
-#[test]
-fn a_login_that_is_rejected_is_sent_once_and_not_for_every_endpoint() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let sent = Arc::new(AtomicUsize::new(0));
-    let count = sent.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut heard = [0; 1024];
-            let length = stream.read(&mut heard).unwrap_or(0);
-            if String::from_utf8_lossy(&heard[..length]).contains("Proxy-Authorization: Basic ") {
-                count.fetch_add(1, Ordering::SeqCst);
-            }
-            let _ = stream
-                .write_all(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n");
-        }
-    });
-    let proxy = ProxyUrl::parse(&format!("http://svc:wrong@127.0.0.1:{port}")).unwrap();
-    let secrets = Secrets { https_proxy: Some(proxy), ..Secrets::default() };
-    let endpoints: Vec<Target> = (0..40).map(|n| target(&format!("e{n}.example"), true)).collect();
-    let want = Want { endpoints, ..want() };
+/// What is seen of 40 endpoints behind a proxy that answers.
+fn collected(proxy: &str) -> Facts {
+    let secrets = Secrets { https_proxy: Some(ProxyUrl::parse(proxy).unwrap()), ..Secrets::default() };
+    let endpoints = (0..40).map(|n| target(&format!("e{n}.example"), true)).collect();
+    let patience = u64::try_from(PATIENCE.as_millis()).unwrap();
+    let limits = Limits { connect: patience, check: patience, run: patience, ..Limits::default() };
+    let want = Want { endpoints, limits, ..want() };
     let host = crate::host::MemoryHost::new();
     let roots = Roots::of(&host, b"");
     let look = Look { host: &host, platform: None, want: &want, secrets: &secrets, roots: &roots };
-    let time = Time::new(Duration::from_secs(3), Duration::from_secs(10));
-    let facts = Check::collect(&Network { agent: false }, &look, time, None);
+    Check::collect(&Network { agent: false }, &look, patient(), None)
+}
+
+#[test]
+fn a_login_that_is_rejected_is_sent_once_and_not_for_every_endpoint() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    let port = serve(move |mut stream| {
+        if String::from_utf8_lossy(&hear(&mut stream)).contains("Proxy-Authorization: Basic ") {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        let _ =
+            stream.write_all(b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n");
+        end(&mut stream);
+    });
+    let facts = collected(&format!("http://svc:wrong@127.0.0.1:{port}"));
     assert_eq!(sent.load(Ordering::SeqCst), 1);
     assert_eq!(facts.seen.len(), 40);
     for seen in facts.seen {

@@ -1,10 +1,9 @@
 //! Every stage against scripted peers: a TLS origin with an authority of its own, a proxy that does as it is told.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -12,29 +11,12 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
 use crate::host::MemoryHost;
+use crate::net::testing::{brief, drip, end, hear, hold, patient, serve};
 use crate::net::{Distrust, Roots, Time, Trouble};
 use crate::settings::ProxyUrl;
 
-fn time() -> Time {
-    Time::new(Duration::from_millis(400), Duration::from_millis(1500))
-}
-
 fn asked(port: u16) -> Asked<'static> {
     Asked { host: "origin.example", port, address: Some("127.0.0.1"), tls: true, path: Some("/") }
-}
-
-/// A listener whose connections are each handled by `talk`.
-fn serve(talk: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let talk = Arc::new(talk);
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let talk = talk.clone();
-            thread::spawn(move || talk(stream));
-        }
-    });
-    port
 }
 
 fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
@@ -68,18 +50,19 @@ fn origin(ca: &CertifiedIssuer<'static, KeyPair>, name: &str, answer: &'static s
 
 /// A proxy that answers CONNECT with `answer` and goes on with a tunnel, if that was 200 and there is an origin.
 fn proxy(answer: &'static str, to: Option<u16>) -> ProxyUrl {
-    let port = serve(move |mut stream| {
-        let mut buffer = [0_u8; 2048];
-        let Ok(count) = stream.read(&mut buffer) else { return };
-        if count == 0 || stream.write_all(answer.as_bytes()).is_err() {
+    url(serve(move |mut stream| {
+        if hear(&mut stream).is_empty() || stream.write_all(answer.as_bytes()).is_err() {
             return;
         }
-        let Some(to) = to else { return thread::sleep(Duration::from_millis(50)) };
+        let Some(to) = to else { return end(&mut stream) };
         let mut far = TcpStream::connect(("127.0.0.1", to)).unwrap();
         let (mut back, mut away) = (far.try_clone().unwrap(), stream.try_clone().unwrap());
         thread::spawn(move || std::io::copy(&mut back, &mut away));
         let _ = std::io::copy(&mut stream, &mut far);
-    });
+    }))
+}
+
+fn url(port: u16) -> ProxyUrl {
     ProxyUrl::parse(&format!("http://127.0.0.1:{port}")).unwrap()
 }
 
@@ -92,7 +75,7 @@ fn the_whole_way_is_gone_directly_and_through_a_proxy_and_judged_twice() {
     let roots = Roots::of(&MemoryHost::new(), ca.pem().as_bytes());
     let through = proxy("HTTP/1.1 200 Connection established\r\n\r\n", Some(port));
     for proxy in [None, Some(&through)] {
-        let walk = walk(&asked(port), proxy, &roots, time());
+        let walk = walk(&asked(port), proxy, &roots, patient());
         assert_eq!(walk.failure, None);
         assert_eq!(walk.page.as_ref().unwrap().status, 200);
         // The authority is this host's own and no public one.
@@ -102,10 +85,10 @@ fn the_whole_way_is_gone_directly_and_through_a_proxy_and_judged_twice() {
         assert!(!certificate.logged && certificate.key.len() == 64);
     }
     let nobody = Roots::of(&MemoryHost::new(), b"");
-    let walk = walk(&asked(port), None, &nobody, time());
+    let walk = walk(&asked(port), None, &nobody, patient());
     assert_eq!(walk.by_host, Some(Distrust::NoRoots));
     let stranger = origin(&ca, "other.example", OK);
-    let walk = super::walk(&asked(stranger), None, &roots, time());
+    let walk = super::walk(&asked(stranger), None, &roots, patient());
     assert!(
         matches!(&walk.by_host, Some(Distrust::OtherName { names }) if names.iter().any(|name| name.contains("other.example"))),
         "{walk:?}"
@@ -116,7 +99,7 @@ fn the_whole_way_is_gone_directly_and_through_a_proxy_and_judged_twice() {
 fn what_the_proxy_answers_is_the_proxys() {
     let roots = Roots::of(&MemoryHost::new(), b"");
     let cause = |answer: &'static str| {
-        let failure = walk(&asked(443), Some(&proxy(answer, None)), &roots, time()).failure.unwrap();
+        let failure = walk(&asked(443), Some(&proxy(answer, None)), &roots, patient()).failure.unwrap();
         (failure.stage, failure.why)
     };
     let (stage, why) =
@@ -128,8 +111,7 @@ fn what_the_proxy_answers_is_the_proxys() {
     assert_eq!(cause("HTTP/1.1 302 X\r\nLocation: http://portal/\r\n\r\n").1, Cause::ProxyAnswered { status: 302 });
     assert_eq!(cause("").1, Cause::Trouble { trouble: Trouble::Closed });
     let (stage, why) = cause("HTTP/1.1 200 OK\r\n\r\n");
-    // Which of the two it is depends on who is quicker.
-    assert!(matches!(why, Cause::Trouble { trouble: Trouble::Tls { .. } | Trouble::Reset }), "{why:?}");
+    assert!(matches!(why, Cause::Trouble { trouble: Trouble::Tls { .. } }), "{why:?}");
     assert_eq!(stage, Stage::Tls);
     let (stage, why) = cause("HTTP/1.1 200 OK\r\n\r\n<html><head><title>Access\n denied</title></head></html>");
     assert_eq!((stage, why), (Stage::Tls, Cause::Page { title: Some("Access denied".to_owned()) }));
@@ -144,7 +126,7 @@ fn what_the_proxy_answers_is_the_proxys() {
 fn a_page_in_the_clear_is_asked_of_the_proxy_itself() {
     let roots = Roots::of(&MemoryHost::new(), b"");
     let plain = Asked { tls: false, ..asked(80) };
-    let end = |answer: &'static str| walk(&plain, Some(&proxy(answer, None)), &roots, time());
+    let end = |answer: &'static str| walk(&plain, Some(&proxy(answer, None)), &roots, patient());
     assert_eq!(end(OK).page.unwrap().status, 200);
     assert_eq!(end("HTTP/1.1 403 X\r\n\r\n").page.unwrap().status, 403);
     let why = |answer| end(answer).failure.unwrap().why;
@@ -159,8 +141,8 @@ fn a_page_in_the_clear_is_asked_of_the_proxy_itself() {
     );
     // An origin's own failure, passed on.
     assert_eq!(end("HTTP/1.1 503 X\r\nVia: 1.1 proxy\r\n\r\n").page.unwrap().status, 503);
-    let direct =
-        walk(&Asked { port: serve(|mut stream| drop(stream.write_all(OK.as_bytes()))), ..plain }, None, &roots, time());
+    let port = proxy(OK, None).port.unwrap();
+    let direct = walk(&Asked { port, ..plain }, None, &roots, patient());
     assert_eq!((direct.failure, direct.page.unwrap().status), (None, 200));
 }
 
@@ -169,7 +151,7 @@ fn a_proxy_url_that_names_the_wrong_language_is_found_out() {
     let roots = Roots::of(&MemoryHost::new(), b"");
     let plain = proxy("HTTP/1.1 400 Bad\r\n\r\n", None);
     let tls = ProxyUrl::parse(&format!("https://127.0.0.1:{}", plain.port.unwrap())).unwrap();
-    let failure = walk(&asked(443), Some(&tls), &roots, time()).failure.unwrap();
+    let failure = walk(&asked(443), Some(&tls), &roots, patient()).failure.unwrap();
     assert_eq!(failure.stage, Stage::ProxyTls);
     assert!(matches!(&failure.why, Cause::Trouble { trouble: Trouble::Tls { .. } }), "{failure:?}");
 }
@@ -177,26 +159,32 @@ fn a_proxy_url_that_names_the_wrong_language_is_found_out() {
 #[test]
 fn hostile_peers_end_at_the_deadline_and_the_budget() {
     let roots = Roots::of(&MemoryHost::new(), b"");
-    for talk in [
-        (|stream| {
-            thread::sleep(Duration::from_secs(20));
-            drop(stream);
-        }) as fn(TcpStream),
-        |mut stream| {
-            while stream.write_all(b"\x16").is_ok() {
-                thread::sleep(Duration::from_millis(20))
-            }
-        },
-        |mut stream| while stream.write_all(&[b'x'; 65536]).is_ok() {},
-        |mut stream| while stream.write_all(b"HTTP/1.1 200 OK\r\nA: b\r\n").is_ok() {},
-    ] {
+    let failure = &|talk: fn(TcpStream), through: bool, time: Time| {
         let port = serve(talk);
-        let proxy = ProxyUrl::parse(&format!("http://127.0.0.1:{port}")).unwrap();
-        for proxy in [None, Some(&proxy)] {
-            let began = Instant::now();
-            let walk = walk(&asked(port), proxy, &roots, time());
-            assert!(walk.failure.is_some());
-            assert!(began.elapsed() < Duration::from_secs(4), "{walk:?}");
+        walk(&asked(port), through.then(|| url(port)).as_ref(), &roots, time).failure.unwrap()
+    };
+    // Each in the middle of the language that is spoken there: a record of a handshake, a head.
+    let hangs = [
+        ((|mut stream| hold(&mut stream)) as fn(TcpStream), false),
+        (|mut stream| hold(&mut stream), true),
+        (|mut stream| drip(&mut stream, b"\x16\x03\x03\x40\x00\x02"), false),
+        (|mut stream| drip(&mut stream, b"HTTP/1.1 200 OK\r\nA: "), true),
+    ];
+    thread::scope(|scope| {
+        for (talk, through) in hangs {
+            scope.spawn(move || {
+                let failure = failure(talk, through, brief());
+                assert!(matches!(failure.why, Cause::Trouble { trouble: Trouble::Silent { .. } }), "{failure:?}");
+            });
+        }
+    });
+    // What pours out is not waited for.
+    for talk in [(|mut stream| while stream.write_all(&[b'x'; 65536]).is_ok() {}) as fn(TcpStream), |mut stream| {
+        while stream.write_all(b"HTTP/1.1 200 OK\r\nA: b\r\n").is_ok() {}
+    }] {
+        for through in [false, true] {
+            let failure = failure(talk, through, patient());
+            assert!(!matches!(failure.why, Cause::Trouble { trouble: Trouble::Silent { .. } }), "{failure:?}");
         }
     }
 }
@@ -204,17 +192,10 @@ fn hostile_peers_end_at_the_deadline_and_the_budget() {
 #[test]
 fn facts_survive_being_saved() {
     let roots = Roots::of(&MemoryHost::new(), b"");
-    let silent = ProxyUrl::parse(&format!(
-        "http://127.0.0.1:{}",
-        serve(|stream| {
-            thread::sleep(Duration::from_secs(3));
-            drop(stream);
-        })
-    ))
-    .unwrap();
+    let silent = url(serve(|mut stream| hold(&mut stream)));
     let walks = ["HTTP/1.1 407 X\r\n\r\n", "HTTP/1.1 503 X\r\n\r\n", "", "HTTP/1.1 200 OK\r\n\r\n<html>"]
-        .map(|answer| walk(&asked(443), Some(&proxy(answer, None)), &roots, time()));
-    for walk in walks.into_iter().chain([walk(&asked(443), Some(&silent), &roots, time())]) {
+        .map(|answer| walk(&asked(443), Some(&proxy(answer, None)), &roots, patient()));
+    for walk in walks.into_iter().chain([walk(&asked(443), Some(&silent), &roots, brief())]) {
         let text = serde_json::to_string(&walk).unwrap();
         assert_eq!(serde_json::from_str::<Walk>(&text).unwrap(), walk, "{text}");
     }

@@ -1,5 +1,5 @@
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,20 +7,16 @@ use super::*;
 use crate::check::{Address, MysqlWant, RedisWant};
 use crate::host::MemoryHost;
 use crate::net::Roots;
+use crate::net::testing::{closed_port, serve};
 use crate::settings::Secret;
 
 /// A server that talks; how often it was talked to.
 fn server(talk: impl Fn(TcpStream) + Send + Sync + 'static) -> (u16, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (count, talk) = (Arc::new(AtomicUsize::new(0)), Arc::new(talk));
+    let count = Arc::new(AtomicUsize::new(0));
     let counted = count.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            counted.fetch_add(1, Ordering::SeqCst);
-            let talk = talk.clone();
-            std::thread::spawn(move || talk(stream));
-        }
+    let port = serve(move |stream| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        talk(stream);
     });
     (port, count)
 }
@@ -40,10 +36,6 @@ fn saying(waits: bool, answers: &'static [&'static [u8]]) -> (u16, Arc<AtomicUsi
         // Not closed before the other side has read.
         let _ = stream.read(&mut buffer);
     })
-}
-
-fn closed() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn with_network<T>(work: impl FnOnce(&Network<'_>) -> T) -> T {
@@ -135,7 +127,7 @@ fn a_proxy_is_judged_by_its_answer() {
     let verdict = with_network(|network| network.proxy(&url));
     assert!(verdict.good && verdict.said.contains("lets CONNECT"), "{verdict:?}");
 
-    let url = ProxyUrl::parse(&format!("http://127.0.0.1:{}", closed())).unwrap();
+    let url = ProxyUrl::parse(&format!("http://127.0.0.1:{}", closed_port())).unwrap();
     let verdict = with_network(|network| network.proxy(&url));
     assert!(!verdict.good && text(&verdict).contains("connection refused"), "{verdict:?}");
 }
@@ -172,7 +164,7 @@ fn mysql_is_judged_by_greeting_and_login() {
             assert!(!verdict.good && text(&verdict).contains("not allowed"), "{verdict:?}");
             assert_eq!(count.load(Ordering::SeqCst), looks, "what was wrong is looked at again");
         }
-        let verdict = network.mysql(&want_mysql(closed(), None), &Secrets::default());
+        let verdict = network.mysql(&want_mysql(closed_port(), None), &Secrets::default());
         assert_eq!(verdict.about, "mysql-reachable");
         assert!(
             text(&verdict).contains("connection refused") && text(&verdict).contains("on the server: ss"),
@@ -214,7 +206,7 @@ fn redis_is_judged_by_its_replies() {
         assert_eq!((verdict.good, verdict.about), (false, "redis-login"), "{verdict:?}");
         let (port, _) = saying(true, &[b"-DENIED Redis is running in protected mode\r\n"]);
         assert!(!network.redis(&want_redis(port, false), &none).good);
-        let verdict = network.redis(&want_redis(closed(), false), &none);
+        let verdict = network.redis(&want_redis(closed_port(), false), &none);
         assert!(!verdict.good && text(&verdict).contains("connection refused"), "{verdict:?}");
     });
 }

@@ -1,12 +1,11 @@
 //! What is found of consumers: files of a host in memory, and tables of facts.
 
-use std::time::Duration;
-
 use super::*;
 use crate::check::{ProxyWant, Secrets};
 use crate::finding::Status;
 use crate::host::MemoryHost;
 use crate::net::Roots;
+use crate::net::testing::patient;
 use crate::platform;
 use crate::settings::{Deployment, ProxyUrl};
 
@@ -43,7 +42,7 @@ fn look(host: &MemoryHost, url: Option<&str>, origin: &str) -> (ConsumersFacts, 
     let platform = platform::detect(host, None).unwrap().0;
     let roots = Roots::of(host, b"");
     let look = Look { host, platform: Some(&platform), want: &want, secrets: &secrets, roots: &roots };
-    let facts = Consumers.collect(&look, Time::new(Duration::from_secs(1), Duration::from_secs(5)), None);
+    let facts = Consumers.collect(&look, patient(), None);
     let text = serde_json::to_string(&facts).unwrap();
     let findings = Consumers.judge(&serde_json::from_str(&text).unwrap(), &want);
     let all = format!("{text}{}", serde_json::to_string(&findings).unwrap());

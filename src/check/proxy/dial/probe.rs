@@ -149,7 +149,7 @@ fn tls(task: &Task<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (Shaken, O
         stream.sock.until(time.at_most(QUIET));
         said.trouble = match stream.read(&mut [0]) {
             Ok(0) => Some(Trouble::Closed),
-            Err(error) => match Trouble::of(error, QUIET) {
+            Err(error) => match Trouble::of(error) {
                 Trouble::Silent { .. } => None,
                 trouble => Some(task.cleaner.trouble(trouble)),
             },

@@ -1,14 +1,15 @@
 //! Proxies that answer as scripted, friendly and hostile, and what is found of them.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpStream;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::super::super::{Check, ProxyWant, Secrets, Want};
 use super::super::{Dial, DialFacts};
 use super::*;
 use crate::finding::{Finding, Status};
+use crate::net::testing::{self, PATIENCE, brief, closed_port, drip, end, hear, hold, patient};
 use crate::settings::Deployment;
 
 const LOGIN: &str = "divvy:p%40ss%3Aw0rd%2F%25@";
@@ -39,42 +40,31 @@ fn want(http: Option<&str>, https: Option<&str>) -> (Want, Secrets) {
     (want, secrets)
 }
 
-/// A server that treats each connection with the script.
-fn serve(script: impl Fn(TcpStream, Vec<u8>) + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        let script = std::sync::Arc::new(script);
-        for stream in listener.incoming().map_while(Result::ok) {
-            let script = script.clone();
-            thread::spawn(move || {
-                let mut first = [0; 4096];
-                let mut stream = stream;
-                let count = stream.read(&mut first).unwrap_or(0);
-                script(stream, first[..count].to_vec());
-            });
-        }
-    });
-    port
+/// A server that treats each connection with the script, once it has heard the first words.
+fn serve(script: impl Fn(&mut TcpStream, Vec<u8>) + Send + Sync + 'static) -> u16 {
+    testing::serve(move |mut stream| {
+        let first = hear(&mut stream);
+        script(&mut stream, first);
+        end(&mut stream);
+    })
 }
 
 /// One that answers every request with these bytes and goes.
 fn says(answer: &'static [u8]) -> u16 {
-    serve(move |mut stream, _| {
-        let _ = stream.write_all(answer);
-        let _ = stream.read(&mut [0; 4096]);
-    })
+    serve(move |stream, _| drop(stream.write_all(answer)))
 }
 
-fn dial(url: &str) -> (DialFacts, Vec<Finding>, Duration) {
+/// A proxy that answers.
+fn dial(url: &str) -> (DialFacts, Vec<Finding>) {
+    dial_within(patient(), url)
+}
+
+fn dial_within(time: Time, url: &str) -> (DialFacts, Vec<Finding>) {
     let (want, secrets) = want(Some(url), Some(url));
-    let time = Time::new(Duration::from_millis(800), Duration::from_millis(2_500));
-    let began = Instant::now();
     let proxy = want.http_proxy.as_ref().unwrap();
     let task = Task::new(&want, &secrets, &proxy.host, proxy.port, "127.0.0.1 localhost\n");
     let roots = Roots::of(&crate::host::MemoryHost::new(), b"");
     let facts = DialFacts { proxies: vec![dialled(&task, &roots, time)] };
-    let took = began.elapsed();
     let text = serde_json::to_string(&facts).unwrap();
     let findings = Dial.judge(&serde_json::from_str(&text).unwrap(), &want);
     let all = format!("{text}{}", serde_json::to_string(&findings).unwrap());
@@ -82,7 +72,7 @@ fn dial(url: &str) -> (DialFacts, Vec<Finding>, Duration) {
         assert!(!all.contains(form), "{form} in {all}");
     }
     assert!(all.len() < 20_000, "{} bytes of facts and findings", all.len());
-    (facts, findings, took)
+    (facts, findings)
 }
 
 fn status(findings: &[Finding], id: &str) -> (Status, String) {
@@ -92,7 +82,7 @@ fn status(findings: &[Finding], id: &str) -> (Status, String) {
 
 /// `id → status, and words of the title or of what was observed`.
 fn expect(answer: &'static [u8], login: &str, expected: &[(&str, Status, &str)]) {
-    let (_, findings, _) = dial(&format!("http://{login}127.0.0.1:{}", says(answer)));
+    let (_, findings) = dial(&format!("http://{login}127.0.0.1:{}", says(answer)));
     for (id, wanted, words) in expected {
         let (status, text) = status(&findings, id);
         assert!(status == *wanted && text.contains(words), "{id}: {status:?} {text}");
@@ -153,27 +143,28 @@ fn each_answer_of_a_proxy_has_its_verdict() {
 
 #[test]
 fn a_tunnel_that_is_closed_again_or_stays_silent_is_told() {
-    let closes = serve(|mut stream, _| {
+    let closes = serve(|stream, _| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
-        let _ = stream.read(&mut [0; 64]);
+        hear(stream);
     });
-    let (_, findings, _) = dial(&format!("http://127.0.0.1:{closes}"));
+    let (_, findings) = dial(&format!("http://127.0.0.1:{closes}"));
     let (found, text) = status(&findings, "proxy-connect-method");
     assert!(found == Status::Fail && text.contains("closes it again"), "{text}");
-    let silent = serve(|mut stream, _| {
+    let silent = serve(|stream, _| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
-        thread::sleep(Duration::from_secs(5));
+        hold(stream);
     });
-    let (_, findings, _) = dial(&format!("http://127.0.0.1:{silent}"));
+    // The tunnel has a connection's time, and the answer before it all that there is.
+    let time = Time::new(Duration::from_millis(400), PATIENCE);
+    let (_, findings) = dial_within(time, &format!("http://127.0.0.1:{silent}"));
     let (found, text) = status(&findings, "proxy-connect-method");
-    assert!(found == Status::Warn && text.contains("nothing comes back"), "{text}");
-    let answers = serve(|mut stream, _| {
+    assert!(found == Status::Warn && text.contains("nothing comes back") && text.contains("within 400 ms"), "{text}");
+    let answers = serve(|stream, _| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
-        let _ = stream.read(&mut [0; 4096]);
+        hear(stream);
         let _ = stream.write_all(b"\x15\x03\x03\x00\x02\x02\x28");
-        let _ = stream.read(&mut [0; 4096]);
     });
-    let (_, findings, _) = dial(&format!("http://{LOGIN}127.0.0.1:{answers}"));
+    let (_, findings) = dial(&format!("http://{LOGIN}127.0.0.1:{answers}"));
     assert_eq!(status(&findings, "proxy-connect-method").0, Status::Pass);
     assert_eq!(status(&findings, "proxy-credentials").0, Status::Pass);
 }
@@ -182,11 +173,11 @@ fn a_tunnel_that_is_closed_again_or_stays_silent_is_told() {
 fn https_in_the_url_of_a_plain_port_gets_the_right_value_and_no_login() {
     let (sender, asked) = std::sync::mpsc::channel();
     let sender = std::sync::Mutex::new(sender);
-    let port = serve(move |mut stream, first| {
+    let port = serve(move |stream, first| {
         let _ = sender.lock().unwrap().send(first);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     });
-    let (_, findings, _) = dial(&format!("https://{LOGIN}127.0.0.1:{port}"));
+    let (_, findings) = dial(&format!("https://{LOGIN}127.0.0.1:{port}"));
     let finding = findings.iter().find(|finding| finding.id == "proxy-language").unwrap();
     assert_eq!(finding.status, Status::Fail);
     let right = format!("http://divvy:***@127.0.0.1:{port}");
@@ -200,17 +191,7 @@ fn https_in_the_url_of_a_plain_port_gets_the_right_value_and_no_login() {
 
 #[test]
 fn hostile_proxies_cost_no_more_than_the_time_and_show_nothing() {
-    let drip = |pause: u64| {
-        serve(move |mut stream, _| {
-            for byte in b"HTTP/1.1 200 OK\r\nX: ".iter().chain(std::iter::repeat(&b'x')) {
-                if stream.write_all(&[*byte]).is_err() {
-                    return;
-                }
-                thread::sleep(Duration::from_millis(pause));
-            }
-        })
-    };
-    let echo = serve(|mut stream, first| {
+    let echo = serve(|stream, first| {
         let text = String::from_utf8_lossy(&first).into_owned();
         let login = text.lines().find_map(|line| line.strip_prefix("Proxy-Authorization: ")).unwrap_or("none");
         let answer = format!(
@@ -219,38 +200,40 @@ fn hostile_proxies_cost_no_more_than_the_time_and_show_nothing() {
         );
         let _ = stream.write_all(answer.as_bytes());
     });
-    let parrot = serve(|mut stream, first| {
+    let parrot = serve(|stream, first| {
         let text = String::from_utf8_lossy(&first).into_owned();
         let login = text.lines().find_map(|line| line.strip_prefix("Proxy-Authorization: Basic ")).unwrap_or("none");
         let _ = stream.write_all(&login.as_bytes()[..login.len().min(20)]);
     });
-    let flood = serve(|mut stream, _| while stream.write_all(&[b'x'; 65536]).is_ok() {});
-    let head = serve(|mut stream, _| {
+    let flood = serve(|stream, _| while stream.write_all(&[b'x'; 65536]).is_ok() {});
+    let head = serve(|stream, _| {
         let _ = stream.write_all(b"HTTP/1.1 407 x\r\n");
         while stream
             .write_all(b"Proxy-Authenticate: Basic realm=\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\r\n")
             .is_ok()
         {}
     });
-    let silent = serve(|_stream, _| thread::sleep(Duration::from_secs(20)));
-    let closes = serve(|_, _| {});
+    let drips = serve(|stream, _| drip(stream, b"HTTP/1.1 200 OK\r\nX: "));
+    let silent = serve(|stream, _| hold(stream));
     let cases = [
-        ("one byte a moment", drip(30)),
-        ("echo", echo),
-        ("parrot", parrot),
-        ("flood", flood),
-        ("endless head", head),
-        ("silent", silent),
-        ("closes", closes),
-        ("garbage", says(b"\xff\xfe\0\0\x1b[2Jgarbage\r\n\r\n")),
+        ("one byte a moment", drips, true),
+        ("silent", silent, true),
+        ("echo", echo, false),
+        ("parrot", parrot, false),
+        ("flood", flood, false),
+        ("endless head", head, false),
+        ("closes", serve(|_, _| {}), false),
+        ("garbage", says(b"\xff\xfe\0\0\x1b[2Jgarbage\r\n\r\n"), false),
     ];
     thread::scope(|scope| {
-        for (name, port) in cases {
+        for (name, port, hangs) in cases {
             for scheme in ["http", "https"] {
                 scope.spawn(move || {
-                    let (facts, findings, took) = dial(&format!("{scheme}://{LOGIN}127.0.0.1:{port}"));
-                    assert!(took < Duration::from_secs(4), "{name}: {took:?}");
-                    assert!(facts.proxies[0].talk.is_some(), "{name}");
+                    let time = if hangs { brief() } else { patient() };
+                    let (facts, findings) = dial_within(time, &format!("{scheme}://{LOGIN}127.0.0.1:{port}"));
+                    let plain = &facts.proxies[0].talk.as_ref().unwrap().plain;
+                    let silent = matches!(plain.trouble, Some(Trouble::Silent { .. }));
+                    assert!(silent == hangs, "{name} {scheme}: {plain:?}");
                     assert!(
                         findings.iter().any(|finding| finding.status == Status::Fail),
                         "{name} {scheme}: {findings:#?}"
@@ -267,8 +250,7 @@ fn hostile_proxies_cost_no_more_than_the_time_and_show_nothing() {
 
 #[test]
 fn a_dead_port_and_an_unknown_name_end_before_the_conversation() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (_, findings, _) = dial(&format!("http://127.0.0.1:{port}"));
+    let (_, findings) = dial(&format!("http://127.0.0.1:{}", closed_port()));
     let states: Vec<_> = findings.iter().map(|finding| (finding.id, finding.status)).collect();
     assert_eq!(
         states,
@@ -280,7 +262,8 @@ fn a_dead_port_and_an_unknown_name_end_before_the_conversation() {
             ("proxy-credentials", Status::Skip),
         ]
     );
-    let (_, findings, _) = dial("http://no-such-proxy.invalid:3128");
+    // Some resolvers say no, and some nothing.
+    let (_, findings) = dial_within(brief(), "http://no-such-proxy.invalid:3128");
     assert_eq!(status(&findings, "proxy-resolves").0, Status::Fail);
     assert_eq!(findings.iter().filter(|finding| finding.status == Status::Skip).count(), 4);
 }
@@ -303,9 +286,9 @@ fn no_proxy_wanted_is_skipped_by_name_and_one_place_is_asked_once() {
 #[test]
 fn a_rejected_login_is_not_sent_again() {
     let port = says(b"HTTP/1.1 407 Auth\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n");
-    let (facts, ..) = dial(&format!("http://{LOGIN}127.0.0.1:{port}"));
+    let (facts, _) = dial(&format!("http://{LOGIN}127.0.0.1:{port}"));
     assert!(Dial.is_settled(&facts));
-    let (facts, ..) = dial(&format!("http://127.0.0.1:{port}"));
+    let (facts, _) = dial(&format!("http://127.0.0.1:{port}"));
     assert!(!Dial.is_settled(&facts), "without a login it may be asked again");
 }
 
@@ -315,7 +298,7 @@ fn two_places_are_asked_side_by_side_and_the_one_for_http_is_asked_for_a_page() 
     let sender = std::sync::Arc::new(std::sync::Mutex::new(sender));
     let answering = |answer: &'static [u8]| {
         let sender = sender.clone();
-        serve(move |mut stream, first| {
+        serve(move |stream, first| {
             let _ = sender.lock().unwrap().send(String::from_utf8_lossy(&first).into_owned());
             let _ = stream.write_all(answer);
         })
@@ -327,7 +310,7 @@ fn two_places_are_asked_side_by_side_and_the_one_for_http_is_asked_for_a_page() 
     let host = crate::host::MemoryHost::new();
     let roots = Roots::of(&host, b"");
     let look = crate::check::Look { host: &host, platform: None, want: &want, secrets: &secrets, roots: &roots };
-    let facts = Dial.collect(&look, Time::new(Duration::from_secs(1), Duration::from_secs(3)), None);
+    let facts = Dial.collect(&look, patient(), None);
     let findings = Dial.judge(&facts, &want);
     assert_eq!(facts.proxies.iter().map(|proxy| proxy.port).collect::<Vec<_>>(), [https, http]);
     assert_eq!(findings.iter().filter(|finding| finding.id == "proxy-language").count(), 2);

@@ -189,7 +189,8 @@ fn a_huge_list_is_judged_in_bounded_time() {
     let huge = "x.corp.example, 10.0.0.0/8,*.y.corp:80;".repeat(25_000);
     let began = std::time::Instant::now();
     of(&huge, &context());
-    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+    // Seconds; each member against each of the others would take hours.
+    assert!(began.elapsed() < std::time::Duration::from_secs(300), "{:?}", began.elapsed());
 }
 
 proptest! {

@@ -1,6 +1,5 @@
 use super::*;
 use crate::check::runtime::double::{Double, NOW, want};
-use crate::check::want::Secrets;
 use crate::finding::Status;
 
 fn running(name: &str) -> One {
@@ -273,7 +272,7 @@ fn nothing_is_asked_where_there_is_nothing() {
 fn facts_hold_no_environment() {
     let line = r#"{"id":"aa","name":"/divvycloud_worker_1","status":"running","image":"divvycloud/divvycloud:v22.3.9","labels":{"com.docker.compose.project.working_dir":"/divvycloud","com.docker.compose.service":"worker","secret":"S3cret-1"},"cmd":["S3cret-2"],"env":["DIVVY_DB_PASSWORD=S3cret-3"],"error":"http://u:S3cret-4@h"}"#;
     let host = Double::installed().prints("docker ps", "\"aa\"\n").prints("docker inspect", line);
-    let facts = host.collect(&Containers, &want(), &Secrets::default());
+    let facts = host.facts(&Containers);
     let text = serde_json::to_string(&facts).unwrap();
     assert!(!text.contains("S3cret"), "{text}");
     let Some(Ok(seen)) = &facts.docker else { panic!("{facts:?}") };

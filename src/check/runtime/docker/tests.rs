@@ -6,6 +6,7 @@ use crate::check::runtime::double::{Double, want};
 use crate::check::want::Secrets;
 use crate::host::MemoryHost;
 use crate::net::Roots;
+use crate::net::testing::{PATIENCE, patient};
 
 /// What `docker inspect` of the client 20.10.24 and 26.1.5 printed alike for three containers of a daemon 20.10.24.
 const INSPECTED: &str = r#"{"id":"c0abbcc287b96fcbca2afcab31843a747f36d7b1b2edb6ce9a0daf4cf4f0ec01","name":"/divvycloud_scheduler_1","created":"2026-11-22T00:02:03.654018667Z","restarts":0,"status":"running","exit":0,"oom":false,"error":"","started":"2026-11-22T00:02:03.78237634Z","finished":"0001-01-01T00:00:00Z","health":"healthy","image":"divvycloud/divvycloud:v22.3.9","labels":{"com.docker.compose.project":"divvycloud","com.docker.compose.project.working_dir":"/divvycloud","com.docker.compose.service":"scheduler","com.docker.compose.version":"1.29.2"},"entrypoint":null,"cmd":["/bin/sh","-c","echo hello; exec sleep 1000"],"env":["A=\"x y\""]}
@@ -19,7 +20,7 @@ fn found(host: &Double) -> Result<Found, NoDocker> {
     static ROOTS: LazyLock<Roots> = LazyLock::new(|| Roots::of(&MemoryHost::new(), b""));
     let (want, secrets) = (want(), Secrets::default());
     let look = Look { host, platform: None, want: &want, secrets: &secrets, roots: &ROOTS };
-    containers(&look, Time::new(Duration::from_secs(1), Duration::from_secs(5)))
+    containers(&look, patient())
 }
 
 #[test]
@@ -36,7 +37,7 @@ fn containers_of_two_clients_are_read_and_the_products_are_told_from_others() {
     assert_eq!(scheduler.environment, ["A=\"x y\""]);
     assert_eq!((found.own[1].restarts, found.own[1].exit_code), (5, Some(3)));
     // The command ends within what is left of the check's time.
-    assert!(host.ran.lock().unwrap().iter().all(|command| command.deadline < Duration::from_secs(5)));
+    assert!(host.ran.lock().unwrap().iter().all(|command| command.deadline < PATIENCE));
 }
 
 #[test]

@@ -1,6 +1,5 @@
 use super::*;
 use crate::check::runtime::double::{Double, NOW, want};
-use crate::check::want::Secrets;
 use crate::host::Output;
 
 const INSPECTED: &str = r#"{"id":"aa","name":"/divvycloud_scheduler_1","image":"divvycloud/divvycloud:v22.3.9","labels":{"com.docker.compose.service":"scheduler"}}
@@ -27,7 +26,7 @@ fn known_lines_have_a_cause_a_count_and_a_last_time_and_nothing_else_leaves_the_
     );
     let worker = "2026-11-21T19:30:00Z Incorrect database schema, waiting for db to be upgraded\n2026-11-21T20:00:50Z Unable to connect to database\n";
     let host = host(scheduler, worker);
-    let facts = host.collect(&Logs, &want(), &Secrets::default());
+    let facts = host.facts(&Logs);
     assert!(!serde_json::to_string(&facts).unwrap().contains("S3cret"));
     let findings = judge(&facts, &want());
     let told: Vec<_> = findings.iter().map(|finding| (finding.status, finding.title.as_str())).collect();
@@ -69,11 +68,9 @@ fn a_quiet_log_passes_and_an_unread_one_is_named() {
 #[test]
 fn garbage_of_a_megabyte_is_only_counted() {
     let bytes: Vec<u8> = (0..1 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    let began = std::time::Instant::now();
     let findings =
         host(move || Ok(Output { code: Some(0), stdout: bytes.clone(), stderr: vec![b'x'; 1 << 20] }), "").check(&Logs);
     assert_eq!(findings[0].status, Status::Pass, "{findings:?}");
-    assert!(began.elapsed() < std::time::Duration::from_secs(10));
     let line = format!("nostamp {} Unable to connect to database\nUnable to connect to database", "x".repeat(100_000));
     let findings = host(said(&line, ""), "").check(&Logs);
     assert_eq!(

@@ -1,0 +1,76 @@
+//! What the tests of several rooms need of servers and limits.
+
+use std::io::{Read, Write, copy, sink};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::Time;
+
+/// For whoever answers: no machine is so loaded that this is not enough.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A check's time where the other side answers.
+pub(crate) fn patient() -> Time {
+    Time::new(PATIENCE, PATIENCE)
+}
+
+/// A check's time where the other side never does.
+pub(crate) fn brief() -> Time {
+    Time::new(Duration::from_millis(1000), Duration::from_millis(1500))
+}
+
+/// A server whose connections are each handled by `talk`, as long as the process lives.
+pub(crate) fn serve(talk: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let talk = Arc::new(talk);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let talk = talk.clone();
+            thread::spawn(move || talk(stream));
+        }
+    });
+    port
+}
+
+/// Says no more, and hears the other side out: who closes with words unread resets the connection, and what was said may be
+/// lost with it.
+pub(crate) fn end(stream: &mut TcpStream) {
+    let _ = stream.shutdown(Shutdown::Write);
+    hold(stream);
+}
+
+/// Stays silent until the other side goes.
+pub(crate) fn hold(stream: &mut TcpStream) {
+    let _ = copy(stream, &mut sink());
+}
+
+/// Says these bytes one at a time and then goes, after a minute at the earliest: who has a shorter limit does not see it.
+pub(crate) fn drip(stream: &mut TcpStream, bytes: &[u8]) {
+    for byte in bytes.iter().chain(std::iter::repeat(&b'1')).take(6000) {
+        if stream.write_all(&[*byte]).is_err() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Hears one request out, as far as it comes in one piece.
+pub(crate) fn hear(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = vec![0; 4096];
+    let count = stream.read(&mut bytes).unwrap_or(0);
+    bytes.truncate(count);
+    bytes
+}
+
+/// A port on which nothing listens, and which nobody else gets: it is one end of a connection that lasts as long as the
+/// process.
+pub(crate) fn closed_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let port = client.local_addr().unwrap().port();
+    std::mem::forget((client, listener.accept().unwrap()));
+    port
+}
