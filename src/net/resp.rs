@@ -148,63 +148,65 @@ fn bulk(input: &mut impl BufRead, length: u64) -> Result<Vec<u8>, Broken> {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::net::TcpListener;
-    use std::thread;
-    use std::time::{Duration, Instant};
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::net::{Time, dial};
+    use crate::net::dial;
+    use crate::net::testing::{brief, end, hear, hold, patient, serve};
 
-    /// A server that answers whatever is asked with these bytes, over and over where `flood`.
-    fn asked(answer: &'static [u8], flood: bool) -> Result<Value, Trouble> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        thread::spawn(move || {
-            let mut stream = listener.accept().unwrap().0;
-            let _ = stream.read(&mut [0; 512]);
-            while stream.write_all(answer).is_ok() && flood {}
-            if answer.is_empty() || answer.starts_with(b"*1000000000") {
-                thread::sleep(Duration::from_secs(2));
-            }
-        });
-        let time = Time::new(Duration::from_millis(500), Duration::from_millis(500));
-        let mut resp = Resp::new(dial("127.0.0.1", port, time, 64 << 10).unwrap());
-        resp.ask(&[b"PING"])
+    /// What comes of a server that answers whatever is asked with these bytes and then goes.
+    fn asked(answer: &'static [u8]) -> Result<Value, Trouble> {
+        of_server(patient(), move |stream| {
+            hear(stream);
+            let _ = stream.write_all(answer);
+            end(stream);
+        })
+    }
+
+    fn of_server(
+        time: Time,
+        talk: impl Fn(&mut std::net::TcpStream) + Send + Sync + 'static,
+    ) -> Result<Value, Trouble> {
+        let port = serve(move |mut stream| talk(&mut stream));
+        Resp::new(dial("127.0.0.1", port, time, 64 << 10).unwrap()).ask(&[b"PING"])
     }
 
     #[test]
     fn answers_and_refusals_are_values_and_the_rest_is_trouble() {
-        assert_eq!(asked(b"+PONG\r\n", false).unwrap(), Value::Simple("PONG".to_owned()));
-        assert!(matches!(asked(b"-NOAUTH Authentication required.\r\n", false), Ok(Value::Error(_))));
-        assert!(matches!(asked(b"*1000000000\r\n", false), Err(Trouble::Silent { .. })));
-        assert!(matches!(asked(b"", false), Err(Trouble::Silent { .. })));
-        assert!(
-            matches!(asked(b"SSH-2.0-OpenSSH\r\n", false), Err(Trouble::Unexpected { what }) if what.contains("SSH"))
-        );
-        assert!(matches!(
-            asked(b"$100\r\nab", false),
-            Err(Trouble::Unexpected { .. } | Trouble::Closed | Trouble::Reset)
-        ));
+        assert_eq!(asked(b"+PONG\r\n"), Ok(Value::Simple("PONG".to_owned())));
+        assert!(matches!(asked(b"-NOAUTH Authentication required.\r\n"), Ok(Value::Error(_))));
+        assert_eq!(asked(b""), Err(Trouble::Closed));
+        assert!(matches!(asked(b"SSH-2.0-OpenSSH\r\n"), Err(Trouble::Unexpected { what }) if what.contains("SSH")));
+        assert!(matches!(asked(b"$100\r\nab"), Err(Trouble::Unexpected { what }) if what.contains("malformed")));
     }
 
     #[test]
-    fn a_flood_ends_at_the_budget_and_in_time() {
-        let began = Instant::now();
-        for answer in [
-            &b"xxxxxxxxxxxxxxxx"[..],
-            b"*1000000\r\n",
-            b"*1\r\n",
-            b"~3\r\n_\r\n",
-            b"$1000000000\r\nxxxxxxxxxxxxxxxxxxxxxxxxx",
-            b"%1000000000\r\n",
-            b"|-1\r\n",
-        ] {
-            let result = asked(answer, true);
-            assert!(result.is_err(), "{answer:?}: {result:?}");
+    fn a_server_that_never_says_all_is_silent() {
+        for said in [&b""[..], b"*1000000000\r\n", b"$100\r\nab", b"+PON"] {
+            let answer = of_server(brief(), move |stream| {
+                let _ = stream.write_all(said);
+                hold(stream);
+            });
+            assert!(matches!(answer, Err(Trouble::Silent { .. })), "{said:?}: {answer:?}");
         }
-        assert!(began.elapsed() < Duration::from_secs(4));
+    }
+
+    #[test]
+    fn a_flood_ends_at_the_budget() {
+        for (said, flooded) in [
+            (&b"+xxxxxxxxxxxxxxx"[..], Trouble::TooMuch { limit: 64 << 10 }),
+            (b"*1000000\r\n:1\r\n", Trouble::Unexpected { what: "a malformed Redis reply".to_owned() }),
+            (b"*1\r\n", Trouble::Unexpected { what: "a malformed Redis reply".to_owned() }),
+            (b"$1000000000\r\nxxxxxxxxxxxxxxxxxxxxxxxxx", Trouble::TooMuch { limit: 64 << 10 }),
+        ] {
+            let answer = of_server(patient(), move |stream| while stream.write_all(said).is_ok() {});
+            assert_eq!(answer, Err(flooded), "{said:?}");
+        }
+        for other in [&b"xxxxxxxxxxxxxxxx"[..], b"~3\r\n_\r\n", b"%1000000000\r\n", b"|-1\r\n"] {
+            let answer = of_server(patient(), move |stream| while stream.write_all(other).is_ok() {});
+            assert!(matches!(answer, Err(Trouble::Unexpected { .. })), "{other:?}: {answer:?}");
+        }
     }
 
     fn parse(mut bytes: &[u8]) -> Option<Value> {

@@ -204,7 +204,7 @@ fn every_situation_gets_its_findings() {
     for (rules, password, expected, words) in cases {
         let (peer, heard) = server(rules);
         let want = want_redis(peer.port, None);
-        let facts = collect(&Redis, &want, *password, 2000, None);
+        let facts = collect(&Redis, &want, *password, PATIENT, None);
         let findings = judged(&Redis, &facts, &want);
         for (id, wanted) in *expected {
             assert_eq!(status(&findings, id), *wanted, "{words} {rules:?}: {findings:?}");
@@ -221,7 +221,7 @@ fn a_server_of_a_newer_release_is_right_for_a_newer_product() {
     let (peer, _) = server(&[("INFO", bulk("redis_version:7.1.2\r\n"))]);
     let mut want = want_redis(peer.port, Some(false));
     want.release = Some("25.1".to_owned());
-    let facts = collect(&Redis, &want, false, 2000, None);
+    let facts = collect(&Redis, &want, false, PATIENT, None);
     assert_eq!(status(&judged(&Redis, &facts, &want), "redis-version"), Pass);
     want.release = Some("22.3".to_owned());
     assert_eq!(status(&judged(&Redis, &facts, &want), "redis-version"), Warn);
@@ -229,18 +229,18 @@ fn a_server_of_a_newer_release_is_right_for_a_newer_product() {
 
 #[test]
 fn other_and_hostile_servers_end_in_time_and_stay_small() {
-    for (peer, words) in [
-        (Peer::saying(b"SSH-2.0-OpenSSH_9.2p1\r\n"), "SSH"),
-        (Peer::saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "HTTP"),
-        (Peer::new(|stream, _| drop(stream)), "load balancer"),
-        (Peer::saying(b""), "no reply to INFO"),
-        (Peer::dripping(b"$9000\r\n"), "within"),
-        (Peer::pouring(b"$999999999\r\n"), "larger than"),
-        (Peer::pouring(b"*999999999\r\n"), "malformed"),
-        (Peer::pouring(b""), "begins with"),
+    for (peer, millis, words) in [
+        (Peer::saying(b"SSH-2.0-OpenSSH_9.2p1\r\n"), PATIENT, "SSH"),
+        (Peer::saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), PATIENT, "HTTP"),
+        (Peer::new(|stream, _| drop(stream)), PATIENT, "load balancer"),
+        (Peer::saying(b""), BRIEF, "no reply to INFO"),
+        (Peer::dripping(b"$9000\r\n"), BRIEF, "within"),
+        (Peer::pouring(b"$999999999\r\n"), PATIENT, "larger than"),
+        (Peer::pouring(b"*999999999\r\n"), PATIENT, "malformed"),
+        (Peer::pouring(b""), PATIENT, "begins with"),
     ] {
         let want = want_redis(peer.port, None);
-        let facts = collect(&Redis, &want, true, 1200, None);
+        let facts = collect(&Redis, &want, true, millis, None);
         let findings = judged(&Redis, &facts, &want);
         assert!(findings.iter().any(|finding| finding.status == Fail), "{findings:?}");
         let all = findings.iter().map(text).collect::<Vec<_>>().join("\n");
@@ -265,7 +265,7 @@ fn nothing_secret_is_said_before_a_redis_has_answered() {
     });
     for tls in [None, Some(true), Some(false)] {
         let want = want_redis(peer.port, tls);
-        let findings = judged(&Redis, &collect(&Redis, &want, true, 1200, None), &want);
+        let findings = judged(&Redis, &collect(&Redis, &want, true, BRIEF, None), &want);
         assert_eq!(findings[0].status, Fail);
     }
     assert!(!String::from_utf8_lossy(&heard.lock().unwrap()).contains(PASSWORD));
@@ -300,7 +300,7 @@ fn tls_faults_and_what_was_not_looked_at_say_what_to_do() {
     assert_eq!(status(&findings, "redis-reachable"), Skip);
     let mut container = want_redis(6379, None);
     container.redis.as_mut().unwrap().at.host = "redis".to_owned();
-    let facts = collect(&Redis, &container, true, 500, None);
+    let facts = collect(&Redis, &container, true, BRIEF, None);
     assert_eq!(status(&judged(&Redis, &facts, &container), "redis-reachable"), Fail);
 }
 
