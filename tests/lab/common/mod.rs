@@ -601,7 +601,7 @@ mount -t tmpfs -o mode=755 tmpfs dev
 for node in null zero full random urandom tty; do touch dev/$node; mount --bind /dev/$node dev/$node; done
 mkdir dev/pts && mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts && ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
-touch usr/local/bin/ics-setup && mount --bind "$BINARY" usr/local/bin/ics-setup
+[ -z "$BINARY" ] || { touch usr/local/bin/ics-setup && mount --bind "$BINARY" usr/local/bin/ics-setup; }
 hostname lab
 ip link set lo up
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /bin/sh -c 'echo ready; exec sleep infinity'
@@ -614,23 +614,34 @@ impl Guest {
 
     /// A guest whose upper layer (below which `family` is dressed already) is changed by `prepare` first.
     pub fn prepared(family: Family, prepare: impl FnOnce(&Path)) -> Self {
+        Self::over(&debian_root(), Some(&binary()), |upper| {
+            family.dress(upper);
+            fs::create_dir_all(upper.join("usr/local/bin")).unwrap();
+            prepare(upper);
+        })
+    }
+
+    /// A guest over another root, with `binary` as /usr/local/bin/ics-setup; its upper layer is changed by `prepare` first.
+    pub fn over(lower: &Path, binary: Option<&Path>, prepare: impl FnOnce(&Path)) -> Self {
         need_root();
         need(&["setpriv", "unshare", "nsenter", "mount", "ip"]);
-        let lower = debian_root();
         let folder = scratch("guest");
         for part in ["upper", "work", "host"] {
             fs::create_dir(folder.path().join(part)).unwrap();
         }
         let upper = folder.path().join("upper");
-        family.dress(&upper);
-        fs::create_dir_all(upper.join("usr/local/bin")).unwrap();
         prepare(&upper);
 
         let space = Leash::holding(&["--net", "--ipc", "--uts"], GUEST, |command| {
             command.env("LOWER", lower).env("DIR", folder.path());
-            command.env("BINARY", fs::canonicalize(binary()).unwrap());
+            command.env("BINARY", binary.map_or_else(PathBuf::new, |binary| fs::canonicalize(binary).unwrap()));
         });
         Self { pid: space.pid(), space, folder }
+    }
+
+    /// The guest's first process, as this machine counts.
+    pub fn pid(&self) -> &str {
+        &self.pid
     }
 
     /// Where the guest's root is for processes in its mount namespace that have not changed theirs.
