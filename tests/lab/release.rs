@@ -226,7 +226,6 @@ fn older(format: &str) -> PathBuf {
     let target = folder.join(format!("ics-setup-older.{format}"));
     let mut command = Command::new(from_environment("ICS_SETUP_NFPM"));
     command.current_dir(from_environment("ICS_SETUP_SHARE"));
-    command.env("PACKAGING", Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/release.d"));
     command.envs([("VERSION", "0.0.1"), ("ARCH", "amd64"), ("SOURCE_DATE_EPOCH", "1767225600")]);
     command.args([
         "package",
