@@ -24,7 +24,7 @@ fn of_git() -> Option<String> {
     for path in ["Cargo.toml", "Cargo.lock", "assets", "scripts/build.rs", "src"] {
         println!("cargo::rerun-if-changed={path}");
     }
-    let commit = git(&["log", "-1", "--format=%h %cs", "--abbrev=10"])?;
+    let commit = git(&["log", "-1", "--date=short", "--format=%h %cd", "--abbrev=10"])?;
     let (hash, date) = commit.split_once(' ')?;
     let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
     Some(format!("{hash}{} {date}", if changed { "-dirty" } else { "" }))

@@ -74,25 +74,43 @@ def notices(sources):
                 left.append(dependency["pkg"])
     crates = sorted((p for p in graph["packages"] if p["id"] in linked), key=lambda p: (p["name"], p["version"]))
     texts = {}
-    print("ics-setup is linked from these crates:\n")
+
+    def add(name, text):
+        key = hashlib.sha256(" ".join(text.split()).encode()).digest()
+        names = texts.setdefault(key, (text, []))[1]
+        if name not in names:
+            names.append(name)
+
+    apache = (sources / "LICENSE-APACHE").read_text().strip()
+    print("ics-setup is linked from the Rust standard library (MIT OR Apache-2.0) and these crates:\n")
+    add("the Rust standard library", apache)
     for crate in crates:
         name = f"{crate['name']} {crate['version']}"
         print(f"{name}: {crate['license']}")
         folder = pathlib.Path(crate["manifest_path"]).parent
-        for path in sorted(folder.iterdir()):
-            if path.is_file() and re.match(r"(?i)(un)?licen[cs]e|copying|notice", path.name):
-                text = path.read_text(errors="replace").strip()
-                texts.setdefault(hashlib.sha256(" ".join(text.split()).encode()).digest(), (text, []))[1].append(name)
+        found = [
+            path
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and re.match(r"(?i)(un)?licen[cs]e|copying|copyright|notice", path.name)
+            if path.suffix not in (".rs", ".html") and not {"tests", "benches"} & set(path.relative_to(folder).parts)
+        ]
+        for path in found:
+            add(name, path.read_text(errors="replace").strip())
+        if not found:
+            # The crate has left its repository's licence out.
+            if "Apache-2.0" not in crate["license"]:
+                sys.exit(f"{name} ({crate['license']}) has no text of its licence")
+            add(name, apache)
     for text, names in texts.values():
         print(f"\n{'-' * 78}\n{textwrap.fill(', '.join(names), 78)}:\n\n{text}")
 
 
-match sys.argv[1:]:
-    case ["changelog", version]:
-        changelog(version, sys.stdin.read())
-    case ["copyright", sources]:
-        copyright_of(pathlib.Path(sources))
-    case ["notices", sources]:
-        notices(sources)
-    case _:
-        sys.exit(__doc__)
+words = sys.argv[1:]
+if words[:1] == ["changelog"] and len(words) == 2:
+    changelog(words[1], sys.stdin.read())
+elif words[:1] == ["copyright"] and len(words) == 2:
+    copyright_of(pathlib.Path(words[1]))
+elif words[:1] == ["notices"] and len(words) == 2:
+    notices(pathlib.Path(words[1]))
+else:
+    sys.exit(__doc__)

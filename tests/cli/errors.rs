@@ -77,7 +77,7 @@ fn the_version_names_the_commit_and_its_date() {
         output.ok().filter(|output| output.status.success()).map(|output| String::from_utf8(output.stdout).unwrap())
     };
     let number = concat!("ics-setup ", env!("CARGO_PKG_VERSION"));
-    match git(&["log", "-1", "--format=%h %cs", "--abbrev=10"]) {
+    match git(&["log", "-1", "--date=short", "--format=%h %cd", "--abbrev=10"]) {
         Some(commit) => {
             let (hash, date) = commit.trim().split_once(' ').unwrap();
             let clean = format!("{number} ({hash} {date})\n");

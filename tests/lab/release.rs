@@ -96,9 +96,9 @@ fn said_version() -> String {
     let git = |arguments: &[&str]| {
         output("git", &[&["-C", env!("CARGO_MANIFEST_DIR")], arguments].concat()).trim().to_owned()
     };
-    let commit = git(&["log", "-1", "--format=%h %cs", "--abbrev=10"]);
+    let commit = git(&["log", "-1", "--date=short", "--format=%h %cd", "--abbrev=10"]);
     let (hash, date) = commit.split_once(' ').unwrap();
-    let dirty = if git(&["status", "--porcelain"]).is_empty() { "" } else { "-dirty" };
+    let dirty = if git(&["status", "--porcelain", "--untracked-files=normal"]).is_empty() { "" } else { "-dirty" };
     format!("ics-setup {VERSION} ({hash}{dirty} {date})\n")
 }
 
@@ -338,7 +338,11 @@ fn comes_and_goes(guest: &Guest, manager: &Manager) -> (Manifest, Vec<String>) {
     for kept in ["etc/ics-setup", "var/lib/ics-setup/runs"] {
         assert!(guest.path(kept).is_dir(), "{kept} is gone");
     }
-    assert!(FILES.iter().all(|file| !guest.path(file).exists()));
+    // Nothing but what the runs made: no file and no folder of the package.
+    let of_runs = ["etc/ics-setup", "etc/systemd", "var/lib/ics-setup", manager.proxy_file.trim_start_matches('/')];
+    let left: Vec<_> = removed.0.keys().filter(|path| !before.0.contains_key(*path)).collect();
+    let left: Vec<_> = left.iter().filter(|path| !of_runs.iter().any(|made| path.starts_with(made))).collect();
+    assert!(left.is_empty(), "left: {left:?}");
     (before, runs)
 }
 
@@ -384,7 +388,8 @@ fn the_deb_is_installed_upgraded_removed_and_purged_on_three_releases() {
         // Nothing of the package is left, and nothing of the host's is gone; what the runs wrote stays.
         let after = host_of(&guest);
         let left: Vec<_> = before.touched(&after).into_iter().filter(|path| !is_folder(&after, path)).collect();
-        assert_eq!(left, [Path::new("etc/environment")], "{}", lower.display());
+        let written = ["etc/environment", "etc/systemd/system/docker.service.d/http-proxy.conf"].map(PathBuf::from);
+        assert_eq!(left, written, "{}", lower.display());
         let newer = guest.sh(
             "find / -xdev -newer /packages/mark ! -type d ! -path '/proc/*' ! -path '/var/lib/dpkg/*' ! -path '/var/log/*' ! -path '/var/cache/*'",
         );
@@ -419,9 +424,45 @@ fn a_purge_names_committed_runs_only() {
     ] {
         guest.write(&format!("var/lib/ics-setup/runs/{run}/journal"), journal);
     }
+    // Settings behind a link, journals on a disk of their own.
+    guest.sh("mv /etc/ics-setup /srv/settings; ln -s /srv/settings /etc/ics-setup; touch /etc/ics-setup/settings.toml");
     let said = guest.sh("dpkg --purge ics-setup");
-    let named: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("run ")?.split(' ').next()).collect();
-    assert_eq!(named, ["1-done", "5-cut-later"], "{said}");
+    let named = |words: &str| -> Vec<&str> {
+        let lines = said.lines().filter(|line| line.ends_with(words));
+        lines.filter_map(|line| line.strip_prefix("run ")?.split(' ').next()).collect()
+    };
+    assert_eq!(named("can no longer be taken back; its files stay as they are"), ["1-done", "5-cut-later"], "{said}");
+    let interrupted = "was interrupted; what it has changed stays, and can no longer be taken back";
+    assert_eq!(named(interrupted), ["2-cut", "4-begun"], "{said}");
+    assert_eq!(
+        guest.sh("ls -A /srv/settings; ls -d /etc/ics-setup /var/lib/ics-setup 2>&1 || true").lines().count(),
+        2
+    );
+}
+
+#[test]
+fn what_stands_in_the_way_of_the_package_is_told_and_ends_nothing() {
+    let manager = Manager {
+        install: "dpkg -i",
+        remove: "dpkg -r ics-setup",
+        old: deb("amd64"),
+        new: deb("amd64"),
+        os_release: None,
+        proxy_file: "/etc/environment",
+    };
+    let guest = host(&debian_root(), &manager);
+    guest.write("etc/ics-setup", "a file");
+    let said =
+        guest.sh("dpkg -i /packages/new 2>&1; mkdir -p /var/lib/ics-setup; mount -t tmpfs none /var/lib/ics-setup");
+    assert!(said.contains("/etc/ics-setup is in the way"), "{said}");
+    guest.sh("touch /var/lib/ics-setup/state");
+    let said = guest.sh("dpkg --purge ics-setup; dpkg --purge ics-setup 2>&1");
+    assert!(said.contains("/var/lib/ics-setup stays: something is mounted there"), "{said}");
+    assert_eq!(
+        guest.sh("ls -A /var/lib/ics-setup; dpkg -l ics-setup 2>/dev/null | grep '^.[^n] *ics-setup' || true"),
+        ""
+    );
+    assert!(!guest.path("etc/ics-setup").exists());
 }
 
 /// Debian's rpm knows no package of the C library; this one says what CentOS 7's says of itself.
@@ -608,11 +649,22 @@ fn the_readme_tells_how_to_install_behind_a_proxy() {
         os_release: family,
         proxy_file: "",
     };
+    let fetched = |guest: &Guest, file: &Path| {
+        let site = Site::of(guest);
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let (first, chosen) = (format!("FILE=ics-setup_{VERSION}_amd64.deb"), format!("FILE={name}"));
+        let script = fetch.join("\n");
+        assert!(
+            script.contains(&first) && script.contains(name),
+            "{name} is none of the files that are named: {script}"
+        );
+        let said = guest.sh(&format!("cd /packages\n{}", script.replace(&first, &chosen)));
+        assert!(said.contains(&format!("{name}: OK")), "{said}");
+        let log = fs::read_to_string(&site.log).unwrap();
+        assert!(log.contains("CONNECT releases.example:443"), "not through the proxy: {log}");
+    };
     let guest = host(&root("debian-11"), &manager(None));
-    let site = Site::of(&guest);
-    guest.sh(&format!("cd /packages; {}", fetch.join("\n")).replace('\u{0}', ""));
-    let log = fs::read_to_string(&site.log).unwrap();
-    assert!(log.contains("CONNECT releases.example:443"), "not through the proxy: {log}");
+    fetched(&guest, &deb("amd64"));
     let run = |guest: &Guest, line: &str| guest.sh(&format!("cd /packages; {line}"));
     let [install, remove, purge] = dpkg.as_slice() else { panic!("{dpkg:?}") };
     run(&guest, install);
@@ -624,16 +676,17 @@ fn the_readme_tells_how_to_install_behind_a_proxy() {
     run(&guest, purge);
     assert!(!guest.path("etc/ics-setup").exists() && !guest.path("var/lib/ics-setup").exists());
     let [copy] = copy.as_slice() else { panic!("{copy:?}") };
-    fs::copy(artefact("x86_64"), guest.path("packages").join(artefact("x86_64").file_name().unwrap())).unwrap();
+    fetched(&guest, &artefact("x86_64"));
     run(&guest, copy);
     assert_eq!(guest.sh("ics-setup --version"), said_version());
 
     let guest = host(&root("rpm"), &manager(Some(Family::CentOs)));
     c_library_for_rpm(&guest);
-    fs::copy(rpm("x86_64"), guest.path("packages").join(rpm("x86_64").file_name().unwrap())).unwrap();
+    fetched(&guest, &rpm("x86_64"));
     let [install, erase] = rpm_block.as_slice() else { panic!("{rpm_block:?}") };
     run(&guest, install);
     assert_eq!(guest.sh("ics-setup --version"), said_version());
+    run(&guest, install);
     guest.sh("mkdir -p /var/lib/ics-setup");
     run(&guest, erase);
     assert!(guest.path("etc/ics-setup").exists() && guest.path("var/lib/ics-setup").exists());
