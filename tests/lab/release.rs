@@ -272,6 +272,19 @@ struct Manager {
     proxy_file: &'static str,
 }
 
+impl Manager {
+    fn dpkg(old: PathBuf) -> Self {
+        Self {
+            install: "dpkg -i",
+            remove: "dpkg -r ics-setup",
+            old,
+            new: deb("amd64"),
+            os_release: None,
+            proxy_file: "/etc/environment",
+        }
+    }
+}
+
 /// A host as a package finds it: with a proxy file of its own.
 fn host(lower: &Path, manager: &Manager) -> Guest {
     Guest::over(lower, None, |upper| {
@@ -367,14 +380,7 @@ fn committed(guest: &Guest) -> Vec<String> {
 fn the_deb_is_installed_upgraded_removed_and_purged_on_three_releases() {
     let older = older("deb");
     for lower in [root("debian-11"), debian_root(), lab().join("readers/root13")] {
-        let manager = Manager {
-            install: "dpkg -i",
-            remove: "dpkg -r ics-setup",
-            old: older.clone(),
-            new: deb("amd64"),
-            os_release: None,
-            proxy_file: "/etc/environment",
-        };
+        let manager = Manager::dpkg(older.clone());
         let guest = host(&lower, &manager);
         let (before, runs) = comes_and_goes(&guest, &manager);
         let environment = guest.read("/etc/environment");
@@ -400,15 +406,8 @@ fn the_deb_is_installed_upgraded_removed_and_purged_on_three_releases() {
 }
 
 #[test]
-fn a_purge_names_committed_runs_only() {
-    let manager = Manager {
-        install: "dpkg -i",
-        remove: "dpkg -r ics-setup",
-        old: deb("amd64"),
-        new: deb("amd64"),
-        os_release: None,
-        proxy_file: "/etc/environment",
-    };
+fn a_purge_names_committed_and_interrupted_runs_and_no_others() {
+    let manager = Manager::dpkg(deb("amd64"));
     let guest = host(&debian_root(), &manager);
     guest.sh("dpkg -i /packages/new");
     let begin = "{\"record\":\"begin\"}\n";
@@ -442,14 +441,7 @@ fn a_purge_names_committed_runs_only() {
 
 #[test]
 fn what_stands_in_the_way_of_the_package_is_told_and_ends_nothing() {
-    let manager = Manager {
-        install: "dpkg -i",
-        remove: "dpkg -r ics-setup",
-        old: deb("amd64"),
-        new: deb("amd64"),
-        os_release: None,
-        proxy_file: "/etc/environment",
-    };
+    let manager = Manager::dpkg(deb("amd64"));
     let guest = host(&debian_root(), &manager);
     guest.write("etc/ics-setup", "a file");
     let said =
