@@ -7,10 +7,10 @@
 //! host  ┘            platform ───┴─ network: endpoints, lists for firewalls ──────────┘
 //! ```
 //!
-//! Straight on, no way back: a room knows those above it in this table, never those below it (`tests/rooms.rs`). Only who
+//! Straight on, no way back: a module knows those above it in this table, never those below it (`tests/modules.rs`). Only who
 //! asks whom is told here; while it runs, the wizard's answers are one more layer of settings.
 //!
-//! | room | what lives there |
+//! | module | what lives there |
 //! | --- | --- |
 //! | [`text`], [`build`], [`version`], [`stamp`], [`signals`], [`problem`] | the words everybody uses |
 //! | [`vendor`] | the vendor's facts |

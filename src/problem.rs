@@ -20,7 +20,7 @@ pub enum Kind {
 
 /// What the failed command left behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Left {
+pub enum HostState {
     /// Nothing was written.
     #[default]
     AsItWas,
@@ -58,16 +58,17 @@ pub struct Problem {
     /// The cause underneath, where there is one.
     pub because: Option<String>,
     /// What to do next, most promising first; where possible a command to paste.
-    pub r#try: Vec<String>,
+    #[serde(rename = "try")]
+    pub hints: Vec<String>,
     /// What the host looks like now.
     #[serde(skip)]
-    pub left: Left,
+    pub host_state: HostState,
 }
 
 impl Problem {
     /// A problem without cause or advice yet.
     pub fn new(kind: Kind, id: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, id, message: message.into(), because: None, r#try: Vec::new(), left: Left::AsItWas }
+        Self { kind, id, message: message.into(), because: None, hints: Vec::new(), host_state: HostState::AsItWas }
     }
 
     /// The settings are at fault.
@@ -95,28 +96,28 @@ impl Problem {
     /// Adds one piece of advice.
     #[must_use]
     pub fn hint(mut self, advice: impl Into<String>) -> Self {
-        self.r#try.push(advice.into());
+        self.hints.push(advice.into());
         self
     }
 
     /// Says that everything was done before it ended.
     #[must_use]
     pub fn committed(mut self) -> Self {
-        self.left = Left::Committed;
+        self.host_state = HostState::Committed;
         self
     }
 
     /// Says that what was done has been taken back.
     #[must_use]
     pub fn restored(mut self) -> Self {
-        self.left = Left::Restored;
+        self.host_state = HostState::Restored;
         self
     }
 
     /// Says that the host did not stay as it was.
     #[must_use]
     pub fn host_changed(mut self) -> Self {
-        self.left = Left::Changed;
+        self.host_state = HostState::Changed;
         self
     }
 }

@@ -47,7 +47,7 @@ pub fn quoted(word: &str) -> String {
 }
 
 /// `db.corp.example:3306`, with brackets around IPv6.
-pub fn place(host: &str, port: u16) -> String {
+pub fn host_port(host: &str, port: u16) -> String {
     if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
@@ -108,7 +108,7 @@ mod tests {
             assert_eq!(quoted(word), shell);
         }
         for (host, shown) in [("::1", "[::1]:1"), ("[::1]", "[::1]:1"), ("db", "db:1"), ("192.0.2.1", "192.0.2.1:1")] {
-            assert_eq!(place(host, 1), shown);
+            assert_eq!(host_port(host, 1), shown);
         }
         assert_eq!(hex(&[0, 0xab]), "00ab");
     }

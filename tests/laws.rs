@@ -10,9 +10,9 @@ use ics_setup::finding::Ignored;
 use ics_setup::host::{Attributes, Fault, FaultyHost, HostRead, HostWrite, MemoryHost, View};
 use ics_setup::plan::Plan;
 use ics_setup::platform;
-use ics_setup::problem::{Left, Problem};
-use ics_setup::settings::{First, Found, Layers, Origin, Outside, Settings, Unresolved, by_key};
-use ics_setup::targets::{self, Context, Moment};
+use ics_setup::problem::{HostState, Problem};
+use ics_setup::settings::{First, Found, Layers, Origin, SecretSources, Settings, Unresolved, by_key};
+use ics_setup::targets::{self, Context, Phase};
 use proptest::prelude::*;
 
 type Picture = BTreeMap<PathBuf, (Vec<u8>, Attributes)>;
@@ -46,7 +46,7 @@ fn settings(values: &[(&str, &str)], found: &Found) -> Result<Settings, Problem>
         layers.flags.insert(spec, (*value).to_owned(), Origin::Flag(spec.shown())).unwrap();
     }
     let outside =
-        Outside { variable: &|_: &str| -> Option<OsString> { None }, file: &|_| Err(ErrorKind::NotFound.into()) };
+        SecretSources { variable: &|_: &str| -> Option<OsString> { None }, file: &|_| Err(ErrorKind::NotFound.into()) };
     Settings::resolve(&layers, found, &outside, &Ignored::default())
         .map(|(settings, _)| settings)
         .map_err(Unresolved::into_problem)
@@ -69,7 +69,7 @@ fn plan(host: &dyn HostRead, values: &[(&str, &str)]) -> Result<Plan, Problem> {
         platform: &platform,
         settings: &settings,
         found: &found,
-        moment: Moment::Prepare,
+        phase: Phase::Prepare,
     })
 }
 
@@ -206,7 +206,7 @@ fn failed_at_any_effect_the_host_is_as_it_was() {
                 match result {
                     Ok(()) => assert_one_of(&picture(host), &new, &new, &what),
                     Err(problem) => {
-                        assert_ne!(problem.left, Left::Changed, "{what}: {problem}");
+                        assert_ne!(problem.host_state, HostState::Changed, "{what}: {problem}");
                         assert_one_of(&picture(host), &old, &old, &what);
                     }
                 }

@@ -58,8 +58,9 @@ pub struct Begin {
 pub struct Intent {
     /// The file as it is called.
     pub path: PathBuf,
-    /// The file that is meant.
-    pub place: PathBuf,
+    /// The file that is meant. Journals of 0.1.0 have this name for it, and are still reverted.
+    #[serde(rename = "place")]
+    pub real_path: PathBuf,
     /// Its new content is first written here.
     pub temporary: PathBuf,
     /// What was there before.

@@ -2,10 +2,10 @@
 //! back itself.
 
 use super::journal::Intent;
-use super::rollback::{Verdict, backup_bytes, judge};
+use super::rollback::{Verdict, backup_bytes, judge_rollback};
 use super::{Run, State};
 use crate::host::View;
-use crate::plan::{After, Change, Dress, Plan};
+use crate::plan::{After, Change, FileMeta, Plan};
 use crate::problem::Problem;
 
 /// The run that `revert` means: the named one, or the last that is still in force and is not itself a revert.
@@ -42,8 +42,8 @@ pub fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run, Probl
 pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Plan, Problem> {
     let mut plan = Plan::default();
     for intent in run.begin.intents.iter().rev() {
-        let now = view.snapshot(&intent.place)?;
-        match judge(intent, now.as_deref()) {
+        let now = view.snapshot(&intent.real_path)?;
+        match judge_rollback(intent, now.as_deref()) {
             Verdict::Untouched => continue,
             Verdict::Edited if !force => return Err(conflict(view, run, intent, later)),
             Verdict::Edited | Verdict::Published => {}
@@ -58,12 +58,18 @@ pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Pl
                 })?;
                 // What somebody did to owner or mode since stays; the time goes back with the content.
                 let attributes = before.as_ref().map_or(&kept.attributes, |now| &now.attributes).clone();
-                let dress = Dress::Like(crate::host::Attributes { mtime: kept.attributes.mtime, ..attributes });
-                Some(After { bytes, dress })
+                let meta = FileMeta::Like(crate::host::Attributes { mtime: kept.attributes.mtime, ..attributes });
+                Some(After { bytes, meta })
             }
         };
         let reasons = vec![format!("take back run {}", run.begin.run)];
-        plan.changes.push(Change { path: intent.path.clone(), place: intent.place.clone(), before, after, reasons });
+        plan.changes.push(Change {
+            path: intent.path.clone(),
+            real_path: intent.real_path.clone(),
+            before,
+            after,
+            reasons,
+        });
     }
     plan.idle_folders = run.begin.makes.iter().rev().map(|(folder, _)| folder.clone()).collect();
     plan.folder_modes.clone_from(&run.begin.removes);

@@ -21,7 +21,7 @@ pub enum Verdict {
 }
 
 /// Compares a file with the journal.
-pub fn judge(intent: &Intent, now: Option<&Snapshot>) -> Verdict {
+pub fn judge_rollback(intent: &Intent, now: Option<&Snapshot>) -> Verdict {
     let now = now.map(|snapshot| fingerprint(&snapshot.bytes));
     let before = intent.before.as_ref().map(|before| &before.fingerprint);
     if now.as_ref() == before {
@@ -46,8 +46,8 @@ pub fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(),
     let look = |path: &Path| host.snapshot(path).map_err(|error| failed(host, path, "be looked at", &error));
     let mut verdicts = Vec::new();
     for intent in &begin.intents {
-        let now = look(&intent.place)?;
-        let verdict = judge(intent, now.as_ref());
+        let now = look(&intent.real_path)?;
+        let verdict = judge_rollback(intent, now.as_ref());
         if verdict == Verdict::Edited && !force {
             let shown = host.shown(&intent.path);
             let message = format!("run {} was interrupted, and {} was edited since", begin.run, shown.display());
@@ -78,7 +78,7 @@ pub fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(),
             keep_edited(host, begin, intent, &now).map_err(|error| failed(host, &intent.path, "be kept", &error))?;
         }
         restore(host, begin, intent).map_err(|error| failed(host, &intent.path, "be restored", &error))?;
-        folders.extend(intent.place.parent().map(Path::to_path_buf));
+        folders.extend(intent.real_path.parent().map(Path::to_path_buf));
     }
     for (folder, _) in begin.makes.iter().rev() {
         folders.remove(folder);
@@ -105,14 +105,14 @@ pub fn backup_bytes(host: &(impl HostRead + ?Sized), run: &str, before: &Before)
 }
 
 fn restore(host: &dyn HostWrite, begin: &Begin, intent: &Intent) -> io::Result<()> {
-    let Some(before) = &intent.before else { return host.remove_file(&intent.place) };
+    let Some(before) = &intent.before else { return host.remove_file(&intent.real_path) };
     let bytes = backup_bytes(host, &begin.run, before)?;
     let mut file = host.create(&intent.temporary, 0o600)?;
     file.write_all(&bytes)?;
     file.set_attributes(&before.attributes)?;
     file.sync()?;
     drop(file);
-    host.rename(&intent.temporary, &intent.place)
+    host.rename(&intent.temporary, &intent.real_path)
 }
 
 fn keep_edited(host: &dyn HostWrite, begin: &Begin, intent: &Intent, now: &Snapshot) -> io::Result<()> {

@@ -22,7 +22,7 @@ pub enum State {
 
 impl State {
     /// The word in JSON.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Committed => "committed",
             Self::Reverted => "reverted",
@@ -109,7 +109,7 @@ pub fn drift<'r>(host: &dyn HostRead, in_force: impl Iterator<Item = &'r Run>) -
     }
     let mut drift = Vec::new();
     for (path, (run, intent)) in last {
-        let now = host.snapshot(&intent.place).map_err(|error| unreadable(&host.shown(path), &error))?;
+        let now = host.snapshot(&intent.real_path).map_err(|error| unreadable(&host.shown(path), &error))?;
         let now = now.map(|snapshot| journal::fingerprint(&snapshot.bytes));
         let cause = match (&now, &intent.after) {
             (now, after) if now == after => continue,

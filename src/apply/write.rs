@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{STATE, failed, rollback, runs};
 use crate::host::{FileKind, HostRead, HostWrite, NewFile};
-use crate::plan::{Change, Dress, Plan};
+use crate::plan::{Change, FileMeta, Plan};
 use crate::problem::{Kind, Problem};
 use crate::stamp;
 
@@ -54,7 +54,7 @@ fn intend(host: &dyn HostWrite, plan: &Plan, command: &str, reverts: Option<&str
     let reading = |path: &Path, error: &io::Error| failed(host, path, "be looked at", error);
     let mut makes = Vec::new();
     for change in plan.changes.iter().filter(|change| change.after.is_some()) {
-        let Some(parent) = change.place.parent() else { continue };
+        let Some(parent) = change.real_path.parent() else { continue };
         for folder in missing_folders(host, parent).map_err(|error| reading(parent, &error))? {
             if !makes.iter().any(|(made, _)| *made == folder) {
                 let mode =
@@ -89,10 +89,10 @@ fn intend(host: &dyn HostWrite, plan: &Plan, command: &str, reverts: Option<&str
 }
 
 fn intent(run: &str, index: usize, change: &Change) -> Intent {
-    let folder = change.place.parent().unwrap_or(Path::new("/"));
+    let folder = change.real_path.parent().unwrap_or(Path::new("/"));
     Intent {
         path: change.path.clone(),
-        place: change.place.clone(),
+        real_path: change.real_path.clone(),
         temporary: folder.join(format!(".ics-setup-{run}-{index}")),
         before: change.before.as_ref().map(|before| Before {
             fingerprint: fingerprint(&before.bytes),
@@ -164,7 +164,7 @@ fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin, tell: &mut dyn Fn
     for (change, intent) in plan.changes.iter().zip(&begin.intents) {
         publish(host, change, intent)?;
         tell(change);
-        folders.extend(change.place.parent().map(Path::to_path_buf));
+        folders.extend(change.real_path.parent().map(Path::to_path_buf));
     }
     for (folder, _) in &begin.removes {
         folders.remove(folder);
@@ -181,23 +181,23 @@ fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin, tell: &mut dyn Fn
 /// The new content under its temporary name, with everything else that the file has; not yet synced.
 fn stage<'h>(host: &'h dyn HostWrite, change: &Change, intent: &Intent) -> io::Result<Option<Box<dyn NewFile + 'h>>> {
     let Some(after) = &change.after else { return Ok(None) };
-    let mode = match &after.dress {
+    let mode = match &after.meta {
         // Nobody but us may read it before it has its owner and ACL.
-        Dress::Like(_) => 0o600,
-        Dress::Mode(mode) => *mode,
+        FileMeta::Like(_) => 0o600,
+        FileMeta::Mode(mode) => *mode,
     };
     let mut file = host.create(&intent.temporary, mode)?;
     file.write_all(&after.bytes)?;
-    match &after.dress {
-        Dress::Like(attributes) => file.set_attributes(attributes)?,
-        Dress::Mode(mode) => file.set_mode(*mode)?,
+    match &after.meta {
+        FileMeta::Like(attributes) => file.set_attributes(attributes)?,
+        FileMeta::Mode(mode) => file.set_mode(*mode)?,
     }
     Ok(Some(file))
 }
 
 /// The rename, when the file is still what the plan was made for.
 fn publish(host: &dyn HostWrite, change: &Change, intent: &Intent) -> Result<(), Problem> {
-    let now = host.snapshot(&change.place).map_err(|error| failed(host, &change.path, "be looked at", &error))?;
+    let now = host.snapshot(&change.real_path).map_err(|error| failed(host, &change.path, "be looked at", &error))?;
     let unmoved = match (&now, &change.before) {
         (Some(now), Some(before)) => now.bytes == before.bytes && now.attributes.same_as(&before.attributes),
         (None, None) => true,
@@ -209,8 +209,8 @@ fn publish(host: &dyn HostWrite, change: &Change, intent: &Intent) -> Result<(),
             .hint("run the command again: it will plan anew"));
     }
     let done = match change.after {
-        Some(_) => host.rename(&intent.temporary, &change.place),
-        None => host.remove_file(&change.place),
+        Some(_) => host.rename(&intent.temporary, &change.real_path),
+        None => host.remove_file(&change.real_path),
     };
     done.map_err(|error| failed(host, &change.path, "be replaced", &error))
 }
@@ -261,7 +261,7 @@ fn missing_folders(host: &(impl HostRead + ?Sized), folder: &Path) -> io::Result
 }
 
 fn empty_afterwards(host: &dyn HostWrite, plan: &Plan, folder: &Path) -> io::Result<bool> {
-    let goes = |path: &PathBuf| plan.changes.iter().any(|change| change.place == *path && change.after.is_none());
+    let goes = |path: &PathBuf| plan.changes.iter().any(|change| change.real_path == *path && change.after.is_none());
     let idle = |path: &PathBuf| plan.idle_folders.contains(path);
     Ok(host.list(folder)?.into_iter().map(|name| folder.join(name)).all(|path| goes(&path) || idle(&path)))
 }

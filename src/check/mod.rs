@@ -4,7 +4,7 @@
 //! again elsewhere.
 //!
 //! ```text
-//! Want ──┬─ Check::collect ── Facts ──┬─ Check::judge ── Finding ── report
+//! CheckSpec ──┬─ Check::collect ── Facts ──┬─ Check::judge ── Finding ── report
 //! Secrets┘   (engine: threads,        └─ Record ⇄ file
 //!             deadlines)
 //! ```
@@ -29,14 +29,14 @@ pub mod requirements;
 pub mod runtime;
 
 mod run;
+mod spec;
 mod unit;
-mod want;
 
 pub use network::Target;
 pub use record::{Entry, Record};
 pub use run::{Run, Selection};
+pub use spec::{Address, CheckSpec, Limits, MysqlSpec, ProxySpec, RedisSpec, Secrets};
 pub use unit::{AnyCheck, Check, Group, Look};
-pub use want::{Address, Limits, MysqlWant, ProxyWant, RedisWant, Secrets, Want};
 
 /// Every check, in the order in which it is reported.
 pub fn all() -> Vec<Box<dyn AnyCheck>> {

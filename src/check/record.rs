@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::want::Want;
+use super::spec::CheckSpec;
 use crate::problem::Problem;
 use crate::redact::Redactor;
 
@@ -19,7 +19,8 @@ pub struct Record {
     /// When, as RFC 3339.
     pub taken: String,
     /// What was wanted.
-    pub want: Want,
+    #[serde(rename = "want")]
+    pub spec: CheckSpec,
     /// What each check saw.
     pub checks: Vec<Entry>,
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::engine::{self, Ended, Job, Pace};
 use super::record::{Ending, Entry, Record, SCHEMA};
+use super::spec::{CheckSpec, Secrets};
 use super::unit::{AnyCheck, Group, Look};
-use super::want::{Secrets, Want};
 use crate::finding::{Finding, Ignored, Status};
 use crate::host::HostRead;
 use crate::net::{Roots, seconds};
@@ -39,7 +39,7 @@ pub struct Selection {
 impl Selection {
     /// Is a finding with this id wanted?
     pub fn has(&self, group: Group, id: &str) -> bool {
-        let named = |list: &[String]| list.iter().any(|word| word == id || word == group.word());
+        let named = |list: &[String]| list.iter().any(|word| word == id || word == group.as_str());
         (self.groups.is_empty() || self.groups.contains(&group))
             && (self.only.is_empty() || named(&self.only))
             && !self.leaves_out(group, id)
@@ -47,7 +47,7 @@ impl Selection {
 
     /// Is it named by `--skip`, itself or with its group?
     fn leaves_out(&self, group: Group, id: &str) -> bool {
-        self.skip.iter().any(|word| word == id || word == group.word())
+        self.skip.iter().any(|word| word == id || word == group.as_str())
     }
 
     /// Does the selection leave anything to look at?
@@ -67,7 +67,7 @@ pub struct Run<H> {
     /// What system it is.
     pub platform: Option<Platform>,
     /// What is wanted.
-    pub want: Want,
+    pub spec: CheckSpec,
     /// What to log in with.
     pub secrets: Secrets,
     /// Whom to trust.
@@ -84,7 +84,7 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
         ignored: &Ignored,
         progress: &mut dyn FnMut(usize, usize, &[&'static str]),
     ) -> Record {
-        let limits = self.want.limits;
+        let limits = self.spec.limits;
         let end = Instant::now() + limits.wait();
         let shared = Arc::new(self);
         let checks: Vec<Arc<dyn AnyCheck>> =
@@ -92,7 +92,7 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
         let mut record = Record {
             schema: SCHEMA.to_owned(),
             taken: rfc3339(shared.host.now()),
-            want: shared.want.clone(),
+            spec: shared.spec.clone(),
             checks: Vec::new(),
         };
         let mut due: Vec<usize> = (0..checks.len()).collect();
@@ -112,7 +112,7 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
             due = (0..checks.len())
                 .filter(|index| {
                     let (check, entry) = (checks[*index].as_ref(), &record.checks[*index]);
-                    let mut findings = wanted(check, entry, &record.want, selection);
+                    let mut findings = wanted(check, entry, &record.spec, selection);
                     ignored.apply(&mut findings);
                     let fails = findings.iter().any(|found| matches!(found.status, Status::Fail | Status::Error));
                     fails && !(entry.ended == Ending::Done && check.is_settled(&entry.facts))
@@ -132,13 +132,13 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
         let earlier = earlier.filter(|entry| entry.ended == Ending::Done).map(|entry| entry.facts.clone());
         Job {
             name: check.name(),
-            talks_to: check.talks_to(&run.want),
-            limit: check.limit(&run.want),
+            talks_to: check.talks_to(&run.spec),
+            limit: check.limit(&run.spec),
             work: Box::new(move |time| {
                 let look = Look {
                     host: &run.host,
                     platform: run.platform.as_ref(),
-                    want: &run.want,
+                    spec: &run.spec,
                     secrets: &run.secrets,
                     roots: &run.roots,
                 };
@@ -154,7 +154,7 @@ impl Record {
         let mut findings = Vec::new();
         for check in super::all().iter().filter(|check| selection.wants(check.as_ref())) {
             let Some(entry) = self.checks.iter().find(|entry| entry.check == check.name()) else { continue };
-            let mut own = wanted(check.as_ref(), entry, &self.want, selection);
+            let mut own = wanted(check.as_ref(), entry, &self.spec, selection);
             for finding in &mut own {
                 finding.duration_ms.get_or_insert(entry.took_ms);
                 finding.attempts.get_or_insert(entry.attempts);
@@ -180,10 +180,10 @@ fn entry(check: &dyn AnyCheck, ended: Ended<Value>, before: Option<&Entry>) -> E
 
 /// The findings of one check that the selection wants. Where it has none of those, what stood in their way: whoever asks
 /// only for the grants must hear that the server does not answer, not that all is well.
-fn wanted(check: &dyn AnyCheck, entry: &Entry, want: &Want, selection: &Selection) -> Vec<Finding> {
+fn wanted(check: &dyn AnyCheck, entry: &Entry, spec: &CheckSpec, selection: &Selection) -> Vec<Finding> {
     let (group, gates) = (check.group(), check.gates());
     let (own, mut others): (Vec<Finding>, Vec<Finding>) =
-        judge_entry(check, entry, want).into_iter().partition(|finding| selection.has(group, finding.id));
+        judge_entry(check, entry, spec).into_iter().partition(|finding| selection.has(group, finding.id));
     if !own.is_empty() {
         return own;
     }
@@ -199,10 +199,10 @@ fn wanted(check: &dyn AnyCheck, entry: &Entry, want: &Want, selection: &Selectio
 }
 
 /// The findings of one check; one of its own where it did not come to an end.
-fn judge_entry(check: &dyn AnyCheck, entry: &Entry, want: &Want) -> Vec<Finding> {
+fn judge_entry(check: &dyn AnyCheck, entry: &Entry, spec: &CheckSpec) -> Vec<Finding> {
     let why = match entry.ended {
         // One judge that breaks is not to cost the findings of all others.
-        Ending::Done => match catch_unwind(AssertUnwindSafe(|| check.judge(&entry.facts, want))) {
+        Ending::Done => match catch_unwind(AssertUnwindSafe(|| check.judge(&entry.facts, spec))) {
             Ok(Ok(findings)) => return findings,
             Ok(Err(error)) => format!("the facts of {} do not fit: {error}", check.name()),
             Err(_) => BROKE.to_owned(),
@@ -212,13 +212,13 @@ fn judge_entry(check: &dyn AnyCheck, entry: &Entry, want: &Want) -> Vec<Finding>
             seconds(Duration::from_millis(entry.took_ms))
         ),
         Ending::OutOfTime => {
-            format!("the run was over after {} (--deadline) before this was known", seconds(want.limits.run()))
+            format!("the run was over after {} (--deadline) before this was known", seconds(spec.limits.run()))
         }
         Ending::Broke => BROKE.to_owned(),
     };
     let Some(id) = check.ids().first() else { return Vec::new() };
     let title = format!("{} could not be checked", check.name());
-    vec![Finding::new(id, check.group().word(), Status::Error, title).observed(why)]
+    vec![Finding::new(id, check.group().as_str(), Status::Error, title).observed(why)]
 }
 
 #[cfg(test)]
@@ -248,7 +248,7 @@ mod tests {
             true
         }
 
-        fn judge(&self, facts: &bool, _: &Want) -> Vec<Finding> {
+        fn judge(&self, facts: &bool, _: &CheckSpec) -> Vec<Finding> {
             assert!(!facts, "broken");
             Vec::new()
         }
@@ -258,7 +258,7 @@ mod tests {
     fn a_judge_that_breaks_and_facts_that_do_not_fit_are_findings() {
         let judged = |facts: Value| {
             let entry = Entry { check: "broken".to_owned(), ended: Ending::Done, took_ms: 1, attempts: 1, facts };
-            judge_entry(&Broken, &entry, &Want::default())
+            judge_entry(&Broken, &entry, &CheckSpec::default())
         };
         assert!(judged(Value::Bool(false)).is_empty());
         for (facts, words) in [(Value::Bool(true), "a bug in ics-setup"), (Value::Null, "do not fit")] {

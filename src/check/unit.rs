@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::want::{Secrets, Want};
+use super::spec::{CheckSpec, Secrets};
 use crate::finding::Finding;
 use crate::host::HostRead;
 use crate::net::{Roots, Time};
@@ -34,7 +34,7 @@ impl Group {
     pub const ALL: [Self; 6] = [Self::Host, Self::Proxy, Self::Backends, Self::Network, Self::Agent, Self::Runtime];
 
     /// The word on the command line and in JSON.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Host => "host",
             Self::Proxy => "proxy",
@@ -53,7 +53,7 @@ pub struct Look<'a> {
     /// What system it is; `None`: neither of the two families.
     pub platform: Option<&'a Platform>,
     /// What the settings ask for.
-    pub want: &'a Want,
+    pub spec: &'a CheckSpec,
     /// Passwords. Nothing of them may get into facts.
     pub secrets: &'a Secrets,
     /// The certificates that the host trusts, and `--proxy-ca`.
@@ -80,20 +80,20 @@ pub trait Check: Sync + Send + 'static {
     }
 
     /// What it talks to (`host:db.corp.example`, `proxy:…`): the engine limits how many do so at once.
-    fn talks_to(&self, _want: &Want) -> Vec<String> {
+    fn talks_to(&self, _want: &CheckSpec) -> Vec<String> {
         Vec::new()
     }
 
     /// How long it may take. One check, unless it makes many of its own.
-    fn limit(&self, want: &Want) -> Duration {
-        want.limits.check()
+    fn limit(&self, spec: &CheckSpec) -> Duration {
+        spec.limits.check()
     }
 
     /// Looks. Ends within `time`, whatever the other side does. `earlier` is what the last round of `--wait` saw.
     fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Self::Facts>) -> Self::Facts;
 
     /// Judges what was seen. Pure: the same facts, wherever they were collected, give the same findings.
-    fn judge(&self, facts: &Self::Facts, want: &Want) -> Vec<Finding>;
+    fn judge(&self, facts: &Self::Facts, spec: &CheckSpec) -> Vec<Finding>;
 
     /// Is it pointless to look again, because waiting does not change what was seen?
     fn is_settled(&self, _facts: &Self::Facts) -> bool {
@@ -112,16 +112,16 @@ pub trait AnyCheck: Sync + Send {
     /// See [`Check::gates`].
     fn gates(&self) -> &'static [&'static str];
     /// See [`Check::talks_to`].
-    fn talks_to(&self, want: &Want) -> Vec<String>;
+    fn talks_to(&self, spec: &CheckSpec) -> Vec<String>;
     /// See [`Check::limit`].
-    fn limit(&self, want: &Want) -> Duration;
+    fn limit(&self, spec: &CheckSpec) -> Duration;
     /// See [`Check::collect`].
     fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Value>) -> Value;
     /// See [`Check::judge`].
     ///
     /// # Errors
     /// The facts are not of this check: its word for what does not fit.
-    fn judge(&self, facts: &Value, want: &Want) -> Result<Vec<Finding>, String>;
+    fn judge(&self, facts: &Value, spec: &CheckSpec) -> Result<Vec<Finding>, String>;
     /// See [`Check::is_settled`].
     fn is_settled(&self, facts: &Value) -> bool;
 }
@@ -143,12 +143,12 @@ impl<C: Check> AnyCheck for C {
         Check::gates(self)
     }
 
-    fn talks_to(&self, want: &Want) -> Vec<String> {
-        Check::talks_to(self, want)
+    fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
+        Check::talks_to(self, spec)
     }
 
-    fn limit(&self, want: &Want) -> Duration {
-        Check::limit(self, want)
+    fn limit(&self, spec: &CheckSpec) -> Duration {
+        Check::limit(self, spec)
     }
 
     fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Value>) -> Value {
@@ -158,9 +158,9 @@ impl<C: Check> AnyCheck for C {
         serde_json::to_value(Check::collect(self, look, time, earlier.as_ref())).unwrap_or_default()
     }
 
-    fn judge(&self, facts: &Value, want: &Want) -> Result<Vec<Finding>, String> {
+    fn judge(&self, facts: &Value, spec: &CheckSpec) -> Result<Vec<Finding>, String> {
         let facts: C::Facts = serde_json::from_value(facts.clone()).map_err(|error| error.to_string())?;
-        Ok(Check::judge(self, &facts, want))
+        Ok(Check::judge(self, &facts, spec))
     }
 
     fn is_settled(&self, facts: &Value) -> bool {

@@ -213,7 +213,7 @@ fn check() -> Command {
             Arg::new("group")
                 .value_name("GROUP")
                 .num_args(0..)
-                .value_parser(PossibleValuesParser::new(Group::ALL.map(Group::word)))
+                .value_parser(PossibleValuesParser::new(Group::ALL.map(Group::as_str)))
                 .help("What to check [default: everything]"),
         )
         .arg(list("only").help("Only these checks or groups; may be repeated"))
@@ -356,7 +356,7 @@ pub fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
     }
     out::message(&text);
     let asked = |format: Format| {
-        let word = format.word();
+        let word = format.as_str();
         argv.windows(2).any(|pair| pair[0] == "--format" && pair[1] == word)
             || argv.iter().any(|argument| argument.to_str() == Some(&format!("--format={word}")))
     };
@@ -472,7 +472,7 @@ impl Globals {
 /// The words for `--format` of a verb, as in `["network", "list"]`.
 fn formats(verbs: &[&str]) -> Vec<&'static str> {
     match verbs {
-        ["check", ..] => Format::ALL.map(Format::word).to_vec(),
+        ["check", ..] => Format::ALL.map(Format::as_str).to_vec(),
         ["network", verb, ..] => super::network::formats(verb).unwrap_or_else(|| vec!["human", "json"]),
         _ => vec!["human", "json"],
     }

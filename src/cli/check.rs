@@ -12,11 +12,11 @@ use super::exit::Exit;
 use super::inputs::{Inputs, at_most, authority};
 use super::progress::Progress;
 use super::{files, machine, network, out, sudo};
-use crate::check::{Limits, Record, Run, Selection, Target, Want};
+use crate::check::{CheckSpec, Limits, Record, Run, Selection, Target};
 use crate::finding::Finding;
 use crate::host::{HostRead, View};
 use crate::net::Roots;
-use crate::network::catalogue::{Calls, called_for};
+use crate::network::catalogue::{EndpointNeeds, required_endpoints};
 use crate::network::path::Via;
 use crate::platform;
 use crate::problem::{Problem, id};
@@ -137,15 +137,15 @@ fn collect(
     unread.extend(view.unread().into_iter().map(only_root));
     found.secrets().for_each(|secret| redactor.learn(secret));
     let catalogue = network::catalogue(matches)?;
-    let called_for = called_for(&catalogue, &Calls::of(&layers, &catalogue)?);
-    let endpoints = called_for.iter().filter_map(Target::of).collect();
+    let required_endpoints = required_endpoints(&catalogue, &EndpointNeeds::of(&layers, &catalogue)?);
+    let endpoints = required_endpoints.iter().filter_map(Target::of).collect();
     let (settings, _) = inputs.resolve(layers, &found)?;
     settings.secrets.iter().for_each(|secret| redactor.learn(secret));
     let no_proxy = targets::no_proxy(&settings).members().map(str::to_owned).collect();
-    let (mut want, secrets) = Want::new(&settings, &Effective::new(&settings, &found), no_proxy, limits);
-    want.unread = unread;
-    want.endpoints = endpoints;
-    want.via = via(matches);
+    let (mut spec, secrets) = CheckSpec::new(&settings, &Effective::new(&settings, &found), no_proxy, limits);
+    spec.unread = unread;
+    spec.endpoints = endpoints;
+    spec.via = via(matches);
     secrets.teach(redactor);
     let authority = match &settings.proxy_ca {
         Some(path) => authority(&path.value, &path.origin)?,
@@ -154,7 +154,7 @@ fn collect(
     let roots = Roots::of(&host, &authority);
     drop(view);
     quiet_threads();
-    let run = Run { host, platform, want, secrets, roots };
+    let run = Run { host, platform, spec, secrets, roots };
     let mut progress = Progress::new(globals);
     Ok(run.collect(selection, &globals.ignored, &mut |done, total, names| progress.tell(done, total, names)))
 }
@@ -192,11 +192,11 @@ fn recorded(globals: &Globals, matches: &ArgMatches, path: &Path) -> Result<Reco
     })?;
     let mut record = Record::parse(&bytes, &path.display().to_string())?;
     if let Some(release) = layer.get("release") {
-        record.want.release = Some(release.value.clone());
+        record.spec.release = Some(release.value.clone());
     }
     match layer.get("deployment").map(|setting| setting.value.as_str()) {
-        Some("test-drive") => record.want.deployment = settings::Deployment::TestDrive,
-        Some(_) => record.want.deployment = settings::Deployment::Production,
+        Some("test-drive") => record.spec.deployment = settings::Deployment::TestDrive,
+        Some(_) => record.spec.deployment = settings::Deployment::Production,
         None => {}
     }
     Ok(record)

@@ -14,38 +14,38 @@ use crate::host::{HostWrite, View};
 use crate::network::catalogue::foreign_region;
 use crate::plan::{Change, Plan};
 use crate::platform::{self, Platform};
-use crate::problem::{Left, Problem, id};
+use crate::problem::{HostState, Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, Paint, Report, human_plan};
 use crate::settings::{self, First, Found, Settings};
-use crate::targets::{self, Context, Moment};
+use crate::targets::{self, Context, Phase};
 
 /// Runs one of the two verbs.
-pub fn run(globals: &Globals, matches: &ArgMatches, moment: Moment) -> Exit {
-    let mut told = Told::default();
-    let outcome = machine::to_change(globals, moment.verb()).and_then(|host| {
+pub fn run(globals: &Globals, matches: &ArgMatches, phase: Phase) -> Exit {
+    let mut context = RunContext::default();
+    let outcome = machine::to_change(globals, phase.verb()).and_then(|host| {
         let inputs = Inputs::new(globals, flags(matches)?)?;
-        Converge { globals, host: &host, inputs, moment, person: None }.run(&mut told)
+        Converge { globals, host: &host, inputs, phase, person: None }.run(&mut context)
     });
-    report(globals, moment, &told, outcome)
+    report(globals, phase, &context, outcome)
 }
 
 /// Prints how the run ended.
-pub fn report(globals: &Globals, moment: Moment, told: &Told, outcome: Result<Outcome, Problem>) -> Exit {
+pub fn report(globals: &Globals, phase: Phase, context: &RunContext, outcome: Result<Outcome, Problem>) -> Exit {
     let (outcome, problem) = match outcome {
         Ok(outcome) => (outcome, None),
-        Err(problem) if problem.id == id::NEEDS_ROOT && problem.r#try.is_empty() => {
+        Err(problem) if problem.id == id::NEEDS_ROOT && problem.hints.is_empty() => {
             (Outcome::Failed, Some(sudo::with_line(problem, &globals.argv)))
         }
         Err(problem) => (Outcome::of(&problem), Some(problem)),
     };
-    let kept = |problem: &Problem| matches!(problem.left, Left::Changed | Left::Committed);
+    let kept = |problem: &Problem| matches!(problem.host_state, HostState::Changed | HostState::Committed);
     let changed_nothing = problem.as_ref().is_some_and(|problem| !kept(problem));
-    let changes = if changed_nothing { &[][..] } else { &told.plan.changes };
-    let whole = told.report(moment.verb(), outcome, globals.root.as_deref());
+    let changes = if changed_nothing { &[][..] } else { &context.plan.changes };
+    let whole = context.report(phase.verb(), outcome, globals.root.as_deref());
     let report = Report {
         changes,
-        next_steps: if changed_nothing { &[] } else { &told.plan.next_steps },
+        next_steps: if changed_nothing { &[] } else { &context.plan.next_steps },
         error: problem.as_ref(),
         ..whole
     };
@@ -54,7 +54,7 @@ pub fn report(globals: &Globals, moment: Moment, told: &Told, outcome: Result<Ou
 
 /// What has become known on the way, for the report, however it ends.
 #[derive(Default)]
-pub struct Told {
+pub struct RunContext {
     /// What system it is.
     pub platform: Option<Platform>,
     /// What is or was to be done.
@@ -73,7 +73,7 @@ pub struct Told {
     recovered: Vec<Finding>,
 }
 
-impl Told {
+impl RunContext {
     /// All of it, as the report of a command that ended so.
     pub fn report<'t>(&'t self, command: &'t str, outcome: Outcome, root: Option<&'t Path>) -> Report<'t> {
         Report {
@@ -97,7 +97,7 @@ pub trait Person {
     ///
     /// # Errors
     /// `cancelled`.
-    fn consents(&mut self, told: &mut Told) -> Result<(), Problem>;
+    fn consents(&mut self, context: &mut RunContext) -> Result<(), Problem>;
 
     /// A change was made.
     fn hears(&mut self, change: &Change);
@@ -112,7 +112,7 @@ pub struct Converge<'a> {
     /// What people have said.
     pub inputs: Inputs<'a>,
     /// The verb.
-    pub moment: Moment,
+    pub phase: Phase,
     /// Who is asked instead of a plain confirmation.
     pub person: Option<&'a mut dyn Person>,
 }
@@ -122,17 +122,17 @@ impl Converge<'_> {
     ///
     /// # Errors
     /// The problem that stopped it.
-    pub fn run(mut self, told: &mut Told) -> Result<Outcome, Problem> {
+    pub fn run(mut self, context: &mut RunContext) -> Result<Outcome, Problem> {
         let mut session = if self.globals.dry_run { None } else { Session::resume(self.host)? };
         match &session {
-            Some(session) => self.recover(session, told)?,
-            None => told.recovered.extend(self.interrupted()),
+            Some(session) => self.recover(session, context)?,
+            None => context.recovered.extend(self.interrupted()),
         }
-        self.plan_into(told)?;
-        if told.plan.is_empty() {
-            return self.unchanged(told);
+        self.plan_into(context)?;
+        if context.plan.is_empty() {
+            return self.unchanged(context);
         }
-        self.show_and_confirm(told)?;
+        self.show_and_confirm(context)?;
         if self.globals.dry_run {
             return Ok(Outcome::Pending);
         }
@@ -140,42 +140,42 @@ impl Converge<'_> {
             // No run had been here when we looked. Where there is one now, somebody was quicker and our plan is old; edits by
             // others are noticed when files are published.
             let opened = Session::open(self.host)?;
-            self.recover(&opened, told)?;
+            self.recover(&opened, context)?;
             if !runs(self.host)?.is_empty() {
-                let shown = std::mem::take(&mut told.plan);
-                self.plan_into(told)?;
-                if told.plan.is_empty() {
-                    return self.unchanged(told);
+                let shown = std::mem::take(&mut context.plan);
+                self.plan_into(context)?;
+                if context.plan.is_empty() {
+                    return self.unchanged(context);
                 }
-                if !shown.same_changes(&told.plan) {
-                    self.show_and_confirm(told)?;
+                if !shown.same_changes(&context.plan) {
+                    self.show_and_confirm(context)?;
                 }
             }
             session = Some(opened);
         }
         let Some(session) = session else { return Err(Problem::bug("no session to apply the plan in")) };
         let Applied { run, interrupted } =
-            session.apply_telling(&told.plan, self.moment.verb(), None, &mut |change| {
+            session.apply_telling(&context.plan, self.phase.verb(), None, &mut |change| {
                 if let Some(person) = &mut self.person {
                     person.hears(change);
                 }
             })?;
         drop(session);
         let undo = format!("undo: ics-setup revert {run}");
-        told.run = Some(run);
+        context.run = Some(run);
         if interrupted {
             let message = "cancelled after everything was written; it stays, and was not verified";
             return Err(Problem::host(id::CANCELLED, message).hint(undo).committed());
         }
-        prove::restart(self.host, told)?;
-        prove::verify(self.globals, self.host, told)?;
+        prove::restart(self.host, context)?;
+        prove::verify(self.globals, self.host, context)?;
         Ok(Outcome::Changed)
     }
 
-    fn recover(&self, session: &Session<'_>, told: &mut Told) -> Result<(), Problem> {
+    fn recover(&self, session: &Session<'_>, context: &mut RunContext) -> Result<(), Problem> {
         let recovered = session.recover()?;
-        told.findings.splice(0..0, recovered.clone());
-        told.recovered.extend(recovered);
+        context.findings.splice(0..0, recovered.clone());
+        context.recovered.extend(recovered);
         Ok(())
     }
 
@@ -187,65 +187,65 @@ impl Converge<'_> {
         Some(Finding::new("run-interrupted", "host", Status::Warn, title).fix(format!("ics-setup revert {run}")))
     }
 
-    fn unchanged(&self, told: &mut Told) -> Result<Outcome, Problem> {
+    fn unchanged(&self, context: &mut RunContext) -> Result<Outcome, Problem> {
         if !self.globals.dry_run {
-            prove::restart(self.host, told)?;
+            prove::restart(self.host, context)?;
         }
-        prove::verify(self.globals, self.host, told)?;
+        prove::verify(self.globals, self.host, context)?;
         Ok(Outcome::Unchanged)
     }
 
-    fn show_and_confirm(&mut self, told: &mut Told) -> Result<(), Problem> {
+    fn show_and_confirm(&mut self, context: &mut RunContext) -> Result<(), Problem> {
         let globals = self.globals;
-        out::show_plan(globals, &told.report(self.moment.verb(), Outcome::Pending, None));
+        out::show_plan(globals, &context.report(self.phase.verb(), Outcome::Pending, None));
         if globals.dry_run || globals.yes || !globals.interactive() {
             return Ok(());
         }
         if globals.json || globals.quiet {
-            out::message(&human_plan(&told.plan.changes, &told.redactor, Paint(false)));
+            out::message(&human_plan(&context.plan.changes, &context.redactor, Paint(false)));
         }
         match &mut self.person {
-            Some(person) => person.consents(told),
-            None => ask::confirm(told.plan.changes.len()),
+            Some(person) => person.consents(context),
+            None => ask::confirm(context.plan.changes.len()),
         }
     }
 
     /// Looks at host and settings and makes the plan; a failing finding ends it here.
-    fn plan_into(&mut self, told: &mut Told) -> Result<(), Problem> {
-        told.findings.clone_from(&told.recovered);
+    fn plan_into(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+        context.findings.clone_from(&context.recovered);
         let layers = self.inputs.layers(self.host)?;
         let (platform, findings) = platform::detect(self.host, settings::strategy(&layers))?;
-        told.findings.extend(findings);
-        told.platform = Some(platform.clone());
+        context.findings.extend(findings);
+        context.platform = Some(platform.clone());
         let view = if self.globals.dry_run { View::lenient(self.host) } else { View::new(self.host) };
         let home = settings::home(&layers)?;
-        let first = if self.moment == Moment::Prepare { First::System } else { First::Product };
+        let first = if self.phase == Phase::Prepare { First::System } else { First::Product };
         let found = Found::look(&view, &platform, &home, first)?;
-        found.secrets().for_each(|secret| told.redactor.learn(secret));
+        found.secrets().for_each(|secret| context.redactor.learn(secret));
         let region = foreign_region(&layers);
         let (settings, noticed) = self.inputs.resolve(layers, &found)?;
-        settings.secrets.iter().for_each(|secret| told.redactor.learn(secret));
-        told.findings.extend(noticed);
-        told.findings.extend(region);
-        told.findings.extend(self.inputs.remarks());
-        self.globals.ignored.apply(&mut told.findings);
+        settings.secrets.iter().for_each(|secret| context.redactor.learn(secret));
+        context.findings.extend(noticed);
+        context.findings.extend(region);
+        context.findings.extend(self.inputs.remarks());
+        self.globals.ignored.apply(&mut context.findings);
         // An old system is not touched before the person has said so.
-        stop_on_failure(&told.findings)?;
-        let context =
-            Context { view: &view, platform: &platform, settings: &settings, found: &found, moment: self.moment };
-        told.plan = targets::plan(&context)?;
-        told.findings.append(&mut told.plan.findings);
-        told.findings.extend(view.unread().into_iter().map(|path| {
+        stop_on_failure(&context.findings)?;
+        let inputs =
+            Context { view: &view, platform: &platform, settings: &settings, found: &found, phase: self.phase };
+        context.plan = targets::plan(&inputs)?;
+        context.findings.append(&mut context.plan.findings);
+        context.findings.extend(view.unread().into_iter().map(|path| {
             let title = format!(
                 "{} can be read by root only; what is planned for it may differ",
                 self.host.shown(&path).display()
             );
             Finding::new("file-unreadable", "host", Status::Warn, title).fix("run the same with sudo")
         }));
-        self.globals.ignored.apply(&mut told.findings);
-        told.restart = settings.restart == Some(true);
-        told.settings = Some(settings);
-        stop_on_failure(&told.findings)
+        self.globals.ignored.apply(&mut context.findings);
+        context.restart = settings.restart == Some(true);
+        context.settings = Some(settings);
+        stop_on_failure(&context.findings)
     }
 }
 

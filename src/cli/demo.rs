@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::ArgMatches;
 
 use super::args::Globals;
-use super::converge::{Converge, Told};
+use super::converge::{Converge, RunContext};
 use super::exit::Exit;
 use super::inputs::Inputs;
 use super::{out, revert};
@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Paint};
 use crate::settings::{Layer, Origin, by_key};
-use crate::targets::Moment;
+use crate::targets::Phase;
 
 /// Files of a root by path.
 type Root = &'static [(&'static str, &'static str)];
@@ -77,10 +77,10 @@ fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<serde_j
     let stage = Stage { globals, host: &host, root: folder.path() };
     stage.say(&format!("\n=== {name}: a throw-away root in {} ===\n", folder.path().display()));
     let mut results = vec![
-        stage.verb(Moment::Prepare, "before the product is installed")?,
-        stage.verb(Moment::Reconfigure, "after it was installed")?,
-        stage.verb(Moment::Prepare, "a second time: nothing changes")?,
-        stage.verb(Moment::Reconfigure, "a second time: nothing changes")?,
+        stage.verb(Phase::Prepare, "before the product is installed")?,
+        stage.verb(Phase::Reconfigure, "after it was installed")?,
+        stage.verb(Phase::Prepare, "a second time: nothing changes")?,
+        stage.verb(Phase::Reconfigure, "a second time: nothing changes")?,
         stage.back("the last run")?,
         stage.back("the run before")?,
     ];
@@ -100,25 +100,25 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn verb(&self, moment: Moment, when: &str) -> Result<serde_json::Value, Problem> {
+    fn verb(&self, phase: Phase, when: &str) -> Result<serde_json::Value, Problem> {
         let shown: Vec<String> = SETTINGS.iter().filter_map(|(key, value)| as_flag(key, value)).collect();
-        self.say(&format!("\n$ ics-setup {} {}    # {when}\n\n", moment.verb(), shown.join(" ")));
-        let mut told = Told::default();
+        self.say(&format!("\n$ ics-setup {} {}    # {when}\n\n", phase.verb(), shown.join(" ")));
+        let mut context = RunContext::default();
         let globals = self.quiet();
         let inputs = Inputs::alone(&globals, flags()?);
-        let outcome = Converge { globals: &globals, host: self.host, inputs, moment, person: None }.run(&mut told)?;
-        Ok(self.report(moment.verb(), outcome, &told))
+        let outcome = Converge { globals: &globals, host: self.host, inputs, phase, person: None }.run(&mut context)?;
+        Ok(self.report(phase.verb(), outcome, &context))
     }
 
     fn back(&self, what: &str) -> Result<serde_json::Value, Problem> {
         self.say(&format!("\n$ ics-setup revert    # {what}\n\n"));
-        let mut told = Told::default();
-        let outcome = revert::take_back(&self.quiet(), self.host, None, false, &mut told)?;
-        Ok(self.report("revert", outcome, &told))
+        let mut context = RunContext::default();
+        let outcome = revert::take_back(&self.quiet(), self.host, None, false, &mut context)?;
+        Ok(self.report("revert", outcome, &context))
     }
 
-    fn report(&self, command: &str, outcome: Outcome, told: &Told) -> serde_json::Value {
-        let report = told.report(command, outcome, None);
+    fn report(&self, command: &str, outcome: Outcome, context: &RunContext) -> serde_json::Value {
+        let report = context.report(command, outcome, None);
         out::show_plan(self.globals, &report);
         if !self.globals.json && !self.globals.quiet {
             out::result(&report.human(self.globals.verbose, Paint(self.globals.color)));

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::problem::{Kind, Left, Problem, id};
+use crate::problem::{HostState, Kind, Problem, id};
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub enum Exit {
 impl Exit {
     /// The exit code of a problem.
     pub fn of(problem: &Problem) -> Self {
-        match (problem.id, problem.kind, problem.left) {
-            (_, _, Left::Changed) => Self::FailedChanged,
+        match (problem.id, problem.kind, problem.host_state) {
+            (_, _, HostState::Changed) => Self::FailedChanged,
             (id::NEEDS_ROOT, ..) => Self::NeedsRoot,
             (id::LOCKED, ..) => Self::Locked,
             (id::CANCELLED, ..) => Self::Cancelled,

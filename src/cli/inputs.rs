@@ -12,7 +12,7 @@ use super::ask;
 use crate::finding::{Finding, Status};
 use crate::host::{HostRead, View};
 use crate::problem::Problem;
-use crate::settings::{self, Found, Layer, Layers, Origin, Outside, SAVED, Settings, TABLE, Unresolved};
+use crate::settings::{self, Found, Layer, Layers, Origin, SAVED, SecretSources, Settings, TABLE, Unresolved};
 use crate::text::{nearest, quoted};
 
 /// More than any settings or password file has.
@@ -66,8 +66,8 @@ impl<'a> Inputs<'a> {
     }
 
     /// Gives `work` what settings refer to outside of themselves.
-    pub fn outside<T>(&self, work: impl FnOnce(&Outside<'_>) -> T) -> T {
-        work(&Outside { variable: &self.variable, file: &|path| self.file(path) })
+    pub fn outside<T>(&self, work: impl FnOnce(&SecretSources<'_>) -> T) -> T {
+        work(&SecretSources { variable: &self.variable, file: &|path| self.file(path) })
     }
 
     /// All layers; the saved settings are the host's, as it is now.
@@ -88,7 +88,7 @@ impl<'a> Inputs<'a> {
     /// A value that is wrong or missing.
     pub fn resolve(&mut self, mut layers: Layers, found: &Found) -> Result<(Settings, Vec<Finding>), Problem> {
         let asked = {
-            let outside = Outside { variable: &self.variable, file: &|path| self.file(path) };
+            let outside = SecretSources { variable: &self.variable, file: &|path| self.file(path) };
             match Settings::resolve(&layers, found, &outside, &self.globals.ignored) {
                 Err(Unresolved::Missing(specs)) if self.globals.interactive() => specs,
                 other => return other.map_err(Unresolved::into_problem),
@@ -98,7 +98,7 @@ impl<'a> Inputs<'a> {
             self.flags.insert(spec, ask::secret(spec)?, Origin::Flag("asked for".to_owned()))?;
         }
         layers.flags = self.flags.clone();
-        let outside = Outside { variable: &self.variable, file: &|path| self.file(path) };
+        let outside = SecretSources { variable: &self.variable, file: &|path| self.file(path) };
         Settings::resolve(&layers, found, &outside, &self.globals.ignored).map_err(Unresolved::into_problem)
     }
 

@@ -23,7 +23,7 @@ mod wizard;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::targets::Moment;
+use crate::targets::Phase;
 use args::Globals;
 use exit::Exit;
 
@@ -40,8 +40,8 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
     };
     let exit = match verb {
         "wizard" => wizard::run(&globals, matches),
-        "prepare" => converge::run(&globals, matches, Moment::Prepare),
-        "reconfigure" => converge::run(&globals, matches, Moment::Reconfigure),
+        "prepare" => converge::run(&globals, matches, Phase::Prepare),
+        "reconfigure" => converge::run(&globals, matches, Phase::Reconfigure),
         "check" => check::run(&globals, matches),
         "network" => network::run(&globals, matches),
         "revert" => revert::run(&globals, matches),

@@ -140,7 +140,7 @@ pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
     let mut findings = report.findings.to_vec();
     findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| on_the_same_host(globals, fix));
     let mut error = report.error.cloned();
-    error.iter_mut().flat_map(|problem| &mut problem.r#try).for_each(|advice| on_the_same_host(globals, advice));
+    error.iter_mut().flat_map(|problem| &mut problem.hints).for_each(|advice| on_the_same_host(globals, advice));
     let report = &Report { findings: &findings, error: error.as_ref(), ..*report };
     if globals.json {
         json(&report.json());

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::Globals;
-use super::converge::Told;
+use super::converge::RunContext;
 use crate::finding::Status;
 use crate::host::{Command, HostRead};
 use crate::platform::Platform;
@@ -16,17 +16,17 @@ use crate::verify::{LoginUser, Proof};
 ///
 /// # Errors
 /// `systemctl` failed; the files are written.
-pub fn restart(host: &dyn HostRead, told: &mut Told) -> Result<(), Problem> {
+pub fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
     let files = &Vendor::get().docker;
-    let Some(platform) = told.platform.clone().filter(|_| told.restart && !told.plan.daemon.is_empty()) else {
+    let Some(platform) = context.platform.clone().filter(|_| context.restart && !context.plan.daemon.is_empty()) else {
         return Ok(());
     };
-    let touched = told.plan.touches(&files.drop_in) || told.plan.touches(&files.daemon_json);
-    if !touched && !proof(host, &platform, told).daemon_is_behind() {
+    let touched = context.plan.touches(&files.drop_in) || context.plan.touches(&files.daemon_json);
+    if !touched && !proof(host, &platform, context).daemon_is_behind() {
         return Ok(());
     }
     if !host.is_live() || host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
-        told.plan.next_steps.push("systemd does not run here: restart the Docker daemon yourself".to_owned());
+        context.plan.next_steps.push("systemd does not run here: restart the Docker daemon yourself".to_owned());
         return Ok(());
     }
     for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", "docker.service"]] {
@@ -51,30 +51,30 @@ pub fn restart(host: &dyn HostRead, told: &mut Told) -> Result<(), Problem> {
 ///
 /// # Errors
 /// `verify-failed`, naming variable and login.
-pub fn verify(globals: &Globals, host: &dyn HostRead, told: &mut Told) -> Result<(), Problem> {
-    let Some(platform) = told.platform.clone().filter(|_| !globals.dry_run) else { return Ok(()) };
-    let findings = proof(host, &platform, told).run();
+pub fn verify(globals: &Globals, host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
+    let Some(platform) = context.platform.clone().filter(|_| !globals.dry_run) else { return Ok(()) };
+    let findings = proof(host, &platform, context).run();
     let broken = findings.iter().find(|finding| finding.status == Status::Fail).cloned();
-    told.findings.extend(findings);
-    globals.ignored.apply(&mut told.findings);
+    context.findings.extend(findings);
+    globals.ignored.apply(&mut context.findings);
     let Some(finding) = broken.filter(|finding| !globals.ignored.covers(finding.id)) else { return Ok(()) };
     let (expected, seen) = (finding.expected.unwrap_or_default(), finding.observed.unwrap_or_default());
     let problem =
         Problem::host("verify-failed", finding.title.clone()).because(format!("expected {expected}, seen {seen}"));
     let problem = finding.fix.into_iter().fold(problem, Problem::hint);
-    Err(match &told.run {
+    Err(match &context.run {
         Some(run) => problem.hint(format!("undo: ics-setup revert {run}")).host_changed(),
         None => problem,
     })
 }
 
-fn proof<'a>(host: &'a dyn HostRead, platform: &'a Platform, told: &'a Told) -> Proof<'a> {
+fn proof<'a>(host: &'a dyn HostRead, platform: &'a Platform, context: &'a RunContext) -> Proof<'a> {
     Proof {
         host,
         platform,
         user: LoginUser::of(host),
-        wanted: &told.plan.logins,
-        daemon: &told.plan.daemon,
-        redactor: &told.redactor,
+        wanted: &context.plan.logins,
+        daemon: &context.plan.daemon,
+        redactor: &context.redactor,
     }
 }

@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 
 use super::args::Globals;
-use super::converge::Told;
+use super::converge::RunContext;
 use super::exit::Exit;
 use super::{ask, machine, out, sudo};
 use crate::apply::{Session, State, revert, runs};
@@ -16,19 +16,19 @@ use crate::report::{Outcome, Report};
 pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let named = matches.get_one::<String>("run").map(String::as_str);
     let force = matches.get_flag("force");
-    let mut told = Told::default();
+    let mut context = RunContext::default();
     let result =
-        machine::to_change(globals, "revert").and_then(|host| take_back(globals, &host, named, force, &mut told));
+        machine::to_change(globals, "revert").and_then(|host| take_back(globals, &host, named, force, &mut context));
     let problem = match &result {
-        Err(problem) if problem.id == id::NEEDS_ROOT && problem.r#try.is_empty() => {
+        Err(problem) if problem.id == id::NEEDS_ROOT && problem.hints.is_empty() => {
             Some(sudo::with_line(problem.clone(), &globals.argv))
         }
         Err(problem) => Some(problem.clone()),
         Ok(_) => None,
     };
     let outcome = problem.as_ref().map_or_else(|| result.unwrap_or(Outcome::Unchanged), Outcome::of);
-    let changes = if problem.is_some() { &[][..] } else { &told.plan.changes };
-    let whole = told.report("revert", outcome, globals.root.as_deref());
+    let changes = if problem.is_some() { &[][..] } else { &context.plan.changes };
+    let whole = context.report("revert", outcome, globals.root.as_deref());
     let report = Report { changes, error: problem.as_ref(), ..whole };
     out::finish(globals, &report)
 }
@@ -42,43 +42,43 @@ pub fn take_back(
     host: &dyn HostWrite,
     named: Option<&str>,
     force: bool,
-    told: &mut Told,
+    context: &mut RunContext,
 ) -> Result<Outcome, Problem> {
     let session = if globals.dry_run { None } else { Session::resume(host)? };
     let all = runs(host)?;
     let run = revert::choose(&all, named)?;
     let interrupted = run.state == State::Interrupted;
     if let Some(session) = session.as_ref().filter(|_| !interrupted) {
-        told.findings = session.recover()?;
+        context.findings = session.recover()?;
     }
     let view = View::new(host);
-    told.plan = revert::plan(&view, run, &all, force)?;
-    if told.plan.is_empty() {
+    context.plan = revert::plan(&view, run, &all, force)?;
+    if context.plan.is_empty() {
         // The files are back already, by hand perhaps; the run still has to be noted as taken back.
-        told.plan.next_steps.push(format!("the files of run {} are as they were before it", run.begin.run));
+        context.plan.next_steps.push(format!("the files of run {} are as they were before it", run.begin.run));
     }
-    learn_secrets(told);
-    out::show_plan(globals, &told.report("revert", Outcome::Pending, None));
+    learn_secrets(context);
+    out::show_plan(globals, &context.report("revert", Outcome::Pending, None));
     if globals.dry_run {
-        return Ok(if told.plan.is_empty() { Outcome::Unchanged } else { Outcome::Pending });
+        return Ok(if context.plan.is_empty() { Outcome::Unchanged } else { Outcome::Pending });
     }
-    if globals.interactive() && !globals.yes && !told.plan.is_empty() {
-        ask::confirm(told.plan.changes.len())?;
+    if globals.interactive() && !globals.yes && !context.plan.is_empty() {
+        ask::confirm(context.plan.changes.len())?;
     }
     let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
-    let nothing = told.plan.is_empty();
+    let nothing = context.plan.is_empty();
     let name = run.begin.run.clone();
     if interrupted {
         if force {
             session.recover_by_force(run)?;
         }
-        told.findings = session.recover()?;
-        told.plan.next_steps.extend(afterwards(&told.plan));
+        context.findings = session.recover()?;
+        context.plan.next_steps.extend(afterwards(&context.plan));
         return Ok(if nothing { Outcome::Unchanged } else { Outcome::Changed });
     }
-    told.run = Some(session.apply(&told.plan, "revert", Some(&name))?.run);
+    context.run = Some(session.apply(&context.plan, "revert", Some(&name))?.run);
     if !nothing {
-        told.plan.next_steps.extend(afterwards(&told.plan));
+        context.plan.next_steps.extend(afterwards(&context.plan));
     }
     Ok(if nothing { Outcome::Unchanged } else { Outcome::Changed })
 }
@@ -100,9 +100,9 @@ fn afterwards(plan: &Plan) -> Vec<String> {
 }
 
 /// Passwords in the files that come and go.
-fn learn_secrets(told: &mut Told) {
+fn learn_secrets(context: &mut RunContext) {
     use crate::settings::ProxyUrl;
-    for change in &told.plan.changes {
+    for change in &context.plan.changes {
         for bytes in [change.old_bytes(), change.new_bytes()] {
             for at in memchr::memmem::find_iter(bytes, b"://") {
                 let start =
@@ -115,7 +115,7 @@ fn learn_secrets(told: &mut Told) {
                 if let Ok(url) = ProxyUrl::parse(&String::from_utf8_lossy(&bytes[start..end]))
                     && let Some(secret) = url.password()
                 {
-                    told.redactor.learn(secret);
+                    context.redactor.learn(secret);
                 }
             }
         }

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 
 use super::args::{Globals, every_ignored, flags};
 use super::ask::{cancelled, in_order};
-use super::converge::{self, Converge, Person, Told};
+use super::converge::{self, Converge, Person, RunContext};
 use super::exit::Exit;
 use super::inputs::{self, Inputs};
 use super::{machine, out, sudo};
@@ -14,16 +14,17 @@ use crate::apply::runs;
 use crate::host::{HostRead, View};
 use crate::plan::{Action, Change};
 use crate::platform;
-use crate::problem::{Left, Problem, id};
+use crate::problem::{HostState, Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, Paint, human_findings, visible};
 use crate::settings::{self, First, Found, Layer, SAVED, Spec, Unresolved, by_key};
-use crate::targets::Moment;
+use crate::targets::Phase;
 use crate::text::quoted;
 use crate::vendor::prod_env;
 use crate::wizard::repeat::Repeat;
 use crate::wizard::{
-    Answers, Ask, Ended, Gone, Ground, Network, Plain, Prompter, Reply, Screen, Wizard, explain, opening, proof_table,
+    Answers, Ask, Ended, Gone, KnownState, Network, Plain, Prompter, Reply, Screen, Wizard, explain, opening,
+    proof_table,
 };
 
 /// Runs the verb.
@@ -32,7 +33,7 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     match result {
         Ok(exit) => exit,
         Err(problem) => {
-            let bare = problem.id == id::NEEDS_ROOT && problem.r#try.is_empty();
+            let bare = problem.id == id::NEEDS_ROOT && problem.hints.is_empty();
             let problem = if bare { sudo::with_line(problem, &globals.argv) } else { problem };
             out::failed(globals, "wizard", &problem, &Redactor::default())
         }
@@ -68,16 +69,16 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
     let mut answers = Answers::default();
     let mut again = false;
     loop {
-        let (moment, layer) = inputs.outside(|outside| {
+        let (phase, layer) = inputs.outside(|outside| {
             let ignored = &globals.ignored;
             let lenient = globals.dry_run;
-            let ground = Ground { host: &host, platform: &platform, layers: &layers, outside, ignored, lenient };
+            let known = KnownState { host: &host, platform: &platform, layers: &layers, outside, ignored, lenient };
             if !again {
-                prompter.say(&opening(&ground, paint)?);
-                answers = Answers::new(&ground);
+                prompter.say(&opening(&known, paint)?);
+                answers = Answers::new(&known);
             }
             let mut wizard = Wizard {
-                ground: &ground,
+                known: &known,
                 prompter: &mut *prompter,
                 world: &world,
                 answers: std::mem::take(&mut answers),
@@ -89,35 +90,30 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
             })?;
             asked?;
             answers = wizard.answers;
-            Ok::<_, Problem>((answers.moment(), answers.layer(&ground)?))
+            Ok::<_, Problem>((answers.moment(), answers.layer(&known)?))
         })?;
         prompter.say("");
-        let mut told = Told::default();
+        let mut context = RunContext::default();
         let mut menu = Menu { prompter: &mut *prompter, paint, back: false, live: host.is_live(), number: 0, total: 0 };
-        let converge = Converge {
-            globals,
-            host: &host,
-            inputs: inputs.with_flags(layer.clone()),
-            moment,
-            person: Some(&mut menu),
-        };
-        let outcome = converge.run(&mut told);
+        let converge =
+            Converge { globals, host: &host, inputs: inputs.with_flags(layer.clone()), phase, person: Some(&mut menu) };
+        let outcome = converge.run(&mut context);
         if menu.back {
             again = true;
             continue;
         }
         let ignored = every_ignored(&globals.argv);
         let repeat = Repeat {
-            moment,
+            phase,
             flags: &layer,
             variables: inputs.variables(),
-            settings: told.settings.as_ref(),
+            settings: context.settings.as_ref(),
             file: globals.settings.as_deref(),
             root: globals.root.as_deref(),
             ignored: &ignored,
         };
         let command = repeat.command();
-        return Ok(end(globals, moment, &mut told, outcome, &command));
+        return Ok(end(globals, phase, &mut context, outcome, &command));
     }
 }
 
@@ -139,23 +135,23 @@ struct Menu<'a> {
 }
 
 impl Person for Menu<'_> {
-    fn consents(&mut self, told: &mut Told) -> Result<(), Problem> {
+    fn consents(&mut self, context: &mut RunContext) -> Result<(), Problem> {
         const APPLY: &str = "apply";
         const EXPLAIN: &str = "explain each change";
         const SETTINGS: &str = "save the settings only";
         const CANCEL: &str = "cancel";
         let settings = Path::new(SAVED);
-        let others = told.plan.changes.iter().any(|change| change.path != settings);
+        let others = context.plan.changes.iter().any(|change| change.path != settings);
         let mut words = vec![APPLY, EXPLAIN];
-        if others && told.plan.touches(settings) {
+        if others && context.plan.touches(settings) {
             words.push(SETTINGS);
         }
         words.push(CANCEL);
         let options: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let count = told.plan.changes.len();
+        let count = context.plan.changes.len();
         let question =
             if count == 1 { "1 change. What now?".to_owned() } else { format!("{count} changes. What now?") };
-        let warnings = human_findings(&told.findings, false, &told.redactor, self.paint);
+        let warnings = human_findings(&context.findings, false, &context.redactor, self.paint);
         if !warnings.is_empty() {
             self.prompter.say(warnings.trim_end());
         }
@@ -171,22 +167,22 @@ impl Person for Menu<'_> {
                 Reply::Given(index) => match words.get(index).copied() {
                     Some(APPLY) => break,
                     Some(EXPLAIN) => {
-                        let text = explain(&told.plan.changes, &told.redactor, self.paint);
+                        let text = explain(&context.plan.changes, &context.redactor, self.paint);
                         self.prompter.say(text.trim_end());
                     }
                     Some(SETTINGS) => {
-                        told.plan.changes.retain(|change| change.path == settings);
-                        told.plan.next_steps.clear();
-                        told.plan.logins.clear();
-                        told.plan.daemon.clear();
-                        told.restart = false;
+                        context.plan.changes.retain(|change| change.path == settings);
+                        context.plan.next_steps.clear();
+                        context.plan.logins.clear();
+                        context.plan.daemon.clear();
+                        context.restart = false;
                         break;
                     }
                     _ => return Err(cancelled()),
                 },
             }
         }
-        (self.number, self.total) = (0, told.plan.changes.len());
+        (self.number, self.total) = (0, context.plan.changes.len());
         Ok(())
     }
 
@@ -206,22 +202,28 @@ impl Person for Menu<'_> {
 }
 
 /// Says how it ended: who sees it now, what is next, the way back, and the command that repeats it.
-fn end(globals: &Globals, moment: Moment, told: &mut Told, outcome: Result<Outcome, Problem>, command: &str) -> Exit {
+fn end(
+    globals: &Globals,
+    phase: Phase,
+    context: &mut RunContext,
+    outcome: Result<Outcome, Problem>,
+    command: &str,
+) -> Exit {
     let outcome = match outcome {
         Ok(outcome) if !globals.json && !globals.quiet => outcome,
         // What was answered is not lost.
-        Err(problem) if matches!(problem.left, Left::AsItWas | Left::Restored) => {
+        Err(problem) if matches!(problem.host_state, HostState::AsItWas | HostState::Restored) => {
             let problem = problem.hint(format!("the same without questions: {command}"));
-            return converge::report(globals, moment, told, Err(problem));
+            return converge::report(globals, phase, context, Err(problem));
         }
         Ok(outcome) => {
-            told.plan.next_steps.push(format!("the same without questions: {command}"));
-            return converge::report(globals, moment, told, Ok(outcome));
+            context.plan.next_steps.push(format!("the same without questions: {command}"));
+            return converge::report(globals, phase, context, Ok(outcome));
         }
-        other => return converge::report(globals, moment, told, other),
+        other => return converge::report(globals, phase, context, other),
     };
     let paint = Paint(globals.color);
-    let others: Vec<_> = told.findings.iter().filter(|finding| finding.group != "verify").cloned().collect();
+    let others: Vec<_> = context.findings.iter().filter(|finding| finding.group != "verify").cloned().collect();
     let root =
         globals.root.as_ref().map(|root| format!(" --root {}", quoted(&root.to_string_lossy()))).unwrap_or_default();
     let mut text = String::new();
@@ -232,11 +234,11 @@ fn end(globals: &Globals, moment: Moment, told: &mut Told, outcome: Result<Outco
     };
     let line = |line: &str| format!("  {}\n", visible(line));
     if outcome != Outcome::Changed {
-        part("Noticed", &human_findings(&others, false, &told.redactor, paint));
+        part("Noticed", &human_findings(&others, false, &context.redactor, paint));
     }
-    part("Who sees it", &proof_table(&told.findings, &told.redactor, paint));
-    part("Next", &told.plan.next_steps.iter().map(|step| line(step)).collect::<String>());
-    if let Some(run) = &told.run {
+    part("Who sees it", &proof_table(&context.findings, &context.redactor, paint));
+    part("Next", &context.plan.next_steps.iter().map(|step| line(step)).collect::<String>());
+    if let Some(run) = &context.run {
         part("Undo", &line(&format!("ics-setup revert {run}{root}")));
     }
     part("The same without questions", &line(command));
@@ -266,7 +268,7 @@ fn missing(globals: &Globals, matches: &ArgMatches) -> Result<Problem, Problem> 
     let has_product = host.lstat(&prod_env(&home)).is_ok_and(|stat| stat.is_some());
     let first = if has_product { First::Product } else { First::System };
     let found = Found::look(&View::lenient(&host), &platform, &home, first)?;
-    let moment = if has_product { Moment::Reconfigure } else { Moment::Prepare };
+    let phase = if has_product { Phase::Reconfigure } else { Phase::Prepare };
     let wanted = ["proxy.url", "proxy.http", "proxy.https", "proxy.remove"];
     let mut specs: Vec<&'static Spec> = Vec::new();
     if wanted.into_iter().all(|key| layers.get(key).is_none() && found.get(key).is_none()) {
@@ -285,7 +287,7 @@ fn missing(globals: &Globals, matches: &ArgMatches) -> Result<Problem, Problem> 
     }
     let ignored = every_ignored(&globals.argv);
     let command = Repeat {
-        moment,
+        phase,
         flags: &layers.flags,
         variables: inputs.variables(),
         settings: None,

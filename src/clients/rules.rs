@@ -38,7 +38,7 @@ pub enum By {
 
 impl Route {
     /// `proxy`, `direct` or `error`.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Proxy { .. } => "proxy",
             Self::Direct(_) => "direct",

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::{Time, Trouble, Wire, seconds};
+use super::{NetError, Time, Wire, seconds};
 
 /// More addresses than this are not tried: each may cost a timeout.
 const MAX_ADDRESSES: usize = 6;
@@ -14,7 +14,7 @@ const MAX_ADDRESSES: usize = 6;
 ///
 /// # Errors
 /// Why not.
-pub fn dial(host: &str, port: u16, time: Time, budget: usize) -> Result<Wire, Trouble> {
+pub fn dial(host: &str, port: u16, time: Time, budget: usize) -> Result<Wire, NetError> {
     connect(&resolve(host, port, time)?, time, budget)
 }
 
@@ -23,13 +23,13 @@ pub fn dial(host: &str, port: u16, time: Time, budget: usize) -> Result<Wire, Tr
 /// The system's resolver knows no deadline, so it is asked by a thread of its own that is left behind when it is late.
 ///
 /// # Errors
-/// [`Trouble::NameUnknown`] or [`Trouble::NameUnanswered`].
-pub fn resolve(host: &str, port: u16, time: Time) -> Result<Vec<SocketAddr>, Trouble> {
+/// [`NetError::NameUnknown`] or [`NetError::NameUnanswered`].
+pub fn resolve(host: &str, port: u16, time: Time) -> Result<Vec<SocketAddr>, NetError> {
     if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     if time.left().is_zero() {
-        return Err(Trouble::NameUnanswered { why: "no time was left for it".to_owned() });
+        return Err(NetError::NameUnanswered { why: "no time was left for it".to_owned() });
     }
     let (sender, receiver) = mpsc::channel();
     let name = host.to_owned();
@@ -39,38 +39,42 @@ pub fn resolve(host: &str, port: u16, time: Time) -> Result<Vec<SocketAddr>, Tro
         let _ = sender.send(found);
     });
     if let Err(error) = asked {
-        return Err(Trouble::Other { why: error.to_string() });
+        return Err(NetError::Other { why: error.to_string() });
     }
     let limit = time.left();
     match receiver.recv_timeout(limit) {
-        Ok(Ok(addresses)) if addresses.is_empty() => Err(Trouble::NameUnknown),
+        Ok(Ok(addresses)) if addresses.is_empty() => Err(NetError::NameUnknown),
         Ok(Ok(addresses)) => Ok(addresses),
         Ok(Err(error)) => Err(of_resolver(&error)),
         Err(_) => {
-            Err(Trouble::NameUnanswered { why: format!("the resolver gave no answer within {}", seconds(limit)) })
+            Err(NetError::NameUnanswered { why: format!("the resolver gave no answer within {}", seconds(limit)) })
         }
     }
 }
 
 /// `getaddrinfo` tells by its text only, and LC_MESSAGES is not set by us.
-fn of_resolver(error: &io::Error) -> Trouble {
+fn of_resolver(error: &io::Error) -> NetError {
     let why = error.to_string();
     let fleeting = ["Temporary failure", "try again"].iter().any(|words| why.contains(words));
     if fleeting {
-        return Trouble::NameUnanswered { why: "no name server answered (see /etc/resolv.conf)".to_owned() };
+        return NetError::NameUnanswered { why: "no name server answered (see /etc/resolv.conf)".to_owned() };
     }
     let unknown = ["Name or service not known", "No address associated", "nodename nor servname", "not known"];
-    if unknown.iter().any(|words| why.contains(words)) { Trouble::NameUnknown } else { Trouble::NameUnanswered { why } }
+    if unknown.iter().any(|words| why.contains(words)) {
+        NetError::NameUnknown
+    } else {
+        NetError::NameUnanswered { why }
+    }
 }
 
 /// Connects to the first address that answers, one after the other; each gets its fair share of the connection's time.
 ///
 /// # Errors
 /// The trouble of the address that came furthest.
-pub fn connect(addresses: &[SocketAddr], time: Time, budget: usize) -> Result<Wire, Trouble> {
+pub fn connect(addresses: &[SocketAddr], time: Time, budget: usize) -> Result<Wire, NetError> {
     let addresses = &addresses[..addresses.len().min(MAX_ADDRESSES)];
     let end = Instant::now() + time.for_connection();
-    let mut worst: Option<Trouble> = None;
+    let mut worst: Option<NetError> = None;
     for (index, address) in addresses.iter().enumerate() {
         let left = end.saturating_duration_since(Instant::now());
         let share = share(left, addresses.len() - index);
@@ -79,13 +83,13 @@ pub fn connect(addresses: &[SocketAddr], time: Time, budget: usize) -> Result<Wi
             Err(error) => {
                 let trouble = of_connect(&error, share);
                 // A refusal says more than a timeout: something is there.
-                if worst.as_ref().is_none_or(|worst| !matches!(worst, Trouble::Refused)) {
+                if worst.as_ref().is_none_or(|worst| !matches!(worst, NetError::Refused)) {
                     worst = Some(trouble);
                 }
             }
         }
     }
-    Err(worst.unwrap_or(Trouble::NameUnknown))
+    Err(worst.unwrap_or(NetError::NameUnknown))
 }
 
 /// What one attempt may take when so many are to be made within what is left.
@@ -93,18 +97,18 @@ fn share(left: Duration, attempts: usize) -> Duration {
     (left / u32::try_from(attempts).unwrap_or(u32::MAX)).max(Duration::from_millis(1))
 }
 
-fn of_connect(error: &io::Error, waited: Duration) -> Trouble {
+fn of_connect(error: &io::Error, waited: Duration) -> NetError {
     match error.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Trouble::connect_timeout(waited),
-        io::ErrorKind::ConnectionRefused => Trouble::Refused,
-        io::ErrorKind::ConnectionReset => Trouble::Reset,
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => NetError::connect_timeout(waited),
+        io::ErrorKind::ConnectionRefused => NetError::Refused,
+        io::ErrorKind::ConnectionReset => NetError::Reset,
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::AddrNotAvailable => {
-            Trouble::Unreachable { why: words(error) }
+            NetError::Unreachable { why: words(error) }
         }
         io::ErrorKind::PermissionDenied => {
-            Trouble::Unreachable { why: "this host's own firewall forbids it (EPERM)".to_owned() }
+            NetError::Unreachable { why: "this host's own firewall forbids it (EPERM)".to_owned() }
         }
-        _ => Trouble::Other { why: words(error) },
+        _ => NetError::Other { why: words(error) },
     }
 }
 
@@ -122,7 +126,7 @@ mod tests {
     fn a_listener_is_reached_and_a_closed_port_refuses() {
         let port = serve(|_| ());
         assert!(dial("127.0.0.1", port, patient(), 10).is_ok());
-        assert_eq!(dial("127.0.0.1", closed_port(), patient(), 10).unwrap_err(), Trouble::Refused);
+        assert_eq!(dial("127.0.0.1", closed_port(), patient(), 10).unwrap_err(), NetError::Refused);
     }
 
     #[test]
@@ -130,7 +134,7 @@ mod tests {
         // TEST-NET-1 goes nowhere: either nothing comes back, or there is no route at all.
         match dial("192.0.2.1", 9, Time::new(Duration::from_millis(300), Duration::from_secs(600)), 10) {
             Ok(_) => eprintln!("an_address_that_answers_nothing skipped: something answers for 192.0.2.1 here"),
-            Err(Trouble::ConnectTimeout { millis }) => assert!(millis <= 300, "{millis}"),
+            Err(NetError::ConnectTimeout { millis }) => assert!(millis <= 300, "{millis}"),
             Err(trouble) => {
                 eprintln!("an_address_that_answers_nothing skipped: no packet leaves for 192.0.2.1 here ({trouble})");
             }
@@ -152,7 +156,7 @@ mod tests {
     fn without_time_nothing_is_looked_up_and_the_resolver_is_not_blamed() {
         let over = Time::new(Duration::ZERO, Duration::ZERO);
         let trouble = resolve("name.invalid", 1, over).unwrap_err();
-        assert!(matches!(&trouble, Trouble::NameUnanswered { why } if why.contains("no time")), "{trouble}");
+        assert!(matches!(&trouble, NetError::NameUnanswered { why } if why.contains("no time")), "{trouble}");
     }
 
     #[test]

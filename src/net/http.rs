@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use super::Trouble;
+use super::NetError;
 
 /// No honest head is larger.
 pub const MAX_HEAD: usize = 64 << 10;
@@ -53,13 +53,13 @@ pub fn request<S: Read + Write>(
     method: &str,
     target: &str,
     headers: &[(&str, &str)],
-) -> Result<Answer, Trouble> {
+) -> Result<Answer, NetError> {
     let mut text = format!("{method} {target} HTTP/1.1\r\n");
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str(concat!("User-Agent: ics-setup/", env!("CARGO_PKG_VERSION"), "\r\n\r\n"));
-    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).map_err(Trouble::of)?;
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).map_err(NetError::of)?;
     let mut bytes = Vec::new();
     loop {
         if let Some(answer) = parse(&bytes)? {
@@ -70,12 +70,12 @@ pub fn request<S: Read + Write>(
             return Ok(answer);
         }
         if bytes.len() > MAX_HEAD {
-            return Err(Trouble::TooMuch { limit: MAX_HEAD });
+            return Err(NetError::TooMuch { limit: MAX_HEAD });
         }
         let mut buffer = [0_u8; 4096];
-        let count = stream.read(&mut buffer).map_err(Trouble::of)?;
+        let count = stream.read(&mut buffer).map_err(NetError::of)?;
         if count == 0 {
-            return Err(if bytes.is_empty() { Trouble::Closed } else { not_http(&bytes) });
+            return Err(if bytes.is_empty() { NetError::Closed } else { not_http(&bytes) });
         }
         bytes.extend_from_slice(&buffer[..count]);
     }
@@ -94,7 +94,7 @@ pub fn basic(user: &[u8], password: &[u8]) -> String {
 }
 
 /// A head, once it is there as a whole.
-fn parse(bytes: &[u8]) -> Result<Option<Answer>, Trouble> {
+fn parse(bytes: &[u8]) -> Result<Option<Answer>, NetError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Response::new(&mut headers);
     match head.parse(bytes) {
@@ -115,8 +115,8 @@ fn parse(bytes: &[u8]) -> Result<Option<Answer>, Trouble> {
     }
 }
 
-fn not_http(bytes: &[u8]) -> Trouble {
-    Trouble::Unexpected { what: what(bytes) }
+fn not_http(bytes: &[u8]) -> NetError {
+    NetError::Unexpected { what: what(bytes) }
 }
 
 /// What the first bytes of an answer look like.
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    fn ask(answer: &[u8]) -> Result<Answer, Trouble> {
+    fn ask(answer: &[u8]) -> Result<Answer, NetError> {
         let mut stream = Scripted { answer: std::io::Cursor::new(answer.to_vec()), asked: Vec::new() };
         request(&mut stream, "GET", "/", &[("Host", "x")])
     }
@@ -173,7 +173,7 @@ mod tests {
         let answer = ask(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 407 No\r\nA: 1\r\na:  2 \r\n\r\nbody").unwrap();
         assert_eq!((answer.status, answer.reason.as_str(), answer.rest.as_slice()), (407, "No", &b"body"[..]));
         assert_eq!(answer.all("a").collect::<Vec<_>>(), ["1", "2"]);
-        assert_eq!(ask(b"").unwrap_err(), Trouble::Closed);
+        assert_eq!(ask(b"").unwrap_err(), NetError::Closed);
         for (bytes, words) in [
             (&b"SSH-2.0-x\r\n"[..], "SSH"),
             (b"\x15\x03\x01\x00\x02\x02\x46", "TLS alert"),
@@ -184,6 +184,6 @@ mod tests {
             assert!(trouble.contains(words), "{trouble}");
         }
         let endless = [b"HTTP/1.1 200 OK\r\n".to_vec(), b"A: ".to_vec(), vec![b'x'; MAX_HEAD + 10_000]].concat();
-        assert_eq!(ask(&endless).unwrap_err(), Trouble::TooMuch { limit: MAX_HEAD });
+        assert_eq!(ask(&endless).unwrap_err(), NetError::TooMuch { limit: MAX_HEAD });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use super::{Roots, Time, TlsWire, Trouble, Wire, shake};
+use super::{NetError, Roots, Time, TlsWire, Wire, shake};
 
 /// A connected server.
 pub enum Line {
@@ -23,7 +23,7 @@ impl Line {
     ///
     /// # Errors
     /// No TLS to be had, or with somebody who is not trusted.
-    pub fn secured(self, host: &str, roots: &Roots) -> Result<Self, Trouble> {
+    pub fn secured(self, host: &str, roots: &Roots) -> Result<Self, NetError> {
         match self {
             Self::Plain(wire) => Ok(Self::Tls(Box::new(shake(wire, host, roots)?.trusted()?))),
             Self::Tls(_) => Ok(self),
@@ -50,20 +50,20 @@ impl Line {
     ///
     /// # Errors
     /// The other side does not take it in time, or is gone.
-    pub fn say(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
-        self.write_all(bytes).and_then(|()| self.flush()).map_err(Trouble::of)
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), NetError> {
+        self.write_all(bytes).and_then(|()| self.flush()).map_err(NetError::of)
     }
 
     /// Reads what there is, at most the buffer; `Ok(0)` is the end.
     ///
     /// # Errors
     /// Silence, too much, a reset.
-    pub fn some(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
+    pub fn recv(&mut self, buffer: &mut [u8]) -> Result<usize, NetError> {
         loop {
             match self.read(buffer) {
                 Ok(count) => return Ok(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Trouble::of(error)),
+                Err(error) => return Err(NetError::of(error)),
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Talking to servers that may be absent, slow, hostile or not what they seem: every step has a deadline, every answer a
-//! largest size, and what went wrong is a value ([`Trouble`]) that can be saved and judged later.
+//! largest size, and what went wrong is a value ([`NetError`]) that can be saved and judged later.
 //!
 //! | module | what it does |
 //! | --- | --- |
@@ -13,6 +13,7 @@
 //! | `http` | one request, the head of its answer, `CONNECT` |
 
 mod dial;
+mod error;
 mod http;
 mod line;
 mod resp;
@@ -20,7 +21,6 @@ mod resp;
 pub(crate) mod testing;
 mod time;
 mod tls;
-mod trouble;
 mod wire;
 
 pub use dial::{connect, dial, resolve};
@@ -31,6 +31,6 @@ pub use resp::{Resp, Value};
 pub use time::Time;
 
 pub use crate::text::seconds;
-pub use tls::{Distrust, Peer, Roots, Shaken, TlsWire, examine, shake};
-pub use trouble::Trouble;
+pub use error::NetError;
+pub use tls::{Distrust, Handshake, Peer, Roots, TlsWire, examine, shake};
 pub use wire::Wire;

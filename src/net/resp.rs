@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::{Line, Time, Trouble};
+use super::{Line, NetError, Time};
 
 /// Replies nest no deeper; those of `XRANGE`, the deepest asked for, have three levels.
 const MAX_DEPTH: usize = 8;
@@ -53,11 +53,11 @@ impl Resp {
     ///
     /// # Errors
     /// Silence, more than the budget, a reset, or bytes that are no RESP.
-    pub fn ask(&mut self, words: &[&[u8]]) -> Result<Value, Trouble> {
+    pub fn ask(&mut self, words: &[&[u8]]) -> Result<Value, NetError> {
         // A server that turns us away writes why and closes: what it wrote is read although our words went nowhere.
-        let said = self.line.get_mut().say(&command(words));
+        let said = self.line.get_mut().send(&command(words));
         let head = match self.line.fill_buf() {
-            Ok([]) => return Err(said.err().unwrap_or(Trouble::Closed)),
+            Ok([]) => return Err(said.err().unwrap_or(NetError::Closed)),
             Ok(bytes) => bytes[..bytes.len().min(64)].to_vec(),
             Err(error) => return Err(trouble(error)),
         };
@@ -66,7 +66,7 @@ impl Resp {
             Broken::Form => {
                 let looks = super::http::what(&head);
                 let what = if looks == "a Redis reply" { "a malformed Redis reply".to_owned() } else { looks };
-                Trouble::Unexpected { what }
+                NetError::Unexpected { what }
             }
         })
     }
@@ -97,8 +97,8 @@ impl From<io::Error> for Broken {
     }
 }
 
-fn trouble(error: io::Error) -> Trouble {
-    Trouble::of(error)
+fn trouble(error: io::Error) -> NetError {
+    NetError::of(error)
 }
 
 /// One reply. Memory is taken for what came, never for what was announced; the line's budget bounds that.
@@ -156,7 +156,7 @@ mod tests {
     use crate::net::testing::{brief, end, hear, hold, patient, serve};
 
     /// What comes of a server that answers whatever is asked with these bytes and then goes.
-    fn asked(answer: &'static [u8]) -> Result<Value, Trouble> {
+    fn asked(answer: &'static [u8]) -> Result<Value, NetError> {
         of_server(patient(), move |stream| {
             hear(stream);
             let _ = stream.write_all(answer);
@@ -167,7 +167,7 @@ mod tests {
     fn of_server(
         time: Time,
         talk: impl Fn(&mut std::net::TcpStream) + Send + Sync + 'static,
-    ) -> Result<Value, Trouble> {
+    ) -> Result<Value, NetError> {
         let port = serve(move |mut stream| talk(&mut stream));
         Resp::new(dial("127.0.0.1", port, time, 64 << 10).unwrap()).ask(&[b"PING"])
     }
@@ -176,9 +176,9 @@ mod tests {
     fn answers_and_refusals_are_values_and_the_rest_is_trouble() {
         assert_eq!(asked(b"+PONG\r\n"), Ok(Value::Simple("PONG".to_owned())));
         assert!(matches!(asked(b"-NOAUTH Authentication required.\r\n"), Ok(Value::Error(_))));
-        assert_eq!(asked(b""), Err(Trouble::Closed));
-        assert!(matches!(asked(b"SSH-2.0-OpenSSH\r\n"), Err(Trouble::Unexpected { what }) if what.contains("SSH")));
-        assert!(matches!(asked(b"$100\r\nab"), Err(Trouble::Unexpected { what }) if what.contains("malformed")));
+        assert_eq!(asked(b""), Err(NetError::Closed));
+        assert!(matches!(asked(b"SSH-2.0-OpenSSH\r\n"), Err(NetError::Unexpected { what }) if what.contains("SSH")));
+        assert!(matches!(asked(b"$100\r\nab"), Err(NetError::Unexpected { what }) if what.contains("malformed")));
     }
 
     #[test]
@@ -188,24 +188,24 @@ mod tests {
                 let _ = stream.write_all(said);
                 hold(stream);
             });
-            assert!(matches!(answer, Err(Trouble::Silent { .. })), "{said:?}: {answer:?}");
+            assert!(matches!(answer, Err(NetError::Silent { .. })), "{said:?}: {answer:?}");
         }
     }
 
     #[test]
     fn a_flood_ends_at_the_budget() {
         for (said, flooded) in [
-            (&b"+xxxxxxxxxxxxxxx"[..], Trouble::TooMuch { limit: 64 << 10 }),
-            (b"*1000000\r\n:1\r\n", Trouble::Unexpected { what: "a malformed Redis reply".to_owned() }),
-            (b"*1\r\n", Trouble::Unexpected { what: "a malformed Redis reply".to_owned() }),
-            (b"$1000000000\r\nxxxxxxxxxxxxxxxxxxxxxxxxx", Trouble::TooMuch { limit: 64 << 10 }),
+            (&b"+xxxxxxxxxxxxxxx"[..], NetError::TooMuch { limit: 64 << 10 }),
+            (b"*1000000\r\n:1\r\n", NetError::Unexpected { what: "a malformed Redis reply".to_owned() }),
+            (b"*1\r\n", NetError::Unexpected { what: "a malformed Redis reply".to_owned() }),
+            (b"$1000000000\r\nxxxxxxxxxxxxxxxxxxxxxxxxx", NetError::TooMuch { limit: 64 << 10 }),
         ] {
             let answer = of_server(patient(), move |stream| while stream.write_all(said).is_ok() {});
             assert_eq!(answer, Err(flooded), "{said:?}");
         }
         for other in [&b"xxxxxxxxxxxxxxxx"[..], b"~3\r\n_\r\n", b"%1000000000\r\n", b"|-1\r\n"] {
             let answer = of_server(patient(), move |stream| while stream.write_all(other).is_ok() {});
-            assert!(matches!(answer, Err(Trouble::Unexpected { .. })), "{other:?}: {answer:?}");
+            assert!(matches!(answer, Err(NetError::Unexpected { .. })), "{other:?}: {answer:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the tests of several rooms need of servers and limits.
+//! What the tests of several modules need of servers and limits.
 
 use std::io::{Read, Write, copy, sink};
 use std::net::{Shutdown, TcpListener, TcpStream};

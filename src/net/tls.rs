@@ -18,7 +18,7 @@ use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedSt
 use serde::{Deserialize, Serialize};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{Trouble, Wire};
+use super::{NetError, Wire};
 use crate::host::HostRead;
 
 /// Where distributions keep the bundle of trusted certificates, most usual first: Debian and Ubuntu; Red Hat's kind;
@@ -114,7 +114,7 @@ impl fmt::Display for Distrust {
 }
 
 /// What a handshake has shown. Nothing secret may be sent through `wire` unless the host trusts the peer.
-pub struct Shaken<S: Read + Write = Wire> {
+pub struct Handshake<S: Read + Write = Wire> {
     /// The connection.
     pub wire: StreamOwned<ClientConnection, S>,
     /// What was presented, the peer's own certificate first (DER).
@@ -142,11 +142,11 @@ impl<S: Read + Write> Peer<S> {
     /// The connection, when the peer may be trusted.
     ///
     /// # Errors
-    /// [`Trouble::Untrusted`].
-    pub fn trusted(self) -> Result<StreamOwned<ClientConnection, S>, Trouble> {
+    /// [`NetError::Untrusted`].
+    pub fn trusted(self) -> Result<StreamOwned<ClientConnection, S>, NetError> {
         match self {
             Self::Trusted(wire) => Ok(*wire),
-            Self::Untrusted { why, .. } => Err(Trouble::Untrusted { why }),
+            Self::Untrusted { why, .. } => Err(NetError::Untrusted { why }),
         }
     }
 }
@@ -154,8 +154,8 @@ impl<S: Read + Write> Peer<S> {
 /// Completes a handshake with whoever is there as `name`, and judges the certificate.
 ///
 /// # Errors
-/// [`Trouble::Tls`] when there is no TLS to be had, [`Trouble::Silent`], [`Trouble::TooMuch`], ….
-pub fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer<S>, Trouble> {
+/// [`NetError::Tls`] when there is no TLS to be had, [`NetError::Silent`], [`NetError::TooMuch`], ….
+pub fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer<S>, NetError> {
     let shaken = examine(wire, name, roots)?;
     Ok(match shaken.by_host {
         None => Peer::Trusted(Box::new(shaken.wire)),
@@ -168,18 +168,18 @@ pub fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer
 ///
 /// # Errors
 /// As [`shake`].
-pub fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Shaken<S>, Trouble> {
+pub fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Handshake<S>, NetError> {
     let name = ServerName::try_from(name.trim_start_matches('[').trim_end_matches(']').to_owned())
-        .map_err(|_| Trouble::Tls { why: format!("{name:?} is no name that a certificate could have") })?;
-    let config = CONFIG.clone().map_err(|why| Trouble::Tls { why })?;
+        .map_err(|_| NetError::Tls { why: format!("{name:?} is no name that a certificate could have") })?;
+    let config = CONFIG.clone().map_err(|why| NetError::Tls { why })?;
     let connection =
-        ClientConnection::new(config, name.clone()).map_err(|error| Trouble::Tls { why: error.to_string() })?;
+        ClientConnection::new(config, name.clone()).map_err(|error| NetError::Tls { why: error.to_string() })?;
     let mut stream = StreamOwned::new(connection, wire);
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock).map_err(of_handshake)?;
     }
     let Some([end_entity, intermediates @ ..]) = stream.conn.peer_certificates() else {
-        return Err(Trouble::Tls { why: "the other side showed no certificate".to_owned() });
+        return Err(NetError::Tls { why: "the other side showed no certificate".to_owned() });
     };
     let now = UnixTime::now();
     let judge = |verifier: &Option<Arc<WebPkiServerVerifier>>, pinned: &[CertificateDer<'static>]| match verifier {
@@ -191,10 +191,10 @@ pub fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Sh
     };
     let (by_host, by_public) = (judge(&roots.verifier, &roots.certificates), judge(&PUBLIC, &[]));
     let chain = std::iter::once(end_entity).chain(intermediates).map(|der| der.to_vec()).collect();
-    Ok(Shaken { wire: stream, chain, by_host, by_public })
+    Ok(Handshake { wire: stream, chain, by_host, by_public })
 }
 
-fn of_handshake(error: io::Error) -> Trouble {
+fn of_handshake(error: io::Error) -> NetError {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).map(|error| match error {
         rustls::Error::InvalidMessage(_) => "the other side does not speak TLS".to_owned(),
         rustls::Error::PeerIncompatible(why) => format!("no common TLS version or cipher (TLS 1.2 and 1.3): {why:?}"),
@@ -202,11 +202,11 @@ fn of_handshake(error: io::Error) -> Trouble {
         other => other.to_string(),
     });
     match tls {
-        Some(why) => Trouble::Tls { why },
+        Some(why) => NetError::Tls { why },
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Trouble::Tls { why: "the other side closed the connection during the handshake".to_owned() }
+            NetError::Tls { why: "the other side closed the connection during the handshake".to_owned() }
         }
-        None => Trouble::of(error),
+        None => NetError::of(error),
     }
 }
 

@@ -4,9 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::{Time, Trouble};
+use super::{NetError, Time};
 
-/// A bounded TCP connection. Errors carry a [`Trouble`]; [`Trouble::of`] takes it out again.
+/// A bounded TCP connection. Errors carry a [`NetError`]; [`NetError::of`] takes it out again.
 #[derive(Debug)]
 pub struct Wire {
     stream: TcpStream,
@@ -20,9 +20,9 @@ impl Wire {
     ///
     /// # Errors
     /// The socket is gone already.
-    pub fn new(stream: TcpStream, time: Time, budget: usize) -> Result<Self, Trouble> {
+    pub fn new(stream: TcpStream, time: Time, budget: usize) -> Result<Self, NetError> {
         // Small questions, small answers: none of them should wait for another.
-        stream.set_nodelay(true).map_err(Trouble::of)?;
+        stream.set_nodelay(true).map_err(NetError::of)?;
         Ok(Self { stream, time, budget, left: budget })
     }
 
@@ -47,17 +47,17 @@ impl Wire {
     /// Reads what one system call gives, at most the buffer; `Ok(0)` is the end.
     ///
     /// # Errors
-    /// [`Trouble::Silent`], [`Trouble::TooMuch`], [`Trouble::Reset`].
-    pub fn some(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
-        self.read(buffer).map_err(Trouble::of)
+    /// [`NetError::Silent`], [`NetError::TooMuch`], [`NetError::Reset`].
+    pub fn recv(&mut self, buffer: &mut [u8]) -> Result<usize, NetError> {
+        self.read(buffer).map_err(NetError::of)
     }
 
     /// Writes all of it.
     ///
     /// # Errors
     /// The other side does not take it in time, or is gone.
-    pub fn say(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
-        self.write_all(bytes).map_err(Trouble::of)
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), NetError> {
+        self.write_all(bytes).map_err(NetError::of)
     }
 
     /// What is left of the time.
@@ -76,7 +76,7 @@ impl Wire {
     }
 
     fn silent(&self) -> io::Error {
-        Trouble::silent(self.time.whole()).into()
+        NetError::silent(self.time.whole()).into()
     }
 }
 
@@ -86,7 +86,7 @@ impl Read for Wire {
             return Ok(0);
         }
         if self.left == 0 {
-            return Err(Trouble::TooMuch { limit: self.budget }.into());
+            return Err(NetError::TooMuch { limit: self.budget }.into());
         }
         self.stream.set_read_timeout(Some(self.limit()?))?;
         let most = buffer.len().min(self.left);
@@ -137,14 +137,14 @@ mod tests {
             }
         });
         let error = wire.read_to_end(&mut Vec::new()).unwrap_err();
-        assert_eq!(Trouble::of(error), Trouble::Silent { millis: 200 });
+        assert_eq!(NetError::of(error), NetError::Silent { millis: 200 });
     }
 
     #[test]
     fn a_peer_that_takes_nothing_is_silent_at_the_deadline_too() {
         let (mut wire, _other) = pair(Duration::from_millis(200), 1);
-        assert_eq!(wire.say(&vec![0; 64 << 20]).unwrap_err(), Trouble::Silent { millis: 200 });
-        assert_eq!(wire.some(&mut [0]).unwrap_err(), Trouble::Silent { millis: 200 });
+        assert_eq!(wire.send(&vec![0; 64 << 20]).unwrap_err(), NetError::Silent { millis: 200 });
+        assert_eq!(wire.recv(&mut [0]).unwrap_err(), NetError::Silent { millis: 200 });
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
         thread::spawn(move || while other.write_all(&[b'x'; 65536]).is_ok() {});
         let mut all = Vec::new();
         let error = wire.read_to_end(&mut all).unwrap_err();
-        assert_eq!(Trouble::of(error), Trouble::TooMuch { limit: 100_000 });
+        assert_eq!(NetError::of(error), NetError::TooMuch { limit: 100_000 });
         assert_eq!(all.len(), 100_000);
     }
 }

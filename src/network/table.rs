@@ -13,7 +13,7 @@ pub fn human(endpoints: &[&Endpoint]) -> String {
     rows.extend(endpoints.iter().map(|endpoint| {
         let when = endpoint.when.as_ref().map_or(String::new(), |when| format!(", where {when}"));
         [
-            endpoint.component.word().to_owned(),
+            endpoint.component.as_str().to_owned(),
             endpoint.region.clone(),
             endpoint.host.clone(),
             endpoint.port.to_string(),
@@ -38,14 +38,14 @@ pub fn json_rows(endpoints: &[&Endpoint]) -> Vec<Value> {
         .iter()
         .map(|endpoint| {
             json!({
-                "component": endpoint.component.word(),
+                "component": endpoint.component.as_str(),
                 "region": endpoint.region,
                 "host": endpoint.host,
                 "wildcard": endpoint.wildcard.as_ref().map(|wildcard| &wildcard.printed),
                 "port": endpoint.port,
                 "purpose": endpoint.purpose,
                 "static_ips": static_ips_json(&endpoint.static_ips),
-                "confidence": endpoint.confidence.word(),
+                "confidence": endpoint.confidence.as_str(),
                 "source": endpoint.source,
                 "date": endpoint.date,
             })
@@ -64,22 +64,22 @@ pub fn csv(endpoints: &[&Endpoint]) -> String {
             known => static_ips_text(known, ";"),
         };
         let cells = [
-            endpoint.component.word().to_owned(),
+            endpoint.component.as_str().to_owned(),
             endpoint.region.clone(),
             endpoint.host.clone(),
             endpoint.wildcard.as_ref().map_or_else(String::new, |wildcard| wildcard.printed.clone()),
             endpoint.representative.is_some().to_string(),
             endpoint.port.to_string(),
-            endpoint.protocol.word().to_owned(),
+            endpoint.protocol.as_str().to_owned(),
             endpoint.purpose.clone(),
             ips,
-            endpoint.static_ips_confidence.word().to_owned(),
+            endpoint.static_ips_confidence.as_str().to_owned(),
             endpoint.required.to_string(),
             endpoint.when.clone().unwrap_or_default(),
-            endpoint.needed_by.word().to_owned(),
+            endpoint.needed_by.as_str().to_owned(),
             endpoint.direct.to_string(),
             endpoint.must_not_be_decrypted().to_string(),
-            endpoint.confidence.word().to_owned(),
+            endpoint.confidence.as_str().to_owned(),
             endpoint.source.clone(),
             endpoint.date.clone(),
         ];
@@ -105,13 +105,13 @@ pub fn markdown(endpoints: &[&Endpoint]) -> String {
         let _ = writeln!(
             text,
             "| {} | {} | {} | {wildcard} | {} | {} | {} | {} | {}, {} |",
-            endpoint.component.word(),
+            endpoint.component.as_str(),
             markdown_text(&endpoint.region),
             markdown_code(&endpoint.host),
             endpoint.port,
             markdown_text(&format!("{}{when}", endpoint.purpose)),
             markdown_text(&static_ips_text(&endpoint.static_ips, ", ")),
-            endpoint.confidence.word(),
+            endpoint.confidence.as_str(),
             markdown_text(&endpoint.source),
             markdown_text(&endpoint.date),
         );

@@ -87,14 +87,14 @@ fn shift(diff: &str, by: usize) -> String {
 mod tests {
     use super::*;
     use crate::host::{Attributes, Snapshot};
-    use crate::plan::{After, Dress};
+    use crate::plan::{After, FileMeta};
     use std::path::PathBuf;
 
     fn change(old: &str, new: &str) -> Change {
         let path = PathBuf::from("/etc/x");
         let before = Snapshot { bytes: old.into(), attributes: Attributes::new(0o644, 0, 0), links: 1 };
-        let after = After { bytes: new.into(), dress: Dress::Mode(0o644) };
-        Change { place: path.clone(), path, before: Some(before.into()), after: Some(after), reasons: Vec::new() }
+        let after = After { bytes: new.into(), meta: FileMeta::Mode(0o644) };
+        Change { real_path: path.clone(), path, before: Some(before.into()), after: Some(after), reasons: Vec::new() }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::{After, Change, Dress, Plan};
+use super::{After, Change, FileMeta, Plan};
 use crate::finding::Finding;
 use crate::host::{Refused, Snapshot, View, resolve, unreadable};
 use crate::problem::Problem;
@@ -40,11 +40,11 @@ impl<'v> Draft<'v> {
         if before.as_ref().is_some_and(|before| before.bytes == bytes) {
             return Ok(());
         }
-        let dress = match &before {
-            Some(before) => Dress::Like(before.attributes.touched()),
-            None => Dress::Mode(mode),
+        let meta = match &before {
+            Some(before) => FileMeta::Like(before.attributes.touched()),
+            None => FileMeta::Mode(mode),
         };
-        self.change(path, before, Some(After { bytes, dress }), reasons)
+        self.change(path, before, Some(After { bytes, meta }), reasons)
     }
 
     /// Wants the file gone.
@@ -80,7 +80,7 @@ impl<'v> Draft<'v> {
         after: Option<After>,
         reasons: Vec<String>,
     ) -> Result<(), Problem> {
-        let place = place(self.view, path)?;
+        let real_path = real_path(self.view, path)?;
         if before.as_ref().is_some_and(|before| before.links > 1) {
             let shown = self.view.host.shown(path);
             return Err(Problem::host(
@@ -92,12 +92,12 @@ impl<'v> Draft<'v> {
                 shown.display()
             )));
         }
-        self.plan.changes.push(Change { path: path.to_path_buf(), place, before, after, reasons });
+        self.plan.changes.push(Change { path: path.to_path_buf(), real_path, before, after, reasons });
         Ok(())
     }
 }
 
-fn place(view: &View<'_>, path: &Path) -> Result<PathBuf, Problem> {
+fn real_path(view: &View<'_>, path: &Path) -> Result<PathBuf, Problem> {
     resolve(view.host, path).map_err(|refused| match refused {
         Refused::Io(error) => unreadable(&view.host.shown(path), &error),
         refused => Problem::host("symlink-refused", format!("{} is not edited", view.host.shown(path).display()))

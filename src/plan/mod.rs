@@ -67,7 +67,7 @@ pub enum Action {
 
 impl Action {
     /// The word in JSON and in the journal.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Modify => "modify",
@@ -82,7 +82,7 @@ pub struct Change {
     /// The file as it is called.
     pub path: PathBuf,
     /// The file that is meant, with no symbolic link left in its path.
-    pub place: PathBuf,
+    pub real_path: PathBuf,
     /// What stands there now.
     pub before: Option<Rc<Snapshot>>,
     /// What is to stand there.
@@ -97,12 +97,12 @@ pub struct After {
     /// Content.
     pub bytes: Vec<u8>,
     /// Owner, mode and the rest, or the mode alone for a file that is new.
-    pub dress: Dress,
+    pub meta: FileMeta,
 }
 
 /// What a file gets beside its content.
 #[derive(Clone, Debug)]
-pub enum Dress {
+pub enum FileMeta {
     /// These attributes.
     Like(Attributes),
     /// This mode; the rest is the system's.

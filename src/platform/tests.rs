@@ -247,7 +247,7 @@ fn unsupported_names_the_file_and_what_it_said() {
     for part in ["/image/etc/os-release", "\"arch\"", "\"TEMPLATE_VERSION_ID\""] {
         assert!(problem.message.contains(part), "{problem}");
     }
-    assert!(problem.r#try[0].starts_with("--os ubuntu") && problem.r#try[1].starts_with("--os centos"));
+    assert!(problem.hints[0].starts_with("--os ubuntu") && problem.hints[1].starts_with("--os centos"));
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn texts(detected: &Detected) -> Vec<String> {
         Err(problem) => {
             let mut texts = vec![problem.message.clone()];
             texts.extend(problem.because.clone());
-            texts.extend(problem.r#try.iter().cloned());
+            texts.extend(problem.hints.iter().cloned());
             texts
         }
     }

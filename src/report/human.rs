@@ -120,10 +120,10 @@ pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
             }
         }
     }
-    if !problem.r#try.is_empty() {
+    if !problem.hints.is_empty() {
         text.push('\n');
     }
-    for hint in &problem.r#try {
+    for hint in &problem.hints {
         let _ = writeln!(text, "{} {}", paint.with("36", "hint:"), say(redactor, hint));
     }
     text
@@ -181,8 +181,8 @@ pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
         let files: Vec<String> =
             run.begin.intents.iter().map(|intent| visible(&intent.path.display().to_string())).collect();
         let state = match run.state {
-            State::Interrupted => paint.with("31", run.state.word()),
-            state => state.word().to_owned(),
+            State::Interrupted => paint.with("31", run.state.as_str()),
+            state => state.as_str().to_owned(),
         };
         let _ = writeln!(
             text,

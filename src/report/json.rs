@@ -18,7 +18,7 @@ impl Report<'_> {
         self.redactor.value(json!({
             "schema": SCHEMA,
             "command": self.command,
-            "outcome": self.outcome.word(),
+            "outcome": self.outcome.as_str(),
             "run": self.run,
             "os": os,
             "changes": changes,
@@ -32,7 +32,7 @@ impl Report<'_> {
 fn change_json(change: &Change, redactor: &Redactor) -> Value {
     json!({
         "path": change.path.display().to_string(),
-        "action": change.action().word(),
+        "action": change.action().as_str(),
         "reasons": change.reasons,
         "diff": unified(change, redactor),
     })
@@ -45,7 +45,7 @@ pub fn status(runs: &[Run], drift: &[Drift]) -> Value {
         json!({
             "run": run.begin.run,
             "command": run.begin.command,
-            "state": run.state.word(),
+            "state": run.state.as_str(),
             "time": run.begin.time,
             "changes": changes,
         })

@@ -7,7 +7,7 @@ mod json;
 use crate::finding::Finding;
 use crate::plan::Change;
 use crate::platform::Os;
-use crate::problem::{Left, Problem};
+use crate::problem::{HostState, Problem};
 use crate::redact::Redactor;
 
 pub use human::{
@@ -32,7 +32,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// The word in JSON.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Changed => "changed",
             Self::Unchanged => "unchanged",
@@ -44,10 +44,10 @@ impl Outcome {
 
     /// What a problem makes of a run.
     pub fn of(problem: &Problem) -> Self {
-        match problem.left {
-            Left::Restored => Self::Restored,
-            Left::Committed => Self::Changed,
-            Left::AsItWas | Left::Changed => Self::Failed,
+        match problem.host_state {
+            HostState::Restored => Self::Restored,
+            HostState::Committed => Self::Changed,
+            HostState::AsItWas | HostState::Changed => Self::Failed,
         }
     }
 }

@@ -19,7 +19,8 @@ pub use no_proxy::{NoProxy, NoProxyError};
 pub(crate) use proxy_url::parse_host;
 pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme};
 pub use resolve::{
-    BackEnd, Deployment, Effective, Exclusions, Outside, Proxies, Settings, TargetName, Unresolved, home, strategy,
+    BackEnd, Deployment, Effective, Exclusions, Proxies, SecretSources, Settings, TargetName, Unresolved, home,
+    strategy,
 };
 pub use schema::schema;
 pub use table::{Shape, Spec, TABLE, by_key};

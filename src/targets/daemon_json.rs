@@ -9,14 +9,19 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Context;
-use super::wish::Wish;
+use super::vars::ProxyVars;
 use crate::environment::DAEMON_JSON;
 use crate::plan::Draft;
 use crate::problem::Problem;
 use crate::settings::NoProxy;
 
 /// Plans the file when it has `proxies` already; says whether it has.
-pub(super) fn plan(context: &Context<'_>, path: &Path, wish: &Wish, draft: &mut Draft<'_>) -> Result<bool, Problem> {
+pub(super) fn plan(
+    context: &Context<'_>,
+    path: &Path,
+    vars: &ProxyVars,
+    draft: &mut Draft<'_>,
+) -> Result<bool, Problem> {
     let snapshot = draft.snapshot(path)?;
     let Some(snapshot) = snapshot else { return Ok(false) };
     if snapshot.bytes.trim_ascii().is_empty() {
@@ -39,8 +44,8 @@ pub(super) fn plan(context: &Context<'_>, path: &Path, wish: &Wish, draft: &mut 
     let mut wanted = proxies.clone();
     let mut reasons = Vec::new();
     for (name, key) in DAEMON_JSON {
-        let value = wish.variables(&present).into_iter().find(|(own, _)| *own == name).map(|(_, value)| value);
-        if wish.remove && wanted.shift_remove(key).is_some() {
+        let value = vars.variables(&present).into_iter().find(|(own, _)| *own == name).map(|(_, value)| value);
+        if vars.remove && wanted.shift_remove(key).is_some() {
             reasons.push(format!("take out {key}"));
         }
         if let Some(value) = value

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::wish::Wish;
+use super::vars::ProxyVars;
 use super::{Context, daemon_json};
 use crate::envfile::unit;
 use crate::finding::{Finding, Status};
@@ -22,22 +22,22 @@ const DROP_IN_FOLDERS: [&str; 4] = [
     "/lib/systemd/system/docker.service.d",
 ];
 
-pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    if !wish.sets() && !wish.remove {
+pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    if !vars.sets() && !vars.remove {
         return Ok(());
     }
     let files = &Vendor::get().docker;
     let before = draft.plan.changes.len();
-    let in_json = daemon_json::plan(context, &files.daemon_json, wish, draft)?;
+    let in_json = daemon_json::plan(context, &files.daemon_json, vars, draft)?;
     let drop_in = draft.snapshot(&files.drop_in)?;
-    if drop_in.is_some() || (!in_json && !wish.remove) {
-        plan_drop_in(&files.drop_in, drop_in.as_ref().map_or(&[], |file| &file.bytes), wish, draft)?;
+    if drop_in.is_some() || (!in_json && !vars.remove) {
+        plan_drop_in(&files.drop_in, drop_in.as_ref().map_or(&[], |file| &file.bytes), vars, draft)?;
     }
-    if !wish.remove {
+    if !vars.remove {
         let list = context.found.no_proxy_at(&files.drop_in);
         draft.plan.daemon =
-            wish.variables(&list).into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect();
-        others_that_win(context, &files.drop_in, wish, draft);
+            vars.variables(&list).into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect();
+        others_that_win(context, &files.drop_in, vars, draft);
     }
     if draft.plan.changes.len() > before && context.settings.restart != Some(true) {
         draft.next("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker");
@@ -45,14 +45,14 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     Ok(())
 }
 
-fn plan_drop_in(path: &Path, present: &[u8], wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
+fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     let assignments = unit::assignments(present);
     let names = [("http_proxy", "HTTP_PROXY"), ("https_proxy", "HTTPS_PROXY"), ("no_proxy", "NO_PROXY")];
     let list = ["NO_PROXY", "no_proxy"]
         .into_iter()
         .filter_map(|name| unit::value(&assignments, name))
         .fold(NoProxy::default(), |list, found| list.merged(&NoProxy::found(&String::from_utf8_lossy(&found.value))));
-    let variables = wish.variables(&list);
+    let variables = vars.variables(&list);
     let mut wishes: Vec<(&str, Option<&str>)> = Vec::new();
     let mut reasons = Vec::new();
     for (lower, upper) in names {
@@ -66,7 +66,7 @@ fn plan_drop_in(path: &Path, present: &[u8], wish: &Wish, draft: &mut Draft<'_>)
                 wishes.push((upper, Some(value)));
                 wishes.extend(has_twin.then_some((lower, Some(value))));
             }
-            None if wish.remove => {
+            None if vars.remove => {
                 wishes.extend([(upper, None), (lower, None)]);
                 reasons.extend(unit::value(&assignments, upper).map(|_| format!("take out {upper}")));
             }
@@ -74,7 +74,7 @@ fn plan_drop_in(path: &Path, present: &[u8], wish: &Wish, draft: &mut Draft<'_>)
         }
     }
     let bytes = unit::edit(present, &wishes);
-    if wish.remove && unit::is_idle(&bytes) && bytes != present {
+    if vars.remove && unit::is_idle(&bytes) && bytes != present {
         draft.plan.idle_folders.extend(path.parent().map(Path::to_path_buf));
         return draft.delete(path, reasons);
     }
@@ -90,12 +90,12 @@ fn plan_drop_in(path: &Path, present: &[u8], wish: &Wish, draft: &mut Draft<'_>)
             .hint(format!("mend the file by hand: {}", path.display())));
         }
     }
-    let mode = if wish.secret { 0o600 } else { 0o644 };
+    let mode = if vars.secret { 0o600 } else { 0o644 };
     draft.put(path, bytes, mode, reasons)
 }
 
 /// Drop-ins that systemd reads after ours and that set the same variables.
-fn others_that_win(context: &Context<'_>, ours: &Path, wish: &Wish, draft: &mut Draft<'_>) {
+fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: &mut Draft<'_>) {
     let own_name = ours.file_name().unwrap_or_default();
     // On most systems /lib is a link to /usr/lib: what is found there was found before.
     let folders = DROP_IN_FOLDERS.map(|folder| context.view.host.resolve(Path::new(folder)));
@@ -109,7 +109,7 @@ fn others_that_win(context: &Context<'_>, ours: &Path, wish: &Wish, draft: &mut 
             let Ok(Some(bytes)) = context.view.host.read(&path) else { continue };
             let assignments = unit::assignments(&bytes);
             let differs =
-                [("HTTP_PROXY", &wish.http), ("HTTPS_PROXY", &wish.https)].into_iter().find(|(name, wanted)| {
+                [("HTTP_PROXY", &vars.http), ("HTTPS_PROXY", &vars.https)].into_iter().find(|(name, wanted)| {
                     unit::value(&assignments, name)
                         .is_some_and(|found| wanted.as_ref().is_some_and(|wanted| wanted.as_bytes() != found.value))
                 });

@@ -20,9 +20,9 @@ pub(super) fn edit(bytes: &[u8], section: &str, wishes: &[(&str, Option<&str>)])
         }
         match inside.then(|| wishes.iter().position(|(key, _)| is_key(text, key))).flatten() {
             Some(index) => {
-                let (key, wish) = wishes[index];
+                let (key, vars) = wishes[index];
                 continued = true;
-                match wish {
+                match vars {
                     Some(value) if !done[index] => {
                         if value_of(text) == value.as_bytes() {
                             out.extend_from_slice(line);
@@ -46,7 +46,7 @@ pub(super) fn edit(bytes: &[u8], section: &str, wishes: &[(&str, Option<&str>)])
     let missing: Vec<String> = wishes
         .iter()
         .zip(&done)
-        .filter_map(|((key, wish), done)| wish.filter(|_| !done).map(|value| format!("{key}={value}\n")))
+        .filter_map(|((key, vars), done)| vars.filter(|_| !done).map(|value| format!("{key}={value}\n")))
         .collect();
     if missing.is_empty() {
         return out;

@@ -3,13 +3,13 @@
 mod daemon_json;
 mod docker;
 pub(crate) mod ini;
+mod list_remarks;
 mod package_manager;
 mod prod_env;
 mod profile_d;
-mod reach;
 mod saved;
 mod system_proxy;
-mod wish;
+mod vars;
 
 use crate::finding::{Finding, Status};
 use crate::host::View;
@@ -18,18 +18,18 @@ use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::settings::{Found, NoProxy, Settings, TargetName};
 
-use wish::Wish;
+use vars::ProxyVars;
 
 /// The verb that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum Phase {
     /// `prepare`: before the product is installed.
     Prepare,
     /// `reconfigure`: afterwards.
     Reconfigure,
 }
 
-impl Moment {
+impl Phase {
     /// The verb.
     pub fn verb(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl Moment {
 
 /// The list of hosts reached without the proxy, as the settings and everything found on the host make it.
 pub fn no_proxy(settings: &Settings) -> NoProxy {
-    Wish::new(settings).no_proxy(&NoProxy::default())
+    ProxyVars::new(settings).no_proxy(&NoProxy::default())
 }
 
 /// Everything that is known when a plan is made.
@@ -74,7 +74,7 @@ pub struct Context<'a> {
     /// What is there.
     pub found: &'a Found,
     /// The verb.
-    pub moment: Moment,
+    pub phase: Phase,
 }
 
 /// The plan of a run.
@@ -84,26 +84,26 @@ pub struct Context<'a> {
 pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     let mut draft = Draft::new(context.view);
     let settings = context.settings;
-    let wish = Wish::new(settings);
+    let vars = ProxyVars::new(settings);
     if !settings.proxies.any() && !settings.remove_proxy && settings.back_ends.is_empty() {
         draft.note(
             Finding::new("proxy-not-set", "proxy", Status::Warn, "no proxy was asked for and none is set on this host")
-                .fix(format!("ics-setup {} --proxy http://HOST:PORT", context.moment.verb())),
+                .fix(format!("ics-setup {} --proxy http://HOST:PORT", context.phase.verb())),
         );
     }
     for target in chosen(context)? {
         match target {
             TargetName::SystemProxy => {
-                system_proxy::plan(context, &wish, &mut draft)?;
-                profile_d::plan(context, &wish, &mut draft)?;
+                system_proxy::plan(context, &vars, &mut draft)?;
+                profile_d::plan(context, &vars, &mut draft)?;
             }
-            TargetName::DockerDaemon => docker::plan(context, &wish, &mut draft)?,
-            TargetName::PackageManager => package_manager::plan(context, &wish, &mut draft)?,
-            TargetName::ProdEnv => prod_env::plan(context, &wish, &mut draft)?,
+            TargetName::DockerDaemon => docker::plan(context, &vars, &mut draft)?,
+            TargetName::PackageManager => package_manager::plan(context, &vars, &mut draft)?,
+            TargetName::ProdEnv => prod_env::plan(context, &vars, &mut draft)?,
         }
     }
-    say_what_differs(context, &wish, &mut draft);
-    if wish.sets() || wish.remove || !settings.back_ends.is_empty() {
+    say_what_differs(context, &vars, &mut draft);
+    if vars.sets() || vars.remove || !settings.back_ends.is_empty() {
         saved::plan(context, &mut draft)?;
     }
     readable_passwords(context, &mut draft);
@@ -112,8 +112,8 @@ pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
 
 /// The targets of this run; a package manager that was given a proxy before keeps following it.
 fn chosen(context: &Context<'_>) -> Result<Vec<TargetName>, Problem> {
-    let mut chosen = context.moment.chosen(&context.settings.targets);
-    let follows = context.moment == Moment::Prepare && context.settings.targets.is_empty();
+    let mut chosen = context.phase.chosen(&context.settings.targets);
+    let follows = context.phase == Phase::Prepare && context.settings.targets.is_empty();
     if follows && package_manager::is_ours(context)? {
         chosen.push(TargetName::PackageManager);
     }
@@ -121,12 +121,12 @@ fn chosen(context: &Context<'_>) -> Result<Vec<TargetName>, Problem> {
 }
 
 /// The other half of the host, which this verb does not touch, when it has another proxy.
-fn say_what_differs(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) {
-    let chosen = context.moment.chosen(&context.settings.targets);
+fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) {
+    let chosen = context.phase.chosen(&context.settings.targets);
     let differs = |path: &std::path::Path| {
         ["proxy.http", "proxy.https"].into_iter().any(|key| {
             context.found.at(key, path).is_some_and(|value| {
-                let wanted = if key == "proxy.http" { &wish.http } else { &wish.https };
+                let wanted = if key == "proxy.http" { &vars.http } else { &vars.https };
                 wanted.as_ref().is_some_and(|wanted| *wanted != value)
             })
         })
@@ -136,7 +136,7 @@ fn say_what_differs(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) {
     let has = |path: &std::path::Path| {
         ["proxy.http", "proxy.https"].into_iter().any(|key| context.found.at(key, path).is_some())
     };
-    if wish.remove && !chosen.contains(&TargetName::ProdEnv) && has(&product) {
+    if vars.remove && !chosen.contains(&TargetName::ProdEnv) && has(&product) {
         draft.note(
             Finding::new(
                 "prod-env-differs",
@@ -147,7 +147,7 @@ fn say_what_differs(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) {
             .fix("ics-setup reconfigure --remove-proxy"),
         );
     }
-    if wish.remove && !chosen.contains(&TargetName::SystemProxy) && has(system) {
+    if vars.remove && !chosen.contains(&TargetName::SystemProxy) && has(system) {
         draft.note(
             Finding::new(
                 "system-proxy-differs",
@@ -184,7 +184,7 @@ fn say_what_differs(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) {
 
 /// Files that will hold a password and can be read by everybody.
 fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
-    use crate::plan::Dress;
+    use crate::plan::FileMeta;
     let secrets: Vec<Vec<u8>> = context
         .settings
         .secrets
@@ -198,9 +198,9 @@ fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
     let mut findings = Vec::new();
     for change in &draft.plan.changes {
         let Some(after) = &change.after else { continue };
-        let mode = match &after.dress {
-            Dress::Like(attributes) => attributes.mode,
-            Dress::Mode(mode) => *mode,
+        let mode = match &after.meta {
+            FileMeta::Like(attributes) => attributes.mode,
+            FileMeta::Mode(mode) => *mode,
         };
         let holds = secrets.iter().any(|secret| memchr::memmem::find(&after.bytes, secret).is_some());
         if mode & 0o004 == 0 || !holds {

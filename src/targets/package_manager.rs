@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::wish::Wish;
+use super::vars::ProxyVars;
 use super::{Context, ini};
 use crate::finding::{Finding, Status};
 use crate::host::unreadable;
@@ -12,24 +12,24 @@ use crate::problem::Problem;
 use crate::settings::{Exclusions, NoProxy};
 use crate::vendor::Vendor;
 
-pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    if !wish.sets() && !wish.remove {
+pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    if !vars.sets() && !vars.remove {
         return Ok(());
     }
     let manager = context.platform.package_manager(context.view.host);
     let conf = manager.conf();
     if matches!(manager, PackageManager::Apt { .. }) {
-        if wish.remove {
+        if vars.remove {
             return draft.delete(conf, vec!["take out the proxy of apt".to_owned()]);
         }
-        others_that_win(context, conf, wish, draft)?;
-        let mode = if wish.secret { 0o640 } else { 0o644 };
-        return draft.put(conf, apt_conf(context, wish).into_bytes(), mode, vec!["set the proxy of apt".to_owned()]);
+        others_that_win(context, conf, vars, draft)?;
+        let mode = if vars.secret { 0o640 } else { 0o644 };
+        return draft.put(conf, apt_conf(context, vars).into_bytes(), mode, vec!["set the proxy of apt".to_owned()]);
     }
     let snapshot = draft.snapshot(conf)?;
     let present = snapshot.as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
     // One key serves all repositories, and those are https.
-    let url = wish.https.as_ref().or(wish.http.as_ref());
+    let url = vars.https.as_ref().or(vars.http.as_ref());
     // User and password stand in the URL: dnf decodes proxy_password and yum encodes it, so no text suits both.
     let without = [("proxy_username", None), ("proxy_password", None)];
     let wishes: Vec<(&str, Option<&str>)> = [("proxy", url.map(String::as_str))].into_iter().chain(without).collect();
@@ -37,13 +37,13 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     if bytes.is_empty() && snapshot.is_none() {
         return Ok(());
     }
-    let what = if wish.remove { "take out" } else { "set" };
-    let mode = if wish.secret { 0o640 } else { 0o644 };
+    let what = if vars.remove { "take out" } else { "set" };
+    let mode = if vars.secret { 0o640 } else { 0o644 };
     draft.put(conf, bytes, mode, vec![format!("{what} the proxy of {}", manager.name())])
 }
 
 /// Files that apt reads after ours and that set the same: those of its folder that sort later, then `apt.conf`.
-fn others_that_win(context: &Context<'_>, ours: &Path, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
+fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     let folder = ours.parent().unwrap_or(Path::new("/"));
     let names = context.view.host.list(folder).map_err(|error| unreadable(&context.view.host.shown(folder), &error))?;
     let later = names.into_iter().map(|name| folder.join(name)).filter(|path| path.as_path() > ours);
@@ -57,7 +57,7 @@ fn others_that_win(context: &Context<'_>, ours: &Path, wish: &Wish, draft: &mut 
                 .map(str::trim)
                 .any(|line| line.starts_with(&key) && own.as_ref().is_none_or(|own| !line.contains(own)))
         };
-        if set("http", &wish.http) || set("https", &wish.https) {
+        if set("http", &vars.http) || set("https", &vars.https) {
             let shown = context.view.host.shown(&path);
             draft.note(
                 Finding::new(
@@ -86,15 +86,15 @@ pub(super) fn is_ours(context: &Context<'_>) -> Result<bool, Problem> {
 }
 
 /// A file of our own: apt merges all files of its folder.
-fn apt_conf(context: &Context<'_>, wish: &Wish) -> String {
+fn apt_conf(context: &Context<'_>, vars: &ProxyVars) -> String {
     let mut text = String::from("// Written by ics-setup. Take it back with: ics-setup revert\n");
-    for (scheme, url) in [("http", &wish.http), ("https", &wish.https)] {
+    for (scheme, url) in [("http", &vars.http), ("https", &vars.https)] {
         if let Some(url) = url {
             text.push_str(&format!("Acquire::{scheme}::Proxy \"{url}\";\n"));
         }
     }
     for host in direct_hosts(context) {
-        for (scheme, url) in [("http", &wish.http), ("https", &wish.https)] {
+        for (scheme, url) in [("http", &vars.http), ("https", &vars.https)] {
             if url.is_some() {
                 text.push_str(&format!("Acquire::{scheme}::Proxy::{host} \"DIRECT\";\n"));
             }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::system_proxy::lower_and_upper;
-use super::wish::{NAMES, Wish, reasons};
+use super::vars::{NAMES, ProxyVars, reasons};
 use crate::envfile::{Edit, Note, PortableValue, Rejection, Syntax, edit};
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
@@ -10,10 +10,10 @@ use crate::problem::Problem;
 use crate::settings::BackEnd;
 use crate::vendor::{Generation, Vendor, prod_env};
 
-pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
+pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     let settings = context.settings;
     let back_ends = !settings.back_ends.is_empty();
-    if !wish.sets() && !wish.remove && !back_ends {
+    if !vars.sets() && !vars.remove && !back_ends {
         return Ok(());
     }
     let path = prod_env(&settings.home);
@@ -29,9 +29,9 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     };
     let present = &snapshot.bytes;
     let list = context.found.no_proxy_at(&path);
-    let variables = wish.variables(&list);
+    let variables = vars.variables(&list);
     let values = back_end_values(context, &shown)?;
-    let mut edits: Vec<Edit<'_>> = if wish.remove {
+    let mut edits: Vec<Edit<'_>> = if vars.remove {
         NAMES.iter().map(|name| Edit::Remove(name)).collect()
     } else {
         lower_and_upper(&variables, settings.both_cases)
@@ -41,8 +41,8 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
         Problem::host("readers-disagree", format!("{shown}: {refused}"))
             .hint(format!("mend the lines about {} by hand, then run again", refused.name))
     })?;
-    if !wish.remove {
-        wish.remarks(&list, draft);
+    if !vars.remove {
+        vars.remarks(&list, draft);
     }
     duplicates(&shown, &edited.notes, draft);
     readers_that_reject(&shown, &edited.rejections, draft);

@@ -3,14 +3,14 @@
 
 use super::Context;
 use super::system_proxy::lower_and_upper;
-use super::wish::{NAMES, Wish, reasons};
+use super::vars::{NAMES, ProxyVars, reasons};
 use crate::envfile::{Dialect, Syntax, edit};
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::Problem;
 use crate::settings::profile_scripts;
 
-pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
+pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     for path in profile_scripts(context.view.host, context.platform)? {
         let snapshot = draft.snapshot(&path)?;
         let Some(snapshot) = snapshot else { continue };
@@ -25,7 +25,7 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
             Status::Warn,
             format!("{shown} sets the proxy too, and logins source it"),
         );
-        if wish.remove {
+        if vars.remove {
             draft.note(
                 finding
                     .cause("ics-setup takes out what it keeps right itself")
@@ -33,7 +33,7 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
             );
             continue;
         }
-        let variables = wish.variables(&context.found.no_proxy_at(&path));
+        let variables = vars.variables(&context.found.no_proxy_at(&path));
         match edit(&snapshot.bytes, Syntax::Shell, &lower_and_upper_where_active(&variables)) {
             Ok(edited) => {
                 let mut why = reasons(&edited.notes);

@@ -1,7 +1,7 @@
 //! `/etc/environment` or `/etc/profile.d/proxy.sh`: what logins see.
 
 use super::Context;
-use super::wish::{NAMES, Wish, reasons, upper};
+use super::vars::{NAMES, ProxyVars, reasons, upper};
 use crate::envfile::{Dialect, Edit, PamLimit, Seen, Syntax, edit};
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
@@ -10,8 +10,8 @@ use crate::problem::Problem;
 /// Longer lines make us ask which PAM will read them.
 const SUSPICIOUS: usize = 1000;
 
-pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    if !wish.sets() && !wish.remove {
+pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    if !vars.sets() && !vars.remove {
         return Ok(());
     }
     let path = context.platform.system_proxy_file();
@@ -19,8 +19,8 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
     let snapshot = draft.snapshot(path)?;
     let present = snapshot.as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
     let list = context.found.no_proxy_at(path);
-    let variables = wish.variables(&list);
-    let edits: Vec<Edit<'_>> = if wish.remove {
+    let variables = vars.variables(&list);
+    let edits: Vec<Edit<'_>> = if vars.remove {
         NAMES.iter().map(|name| Edit::Remove(name)).collect()
     } else {
         lower_and_upper(&variables, context.settings.both_cases)
@@ -30,8 +30,8 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
         Problem::host("readers-disagree", format!("{}: {refused}", shown.display()))
             .hint(format!("mend or remove the lines about {} by hand, then run again", refused.name))
     })?;
-    if !wish.remove {
-        if context.found.unknown_no_proxy(path) && wish.merges() {
+    if !vars.remove {
+        if context.found.unknown_no_proxy(path) && vars.merges() {
             let shown = context.view.host.shown(path).display().to_string();
             draft.note(
                 Finding::new(
@@ -45,17 +45,17 @@ pub(super) fn plan(context: &Context<'_>, wish: &Wish, draft: &mut Draft<'_>) ->
                 .fix("give the whole list: --no-proxy-only LIST"),
             );
         }
-        wish.remarks(&list, draft);
+        vars.remarks(&list, draft);
         if syntax == Syntax::PamEnv {
             too_long_for_pam(context, &edited.bytes, &variables, draft);
         }
     }
-    draft.plan.logins = if wish.remove {
+    draft.plan.logins = if vars.remove {
         NAMES.iter().map(|name| ((*name).to_owned(), None)).collect()
     } else {
         variables.iter().map(|(name, value)| ((*name).to_owned(), Some(value.clone()))).collect()
     };
-    let idle = wish.remove && syntax == Syntax::Shell && edited.bytes.iter().all(u8::is_ascii_whitespace);
+    let idle = vars.remove && syntax == Syntax::Shell && edited.bytes.iter().all(u8::is_ascii_whitespace);
     let before = draft.plan.changes.len();
     if idle {
         draft.delete(path, vec!["nothing is left in it".to_owned()])?;

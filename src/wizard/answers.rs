@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::ground::Ground;
+use super::known::KnownState;
 use crate::problem::Problem;
 use crate::settings::{Layer, Origin, ProxyUrl, TABLE, by_key};
-use crate::targets::Moment;
+use crate::targets::Phase;
 
 /// What is to be set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,8 +69,8 @@ pub struct Answers {
 
 impl Answers {
     /// Nothing was answered; what was given decides what is left to ask.
-    pub fn new(ground: &Ground<'_>) -> Self {
-        let targets = ground.layers.get("target").map(|setting| setting.value.as_str()).unwrap_or_default();
+    pub fn new(known: &KnownState<'_>) -> Self {
+        let targets = known.layers.get("target").map(|setting| setting.value.as_str()).unwrap_or_default();
         let named: Vec<&str> = targets.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
         let scope = match named.as_slice() {
             ["prod-env"] => Scope::Product,
@@ -96,18 +96,18 @@ impl Answers {
     }
 
     /// The verb that does it.
-    pub fn moment(&self) -> Moment {
-        if self.scope == Scope::Product { Moment::Reconfigure } else { Moment::Prepare }
+    pub fn moment(&self) -> Phase {
+        if self.scope == Scope::Product { Phase::Reconfigure } else { Phase::Prepare }
     }
 
     /// The flags that say the same: those that were given, and an own one for each answer that counts.
     ///
     /// # Errors
     /// A value of the wrong shape, which no question lets through.
-    pub fn layer(&self, ground: &Ground<'_>) -> Result<Layer, Problem> {
-        let mut layer = ground.layers.flags.clone();
-        for (key, value) in self.counting(ground) {
-            if let Some(spec) = by_key(key).filter(|spec| !ground.given(spec.key)) {
+    pub fn layer(&self, known: &KnownState<'_>) -> Result<Layer, Problem> {
+        let mut layer = known.layers.flags.clone();
+        for (key, value) in self.counting(known) {
+            if let Some(spec) = by_key(key).filter(|spec| !known.given(spec.key)) {
                 let origin = if spec.secret { "asked for".to_owned() } else { spec.shown() };
                 layer.insert(spec, value, Origin::Flag(origin))?;
             }
@@ -116,10 +116,10 @@ impl Answers {
     }
 
     /// The answers that still count, by key: a step back may have made others idle.
-    fn counting(&self, ground: &Ground<'_>) -> Vec<(&'static str, String)> {
+    fn counting(&self, known: &KnownState<'_>) -> Vec<(&'static str, String)> {
         let mut counting: Vec<(&'static str, String)> = Vec::new();
         let named = self.proxy == Proxy::Set;
-        let given = ["proxy.url", "proxy.http", "proxy.https"].into_iter().any(|key| ground.given(key));
+        let given = ["proxy.url", "proxy.http", "proxy.https"].into_iter().any(|key| known.given(key));
         let sets = given || matches!(self.proxy, Proxy::Set | Proxy::Keep);
         let production = self.get("deployment") != Some("test-drive");
         for spec in TABLE {
@@ -146,7 +146,7 @@ impl Answers {
             Proxy::Set => {
                 if let Some(url) = &self.url {
                     // A user that was kept would come back, unless the URL says that there is none.
-                    let anonymous = !self.login && ground.layers.get("proxy.user").is_some();
+                    let anonymous = !self.login && known.layers.get("proxy.user").is_some();
                     let place = url.render();
                     let place = if anonymous { place.replacen("://", "://@", 1) } else { place };
                     counting.push(("proxy.url", place));

@@ -5,7 +5,7 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `ground` | what is known before anybody is asked: host, saved settings, flags |
+//! | `known` | what is known before anybody is asked: host, saved settings, flags |
 //! | `answers` | what was answered so far, and the layer that it makes |
 //! | `ask` | the questions, their order, and the way back |
 //! | `parse` | answers read at once, by the parsers of the settings |
@@ -17,7 +17,8 @@
 
 mod answers;
 mod ask;
-mod ground;
+mod known;
+mod messages;
 mod parse;
 mod plain;
 mod prompt;
@@ -25,18 +26,17 @@ pub mod repeat;
 mod screen;
 #[cfg(test)]
 mod scripted;
-mod tell;
 #[cfg(test)]
 mod tests;
 mod world;
 
 pub use answers::Answers;
 pub use ask::Wizard;
-pub use ground::Ground;
+pub use known::KnownState;
+pub use messages::{explain, opening, proof_table};
 pub use plain::Plain;
 pub use prompt::{Ask, Gone, Prompter, Reply};
 pub use screen::Screen;
-pub use tell::{explain, opening, proof_table};
 pub use world::{Advice, Network, Verdict, World};
 
 use crate::problem::Problem;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::settings::{Layer, ProxyUrl, Settings, Shape, TABLE, by_key, parse_switch};
-use crate::targets::Moment;
+use crate::targets::Phase;
 use crate::text::quoted;
 
 /// What stands in the place of a password's file.
@@ -12,7 +12,7 @@ pub const FILE: &str = "FILE";
 /// Everything that makes the run what it was.
 pub struct Repeat<'a> {
     /// The verb.
-    pub moment: Moment,
+    pub phase: Phase,
     /// Answers and flags.
     pub flags: &'a Layer,
     /// `ICS_SETUP_…`, which count in this run and may be gone in the next.
@@ -30,7 +30,7 @@ pub struct Repeat<'a> {
 impl Repeat<'_> {
     /// The command, quoted for a POSIX shell. Passwords are files to be named: [`FILE`].
     pub fn command(&self) -> String {
-        let mut words = vec!["ics-setup".to_owned(), self.moment.verb().to_owned()];
+        let mut words = vec!["ics-setup".to_owned(), self.phase.verb().to_owned()];
         if let Some(root) = self.root {
             words.extend(["--root".to_owned(), root.display().to_string()]);
         }
@@ -105,7 +105,7 @@ mod tests {
             ("redis.password", "other"),
         ]);
         let command = Repeat {
-            moment: Moment::Prepare,
+            phase: Phase::Prepare,
             flags: &flags,
             variables: &layer(&[("home", "/opt/divvy cloud"), ("proxy.url", "http://other:1")]),
             settings: None,
@@ -126,7 +126,7 @@ mod tests {
     fn a_password_that_came_in_a_url_is_a_file_to_be_named() {
         let flags = layer(&[("proxy.http", "http://u:s3cret@p:1"), ("proxy.password_env", "PW")]);
         let all = Repeat {
-            moment: Moment::Reconfigure,
+            phase: Phase::Reconfigure,
             flags: &flags,
             variables: &Layer::default(),
             settings: None,

@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 
 use super::scripted::Scripted;
-use super::{Answers, Ended, Ground, Verdict, Wizard, World};
-use crate::check::{Secrets, Want};
+use super::{Answers, Ended, KnownState, Verdict, Wizard, World};
+use crate::check::{CheckSpec, Secrets};
 use crate::finding::Ignored;
 use crate::host::MemoryHost;
 use crate::platform;
-use crate::settings::{Layer, Layers, Origin, Outside, ProxyUrl, Secret, by_key};
-use crate::targets::Moment;
+use crate::settings::{Layer, Layers, Origin, ProxyUrl, Secret, SecretSources, by_key};
+use crate::targets::Phase;
 
 /// Everything is well.
 struct Fine;
@@ -20,14 +20,14 @@ impl World for Fine {
         seen(proxy.masked())
     }
 
-    fn mysql(&self, want: &Want, secrets: &Secrets) -> Verdict {
-        let mysql = want.mysql.as_ref().unwrap();
+    fn mysql(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict {
+        let mysql = spec.mysql.as_ref().unwrap();
         let user = mysql.user.as_ref().map(|user| format!("{user}:{}@", password(&secrets.mysql)));
         seen(format!("{}{}:{}", user.unwrap_or_default(), mysql.at.host, mysql.at.port))
     }
 
-    fn redis(&self, want: &Want, secrets: &Secrets) -> Verdict {
-        let at = &want.redis.as_ref().unwrap().at;
+    fn redis(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict {
+        let at = &spec.redis.as_ref().unwrap().at;
         seen(format!("{}@{}:{}", password(&secrets.redis), at.host, at.port))
     }
 }
@@ -59,21 +59,27 @@ fn layer(values: &[(&str, &str)]) -> Layer {
 }
 
 /// The verb, its settings by key, and what was heard.
-type Asked = (Moment, Vec<(String, String)>, Vec<String>);
+type Asked = (Phase, Vec<(String, String)>, Vec<String>);
 
 /// What the questions make of the answers.
 fn asked(host: &MemoryHost, layers: &Layers, script: &[(&str, &str)]) -> Result<Asked, Ended> {
     let (platform, _) = platform::detect(host, None).unwrap();
     let nothing = |_: &str| -> Option<OsString> { None };
-    let outside = Outside { variable: &nothing, file: &|_| Err(ErrorKind::NotFound.into()) };
-    let ground =
-        Ground { host, platform: &platform, layers, outside: &outside, ignored: &Ignored::default(), lenient: false };
+    let outside = SecretSources { variable: &nothing, file: &|_| Err(ErrorKind::NotFound.into()) };
+    let known = KnownState {
+        host,
+        platform: &platform,
+        layers,
+        outside: &outside,
+        ignored: &Ignored::default(),
+        lenient: false,
+    };
     let mut person = Scripted::new(script);
-    let mut wizard = Wizard { ground: &ground, prompter: &mut person, world: &Fine, answers: Answers::new(&ground) };
+    let mut wizard = Wizard { known: &known, prompter: &mut person, world: &Fine, answers: Answers::new(&known) };
     wizard.run(false)?;
     let answers = wizard.answers;
     assert!(person.is_at_its_end(), "not everything was asked");
-    let made = answers.layer(&ground).unwrap();
+    let made = answers.layer(&known).unwrap();
     let values =
         crate::settings::TABLE.iter().filter_map(|spec| Some((spec.key.to_owned(), made.get(spec.key)?.value.clone())));
     Ok((answers.moment(), values.collect(), person.heard))
@@ -108,8 +114,8 @@ fn what_a_step_back_made_idle_is_not_said() {
         ("MySQL and Redis", "no"),
         ("Agent", "no"),
     ];
-    let (moment, values, heard) = asked(&host(&[]), &Layers::default(), &script).unwrap();
-    assert_eq!(moment, Moment::Prepare);
+    let (phase, values, heard) = asked(&host(&[]), &Layers::default(), &script).unwrap();
+    assert_eq!(phase, Phase::Prepare);
     let wanted = [
         ("deployment", "production"),
         ("proxy.url", "http://p.corp:3128"),
@@ -207,8 +213,8 @@ fn another_folder_takes_the_choice_about_the_product_with_it() {
         ("apt", ""),
         ("Agent", ""),
     ];
-    let (moment, values, _) = asked(&host, &Layers::default(), &script).unwrap();
-    assert_eq!(moment, Moment::Prepare);
+    let (phase, values, _) = asked(&host, &Layers::default(), &script).unwrap();
+    assert_eq!(phase, Phase::Prepare);
     assert!(!values.iter().any(|(key, _)| key == "target"), "{values:?}");
 }
 
@@ -220,17 +226,17 @@ fn leaving_ends_it() {
 #[test]
 fn a_target_that_was_given_decides_the_verb() {
     let host = host(&[("/divvycloud/prod.env", "A=1\n")]);
-    for (targets, moment) in [("prod-env", Moment::Reconfigure), ("system-proxy", Moment::Prepare)] {
+    for (targets, phase) in [("prod-env", Phase::Reconfigure), ("system-proxy", Phase::Prepare)] {
         let flags = layer(&[("target", targets), ("deployment", "production"), ("proxy.url", "http://p:1")]);
         let layers = Layers { flags, ..Layers::default() };
         let mut script =
             vec![("Folder", ""), ("Hosts", ""), ("MySQL and Redis", "yes"), ("MySQL host", "db"), ("MySQL port", "")];
         script.push(("MySQL user", "u"));
         // It is asked for where it is written.
-        script.extend((moment == Moment::Reconfigure).then_some(("MySQL password", "pw")));
+        script.extend((phase == Phase::Reconfigure).then_some(("MySQL password", "pw")));
         script.extend([("main", "m"), ("key", "k"), ("Redis host", "r"), ("Redis port", "")]);
-        script.extend((moment == Moment::Reconfigure).then_some(("Redis password", "")));
+        script.extend((phase == Phase::Reconfigure).then_some(("Redis password", "")));
         script.push(("Agent", "no"));
-        assert_eq!(asked(&host, &layers, &script).unwrap().0, moment, "{targets}");
+        assert_eq!(asked(&host, &layers, &script).unwrap().0, phase, "{targets}");
     }
 }

@@ -67,7 +67,7 @@ impl Corpus {
 }
 
 fn name(at: usize, format: Format) -> String {
-    format!("{at:03}.{}", format.word())
+    format!("{at:03}.{}", format.as_str())
 }
 
 fn findings_of(json: &str) -> Vec<Value> {
@@ -78,7 +78,7 @@ fn findings_of(json: &str) -> Vec<Value> {
 fn goldens(format: Format) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/check");
     let mut all: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    all.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(format.word()));
+    all.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(format.as_str()));
     all.sort();
     assert!(all.len() >= 3, "{all:?}");
     all
@@ -484,12 +484,12 @@ fn what_the_binary_says_about_this_machine_is_read_by_all_of_them() {
     let mut file = std::collections::BTreeMap::new();
     let mut codes = std::collections::BTreeMap::new();
     for format in Format::ALL {
-        let (code, stdout, said) = run(&["--from", facts_shown, "--format", format.word()]);
+        let (code, stdout, said) = run(&["--from", facts_shown, "--format", format.as_str()]);
         assert!(said.is_empty(), "{said}");
-        let path = folder.path().join(format.word());
+        let path = folder.path().join(format.as_str());
         fs::write(&path, stdout).unwrap();
-        file.insert(format.word(), vec![path]);
-        codes.insert(format.word(), code);
+        file.insert(format.as_str(), vec![path]);
+        codes.insert(format.as_str(), code);
     }
     let found = findings_of(&fs::read_to_string(&file["json"][0]).unwrap());
     let has = |word: &str| found.iter().any(|finding| status(finding) == word);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::check::spec::{Address, CheckSpec, MysqlSpec, RedisSpec, Secrets};
 use crate::check::unit::{Check, Look};
-use crate::check::want::{Address, MysqlWant, RedisWant, Secrets, Want};
 use crate::finding::{Finding, Status, known};
 use crate::host::MemoryHost;
 use crate::net::testing::drip;
@@ -69,8 +69,8 @@ fn address(port: u16) -> Address {
     Address { host: "127.0.0.1".to_owned(), port, origin: "--mysql-host".to_owned() }
 }
 
-pub fn want_mysql(port: u16, user: Option<&str>, tls: Option<bool>) -> Want {
-    let mysql = MysqlWant {
+pub fn want_mysql(port: u16, user: Option<&str>, tls: Option<bool>) -> CheckSpec {
+    let mysql = MysqlSpec {
         at: address(port),
         user: user.map(str::to_owned),
         has_password: true,
@@ -78,11 +78,11 @@ pub fn want_mysql(port: u16, user: Option<&str>, tls: Option<bool>) -> Want {
         secret_database: "divvykeys".to_owned(),
         tls,
     };
-    Want { mysql: Some(mysql), ..Want::default() }
+    CheckSpec { mysql: Some(mysql), ..CheckSpec::default() }
 }
 
-pub fn want_redis(port: u16, tls: Option<bool>) -> Want {
-    Want { redis: Some(RedisWant { at: address(port), has_password: true, tls }), ..Want::default() }
+pub fn want_redis(port: u16, tls: Option<bool>) -> CheckSpec {
+    CheckSpec { redis: Some(RedisSpec { at: address(port), has_password: true, tls }), ..CheckSpec::default() }
 }
 
 /// The password in all of these tests.
@@ -95,12 +95,18 @@ pub const PATIENT: u64 = 60_000;
 pub const BRIEF: u64 = 600;
 
 /// Collects within `millis`.
-pub fn collect<C: Check>(check: &C, want: &Want, password: bool, millis: u64, earlier: Option<&C::Facts>) -> C::Facts {
+pub fn collect<C: Check>(
+    check: &C,
+    spec: &CheckSpec,
+    password: bool,
+    millis: u64,
+    earlier: Option<&C::Facts>,
+) -> C::Facts {
     let host = MemoryHost::new();
     let roots = Roots::of(&host, b"");
     let secret = password.then(|| Secret::new(PASSWORD));
     let secrets = Secrets { mysql: secret.clone(), redis: secret, ..Secrets::default() };
-    let look = Look { host: &host, platform: None, want, secrets: &secrets, roots: &roots };
+    let look = Look { host: &host, platform: None, spec, secrets: &secrets, roots: &roots };
     let limit = Duration::from_millis(millis);
     let facts = check.collect(&look, Time::new(limit, limit), earlier);
     let text = serde_json::to_string(&facts).unwrap();
@@ -109,10 +115,10 @@ pub fn collect<C: Check>(check: &C, want: &Want, password: bool, millis: u64, ea
 }
 
 /// Judges, and holds every finding to what all of them must keep.
-pub fn judged<C: Check>(check: &C, facts: &C::Facts, want: &Want) -> Vec<Finding> {
+pub fn judged<C: Check>(check: &C, facts: &C::Facts, spec: &CheckSpec) -> Vec<Finding> {
     // Through JSON, as saved facts go.
     let facts: C::Facts = serde_json::from_value(serde_json::to_value(facts).unwrap()).unwrap();
-    let findings = check.judge(&facts, want);
+    let findings = check.judge(&facts, spec);
     assert!(!findings.is_empty());
     for finding in &findings {
         let text = format!("{finding:?}");

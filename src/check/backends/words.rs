@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::GROUP;
-use crate::check::want::{Address, Limits, Want};
+use crate::check::spec::{Address, CheckSpec, Limits};
 use crate::finding::{Finding, Status};
-use crate::net::{Trouble, seconds};
+use crate::net::{NetError, seconds};
 use crate::settings::Deployment;
-use crate::text::{clean, place, quoted};
+use crate::text::{clean, host_port, quoted};
 
 /// No text of a server is shown longer than this, in characters.
 const LONGEST: usize = 200;
@@ -25,7 +25,7 @@ pub fn shown_bytes(bytes: &[u8]) -> String {
 
 /// Where it is, for messages.
 pub fn at(address: &Address) -> String {
-    place(&address.host, address.port)
+    host_port(&address.host, address.port)
 }
 
 /// One of the two servers, for messages.
@@ -41,8 +41,8 @@ pub struct Server {
 
 impl Server {
     /// Nobody says where it is.
-    pub fn not_named(self, want: &Want) -> Finding {
-        let why = match want.unread.first() {
+    pub fn not_named(self, spec: &CheckSpec) -> Finding {
+        let why = match spec.unread.first() {
             Some(unread) => format!("no setting says where {} is, and {unread}", self.name),
             None => format!("no setting and no prod.env says where {} is", self.name),
         };
@@ -53,8 +53,8 @@ impl Server {
 
     /// The name of the Test Drive's container in a production deployment: it means something inside of containers of
     /// one Compose project only.
-    pub fn is_container(self, want: &Want, address: &Address) -> bool {
-        want.deployment == Deployment::Production && address.host == self.word
+    pub fn is_container(self, spec: &CheckSpec, address: &Address) -> bool {
+        spec.deployment == Deployment::Production && address.host == self.word
     }
 
     /// The finding of [`Server::is_container`].
@@ -81,17 +81,17 @@ impl Server {
     }
 
     /// It could not be talked to.
-    pub fn unreached(self, address: &Address, trouble: &Trouble, limits: &Limits) -> Finding {
+    pub fn unreached(self, address: &Address, trouble: &NetError, limits: &Limits) -> Finding {
         let Server { name, word, .. } = self;
         let (place, host, port) = (at(address), quoted(&address.host), address.port);
         let title = match trouble {
-            Trouble::NameUnknown | Trouble::NameUnanswered { .. } => {
+            NetError::NameUnknown | NetError::NameUnanswered { .. } => {
                 format!("{name}'s host {} has no address", address.host)
             }
-            Trouble::Refused | Trouble::ConnectTimeout { .. } | Trouble::Unreachable { .. } => {
+            NetError::Refused | NetError::ConnectTimeout { .. } | NetError::Unreachable { .. } => {
                 format!("{name} on {place} cannot be reached")
             }
-            Trouble::Unexpected { .. } | Trouble::TooMuch { .. } => format!("what answers on {place} is not {name}"),
+            NetError::Unexpected { .. } | NetError::TooMuch { .. } => format!("what answers on {place} is not {name}"),
             _ => format!("{name} on {place} does not answer"),
         };
         let finding = Finding::new(self.reachable, GROUP, Status::Fail, title)
@@ -102,28 +102,28 @@ impl Server {
             .evidence("trouble", serde_json::to_value(trouble).unwrap_or_default());
         let connect = seconds(Duration::from_millis(limits.connect));
         match trouble {
-            Trouble::NameUnknown => finding
+            NetError::NameUnknown => finding
                 .cause("neither DNS nor /etc/hosts knows the name on this host")
                 .fix(format!("getent hosts {host}"))
                 .fix(format!("sudo ics-setup reconfigure --{word}-host HOST   # if the name is wrong")),
-            Trouble::NameUnanswered { .. } => finding
+            NetError::NameUnanswered { .. } => finding
                 .cause("the name servers of this host do not answer; nothing is known about the server itself")
                 .fix("cat /etc/resolv.conf")
                 .fix(format!("getent hosts {host}")),
-            Trouble::Refused => finding
+            NetError::Refused => finding
                 .cause(format!("{name} is not running, listens on another port or on its own loopback only, or a firewall rejects"))
                 .fix(format!("on the server: ss -ltn 'sport = :{port}'   # 127.0.0.1 there means: bind-address"))
                 .fix(format!("sudo ics-setup reconfigure --{word}-port PORT   # if the port is wrong")),
-            Trouble::ConnectTimeout { .. } => finding
+            NetError::ConnectTimeout { .. } => finding
                 .cause(format!(
                     "a firewall or security group drops the packets, or the address is wrong; the limit of {connect} is --connect-timeout"
                 ))
                 .fix(format!("ask for: TCP from this host ($(hostname -I)) to {place}"))
                 .fix(format!("timeout 5 bash -c '</dev/tcp/{}/{port}' && echo open", address.host.trim_matches(['[', ']', '\'']))),
-            Trouble::Unreachable { .. } => {
+            NetError::Unreachable { .. } => {
                 finding.cause("this host has no route there, or its own firewall forbids it").fix(format!("ip route get {host}"))
             }
-            Trouble::Untrusted { why } => trust(finding, why, &address.host, port, word),
+            NetError::Untrusted { why } => trust(finding, why, &address.host, port, word),
             _ => finding,
         }
     }

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::data::Data;
 use super::{GROUP, Seen, exists};
-use crate::check::{Check, Group, Look, ProxyWant, Want};
+use crate::check::{Check, CheckSpec, Group, Look, ProxySpec};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
-use crate::net::{Answer, MAX_HEAD, Peer, Time, Trouble, dial, request, seconds, shake};
+use crate::net::{Answer, MAX_HEAD, NetError, Peer, Time, dial, request, seconds, shake};
 
 /// A head and the records of a handshake; nothing more is asked for.
 const BUDGET: usize = 2 * MAX_HEAD;
@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(6);
 pub(super) struct Clock;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct ClockFacts {
     asked: Seen<Asked>,
     /// The program that keeps the clock in step, as far as its files tell.
     keeper: Option<String>,
@@ -32,18 +32,18 @@ pub(super) struct Facts {
 struct Asked {
     /// Attempts without an answer before the one that had one.
     in_vain: Vec<InVain>,
-    told: Option<Told>,
+    status: Option<TimeStatus>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct InVain {
     whom: String,
-    why: Trouble,
+    why: NetError,
 }
 
-/// Somebody told the time.
+/// Somebody status the time.
 #[derive(Serialize, Deserialize)]
-struct Told {
+struct TimeStatus {
     whom: String,
     status: u16,
     date: String,
@@ -52,7 +52,7 @@ struct Told {
 }
 
 impl Check for Clock {
-    type Facts = Facts;
+    type Facts = ClockFacts;
 
     fn name(&self) -> &'static str {
         "clock"
@@ -66,31 +66,31 @@ impl Check for Clock {
         &["clock-skew"]
     }
 
-    fn talks_to(&self, want: &Want) -> Vec<String> {
-        vec![match proxy(want) {
+    fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
+        vec![match proxy(spec) {
             Some(proxy) => format!("proxy:{}:{}", proxy.host, proxy.port),
             None => format!("host:{}", Data::get().clock.host),
         }]
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&ClockFacts>) -> ClockFacts {
         let keepers = &Data::get().clock.keepers;
         let keeper = keepers.iter().find(|(_, file)| exists(look.host, Path::new(file)));
-        Facts {
+        ClockFacts {
             asked: Seen::live(look.host, || Seen::Is(ask(look, time.at_most(LIMIT)))),
             keeper: keeper.map(|(name, _)| name.clone()),
         }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        let path = if proxy(want).is_some() { "proxy" } else { "direct" };
+    fn judge(&self, facts: &ClockFacts, spec: &CheckSpec) -> Vec<Finding> {
+        let path = if proxy(spec).is_some() { "proxy" } else { "direct" };
         let finding =
             match facts.asked.or_skip("clock-skew", "the clock") {
-                Ok(Asked { told: Some(told), .. }) => judge(told, facts.keeper.as_deref()),
+                Ok(Asked { status: Some(status), .. }) => judge_clock(status, facts.keeper.as_deref()),
                 Ok(Asked { in_vain, .. }) => {
                     let tried: Vec<String> =
                         in_vain.iter().map(|tried| format!("{}: {}", tried.whom, tried.why)).collect();
-                    Finding::new("clock-skew", GROUP, Status::Skip, "the clock: nobody told the time")
+                    Finding::new("clock-skew", GROUP, Status::Skip, "the clock: nobody status the time")
                         .observed(format!("{}; {}", tried.join("; "), kept(facts.keeper.as_deref())))
                 }
                 Err(skipped) => return vec![*skipped],
@@ -99,9 +99,9 @@ impl Check for Clock {
     }
 }
 
-fn judge(told: &Told, keeper: Option<&str>) -> Finding {
+fn judge_clock(status: &TimeStatus, keeper: Option<&str>) -> Finding {
     let data = &Data::get().clock;
-    let Told { whom, status: answer, date, ahead_seconds } = told;
+    let TimeStatus { whom, status: answer, date, ahead_seconds } = status;
     let off = ahead_seconds.unsigned_abs();
     let status = match off {
         _ if off > data.fail_seconds => Status::Fail,
@@ -140,14 +140,14 @@ fn kept(keeper: Option<&str>) -> String {
     }
 }
 
-fn proxy(want: &Want) -> Option<&ProxyWant> {
-    want.http_proxy.as_ref().or(want.https_proxy.as_ref())
+fn proxy(spec: &CheckSpec) -> Option<&ProxySpec> {
+    spec.http_proxy.as_ref().or(spec.https_proxy.as_ref())
 }
 
 fn ask(look: &Look<'_>, time: Time) -> Asked {
     let host = Data::get().clock.host.as_str();
-    type Attempt<'a> = (String, Box<dyn Fn() -> Result<(Answer, i64), Trouble> + 'a>);
-    let attempts: Vec<Attempt<'_>> = match proxy(look.want) {
+    type Attempt<'a> = (String, Box<dyn Fn() -> Result<(Answer, i64), NetError> + 'a>);
+    let attempts: Vec<Attempt<'_>> = match proxy(look.spec) {
         // Without credentials: a 407 has a Date as well.
         Some(proxy) => vec![(
             format!("the proxy {}:{}", proxy.host, proxy.port),
@@ -167,15 +167,15 @@ fn ask(look: &Look<'_>, time: Time) -> Asked {
     };
     let mut in_vain = Vec::new();
     for (whom, attempt) in attempts {
-        match attempt().and_then(|(answer, middle)| told(&whom, &answer, middle)) {
-            Ok(told) => return Asked { in_vain, told: Some(told) },
+        match attempt().and_then(|(answer, middle)| status(&whom, &answer, middle)) {
+            Ok(status) => return Asked { in_vain, status: Some(status) },
             Err(why) => in_vain.push(InVain { whom, why }),
         }
     }
-    Asked { in_vain, told: None }
+    Asked { in_vain, status: None }
 }
 
-fn through(look: &Look<'_>, proxy: &ProxyWant, host: &str, time: Time) -> Result<(Answer, i64), Trouble> {
+fn through(look: &Look<'_>, proxy: &ProxySpec, host: &str, time: Time) -> Result<(Answer, i64), NetError> {
     let mut wire = dial(&proxy.host, proxy.port, time, BUDGET)?;
     let target = format!("http://{host}/");
     if !proxy.tls {
@@ -183,7 +183,7 @@ fn through(look: &Look<'_>, proxy: &ProxyWant, host: &str, time: Time) -> Result
     }
     match shake(wire, &proxy.host, look.roots)? {
         Peer::Trusted(mut wire) => head(look.host, wire.as_mut(), host, &target),
-        untrusted @ Peer::Untrusted { .. } => Err(untrusted.trusted().err().unwrap_or(Trouble::Closed)),
+        untrusted @ Peer::Untrusted { .. } => Err(untrusted.trusted().err().unwrap_or(NetError::Closed)),
     }
 }
 
@@ -193,7 +193,7 @@ fn head<S: Read + Write>(
     stream: &mut S,
     host: &str,
     target: &str,
-) -> Result<(Answer, i64), Trouble> {
+) -> Result<(Answer, i64), NetError> {
     let asked = millis(clock.now());
     let headers = [("Host", host), ("Cache-Control", "no-cache"), ("Connection", "close")];
     let answer = request(stream, "HEAD", target, &headers)?;
@@ -201,8 +201,8 @@ fn head<S: Read + Write>(
     Ok((answer, asked.midpoint(answered)))
 }
 
-fn told(whom: &str, answer: &Answer, middle: i64) -> Result<Told, Trouble> {
-    let no_date = |what: String| Trouble::Unexpected { what };
+fn status(whom: &str, answer: &Answer, middle: i64) -> Result<TimeStatus, NetError> {
+    let no_date = |what: String| NetError::Unexpected { what };
     let date = answer.get("date").ok_or_else(|| no_date(format!("HTTP {} without a Date", answer.status)))?;
     let time =
         httpdate::parse_http_date(date).map_err(|_| no_date(format!("the Date {:?}", crate::text::clean(date, 40))))?;
@@ -213,7 +213,7 @@ fn told(whom: &str, answer: &Answer, middle: i64) -> Result<Told, Trouble> {
     let ahead = middle.saturating_sub(there);
     // The nearest second.
     let ahead_seconds = ahead.saturating_add(500 * ahead.signum()) / 1000;
-    Ok(Told { whom: whom.to_owned(), status: answer.status, date: httpdate::fmt_http_date(time), ahead_seconds })
+    Ok(TimeStatus { whom: whom.to_owned(), status: answer.status, date: httpdate::fmt_http_date(time), ahead_seconds })
 }
 
 /// Milliseconds since 1970; negative before.
@@ -248,8 +248,8 @@ mod tests {
             (-301, Status::Fail),
             (i64::MIN, Status::Fail),
         ] {
-            let told = Told { whom: "x".to_owned(), status: 200, date: String::new(), ahead_seconds };
-            let found = judge(&told, None);
+            let time = TimeStatus { whom: "x".to_owned(), status: 200, date: String::new(), ahead_seconds };
+            let found = judge_clock(&time, None);
             assert_eq!(found.status, status, "{ahead_seconds}");
             assert_eq!(found.title.contains("behind"), ahead_seconds < -60, "{}", found.title);
         }
@@ -259,13 +259,13 @@ mod tests {
     fn every_form_of_a_date_is_read_and_a_cached_one_is_aged() {
         let at = 1_795_000_000_000 + 500;
         for date in ["Wed, 18 Nov 2026 11:06:40 GMT", "Wednesday, 18-Nov-26 11:06:40 GMT", "Wed Nov 18 11:06:40 2026"] {
-            let found = told("x", &answer(&[("date", date)]), at + 90_000);
+            let found = status("x", &answer(&[("date", date)]), at + 90_000);
             assert_eq!(found.unwrap().ahead_seconds, 90, "{date}");
         }
         let cached = answer(&[("date", "Wed, 18 Nov 2026 11:06:40 GMT"), ("age", "3600")]);
-        assert_eq!(told("x", &cached, at + 3_600_000).unwrap().ahead_seconds, 0);
+        assert_eq!(status("x", &cached, at + 3_600_000).unwrap().ahead_seconds, 0);
         for headers in [&[][..], &[("date", "yesterday")], &[("date", "\u{1b}[31m")]] {
-            assert!(matches!(told("x", &answer(headers), at), Err(Trouble::Unexpected { .. })), "{headers:?}");
+            assert!(matches!(status("x", &answer(headers), at), Err(NetError::Unexpected { .. })), "{headers:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::Data;
 use super::{GROUP, is_program, text};
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::text::clean;
@@ -15,7 +15,7 @@ use crate::vendor::Vendor;
 pub(super) struct Compose;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct ComposeFacts {
     /// `docker-compose`, wherever it is.
     programs: Vec<PathBuf>,
     /// The plugin behind `docker compose`.
@@ -34,7 +34,7 @@ struct Called {
 }
 
 impl Check for Compose {
-    type Facts = Facts;
+    type Facts = ComposeFacts;
 
     fn name(&self) -> &'static str {
         "compose"
@@ -48,7 +48,7 @@ impl Check for Compose {
         &["compose-path"]
     }
 
-    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&ComposeFacts>) -> ComposeFacts {
         let (host, files) = (look.host, &Vendor::get().compose);
         let there = |paths: &[PathBuf]| -> Vec<PathBuf> {
             paths.iter().filter(|path| is_program(host, path)).cloned().collect()
@@ -64,18 +64,18 @@ impl Check for Compose {
                 Err(why) => unread.push(why),
             }
         }
-        Facts { called, unread, programs: there(&files.programs), plugins: there(&files.plugins) }
+        ComposeFacts { called, unread, programs: there(&files.programs), plugins: there(&files.plugins) }
     }
 
-    fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
-        vec![judge(facts)]
+    fn judge(&self, facts: &ComposeFacts, _want: &CheckSpec) -> Vec<Finding> {
+        vec![judge_compose(facts)]
     }
 }
 
-fn judge(facts: &Facts) -> Finding {
+fn judge_compose(facts: &ComposeFacts) -> Finding {
     // A test holds the list to having one.
     let usual = Vendor::get().compose.programs.first().and_then(|path| path.to_str()).unwrap_or_default();
-    let Facts { programs, plugins, called, unread } = facts;
+    let ComposeFacts { programs, plugins, called, unread } = facts;
     let list = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     let seen = match (programs.is_empty(), plugins.is_empty()) {
         (false, true) => list(programs),

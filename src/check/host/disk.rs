@@ -8,7 +8,7 @@ use super::data::Data;
 use super::hardware::within_tolerance;
 use super::{GROUP, Seen, exists, unread};
 use crate::check::requirements::Hardware as Needs;
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -20,7 +20,7 @@ const DOCKER: &str = "/var/lib/docker";
 pub(super) struct Disk;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct DiskFacts {
     /// Is the product's folder filled already?
     installed: bool,
     places: Vec<Place>,
@@ -45,7 +45,7 @@ struct Sizes {
 }
 
 impl Check for Disk {
-    type Facts = Facts;
+    type Facts = DiskFacts;
 
     fn name(&self) -> &'static str {
         "disk"
@@ -59,16 +59,16 @@ impl Check for Disk {
         &["disk-free", "disk-size", "disk-inodes"]
     }
 
-    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
-        let places = [Path::new("/"), &look.want.home, Path::new(DOCKER)];
-        Facts {
-            installed: exists(look.host, &prod_env(&look.want.home)),
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&DiskFacts>) -> DiskFacts {
+        let places = [Path::new("/"), &look.spec.home, Path::new(DOCKER)];
+        DiskFacts {
+            installed: exists(look.host, &prod_env(&look.spec.home)),
             places: places.into_iter().map(|path| place(look.host, path)).collect(),
         }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        let needs = Needs::of(want.deployment);
+    fn judge(&self, facts: &DiskFacts, spec: &CheckSpec) -> Vec<Finding> {
+        let needs = Needs::of(spec.deployment);
         let mut findings = Vec::new();
         let mut systems: Vec<FileSystem<'_>> = Vec::new();
         for place in &facts.places {
@@ -225,20 +225,20 @@ fn gb(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{checked, production, want};
+    use super::super::testing::{checked, production, spec};
     use super::*;
     use crate::host::MemoryHost;
     use crate::settings::Deployment;
 
     const GB: u64 = 1_000_000_000;
 
-    fn facts(installed: bool, places: &[(&str, u64, u64, u64)]) -> Facts {
+    fn facts(installed: bool, places: &[(&str, u64, u64, u64)]) -> DiskFacts {
         let place = |(path, device, total, free): &(&str, u64, u64, u64)| Place {
             path: PathBuf::from(path),
             looked_at: PathBuf::from(path),
             space: Seen::Is(Sizes { device: *device, total: *total, free: *free, inodes: 1000, inodes_free: 500 }),
         };
-        Facts { installed, places: places.iter().map(place).collect() }
+        DiskFacts { installed, places: places.iter().map(place).collect() }
     }
 
     fn status(findings: &[Finding], id: &str) -> Vec<Status> {
@@ -254,7 +254,7 @@ mod tests {
             (Deployment::TestDrive, 36 * GB, Status::Pass),
         ] {
             let facts = facts(false, &[("/", 1, total, 25 * GB), ("/divvycloud", 1, total, 25 * GB)]);
-            assert_eq!(status(&Disk.judge(&facts, &want(deployment)), "disk-size"), [expected], "{total}");
+            assert_eq!(status(&Disk.judge(&facts, &spec(deployment)), "disk-size"), [expected], "{total}");
         }
         let split = facts(false, &[("/", 1, 10 * GB, 5 * GB), (DOCKER, 2, 50 * GB, 40 * GB)]);
         let findings = Disk.judge(&split, &production());
@@ -276,7 +276,7 @@ mod tests {
             (production, false, 0, Status::Fail),
         ] {
             let facts = facts(installed, &[("/", 1, 100 * GB, free_kib << 10), (DOCKER, 1, 100 * GB, free_kib << 10)]);
-            let findings = Disk.judge(&facts, &want(deployment));
+            let findings = Disk.judge(&facts, &spec(deployment));
             assert_eq!(status(&findings, "disk-free"), [expected], "{deployment:?} {installed} {free_kib}");
         }
     }

@@ -3,20 +3,20 @@
 use serde::{Deserialize, Serialize};
 
 use super::GROUP;
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 
-/// What could not be read is known before any check begins; see [`Want::unread`].
+/// What could not be read is known before any check begins; see [`CheckSpec::unread`].
 pub(super) struct Files;
 
 /// Nothing of its own.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Facts {}
+pub(super) struct FilesFacts {}
 
 impl Check for Files {
-    type Facts = Facts;
+    type Facts = FilesFacts;
 
     fn name(&self) -> &'static str {
         "files"
@@ -30,12 +30,12 @@ impl Check for Files {
         &["file-unreadable"]
     }
 
-    fn collect(&self, _: &Look<'_>, _: Time, _: Option<&Facts>) -> Facts {
-        Facts {}
+    fn collect(&self, _: &Look<'_>, _: Time, _: Option<&FilesFacts>) -> FilesFacts {
+        FilesFacts {}
     }
 
-    fn judge(&self, _: &Facts, want: &Want) -> Vec<Finding> {
-        if want.unread.is_empty() {
+    fn judge(&self, _: &FilesFacts, spec: &CheckSpec) -> Vec<Finding> {
+        if spec.unread.is_empty() {
             let title = "every file that says what the settings are was read";
             return vec![Finding::new("file-unreadable", GROUP, Status::Pass, title).observed("none was in the way")];
         }
@@ -47,6 +47,6 @@ impl Check for Files {
                 .cause("what is said about proxy and back ends may be incomplete, because part of it stands there")
                 .fix("sudo ics-setup check")
         };
-        want.unread.iter().map(of_one).collect()
+        spec.unread.iter().map(of_one).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{GROUP, Seen, exists, judged, text};
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -26,7 +26,7 @@ const DAEMON: [&str; 2] = ["/run/docker.pid", "/var/run/docker.pid"];
 pub(super) struct Forwarding;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct ForwardingFacts {
     /// What the kernel does now.
     on: Seen<bool>,
     /// The file that switches it off at the next boot.
@@ -43,7 +43,7 @@ struct Routes {
 }
 
 impl Check for Forwarding {
-    type Facts = Facts;
+    type Facts = ForwardingFacts;
 
     fn name(&self) -> &'static str {
         "forwarding"
@@ -57,9 +57,9 @@ impl Check for Forwarding {
         &["ip-forward", "ipv4-route"]
     }
 
-    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&ForwardingFacts>) -> ForwardingFacts {
         let host = look.host;
-        Facts {
+        ForwardingFacts {
             on: Seen::live(host, || match text(host, FORWARD) {
                 Ok(Some(value)) => Seen::Is(value.trim() != "0"),
                 Ok(None) => Seen::Unread(format!("{FORWARD} is not there")),
@@ -81,12 +81,12 @@ impl Check for Forwarding {
         }
     }
 
-    fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
+    fn judge(&self, facts: &ForwardingFacts, _want: &CheckSpec) -> Vec<Finding> {
         vec![judge_forward(facts), judged(&facts.routes, "ipv4-route", "the IPv4 route", judge_routes)]
     }
 }
 
-fn judge_forward(facts: &Facts) -> Finding {
+fn judge_forward(facts: &ForwardingFacts) -> Finding {
     let now = match &facts.on {
         Seen::Is(true) => "on",
         Seen::Is(false) => "off",

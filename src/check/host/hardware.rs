@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{GROUP, Seen, judged, text};
 use crate::check::requirements::Hardware as Needs;
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -21,7 +21,7 @@ const MAX_CORES: u32 = 1 << 16;
 pub(super) struct Hardware;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct HardwareFacts {
     cores: Seen<Cores>,
     /// `MemTotal` in KiB.
     memory_kib: Seen<u64>,
@@ -36,7 +36,7 @@ struct Cores {
 }
 
 impl Check for Hardware {
-    type Facts = Facts;
+    type Facts = HardwareFacts;
 
     fn name(&self) -> &'static str {
         "hardware"
@@ -50,9 +50,9 @@ impl Check for Hardware {
         &["cpu-cores", "memory"]
     }
 
-    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&HardwareFacts>) -> HardwareFacts {
         let host = look.host;
-        Facts {
+        HardwareFacts {
             cores: Seen::live(host, || match online(host) {
                 Some(online) => {
                     let usable = std::thread::available_parallelism().ok();
@@ -70,15 +70,15 @@ impl Check for Hardware {
         }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        let needs = Needs::of(want.deployment);
+    fn judge(&self, facts: &HardwareFacts, spec: &CheckSpec) -> Vec<Finding> {
+        let needs = Needs::of(spec.deployment);
         vec![
             judged(&facts.cores, "cpu-cores", "cores", |cores| judge_cores(cores, needs)),
             judged(&facts.memory_kib, "memory", "memory", |kib| judge_memory(*kib, needs)),
         ]
     }
 
-    fn is_settled(&self, _facts: &Facts) -> bool {
+    fn is_settled(&self, _facts: &HardwareFacts) -> bool {
         true
     }
 }
@@ -187,7 +187,7 @@ fn mem_total(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Live, checked, production, want};
+    use super::super::testing::{Live, checked, production, spec};
     use super::*;
     use crate::host::MemoryHost;
     use crate::settings::Deployment;
@@ -246,7 +246,7 @@ mod tests {
         let host = MemoryHost::new();
         host.put(CPUINFO, b"processor\t: 0\nmodel name\t: x\n\nprocessor\t: 1\n");
         host.put(MEMINFO, b"MemTotal:       16048576 kB\n");
-        let live = checked(&Hardware, &Live(host.clone()), &want(Deployment::TestDrive));
+        let live = checked(&Hardware, &Live(host.clone()), &spec(Deployment::TestDrive));
         assert_eq!((live[0].status, live[1].status), (Status::Warn, Status::Pass), "{live:?}");
         let image = checked(&Hardware, &host, &production());
         assert!(image.iter().all(|finding| finding.status == Status::Skip), "{image:?}");

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::Data;
 use super::{GROUP, Seen, text};
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::text::clean;
@@ -16,7 +16,7 @@ const MOUNTS: &str = "/proc/self/mounts";
 pub(super) struct Mounts;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct MountsFacts {
     mounts: Seen<Vec<Mount>>,
 }
 
@@ -31,7 +31,7 @@ struct Mount {
 }
 
 impl Check for Mounts {
-    type Facts = Facts;
+    type Facts = MountsFacts;
 
     fn name(&self) -> &'static str {
         "mounts"
@@ -45,9 +45,9 @@ impl Check for Mounts {
         &["noexec", "read-only"]
     }
 
-    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&MountsFacts>) -> MountsFacts {
         let temporary = Data::get().temporary.folders.iter().map(PathBuf::from);
-        let places: Vec<PathBuf> = [PathBuf::from("/"), look.want.home.clone()].into_iter().chain(temporary).collect();
+        let places: Vec<PathBuf> = [PathBuf::from("/"), look.spec.home.clone()].into_iter().chain(temporary).collect();
         let mounts = Seen::live(look.host, || match text(look.host, MOUNTS) {
             Ok(Some(table)) => {
                 Seen::Is(places.iter().filter_map(|place| mount_of(&parse(&table), look.host, place)).collect())
@@ -55,24 +55,24 @@ impl Check for Mounts {
             Ok(None) => Seen::Unread(format!("{MOUNTS} is not there")),
             Err(why) => Seen::Unread(why),
         });
-        Facts { mounts }
+        MountsFacts { mounts }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
+    fn judge(&self, facts: &MountsFacts, spec: &CheckSpec) -> Vec<Finding> {
         match facts.mounts.or_skip("noexec", "mounts") {
             Err(skipped) => vec![*skipped],
             Ok(mounts) => {
-                let mut findings = judge_noexec(mounts, want);
-                findings.push(judge_read_only(mounts, want));
+                let mut findings = judge_noexec(mounts, spec);
+                findings.push(judge_read_only(mounts, spec));
                 findings
             }
         }
     }
 }
 
-fn judge_noexec(mounts: &[Mount], want: &Want) -> Vec<Finding> {
+fn judge_noexec(mounts: &[Mount], spec: &CheckSpec) -> Vec<Finding> {
     let expected = "programs can be started in /tmp, /var/tmp and the product's folder";
-    let (home, data) = (want.home.display(), &Data::get().temporary);
+    let (home, data) = (spec.home.display(), &Data::get().temporary);
     let barred = mounts.iter().filter(|mount| mount.noexec && mount.place != Path::new("/"));
     let mut findings: Vec<Finding> = barred
         .map(|mount| {
@@ -81,7 +81,7 @@ fn judge_noexec(mounts: &[Mount], want: &Want) -> Vec<Finding> {
                 .expected(expected)
                 .observed(format!("{point} ({}) is mounted with noexec", mount.kind))
                 .evidence("mount", point.to_string());
-            let finding = if mount.place == want.home {
+            let finding = if mount.place == spec.home {
                 finding.cause(
                     "folders that containers mount from there are noexec in them too, and so are scripts beside the product",
                 )
@@ -110,8 +110,8 @@ fn judge_noexec(mounts: &[Mount], want: &Want) -> Vec<Finding> {
     findings
 }
 
-fn judge_read_only(mounts: &[Mount], want: &Want) -> Finding {
-    let expected = format!("/, {} and the temporary folders can be written to", want.home.display());
+fn judge_read_only(mounts: &[Mount], spec: &CheckSpec) -> Finding {
+    let expected = format!("/, {} and the temporary folders can be written to", spec.home.display());
     let shut: Vec<&Mount> = mounts.iter().filter(|mount| mount.read_only).collect();
     let Some(first) = shut.first() else {
         return Finding::new("read-only", GROUP, Status::Pass, "nothing that is needed is mounted read-only")

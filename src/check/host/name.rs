@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{GROUP, Seen, judged, text};
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
-use crate::net::{Time, Trouble, resolve, seconds};
+use crate::net::{NetError, Time, resolve, seconds};
 use crate::text::clean;
 
 const HOSTNAME: &str = "/proc/sys/kernel/hostname";
@@ -22,7 +22,7 @@ const SLOW: Duration = Duration::from_secs(1);
 pub(super) struct Name;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct NameFacts {
     seen: Seen<Host>,
 }
 
@@ -30,12 +30,12 @@ pub(super) struct Facts {
 struct Host {
     name: String,
     addresses: Vec<IpAddr>,
-    trouble: Option<Trouble>,
+    trouble: Option<NetError>,
     took_ms: u64,
 }
 
 impl Check for Name {
-    type Facts = Facts;
+    type Facts = NameFacts;
 
     fn name(&self) -> &'static str {
         "hostname"
@@ -49,24 +49,24 @@ impl Check for Name {
         &["hostname"]
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&NameFacts>) -> NameFacts {
         let seen = Seen::live(look.host, || match text(look.host, HOSTNAME) {
             Ok(Some(name)) => Seen::Is(asked(name.trim(), time.at_most(LIMIT))),
             Ok(None) => Seen::Unread(format!("{HOSTNAME} is not there")),
             Err(why) => Seen::Unread(why),
         });
-        Facts { seen }
+        NameFacts { seen }
     }
 
-    fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
-        vec![judged(&facts.seen, "hostname", "the host's own name", judge)]
+    fn judge(&self, facts: &NameFacts, _want: &CheckSpec) -> Vec<Finding> {
+        vec![judged(&facts.seen, "hostname", "the host's own name", judge_name)]
     }
 }
 
 fn asked(name: &str, time: Time) -> Host {
     let began = Instant::now();
     let (addresses, trouble) = match name {
-        "" => (Vec::new(), Some(Trouble::NameUnknown)),
+        "" => (Vec::new(), Some(NetError::NameUnknown)),
         _ => match resolve(name, 0, time) {
             Ok(found) => (found.into_iter().take(16).map(|address| address.ip()).collect::<Vec<_>>(), None),
             Err(trouble) => (Vec::new(), Some(trouble)),
@@ -79,7 +79,7 @@ fn asked(name: &str, time: Time) -> Host {
     Host { name: clean(name, 64), addresses, trouble, took_ms }
 }
 
-fn judge(host: &Host) -> Finding {
+fn judge_name(host: &Host) -> Finding {
     let Host { name, addresses, trouble, took_ms } = host;
     let took = seconds(Duration::from_millis(*took_ms));
     let finding = |status, title: String| {
@@ -132,18 +132,18 @@ mod tests {
             (
                 "ics01.corp.example",
                 vec![],
-                Some(Trouble::NameUnknown),
+                Some(NetError::NameUnknown),
                 2,
                 Status::Warn,
                 "'127.0.1.1 ics01.corp.example ics01'",
             ),
-            ("ics01", vec![], Some(Trouble::NameUnknown), 2, Status::Warn, "'127.0.1.1 ics01'"),
-            ("a'; reboot", vec![], Some(Trouble::NameUnknown), 2, Status::Warn, "NAME.YOUR.DOMAIN"),
+            ("ics01", vec![], Some(NetError::NameUnknown), 2, Status::Warn, "'127.0.1.1 ics01'"),
+            ("a'; reboot", vec![], Some(NetError::NameUnknown), 2, Status::Warn, "NAME.YOUR.DOMAIN"),
             ("ics01", here(), None, 1001, Status::Warn, "/etc/hosts"),
             ("LOCALHOST", here(), None, 1, Status::Warn, "set-hostname"),
-            ("", vec![], Some(Trouble::NameUnknown), 0, Status::Warn, "set-hostname"),
+            ("", vec![], Some(NetError::NameUnknown), 0, Status::Warn, "set-hostname"),
         ] {
-            let found = judge(&Host { name: name.to_owned(), addresses, trouble, took_ms });
+            let found = judge_name(&Host { name: name.to_owned(), addresses, trouble, took_ms });
             assert_eq!(found.status, status, "{name}");
             assert!(found.fix.join("\n").contains(words), "{name}: {:?}", found.fix);
         }

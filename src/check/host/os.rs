@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::GROUP;
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::platform::{self, Said, Strategy};
@@ -11,14 +11,14 @@ use crate::platform::{self, Said, Strategy};
 pub(super) struct Os;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct OsFacts {
     said: Said,
     /// `--os`.
     forced: Option<Strategy>,
 }
 
 impl Check for Os {
-    type Facts = Facts;
+    type Facts = OsFacts;
 
     fn name(&self) -> &'static str {
         "os"
@@ -36,15 +36,15 @@ impl Check for Os {
         &["os-unsupported", "os-unknown", "os-too-old", "os-version-unknown", "os-not-listed"]
     }
 
-    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
-        Facts { said: platform::look(look.host), forced: look.platform.and_then(platform::Platform::forced) }
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&OsFacts>) -> OsFacts {
+        OsFacts { said: platform::look(look.host), forced: look.platform.and_then(platform::Platform::forced) }
     }
 
-    fn is_settled(&self, _facts: &Facts) -> bool {
+    fn is_settled(&self, _facts: &OsFacts) -> bool {
         true
     }
 
-    fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
+    fn judge(&self, facts: &OsFacts, _want: &CheckSpec) -> Vec<Finding> {
         match platform::judge(&facts.said, facts.forced) {
             Ok((platform, findings)) if findings.is_empty() => {
                 let os = &platform.os;
@@ -66,7 +66,7 @@ impl Check for Os {
                 let finding = Finding::new(id, GROUP, Status::Fail, problem.message.clone())
                     .expected("Ubuntu, CentOS, or a system that descends from Debian or Red Hat Enterprise Linux")
                     .observed(problem.because.clone().unwrap_or(problem.message));
-                vec![problem.r#try.iter().fold(finding, Finding::fix)]
+                vec![problem.hints.iter().fold(finding, Finding::fix)]
             }
         }
     }

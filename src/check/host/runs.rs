@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{GROUP, Seen, judged};
 use crate::apply::{State, runs};
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 
 pub(super) struct Runs;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct RunsFacts {
     interrupted: Seen<Vec<Interrupted>>,
 }
 
@@ -22,7 +22,7 @@ struct Interrupted {
 }
 
 impl Check for Runs {
-    type Facts = Facts;
+    type Facts = RunsFacts;
 
     fn name(&self) -> &'static str {
         "runs"
@@ -36,7 +36,7 @@ impl Check for Runs {
         &["run-interrupted"]
     }
 
-    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&RunsFacts>) -> RunsFacts {
         let interrupted = match runs(look.host) {
             Ok(runs) => Seen::Is(
                 runs.into_iter()
@@ -49,15 +49,15 @@ impl Check for Runs {
                 None => problem.message,
             }),
         };
-        Facts { interrupted }
+        RunsFacts { interrupted }
     }
 
-    fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
-        vec![judged(&facts.interrupted, "run-interrupted", "earlier runs of ics-setup", |runs| judge(runs))]
+    fn judge(&self, facts: &RunsFacts, _want: &CheckSpec) -> Vec<Finding> {
+        vec![judged(&facts.interrupted, "run-interrupted", "earlier runs of ics-setup", |runs| judge_runs(runs))]
     }
 }
 
-fn judge(runs: &[Interrupted]) -> Finding {
+fn judge_runs(runs: &[Interrupted]) -> Finding {
     let expected = "every run of ics-setup came to its end";
     let Some(last) = runs.last() else {
         return Finding::new("run-interrupted", GROUP, Status::Pass, "no run of ics-setup was interrupted")
@@ -88,7 +88,7 @@ mod tests {
     fn an_interrupted_run_is_named_with_the_way_back() {
         assert_eq!(checked(&Runs, &MemoryHost::new(), &production())[0].status, Status::Pass);
         let run = || Interrupted { run: "20261121T200102Z-1f3a".to_owned(), command: "prepare".to_owned() };
-        let found = judge(&[run()]);
+        let found = judge_runs(&[run()]);
         assert_eq!((found.status, found.fix[0].as_str()), (Status::Fail, "ics-setup revert 20261121T200102Z-1f3a"));
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{GROUP, Seen, exists, text};
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 
@@ -16,7 +16,7 @@ const FOR_CONTAINERS: [&str; 2] = ["container_file_t", "svirt_sandbox_file_t"];
 pub(super) struct Selinux;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct SelinuxFacts {
     /// What the kernel does now; nothing: it has no SELinux.
     running: Seen<Option<bool>>,
     /// `SELINUX=` for the next boot.
@@ -28,7 +28,7 @@ pub(super) struct Facts {
 }
 
 impl Check for Selinux {
-    type Facts = Facts;
+    type Facts = SelinuxFacts;
 
     fn name(&self) -> &'static str {
         "selinux"
@@ -42,24 +42,29 @@ impl Check for Selinux {
         &["selinux"]
     }
 
-    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&SelinuxFacts>) -> SelinuxFacts {
         let host = look.host;
         let running = Seen::live(host, || match text(host, ENFORCE) {
             Ok(found) => Seen::Is(found.map(|mode| mode.trim() == "1")),
             Err(why) => Seen::Unread(why),
         });
-        let home = exists(host, &look.want.home);
-        let label = if home { host.label(&look.want.home).ok().flatten() } else { None };
+        let home = exists(host, &look.spec.home);
+        let label = if home { host.label(&look.spec.home).ok().flatten() } else { None };
         let label = label.map(|label| crate::text::clean(&label, 200));
-        Facts { running, configured: text(host, CONFIG).ok().flatten().and_then(|text| mode(&text)), home, label }
+        SelinuxFacts {
+            running,
+            configured: text(host, CONFIG).ok().flatten().and_then(|text| mode(&text)),
+            home,
+            label,
+        }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        vec![judge(facts, want)]
+    fn judge(&self, facts: &SelinuxFacts, spec: &CheckSpec) -> Vec<Finding> {
+        vec![judge_selinux(facts, spec)]
     }
 }
 
-fn judge(facts: &Facts, want: &Want) -> Finding {
+fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
     let now = match &facts.running {
         Seen::Is(None) => "the kernel has none",
         Seen::Is(Some(true)) => "enforcing",
@@ -68,7 +73,7 @@ fn judge(facts: &Facts, want: &Want) -> Finding {
         Seen::Unread(why) => why,
     };
     let configured = facts.configured.as_deref().unwrap_or("nothing");
-    let home = want.home.display();
+    let home = spec.home.display();
     let seen = format!("now: {now}; {CONFIG} says {configured} for the next boot");
     // Without SELinux in the kernel a configuration that is left over means nothing.
     let enforcing = match facts.running {
@@ -142,8 +147,8 @@ mod tests {
             (Seen::Image, None, None, Status::Pass),
         ] {
             let (configured, label) = (configured.map(str::to_owned), label.map(str::to_owned));
-            let facts = Facts { running, configured, home: label.is_some(), label };
-            assert_eq!(judge(&facts, &production()).status, status);
+            let facts = SelinuxFacts { running, configured, home: label.is_some(), label };
+            assert_eq!(judge_selinux(&facts, &production()).status, status);
         }
     }
 

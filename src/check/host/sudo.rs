@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{GROUP, Seen, text};
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -22,7 +22,7 @@ const MAX_FILES: usize = 256;
 pub(super) struct Sudo;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct SudoFacts {
     defaults: Seen<Defaults>,
 }
 
@@ -34,7 +34,7 @@ struct Defaults {
 }
 
 impl Check for Sudo {
-    type Facts = Facts;
+    type Facts = SudoFacts;
 
     fn name(&self) -> &'static str {
         "sudo"
@@ -48,7 +48,7 @@ impl Check for Sudo {
         &["sudo-secure-path", "sudo-requiretty"]
     }
 
-    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&SudoFacts>) -> SudoFacts {
         let mut defaults = Defaults::default();
         let mut files = 0;
         let defaults = match read(look.host, SUDOERS, &mut defaults, &mut files) {
@@ -56,10 +56,10 @@ impl Check for Sudo {
             Ok(false) => Seen::Unread(format!("{SUDOERS} is not there: no sudo")),
             Err(why) => Seen::Unread(why),
         };
-        Facts { defaults }
+        SudoFacts { defaults }
     }
 
-    fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
+    fn judge(&self, facts: &SudoFacts, _want: &CheckSpec) -> Vec<Finding> {
         match facts.defaults.or_skip("sudo-secure-path", "sudo's settings") {
             Ok(defaults) => {
                 vec![judge_path(defaults.secure_path.as_ref()), judge_tty(defaults.requiretty.as_deref())]

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::check::{Look, Secrets, Want};
+use crate::check::{CheckSpec, Look, Secrets};
 use crate::finding::Finding;
 use crate::host::{Command, HostRead, MemoryHost, Output, Snapshot, Stat};
 use crate::net::Roots;
@@ -45,21 +45,21 @@ impl HostRead for Live {
     }
 }
 
-pub fn want(deployment: Deployment) -> Want {
-    Want { deployment, ..Want::default() }
+pub fn spec(deployment: Deployment) -> CheckSpec {
+    CheckSpec { deployment, ..CheckSpec::default() }
 }
 
-pub fn production() -> Want {
-    want(Deployment::Production)
+pub fn production() -> CheckSpec {
+    spec(Deployment::Production)
 }
 
 /// Collects from `host` and judges, through the facts as they would be saved.
-pub fn checked(check: &dyn crate::check::AnyCheck, host: &dyn HostRead, want: &Want) -> Vec<Finding> {
+pub fn checked(check: &dyn crate::check::AnyCheck, host: &dyn HostRead, spec: &CheckSpec) -> Vec<Finding> {
     let roots = Roots::of(&MemoryHost::new(), b"");
     let platform = crate::platform::detect(host, None).ok().map(|(platform, _)| platform);
-    let look = Look { host, platform: platform.as_ref(), want, secrets: &Secrets::default(), roots: &roots };
+    let look = Look { host, platform: platform.as_ref(), spec, secrets: &Secrets::default(), roots: &roots };
     let facts = check.collect(&look, patient(), None);
-    let findings = check.judge(&facts, want).unwrap();
+    let findings = check.judge(&facts, spec).unwrap();
     for finding in &findings {
         assert!(check.ids().contains(&finding.id), "{} is not among the ids of {}", finding.id, check.name());
         assert!(finding.observed.is_some(), "{}: nothing observed", finding.id);

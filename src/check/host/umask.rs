@@ -7,7 +7,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::{GROUP, text};
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 
@@ -26,7 +26,7 @@ const STRICTEST: u32 = 0o027;
 pub(super) struct Umask;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct UmaskFacts {
     found: Vec<Found>,
 }
 
@@ -40,7 +40,7 @@ struct Found {
 }
 
 impl Check for Umask {
-    type Facts = Facts;
+    type Facts = UmaskFacts;
 
     fn name(&self) -> &'static str {
         "umask"
@@ -54,7 +54,7 @@ impl Check for Umask {
         &["umask"]
     }
 
-    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&UmaskFacts>) -> UmaskFacts {
         let host = look.host;
         let scripts = host.list(Path::new(FOLDER)).unwrap_or_default();
         let scripts = scripts.iter().filter_map(|name| name.to_str()).filter(|name| name.ends_with(".sh"));
@@ -65,15 +65,15 @@ impl Check for Umask {
             let (line, umask) = strictest(&text(host, &path).ok().flatten()?, is_shell)?;
             Some(Found { file: host.shown(Path::new(&path)), line, umask })
         });
-        Facts { found: found.collect() }
+        UmaskFacts { found: found.collect() }
     }
 
-    fn judge(&self, facts: &Facts, _want: &Want) -> Vec<Finding> {
-        vec![judge(&facts.found)]
+    fn judge(&self, facts: &UmaskFacts, _want: &CheckSpec) -> Vec<Finding> {
+        vec![judge_umask(&facts.found)]
     }
 }
 
-fn judge(found: &[Found]) -> Finding {
+fn judge_umask(found: &[Found]) -> Finding {
     let shown = |found: &Found| format!("{:03o} in {}:{}", found.umask, found.file.display(), found.line);
     let strict: Vec<&Found> = found.iter().filter(|found| found.umask & !STRICTEST != 0).collect();
     let expected = format!("a umask of {STRICTEST:03o} or less strict for logins of root");
@@ -137,7 +137,7 @@ mod tests {
             (0o777, Status::Warn),
         ] {
             let found = [Found { file: PathBuf::from("/etc/profile"), line: 1, umask }];
-            assert_eq!(judge(&found).status, status, "{umask:o}");
+            assert_eq!(judge_umask(&found).status, status, "{umask:o}");
         }
     }
 

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::Want;
-use super::{Facts, Target};
+use super::super::CheckSpec;
+use super::{NetworkFacts, Target};
 use crate::finding::{Finding, Status};
 use crate::net::Distrust;
-use crate::network::path::{Page, Via, Walk, inspector};
+use crate::network::path::{Page, PathProbe, Via, inspector};
 
 /// What the two judgements say together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,9 +30,9 @@ enum Verdict {
     Invalid,
 }
 
-fn verdict(walk: &Walk) -> Option<Verdict> {
-    let certificate = walk.certificate.as_ref()?;
-    Some(match (&walk.by_public, &walk.by_host) {
+fn verdict(probe: &PathProbe) -> Option<Verdict> {
+    let certificate = probe.certificate.as_ref()?;
+    Some(match (&probe.by_public, &probe.by_host) {
         (None, None) => Verdict::Genuine,
         (None, Some(_)) => Verdict::StaleStore,
         (Some(_), None) => Verdict::Intercepted,
@@ -51,22 +51,28 @@ fn verdict(walk: &Walk) -> Option<Verdict> {
 }
 
 /// One finding for each verdict that occurs, with everything it holds for.
-pub(super) fn judge(agent: bool, facts: &Facts, want: &Want) -> Vec<Finding> {
-    by(facts, verdict).into_iter().map(|(verdict, met)| finding(agent, verdict, &met, facts, want)).collect()
+pub(super) fn judge_interception(agent: bool, facts: &NetworkFacts, spec: &CheckSpec) -> Vec<Finding> {
+    by(facts, verdict).into_iter().map(|(verdict, met)| finding(agent, verdict, &met, facts, spec)).collect()
 }
 
-fn finding(agent: bool, verdict: Verdict, met: &[(&Target, &Walk)], facts: &Facts, want: &Want) -> Finding {
+fn finding(
+    agent: bool,
+    verdict: Verdict,
+    met: &[(&Target, &PathProbe)],
+    facts: &NetworkFacts,
+    spec: &CheckSpec,
+) -> Finding {
     let (id, group) = if agent { ("agent-interception", "agent") } else { ("network-interception", "network") };
     let names: BTreeSet<&str> = met.iter().map(|(target, _)| target.host.as_str()).collect();
     let issuers: BTreeSet<&str> = met
         .iter()
-        .filter_map(|(_, walk)| walk.certificate.as_ref())
+        .filter_map(|(_, probe)| probe.certificate.as_ref())
         .map(|certificate| certificate.issuer_organisation.as_str())
         .collect();
     let by_whom = issuers.iter().copied().collect::<Vec<_>>().join(", ");
     let product = product(met);
     let device = product.map_or_else(|| format!("signed by {by_whom}"), |name| format!("{name}, signed by {by_whom}"));
-    let way = the_way(met, facts, want);
+    let way = the_way(met, facts, spec);
     let count = |verb: &str, verbs: &str, what: &str| match names.len() {
         1 => format!("{} {verb} {what}{way}", names.first().copied().unwrap_or_default()),
         many => format!("{many} endpoints {verbs} {what}{way}"),
@@ -95,10 +101,11 @@ fn finding(agent: bool, verdict: Verdict, met: &[(&Target, &Walk)], facts: &Fact
         format!("have the proxy team exclude from decryption: {}", list.join(", "))
     };
     let whole = "the whole list in the device's own words: ics-setup network allowlist --decrypt-exclusions --format paloalto (or squid, fortigate, …)";
-    let why =
-        |walk: &Walk| walk.by_public.as_ref().or(walk.by_host.as_ref()).map(ToString::to_string).unwrap_or_default();
-    let first_why = met.first().map(|(_, walk)| why(walk)).unwrap_or_default();
-    let (look, resolves) = looks(met, want);
+    let why = |probe: &PathProbe| {
+        probe.by_public.as_ref().or(probe.by_host.as_ref()).map(ToString::to_string).unwrap_or_default()
+    };
+    let first_why = met.first().map(|(_, probe)| why(probe)).unwrap_or_default();
+    let (look, resolves) = looks(met, spec);
     match verdict {
         Verdict::Genuine => {
             make(Status::Pass, shows("the genuine certificate, so nobody decrypts in between")).observed(by_whom)
@@ -150,13 +157,13 @@ fn finding(agent: bool, verdict: Verdict, met: &[(&Target, &Walk)], facts: &Fact
 }
 
 /// The product that signs, by the certificate or by a page that it shows.
-fn product(met: &[(&Target, &Walk)]) -> Option<&'static str> {
+fn product(met: &[(&Target, &PathProbe)]) -> Option<&'static str> {
     let of_certificate = met
         .iter()
-        .filter_map(|(_, walk)| walk.certificate.as_ref())
+        .filter_map(|(_, probe)| probe.certificate.as_ref())
         .find_map(|certificate| inspector(&certificate.issuer).or_else(|| inspector(&certificate.subject)));
     of_certificate.or_else(|| {
-        let mut pages = met.iter().filter_map(|(target, walk)| block_page(target, walk));
+        let mut pages = met.iter().filter_map(|(target, probe)| block_page(target, probe));
         pages.find_map(|page| {
             [&page.server, &page.via, &page.title].into_iter().flatten().find_map(|text| inspector(text))
         })
@@ -164,21 +171,21 @@ fn product(met: &[(&Target, &Walk)]) -> Option<&'static str> {
 }
 
 /// Where both ways were gone and these came by one of them: which.
-fn the_way(met: &[(&Target, &Walk)], facts: &Facts, want: &Want) -> String {
-    let ways: BTreeSet<Via> = met.iter().map(|(_, walk)| walk.via).collect();
+fn the_way(met: &[(&Target, &PathProbe)], facts: &NetworkFacts, spec: &CheckSpec) -> String {
+    let ways: BTreeSet<Via> = met.iter().map(|(_, probe)| probe.via).collect();
     let all = facts.seen.iter().flat_map(|seen| &seen.walks);
     match (ways.first(), met.first()) {
-        (Some(way), Some((target, _))) if ways.len() == 1 && all.map(|walk| walk.via).any(|via| via != *way) => {
-            format!(" {}", super::judge::way(*way, target, want))
+        (Some(way), Some((target, _))) if ways.len() == 1 && all.map(|probe| probe.via).any(|via| via != *way) => {
+            format!(" {}", super::judge::way(*way, target, spec))
         }
         _ => String::new(),
     }
 }
 
 /// What to type to see the certificate of the first of them, and where its name leads.
-fn looks(met: &[(&Target, &Walk)], want: &Want) -> (String, String) {
-    let Some((target, walk)) = met.first() else { return (String::new(), String::new()) };
-    let proxy = want.https_proxy.as_ref().filter(|_| walk.via == Via::Proxy);
+fn looks(met: &[(&Target, &PathProbe)], spec: &CheckSpec) -> (String, String) {
+    let Some((target, probe)) = met.first() else { return (String::new(), String::new()) };
+    let proxy = spec.https_proxy.as_ref().filter(|_| probe.via == Via::Proxy);
     let proxy = proxy.map(|proxy| format!(" -proxy {}:{}", proxy.host, proxy.port)).unwrap_or_default();
     let host = &target.host;
     (
@@ -188,9 +195,9 @@ fn looks(met: &[(&Target, &Walk)], want: &Want) -> (String, String) {
 }
 
 /// When the first of them was valid.
-fn lifetime(met: &[(&Target, &Walk)]) -> String {
+fn lifetime(met: &[(&Target, &PathProbe)]) -> String {
     let day = |second| time::OffsetDateTime::from_unix_timestamp(second).ok().map(|moment| moment.date());
-    let certificate = met.first().and_then(|(_, walk)| walk.certificate.as_ref());
+    let certificate = met.first().and_then(|(_, probe)| probe.certificate.as_ref());
     match certificate.and_then(|certificate| Some((day(certificate.not_before)?, day(certificate.not_after)?))) {
         Some((from, to)) => format!("; valid from {from} to {to}"),
         None => String::new(),
@@ -198,11 +205,11 @@ fn lifetime(met: &[(&Target, &Walk)]) -> String {
 }
 
 /// How many operators without anything in common show certificates of one issuer; `None`: no such thing.
-fn common_issuer(met: &[(&Target, &Walk)]) -> Option<usize> {
+fn common_issuer(met: &[(&Target, &PathProbe)]) -> Option<usize> {
     let operators: BTreeSet<String> = met.iter().map(|(target, _)| operator(&target.host)).collect();
     let issuers: BTreeSet<&str> = met
         .iter()
-        .filter_map(|(_, walk)| walk.certificate.as_ref())
+        .filter_map(|(_, probe)| probe.certificate.as_ref())
         .map(|certificate| certificate.issuer.as_str())
         .collect();
     Some(operators.len()).filter(|operators| *operators > 1 && issuers.len() == 1)
@@ -210,15 +217,15 @@ fn common_issuer(met: &[(&Target, &Walk)]) -> Option<usize> {
 
 /// Further signs, for programs and doubters: one issuer or one key for operators that have nothing in common, no public
 /// log, and another key by the other way.
-fn witnesses(finding: Finding, met: &[(&Target, &Walk)], facts: &Facts) -> Finding {
-    let certificates = || met.iter().filter_map(|(target, walk)| Some((*target, walk.certificate.as_ref()?)));
+fn witnesses(finding: Finding, met: &[(&Target, &PathProbe)], facts: &NetworkFacts) -> Finding {
+    let certificates = || met.iter().filter_map(|(target, probe)| Some((*target, probe.certificate.as_ref()?)));
     let operators: BTreeSet<String> = certificates().map(|(target, _)| operator(&target.host)).collect();
     let keys: BTreeSet<&str> = certificates().map(|(_, certificate)| certificate.key.as_str()).collect();
     let unlogged = certificates().filter(|(_, certificate)| !certificate.logged).count();
     // Two ways lead to two verdicts where one of them is intercepted, so the other way is looked up among all.
     let other_key = |target: &Target, key: &str| {
         let walks = facts.seen.iter().filter(|seen| seen.target == *target).flat_map(|seen| &seen.walks);
-        walks.filter_map(|walk| walk.certificate.as_ref()).any(|certificate| certificate.key != key)
+        walks.filter_map(|probe| probe.certificate.as_ref()).any(|certificate| certificate.key != key)
     };
     let differ = certificates().any(|(target, certificate)| other_key(target, &certificate.key));
     finding
@@ -237,9 +244,9 @@ fn operator(host: &str) -> String {
 
 /// The page that came in the endpoint's place, where one did: through a connection that somebody decrypts, or in the clear.
 /// What came within TLS that is the endpoint's own is the endpoint's answer, whatever it says.
-pub(super) fn block_page<'a>(target: &Target, walk: &'a Walk) -> Option<&'a Page> {
-    let page = walk.page.as_ref().filter(|_| walk.failure.is_none())?;
-    let foreign = if target.tls { walk.by_public.is_some() } else { true };
+pub(super) fn block_page<'a>(target: &Target, probe: &'a PathProbe) -> Option<&'a Page> {
+    let page = probe.page.as_ref().filter(|_| probe.failure.is_none())?;
+    let foreign = if target.tls { probe.by_public.is_some() } else { true };
     // A server that answers in the clear may well say "403 Forbidden" itself.
     let words: &[&str] = if target.tls {
         &["block", "denied", "policy", "login"]
@@ -262,12 +269,15 @@ fn is_block_page(page: &Page, words: &[&str]) -> bool {
 }
 
 /// Endpoints by a key, in order.
-fn by<'a, K: Ord>(facts: &'a Facts, key: impl Fn(&'a Walk) -> Option<K>) -> BTreeMap<K, Vec<(&'a Target, &'a Walk)>> {
+fn by<'a, K: Ord>(
+    facts: &'a NetworkFacts,
+    key: impl Fn(&'a PathProbe) -> Option<K>,
+) -> BTreeMap<K, Vec<(&'a Target, &'a PathProbe)>> {
     let mut groups: BTreeMap<K, Vec<_>> = BTreeMap::new();
     for seen in &facts.seen {
-        for walk in &seen.walks {
-            if let Some(key) = key(walk) {
-                groups.entry(key).or_default().push((&seen.target, walk));
+        for probe in &seen.walks {
+            if let Some(key) = key(probe) {
+                groups.entry(key).or_default().push((&seen.target, probe));
             }
         }
     }

@@ -2,41 +2,41 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Want;
+use super::super::CheckSpec;
 use super::interception::{self, block_page};
 use super::proxy::{broken, is_of_proxy, of_proxy, proxy_for};
-use super::{Facts, Seen, Target};
+use super::{NetworkFacts, Seen, Target};
 use crate::finding::{Finding, Status};
-use crate::net::Trouble;
-use crate::network::path::{Cause, Failure, Stage, Via, Walk, inspector};
+use crate::net::NetError;
+use crate::network::path::{Cause, Failure, PathProbe, Stage, Via, inspector};
 
 /// The findings of one group: the way through the proxy, each endpoint, what the certificates say of all of them.
-pub(super) fn judge(agent: bool, facts: &Facts, want: &Want) -> Vec<Finding> {
+pub(super) fn judge_network(agent: bool, facts: &NetworkFacts, spec: &CheckSpec) -> Vec<Finding> {
     let group = if agent { "agent" } else { "network" };
-    let (proxies, resolver) = (broken(facts, want), broken_resolver(facts));
-    let mut findings: Vec<Finding> = proxies.iter().map(|broken| of_proxy(agent, broken, facts, want)).collect();
-    findings.extend(resolver.map(|broken| of_resolver(agent, broken, facts, want)));
+    let (proxies, resolver) = (broken(facts, spec), broken_resolver(facts));
+    let mut findings: Vec<Finding> = proxies.iter().map(|broken| of_proxy(agent, broken, facts, spec)).collect();
+    findings.extend(resolver.map(|broken| of_resolver(agent, broken, facts, spec)));
     for seen in &facts.seen {
         if seen.walks.is_empty() {
             let title = format!("{} was not reached in time", seen.target.name());
             let why = "the run was over (--deadline) before its turn came";
             findings.push(Finding::new(id(agent, &seen.target), group, Status::Error, title).observed(why));
         }
-        for walk in &seen.walks {
-            let common = match walk.via {
+        for probe in &seen.walks {
+            let common = match probe.via {
                 Via::Proxy => proxies
                     .iter()
                     .find(|proxy| proxy.is_before(&seen.target))
-                    .filter(|_| walk.failure.as_ref().is_some_and(is_of_proxy))
+                    .filter(|_| probe.failure.as_ref().is_some_and(is_of_proxy))
                     .map(|_| "the way through the proxy is broken for every endpoint"),
                 Via::Direct => {
                     resolver.filter(|_| !seen.target.direct_only).map(|_| "no public name resolves on this host")
                 }
             };
-            findings.push(of_walk(agent, seen, walk, common, want));
+            findings.push(of_walk(agent, seen, probe, common, spec));
         }
     }
-    findings.extend(interception::judge(agent, facts, want));
+    findings.extend(interception::judge_interception(agent, facts, spec));
     if agent {
         findings.extend(facts.seen.iter().filter(|seen| !seen.addresses.is_empty()).map(of_addresses));
     }
@@ -64,21 +64,21 @@ fn id(agent: bool, target: &Target) -> &'static str {
 }
 
 /// The failure that all direct ways have in common, where that is the resolver's. One endpoint alone is not enough to tell.
-fn broken_resolver(facts: &Facts) -> Option<&Failure> {
+fn broken_resolver(facts: &NetworkFacts) -> Option<&Failure> {
     let public = facts.seen.iter().filter(|seen| !seen.target.direct_only);
-    let walks = public.flat_map(|seen| &seen.walks).filter(|walk| walk.via == Via::Direct);
+    let walks = public.flat_map(|seen| &seen.walks).filter(|probe| probe.via == Via::Direct);
     let failures: Vec<&Failure> = walks
-        .map(|walk| walk.failure.as_ref().filter(|failure| failure.stage == Stage::Resolve))
+        .map(|probe| probe.failure.as_ref().filter(|failure| failure.stage == Stage::Resolve))
         .collect::<Option<_>>()?;
     failures.first().copied().filter(|_| failures.len() > 1)
 }
 
 /// The endpoints that were gone to directly.
-fn direct(facts: &Facts) -> impl Iterator<Item = &Seen> {
-    facts.seen.iter().filter(|seen| seen.walks.iter().any(|walk| walk.via == Via::Direct))
+fn direct(facts: &NetworkFacts) -> impl Iterator<Item = &Seen> {
+    facts.seen.iter().filter(|seen| seen.walks.iter().any(|probe| probe.via == Via::Direct))
 }
 
-fn of_resolver(agent: bool, failure: &Failure, facts: &Facts, want: &Want) -> Finding {
+fn of_resolver(agent: bool, failure: &Failure, facts: &NetworkFacts, spec: &CheckSpec) -> Finding {
     let (id, group) = if agent { ("agent-resolver", "agent") } else { ("network-resolver", "network") };
     let names: Vec<&str> =
         direct(facts).filter(|seen| !seen.target.direct_only).map(|seen| seen.target.host.as_str()).collect();
@@ -87,70 +87,70 @@ fn of_resolver(agent: bool, failure: &Failure, facts: &Facts, want: &Want) -> Fi
         .expected("addresses for the endpoints' names, which the direct way needs")
         .observed(told(failure))
         .cause("name servers that do not answer, or do not know the internet, as is usual where everything goes through a proxy")
-        .fix(match &want.https_proxy {
+        .fix(match &spec.https_proxy {
             Some(_) => "nothing is to be done where only the way through the proxy is meant: --via proxy".to_owned(),
             None => "where there is a proxy: ics-setup prepare --proxy http://HOST:PORT".to_owned(),
         })
         .fix(format!("else look: cat /etc/resolv.conf; getent hosts {}", names.first().copied().unwrap_or_default()))
         .evidence("endpoints", names.len());
-    finding.stage = Some(failure.stage.word());
-    finding.path = Some(Via::Direct.word());
+    finding.stage = Some(failure.stage.as_str());
+    finding.path = Some(Via::Direct.as_str());
     finding.duration_ms = Some(failure.took_ms);
     finding
 }
 
-fn of_walk(agent: bool, seen: &Seen, walk: &Walk, common: Option<&str>, want: &Want) -> Finding {
+fn of_walk(agent: bool, seen: &Seen, probe: &PathProbe, common: Option<&str>, spec: &CheckSpec) -> Finding {
     let target = &seen.target;
     let group = if agent { "agent" } else { "network" };
-    let way = way(walk.via, target, want);
-    let mut finding = match &walk.failure {
-        None if block_page(target, walk).is_some() => blocked(agent, target, walk, want),
+    let way = way(probe.via, target, spec);
+    let mut finding = match &probe.failure {
+        None if block_page(target, probe).is_some() => blocked(agent, target, probe, spec),
         None => {
             let title = format!("{} is reached {way}", target.name());
-            let around = walk.via == Via::Direct
-                && want.via.is_empty()
+            let around = probe.via == Via::Direct
+                && spec.via.is_empty()
                 && !target.direct_only
-                && proxy_for(target.tls, want).is_some();
+                && proxy_for(target.tls, spec).is_some();
             let why = if around { "; no_proxy takes it away from the proxy" } else { "" };
-            Finding::new(id(agent, target), group, Status::Pass, title).observed(format!("{}{why}", reached(walk)))
+            Finding::new(id(agent, target), group, Status::Pass, title).observed(format!("{}{why}", reached(probe)))
         }
         Some(failure) if common.is_some() => {
             let title = format!("{} was not reached {way}", target.name());
             let observed = common.unwrap_or_default();
             let mut finding = Finding::new(id(agent, target), group, Status::Skip, title).observed(observed);
-            finding.stage = Some(failure.stage.word());
+            finding.stage = Some(failure.stage.as_str());
             finding
         }
         Some(failure) => {
             let status = if target.required { Status::Fail } else { Status::Warn };
-            let Words { title, observed, cause, fix, expected } = words(target, walk.via, failure, want);
+            let Words { title, observed, cause, fix, expected } = words(target, probe.via, failure, spec);
             let mut finding =
                 Finding::new(id(agent, target), group, status, title).expected(expected).observed(observed);
             finding.cause = cause;
             finding.fix = fix;
-            finding.stage = Some(failure.stage.word());
+            finding.stage = Some(failure.stage.as_str());
             finding
         }
     };
-    finding.path = Some(walk.via.word());
-    finding.duration_ms = Some(walk.millis());
+    finding.path = Some(probe.via.as_str());
+    finding.duration_ms = Some(probe.millis());
     finding = finding.evidence("host", target.host.as_str()).evidence("port", target.port);
     finding = finding.evidence("purpose", target.purpose.as_str());
     if let Some(wildcard) = &target.stands_for {
         finding = finding.evidence("stands_for", wildcard.as_str());
     }
     let stages: serde_json::Map<_, _> =
-        walk.steps.iter().map(|step| (step.stage.word().to_owned(), step.millis.into())).collect();
+        probe.steps.iter().map(|step| (step.stage.as_str().to_owned(), step.millis.into())).collect();
     finding = finding.evidence("stages_ms", stages);
-    if let Some(certificate) = &walk.certificate {
+    if let Some(certificate) = &probe.certificate {
         finding = finding.evidence("issuer", certificate.issuer.as_str());
     }
     finding
 }
 
 /// Which way, in words.
-pub(super) fn way(via: Via, target: &Target, want: &Want) -> String {
-    match (via, proxy_for(target.tls, want)) {
+pub(super) fn way(via: Via, target: &Target, spec: &CheckSpec) -> String {
+    match (via, proxy_for(target.tls, spec)) {
         (Via::Proxy, Some(proxy)) => format!("through {}:{}", proxy.host, proxy.port),
         (Via::Proxy, None) => "through the proxy".to_owned(),
         (Via::Direct, _) => "directly".to_owned(),
@@ -158,37 +158,37 @@ pub(super) fn way(via: Via, target: &Target, want: &Want) -> String {
 }
 
 /// Somebody answered in the endpoint's place.
-fn blocked(agent: bool, target: &Target, walk: &Walk, want: &Want) -> Finding {
+fn blocked(agent: bool, target: &Target, probe: &PathProbe, spec: &CheckSpec) -> Finding {
     let status = if target.required { Status::Fail } else { Status::Warn };
-    let page = block_page(target, walk);
+    let page = block_page(target, probe);
     let why = Cause::Page { title: page.and_then(|page| page.title.clone()) };
     let failure = Failure { stage: Stage::Http, why, took_ms: 0 };
-    let Words { title, cause, fix, expected, .. } = words(target, walk.via, &failure, want);
+    let Words { title, cause, fix, expected, .. } = words(target, probe.via, &failure, spec);
     let server = page.and_then(|page| page.server.as_ref()).map(|server| format!(", Server: {server}"));
     let mut finding = Finding::new(id(agent, target), if agent { "agent" } else { "network" }, status, title)
         .expected(expected)
-        .observed(format!("{}{}", reached(walk), server.unwrap_or_default()));
+        .observed(format!("{}{}", reached(probe), server.unwrap_or_default()));
     finding.cause = cause;
     finding.fix = fix;
-    finding.stage = Some(Stage::Http.word());
+    finding.stage = Some(Stage::Http.as_str());
     finding
 }
 
-fn reached(walk: &Walk) -> String {
+fn reached(probe: &PathProbe) -> String {
     let mut parts = Vec::new();
-    if let Some(page) = &walk.page {
+    if let Some(page) = &probe.page {
         parts.push(match &page.to {
             Some(to) => format!("HTTP {}, which leads to {to}", page.status),
             None => format!("HTTP {}", page.status),
         });
     }
-    if let Some(certificate) = &walk.certificate {
+    if let Some(certificate) = &probe.certificate {
         parts.push(format!("certificate by {}", certificate.issuer_organisation));
     }
     if parts.is_empty() {
         parts.push("the port is open".to_owned());
     }
-    format!("{} after {} ms", parts.join(", "), walk.millis())
+    format!("{} after {} ms", parts.join(", "), probe.millis())
 }
 
 /// The texts of a finding.
@@ -201,9 +201,9 @@ pub(super) struct Words {
 }
 
 /// What is wrong with the way to one endpoint.
-fn words(target: &Target, via: Via, failure: &Failure, want: &Want) -> Words {
+fn words(target: &Target, via: Via, failure: &Failure, spec: &CheckSpec) -> Words {
     let name = target.name();
-    let way = way(via, target, want);
+    let way = way(via, target, spec);
     let (title, cause, fix): (String, String, Vec<String>) = match (&failure.why, failure.stage, via) {
         (Cause::ProxyForbids { status }, ..) => (
             format!("the proxy forbids {name} (HTTP {status})"),
@@ -248,34 +248,34 @@ fn words(target: &Target, via: Via, failure: &Failure, want: &Want) -> Words {
             "other endpoints got through".to_owned(),
             vec![format!("have the proxy team look at the rule for {}", target.host)],
         ),
-        (Cause::Trouble { trouble: Trouble::Silent { .. } }, Stage::Connect, _) => (
+        (Cause::NetError { trouble: NetError::Silent { .. } }, Stage::Connect, _) => (
             format!("the proxy does not get to {name} in time"),
             "nothing answers the proxy there: a firewall behind it drops the packets (limit: --connect-timeout)"
                 .to_owned(),
             vec![from_the_proxy(target)],
         ),
-        (Cause::Trouble { trouble: Trouble::NameUnknown | Trouble::NameUnanswered { .. } }, Stage::Resolve, _) => (
+        (Cause::NetError { trouble: NetError::NameUnknown | NetError::NameUnanswered { .. } }, Stage::Resolve, _) => (
             format!("{} does not resolve", target.host),
             "name servers that do not know the internet, as is usual where everything goes through a proxy".to_owned(),
             vec![format!("getent hosts {}", target.host), "or name the proxy: --proxy http://HOST:PORT".to_owned()],
         ),
-        (Cause::Trouble { trouble: Trouble::Refused }, ..) => (
+        (Cause::NetError { trouble: NetError::Refused }, ..) => (
             format!("{name} refuses the connection {way}"),
             "a firewall that rejects, or the service is down".to_owned(),
             vec![open(target)],
         ),
-        (Cause::Trouble { trouble }, Stage::Tcp, _) => (
+        (Cause::NetError { trouble }, Stage::Tcp, _) => (
             format!("{name} does not answer {way}"),
             match trouble {
-                Trouble::Unreachable { .. } => "this host has no route there".to_owned(),
+                NetError::Unreachable { .. } => "this host has no route there".to_owned(),
                 _ => "a firewall on the way drops the packets".to_owned(),
             },
             vec![open(target)],
         ),
-        (Cause::Trouble { trouble }, Stage::Tls, _) => (
+        (Cause::NetError { trouble }, Stage::Tls, _) => (
             format!("TLS to {name} does not come about {way}"),
             match trouble {
-                Trouble::Closed | Trouble::Reset | Trouble::Tls { .. } => {
+                NetError::Closed | NetError::Reset | NetError::Tls { .. } => {
                     "a device in between cuts connections by the name in TLS, or wants another TLS version".to_owned()
                 }
                 _ => "the connection is there, and nothing answers behind it".to_owned(),
@@ -297,7 +297,7 @@ fn words(target: &Target, via: Via, failure: &Failure, want: &Want) -> Words {
 
 pub(super) fn told(failure: &Failure) -> String {
     match &failure.why {
-        Cause::Trouble { trouble } => trouble.to_string(),
+        Cause::NetError { trouble } => trouble.to_string(),
         Cause::ProxyLogin { schemes, .. } => format!("HTTP 407, offering {}", schemes.join(", ")),
         Cause::ProxyFailed { status, word: Some(word) } => format!("HTTP {status} from the proxy ({word})"),
         Cause::ProxyForbids { status } | Cause::ProxyFailed { status, .. } | Cause::ProxyAnswered { status } => {
@@ -346,7 +346,7 @@ fn of_addresses(seen: &Seen) -> Finding {
         .collect();
     let listed: BTreeSet<&str> = seen.target.static_ips.iter().map(String::as_str).collect();
     let resolved: BTreeSet<&str> =
-        seen.walks.iter().flat_map(|walk| walk.addresses.iter().map(String::as_str)).collect();
+        seen.walks.iter().flat_map(|probe| probe.addresses.iter().map(String::as_str)).collect();
     let strangers: Vec<&str> = resolved.difference(&listed).copied().collect();
     let finding = |status, title: String| {
         Finding::new(id, group, status, title)

@@ -11,14 +11,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::engine::{self, Ended, Job, Pace};
-use super::{AnyCheck, Check, Group, Look, Want};
+use super::{AnyCheck, Check, CheckSpec, Group, Look};
 use crate::clients;
 use crate::finding::Finding;
-use crate::net::{Time, Trouble};
+use crate::net::{NetError, Time};
 use crate::network::catalogue::{Component, Endpoint, NeededBy, Protocol};
-use crate::network::path::{Asked, Cause, Failure, Stage, Via, Walk, walk};
+use crate::network::path::{Asked, Cause, Failure, PathProbe, Stage, Via, probe};
 use crate::settings::ProxyUrl;
-use crate::text::place;
+use crate::text::host_port;
 
 /// Both groups.
 pub fn checks() -> Vec<Box<dyn AnyCheck>> {
@@ -80,7 +80,7 @@ impl Target {
 
     /// `host:port`.
     pub fn name(&self) -> String {
-        place(&self.host, self.port)
+        host_port(&self.host, self.port)
     }
 }
 
@@ -90,7 +90,7 @@ pub struct Seen {
     /// Which.
     pub target: Target,
     /// One for each way that was tried; none: there was no time.
-    pub walks: Vec<Walk>,
+    pub walks: Vec<PathProbe>,
     /// Its static addresses, where they were tried.
     pub addresses: Vec<Static>,
 }
@@ -108,7 +108,7 @@ pub struct Static {
 
 /// Everything that was seen of one group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
+pub struct NetworkFacts {
     /// In the catalogue's order.
     pub seen: Vec<Seen>,
     /// The file with the certificates that this host trusts.
@@ -120,7 +120,7 @@ struct Network {
 }
 
 impl Check for Network {
-    type Facts = Facts;
+    type Facts = NetworkFacts;
 
     fn name(&self) -> &'static str {
         if self.agent { "agent" } else { "network" }
@@ -145,19 +145,19 @@ impl Check for Network {
         }
     }
 
-    fn limit(&self, want: &Want) -> Duration {
-        want.limits.run()
+    fn limit(&self, spec: &CheckSpec) -> Duration {
+        spec.limits.run()
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Facts>) -> Facts {
-        let targets: Vec<&Target> = look.want.endpoints.iter().filter(|target| target.agent == self.agent).collect();
+    fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&NetworkFacts>) -> NetworkFacts {
+        let targets: Vec<&Target> = look.spec.endpoints.iter().filter(|target| target.agent == self.agent).collect();
         let mut seen: Vec<Seen> = targets
             .iter()
             .map(|target| Seen { target: (*target).clone(), walks: Vec::new(), addresses: Vec::new() })
             .collect();
         // Endpoints that were reached in an earlier round are not asked again.
         let reached = |target: &Target| {
-            let of = |seen: &&Seen| seen.target == *target && seen.walks.iter().all(|walk| walk.failure.is_none());
+            let of = |seen: &&Seen| seen.target == *target && seen.walks.iter().all(|probe| probe.failure.is_none());
             earlier.and_then(|facts| facts.seen.iter().find(of)).filter(|seen| !seen.walks.is_empty())
         };
         let mut ways_of = Vec::new();
@@ -177,17 +177,17 @@ impl Check for Network {
         }
         for ((index, _), trip) in ways_of.iter().zip(trips) {
             match trip {
-                Some(Trip::Walk(walk)) => seen[*index].walks.push(*walk),
+                Some(Trip::PathProbe(probe)) => seen[*index].walks.push(*probe),
                 Some(Trip::Static(address)) => seen[*index].addresses.push(address),
                 // No time, or it broke: what is missing is told by the judge.
                 None => {}
             }
         }
-        Facts { seen, bundle: look.roots.bundle.as_ref().map(|path| path.display().to_string()) }
+        NetworkFacts { seen, bundle: look.roots.bundle.as_ref().map(|path| path.display().to_string()) }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        judge::judge(self.agent, facts, want)
+    fn judge(&self, facts: &NetworkFacts, spec: &CheckSpec) -> Vec<Finding> {
+        judge::judge_network(self.agent, facts, spec)
     }
 }
 
@@ -215,7 +215,7 @@ fn go(look: &Look<'_>, targets: &[&Target], ways: &[(usize, Way)], time: Time, p
     let jobs = ways.iter().map(|(index, way)| job(look, targets[*index], way.clone())).collect();
     // What is found within the whole time has to be told within it, too.
     let run = time.left().saturating_sub(Duration::from_millis(300));
-    let pace = Pace { connect: look.want.limits.connect(), run, per_proxy };
+    let pace = Pace { connect: look.spec.limits.connect(), run, per_proxy };
     let home = |ended| if let Ended::Done(trip, _) = ended { Some(trip) } else { None };
     engine::run(jobs, pace, &mut |_, _| {}).into_iter().map(home).collect()
 }
@@ -223,25 +223,25 @@ fn go(look: &Look<'_>, targets: &[&Target], ways: &[(usize, Way)], time: Time, p
 /// What one job brings home.
 #[derive(Clone)]
 enum Trip {
-    Walk(Box<Walk>),
+    PathProbe(Box<PathProbe>),
     Static(Static),
 }
 
 impl Trip {
     /// Did the proxy reject the login that was sent?
     fn is_rejected_login(&self) -> bool {
-        let Self::Walk(walk) = self else { return false };
-        let why = walk.failure.as_ref().map(|failure| &failure.why);
+        let Self::PathProbe(probe) = self else { return false };
+        let why = probe.failure.as_ref().map(|failure| &failure.why);
         matches!(why, Some(Cause::ProxyLogin { sent: true, .. }))
     }
 
     /// Was it turned away in a way in which a crowded proxy does it?
     fn may_be_the_crowds(&self) -> bool {
-        let Self::Walk(walk) = self else { return false };
-        walk.via == Via::Proxy
-            && walk.failure.as_ref().is_some_and(|failure| match &failure.why {
-                Cause::Trouble { trouble } => {
-                    failure.stage <= Stage::Connect && matches!(trouble, Trouble::Reset | Trouble::Closed)
+        let Self::PathProbe(probe) = self else { return false };
+        probe.via == Via::Proxy
+            && probe.failure.as_ref().is_some_and(|failure| match &failure.why {
+                Cause::NetError { trouble } => {
+                    failure.stage <= Stage::Connect && matches!(trouble, NetError::Reset | NetError::Closed)
                 }
                 Cause::ProxyForbids { status } => *status == 429,
                 _ => false,
@@ -260,9 +260,9 @@ enum Way {
 fn ways(look: &Look<'_>, target: &Target) -> Vec<Way> {
     let proxy = if target.tls { &look.secrets.https_proxy } else { &look.secrets.http_proxy };
     let proxy = proxy.as_ref().filter(|_| !target.direct_only);
-    let asked = |via| look.want.via.contains(&via);
-    let nothing_asked = look.want.via.is_empty();
-    let proxy = proxy.filter(|_| !(nothing_asked && goes_around(target, look.want)));
+    let asked = |via| look.spec.via.contains(&via);
+    let nothing_asked = look.spec.via.is_empty();
+    let proxy = proxy.filter(|_| !(nothing_asked && goes_around(target, look.spec)));
     let mut ways = Vec::new();
     let direct = target.direct_only || asked(Via::Direct) || (nothing_asked && proxy.is_none());
     if direct {
@@ -281,8 +281,8 @@ fn ways(look: &Look<'_>, target: &Target) -> Vec<Way> {
 
 /// Does the NO_PROXY list take an endpoint of the product away from the proxy, as most clients read it? (`check proxy` tells
 /// where they do not agree.) The agent has a proxy setting of its own, and no such list.
-fn goes_around(target: &Target, want: &Want) -> bool {
-    let list = want.no_proxy.join(",");
+fn goes_around(target: &Target, spec: &CheckSpec) -> bool {
+    let list = spec.no_proxy.join(",");
     let Some(asked) = clients::Target::to_host(target.tls, &target.host).filter(|_| !target.agent) else {
         return false;
     };
@@ -301,7 +301,7 @@ fn job(look: &Look<'_>, target: &Target, way: Way) -> Job<Trip> {
     Job {
         name: "endpoint",
         talks_to: vec![talks_to],
-        limit: look.want.limits.check(),
+        limit: look.spec.limits.check(),
         work: Box::new(move |time| {
             let asked = |address| Asked {
                 host: &target.host,
@@ -311,12 +311,12 @@ fn job(look: &Look<'_>, target: &Target, way: Way) -> Job<Trip> {
                 path: target.path.as_deref(),
             };
             match &way {
-                Way::Direct => Trip::Walk(Box::new(walk(&asked(None), None, &roots, time))),
-                Way::Proxy(proxy) => Trip::Walk(Box::new(walk(&asked(None), Some(proxy), &roots, time))),
+                Way::Direct => Trip::PathProbe(Box::new(probe(&asked(None), None, &roots, time))),
+                Way::Proxy(proxy) => Trip::PathProbe(Box::new(probe(&asked(None), Some(proxy), &roots, time))),
                 Way::Address(address) => {
-                    let walk = walk(&asked(Some(address)), None, &roots, time);
-                    let key = walk.certificate.map(|certificate| certificate.key);
-                    Trip::Static(Static { address: address.clone(), failure: walk.failure, key })
+                    let probe = probe(&asked(Some(address)), None, &roots, time);
+                    let key = probe.certificate.map(|certificate| certificate.key);
+                    Trip::Static(Static { address: address.clone(), failure: probe.failure, key })
                 }
             }
         }),

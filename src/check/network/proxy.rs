@@ -1,10 +1,10 @@
 //! The proxy's own faults, which everything behind it has in common: said once.
 
-use super::super::{ProxyWant, Want};
+use super::super::{CheckSpec, ProxySpec};
 use super::judge::{Words, told};
-use super::{Facts, Target};
+use super::{NetworkFacts, Target};
 use crate::finding::{Finding, Status};
-use crate::net::Trouble;
+use crate::net::NetError;
 use crate::network::path::{Cause, Failure, Stage, Via};
 
 /// A proxy that works for no endpoint.
@@ -22,25 +22,25 @@ impl Broken<'_> {
 }
 
 /// The proxy for requests of this kind.
-pub(super) fn proxy_for(tls: bool, want: &Want) -> Option<&ProxyWant> {
-    if tls { want.https_proxy.as_ref() } else { want.http_proxy.as_ref().or(want.https_proxy.as_ref()) }
+pub(super) fn proxy_for(tls: bool, spec: &CheckSpec) -> Option<&ProxySpec> {
+    if tls { spec.https_proxy.as_ref() } else { spec.http_proxy.as_ref().or(spec.https_proxy.as_ref()) }
 }
 
 /// The proxies whose own failure everything behind them has in common. None: each works for at least one endpoint.
-pub(super) fn broken<'a>(facts: &'a Facts, want: &Want) -> Vec<Broken<'a>> {
-    let one = want.http_proxy.is_none() || want.https_proxy.is_none() || want.http_proxy == want.https_proxy;
+pub(super) fn broken<'a>(facts: &'a NetworkFacts, spec: &CheckSpec) -> Vec<Broken<'a>> {
+    let one = spec.http_proxy.is_none() || spec.https_proxy.is_none() || spec.http_proxy == spec.https_proxy;
     let kinds: &[Option<bool>] = if one { &[None] } else { &[Some(true), Some(false)] };
     kinds.iter().filter_map(|tls| Some(Broken { tls: *tls, failure: common(facts, *tls)? })).collect()
 }
 
-fn common(facts: &Facts, tls: Option<bool>) -> Option<&Failure> {
+fn common(facts: &NetworkFacts, tls: Option<bool>) -> Option<&Failure> {
     let seen = facts.seen.iter().filter(|seen| tls.is_none_or(|tls| seen.target.tls == tls));
-    let walks = seen.flat_map(|seen| &seen.walks).filter(|walk| walk.via == Via::Proxy);
+    let walks = seen.flat_map(|seen| &seen.walks).filter(|probe| probe.via == Via::Proxy);
     // What its rules forbid does not show that it would let anything through: many forbid before they ask for a login.
     let forbidden = |failure: &Failure| matches!(failure.why, Cause::ProxyForbids { .. });
-    let walks = walks.filter(|walk| !walk.failure.as_ref().is_some_and(forbidden));
+    let walks = walks.filter(|probe| !probe.failure.as_ref().is_some_and(forbidden));
     let failures: Vec<&Failure> =
-        walks.map(|walk| walk.failure.as_ref().filter(|failure| is_of_proxy(failure))).collect::<Option<_>>()?;
+        walks.map(|probe| probe.failure.as_ref().filter(|failure| is_of_proxy(failure))).collect::<Option<_>>()?;
     failures.first().copied()
 }
 
@@ -49,22 +49,22 @@ pub(super) fn is_of_proxy(failure: &Failure) -> bool {
     matches!(
         (&failure.why, failure.stage),
         (_, Stage::Resolve | Stage::Tcp | Stage::ProxyTls)
-            | (Cause::ProxyLogin { .. } | Cause::Trouble { .. }, Stage::Connect)
+            | (Cause::ProxyLogin { .. } | Cause::NetError { .. }, Stage::Connect)
     )
 }
 
 /// The finding of a broken proxy.
-pub(super) fn of_proxy(agent: bool, broken: &Broken<'_>, facts: &Facts, want: &Want) -> Finding {
+pub(super) fn of_proxy(agent: bool, broken: &Broken<'_>, facts: &NetworkFacts, spec: &CheckSpec) -> Finding {
     let failure = broken.failure;
     let (id, group) = if agent { ("agent-proxy", "agent") } else { ("network-proxy", "network") };
     let Words { title, observed, cause, fix, expected } =
-        words_of_proxy(agent, failure, proxy_for(broken.tls.unwrap_or(true), want));
+        words_of_proxy(agent, failure, proxy_for(broken.tls.unwrap_or(true), spec));
     let behind = facts
         .seen
         .iter()
         .filter(|seen| broken.is_before(&seen.target))
         .flat_map(|seen| &seen.walks)
-        .filter(|walk| walk.via == Via::Proxy)
+        .filter(|probe| probe.via == Via::Proxy)
         .count();
     let mut finding = Finding::new(id, group, Status::Fail, title)
         .expected(expected)
@@ -72,14 +72,14 @@ pub(super) fn of_proxy(agent: bool, broken: &Broken<'_>, facts: &Facts, want: &W
         .evidence("endpoints_behind_it", behind);
     finding.cause = cause;
     finding.fix = fix;
-    finding.stage = Some(failure.stage.word());
-    finding.path = Some(Via::Proxy.word());
+    finding.stage = Some(failure.stage.as_str());
+    finding.path = Some(Via::Proxy.as_str());
     finding.duration_ms = Some(failure.took_ms);
     finding
 }
 
 /// What is wrong with the proxy itself.
-fn words_of_proxy(agent: bool, failure: &Failure, proxy: Option<&ProxyWant>) -> Words {
+fn words_of_proxy(agent: bool, failure: &Failure, proxy: Option<&ProxySpec>) -> Words {
     let (place, origin, tls) = match proxy {
         Some(proxy) => (format!("{}:{}", proxy.host, proxy.port), format!(" ({})", proxy.origin), proxy.tls),
         None => ("the proxy".to_owned(), String::new(), false),
@@ -87,13 +87,13 @@ fn words_of_proxy(agent: bool, failure: &Failure, proxy: Option<&ProxyWant>) -> 
     let scheme = if tls { "https" } else { "http" };
     let corrected = |scheme: &str| format!("ics-setup prepare --proxy {scheme}://{place}");
     let (title, expected, cause, fix) = match (&failure.why, failure.stage) {
-        (Cause::Trouble { trouble: Trouble::NameUnknown | Trouble::NameUnanswered { .. } }, Stage::Resolve) => (
+        (Cause::NetError { trouble: NetError::NameUnknown | NetError::NameUnanswered { .. } }, Stage::Resolve) => (
             format!("the proxy's name in {place} does not resolve{origin}"),
             "an address for the proxy's name".to_owned(),
             "a slip in the name, or name servers that do not know the company's inside".to_owned(),
             vec![format!("getent hosts {}", host_of(&place)), "cat /etc/resolv.conf".to_owned()],
         ),
-        (Cause::Trouble { trouble: Trouble::Refused }, Stage::Tcp) => (
+        (Cause::NetError { trouble: NetError::Refused }, Stage::Tcp) => (
             format!("nothing listens at the proxy {place}{origin}"),
             "an open port".to_owned(),
             "a wrong port, a proxy that is down, or a firewall that rejects".to_owned(),
@@ -105,7 +105,7 @@ fn words_of_proxy(agent: bool, failure: &Failure, proxy: Option<&ProxyWant>) -> 
             "a firewall between this host and the proxy drops the packets, or the proxy is down".to_owned(),
             vec![format!("have the network team open TCP from this host to {place}")],
         ),
-        (Cause::Trouble { trouble: Trouble::Untrusted { why } }, Stage::ProxyTls) => {
+        (Cause::NetError { trouble: NetError::Untrusted { why } }, Stage::ProxyTls) => {
             let (cause, fix) = untrusted(why, &place);
             (
                 format!("the certificate of the proxy {place} is not trusted{origin}"),
@@ -121,13 +121,13 @@ fn words_of_proxy(agent: bool, failure: &Failure, proxy: Option<&ProxyWant>) -> 
             vec![corrected("http")],
         ),
         (Cause::ProxyLogin { schemes, sent }, _) => return words_of_login(agent, schemes, *sent, &place, &origin),
-        (Cause::Trouble { trouble: Trouble::Unexpected { what } }, _) if what.contains("TLS") && !tls => (
+        (Cause::NetError { trouble: NetError::Unexpected { what } }, _) if what.contains("TLS") && !tls => (
             format!("the proxy's port {place} speaks TLS, and its URL says http://{origin}"),
             "an answer to CONNECT".to_owned(),
             "this port wants TLS to the proxy itself".to_owned(),
             vec![corrected("https"), "or ask the proxy team for the plain port".to_owned()],
         ),
-        (Cause::Trouble { trouble: Trouble::Silent { .. } }, Stage::Connect) => (
+        (Cause::NetError { trouble: NetError::Silent { .. } }, Stage::Connect) => (
             format!("the proxy {place} does not answer CONNECT in time{origin}"),
             "an answer to CONNECT within --connect-timeout".to_owned(),
             "the proxy reaches nothing outside itself, is overloaded, or wants TLS to itself (https:// in its URL)"

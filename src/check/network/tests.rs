@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::*;
-use crate::check::ProxyWant;
-use crate::check::want::{Limits, Secrets};
+use crate::check::ProxySpec;
+use crate::check::spec::{Limits, Secrets};
 use crate::finding::Status;
 use crate::net::testing::{PATIENCE, end, hear, patient, serve};
-use crate::net::{Distrust, Roots, Trouble};
+use crate::net::{Distrust, NetError, Roots};
 use crate::network::path::{Cause, Certificate, Page, Stage, Step};
 
-fn want() -> Want {
-    Want {
-        https_proxy: Some(ProxyWant {
+fn spec() -> CheckSpec {
+    CheckSpec {
+        https_proxy: Some(ProxySpec {
             url: "http://proxy:3128".to_owned(),
             tls: false,
             host: "proxy".to_owned(),
@@ -23,7 +23,7 @@ fn want() -> Want {
             has_password: false,
             origin: "--proxy".to_owned(),
         }),
-        ..Want::default()
+        ..CheckSpec::default()
     }
 }
 
@@ -42,9 +42,9 @@ fn target(host: &str, required: bool) -> Target {
     }
 }
 
-fn way(via: Via, stage: Stage, end: Option<Cause>) -> Walk {
+fn way(via: Via, stage: Stage, end: Option<Cause>) -> PathProbe {
     let failure = end.map(|why| Failure { stage, why, took_ms: 5 });
-    Walk {
+    PathProbe {
         via,
         steps: vec![Step { stage: Stage::Resolve, millis: 1 }],
         failure,
@@ -56,7 +56,7 @@ fn way(via: Via, stage: Stage, end: Option<Cause>) -> Walk {
     }
 }
 
-fn signed(issuer: &str, by_public: Option<Distrust>, by_host: Option<Distrust>) -> Walk {
+fn signed(issuer: &str, by_public: Option<Distrust>, by_host: Option<Distrust>) -> PathProbe {
     let certificate = Certificate {
         subject: "CN=x".to_owned(),
         issuer: format!("O={issuer}"),
@@ -67,12 +67,12 @@ fn signed(issuer: &str, by_public: Option<Distrust>, by_host: Option<Distrust>) 
         logged: by_public.is_none(),
         chain: 2,
     };
-    Walk { certificate: Some(certificate), by_host, by_public, ..way(Via::Proxy, Stage::Http, None) }
+    PathProbe { certificate: Some(certificate), by_host, by_public, ..way(Via::Proxy, Stage::Http, None) }
 }
 
-fn facts(walks: Vec<(Target, Walk)>) -> Facts {
-    let seen = walks.into_iter().map(|(target, walk)| Seen { target, walks: vec![walk], addresses: Vec::new() });
-    Facts { seen: seen.collect(), bundle: Some("/etc/ssl/certs/ca-certificates.crt".to_owned()) }
+fn facts(walks: Vec<(Target, PathProbe)>) -> NetworkFacts {
+    let seen = walks.into_iter().map(|(target, probe)| Seen { target, walks: vec![probe], addresses: Vec::new() });
+    NetworkFacts { seen: seen.collect(), bundle: Some("/etc/ssl/certs/ca-certificates.crt".to_owned()) }
 }
 
 fn brief(findings: &[Finding]) -> Vec<(&'static str, Status)> {
@@ -81,11 +81,11 @@ fn brief(findings: &[Finding]) -> Vec<(&'static str, Status)> {
 
 #[test]
 fn a_broken_proxy_is_said_once() {
-    let down = || way(Via::Proxy, Stage::Tcp, Some(Cause::Trouble { trouble: Trouble::Refused }));
-    let findings = judge::judge(
+    let down = || way(Via::Proxy, Stage::Tcp, Some(Cause::NetError { trouble: NetError::Refused }));
+    let findings = judge::judge_network(
         false,
         &facts(vec![(target("a.example", true), down()), (target("b.example", true), down())]),
-        &want(),
+        &spec(),
     );
     assert_eq!(
         brief(&findings),
@@ -104,8 +104,8 @@ fn the_list_of_exceptions_decides_for_the_product_only() {
         (&[".amazonaws.com"], true, false),
         (&[], false, false),
     ] {
-        let want = Want { no_proxy: list.iter().map(|member| (*member).to_owned()).collect(), ..want() };
-        assert_eq!(goes_around(&Target { agent, ..target("sts.amazonaws.com", true) }, &want), around, "{list:?}");
+        let spec = CheckSpec { no_proxy: list.iter().map(|member| (*member).to_owned()).collect(), ..spec() };
+        assert_eq!(goes_around(&Target { agent, ..target("sts.amazonaws.com", true) }, &spec), around, "{list:?}");
     }
 }
 
@@ -118,20 +118,23 @@ fn a_rule_that_forbids_does_not_show_that_the_login_works() {
     let all = facts(vec![refused("a.example"), forbidden.clone(), refused("c.example")]);
     let skipped = ("network-endpoint", Status::Skip);
     let expected = [("network-proxy", Status::Fail), skipped, ("network-endpoint", Status::Fail), skipped];
-    assert_eq!(brief(&judge::judge(false, &all, &want())), expected);
+    assert_eq!(brief(&judge::judge_network(false, &all, &spec())), expected);
     // Nothing but rules that forbid: the proxy is there, and the rules are what has to be changed.
-    assert_eq!(brief(&judge::judge(false, &facts(vec![forbidden]), &want())), [("network-endpoint", Status::Fail)]);
+    assert_eq!(
+        brief(&judge::judge_network(false, &facts(vec![forbidden]), &spec())),
+        [("network-endpoint", Status::Fail)]
+    );
 }
 
 #[test]
 fn two_proxies_are_judged_apart() {
-    let mut want = want();
-    let http = ProxyWant { host: "other".to_owned(), ..want.https_proxy.clone().unwrap() };
-    want.http_proxy = Some(http);
-    let down = || way(Via::Proxy, Stage::Tcp, Some(Cause::Trouble { trouble: Trouble::Refused }));
+    let mut spec = spec();
+    let http = ProxySpec { host: "other".to_owned(), ..spec.https_proxy.clone().unwrap() };
+    spec.http_proxy = Some(http);
+    let down = || way(Via::Proxy, Stage::Tcp, Some(Cause::NetError { trouble: NetError::Refused }));
     let clear = Target { tls: false, port: 80, ..target("b.example", true) };
     let all = facts(vec![(target("a.example", true), way(Via::Proxy, Stage::Http, None)), (clear, down())]);
-    let findings = judge::judge(false, &all, &want);
+    let findings = judge::judge_network(false, &all, &spec);
     let endpoint = |status| ("network-endpoint", status);
     assert_eq!(brief(&findings), [("network-proxy", Status::Fail), endpoint(Status::Pass), endpoint(Status::Skip)]);
     assert!(findings[0].title.contains("other:3128"), "{}", findings[0].title);
@@ -155,7 +158,7 @@ fn a_page_in_the_endpoints_place_is_no_answer_of_the_endpoint() {
     let intercepted = || signed("Corp", unknown(), None);
     let clear = Target { tls: false, port: 80, ..target("a.example", true) };
     let plain = || way(Via::Proxy, Stage::Http, None);
-    for (target, walk, page, status) in [
+    for (target, probe, page, status) in [
         (target("a.example", true), intercepted(), page("Access denied by policy", None), Status::Fail),
         (target("a.example", false), intercepted(), page("Access denied by policy", None), Status::Warn),
         (target("a.example", true), intercepted(), page("Hello", None), Status::Pass),
@@ -165,18 +168,18 @@ fn a_page_in_the_endpoints_place_is_no_answer_of_the_endpoint() {
         (clear.clone(), plain(), page("Sorry", Some("FortiGate")), Status::Fail),
         (clear, plain(), page("Web site blocked", None), Status::Fail),
     ] {
-        let findings = judge::judge(false, &facts(vec![(target, Walk { page, ..walk })]), &want());
+        let findings = judge::judge_network(false, &facts(vec![(target, PathProbe { page, ..probe })]), &spec());
         assert_eq!(findings[0].status, status, "{}", findings[0].title);
     }
 }
 
 #[test]
 fn ways_that_show_different_keys_are_told_apart() {
-    let direct = Walk { via: Via::Direct, ..signed("Public", None, None) };
+    let direct = PathProbe { via: Via::Direct, ..signed("Public", None, None) };
     let mut proxied = signed("Corp", Some(Distrust::UnknownIssuer), None);
     proxied.certificate.as_mut().unwrap().key = "11".to_owned();
     let seen = Seen { target: target("a.example", true), walks: vec![direct, proxied], addresses: Vec::new() };
-    let findings = interception::judge(false, &Facts { seen: vec![seen], bundle: None }, &want());
+    let findings = interception::judge_interception(false, &NetworkFacts { seen: vec![seen], bundle: None }, &spec());
     assert_eq!(brief(&findings), [("network-interception", Status::Pass), ("network-interception", Status::Warn)]);
     assert!(findings.iter().all(|finding| finding.evidence["key_differs_between_ways"] == true));
     assert!(findings[0].title.ends_with("directly") && findings[1].title.ends_with("through proxy:3128"));
@@ -184,24 +187,24 @@ fn ways_that_show_different_keys_are_told_apart() {
 
 #[test]
 fn a_certificate_that_signs_itself_is_no_interception() {
-    let mut walk = signed("x", Some(Distrust::UnknownIssuer), Some(Distrust::UnknownIssuer));
-    walk.certificate.as_mut().unwrap().issuer = "CN=x".to_owned();
-    let findings = interception::judge(false, &facts(vec![(target("a.example", true), walk)]), &want());
+    let mut probe = signed("x", Some(Distrust::UnknownIssuer), Some(Distrust::UnknownIssuer));
+    probe.certificate.as_mut().unwrap().issuer = "CN=x".to_owned();
+    let findings = interception::judge_interception(false, &facts(vec![(target("a.example", true), probe)]), &spec());
     assert!(findings[0].title.contains("a.example shows a self-signed certificate"), "{}", findings[0].title);
     assert!(findings[0].fix[0].contains("-proxy proxy:3128 -connect a.example:443"), "{:?}", findings[0].fix);
 }
 
 #[test]
 fn a_resolver_that_knows_nothing_is_said_once() {
-    let lost = || way(Via::Direct, Stage::Resolve, Some(Cause::Trouble { trouble: Trouble::NameUnknown }));
+    let lost = || way(Via::Direct, Stage::Resolve, Some(Cause::NetError { trouble: NetError::NameUnknown }));
     let two = vec![(target("a.example", true), lost()), (target("b.example", true), lost())];
-    let findings = judge::judge(false, &facts(two), &Want::default());
+    let findings = judge::judge_network(false, &facts(two), &CheckSpec::default());
     let skipped = ("network-endpoint", Status::Skip);
     assert_eq!(brief(&findings), [("network-resolver", Status::Fail), skipped, skipped]);
     // One name that resolves shows that the resolver works.
     let mixed =
         vec![(target("a.example", true), lost()), (target("b.example", true), way(Via::Direct, Stage::Http, None))];
-    let findings = judge::judge(false, &facts(mixed), &Want::default());
+    let findings = judge::judge_network(false, &facts(mixed), &CheckSpec::default());
     assert_eq!(brief(&findings), [("network-endpoint", Status::Fail), ("network-endpoint", Status::Pass)]);
 }
 
@@ -212,19 +215,19 @@ fn who_must_act_is_named_for_each_cause() {
         (Stage::Connect, Cause::ProxyForbids { status: 403 }, "forbids a.example:443", "proxy team"),
         (Stage::Connect, Cause::ProxyFailed { status: 503, word: None }, "does not get to a.example:443", "proxy team"),
         (Stage::Tls, Cause::Page { title: Some("Zscaler: blocked".to_owned()) }, "a page answers", "whoever runs it"),
-        (Stage::Tls, Cause::Trouble { trouble: Trouble::Reset }, "TLS to a.example:443", "network team"),
+        (Stage::Tls, Cause::NetError { trouble: NetError::Reset }, "TLS to a.example:443", "network team"),
     ] {
         let reached = (target("b.example", true), way(Via::Proxy, Stage::Http, None));
         let facts = facts(vec![(required(), way(Via::Proxy, stage, Some(cause))), reached]);
-        let findings = judge::judge(false, &facts, &want());
+        let findings = judge::judge_network(false, &facts, &spec());
         assert_eq!(brief(&findings), [("network-endpoint", Status::Fail), ("network-endpoint", Status::Pass)]);
         assert!(findings[0].title.contains(words), "{}", findings[0].title);
         assert!(findings[0].fix[0].contains(who), "{:?}", findings[0].fix);
-        assert_eq!(findings[0].stage, Some(stage.word()));
+        assert_eq!(findings[0].stage, Some(stage.as_str()));
     }
     let cause = Cause::ProxyLogin { schemes: vec!["NTLM".to_owned(), "Negotiate".to_owned()], sent: false };
     let findings =
-        judge::judge(true, &facts(vec![(required(), way(Via::Proxy, Stage::Connect, Some(cause)))]), &want());
+        judge::judge_network(true, &facts(vec![(required(), way(Via::Proxy, Stage::Connect, Some(cause)))]), &spec());
     assert_eq!(findings[0].id, "agent-proxy");
     assert!(findings[0].title.contains("NTLM, Negotiate only"), "{}", findings[0].title);
 }
@@ -232,10 +235,10 @@ fn who_must_act_is_named_for_each_cause() {
 #[test]
 fn an_optional_endpoint_only_warns() {
     let cause = Cause::ProxyForbids { status: 403 };
-    let findings = judge::judge(
+    let findings = judge::judge_network(
         false,
         &facts(vec![(target("a.example", false), way(Via::Proxy, Stage::Connect, Some(cause)))]),
-        &want(),
+        &spec(),
     );
     assert_eq!(brief(&findings), [("network-endpoint", Status::Warn)]);
 }
@@ -259,12 +262,12 @@ fn interception_is_judged_by_what_both_stores_say() {
             "somebody else's",
         ),
     ] {
-        let walk = signed("Zscaler Inc.", by_public, by_host);
+        let probe = signed("Zscaler Inc.", by_public, by_host);
         let facts = facts(vec![
-            (target("sts.amazonaws.com", true), walk.clone()),
-            (target("management.azure.com", true), walk),
+            (target("sts.amazonaws.com", true), probe.clone()),
+            (target("management.azure.com", true), probe),
         ]);
-        let findings = interception::judge(agent, &facts, &want());
+        let findings = interception::judge_interception(agent, &facts, &spec());
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].status, status, "{words}");
         assert!(findings[0].title.contains(words), "{} / {words}", findings[0].title);
@@ -287,19 +290,20 @@ fn static_addresses_are_compared_with_dns() {
         ..target("e.example", true)
     };
     agent.purpose = "messages".to_owned();
-    let make = |dns: &str, end: Option<Failure>| Facts {
+    let make = |dns: &str, end: Option<Failure>| NetworkFacts {
         seen: vec![Seen {
             target: agent.clone(),
-            walks: vec![Walk { addresses: vec![dns.to_owned()], ..way(Via::Direct, Stage::Http, None) }],
+            walks: vec![PathProbe { addresses: vec![dns.to_owned()], ..way(Via::Direct, Stage::Http, None) }],
             addresses: vec![Static { address: "192.0.2.1".to_owned(), failure: end, key: None }],
         }],
         bundle: None,
     };
-    let status =
-        |facts: &Facts| judge::judge(true, facts, &want()).last().map(|finding| (finding.id, finding.status)).unwrap();
+    let status = |facts: &NetworkFacts| {
+        judge::judge_network(true, facts, &spec()).last().map(|finding| (finding.id, finding.status)).unwrap()
+    };
     assert_eq!(status(&make("192.0.2.2", None)), ("agent-static-address", Status::Pass));
     assert_eq!(status(&make("198.51.100.7", None)), ("agent-static-address", Status::Warn));
-    let refused = Failure { stage: Stage::Tcp, why: Cause::Trouble { trouble: Trouble::Refused }, took_ms: 1 };
+    let refused = Failure { stage: Stage::Tcp, why: Cause::NetError { trouble: NetError::Refused }, took_ms: 1 };
     assert_eq!(status(&make("192.0.2.2", Some(refused))), ("agent-static-address", Status::Fail));
 }
 
@@ -338,15 +342,15 @@ fn a_proxy_that_turns_a_crowd_away_is_asked_again_by_few() {
 }
 
 /// What is seen of 40 endpoints behind a proxy that answers.
-fn collected(proxy: &str) -> Facts {
+fn collected(proxy: &str) -> NetworkFacts {
     let secrets = Secrets { https_proxy: Some(ProxyUrl::parse(proxy).unwrap()), ..Secrets::default() };
     let endpoints = (0..40).map(|n| target(&format!("e{n}.example"), true)).collect();
     let patience = u64::try_from(PATIENCE.as_millis()).unwrap();
     let limits = Limits { connect: patience, check: patience, run: patience, ..Limits::default() };
-    let want = Want { endpoints, limits, ..want() };
+    let spec = CheckSpec { endpoints, limits, ..spec() };
     let host = crate::host::MemoryHost::new();
     let roots = Roots::of(&host, b"");
-    let look = Look { host: &host, platform: None, want: &want, secrets: &secrets, roots: &roots };
+    let look = Look { host: &host, platform: None, spec: &spec, secrets: &secrets, roots: &roots };
     Check::collect(&Network { agent: false }, &look, patient(), None)
 }
 

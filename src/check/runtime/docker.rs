@@ -234,7 +234,7 @@ fn belonging(look: &Look<'_>, value: &Value, container: &Container) -> Belonging
             false => Belonging::No,
         };
     }
-    let project = look.want.home.file_name().map(|name| {
+    let project = look.spec.home.file_name().map(|name| {
         name.to_string_lossy()
             .to_lowercase()
             .chars()

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::check::spec::{Address, CheckSpec, RedisSpec, Secrets};
 use crate::check::unit::{Check, Look};
-use crate::check::want::{Address, RedisWant, Secrets, Want};
 use crate::finding::Finding;
 use crate::host::{Command, HostRead, MemoryHost, Output, Snapshot, Stat};
 use crate::net::testing::patient;
@@ -68,26 +68,26 @@ impl Double {
     }
 
     /// Collects the facts of a check within two seconds, as for a server that may never answer.
-    pub(super) fn collect<C: Check>(&self, check: &C, want: &Want, secrets: &Secrets) -> C::Facts {
-        self.within(Time::new(Duration::from_secs(1), Duration::from_secs(2)), check, want, secrets)
+    pub(super) fn collect<C: Check>(&self, check: &C, spec: &CheckSpec, secrets: &Secrets) -> C::Facts {
+        self.within(Time::new(Duration::from_secs(1), Duration::from_secs(2)), check, spec, secrets)
     }
 
     /// Collects the facts of a check, through their saved form and back.
-    pub(super) fn within<C: Check>(&self, time: Time, check: &C, want: &Want, secrets: &Secrets) -> C::Facts {
+    pub(super) fn within<C: Check>(&self, time: Time, check: &C, spec: &CheckSpec, secrets: &Secrets) -> C::Facts {
         static ROOTS: LazyLock<Roots> = LazyLock::new(|| Roots::of(&MemoryHost::new(), b""));
-        let look = Look { host: self, platform: None, want, secrets, roots: &ROOTS };
+        let look = Look { host: self, platform: None, spec, secrets, roots: &ROOTS };
         let facts = serde_json::to_string(&check.collect(&look, time, None)).unwrap();
         serde_json::from_str(&facts).unwrap()
     }
 
     /// The facts of a check whose programs all answer.
     pub(super) fn facts<C: Check>(&self, check: &C) -> C::Facts {
-        self.within(patient(), check, &want(), &Secrets::default())
+        self.within(patient(), check, &spec(), &Secrets::default())
     }
 
     /// Collects and judges.
     pub(super) fn check<C: Check>(&self, check: &C) -> Vec<Finding> {
-        check.judge(&self.facts(check), &want())
+        check.judge(&self.facts(check), &spec())
     }
 }
 
@@ -96,14 +96,14 @@ pub(super) const COMPOSE: &str = "version: '2.2'\nservices:\n  interfaceserver:\
     VIRTUAL_ENV: /\n  scheduler:\n    restart: always\n  worker:\n    scale: 2\n";
 
 /// What the settings of a production host say.
-pub(super) fn want() -> Want {
-    Want {
-        redis: Some(RedisWant {
+pub(super) fn spec() -> CheckSpec {
+    CheckSpec {
+        redis: Some(RedisSpec {
             at: Address { host: "127.0.0.1".to_owned(), port: 6379, origin: "--redis-host".to_owned() },
             has_password: false,
             tls: None,
         }),
-        ..Want::default()
+        ..CheckSpec::default()
     }
 }
 

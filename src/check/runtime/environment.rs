@@ -8,8 +8,8 @@ use super::docker::{self, Container, Found, NoDocker, by_service};
 use super::known::Known;
 use super::place::Place;
 use super::text::{at, shown};
+use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look};
-use crate::check::want::Want;
 use crate::envfile::{Dialect, Reading, Seen};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
@@ -30,7 +30,7 @@ pub(super) struct Environment;
 
 /// What was seen.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct EnvironmentFacts {
     place: Place,
     /// `None`: was not asked.
     services: Option<Result<Vec<Service>, NoDocker>>,
@@ -79,7 +79,7 @@ enum How {
 }
 
 impl Check for Environment {
-    type Facts = Facts;
+    type Facts = EnvironmentFacts;
 
     fn name(&self) -> &'static str {
         "environment"
@@ -93,12 +93,12 @@ impl Check for Environment {
         &["container-environment"]
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&EnvironmentFacts>) -> EnvironmentFacts {
         let mut place = Place::look(look);
         if !place.is_running_system() || !place.prod_env {
-            return Facts { place, ..Facts::default() };
+            return EnvironmentFacts { place, ..EnvironmentFacts::default() };
         }
-        let (file, changed, unreadable) = match look.host.snapshot(&prod_env(&look.want.home)) {
+        let (file, changed, unreadable) = match look.host.snapshot(&prod_env(&look.spec.home)) {
             Ok(Some(file)) => {
                 let changed = file.attributes.mtime.and_then(|nanos| u64::try_from(nanos / 1_000_000_000).ok());
                 (file.bytes, changed, None)
@@ -107,20 +107,20 @@ impl Check for Environment {
             Err(error) => (Vec::new(), None, Some(error.to_string())),
         };
         if unreadable.is_some() {
-            return Facts { place, unreadable, ..Facts::default() };
+            return EnvironmentFacts { place, unreadable, ..EnvironmentFacts::default() };
         }
         let services = docker::containers(look, time).map(|found| {
             place.prefer(&found);
             let compose =
-                place.compose.first().and_then(|name| look.host.read(&look.want.home.join(name)).ok().flatten());
+                place.compose.first().and_then(|name| look.host.read(&look.spec.home.join(name)).ok().flatten());
             let compose = compose.as_deref().and_then(compose::services).unwrap_or_default();
             compared(&found, &file, &compose)
         });
-        Facts { place, services: Some(services), unreadable: None, changed }
+        EnvironmentFacts { place, services: Some(services), unreadable: None, changed }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        judge(facts, want)
+    fn judge(&self, facts: &EnvironmentFacts, spec: &CheckSpec) -> Vec<Finding> {
+        judge_environment(facts, spec)
     }
 }
 
@@ -238,11 +238,11 @@ fn masked(name: &str, value: &str) -> String {
     line.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')).unwrap_or_default().to_owned()
 }
 
-fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
+fn judge_environment(facts: &EnvironmentFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = facts.place.nothing("container-environment", "the containers' environment was") {
         return nothing;
     }
-    let file = prod_env(&want.home);
+    let file = prod_env(&spec.home);
     let finding = |status, title: String| Finding::new("container-environment", "runtime", status, title);
     let skip = |why: String| {
         vec![finding(Status::Skip, "the containers' environment was not compared".to_owned()).observed(why)]
@@ -261,7 +261,7 @@ fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
             skip("no container of the product is there; see service-running".to_owned())
         }
         Some(Ok(services)) => {
-            let command = facts.place.command(want);
+            let command = facts.place.command(spec);
             services.iter().map(|service| one(service, facts.changed, &file.display().to_string(), &command)).collect()
         }
     }

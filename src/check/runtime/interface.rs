@@ -8,11 +8,11 @@ use super::compose;
 use super::known::Known;
 use super::place::Place;
 use super::text::shown;
+use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look};
-use crate::check::want::Want;
 use crate::finding::{Finding, Status};
-use crate::net::{self, Time, Trouble, seconds};
-use crate::text::place;
+use crate::net::{self, NetError, Time, seconds};
+use crate::text::host_port;
 
 /// So much of an answer is read.
 const BUDGET: usize = 80 << 10;
@@ -22,7 +22,7 @@ pub(super) struct Interface;
 
 /// What was seen.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct InterfaceFacts {
     place: Place,
     /// `None`: was not asked.
     asked: Option<Asked>,
@@ -36,7 +36,7 @@ struct Asked {
     address: String,
     port: u16,
     took_ms: u64,
-    answer: Result<Answer, Trouble>,
+    answer: Result<Answer, NetError>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ struct Answer {
 }
 
 impl Check for Interface {
-    type Facts = Facts;
+    type Facts = InterfaceFacts;
 
     fn name(&self) -> &'static str {
         "interface"
@@ -62,27 +62,27 @@ impl Check for Interface {
         &["interface-status"]
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&InterfaceFacts>) -> InterfaceFacts {
         let place = Place::look(look);
         if !place.is_running_system() {
-            return Facts { place, ..Facts::default() };
+            return InterfaceFacts { place, ..InterfaceFacts::default() };
         }
-        let file = place.compose.first().and_then(|name| look.host.read(&look.want.home.join(name)).ok().flatten());
+        let file = place.compose.first().and_then(|name| look.host.read(&look.spec.home.join(name)).ok().flatten());
         let services = file.as_deref().and_then(compose::services);
         let port = Known::get().health.port;
         let interface =
             services.as_ref().map(|all| all.iter().find(|one| one.name.eq_ignore_ascii_case("interfaceserver")));
         let (address, port) = match interface {
-            Some(None) => return Facts { place, asked: None, not_here: true },
+            Some(None) => return InterfaceFacts { place, asked: None, not_here: true },
             Some(Some(service)) => compose::published(&service.ports, port).unwrap_or((None, port)),
             None => (None, port),
         };
         let address = address.unwrap_or_else(|| "127.0.0.1".to_owned());
-        Facts { place, asked: Some(ask(address, port, time)), not_here: false }
+        InterfaceFacts { place, asked: Some(ask(address, port, time)), not_here: false }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        judge(facts, want)
+    fn judge(&self, facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
+        judge_interface(facts, spec)
     }
 }
 
@@ -92,7 +92,7 @@ fn ask(address: String, port: u16, time: Time) -> Asked {
     // Room for the engine to hear the result before it counts the check as late.
     let time = time.at_most(time.left().saturating_sub(Duration::from_millis(100)));
     let answer = net::dial(&address, port, time, BUDGET).and_then(|mut wire| {
-        let host = place(&address, port);
+        let host = host_port(&address, port);
         let headers = [("Host", host.as_str()), ("Connection", "close"), ("Accept", "*/*")];
         let answer = net::request(&mut wire, "GET", path, &headers)?;
         let header = |name: &str| answer.get(name).map(|value| shown(value, 200));
@@ -106,7 +106,7 @@ fn ask(address: String, port: u16, time: Time) -> Asked {
     Asked { address, port, took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), answer }
 }
 
-fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
+fn judge_interface(facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = facts.place.nothing("interface-status", "the web interface was") {
         return nothing;
     }
@@ -118,7 +118,7 @@ fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
         return vec![skip];
     }
     let Some(asked) = &facts.asked else { return Vec::new() };
-    let mut finding = verdict(asked, &facts.place.command(want))
+    let mut finding = verdict(asked, &facts.place.command(spec))
         .expected(format!("{} answers 200", url(asked)))
         .evidence("url", url(asked))
         .evidence("took_ms", asked.took_ms);
@@ -130,7 +130,7 @@ fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
 }
 
 fn url(asked: &Asked) -> String {
-    format!("http://{}{}", place(&asked.address, asked.port), Known::get().health.path)
+    format!("http://{}{}", host_port(&asked.address, asked.port), Known::get().health.path)
 }
 
 fn verdict(asked: &Asked, command: &str) -> Finding {
@@ -200,36 +200,36 @@ fn path_of(location: &str) -> &str {
     }
 }
 
-fn silent(asked: &Asked, trouble: &Trouble, command: &str, logs: &str) -> Finding {
+fn silent(asked: &Asked, trouble: &NetError, command: &str, logs: &str) -> Finding {
     let finding =
         |title: &str| Finding::new("interface-status", "runtime", Status::Fail, title).observed(trouble.to_string());
     let port = asked.port;
     match trouble {
-        Trouble::Refused => finding(&format!("nothing listens on port {port}"))
+        NetError::Refused => finding(&format!("nothing listens on port {port}"))
             .cause(
                 "interfaceserver does not run, has not opened its port yet, or the compose file publishes another one",
             )
             .fix(format!("{command} ps"))
             .fix(logs),
-        Trouble::ConnectTimeout { .. } => finding(&format!("port {port} of this host does not answer"))
+        NetError::ConnectTimeout { .. } => finding(&format!("port {port} of this host does not answer"))
             .cause("a firewall drops packets to the port, or the listener is stuck")
             .fix(format!("ss -ltn 'sport = :{port}'; iptables -S INPUT | head")),
-        Trouble::Silent { .. } | Trouble::Closed | Trouble::Reset => finding(
+        NetError::Silent { .. } | NetError::Closed | NetError::Reset => finding(
             "the web interface takes the connection and gives no answer",
         )
         .cause("it still starts (it waits for the database and for the scheduler to upgrade the schema), or it hangs")
         .fix(logs)
         .fix("wait for it: ics-setup check runtime --only interface-status --wait 5m"),
-        Trouble::Unexpected { what } if what.contains("TLS") => {
+        NetError::Unexpected { what } if what.contains("TLS") => {
             finding(&format!("port {port} speaks TLS, not plain HTTP"))
                 .cause("a web server in front, or another program, holds the port")
                 .fix(format!(
                     "curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}",
-                    place(&asked.address, port),
+                    host_port(&asked.address, port),
                     Known::get().health.path
                 ))
         }
-        Trouble::Unexpected { .. } | Trouble::TooMuch { .. } => {
+        NetError::Unexpected { .. } | NetError::TooMuch { .. } => {
             finding(&format!("what listens on port {port} is no web server"))
                 .cause("another program holds the port")
                 .fix(format!("who listens: ss -ltnp 'sport = :{port}'"))

@@ -9,8 +9,8 @@ use super::docker::{self, Container, NoDocker};
 use super::known::Known;
 use super::place::Place;
 use super::text::{at, count, epoch, first_line, long, seconds_of, shown};
+use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look};
-use crate::check::want::Want;
 use crate::finding::{Finding, Status};
 use crate::net::{Time, seconds};
 
@@ -31,7 +31,7 @@ pub(super) struct Logs;
 
 /// What was seen.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct LogsFacts {
     place: Place,
     /// `None`: was not asked.
     logs: Option<Result<Seen, NoDocker>>,
@@ -63,7 +63,7 @@ struct Hit {
 }
 
 impl Check for Logs {
-    type Facts = Facts;
+    type Facts = LogsFacts;
 
     fn name(&self) -> &'static str {
         "logs"
@@ -77,21 +77,21 @@ impl Check for Logs {
         &["log-known-trouble"]
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&LogsFacts>) -> LogsFacts {
         let mut place = Place::look(look);
         let now = seconds_of(look.host.now());
         if !place.is_running_system() {
-            return Facts { place, logs: None, now };
+            return LogsFacts { place, logs: None, now };
         }
         let logs = docker::containers(look, time).map(|found| {
             place.prefer(&found);
             read_all(look, time, &found.own)
         });
-        Facts { place, logs: Some(logs), now }
+        LogsFacts { place, logs: Some(logs), now }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        judge(facts, want)
+    fn judge(&self, facts: &LogsFacts, spec: &CheckSpec) -> Vec<Finding> {
+        judge_logs(facts, spec)
     }
 }
 
@@ -147,7 +147,7 @@ fn read(bytes: &[u8], service: &str, seen: &mut Seen) {
     }
 }
 
-fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
+fn judge_logs(facts: &LogsFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = facts.place.nothing("log-known-trouble", "the logs were") {
         return nothing;
     }
@@ -162,9 +162,9 @@ fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
         }
         Some(Ok(seen)) => seen,
     };
-    let command = facts.place.command(want);
+    let command = facts.place.command(spec);
     let mut findings: Vec<Finding> =
-        seen.hits.iter().filter_map(|hit| trouble(hit, facts.now, want, &command)).collect();
+        seen.hits.iter().filter_map(|hit| trouble(hit, facts.now, spec, &command)).collect();
     let read = format!("{} of {}, of the last hour", count(seen.lines, "line"), count(seen.containers, "container"));
     if let Some((name, why)) = seen.unread.first() {
         let others = match seen.unread.len() {
@@ -192,8 +192,8 @@ fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
     findings
 }
 
-fn trouble(hit: &Hit, now: u64, want: &Want, command: &str) -> Option<Finding> {
-    // Facts of another version may name a pattern that this one does not have.
+fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &str) -> Option<Finding> {
+    // LogsFacts of another version may name a pattern that this one does not have.
     let known = Known::get().log.iter().find(|line| line.name == hit.name)?;
     let age = hit.last.map(|last| now.saturating_sub(last));
     let over = age.is_some_and(|age| age > OVER);
@@ -215,7 +215,7 @@ fn trouble(hit: &Hit, now: u64, want: &Want, command: &str) -> Option<Finding> {
         .evidence("services", services)
         .evidence("last", hit.last.map(at));
     for fix in &known.fix {
-        finding = finding.fix(fix.replace("{compose}", command).replace("{home}", &want.home.display().to_string()));
+        finding = finding.fix(fix.replace("{compose}", command).replace("{home}", &spec.home.display().to_string()));
     }
     Some(finding)
 }

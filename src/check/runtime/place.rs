@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::compose;
 use super::docker::Found;
 use super::text::is_plain;
+use crate::check::spec::CheckSpec;
 use crate::check::unit::Look;
-use crate::check::want::Want;
 use crate::finding::{Finding, Status};
 use crate::vendor::{Vendor, prod_env};
 
@@ -31,7 +31,7 @@ pub(super) struct Place {
 impl Place {
     /// Looks.
     pub(super) fn look(look: &Look<'_>) -> Self {
-        let home = &look.want.home;
+        let home = &look.spec.home;
         let (names, unreadable) = match look.host.list(home) {
             Ok(names) => (names, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
@@ -92,16 +92,16 @@ impl Place {
     }
 
     /// `docker-compose -f FILE`, or `docker compose` where that is what there is, with the file that the containers were made from where that is known.
-    pub(super) fn command(&self, want: &Want) -> String {
+    pub(super) fn command(&self, spec: &CheckSpec) -> String {
         let file = self.compose.first().map_or(compose::USUAL, String::as_str);
         let compose = if self.plugin { "docker compose" } else { "docker-compose" };
-        format!("{compose} -f {}", want.home.join(file).display())
+        format!("{compose} -f {}", spec.home.join(file).display())
     }
 }
 
 /// Is the folder that a container's label names the product's?
 pub(super) fn is_home(look: &Look<'_>, folder: &str) -> bool {
-    let home = &look.want.home;
+    let home = &look.spec.home;
     let folder = Path::new(folder.trim_end_matches('/'));
     folder == home || look.host.resolve(home).is_ok_and(|real| look.host.resolve(folder).is_ok_and(|own| own == real))
 }

@@ -1,8 +1,8 @@
 //! Is the product installed in its folder?
 
 use super::place::Place;
+use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look};
-use crate::check::want::Want;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 
@@ -28,8 +28,8 @@ impl Check for Product {
         Place::look(look)
     }
 
-    fn judge(&self, place: &Place, want: &Want) -> Vec<Finding> {
-        vec![judge(place, want)]
+    fn judge(&self, place: &Place, spec: &CheckSpec) -> Vec<Finding> {
+        vec![judge_product(place, spec)]
     }
 
     fn is_settled(&self, _facts: &Place) -> bool {
@@ -37,8 +37,8 @@ impl Check for Product {
     }
 }
 
-fn judge(place: &Place, want: &Want) -> Finding {
-    let home = want.home.display();
+fn judge_product(place: &Place, spec: &CheckSpec) -> Finding {
+    let home = spec.home.display();
     let finding = |status, title: String| Finding::new("product-installed", "runtime", status, title);
     if let Some(why) = &place.unreadable {
         return finding(Status::Error, format!("{home} could not be looked into"))
@@ -71,19 +71,19 @@ fn judge(place: &Place, want: &Want) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::runtime::double::want;
+    use crate::check::runtime::double::spec;
 
     #[test]
     fn commands_to_paste_fit_the_compose_that_is_here() {
         use crate::check::runtime::double::Double;
-        use crate::check::want::Secrets;
+        use crate::check::spec::Secrets;
         let of = |path: &str| {
             let host = Double::installed();
             host.files.put(path, b"");
             host.files.put("/divvycloud/docker-compose.x;reboot.yml", b"");
-            let place = host.collect(&Product, &want(), &Secrets::default());
+            let place = host.collect(&Product, &spec(), &Secrets::default());
             assert_eq!(place.compose, ["docker-compose.yml"]);
-            place.command(&want())
+            place.command(&spec())
         };
         assert_eq!(of("/usr/bin/docker-compose"), "docker-compose -f /divvycloud/docker-compose.yml");
         assert_eq!(
@@ -102,11 +102,11 @@ mod tests {
         ] {
             let compose = compose.iter().map(|name| (*name).to_owned()).collect();
             let place = Place { live: true, prod_env, compose, ..Place::default() };
-            let finding = judge(&place, &want());
+            let finding = judge_product(&place, &spec());
             assert_eq!(finding.status, status);
             assert!(finding.title.contains(words) && finding.observed.is_some(), "{finding:?}");
         }
         let place = Place { unreadable: Some("denied".to_owned()), ..Place::default() };
-        assert_eq!(judge(&place, &want()).status, Status::Error);
+        assert_eq!(judge_product(&place, &spec()).status, Status::Error);
     }
 }

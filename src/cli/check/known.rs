@@ -27,7 +27,7 @@ pub fn asked(globals: &Globals, matches: &ArgMatches) -> Result<Option<Exit>, Pr
         None => return Ok(None),
     };
     if !matches!(globals.format, Format::Human | Format::Json) {
-        let message = format!("{flag} has human and json, not --format {}", globals.format.word());
+        let message = format!("{flag} has human and json, not --format {}", globals.format.as_str());
         return Err(Problem::settings(id::USAGE, message).hint(format!("ics-setup check {flag} …, without --format")));
     }
     match explain {
@@ -45,7 +45,7 @@ pub fn selection(matches: &ArgMatches) -> Result<Selection, Problem> {
     let words = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect::<Vec<_>>();
     let groups = words("group");
     let selection = Selection {
-        groups: Group::ALL.into_iter().filter(|group| groups.iter().any(|word| word == group.word())).collect(),
+        groups: Group::ALL.into_iter().filter(|group| groups.iter().any(|word| word == group.as_str())).collect(),
         only: words("only"),
         skip: words("skip"),
     };
@@ -64,7 +64,7 @@ pub fn selection(matches: &ArgMatches) -> Result<Selection, Problem> {
 }
 
 fn group_or_id(word: &str, flag: &str) -> Result<(), Problem> {
-    let groups = Group::ALL.map(Group::word);
+    let groups = Group::ALL.map(Group::as_str);
     if groups.contains(&word) || known(word).is_some() {
         return Ok(());
     }
@@ -95,7 +95,9 @@ fn list(globals: &Globals, selection: &Selection) {
         let others: Vec<&Known> =
             catalogue().iter().filter(|known| !rows.iter().any(|row| row.id == known.id)).collect();
         rows.extend(others);
-        rows.sort_by_key(|known| Group::ALL.iter().position(|group| group.word() == known.group).unwrap_or(usize::MAX));
+        rows.sort_by_key(|known| {
+            Group::ALL.iter().position(|group| group.as_str() == known.group).unwrap_or(usize::MAX)
+        });
     }
     if globals.json {
         let rows: Vec<_> =

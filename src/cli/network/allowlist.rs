@@ -17,10 +17,10 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem
     let exclusions = matches.get_flag("decrypt-exclusions");
     if exclusions && !format.has_exclusions() {
         let others: Vec<&str> =
-            Format::ALL.into_iter().filter(|format| format.has_exclusions()).map(Format::word).collect();
+            Format::ALL.into_iter().filter(|format| format.has_exclusions()).map(Format::as_str).collect();
         let message = format!(
             "--format {} has no place for --decrypt-exclusions: that product is not told what to decrypt",
-            format.word()
+            format.as_str()
         );
         return Err(Problem::settings(id::USAGE, message)
             .hint(format!("the list is for those that decrypt: {}", others.join(", "))));
@@ -60,7 +60,7 @@ fn left_out(globals: &Globals, format: Format, left_out: &[LeftOut]) {
     if left_out.is_empty() {
         return;
     }
-    warn(&format!("{} connections are not in the result, which {} cannot express:", left_out.len(), format.word()));
+    warn(&format!("{} connections are not in the result, which {} cannot express:", left_out.len(), format.as_str()));
     if !globals.quiet {
         let lines = left_out.iter().map(|left| visible(&format!("  {}: {}", left.what, left.why)) + "\n");
         out::message(&lines.collect::<String>());

@@ -56,7 +56,7 @@ impl Explained<'_> {
                 json!({
                     "client": client.id,
                     "name": client.name,
-                    "route": route.word(),
+                    "route": route.as_str(),
                     "decided_by": route.decided_by(),
                 })
             })
@@ -86,7 +86,7 @@ impl Explained<'_> {
                 Route::Direct(_) => "33",
                 Route::Error { .. } => "31",
             };
-            let word = paint.coloured(code, &format!("{:6}", route.word()));
+            let word = paint.coloured(code, &format!("{:6}", route.as_str()));
             let _ = writeln!(text, "{:width$}  {word}  {}", client.id, visible(route.decided_by()));
         }
         text

@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::inputs::{Inputs, bounded};
 use super::{machine, out, sudo};
 use crate::network::allowlist::Format;
-use crate::network::catalogue::{Calls, Catalogue, Component, Endpoint, all, called_for};
+use crate::network::catalogue::{Catalogue, Component, Endpoint, EndpointNeeds, all, required_endpoints};
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 
@@ -91,7 +91,7 @@ pub fn command() -> Command {
 pub fn formats(verb: &str) -> Option<Vec<&'static str>> {
     match verb {
         "list" => Some(vec!["human", "json", "csv", "markdown"]),
-        "allowlist" => Some(Format::ALL.map(Format::word).to_vec()),
+        "allowlist" => Some(Format::ALL.map(Format::as_str).to_vec()),
         _ => None,
     }
 }
@@ -108,7 +108,7 @@ fn with_filters(command: Command) -> Command {
                 .value_name("NAME")
                 .value_delimiter(',')
                 .action(ArgAction::Append)
-                .value_parser(words(&Component::ALL.map(Component::word)))
+                .value_parser(words(&Component::ALL.map(Component::as_str)))
                 .help("Only of these; may be repeated"),
         ))
         .arg(filter(
@@ -175,7 +175,7 @@ impl Wanted {
         let catalogue = catalogue(matches)?;
         // Whatever they leave out: a wrong setting is said, not passed over.
         let calls = calls(globals, matches, &catalogue)?;
-        let chosen = if matches.get_flag("all") { all } else { called_for };
+        let chosen = if matches.get_flag("all") { all } else { required_endpoints };
         let mut endpoints = chosen(&catalogue, &calls);
         filter(matches, &catalogue, &mut endpoints)?;
         Ok(Self { catalogue, endpoints })
@@ -201,10 +201,10 @@ fn text(path: &Path) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8 text"))
 }
 
-fn calls(globals: &Globals, matches: &ArgMatches, catalogue: &Catalogue) -> Result<Calls, Problem> {
+fn calls(globals: &Globals, matches: &ArgMatches, catalogue: &Catalogue) -> Result<EndpointNeeds, Problem> {
     let host = machine::to_look(globals)?;
     let layers = Inputs::new(globals, flags(matches)?)?.layers(&host)?;
-    Calls::of(&layers, catalogue)
+    EndpointNeeds::of(&layers, catalogue)
 }
 
 fn filter(matches: &ArgMatches, catalogue: &Catalogue, endpoints: &mut Vec<Endpoint>) -> Result<(), Problem> {
@@ -221,12 +221,12 @@ fn filter(matches: &ArgMatches, catalogue: &Catalogue, endpoints: &mut Vec<Endpo
     let ports: Vec<u16> = matches.get_many::<u16>("port").into_iter().flatten().copied().collect();
     let needed_by = matches.get_one::<String>("needed-by");
     endpoints.retain(|endpoint| {
-        (components.is_empty() || components.iter().any(|word| word == endpoint.component.word()))
+        (components.is_empty() || components.iter().any(|word| word == endpoint.component.as_str()))
             && (regions.is_empty() || regions.contains(&endpoint.region))
             && (ports.is_empty() || ports.contains(&endpoint.port))
             && (!matches.get_flag("required") || endpoint.required)
             && (!matches.get_flag("optional") || !endpoint.required)
-            && needed_by.is_none_or(|word| word == endpoint.needed_by.word())
+            && needed_by.is_none_or(|word| word == endpoint.needed_by.as_str())
     });
     Ok(())
 }

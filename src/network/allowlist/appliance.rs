@@ -34,7 +34,7 @@ pub(super) fn paloalto(list: &List<'_>) -> Rendered {
         } else if entry.protocol == Protocol::Tcp || entry.names.address().is_some() {
             groups.entry(entry.port).or_default().push(entry);
         } else {
-            categories.entry(format!("ics-setup-{}-{}", entry.protocol.word(), entry.port)).or_default().push(entry);
+            categories.entry(format!("ics-setup-{}-{}", entry.protocol.as_str(), entry.port)).or_default().push(entry);
         }
     }
     for (category, entries) in &categories {

@@ -169,7 +169,7 @@ mod tests {
             .endpoints
             .iter()
             .filter(|endpoint| {
-                endpoint.component.word() == component && matches!(endpoint.region.as_str(), "us" | "any")
+                endpoint.component.as_str() == component && matches!(endpoint.region.as_str(), "us" | "any")
             })
             .collect();
         let (entries, left_out) = by_name(&endpoints, product, concrete);
@@ -232,7 +232,7 @@ mod tests {
     fn documented_as_none_is_not_unknown() {
         let catalogue = Catalogue::shipped();
         let all: Vec<&Endpoint> =
-            catalogue.endpoints.iter().filter(|endpoint| endpoint.component.word() == "collector").collect();
+            catalogue.endpoints.iter().filter(|endpoint| endpoint.component.as_str() == "collector").collect();
         let (entries, left_out) = by_address(&all);
         assert!(entries.is_empty());
         let why = |what: &str| left_out.iter().find(|left| left.what == what).unwrap().why.clone();

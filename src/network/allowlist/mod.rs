@@ -73,7 +73,7 @@ impl Format {
     ];
 
     /// The word for `--format`, and the key in `assets/allowlist.toml`.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Squid => "squid",
             Self::Nftables => "nftables",
@@ -93,12 +93,12 @@ impl Format {
 
     /// The format of a word.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.word() == word)
+        Self::ALL.into_iter().find(|format| format.as_str() == word)
     }
 
     /// The product's grammar; tables have none.
     pub fn product(self) -> Option<&'static Product> {
-        Product::get(self.word())
+        Product::get(self.as_str())
     }
 
     /// Can it say what is not to be decrypted?
@@ -186,7 +186,7 @@ impl List<'_> {
             format!("{what}, for {}.", self.product.name),
             format!(
                 "ics-setup network allowlist --format {}{}; facts of {}.",
-                self.format.word(),
+                self.format.as_str(),
                 if self.request.exclusions { " --decrypt-exclusions" } else { "" },
                 self.request.catalogue.date
             ),
@@ -224,7 +224,7 @@ fn remark(endpoint: &Endpoint) -> String {
     if endpoint.needed_by == NeededBy::Browser {
         line.push_str("; for browsers, not for servers");
     }
-    line.push_str(&format!(" ({}, {}, {})", endpoint.confidence.word(), endpoint.source, endpoint.date));
+    line.push_str(&format!(" ({}, {}, {})", endpoint.confidence.as_str(), endpoint.source, endpoint.date));
     line
 }
 
@@ -234,7 +234,7 @@ fn remark_on_addresses(endpoint: &Endpoint) -> String {
     if endpoint.static_ips_confidence == endpoint.confidence {
         return line;
     }
-    format!("{line}; addresses: {}", endpoint.static_ips_confidence.word())
+    format!("{line}; addresses: {}", endpoint.static_ips_confidence.as_str())
 }
 
 /// Comment lines behind a mark.

@@ -35,7 +35,7 @@ fn allow(list: &List<'_>, entries: &[ByName<'_>], left_out: &[LeftOut]) -> Strin
     let mut text = comments("#", list.header(&NOTES, left_out));
     let mut rules = String::new();
     for ((port, protocol), entries) in &by_port {
-        let name = format!("ics_setup_{}_{port}", protocol.word());
+        let name = format!("ics_setup_{}_{port}", protocol.as_str());
         let _ = writeln!(text, "\nacl {name}_port port {port}");
         let mut kinds = Vec::new();
         for entry in entries {

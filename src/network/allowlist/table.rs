@@ -36,11 +36,11 @@ fn rows(endpoints: &[&Endpoint]) -> Vec<Value> {
     let mut rows = json_rows(endpoints);
     for (row, endpoint) in rows.iter_mut().zip(endpoints) {
         row["host_stands_for_wildcard"] = json!(endpoint.representative.is_some());
-        row["protocol"] = json!(endpoint.protocol.word());
-        row["static_ips_confidence"] = json!(endpoint.static_ips_confidence.word());
+        row["protocol"] = json!(endpoint.protocol.as_str());
+        row["static_ips_confidence"] = json!(endpoint.static_ips_confidence.as_str());
         row["required"] = json!(endpoint.required);
         row["when"] = json!(endpoint.when);
-        row["needed_by"] = json!(endpoint.needed_by.word());
+        row["needed_by"] = json!(endpoint.needed_by.as_str());
         row["direct"] = json!(endpoint.direct);
         row["must_not_be_decrypted"] = json!(endpoint.must_not_be_decrypted());
     }

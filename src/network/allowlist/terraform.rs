@@ -163,7 +163,7 @@ pub(super) fn azure_firewall(list: &List<'_>) -> Rendered {
             let kind = if protocol == Protocol::Https { "Https" } else { "Http" };
             text.push_str("\n    rule {\n");
             let mut all = vec![
-                ("name", quoted(&format!("{}-{port}", protocol.word()))),
+                ("name", quoted(&format!("{}-{port}", protocol.as_str()))),
                 ("source_addresses", "var.source_addresses".to_owned()),
             ];
             if list.request.exclusions {

@@ -3,7 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::network::catalogue::{Calls, called_for};
+use crate::network::catalogue::{EndpointNeeds, required_endpoints};
 use crate::settings::{Layer, Layers, Origin, by_key};
 
 type Pairs = &'static [(&'static str, &'static str)];
@@ -20,11 +20,11 @@ fn endpoints(catalogue: &Catalogue, settings: &[(&str, &str)], all: bool) -> Vec
     for (key, value) in settings {
         flags.insert(by_key(key).unwrap(), (*value).to_owned(), Origin::Default).unwrap();
     }
-    let calls = Calls::of(&Layers { flags, ..Layers::default() }, catalogue).unwrap();
+    let calls = EndpointNeeds::of(&Layers { flags, ..Layers::default() }, catalogue).unwrap();
     if all {
         return catalogue.endpoints.iter().filter(|endpoint| !endpoint.host.starts_with('<')).cloned().collect();
     }
-    called_for(catalogue, &calls)
+    required_endpoints(catalogue, &calls)
 }
 
 /// `ICS_SETUP_GOLDEN=write cargo test` writes them anew; look at the difference before it is committed.
@@ -41,7 +41,7 @@ fn every_endpoint_in_every_grammar_as_it_was() {
                     continue;
                 }
                 let request = Request { catalogue: &catalogue, endpoints: &endpoints, concrete: false, exclusions };
-                let name = format!("{case}{}.{}", if exclusions { "-undecrypted" } else { "" }, format.word());
+                let name = format!("{case}{}.{}", if exclusions { "-undecrypted" } else { "" }, format.as_str());
                 let path = folder.join(&name);
                 let text = render(format, &request).text;
                 if std::env::var_os("ICS_SETUP_GOLDEN").is_some_and(|value| value == "write") {
@@ -69,17 +69,17 @@ fn every_grammar_has_its_source_and_every_endpoint_its_place() {
         assert!(
             !product.source.is_empty() && !product.date.is_empty() && product.checked.is_some(),
             "{}",
-            format.word()
+            format.as_str()
         );
         let request = Request { catalogue: &catalogue, endpoints: &endpoints, concrete: false, exclusions: false };
         let rendered = render(format, &request);
         for endpoint in endpoints.iter().filter(|endpoint| !endpoint.is_link_local()) {
             let told = rendered.text.contains(&format!("{}: {}", endpoint.shown(), endpoint.purpose))
                 || rendered.text.contains(&format!("{}:{}: ", endpoint.shown(), endpoint.port));
-            assert!(told, "{}: {} is neither in nor left out by name", format.word(), endpoint.shown());
+            assert!(told, "{}: {} is neither in nor left out by name", format.as_str(), endpoint.shown());
         }
         for left in &rendered.left_out {
-            assert!(rendered.text.contains(&left.what), "{}: {} is left out unsaid", format.word(), left.what);
+            assert!(rendered.text.contains(&left.what), "{}: {} is left out unsaid", format.as_str(), left.what);
         }
     }
 }
@@ -110,8 +110,8 @@ purpose = "a \"quoted\" ${word} -- $(id) `id` --> | <b> ; '"
                 !rendered.contains("- -- ") && rendered.matches("-->").count() == rendered.matches("<!--").count()
             ),
             _ => {
-                assert!(inside.iter().any(|line| line.contains("$(id)")), "{}", format.word());
-                assert!(!outside.iter().any(|line| line.contains("$(id)")), "{}", format.word());
+                assert!(inside.iter().any(|line| line.contains("$(id)")), "{}", format.as_str());
+                assert!(!outside.iter().any(|line| line.contains("$(id)")), "{}", format.as_str());
             }
         }
     }

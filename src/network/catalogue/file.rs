@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::called::no_region;
+use super::required::no_region;
 use super::{
     ANY, Block, COLLECTOR, Catalogue, Component, Confidence, Endpoint, Interception, NeededBy, Only, Protocol, Region,
     StaticIps, Wildcard, host_name,

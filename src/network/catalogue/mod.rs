@@ -9,9 +9,9 @@
 //! | `address` | names, addresses and blocks of addresses |
 
 mod address;
-mod called;
 mod file;
 mod needs;
+mod required;
 mod wildcard;
 
 use std::collections::BTreeMap;
@@ -25,8 +25,8 @@ use crate::settings::Deployment;
 use crate::version::Version;
 
 pub use address::{Block, host_name};
-pub use called::{Calls, all, called_for, foreign_region};
 pub use needs::Needs;
+pub use required::{EndpointNeeds, all, foreign_region, required_endpoints};
 pub use wildcard::{Covers, Wildcard, is_below};
 
 /// What stands for the hosts of `--collector`.
@@ -56,7 +56,7 @@ impl Component {
     pub const ALL: [Self; 5] = [Self::Product, Self::Install, Self::Agent, Self::Collector, Self::AgentToCollector];
 
     /// The word for `--component`.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Product => "product",
             Self::Install => "install",
@@ -81,7 +81,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// The word in the file.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Https => "https",
             Self::Http => "http",
@@ -110,7 +110,7 @@ pub enum Confidence {
 
 impl Confidence {
     /// The word in the file and in every output.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Verified => "verified",
             Self::SingleSource => "single-source",
@@ -134,7 +134,7 @@ pub enum NeededBy {
 
 impl NeededBy {
     /// The word for `--needed-by`.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Server => "server",
             Self::Browser => "browser",
@@ -181,7 +181,7 @@ pub struct Endpoint {
     pub component: Component,
     /// Data region of the Insight platform, or [`ANY`].
     pub region: String,
-    /// A name or address to connect to, in lower case; [`COLLECTOR`] before [`called_for`] has put a host there.
+    /// A name or address to connect to, in lower case; [`COLLECTOR`] before [`required_endpoints`] has put a host there.
     pub host: String,
     /// What the vendor prints instead of, or beside, the name.
     pub wildcard: Option<Wildcard>,

@@ -12,7 +12,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::*;
 use crate::host::MemoryHost;
 use crate::net::testing::{brief, drip, end, hear, hold, patient, serve};
-use crate::net::{Distrust, Roots, Time, Trouble};
+use crate::net::{Distrust, NetError, Roots, Time};
 use crate::settings::ProxyUrl;
 
 fn asked(port: u16) -> Asked<'static> {
@@ -75,23 +75,23 @@ fn the_whole_way_is_gone_directly_and_through_a_proxy_and_judged_twice() {
     let roots = Roots::of(&MemoryHost::new(), ca.pem().as_bytes());
     let through = proxy("HTTP/1.1 200 Connection established\r\n\r\n", Some(port));
     for proxy in [None, Some(&through)] {
-        let walk = walk(&asked(port), proxy, &roots, patient());
-        assert_eq!(walk.failure, None);
-        assert_eq!(walk.page.as_ref().unwrap().status, 200);
+        let probe = probe(&asked(port), proxy, &roots, patient());
+        assert_eq!(probe.failure, None);
+        assert_eq!(probe.page.as_ref().unwrap().status, 200);
         // The authority is this host's own and no public one.
-        assert_eq!((walk.by_host, walk.by_public), (None, Some(Distrust::UnknownIssuer)));
-        let certificate = walk.certificate.unwrap();
+        assert_eq!((probe.by_host, probe.by_public), (None, Some(Distrust::UnknownIssuer)));
+        let certificate = probe.certificate.unwrap();
         assert_eq!(certificate.issuer_organisation, "Example Inspection");
         assert!(!certificate.logged && certificate.key.len() == 64);
     }
     let nobody = Roots::of(&MemoryHost::new(), b"");
-    let walk = walk(&asked(port), None, &nobody, patient());
-    assert_eq!(walk.by_host, Some(Distrust::NoRoots));
+    let probe = probe(&asked(port), None, &nobody, patient());
+    assert_eq!(probe.by_host, Some(Distrust::NoRoots));
     let stranger = origin(&ca, "other.example", OK);
-    let walk = super::walk(&asked(stranger), None, &roots, patient());
+    let probe = super::probe(&asked(stranger), None, &roots, patient());
     assert!(
-        matches!(&walk.by_host, Some(Distrust::OtherName { names }) if names.iter().any(|name| name.contains("other.example"))),
-        "{walk:?}"
+        matches!(&probe.by_host, Some(Distrust::OtherName { names }) if names.iter().any(|name| name.contains("other.example"))),
+        "{probe:?}"
     );
 }
 
@@ -99,7 +99,7 @@ fn the_whole_way_is_gone_directly_and_through_a_proxy_and_judged_twice() {
 fn what_the_proxy_answers_is_the_proxys() {
     let roots = Roots::of(&MemoryHost::new(), b"");
     let cause = |answer: &'static str| {
-        let failure = walk(&asked(443), Some(&proxy(answer, None)), &roots, patient()).failure.unwrap();
+        let failure = probe(&asked(443), Some(&proxy(answer, None)), &roots, patient()).failure.unwrap();
         (failure.stage, failure.why)
     };
     let (stage, why) =
@@ -109,15 +109,15 @@ fn what_the_proxy_answers_is_the_proxys() {
     assert_eq!(cause("HTTP/1.1 403 X\r\n\r\n").1, Cause::ProxyForbids { status: 403 });
     assert_eq!(cause("HTTP/1.1 503 X\r\n\r\n").1, Cause::ProxyFailed { status: 503, word: None });
     assert_eq!(cause("HTTP/1.1 302 X\r\nLocation: http://portal/\r\n\r\n").1, Cause::ProxyAnswered { status: 302 });
-    assert_eq!(cause("").1, Cause::Trouble { trouble: Trouble::Closed });
+    assert_eq!(cause("").1, Cause::NetError { trouble: NetError::Closed });
     let (stage, why) = cause("HTTP/1.1 200 OK\r\n\r\n");
-    assert!(matches!(why, Cause::Trouble { trouble: Trouble::Tls { .. } }), "{why:?}");
+    assert!(matches!(why, Cause::NetError { trouble: NetError::Tls { .. } }), "{why:?}");
     assert_eq!(stage, Stage::Tls);
     let (stage, why) = cause("HTTP/1.1 200 OK\r\n\r\n<html><head><title>Access\n denied</title></head></html>");
     assert_eq!((stage, why), (Stage::Tls, Cause::Page { title: Some("Access denied".to_owned()) }));
     let (_, why) = cause("\x15\x03\x01\0\x02\x02\x46");
     assert!(
-        matches!(&why, Cause::Trouble { trouble: Trouble::Unexpected { what } } if what.contains("TLS")),
+        matches!(&why, Cause::NetError { trouble: NetError::Unexpected { what } } if what.contains("TLS")),
         "{why:?}"
     );
 }
@@ -126,7 +126,7 @@ fn what_the_proxy_answers_is_the_proxys() {
 fn a_page_in_the_clear_is_asked_of_the_proxy_itself() {
     let roots = Roots::of(&MemoryHost::new(), b"");
     let plain = Asked { tls: false, ..asked(80) };
-    let end = |answer: &'static str| walk(&plain, Some(&proxy(answer, None)), &roots, patient());
+    let end = |answer: &'static str| probe(&plain, Some(&proxy(answer, None)), &roots, patient());
     assert_eq!(end(OK).page.unwrap().status, 200);
     assert_eq!(end("HTTP/1.1 403 X\r\n\r\n").page.unwrap().status, 403);
     let why = |answer| end(answer).failure.unwrap().why;
@@ -142,7 +142,7 @@ fn a_page_in_the_clear_is_asked_of_the_proxy_itself() {
     // An origin's own failure, passed on.
     assert_eq!(end("HTTP/1.1 503 X\r\nVia: 1.1 proxy\r\n\r\n").page.unwrap().status, 503);
     let port = proxy(OK, None).port.unwrap();
-    let direct = walk(&Asked { port, ..plain }, None, &roots, patient());
+    let direct = probe(&Asked { port, ..plain }, None, &roots, patient());
     assert_eq!((direct.failure, direct.page.unwrap().status), (None, 200));
 }
 
@@ -151,9 +151,9 @@ fn a_proxy_url_that_names_the_wrong_language_is_found_out() {
     let roots = Roots::of(&MemoryHost::new(), b"");
     let plain = proxy("HTTP/1.1 400 Bad\r\n\r\n", None);
     let tls = ProxyUrl::parse(&format!("https://127.0.0.1:{}", plain.port.unwrap())).unwrap();
-    let failure = walk(&asked(443), Some(&tls), &roots, patient()).failure.unwrap();
+    let failure = probe(&asked(443), Some(&tls), &roots, patient()).failure.unwrap();
     assert_eq!(failure.stage, Stage::ProxyTls);
-    assert!(matches!(&failure.why, Cause::Trouble { trouble: Trouble::Tls { .. } }), "{failure:?}");
+    assert!(matches!(&failure.why, Cause::NetError { trouble: NetError::Tls { .. } }), "{failure:?}");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn hostile_peers_end_at_the_deadline_and_the_budget() {
     let roots = Roots::of(&MemoryHost::new(), b"");
     let failure = &|talk: fn(TcpStream), through: bool, time: Time| {
         let port = serve(talk);
-        walk(&asked(port), through.then(|| url(port)).as_ref(), &roots, time).failure.unwrap()
+        probe(&asked(port), through.then(|| url(port)).as_ref(), &roots, time).failure.unwrap()
     };
     // Each in the middle of the language that is spoken there: a record of a handshake, a head.
     let hangs = [
@@ -174,7 +174,7 @@ fn hostile_peers_end_at_the_deadline_and_the_budget() {
         for (talk, through) in hangs {
             scope.spawn(move || {
                 let failure = failure(talk, through, brief());
-                assert!(matches!(failure.why, Cause::Trouble { trouble: Trouble::Silent { .. } }), "{failure:?}");
+                assert!(matches!(failure.why, Cause::NetError { trouble: NetError::Silent { .. } }), "{failure:?}");
             });
         }
     });
@@ -184,7 +184,7 @@ fn hostile_peers_end_at_the_deadline_and_the_budget() {
     }] {
         for through in [false, true] {
             let failure = failure(talk, through, patient());
-            assert!(!matches!(failure.why, Cause::Trouble { trouble: Trouble::Silent { .. } }), "{failure:?}");
+            assert!(!matches!(failure.why, Cause::NetError { trouble: NetError::Silent { .. } }), "{failure:?}");
         }
     }
 }
@@ -194,9 +194,9 @@ fn facts_survive_being_saved() {
     let roots = Roots::of(&MemoryHost::new(), b"");
     let silent = url(serve(|mut stream| hold(&mut stream)));
     let walks = ["HTTP/1.1 407 X\r\n\r\n", "HTTP/1.1 503 X\r\n\r\n", "", "HTTP/1.1 200 OK\r\n\r\n<html>"]
-        .map(|answer| walk(&asked(443), Some(&proxy(answer, None)), &roots, patient()));
-    for walk in walks.into_iter().chain([walk(&asked(443), Some(&silent), &roots, brief())]) {
-        let text = serde_json::to_string(&walk).unwrap();
-        assert_eq!(serde_json::from_str::<Walk>(&text).unwrap(), walk, "{text}");
+        .map(|answer| probe(&asked(443), Some(&proxy(answer, None)), &roots, patient()));
+    for probe in walks.into_iter().chain([probe(&asked(443), Some(&silent), &roots, brief())]) {
+        let text = serde_json::to_string(&probe).unwrap();
+        assert_eq!(serde_json::from_str::<PathProbe>(&text).unwrap(), probe, "{text}");
     }
 }

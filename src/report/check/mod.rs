@@ -53,7 +53,7 @@ impl Format {
     pub const ALL: [Self; 6] = [Self::Human, Self::Json, Self::Junit, Self::Tap, Self::Nagios, Self::Prometheus];
 
     /// The word for `--format`.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Human => "human",
             Self::Json => "json",
@@ -66,7 +66,7 @@ impl Format {
 
     /// The format of a word.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.word() == word)
+        Self::ALL.into_iter().find(|format| format.as_str() == word)
     }
 }
 

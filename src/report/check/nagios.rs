@@ -43,7 +43,7 @@ impl State {
         }
     }
 
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "OK",
             Self::Warning => "WARNING",
@@ -64,9 +64,9 @@ pub fn render(findings: &[Finding], page: &Page) -> String {
     let state = State::of(&summary);
     let first = findings.iter().find(|finding| state != State::Ok && State::of_one(finding.status) == state);
     let first = first.map(|finding| format!(": {}", without_bar(&finding.title))).unwrap_or_default();
-    let mut text = format!("ICS-SETUP {} - {}{first} | {}\n", state.word(), summary.words(), counts(&summary));
+    let mut text = format!("ICS-SETUP {} - {}{first} | {}\n", state.as_str(), summary.words(), counts(&summary));
     for finding in findings.iter().filter(|finding| shown(finding.status, page)) {
-        let word = if finding.status == Status::Skip { "SKIPPED" } else { State::of_one(finding.status).word() };
+        let word = if finding.status == Status::Skip { "SKIPPED" } else { State::of_one(finding.status).as_str() };
         let _ = writeln!(text, "[{word}] {} [{}]", without_bar(&finding.title), without_bar(finding.id));
         for (word, value) in facts(finding) {
             // A changed command must not be pasted.
@@ -87,7 +87,7 @@ pub fn render(findings: &[Finding], page: &Page) -> String {
 
 /// The line of a run that could not begin.
 pub fn unknown(message: &str) -> String {
-    format!("ICS-SETUP {} - {}\n", State::Unknown.word(), without_bar(message))
+    format!("ICS-SETUP {} - {}\n", State::Unknown.as_str(), without_bar(message))
 }
 
 fn shown(status: Status, page: &Page) -> bool {

@@ -105,10 +105,10 @@ fn similar_asserted(kept: &str, text: &str, name: &str) {
 fn golden_of_every_format() {
     let findings = examples();
     for format in Format::ALL {
-        golden(&format!("{}.golden", format.word()), &rendered(&findings, format, &PLAIN));
-        golden(&format!("{}-nothing.golden", format.word()), &rendered(&[], format, &PLAIN));
+        golden(&format!("{}.golden", format.as_str()), &rendered(&findings, format, &PLAIN));
+        golden(&format!("{}-nothing.golden", format.as_str()), &rendered(&[], format, &PLAIN));
         let right = &findings[..1];
-        golden(&format!("{}-right.golden", format.word()), &rendered(right, format, &PLAIN));
+        golden(&format!("{}-right.golden", format.as_str()), &rendered(right, format, &PLAIN));
     }
 }
 

@@ -106,7 +106,7 @@ fn insert(
         // The page says where.
         let message = problem.message.strip_prefix(&prefix).unwrap_or(&problem.message);
         let mut shown = page.problem(problem.id, value.span(), message);
-        shown.r#try = problem.r#try;
+        shown.hints = problem.hints;
         shown
     })
 }

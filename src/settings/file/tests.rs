@@ -22,7 +22,7 @@ fn an_unknown_key_shows_the_users_line_and_the_right_key() {
     assert_eq!(problem.message, "settings.toml:2: unknown key proxy.htpp");
     let because = problem.because.unwrap();
     assert!(because.contains("2 | htpp = \"http://u:***@h:1\""), "{because}");
-    assert_eq!(problem.r#try, ["did you mean proxy.http?"]);
+    assert_eq!(problem.hints, ["did you mean proxy.http?"]);
     assert!(!because.contains("s3cret"));
     for text in
         ["[proxi]\nhttp = 1", "x = 1", "[proxy.http]\na = 1", "[mysql]\nport = 0", "[mysql]\nport = [1]", "a = = 1"]
@@ -138,7 +138,7 @@ fn a_saved_file_that_is_not_toml_is_shown_without_secrets() {
 
 /// All that a problem says.
 fn told(problem: &Problem) -> String {
-    format!("{problem}\n{}", problem.r#try.join("\n"))
+    format!("{problem}\n{}", problem.hints.join("\n"))
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_wrong_value_names_its_place_once() {
 fn a_list_of_tables_is_answered_with_single_brackets() {
     let problem = read_text("os = 'ubuntu'\n[[proxy]]\nhttp = 'http://h:1'\n").unwrap_err();
     assert_eq!(problem.message, "settings.toml:2: proxy is one table, not a list of tables");
-    assert_eq!(problem.r#try, ["write [proxy] with single brackets, once"]);
+    assert_eq!(problem.hints, ["write [proxy] with single brackets, once"]);
     assert!(read_text("proxy = [[1]]").unwrap_err().message.contains("unknown key proxy"));
 }
 

@@ -48,7 +48,7 @@ impl TargetName {
     pub const ALL: [Self; 4] = [Self::SystemProxy, Self::DockerDaemon, Self::PackageManager, Self::ProdEnv];
 
     /// The word for `--target`.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::SystemProxy => "system-proxy",
             Self::DockerDaemon => "docker-daemon",
@@ -147,7 +147,7 @@ impl BackEnd {
 }
 
 /// What settings refer to outside of themselves: other variables and files on the machine where the command runs.
-pub struct Outside<'a> {
+pub struct SecretSources<'a> {
     /// Looks up an environment variable.
     pub variable: &'a dyn Fn(&str) -> Option<OsString>,
     /// Reads a file.
@@ -260,7 +260,7 @@ impl Settings {
     pub fn resolve(
         layers: &Layers,
         found: &Found,
-        outside: &Outside<'_>,
+        outside: &SecretSources<'_>,
         ignored: &Ignored,
     ) -> Result<(Self, Vec<Finding>), Unresolved> {
         let mut findings = Vec::new();
@@ -321,8 +321,8 @@ fn targets(layers: &Layers) -> Result<Vec<TargetName>, Problem> {
     let words = setting.value.split(',').map(str::trim).filter(|word| !word.is_empty());
     words
         .map(|word| {
-            TargetName::ALL.into_iter().find(|target| target.word() == word).ok_or_else(|| {
-                let all = TargetName::ALL.map(TargetName::word);
+            TargetName::ALL.into_iter().find(|target| target.as_str() == word).ok_or_else(|| {
+                let all = TargetName::ALL.map(TargetName::as_str);
                 let problem =
                     Problem::settings("setting-invalid", format!("{}: there is no target {word:?}", setting.origin));
                 match nearest(word, all.into_iter()) {

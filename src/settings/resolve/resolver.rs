@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{BackEnd, Exclusions, Outside, Proxies, Unresolved};
+use super::{BackEnd, Exclusions, Proxies, SecretSources, Unresolved};
 use crate::finding::{Finding, Ignored, Status};
 use crate::problem::Problem;
 use crate::settings::layers::{Layers, Origin, Setting};
@@ -15,7 +15,7 @@ use crate::settings::{Credentials, Found, Layer, NoProxy, ProxyUrl, Scheme, Secr
 pub(super) struct Resolver<'a> {
     pub(super) layers: &'a Layers,
     pub(super) found: &'a Found,
-    pub(super) outside: &'a Outside<'a>,
+    pub(super) outside: &'a SecretSources<'a>,
     /// Values that nobody gave.
     pub(super) missing: Vec<&'static Spec>,
 }
@@ -41,7 +41,7 @@ impl Resolver<'_> {
         }
         for url in proxies.iter() {
             if !judged.contains(&&url.value) {
-                judge(url, typed.contains(&url.origin), findings);
+                judge_resolver(url, typed.contains(&url.origin), findings);
                 judged.push(&url.value);
             }
         }
@@ -265,7 +265,7 @@ fn require_port(url: &mut Setting<ProxyUrl>, ignored: &Ignored, findings: &mut V
 }
 
 /// What is worth saying about a URL that is valid.
-fn judge(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Finding>) {
+fn judge_resolver(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Finding>) {
     let (value, origin) = (&url.value, &url.origin);
     if value.scheme == Scheme::Https {
         findings.push(

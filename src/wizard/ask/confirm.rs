@@ -1,7 +1,7 @@
 //! The world's word on an answer, and what the person makes of it.
 
 use super::{Step, Then, Wizard};
-use crate::check::{Limits, Secrets, Want};
+use crate::check::{CheckSpec, Limits, Secrets};
 use crate::report::visible;
 use crate::settings::{Effective, ProxyUrl, Scheme, Unresolved};
 use crate::wizard::Ended;
@@ -23,7 +23,7 @@ impl Wizard<'_> {
             } else if let Some(then) = self.judged(&verdict, Step::Url, Step::Login)? {
                 return Ok(then);
             }
-            let saved = self.ground.proxy("proxy.http", &self.found()?).filter(|saved| saved.value.same_place(&url));
+            let saved = self.known.proxy("proxy.http", &self.found()?).filter(|saved| saved.value.same_place(&url));
             if let Some(login) = saved.and_then(|saved| saved.value.credentials) {
                 self.answers.login = true;
                 if self.answers.get("proxy.user").is_none() {
@@ -45,7 +45,7 @@ impl Wizard<'_> {
 
     /// The proxy as it will be used, login and all.
     pub(super) fn probe(&mut self) -> Result<Then, Ended> {
-        let settings = match self.ground.resolve(&self.answers.layer(self.ground)?, &self.found()?) {
+        let settings = match self.known.resolve(&self.answers.layer(self.known)?, &self.found()?) {
             Ok(settings) => settings,
             Err(unresolved) => return Err(Ended::Problem(unresolved.into_problem())),
         };
@@ -78,31 +78,31 @@ impl Wizard<'_> {
         let login = matches!(step, Step::MysqlLogin | Step::RedisLogin);
         let is_mysql = matches!(step, Step::Mysql | Step::MysqlLogin);
         let (host, tls) = if is_mysql { ("mysql.host", "mysql.tls") } else { ("redis.host", "redis.tls") };
-        if !login && !self.ground.given(tls) {
+        if !login && !self.known.given(tls) {
             // It was said of another server.
             self.answers.set(tls, "");
         }
-        let Some((want, secrets)) = self.wanted(login)? else { return Ok(Then::Silent) };
+        let Some((spec, secrets)) = self.wanted(login)? else { return Ok(Then::Silent) };
         // Who went on without it is not asked the same again.
         let passed = if is_mysql { self.answers.mysql_passed } else { self.answers.redis_passed };
         let idle = if login && passed {
             true
         } else if is_mysql {
-            login && (secrets.mysql.is_none() || want.mysql.as_ref().is_none_or(|mysql| mysql.user.is_none()))
+            login && (secrets.mysql.is_none() || spec.mysql.as_ref().is_none_or(|mysql| mysql.user.is_none()))
         } else {
             login && secrets.redis.is_none() && !self.answers.redis_login
         };
-        let at = if is_mysql { want.mysql.as_ref().map(|own| &own.at) } else { want.redis.as_ref().map(|own| &own.at) };
+        let at = if is_mysql { spec.mysql.as_ref().map(|own| &own.at) } else { spec.redis.as_ref().map(|own| &own.at) };
         let Some(at) = at.filter(|_| !idle) else { return Ok(Then::Silent) };
         let name = format!("{}:{}", at.host, at.port);
         let verdict = self.look(&format!("asking {name}"), &mut |world| match is_mysql {
-            true => world.mysql(&want, &secrets),
-            false => world.redis(&want, &secrets),
+            true => world.mysql(&spec, &secrets),
+            false => world.redis(&spec, &secrets),
         });
         if !is_mysql && !login {
             self.answers.redis_login = verdict.wants_login;
         }
-        let unsaid = if is_mysql { want.mysql.and_then(|own| own.tls) } else { want.redis.and_then(|own| own.tls) };
+        let unsaid = if is_mysql { spec.mysql.and_then(|own| own.tls) } else { spec.redis.and_then(|own| own.tls) };
         if verdict.wants_tls && unsaid.is_none() {
             self.answers.set(tls, "true");
         }
@@ -135,25 +135,25 @@ impl Wizard<'_> {
     }
 
     /// What the answers ask for, as checks know it; `None`: the questions after this one are needed for that.
-    fn wanted(&self, login: bool) -> Result<Option<(Want, Secrets)>, Ended> {
+    fn wanted(&self, login: bool) -> Result<Option<(CheckSpec, Secrets)>, Ended> {
         let found = self.found()?;
-        let settings = match self.ground.resolve(&self.answers.layer(self.ground)?, &found) {
+        let settings = match self.known.resolve(&self.answers.layer(self.known)?, &found) {
             Ok(settings) => settings,
             Err(Unresolved::Missing(_)) => return Ok(None),
             Err(unresolved) => return Err(Ended::Problem(unresolved.into_problem())),
         };
         let effective = Effective::new(&settings, &found);
-        let (mut want, mut secrets) = Want::new(&settings, &effective, Vec::new(), Limits::default());
+        let (mut spec, mut secrets) = CheckSpec::new(&settings, &effective, Vec::new(), Limits::default());
         if !login {
             (secrets.mysql, secrets.redis) = (None, None);
-            if let Some(mysql) = &mut want.mysql {
+            if let Some(mysql) = &mut spec.mysql {
                 (mysql.user, mysql.has_password) = (None, false);
             }
-            if let Some(redis) = &mut want.redis {
+            if let Some(redis) = &mut spec.redis {
                 redis.has_password = false;
             }
         }
-        Ok(Some((want, secrets)))
+        Ok(Some((spec, secrets)))
     }
 
     fn look(&mut self, what: &str, ask: &mut dyn FnMut(&dyn World) -> Verdict) -> Verdict {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::Ended;
 use super::answers::{Answers, Proxy, Scope};
-use super::ground::Ground;
+use super::known::KnownState;
 use super::prompt::{Ask, Prompter};
 use super::world::World;
 use crate::problem::Problem;
@@ -101,7 +101,7 @@ enum Then {
 /// Somebody who asks.
 pub struct Wizard<'a> {
     /// What is known already.
-    pub ground: &'a Ground<'a>,
+    pub known: &'a KnownState<'a>,
     /// Who answers.
     pub prompter: &'a mut dyn Prompter,
     /// Who confirms.
@@ -151,7 +151,7 @@ impl Wizard<'_> {
     /// Is this a question here and now?
     fn is_relevant(&self, step: Step) -> Result<bool, Problem> {
         let answers = &self.answers;
-        let given = |key: &str| self.ground.given(key);
+        let given = |key: &str| self.known.given(key);
         let password_given = |key: &str| given(key) || given(&format!("{key}_file"));
         let proxy_given = ["proxy.url", "proxy.http", "proxy.https", "proxy.remove"].into_iter().any(given);
         let named = answers.proxy == Proxy::Set;
@@ -159,7 +159,7 @@ impl Wizard<'_> {
         let writes_product = answers.scope != Scope::System;
         Ok(match step {
             Step::Home => !given("home"),
-            Step::Scope => !given("target") && self.ground.has_product(&self.home()),
+            Step::Scope => !given("target") && self.known.has_product(&self.home()),
             Step::Deployment => !given("deployment"),
             Step::Proxy => !proxy_given,
             Step::Url => named,
@@ -191,13 +191,13 @@ impl Wizard<'_> {
     }
 
     fn sets_proxy(&self, given: bool) -> bool {
-        matches!(self.answers.proxy, Proxy::Set | Proxy::Keep) || (given && !self.ground.given("proxy.remove"))
+        matches!(self.answers.proxy, Proxy::Set | Proxy::Keep) || (given && !self.known.given("proxy.remove"))
     }
 
     /// Is there a user whose password was not given? One that the host knows can be kept.
     fn wants_password(&self) -> Result<bool, Problem> {
         let given = ["proxy.password", "proxy.password_file", "proxy.password_env"];
-        if given.into_iter().any(|key| self.ground.given(key)) {
+        if given.into_iter().any(|key| self.known.given(key)) {
             return Ok(false);
         }
         Ok((self.answers.proxy == Proxy::Set && self.answers.login) || !self.password_is_known()?)
@@ -207,31 +207,31 @@ impl Wizard<'_> {
     fn password_is_known(&self) -> Result<bool, Problem> {
         let mut without = self.answers.clone();
         without.set("proxy.password", "");
-        let layer = without.layer(self.ground)?;
-        let missing = self.ground.resolve(&layer, &self.found()?);
+        let layer = without.layer(self.known)?;
+        let missing = self.known.resolve(&layer, &self.found()?);
         Ok(!matches!(missing, Err(Unresolved::Missing(specs)) if specs.iter().any(|spec| spec.key == "proxy.password")))
     }
 
     fn deployment(&self) -> String {
-        let known = || self.ground.known("deployment", &Found::default());
+        let known = || self.known.known("deployment", &Found::default());
         self.answers.get("deployment").map(str::to_owned).or_else(known).unwrap_or_default()
     }
 
     fn home(&self) -> PathBuf {
-        let known = || self.ground.known("home", &Found::default());
+        let known = || self.known.known("home", &Found::default());
         self.answers.get("home").map(str::to_owned).or_else(known).unwrap_or_default().into()
     }
 
     fn found(&self) -> Result<Found, Problem> {
         let first = if self.answers.scope == Scope::Product { First::Product } else { First::System };
-        self.ground.found(&self.home(), first)
+        self.known.found(&self.home(), first)
     }
 
     fn step(&mut self, step: Step, back: bool) -> Result<Then, Ended> {
         match step {
             Step::Home => {
                 let then = self.text("home", "", back)?;
-                if !self.ground.has_product(&self.home()) && !self.ground.given("target") {
+                if !self.known.has_product(&self.home()) && !self.known.given("target") {
                     (self.answers.scope, self.answers.scope_chosen) = (Scope::System, false);
                 }
                 Ok(then)
@@ -250,7 +250,7 @@ impl Wizard<'_> {
             Step::Probe => self.probe(),
             Step::Exclusions => self.exclusions(back),
             Step::PackageManager => {
-                let manager = self.ground.platform.package_manager(self.ground.host).name();
+                let manager = self.known.platform.package_manager(self.known.host).name();
                 let question = format!("Is {manager} to use the proxy too?");
                 let help = "It does not read what logins read; its own file gets the proxy";
                 self.yes(&Ask::of(&question, help, back), |answers| &mut answers.package_manager)

@@ -13,7 +13,7 @@ impl Wizard<'_> {
     /// A setting of the table, as text.
     pub(super) fn text(&mut self, key: &'static str, usual: &str, back: bool) -> Result<Then, Ended> {
         let spec = spec(key)?;
-        let known = self.ground.known(key, &self.found()?).unwrap_or_else(|| usual.to_owned());
+        let known = self.known.known(key, &self.found()?).unwrap_or_else(|| usual.to_owned());
         // The name of the Test Drive's container is no server of a production deployment.
         let known = match (key, known.as_str()) {
             ("mysql.host", "mysql") | ("redis.host", "redis") => String::new(),
@@ -37,7 +37,7 @@ impl Wizard<'_> {
     pub(super) fn word(&mut self, key: &'static str, back: bool) -> Result<Then, Ended> {
         let spec = spec(key)?;
         let Shape::Choice(words) = spec.shape else { return self.text(key, "", back) };
-        let known = self.answers.get(key).map(str::to_owned).or_else(|| self.ground.known(key, &Found::default()));
+        let known = self.answers.get(key).map(str::to_owned).or_else(|| self.known.known(key, &Found::default()));
         let default = words.iter().position(|word| Some(*word) == known.as_deref()).unwrap_or(0);
         let options: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         match self.prompter.choose(&Ask::of(spec.question, spec.help, back), &options, default)? {
@@ -54,7 +54,7 @@ impl Wizard<'_> {
         let key = "agent.region";
         let spec = spec(key)?;
         let catalogue = Catalogue::shipped();
-        let known = self.answers.get(key).map(str::to_owned).or_else(|| self.ground.known(key, &Found::default()));
+        let known = self.answers.get(key).map(str::to_owned).or_else(|| self.known.known(key, &Found::default()));
         let mut words: Vec<String> = catalogue.regions.keys().cloned().collect();
         // The first region of all is the first in the list; the others follow by name.
         words.sort_by_key(|word| (word != "us", word.clone()));
@@ -83,7 +83,7 @@ impl Wizard<'_> {
     }
 
     pub(super) fn scope(&mut self, back: bool) -> Result<Then, Ended> {
-        let file = self.ground.host.shown(&prod_env(&self.home()));
+        let file = self.known.host.shown(&prod_env(&self.home()));
         let help = format!("{} is there: the product is installed", file.display());
         let options = [
             "the system and the product".to_owned(),
@@ -107,7 +107,7 @@ impl Wizard<'_> {
         let found = self.found()?;
         let present: Vec<_> = ["proxy.http", "proxy.https"]
             .into_iter()
-            .filter_map(|key| Some((key, self.ground.proxy(key, &found)?)))
+            .filter_map(|key| Some((key, self.known.proxy(key, &found)?)))
             .collect();
         let mut options = Vec::new();
         let mut choices = Vec::new();
@@ -153,7 +153,7 @@ impl Wizard<'_> {
         let spec = spec("proxy.url")?;
         let known = match &self.answers.url {
             Some(url) => Some(url.render()),
-            None => self.ground.proxy("proxy.http", &self.found()?).map(|mut url| {
+            None => self.known.proxy("proxy.http", &self.found()?).map(|mut url| {
                 url.value.credentials = None;
                 url.value.render()
             }),
@@ -219,7 +219,7 @@ impl Wizard<'_> {
         let built_in: Vec<&str> =
             members.base.iter().chain(test_drive.into_iter().flatten()).map(String::as_str).collect();
         let help = format!("Added to {} and to what is on the host already", built_in.join(","));
-        let saved = self.ground.layers.get("proxy.no_proxy").map(|setting| setting.value.clone());
+        let saved = self.known.layers.get("proxy.no_proxy").map(|setting| setting.value.clone());
         let answered = self.answers.get("proxy.no_proxy").map(str::to_owned);
         let default = answered.or(saved.clone()).unwrap_or_else(|| "-".to_owned());
         let ask = Ask::of(spec.question, &help, back).or(Some(&default));
@@ -241,7 +241,7 @@ impl Wizard<'_> {
 
     pub(super) fn collectors(&mut self, back: bool) -> Result<Then, Ended> {
         let spec = spec("agent.collector")?;
-        let known = || self.ground.known("agent.collector", &Found::default());
+        let known = || self.known.known("agent.collector", &Found::default());
         let default = self.answers.get("agent.collector").map(str::to_owned).or_else(known);
         let help = "Hosts, separated by commas; - for none";
         let ask = Ask::of(spec.question, help, back).or(Some(default.as_deref().unwrap_or("-")));

@@ -10,7 +10,7 @@ mod network;
 #[cfg(test)]
 mod tests;
 
-use crate::check::{Secrets, Want};
+use crate::check::{CheckSpec, Secrets};
 use crate::finding::{Finding, Status};
 use crate::redact::Redactor;
 use crate::settings::ProxyUrl;
@@ -114,7 +114,7 @@ pub trait World {
     /// Is the proxy there, and does it take the login?
     fn proxy(&self, proxy: &ProxyUrl) -> Verdict;
     /// Is MySQL there, and does it let the user in, where one is wanted, to what is needed?
-    fn mysql(&self, want: &Want, secrets: &Secrets) -> Verdict;
+    fn mysql(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict;
     /// Is Redis there, and does it take the password, where there is one?
-    fn redis(&self, want: &Want, secrets: &Secrets) -> Verdict;
+    fn redis(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict;
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Verdict, World};
 use crate::check::proxy::Dial;
-use crate::check::{Address, Check, Limits, Look, ProxyWant, Secrets, Want, backends};
+use crate::check::{Address, Check, CheckSpec, Limits, Look, ProxySpec, Secrets, backends};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::{Roots, Time};
@@ -34,16 +34,16 @@ impl<'a> Network<'a> {
     }
 
     /// The findings of a check of the back ends, and what was seen.
-    fn asked(&self, name: &str, want: &Want, secrets: &Secrets, earlier: Option<&Value>) -> (Vec<Finding>, Value) {
+    fn asked(&self, name: &str, spec: &CheckSpec, secrets: &Secrets, earlier: Option<&Value>) -> (Vec<Finding>, Value) {
         let Some(check) = backends::checks().into_iter().find(|check| check.name() == name) else {
             return (Vec::new(), Value::Null);
         };
-        let look = Look { host: self.host, platform: None, want, secrets, roots: &self.roots };
+        let look = Look { host: self.host, platform: None, spec, secrets, roots: &self.roots };
         let facts = check.collect(&look, self.time(), earlier);
-        let findings = check.judge(&facts, want).unwrap_or_else(|why| {
+        let findings = check.judge(&facts, spec).unwrap_or_else(|why| {
             let title = format!("what was seen of {name} could not be judged");
             let id = check.ids().first().copied().unwrap_or_default();
-            vec![Finding::new(id, check.group().word(), Status::Error, title).observed(why)]
+            vec![Finding::new(id, check.group().as_str(), Status::Error, title).observed(why)]
         });
         (findings, facts)
     }
@@ -51,12 +51,13 @@ impl<'a> Network<'a> {
 
 impl World for Network<'_> {
     fn proxy(&self, proxy: &ProxyUrl) -> Verdict {
-        let wanted = || Some(ProxyWant::new(proxy, "your answer".to_owned()));
-        let want = Want { http_proxy: wanted(), https_proxy: wanted(), limits: self.limits, ..Want::default() };
+        let wanted = || Some(ProxySpec::new(proxy, "your answer".to_owned()));
+        let spec =
+            CheckSpec { http_proxy: wanted(), https_proxy: wanted(), limits: self.limits, ..CheckSpec::default() };
         let url = || Some(proxy.clone());
         let secrets = Secrets { http_proxy: url(), https_proxy: url(), ..Secrets::default() };
-        let look = Look { host: self.host, platform: None, want: &want, secrets: &secrets, roots: &self.roots };
-        let findings = Dial.judge(&Dial.collect(&look, self.time(), None), &want);
+        let look = Look { host: self.host, platform: None, spec: &spec, secrets: &secrets, roots: &self.roots };
+        let findings = Dial.judge(&Dial.collect(&look, self.time(), None), &spec);
         let redactor = knowing(&secrets);
         // What fails first explains what fails after it.
         let verdict = Verdict::of(&findings, 1, &["proxy-connect-method"], &redactor);
@@ -74,13 +75,13 @@ impl World for Network<'_> {
         }
     }
 
-    fn mysql(&self, want: &Want, secrets: &Secrets) -> Verdict {
-        let want = &Want { limits: self.limits, ..want.clone() };
-        let at = want.mysql.as_ref().map(|mysql| mysql.at.clone());
-        let anonymous = want.mysql.as_ref().is_some_and(|mysql| mysql.user.is_none());
+    fn mysql(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict {
+        let spec = &CheckSpec { limits: self.limits, ..spec.clone() };
+        let at = spec.mysql.as_ref().map(|mysql| mysql.at.clone());
+        let anonymous = spec.mysql.as_ref().is_some_and(|mysql| mysql.user.is_none());
         let earlier =
             self.greeted.borrow().as_ref().filter(|(own, _)| Some(own) == at.as_ref()).map(|(_, facts)| facts.clone());
-        let (findings, facts) = self.asked("mysql", want, secrets, earlier.as_ref());
+        let (findings, facts) = self.asked("mysql", spec, secrets, earlier.as_ref());
         let verdict =
             Verdict::of(&findings, 2, &["mysql-reachable", "mysql-version", "mysql-login"], &knowing(secrets));
         if anonymous {
@@ -90,9 +91,9 @@ impl World for Network<'_> {
         verdict
     }
 
-    fn redis(&self, want: &Want, secrets: &Secrets) -> Verdict {
-        let want = &Want { limits: self.limits, ..want.clone() };
-        let (mut findings, _) = self.asked("redis", want, secrets, None);
+    fn redis(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict {
+        let spec = &CheckSpec { limits: self.limits, ..spec.clone() };
+        let (mut findings, _) = self.asked("redis", spec, secrets, None);
         let asks = |finding: &Finding| {
             finding.id == "redis-login" && finding.observed.as_ref().is_some_and(|said| said.starts_with("NOAUTH"))
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::check::{Address, MysqlWant, RedisWant};
+use crate::check::{Address, MysqlSpec, RedisSpec};
 use crate::host::MemoryHost;
 use crate::net::Roots;
 use crate::net::testing::{closed_port, serve};
@@ -47,16 +47,16 @@ fn address(port: u16) -> Address {
     Address { host: "127.0.0.1".to_owned(), port, origin: "your answer".to_owned() }
 }
 
-fn want_mysql(port: u16, user: Option<&str>) -> Want {
+fn want_mysql(port: u16, user: Option<&str>) -> CheckSpec {
     let (database, secret_database) = ("divvy".to_owned(), "divvykeys".to_owned());
     let user = user.map(str::to_owned);
     let mysql =
-        MysqlWant { at: address(port), has_password: user.is_some(), user, database, secret_database, tls: None };
-    Want { mysql: Some(mysql), ..Want::default() }
+        MysqlSpec { at: address(port), has_password: user.is_some(), user, database, secret_database, tls: None };
+    CheckSpec { mysql: Some(mysql), ..CheckSpec::default() }
 }
 
-fn want_redis(port: u16, has_password: bool) -> Want {
-    Want { redis: Some(RedisWant { at: address(port), has_password, tls: None }), ..Want::default() }
+fn want_redis(port: u16, has_password: bool) -> CheckSpec {
+    CheckSpec { redis: Some(RedisSpec { at: address(port), has_password, tls: None }), ..CheckSpec::default() }
 }
 
 /// Everything that a person would read.

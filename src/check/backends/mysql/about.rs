@@ -6,13 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::Because;
-use super::exchange::{Row, Talk};
+use super::MysqlFailure;
+use super::exchange::{Connection, Row};
 use super::grants::{Grant, has_reload, missing};
 use crate::check::backends::words::shown;
-use crate::check::want::MysqlWant;
+use crate::check::spec::MysqlSpec;
 use crate::host::HostRead;
-use crate::net::Trouble;
+use crate::net::NetError;
 
 /// The variables that are judged, or tell one product from another. A server answers with those that it has.
 const VARIABLES: [&str; 8] = [
@@ -36,7 +36,7 @@ pub struct About {
     /// Version and cipher of TLS; null: plain.
     pub tls: Option<String>,
     /// Why TLS was used.
-    pub tls_because: Option<Because>,
+    pub tls_because: Option<MysqlFailure>,
     /// `VERSION()`.
     pub version: Option<String>,
     /// The account that the login was matched to: `divvy@%`.
@@ -52,7 +52,7 @@ pub struct About {
     /// Null: not readable.
     pub clock: Option<Clock>,
     /// Where the conversation broke, if it did: what is missing above was not asked.
-    pub broke: Option<Trouble>,
+    pub broke: Option<NetError>,
 }
 
 impl About {
@@ -122,22 +122,27 @@ impl Clock {
 
 impl About {
     /// Asks everything, and says goodbye.
-    pub fn look(mut talk: Talk, host: &dyn HostRead, want: &MysqlWant, because: Option<Because>) -> Self {
-        let mut about = Self { tls: talk.tls(), tls_because: because, ..Self::default() };
-        match about.ask(&mut talk, host, want) {
-            Ok(()) => talk.quit(),
+    pub fn look(
+        mut connection: Connection,
+        host: &dyn HostRead,
+        spec: &MysqlSpec,
+        because: Option<MysqlFailure>,
+    ) -> Self {
+        let mut about = Self { tls: connection.tls(), tls_because: because, ..Self::default() };
+        match about.ask(&mut connection, host, spec) {
+            Ok(()) => connection.quit(),
             Err(trouble) => about.broke = Some(trouble),
         }
         about
     }
 
-    fn ask(&mut self, talk: &mut Talk, host: &dyn HostRead, want: &MysqlWant) -> Result<(), Trouble> {
-        let first = rows(talk, "SELECT VERSION(), CURRENT_USER()")?.into_iter().next().unwrap_or_default();
+    fn ask(&mut self, connection: &mut Connection, host: &dyn HostRead, spec: &MysqlSpec) -> Result<(), NetError> {
+        let first = rows(connection, "SELECT VERSION(), CURRENT_USER()")?.into_iter().next().unwrap_or_default();
         self.version = cell(&first, 0);
         self.account = cell(&first, 1);
 
         let before = millis(host.now());
-        let seconds = rows(talk, "SELECT UNIX_TIMESTAMP()")?;
+        let seconds = rows(connection, "SELECT UNIX_TIMESTAMP()")?;
         let after = millis(host.now());
         self.clock = seconds
             .first()
@@ -145,25 +150,25 @@ impl About {
             .map(|seconds| Clock { before, server: seconds.saturating_mul(1000), after });
 
         let names = VARIABLES.map(|name| format!("'{name}'")).join(",");
-        for row in rows(talk, &format!("SHOW VARIABLES WHERE Variable_name IN ({names})"))? {
+        for row in rows(connection, &format!("SHOW VARIABLES WHERE Variable_name IN ({names})"))? {
             if let (Some(name), Some(value)) = (cell(&row, 0), cell(&row, 1))
                 && let Some(known) = VARIABLES.iter().find(|known| name.eq_ignore_ascii_case(known))
             {
                 self.variables.insert((*known).to_owned(), value);
             }
         }
-        let clients = rows(talk, "SHOW GLOBAL STATUS LIKE 'Threads_connected'")?;
+        let clients = rows(connection, "SHOW GLOBAL STATUS LIKE 'Threads_connected'")?;
         self.clients = clients.first().and_then(|row| cell(row, 1)?.parse().ok());
 
-        self.grants = talk
+        self.grants = connection
             .query("SHOW GRANTS")?
             .ok()
             .map(|rows| rows.iter().filter_map(|row| row.first()?.as_deref()).filter_map(Grant::parse).collect());
 
-        let wanted = [&want.database, &want.secret_database];
+        let wanted = [&spec.database, &spec.secret_database];
         let list = wanted.map(|name| literal(name)).join(",");
         let seen = rows(
-            talk,
+            connection,
             &format!(
                 "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME \
                  FROM information_schema.SCHEMATA WHERE SCHEMA_NAME IN ({list})"
@@ -175,7 +180,7 @@ impl About {
             let row = seen.iter().find(|row| row.first().and_then(|own| own.as_deref()).is_some_and(same));
             let there = match row {
                 Some(_) => There::Yes,
-                None => match talk.enter(name)? {
+                None => match connection.enter(name)? {
                     Ok(()) => There::Yes,
                     Err(refusal) if refusal.code == NO_SUCH_DATABASE => There::No,
                     Err(refusal) if matches!(refusal.code, 1044 | 1045 | 1142) => There::Hidden,
@@ -190,8 +195,8 @@ impl About {
 }
 
 /// The rows; none where the server says no to the question.
-fn rows(talk: &mut Talk, sql: &str) -> Result<Vec<Row>, Trouble> {
-    Ok(talk.query(sql)?.unwrap_or_default())
+fn rows(connection: &mut Connection, sql: &str) -> Result<Vec<Row>, NetError> {
+    Ok(connection.query(sql)?.unwrap_or_default())
 }
 
 fn cell(row: &Row, at: usize) -> Option<String> {

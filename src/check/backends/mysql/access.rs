@@ -3,9 +3,9 @@
 use super::super::words::{at, trust};
 use super::greeting::{Greeting, Refusal};
 use super::{ACCESS_DENIED, GROUP, HOST_BLOCKED, Login, SERVER};
-use crate::check::want::{Limits, MysqlWant};
+use crate::check::spec::{Limits, MysqlSpec};
 use crate::finding::{Finding, Status};
-use crate::net::Trouble;
+use crate::net::NetError;
 use crate::text::quoted;
 
 const TOO_MANY_CONNECTIONS: u16 = 1040;
@@ -17,22 +17,22 @@ const ACCOUNT_LOCKED: u16 = 3118;
 const PASSWORD_EXPIRED: [u16; 2] = [1820, 1862];
 
 /// An error in place of a greeting: the network is fine.
-pub fn turned_away(want: &MysqlWant, refusal: &Refusal) -> Vec<Finding> {
+pub fn turned_away(spec: &MysqlSpec, refusal: &Refusal) -> Vec<Finding> {
     let observed = format!("a server of the MySQL family answers, with error {}", refusal.code);
-    vec![SERVER.reached(&want.at, observed), refused(want, refusal, false)]
+    vec![SERVER.reached(&spec.at, observed), refused(spec, refusal, false)]
 }
 
 /// What an error of the server means, and what mends it.
-pub fn refused(want: &MysqlWant, refusal: &Refusal, tls: bool) -> Finding {
-    let place = at(&want.at);
-    let user = want.user.as_deref().unwrap_or("divvy");
+pub fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding {
+    let place = at(&spec.at);
+    let user = spec.user.as_deref().unwrap_or("divvy");
     let account = format!("'{}'@'HOST'", user.replace('\'', "''"));
     let observed = format!("error {}: {}", refusal.code, refusal.message);
     let make = |id, title: String| {
         Finding::new(id, GROUP, Status::Fail, title)
             .observed(observed.clone())
-            .evidence("host", want.at.host.clone())
-            .evidence("port", want.at.port)
+            .evidence("host", spec.at.host.clone())
+            .evidence("port", spec.at.port)
             .evidence("code", refusal.code)
     };
     match refusal.code {
@@ -50,25 +50,25 @@ pub fn refused(want: &MysqlWant, refusal: &Refusal, tls: bool) -> Finding {
             .expected("an account for this host")
             .cause("no account of the server has this host's address or name in its host part; the path to the server is open")
             .fix(format!("on the server: CREATE USER {account} IDENTIFIED BY 'PASSWORD';   -- HOST: this host as the message names it, or '%'"))
-            .fix(format!("on the server: GRANT ALL ON `{}`.* TO {account}; GRANT ALL ON `{}`.* TO {account}; GRANT RELOAD ON *.* TO {account};", want.database, want.secret_database)),
+            .fix(format!("on the server: GRANT ALL ON `{}`.* TO {account}; GRANT ALL ON `{}`.* TO {account}; GRANT RELOAD ON *.* TO {account};", spec.database, spec.secret_database)),
         ACCESS_DENIED => {
             let finding = make("mysql-login", format!("MySQL on {place} denies the login of {user}"))
-                .expected(format!("user {user} can log in {}", if want.has_password { "with the password given" } else { "without a password: none was given" }))
+                .expected(format!("user {user} can log in {}", if spec.has_password { "with the password given" } else { "without a password: none was given" }))
                 .cause(if tls {
                     "the password is wrong, or the account is for another host (the message names the one that the server sees)"
                 } else {
                     "the password is wrong, or the account is for another host (the message names the one that the server sees), or the account (REQUIRE SSL) or the server (require_secure_transport of MariaDB) demands TLS, which is refused in the same words"
                 })
-                .fix(format!("mysql -h {} -P {} -u {} -p   # the same by hand", quoted(&want.at.host), want.at.port, quoted(user)))
+                .fix(format!("mysql -h {} -P {} -u {} -p   # the same by hand", quoted(&spec.at.host), spec.at.port, quoted(user)))
                 .fix(format!("on the server: SELECT user, host, plugin FROM mysql.user WHERE user = '{}';", user.replace('\'', "''")))
                 .fix("sudo ics-setup reconfigure --mysql-password-file FILE   # if the password is wrong");
             if tls { finding } else { finding.fix("ics-setup check backends --mysql-tls   # if the account demands TLS") }
         }
         DATABASE_DENIED => make("mysql-login", format!("MySQL on {place} denies {user} its database"))
-            .fix(format!("on the server: GRANT ALL ON `{}`.* TO {account};", want.database)),
+            .fix(format!("on the server: GRANT ALL ON `{}`.* TO {account};", spec.database)),
         1049 => make("mysql-databases", format!("a database is missing on {place}"))
-            .fix(create(&want.database))
-            .fix(create(&want.secret_database)),
+            .fix(create(&spec.database))
+            .fix(create(&spec.secret_database)),
         AUTH_PLUGIN | 2059 | 1524 => make("mysql-login", format!("MySQL on {place} wants another way of logging in for {user}"))
             .cause("the account's authentication plugin and that of clients of 5.7 do not match")
             .fix(format!("on the server: ALTER USER {account} IDENTIFIED WITH mysql_native_password BY 'PASSWORD';")),
@@ -87,22 +87,22 @@ pub fn refused(want: &MysqlWant, refusal: &Refusal, tls: bool) -> Finding {
             .fix("or on the server: SET GLOBAL require_secure_transport = OFF;"),
         _ => make("mysql-login", format!("MySQL on {place} refuses the login of {user}"))
             .expected(format!("user {user} can log in"))
-            .fix(format!("mysql -h {} -P {} -u {} -p   # the same by hand", quoted(&want.at.host), want.at.port, quoted(user))),
+            .fix(format!("mysql -h {} -P {} -u {} -p   # the same by hand", quoted(&spec.at.host), spec.at.port, quoted(user))),
     }
 }
 
 /// A login that did not come to its end; `None` for one that did.
-pub fn login(want: &MysqlWant, greeting: &Greeting, login: &Login, limits: &Limits) -> Option<Finding> {
-    let place = at(&want.at);
-    let user = want.user.as_deref().unwrap_or_default();
+pub fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits: &Limits) -> Option<Finding> {
+    let place = at(&spec.at);
+    let user = spec.user.as_deref().unwrap_or_default();
     let make = |id, title: String| {
         Finding::new(id, GROUP, Status::Fail, title)
-            .evidence("host", want.at.host.clone())
-            .evidence("port", want.at.port)
+            .evidence("host", spec.at.host.clone())
+            .evidence("port", spec.at.port)
     };
     Some(match login {
         Login::Open(_) => return None,
-        Login::Refused { refusal, tls } => refused(want, refusal, *tls),
+        Login::Refused { refusal, tls } => refused(spec, refusal, *tls),
         Login::Plugin { plugin } => make("mysql-login", format!("MySQL on {place} wants {user} to log in by {plugin}"))
             .expected("mysql_native_password or caching_sha2_password")
             .observed(format!("the account's plugin is {plugin}"))
@@ -122,27 +122,27 @@ pub fn login(want: &MysqlWant, greeting: &Greeting, login: &Login, limits: &Limi
             .observed("its greeting does not offer TLS; the password was not sent")
             .fix("on the server, in my.cnf: ssl_ca, ssl_cert, ssl_key, then restart it")
             .fix("or, where the network may be trusted: sudo ics-setup reconfigure --mysql-tls=false"),
-        Login::Broken { trouble, tls } => broken(want, trouble, *tls, limits, make),
+        Login::Broken { trouble, tls } => broken(spec, trouble, *tls, limits, make),
     })
 }
 
 fn broken(
-    want: &MysqlWant,
-    trouble: &Trouble,
+    spec: &MysqlSpec,
+    trouble: &NetError,
     tls: bool,
     limits: &Limits,
     make: impl Fn(&'static str, String) -> Finding,
 ) -> Finding {
-    let place = at(&want.at);
+    let place = at(&spec.at);
     let limit = crate::net::seconds(limits.check());
     match trouble {
-        Trouble::Untrusted { why } => {
+        NetError::Untrusted { why } => {
             let finding = make("mysql-tls", format!("the certificate of MySQL on {place} is not trusted"))
                 .expected("a certificate that this host trusts")
                 .observed(trouble.to_string());
-            trust(finding, why, &want.at.host, want.at.port, "mysql")
+            trust(finding, why, &spec.at.host, spec.at.port, "mysql")
         }
-        Trouble::Tls { .. } | Trouble::Closed | Trouble::Reset if tls => {
+        NetError::Tls { .. } | NetError::Closed | NetError::Reset if tls => {
             make("mysql-tls", format!("no TLS connection to MySQL on {place}"))
                 .expected("TLS 1.2 or 1.3")
                 .observed(trouble.to_string())
@@ -154,7 +154,7 @@ fn broken(
             .expected(format!("a login within {limit} (--timeout)"))
             .observed(trouble.to_string())
             .cause("the greeting came, the rest did not: a proxy or load balancer in between, or a server in trouble")
-            .fix(format!("mysql -h {} -P {} -u {} -p   # the same by hand", quoted(&want.at.host), want.at.port, quoted(want.user.as_deref().unwrap_or_default()))),
+            .fix(format!("mysql -h {} -P {} -u {} -p   # the same by hand", quoted(&spec.at.host), spec.at.port, quoted(spec.user.as_deref().unwrap_or_default()))),
     }
 }
 

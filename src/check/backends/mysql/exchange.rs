@@ -9,7 +9,7 @@ use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
 use super::greeting::{self, First, Hello, Refusal, capability};
-use crate::net::{Line, Roots, Trouble};
+use crate::net::{Line, NetError, Roots};
 
 /// No packet that is read is larger: 64 KiB.
 const MAX_PACKET: usize = 64 << 10;
@@ -33,7 +33,7 @@ const SHA2: &str = "caching_sha2_password";
 pub type Row = Vec<Option<String>>;
 
 /// A conversation with a server that has greeted.
-pub struct Talk {
+pub struct Connection {
     line: Line,
     sequence: u8,
 }
@@ -55,36 +55,36 @@ pub enum LoggedIn {
 ///
 /// # Errors
 /// None came, or none of this protocol.
-pub fn open(mut line: Line) -> Result<(Talk, Result<Hello, Refusal>), Trouble> {
+pub fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>), NetError> {
     let mut bytes = Vec::new();
     // Byte by byte what is there: whether it is MySQL shows before the length may be believed.
     while bytes.len() < 5 {
         let mut buffer = [0_u8; 5];
         let room = 5 - bytes.len();
-        let count = line.some(&mut buffer[..room])?;
+        let count = line.recv(&mut buffer[..room])?;
         if count == 0 && bytes.is_empty() {
-            return Err(Trouble::Closed);
+            return Err(NetError::Closed);
         }
         bytes.extend_from_slice(&buffer[..count]);
         if count == 0 || !greeting::plausible(&bytes) {
             let mut more = [0_u8; 64];
-            let count = if count == 0 { 0 } else { line.some(&mut more).unwrap_or(0) };
+            let count = if count == 0 { 0 } else { line.recv(&mut more).unwrap_or(0) };
             bytes.extend_from_slice(&more[..count]);
-            return Err(Trouble::Unexpected { what: greeting::foreign(&bytes) });
+            return Err(NetError::Unexpected { what: greeting::foreign(&bytes) });
         }
     }
     let length = usize::from(u16::from_le_bytes([bytes[0], bytes[1]]));
     let mut payload = vec![bytes[4]];
     fill(&mut line, &mut payload, length)?;
-    let talk = Talk { line, sequence: 1 };
+    let connection = Connection { line, sequence: 1 };
     match greeting::first(&payload) {
-        First::Hello(hello) => Ok((talk, Ok(hello))),
-        First::Refusal(refusal) => Ok((talk, Err(refusal))),
-        First::Foreign(what) => Err(Trouble::Unexpected { what }),
+        First::Hello(hello) => Ok((connection, Ok(hello))),
+        First::Refusal(refusal) => Ok((connection, Err(refusal))),
+        First::Foreign(what) => Err(NetError::Unexpected { what }),
     }
 }
 
-impl Talk {
+impl Connection {
     /// The version and cipher of TLS in use.
     pub fn tls(&self) -> Option<String> {
         self.line.tls()
@@ -94,7 +94,7 @@ impl Talk {
     ///
     /// # Errors
     /// No TLS, or with somebody who is not trusted.
-    pub fn secured(mut self, hello: &Hello, host: &str, roots: &Roots) -> Result<Self, Trouble> {
+    pub fn secured(mut self, hello: &Hello, host: &str, roots: &Roots) -> Result<Self, NetError> {
         self.send(&response_head(flags(hello) | capability::SSL))?;
         Ok(Self { line: self.line.secured(host, roots)?, sequence: self.sequence })
     }
@@ -103,7 +103,7 @@ impl Talk {
     ///
     /// # Errors
     /// The network's, or a server that does not keep to the protocol.
-    pub fn login(&mut self, hello: &Hello, user: &str, password: &[u8]) -> Result<LoggedIn, Trouble> {
+    pub fn login(&mut self, hello: &Hello, user: &str, password: &[u8]) -> Result<LoggedIn, NetError> {
         if hello.capabilities & capability::PROTOCOL_41 == 0 {
             return Err(unexpected("a server older than MySQL 4.1"));
         }
@@ -146,7 +146,7 @@ impl Talk {
     ///
     /// # Errors
     /// The network's, or a server that does not keep to the protocol; the inner one is the server's no.
-    pub fn query(&mut self, sql: &str) -> Result<Result<Vec<Row>, Refusal>, Trouble> {
+    pub fn query(&mut self, sql: &str) -> Result<Result<Vec<Row>, Refusal>, NetError> {
         self.command(&[&[3], sql.as_bytes()].concat())?;
         let head = self.packet()?;
         let columns = match head.first() {
@@ -166,7 +166,7 @@ impl Talk {
             match packet.first() {
                 Some(0xff) => return self.refused(&packet).map(Err),
                 Some(0xfe) if packet.len() < 9 => return Ok(Ok(rows)),
-                _ if rows.len() == MAX_ROWS => return Err(Trouble::TooMuch { limit: MAX_ROWS }),
+                _ if rows.len() == MAX_ROWS => return Err(NetError::TooMuch { limit: MAX_ROWS }),
                 _ => rows.push(row(&packet, columns).ok_or_else(|| unexpected("a malformed row"))?),
             }
         }
@@ -175,8 +175,8 @@ impl Talk {
     /// Makes a database the current one: tells whether it is there and may be used.
     ///
     /// # Errors
-    /// As [`Talk::query`].
-    pub fn enter(&mut self, database: &str) -> Result<Result<(), Refusal>, Trouble> {
+    /// As [`Connection::query`].
+    pub fn enter(&mut self, database: &str) -> Result<Result<(), Refusal>, NetError> {
         self.command(&[&[2], database.as_bytes()].concat())?;
         let packet = self.packet()?;
         match packet.first() {
@@ -191,32 +191,32 @@ impl Talk {
         let _ = self.command(&[1]);
     }
 
-    fn command(&mut self, payload: &[u8]) -> Result<(), Trouble> {
+    fn command(&mut self, payload: &[u8]) -> Result<(), NetError> {
         self.sequence = 0;
         self.send(payload)
     }
 
-    fn refused(&self, packet: &[u8]) -> Result<Refusal, Trouble> {
+    fn refused(&self, packet: &[u8]) -> Result<Refusal, NetError> {
         greeting::refusal(packet).ok_or_else(|| unexpected("an error packet cut short"))
     }
 
-    fn send(&mut self, payload: &[u8]) -> Result<(), Trouble> {
+    fn send(&mut self, payload: &[u8]) -> Result<(), NetError> {
         let length = u32::try_from(payload.len()).ok().filter(|length| *length < 0xff_ffff);
-        let Some(length) = length else { return Err(Trouble::Other { why: "a setting is too long".to_owned() }) };
+        let Some(length) = length else { return Err(NetError::Other { why: "a setting is too long".to_owned() }) };
         let mut bytes = length.to_le_bytes()[..3].to_vec();
         bytes.push(self.sequence);
         bytes.extend_from_slice(payload);
         self.sequence = self.sequence.wrapping_add(1);
-        self.line.say(&bytes)
+        self.line.send(&bytes)
     }
 
-    fn packet(&mut self) -> Result<Vec<u8>, Trouble> {
+    fn packet(&mut self) -> Result<Vec<u8>, NetError> {
         let mut header = Vec::new();
         fill(&mut self.line, &mut header, 4)?;
         let length = u32::from_le_bytes([header[0], header[1], header[2], 0]);
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         if length > MAX_PACKET {
-            return Err(Trouble::TooMuch { limit: MAX_PACKET });
+            return Err(NetError::TooMuch { limit: MAX_PACKET });
         }
         self.sequence = header[3].wrapping_add(1);
         let mut payload = Vec::new();
@@ -226,12 +226,12 @@ impl Talk {
 }
 
 /// Reads until there are `length` bytes; memory grows with what came, not with what was announced.
-fn fill(line: &mut Line, bytes: &mut Vec<u8>, length: usize) -> Result<(), Trouble> {
+fn fill(line: &mut Line, bytes: &mut Vec<u8>, length: usize) -> Result<(), NetError> {
     let mut buffer = [0_u8; 4096];
     while bytes.len() < length {
         let room = (length - bytes.len()).min(buffer.len());
-        match line.some(&mut buffer[..room])? {
-            0 => return Err(Trouble::Closed),
+        match line.recv(&mut buffer[..room])? {
+            0 => return Err(NetError::Closed),
             count => bytes.extend_from_slice(&buffer[..count]),
         }
     }
@@ -327,8 +327,8 @@ fn row(mut bytes: &[u8], columns: u64) -> Option<Row> {
     Some(row)
 }
 
-fn unexpected(what: &str) -> Trouble {
-    Trouble::Unexpected { what: what.to_owned() }
+fn unexpected(what: &str) -> NetError {
+    NetError::Unexpected { what: what.to_owned() }
 }
 
 #[cfg(test)]

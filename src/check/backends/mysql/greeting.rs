@@ -19,7 +19,7 @@ pub enum Opening {
     /// An error in place of a greeting: a server of this family is there, and turns this host away.
     Refusal(Refusal),
     /// Nothing that could be understood.
-    Trouble(crate::net::Trouble),
+    NetError(crate::net::NetError),
 }
 
 /// What a greeting tells.

@@ -1,15 +1,15 @@
-//! Facts → findings. Pure.
+//! MysqlFacts → findings. Pure.
 
 use super::super::words::at;
 use super::about::{About, There};
 use super::access::{self, create};
 use super::greeting::{Greeting, Opening};
 use super::product::{self, Product};
-use super::{Because, Facts, GROUP, Login, SERVER, grants};
+use super::{GROUP, Login, MysqlFacts, MysqlFailure, SERVER, grants};
 use crate::check::requirements::Profile;
-use crate::check::want::{MysqlWant, Want};
+use crate::check::spec::{CheckSpec, MysqlSpec};
 use crate::finding::{Finding, Status};
-use crate::net::{Trouble, seconds};
+use crate::net::{NetError, seconds};
 use crate::settings::Deployment;
 use std::time::Duration;
 
@@ -23,44 +23,44 @@ const SKEW_WARN: i64 = 5_000;
 const SKEW_FAIL: i64 = 300_000;
 
 /// Judges what was seen.
-pub fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
-    let Some(mysql) = &want.mysql else { return vec![SERVER.not_named(want)] };
-    if SERVER.is_container(want, &mysql.at) {
+pub fn judge_mysql(facts: &MysqlFacts, spec: &CheckSpec) -> Vec<Finding> {
+    let Some(mysql) = &spec.mysql else { return vec![SERVER.not_named(spec)] };
+    if SERVER.is_container(spec, &mysql.at) {
         return vec![SERVER.still_container(&mysql.at)];
     }
     match &facts.opening {
-        None => vec![SERVER.not_named(want)],
-        Some(Opening::Trouble(trouble)) => vec![unreached(mysql, trouble, facts.opening_ms, want)],
+        None => vec![SERVER.not_named(spec)],
+        Some(Opening::NetError(trouble)) => vec![unreached(mysql, trouble, facts.opening_ms, spec)],
         Some(Opening::Refusal(refusal)) => access::turned_away(mysql, refusal),
-        Some(Opening::Greeting(greeting)) => greeted(facts, greeting, mysql, want),
+        Some(Opening::Greeting(greeting)) => greeted(facts, greeting, mysql, spec),
     }
 }
 
-fn unreached(mysql: &MysqlWant, trouble: &Trouble, waited: u64, want: &Want) -> Finding {
-    let finding = SERVER.unreached(&mysql.at, trouble, &want.limits);
+fn unreached(mysql: &MysqlSpec, trouble: &NetError, waited: u64, spec: &CheckSpec) -> Finding {
+    let finding = SERVER.unreached(&mysql.at, trouble, &spec.limits);
     let waited = seconds(Duration::from_millis(waited));
     match trouble {
-        Trouble::Silent { .. } => finding
+        NetError::Silent { .. } => finding
             .cause(format!("connected, no greeting within {waited}: reverse DNS on the server (it looks this host's name up before it greets), or a port that is not MySQL's"))
             .fix("on the server, in my.cnf: skip-name-resolve, then restart it")
             .fix("ics-setup check backends --timeout 60s   # does it come at all?"),
-        Trouble::Closed => finding
+        NetError::Closed => finding
             .cause("a load balancer without a server behind it, or rules on the server's side that close connections from this host")
             .fix("look at the load balancer's target group, and at the server's error log"),
-        Trouble::Unexpected { .. } => finding
+        NetError::Unexpected { .. } => finding
             .cause("the port belongs to another service")
             .fix("sudo ics-setup reconfigure --mysql-port PORT   # MySQL's own is 3306"),
         _ => finding,
     }
 }
 
-fn greeted(facts: &Facts, greeting: &Greeting, mysql: &MysqlWant, want: &Want) -> Vec<Finding> {
+fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpec) -> Vec<Finding> {
     let announced = product::advertised(greeting, mysql.at.port);
     let mut findings = vec![reached(facts, mysql, &announced)];
-    let window = &Profile::of(want.release.as_deref()).mysql;
+    let window = &Profile::of(spec.release.as_deref()).mysql;
     match &facts.login {
         None => {
-            findings.push(version(&announced, mysql, want, true));
+            findings.push(version(&announced, mysql, spec, true));
             let finding = Finding::new("mysql-login", GROUP, Status::Skip, "the login to MySQL was not tried")
                 .observed("no user is known (--mysql-user, prod.env); databases, grants and clock were not looked at");
             findings.push(finding.fix("ics-setup check backends --mysql-user USER --mysql-password-file FILE"));
@@ -70,12 +70,12 @@ fn greeted(facts: &Facts, greeting: &Greeting, mysql: &MysqlWant, want: &Want) -
                 let comment = about.variables.get("version_comment").map(String::as_str).unwrap_or_default();
                 product::real(greeting, text, comment, &about.variables)
             });
-            findings.push(version(real.as_ref().unwrap_or(&announced), mysql, want, real.is_none()));
-            findings.extend(inside(about, greeting, mysql, want));
+            findings.push(version(real.as_ref().unwrap_or(&announced), mysql, spec, real.is_none()));
+            findings.extend(inside(about, greeting, mysql, spec));
         }
         Some(login) => {
-            findings.push(version(&announced, mysql, want, true));
-            findings.extend(access::login(mysql, greeting, login, &want.limits));
+            findings.push(version(&announced, mysql, spec, true));
+            findings.extend(access::login(mysql, greeting, login, &spec.limits));
         }
     }
     for finding in &mut findings {
@@ -86,7 +86,7 @@ fn greeted(facts: &Facts, greeting: &Greeting, mysql: &MysqlWant, want: &Want) -
     findings
 }
 
-fn reached(facts: &Facts, mysql: &MysqlWant, announced: &Product) -> Finding {
+fn reached(facts: &MysqlFacts, mysql: &MysqlSpec, announced: &Product) -> Finding {
     let took = seconds(Duration::from_millis(facts.opening_ms));
     let mut finding = SERVER.reached(&mysql.at, format!("it announces {}", announced.shown));
     if facts.opening_ms > SLOW_GREETING {
@@ -101,8 +101,8 @@ fn reached(facts: &Facts, mysql: &MysqlWant, announced: &Product) -> Finding {
     finding.evidence("greeting_ms", facts.opening_ms)
 }
 
-fn version(product: &Product, mysql: &MysqlWant, want: &Want, announced_only: bool) -> Finding {
-    let profile = Profile::of(want.release.as_deref());
+fn version(product: &Product, mysql: &MysqlSpec, spec: &CheckSpec, announced_only: bool) -> Finding {
+    let profile = Profile::of(spec.release.as_deref());
     let window = &profile.mysql;
     let mut status = product.verdict(window);
     let place = at(&mysql.at);
@@ -137,7 +137,7 @@ fn version(product: &Product, mysql: &MysqlWant, want: &Want, announced_only: bo
     finding.fix(release)
 }
 
-fn inside(about: &About, greeting: &Greeting, mysql: &MysqlWant, want: &Want) -> Vec<Finding> {
+fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpec) -> Vec<Finding> {
     let account = about.account.as_deref().unwrap_or_default();
     let place = at(&mysql.at);
     let mut login = Finding::new(
@@ -157,7 +157,7 @@ fn inside(about: &About, greeting: &Greeting, mysql: &MysqlWant, want: &Want) ->
         findings.push(databases(about, mysql));
     }
     if let Some(held) = &about.grants {
-        findings.push(privileges(about, held, mysql, want));
+        findings.push(privileges(about, held, mysql, spec));
     }
     findings.extend(clock(about, mysql));
     findings.extend(charset(about, mysql));
@@ -165,15 +165,15 @@ fn inside(about: &About, greeting: &Greeting, mysql: &MysqlWant, want: &Want) ->
     findings
 }
 
-fn tls(about: &About, greeting: &Greeting, mysql: &MysqlWant) -> Finding {
+fn tls(about: &About, greeting: &Greeting, mysql: &MysqlSpec) -> Finding {
     let place = at(&mysql.at);
     let make = |status, title: String| Finding::new("mysql-tls", GROUP, status, title);
     match (&about.tls, about.tls_because) {
-        (Some(cipher), Some(Because::Required | Because::Password)) => {
+        (Some(cipher), Some(MysqlFailure::Required | MysqlFailure::Password)) => {
             make(Status::Warn, format!("MySQL on {place} wants TLS, and the settings do not say so"))
                 .expected("mysql.tls = true in the settings")
                 .observed(format!("the login went through over TLS only ({cipher})"))
-                .cause(if about.tls_because == Some(Because::Required) {
+                .cause(if about.tls_because == Some(MysqlFailure::Required) {
                     match about.variables.get("require_secure_transport").map(String::as_str) {
                         Some("ON" | "1") => "require_secure_transport is on",
                         _ => "the account demands it (REQUIRE SSL), or the server does (require_secure_transport)",
@@ -197,7 +197,7 @@ fn tls(about: &About, greeting: &Greeting, mysql: &MysqlWant) -> Finding {
     }
 }
 
-fn databases(about: &About, mysql: &MysqlWant) -> Finding {
+fn databases(about: &About, mysql: &MysqlSpec) -> Finding {
     let place = at(&mysql.at);
     let list = |there: There| {
         let names: Vec<&str> =
@@ -246,7 +246,7 @@ fn account(about: &About) -> String {
     format!("'{}'@'{}'", user.replace('\'', "''"), host.replace('\'', "''"))
 }
 
-fn privileges(about: &About, held: &[grants::Grant], mysql: &MysqlWant, want: &Want) -> Finding {
+fn privileges(about: &About, held: &[grants::Grant], mysql: &MysqlSpec, spec: &CheckSpec) -> Finding {
     let place = at(&mysql.at);
     let account = account(about);
     let any_case = about.variables.get("lower_case_table_names").is_some_and(|value| value != "0");
@@ -283,7 +283,7 @@ fn privileges(about: &About, held: &[grants::Grant], mysql: &MysqlWant, want: &W
     let status = match () {
         () if !roles.is_empty() => Status::Warn,
         // RELOAD is for the dump that the scheduler takes before it migrates.
-        () if short.is_empty() && want.deployment == Deployment::TestDrive => Status::Warn,
+        () if short.is_empty() && spec.deployment == Deployment::TestDrive => Status::Warn,
         () => Status::Fail,
     };
     let mut finding = make(status, format!("{account} on {place} lacks rights that the product needs"))
@@ -307,7 +307,7 @@ fn privileges(about: &About, held: &[grants::Grant], mysql: &MysqlWant, want: &W
     finding
 }
 
-fn clock(about: &About, mysql: &MysqlWant) -> Option<Finding> {
+fn clock(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let skew = about.clock?.skew();
     let place = at(&mysql.at);
     let amount = seconds(Duration::from_millis(skew.unsigned_abs()));
@@ -343,7 +343,7 @@ fn clock(about: &About, mysql: &MysqlWant) -> Option<Finding> {
     )
 }
 
-fn charset(about: &About, mysql: &MysqlWant) -> Option<Finding> {
+fn charset(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let mut seen: Vec<String> = Vec::new();
     for database in &about.databases {
         if let (Some(charset), Some(collation)) = (&database.charset, &database.collation) {
@@ -382,7 +382,7 @@ fn charset(about: &About, mysql: &MysqlWant) -> Option<Finding> {
     Some(finding)
 }
 
-fn capacity(about: &About, mysql: &MysqlWant) -> Option<Finding> {
+fn capacity(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let most: u64 = about.variables.get("max_connections")?.parse().ok()?;
     let now = about.clients?;
     let place = at(&mysql.at);

@@ -27,14 +27,14 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use self::about::About;
-use self::exchange::{LoggedIn, Talk};
+use self::exchange::{Connection, LoggedIn};
 use self::greeting::{Hello, Opening, Refusal};
 use super::GROUP;
 use super::words::Server;
+use crate::check::spec::{CheckSpec, MysqlSpec};
 use crate::check::unit::{Check, Group, Look};
-use crate::check::want::{MysqlWant, Want};
 use crate::finding::Finding;
-use crate::net::{Line, Time, Trouble, connect, resolve};
+use crate::net::{Line, NetError, Time, connect, resolve};
 
 /// No more than this is read of one connection: 256 KiB.
 const BUDGET: usize = 256 << 10;
@@ -56,7 +56,7 @@ pub struct Mysql;
 /// What was seen. Part of saved facts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Facts {
+pub struct MysqlFacts {
     /// How the server opened; null: it was not asked.
     opening: Option<Opening>,
     /// Milliseconds from the connection's being there to the end of the first packet.
@@ -81,7 +81,7 @@ enum Login {
     /// The conversation broke.
     Broken {
         /// How.
-        trouble: Trouble,
+        trouble: NetError,
         /// Was TLS begun?
         tls: bool,
     },
@@ -99,7 +99,7 @@ enum Login {
 /// Why TLS was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Because {
+enum MysqlFailure {
     /// The settings say so.
     Asked,
     /// The server lets nobody in without (`require_secure_transport`), or not this account (`REQUIRE SSL`).
@@ -109,7 +109,7 @@ enum Because {
 }
 
 impl Check for Mysql {
-    type Facts = Facts;
+    type Facts = MysqlFacts;
 
     fn name(&self) -> &'static str {
         "mysql"
@@ -137,45 +137,47 @@ impl Check for Mysql {
         &["mysql-reachable", "mysql-login", "mysql-capacity", "mysql-tls", "mysql-databases"]
     }
 
-    fn talks_to(&self, want: &Want) -> Vec<String> {
-        want.mysql.iter().map(|mysql| format!("host:{}", mysql.at.host)).collect()
+    fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
+        spec.mysql.iter().map(|mysql| format!("host:{}", mysql.at.host)).collect()
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Facts>) -> Facts {
-        let Some(want) = &look.want.mysql else { return Facts::default() };
-        if SERVER.is_container(look.want, &want.at) {
-            return Facts::default();
+    fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&MysqlFacts>) -> MysqlFacts {
+        let Some(spec) = &look.spec.mysql else { return MysqlFacts::default() };
+        if SERVER.is_container(look.spec, &spec.at) {
+            return MysqlFacts::default();
         }
         match earlier {
             // Nothing more would be learnt, and the server counts each greeting without a login.
-            Some(facts) if self.is_settled(facts) && want.user.is_none() => return facts.clone(),
+            Some(facts) if self.is_settled(facts) && spec.user.is_none() => return facts.clone(),
             Some(facts) if facts.is_blocked() => return facts.clone(),
             _ => {}
         }
         let time = time.at_most(time.left().saturating_sub(MARGIN));
-        let connected = resolve(&want.at.host, want.at.port, time)
+        let connected = resolve(&spec.at.host, spec.at.port, time)
             .and_then(|addresses| Ok((connect(&addresses, time, BUDGET)?, addresses)));
         let began = Instant::now();
         let opened = connected.and_then(|(wire, addresses)| Ok((exchange::open(Line::from(wire))?, addresses)));
         let opening_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         match opened {
-            Err(trouble) => Facts { opening: Some(Opening::Trouble(trouble)), opening_ms, login: None },
-            Ok(((_, Err(refusal)), _)) => Facts { opening: Some(Opening::Refusal(refusal)), opening_ms, login: None },
-            Ok(((talk, Ok(hello)), addresses)) => {
-                let login = want.user.as_deref().map(|user| {
+            Err(trouble) => MysqlFacts { opening: Some(Opening::NetError(trouble)), opening_ms, login: None },
+            Ok(((_, Err(refusal)), _)) => {
+                MysqlFacts { opening: Some(Opening::Refusal(refusal)), opening_ms, login: None }
+            }
+            Ok(((connection, Ok(hello)), addresses)) => {
+                let login = spec.user.as_deref().map(|user| {
                     let password = look.secrets.mysql.as_ref().map(|secret| secret.expose()).unwrap_or_default();
-                    Session { look, want, addresses: &addresses, time, user, password }.log_in(talk, &hello)
+                    Session { look, spec, addresses: &addresses, time, user, password }.log_in(connection, &hello)
                 });
-                Facts { opening: Some(Opening::Greeting(hello.greeting)), opening_ms, login }
+                MysqlFacts { opening: Some(Opening::Greeting(hello.greeting)), opening_ms, login }
             }
         }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        judge::judge(facts, want)
+    fn judge(&self, facts: &MysqlFacts, spec: &CheckSpec) -> Vec<Finding> {
+        judge::judge_mysql(facts, spec)
     }
 
-    fn is_settled(&self, facts: &Facts) -> bool {
+    fn is_settled(&self, facts: &MysqlFacts) -> bool {
         // Without a login the greeting is all there is to be had, and it does not change. What a login finds can: another
         // program may be making the databases and users right now.
         let greeted = matches!(facts.opening, Some(Opening::Greeting(_)));
@@ -185,7 +187,7 @@ impl Check for Mysql {
     }
 }
 
-impl Facts {
+impl MysqlFacts {
     /// Each further connection would be turned away too, until somebody flushes the server's host cache.
     fn is_blocked(&self) -> bool {
         matches!(&self.opening, Some(Opening::Refusal(refusal)) if refusal.code == HOST_BLOCKED)
@@ -195,7 +197,7 @@ impl Facts {
 /// What a login needs.
 struct Session<'a> {
     look: &'a Look<'a>,
-    want: &'a MysqlWant,
+    spec: &'a MysqlSpec,
     addresses: &'a [SocketAddr],
     time: Time,
     user: &'a str,
@@ -204,23 +206,23 @@ struct Session<'a> {
 
 impl Session<'_> {
     /// By TLS where that is asked for; where nobody said, plain first, and again by TLS when the server wants that.
-    fn log_in(&self, talk: Talk, hello: &Hello) -> Login {
+    fn log_in(&self, connection: Connection, hello: &Hello) -> Login {
         let offers = hello.greeting.offers_tls;
-        match self.want.tls {
+        match self.spec.tls {
             Some(true) if !offers => Login::NoTls,
-            Some(true) => self.secured(talk, hello, Because::Asked),
+            Some(true) => self.secured(connection, hello, MysqlFailure::Asked),
             tls => {
-                let plain = self.plain(talk, hello);
+                let plain = self.plain(connection, hello);
                 if tls.is_some() || !offers {
                     return plain;
                 }
                 match &plain {
-                    Login::NeedsTls => self.again(Because::Password),
-                    Login::Refused { refusal, .. } if refusal.wants_tls() => self.again(Because::Required),
+                    Login::NeedsTls => self.again(MysqlFailure::Password),
+                    Login::Refused { refusal, .. } if refusal.wants_tls() => self.again(MysqlFailure::Required),
                     // MariaDB refuses for want of TLS in the words of a wrong password, and so does every server where
                     // the account demands TLS. What TLS says counts, where there is any to be had.
                     Login::Refused { refusal, .. } if refusal.code == ACCESS_DENIED => {
-                        match self.again(Because::Required) {
+                        match self.again(MysqlFailure::Required) {
                             login @ (Login::Open(_) | Login::Refused { tls: true, .. }) => login,
                             _ => plain,
                         }
@@ -231,29 +233,31 @@ impl Session<'_> {
         }
     }
 
-    fn plain(&self, mut talk: Talk, hello: &Hello) -> Login {
-        match talk.login(hello, self.user, self.password) {
-            Ok(LoggedIn::Yes) => Login::Open(Box::new(About::look(talk, self.look.host, self.want, None))),
+    fn plain(&self, mut connection: Connection, hello: &Hello) -> Login {
+        match connection.login(hello, self.user, self.password) {
+            Ok(LoggedIn::Yes) => Login::Open(Box::new(About::look(connection, self.look.host, self.spec, None))),
             ended => Login::from_ended(ended, false),
         }
     }
 
-    fn secured(&self, talk: Talk, hello: &Hello, because: Because) -> Login {
-        let mut talk = match talk.secured(hello, &self.want.at.host, self.look.roots) {
-            Ok(talk) => talk,
+    fn secured(&self, connection: Connection, hello: &Hello, because: MysqlFailure) -> Login {
+        let mut connection = match connection.secured(hello, &self.spec.at.host, self.look.roots) {
+            Ok(connection) => connection,
             Err(trouble) => return Login::Broken { trouble, tls: true },
         };
-        match talk.login(hello, self.user, self.password) {
-            Ok(LoggedIn::Yes) => Login::Open(Box::new(About::look(talk, self.look.host, self.want, Some(because)))),
+        match connection.login(hello, self.user, self.password) {
+            Ok(LoggedIn::Yes) => {
+                Login::Open(Box::new(About::look(connection, self.look.host, self.spec, Some(because))))
+            }
             ended => Login::from_ended(ended, true),
         }
     }
 
     /// A second connection: the server has closed the first one.
-    fn again(&self, because: Because) -> Login {
+    fn again(&self, because: MysqlFailure) -> Login {
         let opened = connect(self.addresses, self.time, BUDGET).and_then(|wire| exchange::open(Line::from(wire)));
         match opened {
-            Ok((talk, Ok(hello))) if hello.greeting.offers_tls => self.secured(talk, &hello, because),
+            Ok((connection, Ok(hello))) if hello.greeting.offers_tls => self.secured(connection, &hello, because),
             Ok((_, Ok(_))) => Login::NoTls,
             Ok((_, Err(refusal))) => Login::Refused { refusal, tls: false },
             Err(trouble) => Login::Broken { trouble, tls: false },
@@ -263,7 +267,7 @@ impl Session<'_> {
 
 impl Login {
     /// All ends but the good one.
-    fn from_ended(ended: Result<LoggedIn, Trouble>, tls: bool) -> Self {
+    fn from_ended(ended: Result<LoggedIn, NetError>, tls: bool) -> Self {
         match ended {
             Ok(LoggedIn::Yes | LoggedIn::WantsTls) => Self::NeedsTls,
             Ok(LoggedIn::No(refusal)) => Self::Refused { refusal, tls },

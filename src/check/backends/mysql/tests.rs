@@ -9,7 +9,7 @@ use super::greeting::Greeting;
 use super::greeting::tests::{greeting, packet};
 use super::*;
 use crate::check::backends::peer::*;
-use crate::check::want::Address;
+use crate::check::spec::Address;
 use crate::finding::Status::{Fail, Pass, Skip, Warn};
 use crate::settings::Deployment;
 
@@ -30,9 +30,9 @@ fn greetings_are_judged_without_a_login() {
         (packet(&greeting("5.7.25-TiDB-v7.1.0", 0xa60f, 0x003a, "mysql_native_password")), Fail, "TiDB v7.1.0"),
     ] {
         let peer = Peer::saying(&bytes);
-        let want = want_mysql(peer.port, None, None);
-        let facts = collect(&Mysql, &want, false, PATIENT, None);
-        let findings = judged(&Mysql, &facts, &want);
+        let spec = want_mysql(peer.port, None, None);
+        let facts = collect(&Mysql, &spec, false, PATIENT, None);
+        let findings = judged(&Mysql, &facts, &spec);
         assert_eq!(status(&findings, "mysql-reachable"), Pass);
         assert_eq!(status(&findings, "mysql-login"), Skip);
         let version = the(&findings, "mysql-version");
@@ -40,7 +40,7 @@ fn greetings_are_judged_without_a_login() {
         assert!(text(version).contains(words) && text(version).contains("advertised version"), "{}", text(version));
         // A finished greeting is not asked for again.
         assert!(Mysql.is_settled(&facts));
-        let again = collect(&Mysql, &want, false, PATIENT, Some(&facts));
+        let again = collect(&Mysql, &spec, false, PATIENT, Some(&facts));
         assert!(matches!(again.opening, Some(Opening::Greeting(_))));
         assert_eq!(peer.connections.load(Ordering::SeqCst), 1);
     }
@@ -55,14 +55,14 @@ fn errors_in_place_of_a_greeting_are_access_not_network() {
     ] {
         let payload = [&[0xff][..], &code.to_le_bytes(), b"Host '10.0.0.1' says\x1b[2J no"].concat();
         let peer = Peer::saying(&packet(&payload));
-        let want = want_mysql(peer.port, Some("divvy"), None);
-        let facts = collect(&Mysql, &want, true, PATIENT, None);
-        let findings = judged(&Mysql, &facts, &want);
+        let spec = want_mysql(peer.port, Some("divvy"), None);
+        let facts = collect(&Mysql, &spec, true, PATIENT, None);
+        let findings = judged(&Mysql, &facts, &spec);
         assert_eq!(status(&findings, "mysql-reachable"), Pass, "{code}");
         assert_eq!(status(&findings, id), Fail);
         assert!(text(the(&findings, id)).contains(words), "{code}");
         // A host that is blocked does not knock again.
-        collect(&Mysql, &want, true, PATIENT, Some(&facts));
+        collect(&Mysql, &spec, true, PATIENT, Some(&facts));
         assert_eq!(peer.connections.load(Ordering::SeqCst), if code == 1129 { 1 } else { 2 });
     }
 }
@@ -80,9 +80,9 @@ fn other_and_hostile_servers_end_in_time_and_stay_small() {
         (Peer::pouring(&announced), PATIENT, "malformed"),
         (Peer::pouring(b""), PATIENT, "not MySQL"),
     ] {
-        let want = want_mysql(peer.port, Some("divvy"), None);
-        let facts = collect(&Mysql, &want, true, millis, None);
-        let findings = judged(&Mysql, &facts, &want);
+        let spec = want_mysql(peer.port, Some("divvy"), None);
+        let facts = collect(&Mysql, &spec, true, millis, None);
+        let findings = judged(&Mysql, &facts, &spec);
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].status, Fail);
         assert!(text(&findings[0]).contains(words), "{words}: {}", text(&findings[0]));
@@ -133,9 +133,9 @@ fn hostile_answers_after_the_login_end_too() {
         // Of the one that stays silent after the login it is the login that needs the time.
         let millis = if answer.is_empty() { 4000 } else { PATIENT };
         let (peer, _) = after_greeting("mysql_native_password", vec![ok.clone(), answer]);
-        let want = want_mysql(peer.port, Some("divvy"), None);
-        let facts = collect(&Mysql, &want, true, millis, None);
-        let findings = judged(&Mysql, &facts, &want);
+        let spec = want_mysql(peer.port, Some("divvy"), None);
+        let facts = collect(&Mysql, &spec, true, millis, None);
+        let findings = judged(&Mysql, &facts, &spec);
         assert_eq!(status(&findings, "mysql-login"), Warn, "{findings:?}");
         assert!(text(the(&findings, "mysql-login")).contains("broke off"));
     }
@@ -143,8 +143,8 @@ fn hostile_answers_after_the_login_end_too() {
         [packet(&[]), packet(&[0xfe]), packet(b"\xfedialog\0x"), packet(&[1, 4]), packet(&[7; 100]), vec![9; 300_000]]
     {
         let (peer, _) = after_greeting("mysql_native_password", vec![answer]);
-        let want = want_mysql(peer.port, Some("divvy"), None);
-        let findings = judged(&Mysql, &collect(&Mysql, &want, true, PATIENT, None), &want);
+        let spec = want_mysql(peer.port, Some("divvy"), None);
+        let findings = judged(&Mysql, &collect(&Mysql, &spec, true, PATIENT, None), &spec);
         assert_eq!(status(&findings, "mysql-login"), Fail, "{findings:?}");
     }
 }
@@ -153,15 +153,15 @@ fn hostile_answers_after_the_login_end_too() {
 fn the_password_itself_never_travels_plain() {
     // `caching_sha2_password` asks for it; with no TLS on offer the check stops there.
     let (peer, heard) = after_greeting("caching_sha2_password", vec![packet(&[1, 4])]);
-    let want = want_mysql(peer.port, Some("divvy"), None);
-    let findings = judged(&Mysql, &collect(&Mysql, &want, true, PATIENT, None), &want);
+    let spec = want_mysql(peer.port, Some("divvy"), None);
+    let findings = judged(&Mysql, &collect(&Mysql, &spec, true, PATIENT, None), &spec);
     assert_eq!(status(&findings, "mysql-tls"), Fail);
     // `mysql_clear_password` and PAM's `dialog` would have it as it is.
     for plugin in ["mysql_clear_password", "dialog"] {
         let switch = packet(&[&[0xfe], plugin.as_bytes(), &[0]].concat());
         let (peer, heard) = after_greeting("mysql_native_password", vec![switch]);
-        let want = want_mysql(peer.port, Some("divvy"), None);
-        let findings = judged(&Mysql, &collect(&Mysql, &want, true, PATIENT, None), &want);
+        let spec = want_mysql(peer.port, Some("divvy"), None);
+        let findings = judged(&Mysql, &collect(&Mysql, &spec, true, PATIENT, None), &spec);
         assert!(text(the(&findings, "mysql-login")).contains(plugin));
         assert!(!String::from_utf8_lossy(&heard.lock().unwrap()).contains(PASSWORD));
     }
@@ -177,8 +177,8 @@ fn what_is_slipped_in_before_tls_does_not_count() {
     // A greeting, and at once the answer to a login that was not asked for yet.
     let ok = [7, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0];
     let peer = Peer::saying(&[of_57().as_slice(), &ok].concat());
-    let want = want_mysql(peer.port, Some("divvy"), Some(true));
-    let findings = judged(&Mysql, &collect(&Mysql, &want, true, PATIENT, None), &want);
+    let spec = want_mysql(peer.port, Some("divvy"), Some(true));
+    let findings = judged(&Mysql, &collect(&Mysql, &spec, true, PATIENT, None), &spec);
     assert_eq!(status(&findings, "mysql-tls"), Fail);
     assert!(findings.iter().all(|finding| finding.id != "mysql-login"), "{findings:?}");
 }
@@ -211,15 +211,15 @@ fn about() -> About {
     }
 }
 
-fn facts(login: Option<Login>) -> Facts {
+fn facts(login: Option<Login>) -> MysqlFacts {
     let greeting = Greeting { version: "5.7.44-log".to_owned(), mysql_bit: true, offers_tls: true, plugin: None };
-    Facts { opening: Some(Opening::Greeting(greeting)), opening_ms: 12, login }
+    MysqlFacts { opening: Some(Opening::Greeting(greeting)), opening_ms: 12, login }
 }
 
 #[test]
 fn a_server_as_it_should_be_passes_throughout() {
-    let want = want_mysql(3306, Some("divvy"), None);
-    let findings = judged(&Mysql, &facts(Some(Login::Open(Box::new(about())))), &want);
+    let spec = want_mysql(3306, Some("divvy"), None);
+    let findings = judged(&Mysql, &facts(Some(Login::Open(Box::new(about())))), &spec);
     assert!(findings.iter().all(|finding| finding.status == Pass), "{findings:?}");
     let ids: Vec<&str> = findings.iter().map(|finding| finding.id).collect();
     assert_eq!(ids.len(), 9);
@@ -296,24 +296,24 @@ fn each_fault_of_a_server_is_one_finding() {
         (|about| about.databases[1].charset = Some("utf8mb4".to_owned()), "mysql-charset", Warn, "utf8mb4"),
         (|about| about.clients = Some(140), "mysql-capacity", Warn, "140 of 151"),
         (
-            |about| (about.tls, about.tls_because) = (Some("TLSv1_3".to_owned()), Some(Because::Required)),
+            |about| (about.tls, about.tls_because) = (Some("TLSv1_3".to_owned()), Some(MysqlFailure::Required)),
             "mysql-tls",
             Warn,
             "reconfigure --mysql-tls",
         ),
         (
-            |about| (about.tls, about.tls_because) = (Some("TLSv1_3".to_owned()), Some(Because::Asked)),
+            |about| (about.tls, about.tls_because) = (Some("TLSv1_3".to_owned()), Some(MysqlFailure::Asked)),
             "mysql-tls",
             Pass,
             "encrypted",
         ),
-        (|about| about.broke = Some(Trouble::Reset), "mysql-login", Warn, "broke off"),
+        (|about| about.broke = Some(NetError::Reset), "mysql-login", Warn, "broke off"),
     ];
     for (change, id, expected, words) in cases {
         let mut about = about();
         change(&mut about);
-        let want = want_mysql(3306, Some("divvy"), None);
-        let findings = judged(&Mysql, &facts(Some(Login::Open(Box::new(about)))), &want);
+        let spec = want_mysql(3306, Some("divvy"), None);
+        let findings = judged(&Mysql, &facts(Some(Login::Open(Box::new(about)))), &spec);
         let finding = the(&findings, id);
         assert_eq!(finding.status, *expected, "{words}: {finding:?}");
         assert!(text(finding).contains(words), "{words}: {}", text(finding));
@@ -338,38 +338,38 @@ fn each_refusal_of_a_login_names_its_remedy() {
         (1862, "mysql-login", "expired"),
         (9999, "mysql-login", "refuses the login"),
     ] {
-        let want = want_mysql(3306, Some("divvy"), None);
+        let spec = want_mysql(3306, Some("divvy"), None);
         let refusal = Refusal { code, message: "as the server has it".to_owned() };
-        let findings = judged(&Mysql, &facts(Some(Login::Refused { refusal, tls: false })), &want);
+        let findings = judged(&Mysql, &facts(Some(Login::Refused { refusal, tls: false })), &spec);
         assert_eq!(status(&findings, id), Fail, "{code}");
         assert!(text(the(&findings, id)).contains(words), "{code}: {}", text(the(&findings, id)));
         assert_eq!(status(&findings, "mysql-version"), Pass);
     }
     for (trouble, tls, id, words) in [
         (
-            Trouble::Untrusted { why: "its issuer is not among this host's trusted certificates".to_owned() },
+            NetError::Untrusted { why: "its issuer is not among this host's trusted certificates".to_owned() },
             true,
             "mysql-tls",
             "update-ca-trust",
         ),
         (
-            Trouble::Untrusted { why: "it was issued for another name: db".to_owned() },
+            NetError::Untrusted { why: "it was issued for another name: db".to_owned() },
             true,
             "mysql-tls",
             "--mysql-host NAME",
         ),
-        (Trouble::Untrusted { why: "it has expired".to_owned() }, true, "mysql-tls", "timedatectl"),
+        (NetError::Untrusted { why: "it has expired".to_owned() }, true, "mysql-tls", "timedatectl"),
         (
-            Trouble::Tls { why: "the other side ended it with the alert ProtocolVersion".to_owned() },
+            NetError::Tls { why: "the other side ended it with the alert ProtocolVersion".to_owned() },
             true,
             "mysql-tls",
             "unsafe legacy renegotiation",
         ),
-        (Trouble::Closed, false, "mysql-login", "broke off"),
-        (Trouble::Silent { millis: 9000 }, false, "mysql-login", "--timeout"),
+        (NetError::Closed, false, "mysql-login", "broke off"),
+        (NetError::Silent { millis: 9000 }, false, "mysql-login", "--timeout"),
     ] {
-        let want = want_mysql(3306, Some("divvy"), Some(true));
-        let findings = judged(&Mysql, &facts(Some(Login::Broken { trouble, tls })), &want);
+        let spec = want_mysql(3306, Some("divvy"), Some(true));
+        let findings = judged(&Mysql, &facts(Some(Login::Broken { trouble, tls })), &spec);
         assert_eq!(status(&findings, id), Fail, "{words}");
         assert!(text(the(&findings, id)).contains(words), "{words}: {}", text(the(&findings, id)));
     }
@@ -377,7 +377,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
 
 #[test]
 fn what_was_not_looked_at_says_why() {
-    let findings = judged(&Mysql, &Facts::default(), &Want::default());
+    let findings = judged(&Mysql, &MysqlFacts::default(), &CheckSpec::default());
     assert_eq!(status(&findings, "mysql-reachable"), Skip);
     assert!(text(&findings[0]).contains("--mysql-host HOST"));
     let mut container = want_mysql(3306, None, None);
@@ -390,22 +390,22 @@ fn what_was_not_looked_at_says_why() {
     let mut drive = container.clone();
     drive.deployment = Deployment::TestDrive;
     drive.mysql.as_mut().unwrap().at.host = "127.0.0.1".to_owned();
-    assert_ne!(judged(&Mysql, &Facts::default(), &drive)[0].status, Fail);
+    assert_ne!(judged(&Mysql, &MysqlFacts::default(), &drive)[0].status, Fail);
 }
 
 #[test]
 fn troubles_of_the_network_name_the_next_command() {
     for (trouble, words) in [
-        (Trouble::NameUnknown, "getent hosts 127.0.0.1"),
-        (Trouble::NameUnanswered { why: "x".to_owned() }, "resolv.conf"),
-        (Trouble::Refused, "bind-address"),
-        (Trouble::ConnectTimeout { millis: 3000 }, "within 3 s"),
-        (Trouble::Unreachable { why: "Network is unreachable".to_owned() }, "ip route get"),
-        (Trouble::Silent { millis: 9800 }, "skip-name-resolve"),
+        (NetError::NameUnknown, "getent hosts 127.0.0.1"),
+        (NetError::NameUnanswered { why: "x".to_owned() }, "resolv.conf"),
+        (NetError::Refused, "bind-address"),
+        (NetError::ConnectTimeout { millis: 3000 }, "within 3 s"),
+        (NetError::Unreachable { why: "Network is unreachable".to_owned() }, "ip route get"),
+        (NetError::Silent { millis: 9800 }, "skip-name-resolve"),
     ] {
-        let want = want_mysql(3306, None, None);
-        let facts = Facts { opening: Some(Opening::Trouble(trouble)), opening_ms: 9800, login: None };
-        let findings = judged(&Mysql, &facts, &want);
+        let spec = want_mysql(3306, None, None);
+        let facts = MysqlFacts { opening: Some(Opening::NetError(trouble)), opening_ms: 9800, login: None };
+        let findings = judged(&Mysql, &facts, &spec);
         assert_eq!(status(&findings, "mysql-reachable"), Fail);
         assert!(text(&findings[0]).contains(words), "{words}: {}", text(&findings[0]));
         assert!(!Mysql.is_settled(&facts));

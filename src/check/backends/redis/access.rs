@@ -2,10 +2,10 @@
 
 use super::super::words::{at, trust};
 use super::reply::Denial;
-use super::{Facts, GROUP, SERVER, Talked};
-use crate::check::want::{RedisWant, Want};
+use super::{GROUP, RedisAnswers, RedisFacts, SERVER};
+use crate::check::spec::{CheckSpec, RedisSpec};
 use crate::finding::{Finding, Status};
-use crate::net::{Trouble, seconds};
+use crate::net::{NetError, seconds};
 use crate::text::quoted;
 
 /// Which era of Redis a server is of, told by how it refuses `HELLO` to a stranger: up to 5 it looks the command up before
@@ -19,22 +19,26 @@ pub enum Era {
 }
 
 /// The connection that counts, and the findings about how it came about. `None`: there is none.
-pub fn access<'a>(facts: &'a Facts, redis: &RedisWant, want: &Want) -> (Option<&'a Talked>, Vec<Finding>) {
+pub fn access<'a>(
+    facts: &'a RedisFacts,
+    redis: &RedisSpec,
+    spec: &CheckSpec,
+) -> (Option<&'a RedisAnswers>, Vec<Finding>) {
     let place = at(&redis.at);
-    let talked = match (&facts.tls, &facts.plain) {
+    let answers = match (&facts.tls, &facts.plain) {
         (Some(tls), _) if tls.replied => tls,
         (_, Some(plain)) if plain.replied => plain,
-        (tls, plain) => return (None, vec![no_reply(tls.as_ref(), plain.as_ref(), redis, want)]),
+        (tls, plain) => return (None, vec![no_reply(tls.as_ref(), plain.as_ref(), redis, spec)]),
     };
     let mut findings = vec![SERVER.reached(&redis.at, "it replies in Redis's protocol".to_owned())];
-    if let Some(turned) = talked.denied.as_ref().and_then(|denial| turned_away(denial, &place)) {
-        findings[0].observed = Some(format!("it answers: {} {}", shown_code(&talked.denied), address_of(redis)));
+    if let Some(turned) = answers.denied.as_ref().and_then(|denial| turned_away(denial, &place)) {
+        findings[0].observed = Some(format!("it answers: {} {}", shown_code(&answers.denied), address_of(redis)));
         findings.push(turned);
         return (None, findings);
     }
-    findings.push(tls(facts, talked, redis));
-    findings.push(login(talked, redis));
-    if let Some(trouble) = &talked.trouble {
+    findings.push(tls(facts, answers, redis));
+    findings.push(login(answers, redis));
+    if let Some(trouble) = &answers.trouble {
         findings.push(
             Finding::new(
                 "redis-login",
@@ -42,76 +46,77 @@ pub fn access<'a>(facts: &'a Facts, redis: &RedisWant, want: &Want) -> (Option<&
                 Status::Fail,
                 format!("the conversation with Redis on {place} broke off"),
             )
-            .expected(format!("an answer within {} (--timeout)", seconds(want.limits.check())))
+            .expected(format!("an answer within {} (--timeout)", seconds(spec.limits.check())))
             .observed(trouble.to_string()),
         );
     }
-    (Some(talked), findings)
+    (Some(answers), findings)
 }
 
 fn shown_code(denied: &Option<Denial>) -> String {
     denied.as_ref().map(|denial| denial.code.clone()).unwrap_or_default()
 }
 
-fn address_of(redis: &RedisWant) -> String {
+fn address_of(redis: &RedisSpec) -> String {
     format!("(address: {})", redis.at.origin)
 }
 
 /// Which era, where the server would not say more.
-pub fn era(talked: &Talked) -> Option<Era> {
-    let hello = talked.hello.as_ref()?;
+pub fn era(answers: &RedisAnswers) -> Option<Era> {
+    let hello = answers.hello.as_ref()?;
     if hello.code == "NOAUTH" {
         return Some(Era::From6);
     }
     hello.text.to_ascii_lowercase().contains("unknown command").then_some(Era::UpTo5)
 }
 
-fn no_reply(tls: Option<&Talked>, plain: Option<&Talked>, redis: &RedisWant, want: &Want) -> Finding {
+fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &RedisSpec, spec: &CheckSpec) -> Finding {
     let place = at(&redis.at);
-    let trouble = |talked: Option<&Talked>| talked.and_then(|talked| talked.trouble.clone());
+    let trouble = |answers: Option<&RedisAnswers>| answers.and_then(|answers| answers.trouble.clone());
     let (by_tls, by_plain) = (trouble(tls), trouble(plain));
-    let tls_finding = |title: String, trouble: &Trouble| {
+    let tls_finding = |title: String, trouble: &NetError| {
         Finding::new("redis-tls", GROUP, Status::Fail, title)
             .observed(trouble.to_string())
             .evidence("host", redis.at.host.clone())
             .evidence("port", redis.at.port)
     };
     match (&by_tls, &by_plain) {
-        (Some(trouble @ Trouble::Untrusted { why }), _) => {
+        (Some(trouble @ NetError::Untrusted { why }), _) => {
             let finding = tls_finding(format!("the certificate of Redis on {place} is not trusted"), trouble)
                 .expected("a certificate that this host trusts");
             trust(finding, why, &redis.at.host, redis.at.port, "redis")
         }
         // Asked for TLS only: what is on the other side is not known.
-        (Some(trouble @ (Trouble::Tls { .. } | Trouble::Closed | Trouble::Reset | Trouble::Silent { .. })), None) => {
-            tls_finding(format!("no TLS connection to Redis on {place}"), trouble)
-                .expected("TLS 1.2 or 1.3, as the settings say (redis.tls = true)")
-                .cause("a plain Redis waits for more when a client begins with TLS; it never answers")
-                .fix("ics-setup check backends --redis-tls=false   # is it a plain one?")
-                .fix(format!("openssl s_client -connect {place} </dev/null"))
-        }
+        (
+            Some(trouble @ (NetError::Tls { .. } | NetError::Closed | NetError::Reset | NetError::Silent { .. })),
+            None,
+        ) => tls_finding(format!("no TLS connection to Redis on {place}"), trouble)
+            .expected("TLS 1.2 or 1.3, as the settings say (redis.tls = true)")
+            .cause("a plain Redis waits for more when a client begins with TLS; it never answers")
+            .fix("ics-setup check backends --redis-tls=false   # is it a plain one?")
+            .fix(format!("openssl s_client -connect {place} </dev/null")),
         (_, Some(trouble)) => {
-            let finding = SERVER.unreached(&redis.at, trouble, &want.limits);
+            let finding = SERVER.unreached(&redis.at, trouble, &spec.limits);
             match trouble {
-                Trouble::Silent { .. } => finding
+                NetError::Silent { .. } => finding
                     .cause("connected, and no reply to INFO: another service, a TLS port, or a Redis that is stuck")
                     .fix(format!("redis-cli -h {} -p {} ping", quoted(&redis.at.host), redis.at.port))
                     .fix("ics-setup check backends --redis-tls   # if it is a TLS port"),
-                Trouble::Closed | Trouble::Reset => finding
+                NetError::Closed | NetError::Reset => finding
                     .cause(if redis.tls == Some(false) {
                         "a Redis with TLS closes plain connections like this (redis.tls = false in the settings), and so does a load balancer without a server behind it"
                     } else {
                         "a load balancer without a server behind it, or rules on the server's side; TLS was tried as well"
                     })
                     .fix("ics-setup check backends --redis-tls   # if it is a TLS port"),
-                Trouble::Unexpected { .. } => finding
+                NetError::Unexpected { .. } => finding
                     .cause("the port belongs to another service")
                     .fix("sudo ics-setup reconfigure --redis-port PORT   # Redis's own is 6379"),
                 _ => finding,
             }
         }
-        (Some(trouble), None) => SERVER.unreached(&redis.at, trouble, &want.limits),
-        (None, None) => SERVER.not_named(want),
+        (Some(trouble), None) => SERVER.unreached(&redis.at, trouble, &spec.limits),
+        (None, None) => SERVER.not_named(spec),
     }
 }
 
@@ -143,10 +148,10 @@ fn turned_away(denial: &Denial, place: &str) -> Option<Finding> {
     })
 }
 
-fn tls(facts: &Facts, talked: &Talked, redis: &RedisWant) -> Finding {
+fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
     let place = at(&redis.at);
     let make = |status, title: String| Finding::new("redis-tls", GROUP, status, title);
-    match &talked.cipher {
+    match &answers.cipher {
         Some(cipher) if redis.tls == Some(true) => {
             make(Status::Pass, format!("the connection to Redis on {place} is encrypted"))
                 .observed(format!("{cipher}; the certificate is trusted"))
@@ -168,11 +173,11 @@ fn tls(facts: &Facts, talked: &Talked, redis: &RedisWant) -> Finding {
     }
 }
 
-fn login(talked: &Talked, redis: &RedisWant) -> Finding {
+fn login(answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
     let place = at(&redis.at);
     let make = |status, title: String| Finding::new("redis-login", GROUP, status, title);
     let words = |denial: &Denial| format!("{} {}", denial.code, denial.text);
-    if let Some(denial) = &talked.login {
+    if let Some(denial) = &answers.login {
         let text = denial.text.to_ascii_lowercase();
         // Redis 6 and newer; 5 and older.
         if text.contains("without any password configured") || text.contains("no password is set") {
@@ -195,10 +200,10 @@ fn login(talked: &Talked, redis: &RedisWant) -> Finding {
             .expected("a login")
             .observed(words(denial));
     }
-    if talked.logged_in {
+    if answers.logged_in {
         return make(Status::Pass, format!("Redis on {place} takes the password")).observed("logged in");
     }
-    match &talked.denied {
+    match &answers.denied {
         Some(denial) if denial.code == "NOAUTH" => {
             make(Status::Fail, format!("Redis on {place} asks for a password, and none is known"))
                 .expected("the password in the settings or in prod.env")

@@ -1,30 +1,30 @@
-//! Facts → findings. Pure.
+//! RedisFacts → findings. Pure.
 
 use std::cmp::Ordering;
 
 use super::super::words::at;
 use super::access::{Era, access, era};
 use super::info::{Fields, product};
-use super::{Facts, GROUP, SERVER, Talked};
+use super::{GROUP, RedisAnswers, RedisFacts, SERVER};
 use crate::check::requirements::Profile;
-use crate::check::want::{RedisWant, Want};
+use crate::check::spec::{CheckSpec, RedisSpec};
 use crate::finding::{Finding, Status};
 use crate::settings::Deployment;
 use crate::version::Version;
 
 /// Judges what was seen.
-pub fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
-    let Some(redis) = &want.redis else { return vec![SERVER.not_named(want)] };
-    if SERVER.is_container(want, &redis.at) {
+pub fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> {
+    let Some(redis) = &spec.redis else { return vec![SERVER.not_named(spec)] };
+    if SERVER.is_container(spec, &redis.at) {
         return vec![SERVER.still_container(&redis.at)];
     }
-    let (talked, mut findings) = access(facts, redis, want);
-    if let Some(talked) = talked {
-        findings.push(version(talked, redis, want));
-        findings.extend(mode(&talked.fields, redis));
-        findings.extend(memory(&talked.fields, redis));
-        findings.extend(persistence(&talked.fields, redis, want));
-        if !talked.fields.contains_key("maxmemory_policy") && talked.info.is_some() {
+    let (answers, mut findings) = access(facts, redis, spec);
+    if let Some(answers) = answers {
+        findings.push(version(answers, redis, spec));
+        findings.extend(mode(&answers.fields, redis));
+        findings.extend(memory(&answers.fields, redis));
+        findings.extend(persistence(&answers.fields, redis, spec));
+        if !answers.fields.contains_key("maxmemory_policy") && answers.info.is_some() {
             findings.push(
                 Finding::new(
                     "redis-memory",
@@ -40,13 +40,13 @@ pub fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
     findings
 }
 
-fn version(talked: &Talked, redis: &RedisWant, want: &Want) -> Finding {
-    let profile = Profile::of(want.release.as_deref());
+fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Finding {
+    let profile = Profile::of(spec.release.as_deref());
     let window = &profile.redis;
     let place = at(&redis.at);
     let expected = format!("Redis {} ({}; {}, {})", window.shown, profile.name, profile.source, profile.date);
     let make = |status, title: String| Finding::new("redis-version", GROUP, status, title).expected(expected.clone());
-    if let Some(product) = product(&talked.fields) {
+    if let Some(product) = product(&answers.fields) {
         let status = product.verdict(window);
         let title = match (status, &product.version) {
             (Status::Pass, _) => format!("{} on {place} is a version that the product supports", product.shown),
@@ -63,7 +63,7 @@ fn version(talked: &Talked, redis: &RedisWant, want: &Want) -> Finding {
         };
     }
     let fix = "ics-setup check backends --redis-password-file FILE   # tells the version itself";
-    match era(talked) {
+    match era(answers) {
         Some(Era::From6) => {
             // 6 is the least that it can be: only a window that ends before it is missed for certain.
             let missed = Version::parse("6").is_some_and(|six| window.place(&six) == Ordering::Greater);
@@ -90,7 +90,7 @@ fn version(talked: &Talked, redis: &RedisWant, want: &Want) -> Finding {
     }
 }
 
-fn mode(fields: &Fields, redis: &RedisWant) -> Option<Finding> {
+fn mode(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
     let place = at(&redis.at);
     let get = |name: &str| fields.get(name).map(String::as_str);
     let mode = get("redis_mode").or_else(|| get("server_mode"))?;
@@ -115,7 +115,7 @@ fn mode(fields: &Fields, redis: &RedisWant) -> Option<Finding> {
     })
 }
 
-fn memory(fields: &Fields, redis: &RedisWant) -> Option<Finding> {
+fn memory(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
     let policy = fields.get("maxmemory_policy")?;
     let number = |name: &str| fields.get(name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
     let (most, used, evicted) = (number("maxmemory"), number("used_memory"), number("evicted_keys"));
@@ -147,7 +147,7 @@ fn memory(fields: &Fields, redis: &RedisWant) -> Option<Finding> {
     )
 }
 
-fn persistence(fields: &Fields, redis: &RedisWant, want: &Want) -> Option<Finding> {
+fn persistence(fields: &Fields, redis: &RedisSpec, spec: &CheckSpec) -> Option<Finding> {
     let get = |name: &str| fields.get(name).map(String::as_str);
     let (save, append) = (get("rdb_last_bgsave_status"), get("aof_last_write_status"));
     if save.is_none() && append.is_none() {
@@ -170,7 +170,7 @@ fn persistence(fields: &Fields, redis: &RedisWant, want: &Want) -> Option<Findin
             .cause("by default Redis refuses every write as long as its dumps fail (stop-writes-on-bgsave-error)")
             .fix("on the server: df -h; ls -ld $(redis-cli CONFIG GET dir | tail -n 1); tail /var/log/redis/redis-server.log")
     } else {
-        let title = match want.deployment {
+        let title = match spec.deployment {
             Deployment::Production => format!("Redis on {place} has no trouble with its disk"),
             Deployment::TestDrive => {
                 format!("Redis on {place} has no trouble with its disk (a Test Drive's keeps nothing on it)")

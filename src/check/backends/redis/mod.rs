@@ -24,10 +24,10 @@ use self::info::Fields;
 use self::reply::{Denial, Reply, ask};
 use super::GROUP;
 use super::words::Server;
+use crate::check::spec::{CheckSpec, RedisSpec};
 use crate::check::unit::{Check, Group, Look};
-use crate::check::want::{RedisWant, Want};
 use crate::finding::Finding;
-use crate::net::{Line, Resp, Time, Trouble, connect, resolve};
+use crate::net::{Line, NetError, Resp, Time, connect, resolve};
 
 /// No more than this is read of one connection: 256 KiB; an `INFO` has about 5.
 const BUDGET: usize = 256 << 10;
@@ -46,19 +46,19 @@ pub struct Redis;
 /// What was seen. Part of saved facts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Facts {
+pub struct RedisFacts {
     /// How a plain connection went: null where none was tried.
-    plain: Option<Talked>,
+    plain: Option<RedisAnswers>,
     /// How one with TLS went: null where none was tried.
-    tls: Option<Talked>,
+    tls: Option<RedisAnswers>,
 }
 
 /// How a connection went.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Talked {
+struct RedisAnswers {
     /// Where it broke off.
-    trouble: Option<Trouble>,
+    trouble: Option<NetError>,
     /// Did the other side reply in Redis's own protocol?
     replied: bool,
     /// Version and cipher of TLS.
@@ -78,7 +78,7 @@ struct Talked {
 }
 
 impl Check for Redis {
-    type Facts = Facts;
+    type Facts = RedisFacts;
 
     fn name(&self) -> &'static str {
         "redis"
@@ -104,117 +104,117 @@ impl Check for Redis {
         &["redis-reachable", "redis-login", "redis-tls", "redis-mode"]
     }
 
-    fn talks_to(&self, want: &Want) -> Vec<String> {
-        want.redis.iter().map(|redis| format!("host:{}", redis.at.host)).collect()
+    fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
+        spec.redis.iter().map(|redis| format!("host:{}", redis.at.host)).collect()
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
-        let Some(want) = &look.want.redis else { return Facts::default() };
-        if SERVER.is_container(look.want, &want.at) {
-            return Facts::default();
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&RedisFacts>) -> RedisFacts {
+        let Some(spec) = &look.spec.redis else { return RedisFacts::default() };
+        if SERVER.is_container(look.spec, &spec.at) {
+            return RedisFacts::default();
         }
         let time = time.at_most(time.left().saturating_sub(MARGIN));
-        let addresses = match resolve(&want.at.host, want.at.port, time) {
+        let addresses = match resolve(&spec.at.host, spec.at.port, time) {
             Ok(addresses) => addresses,
-            Err(trouble) => return Facts { plain: Some(Talked::broken(trouble)), tls: None },
+            Err(trouble) => return RedisFacts { plain: Some(RedisAnswers::broken(trouble)), tls: None },
         };
-        let session = Session { look, want, addresses: &addresses, time };
-        if want.tls == Some(true) {
-            return Facts { plain: None, tls: Some(session.secured()) };
+        let session = Session { look, spec, addresses: &addresses, time };
+        if spec.tls == Some(true) {
+            return RedisFacts { plain: None, tls: Some(session.secured()) };
         }
         let plain = session.plain();
-        let maybe_tls = want.tls.is_none() && !plain.replied && plain.trouble.as_ref().is_some_and(maybe_tls);
+        let maybe_tls = spec.tls.is_none() && !plain.replied && plain.trouble.as_ref().is_some_and(maybe_tls);
         let tls = maybe_tls.then(|| session.secured());
-        Facts { plain: Some(plain), tls }
+        RedisFacts { plain: Some(plain), tls }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        judge::judge(facts, want)
+    fn judge(&self, facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> {
+        judge::judge_redis(facts, spec)
     }
 }
 
 /// Does a TLS port behave like this towards a client that says `INFO`?
-fn maybe_tls(trouble: &Trouble) -> bool {
+fn maybe_tls(trouble: &NetError) -> bool {
     match trouble {
-        Trouble::Closed | Trouble::Reset | Trouble::Silent { .. } => true,
-        Trouble::Unexpected { what } => what.contains("TLS"),
+        NetError::Closed | NetError::Reset | NetError::Silent { .. } => true,
+        NetError::Unexpected { what } => what.contains("TLS"),
         _ => false,
     }
 }
 
 struct Session<'a> {
     look: &'a Look<'a>,
-    want: &'a RedisWant,
+    spec: &'a RedisSpec,
     addresses: &'a [SocketAddr],
     time: Time,
 }
 
 impl Session<'_> {
-    fn plain(&self) -> Talked {
+    fn plain(&self) -> RedisAnswers {
         let first =
-            if self.want.tls.is_none() { self.time.at_most(PLAIN.min(self.time.left() / 2)) } else { self.time };
+            if self.spec.tls.is_none() { self.time.at_most(PLAIN.min(self.time.left() / 2)) } else { self.time };
         match connect(self.addresses, first, BUDGET) {
             Ok(wire) => self.talk(Line::from(wire)),
-            Err(trouble) => Talked::broken(trouble),
+            Err(trouble) => RedisAnswers::broken(trouble),
         }
     }
 
-    fn secured(&self) -> Talked {
+    fn secured(&self) -> RedisAnswers {
         let line = connect(self.addresses, self.time, BUDGET)
-            .and_then(|wire| Line::from(wire).secured(&self.want.at.host, self.look.roots));
+            .and_then(|wire| Line::from(wire).secured(&self.spec.at.host, self.look.roots));
         match line {
             Ok(line) => self.talk(line),
-            Err(trouble) => Talked::broken(trouble),
+            Err(trouble) => RedisAnswers::broken(trouble),
         }
     }
 
-    fn talk(&self, line: Line) -> Talked {
+    fn talk(&self, line: Line) -> RedisAnswers {
         let mut talk = Resp::new(line);
-        let mut talked = Talked { cipher: talk.tls(), ..Talked::default() };
-        if let Err(trouble) = self.converse(&mut talk, &mut talked) {
-            talked.trouble = Some(trouble);
+        let mut answers = RedisAnswers { cipher: talk.tls(), ..RedisAnswers::default() };
+        if let Err(trouble) = self.converse(&mut talk, &mut answers) {
+            answers.trouble = Some(trouble);
         }
-        talked
+        answers
     }
 
     /// `INFO`; where that needs a password, `HELLO`, which tells old from new without one, then `AUTH` and `INFO` again;
     /// and `HELLO` once more for a user who may not see `INFO`.
-    fn converse(&self, talk: &mut Resp, talked: &mut Talked) -> Result<(), Trouble> {
+    fn converse(&self, talk: &mut Resp, answers: &mut RedisAnswers) -> Result<(), NetError> {
         let first = ask(talk, &[b"INFO"])?;
-        talked.replied = true;
+        answers.replied = true;
         // It is a Redis, and all of the time is for it.
         talk.until(self.time);
         match first {
-            Reply::Text(text) => talked.fields = info::of_info(&text),
+            Reply::Text(text) => answers.fields = info::of_info(&text),
             Reply::Error(denial) => {
                 let goes_on = matches!(denial.code.as_str(), "NOAUTH" | "NOPERM");
-                talked.denied = Some(denial);
+                answers.denied = Some(denial);
                 if !goes_on {
                     return Ok(());
                 }
                 match ask(talk, &[b"HELLO"])? {
-                    Reply::List(list) => talked.fields = info::of_hello(&list),
-                    Reply::Error(denial) => talked.hello = Some(denial),
+                    Reply::List(list) => answers.fields = info::of_hello(&list),
+                    Reply::Error(denial) => answers.hello = Some(denial),
                     _ => {}
                 }
             }
-            _ => return Err(Trouble::Unexpected { what: "a reply to INFO that is no text".to_owned() }),
+            _ => return Err(NetError::Unexpected { what: "a reply to INFO that is no text".to_owned() }),
         }
         let Some(password) = &self.look.secrets.redis else { return Ok(()) };
         match ask(talk, &[b"AUTH", password.expose()])? {
-            Reply::Fine => talked.logged_in = true,
+            Reply::Fine => answers.logged_in = true,
             Reply::Error(denial) => {
-                talked.login = Some(denial);
+                answers.login = Some(denial);
                 return Ok(());
             }
-            _ => return Err(Trouble::Unexpected { what: "a reply to AUTH that is none".to_owned() }),
+            _ => return Err(NetError::Unexpected { what: "a reply to AUTH that is none".to_owned() }),
         }
         match ask(talk, &[b"INFO"])? {
-            Reply::Text(text) => talked.fields = info::of_info(&text),
+            Reply::Text(text) => answers.fields = info::of_info(&text),
             Reply::Error(denial) => {
-                talked.info = Some(denial);
+                answers.info = Some(denial);
                 if let Reply::List(list) = ask(talk, &[b"HELLO", b"2"])? {
-                    talked.fields = info::of_hello(&list);
+                    answers.fields = info::of_hello(&list);
                 }
             }
             _ => {}
@@ -223,8 +223,8 @@ impl Session<'_> {
     }
 }
 
-impl Talked {
-    fn broken(trouble: Trouble) -> Self {
+impl RedisAnswers {
+    fn broken(trouble: NetError) -> Self {
         Self { trouble: Some(trouble), ..Self::default() }
     }
 }

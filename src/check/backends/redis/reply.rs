@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::check::backends::words::shown;
-use crate::net::{Resp, Trouble, Value};
+use crate::net::{NetError, Resp, Value};
 
 /// What a server says, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +32,11 @@ pub struct Denial {
 ///
 /// # Errors
 /// The network's, or bytes of another protocol.
-pub fn ask(resp: &mut Resp, words: &[&[u8]]) -> Result<Reply, Trouble> {
+pub fn ask(resp: &mut Resp, words: &[&[u8]]) -> Result<Reply, NetError> {
     reply(resp.ask(words)?)
 }
 
-fn reply(value: Value) -> Result<Reply, Trouble> {
+fn reply(value: Value) -> Result<Reply, NetError> {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok(match value {
         Value::Simple(_) => Reply::Fine,
@@ -55,7 +55,7 @@ fn reply(value: Value) -> Result<Reply, Trouble> {
             let (code, text) = error.split_once(' ').unwrap_or((&error, ""));
             Reply::Error(Denial { code: shown(code), text: shown(text) })
         }
-        _ => return Err(Trouble::Unexpected { what: "a Redis reply of a kind that was not asked for".to_owned() }),
+        _ => return Err(NetError::Unexpected { what: "a Redis reply of a kind that was not asked for".to_owned() }),
     })
 }
 

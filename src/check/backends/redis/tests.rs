@@ -203,9 +203,9 @@ fn every_situation_gets_its_findings() {
     ];
     for (rules, password, expected, words) in cases {
         let (peer, heard) = server(rules);
-        let want = want_redis(peer.port, None);
-        let facts = collect(&Redis, &want, *password, PATIENT, None);
-        let findings = judged(&Redis, &facts, &want);
+        let spec = want_redis(peer.port, None);
+        let facts = collect(&Redis, &spec, *password, PATIENT, None);
+        let findings = judged(&Redis, &facts, &spec);
         for (id, wanted) in *expected {
             assert_eq!(status(&findings, id), *wanted, "{words} {rules:?}: {findings:?}");
         }
@@ -219,12 +219,12 @@ fn every_situation_gets_its_findings() {
 #[test]
 fn a_server_of_a_newer_release_is_right_for_a_newer_product() {
     let (peer, _) = server(&[("INFO", bulk("redis_version:7.1.2\r\n"))]);
-    let mut want = want_redis(peer.port, Some(false));
-    want.release = Some("25.1".to_owned());
-    let facts = collect(&Redis, &want, false, PATIENT, None);
-    assert_eq!(status(&judged(&Redis, &facts, &want), "redis-version"), Pass);
-    want.release = Some("22.3".to_owned());
-    assert_eq!(status(&judged(&Redis, &facts, &want), "redis-version"), Warn);
+    let mut spec = want_redis(peer.port, Some(false));
+    spec.release = Some("25.1".to_owned());
+    let facts = collect(&Redis, &spec, false, PATIENT, None);
+    assert_eq!(status(&judged(&Redis, &facts, &spec), "redis-version"), Pass);
+    spec.release = Some("22.3".to_owned());
+    assert_eq!(status(&judged(&Redis, &facts, &spec), "redis-version"), Warn);
 }
 
 #[test]
@@ -239,9 +239,9 @@ fn other_and_hostile_servers_end_in_time_and_stay_small() {
         (Peer::pouring(b"*999999999\r\n"), PATIENT, "malformed"),
         (Peer::pouring(b""), PATIENT, "begins with"),
     ] {
-        let want = want_redis(peer.port, None);
-        let facts = collect(&Redis, &want, true, millis, None);
-        let findings = judged(&Redis, &facts, &want);
+        let spec = want_redis(peer.port, None);
+        let facts = collect(&Redis, &spec, true, millis, None);
+        let findings = judged(&Redis, &facts, &spec);
         assert!(findings.iter().any(|finding| finding.status == Fail), "{findings:?}");
         let all = findings.iter().map(text).collect::<Vec<_>>().join("\n");
         assert!(all.contains(words), "{words}: {all}");
@@ -264,8 +264,8 @@ fn nothing_secret_is_said_before_a_redis_has_answered() {
         }
     });
     for tls in [None, Some(true), Some(false)] {
-        let want = want_redis(peer.port, tls);
-        let findings = judged(&Redis, &collect(&Redis, &want, true, BRIEF, None), &want);
+        let spec = want_redis(peer.port, tls);
+        let findings = judged(&Redis, &collect(&Redis, &spec, true, BRIEF, None), &spec);
         assert_eq!(findings[0].status, Fail);
     }
     assert!(!String::from_utf8_lossy(&heard.lock().unwrap()).contains(PASSWORD));
@@ -273,30 +273,30 @@ fn nothing_secret_is_said_before_a_redis_has_answered() {
 
 #[test]
 fn tls_faults_and_what_was_not_looked_at_say_what_to_do() {
-    let want = want_redis(6379, Some(true));
-    let broken = |trouble| Facts { plain: None, tls: Some(Talked::broken(trouble)) };
+    let spec = want_redis(6379, Some(true));
+    let broken = |trouble| RedisFacts { plain: None, tls: Some(RedisAnswers::broken(trouble)) };
     for (facts, id, words) in [
         (
-            broken(Trouble::Untrusted { why: "its issuer is not among this host's trusted certificates".to_owned() }),
+            broken(NetError::Untrusted { why: "its issuer is not among this host's trusted certificates".to_owned() }),
             "redis-tls",
             "update-ca-certificates",
         ),
-        (broken(Trouble::Silent { millis: 9800 }), "redis-tls", "--redis-tls=false"),
-        (broken(Trouble::Refused), "redis-reachable", "nothing listens"),
+        (broken(NetError::Silent { millis: 9800 }), "redis-tls", "--redis-tls=false"),
+        (broken(NetError::Refused), "redis-reachable", "nothing listens"),
     ] {
-        let findings = judged(&Redis, &facts, &want);
+        let findings = judged(&Redis, &facts, &spec);
         assert_eq!(status(&findings, id), Fail);
         assert!(text(the(&findings, id)).contains(words), "{findings:?}");
     }
     let unasked = want_redis(6379, None);
-    let both = Facts {
-        plain: Some(Talked::broken(Trouble::Reset)),
-        tls: Some(Talked { replied: true, cipher: Some("TLSv1_3".to_owned()), ..Talked::default() }),
+    let both = RedisFacts {
+        plain: Some(RedisAnswers::broken(NetError::Reset)),
+        tls: Some(RedisAnswers { replied: true, cipher: Some("TLSv1_3".to_owned()), ..RedisAnswers::default() }),
     };
     let findings = judged(&Redis, &both, &unasked);
     assert_eq!(status(&findings, "redis-tls"), Warn);
     assert!(text(the(&findings, "redis-tls")).contains("reconfigure --redis-tls"));
-    let findings = judged(&Redis, &Facts::default(), &want_without());
+    let findings = judged(&Redis, &RedisFacts::default(), &want_without());
     assert_eq!(status(&findings, "redis-reachable"), Skip);
     let mut container = want_redis(6379, None);
     container.redis.as_mut().unwrap().at.host = "redis".to_owned();
@@ -304,6 +304,6 @@ fn tls_faults_and_what_was_not_looked_at_say_what_to_do() {
     assert_eq!(status(&judged(&Redis, &facts, &container), "redis-reachable"), Fail);
 }
 
-fn want_without() -> crate::check::want::Want {
-    crate::check::Want::default()
+fn want_without() -> crate::check::spec::CheckSpec {
+    crate::check::CheckSpec::default()
 }

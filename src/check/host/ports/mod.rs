@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::proc::Process;
 use super::data::{Data, Port};
 use super::{GROUP, Seen, exists, text};
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::settings::Deployment;
@@ -24,7 +24,7 @@ const SEARCH: Duration = Duration::from_secs(3);
 pub(super) struct Ports;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct PortsFacts {
     /// Is the product's folder filled already?
     installed: bool,
     listeners: Seen<Vec<Listener>>,
@@ -46,7 +46,7 @@ struct Listener {
 }
 
 impl Check for Ports {
-    type Facts = Facts;
+    type Facts = PortsFacts;
 
     fn name(&self) -> &'static str {
         "ports"
@@ -60,7 +60,7 @@ impl Check for Ports {
         &["port-in-use"]
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&PortsFacts>) -> PortsFacts {
         let host = look.host;
         let mut all_processes = true;
         let listeners = Seen::live(host, || {
@@ -90,16 +90,16 @@ impl Check for Ports {
             };
             Seen::Is(sockets.into_iter().map(listener).collect())
         });
-        let installed = exists(host, Path::new(&prod_env(&look.want.home)));
-        Facts { installed, listeners, all_processes, as_root: host.euid() == 0 }
+        let installed = exists(host, Path::new(&prod_env(&look.spec.home)));
+        PortsFacts { installed, listeners, all_processes, as_root: host.euid() == 0 }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
+    fn judge(&self, facts: &PortsFacts, spec: &CheckSpec) -> Vec<Finding> {
         let listeners = match facts.listeners.or_skip("port-in-use", "ports") {
             Ok(listeners) => listeners,
             Err(skipped) => return vec![*skipped],
         };
-        let wanted = |port: &&Port| want.deployment == Deployment::TestDrive || !port.test_drive_only;
+        let wanted = |port: &&Port| spec.deployment == Deployment::TestDrive || !port.test_drive_only;
         Data::get().ports.iter().filter(wanted).map(|port| judge_port(port, listeners, facts)).collect()
     }
 }
@@ -117,7 +117,7 @@ enum Owner {
     Foreign,
 }
 
-fn judge_port(port: &Port, listeners: &[Listener], facts: &Facts) -> Finding {
+fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Finding {
     let number = port.number;
     let own: Vec<&Listener> = listeners.iter().filter(|listener| listener.port == number).collect();
     let Some(worst) = own.iter().map(|listener| owner(listener, port, facts)).max() else {
@@ -185,7 +185,7 @@ fn finished(port: &Port, status: Status, title: String, observed: String) -> Fin
     Finding { docs: port.source.clone(), ..finding }
 }
 
-fn owner(listener: &Listener, port: &Port, facts: &Facts) -> Owner {
+fn owner(listener: &Listener, port: &Port, facts: &PortsFacts) -> Owner {
     let front = |process: &Process| port.front && Data::get().owners.front.contains(&process.name);
     match listener.owners.as_slice() {
         [] => Owner::Unknown,
@@ -219,7 +219,7 @@ fn shown(listener: &Listener) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Live, checked, production, want};
+    use super::super::testing::{Live, checked, production, spec};
     use super::*;
     use crate::host::MemoryHost;
 
@@ -227,10 +227,10 @@ mod tests {
         Process { pid: 42, name: name.to_owned(), container: container.map(str::to_owned), forwards_to: None }
     }
 
-    fn facts(installed: bool, port: u16, owners: Vec<Process>) -> Facts {
+    fn facts(installed: bool, port: u16, owners: Vec<Process>) -> PortsFacts {
         let address = "0.0.0.0".parse().unwrap();
         let listeners = Seen::Is(vec![Listener { port, address, uid: 1000, owners }]);
-        Facts { installed, listeners, all_processes: true, as_root: true }
+        PortsFacts { installed, listeners, all_processes: true, as_root: true }
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
     fn mysql_and_redis_matter_to_a_test_drive_only() {
         let facts = facts(false, 3306, vec![process("mariadbd", None)]);
         assert!(Ports.judge(&facts, &production()).iter().all(|found| found.status == Status::Pass));
-        let findings = Ports.judge(&facts, &want(Deployment::TestDrive));
+        let findings = Ports.judge(&facts, &spec(Deployment::TestDrive));
         assert_eq!(findings.len(), 5);
         assert!(findings.iter().any(|found| found.status == Status::Fail && found.title.contains("mariadbd")));
     }

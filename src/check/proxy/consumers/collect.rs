@@ -27,22 +27,22 @@ pub(super) fn all(look: &Look<'_>, time: Time) -> ConsumersFacts {
     };
     let http_password = number(&look.secrets.http_proxy, &mut passwords);
     let https_password = number(&look.secrets.https_proxy, &mut passwords);
-    let mut eye = Eye { host: look.host, time, passwords };
+    let mut probe = FileProbe { host: look.host, time, passwords };
     let mut consumers = Vec::new();
     if look.host.is_live() {
         let user = LoginUser::of(look.host);
-        consumers.extend([eye.login(&user), eye.sudo(&user)]);
+        consumers.extend([probe.login(&user), probe.sudo(&user)]);
     } else {
-        consumers.push(files::login(&mut eye));
+        consumers.push(files::login(&mut probe));
         consumers.push(Consumer::unseen(Who::Sudo, "sudo", State::Skipped, IMAGE));
     }
-    consumers.push(files::cron(&mut eye, look.platform));
-    consumers.push(if look.host.is_live() { eye.services() } else { files::services(&mut eye) });
-    consumers.push(docker::daemon(&mut eye));
-    consumers.push(packages::manager(&mut eye, look.platform));
-    consumers.extend(docker::client(&mut eye));
-    consumers.extend(docker::containers(&mut eye, look));
-    consumers.extend(files::prod_env(&mut eye, &look.want.home));
+    consumers.push(files::cron(&mut probe, look.platform));
+    consumers.push(if look.host.is_live() { probe.services() } else { files::services(&mut probe) });
+    consumers.push(docker::daemon(&mut probe));
+    consumers.push(packages::manager(&mut probe, look.platform));
+    consumers.extend(docker::client(&mut probe));
+    consumers.extend(docker::containers(&mut probe, look));
+    consumers.extend(files::prod_env(&mut probe, &look.spec.home));
     ConsumersFacts { http_password, https_password, consumers }
 }
 
@@ -50,13 +50,13 @@ pub(super) fn all(look: &Look<'_>, time: Time) -> ConsumersFacts {
 pub(super) const IMAGE: &str = "under --root no program of the image is run";
 
 /// What looks: the host, the deadline, and the passwords met so far.
-pub(super) struct Eye<'a> {
+pub(super) struct FileProbe<'a> {
     pub(super) host: &'a dyn HostRead,
     pub(super) time: Time,
     passwords: Passwords,
 }
 
-impl Eye<'_> {
+impl FileProbe<'_> {
     /// What a program may take now.
     pub(super) fn limit(&self) -> Duration {
         self.at_most(PROGRAM)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::collect::{Eye, IMAGE};
+use super::collect::{FileProbe, IMAGE};
 use super::{Consumer, NAMES, State, Who};
 use crate::check::Look;
 use crate::check::runtime::docker::{NoDocker, containers as containers_of_product};
@@ -32,37 +32,37 @@ type Values = BTreeMap<&'static str, String>;
 
 /// The daemon: by its own environment while it runs, else by what it will read when it starts. `daemon.json` and the
 /// daemon's options win over the environment (engine 23 and newer; older ones do not start with such a file).
-pub(super) fn daemon(eye: &mut Eye<'_>) -> Consumer {
-    let running = if eye.host.is_live() { environment::dockerd(eye.host, eye.limit()) } else { None };
+pub(super) fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
+    let running = if probe.host.is_live() { environment::dockerd(probe.host, probe.limit()) } else { None };
     let json_path = json_path(running.as_ref());
-    let json = match json_values(eye, &json_path) {
+    let json = match json_values(probe, &json_path) {
         Ok(json) => json,
-        Err((state, why)) => return Consumer::unseen(Who::Docker, eye.shown(&json_path), state, why),
+        Err((state, why)) => return Consumer::unseen(Who::Docker, probe.shown(&json_path), state, why),
     };
-    let files = unit_values(eye);
+    let files = unit_values(probe);
     let Some(running) = running else {
-        let there = |path: &Path| eye.host.lstat(path).ok().flatten().is_some();
+        let there = |path: &Path| probe.host.lstat(path).ok().flatten().is_some();
         let installed = PROGRAMS.iter().any(|path| there(Path::new(path)))
             || UNIT_FOLDERS.iter().any(|folder| there(&Path::new(folder).join("docker.service")));
         return match files {
             Ok((values, sources)) if installed || !values.is_empty() || !json.is_empty() => {
                 let mut sources = sources;
                 if !json.is_empty() {
-                    sources.push(eye.shown(&json_path));
+                    sources.push(probe.shown(&json_path));
                 }
                 if sources.is_empty() {
-                    sources.push(eye.shown(&Vendor::get().docker.drop_in));
+                    sources.push(probe.shown(&Vendor::get().docker.drop_in));
                 }
-                consumer(eye, values, json, sources.join(", "))
+                consumer(probe, values, json, sources.join(", "))
             }
             Ok(_) => Consumer::unseen(Who::Docker, "dockerd", State::Skipped, "Docker is not installed"),
             Err((state, why)) => Consumer::unseen(Who::Docker, "docker.service", state, why),
         };
     };
     let place = format!("/proc/{}/environ", running.pid);
-    let variables = match environment::of_process(eye.host, running.pid) {
+    let variables = match environment::of_process(probe.host, running.pid) {
         Ok(variables) => variables.unwrap_or_default(),
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && eye.host.euid() != 0 => {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && probe.host.euid() != 0 => {
             let why = format!("{place} can be read by root only");
             return Consumer::unseen(Who::Docker, place, State::Skipped, why);
         }
@@ -79,38 +79,38 @@ pub(super) fn daemon(eye: &mut Eye<'_>) -> Consumer {
     let unit_differs = running.by_systemd
         && files.is_ok_and(|(files, _)| files.iter().any(|(name, value)| values.get(name) != Some(value)));
     let json_unread =
-        json_is_newer(eye, &running, &json_path) && json.iter().any(|(name, value)| values.get(name) != Some(value));
+        json_is_newer(probe, &running, &json_path) && json.iter().any(|(name, value)| values.get(name) != Some(value));
     let why = if unit_differs {
         Some("its unit or a drop-in says something else since it was started".to_owned())
     } else if json_unread {
-        Some(format!("{} was changed after it was started", eye.shown(&json_path)))
+        Some(format!("{} was changed after it was started", probe.shown(&json_path)))
     } else {
         None
     };
     let mut strong = json;
     strong.extend(options(&running));
-    let source = if strong.is_empty() { place } else { format!("{}, {place}", eye.shown(&json_path)) };
-    Consumer { stale: why.is_some(), why, ..consumer(eye, values, strong, source) }
+    let source = if strong.is_empty() { place } else { format!("{}, {place}", probe.shown(&json_path)) };
+    Consumer { stale: why.is_some(), why, ..consumer(probe, values, strong, source) }
 }
 
 /// `proxies` of root's `config.json`, which the docker client puts into the environment of containers that it starts.
-pub(super) fn client(eye: &mut Eye<'_>) -> Option<Consumer> {
+pub(super) fn client(probe: &mut FileProbe<'_>) -> Option<Consumer> {
     let path = Path::new("/root/.docker/config.json");
-    let bytes = match eye.read(path) {
+    let bytes = match probe.read(path) {
         Ok(bytes) => bytes?,
-        Err((state, why)) => return Some(Consumer::unseen(Who::DockerClient, eye.shown(path), state, why)),
+        Err((state, why)) => return Some(Consumer::unseen(Who::DockerClient, probe.shown(path), state, why)),
     };
     let document: Value = match serde_json::from_slice(&bytes) {
         Ok(document) => document,
         Err(error) => {
-            let why = format!("{} is no JSON: line {}", eye.shown(path), error.line());
-            return Some(Consumer::unseen(Who::DockerClient, eye.shown(path), State::Unreadable, why));
+            let why = format!("{} is no JSON: line {}", probe.shown(path), error.line());
+            return Some(Consumer::unseen(Who::DockerClient, probe.shown(path), State::Unreadable, why));
         }
     };
     let proxies = &document["proxies"]["default"];
     proxies.as_object()?;
-    let mut consumer = Consumer::new(Who::DockerClient, None, eye.shown(path));
-    eye.fill(&mut consumer, |name| {
+    let mut consumer = Consumer::new(Who::DockerClient, None, probe.shown(path));
+    probe.fill(&mut consumer, |name| {
         let key = match name {
             "http_proxy" => "httpProxy",
             "https_proxy" => "httpsProxy",
@@ -123,12 +123,12 @@ pub(super) fn client(eye: &mut Eye<'_>) -> Option<Consumer> {
 }
 
 /// The running containers of the product.
-pub(super) fn containers(eye: &mut Eye<'_>, look: &Look<'_>) -> Vec<Consumer> {
+pub(super) fn containers(probe: &mut FileProbe<'_>, look: &Look<'_>) -> Vec<Consumer> {
     let skipped = |why: String| vec![Consumer::unseen(Who::Container, "docker inspect", State::Skipped, why)];
-    if !eye.host.is_live() {
+    if !probe.host.is_live() {
         return skipped(IMAGE.to_owned());
     }
-    let found = match containers_of_product(look, eye.of_programs(2)) {
+    let found = match containers_of_product(look, probe.of_programs(2)) {
         Ok(found) => found,
         // A daemon that does not run is the daemon's finding, not a second one.
         Err(NoDocker::Absent) => return skipped("docker is not installed".to_owned()),
@@ -148,7 +148,7 @@ pub(super) fn containers(eye: &mut Eye<'_>, look: &Look<'_>) -> Vec<Consumer> {
             let pairs = container.environment.iter().filter_map(|pair| pair.split_once('='));
             let variables: environment::Variables =
                 pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            eye.fill(&mut consumer, |name| environment::value(&variables, name).map(str::to_owned));
+            probe.fill(&mut consumer, |name| environment::value(&variables, name).map(str::to_owned));
             consumer
         })
         .collect();
@@ -161,9 +161,10 @@ fn json_path(running: Option<&Daemon>) -> PathBuf {
     running.and_then(|daemon| option(daemon, "--config-file")).map_or(usual, PathBuf::from)
 }
 
-fn json_values(eye: &Eye<'_>, path: &Path) -> Result<Values, (State, String)> {
-    let found = environment::daemon_json(&eye.read(path)?.unwrap_or_default()).map_err(|error| {
-        let why = format!("{} is no JSON (line {}): the daemon does not start with it", eye.shown(path), error.line());
+fn json_values(probe: &FileProbe<'_>, path: &Path) -> Result<Values, (State, String)> {
+    let found = environment::daemon_json(&probe.read(path)?.unwrap_or_default()).map_err(|error| {
+        let why =
+            format!("{} is no JSON (line {}): the daemon does not start with it", probe.shown(path), error.line());
         (State::Unreadable, why)
     })?;
     let values = found.into_iter().filter(|(_, value)| !value.is_empty());
@@ -195,23 +196,23 @@ fn option(daemon: &Daemon, name: &str) -> Option<String> {
 }
 
 /// Was `daemon.json` written after the daemon was started?
-fn json_is_newer(eye: &Eye<'_>, running: &Daemon, path: &Path) -> bool {
-    let changed = eye.host.snapshot(path).ok().flatten().and_then(|file| file.attributes.mtime);
-    match (changed, environment::started(eye.host, running.pid)) {
+fn json_is_newer(probe: &FileProbe<'_>, running: &Daemon, path: &Path) -> bool {
+    let changed = probe.host.snapshot(path).ok().flatten().and_then(|file| file.attributes.mtime);
+    match (changed, environment::started(probe.host, running.pid)) {
         (Some(nanos), Some(started)) => i128::from(nanos) > (i128::from(started) + 1) * 1_000_000_000,
         _ => false,
     }
 }
 
 /// What the unit of the daemon, its drop-ins and their environment files give it, and which of them do so.
-fn unit_values(eye: &Eye<'_>) -> Result<(Values, Vec<String>), (State, String)> {
+fn unit_values(probe: &FileProbe<'_>) -> Result<(Values, Vec<String>), (State, String)> {
     let mut text = Vec::new();
     let (mut sources, mut files) = (Vec::new(), Vec::new());
-    for path in unit_files(eye) {
-        let Some(bytes) = eye.read(&path)? else { continue };
+    for path in unit_files(probe) {
+        let Some(bytes) = probe.read(&path)? else { continue };
         let own = unit::assignments(&bytes);
         if NAMES.iter().any(|name| unit::value(&own, name).is_some()) {
-            sources.push(eye.shown(&path));
+            sources.push(probe.shown(&path));
         }
         let lossy = String::from_utf8_lossy(&bytes).into_owned();
         files.extend(
@@ -230,7 +231,7 @@ fn unit_values(eye: &Eye<'_>) -> Result<(Values, Vec<String>), (State, String)> 
         values.extend(found.map(|found| (name, String::from_utf8_lossy(&found.value).into_owned())));
     }
     for path in files {
-        let Some(bytes) = eye.read(&path)? else { continue };
+        let Some(bytes) = probe.read(&path)? else { continue };
         let reading = Dialect::SystemdEnvironmentFile.read_only(&bytes, &NAMES.map(str::as_bytes));
         let mut counts = false;
         for name in NAMES {
@@ -240,19 +241,19 @@ fn unit_values(eye: &Eye<'_>) -> Result<(Values, Vec<String>), (State, String)> 
             }
         }
         if counts {
-            sources.push(eye.shown(&path));
+            sources.push(probe.shown(&path));
         }
     }
     Ok((values, sources))
 }
 
 /// The unit and its drop-ins in the order in which systemd reads them: by name, the strongest folder for each name.
-fn unit_files(eye: &Eye<'_>) -> Vec<PathBuf> {
-    let there = |path: &PathBuf| eye.host.lstat(path).ok().flatten().is_some();
+fn unit_files(probe: &FileProbe<'_>) -> Vec<PathBuf> {
+    let there = |path: &PathBuf| probe.host.lstat(path).ok().flatten().is_some();
     let unit = UNIT_FOLDERS.iter().map(|folder| Path::new(folder).join("docker.service")).find(there);
     let mut drop_ins: BTreeMap<std::ffi::OsString, PathBuf> = BTreeMap::new();
     for folder in UNIT_FOLDERS.map(|folder| Path::new(folder).join("docker.service.d")) {
-        for name in eye.host.list(&folder).unwrap_or_default() {
+        for name in probe.host.list(&folder).unwrap_or_default() {
             if name.to_string_lossy().ends_with(".conf") {
                 drop_ins.entry(name.clone()).or_insert_with(|| folder.join(&name));
             }
@@ -261,9 +262,9 @@ fn unit_files(eye: &Eye<'_>) -> Vec<PathBuf> {
     unit.into_iter().chain(drop_ins.into_values()).collect()
 }
 
-fn consumer(eye: &mut Eye<'_>, weak: Values, strong: Values, source: String) -> Consumer {
+fn consumer(probe: &mut FileProbe<'_>, weak: Values, strong: Values, source: String) -> Consumer {
     let mut consumer = Consumer::new(Who::Docker, None, source);
-    eye.fill(&mut consumer, |name| strong.get(name).or_else(|| weak.get(name)).cloned());
+    probe.fill(&mut consumer, |name| strong.get(name).or_else(|| weak.get(name)).cloned());
     consumer
 }
 

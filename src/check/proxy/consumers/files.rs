@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::collect::Eye;
+use super::collect::FileProbe;
 use super::{Consumer, NAMES, State, Who};
 use crate::envfile::{Dialect, PamLimit, Seen, shell_read_with, unit};
 use crate::environment;
@@ -21,76 +21,76 @@ type Readings = BTreeMap<&'static str, Seen>;
 
 /// A login by the files that it reads: `/etc/environment`, `/etc/profile`, `/etc/profile.d/*.sh`. What users have in
 /// their homes is not looked at.
-pub(super) fn login(eye: &mut Eye<'_>) -> Consumer {
+pub(super) fn login(probe: &mut FileProbe<'_>) -> Consumer {
     let mut readings = Readings::new();
     let mut sources = Vec::new();
     let mut scripts = vec![PathBuf::from("/etc/profile")];
     let folder = Path::new("/etc/profile.d");
-    let names = eye.host.list(folder).unwrap_or_default();
+    let names = probe.host.list(folder).unwrap_or_default();
     scripts.extend(
         names.into_iter().map(|name| folder.join(name)).filter(|path| path.extension().is_some_and(|end| end == "sh")),
     );
-    match eye.read(Path::new(ENVIRONMENT)) {
+    match probe.read(Path::new(ENVIRONMENT)) {
         Ok(bytes) => take(
             &mut readings,
             &mut sources,
             Dialect::PamEnv(PamLimit::None).read_only(&bytes.unwrap_or_default(), &names_as_bytes()),
-            eye.shown(Path::new(ENVIRONMENT)),
+            probe.shown(Path::new(ENVIRONMENT)),
         ),
         Err((state, why)) => return Consumer::unseen(Who::Login, ENVIRONMENT, state, why),
     }
     for path in scripts {
-        match eye.read(&path) {
+        match probe.read(&path) {
             Ok(Some(bytes)) => {
                 let known: Vec<&[u8]> = readings.keys().map(|name| name.as_bytes()).collect();
                 let reading = shell_read_with(&bytes, &known);
-                take(&mut readings, &mut sources, reading, eye.shown(&path));
+                take(&mut readings, &mut sources, reading, probe.shown(&path));
             }
             Ok(None) => {}
             Err((state, why)) => return Consumer::unseen(Who::Login, path.display().to_string(), state, why),
         }
     }
     if sources.is_empty() {
-        sources.push(format!("{}, {}", eye.shown(Path::new(ENVIRONMENT)), eye.shown(folder)));
+        sources.push(format!("{}, {}", probe.shown(Path::new(ENVIRONMENT)), probe.shown(folder)));
     }
-    of_readings(eye, Consumer::new(Who::Login, None, sources.join(", ")), &readings)
+    of_readings(probe, Consumer::new(Who::Login, None, sources.join(", ")), &readings)
 }
 
 /// cron jobs: decided from the PAM stack.
-pub(super) fn cron(eye: &mut Eye<'_>, platform: Option<&Platform>) -> Consumer {
-    let Some(stack) = environment::cron(eye.host) else {
+pub(super) fn cron(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
+    let Some(stack) = environment::cron(probe.host) else {
         return Consumer::unseen(Who::Cron, "/etc/pam.d/cron", State::Skipped, "cron is not installed");
     };
-    let pam = eye.shown(&stack.path);
+    let pam = probe.shown(&stack.path);
     if !stack.reads_environment {
         return Consumer::new(Who::Cron, None, format!("{pam} (it has no pam_env.so line)"));
     }
-    let bytes = match eye.read(Path::new(ENVIRONMENT)) {
+    let bytes = match probe.read(Path::new(ENVIRONMENT)) {
         Ok(bytes) => bytes.unwrap_or_default(),
         Err((state, why)) => return Consumer::unseen(Who::Cron, ENVIRONMENT, state, why),
     };
     let longest = bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0);
     let limit = match platform {
-        Some(platform) if longest > FITS_EVERY_PAM => platform.pam_limit(eye.host).limit,
+        Some(platform) if longest > FITS_EVERY_PAM => platform.pam_limit(probe.host).limit,
         _ => PamLimit::None,
     };
     let mut readings = Readings::new();
     let reading = Dialect::PamEnv(limit).read_only(&bytes, &names_as_bytes());
-    let file = eye.shown(Path::new(ENVIRONMENT));
+    let file = probe.shown(Path::new(ENVIRONMENT));
     take(&mut readings, &mut Vec::new(), reading, String::new());
-    of_readings(eye, Consumer::new(Who::Cron, None, format!("{file} by {pam}")), &readings)
+    of_readings(probe, Consumer::new(Who::Cron, None, format!("{file} by {pam}")), &readings)
 }
 
 /// `DefaultEnvironment=` of systemd's own configuration, where systemd cannot be asked.
-pub(super) fn services(eye: &mut Eye<'_>) -> Consumer {
+pub(super) fn services(probe: &mut FileProbe<'_>) -> Consumer {
     let main = Path::new("/etc/systemd/system.conf");
     let folder = Path::new("/etc/systemd/system.conf.d");
     let mut paths = vec![main.to_path_buf()];
-    paths.extend(eye.host.list(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)));
+    paths.extend(probe.host.list(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)));
     let mut text = Vec::new();
     let mut sources = Vec::new();
     for path in paths.iter().filter(|path| path.extension().is_some_and(|end| end == "conf")) {
-        match eye.read(path) {
+        match probe.read(path) {
             Ok(Some(bytes)) => {
                 // The same grammar as Environment= of a unit, under another name.
                 let own: String = String::from_utf8_lossy(&bytes)
@@ -99,7 +99,7 @@ pub(super) fn services(eye: &mut Eye<'_>) -> Consumer {
                     .map(|value| format!("Environment={value}\n"))
                     .collect();
                 if !own.is_empty() {
-                    sources.push(eye.shown(path));
+                    sources.push(probe.shown(path));
                 }
                 text.extend_from_slice(own.as_bytes());
             }
@@ -108,19 +108,19 @@ pub(super) fn services(eye: &mut Eye<'_>) -> Consumer {
         }
     }
     let assignments = unit::assignments(&[b"[Service]\n", text.as_slice()].concat());
-    let source = if sources.is_empty() { eye.shown(main) } else { sources.join(", ") };
+    let source = if sources.is_empty() { probe.shown(main) } else { sources.join(", ") };
     let mut consumer = Consumer::new(Who::Systemd, None, source);
-    eye.fill(&mut consumer, |name| {
+    probe.fill(&mut consumer, |name| {
         unit::value(&assignments, name).map(|found| String::from_utf8_lossy(&found.value).into_owned())
     });
     consumer
 }
 
 /// `prod.env`: one consumer where all its readers see the same, else one for each way of reading it.
-pub(super) fn prod_env(eye: &mut Eye<'_>, home: &Path) -> Vec<Consumer> {
+pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> {
     let path = path_of_prod_env(home);
-    let shown = eye.shown(&path);
-    let bytes = match eye.read(&path) {
+    let shown = probe.shown(&path);
+    let bytes = match probe.read(&path) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => {
             let why = format!("{shown} is not there: the product is not installed");
@@ -129,7 +129,7 @@ pub(super) fn prod_env(eye: &mut Eye<'_>, home: &Path) -> Vec<Consumer> {
         Err((state, why)) => return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)],
     };
     let mut ways: Vec<(Vec<&'static str>, Consumer)> = Vec::new();
-    for dialect in readers(eye) {
+    for dialect in readers(probe) {
         let reading = dialect.read_only(&bytes, &names_as_bytes());
         let fatal = reading.complaints.iter().find(|complaint| complaint.fatal).cloned();
         let mut readings = Readings::new();
@@ -139,7 +139,7 @@ pub(super) fn prod_env(eye: &mut Eye<'_>, home: &Path) -> Vec<Consumer> {
                 let why = format!("line {}: {}", complaint.line, complaint.message);
                 Consumer::unseen(Who::ProdEnv, shown.as_str(), State::Unreadable, why)
             }
-            None => of_readings(eye, Consumer::new(Who::ProdEnv, None, shown.as_str()), &readings),
+            None => of_readings(probe, Consumer::new(Who::ProdEnv, None, shown.as_str()), &readings),
         };
         match ways.iter_mut().find(|(_, known)| *known == consumer) {
             Some((names, _)) => names.push(dialect.name()),
@@ -153,12 +153,12 @@ pub(super) fn prod_env(eye: &mut Eye<'_>, home: &Path) -> Vec<Consumer> {
 }
 
 /// The readers of `prod.env` that this host has; all that there are where none can be asked.
-fn readers(eye: &Eye<'_>) -> Vec<Dialect> {
+fn readers(probe: &FileProbe<'_>) -> Vec<Dialect> {
     let mut found = Vec::new();
-    if eye.host.is_live() {
+    if probe.host.is_live() {
         let version = |argv: &[&str]| {
-            let command = Command { deadline: eye.limit(), ..Command::new(argv.iter().copied()) };
-            let output = eye.host.run(&command).ok().filter(|output| output.code == Some(0))?;
+            let command = Command { deadline: probe.limit(), ..Command::new(argv.iter().copied()) };
+            let output = probe.host.run(&command).ok().filter(|output| output.code == Some(0))?;
             Dialect::of_compose(&String::from_utf8_lossy(&output.stdout))
         };
         found.extend(version(&["docker-compose", "version", "--short"]));
@@ -189,8 +189,8 @@ fn take(readings: &mut Readings, sources: &mut Vec<String>, reading: crate::envf
     }
 }
 
-fn of_readings(eye: &mut Eye<'_>, mut consumer: Consumer, readings: &Readings) -> Consumer {
-    eye.fill(&mut consumer, |name| match readings.get(name) {
+fn of_readings(probe: &mut FileProbe<'_>, mut consumer: Consumer, readings: &Readings) -> Consumer {
+    probe.fill(&mut consumer, |name| match readings.get(name) {
         Some(Seen::Value(value)) => Some(String::from_utf8_lossy(value).into_owned()),
         _ => None,
     });

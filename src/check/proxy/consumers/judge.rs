@@ -2,44 +2,44 @@
 
 use std::collections::BTreeSet;
 
-use super::super::super::Want;
+use super::super::super::CheckSpec;
 use super::{Consumer, ConsumersFacts, ProxyValue, State, Who};
-use crate::check::ProxyWant;
+use crate::check::ProxySpec;
 use crate::finding::{Finding, Status};
 use crate::settings::NoProxy;
-use crate::text::{clean, place};
+use crate::text::{clean, host_port};
 
 /// No more characters of a list are shown.
 const LONGEST_LIST: usize = 500;
 
 /// The findings of all consumers; a single one where nothing is wanted and nothing is set.
-pub(super) fn all(facts: &ConsumersFacts, want: &Want) -> Vec<Finding> {
-    if !is_wanted(want) && !facts.consumers.iter().any(Consumer::has_proxy) {
-        return nothing(facts, want);
+pub(super) fn all(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
+    if !is_wanted(spec) && !facts.consumers.iter().any(Consumer::has_proxy) {
+        return nothing(facts, spec);
     }
-    facts.consumers.iter().map(|consumer| one(consumer, facts, want)).collect()
+    facts.consumers.iter().map(|consumer| one(consumer, facts, spec)).collect()
 }
 
 /// Is there a proxy to compare with?
-pub(super) fn is_wanted(want: &Want) -> bool {
-    want.http_proxy.is_some() || want.https_proxy.is_some()
+pub(super) fn is_wanted(spec: &CheckSpec) -> bool {
+    spec.http_proxy.is_some() || spec.https_proxy.is_some()
 }
 
 /// Did the wanted proxy stand on the host, so that nobody asked for it in this run?
-pub(super) fn is_found(want: &Want) -> bool {
-    [&want.http_proxy, &want.https_proxy].into_iter().flatten().all(|proxy| proxy.origin.starts_with("found in "))
+pub(super) fn is_found(spec: &CheckSpec) -> bool {
+    [&spec.http_proxy, &spec.https_proxy].into_iter().flatten().all(|proxy| proxy.origin.starts_with("found in "))
 }
 
 /// The command that writes what is wanted, with the flags that name it where the host does not have it.
-pub(super) fn command(verb: &str, want: &Want) -> String {
+pub(super) fn command(verb: &str, spec: &CheckSpec) -> String {
     let mut line = format!("ics-setup {verb}");
-    if is_found(want) {
+    if is_found(spec) {
         return line;
     }
-    let bare = |proxy: &ProxyWant| {
-        format!("{}://{}", if proxy.tls { "https" } else { "http" }, place(&proxy.host, proxy.port))
+    let bare = |proxy: &ProxySpec| {
+        format!("{}://{}", if proxy.tls { "https" } else { "http" }, host_port(&proxy.host, proxy.port))
     };
-    match (&want.http_proxy, &want.https_proxy) {
+    match (&spec.http_proxy, &spec.https_proxy) {
         (Some(http), Some(https)) if http.url == https.url => line.push_str(&format!(" --proxy {}", bare(http))),
         (http, https) => {
             for (flag, proxy) in [("--http-proxy", http), ("--https-proxy", https)] {
@@ -48,7 +48,7 @@ pub(super) fn command(verb: &str, want: &Want) -> String {
         }
     }
     if let Some(user) =
-        [&want.https_proxy, &want.http_proxy].into_iter().flatten().find_map(|proxy| proxy.user.as_ref())
+        [&spec.https_proxy, &spec.http_proxy].into_iter().flatten().find_map(|proxy| proxy.user.as_ref())
     {
         line.push_str(&format!(" --proxy-user '{}' --proxy-password-file FILE", user.replace('\'', "'\\''")));
     }
@@ -73,7 +73,7 @@ pub(super) fn shown(consumer: &Consumer) -> String {
     parts.join(", ")
 }
 
-fn nothing(facts: &ConsumersFacts, want: &Want) -> Vec<Finding> {
+fn nothing(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
     let names = |state: State| -> Vec<String> {
         facts.consumers.iter().filter(|consumer| consumer.state == state).map(who).collect()
     };
@@ -81,12 +81,12 @@ fn nothing(facts: &ConsumersFacts, want: &Want) -> Vec<Finding> {
     let mut findings: Vec<Finding> = broken.map(|consumer| not_seen(consumer, id(consumer.consumer))).collect();
     let unseen = names(State::Skipped);
     let more = if unseen.is_empty() { String::new() } else { format!("; not looked at: {}", unseen.join(", ")) };
-    let (status, title) = if want.unread.is_empty() && findings.is_empty() {
+    let (status, title) = if spec.unread.is_empty() && findings.is_empty() {
         (Status::Pass, "nothing on this host sets a proxy, and none is asked for")
     } else {
         (Status::Skip, "no proxy was seen, and not every place could be looked at")
     };
-    let more = want.unread.iter().fold(more, |more, unread| format!("{more}; {unread}"));
+    let more = spec.unread.iter().fold(more, |more, unread| format!("{more}; {unread}"));
     findings.push(
         Finding::new("proxy-drift", "proxy", status, title)
             .observed(format!("no proxy: {}{more}", names(State::Seen).join(", ")))
@@ -96,7 +96,7 @@ fn nothing(facts: &ConsumersFacts, want: &Want) -> Vec<Finding> {
     findings
 }
 
-fn one(consumer: &Consumer, facts: &ConsumersFacts, want: &Want) -> Finding {
+fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding {
     let id = id(consumer.consumer);
     if consumer.state != State::Seen {
         return not_seen(consumer, id);
@@ -113,17 +113,17 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, want: &Want) -> Finding {
             )
             .observed(format!("{} sets {names} by a condition, a command or another variable", consumer.source))
             .cause("only the reader itself can tell what it makes of these lines")
-            .fix(format!("write plain values instead: {}", command("prepare", want))),
+            .fix(format!("write plain values instead: {}", command("prepare", spec))),
             consumer,
         );
     }
     let observed = format!("{} ({})", shown(consumer), consumer.source);
-    if !is_wanted(want) {
+    if !is_wanted(spec) {
         let title = format!("{who}: {}", if consumer.has_proxy() { "a proxy is set" } else { "no proxy" });
         return evidence(Finding::new(id, "proxy", Status::Pass, title).observed(observed), consumer);
     }
-    let expected = expected(consumer, want);
-    let wrong = differences(consumer, facts, want);
+    let expected = expected(consumer, spec);
+    let wrong = differences(consumer, facts, spec);
     if wrong.is_empty() {
         let title = match consumer.stale {
             false => format!("{who} gets the proxy that is wanted"),
@@ -133,7 +133,7 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, want: &Want) -> Finding {
         let mut finding = Finding::new(id, "proxy", status, title).expected(expected).observed(observed);
         if consumer.stale {
             finding =
-                finding.cause(consumer.why.clone().unwrap_or_default()).fix(command("prepare", want)).fix(RESTART);
+                finding.cause(consumer.why.clone().unwrap_or_default()).fix(command("prepare", spec)).fix(RESTART);
         }
         return evidence(finding, consumer);
     }
@@ -146,8 +146,8 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, want: &Want) -> Finding {
         format!("{who} gets another {} than is wanted", names.join(", "))
     };
     let details: Vec<String> = wrong.iter().map(|difference| difference.text.clone()).collect();
-    let (cause, fixes) = remedy(consumer, want, missing);
-    let finding = Finding::new(id, "proxy", status(consumer.consumer, missing, urls, want), title)
+    let (cause, fixes) = remedy(consumer, spec, missing);
+    let finding = Finding::new(id, "proxy", status(consumer.consumer, missing, urls, spec), title)
         .expected(expected)
         .observed(format!("{} ({})", details.join("; "), consumer.source))
         .cause(cause);
@@ -221,17 +221,17 @@ struct Difference {
 }
 
 /// What is wanted of this consumer, in one line.
-fn expected(consumer: &Consumer, want: &Want) -> String {
-    let url = |proxy: &Option<ProxyWant>| proxy.as_ref().map(|proxy| proxy.url.clone());
-    let mut line = match (url(&want.http_proxy), url(&want.https_proxy)) {
+fn expected(consumer: &Consumer, spec: &CheckSpec) -> String {
+    let url = |proxy: &Option<ProxySpec>| proxy.as_ref().map(|proxy| proxy.url.clone());
+    let mut line = match (url(&spec.http_proxy), url(&spec.https_proxy)) {
         (Some(http), Some(https)) if http == https => format!("http and https through {http}"),
         (http, https) => {
             let part = |(scheme, url): (&str, Option<String>)| url.map(|url| format!("{scheme} through {url}"));
             [("http", http), ("https", https)].into_iter().filter_map(part).collect::<Vec<_>>().join(", ")
         }
     };
-    if has_exclusions(consumer.consumer) && !want.no_proxy.is_empty() {
-        line.push_str(&format!(", no_proxy {}", clean(&want.no_proxy.join(","), LONGEST_LIST)));
+    if has_exclusions(consumer.consumer) && !spec.no_proxy.is_empty() {
+        line.push_str(&format!(", no_proxy {}", clean(&spec.no_proxy.join(","), LONGEST_LIST)));
     }
     line
 }
@@ -241,13 +241,13 @@ fn has_exclusions(who: Who) -> bool {
     who != Who::PackageManager
 }
 
-fn differences(consumer: &Consumer, facts: &ConsumersFacts, want: &Want) -> Vec<Difference> {
+fn differences(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Difference> {
     let mut found = Vec::new();
     let urls = [
-        (["http_proxy", "HTTP_PROXY"], &want.http_proxy, facts.http_password, [&consumer.http, &consumer.http_upper]),
+        (["http_proxy", "HTTP_PROXY"], &spec.http_proxy, facts.http_password, [&consumer.http, &consumer.http_upper]),
         (
             ["https_proxy", "HTTPS_PROXY"],
-            &want.https_proxy,
+            &spec.https_proxy,
             facts.https_password,
             [&consumer.https, &consumer.https_upper],
         ),
@@ -269,7 +269,7 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, want: &Want) -> Vec<
     }
     if has_exclusions(consumer.consumer) && consumer.has_proxy() {
         let members = |list: &str| -> BTreeSet<String> { NoProxy::found(list).members().map(str::to_owned).collect() };
-        let wanted: BTreeSet<String> = want.no_proxy.iter().cloned().collect();
+        let wanted: BTreeSet<String> = spec.no_proxy.iter().cloned().collect();
         let lists = [("no_proxy", &consumer.no_proxy), ("NO_PROXY", &consumer.no_proxy_upper)];
         if lists.iter().all(|(_, list)| list.is_none()) && !wanted.is_empty() {
             found.push(Difference { name: "no_proxy", text: "no_proxy is not set".to_owned() });
@@ -293,10 +293,10 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, want: &Want) -> Vec<
 
 /// How bad it is: images cannot be pulled without the daemon's proxy, and the product cannot call out without that of its
 /// containers. What nobody asked for in this run is no failure.
-fn status(who: Who, missing: bool, urls: bool, want: &Want) -> Status {
+fn status(who: Who, missing: bool, urls: bool, spec: &CheckSpec) -> Status {
     let grave = match who {
-        Who::Docker => missing || (urls && !is_found(want)),
-        Who::Login | Who::Container | Who::ProdEnv => urls && !is_found(want),
+        Who::Docker => missing || (urls && !is_found(spec)),
+        Who::Login | Who::Container | Who::ProdEnv => urls && !is_found(spec),
         Who::Sudo | Who::Cron | Who::Systemd | Who::PackageManager | Who::DockerClient => false,
     };
     if grave { Status::Fail } else { Status::Warn }
@@ -305,9 +305,9 @@ fn status(who: Who, missing: bool, urls: bool, want: &Want) -> Status {
 const RESTART: &str = "systemctl daemon-reload && systemctl restart docker   # running containers stop";
 
 /// Why it is so, and what to do.
-fn remedy(consumer: &Consumer, want: &Want, missing: bool) -> (String, Vec<String>) {
-    let prepare = || command("prepare", want);
-    let compose = format!("docker-compose -f {}/docker-compose.yml up -d --force-recreate", want.home.display());
+fn remedy(consumer: &Consumer, spec: &CheckSpec, missing: bool) -> (String, Vec<String>) {
+    let prepare = || command("prepare", spec);
+    let compose = format!("docker-compose -f {}/docker-compose.yml up -d --force-recreate", spec.home.display());
     let (cause, fixes) = match consumer.consumer {
         Who::Login if missing => ("no file that logins read sets it".to_owned(), vec![prepare()]),
         Who::Login => {
@@ -351,11 +351,11 @@ fn remedy(consumer: &Consumer, want: &Want, missing: bool) -> (String, Vec<Strin
         ),
         Who::Container => (
             "a container keeps the environment that it was created with".to_owned(),
-            vec![command("reconfigure", want), compose],
+            vec![command("reconfigure", spec), compose],
         ),
         Who::ProdEnv => (
             "the product's containers get their environment from this file".to_owned(),
-            vec![command("reconfigure", want), compose],
+            vec![command("reconfigure", spec), compose],
         ),
     };
     (cause, fixes)

@@ -22,7 +22,7 @@ mod value;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Check, Group, Look, Want};
+use super::super::{Check, CheckSpec, Group, Look};
 use crate::finding::Finding;
 use crate::net::Time;
 
@@ -203,10 +203,10 @@ impl Check for Consumers {
         collect::all(look, time)
     }
 
-    fn judge(&self, facts: &ConsumersFacts, want: &Want) -> Vec<Finding> {
-        let mut findings = judge::all(facts, want);
-        findings.extend(drift::judge(facts, want));
-        findings.extend(urls::judge(facts));
+    fn judge(&self, facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
+        let mut findings = judge::all(facts, spec);
+        findings.extend(drift::judge_drift(facts, spec));
+        findings.extend(urls::judge_urls(facts));
         findings
     }
 }

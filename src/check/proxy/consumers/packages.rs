@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 
-use super::collect::Eye;
+use super::collect::FileProbe;
 use super::{Consumer, State, Who};
 use crate::host::Command;
 use crate::platform::{PackageManager, Platform};
@@ -12,25 +12,25 @@ use crate::settings::encode;
 use crate::targets::ini;
 
 /// What the host's package manager is told.
-pub(super) fn manager(eye: &mut Eye<'_>, platform: Option<&Platform>) -> Consumer {
+pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
     let Some(platform) = platform else {
         let why = "which package manager this system has is not known";
         return Consumer::unseen(Who::PackageManager, "", State::Skipped, why);
     };
-    match platform.package_manager(eye.host) {
-        PackageManager::Apt { .. } => apt(eye),
-        other => dnf(eye, other),
+    match platform.package_manager(probe.host) {
+        PackageManager::Apt { .. } => apt(probe),
+        other => dnf(probe, other),
     }
 }
 
-fn apt(eye: &mut Eye<'_>) -> Consumer {
+fn apt(probe: &mut FileProbe<'_>) -> Consumer {
     let named = |source: String| Consumer::new(Who::PackageManager, Some("apt".to_owned()), source);
-    if eye.host.is_live() {
-        let command = Command { deadline: eye.limit(), ..Command::new(["apt-config", "dump"]) };
-        match eye.host.run(&command) {
+    if probe.host.is_live() {
+        let command = Command { deadline: probe.limit(), ..Command::new(["apt-config", "dump"]) };
+        match probe.host.run(&command) {
             Ok(output) if output.code == Some(0) => {
                 let found = apt_proxies(&[output.stdout]);
-                return apt_consumer(eye, named("apt-config dump".to_owned()), &found);
+                return apt_consumer(probe, named("apt-config dump".to_owned()), &found);
             }
             Ok(output) => {
                 let why = format!("apt-config dump ended with code {:?}", output.code);
@@ -48,16 +48,16 @@ fn apt(eye: &mut Eye<'_>) -> Consumer {
     }
     let folder = Path::new("/etc/apt/apt.conf.d");
     let mut paths: Vec<PathBuf> =
-        eye.host.list(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)).collect();
+        probe.host.list(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)).collect();
     // Names with another ending are ignored by apt.
     paths.retain(|path| path.extension().is_none_or(|end| end == "conf"));
     paths.push(PathBuf::from("/etc/apt/apt.conf"));
     let (mut texts, mut sources) = (Vec::new(), Vec::new());
     for path in paths {
-        match eye.read(&path) {
+        match probe.read(&path) {
             Ok(Some(bytes)) => {
                 if apt_proxies(std::slice::from_ref(&bytes)) != AptProxies::default() {
-                    sources.push(eye.shown(&path));
+                    sources.push(probe.shown(&path));
                 }
                 texts.push(bytes);
             }
@@ -68,17 +68,17 @@ fn apt(eye: &mut Eye<'_>) -> Consumer {
         }
     }
     if sources.is_empty() {
-        sources.push(eye.shown(folder));
+        sources.push(probe.shown(folder));
     }
-    apt_consumer(eye, named(sources.join(", ")), &apt_proxies(&texts))
+    apt_consumer(probe, named(sources.join(", ")), &apt_proxies(&texts))
 }
 
-fn apt_consumer(eye: &mut Eye<'_>, mut consumer: Consumer, found: &AptProxies) -> Consumer {
+fn apt_consumer(probe: &mut FileProbe<'_>, mut consumer: Consumer, found: &AptProxies) -> Consumer {
     let direct = |value: &&String| !value.eq_ignore_ascii_case("DIRECT");
-    consumer.http = found.http.as_ref().filter(direct).and_then(|raw| eye.value(raw));
+    consumer.http = found.http.as_ref().filter(direct).and_then(|raw| probe.value(raw));
     // For https apt asks its https options first and those of http where there are none.
     let https = found.https.as_ref().or(found.http.as_ref());
-    consumer.https = https.filter(direct).and_then(|raw| eye.value(raw));
+    consumer.https = https.filter(direct).and_then(|raw| probe.value(raw));
     consumer
 }
 
@@ -155,10 +155,10 @@ fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-fn dnf(eye: &mut Eye<'_>, manager: PackageManager) -> Consumer {
+fn dnf(probe: &mut FileProbe<'_>, manager: PackageManager) -> Consumer {
     let path = manager.conf();
-    let shown = eye.shown(path);
-    let bytes = match eye.read(path) {
+    let shown = probe.shown(path);
+    let bytes = match probe.read(path) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => {
             let why = format!("{shown} is not there");
@@ -181,7 +181,7 @@ fn dnf(eye: &mut Eye<'_>, manager: PackageManager) -> Consumer {
             _ => url,
         };
         // One key serves all repositories.
-        consumer.http = eye.value(&url);
+        consumer.http = probe.value(&url);
         consumer.https.clone_from(&consumer.http);
     }
     consumer

@@ -1,7 +1,7 @@
 //! What is found of consumers: files of a host in memory, and tables of facts.
 
 use super::*;
-use crate::check::{ProxyWant, Secrets};
+use crate::check::{ProxySpec, Secrets};
 use crate::finding::Status;
 use crate::host::MemoryHost;
 use crate::net::Roots;
@@ -11,10 +11,10 @@ use crate::settings::{Deployment, ProxyUrl};
 
 const URL: &str = "http://divvy:p%40ss%3Aw0rd@proxy.corp:3128";
 
-fn want(url: Option<&str>, origin: &str) -> (Want, Secrets) {
+fn spec(url: Option<&str>, origin: &str) -> (CheckSpec, Secrets) {
     let url = url.map(|url| ProxyUrl::parse(url).unwrap());
-    let proxy = url.as_ref().map(|url| ProxyWant::new(url, origin.to_owned()));
-    let want = Want {
+    let proxy = url.as_ref().map(|url| ProxySpec::new(url, origin.to_owned()));
+    let spec = CheckSpec {
         deployment: Deployment::Production,
         release: None,
         home: "/divvycloud".into(),
@@ -23,9 +23,9 @@ fn want(url: Option<&str>, origin: &str) -> (Want, Secrets) {
         no_proxy: vec!["mysql".to_owned(), "redis".to_owned()],
         mysql: None,
         redis: None,
-        ..Want::default()
+        ..CheckSpec::default()
     };
-    (want, Secrets { http_proxy: url.clone(), https_proxy: url, ..Secrets::default() })
+    (spec, Secrets { http_proxy: url.clone(), https_proxy: url, ..Secrets::default() })
 }
 
 fn host(os: &str) -> MemoryHost {
@@ -38,13 +38,13 @@ fn host(os: &str) -> MemoryHost {
 }
 
 fn look(host: &MemoryHost, url: Option<&str>, origin: &str) -> (ConsumersFacts, Vec<Finding>) {
-    let (want, secrets) = want(url, origin);
+    let (spec, secrets) = spec(url, origin);
     let platform = platform::detect(host, None).unwrap().0;
     let roots = Roots::of(host, b"");
-    let look = Look { host, platform: Some(&platform), want: &want, secrets: &secrets, roots: &roots };
+    let look = Look { host, platform: Some(&platform), spec: &spec, secrets: &secrets, roots: &roots };
     let facts = Consumers.collect(&look, patient(), None);
     let text = serde_json::to_string(&facts).unwrap();
-    let findings = Consumers.judge(&serde_json::from_str(&text).unwrap(), &want);
+    let findings = Consumers.judge(&serde_json::from_str(&text).unwrap(), &spec);
     let all = format!("{text}{}", serde_json::to_string(&findings).unwrap());
     for form in ["p@ss:w0rd", "p%40ss", "cEBzczp3MHJk", "0ther", "MHRoZXI"] {
         assert!(!all.contains(form), "{form} in {all}");

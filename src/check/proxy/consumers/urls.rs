@@ -4,7 +4,7 @@ use super::{Consumer, ConsumersFacts, Flaw, ProxyValue, judge};
 use crate::finding::{Finding, Status};
 
 /// One finding for each kind of flaw that is there, naming all its places; one that passes where there is none.
-pub(super) fn judge(facts: &ConsumersFacts) -> Vec<Finding> {
+pub(super) fn judge_urls(facts: &ConsumersFacts) -> Vec<Finding> {
     let mut places: Vec<(String, &ProxyValue)> = Vec::new();
     for consumer in &facts.consumers {
         places.extend(values(consumer));

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use serde::{Deserialize, Serialize};
 
-use crate::net::{Answer, Trouble};
+use crate::net::{Answer, NetError};
 use crate::redact::{MASK, base64_padded};
 use crate::settings::{ProxyUrl, encode};
 use crate::text;
@@ -39,7 +39,7 @@ pub struct Said {
     /// squid's own word for what went wrong.
     pub squid_error: Option<String>,
     /// Why there is no answer; or, with a status of 200, what became of the tunnel.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<NetError>,
     /// Milliseconds from the request to its answer.
     pub took_ms: u64,
 }
@@ -110,14 +110,14 @@ impl Cleaner {
     }
 
     /// The same of a trouble. Of bytes that are no HTTP only the first few are known, perhaps half a login: they are left out.
-    pub(super) fn trouble(&self, trouble: Trouble) -> Trouble {
+    pub(super) fn trouble(&self, trouble: NetError) -> NetError {
         match trouble {
-            Trouble::Unexpected { what } if what.starts_with("it begins with") && !self.is_idle() => {
-                Trouble::Unexpected { what: "it is no HTTP".to_owned() }
+            NetError::Unexpected { what } if what.starts_with("it begins with") && !self.is_idle() => {
+                NetError::Unexpected { what: "it is no HTTP".to_owned() }
             }
-            Trouble::Unexpected { what } => Trouble::Unexpected { what: self.line(&what) },
-            Trouble::Tls { why } => Trouble::Tls { why: self.line(&why) },
-            Trouble::Untrusted { why } => Trouble::Untrusted { why: self.line(&why) },
+            NetError::Unexpected { what } => NetError::Unexpected { what: self.line(&what) },
+            NetError::Tls { why } => NetError::Tls { why: self.line(&why) },
+            NetError::Untrusted { why } => NetError::Untrusted { why: self.line(&why) },
             other => other,
         }
     }
@@ -221,8 +221,8 @@ mod tests {
         }
         let long = format!("{}ZGl2dnk6cEBzczp3MHJkLyU=", "x".repeat(LONGEST - 5));
         assert!(!cleaner.line(&long).contains("ZGl2d"), "cleaned before it is cut");
-        let begun = Trouble::Unexpected { what: "it begins with \"ZGl2dnk6cEBz\"".to_owned() };
-        assert_eq!(cleaner.trouble(begun), Trouble::Unexpected { what: "it is no HTTP".to_owned() });
+        let begun = NetError::Unexpected { what: "it begins with \"ZGl2dnk6cEBz\"".to_owned() };
+        assert_eq!(cleaner.trouble(begun), NetError::Unexpected { what: "it is no HTTP".to_owned() });
         assert_eq!(cleaner.line("a\r\n\u{1b}[31mb"), "a  ?[31mb");
         let short = ProxyUrl::parse("http://u:abc@h:1").unwrap();
         assert_eq!(Cleaner::new(std::iter::once(&short)).line("an abc book"), "***");

@@ -1,10 +1,10 @@
 //! Is it there, and which language does it speak?
 
-use super::super::super::{ProxyWant, Want};
+use super::super::super::{CheckSpec, ProxySpec};
 use super::through;
-use super::{DialFacts, Dialled, Language, Shaken, Talk, uses};
+use super::{DialFacts, Dialled, Language, ProxyAnswers, TlsAnswer, uses};
 use crate::finding::{Finding, Status};
-use crate::net::{Trouble, seconds};
+use crate::net::{NetError, seconds};
 use crate::text;
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ const IDS: [&str; 5] =
     ["proxy-resolves", "proxy-connects", "proxy-language", "proxy-connect-method", "proxy-credentials"];
 
 /// The findings of each place in turn.
-pub(super) fn all(facts: &DialFacts, want: &Want) -> Vec<Finding> {
-    if want.http_proxy.is_none() && want.https_proxy.is_none() {
+pub(super) fn all(facts: &DialFacts, spec: &CheckSpec) -> Vec<Finding> {
+    if spec.http_proxy.is_none() && spec.https_proxy.is_none() {
         let skip = |id: &'static str| {
             Finding::new(id, "proxy", Status::Skip, "no proxy was looked at")
                 .observed("no proxy is asked for and none is set on this host")
         };
         return IDS.into_iter().map(skip).collect();
     }
-    let findings = facts.proxies.iter().flat_map(|proxy| one(proxy, want));
+    let findings = facts.proxies.iter().flat_map(|proxy| one(proxy, spec));
     findings.map(|finding| Finding { path: Some("proxy"), ..finding }).collect()
 }
 
-fn one(proxy: &Dialled, want: &Want) -> Vec<Finding> {
-    let uses = uses(want, &proxy.host, proxy.port);
+fn one(proxy: &Dialled, spec: &CheckSpec) -> Vec<Finding> {
+    let uses = uses(spec, &proxy.host, proxy.port);
     let Some((_, first)) = uses.first() else { return Vec::new() };
     let (resolves, goes_on) = resolves(proxy, first);
     let mut findings = vec![resolves];
@@ -33,28 +33,28 @@ fn one(proxy: &Dialled, want: &Want) -> Vec<Finding> {
         findings.extend(IDS[1..].iter().map(|id| not_reached(id, proxy, "its name does not resolve")));
         return findings;
     }
-    findings.push(connects(proxy, first, want));
-    let Some(talk) = &proxy.talk else {
+    findings.push(connects(proxy, first, spec));
+    let Some(answers) = &proxy.answers else {
         findings.extend(IDS[2..].iter().map(|id| not_reached(id, proxy, "there was no connection to it")));
         return findings;
     };
-    findings.push(language(proxy, talk, &uses));
-    findings.extend(certificate(proxy, talk, &uses));
-    findings.extend(through::judge(proxy, talk, &uses));
+    findings.push(language(proxy, answers, &uses));
+    findings.extend(certificate(proxy, answers, &uses));
+    findings.extend(through::judge_through(proxy, answers, &uses));
     findings
 }
 
 /// `proxy.corp:3128`
-pub(super) fn place(proxy: &Dialled) -> String {
-    text::place(&proxy.host, proxy.port)
+pub(super) fn host_port(proxy: &Dialled) -> String {
+    text::host_port(&proxy.host, proxy.port)
 }
 
 fn not_reached(id: &'static str, proxy: &Dialled, why: &str) -> Finding {
-    Finding::new(id, "proxy", Status::Skip, format!("{} was not asked", place(proxy))).observed(why)
+    Finding::new(id, "proxy", Status::Skip, format!("{} was not asked", host_port(proxy))).observed(why)
 }
 
 /// The finding, and whether there is an address to go on with.
-fn resolves(proxy: &Dialled, wanted: &ProxyWant) -> (Finding, bool) {
+fn resolves(proxy: &Dialled, wanted: &ProxySpec) -> (Finding, bool) {
     let new = |status, title: String| Finding::new("proxy-resolves", "proxy", status, title);
     let host = &proxy.host;
     let took = seconds(Duration::from_millis(proxy.resolved_ms));
@@ -63,7 +63,7 @@ fn resolves(proxy: &Dialled, wanted: &ProxyWant) -> (Finding, bool) {
             .expected(format!("an address for {host} ({})", wanted.origin))
             .observed(format!("{trouble}, after {took}"));
         let finding = match trouble {
-            Trouble::NameUnknown => finding
+            NetError::NameUnknown => finding
                 .cause("the name is misspelt, or this host asks a name server that does not know the company's names")
                 .fix(format!("look: getent hosts {host}; cat /etc/resolv.conf"))
                 .fix(format!("with an address from the proxy team: echo 'ADDRESS {host}' >> /etc/hosts")),
@@ -92,23 +92,23 @@ fn resolves(proxy: &Dialled, wanted: &ProxyWant) -> (Finding, bool) {
     (finding, true)
 }
 
-fn connects(proxy: &Dialled, wanted: &ProxyWant, want: &Want) -> Finding {
+fn connects(proxy: &Dialled, wanted: &ProxySpec, spec: &CheckSpec) -> Finding {
     let new = |status, title: String| Finding::new("proxy-connects", "proxy", status, title);
-    let place = place(proxy);
+    let place = host_port(proxy);
     let took = seconds(Duration::from_millis(proxy.connected_ms));
     let Some(trouble) = &proxy.unconnected else {
         return new(Status::Pass, format!("a connection to {place} comes about")).observed(format!("after {took}"));
     };
-    let limit = seconds(want.limits.connect());
+    let limit = seconds(spec.limits.connect());
     let finding = new(Status::Fail, format!("no connection to the proxy {place}"))
         .expected(format!("a TCP connection within {limit} (--connect-timeout; {})", wanted.origin))
         .observed(format!("{} ({})", trouble, proxy.addresses.join(", ")));
     let cause = match trouble {
-        Trouble::Refused => "the port is wrong, the proxy does not run, or a firewall in between rejects",
-        Trouble::ConnectTimeout { .. } => {
+        NetError::Refused => "the port is wrong, the proxy does not run, or a firewall in between rejects",
+        NetError::ConnectTimeout { .. } => {
             "a firewall or security group between this host and the proxy drops packets, or the address is wrong"
         }
-        Trouble::Unreachable { .. } => "this host has no route there",
+        NetError::Unreachable { .. } => "this host has no route there",
         _ => "something between this host and the proxy ends connections",
     };
     finding
@@ -117,18 +117,18 @@ fn connects(proxy: &Dialled, wanted: &ProxyWant, want: &Want) -> Finding {
         .fix(format!("ask the network team to let this host connect to {place}, or name the right one: ics-setup prepare --proxy http://HOST:PORT"))
 }
 
-fn language(proxy: &Dialled, talk: &Talk, uses: &[(&'static str, &ProxyWant)]) -> Finding {
+fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &[(&'static str, &ProxySpec)]) -> Finding {
     let new = |status, title: String| Finding::new("proxy-language", "proxy", status, title);
-    let place = place(proxy);
-    let seen = match talk.language() {
+    let place = host_port(proxy);
+    let seen = match answers.language() {
         Language::Plain => "plain HTTP, no TLS",
         Language::Tls => "TLS, no plain HTTP",
         Language::Both => "plain HTTP and TLS",
         Language::Neither => "neither HTTP nor TLS",
     };
     let observed =
-        format!("{seen}: to a plain request {}; to a TLS ClientHello {}", plain_words(talk), tls_words(talk));
-    let language = talk.language();
+        format!("{seen}: to a plain request {}; to a TLS ClientHello {}", plain_words(answers), tls_words(answers));
+    let language = answers.language();
     if language == Language::Neither {
         return new(Status::Fail, format!("{place} does not speak HTTP"))
             .expected("an HTTP proxy, plain or within TLS")
@@ -136,11 +136,11 @@ fn language(proxy: &Dialled, talk: &Talk, uses: &[(&'static str, &ProxyWant)]) -
             .cause("something else listens on this port, or a device in between keeps the answer back")
             .fix(format!(
                 "see for yourself: curl -v --connect-timeout 3 -x http://{place} https://{}/",
-                target_host(talk)
+                target_host(answers)
             ))
             .fix("ask the proxy team for the right port: ics-setup prepare --proxy http://HOST:PORT");
     }
-    let wrong: Vec<&(&str, &ProxyWant)> = uses
+    let wrong: Vec<&(&str, &ProxySpec)> = uses
         .iter()
         .filter(|(_, proxy)| if proxy.tls { language == Language::Plain } else { language == Language::Tls })
         .collect();
@@ -177,18 +177,18 @@ fn language(proxy: &Dialled, talk: &Talk, uses: &[(&'static str, &ProxyWant)]) -
 }
 
 /// The certificate of a proxy that is spoken to within TLS.
-fn certificate(proxy: &Dialled, talk: &Talk, uses: &[(&'static str, &ProxyWant)]) -> Option<Finding> {
+fn certificate(proxy: &Dialled, answers: &ProxyAnswers, uses: &[(&'static str, &ProxySpec)]) -> Option<Finding> {
     if !uses.iter().any(|(_, proxy)| proxy.tls) {
         return None;
     }
-    let place = place(proxy);
+    let place = host_port(proxy);
     let new = |status, title: String| Finding::new("proxy-certificate", "proxy", status, title);
-    match &talk.tls {
-        Shaken::Trusted => Some(
+    match &answers.tls {
+        TlsAnswer::Trusted => Some(
             new(Status::Pass, format!("the certificate of {place} is trusted"))
                 .observed(format!("valid for {} by this host's certificates and --proxy-ca", proxy.host)),
         ),
-        Shaken::Untrusted { why } => Some(
+        TlsAnswer::Untrusted { why } => Some(
             new(Status::Fail, format!("the certificate of the proxy {place} is not trusted"))
                 .expected(format!("a certificate for {} whose issuer this host trusts", proxy.host))
                 .observed(why.as_str())
@@ -197,26 +197,26 @@ fn certificate(proxy: &Dialled, talk: &Talk, uses: &[(&'static str, &ProxyWant)]
                 .fix("for all programs, Ubuntu: cp FILE /usr/local/share/ca-certificates/proxy.crt && update-ca-certificates")
                 .fix("for all programs, CentOS: cp FILE /etc/pki/ca-trust/source/anchors/ && update-ca-trust"),
         ),
-        Shaken::No { .. } => None,
+        TlsAnswer::No { .. } => None,
     }
 }
 
-fn target_host(talk: &Talk) -> &str {
-    talk.plain.target.split(':').next().unwrap_or_default()
+fn target_host(answers: &ProxyAnswers) -> &str {
+    answers.plain.target.split(':').next().unwrap_or_default()
 }
 
-fn plain_words(talk: &Talk) -> String {
-    match (&talk.plain.status, &talk.plain.trouble) {
-        (Some(status), _) => format!("it answered {status} {}", talk.plain.reason).trim_end().to_owned(),
+fn plain_words(answers: &ProxyAnswers) -> String {
+    match (&answers.plain.status, &answers.plain.trouble) {
+        (Some(status), _) => format!("it answered {status} {}", answers.plain.reason).trim_end().to_owned(),
         (None, Some(trouble)) => trouble.to_string(),
         (None, None) => "nothing".to_owned(),
     }
 }
 
-fn tls_words(talk: &Talk) -> String {
-    match &talk.tls {
-        Shaken::Trusted => "it showed a trusted certificate".to_owned(),
-        Shaken::Untrusted { why } => format!("it showed a certificate that is not trusted ({why})"),
-        Shaken::No { trouble } => trouble.to_string(),
+fn tls_words(answers: &ProxyAnswers) -> String {
+    match &answers.tls {
+        TlsAnswer::Trusted => "it showed a trusted certificate".to_owned(),
+        TlsAnswer::Untrusted { why } => format!("it showed a certificate that is not trusted ({why})"),
+        TlsAnswer::No { trouble } => trouble.to_string(),
     }
 }

@@ -16,9 +16,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Check, Group, Look, ProxyWant, Want};
+use super::super::{Check, CheckSpec, Group, Look, ProxySpec};
 use crate::finding::Finding;
-use crate::net::{Time, Trouble};
+use crate::net::{NetError, Time};
 
 pub use answer::Said;
 
@@ -46,25 +46,25 @@ pub struct Dialled {
     /// The addresses that the resolver told.
     pub addresses: Vec<String>,
     /// Why there are none.
-    pub unresolved: Option<Trouble>,
+    pub unresolved: Option<NetError>,
     /// How long the resolver took, in milliseconds.
     pub resolved_ms: u64,
     /// Why no connection came about.
-    pub unconnected: Option<Trouble>,
+    pub unconnected: Option<NetError>,
     /// How long that took, in milliseconds.
     pub connected_ms: u64,
     /// The conversation; `None` where there was no connection.
-    pub talk: Option<Talk>,
+    pub answers: Option<ProxyAnswers>,
 }
 
 /// What was said on a port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Talk {
+pub struct ProxyAnswers {
     /// The request in plain HTTP.
     pub plain: Said,
     /// Did the TLS handshake come about?
-    pub tls: Shaken,
+    pub tls: TlsAnswer,
     /// The request within TLS, where the URL asks for that and the certificate is trusted.
     pub within_tls: Option<Said>,
 }
@@ -72,7 +72,7 @@ pub struct Talk {
 /// How a TLS handshake with the proxy ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "shaken")]
-pub enum Shaken {
+pub enum TlsAnswer {
     /// It speaks TLS, and its certificate is trusted.
     Trusted,
     /// It speaks TLS; its certificate is not trusted.
@@ -83,7 +83,7 @@ pub enum Shaken {
     /// It speaks no TLS, or none that is still spoken.
     No {
         /// What happened.
-        trouble: Trouble,
+        trouble: NetError,
     },
 }
 
@@ -96,15 +96,15 @@ enum Language {
     Neither,
 }
 
-impl Talk {
+impl ProxyAnswers {
     fn language(&self) -> Language {
-        let tls = !matches!(self.tls, Shaken::No { .. });
+        let tls = !matches!(self.tls, TlsAnswer::No { .. });
         // A TLS port may answer a plain request with a polite 400.
         let plain = self.plain.status.is_some_and(|status| !(tls && status == 400));
         // Whoever answers a ClientHello with bytes that are no TLS speaks something plain, also when it is slow with CONNECT.
         let garbled =
-            matches!(&self.tls, Shaken::No { trouble: Trouble::Tls { why } } if why.contains("does not speak TLS"));
-        let waiting = matches!(self.plain.trouble, Some(Trouble::Silent { .. }));
+            matches!(&self.tls, TlsAnswer::No { trouble: NetError::Tls { why } } if why.contains("does not speak TLS"));
+        let waiting = matches!(self.plain.trouble, Some(NetError::Silent { .. }));
         match (plain || (garbled && waiting), tls) {
             (true, true) => Language::Both,
             (true, false) => Language::Plain,
@@ -115,8 +115,8 @@ impl Talk {
 }
 
 /// The URLs that name a place, each with what it is for: `http`, `https` or both.
-fn uses<'w>(want: &'w Want, host: &str, port: u16) -> Vec<(&'static str, &'w ProxyWant)> {
-    let all = [("http", &want.http_proxy), ("https", &want.https_proxy)];
+fn uses<'w>(spec: &'w CheckSpec, host: &str, port: u16) -> Vec<(&'static str, &'w ProxySpec)> {
+    let all = [("http", &spec.http_proxy), ("https", &spec.https_proxy)];
     all.into_iter()
         .filter_map(|(scheme, proxy)| Some((scheme, proxy.as_ref()?)))
         .filter(|(_, proxy)| proxy.host == host && proxy.port == port)
@@ -124,9 +124,9 @@ fn uses<'w>(want: &'w Want, host: &str, port: u16) -> Vec<(&'static str, &'w Pro
 }
 
 /// Host and port of the wanted proxies, each once.
-fn places(want: &Want) -> Vec<(&str, u16)> {
+fn places(spec: &CheckSpec) -> Vec<(&str, u16)> {
     let mut places: Vec<(&str, u16)> = Vec::new();
-    for proxy in [&want.https_proxy, &want.http_proxy].into_iter().flatten() {
+    for proxy in [&spec.https_proxy, &spec.http_proxy].into_iter().flatten() {
         let place = (proxy.host.as_str(), proxy.port);
         if !places.contains(&place) {
             places.push(place);
@@ -161,16 +161,16 @@ impl Check for Dial {
         &["proxy-resolves", "proxy-connects", "proxy-language", "proxy-certificate"]
     }
 
-    fn talks_to(&self, want: &Want) -> Vec<String> {
-        places(want).into_iter().map(|(host, port)| format!("proxy:{host}:{port}")).collect()
+    fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
+        places(spec).into_iter().map(|(host, port)| format!("proxy:{host}:{port}")).collect()
     }
 
     fn collect(&self, look: &Look<'_>, time: Time, _: Option<&DialFacts>) -> DialFacts {
-        let places = places(look.want);
+        let places = places(look.spec);
         let hosts = look.host.read(Path::new("/etc/hosts")).ok().flatten().unwrap_or_default();
         let hosts = String::from_utf8_lossy(&hosts);
         let tasks: Vec<probe::Task<'_>> =
-            places.iter().map(|(host, port)| probe::Task::new(look.want, look.secrets, host, *port, &hosts)).collect();
+            places.iter().map(|(host, port)| probe::Task::new(look.spec, look.secrets, host, *port, &hosts)).collect();
         let roots = look.roots;
         // Each has the whole time: they are asked side by side.
         let proxies = std::thread::scope(|scope| {
@@ -181,8 +181,8 @@ impl Check for Dial {
         DialFacts { proxies }
     }
 
-    fn judge(&self, facts: &DialFacts, want: &Want) -> Vec<Finding> {
-        judge::all(facts, want)
+    fn judge(&self, facts: &DialFacts, spec: &CheckSpec) -> Vec<Finding> {
+        judge::all(facts, spec)
     }
 
     /// A login that was rejected once is not sent again and again: that locks accounts.
@@ -191,7 +191,7 @@ impl Check for Dial {
         facts
             .proxies
             .iter()
-            .filter_map(|proxy| proxy.talk.as_ref())
-            .any(|talk| rejected(&talk.plain) || talk.within_tls.as_ref().is_some_and(rejected))
+            .filter_map(|proxy| proxy.answers.as_ref())
+            .any(|answers| rejected(&answers.plain) || answers.within_tls.as_ref().is_some_and(rejected))
     }
 }

@@ -3,13 +3,13 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use super::super::super::{Secrets, Want};
+use super::super::super::{CheckSpec, Secrets};
 use super::answer::{Cleaner, Said};
-use super::{Dialled, Shaken, Talk, places, uses};
-use crate::net::{MAX_HEAD, Peer, Roots, Time, Trouble, Wire, basic, connect, request, resolve, shake};
+use super::{Dialled, ProxyAnswers, TlsAnswer, places, uses};
+use crate::net::{MAX_HEAD, NetError, Peer, Roots, Time, Wire, basic, connect, request, resolve, shake};
 use crate::network::catalogue::Needs;
 use crate::settings::{ProxyUrl, Scheme};
-use crate::text::place;
+use crate::text::host_port;
 
 /// No more bytes than this are read of one connection: the head of an answer and a certificate chain fit well.
 const BUDGET: usize = MAX_HEAD + (64 << 10);
@@ -37,9 +37,9 @@ pub(super) struct Task<'a> {
 
 impl<'a> Task<'a> {
     /// What the settings imply for this place.
-    pub(super) fn new(want: &Want, secrets: &'a Secrets, host: &str, port: u16, hosts: &str) -> Self {
-        debug_assert!(places(want).contains(&(host, port)));
-        let uses = uses(want, host, port);
+    pub(super) fn new(spec: &CheckSpec, secrets: &'a Secrets, host: &str, port: u16, hosts: &str) -> Self {
+        debug_assert!(places(spec).contains(&(host, port)));
+        let uses = uses(spec, host, port);
         let urls = [(&secrets.https_proxy, "https"), (&secrets.http_proxy, "http")];
         let own: Vec<&ProxyUrl> = urls
             .iter()
@@ -53,7 +53,7 @@ impl<'a> Task<'a> {
             tls: own.first().map_or_else(|| uses.iter().any(|(_, proxy)| proxy.tls), |url| url.scheme == Scheme::Https),
             login: own.iter().copied().find(|url| url.credentials.is_some()),
             cleaner: Cleaner::new(urls.iter().filter_map(|(url, _)| url.as_ref())),
-            only_http: uses.iter().all(|(scheme, _)| *scheme == "http") && want.https_proxy.is_some(),
+            only_http: uses.iter().all(|(scheme, _)| *scheme == "http") && spec.https_proxy.is_some(),
         }
     }
 }
@@ -70,7 +70,7 @@ pub(super) fn dialled(task: &Task<'_>, roots: &Roots, time: Time) -> Dialled {
         resolved_ms: 0,
         unconnected: None,
         connected_ms: 0,
-        talk: None,
+        answers: None,
     };
     let began = Instant::now();
     let addresses = match resolve(&task.host, task.port, time.at_most(time.left() / 2)) {
@@ -99,21 +99,21 @@ pub(super) fn dialled(task: &Task<'_>, roots: &Roots, time: Time) -> Dialled {
     };
     // The one that came through is asked the second question too.
     let address = wire.peer().map_or_else(|_| addresses.clone(), |peer| vec![peer]);
-    seen.talk = Some(std::thread::scope(|scope| {
+    seen.answers = Some(std::thread::scope(|scope| {
         let other = scope.spawn(|| match connect(&address, time, BUDGET) {
             Ok(wire) => tls(task, wire, roots, time),
-            Err(trouble) => (Shaken::No { trouble }, None),
+            Err(trouble) => (TlsAnswer::No { trouble }, None),
         });
         let plain = plain(task, wire, roots, time);
         // The thread is joined; it panics only where a library does, and then TLS is what could not be had.
         let (tls, within_tls) = other.join().unwrap_or_else(|_| (broken(), None));
-        Talk { plain, tls, within_tls }
+        ProxyAnswers { plain, tls, within_tls }
     }));
     seen
 }
 
-fn broken() -> Shaken {
-    Shaken::No { trouble: Trouble::Other { why: "the handshake broke off".to_owned() } }
+fn broken() -> TlsAnswer {
+    TlsAnswer::No { trouble: NetError::Other { why: "the handshake broke off".to_owned() } }
 }
 
 /// Which language a port speaks besides is not worth a long wait: some proxies never answer what they do not understand.
@@ -133,36 +133,36 @@ fn plain(task: &Task<'_>, mut wire: Wire, roots: &Roots, time: Time) -> Said {
 }
 
 /// The handshake, and within it the request where the URL says TLS and the certificate is trusted.
-fn tls(task: &Task<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (Shaken, Option<Said>) {
+fn tls(task: &Task<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (TlsAnswer, Option<Said>) {
     wire.until(if task.tls { time.at_most(time.for_connection()) } else { for_the_other_language(time) });
     let mut stream = match shake(wire, &task.host, roots) {
         Ok(Peer::Trusted(stream)) => stream,
-        Ok(Peer::Untrusted { why, .. }) => return (Shaken::Untrusted { why: task.cleaner.line(&why) }, None),
-        Err(trouble) => return (Shaken::No { trouble: task.cleaner.trouble(trouble) }, None),
+        Ok(Peer::Untrusted { why, .. }) => return (TlsAnswer::Untrusted { why: task.cleaner.line(&why) }, None),
+        Err(trouble) => return (TlsAnswer::No { trouble: task.cleaner.trouble(trouble) }, None),
     };
     if !task.tls {
-        return (Shaken::Trusted, None);
+        return (TlsAnswer::Trusted, None);
     }
     stream.sock.until(time);
     let (mut said, open) = ask(task, &mut *stream, task.login);
     if open {
         stream.sock.until(time.at_most(QUIET));
         said.trouble = match stream.read(&mut [0]) {
-            Ok(0) => Some(Trouble::Closed),
-            Err(error) => match Trouble::of(error) {
-                Trouble::Silent { .. } => None,
+            Ok(0) => Some(NetError::Closed),
+            Err(error) => match NetError::of(error) {
+                NetError::Silent { .. } => None,
                 trouble => Some(task.cleaner.trouble(trouble)),
             },
             Ok(_) => None,
         };
     }
-    (Shaken::Trusted, Some(said))
+    (TlsAnswer::Trusted, Some(said))
 }
 
 /// One request; whether a tunnel is open afterwards. The name is asked for, not its address: the proxy resolves it.
 fn ask<S: Read + Write>(task: &Task<'_>, stream: &mut S, login: Option<&ProxyUrl>) -> (Said, bool) {
     let endpoint = &Needs::get().probe;
-    let place = place(&endpoint.host, endpoint.port);
+    let place = host_port(&endpoint.host, endpoint.port);
     let (method, target, host) = if task.only_http {
         ("GET", format!("http://{}/", endpoint.host), endpoint.host.clone())
     } else {
@@ -183,7 +183,7 @@ fn ask<S: Read + Write>(task: &Task<'_>, stream: &mut S, login: Option<&ProxyUrl
     said.took_ms = millis(began);
     match answer {
         Ok(answer) => said.take(&answer, &task.cleaner),
-        Err(Trouble::Silent { .. }) => said.trouble = Some(Trouble::Silent { millis: said.took_ms }),
+        Err(NetError::Silent { .. }) => said.trouble = Some(NetError::Silent { millis: said.took_ms }),
         Err(trouble) => said.trouble = Some(task.cleaner.trouble(trouble)),
     }
     let open = method == "CONNECT" && said.status.is_some_and(|status| (200..300).contains(&status));
@@ -192,12 +192,12 @@ fn ask<S: Read + Write>(task: &Task<'_>, stream: &mut S, login: Option<&ProxyUrl
 
 /// What becomes of a tunnel: a ClientHello is sent through it, and any answer will do. Whose certificate comes back is not
 /// judged here.
-fn tunnel(mut wire: Wire, roots: &Roots, time: Time) -> Option<Trouble> {
+fn tunnel(mut wire: Wire, roots: &Roots, time: Time) -> Option<NetError> {
     wire.until(time.at_most(time.for_connection()));
     match shake(wire, &Needs::get().probe.host, roots) {
         Ok(_) => None,
-        Err(Trouble::Tls { why }) if why.contains("closed the connection") => Some(Trouble::Closed),
-        Err(trouble @ (Trouble::Closed | Trouble::Reset | Trouble::Silent { .. })) => Some(trouble),
+        Err(NetError::Tls { why }) if why.contains("closed the connection") => Some(NetError::Closed),
+        Err(trouble @ (NetError::Closed | NetError::Reset | NetError::Silent { .. })) => Some(trouble),
         // Some answer came through.
         Err(_) => None,
     }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use super::super::super::super::{Check, ProxyWant, Secrets, Want};
+use super::super::super::super::{Check, CheckSpec, ProxySpec, Secrets};
 use super::super::{Dial, DialFacts};
 use super::*;
 use crate::finding::{Finding, Status};
@@ -22,11 +22,11 @@ const FORMS: [&str; 6] = [
     "p%40ss:w0rd%2F%25",
 ];
 
-fn want(http: Option<&str>, https: Option<&str>) -> (Want, Secrets) {
+fn spec(http: Option<&str>, https: Option<&str>) -> (CheckSpec, Secrets) {
     let url = |text: Option<&str>| text.map(|text| ProxyUrl::parse(text).unwrap());
     let secrets = Secrets { http_proxy: url(http), https_proxy: url(https), ..Secrets::default() };
-    let proxy = |url: &Option<ProxyUrl>| url.as_ref().map(|url| ProxyWant::new(url, "--proxy".to_owned()));
-    let want = Want {
+    let proxy = |url: &Option<ProxyUrl>| url.as_ref().map(|url| ProxySpec::new(url, "--proxy".to_owned()));
+    let spec = CheckSpec {
         deployment: Deployment::Production,
         release: None,
         home: "/divvycloud".into(),
@@ -35,9 +35,9 @@ fn want(http: Option<&str>, https: Option<&str>) -> (Want, Secrets) {
         no_proxy: Vec::new(),
         mysql: None,
         redis: None,
-        ..Want::default()
+        ..CheckSpec::default()
     };
-    (want, secrets)
+    (spec, secrets)
 }
 
 /// A server that treats each connection with the script, once it has heard the first words.
@@ -60,13 +60,13 @@ fn dial(url: &str) -> (DialFacts, Vec<Finding>) {
 }
 
 fn dial_within(time: Time, url: &str) -> (DialFacts, Vec<Finding>) {
-    let (want, secrets) = want(Some(url), Some(url));
-    let proxy = want.http_proxy.as_ref().unwrap();
-    let task = Task::new(&want, &secrets, &proxy.host, proxy.port, "127.0.0.1 localhost\n");
+    let (spec, secrets) = spec(Some(url), Some(url));
+    let proxy = spec.http_proxy.as_ref().unwrap();
+    let task = Task::new(&spec, &secrets, &proxy.host, proxy.port, "127.0.0.1 localhost\n");
     let roots = Roots::of(&crate::host::MemoryHost::new(), b"");
     let facts = DialFacts { proxies: vec![dialled(&task, &roots, time)] };
     let text = serde_json::to_string(&facts).unwrap();
-    let findings = Dial.judge(&serde_json::from_str(&text).unwrap(), &want);
+    let findings = Dial.judge(&serde_json::from_str(&text).unwrap(), &spec);
     let all = format!("{text}{}", serde_json::to_string(&findings).unwrap());
     for form in FORMS {
         assert!(!all.contains(form), "{form} in {all}");
@@ -231,8 +231,8 @@ fn hostile_proxies_cost_no_more_than_the_time_and_show_nothing() {
                 scope.spawn(move || {
                     let time = if hangs { brief() } else { patient() };
                     let (facts, findings) = dial_within(time, &format!("{scheme}://{LOGIN}127.0.0.1:{port}"));
-                    let plain = &facts.proxies[0].talk.as_ref().unwrap().plain;
-                    let silent = matches!(plain.trouble, Some(Trouble::Silent { .. }));
+                    let plain = &facts.proxies[0].answers.as_ref().unwrap().plain;
+                    let silent = matches!(plain.trouble, Some(NetError::Silent { .. }));
                     assert!(silent == hangs, "{name} {scheme}: {plain:?}");
                     assert!(
                         findings.iter().any(|finding| finding.status == Status::Fail),
@@ -270,13 +270,13 @@ fn a_dead_port_and_an_unknown_name_end_before_the_conversation() {
 
 #[test]
 fn no_proxy_wanted_is_skipped_by_name_and_one_place_is_asked_once() {
-    let (nothing, secrets) = want(None, None);
+    let (nothing, secrets) = spec(None, None);
     let findings = Dial.judge(&DialFacts::default(), &nothing);
     assert!(findings.len() == 5 && findings.iter().all(|finding| finding.status == Status::Skip));
     assert!(secrets.http_proxy.is_none());
-    let (both, _) = want(Some("http://p.corp:3128"), Some("https://u:x@p.corp:3128"));
+    let (both, _) = spec(Some("http://p.corp:3128"), Some("https://u:x@p.corp:3128"));
     assert_eq!(places(&both), [("p.corp", 3128)]);
-    let (two, secrets) = want(Some("http://a.corp:1"), Some("http://b.corp:2"));
+    let (two, secrets) = spec(Some("http://a.corp:1"), Some("http://b.corp:2"));
     assert_eq!(places(&two), [("b.corp", 2), ("a.corp", 1)]);
     assert!(Task::new(&two, &secrets, "a.corp", 1, "").only_http);
     assert!(!Task::new(&two, &secrets, "b.corp", 2, "").only_http);
@@ -305,13 +305,13 @@ fn two_places_are_asked_side_by_side_and_the_one_for_http_is_asked_for_a_page() 
     };
     let http = answering(b"HTTP/1.1 301 Moved\r\nLocation: https://divvycentral.divvycloud.com/x?y\r\n\r\n");
     let https = answering(b"HTTP/1.1 403 No\r\n\r\n");
-    let (want, secrets) =
-        want(Some(&format!("http://{LOGIN}127.0.0.1:{http}")), Some(&format!("http://127.0.0.1:{https}")));
+    let (spec, secrets) =
+        spec(Some(&format!("http://{LOGIN}127.0.0.1:{http}")), Some(&format!("http://127.0.0.1:{https}")));
     let host = crate::host::MemoryHost::new();
     let roots = Roots::of(&host, b"");
-    let look = crate::check::Look { host: &host, platform: None, want: &want, secrets: &secrets, roots: &roots };
+    let look = crate::check::Look { host: &host, platform: None, spec: &spec, secrets: &secrets, roots: &roots };
     let facts = Dial.collect(&look, patient(), None);
-    let findings = Dial.judge(&facts, &want);
+    let findings = Dial.judge(&facts, &spec);
     assert_eq!(facts.proxies.iter().map(|proxy| proxy.port).collect::<Vec<_>>(), [https, http]);
     assert_eq!(findings.iter().filter(|finding| finding.id == "proxy-language").count(), 2);
     let through: Vec<_> = findings.iter().filter(|finding| finding.id == "proxy-connect-method").collect();

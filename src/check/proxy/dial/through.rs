@@ -2,33 +2,37 @@
 
 use std::time::Duration;
 
-use super::super::super::ProxyWant;
-use super::judge::place;
-use super::{Dialled, Said, Shaken, Talk};
+use super::super::super::ProxySpec;
+use super::judge::host_port;
+use super::{Dialled, ProxyAnswers, Said, TlsAnswer};
 use crate::finding::{Finding, Status};
-use crate::net::{Trouble, seconds};
+use crate::net::{NetError, seconds};
 
 /// An answer that takes longer than this is a warning.
 const SLOW: Duration = Duration::from_secs(3);
 
 /// Both findings.
-pub(super) fn judge(proxy: &Dialled, talk: &Talk, uses: &[(&'static str, &ProxyWant)]) -> Vec<Finding> {
+pub(super) fn judge_through(
+    proxy: &Dialled,
+    answers: &ProxyAnswers,
+    uses: &[(&'static str, &ProxySpec)],
+) -> Vec<Finding> {
     let tls = uses.iter().any(|(_, proxy)| proxy.tls);
     let user = uses.iter().find_map(|(_, proxy)| proxy.user.as_deref());
     let origin = uses.first().map_or("", |(_, proxy)| proxy.origin.as_str());
     // With https:// in the URL and a plain port the plain answer is what there is, without the login.
-    let said = match (&talk.within_tls, &talk.tls) {
+    let said = match (&answers.within_tls, &answers.tls) {
         (Some(said), _) => said,
-        (None, Shaken::Untrusted { .. }) if tls => {
+        (None, TlsAnswer::Untrusted { .. }) if tls => {
             let why = "its certificate is not trusted, so nothing was asked through it";
             return ["proxy-connect-method", "proxy-credentials"]
                 .into_iter()
                 .map(|id| {
-                    Finding::new(id, "proxy", Status::Skip, format!("{} was not asked", place(proxy))).observed(why)
+                    Finding::new(id, "proxy", Status::Skip, format!("{} was not asked", host_port(proxy))).observed(why)
                 })
                 .collect();
         }
-        _ => &talk.plain,
+        _ => &answers.plain,
     };
     vec![connect(proxy, said), credentials(proxy, said, user, origin)]
         .into_iter()
@@ -38,7 +42,7 @@ pub(super) fn judge(proxy: &Dialled, talk: &Talk, uses: &[(&'static str, &ProxyW
 
 fn connect(proxy: &Dialled, said: &Said) -> Finding {
     let new = |status, title: String| Finding::new("proxy-connect-method", "proxy", status, title);
-    let place = place(proxy);
+    let place = host_port(proxy);
     let request = format!("{} {}", said.method, said.target);
     let took = seconds(Duration::from_millis(said.took_ms));
     let (Some(status), trouble) = (said.status, &said.trouble) else {
@@ -54,7 +58,7 @@ fn connect(proxy: &Dialled, said: &Said) -> Finding {
     let expected = format!("200 to {request}");
     match status {
         200..300 => match trouble {
-            Some(Trouble::Silent { millis }) => new(
+            Some(NetError::Silent { millis }) => new(
                 Status::Warn,
                 format!("{place} opens a tunnel to {} and nothing comes back through it", said.target),
             )
@@ -118,7 +122,7 @@ fn connect(proxy: &Dialled, said: &Said) -> Finding {
 
 fn credentials(proxy: &Dialled, said: &Said, user: Option<&str>, origin: &str) -> Finding {
     let new = |status, title: String| Finding::new("proxy-credentials", "proxy", status, title);
-    let place = place(proxy);
+    let place = host_port(proxy);
     let offered = if said.schemes.is_empty() { "no scheme".to_owned() } else { said.schemes.join(", ") };
     let answer = match said.status {
         Some(status) => format!("{status} {}", said.reason).trim_end().to_owned(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cloud::cloud;
 use super::{Context, Local, lint};
-use crate::check::{Check, Group, Look, Want};
+use crate::check::{Check, CheckSpec, Group, Look};
 use crate::clients::{self, Client};
 use crate::envfile::{Dialect, PamLimit, Seen, unit};
 use crate::environment::daemon_json;
@@ -28,7 +28,7 @@ pub struct NoProxyLists;
 
 /// What was found.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Facts {
+pub struct PlacesFacts {
     /// Files that set a proxy or a list.
     pub places: Vec<Place>,
     /// The release of the host's curl.
@@ -102,7 +102,7 @@ impl Reader {
 }
 
 impl Check for NoProxyLists {
-    type Facts = Facts;
+    type Facts = PlacesFacts;
 
     fn name(&self) -> &'static str {
         "no-proxy"
@@ -119,26 +119,26 @@ impl Check for NoProxyLists {
         ]
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
-        let mut facts = Facts::default();
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&PlacesFacts>) -> PlacesFacts {
+        let mut facts = PlacesFacts::default();
         files(look, &mut facts);
-        facts.product = look.host.lstat(&prod_env(&look.want.home)).is_ok_and(|stat| stat.is_some());
+        facts.product = look.host.lstat(&prod_env(&look.spec.home)).is_ok_and(|stat| stat.is_some());
         facts.cloud = cloud(look.host);
         facts.curl = curl(look.host, time);
         facts
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        judge(facts, want)
+    fn judge(&self, facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding> {
+        judge_places(facts, spec)
     }
 
-    fn is_settled(&self, _facts: &Facts) -> bool {
+    fn is_settled(&self, _facts: &PlacesFacts) -> bool {
         true
     }
 }
 
 /// Files with the same list for the same readers are one matter.
-pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
+pub(super) fn judge_places(facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut left: Vec<&Place> = facts.places.iter().filter(|place| !place.unknown).collect();
     while let Some(first) = left.first().copied() {
@@ -149,7 +149,7 @@ pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
         };
         let group: Vec<&Place> = left.iter().copied().filter(same).collect();
         left.retain(|place| !same(place));
-        findings.extend(judge_group(&group, first, facts, want));
+        findings.extend(judge_group(&group, first, facts, spec));
     }
     for place in facts.places.iter().filter(|place| place.unknown) {
         findings.push(
@@ -173,11 +173,11 @@ pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
     findings
 }
 
-fn judge_group(group: &[&Place], first: &Place, facts: &Facts, want: &Want) -> Vec<Finding> {
+fn judge_group(group: &[&Place], first: &Place, facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding> {
     let files: Vec<&str> = group.iter().map(|place| place.file.as_str()).collect();
     let place = super::and(&files);
     let for_docker = first.reader == Reader::Docker;
-    let local = match (for_docker, want.deployment, facts.product) {
+    let local = match (for_docker, spec.deployment, facts.product) {
         (true, ..) => Local::No,
         (_, Deployment::TestDrive, _) => Local::Certain,
         (_, _, true) => Local::Perhaps,
@@ -192,7 +192,7 @@ fn judge_group(group: &[&Place], first: &Place, facts: &Facts, want: &Want) -> V
         required: if for_docker { &[] } else { &Needs::get().hosts },
         curl: facts.curl.as_deref(),
         limit: limit.map(|limit| (limit.bytes, limit.reader.as_str())),
-        wanted: &want.no_proxy,
+        wanted: &spec.no_proxy,
         writer: first.reader.writer(),
     };
     let mut findings = lint(first.lower.as_deref(), first.upper.as_deref(), &place, &context);
@@ -208,7 +208,7 @@ fn judge_group(group: &[&Place], first: &Place, facts: &Facts, want: &Want) -> V
     findings
 }
 
-fn files(look: &Look<'_>, facts: &mut Facts) {
+fn files(look: &Look<'_>, facts: &mut PlacesFacts) {
     let host = look.host;
     if let Some(platform) = look.platform {
         let system = platform.system_proxy_file();
@@ -243,7 +243,7 @@ fn files(look: &Look<'_>, facts: &mut Facts) {
             .unread
             .push("the system is neither like Ubuntu nor like CentOS, so its proxy file is not known".to_owned());
     }
-    let product = prod_env(&look.want.home);
+    let product = prod_env(&look.spec.home);
     if let Some(bytes) = read(host, &product, facts) {
         facts.places.extend(of_variables(&bytes, Dialect::DockerEnvFile, &product, Reader::Containers));
     }
@@ -256,7 +256,7 @@ fn files(look: &Look<'_>, facts: &mut Facts) {
     }
 }
 
-fn read(host: &dyn HostRead, path: &Path, facts: &mut Facts) -> Option<Vec<u8>> {
+fn read(host: &dyn HostRead, path: &Path, facts: &mut PlacesFacts) -> Option<Vec<u8>> {
     host.read(path).unwrap_or_else(|error| {
         facts.unread.push(format!("{}: {error}", host.shown(path).display()));
         None

@@ -221,13 +221,13 @@ proptest! {
 }
 
 mod judged {
-    use super::super::places::{Facts, Limit, Place, Reader, judge};
+    use super::super::places::{Limit, Place, PlacesFacts, Reader, judge_places};
     use super::*;
-    use crate::check::Want;
+    use crate::check::CheckSpec;
     use crate::settings::Deployment;
 
-    fn want(deployment: Deployment) -> Want {
-        Want { deployment, home: "/divvycloud".into(), no_proxy: Vec::new(), ..Want::default() }
+    fn spec(deployment: Deployment) -> CheckSpec {
+        CheckSpec { deployment, home: "/divvycloud".into(), no_proxy: Vec::new(), ..CheckSpec::default() }
     }
 
     fn place(file: &str, reader: Reader, list: &str) -> Place {
@@ -237,8 +237,8 @@ mod judged {
     }
 
     fn of(places: Vec<Place>, product: bool) -> Vec<Finding> {
-        let facts = Facts { places, product, curl: Some("7.81.0".to_owned()), ..Facts::default() };
-        judge(&facts, &want(Deployment::Production))
+        let facts = PlacesFacts { places, product, curl: Some("7.81.0".to_owned()), ..PlacesFacts::default() };
+        judge_places(&facts, &spec(Deployment::Production))
     }
 
     #[test]
@@ -261,8 +261,8 @@ mod judged {
     fn a_broken_release_counts_where_it_is_installed() {
         let judged = |curl: &str| {
             let places = vec![place("x", Reader::Logins, "127.0.0.1,localhost")];
-            let facts = Facts { places, product: true, curl: Some(curl.to_owned()), ..Facts::default() };
-            ids(&judge(&facts, &want(Deployment::TestDrive)))
+            let facts = PlacesFacts { places, product: true, curl: Some(curl.to_owned()), ..PlacesFacts::default() };
+            ids(&judge_places(&facts, &spec(Deployment::TestDrive)))
         };
         assert_eq!((judged("7.88.1").as_str(), judged("7.86.0").as_str()), ("001p", "009f"));
     }
@@ -273,10 +273,10 @@ mod judged {
         let findings = of(vec![unknown], false);
         assert!(findings.iter().all(|finding| finding.status == Status::Skip));
         assert!(findings[0].title.contains("/etc/profile.d/proxy.sh"), "{findings:?}");
-        let facts = Facts { unread: vec!["/divvycloud/prod.env: denied".to_owned()], ..Facts::default() };
-        let findings = judge(&facts, &want(Deployment::Production));
+        let facts = PlacesFacts { unread: vec!["/divvycloud/prod.env: denied".to_owned()], ..PlacesFacts::default() };
+        let findings = judge_places(&facts, &spec(Deployment::Production));
         assert!(findings[0].observed.as_deref().is_some_and(|text| text.contains("prod.env: denied")), "{findings:?}");
-        assert_eq!(judge(&Facts::default(), &want(Deployment::Production))[0].status, Status::Skip);
+        assert_eq!(judge_places(&PlacesFacts::default(), &spec(Deployment::Production))[0].status, Status::Skip);
     }
 
     #[test]

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::{Facts, One, Seen, Service};
+use super::{ContainersFacts, One, Seen, Service};
 use crate::check::runtime::docker::NoDocker;
 use crate::check::runtime::known::Known;
 use crate::check::runtime::text::{at, count, is_plain, long};
-use crate::check::want::Want;
+use crate::check::spec::CheckSpec;
 use crate::finding::{Finding, Status};
 
-pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
+pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = facts.place.nothing("service-running", "containers were") {
         return nothing;
     }
-    let command = facts.place.command(want);
+    let command = facts.place.command(spec);
     let seen = match &facts.docker {
         None => return Vec::new(),
         Some(Err(trouble)) => return vec![unreachable(trouble)],
@@ -21,7 +21,7 @@ pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
     };
     let mut findings = vec![reachable(seen)];
     if seen.services.is_empty() {
-        findings.push(none(seen, want, &command));
+        findings.push(none(seen, spec, &command));
         return findings;
     }
     let missing = wanted(seen);
@@ -35,7 +35,7 @@ pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
             findings.push(absent(name, *expected, seen, &command));
         }
     }
-    findings.extend(images(seen, want, &command));
+    findings.extend(images(seen, spec, &command));
     findings
 }
 
@@ -100,8 +100,8 @@ fn unreachable(trouble: &NoDocker) -> Finding {
     }
 }
 
-fn none(seen: &Seen, want: &Want, command: &str) -> Finding {
-    let home = want.home.display();
+fn none(seen: &Seen, spec: &CheckSpec, command: &str) -> Finding {
+    let home = spec.home.display();
     let mut none = finding("service-running", Status::Fail, "no container of the product is there")
         .expected(format!("containers made from the compose file in {home}"))
         .observed(format!(
@@ -358,7 +358,7 @@ fn cause_of(one: &One) -> String {
 }
 
 /// All services on one version, that has a name, and is the one asked for.
-fn images(seen: &Seen, want: &Want, command: &str) -> Option<Finding> {
+fn images(seen: &Seen, spec: &CheckSpec, command: &str) -> Option<Finding> {
     let known = &Known::get().images;
     let mut tags: BTreeSet<(&str, &str)> = BTreeSet::new();
     for service in &seen.services {
@@ -380,7 +380,7 @@ fn images(seen: &Seen, want: &Want, command: &str) -> Option<Finding> {
             .fix(format!("in {file} give each image of the product the same tag, as :{version}"))
             .fix(format!("{command} pull && {command} up -d"))
     };
-    let asked = want.release.as_deref().map(|release| format!("v{}", release.trim_start_matches(['v', 'V'])));
+    let asked = spec.release.as_deref().map(|release| format!("v{}", release.trim_start_matches(['v', 'V'])));
     let example = asked.as_deref().unwrap_or("vNN.N.N");
     if versions.len() > 1 {
         let pairs: Vec<String> = tags.iter().map(|(tag, service)| format!("{service} {tag}")).collect();

@@ -9,8 +9,8 @@ use super::docker::{self, Found, NoDocker, by_service, repository_and_tag};
 use super::known::Known;
 use super::place::Place;
 use super::text::{is_plain, seconds_of, shown};
+use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look};
-use crate::check::want::Want;
 use crate::finding::Finding;
 use crate::net::Time;
 
@@ -19,7 +19,7 @@ pub(super) struct Containers;
 
 /// What was seen.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct ContainersFacts {
     pub(super) place: Place,
     /// `None`: was not asked.
     docker: Option<Result<Seen, NoDocker>>,
@@ -75,7 +75,7 @@ struct One {
 }
 
 impl Check for Containers {
-    type Facts = Facts;
+    type Facts = ContainersFacts;
 
     fn name(&self) -> &'static str {
         "containers"
@@ -100,24 +100,24 @@ impl Check for Containers {
         &["docker-reachable", "service-running"]
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&ContainersFacts>) -> ContainersFacts {
         let mut place = Place::look(look);
         let now = seconds_of(look.host.now());
         if !place.is_running_system() {
-            return Facts { place, docker: None, now };
+            return ContainersFacts { place, docker: None, now };
         }
         let docker = docker::containers(look, time).map(|found| {
             place.prefer(&found);
             seen(look, &place, &found)
         });
-        Facts { place, docker: Some(docker), now }
+        ContainersFacts { place, docker: Some(docker), now }
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        judge::judge(facts, want)
+    fn judge(&self, facts: &ContainersFacts, spec: &CheckSpec) -> Vec<Finding> {
+        judge::judge_containers(facts, spec)
     }
 
-    fn is_settled(&self, facts: &Facts) -> bool {
+    fn is_settled(&self, facts: &ContainersFacts) -> bool {
         matches!(facts.docker, Some(Err(NoDocker::Absent | NoDocker::Denied { .. })))
     }
 }
@@ -157,7 +157,7 @@ fn seen(look: &Look<'_>, place: &Place, found: &Found) -> Seen {
 
 /// What the compose file asks for, services that end by themselves left out.
 fn wanted(look: &Look<'_>, place: &Place) -> Option<Vec<Wanted>> {
-    let file = look.host.read(&look.want.home.join(place.compose.first()?)).ok()??;
+    let file = look.host.read(&look.spec.home.join(place.compose.first()?)).ok()??;
     let services = compose::services(&file)?.into_iter();
     let lasting = services
         .filter(|service| is_plain(&service.name))

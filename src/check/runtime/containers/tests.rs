@@ -1,5 +1,5 @@
 use super::*;
-use crate::check::runtime::double::{Double, NOW, want};
+use crate::check::runtime::double::{Double, NOW, spec};
 use crate::finding::Status;
 
 fn running(name: &str) -> One {
@@ -14,7 +14,7 @@ fn running(name: &str) -> One {
     }
 }
 
-fn facts(services: Vec<(&str, Vec<One>)>) -> Facts {
+fn facts(services: Vec<(&str, Vec<One>)>) -> ContainersFacts {
     let place =
         Place { live: true, prod_env: true, compose: vec!["docker-compose.yml".to_owned()], ..Place::default() };
     let services: Vec<Service> =
@@ -22,7 +22,11 @@ fn facts(services: Vec<(&str, Vec<One>)>) -> Facts {
     let wanted = [("interfaceserver", 1), ("scheduler", 1), ("worker", 2)];
     let wanted = wanted.map(|(service, count)| Wanted { service: service.to_owned(), count }).to_vec();
     let all = services.iter().map(|service| service.containers.len()).sum();
-    Facts { place, docker: Some(Ok(Seen { all, services, wanted: Some(wanted), ..Seen::default() })), now: NOW }
+    ContainersFacts {
+        place,
+        docker: Some(Ok(Seen { all, services, wanted: Some(wanted), ..Seen::default() })),
+        now: NOW,
+    }
 }
 
 fn whole() -> Vec<(&'static str, Vec<One>)> {
@@ -34,7 +38,7 @@ fn whole() -> Vec<(&'static str, Vec<One>)> {
 }
 
 /// Replaces the scheduler by this.
-fn with_scheduler(one: One) -> Facts {
+fn with_scheduler(one: One) -> ContainersFacts {
     let mut services = whole();
     services[1].1 = vec![one];
     facts(services)
@@ -51,7 +55,7 @@ fn find<'a>(findings: &'a [Finding], id: &str) -> &'a Finding {
 
 #[test]
 fn all_well() {
-    let findings = judge::judge(&facts(whole()), &want());
+    let findings = judge::judge_containers(&facts(whole()), &spec());
     assert!(
         findings.iter().all(|finding| finding.status == Status::Pass && finding.observed.is_some()),
         "{findings:#?}"
@@ -131,7 +135,7 @@ fn what_can_be_wrong_with_a_container() {
         (paused, "service-running", Status::Fail, "does not run", "", "unpause scheduler"),
         (odd, "service-running", Status::Fail, "does not run", "", "up -d scheduler"),
     ] {
-        let findings = judge::judge(&with_scheduler(one), &want());
+        let findings = judge::judge_containers(&with_scheduler(one), &spec());
         let finding = find(&findings, id);
         assert_eq!(finding.status, status, "{finding:#?}");
         assert!(finding.title.contains(title), "{title}: {finding:#?}");
@@ -171,13 +175,13 @@ fn out_of_memory_is_told_whether_docker_marks_it_or_not() {
 fn numbers_missing_services_and_single_role_hosts() {
     let mut services = whole();
     services[2].1.pop();
-    let findings = judge::judge(&facts(services), &want());
+    let findings = judge::judge_containers(&facts(services), &spec());
     let finding = find(&findings, "service-running");
     assert_eq!((finding.status, finding.title.as_str()), (Status::Warn, "worker runs in 1 container instead of 2"));
 
     let mut services = whole();
     services.remove(1);
-    let findings = judge::judge(&facts(services.clone()), &want());
+    let findings = judge::judge_containers(&facts(services.clone()), &spec());
     assert_eq!(find(&findings, "service-running").title, "scheduler has no container");
     assert_eq!(find(&findings, "service-running").status, Status::Fail);
 
@@ -186,27 +190,27 @@ fn numbers_missing_services_and_single_role_hosts() {
     if let Some(Ok(seen)) = &mut unsure.docker {
         seen.wanted = None;
     }
-    assert_eq!(find(&judge::judge(&unsure, &want()), "service-running").status, Status::Warn);
+    assert_eq!(find(&judge::judge_containers(&unsure, &spec()), "service-running").status, Status::Warn);
 
     // A host of workers alone.
     let mut workers = facts(vec![("worker", vec![running("w1"), running("w2")])]);
     if let Some(Ok(seen)) = &mut workers.docker {
         seen.wanted = Some(vec![Wanted { service: "worker".to_owned(), count: 2 }]);
     }
-    assert!(judge::judge(&workers, &want()).iter().all(|finding| finding.status == Status::Pass));
+    assert!(judge::judge_containers(&workers, &spec()).iter().all(|finding| finding.status == Status::Pass));
 
     // Set-up of the older generation ends by itself.
     let mut services = whole();
     services.push(("mysql-setup", vec![One { status: "exited".to_owned(), exit_code: Some(0), ..running("m") }]));
-    assert!(judge::judge(&facts(services), &want()).iter().all(|finding| finding.status == Status::Pass));
+    assert!(judge::judge_containers(&facts(services), &spec()).iter().all(|finding| finding.status == Status::Pass));
 
-    let findings = judge::judge(&facts(Vec::new()), &want());
+    let findings = judge::judge_containers(&facts(Vec::new()), &spec());
     assert_eq!(find(&findings, "service-running").title, "no container of the product is there");
     let mut elsewhere = facts(Vec::new());
     if let Some(Ok(seen)) = &mut elsewhere.docker {
         seen.elsewhere.push("/opt/ics".to_owned());
     }
-    let findings = judge::judge(&elsewhere, &want());
+    let findings = judge::judge_containers(&elsewhere, &spec());
     assert_eq!(find(&findings, "service-running").fix[0], "ics-setup check runtime --home /opt/ics");
 }
 
@@ -228,8 +232,8 @@ fn versions_of_images() {
         (latest, None, Status::Warn, "not pinned"),
         (apart, None, Status::Pass, "v22.3.9"),
     ] {
-        let want = Want { release: release.map(str::to_owned), ..want() };
-        let findings = judge::judge(&facts(services), &want);
+        let spec = CheckSpec { release: release.map(str::to_owned), ..spec() };
+        let findings = judge::judge_containers(&facts(services), &spec);
         let finding = find(&findings, "image-version");
         assert_eq!(finding.status, status, "{finding:#?}");
         assert!(finding.title.contains(words), "{finding:#?}");
@@ -247,8 +251,8 @@ fn silence_of_docker_is_one_finding() {
         (NoDocker::Late { millis: 9000 }, Status::Error, "in time", "--timeout"),
         (NoDocker::Odd { why: "x".to_owned() }, Status::Error, "did not list", "docker ps -a"),
     ] {
-        let facts = Facts { place: place.clone(), docker: Some(Err(trouble)), now: NOW };
-        let findings = judge::judge(&facts, &want());
+        let facts = ContainersFacts { place: place.clone(), docker: Some(Err(trouble)), now: NOW };
+        let findings = judge::judge_containers(&facts, &spec());
         assert_eq!((findings.len(), findings[0].status), (1, status));
         assert!(
             findings[0].title.contains(words) && findings[0].fix.iter().any(|own| own.contains(fix)),
@@ -277,6 +281,6 @@ fn facts_hold_no_environment() {
     assert!(!text.contains("S3cret"), "{text}");
     let Some(Ok(seen)) = &facts.docker else { panic!("{facts:?}") };
     assert_eq!(seen.wanted.as_ref().unwrap().iter().map(|one| one.count).collect::<Vec<_>>(), [1, 1, 2]);
-    let findings = judge::judge(&facts, &want());
+    let findings = judge::judge_containers(&facts, &spec());
     assert_eq!(find(&findings, "service-running").title, "worker runs in 1 container instead of 2");
 }

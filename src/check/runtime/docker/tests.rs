@@ -2,8 +2,8 @@ use std::io::ErrorKind;
 use std::sync::LazyLock;
 
 use super::*;
-use crate::check::runtime::double::{Double, want};
-use crate::check::want::Secrets;
+use crate::check::runtime::double::{Double, spec};
+use crate::check::spec::Secrets;
 use crate::host::MemoryHost;
 use crate::net::Roots;
 use crate::net::testing::{PATIENCE, patient};
@@ -18,8 +18,8 @@ const IDS: &str = "\"c0abbcc287b9\"\n\"feafe54bc1be\"\n\"7ada70691c35\"\n";
 
 fn found(host: &Double) -> Result<Found, NoDocker> {
     static ROOTS: LazyLock<Roots> = LazyLock::new(|| Roots::of(&MemoryHost::new(), b""));
-    let (want, secrets) = (want(), Secrets::default());
-    let look = Look { host, platform: None, want: &want, secrets: &secrets, roots: &ROOTS };
+    let (spec, secrets) = (spec(), Secrets::default());
+    let look = Look { host, platform: None, spec: &spec, secrets: &secrets, roots: &ROOTS };
     containers(&look, patient())
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::check::runtime::double::{COMPOSE, Double, want};
+use crate::check::runtime::double::{COMPOSE, Double, spec};
 use crate::host::{Attributes, MemoryHost};
 
 const FILE: &str = "# c\nhttp_proxy=http://svc:N3w-Secret@proxy.corp.example:3128\nno_proxy=mysql,redis\nDIVVY_DB_HOST=db2.corp.example\n\
@@ -44,7 +44,7 @@ fn drift_is_named_by_variable_and_no_secret_gets_into_facts() {
     for secret in ["N3w-Secret", "0ld-Secret", "N3w-Pw", "0ld-Pw", "0ld-Token", "n3w-custom", "0ld-custom"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
-    let findings = judge(&facts, &want());
+    let findings = judge_environment(&facts, &spec());
     assert_eq!(findings.len(), 1);
     let finding = &findings[0];
     assert_eq!(finding.status, Status::Fail);

@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use super::*;
-use crate::check::runtime::double::{Double, want};
+use crate::check::runtime::double::{Double, spec};
 use crate::host::MemoryHost;
 use crate::net::testing::{brief, closed_port, end, hear, hold, patient, serve};
 
@@ -18,9 +18,9 @@ fn of(port: u16, time: Time) -> Finding {
     let place =
         Place { live: true, prod_env: true, compose: vec!["docker-compose.yml".to_owned()], ..Place::default() };
     let asked = ask("127.0.0.1".to_owned(), port, time);
-    let facts = Facts { place, asked: Some(asked), not_here: false };
-    let facts: Facts = serde_json::from_str(&serde_json::to_string(&facts).unwrap()).unwrap();
-    judge(&facts, &want()).remove(0)
+    let facts = InterfaceFacts { place, asked: Some(asked), not_here: false };
+    let facts: InterfaceFacts = serde_json::from_str(&serde_json::to_string(&facts).unwrap()).unwrap();
+    judge_interface(&facts, &spec()).remove(0)
 }
 
 #[test]

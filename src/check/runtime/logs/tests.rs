@@ -1,5 +1,5 @@
 use super::*;
-use crate::check::runtime::double::{Double, NOW, want};
+use crate::check::runtime::double::{Double, NOW, spec};
 use crate::host::Output;
 
 const INSPECTED: &str = r#"{"id":"aa","name":"/divvycloud_scheduler_1","image":"divvycloud/divvycloud:v22.3.9","labels":{"com.docker.compose.service":"scheduler"}}
@@ -28,7 +28,7 @@ fn known_lines_have_a_cause_a_count_and_a_last_time_and_nothing_else_leaves_the_
     let host = host(scheduler, worker);
     let facts = host.facts(&Logs);
     assert!(!serde_json::to_string(&facts).unwrap().contains("S3cret"));
-    let findings = judge(&facts, &want());
+    let findings = judge_logs(&facts, &spec());
     let told: Vec<_> = findings.iter().map(|finding| (finding.status, finding.title.as_str())).collect();
     assert_eq!(
         told,

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Facts, Queue, Seen, Unasked, age};
+use super::{Queue, QueuesFacts, Seen, Unasked, age};
 use crate::check::runtime::known::Known;
 use crate::check::runtime::place::Place;
 use crate::check::runtime::text::{seconds_of, shown};
+use crate::check::spec::RedisSpec;
 use crate::check::unit::Look;
-use crate::check::want::RedisWant;
-use crate::net::{Line, Resp, Time, Trouble, Value, dial};
+use crate::net::{Line, NetError, Resp, Time, Value, dial};
 
 /// So much is read in all: keys and the ends of queues. An element may be larger; then its age stays unknown.
 const BUDGET: usize = 256 << 10;
@@ -26,19 +26,19 @@ const MAX_QUEUES: usize = 32;
 /// No honest name of a queue is longer.
 const MAX_KEY: usize = 200;
 
-pub(super) fn collect(look: &Look<'_>, time: Time) -> Facts {
+pub(super) fn collect(look: &Look<'_>, time: Time) -> QueuesFacts {
     let place = Place::look(look);
     let now = seconds_of(look.host.now());
-    let redis = match &look.want.redis {
+    let redis = match &look.spec.redis {
         Some(redis) if place.is_running_system() => Some(ask(look, redis, now, time)),
         _ => None,
     };
-    Facts { place, redis, now }
+    QueuesFacts { place, redis, now }
 }
 
-fn ask(look: &Look<'_>, want: &RedisWant, now: u64, time: Time) -> Result<Seen, Unasked> {
+fn ask(look: &Look<'_>, spec: &RedisSpec, now: u64, time: Time) -> Result<Seen, Unasked> {
     let time = time.at_most(time.left().saturating_sub(Duration::from_millis(200)));
-    let mut resp = connect(look, want, time).map_err(|trouble| Unasked::Trouble { trouble })?;
+    let mut resp = connect(look, spec, time).map_err(|trouble| Unasked::NetError { trouble })?;
     if let Some(password) = &look.secrets.redis
         && !password.is_empty()
     {
@@ -76,9 +76,9 @@ fn ask(look: &Look<'_>, want: &RedisWant, now: u64, time: Time) -> Result<Seen, 
     Ok(seen)
 }
 
-fn connect(look: &Look<'_>, want: &RedisWant, time: Time) -> Result<Resp, Trouble> {
-    let line = Line::from(dial(&want.at.host, want.at.port, time, BUDGET)?);
-    Ok(Resp::new(if want.tls == Some(true) { line.secured(&want.at.host, look.roots)? } else { line }))
+fn connect(look: &Look<'_>, spec: &RedisSpec, time: Time) -> Result<Resp, NetError> {
+    let line = Line::from(dial(&spec.at.host, spec.at.port, time, BUDGET)?);
+    Ok(Resp::new(if spec.tls == Some(true) { line.secured(&spec.at.host, look.roots)? } else { line }))
 }
 
 /// The level and name of every key that looks like a queue: the likely names first, then what a walk finds.
@@ -90,7 +90,7 @@ fn walk(resp: &mut Resp, seen: &mut Seen, time: Time) -> BTreeSet<(String, Vec<u
             match told(resp, "EXISTS", &[key.as_bytes()]) {
                 Ok(Value::Int(1)) => _ = found.insert((level.name.clone(), key.into_bytes())),
                 Ok(_) | Err(Unasked::Refused { .. }) => {}
-                Err(Unasked::Trouble { trouble }) => {
+                Err(Unasked::NetError { trouble }) => {
                     seen.stopped = Some(trouble.to_string());
                     return found;
                 }
@@ -177,7 +177,7 @@ fn ages(resp: &mut Resp, found: &BTreeSet<(String, Vec<u8>)>, seen: &mut Seen, n
                     queue.oldest = [queue.oldest, put].into_iter().flatten().min();
                 }
                 Err(Unasked::Refused { .. }) => {}
-                Err(Unasked::Trouble { .. }) => return,
+                Err(Unasked::NetError { .. }) => return,
             }
         }
     }
@@ -185,7 +185,7 @@ fn ages(resp: &mut Resp, found: &BTreeSet<(String, Vec<u8>)>, seen: &mut Seen, n
 
 fn told(resp: &mut Resp, command: &str, arguments: &[&[u8]]) -> Result<Value, Unasked> {
     let words = [&[command.as_bytes()], arguments].concat();
-    match resp.ask(&words).map_err(|trouble| Unasked::Trouble { trouble })? {
+    match resp.ask(&words).map_err(|trouble| Unasked::NetError { trouble })? {
         // Its words may repeat what was sent; the first one is enough.
         Value::Error(error) => {
             let code = error.chars().take_while(char::is_ascii_alphanumeric).take(20).collect();
@@ -198,7 +198,7 @@ fn told(resp: &mut Resp, command: &str, arguments: &[&[u8]]) -> Result<Value, Un
 /// For people.
 pub(super) fn words(unasked: &Unasked) -> String {
     match unasked {
-        Unasked::Trouble { trouble } => trouble.to_string(),
+        Unasked::NetError { trouble } => trouble.to_string(),
         Unasked::Refused { command, code } => format!("Redis answers {command} with {code}"),
     }
 }

@@ -1,20 +1,20 @@
 //! What the queues mean.
 
 use super::collect::words;
-use super::{Facts, Queue, Seen, Unasked};
+use super::{Queue, QueuesFacts, Seen, Unasked};
 use crate::check::runtime::known::{Known, Level};
 use crate::check::runtime::text::{at, long};
-use crate::check::want::Want;
+use crate::check::spec::CheckSpec;
 use crate::finding::{Finding, Status};
-use crate::text::place;
+use crate::text::host_port;
 
-pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
+pub(super) fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = facts.place.nothing("queue-waiting", "the queues were") {
         return nothing;
     }
     let finding = |status, title: String| Finding::new("queue-waiting", "runtime", status, title);
     let skip = |title: &str| finding(Status::Skip, title.to_owned());
-    let redis = match (&want.redis, &facts.redis) {
+    let redis = match (&spec.redis, &facts.redis) {
         (None, _) => {
             return vec![
                 skip("the queues were not looked at")
@@ -25,7 +25,7 @@ pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
         (Some(_), None) => return Vec::new(),
         (Some(redis), Some(seen)) => (redis, seen),
     };
-    let server = place(&redis.0.at.host, redis.0.at.port);
+    let server = host_port(&redis.0.at.host, redis.0.at.port);
     let seen = match redis.1 {
         Err(Unasked::Refused { code, .. }) if matches!(code.as_str(), "NOAUTH" | "WRONGPASS" | "NOPERM") => {
             return vec![
@@ -44,7 +44,7 @@ pub(super) fn judge(facts: &Facts, want: &Want) -> Vec<Finding> {
         }
         Ok(seen) => seen,
     };
-    let mut findings: Vec<Finding> = seen.queues.iter().filter_map(|queue| one(queue, facts, want, &server)).collect();
+    let mut findings: Vec<Finding> = seen.queues.iter().filter_map(|queue| one(queue, facts, spec, &server)).collect();
     if findings.is_empty() {
         let why =
             "an empty queue has no key in Redis, and the vendor does not document the names, so others may be in use";
@@ -66,8 +66,8 @@ fn walked(seen: &Seen) -> String {
     }
 }
 
-fn one(queue: &Queue, facts: &Facts, want: &Want, server: &str) -> Option<Finding> {
-    // Facts of another version may name a level that this one does not have.
+fn one(queue: &Queue, facts: &QueuesFacts, spec: &CheckSpec, server: &str) -> Option<Finding> {
+    // QueuesFacts of another version may name a level that this one does not have.
     let level: &Level = Known::get().queues.level.iter().find(|level| level.name == queue.level)?;
     let age = queue.oldest.map(|oldest| facts.now.saturating_sub(oldest));
     let old = age.is_some_and(|age| age > level.warn_age);
@@ -106,7 +106,7 @@ fn one(queue: &Queue, facts: &Facts, want: &Want, server: &str) -> Option<Findin
         .evidence("age_seconds", age)
         .evidence("server", server);
     if status == Status::Warn {
-        let command = facts.place.command(want);
+        let command = facts.place.command(spec);
         finding = finding
             .cause(format!("the workers of {} do not run, hang, or are too few; the limits are those of ics-setup, not of the vendor", queue.level))
             .fix(format!("do they run: {command} ps"))

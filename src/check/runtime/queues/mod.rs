@@ -11,17 +11,17 @@ mod judge;
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
+use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look};
-use crate::check::want::Want;
 use crate::finding::Finding;
-use crate::net::{Time, Trouble};
+use crate::net::{NetError, Time};
 
 /// See the module.
 pub(super) struct Queues;
 
 /// What was seen.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct QueuesFacts {
     place: Place,
     /// `None`: was not asked.
     redis: Option<Result<Seen, Unasked>>,
@@ -34,9 +34,9 @@ pub(super) struct Facts {
 #[serde(tag = "unasked", rename_all = "kebab-case")]
 enum Unasked {
     /// No conversation.
-    Trouble {
+    NetError {
         /// Why.
-        trouble: Trouble,
+        trouble: NetError,
     },
     /// It answered with an error: the first word (`NOAUTH`, `WRONGPASS`, `NOPERM`, `LOADING`).
     Refused {
@@ -72,7 +72,7 @@ struct Queue {
 }
 
 impl Check for Queues {
-    type Facts = Facts;
+    type Facts = QueuesFacts;
 
     fn name(&self) -> &'static str {
         "queues"
@@ -86,16 +86,16 @@ impl Check for Queues {
         &["queue-waiting"]
     }
 
-    fn talks_to(&self, want: &Want) -> Vec<String> {
-        want.redis.iter().map(|redis| format!("host:{}", redis.at.host)).collect()
+    fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
+        spec.redis.iter().map(|redis| format!("host:{}", redis.at.host)).collect()
     }
 
-    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&QueuesFacts>) -> QueuesFacts {
         collect::collect(look, time)
     }
 
-    fn judge(&self, facts: &Facts, want: &Want) -> Vec<Finding> {
-        judge::judge(facts, want)
+    fn judge(&self, facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
+        judge::judge_queues(facts, spec)
     }
 }
 

@@ -3,19 +3,19 @@ use std::net::TcpListener;
 use std::thread;
 
 use super::*;
-use crate::check::runtime::double::{Double, NOW, want};
-use crate::check::want::{Limits, Secrets};
+use crate::check::runtime::double::{Double, NOW, spec};
+use crate::check::spec::{Limits, Secrets};
 use crate::finding::Status;
 use crate::host::MemoryHost;
 use crate::net::testing::{brief, hold, patient};
 use crate::settings::Secret;
 
 /// A server that answers each command by `answer`, until that gives nothing.
-fn server(answer: impl Fn(&[String]) -> Option<Vec<u8>> + Send + 'static) -> Want {
+fn server(answer: impl Fn(&[String]) -> Option<Vec<u8>> + Send + 'static) -> CheckSpec {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut want = want();
-    want.limits = Limits::default();
-    want.redis.as_mut().unwrap().at.port = listener.local_addr().unwrap().port();
+    let mut spec = spec();
+    spec.limits = Limits::default();
+    spec.redis.as_mut().unwrap().at.port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         let stream = listener.accept().unwrap().0;
         let mut writer = stream.try_clone().unwrap();
@@ -38,16 +38,16 @@ fn server(answer: impl Fn(&[String]) -> Option<Vec<u8>> + Send + 'static) -> Wan
             }
         }
     });
-    want
+    spec
 }
 
-fn check(want: &Want, secrets: &Secrets) -> (Facts, Vec<Finding>) {
-    check_within(patient(), want, secrets)
+fn check(spec: &CheckSpec, secrets: &Secrets) -> (QueuesFacts, Vec<Finding>) {
+    check_within(patient(), spec, secrets)
 }
 
-fn check_within(time: Time, want: &Want, secrets: &Secrets) -> (Facts, Vec<Finding>) {
-    let facts = Double::installed().within(time, &Queues, want, secrets);
-    let findings = Check::judge(&Queues, &facts, want);
+fn check_within(time: Time, spec: &CheckSpec, secrets: &Secrets) -> (QueuesFacts, Vec<Finding>) {
+    let facts = Double::installed().within(time, &Queues, spec, secrets);
+    let findings = Check::judge(&Queues, &facts, spec);
     (facts, findings)
 }
 
@@ -97,8 +97,8 @@ fn queues_are_found_counted_and_aged() {
 #[test]
 fn refusals_and_broken_conversations_are_told_and_never_fail_here() {
     let all = |answer: &'static [u8]| move |_: &[String]| Some(answer.to_vec());
-    let first = |want: Want| check(&want, &Secrets::default()).1.remove(0);
-    for (want, words) in [
+    let first = |spec: CheckSpec| check(&spec, &Secrets::default()).1.remove(0);
+    for (spec, words) in [
         (server(all(b"-NOAUTH Authentication required.\r\n")), "does not let this login read them (NOAUTH)"),
         (server(all(b"-LOADING Redis is loading\r\n")), "PING with LOADING"),
         (server(all(b"HTTP/1.1 400 Bad Request\r\n\r\n")), "not of this protocol"),
@@ -106,11 +106,11 @@ fn refusals_and_broken_conversations_are_told_and_never_fail_here() {
         (server(all(b"*2\r\n$1\r\nx\r\n*0\r\n")), "SCAN gave an answer of another form"),
         (server(all(b":0\r\n")), "SCAN gave an answer of another form"),
     ] {
-        let finding = first(want);
+        let finding = first(spec);
         assert_eq!(finding.status, Status::Skip, "{finding:#?}");
         assert!(finding.observed.as_ref().unwrap().contains(words), "{words}: {finding:#?}");
     }
-    let mut nothing = want();
+    let mut nothing = spec();
     nothing.redis = None;
     assert_eq!(first(nothing.clone()).observed.as_deref(), Some("nothing says where Redis is"));
     assert!(
@@ -138,7 +138,7 @@ fn a_walk_without_end_and_a_silent_server_end_in_time() {
     let Some(Ok(seen)) = facts.redis else { panic!("{:?}", facts.redis) };
     assert!(!seen.complete && seen.queues.len() <= 64 && seen.stopped.is_some_and(|why| why.contains("larger than")));
     let (facts, findings) = check_within(brief(), &server(|_| None), &Secrets::default());
-    assert!(matches!(facts.redis, Some(Err(Unasked::Trouble { trouble: Trouble::Silent { .. } }))));
+    assert!(matches!(facts.redis, Some(Err(Unasked::NetError { trouble: NetError::Silent { .. } }))));
     assert_eq!(findings[0].status, Status::Skip);
 }
 
@@ -160,7 +160,7 @@ fn judged_by_level() {
     ] {
         let place = Place { live: true, prod_env: true, compose: Vec::new(), ..Place::default() };
         let seen = Seen { keys: Some(1), complete: true, stopped: None, queues: vec![one, queue("p9", 1, None)] };
-        let findings = judge::judge(&Facts { place, redis: Some(Ok(seen)), now: NOW }, &want());
+        let findings = judge::judge_queues(&QueuesFacts { place, redis: Some(Ok(seen)), now: NOW }, &spec());
         assert_eq!((findings.len(), findings[0].status), (1, status), "{findings:#?}");
         assert!(findings[0].title.contains(words), "{findings:#?}");
     }

@@ -3,7 +3,7 @@
 use super::parser::is_list;
 
 /// Why reading cannot go on.
-pub(super) enum Trouble {
+pub(super) enum SyntaxError {
     /// No shell takes this: the place and what the shell does.
     Rejected(usize, &'static str),
     /// The shells differ here, or it is beyond this reader.
@@ -120,7 +120,7 @@ impl<'a> Lexer<'a> {
         Lexer { bytes, position: 0, peeked: None, here_documents: Vec::new(), depth }
     }
 
-    pub(super) fn peek(&mut self) -> Result<&Token, Trouble> {
+    pub(super) fn peek(&mut self) -> Result<&Token, SyntaxError> {
         let token = match self.peeked.take() {
             Some(token) => token,
             None => self.lex()?,
@@ -128,14 +128,14 @@ impl<'a> Lexer<'a> {
         Ok(self.peeked.insert(token))
     }
 
-    pub(super) fn next(&mut self) -> Result<Token, Trouble> {
+    pub(super) fn next(&mut self) -> Result<Token, SyntaxError> {
         match self.peeked.take() {
             Some(token) => Ok(token),
             None => self.lex(),
         }
     }
 
-    fn lex(&mut self) -> Result<Token, Trouble> {
+    fn lex(&mut self) -> Result<Token, SyntaxError> {
         self.skip_blanks();
         if self.at() == Some(b'#') {
             self.position = self.line_end();
@@ -156,14 +156,14 @@ impl<'a> Lexer<'a> {
         Ok(Token::Word(word))
     }
 
-    fn operator(&mut self, operator: &'static str, redirects: bool) -> Result<Token, Trouble> {
+    fn operator(&mut self, operator: &'static str, redirects: bool) -> Result<Token, SyntaxError> {
         let start = self.position;
         self.position += operator.len();
         match operator {
             "<<" | "<<-" => {
                 self.skip_blanks();
                 let word = self.word()?;
-                let delimiter = word.literal().filter(|text| !text.is_empty()).ok_or(Trouble::Lost(start))?;
+                let delimiter = word.literal().filter(|text| !text.is_empty()).ok_or(SyntaxError::Lost(start))?;
                 self.here_documents.push(HereDocument {
                     delimiter,
                     tabs: operator == "<<-",
@@ -171,7 +171,7 @@ impl<'a> Lexer<'a> {
                 });
                 return Ok(Token::HereDocument);
             }
-            "<<<" | "<(" | ">(" => return Err(Trouble::Lost(start)),
+            "<<<" | "<(" | ">(" => return Err(SyntaxError::Lost(start)),
             "\n" => {
                 for document in std::mem::take(&mut self.here_documents) {
                     self.skip_here_document(&document)?;
@@ -183,7 +183,7 @@ impl<'a> Lexer<'a> {
         Ok(if redirects { Token::Redirect { descriptor } } else { Token::Operator(operator) })
     }
 
-    fn skip_here_document(&mut self, document: &HereDocument) -> Result<(), Trouble> {
+    fn skip_here_document(&mut self, document: &HereDocument) -> Result<(), SyntaxError> {
         while self.position < self.bytes.len() {
             let start = self.position;
             let end = self.line_end();
@@ -197,13 +197,13 @@ impl<'a> Lexer<'a> {
             }
             // An expansion that does not end there is an error of the whole file; a line end may be no line end.
             if document.expands && memchr::memchr3(b'$', b'`', b'\\', line).is_some() {
-                return Err(Trouble::Lost(start));
+                return Err(SyntaxError::Lost(start));
             }
         }
         Ok(())
     }
 
-    fn word(&mut self) -> Result<Word, Trouble> {
+    fn word(&mut self) -> Result<Word, SyntaxError> {
         let start = self.position;
         let mut parts = Vec::new();
         while let Some(byte) = self.at() {
@@ -215,7 +215,7 @@ impl<'a> Lexer<'a> {
                         push(&mut parts, &[*next], true);
                         self.position += 2;
                     }
-                    None => return Err(Trouble::Lost(start)),
+                    None => return Err(SyntaxError::Lost(start)),
                 },
                 b'\'' => {
                     let text = self.quoted_up_to(b'\'')?;
@@ -233,7 +233,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Past the next `quote`: what is between here and there.
-    fn quoted_up_to(&mut self, quote: u8) -> Result<&'a [u8], Trouble> {
+    fn quoted_up_to(&mut self, quote: u8) -> Result<&'a [u8], SyntaxError> {
         let start = self.position + 1;
         let rest = self.bytes.get(start..).unwrap_or_default();
         let length = memchr::memchr(quote, rest).ok_or(self.unterminated())?;
@@ -241,7 +241,7 @@ impl<'a> Lexer<'a> {
         Ok(&rest[..length])
     }
 
-    fn double_quoted(&mut self, parts: &mut Vec<Part>) -> Result<(), Trouble> {
+    fn double_quoted(&mut self, parts: &mut Vec<Part>) -> Result<(), SyntaxError> {
         let unterminated = self.unterminated();
         self.position += 1;
         push(parts, b"", true);
@@ -272,9 +272,9 @@ impl<'a> Lexer<'a> {
 
     /// What begins with a `$` or a backquote, `depth` levels inside the substitutions of this text. What is inside
     /// is looked at once, from the outermost level.
-    fn expansion(&mut self, parts: &mut Vec<Part>, quoted: bool, depth: usize) -> Result<(), Trouble> {
+    fn expansion(&mut self, parts: &mut Vec<Part>, quoted: bool, depth: usize) -> Result<(), SyntaxError> {
         let start = self.position;
-        let lost = Err(Trouble::Lost(start));
+        let lost = Err(SyntaxError::Lost(start));
         if self.at() == Some(b'`') {
             self.skip_backquoted(depth)?;
             parts.push(Part::Opaque);
@@ -336,17 +336,17 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    fn skip_backquoted(&mut self, depth: usize) -> Result<(), Trouble> {
+    fn skip_backquoted(&mut self, depth: usize) -> Result<(), SyntaxError> {
         let start = self.position;
         let content = self.quoted_up_to(b'`')?;
         if content.contains(&b'\\') || depth == 0 && !is_list(content, self.depth + 1) {
-            return Err(Trouble::Lost(start));
+            return Err(SyntaxError::Lost(start));
         }
         Ok(())
     }
 
     /// Past `(...)`, with whatever it holds.
-    fn skip_parentheses(&mut self, depth: usize) -> Result<(), Trouble> {
+    fn skip_parentheses(&mut self, depth: usize) -> Result<(), SyntaxError> {
         let start = self.position;
         let unterminated = self.unterminated();
         let mut open = 0_usize;
@@ -357,7 +357,7 @@ impl<'a> Lexer<'a> {
             let at_word = matches!(before, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(');
             // A pattern's parenthesis and a here-document's quotes do not count as others do.
             if self.depth + depth > DEEPEST || rest.starts_with(b"<<") || at_word && rest.starts_with(b"case") {
-                return Err(Trouble::Lost(start));
+                return Err(SyntaxError::Lost(start));
             }
             before = byte;
             match byte {
@@ -382,7 +382,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Past `{...}` of a parameter expansion.
-    fn skip_braces(&mut self, quoted: bool, depth: usize) -> Result<(), Trouble> {
+    fn skip_braces(&mut self, quoted: bool, depth: usize) -> Result<(), SyntaxError> {
         let start = self.position;
         let unterminated = self.unterminated();
         self.position += 1;
@@ -390,7 +390,7 @@ impl<'a> Lexer<'a> {
             let Some(byte) = self.at() else { return Err(unterminated) };
             // Inside double quotes the shells differ on quotes in here.
             if self.depth + depth > DEEPEST || quoted && matches!(byte, b'\'' | b'"' | b'\\') {
-                return Err(Trouble::Lost(start));
+                return Err(SyntaxError::Lost(start));
             }
             match byte {
                 b'}' => {
@@ -406,7 +406,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Past a quoted string or an expansion, if one begins here.
-    fn skip_quote(&mut self, byte: u8, depth: usize) -> Result<bool, Trouble> {
+    fn skip_quote(&mut self, byte: u8, depth: usize) -> Result<bool, SyntaxError> {
         match byte {
             b'\'' => _ = self.quoted_up_to(b'\'')?,
             b'`' => self.skip_backquoted(depth + 1)?,
@@ -454,8 +454,8 @@ impl<'a> Lexer<'a> {
         self.bytes.get(self.position).copied()
     }
 
-    fn unterminated(&self) -> Trouble {
-        Trouble::Rejected(
+    fn unterminated(&self) -> SyntaxError {
+        SyntaxError::Rejected(
             self.position,
             "sh stops with a syntax error: a quote or substitution that begins here does not end",
         )

@@ -13,7 +13,7 @@ mod parser;
 use std::collections::HashMap;
 
 use super::{Reading, Seen, collector::Collector};
-use lexer::{Part, Trouble, Word, name_prefix};
+use lexer::{Part, SyntaxError, Word, name_prefix};
 use parser::{Command, DEEPEST, List, Parser, Simple};
 
 /// How many commands calls of functions may add up to: they can double at each level.
@@ -36,14 +36,14 @@ pub(super) fn read(already_exported: &[&[u8]], out: &mut Collector<'_>) {
     for name in already_exported {
         shell.variable(name).exported = Certainty::Yes;
     }
-    let trouble = match memchr::memchr(0, out.bytes) {
-        Some(nul) => Err(Trouble::Lost(nul)),
+    let error = match memchr::memchr(0, out.bytes) {
+        Some(nul) => Err(SyntaxError::Lost(nul)),
         None => shell.run(),
     };
-    match trouble {
+    match error {
         Ok(()) => {}
-        Err(Trouble::Rejected(position, message)) if !shell.unsure => out.reject(position, message),
-        Err(Trouble::Rejected(position, _) | Trouble::Lost(position)) => {
+        Err(SyntaxError::Rejected(position, message)) if !shell.unsure => out.reject(position, message),
+        Err(SyntaxError::Rejected(position, _) | SyntaxError::Lost(position)) => {
             shell.lose(out.bytes);
             out.complain(position, LOST);
         }
@@ -142,7 +142,7 @@ impl<'a> Shell<'a> {
         }
     }
 
-    fn run(&mut self) -> Result<(), Trouble> {
+    fn run(&mut self) -> Result<(), SyntaxError> {
         loop {
             let line = self.parser.line()?;
             if line.is_empty() {
@@ -156,7 +156,7 @@ impl<'a> Shell<'a> {
         }
     }
 
-    fn execute_list(&mut self, list: List) -> Result<Flow, Trouble> {
+    fn execute_list(&mut self, list: List) -> Result<Flow, SyntaxError> {
         let mut certain = !list.background;
         let mut succeeded = true;
         for pipeline in list.pipelines {
@@ -173,7 +173,7 @@ impl<'a> Shell<'a> {
         Ok(Flow::On(succeeded))
     }
 
-    fn execute(&mut self, command: Command, certain: bool) -> Result<Flow, Trouble> {
+    fn execute(&mut self, command: Command, certain: bool) -> Result<Flow, SyntaxError> {
         match command {
             Command::Simple(simple) => self.execute_simple(&simple, certain),
             Command::Compound(inner) => {
@@ -185,7 +185,7 @@ impl<'a> Shell<'a> {
             }
             Command::Function(name, body) => {
                 if name_prefix(&name) != name || is_special_builtin(&name) {
-                    return Err(Trouble::Lost(self.parser.position()));
+                    return Err(SyntaxError::Lost(self.parser.position()));
                 }
                 let bodies = self.functions.entry(name).or_default();
                 if certain && !self.unsure {
@@ -197,7 +197,7 @@ impl<'a> Shell<'a> {
         }
     }
 
-    fn execute_simple(&mut self, simple: &Simple, certain: bool) -> Result<Flow, Trouble> {
+    fn execute_simple(&mut self, simple: &Simple, certain: bool) -> Result<Flow, SyntaxError> {
         let certain = certain && !self.unsure && !simple.redirected;
         let prefix = simple.words.iter().take_while(|word| assignment(word).is_some()).count();
         let (assignments, command) = simple.words.split_at(prefix);
@@ -214,7 +214,7 @@ impl<'a> Shell<'a> {
         let special = is_special_builtin(&name);
         if special && simple.redirected {
             // Where the redirection fails, dash ends.
-            return Err(Trouble::Lost(position));
+            return Err(SyntaxError::Lost(position));
         }
         for target in assignments.iter().filter_map(assignment) {
             if special || self.functions.contains_key(&name) {
@@ -222,7 +222,7 @@ impl<'a> Shell<'a> {
                 self.assign(&target.name, None, false)?;
                 self.variable(&target.name).exported_perhaps();
             } else if self.variable(&target.name).read_only {
-                return Err(Trouble::Lost(position));
+                return Err(SyntaxError::Lost(position));
             }
         }
         if !special && let Some(body) = self.functions.get(&name).cloned() {
@@ -234,15 +234,15 @@ impl<'a> Shell<'a> {
             b"unset" => return self.unset(arguments, certain),
             b":" | b"true" => return Ok(Flow::On(certain)),
             b"return" | b"exec" | b"exit" => return self.leave(&name, arguments, position, certain),
-            b"set" => self.set_options(arguments, certain).ok_or(Trouble::Lost(position))?,
+            b"set" => self.set_options(arguments, certain).ok_or(SyntaxError::Lost(position))?,
             b"." | b"eval" => _ = self.sourced.get_or_insert(position),
             // With a bad argument these end dash.
-            b"shift" | b"times" | b"trap" => return Err(Trouble::Lost(position)),
-            b"break" | b"continue" if !arguments.is_empty() => return Err(Trouble::Lost(position)),
+            b"shift" | b"times" | b"trap" => return Err(SyntaxError::Lost(position)),
+            b"break" | b"continue" if !arguments.is_empty() => return Err(SyntaxError::Lost(position)),
             b"command" | b"builtin" => {
                 let inner = arguments.first().and_then(Word::literal);
                 if inner.is_none_or(|inner| is_special_builtin(&inner) || inner == b"declare" || inner == b"typeset") {
-                    return Err(Trouble::Lost(position));
+                    return Err(SyntaxError::Lost(position));
                 }
             }
             b"declare" | b"typeset" | b"local" | b"let" => self.touch(arguments, true)?,
@@ -261,13 +261,13 @@ impl<'a> Shell<'a> {
     }
 
     /// `return`, `exit`, and `exec` with a command.
-    fn leave(&mut self, name: &[u8], arguments: &[Word], position: usize, certain: bool) -> Result<Flow, Trouble> {
+    fn leave(&mut self, name: &[u8], arguments: &[Word], position: usize, certain: bool) -> Result<Flow, SyntaxError> {
         if name == b"exec" && arguments.is_empty() {
             return Ok(Flow::On(false));
         }
         let number = |word: &Word| word.bare().is_some_and(|text| text.iter().all(u8::is_ascii_digit));
         if name != b"exec" && !(arguments.len() <= 1 && arguments.iter().all(number)) {
-            return Err(Trouble::Lost(position));
+            return Err(SyntaxError::Lost(position));
         }
         if !certain {
             self.unsure = true;
@@ -280,7 +280,7 @@ impl<'a> Shell<'a> {
     }
 
     /// What a command does to the names that it is given is unknown.
-    fn touch(&mut self, arguments: &[Word], exports: bool) -> Result<(), Trouble> {
+    fn touch(&mut self, arguments: &[Word], exports: bool) -> Result<(), SyntaxError> {
         for argument in arguments {
             let Some(Part::Text { bytes, .. }) = argument.parts.first() else { continue };
             let name = name_prefix(bytes);
@@ -295,11 +295,11 @@ impl<'a> Shell<'a> {
     }
 
     /// A call of a function of the file: what it does depends on its arguments and conditions.
-    fn call(&mut self, name: Vec<u8>, body: &[Simple], position: usize) -> Result<(), Trouble> {
+    fn call(&mut self, name: Vec<u8>, body: &[Simple], position: usize) -> Result<(), SyntaxError> {
         self.calls += 2 * body.len();
         let recursive = self.calling.contains(&name) || self.calling.len() > DEEPEST;
         if recursive || self.calls > MOST_CALLED {
-            return Err(Trouble::Lost(position));
+            return Err(SyntaxError::Lost(position));
         }
         self.calling.push(name);
         for simple in body.iter().chain(body) {
@@ -313,7 +313,7 @@ impl<'a> Shell<'a> {
     }
 
     /// `export` and `readonly`.
-    fn declare(&mut self, arguments: &[Word], exports: bool, certain: bool) -> Result<Flow, Trouble> {
+    fn declare(&mut self, arguments: &[Word], exports: bool, certain: bool) -> Result<Flow, SyntaxError> {
         let mut targets = Vec::new();
         for (index, argument) in arguments.iter().enumerate() {
             match argument.bare() {
@@ -322,20 +322,20 @@ impl<'a> Shell<'a> {
                 _ => {}
             }
             match assignment(argument) {
-                Some(target) if target.appends => return Err(Trouble::Lost(argument.start)),
+                Some(target) if target.appends => return Err(SyntaxError::Lost(argument.start)),
                 // All arguments are expanded before the first is assigned.
                 Some(target) => {
                     let value = self.value(argument, target.value_at, true);
                     if !exports && value.is_none() {
                         // Braces may make two of it in bash, and the second fails.
-                        return Err(Trouble::Lost(argument.start));
+                        return Err(SyntaxError::Lost(argument.start));
                     }
                     targets.push((target.name, Some(value)));
                 }
                 // Anything but a name here ends dash, and bash goes on.
                 None => match argument.literal() {
                     Some(name) if !name.is_empty() && name_prefix(&name) == name => targets.push((name, None)),
-                    _ => return Err(Trouble::Lost(argument.start)),
+                    _ => return Err(SyntaxError::Lost(argument.start)),
                 },
             }
         }
@@ -355,7 +355,7 @@ impl<'a> Shell<'a> {
         Ok(Flow::On(success))
     }
 
-    fn unset(&mut self, arguments: &[Word], certain: bool) -> Result<Flow, Trouble> {
+    fn unset(&mut self, arguments: &[Word], certain: bool) -> Result<Flow, SyntaxError> {
         let mut certain = certain;
         for (index, argument) in arguments.iter().enumerate() {
             match argument.literal() {
@@ -366,7 +366,7 @@ impl<'a> Shell<'a> {
                     certain &= !function;
                     let variable = self.variable(&name);
                     if variable.read_only {
-                        return Err(Trouble::Lost(argument.start));
+                        return Err(SyntaxError::Lost(argument.start));
                     } else if certain {
                         *variable = Variable { value: Content::Unset, exported: Certainty::No, read_only: false };
                     } else {
@@ -376,7 +376,7 @@ impl<'a> Shell<'a> {
                         }
                     }
                 }
-                _ => return Err(Trouble::Lost(argument.start)),
+                _ => return Err(SyntaxError::Lost(argument.start)),
             }
         }
         Ok(Flow::On(certain))
@@ -412,13 +412,13 @@ impl<'a> Shell<'a> {
     }
 
     /// `None` as a value: unknown.
-    fn assign(&mut self, name: &[u8], value: Option<Vec<u8>>, certain: bool) -> Result<(), Trouble> {
+    fn assign(&mut self, name: &[u8], value: Option<Vec<u8>>, certain: bool) -> Result<(), SyntaxError> {
         let export_all = self.export_all;
         let here = self.parser.position();
         let variable = self.variable(name);
         if variable.read_only {
             // It fails, and that ends dash.
-            return Err(Trouble::Lost(here));
+            return Err(SyntaxError::Lost(here));
         }
         variable.value = match value {
             Some(value) if certain && !is_special(name) => Content::Known(value),

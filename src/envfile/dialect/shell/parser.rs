@@ -1,6 +1,6 @@
 //! Puts words and operators together to commands, as far as the shells agree on the grammar.
 
-use super::lexer::{Lexer, Part, Token, Trouble, Word, name_prefix};
+use super::lexer::{Lexer, Part, SyntaxError, Token, Word, name_prefix};
 
 /// How deep compound commands may nest.
 pub(super) const DEEPEST: usize = 40;
@@ -63,7 +63,7 @@ impl<'a> Parser<'a> {
     }
 
     /// All lists up to the end of the next line that has any: a shell parses these before it runs the first.
-    pub(super) fn line(&mut self) -> Result<Vec<List>, Trouble> {
+    pub(super) fn line(&mut self) -> Result<Vec<List>, SyntaxError> {
         self.skip_newlines()?;
         let mut line = Vec::new();
         while !matches!(self.lexer.peek()?, Token::Operator("\n") | Token::End) {
@@ -73,7 +73,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Pipelines with `&&` and `||` between them, and a `;` or `&` behind.
-    fn list(&mut self) -> Result<List, Trouble> {
+    fn list(&mut self) -> Result<List, SyntaxError> {
         let mut list = List { pipelines: Vec::new(), background: false };
         let mut after_or = false;
         loop {
@@ -92,12 +92,12 @@ impl<'a> Parser<'a> {
                     return Ok(list);
                 }
                 Token::Operator(_) | Token::End => return Ok(list),
-                _ => return Err(Trouble::Lost(self.lexer.position)),
+                _ => return Err(SyntaxError::Lost(self.lexer.position)),
             }
         }
     }
 
-    fn pipeline(&mut self) -> Result<Pipeline, Trouble> {
+    fn pipeline(&mut self) -> Result<Pipeline, SyntaxError> {
         let negated = self.peek_bare()? == Some(b"!");
         if negated {
             self.lexer.next()?;
@@ -111,7 +111,7 @@ impl<'a> Parser<'a> {
         Ok(Pipeline { commands, negated, after_or: false })
     }
 
-    fn command(&mut self) -> Result<Command, Trouble> {
+    fn command(&mut self) -> Result<Command, SyntaxError> {
         let start = self.lexer.position;
         match self.lexer.peek()? {
             Token::Operator("(") => return Ok(Command::Compound(self.compound()?)),
@@ -122,22 +122,22 @@ impl<'a> Parser<'a> {
                 Some(
                     b"then" | b"else" | b"elif" | b"fi" | b"do" | b"done" | b"esac" | b"}" | b"in" | b"!" | b"function"
                     | b"[[" | b"select" | b"time" | b"coproc",
-                ) => return Err(Trouble::Lost(start)),
+                ) => return Err(SyntaxError::Lost(start)),
                 _ => {}
             },
             Token::Redirect { .. } | Token::HereDocument => {}
-            _ => return Err(Trouble::Lost(start)),
+            _ => return Err(SyntaxError::Lost(start)),
         }
         let simple = self.simple()?;
         if !matches!(self.lexer.peek()?, Token::Operator("(")) {
             return Ok(Command::Simple(simple));
         }
         // NAME() and a compound command
-        let [word] = simple.words.as_slice() else { return Err(Trouble::Lost(start)) };
-        let name = word.bare().ok_or(Trouble::Lost(start))?.to_vec();
+        let [word] = simple.words.as_slice() else { return Err(SyntaxError::Lost(start)) };
+        let name = word.bare().ok_or(SyntaxError::Lost(start))?.to_vec();
         self.lexer.next()?;
         if self.lexer.next()? != Token::Operator(")") || simple.redirected {
-            return Err(Trouble::Lost(start));
+            return Err(SyntaxError::Lost(start));
         }
         self.skip_newlines()?;
         let body = self.compound()?;
@@ -145,7 +145,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Words and redirections up to an operator.
-    fn simple(&mut self) -> Result<Simple, Trouble> {
+    fn simple(&mut self) -> Result<Simple, SyntaxError> {
         let mut simple = Simple { words: Vec::new(), redirected: false };
         loop {
             match self.lexer.peek()? {
@@ -159,11 +159,11 @@ impl<'a> Parser<'a> {
                     let descriptor = *descriptor;
                     self.lexer.next()?;
                     let Token::Word(target) = self.lexer.next()? else {
-                        return Err(Trouble::Lost(self.lexer.position));
+                        return Err(SyntaxError::Lost(self.lexer.position));
                     };
                     match target.bare() {
                         Some(b"0" | b"1" | b"2" | b"-") if descriptor => {}
-                        _ if descriptor => return Err(Trouble::Lost(target.start)),
+                        _ if descriptor => return Err(SyntaxError::Lost(target.start)),
                         Some(b"/dev/null") => {}
                         _ => simple.redirected = true,
                     }
@@ -174,12 +174,12 @@ impl<'a> Parser<'a> {
     }
 
     /// A compound command, with its redirections: all simple commands in it.
-    fn compound(&mut self) -> Result<Vec<Simple>, Trouble> {
+    fn compound(&mut self) -> Result<Vec<Simple>, SyntaxError> {
         let start = self.lexer.position;
         let mut inner = Vec::new();
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Trouble::Lost(start));
+            return Err(SyntaxError::Lost(start));
         }
         let opener = match self.lexer.next()? {
             Token::Operator("(") => b"(".to_vec(),
@@ -209,7 +209,7 @@ impl<'a> Parser<'a> {
                 self.body(&[b"done"], false, &mut inner)?;
             }
             b"case" => {
-                let Token::Word(_) = self.lexer.next()? else { return Err(Trouble::Lost(start)) };
+                let Token::Word(_) = self.lexer.next()? else { return Err(SyntaxError::Lost(start)) };
                 self.skip_newlines()?;
                 self.keyword(b"in")?;
                 while self.case_pattern()? {
@@ -218,11 +218,11 @@ impl<'a> Parser<'a> {
                     }
                 }
             }
-            _ => return Err(Trouble::Lost(start)),
+            _ => return Err(SyntaxError::Lost(start)),
         }
         self.depth -= 1;
         let redirections = self.simple()?;
-        if redirections.words.is_empty() { Ok(inner) } else { Err(Trouble::Lost(start)) }
+        if redirections.words.is_empty() { Ok(inner) } else { Err(SyntaxError::Lost(start)) }
     }
 
     /// Commands up to and with one of these words or operators, which is returned.
@@ -231,7 +231,7 @@ impl<'a> Parser<'a> {
         ends: &[&'static [u8]],
         may_be_empty: bool,
         inner: &mut Vec<Simple>,
-    ) -> Result<&'static [u8], Trouble> {
+    ) -> Result<&'static [u8], SyntaxError> {
         let mut empty = !may_be_empty;
         loop {
             self.skip_newlines()?;
@@ -239,12 +239,12 @@ impl<'a> Parser<'a> {
             let end = match self.lexer.peek()? {
                 Token::Operator(operator) => ends.iter().find(|end| **end == operator.as_bytes()),
                 Token::Word(word) => ends.iter().find(|end| word.bare() == Some(**end)),
-                Token::End => return Err(Trouble::Rejected(here, OPEN_COMPOUND)),
+                Token::End => return Err(SyntaxError::Rejected(here, OPEN_COMPOUND)),
                 _ => None,
             };
             if let Some(end) = end {
                 if empty {
-                    return Err(Trouble::Lost(here));
+                    return Err(SyntaxError::Lost(here));
                 }
                 self.lexer.next()?;
                 return Ok(end);
@@ -261,9 +261,9 @@ impl<'a> Parser<'a> {
     }
 
     /// `NAME in word ...; do`. What is kept is a command that changes NAME.
-    fn for_head(&mut self, inner: &mut Vec<Simple>) -> Result<(), Trouble> {
+    fn for_head(&mut self, inner: &mut Vec<Simple>) -> Result<(), SyntaxError> {
         let start = self.lexer.position;
-        let lost = Err(Trouble::Lost(start));
+        let lost = Err(SyntaxError::Lost(start));
         let Token::Word(name) = self.lexer.next()? else { return lost };
         if name.bare().is_none_or(|bare| bare.is_empty() || name_prefix(bare) != bare) {
             return lost;
@@ -287,7 +287,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `pattern | pattern )`; false: `esac`.
-    fn case_pattern(&mut self) -> Result<bool, Trouble> {
+    fn case_pattern(&mut self) -> Result<bool, SyntaxError> {
         self.skip_newlines()?;
         if self.peek_bare()? == Some(b"esac") {
             self.lexer.next()?;
@@ -303,25 +303,25 @@ impl<'a> Parser<'a> {
                 _ => break,
             }
         }
-        Err(Trouble::Lost(self.lexer.position))
+        Err(SyntaxError::Lost(self.lexer.position))
     }
 
-    fn keyword(&mut self, keyword: &[u8]) -> Result<(), Trouble> {
+    fn keyword(&mut self, keyword: &[u8]) -> Result<(), SyntaxError> {
         if self.peek_bare()? != Some(keyword) {
-            return Err(Trouble::Lost(self.lexer.position));
+            return Err(SyntaxError::Lost(self.lexer.position));
         }
         self.lexer.next()?;
         Ok(())
     }
 
-    fn peek_bare(&mut self) -> Result<Option<&[u8]>, Trouble> {
+    fn peek_bare(&mut self) -> Result<Option<&[u8]>, SyntaxError> {
         Ok(match self.lexer.peek()? {
             Token::Word(word) => word.bare(),
             _ => None,
         })
     }
 
-    fn skip_newlines(&mut self) -> Result<(), Trouble> {
+    fn skip_newlines(&mut self) -> Result<(), SyntaxError> {
         while matches!(self.lexer.peek()?, Token::Operator("\n")) {
             self.lexer.next()?;
         }

@@ -1,9 +1,9 @@
 //! The picture of the paths: this host on the left, what it talks to on the right, the proxy in between; red where a path
 //! breaks. Boxes and lines are told in words too, for those who do not see them.
 
-use crate::check::Want;
+use crate::check::CheckSpec;
 use crate::finding::{Finding, Status};
-use crate::text::place;
+use crate::text::host_port;
 
 /// Boxes and lines, in the units of the drawing.
 pub(super) struct Picture {
@@ -39,30 +39,30 @@ const GAP: u32 = 24;
 const COLUMNS: [u32; 3] = [10, 300, 590];
 
 impl Picture {
-    pub(super) fn new(want: &Want, findings: &[Finding], say: impl Fn(&str) -> String) -> Self {
+    pub(super) fn new(spec: &CheckSpec, findings: &[Finding], say: impl Fn(&str) -> String) -> Self {
         let state = |groups: &[&str], ids: &[&str]| {
             state(findings.iter().filter(|finding| {
                 groups.contains(&finding.group) && (ids.is_empty() || ids.iter().any(|id| finding.id.starts_with(id)))
             }))
         };
         let mut ends: Vec<(String, String, &'static str, bool)> = Vec::new();
-        if let Some(mysql) = &want.mysql {
-            let detail = say(&place(&mysql.at.host, mysql.at.port));
+        if let Some(mysql) = &spec.mysql {
+            let detail = say(&host_port(&mysql.at.host, mysql.at.port));
             ends.push(("MySQL".to_owned(), detail, state(&["backends"], &["mysql"]), false));
         }
-        if let Some(redis) = &want.redis {
-            let detail = say(&place(&redis.at.host, redis.at.port));
+        if let Some(redis) = &spec.redis {
+            let detail = say(&host_port(&redis.at.host, redis.at.port));
             ends.push(("Redis".to_owned(), detail, state(&["backends"], &["redis"]), false));
         }
-        let proxy = want.https_proxy.as_ref();
+        let proxy = spec.https_proxy.as_ref();
         for (agent, name, group) in [(false, "product's endpoints", "network"), (true, "agent's endpoints", "agent")] {
-            let count = want.endpoints.iter().filter(|target| target.agent == agent && !target.direct_only).count();
+            let count = spec.endpoints.iter().filter(|target| target.agent == agent && !target.direct_only).count();
             if count > 0 {
                 let ids: &[&str] = if agent { &["agent-endpoint", "agent-interception", "agent-proxy"] } else { &[] };
                 ends.push((name.to_owned(), counted(count, "host"), state(&[group], ids), proxy.is_some()));
             }
         }
-        let collectors = want.endpoints.iter().filter(|target| target.direct_only).count();
+        let collectors = spec.endpoints.iter().filter(|target| target.direct_only).count();
         if collectors > 0 {
             let detail = counted(collectors, "port");
             ends.push(("Collectors".to_owned(), detail, state(&["agent"], &["agent-collector"]), false));
@@ -76,7 +76,7 @@ impl Picture {
         }
         Self::laid_out(
             ends,
-            proxy.map(|proxy| say(&place(&proxy.host, proxy.port))),
+            proxy.map(|proxy| say(&host_port(&proxy.host, proxy.port))),
             proxy_state,
             state(&["host"], &[]),
         )

@@ -1,7 +1,7 @@
 //! Text from outside stays text.
 
 use super::*;
-use crate::check::{Record, Target, Want};
+use crate::check::{CheckSpec, Record, Target};
 use crate::finding::{Finding, Status};
 use crate::redact::Redactor;
 
@@ -21,12 +21,12 @@ fn record() -> Record {
         required: true,
         static_ips: vec!["192.0.2.1".to_owned()],
     };
-    let want = Want {
+    let spec = CheckSpec {
         release: Some(HOSTILE.to_owned()),
         endpoints: vec![target("a.example.com", false), target(HOSTILE, true)],
-        ..Want::default()
+        ..CheckSpec::default()
     };
-    Record { schema: "x".to_owned(), taken: "2026-11-21T00:00:00Z".to_owned(), want, checks: Vec::new() }
+    Record { schema: "x".to_owned(), taken: "2026-11-21T00:00:00Z".to_owned(), spec, checks: Vec::new() }
 }
 
 fn findings() -> Vec<Finding> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::{Checked, Summary};
 use super::picture::Picture;
-use crate::check::{Group, Record, Want};
+use crate::check::{CheckSpec, Group, Record};
 use crate::finding::{Finding, Status};
 
 /// Everything on the page, in its order.
@@ -92,13 +92,13 @@ impl View {
             counts: summary.words(),
             taken: checked.say(&record.taken),
             version: crate::build::NUMBER,
-            facts: facts(&record.want, |text| checked.say(text)),
-            picture: Picture::new(&record.want, checked.findings, |text| checked.say(text)),
+            facts: facts(&record.spec, |text| checked.say(text)),
+            picture: Picture::new(&record.spec, checked.findings, |text| checked.say(text)),
             bars,
             scale_ms,
             groups: sections(checked),
-            allow: rows(&record.want, |_| true, |text| checked.say(text)),
-            exclusions: rows(&record.want, |target| target.tls && !target.direct_only, |text| checked.say(text)),
+            allow: rows(&record.spec, |_| true, |text| checked.say(text)),
+            exclusions: rows(&record.spec, |target| target.tls && !target.direct_only, |text| checked.say(text)),
         }
     }
 
@@ -158,30 +158,30 @@ fn headline(summary: &Summary, findings: &[Finding], say: impl Fn(&str) -> Strin
 }
 
 /// What the check was made with.
-fn facts(want: &Want, say: impl Fn(&str) -> String) -> Vec<(String, String)> {
+fn facts(spec: &CheckSpec, say: impl Fn(&str) -> String) -> Vec<(String, String)> {
     let mut facts = Vec::new();
-    let deployment = match want.deployment {
+    let deployment = match spec.deployment {
         crate::settings::Deployment::Production => "production",
         crate::settings::Deployment::TestDrive => "Test Drive",
     };
     facts.push(("Deployment".to_owned(), deployment.to_owned()));
-    if let Some(release) = &want.release {
+    if let Some(release) = &spec.release {
         facts.push(("Release".to_owned(), say(release)));
     }
-    let proxy = |proxy: &Option<crate::check::ProxyWant>| {
+    let proxy = |proxy: &Option<crate::check::ProxySpec>| {
         proxy.as_ref().map_or_else(|| "none".to_owned(), |proxy| say(&format!("{} ({})", proxy.url, proxy.origin)))
     };
-    facts.push(("Proxy for https".to_owned(), proxy(&want.https_proxy)));
-    if want.http_proxy.as_ref().map(|proxy| &proxy.url) != want.https_proxy.as_ref().map(|proxy| &proxy.url) {
-        facts.push(("Proxy for http".to_owned(), proxy(&want.http_proxy)));
+    facts.push(("Proxy for https".to_owned(), proxy(&spec.https_proxy)));
+    if spec.http_proxy.as_ref().map(|proxy| &proxy.url) != spec.https_proxy.as_ref().map(|proxy| &proxy.url) {
+        facts.push(("Proxy for http".to_owned(), proxy(&spec.http_proxy)));
     }
-    if want.https_proxy.is_some() || want.http_proxy.is_some() {
-        facts.push(("Reached without it".to_owned(), say(&want.no_proxy.join(", "))));
+    if spec.https_proxy.is_some() || spec.http_proxy.is_some() {
+        facts.push(("Reached without it".to_owned(), say(&spec.no_proxy.join(", "))));
     }
-    if let Some(mysql) = &want.mysql {
+    if let Some(mysql) = &spec.mysql {
         facts.push(("MySQL".to_owned(), say(&format!("{}:{} ({})", mysql.at.host, mysql.at.port, mysql.at.origin))));
     }
-    if let Some(redis) = &want.redis {
+    if let Some(redis) = &spec.redis {
         facts.push(("Redis".to_owned(), say(&format!("{}:{} ({})", redis.at.host, redis.at.port, redis.at.origin))));
     }
     facts
@@ -250,7 +250,7 @@ pub(super) fn words(status: Status) -> (&'static str, &'static str) {
 
 /// One bar for each way that was gone to an endpoint, from the evidence of its finding.
 fn bars(checked: &Checked<'_>) -> Vec<Bar> {
-    let of_network = |finding: &&Finding| [Group::Network.word(), Group::Agent.word()].contains(&finding.group);
+    let of_network = |finding: &&Finding| [Group::Network.as_str(), Group::Agent.as_str()].contains(&finding.group);
     let mut bars = Vec::new();
     for finding in checked.findings.iter().filter(of_network) {
         let (Some(stages), Some(host)) =
@@ -299,10 +299,10 @@ impl Bar {
 }
 
 /// Each host once, in the catalogue's order.
-fn rows(want: &Want, wanted: impl Fn(&crate::check::Target) -> bool, say: impl Fn(&str) -> String) -> Vec<Row> {
+fn rows(spec: &CheckSpec, wanted: impl Fn(&crate::check::Target) -> bool, say: impl Fn(&str) -> String) -> Vec<Row> {
     let mut seen = BTreeMap::new();
     let mut rows = Vec::new();
-    for target in want.endpoints.iter().filter(|target| wanted(target)) {
+    for target in spec.endpoints.iter().filter(|target| wanted(target)) {
         if seen.insert((target.host.clone(), target.port), ()).is_some() {
             continue;
         }

@@ -6,11 +6,11 @@ use crate::finding::Ignored;
 use crate::host::{HostRead, View};
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::settings::{First, Found, Layer, Layers, Outside, ProxyUrl, Setting, Settings, Unresolved, by_key};
+use crate::settings::{First, Found, Layer, Layers, ProxyUrl, SecretSources, Setting, Settings, Unresolved, by_key};
 use crate::vendor::prod_env;
 
 /// The host and what people have said without being asked.
-pub struct Ground<'a> {
+pub struct KnownState<'a> {
     /// The host.
     pub host: &'a dyn HostRead,
     /// What system it is.
@@ -18,14 +18,14 @@ pub struct Ground<'a> {
     /// Flags, variables and the settings file.
     pub layers: &'a Layers,
     /// Variables and files that settings refer to.
-    pub outside: &'a Outside<'a>,
+    pub outside: &'a SecretSources<'a>,
     /// `--ignore-check`.
     pub ignored: &'a Ignored,
     /// Files that only root may read are taken for absent: for a dry run by anyone.
     pub lenient: bool,
 }
 
-impl Ground<'_> {
+impl KnownState<'_> {
     /// What the host has.
     ///
     /// # Errors

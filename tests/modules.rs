@@ -1,4 +1,4 @@
-//! The way data travels is straight on: a room knows those above it in the table of `src/lib.rs`, never those below it.
+//! The order of modules: a module knows those above it in the table of `src/lib.rs`, never those below it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,22 +11,22 @@ fn a_room_knows_those_above_it_alone() {
     let source = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
     let lib = fs::read_to_string(source.join("lib.rs")).unwrap();
     let table: Vec<&str> = lib.lines().filter(|line| line.starts_with("//! | [`")).collect();
-    let rooms: Vec<String> = table
+    let modules: Vec<String> = table
         .iter()
         .flat_map(|line| line.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
         .map(str::to_owned)
         .collect();
-    let mut named = rooms.clone();
+    let mut named = modules.clone();
     named.sort();
-    let modules: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
-    assert_eq!(named, modules, "the table of src/lib.rs has every room once");
+    let declared: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert_eq!(named, declared, "the table of src/lib.rs has every module once");
     let mut back = Vec::new();
-    for (place, room) in rooms.iter().enumerate() {
-        for file in files_of(source, room) {
+    for (place, module) in modules.iter().enumerate() {
+        for file in files_of(source, module) {
             let text = fs::read_to_string(&file).unwrap();
             let product = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
             for line in product.lines().filter(|line| !line.trim_start().starts_with("//")) {
-                for below in &rooms[place + 1..] {
+                for below in &modules[place + 1..] {
                     if line.split("crate::").skip(1).any(|used| first_word(used) == below) {
                         back.push(format!("{}: {}", file.display(), line.trim()));
                     }
@@ -41,9 +41,9 @@ fn first_word(path: &str) -> &str {
     path.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap_or_default()
 }
 
-fn files_of(source: &Path, room: &str) -> Vec<PathBuf> {
+fn files_of(source: &Path, module: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut left = vec![source.join(format!("{room}.rs")), source.join(room)];
+    let mut left = vec![source.join(format!("{module}.rs")), source.join(module)];
     while let Some(path) = left.pop() {
         if path.is_dir() {
             left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
@@ -51,6 +51,6 @@ fn files_of(source: &Path, room: &str) -> Vec<PathBuf> {
             found.push(path);
         }
     }
-    assert!(!found.is_empty(), "{room} has no file");
+    assert!(!found.is_empty(), "{module} has no file");
     found
 }

@@ -14,7 +14,7 @@ use crate::settings::{Deployment, Effective, ProxyUrl, Secret, Settings};
 /// What is to be true.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Want {
+pub struct CheckSpec {
     /// `production` or `test-drive`.
     pub deployment: Deployment,
     /// The product's release, where somebody named one.
@@ -22,15 +22,15 @@ pub struct Want {
     /// The product's folder.
     pub home: PathBuf,
     /// The proxies to use: one for http requests, one for https requests; the same one twice is the usual case.
-    pub http_proxy: Option<ProxyWant>,
+    pub http_proxy: Option<ProxySpec>,
     /// For https requests.
-    pub https_proxy: Option<ProxyWant>,
+    pub https_proxy: Option<ProxySpec>,
     /// What is to be reached without them: the members that `prepare` would write.
     pub no_proxy: Vec<String>,
     /// Where MySQL is; `None`: nothing says so.
-    pub mysql: Option<MysqlWant>,
+    pub mysql: Option<MysqlSpec>,
     /// Where Redis is; `None`: nothing says so.
-    pub redis: Option<RedisWant>,
+    pub redis: Option<RedisSpec>,
     /// Files that could not be read when it was looked what the host has, each with the reason.
     #[serde(default)]
     pub unread: Vec<String>,
@@ -47,7 +47,7 @@ pub struct Want {
 /// A proxy, without its password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ProxyWant {
+pub struct ProxySpec {
     /// The URL as it may be shown.
     pub url: String,
     /// TLS to the proxy itself (`https://`).
@@ -79,7 +79,7 @@ pub struct Address {
 /// MySQL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MysqlWant {
+pub struct MysqlSpec {
     /// Where it is.
     pub at: Address,
     /// The user.
@@ -97,7 +97,7 @@ pub struct MysqlWant {
 /// Redis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RedisWant {
+pub struct RedisSpec {
     /// Where it is.
     pub at: Address,
     /// Is there a password?
@@ -162,7 +162,7 @@ pub struct Secrets {
 }
 
 /// Of a host that nobody has said anything about.
-impl Default for Want {
+impl Default for CheckSpec {
     fn default() -> Self {
         Self {
             deployment: Deployment::Production,
@@ -195,7 +195,7 @@ impl Secrets {
     }
 }
 
-impl Want {
+impl CheckSpec {
     /// What the settings and the host say together.
     pub fn new(
         settings: &Settings,
@@ -204,7 +204,7 @@ impl Want {
         limits: Limits,
     ) -> (Self, Secrets) {
         let proxy = |setting: &Option<crate::settings::Setting<ProxyUrl>>| {
-            setting.as_ref().map(|setting| ProxyWant::new(&setting.value, setting.origin.to_string()))
+            setting.as_ref().map(|setting| ProxySpec::new(&setting.value, setting.origin.to_string()))
         };
         let url = |setting: &Option<crate::settings::Setting<ProxyUrl>>| setting.as_ref().map(|url| url.value.clone());
         let text = |key: &str, default: &str| effective.text(key).map_or_else(|| default.to_owned(), |(text, _)| text);
@@ -228,14 +228,14 @@ impl Want {
             mysql: effective.secret("mysql.password"),
             redis: effective.secret("redis.password"),
         };
-        let want = Self {
+        let spec = Self {
             deployment: settings.deployment,
             release: settings.release.clone(),
             home: settings.home.clone(),
             http_proxy: proxy(&settings.proxies.http),
             https_proxy: proxy(&settings.proxies.https),
             no_proxy,
-            mysql: address("mysql.host", "mysql.port", 3306).map(|at| MysqlWant {
+            mysql: address("mysql.host", "mysql.port", 3306).map(|at| MysqlSpec {
                 at,
                 user: effective.text("mysql.user").map(|(user, _)| user),
                 has_password: secrets.mysql.is_some(),
@@ -243,7 +243,7 @@ impl Want {
                 secret_database: text("mysql.secret_database", "divvykeys"),
                 tls: settings.mysql_tls,
             }),
-            redis: address("redis.host", "redis.port", 6379).map(|at| RedisWant {
+            redis: address("redis.host", "redis.port", 6379).map(|at| RedisSpec {
                 at,
                 has_password: secrets.redis.is_some(),
                 tls: settings.redis_tls,
@@ -253,11 +253,11 @@ impl Want {
             via: Vec::new(),
             limits,
         };
-        (want, secrets)
+        (spec, secrets)
     }
 }
 
-impl ProxyWant {
+impl ProxySpec {
     /// A URL without its password.
     pub fn new(url: &ProxyUrl, origin: String) -> Self {
         Self {

@@ -9,7 +9,7 @@ use crate::version::Version;
 
 /// What the settings say that decides about endpoints.
 #[derive(Clone, Debug)]
-pub struct Calls {
+pub struct EndpointNeeds {
     deployment: Deployment,
     /// `None`: not named, or no number; then no endpoint is left out for its release.
     release: Option<Version>,
@@ -17,7 +17,7 @@ pub struct Calls {
     collectors: Vec<String>,
 }
 
-impl Calls {
+impl EndpointNeeds {
     /// Reads `deployment`, `release`, `agent.region` and `agent.collector`.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Calls {
 }
 
 /// The endpoints that the settings call for, in the catalogue's order, each Collector in its place.
-pub fn called_for(catalogue: &Catalogue, calls: &Calls) -> Vec<Endpoint> {
+pub fn required_endpoints(catalogue: &Catalogue, calls: &EndpointNeeds) -> Vec<Endpoint> {
     catalogue
         .endpoints
         .iter()
@@ -87,11 +87,11 @@ pub fn called_for(catalogue: &Catalogue, calls: &Calls) -> Vec<Endpoint> {
 }
 
 /// All endpoints; where no Collector is named, [`COLLECTOR`] stands in its place.
-pub fn all(catalogue: &Catalogue, calls: &Calls) -> Vec<Endpoint> {
+pub fn all(catalogue: &Catalogue, calls: &EndpointNeeds) -> Vec<Endpoint> {
     catalogue.endpoints.iter().flat_map(|endpoint| in_place(endpoint, calls)).collect()
 }
 
-fn in_place(endpoint: &Endpoint, calls: &Calls) -> Vec<Endpoint> {
+fn in_place(endpoint: &Endpoint, calls: &EndpointNeeds) -> Vec<Endpoint> {
     if endpoint.host != COLLECTOR || calls.collectors.is_empty() {
         return vec![endpoint.clone()];
     }
@@ -152,8 +152,11 @@ mod tests {
 
     fn hosts(pairs: &[(&str, &str)]) -> Vec<String> {
         let catalogue = Catalogue::shipped();
-        let calls = Calls::of(&layers(pairs), &catalogue).unwrap();
-        called_for(&catalogue, &calls).iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect()
+        let calls = EndpointNeeds::of(&layers(pairs), &catalogue).unwrap();
+        required_endpoints(&catalogue, &calls)
+            .iter()
+            .map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port))
+            .collect()
     }
 
     #[test]
@@ -188,7 +191,7 @@ mod tests {
     fn all_of_them_have_the_collector_in_its_place_or_a_stand_in() {
         let catalogue = Catalogue::shipped();
         let hosts = |pairs: &[(&str, &str)]| {
-            let calls = Calls::of(&layers(pairs), &catalogue).unwrap();
+            let calls = EndpointNeeds::of(&layers(pairs), &catalogue).unwrap();
             all(&catalogue, &calls).into_iter().map(|endpoint| endpoint.host).collect::<Vec<_>>()
         };
         assert_eq!(hosts(&[]).iter().filter(|host| *host == COLLECTOR).count(), 3);
@@ -202,10 +205,10 @@ mod tests {
     #[test]
     fn a_region_that_nobody_knows_is_refused_with_what_there_is() {
         let catalogue = Catalogue::shipped();
-        let problem = Calls::of(&layers(&[("agent.region", "us1")]), &catalogue).unwrap_err();
+        let problem = EndpointNeeds::of(&layers(&[("agent.region", "us1")]), &catalogue).unwrap_err();
         assert!(problem.because.unwrap().contains("ap, au, ca, eu, us, us2, us3"));
-        assert!(problem.r#try.last().unwrap().contains("--endpoints FILE"));
-        let problem = Calls::of(&layers(&[("agent.collector", "c1:8037")]), &catalogue).unwrap_err();
+        assert!(problem.hints.last().unwrap().contains("--endpoints FILE"));
+        let problem = EndpointNeeds::of(&layers(&[("agent.collector", "c1:8037")]), &catalogue).unwrap_err();
         assert!(problem.message.contains("the port stands apart"), "{}", problem.message);
     }
 }

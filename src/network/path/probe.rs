@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::stream::{Behind, Bounded, Peeked};
 use super::{Certificate, inspector};
-use crate::net::{self, Answer, Distrust, Roots, Shaken, Time, Trouble, basic, request};
+use crate::net::{self, Answer, Distrust, Handshake, NetError, Roots, Time, basic, request};
 use crate::settings::{ProxyUrl, Scheme};
-use crate::text::{clean, place};
+use crate::text::{clean, host_port};
 
 /// More is not read of one endpoint: handshake, head and the beginning of a page.
 const BUDGET: usize = 256 << 10;
@@ -40,7 +40,7 @@ pub enum Stage {
 
 impl Stage {
     /// The word in JSON and messages.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",
             Self::Tcp => "tcp",
@@ -65,7 +65,7 @@ pub enum Via {
 
 impl Via {
     /// The word in JSON.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Direct => "direct",
             Self::Proxy => "proxy",
@@ -87,10 +87,10 @@ pub struct Step {
 #[serde(tag = "cause", rename_all = "kebab-case")]
 pub enum Cause {
     /// Name, connection or conversation: see the trouble. At `resolve` and `tcp` with a proxy it is the proxy's.
-    Trouble {
+    NetError {
         /// What.
         #[serde(flatten)]
-        trouble: Trouble,
+        trouble: NetError,
     },
     /// The proxy asks for a login.
     ProxyLogin {
@@ -157,7 +157,7 @@ pub struct Page {
 
 /// The whole way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Walk {
+pub struct PathProbe {
     /// Which way.
     pub via: Via,
     /// The stages that were passed.
@@ -176,7 +176,7 @@ pub struct Walk {
     pub page: Option<Page>,
 }
 
-impl Walk {
+impl PathProbe {
     fn begin(via: Via) -> Self {
         Self {
             via,
@@ -215,9 +215,9 @@ impl Walk {
     }
 }
 
-impl From<Trouble> for Cause {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble { trouble }
+impl From<NetError> for Cause {
+    fn from(trouble: NetError) -> Self {
+        Self::NetError { trouble }
     }
 }
 
@@ -238,50 +238,50 @@ pub struct Asked<'a> {
 
 /// Goes the whole way, direct or through `proxy`. Ends within `time`; never sends anything secret to anybody but the proxy,
 /// and to that only over the language that its URL names.
-pub fn walk(asked: &Asked<'_>, proxy: Option<&ProxyUrl>, roots: &Roots, time: Time) -> Walk {
+pub fn probe(asked: &Asked<'_>, proxy: Option<&ProxyUrl>, roots: &Roots, time: Time) -> PathProbe {
     match proxy {
         None => direct(asked, roots, time),
         Some(proxy) => through(asked, proxy, roots, time),
     }
 }
 
-fn direct(asked: &Asked<'_>, roots: &Roots, time: Time) -> Walk {
-    let mut walk = Walk::begin(Via::Direct);
+fn direct(asked: &Asked<'_>, roots: &Roots, time: Time) -> PathProbe {
+    let mut probe = PathProbe::begin(Via::Direct);
     let host = asked.address.unwrap_or(asked.host);
-    let Some(addresses) = walk.stage(Stage::Resolve, |_| Ok(net::resolve(host, asked.port, time)?)) else {
-        return walk;
+    let Some(addresses) = probe.stage(Stage::Resolve, |_| Ok(net::resolve(host, asked.port, time)?)) else {
+        return probe;
     };
-    walk.addresses = addresses.iter().map(|address| address.ip().to_string()).take(16).collect();
-    let Some(wire) = walk.stage(Stage::Tcp, |_| Ok(net::connect(&addresses, time, BUDGET)?)) else { return walk };
-    beyond(&mut walk, wire, asked, roots);
-    walk
+    probe.addresses = addresses.iter().map(|address| address.ip().to_string()).take(16).collect();
+    let Some(wire) = probe.stage(Stage::Tcp, |_| Ok(net::connect(&addresses, time, BUDGET)?)) else { return probe };
+    beyond(&mut probe, wire, asked, roots);
+    probe
 }
 
-fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> Walk {
-    let mut walk = Walk::begin(Via::Proxy);
+fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> PathProbe {
+    let mut probe = PathProbe::begin(Via::Proxy);
     let host = proxy.host.to_string();
     let port = proxy.port.unwrap_or_else(|| proxy.scheme.usual_port());
-    let Some(addresses) = walk.stage(Stage::Resolve, |_| Ok(net::resolve(&host, port, time)?)) else { return walk };
-    let Some(wire) = walk.stage(Stage::Tcp, |_| Ok(net::connect(&addresses, time, BUDGET)?)) else { return walk };
+    let Some(addresses) = probe.stage(Stage::Resolve, |_| Ok(net::resolve(&host, port, time)?)) else { return probe };
+    let Some(wire) = probe.stage(Stage::Tcp, |_| Ok(net::connect(&addresses, time, BUDGET)?)) else { return probe };
     match proxy.scheme {
         Scheme::Http => {
-            behind(&mut walk, wire, asked, proxy, roots, time);
+            behind(&mut probe, wire, asked, proxy, roots, time);
             // A port that hangs up on plain words may be one for TLS: not all of them say so by an alert.
-            if let Some(Failure { stage: Stage::Connect, why: why @ Cause::Trouble { .. }, .. }) = &mut walk.failure
-                && matches!(why, Cause::Trouble { trouble: Trouble::Reset | Trouble::Closed })
+            if let Some(Failure { stage: Stage::Connect, why: why @ Cause::NetError { .. }, .. }) = &mut probe.failure
+                && matches!(why, Cause::NetError { trouble: NetError::Reset | NetError::Closed })
                 && speaks_tls(&addresses, &host, roots, time)
             {
-                *why = Trouble::Unexpected { what: "it hangs up on plain words, and speaks TLS".to_owned() }.into();
+                *why = NetError::Unexpected { what: "it hangs up on plain words, and speaks TLS".to_owned() }.into();
             }
         }
         Scheme::Https => {
-            let tls = walk.stage(Stage::ProxyTls, |_| Ok(net::shake(wire, &host, roots)?.trusted()?));
+            let tls = probe.stage(Stage::ProxyTls, |_| Ok(net::shake(wire, &host, roots)?.trusted()?));
             if let Some(wire) = tls {
-                behind(&mut walk, wire, asked, proxy, roots, time);
+                behind(&mut probe, wire, asked, proxy, roots, time);
             }
         }
     }
-    walk
+    probe
 }
 
 fn speaks_tls(addresses: &[SocketAddr], host: &str, roots: &Roots, time: Time) -> bool {
@@ -290,18 +290,18 @@ fn speaks_tls(addresses: &[SocketAddr], host: &str, roots: &Roots, time: Time) -
 }
 
 /// What the proxy is asked for: a tunnel, or a page in the clear.
-fn behind<S: Bounded>(walk: &mut Walk, wire: S, asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) {
+fn behind<S: Bounded>(probe: &mut PathProbe, wire: S, asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) {
     match asked.path {
-        Some(path) if !asked.tls => forwarded(walk, wire, asked, path, proxy),
-        _ => tunnel(walk, wire, asked, proxy, roots, time),
+        Some(path) if !asked.tls => forwarded(probe, wire, asked, path, proxy),
+        _ => tunnel(probe, wire, asked, proxy, roots, time),
     }
 }
 
 /// Asks the proxy for a page in the clear, as clients do for `http://`. Its own refusals are told from the origin's by what
 /// proxies put into them.
-fn forwarded<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, path: &str, proxy: &ProxyUrl) {
-    walk.stage(Stage::Http, |walk| {
-        let place = if asked.port == 80 { bracketed(asked.host) } else { place(asked.host, asked.port) };
+fn forwarded<S: Read + Write>(probe: &mut PathProbe, mut wire: S, asked: &Asked<'_>, path: &str, proxy: &ProxyUrl) {
+    probe.stage(Stage::Http, |probe| {
+        let place = if asked.port == 80 { bracketed(asked.host) } else { host_port(asked.host, asked.port) };
         let target = format!("http://{place}{path}");
         let login = login_of(proxy);
         let mut headers = vec![("Host", place.as_str()), ("Connection", "close")];
@@ -316,7 +316,7 @@ fn forwarded<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, p
             502..=504 if answer.get("via").is_none() => return Err(failed(&answer)),
             _ => {}
         }
-        walk.page = Some(page(&answer, &mut wire));
+        probe.page = Some(page(&answer, &mut wire));
         Ok(())
     });
 }
@@ -344,10 +344,17 @@ fn login_of(proxy: &ProxyUrl) -> Option<String> {
 
 /// Asks the proxy for a tunnel and goes on inside of it. The tunnel is a connection like any other, so it has a connection's
 /// time: a black hole behind the proxy costs no more than one in front of it.
-fn tunnel<S: Bounded>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) {
-    let opened = walk.stage(Stage::Connect, |_| {
+fn tunnel<S: Bounded>(
+    probe: &mut PathProbe,
+    mut wire: S,
+    asked: &Asked<'_>,
+    proxy: &ProxyUrl,
+    roots: &Roots,
+    time: Time,
+) {
+    let opened = probe.stage(Stage::Connect, |_| {
         wire.until(time.at_most(time.for_connection()));
-        let target = place(asked.address.unwrap_or(asked.host), asked.port);
+        let target = host_port(asked.address.unwrap_or(asked.host), asked.port);
         let login = login_of(proxy);
         let mut headers = vec![("Host", target.as_str())];
         headers.extend(login.as_deref().map(|login| ("Proxy-Authorization", login)));
@@ -362,42 +369,42 @@ fn tunnel<S: Bounded>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, proxy: &P
     });
     if let Some(rest) = opened {
         wire.until(time);
-        beyond(walk, Behind::new(rest, wire), asked, roots);
+        beyond(probe, Behind::new(rest, wire), asked, roots);
     }
 }
 
 /// The stages behind the connection: TLS, certificate, HTTP.
-fn beyond<S: Read + Write>(walk: &mut Walk, wire: S, asked: &Asked<'_>, roots: &Roots) {
+fn beyond<S: Read + Write>(probe: &mut PathProbe, wire: S, asked: &Asked<'_>, roots: &Roots) {
     let Some(path) = asked.path else { return };
     if !asked.tls {
-        return read_page(walk, wire, asked, path);
+        return read_page(probe, wire, asked, path);
     }
     let mut wire = Peeked::new(wire, PAGE);
-    let shaken = walk.stage(Stage::Tls, |_| match net::examine(&mut wire, asked.host, roots) {
+    let shaken = probe.stage(Stage::Tls, |_| match net::examine(&mut wire, asked.host, roots) {
         Ok(shaken) => Ok(shaken),
         Err(trouble) => Err(Cause::from(trouble)),
     });
-    let Some(Shaken { wire: mut tls, chain, by_host, by_public }) = shaken else {
+    let Some(Handshake { wire: mut tls, chain, by_host, by_public }) = shaken else {
         // Not TLS: a page from somebody in between says more than "no TLS".
         if wire.first().starts_with(b"HTTP/") || net::looks_like_html(wire.first()) {
             let title = title(wire.first());
-            if let Some(failure) = &mut walk.failure {
+            if let Some(failure) = &mut probe.failure {
                 failure.why = Cause::Page { title };
             }
         }
         return;
     };
-    walk.certificate = Certificate::of(&chain);
-    (walk.by_host, walk.by_public) = (by_host, by_public);
-    read_page(walk, &mut tls, asked, path);
+    probe.certificate = Certificate::of(&chain);
+    (probe.by_host, probe.by_public) = (by_host, by_public);
+    read_page(probe, &mut tls, asked, path);
 }
 
-fn read_page<S: Read + Write>(walk: &mut Walk, mut wire: S, asked: &Asked<'_>, path: &str) {
-    walk.stage(Stage::Http, |walk| {
+fn read_page<S: Read + Write>(probe: &mut PathProbe, mut wire: S, asked: &Asked<'_>, path: &str) {
+    probe.stage(Stage::Http, |probe| {
         let host = bracketed(asked.host);
         let headers = [("Host", host.as_str()), ("Accept", "*/*"), ("Connection", "close")];
         let answer = request(&mut wire, "GET", path, &headers)?;
-        walk.page = Some(page(&answer, &mut wire));
+        probe.page = Some(page(&answer, &mut wire));
         Ok(())
     });
 }

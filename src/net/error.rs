@@ -11,7 +11,7 @@ use super::seconds;
 /// What kept a conversation from happening. Part of saved facts: the names are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "trouble", rename_all = "kebab-case")]
-pub enum Trouble {
+pub enum NetError {
     /// The resolver says that there is no such name.
     NameUnknown,
     /// The resolver did not answer, or could not.
@@ -67,7 +67,7 @@ pub enum Trouble {
     },
 }
 
-impl Trouble {
+impl NetError {
     /// A limit that passed while waiting for bytes.
     pub fn silent(limit: Duration) -> Self {
         Self::Silent { millis: millis(limit) }
@@ -99,7 +99,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.saturating_add(Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX)
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for NetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waited = |millis: &u64| seconds(Duration::from_millis(*millis));
         match self {
@@ -122,10 +122,10 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl std::error::Error for Trouble {}
+impl std::error::Error for NetError {}
 
-impl From<Trouble> for io::Error {
-    fn from(trouble: Trouble) -> Self {
+impl From<NetError> for io::Error {
+    fn from(trouble: NetError) -> Self {
         Self::other(trouble)
     }
 }

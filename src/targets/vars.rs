@@ -1,6 +1,6 @@
 //! What the proxy variables are to be, for every target alike.
 
-use super::reach;
+use super::list_remarks;
 use crate::envfile::Note;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
@@ -8,7 +8,7 @@ use crate::settings::{Deployment, Exclusions, NoProxy, Settings};
 use crate::vendor::Vendor;
 
 /// Values for the three variables.
-pub(super) struct Wish {
+pub(super) struct ProxyVars {
     /// `http_proxy`; `None`: not ours to set.
     pub(super) http: Option<String>,
     /// `https_proxy`.
@@ -24,7 +24,7 @@ pub(super) struct Wish {
     test_drive: bool,
 }
 
-impl Wish {
+impl ProxyVars {
     pub(super) fn new(settings: &Settings) -> Self {
         let members = &Vendor::get().no_proxy;
         let mut built_in = NoProxy::default();
@@ -89,7 +89,7 @@ impl Wish {
             );
         }
         if self.sets() && !list.is_everything() {
-            for finding in reach::remarks(&list, self.test_drive) {
+            for finding in list_remarks::remarks(&list, self.test_drive) {
                 if !said(draft, finding.id) {
                     draft.note(finding);
                 }

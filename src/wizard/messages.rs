@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::ground::Ground;
+use super::known::KnownState;
 use crate::finding::{Finding, Status};
 use crate::plan::{Action, Change};
 use crate::problem::Problem;
@@ -16,26 +16,26 @@ use crate::vendor::{Vendor, prod_env};
 ///
 /// # Errors
 /// A file that is there and cannot be read.
-pub fn opening(ground: &Ground<'_>, paint: Paint) -> Result<String, Problem> {
-    let home = home(ground.layers)?;
-    let found = ground.found(&home, First::Product)?;
-    let os = &ground.platform.os;
+pub fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Problem> {
+    let home = home(known.layers)?;
+    let found = known.found(&home, First::Product)?;
+    let os = &known.platform.os;
     let mut text = format!("{}\n\n", paint.bold("ics-setup wizard: nothing is changed before you have seen the plan"));
     let mut row = |word: &str, what: &str| {
         let _ = writeln!(text, "  {word:9} {}", visible(what));
     };
     row("system", &format!("{}, treated like {}", os.pretty, os.strategy));
-    let file = ground.host.shown(&prod_env(&home));
+    let file = known.host.shown(&prod_env(&home));
     row(
         "product",
-        &if ground.has_product(&home) {
+        &if known.has_product(&home) {
             format!("{} is there", file.display())
         } else {
             format!("not installed: {} is not there", file.display())
         },
     );
     let proxies: Vec<_> =
-        ["proxy.http", "proxy.https"].into_iter().filter_map(|key| ground.proxy(key, &found)).collect();
+        ["proxy.http", "proxy.https"].into_iter().filter_map(|key| known.proxy(key, &found)).collect();
     match proxies.as_slice() {
         [] => row("proxy", "none is set"),
         [first, rest @ ..] => {
@@ -45,8 +45,8 @@ pub fn opening(ground: &Ground<'_>, paint: Paint) -> Result<String, Problem> {
             }
         }
     }
-    let saved = ground.host.shown(Path::new(SAVED));
-    if ground.host.lstat(Path::new(SAVED)).is_ok_and(|stat| stat.is_some()) {
+    let saved = known.host.shown(Path::new(SAVED));
+    if known.host.lstat(Path::new(SAVED)).is_ok_and(|stat| stat.is_some()) {
         row("settings", &format!("{} is there; its values are offered", saved.display()));
     }
     text.push_str("\nEnter takes what stands in brackets, < goes back, Ctrl-C leaves.");
