@@ -1,8 +1,13 @@
 //! Why a command could not do its work, told by who must act.
 
-use std::fmt;
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
 
 use serde::Serialize;
+
+use crate::text;
+use crate::text::{Fix, Foreign, Text};
 
 /// Who must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -47,57 +52,105 @@ pub mod id {
 }
 
 /// One sentence for what is wrong, then the reason, then the commands that help.
-#[derive(Clone, Debug, Serialize, thiserror::Error)]
+#[derive(Clone, Debug)]
 pub struct Problem {
     /// Who must act.
     pub kind: Kind,
     /// Stable name, for scripts.
     pub id: &'static str,
     /// One sentence: what was expected and what was seen.
-    pub message: String,
+    pub message: Text,
     /// The cause underneath, where there is one.
-    pub because: Option<String>,
+    pub because: Option<Text>,
+    /// A part of somebody's file with the place marked, lines separated by line ends.
+    pub excerpt: Option<Text>,
     /// What to do next, most promising first; where possible a command to paste.
-    #[serde(rename = "try")]
-    pub hints: Vec<String>,
+    pub hints: Vec<Fix>,
+    /// The error underneath, where there is one, with its own sources.
+    pub source: Option<Arc<dyn Error + Send + Sync>>,
     /// What the host looks like now.
-    #[serde(skip)]
     pub host_state: HostState,
 }
 
 impl Problem {
     /// A problem without cause or advice yet.
-    pub fn new(kind: Kind, id: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, id, message: message.into(), because: None, hints: Vec::new(), host_state: HostState::AsItWas }
+    pub fn new(kind: Kind, id: &'static str, message: impl Into<Text>) -> Self {
+        Self {
+            kind,
+            id,
+            message: message.into(),
+            because: None,
+            excerpt: None,
+            hints: Vec::new(),
+            source: None,
+            host_state: HostState::AsItWas,
+        }
     }
 
     /// The settings are at fault.
-    pub fn settings(id: &'static str, message: impl Into<String>) -> Self {
+    pub fn settings(id: &'static str, message: impl Into<Text>) -> Self {
         Self::new(Kind::Settings, id, message)
     }
 
     /// The host is at fault.
-    pub fn host(id: &'static str, message: impl Into<String>) -> Self {
+    pub fn host(id: &'static str, message: impl Into<Text>) -> Self {
         Self::new(Kind::Host, id, message)
     }
 
     /// Something that cannot happen has happened.
-    pub fn bug(message: impl Into<String>) -> Self {
+    pub fn bug(message: impl Into<Text>) -> Self {
         Self::new(Kind::Bug, "bug", message)
     }
 
     /// Adds the cause.
     #[must_use]
-    pub fn because(mut self, cause: impl fmt::Display) -> Self {
-        self.because = Some(cause.to_string());
+    pub fn because(mut self, cause: impl Into<Text>) -> Self {
+        self.because = Some(cause.into());
         self
     }
 
-    /// Adds one piece of advice.
+    /// Adds an error as the cause, in its own words, and keeps it as the source.
     #[must_use]
-    pub fn hint(mut self, advice: impl Into<String>) -> Self {
-        self.hints.push(advice.into());
+    pub fn caused_by(mut self, error: impl Error + Send + Sync + 'static) -> Self {
+        self.because = Some(Foreign::new(error.to_string()).into());
+        self.source = Some(Arc::new(error));
         self
+    }
+
+    /// Adds lines of a file with the place marked.
+    #[must_use]
+    pub fn excerpt(mut self, lines: impl Into<Text>) -> Self {
+        self.excerpt = Some(lines.into());
+        self
+    }
+
+    /// Adds one sentence of advice.
+    #[must_use]
+    pub fn hint(mut self, advice: impl Into<Text>) -> Self {
+        self.hints.push(Fix::Advice(advice.into()));
+        self
+    }
+
+    /// Adds one command that helps.
+    #[must_use]
+    pub fn hint_command(mut self, command: impl Into<Text>) -> Self {
+        self.hints.push(Fix::Command(command.into()));
+        self
+    }
+
+    /// Adds what a finding says of the way out.
+    #[must_use]
+    pub fn hint_fix(mut self, fix: Fix) -> Self {
+        self.hints.push(fix);
+        self
+    }
+
+    /// The message and its cause in one sentence.
+    pub fn sentence(&self) -> Text {
+        match &self.because {
+            Some(cause) => text!("{}: {}", self.message, cause),
+            None => self.message.clone(),
+        }
     }
 
     /// Says that everything was done before it ended.
@@ -122,12 +175,18 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match &self.because {
-            Some(cause) => write!(f, ": {cause}"),
-            None => Ok(()),
-        }
+/// An error that is only lent, with its kind and its words.
+pub fn copy_of(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+#[cfg(test)]
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.sentence().fmt(f)?;
+        self.excerpt.as_ref().map_or(Ok(()), |excerpt| write!(f, ": {excerpt}"))
     }
 }

@@ -1,13 +1,14 @@
 //! Keeps secrets out of everything that leaves the process: diffs, reports, JSON, messages.
 //!
-//! Two nets: known secrets are replaced wherever they stand, raw, percent-encoded and base64; and what *looks* like a
-//! secret (user info of a URL, the value of a name that ends in `PASSWORD`, `TOKEN`, …) is masked whoever wrote it.
-
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
-use serde_json::Value;
+//! A secret does not get into a [`Text`]; what may hold one is a foreign value, and goes through two nets: known secrets are
+//! replaced wherever they stand, raw, percent-encoded and base64; and what *looks* like a secret (user info of a URL, the
+//! value of a name that ends in `PASSWORD`, `TOKEN`, …) is masked whoever wrote it. Own words go through none.
 
 use crate::secret::{Secret, encode};
+use crate::text;
+use crate::text::{SECRET, Text, own};
 use crate::vendor::Vendor;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 /// What stands in place of a secret.
 pub const MASK: &str = "***";
@@ -52,43 +53,54 @@ impl Redactor {
         }
     }
 
-    /// Lines of a file without secrets: known ones, and whatever looks like one.
-    pub fn text(&self, text: &str) -> String {
-        self.each_line(text, redact_line)
-    }
-
-    /// A sentence of our own without secrets: known ones, and user info of URLs. Its words are left alone.
-    pub fn prose(&self, text: &str) -> String {
-        self.each_line(text, mask_userinfo)
-    }
-
-    /// JSON without secrets: every text in it goes through [`Redactor::prose`].
-    pub fn value(&self, value: Value) -> Value {
-        match value {
-            Value::String(text) => Value::String(self.prose(&text)),
-            Value::Array(values) => values.into_iter().map(|value| self.value(value)).collect(),
-            Value::Object(fields) => {
-                Value::Object(fields.into_iter().map(|(key, value)| (key, self.value(value))).collect())
-            }
-            other => other,
+    /// A foreign value without the secrets of this run and without what looks like one.
+    pub fn foreign(&self, value: &str) -> String {
+        let mut clean: String = value.split_inclusive('\n').map(redact_line).collect();
+        if value.contains('\n') && !value.contains(' ') {
+            // One value over several lines.
+            clean = mask_userinfo(&clean);
         }
-    }
-
-    fn each_line(&self, text: &str, mask: impl Fn(&str) -> String) -> String {
-        let mut clean = String::with_capacity(text.len());
-        for line in text.split_inclusive('\n') {
-            let mut line = mask(line);
-            for form in &self.forms {
-                // A secret that is not UTF-8 cannot stand raw in a text.
-                if let Ok(form) = std::str::from_utf8(form)
-                    && line.contains(form)
-                {
-                    line = line.replace(form, MASK);
-                }
+        for form in &self.forms {
+            // A secret that is not UTF-8 cannot stand raw in a text.
+            if let Ok(form) = std::str::from_utf8(form)
+                && clean.contains(form)
+            {
+                clean = clean.replace(form, MASK);
             }
-            clean.push_str(&line);
         }
         clean
+    }
+}
+
+/// Do values of this name never show?
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let words = |text: &str| name.contains(text);
+    SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending))
+        || ["passw", "passphrase", "secret_key", "_auth"].into_iter().any(words)
+}
+
+/// A URL, or what was meant to be one, as far as it may be shown: without `@` nothing of it is secret, else what stands
+/// between `:` and `@`, or all in front of the `@` where there is no `:`. A port begins with a digit or names a variable;
+/// what stands in its place otherwise may be a password whose `@` was mistyped.
+pub fn url_text(url: &str) -> Text {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(start);
+    if let Some((userinfo, place)) = rest.rsplit_once('@') {
+        return match userinfo.split_once(':') {
+            Some((user, _)) => text!("{}{}:{}@{}", own(scheme), own(user), SECRET, own(place)),
+            None if userinfo.is_empty() => text!("{}@{}", own(scheme), own(place)),
+            None => text!("{}{}@{}", own(scheme), SECRET, own(place)),
+        };
+    }
+    let host = rest.rfind(']').map_or(0, |at| at + 1);
+    match rest[host..].find(':').map(|at| host + at + 1) {
+        Some(port)
+            if !rest[port..].starts_with(|c: char| c.is_ascii_digit() || "$%/".contains(c)) && port < rest.len() =>
+        {
+            text!("{}{}{}", own(scheme), own(&rest[..port]), SECRET)
+        }
+        _ => text!("{}", own(url)),
     }
 }
 
@@ -258,14 +270,14 @@ mod tests {
     fn a_published_default_is_masked_by_its_place_alone() {
         let mut redactor = Redactor::default();
         redactor.learn(&Secret::new("divvy".as_bytes()));
-        assert_eq!(redactor.text("/divvycloud DIVVY_DB_PASSWORD=divvy"), "/divvycloud DIVVY_DB_PASSWORD=***");
+        assert_eq!(redactor.foreign("/divvycloud DIVVY_DB_PASSWORD=divvy"), "/divvycloud DIVVY_DB_PASSWORD=***");
     }
 
     proptest! {
         #[test]
         fn no_text_breaks_the_masks(text in "(\\PC{0,6}|://|[@=:, ]|u:p@h){0,12}", any in ".{0,40}") {
             for text in [&text, &any] {
-                let _ = (redact_line(text), list(text), Redactor::default().prose(text));
+                let _ = (redact_line(text), list(text), Redactor::default().foreign(text));
             }
         }
     }
@@ -274,7 +286,7 @@ mod tests {
     fn known_secrets_are_replaced_in_every_form() {
         let mut redactor = Redactor::default();
         redactor.learn(&Secret::new("p@ss w/rd".as_bytes()));
-        let text = redactor.text("x p@ss w/rd y p%40ss%20w%2Frd z cEBzcyB3L3Jk p%%40ss%%20w%%2Frd");
+        let text = redactor.foreign("x p@ss w/rd y p%40ss%20w%2Frd z cEBzcyB3L3Jk p%%40ss%%20w%%2Frd");
         assert_eq!(text, "x *** y *** z *** ***");
     }
 }

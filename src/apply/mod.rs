@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use crate::finding::{Finding, Status};
 use crate::host::{FileKind, HostWrite, LockGuard};
 use crate::plan::{Change, Plan};
+use crate::problem::copy_of;
 use crate::problem::{Problem, id};
 use crate::signals::Uninterrupted;
 
@@ -162,7 +163,7 @@ pub struct Applied {
 fn is_private(host: &dyn HostWrite) -> Result<(), Problem> {
     let path = host.resolve(Path::new(STATE)).map_err(|refused| {
         Problem::host("symlink-refused", format!("{} is not used", host.shown(Path::new(STATE)).display()))
-            .because(refused)
+            .caused_by(refused)
     })?;
     let stat = host.lstat(&path).map_err(|error| state_problem(host, &error))?;
     let private = stat.is_some_and(|stat| {
@@ -187,8 +188,9 @@ fn state_problem(host: &dyn HostWrite, error: &io::Error) -> Problem {
 fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> Problem {
     let shown = host.shown(path);
     let shown = shown.display();
-    let problem =
-        |id: &'static str, what: &str| Problem::host(id, format!("{shown} could not {verb}: {what}")).because(error);
+    let problem = |id: &'static str, what: &str| {
+        Problem::host(id, format!("{shown} could not {verb}: {what}")).caused_by(copy_of(error))
+    };
     match error.kind() {
         io::ErrorKind::PermissionDenied
             if error.raw_os_error() == Some(nix::errno::Errno::EPERM as i32) && host.euid() == 0 =>
@@ -204,7 +206,8 @@ fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> P
                 .hint(format!("clear the mark where it is: chattr -i -a {marked}"))
         }
         io::ErrorKind::PermissionDenied => {
-            Problem::host(id::NEEDS_ROOT, format!("{shown} could not {verb} without root rights")).because(error)
+            Problem::host(id::NEEDS_ROOT, format!("{shown} could not {verb} without root rights"))
+                .caused_by(copy_of(error))
         }
         io::ErrorKind::ReadOnlyFilesystem => {
             problem("read-only", "its file system is mounted read-only").hint(format!("look: findmnt -T {shown}"))

@@ -7,6 +7,8 @@ use super::{Run, State};
 use crate::host::View;
 use crate::plan::{After, Change, FileMeta, Plan};
 use crate::problem::Problem;
+use crate::text;
+use crate::text::own;
 
 /// The run that `revert` means: the named one, or the last that is still in force and is not itself a revert.
 ///
@@ -54,7 +56,7 @@ pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Pl
             Some(kept) => {
                 let bytes = backup_bytes(view.host, &run.begin.run, kept).map_err(|error| {
                     Problem::host("backup-damaged", format!("{} cannot be restored", intent.path.display()))
-                        .because(error)
+                        .caused_by(error)
                 })?;
                 // What somebody did to owner or mode since stays; the time goes back with the content.
                 let attributes = before.as_ref().map_or(&kept.attributes, |now| &now.attributes).clone();
@@ -62,7 +64,7 @@ pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Pl
                 Some(After { bytes, meta })
             }
         };
-        let reasons = vec![format!("take back run {}", run.begin.run)];
+        let reasons = vec![text!("take back run {}", own(&run.begin.run))];
         plan.changes.push(Change {
             path: intent.path.clone(),
             real_path: intent.real_path.clone(),

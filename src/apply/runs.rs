@@ -6,6 +6,7 @@ use std::path::Path;
 use super::STATE;
 use super::journal::{self, Begin, Record};
 use crate::host::{HostRead, HostWrite, unreadable};
+use crate::problem::copy_of;
 use crate::problem::{Problem, id};
 use crate::stamp::is_run_name;
 
@@ -49,7 +50,7 @@ pub fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem> {
     let problem = |error: &io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => Problem::host(id::NEEDS_ROOT, "the runs so far can be read by root only"),
         _ => Problem::host("journal-unreadable", format!("{} could not be read", host.shown(&folder).display()))
-            .because(error),
+            .caused_by(copy_of(error)),
     };
     let mut runs = Vec::new();
     for name in host.list(&folder).map_err(|error| problem(&error))? {

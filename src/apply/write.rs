@@ -10,6 +10,7 @@ use crate::host::{FileKind, HostRead, HostWrite, NewFile};
 use crate::plan::{Change, FileMeta, Plan};
 use crate::problem::{Kind, Problem};
 use crate::stamp;
+use crate::text;
 
 /// Makes the plan true; see the module's head for the order of effects.
 pub fn apply(
@@ -229,8 +230,8 @@ fn undo(host: &dyn HostWrite, begin: &Begin, problem: Problem) -> Problem {
         }
         Err(second) => {
             let because = match &problem.because {
-                Some(because) => format!("{because}; and taking it back failed: {second}"),
-                None => format!("taking it back failed: {second}"),
+                Some(because) => text!("{}; and taking it back failed: {}", because, second.sentence()),
+                None => text!("taking it back failed: {}", second.sentence()),
             };
             Problem { because: Some(because), kind: Kind::Host, ..problem }
                 .hint("ics-setup status")

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::spec::CheckSpec;
 use crate::problem::Problem;
-use crate::redact::Redactor;
 
 /// Name of the format.
 pub const SCHEMA: &str = "ics-setup/facts/v1";
@@ -56,13 +55,6 @@ pub enum Ending {
 }
 
 impl Record {
-    /// The file's text. Facts hold no secrets by design; the redactor is the second net.
-    pub fn text(&self, redactor: &Redactor) -> String {
-        // Strings, numbers and lists only: nothing in it can fail to be serialised.
-        let value = redactor.value(serde_json::to_value(self).unwrap_or_default());
-        format!("{value:#}\n")
-    }
-
     /// Reads a file's text.
     ///
     /// # Errors

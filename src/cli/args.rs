@@ -422,7 +422,7 @@ impl Globals {
             matches = inner;
             verbs.push(verb);
         }
-        let usage = |message: &str| Err(Problem::settings(id::USAGE, message).hint("ics-setup --help"));
+        let usage = |message: &'static str| Err(Problem::settings(id::USAGE, message).hint("ics-setup --help"));
         if matches.get_flag("exit-code") && !matches.get_flag("dry-run") {
             return usage("--exit-code goes with --dry-run");
         }

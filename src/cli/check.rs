@@ -66,7 +66,7 @@ fn checked(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> 
     };
     if let Some(path) = keep {
         // Facts hold names and addresses of the company's inside: only the owner may read them.
-        files::save(path, "--save-facts", record.text(redactor).as_bytes(), 0o600)?;
+        files::save(path, "--save-facts", render::facts(&record, redactor).as_bytes(), 0o600)?;
     }
     let mut findings = record.judge(&selection, &globals.ignored);
     findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| out::on_the_same_host(globals, fix));
@@ -93,7 +93,7 @@ fn page(globals: &Globals) -> Page {
 /// 4 for failures and broken checks, 11 for nothing worse than warnings, as far as `--fail-on` wants to know. A monitoring
 /// plug-in's code always says what its status line says.
 fn exit(globals: &Globals, matches: &ArgMatches, findings: &[Finding]) -> Exit {
-    let summary = Summary::of(findings);
+    let summary = Summary::of(findings.iter().map(|finding| finding.status));
     if globals.format == Format::Nagios {
         return Exit::Nagios(State::of(&summary).code());
     }
@@ -128,7 +128,7 @@ fn collect(
     let found = match &platform {
         // A file that is in the way of this look is a finding; the others are looked at all the same.
         Some(platform) => Found::look(&view, platform, &home, first).unwrap_or_else(|problem| {
-            unread.push(problem.to_string());
+            unread.push(problem.sentence().marked().to_owned());
             Found::default()
         }),
         None => Found::default(),
@@ -187,7 +187,7 @@ fn recorded(globals: &Globals, matches: &ArgMatches, path: &Path) -> Result<Reco
     }
     let bytes = std::fs::File::open(path).and_then(|file| at_most(MAX_FACTS, file)).map_err(|error| {
         Problem::settings("facts-unreadable", format!("--from {} could not be read", path.display()))
-            .because(error)
+            .caused_by(error)
             .hint("make such a file: ics-setup check --save-facts FILE")
     })?;
     let mut record = Record::parse(&bytes, &path.display().to_string())?;
@@ -233,7 +233,7 @@ fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
         let parsed = text.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(text));
         let duration = parsed.map_err(|error| {
             Problem::settings(id::USAGE, format!("--{name} takes a time such as 500ms, 10s or 5m, not {text:?}"))
-                .because(error)
+                .caused_by(error)
                 .hint(format!("--{name} 30s"))
         })?;
         Ok(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(24 * 3_600_000))

@@ -19,6 +19,8 @@ use crate::redact::Redactor;
 use crate::report::{Outcome, Paint, Report, human_plan};
 use crate::settings::{self, First, Found, Settings};
 use crate::targets::{self, Context, Phase};
+use crate::text;
+use crate::text::own;
 
 /// Runs one of the two verbs.
 pub fn run(globals: &Globals, matches: &ArgMatches, phase: Phase) -> Exit {
@@ -257,11 +259,11 @@ pub fn stop_on_failure(findings: &[Finding]) -> Result<(), Problem> {
     let failing: Vec<&Finding> = findings.iter().filter(|finding| finding.status == Status::Fail).collect();
     let Some(first) = failing.first() else { return Ok(()) };
     let more = if failing.len() > 1 { format!(" (and {} more)", failing.len() - 1) } else { String::new() };
-    let problem = Problem::host(id::CHECKS_FAILED, format!("{}{more}", first.title));
+    let problem = Problem::host(id::CHECKS_FAILED, text!("{}{}", first.title, own(more)));
     let problem = match &first.observed {
-        Some(observed) => problem.because(format!("seen: {observed}")),
+        Some(observed) => problem.because(text!("seen: {}", observed)),
         None => problem,
     };
-    let problem = first.fix.iter().fold(problem, |problem, fix| problem.hint(fix));
+    let problem = first.fix.iter().cloned().fold(problem, Problem::hint_fix);
     Err(problem.hint(format!("go on all the same: --ignore-check {}", first.id)))
 }

@@ -64,7 +64,7 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
 
 fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<serde_json::Value>, Problem> {
     let broken =
-        |error: io::Error| Problem::host("demo-failed", "the throw-away root could not be made").because(error);
+        |error: io::Error| Problem::host("demo-failed", "the throw-away root could not be made").caused_by(error);
     let folder = tempfile::Builder::new().prefix("ics-setup-demo-").tempdir().map_err(broken)?;
     for (path, content) in files {
         let place = folder.path().join(path);

@@ -7,6 +7,7 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 
 use crate::problem::Problem;
+use crate::text::Text;
 
 /// Writes a file with these permission bits. Renaming a temporary file of our own follows no link that somebody placed.
 /// A device or pipe is refused: a file in its place would harm others.
@@ -15,7 +16,7 @@ use crate::problem::Problem;
 /// `file-unwritable`, with the flag.
 pub fn save(path: &Path, flag: &str, bytes: &[u8], mode: u32) -> Result<(), Problem> {
     let mut file = beside(path, flag)?;
-    let failed = |error: std::io::Error| unwritable(path, flag, error);
+    let failed = |error: std::io::Error| unwritable(path, flag, error.to_string());
     file.write_all(bytes).map_err(failed)?;
     file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
@@ -34,10 +35,10 @@ pub fn beside(path: &Path, flag: &str) -> Result<NamedTempFile, Problem> {
         let what = if metadata.is_dir() { "it is a folder" } else { "something that is no regular file has that name" };
         return Err(unwritable(path, flag, what));
     }
-    NamedTempFile::new_in(folder).map_err(|error| unwritable(path, flag, error))
+    NamedTempFile::new_in(folder).map_err(|error| unwritable(path, flag, error.to_string()))
 }
 
-fn unwritable(path: &Path, flag: &str, because: impl std::fmt::Display) -> Problem {
+fn unwritable(path: &Path, flag: &str, because: impl Into<Text>) -> Problem {
     Problem::settings("file-unwritable", format!("{flag} {} could not be written", path.display()))
         .because(because)
         .hint("name a file in a folder that you may write to")

@@ -128,13 +128,13 @@ fn given(path: &Path) -> Result<Layer, Problem> {
     } else {
         (path, std::fs::File::open(path).and_then(bounded))
     };
-    let unreadable = |error: &dyn std::fmt::Display| {
+    let unreadable = |error: String| {
         Problem::settings("settings-unreadable", format!("--settings {} could not be read", path.display()))
             .because(error)
             .hint("a settings file to start from: ics-setup settings example")
     };
-    let bytes = bytes.map_err(|error| unreadable(&error))?;
-    let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8 text"))?;
+    let bytes = bytes.map_err(|error| unreadable(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))?;
     settings::read_file(&text, shown)
 }
 
@@ -166,7 +166,7 @@ pub fn at_most(limit: u64, from: impl Read) -> io::Result<Vec<u8>> {
 pub fn authority(path: &Path, origin: &Origin) -> Result<Vec<u8>, Problem> {
     std::fs::File::open(path).and_then(bounded).map_err(|error| {
         Problem::settings("setting-invalid", format!("{origin}: {} could not be read", path.display()))
-            .because(error)
+            .caused_by(error)
             .hint(format!("look: ls -l {}", quoted(&path.to_string_lossy())))
     })
 }

@@ -13,7 +13,7 @@ pub fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
     let Some(root) = &globals.root else { return Ok(RealHost::live()) };
     RealHost::image(root).map_err(|error| {
         Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display()))
-            .because(error)
+            .caused_by(error)
             .hint(format!("look: ls -ld {}", root.display()))
     })
 }

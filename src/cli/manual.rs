@@ -60,7 +60,7 @@ fn one(command: &Command, name: Option<&str>) -> Result<(), Problem> {
 
 fn write_all(command: &Command, folder: &Path) -> Result<(), Problem> {
     let failed = |path: &Path, error: std::io::Error| {
-        Problem::host("write-failed", format!("{} could not be written", path.display())).because(error)
+        Problem::host("write-failed", format!("{} could not be written", path.display())).caused_by(error)
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let mut all = vec![command];
@@ -106,7 +106,7 @@ fn page(command: &Command) -> Result<Vec<u8>, Problem> {
         }
         Ok(())
     };
-    write().map_err(|error| Problem::bug("the page could not be made").because(error))?;
+    write().map_err(|error| Problem::bug("the page could not be made").caused_by(error))?;
     // Line breaks beside paragraphs break nothing; mandoc warns of them.
     let text = String::from_utf8_lossy(&text).into_owned();
     Ok(text.lines().filter(|line| *line != ".br").flat_map(|line| [line, "\n"]).collect::<String>().into_bytes())

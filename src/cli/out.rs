@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::report::check::{Format, State, prevented};
 use crate::report::{Outcome, Paint, Report, human_plan, human_problem};
-use crate::text::quoted;
+use crate::text::{Fix, Text, quoted};
 
 /// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
 /// being written is remembered until [`lost`] asks.
@@ -165,9 +165,12 @@ pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
 }
 
 /// Adds `--root` to an `ics-setup` command at the end of a piece of advice.
-pub fn on_the_same_host(globals: &Globals, advice: &mut String) {
+pub fn on_the_same_host(globals: &Globals, fix: &mut Fix) {
     if let Some(root) = &globals.root {
-        add_root(root, advice);
+        let (Fix::Command(text) | Fix::Advice(text)) = fix;
+        let mut marked = text.marked().to_owned();
+        add_root(root, &mut marked);
+        *text = Text::of_marked(marked);
     }
 }
 

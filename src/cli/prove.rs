@@ -9,6 +9,7 @@ use crate::finding::Status;
 use crate::host::{Command, HostRead};
 use crate::platform::Platform;
 use crate::problem::Problem;
+use crate::text;
 use crate::vendor::Vendor;
 use crate::verify::{LoginUser, Proof};
 
@@ -26,7 +27,7 @@ pub fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(), Prob
         return Ok(());
     }
     if !host.is_live() || host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
-        context.plan.next_steps.push("systemd does not run here: restart the Docker daemon yourself".to_owned());
+        context.plan.next_steps.push("systemd does not run here: restart the Docker daemon yourself".into());
         return Ok(());
     }
     for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", "docker.service"]] {
@@ -60,8 +61,8 @@ pub fn verify(globals: &Globals, host: &dyn HostRead, context: &mut RunContext) 
     let Some(finding) = broken.filter(|finding| !globals.ignored.covers(finding.id)) else { return Ok(()) };
     let (expected, seen) = (finding.expected.unwrap_or_default(), finding.observed.unwrap_or_default());
     let problem =
-        Problem::host("verify-failed", finding.title.clone()).because(format!("expected {expected}, seen {seen}"));
-    let problem = finding.fix.into_iter().fold(problem, Problem::hint);
+        Problem::host("verify-failed", finding.title.clone()).because(text!("expected {}, seen {}", expected, seen));
+    let problem = finding.fix.into_iter().fold(problem, Problem::hint_fix);
     Err(match &context.run {
         Some(run) => problem.hint(format!("undo: ics-setup revert {run}")).host_changed(),
         None => problem,
@@ -69,12 +70,5 @@ pub fn verify(globals: &Globals, host: &dyn HostRead, context: &mut RunContext) 
 }
 
 fn proof<'a>(host: &'a dyn HostRead, platform: &'a Platform, context: &'a RunContext) -> Proof<'a> {
-    Proof {
-        host,
-        platform,
-        user: LoginUser::of(host),
-        wanted: &context.plan.logins,
-        daemon: &context.plan.daemon,
-        redactor: &context.redactor,
-    }
+    Proof { host, platform, user: LoginUser::of(host), wanted: &context.plan.logins, daemon: &context.plan.daemon }
 }

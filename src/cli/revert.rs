@@ -11,6 +11,8 @@ use crate::host::{HostWrite, View};
 use crate::plan::Plan;
 use crate::problem::{Problem, id};
 use crate::report::{Outcome, Report};
+use crate::text;
+use crate::text::{Text, own};
 
 /// Runs the verb.
 pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
@@ -55,9 +57,8 @@ pub fn take_back(
     context.plan = revert::plan(&view, run, &all, force)?;
     if context.plan.is_empty() {
         // The files are back already, by hand perhaps; the run still has to be noted as taken back.
-        context.plan.next_steps.push(format!("the files of run {} are as they were before it", run.begin.run));
+        context.plan.next_steps.push(text!("the files of run {} are as they were before it", own(&run.begin.run)));
     }
-    learn_secrets(context);
     out::show_plan(globals, &context.report("revert", Outcome::Pending, None));
     if globals.dry_run {
         return Ok(if context.plan.is_empty() { Outcome::Unchanged } else { Outcome::Pending });
@@ -84,40 +85,17 @@ pub fn take_back(
 }
 
 /// Who has to read the old values again.
-fn afterwards(plan: &Plan) -> Vec<String> {
+fn afterwards(plan: &Plan) -> Vec<Text> {
     let has = |part: &str| plan.changes.iter().any(|change| change.path.to_string_lossy().contains(part));
     let mut steps = Vec::new();
     if has("/etc/environment") || has("/etc/profile.d/") {
-        steps.push("log in again: running sessions keep the environment they have".to_owned());
+        steps.push("log in again: running sessions keep the environment they have".into());
     }
     if has("/docker") {
-        steps.push("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker".to_owned());
+        steps.push("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker".into());
     }
     if has("/prod.env") {
-        steps.push("let the containers read prod.env: stop and start the product with docker-compose".to_owned());
+        steps.push("let the containers read prod.env: stop and start the product with docker-compose".into());
     }
     steps
-}
-
-/// Passwords in the files that come and go.
-fn learn_secrets(context: &mut RunContext) {
-    use crate::settings::ProxyUrl;
-    for change in &context.plan.changes {
-        for bytes in [change.old_bytes(), change.new_bytes()] {
-            for at in memchr::memmem::find_iter(bytes, b"://") {
-                let start =
-                    bytes[..at].iter().rposition(|byte| !byte.is_ascii_alphabetic()).map_or(0, |before| before + 1);
-                let end = at
-                    + bytes[at..]
-                        .iter()
-                        .take_while(|byte| !matches!(byte, b'"' | b'\'' | b'\n' | b'\r' | b' ' | b';'))
-                        .count();
-                if let Ok(url) = ProxyUrl::parse(&String::from_utf8_lossy(&bytes[start..end]))
-                    && let Some(secret) = url.password()
-                {
-                    context.redactor.learn(secret);
-                }
-            }
-        }
-    }
 }

@@ -16,10 +16,12 @@ use crate::plan::{Action, Change};
 use crate::platform;
 use crate::problem::{HostState, Problem, id};
 use crate::redact::Redactor;
-use crate::report::{Outcome, Paint, human_findings, visible};
+use crate::report::{Outcome, Paint, human_findings};
 use crate::settings::{self, First, Found, Layer, SAVED, Spec, Unresolved, by_key};
 use crate::targets::Phase;
+use crate::text;
 use crate::text::quoted;
+use crate::text::{Text, own};
 use crate::vendor::prod_env;
 use crate::wizard::repeat::Repeat;
 use crate::wizard::{
@@ -213,11 +215,11 @@ fn end(
         Ok(outcome) if !globals.json && !globals.quiet => outcome,
         // What was answered is not lost.
         Err(problem) if matches!(problem.host_state, HostState::AsItWas | HostState::Restored) => {
-            let problem = problem.hint(format!("the same without questions: {command}"));
+            let problem = problem.hint(text!("the same without questions: {}", own(command)));
             return converge::report(globals, phase, context, Err(problem));
         }
         Ok(outcome) => {
-            context.plan.next_steps.push(format!("the same without questions: {command}"));
+            context.plan.next_steps.push(text!("the same without questions: {}", own(command)));
             return converge::report(globals, phase, context, Ok(outcome));
         }
         other => return converge::report(globals, phase, context, other),
@@ -232,16 +234,16 @@ fn end(
             text.push_str(&format!("\n{}\n{body}", paint.bold(title)));
         }
     };
-    let line = |line: &str| format!("  {}\n", visible(line));
+    let line = |text: &Text| format!("  {}\n", crate::report::line(&context.redactor, text));
     if outcome != Outcome::Changed {
         part("Noticed", &human_findings(&others, false, &context.redactor, paint));
     }
     part("Who sees it", &proof_table(&context.findings, &context.redactor, paint));
     part("Next", &context.plan.next_steps.iter().map(|step| line(step)).collect::<String>());
     if let Some(run) = &context.run {
-        part("Undo", &line(&format!("ics-setup revert {run}{root}")));
+        part("Undo", &line(&text!("ics-setup revert {}{}", own(run), own(root))));
     }
-    part("The same without questions", &line(command));
+    part("The same without questions", &line(&text!("{}", own(command))));
     let head = match outcome {
         Outcome::Pending => "Dry run: nothing was written.",
         Outcome::Unchanged => "Nothing to do: no file has to change.",

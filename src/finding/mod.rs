@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::problem::Problem;
+use crate::text;
+use crate::text::{Evidence, Fix, Text, own};
 
 pub use catalogue::{Known, catalogue, known};
 
@@ -26,26 +28,27 @@ pub enum Status {
 }
 
 /// One record of a check, of the planner or of the verification. Field names are the JSON contract.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
+#[cfg_attr(test, derive(Serialize))]
 pub struct Finding {
     /// Stable name: for scripts and `--ignore-check`.
     pub id: &'static str,
     /// `host`, `proxy`, `settings`, `verify`, …
     pub group: &'static str,
     /// One sentence.
-    pub title: String,
+    pub title: Text,
     /// How it ended.
     pub status: Status,
     /// What should have been seen.
-    pub expected: Option<String>,
+    pub expected: Option<Text>,
     /// What was seen.
-    pub observed: Option<String>,
+    pub observed: Option<Text>,
     /// Why it matters or why it is so.
-    pub cause: Option<String>,
-    /// Exact commands or edits that mend it.
-    pub fix: Vec<String>,
+    pub cause: Option<Text>,
+    /// What mends it, most promising first.
+    pub fix: Vec<Fix>,
     /// Where to read more.
-    pub docs: Option<String>,
+    pub docs: Option<Text>,
     /// Further facts, for programs.
     pub evidence: Map<String, Value>,
     /// The step of a staged check that decided.
@@ -60,7 +63,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding with its sentence; the rest is added by the methods below.
-    pub fn new(id: &'static str, group: &'static str, status: Status, title: impl Into<String>) -> Self {
+    pub fn new(id: &'static str, group: &'static str, status: Status, title: impl Into<Text>) -> Self {
         Self {
             id,
             group,
@@ -81,36 +84,43 @@ impl Finding {
 
     /// What should have been seen.
     #[must_use]
-    pub fn expected(mut self, text: impl Into<String>) -> Self {
+    pub fn expected(mut self, text: impl Into<Text>) -> Self {
         self.expected = Some(text.into());
         self
     }
 
     /// What was seen.
     #[must_use]
-    pub fn observed(mut self, text: impl Into<String>) -> Self {
+    pub fn observed(mut self, text: impl Into<Text>) -> Self {
         self.observed = Some(text.into());
         self
     }
 
     /// Why it matters or why it is so.
     #[must_use]
-    pub fn cause(mut self, text: impl Into<String>) -> Self {
+    pub fn cause(mut self, text: impl Into<Text>) -> Self {
         self.cause = Some(text.into());
         self
     }
 
-    /// One command or edit that mends it.
+    /// One command that mends it on this host: known by its exit code, its effect and the way back.
     #[must_use]
-    pub fn fix(mut self, text: impl Into<String>) -> Self {
-        self.fix.push(text.into());
+    pub fn fix(mut self, command: impl Into<Text>) -> Self {
+        self.fix.push(Fix::Command(command.into()));
+        self
+    }
+
+    /// One sentence for whoever mends it.
+    #[must_use]
+    pub fn advise(mut self, sentence: impl Into<Text>) -> Self {
+        self.fix.push(Fix::Advice(sentence.into()));
         self
     }
 
     /// One fact for programs.
     #[must_use]
-    pub fn evidence(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.evidence.insert(key.to_owned(), value.into());
+    pub fn evidence(mut self, key: &str, value: impl Into<Evidence>) -> Self {
+        self.evidence.insert(key.to_owned(), value.into().into_value());
         self
     }
 }
@@ -146,9 +156,9 @@ impl Ignored {
             let Some((_, reason)) = self.0.iter().find(|(id, _)| id == finding.id) else { continue };
             if finding.status == Status::Fail {
                 finding.status = Status::Warn;
-                finding.title.push_str(&match reason {
-                    Some(reason) => format!(" (ignored: {reason})"),
-                    None => " (ignored)".to_owned(),
+                finding.title.push(match reason {
+                    Some(reason) => text!(" (ignored: {})", own(reason)),
+                    None => " (ignored)".into(),
                 });
             }
         }

@@ -1,7 +1,11 @@
-//! Unified diffs of files that may be large and need not be UTF-8.
+//! Unified diffs of files that may be large and need not be UTF-8. What they show of a line: `shown`.
+
+use std::collections::HashSet;
 
 use super::Change;
-use crate::redact::Redactor;
+use super::shown::{Line, lines};
+use crate::text;
+use crate::text::{Fragment, Text, own};
 
 /// Lines of context around a change.
 const CONTEXT: usize = 3;
@@ -9,35 +13,116 @@ const CONTEXT: usize = 3;
 /// After this long the diff is coarse instead of small.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// A unified diff, line by line.
+pub struct Diff(Vec<DiffLine>);
+
+/// One line of a diff.
+pub struct DiffLine {
+    mark: &'static str,
+    text: Text,
+}
+
+impl Diff {
+    /// All lines.
+    pub fn lines(&self) -> &[DiffLine] {
+        &self.0
+    }
+}
+
+impl DiffLine {
+    /// `---`, `+++`, `@@`, `+`, `-`, a blank or a backslash.
+    pub fn mark(&self) -> &'static str {
+        self.mark
+    }
+
+    /// What follows the mark.
+    pub fn text(&self) -> &Text {
+        &self.text
+    }
+}
+
 /// A unified diff of the change without secrets. Bytes that are not UTF-8 are shown as U+FFFD.
-pub fn unified(change: &Change, redactor: &Redactor) -> String {
+pub fn unified(change: &Change) -> Diff {
     let (old, new) = (change.old_bytes(), change.new_bytes());
     // Most of a large file is the same: only the part that differs goes through the diff.
     let (start, line) = common_start(old, new);
     let end = common_end(&old[start..], &new[start..]);
-    // Compared as it is and masked as it is printed: a secret that differs is a line that differs.
+    // Compared as it is and shown as far as it may be: a secret that differs is a line that differs.
     let (old_part, new_part) = (&old[start..old.len() - end], &new[start..new.len() - end]);
     let diff = similar::TextDiff::configure().timeout(PATIENCE).diff_lines(old_part, new_part);
-    let name = |prefix: &str, there: bool| {
-        if there { format!("{prefix}{}", change.path.display()) } else { "/dev/null".to_owned() }
+    let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
+    // A value that began in front of the part is still one value: the files are read from their beginning.
+    let (old, new) = (lines(old.split_inclusive('\n')), lines(new.split_inclusive('\n')));
+    let name = |prefix: &str, there: bool| match there {
+        true => text!("{}{}", own(prefix), own(change.path.display())),
+        false => "/dev/null".into(),
     };
-    let mut text = format!("--- {}\n+++ {}\n", name("a", change.before.is_some()), name("b", change.after.is_some()));
+    let mut all = vec![
+        DiffLine { mark: "--- ", text: name("a", change.before.is_some()) },
+        DiffLine { mark: "+++ ", text: name("b", change.after.is_some()) },
+    ];
     for hunk in diff.unified_diff().context_radius(CONTEXT).iter_hunks() {
-        text.push_str(&shift(&format!("{}\n", hunk.header()), line));
-        let masked = |of: &similar::Change<&[u8]>| redactor.text(&String::from_utf8_lossy(of.value()));
-        let gone: std::collections::HashSet<String> =
-            hunk.iter_changes().filter(|of| of.tag() == similar::ChangeTag::Delete).map(|of| masked(&of)).collect();
+        let range = |range: std::ops::Range<usize>| {
+            let first = if range.is_empty() { range.start + line } else { range.start + line + 1 };
+            if range.len() == 1 { first.to_string() } else { format!("{first},{}", range.len()) }
+        };
+        let (gone, come) = (of_hunk(hunk.ops(), true), of_hunk(hunk.ops(), false));
+        all.push(DiffLine {
+            mark: "@@ ",
+            text: text!("-{} +{} @@", own(range(gone.clone())), own(range(come.clone()))),
+        });
+        let mut removed = HashSet::new();
         for of in hunk.iter_changes() {
-            let shown = masked(&of);
-            let hidden = of.tag() == similar::ChangeTag::Insert && gone.contains(&shown);
-            let shown = if hidden { shown.replace(crate::redact::MASK, "*** (changed)") } else { shown };
-            text.push_str(&format!("{}{}", of.tag(), shown));
+            let at = |lines: &'_ [Line<'_>],
+                      index: Option<usize>,
+                      edited: bool,
+                      other: &[Line<'_>],
+                      part: std::ops::Range<usize>| {
+                let Some(own) = index.and_then(|index| lines.get(index + line)) else { return Text::default() };
+                let part = (part.start + line).min(other.len())..(part.end + line).min(other.len());
+                let same = |name: &str, value: &str| {
+                    other[part.clone()].iter().flat_map(Line::assignments).any(|own| own == (name, value))
+                };
+                if edited { own.edited(same) } else { own.names() }
+            };
+            let (mark, text) = match of.tag() {
+                similar::ChangeTag::Equal => (" ", at(&old, of.old_index(), false, &new, come.clone())),
+                similar::ChangeTag::Delete => {
+                    let text = at(&old, of.old_index(), true, &new, come.clone());
+                    removed.insert(format!("{text:?}"));
+                    ("-", text)
+                }
+                similar::ChangeTag::Insert => {
+                    let text = at(&new, of.new_index(), true, &old, gone.clone());
+                    let hidden = removed.contains(&format!("{text:?}"));
+                    ("+", if hidden { marked_as_changed(&text) } else { text })
+                }
+            };
+            all.push(DiffLine { mark, text });
             if of.missing_newline() {
-                text.push_str("\n\\ No newline at end of file\n");
+                all.push(DiffLine { mark: "\\", text: " No newline at end of file".into() });
             }
         }
     }
-    text
+    Diff(all)
+}
+
+/// The lines of one side that a hunk spans.
+fn of_hunk(ops: &[similar::DiffOp], old: bool) -> std::ops::Range<usize> {
+    let range = |op: &similar::DiffOp| if old { op.old_range() } else { op.new_range() };
+    ops.first().map_or(0, |op| range(op).start)..ops.last().map_or(0, |op| range(op).end)
+}
+
+/// Both sides look alike since what differs is not shown.
+fn marked_as_changed(shown: &Text) -> Text {
+    Text::join(
+        shown.fragments().map(|fragment| match fragment {
+            Fragment::Own(words) => text!("{}", own(words)),
+            Fragment::Foreign(value) => text!("{}", value),
+            Fragment::Secret => text!("{} (changed)", crate::text::SECRET),
+        }),
+        "",
+    )
 }
 
 /// Length of the common start in whole lines, less the context, and how many lines that is.
@@ -59,30 +144,6 @@ fn common_end(a: &[u8], b: &[u8]) -> usize {
     lines.nth(CONTEXT).map_or(0, |at| same - at)
 }
 
-/// Adds the lines that were left out in front to the numbers of the hunks.
-fn shift(diff: &str, by: usize) -> String {
-    if by == 0 {
-        return diff.to_owned();
-    }
-    let moved = |range: &str| {
-        let (sign, rest) = range.split_at(1);
-        let (first, count) = rest.split_once(',').map_or((rest, None), |(first, count)| (first, Some(count)));
-        let first = first.parse::<usize>().map_or_else(|_| first.to_owned(), |first| (first + by).to_string());
-        count.map_or_else(|| format!("{sign}{first}"), |count| format!("{sign}{first},{count}"))
-    };
-    let mut out = String::with_capacity(diff.len());
-    for line in diff.split_inclusive('\n') {
-        match line.strip_prefix("@@ ").and_then(|rest| rest.split_once(" @@")) {
-            Some((ranges, rest)) => {
-                let ranges: Vec<String> = ranges.split(' ').map(moved).collect();
-                out.push_str(&format!("@@ {} @@{rest}", ranges.join(" ")));
-            }
-            None => out.push_str(line),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,38 +158,49 @@ mod tests {
         Change { real_path: path.clone(), path, before: Some(before.into()), after: Some(after), reasons: Vec::new() }
     }
 
+    fn shown(old: &str, new: &str) -> String {
+        let diff = unified(&change(old, new));
+        diff.lines().iter().map(|line| format!("{}{}\n", line.mark(), line.text())).collect()
+    }
+
     #[test]
-    fn numbers_are_those_of_the_whole_file() {
-        let old: String = (1..=100).map(|n| format!("line {n}\n")).collect();
-        let new = old.replace("line 50\n", "line fifty\n");
-        let diff = unified(&change(&old, &new), &Redactor::default());
+    fn numbers_are_those_of_the_whole_file_and_other_lines_show_their_names() {
+        let old: String = (1..=100).map(|n| format!("N{n}=x\n")).collect();
+        let new = old.replace("N50=x\n", "N50=y\n");
         assert_eq!(
-            diff,
-            "--- a/etc/x\n+++ b/etc/x\n@@ -47,7 +47,7 @@\n line 47\n line 48\n line 49\n-line 50\n+line fifty\n line 51\n line 52\n line 53\n"
+            shown(&old, &new),
+            "--- a/etc/x\n+++ b/etc/x\n@@ -47,7 +47,7 @@\n N47=…\n N48=…\n N49=…\n-N50=x\n+N50=y\n N51=…\n N52=…\n N53=…\n"
         );
     }
 
     #[test]
     fn a_changed_password_shows_as_a_change_without_itself() {
-        let diff =
-            unified(&change("http_proxy=http://u:old@h:1\n", "http_proxy=http://u:new@h:1\n"), &Redactor::default());
+        let diff = shown("http_proxy=http://u:old@h:1\n", "http_proxy=http://u:new@h:1\n");
         assert!(diff.contains("-http_proxy=http://u:***@h:1\n+http_proxy=http://u:*** (changed)@h:1\n"), "{diff}");
     }
 
     #[test]
     fn only_the_secret_that_changed_is_marked() {
-        let diff = unified(
-            &change("H=a\nA_PASSWORD=same\nB_PASSWORD=old\n", "H=b\nA_PASSWORD=same\nB_PASSWORD=new\n"),
-            &Redactor::default(),
+        let diff = shown("H=a\nA_PASSWORD=same\nB_PASSWORD=old\n", "H=b\nA_PASSWORD=same\nB_PASSWORD=new\n");
+        assert!(diff.ends_with("-H=a\n+H=b\n A_PASSWORD=…\n-B_PASSWORD=***\n+B_PASSWORD=*** (changed)\n"), "{diff}");
+    }
+
+    #[test]
+    fn of_several_assignments_on_a_line_the_edited_one_is_shown() {
+        let diff =
+            shown("Environment=\"A=1\" \"HTTP_PROXY=http://o:1\"\n", "Environment=\"A=1\" \"HTTP_PROXY=http://n:1\"\n");
+        assert!(
+            diff.ends_with(
+                "-Environment=\"A=…\" \"HTTP_PROXY=http://o:1\"\n+Environment=\"A=…\" \"HTTP_PROXY=http://n:1\"\n"
+            ),
+            "{diff}"
         );
-        assert!(diff.ends_with("-H=a\n+H=b\n A_PASSWORD=***\n-B_PASSWORD=***\n+B_PASSWORD=*** (changed)\n"), "{diff}");
     }
 
     #[test]
     fn a_repeated_line_at_the_seam_does_no_harm() {
         for (old, new) in [("a\na\n", "a\na\na\n"), ("a", "a\n"), ("", "a\n"), ("x\ny\n", ""), ("a\nb", "b")] {
-            let diff = unified(&change(old, new), &Redactor::default());
-            assert!(diff.contains("@@"), "{old:?} {new:?} {diff}");
+            assert!(shown(old, new).contains("@@"), "{old:?} {new:?}");
         }
     }
 }

@@ -7,6 +7,8 @@ use super::{After, Change, FileMeta, Plan};
 use crate::finding::Finding;
 use crate::host::{Refused, Snapshot, View, resolve, unreadable};
 use crate::problem::Problem;
+use crate::text;
+use crate::text::Text;
 
 /// A plan in the making.
 pub struct Draft<'v> {
@@ -35,7 +37,7 @@ impl<'v> Draft<'v> {
     ///
     /// # Errors
     /// When the path cannot be edited safely.
-    pub fn put(&mut self, path: &Path, bytes: Vec<u8>, mode: u32, reasons: Vec<String>) -> Result<(), Problem> {
+    pub fn put(&mut self, path: &Path, bytes: Vec<u8>, mode: u32, reasons: Vec<Text>) -> Result<(), Problem> {
         let before = self.snapshot(path)?;
         if before.as_ref().is_some_and(|before| before.bytes == bytes) {
             return Ok(());
@@ -51,7 +53,7 @@ impl<'v> Draft<'v> {
     ///
     /// # Errors
     /// When the path cannot be edited safely.
-    pub fn delete(&mut self, path: &Path, reasons: Vec<String>) -> Result<(), Problem> {
+    pub fn delete(&mut self, path: &Path, reasons: Vec<Text>) -> Result<(), Problem> {
         match self.snapshot(path)? {
             Some(before) => self.change(path, Some(before), None, reasons),
             None => Ok(()),
@@ -64,10 +66,10 @@ impl<'v> Draft<'v> {
     }
 
     /// Asks the person to do something afterwards.
-    pub fn next(&mut self, step: impl Into<String>) {
+    pub fn next(&mut self, step: impl Into<Text>) {
         let step = step.into();
         // An image has no sessions and no daemons; a command of this machine would act on the wrong system.
-        let step = if self.view.host.is_live() { step } else { format!("once the image runs: {step}") };
+        let step = if self.view.host.is_live() { step } else { text!("once the image runs: {}", step) };
         if !self.plan.next_steps.contains(&step) {
             self.plan.next_steps.push(step);
         }
@@ -78,7 +80,7 @@ impl<'v> Draft<'v> {
         path: &Path,
         before: Option<Rc<Snapshot>>,
         after: Option<After>,
-        reasons: Vec<String>,
+        reasons: Vec<Text>,
     ) -> Result<(), Problem> {
         let real_path = real_path(self.view, path)?;
         if before.as_ref().is_some_and(|before| before.links > 1) {
@@ -101,7 +103,7 @@ fn real_path(view: &View<'_>, path: &Path) -> Result<PathBuf, Problem> {
     resolve(view.host, path).map_err(|refused| match refused {
         Refused::Io(error) => unreadable(&view.host.shown(path), &error),
         refused => Problem::host("symlink-refused", format!("{} is not edited", view.host.shown(path).display()))
-            .because(refused)
+            .caused_by(refused)
             .hint(format!("look at it: ls -l {}", view.host.shown(path).display())),
     })
 }

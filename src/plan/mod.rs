@@ -2,15 +2,25 @@
 
 mod diff;
 mod draft;
+mod shown;
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::finding::Finding;
 use crate::host::{Attributes, Snapshot};
+use crate::text::Text;
 
-pub use diff::unified;
+pub use diff::{Diff, DiffLine, unified};
 pub use draft::Draft;
+
+/// Comments that ics-setup writes itself.
+const OWN_COMMENTS: [&str; 4] = [
+    "# Written by ics-setup. Take it back with: ics-setup revert",
+    "// Written by ics-setup. Take it back with: ics-setup revert",
+    "# Settings of the last ics-setup run. Passwords are not kept here: they are found again on the host.",
+    "# All keys: ics-setup settings example",
+];
 
 /// All changes of a run, and what is to be said about them.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +30,7 @@ pub struct Plan {
     /// What was noticed while planning.
     pub findings: Vec<Finding>,
     /// What the person has to do afterwards.
-    pub next_steps: Vec<String>,
+    pub next_steps: Vec<Text>,
     /// What each login is to see afterwards; `None`: nothing.
     pub logins: Vec<(String, Option<String>)>,
     /// What the Docker daemon is to see afterwards.
@@ -88,7 +98,7 @@ pub struct Change {
     /// What is to stand there.
     pub after: Option<After>,
     /// Why, one sentence each.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<Text>,
 }
 
 /// What is to stand in a file.

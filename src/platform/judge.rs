@@ -5,6 +5,8 @@ use super::sources::{Identity, Tried};
 use super::{Strategy, centos, ubuntu};
 use crate::finding::{Finding, Status};
 use crate::problem::Problem;
+use crate::text;
+use crate::text::own;
 use crate::version::Version;
 
 /// What was made of an [`Identity`].
@@ -182,7 +184,7 @@ impl Case<'_> {
             .evidence("id_like", like.join(" "))
             .evidence("source", source.as_str())
             .evidence("strategy", strategy.name());
-        Finding { docs: Some(self.facts.vendor.source.clone()), ..finding }
+        Finding { docs: Some(text!("{}", own(&self.facts.vendor.source))), ..finding }
     }
 
     fn said(&self) -> String {

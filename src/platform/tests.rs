@@ -347,17 +347,22 @@ fn texts(detected: &Detected) -> Vec<String> {
         Ok((Platform { os, .. }, findings)) => {
             let mut texts = vec![os.id.clone(), os.version.clone(), os.pretty.clone()];
             for finding in findings {
-                texts.push(finding.title.clone());
-                texts.extend([&finding.expected, &finding.observed, &finding.cause].into_iter().flatten().cloned());
-                texts.extend(finding.fix.iter().cloned());
+                texts.push(finding.title.to_string());
+                texts.extend(
+                    [&finding.expected, &finding.observed, &finding.cause]
+                        .into_iter()
+                        .flatten()
+                        .map(ToString::to_string),
+                );
+                texts.extend(finding.fix.iter().map(ToString::to_string));
                 texts.extend(finding.evidence.values().map(|value| value.as_str().unwrap_or_default().to_owned()));
             }
             texts
         }
         Err(problem) => {
-            let mut texts = vec![problem.message.clone()];
-            texts.extend(problem.because.clone());
-            texts.extend(problem.hints.iter().cloned());
+            let mut texts = vec![problem.message.to_string()];
+            texts.extend(problem.because.iter().map(ToString::to_string));
+            texts.extend(problem.hints.iter().map(ToString::to_string));
             texts
         }
     }

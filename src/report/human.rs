@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::characters::{characters, diff_line, line as say, visible};
 use super::{Outcome, Report};
 use crate::apply::{Drift, Run, State};
 use crate::finding::{Finding, Status};
@@ -9,6 +10,7 @@ use crate::plan::{Action, Change, unified};
 use crate::problem::{Kind, Problem};
 use crate::redact::Redactor;
 use crate::text::quoted;
+use crate::text::{Fix, Text};
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
@@ -55,15 +57,15 @@ impl Paint {
 pub fn plan(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
     let mut text = String::new();
     for change in changes {
-        for line in unified(change, redactor).lines() {
-            let code = match line.as_bytes() {
-                [b'-', b'-', b'-', ..] | [b'+', b'+', b'+', ..] => "1",
-                [b'-', ..] => "31",
-                [b'+', ..] => "32",
-                [b'@', ..] => "36",
+        for line in unified(change).lines() {
+            let code = match line.mark() {
+                "--- " | "+++ " => "1",
+                "-" => "31",
+                "+" => "32",
+                "@@ " => "36",
                 _ => "",
             };
-            let line = visible(line);
+            let line = diff_line(redactor, line);
             text.push_str(&if code.is_empty() { line } else { paint.with(code, &line) });
             text.push('\n');
         }
@@ -81,7 +83,7 @@ pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Pai
             continue;
         }
         let _ = writeln!(text, "{} {} [{}]", paint.status(finding.status), say(redactor, &finding.title), finding.id);
-        let mut detail = |word: &str, value: &Option<String>| {
+        let mut detail = |word: &str, value: &Option<Text>| {
             if let Some(value) = value {
                 let _ = writeln!(text, "     {word}: {}", say(redactor, value));
             }
@@ -93,7 +95,11 @@ pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Pai
         detail("because", &finding.cause);
         if finding.status != Status::Pass {
             for fix in &finding.fix {
-                let _ = writeln!(text, "     fix: {}", say(redactor, fix));
+                let word = match fix {
+                    Fix::Command(_) => "fix",
+                    Fix::Advice(_) => "advice",
+                };
+                let _ = writeln!(text, "     {word}: {}", say(redactor, fix.text()));
             }
         }
     }
@@ -109,22 +115,18 @@ pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
     };
     let mut text = format!("{}{who}: {}\n", paint.with("1;31", "error"), say(redactor, &problem.message));
     if let Some(because) = &problem.because {
-        match because.strip_prefix('\n') {
-            Some(block) => {
-                for line in redactor.text(block).lines() {
-                    let _ = writeln!(text, "{}", visible(line));
-                }
-            }
-            None => {
-                let _ = writeln!(text, "  because: {}", say(redactor, because));
-            }
+        let _ = writeln!(text, "  because: {}", say(redactor, because));
+    }
+    if let Some(excerpt) = &problem.excerpt {
+        for line in characters(redactor, excerpt).trim_matches('\n').split('\n') {
+            let _ = writeln!(text, "{}", visible(line));
         }
     }
     if !problem.hints.is_empty() {
         text.push('\n');
     }
     for hint in &problem.hints {
-        let _ = writeln!(text, "{} {}", paint.with("36", "hint:"), say(redactor, hint));
+        let _ = writeln!(text, "{} {}", paint.with("36", "hint:"), say(redactor, hint.text()));
     }
     text
 }
@@ -143,7 +145,7 @@ impl Report<'_> {
                 (Outcome::Changed, Action::Delete) => "deleted",
                 _ => "unchanged",
             };
-            let reasons = change.reasons.join("; ");
+            let reasons = change.reasons.iter().map(|reason| say(self.redactor, reason)).collect::<Vec<_>>().join("; ");
             let _ = writeln!(text, "{} {}: {reasons}", paint.bold(done), change.path.display());
         }
         text.push_str(&findings(self.findings, verbose || self.shows_proof(), self.redactor, paint));
@@ -160,7 +162,7 @@ impl Report<'_> {
             (Outcome::Restored, _) => text.push_str("\nFailed; everything is as it was before.\n"),
         }
         for step in self.next_steps {
-            let _ = writeln!(text, "next: {}", visible(step));
+            let _ = writeln!(text, "next: {}", say(self.redactor, step));
         }
         text
     }
@@ -205,14 +207,4 @@ pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
         );
     }
     text
-}
-
-/// A sentence, fit for a terminal and without secrets.
-pub(super) fn say(redactor: &Redactor, text: &str) -> String {
-    visible(&redactor.prose(text))
-}
-
-/// Control characters of a file must not reach the terminal.
-pub fn visible(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

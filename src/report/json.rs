@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Report;
+use super::characters::{characters, diff, finding_json, problem_json};
 use crate::apply::{Drift, Run, State};
 use crate::plan::{Change, unified};
 use crate::redact::Redactor;
@@ -15,17 +16,17 @@ impl Report<'_> {
     pub fn json(&self) -> Value {
         let os = self.os.map(|os| json!({"id": os.id, "version": os.version, "strategy": os.strategy.name()}));
         let changes: Vec<Value> = self.changes.iter().map(|change| change_json(change, self.redactor)).collect();
-        self.redactor.value(json!({
+        json!({
             "schema": SCHEMA,
             "command": self.command,
             "outcome": self.outcome.as_str(),
             "run": self.run,
             "os": os,
             "changes": changes,
-            "findings": self.findings,
-            "next_steps": self.next_steps,
-            "error": self.error,
-        }))
+            "findings": self.findings.iter().map(|finding| finding_json(self.redactor, finding)).collect::<Vec<_>>(),
+            "next_steps": self.next_steps.iter().map(|step| characters(self.redactor, step)).collect::<Vec<_>>(),
+            "error": self.error.map(|problem| problem_json(self.redactor, problem)),
+        })
     }
 }
 
@@ -33,8 +34,8 @@ fn change_json(change: &Change, redactor: &Redactor) -> Value {
     json!({
         "path": change.path.display().to_string(),
         "action": change.action().as_str(),
-        "reasons": change.reasons,
-        "diff": unified(change, redactor),
+        "reasons": change.reasons.iter().map(|reason| characters(redactor, reason)).collect::<Vec<_>>(),
+        "diff": diff(redactor, &unified(change)),
     })
 }
 

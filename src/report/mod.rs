@@ -1,5 +1,6 @@
 //! One set of records to every format.
 
+mod characters;
 pub mod check;
 mod human;
 mod json;
@@ -9,9 +10,11 @@ use crate::plan::Change;
 use crate::platform::Os;
 use crate::problem::{HostState, Problem};
 use crate::redact::Redactor;
+use crate::text::Text;
 
+pub use characters::{characters, clean, line, value, visible};
 pub use human::{
-    Paint, findings as human_findings, plan as human_plan, problem as human_problem, status as human_status, visible,
+    Paint, findings as human_findings, plan as human_plan, problem as human_problem, status as human_status,
 };
 pub use json::{SCHEMA, status as json_status};
 
@@ -67,7 +70,7 @@ pub struct Report<'a> {
     /// What was noticed.
     pub findings: &'a [Finding],
     /// What the person has to do.
-    pub next_steps: &'a [String],
+    pub next_steps: &'a [Text],
     /// Why it failed.
     pub error: Option<&'a Problem>,
     /// Keeps secrets out.

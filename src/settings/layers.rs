@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use super::table::{Shape, Spec, TABLE};
 use crate::problem::Problem;
+use crate::text;
+use crate::text::{Text, own};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,15 +97,19 @@ impl Layer {
     /// # Errors
     /// When the text is not what the setting needs; the message names the origin.
     pub fn insert(&mut self, spec: &'static Spec, value: String, origin: Origin) -> Result<(), Problem> {
-        if value.is_empty() {
-            return Ok(());
+        let of_origin =
+            |wrong| Problem::settings("setting-invalid", text!("{}: {}", own(&origin), wrong)).hint(spec.help);
+        Self::wrong(spec, &value).map_or(Ok(()), |wrong| Err(of_origin(wrong)))?;
+        if !value.is_empty() {
+            self.0.insert(spec.key, Setting::new(value, origin));
         }
-        if let Some(expected) = wrong_shape(spec.shape, &value) {
-            return Err(Problem::settings("setting-invalid", format!("{origin}: {} must be {expected}", spec.key))
-                .hint(spec.help));
-        }
-        self.0.insert(spec.key, Setting::new(value, origin));
         Ok(())
+    }
+
+    /// What is wrong with the shape of a value.
+    pub fn wrong(spec: &'static Spec, value: &str) -> Option<Text> {
+        let expected = if value.is_empty() { None } else { wrong_shape(spec.shape, value) };
+        expected.map(|expected| text!("{} must be {}", own(spec.key), expected))
     }
 
     /// The value of a key in this layer.
@@ -130,17 +136,17 @@ impl Layer {
 }
 
 /// What was expected, when the text has not that shape.
-fn wrong_shape(shape: Shape, value: &str) -> Option<String> {
+fn wrong_shape(shape: Shape, value: &str) -> Option<Text> {
     let expected = match shape {
-        Shape::Text | Shape::List | Shape::Path => return value.contains('\0').then(|| "text without NUL".to_owned()),
+        Shape::Text | Shape::List | Shape::Path => return value.contains('\0').then(|| "text without NUL".into()),
         Shape::Switch => parse_switch(value).is_none().then_some("true or false"),
         Shape::Port => value.parse::<u16>().map_or(true, |port| port == 0).then_some("a port from 1 to 65535"),
         Shape::Count => value.parse::<u32>().map_or(true, |count| count == 0).then_some("a whole number from 1"),
         Shape::Choice(choices) => {
-            return (!choices.contains(&value)).then(|| format!("one of {}, not {value:?}", choices.join(", ")));
+            return (!choices.contains(&value)).then(|| text!("one of {}, not {:?}", own(choices.join(", ")), value));
         }
     };
-    expected.map(str::to_owned)
+    expected.map(Into::into)
 }
 
 /// `true`, `yes`, `on`, `1` and their opposites.

@@ -14,6 +14,8 @@ use crate::environment::DAEMON_JSON;
 use crate::plan::Draft;
 use crate::problem::Problem;
 use crate::settings::NoProxy;
+use crate::text;
+use crate::text::own;
 
 /// Plans the file when it has `proxies` already; says whether it has.
 pub(super) fn plan(
@@ -46,12 +48,12 @@ pub(super) fn plan(
     for (name, key) in DAEMON_JSON {
         let value = vars.variables(&present).into_iter().find(|(own, _)| *own == name).map(|(_, value)| value);
         if vars.remove && wanted.shift_remove(key).is_some() {
-            reasons.push(format!("take out {key}"));
+            reasons.push(text!("take out {}", own(key)));
         }
         if let Some(value) = value
             && wanted.insert(key.to_owned(), Value::String(value.clone())) != Some(Value::String(value))
         {
-            reasons.push(format!("set {key}"));
+            reasons.push(text!("set {}", own(key)));
         }
     }
     if wanted != *proxies {

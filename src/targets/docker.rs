@@ -12,6 +12,8 @@ use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::Problem;
 use crate::settings::NoProxy;
+use crate::text;
+use crate::text::own;
 use crate::vendor::Vendor;
 
 /// Where systemd looks for drop-ins of the service, beside the one we write.
@@ -61,14 +63,14 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
         match value {
             Some(value) => {
                 if unit::value(&assignments, upper).is_none_or(|now| now.value != value.as_bytes()) {
-                    reasons.push(format!("set {upper}"));
+                    reasons.push(text!("set {}", own(upper)));
                 }
                 wishes.push((upper, Some(value)));
                 wishes.extend(has_twin.then_some((lower, Some(value))));
             }
             None if vars.remove => {
                 wishes.extend([(upper, None), (lower, None)]);
-                reasons.extend(unit::value(&assignments, upper).map(|_| format!("take out {upper}")));
+                reasons.extend(unit::value(&assignments, upper).map(|_| text!("take out {}", own(upper))));
             }
             None => {}
         }

@@ -10,6 +10,8 @@ use crate::plan::Draft;
 use crate::platform::PackageManager;
 use crate::problem::Problem;
 use crate::settings::{Exclusions, NoProxy};
+use crate::text;
+use crate::text::own;
 use crate::vendor::Vendor;
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
@@ -20,11 +22,11 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let conf = manager.conf();
     if matches!(manager, PackageManager::Apt { .. }) {
         if vars.remove {
-            return draft.delete(conf, vec!["take out the proxy of apt".to_owned()]);
+            return draft.delete(conf, vec!["take out the proxy of apt".into()]);
         }
         others_that_win(context, conf, vars, draft)?;
         let mode = if vars.secret { 0o640 } else { 0o644 };
-        return draft.put(conf, apt_conf(context, vars).into_bytes(), mode, vec!["set the proxy of apt".to_owned()]);
+        return draft.put(conf, apt_conf(context, vars).into_bytes(), mode, vec!["set the proxy of apt".into()]);
     }
     let snapshot = draft.snapshot(conf)?;
     let present = snapshot.as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
@@ -39,7 +41,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     }
     let what = if vars.remove { "take out" } else { "set" };
     let mode = if vars.secret { 0o640 } else { 0o644 };
-    draft.put(conf, bytes, mode, vec![format!("{what} the proxy of {}", manager.name())])
+    draft.put(conf, bytes, mode, vec![text!("{} the proxy of {}", own(what), own(manager.name()))])
 }
 
 /// Files that apt reads after ours and that set the same: those of its folder that sort later, then `apt.conf`.

@@ -37,7 +37,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
         match edit(&snapshot.bytes, Syntax::Shell, &lower_and_upper_where_active(&variables)) {
             Ok(edited) => {
                 let mut why = reasons(&edited.notes);
-                why.push("logins source this file too".to_owned());
+                why.push("logins source this file too".into());
                 draft.put(&path, edited.bytes, 0o644, why)?;
             }
             Err(refused) => draft.note(

@@ -12,7 +12,7 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
     let path = Path::new(SAVED);
     let present = text(draft.view)?;
     if let Some(text) = save(present.as_deref(), &context.settings.saved)? {
-        draft.put(path, text.into_bytes(), 0o644, vec!["keep the settings for the next run".to_owned()])?;
+        draft.put(path, text.into_bytes(), 0o644, vec!["keep the settings for the next run".into()])?;
     }
     Ok(())
 }

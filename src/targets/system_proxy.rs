@@ -58,7 +58,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let idle = vars.remove && syntax == Syntax::Shell && edited.bytes.iter().all(u8::is_ascii_whitespace);
     let before = draft.plan.changes.len();
     if idle {
-        draft.delete(path, vec!["nothing is left in it".to_owned()])?;
+        draft.delete(path, vec!["nothing is left in it".into()])?;
     } else if snapshot.is_some() || !edited.bytes.is_empty() {
         draft.put(path, edited.bytes, 0o644, reasons(&edited.notes))?;
     }

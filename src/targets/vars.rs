@@ -5,6 +5,9 @@ use crate::envfile::Note;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::settings::{Deployment, Exclusions, NoProxy, Settings};
+use crate::text;
+use crate::text::Text;
+use crate::text::own;
 use crate::vendor::Vendor;
 
 /// Values for the three variables.
@@ -111,17 +114,17 @@ impl ProxyVars {
 }
 
 /// Notes of an edit as reasons of a change.
-pub(super) fn reasons(notes: &[Note]) -> Vec<String> {
+pub(super) fn reasons(notes: &[Note]) -> Vec<Text> {
     notes
         .iter()
         .map(|note| match note {
-            Note::Set(name) => format!("set {name}"),
-            Note::Added(name) => format!("add {name}"),
-            Note::Uncommented(name, line) => format!("uncomment {name} (line {line}) and set it"),
+            Note::Set(name) => text!("set {}", own(name)),
+            Note::Added(name) => text!("add {}", own(name)),
+            Note::Uncommented(name, line) => text!("uncomment {} (line {}) and set it", own(name), line),
             Note::DuplicateCommented(name, line) => {
-                format!("comment out the other {name} (line {line}): the last one counted")
+                text!("comment out the other {} (line {}): the last one counted", own(name), line)
             }
-            Note::Removed(name) => format!("take out {name}"),
+            Note::Removed(name) => text!("take out {}", own(name)),
         })
         .collect()
 }

@@ -130,10 +130,10 @@ fn verdict(proof: &Proof<'_>, id: &'static str, who: &str, missing: &[String], w
     Finding::new(id, "verify", Status::Warn, format!("{who} do not see {}", missing.join(", ")))
         .expected(all)
         .observed(format!("not set, or another value: {}", missing.join(", ")))
-        .cause(why)
-        .fix(fix)
+        .cause(why.to_owned())
+        .fix(fix.to_owned())
 }
 
 fn skip(id: &'static str, why: &str) -> Finding {
-    Finding::new(id, "verify", Status::Skip, "was not looked at").observed(why)
+    Finding::new(id, "verify", Status::Skip, "was not looked at").observed(why.to_owned())
 }

@@ -9,7 +9,7 @@ use crate::environment::{self, Unseen};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::platform::Platform;
-use crate::redact::Redactor;
+use crate::text::{Foreign, Text};
 
 pub use crate::environment::LoginUser;
 
@@ -28,8 +28,6 @@ pub struct Proof<'a> {
     pub wanted: &'a [(String, Option<String>)],
     /// What the Docker daemon is to see.
     pub daemon: &'a [(String, Option<String>)],
-    /// Keeps secrets out of the findings.
-    pub redactor: &'a Redactor,
 }
 
 impl Proof<'_> {
@@ -71,7 +69,7 @@ impl Proof<'_> {
                     Finding::new("verify-login", "verify", Status::Skip, "no login was started").observed(why),
                 ];
             }
-            Err(Unseen::Failed(why)) => Err(self.redactor.text(&why)),
+            Err(Unseen::Failed(why)) => Err(why),
         };
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let environment = match environment {
@@ -108,7 +106,7 @@ impl Proof<'_> {
                     (Some(_), false) => format!("a login of {user} does not see the new {name}"),
                     (None, _) => format!("a login of {user} still sees {name}"),
                 };
-                let show = |value: Option<&str>| value.map_or_else(|| "not set".to_owned(), |value| self.redactor.text(value));
+                let show = |value: Option<&str>| -> Text { value.map_or("not set".into(), |value| Foreign::new(value).into()) };
                 let mut finding = Finding::new("verify-login", "verify", status, title)
                     .expected(show(wanted.as_deref()))
                     .observed(show(seen))

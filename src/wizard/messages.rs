@@ -8,8 +8,9 @@ use crate::finding::{Finding, Status};
 use crate::plan::{Action, Change};
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::report::{Paint, visible};
+use crate::report::{Paint, line, visible};
 use crate::settings::{First, SAVED, home};
+use crate::text::Fix;
 use crate::vendor::{Vendor, prod_env};
 
 /// What the host is and has, in a few lines, and how to move between questions.
@@ -73,7 +74,7 @@ pub fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> String 
             ))
         );
         for reason in &change.reasons {
-            let _ = writeln!(text, "  - {}", visible(&redactor.prose(reason)));
+            let _ = writeln!(text, "  - {}", line(redactor, reason));
         }
         let _ = writeln!(text, "  read by {}", reader(&change.path));
         match change.before {
@@ -114,11 +115,15 @@ pub fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> S
             Status::Skip => finding.observed.as_ref().unwrap_or(&finding.title),
             _ => &finding.title,
         };
-        let what = visible(&redactor.prose(what));
+        let what = line(redactor, what);
         let _ = writeln!(text, "  {}  {:width$}  {what}", paint.status(finding.status), name(finding));
         if finding.status != Status::Pass {
             for fix in &finding.fix {
-                let _ = writeln!(text, "        {:width$}  fix: {}", "", visible(&redactor.prose(fix)));
+                let word = match fix {
+                    Fix::Command(_) => "fix",
+                    Fix::Advice(_) => "advice",
+                };
+                let _ = writeln!(text, "        {:width$}  {word}: {}", "", line(redactor, fix.text()));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::redact::Redactor;
 use crate::settings::{Layer, NoProxy, Origin, ProxyUrl, by_key};
 
 /// A proxy as people name it: a URL, `host:port` or a host alone. A password in it is refused: everybody has seen it by now.
@@ -64,7 +65,7 @@ pub fn of_key(key: &'static str, text: &str) -> Result<(), String> {
         _ => match by_key(key) {
             Some(spec) => {
                 let inserted = Layer::default().insert(spec, text.to_owned(), Origin::Default);
-                inserted.map_err(|problem| problem.message)
+                inserted.map_err(|problem| crate::report::line(&Redactor::default(), &problem.message))
             }
             None => Ok(()),
         },

@@ -148,6 +148,7 @@ pub fn the<'a>(findings: &'a [Finding], id: &str) -> &'a Finding {
 
 /// Everything that a person reads of a finding.
 pub fn text(finding: &Finding) -> String {
-    let parts = [&finding.expected, &finding.observed, &finding.cause].into_iter().flatten().cloned();
-    std::iter::once(finding.title.clone()).chain(parts).chain(finding.fix.clone()).collect::<Vec<_>>().join("\n")
+    let parts = [&finding.expected, &finding.observed, &finding.cause].into_iter().flatten();
+    let fixes = finding.fix.iter().map(crate::text::Fix::text);
+    std::iter::once(&finding.title).chain(parts).chain(fixes).map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

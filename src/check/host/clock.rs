@@ -12,6 +12,8 @@ use crate::check::{Check, CheckSpec, Group, Look, ProxySpec};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::{Answer, MAX_HEAD, NetError, Peer, Time, dial, request, seconds, shake};
+use crate::text;
+use crate::text::own;
 
 /// A head and the records of a handshake; nothing more is asked for.
 const BUDGET: usize = 2 * MAX_HEAD;
@@ -123,7 +125,7 @@ fn judge_clock(status: &TimeStatus, keeper: Option<&str>) -> Finding {
         .observed(format!("{shown} {side} the Date {date:?} of {whom} (answer {answer}); {}", kept(keeper)))
         .evidence("ahead_seconds", *ahead_seconds)
         .evidence("keeper", keeper);
-    let finding = Finding { docs: Some(data.source.clone()), ..finding };
+    let finding = Finding { docs: Some(text!("{}", own(&data.source))), ..finding };
     match status {
         Status::Pass => finding,
         _ => finding

@@ -41,9 +41,9 @@ impl Check for Files {
         }
         let of_one = |why: &String| {
             let status = if why.ends_with("can be read by root only") { Status::Warn } else { Status::Fail };
-            Finding::new("file-unreadable", GROUP, status, why.as_str())
+            Finding::new("file-unreadable", GROUP, status, why)
                 .expected("files that say what the host has can be read")
-                .observed(why.as_str())
+                .observed(why)
                 .cause("what is said about proxy and back ends may be incomplete, because part of it stands there")
                 .fix("sudo ics-setup check")
         };

@@ -124,7 +124,7 @@ fn judge_routes(routes: &Routes) -> Finding {
     let finding = |status, title| {
         Finding::new("ipv4-route", GROUP, status, title)
             .expected("a default route for IPv4, which containers get in Docker's usual network")
-            .observed(observed.as_str())
+            .observed(&observed)
     };
     match routes.ipv4 {
         true => finding(Status::Pass, "there is a default route for IPv4"),

@@ -90,7 +90,7 @@ impl<T> Seen<T> {
             Self::Image => "this needs the running system, and --root names an image of one",
             Self::Unread(why) => why,
         };
-        Err(Box::new(Finding::new(id, GROUP, Status::Skip, format!("{what}: not looked at")).observed(why)))
+        Err(Box::new(Finding::new(id, GROUP, Status::Skip, format!("{what}: not looked at")).observed(why.to_owned())))
     }
 }
 

@@ -9,7 +9,9 @@ use super::{GROUP, Seen, text};
 use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
+use crate::text;
 use crate::text::clean;
+use crate::text::own;
 
 const MOUNTS: &str = "/proc/self/mounts";
 
@@ -94,7 +96,7 @@ fn judge_noexec(mounts: &[Mount], spec: &CheckSpec) -> Vec<Finding> {
                     .fix(format!(
                         "another temporary folder for it: mkdir -p {home}/tmp && TMPDIR={home}/tmp docker-compose version"
                     ));
-                Finding { docs: Some(data.source.clone()), ..finding }
+                Finding { docs: Some(text!("{}", own(&data.source))), ..finding }
             };
             finding.fix(format!("until the next boot: mount -o remount,exec {point}; for good: take noexec off {point} in /etc/fstab or tmp.mount"))
         })
@@ -197,7 +199,10 @@ mod tests {
         host.put(MOUNTS, table.as_bytes());
         host.put_dir("/tmp");
         let findings = checked(&Mounts, &Live(host), &production());
-        findings.into_iter().map(|found| (found.id, found.status, found.observed.unwrap_or_default())).collect()
+        findings
+            .into_iter()
+            .map(|found| (found.id, found.status, found.observed.unwrap_or_default().to_string()))
+            .collect()
     }
 
     #[test]

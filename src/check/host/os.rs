@@ -66,7 +66,7 @@ impl Check for Os {
                 let finding = Finding::new(id, GROUP, Status::Fail, problem.message.clone())
                     .expected("Ubuntu, CentOS, or a system that descends from Debian or Red Hat Enterprise Linux")
                     .observed(problem.because.clone().unwrap_or(problem.message));
-                vec![problem.hints.iter().fold(finding, Finding::fix)]
+                vec![Finding { fix: problem.hints, ..finding }]
             }
         }
     }

@@ -44,10 +44,7 @@ impl Check for Runs {
                     .map(|run| Interrupted { run: run.begin.run, command: run.begin.command })
                     .collect(),
             ),
-            Err(problem) => Seen::Unread(match problem.because {
-                Some(because) => format!("{}: {because}", problem.message),
-                None => problem.message,
-            }),
+            Err(problem) => Seen::Unread(problem.sentence().marked().to_owned()),
         };
         RunsFacts { interrupted }
     }
@@ -89,6 +86,6 @@ mod tests {
         assert_eq!(checked(&Runs, &MemoryHost::new(), &production())[0].status, Status::Pass);
         let run = || Interrupted { run: "20261121T200102Z-1f3a".to_owned(), command: "prepare".to_owned() };
         let found = judge_runs(&[run()]);
-        assert_eq!((found.status, found.fix[0].as_str()), (Status::Fail, "ics-setup revert 20261121T200102Z-1f3a"));
+        assert_eq!((found.status, &*found.fix[0]), (Status::Fail, "ics-setup revert 20261121T200102Z-1f3a"));
     }
 }

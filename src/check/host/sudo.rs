@@ -79,7 +79,7 @@ fn judge_path(found: Option<&(String, String)>) -> Finding {
     let has = path.split(':').any(|folder| folder.trim_end_matches('/') == LOCAL);
     let finding = |status, title: String| {
         Finding::new("sudo-secure-path", GROUP, status, title)
-            .expected(expected.as_str())
+            .expected(&expected)
             .observed(format!("secure_path={path} in {file}"))
             .evidence("secure_path", path.as_str())
     };

@@ -9,6 +9,7 @@ use super::{NetworkFacts, Seen, Target};
 use crate::finding::{Finding, Status};
 use crate::net::NetError;
 use crate::network::path::{Cause, Failure, PathProbe, Stage, Via, inspector};
+use crate::text::Fix;
 
 /// The findings of one group: the way through the proxy, each endpoint, what the certificates say of all of them.
 pub(super) fn judge_network(agent: bool, facts: &NetworkFacts, spec: &CheckSpec) -> Vec<Finding> {
@@ -117,7 +118,7 @@ fn of_walk(agent: bool, seen: &Seen, probe: &PathProbe, common: Option<&str>, sp
         Some(failure) if common.is_some() => {
             let title = format!("{} was not reached {way}", target.name());
             let observed = common.unwrap_or_default();
-            let mut finding = Finding::new(id(agent, target), group, Status::Skip, title).observed(observed);
+            let mut finding = Finding::new(id(agent, target), group, Status::Skip, title).observed(observed.to_owned());
             finding.stage = Some(failure.stage.as_str());
             finding
         }
@@ -126,8 +127,8 @@ fn of_walk(agent: bool, seen: &Seen, probe: &PathProbe, common: Option<&str>, sp
             let Words { title, observed, cause, fix, expected } = words(target, probe.via, failure, spec);
             let mut finding =
                 Finding::new(id(agent, target), group, status, title).expected(expected).observed(observed);
-            finding.cause = cause;
-            finding.fix = fix;
+            finding.cause = cause.map(Into::into);
+            finding.fix = fix.into_iter().map(|text| Fix::Advice(text.into())).collect();
             finding.stage = Some(failure.stage.as_str());
             finding
         }
@@ -168,8 +169,8 @@ fn blocked(agent: bool, target: &Target, probe: &PathProbe, spec: &CheckSpec) ->
     let mut finding = Finding::new(id(agent, target), if agent { "agent" } else { "network" }, status, title)
         .expected(expected)
         .observed(format!("{}{}", reached(probe), server.unwrap_or_default()));
-    finding.cause = cause;
-    finding.fix = fix;
+    finding.cause = cause.map(Into::into);
+    finding.fix = fix.into_iter().map(|text| Fix::Advice(text.into())).collect();
     finding.stage = Some(Stage::Http.as_str());
     finding
 }

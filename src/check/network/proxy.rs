@@ -6,6 +6,7 @@ use super::{NetworkFacts, Target};
 use crate::finding::{Finding, Status};
 use crate::net::NetError;
 use crate::network::path::{Cause, Failure, Stage, Via};
+use crate::text::Fix;
 
 /// A proxy that works for no endpoint.
 pub(super) struct Broken<'a> {
@@ -70,8 +71,8 @@ pub(super) fn of_proxy(agent: bool, broken: &Broken<'_>, facts: &NetworkFacts, s
         .expected(expected)
         .observed(observed)
         .evidence("endpoints_behind_it", behind);
-    finding.cause = cause;
-    finding.fix = fix;
+    finding.cause = cause.map(Into::into);
+    finding.fix = fix.into_iter().map(|text| Fix::Advice(text.into())).collect();
     finding.stage = Some(failure.stage.as_str());
     finding.path = Some(Via::Proxy.as_str());
     finding.duration_ms = Some(failure.took_ms);

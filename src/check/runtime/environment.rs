@@ -252,7 +252,7 @@ fn judge_environment(facts: &EnvironmentFacts, spec: &CheckSpec) -> Vec<Finding>
     }
     if let Some(why) = &facts.unreadable {
         let finding = finding(Status::Error, format!("{} could not be read", file.display()));
-        return vec![finding.observed(why.as_str()).fix("run the same with sudo")];
+        return vec![finding.observed(why).fix("run the same with sudo")];
     }
     match &facts.services {
         None => Vec::new(),
@@ -285,7 +285,7 @@ fn one(service: &Service, changed: Option<u64>, file: &str, command: &str) -> Fi
     if let Some(why) = &service.rejects {
         return finish(
             finding(Status::Fail, format!("{} would not create {name} again: it rejects {file}", service.reader))
-                .observed(why.as_str())
+                .observed(why)
                 .fix(format!("mend that line of {file}: NAME=value, without export, blanks around = or quotes")),
         );
     }

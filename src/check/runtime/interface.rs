@@ -134,7 +134,7 @@ fn url(asked: &Asked) -> String {
 }
 
 fn verdict(asked: &Asked, command: &str) -> Finding {
-    let finding = |status, title: &str| Finding::new("interface-status", "runtime", status, title);
+    let finding = |status, title: &str| Finding::new("interface-status", "runtime", status, title.to_owned());
     let took = seconds(Duration::from_millis(asked.took_ms));
     let logs = format!("{command} logs --tail 50 interfaceserver");
     let answer = match &asked.answer {
@@ -175,7 +175,7 @@ fn verdict(asked: &Asked, command: &str) -> Finding {
         (502..=504, _) => finding(Status::Fail, "a web server in front answers for the web interface, which does not")
             .observed(seen)
             .cause("nginx, Apache or HAProxy holds the port, and interfaceserver behind it is down or still starts")
-            .fix(logs)
+            .fix(logs.to_owned())
             .fix(format!("{command} up -d interfaceserver")),
         (404, _) => finding(Status::Fail, "what answers on the interface's port knows no /Status")
             .observed(seen)
@@ -185,10 +185,10 @@ fn verdict(asked: &Asked, command: &str) -> Finding {
             .observed(seen)
             .cause("most often it has lost its database or Redis")
             .fix("ics-setup check backends")
-            .fix(logs),
+            .fix(logs.to_owned()),
         _ => finding(Status::Fail, &format!("the web interface answers {} instead of 200", answer.status))
             .observed(seen)
-            .fix(logs),
+            .fix(logs.to_owned()),
     }
 }
 
@@ -201,8 +201,9 @@ fn path_of(location: &str) -> &str {
 }
 
 fn silent(asked: &Asked, trouble: &NetError, command: &str, logs: &str) -> Finding {
-    let finding =
-        |title: &str| Finding::new("interface-status", "runtime", Status::Fail, title).observed(trouble.to_string());
+    let finding = |title: &str| {
+        Finding::new("interface-status", "runtime", Status::Fail, title.to_owned()).observed(trouble.to_string())
+    };
     let port = asked.port;
     match trouble {
         NetError::Refused => finding(&format!("nothing listens on port {port}"))
@@ -210,7 +211,7 @@ fn silent(asked: &Asked, trouble: &NetError, command: &str, logs: &str) -> Findi
                 "interfaceserver does not run, has not opened its port yet, or the compose file publishes another one",
             )
             .fix(format!("{command} ps"))
-            .fix(logs),
+            .fix(logs.to_owned()),
         NetError::ConnectTimeout { .. } => finding(&format!("port {port} of this host does not answer"))
             .cause("a firewall drops packets to the port, or the listener is stuck")
             .fix(format!("ss -ltn 'sport = :{port}'; iptables -S INPUT | head")),
@@ -218,7 +219,7 @@ fn silent(asked: &Asked, trouble: &NetError, command: &str, logs: &str) -> Findi
             "the web interface takes the connection and gives no answer",
         )
         .cause("it still starts (it waits for the database and for the scheduler to upgrade the schema), or it hangs")
-        .fix(logs)
+        .fix(logs.to_owned())
         .fix("wait for it: ics-setup check runtime --only interface-status --wait 5m"),
         NetError::Unexpected { what } if what.contains("TLS") => {
             finding(&format!("port {port} speaks TLS, not plain HTTP"))
@@ -234,7 +235,7 @@ fn silent(asked: &Asked, trouble: &NetError, command: &str, logs: &str) -> Findi
                 .cause("another program holds the port")
                 .fix(format!("who listens: ss -ltnp 'sport = :{port}'"))
         }
-        _ => finding("the web interface could not be asked").fix(logs),
+        _ => finding("the web interface could not be asked").fix(logs.to_owned()),
     }
 }
 

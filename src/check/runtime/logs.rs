@@ -151,7 +151,7 @@ fn judge_logs(facts: &LogsFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = facts.place.nothing("log-known-trouble", "the logs were") {
         return nothing;
     }
-    let finding = |status, title: &str| Finding::new("log-known-trouble", "runtime", status, title);
+    let finding = |status, title: &str| Finding::new("log-known-trouble", "runtime", status, title.to_owned());
     let seen = match &facts.logs {
         None => return Vec::new(),
         Some(Err(_)) => {
@@ -173,7 +173,7 @@ fn judge_logs(facts: &LogsFacts, spec: &CheckSpec) -> Vec<Finding> {
         };
         findings.push(
             finding(Status::Skip, &format!("the log of {name}{others} was not read"))
-                .observed(why.as_str())
+                .observed(why)
                 .cause("a logging driver such as awslogs keeps the log elsewhere")
                 .fix("look there, as in CloudWatch"),
         );
@@ -206,7 +206,7 @@ fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &str) -> Option<Findi
     let status = if over { Status::Warn } else { known.status() };
     let title = format!("the log of {} says: {}{again}", services.join(", "), known.title);
     let observed = format!("{:?}, {} in the last hour{last}", hit.words, count(hit.count, "line"));
-    let mut finding = Finding::new("log-known-trouble", "runtime", status, title)
+    let mut finding = Finding::new("log-known-trouble", "runtime", status, title.to_owned())
         .expected("no such line")
         .observed(observed)
         .cause(known.cause.as_str())

@@ -43,7 +43,7 @@ fn judge_product(place: &Place, spec: &CheckSpec) -> Finding {
     if let Some(why) = &place.unreadable {
         return finding(Status::Error, format!("{home} could not be looked into"))
             .expected("a folder with prod.env and docker-compose.yml")
-            .observed(why.as_str())
+            .observed(why)
             .fix("run the same with sudo");
     }
     let compose = place.compose.join(", ");

@@ -192,13 +192,13 @@ pub fn catalogue(matches: &ArgMatches) -> Result<Catalogue, Problem> {
 }
 
 fn text(path: &Path) -> Result<String, Problem> {
-    let unreadable = |cause: &dyn std::fmt::Display| {
+    let unreadable = |cause: String| {
         Problem::settings("endpoints-unreadable", format!("--endpoints {} could not be read", path.display()))
             .because(cause)
             .hint("what the file looks like: ics-setup network list --help")
     };
-    let bytes = std::fs::File::open(path).and_then(bounded).map_err(|error| unreadable(&error))?;
-    String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8 text"))
+    let bytes = std::fs::File::open(path).and_then(bounded).map_err(|error| unreadable(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))
 }
 
 fn calls(globals: &Globals, matches: &ArgMatches, catalogue: &Catalogue) -> Result<EndpointNeeds, Problem> {

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use console::measure_text_width;
 
-use super::{Checked, Page, clean};
-use crate::finding::{Finding, Status};
+use super::{Checked, Page};
+use crate::finding::Status;
+use crate::report::characters::Plain;
+use crate::report::characters::one_line;
 
 /// Where details begin.
 const INDENT: usize = 6;
@@ -21,7 +23,7 @@ const LABEL: usize = "expected: ".len();
 const COLUMNS: std::ops::RangeInclusive<usize> = 40..=100;
 
 /// The result as text.
-pub fn render(checked: &Checked<'_>, findings: &[Finding], page: &Page) -> String {
+pub fn render(checked: &Checked<'_>, findings: &[Plain], page: &Page) -> String {
     let mut text = String::new();
     let mut group = None;
     let mut rest = findings;
@@ -63,13 +65,13 @@ pub fn render(checked: &Checked<'_>, findings: &[Finding], page: &Page) -> Strin
 }
 
 /// Were both left out for the same reason? One line says it for all.
-fn skipped_alike(one: &Finding, other: &Finding) -> bool {
+fn skipped_alike(one: &Plain, other: &Plain) -> bool {
     let skipped = one.status == Status::Skip && other.status == Status::Skip;
     skipped && one.group == other.group && one.observed.is_some() && one.observed == other.observed
 }
 
 /// The one line of a check, or of several that were left out alike.
-fn headline(text: &mut String, alike: &[Finding], page: &Page) {
+fn headline(text: &mut String, alike: &[Plain], page: &Page) {
     let Some(finding) = alike.first() else { return };
     let (mark, ascii, color) = match finding.status {
         Status::Pass => ("✓", "ok", "32"),
@@ -87,7 +89,7 @@ fn headline(text: &mut String, alike: &[Finding], page: &Page) {
     if finding.status == Status::Skip
         && let Some(why) = finding.observed.as_ref().or(finding.cause.as_ref())
     {
-        let _ = write!(sentence, " ({})", clean::one_line(why));
+        let _ = write!(sentence, " ({})", one_line(why));
     }
     let mut ids: Vec<&str> = alike.iter().map(|finding| finding.id).collect();
     ids.dedup();
@@ -103,11 +105,11 @@ fn headline(text: &mut String, alike: &[Finding], page: &Page) {
     let _ = writeln!(text, "  {} {}", page.paint.with(color, mark), joined(&lines, indent));
 }
 
-fn details(text: &mut String, finding: &Finding, page: &Page) {
+fn details(text: &mut String, finding: &Plain, page: &Page) {
     if matches!(finding.status, Status::Pass | Status::Skip) && !page.verbose {
         return;
     }
-    for (word, value) in clean::facts(finding) {
+    for (word, value) in finding.facts() {
         detail(text, word, value, page);
     }
     if page.verbose {

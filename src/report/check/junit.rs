@@ -7,12 +7,13 @@ use std::io;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::clean::{self, in_seconds};
+use super::in_seconds;
 use super::{Checked, Summary};
-use crate::finding::{Finding, Status};
+use crate::finding::Status;
+use crate::report::characters::Plain;
 
 /// The result as a document.
-pub fn render(checked: &Checked<'_>, findings: &[Finding]) -> String {
+pub fn render(checked: &Checked<'_>, findings: &[Plain]) -> String {
     let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
     // A vector takes whatever is written to it, and only UTF-8 is.
     let _ = document(&mut xml, checked, findings);
@@ -23,9 +24,9 @@ pub fn render(checked: &Checked<'_>, findings: &[Finding]) -> String {
 
 type Xml = Writer<Vec<u8>>;
 
-fn document(xml: &mut Xml, checked: &Checked<'_>, findings: &[Finding]) -> io::Result<()> {
+fn document(xml: &mut Xml, checked: &Checked<'_>, findings: &[Plain]) -> io::Result<()> {
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let summary = Summary::of(findings);
+    let summary = Summary::of(findings.iter().map(|finding| finding.status));
     let all = xml
         .create_element("testsuites")
         .with_attribute(("name", "ics-setup check"))
@@ -39,8 +40,8 @@ fn document(xml: &mut Xml, checked: &Checked<'_>, findings: &[Finding]) -> io::R
     all.write_inner_content(|xml| suites(xml, checked, findings)).map(drop)
 }
 
-fn suites(xml: &mut Xml, checked: &Checked<'_>, findings: &[Finding]) -> io::Result<()> {
-    let mut groups: Vec<(&str, Vec<Finding>)> = Vec::new();
+fn suites(xml: &mut Xml, checked: &Checked<'_>, findings: &[Plain]) -> io::Result<()> {
+    let mut groups: Vec<(&str, Vec<Plain>)> = Vec::new();
     for finding in findings {
         match groups.iter_mut().find(|(group, _)| *group == finding.group) {
             Some((_, own)) => own.push(finding.clone()),
@@ -50,7 +51,7 @@ fn suites(xml: &mut Xml, checked: &Checked<'_>, findings: &[Finding]) -> io::Res
     // JUnit's own form has no zone; the facts' time is UTC.
     let taken = crate::stamp::seconds_of(checked.taken).map(|_| checked.taken.trim_end_matches('Z'));
     for (group, own) in &groups {
-        let summary = Summary::of(own);
+        let summary = Summary::of(own.iter().map(|finding| finding.status));
         // Checks run side by side: the suite took as long as the longest of them.
         let took = own.iter().filter_map(|finding| finding.duration_ms).max().unwrap_or(0);
         let mut suite = xml
@@ -69,7 +70,7 @@ fn suites(xml: &mut Xml, checked: &Checked<'_>, findings: &[Finding]) -> io::Res
     Ok(())
 }
 
-fn cases(xml: &mut Xml, findings: &[Finding]) -> io::Result<()> {
+fn cases(xml: &mut Xml, findings: &[Plain]) -> io::Result<()> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in findings {
         let count = seen.entry(finding.id).or_default();
@@ -84,9 +85,9 @@ fn cases(xml: &mut Xml, findings: &[Finding]) -> io::Result<()> {
     Ok(())
 }
 
-fn case(xml: &mut Xml, finding: &Finding) -> io::Result<()> {
+fn case(xml: &mut Xml, finding: &Plain) -> io::Result<()> {
     let facts: Vec<String> =
-        clean::facts(finding).iter().map(|(word, value)| format!("{word}: {}", value.replace('\n', "\n  "))).collect();
+        finding.facts().iter().map(|(word, value)| format!("{word}: {}", value.replace('\n', "\n  "))).collect();
     let facts = facts.join("\n");
     let element = |name| (name, finding.title.as_str());
     let (name, message) = match finding.status {

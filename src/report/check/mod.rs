@@ -2,19 +2,15 @@
 //!
 //! | module | for |
 //! | --- | --- |
-//! | `clean` | all of them: texts without secrets and control characters |
 //! | `document` | whoever it is forwarded to: a page of HTML, a ticket's Markdown |
 //! | `human` | people: one line per check, detail below what is not right |
-//! | `json` | scripts: the contract of `ics-setup/v1` |
 //! | `junit` | CI: JUnit XML as Jenkins and GitLab read it |
 //! | `tap` | test harnesses: TAP version 14 |
 //! | `nagios` | Nagios and its heirs: status line, performance data, exit code |
 //! | `prometheus` | node_exporter's textfile collector |
 
-mod clean;
 mod document;
 mod human;
-mod json;
 mod junit;
 mod nagios;
 mod prometheus;
@@ -22,11 +18,16 @@ mod tap;
 #[cfg(test)]
 mod tests;
 
+use crate::check::Record;
 use crate::finding::{Finding, Status};
 use crate::problem::Problem;
 use crate::redact::Redactor;
+use crate::text::Text;
+use serde_json::{Value, json};
 
 use super::Paint;
+use super::SCHEMA;
+use super::characters::{self, Plain, finding_json};
 
 pub use document::{html, markdown};
 pub use nagios::State;
@@ -87,8 +88,10 @@ pub struct Summary {
 
 impl Summary {
     /// Of these findings.
-    pub fn of(findings: &[Finding]) -> Self {
-        let count = |status| findings.iter().filter(|finding| finding.status == status).count();
+    pub fn of(statuses: impl IntoIterator<Item = Status>) -> Self {
+        let mut all = [0; 5];
+        statuses.into_iter().for_each(|status| all[status as usize] += 1);
+        let count = |status: Status| all[status as usize];
         Self {
             pass: count(Status::Pass),
             warn: count(Status::Warn),
@@ -147,13 +150,13 @@ pub struct Checked<'a> {
 impl Checked<'_> {
     /// The result as text in this format. The page is for people; Nagios's long output heeds its `verbose` and `quiet`.
     pub fn render(&self, format: Format, page: &Page) -> String {
-        let findings: Vec<Finding> = match format {
+        let findings = match format {
             Format::Json => Vec::new(),
-            _ => self.findings.iter().map(|finding| clean::finding(self.redactor, finding)).collect(),
+            _ => self.plain(),
         };
         match format {
             Format::Human => human::render(self, &findings, page),
-            Format::Json => format!("{:#}\n", json::render(self)),
+            Format::Json => format!("{:#}\n", self.json()),
             Format::Junit => junit::render(self, &findings),
             Format::Tap => tap::render(&findings),
             Format::Nagios => nagios::render(&findings, page),
@@ -163,18 +166,47 @@ impl Checked<'_> {
 
     /// How many ended how.
     pub fn summary(&self) -> Summary {
-        Summary::of(self.findings)
+        Summary::of(self.findings.iter().map(|finding| finding.status))
+    }
+
+    /// The findings as characters.
+    fn plain(&self) -> Vec<Plain> {
+        self.findings.iter().map(|finding| Plain::of(self.redactor, finding)).collect()
+    }
+
+    /// JSON: keys and their order are a contract.
+    fn json(&self) -> Value {
+        let summary = self.summary();
+        json!({
+            "schema": SCHEMA,
+            "command": "check",
+            "summary": {
+                "pass": summary.pass,
+                "warn": summary.warn,
+                "fail": summary.fail,
+                "skip": summary.skip,
+                "error": summary.error,
+            },
+            "findings": self.findings.iter().map(|own| finding_json(self.redactor, own)).collect::<Vec<_>>(),
+        })
     }
 
     /// A text that may be shown, on one line.
-    fn say(&self, text: &str) -> String {
-        clean::one_line(&clean::clean(self.redactor, text))
+    fn say(&self, text: impl Into<Text>) -> String {
+        characters::line(self.redactor, &text.into())
     }
+}
+
+/// Facts as a file's text.
+pub fn facts(record: &Record, redactor: &Redactor) -> String {
+    // Strings, numbers and lists only: nothing in it can fail to be serialised.
+    let value = characters::value(redactor, &serde_json::to_value(record).unwrap_or_default());
+    format!("{value:#}\n")
 }
 
 /// A problem that kept the checks from being made, in the words that a format has for it; `None`: it has none.
 pub fn prevented(format: Format, problem: &Problem, redactor: &Redactor) -> Option<String> {
-    let message = clean::one_line(&super::human::say(redactor, &problem.message));
+    let message = characters::line(redactor, &problem.message);
     match format {
         Format::Tap => Some(tap::bail_out(&message)),
         Format::Nagios => Some(nagios::unknown(&message)),
@@ -185,4 +217,9 @@ pub fn prevented(format: Format, problem: &Problem, redactor: &Redactor) -> Opti
 /// `text` broken at blanks so that lines which begin at `indent` end before `columns`. Longer words stay whole.
 pub fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> Vec<String> {
     human::wrapped(text, indent, columns)
+}
+
+/// Seconds with three decimals, as most readers want them.
+fn in_seconds(millis: u64) -> String {
+    format!("{}.{:03}", millis / 1000, millis % 1000)
 }

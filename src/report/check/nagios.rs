@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::clean::{facts, in_seconds};
+use super::in_seconds;
 use super::{Page, Summary};
-use crate::finding::{Finding, Status};
+use crate::finding::Status;
+use crate::report::characters::Plain;
 
 /// What a plug-in reports; its number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +60,8 @@ impl State {
 }
 
 /// The result as a plug-in prints it.
-pub fn render(findings: &[Finding], page: &Page) -> String {
-    let summary = Summary::of(findings);
+pub fn render(findings: &[Plain], page: &Page) -> String {
+    let summary = Summary::of(findings.iter().map(|finding| finding.status));
     let state = State::of(&summary);
     let first = findings.iter().find(|finding| state != State::Ok && State::of_one(finding.status) == state);
     let first = first.map(|finding| format!(": {}", without_bar(&finding.title))).unwrap_or_default();
@@ -68,7 +69,7 @@ pub fn render(findings: &[Finding], page: &Page) -> String {
     for finding in findings.iter().filter(|finding| shown(finding.status, page)) {
         let word = if finding.status == Status::Skip { "SKIPPED" } else { State::of_one(finding.status).as_str() };
         let _ = writeln!(text, "[{word}] {} [{}]", without_bar(&finding.title), without_bar(finding.id));
-        for (word, value) in facts(finding) {
+        for (word, value) in finding.facts() {
             // A changed command must not be pasted.
             let value = match word {
                 "fix" if value.contains('|') => format!("shown by: ics-setup check --only {}", without_bar(finding.id)),
@@ -106,7 +107,7 @@ fn counts(summary: &Summary) -> String {
 }
 
 /// The longest of each id: labels are unique.
-fn durations(findings: &[Finding]) -> Vec<String> {
+fn durations(findings: &[Plain]) -> Vec<String> {
     let mut longest: Vec<(&str, u64)> = Vec::new();
     let mut index: BTreeMap<&str, usize> = BTreeMap::new();
     for (id, millis) in findings.iter().filter_map(|finding| Some((finding.id, finding.duration_ms?))) {

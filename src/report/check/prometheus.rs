@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::clean::in_seconds;
+use super::in_seconds;
 use super::{Checked, Summary};
-use crate::finding::{Finding, Status};
+use crate::finding::Status;
+use crate::report::characters::Plain;
 
 const STATES: [(Status, &str); 5] = [
     (Status::Pass, "pass"),
@@ -17,7 +18,7 @@ const STATES: [(Status, &str); 5] = [
 ];
 
 /// The result as metrics.
-pub fn render(checked: &Checked<'_>, findings: &[Finding]) -> String {
+pub fn render(checked: &Checked<'_>, findings: &[Plain]) -> String {
     let mut text = String::new();
     let all = series(findings);
     if !all.is_empty() {
@@ -42,7 +43,7 @@ pub fn render(checked: &Checked<'_>, findings: &[Finding]) -> String {
         }
     }
     head(&mut text, "check_findings", "How many findings of the last run are in this state.");
-    let summary = Summary::of(findings);
+    let summary = Summary::of(findings.iter().map(|finding| finding.status));
     for (status, word) in STATES {
         let count = match status {
             Status::Pass => summary.pass,
@@ -67,7 +68,7 @@ fn head(text: &mut String, name: &str, help: &str) {
 }
 
 /// One entry per check: labels, the worst status, the longest duration.
-fn series(findings: &[Finding]) -> Vec<(String, Status, Option<u64>)> {
+fn series(findings: &[Plain]) -> Vec<(String, Status, Option<u64>)> {
     let mut all: Vec<(String, Status, Option<u64>)> = Vec::new();
     let mut index: BTreeMap<String, usize> = BTreeMap::new();
     for finding in findings {

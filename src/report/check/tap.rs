@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::clean::one_line;
-use crate::finding::{Finding, Status};
+use crate::finding::Status;
+use crate::report::characters::Plain;
+use crate::report::characters::one_line;
 
 /// The result as TAP.
-pub fn render(findings: &[Finding]) -> String {
+pub fn render(findings: &[Plain]) -> String {
     let mut text = "TAP version 14\n".to_owned();
     if findings.is_empty() {
         text.push_str("1..0 # SKIP nothing was checked\n");
@@ -34,7 +35,7 @@ pub fn bail_out(message: &str) -> String {
     format!("TAP version 14\nBail out! {}\n", escaped(message))
 }
 
-fn block(text: &mut String, finding: &Finding) {
+fn block(text: &mut String, finding: &Plain) {
     let status = match finding.status {
         Status::Pass => "pass",
         Status::Warn => "warn",
@@ -55,10 +56,12 @@ fn block(text: &mut String, finding: &Finding) {
             let _ = writeln!(text, "  {key}: {}", quoted(value));
         }
     }
-    if !finding.fix.is_empty() {
-        text.push_str("  fix:\n");
-        for fix in &finding.fix {
-            let _ = writeln!(text, "    - {}", item(fix));
+    for (key, texts) in [("fix", &finding.commands), ("advice", &finding.advice)] {
+        if !texts.is_empty() {
+            let _ = writeln!(text, "  {key}:");
+            for one in texts {
+                let _ = writeln!(text, "    - {}", item(one));
+            }
         }
     }
     for (key, value) in [("docs", finding.docs.as_deref()), ("stage", finding.stage), ("path", finding.path)] {

@@ -18,7 +18,9 @@ use super::ProxyUrl;
 use super::layers::{Layer, Origin, Setting};
 use super::table::{Shape, Spec, TABLE, by_key, by_section};
 use crate::problem::Problem;
+use crate::text;
 use crate::text::nearest;
+use crate::text::own;
 
 /// Reads a settings file into a layer. `shown` is the name that messages use.
 ///
@@ -40,7 +42,11 @@ pub fn read(text: &str, shown: &Path) -> Result<Layer, Problem> {
             DeValue::Array(_) if section && value.span().start < name.span().start => {
                 let name = name.get_ref();
                 return Err(page
-                    .problem("settings-wrong-type", value.span(), &format!("{name} is one table, not a list of tables"))
+                    .problem(
+                        "settings-wrong-type",
+                        value.span(),
+                        text!("{} is one table, not a list of tables", own(name)),
+                    )
                     .hint(format!("write [{name}] with single brackets, once")));
             }
             _ => insert(&page, &mut layer, name.get_ref(), name.span(), value)?,
@@ -93,22 +99,18 @@ fn insert(
         let advice = near
             .map_or_else(|| "all keys: ics-setup settings example".to_owned(), |near| format!("did you mean {near}?"));
         return Err(page
-            .problem("settings-unknown-key", key_span, &format!("unknown key {}", mask_words(key)))
+            .problem("settings-unknown-key", key_span, text!("unknown key {}", mask_words(key)))
             .hint(advice));
     };
     let text = plain(value.get_ref()).ok_or_else(|| {
         let wants = if matches!(spec.shape, Shape::List) { "a list of texts" } else { "a text" };
-        page.problem("settings-wrong-type", value.span(), &format!("{key} takes {wants}"))
+        page.problem("settings-wrong-type", value.span(), text!("{} takes {}", own(key), own(wants)))
     })?;
     let origin = Origin::File { path: page.shown.to_path_buf(), line: page.line(key_span.start) };
-    let prefix = format!("{origin}: ");
-    layer.insert(spec, text, origin).map_err(|problem| {
-        // The page says where.
-        let message = problem.message.strip_prefix(&prefix).unwrap_or(&problem.message);
-        let mut shown = page.problem(problem.id, value.span(), message);
-        shown.hints = problem.hints;
-        shown
-    })
+    if let Some(wrong) = Layer::wrong(spec, &text) {
+        return Err(page.problem("setting-invalid", value.span(), wrong).hint(spec.help));
+    }
+    layer.insert(spec, text, origin)
 }
 
 /// A TOML value as a flag would give it; `None`: no flag could.

@@ -9,7 +9,8 @@ use crate::problem::Problem;
 use crate::redact::MASK;
 use crate::settings::redact_line;
 use crate::settings::table::TABLE;
-use crate::text::nearest;
+use crate::text;
+use crate::text::{Text, nearest, own};
 
 /// What stands in place of text that may be part of a secret, or not: nobody can tell where its string ends.
 const UNKNOWN: &str = "…";
@@ -29,7 +30,11 @@ impl<'a> Page<'a> {
         let first = errors.iter().min_by_key(|error| error.span().map_or(usize::MAX, |span| span.start));
         if let Some(error) = first {
             let page = Self { text, shown, is_toml: false };
-            return Err(page.problem("settings-not-toml", error.span().unwrap_or(0..0), error.message()));
+            return Err(page.problem(
+                "settings-not-toml",
+                error.span().unwrap_or(0..0),
+                error.message().lines().next().unwrap_or_default().to_owned(),
+            ));
         }
         Ok((Self { text, shown, is_toml: true }, table.into_inner()))
     }
@@ -49,7 +54,7 @@ impl<'a> Page<'a> {
     }
 
     /// The message, then the user's line with the place marked. Secrets on that line are masked.
-    pub(super) fn problem(&self, id: &'static str, span: Range<usize>, message: &str) -> Problem {
+    pub(super) fn problem(&self, id: &'static str, span: Range<usize>, message: impl Into<Text>) -> Problem {
         let at = span.start.min(self.text.len());
         let number = self.line(at);
         let start = self.text.as_bytes()[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -72,11 +77,14 @@ impl<'a> Page<'a> {
         let width =
             if masked == line { span.len().clamp(1, line.chars().count().saturating_sub(column).max(1)) } else { 1 };
         let gutter = " ".repeat(number.to_string().len());
-        let first = message.lines().next().unwrap_or_default();
-        Problem::settings(id, format!("{}:{number}: {first}", self.shown.display())).because(format!(
-            "\n{gutter} |\n{number} | {masked}\n{gutter} | {}{}",
-            " ".repeat(column),
-            "^".repeat(width)
+        Problem::settings(id, text!("{}:{}: {}", own(self.shown.display()), number, message.into())).excerpt(text!(
+            "\n{} |\n{} | {}\n{} | {}{}",
+            own(&gutter),
+            number,
+            masked,
+            own(&gutter),
+            own(" ".repeat(column)),
+            own("^".repeat(width))
         ))
     }
 }

@@ -20,7 +20,7 @@ fn values_come_with_their_line() {
 fn an_unknown_key_shows_the_users_line_and_the_right_key() {
     let problem = read_text("[proxy]\nhtpp = \"http://u:s3cret@h:1\"\n").unwrap_err();
     assert_eq!(problem.message, "settings.toml:2: unknown key proxy.htpp");
-    let because = problem.because.unwrap();
+    let because = problem.excerpt.unwrap();
     assert!(because.contains("2 | htpp = \"http://u:***@h:1\""), "{because}");
     assert_eq!(problem.hints, ["did you mean proxy.http?"]);
     assert!(!because.contains("s3cret"));
@@ -30,7 +30,7 @@ fn an_unknown_key_shows_the_users_line_and_the_right_key() {
         assert!(read_text(text).is_err(), "{text}");
     }
     assert!(
-        read_text("[mysql]\npasswort = \"s3cret\"").unwrap_err().because.is_some_and(|text| !text.contains("s3cret"))
+        read_text("[mysql]\npasswort = \"s3cret\"").unwrap_err().excerpt.is_some_and(|text| !text.contains("s3cret"))
     );
 }
 

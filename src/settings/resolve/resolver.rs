@@ -129,7 +129,7 @@ impl Resolver<'_> {
         if face.ends_with("_file") {
             let bytes = (self.outside.file)(Path::new(&setting.value)).map_err(|error| {
                 Problem::settings("password-file", format!("{origin}: {} could not be read", setting.value))
-                    .because(error)
+                    .caused_by(error)
                     .hint(format!("look: ls -l {}", setting.value))
             })?;
             let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);

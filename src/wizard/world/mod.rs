@@ -13,7 +13,10 @@ mod tests;
 use crate::check::{CheckSpec, Secrets};
 use crate::finding::{Finding, Status};
 use crate::redact::Redactor;
+use crate::report::line;
 use crate::settings::ProxyUrl;
+use crate::text;
+use crate::text::Fix;
 
 pub use network::Network;
 
@@ -61,7 +64,7 @@ impl Verdict {
         let mut wrong = of(&[Status::Fail, Status::Error]);
         let good = wrong.is_empty() && !of(&[Status::Pass]).is_empty();
         wrong.extend(of(&[Status::Warn]));
-        let tell = |finding: &&Finding| (sentence(finding, redactor), advice(finding));
+        let tell = |finding: &&Finding| (sentence(finding, redactor), advice(finding, redactor));
         let mut lines: Vec<_> = wrong.iter().take(most).map(tell).collect();
         let mut verdict = Self {
             good,
@@ -71,8 +74,8 @@ impl Verdict {
         };
         if good {
             let passed = |id: &&str| findings.iter().find(|own| own.id == *id && own.status == Status::Pass);
-            let title = praise.iter().rev().find_map(passed).map(|finding| finding.title.as_str());
-            verdict.said = redactor.prose(title.unwrap_or("it answers"));
+            let title = praise.iter().rev().find_map(passed).map(|finding| line(redactor, &finding.title));
+            verdict.said = title.unwrap_or_else(|| "it answers".to_owned());
         } else if lines.is_empty() {
             verdict.said = "it could not be looked at".to_owned();
         } else {
@@ -87,26 +90,26 @@ impl Verdict {
 fn sentence(finding: &Finding, redactor: &Redactor) -> String {
     let more = match finding.id {
         id if id.ends_with("-version") => {
-            finding.expected.as_ref().map(|expected| format!("the product wants {expected}"))
+            finding.expected.as_ref().map(|expected| text!("the product wants {}", expected))
         }
         // The URL says it all.
         "proxy-language" if finding.evidence.contains_key("right") => None,
         _ => finding.observed.clone(),
     };
-    redactor.prose(&more.map_or_else(|| finding.title.clone(), |more| format!("{}: {more}", finding.title)))
+    let title = &finding.title;
+    line(redactor, &more.map_or_else(|| title.clone(), |more| text!("{}: {}", title, more)))
 }
 
 /// Commands of ours are no help to somebody whose answers are not written yet, and the cause tells more than a way to look.
 /// The words are ours, not the server's: a password that is one of them is not to be told by its gap.
-fn advice(finding: &Finding) -> Option<Advice> {
-    let elsewhere = finding.fix.iter().find(|fix| !fix.contains("ics-setup ") && !fix.starts_with("look: "));
-    let advice = elsewhere.map(|fix| Advice::Do(fix.clone()));
-    advice.or_else(|| finding.cause.as_ref().map(|cause| Advice::Know(cause.clone())))
+fn advice(finding: &Finding, redactor: &Redactor) -> Option<Advice> {
+    let say = |fix: &Fix| line(redactor, fix.text());
+    let elsewhere = finding.fix.iter().map(say).find(|fix| !fix.contains("ics-setup ") && !fix.starts_with("look: "));
+    elsewhere.map(Advice::Do).or_else(|| finding.cause.as_ref().map(|cause| Advice::Know(line(redactor, cause))))
 }
 
 fn wants_tls(finding: &Finding) -> bool {
-    let asks = |fix: &String| fix.ends_with(" --mysql-tls") || fix.ends_with(" --redis-tls");
-    finding.id.ends_with("-tls") && finding.fix.iter().any(asks)
+    finding.evidence.get("settings_lack").is_some_and(|lack| lack == "tls")
 }
 
 /// Who can be asked whether an answer holds.

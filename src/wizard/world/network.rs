@@ -11,6 +11,7 @@ use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::{Roots, Time};
 use crate::redact::Redactor;
+use crate::report::line;
 use crate::settings::ProxyUrl;
 
 /// The network, within the limits of `check`: 3 s for a connection, 10 s for an answer.
@@ -95,7 +96,8 @@ impl World for Network<'_> {
         let spec = &CheckSpec { limits: self.limits, ..spec.clone() };
         let (mut findings, _) = self.asked("redis", spec, secrets, None);
         let asks = |finding: &Finding| {
-            finding.id == "redis-login" && finding.observed.as_ref().is_some_and(|said| said.starts_with("NOAUTH"))
+            finding.id == "redis-login"
+                && finding.observed.as_ref().is_some_and(|said| line(&Redactor::default(), said).starts_with("NOAUTH"))
         };
         let wants_login = secrets.redis.is_none() && findings.iter().any(asks);
         let redactor = knowing(secrets);

@@ -213,7 +213,8 @@ fn redis_is_judged_by_its_replies() {
 
 #[test]
 fn the_two_worst_are_told_and_warnings_alone_are_no_refusal() {
-    let finding = |id: &'static str, status, title: &str| Finding::new(id, "backends", status, title).observed("seen");
+    let finding =
+        |id: &'static str, status, title: &str| Finding::new(id, "backends", status, title.to_owned()).observed("seen");
     let warn =
         finding("mysql-capacity", Status::Warn, "few connections").cause("so it is").fix("sudo ics-setup reconfigure");
     let pass = finding("mysql-version", Status::Pass, "it is 5.7");

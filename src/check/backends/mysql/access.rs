@@ -6,6 +6,7 @@ use super::{ACCESS_DENIED, GROUP, HOST_BLOCKED, Login, SERVER};
 use crate::check::spec::{Limits, MysqlSpec};
 use crate::finding::{Finding, Status};
 use crate::net::NetError;
+use crate::text::own;
 use crate::text::quoted;
 
 const TOO_MANY_CONNECTIONS: u16 = 1040;
@@ -83,6 +84,7 @@ pub fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding {
         _ if refusal.wants_tls() => make("mysql-tls", format!("MySQL on {place} lets nobody in without TLS"))
             .expected("plain connections, as the settings say (mysql.tls = false), or TLS in the settings")
             .cause("require_secure_transport is on")
+            .evidence("settings_lack", own("tls"))
             .fix("sudo ics-setup reconfigure --mysql-tls")
             .fix("or on the server: SET GLOBAL require_secure_transport = OFF;"),
         _ => make("mysql-login", format!("MySQL on {place} refuses the login of {user}"))
@@ -110,6 +112,7 @@ pub fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits: &Limi
             .fix(format!("on the server: ALTER USER '{}'@'HOST' IDENTIFIED WITH mysql_native_password BY 'PASSWORD';", user.replace('\'', "''"))),
         Login::NeedsTls => make("mysql-tls", format!("MySQL on {place} wants the password of {user} over TLS"))
             .expected("TLS, or an account that needs none")
+            .evidence("settings_lack", if greeting.offers_tls { "tls" } else { "" })
             .observed("caching_sha2_password asks for the password itself on a plain connection; it was not sent")
             .cause(if greeting.offers_tls { "TLS is turned off in the settings (mysql.tls = false)" } else { "the server has no TLS to offer" })
             .fix(if greeting.offers_tls {

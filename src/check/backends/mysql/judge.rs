@@ -91,7 +91,7 @@ fn reached(facts: &MysqlFacts, mysql: &MysqlSpec, announced: &Product) -> Findin
     let mut finding = SERVER.reached(&mysql.at, format!("it announces {}", announced.shown));
     if facts.opening_ms > SLOW_GREETING {
         finding.status = Status::Warn;
-        finding.title = format!("MySQL on {} is slow to greet", at(&mysql.at));
+        finding.title = format!("MySQL on {} is slow to greet", at(&mysql.at)).into();
         finding = finding
             .expected(format!("a greeting within {}", seconds(Duration::from_millis(SLOW_GREETING))))
             .observed(format!("it took {took}"))
@@ -149,7 +149,7 @@ fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpe
     .observed(format!("logged in as {account}{}", if about.tls.is_some() { " over TLS" } else { "" }));
     if let Some(trouble) = &about.broke {
         login.status = Status::Warn;
-        login.title = format!("the conversation with MySQL on {place} broke off after the login");
+        login.title = format!("the conversation with MySQL on {place} broke off after the login").into();
         login = login.observed(trouble.to_string()).cause("what is missing below was not asked");
     }
     let mut findings = vec![login, tls(about, greeting, mysql)];

@@ -6,6 +6,7 @@ use super::{GROUP, RedisAnswers, RedisFacts, SERVER};
 use crate::check::spec::{CheckSpec, RedisSpec};
 use crate::finding::{Finding, Status};
 use crate::net::{NetError, seconds};
+use crate::text::own;
 use crate::text::quoted;
 
 /// Which era of Redis a server is of, told by how it refuses `HELLO` to a stranger: up to 5 it looks the command up before
@@ -32,7 +33,8 @@ pub fn access<'a>(
     };
     let mut findings = vec![SERVER.reached(&redis.at, "it replies in Redis's protocol".to_owned())];
     if let Some(turned) = answers.denied.as_ref().and_then(|denial| turned_away(denial, &place)) {
-        findings[0].observed = Some(format!("it answers: {} {}", shown_code(&answers.denied), address_of(redis)));
+        findings[0].observed =
+            Some(format!("it answers: {} {}", shown_code(&answers.denied), address_of(redis)).into());
         findings.push(turned);
         return (None, findings);
     }
@@ -166,6 +168,7 @@ fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding
             make(Status::Warn, format!("Redis on {place} wants TLS, and the settings do not say so"))
                 .expected("redis.tls = true in the settings")
                 .observed(format!("plain: {plain}; with TLS it answers ({cipher})"))
+                .evidence("settings_lack", own("tls"))
                 .fix("sudo ics-setup reconfigure --redis-tls")
         }
         None => make(Status::Pass, format!("Redis on {place} takes plain connections, as the settings have them"))

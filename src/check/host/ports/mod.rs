@@ -16,6 +16,8 @@ use crate::check::{Check, CheckSpec, Group, Look};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::settings::Deployment;
+use crate::text;
+use crate::text::own;
 use crate::vendor::prod_env;
 
 /// The search for owners looks at every open file of the host. On a busy one it ends here and says so.
@@ -182,7 +184,7 @@ fn finished(port: &Port, status: Status, title: String, observed: String) -> Fin
     let finding = Finding::new("port-in-use", GROUP, status, title)
         .expected(format!("port {} free, or held by the product{front}: it is for {}", port.number, port.used_for))
         .observed(observed);
-    Finding { docs: port.source.clone(), ..finding }
+    Finding { docs: port.source.as_ref().map(|source| text!("{}", own(source))), ..finding }
 }
 
 fn owner(listener: &Listener, port: &Port, facts: &PortsFacts) -> Owner {

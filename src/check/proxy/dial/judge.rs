@@ -50,7 +50,7 @@ pub(super) fn host_port(proxy: &Dialled) -> String {
 }
 
 fn not_reached(id: &'static str, proxy: &Dialled, why: &str) -> Finding {
-    Finding::new(id, "proxy", Status::Skip, format!("{} was not asked", host_port(proxy))).observed(why)
+    Finding::new(id, "proxy", Status::Skip, format!("{} was not asked", host_port(proxy))).observed(why.to_owned())
 }
 
 /// The finding, and whether there is an address to go on with.
@@ -191,7 +191,7 @@ fn certificate(proxy: &Dialled, answers: &ProxyAnswers, uses: &[(&'static str, &
         TlsAnswer::Untrusted { why } => Some(
             new(Status::Fail, format!("the certificate of the proxy {place} is not trusted"))
                 .expected(format!("a certificate for {} whose issuer this host trusts", proxy.host))
-                .observed(why.as_str())
+                .observed(why)
                 .cause("a proxy within TLS usually has a certificate of the company's own authority; nothing secret was sent to it")
                 .fix("with the authority's certificate from the proxy team: ics-setup check proxy --proxy-ca FILE")
                 .fix("for all programs, Ubuntu: cp FILE /usr/local/share/ca-certificates/proxy.crt && update-ca-certificates")

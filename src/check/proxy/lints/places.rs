@@ -229,7 +229,7 @@ fn files(look: &Look<'_>, facts: &mut PlacesFacts) {
             facts.places.push(place);
         }
         let scripts = profile_scripts(host, platform).unwrap_or_else(|problem| {
-            facts.unread.push(problem.message);
+            facts.unread.push(problem.message.marked().to_owned());
             Vec::new()
         });
         for script in scripts {

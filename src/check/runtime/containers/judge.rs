@@ -8,6 +8,7 @@ use crate::check::runtime::known::Known;
 use crate::check::runtime::text::{at, count, is_plain, long};
 use crate::check::spec::CheckSpec;
 use crate::finding::{Finding, Status};
+use crate::text::Text;
 
 pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = facts.place.nothing("service-running", "containers were") {
@@ -50,7 +51,7 @@ fn wanted(seen: &Seen) -> Vec<(String, usize)> {
     }
 }
 
-fn finding(id: &'static str, status: Status, title: impl Into<String>) -> Finding {
+fn finding(id: &'static str, status: Status, title: impl Into<Text>) -> Finding {
     Finding::new(id, "runtime", status, title)
 }
 
@@ -69,7 +70,7 @@ fn reachable(seen: &Seen) -> Finding {
 /// Docker did not answer.
 fn unreachable(trouble: &NoDocker) -> Finding {
     let base = |status, title: &str| {
-        finding("docker-reachable", status, title).expected("the docker command lists containers")
+        finding("docker-reachable", status, title.to_owned()).expected("the docker command lists containers")
     };
     match trouble {
         NoDocker::Absent => base(Status::Fail, "there is no docker command on this host")
@@ -78,12 +79,12 @@ fn unreachable(trouble: &NoDocker) -> Finding {
             .fix("look: type -a docker podman")
             .fix("install Docker as its own pages say: https://docs.docker.com/engine/install/"),
         NoDocker::Down { why } => base(Status::Fail, "the Docker daemon does not run")
-            .observed(why.as_str())
+            .observed(why)
             .cause("nothing listens on /var/run/docker.sock; none of the product's containers can run")
             .fix("systemctl enable --now docker")
             .fix("if it does not start: journalctl -u docker -n 50 --no-pager"),
         NoDocker::Denied { why } => base(Status::Error, "this user may not talk to Docker")
-            .observed(why.as_str())
+            .observed(why)
             .cause("the Docker socket belongs to root and the group docker")
             .fix("run the same with sudo"),
         NoDocker::Late { millis } => {
@@ -95,7 +96,7 @@ fn unreachable(trouble: &NoDocker) -> Finding {
                 .fix("give it longer: ics-setup check runtime --timeout 60s")
         }
         NoDocker::Odd { why } => base(Status::Error, "the docker command did not list containers")
-            .observed(why.as_str())
+            .observed(why)
             .fix("see for yourself: docker ps -a"),
     }
 }
@@ -402,11 +403,11 @@ fn images(seen: &Seen, spec: &CheckSpec, command: &str) -> Option<Finding> {
     {
         let finding = base(Status::Warn, format!("the product runs as {first}, not as {asked}"))
             .expected(format!("{asked} (--release)"))
-            .observed(first);
+            .observed(first.to_owned());
         return Some(pin(finding, asked));
     }
     let expected = asked.unwrap_or_else(|| "one version for all services".to_owned());
-    Some(base(Status::Pass, format!("all services run {first}")).expected(expected).observed(first))
+    Some(base(Status::Pass, format!("all services run {first}")).expected(expected).observed(first.to_owned()))
 }
 
 /// Is the tag this release, or one of its builds (`v22.3` has `v22.3.9`, `v22.3.9` has `v22.3.9-1`)?

@@ -143,7 +143,13 @@ fn what_can_be_wrong_with_a_container() {
         assert!(fix.is_empty() || finding.fix.iter().any(|own| own.contains(fix)), "{fix}: {finding:#?}");
         // One line for one service.
         assert_eq!(
-            findings.iter().filter(|own| own.evidence.get("service").is_some_and(|own| own == "scheduler")).count(),
+            findings
+                .iter()
+                .filter(|own| own
+                    .evidence
+                    .get("service")
+                    .is_some_and(|own| *own == serde_json::Value::from(crate::text::Foreign::new("scheduler"))))
+                .count(),
             1
         );
     }

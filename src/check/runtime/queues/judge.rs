@@ -51,7 +51,7 @@ pub(super) fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding
         let none = skip(&format!("no key that looks like a queue is in Redis at {server}"));
         findings.push(none.observed(format!("{}; {why}", walked(seen))));
     } else if let Some(why) = &seen.stopped {
-        findings.push(skip("not all keys of Redis were looked at").observed(why.as_str()));
+        findings.push(skip("not all keys of Redis were looked at").observed(why));
     }
     findings
 }

@@ -6,6 +6,7 @@ use super::super::{Checked, Summary};
 use super::picture::Picture;
 use crate::check::{CheckSpec, Group, Record};
 use crate::finding::{Finding, Status};
+use crate::text::Text;
 
 /// Everything on the page, in its order.
 pub(super) struct View {
@@ -86,19 +87,23 @@ impl View {
         let scale_ms = bars.iter().map(|bar| bar.total_ms).max().unwrap_or(0).max(1);
         let bars = bars.into_iter().map(|bar| bar.scaled(scale_ms)).collect();
         Self {
-            title: format!("ics-setup check, {}", checked.say(&record.taken)),
+            title: format!("ics-setup check, {}", checked.say(record.taken.clone())),
             verdict,
-            headline: headline(&summary, checked.findings, |text| checked.say(text)),
+            headline: headline(&summary, checked),
             counts: summary.words(),
-            taken: checked.say(&record.taken),
+            taken: checked.say(record.taken.clone()),
             version: crate::build::NUMBER,
-            facts: facts(&record.spec, |text| checked.say(text)),
-            picture: Picture::new(&record.spec, checked.findings, |text| checked.say(text)),
+            facts: facts(&record.spec, |text| checked.say(text.to_owned())),
+            picture: Picture::new(&record.spec, checked.findings, |text| checked.say(text.to_owned())),
             bars,
             scale_ms,
             groups: sections(checked),
-            allow: rows(&record.spec, |_| true, |text| checked.say(text)),
-            exclusions: rows(&record.spec, |target| target.tls && !target.direct_only, |text| checked.say(text)),
+            allow: rows(&record.spec, |_| true, |text| checked.say(text.to_owned())),
+            exclusions: rows(
+                &record.spec,
+                |target| target.tls && !target.direct_only,
+                |text| checked.say(text.to_owned()),
+            ),
         }
     }
 
@@ -142,9 +147,11 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn headline(summary: &Summary, findings: &[Finding], say: impl Fn(&str) -> String) -> String {
-    let total = findings.len();
-    let worst = |status| findings.iter().find(|finding| finding.status == status).map(|finding| say(&finding.title));
+fn headline(summary: &Summary, checked: &Checked<'_>) -> String {
+    let total = checked.findings.len();
+    let worst = |status| {
+        checked.findings.iter().find(|finding| finding.status == status).map(|finding| checked.say(&finding.title))
+    };
     match summary {
         Summary { fail: 0, error: 0, warn: 0, pass: 0, .. } => "Nothing was checked".to_owned(),
         Summary { fail: 0, error: 0, warn: 0, .. } => format!("Fit: all of {} checks passed", summary.pass),
@@ -204,18 +211,17 @@ fn sections(checked: &Checked<'_>) -> Vec<Section> {
     };
     let section = |name: &'static str| {
         let mut own: Vec<&Finding> = checked.findings.iter().filter(|finding| finding.group == name).collect();
-        let all: Vec<Finding> = own.iter().map(|finding| (*finding).clone()).collect();
         own.sort_by_key(|finding| rank(finding.status));
         Section {
             name,
-            counts: Summary::of(&all).words(),
+            counts: Summary::of(own.iter().map(|finding| finding.status)).words(),
             findings: own.into_iter().map(|finding| item(finding, |text| checked.say(text))).collect(),
         }
     };
     groups.into_iter().map(section).collect()
 }
 
-fn item(finding: &Finding, say: impl Fn(&str) -> String) -> Item {
+fn item(finding: &Finding, say: impl Fn(&Text) -> String) -> Item {
     let (status, word) = words(finding.status);
     let mut details = Vec::new();
     for (name, value) in [
@@ -233,7 +239,7 @@ fn item(finding: &Finding, say: impl Fn(&str) -> String) -> Item {
         word,
         title: say(&finding.title),
         details,
-        fixes: fixes.iter().map(|fix| say(fix)).collect(),
+        fixes: fixes.iter().map(|fix| say(fix.text())).collect(),
     }
 }
 
@@ -262,7 +268,7 @@ fn bars(checked: &Checked<'_>) -> Vec<Bar> {
         let mut parts: Vec<Part> = stages
             .iter()
             .map(|(stage, millis)| Part {
-                stage: checked.say(stage),
+                stage: checked.say(stage.clone()),
                 millis: millis.as_u64().unwrap_or(0),
                 from: 0.0,
                 width: 0.0,
@@ -275,7 +281,7 @@ fn bars(checked: &Checked<'_>) -> Vec<Bar> {
             parts.push(Part { stage: format!("{stage} (failed)"), millis, from: 0.0, width: 0.0 });
         }
         bars.push(Bar {
-            name: checked.say(&format!("{}:{port}", host.as_str().unwrap_or_default())),
+            name: checked.say(format!("{}:{port}", host.as_str().unwrap_or_default())),
             way: finding.path.unwrap_or("direct"),
             status: words(finding.status).0,
             total_ms,

@@ -1,6 +1,16 @@
 //! Words: texts of others made fit for messages, words made fit for a shell, places, words that were nearly right.
 
+mod evidence;
+mod fix;
+mod fragments;
+#[cfg(test)]
+mod plain;
+
 use std::time::Duration;
+
+pub use evidence::Evidence;
+pub use fix::Fix;
+pub use fragments::{Foreign, Fragment, Hidden, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, own};
 
 /// `text` as one line without what could steer a terminal or mislead a reader, trimmed, and at most `max` characters long.
 ///
