@@ -25,7 +25,7 @@ mod wire;
 
 pub use dial::{connect, dial, resolve};
 pub use http::{Answer, MAX_HEAD, basic, request};
-pub(crate) use http::{looks_like_html, what};
+pub(crate) use http::{is_redis, looks_like_html, unexpected, what};
 pub use line::Line;
 pub use resp::{Resp, Value};
 pub use time::Time;

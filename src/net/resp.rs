@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::{Line, NetError, Time};
+use super::{Line, NetError, Time, is_redis, unexpected};
 
 /// Replies nest no deeper; those of `XRANGE`, the deepest asked for, have three levels.
 const MAX_DEPTH: usize = 8;
@@ -64,9 +64,11 @@ impl Resp {
         value(&mut self.line, 0).map_err(|broken| match broken {
             Broken::Line(error) => trouble(error),
             Broken::Form => {
-                let looks = super::http::what(&head);
-                let what = if looks == "a Redis reply" { "a malformed Redis reply".to_owned() } else { looks };
-                NetError::Unexpected { what }
+                if is_redis(&head) {
+                    NetError::unexpected("a malformed Redis reply")
+                } else {
+                    unexpected(&head)
+                }
             }
         })
     }
@@ -177,8 +179,10 @@ mod tests {
         assert_eq!(asked(b"+PONG\r\n"), Ok(Value::Simple("PONG".to_owned())));
         assert!(matches!(asked(b"-NOAUTH Authentication required.\r\n"), Ok(Value::Error(_))));
         assert_eq!(asked(b""), Err(NetError::Closed));
-        assert!(matches!(asked(b"SSH-2.0-OpenSSH\r\n"), Err(NetError::Unexpected { what }) if what.contains("SSH")));
-        assert!(matches!(asked(b"$100\r\nab"), Err(NetError::Unexpected { what }) if what.contains("malformed")));
+        assert!(
+            matches!(asked(b"SSH-2.0-OpenSSH\r\n"), Err(NetError::Unexpected { what, .. }) if what.contains("SSH"))
+        );
+        assert!(matches!(asked(b"$100\r\nab"), Err(NetError::Unexpected { what, .. }) if what.contains("malformed")));
     }
 
     #[test]
@@ -196,8 +200,8 @@ mod tests {
     fn a_flood_ends_at_the_budget() {
         for (said, flooded) in [
             (&b"+xxxxxxxxxxxxxxx"[..], NetError::TooMuch { limit: 64 << 10 }),
-            (b"*1000000\r\n:1\r\n", NetError::Unexpected { what: "a malformed Redis reply".to_owned() }),
-            (b"*1\r\n", NetError::Unexpected { what: "a malformed Redis reply".to_owned() }),
+            (b"*1000000\r\n:1\r\n", NetError::unexpected("a malformed Redis reply")),
+            (b"*1\r\n", NetError::unexpected("a malformed Redis reply")),
             (b"$1000000000\r\nxxxxxxxxxxxxxxxxxxxxxxxxx", NetError::TooMuch { limit: 64 << 10 }),
         ] {
             let answer = of_server(patient(), move |stream| while stream.write_all(said).is_ok() {});

@@ -98,6 +98,17 @@ pub enum Distrust {
     },
 }
 
+impl Distrust {
+    /// The same, with `by` applied to each text that comes from the certificate or the library.
+    pub(crate) fn cleaned(self, by: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::OtherName { names } => Self::OtherName { names: names.iter().map(|name| by(name)).collect() },
+            Self::Other { why } => Self::Other { why: by(&why) },
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for Distrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -132,7 +143,7 @@ pub enum Peer<S: Read + Write = Wire> {
     /// It speaks TLS; its certificate is not valid here. The connection is closed.
     Untrusted {
         /// Why not.
-        why: String,
+        why: Distrust,
         /// What it presented, its own certificate first (DER).
         chain: Vec<Vec<u8>>,
     },
@@ -159,7 +170,7 @@ pub fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer
     let shaken = examine(wire, name, roots)?;
     Ok(match shaken.by_host {
         None => Peer::Trusted(Box::new(shaken.wire)),
-        Some(why) => Peer::Untrusted { why: why.to_string(), chain: shaken.chain },
+        Some(why) => Peer::Untrusted { why, chain: shaken.chain },
     })
 }
 

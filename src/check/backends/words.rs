@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::GROUP;
 use crate::check::spec::{Address, CheckSpec, Limits};
 use crate::finding::{Finding, Status};
-use crate::net::{NetError, seconds};
+use crate::net::{Distrust, NetError, seconds};
 use crate::settings::Deployment;
 use crate::text::{clean, host_port, quoted};
 
@@ -130,16 +130,16 @@ impl Server {
 }
 
 /// What to do about a certificate that is not trusted.
-pub fn trust(finding: Finding, why: &str, host: &str, port: u16, word: &str) -> Finding {
+pub fn trust(finding: Finding, why: &Distrust, host: &str, port: u16, word: &str) -> Finding {
     let start = if word == "mysql" { " -starttls mysql" } else { "" };
     let finding = finding.cause(format!("{why}; nothing secret was sent"));
-    if why.contains("another name") {
+    if let Distrust::OtherName { .. } = why {
         return finding
             .fix(format!("sudo ics-setup reconfigure --{word}-host NAME   # a name that the certificate has"));
     }
     let finding = finding
         .fix(format!("openssl s_client -connect {}:{port}{start} -showcerts </dev/null   # who it is", quoted(host)));
-    if why.contains("expired") || why.contains("not valid yet") {
+    if let Distrust::Expired | Distrust::NotYet = why {
         return finding.fix("timedatectl   # is this host's clock right?");
     }
     finding

@@ -220,15 +220,13 @@ fn silent(asked: &Asked, trouble: &NetError, command: &str, logs: &str) -> Findi
         .cause("it still starts (it waits for the database and for the scheduler to upgrade the schema), or it hangs")
         .fix(logs)
         .fix("wait for it: ics-setup check runtime --only interface-status --wait 5m"),
-        NetError::Unexpected { what } if what.contains("TLS") => {
-            finding(&format!("port {port} speaks TLS, not plain HTTP"))
-                .cause("a web server in front, or another program, holds the port")
-                .fix(format!(
-                    "curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}",
-                    host_port(&asked.address, port),
-                    Known::get().health.path
-                ))
-        }
+        NetError::Unexpected { tls: true, .. } => finding(&format!("port {port} speaks TLS, not plain HTTP"))
+            .cause("a web server in front, or another program, holds the port")
+            .fix(format!(
+                "curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}",
+                host_port(&asked.address, port),
+                Known::get().health.path
+            )),
         NetError::Unexpected { .. } | NetError::TooMuch { .. } => {
             finding(&format!("what listens on port {port} is no web server"))
                 .cause("another program holds the port")

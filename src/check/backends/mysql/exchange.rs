@@ -70,7 +70,7 @@ pub fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>), NetE
             let mut more = [0_u8; 64];
             let count = if count == 0 { 0 } else { line.recv(&mut more).unwrap_or(0) };
             bytes.extend_from_slice(&more[..count]);
-            return Err(NetError::Unexpected { what: greeting::foreign(&bytes) });
+            return Err(NetError::unexpected(greeting::foreign(&bytes)));
         }
     }
     let length = usize::from(u16::from_le_bytes([bytes[0], bytes[1]]));
@@ -80,7 +80,7 @@ pub fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>), NetE
     match greeting::first(&payload) {
         First::Hello(hello) => Ok((connection, Ok(hello))),
         First::Refusal(refusal) => Ok((connection, Err(refusal))),
-        First::Foreign(what) => Err(NetError::Unexpected { what }),
+        First::Foreign(what) => Err(NetError::unexpected(what)),
     }
 }
 
@@ -105,7 +105,7 @@ impl Connection {
     /// The network's, or a server that does not keep to the protocol.
     pub fn login(&mut self, hello: &Hello, user: &str, password: &[u8]) -> Result<LoggedIn, NetError> {
         if hello.capabilities & capability::PROTOCOL_41 == 0 {
-            return Err(unexpected("a server older than MySQL 4.1"));
+            return Err(NetError::unexpected("a server older than MySQL 4.1"));
         }
         let tls = if self.line.tls().is_some() { capability::SSL } else { 0 };
         let mut plugin = if hello.greeting.plugin.as_deref() == Some(SHA2) { SHA2 } else { NATIVE };
@@ -136,10 +136,10 @@ impl Connection {
                     }
                     self.send(&[password, &[0]].concat())?;
                 }
-                _ => return Err(unexpected("an unknown packet in answer to the login")),
+                _ => return Err(NetError::unexpected("an unknown packet in answer to the login")),
             }
         }
-        Err(unexpected("a login that does not end"))
+        Err(NetError::unexpected("a login that does not end"))
     }
 
     /// Runs a query; all of its rows, as text.
@@ -152,10 +152,10 @@ impl Connection {
         let columns = match head.first() {
             Some(0xff) => return self.refused(&head).map(Err),
             Some(0x00) => return Ok(Ok(Vec::new())),
-            Some(0xfb) => return Err(unexpected("a request for a file of this host")),
+            Some(0xfb) => return Err(NetError::unexpected("a request for a file of this host")),
             _ => number(&mut head.as_slice()).filter(|columns| (1..=MAX_COLUMNS).contains(columns)),
         };
-        let columns = columns.ok_or_else(|| unexpected("a result with a senseless number of columns"))?;
+        let columns = columns.ok_or_else(|| NetError::unexpected("a result with a senseless number of columns"))?;
         for _ in 0..columns {
             self.packet()?;
         }
@@ -167,7 +167,7 @@ impl Connection {
                 Some(0xff) => return self.refused(&packet).map(Err),
                 Some(0xfe) if packet.len() < 9 => return Ok(Ok(rows)),
                 _ if rows.len() == MAX_ROWS => return Err(NetError::TooMuch { limit: MAX_ROWS }),
-                _ => rows.push(row(&packet, columns).ok_or_else(|| unexpected("a malformed row"))?),
+                _ => rows.push(row(&packet, columns).ok_or_else(|| NetError::unexpected("a malformed row"))?),
             }
         }
     }
@@ -182,7 +182,7 @@ impl Connection {
         match packet.first() {
             Some(0x00) => Ok(Ok(())),
             Some(0xff) => self.refused(&packet).map(Err),
-            _ => Err(unexpected("an unknown packet in answer to a change of the database")),
+            _ => Err(NetError::unexpected("an unknown packet in answer to a change of the database")),
         }
     }
 
@@ -197,7 +197,7 @@ impl Connection {
     }
 
     fn refused(&self, packet: &[u8]) -> Result<Refusal, NetError> {
-        greeting::refusal(packet).ok_or_else(|| unexpected("an error packet cut short"))
+        greeting::refusal(packet).ok_or_else(|| NetError::unexpected("an error packet cut short"))
     }
 
     fn send(&mut self, payload: &[u8]) -> Result<(), NetError> {
@@ -325,10 +325,6 @@ fn row(mut bytes: &[u8], columns: u64) -> Option<Row> {
         row.push(Some(String::from_utf8_lossy(text).into_owned()));
     }
     Some(row)
-}
-
-fn unexpected(what: &str) -> NetError {
-    NetError::Unexpected { what: what.to_owned() }
 }
 
 #[cfg(test)]

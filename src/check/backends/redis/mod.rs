@@ -137,7 +137,7 @@ impl Check for Redis {
 fn maybe_tls(trouble: &NetError) -> bool {
     match trouble {
         NetError::Closed | NetError::Reset | NetError::Silent { .. } => true,
-        NetError::Unexpected { what } => what.contains("TLS"),
+        NetError::Unexpected { tls, .. } => *tls,
         _ => false,
     }
 }
@@ -198,7 +198,7 @@ impl Session<'_> {
                     _ => {}
                 }
             }
-            _ => return Err(NetError::Unexpected { what: "a reply to INFO that is no text".to_owned() }),
+            _ => return Err(NetError::unexpected("a reply to INFO that is no text")),
         }
         let Some(password) = &self.look.secrets.redis else { return Ok(()) };
         match ask(talk, &[b"AUTH", password.expose()])? {
@@ -207,7 +207,7 @@ impl Session<'_> {
                 answers.login = Some(denial);
                 return Ok(());
             }
-            _ => return Err(NetError::Unexpected { what: "a reply to AUTH that is none".to_owned() }),
+            _ => return Err(NetError::unexpected("a reply to AUTH that is none")),
         }
         match ask(talk, &[b"INFO"])? {
             Reply::Text(text) => answers.fields = info::of_info(&text),

@@ -55,7 +55,7 @@ fn reply(value: Value) -> Result<Reply, NetError> {
             let (code, text) = error.split_once(' ').unwrap_or((&error, ""));
             Reply::Error(Denial { code: shown(code), text: shown(text) })
         }
-        _ => return Err(NetError::Unexpected { what: "a Redis reply of a kind that was not asked for".to_owned() }),
+        _ => return Err(NetError::unexpected("a Redis reply of a kind that was not asked for")),
     })
 }
 
