@@ -24,6 +24,7 @@
 //! | [`platform`] | which system this is and what follows |
 //! | [`settings`] | what is wanted and where each value came from |
 //! | [`network`] | which paths must be open, the way to each of them, and what to hand to those who open them |
+//! | [`mysql`], [`redis`] | the two back ends: what answers, the login, what a server says of itself |
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
@@ -55,12 +56,14 @@ pub mod envfile;
 pub mod environment;
 pub mod finding;
 pub mod host;
+pub mod mysql;
 pub mod net;
 pub mod network;
 pub mod plan;
 pub mod platform;
 pub mod problem;
 pub mod redact;
+pub mod redis;
 pub mod report;
 pub mod secret;
 pub mod settings;

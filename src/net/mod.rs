@@ -9,14 +9,14 @@
 //! | `wire` | a connection that reads and writes within its deadline and budget |
 //! | `line` | a connection, plain or with TLS to a trusted peer |
 //! | `tls` | one handshake, judged against the host's store; only a trusted peer is given secrets |
-//! | `resp` | one command to Redis, one reply |
+//! | `shown` | a server's texts, made fit to be shown |
 //! | `http` | one request, the head of its answer, `CONNECT` |
 
 mod dial;
 mod error;
 mod http;
 mod line;
-mod resp;
+mod shown;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time;
@@ -27,7 +27,7 @@ pub use dial::{connect, dial, resolve};
 pub use http::{Answer, MAX_HEAD, basic, request};
 pub(crate) use http::{is_redis, looks_like_html, unexpected, what};
 pub use line::Line;
-pub use resp::{Resp, Value};
+pub(crate) use shown::{shown, shown_bytes};
 pub use time::Time;
 
 pub use crate::text::seconds;

@@ -12,11 +12,14 @@ mod peer;
 mod redis;
 mod words;
 
+pub(crate) use mysql::Mysql;
+pub(crate) use redis::Redis;
+
 use super::AnyCheck;
 
 const GROUP: &str = "backends";
 
 /// All of them, in the order in which they are reported.
 pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    vec![Box::new(mysql::Mysql), Box::new(redis::Redis)]
+    vec![Box::new(Mysql), Box::new(Redis)]
 }

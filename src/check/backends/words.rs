@@ -7,21 +7,7 @@ use crate::check::spec::{Address, CheckSpec, Limits};
 use crate::finding::{Finding, Status};
 use crate::net::{Distrust, NetError, seconds};
 use crate::settings::Deployment;
-use crate::text::{clean, host_port, quoted};
-
-/// No text of a server is shown longer than this, in characters.
-const LONGEST: usize = 200;
-
-/// A server's text, fit to be shown and saved.
-pub fn shown(text: &str) -> String {
-    clean(text, LONGEST)
-}
-
-/// [`shown`] of bytes.
-pub fn shown_bytes(bytes: &[u8]) -> String {
-    // Four bytes a character at most: no need to look at more of them.
-    shown(&String::from_utf8_lossy(&bytes[..bytes.len().min(4 * (LONGEST + 2))]))
-}
+use crate::text::{host_port, quoted};
 
 /// Where it is, for messages.
 pub fn at(address: &Address) -> String {

@@ -1,17 +1,15 @@
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use super::about::{Clock, Database, There};
-use super::grants::Grant;
-use super::greeting::Greeting;
-use super::greeting::tests::{greeting, packet};
 use super::*;
 use crate::check::backends::peer::*;
 use crate::check::spec::Address;
 use crate::finding::Status::{Fail, Pass, Skip, Warn};
-use crate::net::Distrust;
+use crate::mysql::packets::{greeting, packet};
+use crate::mysql::{About, Clock, Database, Grant, Greeting, MysqlFailure, Refusal, There};
+use crate::net::testing::TcpStream;
+use crate::net::{Distrust, NetError};
 use crate::settings::Deployment;
 
 fn of_57() -> Vec<u8> {

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::check::backends::peer::*;
 use crate::finding::Status::{Fail, Pass, Skip, Warn};
-use crate::net::Distrust;
+use crate::net::{Distrust, NetError};
+use crate::redis::RedisAnswers;
 
 const FIVE: &str = "redis_version:5.0.6\r\nredis_mode:standalone\r\nrole:master\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\nused_memory:1000000\r\nevicted_keys:0\r\nrdb_last_bgsave_status:ok\r\naof_last_write_status:ok\r\naof_enabled:0\r\nrdb_changes_since_last_save:3\r\n";
 

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::collect::bytes;
 use crate::check::runtime::known::Known;
 use crate::check::runtime::text::epoch;
-use crate::net::Value;
+use crate::redis::Value;
 
 /// A job may have waited for so long, in seconds; what claims more is no time of a job.
 const OLDEST: u64 = 366 * 86_400;

@@ -1,18 +1,14 @@
 //! Asks Redis.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::{Queue, QueuesFacts, Seen, Unasked, age};
 use crate::check::runtime::known::Known;
 use crate::check::runtime::place::Place;
 use crate::check::runtime::text::{seconds_of, shown};
-use crate::check::spec::RedisSpec;
 use crate::check::unit::Look;
-use crate::net::{Line, NetError, Resp, Time, Value, dial};
-
-/// So much is read in all: keys and the ends of queues. An element may be larger; then its age stays unknown.
-const BUDGET: usize = 256 << 10;
+use crate::net::Time;
+use crate::redis::{self, Resp, Target, Value};
 
 /// So many keys at each step of the walk: less than a millisecond of the server's time.
 const STEP: &[u8] = b"500";
@@ -29,17 +25,16 @@ const MAX_KEY: usize = 200;
 pub(super) fn collect(look: &Look<'_>, time: Time) -> QueuesFacts {
     let place = Place::look(look);
     let now = seconds_of(look.host.now());
-    let redis = match &look.spec.redis {
-        Some(redis) if place.is_running_system() => Some(ask(look, redis, now, time)),
+    let redis = match look.redis() {
+        Some(target) if place.is_running_system() => Some(ask(&target, now, time)),
         _ => None,
     };
     QueuesFacts { place, redis, now }
 }
 
-fn ask(look: &Look<'_>, spec: &RedisSpec, now: u64, time: Time) -> Result<Seen, Unasked> {
-    let time = time.at_most(time.left().saturating_sub(Duration::from_millis(200)));
-    let mut resp = connect(look, spec, time).map_err(|trouble| Unasked::NetError { trouble })?;
-    if let Some(password) = &look.secrets.redis
+fn ask(target: &Target<'_>, now: u64, time: Time) -> Result<Seen, Unasked> {
+    let (mut resp, time) = redis::open(target, time).map_err(|trouble| Unasked::NetError { trouble })?;
+    if let Some(password) = target.password
         && !password.is_empty()
     {
         let answer = told(&mut resp, "AUTH", &[password.expose()]);
@@ -74,11 +69,6 @@ fn ask(look: &Look<'_>, spec: &RedisSpec, now: u64, time: Time) -> Result<Seen, 
     }
     seen.queues.sort();
     Ok(seen)
-}
-
-fn connect(look: &Look<'_>, spec: &RedisSpec, time: Time) -> Result<Resp, NetError> {
-    let line = Line::from(dial(&spec.at.host, spec.at.port, time, BUDGET)?);
-    Ok(Resp::new(if spec.tls == Some(true) { line.secured(&spec.at.host, look.roots)? } else { line }))
 }
 
 /// The level and name of every key that looks like a queue: the likely names first, then what a walk finds.

@@ -9,7 +9,7 @@ use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
 use super::greeting::{self, First, Hello, Refusal, capability};
-use crate::net::{Line, NetError, Roots};
+use crate::net::{Line, NetError, Roots, shown_bytes};
 
 /// No packet that is read is larger: 64 KiB.
 const MAX_PACKET: usize = 64 << 10;
@@ -30,17 +30,17 @@ const NATIVE: &str = "mysql_native_password";
 const SHA2: &str = "caching_sha2_password";
 
 /// One row: a text or NULL for each column.
-pub type Row = Vec<Option<String>>;
+pub(crate) type Row = Vec<Option<String>>;
 
 /// A conversation with a server that has greeted.
-pub struct Connection {
+pub(crate) struct Connection {
     line: Line,
     sequence: u8,
 }
 
 /// How a login ended that the network did not end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LoggedIn {
+pub(crate) enum LoggedIn {
     /// It is open.
     Yes,
     /// The server said no.
@@ -55,7 +55,7 @@ pub enum LoggedIn {
 ///
 /// # Errors
 /// None came, or none of this protocol.
-pub fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>), NetError> {
+pub(crate) fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>), NetError> {
     let mut bytes = Vec::new();
     // Byte by byte what is there: whether it is MySQL shows before the length may be believed.
     while bytes.len() < 5 {
@@ -86,7 +86,7 @@ pub fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>), NetE
 
 impl Connection {
     /// The version and cipher of TLS in use.
-    pub fn tls(&self) -> Option<String> {
+    pub(crate) fn tls(&self) -> Option<String> {
         self.line.tls()
     }
 
@@ -94,7 +94,7 @@ impl Connection {
     ///
     /// # Errors
     /// No TLS, or with somebody who is not trusted.
-    pub fn secured(mut self, hello: &Hello, host: &str, roots: &Roots) -> Result<Self, NetError> {
+    pub(crate) fn secured(mut self, hello: &Hello, host: &str, roots: &Roots) -> Result<Self, NetError> {
         self.send(&response_head(flags(hello) | capability::SSL))?;
         Ok(Self { line: self.line.secured(host, roots)?, sequence: self.sequence })
     }
@@ -103,7 +103,7 @@ impl Connection {
     ///
     /// # Errors
     /// The network's, or a server that does not keep to the protocol.
-    pub fn login(&mut self, hello: &Hello, user: &str, password: &[u8]) -> Result<LoggedIn, NetError> {
+    pub(crate) fn login(&mut self, hello: &Hello, user: &str, password: &[u8]) -> Result<LoggedIn, NetError> {
         if hello.capabilities & capability::PROTOCOL_41 == 0 {
             return Err(NetError::unexpected("a server older than MySQL 4.1"));
         }
@@ -121,7 +121,7 @@ impl Connection {
                     plugin = match name {
                         name if name == NATIVE.as_bytes() => NATIVE,
                         name if name == SHA2.as_bytes() => SHA2,
-                        name => return Ok(LoggedIn::Plugin(crate::check::backends::words::shown_bytes(name))),
+                        name => return Ok(LoggedIn::Plugin(shown_bytes(name))),
                     };
                     let mut nonce = nonce.get(1..).unwrap_or_default().to_vec();
                     nonce.resize(20, 0);
@@ -146,7 +146,7 @@ impl Connection {
     ///
     /// # Errors
     /// The network's, or a server that does not keep to the protocol; the inner one is the server's no.
-    pub fn query(&mut self, sql: &str) -> Result<Result<Vec<Row>, Refusal>, NetError> {
+    pub(crate) fn query(&mut self, sql: &str) -> Result<Result<Vec<Row>, Refusal>, NetError> {
         self.command(&[&[3], sql.as_bytes()].concat())?;
         let head = self.packet()?;
         let columns = match head.first() {
@@ -176,7 +176,7 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Connection::query`].
-    pub fn enter(&mut self, database: &str) -> Result<Result<(), Refusal>, NetError> {
+    pub(crate) fn enter(&mut self, database: &str) -> Result<Result<(), Refusal>, NetError> {
         self.command(&[&[2], database.as_bytes()].concat())?;
         let packet = self.packet()?;
         match packet.first() {
@@ -187,7 +187,7 @@ impl Connection {
     }
 
     /// Says goodbye, so that the server counts no aborted connection.
-    pub fn quit(mut self) {
+    pub(crate) fn quit(mut self) {
         let _ = self.command(&[1]);
     }
 

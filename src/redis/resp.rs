@@ -3,14 +3,14 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::{Line, NetError, Time, is_redis, unexpected};
+use crate::net::{Line, NetError, Time, is_redis, unexpected};
 
 /// Replies nest no deeper; those of `XRANGE`, the deepest asked for, have three levels.
 const MAX_DEPTH: usize = 8;
 
 /// A reply, as the protocol has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
+pub(crate) enum Value {
     /// A null bulk string or array: there is no such thing.
     Nil,
     /// An integer.
@@ -26,23 +26,23 @@ pub enum Value {
 }
 
 /// A conversation with a Redis server.
-pub struct Resp {
+pub(crate) struct Resp {
     line: BufReader<Line>,
 }
 
 impl Resp {
     /// Over a fresh connection.
-    pub fn new(line: impl Into<Line>) -> Self {
+    pub(crate) fn new(line: impl Into<Line>) -> Self {
         Self { line: BufReader::new(line.into()) }
     }
 
     /// Sets another deadline.
-    pub fn until(&mut self, time: Time) {
+    pub(crate) fn until(&mut self, time: Time) {
         self.line.get_mut().until(time);
     }
 
     /// The version and cipher of TLS in use; `None`: plain.
-    pub fn tls(&self) -> Option<String> {
+    pub(crate) fn tls(&self) -> Option<String> {
         self.line.get_ref().tls()
     }
 
@@ -53,7 +53,7 @@ impl Resp {
     ///
     /// # Errors
     /// Silence, more than the budget, a reset, or bytes that are no RESP.
-    pub fn ask(&mut self, words: &[&[u8]]) -> Result<Value, NetError> {
+    pub(crate) fn ask(&mut self, words: &[&[u8]]) -> Result<Value, NetError> {
         // A server that turns us away writes why and closes: what it wrote is read although our words went nowhere.
         let said = self.line.get_mut().send(&command(words));
         let head = match self.line.fill_buf() {
