@@ -152,7 +152,7 @@ impl About {
             .ok()
             .map(|rows| rows.iter().filter_map(|row| row.first()?.as_deref()).filter_map(Grant::parse).collect());
 
-        let list = databases.map(|name| literal(name)).join(",");
+        let list = databases.map(literal).join(",");
         let seen = rows(
             connection,
             &format!(
