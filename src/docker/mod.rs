@@ -1,7 +1,7 @@
 //! The Docker engine by its command, and Compose by its files.
 //!
-//! [`containers`] asks the engine for every container of the host, [`run`] for anything else, each within a deadline;
-//! [`compose`] reads what a compose file expects. What they return is not judged. A [`Container`] holds the environment of its
+//! `containers` asks the engine for every container of the host, `run` for anything else, each within a deadline;
+//! `compose` reads what a compose file expects. What they return is not judged. A `Container` holds the environment of its
 //! program, secrets included: it never goes into facts as it is.
 //!
 //! | module | what lives there |

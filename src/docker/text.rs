@@ -1,5 +1,7 @@
 //! Texts and times of programs, made fit for facts and messages.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use time::{Date, Month};
 
 use crate::redact::redact_line;
@@ -50,6 +52,11 @@ pub(crate) fn epoch(text: &str) -> Option<u64> {
     let days = i64::from(date.to_julian_day()) - i64::from(Date::from_ordinal_date(1970, 1).ok()?.to_julian_day());
     let seconds = days * 86_400 + i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second) - offset;
     u64::try_from(seconds).ok()
+}
+
+/// Seconds since 1970.
+pub(crate) fn seconds_of(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

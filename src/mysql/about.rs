@@ -6,7 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::MysqlFailure;
 use super::exchange::{Connection, Row};
 use super::grants::Grant;
 use crate::host::HostRead;
@@ -51,6 +50,18 @@ pub(crate) struct About {
     pub(crate) clock: Option<Clock>,
     /// Where the conversation broke, if it did: what is missing above was not asked.
     pub(crate) broke: Option<NetError>,
+}
+
+/// Why TLS was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MysqlFailure {
+    /// The settings say so.
+    Asked,
+    /// The server lets nobody in without (`require_secure_transport`), or not this account (`REQUIRE SSL`).
+    Required,
+    /// The account's way of logging in needs it.
+    Password,
 }
 
 /// One of the two databases.

@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::{shown, shown_bytes, what};
 
+/// `Host '…' is blocked because of many connection errors`.
+pub(crate) const HOST_BLOCKED: u16 = 1129;
+
+/// `Access denied for user …`.
+pub(crate) const ACCESS_DENIED: u16 = 1045;
+
 /// Longest version text that is kept.
 const LONGEST_VERSION: usize = 100;
 
@@ -41,6 +47,14 @@ pub(crate) struct Refusal {
     pub(crate) code: u16,
     /// Its words, fit to be shown.
     pub(crate) message: String,
+}
+
+impl Refusal {
+    /// Is it for want of TLS, in so many words? MySQL has a number for it.
+    pub(crate) fn wants_tls(&self) -> bool {
+        let message = self.message.to_ascii_lowercase();
+        self.code == 3159 || message.contains("require_secure_transport") || message.contains("insecure transport")
+    }
 }
 
 /// Capability bits of the client/server protocol, as MySQL's documentation names them with `CLIENT_` before.

@@ -3,18 +3,43 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::about::About;
+use super::about::{About, MysqlFailure};
 use super::exchange::{self, Connection, LoggedIn};
-use super::greeting::{Hello, Opening};
-use super::{ACCESS_DENIED, Account, Login, MysqlFacts, MysqlFailure, Target};
+use super::facts::{Login, MysqlFacts};
+use super::greeting::{ACCESS_DENIED, Hello, Opening};
 use crate::host::HostRead;
-use crate::net::{Line, NetError, Time, connect, resolve};
+use crate::net::{Line, NetError, Roots, Time, connect, resolve};
 
 /// No more than this is read of one connection: 256 KiB.
 const BUDGET: usize = 256 << 10;
 
 /// What is left of the time for the result itself.
 const MARGIN: Duration = Duration::from_millis(200);
+
+/// Where a server is, and what is asked of it.
+pub(crate) struct Target<'a> {
+    /// Name or address.
+    pub(crate) host: &'a str,
+    /// Port.
+    pub(crate) port: u16,
+    /// TLS: asked for, not wanted, or to be found out.
+    pub(crate) tls: Option<bool>,
+    /// Who logs in; `None`: the greeting is all that is looked at.
+    pub(crate) account: Option<Account<'a>>,
+    /// The databases that are looked for.
+    pub(crate) databases: [&'a str; 2],
+    /// Whom to trust.
+    pub(crate) roots: &'a Roots,
+}
+
+/// Who logs in.
+#[derive(Clone, Copy)]
+pub(crate) struct Account<'a> {
+    /// The user.
+    pub(crate) user: &'a str,
+    /// The password; empty: none.
+    pub(crate) password: &'a [u8],
+}
 
 /// Asks a server. `host` gives the clock that the server's is compared with.
 pub(crate) fn look(target: &Target<'_>, host: &dyn HostRead, time: Time) -> MysqlFacts {

@@ -7,9 +7,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::known::Known;
+use super::own;
 use super::place::Place;
-use super::{own, seconds_of};
-use crate::docker::text::{epoch, first_line, shown};
+use crate::docker::text::{epoch, first_line, seconds_of, shown};
 use crate::docker::{self, Container, NoDocker};
 use crate::host::HostRead;
 use crate::net::{Time, seconds};

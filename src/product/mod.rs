@@ -25,10 +25,3 @@ pub(crate) mod queues;
 pub(crate) use known::{Known, Weight};
 pub(crate) use own::containers as own_containers;
 pub(crate) use place::Place;
-
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Seconds since 1970.
-fn seconds_of(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}

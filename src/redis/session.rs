@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Target;
 use super::answers::{RedisAnswers, RedisFacts};
 use super::info;
 use super::reply::{Reply, ask};
 use super::resp::Resp;
-use crate::net::{Line, NetError, Time, connect, dial, resolve};
+use crate::net::{Line, NetError, Roots, Time, connect, dial, resolve};
+use crate::secret::Secret;
 
 /// No more than this is read of one connection: 256 KiB; an `INFO` has about 5.
 const BUDGET: usize = 256 << 10;
@@ -18,6 +18,20 @@ const MARGIN: Duration = Duration::from_millis(200);
 
 /// How long a plain connection may be silent before TLS is tried.
 const PLAIN: Duration = Duration::from_secs(3);
+
+/// Where a server is, and how it is spoken to.
+pub(crate) struct Target<'a> {
+    /// Name or address.
+    pub(crate) host: &'a str,
+    /// Port.
+    pub(crate) port: u16,
+    /// TLS: asked for, not wanted, or to be found out.
+    pub(crate) tls: Option<bool>,
+    /// The password; `None`: none is known, and none is sent.
+    pub(crate) password: Option<&'a Secret>,
+    /// Whom to trust.
+    pub(crate) roots: &'a Roots,
+}
 
 /// Asks a server what it is. Plain first; by TLS where that is asked for, or where the port behaves as one of TLS does and
 /// nobody said which it is. The password is sent to a server only that has replied in Redis's protocol.

@@ -94,7 +94,12 @@ fn the_product_in_containers() {
     ] {
         assert_one(&findings, id, "pass", title);
     }
-    assert_one(&findings, "queue-waiting", "skip", "no list that is the product's by name is in Redis at 127.0.0.1:6379");
+    assert_one(
+        &findings,
+        "queue-waiting",
+        "skip",
+        "no list that is the product's by name is in Redis at 127.0.0.1:6379",
+    );
     assert_eq!(count(&findings, "warn") + count(&findings, "error"), 0, "{findings:#?}");
 
     // prod.env is edited: the containers keep what they had until the printed command has been run.

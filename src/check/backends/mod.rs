@@ -2,9 +2,9 @@
 //!
 //! | module | what lives there |
 //! | --- | --- |
-//! | `words` | what both say about addresses, network troubles and certificates; foreign text made fit to be shown |
-//! | `mysql` | one greeting, one login, what the server says of itself |
-//! | `redis` | one conversation, what the server says of itself |
+//! | `words` | what both say about addresses, network troubles and certificates |
+//! | `mysql` | the greeting, the login, what the server says of itself |
+//! | `redis` | the replies, what the server says of itself |
 
 mod mysql;
 #[cfg(test)]
