@@ -24,6 +24,9 @@
 //! | [`platform`] | which system this is and what follows |
 //! | [`settings`] | what is wanted and where each value came from |
 //! | [`network`] | which paths must be open, the way to each of them, and what to hand to those who open them |
+//! | [`mysql`], [`redis`] | the two back ends: what answers, the login, what a server says of itself |
+//! | [`docker`] | the engine and its Compose: which containers there are, what compose files expect |
+//! | [`product`] | the vendor's product on a host: folder, containers, interface, queues, logs |
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
@@ -51,16 +54,20 @@ pub mod build;
 pub mod check;
 pub mod cli;
 pub mod clients;
+pub mod docker;
 pub mod envfile;
 pub mod environment;
 pub mod finding;
 pub mod host;
+pub mod mysql;
 pub mod net;
 pub mod network;
 pub mod plan;
 pub mod platform;
 pub mod problem;
+pub mod product;
 pub mod redact;
+pub mod redis;
 pub mod report;
 pub mod secret;
 pub mod settings;

@@ -2,9 +2,9 @@
 //!
 //! | module | what lives there |
 //! | --- | --- |
-//! | `words` | what both say about addresses, network troubles and certificates; foreign text made fit to be shown |
-//! | `mysql` | one greeting, one login, what the server says of itself |
-//! | `redis` | one conversation, what the server says of itself |
+//! | `words` | what both say about addresses, network troubles and certificates |
+//! | `mysql` | the greeting, the login, what the server says of itself |
+//! | `redis` | the replies, what the server says of itself |
 
 mod mysql;
 #[cfg(test)]
@@ -12,11 +12,14 @@ mod peer;
 mod redis;
 mod words;
 
+pub(crate) use mysql::Mysql;
+pub(crate) use redis::Redis;
+
 use super::AnyCheck;
 
 const GROUP: &str = "backends";
 
 /// All of them, in the order in which they are reported.
 pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    vec![Box::new(mysql::Mysql), Box::new(redis::Redis)]
+    vec![Box::new(Mysql), Box::new(Redis)]
 }

@@ -66,12 +66,7 @@ impl Verdict {
         wrong.extend(of(&[Status::Warn]));
         let tell = |finding: &&Finding| (sentence(finding, redactor), advice(finding, redactor));
         let mut lines: Vec<_> = wrong.iter().take(most).map(tell).collect();
-        let mut verdict = Self {
-            good,
-            wants_tls: wrong.iter().any(|finding| wants_tls(finding)),
-            about: wrong.first().map_or("", |finding| finding.id),
-            ..Self::default()
-        };
+        let mut verdict = Self { good, about: wrong.first().map_or("", |finding| finding.id), ..Self::default() };
         if good {
             let passed = |id: &&str| findings.iter().find(|own| own.id == *id && own.status == Status::Pass);
             let title = praise.iter().rev().find_map(passed).map(|finding| line(redactor, &finding.title));
@@ -106,10 +101,6 @@ fn advice(finding: &Finding, redactor: &Redactor) -> Option<Advice> {
     let say = |fix: &Fix| line(redactor, fix.text());
     let elsewhere = finding.fix.iter().map(say).find(|fix| !fix.contains("ics-setup ") && !fix.starts_with("look: "));
     elsewhere.map(Advice::Do).or_else(|| finding.cause.as_ref().map(|cause| Advice::Know(line(redactor, cause))))
-}
-
-fn wants_tls(finding: &Finding) -> bool {
-    finding.evidence.get("settings_lack").is_some_and(|lack| lack == "tls")
 }
 
 /// Who can be asked whether an answer holds.

@@ -1,12 +1,11 @@
 //! Findings about getting in: turned away before the greeting, or at the login.
 
 use super::super::words::{at, trust};
-use super::greeting::{Greeting, Refusal};
-use super::{ACCESS_DENIED, GROUP, HOST_BLOCKED, Login, SERVER};
+use super::{GROUP, SERVER};
 use crate::check::spec::{Limits, MysqlSpec};
 use crate::finding::{Finding, Status};
+use crate::mysql::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Login, Refusal};
 use crate::net::NetError;
-use crate::text::own;
 use crate::text::quoted;
 
 const TOO_MANY_CONNECTIONS: u16 = 1040;
@@ -18,13 +17,13 @@ const ACCOUNT_LOCKED: u16 = 3118;
 const PASSWORD_EXPIRED: [u16; 2] = [1820, 1862];
 
 /// An error in place of a greeting: the network is fine.
-pub fn turned_away(spec: &MysqlSpec, refusal: &Refusal) -> Vec<Finding> {
+pub(super) fn turned_away(spec: &MysqlSpec, refusal: &Refusal) -> Vec<Finding> {
     let observed = format!("a server of the MySQL family answers, with error {}", refusal.code);
     vec![SERVER.reached(&spec.at, observed), refused(spec, refusal, false)]
 }
 
 /// What an error of the server means, and what mends it.
-pub fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding {
+pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding {
     let place = at(&spec.at);
     let user = spec.user.as_deref().unwrap_or("divvy");
     let account = format!("'{}'@'HOST'", user.replace('\'', "''"));
@@ -84,7 +83,6 @@ pub fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding {
         _ if refusal.wants_tls() => make("mysql-tls", format!("MySQL on {place} lets nobody in without TLS"))
             .expected("plain connections, as the settings say (mysql.tls = false), or TLS in the settings")
             .cause("require_secure_transport is on")
-            .evidence("settings_lack", own("tls"))
             .fix("sudo ics-setup reconfigure --mysql-tls")
             .fix("or on the server: SET GLOBAL require_secure_transport = OFF;"),
         _ => make("mysql-login", format!("MySQL on {place} refuses the login of {user}"))
@@ -94,7 +92,7 @@ pub fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding {
 }
 
 /// A login that did not come to its end; `None` for one that did.
-pub fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits: &Limits) -> Option<Finding> {
+pub(super) fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits: &Limits) -> Option<Finding> {
     let place = at(&spec.at);
     let user = spec.user.as_deref().unwrap_or_default();
     let make = |id, title: String| {
@@ -112,7 +110,6 @@ pub fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits: &Limi
             .fix(format!("on the server: ALTER USER '{}'@'HOST' IDENTIFIED WITH mysql_native_password BY 'PASSWORD';", user.replace('\'', "''"))),
         Login::NeedsTls => make("mysql-tls", format!("MySQL on {place} wants the password of {user} over TLS"))
             .expected("TLS, or an account that needs none")
-            .evidence("settings_lack", if greeting.offers_tls { "tls" } else { "" })
             .observed("caching_sha2_password asks for the password itself on a plain connection; it was not sent")
             .cause(if greeting.offers_tls { "TLS is turned off in the settings (mysql.tls = false)" } else { "the server has no TLS to offer" })
             .fix(if greeting.offers_tls {
@@ -162,6 +159,6 @@ fn broken(
 }
 
 /// What makes a database, as often as one likes.
-pub fn create(name: &str) -> String {
+pub(super) fn create(name: &str) -> String {
     format!("on the server: CREATE DATABASE IF NOT EXISTS `{}`;", name.replace('`', "``"))
 }

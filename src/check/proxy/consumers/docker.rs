@@ -9,10 +9,11 @@ use serde_json::Value;
 use super::collect::{FileProbe, IMAGE};
 use super::{Consumer, NAMES, State, Who};
 use crate::check::Look;
-use crate::check::runtime::docker::{NoDocker, containers as containers_of_product};
+use crate::docker::NoDocker;
 use crate::envfile::{Dialect, Seen, unit};
 use crate::environment::{self, DAEMON_JSON, Daemon};
 use crate::net::seconds;
+use crate::product::own_containers;
 use crate::text::clean;
 use crate::vendor::Vendor;
 
@@ -128,7 +129,7 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, look: &Look<'_>) -> Vec<Cons
     if !probe.host.is_live() {
         return skipped(IMAGE.to_owned());
     }
-    let found = match containers_of_product(look, probe.of_programs(2)) {
+    let found = match own_containers(look.host, &look.spec.home, probe.of_programs(2)) {
         Ok(found) => found,
         // A daemon that does not run is the daemon's finding, not a second one.
         Err(NoDocker::Absent) => return skipped("docker is not installed".to_owned()),
