@@ -29,7 +29,7 @@ pub struct Record {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// [`super::Check::name`].
+    /// [`super::Meta::name`].
     pub check: String,
     /// How it ended.
     pub ended: Ending,

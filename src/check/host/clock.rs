@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::Data;
 use super::{GROUP, Seen, exists};
-use crate::check::{Check, CheckSpec, Group, Look, ProxySpec};
+use crate::check::{Check, CheckSpec, Group, Look, Meta, ProxySpec};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::{Answer, MAX_HEAD, NetError, Peer, Time, dial, request, seconds, shake};
@@ -54,17 +54,7 @@ struct TimeStatus {
 impl Check for Clock {
     type Facts = ClockFacts;
 
-    fn name(&self) -> &'static str {
-        "clock"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["clock-skew"]
-    }
+    const META: Meta = Meta::new("clock", Group::Host, &["clock-skew"]);
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
         vec![match proxy(spec) {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::Data;
 use super::{GROUP, is_program, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::text::clean;
@@ -36,17 +36,7 @@ struct Called {
 impl Check for Compose {
     type Facts = ComposeFacts;
 
-    fn name(&self) -> &'static str {
-        "compose"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["compose-path"]
-    }
+    const META: Meta = Meta::new("compose", Group::Host, &["compose-path"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&ComposeFacts>) -> ComposeFacts {
         let (host, files) = (look.host, &Vendor::get().compose);

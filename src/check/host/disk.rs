@@ -8,7 +8,7 @@ use super::data::Data;
 use super::hardware::within_tolerance;
 use super::{GROUP, Seen, exists, unread};
 use crate::check::requirements::Hardware as Needs;
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -47,17 +47,7 @@ struct Sizes {
 impl Check for Disk {
     type Facts = DiskFacts;
 
-    fn name(&self) -> &'static str {
-        "disk"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["disk-free", "disk-size", "disk-inodes"]
-    }
+    const META: Meta = Meta::new("disk", Group::Host, &["disk-free", "disk-size", "disk-inodes"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&DiskFacts>) -> DiskFacts {
         let places = [Path::new("/"), &look.spec.home, Path::new(DOCKER)];

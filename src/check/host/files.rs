@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::GROUP;
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 
@@ -18,17 +18,7 @@ pub(super) struct FilesFacts {}
 impl Check for Files {
     type Facts = FilesFacts;
 
-    fn name(&self) -> &'static str {
-        "files"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["file-unreadable"]
-    }
+    const META: Meta = Meta::new("files", Group::Host, &["file-unreadable"]);
 
     fn collect(&self, _: &Look<'_>, _: Time, _: Option<&FilesFacts>) -> FilesFacts {
         FilesFacts {}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{GROUP, Seen, exists, judged, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -45,17 +45,7 @@ struct Routes {
 impl Check for Forwarding {
     type Facts = ForwardingFacts;
 
-    fn name(&self) -> &'static str {
-        "forwarding"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["ip-forward", "ipv4-route"]
-    }
+    const META: Meta = Meta::new("forwarding", Group::Host, &["ip-forward", "ipv4-route"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&ForwardingFacts>) -> ForwardingFacts {
         let host = look.host;

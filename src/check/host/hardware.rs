@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{GROUP, Seen, judged, text};
 use crate::check::requirements::Hardware as Needs;
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -38,17 +38,7 @@ struct Cores {
 impl Check for Hardware {
     type Facts = HardwareFacts;
 
-    fn name(&self) -> &'static str {
-        "hardware"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["cpu-cores", "memory"]
-    }
+    const META: Meta = Meta::new("hardware", Group::Host, &["cpu-cores", "memory"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&HardwareFacts>) -> HardwareFacts {
         let host = look.host;

@@ -43,24 +43,22 @@ use crate::finding::{Finding, Status};
 use crate::host::{FileKind, HostRead};
 
 /// All of them, in the order in which they are reported.
-pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    vec![
-        Box::new(os::Os),
-        Box::new(hardware::Hardware),
-        Box::new(disk::Disk),
-        Box::new(mounts::Mounts),
-        Box::new(ports::Ports),
-        Box::new(clock::Clock),
-        Box::new(name::Name),
-        Box::new(selinux::Selinux),
-        Box::new(forwarding::Forwarding),
-        Box::new(sudo::Sudo),
-        Box::new(umask::Umask),
-        Box::new(compose::Compose),
-        Box::new(runs::Runs),
-        Box::new(files::Files),
-    ]
-}
+pub const CHECKS: &[&dyn AnyCheck] = &[
+    &os::Os,
+    &hardware::Hardware,
+    &disk::Disk,
+    &mounts::Mounts,
+    &ports::Ports,
+    &clock::Clock,
+    &name::Name,
+    &selinux::Selinux,
+    &forwarding::Forwarding,
+    &sudo::Sudo,
+    &umask::Umask,
+    &compose::Compose,
+    &runs::Runs,
+    &files::Files,
+];
 
 /// [`Finding::group`] of all of them.
 const GROUP: &str = "host";

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::Data;
 use super::{GROUP, Seen, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::text::clean;
@@ -33,17 +33,7 @@ struct Mount {
 impl Check for Mounts {
     type Facts = MountsFacts;
 
-    fn name(&self) -> &'static str {
-        "mounts"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["noexec", "read-only"]
-    }
+    const META: Meta = Meta::new("mounts", Group::Host, &["noexec", "read-only"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&MountsFacts>) -> MountsFacts {
         let temporary = Data::get().temporary.folders.iter().map(PathBuf::from);

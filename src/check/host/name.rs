@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{GROUP, Seen, judged, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::{NetError, Time, resolve, seconds};
 use crate::text::clean;
@@ -37,17 +37,7 @@ struct Host {
 impl Check for Name {
     type Facts = NameFacts;
 
-    fn name(&self) -> &'static str {
-        "hostname"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["hostname"]
-    }
+    const META: Meta = Meta::new("hostname", Group::Host, &["hostname"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&NameFacts>) -> NameFacts {
         let seen = Seen::live(look.host, || match text(look.host, HOSTNAME) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{GROUP, Seen, exists, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 
@@ -30,17 +30,7 @@ pub(super) struct SelinuxFacts {
 impl Check for Selinux {
     type Facts = SelinuxFacts;
 
-    fn name(&self) -> &'static str {
-        "selinux"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["selinux"]
-    }
+    const META: Meta = Meta::new("selinux", Group::Host, &["selinux"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&SelinuxFacts>) -> SelinuxFacts {
         let host = look.host;

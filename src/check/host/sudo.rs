@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{GROUP, Seen, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -36,17 +36,7 @@ struct Defaults {
 impl Check for Sudo {
     type Facts = SudoFacts;
 
-    fn name(&self) -> &'static str {
-        "sudo"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["sudo-secure-path", "sudo-requiretty"]
-    }
+    const META: Meta = Meta::new("sudo", Group::Host, &["sudo-secure-path", "sudo-requiretty"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&SudoFacts>) -> SudoFacts {
         let mut defaults = Defaults::default();

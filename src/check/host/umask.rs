@@ -7,7 +7,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::{GROUP, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 
@@ -42,17 +42,7 @@ struct Found {
 impl Check for Umask {
     type Facts = UmaskFacts;
 
-    fn name(&self) -> &'static str {
-        "umask"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["umask"]
-    }
+    const META: Meta = Meta::new("umask", Group::Host, &["umask"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&UmaskFacts>) -> UmaskFacts {
         let host = look.host;

@@ -17,6 +17,4 @@ pub use lints::{Context, Local, NoProxyLists, lint};
 use super::AnyCheck;
 
 /// All of them, in the order in which they are reported.
-pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    vec![Box::new(Consumers), Box::new(NoProxyLists), Box::new(Dial)]
-}
+pub const CHECKS: &[&dyn AnyCheck] = &[&Consumers, &NoProxyLists, &Dial];

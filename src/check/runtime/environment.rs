@@ -9,7 +9,7 @@ use super::known::Known;
 use super::place::Place;
 use super::text::{at, shown};
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::envfile::{Dialect, Reading, Seen};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
@@ -81,17 +81,7 @@ enum How {
 impl Check for Environment {
     type Facts = EnvironmentFacts;
 
-    fn name(&self) -> &'static str {
-        "environment"
-    }
-
-    fn group(&self) -> Group {
-        Group::Runtime
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["container-environment"]
-    }
+    const META: Meta = Meta::new("environment", Group::Runtime, &["container-environment"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&EnvironmentFacts>) -> EnvironmentFacts {
         let mut place = Place::look(look);

@@ -9,7 +9,7 @@ use super::known::Known;
 use super::place::Place;
 use super::text::shown;
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::{self, NetError, Time, seconds};
 use crate::text::host_port;
@@ -50,17 +50,7 @@ struct Answer {
 impl Check for Interface {
     type Facts = InterfaceFacts;
 
-    fn name(&self) -> &'static str {
-        "interface"
-    }
-
-    fn group(&self) -> Group {
-        Group::Runtime
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["interface-status"]
-    }
+    const META: Meta = Meta::new("interface", Group::Runtime, &["interface-status"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&InterfaceFacts>) -> InterfaceFacts {
         let place = Place::look(look);

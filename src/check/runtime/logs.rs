@@ -10,7 +10,7 @@ use super::known::Known;
 use super::place::Place;
 use super::text::{at, count, epoch, first_line, long, seconds_of, shown};
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::{Time, seconds};
 
@@ -65,17 +65,7 @@ struct Hit {
 impl Check for Logs {
     type Facts = LogsFacts;
 
-    fn name(&self) -> &'static str {
-        "logs"
-    }
-
-    fn group(&self) -> Group {
-        Group::Runtime
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["log-known-trouble"]
-    }
+    const META: Meta = Meta::new("logs", Group::Runtime, &["log-known-trouble"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&LogsFacts>) -> LogsFacts {
         let mut place = Place::look(look);

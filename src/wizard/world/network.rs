@@ -35,15 +35,15 @@ impl<'a> Network<'a> {
 
     /// The findings of a check of the back ends, and what was seen.
     fn asked(&self, name: &str, spec: &CheckSpec, secrets: &Secrets, earlier: Option<&Value>) -> (Vec<Finding>, Value) {
-        let Some(check) = backends::checks().into_iter().find(|check| check.name() == name) else {
+        let Some(check) = backends::CHECKS.iter().find(|check| check.meta().name == name) else {
             return (Vec::new(), Value::Null);
         };
         let look = Look { host: self.host, platform: None, spec, secrets, roots: &self.roots };
         let facts = check.collect(&look, self.time(), earlier);
         let findings = check.judge(&facts, spec).unwrap_or_else(|why| {
             let title = format!("what was seen of {name} could not be judged");
-            let id = check.ids().first().copied().unwrap_or_default();
-            vec![Finding::new(id, check.group().as_str(), Status::Error, title).observed(why)]
+            let id = check.meta().ids.first().copied().unwrap_or_default();
+            vec![Finding::new(id, check.meta().group.as_str(), Status::Error, title).observed(why)]
         });
         (findings, facts)
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::proc::Process;
 use super::data::{Data, Port};
 use super::{GROUP, Seen, exists, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::settings::Deployment;
@@ -48,17 +48,7 @@ struct Listener {
 impl Check for Ports {
     type Facts = PortsFacts;
 
-    fn name(&self) -> &'static str {
-        "ports"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["port-in-use"]
-    }
+    const META: Meta = Meta::new("ports", Group::Host, &["port-in-use"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&PortsFacts>) -> PortsFacts {
         let host = look.host;

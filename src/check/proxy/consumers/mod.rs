@@ -22,7 +22,7 @@ mod value;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Check, CheckSpec, Group, Look};
+use super::super::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::Finding;
 use crate::net::Time;
 
@@ -163,15 +163,9 @@ impl Consumer {
 impl Check for Consumers {
     type Facts = ConsumersFacts;
 
-    fn name(&self) -> &'static str {
-        "consumers"
-    }
-
-    fn group(&self) -> Group {
-        Group::Proxy
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
+    const META: Meta = Meta::new(
+        "consumers",
+        Group::Proxy,
         &[
             "proxy-docker",
             "proxy-login",
@@ -196,8 +190,8 @@ impl Check for Consumers {
             "proxy-url-no-password",
             "proxy-url-path",
             "proxy-url-two",
-        ]
-    }
+        ],
+    );
 
     fn collect(&self, look: &Look<'_>, time: Time, _: Option<&ConsumersFacts>) -> ConsumersFacts {
         collect::all(look, time)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cloud::cloud;
 use super::{Context, Local, lint};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::clients::{self, Client};
 use crate::envfile::{Dialect, PamLimit, Seen, unit};
 use crate::environment::daemon_json;
@@ -104,20 +104,14 @@ impl Reader {
 impl Check for NoProxyLists {
     type Facts = PlacesFacts;
 
-    fn name(&self) -> &'static str {
-        "no-proxy"
-    }
-
-    fn group(&self) -> Group {
-        Group::Proxy
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
+    const META: Meta = Meta::new(
+        "no-proxy",
+        Group::Proxy,
         &[
             "NP001", "NP014", "NP018", "NP009", "NP010", "NP002", "NP003", "NP004", "NP005", "NP006", "NP007", "NP008",
             "NP011", "NP012", "NP013", "NP015", "NP016", "NP017",
-        ]
-    }
+        ],
+    );
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&PlacesFacts>) -> PlacesFacts {
         let mut facts = PlacesFacts::default();

@@ -10,7 +10,7 @@ use super::known::Known;
 use super::place::Place;
 use super::text::{is_plain, seconds_of, shown};
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::Finding;
 use crate::net::Time;
 
@@ -77,15 +77,9 @@ struct One {
 impl Check for Containers {
     type Facts = ContainersFacts;
 
-    fn name(&self) -> &'static str {
-        "containers"
-    }
-
-    fn group(&self) -> Group {
-        Group::Runtime
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
+    const META: Meta = Meta::new(
+        "containers",
+        Group::Runtime,
         &[
             "docker-reachable",
             "service-running",
@@ -93,12 +87,9 @@ impl Check for Containers {
             "service-restarting",
             "service-unhealthy",
             "image-version",
-        ]
-    }
-
-    fn gates(&self) -> &'static [&'static str] {
-        &["docker-reachable", "service-running"]
-    }
+        ],
+    )
+    .gates(&["docker-reachable", "service-running"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&ContainersFacts>) -> ContainersFacts {
         let mut place = Place::look(look);

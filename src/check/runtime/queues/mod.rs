@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::place::Place;
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::Finding;
 use crate::net::{NetError, Time};
 
@@ -74,17 +74,7 @@ struct Queue {
 impl Check for Queues {
     type Facts = QueuesFacts;
 
-    fn name(&self) -> &'static str {
-        "queues"
-    }
-
-    fn group(&self) -> Group {
-        Group::Runtime
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["queue-waiting"]
-    }
+    const META: Meta = Meta::new("queues", Group::Runtime, &["queue-waiting"]);
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
         spec.redis.iter().map(|redis| format!("host:{}", redis.at.host)).collect()
