@@ -22,6 +22,7 @@
 //! | [`environment`] | what environment a login, sudo, a service or a process really has |
 //! | [`clients`] | what each HTTP client makes of a NO_PROXY list |
 //! | [`platform`] | which system this is and what follows |
+//! | [`system`] | what this system has: clock, disks, ports, … |
 //! | [`settings`] | what is wanted and where each value came from |
 //! | [`network`] | which paths must be open, the way to each of them, and what to hand to those who open them |
 //! | [`plan`] | changes as pure data, diffs |
@@ -66,6 +67,7 @@ pub mod secret;
 pub mod settings;
 pub mod signals;
 pub mod stamp;
+pub mod system;
 pub mod targets;
 pub mod text;
 pub mod vendor;

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GROUP, Seen, judged};
+use super::{GROUP, judged};
 use crate::apply::{State, runs};
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
+use crate::system::Seen;
 
 pub(super) struct Runs;
 

@@ -5,10 +5,8 @@
 //! | `form` | lints of how members are written: each asks the clients who misreads it |
 //! | `needs` | lints of what the list excludes, and of what it should exclude and does not |
 //! | `correct` | the list as it should be written |
-//! | `cloud` | in which cloud the host is |
 //! | `places` | the check: lists of the host's files, judged |
 
-mod cloud;
 mod correct;
 mod form;
 mod needs;

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::cloud::cloud;
 use super::{Context, Local, lint};
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::clients::{self, Client};
@@ -16,6 +15,7 @@ use crate::net::Time;
 use crate::network::catalogue::Needs;
 use crate::redact;
 use crate::settings::{Deployment, profile_scripts};
+use crate::system::cloud::cloud;
 use crate::vendor::{Vendor, prod_env};
 use crate::version::Version;
 
