@@ -26,6 +26,7 @@
 //! | [`settings`] | what is wanted and where each value came from |
 //! | [`network`] | which paths must be open, the way to each of them, and what to hand to those who open them |
 //! | [`plan`] | changes as pure data, diffs |
+//! | [`consumers`] | who reads proxy settings, and what each of them gets |
 //! | [`targets`] | what the settings imply for each thing that is converged |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
@@ -52,6 +53,7 @@ pub mod build;
 pub mod check;
 pub mod cli;
 pub mod clients;
+pub mod consumers;
 pub mod envfile;
 pub mod environment;
 pub mod finding;

@@ -10,9 +10,9 @@ mod consumers;
 mod dial;
 mod lints;
 
-pub use consumers::{Consumer, Consumers, ConsumersFacts, Flaw, ProxyValue, State, Who};
+use consumers::Consumers;
 pub use dial::{Dial, Dialled};
-pub use lints::{Context, Local, NoProxyLists, lint};
+use lints::NoProxyLists;
 
 use super::AnyCheck;
 

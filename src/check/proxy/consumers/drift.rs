@@ -1,7 +1,8 @@
 //! Consumers that disagree, where nobody said which of them is right.
 
 use super::super::super::CheckSpec;
-use super::{Consumer, ConsumersFacts, State, judge};
+use super::judge;
+use crate::consumers::{Consumer, ConsumersFacts, State};
 use crate::finding::{Finding, Status};
 
 /// Nothing where the settings say what is wanted: then each consumer's own finding tells.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::super::CheckSpec;
-use super::{Consumer, ConsumersFacts, ProxyValue, State, Who};
 use crate::check::ProxySpec;
+use crate::consumers::{Consumer, ConsumersFacts, ProxyValue, State, Who};
 use crate::finding::{Finding, Status};
 use crate::settings::NoProxy;
 use crate::text::{clean, host_port};

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::check::{ProxySpec, Secrets};
+use crate::consumers::Who;
 use crate::finding::Status;
 use crate::host::MemoryHost;
 use crate::net::Roots;
