@@ -35,7 +35,7 @@ mod unit;
 pub use network::Target;
 pub use record::{Entry, Record};
 pub use run::{Run, Selection};
-pub use spec::{Address, CheckSpec, Limits, MysqlSpec, ProxySpec, RedisSpec, Secrets};
+pub use spec::{Address, CheckSpec, Limits, MysqlSpec, ProxySpec, RedisSpec, Secrets, Unread};
 pub use unit::{AnyCheck, Check, Group, Look, Meta};
 
 /// Every check, in the order in which it is reported.

@@ -1,7 +1,7 @@
 //! Facts as a file: collected on one machine, judged on another.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::spec::CheckSpec;
 use crate::problem::Problem;
@@ -75,9 +75,84 @@ impl Record {
         };
         let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
         match value["schema"].as_str() {
-            Some(SCHEMA) => serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string())),
+            // The second reading names the line of what does not fit.
+            Some(SCHEMA) => serde_json::from_value(with_reasons(value))
+                .or_else(|_| serde_json::from_slice(bytes))
+                .map_err(|error| invalid(error.to_string())),
             Some(other) => Err(invalid(format!("its schema is {other:?}, and this version reads {SCHEMA:?}"))),
             None => Err(invalid("it has no schema".to_owned())),
         }
+    }
+}
+
+/// Facts that 0.1.0 saved tell some reasons in words alone. Adds them as later releases have them: this is the only place that
+/// reads those words.
+fn with_reasons(mut facts: Value) -> Value {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    if let Some(spec) = facts.get_mut("want").and_then(Value::as_object_mut) {
+        let proxies = ["http_proxy", "https_proxy"].map(|name| spec.get(name).filter(|proxy| proxy.is_object()));
+        let found = proxies.into_iter().flatten().all(|proxy| text(&proxy["origin"]).starts_with("found in "));
+        spec.entry("proxy_found").or_insert(found.into());
+        let unread = spec.get_mut("unread").and_then(Value::as_array_mut);
+        for file in unread.into_iter().flatten().filter(|file| file.is_string()) {
+            let why = text(file);
+            *file = json!({"needs_root": why.ends_with("can be read by root only"), "why": why});
+        }
+    }
+    let checks = facts.get_mut("checks").and_then(Value::as_array_mut);
+    for check in checks.into_iter().flatten().filter(|check| check["check"] == "consumers") {
+        let consumers = check.pointer_mut("/facts/consumers").and_then(Value::as_array_mut);
+        for consumer in consumers.into_iter().flatten().filter_map(Value::as_object_mut) {
+            let why = consumer.get("why").map(text).unwrap_or_default();
+            if consumer.get("state").is_some_and(|state| state == "skipped")
+                && (why.contains("root only") || why.contains("only root"))
+            {
+                consumer.insert("state".to_owned(), "needs-root".into());
+            }
+        }
+    }
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{CheckSpec, Unread};
+
+    #[test]
+    fn reasons_that_an_earlier_release_saved_as_words_are_read() {
+        let mut spec = serde_json::to_value(CheckSpec::default()).unwrap();
+        spec.as_object_mut().unwrap().remove("proxy_found");
+        let proxy = |origin: &str| json!({"url": "", "tls": false, "host": "", "port": 1, "user": null, "has_password": false, "origin": origin});
+        spec["http_proxy"] = proxy("found in /etc/environment:4");
+        spec["unread"] = json!(["/a can be read by root only", "/b could not be read"]);
+        let consumer = |why: &str| json!({"state": "skipped", "why": why});
+        let consumers = [consumer("only root may start a login of another user"), consumer("it is not installed")];
+        let check = json!({"check": "consumers", "ended": "done", "took_ms": 1, "attempts": 1, "facts": {"consumers": consumers}});
+        let read = |spec: &Value| {
+            let facts = json!({"schema": SCHEMA, "taken": "", "want": spec, "checks": [check]});
+            Record::parse(facts.to_string().as_bytes(), "x").unwrap()
+        };
+        let record = read(&spec);
+        let unread = |why: &str, needs_root| Unread { why: why.to_owned(), needs_root };
+        assert_eq!(
+            record.spec.unread,
+            [unread("/a can be read by root only", true), unread("/b could not be read", false)]
+        );
+        let states = record.checks[0].facts["consumers"].as_array().unwrap().iter().map(|one| one["state"].clone());
+        assert_eq!(states.collect::<Vec<_>>(), ["needs-root", "skipped"]);
+        assert!(record.spec.proxy_found);
+        spec["https_proxy"] = proxy("--proxy");
+        assert!(!read(&spec).spec.proxy_found);
+        let again = Record::parse(serde_json::to_string(&record).unwrap().as_bytes(), "x").unwrap();
+        assert_eq!(again.spec, record.spec);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_with_its_line() {
+        let facts = json!({"schema": SCHEMA, "taken": 5, "want": CheckSpec::default(), "checks": []});
+        let problem = Record::parse(format!("{facts:#}").as_bytes(), "x").unwrap_err();
+        assert!(problem.because.unwrap().contains(" at line "));
+        assert!(Record::parse(br#"{"schema": "ics-setup/facts/v1", "want": 1, "checks": [1]}"#, "x").is_err());
     }
 }

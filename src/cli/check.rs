@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::inputs::{Inputs, at_most, authority};
 use super::progress::Progress;
 use super::{files, machine, network, out, sudo};
-use crate::check::{CheckSpec, Limits, Record, Run, Selection, Target};
+use crate::check::{CheckSpec, Limits, Record, Run, Selection, Target, Unread};
 use crate::finding::Finding;
 use crate::host::{HostRead, View};
 use crate::net::Roots;
@@ -128,12 +128,15 @@ fn collect(
     let found = match &platform {
         // A file that is in the way of this look is a finding; the others are looked at all the same.
         Some(platform) => Found::look(&view, platform, &home, first).unwrap_or_else(|problem| {
-            unread.push(problem.to_string());
+            unread.push(Unread { why: problem.to_string(), needs_root: problem.id == id::NEEDS_ROOT });
             Found::default()
         }),
         None => Found::default(),
     };
-    let only_root = |path: PathBuf| format!("{} can be read by root only", host.shown(&path).display());
+    let only_root = |path: PathBuf| {
+        let why = format!("{} can be read by root only", host.shown(&path).display());
+        Unread { why, needs_root: true }
+    };
     unread.extend(view.unread().into_iter().map(only_root));
     found.secrets().for_each(|secret| redactor.learn(secret));
     let catalogue = network::catalogue(matches)?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::GROUP;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::check::{Check, CheckSpec, Group, Look, Meta, Unread};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 
@@ -29,8 +29,8 @@ impl Check for Files {
             let title = "every file that says what the settings are was read";
             return vec![Finding::new("file-unreadable", GROUP, Status::Pass, title).observed("none was in the way")];
         }
-        let of_one = |why: &String| {
-            let status = if why.ends_with("can be read by root only") { Status::Warn } else { Status::Fail };
+        let of_one = |Unread { why, needs_root }: &Unread| {
+            let status = if *needs_root { Status::Warn } else { Status::Fail };
             Finding::new("file-unreadable", GROUP, status, why.as_str())
                 .expected("files that say what the host has can be read")
                 .observed(why.as_str())

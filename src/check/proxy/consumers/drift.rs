@@ -9,7 +9,7 @@ use crate::finding::{Finding, Status};
 pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Finding> {
     let with_proxy: Vec<&Consumer> =
         facts.consumers.iter().filter(|consumer| consumer.state == State::Seen && consumer.has_proxy()).collect();
-    if (judge::is_wanted(spec) && !judge::is_found(spec)) || with_proxy.is_empty() {
+    if (judge::is_wanted(spec) && !spec.proxy_found) || with_proxy.is_empty() {
         return None;
     }
     // Passwords are told apart by their numbers, so that "the same proxy, another password" is seen too.

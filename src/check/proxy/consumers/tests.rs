@@ -21,6 +21,7 @@ fn spec(url: Option<&str>, origin: &str) -> (CheckSpec, Secrets) {
         home: "/divvycloud".into(),
         http_proxy: proxy.clone(),
         https_proxy: proxy,
+        proxy_found: origin.starts_with("found in "),
         no_proxy: vec!["mysql".to_owned(), "redis".to_owned()],
         mysql: None,
         redis: None,
