@@ -1,7 +1,10 @@
 //! `check`: is this host fit, with its proxy, its back ends and the product on it, and if not, what is to be done?
 //!
-//! Facts are collected, then judged by pure functions, then rendered. Facts hold no secret, so they can be saved and judged
-//! again elsewhere.
+//! Facts are collected by observers ([`crate::system`], [`crate::consumers`], …), then judged by pure functions, then rendered.
+//! Facts hold no secret, so they can be saved and judged again elsewhere.
+//!
+//! A check is a unit type that implements [`Check`], in a file of its own; its group has it in `CHECKS`. What its ids mean
+//! stands in `assets/checks/GROUP.toml`, and a test holds the two together.
 //!
 //! ```text
 //! CheckSpec ─┬─ Check::collect ── Facts ──┬─ Check::judge ── Finding ── report

@@ -19,6 +19,8 @@ mod files;
 mod packages;
 pub(crate) mod places;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use serde::{Deserialize, Serialize};
