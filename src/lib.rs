@@ -25,6 +25,9 @@
 //! | [`system`] | what this system has: clock, disks, ports, … |
 //! | [`settings`] | what is wanted and where each value came from |
 //! | [`network`] | which paths must be open, the way to each of them, and what to hand to those who open them |
+//! | [`mysql`], [`redis`] | the two back ends: what answers, the login, what a server says of itself |
+//! | [`docker`] | the engine and its Compose: which containers there are, what compose files expect |
+//! | [`product`] | the vendor's product on a host: folder, containers, interface, queues, logs |
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`consumers`] | who reads proxy settings, and what each of them gets |
 //! | [`targets`] | what the settings imply for each thing that is converged |
@@ -54,16 +57,20 @@ pub mod check;
 pub mod cli;
 pub mod clients;
 pub mod consumers;
+pub mod docker;
 pub mod envfile;
 pub mod environment;
 pub mod finding;
 pub mod host;
+pub mod mysql;
 pub mod net;
 pub mod network;
 pub mod plan;
 pub mod platform;
 pub mod problem;
+pub mod product;
 pub mod redact;
+pub mod redis;
 pub mod report;
 pub mod secret;
 pub mod settings;

@@ -11,6 +11,8 @@ use crate::finding::Finding;
 use crate::host::HostRead;
 use crate::net::{Roots, Time};
 use crate::platform::Platform;
+use crate::secret::Secret;
+use crate::{mysql, redis};
 
 /// What a check is about; also what `check GROUP` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +60,29 @@ pub struct Look<'a> {
     pub secrets: &'a Secrets,
     /// The certificates that the host trusts, and `--proxy-ca`.
     pub roots: &'a Roots,
+}
+
+impl<'a> Look<'a> {
+    /// The MySQL of the settings, as it is asked; `None`: nothing says where it is.
+    pub(crate) fn mysql(&self) -> Option<mysql::Target<'a>> {
+        let spec = self.spec.mysql.as_ref()?;
+        let password = self.secrets.mysql.as_ref().map(Secret::expose).unwrap_or_default();
+        Some(mysql::Target {
+            host: &spec.at.host,
+            port: spec.at.port,
+            tls: spec.tls,
+            account: spec.user.as_deref().map(|user| mysql::Account { user, password }),
+            databases: [&spec.database, &spec.secret_database],
+            roots: self.roots,
+        })
+    }
+
+    /// The Redis of the settings, as it is asked; `None`: nothing says where it is.
+    pub(crate) fn redis(&self) -> Option<redis::Target<'a>> {
+        let spec = self.spec.redis.as_ref()?;
+        let password = self.secrets.redis.as_ref();
+        Some(redis::Target { host: &spec.at.host, port: spec.at.port, tls: spec.tls, password, roots: self.roots })
+    }
 }
 
 /// What there is to know of a check before it runs.

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::docker::Running;
 use super::reader::{FileProbe, IMAGE};
 use super::{Consumer, ConsumersFacts, State, Who, docker, files, packages};
 use crate::environment::{self, LoginUser, Unseen, Variables};
@@ -27,8 +26,6 @@ pub(crate) struct Ask<'a> {
     pub(crate) http_proxy: Option<&'a ProxyUrl>,
     /// For https requests.
     pub(crate) https_proxy: Option<&'a ProxyUrl>,
-    /// The product's running containers, asked for within a time; else why they are not known.
-    pub(crate) containers: &'a dyn Fn(Time) -> Result<Vec<Running>, String>,
 }
 
 /// Looks at everything.
@@ -50,7 +47,7 @@ pub(crate) fn observe(ask: &Ask<'_>, time: Time) -> ConsumersFacts {
     consumers.push(docker::daemon(&mut probe));
     consumers.push(packages::manager(&mut probe, platform));
     consumers.extend(docker::client(&mut probe));
-    consumers.extend(docker::containers(&mut probe, ask.containers));
+    consumers.extend(docker::containers(&mut probe, ask.home));
     consumers.extend(files::prod_env(&mut probe, ask.home));
     ConsumersFacts { http_password, https_password, consumers }
 }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::reader::{FileProbe, IMAGE};
 use super::{Consumer, NAMES, State, Who};
+use crate::docker::NoDocker;
 use crate::envfile::{Dialect, Seen, unit};
 use crate::environment::{self, DAEMON_JSON, Daemon};
-use crate::net::Time;
+use crate::net::seconds;
+use crate::product::own_containers;
 use crate::text::clean;
 use crate::vendor::Vendor;
 
@@ -119,29 +122,25 @@ pub(super) fn client(probe: &mut FileProbe<'_>) -> Option<Consumer> {
     Some(consumer)
 }
 
-/// A running container of the product.
-pub(crate) struct Running {
-    /// Its name.
-    pub(crate) name: String,
-    /// `NAME=value`: holds secrets, never goes into facts.
-    pub(crate) environment: Vec<String>,
-}
-
-/// The running containers of the product, which `running` finds within the time that it is given.
-pub(super) fn containers(
-    probe: &mut FileProbe<'_>,
-    running: &dyn Fn(Time) -> Result<Vec<Running>, String>,
-) -> Vec<Consumer> {
+/// The running containers of the product in `home`.
+pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> {
     let skipped = |why: String| vec![Consumer::unseen(Who::Container, "docker inspect", State::Skipped, why)];
     if !probe.host.is_live() {
         return skipped(IMAGE.to_owned());
     }
-    let running = match running(probe.of_programs(2)) {
-        Ok(running) => running,
-        Err(why) => return skipped(why),
+    let found = match own_containers(probe.host, home, probe.of_programs(2)) {
+        Ok(found) => found,
+        // A daemon that does not run is the daemon's finding, not a second one.
+        Err(NoDocker::Absent) => return skipped("docker is not installed".to_owned()),
+        Err(NoDocker::Late { millis }) => {
+            return skipped(format!("docker gave no answer within {}", seconds(Duration::from_millis(millis))));
+        }
+        Err(NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why }) => {
+            return skipped(format!("docker does not answer: {why}"));
+        }
     };
+    let running = found.own.into_iter().filter(|container| container.status == "running");
     let consumers: Vec<Consumer> = running
-        .into_iter()
         .take(MOST_CONTAINERS)
         .map(|container| {
             let name = clean(&container.name, 80);

@@ -26,7 +26,6 @@ mod value;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use collect::{Ask, observe};
-pub(crate) use docker::Running;
 pub(crate) use value::{Flaw, ProxyValue};
 
 /// The names that are looked for, each followed by its upper-case twin.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::seconds;
+use super::{Distrust, seconds};
 
 /// What kept a conversation from happening. Part of saved facts: the names are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub enum NetError {
     Unexpected {
         /// What it looks like.
         what: String,
+        /// The other side speaks TLS.
+        #[serde(default, skip_serializing_if = "is_false")]
+        tls: bool,
     },
     /// No TLS connection came about.
     Tls {
@@ -58,7 +61,7 @@ pub enum NetError {
     /// The peer's certificate is not trusted: nothing secret was sent.
     Untrusted {
         /// Why.
-        why: String,
+        why: Distrust,
     },
     /// Anything else.
     Other {
@@ -68,6 +71,11 @@ pub enum NetError {
 }
 
 impl NetError {
+    /// An answer of another protocol than the one spoken here, and not TLS.
+    pub fn unexpected(what: impl Into<String>) -> Self {
+        Self::Unexpected { what: what.into(), tls: false }
+    }
+
     /// A limit that passed while waiting for bytes.
     pub fn silent(limit: Duration) -> Self {
         Self::Silent { millis: millis(limit) }
@@ -94,6 +102,10 @@ impl NetError {
     }
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 /// To the nearest: of a limit of 500 ms some microseconds are gone before the waiting begins.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.saturating_add(Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX)
@@ -114,7 +126,7 @@ impl fmt::Display for NetError {
             Self::Reset => f.write_str("connected, and the other side reset the connection"),
             Self::Silent { millis } => write!(f, "connected, and nothing came within {}", waited(millis)),
             Self::TooMuch { limit } => write!(f, "the answer is larger than {limit} bytes; the rest was not read"),
-            Self::Unexpected { what } => write!(f, "an answer that is not of this protocol: {what}"),
+            Self::Unexpected { what, .. } => write!(f, "an answer that is not of this protocol: {what}"),
             Self::Tls { why } => write!(f, "no TLS connection: {why}"),
             Self::Untrusted { why } => write!(f, "the certificate is not trusted: {why}"),
             Self::Other { why } => f.write_str(why),

@@ -75,7 +75,7 @@ pub fn request<S: Read + Write>(
         let mut buffer = [0_u8; 4096];
         let count = stream.read(&mut buffer).map_err(NetError::of)?;
         if count == 0 {
-            return Err(if bytes.is_empty() { NetError::Closed } else { not_http(&bytes) });
+            return Err(if bytes.is_empty() { NetError::Closed } else { unexpected(&bytes) });
         }
         bytes.extend_from_slice(&buffer[..count]);
     }
@@ -111,12 +111,18 @@ fn parse(bytes: &[u8]) -> Result<Option<Answer>, NetError> {
             rest: bytes[end..].to_vec(),
         })),
         Ok(httparse::Status::Partial) => Ok(None),
-        Err(_) => Err(not_http(bytes)),
+        Err(_) => Err(unexpected(bytes)),
     }
 }
 
-fn not_http(bytes: &[u8]) -> NetError {
-    NetError::Unexpected { what: what(bytes) }
+/// The trouble that an answer of another protocol is, by its first bytes.
+pub(crate) fn unexpected(bytes: &[u8]) -> NetError {
+    NetError::Unexpected { what: what(bytes), tls: matches!(bytes, [0x15 | 0x16, 0x03, ..]) }
+}
+
+/// Do these bytes begin as a reply of Redis does?
+pub(crate) fn is_redis(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'-' | b'+' | b'$' | b'*' | b':', ..] if bytes.contains(&b'\n'))
 }
 
 /// What the first bytes of an answer look like.
@@ -127,7 +133,7 @@ pub(crate) fn what(bytes: &[u8]) -> String {
         [b'S', b'S', b'H', b'-', ..] => "an SSH greeting".to_owned(),
         [b'H', b'T', b'T', b'P', ..] => "HTTP".to_owned(),
         [_, _, _, 0, 10, ..] => "a MySQL greeting".to_owned(),
-        [b'-' | b'+' | b'$' | b'*' | b':', ..] if bytes.contains(&b'\n') => "a Redis reply".to_owned(),
+        _ if is_redis(bytes) => "a Redis reply".to_owned(),
         _ => {
             let text: String = String::from_utf8_lossy(&bytes[..bytes.len().min(40)])
                 .chars()

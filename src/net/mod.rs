@@ -4,19 +4,21 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `time` | the deadline of one check and the limit of one connection |
-//! | `trouble` | why there was no answer, in words |
+//! | `error` | why there was no answer, in words |
+//! | `distrust` | why a certificate is not trusted |
 //! | `dial` | name → addresses → connection |
 //! | `wire` | a connection that reads and writes within its deadline and budget |
 //! | `line` | a connection, plain or with TLS to a trusted peer |
 //! | `tls` | one handshake, judged against the host's store; only a trusted peer is given secrets |
-//! | `resp` | one command to Redis, one reply |
+//! | `shown` | a server's texts, made fit to be shown |
 //! | `http` | one request, the head of its answer, `CONNECT` |
 
 mod dial;
+mod distrust;
 mod error;
 mod http;
 mod line;
-mod resp;
+mod shown;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time;
@@ -24,13 +26,14 @@ mod tls;
 mod wire;
 
 pub use dial::{connect, dial, resolve};
+pub use distrust::Distrust;
 pub use http::{Answer, MAX_HEAD, basic, request};
-pub(crate) use http::{looks_like_html, what};
+pub(crate) use http::{is_redis, looks_like_html, unexpected, what};
 pub use line::Line;
-pub use resp::{Resp, Value};
+pub(crate) use shown::{shown, shown_bytes};
 pub use time::Time;
 
 pub use crate::text::seconds;
 pub use error::NetError;
-pub use tls::{Distrust, Handshake, Peer, Roots, TlsWire, examine, shake};
+pub use tls::{Handshake, Peer, Roots, TlsWire, examine, shake};
 pub use wire::Wire;

@@ -1,8 +1,10 @@
 //! What the tests of several modules need of servers and limits.
 
 use std::io::{Read, Write, copy, sink};
-use std::net::{Shutdown, TcpListener, TcpStream};
+pub(crate) use std::net::TcpStream;
+use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -73,4 +75,50 @@ pub(crate) fn closed_port() -> u16 {
     let port = client.local_addr().unwrap().port();
     std::mem::forget((client, listener.accept().unwrap()));
     port
+}
+
+/// A server that does to each connection what its script says.
+pub(crate) struct Peer {
+    pub(crate) port: u16,
+    pub(crate) connections: Arc<AtomicUsize>,
+    /// How many bytes the other side has sent, and how many were sent to it, as far as scripts say so.
+    pub(crate) sent: Arc<AtomicUsize>,
+}
+
+impl Peer {
+    pub(crate) fn new(script: impl Fn(TcpStream, &AtomicUsize) + Send + Sync + 'static) -> Self {
+        let (connections, sent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (count, bytes) = (connections.clone(), sent.clone());
+        let port = serve(move |stream| {
+            count.fetch_add(1, Ordering::SeqCst);
+            script(stream, &bytes);
+        });
+        Self { port, connections, sent }
+    }
+
+    /// Says these bytes at once, then waits for the other side to go.
+    pub(crate) fn saying(bytes: &[u8]) -> Self {
+        let bytes = bytes.to_vec();
+        Self::new(move |mut stream, _| {
+            let _ = stream.write_all(&bytes);
+            let _ = stream.read_to_end(&mut Vec::new());
+        })
+    }
+
+    /// Says this, then pours out as much as is taken.
+    pub(crate) fn pouring(head: &[u8]) -> Self {
+        let head = head.to_vec();
+        Self::new(move |mut stream, sent| {
+            let _ = stream.write_all(&head);
+            while let Ok(count) = stream.write(&[b'x'; 65536]) {
+                sent.fetch_add(count, Ordering::SeqCst);
+            }
+        })
+    }
+
+    /// Says this, one byte a moment.
+    pub(crate) fn dripping(bytes: &[u8]) -> Self {
+        let bytes = bytes.to_vec();
+        Self::new(move |mut stream, _| drip(&mut stream, &bytes))
+    }
 }

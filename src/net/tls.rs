@@ -15,10 +15,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use serde::{Deserialize, Serialize};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{NetError, Wire};
+use super::{Distrust, NetError, Wire};
 use crate::host::HostRead;
 
 /// Where distributions keep the bundle of trusted certificates, most usual first: Debian and Ubuntu; Red Hat's kind;
@@ -72,47 +71,6 @@ impl Roots {
 /// A TLS connection within the deadline and budget of its wire.
 pub type TlsWire = StreamOwned<ClientConnection, Wire>;
 
-/// Why a certificate is not valid here. Part of saved facts: the names are a contract.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "distrust", rename_all = "kebab-case")]
-pub enum Distrust {
-    /// Nobody who is trusted has issued it.
-    UnknownIssuer,
-    /// Its time is over.
-    Expired,
-    /// Its time has not come, or our clock is behind.
-    NotYet,
-    /// It is somebody else's.
-    OtherName {
-        /// Whose it is, the first few.
-        names: Vec<String>,
-    },
-    /// It was taken back.
-    Revoked,
-    /// There is nothing to judge it by.
-    NoRoots,
-    /// Anything else.
-    Other {
-        /// In the library's words.
-        why: String,
-    },
-}
-
-impl fmt::Display for Distrust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownIssuer => f.write_str("its issuer is not among the trusted certificates"),
-            Self::Expired => f.write_str("it has expired (or this host's clock is ahead)"),
-            Self::NotYet => f.write_str("it is not valid yet (or this host's clock is behind)"),
-            Self::OtherName { names } if names.is_empty() => f.write_str("it was issued for another name"),
-            Self::OtherName { names } => write!(f, "it was issued for another name: {}", names.join(", ")),
-            Self::Revoked => f.write_str("it was revoked"),
-            Self::NoRoots => f.write_str("this host has no trusted certificates (package ca-certificates)"),
-            Self::Other { why } => f.write_str(why),
-        }
-    }
-}
-
 /// What a handshake has shown. Nothing secret may be sent through `wire` unless the host trusts the peer.
 pub struct Handshake<S: Read + Write = Wire> {
     /// The connection.
@@ -132,7 +90,7 @@ pub enum Peer<S: Read + Write = Wire> {
     /// It speaks TLS; its certificate is not valid here. The connection is closed.
     Untrusted {
         /// Why not.
-        why: String,
+        why: Distrust,
         /// What it presented, its own certificate first (DER).
         chain: Vec<Vec<u8>>,
     },
@@ -159,7 +117,7 @@ pub fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer
     let shaken = examine(wire, name, roots)?;
     Ok(match shaken.by_host {
         None => Peer::Trusted(Box::new(shaken.wire)),
-        Some(why) => Peer::Untrusted { why: why.to_string(), chain: shaken.chain },
+        Some(why) => Peer::Untrusted { why, chain: shaken.chain },
     })
 }
 

@@ -138,7 +138,7 @@ fn head<S: Read + Write>(
 }
 
 fn status(whom: &str, answer: &Answer, middle: i64) -> Result<TimeStatus, NetError> {
-    let no_date = |what: String| NetError::Unexpected { what };
+    let no_date = |what: String| NetError::unexpected(what);
     let date = answer.get("date").ok_or_else(|| no_date(format!("HTTP {} without a Date", answer.status)))?;
     let time =
         httpdate::parse_http_date(date).map_err(|_| no_date(format!("the Date {:?}", crate::text::clean(date, 40))))?;

@@ -2,9 +2,9 @@
 //!
 //! | module | what lives there |
 //! | --- | --- |
-//! | `words` | what both say about addresses, network troubles and certificates; foreign text made fit to be shown |
-//! | `mysql` | one greeting, one login, what the server says of itself |
-//! | `redis` | one conversation, what the server says of itself |
+//! | `words` | what both say about addresses, network troubles and certificates |
+//! | `mysql` | the greeting, the login, what the server says of itself |
+//! | `redis` | the replies, what the server says of itself |
 
 mod mysql;
 #[cfg(test)]
@@ -12,9 +12,12 @@ mod peer;
 mod redis;
 mod words;
 
+pub(crate) use mysql::Mysql;
+pub(crate) use redis::Redis;
+
 use super::AnyCheck;
 
 const GROUP: &str = "backends";
 
 /// All of them, in the order in which they are reported.
-pub const CHECKS: &[&dyn AnyCheck] = &[&mysql::Mysql, &redis::Redis];
+pub const CHECKS: &[&dyn AnyCheck] = &[&Mysql, &Redis];

@@ -1,69 +1,14 @@
-//! Scripted servers for unit tests, and what a check is told of them.
+//! What the checks' tests with scripted servers have in common.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::check::spec::{Address, CheckSpec, MysqlSpec, RedisSpec, Secrets};
 use crate::check::unit::{Check, Look};
 use crate::finding::{Finding, Status, known};
 use crate::host::MemoryHost;
-use crate::net::testing::drip;
+pub(super) use crate::net::testing::Peer;
 use crate::net::{Roots, Time};
 use crate::settings::Secret;
-
-/// A server that does to each connection what its script says.
-pub struct Peer {
-    pub port: u16,
-    pub connections: Arc<AtomicUsize>,
-    /// How many bytes the other side has sent, and how many were sent to it, as far as scripts say so.
-    pub sent: Arc<AtomicUsize>,
-}
-
-impl Peer {
-    pub fn new(script: impl Fn(TcpStream, &AtomicUsize) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (connections, sent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (count, bytes, script) = (connections.clone(), sent.clone(), Arc::new(script));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                count.fetch_add(1, Ordering::SeqCst);
-                let (script, bytes) = (script.clone(), bytes.clone());
-                std::thread::spawn(move || script(stream, &bytes));
-            }
-        });
-        Self { port, connections, sent }
-    }
-
-    /// Says these bytes at once, then waits for the other side to go.
-    pub fn saying(bytes: &[u8]) -> Self {
-        let bytes = bytes.to_vec();
-        Self::new(move |mut stream, _| {
-            let _ = stream.write_all(&bytes);
-            let _ = stream.read_to_end(&mut Vec::new());
-        })
-    }
-
-    /// Says this, then pours out as much as is taken.
-    pub fn pouring(head: &[u8]) -> Self {
-        let head = head.to_vec();
-        Self::new(move |mut stream, sent| {
-            let _ = stream.write_all(&head);
-            while let Ok(count) = stream.write(&[b'x'; 65536]) {
-                sent.fetch_add(count, Ordering::SeqCst);
-            }
-        })
-    }
-
-    /// Says this, one byte a moment.
-    pub fn dripping(bytes: &[u8]) -> Self {
-        let bytes = bytes.to_vec();
-        Self::new(move |mut stream, _| drip(&mut stream, &bytes))
-    }
-}
 
 fn address(port: u16) -> Address {
     Address { host: "127.0.0.1".to_owned(), port, origin: "--mysql-host".to_owned() }

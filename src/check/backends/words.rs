@@ -5,23 +5,9 @@ use std::time::Duration;
 use super::GROUP;
 use crate::check::spec::{Address, CheckSpec, Limits};
 use crate::finding::{Finding, Status};
-use crate::net::{NetError, seconds};
+use crate::net::{Distrust, NetError, seconds};
 use crate::settings::Deployment;
-use crate::text::{clean, host_port, quoted};
-
-/// No text of a server is shown longer than this, in characters.
-const LONGEST: usize = 200;
-
-/// A server's text, fit to be shown and saved.
-pub fn shown(text: &str) -> String {
-    clean(text, LONGEST)
-}
-
-/// [`shown`] of bytes.
-pub fn shown_bytes(bytes: &[u8]) -> String {
-    // Four bytes a character at most: no need to look at more of them.
-    shown(&String::from_utf8_lossy(&bytes[..bytes.len().min(4 * (LONGEST + 2))]))
-}
+use crate::text::{host_port, quoted};
 
 /// Where it is, for messages.
 pub fn at(address: &Address) -> String {
@@ -130,16 +116,16 @@ impl Server {
 }
 
 /// What to do about a certificate that is not trusted.
-pub fn trust(finding: Finding, why: &str, host: &str, port: u16, word: &str) -> Finding {
+pub fn trust(finding: Finding, why: &Distrust, host: &str, port: u16, word: &str) -> Finding {
     let start = if word == "mysql" { " -starttls mysql" } else { "" };
     let finding = finding.cause(format!("{why}; nothing secret was sent"));
-    if why.contains("another name") {
+    if let Distrust::OtherName { .. } = why {
         return finding
             .fix(format!("sudo ics-setup reconfigure --{word}-host NAME   # a name that the certificate has"));
     }
     let finding = finding
         .fix(format!("openssl s_client -connect {}:{port}{start} -showcerts </dev/null   # who it is", quoted(host)));
-    if why.contains("expired") || why.contains("not valid yet") {
+    if let Distrust::Expired | Distrust::NotYet = why {
         return finding.fix("timedatectl   # is this host's clock right?");
     }
     finding

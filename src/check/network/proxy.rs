@@ -106,7 +106,7 @@ fn words_of_proxy(agent: bool, failure: &Failure, proxy: Option<&ProxySpec>) -> 
             vec![format!("have the network team open TCP from this host to {place}")],
         ),
         (Cause::NetError { trouble: NetError::Untrusted { why } }, Stage::ProxyTls) => {
-            let (cause, fix) = untrusted(why, &place);
+            let (cause, fix) = untrusted(&why.to_string(), &place);
             (
                 format!("the certificate of the proxy {place} is not trusted{origin}"),
                 "a certificate that this host trusts; without one no credentials are sent".to_owned(),
@@ -121,7 +121,7 @@ fn words_of_proxy(agent: bool, failure: &Failure, proxy: Option<&ProxySpec>) -> 
             vec![corrected("http")],
         ),
         (Cause::ProxyLogin { schemes, sent }, _) => return words_of_login(agent, schemes, *sent, &place, &origin),
-        (Cause::NetError { trouble: NetError::Unexpected { what } }, _) if what.contains("TLS") && !tls => (
+        (Cause::NetError { trouble: NetError::Unexpected { tls: true, .. } }, _) if !tls => (
             format!("the proxy's port {place} speaks TLS, and its URL says http://{origin}"),
             "an answer to CONNECT".to_owned(),
             "this port wants TLS to the proxy itself".to_owned(),

@@ -1,51 +1,18 @@
-//! Does the web interface answer `/Status`?
+//! Judges whether the web interface answers `/Status`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::compose;
-use super::known::Known;
-use super::place::Place;
-use super::text::shown;
+use super::text::nothing;
 use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::{Finding, Status};
-use crate::net::{self, NetError, Time, seconds};
+use crate::net::{NetError, Time, seconds};
+use crate::product::Known;
+use crate::product::interface::{self, Asked, InterfaceFacts};
 use crate::text::host_port;
-
-/// So much of an answer is read.
-const BUDGET: usize = 80 << 10;
 
 /// See the module.
 pub(super) struct Interface;
-
-/// What was seen.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct InterfaceFacts {
-    place: Place,
-    /// `None`: was not asked.
-    asked: Option<Asked>,
-    /// The compose file has other services, and no interface.
-    not_here: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Asked {
-    /// `127.0.0.1`, or the address that the compose file publishes on.
-    address: String,
-    port: u16,
-    took_ms: u64,
-    answer: Result<Answer, NetError>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Answer {
-    status: u16,
-    location: Option<String>,
-    server: Option<String>,
-    html: bool,
-}
 
 impl Check for Interface {
     type Facts = InterfaceFacts;
@@ -53,22 +20,7 @@ impl Check for Interface {
     const META: Meta = Meta::new("interface", Group::Runtime, &["interface-status"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&InterfaceFacts>) -> InterfaceFacts {
-        let place = Place::look(look);
-        if !place.is_running_system() {
-            return InterfaceFacts { place, ..InterfaceFacts::default() };
-        }
-        let file = place.compose.first().and_then(|name| look.host.read(&look.spec.home.join(name)).ok().flatten());
-        let services = file.as_deref().and_then(compose::services);
-        let port = Known::get().health.port;
-        let interface =
-            services.as_ref().map(|all| all.iter().find(|one| one.name.eq_ignore_ascii_case("interfaceserver")));
-        let (address, port) = match interface {
-            Some(None) => return InterfaceFacts { place, asked: None, not_here: true },
-            Some(Some(service)) => compose::published(&service.ports, port).unwrap_or((None, port)),
-            None => (None, port),
-        };
-        let address = address.unwrap_or_else(|| "127.0.0.1".to_owned());
-        InterfaceFacts { place, asked: Some(ask(address, port, time)), not_here: false }
+        interface::look(look.host, &look.spec.home, time)
     }
 
     fn judge(&self, facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
@@ -76,28 +28,8 @@ impl Check for Interface {
     }
 }
 
-fn ask(address: String, port: u16, time: Time) -> Asked {
-    let path = &Known::get().health.path;
-    let began = Instant::now();
-    // Room for the engine to hear the result before it counts the check as late.
-    let time = time.at_most(time.left().saturating_sub(Duration::from_millis(100)));
-    let answer = net::dial(&address, port, time, BUDGET).and_then(|mut wire| {
-        let host = host_port(&address, port);
-        let headers = [("Host", host.as_str()), ("Connection", "close"), ("Accept", "*/*")];
-        let answer = net::request(&mut wire, "GET", path, &headers)?;
-        let header = |name: &str| answer.get(name).map(|value| shown(value, 200));
-        Ok(Answer {
-            status: answer.status,
-            location: header("location"),
-            server: header("server"),
-            html: answer.is_html(),
-        })
-    });
-    Asked { address, port, took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), answer }
-}
-
 fn judge_interface(facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = facts.place.nothing("interface-status", "the web interface was") {
+    if let Some(nothing) = nothing(&facts.place, "interface-status", "the web interface was") {
         return nothing;
     }
     if facts.not_here {
@@ -108,7 +40,7 @@ fn judge_interface(facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
         return vec![skip];
     }
     let Some(asked) = &facts.asked else { return Vec::new() };
-    let mut finding = verdict(asked, &facts.place.command(spec))
+    let mut finding = verdict(asked, &facts.place.command(&spec.home))
         .expected(format!("{} answers 200", url(asked)))
         .evidence("url", url(asked))
         .evidence("took_ms", asked.took_ms);
@@ -210,15 +142,13 @@ fn silent(asked: &Asked, trouble: &NetError, command: &str, logs: &str) -> Findi
         .cause("it still starts (it waits for the database and for the scheduler to upgrade the schema), or it hangs")
         .fix(logs)
         .fix("wait for it: ics-setup check runtime --only interface-status --wait 5m"),
-        NetError::Unexpected { what } if what.contains("TLS") => {
-            finding(&format!("port {port} speaks TLS, not plain HTTP"))
-                .cause("a web server in front, or another program, holds the port")
-                .fix(format!(
-                    "curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}",
-                    host_port(&asked.address, port),
-                    Known::get().health.path
-                ))
-        }
+        NetError::Unexpected { tls: true, .. } => finding(&format!("port {port} speaks TLS, not plain HTTP"))
+            .cause("a web server in front, or another program, holds the port")
+            .fix(format!(
+                "curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}",
+                host_port(&asked.address, port),
+                Known::get().health.path
+            )),
         NetError::Unexpected { .. } | NetError::TooMuch { .. } => {
             finding(&format!("what listens on port {port} is no web server"))
                 .cause("another program holds the port")

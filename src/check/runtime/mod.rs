@@ -1,30 +1,24 @@
 //! Checks of the group `runtime`: does the installed product run?
 //!
-//! | module | what it looks at |
+//! | module | what it judges |
 //! | --- | --- |
 //! | `product` | is it installed in its folder? |
 //! | `containers` | services up, ended, restarting, unhealthy; versions of images |
 //! | `environment` | what the containers see, against prod.env |
 //! | `interface` | `/Status` on the interface's port |
-//! | `queues` | p0 to p3 in Redis |
+//! | `queues` | lists in Redis |
 //! | `logs` | lines with a known cause |
-//! | `known` | the facts behind all of them, from `assets/runtime.toml` |
-//! | `docker`, `compose`, `place`, `text` | the docker command, compose files, the product's folder, words |
+//! | `text` | words |
 
-mod compose;
 mod containers;
-pub(super) mod docker;
 mod environment;
 mod interface;
-mod known;
 mod logs;
-mod place;
 mod product;
 mod queues;
-mod text;
-
 #[cfg(test)]
-mod double;
+mod testing;
+mod text;
 
 use super::AnyCheck;
 

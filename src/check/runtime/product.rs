@@ -1,10 +1,10 @@
-//! Is the product installed in its folder?
+//! Judges whether the product is installed in its folder?
 
-use super::place::Place;
 use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
+use crate::product::Place;
 
 /// See the module.
 pub(super) struct Product;
@@ -15,7 +15,7 @@ impl Check for Product {
     const META: Meta = Meta::new("product", Group::Runtime, &["product-installed"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Place>) -> Place {
-        Place::look(look)
+        Place::look(look.host, &look.spec.home)
     }
 
     fn judge(&self, place: &Place, spec: &CheckSpec) -> Vec<Finding> {
@@ -61,11 +61,11 @@ fn judge_product(place: &Place, spec: &CheckSpec) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::runtime::double::spec;
+    use crate::check::runtime::testing::spec;
 
     #[test]
     fn commands_to_paste_fit_the_compose_that_is_here() {
-        use crate::check::runtime::double::Double;
+        use crate::check::runtime::testing::{Checked, Double};
         use crate::check::spec::Secrets;
         let of = |path: &str| {
             let host = Double::installed();
@@ -73,7 +73,7 @@ mod tests {
             host.files.put("/divvycloud/docker-compose.x;reboot.yml", b"");
             let place = host.collect(&Product, &spec(), &Secrets::default());
             assert_eq!(place.compose, ["docker-compose.yml"]);
-            place.command(&spec())
+            place.command(&spec().home)
         };
         assert_eq!(of("/usr/bin/docker-compose"), "docker-compose -f /divvycloud/docker-compose.yml");
         assert_eq!(

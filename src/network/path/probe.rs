@@ -271,7 +271,8 @@ fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> Pa
                 && matches!(why, Cause::NetError { trouble: NetError::Reset | NetError::Closed })
                 && speaks_tls(&addresses, &host, roots, time)
             {
-                *why = NetError::Unexpected { what: "it hangs up on plain words, and speaks TLS".to_owned() }.into();
+                let what = "it hangs up on plain words, and speaks TLS".to_owned();
+                *why = NetError::Unexpected { what, tls: true }.into();
             }
         }
         Scheme::Https => {

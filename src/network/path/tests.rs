@@ -117,7 +117,7 @@ fn what_the_proxy_answers_is_the_proxys() {
     assert_eq!((stage, why), (Stage::Tls, Cause::Page { title: Some("Access denied".to_owned()) }));
     let (_, why) = cause("\x15\x03\x01\0\x02\x02\x46");
     assert!(
-        matches!(&why, Cause::NetError { trouble: NetError::Unexpected { what } } if what.contains("TLS")),
+        matches!(&why, Cause::NetError { trouble: NetError::Unexpected { what, tls: true } } if what.contains("TLS")),
         "{why:?}"
     );
 }

@@ -63,12 +63,7 @@ impl Verdict {
         wrong.extend(of(&[Status::Warn]));
         let tell = |finding: &&Finding| (sentence(finding, redactor), advice(finding));
         let mut lines: Vec<_> = wrong.iter().take(most).map(tell).collect();
-        let mut verdict = Self {
-            good,
-            wants_tls: wrong.iter().any(|finding| wants_tls(finding)),
-            about: wrong.first().map_or("", |finding| finding.id),
-            ..Self::default()
-        };
+        let mut verdict = Self { good, about: wrong.first().map_or("", |finding| finding.id), ..Self::default() };
         if good {
             let passed = |id: &&str| findings.iter().find(|own| own.id == *id && own.status == Status::Pass);
             let title = praise.iter().rev().find_map(passed).map(|finding| finding.title.as_str());
@@ -102,11 +97,6 @@ fn advice(finding: &Finding) -> Option<Advice> {
     let elsewhere = finding.fix.iter().find(|fix| !fix.contains("ics-setup ") && !fix.starts_with("look: "));
     let advice = elsewhere.map(|fix| Advice::Do(fix.clone()));
     advice.or_else(|| finding.cause.as_ref().map(|cause| Advice::Know(cause.clone())))
-}
-
-fn wants_tls(finding: &Finding) -> bool {
-    let asks = |fix: &String| fix.ends_with(" --mysql-tls") || fix.ends_with(" --redis-tls");
-    finding.id.ends_with("-tls") && finding.fix.iter().any(asks)
 }
 
 /// Who can be asked whether an answer holds.

@@ -5,10 +5,12 @@ use std::cell::RefCell;
 use serde_json::Value;
 
 use super::{Verdict, World};
+use crate::check::backends::{Mysql, Redis};
 use crate::check::proxy::Dial;
-use crate::check::{Address, Check, CheckSpec, Limits, Look, ProxySpec, Secrets, backends};
-use crate::finding::{Finding, Status};
+use crate::check::{Address, Check, CheckSpec, Limits, Look, ProxySpec, Secrets};
+use crate::finding::Finding;
 use crate::host::HostRead;
+use crate::mysql::MysqlFacts;
 use crate::net::{Roots, Time};
 use crate::redact::Redactor;
 use crate::settings::ProxyUrl;
@@ -20,7 +22,7 @@ pub struct Network<'a> {
     limits: Limits,
     /// The MySQL that greeted well, and what was seen of it: a server counts each greeting that no login follows, and blocks
     /// hosts that come for too many.
-    greeted: RefCell<Option<(Address, Value)>>,
+    greeted: RefCell<Option<(Address, MysqlFacts)>>,
 }
 
 impl<'a> Network<'a> {
@@ -33,19 +35,17 @@ impl<'a> Network<'a> {
         Time::new(self.limits.connect(), self.limits.check())
     }
 
-    /// The findings of a check of the back ends, and what was seen.
-    fn asked(&self, name: &str, spec: &CheckSpec, secrets: &Secrets, earlier: Option<&Value>) -> (Vec<Finding>, Value) {
-        let Some(check) = backends::CHECKS.iter().find(|check| check.meta().name == name) else {
-            return (Vec::new(), Value::Null);
-        };
+    /// What was seen of a back end, and the findings about it.
+    fn asked<C: Check>(
+        &self,
+        check: &C,
+        spec: &CheckSpec,
+        secrets: &Secrets,
+        earlier: Option<&C::Facts>,
+    ) -> (Vec<Finding>, C::Facts) {
         let look = Look { host: self.host, platform: None, spec, secrets, roots: &self.roots };
         let facts = check.collect(&look, self.time(), earlier);
-        let findings = check.judge(&facts, spec).unwrap_or_else(|why| {
-            let title = format!("what was seen of {name} could not be judged");
-            let id = check.meta().ids.first().copied().unwrap_or_default();
-            vec![Finding::new(id, check.meta().group.as_str(), Status::Error, title).observed(why)]
-        });
-        (findings, facts)
+        (check.judge(&facts, spec), facts)
     }
 }
 
@@ -81,9 +81,10 @@ impl World for Network<'_> {
         let anonymous = spec.mysql.as_ref().is_some_and(|mysql| mysql.user.is_none());
         let earlier =
             self.greeted.borrow().as_ref().filter(|(own, _)| Some(own) == at.as_ref()).map(|(_, facts)| facts.clone());
-        let (findings, facts) = self.asked("mysql", spec, secrets, earlier.as_ref());
-        let verdict =
-            Verdict::of(&findings, 2, &["mysql-reachable", "mysql-version", "mysql-login"], &knowing(secrets));
+        let (findings, facts) = self.asked(&Mysql, spec, secrets, earlier.as_ref());
+        let praise = ["mysql-reachable", "mysql-version", "mysql-login"];
+        let verdict = Verdict::of(&findings, 2, &praise, &knowing(secrets));
+        let verdict = Verdict { wants_tls: facts.wants_tls(), ..verdict };
         if anonymous {
             // Who looks again at what was wrong wants it looked at.
             self.greeted.replace(at.filter(|_| verdict.good).map(|at| (at, facts)));
@@ -93,18 +94,18 @@ impl World for Network<'_> {
 
     fn redis(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict {
         let spec = &CheckSpec { limits: self.limits, ..spec.clone() };
-        let (mut findings, _) = self.asked("redis", spec, secrets, None);
-        let asks = |finding: &Finding| {
-            finding.id == "redis-login" && finding.observed.as_ref().is_some_and(|said| said.starts_with("NOAUTH"))
-        };
-        let wants_login = secrets.redis.is_none() && findings.iter().any(asks);
-        let redactor = knowing(secrets);
-        if wants_login {
-            findings.retain(|finding| !asks(finding));
+        let (mut findings, facts) = self.asked(&Redis, spec, secrets, None);
+        let wants_login = secrets.redis.is_none() && facts.wants_password();
+        // It is asked for next: no finding of its own. The first one about the login says so.
+        let login = findings.iter().position(|finding| wants_login && finding.id == "redis-login");
+        if let Some(at) = login {
+            findings.remove(at);
         }
+        let redactor = knowing(secrets);
         let praise = ["redis-reachable", "redis-version", "redis-login"];
         let praise = if secrets.redis.is_some() { &praise[..] } else { &praise[..2] };
-        let mut verdict = Verdict { wants_login, ..Verdict::of(&findings, 2, praise, &redactor) };
+        let verdict = Verdict::of(&findings, 2, praise, &redactor);
+        let mut verdict = Verdict { wants_login, wants_tls: facts.wants_tls(), ..verdict };
         if verdict.good && secrets.redis.is_none() {
             verdict.said.push_str(if wants_login { "; it asks for a password" } else { "; it asks for no password" });
         }

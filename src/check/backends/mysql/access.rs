@@ -1,10 +1,10 @@
 //! Findings about getting in: turned away before the greeting, or at the login.
 
 use super::super::words::{at, trust};
-use super::greeting::{Greeting, Refusal};
-use super::{ACCESS_DENIED, GROUP, HOST_BLOCKED, Login, SERVER};
+use super::{GROUP, SERVER};
 use crate::check::spec::{Limits, MysqlSpec};
 use crate::finding::{Finding, Status};
+use crate::mysql::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Login, Refusal};
 use crate::net::NetError;
 use crate::text::quoted;
 
@@ -17,13 +17,13 @@ const ACCOUNT_LOCKED: u16 = 3118;
 const PASSWORD_EXPIRED: [u16; 2] = [1820, 1862];
 
 /// An error in place of a greeting: the network is fine.
-pub fn turned_away(spec: &MysqlSpec, refusal: &Refusal) -> Vec<Finding> {
+pub(super) fn turned_away(spec: &MysqlSpec, refusal: &Refusal) -> Vec<Finding> {
     let observed = format!("a server of the MySQL family answers, with error {}", refusal.code);
     vec![SERVER.reached(&spec.at, observed), refused(spec, refusal, false)]
 }
 
 /// What an error of the server means, and what mends it.
-pub fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding {
+pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding {
     let place = at(&spec.at);
     let user = spec.user.as_deref().unwrap_or("divvy");
     let account = format!("'{}'@'HOST'", user.replace('\'', "''"));
@@ -92,7 +92,7 @@ pub fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding {
 }
 
 /// A login that did not come to its end; `None` for one that did.
-pub fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits: &Limits) -> Option<Finding> {
+pub(super) fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits: &Limits) -> Option<Finding> {
     let place = at(&spec.at);
     let user = spec.user.as_deref().unwrap_or_default();
     let make = |id, title: String| {
@@ -159,6 +159,6 @@ fn broken(
 }
 
 /// What makes a database, as often as one likes.
-pub fn create(name: &str) -> String {
+pub(super) fn create(name: &str) -> String {
     format!("on the server: CREATE DATABASE IF NOT EXISTS `{}`;", name.replace('`', "``"))
 }

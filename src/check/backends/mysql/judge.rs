@@ -1,14 +1,15 @@
 //! MysqlFacts → findings. Pure.
 
 use super::super::words::at;
-use super::about::{About, There};
 use super::access::{self, create};
-use super::greeting::{Greeting, Opening};
-use super::product::{self, Product};
-use super::{GROUP, Login, MysqlFacts, MysqlFailure, SERVER, grants};
-use crate::check::requirements::Profile;
+use super::{GROUP, SERVER};
+use crate::check::requirements::{Profile, Window};
 use crate::check::spec::{CheckSpec, MysqlSpec};
 use crate::finding::{Finding, Status};
+use crate::mysql;
+use crate::mysql::{
+    About, Grant, Greeting, Login, Make, MysqlFacts, MysqlFailure, Opening, Product, There, has_reload, missing, roles,
+};
 use crate::net::{NetError, seconds};
 use crate::settings::Deployment;
 use std::time::Duration;
@@ -23,7 +24,7 @@ const SKEW_WARN: i64 = 5_000;
 const SKEW_FAIL: i64 = 300_000;
 
 /// Judges what was seen.
-pub fn judge_mysql(facts: &MysqlFacts, spec: &CheckSpec) -> Vec<Finding> {
+pub(super) fn judge_mysql(facts: &MysqlFacts, spec: &CheckSpec) -> Vec<Finding> {
     let Some(mysql) = &spec.mysql else { return vec![SERVER.not_named(spec)] };
     if SERVER.is_container(spec, &mysql.at) {
         return vec![SERVER.still_container(&mysql.at)];
@@ -55,7 +56,7 @@ fn unreached(mysql: &MysqlSpec, trouble: &NetError, waited: u64, spec: &CheckSpe
 }
 
 fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpec) -> Vec<Finding> {
-    let announced = product::advertised(greeting, mysql.at.port);
+    let announced = mysql::advertised(greeting, mysql.at.port);
     let mut findings = vec![reached(facts, mysql, &announced)];
     let window = &Profile::of(spec.release.as_deref()).mysql;
     match &facts.login {
@@ -68,7 +69,7 @@ fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &Ch
         Some(Login::Open(about)) => {
             let real = about.version.as_deref().map(|text| {
                 let comment = about.variables.get("version_comment").map(String::as_str).unwrap_or_default();
-                product::real(greeting, text, comment, &about.variables)
+                mysql::real(greeting, text, comment, &about.variables)
             });
             findings.push(version(real.as_ref().unwrap_or(&announced), mysql, spec, real.is_none()));
             findings.extend(inside(about, greeting, mysql, spec));
@@ -104,7 +105,7 @@ fn reached(facts: &MysqlFacts, mysql: &MysqlSpec, announced: &Product) -> Findin
 fn version(product: &Product, mysql: &MysqlSpec, spec: &CheckSpec, announced_only: bool) -> Finding {
     let profile = Profile::of(spec.release.as_deref());
     let window = &profile.mysql;
-    let mut status = product.verdict(window);
+    let mut status = verdict(product, window);
     let place = at(&mysql.at);
     let observed =
         if announced_only { format!("advertised version: {}", product.shown) } else { product.shown.clone() };
@@ -246,17 +247,17 @@ fn account(about: &About) -> String {
     format!("'{}'@'{}'", user.replace('\'', "''"), host.replace('\'', "''"))
 }
 
-fn privileges(about: &About, held: &[grants::Grant], mysql: &MysqlSpec, spec: &CheckSpec) -> Finding {
+fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec) -> Finding {
     let place = at(&mysql.at);
     let account = account(about);
     let any_case = about.variables.get("lower_case_table_names").is_some_and(|value| value != "0");
     let names = [&mysql.database, &mysql.secret_database];
     let short: Vec<(&String, Vec<&str>)> = names
         .into_iter()
-        .map(|name| (name, grants::missing(held, name, any_case)))
+        .map(|name| (name, missing(held, name, any_case)))
         .filter(|(_, missing)| !missing.is_empty())
         .collect();
-    let reload = grants::has_reload(held);
+    let reload = has_reload(held);
     let make = |status, title: String| {
         Finding::new("mysql-grants", GROUP, status, title)
             .expected(format!("ALL on `{}`.* and `{}`.*, and RELOAD on *.*", mysql.database, mysql.secret_database))
@@ -279,7 +280,7 @@ fn privileges(about: &About, held: &[grants::Grant], mysql: &MysqlSpec, spec: &C
     if !reload {
         lacks.push("RELOAD on *.*".to_owned());
     }
-    let roles = grants::roles(held);
+    let roles = roles(held);
     let status = match () {
         () if !roles.is_empty() => Status::Warn,
         // RELOAD is for the dump that the scheduler takes before it migrates.
@@ -406,4 +407,59 @@ fn capacity(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     } else {
         finding
     })
+}
+
+/// What becomes of a product under a window of versions.
+fn verdict(product: &Product, window: &Window) -> Status {
+    match (product.make, &product.version) {
+        (Make::MariaDb | Make::TiDb, _) => window.other(),
+        (_, Some(version)) => window.verdict(version),
+        (_, None) => Status::Warn,
+    }
+}
+
+/// Are both databases there with all rights on them? Then nobody is still at work on them.
+pub(super) fn is_complete(about: &About) -> bool {
+    let there = !about.databases.is_empty() && about.databases.iter().all(|database| database.there == There::Yes);
+    let granted = about.grants.as_ref().is_some_and(|grants| {
+        has_reload(grants) && about.databases.iter().all(|database| missing(grants, &database.name, true).is_empty())
+    });
+    there && granted && about.broke.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_announced_version_gets_its_verdict() {
+        use Status::*;
+        let window = &Profile::of(None).mysql;
+        for (text, mysql_bit, status) in [
+            ("5.7.44", true, Pass),
+            ("5.7.44-log", true, Pass),
+            ("5.7.44-48-log", true, Pass),
+            ("8.0.36-28.1", true, Fail),
+            ("5.7.44-google-log", true, Pass),
+            ("5.7.12", true, Pass),
+            ("5.7.mysql_aurora.2.11.2", true, Pass),
+            ("8.0.mysql_aurora.3.04.0", true, Fail),
+            ("5.7.28.1", true, Pass),
+            ("5.7.25-TiDB-v7.1.0", true, Fail),
+            ("8.0.11-TiDB-v8.5.1", true, Fail),
+            ("5.5.5-10.11.19-MariaDB-0+deb12u1", false, Fail),
+            ("11.4.2-MariaDB-log", true, Fail),
+            ("5.7.44-log", false, Fail),
+            ("8.0.36", true, Fail),
+            ("8.0.36-0ubuntu0.22.04.1", true, Fail),
+            ("9.7.4-2", true, Fail),
+            ("5.6.24", true, Fail),
+            ("5.5.30", true, Fail),
+            ("", true, Warn),
+            ("☃", true, Warn),
+        ] {
+            let greeting = Greeting { version: text.to_owned(), mysql_bit, offers_tls: true, plugin: None };
+            assert_eq!(verdict(&mysql::advertised(&greeting, 3306), window), status, "{text}");
+        }
+    }
 }

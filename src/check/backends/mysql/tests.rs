@@ -1,16 +1,15 @@
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use super::about::{Clock, Database, There};
-use super::grants::Grant;
-use super::greeting::Greeting;
-use super::greeting::tests::{greeting, packet};
 use super::*;
 use crate::check::backends::peer::*;
 use crate::check::spec::Address;
 use crate::finding::Status::{Fail, Pass, Skip, Warn};
+use crate::mysql::packets::{greeting, packet};
+use crate::mysql::{About, Clock, Database, Grant, Greeting, MysqlFailure, Refusal, There};
+use crate::net::testing::TcpStream;
+use crate::net::{Distrust, NetError};
 use crate::settings::Deployment;
 
 fn of_57() -> Vec<u8> {
@@ -346,19 +345,14 @@ fn each_refusal_of_a_login_names_its_remedy() {
         assert_eq!(status(&findings, "mysql-version"), Pass);
     }
     for (trouble, tls, id, words) in [
+        (NetError::Untrusted { why: Distrust::UnknownIssuer }, true, "mysql-tls", "update-ca-trust"),
         (
-            NetError::Untrusted { why: "its issuer is not among this host's trusted certificates".to_owned() },
-            true,
-            "mysql-tls",
-            "update-ca-trust",
-        ),
-        (
-            NetError::Untrusted { why: "it was issued for another name: db".to_owned() },
+            NetError::Untrusted { why: Distrust::OtherName { names: vec!["db".to_owned()] } },
             true,
             "mysql-tls",
             "--mysql-host NAME",
         ),
-        (NetError::Untrusted { why: "it has expired".to_owned() }, true, "mysql-tls", "timedatectl"),
+        (NetError::Untrusted { why: Distrust::Expired }, true, "mysql-tls", "timedatectl"),
         (
             NetError::Tls { why: "the other side ended it with the alert ProtocolVersion".to_owned() },
             true,

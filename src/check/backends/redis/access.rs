@@ -1,39 +1,27 @@
 //! Findings about getting in: reached, let in, TLS.
 
 use super::super::words::{at, trust};
-use super::reply::Denial;
-use super::{GROUP, RedisAnswers, RedisFacts, SERVER};
+use super::{GROUP, SERVER};
 use crate::check::spec::{CheckSpec, RedisSpec};
 use crate::finding::{Finding, Status};
 use crate::net::{NetError, seconds};
+use crate::redis::{Denial, DenialKind, RedisAnswers, RedisFacts};
 use crate::text::quoted;
 
-/// Which era of Redis a server is of, told by how it refuses `HELLO` to a stranger: up to 5 it looks the command up before
-/// it asks for the password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Era {
-    /// 5 or older.
-    UpTo5,
-    /// 6 or newer.
-    From6,
-}
-
 /// The connection that counts, and the findings about how it came about. `None`: there is none.
-pub fn access<'a>(
+pub(super) fn access<'a>(
     facts: &'a RedisFacts,
     redis: &RedisSpec,
     spec: &CheckSpec,
 ) -> (Option<&'a RedisAnswers>, Vec<Finding>) {
     let place = at(&redis.at);
-    let answers = match (&facts.tls, &facts.plain) {
-        (Some(tls), _) if tls.replied => tls,
-        (_, Some(plain)) if plain.replied => plain,
-        (tls, plain) => return (None, vec![no_reply(tls.as_ref(), plain.as_ref(), redis, spec)]),
+    let Some(answers) = facts.answers() else {
+        return (None, vec![no_reply(facts.tls.as_ref(), facts.plain.as_ref(), redis, spec)]);
     };
     let mut findings = vec![SERVER.reached(&redis.at, "it replies in Redis's protocol".to_owned())];
-    if let Some(turned) = answers.denied.as_ref().and_then(|denial| turned_away(denial, &place)) {
-        findings[0].observed = Some(format!("it answers: {} {}", shown_code(&answers.denied), address_of(redis)));
-        findings.push(turned);
+    if let Some(denial) = answers.turned_away() {
+        findings[0].observed = Some(format!("it answers: {} (address: {})", denial.code, redis.at.origin));
+        findings.push(turned_away(denial, &place));
         return (None, findings);
     }
     findings.push(tls(facts, answers, redis));
@@ -51,23 +39,6 @@ pub fn access<'a>(
         );
     }
     (Some(answers), findings)
-}
-
-fn shown_code(denied: &Option<Denial>) -> String {
-    denied.as_ref().map(|denial| denial.code.clone()).unwrap_or_default()
-}
-
-fn address_of(redis: &RedisSpec) -> String {
-    format!("(address: {})", redis.at.origin)
-}
-
-/// Which era, where the server would not say more.
-pub fn era(answers: &RedisAnswers) -> Option<Era> {
-    let hello = answers.hello.as_ref()?;
-    if hello.code == "NOAUTH" {
-        return Some(Era::From6);
-    }
-    hello.text.to_ascii_lowercase().contains("unknown command").then_some(Era::UpTo5)
 }
 
 fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &RedisSpec, spec: &CheckSpec) -> Finding {
@@ -121,31 +92,28 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
 }
 
 /// Errors in place of any service.
-fn turned_away(denial: &Denial, place: &str) -> Option<Finding> {
-    let words = format!("{} {}", denial.code, denial.text);
-    let make = |title: String| Finding::new("redis-login", GROUP, Status::Fail, title).observed(words.clone());
-    let all = words.to_ascii_lowercase();
-    Some(match denial.code.as_str() {
-        "NOAUTH" | "NOPERM" => return None,
-        "LOADING" => make(format!("Redis on {place} is still loading its data"))
+fn turned_away(denial: &Denial, place: &str) -> Finding {
+    let make = |title: String| Finding::new("redis-login", GROUP, Status::Fail, title).observed(denial.to_string());
+    match denial.kind() {
+        DenialKind::Loading => make(format!("Redis on {place} is still loading its data"))
             .expected("a Redis that serves")
             .cause("it was started a moment ago and reads its dump; it serves by itself when that is done")
             .fix("ics-setup check backends --wait 5m"),
-        "DENIED" => make(format!("Redis on {place} is in protected mode"))
+        DenialKind::ProtectedMode => make(format!("Redis on {place} is in protected mode"))
             .expected("a Redis that serves this host")
             .cause("it has no password, so it serves its own host only")
             .fix("on the server, in redis.conf: requirepass PASSWORD and bind ADDRESS, then restart it"),
-        "ERR" if all.contains("max number of clients") => make(format!("Redis on {place} has no connection left"))
+        DenialKind::TooManyClients => make(format!("Redis on {place} has no connection left"))
             .expected("room for the connections of every process of the product")
             .cause("maxclients is reached; the path to the server is open")
             .fix("on the server: redis-cli CLIENT LIST   # who holds them")
             .fix("on the server, in redis.conf: maxclients 10000"),
-        "MASTERDOWN" => make(format!("Redis on {place} is a replica that has lost its primary"))
+        DenialKind::PrimaryLost => make(format!("Redis on {place} is a replica that has lost its primary"))
             .fix("sudo ics-setup reconfigure --redis-host HOST   # the primary's"),
         _ => make(format!("Redis on {place} refuses INFO"))
             .expected("an answer to INFO")
             .cause("a proxy or a service that hides INFO; nothing more can be said about it"),
-    })
+    }
 }
 
 fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
@@ -176,38 +144,34 @@ fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding
 fn login(answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
     let place = at(&redis.at);
     let make = |status, title: String| Finding::new("redis-login", GROUP, status, title);
-    let words = |denial: &Denial| format!("{} {}", denial.code, denial.text);
     if let Some(denial) = &answers.login {
-        let text = denial.text.to_ascii_lowercase();
-        // Redis 6 and newer; 5 and older.
-        if text.contains("without any password configured") || text.contains("no password is set") {
-            return make(Status::Warn, format!("Redis on {place} has no password, and the settings have one"))
-                .expected("a Redis that asks for the password of the settings")
-                .observed(words(denial))
-                .cause("everybody who reaches the port can read and change the product's queues; some clients stop at this error")
-                .fix("on the server: redis-cli CONFIG SET requirepass PASSWORD   # and the same in redis.conf");
-        }
-        if denial.code == "WRONGPASS" || text.contains("invalid password") || text.contains("invalid username-password")
-        {
-            return make(Status::Fail, format!("Redis on {place} refuses the password"))
+        return match denial.kind() {
+            DenialKind::NoPasswordSet => {
+                make(Status::Warn, format!("Redis on {place} has no password, and the settings have one"))
+                    .expected("a Redis that asks for the password of the settings")
+                    .observed(denial.to_string())
+                    .cause("everybody who reaches the port can read and change the product's queues; some clients stop at this error")
+                    .fix("on the server: redis-cli CONFIG SET requirepass PASSWORD   # and the same in redis.conf")
+            }
+            DenialKind::WrongPassword => make(Status::Fail, format!("Redis on {place} refuses the password"))
                 .expected("the password of the settings is the server's")
-                .observed(words(denial))
+                .observed(denial.to_string())
                 .cause("the password is wrong, or the default user is turned off")
                 .fix("on the server: redis-cli ACL LIST   # from 6 on; before: grep requirepass redis.conf")
-                .fix("sudo ics-setup reconfigure --redis-password-file FILE");
-        }
-        return make(Status::Fail, format!("Redis on {place} refuses the login"))
-            .expected("a login")
-            .observed(words(denial));
+                .fix("sudo ics-setup reconfigure --redis-password-file FILE"),
+            _ => make(Status::Fail, format!("Redis on {place} refuses the login"))
+                .expected("a login")
+                .observed(denial.to_string()),
+        };
     }
     if answers.logged_in {
         return make(Status::Pass, format!("Redis on {place} takes the password")).observed("logged in");
     }
     match &answers.denied {
-        Some(denial) if denial.code == "NOAUTH" => {
+        Some(denial) if denial.kind() == DenialKind::PasswordWanted => {
             make(Status::Fail, format!("Redis on {place} asks for a password, and none is known"))
                 .expected("the password in the settings or in prod.env")
-                .observed(words(denial))
+                .observed(denial.to_string())
                 .fix("sudo ics-setup reconfigure --redis-password-file FILE")
                 .fix("once, to try: ics-setup check backends --redis-password-file FILE")
         }

@@ -3,17 +3,17 @@
 use std::cmp::Ordering;
 
 use super::super::words::at;
-use super::access::{Era, access, era};
-use super::info::{Fields, product};
-use super::{GROUP, RedisAnswers, RedisFacts, SERVER};
-use crate::check::requirements::Profile;
+use super::access::access;
+use super::{GROUP, SERVER};
+use crate::check::requirements::{Profile, Window};
 use crate::check::spec::{CheckSpec, RedisSpec};
 use crate::finding::{Finding, Status};
+use crate::redis::{Era, Fields, Make, Product, RedisAnswers, RedisFacts, product};
 use crate::settings::Deployment;
 use crate::version::Version;
 
 /// Judges what was seen.
-pub fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> {
+pub(super) fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> {
     let Some(redis) = &spec.redis else { return vec![SERVER.not_named(spec)] };
     if SERVER.is_container(spec, &redis.at) {
         return vec![SERVER.still_container(&redis.at)];
@@ -47,7 +47,7 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
     let expected = format!("Redis {} ({}; {}, {})", window.shown, profile.name, profile.source, profile.date);
     let make = |status, title: String| Finding::new("redis-version", GROUP, status, title).expected(expected.clone());
     if let Some(product) = product(&answers.fields) {
-        let status = product.verdict(window);
+        let status = verdict(&product, window);
         let title = match (status, &product.version) {
             (Status::Pass, _) => format!("{} on {place} is a version that the product supports", product.shown),
             (_, None) => format!("the version of Redis on {place} cannot be read"),
@@ -63,7 +63,7 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
         };
     }
     let fix = "ics-setup check backends --redis-password-file FILE   # tells the version itself";
-    match era(answers) {
+    match answers.era() {
         Some(Era::From6) => {
             // 6 is the least that it can be: only a window that ends before it is missed for certain.
             let missed = Version::parse("6").is_some_and(|six| window.place(&six) == Ordering::Greater);
@@ -178,4 +178,37 @@ fn persistence(fields: &Fields, redis: &RedisSpec, spec: &CheckSpec) -> Option<F
         };
         make(Status::Pass, title)
     })
+}
+
+/// What becomes of a product under a window of versions.
+fn verdict(product: &Product, window: &Window) -> Status {
+    match (product.make, &product.version) {
+        (Make::Redis, Some(version)) => window.verdict(version),
+        (Make::Redis, None) => Status::Warn,
+        _ => window.other(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redis::of_info;
+
+    #[test]
+    fn every_product_gets_its_verdict() {
+        use Status::*;
+        let window = &Profile::of(None).redis;
+        for (info, status) in [
+            ("# Server\r\nredis_version:5.0.6\r\nredis_mode:standalone\r\n", Pass),
+            ("redis_version:4.0.10\r\n", Fail),
+            ("redis_version:7.1.0\r\n", Warn),
+            ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\n", Warn),
+            ("redis_version:6.3.4\r\nexecutable:/usr/bin/keydb-server\r\n", Warn),
+            ("redis_version:6.3.4\r\n# KeyDB\r\nmvcc_depth:0\r\n", Warn),
+            ("redis_version:7.4.0\r\ndragonfly_version:df-v1.27.1\r\n", Warn),
+            ("redis_version:unstable\r\n", Warn),
+        ] {
+            assert_eq!(verdict(&product(&of_info(info)).unwrap(), window), status, "{info}");
+        }
+    }
 }

@@ -12,13 +12,10 @@ mod judge;
 mod tests;
 mod urls;
 
-use std::time::Duration;
-
 use super::super::{Check, CheckSpec, Group, Look, Meta};
-use crate::check::runtime::docker::{self, NoDocker};
-use crate::consumers::{self, Ask, ConsumersFacts, Running};
+use crate::consumers::{self, Ask, ConsumersFacts};
 use crate::finding::Finding;
-use crate::net::{Time, seconds};
+use crate::net::Time;
 
 /// The check.
 pub(crate) struct Consumers;
@@ -63,7 +60,6 @@ impl Check for Consumers {
             home: &look.spec.home,
             http_proxy: look.secrets.http_proxy.as_ref(),
             https_proxy: look.secrets.https_proxy.as_ref(),
-            containers: &|time| containers(look, time),
         };
         consumers::observe(&ask, time)
     }
@@ -74,20 +70,4 @@ impl Check for Consumers {
         findings.extend(urls::judge_urls(facts));
         findings
     }
-}
-
-/// The product's running containers, or why they are not asked.
-fn containers(look: &Look<'_>, time: Time) -> Result<Vec<Running>, String> {
-    let found = docker::containers(look, time).map_err(|no_docker| match no_docker {
-        // A daemon that does not run is the daemon's finding, not a second one.
-        NoDocker::Absent => "docker is not installed".to_owned(),
-        NoDocker::Late { millis } => {
-            format!("docker gave no answer within {}", seconds(Duration::from_millis(millis)))
-        }
-        NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why } => {
-            format!("docker does not answer: {why}")
-        }
-    })?;
-    let running = found.own.into_iter().filter(|container| container.status == "running");
-    Ok(running.map(|container| Running { name: container.name, environment: container.environment }).collect())
 }

@@ -112,12 +112,12 @@ impl Cleaner {
     /// The same of a trouble. Of bytes that are no HTTP only the first few are known, perhaps half a login: they are left out.
     pub(super) fn trouble(&self, trouble: NetError) -> NetError {
         match trouble {
-            NetError::Unexpected { what } if what.starts_with("it begins with") && !self.is_idle() => {
-                NetError::Unexpected { what: "it is no HTTP".to_owned() }
+            NetError::Unexpected { what, .. } if what.starts_with("it begins with") && !self.is_idle() => {
+                NetError::unexpected("it is no HTTP")
             }
-            NetError::Unexpected { what } => NetError::Unexpected { what: self.line(&what) },
+            NetError::Unexpected { what, tls } => NetError::Unexpected { what: self.line(&what), tls },
             NetError::Tls { why } => NetError::Tls { why: self.line(&why) },
-            NetError::Untrusted { why } => NetError::Untrusted { why: self.line(&why) },
+            NetError::Untrusted { why } => NetError::Untrusted { why: why.cleaned(|text| self.line(text)) },
             other => other,
         }
     }
@@ -221,8 +221,8 @@ mod tests {
         }
         let long = format!("{}ZGl2dnk6cEBzczp3MHJkLyU=", "x".repeat(LONGEST - 5));
         assert!(!cleaner.line(&long).contains("ZGl2d"), "cleaned before it is cut");
-        let begun = NetError::Unexpected { what: "it begins with \"ZGl2dnk6cEBz\"".to_owned() };
-        assert_eq!(cleaner.trouble(begun), NetError::Unexpected { what: "it is no HTTP".to_owned() });
+        let begun = NetError::unexpected("it begins with \"ZGl2dnk6cEBz\"");
+        assert_eq!(cleaner.trouble(begun), NetError::unexpected("it is no HTTP"));
         assert_eq!(cleaner.line("a\r\n\u{1b}[31mb"), "a  ?[31mb");
         let short = ProxyUrl::parse("http://u:abc@h:1").unwrap();
         assert_eq!(Cleaner::new(std::iter::once(&short)).line("an abc book"), "***");

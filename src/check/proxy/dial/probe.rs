@@ -137,7 +137,9 @@ fn tls(task: &Task<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (TlsAnswer
     wire.until(if task.tls { time.at_most(time.for_connection()) } else { for_the_other_language(time) });
     let mut stream = match shake(wire, &task.host, roots) {
         Ok(Peer::Trusted(stream)) => stream,
-        Ok(Peer::Untrusted { why, .. }) => return (TlsAnswer::Untrusted { why: task.cleaner.line(&why) }, None),
+        Ok(Peer::Untrusted { why, .. }) => {
+            return (TlsAnswer::Untrusted { why: task.cleaner.line(&why.to_string()) }, None);
+        }
         Err(trouble) => return (TlsAnswer::No { trouble: task.cleaner.trouble(trouble) }, None),
     };
     if !task.tls {

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{ContainersFacts, One, Seen, Service};
-use crate::check::runtime::docker::NoDocker;
-use crate::check::runtime::known::Known;
-use crate::check::runtime::text::{at, count, is_plain, long};
+use crate::check::runtime::text::{at, count, long, nothing};
 use crate::check::spec::CheckSpec;
+use crate::docker::NoDocker;
+use crate::docker::text::is_plain;
 use crate::finding::{Finding, Status};
+use crate::product::Known;
+use crate::product::containers::{ContainersFacts, One, Seen, Service};
 
 pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = facts.place.nothing("service-running", "containers were") {
+    if let Some(nothing) = nothing(&facts.place, "service-running", "containers were") {
         return nothing;
     }
-    let command = facts.place.command(spec);
+    let command = facts.place.command(&spec.home);
     let seen = match &facts.docker {
         None => return Vec::new(),
         Some(Err(trouble)) => return vec![unreachable(trouble)],

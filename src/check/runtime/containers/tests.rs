@@ -1,6 +1,8 @@
 use super::*;
-use crate::check::runtime::double::{Double, NOW, spec};
+use crate::check::runtime::testing::{Checked, Double, NOW, spec};
 use crate::finding::Status;
+use crate::product::Place;
+use crate::product::containers::{One, Seen, Service, Wanted};
 
 fn running(name: &str) -> One {
     One {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::check::runtime::double::{COMPOSE, Double, spec};
+use crate::check::runtime::testing::{COMPOSE, Checked, Double, spec};
 use crate::host::{Attributes, MemoryHost};
 
 const FILE: &str = "# c\nhttp_proxy=http://svc:N3w-Secret@proxy.corp.example:3128\nno_proxy=mysql,redis\nDIVVY_DB_HOST=db2.corp.example\n\
@@ -83,7 +83,6 @@ fn the_same_is_judged_by_the_reader_that_made_the_container() {
         let findings = host("A=\"x\"\n", version, &[env]).check(&Environment);
         assert_eq!((findings.len(), findings[0].status), (1, status), "{version} {env}: {findings:#?}");
     }
-    assert_eq!(dialect(&Container::default()), Dialect::DockerEnvFile);
 }
 
 #[test]

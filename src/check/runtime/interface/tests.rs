@@ -1,9 +1,11 @@
 use std::io::Write;
 
 use super::*;
-use crate::check::runtime::double::{Double, spec};
+use crate::check::runtime::testing::{Checked, Double, spec};
 use crate::host::MemoryHost;
 use crate::net::testing::{brief, closed_port, end, hear, hold, patient, serve};
+use crate::product::Place;
+use crate::product::interface::{Answer, ask};
 
 /// Says this to each request and goes.
 fn says(answer: &'static [u8]) -> u16 {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::check::runtime::double::{Double, NOW, spec};
+use crate::check::runtime::testing::{Checked, Double, NOW, spec};
 use crate::host::Output;
 
 const INSPECTED: &str = r#"{"id":"aa","name":"/divvycloud_scheduler_1","image":"divvycloud/divvycloud:v22.3.9","labels":{"com.docker.compose.service":"scheduler"}}

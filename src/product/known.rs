@@ -5,44 +5,42 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Deserialize;
 
-use crate::finding::Status;
-
 /// All of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Known {
-    pub(super) health: Health,
-    pub(super) restarts: Restarts,
-    pub(super) images: Images,
+pub(crate) struct Known {
+    pub(crate) health: Health,
+    pub(crate) restarts: Restarts,
+    pub(crate) images: Images,
     service: Vec<Service>,
-    pub(super) queues: Queues,
+    pub(crate) queues: Queues,
     /// Lines of logs, most telling first.
-    pub(super) log: Vec<Line>,
+    pub(crate) log: Vec<Line>,
 }
 
 /// Where the interface says that it is well.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Health {
-    pub(super) port: u16,
-    pub(super) path: String,
+pub(crate) struct Health {
+    pub(crate) port: u16,
+    pub(crate) path: String,
     /// The page of the first run.
-    pub(super) setup: String,
-    pub(super) slow_ms: u64,
+    pub(crate) setup: String,
+    pub(crate) slow_ms: u64,
 }
 
 /// When restarts are a loop.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Restarts {
-    pub(super) loop_count: u64,
-    pub(super) loop_seconds: u64,
+pub(crate) struct Restarts {
+    pub(crate) loop_count: u64,
+    pub(crate) loop_seconds: u64,
 }
 
 /// Names of images.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Images {
+pub(crate) struct Images {
     product: Vec<String>,
     apart: Vec<String>,
     apart_tags: Vec<String>,
@@ -51,138 +49,116 @@ pub(super) struct Images {
 /// One service of the compose files.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Service {
-    pub(super) name: String,
+pub(crate) struct Service {
+    pub(crate) name: String,
     /// For messages.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// Made from the product's image: reads prod.env.
     #[serde(default)]
-    pub(super) product: bool,
+    pub(crate) product: bool,
     /// Ends by itself with 0.
     #[serde(default)]
-    pub(super) once: bool,
+    pub(crate) once: bool,
     /// Expected where no compose file says otherwise.
     #[serde(default)]
-    pub(super) needed: bool,
+    pub(crate) needed: bool,
     #[serde(default)]
     commands: Vec<String>,
 }
 
-/// Queues in Redis.
+/// Lists in Redis that are the product's by name.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Queues {
-    keys: Vec<String>,
-    /// For SCAN.
-    pub(super) r#match: String,
-    key: String,
-    /// Names of members of JSON elements that hold a time.
-    pub(super) times: Vec<String>,
-    pub(super) level: Vec<Level>,
+pub(crate) struct Queues {
+    /// What the names of those that are no queue begin with.
+    pub(crate) prefix: String,
+    /// The queues.
+    pub(crate) level: Vec<Level>,
 }
 
 /// One queue.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Level {
-    pub(super) name: String,
-    pub(super) what: String,
-    pub(super) warn_waiting: u64,
-    /// In seconds.
-    pub(super) warn_age: u64,
+pub(crate) struct Level {
+    /// The key.
+    pub(crate) name: String,
+    /// What is in it, for messages.
+    pub(crate) what: String,
 }
 
 /// A line of a log with a known cause.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Line {
-    pub(super) name: String,
+pub(crate) struct Line {
+    pub(crate) name: String,
     pattern: String,
-    pub(super) title: String,
-    status: Weight,
-    pub(super) cause: String,
-    pub(super) fix: Vec<String>,
+    pub(crate) title: String,
+    /// How bad it is while it lasts.
+    #[serde(rename = "status")]
+    pub(crate) weight: Weight,
+    pub(crate) cause: String,
+    pub(crate) fix: Vec<String>,
 }
 
+/// How bad a line of a log is.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Weight {
+pub(crate) enum Weight {
+    /// It will hurt.
     Warn,
+    /// Something does not work.
     Fail,
 }
 
 impl Known {
     /// The facts.
-    pub(super) fn get() -> &'static Self {
+    pub(crate) fn get() -> &'static Self {
         static FACTS: LazyLock<Known> = LazyLock::new(|| {
             // The text is part of the binary and a test parses it.
             #[allow(clippy::expect_used)]
-            toml::from_str(include_str!("../../../assets/runtime.toml")).expect("assets/runtime.toml is valid")
+            toml::from_str(include_str!("../../assets/runtime.toml")).expect("assets/runtime.toml is valid")
         });
         &FACTS
     }
 
     /// The service of this name, letter case aside.
-    pub(super) fn service(&self, name: &str) -> Option<&Service> {
+    pub(crate) fn service(&self, name: &str) -> Option<&Service> {
         self.service.iter().find(|service| service.name.eq_ignore_ascii_case(name))
     }
 
     /// The service that runs this command.
-    pub(super) fn service_of_command(&self, command: &str) -> Option<&Service> {
+    pub(crate) fn service_of_command(&self, command: &str) -> Option<&Service> {
         self.service.iter().find(|service| service.commands.iter().any(|own| command.contains(own.as_str())))
     }
 
     /// What is expected where no compose file says otherwise.
-    pub(super) fn needed(&self) -> impl Iterator<Item = &Service> {
+    pub(crate) fn needed(&self) -> impl Iterator<Item = &Service> {
         self.service.iter().filter(|service| service.needed)
     }
 
     /// Where a service stands in the vendor's files; others behind them.
-    pub(super) fn rank(&self, name: &str) -> usize {
+    pub(crate) fn rank(&self, name: &str) -> usize {
         self.service.iter().position(|service| service.name.eq_ignore_ascii_case(name)).unwrap_or(self.service.len())
     }
 
     /// Patterns of logs, in the order of [`Known::log`].
-    pub(super) fn log_patterns() -> &'static [Regex] {
+    pub(crate) fn log_patterns() -> &'static [Regex] {
         static ALL: LazyLock<Vec<Regex>> =
             LazyLock::new(|| Known::get().log.iter().map(|line| compiled(&line.pattern)).collect());
         &ALL
-    }
-
-    /// What the name of a queue's key looks like; its group is the queue's digit.
-    pub(super) fn queue_key() -> &'static Regex {
-        static ONE: LazyLock<Regex> = LazyLock::new(|| compiled(&Known::get().queues.key));
-        &ONE
     }
 }
 
 impl Images {
     /// Is this an image of the vendor's?
-    pub(super) fn is_product(&self, image: &str) -> bool {
+    pub(crate) fn is_product(&self, image: &str) -> bool {
         self.product.iter().any(|prefix| image.starts_with(prefix.as_str()))
     }
 
     /// Does it have a numbering of its own?
-    pub(super) fn is_apart(&self, repository: &str, tag: &str) -> bool {
+    pub(crate) fn is_apart(&self, repository: &str, tag: &str) -> bool {
         self.apart.iter().any(|own| own == repository)
             || self.apart_tags.iter().any(|prefix| tag.starts_with(prefix.as_str()))
-    }
-}
-
-impl Queues {
-    /// Keys that a queue may have, most simple first.
-    pub(super) fn keys_of<'a>(&'a self, level: &'a Level) -> impl Iterator<Item = String> + 'a {
-        self.keys.iter().map(|key| key.replace("{q}", &level.name))
-    }
-}
-
-impl Line {
-    /// How bad it is while it lasts.
-    pub(super) fn status(&self) -> Status {
-        match self.status {
-            Weight::Warn => Status::Warn,
-            Weight::Fail => Status::Fail,
-        }
     }
 }
 
@@ -245,13 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_look_like_queues() {
-        for (key, digit) in [("p0", "0"), ("rq:queue:p1", "1"), ("divvy.P2", "2"), ("queue-p3-high", "3")] {
-            assert_eq!(&Known::queue_key().captures(key).unwrap()[1], digit);
-        }
-        for key in ["http2", "group1", "p4", "p01", "map0", "ap0x"] {
-            assert!(!Known::queue_key().is_match(key), "{key}");
-        }
+    fn images_are_told_by_their_names() {
         let images = &Known::get().images;
         assert!(images.is_product("public.ecr.aws/rapid7-insightcloudsec/ics/core") && !images.is_product("redis"));
         assert!(images.is_apart("public.ecr.aws/divvycloud/divvycloud", "cloud-collector-v1.0.15"));

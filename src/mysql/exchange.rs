@@ -9,7 +9,7 @@ use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
 use super::greeting::{self, First, Hello, Refusal, capability};
-use crate::net::{Line, NetError, Roots};
+use crate::net::{Line, NetError, Roots, shown_bytes};
 
 /// No packet that is read is larger: 64 KiB.
 const MAX_PACKET: usize = 64 << 10;
@@ -30,17 +30,17 @@ const NATIVE: &str = "mysql_native_password";
 const SHA2: &str = "caching_sha2_password";
 
 /// One row: a text or NULL for each column.
-pub type Row = Vec<Option<String>>;
+pub(crate) type Row = Vec<Option<String>>;
 
 /// A conversation with a server that has greeted.
-pub struct Connection {
+pub(crate) struct Connection {
     line: Line,
     sequence: u8,
 }
 
 /// How a login ended that the network did not end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LoggedIn {
+pub(crate) enum LoggedIn {
     /// It is open.
     Yes,
     /// The server said no.
@@ -55,7 +55,7 @@ pub enum LoggedIn {
 ///
 /// # Errors
 /// None came, or none of this protocol.
-pub fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>), NetError> {
+pub(crate) fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>), NetError> {
     let mut bytes = Vec::new();
     // Byte by byte what is there: whether it is MySQL shows before the length may be believed.
     while bytes.len() < 5 {
@@ -70,7 +70,7 @@ pub fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>), NetE
             let mut more = [0_u8; 64];
             let count = if count == 0 { 0 } else { line.recv(&mut more).unwrap_or(0) };
             bytes.extend_from_slice(&more[..count]);
-            return Err(NetError::Unexpected { what: greeting::foreign(&bytes) });
+            return Err(NetError::unexpected(greeting::foreign(&bytes)));
         }
     }
     let length = usize::from(u16::from_le_bytes([bytes[0], bytes[1]]));
@@ -80,13 +80,13 @@ pub fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>), NetE
     match greeting::first(&payload) {
         First::Hello(hello) => Ok((connection, Ok(hello))),
         First::Refusal(refusal) => Ok((connection, Err(refusal))),
-        First::Foreign(what) => Err(NetError::Unexpected { what }),
+        First::Foreign(what) => Err(NetError::unexpected(what)),
     }
 }
 
 impl Connection {
     /// The version and cipher of TLS in use.
-    pub fn tls(&self) -> Option<String> {
+    pub(crate) fn tls(&self) -> Option<String> {
         self.line.tls()
     }
 
@@ -94,7 +94,7 @@ impl Connection {
     ///
     /// # Errors
     /// No TLS, or with somebody who is not trusted.
-    pub fn secured(mut self, hello: &Hello, host: &str, roots: &Roots) -> Result<Self, NetError> {
+    pub(crate) fn secured(mut self, hello: &Hello, host: &str, roots: &Roots) -> Result<Self, NetError> {
         self.send(&response_head(flags(hello) | capability::SSL))?;
         Ok(Self { line: self.line.secured(host, roots)?, sequence: self.sequence })
     }
@@ -103,9 +103,9 @@ impl Connection {
     ///
     /// # Errors
     /// The network's, or a server that does not keep to the protocol.
-    pub fn login(&mut self, hello: &Hello, user: &str, password: &[u8]) -> Result<LoggedIn, NetError> {
+    pub(crate) fn login(&mut self, hello: &Hello, user: &str, password: &[u8]) -> Result<LoggedIn, NetError> {
         if hello.capabilities & capability::PROTOCOL_41 == 0 {
-            return Err(unexpected("a server older than MySQL 4.1"));
+            return Err(NetError::unexpected("a server older than MySQL 4.1"));
         }
         let tls = if self.line.tls().is_some() { capability::SSL } else { 0 };
         let mut plugin = if hello.greeting.plugin.as_deref() == Some(SHA2) { SHA2 } else { NATIVE };
@@ -121,7 +121,7 @@ impl Connection {
                     plugin = match name {
                         name if name == NATIVE.as_bytes() => NATIVE,
                         name if name == SHA2.as_bytes() => SHA2,
-                        name => return Ok(LoggedIn::Plugin(crate::check::backends::words::shown_bytes(name))),
+                        name => return Ok(LoggedIn::Plugin(shown_bytes(name))),
                     };
                     let mut nonce = nonce.get(1..).unwrap_or_default().to_vec();
                     nonce.resize(20, 0);
@@ -136,26 +136,26 @@ impl Connection {
                     }
                     self.send(&[password, &[0]].concat())?;
                 }
-                _ => return Err(unexpected("an unknown packet in answer to the login")),
+                _ => return Err(NetError::unexpected("an unknown packet in answer to the login")),
             }
         }
-        Err(unexpected("a login that does not end"))
+        Err(NetError::unexpected("a login that does not end"))
     }
 
     /// Runs a query; all of its rows, as text.
     ///
     /// # Errors
     /// The network's, or a server that does not keep to the protocol; the inner one is the server's no.
-    pub fn query(&mut self, sql: &str) -> Result<Result<Vec<Row>, Refusal>, NetError> {
+    pub(crate) fn query(&mut self, sql: &str) -> Result<Result<Vec<Row>, Refusal>, NetError> {
         self.command(&[&[3], sql.as_bytes()].concat())?;
         let head = self.packet()?;
         let columns = match head.first() {
             Some(0xff) => return self.refused(&head).map(Err),
             Some(0x00) => return Ok(Ok(Vec::new())),
-            Some(0xfb) => return Err(unexpected("a request for a file of this host")),
+            Some(0xfb) => return Err(NetError::unexpected("a request for a file of this host")),
             _ => number(&mut head.as_slice()).filter(|columns| (1..=MAX_COLUMNS).contains(columns)),
         };
-        let columns = columns.ok_or_else(|| unexpected("a result with a senseless number of columns"))?;
+        let columns = columns.ok_or_else(|| NetError::unexpected("a result with a senseless number of columns"))?;
         for _ in 0..columns {
             self.packet()?;
         }
@@ -167,7 +167,7 @@ impl Connection {
                 Some(0xff) => return self.refused(&packet).map(Err),
                 Some(0xfe) if packet.len() < 9 => return Ok(Ok(rows)),
                 _ if rows.len() == MAX_ROWS => return Err(NetError::TooMuch { limit: MAX_ROWS }),
-                _ => rows.push(row(&packet, columns).ok_or_else(|| unexpected("a malformed row"))?),
+                _ => rows.push(row(&packet, columns).ok_or_else(|| NetError::unexpected("a malformed row"))?),
             }
         }
     }
@@ -176,18 +176,18 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Connection::query`].
-    pub fn enter(&mut self, database: &str) -> Result<Result<(), Refusal>, NetError> {
+    pub(crate) fn enter(&mut self, database: &str) -> Result<Result<(), Refusal>, NetError> {
         self.command(&[&[2], database.as_bytes()].concat())?;
         let packet = self.packet()?;
         match packet.first() {
             Some(0x00) => Ok(Ok(())),
             Some(0xff) => self.refused(&packet).map(Err),
-            _ => Err(unexpected("an unknown packet in answer to a change of the database")),
+            _ => Err(NetError::unexpected("an unknown packet in answer to a change of the database")),
         }
     }
 
     /// Says goodbye, so that the server counts no aborted connection.
-    pub fn quit(mut self) {
+    pub(crate) fn quit(mut self) {
         let _ = self.command(&[1]);
     }
 
@@ -197,7 +197,7 @@ impl Connection {
     }
 
     fn refused(&self, packet: &[u8]) -> Result<Refusal, NetError> {
-        greeting::refusal(packet).ok_or_else(|| unexpected("an error packet cut short"))
+        greeting::refusal(packet).ok_or_else(|| NetError::unexpected("an error packet cut short"))
     }
 
     fn send(&mut self, payload: &[u8]) -> Result<(), NetError> {
@@ -325,10 +325,6 @@ fn row(mut bytes: &[u8], columns: u64) -> Option<Row> {
         row.push(Some(String::from_utf8_lossy(text).into_owned()));
     }
     Some(row)
-}
-
-fn unexpected(what: &str) -> NetError {
-    NetError::Unexpected { what: what.to_owned() }
 }
 
 #[cfg(test)]

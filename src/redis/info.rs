@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::backends::words::shown;
-use crate::check::requirements::Window;
-use crate::finding::Status;
+use crate::net::shown;
 use crate::version::Version;
 
 /// What is kept of a server's fields. The rest is of no use here.
@@ -38,10 +36,10 @@ const KEPT: [&str; 26] = [
 ];
 
 /// Names and values.
-pub type Fields = BTreeMap<String, String>;
+pub(crate) type Fields = BTreeMap<String, String>;
 
 /// The fields of `INFO`.
-pub fn of_info(text: &str) -> Fields {
+pub(crate) fn of_info(text: &str) -> Fields {
     text.lines()
         .filter_map(|line| line.split_once(':'))
         .filter(|(name, _)| KEPT.contains(name))
@@ -50,7 +48,7 @@ pub fn of_info(text: &str) -> Fields {
 }
 
 /// The fields of `HELLO`, under the names that `INFO` has for them.
-pub fn of_hello(list: &[String]) -> Fields {
+pub(crate) fn of_hello(list: &[String]) -> Fields {
     let mut fields = Fields::new();
     let said = |name: &str| list.chunks(2).find(|pair| pair[0] == name).and_then(|pair| pair.get(1));
     let server = said("server").map(String::as_str).unwrap_or_default();
@@ -65,7 +63,7 @@ pub fn of_hello(list: &[String]) -> Fields {
 
 /// Who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Make {
+pub(crate) enum Make {
     /// Redis, or a service that says so.
     Redis,
     /// The Linux Foundation's.
@@ -78,17 +76,17 @@ pub enum Make {
 
 /// A server, recognised.
 #[derive(Clone, Debug)]
-pub struct Product {
+pub(crate) struct Product {
     /// Who made it.
-    pub make: Make,
+    pub(crate) make: Make,
     /// Its own version; `None`: unreadable.
-    pub version: Option<Version>,
+    pub(crate) version: Option<Version>,
     /// `Valkey 9.1.2 (compatible with Redis 7.2.4)`.
-    pub shown: String,
+    pub(crate) shown: String,
 }
 
 /// Which product has these fields; `None`: they name no version.
-pub fn product(fields: &Fields) -> Option<Product> {
+pub(crate) fn product(fields: &Fields) -> Option<Product> {
     let get = |name: &str| fields.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let redis = get("redis_version");
     let compatible = redis.map(|version| format!(" (compatible with Redis {version})")).unwrap_or_default();
@@ -110,55 +108,35 @@ pub fn product(fields: &Fields) -> Option<Product> {
     make(Make::Redis, version, format!("Redis {version}"))
 }
 
-impl Product {
-    /// What becomes of it under a window of versions.
-    pub fn verdict(&self, window: &Window) -> Status {
-        match (self.make, &self.version) {
-            (Make::Redis, Some(version)) => window.verdict(version),
-            (Make::Redis, None) => Status::Warn,
-            _ => window.other(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::check::requirements::Profile;
 
     #[test]
     fn every_product_is_told_by_all_of_its_fields() {
         use Make::*;
-        use Status::*;
-        let window = &Profile::of(None).redis;
-        for (info, make, shown, status) in [
-            ("# Server\r\nredis_version:5.0.6\r\nredis_mode:standalone\r\n", Redis, "Redis 5.0.6", Pass),
-            ("redis_version:4.0.10\r\n", Redis, "Redis 4.0.10", Fail),
-            ("redis_version:7.1.0\r\n", Redis, "Redis 7.1.0", Warn),
+        for (info, make, shown) in [
+            ("# Server\r\nredis_version:5.0.6\r\nredis_mode:standalone\r\n", Redis, "Redis 5.0.6"),
+            ("redis_version:4.0.10\r\n", Redis, "Redis 4.0.10"),
+            ("redis_version:7.1.0\r\n", Redis, "Redis 7.1.0"),
             (
                 "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\n",
                 Valkey,
                 "Valkey 9.1.2 (compatible with Redis 7.2.4)",
-                Warn,
             ),
-            ("redis_version:6.3.4\r\nexecutable:/usr/bin/keydb-server\r\n", KeyDb, "KeyDB 6.3.4", Warn),
-            ("redis_version:6.3.4\r\n# KeyDB\r\nmvcc_depth:0\r\n", KeyDb, "KeyDB 6.3.4", Warn),
+            ("redis_version:6.3.4\r\nexecutable:/usr/bin/keydb-server\r\n", KeyDb, "KeyDB 6.3.4"),
+            ("redis_version:6.3.4\r\n# KeyDB\r\nmvcc_depth:0\r\n", KeyDb, "KeyDB 6.3.4"),
             (
                 "redis_version:7.4.0\r\ndragonfly_version:df-v1.27.1\r\n",
                 Dragonfly,
                 "Dragonfly 1.27.1 (compatible with Redis 7.4.0)",
-                Warn,
             ),
-            ("redis_version:unstable\r\n", Redis, "Redis unstable", Warn),
+            ("redis_version:unstable\r\n", Redis, "Redis unstable"),
         ] {
             let product = product(&of_info(info)).unwrap();
-            assert_eq!(
-                (product.make, product.shown.as_str(), product.verdict(window)),
-                (make, shown, status),
-                "{info}"
-            );
+            assert_eq!((product.make, product.shown.as_str()), (make, shown), "{info}");
         }
         assert!(product(&of_info("# Server\r\nos:Linux\r\n")).is_none());
     }

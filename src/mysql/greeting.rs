@@ -4,8 +4,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::backends::words::{shown, shown_bytes};
-use crate::net::what;
+use crate::net::{shown, shown_bytes, what};
+
+/// `Host '…' is blocked because of many connection errors`.
+pub(crate) const HOST_BLOCKED: u16 = 1129;
+
+/// `Access denied for user …`.
+pub(crate) const ACCESS_DENIED: u16 = 1045;
 
 /// Longest version text that is kept.
 const LONGEST_VERSION: usize = 100;
@@ -13,7 +18,7 @@ const LONGEST_VERSION: usize = 100;
 /// How a server opened the conversation. Part of saved facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "opening", rename_all = "kebab-case")]
-pub enum Opening {
+pub(crate) enum Opening {
     /// A well-formed greeting.
     Greeting(Greeting),
     /// An error in place of a greeting: a server of this family is there, and turns this host away.
@@ -24,55 +29,63 @@ pub enum Opening {
 
 /// What a greeting tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Greeting {
+pub(crate) struct Greeting {
     /// What it announces, as it is: may be any text.
-    pub version: String,
+    pub(crate) version: String,
     /// Is the lowest capability bit set? MariaDB clears it, whatever version it announces.
-    pub mysql_bit: bool,
+    pub(crate) mysql_bit: bool,
     /// Does it offer TLS?
-    pub offers_tls: bool,
+    pub(crate) offers_tls: bool,
     /// How it wants users to log in by default.
-    pub plugin: Option<String>,
+    pub(crate) plugin: Option<String>,
 }
 
 /// An error packet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// Its number.
-    pub code: u16,
+    pub(crate) code: u16,
     /// Its words, fit to be shown.
-    pub message: String,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    /// Is it for want of TLS, in so many words? MySQL has a number for it.
+    pub(crate) fn wants_tls(&self) -> bool {
+        let message = self.message.to_ascii_lowercase();
+        self.code == 3159 || message.contains("require_secure_transport") || message.contains("insecure transport")
+    }
 }
 
 /// Capability bits of the client/server protocol, as MySQL's documentation names them with `CLIENT_` before.
-pub mod capability {
+pub(crate) mod capability {
     /// Servers of MySQL set it; those of MariaDB do not.
-    pub const LONG_PASSWORD: u32 = 1;
+    pub(crate) const LONG_PASSWORD: u32 = 1;
     /// The protocol of MySQL 4.1 and later.
-    pub const PROTOCOL_41: u32 = 1 << 9;
+    pub(crate) const PROTOCOL_41: u32 = 1 << 9;
     /// TLS after the greeting.
-    pub const SSL: u32 = 1 << 11;
+    pub(crate) const SSL: u32 = 1 << 11;
     /// Status flags in answers.
-    pub const TRANSACTIONS: u32 = 1 << 13;
+    pub(crate) const TRANSACTIONS: u32 = 1 << 13;
     /// Authentication of MySQL 4.1 and later.
-    pub const SECURE_CONNECTION: u32 = 1 << 15;
+    pub(crate) const SECURE_CONNECTION: u32 = 1 << 15;
     /// The response names its authentication plugin.
-    pub const PLUGIN_AUTH: u32 = 1 << 19;
+    pub(crate) const PLUGIN_AUTH: u32 = 1 << 19;
 }
 
 /// What logging in needs of a greeting besides.
 #[derive(Clone, Debug)]
-pub struct Hello {
+pub(crate) struct Hello {
     /// For facts.
-    pub greeting: Greeting,
+    pub(crate) greeting: Greeting,
     /// What the server can do: bits of [`capability`].
-    pub capabilities: u32,
+    pub(crate) capabilities: u32,
     /// The challenge: always 20 bytes.
-    pub nonce: Vec<u8>,
+    pub(crate) nonce: Vec<u8>,
 }
 
 /// A first packet's payload.
-pub enum First {
+pub(crate) enum First {
     /// A greeting.
     Hello(Hello),
     /// An error.
@@ -83,7 +96,7 @@ pub enum First {
 
 /// Could these be the first bytes of a MySQL-family server (header of a packet and the first byte of its payload)?
 /// Decided as soon as one byte rules it out.
-pub fn plausible(bytes: &[u8]) -> bool {
+pub(crate) fn plausible(bytes: &[u8]) -> bool {
     let length_fits = |bytes: &[u8]| bytes.get(2).is_none_or(|high| *high == 0);
     let begins = |bytes: &[u8]| {
         bytes.get(3).is_none_or(|sequence| *sequence == 0)
@@ -93,7 +106,7 @@ pub fn plausible(bytes: &[u8]) -> bool {
 }
 
 /// What other server these bytes are of.
-pub fn foreign(bytes: &[u8]) -> String {
+pub(crate) fn foreign(bytes: &[u8]) -> String {
     match bytes {
         // A notice of the X protocol: length, then 11.
         [_, _, 0, 0, 11, ..] => {
@@ -105,7 +118,7 @@ pub fn foreign(bytes: &[u8]) -> String {
 }
 
 /// Reads a first payload.
-pub fn first(payload: &[u8]) -> First {
+pub(crate) fn first(payload: &[u8]) -> First {
     match payload.first() {
         Some(0xff) => {
             refusal(payload).map_or_else(|| First::Foreign("an error packet cut short".to_owned()), First::Refusal)
@@ -119,7 +132,7 @@ pub fn first(payload: &[u8]) -> First {
 }
 
 /// Reads an error packet, with or without the mark of its SQL state.
-pub fn refusal(payload: &[u8]) -> Option<Refusal> {
+pub(crate) fn refusal(payload: &[u8]) -> Option<Refusal> {
     let (0xff, rest) = payload.split_first().map(|(first, rest)| (*first, rest))? else { return None };
     let (code, message) = rest.split_first_chunk::<2>()?;
     let message = match message {
@@ -164,7 +177,7 @@ fn hello(payload: &[u8]) -> Option<Hello> {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;

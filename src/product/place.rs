@@ -1,38 +1,35 @@
-//! The product's folder: what every check of this group needs to know first.
+//! The product's folder: what everybody who looks at the product needs to know first.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::compose;
-use super::docker::Found;
-use super::text::is_plain;
-use crate::check::spec::CheckSpec;
-use crate::check::unit::Look;
-use crate::finding::{Finding, Status};
+use super::own::Found;
+use crate::docker::compose;
+use crate::docker::text::is_plain;
+use crate::host::HostRead;
 use crate::vendor::{Vendor, prod_env};
 
 /// What stands in the product's folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Is this the running system?
-    pub(super) live: bool,
+    pub(crate) live: bool,
     /// Is there a prod.env?
-    pub(super) prod_env: bool,
+    pub(crate) prod_env: bool,
     /// Names of compose files, the usual one first.
-    pub(super) compose: Vec<String>,
+    pub(crate) compose: Vec<String>,
     /// Is Compose here as a plugin of docker only?
     #[serde(default)]
-    pub(super) plugin: bool,
+    pub(crate) plugin: bool,
     /// Why the folder could not be listed.
-    pub(super) unreadable: Option<String>,
+    pub(crate) unreadable: Option<String>,
 }
 
 impl Place {
     /// Looks.
-    pub(super) fn look(look: &Look<'_>) -> Self {
-        let home = &look.spec.home;
-        let (names, unreadable) = match look.host.list(home) {
+    pub(crate) fn look(host: &dyn HostRead, home: &Path) -> Self {
+        let (names, unreadable) = match host.list(home) {
             Ok(names) => (names, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
@@ -50,39 +47,28 @@ impl Place {
             .collect();
         compose.sort_by_key(|name| (name != compose::USUAL, name.clone()));
         let files = &Vendor::get().compose;
-        let any = |paths: &[PathBuf]| paths.iter().any(|path| look.host.lstat(path).is_ok_and(|stat| stat.is_some()));
+        let any = |paths: &[PathBuf]| paths.iter().any(|path| host.lstat(path).is_ok_and(|stat| stat.is_some()));
         Self {
             plugin: !any(&files.programs) && any(&files.plugins),
-            live: look.host.is_live(),
-            prod_env: look.host.lstat(&prod_env(home)).is_ok_and(|stat| stat.is_some()),
+            live: host.is_live(),
+            prod_env: host.lstat(&prod_env(home)).is_ok_and(|stat| stat.is_some()),
             compose,
             unreadable,
         }
     }
 
     /// Is the product installed there?
-    pub(super) fn is_installed(&self) -> bool {
+    pub(crate) fn is_installed(&self) -> bool {
         self.prod_env || !self.compose.is_empty()
     }
 
     /// Is there anything to look at?
-    pub(super) fn is_running_system(&self) -> bool {
+    pub(crate) fn is_running_system(&self) -> bool {
         self.live && self.is_installed()
     }
 
-    /// The findings where there is nothing to look at: none where the product is not installed (`product` says so), one
-    /// that tells what was left out in an image.
-    pub(super) fn nothing(&self, id: &'static str, what: &str) -> Option<Vec<Finding>> {
-        if !self.is_installed() {
-            return Some(Vec::new());
-        }
-        let skip = Finding::new(id, "runtime", Status::Skip, format!("{what} not looked at"))
-            .observed("under --root nothing of the image runs");
-        (!self.live).then(|| vec![skip])
-    }
-
     /// Puts the compose file in front that the containers say they were made from.
-    pub(super) fn prefer(&mut self, found: &Found) {
+    pub(crate) fn prefer(&mut self, found: &Found) {
         let files = found.own.iter().find_map(|container| container.compose_files.as_deref()).unwrap_or_default();
         let used = files.split(',').next().and_then(|file| Path::new(file.trim()).file_name()?.to_str());
         if let Some(at) = self.compose.iter().position(|name| Some(name.as_str()) == used) {
@@ -92,16 +78,14 @@ impl Place {
     }
 
     /// `docker-compose -f FILE`, or `docker compose` where that is what there is, with the file that the containers were made from where that is known.
-    pub(super) fn command(&self, spec: &CheckSpec) -> String {
+    pub(crate) fn command(&self, home: &Path) -> String {
         let file = self.compose.first().map_or(compose::USUAL, String::as_str);
         let compose = if self.plugin { "docker compose" } else { "docker-compose" };
-        format!("{compose} -f {}", spec.home.join(file).display())
+        format!("{compose} -f {}", home.join(file).display())
     }
-}
 
-/// Is the folder that a container's label names the product's?
-pub(super) fn is_home(look: &Look<'_>, folder: &str) -> bool {
-    let home = &look.spec.home;
-    let folder = Path::new(folder.trim_end_matches('/'));
-    folder == home || look.host.resolve(home).is_ok_and(|real| look.host.resolve(folder).is_ok_and(|own| own == real))
+    /// The services of the first compose file; `None`: it is not there, or cannot be read.
+    pub(crate) fn services(&self, host: &dyn HostRead, home: &Path) -> Option<Vec<compose::Service>> {
+        compose::services(&host.read(&home.join(self.compose.first()?)).ok()??)
+    }
 }

@@ -6,13 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::MysqlFailure;
 use super::exchange::{Connection, Row};
-use super::grants::{Grant, has_reload, missing};
-use crate::check::backends::words::shown;
-use crate::check::spec::MysqlSpec;
+use super::grants::Grant;
 use crate::host::HostRead;
-use crate::net::NetError;
+use crate::net::{NetError, shown};
 
 /// The variables that are judged, or tell one product from another. A server answers with those that it has.
 const VARIABLES: [&str; 8] = [
@@ -32,58 +29,59 @@ const NO_SUCH_DATABASE: u16 = 1049;
 /// What it says.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct About {
+pub(crate) struct About {
     /// Version and cipher of TLS; null: plain.
-    pub tls: Option<String>,
+    pub(crate) tls: Option<String>,
     /// Why TLS was used.
-    pub tls_because: Option<MysqlFailure>,
+    pub(crate) tls_because: Option<MysqlFailure>,
     /// `VERSION()`.
-    pub version: Option<String>,
+    pub(crate) version: Option<String>,
     /// The account that the login was matched to: `divvy@%`.
-    pub account: Option<String>,
+    pub(crate) account: Option<String>,
     /// Those of [`VARIABLES`] that it has.
-    pub variables: BTreeMap<String, String>,
+    pub(crate) variables: BTreeMap<String, String>,
     /// How many clients are connected.
-    pub clients: Option<u64>,
-    /// The two databases, in the order main, keys.
-    pub databases: Vec<Database>,
+    pub(crate) clients: Option<u64>,
+    /// The two databases that were asked for, in the order of the question.
+    pub(crate) databases: Vec<Database>,
     /// Null: not readable.
-    pub grants: Option<Vec<Grant>>,
+    pub(crate) grants: Option<Vec<Grant>>,
     /// Null: not readable.
-    pub clock: Option<Clock>,
+    pub(crate) clock: Option<Clock>,
     /// Where the conversation broke, if it did: what is missing above was not asked.
-    pub broke: Option<NetError>,
+    pub(crate) broke: Option<NetError>,
 }
 
-impl About {
-    /// Are both databases there with all rights on them? Then nobody is still at work on them.
-    pub fn is_complete(&self) -> bool {
-        let there = !self.databases.is_empty() && self.databases.iter().all(|database| database.there == There::Yes);
-        let granted = self.grants.as_ref().is_some_and(|grants| {
-            has_reload(grants) && self.databases.iter().all(|database| missing(grants, &database.name, true).is_empty())
-        });
-        there && granted && self.broke.is_none()
-    }
+/// Why TLS was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MysqlFailure {
+    /// The settings say so.
+    Asked,
+    /// The server lets nobody in without (`require_secure_transport`), or not this account (`REQUIRE SSL`).
+    Required,
+    /// The account's way of logging in needs it.
+    Password,
 }
 
 /// One of the two databases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Database {
-    /// Its name, as wanted.
-    pub name: String,
+pub(crate) struct Database {
+    /// Its name, as asked for.
+    pub(crate) name: String,
     /// Is it there?
-    pub there: There,
+    pub(crate) there: There,
     /// Its default character set.
-    pub charset: Option<String>,
+    pub(crate) charset: Option<String>,
     /// Its default collation.
-    pub collation: Option<String>,
+    pub(crate) collation: Option<String>,
 }
 
 /// Is a database there?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum There {
+pub(crate) enum There {
     /// Yes.
     Yes,
     /// No.
@@ -97,18 +95,18 @@ pub enum There {
 /// The server's clock between two looks at our own, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Clock {
+pub(crate) struct Clock {
     /// Before the question.
-    pub before: i64,
+    pub(crate) before: i64,
     /// The server's, cut to a whole second.
-    pub server: i64,
+    pub(crate) server: i64,
     /// After the answer.
-    pub after: i64,
+    pub(crate) after: i64,
 }
 
 impl Clock {
     /// The least that the clocks can differ by, in milliseconds; positive: the server is ahead.
-    pub fn skew(&self) -> i64 {
+    pub(crate) fn skew(&self) -> i64 {
         // The server's true time lies within the second that it named, and was read between our two looks.
         if self.server > self.after {
             self.server.saturating_sub(self.after)
@@ -122,21 +120,21 @@ impl Clock {
 
 impl About {
     /// Asks everything, and says goodbye.
-    pub fn look(
+    pub(crate) fn look(
         mut connection: Connection,
         host: &dyn HostRead,
-        spec: &MysqlSpec,
+        databases: [&str; 2],
         because: Option<MysqlFailure>,
     ) -> Self {
         let mut about = Self { tls: connection.tls(), tls_because: because, ..Self::default() };
-        match about.ask(&mut connection, host, spec) {
+        match about.ask(&mut connection, host, databases) {
             Ok(()) => connection.quit(),
             Err(trouble) => about.broke = Some(trouble),
         }
         about
     }
 
-    fn ask(&mut self, connection: &mut Connection, host: &dyn HostRead, spec: &MysqlSpec) -> Result<(), NetError> {
+    fn ask(&mut self, connection: &mut Connection, host: &dyn HostRead, databases: [&str; 2]) -> Result<(), NetError> {
         let first = rows(connection, "SELECT VERSION(), CURRENT_USER()")?.into_iter().next().unwrap_or_default();
         self.version = cell(&first, 0);
         self.account = cell(&first, 1);
@@ -165,8 +163,7 @@ impl About {
             .ok()
             .map(|rows| rows.iter().filter_map(|row| row.first()?.as_deref()).filter_map(Grant::parse).collect());
 
-        let wanted = [&spec.database, &spec.secret_database];
-        let list = wanted.map(|name| literal(name)).join(",");
+        let list = databases.map(literal).join(",");
         let seen = rows(
             connection,
             &format!(
@@ -175,7 +172,7 @@ impl About {
             ),
         )?;
         let any_case = self.variables.get("lower_case_table_names").is_some_and(|value| value != "0");
-        for name in wanted {
+        for name in databases {
             let same = |own: &str| own == name || (any_case && own.to_lowercase() == name.to_lowercase());
             let row = seen.iter().find(|row| row.first().and_then(|own| own.as_deref()).is_some_and(same));
             let there = match row {
@@ -188,7 +185,7 @@ impl About {
                 },
             };
             let cell = |at| row.and_then(|row| cell(row, at));
-            self.databases.push(Database { name: name.clone(), there, charset: cell(1), collation: cell(2) });
+            self.databases.push(Database { name: name.to_owned(), there, charset: cell(1), collation: cell(2) });
         }
         Ok(())
     }

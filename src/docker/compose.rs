@@ -2,7 +2,7 @@
 //! `environment:` sets. Only the block style that the vendor's files have is read; anything else gives nothing.
 
 /// The vendor's name of the file.
-pub(super) const USUAL: &str = "docker-compose.yml";
+pub(crate) const USUAL: &str = "docker-compose.yml";
 
 /// No honest file is larger.
 const MAX_BYTES: usize = 256 << 10;
@@ -12,19 +12,19 @@ const MAX_SERVICES: usize = 64;
 
 /// One service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Service {
+pub(crate) struct Service {
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// How many containers: `scale` or `deploy.replicas`, else 1.
-    pub(super) scale: u32,
+    pub(crate) scale: u32,
     /// `8001:8001`, as they stand there.
-    pub(super) ports: Vec<String>,
+    pub(crate) ports: Vec<String>,
     /// Names that `environment:` sets.
-    pub(super) environment: Vec<String>,
+    pub(crate) environment: Vec<String>,
 }
 
 /// The services of a file; `None`: it cannot be read this way.
-pub(super) fn services(bytes: &[u8]) -> Option<Vec<Service>> {
+pub(crate) fn services(bytes: &[u8]) -> Option<Vec<Service>> {
     if bytes.len() > MAX_BYTES {
         return None;
     }
@@ -116,7 +116,7 @@ fn bare(text: &str) -> &str {
 }
 
 /// The port of this host that leads to a port of the container, of `[ADDRESS:]HOST:CONTAINER[/tcp]`, with its address.
-pub(super) fn published(ports: &[String], container: u16) -> Option<(Option<String>, u16)> {
+pub(crate) fn published(ports: &[String], container: u16) -> Option<(Option<String>, u16)> {
     ports.iter().find_map(|mapping| {
         let mut parts = mapping.trim_end_matches("/tcp").rsplitn(3, ':');
         (parts.next()?.parse() == Ok(container)).then_some(())?;

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::greeting::Greeting;
-use crate::check::requirements::Window;
-use crate::finding::Status;
 use crate::version::Version;
 
 /// Who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Make {
+pub(crate) enum Make {
     /// Oracle's, or anybody's build of it.
     MySql,
     /// Percona Server.
@@ -26,19 +24,19 @@ pub enum Make {
 
 /// A server, recognised.
 #[derive(Clone, Debug)]
-pub struct Product {
+pub(crate) struct Product {
     /// Who made it.
-    pub make: Make,
+    pub(crate) make: Make,
     /// The version that counts for the product; `None`: unreadable.
-    pub version: Option<Version>,
+    pub(crate) version: Option<Version>,
     /// `Percona Server 5.7.44-48-log`, `MariaDB announcing 5.7.44`.
-    pub shown: String,
+    pub(crate) shown: String,
     /// Is the number perhaps that of a proxy in front, not of the server?
-    pub perhaps_proxy: Option<&'static str>,
+    pub(crate) perhaps_proxy: Option<&'static str>,
 }
 
 /// What the greeting says, on this port.
-pub fn advertised(greeting: &Greeting, port: u16) -> Product {
+pub(crate) fn advertised(greeting: &Greeting, port: u16) -> Product {
     let mut product = recognised(&greeting.version, "", &BTreeMap::new(), !greeting.mysql_bit);
     product.perhaps_proxy = if greeting.version.starts_with("5.5.30") && greeting.mysql_bit {
         Some("5.5.30 is also what ProxySQL announces unless told otherwise (mysql-server_version)")
@@ -51,7 +49,7 @@ pub fn advertised(greeting: &Greeting, port: u16) -> Product {
 }
 
 /// What the server says of itself after the login, which overrides the greeting.
-pub fn real(greeting: &Greeting, version: &str, comment: &str, variables: &BTreeMap<String, String>) -> Product {
+pub(crate) fn real(greeting: &Greeting, version: &str, comment: &str, variables: &BTreeMap<String, String>) -> Product {
     // A cleared bit may come from a proxy; a MariaDB that lets its variables be read has Aria's among them.
     let mariadb = variables.contains_key("aria_block_size") || (variables.is_empty() && !greeting.mysql_bit);
     recognised(version, comment, variables, mariadb)
@@ -99,57 +97,42 @@ fn is_percona_number(text: &str) -> bool {
     digits >= 2 && own.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-impl Product {
-    /// What becomes of it under a window of versions.
-    pub fn verdict(&self, window: &Window) -> Status {
-        match (self.make, &self.version) {
-            (Make::MariaDb | Make::TiDb, _) => window.other(),
-            (_, Some(version)) => window.verdict(version),
-            (_, None) => Status::Warn,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::requirements::Profile;
 
     fn greeted(version: &str, mysql_bit: bool) -> Product {
         advertised(&Greeting { version: version.to_owned(), mysql_bit, offers_tls: true, plugin: None }, 3306)
     }
 
     #[test]
-    fn every_announced_version_gets_its_name_and_verdict() {
+    fn every_announced_version_gets_its_name() {
         use Make::*;
-        use Status::*;
-        let window = &Profile::of(None).mysql;
-        for (text, bit, make, shown, status) in [
-            ("5.7.44", true, MySql, "MySQL 5.7.44", Pass),
-            ("5.7.44-log", true, MySql, "MySQL 5.7.44-log", Pass),
-            ("5.7.44-48-log", true, Percona, "Percona Server 5.7.44-48-log", Pass),
-            ("8.0.36-28.1", true, Percona, "Percona Server 8.0.36-28.1", Fail),
-            ("5.7.44-google-log", true, CloudSql, "Cloud SQL, MySQL 5.7.44-google-log", Pass),
-            ("5.7.12", true, MySql, "MySQL 5.7.12", Pass),
-            ("5.7.mysql_aurora.2.11.2", true, Aurora, "Aurora MySQL 5.7.mysql_aurora.2.11.2", Pass),
-            ("8.0.mysql_aurora.3.04.0", true, Aurora, "Aurora MySQL 8.0.mysql_aurora.3.04.0", Fail),
-            ("5.7.28.1", true, MySql, "MySQL 5.7.28.1", Pass),
-            ("5.7.25-TiDB-v7.1.0", true, TiDb, "TiDB v7.1.0 announcing MySQL 5.7.25", Fail),
-            ("8.0.11-TiDB-v8.5.1", true, TiDb, "TiDB v8.5.1 announcing MySQL 8.0.11", Fail),
-            ("5.5.5-10.11.19-MariaDB-0+deb12u1", false, MariaDb, "MariaDB 10.11.19", Fail),
-            ("11.4.2-MariaDB-log", true, MariaDb, "MariaDB 11.4.2", Fail),
-            ("5.7.44-log", false, MariaDb, "MariaDB announcing 5.7.44", Fail),
-            ("8.0.36", true, MySql, "MySQL 8.0.36", Fail),
-            ("8.0.36-0ubuntu0.22.04.1", true, MySql, "MySQL 8.0.36-0ubuntu0.22.04.1", Fail),
-            ("9.7.4-2", true, MySql, "MySQL 9.7.4-2", Fail),
-            ("5.6.24", true, MySql, "MySQL 5.6.24", Fail),
-            ("5.5.30", true, MySql, "MySQL 5.5.30", Fail),
-            ("", true, MySql, "MySQL ", Warn),
-            ("☃", true, MySql, "MySQL ☃", Warn),
+        for (text, bit, make, shown) in [
+            ("5.7.44", true, MySql, "MySQL 5.7.44"),
+            ("5.7.44-log", true, MySql, "MySQL 5.7.44-log"),
+            ("5.7.44-48-log", true, Percona, "Percona Server 5.7.44-48-log"),
+            ("8.0.36-28.1", true, Percona, "Percona Server 8.0.36-28.1"),
+            ("5.7.44-google-log", true, CloudSql, "Cloud SQL, MySQL 5.7.44-google-log"),
+            ("5.7.12", true, MySql, "MySQL 5.7.12"),
+            ("5.7.mysql_aurora.2.11.2", true, Aurora, "Aurora MySQL 5.7.mysql_aurora.2.11.2"),
+            ("8.0.mysql_aurora.3.04.0", true, Aurora, "Aurora MySQL 8.0.mysql_aurora.3.04.0"),
+            ("5.7.28.1", true, MySql, "MySQL 5.7.28.1"),
+            ("5.7.25-TiDB-v7.1.0", true, TiDb, "TiDB v7.1.0 announcing MySQL 5.7.25"),
+            ("8.0.11-TiDB-v8.5.1", true, TiDb, "TiDB v8.5.1 announcing MySQL 8.0.11"),
+            ("5.5.5-10.11.19-MariaDB-0+deb12u1", false, MariaDb, "MariaDB 10.11.19"),
+            ("11.4.2-MariaDB-log", true, MariaDb, "MariaDB 11.4.2"),
+            ("5.7.44-log", false, MariaDb, "MariaDB announcing 5.7.44"),
+            ("8.0.36", true, MySql, "MySQL 8.0.36"),
+            ("8.0.36-0ubuntu0.22.04.1", true, MySql, "MySQL 8.0.36-0ubuntu0.22.04.1"),
+            ("9.7.4-2", true, MySql, "MySQL 9.7.4-2"),
+            ("5.6.24", true, MySql, "MySQL 5.6.24"),
+            ("5.5.30", true, MySql, "MySQL 5.5.30"),
+            ("", true, MySql, "MySQL "),
+            ("☃", true, MySql, "MySQL ☃"),
         ] {
             let product = greeted(text, bit);
             assert_eq!((product.make, product.shown.as_str()), (make, shown), "{text}");
-            assert_eq!(product.verdict(window), status, "{text}");
         }
         assert!(greeted("5.5.30", true).perhaps_proxy.is_some_and(|text| text.contains("ProxySQL")));
         assert!(greeted("5.6.47.0", true).perhaps_proxy.is_some_and(|text| text.contains("Azure")));

@@ -3,62 +3,57 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::check::spec::{Address, CheckSpec, RedisSpec, Secrets};
-use crate::check::unit::{Check, Look};
-use crate::finding::Finding;
 use crate::host::{Command, HostRead, MemoryHost, Output, Snapshot, Stat};
-use crate::net::testing::patient;
-use crate::net::{Roots, Time};
 
 /// The clock of [`Double`]: 2026-11-21T20:01:02Z.
-pub(super) const NOW: u64 = 1_795_291_262;
+pub(crate) const NOW: u64 = 1_795_291_262;
 
 type Answer = Box<dyn Fn() -> io::Result<Output> + Send + Sync>;
 
 /// See the module.
-pub(super) struct Double {
-    pub(super) files: MemoryHost,
+pub(crate) struct Double {
+    pub(crate) files: MemoryHost,
     programs: Vec<(String, Answer)>,
-    pub(super) live: bool,
+    pub(crate) live: bool,
     /// What was run, for tests to look at.
-    pub(super) ran: Mutex<Vec<Command>>,
+    pub(crate) ran: Mutex<Vec<Command>>,
 }
 
 impl Double {
     /// A host with the product's usual files.
-    pub(super) fn installed() -> Self {
+    pub(crate) fn installed() -> Self {
         let files = MemoryHost::new();
         files.put("/divvycloud/prod.env", b"DIVVY_DB_HOST=db.corp.example\n");
         files.put("/divvycloud/docker-compose.yml", COMPOSE.as_bytes());
         Self::with(files)
     }
 
-    pub(super) fn with(files: MemoryHost) -> Self {
+    pub(crate) fn with(files: MemoryHost) -> Self {
         Self { files, programs: Vec::new(), live: true, ran: Mutex::default() }
     }
 
     /// A program whose arguments, joined, begin with `command` prints `stdout` and ends with 0.
-    pub(super) fn prints(self, command: &str, stdout: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn prints(self, command: &str, stdout: impl Into<Vec<u8>>) -> Self {
         let stdout = stdout.into();
         self.answers(command, move || Ok(Output { code: Some(0), stdout: stdout.clone(), stderr: Vec::new() }))
     }
 
     /// It ends with 1 and these words.
-    pub(super) fn fails(self, command: &str, stderr: &'static str) -> Self {
+    pub(crate) fn fails(self, command: &str, stderr: &'static str) -> Self {
         self.answers(command, move || {
             Ok(Output { code: Some(1), stdout: Vec::new(), stderr: stderr.as_bytes().to_vec() })
         })
     }
 
     /// It cannot be run.
-    pub(super) fn refuses(self, command: &str, kind: io::ErrorKind) -> Self {
+    pub(crate) fn refuses(self, command: &str, kind: io::ErrorKind) -> Self {
         self.answers(command, move || Err(kind.into()))
     }
 
-    pub(super) fn answers(
+    pub(crate) fn answers(
         mut self,
         command: &str,
         answer: impl Fn() -> io::Result<Output> + Send + Sync + 'static,
@@ -66,46 +61,20 @@ impl Double {
         self.programs.push((command.to_owned(), Box::new(answer)));
         self
     }
-
-    /// Collects the facts of a check within two seconds, as for a server that may never answer.
-    pub(super) fn collect<C: Check>(&self, check: &C, spec: &CheckSpec, secrets: &Secrets) -> C::Facts {
-        self.within(Time::new(Duration::from_secs(1), Duration::from_secs(2)), check, spec, secrets)
-    }
-
-    /// Collects the facts of a check, through their saved form and back.
-    pub(super) fn within<C: Check>(&self, time: Time, check: &C, spec: &CheckSpec, secrets: &Secrets) -> C::Facts {
-        static ROOTS: LazyLock<Roots> = LazyLock::new(|| Roots::of(&MemoryHost::new(), b""));
-        let look = Look { host: self, platform: None, spec, secrets, roots: &ROOTS };
-        let facts = serde_json::to_string(&check.collect(&look, time, None)).unwrap();
-        serde_json::from_str(&facts).unwrap()
-    }
-
-    /// The facts of a check whose programs all answer.
-    pub(super) fn facts<C: Check>(&self, check: &C) -> C::Facts {
-        self.within(patient(), check, &spec(), &Secrets::default())
-    }
-
-    /// Collects and judges.
-    pub(super) fn check<C: Check>(&self, check: &C) -> Vec<Finding> {
-        check.judge(&self.facts(check), &spec())
-    }
 }
 
 /// A compose file with the vendor's three services and two workers.
-pub(super) const COMPOSE: &str = "version: '2.2'\nservices:\n  interfaceserver:\n    ports:\n    - 8001:8001\n    environment:\n      \
+pub(crate) const COMPOSE: &str = "version: '2.2'\nservices:\n  interfaceserver:\n    ports:\n    - 8001:8001\n    environment:\n      \
     VIRTUAL_ENV: /\n  scheduler:\n    restart: always\n  worker:\n    scale: 2\n";
 
-/// What the settings of a production host say.
-pub(super) fn spec() -> CheckSpec {
-    CheckSpec {
-        redis: Some(RedisSpec {
-            at: Address { host: "127.0.0.1".to_owned(), port: 6379, origin: "--redis-host".to_owned() },
-            has_password: false,
-            tls: None,
-        }),
-        ..CheckSpec::default()
-    }
-}
+/// What `docker inspect` of the client 20.10.24 and 26.1.5 printed alike for three containers of a daemon 20.10.24.
+pub(crate) const INSPECTED: &str = r#"{"id":"c0abbcc287b96fcbca2afcab31843a747f36d7b1b2edb6ce9a0daf4cf4f0ec01","name":"/divvycloud_scheduler_1","created":"2026-11-22T00:02:03.654018667Z","restarts":0,"status":"running","exit":0,"oom":false,"error":"","started":"2026-11-22T00:02:03.78237634Z","finished":"0001-01-01T00:00:00Z","health":"healthy","image":"divvycloud/divvycloud:v22.3.9","labels":{"com.docker.compose.project":"divvycloud","com.docker.compose.project.working_dir":"/divvycloud","com.docker.compose.service":"scheduler","com.docker.compose.version":"1.29.2"},"entrypoint":null,"cmd":["/bin/sh","-c","echo hello; exec sleep 1000"],"env":["A=\"x y\""]}
+{"id":"feafe54bc1be0b2fcf2916e0901e301873cc2277972abacfcd031689bb41b9d4","name":"/bbb","created":"2026-11-22T00:02:03.794101879Z","restarts":5,"status":"restarting","exit":3,"oom":false,"error":"","started":"2026-11-22T00:02:05.986471438Z","finished":"2026-11-22T00:02:06.007187587Z","health":null,"image":"divvycloud/divvycloud:v22.3.9","labels":{},"entrypoint":null,"cmd":["/bin/sh","-c","echo err >&2; exit 3"],"env":null}
+{"id":"7ada70691c35efd6a210df900cc93c3be2e72bef37fe2d7fa0bdbc324f98cb6a","name":"/ccc","created":"2026-11-22T00:02:03.935620391Z","restarts":0,"status":"created","exit":127,"oom":false,"error":"failed to create shim task: exec: \"/nosuch\": stat /nosuch: no such file or directory: unknown","started":"0001-01-01T00:00:00Z","finished":"0001-01-01T00:00:00Z","health":null,"image":"redis","labels":{},"entrypoint":null,"cmd":["/nosuch"],"env":null}
+"#;
+
+/// Their ids, as `docker ps` prints them.
+pub(crate) const IDS: &str = "\"c0abbcc287b9\"\n\"feafe54bc1be\"\n\"7ada70691c35\"\n";
 
 impl HostRead for Double {
     fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {

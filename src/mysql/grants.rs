@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::backends::words::shown;
+use crate::net::shown;
 
 /// What ALL on a database is made of, up to 8.0.
 const ALL: [&str; 18] = [
@@ -28,21 +28,21 @@ const ALL: [&str; 18] = [
 
 /// One line of `SHOW GRANTS`, without the account and what stands behind it (old servers show the password's hash there).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
+pub(crate) struct Grant {
     /// Taken away again (8.0's partial revokes).
     #[serde(default)]
-    pub revoked: bool,
+    pub(crate) revoked: bool,
     /// In upper case, without columns; the names of roles where `database` is null.
-    pub privileges: Vec<String>,
+    pub(crate) privileges: Vec<String>,
     /// `*` or a pattern, as in the grant; null: roles.
-    pub database: Option<String>,
+    pub(crate) database: Option<String>,
     /// The table, where it is for one only.
-    pub table: Option<String>,
+    pub(crate) table: Option<String>,
 }
 
 impl Grant {
     /// Reads a line; `None`: not one that grants.
-    pub fn parse(line: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         let (revoked, rest) = match keyword(line, "GRANT ") {
             Some(rest) => (false, rest),
             None => (true, keyword(line, "REVOKE ")?),
@@ -73,7 +73,7 @@ impl Grant {
 }
 
 /// The privileges on a database that are missing for ALL.
-pub fn missing(grants: &[Grant], database: &str, any_case: bool) -> Vec<&'static str> {
+pub(crate) fn missing(grants: &[Grant], database: &str, any_case: bool) -> Vec<&'static str> {
     let lower = |text: &str| if any_case { text.to_lowercase() } else { text.to_owned() };
     let database = lower(database);
     let grants: Vec<Grant> =
@@ -87,13 +87,13 @@ pub fn missing(grants: &[Grant], database: &str, any_case: bool) -> Vec<&'static
 }
 
 /// Is the global privilege RELOAD there?
-pub fn has_reload(grants: &[Grant]) -> bool {
+pub(crate) fn has_reload(grants: &[Grant]) -> bool {
     let global = |grant: &&Grant| grant.table.is_none() && grant.database.as_deref() == Some("*") && !grant.revoked;
     grants.iter().filter(global).any(|grant| grant.has_all() || grant.privileges.iter().any(|own| own == "RELOAD"))
 }
 
 /// The roles that were granted: their privileges are not shown.
-pub fn roles(grants: &[Grant]) -> Vec<&str> {
+pub(crate) fn roles(grants: &[Grant]) -> Vec<&str> {
     grants
         .iter()
         .filter(|grant| grant.database.is_none())

@@ -1,24 +1,17 @@
-//! The docker command: which containers there are, which are the product's, what they were made from.
+//! The docker command: which containers there are, and what they were made from.
 //!
 //! What it prints is asked for line by line, so that output that is cut off, or is no JSON, costs the lines in question
 //! only.
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::known::Known;
-use super::place::is_home;
 use super::text::{epoch, first_line, is_plain};
-use crate::check::unit::Look;
-use crate::host::{Command, Output};
+use crate::host::{Command, HostRead, Output};
 use crate::net::Time;
-
-/// So many containers of the product are looked at.
-pub(super) const MAX_CONTAINERS: usize = 64;
 
 /// No honest host has more lines of `docker ps`.
 const MAX_LINES: usize = 2000;
@@ -26,7 +19,7 @@ const MAX_LINES: usize = 2000;
 /// Why Docker did not answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "trouble", rename_all = "kebab-case")]
-pub(in crate::check) enum NoDocker {
+pub(crate) enum NoDocker {
     /// There is no such command.
     Absent,
     /// The daemon does not run, or is not at the usual socket.
@@ -51,59 +44,74 @@ pub(in crate::check) enum NoDocker {
     },
 }
 
-/// One container, as far as checks ask.
+/// One container, as far as anybody asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::check) struct Container {
-    pub(super) id: String,
-    pub(in crate::check) name: String,
+pub(crate) struct Container {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its name.
+    pub(crate) name: String,
     /// Seconds since 1970.
-    pub(super) created: Option<u64>,
-    pub(in crate::check) status: String,
-    pub(super) exit_code: Option<i64>,
-    pub(super) oom_killed: bool,
+    pub(crate) created: Option<u64>,
+    /// Docker's word: `running`, `exited`, `restarting`, `created`, `paused`, `dead`.
+    pub(crate) status: String,
+    /// How its program ended last.
+    pub(crate) exit_code: Option<i64>,
+    /// Docker's mark that the kernel killed it for want of memory.
+    pub(crate) oom_killed: bool,
     /// Bytes; `None`: it may use all that the host has.
-    pub(super) memory_limit: Option<u64>,
-    pub(super) error: String,
-    pub(super) restarts: u64,
+    pub(crate) memory_limit: Option<u64>,
+    /// Docker's words on why it could not be started; empty: it could.
+    pub(crate) error: String,
+    /// How often Docker has started it again.
+    pub(crate) restarts: u64,
     /// Seconds since 1970.
-    pub(super) started: Option<u64>,
+    pub(crate) started: Option<u64>,
     /// Seconds since 1970.
-    pub(super) finished: Option<u64>,
-    pub(super) health: Option<String>,
-    pub(super) image: String,
-    /// The service of the compose file, or what its command tells.
-    pub(super) service: Option<String>,
+    pub(crate) finished: Option<u64>,
+    /// Docker's word; `None`: it has no health check.
+    pub(crate) health: Option<String>,
+    /// Repository, tag and digest, as it was named.
+    pub(crate) image: String,
+    /// The service of the compose file, by its label.
+    pub(crate) service: Option<String>,
+    /// Entry point and arguments, joined by blanks.
+    pub(crate) command: String,
+    /// The project of the compose file, by its label.
+    pub(crate) project: Option<String>,
+    /// The folder that compose was run in, by its label.
+    pub(crate) folder: Option<String>,
+    /// Made by `docker-compose run`: somebody's own command, no service.
+    pub(crate) one_off: bool,
     /// Of the compose that made it.
-    pub(super) compose_version: Option<String>,
+    pub(crate) compose_version: Option<String>,
     /// The compose files that it was made from.
-    pub(super) compose_files: Option<String>,
+    pub(crate) compose_files: Option<String>,
     /// `NAME=value`: holds secrets, never goes into facts.
-    pub(in crate::check) environment: Vec<String>,
+    pub(crate) environment: Vec<String>,
 }
 
-/// What there is.
+/// The containers of the host.
 #[derive(Debug, Default)]
-pub(in crate::check) struct Found {
-    /// The product's, in the order of the vendor's files.
-    pub(in crate::check) own: Vec<Container>,
-    /// All containers of the host.
-    pub(super) all: usize,
-    /// Other folders that containers with the vendor's images were started from.
-    pub(super) elsewhere: Vec<String>,
+pub(crate) struct Containers {
+    /// How many there are.
+    pub(crate) all: usize,
+    /// Those that could be looked into, in Docker's order.
+    pub(crate) read: Vec<Container>,
     /// Lines that could not be read.
-    pub(super) unread: usize,
+    pub(crate) unread: usize,
 }
 
-/// The product's containers.
+/// Every container of the host.
 ///
 /// # Errors
 /// Docker does not answer.
-pub(in crate::check) fn containers(look: &Look<'_>, time: Time) -> Result<Found, NoDocker> {
-    let output = docker(look, time, &["ps", "-a", "--no-trunc", "--format", "{{json .ID}}"])?;
+pub(crate) fn containers(host: &dyn HostRead, time: Time) -> Result<Containers, NoDocker> {
+    let output = run(host, time, &["ps", "-a", "--no-trunc", "--format", "{{json .ID}}"])?;
     if output.code != Some(0) {
         return Err(refused(&output));
     }
-    let mut found = Found::default();
+    let mut found = Containers::default();
     let mut ids: Vec<String> = Vec::new();
     for line in lines(&output.stdout).take(MAX_LINES) {
         match serde_json::from_slice::<String>(line) {
@@ -121,47 +129,35 @@ pub(in crate::check) fn containers(look: &Look<'_>, time: Time) -> Result<Found,
     let mut argv = vec!["inspect", "--type", "container", "--format", INSPECT];
     argv.extend(ids.iter().map(String::as_str));
     // Ends with 1 where a container has gone in between; the others are there.
-    let output = docker(look, time, &argv)?;
-    let mut read = 0;
+    let output = run(host, time, &argv)?;
     for line in lines(&output.stdout).take(MAX_LINES) {
-        let Ok(value @ Value::Object(_)) = serde_json::from_slice::<Value>(line) else {
-            found.unread += 1;
-            continue;
-        };
-        read += 1;
-        let container = container(&value);
-        match belonging(look, &value, &container) {
-            Belonging::Own if found.own.len() < MAX_CONTAINERS => found.own.push(container),
-            Belonging::Elsewhere(folder) if !found.elsewhere.contains(&folder) && found.elsewhere.len() < 5 => {
-                found.elsewhere.push(folder);
-            }
-            _ => {}
+        match serde_json::from_slice::<Value>(line) {
+            Ok(value @ Value::Object(_)) => found.read.push(container(&value)),
+            _ => found.unread += 1,
         }
     }
-    if read == 0 {
+    if found.read.is_empty() {
         return Err(if output.code == Some(0) {
             odd("docker inspect printed nothing of use", &output)
         } else {
             refused(&output)
         });
     }
-    let rank = |container: &Container| Known::get().rank(container.service.as_deref().unwrap_or_default());
-    found.own.sort_by(|a, b| (rank(a), &a.service, &a.name).cmp(&(rank(b), &b.service, &b.name)));
     Ok(found)
 }
 
-/// `docker …` within the time of the check, with some of it left for what follows.
+/// `docker …` within `time`, with some of it left for what follows.
 ///
 /// # Errors
 /// It could not be run, or not to its end.
-pub(super) fn docker(look: &Look<'_>, time: Time, arguments: &[&str]) -> Result<Output, NoDocker> {
+pub(crate) fn run(host: &dyn HostRead, time: Time, arguments: &[&str]) -> Result<Output, NoDocker> {
     let deadline = time.left().saturating_sub(Duration::from_millis(300)).mul_f32(0.9);
     let argv = std::iter::once("docker").chain(arguments.iter().copied());
     let command = Command { deadline, ..Command::new(argv) };
     if deadline.is_zero() {
         return Err(NoDocker::Late { millis: 0 });
     }
-    look.host.run(&command).map_err(|error| match error.kind() {
+    host.run(&command).map_err(|error| match error.kind() {
         ErrorKind::NotFound => NoDocker::Absent,
         ErrorKind::TimedOut => NoDocker::Late { millis: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) },
         ErrorKind::PermissionDenied => NoDocker::Denied { why: "the docker program may not be run".to_owned() },
@@ -188,8 +184,6 @@ fn container(value: &Value) -> Container {
     let words = |key: &str| -> Vec<String> {
         value[key].as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect()
     };
-    let command = [words("entrypoint"), words("cmd")].concat().join(" ");
-    let of_command = || Known::get().service_of_command(&command).map(|service| service.name.clone());
     Container {
         id: text("id"),
         name: text("name").trim_start_matches('/').to_owned(),
@@ -204,69 +198,24 @@ fn container(value: &Value) -> Container {
         finished: time("finished"),
         health: value["health"].as_str().map(str::to_owned),
         image: text("image"),
-        service: label("com.docker.compose.service").filter(|name| is_plain(name)).or_else(of_command),
+        service: label("com.docker.compose.service").filter(|name| is_plain(name)),
+        command: [words("entrypoint"), words("cmd")].concat().join(" "),
+        project: label("com.docker.compose.project"),
+        folder: label("com.docker.compose.project.working_dir"),
+        one_off: label("com.docker.compose.oneoff").is_some_and(|word| word.eq_ignore_ascii_case("true")),
         compose_version: label("com.docker.compose.version"),
         compose_files: label("com.docker.compose.project.config_files"),
         environment: words("env"),
     }
 }
 
-enum Belonging {
-    Own,
-    Elsewhere(String),
-    No,
-}
-
-/// Made from the compose file of the product's folder; or, where no label tells a folder (docker run, docker-compose
-/// before 1.25), from the vendor's image or by a project named after the folder with a service of the vendor's.
-fn belonging(look: &Look<'_>, value: &Value, container: &Container) -> Belonging {
-    let known = Known::get();
-    let of_vendor = known.images.is_product(repository_and_tag(&container.image).0);
-    let label = |key: &str| value["labels"][key].as_str();
-    // `docker-compose run`: somebody's own command, no service.
-    if label("com.docker.compose.oneoff").is_some_and(|word| word.eq_ignore_ascii_case("true")) {
-        return Belonging::No;
-    }
-    if let Some(folder) = label("com.docker.compose.project.working_dir") {
-        return match is_home(look, folder) {
-            true => Belonging::Own,
-            false if of_vendor => Belonging::Elsewhere(super::text::shown(folder, 200)),
-            false => Belonging::No,
-        };
-    }
-    let project = look.spec.home.file_name().map(|name| {
-        name.to_string_lossy()
-            .to_lowercase()
-            .chars()
-            .filter(|c| c.is_alphanumeric() || "-_".contains(*c))
-            .collect::<String>()
-    });
-    let of_project = label("com.docker.compose.project").is_some_and(|own| Some(own) == project.as_deref());
-    let of_service = container.service.as_deref().is_some_and(|name| known.service(name).is_some());
-    if of_vendor || (of_project && of_service) { Belonging::Own } else { Belonging::No }
-}
-
 /// `repository:tag@digest` → repository and tag (`latest` where there is none, the digest where there is one alone).
-pub(super) fn repository_and_tag(image: &str) -> (&str, &str) {
+pub(crate) fn repository_and_tag(image: &str) -> (&str, &str) {
     let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
     match name.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),
         _ => (name, digest.unwrap_or("latest")),
     }
-}
-
-/// Containers by service, in the order of the vendor's files; those without one under their own names.
-pub(super) fn by_service(found: &Found) -> Vec<(String, Vec<&Container>)> {
-    let mut order: Vec<String> = Vec::new();
-    let mut groups: BTreeMap<String, Vec<&Container>> = BTreeMap::new();
-    for container in &found.own {
-        let name = container.service.clone().unwrap_or_else(|| container.name.clone());
-        if !order.contains(&name) {
-            order.push(name.clone());
-        }
-        groups.entry(name).or_default().push(container);
-    }
-    order.into_iter().map(|name| (name.clone(), groups.remove(&name).unwrap_or_default())).collect()
 }
 
 /// What the words of a failed docker command mean.

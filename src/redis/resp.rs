@@ -3,14 +3,14 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use super::{Line, NetError, Time};
+use crate::net::{Line, NetError, Time, is_redis, unexpected};
 
 /// Replies nest no deeper; those of `XRANGE`, the deepest asked for, have three levels.
 const MAX_DEPTH: usize = 8;
 
 /// A reply, as the protocol has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
+pub(crate) enum Value {
     /// A null bulk string or array: there is no such thing.
     Nil,
     /// An integer.
@@ -26,23 +26,23 @@ pub enum Value {
 }
 
 /// A conversation with a Redis server.
-pub struct Resp {
+pub(crate) struct Resp {
     line: BufReader<Line>,
 }
 
 impl Resp {
     /// Over a fresh connection.
-    pub fn new(line: impl Into<Line>) -> Self {
+    pub(crate) fn new(line: impl Into<Line>) -> Self {
         Self { line: BufReader::new(line.into()) }
     }
 
     /// Sets another deadline.
-    pub fn until(&mut self, time: Time) {
+    pub(crate) fn until(&mut self, time: Time) {
         self.line.get_mut().until(time);
     }
 
     /// The version and cipher of TLS in use; `None`: plain.
-    pub fn tls(&self) -> Option<String> {
+    pub(crate) fn tls(&self) -> Option<String> {
         self.line.get_ref().tls()
     }
 
@@ -53,7 +53,7 @@ impl Resp {
     ///
     /// # Errors
     /// Silence, more than the budget, a reset, or bytes that are no RESP.
-    pub fn ask(&mut self, words: &[&[u8]]) -> Result<Value, NetError> {
+    pub(crate) fn ask(&mut self, words: &[&[u8]]) -> Result<Value, NetError> {
         // A server that turns us away writes why and closes: what it wrote is read although our words went nowhere.
         let said = self.line.get_mut().send(&command(words));
         let head = match self.line.fill_buf() {
@@ -64,9 +64,11 @@ impl Resp {
         value(&mut self.line, 0).map_err(|broken| match broken {
             Broken::Line(error) => trouble(error),
             Broken::Form => {
-                let looks = super::http::what(&head);
-                let what = if looks == "a Redis reply" { "a malformed Redis reply".to_owned() } else { looks };
-                NetError::Unexpected { what }
+                if is_redis(&head) {
+                    NetError::unexpected("a malformed Redis reply")
+                } else {
+                    unexpected(&head)
+                }
             }
         })
     }
@@ -177,8 +179,10 @@ mod tests {
         assert_eq!(asked(b"+PONG\r\n"), Ok(Value::Simple("PONG".to_owned())));
         assert!(matches!(asked(b"-NOAUTH Authentication required.\r\n"), Ok(Value::Error(_))));
         assert_eq!(asked(b""), Err(NetError::Closed));
-        assert!(matches!(asked(b"SSH-2.0-OpenSSH\r\n"), Err(NetError::Unexpected { what }) if what.contains("SSH")));
-        assert!(matches!(asked(b"$100\r\nab"), Err(NetError::Unexpected { what }) if what.contains("malformed")));
+        assert!(
+            matches!(asked(b"SSH-2.0-OpenSSH\r\n"), Err(NetError::Unexpected { what, .. }) if what.contains("SSH"))
+        );
+        assert!(matches!(asked(b"$100\r\nab"), Err(NetError::Unexpected { what, .. }) if what.contains("malformed")));
     }
 
     #[test]
@@ -196,8 +200,8 @@ mod tests {
     fn a_flood_ends_at_the_budget() {
         for (said, flooded) in [
             (&b"+xxxxxxxxxxxxxxx"[..], NetError::TooMuch { limit: 64 << 10 }),
-            (b"*1000000\r\n:1\r\n", NetError::Unexpected { what: "a malformed Redis reply".to_owned() }),
-            (b"*1\r\n", NetError::Unexpected { what: "a malformed Redis reply".to_owned() }),
+            (b"*1000000\r\n:1\r\n", NetError::unexpected("a malformed Redis reply")),
+            (b"*1\r\n", NetError::unexpected("a malformed Redis reply")),
             (b"$1000000000\r\nxxxxxxxxxxxxxxxxxxxxxxxxx", NetError::TooMuch { limit: 64 << 10 }),
         ] {
             let answer = of_server(patient(), move |stream| while stream.write_all(said).is_ok() {});

@@ -1,0 +1,115 @@
+//! Tells how long the product's lists in Redis are. How long is too long, no source says: that is for who reads it. A Redis
+//! that does not answer is the business of the group `backends`.
+
+use super::text::{count, nothing};
+use crate::check::spec::CheckSpec;
+use crate::check::unit::{Check, Group, Look, Meta};
+use crate::finding::{Finding, Status};
+use crate::net::Time;
+use crate::product::Known;
+use crate::product::queues::{self, Queue, QueuesFacts, Seen, Unasked};
+use crate::text::host_port;
+
+/// See the module.
+pub(super) struct Queues;
+
+impl Check for Queues {
+    type Facts = QueuesFacts;
+
+    const META: Meta = Meta::new("queues", Group::Runtime, &["queue-waiting"]);
+
+    fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
+        spec.redis.iter().map(|redis| format!("host:{}", redis.at.host)).collect()
+    }
+
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&QueuesFacts>) -> QueuesFacts {
+        queues::look(look.host, &look.spec.home, look.redis().as_ref(), time)
+    }
+
+    fn judge(&self, facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
+        judge_queues(facts, spec)
+    }
+}
+
+fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
+    if let Some(nothing) = nothing(&facts.place, "queue-waiting", "the queues were") {
+        return nothing;
+    }
+    let skip = |title: &str| Finding::new("queue-waiting", "runtime", Status::Skip, title);
+    let (redis, seen) = match (&spec.redis, &facts.redis) {
+        (None, _) => {
+            return vec![
+                skip("the queues were not looked at")
+                    .observed("nothing says where Redis is")
+                    .fix("name it: --redis-host HOST, or DIVVY_REDIS_HOST in prod.env"),
+            ];
+        }
+        (Some(_), None) => return Vec::new(),
+        (Some(redis), Some(seen)) => (redis, seen),
+    };
+    let server = host_port(&redis.at.host, redis.at.port);
+    let seen = match seen {
+        Err(Unasked::Refused { code, .. }) if matches!(code.as_str(), "NOAUTH" | "WRONGPASS" | "NOPERM") => {
+            return vec![
+                skip("the queues were not looked at")
+                    .observed(format!("Redis at {server} does not let this login read them ({code})"))
+                    .fix("name the password: --redis-password-file FILE")
+                    .fix("ics-setup check backends"),
+            ];
+        }
+        Err(why) => {
+            return vec![
+                skip("the queues were not looked at")
+                    .observed(format!("Redis at {server}: {}", words(why)))
+                    .fix("ics-setup check backends"),
+            ];
+        }
+        Ok(seen) => seen,
+    };
+    let mut findings: Vec<Finding> = seen.queues.iter().map(|queue| one(queue, &server)).collect();
+    if findings.is_empty() {
+        let why =
+            "an empty list has no key in Redis, and the vendor does not document the names, so others may be in use";
+        let none = skip(&format!("no list that is the product's by name is in Redis at {server}"));
+        findings.push(none.observed(format!("{}; {why}", walked(seen))));
+    } else if let Some(why) = &seen.stopped {
+        findings.push(skip("not all keys of Redis were looked at").observed(words(why)));
+    }
+    findings
+}
+
+/// How much was looked at.
+fn walked(seen: &Seen) -> String {
+    let keys = seen.keys.map_or_else(|| "an unknown number of keys".to_owned(), |keys| format!("{keys} keys"));
+    match (&seen.stopped, seen.complete) {
+        (Some(why), _) => format!("database 0 with {keys}, not all of them looked at: {}", words(why)),
+        (None, false) => format!("database 0 with {keys}, not all of them looked at within the time"),
+        (None, true) => format!("database 0 with {keys}, all of them looked at"),
+    }
+}
+
+fn one(queue: &Queue, server: &str) -> Finding {
+    let Queue { key, waiting } = queue;
+    let elements = count(usize::try_from(*waiting).unwrap_or(usize::MAX), "element");
+    let title = match Known::get().queues.level.iter().find(|level| level.name == *key) {
+        Some(level) => format!("queue {key} ({}) has {elements}", level.what),
+        None => format!("the list {key} has {elements}"),
+    };
+    Finding::new("queue-waiting", "runtime", Status::Pass, title)
+        .observed(format!("{elements} in the list {key} in Redis at {server}"))
+        .evidence("key", key.as_str())
+        .evidence("waiting", *waiting)
+        .evidence("server", server)
+}
+
+/// Why it was not asked, for people.
+fn words(unasked: &Unasked) -> String {
+    match unasked {
+        Unasked::NetError { trouble } => trouble.to_string(),
+        Unasked::Refused { command, code } => format!("Redis answers {command} with {code}"),
+        Unasked::Odd { command } => format!("{command} gave an answer of another form"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Texts and times of programs, made fit for facts and messages.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use time::{Date, Month};
+
+use crate::redact::redact_line;
+use crate::text::clean;
+
+/// What is looked at of one line; masked before it is cut shorter, so that no half of a secret stays.
+const LONGEST: usize = 16 << 10;
+
+/// One line of somebody else's: [`clean`], without what looks like a secret, and not longer than `max` characters.
+pub(crate) fn shown(text: &str, max: usize) -> String {
+    clean(&redact_line(&clean(text, LONGEST)), max)
+}
+
+/// May this stand unquoted in a command to paste?
+pub(crate) fn is_plain(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('-') && text.chars().all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c))
+}
+
+/// The first line with something on it, as [`shown`].
+pub(crate) fn first_line(bytes: &[u8], max: usize) -> String {
+    shown(&crate::text::first_line(bytes, LONGEST), max)
+}
+
+/// Seconds since 1970 of an RFC 3339 time (`2026-11-21T20:01:02.5Z`, `…+01:00`). Years before 1970 (Docker's zero time)
+/// are none.
+pub(crate) fn epoch(text: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u16>().ok();
+    let sign = |at: usize| text.as_bytes().get(at).copied();
+    if (sign(4), sign(7), sign(13), sign(16)) != (Some(b'-'), Some(b'-'), Some(b':'), Some(b':')) {
+        return None;
+    }
+    if !matches!(sign(10), Some(b'T' | b't' | b' ')) {
+        return None;
+    }
+    let month = Month::try_from(u8::try_from(number(5, 7)?).ok()?).ok()?;
+    let date = Date::from_calendar_date(i32::from(number(0, 4)?), month, u8::try_from(number(8, 10)?).ok()?).ok()?;
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let zone = text.get(19..)?.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    let offset = match zone.as_bytes() {
+        [] | [b'Z' | b'z'] => 0,
+        [way @ (b'+' | b'-'), ..] => {
+            let part = |from: usize, to: usize| zone.get(from..to)?.parse::<i64>().ok();
+            let minutes = part(1, 3)? * 60 + part(4, 6).or_else(|| part(3, 5))?;
+            if *way == b'+' { minutes * 60 } else { -minutes * 60 }
+        }
+        _ => return None,
+    };
+    let days = i64::from(date.to_julian_day()) - i64::from(Date::from_ordinal_date(1970, 1).ok()?.to_julian_day());
+    let seconds = days * 86_400 + i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second) - offset;
+    u64::try_from(seconds).ok()
+}
+
+/// Seconds since 1970.
+pub(crate) fn seconds_of(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_docker_and_of_json_are_read() {
+        for (text, seconds) in [
+            ("2026-11-21T20:01:02Z", Some(1_795_291_262)),
+            ("2026-11-21T21:01:02.123456789+01:00", Some(1_795_291_262)),
+            ("2026-11-21 20:01:02.5", Some(1_795_291_262)),
+            ("2026-11-21T19:01:02-0100", Some(1_795_291_262)),
+            ("0001-01-01T00:00:00Z", None),
+            ("2026-13-21T20:01:02Z", None),
+            ("2026-11-21T20:01:0é", None),
+            ("", None),
+        ] {
+            assert_eq!(epoch(text), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_of_others_are_cleaned_masked_and_cut() {
+        assert_eq!(shown("\u{1b}[31mx http://u:p@h", 50), "?[31mx http://u:***@h");
+        assert_eq!(shown("abcdef", 3), "abc…");
+        assert_eq!(first_line(b"\n\nDB_PASSWORD=x y\nz", 50), "DB_PASSWORD=***");
+    }
+}

@@ -1,0 +1,37 @@
+//! MySQL and its kin as a client meets them: one greeting, one login where an account is given, and what the server says of
+//! itself. Queries only read.
+//!
+//! `look` asks within a deadline and a budget, and returns `MysqlFacts`: serialisable, without secrets, without an opinion.
+//!
+//! | module | what lives there |
+//! | --- | --- |
+//! | `greeting` | the first packet, from any bytes |
+//! | `exchange` | opening, login, queries over one connection |
+//! | `session` | which logins are tried, plain and by TLS |
+//! | `about` | what a server says of itself after the login |
+//! | `facts` | what was seen, as it is saved |
+//! | `product` | makes and versions |
+//! | `grants` | `SHOW GRANTS` |
+//!
+//! A conversation that ends at the greeting counts as an aborted one on the server, and too many of them block this host.
+//! So there is one in a run, and where a user is known it goes on to a full login, which clears that count.
+
+mod about;
+mod exchange;
+mod facts;
+mod grants;
+mod greeting;
+mod product;
+mod session;
+
+pub(crate) use about::{About, MysqlFailure, There};
+pub(crate) use facts::{Login, MysqlFacts};
+pub(crate) use grants::{Grant, has_reload, missing, roles};
+pub(crate) use greeting::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Opening, Refusal};
+pub(crate) use product::{Make, Product, advertised, real};
+pub(crate) use session::{Account, Target, look};
+
+#[cfg(test)]
+pub(crate) use about::{Clock, Database};
+#[cfg(test)]
+pub(crate) use greeting::tests as packets;

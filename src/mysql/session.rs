@@ -1,0 +1,144 @@
+//! Which logins are tried.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::about::{About, MysqlFailure};
+use super::exchange::{self, Connection, LoggedIn};
+use super::facts::{Login, MysqlFacts};
+use super::greeting::{ACCESS_DENIED, Hello, Opening};
+use crate::host::HostRead;
+use crate::net::{Line, NetError, Roots, Time, connect, resolve};
+
+/// No more than this is read of one connection: 256 KiB.
+const BUDGET: usize = 256 << 10;
+
+/// What is left of the time for the result itself.
+const MARGIN: Duration = Duration::from_millis(200);
+
+/// Where a server is, and what is asked of it.
+pub(crate) struct Target<'a> {
+    /// Name or address.
+    pub(crate) host: &'a str,
+    /// Port.
+    pub(crate) port: u16,
+    /// TLS: asked for, not wanted, or to be found out.
+    pub(crate) tls: Option<bool>,
+    /// Who logs in; `None`: the greeting is all that is looked at.
+    pub(crate) account: Option<Account<'a>>,
+    /// The databases that are looked for.
+    pub(crate) databases: [&'a str; 2],
+    /// Whom to trust.
+    pub(crate) roots: &'a Roots,
+}
+
+/// Who logs in.
+#[derive(Clone, Copy)]
+pub(crate) struct Account<'a> {
+    /// The user.
+    pub(crate) user: &'a str,
+    /// The password; empty: none.
+    pub(crate) password: &'a [u8],
+}
+
+/// Asks a server. `host` gives the clock that the server's is compared with.
+pub(crate) fn look(target: &Target<'_>, host: &dyn HostRead, time: Time) -> MysqlFacts {
+    let time = time.at_most(time.left().saturating_sub(MARGIN));
+    let connected = resolve(target.host, target.port, time)
+        .and_then(|addresses| Ok((connect(&addresses, time, BUDGET)?, addresses)));
+    let began = Instant::now();
+    let opened = connected.and_then(|(wire, addresses)| Ok((exchange::open(Line::from(wire))?, addresses)));
+    let opening_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match opened {
+        Err(trouble) => MysqlFacts { opening: Some(Opening::NetError(trouble)), opening_ms, login: None },
+        Ok(((_, Err(refusal)), _)) => MysqlFacts { opening: Some(Opening::Refusal(refusal)), opening_ms, login: None },
+        Ok(((connection, Ok(hello)), addresses)) => {
+            let login = target.account.map(|account| {
+                Session { target, host, addresses: &addresses, time, account }.log_in(connection, &hello)
+            });
+            MysqlFacts { opening: Some(Opening::Greeting(hello.greeting)), opening_ms, login }
+        }
+    }
+}
+
+/// What a login needs.
+struct Session<'a> {
+    target: &'a Target<'a>,
+    host: &'a dyn HostRead,
+    addresses: &'a [SocketAddr],
+    time: Time,
+    account: Account<'a>,
+}
+
+impl Session<'_> {
+    /// By TLS where that is asked for; where nobody said, plain first, and again by TLS when the server wants that.
+    fn log_in(&self, connection: Connection, hello: &Hello) -> Login {
+        let offers = hello.greeting.offers_tls;
+        match self.target.tls {
+            Some(true) if !offers => Login::NoTls,
+            Some(true) => self.secured(connection, hello, MysqlFailure::Asked),
+            tls => {
+                let plain = self.plain(connection, hello);
+                if tls.is_some() || !offers {
+                    return plain;
+                }
+                match &plain {
+                    Login::NeedsTls => self.again(MysqlFailure::Password),
+                    Login::Refused { refusal, .. } if refusal.wants_tls() => self.again(MysqlFailure::Required),
+                    // MariaDB refuses for want of TLS in the words of a wrong password, and so does every server where
+                    // the account demands TLS. What TLS says counts, where there is any to be had.
+                    Login::Refused { refusal, .. } if refusal.code == ACCESS_DENIED => {
+                        match self.again(MysqlFailure::Required) {
+                            login @ (Login::Open(_) | Login::Refused { tls: true, .. }) => login,
+                            _ => plain,
+                        }
+                    }
+                    _ => plain,
+                }
+            }
+        }
+    }
+
+    fn plain(&self, mut connection: Connection, hello: &Hello) -> Login {
+        match connection.login(hello, self.account.user, self.account.password) {
+            Ok(LoggedIn::Yes) => Login::Open(Box::new(About::look(connection, self.host, self.target.databases, None))),
+            ended => Login::from_ended(ended, false),
+        }
+    }
+
+    fn secured(&self, connection: Connection, hello: &Hello, because: MysqlFailure) -> Login {
+        let mut connection = match connection.secured(hello, self.target.host, self.target.roots) {
+            Ok(connection) => connection,
+            Err(trouble) => return Login::Broken { trouble, tls: true },
+        };
+        match connection.login(hello, self.account.user, self.account.password) {
+            Ok(LoggedIn::Yes) => {
+                Login::Open(Box::new(About::look(connection, self.host, self.target.databases, Some(because))))
+            }
+            ended => Login::from_ended(ended, true),
+        }
+    }
+
+    /// A second connection: the server has closed the first one.
+    fn again(&self, because: MysqlFailure) -> Login {
+        let opened = connect(self.addresses, self.time, BUDGET).and_then(|wire| exchange::open(Line::from(wire)));
+        match opened {
+            Ok((connection, Ok(hello))) if hello.greeting.offers_tls => self.secured(connection, &hello, because),
+            Ok((_, Ok(_))) => Login::NoTls,
+            Ok((_, Err(refusal))) => Login::Refused { refusal, tls: false },
+            Err(trouble) => Login::Broken { trouble, tls: false },
+        }
+    }
+}
+
+impl Login {
+    /// All ends but the good one.
+    fn from_ended(ended: Result<LoggedIn, NetError>, tls: bool) -> Self {
+        match ended {
+            Ok(LoggedIn::Yes | LoggedIn::WantsTls) => Self::NeedsTls,
+            Ok(LoggedIn::No(refusal)) => Self::Refused { refusal, tls },
+            Ok(LoggedIn::Plugin(plugin)) => Self::Plugin { plugin },
+            Err(trouble) => Self::Broken { trouble, tls },
+        }
+    }
+}

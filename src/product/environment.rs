@@ -1,0 +1,222 @@
+//! What the product's containers see, against what prod.env says. Values are compared here and stay here: facts hold for
+//! each name whether it is the same, and values of places and proxies only, passwords masked.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::known::Known;
+use super::own::{self, Found, by_service};
+use super::place::Place;
+use crate::docker::text::shown;
+use crate::docker::{self, Container, NoDocker, compose};
+use crate::envfile::{Dialect, Reading, Seen};
+use crate::host::HostRead;
+use crate::net::Time;
+use crate::vendor::{Generation, Vendor, prod_env};
+
+/// More variables than this are not compared.
+const MAX_NAMES: usize = 500;
+
+/// What a proxy is set with. The upper-case forms are read by some clients, so they count as well.
+const PROXIES: [&str; 8] =
+    ["http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"];
+
+/// What was seen.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct EnvironmentFacts {
+    pub(crate) place: Place,
+    /// `None`: was not asked.
+    pub(crate) services: Option<Result<Vec<Service>, NoDocker>>,
+    /// Why prod.env could not be read.
+    pub(crate) unreadable: Option<String>,
+    /// When prod.env was last changed, seconds since 1970.
+    pub(crate) changed: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Service {
+    pub(crate) name: String,
+    pub(crate) containers: usize,
+    /// When its oldest container was created, seconds since 1970.
+    pub(crate) created: Option<u64>,
+    /// Who read prod.env for it: `docker-compose 1.29`.
+    pub(crate) reader: String,
+    /// That reader rejects the file: why.
+    pub(crate) rejects: Option<String>,
+    /// How many names are the same.
+    pub(crate) same: usize,
+    /// Names whose value the file alone does not tell, or that the compose file sets itself.
+    pub(crate) left_out: usize,
+    pub(crate) differences: Vec<Difference>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Difference {
+    pub(crate) name: String,
+    pub(crate) how: How,
+    /// Of prod.env, where it may be shown.
+    pub(crate) file: Option<String>,
+    /// Of the container, where it may be shown.
+    pub(crate) container: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum How {
+    /// Another value.
+    Differs,
+    /// prod.env has it, the container does not.
+    Missing,
+    /// The container has it, prod.env does not.
+    Extra,
+}
+
+/// Compares the environment of the containers of the product whose folder is `home` with its prod.env.
+pub(crate) fn look(host: &dyn HostRead, home: &Path, time: Time) -> EnvironmentFacts {
+    let mut place = Place::look(host, home);
+    if !place.is_running_system() || !place.prod_env {
+        return EnvironmentFacts { place, ..EnvironmentFacts::default() };
+    }
+    let (file, changed, unreadable) = match host.snapshot(&prod_env(home)) {
+        Ok(Some(file)) => {
+            let changed = file.attributes.mtime.and_then(|nanos| u64::try_from(nanos / 1_000_000_000).ok());
+            (file.bytes, changed, None)
+        }
+        Ok(None) => (Vec::new(), None, Some("it has gone".to_owned())),
+        Err(error) => (Vec::new(), None, Some(error.to_string())),
+    };
+    if unreadable.is_some() {
+        return EnvironmentFacts { place, unreadable, ..EnvironmentFacts::default() };
+    }
+    let services = own::containers(host, home, time).map(|found| {
+        place.prefer(&found);
+        let compose = place.services(host, home).unwrap_or_default();
+        compared(&found, &file, &compose)
+    });
+    EnvironmentFacts { place, services: Some(services), unreadable: None, changed }
+}
+
+/// Every service made from the product's image, its containers taken together.
+fn compared(found: &Found, file: &[u8], compose: &[compose::Service]) -> Vec<Service> {
+    let reads = |name: &str| Known::get().service(name).is_none_or(|known| known.product);
+    let from_image = |container: &Container| {
+        let (repository, tag) = docker::repository_and_tag(&container.image);
+        let images = &Known::get().images;
+        images.is_product(repository) && !images.is_apart(repository, tag)
+    };
+    let services = by_service(found).into_iter().filter(|(name, containers)| {
+        reads(name) && (Known::get().service(name).is_some() || containers.iter().any(|one| from_image(one)))
+    });
+    services
+        .map(|(name, containers)| {
+            let own = compose.iter().find(|service| service.name == name);
+            let set_by_compose: &[String] = own.map_or(&[], |service| &service.environment);
+            let mut service = Service {
+                name: shown(&name, 60),
+                containers: containers.len(),
+                created: containers.iter().filter_map(|one| one.created).min(),
+                ..Service::default()
+            };
+            for (index, container) in containers.iter().enumerate() {
+                let dialect = dialect(container);
+                let reading = dialect.read(file);
+                if index == 0 {
+                    dialect.name().clone_into(&mut service.reader);
+                    service.rejects = reading
+                        .complaints
+                        .iter()
+                        .find(|complaint| complaint.fatal)
+                        .map(|complaint| format!("line {}: {}", complaint.line, complaint.message));
+                }
+                compare(&reading, container, set_by_compose, index == 0, &mut service);
+            }
+            service.differences.sort_by(|a, b| (a.how, &a.name).cmp(&(b.how, &b.name)));
+            service
+        })
+        .collect()
+}
+
+/// Who read prod.env for this container: the compose that made it, else `docker run --env-file`.
+fn dialect(container: &Container) -> Dialect {
+    container.compose_version.as_deref().and_then(Dialect::of_compose).unwrap_or(Dialect::DockerEnvFile)
+}
+
+fn compare(reading: &Reading, container: &Container, by_compose: &[String], count: bool, service: &mut Service) {
+    let seen = |name: &str| {
+        container
+            .environment
+            .iter()
+            .rev()
+            .find_map(|entry| entry.split_once('=').filter(|(own, _)| *own == name))
+            .map(|(_, value)| value)
+    };
+    let mut differ = |name: &str, how, file: Option<&str>, inside: Option<&str>| {
+        let known = service.differences.iter().any(|other| other.name == name && other.how == how);
+        if !known && service.differences.len() < MAX_NAMES {
+            let show = |value: Option<&str>| value.filter(|_| may_be_shown(name)).map(|value| masked(name, value));
+            service.differences.push(Difference {
+                name: shown(name, 80),
+                how,
+                file: show(file),
+                container: show(inside),
+            });
+        }
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for (name, value) in reading.variables.iter().take(MAX_NAMES) {
+        let Ok(name) = std::str::from_utf8(name) else { continue };
+        names.push(name);
+        let by_compose = by_compose.iter().any(|own| own == name);
+        match value {
+            Seen::Value(value) if !by_compose => {
+                let file = String::from_utf8_lossy(value);
+                match seen(name) {
+                    Some(inside) if inside == file => service.same += usize::from(count),
+                    Some(inside) => differ(name, How::Differs, Some(&file), Some(inside)),
+                    None => differ(name, How::Missing, Some(&file), None),
+                }
+            }
+            _ => service.left_out += usize::from(count),
+        }
+    }
+    for entry in container.environment.iter().take(2 * MAX_NAMES) {
+        let Some((name, value)) = entry.split_once('=') else { continue };
+        // Other names of the container may well be the image's own.
+        let ours = PROXIES.contains(&name) || of_vendor(name, |_| true);
+        if ours && !names.contains(&name) && !by_compose.iter().any(|own| own == name) && !value.is_empty() {
+            differ(name, How::Extra, None, Some(value));
+        }
+    }
+}
+
+/// Proxies (their passwords masked), hosts, ports, users and names of databases. Nothing else: any other name may hold
+/// a secret.
+fn may_be_shown(name: &str) -> bool {
+    PROXIES.contains(&name) || of_vendor(name, |key| !key.ends_with("password"))
+}
+
+/// Is it a variable of prod.env that the vendor knows, for a setting that passes `test`?
+fn of_vendor(name: &str, test: impl Fn(&str) -> bool) -> bool {
+    let vendor = Vendor::get();
+    let generations = [Generation::Current, Generation::Older];
+    let mut keys = vendor.prod_env_keys().filter(|key| test(key));
+    keys.any(|key| {
+        generations.into_iter().any(|generation| vendor.variables(generation, key).iter().any(|own| own == name))
+    })
+}
+
+fn masked(name: &str, value: &str) -> String {
+    let line = shown(&format!("{name}={value}"), 300 + name.len());
+    line.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_compose_docker_itself_has_read_the_file() {
+        assert_eq!(dialect(&Container::default()), Dialect::DockerEnvFile);
+    }
+}

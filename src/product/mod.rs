@@ -1,0 +1,27 @@
+//! The vendor's product on a host: its folder, its containers and what they see, its interface, queues and logs.
+//!
+//! Each module asks one thing within a deadline and returns facts: serialisable, without secrets, without an opinion.
+//!
+//! | module | what is asked |
+//! | --- | --- |
+//! | `known` | nothing: what is known of a running product, from `assets/runtime.toml` |
+//! | `own` | which containers of the host are the product's? |
+//! | `place` | what stands in its folder? |
+//! | `containers` | which services are up, ended, restarting, unhealthy; of which versions are their images? |
+//! | `environment` | do the containers see what prod.env says? |
+//! | `interface` | what does `/Status` on the interface's port answer? |
+//! | `queues` | how long are its lists in Redis? |
+//! | `logs` | which known lines stand in its logs? |
+
+pub(crate) mod containers;
+pub(crate) mod environment;
+pub(crate) mod interface;
+mod known;
+pub(crate) mod logs;
+mod own;
+mod place;
+pub(crate) mod queues;
+
+pub(crate) use known::{Known, Weight};
+pub(crate) use own::containers as own_containers;
+pub(crate) use place::Place;

@@ -1,0 +1,106 @@
+//! Which containers of the host are the product's.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::known::Known;
+use crate::docker::text::shown;
+use crate::docker::{self, Container, NoDocker, repository_and_tag};
+use crate::host::HostRead;
+use crate::net::Time;
+
+/// So many containers of the product are looked at.
+pub(crate) const MAX_CONTAINERS: usize = 64;
+
+/// The containers of the host, seen from the product.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The product's, in the order of the vendor's files.
+    pub(crate) own: Vec<Container>,
+    /// All containers of the host.
+    pub(crate) all: usize,
+    /// Other folders that containers with the vendor's images were started from.
+    pub(crate) elsewhere: Vec<String>,
+    /// Lines that could not be read.
+    pub(crate) unread: usize,
+}
+
+/// The containers of the product whose folder is `home`.
+///
+/// # Errors
+/// Docker does not answer.
+pub(crate) fn containers(host: &dyn HostRead, home: &Path, time: Time) -> Result<Found, NoDocker> {
+    let listed = docker::containers(host, time)?;
+    let mut found = Found { all: listed.all, unread: listed.unread, ..Found::default() };
+    let known = Known::get();
+    for mut container in listed.read {
+        let of_command = || known.service_of_command(&container.command).map(|service| service.name.clone());
+        container.service = container.service.take().or_else(of_command);
+        match belonging(host, home, &container) {
+            Belonging::Own if found.own.len() < MAX_CONTAINERS => found.own.push(container),
+            Belonging::Elsewhere(folder) if !found.elsewhere.contains(&folder) && found.elsewhere.len() < 5 => {
+                found.elsewhere.push(folder);
+            }
+            _ => {}
+        }
+    }
+    let rank = |container: &Container| known.rank(container.service.as_deref().unwrap_or_default());
+    found.own.sort_by(|a, b| (rank(a), &a.service, &a.name).cmp(&(rank(b), &b.service, &b.name)));
+    Ok(found)
+}
+
+enum Belonging {
+    Own,
+    Elsewhere(String),
+    No,
+}
+
+/// Made from the compose file of the product's folder; or, where no label tells a folder (docker run, docker-compose
+/// before 1.25), from the vendor's image or by a project named after the folder with a service of the vendor's.
+fn belonging(host: &dyn HostRead, home: &Path, container: &Container) -> Belonging {
+    let known = Known::get();
+    let of_vendor = known.images.is_product(repository_and_tag(&container.image).0);
+    if container.one_off {
+        return Belonging::No;
+    }
+    if let Some(folder) = container.folder.as_deref() {
+        return match is_home(host, home, folder) {
+            true => Belonging::Own,
+            false if of_vendor => Belonging::Elsewhere(shown(folder, 200)),
+            false => Belonging::No,
+        };
+    }
+    let project = home.file_name().map(|name| {
+        name.to_string_lossy()
+            .to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || "-_".contains(*c))
+            .collect::<String>()
+    });
+    let of_project = container.project.is_some() && container.project == project;
+    let of_service = container.service.as_deref().is_some_and(|name| known.service(name).is_some());
+    if of_vendor || (of_project && of_service) { Belonging::Own } else { Belonging::No }
+}
+
+/// Containers by service, in the order of the vendor's files; those without one under their own names.
+pub(crate) fn by_service(found: &Found) -> Vec<(String, Vec<&Container>)> {
+    let mut order: Vec<String> = Vec::new();
+    let mut groups: BTreeMap<String, Vec<&Container>> = BTreeMap::new();
+    for container in &found.own {
+        let name = container.service.clone().unwrap_or_else(|| container.name.clone());
+        if !order.contains(&name) {
+            order.push(name.clone());
+        }
+        groups.entry(name).or_default().push(container);
+    }
+    order.into_iter().map(|name| (name.clone(), groups.remove(&name).unwrap_or_default())).collect()
+}
+
+/// Is the folder that a container's label names the product's?
+fn is_home(host: &dyn HostRead, home: &Path, folder: &str) -> bool {
+    let folder = Path::new(folder.trim_end_matches('/'));
+    folder == home || host.resolve(home).is_ok_and(|real| host.resolve(folder).is_ok_and(|own| own == real))
+}
+
+#[cfg(test)]
+mod tests;
