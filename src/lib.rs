@@ -22,12 +22,14 @@
 //! | [`environment`] | what environment a login, sudo, a service or a process really has |
 //! | [`clients`] | what each HTTP client makes of a NO_PROXY list |
 //! | [`platform`] | which system this is and what follows |
+//! | [`system`] | what this system has: clock, disks, ports, … |
 //! | [`settings`] | what is wanted and where each value came from |
 //! | [`network`] | which paths must be open, the way to each of them, and what to hand to those who open them |
 //! | [`mysql`], [`redis`] | the two back ends: what answers, the login, what a server says of itself |
 //! | [`docker`] | the engine and its Compose: which containers there are, what compose files expect |
 //! | [`product`] | the vendor's product on a host: folder, containers, interface, queues, logs |
 //! | [`plan`] | changes as pure data, diffs |
+//! | [`consumers`] | who reads proxy settings, and what each of them gets |
 //! | [`targets`] | what the settings imply for each thing that is converged |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
@@ -54,6 +56,7 @@ pub mod build;
 pub mod check;
 pub mod cli;
 pub mod clients;
+pub mod consumers;
 pub mod docker;
 pub mod envfile;
 pub mod environment;
@@ -73,6 +76,7 @@ pub mod secret;
 pub mod settings;
 pub mod signals;
 pub mod stamp;
+pub mod system;
 pub mod targets;
 pub mod text;
 pub mod vendor;

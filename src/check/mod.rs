@@ -1,18 +1,21 @@
 //! `check`: is this host fit, with its proxy, its back ends and the product on it, and if not, what is to be done?
 //!
-//! Facts are collected, then judged by pure functions, then rendered. Facts hold no secret, so they can be saved and judged
-//! again elsewhere.
+//! Facts are collected by observers ([`crate::system`], [`crate::consumers`], …), then judged by pure functions, then rendered.
+//! Facts hold no secret, so they can be saved and judged again elsewhere.
+//!
+//! A check is a unit type that implements [`Check`], in a file of its own; its group has it in `CHECKS`. What its ids mean
+//! stands in `assets/checks/GROUP.toml`, and a test holds the two together.
 //!
 //! ```text
-//! CheckSpec ──┬─ Check::collect ── Facts ──┬─ Check::judge ── Finding ── report
-//! Secrets┘   (engine: threads,        └─ Record ⇄ file
-//!             deadlines)
+//! CheckSpec ─┬─ Check::collect ── Facts ──┬─ Check::judge ── Finding ── report
+//! Secrets ───┘  (engine: threads,         └─ Record ⇄ file
+//!                deadlines)
 //! ```
 //!
 //! | module | what lives there |
 //! | --- | --- |
 //! | `unit` | the [`Check`] trait: what a check is |
-//! | `want` | what the settings ask for, without secrets; the secrets apart |
+//! | `spec` | what the settings ask for, without secrets; the secrets apart |
 //! | `engine` | bounded threads, deadlines, order |
 //! | `run` | rounds (`--wait`), selection, from checks to findings |
 //! | `record` | facts as a file |
@@ -35,13 +38,36 @@ mod unit;
 pub use network::Target;
 pub use record::{Entry, Record};
 pub use run::{Run, Selection};
-pub use spec::{Address, CheckSpec, Limits, MysqlSpec, ProxySpec, RedisSpec, Secrets};
-pub use unit::{AnyCheck, Check, Group, Look};
+pub use spec::{Address, CheckSpec, Limits, MysqlSpec, ProxySpec, RedisSpec, Secrets, Unread};
+pub use unit::{AnyCheck, Check, Group, Look, Meta};
 
 /// Every check, in the order in which it is reported.
-pub fn all() -> Vec<Box<dyn AnyCheck>> {
-    [host::checks(), proxy::checks(), backends::checks(), network::checks(), runtime::checks()]
-        .into_iter()
-        .flatten()
-        .collect()
+pub fn all() -> Vec<&'static dyn AnyCheck> {
+    [host::CHECKS, proxy::CHECKS, backends::CHECKS, network::CHECKS, runtime::CHECKS].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::known;
+
+    #[test]
+    fn every_id_of_a_check_is_explained_in_its_group_and_names_are_unique() {
+        let mut names: Vec<&str> = all().iter().map(|check| check.meta().name).collect();
+        names.sort_unstable();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+        for Meta { name, group, ids, gates } in all().iter().map(|check| check.meta()) {
+            assert!(!ids.is_empty(), "{name} reports nothing");
+            for id in ids {
+                let group_of_id = known(id).map(|known| known.group);
+                assert_eq!(
+                    group_of_id,
+                    Some(group.as_str()),
+                    "{id} of {name} in assets/checks/{}.toml",
+                    group.as_str()
+                );
+            }
+            assert!(gates.iter().all(|id| ids.contains(id)), "{name} has a gate that it does not report: {gates:?}");
+        }
+    }
 }

@@ -5,9 +5,14 @@ use serde_json::Value;
 
 use super::spec::CheckSpec;
 use crate::problem::Problem;
+use crate::text;
+use crate::text::{Text, own};
 
 /// Name of the format.
-pub const SCHEMA: &str = "ics-setup/facts/v1";
+pub const SCHEMA: &str = "ics-setup/facts/v2";
+
+/// The format of 0.1.0, which has other facts.
+const EARLIER: &str = "ics-setup/facts/v1";
 
 /// Everything that was seen in one run, without secrets.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -15,10 +20,11 @@ pub const SCHEMA: &str = "ics-setup/facts/v1";
 pub struct Record {
     /// [`SCHEMA`].
     pub schema: String,
+    /// The version of ics-setup that collected them.
+    pub version: String,
     /// When, as RFC 3339.
     pub taken: String,
     /// What was wanted.
-    #[serde(rename = "want")]
     pub spec: CheckSpec,
     /// What each check saw.
     pub checks: Vec<Entry>,
@@ -28,7 +34,7 @@ pub struct Record {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// [`super::Check::name`].
+    /// [`super::Meta::name`].
     pub check: String,
     /// How it ended.
     pub ended: Ending,
@@ -60,16 +66,54 @@ impl Record {
     /// # Errors
     /// `facts-invalid`: what does not fit, with its line.
     pub fn parse(bytes: &[u8], shown: &str) -> Result<Self, Problem> {
-        let invalid = |because: String| {
+        let invalid = |because: Text| {
             Problem::settings("facts-invalid", format!("{shown} does not hold facts of ics-setup"))
                 .because(because)
                 .hint("make such a file: ics-setup check --save-facts FILE")
         };
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string().into()))?;
         match value["schema"].as_str() {
-            Some(SCHEMA) => serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string())),
-            Some(other) => Err(invalid(format!("its schema is {other:?}, and this version reads {SCHEMA:?}"))),
-            None => Err(invalid("it has no schema".to_owned())),
+            Some(SCHEMA) => serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string().into())),
+            Some(other) => {
+                let by =
+                    value["version"].as_str().unwrap_or(if other == EARLIER { "0.1.0" } else { "another version" });
+                Err(invalid(text!(
+                    "ics-setup {} saved them as {}, and ics-setup {} reads {}",
+                    by,
+                    other,
+                    own(crate::build::NUMBER),
+                    own(SCHEMA)
+                )))
+            }
+            None => Err(invalid("it has no schema".into())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::check::CheckSpec;
+
+    #[test]
+    fn facts_of_an_earlier_release_are_refused_by_both_versions() {
+        let facts = json!({"schema": "ics-setup/facts/v1", "taken": "", "want": {}, "checks": []});
+        let problem = Record::parse(facts.to_string().as_bytes(), "x").unwrap_err();
+        let why = problem.because.unwrap();
+        assert!(
+            why.contains("ics-setup/facts/v1") && why.contains("0.1.0") && why.contains(crate::build::NUMBER),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_with_its_line() {
+        let facts =
+            json!({"schema": SCHEMA, "taken": 5, "version": "0.2.0", "spec": CheckSpec::default(), "checks": []});
+        let problem = Record::parse(format!("{facts:#}").as_bytes(), "x").unwrap_err();
+        assert!(problem.because.unwrap().contains(" at line "));
+        assert!(Record::parse(br#"{"schema": "ics-setup/facts/v1", "want": 1, "checks": [1]}"#, "x").is_err());
     }
 }

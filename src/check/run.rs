@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::engine::{self, Ended, Job, Pace};
 use super::record::{Ending, Entry, Record, SCHEMA};
 use super::spec::{CheckSpec, Secrets};
-use super::unit::{AnyCheck, Group, Look};
+use super::unit::{AnyCheck, Group, Look, Meta};
 use crate::finding::{Finding, Ignored, Status};
 use crate::host::HostRead;
 use crate::net::{Roots, seconds};
@@ -52,11 +52,12 @@ impl Selection {
 
     /// Does the selection leave anything to look at?
     pub fn is_empty(&self) -> bool {
-        !super::all().iter().any(|check| self.wants(check.as_ref()))
+        !super::all().into_iter().any(|check| self.wants(check))
     }
 
     fn wants(&self, check: &dyn AnyCheck) -> bool {
-        check.ids().iter().any(|id| self.has(check.group(), id))
+        let Meta { group, ids, .. } = check.meta();
+        ids.iter().any(|id| self.has(group, id))
     }
 }
 
@@ -87,10 +88,11 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
         let limits = self.spec.limits;
         let end = Instant::now() + limits.wait();
         let shared = Arc::new(self);
-        let checks: Vec<Arc<dyn AnyCheck>> =
-            super::all().into_iter().filter(|check| selection.wants(check.as_ref())).map(Arc::from).collect();
+        let checks: Vec<&'static dyn AnyCheck> =
+            super::all().into_iter().filter(|check| selection.wants(*check)).collect();
         let mut record = Record {
             schema: SCHEMA.to_owned(),
+            version: crate::build::NUMBER.to_owned(),
             taken: rfc3339(shared.host.now()),
             spec: shared.spec.clone(),
             checks: Vec::new(),
@@ -98,12 +100,12 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
         let mut due: Vec<usize> = (0..checks.len()).collect();
         let mut pause = FIRST_PAUSE;
         loop {
-            let jobs = due.iter().map(|index| shared.job(&checks[*index], record.checks.get(*index))).collect();
+            let jobs = due.iter().map(|index| shared.job(checks[*index], record.checks.get(*index))).collect();
             let pace = Pace { connect: limits.connect(), run: limits.run(), per_proxy: engine::PER_PROXY };
             let total = due.len();
             let ended = engine::run(jobs, pace, &mut |done, names| progress(done, total, names));
             for (index, ended) in due.iter().zip(ended) {
-                let entry = entry(checks[*index].as_ref(), ended, record.checks.get(*index));
+                let entry = entry(checks[*index], ended, record.checks.get(*index));
                 match record.checks.get_mut(*index) {
                     Some(old) => *old = entry,
                     None => record.checks.push(entry),
@@ -111,7 +113,7 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
             }
             due = (0..checks.len())
                 .filter(|index| {
-                    let (check, entry) = (checks[*index].as_ref(), &record.checks[*index]);
+                    let (check, entry) = (checks[*index], &record.checks[*index]);
                     let mut findings = wanted(check, entry, &record.spec, selection);
                     ignored.apply(&mut findings);
                     let fails = findings.iter().any(|found| matches!(found.status, Status::Fail | Status::Error));
@@ -127,11 +129,11 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
         }
     }
 
-    fn job(self: &Arc<Self>, check: &Arc<dyn AnyCheck>, earlier: Option<&Entry>) -> Job<Value> {
-        let (run, check) = (self.clone(), check.clone());
+    fn job(self: &Arc<Self>, check: &'static dyn AnyCheck, earlier: Option<&Entry>) -> Job<Value> {
+        let run = self.clone();
         let earlier = earlier.filter(|entry| entry.ended == Ending::Done).map(|entry| entry.facts.clone());
         Job {
-            name: check.name(),
+            name: check.meta().name,
             talks_to: check.talks_to(&run.spec),
             limit: check.limit(&run.spec),
             work: Box::new(move |time| {
@@ -152,9 +154,9 @@ impl Record {
     /// Judges everything that was seen. Pure.
     pub fn judge(&self, selection: &Selection, ignored: &Ignored) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for check in super::all().iter().filter(|check| selection.wants(check.as_ref())) {
-            let Some(entry) = self.checks.iter().find(|entry| entry.check == check.name()) else { continue };
-            let mut own = wanted(check.as_ref(), entry, &self.spec, selection);
+        for check in super::all().into_iter().filter(|check| selection.wants(*check)) {
+            let Some(entry) = self.checks.iter().find(|entry| entry.check == check.meta().name) else { continue };
+            let mut own = wanted(check, entry, &self.spec, selection);
             for finding in &mut own {
                 finding.duration_ms.get_or_insert(entry.took_ms);
                 finding.attempts.get_or_insert(entry.attempts);
@@ -175,13 +177,13 @@ fn entry(check: &dyn AnyCheck, ended: Ended<Value>, before: Option<&Entry>) -> E
         Ended::Broke => (Ending::Broke, 0, Value::Null),
     };
     let attempts = before.map_or(1, |before| before.attempts.saturating_add(1));
-    Entry { check: check.name().to_owned(), ended, took_ms, attempts, facts }
+    Entry { check: check.meta().name.to_owned(), ended, took_ms, attempts, facts }
 }
 
 /// The findings of one check that the selection wants. Where it has none of those, what stood in their way: whoever asks
 /// only for the grants must hear that the server does not answer, not that all is well.
 fn wanted(check: &dyn AnyCheck, entry: &Entry, spec: &CheckSpec, selection: &Selection) -> Vec<Finding> {
-    let (group, gates) = (check.group(), check.gates());
+    let Meta { group, gates, .. } = check.meta();
     let (own, mut others): (Vec<Finding>, Vec<Finding>) =
         judge_entry(check, entry, spec).into_iter().partition(|finding| selection.has(group, finding.id));
     if !own.is_empty() {
@@ -204,7 +206,7 @@ fn judge_entry(check: &dyn AnyCheck, entry: &Entry, spec: &CheckSpec) -> Vec<Fin
         // One judge that breaks is not to cost the findings of all others.
         Ending::Done => match catch_unwind(AssertUnwindSafe(|| check.judge(&entry.facts, spec))) {
             Ok(Ok(findings)) => return findings,
-            Ok(Err(error)) => format!("the facts of {} do not fit: {error}", check.name()),
+            Ok(Err(error)) => format!("the facts of {} do not fit: {error}", check.meta().name),
             Err(_) => BROKE.to_owned(),
         },
         Ending::Late => format!(
@@ -216,9 +218,10 @@ fn judge_entry(check: &dyn AnyCheck, entry: &Entry, spec: &CheckSpec) -> Vec<Fin
         }
         Ending::Broke => BROKE.to_owned(),
     };
-    let Some(id) = check.ids().first() else { return Vec::new() };
-    let title = format!("{} could not be checked", check.name());
-    vec![Finding::new(id, check.group().as_str(), Status::Error, title).observed(why)]
+    let Meta { name, group, ids, .. } = check.meta();
+    let Some(id) = ids.first() else { return Vec::new() };
+    let title = format!("{name} could not be checked");
+    vec![Finding::new(id, group.as_str(), Status::Error, title).observed(why)]
 }
 
 #[cfg(test)]
@@ -232,17 +235,7 @@ mod tests {
     impl Check for Broken {
         type Facts = bool;
 
-        fn name(&self) -> &'static str {
-            "broken"
-        }
-
-        fn group(&self) -> Group {
-            Group::Host
-        }
-
-        fn ids(&self) -> &'static [&'static str] {
-            &["host-name"]
-        }
+        const META: Meta = Meta::new("broken", Group::Host, &["host-name"]);
 
         fn collect(&self, _: &Look<'_>, _: Time, _: Option<&bool>) -> bool {
             true

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::network::Target;
 use crate::network::path::Via;
 use crate::redact::Redactor;
-use crate::settings::{Deployment, Effective, ProxyUrl, Secret, Settings};
+use crate::settings::{Deployment, Effective, Origin, ProxyUrl, Secret, Settings};
+use crate::text::Text;
 
 /// What is to be true.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,15 +26,17 @@ pub struct CheckSpec {
     pub http_proxy: Option<ProxySpec>,
     /// For https requests.
     pub https_proxy: Option<ProxySpec>,
+    /// They stood on the host already: nobody asked for them in this run.
+    pub proxy_found: bool,
     /// What is to be reached without them: the members that `prepare` would write.
     pub no_proxy: Vec<String>,
     /// Where MySQL is; `None`: nothing says so.
     pub mysql: Option<MysqlSpec>,
     /// Where Redis is; `None`: nothing says so.
     pub redis: Option<RedisSpec>,
-    /// Files that could not be read when it was looked what the host has, each with the reason.
+    /// Files that could not be read when it was looked what the host has.
     #[serde(default)]
-    pub unread: Vec<String>,
+    pub unread: Vec<Unread>,
     /// The endpoints that the settings call for.
     #[serde(default)]
     pub endpoints: Vec<Target>,
@@ -62,6 +65,16 @@ pub struct ProxySpec {
     pub has_password: bool,
     /// Where the setting came from.
     pub origin: String,
+}
+
+/// A file that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unread {
+    /// Which file, and why.
+    pub why: Text,
+    /// Root could read it.
+    pub needs_root: bool,
 }
 
 /// Host and port, and who says so.
@@ -170,6 +183,7 @@ impl Default for CheckSpec {
             home: PathBuf::from("/divvycloud"),
             http_proxy: None,
             https_proxy: None,
+            proxy_found: false,
             no_proxy: Vec::new(),
             mysql: None,
             redis: None,
@@ -234,6 +248,10 @@ impl CheckSpec {
             home: settings.home.clone(),
             http_proxy: proxy(&settings.proxies.http),
             https_proxy: proxy(&settings.proxies.https),
+            proxy_found: [&settings.proxies.http, &settings.proxies.https]
+                .into_iter()
+                .flatten()
+                .all(|setting| matches!(setting.origin, Origin::Found { .. })),
             no_proxy,
             mysql: address("mysql.host", "mysql.port", 3306).map(|at| MysqlSpec {
                 at,

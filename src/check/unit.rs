@@ -85,27 +85,42 @@ impl<'a> Look<'a> {
     }
 }
 
+/// What there is to know of a check before it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta {
+    /// Its name in saved facts; unique.
+    pub name: &'static str,
+    /// What it is about.
+    pub group: Group,
+    /// The ids of the findings that it can report, most important first. Each stands in `assets/checks/`.
+    pub ids: &'static [&'static str],
+    /// Those of its ids that keep it from judging the others when they are not as they should be.
+    pub gates: &'static [&'static str],
+}
+
+impl Meta {
+    /// Of a check without gates.
+    pub const fn new(name: &'static str, group: Group, ids: &'static [&'static str]) -> Self {
+        Self { name, group, ids, gates: &[] }
+    }
+
+    /// With these gates.
+    #[must_use]
+    pub const fn gates(self, gates: &'static [&'static str]) -> Self {
+        Self { gates, ..self }
+    }
+}
+
 /// One thing that is looked at, and judged in one or several findings.
 pub trait Check: Sync + Send + 'static {
     /// What it saw. Serialised into saved facts: no secrets, stable names.
     type Facts: Serialize + DeserializeOwned + Send + 'static;
 
-    /// Its name in saved facts; unique.
-    fn name(&self) -> &'static str;
-
-    /// What it is about.
-    fn group(&self) -> Group;
-
-    /// The ids of the findings that it can report, most important first.
-    fn ids(&self) -> &'static [&'static str];
-
-    /// Those of its ids that keep it from judging the others when they are not as they should be.
-    fn gates(&self) -> &'static [&'static str] {
-        &[]
-    }
+    /// Name, group and ids.
+    const META: Meta;
 
     /// What it talks to (`host:db.corp.example`, `proxy:…`): the engine limits how many do so at once.
-    fn talks_to(&self, _want: &CheckSpec) -> Vec<String> {
+    fn talks_to(&self, _spec: &CheckSpec) -> Vec<String> {
         Vec::new()
     }
 
@@ -114,7 +129,8 @@ pub trait Check: Sync + Send + 'static {
         spec.limits.check()
     }
 
-    /// Looks. Ends within `time`, whatever the other side does. `earlier` is what the last round of `--wait` saw.
+    /// Looks, by calling observers. Ends within `time`, whatever the other side does. `earlier` is what the last round of
+    /// `--wait` saw.
     fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&Self::Facts>) -> Self::Facts;
 
     /// Judges what was seen. Pure: the same facts, wherever they were collected, give the same findings.
@@ -128,14 +144,8 @@ pub trait Check: Sync + Send + 'static {
 
 /// A check whose facts are kept as JSON, so that all checks are of one type.
 pub trait AnyCheck: Sync + Send {
-    /// See [`Check::name`].
-    fn name(&self) -> &'static str;
-    /// See [`Check::group`].
-    fn group(&self) -> Group;
-    /// See [`Check::ids`].
-    fn ids(&self) -> &'static [&'static str];
-    /// See [`Check::gates`].
-    fn gates(&self) -> &'static [&'static str];
+    /// See [`Check::META`].
+    fn meta(&self) -> Meta;
     /// See [`Check::talks_to`].
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String>;
     /// See [`Check::limit`].
@@ -152,20 +162,8 @@ pub trait AnyCheck: Sync + Send {
 }
 
 impl<C: Check> AnyCheck for C {
-    fn name(&self) -> &'static str {
-        Check::name(self)
-    }
-
-    fn group(&self) -> Group {
-        Check::group(self)
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        Check::ids(self)
-    }
-
-    fn gates(&self) -> &'static [&'static str] {
-        Check::gates(self)
+    fn meta(&self) -> Meta {
+        C::META
     }
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::inputs::{Inputs, at_most, authority};
 use super::progress::Progress;
 use super::{files, machine, network, out, sudo};
-use crate::check::{CheckSpec, Limits, Record, Run, Selection, Target};
+use crate::check::{CheckSpec, Limits, Record, Run, Selection, Target, Unread};
 use crate::finding::Finding;
 use crate::host::{HostRead, View};
 use crate::net::Roots;
@@ -25,6 +25,8 @@ use crate::report::Paint;
 use crate::report::check::{self as render, Checked, Format, Page, State, Summary};
 use crate::settings::{self, Effective, First, Found};
 use crate::targets;
+use crate::text;
+use crate::text::own;
 
 /// More than the facts of any host: they are bounded where they are collected.
 const MAX_FACTS: u64 = 64 << 20;
@@ -128,12 +130,15 @@ fn collect(
     let found = match &platform {
         // A file that is in the way of this look is a finding; the others are looked at all the same.
         Some(platform) => Found::look(&view, platform, &home, first).unwrap_or_else(|problem| {
-            unread.push(problem.sentence().marked().to_owned());
+            unread.push(Unread { why: problem.sentence(), needs_root: problem.id == id::NEEDS_ROOT });
             Found::default()
         }),
         None => Found::default(),
     };
-    let only_root = |path: PathBuf| format!("{} can be read by root only", host.shown(&path).display());
+    let only_root = |path: PathBuf| {
+        let why = format!("{} can be read by root only", host.shown(&path).display());
+        Unread { why: text!("{}", own(why)), needs_root: true }
+    };
     unread.extend(view.unread().into_iter().map(only_root));
     found.secrets().for_each(|secret| redactor.learn(secret));
     let catalogue = network::catalogue(matches)?;

@@ -2,10 +2,11 @@
 //! value while all other bytes stay.
 //!
 //! [`Dialect`] predicts a reader. [`edit()`] changes a file and accepts its own work only when the predictions agree.
-//! [`unit`] does the same for `Environment=` in systemd drop-ins.
+//! [`unit`] does the same for `Environment=` in systemd drop-ins, `ini` for keys of a section.
 
 mod dialect;
 mod edit;
+pub(crate) mod ini;
 mod lines;
 mod portable;
 mod splice;

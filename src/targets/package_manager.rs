@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Context;
 use super::vars::ProxyVars;
-use super::{Context, ini};
+use crate::envfile::ini;
 use crate::finding::{Finding, Status};
 use crate::host::unreadable;
 use crate::plan::Draft;

@@ -35,7 +35,7 @@ fn facts(root: &Root) -> String {
         "no_proxy": [], "mysql": null, "redis": null,
         "limits": {"connect": 3000, "check": 10000, "run": 60000, "wait": 0},
     });
-    let facts = json!({"schema": "ics-setup/facts/v1", "taken": "2026-11-21T20:01:02Z", "want": want, "checks": []});
+    let facts = json!({"schema": "ics-setup/facts/v2", "version": "0.2.0", "taken": "2026-11-21T20:01:02Z", "spec": want, "checks": []});
     root.put("facts.json", facts.to_string());
     root.at("facts.json").display().to_string()
 }

@@ -250,7 +250,7 @@ fn no_format_of_check_and_no_file_of_facts_holds_a_secret() {
                 assert!(text.is_empty() && ran.code == 3, "{all:?} ended with {}", ran.code);
                 continue;
             }
-            assert!(text.contains("ics-setup/facts/v1"), "{all:?} saved no facts: {}", ran.stderr);
+            assert!(text.contains("ics-setup/facts/v2"), "{all:?} saved no facts: {}", ran.stderr);
             for form in ["html", "md"] {
                 let report = at(&format!("report.{form}"));
                 let ran = run(&["check", "--from", &facts, "--report", &report], &[], "");

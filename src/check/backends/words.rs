@@ -7,6 +7,8 @@ use crate::check::spec::{Address, CheckSpec, Limits};
 use crate::finding::{Finding, Status};
 use crate::net::{Distrust, NetError, seconds};
 use crate::settings::Deployment;
+use crate::text;
+use crate::text::own;
 use crate::text::{host_port, quoted};
 
 /// Where it is, for messages.
@@ -29,8 +31,8 @@ impl Server {
     /// Nobody says where it is.
     pub fn not_named(self, spec: &CheckSpec) -> Finding {
         let why = match spec.unread.first() {
-            Some(unread) => format!("no setting says where {} is, and {unread}", self.name),
-            None => format!("no setting and no prod.env says where {} is", self.name),
+            Some(unread) => text!("no setting says where {} is, and {}", own(self.name), unread.why),
+            None => text!("no setting and no prod.env says where {} is", own(self.name)),
         };
         Finding::new(self.reachable, GROUP, Status::Skip, format!("{} was not looked at", self.name))
             .observed(why)

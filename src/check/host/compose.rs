@@ -2,69 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
+use super::GROUP;
 use super::data::Data;
-use super::{GROUP, is_program, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
-use crate::text::clean;
+use crate::system::compose::{self, Called, ComposeFacts};
 use crate::vendor::Vendor;
 
 pub(super) struct Compose;
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct ComposeFacts {
-    /// `docker-compose`, wherever it is.
-    programs: Vec<PathBuf>,
-    /// The plugin behind `docker compose`.
-    plugins: Vec<PathBuf>,
-    /// What root's cron jobs call.
-    called: Vec<Called>,
-    /// Crontabs that could not be read, and why.
-    unread: Vec<String>,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Called {
-    crontab: PathBuf,
-    program: String,
-    exists: bool,
-}
-
 impl Check for Compose {
     type Facts = ComposeFacts;
 
-    fn name(&self) -> &'static str {
-        "compose"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["compose-path"]
-    }
+    const META: Meta = Meta::new("compose", Group::Host, &["compose-path"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&ComposeFacts>) -> ComposeFacts {
-        let (host, files) = (look.host, &Vendor::get().compose);
-        let there = |paths: &[PathBuf]| -> Vec<PathBuf> {
-            paths.iter().filter(|path| is_program(host, path)).cloned().collect()
-        };
-        let (mut called, mut unread) = (Vec::new(), Vec::new());
-        for crontab in &Data::get().compose.crontabs {
-            match text(host, crontab) {
-                Ok(content) => called.extend(calls(&content.unwrap_or_default()).into_iter().map(|program| Called {
-                    crontab: host.shown(Path::new(crontab)),
-                    exists: is_program(host, Path::new(program)),
-                    program: clean(program, 200),
-                })),
-                Err(why) => unread.push(why),
-            }
-        }
-        ComposeFacts { called, unread, programs: there(&files.programs), plugins: there(&files.plugins) }
+        compose::observe(look.host, &Data::get().compose.crontabs)
     }
 
     fn judge(&self, facts: &ComposeFacts, _want: &CheckSpec) -> Vec<Finding> {
@@ -117,16 +71,6 @@ fn judge_compose(facts: &ComposeFacts) -> Finding {
         }
         _ => finding(Status::Pass, "docker-compose is where it is looked for".to_owned(), seen),
     }
-}
-
-/// The programs of that name that lines of a crontab call by their whole path.
-fn calls(crontab: &str) -> Vec<&str> {
-    let lines = crontab.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let words = lines.flat_map(|line| line.split(|c: char| c.is_whitespace() || "();&|\"'`".contains(c)));
-    let mut found: Vec<&str> =
-        words.filter(|word| word.starts_with('/') && word.ends_with("/docker-compose")).take(16).collect();
-    found.dedup();
-    found
 }
 
 #[cfg(test)]

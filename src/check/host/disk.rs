@@ -1,70 +1,28 @@
 //! Size, free space and inodes where the product and its images are.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
+use super::GROUP;
 use super::data::Data;
 use super::hardware::within_tolerance;
-use super::{GROUP, Seen, exists, unread};
 use crate::check::requirements::Hardware as Needs;
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
-use crate::host::HostRead;
 use crate::net::Time;
-use crate::vendor::prod_env;
+use crate::system::disk::{self, DiskFacts, Place, Sizes};
 
 /// Where Docker keeps images and the containers' own files, unless it is told otherwise.
 const DOCKER: &str = "/var/lib/docker";
 
 pub(super) struct Disk;
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct DiskFacts {
-    /// Is the product's folder filled already?
-    installed: bool,
-    places: Vec<Place>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct Place {
-    /// What it is for.
-    path: PathBuf,
-    /// The nearest folder that exists, as a person would type it.
-    looked_at: PathBuf,
-    space: Seen<Sizes>,
-}
-
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Sizes {
-    device: u64,
-    total: u64,
-    free: u64,
-    inodes: u64,
-    inodes_free: u64,
-}
-
 impl Check for Disk {
     type Facts = DiskFacts;
 
-    fn name(&self) -> &'static str {
-        "disk"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["disk-free", "disk-size", "disk-inodes"]
-    }
+    const META: Meta = Meta::new("disk", Group::Host, &["disk-free", "disk-size", "disk-inodes"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&DiskFacts>) -> DiskFacts {
-        let places = [Path::new("/"), &look.spec.home, Path::new(DOCKER)];
-        DiskFacts {
-            installed: exists(look.host, &prod_env(&look.spec.home)),
-            places: places.into_iter().map(|path| place(look.host, path)).collect(),
-        }
+        disk::observe(look.host, &look.spec.home, &[Path::new("/"), &look.spec.home, Path::new(DOCKER)])
     }
 
     fn judge(&self, facts: &DiskFacts, spec: &CheckSpec) -> Vec<Finding> {
@@ -202,22 +160,6 @@ fn judge_inodes(system: &FileSystem<'_>) -> Option<Finding> {
     })
 }
 
-fn place(host: &dyn HostRead, path: &Path) -> Place {
-    let nearest = path.ancestors().find(|path| exists(host, path)).unwrap_or(Path::new("/"));
-    let looked_at = host.shown(nearest);
-    let space = match host.space(nearest) {
-        Ok(space) => Seen::Is(Sizes {
-            device: space.device,
-            total: space.total,
-            free: space.free,
-            inodes: space.inodes,
-            inodes_free: space.inodes_free,
-        }),
-        Err(error) => Seen::Unread(unread(&looked_at.display(), &error)),
-    };
-    Place { path: path.to_path_buf(), looked_at, space }
-}
-
 fn gb(bytes: u64) -> String {
     let tenths = bytes / 100_000_000;
     format!("{}.{} GB", tenths / 10, tenths % 10)
@@ -225,10 +167,13 @@ fn gb(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::super::testing::{checked, production, spec};
     use super::*;
     use crate::host::MemoryHost;
     use crate::settings::Deployment;
+    use crate::system::Seen;
 
     const GB: u64 = 1_000_000_000;
 

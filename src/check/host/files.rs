@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::GROUP;
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta, Unread};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 
@@ -18,17 +18,7 @@ pub(super) struct FilesFacts {}
 impl Check for Files {
     type Facts = FilesFacts;
 
-    fn name(&self) -> &'static str {
-        "files"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["file-unreadable"]
-    }
+    const META: Meta = Meta::new("files", Group::Host, &["file-unreadable"]);
 
     fn collect(&self, _: &Look<'_>, _: Time, _: Option<&FilesFacts>) -> FilesFacts {
         FilesFacts {}
@@ -39,8 +29,8 @@ impl Check for Files {
             let title = "every file that says what the settings are was read";
             return vec![Finding::new("file-unreadable", GROUP, Status::Pass, title).observed("none was in the way")];
         }
-        let of_one = |why: &String| {
-            let status = if why.ends_with("can be read by root only") { Status::Warn } else { Status::Fail };
+        let of_one = |Unread { why, needs_root }: &Unread| {
+            let status = if *needs_root { Status::Warn } else { Status::Fail };
             Finding::new("file-unreadable", GROUP, status, why)
                 .expected("files that say what the host has can be read")
                 .observed(why)

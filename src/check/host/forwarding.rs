@@ -1,84 +1,21 @@
 //! Can containers reach anything through this host?
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
-
-use super::{GROUP, Seen, exists, judged, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use super::{GROUP, judged};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
-use crate::host::HostRead;
 use crate::net::Time;
-
-const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
-const ROUTES: [&str; 2] = ["/proc/self/net/route", "/proc/self/net/ipv6_route"];
-
-/// Where sysctl's settings are; of two files with one name the first folder's counts, and all go by their names.
-const FOLDERS: [&str; 4] = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
-
-/// Read behind all of them.
-const LAST: &str = "/etc/sysctl.conf";
-
-/// The daemon is running.
-const DAEMON: [&str; 2] = ["/run/docker.pid", "/var/run/docker.pid"];
+use crate::system::Seen;
+use crate::system::forwarding::{self, ForwardingFacts, Routes};
 
 pub(super) struct Forwarding;
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct ForwardingFacts {
-    /// What the kernel does now.
-    on: Seen<bool>,
-    /// The file that switches it off at the next boot.
-    off_in: Option<PathBuf>,
-    docker_runs: bool,
-    routes: Seen<Routes>,
-}
-
-/// Is there a default route?
-#[derive(Serialize, Deserialize)]
-struct Routes {
-    ipv4: bool,
-    ipv6: bool,
-}
 
 impl Check for Forwarding {
     type Facts = ForwardingFacts;
 
-    fn name(&self) -> &'static str {
-        "forwarding"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["ip-forward", "ipv4-route"]
-    }
+    const META: Meta = Meta::new("forwarding", Group::Host, &["ip-forward", "ipv4-route"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&ForwardingFacts>) -> ForwardingFacts {
-        let host = look.host;
-        ForwardingFacts {
-            on: Seen::live(host, || match text(host, FORWARD) {
-                Ok(Some(value)) => Seen::Is(value.trim() != "0"),
-                Ok(None) => Seen::Unread(format!("{FORWARD} is not there")),
-                Err(why) => Seen::Unread(why),
-            }),
-            off_in: switched_off(host),
-            docker_runs: host.is_live() && DAEMON.iter().any(|path| exists(host, Path::new(path))),
-            routes: Seen::live(host, || {
-                let [ipv4, ipv6] = ROUTES.map(|path| text(host, path));
-                match ipv4 {
-                    Ok(Some(ipv4)) => Seen::Is(Routes {
-                        ipv4: ipv4.lines().any(is_default),
-                        ipv6: ipv6.ok().flatten().is_some_and(|table| table.lines().any(is_default_6)),
-                    }),
-                    Ok(None) => Seen::Unread(format!("{} is not there", ROUTES[0])),
-                    Err(why) => Seen::Unread(why),
-                }
-            }),
-        }
+        forwarding::observe(look.host)
     }
 
     fn judge(&self, facts: &ForwardingFacts, _want: &CheckSpec) -> Vec<Finding> {
@@ -134,56 +71,12 @@ fn judge_routes(routes: &Routes) -> Finding {
     }
 }
 
-/// The file whose `net.ipv4.ip_forward = 0` is the last word.
-fn switched_off(host: &dyn HostRead) -> Option<PathBuf> {
-    let mut files: BTreeMap<_, PathBuf> = BTreeMap::new();
-    for folder in FOLDERS {
-        for name in host.list(Path::new(folder)).unwrap_or_default() {
-            let path = Path::new(folder).join(&name);
-            if name.to_string_lossy().ends_with(".conf") {
-                files.entry(name).or_insert(path);
-            }
-        }
-    }
-    let mut last = None;
-    for path in files.into_values().chain([PathBuf::from(LAST)]) {
-        let bytes = host.read(&path).ok().flatten().unwrap_or_default();
-        if let Some(on) = String::from_utf8_lossy(&bytes).lines().rev().find_map(forward) {
-            last = Some((path, on));
-        }
-    }
-    last.filter(|(_, on)| !on).map(|(path, _)| host.shown(&path))
-}
-
-/// What a line of sysctl's says of forwarding.
-fn forward(line: &str) -> Option<bool> {
-    let (key, value) = line.split_once('=')?;
-    let key = key.trim().trim_start_matches('-').replace('/', ".");
-    (key == "net.ipv4.ip_forward").then(|| value.trim() != "0")
-}
-
-/// `Iface Destination Gateway Flags RefCnt Use Metric Mask …`: all zero, up, and no `reject`.
-fn is_default(line: &str) -> bool {
-    let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [_, destination, _, flags, _, _, _, mask, ..] = words[..] else { return false };
-    let flags = u32::from_str_radix(flags, 16).unwrap_or(0);
-    destination == "00000000" && mask == "00000000" && flags & 1 != 0 && flags & 0x200 == 0
-}
-
-/// `destination prefix-length source … device`: the kernel has a default route of its own that rejects, on lo.
-fn is_default_6(line: &str) -> bool {
-    let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let (Some(destination), Some(length), Some(device)) = (words.first(), words.get(1), words.get(9)) else {
-        return false;
-    };
-    destination.bytes().all(|byte| byte == b'0') && *length == "00" && *device != "lo"
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Live, checked, production};
     use super::*;
     use crate::host::MemoryHost;
+    use crate::system::forwarding::{FORWARD, ROUTES};
 
     #[test]
     fn forwarding_now_and_at_the_next_boot() {
@@ -213,8 +106,5 @@ mod tests {
             host.put(ROUTES[0], format!("{head}{line}\n").as_bytes());
             assert_eq!(checked(&Forwarding, &Live(host), &production())[1].status, status, "{line}");
         }
-        let zeros = "0".repeat(32);
-        let six = |device| format!("{zeros} 00 {zeros} 00 {zeros} ffffffff 00000001 00000000 00200200 {device}");
-        assert!(is_default_6(&six("eth0")) && !is_default_6(&six("lo")));
     }
 }

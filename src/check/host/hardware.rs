@@ -1,73 +1,21 @@
 //! Cores and memory.
 
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
-
-use super::{GROUP, Seen, judged, text};
+use super::{GROUP, judged};
 use crate::check::requirements::Hardware as Needs;
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
-use crate::host::HostRead;
 use crate::net::Time;
-
-const ONLINE: &str = "/sys/devices/system/cpu/online";
-const CPUINFO: &str = "/proc/cpuinfo";
-const MEMINFO: &str = "/proc/meminfo";
-
-/// No machine has more; a file that says so is no file of the kernel's.
-const MAX_CORES: u32 = 1 << 16;
+use crate::system::hardware::{self, Cores, HardwareFacts, MEMINFO};
 
 pub(super) struct Hardware;
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct HardwareFacts {
-    cores: Seen<Cores>,
-    /// `MemTotal` in KiB.
-    memory_kib: Seen<u64>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Cores {
-    /// CPUs of the machine that are switched on.
-    online: u32,
-    /// As many of them as a process in this session gets: affinity and cgroup quota taken off.
-    usable: Option<u32>,
-}
 
 impl Check for Hardware {
     type Facts = HardwareFacts;
 
-    fn name(&self) -> &'static str {
-        "hardware"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["cpu-cores", "memory"]
-    }
+    const META: Meta = Meta::new("hardware", Group::Host, &["cpu-cores", "memory"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&HardwareFacts>) -> HardwareFacts {
-        let host = look.host;
-        HardwareFacts {
-            cores: Seen::live(host, || match online(host) {
-                Some(online) => {
-                    let usable = std::thread::available_parallelism().ok();
-                    Seen::Is(Cores { online, usable: usable.and_then(|count| u32::try_from(count.get()).ok()) })
-                }
-                None => Seen::Unread(format!("neither {ONLINE} nor {CPUINFO} tells how many there are")),
-            }),
-            memory_kib: Seen::live(host, || match text(host, MEMINFO) {
-                Ok(found) => match found.as_deref().and_then(mem_total) {
-                    Some(kib) => Seen::Is(kib),
-                    None => Seen::Unread(format!("{MEMINFO} has no line MemTotal")),
-                },
-                Err(why) => Seen::Unread(why),
-            }),
-        }
+        hardware::observe(look.host)
     }
 
     fn judge(&self, facts: &HardwareFacts, spec: &CheckSpec) -> Vec<Finding> {
@@ -161,36 +109,13 @@ fn gib(kib: u64) -> String {
     format!("{}.{} GiB", tenths / 10, tenths % 10)
 }
 
-fn online(host: &dyn HostRead) -> Option<u32> {
-    let listed = text(host, ONLINE).ok().flatten().and_then(|list| ranges(&list));
-    listed.or_else(|| {
-        let info = host.read(Path::new(CPUINFO)).ok().flatten()?;
-        let processors = info.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"processor"));
-        u32::try_from(processors.count()).ok().filter(|count| *count > 0)
-    })
-}
-
-/// How many numbers a list such as `0-3,8` has.
-fn ranges(list: &str) -> Option<u32> {
-    let mut count = 0_u32;
-    for range in list.trim().split(',') {
-        let (from, to) = range.split_once('-').unwrap_or((range, range));
-        let (from, to): (u32, u32) = (from.parse().ok()?, to.parse().ok()?);
-        count = count.checked_add(to.checked_sub(from)?.checked_add(1)?)?;
-    }
-    (1..=MAX_CORES).contains(&count).then_some(count)
-}
-
-fn mem_total(text: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse().ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Live, checked, production, spec};
     use super::*;
     use crate::host::MemoryHost;
     use crate::settings::Deployment;
+    use crate::system::hardware::CPUINFO;
 
     #[test]
     fn cores_at_the_boundaries() {
@@ -228,21 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_proc_have_no_size_and_are_read_all_the_same() {
-        let host = crate::host::RealHost::live();
-        assert!(text(&host, MEMINFO).unwrap().and_then(|text| mem_total(&text)).is_some_and(|kib| kib > 1 << 10));
-        assert!(text(&host, "/proc/self/net/tcp").unwrap().is_some_and(|table| table.contains("local_address")));
-        let space = host.space(Path::new("/")).unwrap();
-        assert!(space.total > 0 && space.free <= space.total, "{space:?}");
-    }
-
-    #[test]
     fn the_kernels_files_are_read() {
-        for (list, count) in [("0-3\n", Some(4)), ("0,2-3,8", Some(4)), ("0", Some(1)), ("3-1", None), ("", None)] {
-            assert_eq!(ranges(list), count, "{list}");
-        }
-        assert_eq!(ranges("0-4294967295"), None);
-        assert_eq!(mem_total("MemTotal:       8048576 kB\nMemFree: 1 kB\n"), Some(8_048_576));
         let host = MemoryHost::new();
         host.put(CPUINFO, b"processor\t: 0\nmodel name\t: x\n\nprocessor\t: 1\n");
         host.put(MEMINFO, b"MemTotal:       16048576 kB\n");

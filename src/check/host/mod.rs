@@ -1,6 +1,7 @@
-//! Checks of the group `host`: is this machine fit for the product, before and after it is installed?
+//! Checks of the group `host`: is this machine fit for the product, before and after it is installed? What they judge is seen
+//! by [`crate::system`].
 //!
-//! | module | what it looks at |
+//! | module | what it judges |
 //! | --- | --- |
 //! | `os` | which system, how old |
 //! | `hardware` | cores, memory |
@@ -33,56 +34,32 @@ mod selinux;
 mod sudo;
 mod umask;
 
-use std::fmt::Display;
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
-
 use super::AnyCheck;
 use crate::finding::{Finding, Status};
-use crate::host::{FileKind, HostRead};
+use crate::system::Seen;
 
 /// All of them, in the order in which they are reported.
-pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    vec![
-        Box::new(os::Os),
-        Box::new(hardware::Hardware),
-        Box::new(disk::Disk),
-        Box::new(mounts::Mounts),
-        Box::new(ports::Ports),
-        Box::new(clock::Clock),
-        Box::new(name::Name),
-        Box::new(selinux::Selinux),
-        Box::new(forwarding::Forwarding),
-        Box::new(sudo::Sudo),
-        Box::new(umask::Umask),
-        Box::new(compose::Compose),
-        Box::new(runs::Runs),
-        Box::new(files::Files),
-    ]
-}
+pub const CHECKS: &[&dyn AnyCheck] = &[
+    &os::Os,
+    &hardware::Hardware,
+    &disk::Disk,
+    &mounts::Mounts,
+    &ports::Ports,
+    &clock::Clock,
+    &name::Name,
+    &selinux::Selinux,
+    &forwarding::Forwarding,
+    &sudo::Sudo,
+    &umask::Umask,
+    &compose::Compose,
+    &runs::Runs,
+    &files::Files,
+];
 
 /// [`Finding::group`] of all of them.
 const GROUP: &str = "host";
 
-/// A part of the facts that is not there on every host, or not for everyone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Seen<T> {
-    /// This was seen.
-    Is(T),
-    /// There is no running system to ask: the host is an image.
-    Image,
-    /// It could not be looked at.
-    Unread(String),
-}
-
 impl<T> Seen<T> {
-    /// Asks a running system only.
-    fn live(host: &dyn HostRead, look: impl FnOnce() -> Self) -> Self {
-        if host.is_live() { look() } else { Self::Image }
-    }
-
     /// What was seen, or the finding that says why it was not: it passes for skipped, by name.
     fn or_skip(&self, id: &'static str, what: &str) -> Result<&T, Box<Finding>> {
         let why = match self {
@@ -97,32 +74,6 @@ impl<T> Seen<T> {
 /// Judges what was seen by `judge`, or says why it was not.
 fn judged<T>(seen: &Seen<T>, id: &'static str, what: &str, judge: impl FnOnce(&T) -> Finding) -> Finding {
     seen.or_skip(id, what).map_or_else(|skipped| *skipped, judge)
-}
-
-/// A file's text; `None`: it is not there.
-fn text(host: &dyn HostRead, path: &str) -> Result<Option<String>, String> {
-    match host.read(Path::new(path)) {
-        Ok(bytes) => Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) => Err(unread(&host.shown(Path::new(path)).display(), &error)),
-    }
-}
-
-fn unread(shown: &dyn Display, error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::PermissionDenied => format!("{shown} can be read by root only: run the same with sudo"),
-        _ => format!("{shown} could not be read: {error}"),
-    }
-}
-
-/// Is there anything (links followed) at `path`? What cannot be looked at counts as absent.
-fn exists(host: &dyn HostRead, path: &Path) -> bool {
-    host.resolve(path).is_ok_and(|path| host.lstat(&path).is_ok_and(|stat| stat.is_some()))
-}
-
-/// Is there a file with an x-bit at `path`?
-fn is_program(host: &dyn HostRead, path: &Path) -> bool {
-    let stat = host.resolve(path).ok().and_then(|path| host.lstat(&path).ok().flatten());
-    stat.is_some_and(|stat| stat.kind == FileKind::File && stat.mode & 0o111 != 0)
 }
 
 #[cfg(test)]

@@ -2,62 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
+use super::GROUP;
 use super::data::Data;
-use super::{GROUP, Seen, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
+use crate::system::mounts::{self, Mount, MountsFacts};
 use crate::text;
-use crate::text::clean;
 use crate::text::own;
 
-const MOUNTS: &str = "/proc/self/mounts";
-
 pub(super) struct Mounts;
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct MountsFacts {
-    mounts: Seen<Vec<Mount>>,
-}
-
-/// A place that we care about and the mount that it lies on.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Mount {
-    place: PathBuf,
-    point: PathBuf,
-    kind: String,
-    read_only: bool,
-    noexec: bool,
-}
 
 impl Check for Mounts {
     type Facts = MountsFacts;
 
-    fn name(&self) -> &'static str {
-        "mounts"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["noexec", "read-only"]
-    }
+    const META: Meta = Meta::new("mounts", Group::Host, &["noexec", "read-only"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&MountsFacts>) -> MountsFacts {
         let temporary = Data::get().temporary.folders.iter().map(PathBuf::from);
         let places: Vec<PathBuf> = [PathBuf::from("/"), look.spec.home.clone()].into_iter().chain(temporary).collect();
-        let mounts = Seen::live(look.host, || match text(look.host, MOUNTS) {
-            Ok(Some(table)) => {
-                Seen::Is(places.iter().filter_map(|place| mount_of(&parse(&table), look.host, place)).collect())
-            }
-            Ok(None) => Seen::Unread(format!("{MOUNTS} is not there")),
-            Err(why) => Seen::Unread(why),
-        });
-        MountsFacts { mounts }
+        mounts::observe(look.host, &places)
     }
 
     fn judge(&self, facts: &MountsFacts, spec: &CheckSpec) -> Vec<Finding> {
@@ -133,59 +97,6 @@ fn judge_read_only(mounts: &[Mount], spec: &CheckSpec) -> Finding {
         .fix(format!("mount -o remount,rw {point}"))
 }
 
-/// A line of the table.
-struct Line {
-    point: PathBuf,
-    kind: String,
-    options: String,
-}
-
-fn parse(table: &str) -> Vec<Line> {
-    table
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.split(' ');
-            let (_, point, kind, options) = (words.next()?, words.next()?, words.next()?, words.next()?);
-            Some(Line { point: PathBuf::from(unescape(point)), kind: clean(kind, 40), options: options.to_owned() })
-        })
-        .collect()
-}
-
-/// The mount that covers `place`, links followed: the longest mount point; of two on one, the later.
-fn mount_of(lines: &[Line], host: &dyn crate::host::HostRead, place: &Path) -> Option<Mount> {
-    let real = host.resolve(place).unwrap_or_else(|_| place.to_path_buf());
-    let covers = lines.iter().filter(|line| real.starts_with(&line.point));
-    let line = covers.max_by_key(|line| line.point.components().count())?;
-    let has = |word: &str| line.options.split(',').any(|option| option == word);
-    Some(Mount {
-        place: place.to_path_buf(),
-        point: line.point.clone(),
-        kind: line.kind.clone(),
-        read_only: has("ro"),
-        noexec: has("noexec"),
-    })
-}
-
-/// The kernel writes blanks, tabs, line ends and backslashes as `\040` and the like.
-fn unescape(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let octal = behind.get(..3).filter(|_| *first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
-        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &behind[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -193,6 +104,7 @@ mod tests {
     use super::super::testing::{Live, checked, production};
     use super::*;
     use crate::host::MemoryHost;
+    use crate::system::mounts::MOUNTS;
 
     fn look(table: &str) -> Vec<(&'static str, Status, String)> {
         let host = MemoryHost::new();
@@ -225,11 +137,6 @@ mod tests {
         assert_eq!(all[1].1, Status::Fail, "{all:?}");
         let root = look("a / ext4 ro 0 0\nb /tmp x rw 0 0\nb /var x rw 0 0\nb /divvycloud x rw 0 0\n");
         assert_eq!(root[1].1, Status::Warn, "{root:?}");
-    }
-
-    #[test]
-    fn escapes_of_the_kernel() {
-        assert_eq!(unescape("/a\\040b\\134c\\0"), "/a b\\c\\0");
     }
 
     proptest! {

@@ -1,82 +1,30 @@
 //! Does the host know its own name?
 
-use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::{GROUP, Seen, judged, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use super::{GROUP, judged};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
-use crate::net::{NetError, Time, resolve, seconds};
-use crate::text::clean;
-
-const HOSTNAME: &str = "/proc/sys/kernel/hostname";
-
-/// How long the resolver is waited for.
-const LIMIT: Duration = Duration::from_secs(3);
+use crate::net::{Time, seconds};
+use crate::system::name::{self, Host, NameFacts};
 
 /// A look-up that takes longer is felt with every sudo.
 const SLOW: Duration = Duration::from_secs(1);
 
 pub(super) struct Name;
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct NameFacts {
-    seen: Seen<Host>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Host {
-    name: String,
-    addresses: Vec<IpAddr>,
-    trouble: Option<NetError>,
-    took_ms: u64,
-}
-
 impl Check for Name {
     type Facts = NameFacts;
 
-    fn name(&self) -> &'static str {
-        "hostname"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["hostname"]
-    }
+    const META: Meta = Meta::new("hostname", Group::Host, &["hostname"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&NameFacts>) -> NameFacts {
-        let seen = Seen::live(look.host, || match text(look.host, HOSTNAME) {
-            Ok(Some(name)) => Seen::Is(asked(name.trim(), time.at_most(LIMIT))),
-            Ok(None) => Seen::Unread(format!("{HOSTNAME} is not there")),
-            Err(why) => Seen::Unread(why),
-        });
-        NameFacts { seen }
+        name::observe(look.host, time)
     }
 
     fn judge(&self, facts: &NameFacts, _want: &CheckSpec) -> Vec<Finding> {
         vec![judged(&facts.seen, "hostname", "the host's own name", judge_name)]
     }
-}
-
-fn asked(name: &str, time: Time) -> Host {
-    let began = Instant::now();
-    let (addresses, trouble) = match name {
-        "" => (Vec::new(), Some(NetError::NameUnknown)),
-        _ => match resolve(name, 0, time) {
-            Ok(found) => (found.into_iter().take(16).map(|address| address.ip()).collect::<Vec<_>>(), None),
-            Err(trouble) => (Vec::new(), Some(trouble)),
-        },
-    };
-    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let mut addresses = addresses;
-    // One entry per kind of socket.
-    addresses.dedup();
-    Host { name: clean(name, 64), addresses, trouble, took_ms }
 }
 
 fn judge_name(host: &Host) -> Finding {
@@ -123,6 +71,8 @@ mod tests {
     use super::super::testing::{Live, checked, production};
     use super::*;
     use crate::host::MemoryHost;
+    use crate::net::NetError;
+    use crate::system::name::HOSTNAME;
 
     #[test]
     fn names_and_their_verdicts() {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::GROUP;
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::platform::{self, Said, Strategy};
@@ -20,21 +20,12 @@ pub(super) struct OsFacts {
 impl Check for Os {
     type Facts = OsFacts;
 
-    fn name(&self) -> &'static str {
-        "os"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["os-supported", "os-unsupported", "os-unknown", "os-too-old", "os-version-unknown", "os-not-listed"]
-    }
-
-    fn gates(&self) -> &'static [&'static str] {
-        &["os-unsupported", "os-unknown", "os-too-old", "os-version-unknown", "os-not-listed"]
-    }
+    const META: Meta = Meta::new(
+        "os",
+        Group::Host,
+        &["os-supported", "os-unsupported", "os-unknown", "os-too-old", "os-version-unknown", "os-not-listed"],
+    )
+    .gates(&["os-unsupported", "os-unknown", "os-too-old", "os-version-unknown", "os-not-listed"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&OsFacts>) -> OsFacts {
         OsFacts { said: platform::look(look.host), forced: look.platform.and_then(platform::Platform::forced) }

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GROUP, Seen, judged};
+use super::{GROUP, judged};
 use crate::apply::{State, runs};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
+use crate::system::Seen;
 
 pub(super) struct Runs;
 
@@ -24,17 +25,7 @@ struct Interrupted {
 impl Check for Runs {
     type Facts = RunsFacts;
 
-    fn name(&self) -> &'static str {
-        "runs"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["run-interrupted"]
-    }
+    const META: Meta = Meta::new("runs", Group::Host, &["run-interrupted"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&RunsFacts>) -> RunsFacts {
         let interrupted = match runs(look.host) {

@@ -1,62 +1,24 @@
 //! Does SELinux keep containers from the product's folder?
 
-use serde::{Deserialize, Serialize};
-
-use super::{GROUP, Seen, exists, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use super::GROUP;
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
-
-const ENFORCE: &str = "/sys/fs/selinux/enforce";
-const CONFIG: &str = "/etc/selinux/config";
+use crate::system::Seen;
+use crate::system::selinux::{self, CONFIG, SelinuxFacts};
 
 /// Types that containers may read and write: today's name, and CentOS 7's.
 const FOR_CONTAINERS: [&str; 2] = ["container_file_t", "svirt_sandbox_file_t"];
 
 pub(super) struct Selinux;
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct SelinuxFacts {
-    /// What the kernel does now; nothing: it has no SELinux.
-    running: Seen<Option<bool>>,
-    /// `SELINUX=` for the next boot.
-    configured: Option<String>,
-    /// Is the product's folder there?
-    home: bool,
-    /// Its context.
-    label: Option<String>,
-}
-
 impl Check for Selinux {
     type Facts = SelinuxFacts;
 
-    fn name(&self) -> &'static str {
-        "selinux"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["selinux"]
-    }
+    const META: Meta = Meta::new("selinux", Group::Host, &["selinux"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&SelinuxFacts>) -> SelinuxFacts {
-        let host = look.host;
-        let running = Seen::live(host, || match text(host, ENFORCE) {
-            Ok(found) => Seen::Is(found.map(|mode| mode.trim() == "1")),
-            Err(why) => Seen::Unread(why),
-        });
-        let home = exists(host, &look.spec.home);
-        let label = if home { host.label(&look.spec.home).ok().flatten() } else { None };
-        let label = label.map(|label| crate::text::clean(&label, 200));
-        SelinuxFacts {
-            running,
-            configured: text(host, CONFIG).ok().flatten().and_then(|text| mode(&text)),
-            home,
-            label,
-        }
+        selinux::observe(look.host, &look.spec.home)
     }
 
     fn judge(&self, facts: &SelinuxFacts, spec: &CheckSpec) -> Vec<Finding> {
@@ -120,17 +82,12 @@ fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
         .evidence("label", facts.label.clone())
 }
 
-/// The value of `SELINUX=`; the last one counts.
-fn mode(config: &str) -> Option<String> {
-    let value = config.lines().rev().find_map(|line| line.trim().strip_prefix("SELINUX="));
-    value.map(|value| crate::text::clean(value, 20).to_ascii_lowercase())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Live, checked, production};
     use super::*;
     use crate::host::MemoryHost;
+    use crate::system::selinux::ENFORCE;
 
     #[test]
     fn modes_and_labels() {

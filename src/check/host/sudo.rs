@@ -1,62 +1,23 @@
 //! Traps for commands under sudo: a `secure_path` without `/usr/local/bin`, and `requiretty`.
 
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
-
-use super::{GROUP, Seen, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use super::GROUP;
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
-use crate::host::HostRead;
 use crate::net::Time;
-use crate::text::clean;
-
-const SUDOERS: &str = "/etc/sudoers";
+use crate::system::sudo::{self, SudoFacts};
 
 /// Where the vendor's installers put docker-compose.
 const LOCAL: &str = "/usr/local/bin";
 
-/// More files than this are not read.
-const MAX_FILES: usize = 256;
-
 pub(super) struct Sudo;
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct SudoFacts {
-    defaults: Seen<Defaults>,
-}
-
-/// The settings that hold for everybody, each with the file that has the last word.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Defaults {
-    secure_path: Option<(String, String)>,
-    requiretty: Option<String>,
-}
 
 impl Check for Sudo {
     type Facts = SudoFacts;
 
-    fn name(&self) -> &'static str {
-        "sudo"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["sudo-secure-path", "sudo-requiretty"]
-    }
+    const META: Meta = Meta::new("sudo", Group::Host, &["sudo-secure-path", "sudo-requiretty"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&SudoFacts>) -> SudoFacts {
-        let mut defaults = Defaults::default();
-        let mut files = 0;
-        let defaults = match read(look.host, SUDOERS, &mut defaults, &mut files) {
-            Ok(true) => Seen::Is(defaults),
-            Ok(false) => Seen::Unread(format!("{SUDOERS} is not there: no sudo")),
-            Err(why) => Seen::Unread(why),
-        };
-        SudoFacts { defaults }
+        sudo::observe(look.host)
     }
 
     fn judge(&self, facts: &SudoFacts, _want: &CheckSpec) -> Vec<Finding> {
@@ -109,95 +70,6 @@ fn judge_tty(file: Option<&str>) -> Finding {
     }
 }
 
-/// Reads a file and what it includes, in sudo's order. Is it there?
-fn read(host: &dyn HostRead, path: &str, defaults: &mut Defaults, files: &mut usize) -> Result<bool, String> {
-    *files += 1;
-    if *files > MAX_FILES {
-        return Ok(false);
-    }
-    let Some(content) = text(host, path)? else { return Ok(false) };
-    let shown = host.shown(Path::new(path)).display().to_string();
-    for line in logical(&content) {
-        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
-        let rest = rest.trim();
-        match word {
-            "Defaults" => split(rest).into_iter().for_each(|setting| set(&setting, &shown, defaults)),
-            "#include" | "@include" => drop(read(host, &within(path, rest), defaults, files)?),
-            "#includedir" | "@includedir" => {
-                let folder = within(path, rest);
-                let names = host
-                    .list(Path::new(&folder))
-                    .map_err(|error| super::unread(&host.shown(Path::new(&folder)).display(), &error))?;
-                for name in names.iter().filter_map(|name| name.to_str()) {
-                    // sudo passes over backups and package managers' leftovers.
-                    if !name.contains('.') && !name.ends_with('~') {
-                        read(host, &format!("{}/{name}", folder.trim_end_matches('/')), defaults, files)?;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(true)
-}
-
-/// Lines that end in a backslash go on.
-fn logical(content: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut whole = String::new();
-    for line in content.lines() {
-        match line.strip_suffix('\\') {
-            Some(start) => whole.push_str(start),
-            None => {
-                whole.push_str(line);
-                lines.push(std::mem::take(&mut whole).trim().to_owned());
-            }
-        }
-    }
-    lines.push(whole.trim().to_owned());
-    lines
-}
-
-fn within(file: &str, named: &str) -> String {
-    let named = named.trim_matches('"');
-    if named.starts_with('/') {
-        return named.to_owned();
-    }
-    let folder = Path::new(file).parent().unwrap_or(Path::new("/"));
-    folder.join(named).display().to_string()
-}
-
-/// Splits at commas outside of quotes; a comment ends the line.
-fn split(text: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut quoted = false;
-    for character in text.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            '#' if !quoted => break,
-            ',' if !quoted => parts.push(String::new()),
-            _ => {
-                if let Some(part) = parts.last_mut() {
-                    part.push(character);
-                }
-            }
-        }
-    }
-    parts
-}
-
-fn set(setting: &str, file: &str, defaults: &mut Defaults) {
-    let setting = setting.trim();
-    let (name, value) = setting.split_once('=').map_or((setting, None), |(name, value)| (name, Some(value)));
-    match (name.trim_end_matches('+').trim(), value) {
-        ("secure_path", Some(value)) => defaults.secure_path = Some((clean(value, 500), file.to_owned())),
-        ("!secure_path", None) => defaults.secure_path = None,
-        ("requiretty", None) => defaults.requiretty = Some(file.to_owned()),
-        ("!requiretty", None) => defaults.requiretty = None,
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -205,6 +77,7 @@ mod tests {
     use super::super::testing::{checked, production};
     use super::*;
     use crate::host::MemoryHost;
+    use crate::system::sudo::SUDOERS;
 
     fn look(files: &[(&str, &str)]) -> Vec<Status> {
         let host = MemoryHost::new();

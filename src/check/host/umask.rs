@@ -1,71 +1,23 @@
 //! A umask under which files that root makes cannot be read by those who need them.
 
-use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
-
-use regex::Regex;
-use serde::{Deserialize, Serialize};
-
-use super::{GROUP, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use super::GROUP;
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
-
-/// `UMASK` of login.defs is what pam_umask and useradd go by.
-const LOGIN_DEFS: &str = "/etc/login.defs";
-
-/// What login shells read: Debian's kind and Red Hat's kind.
-const PROFILES: [&str; 3] = ["/etc/profile", "/etc/bashrc", "/etc/bash.bashrc"];
-
-/// Scripts that login shells read besides.
-const FOLDER: &str = "/etc/profile.d";
+use crate::system::umask::{self, Found, UmaskFacts};
 
 /// What hardening guides ask for. Bits beyond it take the group's right to read.
 const STRICTEST: u32 = 0o027;
 
 pub(super) struct Umask;
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct UmaskFacts {
-    found: Vec<Found>,
-}
-
-/// A file that sets a umask; the strictest of those it has.
-#[derive(Serialize, Deserialize)]
-struct Found {
-    file: PathBuf,
-    /// The line, counted from 1.
-    line: usize,
-    umask: u32,
-}
-
 impl Check for Umask {
     type Facts = UmaskFacts;
 
-    fn name(&self) -> &'static str {
-        "umask"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["umask"]
-    }
+    const META: Meta = Meta::new("umask", Group::Host, &["umask"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&UmaskFacts>) -> UmaskFacts {
-        let host = look.host;
-        let scripts = host.list(Path::new(FOLDER)).unwrap_or_default();
-        let scripts = scripts.iter().filter_map(|name| name.to_str()).filter(|name| name.ends_with(".sh"));
-        let shells =
-            PROFILES.iter().map(|path| (*path).to_owned()).chain(scripts.map(|name| format!("{FOLDER}/{name}")));
-        let found = std::iter::once(LOGIN_DEFS.to_owned()).chain(shells).filter_map(|path| {
-            let is_shell = path != LOGIN_DEFS;
-            let (line, umask) = strictest(&text(host, &path).ok().flatten()?, is_shell)?;
-            Some(Found { file: host.shown(Path::new(&path)), line, umask })
-        });
-        UmaskFacts { found: found.collect() }
+        umask::observe(look.host, STRICTEST)
     }
 
     fn judge(&self, facts: &UmaskFacts, _want: &CheckSpec) -> Vec<Finding> {
@@ -97,30 +49,10 @@ fn judge_umask(found: &[Found]) -> Finding {
         .evidence("umask", format!("{:03o}", first.umask))
 }
 
-/// The line and value of the strictest umask.
-fn strictest(content: &str, is_shell: bool) -> Option<(usize, u32)> {
-    // Quotes and variables are beyond this: only what is written as a number is found.
-    static SHELL: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?:^|[;&|{(]|\bthen|\belse|\bdo)\s*umask\s+(?:-S\s+)?([0-7]{1,4})(?:[\s;&|})]|$)").ok()
-    });
-    let of = |line: &str| {
-        let line = line.trim();
-        let digits = match is_shell {
-            true if line.starts_with('#') => None,
-            true => SHELL.as_ref()?.captures(line)?.get(1).map(|digits| digits.as_str().to_owned()),
-            false => {
-                let (key, value) = line.split_once(char::is_whitespace)?;
-                (key == "UMASK").then(|| value.trim().to_owned())
-            }
-        };
-        u32::from_str_radix(&digits?, 8).ok().filter(|umask| *umask <= 0o7777).map(|umask| umask & 0o777)
-    };
-    let all = content.lines().enumerate().filter_map(|(index, line)| Some((index + 1, of(line)?)));
-    all.max_by_key(|(_, umask)| (umask & !STRICTEST, *umask))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::super::testing::{checked, production};
     use super::*;
     use crate::host::MemoryHost;
@@ -142,18 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_found_where_they_count() {
-        for (content, is_shell, found) in [
-            ("# umask 077\numask 022\n", true, Some((2, 0o022))),
-            ("if [ $UID -gt 199 ]; then umask 002; else umask 0077; fi", true, Some((1, 0o002))),
-            ("if x\nthen umask 002\nelse\n   umask 0077\nfi", true, Some((4, 0o077))),
-            ("echo myumask 077; x=umask", true, None),
-            ("(umask 077; mkdir x)", true, Some((1, 0o077))),
-            ("UMASK\t\t027\n#UMASK 077\n", false, Some((1, 0o027))),
-            ("UMASKS 077\nUMASK $x\n", false, None),
-        ] {
-            assert_eq!(strictest(content, is_shell), found, "{content}");
-        }
+    fn scripts_of_logins_are_read() {
         let host = MemoryHost::new();
         host.put("/etc/profile.d/harden.sh", b"umask 077\n");
         let found = checked(&Umask, &host, &production());

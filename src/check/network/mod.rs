@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::engine::{self, Ended, Job, Pace};
-use super::{AnyCheck, Check, CheckSpec, Group, Look};
+use super::{AnyCheck, Check, CheckSpec, Group, Look, Meta};
 use crate::clients;
 use crate::finding::Finding;
 use crate::net::{NetError, Time};
@@ -21,9 +21,7 @@ use crate::settings::ProxyUrl;
 use crate::text::host_port;
 
 /// Both groups.
-pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    vec![Box::new(Network { agent: false }), Box::new(Network { agent: true })]
-}
+pub const CHECKS: &[&dyn AnyCheck] = &[&Network::<false>, &Network::<true>];
 
 /// One endpoint to go to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,42 +113,33 @@ pub struct NetworkFacts {
     pub bundle: Option<String>,
 }
 
-struct Network {
-    agent: bool,
-}
+/// The endpoints of the Insight Agent, or all others.
+struct Network<const AGENT: bool>;
 
-impl Check for Network {
+impl<const AGENT: bool> Check for Network<AGENT> {
     type Facts = NetworkFacts;
 
-    fn name(&self) -> &'static str {
-        if self.agent { "agent" } else { "network" }
-    }
-
-    fn group(&self) -> Group {
-        if self.agent { Group::Agent } else { Group::Network }
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        if self.agent {
-            &[
-                "agent-endpoint",
-                "agent-proxy",
-                "agent-resolver",
-                "agent-interception",
-                "agent-static-address",
-                "agent-collector",
-            ]
-        } else {
-            &["network-endpoint", "network-proxy", "network-resolver", "network-interception"]
-        }
-    }
+    const META: Meta = if AGENT {
+        const IDS: &[&str] = &[
+            "agent-endpoint",
+            "agent-proxy",
+            "agent-resolver",
+            "agent-interception",
+            "agent-static-address",
+            "agent-collector",
+        ];
+        Meta::new("agent", Group::Agent, IDS)
+    } else {
+        const IDS: &[&str] = &["network-endpoint", "network-proxy", "network-resolver", "network-interception"];
+        Meta::new("network", Group::Network, IDS)
+    };
 
     fn limit(&self, spec: &CheckSpec) -> Duration {
         spec.limits.run()
     }
 
     fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&NetworkFacts>) -> NetworkFacts {
-        let targets: Vec<&Target> = look.spec.endpoints.iter().filter(|target| target.agent == self.agent).collect();
+        let targets: Vec<&Target> = look.spec.endpoints.iter().filter(|target| target.agent == AGENT).collect();
         let mut seen: Vec<Seen> = targets
             .iter()
             .map(|target| Seen { target: (*target).clone(), walks: Vec::new(), addresses: Vec::new() })
@@ -187,7 +176,7 @@ impl Check for Network {
     }
 
     fn judge(&self, facts: &NetworkFacts, spec: &CheckSpec) -> Vec<Finding> {
-        judge::judge_network(self.agent, facts, spec)
+        judge::judge_network(AGENT, facts, spec)
     }
 }
 

@@ -10,13 +10,11 @@ mod consumers;
 mod dial;
 mod lints;
 
-pub use consumers::{Consumer, Consumers, ConsumersFacts, Flaw, ProxyValue, State, Who};
+use consumers::Consumers;
 pub use dial::{Dial, Dialled};
-pub use lints::{Context, Local, NoProxyLists, lint};
+use lints::NoProxyLists;
 
 use super::AnyCheck;
 
 /// All of them, in the order in which they are reported.
-pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    vec![Box::new(Consumers), Box::new(NoProxyLists), Box::new(Dial)]
-}
+pub const CHECKS: &[&dyn AnyCheck] = &[&Consumers, &NoProxyLists, &Dial];

@@ -2,7 +2,7 @@
 
 use super::text::{at, nothing};
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::environment::{self, Difference, EnvironmentFacts, How, Service};
@@ -17,17 +17,7 @@ pub(super) struct Environment;
 impl Check for Environment {
     type Facts = EnvironmentFacts;
 
-    fn name(&self) -> &'static str {
-        "environment"
-    }
-
-    fn group(&self) -> Group {
-        Group::Runtime
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["container-environment"]
-    }
+    const META: Meta = Meta::new("environment", Group::Runtime, &["container-environment"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&EnvironmentFacts>) -> EnvironmentFacts {
         environment::look(look.host, &look.spec.home, time)

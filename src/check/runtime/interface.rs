@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::text::nothing;
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::{NetError, Time, seconds};
 use crate::product::Known;
@@ -17,17 +17,7 @@ pub(super) struct Interface;
 impl Check for Interface {
     type Facts = InterfaceFacts;
 
-    fn name(&self) -> &'static str {
-        "interface"
-    }
-
-    fn group(&self) -> Group {
-        Group::Runtime
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["interface-status"]
-    }
+    const META: Meta = Meta::new("interface", Group::Runtime, &["interface-status"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&InterfaceFacts>) -> InterfaceFacts {
         interface::look(look.host, &look.spec.home, time)

@@ -2,7 +2,7 @@
 
 use super::text::{at, count, long, nothing};
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::logs::{self, Hit, LogsFacts};
@@ -17,17 +17,7 @@ pub(super) struct Logs;
 impl Check for Logs {
     type Facts = LogsFacts;
 
-    fn name(&self) -> &'static str {
-        "logs"
-    }
-
-    fn group(&self) -> Group {
-        Group::Runtime
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["log-known-trouble"]
-    }
+    const META: Meta = Meta::new("logs", Group::Runtime, &["log-known-trouble"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&LogsFacts>) -> LogsFacts {
         logs::look(look.host, &look.spec.home, time)

@@ -23,13 +23,11 @@ mod text;
 use super::AnyCheck;
 
 /// All of them, in the order in which they are reported.
-pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    vec![
-        Box::new(product::Product),
-        Box::new(containers::Containers),
-        Box::new(environment::Environment),
-        Box::new(interface::Interface),
-        Box::new(queues::Queues),
-        Box::new(logs::Logs),
-    ]
-}
+pub const CHECKS: &[&dyn AnyCheck] = &[
+    &product::Product,
+    &containers::Containers,
+    &environment::Environment,
+    &interface::Interface,
+    &queues::Queues,
+    &logs::Logs,
+];

@@ -1,7 +1,7 @@
 //! Judges whether the product is installed in its folder?
 
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::Place;
@@ -12,17 +12,7 @@ pub(super) struct Product;
 impl Check for Product {
     type Facts = Place;
 
-    fn name(&self) -> &'static str {
-        "product"
-    }
-
-    fn group(&self) -> Group {
-        Group::Runtime
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["product-installed"]
-    }
+    const META: Meta = Meta::new("product", Group::Runtime, &["product-installed"]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Place>) -> Place {
         Place::look(look.host, &look.spec.home)

@@ -3,7 +3,7 @@
 
 use super::text::{count, nothing};
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::Known;
@@ -16,17 +16,7 @@ pub(super) struct Queues;
 impl Check for Queues {
     type Facts = QueuesFacts;
 
-    fn name(&self) -> &'static str {
-        "queues"
-    }
-
-    fn group(&self) -> Group {
-        Group::Runtime
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["queue-waiting"]
-    }
+    const META: Meta = Meta::new("queues", Group::Runtime, &["queue-waiting"]);
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
         spec.redis.iter().map(|redis| format!("host:{}", redis.at.host)).collect()
@@ -80,7 +70,8 @@ fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
     if findings.is_empty() {
         let why =
             "an empty list has no key in Redis, and the vendor does not document the names, so others may be in use";
-        let none = skip(&format!("no list that is the product's by name is in Redis at {server}"));
+        let title = format!("no list that is the product's by name is in Redis at {server}");
+        let none = Finding::new("queue-waiting", "runtime", Status::Skip, title);
         findings.push(none.observed(format!("{}; {why}", walked(seen))));
     } else if let Some(why) = &seen.stopped {
         findings.push(skip("not all keys of Redis were looked at").observed(words(why)));

@@ -77,14 +77,15 @@ fn group_or_id(word: &str, flag: &str) -> Result<(), Problem> {
 
 /// The ids that checks report, in the order in which they do.
 fn reported() -> Vec<&'static str> {
-    crate::check::all().iter().flat_map(|check| check.ids()).copied().collect()
+    crate::check::all().iter().flat_map(|check| check.meta().ids).copied().collect()
 }
 
 /// The ids that the selection can report; verbose: and those of every other command.
 fn list(globals: &Globals, selection: &Selection) {
     let mut rows: Vec<&Known> = Vec::new();
     for check in crate::check::all() {
-        let ids = check.ids().iter().filter(|id| selection.has(check.group(), id));
+        let meta = check.meta();
+        let ids = meta.ids.iter().filter(|id| selection.has(meta.group, id));
         for known in ids.filter_map(|id| known(id)) {
             if !rows.iter().any(|row| row.id == known.id) {
                 rows.push(known);

@@ -11,7 +11,7 @@ mod judge;
 use super::GROUP;
 use super::words::Server;
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::Finding;
 use crate::mysql::{self, Login, MysqlFacts, Opening};
 use crate::net::Time;
@@ -24,15 +24,9 @@ pub(crate) struct Mysql;
 impl Check for Mysql {
     type Facts = MysqlFacts;
 
-    fn name(&self) -> &'static str {
-        "mysql"
-    }
-
-    fn group(&self) -> Group {
-        Group::Backends
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
+    const META: Meta = Meta::new(
+        "mysql",
+        Group::Backends,
         &[
             "mysql-reachable",
             "mysql-version",
@@ -43,12 +37,9 @@ impl Check for Mysql {
             "mysql-clock",
             "mysql-charset",
             "mysql-capacity",
-        ]
-    }
-
-    fn gates(&self) -> &'static [&'static str] {
-        &["mysql-reachable", "mysql-login", "mysql-capacity", "mysql-tls", "mysql-databases"]
-    }
+        ],
+    )
+    .gates(&["mysql-reachable", "mysql-login", "mysql-capacity", "mysql-tls", "mysql-databases"]);
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
         spec.mysql.iter().map(|mysql| format!("host:{}", mysql.at.host)).collect()

@@ -12,7 +12,7 @@ mod judge;
 use super::GROUP;
 use super::words::Server;
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::Finding;
 use crate::net::Time;
 use crate::redis::{self, RedisFacts};
@@ -25,15 +25,9 @@ pub(crate) struct Redis;
 impl Check for Redis {
     type Facts = RedisFacts;
 
-    fn name(&self) -> &'static str {
-        "redis"
-    }
-
-    fn group(&self) -> Group {
-        Group::Backends
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
+    const META: Meta = Meta::new(
+        "redis",
+        Group::Backends,
         &[
             "redis-reachable",
             "redis-version",
@@ -42,12 +36,9 @@ impl Check for Redis {
             "redis-mode",
             "redis-memory",
             "redis-persistence",
-        ]
-    }
-
-    fn gates(&self) -> &'static [&'static str] {
-        &["redis-reachable", "redis-login", "redis-tls", "redis-mode"]
-    }
+        ],
+    )
+    .gates(&["redis-reachable", "redis-login", "redis-tls", "redis-mode"]);
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
         spec.redis.iter().map(|redis| format!("host:{}", redis.at.host)).collect()

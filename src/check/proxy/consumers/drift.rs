@@ -1,14 +1,15 @@
 //! Consumers that disagree, where nobody said which of them is right.
 
 use super::super::super::CheckSpec;
-use super::{Consumer, ConsumersFacts, State, judge};
+use super::judge;
+use crate::consumers::{Consumer, ConsumersFacts, State};
 use crate::finding::{Finding, Status};
 
 /// Nothing where the settings say what is wanted: then each consumer's own finding tells.
 pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Finding> {
     let with_proxy: Vec<&Consumer> =
         facts.consumers.iter().filter(|consumer| consumer.state == State::Seen && consumer.has_proxy()).collect();
-    if (judge::is_wanted(spec) && !judge::is_found(spec)) || with_proxy.is_empty() {
+    if (judge::is_wanted(spec) && !spec.proxy_found) || with_proxy.is_empty() {
         return None;
     }
     // Passwords are told apart by their numbers, so that "the same proxy, another password" is seen too.

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::super::super::CheckSpec;
-use super::{Consumer, ConsumersFacts, ProxyValue, State, Who};
 use crate::check::ProxySpec;
+use crate::consumers::{Consumer, ConsumersFacts, ProxyValue, State, Who};
 use crate::finding::{Finding, Status};
 use crate::settings::NoProxy;
+use crate::text;
+use crate::text::Text;
 use crate::text::{clean, host_port};
 
 /// No more characters of a list are shown.
@@ -25,15 +27,10 @@ pub(super) fn is_wanted(spec: &CheckSpec) -> bool {
     spec.http_proxy.is_some() || spec.https_proxy.is_some()
 }
 
-/// Did the wanted proxy stand on the host, so that nobody asked for it in this run?
-pub(super) fn is_found(spec: &CheckSpec) -> bool {
-    [&spec.http_proxy, &spec.https_proxy].into_iter().flatten().all(|proxy| proxy.origin.starts_with("found in "))
-}
-
 /// The command that writes what is wanted, with the flags that name it where the host does not have it.
 pub(super) fn command(verb: &str, spec: &CheckSpec) -> String {
     let mut line = format!("ics-setup {verb}");
-    if is_found(spec) {
+    if spec.proxy_found {
         return line;
     }
     let bare = |proxy: &ProxySpec| {
@@ -74,23 +71,23 @@ pub(super) fn shown(consumer: &Consumer) -> String {
 }
 
 fn nothing(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
-    let names = |state: State| -> Vec<String> {
-        facts.consumers.iter().filter(|consumer| consumer.state == state).map(who).collect()
+    let names = |states: &[State]| -> Vec<String> {
+        facts.consumers.iter().filter(|consumer| states.contains(&consumer.state)).map(who).collect()
     };
     let broken = facts.consumers.iter().filter(|consumer| consumer.state == State::Unreadable);
     let mut findings: Vec<Finding> = broken.map(|consumer| not_seen(consumer, id(consumer.consumer))).collect();
-    let unseen = names(State::Skipped);
-    let more = if unseen.is_empty() { String::new() } else { format!("; not looked at: {}", unseen.join(", ")) };
+    let (seen, unseen) = (names(&[State::Seen]), names(&[State::Skipped, State::NeedsRoot]));
+    let more = if unseen.is_empty() { Text::default() } else { text!("; not looked at: {}", unseen.join(", ")) };
     let (status, title) = if spec.unread.is_empty() && findings.is_empty() {
         (Status::Pass, "nothing on this host sets a proxy, and none is asked for")
     } else {
         (Status::Skip, "no proxy was seen, and not every place could be looked at")
     };
-    let more = spec.unread.iter().fold(more, |more, unread| format!("{more}; {unread}"));
+    let more = spec.unread.iter().fold(more, |more, unread| text!("{}; {}", more, unread.why));
     findings.push(
         Finding::new("proxy-drift", "proxy", status, title)
-            .observed(format!("no proxy: {}{more}", names(State::Seen).join(", ")))
-            .evidence("seen", names(State::Seen))
+            .observed(text!("no proxy: {}{}", seen.join(", "), more))
+            .evidence("seen", seen)
             .evidence("not_seen", unseen),
     );
     findings
@@ -187,12 +184,11 @@ pub(super) fn who(consumer: &Consumer) -> String {
 fn not_seen(consumer: &Consumer, id: &'static str) -> Finding {
     let why = consumer.why.clone().unwrap_or_default();
     let who = who(consumer);
-    if consumer.state == State::Skipped {
+    if consumer.state != State::Unreadable {
         let finding = Finding::new(id, "proxy", Status::Skip, format!("{who} was not looked at"));
-        let finding = if why.contains("root only") || why.contains("only root") {
-            finding.fix("sudo ics-setup check proxy")
-        } else {
-            finding
+        let finding = match consumer.state {
+            State::NeedsRoot => finding.fix("sudo ics-setup check proxy"),
+            _ => finding,
         };
         return evidence(finding.observed(why), consumer);
     }
@@ -295,8 +291,8 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) ->
 /// containers. What nobody asked for in this run is no failure.
 fn status(who: Who, missing: bool, urls: bool, spec: &CheckSpec) -> Status {
     let grave = match who {
-        Who::Docker => missing || (urls && !is_found(spec)),
-        Who::Login | Who::Container | Who::ProdEnv => urls && !is_found(spec),
+        Who::Docker => missing || (urls && !spec.proxy_found),
+        Who::Login | Who::Container | Who::ProdEnv => urls && !spec.proxy_found,
         Who::Sudo | Who::Cron | Who::Systemd | Who::PackageManager | Who::DockerClient => false,
     };
     if grave { Status::Fail } else { Status::Warn }

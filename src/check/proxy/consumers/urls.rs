@@ -1,6 +1,7 @@
 //! How proxy URLs are written, at each place where one stands.
 
-use super::{Consumer, ConsumersFacts, Flaw, ProxyValue, judge};
+use super::judge;
+use crate::consumers::{Consumer, ConsumersFacts, Flaw, ProxyValue};
 use crate::finding::{Finding, Status};
 
 /// One finding for each kind of flaw that is there, naming all its places; one that passes where there is none.

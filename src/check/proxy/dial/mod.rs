@@ -16,7 +16,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Check, CheckSpec, Group, Look, ProxySpec};
+use super::super::{Check, CheckSpec, Group, Look, Meta, ProxySpec};
 use crate::finding::Finding;
 use crate::net::{NetError, Time};
 
@@ -138,15 +138,9 @@ fn places(spec: &CheckSpec) -> Vec<(&str, u16)> {
 impl Check for Dial {
     type Facts = DialFacts;
 
-    fn name(&self) -> &'static str {
-        "proxy"
-    }
-
-    fn group(&self) -> Group {
-        Group::Proxy
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
+    const META: Meta = Meta::new(
+        "proxy",
+        Group::Proxy,
         &[
             "proxy-connects",
             "proxy-resolves",
@@ -154,12 +148,9 @@ impl Check for Dial {
             "proxy-certificate",
             "proxy-connect-method",
             "proxy-credentials",
-        ]
-    }
-
-    fn gates(&self) -> &'static [&'static str] {
-        &["proxy-resolves", "proxy-connects", "proxy-language", "proxy-certificate"]
-    }
+        ],
+    )
+    .gates(&["proxy-resolves", "proxy-connects", "proxy-language", "proxy-certificate"]);
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
         places(spec).into_iter().map(|(host, port)| format!("proxy:{host}:{port}")).collect()

@@ -1,6 +1,6 @@
 //! The list as it should be written: what every client splits alike, with members that most of them understand.
 
-use std::net::Ipv6Addr;
+use core::net::Ipv6Addr;
 
 use super::form::{host_and_port, is_name, range};
 use super::{List, Local, needs};
@@ -53,7 +53,7 @@ fn mended(member: &str) -> Vec<String> {
     let is_star = member.starts_with("*.");
     let name = member.strip_prefix('*').unwrap_or(member).trim_end_matches('.');
     let plain = name.strip_prefix('.').unwrap_or(name);
-    if plain.parse::<std::net::Ipv4Addr>().is_ok() {
+    if plain.parse::<core::net::Ipv4Addr>().is_ok() {
         let own = (plain == "127.0.0.0").then(|| "127.0.0.1".to_owned());
         return std::iter::once(plain.to_owned()).chain(own).collect();
     }

@@ -1,6 +1,6 @@
 //! How members are written.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{List, and, count, dies, names, some, target};
 use crate::clients::{By, Client, Route};

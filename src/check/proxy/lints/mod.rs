@@ -5,10 +5,8 @@
 //! | `form` | lints of how members are written: each asks the clients who misreads it |
 //! | `needs` | lints of what the list excludes, and of what it should exclude and does not |
 //! | `correct` | the list as it should be written |
-//! | `cloud` | in which cloud the host is |
 //! | `places` | the check: lists of the host's files, judged |
 
-mod cloud;
 mod correct;
 mod form;
 mod needs;
@@ -20,7 +18,7 @@ use crate::clients::{Client, Environment, Required, Route, Target};
 use crate::finding::{Finding, Status};
 use crate::settings::NoProxy;
 
-pub use places::NoProxyLists;
+pub(crate) use places::NoProxyLists;
 
 /// More members than this are not looked at.
 const MEMBERS: usize = 500;
@@ -36,7 +34,7 @@ const STRANGER: &str = "stranger.invalid";
 
 /// Is a service asked through loopback on this host?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Local {
+pub(super) enum Local {
     /// No.
     No,
     /// The product runs here, so somebody asks its port 8001 now and then.
@@ -47,31 +45,31 @@ pub enum Local {
 
 /// What a list is judged by.
 #[derive(Clone, Debug)]
-pub struct Context<'a> {
+pub(super) struct Context<'a> {
     /// The clients that read the place.
-    pub clients: Vec<&'static Client>,
+    pub(super) clients: Vec<&'static Client>,
     /// Is a proxy set there? Without one a list excludes nothing.
-    pub proxied: bool,
+    pub(super) proxied: bool,
     /// Is a service asked through loopback?
-    pub local: Local,
+    pub(super) local: Local,
     /// The cloud that the host runs in.
-    pub cloud: Option<&'a str>,
+    pub(super) cloud: Option<&'a str>,
     /// Hosts that are to be asked through the proxy.
-    pub required: &'a [Required],
+    pub(super) required: &'a [Required],
     /// The host's own curl, as it names its release.
-    pub curl: Option<&'a str>,
+    pub(super) curl: Option<&'a str>,
     /// The longest line in bytes that the reader takes, and which reader that is.
-    pub limit: Option<(usize, &'a str)>,
+    pub(super) limit: Option<(usize, &'a str)>,
     /// Members that the settings ask for: a corrected list has them too.
-    pub wanted: &'a [String],
+    pub(super) wanted: &'a [String],
     /// The command that writes the list there, as `ics-setup prepare`.
-    pub writer: &'a str,
+    pub(super) writer: &'a str,
 }
 
 /// Judges the list of one place; `None`: that spelling of the variable is not set there.
 ///
 /// One finding for each lint and value, however many members it concerns. Pure, and bounded on any text.
-pub fn lint(lower: Option<&str>, upper: Option<&str>, place: &str, context: &Context<'_>) -> Vec<Finding> {
+pub(super) fn lint(lower: Option<&str>, upper: Option<&str>, place: &str, context: &Context<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = spellings(lower, upper, place, context).into_iter().collect();
     let values = match (lower, upper) {
         (Some(lower), Some(upper)) if lower == upper => vec![("no_proxy", lower)],

@@ -225,9 +225,10 @@ proptest! {
 }
 
 mod judged {
-    use super::super::places::{Limit, Place, PlacesFacts, Reader, judge_places};
+    use super::super::places::judge_places;
     use super::*;
     use crate::check::CheckSpec;
+    use crate::consumers::places::{Limit, Place, PlacesFacts, Reader};
     use crate::settings::Deployment;
 
     fn spec(deployment: Deployment) -> CheckSpec {

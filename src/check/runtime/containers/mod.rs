@@ -3,7 +3,7 @@
 mod judge;
 
 use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look};
+use crate::check::unit::{Check, Group, Look, Meta};
 use crate::docker::NoDocker;
 use crate::finding::Finding;
 use crate::net::Time;
@@ -15,15 +15,9 @@ pub(super) struct Containers;
 impl Check for Containers {
     type Facts = ContainersFacts;
 
-    fn name(&self) -> &'static str {
-        "containers"
-    }
-
-    fn group(&self) -> Group {
-        Group::Runtime
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
+    const META: Meta = Meta::new(
+        "containers",
+        Group::Runtime,
         &[
             "docker-reachable",
             "service-running",
@@ -31,12 +25,9 @@ impl Check for Containers {
             "service-restarting",
             "service-unhealthy",
             "image-version",
-        ]
-    }
-
-    fn gates(&self) -> &'static [&'static str] {
-        &["docker-reachable", "service-running"]
-    }
+        ],
+    )
+    .gates(&["docker-reachable", "service-running"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&ContainersFacts>) -> ContainersFacts {
         containers::look(look.host, &look.spec.home, time)

@@ -26,7 +26,13 @@ fn record() -> Record {
         endpoints: vec![target("a.example.com", false), target(HOSTILE, true)],
         ..CheckSpec::default()
     };
-    Record { schema: "x".to_owned(), taken: "2026-11-21T00:00:00Z".to_owned(), spec, checks: Vec::new() }
+    Record {
+        schema: "x".to_owned(),
+        version: String::new(),
+        taken: "2026-11-21T00:00:00Z".to_owned(),
+        spec,
+        checks: Vec::new(),
+    }
 }
 
 fn findings() -> Vec<Finding> {

@@ -1,99 +1,27 @@
 //! Who listens on the product's ports: nobody, the product, or something in its way.
 
-mod proc;
-
 use std::collections::BTreeSet;
-use std::net::IpAddr;
-use std::path::Path;
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use self::proc::Process;
+use super::GROUP;
 use super::data::{Data, Port};
-use super::{GROUP, Seen, exists, text};
-use crate::check::{Check, CheckSpec, Group, Look};
+use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::settings::Deployment;
+use crate::system::ports::{self, Listener, PortsFacts, Process};
 use crate::text;
 use crate::text::own;
-use crate::vendor::prod_env;
-
-/// The search for owners looks at every open file of the host. On a busy one it ends here and says so.
-const SEARCH: Duration = Duration::from_secs(3);
 
 pub(super) struct Ports;
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct PortsFacts {
-    /// Is the product's folder filled already?
-    installed: bool,
-    listeners: Seen<Vec<Listener>>,
-    /// Could every process be looked at?
-    all_processes: bool,
-    /// Was it root who looked?
-    as_root: bool,
-}
-
-/// Somebody listens on one of the ports.
-#[derive(Debug, Serialize, Deserialize)]
-struct Listener {
-    port: u16,
-    address: IpAddr,
-    /// The user id that made the socket.
-    uid: u32,
-    /// The processes that hold it; none: it could not be seen.
-    owners: Vec<Process>,
-}
 
 impl Check for Ports {
     type Facts = PortsFacts;
 
-    fn name(&self) -> &'static str {
-        "ports"
-    }
-
-    fn group(&self) -> Group {
-        Group::Host
-    }
-
-    fn ids(&self) -> &'static [&'static str] {
-        &["port-in-use"]
-    }
+    const META: Meta = Meta::new("ports", Group::Host, &["port-in-use"]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&PortsFacts>) -> PortsFacts {
-        let host = look.host;
-        let mut all_processes = true;
-        let listeners = Seen::live(host, || {
-            // `self` is a link to the process, and sockets are the same for all of its threads.
-            let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(|path| text(host, path));
-            let tables: Vec<String> = match tables.into_iter().collect::<Result<Vec<_>, _>>() {
-                Ok(tables) => tables.into_iter().flatten().collect(),
-                Err(why) => return Seen::Unread(why),
-            };
-            if tables.is_empty() {
-                return Seen::Unread("/proc/self/net/tcp is not there".to_owned());
-            }
-            let ours = |number: u16| Data::get().ports.iter().any(|port| port.number == number);
-            let sockets: Vec<proc::Listener> =
-                tables.iter().flat_map(|table| proc::listeners(table)).filter(|socket| ours(socket.port)).collect();
-            let inodes: BTreeSet<u64> = sockets.iter().map(|socket| socket.inode).collect();
-            let (owners, all) = proc::owners(host, &inodes, time.at_most(SEARCH));
-            all_processes = all;
-            let of = |inode: u64| {
-                owners.iter().filter(|(own, _)| *own == inode).map(|(_, process)| process.clone()).collect()
-            };
-            let listener = |socket: proc::Listener| Listener {
-                port: socket.port,
-                address: socket.address,
-                uid: socket.uid,
-                owners: of(socket.inode),
-            };
-            Seen::Is(sockets.into_iter().map(listener).collect())
-        });
-        let installed = exists(host, Path::new(&prod_env(&look.spec.home)));
-        PortsFacts { installed, listeners, all_processes, as_root: host.euid() == 0 }
+        let numbers: Vec<u16> = Data::get().ports.iter().map(|port| port.number).collect();
+        ports::observe(look.host, &look.spec.home, &numbers, time)
     }
 
     fn judge(&self, facts: &PortsFacts, spec: &CheckSpec) -> Vec<Finding> {
@@ -202,7 +130,7 @@ fn is_container(process: &Process) -> bool {
 }
 
 fn shown(listener: &Listener) -> String {
-    let at = std::net::SocketAddr::new(listener.address, listener.port);
+    let at = core::net::SocketAddr::new(listener.address, listener.port);
     let owners: Vec<String> = listener
         .owners
         .iter()
@@ -224,6 +152,7 @@ mod tests {
     use super::super::testing::{Live, checked, production, spec};
     use super::*;
     use crate::host::MemoryHost;
+    use crate::system::Seen;
 
     fn process(name: &str, container: Option<&str>) -> Process {
         Process { pid: 42, name: name.to_owned(), container: container.map(str::to_owned), forwards_to: None }

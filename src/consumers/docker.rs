@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::collect::{FileProbe, IMAGE};
+use super::reader::{FileProbe, IMAGE};
 use super::{Consumer, NAMES, State, Who};
-use crate::check::Look;
 use crate::docker::NoDocker;
 use crate::envfile::{Dialect, Seen, unit};
 use crate::environment::{self, DAEMON_JSON, Daemon};
@@ -65,7 +64,7 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
         Ok(variables) => variables.unwrap_or_default(),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && probe.host.euid() != 0 => {
             let why = format!("{place} can be read by root only");
-            return Consumer::unseen(Who::Docker, place, State::Skipped, why);
+            return Consumer::unseen(Who::Docker, place, State::NeedsRoot, why);
         }
         Err(error) => {
             let why = format!("{place} could not be read: {error}");
@@ -123,13 +122,13 @@ pub(super) fn client(probe: &mut FileProbe<'_>) -> Option<Consumer> {
     Some(consumer)
 }
 
-/// The running containers of the product.
-pub(super) fn containers(probe: &mut FileProbe<'_>, look: &Look<'_>) -> Vec<Consumer> {
+/// The running containers of the product in `home`.
+pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> {
     let skipped = |why: String| vec![Consumer::unseen(Who::Container, "docker inspect", State::Skipped, why)];
     if !probe.host.is_live() {
         return skipped(IMAGE.to_owned());
     }
-    let found = match own_containers(look.host, &look.spec.home, probe.of_programs(2)) {
+    let found = match own_containers(probe.host, home, probe.of_programs(2)) {
         Ok(found) => found,
         // A daemon that does not run is the daemon's finding, not a second one.
         Err(NoDocker::Absent) => return skipped("docker is not installed".to_owned()),

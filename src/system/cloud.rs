@@ -26,10 +26,10 @@ struct Sign {
 }
 
 /// The cloud whose first sign fits; `None`: a machine of somebody's own, or a cloud that is not listed.
-pub(super) fn cloud(host: &dyn HostRead) -> Option<String> {
+pub(crate) fn cloud(host: &dyn HostRead) -> Option<String> {
     static SIGNS: LazyLock<Vec<Sign>> = LazyLock::new(|| {
         #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-        let file: File = toml::from_str(include_str!("../../../../assets/clouds.toml")).expect("assets/clouds.toml");
+        let file: File = toml::from_str(include_str!("../../assets/clouds.toml")).expect("assets/clouds.toml");
         file.signs
     });
     let fits = |sign: &&Sign| {

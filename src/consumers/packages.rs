@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 
-use super::collect::FileProbe;
+use super::reader::FileProbe;
 use super::{Consumer, State, Who};
+use crate::envfile::ini;
 use crate::host::Command;
 use crate::platform::{PackageManager, Platform};
 use crate::settings::encode;
-use crate::targets::ini;
 
 /// What the host's package manager is told.
 pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {

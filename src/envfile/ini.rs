@@ -1,7 +1,7 @@
 //! `key=value` lines in a section of an INI file (`dnf.conf`, `yum.conf`), changed without touching the rest.
 
 /// The file with these keys of the section set (`Some`) or taken out (`None`).
-pub(super) fn edit(bytes: &[u8], section: &str, wishes: &[(&str, Option<&str>)]) -> Vec<u8> {
+pub(crate) fn edit(bytes: &[u8], section: &str, wishes: &[(&str, Option<&str>)]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + 64);
     let mut done = vec![false; wishes.len()];
     let mut inside = false;

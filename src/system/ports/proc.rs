@@ -25,14 +25,14 @@ pub(super) struct Listener {
 
 /// A process that holds a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Process {
-    pub(super) pid: u32,
+pub(crate) struct Process {
+    pub(crate) pid: u32,
     /// Its name, as the kernel keeps it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The container that it runs in, the first twelve digits of its id.
-    pub(super) container: Option<String>,
+    pub(crate) container: Option<String>,
     /// Where a forwarder of Docker's forwards to: `172.18.0.2:8001`.
-    pub(super) forwards_to: Option<String>,
+    pub(crate) forwards_to: Option<String>,
 }
 
 /// The listening sockets of `/proc/net/tcp` or `tcp6`; lines that are no such lines are passed over.

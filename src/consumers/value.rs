@@ -15,19 +15,19 @@ const LONGEST_LIST: usize = 128 << 10;
 /// The value of `http_proxy` or `https_proxy` at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ProxyValue {
+pub(crate) struct ProxyValue {
     /// The value, its password masked: `http://user:***@host:port`.
-    pub shown: String,
+    pub(crate) shown: String,
     /// Which password: the same number is the same password within one run. `None`: there is none.
-    pub password: Option<u32>,
+    pub(crate) password: Option<u32>,
     /// What clients would stumble over.
-    pub flaws: Vec<Flaw>,
+    pub(crate) flaws: Vec<Flaw>,
 }
 
 /// Something in a proxy URL that not every client takes the way it is meant. Part of saved facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Flaw {
+pub(crate) enum Flaw {
     /// No `://`.
     NoScheme,
     /// `socks5://` and its kin.

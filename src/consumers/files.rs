@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::collect::FileProbe;
+use super::reader::FileProbe;
 use super::{Consumer, NAMES, State, Who};
 use crate::envfile::{Dialect, PamLimit, Seen, shell_read_with, unit};
 use crate::environment;

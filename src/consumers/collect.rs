@@ -1,0 +1,98 @@
+//! Every consumer in turn.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::reader::{FileProbe, IMAGE};
+use super::{Consumer, ConsumersFacts, State, Who, docker, files, packages};
+use crate::environment::{self, LoginUser, Unseen, Variables};
+use crate::host::HostRead;
+use crate::net::Time;
+use crate::platform::Platform;
+use crate::settings::ProxyUrl;
+
+/// How long a login may take: profile scripts may ask the network.
+const LOGIN: Duration = Duration::from_secs(5);
+
+/// Where to look, and what is known already.
+pub(crate) struct Ask<'a> {
+    /// The host.
+    pub(crate) host: &'a dyn HostRead,
+    /// What system it is; `None`: neither of the two families.
+    pub(crate) platform: Option<&'a Platform>,
+    /// The product's folder.
+    pub(crate) home: &'a Path,
+    /// The proxies that are wanted: their passwords have the first numbers.
+    pub(crate) http_proxy: Option<&'a ProxyUrl>,
+    /// For https requests.
+    pub(crate) https_proxy: Option<&'a ProxyUrl>,
+}
+
+/// Looks at everything.
+pub(crate) fn observe(ask: &Ask<'_>, time: Time) -> ConsumersFacts {
+    let (host, platform) = (ask.host, ask.platform);
+    let mut probe = FileProbe::new(host, time);
+    let http_password = probe.password(ask.http_proxy);
+    let https_password = probe.password(ask.https_proxy);
+    let mut consumers = Vec::new();
+    if host.is_live() {
+        let user = LoginUser::of(host);
+        consumers.extend([probe.login(&user), probe.sudo(&user)]);
+    } else {
+        consumers.push(files::login(&mut probe));
+        consumers.push(Consumer::unseen(Who::Sudo, "sudo", State::Skipped, IMAGE));
+    }
+    consumers.push(files::cron(&mut probe, platform));
+    consumers.push(if host.is_live() { probe.services() } else { files::services(&mut probe) });
+    consumers.push(docker::daemon(&mut probe));
+    consumers.push(packages::manager(&mut probe, platform));
+    consumers.extend(docker::client(&mut probe));
+    consumers.extend(docker::containers(&mut probe, ask.home));
+    consumers.extend(files::prod_env(&mut probe, ask.home));
+    ConsumersFacts { http_password, https_password, consumers }
+}
+
+impl FileProbe<'_> {
+    fn login(&mut self, user: &LoginUser) -> Consumer {
+        let source = format!("su - {}", user.name);
+        if self.host.euid() != 0 {
+            let why = "only root may start a login of another user";
+            return Consumer {
+                name: Some(user.name.clone()),
+                ..Consumer::unseen(Who::Login, source, State::NeedsRoot, why)
+            };
+        }
+        let seen = environment::login(self.host, user, self.at_most(LOGIN));
+        self.program(Who::Login, Some(user.name.clone()), &source, seen)
+    }
+
+    fn sudo(&mut self, user: &LoginUser) -> Consumer {
+        let source = format!("sudo -u {} env", user.name);
+        if self.host.euid() != 0 {
+            return Consumer::unseen(Who::Sudo, source, State::NeedsRoot, "only root may run commands for other users");
+        }
+        let seen = environment::sudo(self.host, user, self.limit());
+        self.program(Who::Sudo, None, &source, seen)
+    }
+
+    fn services(&mut self) -> Consumer {
+        let seen = environment::services(self.host, self.limit());
+        self.program(Who::Systemd, None, "systemctl show-environment", seen)
+    }
+
+    fn program(&mut self, who: Who, name: Option<String>, source: &str, seen: Result<Variables, Unseen>) -> Consumer {
+        match seen {
+            Ok(variables) => {
+                let mut consumer = Consumer::new(who, name, source);
+                self.fill(&mut consumer, |name| environment::value(&variables, name).map(str::to_owned));
+                consumer
+            }
+            Err(Unseen::Absent(why)) => Consumer { name, ..Consumer::unseen(who, source, State::Skipped, why) },
+            // Words of a program, and profile scripts may have written them.
+            Err(Unseen::Failed(why)) => {
+                let why = crate::redact::redact_line(&why);
+                Consumer { name, ..Consumer::unseen(who, source, State::Unreadable, why) }
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What looks at files and programs for all consumers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::value::{Passwords, ProxyValue, list};
+use super::{Consumer, NAMES, State};
+use crate::host::HostRead;
+use crate::net::Time;
+use crate::settings::ProxyUrl;
+
+/// How long any other program may take.
+const PROGRAM: Duration = Duration::from_secs(2);
+
+/// What is left over for judging when a program has taken all that it may.
+const RESERVE: Duration = Duration::from_millis(300);
+
+/// Why something of the running system is not asked.
+pub(super) const IMAGE: &str = "under --root no program of the image is run";
+
+/// What looks: the host, the deadline, and the passwords met so far.
+pub(super) struct FileProbe<'a> {
+    pub(super) host: &'a dyn HostRead,
+    pub(super) time: Time,
+    passwords: Passwords,
+}
+
+impl<'a> FileProbe<'a> {
+    /// Looks at `host` within `time`.
+    pub(super) fn new(host: &'a dyn HostRead, time: Time) -> Self {
+        Self { host, time, passwords: Passwords::default() }
+    }
+
+    /// The number of the password of a URL that is wanted.
+    pub(super) fn password(&mut self, url: Option<&ProxyUrl>) -> Option<u32> {
+        url.and_then(ProxyUrl::password).map(|password| self.passwords.number(password.expose()))
+    }
+
+    /// What a program may take now.
+    pub(super) fn limit(&self) -> Duration {
+        self.at_most(PROGRAM)
+    }
+
+    /// What several programs, one after the other, may take together.
+    pub(super) fn of_programs(&self, several: u32) -> Time {
+        self.time.at_most(self.at_most(PROGRAM * several))
+    }
+
+    pub(super) fn at_most(&self, limit: Duration) -> Duration {
+        limit.min(self.time.left().saturating_sub(RESERVE))
+    }
+
+    /// A file's content; `Ok(None)`: there is none.
+    ///
+    /// # Errors
+    /// How it ends: for everybody but root a file that only root may read is no fault of the host.
+    pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, (State, String)> {
+        self.host.read(path).map_err(|error| {
+            let shown = self.host.shown(path);
+            if error.kind() == std::io::ErrorKind::PermissionDenied && self.host.euid() != 0 {
+                (State::NeedsRoot, format!("{} can be read by root only", shown.display()))
+            } else {
+                (State::Unreadable, format!("{} could not be read: {error}", shown.display()))
+            }
+        })
+    }
+
+    /// The path as a person on this machine would type it.
+    pub(super) fn shown(&self, path: &Path) -> String {
+        self.host.shown(path).display().to_string()
+    }
+
+    pub(super) fn value(&mut self, raw: &str) -> Option<ProxyValue> {
+        ProxyValue::read(raw, &mut self.passwords)
+    }
+
+    /// Puts what `get` has for each of the six names into the consumer.
+    pub(super) fn fill(&mut self, consumer: &mut Consumer, get: impl Fn(&str) -> Option<String>) {
+        for name in NAMES {
+            let Some(raw) = get(name) else { continue };
+            match name {
+                "http_proxy" => consumer.http = self.value(&raw),
+                "HTTP_PROXY" => consumer.http_upper = self.value(&raw),
+                "https_proxy" => consumer.https = self.value(&raw),
+                "HTTPS_PROXY" => consumer.https_upper = self.value(&raw),
+                "no_proxy" => consumer.no_proxy = Some(list(&raw)).filter(|list| !list.is_empty()),
+                _ => consumer.no_proxy_upper = Some(list(&raw)).filter(|list| !list.is_empty()),
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Size, free space and inodes of file systems.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Seen, exists, unread};
+use crate::host::HostRead;
+use crate::vendor::prod_env;
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct DiskFacts {
+    /// Is the product's folder filled already?
+    pub(crate) installed: bool,
+    pub(crate) places: Vec<Place>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// What it is for.
+    pub(crate) path: PathBuf,
+    /// The nearest folder that exists, as a person would type it.
+    pub(crate) looked_at: PathBuf,
+    pub(crate) space: Seen<Sizes>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sizes {
+    pub(crate) device: u64,
+    pub(crate) total: u64,
+    pub(crate) free: u64,
+    pub(crate) inodes: u64,
+    pub(crate) inodes_free: u64,
+}
+
+/// Looks at the file systems that these folders lie on, or would lie on; `home` is the product's folder.
+pub(crate) fn observe(host: &dyn HostRead, home: &Path, places: &[&Path]) -> DiskFacts {
+    DiskFacts {
+        installed: exists(host, &prod_env(home)),
+        places: places.iter().map(|path| place(host, path)).collect(),
+    }
+}
+
+fn place(host: &dyn HostRead, path: &Path) -> Place {
+    let nearest = path.ancestors().find(|path| exists(host, path)).unwrap_or(Path::new("/"));
+    let looked_at = host.shown(nearest);
+    let space = match host.space(nearest) {
+        Ok(space) => Seen::Is(Sizes {
+            device: space.device,
+            total: space.total,
+            free: space.free,
+            inodes: space.inodes,
+            inodes_free: space.inodes_free,
+        }),
+        Err(error) => Seen::Unread(unread(&looked_at.display(), &error)),
+    };
+    Place { path: path.to_path_buf(), looked_at, space }
+}

@@ -1,0 +1,56 @@
+//! The host's own name, and whether the host can resolve it.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Seen, text};
+use crate::host::HostRead;
+use crate::net::{NetError, Time, resolve};
+use crate::text::clean;
+
+/// Where the kernel tells it.
+pub(crate) const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+
+/// How long the resolver is waited for.
+const LIMIT: Duration = Duration::from_secs(3);
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct NameFacts {
+    pub(crate) seen: Seen<Host>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) trouble: Option<NetError>,
+    pub(crate) took_ms: u64,
+}
+
+/// Asks the kernel for the name and the resolver for its addresses, within 3 seconds at most.
+pub(crate) fn observe(host: &dyn HostRead, time: Time) -> NameFacts {
+    let seen = Seen::live(host, || match text(host, HOSTNAME) {
+        Ok(Some(name)) => Seen::Is(asked(name.trim(), time.at_most(LIMIT))),
+        Ok(None) => Seen::Unread(format!("{HOSTNAME} is not there")),
+        Err(why) => Seen::Unread(why),
+    });
+    NameFacts { seen }
+}
+
+fn asked(name: &str, time: Time) -> Host {
+    let began = Instant::now();
+    let (addresses, trouble) = match name {
+        "" => (Vec::new(), Some(NetError::NameUnknown)),
+        _ => match resolve(name, 0, time) {
+            Ok(found) => (found.into_iter().take(16).map(|address| address.ip()).collect::<Vec<_>>(), None),
+            Err(trouble) => (Vec::new(), Some(trouble)),
+        },
+    };
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut addresses = addresses;
+    // One entry per kind of socket.
+    addresses.dedup();
+    Host { name: clean(name, 64), addresses, trouble, took_ms }
+}
