@@ -31,6 +31,7 @@ pub use resp::{Resp, Value};
 pub use time::Time;
 
 pub use crate::text::seconds;
-pub use error::NetError;
+pub(crate) use error::distrust_or_words;
+pub use error::{NetError, TlsFault};
 pub use tls::{Distrust, Handshake, Peer, Roots, TlsWire, examine, shake};
 pub use wire::Wire;

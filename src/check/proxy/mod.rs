@@ -11,7 +11,7 @@ mod dial;
 mod lints;
 
 pub use consumers::{Consumer, Consumers, ConsumersFacts, Flaw, ProxyValue, State, Who};
-pub use dial::{Dial, Dialled};
+pub use dial::{Dial, DialFacts};
 pub use lints::{Context, Local, NoProxyLists, lint};
 
 use super::AnyCheck;

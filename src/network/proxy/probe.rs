@@ -1,15 +1,16 @@
 //! The conversation with a proxy: a plain request and, separately, a TLS ClientHello, side by side; each once.
 
-use std::io::{Read, Write};
+use std::io::Read;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::super::super::{CheckSpec, Secrets};
-use super::answer::{Cleaner, Said};
-use super::{Dialled, ProxyAnswers, TlsAnswer, places, uses};
-use crate::net::{MAX_HEAD, NetError, Peer, Roots, Time, Wire, basic, connect, request, resolve, shake};
+use super::answer::{Request, Said, ask};
+use super::{Dialled, ProxyAnswers, Question, TlsAnswer, millis, named};
+use crate::host::HostRead;
+use crate::net::{MAX_HEAD, NetError, Peer, Roots, Time, TlsFault, Wire, connect, resolve, shake};
 use crate::network::catalogue::Needs;
-use crate::settings::{ProxyUrl, Scheme};
-use crate::text::host_port;
+use crate::network::stream::{Bounded, Peeked};
+use crate::settings::ProxyUrl;
 
 /// No more bytes than this are read of one connection: the head of an answer and a certificate chain fit well.
 const BUDGET: usize = MAX_HEAD + (64 << 10);
@@ -20,51 +21,30 @@ const QUIET: Duration = Duration::from_millis(300);
 /// What is left over for reporting when the other side takes all the time that there is.
 const RESERVE: Duration = Duration::from_millis(200);
 
-/// What one place is asked.
-pub(super) struct Task<'a> {
-    host: String,
-    port: u16,
-    in_hosts_file: bool,
-    /// The URL says TLS.
-    tls: bool,
-    /// The URL that names the place and has a login, where there is one.
-    login: Option<&'a ProxyUrl>,
-    /// What must never come back in its words.
-    cleaner: Cleaner,
-    /// Only http requests go through it: CONNECT is none of its business.
-    only_http: bool,
-}
-
-impl<'a> Task<'a> {
-    /// What the settings imply for this place.
-    pub(super) fn new(spec: &CheckSpec, secrets: &'a Secrets, host: &str, port: u16, hosts: &str) -> Self {
-        debug_assert!(places(spec).contains(&(host, port)));
-        let uses = uses(spec, host, port);
-        let urls = [(&secrets.https_proxy, "https"), (&secrets.http_proxy, "http")];
-        let own: Vec<&ProxyUrl> = urls
+/// Asks each proxy within `time`, all side by side. `host` tells whose names stand in `/etc/hosts`. Facts hold nothing of a
+/// login.
+pub fn probe(host: &dyn HostRead, questions: &[Question<'_>], roots: &Roots, time: Time) -> Vec<Dialled> {
+    let hosts = host.read(Path::new("/etc/hosts")).ok().flatten().unwrap_or_default();
+    let hosts = String::from_utf8_lossy(&hosts);
+    std::thread::scope(|scope| {
+        let jobs: Vec<_> = questions
             .iter()
-            .filter(|(_, scheme)| uses.iter().any(|(used, _)| used == scheme))
-            .filter_map(|(url, _)| url.as_ref())
+            .map(|question| {
+                let listed = in_hosts_file(&hosts, &question.host);
+                scope.spawn(move || dialled(question, listed, roots, time))
+            })
             .collect();
-        Self {
-            host: host.to_owned(),
-            port,
-            in_hosts_file: in_hosts_file(hosts, host),
-            tls: own.first().map_or_else(|| uses.iter().any(|(_, proxy)| proxy.tls), |url| url.scheme == Scheme::Https),
-            login: own.iter().copied().find(|url| url.credentials.is_some()),
-            cleaner: Cleaner::new(urls.iter().filter_map(|(url, _)| url.as_ref())),
-            only_http: uses.iter().all(|(scheme, _)| *scheme == "http") && spec.https_proxy.is_some(),
-        }
-    }
+        jobs.into_iter().filter_map(|job| job.join().ok()).collect()
+    })
 }
 
 /// Resolves, connects, asks.
-pub(super) fn dialled(task: &Task<'_>, roots: &Roots, time: Time) -> Dialled {
+fn dialled(task: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Time) -> Dialled {
     let time = time.at_most(time.left().saturating_sub(RESERVE));
     let mut seen = Dialled {
         host: task.host.clone(),
         port: task.port,
-        in_hosts_file: task.in_hosts_file,
+        in_hosts_file,
         addresses: Vec::new(),
         unresolved: None,
         resolved_ms: 0,
@@ -122,33 +102,32 @@ fn for_the_other_language(time: Time) -> Time {
 }
 
 /// The plain request: with the login where the URL says that the proxy speaks plain HTTP.
-fn plain(task: &Task<'_>, mut wire: Wire, roots: &Roots, time: Time) -> Said {
+fn plain(task: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> Said {
     wire.until(if task.tls { for_the_other_language(time) } else { time });
     let login = task.login.filter(|_| !task.tls);
-    let (mut said, open) = ask(task, &mut wire, login);
-    if open {
+    let mut said = asked(task, &mut wire, login);
+    if is_open(&said) {
         said.trouble = tunnel(wire, roots, time);
     }
     said
 }
 
 /// The handshake, and within it the request where the URL says TLS and the certificate is trusted.
-fn tls(task: &Task<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (TlsAnswer, Option<Said>) {
+fn tls(task: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (TlsAnswer, Option<Said>) {
     wire.until(if task.tls { time.at_most(time.for_connection()) } else { for_the_other_language(time) });
-    let mut stream = match shake(wire, &task.host, roots) {
+    let mut wire = Peeked::new(wire, 64);
+    let mut stream = match shake(&mut wire, &task.host, roots) {
         Ok(Peer::Trusted(stream)) => stream,
-        Ok(Peer::Untrusted { why, .. }) => {
-            return (TlsAnswer::Untrusted { why: task.cleaner.line(&why.to_string()) }, None);
-        }
-        Err(trouble) => return (TlsAnswer::No { trouble: task.cleaner.trouble(trouble) }, None),
+        Ok(Peer::Untrusted { why, .. }) => return (TlsAnswer::Untrusted { why: task.cleaner.distrust(why) }, None),
+        Err(trouble) => return (TlsAnswer::No { trouble: task.cleaner.trouble(named(trouble, wire.first())) }, None),
     };
     if !task.tls {
         return (TlsAnswer::Trusted, None);
     }
-    stream.sock.until(time);
-    let (mut said, open) = ask(task, &mut *stream, task.login);
-    if open {
-        stream.sock.until(time.at_most(QUIET));
+    stream.until(time);
+    let mut said = asked(task, &mut *stream, task.login);
+    if is_open(&said) {
+        stream.until(time.at_most(QUIET));
         said.trouble = match stream.read(&mut [0]) {
             Ok(0) => Some(NetError::Closed),
             Err(error) => match NetError::of(error) {
@@ -161,35 +140,23 @@ fn tls(task: &Task<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (TlsAnswer
     (TlsAnswer::Trusted, Some(said))
 }
 
-/// One request; whether a tunnel is open afterwards. The name is asked for, not its address: the proxy resolves it.
-fn ask<S: Read + Write>(task: &Task<'_>, stream: &mut S, login: Option<&ProxyUrl>) -> (Said, bool) {
+/// The one request. The name is asked for, not its address: the proxy resolves it.
+fn asked<S: Bounded>(task: &Question<'_>, stream: &mut S, login: Option<&ProxyUrl>) -> Said {
     let endpoint = &Needs::get().probe;
-    let place = host_port(&endpoint.host, endpoint.port);
-    let (method, target, host) = if task.only_http {
-        ("GET", format!("http://{}/", endpoint.host), endpoint.host.clone())
+    let request = if task.only_http {
+        Request::page(&endpoint.host, 80, "/")
     } else {
-        ("CONNECT", place.clone(), place)
+        Request::tunnel(&endpoint.host, endpoint.port)
     };
-    let mut headers = vec![("Host", host.as_str())];
-    let authorization = login
-        .and_then(|url| url.credentials.as_ref())
-        .map(|login| basic(&login.user, login.password.as_ref().map_or(&b""[..], |password| password.expose())));
-    headers.extend(authorization.as_deref().map(|value| ("Proxy-Authorization", value)));
-    if task.only_http {
-        headers.push(("Connection", "close"));
+    let (mut said, _) = ask(stream, &request, login, &task.cleaner);
+    if let Some(NetError::Silent { millis }) = &mut said.trouble {
+        *millis = said.took_ms;
     }
-    let logged_in = authorization.is_some();
-    let mut said = Said { method: method.to_owned(), target: target.clone(), logged_in, ..Said::default() };
-    let began = Instant::now();
-    let answer = request(stream, method, &target, &headers);
-    said.took_ms = millis(began);
-    match answer {
-        Ok(answer) => said.take(&answer, &task.cleaner),
-        Err(NetError::Silent { .. }) => said.trouble = Some(NetError::Silent { millis: said.took_ms }),
-        Err(trouble) => said.trouble = Some(task.cleaner.trouble(trouble)),
-    }
-    let open = method == "CONNECT" && said.status.is_some_and(|status| (200..300).contains(&status));
-    (said, open)
+    said
+}
+
+fn is_open(said: &Said) -> bool {
+    said.is_connect() && said.status.is_some_and(|status| (200..300).contains(&status))
 }
 
 /// What becomes of a tunnel: a ClientHello is sent through it, and any answer will do. Whose certificate comes back is not
@@ -198,7 +165,7 @@ fn tunnel(mut wire: Wire, roots: &Roots, time: Time) -> Option<NetError> {
     wire.until(time.at_most(time.for_connection()));
     match shake(wire, &Needs::get().probe.host, roots) {
         Ok(_) => None,
-        Err(NetError::Tls { why }) if why.contains("closed the connection") => Some(NetError::Closed),
+        Err(NetError::Tls { why: TlsFault::Closed }) => Some(NetError::Closed),
         Err(trouble @ (NetError::Closed | NetError::Reset | NetError::Silent { .. })) => Some(trouble),
         // Some answer came through.
         Err(_) => None,
@@ -213,10 +180,12 @@ fn in_hosts_file(text: &str, name: &str) -> bool {
     })
 }
 
-fn millis(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
-#[path = "tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_hosts_file_are_known_whatever_their_case() {
+        assert!(in_hosts_file("10.0.0.1 x P.Corp # y\n", "p.corp") && !in_hosts_file("# p.corp\n", "p.corp"));
+    }
+}
