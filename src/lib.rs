@@ -23,7 +23,7 @@
 //! | [`clients`] | what each HTTP client makes of a NO_PROXY list |
 //! | [`platform`] | which system this is and what follows |
 //! | [`settings`] | what is wanted and where each value came from |
-//! | [`network`] | which paths must be open, the way to each of them, and what to hand to those who open them |
+//! | [`network`] | which paths must be open, the way to each of them, the proxy asked, and what to hand to those who open them |
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |

@@ -7,6 +7,7 @@ mod tests;
 use super::spec::{CheckSpec, ProxySpec};
 use crate::finding::Finding;
 use crate::net::{Distrust, NetError, TlsFault};
+use crate::network::catalogue::Needs;
 use crate::network::cause::{Cause, Failure, Stage, Via, offers_basic};
 use crate::network::inspector;
 use crate::network::target::Target;
@@ -77,10 +78,8 @@ impl<'a> Proxy<'a> {
 pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, make: impl FnOnce(String) -> Finding) -> Finding {
     let Proxy { place, origin, .. } = proxy;
     let look = |seconds: u32| {
-        let scheme = proxy.scheme();
-        format!(
-            "see for yourself: curl -v --connect-timeout {seconds} -x {scheme}://{place} https://divvycentral.divvycloud.com/"
-        )
+        let (scheme, host) = (proxy.scheme(), &Needs::get().probe.host);
+        format!("see for yourself: curl -v --connect-timeout {seconds} -x {scheme}://{place} https://{host}/")
     };
     let trouble = match &failure.why {
         Cause::ProxyLogin { schemes, sent } => return login(schemes, *sent, proxy, make),
@@ -320,6 +319,9 @@ pub(super) fn of_way(
             })
             .fix(open(target)),
         (Cause::NetError { trouble }, Stage::Tls) => of_tls(trouble, target, via, &way, make),
+        _ if via == Via::Proxy && !target.tls => make(format!("{name} gives no answer {way}"))
+            .cause("the proxy gives no answer, or the service behind it gives none")
+            .fix(from_here(target, via, spec)),
         _ => make(format!("{name} gives no answer {way}"))
             .cause("the way is open, and the service behind it does not answer")
             .fix(from_here(target, via, spec)),

@@ -24,7 +24,7 @@ use scope::Scope;
 
 /// Both groups.
 pub fn checks() -> Vec<Box<dyn AnyCheck>> {
-    vec![Box::new(Network { scope: Scope::Product }), Box::new(Network { scope: Scope::Agent })]
+    vec![Box::new(Network::<false>), Box::new(Network::<true>)]
 }
 
 /// What was seen of one endpoint.
@@ -58,23 +58,26 @@ pub struct NetworkFacts {
     pub bundle: Option<String>,
 }
 
-struct Network {
-    scope: Scope,
+/// The endpoints of the Insight Agent, or all others.
+struct Network<const AGENT: bool>;
+
+impl<const AGENT: bool> Network<AGENT> {
+    const SCOPE: Scope = if AGENT { Scope::Agent } else { Scope::Product };
 }
 
-impl Check for Network {
+impl<const AGENT: bool> Check for Network<AGENT> {
     type Facts = NetworkFacts;
 
     fn name(&self) -> &'static str {
-        self.scope.as_str()
+        Self::SCOPE.as_str()
     }
 
     fn group(&self) -> Group {
-        self.scope.group()
+        Self::SCOPE.group()
     }
 
     fn ids(&self) -> &'static [&'static str] {
-        if self.scope.is_agent() {
+        if AGENT {
             &[
                 "agent-endpoint",
                 "agent-proxy",
@@ -93,8 +96,7 @@ impl Check for Network {
     }
 
     fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&NetworkFacts>) -> NetworkFacts {
-        let targets: Vec<&Target> =
-            look.spec.endpoints.iter().filter(|target| target.agent == self.scope.is_agent()).collect();
+        let targets: Vec<&Target> = look.spec.endpoints.iter().filter(|target| target.agent == AGENT).collect();
         let mut seen: Vec<Seen> = targets
             .iter()
             .map(|target| Seen { target: (*target).clone(), walks: Vec::new(), addresses: Vec::new() })
@@ -131,7 +133,7 @@ impl Check for Network {
     }
 
     fn judge(&self, facts: &NetworkFacts, spec: &CheckSpec) -> Vec<Finding> {
-        judge::judge_network(self.scope, facts, spec)
+        judge::judge_network(Self::SCOPE, facts, spec)
     }
 }
 

@@ -359,7 +359,7 @@ fn collected(proxy: &str) -> NetworkFacts {
     let host = crate::host::MemoryHost::new();
     let roots = Roots::of(&host, b"");
     let look = Look { host: &host, platform: None, spec: &spec, secrets: &secrets, roots: &roots };
-    Check::collect(&Network { scope: Scope::Product }, &look, patient(), None)
+    Check::collect(&Network::<false>, &look, patient(), None)
 }
 
 #[test]

@@ -126,6 +126,7 @@ impl ProxyAnswers {
             (false, false) => Language::Neither,
         }
     }
+
     /// The answer that counts with a URL that says TLS, or does not. `None`: nothing was asked of a peer that is not trusted.
     /// With https:// in the URL and a plain port the plain answer is what there is, without the login.
     pub fn said(&self, tls: bool) -> Option<&Said> {
@@ -167,7 +168,7 @@ impl Dialled {
     }
 
     /// Why no connection came about: at the name, or at the port.
-    pub fn unreached(&self) -> Option<Failure> {
+    fn unreached(&self) -> Option<Failure> {
         let of = |trouble: &NetError, stage, took_ms| Failure { stage, why: trouble.clone().into(), took_ms };
         let name = self.unresolved.as_ref().map(|trouble| of(trouble, Stage::Resolve, self.resolved_ms));
         name.or_else(|| self.unconnected.as_ref().map(|trouble| of(trouble, Stage::Tcp, self.connected_ms)))

@@ -15,6 +15,9 @@ use crate::settings::ProxyUrl;
 /// No more bytes than this are read of one connection: the head of an answer and a certificate chain fit well.
 const BUDGET: usize = MAX_HEAD + (64 << 10);
 
+/// So much of an answer to a ClientHello is remembered: enough to know HTTP.
+const FIRST: usize = 16;
+
 /// How long a tunnel is watched for being closed again.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -39,11 +42,11 @@ pub fn probe(host: &dyn HostRead, questions: &[Question<'_>], roots: &Roots, tim
 }
 
 /// Resolves, connects, asks.
-fn dialled(task: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Time) -> Dialled {
+fn dialled(question: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Time) -> Dialled {
     let time = time.at_most(time.left().saturating_sub(RESERVE));
     let mut seen = Dialled {
-        host: task.host.clone(),
-        port: task.port,
+        host: question.host.clone(),
+        port: question.port,
         in_hosts_file,
         addresses: Vec::new(),
         unresolved: None,
@@ -53,7 +56,7 @@ fn dialled(task: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Time) 
         answers: None,
     };
     let began = Instant::now();
-    let addresses = match resolve(&task.host, task.port, time.at_most(time.left() / 2)) {
+    let addresses = match resolve(&question.host, question.port, time.at_most(time.left() / 2)) {
         Ok(addresses) => addresses,
         Err(trouble) => {
             seen.resolved_ms = millis(began);
@@ -81,10 +84,10 @@ fn dialled(task: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Time) 
     let address = wire.peer().map_or_else(|_| addresses.clone(), |peer| vec![peer]);
     seen.answers = Some(std::thread::scope(|scope| {
         let other = scope.spawn(|| match connect(&address, time, BUDGET) {
-            Ok(wire) => tls(task, wire, roots, time),
+            Ok(wire) => tls(question, wire, roots, time),
             Err(trouble) => (TlsAnswer::No { trouble }, None),
         });
-        let plain = plain(task, wire, roots, time);
+        let plain = plain(question, wire, roots, time);
         // The thread is joined; it panics only where a library does, and then TLS is what could not be had.
         let (tls, within_tls) = other.join().unwrap_or_else(|_| (broken(), None));
         ProxyAnswers { plain, tls, within_tls }
@@ -102,10 +105,10 @@ fn for_the_other_language(time: Time) -> Time {
 }
 
 /// The plain request: with the login where the URL says that the proxy speaks plain HTTP.
-fn plain(task: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> Said {
-    wire.until(if task.tls { for_the_other_language(time) } else { time });
-    let login = task.login.filter(|_| !task.tls);
-    let mut said = asked(task, &mut wire, login);
+fn plain(question: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> Said {
+    wire.until(if question.tls { for_the_other_language(time) } else { time });
+    let login = question.login.filter(|_| !question.tls);
+    let mut said = asked(question, &mut wire, login);
     if is_open(&said) {
         said.trouble = tunnel(wire, roots, time);
     }
@@ -113,26 +116,28 @@ fn plain(task: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> Said
 }
 
 /// The handshake, and within it the request where the URL says TLS and the certificate is trusted.
-fn tls(task: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (TlsAnswer, Option<Said>) {
-    wire.until(if task.tls { time.at_most(time.for_connection()) } else { for_the_other_language(time) });
-    let mut wire = Peeked::new(wire, 64);
-    let mut stream = match shake(&mut wire, &task.host, roots) {
+fn tls(question: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (TlsAnswer, Option<Said>) {
+    wire.until(if question.tls { time.at_most(time.for_connection()) } else { for_the_other_language(time) });
+    let mut wire = Peeked::new(wire, FIRST);
+    let mut stream = match shake(&mut wire, &question.host, roots) {
         Ok(Peer::Trusted(stream)) => stream,
-        Ok(Peer::Untrusted { why, .. }) => return (TlsAnswer::Untrusted { why: task.cleaner.distrust(why) }, None),
-        Err(trouble) => return (TlsAnswer::No { trouble: task.cleaner.trouble(named(trouble, wire.first())) }, None),
+        Ok(Peer::Untrusted { why, .. }) => return (TlsAnswer::Untrusted { why: question.cleaner.distrust(why) }, None),
+        Err(trouble) => {
+            return (TlsAnswer::No { trouble: question.cleaner.trouble(named(trouble, wire.first())) }, None);
+        }
     };
-    if !task.tls {
+    if !question.tls {
         return (TlsAnswer::Trusted, None);
     }
     stream.until(time);
-    let mut said = asked(task, &mut *stream, task.login);
+    let mut said = asked(question, &mut *stream, question.login);
     if is_open(&said) {
         stream.until(time.at_most(QUIET));
         said.trouble = match stream.read(&mut [0]) {
             Ok(0) => Some(NetError::Closed),
             Err(error) => match NetError::of(error) {
                 NetError::Silent { .. } => None,
-                trouble => Some(task.cleaner.trouble(trouble)),
+                trouble => Some(question.cleaner.trouble(trouble)),
             },
             Ok(_) => None,
         };
@@ -141,14 +146,14 @@ fn tls(task: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (TlsAn
 }
 
 /// The one request. The name is asked for, not its address: the proxy resolves it.
-fn asked<S: Bounded>(task: &Question<'_>, stream: &mut S, login: Option<&ProxyUrl>) -> Said {
+fn asked<S: Bounded>(question: &Question<'_>, stream: &mut S, login: Option<&ProxyUrl>) -> Said {
     let endpoint = &Needs::get().probe;
-    let request = if task.only_http {
+    let request = if question.only_http {
         Request::page(&endpoint.host, 80, "/")
     } else {
         Request::tunnel(&endpoint.host, endpoint.port)
     };
-    let (mut said, _) = ask(stream, &request, login, &task.cleaner);
+    let (mut said, _) = ask(stream, &request, login, &question.cleaner);
     if let Some(NetError::Silent { millis }) = &mut said.trouble {
         *millis = said.took_ms;
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::super::causes::{self, Proxy};
+use super::super::super::causes;
 use super::super::super::{CheckSpec, ProxySpec};
-use super::{DialFacts, flag, through, uses};
+use super::{DialFacts, Uses, through, uses, wanted};
 use crate::finding::{Finding, Status};
 use crate::net::seconds;
 use crate::network::proxy::{Dialled, Language, ProxyAnswers, TlsAnswer};
@@ -27,19 +27,21 @@ pub(super) fn all(facts: &DialFacts, spec: &CheckSpec) -> Vec<Finding> {
 
 fn one(proxy: &Dialled, spec: &CheckSpec) -> Vec<Finding> {
     let uses = uses(spec, &proxy.host, proxy.port);
-    let Some((_, first)) = uses.first() else { return Vec::new() };
-    let (resolves, goes_on) = resolves(proxy, first);
+    if uses.is_empty() {
+        return Vec::new();
+    }
+    let (resolves, goes_on) = resolves(proxy, &uses);
     let mut findings = vec![resolves];
     if !goes_on {
         findings.extend(IDS[1..].iter().map(|id| not_reached(id, proxy, "its name does not resolve")));
         return findings;
     }
-    findings.push(connects(proxy, first));
+    findings.push(connects(proxy, &uses));
     let Some(answers) = &proxy.answers else {
         findings.extend(IDS[2..].iter().map(|id| not_reached(id, proxy, "there was no connection to it")));
         return findings;
     };
-    findings.push(language(proxy, answers, first, &uses));
+    findings.push(language(proxy, answers, &uses));
     findings.extend(certificate(proxy, answers, &uses));
     findings.extend(through::judge_through(proxy, answers, &uses, spec));
     findings
@@ -50,12 +52,12 @@ fn not_reached(id: &'static str, proxy: &Dialled, why: &str) -> Finding {
 }
 
 /// The finding, and whether there is an address to go on with.
-fn resolves(proxy: &Dialled, wanted: &ProxySpec) -> (Finding, bool) {
+fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
     let new = |status, title: String| Finding::new("proxy-resolves", "proxy", status, title);
     let host = &proxy.host;
     let took = seconds(Duration::from_millis(proxy.resolved_ms));
     if let Some(trouble) = &proxy.unresolved {
-        return (told(proxy, wanted, new).observed(format!("{trouble}, after {took}")), false);
+        return (told(proxy, uses, new).observed(format!("{trouble}, after {took}")), false);
     }
     let six = proxy.addresses.iter().filter(|address| address.contains(':')).count();
     let family = match (proxy.addresses.len() - six, six) {
@@ -76,7 +78,7 @@ fn resolves(proxy: &Dialled, wanted: &ProxySpec) -> (Finding, bool) {
     (finding, true)
 }
 
-fn connects(proxy: &Dialled, wanted: &ProxySpec) -> Finding {
+fn connects(proxy: &Dialled, uses: &Uses<'_>) -> Finding {
     let new = |status, title: String| Finding::new("proxy-connects", "proxy", status, title);
     let took = seconds(Duration::from_millis(proxy.connected_ms));
     let Some(trouble) = &proxy.unconnected else {
@@ -84,27 +86,21 @@ fn connects(proxy: &Dialled, wanted: &ProxySpec) -> Finding {
         return new(Status::Pass, title).observed(format!("after {took}"));
     };
     let address = proxy.addresses.first().map_or("ADDRESS", String::as_str);
-    told(proxy, wanted, new)
+    told(proxy, uses, new)
         .observed(format!("{trouble} ({})", proxy.addresses.join(", ")))
         .fix(format!("look: ip route get {address}"))
 }
 
 /// The proxy's own failure, in the words of all checks.
-fn told(proxy: &Dialled, wanted: &ProxySpec, new: impl FnOnce(Status, String) -> Finding) -> Finding {
-    match proxy.failure(wanted.tls) {
-        Some(failure) => {
-            causes::of_proxy(&failure, &Proxy::new(Some(wanted), "--proxy"), |title| new(Status::Fail, title))
-        }
+fn told(proxy: &Dialled, uses: &Uses<'_>, new: impl FnOnce(Status, String) -> Finding) -> Finding {
+    let tls = uses.first().is_some_and(|(_, wanted)| wanted.tls);
+    match proxy.failure(tls) {
+        Some(failure) => causes::of_proxy(&failure, &wanted(uses), |title| new(Status::Fail, title)),
         None => new(Status::Fail, format!("the proxy {} does not answer", proxy.place())),
     }
 }
 
-fn language(
-    proxy: &Dialled,
-    answers: &ProxyAnswers,
-    wanted: &ProxySpec,
-    uses: &[(&'static str, &ProxySpec)],
-) -> Finding {
+fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding {
     let new = |status, title: String| Finding::new("proxy-language", "proxy", status, title);
     let place = proxy.place();
     let seen = match answers.language() {
@@ -116,7 +112,7 @@ fn language(
     let observed =
         format!("{seen}: to a plain request {}; to a TLS ClientHello {}", plain_words(answers), tls_words(answers));
     if answers.language() == Language::Neither {
-        return told(proxy, wanted, |status, _| new(status, format!("{place} does not speak HTTP")))
+        return told(proxy, uses, |status, _| new(status, format!("{place} does not speak HTTP")))
             .expected("an HTTP proxy, plain or within TLS")
             .observed(observed);
     }
@@ -130,15 +126,15 @@ fn language(
     let (was, is) = if first.tls { ("https", "http") } else { ("http", "https") };
     let right = first.url.replacen(was, is, 1);
     let names: Vec<String> = wrong.iter().map(|(scheme, _)| format!("{scheme}_proxy")).collect();
-    causes::of_proxy(&failure, &Proxy::new(Some(first), flag(&wrong)), |title| new(Status::Fail, title))
+    causes::of_proxy(&failure, &wanted(&wrong), |title| new(Status::Fail, title))
         .expected(format!("{}={right}", names.join("=, ")))
         .observed(format!("{} ({}); {observed}", first.url, first.origin))
         .evidence("right", right)
 }
 
 /// The certificate of a proxy that is spoken to within TLS.
-fn certificate(proxy: &Dialled, answers: &ProxyAnswers, uses: &[(&'static str, &ProxySpec)]) -> Option<Finding> {
-    let (_, wanted) = uses.iter().find(|(_, proxy)| proxy.tls)?;
+fn certificate(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Option<Finding> {
+    uses.iter().find(|(_, proxy)| proxy.tls)?;
     let place = proxy.place();
     let new = |status, title: String| Finding::new("proxy-certificate", "proxy", status, title);
     match &answers.tls {
@@ -148,7 +144,7 @@ fn certificate(proxy: &Dialled, answers: &ProxyAnswers, uses: &[(&'static str, &
         ),
         TlsAnswer::Untrusted { why } => {
             let make = |title| new(Status::Fail, title);
-            let told = causes::of_proxy(&answers.tls_failure()?, &Proxy::new(Some(wanted), flag(uses)), make);
+            let told = causes::of_proxy(&answers.tls_failure()?, &wanted(uses), make);
             Some(told.observed(why.to_string()))
         }
         TlsAnswer::No { .. } => None,

@@ -13,6 +13,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::causes::Proxy;
 use super::super::{Check, CheckSpec, Group, Look, ProxySpec, Secrets};
 use crate::finding::Finding;
 use crate::net::Time;
@@ -30,7 +31,10 @@ pub struct DialFacts {
     pub proxies: Vec<Dialled>,
 }
 
-/// The URLs that name a place, each with what it is for: `http`, `https` or both.
+/// The URLs that name a place, each with what it is for: `http`, `https`, or one for each.
+type Uses<'w> = [(&'static str, &'w ProxySpec)];
+
+/// Those of one place.
 fn uses<'w>(spec: &'w CheckSpec, host: &str, port: u16) -> Vec<(&'static str, &'w ProxySpec)> {
     let all = [("http", &spec.http_proxy), ("https", &spec.https_proxy)];
     all.into_iter()
@@ -75,13 +79,14 @@ fn question<'a>(spec: &CheckSpec, secrets: &'a Secrets, host: &str, port: u16) -
     }
 }
 
-/// The flag that sets the proxies of these uses.
-fn flag(uses: &[(&'static str, &ProxySpec)]) -> &'static str {
-    match uses {
+/// The first proxy of these uses, as it is told of, with the flag that sets them.
+fn wanted<'w>(uses: &Uses<'w>) -> Proxy<'w> {
+    let flag = match uses {
         [("http", _)] => "--http-proxy",
         [("https", _)] => "--https-proxy",
         _ => "--proxy",
-    }
+    };
+    Proxy::new(uses.first().map(|(_, proxy)| *proxy), flag)
 }
 
 impl Check for Dial {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::super::causes::{self, Proxy};
-use super::super::super::{CheckSpec, ProxySpec};
-use super::flag;
+use super::super::super::{CheckSpec, causes};
+use super::{Uses, wanted};
 use crate::finding::{Finding, Status};
 use crate::net::{NetError, seconds};
 use crate::network::catalogue::Needs;
@@ -19,7 +18,7 @@ const SLOW: Duration = Duration::from_secs(3);
 pub(super) fn judge_through(
     proxy: &Dialled,
     answers: &ProxyAnswers,
-    uses: &[(&'static str, &ProxySpec)],
+    uses: &Uses<'_>,
     spec: &CheckSpec,
 ) -> Vec<Finding> {
     let tls = uses.iter().any(|(_, proxy)| proxy.tls);
@@ -36,7 +35,7 @@ pub(super) fn judge_through(
         .collect()
 }
 
-fn connect(proxy: &Dialled, said: &Said, uses: &[(&'static str, &ProxySpec)], spec: &CheckSpec) -> Finding {
+fn connect(proxy: &Dialled, said: &Said, uses: &Uses<'_>, spec: &CheckSpec) -> Finding {
     let new = |status, title: String| Finding::new("proxy-connect-method", "proxy", status, title);
     let place = proxy.place();
     let request = format!("{} {}", said.method, said.target);
@@ -58,8 +57,7 @@ fn connect(proxy: &Dialled, said: &Said, uses: &[(&'static str, &ProxySpec)], sp
                 .observed(format!("{observed}: it asks for a login first (proxy-credentials tells)"))
         }
         _ if failure.is_of_proxy() => {
-            let proxy = Proxy::new(uses.first().map(|(_, proxy)| *proxy), flag(uses));
-            causes::of_proxy(&failure, &proxy, |title| new(Status::Fail, title)).observed(observed)
+            causes::of_proxy(&failure, &wanted(uses), |title| new(Status::Fail, title)).observed(observed)
         }
         (why, stage) => {
             // A slow origin behind an open tunnel looks the same.
@@ -96,7 +94,8 @@ fn observed(said: &Said) -> String {
         return trouble;
     }
     let took = seconds(Duration::from_millis(said.took_ms));
-    let to = said.location.as_ref().map(|url| format!(", to {url}")).unwrap_or_default();
+    let elsewhere = matches!(said.cause(true), Some(Cause::ProxyAnswered { .. }));
+    let to = said.location.as_ref().filter(|_| elsewhere).map(|url| format!(", to {url}")).unwrap_or_default();
     let then = if trouble.is_empty() { trouble } else { format!("; then: {trouble}") };
     format!("{}, after {took}{}{to}{then}", answer(said), signs(said))
 }
@@ -107,7 +106,7 @@ fn answer(said: &Said) -> String {
     format!("{status} {}", said.reason).trim().to_owned()
 }
 
-fn credentials(proxy: &Dialled, said: &Said, uses: &[(&'static str, &ProxySpec)]) -> Finding {
+fn credentials(proxy: &Dialled, said: &Said, uses: &Uses<'_>) -> Finding {
     let new = |status, title: String| Finding::new("proxy-credentials", "proxy", status, title);
     let place = proxy.place();
     let Some(status) = said.status else {
@@ -115,16 +114,16 @@ fn credentials(proxy: &Dialled, said: &Said, uses: &[(&'static str, &ProxySpec)]
             .observed("it gave no answer of HTTP");
     };
     let answer = answer(said);
-    let with_login = uses.iter().map(|(_, proxy)| *proxy).find(|proxy| proxy.user.is_some());
-    let user = with_login.and_then(|proxy| proxy.user.as_deref());
+    let with_login: Vec<_> = uses.iter().copied().filter(|(_, proxy)| proxy.user.is_some()).collect();
+    let user = with_login.first().and_then(|(_, proxy)| proxy.user.as_deref());
     // Without TLS the login of a URL that says TLS is not sent; only what would be refused in any case is told then.
     if let Some(failure) = said.failure()
         && let Cause::ProxyLogin { schemes, sent } = &failure.why
         && (user.is_none() || *sent || !schemes.is_empty() && !offers_basic(schemes))
     {
-        let wanted = with_login.or_else(|| uses.first().map(|(_, proxy)| *proxy));
+        let proxy = wanted(if with_login.is_empty() { uses } else { &with_login });
         let offered = if schemes.is_empty() { "no scheme".to_owned() } else { schemes.join(", ") };
-        return causes::of_proxy(&failure, &Proxy::new(wanted, flag(uses)), |title| new(Status::Fail, title))
+        return causes::of_proxy(&failure, &proxy, |title| new(Status::Fail, title))
             .observed(format!("{answer}; offered: {offered}"));
     }
     match (user, said.logged_in) {
