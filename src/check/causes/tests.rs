@@ -109,6 +109,7 @@ fn both_checks_give_one_cause_for_what_a_proxy_shows_in_tls() {
     let ca = authority("Example Corp");
     let port = |params: CertificateParams| serve_tls(&ca, params, "HTTP/1.1 403 X\r\n\r\n");
     let url = |params| format!("https://u:s3cret@127.0.0.1:{}", port(params));
+    let closes = serve_tls(&ca, leaf("127.0.0.1"), "HTTP/1.1 200 X\r\n\r\n");
     let (pem, none) = (ca.pem().into_bytes(), Vec::new());
     let mut expired = leaf("127.0.0.1");
     (expired.not_before, expired.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
@@ -121,6 +122,7 @@ fn both_checks_give_one_cause_for_what_a_proxy_shows_in_tls() {
         (url(early), &pem, "is not valid yet"),
         (url(leaf("proxy.corp.example")), &pem, "set by another name"),
         (format!("http://127.0.0.1:{}", port(leaf("127.0.0.1"))), &pem, "this port expects TLS first"),
+        (format!("https://127.0.0.1:{}", closes), &pem, "says yes before it has reached the other side"),
     ];
     for (url, ca, words) in cases {
         let told = told(&url, ca, 60);

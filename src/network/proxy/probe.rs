@@ -1,6 +1,5 @@
 //! The conversation with a proxy: a plain request and, separately, a TLS ClientHello, side by side; each once.
 
-use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,9 +16,6 @@ const BUDGET: usize = MAX_HEAD + (64 << 10);
 
 /// So much of an answer to a ClientHello is remembered: enough to know HTTP.
 const FIRST: usize = 16;
-
-/// How long a tunnel is watched for being closed again.
-const QUIET: Duration = Duration::from_millis(300);
 
 /// What is left over for reporting when the other side takes all the time that there is.
 const RESERVE: Duration = Duration::from_millis(200);
@@ -107,12 +103,7 @@ fn for_the_other_language(time: Time) -> Time {
 /// The plain request: with the login where the URL says that the proxy speaks plain HTTP.
 fn plain(question: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> Said {
     wire.until(if question.tls { for_the_other_language(time) } else { time });
-    let login = question.login.filter(|_| !question.tls);
-    let mut said = asked(question, &mut wire, login);
-    if is_open(&said) {
-        said.trouble = tunnel(wire, roots, time);
-    }
-    said
+    asked(question, wire, question.login.filter(|_| !question.tls), roots, time)
 }
 
 /// The handshake, and within it the request where the URL says TLS and the certificate is trusted.
@@ -130,50 +121,42 @@ fn tls(question: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (T
         return (TlsAnswer::Trusted, None);
     }
     stream.until(time);
-    let mut said = asked(question, &mut *stream, question.login);
-    if is_open(&said) {
-        stream.until(time.at_most(QUIET));
-        said.trouble = match stream.read(&mut [0]) {
-            Ok(0) => Some(NetError::Closed),
-            Err(error) => match NetError::of(error) {
-                NetError::Silent { .. } => None,
-                trouble => Some(question.cleaner.trouble(trouble)),
-            },
-            Ok(_) => None,
-        };
-    }
-    (TlsAnswer::Trusted, Some(said))
+    (TlsAnswer::Trusted, Some(asked(question, *stream, question.login, roots, time)))
 }
 
-/// The one request. The name is asked for, not its address: the proxy resolves it.
-fn asked<S: Bounded>(question: &Question<'_>, stream: &mut S, login: Option<&ProxyUrl>) -> Said {
+/// The one request, and what becomes of the tunnel. The name is asked for, not its address: the proxy resolves it.
+fn asked<S: Bounded>(
+    question: &Question<'_>,
+    mut stream: S,
+    login: Option<&ProxyUrl>,
+    roots: &Roots,
+    time: Time,
+) -> Said {
     let endpoint = &Needs::get().probe;
     let request = if question.only_http {
         Request::page(&endpoint.host, 80, "/")
     } else {
         Request::tunnel(&endpoint.host, endpoint.port)
     };
-    let (mut said, _) = ask(stream, &request, login, &question.cleaner);
+    let (mut said, _) = ask(&mut stream, &request, login, &question.cleaner);
     if let Some(NetError::Silent { millis }) = &mut said.trouble {
         *millis = said.took_ms;
+    }
+    if said.is_connect() && said.cause(true).is_none() {
+        stream.until(time.at_most(time.for_connection()));
+        said.trouble = tunnel(stream, roots);
     }
     said
 }
 
-fn is_open(said: &Said) -> bool {
-    said.is_connect() && said.status.is_some_and(|status| (200..300).contains(&status))
-}
-
 /// What becomes of a tunnel: a ClientHello is sent through it, and any answer will do. Whose certificate comes back is not
 /// judged here.
-fn tunnel(mut wire: Wire, roots: &Roots, time: Time) -> Option<NetError> {
-    wire.until(time.at_most(time.for_connection()));
-    match shake(wire, &Needs::get().probe.host, roots) {
-        Ok(_) => None,
+fn tunnel<S: Bounded>(stream: S, roots: &Roots) -> Option<NetError> {
+    match shake(stream, &Needs::get().probe.host, roots) {
         Err(NetError::Tls { why: TlsFault::Closed }) => Some(NetError::Closed),
         Err(trouble @ (NetError::Closed | NetError::Reset | NetError::Silent { .. })) => Some(trouble),
         // Some answer came through.
-        Err(_) => None,
+        Ok(_) | Err(_) => None,
     }
 }
 
