@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::{Distrust, seconds};
+use super::{Distrust, distrust_or_words, seconds};
 
 /// What kept a conversation from happening. Part of saved facts: the names are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,23 +110,6 @@ impl From<TlsFault> for String {
     fn from(fault: TlsFault) -> Self {
         fault.to_string()
     }
-}
-
-/// Reads a [`Distrust`] as it is saved, or the words in which 0.1.0 saved it.
-///
-/// # Errors
-/// It is neither.
-pub(crate) fn distrust_or_words<'de, D: Deserializer<'de>>(saved: D) -> Result<Distrust, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Saved {
-        Typed(Distrust),
-        Words(String),
-    }
-    Ok(match Saved::deserialize(saved)? {
-        Saved::Typed(distrust) => distrust,
-        Saved::Words(words) => Distrust::from_words(words),
-    })
 }
 
 impl NetError {

@@ -4,7 +4,8 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `time` | the deadline of one check and the limit of one connection |
-//! | `trouble` | why there was no answer, in words |
+//! | `error` | why there was no answer, in words |
+//! | `distrust` | why a certificate is not trusted |
 //! | `dial` | name → addresses → connection |
 //! | `wire` | a connection that reads and writes within its deadline and budget |
 //! | `line` | a connection, plain or with TLS to a trusted peer |
@@ -13,6 +14,7 @@
 //! | `http` | one request, the head of its answer, `CONNECT` |
 
 mod dial;
+mod distrust;
 mod error;
 mod http;
 mod line;
@@ -24,6 +26,8 @@ mod tls;
 mod wire;
 
 pub use dial::{connect, dial, resolve};
+pub use distrust::Distrust;
+pub(crate) use distrust::distrust_or_words;
 pub use http::{Answer, MAX_HEAD, basic, request};
 pub(crate) use http::{is_redis, looks_like_html, unexpected, what};
 pub use line::Line;
@@ -31,7 +35,6 @@ pub use resp::{Resp, Value};
 pub use time::Time;
 
 pub use crate::text::seconds;
-pub(crate) use error::distrust_or_words;
 pub use error::{NetError, TlsFault};
-pub use tls::{Distrust, Handshake, Peer, Roots, TlsWire, examine, shake};
+pub use tls::{Handshake, Peer, Roots, TlsWire, examine, shake};
 pub use wire::Wire;
