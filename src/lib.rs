@@ -24,7 +24,7 @@
 //! | [`platform`] | which system this is and what follows |
 //! | [`system`] | what this system has: clock, disks, ports, … |
 //! | [`settings`] | what is wanted and where each value came from |
-//! | [`network`] | which paths must be open, the way to each of them, and what to hand to those who open them |
+//! | [`network`] | which paths must be open, the way to each of them, the proxy asked, and what to hand to those who open them |
 //! | [`mysql`], [`redis`] | the two back ends: what answers, the login, what a server says of itself |
 //! | [`docker`] | the engine and its Compose: which containers there are, what compose files expect |
 //! | [`product`] | the vendor's product on a host: folder, containers, interface, queues, logs |

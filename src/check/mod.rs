@@ -20,6 +20,7 @@
 //! | `run` | rounds (`--wait`), selection, from checks to findings |
 //! | `record` | facts as a file |
 //! | `requirements` | what a product release asks for, as data |
+//! | `causes` | why a way to a proxy or to an endpoint ends, in words |
 //! | `host`, `proxy`, `backends`, `network` (and agent), `runtime` | the checks |
 
 pub mod backends;
@@ -31,11 +32,12 @@ pub mod record;
 pub mod requirements;
 pub mod runtime;
 
+mod causes;
 mod run;
 mod spec;
 mod unit;
 
-pub use network::Target;
+pub use crate::network::target::Target;
 pub use record::{Entry, Record};
 pub use run::{Run, Selection};
 pub use spec::{Address, CheckSpec, Limits, MysqlSpec, ProxySpec, RedisSpec, Secrets, Unread};

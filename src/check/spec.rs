@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::network::Target;
-use crate::network::path::Via;
+use crate::network::cause::Via;
+use crate::network::target::Target;
 use crate::redact::Redactor;
 use crate::settings::{Deployment, Effective, Origin, ProxyUrl, Secret, Settings};
 use crate::text::Text;

@@ -17,7 +17,7 @@ use crate::finding::Finding;
 use crate::host::{HostRead, View};
 use crate::net::Roots;
 use crate::network::catalogue::{EndpointNeeds, required_endpoints};
-use crate::network::path::Via;
+use crate::network::cause::Via;
 use crate::platform;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;

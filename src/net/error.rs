@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Distrust, seconds};
+use super::{Distrust, distrust_or_words, seconds};
 
 /// What kept a conversation from happening. Part of saved facts: the names are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,15 +52,19 @@ pub enum NetError {
         /// The other side speaks TLS.
         #[serde(default, skip_serializing_if = "is_false")]
         tls: bool,
+        /// `what` repeats bytes that the other side sent.
+        #[serde(default, skip_serializing_if = "is_false")]
+        quotes: bool,
     },
     /// No TLS connection came about.
     Tls {
         /// Why.
-        why: String,
+        why: TlsFault,
     },
     /// The peer's certificate is not trusted: nothing secret was sent.
     Untrusted {
-        /// Why.
+        /// Why. Facts of 0.1.0 have it in words.
+        #[serde(deserialize_with = "distrust_or_words")]
         why: Distrust,
     },
     /// Anything else.
@@ -70,10 +74,48 @@ pub enum NetError {
     },
 }
 
+/// Why a TLS handshake failed. Its form in saved facts is its words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum TlsFault {
+    /// The other side answered with something that is not TLS.
+    NotTls,
+    /// The other side answered in plain HTTP.
+    Http,
+    /// The other side closed the connection.
+    Closed,
+    /// Anything else.
+    Other(String),
+}
+
+impl fmt::Display for TlsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotTls => "the other side does not speak TLS",
+            Self::Http => "the other side does not speak TLS but plain HTTP",
+            Self::Closed => "the other side closed the connection during the handshake",
+            Self::Other(why) => why,
+        })
+    }
+}
+
+impl From<String> for TlsFault {
+    fn from(words: String) -> Self {
+        let known = [Self::NotTls, Self::Http, Self::Closed];
+        known.into_iter().find(|fault| fault.to_string() == words).unwrap_or(Self::Other(words))
+    }
+}
+
+impl From<TlsFault> for String {
+    fn from(fault: TlsFault) -> Self {
+        fault.to_string()
+    }
+}
+
 impl NetError {
     /// An answer of another protocol than the one spoken here, and not TLS.
     pub fn unexpected(what: impl Into<String>) -> Self {
-        Self::Unexpected { what: what.into(), tls: false }
+        Self::Unexpected { what: what.into(), tls: false, quotes: false }
     }
 
     /// A limit that passed while waiting for bytes.

@@ -117,7 +117,11 @@ fn parse(bytes: &[u8]) -> Result<Option<Answer>, NetError> {
 
 /// The trouble that an answer of another protocol is, by its first bytes.
 pub(crate) fn unexpected(bytes: &[u8]) -> NetError {
-    NetError::Unexpected { what: what(bytes), tls: matches!(bytes, [0x15 | 0x16, 0x03, ..]) }
+    NetError::Unexpected {
+        what: what(bytes),
+        tls: matches!(bytes, [0x15 | 0x16, 0x03, ..]),
+        quotes: protocol(bytes).is_none(),
+    }
 }
 
 /// Do these bytes begin as a reply of Redis does?
@@ -127,21 +131,29 @@ pub(crate) fn is_redis(bytes: &[u8]) -> bool {
 
 /// What the first bytes of an answer look like.
 pub(crate) fn what(bytes: &[u8]) -> String {
-    match bytes {
-        [0x15, 0x03, ..] => "a TLS alert".to_owned(),
-        [0x16, 0x03, ..] => "a TLS handshake".to_owned(),
-        [b'S', b'S', b'H', b'-', ..] => "an SSH greeting".to_owned(),
-        [b'H', b'T', b'T', b'P', ..] => "HTTP".to_owned(),
-        [_, _, _, 0, 10, ..] => "a MySQL greeting".to_owned(),
-        _ if is_redis(bytes) => "a Redis reply".to_owned(),
-        _ => {
+    protocol(bytes).map_or_else(
+        || {
             let text: String = String::from_utf8_lossy(&bytes[..bytes.len().min(40)])
                 .chars()
                 .map(|c| if c.is_control() || c == char::REPLACEMENT_CHARACTER { '.' } else { c })
                 .collect();
             format!("it begins with {text:?}")
-        }
-    }
+        },
+        str::to_owned,
+    )
+}
+
+/// The protocol that is known by its first bytes.
+fn protocol(bytes: &[u8]) -> Option<&'static str> {
+    Some(match bytes {
+        [0x15, 0x03, ..] => "a TLS alert",
+        [0x16, 0x03, ..] => "a TLS handshake",
+        [b'S', b'S', b'H', b'-', ..] => "an SSH greeting",
+        [b'H', b'T', b'T', b'P', ..] => "HTTP",
+        [_, _, _, 0, 10, ..] => "a MySQL greeting",
+        _ if is_redis(bytes) => "a Redis reply",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod wire;
 
 pub use dial::{connect, dial, resolve};
 pub use distrust::Distrust;
+pub(crate) use distrust::distrust_or_words;
 pub use http::{Answer, MAX_HEAD, basic, request};
 pub(crate) use http::{is_redis, looks_like_html, unexpected, what};
 pub use line::Line;
@@ -34,6 +35,6 @@ pub(crate) use shown::{shown, shown_bytes};
 pub use time::Time;
 
 pub use crate::text::seconds;
-pub use error::NetError;
+pub use error::{NetError, TlsFault};
 pub use tls::{Handshake, Peer, Roots, TlsWire, examine, shake};
 pub use wire::Wire;

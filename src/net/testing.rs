@@ -8,6 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use super::Time;
 
 /// For whoever answers: no machine is so loaded that this is not enough.
@@ -35,6 +39,45 @@ pub(crate) fn serve(talk: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
         }
     });
     port
+}
+
+/// A certificate authority that nobody knows.
+pub(crate) fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(rcgen::DnType::OrganizationName, name);
+    params.distinguished_name.push(rcgen::DnType::CommonName, format!("{name} root"));
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// What a server's certificate for this name says.
+pub(crate) fn leaf(name: &str) -> CertificateParams {
+    CertificateParams::new(vec![name.to_owned()]).unwrap()
+}
+
+/// A TLS server with such a certificate that answers each request with `answer`.
+pub(crate) fn serve_tls(
+    ca: &CertifiedIssuer<'static, KeyPair>,
+    certificate: CertificateParams,
+    answer: &'static str,
+) -> u16 {
+    let key = KeyPair::generate().unwrap();
+    let leaf = certificate.signed_by(&key, ca).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())))
+        .unwrap();
+    let config = Arc::new(config);
+    serve(move |stream| {
+        let mut tls = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
+        let mut buffer = [0_u8; 2048];
+        if tls.read(&mut buffer).is_ok_and(|count| count > 0) {
+            let _ = tls.write_all(answer.as_bytes()).and_then(|()| tls.flush());
+        }
+    })
 }
 
 /// Says no more, and hears the other side out: who closes with words unread resets the connection, and what was said may be

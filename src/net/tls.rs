@@ -17,7 +17,7 @@ use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedSt
 
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{Distrust, NetError, Wire};
+use super::{Distrust, NetError, TlsFault, Wire};
 use crate::host::HostRead;
 
 /// Where distributions keep the bundle of trusted certificates, most usual first: Debian and Ubuntu; Red Hat's kind;
@@ -128,16 +128,15 @@ pub fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer
 /// As [`shake`].
 pub fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Handshake<S>, NetError> {
     let name = ServerName::try_from(name.trim_start_matches('[').trim_end_matches(']').to_owned())
-        .map_err(|_| NetError::Tls { why: format!("{name:?} is no name that a certificate could have") })?;
-    let config = CONFIG.clone().map_err(|why| NetError::Tls { why })?;
-    let connection =
-        ClientConnection::new(config, name.clone()).map_err(|error| NetError::Tls { why: error.to_string() })?;
+        .map_err(|_| other_fault(format!("{name:?} is no name that a certificate could have")))?;
+    let config = CONFIG.clone().map_err(other_fault)?;
+    let connection = ClientConnection::new(config, name.clone()).map_err(|error| other_fault(error.to_string()))?;
     let mut stream = StreamOwned::new(connection, wire);
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock).map_err(of_handshake)?;
     }
     let Some([end_entity, intermediates @ ..]) = stream.conn.peer_certificates() else {
-        return Err(NetError::Tls { why: "the other side showed no certificate".to_owned() });
+        return Err(other_fault("the other side showed no certificate".to_owned()));
     };
     let now = UnixTime::now();
     let judge = |verifier: &Option<Arc<WebPkiServerVerifier>>, pinned: &[CertificateDer<'static>]| match verifier {
@@ -153,19 +152,23 @@ pub fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Ha
 }
 
 fn of_handshake(error: io::Error) -> NetError {
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).map(|error| match error {
-        rustls::Error::InvalidMessage(_) => "the other side does not speak TLS".to_owned(),
-        rustls::Error::PeerIncompatible(why) => format!("no common TLS version or cipher (TLS 1.2 and 1.3): {why:?}"),
-        rustls::Error::AlertReceived(alert) => format!("the other side ended it with the alert {alert:?}"),
-        other => other.to_string(),
-    });
-    match tls {
-        Some(why) => NetError::Tls { why },
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            NetError::Tls { why: "the other side closed the connection during the handshake".to_owned() }
+    let why = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidMessage(_)) => TlsFault::NotTls,
+        Some(rustls::Error::PeerIncompatible(why)) => {
+            TlsFault::Other(format!("no common TLS version or cipher (TLS 1.2 and 1.3): {why:?}"))
         }
-        None => NetError::of(error),
-    }
+        Some(rustls::Error::AlertReceived(alert)) => {
+            TlsFault::Other(format!("the other side ended it with the alert {alert:?}"))
+        }
+        Some(other) => TlsFault::Other(other.to_string()),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => TlsFault::Closed,
+        None => return NetError::of(error),
+    };
+    NetError::Tls { why }
+}
+
+fn other_fault(why: String) -> NetError {
+    NetError::Tls { why: TlsFault::Other(why) }
 }
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
@@ -258,6 +261,7 @@ fn distrust(error: rustls::Error) -> Distrust {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             other("it was not issued for servers (extended key usage)")
         }
+        CertificateError::Other(error) if error.to_string().contains(CA_AS_SERVER) => Distrust::CaAsServer,
         CertificateError::Other(error) => other(&of_webpki(&error.to_string())),
         unusual => other(&of_webpki(&format!("{unusual:?}"))),
     }
@@ -269,8 +273,7 @@ fn other(why: &str) -> Distrust {
 
 /// The library tells what is rare by its own names only.
 fn of_webpki(name: &str) -> String {
-    const WORDS: [(&str, &str); 6] = [
-        (CA_AS_SERVER, "it is the certificate of a CA, used by a server (as `openssl req -x509` makes them)"),
+    const WORDS: [(&str, &str); 5] = [
         ("UnsupportedCertVersion", "it is of X.509 version 1, which is no longer accepted"),
         ("NameConstraintViolation", "its CA may not issue certificates for this name (name constraints)"),
         ("PathLenConstraintViolated", "there are more CAs in its chain than the first one allows"),
@@ -342,7 +345,7 @@ mod tests {
             ),
             (CertificateError::ApplicationVerificationFailure, "it is not valid: ApplicationVerificationFailure"),
         ] {
-            let Distrust::Other { why } = distrust(rustls::Error::InvalidCertificate(error)) else { panic!("{words}") };
+            let why = distrust(rustls::Error::InvalidCertificate(error)).to_string();
             assert!(why.contains(words), "{why}");
         }
     }

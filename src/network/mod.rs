@@ -3,11 +3,24 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`catalogue`] | every outbound connection, as data with source and date, and which of them the settings call for |
+//! | [`target`] | one endpoint to go to, of the catalogue's |
+//! | [`cause`] | where and why a way ends |
+//! | [`proxy`] | the proxy itself, asked: which protocol its port speaks, what it lets through |
 //! | [`path`] | the way to one endpoint, stage by stage |
 //! | [`allowlist`] | the catalogue in the grammar of each firewall and proxy |
 //! | [`table`] | endpoints as a table, in every form |
+//! | `inspector` | names products that inspect TLS, by their certificates and block pages |
+//! | `stream` | streams that remember, and whose deadline moves |
 
 pub mod allowlist;
 pub mod catalogue;
+pub mod cause;
 pub mod path;
+pub mod proxy;
 pub mod table;
+pub mod target;
+
+mod inspector;
+mod stream;
+
+pub use inspector::inspector;

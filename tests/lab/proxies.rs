@@ -269,7 +269,7 @@ fn squid_and_tinyproxy_in_every_way_that_they_answer() {
 
     // Denied, tinyproxy, no proxy at all, dead, black hole.
     let json = lab.proxy("http://proxy.lab:3148", &[]);
-    expect(&json, "proxy-connect-method", "fail", "forbids CONNECT divvycentral.divvycloud.com:443 | 403");
+    expect(&json, "proxy-connect-method", "fail", "forbids divvycentral.divvycloud.com:443 (HTTP 403) | 403");
     expect(&json, "proxy-connect-method", "fail", "Server: squid");
     let json = lab.proxy("http://proxy.lab:8888", &[]);
     expect(&json, "proxy-credentials", "fail", "offered: Basic");
@@ -292,7 +292,7 @@ fn squid_and_tinyproxy_in_every_way_that_they_answer() {
     assert!(Command::new("kill").args(["-KILL", &server]).status().unwrap().success());
     until(|| if lab.listens(443) { Err("the origin lives on".to_owned()) } else { Ok(()) });
     let json = lab.proxy("http://proxy.lab:3128", &[]);
-    expect(&json, "proxy-connect-method", "fail", "cannot reach divvycentral.divvycloud.com:443 | 503");
+    expect(&json, "proxy-connect-method", "fail", "cannot reach divvycentral.divvycloud.com:443 (HTTP 503) | 503");
     let json = lab.proxy(&format!("http://divvy:{TINY}@proxy.lab:8888"), &[]);
     expect(&json, "proxy-connect-method", "fail", "cannot reach");
 }

@@ -4,10 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::CheckSpec;
-use super::{NetworkFacts, Target};
+use super::super::causes::way;
+use super::NetworkFacts;
+use super::scope::Scope;
 use crate::finding::{Finding, Status};
 use crate::net::Distrust;
-use crate::network::path::{Page, PathProbe, Via, inspector};
+use crate::network::cause::Via;
+use crate::network::inspector;
+use crate::network::path::{Page, PathProbe};
+use crate::network::target::Target;
 
 /// What the two judgements say together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +41,7 @@ fn verdict(probe: &PathProbe) -> Option<Verdict> {
         (None, None) => Verdict::Genuine,
         (None, Some(_)) => Verdict::StaleStore,
         (Some(_), None) => Verdict::Intercepted,
-        (Some(Distrust::UnknownIssuer | Distrust::Other { .. }), Some(_))
+        (Some(Distrust::UnknownIssuer | Distrust::CaAsServer | Distrust::Other { .. }), Some(_))
             if certificate.subject == certificate.issuer =>
         {
             Verdict::SelfSigned
@@ -51,18 +56,18 @@ fn verdict(probe: &PathProbe) -> Option<Verdict> {
 }
 
 /// One finding for each verdict that occurs, with everything it holds for.
-pub(super) fn judge_interception(agent: bool, facts: &NetworkFacts, spec: &CheckSpec) -> Vec<Finding> {
-    by(facts, verdict).into_iter().map(|(verdict, met)| finding(agent, verdict, &met, facts, spec)).collect()
+pub(super) fn judge_interception(scope: Scope, facts: &NetworkFacts, spec: &CheckSpec) -> Vec<Finding> {
+    by(facts, verdict).into_iter().map(|(verdict, met)| finding(scope, verdict, &met, facts, spec)).collect()
 }
 
 fn finding(
-    agent: bool,
+    scope: Scope,
     verdict: Verdict,
     met: &[(&Target, &PathProbe)],
     facts: &NetworkFacts,
     spec: &CheckSpec,
 ) -> Finding {
-    let (id, group) = if agent { ("agent-interception", "agent") } else { ("network-interception", "network") };
+    let (id, group, agent) = (scope.interception(), scope.as_str(), scope.is_agent());
     let names: BTreeSet<&str> = met.iter().map(|(target, _)| target.host.as_str()).collect();
     let issuers: BTreeSet<&str> = met
         .iter()
@@ -175,8 +180,8 @@ fn the_way(met: &[(&Target, &PathProbe)], facts: &NetworkFacts, spec: &CheckSpec
     let ways: BTreeSet<Via> = met.iter().map(|(_, probe)| probe.via).collect();
     let all = facts.seen.iter().flat_map(|seen| &seen.walks);
     match (ways.first(), met.first()) {
-        (Some(way), Some((target, _))) if ways.len() == 1 && all.map(|probe| probe.via).any(|via| via != *way) => {
-            format!(" {}", super::judge::way(*way, target, spec))
+        (Some(via), Some((target, _))) if ways.len() == 1 && all.map(|probe| probe.via).any(|own| own != *via) => {
+            format!(" {}", way(*via, target, spec))
         }
         _ => String::new(),
     }

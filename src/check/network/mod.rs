@@ -3,6 +3,7 @@
 mod interception;
 mod judge;
 mod proxy;
+mod scope;
 #[cfg(test)]
 mod tests;
 
@@ -15,72 +16,14 @@ use super::{AnyCheck, Check, CheckSpec, Group, Look, Meta};
 use crate::clients;
 use crate::finding::Finding;
 use crate::net::{NetError, Time};
-use crate::network::catalogue::{Component, Endpoint, NeededBy, Protocol};
-use crate::network::path::{Asked, Cause, Failure, PathProbe, Stage, Via, probe};
+use crate::network::cause::{Cause, Failure, Stage, Via};
+use crate::network::path::{Asked, PathProbe, probe};
+use crate::network::target::Target;
 use crate::settings::ProxyUrl;
-use crate::text::host_port;
+use scope::Scope;
 
 /// Both groups.
 pub const CHECKS: &[&dyn AnyCheck] = &[&Network::<false>, &Network::<true>];
-
-/// One endpoint to go to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// Of the Insight Agent (or its Collector), not of the product.
-    pub agent: bool,
-    /// Name.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// What for.
-    pub purpose: String,
-    /// The vendor's wildcard that this name represents.
-    pub stands_for: Option<String>,
-    /// TLS; otherwise HTTP in the clear where there is a path, and else only an open connection.
-    pub tls: bool,
-    /// The path of the request.
-    pub path: Option<String>,
-    /// Never through a web proxy.
-    pub direct_only: bool,
-    /// Can it be done without?
-    pub required: bool,
-    /// Addresses that firewalls may be opened for.
-    pub static_ips: Vec<String>,
-}
-
-impl Target {
-    /// What can be tried from here of an endpoint: not what browsers or Collectors need, and not what never leaves this host's
-    /// own link.
-    pub fn of(endpoint: &Endpoint) -> Option<Self> {
-        let agent = match endpoint.component {
-            Component::Product | Component::Install => false,
-            Component::Agent | Component::AgentToCollector => true,
-            Component::Collector => return None,
-        };
-        if endpoint.needed_by == NeededBy::Browser || endpoint.is_link_local() {
-            return None;
-        }
-        let path = || Some(endpoint.path.clone().unwrap_or_else(|| "/".to_owned()));
-        Some(Self {
-            agent,
-            host: endpoint.host.clone(),
-            port: endpoint.port,
-            purpose: endpoint.purpose.clone(),
-            stands_for: endpoint.representative.as_ref().map(|_| endpoint.shown().to_owned()),
-            tls: endpoint.protocol == Protocol::Https,
-            path: if endpoint.protocol == Protocol::Tcp { None } else { path() },
-            direct_only: endpoint.direct,
-            required: endpoint.required,
-            static_ips: endpoint.static_ips.blocks().iter().map(ToString::to_string).collect(),
-        })
-    }
-
-    /// `host:port`.
-    pub fn name(&self) -> String {
-        host_port(&self.host, self.port)
-    }
-}
 
 /// What was seen of one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +58,10 @@ pub struct NetworkFacts {
 
 /// The endpoints of the Insight Agent, or all others.
 struct Network<const AGENT: bool>;
+
+impl<const AGENT: bool> Network<AGENT> {
+    const SCOPE: Scope = if AGENT { Scope::Agent } else { Scope::Product };
+}
 
 impl<const AGENT: bool> Check for Network<AGENT> {
     type Facts = NetworkFacts;
@@ -176,7 +123,7 @@ impl<const AGENT: bool> Check for Network<AGENT> {
     }
 
     fn judge(&self, facts: &NetworkFacts, spec: &CheckSpec) -> Vec<Finding> {
-        judge::judge_network(AGENT, facts, spec)
+        judge::judge_network(Self::SCOPE, facts, spec)
     }
 }
 
@@ -187,7 +134,7 @@ const FEW: usize = 8;
 /// Goes all the ways; where the proxy wants a login, one of them first. What it rejects once is not sent for every endpoint
 /// again: so many wrong logins would lock the account.
 fn go_with_login(look: &Look<'_>, targets: &[&Target], ways: &[(usize, Way)], time: Time) -> Vec<Option<Trip>> {
-    let login = |way: &Way| matches!(way, Way::Proxy(proxy) if proxy.password().is_some());
+    let login = |way: &Way| matches!(way, Way::Proxy(proxy) if proxy.credentials.is_some());
     let Some(first) = ways.iter().position(|(_, way)| login(way)) else {
         return go(look, targets, ways, time, engine::PER_PROXY);
     };

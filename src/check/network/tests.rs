@@ -10,7 +10,8 @@ use crate::check::spec::{Limits, Secrets};
 use crate::finding::Status;
 use crate::net::testing::{PATIENCE, end, hear, patient, serve};
 use crate::net::{Distrust, NetError, Roots};
-use crate::network::path::{Cause, Certificate, Page, Stage, Step};
+use crate::network::cause::{Cause, Stage};
+use crate::network::path::{Certificate, Page, Step};
 
 fn spec() -> CheckSpec {
     CheckSpec {
@@ -83,7 +84,7 @@ fn brief(findings: &[Finding]) -> Vec<(&'static str, Status)> {
 fn a_broken_proxy_is_said_once() {
     let down = || way(Via::Proxy, Stage::Tcp, Some(Cause::NetError { trouble: NetError::Refused }));
     let findings = judge::judge_network(
-        false,
+        Scope::Product,
         &facts(vec![(target("a.example", true), down()), (target("b.example", true), down())]),
         &spec(),
     );
@@ -118,10 +119,10 @@ fn a_rule_that_forbids_does_not_show_that_the_login_works() {
     let all = facts(vec![refused("a.example"), forbidden.clone(), refused("c.example")]);
     let skipped = ("network-endpoint", Status::Skip);
     let expected = [("network-proxy", Status::Fail), skipped, ("network-endpoint", Status::Fail), skipped];
-    assert_eq!(brief(&judge::judge_network(false, &all, &spec())), expected);
+    assert_eq!(brief(&judge::judge_network(Scope::Product, &all, &spec())), expected);
     // Nothing but rules that forbid: the proxy is there, and the rules are what has to be changed.
     assert_eq!(
-        brief(&judge::judge_network(false, &facts(vec![forbidden]), &spec())),
+        brief(&judge::judge_network(Scope::Product, &facts(vec![forbidden]), &spec())),
         [("network-endpoint", Status::Fail)]
     );
 }
@@ -134,7 +135,7 @@ fn two_proxies_are_judged_apart() {
     let down = || way(Via::Proxy, Stage::Tcp, Some(Cause::NetError { trouble: NetError::Refused }));
     let clear = Target { tls: false, port: 80, ..target("b.example", true) };
     let all = facts(vec![(target("a.example", true), way(Via::Proxy, Stage::Http, None)), (clear, down())]);
-    let findings = judge::judge_network(false, &all, &spec);
+    let findings = judge::judge_network(Scope::Product, &all, &spec);
     let endpoint = |status| ("network-endpoint", status);
     assert_eq!(brief(&findings), [("network-proxy", Status::Fail), endpoint(Status::Pass), endpoint(Status::Skip)]);
     assert!(findings[0].title.contains("other:3128"), "{}", findings[0].title);
@@ -168,7 +169,8 @@ fn a_page_in_the_endpoints_place_is_no_answer_of_the_endpoint() {
         (clear.clone(), plain(), page("Sorry", Some("FortiGate")), Status::Fail),
         (clear, plain(), page("Web site blocked", None), Status::Fail),
     ] {
-        let findings = judge::judge_network(false, &facts(vec![(target, PathProbe { page, ..probe })]), &spec());
+        let findings =
+            judge::judge_network(Scope::Product, &facts(vec![(target, PathProbe { page, ..probe })]), &spec());
         assert_eq!(findings[0].status, status, "{}", findings[0].title);
     }
 }
@@ -179,7 +181,8 @@ fn ways_that_show_different_keys_are_told_apart() {
     let mut proxied = signed("Corp", Some(Distrust::UnknownIssuer), None);
     proxied.certificate.as_mut().unwrap().key = "11".to_owned();
     let seen = Seen { target: target("a.example", true), walks: vec![direct, proxied], addresses: Vec::new() };
-    let findings = interception::judge_interception(false, &NetworkFacts { seen: vec![seen], bundle: None }, &spec());
+    let findings =
+        interception::judge_interception(Scope::Product, &NetworkFacts { seen: vec![seen], bundle: None }, &spec());
     assert_eq!(brief(&findings), [("network-interception", Status::Pass), ("network-interception", Status::Warn)]);
     assert!(findings.iter().all(|finding| finding.evidence["key_differs_between_ways"] == true));
     assert!(findings[0].title.ends_with("directly") && findings[1].title.ends_with("through proxy:3128"));
@@ -189,7 +192,8 @@ fn ways_that_show_different_keys_are_told_apart() {
 fn a_certificate_that_signs_itself_is_no_interception() {
     let mut probe = signed("x", Some(Distrust::UnknownIssuer), Some(Distrust::UnknownIssuer));
     probe.certificate.as_mut().unwrap().issuer = "CN=x".to_owned();
-    let findings = interception::judge_interception(false, &facts(vec![(target("a.example", true), probe)]), &spec());
+    let findings =
+        interception::judge_interception(Scope::Product, &facts(vec![(target("a.example", true), probe)]), &spec());
     assert!(findings[0].title.contains("a.example shows a self-signed certificate"), "{}", findings[0].title);
     assert!(findings[0].fix[0].contains("-proxy proxy:3128 -connect a.example:443"), "{:?}", findings[0].fix);
 }
@@ -198,13 +202,13 @@ fn a_certificate_that_signs_itself_is_no_interception() {
 fn a_resolver_that_knows_nothing_is_said_once() {
     let lost = || way(Via::Direct, Stage::Resolve, Some(Cause::NetError { trouble: NetError::NameUnknown }));
     let two = vec![(target("a.example", true), lost()), (target("b.example", true), lost())];
-    let findings = judge::judge_network(false, &facts(two), &CheckSpec::default());
+    let findings = judge::judge_network(Scope::Product, &facts(two), &CheckSpec::default());
     let skipped = ("network-endpoint", Status::Skip);
     assert_eq!(brief(&findings), [("network-resolver", Status::Fail), skipped, skipped]);
     // One name that resolves shows that the resolver works.
     let mixed =
         vec![(target("a.example", true), lost()), (target("b.example", true), way(Via::Direct, Stage::Http, None))];
-    let findings = judge::judge_network(false, &facts(mixed), &CheckSpec::default());
+    let findings = judge::judge_network(Scope::Product, &facts(mixed), &CheckSpec::default());
     assert_eq!(brief(&findings), [("network-endpoint", Status::Fail), ("network-endpoint", Status::Pass)]);
 }
 
@@ -213,21 +217,24 @@ fn who_must_act_is_named_for_each_cause() {
     let required = || target("a.example", true);
     for (stage, cause, words, who) in [
         (Stage::Connect, Cause::ProxyForbids { status: 403 }, "forbids a.example:443", "proxy team"),
-        (Stage::Connect, Cause::ProxyFailed { status: 503, word: None }, "does not get to a.example:443", "proxy team"),
+        (Stage::Connect, Cause::ProxyFailed { status: 503, word: None }, "cannot reach a.example:443", "proxy team"),
         (Stage::Tls, Cause::Page { title: Some("Zscaler: blocked".to_owned()) }, "a page answers", "whoever runs it"),
-        (Stage::Tls, Cause::NetError { trouble: NetError::Reset }, "TLS to a.example:443", "network team"),
+        (Stage::Tls, Cause::NetError { trouble: NetError::Reset }, "TLS to a.example:443", "proxy team"),
     ] {
         let reached = (target("b.example", true), way(Via::Proxy, Stage::Http, None));
         let facts = facts(vec![(required(), way(Via::Proxy, stage, Some(cause))), reached]);
-        let findings = judge::judge_network(false, &facts, &spec());
+        let findings = judge::judge_network(Scope::Product, &facts, &spec());
         assert_eq!(brief(&findings), [("network-endpoint", Status::Fail), ("network-endpoint", Status::Pass)]);
         assert!(findings[0].title.contains(words), "{}", findings[0].title);
         assert!(findings[0].fix[0].contains(who), "{:?}", findings[0].fix);
         assert_eq!(findings[0].stage, Some(stage.as_str()));
     }
     let cause = Cause::ProxyLogin { schemes: vec!["NTLM".to_owned(), "Negotiate".to_owned()], sent: false };
-    let findings =
-        judge::judge_network(true, &facts(vec![(required(), way(Via::Proxy, Stage::Connect, Some(cause)))]), &spec());
+    let findings = judge::judge_network(
+        Scope::Agent,
+        &facts(vec![(required(), way(Via::Proxy, Stage::Connect, Some(cause)))]),
+        &spec(),
+    );
     assert_eq!(findings[0].id, "agent-proxy");
     assert!(findings[0].title.contains("NTLM, Negotiate only"), "{}", findings[0].title);
 }
@@ -236,7 +243,7 @@ fn who_must_act_is_named_for_each_cause() {
 fn an_optional_endpoint_only_warns() {
     let cause = Cause::ProxyForbids { status: 403 };
     let findings = judge::judge_network(
-        false,
+        Scope::Product,
         &facts(vec![(target("a.example", false), way(Via::Proxy, Stage::Connect, Some(cause)))]),
         &spec(),
     );
@@ -267,7 +274,8 @@ fn interception_is_judged_by_what_both_stores_say() {
             (target("sts.amazonaws.com", true), probe.clone()),
             (target("management.azure.com", true), probe),
         ]);
-        let findings = interception::judge_interception(agent, &facts, &spec());
+        let findings =
+            interception::judge_interception(if agent { Scope::Agent } else { Scope::Product }, &facts, &spec());
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].status, status, "{words}");
         assert!(findings[0].title.contains(words), "{} / {words}", findings[0].title);
@@ -299,7 +307,7 @@ fn static_addresses_are_compared_with_dns() {
         bundle: None,
     };
     let status = |facts: &NetworkFacts| {
-        judge::judge_network(true, facts, &spec()).last().map(|finding| (finding.id, finding.status)).unwrap()
+        judge::judge_network(Scope::Agent, facts, &spec()).last().map(|finding| (finding.id, finding.status)).unwrap()
     };
     assert_eq!(status(&make("192.0.2.2", None)), ("agent-static-address", Status::Pass));
     assert_eq!(status(&make("198.51.100.7", None)), ("agent-static-address", Status::Warn));

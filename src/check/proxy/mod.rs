@@ -11,7 +11,7 @@ mod dial;
 mod lints;
 
 use consumers::Consumers;
-pub use dial::{Dial, Dialled};
+pub use dial::{Dial, DialFacts};
 use lints::NoProxyLists;
 
 use super::AnyCheck;

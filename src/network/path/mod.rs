@@ -5,16 +5,11 @@
 //! | --- | --- |
 //! | `probe` | goes the way and notes each stage, as facts |
 //! | `certificate` | what is worth knowing of a certificate |
-//! | `stream` | streams that remember, and whose deadline moves |
-//! | `product` | names products that inspect TLS, by their certificates and block pages |
 
 mod certificate;
 mod probe;
-mod product;
-mod stream;
 #[cfg(test)]
 mod tests;
 
 pub use certificate::Certificate;
-pub use probe::{Asked, Cause, Failure, Page, PathProbe, Stage, Step, Via, probe};
-pub use product::inspector;
+pub use probe::{Asked, Page, PathProbe, Step, probe};

@@ -1,51 +1,18 @@
 //! Every stage against scripted peers: a TLS origin with an authority of its own, a proxy that does as it is told.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::thread;
-
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
 use crate::host::MemoryHost;
-use crate::net::testing::{brief, drip, end, hear, hold, patient, serve};
+use crate::net::testing::{authority, brief, drip, end, hear, hold, leaf, patient, serve, serve_tls};
 use crate::net::{Distrust, NetError, Roots, Time};
+use crate::network::cause::{Cause, Stage};
 use crate::settings::ProxyUrl;
 
 fn asked(port: u16) -> Asked<'static> {
     Asked { host: "origin.example", port, address: Some("127.0.0.1"), tls: true, path: Some("/") }
-}
-
-fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::OrganizationName, name);
-    params.distinguished_name.push(rcgen::DnType::CommonName, format!("{name} root"));
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// A TLS origin that answers each request with `answer`.
-fn origin(ca: &CertifiedIssuer<'static, KeyPair>, name: &str, answer: &'static str) -> u16 {
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, ca).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())))
-        .unwrap();
-    let config = Arc::new(config);
-    serve(move |stream| {
-        let mut tls = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
-        let mut buffer = [0_u8; 2048];
-        if tls.read(&mut buffer).is_ok_and(|count| count > 0) {
-            let _ = tls.write_all(answer.as_bytes()).and_then(|()| tls.flush());
-        }
-    })
 }
 
 /// A proxy that answers CONNECT with `answer` and goes on with a tunnel, if that was 200 and there is an origin.
@@ -71,7 +38,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Length: 0\r\n\r\n
 #[test]
 fn the_whole_way_is_gone_directly_and_through_a_proxy_and_judged_twice() {
     let ca = authority("Example Inspection");
-    let port = origin(&ca, "origin.example", OK);
+    let port = serve_tls(&ca, leaf("origin.example"), OK);
     let roots = Roots::of(&MemoryHost::new(), ca.pem().as_bytes());
     let through = proxy("HTTP/1.1 200 Connection established\r\n\r\n", Some(port));
     for proxy in [None, Some(&through)] {
@@ -87,7 +54,7 @@ fn the_whole_way_is_gone_directly_and_through_a_proxy_and_judged_twice() {
     let nobody = Roots::of(&MemoryHost::new(), b"");
     let probe = probe(&asked(port), None, &nobody, patient());
     assert_eq!(probe.by_host, Some(Distrust::NoRoots));
-    let stranger = origin(&ca, "other.example", OK);
+    let stranger = serve_tls(&ca, leaf("other.example"), OK);
     let probe = super::probe(&asked(stranger), None, &roots, patient());
     assert!(
         matches!(&probe.by_host, Some(Distrust::OtherName { names }) if names.iter().any(|name| name.contains("other.example"))),
@@ -117,7 +84,7 @@ fn what_the_proxy_answers_is_the_proxys() {
     assert_eq!((stage, why), (Stage::Tls, Cause::Page { title: Some("Access denied".to_owned()) }));
     let (_, why) = cause("\x15\x03\x01\0\x02\x02\x46");
     assert!(
-        matches!(&why, Cause::NetError { trouble: NetError::Unexpected { what, tls: true } } if what.contains("TLS")),
+        matches!(&why, Cause::NetError { trouble: NetError::Unexpected { what, tls: true, .. } } if what.contains("TLS")),
         "{why:?}"
     );
 }

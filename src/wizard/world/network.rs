@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 
-use serde_json::Value;
-
 use super::{Verdict, World};
 use crate::check::backends::{Mysql, Redis};
 use crate::check::proxy::Dial;
@@ -12,8 +10,9 @@ use crate::finding::Finding;
 use crate::host::HostRead;
 use crate::mysql::MysqlFacts;
 use crate::net::{Roots, Time};
+use crate::network::cause::{Cause, offers_basic};
 use crate::redact::Redactor;
-use crate::settings::ProxyUrl;
+use crate::settings::{ProxyUrl, Scheme};
 
 /// The network, within the limits of `check`: 3 s for a connection, 10 s for an answer.
 pub struct Network<'a> {
@@ -51,27 +50,28 @@ impl<'a> Network<'a> {
 
 impl World for Network<'_> {
     fn proxy(&self, proxy: &ProxyUrl) -> Verdict {
-        let wanted = || Some(ProxySpec::new(proxy, "your answer".to_owned()));
+        let wanted = || Some(ProxySpec::new(proxy, String::new()));
         let spec =
             CheckSpec { http_proxy: wanted(), https_proxy: wanted(), limits: self.limits, ..CheckSpec::default() };
         let url = || Some(proxy.clone());
         let secrets = Secrets { http_proxy: url(), https_proxy: url(), ..Secrets::default() };
         let look = Look { host: self.host, platform: None, spec: &spec, secrets: &secrets, roots: &self.roots };
-        let findings = Dial.judge(&Dial.collect(&look, self.time(), None), &spec);
+        let facts = Dial.collect(&look, self.time(), None);
+        let findings = Dial.judge(&facts, &spec);
         let redactor = knowing(&secrets);
         // What fails first explains what fails after it.
         let verdict = Verdict::of(&findings, 1, &["proxy-connect-method"], &redactor);
-        let decides = findings.iter().find(|finding| !verdict.good && finding.id == verdict.about);
-        match decides {
-            Some(finding)
-                if finding.id == "proxy-credentials" && proxy.credentials.is_none() && takes_basic(finding) =>
-            {
+        let tls = proxy.scheme == Scheme::Https;
+        let asked = facts.proxies.first();
+        let wrong_scheme =
+            asked.and_then(|asked| asked.answers.as_ref()).is_some_and(|answers| answers.other_language(tls).is_some());
+        match asked.and_then(|asked| asked.failure(tls)).map(|failure| failure.why) {
+            Some(Cause::ProxyLogin { schemes, .. }) if proxy.credentials.is_none() && offers_basic(&schemes) => {
                 let place = format!("{}:{}", proxy.host, proxy.port.unwrap_or_else(|| proxy.scheme.usual_port()));
-                let said = format!("{place} asks for a login (407: {})", schemes(finding).join(", "));
+                let said = format!("{place} asks for a login (407: {})", schemes.join(", "));
                 Verdict { wants_login: true, said, advice: None, ..verdict }
             }
-            Some(finding) => Verdict { wrong_scheme: finding.evidence.contains_key("right"), ..verdict },
-            None => verdict,
+            _ => Verdict { wrong_scheme, ..verdict },
         }
     }
 
@@ -117,15 +117,4 @@ fn knowing(secrets: &Secrets) -> Redactor {
     let mut redactor = Redactor::default();
     secrets.teach(&mut redactor);
     redactor
-}
-
-/// What the proxy offers.
-fn schemes(finding: &Finding) -> Vec<&str> {
-    let offered = finding.evidence.get("schemes").and_then(Value::as_array);
-    offered.into_iter().flatten().filter_map(Value::as_str).collect()
-}
-
-/// Is Basic, which is all that the product can do, among it?
-fn takes_basic(finding: &Finding) -> bool {
-    schemes(finding).iter().any(|own| own.eq_ignore_ascii_case("Basic"))
 }

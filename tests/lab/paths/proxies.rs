@@ -58,7 +58,7 @@ fn squid_with_and_without_a_login_forbids_and_fails() {
         &["the proxy forbids sts.amazonaws.com:443", "*.amazonaws.com (tried: sts.amazonaws.com)"],
     );
     for (name, words) in CANNOT {
-        let title = format!("the proxy does not get to {name}:443 (HTTP 50");
+        let title = format!("the proxy cannot reach {name}:443 (HTTP 50");
         let failed = seen.expect("network-endpoint", "fail", &[&title, "from the proxy", words]);
         assert_eq!(failed["stage"], "connect");
     }
@@ -75,7 +75,7 @@ fn squid_with_and_without_a_login_forbids_and_fails() {
         &world.check(&["network", "--proxy", &bad]),
         "connect",
         &[
-            "the proxy proxy.lab:3138 rejects the login (--proxy)",
+            "proxy.lab:3138 rejects the login of divvy",
             "407, offering Basic, after a login by Basic",
             "--proxy-password-file",
         ],
@@ -83,7 +83,7 @@ fn squid_with_and_without_a_login_forbids_and_fails() {
     said_once(
         &world.check(&["network", "--proxy", "http://proxy.lab:3138"]),
         "connect",
-        &["wants a login, and none is set", "407, offering Basic"],
+        &["asks for a login and none is set", "407, offering Basic"],
     );
 
     // Credentials went to the proxy and no further.
@@ -158,12 +158,12 @@ fn tls_to_the_proxy_is_trusted_or_nothing_is_sent() {
     said_once(
         &world.check(&["network", "--proxy", &wrong]),
         "proxy-tls",
-        &["does not speak TLS, as https:// in its URL asks for", "--proxy http://proxy.lab:3138"],
+        &["begins with https:// and proxy.lab:3138 speaks plain HTTP", "--proxy http://proxy.lab:3138"],
     );
     said_once(
         &world.check(&["network", "--proxy", "http://proxy.lab:3130"]),
         "connect",
-        &["speaks TLS, and its URL says http://", "--proxy https://proxy.lab:3130"],
+        &["begins with http:// and proxy.lab:3130 speaks TLS", "--proxy https://proxy.lab:3130"],
     );
 }
 
@@ -192,7 +192,7 @@ fn scripted_proxies_are_told_by_what_they_answer() {
         said_once(
             &world.check(&["network", "--proxy", url]),
             "connect",
-            &["wants a login by Negotiate, NTLM only", "Basic only", "have the proxy team offer Basic"],
+            &["wants a login by Negotiate, NTLM only", "Basic only", "ask the proxy team for Basic"],
         );
     }
     let seen = through(4002);
@@ -240,7 +240,7 @@ fn in_the_clear_the_proxys_answer_is_told_from_the_origins() {
     );
     assert_eq!(denied["stage"], "http");
     for (name, words) in CANNOT {
-        let title = format!("the proxy does not get to {name}:80 (HTTP 50");
+        let title = format!("the proxy cannot reach {name}:80 (HTTP 50");
         seen.expect("network-endpoint", "fail", &[&title, "from the proxy", words, &format!("curl -v http://{name}/")]);
     }
     // squid takes the login off.

@@ -354,7 +354,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
         ),
         (NetError::Untrusted { why: Distrust::Expired }, true, "mysql-tls", "timedatectl"),
         (
-            NetError::Tls { why: "the other side ended it with the alert ProtocolVersion".to_owned() },
+            NetError::Tls { why: "the other side ended it with the alert ProtocolVersion".to_owned().into() },
             true,
             "mysql-tls",
             "unsafe legacy renegotiation",

@@ -1,26 +1,24 @@
-//! The proxy itself: is it there, which language does its port speak, does it let this host through?
+//! The proxy itself, judged: is it there, which language does its port speak, does it let this host through?
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `probe` | the conversation: one connection for each question, none repeated |
-//! | `answer` | what a proxy said, cut, without control characters and without what it may have sent back of the login |
 //! | `judge` | findings on place, language and certificate |
 //! | `through` | findings on what it lets through |
 
-mod answer;
 mod judge;
-mod probe;
 mod through;
 
-use std::path::Path;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Check, CheckSpec, Group, Look, Meta, ProxySpec};
+use super::super::causes::Proxy;
+use super::super::{Check, CheckSpec, Group, Look, Meta, ProxySpec, Secrets};
 use crate::finding::Finding;
-use crate::net::{NetError, Time};
-
-pub use answer::Said;
+use crate::net::Time;
+use crate::network::proxy::{self, Cleaner, Dialled, Question, Said};
+use crate::settings::{ProxyUrl, Scheme};
 
 /// The check.
 pub struct Dial;
@@ -33,88 +31,10 @@ pub struct DialFacts {
     pub proxies: Vec<Dialled>,
 }
 
-/// One place: host and port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Dialled {
-    /// Name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Is the name in `/etc/hosts`?
-    pub in_hosts_file: bool,
-    /// The addresses that the resolver told.
-    pub addresses: Vec<String>,
-    /// Why there are none.
-    pub unresolved: Option<NetError>,
-    /// How long the resolver took, in milliseconds.
-    pub resolved_ms: u64,
-    /// Why no connection came about.
-    pub unconnected: Option<NetError>,
-    /// How long that took, in milliseconds.
-    pub connected_ms: u64,
-    /// The conversation; `None` where there was no connection.
-    pub answers: Option<ProxyAnswers>,
-}
+/// The URLs that name a place, each with what it is for: `http`, `https`, or one for each.
+type Uses<'w> = [(&'static str, &'w ProxySpec)];
 
-/// What was said on a port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProxyAnswers {
-    /// The request in plain HTTP.
-    pub plain: Said,
-    /// Did the TLS handshake come about?
-    pub tls: TlsAnswer,
-    /// The request within TLS, where the URL asks for that and the certificate is trusted.
-    pub within_tls: Option<Said>,
-}
-
-/// How a TLS handshake with the proxy ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "shaken")]
-pub enum TlsAnswer {
-    /// It speaks TLS, and its certificate is trusted.
-    Trusted,
-    /// It speaks TLS; its certificate is not trusted.
-    Untrusted {
-        /// Why not.
-        why: String,
-    },
-    /// It speaks no TLS, or none that is still spoken.
-    No {
-        /// What happened.
-        trouble: NetError,
-    },
-}
-
-/// Which language a port speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Language {
-    Plain,
-    Tls,
-    Both,
-    Neither,
-}
-
-impl ProxyAnswers {
-    fn language(&self) -> Language {
-        let tls = !matches!(self.tls, TlsAnswer::No { .. });
-        // A TLS port may answer a plain request with a polite 400.
-        let plain = self.plain.status.is_some_and(|status| !(tls && status == 400));
-        // Whoever answers a ClientHello with bytes that are no TLS speaks something plain, also when it is slow with CONNECT.
-        let garbled =
-            matches!(&self.tls, TlsAnswer::No { trouble: NetError::Tls { why } } if why.contains("does not speak TLS"));
-        let waiting = matches!(self.plain.trouble, Some(NetError::Silent { .. }));
-        match (plain || (garbled && waiting), tls) {
-            (true, true) => Language::Both,
-            (true, false) => Language::Plain,
-            (false, true) => Language::Tls,
-            (false, false) => Language::Neither,
-        }
-    }
-}
-
-/// The URLs that name a place, each with what it is for: `http`, `https` or both.
+/// Those of one place.
 fn uses<'w>(spec: &'w CheckSpec, host: &str, port: u16) -> Vec<(&'static str, &'w ProxySpec)> {
     let all = [("http", &spec.http_proxy), ("https", &spec.https_proxy)];
     all.into_iter()
@@ -133,6 +53,40 @@ fn places(spec: &CheckSpec) -> Vec<(&str, u16)> {
         }
     }
     places
+}
+
+/// What each wanted proxy is asked.
+fn questions<'a>(spec: &CheckSpec, secrets: &'a Secrets) -> Vec<Question<'a>> {
+    places(spec).into_iter().map(|(host, port)| question(spec, secrets, host, port)).collect()
+}
+
+/// What the settings imply for one place.
+fn question<'a>(spec: &CheckSpec, secrets: &'a Secrets, host: &str, port: u16) -> Question<'a> {
+    let uses = uses(spec, host, port);
+    let urls = [(&secrets.https_proxy, "https"), (&secrets.http_proxy, "http")];
+    let own: Vec<&ProxyUrl> = urls
+        .iter()
+        .filter(|(_, scheme)| uses.iter().any(|(used, _)| used == scheme))
+        .filter_map(|(url, _)| url.as_ref())
+        .collect();
+    Question {
+        host: host.to_owned(),
+        port,
+        tls: own.first().map_or_else(|| uses.iter().any(|(_, proxy)| proxy.tls), |url| url.scheme == Scheme::Https),
+        login: own.iter().copied().find(|url| url.credentials.is_some()),
+        cleaner: Cleaner::new(urls.iter().filter_map(|(url, _)| url.as_ref())),
+        only_http: uses.iter().all(|(scheme, _)| *scheme == "http") && spec.https_proxy.is_some(),
+    }
+}
+
+/// The first proxy of these uses, as it is told of, with the flag that sets them.
+fn wanted<'w>(uses: &Uses<'w>) -> Proxy<'w> {
+    let flag = match uses {
+        [("http", _)] => "--http-proxy",
+        [("https", _)] => "--https-proxy",
+        _ => "--proxy",
+    };
+    Proxy::new(uses.first().map(|(_, proxy)| *proxy), flag)
 }
 
 impl Check for Dial {
@@ -157,19 +111,8 @@ impl Check for Dial {
     }
 
     fn collect(&self, look: &Look<'_>, time: Time, _: Option<&DialFacts>) -> DialFacts {
-        let places = places(look.spec);
-        let hosts = look.host.read(Path::new("/etc/hosts")).ok().flatten().unwrap_or_default();
-        let hosts = String::from_utf8_lossy(&hosts);
-        let tasks: Vec<probe::Task<'_>> =
-            places.iter().map(|(host, port)| probe::Task::new(look.spec, look.secrets, host, *port, &hosts)).collect();
-        let roots = look.roots;
-        // Each has the whole time: they are asked side by side.
-        let proxies = std::thread::scope(|scope| {
-            let jobs: Vec<_> =
-                tasks.iter().map(|task| scope.spawn(move || probe::dialled(task, roots, time))).collect();
-            jobs.into_iter().filter_map(|job| job.join().ok()).collect()
-        });
-        DialFacts { proxies }
+        let questions = questions(look.spec, look.secrets);
+        DialFacts { proxies: proxy::probe(look.host, &questions, look.roots, time) }
     }
 
     fn judge(&self, facts: &DialFacts, spec: &CheckSpec) -> Vec<Finding> {

@@ -5,11 +5,10 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use super::super::super::super::{Check, CheckSpec, ProxySpec, Secrets};
-use super::super::{Dial, DialFacts};
 use super::*;
-use crate::finding::{Finding, Status};
+use crate::finding::Status;
 use crate::net::testing::{self, PATIENCE, brief, closed_port, drip, end, hear, hold, patient};
+use crate::net::{NetError, Roots};
 use crate::settings::Deployment;
 
 const LOGIN: &str = "divvy:p%40ss%3Aw0rd%2F%25@";
@@ -61,10 +60,8 @@ fn dial(url: &str) -> (DialFacts, Vec<Finding>) {
 
 fn dial_within(time: Time, url: &str) -> (DialFacts, Vec<Finding>) {
     let (spec, secrets) = spec(Some(url), Some(url));
-    let proxy = spec.http_proxy.as_ref().unwrap();
-    let task = Task::new(&spec, &secrets, &proxy.host, proxy.port, "127.0.0.1 localhost\n");
-    let roots = Roots::of(&crate::host::MemoryHost::new(), b"");
-    let facts = DialFacts { proxies: vec![dialled(&task, &roots, time)] };
+    let host = crate::host::MemoryHost::new();
+    let facts = DialFacts { proxies: proxy::probe(&host, &questions(&spec, &secrets), &Roots::of(&host, b""), time) };
     let text = serde_json::to_string(&facts).unwrap();
     let findings = Dial.judge(&serde_json::from_str(&text).unwrap(), &spec);
     let all = format!("{text}{}", serde_json::to_string(&findings).unwrap());
@@ -108,14 +105,14 @@ fn each_answer_of_a_proxy_has_its_verdict() {
     expect(
         b"HTTP/1.1 407 Auth\r\nProxy-Authenticate: Negotiate, NTLM\r\n\r\n",
         LOGIN,
-        &[(LOGIN_ID, Fail, "takes no login that the product can give | 407 Auth; offered: Negotiate, NTLM")],
+        &[(LOGIN_ID, Fail, "wants a login by Negotiate, NTLM only | 407 Auth; offered: Negotiate, NTLM")],
     );
     expect(b"HTTP/1.1 407 Auth\r\n\r\n", "", &[(LOGIN_ID, Fail, "offered: no scheme")]);
     expect(
         b"HTTP/1.1 403 Forbidden\r\nVia: 1.1 px (squid/5.7)\r\nServer: squid\r\n\r\n",
         LOGIN,
         &[
-            (CONNECT, Fail, "forbids CONNECT divvycentral.divvycloud.com:443 | 403 Forbidden"),
+            (CONNECT, Fail, "forbids divvycentral.divvycloud.com:443 (HTTP 403) | 403 Forbidden"),
             (CONNECT, Fail, "Via: 1.1 px (squid/5.7), Server: squid"),
             (LOGIN_ID, Skip, "before it looks at the login"),
         ],
@@ -135,7 +132,7 @@ fn each_answer_of_a_proxy_has_its_verdict() {
         "",
         &[
             ("proxy-language", Fail, "an SSH greeting"),
-            (CONNECT, Fail, "gave no answer"),
+            (CONNECT, Fail, "does not answer CONNECT"),
             (LOGIN_ID, Skip, "no answer of HTTP"),
         ],
     );
@@ -149,7 +146,13 @@ fn a_tunnel_that_is_closed_again_or_stays_silent_is_told() {
     });
     let (_, findings) = dial(&format!("http://127.0.0.1:{closes}"));
     let (found, text) = status(&findings, "proxy-connect-method");
-    assert!(found == Status::Fail && text.contains("closes it again"), "{text}");
+    assert!(
+        found == Status::Fail
+            && text.contains("TLS to divvycentral")
+            && text.contains("200 OK")
+            && text.contains("closed without a word"),
+        "{text}"
+    );
     let silent = serve(|stream, _| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
         hold(stream);
@@ -278,9 +281,8 @@ fn no_proxy_wanted_is_skipped_by_name_and_one_place_is_asked_once() {
     assert_eq!(places(&both), [("p.corp", 3128)]);
     let (two, secrets) = spec(Some("http://a.corp:1"), Some("http://b.corp:2"));
     assert_eq!(places(&two), [("b.corp", 2), ("a.corp", 1)]);
-    assert!(Task::new(&two, &secrets, "a.corp", 1, "").only_http);
-    assert!(!Task::new(&two, &secrets, "b.corp", 2, "").only_http);
-    assert!(in_hosts_file("10.0.0.1 x P.Corp # y\n", "p.corp") && !in_hosts_file("# p.corp\n", "p.corp"));
+    assert!(question(&two, &secrets, "a.corp", 1).only_http);
+    assert!(!question(&two, &secrets, "b.corp", 2).only_http);
 }
 
 #[test]

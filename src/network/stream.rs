@@ -2,7 +2,9 @@
 
 use std::io::{Read, Result, Write};
 
-use crate::net::{Time, TlsWire, Wire};
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::net::{Time, Wire};
 
 /// A stream whose deadline can be moved.
 pub(super) trait Bounded: Read + Write {
@@ -16,9 +18,15 @@ impl Bounded for Wire {
     }
 }
 
-impl Bounded for TlsWire {
+impl<S: Bounded> Bounded for StreamOwned<ClientConnection, S> {
     fn until(&mut self, time: Time) {
         self.sock.until(time);
+    }
+}
+
+impl<S: Bounded> Bounded for &mut Peeked<S> {
+    fn until(&mut self, time: Time) {
+        self.wire.until(time);
     }
 }
 

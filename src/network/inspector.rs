@@ -22,8 +22,7 @@ struct Inspector {
 pub fn inspector(text: &str) -> Option<&'static str> {
     static FILE: LazyLock<Vec<Inspector>> = LazyLock::new(|| {
         #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-        let file: File =
-            toml::from_str(include_str!("../../../assets/inspectors.toml")).expect("assets/inspectors.toml");
+        let file: File = toml::from_str(include_str!("../../assets/inspectors.toml")).expect("assets/inspectors.toml");
         file.inspector
     });
     let text = text.to_ascii_lowercase();
