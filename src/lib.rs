@@ -23,6 +23,7 @@
 //! | [`clients`] | what each HTTP client makes of a NO_PROXY list |
 //! | [`platform`] | which system this is and what follows |
 //! | [`settings`] | what is wanted and where each value came from |
+//! | [`context`] | what people have said and what the host has, together, for every command |
 //! | [`network`] | which paths must be open, the way to each of them, and what to hand to those who open them |
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
@@ -30,6 +31,7 @@
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
 //! | [`verify`] | what each consumer really sees after a change |
 //! | [`report`] | one set of records, every format |
+//! | [`converge`] | the one path: detect, plan, show, confirm, apply, restart, verify |
 //! | [`wizard`] | asks a person; yields one more layer of settings |
 //! | [`cli`] | flags, commands, exit codes |
 
@@ -51,6 +53,8 @@ pub mod build;
 pub mod check;
 pub mod cli;
 pub mod clients;
+pub mod context;
+pub mod converge;
 pub mod envfile;
 pub mod environment;
 pub mod finding;

@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::known::KnownState;
+use crate::converge::RunContext;
 use crate::finding::{Finding, Status};
 use crate::plan::{Action, Change};
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::report::{Paint, visible};
+use crate::report::{Outcome, Paint, human_findings, visible};
 use crate::settings::{First, SAVED, home};
+use crate::text::quoted;
 use crate::vendor::{Vendor, prod_env};
 
 /// What the host is and has, in a few lines, and how to move between questions.
@@ -103,8 +105,42 @@ fn reader(path: &Path) -> &'static str {
     }
 }
 
+/// The end of a run that went well: who sees it now, what is next, the way back, and the command that repeats it.
+pub(crate) fn closing(
+    context: &RunContext,
+    outcome: Outcome,
+    root: Option<&Path>,
+    command: &str,
+    paint: Paint,
+) -> String {
+    let head = match outcome {
+        Outcome::Pending => "Dry run: nothing was written.",
+        Outcome::Unchanged => "Nothing to do: no file has to change.",
+        _ => "Done.",
+    };
+    let mut text = format!("{head}\n");
+    let mut part = |title: &str, body: &str| {
+        if !body.is_empty() {
+            let _ = write!(text, "\n{}\n{body}", paint.bold(title));
+        }
+    };
+    let line = |line: &str| format!("  {}\n", visible(line));
+    if outcome != Outcome::Changed {
+        let others: Vec<_> = context.findings.iter().filter(|finding| finding.group != "verify").cloned().collect();
+        part("Noticed", &human_findings(&others, false, &context.redactor, paint));
+    }
+    part("Who sees it", &proof_table(&context.findings, &context.redactor, paint));
+    part("Next", &context.plan.next_steps.iter().map(|step| line(step)).collect::<String>());
+    if let Some(run) = &context.run {
+        let root = root.map(|root| format!(" --root {}", quoted(&root.to_string_lossy()))).unwrap_or_default();
+        part("Undo", &line(&format!("ics-setup revert {run}{root}")));
+    }
+    part("The same without questions", &line(command));
+    text
+}
+
 /// What each consumer sees, as a table; below a row what to do where it does not. Empty: nothing was looked at.
-pub fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> String {
+fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> String {
     let rows: Vec<&Finding> = findings.iter().filter(|finding| finding.group == "verify").collect();
     let name = |finding: &Finding| finding.id.strip_prefix("verify-").unwrap_or(finding.id).to_owned();
     let width = rows.iter().map(|finding| name(finding).len()).max().unwrap_or(0);
