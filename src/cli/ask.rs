@@ -32,7 +32,7 @@ pub fn secret(globals: &Globals, spec: &Spec) -> Result<Option<String>, Problem>
     if !globals.interactive() {
         return Ok(None);
     }
-    let prompt = spec.question.trim_end_matches('?');
+    let prompt = spec.question.unwrap_or(spec.help).trim_end_matches('?');
     in_order(|| Password::new().with_prompt(prompt).interact()).map(Some)
 }
 
