@@ -5,14 +5,14 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use ics_setup::apply::{self, Session, State, revert, runs};
-use ics_setup::finding::Ignored;
-use ics_setup::host::{Attributes, Fault, FaultyHost, HostRead, HostWrite, MemoryHost, View};
-use ics_setup::plan::Plan;
-use ics_setup::platform;
-use ics_setup::problem::{HostState, Problem};
-use ics_setup::settings::{First, Found, Layers, Origin, SecretSources, Settings, Unresolved, by_key};
-use ics_setup::targets::{self, Context, Phase};
+use crate::apply::{self, Session, State, revert, runs};
+use crate::finding::Ignored;
+use crate::host::{Attributes, Fault, FaultyHost, HostRead, HostWrite, MemoryHost, View};
+use crate::plan::Plan;
+use crate::platform;
+use crate::problem::{HostState, Problem};
+use crate::settings::{First, Found, Layers, Origin, SecretSources, Settings, Unresolved, by_key};
+use crate::targets::{self, Context, Phase};
 use proptest::prelude::*;
 
 type Picture = BTreeMap<PathBuf, (Vec<u8>, Attributes)>;
@@ -379,7 +379,7 @@ proptest! {
             }
             Ok(_) => {
                 prop_assert_eq!(prepare(&host, &values).map_err(|problem| problem.to_string()), Ok(None));
-                let url = ics_setup::settings::encode(password.as_bytes());
+                let url = crate::settings::encode(password.as_bytes());
                 let bytes = host.read(Path::new("/divvycloud/prod.env")).unwrap().unwrap();
                 let line = format!("http_proxy=http://svc:{url}@proxy:1");
                 prop_assert!(memchr::memmem::find(&bytes, line.as_bytes()).is_some());
