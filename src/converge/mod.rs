@@ -223,7 +223,7 @@ impl Converge<'_> {
             Finding::new("file-unreadable", "host", Status::Warn, title).fix("run the same with sudo")
         }));
         ignored.apply(&mut context.findings);
-        context.restart = settings.restart == Some(true);
+        context.restart = settings.switch("restart") == Some(true);
         context.settings = Some(settings);
         stop_on_failure(&context.findings)
     }

@@ -1,5 +1,8 @@
 //! Every setting, once: its key, flag, variable, help and default, and what the wizard asks for it. Flags, variables, the TOML file, the saved
 //! settings, the example, the JSON Schema and `settings show` are all made from this table.
+//!
+//! A new setting is an entry here and a line in its reader, which asks [`super::Settings::text`] or
+//! [`super::Settings::switch`]; `UPDATE_README=1 cargo test --test readme` writes the table of the README.
 
 use std::collections::BTreeMap;
 
