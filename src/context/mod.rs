@@ -6,6 +6,8 @@
 //! differences between commands.
 
 mod inputs;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
