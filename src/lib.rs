@@ -24,6 +24,7 @@
 //! | [`platform`] | which system this is and what follows |
 //! | [`system`] | what this system has: clock, disks, ports, … |
 //! | [`settings`] | what is wanted and where each value came from |
+//! | [`context`] | what people have said and what the host has, together, for every command |
 //! | [`network`] | which paths must be open, the way to each of them, the proxy asked, and what to hand to those who open them |
 //! | [`mysql`], [`redis`] | the two back ends: what answers, the login, what a server says of itself |
 //! | [`docker`] | the engine and its Compose: which containers there are, what compose files expect |
@@ -35,6 +36,7 @@
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
 //! | [`verify`] | what each consumer really sees after a change |
 //! | [`report`] | one set of records, every format |
+//! | [`converge`] | the one path: detect, plan, show, confirm, apply, restart, verify |
 //! | [`wizard`] | asks a person; yields one more layer of settings |
 //! | [`cli`] | flags, commands, exit codes |
 
@@ -57,6 +59,8 @@ pub mod check;
 pub mod cli;
 pub mod clients;
 pub mod consumers;
+pub mod context;
+pub mod converge;
 pub mod docker;
 pub mod envfile;
 pub mod environment;

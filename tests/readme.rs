@@ -1,15 +1,24 @@
-//! The README tells the truth: its settings table is the code's.
+//! The README tells the truth: its settings table is the code's. `UPDATE_README=1 cargo test --test readme` writes it.
+
+use std::fs;
+use std::path::Path;
 
 use ics_setup::settings::TABLE;
 
+const HEAD: &str = "| flag | key | what |\n| --- | --- | --- |\n";
+const END: &str = "<!-- end of settings table -->";
+
 #[test]
 fn the_settings_table_of_the_readme_is_the_tables_own() {
-    let readme = include_str!("../README.md");
-    let (_, rest) = readme
-        .split_once("| --- | --- | --- |\n| `--deployment")
-        .unwrap_or_else(|| panic!("no settings table; it is:\n{}", rows()));
-    let (table, _) = rest.split_once("<!-- end of settings table -->").unwrap();
-    assert!(format!("| `--deployment{table}") == rows(), "the settings table of README.md is to be:\n{}", rows());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(HEAD).unwrap();
+    let (table, after) = rest.split_once(END).unwrap();
+    let rows = rows();
+    if table != rows {
+        assert!(std::env::var_os("UPDATE_README").is_some(), "the settings table of README.md is to be:\n{rows}");
+        fs::write(path, format!("{before}{HEAD}{rows}{END}{after}")).unwrap();
+    }
 }
 
 fn rows() -> String {

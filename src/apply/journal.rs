@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::STATE;
-use crate::host::{Attributes, HostRead};
+use crate::host::{Attributes, HostRead, HostWrite};
 
 /// Version of the journal's format. A journal of a later version is refused, never guessed at.
 pub const VERSION: u32 = 1;
@@ -121,6 +121,13 @@ pub fn read(host: &(impl HostRead + ?Sized), run: &str) -> io::Result<Vec<Record
         }
     }
     Ok(records)
+}
+
+/// Writes how a run ended.
+pub fn end(host: &dyn HostWrite, run: &str, record: &Record) -> io::Result<()> {
+    let mut file = host.append(&path(run))?;
+    file.write_all(&line(record)?)?;
+    file.sync()
 }
 
 /// A record as it is appended. The line end in front closes a line that was cut short.

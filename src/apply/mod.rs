@@ -14,6 +14,8 @@ mod journal;
 pub mod revert;
 mod rollback;
 mod runs;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::io;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
-use super::{Run, failed, write};
+use super::{Run, failed};
 use crate::host::{HostRead, HostWrite, Snapshot};
 use crate::problem::Problem;
 
@@ -36,7 +36,7 @@ pub fn judge_rollback(intent: &Intent, now: Option<&Snapshot>) -> Verdict {
 /// Takes back an interrupted run and notes that in its journal.
 pub fn recover(host: &dyn HostWrite, run: &Run, force: bool) -> Result<(), Problem> {
     roll_back(host, &run.begin, force)?;
-    write::end(host, &run.begin.run, &Record::RolledBack)
+    journal::end(host, &run.begin.run, &Record::RolledBack)
         .map_err(|error| failed(host, &journal::path(&run.begin.run), "be written", &error))
 }
 

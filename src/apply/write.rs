@@ -175,7 +175,7 @@ fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin, tell: &mut dyn Fn
     for folder in folders {
         host.sync_dir(&folder).map_err(|error| failed(host, &folder, "be synced", &error))?;
     }
-    end(host, &begin.run, &Record::Commit)
+    journal::end(host, &begin.run, &Record::Commit)
         .map_err(|error| failed(host, &journal::path(&begin.run), "be written", &error))
 }
 
@@ -219,12 +219,12 @@ fn publish(host: &dyn HostWrite, change: &Change, intent: &Intent) -> Result<(),
 /// Takes back what was done of a run that failed.
 fn undo(host: &dyn HostWrite, begin: &Begin, problem: Problem) -> Problem {
     // The failure may have come after the commit's line was written but before it was durable.
-    let _ = end(host, &begin.run, &Record::Abort);
+    let _ = journal::end(host, &begin.run, &Record::Abort);
     match rollback::roll_back(host, begin, false) {
         Ok(()) => {
             // No trace of a run that did nothing; if even that fails, the journal says that it was rolled back.
             if runs::discard(host, &begin.run).is_err() {
-                let _ = end(host, &begin.run, &Record::RolledBack);
+                let _ = journal::end(host, &begin.run, &Record::RolledBack);
             }
             problem.restored()
         }
@@ -239,13 +239,6 @@ fn undo(host: &dyn HostWrite, begin: &Begin, problem: Problem) -> Problem {
                 .host_changed()
         }
     }
-}
-
-/// Writes how a run ended.
-pub fn end(host: &dyn HostWrite, run: &str, record: &Record) -> io::Result<()> {
-    let mut file = host.append(&journal::path(run))?;
-    file.write_all(&journal::line(record)?)?;
-    file.sync()
 }
 
 /// Folders that do not exist yet on the way to `folder`, outermost first.

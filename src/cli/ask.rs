@@ -4,6 +4,7 @@ use dialoguer::console::Term;
 use dialoguer::{Confirm, Password};
 use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 
+use super::args::Globals;
 use super::exit::Exit;
 use super::out;
 use crate::problem::{Problem, id};
@@ -23,12 +24,16 @@ pub fn confirm(changes: usize) -> Result<(), Problem> {
     }
 }
 
-/// Asks for a secret without showing it.
+/// Asks for a secret without showing it; `None`: nobody is there.
 ///
 /// # Errors
 /// `cancelled` when there is no answer.
-pub fn secret(spec: &Spec) -> Result<String, Problem> {
-    in_order(|| Password::new().with_prompt(spec.question.trim_end_matches('?')).interact())
+pub fn secret(globals: &Globals, spec: &Spec) -> Result<Option<String>, Problem> {
+    if !globals.interactive() {
+        return Ok(None);
+    }
+    let prompt = spec.question.unwrap_or(spec.help).trim_end_matches('?');
+    in_order(|| Password::new().with_prompt(prompt).interact()).map(Some)
 }
 
 /// A Ctrl-C at a question ends the process in order: cursor and echo come back and the exit code says so. Some questions

@@ -9,24 +9,21 @@ use clap::ArgMatches;
 
 use super::args::{Globals, flags};
 use super::exit::Exit;
-use super::inputs::{Inputs, at_most, authority};
 use super::progress::Progress;
-use super::{files, machine, network, out, sudo};
+use super::{ask, files, machine, network, out, terminal};
 use crate::check::{CheckSpec, Limits, Record, Run, Selection, Target, Unread};
+use crate::context::{HostContext, Inputs, Intent, at_most, authority};
 use crate::finding::Finding;
-use crate::host::{HostRead, View};
 use crate::net::Roots;
 use crate::network::catalogue::{EndpointNeeds, required_endpoints};
 use crate::network::cause::Via;
-use crate::platform;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::Paint;
 use crate::report::check::{self as render, Checked, Format, Page, State, Summary};
-use crate::settings::{self, Effective, First, Found};
+use crate::settings::{self, Effective};
 use crate::targets;
 use crate::text;
-use crate::text::own;
 
 /// More than the facts of any host: they are bounded where they are collected.
 const MAX_FACTS: u64 = 64 << 20;
@@ -36,11 +33,7 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let mut redactor = Redactor::default();
     match checked(globals, matches, &mut redactor) {
         Ok(exit) => exit,
-        Err(problem) => {
-            let problem = if problem.id == id::NEEDS_ROOT { sudo::with_line(problem, &globals.argv) } else { problem };
-            let exit = out::failed(globals, "check", &problem, &redactor);
-            out::prevented_check("check", globals.format, &problem, &redactor).unwrap_or(exit)
-        }
+        Err(problem) => out::failed(globals, "check", &problem, &redactor),
     }
 }
 
@@ -87,8 +80,8 @@ fn page(globals: &Globals) -> Page {
         verbose: globals.verbose,
         quiet: globals.quiet,
         paint: Paint(globals.color),
-        columns: out::columns(),
-        unicode: out::unicode(),
+        columns: terminal::columns(),
+        unicode: terminal::unicode(),
     }
 }
 
@@ -115,39 +108,24 @@ fn collect(
     redactor: &mut Redactor,
 ) -> Result<Record, Problem> {
     let host = machine::to_look(globals)?;
-    let mut inputs = Inputs::new(globals, flags(matches)?)?;
-    let layers = inputs.layers(&host)?;
-    // A system that is neither of the two families is a finding, not the end.
-    let platform = platform::detect(&host, settings::strategy(&layers)).ok().map(|(platform, _)| platform);
-    let home = settings::home(&layers)?;
-    let view = View::lenient(&host);
-    let first = if host.lstat(&crate::vendor::prod_env(&home)).is_ok_and(|stat| stat.is_some()) {
-        First::Product
-    } else {
-        First::System
-    };
-    let mut unread = Vec::new();
-    let found = match &platform {
-        // A file that is in the way of this look is a finding; the others are looked at all the same.
-        Some(platform) => Found::look(&view, platform, &home, first).unwrap_or_else(|problem| {
-            unread.push(Unread { why: problem.sentence(), needs_root: problem.id == id::NEEDS_ROOT });
-            Found::default()
-        }),
-        None => Found::default(),
-    };
-    let only_root = |path: PathBuf| {
-        let why = format!("{} can be read by root only", host.shown(&path).display());
-        Unread { why: text!("{}", own(why)), needs_root: true }
-    };
-    unread.extend(view.unread().into_iter().map(only_root));
-    found.secrets().for_each(|secret| redactor.learn(secret));
+    let mut inputs = Inputs::new(globals.settings.as_deref(), flags(matches)?)?;
+    let mut known = HostContext::load(&host, &inputs, Intent::Check)?;
+    // A file that is in the way of this look is a finding; the others are looked at all the same.
+    let unread =
+        known.unread.iter().map(|problem| Unread { why: problem.sentence(), needs_root: problem.id == id::NEEDS_ROOT });
+    let root_only = known
+        .root_only()
+        .into_iter()
+        .map(|path| Unread { why: text!("{} can be read by root only", path), needs_root: true });
+    let unread: Vec<Unread> = unread.chain(root_only).collect();
+    known.found.secrets().for_each(|secret| redactor.learn(secret));
     let catalogue = network::catalogue(matches)?;
-    let required_endpoints = required_endpoints(&catalogue, &EndpointNeeds::of(&layers, &catalogue)?);
+    let required_endpoints = required_endpoints(&catalogue, &EndpointNeeds::of(&known.layers, &catalogue)?);
     let endpoints = required_endpoints.iter().filter_map(Target::of).collect();
-    let (settings, _) = inputs.resolve(layers, &found)?;
+    let (settings, _) = known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec))?;
     settings.secrets.iter().for_each(|secret| redactor.learn(secret));
     let no_proxy = targets::no_proxy(&settings).members().map(str::to_owned).collect();
-    let (mut spec, secrets) = CheckSpec::new(&settings, &Effective::new(&settings, &found), no_proxy, limits);
+    let (mut spec, secrets) = CheckSpec::new(&settings, &Effective::new(&settings, &known.found), no_proxy, limits);
     spec.unread = unread;
     spec.endpoints = endpoints;
     spec.via = via(matches);
@@ -157,7 +135,8 @@ fn collect(
         None => Vec::new(),
     };
     let roots = Roots::of(&host, &authority);
-    drop(view);
+    let platform = known.platform.take();
+    drop(known);
     quiet_threads();
     let run = Run { host, platform, spec, secrets, roots };
     let mut progress = Progress::new(globals);

@@ -8,15 +8,16 @@ use std::path::Path;
 use clap::ArgMatches;
 
 use super::args::Globals;
-use super::converge::{Converge, RunContext};
 use super::exit::Exit;
-use super::inputs::Inputs;
-use super::{out, revert};
+use super::out;
+use crate::context::Inputs;
+use crate::converge::{Converge, Interface, Options, RunContext, TakeBack};
 use crate::host::RealHost;
+use crate::plan::Change;
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::report::{Outcome, Paint};
-use crate::settings::{Layer, Origin, by_key};
+use crate::report::{Outcome, Paint, human_plan};
+use crate::settings::{Layer, Origin, Spec, by_key};
 use crate::targets::Phase;
 
 /// Files of a root by path.
@@ -74,7 +75,7 @@ fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<serde_j
     }
     let before = picture(folder.path()).map_err(broken)?;
     let host = RealHost::image(folder.path()).map_err(broken)?;
-    let stage = Stage { globals, host: &host, root: folder.path() };
+    let stage = Stage { globals, host: &host };
     stage.say(&format!("\n=== {name}: a throw-away root in {} ===\n", folder.path().display()));
     let mut results = vec![
         stage.verb(Phase::Prepare, "before the product is installed")?,
@@ -96,7 +97,6 @@ fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<serde_j
 struct Stage<'a> {
     globals: &'a Globals,
     host: &'a RealHost,
-    root: &'a Path,
 }
 
 impl Stage<'_> {
@@ -104,47 +104,34 @@ impl Stage<'_> {
         let shown: Vec<String> = SETTINGS.iter().filter_map(|(key, value)| as_flag(key, value)).collect();
         self.say(&format!("\n$ ics-setup {} {}    # {when}\n\n", phase.verb(), shown.join(" ")));
         let mut context = RunContext::default();
-        let globals = self.quiet();
-        let inputs = Inputs::alone(&globals, flags()?);
-        let outcome = Converge { globals: &globals, host: self.host, inputs, phase, person: None }.run(&mut context)?;
-        Ok(self.report(phase.verb(), outcome, &context))
+        let inputs = Inputs::alone(flags()?);
+        let interface = &mut Shown(self);
+        let run = Converge { host: self.host, inputs, phase, options: self.options(), interface };
+        self.report(phase.verb(), run.run(&mut context), &context)
     }
 
     fn back(&self, what: &str) -> Result<serde_json::Value, Problem> {
         self.say(&format!("\n$ ics-setup revert    # {what}\n\n"));
         let mut context = RunContext::default();
-        let outcome = revert::take_back(&self.quiet(), self.host, None, false, &mut context)?;
-        Ok(self.report("revert", outcome, &context))
+        let interface = &mut Shown(self);
+        let run = TakeBack { host: self.host, named: None, force: false, options: self.options(), interface };
+        self.report("revert", run.run(&mut context), &context)
     }
 
-    fn report(&self, command: &str, outcome: Outcome, context: &RunContext) -> serde_json::Value {
-        let report = context.report(command, outcome, None);
-        out::show_plan(self.globals, &report);
-        if !self.globals.json && !self.globals.quiet {
-            out::result(&report.human(self.globals.verbose, Paint(self.globals.color)));
-        }
-        report.json()
+    fn options(&self) -> Options<'_> {
+        Options { dry_run: false, ignored: &self.globals.ignored }
     }
 
-    /// The verbs run as they would unattended; what they have to say is shown here.
-    fn quiet(&self) -> Globals {
-        Globals {
-            root: Some(self.root.to_path_buf()),
-            settings: None,
-            dry_run: false,
-            exit_code: false,
-            yes: true,
-            non_interactive: true,
-            format: crate::report::check::Format::Human,
-            word: "human".to_owned(),
-            json: false,
-            color: self.globals.color,
-            color_of_messages: self.globals.color_of_messages,
-            verbose: false,
-            quiet: true,
-            ignored: self.globals.ignored.clone(),
-            argv: Vec::new(),
-        }
+    fn report(
+        &self,
+        command: &str,
+        outcome: Result<Outcome, Problem>,
+        context: &RunContext,
+    ) -> Result<serde_json::Value, Problem> {
+        let outcome = Ok(outcome?);
+        let report = context.report(command, &outcome, None);
+        self.say(&report.human(self.globals.verbose, Paint(self.globals.color)));
+        Ok(report.json())
     }
 
     fn say(&self, text: &str) {
@@ -152,6 +139,26 @@ impl Stage<'_> {
             out::result(text);
         }
     }
+}
+
+/// The verbs run as they would unattended; their plans are shown.
+struct Shown<'a>(&'a Stage<'a>);
+
+impl Interface for Shown<'_> {
+    fn show_plan(&mut self, context: &RunContext) {
+        let paint = Paint(self.0.globals.color);
+        self.0.say(&human_plan(&context.plan.changes, &context.redactor, paint));
+    }
+
+    fn confirm(&mut self, _: &mut RunContext) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    fn secret(&mut self, _: &Spec) -> Result<Option<String>, Problem> {
+        Ok(None)
+    }
+
+    fn progress(&mut self, _: &Change) {}
 }
 
 fn flags() -> Result<Layer, Problem> {

@@ -1,9 +1,8 @@
 //! The host that a command works on: this system, or the image of `--root`.
 
 use super::args::Globals;
-use super::sudo;
 use crate::host::{HostRead, RealHost};
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 
 /// The host, for a command that only looks.
 ///
@@ -21,11 +20,11 @@ pub fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
 /// The host, for a verb that changes it.
 ///
 /// # Errors
-/// `needs-root`, with the sudo line; a `--root` that is no folder.
+/// `needs-root`; a `--root` that is no folder.
 pub fn to_change(globals: &Globals, verb: &str) -> Result<RealHost, Problem> {
     let host = to_look(globals)?;
     if host.is_live() && host.euid() != 0 && !globals.dry_run {
-        return Err(sudo::needs_root(verb, &globals.argv));
+        return Err(Problem::host(id::NEEDS_ROOT, format!("{verb} changes this host and needs root rights")));
     }
     Ok(host)
 }

@@ -7,17 +7,17 @@ mod converge;
 mod demo;
 mod exit;
 mod files;
-mod inputs;
+mod interface;
 mod machine;
 mod manual;
 mod network;
 mod out;
 mod progress;
-mod prove;
 mod revert;
 mod settings;
 mod status;
 mod sudo;
+mod terminal;
 mod wizard;
 
 use std::ffi::OsString;
@@ -31,7 +31,7 @@ use exit::Exit;
 pub fn run(argv: Vec<OsString>) -> ExitCode {
     let matches = match args::command().try_get_matches_from(&argv) {
         Ok(matches) => matches,
-        Err(error) => return args::usage(&error, &argv).into(),
+        Err(error) => return out::usage(&error, &argv).into(),
     };
     let Some((verb, matches)) = matches.subcommand() else { return alone(&matches, argv).into() };
     let globals = match Globals::new(verb, matches, argv) {
@@ -58,9 +58,9 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
 
 /// No command: at a terminal the wizard on a fresh host and `status` on a provisioned one; help elsewhere.
 fn alone(matches: &clap::ArgMatches, argv: Vec<OsString>) -> Exit {
-    if !out::is_terminal() || matches.get_flag("non-interactive") {
+    if !terminal::is_terminal() || matches.get_flag("non-interactive") {
         return match args::strict().try_get_matches_from(&argv) {
-            Err(error) => args::usage(&error, &argv),
+            Err(error) => out::usage(&error, &argv),
             Ok(_) => Exit::Usage,
         };
     }

@@ -1,6 +1,7 @@
 //! Standard output carries the result, standard error everything else. A reader that went away is no error.
 
-use std::io::{self, IsTerminal, Write};
+use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,10 +9,11 @@ use clap::ArgMatches;
 
 use super::args::{Globals, is_json};
 use super::exit::Exit;
-use crate::problem::Problem;
+use super::{sudo, terminal};
+use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::check::{Format, State, prevented};
-use crate::report::{Outcome, Paint, Report, human_plan, human_problem};
+use crate::report::{Outcome, Paint, Report, human_problem};
 use crate::text::{Fix, Text, quoted};
 
 /// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
@@ -38,35 +40,35 @@ pub fn message(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Are there eyes and a keyboard?
-pub fn is_terminal() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-/// Colours by default: a terminal that can, and no `NO_COLOR`.
-pub fn color_for(stdout: bool) -> bool {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    let terminal = if stdout { io::stdout().is_terminal() } else { io::stderr().is_terminal() };
-    terminal && !no_color && !dumb
-}
-
-/// How many columns standard output has; `None`: it is no terminal.
-pub fn columns() -> Option<usize> {
-    let terminal = console::Term::stdout();
-    terminal.is_term().then(|| terminal.size_checked().map_or(80, |(_, columns)| usize::from(columns)))
-}
-
-/// Does the locale say that more than ASCII can be shown?
-pub fn unicode() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
-    locale.is_some_and(|locale| is_utf8(&locale.to_string_lossy()))
-}
-
-/// `language_COUNTRY.CODESET@modifier`: is the codeset UTF-8, however it is spelt?
-fn is_utf8(locale: &str) -> bool {
-    let codeset = locale.split_once('.').map_or("", |(_, rest)| rest).split('@').next().unwrap_or_default();
-    codeset.replace('-', "").eq_ignore_ascii_case("utf8")
+/// Prints what clap has to say: help and versions to standard output, mistakes to standard error.
+pub fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
+    let wants_help = !error.use_stderr();
+    let text = error.render();
+    let text = if terminal::color_for(wants_help) { text.ansi().to_string() } else { text.to_string() };
+    if wants_help {
+        result(&text);
+        return Exit::Done;
+    }
+    message(&text);
+    let asked = |format: Format| {
+        let word = format.as_str();
+        argv.windows(2).any(|pair| pair[0] == "--format" && pair[1] == word)
+            || argv.iter().any(|argument| argument.to_str() == Some(&format!("--format={word}")))
+    };
+    let verb =
+        || argv.iter().skip(1).filter_map(|word| word.to_str()).find(|word| !word.starts_with('-')).unwrap_or_default();
+    let message = error.render().to_string();
+    let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let problem = Problem::settings(id::USAGE, message).hint("ics-setup --help");
+    if asked(Format::Json) {
+        json_problem(verb(), &problem);
+    }
+    if let Some(format) = [Format::Nagios, Format::Tap].into_iter().find(|format| asked(*format))
+        && let Some(exit) = prevented_check(verb(), format, &problem, &Redactor::default())
+    {
+        return exit;
+    }
+    Exit::Usage
 }
 
 /// A problem before there was anything else to say.
@@ -79,7 +81,7 @@ pub fn early(matches: &ArgMatches, verb: &str, problem: &Problem) -> Exit {
     if is_json(inner) {
         json_problem(verb, problem);
     } else {
-        message(&human_problem(problem, &redactor, Paint(color_for(false))));
+        message(&human_problem(problem, &redactor, Paint(terminal::color_for(false))));
     }
     let format = inner.get_one::<String>("format").and_then(|word| Format::parse(word)).unwrap_or(Format::Human);
     prevented_check(verb, format, problem, &redactor).unwrap_or(Exit::of(problem))
@@ -87,7 +89,7 @@ pub fn early(matches: &ArgMatches, verb: &str, problem: &Problem) -> Exit {
 
 /// Tells a harness or a monitoring system that there will be no result, in the words of the format that it reads. The exit
 /// code where that format has one of its own.
-pub fn prevented_check(verb: &str, format: Format, problem: &Problem, redactor: &Redactor) -> Option<Exit> {
+fn prevented_check(verb: &str, format: Format, problem: &Problem, redactor: &Redactor) -> Option<Exit> {
     if verb != "check" {
         return None;
     }
@@ -98,7 +100,7 @@ pub fn prevented_check(verb: &str, format: Format, problem: &Problem, redactor: 
 }
 
 /// Prints a problem as JSON.
-pub fn json_problem(verb: &str, problem: &Problem) {
+fn json_problem(verb: &str, problem: &Problem) {
     json(&failure(verb, problem, &Redactor::default()).json());
 }
 
@@ -109,7 +111,9 @@ pub fn json(value: &serde_json::Value) {
 
 /// Prints a problem in the form that was asked for.
 pub fn failed(globals: &Globals, verb: &str, problem: &Problem, redactor: &Redactor) -> Exit {
-    finish(globals, &failure(verb, problem, redactor))
+    let problem = &sudo::advised(problem, &globals.argv);
+    let exit = finish(globals, &failure(verb, problem, redactor));
+    prevented_check(verb, globals.format, problem, redactor).unwrap_or(exit)
 }
 
 fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> Report<'a> {
@@ -127,19 +131,12 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
     }
 }
 
-/// Prints the diff of what is going to be done, unless the result will be JSON or silence was asked for.
-pub fn show_plan(globals: &Globals, report: &Report<'_>) {
-    if !globals.json && !globals.quiet {
-        result(&human_plan(report.changes, report.redactor, Paint(globals.color)));
-    }
-}
-
 /// Prints the end of a changing command and returns its exit code.
 pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
     // Commands to paste have to work on the same host.
     let mut findings = report.findings.to_vec();
     findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| on_the_same_host(globals, fix));
-    let mut error = report.error.cloned();
+    let mut error = report.error.map(|problem| sudo::advised(problem, &globals.argv));
     error.iter_mut().flat_map(|problem| &mut problem.hints).for_each(|advice| on_the_same_host(globals, advice));
     let report = &Report { findings: &findings, error: error.as_ref(), ..*report };
     if globals.json {
@@ -158,9 +155,16 @@ pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
             }
             Exit::of(problem)
         }
-        None if lost() && report.outcome == Outcome::Changed => Exit::FailedChanged,
-        None if report.outcome == Outcome::Pending && globals.exit_code => Exit::Pending,
-        None => Exit::Done,
+        None => exit(globals, report.outcome),
+    }
+}
+
+/// The exit code of a changing command that went well, once its result was written.
+pub fn exit(globals: &Globals, outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Changed if lost() => Exit::FailedChanged,
+        Outcome::Pending if globals.exit_code => Exit::Pending,
+        _ => Exit::Done,
     }
 }
 
@@ -202,22 +206,6 @@ mod tests {
             let mut advice = advice.to_owned();
             add_root(Path::new("/mnt/a b"), &mut advice);
             assert_eq!(advice, with_root);
-        }
-    }
-
-    #[test]
-    fn the_codeset_of_a_locale_decides() {
-        for (locale, utf8) in [
-            ("C.UTF-8", true),
-            ("de_DE.utf8@euro", true),
-            ("en_US.UTF8", true),
-            ("C", false),
-            ("POSIX", false),
-            ("de_DE@euro", false),
-            ("en_US.ISO-8859-1", false),
-            ("utf8", false),
-        ] {
-            assert_eq!(is_utf8(locale), utf8, "{locale}");
         }
     }
 }

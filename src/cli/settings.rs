@@ -5,14 +5,12 @@ use serde_json::{Value, json};
 
 use super::args::{Globals, flags};
 use super::exit::Exit;
-use super::inputs::Inputs;
-use super::{machine, out, sudo};
-use crate::host::View;
-use crate::platform;
-use crate::problem::{Problem, id};
+use super::{ask, machine, out};
+use crate::context::{HostContext, Inputs, Intent};
+use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::report::{SCHEMA, visible};
-use crate::settings::{self, First, Found, Settings, example, schema};
+use crate::settings::{Settings, example, schema};
 
 /// Runs the verb.
 pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
@@ -21,11 +19,7 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
         Some(("schema", _)) => out::json(&schema()),
         Some((_, matches)) => match effective(globals, matches) {
             Ok(settings) => show(globals, &settings),
-            Err(problem) => {
-                let problem =
-                    if problem.id == id::NEEDS_ROOT { sudo::with_line(problem, &globals.argv) } else { problem };
-                return out::failed(globals, "settings show", &problem, &Redactor::default());
-            }
+            Err(problem) => return out::failed(globals, "settings show", &problem, &Redactor::default()),
         },
         None => return Exit::Usage,
     }
@@ -38,14 +32,9 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
 /// A value that is wrong or missing.
 pub fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Problem> {
     let host = machine::to_look(globals)?;
-    let mut inputs = Inputs::new(globals, flags(matches)?)?;
-    let layers = inputs.layers(&host)?;
-    // Settings can be shown anywhere; what a host that is neither Ubuntu nor CentOS has is not looked for.
-    let found = match platform::detect(&host, settings::strategy(&layers)) {
-        Ok((platform, _)) => Found::look(&View::lenient(&host), &platform, &settings::home(&layers)?, First::System)?,
-        Err(_) => Found::default(),
-    };
-    inputs.resolve(layers, &found).map(|(settings, _)| settings)
+    let mut inputs = Inputs::new(globals.settings.as_deref(), flags(matches)?)?;
+    let mut known = HostContext::load(&host, &inputs, Intent::Show)?;
+    known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec)).map(|(settings, _)| settings)
 }
 
 fn show(globals: &Globals, settings: &Settings) {

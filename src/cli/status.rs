@@ -2,9 +2,9 @@
 
 use super::args::Globals;
 use super::exit::Exit;
-use super::{machine, out, sudo};
+use super::{machine, out};
 use crate::apply::{Drift, Run, State, drift, runs};
-use crate::problem::{Problem, id};
+use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::report::{Paint, human_status, json_status};
 
@@ -19,10 +19,7 @@ pub fn run(globals: &Globals) -> Exit {
             }
             Exit::Done
         }
-        Err(problem) => {
-            let problem = if problem.id == id::NEEDS_ROOT { sudo::with_line(problem, &globals.argv) } else { problem };
-            out::failed(globals, "status", &problem, &Redactor::default())
-        }
+        Err(problem) => out::failed(globals, "status", &problem, &Redactor::default()),
     }
 }
 

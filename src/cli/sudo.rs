@@ -7,13 +7,12 @@ use crate::redact::redact_line;
 use crate::settings::{ProxyUrl, TABLE};
 use crate::text::quoted;
 
-/// The problem of a changing verb that was not started as root.
-pub fn needs_root(verb: &str, argv: &[OsString]) -> Problem {
-    with_line(Problem::host(id::NEEDS_ROOT, format!("{verb} changes this host and needs root rights")), argv)
-}
-
-/// Adds the sudo line to a problem that root rights would solve.
-pub fn with_line(problem: Problem, argv: &[OsString]) -> Problem {
+/// The problem as it is told: where root rights would solve it, with the line that has them.
+pub fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
+    let problem = problem.clone();
+    if problem.id != id::NEEDS_ROOT || !problem.hints.is_empty() {
+        return problem;
+    }
     let dry = argv.iter().any(|word| word == "--dry-run");
     let changes =
         argv.iter().any(|word| matches!(word.to_str(), Some("prepare" | "reconfigure" | "revert" | "wizard")));

@@ -3,18 +3,14 @@
 //! Planners and checks are given the reading half only, so "a dry run and a check change nothing" holds by type.
 //! Paths are always the host's own (`/etc/environment`), also when the host is an image below `--root`.
 //!
-//! | host | for |
-//! | --- | --- |
-//! | [`RealHost`] | the running system, or an image below a folder |
-//! | [`MemoryHost`] | property tests: a file system in memory that can lose what was not synced |
-//! | [`FaultyHost`] | wraps another host and fails, or dies, at its n-th effect |
+//! [`RealHost`] is the running system, or an image below a folder. What stands in for it in tests is in `testing`.
 
 mod attributes;
-mod faulty;
-mod memory;
 mod program;
 mod real;
 mod resolve;
+#[cfg(test)]
+mod testing;
 mod view;
 
 use std::ffi::OsString;
@@ -23,10 +19,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 pub use attributes::{Attributes, Xattrs};
-pub use faulty::{Fault, FaultyHost};
-pub use memory::MemoryHost;
 pub use real::RealHost;
 pub use resolve::{Refused, resolve};
+#[cfg(test)]
+pub use testing::{Fault, FaultyHost, MemoryHost};
 pub use view::{View, unreadable};
 
 /// Looks at a host without changing it.

@@ -1,8 +1,5 @@
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
@@ -12,65 +9,22 @@ use super::pam::Table;
 use super::{Os, PackageManager, Platform, Strategy, detect};
 use crate::envfile::PamLimit;
 use crate::finding::{Finding, Status, known};
-use crate::host::{Attributes, Command, FileKind, HostRead, Output, Snapshot, Stat};
+use crate::host::MemoryHost;
 use crate::problem::{Kind, Problem};
 use crate::version::Version;
 
-/// A host that has nothing but files, some of which cannot be read.
-#[derive(Default)]
-struct Files(BTreeMap<PathBuf, Result<Vec<u8>, io::ErrorKind>>);
-
-impl Files {
-    fn with(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
-        self.0.insert(path.into(), Ok(content.into()));
-        self
-    }
-
-    fn with_error(mut self, path: &str, error: io::ErrorKind) -> Self {
-        self.0.insert(path.into(), Err(error));
-        self
-    }
-}
-
-impl HostRead for Files {
-    fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
-        let stat = Stat { kind: FileKind::File, uid: 0, mode: 0o644, links: 1 };
-        self.0.get(path).map(|content| content.as_ref().map(|_| stat).map_err(|e| (*e).into())).transpose()
-    }
-    fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>> {
-        let snapshot = |bytes| Snapshot { bytes, attributes: Attributes::new(0o644, 0, 0), links: 1 };
-        self.0.get(path).map(|content| content.clone().map(snapshot).map_err(Into::into)).transpose()
-    }
-    fn read_link(&self, _: &Path) -> io::Result<PathBuf> {
-        Err(io::ErrorKind::InvalidInput.into())
-    }
-    fn list(&self, _: &Path) -> io::Result<Vec<OsString>> {
-        Ok(Vec::new())
-    }
-    fn run(&self, _: &Command) -> io::Result<Output> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH
-    }
-    fn euid(&self) -> u32 {
-        0
-    }
-    fn is_live(&self) -> bool {
-        false
-    }
-    fn shown(&self, path: &Path) -> PathBuf {
-        Path::new("/image").join(path.strip_prefix("/").unwrap_or(path))
-    }
+/// An image that has nothing.
+fn image() -> MemoryHost {
+    MemoryHost::image("/image")
 }
 
 type Detected = Result<(Platform, Vec<Finding>), Problem>;
 
-fn at(path: &str, content: impl Into<Vec<u8>>) -> Detected {
-    detect(&Files::default().with(path, content), None)
+fn at(path: &str, content: impl AsRef<[u8]>) -> Detected {
+    detect(&image().with(path, content), None)
 }
 
-fn os_release(content: impl Into<Vec<u8>>) -> Detected {
+fn os_release(content: impl AsRef<[u8]>) -> Detected {
     at("/etc/os-release", content)
 }
 
@@ -86,7 +40,7 @@ fn brief(detected: &Detected) -> String {
 }
 
 /// The limit and the release of linux-pam, in one word each.
-fn pam(host: &Files) -> String {
+fn pam(host: &MemoryHost) -> String {
     let (platform, _) = detect(host, None).expect("a known system");
     let facts = platform.pam_limit(host);
     let limit = match facts.limit {
@@ -147,7 +101,7 @@ fn every_sample_gets_what_the_table_says() {
     for (name, expected, expected_pam) in SAMPLES {
         let content = std::fs::read(folder.join(name)).expect("a sample");
         for path in ["/etc/os-release", "/usr/lib/os-release"] {
-            let host = Files::default().with(path, content.clone());
+            let host = image().with(path, content.clone());
             let detected = detect(&host, None);
             assert_eq!(brief(&detected), *expected, "{name}");
             if let Ok((platform, findings)) = &detected {
@@ -208,7 +162,7 @@ fn the_elders_of_os_release() {
 
 #[test]
 fn a_file_that_says_nothing_gives_way_to_the_next() {
-    let host = Files::default()
+    let host = image()
         .with("/etc/os-release", "NAME=\"no id\"\nID=\n")
         .with_error("/usr/lib/os-release", io::ErrorKind::PermissionDenied)
         .with("/etc/lsb-release", "LSB_VERSION=1\n")
@@ -252,9 +206,8 @@ fn unsupported_names_the_file_and_what_it_said() {
 
 #[test]
 fn unknown_names_every_file_and_why_it_was_of_no_use() {
-    let host = Files::default()
-        .with_error("/etc/os-release", io::ErrorKind::PermissionDenied)
-        .with("/etc/debian_version", "\0\0");
+    let host =
+        image().with_error("/etc/os-release", io::ErrorKind::PermissionDenied).with("/etc/debian_version", "\0\0");
     let problem = detect(&host, None).expect_err("nothing to go by");
     assert_eq!((problem.id, problem.kind), ("os-unknown", Kind::Host));
     for file in ["os-release", "lsb-release", "centos-release", "redhat-release", "system-release", "debian_version"] {
@@ -275,11 +228,11 @@ fn forced_wins_but_does_not_make_a_host_younger() {
         ("ID=ubuntu\nVERSION_ID=16.04\n", Strategy::Ubuntu, "ubuntu ubuntu 16.04: os-too-old"),
         ("ID=centos\nVERSION_ID=7\n", Strategy::CentOs, "centos centos 7: "),
     ] {
-        let detected = detect(&Files::default().with("/etc/os-release", content), Some(forced));
+        let detected = detect(&image().with("/etc/os-release", content), Some(forced));
         assert_eq!(brief(&detected), expected, "{content}");
         detected.expect("forced").1.iter().for_each(assert_complete);
     }
-    let (platform, findings) = detect(&Files::default(), Some(Strategy::CentOs)).expect("forced");
+    let (platform, findings) = detect(&image(), Some(Strategy::CentOs)).expect("forced");
     assert!(findings.is_empty());
     let Os { id, version, strategy, source, .. } = platform.os;
     assert_eq!((id.as_str(), version.as_str(), strategy, source), ("", "", Strategy::CentOs, PathBuf::new()));
@@ -291,15 +244,15 @@ fn the_strategies_name_their_files() {
         assert_eq!(Strategy::parse(name).map(Strategy::name), Some(name));
     }
     assert_eq!(Strategy::parse("Ubuntu"), None);
-    let (ubuntu, _) = detect(&Files::default(), Some(Strategy::Ubuntu)).expect("forced");
-    let (centos, _) = detect(&Files::default(), Some(Strategy::CentOs)).expect("forced");
+    let (ubuntu, _) = detect(&image(), Some(Strategy::Ubuntu)).expect("forced");
+    let (centos, _) = detect(&image(), Some(Strategy::CentOs)).expect("forced");
     assert_eq!(ubuntu.system_proxy_file(), Path::new("/etc/environment"));
     assert_eq!(centos.system_proxy_file(), Path::new("/etc/profile.d/proxy.sh"));
     assert!(!ubuntu.system_proxy_is_shell() && centos.system_proxy_is_shell());
 
-    let bare = Files::default();
-    let with_dnf = Files::default().with("/etc/dnf/dnf.conf", "").with("/etc/yum.conf", "");
-    let hidden = Files::default().with_error("/etc/dnf/dnf.conf", io::ErrorKind::PermissionDenied);
+    let bare = image();
+    let with_dnf = image().with("/etc/dnf/dnf.conf", "").with("/etc/yum.conf", "");
+    let hidden = image().with_error("/etc/dnf/dnf.conf", io::ErrorKind::PermissionDenied);
     let dnf = PackageManager::Dnf { conf: Path::new("/etc/dnf/dnf.conf") };
     assert_eq!(ubuntu.package_manager(&bare).conf(), Path::new("/etc/apt/apt.conf.d/95ics-setup-proxy"));
     assert_eq!(centos.package_manager(&bare), PackageManager::Yum { conf: Path::new("/etc/yum.conf") });
@@ -325,7 +278,7 @@ fn the_installed_linux_pam_is_believed_before_the_table() {
         (entry("install ok installed", "\u{1b}[31m"), "1.4.0 drop 8191"),
         (String::new(), "1.4.0 drop 8191"),
     ] {
-        let jammy = Files::default().with("/etc/os-release", "ID=ubuntu\nVERSION_ID=22.04\n");
+        let jammy = image().with("/etc/os-release", "ID=ubuntu\nVERSION_ID=22.04\n");
         assert_eq!(pam(&jammy.with("/var/lib/dpkg/status", status.clone())), expected, "{status}");
     }
 }
@@ -392,7 +345,7 @@ proptest! {
         file in prop::sample::select(vec!["etc/os-release", "etc/lsb-release", "etc/redhat-release", "etc/debian_version"]),
         forced in prop::sample::select(vec![None, Some(Strategy::Ubuntu), Some(Strategy::CentOs)]),
     ) {
-        let host = Files::default().with(&format!("/{file}"), content).with("/var/lib/dpkg/status", status);
+        let host = image().with(&format!("/{file}"), content).with("/var/lib/dpkg/status", status);
         let detected = detect(&host, forced);
         prop_assert!(forced.is_none() || detected.is_ok());
         for text in texts(&detected) {

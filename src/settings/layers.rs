@@ -141,7 +141,6 @@ fn wrong_shape(shape: Shape, value: &str) -> Option<Text> {
         Shape::Text | Shape::List | Shape::Path => return value.contains('\0').then(|| "text without NUL".into()),
         Shape::Switch => parse_switch(value).is_none().then_some("true or false"),
         Shape::Port => value.parse::<u16>().map_or(true, |port| port == 0).then_some("a port from 1 to 65535"),
-        Shape::Count => value.parse::<u32>().map_or(true, |count| count == 0).then_some("a whole number from 1"),
         Shape::Choice(choices) => {
             return (!choices.contains(&value)).then(|| text!("one of {}, not {:?}", own(choices.join(", ")), value));
         }

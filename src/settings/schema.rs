@@ -32,7 +32,6 @@ fn property(spec: &Spec) -> Value {
         Shape::Switch => json!({"type": "boolean"}),
         Shape::List => json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
         Shape::Port => json!({"type": "integer", "minimum": 1, "maximum": 65535}),
-        Shape::Count => json!({"type": "integer", "minimum": 1}),
         Shape::Choice(choices) => json!({"enum": choices}),
     };
     if let Value::Object(fields) = &mut value {

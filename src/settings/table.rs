@@ -1,5 +1,8 @@
-//! Every setting, once: its key, flag, variable, question, help and default. Flags, variables, the TOML file, the saved
+//! Every setting, once: its key, flag, variable, help and default, and what the wizard asks for it. Flags, variables, the TOML file, the saved
 //! settings, the example, the JSON Schema and `settings show` are all made from this table.
+//!
+//! A new setting is an entry here and a line in its reader, which asks [`super::Settings::text`] or
+//! [`super::Settings::switch`]; `UPDATE_README=1 cargo test --test readme` writes the table of the README.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +17,6 @@ pub enum Shape {
     List,
     /// A number from 1 to 65535.
     Port,
-    /// A whole number from 1.
-    Count,
     /// A path on this machine.
     Path,
     /// One of these words.
@@ -39,12 +40,10 @@ pub struct Spec {
     pub secret: bool,
     /// Kept in `/etc/ics-setup/settings.toml` for the next run.
     pub saved: bool,
-    /// Does a verb of this version act on it?
-    pub read: bool,
     /// The value when nobody gives one, as text.
     pub default: Option<&'static str>,
-    /// What the wizard asks.
-    pub question: &'static str,
+    /// What the wizard asks; `None`: it does not ask for this.
+    pub question: Option<&'static str>,
     /// One sentence for `--help`, the example file and the schema.
     pub help: &'static str,
 }
@@ -65,9 +64,8 @@ const fn text(key: &'static str, flag: &'static str, variable: &'static str) -> 
         value_name: "TEXT",
         secret: false,
         saved: true,
-        read: true,
         default: None,
-        question: "",
+        question: None,
         help: "",
     }
 }
@@ -85,68 +83,62 @@ pub static TABLE: &[Spec] = &[
     Spec {
         shape: Shape::Choice(&["production", "test-drive"]),
         default: Some("production"),
-        question: "Which deployment is this host for?",
+        question: Some("Which deployment is this host for?"),
         help: "Test Drive runs MySQL and Redis on this host and adds the local addresses to no_proxy",
         ..text("deployment", "deployment", "ICS_SETUP_DEPLOYMENT")
     },
     Spec {
         value_name: "VERSION",
-        question: "Which product release?",
         help: "Product release, such as 22.3.9; decides which requirements hold",
         ..text("release", "release", "ICS_SETUP_RELEASE")
     },
     Spec {
         value_name: "URL",
-        question: "Proxy URL for http and https?",
+        question: Some("Proxy URL for http and https?"),
         help: "Proxy for http and https requests, as http://HOST:PORT",
         ..text("proxy.url", "proxy", "ICS_SETUP_PROXY")
     },
     Spec {
         value_name: "URL",
-        question: "Proxy URL for http requests?",
         help: "Proxy for http requests only, where it differs",
         ..text("proxy.http", "http-proxy", "ICS_SETUP_HTTP_PROXY")
     },
     Spec {
         value_name: "URL",
-        question: "Proxy URL for https requests?",
         help: "Proxy for https requests only [default: the http proxy]",
         ..text("proxy.https", "https-proxy", "ICS_SETUP_HTTPS_PROXY")
     },
     Spec {
         value_name: "USER",
-        question: "User at the proxy?",
+        question: Some("User at the proxy?"),
         help: "User name at the proxy, as it is (it is encoded where needed)",
         ..text("proxy.user", "proxy-user", "ICS_SETUP_PROXY_USER")
     },
     Spec {
-        question: "Password at the proxy?",
+        question: Some("Password at the proxy?"),
         help: "Password at the proxy, as it is; best given as a file or by an otherwise named variable",
         ..secret("proxy.password", "ICS_SETUP_PROXY_PASSWORD")
     },
     Spec {
-        question: "File with the proxy password?",
         help: "File whose content, without the final newline, is the proxy password",
         ..password_file("proxy.password_file", "proxy-password-file", "ICS_SETUP_PROXY_PASSWORD_FILE")
     },
     Spec {
         shape: Shape::Text,
         value_name: "VARIABLE",
-        question: "Variable with the proxy password?",
         help: "Name of the environment variable that holds the proxy password",
         ..password_file("proxy.password_env", "proxy-password-env", "ICS_SETUP_PROXY_PASSWORD_ENV")
     },
     Spec {
         shape: Shape::List,
         value_name: "LIST",
-        question: "Hosts that are reached without the proxy?",
+        question: Some("Hosts that are reached without the proxy?"),
         help: "Hosts reached without the proxy, added to the built-in members and to those found on the host",
         ..text("proxy.no_proxy", "no-proxy", "ICS_SETUP_NO_PROXY")
     },
     Spec {
         shape: Shape::List,
         value_name: "LIST",
-        question: "Exactly which hosts are reached without the proxy?",
         help: "Exactly these hosts are reached without the proxy; nothing is added or kept",
         ..text("proxy.no_proxy_only", "no-proxy-only", "ICS_SETUP_NO_PROXY_ONLY")
     },
@@ -155,14 +147,12 @@ pub static TABLE: &[Spec] = &[
         value_name: "BOOL",
         saved: false,
         default: Some("false"),
-        question: "Take the proxy settings out again?",
         help: "Take the proxy variables out again (in prod.env: comment them)",
         ..text("proxy.remove", "remove-proxy", "ICS_SETUP_REMOVE_PROXY")
     },
     Spec {
         shape: Shape::Path,
         value_name: "FILE",
-        question: "Certificate of a TLS-inspecting proxy?",
         help: "CA certificate (PEM) of a proxy that inspects TLS",
         ..text("proxy.ca", "proxy-ca", "ICS_SETUP_PROXY_CA")
     },
@@ -170,121 +160,99 @@ pub static TABLE: &[Spec] = &[
         shape: Shape::Switch,
         value_name: "BOOL",
         default: Some("false"),
-        question: "Write upper-case names too?",
         help: "Write HTTP_PROXY, HTTPS_PROXY and NO_PROXY beside the lower-case names",
         ..text("proxy.both_cases", "both-cases", "ICS_SETUP_BOTH_CASES")
     },
     Spec {
         value_name: "HOST",
-        question: "MySQL host?",
+        question: Some("MySQL host?"),
         help: "MySQL host of both databases",
         ..text("mysql.host", "mysql-host", "ICS_SETUP_MYSQL_HOST")
     },
     Spec {
         shape: Shape::Port,
         value_name: "PORT",
-        question: "MySQL port?",
+        question: Some("MySQL port?"),
         help: "MySQL port",
         ..text("mysql.port", "mysql-port", "ICS_SETUP_MYSQL_PORT")
     },
     Spec {
         value_name: "USER",
-        question: "MySQL user?",
+        question: Some("MySQL user?"),
         help: "MySQL user",
         ..text("mysql.user", "mysql-user", "ICS_SETUP_MYSQL_USER")
     },
     Spec {
-        question: "MySQL password?",
+        question: Some("MySQL password?"),
         help: "MySQL password, as it is",
         ..secret("mysql.password", "ICS_SETUP_MYSQL_PASSWORD")
     },
     Spec {
-        question: "File with the MySQL password?",
         help: "File whose content, without the final newline, is the MySQL password",
         ..password_file("mysql.password_file", "mysql-password-file", "ICS_SETUP_MYSQL_PASSWORD_FILE")
     },
     Spec {
         value_name: "NAME",
-        question: "Name of the main database?",
+        question: Some("Name of the main database?"),
         help: "Main database",
         ..text("mysql.database", "mysql-database", "ICS_SETUP_MYSQL_DATABASE")
     },
     Spec {
         value_name: "NAME",
-        question: "Name of the key database?",
+        question: Some("Name of the key database?"),
         help: "Database of the encryption keys",
         ..text("mysql.secret_database", "mysql-secret-database", "ICS_SETUP_MYSQL_SECRET_DATABASE")
     },
     Spec {
         shape: Shape::Switch,
         value_name: "BOOL",
-        question: "Does MySQL require TLS?",
         help: "Connect to MySQL with TLS",
         ..text("mysql.tls", "mysql-tls", "ICS_SETUP_MYSQL_TLS")
     },
     Spec {
         value_name: "HOST",
-        question: "Redis host?",
+        question: Some("Redis host?"),
         help: "Redis host",
         ..text("redis.host", "redis-host", "ICS_SETUP_REDIS_HOST")
     },
     Spec {
         shape: Shape::Port,
         value_name: "PORT",
-        question: "Redis port?",
+        question: Some("Redis port?"),
         help: "Redis port",
         ..text("redis.port", "redis-port", "ICS_SETUP_REDIS_PORT")
     },
     Spec {
-        question: "Redis password?",
+        question: Some("Redis password?"),
         help: "Redis password, as it is",
         ..secret("redis.password", "ICS_SETUP_REDIS_PASSWORD")
     },
     Spec {
-        question: "File with the Redis password?",
         help: "File whose content, without the final newline, is the Redis password",
         ..password_file("redis.password_file", "redis-password-file", "ICS_SETUP_REDIS_PASSWORD_FILE")
     },
     Spec {
         shape: Shape::Switch,
         value_name: "BOOL",
-        question: "Does Redis require TLS?",
         help: "Connect to Redis with TLS",
         ..text("redis.tls", "redis-tls", "ICS_SETUP_REDIS_TLS")
     },
     Spec {
         shape: Shape::Choice(&["ubuntu", "centos"]),
-        question: "Which family of systems is this?",
         help: "Treat the host as this family, whatever it says of itself",
         ..text("os", "os", "ICS_SETUP_OS")
     },
     Spec {
-        shape: Shape::List,
-        value_name: "LIST",
-        question: "Which processes run on this host?",
-        help: "Processes of this host: interface, scheduler, worker",
-        read: false,
-        ..text("roles", "role", "ICS_SETUP_ROLE")
-    },
-    Spec {
-        shape: Shape::Count,
-        value_name: "N",
-        question: "How many workers?",
-        help: "Number of worker processes",
-        read: false,
-        ..text("workers", "workers", "ICS_SETUP_WORKERS")
-    },
-    Spec {
         // Which regions there are, the catalogue of endpoints knows; a user's file can add one.
         value_name: "REGION",
-        question: "Insight platform region?",
+        question: Some("Insight platform region?"),
         help: "Data region of the Insight Agent: us, us2, us3, ca, eu, ap, au",
         ..text("agent.region", "agent-region", "ICS_SETUP_AGENT_REGION")
     },
     Spec {
         shape: Shape::List,
         value_name: "HOST",
-        question: "Collector hosts?",
+        question: Some("Collector hosts?"),
         help: "Collector that agents on this host talk to; may be repeated",
         ..text("agent.collector", "collector", "ICS_SETUP_COLLECTOR")
     },
@@ -292,7 +260,7 @@ pub static TABLE: &[Spec] = &[
         shape: Shape::Path,
         value_name: "DIR",
         default: Some("/divvycloud"),
-        question: "Folder of the product?",
+        question: Some("Folder of the product?"),
         help: "Folder of the product, where prod.env is",
         ..text("home", "home", "ICS_SETUP_HOME")
     },
@@ -300,7 +268,6 @@ pub static TABLE: &[Spec] = &[
         shape: Shape::List,
         value_name: "NAME",
         saved: false,
-        question: "What is to be converged?",
         help: "Limit the run to these targets, or add one: system-proxy, docker-daemon, package-manager, prod-env",
         ..text("target", "target", "ICS_SETUP_TARGET")
     },
@@ -308,26 +275,13 @@ pub static TABLE: &[Spec] = &[
         shape: Shape::Switch,
         value_name: "BOOL",
         saved: false,
-        question: "Restart what has to read the new settings?",
         help: "Restart the services that must read the new settings (--no-restart: leave them)",
         ..text("restart", "restart", "ICS_SETUP_RESTART")
     },
-    Spec {
-        value_name: "REF",
-        question: "Image of the product?",
-        help: "Container image of the product",
-        read: false,
-        ..text("image", "image", "ICS_SETUP_IMAGE")
-    },
-    Spec {
-        shape: Shape::Path,
-        value_name: "DIR",
-        question: "Folder with files brought along?",
-        help: "Folder with images and files for a host without internet",
-        read: false,
-        ..text("bundle", "bundle", "ICS_SETUP_BUNDLE")
-    },
 ];
+
+/// Keys that version 0.2.0 saved although nothing read them: files that have them are read all the same.
+pub(super) const RETIRED: [&str; 4] = ["roles", "workers", "image", "bundle"];
 
 /// The setting with this key.
 pub fn by_key(key: &str) -> Option<&'static Spec> {
@@ -358,7 +312,7 @@ mod tests {
                 let variable = format!("ICS_SETUP_{}", flag.replace('-', "_").to_uppercase());
                 assert_eq!(variable, spec.variable);
             }
-            assert!(!spec.help.is_empty() && !spec.question.is_empty(), "{}", spec.key);
+            assert!(!spec.help.is_empty() && spec.question != Some(""), "{}", spec.key);
             assert!(!spec.secret || (spec.flag.is_none() && !spec.saved), "{}", spec.key);
         }
     }

@@ -41,7 +41,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
             vars.variables(&list).into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect();
         others_that_win(context, &files.drop_in, vars, draft);
     }
-    if draft.plan.changes.len() > before && context.settings.restart != Some(true) {
+    if draft.plan.changes.len() > before && context.settings.switch("restart") != Some(true) {
         draft.next("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker");
     }
     Ok(())

@@ -34,7 +34,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let mut edits: Vec<Edit<'_>> = if vars.remove {
         NAMES.iter().map(|name| Edit::Remove(name)).collect()
     } else {
-        lower_and_upper(&variables, settings.both_cases)
+        lower_and_upper(&variables, settings.switch("proxy.both_cases") == Some(true))
     };
     edits.extend(values.iter().map(|(name, value)| Edit::Set(name, value.as_bytes())));
     let edited = edit(present, Syntax::EnvFile, &edits).map_err(|refused| {

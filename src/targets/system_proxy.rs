@@ -23,7 +23,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let edits: Vec<Edit<'_>> = if vars.remove {
         NAMES.iter().map(|name| Edit::Remove(name)).collect()
     } else {
-        lower_and_upper(&variables, context.settings.both_cases)
+        lower_and_upper(&variables, context.settings.switch("proxy.both_cases") == Some(true))
     };
     let edited = edit(present, syntax, &edits).map_err(|refused| {
         let shown = context.view.host.shown(path);

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use crate::context::has_product;
 use crate::finding::Ignored;
 use crate::host::{HostRead, View};
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::settings::{First, Found, Layer, Layers, ProxyUrl, SecretSources, Setting, Settings, Unresolved, by_key};
-use crate::vendor::prod_env;
 
 /// The host and what people have said without being asked.
 pub struct KnownState<'a> {
@@ -37,7 +37,7 @@ impl KnownState<'_> {
 
     /// Is the product installed in this folder?
     pub fn has_product(&self, home: &Path) -> bool {
-        self.host.lstat(&prod_env(home)).is_ok_and(|stat| stat.is_some())
+        has_product(self.host, home)
     }
 
     /// Was a value given with this very command? Then it is not asked for.

@@ -4,13 +4,17 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::known::KnownState;
+use crate::converge::RunContext;
 use crate::finding::{Finding, Status};
 use crate::plan::{Action, Change};
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::report::{Paint, line, visible};
+use crate::report;
+use crate::report::{Outcome, Paint, human_findings, visible};
 use crate::settings::{First, SAVED, home};
-use crate::text::Fix;
+use crate::text;
+use crate::text::quoted;
+use crate::text::{Fix, Text, own};
 use crate::vendor::{Vendor, prod_env};
 
 /// What the host is and has, in a few lines, and how to move between questions.
@@ -74,7 +78,7 @@ pub fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> String 
             ))
         );
         for reason in &change.reasons {
-            let _ = writeln!(text, "  - {}", line(redactor, reason));
+            let _ = writeln!(text, "  - {}", report::line(redactor, reason));
         }
         let _ = writeln!(text, "  read by {}", reader(&change.path));
         match change.before {
@@ -104,8 +108,42 @@ fn reader(path: &Path) -> &'static str {
     }
 }
 
+/// The end of a run that went well: who sees it now, what is next, the way back, and the command that repeats it.
+pub(crate) fn closing(
+    context: &RunContext,
+    outcome: Outcome,
+    root: Option<&Path>,
+    command: &str,
+    paint: Paint,
+) -> String {
+    let head = match outcome {
+        Outcome::Pending => "Dry run: nothing was written.",
+        Outcome::Unchanged => "Nothing to do: no file has to change.",
+        _ => "Done.",
+    };
+    let mut text = format!("{head}\n");
+    let mut part = |title: &str, body: &str| {
+        if !body.is_empty() {
+            let _ = write!(text, "\n{}\n{body}", paint.bold(title));
+        }
+    };
+    let line = |text: &Text| format!("  {}\n", report::line(&context.redactor, text));
+    if outcome != Outcome::Changed {
+        let others: Vec<_> = context.findings.iter().filter(|finding| finding.group != "verify").cloned().collect();
+        part("Noticed", &human_findings(&others, false, &context.redactor, paint));
+    }
+    part("Who sees it", &proof_table(&context.findings, &context.redactor, paint));
+    part("Next", &context.plan.next_steps.iter().map(|step| line(step)).collect::<String>());
+    if let Some(run) = &context.run {
+        let root = root.map(|root| format!(" --root {}", quoted(&root.to_string_lossy()))).unwrap_or_default();
+        part("Undo", &line(&text!("ics-setup revert {}{}", own(run), own(root))));
+    }
+    part("The same without questions", &line(&text!("{}", own(command))));
+    text
+}
+
 /// What each consumer sees, as a table; below a row what to do where it does not. Empty: nothing was looked at.
-pub fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> String {
+fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> String {
     let rows: Vec<&Finding> = findings.iter().filter(|finding| finding.group == "verify").collect();
     let name = |finding: &Finding| finding.id.strip_prefix("verify-").unwrap_or(finding.id).to_owned();
     let width = rows.iter().map(|finding| name(finding).len()).max().unwrap_or(0);
@@ -115,7 +153,7 @@ pub fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> S
             Status::Skip => finding.observed.as_ref().unwrap_or(&finding.title),
             _ => &finding.title,
         };
-        let what = line(redactor, what);
+        let what = report::line(redactor, what);
         let _ = writeln!(text, "  {}  {:width$}  {what}", paint.status(finding.status), name(finding));
         if finding.status != Status::Pass {
             for fix in &finding.fix {
@@ -123,7 +161,7 @@ pub fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> S
                     Fix::Command(_) => "fix",
                     Fix::Advice(_) => "advice",
                 };
-                let _ = writeln!(text, "        {:width$}  {word}: {}", "", line(redactor, fix.text()));
+                let _ = writeln!(text, "        {:width$}  {word}: {}", "", report::line(redactor, fix.text()));
             }
         }
     }

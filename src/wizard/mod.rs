@@ -12,13 +12,17 @@
 //! | `world` | does the network agree? |
 //! | `prompt` | the `Prompter` trait |
 //! | `screen`, `plain`, `scripted` | dialoguer; line by line; a script, for tests |
-//! | `tell` | what is said before the questions, about each change, and at the end |
+//! | `messages` | what is said before the questions, about each change, and at the end |
+//! | `menu` | what is to become of the plan |
+//! | `missing` | the wizard without a person: what it would ask for |
 //! | [`repeat`] | the command that repeats the run |
 
 mod answers;
 mod ask;
 mod known;
+mod menu;
 mod messages;
+mod missing;
 mod parse;
 mod plain;
 mod prompt;
@@ -33,7 +37,9 @@ mod world;
 pub use answers::Answers;
 pub use ask::Wizard;
 pub use known::KnownState;
-pub use messages::{explain, opening, proof_table};
+pub(crate) use menu::{Consent, Menu};
+pub(crate) use messages::{closing, opening};
+pub(crate) use missing::missing;
 pub use plain::Plain;
 pub use prompt::{Ask, Gone, Prompter, Reply};
 pub use screen::Screen;

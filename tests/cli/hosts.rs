@@ -212,12 +212,3 @@ fn a_stray_file_among_the_runs_does_no_harm() {
     root.run(&["revert"]).ok();
     assert!(root.has("var/lib/ics-setup/runs/README") && root.has("var/lib/ics-setup/runs/lost+found/x"));
 }
-
-#[test]
-fn settings_that_nothing_reads_yet_are_said_to_be_so() {
-    let root = Root::ubuntu();
-    let (_, json) = root.json(&["reconfigure", "--mysql-host", "db", "--image", "x:1", "--workers", "4"]);
-    let finding =
-        json["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "setting-not-read").unwrap();
-    assert!(finding["title"].as_str().unwrap().contains("--workers, --image"), "{finding}");
-}

@@ -5,11 +5,6 @@
 //! Squid and the packet filters work in network namespaces of their own, where the vendor's names and addresses are on
 //! the loopback interface. The consumers come from `scripts/lab/firewalls`; what is missing is a failure.
 
-#![cfg(feature = "lab")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
-mod common;
-
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,7 +13,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-use common::{APART, Leash, PATIENCE, lab, leashed, need, need_root, report, scratch, scratch_for_all, skip, until};
+use crate::common::{
+    APART, Leash, PATIENCE, lab, leashed, need, need_root, report, scratch, scratch_for_all, skip, until,
+};
 use serde_json::Value;
 
 const US: [&str; 4] = ["--agent-region", "us", "--collector", "collector.corp.example,10.20.0.5"];
@@ -441,7 +438,7 @@ t=T(); t.feed(MarkdownIt('commonmark').enable('table').render(sys.stdin.read()))
 
 fn allowlist(format: &str, arguments: &[&str]) -> String {
     let folder = scratch("allowlist");
-    let output = Command::new(common::binary())
+    let output = Command::new(crate::common::binary())
         .args(["network", "allowlist", "--format", format, "--root"])
         .arg(folder.path())
         .args(arguments)

@@ -5,9 +5,6 @@
 //! port of the loopback address in a folder of its own and stopped by its process id. Where the servers were not
 //! provisioned the tests are skipped, by name.
 
-#![cfg(feature = "lab")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
-#[path = "backends/mod.rs"]
-mod backends;
-mod common;
+mod mysql;
+mod redis;
+mod servers;

@@ -1,14 +1,12 @@
 //! The unattended way for real: a Debian root wearing Ubuntu's or CentOS's release, booted under systemd, where
 //! cloud-init's user-data runs `ics-setup prepare`. Each machine keeps its disk over its boots.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use common::{
+use crate::common::{
     Family, Leash, Manifest, OWN_GROUP, PROXY_NAMES, assignments, environment, need, need_root, report, until, write,
 };
 use serde_json::Value;
@@ -317,7 +315,7 @@ impl Machine {
     fn new(family: Family) -> Self {
         need_root();
         need(&["systemd-nspawn"]);
-        let folder = common::scratch("machine");
+        let folder = crate::common::scratch("machine");
         for part in ["upper", "work", "host"] {
             fs::create_dir(folder.path().join(part)).unwrap();
         }
@@ -352,7 +350,7 @@ impl Machine {
     }
 
     fn text(&self, path: &str) -> String {
-        let path = common::below(&self.disk(), path);
+        let path = crate::common::below(&self.disk(), path);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
@@ -382,10 +380,10 @@ impl Machine {
         write(&self.disk(), &format!("{seed}/meta-data"), format!("instance-id: {instance}\n"));
 
         let started = Instant::now();
-        let mut nspawn = common::leashed(&[], OWN_GROUP[0]);
+        let mut nspawn = crate::common::leashed(&[], OWN_GROUP[0]);
         nspawn
             .args(&OWN_GROUP[1..])
-            .arg(format!("{}-{}", common::name(), folder.file_name().unwrap().display()))
+            .arg(format!("{}-{}", crate::common::name(), folder.file_name().unwrap().display()))
             .args([
                 "sh",
                 "-ec",
@@ -393,10 +391,10 @@ impl Machine {
                 exec systemd-nspawn --quiet -D "$DIR/host" --machine="$NAME" --private-network --register=no \
                   --keep-unit --console=pipe --bind-ro="$BINARY":/usr/local/bin/ics-setup --bind="$OUT":/out -b"#,
             ])
-            .env("LOWER", common::debian_root())
+            .env("LOWER", crate::common::debian_root())
             .env("DIR", folder)
             .env("NAME", format!("lab-{}-{}", std::process::id(), self.family.id()))
-            .env("BINARY", fs::canonicalize(common::binary()).unwrap())
+            .env("BINARY", fs::canonicalize(crate::common::binary()).unwrap())
             .env("OUT", &out)
             .stdout(fs::File::create(out.join("console")).unwrap())
             .stderr(fs::File::create(out.join("console.err")).unwrap());

@@ -5,8 +5,6 @@
 //! what the client says of it. `scripts/lab/clients` fetches what does not come with the system; a client that is not to
 //! be had is skipped by name.
 
-mod common;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -15,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{BOUNDED, Leash, PATIENCE, lab, leashed, need, need_root, report, scratch, skip};
+use crate::common::{BOUNDED, Leash, PATIENCE, lab, leashed, need, need_root, report, scratch, skip};
 use ics_setup::clients::{Client, Environment, Route, Target, by_id, curl};
 use ics_setup::version::Version;
 use nix::mount::{MsFlags, mount};

@@ -5,15 +5,13 @@
 //! Law: after a kill the host is all-old, all-new, or a mix that `status` calls interrupted, and the next changing
 //! command makes it whole. After a failed call the host is as before and the run says so (exit 5).
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use common::{BOUNDED, Family, Manifest, PATH, Ran, below, copy_tree, need, report, write};
+use crate::common::{BOUNDED, Family, Manifest, PATH, Ran, below, copy_tree, need, report, write};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -203,7 +201,7 @@ struct Lab {
 impl Lab {
     fn new(family: Family, act: Act) -> Self {
         need(&["strace", "setfacl"]);
-        let folder = common::scratch_in_memory("crash");
+        let folder = crate::common::scratch_in_memory("crash");
         let lab = Self { family, act, folder, old: Manifest::default(), new: Manifest::default() };
         let host = lab.host();
         fs::create_dir(&host).unwrap();
@@ -300,11 +298,11 @@ impl Lab {
     }
 
     fn prepare(&self) -> Ran {
-        common::run(&self.host(), Self::words(Act::Prepare))
+        crate::common::run(&self.host(), Self::words(Act::Prepare))
     }
 
     fn revert(&self) -> Ran {
-        common::run(&self.host(), Self::words(Act::Revert))
+        crate::common::run(&self.host(), Self::words(Act::Revert))
     }
 
     /// What the act starts from.
@@ -325,7 +323,7 @@ impl Lab {
             .args(["strace", "-f", "-qq", "-y", "-o"])
             .arg(&log)
             .args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{injection}")])
-            .arg(common::binary())
+            .arg(crate::common::binary())
             .args(Self::words(act))
             .arg("--root")
             .arg(self.host())
@@ -355,7 +353,7 @@ impl Lab {
             .args(["-f", "-qq", "-o"])
             .arg(&log)
             .args(["-e", &format!("trace={}", known.join(","))])
-            .arg(common::binary())
+            .arg(crate::common::binary())
             .args(Self::words(act))
             .arg("--root")
             .arg(self.host())
@@ -416,7 +414,7 @@ impl Lab {
         let now = files(&self.look());
         let (to_old, to_new) = (files(before).difference(&now), files(after).difference(&now));
         let mixed = !to_old.is_empty() && !to_new.is_empty();
-        let status = common::status(&self.host());
+        let status = crate::common::status(&self.host());
         if mixed {
             assert_ne!(status["interrupted"], Value::Null, "{at}: a mix that status does not tell\n{to_old}");
         }
@@ -426,8 +424,8 @@ impl Lab {
     /// The next changing command makes the host whole: `prepare` all-new, `revert` all-old.
     #[track_caller]
     fn next_command(&self, act: Act, at: &str) {
-        let status = common::status(&self.host());
-        let (interrupted, standing) = (status["interrupted"] != Value::Null, common::standing(&status));
+        let status = crate::common::status(&self.host());
+        let (interrupted, standing) = (status["interrupted"] != Value::Null, crate::common::standing(&status));
         let (ran, wanted) = match act {
             Act::Prepare => (self.prepare(), &self.new),
             Act::Revert => (self.revert(), &self.old),
@@ -443,7 +441,7 @@ impl Lab {
     fn expect_whole(&self, wanted: &Manifest, at: &str) {
         assert_eq!(wanted.difference(&self.look()), "", "{at}");
         assert_eq!(self.leftovers(), Vec::<PathBuf>::new(), "{at}: forgotten files");
-        let status = common::status(&self.host());
+        let status = crate::common::status(&self.host());
         assert_eq!(status["interrupted"], Value::Null, "{at}: still interrupted");
         let states: Vec<_> = status["runs"].as_array().unwrap().iter().map(|run| run["state"].clone()).collect();
         assert!(states.iter().all(|state| state != "interrupted"), "{at}: {states:?}");
@@ -509,7 +507,7 @@ impl Lab {
                 let wanted = if ran.code == Some(0) { after } else { before };
                 let difference = wanted.difference(&now);
                 let refused = matches!(ran.code, Some(0 | 3 | 5 | 8));
-                let interrupted = common::status(&self.host())["interrupted"] != Value::Null;
+                let interrupted = crate::common::status(&self.host())["interrupted"] != Value::Null;
                 if !difference.is_empty() || !refused || !self.leftovers().is_empty() || interrupted {
                     wrong.push(format!("{failed}\n{ran}\ninterrupted: {interrupted}\n{difference}\n"));
                 }
@@ -565,7 +563,7 @@ impl Lab {
             .args(["-f", "-qq", "-y", "-o"])
             .arg(&log)
             .args(["-e", "trace=write,pwrite64,writev,fsync,fdatasync,?rename,renameat,renameat2,?unlink,unlinkat"])
-            .arg(common::binary())
+            .arg(crate::common::binary())
             .args(Self::words(self.act))
             .arg("--root")
             .arg(self.host())
@@ -720,7 +718,7 @@ impl Lab {
         if !leftovers.is_empty() {
             return Err(format!("forgotten files {leftovers:?}"));
         }
-        if common::status(&self.host())["interrupted"] != Value::Null {
+        if crate::common::status(&self.host())["interrupted"] != Value::Null {
             return Err("the run is still interrupted".into());
         }
         Ok(())
@@ -748,7 +746,7 @@ impl Lab {
                 if code == Some(5) {
                     assert_eq!(files(before).difference(&files(&self.look())), "", "{ran}");
                 }
-                if code == Some(6) && common::status(&self.host())["interrupted"] == Value::Null {
+                if code == Some(6) && crate::common::status(&self.host())["interrupted"] == Value::Null {
                     // All of it is done, and only the result could not be told.
                     assert_eq!(files(after).difference(&files(&self.look())), "", "{ran}");
                 }
@@ -813,7 +811,7 @@ fn the_sweep_notices_a_careless_writer() {
     // What the sweep is made of, tried on a writer that is known to be careless: sed -i killed at its rename
     // leaves its temporary file behind.
     need(&["strace"]);
-    let folder = common::scratch_in_memory("careless");
+    let folder = crate::common::scratch_in_memory("careless");
     write(folder.path(), "file", "old\n");
     let before = Manifest::take(folder.path(), &[]);
     let killed = Command::new("strace")

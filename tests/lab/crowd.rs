@@ -1,13 +1,11 @@
 //! Many runs at once on one host: serialised, or refused with exit 7 and nothing written.
 
-mod common;
-
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Family, Manifest, Ran, assignments, below, report, run, standing, status, write};
+use crate::common::{Family, Manifest, Ran, assignments, below, report, run, standing, status, write};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -15,7 +13,7 @@ const CROWD: usize = 30;
 const DROP_IN: &str = "/etc/systemd/system/docker.service.d/http-proxy.conf";
 
 fn host(family: Family) -> TempDir {
-    let folder = common::scratch("crowd");
+    let folder = crate::common::scratch("crowd");
     family.dress(folder.path());
     std::fs::create_dir_all(folder.path().join("var/lib")).unwrap();
     write(folder.path(), "divvycloud/prod.env", "DIVVY_DB_HOST=mysql\n#http_proxy=http://web.acmecorp.com\n");
@@ -40,7 +38,7 @@ fn at_once(host: &Path, commands: &[Vec<String>]) -> Vec<Ran> {
         .iter()
         .map(|words| {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let mut command = common::tool(host, &words);
+            let mut command = crate::common::tool(host, &words);
             let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
             (words.join(" "), child)
         })
@@ -136,7 +134,7 @@ fn thirty_different_runs_come_one_after_another() {
 
 #[test]
 fn a_lock_that_is_held_is_waited_for_and_then_refused() {
-    common::need(&["flock", "setpriv"]);
+    crate::common::need(&["flock", "setpriv"]);
     let host = host(Family::Ubuntu);
     let words = prepare("http://proxy1.example:3128");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -175,9 +173,9 @@ fn a_lock_that_is_held_is_waited_for_and_then_refused() {
 
     // One that is let go in time is waited for.
     let mut holder = hold();
-    let mut waiting = common::tool(host.path(), &words).stdout(Stdio::null()).spawn().unwrap();
-    let started = || common::child_of(waiting.id()).ok_or_else(|| "the tool has not been started".to_owned());
-    common::until(started);
+    let mut waiting = crate::common::tool(host.path(), &words).stdout(Stdio::null()).spawn().unwrap();
+    let started = || crate::common::child_of(waiting.id()).ok_or_else(|| "the tool has not been started".to_owned());
+    crate::common::until(started);
     // It waits for several seconds.
     std::thread::sleep(Duration::from_millis(300));
     holder.kill().unwrap();

@@ -4,16 +4,6 @@
 //!
 //! `scripts/lab/formats` installs the readers. Without npm the one reader written for node is skipped, and says so.
 
-#![cfg(feature = "lab")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests fail by panicking and name what they skip"
-)]
-
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -41,7 +31,7 @@ impl Corpus {
         let mut all: Vec<Vec<Finding>> = vec![Vec::new()];
         all.extend(STATUSES.map(|status| vec![Finding::new("memory", "host", status, "the host has 2 GiB")]));
         all.extend((0..80).map(|_| (0..dice.below(9)).map(|_| dice.finding()).collect()));
-        let folder = common::scratch("formats");
+        let folder = crate::common::scratch("formats");
         let page = Page { verbose: true, quiet: false, paint: Paint(false), columns: None, unicode: true };
         let redactor = Redactor::default();
         let mut found = Vec::new();
@@ -151,7 +141,7 @@ impl Dice {
             .fix(self.text())
             .fix("printf 'a\\n' | grep -v '#'");
         finding.duration_ms = Some(self.below(20_000) as u64);
-        finding.docs = (self.below(2) == 0).then(|| self.text());
+        finding.docs = (self.below(2) == 0).then(|| self.text().into());
         finding
     }
 }
@@ -162,7 +152,7 @@ fn letters(text: &str) -> String {
 }
 
 fn lab(path: &str) -> PathBuf {
-    let path = common::lab().join("formats").join(path);
+    let path = crate::common::lab().join("formats").join(path);
     assert!(path.exists(), "{} is missing: run scripts/lab/formats (scripts/test does)", path.display());
     path
 }
@@ -216,7 +206,7 @@ fn schema(files: &[PathBuf]) -> (bool, String) {
 
 #[test]
 fn junit_is_valid_by_jenkins_schema_and_read_by_junitparser() {
-    common::need(&["xmllint"]);
+    crate::common::need(&["xmllint"]);
     let corpus = Corpus::new();
     let files = corpus.files(Format::Junit);
     let (valid, said) = schema(&[files.clone(), goldens(Format::Junit)].concat());
@@ -259,7 +249,7 @@ fn junit_is_valid_by_jenkins_schema_and_read_by_junitparser() {
 
 #[test]
 fn tap_is_read_by_perl() {
-    common::need(&["perl", "prove"]);
+    crate::common::need(&["perl", "prove"]);
     let corpus = Corpus::new();
     // The TAP::Parser of perl 5.36 stops at version 13, of which 14 is an extension: it gets the version that it knows.
     let files: Vec<PathBuf> = corpus
@@ -339,12 +329,12 @@ fn points(points: &Value, found: &[Value], knows_escapes: bool) {
 
 #[test]
 fn tap_is_read_by_tap_parser() {
-    let parser = common::lab().join("formats/node/node_modules/tap-parser/bin/cmd.cjs");
+    let parser = crate::common::lab().join("formats/node/node_modules/tap-parser/bin/cmd.cjs");
     if !parser.exists() {
-        common::skip("formats", "tap-parser", "npm was not there when scripts/lab/formats ran");
+        crate::common::skip("formats", "tap-parser", "npm was not there when scripts/lab/formats ran");
         return;
     }
-    common::need(&["node"]);
+    crate::common::need(&["node"]);
     let corpus = Corpus::new();
     for (file, found) in corpus.files(Format::Tap).iter().zip(&corpus.found) {
         let (holds, said) = feed(Command::new("node").arg(&parser).args(["-j", "0", "--flat"]), file);
@@ -368,7 +358,7 @@ fn tap_is_read_by_tap_parser() {
 
 #[test]
 fn performance_data_is_read_by_monitoring_plugin() {
-    common::need(&["perl"]);
+    crate::common::need(&["perl"]);
     let corpus = Corpus::new();
     let files = corpus.files(Format::Nagios);
     for (file, (data, found)) in files.iter().zip(perl("perfdata", &files).iter().zip(&corpus.found)) {
@@ -413,7 +403,7 @@ fn performance_data_is_read_by_monitoring_plugin() {
 
 #[test]
 fn metrics_are_read_by_promtool_and_prometheus_client() {
-    common::need(&["promtool"]);
+    crate::common::need(&["promtool"]);
     let corpus = Corpus::new();
     let files = corpus.files(Format::Prometheus);
     let promtool = |file: &Path| feed(Command::new("promtool").args(["check", "metrics"]), file);
@@ -452,10 +442,10 @@ fn metrics_are_read_by_promtool_and_prometheus_client() {
 
 #[test]
 fn what_the_binary_says_about_this_machine_is_read_by_all_of_them() {
-    let folder = common::scratch("formats");
+    let folder = crate::common::scratch("formats");
     let facts = folder.path().join("facts.json");
     let run = |arguments: &[&str]| {
-        let mut command = Command::new(common::binary());
+        let mut command = Command::new(crate::common::binary());
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8");
         let output = command.arg("check").args(arguments).stdin(Stdio::null()).output().unwrap();
         (

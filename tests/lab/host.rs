@@ -1,29 +1,27 @@
 //! `check host` against real kernels' answers: sockets of real processes, mounts, names and clocks, each in namespaces of
 //! its own that end with the test.
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use common::{BOUNDED, PATIENCE};
+use crate::common::{BOUNDED, PATIENCE};
 use serde_json::Value;
 
 /// Runs a shell script as root of fresh network, mount, process and name spaces; `$TOOL` is the program under test. All of
 /// its processes end with it.
 fn inside(script: &str) -> String {
-    common::need_root();
-    common::need(&["unshare", "ip", "python3", "setpriv", "mount"]);
+    crate::common::need_root();
+    crate::common::need(&["unshare", "ip", "python3", "setpriv", "mount"]);
     let prelude = "set -eu\nip link set lo up\n\
         mount -t tmpfs -o mode=755 none /mnt\ncp $TOOL /mnt/tool\nchmod 755 /mnt/tool\nTOOL=/mnt/tool\ncd /mnt\n\
         up() { for _ in $(seq 3000); do (exec 3<>/dev/tcp/${2-127.0.0.1}/$1) 2>/dev/null && return; sleep 0.1; done; echo \"nobody on $1\" >&2; exit 1; }\n";
-    let output = common::leashed(&["--net", "--uts"], "bash")
+    let output = crate::common::leashed(&["--net", "--uts"], "bash")
         .arg("-c")
         .arg(format!("{prelude}{script}"))
-        .env("TOOL", common::binary())
-        .env("PATH", common::PATH)
+        .env("TOOL", crate::common::binary())
+        .env("PATH", crate::common::PATH)
         .output()
         .unwrap();
     let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -179,7 +177,7 @@ up 80
 
 #[test]
 fn without_a_proxy_the_vendors_host_is_asked_by_tls_and_plainly_where_its_certificate_seems_wrong() {
-    common::need(&["openssl"]);
+    crate::common::need(&["openssl"]);
     let asset = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/host.toml");
     let ask = |trust: &str| {
         let text = inside(&format!("ASSET={asset}\n{DOWNLOAD_HOST}\n{trust}\n{CHECK} --only clock-skew"));
@@ -208,7 +206,7 @@ fn scripted(serve: impl FnOnce(TcpStream) + Send + 'static) -> String {
 fn clock_by(proxy: &str, limits: [&str; 2]) -> Value {
     let output = Command::new(BOUNDED[0])
         .args(&BOUNDED[1..])
-        .arg(common::binary())
+        .arg(crate::common::binary())
         .args(["check", "--only", "clock-skew", "--fail-on", "never", "--format", "json", "--proxy", proxy])
         .args(["--connect-timeout", limits[0], "--timeout", limits[1], "--deadline", "240s"])
         .env_clear()
@@ -282,9 +280,9 @@ fn hostile_servers_cost_no_more_than_the_limit_and_tell_no_time() {
 
 #[test]
 fn a_real_debian_image_is_judged_by_its_files() {
-    common::need_root();
-    let root = common::debian_root();
-    let output = Command::new(common::binary())
+    crate::common::need_root();
+    let root = crate::common::debian_root();
+    let output = Command::new(crate::common::binary())
         .args(["check", "host", "--fail-on", "never", "--format", "json", "--root"])
         .arg(&root)
         .env_clear()

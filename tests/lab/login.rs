@@ -2,12 +2,10 @@
 //! reaches every login unchanged, `revert` brings back every byte, mode, owner, attribute and ACL, and a host that
 //! cannot be written is refused by name with nothing half-done.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{Family, Guest, Manifest, PROXY_NAMES, Ran, assignments, environment, need};
+use crate::common::{Family, Guest, Manifest, PROXY_NAMES, Ran, assignments, environment, need};
 use serde_json::Value;
 
 const PASSWORD: &str = "p@ss:w0rd/#?%$\"'\\ é ü";
@@ -111,12 +109,12 @@ fn dressed_up(family: Family) -> Guest {
     need(&["setfacl", "setfattr"]);
     let guest = Guest::prepared(family, |disk| {
         if family == Family::CentOs {
-            common::write(disk, "etc/profile.d/proxy.sh", "# set by hand, 2019\n\nexport JAVA_HOME=/opt/java\n");
+            crate::common::write(disk, "etc/profile.d/proxy.sh", "# set by hand, 2019\n\nexport JAVA_HOME=/opt/java\n");
         }
     });
     let root = guest.root();
     for file in [family.proxy_file(), "/etc/environment"] {
-        let path = common::below(&root, file);
+        let path = crate::common::below(&root, file);
         for words in [
             vec!["setfacl", "-m", "u:33:r--,g:4:r--"],
             vec!["setfattr", "-n", "user.origin", "-v", "built by hand"],
@@ -488,7 +486,7 @@ fn a_login_that_hangs_is_given_up_and_leaves_no_process() {
 #[test]
 fn a_root_folder_is_never_left_through_links() {
     // Links in an image lead where they would lead in the image, also those on the way to the tool's own state.
-    let folder = common::scratch("root");
+    let folder = crate::common::scratch("root");
     let (root, outside) = (folder.path().join("root"), folder.path().join("outside"));
     let outside_shown = outside.display().to_string();
     for (link, to) in [
@@ -508,7 +506,7 @@ fn a_root_folder_is_never_left_through_links() {
         let _ = std::fs::remove_file(&link);
         std::fs::create_dir_all(link.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(&to, &link).unwrap();
-        let ran = common::run(&root, &["prepare", "--proxy", PROXY, "--non-interactive", "--format", "json"]);
+        let ran = crate::common::run(&root, &["prepare", "--proxy", PROXY, "--non-interactive", "--format", "json"]);
         assert!(matches!(ran.code, Some(0 | 5)), "{} -> {to}: {ran}", link.display());
         let written = Manifest::take(&outside, &[]);
         assert_eq!(Manifest::default().difference(&written), "", "{} -> {to}: {ran}", link.display());

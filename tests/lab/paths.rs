@@ -21,38 +21,26 @@
 //! | one issuer for unrelated operators | evidence and cause | `inspection::trusted_…` |
 //! | path comparison, by key | evidence; the way in the title | `inspection::both_ways_…` |
 //! | static address with SNI; DNS disagrees | `agent-static-address` | `agent::static_addresses_…` |
-//! | block page in place of TLS, through TLS that is decrypted, by a proxy after CONNECT | `network-endpoint` fail: a page answers | `verdicts` (`page.lab`), `inspection` (`blocked.lab`), `proxies::scripted_…` |
+//! | block page in place of TLS, through TLS that is decrypted, by a proxy after CONNECT | `network-endpoint` fail: a page answers | `verdicts` (`page.lab`), `inspection` (`blocked.lab`), `proxy::scripted_…` |
 //! | TLS cut off by name; TLS too old | `network-endpoint` fail at `tls` | `verdicts` (`cut.lab`, `old.lab`) |
 //! | endpoint refused, black hole, unknown name | `network-endpoint` fail | `verdicts` |
 //! | no name server, one that drops | `network-resolver` | `resolver::…` |
-//! | proxy's name unknown, refused, black hole | `network-proxy` fail at `resolve`, `tcp` | `proxies::a_proxy_that_is_not_there_…` |
-//! | proxy wants TLS, speaks plain, is not trusted | `network-proxy` fail at `connect`, `proxy-tls` | `proxies::tls_to_the_proxy_…` |
-//! | 407 without, with wrong credentials; NTLM only | `network-proxy` fail | `proxies::squid_…`, `proxies::scripted_…` |
-//! | 403 by policy; 503 cannot reach; silence | `network-endpoint` fail | `proxies::squid_…` |
-//! | 200 then closed, foreign certificate, HTML | `network-endpoint`, `network-interception` | `proxies::scripted_…`, `inspection` |
-//! | port 80 through a proxy: its 403 and the origin's | fail, pass | `proxies::in_the_clear_…` |
+//! | proxy's name unknown, refused, black hole | `network-proxy` fail at `resolve`, `tcp` | `proxy::a_proxy_that_is_not_there_…` |
+//! | proxy wants TLS, speaks plain, is not trusted | `network-proxy` fail at `connect`, `proxy-tls` | `proxy::tls_to_the_proxy_…` |
+//! | 407 without, with wrong credentials; NTLM only | `network-proxy` fail | `proxy::squid_…`, `proxy::scripted_…` |
+//! | 403 by policy; 503 cannot reach; silence | `network-endpoint` fail | `proxy::squid_…` |
+//! | 200 then closed, foreign certificate, HTML | `network-endpoint`, `network-interception` | `proxy::scripted_…`, `inspection` |
+//! | port 80 through a proxy: its 403 and the origin's | fail, pass | `proxy::in_the_clear_…` |
 //! | Collector's ports, also beside a proxy | `agent-collector` | `agent::collector_…` |
 //! | everything at once, nobody answers | within its bounds | `bounds::…` |
 
-#[path = "paths/agent.rs"]
 mod agent;
-#[path = "paths/bounds.rs"]
 mod bounds;
-#[path = "common/mod.rs"]
-mod common;
-#[path = "paths/inspection.rs"]
 mod inspection;
-#[path = "paths/keys.rs"]
 mod keys;
-#[path = "paths/proxies.rs"]
-mod proxies;
-#[path = "paths/resolver.rs"]
+mod proxy;
 mod resolver;
-#[path = "paths/seen.rs"]
 mod seen;
-#[path = "paths/servers.rs"]
 mod servers;
-#[path = "paths/verdicts.rs"]
 mod verdicts;
-#[path = "paths/world.rs"]
 mod world;

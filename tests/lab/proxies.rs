@@ -2,9 +2,6 @@
 //! a dead port, a black hole; and against a real Docker daemon and its container. Everything runs in a network and mount
 //! namespace of its own, in which the vendor's name leads to a TLS server of the test's.
 
-#[path = "common/mod.rs"]
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
-use common::{BOUNDED, Leash, until};
+use crate::common::{BOUNDED, Leash, until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -29,11 +26,11 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
-        common::need_root();
+        crate::common::need_root();
         let programs =
             ["squid", "tinyproxy", "htpasswd", "openssl", "ip", "unshare", "nsenter", "dockerd", "docker", "base64"];
-        common::need(&programs);
-        let folder = common::scratch_for_all("proxies");
+        crate::common::need(&programs);
+        let folder = crate::common::scratch_for_all("proxies");
         let hosts = folder.path().join("hosts");
         fs::write(&hosts, "127.0.0.1 localhost proxy.lab divvycentral.divvycloud.com\n").unwrap();
         let script = format!(
@@ -68,7 +65,7 @@ impl Lab {
 
     fn start(&self, name: &str, mut command: Command) -> u32 {
         let log = fs::File::create(self.at(&format!("{name}.log"))).unwrap();
-        common::serve(command.stdout(log.try_clone().unwrap()).stderr(log))
+        crate::common::serve(command.stdout(log.try_clone().unwrap()).stderr(log))
     }
 
     fn listens(&self, port: u16) -> bool {
@@ -161,7 +158,7 @@ coredump_dir {folder}
 
     /// `ics-setup check …` in every form of output; nothing of it may hold a password. Gives the JSON.
     fn check(&self, more: &[&str]) -> Value {
-        let binary = common::binary().display().to_string();
+        let binary = crate::common::binary().display().to_string();
         let facts = self.path("facts");
         let mut json = Value::Null;
         for format in ["human", "json"] {
@@ -288,7 +285,7 @@ fn squid_and_tinyproxy_in_every_way_that_they_answer() {
     expect(&json, "proxy-resolves", "fail", "does not resolve");
 
     // The proxy is there, and what lies behind it is not.
-    let server = common::child_of(origin).unwrap();
+    let server = crate::common::child_of(origin).unwrap();
     assert!(Command::new("kill").args(["-KILL", &server]).status().unwrap().success());
     until(|| if lab.listens(443) { Err("the origin lives on".to_owned()) } else { Ok(()) });
     let json = lab.proxy("http://proxy.lab:3128", &[]);
@@ -307,7 +304,10 @@ fn a_running_daemon_and_its_container_tell_their_own_environment() {
     let config = lab.at("daemon.json");
     fs::write(&config, "{}").unwrap();
     let mut command = lab.inside(&[]);
-    command.args(common::engine(lab.folder.path(), Path::new("/run/docker.sock"))).arg("--config-file").arg(&config);
+    command
+        .args(crate::common::engine(lab.folder.path(), Path::new("/run/docker.sock")))
+        .arg("--config-file")
+        .arg(&config);
     command.envs(environment);
     lab.start("dockerd", command);
     lab.until("dockerd", |lab| lab.inside(&["docker", "version"]).output().unwrap().status.success());

@@ -5,16 +5,6 @@
 //! `scripts/lab/readers` (docker CLIs, Compose, a Debian 13 root: pam_env 1.7.0). What is missing is a failure.
 //! `ICS_SETUP_LAB_SEED` changes the generated files, `ICS_SETUP_LAB_CASES` their number.
 
-#![cfg(feature = "lab")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests fail by panicking and tell what they compared"
-)]
-
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
@@ -27,7 +17,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{APART, Leash, OWN_GROUP, PATIENCE, leashed, until};
+use crate::common::{APART, Leash, OWN_GROUP, PATIENCE, leashed, until};
 use ics_setup::envfile::{Dialect, PamLimit, Reading, Seen, shell_read_with};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -324,7 +314,7 @@ fn systemd_environment_file() {
     )
     .unwrap();
     let mut boot = leashed(&[], OWN_GROUP[0]);
-    boot.args(&OWN_GROUP[1..]).arg(format!("{}-boot", common::name()));
+    boot.args(&OWN_GROUP[1..]).arg(format!("{}-boot", crate::common::name()));
     boot.args(["systemd-nspawn", "--quiet", "-D"]).arg(&root).args([
         "--volatile=overlay",
         "--private-network",
@@ -785,7 +775,7 @@ struct Work {
 
 impl Work {
     fn new(cases: &[Vec<u8>]) -> Self {
-        let folder = common::scratch_for_all("readers");
+        let folder = crate::common::scratch_for_all("readers");
         let path = folder.path().to_owned();
         for folder in ["cases", "seen", "empty"] {
             fs::create_dir_all(path.join(folder)).unwrap();
@@ -807,7 +797,7 @@ fn name_of(index: usize) -> String {
 
 /// Something below the lab folder that has to be there.
 fn provisioned(path: &str) -> PathBuf {
-    let path = common::lab().join(path);
+    let path = crate::common::lab().join(path);
     assert!(
         path.exists(),
         "{} is missing: run scripts/lab/provision and scripts/lab/readers as root (scripts/test does)",
@@ -861,7 +851,7 @@ impl Daemon {
         let socket = folder.join("dockerd.sock");
         let host = format!("unix://{}", socket.display());
         let mut engine = leashed(&[], APART[0]);
-        engine.args(&APART[1..]).args(common::engine(folder, &socket)).stdout(Stdio::null());
+        engine.args(&APART[1..]).args(crate::common::engine(folder, &socket)).stdout(Stdio::null());
         let engine = Leash::start(engine.stderr(fs::File::create(folder.join("dockerd.log")).unwrap()));
         let docker = provisioned("readers").join("docker-20.10/usr/bin/docker");
         until(|| {

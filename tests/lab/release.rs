@@ -1,17 +1,12 @@
 //! What `scripts/release` made (`ICS_SETUP_DIST`) keeps its promises: binaries that start on old systems, packages that
 //! come, go and touch nothing of the host's, and the README's commands.
 
-#![cfg(feature = "lab")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Family, Guest, Leash, Manifest, debian_root, lab, need, scratch, until, write};
+use crate::common::{Family, Guest, Leash, Manifest, debian_root, lab, need, scratch, until, write};
 use serde_json::Value;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -581,7 +576,7 @@ struct Site {
 impl Site {
     fn of(guest: &Guest) -> Self {
         need(&["tinyproxy", "openssl", "python3"]);
-        let folder = common::scratch_for_all("site");
+        let folder = crate::common::scratch_for_all("site");
         let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let names = "127.0.0.1 localhost proxy.corp.example\n127.0.0.2 releases.example\n";
         guest.write("etc/hosts", names);
@@ -612,7 +607,7 @@ server.serve_forever()";
         let net = || fs::File::open(format!("/proc/{}/ns/net", guest.pid())).unwrap();
         let script = format!("mount --bind {} /etc/hosts; exec nsenter --net=/proc/self/fd/0 \"$@\"", at("hosts"));
         let start = |words: &[&str]| {
-            let mut command = common::leashed(&[], "sh");
+            let mut command = crate::common::leashed(&[], "sh");
             command.args(["-ec", &script, "sh"]).args(words).stdin(net());
             command.stdout(fs::File::create(at("out")).unwrap()).stderr(fs::File::create(at(words[0])).unwrap());
             Leash::start(&mut command)

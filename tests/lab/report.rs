@@ -1,15 +1,11 @@
 //! The report as people meet it: in a browser, at a desk, on a phone, in the dark, on paper; judged by axe-core; with what a
 //! hostile server has sent in it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{binary, scratch};
+use crate::common::{binary, scratch};
 use serde_json::Value;
 
 fn facts() -> PathBuf {
@@ -25,11 +21,11 @@ fn report(folder: &Path, name: &str) -> PathBuf {
 }
 
 fn look(page: &Path, width: u32, mode: &str) -> Value {
-    let lab = common::lab().join("browser");
+    let lab = crate::common::lab().join("browser");
     assert!(lab.join("stamp").exists(), "no browser in {}: scripts/lab/browser makes it", lab.display());
     let picture = page.with_extension(format!("{mode}-{width}.png"));
     // What else the browser starts ends with the script.
-    let output = common::leashed(&[], lab.join("python/bin/python"))
+    let output = crate::common::leashed(&[], lab.join("python/bin/python"))
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/report/look.py"))
         .args([Path::new("/usr/bin/chromium"), &lab.join("axe.min.js"), page])
         .args([&width.to_string(), picture.to_str().unwrap(), mode])

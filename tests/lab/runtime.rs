@@ -2,17 +2,14 @@
 //! `/divvycloud/docker-compose.yml`, a Redis server with queues, and a web server on port 8001; all in a guest with a
 //! network of its own. The images hold a shell and `sleep`, not the product.
 
-#![cfg(feature = "lab")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
-
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use common::{APART, Family, Guest, Leash, debian_root, lab, need, need_root, report, scratch, skip, until, write};
+use crate::common::{
+    APART, Family, Guest, Leash, debian_root, lab, need, need_root, report, scratch, skip, until, write,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -359,7 +356,7 @@ impl Lab {
     /// Starts a program of this machine in the guest's network. It ends with the guest.
     fn inside(&self, words: &[&str]) {
         let mut command = self.guest.enter(&["--net", "--pid"], words);
-        common::serve(command.current_dir(self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null()));
+        crate::common::serve(command.current_dir(self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null()));
     }
 
     /// One command of Redis that must succeed; the server may take a moment to come up.
@@ -375,9 +372,9 @@ impl Lab {
     /// A Docker engine whose socket is the guest's `/run/docker.sock`, with an image of a shell and `sleep`.
     fn engine(&self) -> Leash {
         let (folder, began) = (self.folder.path(), Instant::now());
-        let words = common::engine(folder, &self.guest.host().join("run/docker.sock"));
+        let words = crate::common::engine(folder, &self.guest.host().join("run/docker.sock"));
         let mut command = self.guest.enter(&["--mount"], &[]);
-        let leashed = common::leashed(&[], APART[0]);
+        let leashed = crate::common::leashed(&[], APART[0]);
         command.arg(leashed.get_program()).args(leashed.get_args()).args(&APART[1..]).args(words);
         let engine = Leash::start(command.stdout(Stdio::null()).stderr(fs::File::create(folder.join("log")).unwrap()));
         until(|| match self.guest.run(&["docker", "version"]).code {

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::check::{Group, Selection};
 use crate::cli::args::Globals;
 use crate::cli::exit::Exit;
-use crate::cli::out;
+use crate::cli::{out, terminal};
 use crate::finding::{Known, catalogue, known, must_be_known};
 use crate::problem::{Problem, id};
 use crate::report::check::{Format, wrapped};
@@ -116,7 +116,7 @@ fn list(globals: &Globals, selection: &Selection) {
             let _ = writeln!(text, "{gap}{}", Paint(globals.color).bold(group));
         }
         let indent = 2 + width + 2;
-        let title = wrapped(known.title, indent, out::columns()).join(&format!("\n{:indent$}", ""));
+        let title = wrapped(known.title, indent, terminal::columns()).join(&format!("\n{:indent$}", ""));
         let _ = writeln!(text, "  {:width$}  {title}", known.id);
     }
     out::result(&text);
@@ -131,7 +131,7 @@ fn explained(globals: &Globals, id: &str) -> Result<(), Problem> {
         }));
         return Ok(());
     }
-    let broken = |text: &str| wrapped(text, 0, out::columns()).join("\n");
+    let broken = |text: &str| wrapped(text, 0, terminal::columns()).join("\n");
     let paint = Paint(globals.color);
     let mut text =
         format!("{} ({})\n{}\n\n{}\n\n", paint.bold(known.id), known.group, broken(known.title), broken(known.explain));

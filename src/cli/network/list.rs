@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 use serde_json::json;
 
-use super::Wanted;
+use super::wanted::Wanted;
 use crate::cli::args::Globals;
 use crate::cli::out;
 use crate::network::catalogue::Endpoint;

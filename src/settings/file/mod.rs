@@ -16,7 +16,7 @@ use self::save::rendered;
 pub use self::save::{SAVED, save};
 use super::ProxyUrl;
 use super::layers::{Layer, Origin, Setting};
-use super::table::{Shape, Spec, TABLE, by_key, by_section};
+use super::table::{RETIRED, Shape, Spec, TABLE, by_key, by_section};
 use crate::problem::Problem;
 use crate::text;
 use crate::text::nearest;
@@ -80,7 +80,6 @@ fn sample_of(spec: &Spec) -> String {
         (Shape::Choice(choices), _) => choices[0].to_owned(),
         (Shape::Switch, _) => "true".to_owned(),
         (Shape::Port, _) => if spec.key.starts_with("redis") { "6379" } else { "3306" }.to_owned(),
-        (Shape::Count, _) => "8".to_owned(),
         (_, "URL") => "http://proxy.corp.example:3128".to_owned(),
         (Shape::Path, "FILE") => "/root/file".to_owned(),
         _ => String::new(),
@@ -95,6 +94,9 @@ fn insert(
     value: &toml::Spanned<DeValue<'_>>,
 ) -> Result<(), Problem> {
     let Some(spec) = by_key(key) else {
+        if RETIRED.contains(&key) {
+            return Ok(());
+        }
         let near = nearest(key, TABLE.iter().map(|spec| spec.key));
         let advice = near
             .map_or_else(|| "all keys: ics-setup settings example".to_owned(), |near| format!("did you mean {near}?"));

@@ -50,7 +50,7 @@ pub fn save(present: Option<&str>, values: &[(&'static str, String)]) -> Result<
 pub(super) fn rendered(shape: Shape, value: &str) -> String {
     match shape {
         Shape::Switch => parse_switch(value).unwrap_or(false).to_string(),
-        Shape::Port | Shape::Count => value.parse::<i64>().map_or_else(|_| quoted(value), |number| number.to_string()),
+        Shape::Port => value.parse::<i64>().map_or_else(|_| quoted(value), |number| number.to_string()),
         Shape::List => format!("[{}]", members(value).map(quoted).collect::<Vec<_>>().join(", ")),
         Shape::Text | Shape::Path | Shape::Choice(_) => quoted(value),
     }
@@ -81,7 +81,7 @@ fn members(list: &str) -> impl Iterator<Item = &str> {
 fn canonical(shape: Shape, value: &str) -> String {
     match shape {
         Shape::Switch => parse_switch(value).map_or_else(|| value.to_owned(), |switch| switch.to_string()),
-        Shape::Port | Shape::Count => value.parse::<i64>().map_or_else(|_| value.to_owned(), |it| it.to_string()),
+        Shape::Port => value.parse::<i64>().map_or_else(|_| value.to_owned(), |it| it.to_string()),
         Shape::List => members(value).collect::<Vec<_>>().join(","),
         Shape::Text | Shape::Path | Shape::Choice(_) => value.to_owned(),
     }

@@ -17,6 +17,12 @@ fn values_come_with_their_line() {
 }
 
 #[test]
+fn what_0_2_0_saved_is_read() {
+    let layer = read_text("os = 'ubuntu'\nroles = ['worker']\nworkers = 8\nimage = 'x:1'\nbundle = '/mnt'\n").unwrap();
+    assert_eq!(layer.get("os").unwrap().value, "ubuntu");
+}
+
+#[test]
 fn an_unknown_key_shows_the_users_line_and_the_right_key() {
     let problem = read_text("[proxy]\nhtpp = \"http://u:s3cret@h:1\"\n").unwrap_err();
     assert_eq!(problem.message, "settings.toml:2: unknown key proxy.htpp");
@@ -109,7 +115,7 @@ fn saving_changes_the_value_and_no_other_byte() {
         ("\u{feff}[proxy]\nuser = 'u'\n", top, "\u{feff}os = \"ubuntu\"\n\n[proxy]\nuser = 'u'\n"),
         ("\u{feff}os = 'centos'\n", &[("os", "ubuntu")], "\u{feff}os = \"ubuntu\"\n"),
         ("\u{feff}os = 'centos'\n", &[], "\u{feff}"),
-        ("os = 'centos' # ask Bob\nworkers = 0x10\n", &[("workers", "16")], "# ask Bob\nworkers = 0x10\n"),
+        ("os = 'centos' # ask Bob\nmysql.port = 0x10\n", &[("mysql.port", "16")], "# ask Bob\nmysql.port = 0x10\n"),
         ("a = 1\n\n[mysql]\nhost = 'o'\n\n[x]\n", &[], "a = 1\n\n[x]\n"),
         ("a = 1\n\n[mysql]\nhost = 'o'\n", &[], "a = 1\n"),
         ("a = 1\n[mysql]\nhost = 'o'\n# mine", &[], "a = 1\n[mysql]\n# mine"),
@@ -117,9 +123,9 @@ fn saving_changes_the_value_and_no_other_byte() {
         ("[mysql]\nhost = ''\n[x]\n[[y]]\n", &[], "[mysql]\nhost = ''\n[x]\n[[y]]\n"),
         ("b.x = 1\na = 2\nb.y = '''\r\n'''\n", &[], "b.x = 1\na = 2\nb.y = '''\r\n'''\n"),
         (
-            "roles = [ # these\n  'worker', # one\n]\n",
-            &[("roles", "worker")],
-            "roles = [ # these\n  'worker', # one\n]\n",
+            "proxy.no_proxy = [ # these\n  'worker', # one\n]\n",
+            &[("proxy.no_proxy", "worker")],
+            "proxy.no_proxy = [ # these\n  'worker', # one\n]\n",
         ),
         ("[[mysql]]\nhost = 'o'\n", host, "[[mysql]]\nhost = 'o'\n"),
         ("", &[("mysql.user", "a\"b\\c\n\u{7f}")], "[mysql]\nuser = \"a\\\"b\\\\c\\n\\u007F\"\n"),
@@ -233,7 +239,7 @@ fn piece() -> impl Strategy<Value = String> {
             format!("{name}{sign}{open}s3cretZZ{close}")
         }),
         2 => "(http|htpp|url) = [\"']https?://u:s3cretZZ@h(:1)?[\"']?",
-        3 => "(host|port|prot|user|workers|x\\.y|release) ?=? ?(\"h\"|'h'|\"h|1|0x1F|\\[|\\[1, |\\{|\\{ a = 1, |\"\"\"|''')",
+        3 => "(host|port|prot|user|both_cases|x\\.y|release) ?=? ?(\"h\"|'h'|\"h|1|0x1F|\\[|\\[1, |\\{|\\{ a = 1, |\"\"\"|''')",
         2 => "\\[?\\[(mysql|proxy|redis|x|mysql\\.password)\\]?\\]?",
         2 => "(mysql|proxy|x) = \\{ ?",
         1 => "# (a|don't|\"\"\"|password = s3cretZZ)",
@@ -248,7 +254,7 @@ fn broken() -> impl Strategy<Value = String> {
 
 /// A settings file as people write it, now and then wrong.
 fn people() -> impl Strategy<Value = String> {
-    let top = "(os = 'ubuntu'( # c)?\n)?(workers = (8|0x8|\"8\")\n)?(roles = (\"a,b\"|\\[ 'a', \"b\" \\]|\\[\n 'a', # c\n\\])\n)?(# d\n|\n){0,2}";
+    let top = "(os = 'ubuntu'( # c)?\n)?(redis.port = (8|0x8|\"8\")\n)?(proxy.no_proxy = (\"a,b\"|\\[ 'a', \"b\" \\]|\\[\n 'a', # c\n\\])\n)?(# d\n|\n){0,2}";
     let body = "(host = 'h'( # c)?\n)?(# d\n|\n)?(port = 0xC_EB *\n)?(other = '''x'''\n)?(# e\n|\n){0,2}";
     let dotted = |body: String| {
         let line = |line: &str| if line.contains('=') { format!("mysql.{line}\n") } else { format!("{line}\n") };
@@ -293,7 +299,7 @@ proptest! {
     fn saving_twice_is_saving_once_and_reads_back(text in people(), wanted in any::<[bool; 6]>()) {
         prop_assume!(toml::de::DeTable::parse(&text).is_ok());
         let all = [
-            ("os", "ubuntu"), ("workers", "8"), ("roles", "a,b"),
+            ("os", "ubuntu"), ("redis.port", "8"), ("proxy.no_proxy", "a,b"),
             ("mysql.host", "h"), ("mysql.port", "3307"), ("proxy.user", "u"),
         ];
         let values: Vec<_> = all.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(pair, _)| *pair).collect();

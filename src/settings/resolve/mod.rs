@@ -105,14 +105,10 @@ pub struct Settings {
     pub found_no_proxy: NoProxy,
     /// Take the proxy out again.
     pub remove_proxy: bool,
-    /// Write upper-case names too.
-    pub both_cases: bool,
     /// The product's folder.
     pub home: PathBuf,
     /// Targets named by the person; empty: the command's own.
     pub targets: Vec<TargetName>,
-    /// Restart what must read the new settings; `None`: nobody said.
-    pub restart: Option<bool>,
     /// Database and Redis values that were asked for, by key of the table.
     pub back_ends: BTreeMap<&'static str, BackEnd>,
     /// TLS to MySQL: asked for, not wanted, or nobody said.
@@ -264,7 +260,7 @@ impl Settings {
         ignored: &Ignored,
     ) -> Result<(Self, Vec<Finding>), Unresolved> {
         let mut findings = Vec::new();
-        let remove_proxy = switch(layers, "proxy.remove");
+        let remove_proxy = layers.get("proxy.remove").and_then(|setting| parse_switch(&setting.value)) == Some(true);
         if remove_proxy
             && let Some(("proxy.url" | "proxy.http" | "proxy.https", asked)) =
                 layers.flags_first(&["proxy.url", "proxy.http", "proxy.https"])
@@ -301,19 +297,24 @@ impl Settings {
             exclusions,
             found_no_proxy: found.no_proxy.clone(),
             remove_proxy,
-            both_cases: switch(layers, "proxy.both_cases"),
             home: home(layers)?,
             targets: targets(layers)?,
-            restart: layers.get("restart").and_then(|setting| parse_switch(&setting.value)),
             back_ends,
             secrets,
         };
         Ok((settings, findings))
     }
-}
 
-fn switch(layers: &Layers, key: &str) -> bool {
-    layers.get(key).and_then(|setting| parse_switch(&setting.value)).unwrap_or(false)
+    /// The effective value of a setting that needs no field of its own: its shape is all that is asked of it. Passwords, also
+    /// those in URLs, are masked.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.shown.iter().find(|(own, ..)| *own == key)?.1.as_deref()
+    }
+
+    /// The same of a switch; `None`: nobody said, and there is no default.
+    pub fn switch(&self, key: &str) -> Option<bool> {
+        self.text(key).and_then(parse_switch)
+    }
 }
 
 fn targets(layers: &Layers) -> Result<Vec<TargetName>, Problem> {

@@ -12,7 +12,7 @@ use crate::wizard::{Ended, parse};
 impl Wizard<'_> {
     /// A setting of the table, as text.
     pub(super) fn text(&mut self, key: &'static str, usual: &str, back: bool) -> Result<Then, Ended> {
-        let spec = spec(key)?;
+        let (spec, question) = asked(key)?;
         let known = self.known.known(key, &self.found()?).unwrap_or_else(|| usual.to_owned());
         // The name of the Test Drive's container is no server of a production deployment.
         let known = match (key, known.as_str()) {
@@ -20,7 +20,7 @@ impl Wizard<'_> {
             _ => known,
         };
         let default = self.answers.get(key).map_or(known, str::to_owned);
-        let ask = Ask::of(spec.question, spec.help, back).or(Some(default.as_str()).filter(|text| !text.is_empty()));
+        let ask = Ask::of(question, spec.help, back).or(Some(default.as_str()).filter(|text| !text.is_empty()));
         loop {
             let Reply::Given(text) = self.prompter.line(&ask)? else { return Ok(Then::Back) };
             match parse::of_key(key, &text) {
@@ -35,12 +35,12 @@ impl Wizard<'_> {
 
     /// A setting of the table that is one of a few words.
     pub(super) fn word(&mut self, key: &'static str, back: bool) -> Result<Then, Ended> {
-        let spec = spec(key)?;
+        let (spec, question) = asked(key)?;
         let Shape::Choice(words) = spec.shape else { return self.text(key, "", back) };
         let known = self.answers.get(key).map(str::to_owned).or_else(|| self.known.known(key, &Found::default()));
         let default = words.iter().position(|word| Some(*word) == known.as_deref()).unwrap_or(0);
         let options: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        match self.prompter.choose(&Ask::of(spec.question, spec.help, back), &options, default)? {
+        match self.prompter.choose(&Ask::of(question, spec.help, back), &options, default)? {
             Reply::Back => Ok(Then::Back),
             Reply::Given(index) => {
                 self.answers.set(key, words.get(index).copied().unwrap_or_default());
@@ -52,7 +52,7 @@ impl Wizard<'_> {
     /// The platform's region, of those that the catalogue has; one that only a file of the user's knows can be given by flag.
     pub(super) fn region(&mut self, back: bool) -> Result<Then, Ended> {
         let key = "agent.region";
-        let spec = spec(key)?;
+        let (spec, question) = asked(key)?;
         let catalogue = Catalogue::shipped();
         let known = self.answers.get(key).map(str::to_owned).or_else(|| self.known.known(key, &Found::default()));
         let mut words: Vec<String> = catalogue.regions.keys().cloned().collect();
@@ -60,7 +60,7 @@ impl Wizard<'_> {
         words.sort_by_key(|word| (word != "us", word.clone()));
         words.extend(known.clone().filter(|known| !catalogue.regions.contains_key(known)));
         let default = words.iter().position(|word| Some(word) == known.as_ref()).unwrap_or(0);
-        match self.prompter.choose(&Ask::of(spec.question, spec.help, back), &words, default)? {
+        match self.prompter.choose(&Ask::of(question, spec.help, back), &words, default)? {
             Reply::Back => Ok(Then::Back),
             Reply::Given(index) => {
                 self.answers.set(key, words.get(index).map(String::as_str).unwrap_or_default());
@@ -150,7 +150,7 @@ impl Wizard<'_> {
     }
 
     pub(super) fn url(&mut self, back: bool) -> Result<Then, Ended> {
-        let spec = spec("proxy.url")?;
+        let (_, question) = asked("proxy.url")?;
         let known = match &self.answers.url {
             Some(url) => Some(url.render()),
             None => self.known.proxy("proxy.http", &self.found()?).map(|mut url| {
@@ -159,7 +159,7 @@ impl Wizard<'_> {
             }),
         };
         let help = "A host, HOST:PORT or http://HOST:PORT; user and password are asked for by themselves";
-        let ask = Ask::of(spec.question, help, back).or(known.as_deref());
+        let ask = Ask::of(question, help, back).or(known.as_deref());
         loop {
             let Reply::Given(text) = self.prompter.line(&ask)? else { return Ok(Then::Back) };
             match parse::proxy(&text) {
@@ -196,8 +196,8 @@ impl Wizard<'_> {
     }
 
     pub(super) fn hidden(&mut self, key: &'static str, default: Option<&str>, back: bool) -> Result<Then, Ended> {
-        let spec = spec(key)?;
-        let ask = Ask::of(spec.question, "", back).or(default);
+        let (_, question) = asked(key)?;
+        let ask = Ask::of(question, "", back).or(default);
         loop {
             match self.prompter.secret(&ask)? {
                 Reply::Back => return Ok(Then::Back),
@@ -213,7 +213,7 @@ impl Wizard<'_> {
     }
 
     pub(super) fn exclusions(&mut self, back: bool) -> Result<Then, Ended> {
-        let spec = spec("proxy.no_proxy")?;
+        let (_, question) = asked("proxy.no_proxy")?;
         let members = &Vendor::get().no_proxy;
         let test_drive = (self.deployment() == "test-drive").then_some(&members.test_drive);
         let built_in: Vec<&str> =
@@ -222,7 +222,7 @@ impl Wizard<'_> {
         let saved = self.known.layers.get("proxy.no_proxy").map(|setting| setting.value.clone());
         let answered = self.answers.get("proxy.no_proxy").map(str::to_owned);
         let default = answered.or(saved.clone()).unwrap_or_else(|| "-".to_owned());
-        let ask = Ask::of(spec.question, &help, back).or(Some(&default));
+        let ask = Ask::of(question, &help, back).or(Some(&default));
         loop {
             let Reply::Given(text) = self.prompter.line(&ask)? else { return Ok(Then::Back) };
             let text = if text == "-" { "" } else { text.as_str() };
@@ -240,11 +240,11 @@ impl Wizard<'_> {
     }
 
     pub(super) fn collectors(&mut self, back: bool) -> Result<Then, Ended> {
-        let spec = spec("agent.collector")?;
+        let (_, question) = asked("agent.collector")?;
         let known = || self.known.known("agent.collector", &Found::default());
         let default = self.answers.get("agent.collector").map(str::to_owned).or_else(known);
         let help = "Hosts, separated by commas; - for none";
-        let ask = Ask::of(spec.question, help, back).or(Some(default.as_deref().unwrap_or("-")));
+        let ask = Ask::of(question, help, back).or(Some(default.as_deref().unwrap_or("-")));
         loop {
             let Reply::Given(text) = self.prompter.line(&ask)? else { return Ok(Then::Back) };
             let text = if text == "-" { "" } else { text.as_str() };
@@ -259,6 +259,8 @@ impl Wizard<'_> {
     }
 }
 
-fn spec(key: &'static str) -> Result<&'static Spec, Problem> {
-    by_key(key).ok_or_else(|| Problem::bug(format!("there is no setting {key}")))
+/// A setting and the question for it.
+fn asked(key: &'static str) -> Result<(&'static Spec, &'static str), Problem> {
+    let spec = by_key(key).and_then(|spec| Some((spec, spec.question?)));
+    spec.ok_or_else(|| Problem::bug(format!("there is no question for the setting {key}")))
 }

@@ -8,9 +8,6 @@
 //! No outcome may depend on how quick or how loaded the machine is: a test waits for events ([`until`]), and limits of time
 //! only say "not for ever".
 
-// Each test file is a crate of its own and uses its part of this one.
-#![allow(dead_code)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;

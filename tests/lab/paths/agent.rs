@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use crate::servers;
-use crate::world::{STATIC, World};
+use super::servers;
+use super::world::{STATIC, World};
 
 #[test]
 fn static_addresses_are_reached_with_the_name_and_compared_with_dns() {

@@ -5,9 +5,9 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::servers;
+use super::world::{World, binary};
 use crate::common::{BOUNDED, child_of, report, until};
-use crate::servers;
-use crate::world::{World, binary};
 
 /// Sixty names in a black hole.
 fn sixty(world: &World) -> String {

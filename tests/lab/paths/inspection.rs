@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::servers;
-use crate::world::World;
+use super::servers;
+use super::world::World;
 
 const THROUGH: [&str; 2] = ["--proxy", "http://10.9.0.1:8080"];
 
@@ -52,7 +52,7 @@ fn trusted_interception_warns_for_the_product_and_fails_for_the_agent() {
     assert_eq!(fix[0], format!("have the proxy team exclude from decryption: {}", names.join(", ")));
     assert!(names.iter().all(|name| name.ends_with("endpoint.ingress.rapid7.com")), "{names:?}");
     assert!(fix[1].contains("network allowlist --decrypt-exclusions --format paloalto"), "{fix:?}");
-    let output = std::process::Command::new(crate::world::binary())
+    let output = std::process::Command::new(super::world::binary())
         .args(["network", "allowlist", "--decrypt-exclusions", "--format", "paloalto", "--agent-region", "us"])
         .output()
         .unwrap();

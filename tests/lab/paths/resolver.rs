@@ -1,14 +1,14 @@
 //! Names that nobody knows.
 
-use crate::servers;
-use crate::world::World;
+use super::servers;
+use super::world::World;
 
 #[test]
 fn a_dead_resolver_is_one_fault_and_no_matter_behind_a_proxy() {
     let world = World::new();
     servers::squid(&world);
     world.trust(&["public", "other"]);
-    let endpoints = |seen: &crate::seen::Seen, status| seen.count("network-endpoint", status);
+    let endpoints = |seen: &super::seen::Seen, status| seen.count("network-endpoint", status);
     // Nobody listens there; somebody drops.
     for (resolver, limit, words) in
         [("127.0.0.99", "60s", "no name server answered"), ("192.0.2.53", "2s", "no answer within 2")]

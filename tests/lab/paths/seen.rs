@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::world::{ENCODED, PASSWORD, WRONG};
+use super::world::{ENCODED, PASSWORD, WRONG};
 
 pub struct Seen {
     pub json: Value,

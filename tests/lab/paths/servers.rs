@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::thread::spawn;
 
-use crate::world::{CATALOGUE, ORIGIN, PASSWORD, STATIC, World};
+use super::world::{CATALOGUE, ORIGIN, PASSWORD, STATIC, World};
 
 /// A server of the catalogue's names for each operator, with a certificate of its own, and one origin for each verdict.
 pub fn nginx(world: &World) {

@@ -1,6 +1,6 @@
 //! One origin for each verdict, gone to directly.
 
-use crate::world::World;
+use super::world::World;
 
 #[test]
 fn each_origin_gets_its_verdict() {

@@ -15,9 +15,9 @@ use nix::sched::{CloneFlags, setns};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::keys::Authorities;
+use super::seen::Seen;
 use crate::common::{self, BOUNDED, Leash, PATIENCE, until};
-use crate::keys::Authorities;
-use crate::seen::Seen;
 
 pub const PASSWORD: &str = "p@ss:w0rd/%";
 pub const ENCODED: &str = "p%40ss%3Aw0rd%2F%25";
@@ -111,7 +111,7 @@ impl World {
         let world = Self { space, folder, keys };
         world.trust(&["public"]);
         world.names();
-        crate::servers::nginx(&world);
+        super::servers::nginx(&world);
         world
     }
 
@@ -234,14 +234,14 @@ impl World {
         assert_eq!(json["findings"], again["findings"], "facts tell something else elsewhere: {arguments:?}");
         let human = Command::new(binary()).args(["check", "-v", "--from", &facts]).env_clear().output().unwrap();
         let human = String::from_utf8(human.stdout).unwrap();
-        crate::seen::is_clean(&format!("{stdout}{stderr}{human}{}", self.read("facts")));
+        super::seen::is_clean(&format!("{stdout}{stderr}{human}{}", self.read("facts")));
         Seen { json, human }
     }
 
     /// The same for people, straight from the network.
     pub fn human(&self, arguments: &[&str]) -> String {
         let (_, stdout, stderr) = self.run(&["check", "-v"], arguments);
-        crate::seen::is_clean(&format!("{stdout}{stderr}"));
+        super::seen::is_clean(&format!("{stdout}{stderr}"));
         stdout
     }
 

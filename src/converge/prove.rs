@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::Globals;
-use super::converge::RunContext;
+use super::{Options, RunContext};
 use crate::finding::Status;
 use crate::host::{Command, HostRead};
 use crate::platform::Platform;
@@ -17,7 +16,7 @@ use crate::verify::{LoginUser, Proof};
 ///
 /// # Errors
 /// `systemctl` failed; the files are written.
-pub fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
+pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
     let files = &Vendor::get().docker;
     let Some(platform) = context.platform.clone().filter(|_| context.restart && !context.plan.daemon.is_empty()) else {
         return Ok(());
@@ -52,13 +51,13 @@ pub fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(), Prob
 ///
 /// # Errors
 /// `verify-failed`, naming variable and login.
-pub fn verify(globals: &Globals, host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
-    let Some(platform) = context.platform.clone().filter(|_| !globals.dry_run) else { return Ok(()) };
+pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
+    let Some(platform) = context.platform.clone().filter(|_| !options.dry_run) else { return Ok(()) };
     let findings = proof(host, &platform, context).run();
     let broken = findings.iter().find(|finding| finding.status == Status::Fail).cloned();
     context.findings.extend(findings);
-    globals.ignored.apply(&mut context.findings);
-    let Some(finding) = broken.filter(|finding| !globals.ignored.covers(finding.id)) else { return Ok(()) };
+    options.ignored.apply(&mut context.findings);
+    let Some(finding) = broken.filter(|finding| !options.ignored.covers(finding.id)) else { return Ok(()) };
     let (expected, seen) = (finding.expected.unwrap_or_default(), finding.observed.unwrap_or_default());
     let problem =
         Problem::host("verify-failed", finding.title.clone()).because(text!("expected {}, seen {}", expected, seen));

@@ -1,20 +1,13 @@
-//! Flags. Those of settings are made from the one table.
+//! The command line: commands, flags, help. Flags of settings are made from the one table.
 
-use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, Command};
 
-use super::exit::Exit;
-use super::out;
+use super::network;
+use super::settings::{switch, with_settings};
 use crate::check::Group;
-use crate::finding::Ignored;
-use crate::problem::{Problem, id};
-use crate::redact::Redactor;
-use crate::report::check::Format;
-use crate::settings::{Layer, Origin, Shape, TABLE};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -148,7 +141,7 @@ fn all() -> Command {
                 .arg(switch("force").help("Overwrite files that were edited since; a backup of them is kept")),
         )
         .subcommand(check())
-        .subcommand(super::network::command())
+        .subcommand(network::command())
         .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
         .subcommand(
             Command::new("settings")
@@ -292,231 +285,6 @@ fn globals() -> Vec<Arg> {
             .help("Let this failing check pass with a warning; may be repeated"),
     ];
     all.into_iter().map(|arg| arg.global(true).help_heading("Global options")).collect()
-}
-
-fn switch(name: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::SetTrue)
-}
-
-/// Adds the flags of all settings.
-pub fn with_settings(command: Command) -> Command {
-    let mut command = command;
-    for spec in TABLE {
-        let Some(flag) = spec.flag else { continue };
-        let help = match spec.default {
-            Some(default) if spec.shape != Shape::Switch => {
-                format!("{} [default: {default}] [{}]", spec.help, spec.variable)
-            }
-            _ => format!("{} [{}]", spec.help, spec.variable),
-        };
-        let mut arg = Arg::new(spec.key)
-            .long(flag)
-            .value_name(spec.value_name)
-            .help(help)
-            .help_heading("Settings")
-            .allow_hyphen_values(false);
-        arg = match spec.shape {
-            Shape::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
-            Shape::List => arg.action(ArgAction::Append),
-            Shape::Choice(words) => arg.value_parser(Words(words)),
-            Shape::Path if spec.value_name == "DIR" => arg.value_hint(ValueHint::DirPath),
-            Shape::Path => arg.value_hint(ValueHint::FilePath),
-            _ => arg,
-        };
-        command = command.arg(arg);
-    }
-    command
-        .arg(switch("no-restart").overrides_with("restart").help("Leave the services alone").help_heading("Settings"))
-}
-
-/// Words that help and completions offer. Whether a value is one of them is judged where all settings are, whoever said it.
-#[derive(Clone)]
-struct Words(&'static [&'static str]);
-
-impl TypedValueParser for Words {
-    type Value = String;
-
-    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
-        StringValueParser::new().parse_ref(command, arg, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.0.iter().map(|word| PossibleValue::new(*word))))
-    }
-}
-
-/// Prints what clap has to say: help and versions to standard output, mistakes to standard error.
-pub fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
-    let wants_help = !error.use_stderr();
-    let text = error.render();
-    let text = if out::color_for(wants_help) { text.ansi().to_string() } else { text.to_string() };
-    if wants_help {
-        out::result(&text);
-        return Exit::Done;
-    }
-    out::message(&text);
-    let asked = |format: Format| {
-        let word = format.as_str();
-        argv.windows(2).any(|pair| pair[0] == "--format" && pair[1] == word)
-            || argv.iter().any(|argument| argument.to_str() == Some(&format!("--format={word}")))
-    };
-    let verb =
-        || argv.iter().skip(1).filter_map(|word| word.to_str()).find(|word| !word.starts_with('-')).unwrap_or_default();
-    let message = error.render().to_string();
-    let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let problem = Problem::settings(id::USAGE, message).hint("ics-setup --help");
-    if asked(Format::Json) {
-        out::json_problem(verb(), &problem);
-    }
-    if let Some(format) = [Format::Nagios, Format::Tap].into_iter().find(|format| asked(*format))
-        && let Some(exit) = out::prevented_check(verb(), format, &problem, &Redactor::default())
-    {
-        return exit;
-    }
-    Exit::Usage
-}
-
-/// Flags that mean the same for every command.
-pub struct Globals {
-    /// `--root`.
-    pub root: Option<PathBuf>,
-    /// `--settings`.
-    pub settings: Option<PathBuf>,
-    /// `--dry-run`.
-    pub dry_run: bool,
-    /// `--exit-code`.
-    pub exit_code: bool,
-    /// `--yes`.
-    pub yes: bool,
-    /// `--non-interactive`.
-    pub non_interactive: bool,
-    /// `--format`, for `check`.
-    pub format: Format,
-    /// `--format`, one of the words that the verb has.
-    pub word: String,
-    /// `--format json`.
-    pub json: bool,
-    /// Colours on standard output.
-    pub color: bool,
-    /// Colours on standard error.
-    pub color_of_messages: bool,
-    /// `-v`.
-    pub verbose: bool,
-    /// `-q`.
-    pub quiet: bool,
-    /// `--ignore-check`.
-    pub ignored: Ignored,
-    /// The whole command line, for the sudo line.
-    pub argv: Vec<OsString>,
-}
-
-impl Globals {
-    /// Reads them from the matches of a verb.
-    ///
-    /// # Errors
-    /// An unknown id in `--ignore-check`.
-    pub fn new(verb: &str, matches: &ArgMatches, argv: Vec<OsString>) -> Result<Self, Problem> {
-        // The innermost subcommand has every global flag, wherever it stood.
-        let (mut matches, mut verbs) = (matches, vec![verb]);
-        while let Some((verb, inner)) = matches.subcommand() {
-            matches = inner;
-            verbs.push(verb);
-        }
-        let usage = |message: &'static str| Err(Problem::settings(id::USAGE, message).hint("ics-setup --help"));
-        if matches.get_flag("exit-code") && !matches.get_flag("dry-run") {
-            return usage("--exit-code goes with --dry-run");
-        }
-        if matches.get_flag("quiet") && matches.get_flag("verbose") {
-            return usage("--quiet and --verbose contradict each other");
-        }
-        let word = matches.get_one::<String>("format").cloned().unwrap_or_default();
-        let words = formats(&verbs);
-        if !words.contains(&word.as_str()) {
-            let given = matches.value_source("format") == Some(clap::parser::ValueSource::CommandLine);
-            let verb = verbs.join(" ");
-            let message = if given {
-                format!("--format {word:?} does not go with {verb}; it has {}", words.join(", "))
-            } else {
-                format!("{verb} needs --format, one of {}", words.join(", "))
-            };
-            return Err(Problem::settings(id::USAGE, message).hint(format!("ics-setup {verb} --help")));
-        }
-        let ignored = every_ignored(&argv);
-        let when = matches.get_one::<String>("color").map_or("auto", String::as_str);
-        let color = |stdout| when == "always" || (when == "auto" && out::color_for(stdout));
-        Ok(Self {
-            root: matches.get_one::<PathBuf>("root").cloned(),
-            settings: matches.get_one::<PathBuf>("settings-file").cloned(),
-            dry_run: matches.get_flag("dry-run"),
-            exit_code: matches.get_flag("exit-code"),
-            yes: matches.get_flag("yes"),
-            non_interactive: matches.get_flag("non-interactive"),
-            format: Format::parse(&word).unwrap_or(Format::Human),
-            json: word == "json",
-            word,
-            color: color(true),
-            color_of_messages: color(false),
-            verbose: matches.get_flag("verbose"),
-            quiet: matches.get_flag("quiet"),
-            ignored: Ignored::parse(&ignored)?,
-            argv,
-        })
-    }
-
-    /// May a person be asked? Only at a terminal.
-    pub fn interactive(&self) -> bool {
-        !self.non_interactive && out::is_terminal()
-    }
-}
-
-/// The words for `--format` of a verb, as in `["network", "list"]`.
-fn formats(verbs: &[&str]) -> Vec<&'static str> {
-    match verbs {
-        ["check", ..] => Format::ALL.map(Format::as_str).to_vec(),
-        ["network", verb, ..] => super::network::formats(verb).unwrap_or_else(|| vec!["human", "json"]),
-        _ => vec!["human", "json"],
-    }
-}
-
-/// `--ignore-check` wherever it stands: clap keeps those of one level only.
-pub fn every_ignored(argv: &[OsString]) -> Vec<String> {
-    let words: Vec<String> = argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let words = words.split(|word| word == "--").next().unwrap_or_default();
-    let glued = words.iter().filter_map(|word| word.strip_prefix("--ignore-check=")).map(str::to_owned);
-    let apart = words.windows(2).filter(|pair| pair[0] == "--ignore-check").map(|pair| pair[1].clone());
-    glued.chain(apart).collect()
-}
-
-/// Was JSON asked for?
-pub fn is_json(matches: &ArgMatches) -> bool {
-    matches.get_one::<String>("format").is_some_and(|format| format == "json")
-}
-
-/// The layer of the flags.
-///
-/// # Errors
-/// A value of the wrong shape.
-pub fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
-    let known: HashSet<&str> = matches.ids().map(clap::Id::as_str).collect();
-    let mut layer = Layer::default();
-    for spec in TABLE {
-        let Some(flag) = spec.flag.filter(|_| known.contains(spec.key)) else { continue };
-        let values: Vec<&str> =
-            matches.get_many::<String>(spec.key).into_iter().flatten().map(String::as_str).collect();
-        let value = if spec.shape == Shape::List {
-            values.join(",")
-        } else {
-            values.last().copied().unwrap_or_default().to_owned()
-        };
-        layer.insert(spec, value, Origin::Flag(format!("--{flag}")))?;
-    }
-    if known.contains("no-restart")
-        && matches.get_flag("no-restart")
-        && let Some(spec) = crate::settings::by_key("restart")
-    {
-        layer.insert(spec, "false".to_owned(), Origin::Flag("--no-restart".to_owned()))?;
-    }
-    Ok(layer)
 }
 
 #[cfg(test)]

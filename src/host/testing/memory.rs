@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Attributes, Command, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Stat, resolve};
+use crate::host::{
+    Attributes, Command, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Stat, resolve,
+};
 
 /// A host whose files are in memory. Clones share the files.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,10 @@ struct State {
     /// The names as they would be after a power loss.
     durable_names: BTreeMap<PathBuf, Node>,
     locks: Vec<PathBuf>,
+    /// Paths that cannot be looked at.
+    refused: BTreeMap<PathBuf, io::ErrorKind>,
+    /// The folder below which people see the host; empty: it is seen as it is.
+    root: PathBuf,
     /// Effects so far; also the clock.
     ticks: u64,
     writes: u64,
@@ -47,6 +53,27 @@ impl MemoryHost {
         host.state().names.insert(PathBuf::from("/"), Node::Dir(0o755));
         host.settle();
         host
+    }
+
+    /// An empty image below a folder.
+    pub fn image(root: &str) -> Self {
+        let host = Self::new();
+        host.state().root = PathBuf::from(root);
+        host
+    }
+
+    /// The same with a durable file.
+    #[must_use]
+    pub fn with(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.put(path, bytes.as_ref());
+        self
+    }
+
+    /// The same with a path that cannot be looked at.
+    #[must_use]
+    pub fn with_error(self, path: &str, error: io::ErrorKind) -> Self {
+        self.state().refused.insert(PathBuf::from(path), error);
+        self
     }
 
     /// A host of its own with the same files.
@@ -175,6 +202,10 @@ impl State {
         }
     }
 
+    fn admits(&self, path: &Path) -> io::Result<()> {
+        self.refused.get(path).map_or(Ok(()), |kind| Err(io::Error::from(*kind)))
+    }
+
     fn clock(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1_795_000_000 + self.ticks)
     }
@@ -183,6 +214,7 @@ impl State {
 impl HostRead for MemoryHost {
     fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
         let state = self.state();
+        state.admits(path)?;
         Ok(state.names.get(path).map(|node| match node {
             Node::File(number) => {
                 let attributes = &state.inodes[*number].attributes;
@@ -201,6 +233,7 @@ impl HostRead for MemoryHost {
     }
 
     fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>> {
+        self.state().admits(path)?;
         let path = self.followed(path)?;
         let state = self.state();
         match state.names.get(&path) {
@@ -237,7 +270,8 @@ impl HostRead for MemoryHost {
     }
 
     fn shown(&self, path: &Path) -> PathBuf {
-        path.to_path_buf()
+        let root = &self.state().root;
+        if root.as_os_str().is_empty() { path.to_path_buf() } else { root.join(path.strip_prefix("/").unwrap_or(path)) }
     }
 }
 

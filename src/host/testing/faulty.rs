@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{Attributes, Command, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Space, Stat};
+use crate::host::{Attributes, Command, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Space, Stat};
 
 /// What happens at the chosen effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

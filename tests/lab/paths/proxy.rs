@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::servers;
-use crate::world::{ENCODED, WRONG, World, head};
+use super::servers;
+use super::world::{ENCODED, WRONG, World, head};
 
 /// What squid cannot reach, and what is made of the reason that it gives: 503 ERR_CONNECT_FAIL; for a name that does not
 /// exist squid 5.7 says 500 ERR_CANNOT_FORWARD to CONNECT and 502 ERR_READ_ERROR to the rest.
@@ -21,7 +21,7 @@ fn world() -> World {
 
 /// Everything behind a broken proxy is skipped, and the proxy's fault is said once.
 #[track_caller]
-fn said_once(seen: &crate::seen::Seen, stage: &str, words: &[&str]) {
+fn said_once(seen: &super::seen::Seen, stage: &str, words: &[&str]) {
     let finding = seen.expect("network-proxy", "fail", words);
     assert_eq!((&finding["stage"], &finding["path"]), (&Value::from(stage), &Value::from("proxy")), "{finding}");
     assert_eq!(seen.all("network-proxy", "").count(), 1);

@@ -7,21 +7,19 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::args::Globals;
-use super::ask;
 use crate::finding::{Finding, Status};
 use crate::host::{HostRead, View};
 use crate::problem::Problem;
-use crate::settings::{self, Found, Layer, Layers, Origin, SAVED, SecretSources, Settings, TABLE, Unresolved};
+use crate::settings::{self, Layer, Layers, Origin, SAVED, SecretSources, TABLE};
 use crate::text::{nearest, quoted};
 
 /// More than any settings or password file has.
 const MAX_FILE: u64 = 1 << 20;
 
 /// Everything that was said, by whoever said it.
-pub struct Inputs<'a> {
-    globals: &'a Globals,
-    flags: Layer,
+pub(crate) struct Inputs {
+    /// Flags, and passwords that a person was asked for.
+    pub(super) flags: Layer,
     variable: fn(&str) -> Option<OsString>,
     variables: Layer,
     /// The layer of `--settings`; `None`: what the last run saved counts.
@@ -29,29 +27,26 @@ pub struct Inputs<'a> {
     files: RefCell<BTreeMap<PathBuf, Vec<u8>>>,
 }
 
-impl<'a> Inputs<'a> {
-    /// Reads flags, variables and the file of `--settings`.
+impl Inputs {
+    /// Reads variables and the file of `--settings`; `-` is standard input.
     ///
     /// # Errors
     /// A value of the wrong shape, a file that cannot be read or is no settings file.
-    pub fn new(globals: &'a Globals, flags: Layer) -> Result<Self, Problem> {
+    pub(crate) fn new(file: Option<&Path>, flags: Layer) -> Result<Self, Problem> {
         let variables = Layer::of_variables(variable_of_the_process)?;
-        let given = globals.settings.as_deref().map(given).transpose()?;
-        let files = RefCell::default();
-        Ok(Self { globals, flags, variable: variable_of_the_process, variables, given, files })
+        let given = file.map(given).transpose()?;
+        Ok(Self { flags, variable: variable_of_the_process, variables, given, files: RefCell::default() })
     }
 
     /// Flags alone, for a demonstration that must not depend on where it runs.
-    pub fn alone(globals: &'a Globals, flags: Layer) -> Self {
-        let (variables, files) = (Layer::default(), RefCell::default());
-        Self { globals, flags, variable: |_| None, variables, given: None, files }
+    pub(crate) fn alone(flags: Layer) -> Self {
+        Self { flags, variable: |_| None, variables: Layer::default(), given: None, files: RefCell::default() }
     }
 
     /// The same with other flags: what can be read only once is not read again.
     #[must_use]
-    pub fn with_flags(&self, flags: Layer) -> Self {
+    pub(crate) fn with_flags(&self, flags: Layer) -> Self {
         Self {
-            globals: self.globals,
             flags,
             variable: self.variable,
             variables: self.variables.clone(),
@@ -61,12 +56,12 @@ impl<'a> Inputs<'a> {
     }
 
     /// What the environment says.
-    pub fn variables(&self) -> &Layer {
+    pub(crate) fn variables(&self) -> &Layer {
         &self.variables
     }
 
     /// Gives `work` what settings refer to outside of themselves.
-    pub fn outside<T>(&self, work: impl FnOnce(&SecretSources<'_>) -> T) -> T {
+    pub(crate) fn outside<T>(&self, work: impl FnOnce(&SecretSources<'_>) -> T) -> T {
         work(&SecretSources { variable: &self.variable, file: &|path| self.file(path) })
     }
 
@@ -74,7 +69,7 @@ impl<'a> Inputs<'a> {
     ///
     /// # Errors
     /// Saved settings that cannot be read.
-    pub fn layers(&self, host: &dyn HostRead) -> Result<Layers, Problem> {
+    pub(crate) fn layers(&self, host: &dyn HostRead) -> Result<Layers, Problem> {
         let file = match &self.given {
             Some(given) => given.clone(),
             None => saved(host)?,
@@ -82,29 +77,9 @@ impl<'a> Inputs<'a> {
         Ok(Layers { flags: self.flags.clone(), variables: self.variables.clone(), file })
     }
 
-    /// Valid settings; at a terminal a missing password is asked for, once.
-    ///
-    /// # Errors
-    /// A value that is wrong or missing.
-    pub fn resolve(&mut self, mut layers: Layers, found: &Found) -> Result<(Settings, Vec<Finding>), Problem> {
-        let asked = {
-            let outside = SecretSources { variable: &self.variable, file: &|path| self.file(path) };
-            match Settings::resolve(&layers, found, &outside, &self.globals.ignored) {
-                Err(Unresolved::Missing(specs)) if self.globals.interactive() => specs,
-                other => return other.map_err(Unresolved::into_problem),
-            }
-        };
-        for spec in asked {
-            self.flags.insert(spec, ask::secret(spec)?, Origin::Flag("asked for".to_owned()))?;
-        }
-        layers.flags = self.flags.clone();
-        let outside = SecretSources { variable: &self.variable, file: &|path| self.file(path) };
-        Settings::resolve(&layers, found, &outside, &self.globals.ignored).map_err(Unresolved::into_problem)
-    }
-
-    /// Remarks on what was said.
-    pub fn remarks(&self) -> Vec<Finding> {
-        unknown_variable(self.variable).into_iter().chain(unread(&self.flags, &self.variables)).collect()
+    /// A variable that means nothing, with the nearest that does.
+    pub(crate) fn remark(&self) -> Option<Finding> {
+        unknown_variable(self.variable)
     }
 
     fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -142,7 +117,7 @@ fn given(path: &Path) -> Result<Layer, Problem> {
 ///
 /// # Errors
 /// Reading fails, or there is too much.
-pub fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
+pub(crate) fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
     at_most(MAX_FILE, from)
 }
 
@@ -150,7 +125,7 @@ pub fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// Reading fails, or there is too much.
-pub fn at_most(limit: u64, from: impl Read) -> io::Result<Vec<u8>> {
+pub(crate) fn at_most(limit: u64, from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
@@ -163,7 +138,7 @@ pub fn at_most(limit: u64, from: impl Read) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// `setting-invalid`: the file cannot be read.
-pub fn authority(path: &Path, origin: &Origin) -> Result<Vec<u8>, Problem> {
+pub(crate) fn authority(path: &Path, origin: &Origin) -> Result<Vec<u8>, Problem> {
     std::fs::File::open(path).and_then(bounded).map_err(|error| {
         Problem::settings("setting-invalid", format!("{origin}: {} could not be read", path.display()))
             .caused_by(error)
@@ -197,16 +172,4 @@ fn unknown_variable(variable: fn(&str) -> Option<OsString>) -> Option<Finding> {
         Some(near) => finding.fix(format!("did you mean {near}?")),
         None => finding.fix("all variables: ics-setup settings example"),
     })
-}
-
-/// Settings that no verb of this version reads: kept for those that will, and said so.
-fn unread(flags: &Layer, variables: &Layer) -> Option<Finding> {
-    let asked: Vec<String> = TABLE
-        .iter()
-        .filter(|spec| !spec.read)
-        .filter_map(|spec| flags.get(spec.key).or_else(|| variables.get(spec.key)))
-        .map(|setting| setting.origin.to_string())
-        .collect();
-    let title = format!("kept in the settings, and nothing reads it yet: {}", asked.join(", "));
-    (!asked.is_empty()).then(|| Finding::new("setting-not-read", "settings", Status::Warn, title))
 }

@@ -5,15 +5,14 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use ics_setup::apply::{self, Session, State, revert, runs};
-use ics_setup::finding::Ignored;
-use ics_setup::host::{Attributes, Fault, FaultyHost, HostRead, HostWrite, MemoryHost, View};
-use ics_setup::plan::Plan;
-use ics_setup::platform;
-use ics_setup::problem::{HostState, Problem};
-use ics_setup::redact::Redactor;
-use ics_setup::settings::{First, Found, Layers, Origin, SecretSources, Settings, Unresolved, by_key};
-use ics_setup::targets::{self, Context, Phase};
+use crate::apply::{self, Session, State, revert, runs};
+use crate::finding::Ignored;
+use crate::host::{Attributes, Fault, FaultyHost, HostRead, HostWrite, MemoryHost, View};
+use crate::plan::Plan;
+use crate::platform;
+use crate::problem::{HostState, Problem};
+use crate::settings::{First, Found, Layers, Origin, SecretSources, Settings, Unresolved, by_key};
+use crate::targets::{self, Context, Phase};
 use proptest::prelude::*;
 
 type Picture = BTreeMap<PathBuf, (Vec<u8>, Attributes)>;
@@ -207,7 +206,7 @@ fn failed_at_any_effect_the_host_is_as_it_was() {
                 match result {
                     Ok(()) => assert_one_of(&picture(host), &new, &new, &what),
                     Err(problem) => {
-                        assert_ne!(problem.host_state, HostState::Changed, "{what}: {problem:?}");
+                        assert_ne!(problem.host_state, HostState::Changed, "{what}: {problem}");
                         assert_one_of(&picture(host), &old, &old, &what);
                     }
                 }
@@ -266,7 +265,7 @@ fn a_file_edited_since_is_a_conflict_and_never_guessed_at() {
     let before = picture(&edited);
     let problem = take_back(&edited).unwrap_err();
     assert_eq!(problem.id, "conflict");
-    assert!(words(&problem).contains("/etc/environment"), "{problem:?}");
+    assert!(problem.message.contains("/etc/environment"), "{problem}");
     assert_eq!(picture(&edited), before, "nothing was touched");
 
     // By force it comes back, and the edit can be had again: the revert is a run like any other.
@@ -375,12 +374,12 @@ proptest! {
         let values = [("proxy.url", "http://proxy:1"), ("proxy.user", "svc"), ("proxy.password", password.as_str()), ("target", "system-proxy,docker-daemon,prod-env")];
         match prepare(&host, &values) {
             Err(problem) => {
-                prop_assert!(!words(&problem).contains(&password) || password.len() < 4, "{:?}", problem);
+                prop_assert!(!problem.to_string().contains(&password) || password.len() < 4, "{}", problem);
                 prop_assert_eq!(picture(&host), old);
             }
             Ok(_) => {
-                prop_assert_eq!(prepare(&host, &values).map_err(|problem| words(&problem)), Ok(None));
-                let url = ics_setup::settings::encode(password.as_bytes());
+                prop_assert_eq!(prepare(&host, &values).map_err(|problem| problem.to_string()), Ok(None));
+                let url = crate::settings::encode(password.as_bytes());
                 let bytes = host.read(Path::new("/divvycloud/prod.env")).unwrap().unwrap();
                 let line = format!("http_proxy=http://svc:{url}@proxy:1");
                 prop_assert!(memchr::memmem::find(&bytes, line.as_bytes()).is_some());
@@ -389,9 +388,4 @@ proptest! {
             }
         }
     }
-}
-
-/// What a problem says, as a person reads it.
-fn words(problem: &Problem) -> String {
-    ics_setup::report::line(&Redactor::default(), &problem.sentence())
 }

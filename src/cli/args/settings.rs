@@ -1,0 +1,89 @@
+//! Flags of settings, made from the one table, and the layer that they give.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+
+use crate::problem::Problem;
+use crate::settings::{Layer, Origin, Shape, TABLE};
+
+/// Adds the flags of all settings.
+pub fn with_settings(command: Command) -> Command {
+    let mut command = command;
+    for spec in TABLE {
+        let Some(flag) = spec.flag else { continue };
+        let help = match spec.default {
+            Some(default) if spec.shape != Shape::Switch => {
+                format!("{} [default: {default}] [{}]", spec.help, spec.variable)
+            }
+            _ => format!("{} [{}]", spec.help, spec.variable),
+        };
+        let mut arg = Arg::new(spec.key)
+            .long(flag)
+            .value_name(spec.value_name)
+            .help(help)
+            .help_heading("Settings")
+            .allow_hyphen_values(false);
+        arg = match spec.shape {
+            Shape::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+            Shape::List => arg.action(ArgAction::Append),
+            Shape::Choice(words) => arg.value_parser(Words(words)),
+            Shape::Path if spec.value_name == "DIR" => arg.value_hint(ValueHint::DirPath),
+            Shape::Path => arg.value_hint(ValueHint::FilePath),
+            _ => arg,
+        };
+        command = command.arg(arg);
+    }
+    command
+        .arg(switch("no-restart").overrides_with("restart").help("Leave the services alone").help_heading("Settings"))
+}
+
+/// Words that help and completions offer. Whether a value is one of them is judged where all settings are, whoever said it.
+#[derive(Clone)]
+struct Words(&'static [&'static str]);
+
+impl TypedValueParser for Words {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().map(|word| PossibleValue::new(*word))))
+    }
+}
+
+/// The layer of the flags.
+///
+/// # Errors
+/// A value of the wrong shape.
+pub fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
+    let known: HashSet<&str> = matches.ids().map(clap::Id::as_str).collect();
+    let mut layer = Layer::default();
+    for spec in TABLE {
+        let Some(flag) = spec.flag.filter(|_| known.contains(spec.key)) else { continue };
+        let values: Vec<&str> =
+            matches.get_many::<String>(spec.key).into_iter().flatten().map(String::as_str).collect();
+        let value = if spec.shape == Shape::List {
+            values.join(",")
+        } else {
+            values.last().copied().unwrap_or_default().to_owned()
+        };
+        layer.insert(spec, value, Origin::Flag(format!("--{flag}")))?;
+    }
+    if known.contains("no-restart")
+        && matches.get_flag("no-restart")
+        && let Some(spec) = crate::settings::by_key("restart")
+    {
+        layer.insert(spec, "false".to_owned(), Origin::Flag("--no-restart".to_owned()))?;
+    }
+    Ok(layer)
+}
+
+/// A flag without a value.
+pub(super) fn switch(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue)
+}

@@ -1,0 +1,176 @@
+//! What is known before a command acts: what people have said, what system the host is, and what is set on it.
+//!
+//! Every command goes the same way: [`Inputs`] are read once, [`Subject::identify`] tells the system,
+//! [`Subject::look`] finds what is set, and [`HostContext::settings`] makes valid settings of all of it. The first two steps
+//! are apart so that a command can report the system of a host whose files it cannot read. [`Intent`] names the only
+//! differences between commands.
+
+mod inputs;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use inputs::{Inputs, at_most, authority, bounded};
+
+use crate::finding::{Finding, Ignored};
+use crate::host::{HostRead, View};
+use crate::platform::{self, Platform};
+use crate::problem::Problem;
+use crate::settings::{self, First, Found, Layers, Origin, Settings, Spec, Unresolved};
+use crate::vendor::prod_env;
+
+/// What a command is after. It decides which files are asked first, and what is an error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Intent {
+    /// The host is changed: an unknown system and a file that cannot be read are errors. `dry_run` passes over files that
+    /// only root may read.
+    Change {
+        /// The file whose values count first.
+        first: First,
+        /// Nothing is written.
+        dry_run: bool,
+    },
+    /// The host is checked: what cannot be looked at is a finding, so it is no error here.
+    Check,
+    /// Settings are shown, on any system.
+    Show,
+    /// Only what is missing is named.
+    Missing,
+}
+
+impl Intent {
+    fn first(self, has_product: bool) -> First {
+        match self {
+            Self::Change { first, .. } => first,
+            Self::Show => First::System,
+            Self::Check | Self::Missing if has_product => First::Product,
+            Self::Check | Self::Missing => First::System,
+        }
+    }
+
+    fn needs_platform(self) -> bool {
+        matches!(self, Self::Change { .. } | Self::Missing)
+    }
+
+    fn is_lenient(self) -> bool {
+        !matches!(self, Self::Change { dry_run: false, .. })
+    }
+}
+
+/// A host whose system was told apart, and what people have said about it.
+pub(crate) struct Subject {
+    /// Flags, variables, settings file.
+    pub(crate) layers: Layers,
+    /// The system; the problem of one that is not supported.
+    pub(crate) platform: Result<Platform, Problem>,
+    /// What is to be said about the system.
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl Subject {
+    /// Reads the layers and tells the system.
+    ///
+    /// # Errors
+    /// Saved settings that cannot be read.
+    pub(crate) fn identify(host: &dyn HostRead, inputs: &Inputs) -> Result<Self, Problem> {
+        let layers = inputs.layers(host)?;
+        let (platform, findings) = match platform::detect(host, settings::strategy(&layers)) {
+            Ok((platform, findings)) => (Ok(platform), findings),
+            Err(problem) => (Err(problem), Vec::new()),
+        };
+        Ok(Self { layers, platform, findings })
+    }
+
+    /// Looks at what is set on the host.
+    ///
+    /// # Errors
+    /// A folder of the product that is no absolute path; and what `intent` says.
+    pub(crate) fn look(self, host: &dyn HostRead, intent: Intent) -> Result<HostContext<'_>, Problem> {
+        let platform = match self.platform {
+            Err(problem) if intent.needs_platform() => return Err(problem),
+            other => other.ok(),
+        };
+        let home = settings::home(&self.layers)?;
+        let view = if intent.is_lenient() { View::lenient(host) } else { View::new(host) };
+        let has_product = has_product(host, &home);
+        // What a system that is neither Ubuntu nor CentOS has is not looked for.
+        let look = |platform| Found::look(&view, platform, &home, intent.first(has_product));
+        let (found, unread) = match platform.as_ref().map(look) {
+            None => (Found::default(), None),
+            Some(Ok(found)) => (found, None),
+            Some(Err(problem)) if matches!(intent, Intent::Check) => (Found::default(), Some(problem)),
+            Some(Err(problem)) => return Err(problem),
+        };
+        Ok(HostContext { layers: self.layers, platform, has_product, view, found, unread })
+    }
+}
+
+/// A host as it was found by one command.
+pub(crate) struct HostContext<'h> {
+    /// Flags, variables, settings file.
+    pub(crate) layers: Layers,
+    /// The system; `None`: one that is not supported.
+    pub(crate) platform: Option<Platform>,
+    /// The product's `prod.env` is there.
+    pub(crate) has_product: bool,
+    /// The files as they were read.
+    pub(crate) view: View<'h>,
+    /// What is set on the host.
+    pub(crate) found: Found,
+    /// Why nothing was found, for [`Intent::Check`].
+    pub(crate) unread: Option<Problem>,
+}
+
+/// Asks a person for the value of one setting; `None`: nobody is there.
+pub(crate) type Asker<'a> = &'a mut dyn FnMut(&Spec) -> Result<Option<String>, Problem>;
+
+impl<'h> HostContext<'h> {
+    /// Both steps at once.
+    ///
+    /// # Errors
+    /// As [`Subject::identify`] and [`Subject::look`].
+    pub(crate) fn load(host: &'h dyn HostRead, inputs: &Inputs, intent: Intent) -> Result<Self, Problem> {
+        Subject::identify(host, inputs)?.look(host, intent)
+    }
+
+    /// Settings, or what is missing.
+    ///
+    /// # Errors
+    /// A value that is wrong; all values that are missing.
+    pub(crate) fn resolve(&self, inputs: &Inputs, ignored: &Ignored) -> Result<(Settings, Vec<Finding>), Unresolved> {
+        inputs.outside(|outside| Settings::resolve(&self.layers, &self.found, outside, ignored))
+    }
+
+    /// Settings. A missing password is asked for, once.
+    ///
+    /// # Errors
+    /// A value that is wrong or missing; whatever `ask` says.
+    pub(crate) fn settings(
+        &mut self,
+        inputs: &mut Inputs,
+        ignored: &Ignored,
+        ask: Asker<'_>,
+    ) -> Result<(Settings, Vec<Finding>), Problem> {
+        let missing = match self.resolve(inputs, ignored) {
+            Err(Unresolved::Missing(specs)) => specs,
+            other => return other.map_err(Unresolved::into_problem),
+        };
+        for spec in &missing {
+            let Some(value) = ask(spec)? else { return Err(Unresolved::Missing(missing).into_problem()) };
+            inputs.flags.insert(spec, value, Origin::Flag("asked for".to_owned()))?;
+        }
+        self.layers.flags = inputs.flags.clone();
+        self.resolve(inputs, ignored).map_err(Unresolved::into_problem)
+    }
+
+    /// Files that only root may read, as a person would type them.
+    pub(crate) fn root_only(&self) -> Vec<PathBuf> {
+        self.view.unread().into_iter().map(|path| self.view.host.shown(&path)).collect()
+    }
+}
+
+/// Is the product installed in this folder?
+pub(crate) fn has_product(host: &dyn HostRead, home: &Path) -> bool {
+    host.lstat(&prod_env(home)).is_ok_and(|stat| stat.is_some())
+}

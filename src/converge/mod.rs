@@ -1,0 +1,256 @@
+//! The one path of every run that changes a host: detect → plan → show → confirm → apply → restart → verify.
+//!
+//! Commands, the wizard and the demonstration call it; what it shows and asks goes through [`Interface`], and what has become
+//! known on the way stands in [`RunContext`], however the run ends. [`Converge`] brings a host to its settings, [`TakeBack`]
+//! takes a run back.
+
+mod prove;
+mod take_back;
+
+use std::path::Path;
+
+pub(crate) use take_back::TakeBack;
+
+use crate::apply::{Applied, Session, State, runs};
+use crate::context::{HostContext, Inputs, Intent, Subject};
+use crate::finding::{Finding, Ignored, Status};
+use crate::host::HostWrite;
+use crate::network::catalogue::foreign_region;
+use crate::plan::{Change, Plan};
+use crate::platform::Platform;
+use crate::problem::{HostState, Problem, id};
+use crate::redact::Redactor;
+use crate::report::{Outcome, Report};
+use crate::settings::{First, Settings, Spec};
+use crate::targets::{self, Context, Phase};
+use crate::text;
+use crate::text::own;
+
+/// Who sees what a run does and is asked before it does it.
+pub(crate) trait Interface {
+    /// Shows what is going to be done.
+    fn show_plan(&mut self, context: &RunContext);
+
+    /// May the plan be carried out? It may be made smaller here. Not called for a dry run.
+    ///
+    /// # Errors
+    /// `cancelled`.
+    fn confirm(&mut self, context: &mut RunContext) -> Result<(), Problem>;
+
+    /// The value of a setting that nobody gave; `None`: there is nobody to ask.
+    ///
+    /// # Errors
+    /// `cancelled`.
+    fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem>;
+
+    /// A change was made.
+    fn progress(&mut self, change: &Change);
+}
+
+/// How a run is to go, whoever started it.
+#[derive(Clone, Copy)]
+pub(crate) struct Options<'a> {
+    /// Nothing is written.
+    pub(crate) dry_run: bool,
+    /// Findings that do not stop the run.
+    pub(crate) ignored: &'a Ignored,
+}
+
+/// What has become known on the way, for the report, however it ends.
+#[derive(Default)]
+pub(crate) struct RunContext {
+    /// What system it is.
+    pub(crate) platform: Option<Platform>,
+    /// What is or was to be done.
+    pub(crate) plan: Plan,
+    /// What was noticed.
+    pub(crate) findings: Vec<Finding>,
+    /// Secrets of this run.
+    pub(crate) redactor: Redactor,
+    /// The name of the run.
+    pub(crate) run: Option<String>,
+    /// Services are to be restarted so that they read the new settings.
+    pub(crate) restart: bool,
+    /// What was wanted.
+    pub(crate) settings: Option<Settings>,
+    /// What had to be taken back of an interrupted run.
+    recovered: Vec<Finding>,
+}
+
+impl RunContext {
+    /// The report of a command that ended so. Of a failed run that left nothing behind, neither changes nor next steps are
+    /// told.
+    pub(crate) fn report<'t>(
+        &'t self,
+        command: &'t str,
+        outcome: &'t Result<Outcome, Problem>,
+        root: Option<&'t Path>,
+    ) -> Report<'t> {
+        let error = outcome.as_ref().err();
+        let keeps = |problem: &Problem| matches!(problem.host_state, HostState::Changed | HostState::Committed);
+        let (changes, next_steps) = match error {
+            Some(problem) if !keeps(problem) => (&[][..], &[][..]),
+            _ => (&self.plan.changes[..], &self.plan.next_steps[..]),
+        };
+        Report {
+            command,
+            outcome: outcome.as_ref().map_or_else(Outcome::of, |outcome| *outcome),
+            run: self.run.as_deref(),
+            os: self.platform.as_ref().map(|platform| &platform.os),
+            changes,
+            findings: &self.findings,
+            next_steps,
+            error,
+            redactor: &self.redactor,
+            root,
+        }
+    }
+}
+
+/// A run of `prepare` or `reconfigure`.
+pub(crate) struct Converge<'a> {
+    /// The host.
+    pub(crate) host: &'a dyn HostWrite,
+    /// What people have said.
+    pub(crate) inputs: Inputs,
+    /// The verb.
+    pub(crate) phase: Phase,
+    /// How it is to go.
+    pub(crate) options: Options<'a>,
+    /// Who sees it and is asked.
+    pub(crate) interface: &'a mut dyn Interface,
+}
+
+impl Converge<'_> {
+    /// Goes the whole path.
+    ///
+    /// # Errors
+    /// The problem that stopped it.
+    pub(crate) fn run(mut self, context: &mut RunContext) -> Result<Outcome, Problem> {
+        let mut session = if self.options.dry_run { None } else { Session::resume(self.host)? };
+        match &session {
+            Some(session) => recover(session, context)?,
+            None => context.recovered.extend(self.interrupted()),
+        }
+        self.plan_into(context)?;
+        if context.plan.is_empty() {
+            return self.unchanged(context);
+        }
+        self.show_and_confirm(context)?;
+        if self.options.dry_run {
+            return Ok(Outcome::Pending);
+        }
+        if session.is_none() {
+            // No run had been here when we looked. Where there is one now, somebody was quicker and our plan is old; edits by
+            // others are noticed when files are published.
+            let opened = Session::open(self.host)?;
+            recover(&opened, context)?;
+            if !runs(self.host)?.is_empty() {
+                let shown = std::mem::take(&mut context.plan);
+                self.plan_into(context)?;
+                if context.plan.is_empty() {
+                    return self.unchanged(context);
+                }
+                if !shown.same_changes(&context.plan) {
+                    self.show_and_confirm(context)?;
+                }
+            }
+            session = Some(opened);
+        }
+        let Some(session) = session else { return Err(Problem::bug("no session to apply the plan in")) };
+        let Applied { run, interrupted } =
+            session.apply_telling(&context.plan, self.phase.verb(), None, &mut |change| {
+                self.interface.progress(change);
+            })?;
+        drop(session);
+        let undo = format!("undo: ics-setup revert {run}");
+        context.run = Some(run);
+        if interrupted {
+            let message = "cancelled after everything was written; it stays, and was not verified";
+            return Err(Problem::host(id::CANCELLED, message).hint(undo).committed());
+        }
+        prove::restart(self.host, context)?;
+        prove::verify(self.options, self.host, context)?;
+        Ok(Outcome::Changed)
+    }
+
+    /// What a dry run does not do, and a real one would do first.
+    fn interrupted(&self) -> Option<Finding> {
+        // Where the runs cannot be read, nothing can be said about them.
+        let run = runs(self.host).ok()?.into_iter().find(|run| run.state == State::Interrupted)?.begin.run;
+        let title = format!("run {run} was interrupted; a real run takes it back first, and its plan may differ");
+        Some(Finding::new("run-interrupted", "host", Status::Warn, title).fix(format!("ics-setup revert {run}")))
+    }
+
+    fn unchanged(&self, context: &mut RunContext) -> Result<Outcome, Problem> {
+        if !self.options.dry_run {
+            prove::restart(self.host, context)?;
+        }
+        prove::verify(self.options, self.host, context)?;
+        Ok(Outcome::Unchanged)
+    }
+
+    fn show_and_confirm(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+        self.interface.show_plan(context);
+        if self.options.dry_run { Ok(()) } else { self.interface.confirm(context) }
+    }
+
+    /// Looks at host and settings and makes the plan; a failing finding ends it here.
+    fn plan_into(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+        let ignored = self.options.ignored;
+        context.findings.clone_from(&context.recovered);
+        let subject = Subject::identify(self.host, &self.inputs)?;
+        context.findings.extend(subject.findings.iter().cloned());
+        context.platform = subject.platform.as_ref().ok().cloned();
+        let first = if self.phase == Phase::Prepare { First::System } else { First::Product };
+        let mut host = subject.look(self.host, Intent::Change { first, dry_run: self.options.dry_run })?;
+        host.found.secrets().for_each(|secret| context.redactor.learn(secret));
+        let region = foreign_region(&host.layers);
+        let interface = &mut *self.interface;
+        let (settings, noticed) = host.settings(&mut self.inputs, ignored, &mut |spec| interface.secret(spec))?;
+        settings.secrets.iter().for_each(|secret| context.redactor.learn(secret));
+        context.findings.extend(noticed);
+        context.findings.extend(region);
+        context.findings.extend(self.inputs.remark());
+        ignored.apply(&mut context.findings);
+        // An old system is not touched before the person has said so.
+        stop_on_failure(&context.findings)?;
+        let HostContext { view, found, platform: Some(platform), .. } = &host else {
+            return Err(Problem::bug("a plan for a system that is not known"));
+        };
+        context.plan = targets::plan(&Context { view, platform, settings: &settings, found, phase: self.phase })?;
+        context.findings.append(&mut context.plan.findings);
+        context.findings.extend(host.root_only().into_iter().map(|path| {
+            let title = format!("{} can be read by root only; what is planned for it may differ", path.display());
+            Finding::new("file-unreadable", "host", Status::Warn, title).fix("run the same with sudo")
+        }));
+        ignored.apply(&mut context.findings);
+        context.restart = settings.switch("restart") == Some(true);
+        context.settings = Some(settings);
+        stop_on_failure(&context.findings)
+    }
+}
+
+fn recover(session: &Session<'_>, context: &mut RunContext) -> Result<(), Problem> {
+    let recovered = session.recover()?;
+    context.findings.splice(0..0, recovered.clone());
+    context.recovered.extend(recovered);
+    Ok(())
+}
+
+/// The problem of the first failing finding.
+///
+/// # Errors
+/// Where there is one.
+pub(crate) fn stop_on_failure(findings: &[Finding]) -> Result<(), Problem> {
+    let failing: Vec<&Finding> = findings.iter().filter(|finding| finding.status == Status::Fail).collect();
+    let Some(first) = failing.first() else { return Ok(()) };
+    let more = if failing.len() > 1 { format!(" (and {} more)", failing.len() - 1) } else { String::new() };
+    let problem = Problem::host(id::CHECKS_FAILED, text!("{}{}", first.title, own(more)));
+    let problem = match &first.observed {
+        Some(observed) => problem.because(text!("seen: {}", observed)),
+        None => problem,
+    };
+    let problem = first.fix.iter().cloned().fold(problem, Problem::hint_fix);
+    Err(problem.hint(format!("go on all the same: --ignore-check {}", first.id)))
+}

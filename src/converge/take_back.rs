@@ -1,0 +1,81 @@
+//! The way back: the last run, or the named one.
+
+use super::{Interface, Options, RunContext};
+use crate::apply::{Session, State, revert, runs};
+use crate::host::{HostWrite, View};
+use crate::plan::Plan;
+use crate::problem::Problem;
+use crate::report::Outcome;
+use crate::text;
+use crate::text::{Text, own};
+
+/// A run of `revert`.
+pub(crate) struct TakeBack<'a> {
+    /// The host.
+    pub(crate) host: &'a dyn HostWrite,
+    /// The run to take back; `None`: the last one.
+    pub(crate) named: Option<&'a str>,
+    /// Files that were edited since are overwritten, and kept as backups.
+    pub(crate) force: bool,
+    /// How it is to go.
+    pub(crate) options: Options<'a>,
+    /// Who sees it and is asked.
+    pub(crate) interface: &'a mut dyn Interface,
+}
+
+impl TakeBack<'_> {
+    /// Goes the whole path.
+    ///
+    /// # Errors
+    /// A conflict, or the effect that failed.
+    pub(crate) fn run(self, context: &mut RunContext) -> Result<Outcome, Problem> {
+        let session = if self.options.dry_run { None } else { Session::resume(self.host)? };
+        let all = runs(self.host)?;
+        let run = revert::choose(&all, self.named)?;
+        let interrupted = run.state == State::Interrupted;
+        if let Some(session) = session.as_ref().filter(|_| !interrupted) {
+            context.findings = session.recover()?;
+        }
+        context.plan = revert::plan(&View::new(self.host), run, &all, self.force)?;
+        let nothing = context.plan.is_empty();
+        if nothing {
+            // The files are back already, by hand perhaps; the run still has to be noted as taken back.
+            context.plan.next_steps.push(text!("the files of run {} are as they were before it", own(&run.begin.run)));
+        }
+        self.interface.show_plan(context);
+        if self.options.dry_run {
+            return Ok(if nothing { Outcome::Unchanged } else { Outcome::Pending });
+        }
+        if !nothing {
+            self.interface.confirm(context)?;
+        }
+        let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
+        if interrupted {
+            if self.force {
+                session.recover_by_force(run)?;
+            }
+            context.findings = session.recover()?;
+        } else {
+            context.run = Some(session.apply(&context.plan, "revert", Some(&run.begin.run))?.run);
+        }
+        let steps = afterwards(&context.plan);
+        context.plan.next_steps.extend(steps);
+        Ok(if nothing { Outcome::Unchanged } else { Outcome::Changed })
+    }
+}
+
+/// Who has to read the old values again.
+fn afterwards(plan: &Plan) -> Vec<Text> {
+    let has = |part: &str| plan.changes.iter().any(|change| change.path.to_string_lossy().contains(part));
+    let mut steps = Vec::new();
+    if has("/etc/environment") || has("/etc/profile.d/") {
+        steps.push("log in again: running sessions keep the environment they have".into());
+    }
+    if has("/docker") {
+        steps.push("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker".into());
+    }
+    if has("/prod.env") {
+        steps.push("let the containers read prod.env: stop and start the product with docker-compose".into());
+    }
+    steps
+}

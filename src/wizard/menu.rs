@@ -1,0 +1,102 @@
+//! What is to become of the plan: the last question, and the progress after it.
+
+use std::path::Path;
+
+use super::messages::explain;
+use super::prompt::{Ask, Gone, Prompter, Reply};
+use crate::converge::RunContext;
+use crate::plan::{Action, Change};
+use crate::report::{Paint, human_findings};
+use crate::settings::SAVED;
+
+/// What the person has chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// The plan, as it stands now, is carried out.
+    Apply,
+    /// The questions are to be seen again.
+    Back,
+    /// Nothing is done.
+    Cancel,
+}
+
+/// Asks about the plan and counts the changes while they are made.
+pub(crate) struct Menu<'a> {
+    prompter: &'a mut dyn Prompter,
+    paint: Paint,
+    /// Programs of the host can be asked what they see.
+    live: bool,
+    number: usize,
+    total: usize,
+}
+
+impl<'a> Menu<'a> {
+    /// For a plan of a host that is `live` or an image.
+    pub(crate) fn new(prompter: &'a mut dyn Prompter, paint: Paint, live: bool) -> Self {
+        Self { prompter, paint, live, number: 0, total: 0 }
+    }
+
+    /// Asks what to do with the plan; it is made smaller where only the settings are to be saved.
+    ///
+    /// # Errors
+    /// Nobody is there any more.
+    pub(crate) fn consent(&mut self, context: &mut RunContext) -> Result<Consent, Gone> {
+        const APPLY: &str = "apply";
+        const EXPLAIN: &str = "explain each change";
+        const SETTINGS: &str = "save the settings only";
+        const CANCEL: &str = "cancel";
+        let settings = Path::new(SAVED);
+        let others = context.plan.changes.iter().any(|change| change.path != settings);
+        let mut words = vec![APPLY, EXPLAIN];
+        if others && context.plan.touches(settings) {
+            words.push(SETTINGS);
+        }
+        words.push(CANCEL);
+        let options: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let count = context.plan.changes.len();
+        let question =
+            if count == 1 { "1 change. What now?".to_owned() } else { format!("{count} changes. What now?") };
+        let warnings = human_findings(&context.findings, false, &context.redactor, self.paint);
+        if !warnings.is_empty() {
+            self.prompter.say(warnings.trim_end());
+        }
+        loop {
+            // Enter by habit does no harm here.
+            let ask = Ask { careful: true, ..Ask::of(&question, "", true) };
+            let Reply::Given(index) = self.prompter.choose(&ask, &options, 1)? else { return Ok(Consent::Back) };
+            match words.get(index).copied() {
+                Some(APPLY) => break,
+                Some(EXPLAIN) => {
+                    let text = explain(&context.plan.changes, &context.redactor, self.paint);
+                    self.prompter.say(text.trim_end());
+                }
+                Some(SETTINGS) => {
+                    context.plan.changes.retain(|change| change.path == settings);
+                    context.plan.next_steps.clear();
+                    context.plan.logins.clear();
+                    context.plan.daemon.clear();
+                    context.restart = false;
+                    break;
+                }
+                _ => return Ok(Consent::Cancel),
+            }
+        }
+        (self.number, self.total) = (0, context.plan.changes.len());
+        Ok(Consent::Apply)
+    }
+
+    /// A change was made.
+    pub(crate) fn progress(&mut self, change: &Change) {
+        self.number += 1;
+        let word = match change.action() {
+            Action::Create => "created",
+            Action::Modify => "changed",
+            Action::Delete => "deleted",
+        };
+        self.prompter.done(self.number, self.total.max(self.number), &format!("{word} {}", change.path.display()));
+        if self.live && self.number == self.total {
+            // A login may take seconds.
+            self.prompter.say("  asking logins and services what they see ...");
+        }
+    }
+}

@@ -1,3 +1,0 @@
-mod mysql;
-mod redis;
-mod servers;

@@ -1,0 +1,21 @@
+//! Everything that needs the lab: real readers, servers, proxies, firewalls and machines, which `scripts/lab` brings.
+//!
+//! Each module is a part that `scripts/test` runs in a process of its own, by the beginning of its tests' names: `cargo test
+//! --features lab --test lab host::`. So no module within a part may have the name of a part.
+
+mod allowlist;
+mod backends;
+mod boot;
+mod clients;
+mod common;
+mod crash;
+mod crowd;
+mod formats;
+mod host;
+mod login;
+mod paths;
+mod proxies;
+mod readers;
+mod release;
+mod report;
+mod runtime;
