@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | `names` | one name, or everything below a domain |
 //! | [`Product`] | how a product writes names, from data |
 //! | [`entry`] | endpoints brought together into rules by name or by address |
 //! | `squid` | Squid |
@@ -12,6 +13,7 @@
 
 mod appliance;
 pub mod entry;
+mod names;
 mod packet;
 mod product;
 mod squid;

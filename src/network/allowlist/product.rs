@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::entry::Names;
+use super::names::Names;
 
 /// What is known of a product's grammar.
 #[derive(Debug, Deserialize)]
