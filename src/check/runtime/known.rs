@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Deserialize;
 
+use crate::assets;
 use crate::finding::Status;
 
 /// All of it.
@@ -114,11 +115,7 @@ enum Weight {
 impl Known {
     /// The facts.
     pub(super) fn get() -> &'static Self {
-        static FACTS: LazyLock<Known> = LazyLock::new(|| {
-            // The text is part of the binary and a test parses it.
-            #[allow(clippy::expect_used)]
-            toml::from_str(include_str!("../../../assets/runtime.toml")).expect("assets/runtime.toml is valid")
-        });
+        static FACTS: LazyLock<Known> = LazyLock::new(|| assets::read(&assets::RUNTIME));
         &FACTS
     }
 
