@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::Strategy;
+use super::strategy::Strategy;
 use crate::assets;
 use crate::version::Version;
 
