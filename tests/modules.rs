@@ -5,7 +5,7 @@ mod imports;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use imports::{Crate, Import, Segments};
+use imports::{Crate, Import, Segments, picture};
 
 /// Modules of one folder that may import each other: the two halves of one reader.
 const PAIRS: [(&str, &str); 1] = [("crate::envfile::dialect::shell::lexer", "crate::envfile::dialect::shell::parser")];
@@ -84,6 +84,19 @@ fn siblings_import_each_other_in_no_circle() {
 fn checks_open_no_socket_start_no_program_and_read_no_file() {
     let found = looks(&Crate::this(), &host_methods(include_str!("../src/host/mod.rs")), "check");
     assert!(found.is_empty(), "{} looks in src/check:\n{}", found.len(), found.join("\n"));
+}
+
+/// `scripts/architecture` draws it anew.
+#[test]
+fn the_picture_shows_the_modules_and_their_imports() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/architecture.svg");
+    let drawn = picture::draw(&Crate::this(), &table(include_str!("../src/lib.rs")));
+    if std::env::var_os("ICS_SETUP_GOLDEN").is_some_and(|value| value == "write") {
+        std::fs::write(&path, &drawn).unwrap();
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    let same = picture::without_lines(&there) == picture::without_lines(&drawn);
+    assert!(same, "{} is of other modules or imports: run scripts/architecture", path.display());
 }
 
 /// The modules of the table in `src/lib.rs`, top down.

@@ -1,6 +1,8 @@
 //! The imports of the crate as the compiler resolves them: `use` trees and the paths of expressions and types, followed
 //! through renames, globs and re-exports to the module that defines the item. What only tests are made of is left out.
 
+pub mod picture;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
