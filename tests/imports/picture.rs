@@ -182,7 +182,7 @@ fn arranged(nodes: &mut [Node]) -> usize {
     for row in &rows {
         spread(nodes, row, &vec![0.0; row.len()]);
     }
-    for round in 0..200 {
+    for round in 0..60 {
         let down = round % 2 == 0;
         for turn in 0..count {
             let row = &mut rows[if down { turn } else { count - 1 - turn }];
