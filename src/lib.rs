@@ -13,6 +13,7 @@
 //! | module | what lives there |
 //! | --- | --- |
 //! | [`text`], [`build`], [`version`], [`stamp`], [`signals`], [`problem`] | the words everybody uses |
+//! | [`assets`] | the files of `assets/`, parsed when the program was built |
 //! | [`vendor`] | the vendor's facts |
 //! | [`secret`], [`redact`] | passwords, and what keeps them out of everything that leaves the process |
 //! | [`finding`] | what was found, and the catalogue of its ids |
@@ -54,6 +55,7 @@
 )]
 
 pub mod apply;
+pub mod assets;
 pub mod build;
 pub mod check;
 pub mod cli;

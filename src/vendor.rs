@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use crate::assets;
+
 /// What the product's documents and files say.
 #[derive(Debug, Deserialize)]
 pub struct Vendor {
@@ -71,11 +73,7 @@ impl Vendor {
     /// The facts.
     pub fn get() -> &'static Self {
         static FACTS: OnceLock<Vendor> = OnceLock::new();
-        FACTS.get_or_init(|| {
-            // The text is part of the binary and a test parses it.
-            #[allow(clippy::expect_used)]
-            toml::from_str(include_str!("../assets/vendor.toml")).expect("assets/vendor.toml is valid")
-        })
+        FACTS.get_or_init(|| assets::read(&assets::VENDOR))
     }
 
     /// The variables of `prod.env` that a setting stands in.

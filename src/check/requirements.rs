@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::assets;
 use crate::finding::Status;
 use crate::settings::Deployment;
 use crate::version::Version;
@@ -158,9 +159,7 @@ struct Machines {
 
 fn file() -> &'static File {
     static FILE: LazyLock<File> = LazyLock::new(|| {
-        #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-        let mut file: File =
-            toml::from_str(include_str!("../../assets/requirements.toml")).expect("assets/requirements.toml");
+        let mut file: File = assets::read(&assets::REQUIREMENTS);
         file.hardware.production.name = "an instance in production";
         file.hardware.test_drive.name = "a Test Drive";
         file

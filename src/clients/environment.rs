@@ -1,7 +1,7 @@
 //! Which variables a client reads, and which of two spellings counts.
 
 use super::profile::{Cgi, Client, Empty, Schemeless};
-use super::rules::Route;
+use super::route::Route;
 use super::target::Target;
 
 /// Environment variables, as a process has them.

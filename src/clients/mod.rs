@@ -8,8 +8,9 @@
 //! | --- | --- |
 //! | `target` | the part of a URL that decides |
 //! | `profile` | the clients, as data |
-//! | `rules` | a list and a target: proxy, direct, error |
+//! | `rules` | the members of a list, and whether one stands for a target |
 //! | `own_ways` | clients that read a list in a way of their own |
+//! | `route` | a list and a target: proxy, direct, error |
 //! | `environment` | which variables are read at all |
 //! | `needs` | hosts that need the proxy, and a list that takes them away from it |
 //!
@@ -20,6 +21,7 @@ mod environment;
 mod needs;
 mod own_ways;
 mod profile;
+mod route;
 mod rules;
 mod target;
 #[cfg(test)]
@@ -28,5 +30,5 @@ mod tests;
 pub use environment::Environment;
 pub use needs::{Required, excluded};
 pub use profile::{Client, all, by_id, curl};
-pub use rules::{By, Route};
+pub use route::{By, Route};
 pub use target::{Host, Target, TargetError};

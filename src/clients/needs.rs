@@ -1,7 +1,7 @@
 //! Hosts that are to be asked through the proxy, against a list that takes some of them away from it.
 
 use super::profile::{Client, all};
-use super::rules::Route;
+use super::route::Route;
 use super::target::Target;
 
 /// A host that is to be asked through the proxy.

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::assets;
 use crate::version::Version;
 
 /// One HTTP client, or a range of its releases.
@@ -132,8 +133,12 @@ impl Client {
 /// Every client, in a stable order.
 pub fn all() -> &'static [Client] {
     static ALL: LazyLock<Vec<Client>> = LazyLock::new(|| {
-        #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-        parse(include_str!("../../assets/clients.toml")).expect("assets/clients.toml is valid")
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct File {
+            client: Vec<Client>,
+        }
+        assets::read::<File>(&assets::CLIENTS).client
     });
     &ALL
 }
@@ -150,32 +155,4 @@ pub fn curl(version: &Version) -> Option<&'static Client> {
             && client.from.as_ref().is_none_or(|from| from <= version)
             && client.below.as_ref().is_none_or(|below| version < below)
     })
-}
-
-/// Fills in what a client has from the one that it is like.
-fn parse(text: &str) -> Result<Vec<Client>, toml::de::Error> {
-    use serde::de::Error as _;
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct File {
-        client: Vec<toml::Table>,
-    }
-    let mut file: File = toml::from_str(text)?;
-    for at in 0..file.client.len() {
-        let (before, rest) = file.client.split_at_mut(at);
-        let Some(own) = rest.first_mut() else { continue };
-        let Some(toml::Value::String(like)) = own.remove("like") else { continue };
-        let base = before
-            .iter()
-            .find(|client| client.get("id").and_then(toml::Value::as_str) == Some(&like))
-            .ok_or_else(|| toml::de::Error::custom(format!("no client {like} above")))?;
-        for part in ["reads", "rules"] {
-            let mut merged = base.get(part).and_then(toml::Value::as_table).cloned().unwrap_or_default();
-            if let Some(toml::Value::Table(table)) = own.remove(part) {
-                merged.extend(table);
-            }
-            own.insert(part.to_owned(), toml::Value::Table(merged));
-        }
-    }
-    file.client.into_iter().map(Client::deserialize).collect()
 }

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::assets::{self, Node};
+
 /// One id.
 #[derive(Debug)]
 pub struct Known {
@@ -18,20 +20,20 @@ pub struct Known {
     pub explain: &'static str,
 }
 
-const FILES: [&str; 8] = [
-    include_str!("../../assets/checks/settings.toml"),
-    include_str!("../../assets/checks/host.toml"),
-    include_str!("../../assets/checks/proxy.toml"),
-    include_str!("../../assets/checks/backends.toml"),
-    include_str!("../../assets/checks/network.toml"),
-    include_str!("../../assets/checks/agent.toml"),
-    include_str!("../../assets/checks/runtime.toml"),
-    include_str!("../../assets/checks/verify.toml"),
+const FILES: [&Node; 8] = [
+    &assets::CHECKS_SETTINGS,
+    &assets::CHECKS_HOST,
+    &assets::CHECKS_PROXY,
+    &assets::CHECKS_BACKENDS,
+    &assets::CHECKS_NETWORK,
+    &assets::CHECKS_AGENT,
+    &assets::CHECKS_RUNTIME,
+    &assets::CHECKS_VERIFY,
 ];
 
 /// All of them, by group and then by id.
 pub fn catalogue() -> &'static [Known] {
-    static ALL: LazyLock<Vec<Known>> = LazyLock::new(|| FILES.iter().flat_map(|text| entries(text)).collect());
+    static ALL: LazyLock<Vec<Known>> = LazyLock::new(|| FILES.into_iter().flat_map(entries).collect());
     &ALL
 }
 
@@ -40,30 +42,23 @@ pub fn known(id: &str) -> Option<&'static Known> {
     catalogue().iter().find(|known| known.id == id)
 }
 
-fn entries(text: &str) -> Vec<Known> {
+fn entries(file: &'static Node) -> Vec<Known> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
-        group: String,
+        group: &'static str,
         #[serde(default)]
-        check: BTreeMap<String, Entry>,
+        check: BTreeMap<&'static str, Entry>,
     }
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Entry {
-        title: String,
-        explain: String,
+        title: &'static str,
+        explain: &'static str,
     }
-    #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-    let file: File = toml::from_str(text).expect("assets/checks/*.toml are valid");
-    let group: &'static str = file.group.leak();
-    let known = |(id, entry): (String, Entry)| Known {
-        id: id.leak(),
-        group,
-        title: entry.title.leak(),
-        explain: entry.explain.trim().to_owned().leak(),
-    };
-    file.check.into_iter().map(known).collect()
+    let File { group, check } = assets::read(file);
+    let known = |(id, Entry { title, explain })| Known { id, group, title, explain: explain.trim() };
+    check.into_iter().map(known).collect()
 }
 
 #[cfg(test)]

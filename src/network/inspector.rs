@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::assets;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -21,8 +23,7 @@ struct Inspector {
 /// The product whose signs stand in a text (an issuer, a `Server` or `Via` header, a title).
 pub fn inspector(text: &str) -> Option<&'static str> {
     static FILE: LazyLock<Vec<Inspector>> = LazyLock::new(|| {
-        #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-        let file: File = toml::from_str(include_str!("../../assets/inspectors.toml")).expect("assets/inspectors.toml");
+        let file: File = assets::read(&assets::INSPECTORS);
         file.inspector
     });
     let text = text.to_ascii_lowercase();

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::Strategy;
+use super::strategy::Strategy;
+use crate::assets;
 use crate::version::Version;
 
 /// The whole file; its comments say what each key means.
@@ -54,13 +55,9 @@ struct Older {
 }
 
 impl Facts {
-    /// The facts, parsed the first time that somebody asks.
+    /// The facts.
     pub(super) fn get() -> &'static Self {
-        static FACTS: LazyLock<Facts> = LazyLock::new(|| {
-            #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-            toml::from_str(include_str!("../../assets/platform.toml"))
-                .expect("assets/platform.toml is a part of the program, and a test parses it")
-        });
+        static FACTS: LazyLock<Facts> = LazyLock::new(|| assets::read(&assets::PLATFORM));
         &FACTS
     }
 

@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, System};
 use super::sources::{Identity, Tried};
-use super::{Strategy, centos, ubuntu};
+use super::strategy::Strategy;
 use crate::finding::{Finding, Status};
 use crate::problem::Problem;
 use crate::text;
@@ -53,7 +53,7 @@ pub(super) fn unknown(tried: &[Tried]) -> Problem {
 }
 
 fn overrides(problem: Problem) -> Problem {
-    [Strategy::Ubuntu, Strategy::CentOs].into_iter().fold(problem, |problem, strategy| {
+    Strategy::ALL.into_iter().fold(problem, |problem, strategy| {
         problem.hint(format!(
             "--os {}, if this system works like {}: {}",
             strategy.name(),
@@ -64,17 +64,11 @@ fn overrides(problem: Problem) -> Problem {
 }
 
 fn family(strategy: Strategy) -> &'static str {
-    match strategy {
-        Strategy::Ubuntu => "Ubuntu",
-        Strategy::CentOs => "CentOS",
-    }
+    strategy.family().shown
 }
 
 fn habits(strategy: Strategy) -> &'static str {
-    match strategy {
-        Strategy::Ubuntu => ubuntu::HABITS,
-        Strategy::CentOs => centos::HABITS,
-    }
+    strategy.family().habits
 }
 
 struct Case<'a> {
@@ -101,7 +95,7 @@ impl Case<'_> {
 
     /// `ancestor`: the word of `ID_LIKE` that decided, where the id itself is not known.
     fn not_listed(&self, strategy: Strategy, ancestor: Option<&str>) -> Finding {
-        let (family, other, vendor) = (family(strategy), strategy.other(), &self.facts.vendor);
+        let (family, vendor) = (family(strategy), &self.facts.vendor);
         let known_by = match ancestor {
             None => format!("it is of {family}'s family"),
             Some(ancestor) => format!("its ID_LIKE names {ancestor}; how old it is cannot be judged"),
@@ -116,10 +110,10 @@ impl Case<'_> {
                 habits(strategy)
             ))
             .fix(format!("--os {}, to say that this is right and to silence this warning", strategy.name()));
-        match ancestor {
-            None => finding,
-            Some(_) => finding.fix(format!("--os {}, if this host has {} instead", other.name(), habits(other))),
-        }
+        let others = Strategy::ALL.into_iter().filter(|other| *other != strategy && ancestor.is_some());
+        others.fold(finding, |finding, other| {
+            finding.fix(format!("--os {}, if this host has {} instead", other.name(), habits(other)))
+        })
     }
 
     fn forced_against(&self, forced: Strategy, own: Option<Strategy>) -> Finding {

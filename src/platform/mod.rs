@@ -8,26 +8,31 @@
 //! | `sources` | finds the file that tells what the system is: `os-release`, else its elders |
 //! | `os_release` | the grammar of that file |
 //! | `judge` | chooses the strategy and words the findings |
-//! | `ubuntu`, `centos` | what each strategy means: files, package manager |
+//! | `strategy` | the strategies |
+//! | `family` | what a strategy means: files, package manager |
+//! | `ubuntu`, `centos` | what it means for each |
 //! | `pam` | which linux-pam reads `/etc/environment`, and how long a line it bears |
 //! | `facts`, `text` | the data, text fit for messages |
 
 mod centos;
 mod facts;
+mod family;
 mod judge;
 mod os_release;
 mod pam;
 mod sources;
+mod strategy;
 #[cfg(test)]
 mod tests;
 mod ubuntu;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use family::PackageManager;
 pub use pam::PamFacts;
+pub use strategy::Strategy;
 
 use crate::envfile::{Dialect, PamLimit};
 use crate::finding::Finding;
@@ -90,44 +95,6 @@ pub fn judge(said: &Said, forced: Option<Strategy>) -> Result<(Platform, Vec<Fin
     }
 }
 
-/// The way a system is treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Strategy {
-    /// Like Ubuntu: `/etc/environment`, apt.
-    Ubuntu,
-    /// Like CentOS: `/etc/profile.d/proxy.sh`, dnf or yum.
-    CentOs,
-}
-
-impl Strategy {
-    /// The strategy with this name, as `--os` takes it: `ubuntu` or `centos`.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Ubuntu, Self::CentOs].into_iter().find(|strategy| strategy.name() == name)
-    }
-
-    /// The name that [`Strategy::parse`] takes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ubuntu => "ubuntu",
-            Self::CentOs => "centos",
-        }
-    }
-
-    fn other(self) -> Self {
-        match self {
-            Self::Ubuntu => Self::CentOs,
-            Self::CentOs => Self::Ubuntu,
-        }
-    }
-}
-
-impl fmt::Display for Strategy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// What system the host says it is. Texts are fit for messages: short, and without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Os {
@@ -167,15 +134,12 @@ impl Platform {
 
     /// The file that gives logins their proxy: `/etc/environment` or `/etc/profile.d/proxy.sh`.
     pub fn system_proxy_file(&self) -> &'static Path {
-        match self.os.strategy {
-            Strategy::Ubuntu => ubuntu::system_proxy_file(),
-            Strategy::CentOs => centos::system_proxy_file(),
-        }
+        self.os.strategy.system_proxy_file()
     }
 
     /// Is that file a shell script? Otherwise pam_env reads it.
     pub fn system_proxy_is_shell(&self) -> bool {
-        self.os.strategy == Strategy::CentOs
+        self.os.strategy.family().system_proxy_is_shell
     }
 
     /// How that file is read; the limit of pam_env is [`Platform::pam_limit`]'s to tell.
@@ -185,10 +149,7 @@ impl Platform {
 
     /// The package manager and the file that takes its proxy.
     pub fn package_manager(&self, host: &dyn HostRead) -> PackageManager {
-        match self.os.strategy {
-            Strategy::Ubuntu => ubuntu::package_manager(),
-            Strategy::CentOs => centos::package_manager(host),
-        }
+        (self.os.strategy.family().package_manager)(host)
     }
 
     /// The linux-pam that reads `/etc/environment`, and its limit on the length of a line.
@@ -196,43 +157,5 @@ impl Platform {
     /// Reads dpkg's database of some megabytes, so ask only when a line is long.
     pub fn pam_limit(&self, host: &dyn HostRead) -> PamFacts {
         pam::facts(host, &self.os, self.system)
-    }
-}
-
-/// What installs packages, and the file that takes its proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PackageManager {
-    /// apt.
-    Apt {
-        /// A file of ics-setup's own in `apt.conf.d`.
-        conf: &'static Path,
-    },
-    /// dnf.
-    Dnf {
-        /// `/etc/dnf/dnf.conf`.
-        conf: &'static Path,
-    },
-    /// yum.
-    Yum {
-        /// `/etc/yum.conf`.
-        conf: &'static Path,
-    },
-}
-
-impl PackageManager {
-    /// `apt`, `dnf` or `yum`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Apt { .. } => "apt",
-            Self::Dnf { .. } => "dnf",
-            Self::Yum { .. } => "yum",
-        }
-    }
-
-    /// The file that takes its proxy.
-    pub fn conf(self) -> &'static Path {
-        match self {
-            Self::Apt { conf } | Self::Dnf { conf } | Self::Yum { conf } => conf,
-        }
     }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::Os;
 use super::facts::System;
 use super::sources::shown;
+use crate::assets;
 use crate::envfile::PamLimit;
 use crate::host::HostRead;
 use crate::text::clean;
@@ -106,13 +107,9 @@ struct Limit {
 }
 
 impl Table {
-    /// The table, parsed the first time that somebody asks.
+    /// The table.
     pub(super) fn get() -> &'static Self {
-        static TABLE: LazyLock<Table> = LazyLock::new(|| {
-            #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-            toml::from_str(include_str!("../../assets/linux-pam.toml"))
-                .expect("assets/linux-pam.toml is a part of the program, and a test parses it")
-        });
+        static TABLE: LazyLock<Table> = LazyLock::new(|| assets::read(&assets::LINUX_PAM));
         &TABLE
     }
 

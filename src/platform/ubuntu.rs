@@ -2,17 +2,15 @@
 
 use std::path::Path;
 
-use super::PackageManager;
+use super::family::{Family, PackageManager};
 
-/// What this strategy takes for granted, in words.
-pub(super) const HABITS: &str = "apt, and the system proxy in /etc/environment";
-
-/// Read by pam_env for every way of logging in; no shell file.
-pub(super) fn system_proxy_file() -> &'static Path {
-    Path::new("/etc/environment")
-}
-
-/// A file of our own: apt reads `apt.conf.d` in the order of names, and 95 leaves the administrator room behind us.
-pub(super) fn package_manager() -> PackageManager {
-    PackageManager::Apt { conf: Path::new("/etc/apt/apt.conf.d/95ics-setup-proxy") }
-}
+/// pam_env reads `/etc/environment` for every way of logging in; no shell file. A file of our own for apt, which reads
+/// `apt.conf.d` in the order of names: 95 leaves the administrator room behind us.
+pub(super) const FAMILY: Family = Family {
+    name: "ubuntu",
+    shown: "Ubuntu",
+    habits: "apt, and the system proxy in /etc/environment",
+    system_proxy_file: "/etc/environment",
+    system_proxy_is_shell: false,
+    package_manager: |_| PackageManager::Apt { conf: Path::new("/etc/apt/apt.conf.d/95ics-setup-proxy") },
+};

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Deserialize;
 
+use crate::assets;
+
 /// All of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,11 +115,7 @@ pub(crate) enum Weight {
 impl Known {
     /// The facts.
     pub(crate) fn get() -> &'static Self {
-        static FACTS: LazyLock<Known> = LazyLock::new(|| {
-            // The text is part of the binary and a test parses it.
-            #[allow(clippy::expect_used)]
-            toml::from_str(include_str!("../../assets/runtime.toml")).expect("assets/runtime.toml is valid")
-        });
+        static FACTS: LazyLock<Known> = LazyLock::new(|| assets::read(&assets::RUNTIME));
         &FACTS
     }
 

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::platform::Strategy;
+
 /// What the text of a setting must look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -238,7 +240,7 @@ pub static TABLE: &[Spec] = &[
         ..text("redis.tls", "redis-tls", "ICS_SETUP_REDIS_TLS")
     },
     Spec {
-        shape: Shape::Choice(&["ubuntu", "centos"]),
+        shape: Shape::Choice(Strategy::NAMES),
         help: "Treat the host as this family, whatever it says of itself",
         ..text("os", "os", "ICS_SETUP_OS")
     },

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::assets;
 use crate::host::HostRead;
 
 #[derive(Debug, Deserialize)]
@@ -28,8 +29,7 @@ struct Sign {
 /// The cloud whose first sign fits; `None`: a machine of somebody's own, or a cloud that is not listed.
 pub(crate) fn cloud(host: &dyn HostRead) -> Option<String> {
     static SIGNS: LazyLock<Vec<Sign>> = LazyLock::new(|| {
-        #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-        let file: File = toml::from_str(include_str!("../../assets/clouds.toml")).expect("assets/clouds.toml");
+        let file: File = assets::read(&assets::CLOUDS);
         file.signs
     });
     let fits = |sign: &&Sign| {

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::assets;
 use crate::finding::Status;
 
 /// The whole file; its comments say what each key means.
@@ -94,10 +95,7 @@ impl Port {
 
 impl Data {
     pub(super) fn get() -> &'static Self {
-        static DATA: LazyLock<Data> = LazyLock::new(|| {
-            #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-            toml::from_str(include_str!("../../../assets/host.toml")).expect("assets/host.toml")
-        });
+        static DATA: LazyLock<Data> = LazyLock::new(|| assets::read(&assets::HOST));
         &DATA
     }
 }

@@ -1,6 +1,8 @@
 //! `env_file:` as docker-compose up to 1.25 and docker compose v2 read it. For 1.26 to 1.29 see `dotenv`.
 
-use super::{Seen, collector::Collector, dotenv::is_python_space};
+use super::Seen;
+use super::collector::Collector;
+use super::python::{is_python_space, passed_on};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -47,11 +49,6 @@ pub(super) fn read_v1_plain(out: &mut Collector<'_>) {
     if let Some(position) = nameless {
         out.reject(position, NO_NAME);
     }
-}
-
-/// A value on its way to the daemon: no process can be started with a NUL in its environment.
-pub(super) fn passed_on(value: &str) -> Seen {
-    if value.contains('\0') { Seen::Unknown } else { Seen::Value(value.as_bytes().to_vec()) }
 }
 
 /// Python's `str.splitlines`, with the place of each line.

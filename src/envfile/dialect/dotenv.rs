@@ -5,7 +5,9 @@
 //! Where the two releases differ the value is [`Seen::Unknown`]. `${NAME}` is answered by 0.13 from the
 //! caller's environment first and by 0.21 from the file first, so it is never known.
 
-use super::{Seen, collector::Collector, compose::passed_on};
+use super::Seen;
+use super::collector::Collector;
+use super::python::{is_python_space, passed_on};
 
 const UNREADABLE: &str = "docker-compose skips what it cannot parse here, with a warning only";
 const SPLIT: &str = "releases of docker-compose read this value differently";
@@ -233,11 +235,6 @@ fn refers(value: &[u8]) -> bool {
         }
     }
     false
-}
-
-/// Python's `str.isspace`, which is also `\s`.
-pub(super) fn is_python_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
 }
 
 /// `[^\S\r\n]`

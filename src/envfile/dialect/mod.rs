@@ -13,6 +13,7 @@ mod compose;
 mod docker;
 mod dotenv;
 mod pam_env;
+mod python;
 mod shell;
 mod systemd;
 

@@ -2,44 +2,9 @@
 
 use std::net::IpAddr;
 
+use super::names::Names;
 use super::product::Product;
-use crate::network::catalogue::{Block, Covers, Endpoint, Protocol, StaticIps, is_below};
-
-/// Names that a rule is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Names {
-    /// This one.
-    Exactly(String),
-    /// Everything below the domain at any depth, and with `apex` the domain too.
-    Below {
-        /// Without a dot in front.
-        domain: String,
-        /// The domain itself too.
-        apex: bool,
-    },
-}
-
-impl Names {
-    /// Are all of the other's names among these?
-    fn include(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Exactly(own), Self::Exactly(host)) => own == host,
-            (Self::Exactly(_), Self::Below { .. }) => false,
-            (Self::Below { domain, apex }, Self::Exactly(host)) => is_below(host, domain) || (*apex && host == domain),
-            (Self::Below { domain, apex }, Self::Below { domain: other, apex: others }) => {
-                is_below(other, domain) || (domain == other && (*apex || !*others))
-            }
-        }
-    }
-
-    /// The host where it is an address.
-    pub fn address(&self) -> Option<IpAddr> {
-        match self {
-            Self::Exactly(host) => host.parse().ok(),
-            Self::Below { .. } => None,
-        }
-    }
-}
+use crate::network::catalogue::{Block, Covers, Endpoint, Protocol, StaticIps};
 
 /// A rule by name, and the endpoints that it is for.
 #[derive(Clone, Debug)]

@@ -2,23 +2,23 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | `names` | one name, or everything below a domain |
 //! | [`Product`] | how a product writes names, from data |
 //! | [`entry`] | endpoints brought together into rules by name or by address |
-//! | `squid` | Squid |
-//! | `packet` | nftables, iptables, firewalld, ufw |
-//! | `terraform` | AWS and Azure |
-//! | `appliance` | Palo Alto Networks and Fortinet |
+//! | `page` | what the templates in `assets/allowlist` are given |
 //! | `table` | CSV, JSON, Markdown |
 
-mod appliance;
 pub mod entry;
-mod packet;
+mod names;
+mod page;
 mod product;
-mod squid;
 mod table;
-mod terraform;
 
-use super::catalogue::{Catalogue, Endpoint, NeededBy};
+use askama::Template as _;
+
+use super::catalogue::{Catalogue, Endpoint, NeededBy, Protocol};
+use entry::{by_address, by_name};
+use page::{Page, Rule};
 
 pub use entry::LeftOut;
 pub use product::{By, Product};
@@ -138,20 +138,25 @@ pub fn json(request: &Request<'_>) -> serde_json::Value {
 pub fn render(format: Format, request: &Request<'_>) -> Rendered {
     let Some(product) = format.product() else { return table::render(format, request) };
     let list = List { format, product, request, endpoints: request.wanted() };
-    match format {
-        Format::Squid => squid::render(&list),
-        Format::Nftables => packet::nftables(&list),
-        Format::Iptables => packet::iptables(&list),
-        Format::Firewalld => packet::firewalld(&list),
-        Format::Ufw => packet::ufw(&list),
-        Format::AwsSg => terraform::security_group(&list),
-        Format::AwsNetworkFirewall => terraform::network_firewall(&list),
-        Format::AzureFirewall => terraform::azure_firewall(&list),
-        Format::Paloalto => appliance::paloalto(&list),
-        Format::Fortigate => appliance::fortigate(&list),
+    let (rules, left_out) = list.rules();
+    let (top, below) = list.header(&left_out);
+    let page = Page { top, below, exclusions: request.exclusions, rules };
+    let text = match format {
+        Format::Squid => page::Squid { page }.render(),
+        Format::Nftables => page::Nftables { page }.render(),
+        Format::Iptables => page::Iptables { page }.render(),
+        Format::Firewalld => page::Firewalld { page }.render(),
+        Format::Ufw => page::Ufw { page }.render(),
+        Format::AwsSg => page::AwsSg { page }.render(),
+        Format::AwsNetworkFirewall => page::AwsNetworkFirewall { page }.render(),
+        Format::AzureFirewall => page::AzureFirewall { page }.render(),
+        Format::Paloalto => page::Paloalto { page }.render(),
+        Format::Fortigate => page::Fortigate { page }.render(),
         // Without a product, so handled above.
-        Format::Csv | Format::Json | Format::Markdown => table::render(format, request),
-    }
+        Format::Csv | Format::Json | Format::Markdown => return table::render(format, request),
+    };
+    // Nothing that a template calls fails, nor does writing to a string.
+    Rendered { text: text.unwrap_or_default(), left_out }
 }
 
 impl Request<'_> {
@@ -174,15 +179,62 @@ struct List<'a> {
     endpoints: Vec<&'a Endpoint>,
 }
 
-impl List<'_> {
-    /// What stands above the rules: what this is, how to use it, where it is from, what is not in it.
-    fn header(&self, notes: &[&str], left_out: &[LeftOut]) -> Vec<String> {
+impl<'a> List<'a> {
+    /// The rules, and the endpoints that the product cannot express.
+    fn rules(&self) -> (Vec<Rule<'a>>, Vec<LeftOut>) {
+        match self.product.by {
+            By::Address => self.rules_by_address(),
+            By::Name => self.rules_by_name(),
+        }
+    }
+
+    fn rules_by_address(&self) -> (Vec<Rule<'a>>, Vec<LeftOut>) {
+        let (entries, mut left_out) = by_address(&self.endpoints);
+        if self.format == Format::Iptables {
+            for entry in &entries {
+                for block in entry.blocks.iter().filter(|block| !block.is_v4()) {
+                    let why = format!("{block} is IPv6, which has ip6tables-restore of its own");
+                    left_out.extend(entry.endpoints.iter().map(|endpoint| LeftOut::new(endpoint, why.clone())));
+                }
+            }
+        }
+        (entries.into_iter().map(Rule::by_address).collect(), left_out)
+    }
+
+    fn rules_by_name(&self) -> (Vec<Rule<'a>>, Vec<LeftOut>) {
+        let for_proxy = self.format == Format::Squid;
+        let (direct, endpoints): (Vec<&Endpoint>, Vec<&Endpoint>) =
+            self.endpoints.iter().partition(|endpoint| for_proxy && endpoint.direct);
+        let (mut entries, mut left_out) = by_name(&endpoints, self.product, self.request.concrete);
+        left_out.extend(direct.into_iter().map(|endpoint| LeftOut::new(endpoint, "reached without a proxy")));
+        entries.retain(|entry| {
+            let why = match (self.format, entry.names.address(), entry.protocol) {
+                (Format::Fortigate, Some(address), _) if address.is_ipv6() => {
+                    "an IPv6 address: make it with config firewall address6"
+                }
+                (Format::AwsNetworkFirewall, Some(_), _) => {
+                    "an address, which a domain list cannot hold: a stateful 5-tuple rule does"
+                }
+                (Format::AwsNetworkFirewall, None, Protocol::Tcp) => {
+                    "neither TLS nor HTTP by a public name: a stateful 5-tuple rule does"
+                }
+                _ => return true,
+            };
+            left_out.extend(entry.endpoints.iter().map(|endpoint| LeftOut::new(endpoint, why)));
+            false
+        });
+        (entries.into_iter().map(|entry| Rule::by_name(entry, self.product)).collect(), left_out)
+    }
+
+    /// What stands above the rules, before and behind the product's own notes: what this is and where its grammar is from;
+    /// where the endpoints are from and what is not in it.
+    fn header(&self, left_out: &[LeftOut]) -> (Vec<String>, Vec<String>) {
         let what = if self.request.exclusions {
             "TLS connections that must not be decrypted: the Insight platform refuses data behind another certificate"
         } else {
             "Outbound connections of InsightCloudSec, its installation and its agents"
         };
-        let mut lines = vec![
+        let top = vec![
             format!("{what}, for {}.", self.product.name),
             format!(
                 "ics-setup network allowlist --format {}{}; facts of {}.",
@@ -192,18 +244,17 @@ impl List<'_> {
             ),
             format!("Grammar: {}, read {}.", self.product.source, self.product.date),
         ];
-        lines.extend(notes.iter().map(|note| (*note).to_owned()));
-        lines.extend(sources(self.request.catalogue, &self.endpoints));
+        let mut below = sources(self.request.catalogue, &self.endpoints);
         let local: Vec<&str> =
             self.request.endpoints.iter().filter(|endpoint| endpoint.is_link_local()).map(Endpoint::shown).collect();
         if !local.is_empty() && !self.request.exclusions {
-            lines.push(format!("Reached on the host's own link, so without a rule: {}", local.join(", ")));
+            below.push(format!("Reached on the host's own link, so without a rule: {}", local.join(", ")));
         }
         if !left_out.is_empty() {
-            lines.push("Not in here:".to_owned());
-            lines.extend(left_out.iter().map(|left| format!("  {}: {}", left.what, left.why)));
+            below.push("Not in here:".to_owned());
+            below.extend(left_out.iter().map(|left| format!("  {}: {}", left.what, left.why)));
         }
-        lines
+        (top, below)
     }
 }
 
@@ -235,11 +286,6 @@ fn remark_on_addresses(endpoint: &Endpoint) -> String {
         return line;
     }
     format!("{line}; addresses: {}", endpoint.static_ips_confidence.as_str())
-}
-
-/// Comment lines behind a mark.
-fn comments(mark: &str, lines: impl IntoIterator<Item = String>) -> String {
-    lines.into_iter().map(|line| format!("{mark} {line}\n")).collect()
 }
 
 #[cfg(test)]

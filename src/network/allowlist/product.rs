@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::entry::Names;
+use super::names::Names;
+use crate::assets;
 
 /// What is known of a product's grammar.
 #[derive(Debug, Deserialize)]
@@ -61,9 +62,7 @@ impl Product {
             struct File {
                 product: BTreeMap<String, Product>,
             }
-            #[allow(clippy::expect_used)] // part of the binary, and a test parses it
-            let file: File =
-                toml::from_str(include_str!("../../../assets/allowlist.toml")).expect("assets/allowlist.toml");
+            let file: File = assets::read(&assets::ALLOWLIST);
             file.product
         });
         ALL.get(word)

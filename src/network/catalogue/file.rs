@@ -1,6 +1,7 @@
 //! The TOML file of endpoints, and how a user's is laid over the shipped one.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -11,11 +12,10 @@ use super::{
     ANY, Block, COLLECTOR, Catalogue, Component, Confidence, Endpoint, Interception, NeededBy, Only, Protocol, Region,
     StaticIps, Wildcard, host_name,
 };
+use crate::assets;
 use crate::problem::Problem;
 use crate::settings::Deployment;
 use crate::version::Version;
-
-const SHIPPED: &str = include_str!("../../../assets/endpoints.toml");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -133,7 +133,8 @@ impl Entry {
 
 /// The shipped catalogue, with a text of the user's laid over it.
 pub(super) fn read(user: Option<(&str, &Path)>) -> Result<Catalogue, Problem> {
-    let (mut file, entries) = parse(SHIPPED, Path::new("endpoints.toml"))?;
+    let mut file: File = assets::read(&assets::ENDPOINTS);
+    let entries = entries(&mut file, &|_| "endpoints.toml".to_owned())?;
     let mut places: HashMap<Key, usize> =
         entries.iter().enumerate().map(|(place, entry)| (entry.key.clone(), place)).collect();
     let mut entries: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
@@ -197,9 +198,17 @@ fn parse(text: &str, shown: &Path) -> Result<(File, Vec<Entry>), Problem> {
         wrong(format!("{}:{at}: {}", shown.display(), error.message()))
             .hint("an entry to start from is in ics-setup network list --help")
     })?;
+    let entries = entries(&mut file, &|span| format!("{}:{}", shown.display(), line(span.start)))?;
+    if entries.len() > MOST {
+        return Err(wrong(format!("{}: {} entries; {MOST} is the most", shown.display(), entries.len())));
+    }
+    Ok((file, entries))
+}
+
+/// Takes the entries out of a file; `at` tells where one stands.
+fn entries(file: &mut File, at: &dyn Fn(Range<usize>) -> String) -> Result<Vec<Entry>, Problem> {
     let mut entries = Vec::new();
     for entry in std::mem::take(&mut file.endpoint) {
-        let at = |span: std::ops::Range<usize>| format!("{}:{}", shown.display(), line(span.start));
         let place = at(entry.span());
         let mut shared = entry.into_inner();
         let each = std::mem::take(&mut shared.each);
@@ -216,10 +225,7 @@ fn parse(text: &str, shown: &Path) -> Result<(File, Vec<Entry>), Problem> {
             entries.push(Entry::new(inner.over(shared.clone()), at));
         }
     }
-    if entries.len() > MOST {
-        return Err(wrong(format!("{}: {} entries; {MOST} is the most", shown.display(), entries.len())));
-    }
-    Ok((file, entries))
+    Ok(entries)
 }
 
 /// A whole endpoint of an entry to which nothing is added any more.
