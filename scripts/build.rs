@@ -15,10 +15,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=scripts/build.rs");
     println!("cargo::rerun-if-changed=assets");
     let mut code = String::new();
-    for folder in ["assets", "assets/checks"] {
-        constants(Path::new(folder), &mut code)?;
-    }
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("assets.rs"), code)?;
+    constants(Path::new("assets"), &mut code)?;
+    let out = env::var("OUT_DIR")?;
+    fs::write(Path::new(&out).join("assets.rs"), code)?;
+    fs::write(Path::new(&out).join("ids.rs"), ids()?)?;
     println!("cargo::rerun-if-env-changed=ICS_SETUP_BUILD");
     let build = std::env::var("ICS_SETUP_BUILD").ok().or_else(of_git).unwrap_or_default();
     let number = env!("CARGO_PKG_VERSION");
@@ -45,6 +45,29 @@ fn constants(folder: &Path, code: &mut String) -> Result<(), Box<dyn Error>> {
         writeln!(code, "pub(crate) static {name}: Node = {value};")?;
     }
     Ok(())
+}
+
+/// The groups of findings, in the order in which they are listed.
+const GROUPS: [&str; 8] = ["settings", "host", "proxy", "backends", "network", "agent", "runtime", "verify"];
+
+/// Ids of findings as constants, and the catalogue of what they mean.
+fn ids() -> Result<String, Box<dyn Error>> {
+    let (mut constants, mut entries) = (String::new(), String::new());
+    for group in GROUPS {
+        let path = Path::new("assets/checks").join(group).with_extension("toml");
+        let file: Table = fs::read_to_string(&path)?.parse().map_err(|error| format!("{}: {error}", path.display()))?;
+        for (id, entry) in file.get("check").and_then(Value::as_table).into_iter().flatten() {
+            let text = |key| {
+                let text = entry.get(key).and_then(Value::as_str).map(str::trim);
+                text.ok_or_else(|| format!("{}: {id} has no {key}", path.display()))
+            };
+            let (name, title, explain) = (id.replace('-', "_").to_uppercase(), text("title")?, text("explain")?);
+            writeln!(constants, "/// {}", title.replace('[', "\\["))?;
+            writeln!(constants, "pub const {name}: FindingId = FindingId {{ name: {id:?}, group: {group:?} }};")?;
+            writeln!(entries, "super::Known {{ id: {name}, title: {title:?}, explain: {explain:?} }},")?;
+        }
+    }
+    Ok(format!("{constants}\npub(super) static CATALOGUE: &[super::Known] = &[{entries}];"))
 }
 
 /// A value as an expression.

@@ -37,18 +37,94 @@ pub enum HostState {
     Committed,
 }
 
-/// Ids that the rest of the program treats specially.
+/// The stable name of a problem, for scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ProblemId(&'static str);
+
+impl ProblemId {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl PartialEq<&str> for ProblemId {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+/// Every id that a problem can have.
 pub mod id {
-    /// The command changes the host and was not started as root.
-    pub const NEEDS_ROOT: &str = "needs-root";
-    /// Another run holds the lock.
-    pub const LOCKED: &str = "locked";
-    /// The person said no.
-    pub const CANCELLED: &str = "cancelled";
-    /// A failing finding stopped the run before anything was written.
-    pub const CHECKS_FAILED: &str = "checks-failed";
-    /// Flags that clap accepts but that do not go together.
-    pub const USAGE: &str = "usage";
+    use super::ProblemId;
+
+    macro_rules! ids {
+        ($($name:ident = $text:literal),* $(,)?) => { $(
+            #[doc = concat!("`", $text, "`")]
+            pub const $name: ProblemId = ProblemId($text);
+        )* };
+    }
+
+    ids!(
+        ALREADY_REVERTED = "already-reverted",
+        BACKUP_DAMAGED = "backup-damaged",
+        BUG = "bug",
+        CANCELLED = "cancelled",
+        CHECKS_FAILED = "checks-failed",
+        CONFLICT = "conflict",
+        DAEMON_JSON_INVALID = "daemon-json-invalid",
+        DEMO_FAILED = "demo-failed",
+        DENIED = "denied",
+        ENDPOINTS_INVALID = "endpoints-invalid",
+        ENDPOINTS_UNREADABLE = "endpoints-unreadable",
+        FACTS_INVALID = "facts-invalid",
+        FACTS_UNREADABLE = "facts-unreadable",
+        FILE_UNWRITABLE = "file-unwritable",
+        HARD_LINKED = "hard-linked",
+        IMMUTABLE = "immutable",
+        READ_ONLY = "read-only",
+        DISK_FULL = "disk-full",
+        MOUNT_POINT = "mount-point",
+        OS_UNKNOWN = "os-unknown",
+        OS_UNSUPPORTED = "os-unsupported",
+        SETTINGS_WRONG_TYPE = "settings-wrong-type",
+        SETTINGS_UNKNOWN_KEY = "settings-unknown-key",
+        PROXY_PORT_MISSING = "proxy-port-missing",
+        JOURNAL_NEWER = "journal-newer",
+        JOURNAL_UNREADABLE = "journal-unreadable",
+        LOCKED = "locked",
+        MOVED = "moved",
+        NEEDS_ROOT = "needs-root",
+        NO_PROXY_INVALID = "no-proxy-invalid",
+        NO_TERMINAL = "no-terminal",
+        NOT_A_FILE = "not-a-file",
+        NOTHING_TO_REVERT = "nothing-to-revert",
+        PASSWORD_ENV = "password-env",
+        PASSWORD_FILE = "password-file",
+        PASSWORD_INVALID = "password-invalid",
+        PROD_ENV_MISSING = "prod-env-missing",
+        PROD_ENV_MIXED = "prod-env-mixed",
+        PROXY_URL_INVALID = "proxy-url-invalid",
+        PROXY_USER_MISSING = "proxy-user-missing",
+        READERS_DISAGREE = "readers-disagree",
+        REGION_UNKNOWN = "region-unknown",
+        RESTART_FAILED = "restart-failed",
+        ROOT_INVALID = "root-invalid",
+        RUN_UNKNOWN = "run-unknown",
+        SETTING_INVALID = "setting-invalid",
+        SETTINGS_CONFLICT = "settings-conflict",
+        SETTINGS_MISSING = "settings-missing",
+        SETTINGS_NOT_TOML = "settings-not-toml",
+        SETTINGS_UNREADABLE = "settings-unreadable",
+        STATE_NOT_PRIVATE = "state-not-private",
+        SYMLINK_REFUSED = "symlink-refused",
+        UNKNOWN_CHECK = "unknown-check",
+        UNREADABLE = "unreadable",
+        USAGE = "usage",
+        VALUE_NOT_PORTABLE = "value-not-portable",
+        VERIFY_FAILED = "verify-failed",
+        WRITE_FAILED = "write-failed",
+    );
 }
 
 /// One sentence for what is wrong, then the reason, then the commands that help.
@@ -57,13 +133,13 @@ pub struct Problem {
     /// Who must act.
     pub kind: Kind,
     /// Stable name, for scripts.
-    pub id: &'static str,
+    pub id: ProblemId,
     /// One sentence: what was expected and what was seen.
     pub message: Text,
     /// The cause underneath, where there is one.
-    pub because: Option<Text>,
+    pub because: Option<Box<Text>>,
     /// A part of somebody's file with the place marked, lines separated by line ends.
-    pub excerpt: Option<Text>,
+    pub excerpt: Option<Box<Text>>,
     /// What to do next, most promising first; where possible a command to paste.
     pub hints: Vec<Fix>,
     /// The error underneath, where there is one, with its own sources.
@@ -74,7 +150,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem without cause or advice yet.
-    pub fn new(kind: Kind, id: &'static str, message: impl Into<Text>) -> Self {
+    pub fn new(kind: Kind, id: ProblemId, message: impl Into<Text>) -> Self {
         Self {
             kind,
             id,
@@ -88,31 +164,31 @@ impl Problem {
     }
 
     /// The settings are at fault.
-    pub fn settings(id: &'static str, message: impl Into<Text>) -> Self {
+    pub fn settings(id: ProblemId, message: impl Into<Text>) -> Self {
         Self::new(Kind::Settings, id, message)
     }
 
     /// The host is at fault.
-    pub fn host(id: &'static str, message: impl Into<Text>) -> Self {
+    pub fn host(id: ProblemId, message: impl Into<Text>) -> Self {
         Self::new(Kind::Host, id, message)
     }
 
     /// Something that cannot happen has happened.
     pub fn bug(message: impl Into<Text>) -> Self {
-        Self::new(Kind::Bug, "bug", message)
+        Self::new(Kind::Bug, id::BUG, message)
     }
 
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Text>) -> Self {
-        self.because = Some(cause.into());
+        self.because = Some(Box::new(cause.into()));
         self
     }
 
     /// Adds an error as the cause, in its own words, and keeps it as the source.
     #[must_use]
     pub fn caused_by(mut self, error: impl Error + Send + Sync + 'static) -> Self {
-        self.because = Some(Foreign::new(error.to_string()).into());
+        self.because = Some(Box::new(Foreign::new(error.to_string()).into()));
         self.source = Some(Arc::new(error));
         self
     }
@@ -120,7 +196,7 @@ impl Problem {
     /// Adds lines of a file with the place marked.
     #[must_use]
     pub fn excerpt(mut self, lines: impl Into<Text>) -> Self {
-        self.excerpt = Some(lines.into());
+        self.excerpt = Some(Box::new(lines.into()));
         self
     }
 
@@ -148,7 +224,7 @@ impl Problem {
     /// The message and its cause in one sentence.
     pub fn sentence(&self) -> Text {
         match &self.because {
-            Some(cause) => text!("{}: {}", self.message, cause),
+            Some(cause) => text!("{}: {}", self.message, **cause),
             None => self.message.clone(),
         }
     }

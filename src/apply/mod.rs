@@ -22,9 +22,11 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::{FileKind, HostWrite, LockGuard};
 use crate::plan::{Change, Plan};
+use crate::problem::ProblemId;
 use crate::problem::copy_of;
 use crate::problem::{Problem, id};
 use crate::signals::Uninterrupted;
@@ -107,8 +109,7 @@ impl<'h> Session<'h> {
             rollback::recover(self.host, run, false)?;
             findings.push(
                 Finding::new(
-                    "run-recovered",
-                    "host",
+                    ids::RUN_RECOVERED,
                     Status::Warn,
                     format!("run {} had been interrupted and was taken back", run.begin.run),
                 )
@@ -164,7 +165,7 @@ pub struct Applied {
 /// Backups and journals decide what is written as root: nobody else may be able to write there.
 fn is_private(host: &dyn HostWrite) -> Result<(), Problem> {
     let path = host.resolve(Path::new(STATE)).map_err(|refused| {
-        Problem::host("symlink-refused", format!("{} is not used", host.shown(Path::new(STATE)).display()))
+        Problem::host(id::SYMLINK_REFUSED, format!("{} is not used", host.shown(Path::new(STATE)).display()))
             .caused_by(refused)
     })?;
     let stat = host.lstat(&path).map_err(|error| state_problem(host, &error))?;
@@ -176,7 +177,7 @@ fn is_private(host: &dyn HostWrite) -> Result<(), Problem> {
     }
     let shown = host.shown(&path);
     let shown = shown.display();
-    Err(Problem::host("state-not-private", format!("{shown} is to be a folder that only its owner, root, can write"))
+    Err(Problem::host(id::STATE_NOT_PRIVATE, format!("{shown} is to be a folder that only its owner, root, can write"))
         .because("journals and backups in it decide what is written as root")
         .hint(format!("look at it: ls -la {shown}"))
         .hint(format!("chown root: {shown} && chmod 0700 {shown}")))
@@ -190,7 +191,7 @@ fn state_problem(host: &dyn HostWrite, error: &io::Error) -> Problem {
 fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> Problem {
     let shown = host.shown(path);
     let shown = shown.display();
-    let problem = |id: &'static str, what: &str| {
+    let problem = |id: ProblemId, what: &str| {
         Problem::host(id, format!("{shown} could not {verb}: {what}")).caused_by(copy_of(error))
     };
     match error.kind() {
@@ -203,7 +204,7 @@ fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> P
             } else {
                 host.shown(folder).display().to_string()
             };
-            problem("immutable", "it or its folder is marked immutable or append-only")
+            problem(id::IMMUTABLE, "it or its folder is marked immutable or append-only")
                 .hint(format!("look: lsattr -d {marked}"))
                 .hint(format!("clear the mark where it is: chattr -i -a {marked}"))
         }
@@ -212,17 +213,17 @@ fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> P
                 .caused_by(copy_of(error))
         }
         io::ErrorKind::ReadOnlyFilesystem => {
-            problem("read-only", "its file system is mounted read-only").hint(format!("look: findmnt -T {shown}"))
+            problem(id::READ_ONLY, "its file system is mounted read-only").hint(format!("look: findmnt -T {shown}"))
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            problem("disk-full", "the file system is full").hint(format!("look: df -h {shown}; df -i {shown}"))
+            problem(id::DISK_FULL, "the file system is full").hint(format!("look: df -h {shown}; df -i {shown}"))
         }
         io::ErrorKind::ResourceBusy => {
-            problem("mount-point", "something is mounted on it (a bind mount), so it cannot be replaced")
+            problem(id::MOUNT_POINT, "something is mounted on it (a bind mount), so it cannot be replaced")
                 .hint(format!("look: findmnt {shown}"))
         }
-        io::ErrorKind::CrossesDevices => problem("mount-point", "it is on another file system than its folder")
+        io::ErrorKind::CrossesDevices => problem(id::MOUNT_POINT, "it is on another file system than its folder")
             .hint(format!("look: findmnt -T {shown}")),
-        _ => problem("write-failed", "the system refused"),
+        _ => problem(id::WRITE_FAILED, "the system refused"),
     }
 }

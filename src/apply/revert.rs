@@ -6,7 +6,7 @@ use super::rollback::{Verdict, backup_bytes, judge_rollback};
 use super::{Run, State};
 use crate::host::View;
 use crate::plan::{After, Change, FileMeta, Plan};
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::own;
 
@@ -18,19 +18,21 @@ pub fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run, Probl
     match named {
         None => {
             runs.iter().rev().find(|run| run.state != State::Reverted && run.begin.reverts.is_none()).ok_or_else(|| {
-                Problem::host("nothing-to-revert", "there is no run to take back").hint("ics-setup status")
+                Problem::host(id::NOTHING_TO_REVERT, "there is no run to take back").hint("ics-setup status")
             })
         }
         Some(name) => {
             let run = runs.iter().find(|run| run.begin.run == name).ok_or_else(|| {
-                let problem = Problem::settings("run-unknown", format!("there is no run {name:?}"));
+                let problem = Problem::settings(id::RUN_UNKNOWN, format!("there is no run {name:?}"));
                 let near = crate::text::nearest(name, runs.iter().map(|run| run.begin.run.as_str()));
                 problem
                     .hint(near.map_or_else(|| "ics-setup status".to_owned(), |near| format!("ics-setup revert {near}")))
             })?;
             match run.state {
-                State::Reverted => Err(Problem::host("already-reverted", format!("run {name} is taken back already"))
-                    .hint("ics-setup status")),
+                State::Reverted => {
+                    Err(Problem::host(id::ALREADY_REVERTED, format!("run {name} is taken back already"))
+                        .hint("ics-setup status"))
+                }
                 State::Committed | State::Interrupted => Ok(run),
             }
         }
@@ -55,7 +57,7 @@ pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Pl
             None => None,
             Some(kept) => {
                 let bytes = backup_bytes(view.host, &run.begin.run, kept).map_err(|error| {
-                    Problem::host("backup-damaged", format!("{} cannot be restored", intent.path.display()))
+                    Problem::host(id::BACKUP_DAMAGED, format!("{} cannot be restored", intent.path.display()))
                         .caused_by(error)
                 })?;
                 // What somebody did to owner or mode since stays; the time goes back with the content.
@@ -81,7 +83,7 @@ pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Pl
 fn conflict(view: &View<'_>, run: &Run, intent: &Intent, later: &[Run]) -> Problem {
     let shown = view.host.shown(&intent.path);
     let message = format!("{} was edited since run {}", shown.display(), run.begin.run);
-    let problem = Problem::host("conflict", message);
+    let problem = Problem::host(id::CONFLICT, message);
     let by_us = later.iter().rev().find(|other| {
         other.begin.seq > run.begin.seq
             && other.state == State::Committed

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{Run, failed};
 use crate::host::{HostRead, HostWrite, Snapshot};
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 
 /// What has to be done about one file of an interrupted run. Decided from the journal and the file alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(),
         if verdict == Verdict::Edited && !force {
             let shown = host.shown(&intent.path);
             let message = format!("run {} was interrupted, and {} was edited since", begin.run, shown.display());
-            return Err(Problem::host("conflict", message)
+            return Err(Problem::host(id::CONFLICT, message)
                 .because("it is neither as it was before the run nor as the run wanted it")
                 .hint(format!("compare: diff {} {}", backup_shown(host, begin, intent), shown.display()))
                 .hint(format!(

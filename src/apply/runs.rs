@@ -49,7 +49,7 @@ pub fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem> {
     let folder = Path::new(STATE).join("runs");
     let problem = |error: &io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => Problem::host(id::NEEDS_ROOT, "the runs so far can be read by root only"),
-        _ => Problem::host("journal-unreadable", format!("{} could not be read", host.shown(&folder).display()))
+        _ => Problem::host(id::JOURNAL_UNREADABLE, format!("{} could not be read", host.shown(&folder).display()))
             .caused_by(copy_of(error)),
     };
     let mut runs = Vec::new();
@@ -59,7 +59,7 @@ pub fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem> {
         let Some(Record::Begin(begin)) = records.first() else { continue };
         if begin.version > journal::VERSION {
             let message = format!("run {name} was written by a newer ics-setup (journal version {})", begin.version);
-            return Err(Problem::host("journal-newer", message).hint("use that version or a newer one"));
+            return Err(Problem::host(id::JOURNAL_NEWER, message).hint("use that version or a newer one"));
         }
         let state = match records.last() {
             Some(Record::RolledBack) => State::Reverted,

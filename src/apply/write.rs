@@ -8,7 +8,7 @@ use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{STATE, failed, rollback, runs};
 use crate::host::{FileKind, HostRead, HostWrite, NewFile};
 use crate::plan::{Change, FileMeta, Plan};
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Problem, id};
 use crate::stamp;
 use crate::text;
 
@@ -206,8 +206,11 @@ fn publish(host: &dyn HostWrite, change: &Change, intent: &Intent) -> Result<(),
     };
     if !unmoved {
         let shown = host.shown(&change.path);
-        return Err(Problem::host("moved", format!("{} was changed by somebody else during the run", shown.display()))
-            .hint("run the command again: it will plan anew"));
+        return Err(Problem::host(
+            id::MOVED,
+            format!("{} was changed by somebody else during the run", shown.display()),
+        )
+        .hint("run the command again: it will plan anew"));
     }
     let done = match change.after {
         Some(_) => host.rename(&intent.temporary, &change.real_path),
@@ -230,10 +233,10 @@ fn undo(host: &dyn HostWrite, begin: &Begin, problem: Problem) -> Problem {
         }
         Err(second) => {
             let because = match &problem.because {
-                Some(because) => text!("{}; and taking it back failed: {}", because, second.sentence()),
+                Some(because) => text!("{}; and taking it back failed: {}", **because, second.sentence()),
                 None => text!("taking it back failed: {}", second.sentence()),
             };
-            Problem { because: Some(because), kind: Kind::Host, ..problem }
+            Problem { because: Some(Box::new(because)), kind: Kind::Host, ..problem }
                 .hint("ics-setup status")
                 .hint(format!("ics-setup revert {}", begin.run))
                 .host_changed()

@@ -61,7 +61,7 @@ mod tests {
         for Meta { name, group, ids, gates } in all().iter().map(|check| check.meta()) {
             assert!(!ids.is_empty(), "{name} reports nothing");
             for id in ids {
-                let group_of_id = known(id).map(|known| known.group);
+                let group_of_id = known(id.as_str()).map(|known| known.id.group());
                 assert_eq!(
                     group_of_id,
                     Some(group.as_str()),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::spec::CheckSpec;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::{Text, own};
 
@@ -67,7 +67,7 @@ impl Record {
     /// `facts-invalid`: what does not fit, with its line.
     pub fn parse(bytes: &[u8], shown: &str) -> Result<Self, Problem> {
         let invalid = |because: Text| {
-            Problem::settings("facts-invalid", format!("{shown} does not hold facts of ics-setup"))
+            Problem::settings(id::FACTS_INVALID, format!("{shown} does not hold facts of ics-setup"))
                 .because(because)
                 .hint("make such a file: ics-setup check --save-facts FILE")
         };

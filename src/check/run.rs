@@ -10,6 +10,7 @@ use super::engine::{self, Ended, Job, Pace};
 use super::record::{Ending, Entry, Record, SCHEMA};
 use super::spec::{CheckSpec, Secrets};
 use super::unit::{AnyCheck, Group, Look, Meta};
+use crate::finding::FindingId;
 use crate::finding::{Finding, Ignored, Status};
 use crate::host::HostRead;
 use crate::net::{Roots, seconds};
@@ -38,16 +39,16 @@ pub struct Selection {
 
 impl Selection {
     /// Is a finding with this id wanted?
-    pub fn has(&self, group: Group, id: &str) -> bool {
-        let named = |list: &[String]| list.iter().any(|word| word == id || word == group.as_str());
+    pub fn has(&self, group: Group, id: FindingId) -> bool {
+        let named = |list: &[String]| list.iter().any(|word| id == word.as_str() || word == group.as_str());
         (self.groups.is_empty() || self.groups.contains(&group))
             && (self.only.is_empty() || named(&self.only))
             && !self.leaves_out(group, id)
     }
 
     /// Is it named by `--skip`, itself or with its group?
-    fn leaves_out(&self, group: Group, id: &str) -> bool {
-        self.skip.iter().any(|word| word == id || word == group.as_str())
+    fn leaves_out(&self, group: Group, id: FindingId) -> bool {
+        self.skip.iter().any(|word| id == word.as_str() || word == group.as_str())
     }
 
     /// Does the selection leave anything to look at?
@@ -57,7 +58,7 @@ impl Selection {
 
     fn wants(&self, check: &dyn AnyCheck) -> bool {
         let Meta { group, ids, .. } = check.meta();
-        ids.iter().any(|id| self.has(group, id))
+        ids.iter().any(|id| self.has(group, *id))
     }
 }
 
@@ -218,10 +219,10 @@ fn judge_entry(check: &dyn AnyCheck, entry: &Entry, spec: &CheckSpec) -> Vec<Fin
         }
         Ending::Broke => BROKE.to_owned(),
     };
-    let Meta { name, group, ids, .. } = check.meta();
+    let Meta { name, ids, .. } = check.meta();
     let Some(id) = ids.first() else { return Vec::new() };
     let title = format!("{name} could not be checked");
-    vec![Finding::new(id, group.as_str(), Status::Error, title).observed(why)]
+    vec![Finding::new(*id, Status::Error, title).observed(why)]
 }
 
 #[cfg(test)]
@@ -235,7 +236,7 @@ mod tests {
     impl Check for Broken {
         type Facts = bool;
 
-        const META: Meta = Meta::new("broken", Group::Host, &["host-name"]);
+        const META: Meta = Meta::new("broken", Group::Host, &[FindingId::unlisted("host-name", "host")]);
 
         fn collect(&self, _: &Look<'_>, _: Time, _: Option<&bool>) -> bool {
             true

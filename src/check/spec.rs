@@ -27,6 +27,7 @@ pub struct CheckSpec {
     /// For https requests.
     pub https_proxy: Option<ProxySpec>,
     /// They stood on the host already: nobody asked for them in this run.
+    #[serde(default)]
     pub proxy_found: bool,
     /// What is to be reached without them: the members that `prepare` would write.
     pub no_proxy: Vec<String>,

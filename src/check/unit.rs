@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::spec::{CheckSpec, Secrets};
 use crate::finding::Finding;
+use crate::finding::FindingId;
 use crate::host::HostRead;
 use crate::net::{Roots, Time};
 use crate::platform::Platform;
@@ -93,20 +94,20 @@ pub struct Meta {
     /// What it is about.
     pub group: Group,
     /// The ids of the findings that it can report, most important first. Each stands in `assets/checks/`.
-    pub ids: &'static [&'static str],
+    pub ids: &'static [FindingId],
     /// Those of its ids that keep it from judging the others when they are not as they should be.
-    pub gates: &'static [&'static str],
+    pub gates: &'static [FindingId],
 }
 
 impl Meta {
     /// Of a check without gates.
-    pub const fn new(name: &'static str, group: Group, ids: &'static [&'static str]) -> Self {
+    pub const fn new(name: &'static str, group: Group, ids: &'static [FindingId]) -> Self {
         Self { name, group, ids, gates: &[] }
     }
 
     /// With these gates.
     #[must_use]
-    pub const fn gates(self, gates: &'static [&'static str]) -> Self {
+    pub const fn gates(self, gates: &'static [FindingId]) -> Self {
         Self { gates, ..self }
     }
 }

@@ -170,7 +170,7 @@ fn recorded(globals: &Globals, matches: &ArgMatches, path: &Path) -> Result<Reco
         );
     }
     let bytes = std::fs::File::open(path).and_then(|file| at_most(MAX_FACTS, file)).map_err(|error| {
-        Problem::settings("facts-unreadable", format!("--from {} could not be read", path.display()))
+        Problem::settings(id::FACTS_UNREADABLE, format!("--from {} could not be read", path.display()))
             .caused_by(error)
             .hint("make such a file: ics-setup check --save-facts FILE")
     })?;

@@ -14,7 +14,7 @@ use crate::context::Inputs;
 use crate::converge::{Converge, Interface, Options, RunContext, TakeBack};
 use crate::host::RealHost;
 use crate::plan::Change;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, Paint, human_plan};
 use crate::settings::{Layer, Origin, Spec, by_key};
@@ -65,7 +65,7 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
 
 fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<serde_json::Value>, Problem> {
     let broken =
-        |error: io::Error| Problem::host("demo-failed", "the throw-away root could not be made").caused_by(error);
+        |error: io::Error| Problem::host(id::DEMO_FAILED, "the throw-away root could not be made").caused_by(error);
     let folder = tempfile::Builder::new().prefix("ics-setup-demo-").tempdir().map_err(broken)?;
     for (path, content) in files {
         let place = folder.path().join(path);

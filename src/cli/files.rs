@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::text::Text;
 
 /// Writes a file with these permission bits. Renaming a temporary file of our own follows no link that somebody placed.
@@ -39,7 +39,7 @@ pub fn beside(path: &Path, flag: &str) -> Result<NamedTempFile, Problem> {
 }
 
 fn unwritable(path: &Path, flag: &str, because: impl Into<Text>) -> Problem {
-    Problem::settings("file-unwritable", format!("{flag} {} could not be written", path.display()))
+    Problem::settings(id::FILE_UNWRITABLE, format!("{flag} {} could not be written", path.display()))
         .because(because)
         .hint("name a file in a folder that you may write to")
 }

@@ -11,7 +11,7 @@ use crate::problem::{Problem, id};
 pub fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
     let Some(root) = &globals.root else { return Ok(RealHost::live()) };
     RealHost::image(root).map_err(|error| {
-        Problem::settings("root-invalid", format!("--root {} is not a folder that can be entered", root.display()))
+        Problem::settings(id::ROOT_INVALID, format!("--root {} is not a folder that can be entered", root.display()))
             .caused_by(error)
             .hint(format!("look: ls -ld {}", root.display()))
     })

@@ -60,7 +60,7 @@ fn one(command: &Command, name: Option<&str>) -> Result<(), Problem> {
 
 fn write_all(command: &Command, folder: &Path) -> Result<(), Problem> {
     let failed = |path: &Path, error: std::io::Error| {
-        Problem::host("write-failed", format!("{} could not be written", path.display())).caused_by(error)
+        Problem::host(id::WRITE_FAILED, format!("{} could not be written", path.display())).caused_by(error)
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let mut all = vec![command];

@@ -7,9 +7,10 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::{HostRead, View};
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::{self, Layer, Layers, Origin, SAVED, SecretSources, TABLE};
 use crate::text::{nearest, quoted};
 
@@ -104,7 +105,7 @@ fn given(path: &Path) -> Result<Layer, Problem> {
         (path, std::fs::File::open(path).and_then(bounded))
     };
     let unreadable = |error: String| {
-        Problem::settings("settings-unreadable", format!("--settings {} could not be read", path.display()))
+        Problem::settings(id::SETTINGS_UNREADABLE, format!("--settings {} could not be read", path.display()))
             .because(error)
             .hint("a settings file to start from: ics-setup settings example")
     };
@@ -140,7 +141,7 @@ pub(crate) fn at_most(limit: u64, from: impl Read) -> io::Result<Vec<u8>> {
 /// `setting-invalid`: the file cannot be read.
 pub(crate) fn authority(path: &Path, origin: &Origin) -> Result<Vec<u8>, Problem> {
     std::fs::File::open(path).and_then(bounded).map_err(|error| {
-        Problem::settings("setting-invalid", format!("{origin}: {} could not be read", path.display()))
+        Problem::settings(id::SETTING_INVALID, format!("{origin}: {} could not be read", path.display()))
             .caused_by(error)
             .hint(format!("look: ls -l {}", quoted(&path.to_string_lossy())))
     })
@@ -162,12 +163,8 @@ fn unknown_variable(variable: fn(&str) -> Option<OsString>) -> Option<Finding> {
         .filter_map(|(name, _)| name.into_string().ok())
         .filter(|name| name.starts_with("ICS_SETUP_") && !known(name) && variable(name).is_some())
         .min()?;
-    let finding = Finding::new(
-        "variable-unknown",
-        "settings",
-        Status::Warn,
-        format!("the variable {name} means nothing to ics-setup"),
-    );
+    let finding =
+        Finding::new(ids::VARIABLE_UNKNOWN, Status::Warn, format!("the variable {name} means nothing to ics-setup"));
     Some(match nearest(&name, TABLE.iter().map(|spec| spec.variable)) {
         Some(near) => finding.fix(format!("did you mean {near}?")),
         None => finding.fix("all variables: ics-setup settings example"),

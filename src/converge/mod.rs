@@ -13,6 +13,7 @@ pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, runs};
 use crate::context::{HostContext, Inputs, Intent, Subject};
+use crate::finding::ids;
 use crate::finding::{Finding, Ignored, Status};
 use crate::host::HostWrite;
 use crate::network::catalogue::foreign_region;
@@ -179,7 +180,7 @@ impl Converge<'_> {
         // Where the runs cannot be read, nothing can be said about them.
         let run = runs(self.host).ok()?.into_iter().find(|run| run.state == State::Interrupted)?.begin.run;
         let title = format!("run {run} was interrupted; a real run takes it back first, and its plan may differ");
-        Some(Finding::new("run-interrupted", "host", Status::Warn, title).fix(format!("ics-setup revert {run}")))
+        Some(Finding::new(ids::RUN_INTERRUPTED, Status::Warn, title).fix(format!("ics-setup revert {run}")))
     }
 
     fn unchanged(&self, context: &mut RunContext) -> Result<Outcome, Problem> {
@@ -222,7 +223,7 @@ impl Converge<'_> {
         context.findings.append(&mut context.plan.findings);
         context.findings.extend(host.root_only().into_iter().map(|path| {
             let title = format!("{} can be read by root only; what is planned for it may differ", path.display());
-            Finding::new("file-unreadable", "host", Status::Warn, title).fix("run the same with sudo")
+            Finding::new(ids::FILE_UNREADABLE, Status::Warn, title).fix("run the same with sudo")
         }));
         ignored.apply(&mut context.findings);
         context.restart = settings.switch("restart") == Some(true);

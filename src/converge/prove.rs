@@ -7,7 +7,7 @@ use super::{Options, RunContext};
 use crate::finding::Status;
 use crate::host::{Command, HostRead};
 use crate::platform::Platform;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::text;
 use crate::vendor::Vendor;
 use crate::verify::{LoginUser, Proof};
@@ -32,7 +32,7 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
     for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", "docker.service"]] {
         let command = Command { deadline: Duration::from_secs(120), ..Command::new(argv.iter().copied()) };
         let failed = |why: String| {
-            Problem::host("restart-failed", format!("{} failed", argv.join(" ")))
+            Problem::host(id::RESTART_FAILED, format!("{} failed", argv.join(" ")))
                 .because(why)
                 .hint("look: systemctl status docker; journalctl -u docker -n 50")
                 .hint("then run the same command again: it restarts a daemon that has not read its proxy")
@@ -60,7 +60,7 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
     let Some(finding) = broken.filter(|finding| !options.ignored.covers(finding.id)) else { return Ok(()) };
     let (expected, seen) = (finding.expected.unwrap_or_default(), finding.observed.unwrap_or_default());
     let problem =
-        Problem::host("verify-failed", finding.title.clone()).because(text!("expected {}, seen {}", expected, seen));
+        Problem::host(id::VERIFY_FAILED, finding.title.clone()).because(text!("expected {}, seen {}", expected, seen));
     let problem = finding.fix.into_iter().fold(problem, Problem::hint_fix);
     Err(match &context.run {
         Some(run) => problem.hint(format!("undo: ics-setup revert {run}")).host_changed(),

@@ -1,15 +1,17 @@
 //! One thing that was looked at: what was expected, what was seen, what to do. The same record feeds every output format.
 
 mod catalogue;
+pub mod ids;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::{Evidence, Fix, Text, own};
 
 pub use catalogue::{Known, catalogue, known};
+pub use ids::FindingId;
 
 /// How a finding ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -32,9 +34,7 @@ pub enum Status {
 #[cfg_attr(test, derive(Serialize))]
 pub struct Finding {
     /// Stable name: for scripts and `--ignore-check`.
-    pub id: &'static str,
-    /// `host`, `proxy`, `settings`, `verify`, …
-    pub group: &'static str,
+    pub id: FindingId,
     /// One sentence.
     pub title: Text,
     /// How it ended.
@@ -63,10 +63,9 @@ pub struct Finding {
 
 impl Finding {
     /// A finding with its sentence; the rest is added by the methods below.
-    pub fn new(id: &'static str, group: &'static str, status: Status, title: impl Into<Text>) -> Self {
+    pub fn new(id: FindingId, status: Status, title: impl Into<Text>) -> Self {
         Self {
             id,
-            group,
             title: title.into(),
             status,
             expected: None,
@@ -127,7 +126,7 @@ impl Finding {
 
 /// The finding ids that `--ignore-check` downgrades from fail to warn, each with its reason where one was given.
 #[derive(Clone, Debug, Default)]
-pub struct Ignored(Vec<(String, Option<String>)>);
+pub struct Ignored(Vec<(FindingId, Option<String>)>);
 
 impl Ignored {
     /// Takes `ID` or `ID=reason` as given on the command line.
@@ -140,20 +139,20 @@ impl Ignored {
             let (id, reason) = text.split_once('=').map_or((text.as_str(), None), |(id, reason)| (id, Some(reason)));
             let known = must_be_known(id.trim(), "--ignore-check")?;
             let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
-            ids.push((known.id.to_owned(), reason.map(str::to_owned)));
+            ids.push((known.id, reason.map(str::to_owned)));
         }
         Ok(Self(ids))
     }
 
     /// Is this finding to be downgraded?
-    pub fn covers(&self, id: &str) -> bool {
-        self.0.iter().any(|(ignored, _)| ignored == id)
+    pub fn covers(&self, id: FindingId) -> bool {
+        self.0.iter().any(|(ignored, _)| *ignored == id)
     }
 
     /// Downgrades the failing findings that were named; they stay visible.
     pub fn apply(&self, findings: &mut [Finding]) {
         for finding in findings {
-            let Some((_, reason)) = self.0.iter().find(|(id, _)| id == finding.id) else { continue };
+            let Some((_, reason)) = self.0.iter().find(|(id, _)| *id == finding.id) else { continue };
             if finding.status == Status::Fail {
                 finding.status = Status::Warn;
                 finding.title.push(match reason {
@@ -171,8 +170,8 @@ impl Ignored {
 /// `unknown-check`, with the nearest id.
 pub fn must_be_known(id: &str, flag: &str) -> Result<&'static Known, Problem> {
     known(id).ok_or_else(|| {
-        let problem = Problem::settings("unknown-check", format!("there is no check with the id {id:?}"));
-        let all = catalogue().iter().map(|known| known.id);
+        let problem = Problem::settings(id::UNKNOWN_CHECK, format!("there is no check with the id {id:?}"));
+        let all = catalogue().iter().map(|known| known.id.as_str());
         match crate::text::nearest(id, all) {
             Some(near) => problem.hint(format!("{flag} {near}")),
             None => problem.hint("all ids: ics-setup check --list"),

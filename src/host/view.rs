@@ -61,14 +61,14 @@ pub fn unreadable(path: &Path, error: &io::Error) -> Problem {
     let shown = path.display();
     match error.kind() {
         io::ErrorKind::PermissionDenied if nix::unistd::geteuid().is_root() => {
-            Problem::host("denied", format!("{shown} could not be read, although this is root"))
+            Problem::host(id::DENIED, format!("{shown} could not be read, although this is root"))
                 .caused_by(copy_of(error))
         }
         io::ErrorKind::PermissionDenied => {
             Problem::host(id::NEEDS_ROOT, format!("{shown} can be read by root only")).caused_by(copy_of(error))
         }
-        io::ErrorKind::InvalidInput => Problem::host("not-a-file", format!("{shown} is not a regular file"))
+        io::ErrorKind::InvalidInput => Problem::host(id::NOT_A_FILE, format!("{shown} is not a regular file"))
             .hint(format!("look at it: ls -ld {shown}")),
-        _ => Problem::host("unreadable", format!("{shown} could not be read")).caused_by(copy_of(error)),
+        _ => Problem::host(id::UNREADABLE, format!("{shown} could not be read")).caused_by(copy_of(error)),
     }
 }

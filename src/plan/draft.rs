@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::{After, Change, FileMeta, Plan};
 use crate::finding::Finding;
 use crate::host::{Refused, Snapshot, View, resolve, unreadable};
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::Text;
 
@@ -86,7 +86,7 @@ impl<'v> Draft<'v> {
         if before.as_ref().is_some_and(|before| before.links > 1) {
             let shown = self.view.host.shown(path);
             return Err(Problem::host(
-                "hard-linked",
+                id::HARD_LINKED,
                 format!("{} has other names (hard links), which a new version would leave behind", shown.display()),
             )
             .hint(format!(
@@ -102,7 +102,7 @@ impl<'v> Draft<'v> {
 fn real_path(view: &View<'_>, path: &Path) -> Result<PathBuf, Problem> {
     resolve(view.host, path).map_err(|refused| match refused {
         Refused::Io(error) => unreadable(&view.host.shown(path), &error),
-        refused => Problem::host("symlink-refused", format!("{} is not edited", view.host.shown(path).display()))
+        refused => Problem::host(id::SYMLINK_REFUSED, format!("{} is not edited", view.host.shown(path).display()))
             .caused_by(refused)
             .hint(format!("look at it: ls -l {}", view.host.shown(path).display())),
     })

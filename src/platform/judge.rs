@@ -3,8 +3,10 @@
 use super::facts::{Facts, System};
 use super::sources::{Identity, Tried};
 use super::strategy::Strategy;
+use crate::finding::FindingId;
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::own;
 use crate::version::Version;
@@ -48,7 +50,7 @@ pub(super) fn unknown(tried: &[Tried]) -> Problem {
     });
     let paths: Vec<&str> = tried.iter().map(|file| file.path.as_str()).collect();
     let problem =
-        Problem::host("os-unknown", format!("no file tells which system this is; tried {}", paths.join(", ")));
+        Problem::host(id::OS_UNKNOWN, format!("no file tells which system this is; tried {}", paths.join(", ")));
     overrides(problem.because(told.collect::<Vec<_>>().join("; ")))
 }
 
@@ -83,7 +85,7 @@ impl Case<'_> {
             if like.is_empty() { "has no ID_LIKE".to_owned() } else { format!("says ID_LIKE {:?}", like.join(" ")) };
         overrides(
             Problem::host(
-                "os-unsupported",
+                id::OS_UNSUPPORTED,
                 format!("{} says {}, and ics-setup has no strategy for it", self.identity.shown, self.said()),
             )
             .because(format!(
@@ -102,7 +104,7 @@ impl Case<'_> {
         };
         let title = format!("{} is not on the vendor's list; it is treated like {family}", self.identity.pretty);
         let finding = self
-            .finding("os-not-listed", Status::Warn, title, strategy)
+            .finding(ids::OS_NOT_LISTED, Status::Warn, title, strategy)
             .expected(&vendor.listed)
             .cause(format!(
                 "the vendor's product architecture page ({}) does not name it; {known_by}; assumed: {}",
@@ -129,7 +131,7 @@ impl Case<'_> {
             ),
         };
         self.finding(
-            "os-not-listed",
+            ids::OS_NOT_LISTED,
             Status::Warn,
             format!("{} is treated like {family_name} because --os {name} says so", self.identity.pretty),
             forced,
@@ -145,7 +147,7 @@ impl Case<'_> {
         let expected = format!("{name} {minimum} or later");
         match Version::parse(&self.identity.version) {
             Some(version) if system.too_old(&version) => Some(
-                self.finding("os-too-old", Status::Fail, format!("{} is older than {name} {minimum}", self.identity.pretty), strategy)
+                self.finding(ids::OS_TOO_OLD, Status::Fail, format!("{} is older than {name} {minimum}", self.identity.pretty), strategy)
                     .expected(expected)
                     .cause(&system.why)
                     .fix(&system.upgrade)
@@ -154,7 +156,7 @@ impl Case<'_> {
             Some(_) => None,
             None => Some(
                 self.finding(
-                    "os-version-unknown",
+                    ids::OS_VERSION_UNKNOWN,
                     Status::Warn,
                     format!("the version of {} cannot be told", self.identity.pretty),
                     strategy,
@@ -169,9 +171,9 @@ impl Case<'_> {
         }
     }
 
-    fn finding(&self, id: &'static str, status: Status, title: String, strategy: Strategy) -> Finding {
+    fn finding(&self, id: FindingId, status: Status, title: String, strategy: Strategy) -> Finding {
         let Identity { id: os, version, like, source, .. } = self.identity;
-        let finding = Finding::new(id, "host", status, title)
+        let finding = Finding::new(id, status, title)
             .observed(format!("{} in {}", self.said(), self.identity.shown))
             .evidence("id", os.as_str())
             .evidence("version", version.as_str())

@@ -80,8 +80,8 @@ pub fn finding_json(redactor: &Redactor, finding: &Finding) -> Value {
     let shown = |text: &Option<Text>| text.as_ref().map(|text| characters(redactor, text));
     let (commands, sentences) = sorted(finding, |text| characters(redactor, text));
     json!({
-        "id": finding.id,
-        "group": finding.group,
+        "id": finding.id.as_str(),
+        "group": finding.id.group(),
         "title": characters(redactor, &finding.title),
         "status": finding.status,
         "expected": shown(&finding.expected),
@@ -114,9 +114,9 @@ fn sorted(finding: &Finding, say: impl Fn(&Text) -> String) -> (Vec<String>, Vec
 pub fn problem_json(redactor: &Redactor, problem: &Problem) -> Value {
     json!({
         "kind": problem.kind,
-        "id": problem.id,
+        "id": problem.id.as_str(),
         "message": characters(redactor, &problem.message),
-        "because": problem.because.as_ref().or(problem.excerpt.as_ref()).map(|text| characters(redactor, text)),
+        "because": problem.because.as_deref().or(problem.excerpt.as_deref()).map(|text| characters(redactor, text)),
         "try": problem.hints.iter().map(|fix| characters(redactor, fix.text())).collect::<Vec<_>>(),
     })
 }
@@ -161,9 +161,9 @@ impl Plain {
         let (mut commands, mut advice) = sorted(finding, |text| clean(redactor, text));
         [&mut commands, &mut advice].into_iter().for_each(|texts| texts.retain(|text| !text.is_empty()));
         Self {
-            id: finding.id,
-            group: finding.group,
-            title: if title.is_empty() { finding.id.to_owned() } else { title },
+            id: finding.id.as_str(),
+            group: finding.id.group(),
+            title: if title.is_empty() { finding.id.to_string() } else { title },
             status: finding.status,
             expected: text(&finding.expected),
             observed: text(&finding.observed),

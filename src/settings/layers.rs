@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::table::{Shape, Spec, TABLE};
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::{Text, own};
 
@@ -98,7 +98,7 @@ impl Layer {
     /// When the text is not what the setting needs; the message names the origin.
     pub fn insert(&mut self, spec: &'static Spec, value: String, origin: Origin) -> Result<(), Problem> {
         let of_origin =
-            |wrong| Problem::settings("setting-invalid", text!("{}: {}", own(&origin), wrong)).hint(spec.help);
+            |wrong| Problem::settings(id::SETTING_INVALID, text!("{}: {}", own(&origin), wrong)).hint(spec.help);
         Self::wrong(spec, &value).map_or(Ok(()), |wrong| Err(of_origin(wrong)))?;
         if !value.is_empty() {
             self.0.insert(spec.key, Setting::new(value, origin));
@@ -128,7 +128,7 @@ impl Layer {
             let origin = Origin::Variable(spec.variable.to_owned());
             let value = value
                 .into_string()
-                .map_err(|_| Problem::settings("setting-invalid", format!("{} is not UTF-8 text", spec.variable)))?;
+                .map_err(|_| Problem::settings(id::SETTING_INVALID, format!("{} is not UTF-8 text", spec.variable)))?;
             layer.insert(spec, value, origin)?;
         }
         Ok(layer)

@@ -12,7 +12,7 @@ use super::Context;
 use super::vars::ProxyVars;
 use crate::environment::DAEMON_JSON;
 use crate::plan::Draft;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::NoProxy;
 use crate::text;
 use crate::text::own;
@@ -32,7 +32,7 @@ pub(super) fn plan(
     let shown = context.view.host.shown(path);
     let invalid = |why: String| {
         Problem::host(
-            "daemon-json-invalid",
+            id::DAEMON_JSON_INVALID,
             format!("{} is not a JSON object, so the Docker daemon does not start", shown.display()),
         )
         .because(why)

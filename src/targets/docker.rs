@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use super::vars::ProxyVars;
 use super::{Context, daemon_json};
 use crate::envfile::unit;
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::NoProxy;
 use crate::text;
 use crate::text::own;
@@ -85,7 +86,7 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
         let seen = unit::value(&again, name).map(|found| found.value.as_slice());
         if seen != wanted.map(str::as_bytes) {
             return Err(Problem::host(
-                "readers-disagree",
+                id::READERS_DISAGREE,
                 format!("{}: systemd would not see the new value of {name}", path.display()),
             )
             .because("an unbalanced quote or a continued line in this file takes it in")
@@ -119,8 +120,7 @@ fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: 
                 let shown = context.view.host.shown(&path);
                 draft.note(
                     Finding::new(
-                        "docker-override",
-                        "proxy",
+                        ids::DOCKER_OVERRIDE,
                         Status::Warn,
                         format!("{} comes later and sets another {name} for the Docker daemon", shown.display()),
                     )

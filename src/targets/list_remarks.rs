@@ -2,6 +2,7 @@
 //! to the proxy although that cannot answer.
 
 use crate::clients::{Client, Target, all, excluded};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::network::catalogue::Needs;
 use crate::settings::NoProxy;
@@ -26,7 +27,7 @@ fn judged(list: &NoProxy, test_drive: bool) -> Vec<Finding> {
     let (needs, text) = (Needs::get(), list.to_string());
     // Rarely needed, and most of the work.
     let fix = || format!("--no-proxy-only {}", corrected(list, test_drive));
-    let warn = |id, title: String| Finding::new(id, "proxy", Status::Warn, title);
+    let warn = |id, title: String| Finding::new(id, Status::Warn, title);
     let mut findings = Vec::new();
     let taken = excluded(&text, &needs.hosts);
     if !taken.is_empty() {
@@ -39,7 +40,7 @@ fn judged(list: &NoProxy, test_drive: bool) -> Vec<Finding> {
             })
             .collect();
         findings.push(
-            warn("NP014", format!("no_proxy takes {} away from the proxy", hosts.join(", ")))
+            warn(ids::NP014, format!("no_proxy takes {} away from the proxy", hosts.join(", ")))
                 .expected("hosts that the product needs are asked through the proxy, unless there is a direct way")
                 .observed(rows.join("; "))
                 .fix(fix()),
@@ -49,7 +50,7 @@ fn judged(list: &NoProxy, test_drive: bool) -> Vec<Finding> {
     if test_drive && !loopback.is_empty() {
         let title = "no_proxy does not exclude loopback: http://127.0.0.1:8001 would ask the proxy";
         findings.push(
-            warn("NP009", title.to_owned())
+            warn(ids::NP009, title.to_owned())
                 .expected("localhost,127.0.0.1 in the list: a Test Drive has everything on this host")
                 .observed(format!("through the proxy in {}", loopback.join(", ")))
                 .fix(fix()),
@@ -60,7 +61,7 @@ fn judged(list: &NoProxy, test_drive: bool) -> Vec<Finding> {
     if !metadata.is_empty() {
         let title = format!("no_proxy does not exclude {address}, where a cloud tells an instance its role");
         findings.push(
-            warn("NP010", title)
+            warn(ids::NP010, title)
                 .expected(format!("{address} in the list, spelled so; on a host outside of clouds it does no harm"))
                 .observed(format!("through the proxy in {}", metadata.join(", ")))
                 .fix(fix()),

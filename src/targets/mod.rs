@@ -10,6 +10,7 @@ mod saved;
 mod system_proxy;
 mod vars;
 
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::View;
 use crate::plan::{Draft, Plan};
@@ -86,7 +87,7 @@ pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     let vars = ProxyVars::new(settings);
     if !settings.proxies.any() && !settings.remove_proxy && settings.back_ends.is_empty() {
         draft.note(
-            Finding::new("proxy-not-set", "proxy", Status::Warn, "no proxy was asked for and none is set on this host")
+            Finding::new(ids::PROXY_NOT_SET, Status::Warn, "no proxy was asked for and none is set on this host")
                 .fix(format!("ics-setup {} --proxy http://HOST:PORT", context.phase.verb())),
         );
     }
@@ -138,8 +139,7 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
     if vars.remove && !chosen.contains(&TargetName::ProdEnv) && has(&product) {
         draft.note(
             Finding::new(
-                "prod-env-differs",
-                "proxy",
+                ids::PROD_ENV_DIFFERS,
                 Status::Warn,
                 format!("{} still has a proxy, which containers keep using", product.display()),
             )
@@ -149,8 +149,7 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
     if vars.remove && !chosen.contains(&TargetName::SystemProxy) && has(system) {
         draft.note(
             Finding::new(
-                "system-proxy-differs",
-                "proxy",
+                ids::SYSTEM_PROXY_DIFFERS,
                 Status::Warn,
                 format!("{} still has a proxy, which logins keep using", system.display()),
             )
@@ -160,8 +159,7 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
     if !chosen.contains(&TargetName::ProdEnv) && differs(&product) {
         draft.note(
             Finding::new(
-                "prod-env-differs",
-                "proxy",
+                ids::PROD_ENV_DIFFERS,
                 Status::Warn,
                 format!("{} has another proxy, which containers keep using", product.display()),
             )
@@ -171,8 +169,7 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
     if !chosen.contains(&TargetName::SystemProxy) && differs(system) {
         draft.note(
             Finding::new(
-                "system-proxy-differs",
-                "proxy",
+                ids::SYSTEM_PROXY_DIFFERS,
                 Status::Warn,
                 format!("{} has another proxy, which logins keep using", system.display()),
             )
@@ -207,8 +204,7 @@ fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
         }
         let shown = context.view.host.shown(&change.path);
         let finding = Finding::new(
-            "password-in-readable-file",
-            "settings",
+            ids::PASSWORD_IN_READABLE_FILE,
             Status::Warn,
             format!("{} holds a password and every user of this host can read it (mode {mode:04o})", shown.display()),
         );

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Context;
 use super::vars::ProxyVars;
 use crate::envfile::ini;
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::unreadable;
 use crate::plan::Draft;
@@ -64,8 +65,7 @@ fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: 
             let shown = context.view.host.shown(&path);
             draft.note(
                 Finding::new(
-                    "apt-override",
-                    "proxy",
+                    ids::APT_OVERRIDE,
                     Status::Warn,
                     format!("{} comes later and sets another proxy for apt", shown.display()),
                 )

@@ -4,9 +4,10 @@ use super::Context;
 use super::system_proxy::lower_and_upper;
 use super::vars::{NAMES, ProxyVars, reasons};
 use crate::envfile::{Edit, Note, PortableValue, Rejection, Syntax, edit};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::BackEnd;
 use crate::vendor::{Generation, Vendor, prod_env};
 
@@ -21,7 +22,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let snapshot = draft.snapshot(&path)?;
     let Some(snapshot) = snapshot else {
         return Err(Problem::host(
-            "prod-env-missing",
+            id::PROD_ENV_MISSING,
             format!("{shown} is not there: the product is not installed in this folder"),
         )
         .hint("name the product's folder: --home DIR")
@@ -38,7 +39,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     };
     edits.extend(values.iter().map(|(name, value)| Edit::Set(name, value.as_bytes())));
     let edited = edit(present, Syntax::EnvFile, &edits).map_err(|refused| {
-        Problem::host("readers-disagree", format!("{shown}: {refused}"))
+        Problem::host(id::READERS_DISAGREE, format!("{shown}: {refused}"))
             .hint(format!("mend the lines about {} by hand, then run again", refused.name))
     })?;
     if !vars.remove {
@@ -68,7 +69,7 @@ fn back_end_values<'a>(context: &'a Context<'_>, shown: &str) -> Result<Vec<(&'a
         let message = format!(
             "{shown} mixes two generations of names, DIVVY_DB_* and DIVVY_MYSQL_*, which no release reads together"
         );
-        return Err(Problem::host("prod-env-mixed", message)
+        return Err(Problem::host(id::PROD_ENV_MIXED, message)
             .hint("comment out the lines of the generation that your release does not read"));
     }
     let generation = context.found.generation.unwrap_or(Generation::Current);
@@ -77,7 +78,7 @@ fn back_end_values<'a>(context: &'a Context<'_>, shown: &str) -> Result<Vec<(&'a
         let Some(value) = settings.back_ends.get(key) else { continue };
         let portable = PortableValue::new(value.bytes(), Syntax::EnvFile.readers().must).map_err(|refused| {
             let problem =
-                Problem::settings("value-not-portable", format!("{key} cannot be written to {shown}: {refused}"));
+                Problem::settings(id::VALUE_NOT_PORTABLE, format!("{key} cannot be written to {shown}: {refused}"));
             match value {
                 BackEnd::Hidden(_) => problem.hint("choose a password of letters, digits and _ . , : / @ % + = -"),
                 BackEnd::Plain(_) => problem.hint("choose a value of letters, digits and _ . , : / @ % + = -"),
@@ -95,8 +96,7 @@ fn duplicates(shown: &str, notes: &[Note], draft: &mut Draft<'_>) {
         if let Note::DuplicateCommented(name, line) = note {
             draft.note(
                 Finding::new(
-                    "env-file-commented-duplicates",
-                    "proxy",
+                    ids::ENV_FILE_COMMENTED_DUPLICATES,
                     Status::Warn,
                     format!("{shown} had {name} more than once"),
                 )
@@ -111,7 +111,7 @@ fn duplicates(shown: &str, notes: &[Note], draft: &mut Draft<'_>) {
 fn readers_that_reject(shown: &str, rejections: &[Rejection], draft: &mut Draft<'_>) {
     for Rejection { reader, line, message } in rejections {
         draft.note(
-            Finding::new("env-file-reader-rejects", "proxy", Status::Warn, format!("{reader} rejects {shown}"))
+            Finding::new(ids::ENV_FILE_READER_REJECTS, Status::Warn, format!("{reader} rejects {shown}"))
                 .observed(format!("line {line}: {message}"))
                 .fix(format!("mend line {line} of {shown}: NAME=value, without export, blanks around = or quotes")),
         );

@@ -5,6 +5,7 @@ use super::Context;
 use super::system_proxy::lower_and_upper;
 use super::vars::{NAMES, ProxyVars, reasons};
 use crate::envfile::{Dialect, Syntax, edit};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::Problem;
@@ -20,8 +21,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
         }
         let shown = context.view.host.shown(&path).display().to_string();
         let finding = Finding::new(
-            "profile-override",
-            "proxy",
+            ids::PROFILE_OVERRIDE,
             Status::Warn,
             format!("{shown} sets the proxy too, and logins source it"),
         );

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Context;
 use crate::host::View;
 use crate::plan::Draft;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::{SAVED, save};
 
 pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), Problem> {
@@ -23,5 +23,5 @@ fn text(view: &View<'_>) -> Result<Option<String>, Problem> {
     let Some(snapshot) = snapshot else { return Ok(None) };
     String::from_utf8(snapshot.bytes.clone())
         .map(Some)
-        .map_err(|_| Problem::settings("settings-not-toml", format!("{SAVED} is not UTF-8 text")))
+        .map_err(|_| Problem::settings(id::SETTINGS_NOT_TOML, format!("{SAVED} is not UTF-8 text")))
 }

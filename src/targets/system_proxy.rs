@@ -3,9 +3,10 @@
 use super::Context;
 use super::vars::{NAMES, ProxyVars, reasons, upper};
 use crate::envfile::{Dialect, Edit, PamLimit, Seen, Syntax, edit};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 
 /// Longer lines make us ask which PAM will read them.
 const SUSPICIOUS: usize = 1000;
@@ -27,7 +28,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     };
     let edited = edit(present, syntax, &edits).map_err(|refused| {
         let shown = context.view.host.shown(path);
-        Problem::host("readers-disagree", format!("{}: {refused}", shown.display()))
+        Problem::host(id::READERS_DISAGREE, format!("{}: {refused}", shown.display()))
             .hint(format!("mend or remove the lines about {} by hand, then run again", refused.name))
     })?;
     if !vars.remove {
@@ -35,8 +36,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
             let shown = context.view.host.shown(path).display().to_string();
             draft.note(
                 Finding::new(
-                    "no-proxy-unknown",
-                    "proxy",
+                    ids::NO_PROXY_UNKNOWN,
                     Status::Fail,
                     format!("{shown} builds no_proxy in a way that only a shell can tell"),
                 )
@@ -101,12 +101,7 @@ fn too_long_for_pam(context: &Context<'_>, bytes: &[u8], variables: &[(&'static 
             "drops a longer line and all lines after it"
         };
         draft.note(
-            Finding::new(
-                "pam-line-too-long",
-                "proxy",
-                Status::Fail,
-                format!("logins would not see the whole of {name}"),
-            )
+            Finding::new(ids::PAM_LINE_TOO_LONG, Status::Fail, format!("logins would not see the whole of {name}"))
             .expected(format!(
                 "lines of at most {limit} bytes: linux-pam {} ({}) {what}",
                 facts.release, facts.known_from

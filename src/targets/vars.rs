@@ -2,6 +2,7 @@
 
 use super::list_remarks;
 use crate::envfile::Note;
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::settings::{Deployment, Exclusions, NoProxy, Settings};
@@ -84,9 +85,9 @@ impl ProxyVars {
     pub(super) fn remarks(&self, present: &NoProxy, draft: &mut Draft<'_>) {
         let said = |draft: &Draft<'_>, id| draft.plan.findings.iter().any(|finding| finding.id == id);
         let list = self.no_proxy(present);
-        if list.is_everything() && !said(draft, "no-proxy-everything") {
+        if list.is_everything() && !said(draft, ids::NO_PROXY_EVERYTHING) {
             draft.note(
-                Finding::new("no-proxy-everything", "proxy", Status::Warn, "no_proxy is *: nothing uses the proxy")
+                Finding::new(ids::NO_PROXY_EVERYTHING, Status::Warn, "no_proxy is *: nothing uses the proxy")
                     .cause("* counts only where it stands alone, so nothing was added to it")
                     .fix("name the hosts instead: --no-proxy-only LIST"),
             );
@@ -102,10 +103,10 @@ impl ProxyVars {
             if self.sets()
                 && list.contains(member)
                 && !present.contains(member)
-                && !said(draft, "no-proxy-loopback-added")
+                && !said(draft, ids::NO_PROXY_LOOPBACK_ADDED)
             {
                 draft.note(
-                    Finding::new("no-proxy-loopback-added", "proxy", Status::Pass, format!("{member} was added to no_proxy"))
+                    Finding::new(ids::NO_PROXY_LOOPBACK_ADDED, Status::Pass, format!("{member} was added to no_proxy"))
                         .cause("127.0.0.0, as documented, is compared literally: without 127.0.0.1 a local http://127.0.0.1:8001 goes to the proxy"),
                 );
             }

@@ -35,9 +35,9 @@ pub enum Fragment<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     /// Own words as they are, foreign values between [`BEGIN`] and [`END`], secrets as [`HIDDEN`].
-    marked: String,
+    marked: Box<str>,
     #[cfg(test)]
-    plain: String,
+    plain: Box<str>,
 }
 
 impl Text {
@@ -45,9 +45,9 @@ impl Text {
     pub fn of_marked(marked: impl Into<String>) -> Self {
         let marked = marked.into();
         #[cfg(test)]
-        let plain = unmarked(&marked).replace(HIDDEN, "***");
+        let plain = unmarked(&marked).replace(HIDDEN, "***").into();
         Self {
-            marked,
+            marked: marked.into(),
             #[cfg(test)]
             plain,
         }
@@ -70,12 +70,12 @@ impl Text {
 
     /// Adds another text at the end.
     pub fn push(&mut self, other: impl Into<Self>) {
-        *self = Self::of_marked(std::mem::take(&mut self.marked) + &other.into().marked);
+        *self = Self::of_marked(format!("{}{}", self.marked, other.into().marked));
     }
 
     /// Several texts with one between each two.
     pub fn join(texts: impl IntoIterator<Item = Self>, between: &'static str) -> Self {
-        let texts: Vec<String> = texts.into_iter().map(|text| text.marked).collect();
+        let texts: Vec<Box<str>> = texts.into_iter().map(|text| text.marked).collect();
         Self::of_marked(texts.join(between))
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::Proof;
 use crate::environment::{self, Unseen, Variables};
+use crate::finding::FindingId;
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::Command;
 use crate::vendor::Vendor;
@@ -19,12 +21,12 @@ pub(super) fn of_logins(proof: &Proof<'_>) -> Vec<Finding> {
 fn sudo(proof: &Proof<'_>) -> Option<Finding> {
     let seen = match environment::sudo(proof.host, &proof.user, DEADLINE) {
         Ok(seen) => seen,
-        Err(Unseen::Absent(why) | Unseen::Failed(why)) => return Some(skip("verify-sudo", &why)),
+        Err(Unseen::Absent(why) | Unseen::Failed(why)) => return Some(skip(ids::VERIFY_SUDO, &why)),
     };
     let missing = unseen(proof.wanted, |name| value(&seen, name));
     Some(verdict(
         proof,
-        "verify-sudo",
+        ids::VERIFY_SUDO,
         "commands under sudo",
         &missing,
         "sudo starts with a fresh environment and its PAM stack does not read the file",
@@ -34,7 +36,9 @@ fn sudo(proof: &Proof<'_>) -> Option<Finding> {
 
 /// Decided from the PAM stack, because waiting for cron's next minute would be too long.
 fn cron(proof: &Proof<'_>) -> Option<Finding> {
-    let Some(stack) = environment::cron(proof.host) else { return Some(skip("verify-cron", "cron is not installed")) };
+    let Some(stack) = environment::cron(proof.host) else {
+        return Some(skip(ids::VERIFY_CRON, "cron is not installed"));
+    };
     let path = stack.path.display();
     let sees = stack.reads_environment && !proof.platform.system_proxy_is_shell();
     let missing = if sees { Vec::new() } else { names(proof.wanted) };
@@ -45,7 +49,7 @@ fn cron(proof: &Proof<'_>) -> Option<Finding> {
     };
     let finding = verdict(
         proof,
-        "verify-cron",
+        ids::VERIFY_CRON,
         "cron jobs",
         &missing,
         &why,
@@ -57,12 +61,12 @@ fn cron(proof: &Proof<'_>) -> Option<Finding> {
 fn systemd(proof: &Proof<'_>) -> Option<Finding> {
     let seen = match environment::services(proof.host, DEADLINE) {
         Ok(seen) => seen,
-        Err(Unseen::Absent(why) | Unseen::Failed(why)) => return Some(skip("verify-systemd", &why)),
+        Err(Unseen::Absent(why) | Unseen::Failed(why)) => return Some(skip(ids::VERIFY_SYSTEMD, &why)),
     };
     let missing = unseen(proof.wanted, |name| value(&seen, name));
     Some(verdict(
         proof,
-        "verify-systemd",
+        ids::VERIFY_SYSTEMD,
         "systemd services",
         &missing,
         "services are not logins: they read neither /etc/environment nor profile.d",
@@ -73,7 +77,7 @@ fn systemd(proof: &Proof<'_>) -> Option<Finding> {
 /// The Docker daemon, by its own environment.
 pub(super) fn docker(proof: &Proof<'_>) -> Option<Finding> {
     if !environment::systemd_runs(proof.host) {
-        return Some(skip("verify-docker", "systemd does not run here"));
+        return Some(skip(ids::VERIFY_DOCKER, "systemd does not run here"));
     }
     let output =
         proof.host.run(&Command::new(["systemctl", "show", "-p", "MainPID", "--value", "docker.service"])).ok()?;
@@ -81,7 +85,7 @@ pub(super) fn docker(proof: &Proof<'_>) -> Option<Finding> {
     if pid.is_empty() || pid == "0" {
         let drop_in = Vendor::get().docker.drop_in.display();
         return Some(skip(
-            "verify-docker",
+            ids::VERIFY_DOCKER,
             &format!("the Docker daemon does not run; it will read {drop_in} when it starts"),
         ));
     }
@@ -93,7 +97,7 @@ pub(super) fn docker(proof: &Proof<'_>) -> Option<Finding> {
     let fix = "restart it (running containers stop): systemctl daemon-reload && systemctl restart docker";
     Some(verdict(
         proof,
-        "verify-docker",
+        ids::VERIFY_DOCKER,
         "the Docker daemon",
         &missing,
         "it was started before its drop-in was written, or takes proxies from daemon.json",
@@ -121,19 +125,19 @@ fn unseen(wanted: &[(String, Option<String>)], see: impl Fn(&str) -> Option<Stri
     missing.map(|(name, _)| name.clone()).collect()
 }
 
-fn verdict(proof: &Proof<'_>, id: &'static str, who: &str, missing: &[String], why: &str, fix: &str) -> Finding {
+fn verdict(proof: &Proof<'_>, id: FindingId, who: &str, missing: &[String], why: &str, fix: &str) -> Finding {
     let all = names(proof.wanted).join(", ");
     if missing.is_empty() {
         let title = if all.is_empty() { format!("{who}: nothing is missing") } else { format!("{who} see {all}") };
-        return Finding::new(id, "verify", Status::Pass, title).expected(all);
+        return Finding::new(id, Status::Pass, title).expected(all);
     }
-    Finding::new(id, "verify", Status::Warn, format!("{who} do not see {}", missing.join(", ")))
+    Finding::new(id, Status::Warn, format!("{who} do not see {}", missing.join(", ")))
         .expected(all)
         .observed(format!("not set, or another value: {}", missing.join(", ")))
         .cause(why.to_owned())
         .fix(fix.to_owned())
 }
 
-fn skip(id: &'static str, why: &str) -> Finding {
-    Finding::new(id, "verify", Status::Skip, "was not looked at").observed(why.to_owned())
+fn skip(id: FindingId, why: &str) -> Finding {
+    Finding::new(id, Status::Skip, "was not looked at").observed(why.to_owned())
 }

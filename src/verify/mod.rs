@@ -6,6 +6,7 @@ mod consumers;
 use std::time::{Duration, Instant};
 
 use crate::environment::{self, Unseen};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::platform::Platform;
@@ -38,7 +39,7 @@ impl Proof<'_> {
                 return Vec::new();
             }
             return vec![
-                Finding::new("verify-login", "verify", Status::Skip, "no login was started")
+                Finding::new(ids::VERIFY_LOGIN, Status::Skip, "no login was started")
                     .observed("under --root no program of the image is run")
                     .fix(format!("on the host itself: su - {} -c 'env | grep -i proxy'", self.user.name)),
             ];
@@ -65,9 +66,7 @@ impl Proof<'_> {
         let environment = match environment::login(self.host, &self.user, LOGIN_DEADLINE) {
             Ok(environment) => Ok(environment),
             Err(Unseen::Absent(why)) => {
-                return vec![
-                    Finding::new("verify-login", "verify", Status::Skip, "no login was started").observed(why),
-                ];
+                return vec![Finding::new(ids::VERIFY_LOGIN, Status::Skip, "no login was started").observed(why)];
             }
             Err(Unseen::Failed(why)) => Err(why),
         };
@@ -76,14 +75,9 @@ impl Proof<'_> {
             Ok(environment) => environment,
             Err(why) => {
                 return vec![
-                    Finding::new(
-                        "verify-login",
-                        "verify",
-                        Status::Error,
-                        format!("a login of {user} could not be started"),
-                    )
-                    .observed(why)
-                    .fix(format!("try it: su - {user} -c env")),
+                    Finding::new(ids::VERIFY_LOGIN, Status::Error, format!("a login of {user} could not be started"))
+                        .observed(why)
+                        .fix(format!("try it: su - {user} -c env")),
                 ];
             }
         };
@@ -107,7 +101,7 @@ impl Proof<'_> {
                     (None, _) => format!("a login of {user} still sees {name}"),
                 };
                 let show = |value: Option<&str>| -> Text { value.map_or("not set".into(), |value| Foreign::new(value).into()) };
-                let mut finding = Finding::new("verify-login", "verify", status, title)
+                let mut finding = Finding::new(ids::VERIFY_LOGIN, status, title)
                     .expected(show(wanted.as_deref()))
                     .observed(show(seen))
                     .evidence("variable", name.as_str())

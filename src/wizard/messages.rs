@@ -129,11 +129,12 @@ pub(crate) fn closing(
     };
     let line = |text: &Text| format!("  {}\n", report::line(&context.redactor, text));
     if outcome != Outcome::Changed {
-        let others: Vec<_> = context.findings.iter().filter(|finding| finding.group != "verify").cloned().collect();
+        let others: Vec<_> =
+            context.findings.iter().filter(|finding| finding.id.group() != "verify").cloned().collect();
         part("Noticed", &human_findings(&others, false, &context.redactor, paint));
     }
     part("Who sees it", &proof_table(&context.findings, &context.redactor, paint));
-    part("Next", &context.plan.next_steps.iter().map(|step| line(step)).collect::<String>());
+    part("Next", &context.plan.next_steps.iter().map(line).collect::<String>());
     if let Some(run) = &context.run {
         let root = root.map(|root| format!(" --root {}", quoted(&root.to_string_lossy()))).unwrap_or_default();
         part("Undo", &line(&text!("ics-setup revert {}{}", own(run), own(root))));
@@ -144,8 +145,11 @@ pub(crate) fn closing(
 
 /// What each consumer sees, as a table; below a row what to do where it does not. Empty: nothing was looked at.
 fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> String {
-    let rows: Vec<&Finding> = findings.iter().filter(|finding| finding.group == "verify").collect();
-    let name = |finding: &Finding| finding.id.strip_prefix("verify-").unwrap_or(finding.id).to_owned();
+    let rows: Vec<&Finding> = findings.iter().filter(|finding| finding.id.group() == "verify").collect();
+    let name = |finding: &Finding| {
+        let id = finding.id.as_str();
+        id.strip_prefix("verify-").unwrap_or(id).to_owned()
+    };
     let width = rows.iter().map(|finding| name(finding).len()).max().unwrap_or(0);
     let mut text = String::new();
     for finding in rows {

@@ -4,7 +4,7 @@ use super::repeat::Repeat;
 use crate::context::{HostContext, Inputs, Intent};
 use crate::finding::Ignored;
 use crate::host::HostRead;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::{Spec, Unresolved, by_key};
 use crate::targets::Phase;
 
@@ -35,7 +35,7 @@ pub(crate) fn missing(
     let command = Repeat { phase, flags: &known.layers.flags, ..*of_run }.command();
     if specs.is_empty() {
         let message = "the wizard asks questions, and there is no terminal to ask them at";
-        return Ok(Problem::settings("no-terminal", message).hint(format!("without questions: {command}")));
+        return Ok(Problem::settings(id::NO_TERMINAL, message).hint(format!("without questions: {command}")));
     }
     let holes = specs.iter().filter_map(|spec| {
         let file = by_key(&format!("{}_file", spec.key));

@@ -4,6 +4,7 @@
 //!
 //! `scripts/lab/formats` installs the readers. Without npm the one reader written for node is skipped, and says so.
 
+use ics_setup::finding::{FindingId, ids};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -29,7 +30,7 @@ impl Corpus {
     fn new() -> Self {
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
         let mut all: Vec<Vec<Finding>> = vec![Vec::new()];
-        all.extend(STATUSES.map(|status| vec![Finding::new("memory", "host", status, "the host has 2 GiB")]));
+        all.extend(STATUSES.map(|status| vec![Finding::new(ids::MEMORY, status, "the host has 2 GiB")]));
         all.extend((0..80).map(|_| (0..dice.below(9)).map(|_| dice.finding()).collect()));
         let folder = crate::common::scratch("formats");
         let page = Page { verbose: true, quiet: false, paint: Paint(false), columns: None, unicode: true };
@@ -135,7 +136,7 @@ impl Dice {
         let id = ["memory", "disk", "no-proxy", "redis-version"][self.below(4)];
         let group = ["host", "proxy", "backends", "runtime"][self.below(4)];
         let title = format!("title {} {}", self.below(1000), self.text());
-        let mut finding = Finding::new(id, group, STATUSES[self.below(5)], title)
+        let mut finding = Finding::new(FindingId::unlisted(id, group), STATUSES[self.below(5)], title)
             .expected(self.text())
             .observed(self.text())
             .fix(self.text())

@@ -17,7 +17,5 @@ pub(crate) use redis::Redis;
 
 use super::AnyCheck;
 
-const GROUP: &str = "backends";
-
 /// All of them, in the order in which they are reported.
 pub const CHECKS: &[&dyn AnyCheck] = &[&Mysql, &Redis];

@@ -67,7 +67,7 @@ pub fn judged<C: Check>(check: &C, facts: &C::Facts, spec: &CheckSpec) -> Vec<Fi
     assert!(!findings.is_empty());
     for finding in &findings {
         let text = format!("{finding:?}");
-        assert!(C::META.ids.contains(&finding.id) && known(finding.id).is_some(), "{text}");
+        assert!(C::META.ids.contains(&finding.id) && known(finding.id.as_str()).is_some(), "{text}");
         assert!(
             !finding.title.ends_with('.') && finding.observed.as_ref().is_some_and(|text| !text.is_empty()),
             "{text}"

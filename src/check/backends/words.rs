@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::GROUP;
 use crate::check::spec::{Address, CheckSpec, Limits};
+use crate::finding::FindingId;
 use crate::finding::{Finding, Status};
 use crate::net::{Distrust, NetError, seconds};
 use crate::settings::Deployment;
@@ -24,7 +24,7 @@ pub struct Server {
     /// `mysql`: the container of the Test Drive, and the beginning of flags.
     pub word: &'static str,
     /// The id of the finding about the network.
-    pub reachable: &'static str,
+    pub reachable: FindingId,
 }
 
 impl Server {
@@ -34,7 +34,7 @@ impl Server {
             Some(unread) => text!("no setting says where {} is, and {}", own(self.name), unread.why),
             None => text!("no setting and no prod.env says where {} is", own(self.name)),
         };
-        Finding::new(self.reachable, GROUP, Status::Skip, format!("{} was not looked at", self.name))
+        Finding::new(self.reachable, Status::Skip, format!("{} was not looked at", self.name))
             .observed(why)
             .fix(format!("ics-setup check backends --{}-host HOST", self.word))
     }
@@ -50,7 +50,7 @@ impl Server {
         let Server { name, word, .. } = self;
         let fix = format!("sudo ics-setup reconfigure --{word}-host HOST   # the real {name}'s name or address");
         let title = format!("{name} is still \"{word}\", the name of the Test Drive's container");
-        Finding::new(self.reachable, GROUP, Status::Fail, title)
+        Finding::new(self.reachable, Status::Fail, title)
             .expected(format!("the host name of the {name} that serves production"))
             .observed(format!("{} ({})", at(address), address.origin))
             .cause("in production there is no such container: the scheduler, workers and interface server would never start")
@@ -62,7 +62,7 @@ impl Server {
 
     /// The path to it is open.
     pub fn reached(self, address: &Address, observed: String) -> Finding {
-        Finding::new(self.reachable, GROUP, Status::Pass, format!("{} answers on {}", self.name, at(address)))
+        Finding::new(self.reachable, Status::Pass, format!("{} answers on {}", self.name, at(address)))
             .observed(format!("{observed} (address: {})", address.origin))
             .evidence("host", address.host.clone())
             .evidence("port", address.port)
@@ -82,7 +82,7 @@ impl Server {
             NetError::Unexpected { .. } | NetError::TooMuch { .. } => format!("what answers on {place} is not {name}"),
             _ => format!("{name} on {place} does not answer"),
         };
-        let finding = Finding::new(self.reachable, GROUP, Status::Fail, title)
+        let finding = Finding::new(self.reachable, Status::Fail, title)
             .expected(format!("{name} answers on {place} (address: {})", address.origin))
             .observed(trouble.to_string())
             .evidence("host", address.host.clone())

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::GROUP;
 use super::data::Data;
 use crate::check::{Check, CheckSpec, Group, Look, Meta, ProxySpec};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::{Time, seconds};
 use crate::system::clock::{self, Ask, Asked, ClockFacts, TimeStatus};
@@ -16,7 +16,7 @@ pub(super) struct Clock;
 impl Check for Clock {
     type Facts = ClockFacts;
 
-    const META: Meta = Meta::new("clock", Group::Host, &["clock-skew"]);
+    const META: Meta = Meta::new("clock", Group::Host, &[ids::CLOCK_SKEW]);
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
         vec![match proxy(spec) {
@@ -33,17 +33,18 @@ impl Check for Clock {
 
     fn judge(&self, facts: &ClockFacts, spec: &CheckSpec) -> Vec<Finding> {
         let path = if proxy(spec).is_some() { "proxy" } else { "direct" };
-        let finding =
-            match facts.asked.or_skip("clock-skew", "the clock") {
-                Ok(Asked { status: Some(status), .. }) => judge_clock(status, facts.keeper.as_deref()),
-                Ok(Asked { in_vain, .. }) => {
-                    let tried: Vec<String> =
-                        in_vain.iter().map(|tried| format!("{}: {}", tried.whom, tried.why)).collect();
-                    Finding::new("clock-skew", GROUP, Status::Skip, "the clock: nobody told the time")
-                        .observed(format!("{}; {}", tried.join("; "), kept(facts.keeper.as_deref())))
-                }
-                Err(skipped) => return vec![*skipped],
-            };
+        let finding = match facts.asked.or_skip(ids::CLOCK_SKEW, "the clock") {
+            Ok(Asked { status: Some(status), .. }) => judge_clock(status, facts.keeper.as_deref()),
+            Ok(Asked { in_vain, .. }) => {
+                let tried: Vec<String> = in_vain.iter().map(|tried| format!("{}: {}", tried.whom, tried.why)).collect();
+                Finding::new(ids::CLOCK_SKEW, Status::Skip, "the clock: nobody told the time").observed(format!(
+                    "{}; {}",
+                    tried.join("; "),
+                    kept(facts.keeper.as_deref())
+                ))
+            }
+            Err(skipped) => return vec![*skipped],
+        };
         vec![Finding { path: Some(path), ..finding }]
     }
 }
@@ -63,7 +64,7 @@ fn judge_clock(status: &TimeStatus, keeper: Option<&str>) -> Finding {
         Status::Pass => "the clock is right".to_owned(),
         _ => format!("the clock is {shown} {side} what {whom} says"),
     };
-    let finding = Finding::new("clock-skew", GROUP, status, title)
+    let finding = Finding::new(ids::CLOCK_SKEW, status, title)
         .expected(format!(
             "no more than {} off; from {} on AWS refuses signed requests",
             seconds(Duration::from_secs(data.warn_seconds)),

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::GROUP;
 use super::data::Data;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::compose::{self, Called, ComposeFacts};
@@ -15,7 +15,7 @@ pub(super) struct Compose;
 impl Check for Compose {
     type Facts = ComposeFacts;
 
-    const META: Meta = Meta::new("compose", Group::Host, &["compose-path"]);
+    const META: Meta = Meta::new("compose", Group::Host, &[ids::COMPOSE_PATH]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&ComposeFacts>) -> ComposeFacts {
         compose::observe(look.host, &Data::get().compose.crontabs)
@@ -39,7 +39,7 @@ fn judge_compose(facts: &ComposeFacts) -> Finding {
     };
     let seen = std::iter::once(seen).chain(unread.iter().cloned()).collect::<Vec<_>>().join("; ");
     let finding = |status, title: String, seen: String| {
-        Finding::new("compose-path", GROUP, status, title)
+        Finding::new(ids::COMPOSE_PATH, status, title)
             .expected(format!("docker-compose at {usual}, or wherever root's crontab calls it"))
             .observed(seen)
     };

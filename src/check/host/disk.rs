@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::GROUP;
 use super::data::Data;
 use super::hardware::within_tolerance;
 use crate::check::requirements::Hardware as Needs;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::disk::{self, DiskFacts, Place, Sizes};
@@ -19,7 +19,7 @@ pub(super) struct Disk;
 impl Check for Disk {
     type Facts = DiskFacts;
 
-    const META: Meta = Meta::new("disk", Group::Host, &["disk-free", "disk-size", "disk-inodes"]);
+    const META: Meta = Meta::new("disk", Group::Host, &[ids::DISK_FREE, ids::DISK_SIZE, ids::DISK_INODES]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&DiskFacts>) -> DiskFacts {
         disk::observe(look.host, &look.spec.home, &[Path::new("/"), &look.spec.home, Path::new(DOCKER)])
@@ -31,7 +31,7 @@ impl Check for Disk {
         let mut systems: Vec<FileSystem<'_>> = Vec::new();
         for place in &facts.places {
             let what = format!("the file system of {}", place.path.display());
-            match place.space.or_skip("disk-free", &what) {
+            match place.space.or_skip(ids::DISK_FREE, &what) {
                 Ok(sizes) => match systems.iter_mut().find(|system| system.sizes.device == sizes.device) {
                     Some(system) => system.places.push(place),
                     None => systems.push(FileSystem { sizes, places: vec![place] }),
@@ -80,7 +80,7 @@ fn judge_size(systems: &[FileSystem<'_>], needs: &Needs) -> Finding {
         true => format!("{} of disk", gb(total)),
         false => format!("{} of disk where {} needs {} GB", gb(total), needs.name, needs.disk_gb),
     };
-    let finding = Finding::new("disk-size", GROUP, status, title)
+    let finding = Finding::new(ids::DISK_SIZE, status, title)
         .expected(format!(
             "{} GB or more; from {} on it passes, because file systems keep some for themselves",
             needs.disk_gb,
@@ -116,7 +116,7 @@ fn judge_free(system: &FileSystem<'_>, installed: bool, needs: &Needs) -> Findin
     };
     let at = system.at();
     let when = if installed { "while the product runs" } else { "before it is installed" };
-    let finding = Finding::new("disk-free", GROUP, status, title)
+    let finding = Finding::new(ids::DISK_FREE, status, title)
         .expected(format!("{} or more {when}", gb(wanted)))
         .observed(format!("{} of {} free at {at}", gb(free), gb(system.sizes.total)))
         .evidence("free", free)
@@ -147,7 +147,7 @@ fn judge_inodes(system: &FileSystem<'_>) -> Option<Finding> {
         Status::Pass => format!("{left} % of the inodes free on {shown}"),
         _ => format!("only {left} % of the inodes free on {shown}: no new file soon, whatever df says of space"),
     };
-    let finding = Finding::new("disk-inodes", GROUP, status, title)
+    let finding = Finding::new(ids::DISK_INODES, status, title)
         .expected("5 % or more of the inodes free")
         .observed(format!("{inodes_free} of {inodes} free"))
         .evidence("inodes", inodes)

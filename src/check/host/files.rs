@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::GROUP;
 use crate::check::{Check, CheckSpec, Group, Look, Meta, Unread};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 
@@ -18,7 +18,7 @@ pub(super) struct FilesFacts {}
 impl Check for Files {
     type Facts = FilesFacts;
 
-    const META: Meta = Meta::new("files", Group::Host, &["file-unreadable"]);
+    const META: Meta = Meta::new("files", Group::Host, &[ids::FILE_UNREADABLE]);
 
     fn collect(&self, _: &Look<'_>, _: Time, _: Option<&FilesFacts>) -> FilesFacts {
         FilesFacts {}
@@ -27,11 +27,11 @@ impl Check for Files {
     fn judge(&self, _: &FilesFacts, spec: &CheckSpec) -> Vec<Finding> {
         if spec.unread.is_empty() {
             let title = "every file that says what the settings are was read";
-            return vec![Finding::new("file-unreadable", GROUP, Status::Pass, title).observed("none was in the way")];
+            return vec![Finding::new(ids::FILE_UNREADABLE, Status::Pass, title).observed("none was in the way")];
         }
         let of_one = |Unread { why, needs_root }: &Unread| {
             let status = if *needs_root { Status::Warn } else { Status::Fail };
-            Finding::new("file-unreadable", GROUP, status, why)
+            Finding::new(ids::FILE_UNREADABLE, status, why)
                 .expected("files that say what the host has can be read")
                 .observed(why)
                 .cause("what is said about proxy and back ends may be incomplete, because part of it stands there")

@@ -1,7 +1,8 @@
 //! Can containers reach anything through this host?
 
-use super::{GROUP, judged};
+use super::judged;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::Seen;
@@ -12,14 +13,14 @@ pub(super) struct Forwarding;
 impl Check for Forwarding {
     type Facts = ForwardingFacts;
 
-    const META: Meta = Meta::new("forwarding", Group::Host, &["ip-forward", "ipv4-route"]);
+    const META: Meta = Meta::new("forwarding", Group::Host, &[ids::IP_FORWARD, ids::IPV4_ROUTE]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&ForwardingFacts>) -> ForwardingFacts {
         forwarding::observe(look.host)
     }
 
     fn judge(&self, facts: &ForwardingFacts, _want: &CheckSpec) -> Vec<Finding> {
-        vec![judge_forward(facts), judged(&facts.routes, "ipv4-route", "the IPv4 route", judge_routes)]
+        vec![judge_forward(facts), judged(&facts.routes, ids::IPV4_ROUTE, "the IPv4 route", judge_routes)]
     }
 }
 
@@ -37,7 +38,7 @@ fn judge_forward(facts: &ForwardingFacts) -> Finding {
         Some(file) => (Status::Warn, format!("{file} switches forwarding off, which cuts containers off")),
         None => (Status::Pass, "forwarding for containers is not switched off".to_owned()),
     };
-    let finding = Finding::new("ip-forward", GROUP, status, title)
+    let finding = Finding::new(ids::IP_FORWARD, status, title)
         .expected("net.ipv4.ip_forward is 1 while containers run; the Docker daemon sets it when it starts")
         .observed(format!("now: {now}; for the next boot: {}", file.as_deref().unwrap_or("no file switches it off")));
     match status {
@@ -59,7 +60,7 @@ fn judge_routes(routes: &Routes) -> Finding {
     let seen = |there: bool| if there { "there" } else { "none" };
     let observed = format!("IPv4: {}; IPv6: {}", seen(routes.ipv4), seen(routes.ipv6));
     let finding = |status, title| {
-        Finding::new("ipv4-route", GROUP, status, title)
+        Finding::new(ids::IPV4_ROUTE, status, title)
             .expected("a default route for IPv4, which containers get in Docker's usual network")
             .observed(&observed)
     };

@@ -1,8 +1,9 @@
 //! Cores and memory.
 
-use super::{GROUP, judged};
+use super::judged;
 use crate::check::requirements::Hardware as Needs;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::hardware::{self, Cores, HardwareFacts, MEMINFO};
@@ -12,7 +13,7 @@ pub(super) struct Hardware;
 impl Check for Hardware {
     type Facts = HardwareFacts;
 
-    const META: Meta = Meta::new("hardware", Group::Host, &["cpu-cores", "memory"]);
+    const META: Meta = Meta::new("hardware", Group::Host, &[ids::CPU_CORES, ids::MEMORY]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&HardwareFacts>) -> HardwareFacts {
         hardware::observe(look.host)
@@ -21,8 +22,8 @@ impl Check for Hardware {
     fn judge(&self, facts: &HardwareFacts, spec: &CheckSpec) -> Vec<Finding> {
         let needs = Needs::of(spec.deployment);
         vec![
-            judged(&facts.cores, "cpu-cores", "cores", |cores| judge_cores(cores, needs)),
-            judged(&facts.memory_kib, "memory", "memory", |kib| judge_memory(*kib, needs)),
+            judged(&facts.cores, ids::CPU_CORES, "cores", |cores| judge_cores(cores, needs)),
+            judged(&facts.memory_kib, ids::MEMORY, "memory", |kib| judge_memory(*kib, needs)),
         ]
     }
 
@@ -48,7 +49,7 @@ fn judge_cores(cores: &Cores, needs: &Needs) -> Finding {
         _ if online < needs.cores => format!("{online} of the {} cores that {} needs", needs.cores, needs.name),
         _ => format!("of {online} cores this session may use {}", usable.unwrap_or(online)),
     };
-    let finding = Finding::new("cpu-cores", GROUP, status, title)
+    let finding = Finding::new(ids::CPU_CORES, status, title)
         .expected(format!("{} cores or more", needs.cores))
         .observed(seen)
         .evidence("online", online)
@@ -81,7 +82,7 @@ fn judge_memory(kib: u64, needs: &Needs) -> Finding {
         Status::Pass => format!("{shown} of memory"),
         _ => format!("{shown} of memory where {} needs {} GiB", needs.name, needs.memory_gib),
     };
-    let finding = Finding::new("memory", GROUP, status, title)
+    let finding = Finding::new(ids::MEMORY, status, title)
         .expected(format!(
             "{} GiB or more; from {} on it passes, because the kernel keeps some of it back",
             needs.memory_gib,

@@ -35,6 +35,7 @@ mod sudo;
 mod umask;
 
 use super::AnyCheck;
+use crate::finding::FindingId;
 use crate::finding::{Finding, Status};
 use crate::system::Seen;
 
@@ -56,23 +57,20 @@ pub const CHECKS: &[&dyn AnyCheck] = &[
     &files::Files,
 ];
 
-/// [`Finding::group`] of all of them.
-const GROUP: &str = "host";
-
 impl<T> Seen<T> {
     /// What was seen, or the finding that says why it was not: it passes for skipped, by name.
-    fn or_skip(&self, id: &'static str, what: &str) -> Result<&T, Box<Finding>> {
+    fn or_skip(&self, id: FindingId, what: &str) -> Result<&T, Box<Finding>> {
         let why = match self {
             Self::Is(seen) => return Ok(seen),
             Self::Image => "this needs the running system, and --root names an image of one",
             Self::Unread(why) => why,
         };
-        Err(Box::new(Finding::new(id, GROUP, Status::Skip, format!("{what}: not looked at")).observed(why.to_owned())))
+        Err(Box::new(Finding::new(id, Status::Skip, format!("{what}: not looked at")).observed(why.to_owned())))
     }
 }
 
 /// Judges what was seen by `judge`, or says why it was not.
-fn judged<T>(seen: &Seen<T>, id: &'static str, what: &str, judge: impl FnOnce(&T) -> Finding) -> Finding {
+fn judged<T>(seen: &Seen<T>, id: FindingId, what: &str, judge: impl FnOnce(&T) -> Finding) -> Finding {
     seen.or_skip(id, what).map_or_else(|skipped| *skipped, judge)
 }
 

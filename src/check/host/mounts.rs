@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::GROUP;
 use super::data::Data;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::mounts::{self, Mount, MountsFacts};
@@ -16,7 +16,7 @@ pub(super) struct Mounts;
 impl Check for Mounts {
     type Facts = MountsFacts;
 
-    const META: Meta = Meta::new("mounts", Group::Host, &["noexec", "read-only"]);
+    const META: Meta = Meta::new("mounts", Group::Host, &[ids::NOEXEC, ids::READ_ONLY]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&MountsFacts>) -> MountsFacts {
         let temporary = Data::get().temporary.folders.iter().map(PathBuf::from);
@@ -25,7 +25,7 @@ impl Check for Mounts {
     }
 
     fn judge(&self, facts: &MountsFacts, spec: &CheckSpec) -> Vec<Finding> {
-        match facts.mounts.or_skip("noexec", "mounts") {
+        match facts.mounts.or_skip(ids::NOEXEC, "mounts") {
             Err(skipped) => vec![*skipped],
             Ok(mounts) => {
                 let mut findings = judge_noexec(mounts, spec);
@@ -43,7 +43,7 @@ fn judge_noexec(mounts: &[Mount], spec: &CheckSpec) -> Vec<Finding> {
     let mut findings: Vec<Finding> = barred
         .map(|mount| {
             let (place, point) = (mount.place.display(), mount.point.display());
-            let finding = Finding::new("noexec", GROUP, Status::Warn, format!("no program can be started in {place}"))
+            let finding = Finding::new(ids::NOEXEC, Status::Warn, format!("no program can be started in {place}"))
                 .expected(expected)
                 .observed(format!("{point} ({}) is mounted with noexec", mount.kind))
                 .evidence("mount", point.to_string());
@@ -68,7 +68,7 @@ fn judge_noexec(mounts: &[Mount], spec: &CheckSpec) -> Vec<Finding> {
     if findings.is_empty() {
         let seen: Vec<String> = mounts.iter().map(|mount| mount.place.display().to_string()).collect();
         findings.push(
-            Finding::new("noexec", GROUP, Status::Pass, "programs can be started in the temporary folders")
+            Finding::new(ids::NOEXEC, Status::Pass, "programs can be started in the temporary folders")
                 .expected(expected)
                 .observed(format!("no noexec on {}", seen.join(", "))),
         );
@@ -80,7 +80,7 @@ fn judge_read_only(mounts: &[Mount], spec: &CheckSpec) -> Finding {
     let expected = format!("/, {} and the temporary folders can be written to", spec.home.display());
     let shut: Vec<&Mount> = mounts.iter().filter(|mount| mount.read_only).collect();
     let Some(first) = shut.first() else {
-        return Finding::new("read-only", GROUP, Status::Pass, "nothing that is needed is mounted read-only")
+        return Finding::new(ids::READ_ONLY, Status::Pass, "nothing that is needed is mounted read-only")
             .expected(expected)
             .observed("all of them are mounted for writing");
     };
@@ -89,7 +89,7 @@ fn judge_read_only(mounts: &[Mount], spec: &CheckSpec) -> Finding {
     // Systems with a read-only / by design have the rest on mounts of their own.
     let root_only = shut.iter().all(|mount| mount.place == Path::new("/"));
     let status = if root_only { Status::Warn } else { Status::Fail };
-    Finding::new("read-only", GROUP, status, format!("{} cannot be written to", places.join(", ")))
+    Finding::new(ids::READ_ONLY, status, format!("{} cannot be written to", places.join(", ")))
         .expected(expected)
         .observed(format!("{point} ({}) is mounted read-only", first.kind))
         .cause("a file system with errors is made read-only by the kernel; some hardened images begin like that")
@@ -113,7 +113,7 @@ mod tests {
         let findings = checked(&Mounts, &Live(host), &production());
         findings
             .into_iter()
-            .map(|found| (found.id, found.status, found.observed.unwrap_or_default().to_string()))
+            .map(|found| (found.id.as_str(), found.status, found.observed.unwrap_or_default().to_string()))
             .collect()
     }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{GROUP, judged};
+use super::judged;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::{Time, seconds};
 use crate::system::name::{self, Host, NameFacts};
@@ -16,14 +17,14 @@ pub(super) struct Name;
 impl Check for Name {
     type Facts = NameFacts;
 
-    const META: Meta = Meta::new("hostname", Group::Host, &["hostname"]);
+    const META: Meta = Meta::new("hostname", Group::Host, &[ids::HOSTNAME]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&NameFacts>) -> NameFacts {
         name::observe(look.host, time)
     }
 
     fn judge(&self, facts: &NameFacts, _want: &CheckSpec) -> Vec<Finding> {
-        vec![judged(&facts.seen, "hostname", "the host's own name", judge_name)]
+        vec![judged(&facts.seen, ids::HOSTNAME, "the host's own name", judge_name)]
     }
 }
 
@@ -36,7 +37,7 @@ fn judge_name(host: &Host) -> Finding {
             None => format!("{name:?} is {} ({took})", shown.join(", ")),
             Some(trouble) => format!("{name:?}: {trouble} ({took})"),
         };
-        Finding::new("hostname", GROUP, status, title)
+        Finding::new(ids::HOSTNAME, status, title)
             .expected("a name of its own that the host itself can resolve")
             .observed(seen)
             .evidence("name", name.as_str())

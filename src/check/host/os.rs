@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::GROUP;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::platform::{self, Said, Strategy};
+use crate::problem::id;
+use crate::text;
+use crate::text::own;
 
 pub(super) struct Os;
 
@@ -23,9 +26,16 @@ impl Check for Os {
     const META: Meta = Meta::new(
         "os",
         Group::Host,
-        &["os-supported", "os-unsupported", "os-unknown", "os-too-old", "os-version-unknown", "os-not-listed"],
+        &[
+            ids::OS_SUPPORTED,
+            ids::OS_UNSUPPORTED,
+            ids::OS_UNKNOWN,
+            ids::OS_TOO_OLD,
+            ids::OS_VERSION_UNKNOWN,
+            ids::OS_NOT_LISTED,
+        ],
     )
-    .gates(&["os-unsupported", "os-unknown", "os-too-old", "os-version-unknown", "os-not-listed"]);
+    .gates(&[ids::OS_UNSUPPORTED, ids::OS_UNKNOWN, ids::OS_TOO_OLD, ids::OS_VERSION_UNKNOWN, ids::OS_NOT_LISTED]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&OsFacts>) -> OsFacts {
         OsFacts { said: platform::look(look.host), forced: look.platform.and_then(platform::Platform::forced) }
@@ -43,7 +53,7 @@ impl Check for Os {
                     true => format!("nothing; --os {} says how to treat it", os.strategy),
                     false => os.source.display().to_string(),
                 };
-                let finding = Finding::new("os-supported", GROUP, Status::Pass, format!("the system is {}", os.pretty))
+                let finding = Finding::new(ids::OS_SUPPORTED, Status::Pass, format!("the system is {}", os.pretty))
                     .expected("a system that the vendor lists, or one named with --os")
                     .observed(format!("{}, told by {from}; treated like {}", os.pretty, os.strategy))
                     .evidence("id", os.id.as_str())
@@ -53,11 +63,15 @@ impl Check for Os {
             }
             Ok((_, findings)) => findings,
             Err(problem) => {
-                let id = if problem.id == "os-unknown" { "os-unknown" } else { "os-unsupported" };
-                let finding = Finding::new(id, GROUP, Status::Fail, problem.message.clone())
+                let id = if problem.id == id::OS_UNKNOWN { ids::OS_UNKNOWN } else { ids::OS_UNSUPPORTED };
+                let finding = Finding::new(id, Status::Fail, problem.message.clone())
                     .expected("Ubuntu, CentOS, or a system that descends from Debian or Red Hat Enterprise Linux")
-                    .observed(problem.because.clone().unwrap_or(problem.message));
-                vec![Finding { fix: problem.hints, ..finding }]
+                    .observed(problem.because.as_deref().unwrap_or(&problem.message));
+                let commands =
+                    Strategy::ALL.into_iter().map(|strategy| text!("ics-setup check --os {}", own(strategy.name())));
+                let mut finding = commands.fold(finding, Finding::fix);
+                finding.fix.extend(problem.hints);
+                vec![finding]
             }
         }
     }
@@ -82,7 +96,10 @@ mod tests {
             let host = MemoryHost::new();
             host.put("/etc/os-release", release.as_bytes());
             let findings = checked(&Os, &host, &production());
-            assert_eq!(findings.iter().map(|found| (found.id, found.status)).collect::<Vec<_>>(), [(id, status)]);
+            assert_eq!(
+                findings.iter().map(|found| (found.id.as_str(), found.status)).collect::<Vec<_>>(),
+                [(id, status)]
+            );
         }
     }
 }

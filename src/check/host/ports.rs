@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::GROUP;
 use super::data::{Data, Port};
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::settings::Deployment;
@@ -17,7 +17,7 @@ pub(super) struct Ports;
 impl Check for Ports {
     type Facts = PortsFacts;
 
-    const META: Meta = Meta::new("ports", Group::Host, &["port-in-use"]);
+    const META: Meta = Meta::new("ports", Group::Host, &[ids::PORT_IN_USE]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&PortsFacts>) -> PortsFacts {
         let numbers: Vec<u16> = Data::get().ports.iter().map(|port| port.number).collect();
@@ -25,7 +25,7 @@ impl Check for Ports {
     }
 
     fn judge(&self, facts: &PortsFacts, spec: &CheckSpec) -> Vec<Finding> {
-        let listeners = match facts.listeners.or_skip("port-in-use", "ports") {
+        let listeners = match facts.listeners.or_skip(ids::PORT_IN_USE, "ports") {
             Ok(listeners) => listeners,
             Err(skipped) => return vec![*skipped],
         };
@@ -109,7 +109,7 @@ fn foreign(port: &Port, own: &[&Listener], names: &str, observed: String) -> Fin
 
 fn finished(port: &Port, status: Status, title: String, observed: String) -> Finding {
     let front = if port.front { ", or a web server" } else { "" };
-    let finding = Finding::new("port-in-use", GROUP, status, title)
+    let finding = Finding::new(ids::PORT_IN_USE, status, title)
         .expected(format!("port {} free, or held by the product{front}: it is for {}", port.number, port.used_for))
         .observed(observed);
     Finding { docs: port.source.as_ref().map(|source| text!("{}", own(source))), ..finding }

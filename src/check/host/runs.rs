@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GROUP, judged};
+use super::judged;
 use crate::apply::{State, runs};
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::Seen;
@@ -25,7 +26,7 @@ struct Interrupted {
 impl Check for Runs {
     type Facts = RunsFacts;
 
-    const META: Meta = Meta::new("runs", Group::Host, &["run-interrupted"]);
+    const META: Meta = Meta::new("runs", Group::Host, &[ids::RUN_INTERRUPTED]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&RunsFacts>) -> RunsFacts {
         let interrupted = match runs(look.host) {
@@ -41,29 +42,24 @@ impl Check for Runs {
     }
 
     fn judge(&self, facts: &RunsFacts, _want: &CheckSpec) -> Vec<Finding> {
-        vec![judged(&facts.interrupted, "run-interrupted", "earlier runs of ics-setup", |runs| judge_runs(runs))]
+        vec![judged(&facts.interrupted, ids::RUN_INTERRUPTED, "earlier runs of ics-setup", |runs| judge_runs(runs))]
     }
 }
 
 fn judge_runs(runs: &[Interrupted]) -> Finding {
     let expected = "every run of ics-setup came to its end";
     let Some(last) = runs.last() else {
-        return Finding::new("run-interrupted", GROUP, Status::Pass, "no run of ics-setup was interrupted")
+        return Finding::new(ids::RUN_INTERRUPTED, Status::Pass, "no run of ics-setup was interrupted")
             .expected(expected)
             .observed("no journal without an end");
     };
     let names: Vec<String> = runs.iter().map(|run| format!("{} ({})", run.run, run.command)).collect();
-    Finding::new(
-        "run-interrupted",
-        GROUP,
-        Status::Fail,
-        format!("run {} was interrupted, or is still at work", last.run),
-    )
-    .expected(expected)
-    .observed(format!("begun and not ended: {}", names.join(", ")))
-    .cause("it was killed or lost power, so some of its files may be written and others not")
-    .fix(format!("ics-setup revert {}", last.run))
-    .fix("is it still at work? pgrep -a ics-setup")
+    Finding::new(ids::RUN_INTERRUPTED, Status::Fail, format!("run {} was interrupted, or is still at work", last.run))
+        .expected(expected)
+        .observed(format!("begun and not ended: {}", names.join(", ")))
+        .cause("it was killed or lost power, so some of its files may be written and others not")
+        .fix(format!("ics-setup revert {}", last.run))
+        .fix("is it still at work? pgrep -a ics-setup")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Does SELinux keep containers from the product's folder?
 
-use super::GROUP;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::Seen;
@@ -15,7 +15,7 @@ pub(super) struct Selinux;
 impl Check for Selinux {
     type Facts = SelinuxFacts;
 
-    const META: Meta = Meta::new("selinux", Group::Host, &["selinux"]);
+    const META: Meta = Meta::new("selinux", Group::Host, &[ids::SELINUX]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&SelinuxFacts>) -> SelinuxFacts {
         selinux::observe(look.host, &look.spec.home)
@@ -46,15 +46,14 @@ fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
     let labelled = facts.label.as_deref().is_some_and(|label| FOR_CONTAINERS.iter().any(|name| label.contains(name)));
     let expected = format!("SELinux lets containers use what they mount from {home}");
     if !enforcing {
-        return Finding::new("selinux", GROUP, Status::Pass, "SELinux does not stand in the way of containers")
+        return Finding::new(ids::SELINUX, Status::Pass, "SELinux does not stand in the way of containers")
             .expected(expected)
             .observed(seen);
     }
     if labelled {
         let label = facts.label.clone().unwrap_or_default();
         return Finding::new(
-            "selinux",
-            GROUP,
+            ids::SELINUX,
             Status::Pass,
             format!("SELinux is enforcing, and {home} is labelled for containers"),
         )
@@ -63,7 +62,7 @@ fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
         .evidence("label", label);
     }
     let make = if facts.home { String::new() } else { format!("mkdir -p {home} && ") };
-    Finding::new("selinux", GROUP, Status::Warn, format!("SELinux is enforcing, and {home} is not labelled for containers"))
+    Finding::new(ids::SELINUX, Status::Warn, format!("SELinux is enforcing, and {home} is not labelled for containers"))
         .expected(expected)
         .observed(match &facts.label {
             Some(label) => format!("{seen}; {home} is {label}"),

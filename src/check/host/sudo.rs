@@ -1,7 +1,7 @@
 //! Traps for commands under sudo: a `secure_path` without `/usr/local/bin`, and `requiretty`.
 
-use super::GROUP;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::sudo::{self, SudoFacts};
@@ -14,14 +14,14 @@ pub(super) struct Sudo;
 impl Check for Sudo {
     type Facts = SudoFacts;
 
-    const META: Meta = Meta::new("sudo", Group::Host, &["sudo-secure-path", "sudo-requiretty"]);
+    const META: Meta = Meta::new("sudo", Group::Host, &[ids::SUDO_SECURE_PATH, ids::SUDO_REQUIRETTY]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&SudoFacts>) -> SudoFacts {
         sudo::observe(look.host)
     }
 
     fn judge(&self, facts: &SudoFacts, _want: &CheckSpec) -> Vec<Finding> {
-        match facts.defaults.or_skip("sudo-secure-path", "sudo's settings") {
+        match facts.defaults.or_skip(ids::SUDO_SECURE_PATH, "sudo's settings") {
             Ok(defaults) => {
                 vec![judge_path(defaults.secure_path.as_ref()), judge_tty(defaults.requiretty.as_deref())]
             }
@@ -33,13 +33,13 @@ impl Check for Sudo {
 fn judge_path(found: Option<&(String, String)>) -> Finding {
     let expected = format!("{LOCAL} in sudo's secure_path, or no secure_path");
     let Some((path, file)) = found else {
-        return Finding::new("sudo-secure-path", GROUP, Status::Pass, "sudo keeps the PATH of who calls it")
+        return Finding::new(ids::SUDO_SECURE_PATH, Status::Pass, "sudo keeps the PATH of who calls it")
             .expected(expected)
             .observed("no secure_path");
     };
     let has = path.split(':').any(|folder| folder.trim_end_matches('/') == LOCAL);
     let finding = |status, title: String| {
-        Finding::new("sudo-secure-path", GROUP, status, title)
+        Finding::new(ids::SUDO_SECURE_PATH, status, title)
             .expected(&expected)
             .observed(format!("secure_path={path} in {file}"))
             .evidence("secure_path", path.as_str())
@@ -59,10 +59,10 @@ fn judge_path(found: Option<&(String, String)>) -> Finding {
 fn judge_tty(file: Option<&str>) -> Finding {
     let expected = "sudo works without a terminal";
     match file {
-        None => Finding::new("sudo-requiretty", GROUP, Status::Pass, "sudo works without a terminal")
+        None => Finding::new(ids::SUDO_REQUIRETTY, Status::Pass, "sudo works without a terminal")
             .expected(expected)
             .observed("no requiretty"),
-        Some(file) => Finding::new("sudo-requiretty", GROUP, Status::Warn, "sudo works in a terminal only")
+        Some(file) => Finding::new(ids::SUDO_REQUIRETTY, Status::Warn, "sudo works in a terminal only")
             .expected(expected)
             .observed(format!("Defaults requiretty in {file}"))
             .cause("cron jobs, cloud-init, Ansible and ssh HOST sudo … end with \"sorry, you must have a tty to run sudo\"")

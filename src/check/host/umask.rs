@@ -1,7 +1,7 @@
 //! A umask under which files that root makes cannot be read by those who need them.
 
-use super::GROUP;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::umask::{self, Found, UmaskFacts};
@@ -14,7 +14,7 @@ pub(super) struct Umask;
 impl Check for Umask {
     type Facts = UmaskFacts;
 
-    const META: Meta = Meta::new("umask", Group::Host, &["umask"]);
+    const META: Meta = Meta::new("umask", Group::Host, &[ids::UMASK]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&UmaskFacts>) -> UmaskFacts {
         umask::observe(look.host, STRICTEST)
@@ -32,12 +32,12 @@ fn judge_umask(found: &[Found]) -> Finding {
     let Some(first) = strict.first() else {
         let seen: Vec<String> = found.iter().map(shown).collect();
         let seen = if seen.is_empty() { "no file sets one".to_owned() } else { seen.join(", ") };
-        return Finding::new("umask", GROUP, Status::Pass, "files that root makes can be read by those who need them")
+        return Finding::new(ids::UMASK, Status::Pass, "files that root makes can be read by those who need them")
             .expected(expected)
             .observed(seen);
     };
     let seen: Vec<String> = strict.iter().map(|found| shown(found)).collect();
-    Finding::new("umask", GROUP, Status::Warn, format!("files that root makes can be read by root only (umask {:03o})", first.umask))
+    Finding::new(ids::UMASK, Status::Warn, format!("files that root makes can be read by root only (umask {:03o})", first.umask))
         .expected(expected)
         .observed(seen.join(", "))
         .cause(

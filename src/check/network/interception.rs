@@ -67,7 +67,7 @@ fn finding(
     facts: &NetworkFacts,
     spec: &CheckSpec,
 ) -> Finding {
-    let (id, group, agent) = (scope.interception(), scope.as_str(), scope.is_agent());
+    let (id, agent) = (scope.interception(), scope.is_agent());
     let names: BTreeSet<&str> = met.iter().map(|(target, _)| target.host.as_str()).collect();
     let issuers: BTreeSet<&str> = met
         .iter()
@@ -85,7 +85,7 @@ fn finding(
     let is = |what: &str| count("is", "are", what);
     let shows = |what: &str| count("shows", "show", what);
     let make = |status, title: String| {
-        let finding = Finding::new(id, group, status, title)
+        let finding = Finding::new(id, status, title)
             .expected("certificates that are valid by the public authorities and by this host's store alike")
             .evidence("hosts", names.iter().copied().collect::<Vec<_>>())
             .evidence("issuers", issuers.iter().copied().collect::<Vec<_>>());

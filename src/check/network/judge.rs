@@ -8,6 +8,7 @@ use super::interception::{self, block_page};
 use super::proxy::{broken, of_proxy};
 use super::scope::Scope;
 use super::{NetworkFacts, Seen};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::network::cause::{Cause, Failure, Stage, Via};
 use crate::network::path::PathProbe;
@@ -18,7 +19,6 @@ const THE_PROXY: &str = "the proxy";
 
 /// The findings of one group: the way through the proxy, each endpoint, what the certificates say of all of them.
 pub(super) fn judge_network(scope: Scope, facts: &NetworkFacts, spec: &CheckSpec) -> Vec<Finding> {
-    let group = scope.as_str();
     let (proxies, resolver) = (broken(facts, spec), broken_resolver(facts));
     let mut findings: Vec<Finding> = proxies.iter().map(|broken| of_proxy(scope, broken, facts, spec)).collect();
     findings.extend(resolver.map(|broken| of_resolver(scope, broken, facts, spec)));
@@ -26,7 +26,7 @@ pub(super) fn judge_network(scope: Scope, facts: &NetworkFacts, spec: &CheckSpec
         if seen.walks.is_empty() {
             let title = format!("{} was not reached in time", seen.target.name());
             let why = "the run was over (--deadline) before its turn came";
-            findings.push(Finding::new(scope.endpoint_of(&seen.target), group, Status::Error, title).observed(why));
+            findings.push(Finding::new(scope.endpoint_of(&seen.target), Status::Error, title).observed(why));
         }
         for probe in &seen.walks {
             let common = match probe.via {
@@ -55,7 +55,7 @@ pub(super) fn judge_network(scope: Scope, facts: &NetworkFacts, spec: &CheckSpec
             ),
         );
         let why = "the settings call for none";
-        findings.push(Finding::new(scope.endpoint(), group, Status::Skip, title).observed(why).fix(fix));
+        findings.push(Finding::new(scope.endpoint(), Status::Skip, title).observed(why).fix(fix));
     }
     findings
 }
@@ -79,7 +79,7 @@ fn of_resolver(scope: Scope, failure: &Failure, facts: &NetworkFacts, spec: &Che
     let names: Vec<&str> =
         direct(facts).filter(|seen| !seen.target.direct_only).map(|seen| seen.target.host.as_str()).collect();
     let title = format!("none of {} public names resolves on this host", names.len());
-    let mut finding = Finding::new(scope.resolver(), scope.as_str(), Status::Fail, title)
+    let mut finding = Finding::new(scope.resolver(), Status::Fail, title)
         .expected("addresses for the endpoints' names, which the direct way needs")
         .observed(told(failure))
         .cause("name servers that do not answer, or do not know the internet, as is usual where everything goes through a proxy")
@@ -97,7 +97,6 @@ fn of_resolver(scope: Scope, failure: &Failure, facts: &NetworkFacts, spec: &Che
 
 fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&str>, spec: &CheckSpec) -> Finding {
     let target = &seen.target;
-    let group = scope.as_str();
     let way = way(probe.via, target, spec);
     let mut finding = match &probe.failure {
         None if block_page(target, probe).is_some() => blocked(scope, target, probe, spec),
@@ -108,20 +107,19 @@ fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&str>, s
                 && !target.direct_only
                 && proxy_for(target.tls, spec).is_some();
             let why = if around { "; no_proxy takes it away from the proxy" } else { "" };
-            Finding::new(scope.endpoint_of(target), group, Status::Pass, title)
-                .observed(format!("{}{why}", reached(probe)))
+            Finding::new(scope.endpoint_of(target), Status::Pass, title).observed(format!("{}{why}", reached(probe)))
         }
         Some(failure) if common.is_some() => {
             let title = format!("{} was not reached {way}", target.name());
             let observed = common.unwrap_or_default();
             let mut finding =
-                Finding::new(scope.endpoint_of(target), group, Status::Skip, title).observed(observed.to_owned());
+                Finding::new(scope.endpoint_of(target), Status::Skip, title).observed(observed.to_owned());
             finding.stage = Some(failure.stage.as_str());
             finding
         }
         Some(failure) => {
             let status = if target.required { Status::Fail } else { Status::Warn };
-            let make = |title| Finding::new(scope.endpoint_of(target), group, status, title);
+            let make = |title| Finding::new(scope.endpoint_of(target), status, title);
             let mut finding = of_way(failure, target, probe.via, THE_PROXY, spec, make).observed(told(failure));
             finding.stage = Some(failure.stage.as_str());
             finding
@@ -150,7 +148,7 @@ fn blocked(scope: Scope, target: &Target, probe: &PathProbe, spec: &CheckSpec) -
     let why = Cause::Page { title: page.and_then(|page| page.title.clone()) };
     let failure = Failure { stage: Stage::Http, why, took_ms: 0 };
     let server = page.and_then(|page| page.server.as_ref()).map(|server| format!(", Server: {server}"));
-    let make = |title| Finding::new(scope.endpoint_of(target), scope.as_str(), status, title);
+    let make = |title| Finding::new(scope.endpoint_of(target), status, title);
     let mut finding = of_way(&failure, target, probe.via, THE_PROXY, spec, make).observed(format!(
         "{}{}",
         reached(probe),
@@ -179,7 +177,7 @@ fn reached(probe: &PathProbe) -> String {
 
 /// The static addresses of one endpoint.
 fn of_addresses(seen: &Seen) -> Finding {
-    let (id, group) = ("agent-static-address", "agent");
+    let id = ids::AGENT_STATIC_ADDRESS;
     let name = seen.target.name();
     let bad: Vec<String> = seen
         .addresses
@@ -194,7 +192,7 @@ fn of_addresses(seen: &Seen) -> Finding {
         seen.walks.iter().flat_map(|probe| probe.addresses.iter().map(String::as_str)).collect();
     let strangers: Vec<&str> = resolved.difference(&listed).copied().collect();
     let finding = |status, title: String| {
-        Finding::new(id, group, status, title)
+        Finding::new(id, status, title)
             .expected(format!("{} answer as {}", seen.target.static_ips.join(", "), seen.target.host))
             .evidence("host", seen.target.host.as_str())
             .evidence("dns", resolved.iter().copied().collect::<Vec<_>>())

@@ -15,6 +15,8 @@ use super::engine::{self, Ended, Job, Pace};
 use super::{AnyCheck, Check, CheckSpec, Group, Look, Meta};
 use crate::clients;
 use crate::finding::Finding;
+use crate::finding::FindingId;
+use crate::finding::ids;
 use crate::net::{NetError, Time};
 use crate::network::cause::{Cause, Failure, Stage, Via};
 use crate::network::path::{Asked, PathProbe, probe};
@@ -67,17 +69,18 @@ impl<const AGENT: bool> Check for Network<AGENT> {
     type Facts = NetworkFacts;
 
     const META: Meta = if AGENT {
-        const IDS: &[&str] = &[
-            "agent-endpoint",
-            "agent-proxy",
-            "agent-resolver",
-            "agent-interception",
-            "agent-static-address",
-            "agent-collector",
+        const IDS: &[FindingId] = &[
+            ids::AGENT_ENDPOINT,
+            ids::AGENT_PROXY,
+            ids::AGENT_RESOLVER,
+            ids::AGENT_INTERCEPTION,
+            ids::AGENT_STATIC_ADDRESS,
+            ids::AGENT_COLLECTOR,
         ];
         Meta::new("agent", Group::Agent, IDS)
     } else {
-        const IDS: &[&str] = &["network-endpoint", "network-proxy", "network-resolver", "network-interception"];
+        const IDS: &[FindingId] =
+            &[ids::NETWORK_ENDPOINT, ids::NETWORK_PROXY, ids::NETWORK_RESOLVER, ids::NETWORK_INTERCEPTION];
         Meta::new("network", Group::Network, IDS)
     };
 

@@ -56,7 +56,7 @@ pub(super) fn of_proxy(scope: Scope, broken: &Broken<'_>, facts: &NetworkFacts, 
         Some(false) => "--http-proxy",
     };
     let proxy = Proxy::new(proxy_for(broken.tls.unwrap_or(true), spec), flag);
-    let make = |title| Finding::new(scope.proxy(), scope.as_str(), Status::Fail, title);
+    let make = |title| Finding::new(scope.proxy(), Status::Fail, title);
     let mut finding =
         causes::of_proxy(failure, &proxy, make).observed(told(failure)).evidence("endpoints_behind_it", behind);
     finding.stage = Some(failure.stage.as_str());

@@ -1,6 +1,7 @@
 //! Whose endpoints a check is about, and the ids of its findings.
 
-use super::super::Group;
+use crate::finding::FindingId;
+use crate::finding::ids;
 use crate::network::target::Target;
 
 /// Whose endpoints are looked at: the two checks are one, and differ in what they call things and in what they take ill.
@@ -17,34 +18,25 @@ impl Scope {
         self == Self::Agent
     }
 
-    pub(super) fn group(self) -> Group {
-        self.of(Group::Network, Group::Agent)
-    }
-
-    /// The word for [`Self::group`].
-    pub(super) fn as_str(self) -> &'static str {
-        self.group().as_str()
-    }
-
-    pub(super) fn endpoint(self) -> &'static str {
-        self.of("network-endpoint", "agent-endpoint")
+    pub(super) fn endpoint(self) -> FindingId {
+        self.of(ids::NETWORK_ENDPOINT, ids::AGENT_ENDPOINT)
     }
 
     /// The id for one endpoint: a Collector has its own.
-    pub(super) fn endpoint_of(self, target: &Target) -> &'static str {
-        if self.is_agent() && target.direct_only { "agent-collector" } else { self.endpoint() }
+    pub(super) fn endpoint_of(self, target: &Target) -> FindingId {
+        if self.is_agent() && target.direct_only { ids::AGENT_COLLECTOR } else { self.endpoint() }
     }
 
-    pub(super) fn proxy(self) -> &'static str {
-        self.of("network-proxy", "agent-proxy")
+    pub(super) fn proxy(self) -> FindingId {
+        self.of(ids::NETWORK_PROXY, ids::AGENT_PROXY)
     }
 
-    pub(super) fn resolver(self) -> &'static str {
-        self.of("network-resolver", "agent-resolver")
+    pub(super) fn resolver(self) -> FindingId {
+        self.of(ids::NETWORK_RESOLVER, ids::AGENT_RESOLVER)
     }
 
-    pub(super) fn interception(self) -> &'static str {
-        self.of("network-interception", "agent-interception")
+    pub(super) fn interception(self) -> FindingId {
+        self.of(ids::NETWORK_INTERCEPTION, ids::AGENT_INTERCEPTION)
     }
 
     pub(super) fn of<T>(self, product: T, agent: T) -> T {

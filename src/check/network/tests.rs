@@ -77,7 +77,7 @@ fn facts(walks: Vec<(Target, PathProbe)>) -> NetworkFacts {
 }
 
 fn brief(findings: &[Finding]) -> Vec<(&'static str, Status)> {
-    findings.iter().map(|finding| (finding.id, finding.status)).collect()
+    findings.iter().map(|finding| (finding.id.as_str(), finding.status)).collect()
 }
 
 #[test]
@@ -307,7 +307,10 @@ fn static_addresses_are_compared_with_dns() {
         bundle: None,
     };
     let status = |facts: &NetworkFacts| {
-        judge::judge_network(Scope::Agent, facts, &spec()).last().map(|finding| (finding.id, finding.status)).unwrap()
+        judge::judge_network(Scope::Agent, facts, &spec())
+            .last()
+            .map(|finding| (finding.id.as_str(), finding.status))
+            .unwrap()
     };
     assert_eq!(status(&make("192.0.2.2", None)), ("agent-static-address", Status::Pass));
     assert_eq!(status(&make("198.51.100.7", None)), ("agent-static-address", Status::Warn));

@@ -3,6 +3,7 @@
 use super::text::{at, nothing};
 use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::environment::{self, Difference, EnvironmentFacts, How, Service};
@@ -17,7 +18,7 @@ pub(super) struct Environment;
 impl Check for Environment {
     type Facts = EnvironmentFacts;
 
-    const META: Meta = Meta::new("environment", Group::Runtime, &["container-environment"]);
+    const META: Meta = Meta::new("environment", Group::Runtime, &[ids::CONTAINER_ENVIRONMENT]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&EnvironmentFacts>) -> EnvironmentFacts {
         environment::look(look.host, &look.spec.home, time)
@@ -29,11 +30,11 @@ impl Check for Environment {
 }
 
 fn judge_environment(facts: &EnvironmentFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = nothing(&facts.place, "container-environment", "the containers' environment was") {
+    if let Some(nothing) = nothing(&facts.place, ids::CONTAINER_ENVIRONMENT, "the containers' environment was") {
         return nothing;
     }
     let file = prod_env(&spec.home);
-    let finding = |status, title: String| Finding::new("container-environment", "runtime", status, title);
+    let finding = |status, title: String| Finding::new(ids::CONTAINER_ENVIRONMENT, status, title);
     let skip = |why: String| {
         vec![finding(Status::Skip, "the containers' environment was not compared".to_owned()).observed(why)]
     };
@@ -71,7 +72,7 @@ fn one(service: &Service, changed: Option<u64>, file: &str, command: &str) -> Fi
             .evidence("missing", of(How::Missing))
             .evidence("extra", of(How::Extra))
     };
-    let finding = |status, title: String| Finding::new("container-environment", "runtime", status, title);
+    let finding = |status, title: String| Finding::new(ids::CONTAINER_ENVIRONMENT, status, title);
     if let Some(why) = &service.rejects {
         return finish(
             finding(Status::Fail, format!("{} would not create {name} again: it rejects {file}", service.reader))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::text::nothing;
 use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::{NetError, Time, seconds};
 use crate::product::Known;
@@ -17,7 +18,7 @@ pub(super) struct Interface;
 impl Check for Interface {
     type Facts = InterfaceFacts;
 
-    const META: Meta = Meta::new("interface", Group::Runtime, &["interface-status"]);
+    const META: Meta = Meta::new("interface", Group::Runtime, &[ids::INTERFACE_STATUS]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&InterfaceFacts>) -> InterfaceFacts {
         interface::look(look.host, &look.spec.home, time)
@@ -29,14 +30,13 @@ impl Check for Interface {
 }
 
 fn judge_interface(facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = nothing(&facts.place, "interface-status", "the web interface was") {
+    if let Some(nothing) = nothing(&facts.place, ids::INTERFACE_STATUS, "the web interface was") {
         return nothing;
     }
     if facts.not_here {
-        let skip =
-            Finding::new("interface-status", "runtime", Status::Skip, "this host runs no web interface").observed(
-                format!("{} has no service interfaceserver", facts.place.compose.first().map_or("", String::as_str)),
-            );
+        let skip = Finding::new(ids::INTERFACE_STATUS, Status::Skip, "this host runs no web interface").observed(
+            format!("{} has no service interfaceserver", facts.place.compose.first().map_or("", String::as_str)),
+        );
         return vec![skip];
     }
     let Some(asked) = &facts.asked else { return Vec::new() };
@@ -56,7 +56,7 @@ fn url(asked: &Asked) -> String {
 }
 
 fn verdict(asked: &Asked, command: &str) -> Finding {
-    let finding = |status, title: &str| Finding::new("interface-status", "runtime", status, title.to_owned());
+    let finding = |status, title: &str| Finding::new(ids::INTERFACE_STATUS, status, title.to_owned());
     let took = seconds(Duration::from_millis(asked.took_ms));
     let logs = format!("{command} logs --tail 50 interfaceserver");
     let answer = match &asked.answer {
@@ -123,9 +123,8 @@ fn path_of(location: &str) -> &str {
 }
 
 fn silent(asked: &Asked, trouble: &NetError, command: &str, logs: &str) -> Finding {
-    let finding = |title: &str| {
-        Finding::new("interface-status", "runtime", Status::Fail, title.to_owned()).observed(trouble.to_string())
-    };
+    let finding =
+        |title: &str| Finding::new(ids::INTERFACE_STATUS, Status::Fail, title.to_owned()).observed(trouble.to_string());
     let port = asked.port;
     match trouble {
         NetError::Refused => finding(&format!("nothing listens on port {port}"))

@@ -3,6 +3,7 @@
 use super::text::{at, count, long, nothing};
 use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::logs::{self, Hit, LogsFacts};
@@ -17,7 +18,7 @@ pub(super) struct Logs;
 impl Check for Logs {
     type Facts = LogsFacts;
 
-    const META: Meta = Meta::new("logs", Group::Runtime, &["log-known-trouble"]);
+    const META: Meta = Meta::new("logs", Group::Runtime, &[ids::LOG_KNOWN_TROUBLE]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&LogsFacts>) -> LogsFacts {
         logs::look(look.host, &look.spec.home, time)
@@ -29,10 +30,10 @@ impl Check for Logs {
 }
 
 fn judge_logs(facts: &LogsFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = nothing(&facts.place, "log-known-trouble", "the logs were") {
+    if let Some(nothing) = nothing(&facts.place, ids::LOG_KNOWN_TROUBLE, "the logs were") {
         return nothing;
     }
-    let finding = |status, title: &str| Finding::new("log-known-trouble", "runtime", status, title.to_owned());
+    let finding = |status, title: &str| Finding::new(ids::LOG_KNOWN_TROUBLE, status, title.to_owned());
     let seen = match &facts.logs {
         None => return Vec::new(),
         Some(Err(_)) => {
@@ -90,7 +91,7 @@ fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &str) -> Option<Findi
     };
     let title = format!("the log of {} says: {}{again}", services.join(", "), known.title);
     let observed = format!("{:?}, {} in the last hour{last}", hit.words, count(hit.count, "line"));
-    let mut finding = Finding::new("log-known-trouble", "runtime", status, title.to_owned())
+    let mut finding = Finding::new(ids::LOG_KNOWN_TROUBLE, status, title.to_owned())
         .expected("no such line")
         .observed(observed)
         .cause(known.cause.as_str())

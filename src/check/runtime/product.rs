@@ -2,6 +2,7 @@
 
 use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::Place;
@@ -12,7 +13,7 @@ pub(super) struct Product;
 impl Check for Product {
     type Facts = Place;
 
-    const META: Meta = Meta::new("product", Group::Runtime, &["product-installed"]);
+    const META: Meta = Meta::new("product", Group::Runtime, &[ids::PRODUCT_INSTALLED]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Place>) -> Place {
         Place::look(look.host, &look.spec.home)
@@ -29,7 +30,7 @@ impl Check for Product {
 
 fn judge_product(place: &Place, spec: &CheckSpec) -> Finding {
     let home = spec.home.display();
-    let finding = |status, title: String| Finding::new("product-installed", "runtime", status, title);
+    let finding = |status, title: String| Finding::new(ids::PRODUCT_INSTALLED, status, title);
     if let Some(why) = &place.unreadable {
         return finding(Status::Error, format!("{home} could not be looked into"))
             .expected("a folder with prod.env and docker-compose.yml")

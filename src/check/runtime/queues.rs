@@ -4,6 +4,7 @@
 use super::text::{count, nothing};
 use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look, Meta};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::Known;
@@ -16,7 +17,7 @@ pub(super) struct Queues;
 impl Check for Queues {
     type Facts = QueuesFacts;
 
-    const META: Meta = Meta::new("queues", Group::Runtime, &["queue-waiting"]);
+    const META: Meta = Meta::new("queues", Group::Runtime, &[ids::QUEUE_WAITING]);
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
         spec.redis.iter().map(|redis| format!("host:{}", redis.at.host)).collect()
@@ -32,10 +33,10 @@ impl Check for Queues {
 }
 
 fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = nothing(&facts.place, "queue-waiting", "the queues were") {
+    if let Some(nothing) = nothing(&facts.place, ids::QUEUE_WAITING, "the queues were") {
         return nothing;
     }
-    let skip = |title: &'static str| Finding::new("queue-waiting", "runtime", Status::Skip, title);
+    let skip = |title: &'static str| Finding::new(ids::QUEUE_WAITING, Status::Skip, title);
     let (redis, seen) = match (&spec.redis, &facts.redis) {
         (None, _) => {
             return vec![
@@ -71,7 +72,7 @@ fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
         let why =
             "an empty list has no key in Redis, and the vendor does not document the names, so others may be in use";
         let title = format!("no list that is the product's by name is in Redis at {server}");
-        let none = Finding::new("queue-waiting", "runtime", Status::Skip, title);
+        let none = Finding::new(ids::QUEUE_WAITING, Status::Skip, title);
         findings.push(none.observed(format!("{}; {why}", walked(seen))));
     } else if let Some(why) = &seen.stopped {
         findings.push(skip("not all keys of Redis were looked at").observed(words(why)));
@@ -96,7 +97,7 @@ fn one(queue: &Queue, server: &str) -> Finding {
         Some(level) => format!("queue {key} ({}) has {elements}", level.what),
         None => format!("the list {key} has {elements}"),
     };
-    Finding::new("queue-waiting", "runtime", Status::Pass, title)
+    Finding::new(ids::QUEUE_WAITING, Status::Pass, title)
         .observed(format!("{elements} in the list {key} in Redis at {server}"))
         .evidence("key", key.as_str())
         .evidence("waiting", *waiting)

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::finding::FindingId;
 use crate::finding::{Finding, Status};
 use crate::product::Place;
 
@@ -27,11 +28,11 @@ pub(super) fn count(number: usize, what: &str) -> String {
 
 /// The findings where there was nothing to look at: none where the product is not installed (`product` says so), one that
 /// tells what was left out in an image.
-pub(super) fn nothing(place: &Place, id: &'static str, what: &str) -> Option<Vec<Finding>> {
+pub(super) fn nothing(place: &Place, id: FindingId, what: &str) -> Option<Vec<Finding>> {
     if !place.is_installed() {
         return Some(Vec::new());
     }
-    let skip = Finding::new(id, "runtime", Status::Skip, format!("{what} not looked at"))
+    let skip = Finding::new(id, Status::Skip, format!("{what} not looked at"))
         .observed("under --root nothing of the image runs");
     (!place.live).then(|| vec![skip])
 }

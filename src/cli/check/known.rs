@@ -9,6 +9,7 @@ use crate::check::{Group, Selection};
 use crate::cli::args::Globals;
 use crate::cli::exit::Exit;
 use crate::cli::{out, terminal};
+use crate::finding::FindingId;
 use crate::finding::{Known, catalogue, known, must_be_known};
 use crate::problem::{Problem, id};
 use crate::report::check::{Format, wrapped};
@@ -53,9 +54,9 @@ pub fn selection(matches: &ArgMatches) -> Result<Selection, Problem> {
         list.iter().try_for_each(|word| group_or_id(word, flag))?;
     }
     let reported = reported();
-    match selection.only.iter().find(|word| known(word).is_some() && !reported.contains(&word.as_str())) {
+    match selection.only.iter().find(|word| known(word).is_some() && !reported.iter().any(|id| *id == word.as_str())) {
         Some(id) => {
-            Err(Problem::settings("unknown-check", format!("check does not look at {id}: other commands report it"))
+            Err(Problem::settings(id::UNKNOWN_CHECK, format!("check does not look at {id}: other commands report it"))
                 .hint(format!("what it is: ics-setup check --explain {id}"))
                 .hint("what check looks at: ics-setup check --list"))
         }
@@ -68,15 +69,15 @@ fn group_or_id(word: &str, flag: &str) -> Result<(), Problem> {
     if groups.contains(&word) || known(word).is_some() {
         return Ok(());
     }
-    let problem = Problem::settings("unknown-check", format!("{flag} takes ids and groups, and {word:?} is neither"));
-    Err(match nearest(word, groups.into_iter().chain(catalogue().iter().map(|known| known.id))) {
+    let problem = Problem::settings(id::UNKNOWN_CHECK, format!("{flag} takes ids and groups, and {word:?} is neither"));
+    Err(match nearest(word, groups.into_iter().chain(catalogue().iter().map(|known| known.id.as_str()))) {
         Some(near) => problem.hint(format!("{flag} {near}")),
         None => problem.hint("all ids: ics-setup check --list"),
     })
 }
 
 /// The ids that checks report, in the order in which they do.
-fn reported() -> Vec<&'static str> {
+fn reported() -> Vec<FindingId> {
     crate::check::all().iter().flat_map(|check| check.meta().ids).copied().collect()
 }
 
@@ -85,8 +86,8 @@ fn list(globals: &Globals, selection: &Selection) {
     let mut rows: Vec<&Known> = Vec::new();
     for check in crate::check::all() {
         let meta = check.meta();
-        let ids = meta.ids.iter().filter(|id| selection.has(meta.group, id));
-        for known in ids.filter_map(|id| known(id)) {
+        let ids = meta.ids.iter().filter(|id| selection.has(meta.group, **id));
+        for known in ids.filter_map(|id| known(id.as_str())) {
             if !rows.iter().any(|row| row.id == known.id) {
                 rows.push(known);
             }
@@ -97,27 +98,27 @@ fn list(globals: &Globals, selection: &Selection) {
             catalogue().iter().filter(|known| !rows.iter().any(|row| row.id == known.id)).collect();
         rows.extend(others);
         rows.sort_by_key(|known| {
-            Group::ALL.iter().position(|group| group.as_str() == known.group).unwrap_or(usize::MAX)
+            Group::ALL.iter().position(|group| group.as_str() == known.id.group()).unwrap_or(usize::MAX)
         });
     }
     if globals.json {
         let rows: Vec<_> =
-            rows.iter().map(|known| json!({"id": known.id, "group": known.group, "title": known.title})).collect();
+            rows.iter().map(|known| json!({"id": known.id, "group": known.id.group(), "title": known.title})).collect();
         out::json(&json!({"schema": SCHEMA, "command": "check", "checks": rows}));
         return;
     }
     let mut text = String::new();
-    let width = rows.iter().map(|known| known.id.len()).max().unwrap_or(0);
+    let width = rows.iter().map(|known| known.id.as_str().len()).max().unwrap_or(0);
     let mut group = "";
     for known in rows {
-        if known.group != group {
+        if known.id.group() != group {
             let gap = if group.is_empty() { "" } else { "\n" };
-            group = known.group;
+            group = known.id.group();
             let _ = writeln!(text, "{gap}{}", Paint(globals.color).bold(group));
         }
         let indent = 2 + width + 2;
         let title = wrapped(known.title, indent, terminal::columns()).join(&format!("\n{:indent$}", ""));
-        let _ = writeln!(text, "  {:width$}  {title}", known.id);
+        let _ = writeln!(text, "  {:width$}  {title}", known.id.as_str());
     }
     out::result(&text);
 }
@@ -127,14 +128,19 @@ fn explained(globals: &Globals, id: &str) -> Result<(), Problem> {
     if globals.json {
         out::json(&json!({
             "schema": SCHEMA, "command": "check",
-            "check": {"id": known.id, "group": known.group, "title": known.title, "explain": known.explain},
+            "check": {"id": known.id, "group": known.id.group(), "title": known.title, "explain": known.explain},
         }));
         return Ok(());
     }
     let broken = |text: &str| wrapped(text, 0, terminal::columns()).join("\n");
     let paint = Paint(globals.color);
-    let mut text =
-        format!("{} ({})\n{}\n\n{}\n\n", paint.bold(known.id), known.group, broken(known.title), broken(known.explain));
+    let mut text = format!(
+        "{} ({})\n{}\n\n{}\n\n",
+        paint.bold(known.id.as_str()),
+        known.id.group(),
+        broken(known.title),
+        broken(known.explain)
+    );
     text.push_str(&if reported().contains(&known.id) {
         format!(
             "only this check:   ics-setup check --only {0}\nlet it pass:       ics-setup check --ignore-check {0}=REASON\n",

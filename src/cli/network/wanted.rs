@@ -39,7 +39,7 @@ pub fn catalogue(matches: &ArgMatches) -> Result<Catalogue, Problem> {
 
 fn text(path: &Path) -> Result<String, Problem> {
     let unreadable = |cause: String| {
-        Problem::settings("endpoints-unreadable", format!("--endpoints {} could not be read", path.display()))
+        Problem::settings(id::ENDPOINTS_UNREADABLE, format!("--endpoints {} could not be read", path.display()))
             .because(cause)
             .hint("what the file looks like: ics-setup network list --help")
     };

@@ -13,7 +13,7 @@ use super::{
     StaticIps, Wildcard, host_name,
 };
 use crate::assets;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::Deployment;
 use crate::version::Version;
 
@@ -320,7 +320,7 @@ fn finish(entry: Entry, catalogue: &Catalogue) -> Result<Endpoint, Problem> {
 }
 
 fn wrong(message: String) -> Problem {
-    Problem::settings("endpoints-invalid", message)
+    Problem::settings(id::ENDPOINTS_INVALID, message)
 }
 
 #[cfg(test)]

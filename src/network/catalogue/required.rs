@@ -1,8 +1,9 @@
 //! Which endpoints the settings call for.
 
 use super::{ANY, Block, COLLECTOR, Catalogue, Component, Endpoint, StaticIps, host_name};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::{Deployment, Layers};
 use crate::text::nearest;
 use crate::version::Version;
@@ -39,7 +40,7 @@ impl EndpointNeeds {
                 .filter(|host| !host.is_empty())
                 .map(|host| {
                     host_name(host).map_err(|why| {
-                        Problem::settings("setting-invalid", format!("{}: {why}", setting.origin))
+                        Problem::settings(id::SETTING_INVALID, format!("{}: {why}", setting.origin))
                             .hint("--collector collector.corp.example")
                     })
                 })
@@ -114,7 +115,7 @@ pub fn foreign_region(layers: &Layers) -> Option<Finding> {
     let region = &setting.value;
     let all: Vec<&str> = catalogue.regions.keys().map(String::as_str).collect();
     let title = format!("the region {region:?} of the Insight Agent is none that is known here");
-    let finding = Finding::new("agent-region-unknown", "settings", Status::Warn, title)
+    let finding = Finding::new(ids::AGENT_REGION_UNKNOWN, Status::Warn, title)
         .expected(format!("one of {}", all.join(", ")))
         .observed(setting.origin.to_string())
         .cause("it is kept as it is, and ics-setup check and network refuse it without a file that has it");
@@ -128,7 +129,7 @@ pub fn foreign_region(layers: &Layers) -> Option<Finding> {
 /// The refusal of a region that nobody knows.
 pub(super) fn no_region(origin: &str, region: &str, catalogue: &Catalogue) -> Problem {
     let all: Vec<&str> = catalogue.regions.keys().map(String::as_str).collect();
-    let problem = Problem::settings("region-unknown", format!("{origin}: there is no region {region:?}"))
+    let problem = Problem::settings(id::REGION_UNKNOWN, format!("{origin}: there is no region {region:?}"))
         .because(format!("regions: {}", all.join(", ")));
     let problem = match nearest(region, all.iter().copied()) {
         Some(near) => problem.hint(format!("did you mean {near}?")),

@@ -1,6 +1,7 @@
 //! Every format from the same findings, held against files (`ICS_SETUP_REWRITE=1 cargo test golden` writes them anew), and
 //! from findings with any text at all, held against readers.
 
+use crate::finding::FindingId;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -17,7 +18,7 @@ const PLAIN: Page = Page { verbose: false, quiet: false, paint: Paint(false), co
 /// Every status, and everything that some reader takes for its own.
 fn examples() -> Vec<Finding> {
     fn new(id: &'static str, group: &'static str, status: Status, title: impl Into<Text>) -> Finding {
-        Finding::new(id, group, status, title)
+        Finding::new(FindingId::unlisted(id, group), status, title)
     }
     let timed = |mut finding: Finding, millis: u64| {
         finding.duration_ms = Some(millis);
@@ -185,7 +186,7 @@ fn a_monitoring_state_follows_the_worst_and_doubt_outweighs_a_warning() {
         (&[], 3),
     ] {
         let findings: Vec<Finding> =
-            statuses.iter().map(|status| Finding::new("x", "host", *status, "a title")).collect();
+            statuses.iter().map(|status| Finding::new(FindingId::unlisted("x", "host"), *status, "a title")).collect();
         assert_eq!(State::of(&Summary::of(findings.iter().map(|finding| finding.status))).code(), code, "{statuses:?}");
         let word = ["OK", "WARNING", "CRITICAL", "UNKNOWN"][usize::from(code)];
         let text = rendered(&findings, Format::Nagios, &PLAIN);
@@ -209,7 +210,7 @@ fn no_format_shows_a_secret_whatever_field_it_stands_in() {
     let forms = [SECRET, &encoded, &partly, &basic, &alone];
     let all = forms.join(" and ");
     for status in [Status::Pass, Status::Warn, Status::Fail, Status::Skip, Status::Error] {
-        let mut finding = Finding::new("x", "host", status, all.clone())
+        let mut finding = Finding::new(FindingId::unlisted("x", "host"), status, all.clone())
             .expected(format!("{all}\n{all}"))
             .observed(all.clone())
             .cause(all.clone())
@@ -235,7 +236,7 @@ fn no_format_shows_a_secret_whatever_field_it_stands_in() {
 
 #[test]
 fn a_problem_is_told_in_the_words_of_the_format() {
-    let problem = Problem::settings("x", "no # such | file\nat http://u:s3cret@h".to_owned());
+    let problem = Problem::settings(crate::problem::id::USAGE, "no # such | file\nat http://u:s3cret@h".to_owned());
     let told = |format| prevented(format, &problem, &Redactor::default());
     assert_eq!(told(Format::Nagios).unwrap(), "ICS-SETUP UNKNOWN - no # such ¦ file at http://u:***@h\n");
     assert_eq!(told(Format::Tap).unwrap(), "TAP version 14\nBail out! no \\# such | file at http://u:***@h\n");
@@ -290,7 +291,7 @@ prop_compose! {
         cause in proptest::option::of(any_text()), fix in proptest::collection::vec(any_text(), 0..3),
         docs in proptest::option::of(any_text()), took in proptest::option::of(any::<u64>()),
     ) -> Finding {
-        let mut finding = Finding::new(IDS[id], GROUPS[group], STATUSES[status], title).evidence("any", docs.clone());
+        let mut finding = Finding::new(FindingId::unlisted(IDS[id], GROUPS[group]), STATUSES[status], title).evidence("any", docs.clone());
         let text = |text: Option<String>| text.map(Text::from);
         (finding.expected, finding.observed, finding.cause) = (text(expected), text(observed), text(cause));
         finding.fix = fix.into_iter().map(|text| Fix::Command(text.into())).collect();
@@ -303,8 +304,8 @@ fn any_findings() -> impl Strategy<Value = Vec<Finding>> {
     proptest::collection::vec(any_finding(), 0..6)
 }
 
-fn cleaned(id: &'static str, text: &str) -> String {
-    Plain::of(&Redactor::default(), &Finding::new(id, "x", Status::Pass, text.to_owned())).title
+fn cleaned(id: FindingId, text: &str) -> String {
+    Plain::of(&Redactor::default(), &Finding::new(id, Status::Pass, text.to_owned())).title
 }
 
 proptest! {
@@ -372,7 +373,7 @@ proptest! {
             }
         }
         let on = text.lines().filter(|line| line.starts_with("ics_setup_check_status{") && line.ends_with(" 1")).count();
-        let checks: BTreeSet<_> = findings.iter().map(|finding| (finding.id, finding.group)).collect();
+        let checks: BTreeSet<_> = findings.iter().map(|finding| (finding.id, finding.id.group())).collect();
         prop_assert_eq!(on, checks.len(), "each check is in one state");
     }
 

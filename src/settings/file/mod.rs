@@ -18,6 +18,7 @@ use super::ProxyUrl;
 use super::layers::{Layer, Origin, Setting};
 use super::table::{RETIRED, Shape, Spec, TABLE, by_key, by_section};
 use crate::problem::Problem;
+use crate::problem::id;
 use crate::text;
 use crate::text::nearest;
 use crate::text::own;
@@ -43,7 +44,7 @@ pub fn read(text: &str, shown: &Path) -> Result<Layer, Problem> {
                 let name = name.get_ref();
                 return Err(page
                     .problem(
-                        "settings-wrong-type",
+                        id::SETTINGS_WRONG_TYPE,
                         value.span(),
                         text!("{} is one table, not a list of tables", own(name)),
                     )
@@ -101,16 +102,16 @@ fn insert(
         let advice = near
             .map_or_else(|| "all keys: ics-setup settings example".to_owned(), |near| format!("did you mean {near}?"));
         return Err(page
-            .problem("settings-unknown-key", key_span, text!("unknown key {}", mask_words(key)))
+            .problem(id::SETTINGS_UNKNOWN_KEY, key_span, text!("unknown key {}", mask_words(key)))
             .hint(advice));
     };
     let text = plain(value.get_ref()).ok_or_else(|| {
         let wants = if matches!(spec.shape, Shape::List) { "a list of texts" } else { "a text" };
-        page.problem("settings-wrong-type", value.span(), text!("{} takes {}", own(key), own(wants)))
+        page.problem(id::SETTINGS_WRONG_TYPE, value.span(), text!("{} takes {}", own(key), own(wants)))
     })?;
     let origin = Origin::File { path: page.shown.to_path_buf(), line: page.line(key_span.start) };
     if let Some(wrong) = Layer::wrong(spec, &text) {
-        return Err(page.problem("setting-invalid", value.span(), wrong).hint(spec.help));
+        return Err(page.problem(id::SETTING_INVALID, value.span(), wrong).hint(spec.help));
     }
     layer.insert(spec, text, origin)
 }

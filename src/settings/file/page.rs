@@ -6,6 +6,8 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use crate::problem::Problem;
+use crate::problem::ProblemId;
+use crate::problem::id;
 use crate::redact::MASK;
 use crate::settings::redact_line;
 use crate::settings::table::TABLE;
@@ -31,7 +33,7 @@ impl<'a> Page<'a> {
         if let Some(error) = first {
             let page = Self { text, shown, is_toml: false };
             return Err(page.problem(
-                "settings-not-toml",
+                id::SETTINGS_NOT_TOML,
                 error.span().unwrap_or(0..0),
                 error.message().lines().next().unwrap_or_default().to_owned(),
             ));
@@ -54,7 +56,7 @@ impl<'a> Page<'a> {
     }
 
     /// The message, then the user's line with the place marked. Secrets on that line are masked.
-    pub(super) fn problem(&self, id: &'static str, span: Range<usize>, message: impl Into<Text>) -> Problem {
+    pub(super) fn problem(&self, id: ProblemId, span: Range<usize>, message: impl Into<Text>) -> Problem {
         let at = span.start.min(self.text.len());
         let number = self.line(at);
         let start = self.text.as_bytes()[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);

@@ -16,7 +16,7 @@ use super::table::{Spec, TABLE, by_key};
 use super::{NoProxy, ProxyUrl, Secret};
 use crate::finding::{Finding, Ignored};
 use crate::platform::Strategy;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::text::nearest;
 use resolver::Resolver;
 
@@ -172,7 +172,7 @@ impl Unresolved {
             Self::Wrong(problem) => problem,
             Self::Missing(specs) => {
                 let names: Vec<&str> = specs.iter().map(|spec| spec.key).collect();
-                let problem = Problem::settings("settings-missing", format!("missing: {}", names.join(", ")));
+                let problem = Problem::settings(id::SETTINGS_MISSING, format!("missing: {}", names.join(", ")));
                 specs.iter().fold(problem, |problem, spec| {
                     let file = format!("{}_file", spec.key);
                     let flag = spec.flag.or_else(|| by_key(&file).and_then(|file| file.flag));
@@ -241,7 +241,7 @@ pub fn home(layers: &Layers) -> Result<PathBuf, Problem> {
     let home = PathBuf::from(setting.map_or(default, |setting| setting.value.as_str()));
     match setting {
         Some(setting) if !home.is_absolute() => Err(Problem::settings(
-            "setting-invalid",
+            id::SETTING_INVALID,
             format!("{}: home must be an absolute path such as /divvycloud, not {:?}", setting.origin, setting.value),
         )),
         _ => Ok(home),
@@ -266,7 +266,7 @@ impl Settings {
                 layers.flags_first(&["proxy.url", "proxy.http", "proxy.https"])
         {
             let message = format!("{} and --remove-proxy contradict each other", asked.origin);
-            return Err(Problem::settings("settings-conflict", message).hint("leave one of them out").into());
+            return Err(Problem::settings(id::SETTINGS_CONFLICT, message).hint("leave one of them out").into());
         }
         let mut resolver = Resolver { layers, found, outside, missing: Vec::new() };
         let proxies = if remove_proxy { Proxies::default() } else { resolver.proxies(ignored, &mut findings)? };
@@ -325,7 +325,7 @@ fn targets(layers: &Layers) -> Result<Vec<TargetName>, Problem> {
             TargetName::ALL.into_iter().find(|target| target.as_str() == word).ok_or_else(|| {
                 let all = TargetName::ALL.map(TargetName::as_str);
                 let problem =
-                    Problem::settings("setting-invalid", format!("{}: there is no target {word:?}", setting.origin));
+                    Problem::settings(id::SETTING_INVALID, format!("{}: there is no target {word:?}", setting.origin));
                 match nearest(word, all.into_iter()) {
                     Some(near) => problem.hint(format!("--target {near}")),
                     None => problem.hint(format!("targets: {}", all.join(", "))),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{BackEnd, Exclusions, Proxies, SecretSources, Unresolved};
+use crate::finding::ids;
 use crate::finding::{Finding, Ignored, Status};
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::layers::{Layers, Origin, Setting};
 use crate::settings::proxy_url::parse_host;
 use crate::settings::table::{Spec, TABLE, by_key};
@@ -62,22 +63,22 @@ impl Resolver<'_> {
             // Nobody asked for it in this run, so it stops nothing; but it is not spread either.
             let why = match &parsed {
                 Err(error) => Some(error.to_string()),
-                Ok(url) if url.port.is_none() && !ignored.covers("proxy-port-missing") => {
+                Ok(url) if url.port.is_none() && !ignored.covers(ids::PROXY_PORT_MISSING) => {
                     Some("it has no port".to_owned())
                 }
                 Ok(_) => None,
             };
             if let Some(why) = why {
-                if !findings.iter().any(|finding| finding.id == "proxy-found-unusable") {
+                if !findings.iter().any(|finding| finding.id == ids::PROXY_FOUND_UNUSABLE) {
                     let title = format!("the proxy {} cannot be used", setting.origin);
-                    let finding = Finding::new("proxy-found-unusable", "proxy", Status::Warn, title).cause(why);
+                    let finding = Finding::new(ids::PROXY_FOUND_UNUSABLE, Status::Warn, title).cause(why);
                     findings.push(finding.fix("name the right one: --proxy http://HOST:PORT"));
                 }
                 return Ok(None);
             }
         }
         let url = parsed.map_err(|error| {
-            Problem::settings("proxy-url-invalid", format!("{}: {error}", setting.origin))
+            Problem::settings(id::PROXY_URL_INVALID, format!("{}: {error}", setting.origin))
                 .hint("a proxy URL looks like http://proxy.corp.example:3128")
         })?;
         Ok(Some(Setting::new(url, setting.origin.clone())))
@@ -98,7 +99,7 @@ impl Resolver<'_> {
         let Some(login) = &mut url.value.credentials else {
             return match password {
                 Some(password) if password.origin.rank() >= rank && !place.anonymous => Err(Problem::settings(
-                    "proxy-user-missing",
+                    id::PROXY_USER_MISSING,
                     format!("{}: there is a proxy password but no user", password.origin),
                 )
                 .hint("--proxy-user USER")),
@@ -128,7 +129,7 @@ impl Resolver<'_> {
         let origin = setting.origin.clone();
         if face.ends_with("_file") {
             let bytes = (self.outside.file)(Path::new(&setting.value)).map_err(|error| {
-                Problem::settings("password-file", format!("{origin}: {} could not be read", setting.value))
+                Problem::settings(id::PASSWORD_FILE, format!("{origin}: {} could not be read", setting.value))
                     .caused_by(error)
                     .hint(format!("look: ls -l {}", setting.value))
             })?;
@@ -139,7 +140,7 @@ impl Resolver<'_> {
         if face.ends_with("_env") {
             use std::os::unix::ffi::OsStringExt;
             let value = (self.outside.variable)(&setting.value).ok_or_else(|| {
-                Problem::settings("password-env", format!("{origin}: the variable {} is not set", setting.value))
+                Problem::settings(id::PASSWORD_ENV, format!("{origin}: the variable {} is not set", setting.value))
                     .hint("sudo does not pass variables on: sudo --preserve-env=NAME …, or use a file")
             })?;
             return self.checked(key, value.into_vec(), origin).map(Some);
@@ -149,7 +150,7 @@ impl Resolver<'_> {
 
     fn checked(&self, key: &str, bytes: Vec<u8>, origin: Origin) -> Result<Setting<Secret>, Problem> {
         let wrong = |what: &str| {
-            Err(Problem::settings("password-invalid", format!("{origin}: {key} {what}"))
+            Err(Problem::settings(id::PASSWORD_INVALID, format!("{origin}: {key} {what}"))
                 .hint("one line with the password as it is, such as: --proxy-password-file FILE"))
         };
         if bytes.is_empty() {
@@ -164,7 +165,7 @@ impl Resolver<'_> {
     pub(super) fn exclusions(&self, findings: &mut Vec<Finding>) -> Result<Exclusions, Problem> {
         let parse = |setting: &Setting<String>| {
             NoProxy::parse(&setting.value).map_err(|error| {
-                Problem::settings("no-proxy-invalid", format!("{}: {error}", setting.origin))
+                Problem::settings(id::NO_PROXY_INVALID, format!("{}: {error}", setting.origin))
                     .hint("a list looks like registry.corp.example,.corp.example,10.1.2.3")
             })
         };
@@ -172,7 +173,7 @@ impl Resolver<'_> {
             |layer: &&Layer| layer.get("proxy.no_proxy").is_some() && layer.get("proxy.no_proxy_only").is_some();
         if self.layers.in_order().iter().any(in_one_layer) {
             let message = "--no-proxy adds to the built-in members and --no-proxy-only replaces them: give one of them";
-            return Err(Problem::settings("settings-conflict", message));
+            return Err(Problem::settings(id::SETTINGS_CONFLICT, message));
         }
         let exclusions = match self.layers.first_of(&["proxy.no_proxy_only", "proxy.no_proxy"]) {
             None => Exclusions::Added(NoProxy::default()),
@@ -183,15 +184,14 @@ impl Resolver<'_> {
             && list.is_empty()
         {
             let message = format!("{}: the list has no member", setting.origin);
-            return Err(Problem::settings("no-proxy-invalid", message)
+            return Err(Problem::settings(id::NO_PROXY_INVALID, message)
                 .hint("name at least 169.254.169.254, the metadata address"));
         }
         let (Exclusions::Added(list) | Exclusions::Only(list)) = &exclusions;
         if let Some(member) = list.members().find(|member| member.contains('[')) {
             findings.push(
                 Finding::new(
-                    "no-proxy-ipv6-brackets",
-                    "proxy",
+                    ids::NO_PROXY_IPV6_BRACKETS,
                     Status::Warn,
                     format!("no_proxy member {member} stops programs that use httpx"),
                 )
@@ -239,26 +239,30 @@ fn host_name(setting: &Setting<String>) -> Result<(), Problem> {
         return Ok(());
     }
     let message = format!("{}: {:?} is no host name and no address", setting.origin, setting.value);
-    Err(Problem::settings("setting-invalid", message).hint("write the host alone; the port has a setting of its own"))
+    Err(Problem::settings(id::SETTING_INVALID, message).hint("write the host alone; the port has a setting of its own"))
 }
 
 /// A URL without a port means three different ports to three clients. Whoever confirms it gets the usual one, written out.
 fn require_port(url: &mut Setting<ProxyUrl>, ignored: &Ignored, findings: &mut Vec<Finding>) -> Result<(), Problem> {
-    const ID: &str = "proxy-port-missing";
     if url.value.port.is_some() {
         return Ok(());
     }
     let (origin, usual) = (&url.origin, url.value.scheme.usual_port());
     let because = "without a port curl asks port 1080, most other clients 80 and some 443";
-    if !ignored.covers(ID) {
-        return Err(Problem::settings(ID, format!("{origin}: the proxy URL {} has no port", url.value.masked()))
-            .because(because)
-            .hint(format!("name it, as in {}://{}:3128", url.value.scheme.name(), url.value.host))
-            .hint(format!("or confirm port {usual}: --ignore-check {ID}")));
+    if !ignored.covers(ids::PROXY_PORT_MISSING) {
+        return Err(Problem::settings(
+            id::PROXY_PORT_MISSING,
+            format!("{origin}: the proxy URL {} has no port", url.value.masked()),
+        )
+        .because(because)
+        .hint(format!("name it, as in {}://{}:3128", url.value.scheme.name(), url.value.host))
+        .hint(format!("or confirm port {usual}: --ignore-check {}", ids::PROXY_PORT_MISSING)));
     }
-    if !findings.iter().any(|finding| finding.id == ID) {
+    if !findings.iter().any(|finding| finding.id == ids::PROXY_PORT_MISSING) {
         let title = format!("{origin}: the proxy URL had no port; {usual} is written out (ignored)");
-        findings.push(Finding::new(ID, "proxy", Status::Warn, title).observed(url.value.masked()).cause(because));
+        findings.push(
+            Finding::new(ids::PROXY_PORT_MISSING, Status::Warn, title).observed(url.value.masked()).cause(because),
+        );
     }
     url.value.port = Some(usual);
     Ok(())
@@ -269,7 +273,7 @@ fn judge_resolver(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Fin
     let (value, origin) = (&url.value, &url.origin);
     if value.scheme == Scheme::Https {
         findings.push(
-            Finding::new("proxy-https-scheme", "proxy", Status::Warn, format!("{origin}: https:// means TLS to the proxy itself"))
+            Finding::new(ids::PROXY_HTTPS_SCHEME, Status::Warn, format!("{origin}: https:// means TLS to the proxy itself"))
                 .expected("http://, which an ordinary forward proxy speaks for http and https requests alike")
                 .observed(value.masked())
                 .cause("curl, Go, requests and others open TLS to the proxy port; an ordinary proxy answers with \"wrong version number\"")
@@ -279,8 +283,7 @@ fn judge_resolver(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Fin
     if in_argv {
         findings.push(
             Finding::new(
-                "password-in-argv",
-                "settings",
+                ids::PASSWORD_IN_ARGV,
                 Status::Warn,
                 format!("{origin}: every user of this host can read a password in the process list"),
             )
@@ -289,7 +292,7 @@ fn judge_resolver(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Fin
     }
     if value.password().is_some_and(|secret| !secret.expose().is_ascii()) {
         findings.push(
-            Finding::new("proxy-password-not-ascii", "proxy", Status::Warn, "the proxy password has characters outside ASCII")
+            Finding::new(ids::PROXY_PASSWORD_NOT_ASCII, Status::Warn, "the proxy password has characters outside ASCII")
                 .cause("it is written as percent-encoded UTF-8; requests and aiohttp send it as Latin-1 and botocore stops with an exception")
                 .fix("use a password of ASCII characters for this account"),
         );

@@ -2,6 +2,7 @@
 
 use super::{Step, Then, Wizard};
 use crate::check::{CheckSpec, Limits, Secrets};
+use crate::finding::ids;
 use crate::report::visible;
 use crate::settings::{Effective, ProxyUrl, Scheme, Unresolved};
 use crate::wizard::Ended;
@@ -55,7 +56,7 @@ impl Wizard<'_> {
         let seen = self.answers.login_seen && !self.answers.login;
         for url in urls.into_iter().filter(|_| !seen) {
             let verdict = self.look(&format!("asking {}", url.masked()), &mut |world| world.proxy(&url));
-            let refused = verdict.about == "proxy-credentials" && self.answers.login;
+            let refused = verdict.about == Some(ids::PROXY_CREDENTIALS) && self.answers.login;
             let mend = match self.answers.proxy {
                 Proxy::Set if refused => Step::User,
                 Proxy::Set => Step::Url,
@@ -115,10 +116,10 @@ impl Wizard<'_> {
             verdict
         };
         let mend = match verdict.about {
-            "mysql-login" | "mysql-grants" if login => Step::Plain("mysql.user"),
-            "mysql-databases" if login => Step::Plain("mysql.database"),
+            Some(ids::MYSQL_LOGIN | ids::MYSQL_GRANTS) if login => Step::Plain("mysql.user"),
+            Some(ids::MYSQL_DATABASES) if login => Step::Plain("mysql.database"),
             _ if refused => Step::Hidden("redis.password"),
-            "redis-login" if login => Step::Hidden("redis.password"),
+            Some(ids::REDIS_LOGIN) if login => Step::Hidden("redis.password"),
             _ => Step::Plain(host),
         };
         let then = self.judged(&verdict, mend, step)?;
@@ -188,7 +189,7 @@ impl Wizard<'_> {
         choices.push(("go on anyway".to_owned(), Choice::GoOn));
         choices.push(("look again".to_owned(), Choice::Look));
         // What is mended on the server is looked at again; here there is nothing to change.
-        let elsewhere = matches!(verdict.about, "mysql-databases" | "mysql-grants" | "mysql-capacity");
+        let elsewhere = matches!(verdict.about, Some(ids::MYSQL_DATABASES | ids::MYSQL_GRANTS | ids::MYSQL_CAPACITY));
         let default = if elsewhere { choices.len() - 1 } else { 0 };
         let options: Vec<String> = choices.iter().map(|(words, _)| words.clone()).collect();
         let ask = Ask { careful: true, ..Ask::of("What now?", "", false) };

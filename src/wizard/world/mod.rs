@@ -11,6 +11,8 @@ mod network;
 mod tests;
 
 use crate::check::{CheckSpec, Secrets};
+use crate::finding::FindingId;
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::redact::Redactor;
 use crate::report::line;
@@ -31,8 +33,8 @@ pub struct Verdict {
     pub advice: Option<Advice>,
     /// What else is wrong or will hurt: a sentence each.
     pub noticed: Vec<(String, Option<Advice>)>,
-    /// The id of the finding that decides; empty: none does.
-    pub about: &'static str,
+    /// The id of the finding that decides.
+    pub about: Option<FindingId>,
     /// The other side asked for a login that it was not given.
     pub wants_login: bool,
     /// The other side is to be spoken to in TLS, and no setting says so.
@@ -57,7 +59,7 @@ impl Verdict {
     }
 
     /// The worst `most` of these findings; where nothing fails, the title of the last of `praise` that passes.
-    fn of(findings: &[Finding], most: usize, praise: &[&str], redactor: &Redactor) -> Self {
+    fn of(findings: &[Finding], most: usize, praise: &[FindingId], redactor: &Redactor) -> Self {
         let of = |status: &[Status]| -> Vec<&Finding> {
             findings.iter().filter(|finding| status.contains(&finding.status)).collect()
         };
@@ -66,9 +68,9 @@ impl Verdict {
         wrong.extend(of(&[Status::Warn]));
         let tell = |finding: &&Finding| (sentence(finding, redactor), advice(finding, redactor));
         let mut lines: Vec<_> = wrong.iter().take(most).map(tell).collect();
-        let mut verdict = Self { good, about: wrong.first().map_or("", |finding| finding.id), ..Self::default() };
+        let mut verdict = Self { good, about: wrong.first().map(|finding| finding.id), ..Self::default() };
         if good {
-            let passed = |id: &&str| findings.iter().find(|own| own.id == *id && own.status == Status::Pass);
+            let passed = |id: &FindingId| findings.iter().find(|own| own.id == *id && own.status == Status::Pass);
             let title = praise.iter().rev().find_map(passed).map(|finding| line(redactor, &finding.title));
             verdict.said = title.unwrap_or_else(|| "it answers".to_owned());
         } else if lines.is_empty() {
@@ -84,11 +86,11 @@ impl Verdict {
 /// What is wrong, and what was seen; of a version, what is asked for.
 fn sentence(finding: &Finding, redactor: &Redactor) -> String {
     let more = match finding.id {
-        id if id.ends_with("-version") => {
+        ids::MYSQL_VERSION | ids::REDIS_VERSION => {
             finding.expected.as_ref().map(|expected| text!("the product wants {}", expected))
         }
         // The URL says it all.
-        "proxy-language" if finding.evidence.contains_key("right") => None,
+        ids::PROXY_LANGUAGE if finding.evidence.contains_key("right") => None,
         _ => finding.observed.clone(),
     };
     let title = &finding.title;

@@ -7,6 +7,7 @@ use crate::check::backends::{Mysql, Redis};
 use crate::check::proxy::Dial;
 use crate::check::{Address, Check, CheckSpec, Limits, Look, ProxySpec, Secrets};
 use crate::finding::Finding;
+use crate::finding::ids;
 use crate::host::HostRead;
 use crate::mysql::MysqlFacts;
 use crate::net::{Roots, Time};
@@ -60,7 +61,7 @@ impl World for Network<'_> {
         let findings = Dial.judge(&facts, &spec);
         let redactor = knowing(&secrets);
         // What fails first explains what fails after it.
-        let verdict = Verdict::of(&findings, 1, &["proxy-connect-method"], &redactor);
+        let verdict = Verdict::of(&findings, 1, &[ids::PROXY_CONNECT_METHOD], &redactor);
         let tls = proxy.scheme == Scheme::Https;
         let asked = facts.proxies.first();
         let wrong_scheme =
@@ -82,7 +83,7 @@ impl World for Network<'_> {
         let earlier =
             self.greeted.borrow().as_ref().filter(|(own, _)| Some(own) == at.as_ref()).map(|(_, facts)| facts.clone());
         let (findings, facts) = self.asked(&Mysql, spec, secrets, earlier.as_ref());
-        let praise = ["mysql-reachable", "mysql-version", "mysql-login"];
+        let praise = [ids::MYSQL_REACHABLE, ids::MYSQL_VERSION, ids::MYSQL_LOGIN];
         let verdict = Verdict::of(&findings, 2, &praise, &knowing(secrets));
         let verdict = Verdict { wants_tls: facts.wants_tls(), ..verdict };
         if anonymous {
@@ -97,12 +98,12 @@ impl World for Network<'_> {
         let (mut findings, facts) = self.asked(&Redis, spec, secrets, None);
         let wants_login = secrets.redis.is_none() && facts.wants_password();
         // It is asked for next: no finding of its own. The first one about the login says so.
-        let login = findings.iter().position(|finding| wants_login && finding.id == "redis-login");
+        let login = findings.iter().position(|finding| wants_login && finding.id == ids::REDIS_LOGIN);
         if let Some(at) = login {
             findings.remove(at);
         }
         let redactor = knowing(secrets);
-        let praise = ["redis-reachable", "redis-version", "redis-login"];
+        let praise = [ids::REDIS_REACHABLE, ids::REDIS_VERSION, ids::REDIS_LOGIN];
         let praise = if secrets.redis.is_some() { &praise[..] } else { &praise[..2] };
         let verdict = Verdict::of(&findings, 2, praise, &redactor);
         let mut verdict = Verdict { wants_login, wants_tls: facts.wants_tls(), ..verdict };

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::check::{Address, MysqlSpec, RedisSpec};
+use crate::finding::FindingId;
+use crate::finding::ids;
 use crate::host::MemoryHost;
 use crate::net::Roots;
 use crate::net::testing::{closed_port, serve};
@@ -116,7 +118,11 @@ fn a_proxy_is_judged_by_its_answer() {
         let (port, _) = saying(true, lasting(&[says]));
         let url = ProxyUrl::parse(&format!("http://{login}127.0.0.1:{port}")).unwrap();
         let verdict = with_network(|network| network.proxy(&url));
-        assert_eq!((verdict.good, verdict.wants_login, verdict.about), (good, wants, about), "{verdict:?}");
+        assert_eq!(
+            (verdict.good, verdict.wants_login, verdict.about.map_or("", FindingId::as_str)),
+            (good, wants, about),
+            "{verdict:?}"
+        );
         let text = text(&verdict);
         assert!(text.contains(word) && !text.contains("s3cret"), "{text}");
         // Answers are not written yet: our own commands are no help.
@@ -155,7 +161,7 @@ fn mysql_is_judged_by_greeting_and_login() {
         assert_eq!(count.load(Ordering::SeqCst), 1, "one greeting for each answer");
         let secrets = Secrets { mysql: Some(Secret::new("no")), ..Secrets::default() };
         let verdict = network.mysql(&want_mysql(port, Some("u")), &secrets);
-        assert_eq!((verdict.good, verdict.about), (false, "mysql-login"), "{verdict:?}");
+        assert_eq!((verdict.good, verdict.about.map_or("", FindingId::as_str)), (false, "mysql-login"), "{verdict:?}");
         assert!(text(&verdict).contains("error 1045") && text(&verdict).contains("mysql -h 127.0.0.1"), "{verdict:?}");
 
         let (port, count) = saying(false, lasting(&[packet(0, &[b"\xff\x6a\x04Host '10.0.0.1' is not allowed"])]));
@@ -165,7 +171,7 @@ fn mysql_is_judged_by_greeting_and_login() {
             assert_eq!(count.load(Ordering::SeqCst), looks, "what was wrong is looked at again");
         }
         let verdict = network.mysql(&want_mysql(closed_port(), None), &Secrets::default());
-        assert_eq!(verdict.about, "mysql-reachable");
+        assert_eq!(verdict.about.map_or("", FindingId::as_str), "mysql-reachable");
         assert!(
             text(&verdict).contains("connection refused") && text(&verdict).contains("on the server: ss"),
             "{verdict:?}"
@@ -180,7 +186,11 @@ fn a_version_that_is_not_supported_names_the_one_that_is() {
     with_network(|network| {
         let (port, _) = saying(false, lasting(&[greeting("8.0.36")]));
         let verdict = network.mysql(&want_mysql(port, None), &Secrets::default());
-        assert_eq!((verdict.good, verdict.about), (false, "mysql-version"), "{verdict:?}");
+        assert_eq!(
+            (verdict.good, verdict.about.map_or("", FindingId::as_str)),
+            (false, "mysql-version"),
+            "{verdict:?}"
+        );
         assert!(verdict.said.contains("8.0.36") && verdict.said.contains("wants MySQL 5.7"), "{verdict:?}");
     });
 }
@@ -203,7 +213,7 @@ fn redis_is_judged_by_its_replies() {
         assert!(verdict.good && verdict.wants_login && verdict.said.contains("asks for a password"), "{verdict:?}");
         let secrets = Secrets { redis: Some(Secret::new("wrong-one")), ..Secrets::default() };
         let verdict = network.redis(&want_redis(port, true), &secrets);
-        assert_eq!((verdict.good, verdict.about), (false, "redis-login"), "{verdict:?}");
+        assert_eq!((verdict.good, verdict.about.map_or("", FindingId::as_str)), (false, "redis-login"), "{verdict:?}");
         let (port, _) = saying(true, &[b"-DENIED Redis is running in protected mode\r\n"]);
         assert!(!network.redis(&want_redis(port, false), &none).good);
         let verdict = network.redis(&want_redis(closed_port(), false), &none);
@@ -213,18 +223,21 @@ fn redis_is_judged_by_its_replies() {
 
 #[test]
 fn the_two_worst_are_told_and_warnings_alone_are_no_refusal() {
-    let finding =
-        |id: &'static str, status, title: &str| Finding::new(id, "backends", status, title.to_owned()).observed("seen");
-    let warn =
-        finding("mysql-capacity", Status::Warn, "few connections").cause("so it is").fix("sudo ics-setup reconfigure");
-    let pass = finding("mysql-version", Status::Pass, "it is 5.7");
-    let fail = finding("mysql-grants", Status::Fail, "no rights").fix("ics-setup check").fix("on the server: GRANT");
+    let finding = |id: FindingId, status, title: &str| Finding::new(id, status, title.to_owned()).observed("seen");
+    let warn = finding(ids::MYSQL_CAPACITY, Status::Warn, "few connections")
+        .cause("so it is")
+        .fix("sudo ics-setup reconfigure");
+    let pass = finding(ids::MYSQL_VERSION, Status::Pass, "it is 5.7");
+    let fail = finding(ids::MYSQL_GRANTS, Status::Fail, "no rights").fix("ics-setup check").fix("on the server: GRANT");
     let redactor = Redactor::default();
-    let verdict = Verdict::of(&[pass.clone(), warn.clone()], 2, &["mysql-version"], &redactor);
+    let verdict = Verdict::of(&[pass.clone(), warn.clone()], 2, &[ids::MYSQL_VERSION], &redactor);
     assert_eq!((verdict.good, verdict.said.as_str()), (true, "it is 5.7"));
     assert_eq!(verdict.noticed, [("few connections: seen".to_owned(), Some(Advice::Know("so it is".to_owned())))]);
     let verdict = Verdict::of(&[warn.clone(), fail, warn], 2, &[], &redactor);
-    assert_eq!((verdict.good, verdict.about, verdict.noticed.len()), (false, "mysql-grants", 1));
+    assert_eq!(
+        (verdict.good, verdict.about.map_or("", FindingId::as_str), verdict.noticed.len()),
+        (false, "mysql-grants", 1)
+    );
     assert_eq!(verdict.advice, Some(Advice::Do("on the server: GRANT".to_owned())));
     assert!(!Verdict::of(&[], 2, &[], &redactor).good);
 }

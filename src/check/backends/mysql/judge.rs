@@ -1,10 +1,11 @@
 //! MysqlFacts → findings. Pure.
 
 use super::super::words::at;
+use super::SERVER;
 use super::access::{self, create};
-use super::{GROUP, SERVER};
 use crate::check::requirements::{Profile, Window};
 use crate::check::spec::{CheckSpec, MysqlSpec};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::mysql;
 use crate::mysql::{
@@ -62,7 +63,7 @@ fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &Ch
     match &facts.login {
         None => {
             findings.push(version(&announced, mysql, spec, true));
-            let finding = Finding::new("mysql-login", GROUP, Status::Skip, "the login to MySQL was not tried")
+            let finding = Finding::new(ids::MYSQL_LOGIN, Status::Skip, "the login to MySQL was not tried")
                 .observed("no user is known (--mysql-user, prod.env); databases, grants and clock were not looked at");
             findings.push(finding.fix("ics-setup check backends --mysql-user USER --mysql-password-file FILE"));
         }
@@ -80,7 +81,7 @@ fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &Ch
         }
     }
     for finding in &mut findings {
-        if finding.id == "mysql-version" {
+        if finding.id == ids::MYSQL_VERSION {
             finding.evidence.insert("window".to_owned(), window.shown.clone().into());
         }
     }
@@ -118,7 +119,7 @@ fn version(product: &Product, mysql: &MysqlSpec, spec: &CheckSpec, announced_onl
         (_, None) => format!("the version of MySQL on {place} cannot be read"),
         _ => format!("{} on {place} is not what the product asks for", product.shown),
     };
-    let finding = Finding::new("mysql-version", GROUP, status, title)
+    let finding = Finding::new(ids::MYSQL_VERSION, status, title)
         .expected(format!("MySQL {} ({}; {}, {})", window.shown, profile.name, profile.source, profile.date))
         .observed(observed)
         .evidence("product", product.shown.clone())
@@ -142,8 +143,7 @@ fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpe
     let account = about.account.as_deref().unwrap_or_default();
     let place = at(&mysql.at);
     let mut login = Finding::new(
-        "mysql-login",
-        GROUP,
+        ids::MYSQL_LOGIN,
         Status::Pass,
         format!("{} can log in to MySQL on {place}", mysql.user.as_deref().unwrap_or_default()),
     )
@@ -168,7 +168,7 @@ fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpe
 
 fn tls(about: &About, greeting: &Greeting, mysql: &MysqlSpec) -> Finding {
     let place = at(&mysql.at);
-    let make = |status, title: String| Finding::new("mysql-tls", GROUP, status, title);
+    let make = |status, title: String| Finding::new(ids::MYSQL_TLS, status, title);
     match (&about.tls, about.tls_because) {
         (Some(cipher), Some(MysqlFailure::Required | MysqlFailure::Password)) => {
             make(Status::Warn, format!("MySQL on {place} wants TLS, and the settings do not say so"))
@@ -207,7 +207,7 @@ fn databases(about: &About, mysql: &MysqlSpec) -> Finding {
     };
     let (missing, hidden) = (list(There::No), list(There::Hidden));
     let expected = format!("the databases {} and {}", mysql.database, mysql.secret_database);
-    let make = |status, title: String| Finding::new("mysql-databases", GROUP, status, title).expected(expected.clone());
+    let make = |status, title: String| Finding::new(ids::MYSQL_DATABASES, status, title).expected(expected.clone());
     if !missing.is_empty() || !hidden.is_empty() {
         let (title, observed) = if missing.is_empty() {
             (format!("MySQL on {place} shows no database {hidden}"), "missing, or this user has no rights on it")
@@ -259,7 +259,7 @@ fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec
         .collect();
     let reload = has_reload(held);
     let make = |status, title: String| {
-        Finding::new("mysql-grants", GROUP, status, title)
+        Finding::new(ids::MYSQL_GRANTS, status, title)
             .expected(format!("ALL on `{}`.* and `{}`.*, and RELOAD on *.*", mysql.database, mysql.secret_database))
     };
     if short.is_empty() && reload {
@@ -320,7 +320,7 @@ fn clock(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     if status == Status::Pass {
         let title = format!("the clocks of MySQL on {place} and of this host agree");
         return Some(
-            Finding::new("mysql-clock", GROUP, status, title)
+            Finding::new(ids::MYSQL_CLOCK, status, title)
                 .observed(format!(
                     "they differ by no more than {}",
                     seconds(Duration::from_millis(SKEW_WARN.unsigned_abs()))
@@ -330,17 +330,12 @@ fn clock(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     }
     let word = if skew > 0 { "ahead of" } else { "behind" };
     Some(
-        Finding::new(
-            "mysql-clock",
-            GROUP,
-            status,
-            format!("the clock of MySQL on {place} is {amount} {word} this host's"),
-        )
-        .expected(format!("clocks that agree within {}", seconds(Duration::from_millis(SKEW_WARN.unsigned_abs()))))
-        .observed(format!("{amount} {word} this host, round trip accounted for"))
-        .cause("jobs are scheduled and sessions expire by both clocks; one of them is wrong")
-        .fix("timedatectl   # on both: System clock synchronized: yes?")
-        .evidence("skew_ms", skew),
+        Finding::new(ids::MYSQL_CLOCK, status, format!("the clock of MySQL on {place} is {amount} {word} this host's"))
+            .expected(format!("clocks that agree within {}", seconds(Duration::from_millis(SKEW_WARN.unsigned_abs()))))
+            .observed(format!("{amount} {word} this host, round trip accounted for"))
+            .cause("jobs are scheduled and sessions expire by both clocks; one of them is wrong")
+            .fix("timedatectl   # on both: System clock synchronized: yes?")
+            .evidence("skew_ms", skew),
     )
 }
 
@@ -364,9 +359,9 @@ fn charset(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let usual = |set: &&str| set.starts_with("utf8") || *set == "latin1";
     if sets.windows(2).all(|pair| pair[0] == pair[1]) && sets.iter().all(usual) {
         let title = format!("the databases on {place} have one usual character set");
-        return Some(Finding::new("mysql-charset", GROUP, Status::Pass, title).observed(observed));
+        return Some(Finding::new(ids::MYSQL_CHARSET, Status::Pass, title).observed(observed));
     }
-    let mut finding = Finding::new("mysql-charset", GROUP, Status::Warn, format!("the character sets of the databases on {place} are unusual or differ"))
+    let mut finding = Finding::new(ids::MYSQL_CHARSET, Status::Warn, format!("the character sets of the databases on {place} are unusual or differ"))
         .expected("the same for both: utf8mb4, utf8, or latin1, which is the default of 5.7")
         .observed(observed)
         .cause("new tables take the database's character set; values compared across sets fail with an illegal mix of collations");
@@ -395,7 +390,7 @@ fn capacity(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     } else {
         format!("MySQL on {place} has connections to spare")
     };
-    let finding = Finding::new("mysql-capacity", GROUP, status, title)
+    let finding = Finding::new(ids::MYSQL_CAPACITY, status, title)
         .observed(observed)
         .evidence("connections", now)
         .evidence("max_connections", most);

@@ -8,15 +8,15 @@
 mod access;
 mod judge;
 
-use super::GROUP;
 use super::words::Server;
 use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::Finding;
+use crate::finding::ids;
 use crate::mysql::{self, Login, MysqlFacts, Opening};
 use crate::net::Time;
 
-const SERVER: Server = Server { name: "MySQL", word: "mysql", reachable: "mysql-reachable" };
+const SERVER: Server = Server { name: "MySQL", word: "mysql", reachable: ids::MYSQL_REACHABLE };
 
 /// The check of MySQL.
 pub(crate) struct Mysql;
@@ -28,18 +28,18 @@ impl Check for Mysql {
         "mysql",
         Group::Backends,
         &[
-            "mysql-reachable",
-            "mysql-version",
-            "mysql-login",
-            "mysql-tls",
-            "mysql-databases",
-            "mysql-grants",
-            "mysql-clock",
-            "mysql-charset",
-            "mysql-capacity",
+            ids::MYSQL_REACHABLE,
+            ids::MYSQL_VERSION,
+            ids::MYSQL_LOGIN,
+            ids::MYSQL_TLS,
+            ids::MYSQL_DATABASES,
+            ids::MYSQL_GRANTS,
+            ids::MYSQL_CLOCK,
+            ids::MYSQL_CHARSET,
+            ids::MYSQL_CAPACITY,
         ],
     )
-    .gates(&["mysql-reachable", "mysql-login", "mysql-capacity", "mysql-tls", "mysql-databases"]);
+    .gates(&[ids::MYSQL_REACHABLE, ids::MYSQL_LOGIN, ids::MYSQL_CAPACITY, ids::MYSQL_TLS, ids::MYSQL_DATABASES]);
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
         spec.mysql.iter().map(|mysql| format!("host:{}", mysql.at.host)).collect()

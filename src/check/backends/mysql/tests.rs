@@ -220,9 +220,9 @@ fn a_server_as_it_should_be_passes_throughout() {
     let spec = want_mysql(3306, Some("divvy"), None);
     let findings = judged(&Mysql, &facts(Some(Login::Open(Box::new(about())))), &spec);
     assert!(findings.iter().all(|finding| finding.status == Pass), "{findings:?}");
-    let ids: Vec<&str> = findings.iter().map(|finding| finding.id).collect();
+    let ids: Vec<&str> = findings.iter().map(|finding| finding.id.as_str()).collect();
     assert_eq!(ids.len(), 9);
-    assert!(Mysql::META.ids.iter().all(|id| ids.contains(id)), "{ids:?}");
+    assert!(Mysql::META.ids.iter().all(|id| ids.contains(&id.as_str())), "{ids:?}");
 }
 
 #[test]

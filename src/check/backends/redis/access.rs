@@ -1,8 +1,9 @@
 //! Findings about getting in: reached, let in, TLS.
 
 use super::super::words::{at, trust};
-use super::{GROUP, SERVER};
+use super::SERVER;
 use crate::check::spec::{CheckSpec, RedisSpec};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::{NetError, seconds};
 use crate::redis::{Denial, DenialKind, RedisAnswers, RedisFacts};
@@ -28,14 +29,9 @@ pub(super) fn access<'a>(
     findings.push(login(answers, redis));
     if let Some(trouble) = &answers.trouble {
         findings.push(
-            Finding::new(
-                "redis-login",
-                GROUP,
-                Status::Fail,
-                format!("the conversation with Redis on {place} broke off"),
-            )
-            .expected(format!("an answer within {} (--timeout)", seconds(spec.limits.check())))
-            .observed(trouble.to_string()),
+            Finding::new(ids::REDIS_LOGIN, Status::Fail, format!("the conversation with Redis on {place} broke off"))
+                .expected(format!("an answer within {} (--timeout)", seconds(spec.limits.check())))
+                .observed(trouble.to_string()),
         );
     }
     (Some(answers), findings)
@@ -46,7 +42,7 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
     let trouble = |answers: Option<&RedisAnswers>| answers.and_then(|answers| answers.trouble.clone());
     let (by_tls, by_plain) = (trouble(tls), trouble(plain));
     let tls_finding = |title: String, trouble: &NetError| {
-        Finding::new("redis-tls", GROUP, Status::Fail, title)
+        Finding::new(ids::REDIS_TLS, Status::Fail, title)
             .observed(trouble.to_string())
             .evidence("host", redis.at.host.clone())
             .evidence("port", redis.at.port)
@@ -93,7 +89,7 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
 
 /// Errors in place of any service.
 fn turned_away(denial: &Denial, place: &str) -> Finding {
-    let make = |title: String| Finding::new("redis-login", GROUP, Status::Fail, title).observed(denial.to_string());
+    let make = |title: String| Finding::new(ids::REDIS_LOGIN, Status::Fail, title).observed(denial.to_string());
     match denial.kind() {
         DenialKind::Loading => make(format!("Redis on {place} is still loading its data"))
             .expected("a Redis that serves")
@@ -118,7 +114,7 @@ fn turned_away(denial: &Denial, place: &str) -> Finding {
 
 fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
     let place = at(&redis.at);
-    let make = |status, title: String| Finding::new("redis-tls", GROUP, status, title);
+    let make = |status, title: String| Finding::new(ids::REDIS_TLS, status, title);
     match &answers.cipher {
         Some(cipher) if redis.tls == Some(true) => {
             make(Status::Pass, format!("the connection to Redis on {place} is encrypted"))
@@ -143,7 +139,7 @@ fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding
 
 fn login(answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
     let place = at(&redis.at);
-    let make = |status, title: String| Finding::new("redis-login", GROUP, status, title);
+    let make = |status, title: String| Finding::new(ids::REDIS_LOGIN, status, title);
     if let Some(denial) = &answers.login {
         return match denial.kind() {
             DenialKind::NoPasswordSet => {

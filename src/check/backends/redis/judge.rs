@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 
 use super::super::words::at;
+use super::SERVER;
 use super::access::access;
-use super::{GROUP, SERVER};
 use crate::check::requirements::{Profile, Window};
 use crate::check::spec::{CheckSpec, RedisSpec};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::redis::{Era, Fields, Make, Product, RedisAnswers, RedisFacts, product};
 use crate::settings::Deployment;
@@ -27,8 +28,7 @@ pub(super) fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> 
         if !answers.fields.contains_key("maxmemory_policy") && answers.info.is_some() {
             findings.push(
                 Finding::new(
-                    "redis-memory",
-                    GROUP,
+                    ids::REDIS_MEMORY,
                     Status::Skip,
                     format!("memory of Redis on {} was not looked at", at(&redis.at)),
                 )
@@ -45,7 +45,7 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
     let window = &profile.redis;
     let place = at(&redis.at);
     let expected = format!("Redis {} ({}; {}, {})", window.shown, profile.name, profile.source, profile.date);
-    let make = |status, title: String| Finding::new("redis-version", GROUP, status, title).expected(expected.clone());
+    let make = |status, title: String| Finding::new(ids::REDIS_VERSION, status, title).expected(expected.clone());
     if let Some(product) = product(&answers.fields) {
         let status = verdict(&product, window);
         let title = match (status, &product.version) {
@@ -96,7 +96,7 @@ fn mode(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
     let mode = get("redis_mode").or_else(|| get("server_mode"))?;
     let role = get("role").unwrap_or("master");
     let make = |status, title: String| {
-        Finding::new("redis-mode", GROUP, status, title)
+        Finding::new(ids::REDIS_MODE, status, title)
             .expected("a single primary, not a Sentinel and not a cluster")
             .observed(format!("mode {mode}, role {role}"))
     };
@@ -123,7 +123,7 @@ fn memory(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
     let limit = if most == 0 { "no limit".to_owned() } else { format!("limit {} MiB", most >> 20) };
     let observed = format!("{policy}, {limit}, {} MiB in use, {evicted} keys evicted so far", used >> 20);
     let make = |status, title: String| {
-        Finding::new("redis-memory", GROUP, status, title)
+        Finding::new(ids::REDIS_MEMORY, status, title)
             .observed(observed.clone())
             .evidence("maxmemory_policy", policy.clone())
             .evidence("evicted_keys", evicted)
@@ -161,8 +161,7 @@ fn persistence(fields: &Fields, redis: &RedisSpec, spec: &CheckSpec) -> Option<F
         save.unwrap_or("unknown"),
         get("rdb_changes_since_last_save").unwrap_or("unknown")
     );
-    let make =
-        |status, title: String| Finding::new("redis-persistence", GROUP, status, title).observed(observed.clone());
+    let make = |status, title: String| Finding::new(ids::REDIS_PERSISTENCE, status, title).observed(observed.clone());
     let failed = save.is_some_and(|status| status != "ok") || append.is_some_and(|status| status != "ok");
     Some(if failed {
         make(Status::Fail, format!("Redis on {place} cannot write its data to disk"))

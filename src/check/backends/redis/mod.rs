@@ -9,15 +9,15 @@
 mod access;
 mod judge;
 
-use super::GROUP;
 use super::words::Server;
 use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::Finding;
+use crate::finding::ids;
 use crate::net::Time;
 use crate::redis::{self, RedisFacts};
 
-const SERVER: Server = Server { name: "Redis", word: "redis", reachable: "redis-reachable" };
+const SERVER: Server = Server { name: "Redis", word: "redis", reachable: ids::REDIS_REACHABLE };
 
 /// The check of Redis.
 pub(crate) struct Redis;
@@ -29,16 +29,16 @@ impl Check for Redis {
         "redis",
         Group::Backends,
         &[
-            "redis-reachable",
-            "redis-version",
-            "redis-login",
-            "redis-tls",
-            "redis-mode",
-            "redis-memory",
-            "redis-persistence",
+            ids::REDIS_REACHABLE,
+            ids::REDIS_VERSION,
+            ids::REDIS_LOGIN,
+            ids::REDIS_TLS,
+            ids::REDIS_MODE,
+            ids::REDIS_MEMORY,
+            ids::REDIS_PERSISTENCE,
         ],
     )
-    .gates(&["redis-reachable", "redis-login", "redis-tls", "redis-mode"]);
+    .gates(&[ids::REDIS_REACHABLE, ids::REDIS_LOGIN, ids::REDIS_TLS, ids::REDIS_MODE]);
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
         spec.redis.iter().map(|redis| format!("host:{}", redis.at.host)).collect()

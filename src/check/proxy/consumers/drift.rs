@@ -3,6 +3,7 @@
 use super::super::super::CheckSpec;
 use super::judge;
 use crate::consumers::{Consumer, ConsumersFacts, State};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 
 /// Nothing where the settings say what is wanted: then each consumer's own finding tells.
@@ -30,7 +31,7 @@ pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Fi
         |members: &[&Consumer]| members.iter().map(|consumer| judge::who(consumer)).collect::<Vec<_>>().join(", ");
     if let [(_, members)] = groups.as_slice() {
         return Some(
-            Finding::new("proxy-drift", "proxy", Status::Pass, "every consumer that has a proxy has the same one")
+            Finding::new(ids::PROXY_DRIFT, Status::Pass, "every consumer that has a proxy has the same one")
                 .observed(format!("{}: {}", urls(members[0]), names(members))),
         );
     }
@@ -43,7 +44,7 @@ pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Fi
     }
     let title = format!("{} different proxies are set on this host", groups.len());
     Some(
-        Finding::new("proxy-drift", "proxy", Status::Warn, title)
+        Finding::new(ids::PROXY_DRIFT, Status::Warn, title)
             .expected("one proxy for every consumer")
             .observed(shown.join("; "))
             .cause("each consumer has a file of its own, and they were not changed together")

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::super::super::CheckSpec;
 use crate::check::ProxySpec;
 use crate::consumers::{Consumer, ConsumersFacts, ProxyValue, State, Who};
+use crate::finding::FindingId;
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::settings::NoProxy;
 use crate::text;
@@ -85,7 +87,7 @@ fn nothing(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
     };
     let more = spec.unread.iter().fold(more, |more, unread| text!("{}; {}", more, unread.why));
     findings.push(
-        Finding::new("proxy-drift", "proxy", status, title)
+        Finding::new(ids::PROXY_DRIFT, status, title)
             .observed(text!("no proxy: {}{}", seen.join(", "), more))
             .evidence("seen", seen)
             .evidence("not_seen", unseen),
@@ -102,22 +104,17 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding
     if !consumer.unknown.is_empty() {
         let names = consumer.unknown.join(", ");
         return evidence(
-            Finding::new(
-                id,
-                "proxy",
-                Status::Warn,
-                format!("what {who} gets for {names} cannot be told from the files"),
-            )
-            .observed(format!("{} sets {names} by a condition, a command or another variable", consumer.source))
-            .cause("only the reader itself can tell what it makes of these lines")
-            .fix(format!("write plain values instead: {}", command("prepare", spec))),
+            Finding::new(id, Status::Warn, format!("what {who} gets for {names} cannot be told from the files"))
+                .observed(format!("{} sets {names} by a condition, a command or another variable", consumer.source))
+                .cause("only the reader itself can tell what it makes of these lines")
+                .fix(format!("write plain values instead: {}", command("prepare", spec))),
             consumer,
         );
     }
     let observed = format!("{} ({})", shown(consumer), consumer.source);
     if !is_wanted(spec) {
         let title = format!("{who}: {}", if consumer.has_proxy() { "a proxy is set" } else { "no proxy" });
-        return evidence(Finding::new(id, "proxy", Status::Pass, title).observed(observed), consumer);
+        return evidence(Finding::new(id, Status::Pass, title).observed(observed), consumer);
     }
     let expected = expected(consumer, spec);
     let wrong = differences(consumer, facts, spec);
@@ -127,7 +124,7 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding
             true => format!("{who} has to be started again: its files were changed since"),
         };
         let status = if consumer.stale { Status::Warn } else { Status::Pass };
-        let mut finding = Finding::new(id, "proxy", status, title).expected(expected).observed(observed);
+        let mut finding = Finding::new(id, status, title).expected(expected).observed(observed);
         if consumer.stale {
             finding =
                 finding.cause(consumer.why.clone().unwrap_or_default()).fix(command("prepare", spec)).fix(RESTART);
@@ -144,24 +141,24 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding
     };
     let details: Vec<String> = wrong.iter().map(|difference| difference.text.clone()).collect();
     let (cause, fixes) = remedy(consumer, spec, missing);
-    let finding = Finding::new(id, "proxy", status(consumer.consumer, missing, urls, spec), title)
+    let finding = Finding::new(id, status(consumer.consumer, missing, urls, spec), title)
         .expected(expected)
         .observed(format!("{} ({})", details.join("; "), consumer.source))
         .cause(cause);
     evidence(fixes.into_iter().fold(finding, Finding::fix), consumer)
 }
 
-fn id(who: Who) -> &'static str {
+fn id(who: Who) -> FindingId {
     match who {
-        Who::Login => "proxy-login",
-        Who::Sudo => "proxy-sudo",
-        Who::Cron => "proxy-cron",
-        Who::Systemd => "proxy-systemd",
-        Who::Docker => "proxy-docker",
-        Who::PackageManager => "proxy-package-manager",
-        Who::DockerClient => "proxy-docker-client",
-        Who::Container => "proxy-containers",
-        Who::ProdEnv => "proxy-prod-env",
+        Who::Login => ids::PROXY_LOGIN,
+        Who::Sudo => ids::PROXY_SUDO,
+        Who::Cron => ids::PROXY_CRON,
+        Who::Systemd => ids::PROXY_SYSTEMD,
+        Who::Docker => ids::PROXY_DOCKER,
+        Who::PackageManager => ids::PROXY_PACKAGE_MANAGER,
+        Who::DockerClient => ids::PROXY_DOCKER_CLIENT,
+        Who::Container => ids::PROXY_CONTAINERS,
+        Who::ProdEnv => ids::PROXY_PROD_ENV,
     }
 }
 
@@ -181,11 +178,11 @@ pub(super) fn who(consumer: &Consumer) -> String {
     }
 }
 
-fn not_seen(consumer: &Consumer, id: &'static str) -> Finding {
+fn not_seen(consumer: &Consumer, id: FindingId) -> Finding {
     let why = consumer.why.clone().unwrap_or_default();
     let who = who(consumer);
     if consumer.state != State::Unreadable {
-        let finding = Finding::new(id, "proxy", Status::Skip, format!("{who} was not looked at"));
+        let finding = Finding::new(id, Status::Skip, format!("{who} was not looked at"));
         let finding = match consumer.state {
             State::NeedsRoot => finding.fix("sudo ics-setup check proxy"),
             _ => finding,
@@ -208,7 +205,7 @@ fn not_seen(consumer: &Consumer, id: &'static str) -> Finding {
         ),
     };
     let title = format!("what {who} gets could not be found out");
-    evidence(Finding::new(id, "proxy", Status::Error, title).observed(why).fix(fix), consumer)
+    evidence(Finding::new(id, Status::Error, title).observed(why).fix(fix), consumer)
 }
 
 struct Difference {

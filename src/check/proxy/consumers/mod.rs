@@ -15,6 +15,7 @@ mod urls;
 use super::super::{Check, CheckSpec, Group, Look, Meta};
 use crate::consumers::{self, Ask, ConsumersFacts};
 use crate::finding::Finding;
+use crate::finding::ids;
 use crate::net::Time;
 
 /// The check.
@@ -27,29 +28,29 @@ impl Check for Consumers {
         "consumers",
         Group::Proxy,
         &[
-            "proxy-docker",
-            "proxy-login",
-            "proxy-sudo",
-            "proxy-cron",
-            "proxy-systemd",
-            "proxy-package-manager",
-            "proxy-docker-client",
-            "proxy-containers",
-            "proxy-prod-env",
-            "proxy-drift",
-            "proxy-url",
-            "proxy-url-scheme",
-            "proxy-url-socks",
-            "proxy-url-https",
-            "proxy-url-port",
-            "proxy-url-host",
-            "proxy-url-reserved",
-            "proxy-url-percent",
-            "proxy-url-blank",
-            "proxy-url-not-ascii",
-            "proxy-url-no-password",
-            "proxy-url-path",
-            "proxy-url-two",
+            ids::PROXY_DOCKER,
+            ids::PROXY_LOGIN,
+            ids::PROXY_SUDO,
+            ids::PROXY_CRON,
+            ids::PROXY_SYSTEMD,
+            ids::PROXY_PACKAGE_MANAGER,
+            ids::PROXY_DOCKER_CLIENT,
+            ids::PROXY_CONTAINERS,
+            ids::PROXY_PROD_ENV,
+            ids::PROXY_DRIFT,
+            ids::PROXY_URL,
+            ids::PROXY_URL_SCHEME,
+            ids::PROXY_URL_SOCKS,
+            ids::PROXY_URL_HTTPS,
+            ids::PROXY_URL_PORT,
+            ids::PROXY_URL_HOST,
+            ids::PROXY_URL_RESERVED,
+            ids::PROXY_URL_PERCENT,
+            ids::PROXY_URL_BLANK,
+            ids::PROXY_URL_NOT_ASCII,
+            ids::PROXY_URL_NO_PASSWORD,
+            ids::PROXY_URL_PATH,
+            ids::PROXY_URL_TWO,
         ],
     );
 

@@ -238,7 +238,8 @@ fn each_way_to_write_a_url_badly_has_its_finding() {
         let host = host("ubuntu");
         host.put("/etc/environment", format!("http_proxy={url}\n").as_bytes());
         let (_, findings) = look(&host, None, "");
-        let ids: Vec<_> = findings.iter().map(|finding| finding.id).filter(|id| id.starts_with("proxy-url")).collect();
+        let ids: Vec<_> =
+            findings.iter().map(|finding| finding.id).filter(|id| id.as_str().starts_with("proxy-url")).collect();
         assert_eq!(ids, [id], "{url}");
         assert!(status(&findings, id).1.contains("/etc/environment"), "{url}");
     }

@@ -2,6 +2,8 @@
 
 use super::judge;
 use crate::consumers::{Consumer, ConsumersFacts, Flaw, ProxyValue};
+use crate::finding::FindingId;
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 
 /// One finding for each kind of flaw that is there, naming all its places; one that passes where there is none.
@@ -18,7 +20,7 @@ pub(super) fn judge_urls(facts: &ConsumersFacts) -> Vec<Finding> {
     if findings.is_empty() {
         let title = "every proxy URL is written so that all clients read the same";
         let shown: Vec<String> = places.iter().map(|(place, value)| format!("{} ({place})", value.shown)).collect();
-        findings.push(Finding::new("proxy-url", "proxy", Status::Pass, title).observed(shown.join("; ")));
+        findings.push(Finding::new(ids::PROXY_URL, Status::Pass, title).observed(shown.join("; ")));
     }
     findings
 }
@@ -38,7 +40,7 @@ fn values(consumer: &Consumer) -> Vec<(String, &ProxyValue)> {
 /// What is said of a kind of flaw.
 struct Rule {
     flaws: &'static [Flaw],
-    id: &'static str,
+    id: FindingId,
     status: Status,
     title: &'static str,
     expected: &'static str,
@@ -52,7 +54,7 @@ const ENCODE: &str =
 const RULES: [Rule; 11] = [
     Rule {
         flaws: &[Flaw::NoScheme, Flaw::OtherScheme],
-        id: "proxy-url-scheme",
+        id: ids::PROXY_URL_SCHEME,
         status: Status::Fail,
         title: "a proxy URL does not begin with http://",
         expected: "http://HOST:PORT",
@@ -61,7 +63,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         flaws: &[Flaw::Socks],
-        id: "proxy-url-socks",
+        id: ids::PROXY_URL_SOCKS,
         status: Status::Fail,
         title: "a proxy URL names a SOCKS proxy",
         expected: "http://HOST:PORT of an HTTP proxy",
@@ -70,7 +72,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         flaws: &[Flaw::Https],
-        id: "proxy-url-https",
+        id: ids::PROXY_URL_HTTPS,
         status: Status::Warn,
         title: "a proxy URL begins with https://",
         expected: "http://HOST:PORT, for http and https requests alike",
@@ -79,7 +81,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         flaws: &[Flaw::NoPort, Flaw::BadPort],
-        id: "proxy-url-port",
+        id: ids::PROXY_URL_PORT,
         status: Status::Fail,
         title: "a proxy URL names no port",
         expected: "http://HOST:PORT",
@@ -88,7 +90,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         flaws: &[Flaw::BadHost],
-        id: "proxy-url-host",
+        id: ids::PROXY_URL_HOST,
         status: Status::Fail,
         title: "a proxy URL names no host that can be reached",
         expected: "a host name, an IPv4 address or an IPv6 address in brackets",
@@ -97,7 +99,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         flaws: &[Flaw::Reserved],
-        id: "proxy-url-reserved",
+        id: ids::PROXY_URL_RESERVED,
         status: Status::Fail,
         title: "user or password in a proxy URL are not percent-encoded",
         expected: "only A-Z a-z 0-9 - . _ ~ and %XX in user and password",
@@ -106,7 +108,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         flaws: &[Flaw::BarePercent],
-        id: "proxy-url-percent",
+        id: ids::PROXY_URL_PERCENT,
         status: Status::Fail,
         title: "a % in a proxy URL begins no escape",
         expected: "%25 for a % in user or password",
@@ -115,7 +117,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         flaws: &[Flaw::Blank],
-        id: "proxy-url-blank",
+        id: ids::PROXY_URL_BLANK,
         status: Status::Fail,
         title: "a proxy URL has blanks or quotes in it",
         expected: "the bare URL",
@@ -124,7 +126,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         flaws: &[Flaw::NotAscii],
-        id: "proxy-url-not-ascii",
+        id: ids::PROXY_URL_NOT_ASCII,
         status: Status::Warn,
         title: "the user or password in a proxy URL is not ASCII",
         expected: "an account with an ASCII name and password",
@@ -133,7 +135,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         flaws: &[Flaw::NoPassword],
-        id: "proxy-url-no-password",
+        id: ids::PROXY_URL_NO_PASSWORD,
         status: Status::Warn,
         title: "a proxy URL names a user and no password",
         expected: "http://USER:PASSWORD@HOST:PORT, or no user",
@@ -142,7 +144,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         flaws: &[Flaw::Path],
-        id: "proxy-url-path",
+        id: ids::PROXY_URL_PATH,
         status: Status::Warn,
         title: "a proxy URL has something behind its port",
         expected: "http://HOST:PORT and nothing behind it",
@@ -163,7 +165,7 @@ impl Rule {
             return None;
         }
         Some(
-            Finding::new(self.id, "proxy", self.status, self.title)
+            Finding::new(self.id, self.status, self.title)
                 .expected(self.expected)
                 .observed(shown.join("; "))
                 .cause(self.cause)
@@ -187,7 +189,7 @@ fn two(facts: &ConsumersFacts) -> Option<Finding> {
         .collect();
     (!shown.is_empty()).then(|| {
         let title = "http and https requests go through different proxies";
-        Finding::new("proxy-url-two", "proxy", Status::Warn, title)
+        Finding::new(ids::PROXY_URL_TWO, Status::Warn, title)
             .expected("one proxy URL for both, unless the proxy team says otherwise")
             .observed(shown.join("; "))
             .cause(

@@ -5,18 +5,20 @@ use std::time::Duration;
 use super::super::super::causes;
 use super::super::super::{CheckSpec, ProxySpec};
 use super::{DialFacts, Uses, through, uses, wanted};
+use crate::finding::FindingId;
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::seconds;
 use crate::network::proxy::{Dialled, Language, ProxyAnswers, TlsAnswer};
 
-const IDS: [&str; 5] =
-    ["proxy-resolves", "proxy-connects", "proxy-language", "proxy-connect-method", "proxy-credentials"];
+const IDS: [FindingId; 5] =
+    [ids::PROXY_RESOLVES, ids::PROXY_CONNECTS, ids::PROXY_LANGUAGE, ids::PROXY_CONNECT_METHOD, ids::PROXY_CREDENTIALS];
 
 /// The findings of each place in turn.
 pub(super) fn all(facts: &DialFacts, spec: &CheckSpec) -> Vec<Finding> {
     if spec.http_proxy.is_none() && spec.https_proxy.is_none() {
-        let skip = |id: &'static str| {
-            Finding::new(id, "proxy", Status::Skip, "no proxy was looked at")
+        let skip = |id: FindingId| {
+            Finding::new(id, Status::Skip, "no proxy was looked at")
                 .observed("no proxy is asked for and none is set on this host")
         };
         return IDS.into_iter().map(skip).collect();
@@ -33,12 +35,12 @@ fn one(proxy: &Dialled, spec: &CheckSpec) -> Vec<Finding> {
     let (resolves, goes_on) = resolves(proxy, &uses);
     let mut findings = vec![resolves];
     if !goes_on {
-        findings.extend(IDS[1..].iter().map(|id| not_reached(id, proxy, "its name does not resolve")));
+        findings.extend(IDS[1..].iter().map(|id| not_reached(*id, proxy, "its name does not resolve")));
         return findings;
     }
     findings.push(connects(proxy, &uses));
     let Some(answers) = &proxy.answers else {
-        findings.extend(IDS[2..].iter().map(|id| not_reached(id, proxy, "there was no connection to it")));
+        findings.extend(IDS[2..].iter().map(|id| not_reached(*id, proxy, "there was no connection to it")));
         return findings;
     };
     findings.push(language(proxy, answers, &uses));
@@ -47,13 +49,13 @@ fn one(proxy: &Dialled, spec: &CheckSpec) -> Vec<Finding> {
     findings
 }
 
-fn not_reached(id: &'static str, proxy: &Dialled, why: &str) -> Finding {
-    Finding::new(id, "proxy", Status::Skip, format!("{} was not asked", proxy.place())).observed(why.to_owned())
+fn not_reached(id: FindingId, proxy: &Dialled, why: &str) -> Finding {
+    Finding::new(id, Status::Skip, format!("{} was not asked", proxy.place())).observed(why.to_owned())
 }
 
 /// The finding, and whether there is an address to go on with.
 fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
-    let new = |status, title: String| Finding::new("proxy-resolves", "proxy", status, title);
+    let new = |status, title: String| Finding::new(ids::PROXY_RESOLVES, status, title);
     let host = &proxy.host;
     let took = seconds(Duration::from_millis(proxy.resolved_ms));
     if let Some(trouble) = &proxy.unresolved {
@@ -79,7 +81,7 @@ fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
 }
 
 fn connects(proxy: &Dialled, uses: &Uses<'_>) -> Finding {
-    let new = |status, title: String| Finding::new("proxy-connects", "proxy", status, title);
+    let new = |status, title: String| Finding::new(ids::PROXY_CONNECTS, status, title);
     let took = seconds(Duration::from_millis(proxy.connected_ms));
     let Some(trouble) = &proxy.unconnected else {
         let title = format!("a connection to {} comes about", proxy.place());
@@ -101,7 +103,7 @@ fn told(proxy: &Dialled, uses: &Uses<'_>, new: impl FnOnce(Status, String) -> Fi
 }
 
 fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding {
-    let new = |status, title: String| Finding::new("proxy-language", "proxy", status, title);
+    let new = |status, title: String| Finding::new(ids::PROXY_LANGUAGE, status, title);
     let place = proxy.place();
     let seen = match answers.language() {
         Language::Plain => "plain HTTP, no TLS",
@@ -136,7 +138,7 @@ fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding
 fn certificate(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Option<Finding> {
     uses.iter().find(|(_, proxy)| proxy.tls)?;
     let place = proxy.place();
-    let new = |status, title: String| Finding::new("proxy-certificate", "proxy", status, title);
+    let new = |status, title: String| Finding::new(ids::PROXY_CERTIFICATE, status, title);
     match &answers.tls {
         TlsAnswer::Trusted => Some(
             new(Status::Pass, format!("the certificate of {place} is trusted"))

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::super::causes::Proxy;
 use super::super::{Check, CheckSpec, Group, Look, Meta, ProxySpec, Secrets};
 use crate::finding::Finding;
+use crate::finding::ids;
 use crate::net::Time;
 use crate::network::proxy::{self, Cleaner, Dialled, Question, Said};
 use crate::settings::{ProxyUrl, Scheme};
@@ -96,15 +97,15 @@ impl Check for Dial {
         "proxy",
         Group::Proxy,
         &[
-            "proxy-connects",
-            "proxy-resolves",
-            "proxy-language",
-            "proxy-certificate",
-            "proxy-connect-method",
-            "proxy-credentials",
+            ids::PROXY_CONNECTS,
+            ids::PROXY_RESOLVES,
+            ids::PROXY_LANGUAGE,
+            ids::PROXY_CERTIFICATE,
+            ids::PROXY_CONNECT_METHOD,
+            ids::PROXY_CREDENTIALS,
         ],
     )
-    .gates(&["proxy-resolves", "proxy-connects", "proxy-language", "proxy-certificate"]);
+    .gates(&[ids::PROXY_RESOLVES, ids::PROXY_CONNECTS, ids::PROXY_LANGUAGE, ids::PROXY_CERTIFICATE]);
 
     fn talks_to(&self, spec: &CheckSpec) -> Vec<String> {
         places(spec).into_iter().map(|(host, port)| format!("proxy:{host}:{port}")).collect()

@@ -254,7 +254,7 @@ fn hostile_proxies_cost_no_more_than_the_time_and_show_nothing() {
 #[test]
 fn a_dead_port_and_an_unknown_name_end_before_the_conversation() {
     let (_, findings) = dial(&format!("http://127.0.0.1:{}", closed_port()));
-    let states: Vec<_> = findings.iter().map(|finding| (finding.id, finding.status)).collect();
+    let states: Vec<_> = findings.iter().map(|finding| (finding.id.as_str(), finding.status)).collect();
     assert_eq!(
         states,
         [

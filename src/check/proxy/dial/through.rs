@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::super::{CheckSpec, causes};
 use super::{Uses, wanted};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::{NetError, seconds};
 use crate::network::catalogue::Needs;
@@ -24,9 +25,9 @@ pub(super) fn judge_through(
     let tls = uses.iter().any(|(_, proxy)| proxy.tls);
     let Some(said) = answers.said(tls) else {
         let why = "its certificate is not trusted, so nothing was asked through it";
-        return ["proxy-connect-method", "proxy-credentials"]
+        return [ids::PROXY_CONNECT_METHOD, ids::PROXY_CREDENTIALS]
             .into_iter()
-            .map(|id| Finding::new(id, "proxy", Status::Skip, format!("{} was not asked", proxy.place())).observed(why))
+            .map(|id| Finding::new(id, Status::Skip, format!("{} was not asked", proxy.place())).observed(why))
             .collect();
     };
     vec![connect(proxy, said, uses, spec), credentials(proxy, said, uses)]
@@ -36,7 +37,7 @@ pub(super) fn judge_through(
 }
 
 fn connect(proxy: &Dialled, said: &Said, uses: &Uses<'_>, spec: &CheckSpec) -> Finding {
-    let new = |status, title: String| Finding::new("proxy-connect-method", "proxy", status, title);
+    let new = |status, title: String| Finding::new(ids::PROXY_CONNECT_METHOD, status, title);
     let place = proxy.place();
     let request = format!("{} {}", said.method, said.target);
     let observed = observed(said);
@@ -107,7 +108,7 @@ fn answer(said: &Said) -> String {
 }
 
 fn credentials(proxy: &Dialled, said: &Said, uses: &Uses<'_>) -> Finding {
-    let new = |status, title: String| Finding::new("proxy-credentials", "proxy", status, title);
+    let new = |status, title: String| Finding::new(ids::PROXY_CREDENTIALS, status, title);
     let place = proxy.place();
     let Some(status) = said.status else {
         return new(Status::Skip, format!("whether {place} wants a login is not known"))

@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{List, and, count, dies, names, some, target};
 use crate::clients::{By, Client, Route};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::vendor::Vendor;
 
@@ -54,7 +55,7 @@ fn separators(list: &List<'_>) -> Option<Finding> {
         _ => return None,
     };
     let finding = list
-        .finding("NP001", Status::Fail, format!("{} has {what}", list.shown()))
+        .finding(ids::NP001, Status::Fail, format!("{} has {what}", list.shown()))
         .expected("members separated by commas: no blanks, no quotes, no other separators")
         .observed(format!("{value:?}; members are lost on {}", names(&missing(list))));
     Some(list.mended(finding))
@@ -67,7 +68,7 @@ fn blank_behind_comma(list: &List<'_>) -> Option<Finding> {
         return None;
     }
     let finding = list
-        .finding("NP002", Status::Warn, format!("{} has blanks beside its commas", list.shown()))
+        .finding(ids::NP002, Status::Warn, format!("{} has blanks beside its commas", list.shown()))
         .expected("commas alone")
         .observed(format!("{:?}; members are lost on {}", list.value, names(&missing(list))));
     Some(list.mended(finding))
@@ -89,7 +90,7 @@ fn ranges(list: &List<'_>) -> Option<Finding> {
     });
     Some(
         list.finding(
-            "NP004",
+            ids::NP004,
             Status::Warn,
             format!("{} has the range {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
         )
@@ -107,7 +108,7 @@ fn star_in_a_list(list: &List<'_>) -> Option<Finding> {
     let everything = list.who(|client| bypasses(client, super::STRANGER, list.value));
     let literal = list.who(|client| !everything.iter().any(|known| known.id == client.id));
     let finding = list
-        .finding("NP005", Status::Warn, format!("{} has * among other members", list.shown()))
+        .finding(ids::NP005, Status::Warn, format!("{} has * among other members", list.shown()))
         .expected("* alone, which turns the proxy off, or no *")
         .observed(format!(
             "nothing uses the proxy in {}; the others ignore it: {}",
@@ -125,7 +126,7 @@ fn star_and_domain(list: &List<'_>) -> Option<Finding> {
     }
     let finding = list
         .finding(
-            "NP006",
+            ids::NP006,
             Status::Warn,
             format!("{} has {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
         )
@@ -154,7 +155,7 @@ fn apex_and_subdomains(list: &List<'_>) -> Option<Finding> {
     }
     Some(
         list.finding(
-            "NP007",
+            ids::NP007,
             Status::Pass,
             format!("{} has domains in one form, which is right where just that is meant", list.shown()),
         )
@@ -176,7 +177,7 @@ fn network_addresses(list: &List<'_>) -> Option<Finding> {
     let status = if harmless { Status::Pass } else { Status::Warn };
     let finding = list
         .finding(
-            "NP008",
+            ids::NP008,
             status,
             format!("{} has {}, which stands for that one address and not for a network", list.shown(), some(&found)),
         )
@@ -206,7 +207,7 @@ fn ports(list: &List<'_>) -> Option<Finding> {
     }
     let finding = list
         .finding(
-            "NP011",
+            ids::NP011,
             Status::Warn,
             format!("{} has a port in {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
         )
@@ -223,7 +224,7 @@ fn trailing_dots(list: &List<'_>) -> Option<Finding> {
     }
     let finding = list
         .finding(
-            "NP012",
+            ids::NP012,
             Status::Warn,
             format!("{} has {} with a dot at the end, which {} ignore", list.shown(), some(&found), count(&ignoring)),
         )
@@ -236,7 +237,7 @@ fn urls(list: &List<'_>) -> Option<Finding> {
     let found = pick(list, |member| member.contains('/') && range(member).is_none())?;
     let finding = list
         .finding(
-            "NP013",
+            ids::NP013,
             Status::Warn,
             format!("{} has a scheme or a path in {}, which no client understands alike", list.shown(), some(&found)),
         )
@@ -270,7 +271,7 @@ fn short_suffixes(list: &List<'_>) -> Option<Finding> {
     }
     Some(
         list.finding(
-            "NP015",
+            ids::NP015,
             Status::Warn,
             format!("{} has {}, which stands for many hosts at once", list.shown(), some(&found)),
         )
@@ -283,7 +284,11 @@ fn short_suffixes(list: &List<'_>) -> Option<Finding> {
 fn windows_local(list: &List<'_>) -> Option<Finding> {
     pick(list, |member| member.eq_ignore_ascii_case("<local>"))?;
     let finding = list
-        .finding("NP016", Status::Pass, format!("{} has <local>, which means something on Windows only", list.shown()))
+        .finding(
+            ids::NP016,
+            Status::Pass,
+            format!("{} has <local>, which means something on Windows only", list.shown()),
+        )
         .expected("the names themselves")
         .observed("<local>");
     Some(finding)
@@ -296,10 +301,14 @@ fn too_long(list: &List<'_>) -> Option<Finding> {
         return None;
     }
     Some(
-        list.finding("NP017", Status::Warn, format!("{} is longer than a login can read on this host", list.shown()))
-            .expected(format!("a line of at most {limit} bytes ({reader})"))
-            .observed(format!("{length} bytes"))
-            .fix(format!("{} --no-proxy-only LIST, with one domain in place of many hosts", list.context.writer)),
+        list.finding(
+            ids::NP017,
+            Status::Warn,
+            format!("{} is longer than a login can read on this host", list.shown()),
+        )
+        .expected(format!("a line of at most {limit} bytes ({reader})"))
+        .observed(format!("{length} bytes"))
+        .fix(format!("{} --no-proxy-only LIST, with one domain in place of many hosts", list.context.writer)),
     )
 }
 
@@ -312,7 +321,7 @@ fn deadly(list: &List<'_>) -> Option<Finding> {
     let found = pick(list, |member| dying.iter().any(|client| dies(client, member))).unwrap_or_default();
     let finding = list
         .finding(
-            "NP018",
+            ids::NP018,
             Status::Fail,
             format!("{} has {}, which makes every request of {} fail", list.shown(), some(&found), names(&dying)),
         )

@@ -15,6 +15,8 @@ mod places;
 mod tests;
 
 use crate::clients::{Client, Environment, Required, Route, Target};
+use crate::finding::FindingId;
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::settings::NoProxy;
 
@@ -146,8 +148,8 @@ impl<'a> List<'a> {
         all
     }
 
-    fn finding(&self, id: &'static str, status: Status, title: String) -> Finding {
-        let finding = Finding::new(id, "proxy", status, title).evidence("no_proxy", self.value);
+    fn finding(&self, id: FindingId, status: Status, title: String) -> Finding {
+        let finding = Finding::new(id, status, title).evidence("no_proxy", self.value);
         finding.evidence("place", self.place)
     }
 
@@ -198,7 +200,7 @@ fn spellings(lower: Option<&str>, upper: Option<&str>, place: &str, context: &Co
     let (low, up) = (reading("lower"), reading("upper"));
     let without = context.clients.len() - low.len() - up.len();
     let finding = |title: String| {
-        Finding::new("NP003", "proxy", Status::Warn, title)
+        Finding::new(ids::NP003, Status::Warn, title)
             .expected("no_proxy and NO_PROXY with the same value: there is no client that needs them to differ")
             .evidence("place", place)
     };

@@ -2,6 +2,7 @@
 
 use super::{List, Local, names, some};
 use crate::clients::{Client, Target, excluded};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::network::catalogue::Needs;
 
@@ -42,7 +43,7 @@ fn loopback(list: &List<'_>) -> Option<Finding> {
     };
     let asking = if by_address.len() >= by_name.len() { &by_address } else { &by_name };
     let finding = list
-        .finding("NP009", status, format!("{} does not exclude loopback: {urls} would ask the proxy", list.shown()))
+        .finding(ids::NP009, status, format!("{} does not exclude loopback: {urls} would ask the proxy", list.shown()))
         .expected("localhost,127.0.0.1 in the list")
         .observed(format!("through the proxy in {}", names(asking)))
         .cause(format!("{why}; 127.0.0.0 is compared literally, so it does not help"));
@@ -58,7 +59,7 @@ fn metadata(list: &List<'_>) -> Option<Finding> {
     }
     let finding = list
         .finding(
-            "NP010",
+            ids::NP010,
             Status::Fail,
             format!("{} does not exclude {address}, the metadata address of {cloud}", list.shown()),
         )
@@ -89,7 +90,7 @@ fn vendor(list: &List<'_>) -> Option<Finding> {
         })
         .collect();
     let finding = list
-        .finding("NP014", Status::Fail, format!("{} takes {} away from the proxy", list.shown(), some(&hosts)))
+        .finding(ids::NP014, Status::Fail, format!("{} takes {} away from the proxy", list.shown(), some(&hosts)))
         .expected("hosts that the product needs ask the proxy, for this host has one because it has no way of its own")
         .observed(rows.join("; "))
         .cause("where there is a direct way after all: --ignore-check NP014=direct");

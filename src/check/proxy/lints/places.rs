@@ -4,6 +4,7 @@ use super::{Context, Local, lint};
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::clients::{self, Client};
 use crate::consumers::places::{self, Place, PlacesFacts, Reader};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::network::catalogue::Needs;
@@ -40,8 +41,24 @@ impl Check for NoProxyLists {
         "no-proxy",
         Group::Proxy,
         &[
-            "NP001", "NP014", "NP018", "NP009", "NP010", "NP002", "NP003", "NP004", "NP005", "NP006", "NP007", "NP008",
-            "NP011", "NP012", "NP013", "NP015", "NP016", "NP017",
+            ids::NP001,
+            ids::NP014,
+            ids::NP018,
+            ids::NP009,
+            ids::NP010,
+            ids::NP002,
+            ids::NP003,
+            ids::NP004,
+            ids::NP005,
+            ids::NP006,
+            ids::NP007,
+            ids::NP008,
+            ids::NP011,
+            ids::NP012,
+            ids::NP013,
+            ids::NP015,
+            ids::NP016,
+            ids::NP017,
         ],
     );
 
@@ -74,20 +91,20 @@ pub(super) fn judge_places(facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding
     }
     for place in facts.places.iter().filter(|place| place.unknown) {
         findings.push(
-            Finding::new("NP001", "proxy", Status::Skip, format!("the list in {} was not judged", place.file))
+            Finding::new(ids::NP001, Status::Skip, format!("the list in {} was not judged", place.file))
                 .observed("it is set under a condition, or from a variable or a command: only a shell can tell it"),
         );
     }
     for unread in &facts.unread {
         findings.push(
-            Finding::new("NP001", "proxy", Status::Skip, "the lists of a file were not judged")
+            Finding::new(ids::NP001, Status::Skip, "the lists of a file were not judged")
                 .observed(unread.clone())
                 .fix("sudo ics-setup check proxy"),
         );
     }
     if facts.places.is_empty() && facts.unread.is_empty() {
         findings.push(
-            Finding::new("NP001", "proxy", Status::Skip, "there is no list to judge")
+            Finding::new(ids::NP001, Status::Skip, "there is no list to judge")
                 .observed("no file of this host sets a proxy or a no_proxy list"),
         );
     }
@@ -122,7 +139,7 @@ fn judge_group(group: &[&Place], first: &Place, facts: &PlacesFacts, spec: &Chec
         let title = format!("the list in {place} says the same to all clients that matter");
         findings.insert(
             0,
-            Finding::new("NP001", "proxy", Status::Pass, title)
+            Finding::new(ids::NP001, Status::Pass, title)
                 .observed(value.map_or("no list, and nothing that needs one".to_owned(), str::to_owned)),
         );
     }

@@ -31,7 +31,7 @@ fn ids(findings: &[Finding]) -> String {
     };
     findings
         .iter()
-        .map(|finding| format!("{}{}", &finding.id[2..], letter(finding.status)))
+        .map(|finding| format!("{}{}", &finding.id.as_str()[2..], letter(finding.status)))
         .collect::<Vec<_>>()
         .join(" ")
 }

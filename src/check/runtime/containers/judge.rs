@@ -6,13 +6,15 @@ use crate::check::runtime::text::{at, count, long, nothing};
 use crate::check::spec::CheckSpec;
 use crate::docker::NoDocker;
 use crate::docker::text::is_plain;
+use crate::finding::FindingId;
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::product::Known;
 use crate::product::containers::{ContainersFacts, One, Seen, Service};
 use crate::text::Text;
 
 pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = nothing(&facts.place, "service-running", "containers were") {
+    if let Some(nothing) = nothing(&facts.place, ids::SERVICE_RUNNING, "containers were") {
         return nothing;
     }
     let command = facts.place.command(&spec.home);
@@ -52,8 +54,8 @@ fn wanted(seen: &Seen) -> Vec<(String, usize)> {
     }
 }
 
-fn finding(id: &'static str, status: Status, title: impl Into<Text>) -> Finding {
-    Finding::new(id, "runtime", status, title)
+fn finding(id: FindingId, status: Status, title: impl Into<Text>) -> Finding {
+    Finding::new(id, status, title)
 }
 
 fn reachable(seen: &Seen) -> Finding {
@@ -63,7 +65,7 @@ fn reachable(seen: &Seen) -> Finding {
         observed.push_str(&format!("; {} of its output could not be read", count(seen.unread, "line")));
     }
     let status = if seen.unread > 0 { Status::Warn } else { Status::Pass };
-    finding("docker-reachable", status, "Docker answers")
+    finding(ids::DOCKER_REACHABLE, status, "Docker answers")
         .expected("the docker command lists containers")
         .observed(observed)
 }
@@ -71,7 +73,7 @@ fn reachable(seen: &Seen) -> Finding {
 /// Docker did not answer.
 fn unreachable(trouble: &NoDocker) -> Finding {
     let base = |status, title: &str| {
-        finding("docker-reachable", status, title.to_owned()).expected("the docker command lists containers")
+        finding(ids::DOCKER_REACHABLE, status, title.to_owned()).expected("the docker command lists containers")
     };
     match trouble {
         NoDocker::Absent => base(Status::Fail, "there is no docker command on this host")
@@ -104,7 +106,7 @@ fn unreachable(trouble: &NoDocker) -> Finding {
 
 fn none(seen: &Seen, spec: &CheckSpec, command: &str) -> Finding {
     let home = spec.home.display();
-    let mut none = finding("service-running", Status::Fail, "no container of the product is there")
+    let mut none = finding(ids::SERVICE_RUNNING, Status::Fail, "no container of the product is there")
         .expected(format!("containers made from the compose file in {home}"))
         .observed(format!(
             "{} on this host, none of them made from {home} or from the vendor's images",
@@ -127,7 +129,7 @@ fn absent(name: &str, expected: usize, seen: &Seen, command: &str) -> Finding {
     let sure = seen.wanted.is_some();
     let by = if sure { "by the compose file" } else { "somewhere, and no compose file here could be read" };
     let status = if !sure || expected == 0 { Status::Warn } else { Status::Fail };
-    finding("service-running", status, format!("{name}{what} has no container"))
+    finding(ids::SERVICE_RUNNING, status, format!("{name}{what} has no container"))
         .expected(format!("{} of {name}, {by}", count(expected, "running container")))
         .observed("none, not even one that has ended")
         .cause(if sure {
@@ -197,7 +199,7 @@ impl Judged<'_> {
     fn running(&self, running: usize, done: bool) -> Finding {
         let name = self.name();
         if done {
-            return finding("service-running", Status::Pass, format!("{name} has done its work"))
+            return finding(ids::SERVICE_RUNNING, Status::Pass, format!("{name} has done its work"))
                 .expected("ended with code 0")
                 .observed("ended with code 0");
         }
@@ -225,7 +227,7 @@ impl Judged<'_> {
             } else {
                 format!("{name} runs")
             };
-            return finding("service-running", Status::Pass, title).expected(self.wants()).observed(observed);
+            return finding(ids::SERVICE_RUNNING, Status::Pass, title).expected(self.wants()).observed(observed);
         }
         let (status, title) = match running {
             0 if expected == 0 => (Status::Warn, format!("{name} does not run, as its scale of 0 asks for")),
@@ -237,7 +239,7 @@ impl Judged<'_> {
             _ => format!("{} up -d {}", self.command, self.service.name),
         };
         let stuck = self.service.containers.iter().find(|one| !one.error.is_empty());
-        let finding = finding("service-running", status, title).expected(self.wants()).observed(observed).fix(fix);
+        let finding = finding(ids::SERVICE_RUNNING, status, title).expected(self.wants()).observed(observed).fix(fix);
         match stuck {
             Some(one) => finding.cause(format!("Docker could not start it: {}", one.error)),
             None => finding,
@@ -259,7 +261,7 @@ impl Judged<'_> {
         } else {
             (Status::Fail, format!("{name} ended with {code}"))
         };
-        let mut finding = finding("service-exited", status, title)
+        let mut finding = finding(ids::SERVICE_EXITED, status, title)
             .expected(self.wants())
             .observed(format!(
                 "{} ended{when} with {code}{}",
@@ -298,7 +300,7 @@ impl Judged<'_> {
             1 => String::new(),
             number => format!(", {number} containers"),
         };
-        finding("service-restarting", Status::Fail, format!("{} restarts again and again{others}", self.name()))
+        finding(ids::SERVICE_RESTARTING, Status::Fail, format!("{} restarts again and again{others}", self.name()))
             .expected("containers that stay up")
             .observed(observed)
             .cause(cause)
@@ -309,7 +311,7 @@ impl Judged<'_> {
     }
 
     fn unhealthy(&self, one: &One, sick: &[&One]) -> Finding {
-        finding("service-unhealthy", Status::Fail, format!("{} is unhealthy", self.name()))
+        finding(ids::SERVICE_UNHEALTHY, Status::Fail, format!("{} is unhealthy", self.name()))
             .expected("its health check succeeds")
             .observed(format!("unhealthy: {}", sick.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")))
             .fix(format!(
@@ -375,7 +377,7 @@ fn images(seen: &Seen, spec: &CheckSpec, command: &str) -> Option<Finding> {
     let file = command.rsplit(' ').next().unwrap_or_default();
     let list = |versions: &BTreeSet<&str>| versions.iter().copied().collect::<Vec<_>>().join(", ");
     let base = |status, title: String| {
-        finding("image-version", status, title).evidence("tags", versions.iter().copied().collect::<Vec<_>>())
+        finding(ids::IMAGE_VERSION, status, title).evidence("tags", versions.iter().copied().collect::<Vec<_>>())
     };
     let pin = |finding: Finding, version: &str| {
         finding

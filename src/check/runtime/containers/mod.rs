@@ -6,6 +6,7 @@ use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look, Meta};
 use crate::docker::NoDocker;
 use crate::finding::Finding;
+use crate::finding::ids;
 use crate::net::Time;
 use crate::product::containers::{self, ContainersFacts};
 
@@ -19,15 +20,15 @@ impl Check for Containers {
         "containers",
         Group::Runtime,
         &[
-            "docker-reachable",
-            "service-running",
-            "service-exited",
-            "service-restarting",
-            "service-unhealthy",
-            "image-version",
+            ids::DOCKER_REACHABLE,
+            ids::SERVICE_RUNNING,
+            ids::SERVICE_EXITED,
+            ids::SERVICE_RESTARTING,
+            ids::SERVICE_UNHEALTHY,
+            ids::IMAGE_VERSION,
         ],
     )
-    .gates(&["docker-reachable", "service-running"]);
+    .gates(&[ids::DOCKER_REACHABLE, ids::SERVICE_RUNNING]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&ContainersFacts>) -> ContainersFacts {
         containers::look(look.host, &look.spec.home, time)

@@ -42,7 +42,8 @@ impl Picture {
     pub(super) fn new(spec: &CheckSpec, findings: &[Finding], say: impl Fn(&str) -> String) -> Self {
         let state = |groups: &[&str], ids: &[&str]| {
             state(findings.iter().filter(|finding| {
-                groups.contains(&finding.group) && (ids.is_empty() || ids.iter().any(|id| finding.id.starts_with(id)))
+                groups.contains(&finding.id.group())
+                    && (ids.is_empty() || ids.iter().any(|id| finding.id.as_str().starts_with(id)))
             }))
         };
         let mut ends: Vec<(String, String, &'static str, bool)> = Vec::new();

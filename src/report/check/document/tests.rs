@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::check::{CheckSpec, Record, Target};
+use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::redact::Redactor;
 
@@ -36,7 +37,7 @@ fn record() -> Record {
 }
 
 fn findings() -> Vec<Finding> {
-    let mut slow = Finding::new("network-endpoint", "network", Status::Fail, HOSTILE)
+    let mut slow = Finding::new(ids::NETWORK_ENDPOINT, Status::Fail, HOSTILE)
         .expected(HOSTILE)
         .observed(HOSTILE)
         .fix(HOSTILE)
@@ -45,7 +46,7 @@ fn findings() -> Vec<Finding> {
         .evidence("stages_ms", serde_json::json!({"resolve": 10, "tcp": 30}));
     slow.duration_ms = Some(100);
     slow.stage = Some("tls");
-    vec![Finding::new("os-supported", "host", Status::Pass, "fine"), slow]
+    vec![Finding::new(ids::OS_SUPPORTED, Status::Pass, "fine"), slow]
 }
 
 #[test]

@@ -197,8 +197,8 @@ fn facts(spec: &CheckSpec, say: impl Fn(&str) -> String) -> Vec<(String, String)
 /// Failures first within a group, then warnings; the declared order otherwise.
 fn sections(checked: &Checked<'_>) -> Vec<Section> {
     let groups = checked.findings.iter().fold(Vec::new(), |mut groups, finding| {
-        if !groups.contains(&finding.group) {
-            groups.push(finding.group);
+        if !groups.contains(&finding.id.group()) {
+            groups.push(finding.id.group());
         }
         groups
     });
@@ -210,7 +210,7 @@ fn sections(checked: &Checked<'_>) -> Vec<Section> {
         Status::Skip => 4,
     };
     let section = |name: &'static str| {
-        let mut own: Vec<&Finding> = checked.findings.iter().filter(|finding| finding.group == name).collect();
+        let mut own: Vec<&Finding> = checked.findings.iter().filter(|finding| finding.id.group() == name).collect();
         own.sort_by_key(|finding| rank(finding.status));
         Section {
             name,
@@ -234,7 +234,7 @@ fn item(finding: &Finding, say: impl Fn(&Text) -> String) -> Item {
     }
     let fixes = if finding.status == Status::Pass { &[][..] } else { finding.fix.as_slice() };
     Item {
-        id: finding.id,
+        id: finding.id.as_str(),
         status,
         word,
         title: say(&finding.title),
@@ -256,7 +256,8 @@ pub(super) fn words(status: Status) -> (&'static str, &'static str) {
 
 /// One bar for each way that was gone to an endpoint, from the evidence of its finding.
 fn bars(checked: &Checked<'_>) -> Vec<Bar> {
-    let of_network = |finding: &&Finding| [Group::Network.as_str(), Group::Agent.as_str()].contains(&finding.group);
+    let of_network =
+        |finding: &&Finding| [Group::Network.as_str(), Group::Agent.as_str()].contains(&finding.id.group());
     let mut bars = Vec::new();
     for finding in checked.findings.iter().filter(of_network) {
         let (Some(stages), Some(host)) =
