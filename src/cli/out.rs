@@ -171,6 +171,7 @@ pub fn exit(globals: &Globals, outcome: Outcome) -> Exit {
 /// Adds `--root` to an `ics-setup` command at the end of a piece of advice.
 pub fn on_the_same_host(globals: &Globals, fix: &mut Fix) {
     if let Some(root) = &globals.root {
+        *fix = fix.at_root(root);
         let (Fix::Command(text) | Fix::Advice(text)) = fix;
         let mut marked = text.marked().to_owned();
         add_root(root, &mut marked);

@@ -1,5 +1,7 @@
 //! What is to be done about something.
 
+use std::path::Path;
+
 use super::Text;
 
 /// What mends something.
@@ -18,5 +20,14 @@ impl Fix {
     pub fn text(&self) -> &Text {
         let (Self::Command(text) | Self::Advice(text)) = self;
         text
+    }
+
+    /// The same for the image below `root`; see [`Text::at_root`].
+    #[must_use]
+    pub fn at_root(&self, root: &Path) -> Self {
+        match self {
+            Self::Command(text) => Self::Command(text.at_root(root)),
+            Self::Advice(text) => Self::Advice(text.at_root(root)),
+        }
     }
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 pub use evidence::Evidence;
 pub use fix::Fix;
-pub use fragments::{Foreign, Fragment, Hidden, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, own};
+pub use fragments::{
+    Foreign, Fragment, Hidden, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, ics_setup, own,
+};
 
 /// `text` as one line without what could steer a terminal or mislead a reader, trimmed, and at most `max` characters long.
 ///
