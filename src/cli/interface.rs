@@ -1,7 +1,7 @@
 //! What a run shows and asks when it was started by flags: a person at the terminal, a machine that reads JSON, or nobody.
 
 use super::args::Globals;
-use super::{ask, out};
+use super::{ask, out, terminal};
 use crate::converge::{Interface, Options, RunContext};
 use crate::plan::Change;
 use crate::problem::Problem;
@@ -28,7 +28,8 @@ impl ByFlags<'_> {
 impl Interface for ByFlags<'_> {
     fn show_plan(&mut self, context: &RunContext) {
         if !self.0.json && !self.0.quiet {
-            out::result(&human_plan(&context.plan.changes, &context.redactor, Paint(self.0.color)));
+            let diff = human_plan(&context.plan.changes, &context.redactor, Paint(self.0.color));
+            out::result(&terminal::shown(diff));
         }
     }
 

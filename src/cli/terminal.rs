@@ -21,6 +21,11 @@ pub fn columns() -> Option<usize> {
     terminal.is_term().then(|| terminal.size_checked().map_or(80, |(_, columns)| usize::from(columns)))
 }
 
+/// Text as a terminal can show it: what is left out is told in ASCII where the locale has no more.
+pub fn shown(text: String) -> String {
+    if columns().is_some() && !unicode() { text.replace('…', "...") } else { text }
+}
+
 /// Does the locale say that more than ASCII can be shown?
 pub fn unicode() -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(std::env::var_os).find(|value| !value.is_empty());

@@ -306,11 +306,7 @@ impl<T: Shown + ?Sized> Shown for &T {
 impl Shown for str {
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Marked already where it was put together from foreign values.
-        if self.contains(BEGIN) {
-            f.write_str(self)
-        } else {
-            fmt::Display::fmt(&Foreign(self.to_owned()), f)
-        }
+        if self.contains(BEGIN) { f.write_str(self) } else { fmt::Display::fmt(&Foreign(self.to_owned()), f) }
     }
 }
 
