@@ -7,8 +7,8 @@
 //! host  ┘            platform ───┴─ network: endpoints, lists for firewalls ──────────┘
 //! ```
 //!
-//! Straight on, no way back: a module knows those above it in this table, never those below it (`tests/modules.rs`). Only who
-//! asks whom is told here; while it runs, the wizard's answers are one more layer of settings.
+//! A module imports those above it in this table alone, siblings import each other in no circle, and nothing in [`check`]
+//! opens a socket, starts a program or reads a file (`tests/modules.rs`). What the wizard is told is one more layer of settings.
 //!
 //! | module | what lives there |
 //! | --- | --- |
@@ -40,6 +40,29 @@
 //! | [`converge`] | the one path: detect, plan, show, confirm, apply, restart, verify |
 //! | [`wizard`] | asks a person; yields one more layer of settings |
 //! | [`cli`] | flags, commands, exit codes |
+//!
+//! # Glossary
+//!
+//! | word | what it means |
+//! | --- | --- |
+//! | proxy URL | `http://user:password@host:port` of a forward proxy, for http requests, https requests or both |
+//! | `no_proxy` member | one entry of the list of hosts that are reached without the proxy |
+//! | consumer | who reads proxy settings: a login, sudo, cron, a systemd service, the Docker daemon, a package manager, a container |
+//! | source | a file or flag that a consumer takes a value from |
+//! | dialect | how a consumer parses its file |
+//! | target | a file that settings imply, and what makes it so |
+//! | change | one file before and after; applied with others, all or none |
+//! | plan | the changes of a run, with what was noticed |
+//! | run | one applied plan, with its journal and backups |
+//! | stage | one step of a staged check or of an installation |
+//! | observer | a module that asks one thing and returns facts without an opinion |
+//! | facts | what was seen, serialisable, without secrets |
+//! | finding | one record of a check, a plan or a verification: what was expected, what was seen, what to do |
+//! | fix | a command that can run on this host as it is, after which its finding is gone |
+//! | advice | a sentence for whoever mends it; what only a person knows stands in it as `<VALUE>` |
+//! | fragment | a part of a [`text::Text`]: own word, foreign value, or the place of a secret |
+//!
+//! The vendor says "divvy" for users, folders and variables; its spelling is kept.
 
 #![cfg_attr(
     not(test),
