@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// Why a certificate is not valid here. Part of saved facts: the names are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,29 +33,6 @@ pub enum Distrust {
 }
 
 impl Distrust {
-    /// The reason that its words ([`fmt::Display`]) stand for: facts of 0.1.0 have no more.
-    pub(crate) fn from_words(words: String) -> Self {
-        let other_name = Self::OtherName { names: Vec::new() };
-        let known = [
-            Self::UnknownIssuer,
-            Self::Expired,
-            Self::NotYet,
-            Self::Revoked,
-            Self::NoRoots,
-            Self::CaAsServer,
-            other_name.clone(),
-        ];
-        if let Some(distrust) = known.into_iter().find(|distrust| distrust.to_string() == words) {
-            return distrust;
-        }
-        match words.split_once(": ") {
-            Some((begin, names)) if begin == other_name.to_string() => {
-                Self::OtherName { names: names.split(", ").map(str::to_owned).collect() }
-            }
-            _ => Self::Other { why: words },
-        }
-    }
-
     /// The same, with `by` applied to each text that comes from the certificate or the library.
     pub(crate) fn cleaned(self, by: impl Fn(&str) -> String) -> Self {
         match self {
@@ -82,21 +59,4 @@ impl fmt::Display for Distrust {
             Self::Other { why } => f.write_str(why),
         }
     }
-}
-
-/// Reads a [`Distrust`] as it is saved, or the words in which 0.1.0 saved it.
-///
-/// # Errors
-/// It is neither.
-pub(crate) fn distrust_or_words<'de, D: Deserializer<'de>>(saved: D) -> Result<Distrust, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Saved {
-        Typed(Distrust),
-        Words(String),
-    }
-    Ok(match Saved::deserialize(saved)? {
-        Saved::Typed(distrust) => distrust,
-        Saved::Words(words) => Distrust::from_words(words),
-    })
 }

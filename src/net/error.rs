@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Distrust, distrust_or_words, seconds};
+use super::{Distrust, seconds};
 
 /// What kept a conversation from happening. Part of saved facts: the names are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,8 +63,7 @@ pub enum NetError {
     },
     /// The peer's certificate is not trusted: nothing secret was sent.
     Untrusted {
-        /// Why. Facts of 0.1.0 have it in words.
-        #[serde(deserialize_with = "distrust_or_words")]
+        /// Why.
         why: Distrust,
     },
     /// Anything else.
@@ -74,9 +73,9 @@ pub enum NetError {
     },
 }
 
-/// Why a TLS handshake failed. Its form in saved facts is its words.
+/// Why a TLS handshake failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[serde(rename_all = "kebab-case")]
 pub enum TlsFault {
     /// The other side answered with something that is not TLS.
     NotTls,
@@ -96,19 +95,6 @@ impl fmt::Display for TlsFault {
             Self::Closed => "the other side closed the connection during the handshake",
             Self::Other(why) => why,
         })
-    }
-}
-
-impl From<String> for TlsFault {
-    fn from(words: String) -> Self {
-        let known = [Self::NotTls, Self::Http, Self::Closed];
-        known.into_iter().find(|fault| fault.to_string() == words).unwrap_or(Self::Other(words))
-    }
-}
-
-impl From<TlsFault> for String {
-    fn from(fault: TlsFault) -> Self {
-        fault.to_string()
     }
 }
 

@@ -27,7 +27,6 @@ mod wire;
 
 pub use dial::{connect, dial, resolve};
 pub use distrust::Distrust;
-pub(crate) use distrust::distrust_or_words;
 pub use http::{Answer, MAX_HEAD, basic, request};
 pub(crate) use http::{is_redis, looks_like_html, unexpected, what};
 pub use line::Line;

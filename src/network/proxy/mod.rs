@@ -16,7 +16,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Failure, Stage};
-use crate::net::{Distrust, NetError, TlsFault, distrust_or_words};
+use crate::net::{Distrust, NetError, TlsFault};
 use crate::settings::ProxyUrl;
 use crate::text::host_port;
 
@@ -85,8 +85,7 @@ pub enum TlsAnswer {
     Trusted,
     /// It speaks TLS; its certificate is not trusted.
     Untrusted {
-        /// Why not. Facts of 0.1.0 have it in words.
-        #[serde(deserialize_with = "distrust_or_words")]
+        /// Why not.
         why: Distrust,
     },
     /// It speaks no TLS, or none that is still spoken.

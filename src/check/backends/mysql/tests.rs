@@ -354,7 +354,9 @@ fn each_refusal_of_a_login_names_its_remedy() {
         ),
         (NetError::Untrusted { why: Distrust::Expired }, true, "mysql-tls", "timedatectl"),
         (
-            NetError::Tls { why: "the other side ended it with the alert ProtocolVersion".to_owned().into() },
+            NetError::Tls {
+                why: crate::net::TlsFault::Other("the other side ended it with the alert ProtocolVersion".to_owned()),
+            },
             true,
             "mysql-tls",
             "unsafe legacy renegotiation",
