@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::spec::CheckSpec;
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{ics_setup, own};
 
 /// Name of the format.
 pub const SCHEMA: &str = "ics-setup/facts/v2";
@@ -66,18 +66,17 @@ impl Record {
     /// # Errors
     /// `facts-invalid`: what does not fit, with its line.
     pub fn parse(bytes: &[u8], shown: &str) -> Result<Self, Problem> {
-        let invalid = |because: Text| {
-            Problem::settings(id::FACTS_INVALID, format!("{shown} does not hold facts of ics-setup"))
-                .because(because)
-                .hint("make such a file: ics-setup check --save-facts FILE")
+        let invalid = || {
+            Problem::settings(id::FACTS_INVALID, text!("{} does not hold facts of ics-setup", own(shown)))
+                .hint(text!("make such a file: {}", ics_setup("check --save-facts <FILE>")))
         };
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string().into()))?;
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid().caused_by(error))?;
         match value["schema"].as_str() {
-            Some(SCHEMA) => serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string().into())),
+            Some(SCHEMA) => serde_json::from_slice(bytes).map_err(|error| invalid().caused_by(error)),
             Some(other) => {
                 let by =
                     value["version"].as_str().unwrap_or(if other == EARLIER { "0.1.0" } else { "another version" });
-                Err(invalid(text!(
+                Err(invalid().because(text!(
                     "ics-setup {} saved them as {}, and ics-setup {} reads {}",
                     by,
                     other,
@@ -85,7 +84,7 @@ impl Record {
                     own(SCHEMA)
                 )))
             }
-            None => Err(invalid("it has no schema".into())),
+            None => Err(invalid().because("it has no schema")),
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::host::HostRead;
 use crate::net::{Roots, seconds};
 use crate::platform::Platform;
 use crate::stamp::rfc3339;
+use crate::text;
+use crate::text::{Text, own};
 
 /// The first pause between two rounds of `--wait`; each is twice the one before, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -203,25 +205,25 @@ fn wanted(check: &dyn AnyCheck, entry: &Entry, spec: &CheckSpec, selection: &Sel
 
 /// The findings of one check; one of its own where it did not come to an end.
 fn judge_entry(check: &dyn AnyCheck, entry: &Entry, spec: &CheckSpec) -> Vec<Finding> {
-    let why = match entry.ended {
+    let why: Text = match entry.ended {
         // One judge that breaks is not to cost the findings of all others.
         Ending::Done => match catch_unwind(AssertUnwindSafe(|| check.judge(&entry.facts, spec))) {
             Ok(Ok(findings)) => return findings,
-            Ok(Err(error)) => format!("the facts of {} do not fit: {error}", check.meta().name),
-            Err(_) => BROKE.to_owned(),
+            Ok(Err(error)) => text!("the facts of {} do not fit: {}", own(check.meta().name), error),
+            Err(_) => BROKE.into(),
         },
-        Ending::Late => format!(
+        Ending::Late => text!(
             "no result within {}; the limit of one check is --timeout",
-            seconds(Duration::from_millis(entry.took_ms))
+            own(seconds(Duration::from_millis(entry.took_ms)))
         ),
         Ending::OutOfTime => {
-            format!("the run was over after {} (--deadline) before this was known", seconds(spec.limits.run()))
+            text!("the run was over after {} (--deadline) before this was known", own(seconds(spec.limits.run())))
         }
-        Ending::Broke => BROKE.to_owned(),
+        Ending::Broke => BROKE.into(),
     };
     let Meta { name, ids, .. } = check.meta();
     let Some(id) = ids.first() else { return Vec::new() };
-    let title = format!("{name} could not be checked");
+    let title = text!("{} could not be checked", own(name));
     vec![Finding::new(*id, Status::Error, title).observed(why)]
 }
 

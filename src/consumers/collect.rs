@@ -88,11 +88,7 @@ impl FileProbe<'_> {
                 consumer
             }
             Err(Unseen::Absent(why)) => Consumer { name, ..Consumer::unseen(who, source, State::Skipped, why) },
-            // Words of a program, and profile scripts may have written them.
-            Err(Unseen::Failed(why)) => {
-                let why = crate::redact::redact_line(&why);
-                Consumer { name, ..Consumer::unseen(who, source, State::Unreadable, why) }
-            }
+            Err(Unseen::Failed(why)) => Consumer { name, ..Consumer::unseen(who, source, State::Unreadable, why) },
         }
     }
 }

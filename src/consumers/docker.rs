@@ -13,7 +13,8 @@ use crate::envfile::{Dialect, Seen, unit};
 use crate::environment::{self, DAEMON_JSON, Daemon};
 use crate::net::seconds;
 use crate::product::own_containers;
-use crate::text::clean;
+use crate::text;
+use crate::text::{Foreign, Text, clean, own};
 use crate::vendor::Vendor;
 
 /// Where units and their drop-ins are, strongest first.
@@ -63,11 +64,11 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
     let variables = match environment::of_process(probe.host, running.pid) {
         Ok(variables) => variables.unwrap_or_default(),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && probe.host.euid() != 0 => {
-            let why = format!("{place} can be read by root only");
+            let why = text!("{} can be read by root only", own(&place));
             return Consumer::unseen(Who::Docker, place, State::NeedsRoot, why);
         }
         Err(error) => {
-            let why = format!("{place} could not be read: {error}");
+            let why = text!("{} could not be read: {}", own(&place), error);
             return Consumer::unseen(Who::Docker, place, State::Unreadable, why);
         }
     };
@@ -81,9 +82,9 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
     let json_unread =
         json_is_newer(probe, &running, &json_path) && json.iter().any(|(name, value)| values.get(name) != Some(value));
     let why = if unit_differs {
-        Some("its unit or a drop-in says something else since it was started".to_owned())
+        Some("its unit or a drop-in says something else since it was started".into())
     } else if json_unread {
-        Some(format!("{} was changed after it was started", probe.shown(&json_path)))
+        Some(text!("{} was changed after it was started", own(probe.shown(&json_path))))
     } else {
         None
     };
@@ -103,7 +104,7 @@ pub(super) fn client(probe: &mut FileProbe<'_>) -> Option<Consumer> {
     let document: Value = match serde_json::from_slice(&bytes) {
         Ok(document) => document,
         Err(error) => {
-            let why = format!("{} is no JSON: line {}", probe.shown(path), error.line());
+            let why = text!("{} is no JSON: line {}", own(probe.shown(path)), error.line());
             return Some(Consumer::unseen(Who::DockerClient, probe.shown(path), State::Unreadable, why));
         }
     };
@@ -124,19 +125,19 @@ pub(super) fn client(probe: &mut FileProbe<'_>) -> Option<Consumer> {
 
 /// The running containers of the product in `home`.
 pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> {
-    let skipped = |why: String| vec![Consumer::unseen(Who::Container, "docker inspect", State::Skipped, why)];
+    let skipped = |why: Text| vec![Consumer::unseen(Who::Container, "docker inspect", State::Skipped, why)];
     if !probe.host.is_live() {
-        return skipped(IMAGE.to_owned());
+        return skipped(IMAGE.into());
     }
     let found = match own_containers(probe.host, home, probe.of_programs(2)) {
         Ok(found) => found,
         // A daemon that does not run is the daemon's finding, not a second one.
-        Err(NoDocker::Absent) => return skipped("docker is not installed".to_owned()),
+        Err(NoDocker::Absent) => return skipped("docker is not installed".into()),
         Err(NoDocker::Late { millis }) => {
-            return skipped(format!("docker gave no answer within {}", seconds(Duration::from_millis(millis))));
+            return skipped(text!("docker gave no answer within {}", own(seconds(Duration::from_millis(millis)))));
         }
         Err(NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why }) => {
-            return skipped(format!("docker does not answer: {why}"));
+            return skipped(text!("docker does not answer: {}", why));
         }
     };
     let running = found.own.into_iter().filter(|container| container.status == "running");
@@ -144,7 +145,8 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer
         .take(MOST_CONTAINERS)
         .map(|container| {
             let name = clean(&container.name, 80);
-            let mut consumer = Consumer::new(Who::Container, Some(name.clone()), format!("docker inspect {name}"));
+            let mut consumer =
+                Consumer::new(Who::Container, Some(name.clone()), format!("docker inspect {}", Foreign::new(&name)));
             let pairs = container.environment.iter().filter_map(|pair| pair.split_once('='));
             let variables: environment::Variables =
                 pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -152,7 +154,7 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer
             consumer
         })
         .collect();
-    if consumers.is_empty() { skipped("no container of the product runs".to_owned()) } else { consumers }
+    if consumers.is_empty() { skipped("no container of the product runs".into()) } else { consumers }
 }
 
 /// `--config-file` of the running daemon, else the usual place.
@@ -161,10 +163,10 @@ fn json_path(running: Option<&Daemon>) -> PathBuf {
     running.and_then(|daemon| option(daemon, "--config-file")).map_or(usual, PathBuf::from)
 }
 
-fn json_values(probe: &FileProbe<'_>, path: &Path) -> Result<Values, (State, String)> {
+fn json_values(probe: &FileProbe<'_>, path: &Path) -> Result<Values, (State, Text)> {
     let found = environment::daemon_json(&probe.read(path)?.unwrap_or_default()).map_err(|error| {
         let why =
-            format!("{} is no JSON (line {}): the daemon does not start with it", probe.shown(path), error.line());
+            text!("{} is no JSON (line {}): the daemon does not start with it", own(probe.shown(path)), error.line());
         (State::Unreadable, why)
     })?;
     let values = found.into_iter().filter(|(_, value)| !value.is_empty());
@@ -205,7 +207,7 @@ fn json_is_newer(probe: &FileProbe<'_>, running: &Daemon, path: &Path) -> bool {
 }
 
 /// What the unit of the daemon, its drop-ins and their environment files give it, and which of them do so.
-fn unit_values(probe: &FileProbe<'_>) -> Result<(Values, Vec<String>), (State, String)> {
+fn unit_values(probe: &FileProbe<'_>) -> Result<(Values, Vec<String>), (State, Text)> {
     let mut text = Vec::new();
     let (mut sources, mut files) = (Vec::new(), Vec::new());
     for path in unit_files(probe) {

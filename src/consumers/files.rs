@@ -9,6 +9,8 @@ use crate::envfile::{Dialect, PamLimit, Seen, shell_read_with, unit};
 use crate::environment;
 use crate::host::Command;
 use crate::platform::Platform;
+use crate::text;
+use crate::text::own;
 use crate::vendor::prod_env as path_of_prod_env;
 
 const ENVIRONMENT: &str = "/etc/environment";
@@ -123,7 +125,7 @@ pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> 
     let bytes = match probe.read(&path) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => {
-            let why = format!("{shown} is not there: the product is not installed");
+            let why = text!("{} is not there: the product is not installed", own(&shown));
             return vec![Consumer::unseen(Who::ProdEnv, shown, State::Skipped, why)];
         }
         Err((state, why)) => return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)],
@@ -136,7 +138,7 @@ pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> 
         take(&mut readings, &mut Vec::new(), reading, String::new());
         let consumer = match fatal {
             Some(complaint) => {
-                let why = format!("line {}: {}", complaint.line, complaint.message);
+                let why = text!("line {}: {}", complaint.line, own(complaint.message));
                 Consumer::unseen(Who::ProdEnv, shown.as_str(), State::Unreadable, why)
             }
             None => of_readings(probe, Consumer::new(Who::ProdEnv, None, shown.as_str()), &readings),

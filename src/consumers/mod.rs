@@ -25,6 +25,8 @@ mod value;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::Text;
+
 pub(crate) use collect::{Ask, observe};
 pub(crate) use value::{Flaw, ProxyValue};
 
@@ -56,7 +58,7 @@ pub(crate) struct Consumer {
     /// Is it known what the consumer gets?
     pub(crate) state: State,
     /// Why not; or, where it is known, why it may change.
-    pub(crate) why: Option<String>,
+    pub(crate) why: Option<Text>,
     /// `http_proxy`, or what plays its part.
     pub(crate) http: Option<ProxyValue>,
     /// `HTTP_PROXY`.
@@ -132,7 +134,7 @@ impl Consumer {
         }
     }
 
-    fn unseen(consumer: Who, source: impl Into<String>, state: State, why: impl Into<String>) -> Self {
+    fn unseen(consumer: Who, source: impl Into<String>, state: State, why: impl Into<Text>) -> Self {
         Self { state, why: Some(why.into()), ..Self::new(consumer, None, source) }
     }
 

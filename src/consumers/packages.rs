@@ -10,6 +10,8 @@ use crate::envfile::ini;
 use crate::host::Command;
 use crate::platform::{PackageManager, Platform};
 use crate::settings::encode;
+use crate::text;
+use crate::text::own;
 
 /// What the host's package manager is told.
 pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
@@ -33,7 +35,7 @@ fn apt(probe: &mut FileProbe<'_>) -> Consumer {
                 return apt_consumer(probe, named("apt-config dump".to_owned()), &found);
             }
             Ok(output) => {
-                let why = format!("apt-config dump ended with code {:?}", output.code);
+                let why = text!("apt-config dump ended with code {}", own(format!("{:?}", output.code)));
                 return Consumer::unseen(Who::PackageManager, "apt-config dump", State::Unreadable, why);
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -41,7 +43,7 @@ fn apt(probe: &mut FileProbe<'_>) -> Consumer {
                 return Consumer::unseen(Who::PackageManager, "apt-config dump", State::Skipped, why);
             }
             Err(error) => {
-                let why = format!("apt-config could not be run: {error}");
+                let why = text!("apt-config could not be run: {}", error);
                 return Consumer::unseen(Who::PackageManager, "apt-config dump", State::Unreadable, why);
             }
         }
@@ -161,7 +163,7 @@ fn dnf(probe: &mut FileProbe<'_>, manager: PackageManager) -> Consumer {
     let bytes = match probe.read(path) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => {
-            let why = format!("{shown} is not there");
+            let why = text!("{} is not there", own(&shown));
             return Consumer::unseen(Who::PackageManager, shown, State::Skipped, why);
         }
         Err((state, why)) => return Consumer::unseen(Who::PackageManager, shown, state, why),

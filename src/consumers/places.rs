@@ -12,6 +12,8 @@ use crate::platform::Platform;
 use crate::redact;
 use crate::settings::profile_scripts;
 use crate::system::cloud::cloud;
+use crate::text;
+use crate::text::Text;
 use crate::vendor::{Vendor, prod_env};
 use crate::version::Version;
 
@@ -31,7 +33,7 @@ pub(crate) struct PlacesFacts {
     /// Is the product installed here?
     pub(crate) product: bool,
     /// Files that could not be read, with the reason.
-    pub(crate) unread: Vec<String>,
+    pub(crate) unread: Vec<Text>,
 }
 
 /// One file.
@@ -105,7 +107,7 @@ fn files(host: &dyn HostRead, platform: Option<&Platform>, home: &Path, facts: &
             facts.places.push(place);
         }
         let scripts = profile_scripts(host, platform).unwrap_or_else(|problem| {
-            facts.unread.push(problem.message.marked().to_owned());
+            facts.unread.push(problem.message);
             Vec::new()
         });
         for script in scripts {
@@ -115,9 +117,7 @@ fn files(host: &dyn HostRead, platform: Option<&Platform>, home: &Path, facts: &
         }
     }
     if platform.is_none() {
-        facts
-            .unread
-            .push("the system is neither like Ubuntu nor like CentOS, so its proxy file is not known".to_owned());
+        facts.unread.push("the system is neither like Ubuntu nor like CentOS, so its proxy file is not known".into());
     }
     let product = prod_env(home);
     if let Some(bytes) = read(host, &product, facts) {
@@ -134,7 +134,7 @@ fn files(host: &dyn HostRead, platform: Option<&Platform>, home: &Path, facts: &
 
 fn read(host: &dyn HostRead, path: &Path, facts: &mut PlacesFacts) -> Option<Vec<u8>> {
     host.read(path).unwrap_or_else(|error| {
-        facts.unread.push(format!("{}: {error}", host.shown(path).display()));
+        facts.unread.push(text!("{}: {}", host.shown(path), error));
         None
     })
 }

@@ -8,6 +8,8 @@ use super::{Consumer, NAMES, State};
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::settings::ProxyUrl;
+use crate::text;
+use crate::text::Text;
 
 /// How long any other program may take.
 const PROGRAM: Duration = Duration::from_secs(2);
@@ -54,13 +56,13 @@ impl<'a> FileProbe<'a> {
     ///
     /// # Errors
     /// How it ends: for everybody but root a file that only root may read is no fault of the host.
-    pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, (State, String)> {
+    pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, (State, Text)> {
         self.host.read(path).map_err(|error| {
             let shown = self.host.shown(path);
             if error.kind() == std::io::ErrorKind::PermissionDenied && self.host.euid() != 0 {
-                (State::NeedsRoot, format!("{} can be read by root only", shown.display()))
+                (State::NeedsRoot, text!("{} can be read by root only", shown))
             } else {
-                (State::Unreadable, format!("{} could not be read: {error}", shown.display()))
+                (State::Unreadable, text!("{} could not be read: {}", shown, error))
             }
         })
     }

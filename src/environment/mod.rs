@@ -11,7 +11,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::host::{Command, HostRead};
-use crate::text::first_line;
+use crate::redact::redact_line;
+use crate::text;
+use crate::text::{Text, first_line, own};
 
 pub use cron::{CronStack, cron};
 pub use daemon::{DAEMON_JSON, Daemon, daemon_json, dockerd, started};
@@ -57,9 +59,9 @@ impl LoginUser {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unseen {
     /// There is no such program or service here: nothing is wrong.
-    Absent(String),
+    Absent(Text),
     /// It is there and did not do as asked. The words of the program, one line.
-    Failed(String),
+    Failed(Text),
 }
 
 /// The environment of a real login, started with `su - USER`.
@@ -76,16 +78,16 @@ pub fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Resul
     match host.run(&Command { deadline, ..Command::new(argv) }) {
         Ok(output) => match memchr::memmem::rfind(&output.stdout, MARK.as_bytes()) {
             Some(at) => Ok(parse(&output.stdout[at + MARK.len()..])),
-            None => Err(Unseen::Failed(format!(
-                "su ended with code {:?} before it came to env: {}",
-                output.code,
-                first_line(&output.stderr, 200)
+            None => Err(Unseen::Failed(text!(
+                "su ended with code {} before it came to env: {}",
+                own(format!("{:?}", output.code)),
+                redact_line(&first_line(&output.stderr, 200))
             ))),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Unseen::Absent("there is no program su on this host".to_owned()))
+            Err(Unseen::Absent("there is no program su on this host".into()))
         }
-        Err(error) => Err(Unseen::Failed(format!("su could not be run: {error}"))),
+        Err(error) => Err(Unseen::Failed(text!("su could not be run: {}", error))),
     }
 }
 
@@ -97,11 +99,9 @@ pub fn sudo(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result
     let command = Command { deadline, ..Command::new(["sudo", "-n", "-u", user.name.as_str(), "env", "-0"]) };
     match host.run(&command) {
         Ok(output) if output.code == Some(0) => Ok(parse(&output.stdout)),
-        Ok(_) => Err(Unseen::Failed("sudo does not let root run a command here".to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Unseen::Absent("sudo is not installed".to_owned()))
-        }
-        Err(error) => Err(Unseen::Failed(format!("sudo could not be run: {error}"))),
+        Ok(_) => Err(Unseen::Failed("sudo does not let root run a command here".into())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Unseen::Absent("sudo is not installed".into())),
+        Err(error) => Err(Unseen::Failed(text!("sudo could not be run: {}", error))),
     }
 }
 
@@ -111,7 +111,7 @@ pub fn sudo(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result
 /// systemd does not run here, or does not answer.
 pub fn services(host: &dyn HostRead, deadline: Duration) -> Result<Variables, Unseen> {
     if !systemd_runs(host) {
-        return Err(Unseen::Absent("systemd does not run here".to_owned()));
+        return Err(Unseen::Absent("systemd does not run here".into()));
     }
     match host.run(&Command { deadline, ..Command::new(["systemctl", "show-environment"]) }) {
         Ok(output) if output.code == Some(0) => {
@@ -119,12 +119,12 @@ pub fn services(host: &dyn HostRead, deadline: Duration) -> Result<Variables, Un
             let pairs = text.lines().filter_map(|line| line.split_once('='));
             Ok(pairs.map(|(name, value)| (name.to_owned(), unquoted(value))).collect())
         }
-        Ok(output) => Err(Unseen::Failed(format!(
-            "systemctl show-environment ended with code {:?}: {}",
-            output.code,
-            first_line(&output.stderr, 200)
+        Ok(output) => Err(Unseen::Failed(text!(
+            "systemctl show-environment ended with code {}: {}",
+            own(format!("{:?}", output.code)),
+            redact_line(&first_line(&output.stderr, 200))
         ))),
-        Err(error) => Err(Unseen::Failed(format!("systemctl could not be run: {error}"))),
+        Err(error) => Err(Unseen::Failed(text!("systemctl could not be run: {}", error))),
     }
 }
 

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{Seen, exists};
 use crate::host::HostRead;
 use crate::net::{Answer, MAX_HEAD, NetError, Peer, Roots, Time, dial, request, shake};
+use crate::text;
+use crate::text::{Text, own};
 
 /// A head and the records of a handshake; nothing more is asked for.
 const BUDGET: usize = 2 * MAX_HEAD;
@@ -33,14 +35,14 @@ pub(crate) struct Asked {
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct InVain {
-    pub(crate) whom: String,
+    pub(crate) whom: Text,
     pub(crate) why: NetError,
 }
 
 /// What somebody told of the time.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TimeStatus {
-    pub(crate) whom: String,
+    pub(crate) whom: Text,
     pub(crate) status: u16,
     pub(crate) date: String,
     /// How far this host's clock is ahead of it; negative: behind.
@@ -76,23 +78,26 @@ pub(crate) fn observe(host: &dyn HostRead, roots: &Roots, ask: &Ask<'_>, time: T
 
 fn asked(host: &dyn HostRead, roots: &Roots, ask: &Ask<'_>, time: Time) -> Asked {
     let server = ask.server;
-    type Attempt<'a> = (String, Box<dyn Fn() -> Result<(Answer, i64), NetError> + 'a>);
+    type Attempt<'a> = (Text, Box<dyn Fn() -> Result<(Answer, i64), NetError> + 'a>);
     let attempts: Vec<Attempt<'_>> = match &ask.proxy {
         // Without credentials: a 407 has a Date as well.
         Some(proxy) => vec![(
-            format!("the proxy {}:{}", proxy.host, proxy.port),
+            text!("the proxy {}:{}", own(proxy.host), proxy.port),
             Box::new(move || through(host, roots, proxy, server, time)),
         )],
         None => vec![
             (
-                format!("{server}:443"),
+                text!("{}:443", own(server)),
                 Box::new(move || {
                     let wire = dial(server, 443, time, BUDGET)?;
                     head(host, &mut shake(wire, server, roots)?.trusted()?, server, "/")
                 }),
             ),
             // A clock that is far off makes every certificate look wrong; plain HTTP tells the time all the same.
-            (format!("{server}:80"), Box::new(move || head(host, &mut dial(server, 80, time, BUDGET)?, server, "/"))),
+            (
+                text!("{}:80", own(server)),
+                Box::new(move || head(host, &mut dial(server, 80, time, BUDGET)?, server, "/")),
+            ),
         ],
     };
     let mut in_vain = Vec::new();
@@ -137,7 +142,7 @@ fn head<S: Read + Write>(
     Ok((answer, asked.midpoint(answered)))
 }
 
-fn status(whom: &str, answer: &Answer, middle: i64) -> Result<TimeStatus, NetError> {
+fn status(whom: &Text, answer: &Answer, middle: i64) -> Result<TimeStatus, NetError> {
     let no_date = |what: String| NetError::unexpected(what);
     let date = answer.get("date").ok_or_else(|| no_date(format!("HTTP {} without a Date", answer.status)))?;
     let time =
@@ -149,7 +154,7 @@ fn status(whom: &str, answer: &Answer, middle: i64) -> Result<TimeStatus, NetErr
     let ahead = middle.saturating_sub(there);
     // The nearest second.
     let ahead_seconds = ahead.saturating_add(500 * ahead.signum()) / 1000;
-    Ok(TimeStatus { whom: whom.to_owned(), status: answer.status, date: httpdate::fmt_http_date(time), ahead_seconds })
+    Ok(TimeStatus { whom: whom.clone(), status: answer.status, date: httpdate::fmt_http_date(time), ahead_seconds })
 }
 
 /// Milliseconds since 1970; negative before.
@@ -174,13 +179,16 @@ mod tests {
     fn every_form_of_a_date_is_read_and_a_cached_one_is_aged() {
         let at = 1_795_000_000_000 + 500;
         for date in ["Wed, 18 Nov 2026 11:06:40 GMT", "Wednesday, 18-Nov-26 11:06:40 GMT", "Wed Nov 18 11:06:40 2026"] {
-            let found = status("x", &answer(&[("date", date)]), at + 90_000);
+            let found = status(&"x".into(), &answer(&[("date", date)]), at + 90_000);
             assert_eq!(found.unwrap().ahead_seconds, 90, "{date}");
         }
         let cached = answer(&[("date", "Wed, 18 Nov 2026 11:06:40 GMT"), ("age", "3600")]);
-        assert_eq!(status("x", &cached, at + 3_600_000).unwrap().ahead_seconds, 0);
+        assert_eq!(status(&"x".into(), &cached, at + 3_600_000).unwrap().ahead_seconds, 0);
         for headers in [&[][..], &[("date", "yesterday")], &[("date", "\u{1b}[31m")]] {
-            assert!(matches!(status("x", &answer(headers), at), Err(NetError::Unexpected { .. })), "{headers:?}");
+            assert!(
+                matches!(status(&"x".into(), &answer(headers), at), Err(NetError::Unexpected { .. })),
+                "{headers:?}"
+            );
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{is_program, text};
 use crate::host::HostRead;
-use crate::text::clean;
+use crate::text::{Text, clean};
 use crate::vendor::Vendor;
 
 #[derive(Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub(crate) struct ComposeFacts {
     /// What root's cron jobs call.
     pub(crate) called: Vec<Called>,
     /// Crontabs that could not be read, and why.
-    pub(crate) unread: Vec<String>,
+    pub(crate) unread: Vec<Text>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -52,7 +52,7 @@ fn place(host: &dyn HostRead, path: &Path) -> Place {
             inodes: space.inodes,
             inodes_free: space.inodes_free,
         }),
-        Err(error) => Seen::Unread(unread(&looked_at.display(), &error)),
+        Err(error) => Seen::Unread(unread(&looked_at, &error)),
     };
     Place { path: path.to_path_buf(), looked_at, space }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Seen, exists, text};
 use crate::host::HostRead;
+use crate::text::own;
 
 pub(crate) const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 pub(crate) const ROUTES: [&str; 2] = ["/proc/self/net/route", "/proc/self/net/ipv6_route"];
@@ -42,7 +43,7 @@ pub(crate) fn observe(host: &dyn HostRead) -> ForwardingFacts {
     ForwardingFacts {
         on: Seen::live(host, || match text(host, FORWARD) {
             Ok(Some(value)) => Seen::Is(value.trim() != "0"),
-            Ok(None) => Seen::Unread(format!("{FORWARD} is not there")),
+            Ok(None) => Seen::Unread(text!("{} is not there", own(FORWARD))),
             Err(why) => Seen::Unread(why),
         }),
         off_in: switched_off(host),
@@ -54,7 +55,7 @@ pub(crate) fn observe(host: &dyn HostRead) -> ForwardingFacts {
                     ipv4: ipv4.lines().any(is_default),
                     ipv6: ipv6.ok().flatten().is_some_and(|table| table.lines().any(is_default_6)),
                 }),
-                Ok(None) => Seen::Unread(format!("{} is not there", ROUTES[0])),
+                Ok(None) => Seen::Unread(text!("{} is not there", own(ROUTES[0]))),
                 Err(why) => Seen::Unread(why),
             }
         }),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Seen, text};
 use crate::host::HostRead;
+use crate::text::own;
 
 const ONLINE: &str = "/sys/devices/system/cpu/online";
 pub(crate) const CPUINFO: &str = "/proc/cpuinfo";
@@ -37,12 +38,12 @@ pub(crate) fn observe(host: &dyn HostRead) -> HardwareFacts {
                 let usable = std::thread::available_parallelism().ok();
                 Seen::Is(Cores { online, usable: usable.and_then(|count| u32::try_from(count.get()).ok()) })
             }
-            None => Seen::Unread(format!("neither {ONLINE} nor {CPUINFO} tells how many there are")),
+            None => Seen::Unread(text!("neither {} nor {} tells how many there are", own(ONLINE), own(CPUINFO))),
         }),
         memory_kib: Seen::live(host, || match text(host, MEMINFO) {
             Ok(found) => match found.as_deref().and_then(mem_total) {
                 Some(kib) => Seen::Is(kib),
-                None => Seen::Unread(format!("{MEMINFO} has no line MemTotal")),
+                None => Seen::Unread(text!("{} has no line MemTotal", own(MEMINFO))),
             },
             Err(why) => Seen::Unread(why),
         }),

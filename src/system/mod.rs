@@ -33,12 +33,13 @@ pub(crate) mod selinux;
 pub(crate) mod sudo;
 pub(crate) mod umask;
 
-use std::fmt::Display;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::host::{FileKind, HostRead};
+use crate::text;
+use crate::text::Text;
 
 /// A part of the facts that is not there on every host, or not for everyone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +50,7 @@ pub(crate) enum Seen<T> {
     /// There is no running system to ask: the host is an image.
     Image,
     /// It could not be looked at.
-    Unread(String),
+    Unread(Text),
 }
 
 impl<T> Seen<T> {
@@ -60,17 +61,17 @@ impl<T> Seen<T> {
 }
 
 /// A file's text; `None`: it is not there.
-fn text(host: &dyn HostRead, path: &str) -> Result<Option<String>, String> {
+fn text(host: &dyn HostRead, path: &str) -> Result<Option<String>, Text> {
     match host.read(Path::new(path)) {
         Ok(bytes) => Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) => Err(unread(&host.shown(Path::new(path)).display(), &error)),
+        Err(error) => Err(unread(&host.shown(Path::new(path)), &error)),
     }
 }
 
-fn unread(shown: &dyn Display, error: &std::io::Error) -> String {
+fn unread(shown: &Path, error: &std::io::Error) -> Text {
     match error.kind() {
-        std::io::ErrorKind::PermissionDenied => format!("{shown} can be read by root only: run the same with sudo"),
-        _ => format!("{shown} could not be read: {error}"),
+        std::io::ErrorKind::PermissionDenied => text!("{} can be read by root only: run the same with sudo", shown),
+        _ => text!("{} could not be read: {}", shown, error),
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Seen, text};
 use crate::host::HostRead;
-use crate::text::clean;
+use crate::text::{clean, own};
 
 /// The kernel's table of mounts.
 pub(crate) const MOUNTS: &str = "/proc/self/mounts";
@@ -30,7 +30,7 @@ pub(crate) struct Mount {
 pub(crate) fn observe(host: &dyn HostRead, places: &[PathBuf]) -> MountsFacts {
     let mounts = Seen::live(host, || match text(host, MOUNTS) {
         Ok(Some(table)) => Seen::Is(places.iter().filter_map(|place| mount_of(&parse(&table), host, place)).collect()),
-        Ok(None) => Seen::Unread(format!("{MOUNTS} is not there")),
+        Ok(None) => Seen::Unread(text!("{} is not there", own(MOUNTS))),
         Err(why) => Seen::Unread(why),
     });
     MountsFacts { mounts }

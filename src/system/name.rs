@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Seen, text};
 use crate::host::HostRead;
 use crate::net::{NetError, Time, resolve};
-use crate::text::clean;
+use crate::text::{clean, own};
 
 /// Where the kernel tells it.
 pub(crate) const HOSTNAME: &str = "/proc/sys/kernel/hostname";
@@ -33,7 +33,7 @@ pub(crate) struct Host {
 pub(crate) fn observe(host: &dyn HostRead, time: Time) -> NameFacts {
     let seen = Seen::live(host, || match text(host, HOSTNAME) {
         Ok(Some(name)) => Seen::Is(asked(name.trim(), time.at_most(LIMIT))),
-        Ok(None) => Seen::Unread(format!("{HOSTNAME} is not there")),
+        Ok(None) => Seen::Unread(text!("{} is not there", own(HOSTNAME))),
         Err(why) => Seen::Unread(why),
     });
     NameFacts { seen }

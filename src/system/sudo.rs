@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Seen, text, unread};
 use crate::host::HostRead;
-use crate::text::clean;
+use crate::text::{Text, clean, own};
 
 /// The file that sudo begins with.
 pub(crate) const SUDOERS: &str = "/etc/sudoers";
@@ -31,14 +31,14 @@ pub(crate) fn observe(host: &dyn HostRead) -> SudoFacts {
     let mut defaults = Defaults::default();
     let defaults = match read(host, SUDOERS, &mut defaults, &mut 0) {
         Ok(true) => Seen::Is(defaults),
-        Ok(false) => Seen::Unread(format!("{SUDOERS} is not there: no sudo")),
+        Ok(false) => Seen::Unread(text!("{} is not there: no sudo", own(SUDOERS))),
         Err(why) => Seen::Unread(why),
     };
     SudoFacts { defaults }
 }
 
 /// Reads a file and what it includes, in sudo's order. Is it there?
-fn read(host: &dyn HostRead, path: &str, defaults: &mut Defaults, files: &mut usize) -> Result<bool, String> {
+fn read(host: &dyn HostRead, path: &str, defaults: &mut Defaults, files: &mut usize) -> Result<bool, Text> {
     *files += 1;
     if *files > MAX_FILES {
         return Ok(false);
@@ -53,9 +53,8 @@ fn read(host: &dyn HostRead, path: &str, defaults: &mut Defaults, files: &mut us
             "#include" | "@include" => drop(read(host, &within(path, rest), defaults, files)?),
             "#includedir" | "@includedir" => {
                 let folder = within(path, rest);
-                let names = host
-                    .list(Path::new(&folder))
-                    .map_err(|error| unread(&host.shown(Path::new(&folder)).display(), &error))?;
+                let names =
+                    host.list(Path::new(&folder)).map_err(|error| unread(&host.shown(Path::new(&folder)), &error))?;
                 for name in names.iter().filter_map(|name| name.to_str()) {
                     // sudo passes over backups and package managers' leftovers.
                     if !name.contains('.') && !name.ends_with('~') {

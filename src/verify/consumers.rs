@@ -8,6 +8,7 @@ use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::Command;
+use crate::text::Text;
 use crate::vendor::Vendor;
 
 /// How long sudo and systemctl may take.
@@ -138,6 +139,6 @@ fn verdict(proof: &Proof<'_>, id: FindingId, who: &str, missing: &[String], why:
         .fix(fix.to_owned())
 }
 
-fn skip(id: FindingId, why: &str) -> Finding {
-    Finding::new(id, Status::Skip, "was not looked at").observed(why.to_owned())
+fn skip(id: FindingId, why: impl Into<Text>) -> Finding {
+    Finding::new(id, Status::Skip, "was not looked at").observed(why)
 }

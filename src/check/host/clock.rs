@@ -9,7 +9,7 @@ use crate::finding::{Finding, Status};
 use crate::net::{Time, seconds};
 use crate::system::clock::{self, Ask, Asked, ClockFacts, TimeStatus};
 use crate::text;
-use crate::text::own;
+use crate::text::{Text, own};
 
 pub(super) struct Clock;
 
@@ -36,10 +36,10 @@ impl Check for Clock {
         let finding = match facts.asked.or_skip(ids::CLOCK_SKEW, "the clock") {
             Ok(Asked { status: Some(status), .. }) => judge_clock(status, facts.keeper.as_deref()),
             Ok(Asked { in_vain, .. }) => {
-                let tried: Vec<String> = in_vain.iter().map(|tried| format!("{}: {}", tried.whom, tried.why)).collect();
-                Finding::new(ids::CLOCK_SKEW, Status::Skip, "the clock: nobody told the time").observed(format!(
+                let tried = in_vain.iter().map(|tried| text!("{}: {}", tried.whom, tried.why));
+                Finding::new(ids::CLOCK_SKEW, Status::Skip, "the clock: nobody told the time").observed(text!(
                     "{}; {}",
-                    tried.join("; "),
+                    Text::join(tried, "; "),
                     kept(facts.keeper.as_deref())
                 ))
             }
@@ -59,34 +59,43 @@ fn judge_clock(status: &TimeStatus, keeper: Option<&str>) -> Finding {
         _ => Status::Pass,
     };
     let side = if *ahead_seconds < 0 { "behind" } else { "ahead of" };
-    let shown = seconds(Duration::from_secs(off));
+    let shown = own(seconds(Duration::from_secs(off)));
     let title = match status {
-        Status::Pass => "the clock is right".to_owned(),
-        _ => format!("the clock is {shown} {side} what {whom} says"),
+        Status::Pass => "the clock is right".into(),
+        _ => text!("the clock is {} {} what {} says", shown, own(side), whom),
     };
     let finding = Finding::new(ids::CLOCK_SKEW, status, title)
-        .expected(format!(
+        .expected(text!(
             "no more than {} off; from {} on AWS refuses signed requests",
-            seconds(Duration::from_secs(data.warn_seconds)),
-            seconds(Duration::from_secs(data.fail_seconds))
+            own(seconds(Duration::from_secs(data.warn_seconds))),
+            own(seconds(Duration::from_secs(data.fail_seconds)))
         ))
-        .observed(format!("{shown} {side} the Date {date:?} of {whom} (answer {answer}); {}", kept(keeper)))
+        .observed(text!(
+            "{} {} the Date {:?} of {} (answer {}); {}",
+            shown,
+            own(side),
+            own(date),
+            whom,
+            answer,
+            kept(keeper)
+        ))
         .evidence("ahead_seconds", *ahead_seconds)
-        .evidence("keeper", keeper);
+        .evidence("keeper", keeper.map(|keeper| text!("{}", own(keeper))));
     let finding = Finding { docs: Some(text!("{}", own(&data.source))), ..finding };
     match status {
         Status::Pass => finding,
         _ => finding
             .cause("certificates seem expired or not valid yet, signed requests to cloud APIs are refused, jobs run at wrong times")
-            .fix("timedatectl set-ntp true; where UDP port 123 is closed, name a time server inside: NTP=HOST in /etc/systemd/timesyncd.conf, or server HOST iburst in /etc/chrony.conf, then restart that service")
-            .fix(format!("once, by hand: date -u -s '{date}'")),
+            .fix("timedatectl set-ntp true")
+            .advise("name a time server inside, where UDP port 123 is closed: NTP=<HOST> in /etc/systemd/timesyncd.conf, or server <HOST> iburst in /etc/chrony.conf, then restart that service")
+            .advise(text!("set it once, by hand: date -u -s '{}'", own(date))),
     }
 }
 
-fn kept(keeper: Option<&str>) -> String {
+fn kept(keeper: Option<&str>) -> Text {
     match keeper {
-        Some(keeper) => format!("{keeper} keeps it in step"),
-        None => "no NTP service was seen".to_owned(),
+        Some(keeper) => text!("{} keeps it in step", own(keeper)),
+        None => "no NTP service was seen".into(),
     }
 }
 
@@ -112,7 +121,7 @@ mod tests {
             (-301, Status::Fail),
             (i64::MIN, Status::Fail),
         ] {
-            let time = TimeStatus { whom: "x".to_owned(), status: 200, date: String::new(), ahead_seconds };
+            let time = TimeStatus { whom: "x".into(), status: 200, date: String::new(), ahead_seconds };
             let found = judge_clock(&time, None);
             assert_eq!(found.status, status, "{ahead_seconds}");
             assert_eq!(found.title.contains("behind"), ahead_seconds < -60, "{}", found.title);

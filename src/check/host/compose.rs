@@ -8,6 +8,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::compose::{self, Called, ComposeFacts};
+use crate::text;
+use crate::text::{Text, own};
 use crate::vendor::Vendor;
 
 pub(super) struct Compose;
@@ -28,48 +30,54 @@ impl Check for Compose {
 
 fn judge_compose(facts: &ComposeFacts) -> Finding {
     // A test holds the list to having one.
-    let usual = Vendor::get().compose.programs.first().and_then(|path| path.to_str()).unwrap_or_default();
+    let place = Vendor::get().compose.programs.first().and_then(|path| path.to_str()).unwrap_or_default();
     let ComposeFacts { programs, plugins, called, unread } = facts;
-    let list = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let usual = own(place);
+    let list = |paths: &[PathBuf]| Text::join(paths.iter().map(|path| text!("{}", path)), ", ");
     let seen = match (programs.is_empty(), plugins.is_empty()) {
         (false, true) => list(programs),
-        (true, false) => format!("only the plugin {}", list(plugins)),
-        (false, false) => format!("{}, and the plugin {}", list(programs), list(plugins)),
-        (true, true) => "no docker-compose".to_owned(),
+        (true, false) => text!("only the plugin {}", list(plugins)),
+        (false, false) => text!("{}, and the plugin {}", list(programs), list(plugins)),
+        (true, true) => "no docker-compose".into(),
     };
-    let seen = std::iter::once(seen).chain(unread.iter().cloned()).collect::<Vec<_>>().join("; ");
-    let finding = |status, title: String, seen: String| {
+    let seen = Text::join(std::iter::once(seen).chain(unread.iter().cloned()), "; ");
+    let finding = |status, title: Text, seen: Text| {
         Finding::new(ids::COMPOSE_PATH, status, title)
-            .expected(format!("docker-compose at {usual}, or wherever root's crontab calls it"))
+            .expected(text!("docker-compose at {}, or wherever root's crontab calls it", usual))
             .observed(seen)
     };
     // How to have one at `path`.
-    let provide = |finding: Finding, path: &str| match programs.first() {
-        Some(program) => finding.fix(format!("ln -s {} {path}", program.display())),
+    let provide = |finding: Finding, path: Text| match programs.first() {
+        Some(program) => finding.fix(text!("ln -s {} {}", program, path)),
         None if !plugins.is_empty() => {
-            finding.fix(format!("printf '#!/bin/sh\\nexec docker compose \"$@\"\\n' > {path} && chmod 755 {path}"))
+            let script = own(r#"#!/bin/sh\nexec docker compose "$@"\n"#);
+            finding.fix(text!("printf '{}' > {} && chmod 755 {}", script, path, path))
         }
-        None => finding.fix("install Docker Compose, or take the line out of the crontab: crontab -e"),
+        None => finding.advise("install Docker Compose, or take the line out of the crontab: crontab -e"),
     };
     if let Some(call) = called.iter().find(|call| !call.exists) {
         let Called { crontab, program, .. } = call;
-        let title = format!("root's crontab calls {program}, which is not there");
-        let finding = finding(Status::Fail, title, format!("{} calls {program}; there is: {seen}", crontab.display()))
+        let title = text!("root's crontab calls {}, which is not there", program);
+        let finding = finding(Status::Fail, title, text!("{} calls {}; there is: {}", crontab, program, seen))
             .cause("the product is started at boot by that line, so it does not come up by itself");
         let plain = program.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-        return if plain { provide(finding, program) } else { finding.fix("mend the path: crontab -e") };
+        return if plain {
+            provide(finding, text!("{}", own(program)))
+        } else {
+            finding.advise("mend the path: crontab -e")
+        };
     }
     let is_called = !called.is_empty();
-    match (programs.iter().any(|path| path == Path::new(usual)), programs.is_empty() && plugins.is_empty()) {
-        (_, true) if !is_called => finding(Status::Skip, "docker-compose: not installed yet".to_owned(), seen),
+    match (programs.iter().any(|path| path == Path::new(place)), programs.is_empty() && plugins.is_empty()) {
+        (_, true) if !is_called => finding(Status::Skip, "docker-compose: not installed yet".into(), seen),
         (false, _) if !is_called => {
-            let title = format!("docker-compose is not at {usual}");
+            let title = text!("docker-compose is not at {}", usual);
             let finding = finding(Status::Warn, title, seen).cause(
                 "the vendor's installers write that path into root's crontab to start the product at boot, wherever the program is",
             );
-            provide(finding, usual)
+            provide(finding, text!("{}", usual))
         }
-        _ => finding(Status::Pass, "docker-compose is where it is looked for".to_owned(), seen),
+        _ => finding(Status::Pass, "docker-compose is where it is looked for".into(), seen),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::argument;
 use super::data::Data;
 use super::hardware::within_tolerance;
 use crate::check::requirements::Hardware as Needs;
@@ -10,6 +11,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::disk::{self, DiskFacts, Place, Sizes};
+use crate::text;
+use crate::text::{Text, own};
 
 /// Where Docker keeps images and the containers' own files, unless it is told otherwise.
 const DOCKER: &str = "/var/lib/docker";
@@ -30,8 +33,8 @@ impl Check for Disk {
         let mut findings = Vec::new();
         let mut systems: Vec<FileSystem<'_>> = Vec::new();
         for place in &facts.places {
-            let what = format!("the file system of {}", place.path.display());
-            match place.space.or_skip(ids::DISK_FREE, &what) {
+            let what = text!("the file system of {}", place.path);
+            match place.space.or_skip(ids::DISK_FREE, what) {
                 Ok(sizes) => match systems.iter_mut().find(|system| system.sizes.device == sizes.device) {
                     Some(system) => system.places.push(place),
                     None => systems.push(FileSystem { sizes, places: vec![place] }),
@@ -57,14 +60,13 @@ struct FileSystem<'a> {
 }
 
 impl FileSystem<'_> {
-    fn shown(&self) -> String {
-        let paths: Vec<_> = self.places.iter().map(|place| place.path.display().to_string()).collect();
-        paths.join(", ")
+    fn shown(&self) -> Text {
+        Text::join(self.places.iter().map(|place| text!("{}", place.path)), ", ")
     }
 
     /// A path to give to df and du.
-    fn at(&self) -> String {
-        self.places.first().map_or_else(|| "/".to_owned(), |place| place.looked_at.display().to_string())
+    fn at(&self) -> &Path {
+        self.places.first().map_or(Path::new("/"), |place| &place.looked_at)
     }
 }
 
@@ -73,29 +75,28 @@ fn judge_size(systems: &[FileSystem<'_>], needs: &Needs) -> Finding {
     let total = systems.iter().fold(0_u64, |sum, system| sum.saturating_add(system.sizes.total));
     let asked = needs.disk_gb * 1_000_000_000;
     let enough = total >= within_tolerance(asked);
-    let each: Vec<String> =
-        systems.iter().map(|system| format!("{} ({})", gb(system.sizes.total), system.shown())).collect();
+    let each = systems.iter().map(|system| text!("{} ({})", gb(system.sizes.total), system.shown()));
     let status = if enough { Status::Pass } else { Status::Fail };
     let title = match enough {
-        true => format!("{} of disk", gb(total)),
-        false => format!("{} of disk where {} needs {} GB", gb(total), needs.name, needs.disk_gb),
+        true => text!("{} of disk", gb(total)),
+        false => text!("{} of disk where {} needs {} GB", gb(total), own(needs.name), needs.disk_gb),
     };
     let finding = Finding::new(ids::DISK_SIZE, status, title)
-        .expected(format!(
+        .expected(text!(
             "{} GB or more; from {} on it passes, because file systems keep some for themselves",
             needs.disk_gb,
             gb(within_tolerance(asked))
         ))
-        .observed(each.join(" + "))
+        .observed(Text::join(each, " + "))
         .evidence("bytes", total)
-        .evidence("source", needs.source.as_str());
+        .evidence("source", own(&needs.source));
     if enough {
         return finding;
     }
     finding
         .cause("images, logs and, in a Test Drive, the database grow on it; a full disk stops the product at once")
-        .fix("make the volume larger, then the file system: growpart DISK PARTITION && resize2fs DEVICE (ext4) or xfs_growfs / (xfs)")
-        .fix("which device it is: df -hT / && lsblk")
+        .advise("make the volume larger, then the file system: growpart <DISK> <PARTITION> && resize2fs <DEVICE> (ext4) or xfs_growfs / (xfs)")
+        .advise("see which device it is: df -hT / && lsblk")
 }
 
 fn judge_free(system: &FileSystem<'_>, installed: bool, needs: &Needs) -> Finding {
@@ -111,22 +112,22 @@ fn judge_free(system: &FileSystem<'_>, installed: bool, needs: &Needs) -> Findin
     };
     let shown = system.shown();
     let title = match status {
-        Status::Pass => format!("{} free on {shown}", gb(free)),
-        _ => format!("only {} free on {shown}", gb(free)),
+        Status::Pass => text!("{} free on {}", gb(free), shown),
+        _ => text!("only {} free on {}", gb(free), shown),
     };
     let at = system.at();
     let when = if installed { "while the product runs" } else { "before it is installed" };
     let finding = Finding::new(ids::DISK_FREE, status, title)
-        .expected(format!("{} or more {when}", gb(wanted)))
-        .observed(format!("{} of {} free at {at}", gb(free), gb(system.sizes.total)))
+        .expected(text!("{} or more {}", gb(wanted), own(when)))
+        .observed(text!("{} of {} free at {}", gb(free), gb(system.sizes.total), at))
         .evidence("free", free)
         .evidence("total", system.sizes.total);
     match status {
         Status::Pass => finding,
         _ => finding
             .cause("pulling an image stops half-way when the disk is full, and recovering from that takes long")
-            .fix(format!("what takes the space: du -xh --max-depth=2 {at} | sort -h | tail -20"))
-            .fix("remove images that no container uses: docker image prune -a"),
+            .advise(text!("see what takes the space: du -xh --max-depth=2 {} | sort -h | tail -20", argument(at)))
+            .advise("remove images that no container uses: docker image prune -a"),
     }
 }
 
@@ -144,25 +145,28 @@ fn judge_inodes(system: &FileSystem<'_>) -> Option<Finding> {
     };
     let shown = system.shown();
     let title = match status {
-        Status::Pass => format!("{left} % of the inodes free on {shown}"),
-        _ => format!("only {left} % of the inodes free on {shown}: no new file soon, whatever df says of space"),
+        Status::Pass => text!("{} % of the inodes free on {}", left, shown),
+        _ => text!("only {} % of the inodes free on {}: no new file soon, whatever df says of space", left, shown),
     };
     let finding = Finding::new(ids::DISK_INODES, status, title)
         .expected("5 % or more of the inodes free")
-        .observed(format!("{inodes_free} of {inodes} free"))
+        .observed(text!("{} of {} free", inodes_free, inodes))
         .evidence("inodes", inodes)
         .evidence("inodes_free", inodes_free);
     Some(match status {
         Status::Pass => finding,
         _ => finding
-            .fix(format!("where they are: du -x --inodes --max-depth=3 {} | sort -n | tail -20", system.at()))
-            .fix("remove images that no container uses: docker image prune -a"),
+            .advise(text!(
+                "see where they are: du -x --inodes --max-depth=3 {} | sort -n | tail -20",
+                argument(system.at())
+            ))
+            .advise("remove images that no container uses: docker image prune -a"),
     })
 }
 
-fn gb(bytes: u64) -> String {
+fn gb(bytes: u64) -> Text {
     let tenths = bytes / 100_000_000;
-    format!("{}.{} GB", tenths / 10, tenths % 10)
+    text!("{}.{} GB", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]

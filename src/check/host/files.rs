@@ -6,6 +6,8 @@ use crate::check::{Check, CheckSpec, Group, Look, Meta, Unread};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
+use crate::text;
+use crate::text::ics_setup;
 
 /// What could not be read is known before any check begins; see [`CheckSpec::unread`].
 pub(super) struct Files;
@@ -31,11 +33,15 @@ impl Check for Files {
         }
         let of_one = |Unread { why, needs_root }: &Unread| {
             let status = if *needs_root { Status::Warn } else { Status::Fail };
-            Finding::new(ids::FILE_UNREADABLE, status, why)
+            let finding = Finding::new(ids::FILE_UNREADABLE, status, why)
                 .expected("files that say what the host has can be read")
                 .observed(why)
-                .cause("what is said about proxy and back ends may be incomplete, because part of it stands there")
-                .fix("sudo ics-setup check")
+                .cause("what is said about proxy and back ends may be incomplete, because part of it stands there");
+            if *needs_root {
+                finding.fix(text!("sudo {}", ics_setup("check")))
+            } else {
+                finding.advise(text!("mend what keeps it from being read, then: sudo {}", ics_setup("check")))
+            }
         };
         spec.unread.iter().map(of_one).collect()
     }

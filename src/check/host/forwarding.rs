@@ -1,12 +1,17 @@
 //! Can containers reach anything through this host?
 
-use super::judged;
+use super::{argument, judged};
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::Seen;
 use crate::system::forwarding::{self, ForwardingFacts, Routes};
+use crate::text;
+use crate::text::{Text, own};
+
+/// The file of ours that switches forwarding on.
+const OURS: &str = "99-docker.conf";
 
 pub(super) struct Forwarding;
 
@@ -26,40 +31,52 @@ impl Check for Forwarding {
 
 fn judge_forward(facts: &ForwardingFacts) -> Finding {
     let now = match &facts.on {
-        Seen::Is(true) => "on",
-        Seen::Is(false) => "off",
-        Seen::Image => "an image, nothing runs",
-        Seen::Unread(why) => why,
+        Seen::Is(true) => "on".into(),
+        Seen::Is(false) => "off".into(),
+        Seen::Image => "an image, nothing runs".into(),
+        Seen::Unread(why) => why.clone(),
     };
-    let file = facts.off_in.as_ref().map(|path| path.display().to_string());
+    let file = facts.off_in.as_ref();
     let cut_off = facts.docker_runs && facts.on == Seen::Is(false);
-    let (status, title) = match &file {
-        _ if cut_off => (Status::Fail, "the host does not forward, so containers reach nothing outside".to_owned()),
-        Some(file) => (Status::Warn, format!("{file} switches forwarding off, which cuts containers off")),
-        None => (Status::Pass, "forwarding for containers is not switched off".to_owned()),
+    let (status, title) = match file {
+        _ if cut_off => (Status::Fail, "the host does not forward, so containers reach nothing outside".into()),
+        Some(file) => (Status::Warn, text!("{} switches forwarding off, which cuts containers off", file)),
+        None => (Status::Pass, "forwarding for containers is not switched off".into()),
     };
     let finding = Finding::new(ids::IP_FORWARD, status, title)
         .expected("net.ipv4.ip_forward is 1 while containers run; the Docker daemon sets it when it starts")
-        .observed(format!("now: {now}; for the next boot: {}", file.as_deref().unwrap_or("no file switches it off")));
+        .observed(text!(
+            "now: {}; for the next boot: {}",
+            now,
+            file.map_or(Text::from("no file switches it off"), |file| text!("{}", file))
+        ));
+    let now = if facts.on == Seen::Is(false) { " && sysctl -w net.ipv4.ip_forward=1" } else { "" };
+    // Of all files the last one counts, in the order of their names.
+    let ours_counts = file.and_then(|file| file.file_name()).is_none_or(|name| name.to_string_lossy().as_ref() < OURS);
     match status {
         Status::Pass => finding,
         _ => {
             let finding =
                 finding.cause("hardening guides switch it off, and every later sysctl --system does it again");
             let finding = match file {
-                Some(file) => finding.fix(format!("sed -i '/ip_forward/d' {file}")),
+                Some(file) => finding.fix(text!("sed -i '/ip_forward/d' {}{}", argument(file), own(now))),
                 None => finding,
             };
-            finding
-                .fix("echo 'net.ipv4.ip_forward = 1' > /etc/sysctl.d/99-docker.conf && sysctl -w net.ipv4.ip_forward=1")
+            if facts.on == Seen::Image || !ours_counts {
+                return finding;
+            }
+            finding.fix(text!(
+                "echo 'net.ipv4.ip_forward = 1' > /etc/sysctl.d/{} && sysctl -w net.ipv4.ip_forward=1",
+                own(OURS)
+            ))
         }
     }
 }
 
 fn judge_routes(routes: &Routes) -> Finding {
     let seen = |there: bool| if there { "there" } else { "none" };
-    let observed = format!("IPv4: {}; IPv6: {}", seen(routes.ipv4), seen(routes.ipv6));
-    let finding = |status, title| {
+    let observed = text!("IPv4: {}; IPv6: {}", own(seen(routes.ipv4)), own(seen(routes.ipv6)));
+    let finding = |status, title: &'static str| {
         Finding::new(ids::IPV4_ROUTE, status, title)
             .expected("a default route for IPv4, which containers get in Docker's usual network")
             .observed(&observed)
@@ -68,7 +85,7 @@ fn judge_routes(routes: &Routes) -> Finding {
         true => finding(Status::Pass, "there is a default route for IPv4"),
         false => finding(Status::Warn, "there is no default route for IPv4")
             .cause("Docker's usual network is IPv4 only; fine where the proxy and the back ends are on this host's own network")
-            .fix("look: ip -4 route; ip route get ADDRESS-OF-THE-PROXY"),
+            .advise("look at the routes: ip -4 route; ip route get <ADDRESS-OF-THE-PROXY>"),
     }
 }
 

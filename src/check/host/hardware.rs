@@ -7,6 +7,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::hardware::{self, Cores, HardwareFacts, MEMINFO};
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 
 pub(super) struct Hardware;
 
@@ -41,31 +43,39 @@ fn judge_cores(cores: &Cores, needs: &Needs) -> Finding {
         _ => Status::Pass,
     };
     let seen = match usable.filter(|usable| *usable != online) {
-        Some(usable) => format!("{online} online, of which this session may use {usable} (affinity or cgroup quota)"),
-        None => format!("{online} online"),
+        Some(usable) => {
+            text!("{} online, of which this session may use {} (affinity or cgroup quota)", online, usable)
+        }
+        None => text!("{} online", online),
     };
     let title = match status {
-        Status::Pass => format!("{online} cores"),
-        _ if online < needs.cores => format!("{online} of the {} cores that {} needs", needs.cores, needs.name),
-        _ => format!("of {online} cores this session may use {}", usable.unwrap_or(online)),
+        Status::Pass => text!("{} cores", online),
+        _ if online < needs.cores => {
+            text!("{} of the {} cores that {} needs", online, needs.cores, own(needs.name))
+        }
+        _ => text!("of {} cores this session may use {}", online, usable.unwrap_or(online)),
     };
     let finding = Finding::new(ids::CPU_CORES, status, title)
-        .expected(format!("{} cores or more", needs.cores))
+        .expected(text!("{} cores or more", needs.cores))
         .observed(seen)
         .evidence("online", online)
         .evidence("usable", usable)
-        .evidence("source", needs.source.as_str());
+        .evidence("source", own(&needs.source));
     match status {
         Status::Pass => finding,
         _ if online < needs.cores => finding
             .cause(match needs.cores_tried {
-                Some(tried) => format!("{} was tried with {tried} cores; it is slow", needs.name),
-                None => "the vendor's recommendation for one instance of the product".to_owned(),
+                Some(tried) => text!("{} was tried with {} cores; it is slow", own(needs.name), tried),
+                None => "the vendor's recommendation for one instance of the product".into(),
             })
-            .fix(format!("give the machine {} cores, then: ics-setup check --only cpu-cores", needs.cores)),
+            .advise(text!(
+                "give the machine {} cores, then: {}",
+                needs.cores,
+                ics_setup("check --only cpu-cores")
+            )),
         _ => finding
             .cause("the product's containers get what the Docker daemon may use, which need not be limited alike")
-            .fix("systemctl show docker.service user.slice system.slice -p CPUQuotaPerSecUSec -p AllowedCPUs"),
+            .advise("see what is limited: systemctl show docker.service user.slice system.slice -p CPUQuotaPerSecUSec -p AllowedCPUs"),
     }
 }
 
@@ -79,24 +89,24 @@ fn judge_memory(kib: u64, needs: &Needs) -> Finding {
     };
     let shown = gib(kib);
     let title = match status {
-        Status::Pass => format!("{shown} of memory"),
-        _ => format!("{shown} of memory where {} needs {} GiB", needs.name, needs.memory_gib),
+        Status::Pass => text!("{} of memory", shown),
+        _ => text!("{} of memory where {} needs {} GiB", shown, own(needs.name), needs.memory_gib),
     };
     let finding = Finding::new(ids::MEMORY, status, title)
-        .expected(format!(
+        .expected(text!(
             "{} GiB or more; from {} on it passes, because the kernel keeps some of it back",
             needs.memory_gib,
             gib(within_tolerance(asked))
         ))
-        .observed(format!("MemTotal {kib} kB ({shown}) in {MEMINFO}"))
+        .observed(text!("MemTotal {} kB ({}) in {}", kib, shown, own(MEMINFO)))
         .evidence("kib", kib)
-        .evidence("source", needs.source.as_str());
+        .evidence("source", own(&needs.source));
     match status {
         Status::Pass => finding,
         _ => finding
             .cause("each worker takes about 1 GiB; with too little the kernel kills workers or the database")
-            .fix(format!("give the machine {} GiB, then: ics-setup check --only memory", needs.memory_gib))
-            .fix(format!("or run fewer workers: scale: in {}", "docker-compose.yml of the product's folder")),
+            .advise(text!("give the machine {} GiB, then: {}", needs.memory_gib, ics_setup("check --only memory")))
+            .advise("run fewer workers: scale: in docker-compose.yml of the product's folder"),
     }
 }
 
@@ -105,9 +115,9 @@ pub(super) fn within_tolerance(asked: u64) -> u64 {
     asked / 10 * 9
 }
 
-fn gib(kib: u64) -> String {
+fn gib(kib: u64) -> Text {
     let tenths = kib.saturating_mul(10) >> 20;
-    format!("{}.{} GiB", tenths / 10, tenths % 10)
+    text!("{}.{} GiB", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]

@@ -34,10 +34,14 @@ mod selinux;
 mod sudo;
 mod umask;
 
+use std::path::Path;
+
 use super::AnyCheck;
 use crate::finding::FindingId;
 use crate::finding::{Finding, Status};
 use crate::system::Seen;
+use crate::text;
+use crate::text::{Own, Text, own, quoted};
 
 /// All of them, in the order in which they are reported.
 pub const CHECKS: &[&dyn AnyCheck] = &[
@@ -59,18 +63,23 @@ pub const CHECKS: &[&dyn AnyCheck] = &[
 
 impl<T> Seen<T> {
     /// What was seen, or the finding that says why it was not: it passes for skipped, by name.
-    fn or_skip(&self, id: FindingId, what: &str) -> Result<&T, Box<Finding>> {
+    fn or_skip(&self, id: FindingId, what: impl Into<Text>) -> Result<&T, Box<Finding>> {
         let why = match self {
             Self::Is(seen) => return Ok(seen),
-            Self::Image => "this needs the running system, and --root names an image of one",
-            Self::Unread(why) => why,
+            Self::Image => "this needs the running system, and --root names an image of one".into(),
+            Self::Unread(why) => why.clone(),
         };
-        Err(Box::new(Finding::new(id, Status::Skip, format!("{what}: not looked at")).observed(why.to_owned())))
+        Err(Box::new(Finding::new(id, Status::Skip, text!("{}: not looked at", what.into())).observed(why)))
     }
 }
 
+/// A path as an argument of a command line.
+fn argument(path: &Path) -> Own<String> {
+    own(quoted(&path.to_string_lossy()))
+}
+
 /// Judges what was seen by `judge`, or says why it was not.
-fn judged<T>(seen: &Seen<T>, id: FindingId, what: &str, judge: impl FnOnce(&T) -> Finding) -> Finding {
+fn judged<T>(seen: &Seen<T>, id: FindingId, what: &'static str, judge: impl FnOnce(&T) -> Finding) -> Finding {
     seen.or_skip(id, what).map_or_else(|skipped| *skipped, judge)
 }
 

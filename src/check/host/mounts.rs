@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::argument;
 use super::data::Data;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::ids;
@@ -9,7 +10,7 @@ use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::mounts::{self, Mount, MountsFacts};
 use crate::text;
-use crate::text::own;
+use crate::text::{Text, own};
 
 pub(super) struct Mounts;
 
@@ -38,15 +39,15 @@ impl Check for Mounts {
 
 fn judge_noexec(mounts: &[Mount], spec: &CheckSpec) -> Vec<Finding> {
     let expected = "programs can be started in /tmp, /var/tmp and the product's folder";
-    let (home, data) = (spec.home.display(), &Data::get().temporary);
+    let (home, data) = (argument(&spec.home), &Data::get().temporary);
     let barred = mounts.iter().filter(|mount| mount.noexec && mount.place != Path::new("/"));
     let mut findings: Vec<Finding> = barred
         .map(|mount| {
-            let (place, point) = (mount.place.display(), mount.point.display());
-            let finding = Finding::new(ids::NOEXEC, Status::Warn, format!("no program can be started in {place}"))
+            let title = text!("no program can be started in {}", mount.place);
+            let finding = Finding::new(ids::NOEXEC, Status::Warn, title)
                 .expected(expected)
-                .observed(format!("{point} ({}) is mounted with noexec", mount.kind))
-                .evidence("mount", point.to_string());
+                .observed(text!("{} ({}) is mounted with noexec", mount.point, own(&mount.kind)))
+                .evidence("mount", own(mount.point.display()));
             let finding = if mount.place == spec.home {
                 finding.cause(
                     "folders that containers mount from there are noexec in them too, and so are scripts beside the product",
@@ -57,44 +58,52 @@ fn judge_noexec(mounts: &[Mount], spec: &CheckSpec) -> Vec<Finding> {
                         "docker-compose 1.x unpacks itself into the temporary folder at every start and ends with \
                          \"failed to map segment from shared object\"; installers unpacked there fail alike",
                     )
-                    .fix(format!(
-                        "another temporary folder for it: mkdir -p {home}/tmp && TMPDIR={home}/tmp docker-compose version"
+                    .advise(text!(
+                        "give it another temporary folder: mkdir -p {}/tmp && TMPDIR={}/tmp docker-compose version",
+                        home,
+                        home
                     ));
                 Finding { docs: Some(text!("{}", own(&data.source))), ..finding }
             };
-            finding.fix(format!("until the next boot: mount -o remount,exec {point}; for good: take noexec off {point} in /etc/fstab or tmp.mount"))
+            finding.fix(text!("mount -o remount,exec {}", argument(&mount.point))).advise(text!(
+                "take noexec off {} in /etc/fstab or tmp.mount, so that it lasts over the next boot",
+                mount.point
+            ))
         })
         .collect();
     if findings.is_empty() {
-        let seen: Vec<String> = mounts.iter().map(|mount| mount.place.display().to_string()).collect();
+        let seen = Text::join(mounts.iter().map(|mount| text!("{}", mount.place)), ", ");
         findings.push(
             Finding::new(ids::NOEXEC, Status::Pass, "programs can be started in the temporary folders")
                 .expected(expected)
-                .observed(format!("no noexec on {}", seen.join(", "))),
+                .observed(text!("no noexec on {}", seen)),
         );
     }
     findings
 }
 
 fn judge_read_only(mounts: &[Mount], spec: &CheckSpec) -> Finding {
-    let expected = format!("/, {} and the temporary folders can be written to", spec.home.display());
+    let expected = text!("/, {} and the temporary folders can be written to", spec.home);
     let shut: Vec<&Mount> = mounts.iter().filter(|mount| mount.read_only).collect();
     let Some(first) = shut.first() else {
         return Finding::new(ids::READ_ONLY, Status::Pass, "nothing that is needed is mounted read-only")
             .expected(expected)
             .observed("all of them are mounted for writing");
     };
-    let places: Vec<String> = shut.iter().map(|mount| mount.place.display().to_string()).collect();
-    let point = first.point.display();
+    let places = Text::join(shut.iter().map(|mount| text!("{}", mount.place)), ", ");
+    let mut points: Vec<&PathBuf> = shut.iter().map(|mount| &mount.point).collect();
+    points.sort();
+    points.dedup();
+    let remount = points.into_iter().map(|point| text!("mount -o remount,rw {}", argument(point)));
     // Systems with a read-only / by design have the rest on mounts of their own.
     let root_only = shut.iter().all(|mount| mount.place == Path::new("/"));
     let status = if root_only { Status::Warn } else { Status::Fail };
-    Finding::new(ids::READ_ONLY, status, format!("{} cannot be written to", places.join(", ")))
+    Finding::new(ids::READ_ONLY, status, text!("{} cannot be written to", places))
         .expected(expected)
-        .observed(format!("{point} ({}) is mounted read-only", first.kind))
+        .observed(text!("{} ({}) is mounted read-only", first.point, own(&first.kind)))
         .cause("a file system with errors is made read-only by the kernel; some hardened images begin like that")
-        .fix("was it an error? dmesg -T | grep -iE 'remount|I/O error|ext4|xfs' | tail")
-        .fix(format!("mount -o remount,rw {point}"))
+        .advise("see whether it was an error: dmesg -T | grep -iE 'remount|I/O error|ext4|xfs' | tail")
+        .fix(Text::join(remount, " && "))
 }
 
 #[cfg(test)]

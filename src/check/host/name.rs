@@ -8,6 +8,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::{Time, seconds};
 use crate::system::name::{self, Host, NameFacts};
+use crate::text;
+use crate::text::{Fix, Text, own};
 
 /// A look-up that takes longer is felt with every sudo.
 const SLOW: Duration = Duration::from_secs(1);
@@ -30,40 +32,44 @@ impl Check for Name {
 
 fn judge_name(host: &Host) -> Finding {
     let Host { name, addresses, trouble, took_ms } = host;
-    let took = seconds(Duration::from_millis(*took_ms));
-    let finding = |status, title: String| {
-        let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let took = own(seconds(Duration::from_millis(*took_ms)));
+    let finding = |status, title: Text| {
+        let shown = Text::join(addresses.iter().map(|address| text!("{}", address)), ", ");
         let seen = match trouble {
-            None => format!("{name:?} is {} ({took})", shown.join(", ")),
-            Some(trouble) => format!("{name:?}: {trouble} ({took})"),
+            None => text!("{:?} is {} ({})", name, shown, took),
+            Some(trouble) => text!("{:?}: {} ({})", name, trouble, took),
         };
         Finding::new(ids::HOSTNAME, status, title)
             .expected("a name of its own that the host itself can resolve")
             .observed(seen)
-            .evidence("name", name.as_str())
+            .evidence("name", text!("{}", name))
     };
     let nameless = ["", "(none)", "localhost", "localhost.localdomain", "localhost4", "localhost6"];
     if nameless.contains(&name.to_ascii_lowercase().as_str()) {
-        return finding(Status::Warn, format!("the host has no name of its own: it is called {name:?}"))
+        return finding(Status::Warn, text!("the host has no name of its own: it is called {:?}", name))
             .cause("logs, licences and the proxy's log cannot tell this host from others")
-            .fix("hostnamectl set-hostname NAME.YOUR.DOMAIN && echo '127.0.1.1 NAME.YOUR.DOMAIN NAME' >> /etc/hosts");
+            .advise("give it one: hostnamectl set-hostname <NAME.YOUR.DOMAIN> && echo '127.0.1.1 <NAME.YOUR.DOMAIN> <NAME>' >> /etc/hosts");
     }
     // Only a name that is one may be pasted into a shell.
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
     let line = match (plain, name.split_once('.')) {
-        (true, Some((short, _))) => format!("echo '127.0.1.1 {name} {short}' >> /etc/hosts"),
-        (true, None) => format!("echo '127.0.1.1 {name}' >> /etc/hosts"),
-        (false, _) => "hostnamectl set-hostname NAME.YOUR.DOMAIN, and a line for it in /etc/hosts".to_owned(),
+        (true, Some((short, _))) => Fix::Command(text!("echo '127.0.1.1 {} {}' >> /etc/hosts", own(name), own(short))),
+        (true, None) => Fix::Command(text!("echo '127.0.1.1 {}' >> /etc/hosts", own(name))),
+        (false, _) => Fix::Advice(
+            "give it a name that is one: hostnamectl set-hostname <NAME.YOUR.DOMAIN>, and a line for it in /etc/hosts"
+                .into(),
+        ),
     };
     let fixed = |finding: Finding| {
-        finding.cause("every sudo waits for this look-up, and programs that ask for their own address fail").fix(line)
+        let cause = "every sudo waits for this look-up, and programs that ask for their own address fail";
+        Finding { fix: vec![line], ..finding.cause(cause) }
     };
     match trouble {
-        Some(_) => fixed(finding(Status::Warn, format!("the host cannot resolve its own name {name:?}"))),
+        Some(_) => fixed(finding(Status::Warn, text!("the host cannot resolve its own name {:?}", name))),
         None if Duration::from_millis(*took_ms) > SLOW => {
-            fixed(finding(Status::Warn, format!("the host takes {took} to resolve its own name {name:?}")))
+            fixed(finding(Status::Warn, text!("the host takes {} to resolve its own name {:?}", took, name)))
         }
-        None => finding(Status::Pass, format!("the host's name {name:?} resolves")),
+        None => finding(Status::Pass, text!("the host's name {:?} resolves", name)),
     }
 }
 

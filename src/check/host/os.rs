@@ -9,7 +9,7 @@ use crate::net::Time;
 use crate::platform::{self, Said, Strategy};
 use crate::problem::id;
 use crate::text;
-use crate::text::own;
+use crate::text::{ics_setup, own};
 
 pub(super) struct Os;
 
@@ -50,15 +50,15 @@ impl Check for Os {
             Ok((platform, findings)) if findings.is_empty() => {
                 let os = &platform.os;
                 let from = match os.source.as_os_str().is_empty() {
-                    true => format!("nothing; --os {} says how to treat it", os.strategy),
-                    false => os.source.display().to_string(),
+                    true => text!("nothing; --os {} says how to treat it", own(os.strategy)),
+                    false => text!("{}", os.source),
                 };
-                let finding = Finding::new(ids::OS_SUPPORTED, Status::Pass, format!("the system is {}", os.pretty))
+                let finding = Finding::new(ids::OS_SUPPORTED, Status::Pass, text!("the system is {}", os.pretty))
                     .expected("a system that the vendor lists, or one named with --os")
-                    .observed(format!("{}, told by {from}; treated like {}", os.pretty, os.strategy))
+                    .observed(text!("{}, told by {}; treated like {}", os.pretty, from, own(os.strategy)))
                     .evidence("id", os.id.as_str())
                     .evidence("version", os.version.as_str())
-                    .evidence("strategy", os.strategy.name());
+                    .evidence("strategy", own(os.strategy.name()));
                 vec![finding]
             }
             Ok((_, findings)) => findings,
@@ -68,7 +68,7 @@ impl Check for Os {
                     .expected("Ubuntu, CentOS, or a system that descends from Debian or Red Hat Enterprise Linux")
                     .observed(problem.because.as_deref().unwrap_or(&problem.message));
                 let commands =
-                    Strategy::ALL.into_iter().map(|strategy| text!("ics-setup check --os {}", own(strategy.name())));
+                    Strategy::ALL.into_iter().map(|strategy| ics_setup(text!("check --os {}", own(strategy.name()))));
                 let mut finding = commands.fold(finding, Finding::fix);
                 finding.fix.extend(problem.hints);
                 vec![finding]

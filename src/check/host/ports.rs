@@ -10,7 +10,7 @@ use crate::net::Time;
 use crate::settings::Deployment;
 use crate::system::ports::{self, Listener, PortsFacts, Process};
 use crate::text;
-use crate::text::own;
+use crate::text::{Text, ics_setup, own};
 
 pub(super) struct Ports;
 
@@ -49,21 +49,20 @@ enum Owner {
 
 fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Finding {
     let number = port.number;
-    let own: Vec<&Listener> = listeners.iter().filter(|listener| listener.port == number).collect();
-    let Some(worst) = own.iter().map(|listener| owner(listener, port, facts)).max() else {
-        return finished(port, Status::Pass, format!("port {number} is free"), "nothing listens on it".to_owned());
+    let here: Vec<&Listener> = listeners.iter().filter(|listener| listener.port == number).collect();
+    let Some(worst) = here.iter().map(|listener| owner(listener, port, facts)).max() else {
+        return finished(port, Status::Pass, text!("port {} is free", number), "nothing listens on it".into());
     };
-    let mut seen: Vec<String> = own.iter().map(|listener| shown(listener)).collect();
+    let mut seen: Vec<Text> = here.iter().map(|listener| shown(listener)).collect();
     seen.dedup();
-    let observed = seen.join("; ");
-    let names: BTreeSet<&str> =
-        own.iter().flat_map(|listener| &listener.owners).map(|process| process.name.as_str()).collect();
-    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    let observed = Text::join(seen, "; ");
+    let names: BTreeSet<_> = here.iter().flat_map(|listener| &listener.owners).map(|process| &process.name).collect();
+    let names = Text::join(names.into_iter().map(|name| text!("{}", name)), ", ");
     let finding = match worst {
         Owner::Product => {
-            finished(port, Status::Pass, format!("port {number} is held by the product's containers"), observed)
+            finished(port, Status::Pass, text!("port {} is held by the product's containers", number), observed)
         }
-        Owner::Front => finished(port, Status::Pass, format!("port {number} is held by {names}"), observed),
+        Owner::Front => finished(port, Status::Pass, text!("port {} is held by {}", number, names), observed),
         Owner::Unknown => {
             let status = if facts.installed { Status::Warn } else { port.otherwise() };
             let why = match (facts.as_root, facts.all_processes) {
@@ -73,16 +72,17 @@ fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Findin
                     "no process that can be seen from here holds it: it is in another container, or the kernel's own"
                 }
             };
-            finished(port, status, format!("something listens on port {number}"), observed)
+            let finding = finished(port, status, text!("something listens on port {}", number), observed)
                 .cause(why)
-                .fix(format!("who it is: sudo ss -ltnp 'sport = :{number}'"))
-                .fix("sudo ics-setup check --only port-in-use")
+                .advise(text!("see who it is: sudo ss -ltnp 'sport = :{}'", number));
+            let again = text!("sudo {}", ics_setup("check --only port-in-use"));
+            if facts.as_root { finding.advise(text!("look again: {}", again)) } else { finding.fix(again) }
         }
-        Owner::Foreign => foreign(port, &own, &names, observed),
+        Owner::Foreign => foreign(port, &here, &names, observed),
     };
     finding.evidence("port", number).evidence(
         "owners",
-        own.iter()
+        here.iter()
             .flat_map(|listener| &listener.owners)
             .map(
                 |process| serde_json::json!({"pid": process.pid, "name": process.name, "container": process.container}),
@@ -91,26 +91,33 @@ fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Findin
     )
 }
 
-fn foreign(port: &Port, own: &[&Listener], names: &str, observed: String) -> Finding {
+fn foreign(port: &Port, here: &[&Listener], names: &Text, observed: Text) -> Finding {
     let number = port.number;
-    let in_container = own.iter().flat_map(|listener| &listener.owners).any(is_container);
-    let finding = finished(port, port.otherwise(), format!("port {number} is taken by {names}"), observed)
-        .cause(format!("port {number} is for {}; only one program can have it", port.used_for));
-    if in_container {
+    let owners = || here.iter().flat_map(|listener| &listener.owners);
+    let finding = finished(port, port.otherwise(), text!("port {} is taken by {}", number, names), observed)
+        .cause(text!("port {} is for {}; only one program can have it", number, own(&port.used_for)));
+    if owners().any(is_container) {
+        let id = owners().find_map(|process| process.container.as_ref());
+        let id = id.map_or(Text::from("<CONTAINER>"), |id| text!("{}", own(id)));
         return finding
-            .fix(format!("which container it is: docker ps --filter publish={number}"))
-            .fix("stop it: docker stop CONTAINER && docker update --restart=no CONTAINER");
+            .advise(text!("see which container it is: docker ps --filter publish={}", number))
+            .advise(text!("stop it: docker stop {} && docker update --restart=no {}", id, id));
     }
-    let pid = own.iter().flat_map(|listener| &listener.owners).map(|process| process.pid).next().unwrap_or_default();
+    let pid = owners().map(|process| process.pid).next().unwrap_or_default();
     finding
-        .fix(format!("which service it is: systemctl status {pid}"))
-        .fix("stop it for good: systemctl disable --now SERVICE; or give it another port")
+        .advise(text!("see which service it is: systemctl status {}", pid))
+        .advise("stop it for good: systemctl disable --now <SERVICE>; or give it another port")
 }
 
-fn finished(port: &Port, status: Status, title: String, observed: String) -> Finding {
+fn finished(port: &Port, status: Status, title: Text, observed: Text) -> Finding {
     let front = if port.front { ", or a web server" } else { "" };
     let finding = Finding::new(ids::PORT_IN_USE, status, title)
-        .expected(format!("port {} free, or held by the product{front}: it is for {}", port.number, port.used_for))
+        .expected(text!(
+            "port {} free, or held by the product{}: it is for {}",
+            port.number,
+            own(front),
+            own(&port.used_for)
+        ))
         .observed(observed);
     Finding { docs: port.source.as_ref().map(|source| text!("{}", own(source))), ..finding }
 }
@@ -129,21 +136,22 @@ fn is_container(process: &Process) -> bool {
     process.container.is_some() || Data::get().owners.forwarders.contains(&process.name)
 }
 
-fn shown(listener: &Listener) -> String {
+fn shown(listener: &Listener) -> Text {
     let at = core::net::SocketAddr::new(listener.address, listener.port);
-    let owners: Vec<String> = listener
+    let owners: Vec<Text> = listener
         .owners
         .iter()
         .map(|process| {
             let Process { pid, name, container, forwards_to } = process;
-            let within = container.as_ref().map(|id| format!(", container {id}")).unwrap_or_default();
-            let to = forwards_to.as_ref().map(|to| format!(", forwards to the container at {to}")).unwrap_or_default();
-            format!("{name} (process {pid}{within}{to})")
+            let within = container.as_ref().map(|id| text!(", container {}", own(id))).unwrap_or_default();
+            let to =
+                forwards_to.as_ref().map(|to| text!(", forwards to the container at {}", own(to))).unwrap_or_default();
+            text!("{} (process {}{}{})", name, pid, within, to)
         })
         .collect();
     match owners.is_empty() {
-        true => format!("a process of user id {} listens on {at}", listener.uid),
-        false => format!("{} listens on {at}", owners.join(", ")),
+        true => text!("a process of user id {} listens on {}", listener.uid, at),
+        false => text!("{} listens on {}", Text::join(owners, ", "), at),
     }
 }
 

@@ -9,6 +9,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::Seen;
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 
 pub(super) struct Runs;
 
@@ -36,7 +38,7 @@ impl Check for Runs {
                     .map(|run| Interrupted { run: run.begin.run, command: run.begin.command })
                     .collect(),
             ),
-            Err(problem) => Seen::Unread(problem.sentence().marked().to_owned()),
+            Err(problem) => Seen::Unread(problem.sentence()),
         };
         RunsFacts { interrupted }
     }
@@ -53,13 +55,17 @@ fn judge_runs(runs: &[Interrupted]) -> Finding {
             .expected(expected)
             .observed("no journal without an end");
     };
-    let names: Vec<String> = runs.iter().map(|run| format!("{} ({})", run.run, run.command)).collect();
-    Finding::new(ids::RUN_INTERRUPTED, Status::Fail, format!("run {} was interrupted, or is still at work", last.run))
-        .expected(expected)
-        .observed(format!("begun and not ended: {}", names.join(", ")))
-        .cause("it was killed or lost power, so some of its files may be written and others not")
-        .fix(format!("ics-setup revert {}", last.run))
-        .fix("is it still at work? pgrep -a ics-setup")
+    let names = Text::join(runs.iter().map(|run| text!("{} ({})", own(&run.run), own(&run.command))), ", ");
+    Finding::new(
+        ids::RUN_INTERRUPTED,
+        Status::Fail,
+        text!("run {} was interrupted, or is still at work", own(&last.run)),
+    )
+    .expected(expected)
+    .observed(text!("begun and not ended: {}", names))
+    .cause("it was killed or lost power, so some of its files may be written and others not")
+    .fix(ics_setup(text!("revert {}", own(&last.run))))
+    .advise("see whether it is still at work: pgrep -a ics-setup")
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! Does SELinux keep containers from the product's folder?
 
+use super::argument;
 use crate::check::{Check, CheckSpec, Group, Look, Meta};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::Seen;
 use crate::system::selinux::{self, CONFIG, SelinuxFacts};
+use crate::text;
+use crate::text::{Text, own};
 
 /// Types that containers may read and write: today's name, and CentOS 7's.
 const FOR_CONTAINERS: [&str; 2] = ["container_file_t", "svirt_sandbox_file_t"];
@@ -28,15 +31,22 @@ impl Check for Selinux {
 
 fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
     let now = match &facts.running {
-        Seen::Is(None) => "the kernel has none",
-        Seen::Is(Some(true)) => "enforcing",
-        Seen::Is(Some(false)) => "permissive",
-        Seen::Image => "an image, nothing runs",
-        Seen::Unread(why) => why,
+        Seen::Is(None) => "the kernel has none".into(),
+        Seen::Is(Some(true)) => "enforcing".into(),
+        Seen::Is(Some(false)) => "permissive".into(),
+        Seen::Image => "an image, nothing runs".into(),
+        Seen::Unread(why) => why.clone(),
     };
     let configured = facts.configured.as_deref().unwrap_or("nothing");
-    let home = spec.home.display();
-    let seen = format!("now: {now}; {CONFIG} says {configured} for the next boot");
+    let home = &spec.home;
+    let mode: Text = match configured {
+        "enforcing" => "enforcing".into(),
+        "permissive" => "permissive".into(),
+        "disabled" => "disabled".into(),
+        "nothing" => "nothing".into(),
+        other => text!("{}", other),
+    };
+    let seen = text!("now: {}; {} says {} for the next boot", now, own(CONFIG), mode);
     // Without SELinux in the kernel a configuration that is left over means nothing.
     let enforcing = match facts.running {
         Seen::Is(None) => false,
@@ -44,7 +54,7 @@ fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
         _ => configured == "enforcing",
     };
     let labelled = facts.label.as_deref().is_some_and(|label| FOR_CONTAINERS.iter().any(|name| label.contains(name)));
-    let expected = format!("SELinux lets containers use what they mount from {home}");
+    let expected = text!("SELinux lets containers use what they mount from {}", home);
     if !enforcing {
         return Finding::new(ids::SELINUX, Status::Pass, "SELinux does not stand in the way of containers")
             .expected(expected)
@@ -55,29 +65,32 @@ fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
         return Finding::new(
             ids::SELINUX,
             Status::Pass,
-            format!("SELinux is enforcing, and {home} is labelled for containers"),
+            text!("SELinux is enforcing, and {} is labelled for containers", home),
         )
         .expected(expected)
-        .observed(format!("{seen}; {home} is {label}"))
+        .observed(text!("{}; {} is {}", seen, home, label))
         .evidence("label", label);
     }
-    let make = if facts.home { String::new() } else { format!("mkdir -p {home} && ") };
-    Finding::new(ids::SELINUX, Status::Warn, format!("SELinux is enforcing, and {home} is not labelled for containers"))
+    let folder = argument(home);
+    let make = if facts.home { Text::default() } else { text!("mkdir -p {} && ", folder) };
+    Finding::new(ids::SELINUX, Status::Warn, text!("SELinux is enforcing, and {} is not labelled for containers", home))
         .expected(expected)
         .observed(match &facts.label {
-            Some(label) => format!("{seen}; {home} is {label}"),
+            Some(label) => text!("{}; {} is {}", seen, home, label),
             None => seen,
         })
         .cause(
             "where the Docker daemon runs with selinux-enabled (docker info shows name=selinux), containers get \"permission \
              denied\" on folders mounted into them",
         )
-        .fix(format!("{make}chcon -Rt {} {home}", FOR_CONTAINERS[0]))
-        .fix(format!(
-            "so that it lasts: semanage fcontext -a -t {} '{home}(/.*)?' && restorecon -R {home}",
-            FOR_CONTAINERS[0]
+        .fix(text!("{}chcon -Rt {} {}", make, own(FOR_CONTAINERS[0]), folder))
+        .advise(text!(
+            "make it last: semanage fcontext -a -t {} '{}(/.*)?' && restorecon -R {}",
+            own(FOR_CONTAINERS[0]),
+            home,
+            folder
         ))
-        .fix("or per volume in docker-compose.yml: - ./plugins:/plugins:Z")
+        .advise("label it per volume in docker-compose.yml: - ./plugins:/plugins:Z")
         .evidence("label", facts.label.clone())
 }
 

@@ -5,6 +5,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::sudo::{self, SudoFacts};
+use crate::text;
+use crate::text::{Text, own};
 
 /// Where the vendor's installers put docker-compose.
 const LOCAL: &str = "/usr/local/bin";
@@ -31,29 +33,31 @@ impl Check for Sudo {
 }
 
 fn judge_path(found: Option<&(String, String)>) -> Finding {
-    let expected = format!("{LOCAL} in sudo's secure_path, or no secure_path");
+    let local = own(LOCAL);
+    let expected = text!("{} in sudo's secure_path, or no secure_path", local);
     let Some((path, file)) = found else {
         return Finding::new(ids::SUDO_SECURE_PATH, Status::Pass, "sudo keeps the PATH of who calls it")
             .expected(expected)
             .observed("no secure_path");
     };
     let has = path.split(':').any(|folder| folder.trim_end_matches('/') == LOCAL);
-    let finding = |status, title: String| {
+    let finding = |status, title: Text| {
         Finding::new(ids::SUDO_SECURE_PATH, status, title)
             .expected(&expected)
-            .observed(format!("secure_path={path} in {file}"))
-            .evidence("secure_path", path.as_str())
+            .observed(text!("secure_path={} in {}", path, own(file)))
+            .evidence("secure_path", text!("{}", path))
     };
     if has {
-        return finding(Status::Pass, format!("commands under sudo find programs in {LOCAL}"));
+        return finding(Status::Pass, text!("commands under sudo find programs in {}", local));
     }
     let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/:._-+".contains(c));
-    let longer = if plain { format!("{path}:{LOCAL}") } else { format!("{LOCAL}:/usr/sbin:/usr/bin:/sbin:/bin") };
-    let name = "/etc/sudoers.d/local-bin";
-    finding(Status::Warn, format!("commands under sudo do not find programs in {LOCAL}"))
+    let longer =
+        if plain { text!("{}:{}", own(path), local) } else { text!("{}:/usr/sbin:/usr/bin:/sbin:/bin", local) };
+    let name = own("/etc/sudoers.d/local-bin");
+    finding(Status::Warn, text!("commands under sudo do not find programs in {}", local))
         .cause("docker-compose is put there, and sudo docker-compose ends with \"command not found\"")
-        .fix(format!("echo 'Defaults secure_path = \"{longer}\"' > {name} && chmod 0440 {name} && visudo -c"))
-        .fix(format!("or for this one program: ln -s {LOCAL}/docker-compose /usr/bin/docker-compose"))
+        .fix(text!("echo 'Defaults secure_path = \"{}\"' > {} && chmod 0440 {} && visudo -c", longer, name, name))
+        .advise(text!("link this one program: ln -s {}/docker-compose /usr/bin/docker-compose", local))
 }
 
 fn judge_tty(file: Option<&str>) -> Finding {
@@ -64,7 +68,7 @@ fn judge_tty(file: Option<&str>) -> Finding {
             .observed("no requiretty"),
         Some(file) => Finding::new(ids::SUDO_REQUIRETTY, Status::Warn, "sudo works in a terminal only")
             .expected(expected)
-            .observed(format!("Defaults requiretty in {file}"))
+            .observed(text!("Defaults requiretty in {}", own(file)))
             .cause("cron jobs, cloud-init, Ansible and ssh HOST sudo … end with \"sorry, you must have a tty to run sudo\"")
             .fix("echo 'Defaults !requiretty' > /etc/sudoers.d/no-tty && chmod 0440 /etc/sudoers.d/no-tty && visudo -c"),
     }

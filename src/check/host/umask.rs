@@ -5,6 +5,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::system::umask::{self, Found, UmaskFacts};
+use crate::text;
+use crate::text::{Text, own};
 
 /// What hardening guides ask for. Bits beyond it take the group's right to read.
 const STRICTEST: u32 = 0o027;
@@ -26,27 +28,30 @@ impl Check for Umask {
 }
 
 fn judge_umask(found: &[Found]) -> Finding {
-    let shown = |found: &Found| format!("{:03o} in {}:{}", found.umask, found.file.display(), found.line);
+    let octal = |umask: u32| own(format!("{umask:03o}"));
+    let shown = |found: &&Found| text!("{} in {}:{}", octal(found.umask), found.file, found.line);
     let strict: Vec<&Found> = found.iter().filter(|found| found.umask & !STRICTEST != 0).collect();
-    let expected = format!("a umask of {STRICTEST:03o} or less strict for logins of root");
+    let expected = text!("a umask of {} or less strict for logins of root", octal(STRICTEST));
     let Some(first) = strict.first() else {
-        let seen: Vec<String> = found.iter().map(shown).collect();
-        let seen = if seen.is_empty() { "no file sets one".to_owned() } else { seen.join(", ") };
+        let seen: Text = match found {
+            [] => "no file sets one".into(),
+            found => Text::join(found.iter().map(|found| shown(&found)), ", "),
+        };
         return Finding::new(ids::UMASK, Status::Pass, "files that root makes can be read by those who need them")
             .expected(expected)
             .observed(seen);
     };
-    let seen: Vec<String> = strict.iter().map(|found| shown(found)).collect();
-    Finding::new(ids::UMASK, Status::Warn, format!("files that root makes can be read by root only (umask {:03o})", first.umask))
+    let title = text!("files that root makes can be read by root only (umask {})", octal(first.umask));
+    Finding::new(ids::UMASK, Status::Warn, title)
         .expected(expected)
-        .observed(seen.join(", "))
+        .observed(Text::join(strict.iter().map(shown), ", "))
         .cause(
             "installers run as root leave scripts in /etc/profile.d, and files in the product's folder, that logins and the \
              user divvy cannot read; ics-setup itself gives its files their modes",
         )
-        .fix("run installers in a shell of its own: (umask 022; bash INSTALLER)")
-        .fix("what is there already: chmod a+r /etc/profile.d/*.sh")
-        .evidence("umask", format!("{:03o}", first.umask))
+        .advise("run installers in a shell of its own: (umask 022; bash <INSTALLER>)")
+        .advise("mend what is there already: chmod a+r /etc/profile.d/*.sh")
+        .evidence("umask", octal(first.umask))
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path, ports: &[u16], time: Tim
             Err(why) => return Seen::Unread(why),
         };
         if tables.is_empty() {
-            return Seen::Unread("/proc/self/net/tcp is not there".to_owned());
+            return Seen::Unread("/proc/self/net/tcp is not there".into());
         }
         let sockets: Vec<proc::Listener> = tables
             .iter()

@@ -5,6 +5,8 @@ use super::judge;
 use crate::consumers::{Consumer, ConsumersFacts, State};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 
 /// Nothing where the settings say what is wanted: then each consumer's own finding tells.
 pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Finding> {
@@ -27,40 +29,39 @@ pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Fi
             None => groups.push((key, vec![consumer])),
         }
     }
-    let names =
-        |members: &[&Consumer]| members.iter().map(|consumer| judge::who(consumer)).collect::<Vec<_>>().join(", ");
+    let names = |members: &[&Consumer]| Text::join(members.iter().map(|consumer| judge::who(consumer)), ", ");
     if let [(_, members)] = groups.as_slice() {
         return Some(
             Finding::new(ids::PROXY_DRIFT, Status::Pass, "every consumer that has a proxy has the same one")
-                .observed(format!("{}: {}", urls(members[0]), names(members))),
+                .observed(text!("{}: {}", urls(members[0]), names(members))),
         );
     }
-    let mut shown: Vec<String> = Vec::new();
+    let mut shown: Vec<Text> = Vec::new();
     for (index, (_, members)) in groups.iter().enumerate() {
         let url = urls(members[0]);
         let twice = groups[..index].iter().any(|(_, before)| urls(before[0]) == url);
-        let url = if twice { format!("{url} with another password") } else { url };
-        shown.push(format!("{url}: {}", names(members)));
+        let url = if twice { text!("{} with another password", url) } else { url };
+        shown.push(text!("{}: {}", url, names(members)));
     }
-    let title = format!("{} different proxies are set on this host", groups.len());
+    let title = text!("{} different proxies are set on this host", groups.len());
     Some(
         Finding::new(ids::PROXY_DRIFT, Status::Warn, title)
             .expected("one proxy for every consumer")
-            .observed(shown.join("; "))
+            .observed(Text::join(shown.iter().cloned(), "; "))
             .cause("each consumer has a file of its own, and they were not changed together")
-            .fix("say which one is right: ics-setup prepare --proxy http://HOST:PORT")
-            .fix("then, where the product is installed: ics-setup reconfigure")
+            .advise(text!("say which one is right: {}", ics_setup("prepare --proxy http://<HOST>:<PORT>")))
+            .advise(text!("run then, where the product is installed: {}", ics_setup("reconfigure")))
             .evidence("proxies", shown),
     )
 }
 
-fn urls(consumer: &Consumer) -> String {
-    let text = |https: bool| consumer.proxy(https).map(|value| value.shown.as_str());
+fn urls(consumer: &Consumer) -> Text {
+    let text = |https: bool| consumer.proxy(https).map(|value| text!("{}", value.shown));
     match (text(false), text(true)) {
-        (Some(http), Some(https)) if http == https => http.to_owned(),
+        (Some(http), Some(https)) if http == https => http,
         (http, https) => {
-            let part = |(scheme, url): (&str, Option<&str>)| url.map(|url| format!("{scheme} {url}"));
-            [("http", http), ("https", https)].into_iter().filter_map(part).collect::<Vec<_>>().join(" and ")
+            let part = |(scheme, url): (&str, Option<Text>)| url.map(|url| text!("{} {}", own(scheme), url));
+            Text::join([("http", http), ("https", https)].into_iter().filter_map(part), " and ")
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One finding for each consumer: does it get what the settings ask for?
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::super::super::CheckSpec;
 use crate::check::ProxySpec;
@@ -10,8 +11,7 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::settings::NoProxy;
 use crate::text;
-use crate::text::Text;
-use crate::text::{clean, host_port};
+use crate::text::{Fix, Text, clean, host_port, ics_setup, own, quoted};
 
 /// No more characters of a list are shown.
 const LONGEST_LIST: usize = 500;
@@ -29,57 +29,76 @@ pub(super) fn is_wanted(spec: &CheckSpec) -> bool {
     spec.http_proxy.is_some() || spec.https_proxy.is_some()
 }
 
-/// The command that writes what is wanted, with the flags that name it where the host does not have it.
-pub(super) fn command(verb: &str, spec: &CheckSpec) -> String {
-    let mut line = format!("ics-setup {verb}");
-    if spec.proxy_found {
-        return line;
-    }
-    let bare = |proxy: &ProxySpec| {
-        format!("{}://{}", if proxy.tls { "https" } else { "http" }, host_port(&proxy.host, proxy.port))
-    };
-    match (&spec.http_proxy, &spec.https_proxy) {
-        (Some(http), Some(https)) if http.url == https.url => line.push_str(&format!(" --proxy {}", bare(http))),
-        (http, https) => {
-            for (flag, proxy) in [("--http-proxy", http), ("--https-proxy", https)] {
-                line.extend(proxy.as_ref().map(|proxy| format!(" {flag} {}", bare(proxy))));
+/// The command that writes what is wanted, with the flags that name it where the host does not have it, then `more` flags.
+fn command(verb: &'static str, more: &'static str, spec: &CheckSpec) -> Text {
+    let mut line: Text = verb.into();
+    if !spec.proxy_found {
+        let mut flag = |flag: &'static str, proxy: &ProxySpec| {
+            let scheme = if proxy.tls { "https" } else { "http" };
+            line.push(text!(" {} {}://{}", own(flag), own(scheme), own(host_port(&proxy.host, proxy.port))));
+        };
+        match (&spec.http_proxy, &spec.https_proxy) {
+            (Some(http), Some(https)) if http.url == https.url => flag("--proxy", http),
+            (http, https) => {
+                http.iter().for_each(|proxy| flag("--http-proxy", proxy));
+                https.iter().for_each(|proxy| flag("--https-proxy", proxy));
             }
         }
+        if let Some(user) = user(spec) {
+            line.push(text!(" --proxy-user {} --proxy-password-file <FILE>", own(quoted(user))));
+        }
     }
-    if let Some(user) =
-        [&spec.https_proxy, &spec.http_proxy].into_iter().flatten().find_map(|proxy| proxy.user.as_ref())
-    {
-        line.push_str(&format!(" --proxy-user '{}' --proxy-password-file FILE", user.replace('\'', "'\\''")));
+    line.push(more);
+    ics_setup(line)
+}
+
+/// The user of the wanted proxy, which a command has to name together with a file that holds the password.
+fn user(spec: &CheckSpec) -> Option<&str> {
+    if spec.proxy_found {
+        return None;
     }
-    line
+    [&spec.https_proxy, &spec.http_proxy].into_iter().flatten().find_map(|proxy| proxy.user.as_deref())
+}
+
+/// The same as what mends a consumer: advice where a person has to name the file of the password.
+fn write(verb: &'static str, more: &'static str, spec: &CheckSpec) -> Fix {
+    let command = command(verb, more, spec);
+    match user(spec) {
+        Some(_) => Fix::Advice(text!("write it with the password from a file: {}", command)),
+        None => Fix::Command(command),
+    }
 }
 
 /// What a consumer gets, in one line: `http and https by http://h:1, no_proxy a,b`.
-pub(super) fn shown(consumer: &Consumer) -> String {
-    let text = |value: Option<&ProxyValue>| value.map(|value| value.shown.clone());
+pub(super) fn shown(consumer: &Consumer) -> Text {
+    let text = |value: Option<&ProxyValue>| value.map(|value| text!("{}", value.shown));
     let mut parts = match (text(consumer.proxy(false)), text(consumer.proxy(true))) {
-        (None, None) => vec!["no proxy".to_owned()],
-        (Some(http), Some(https)) if http == https => vec![format!("http and https through {http}")],
+        (None, None) => vec!["no proxy".into()],
+        (Some(http), Some(https)) if http == https => vec![text!("http and https through {}", http)],
         (http, https) => {
-            let part = |scheme: &str, url: Option<String>| match url {
-                Some(url) => format!("{scheme} through {url}"),
-                None => format!("{scheme} without a proxy"),
+            let part = |scheme: &str, url: Option<Text>| match url {
+                Some(url) => text!("{} through {}", own(scheme), url),
+                None => text!("{} without a proxy", own(scheme)),
             };
             vec![part("http", http), part("https", https)]
         }
     };
-    parts.extend(consumer.exclusions().map(|list| format!("no_proxy {}", clean(list, LONGEST_LIST))));
-    parts.join(", ")
+    parts.extend(consumer.exclusions().map(|list| text!("no_proxy {}", clean(list, LONGEST_LIST))));
+    Text::join(parts, ", ")
 }
 
 fn nothing(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
-    let names = |states: &[State]| -> Vec<String> {
+    let names = |states: &[State]| -> Vec<Text> {
         facts.consumers.iter().filter(|consumer| states.contains(&consumer.state)).map(who).collect()
     };
     let broken = facts.consumers.iter().filter(|consumer| consumer.state == State::Unreadable);
     let mut findings: Vec<Finding> = broken.map(|consumer| not_seen(consumer, id(consumer.consumer))).collect();
     let (seen, unseen) = (names(&[State::Seen]), names(&[State::Skipped, State::NeedsRoot]));
-    let more = if unseen.is_empty() { Text::default() } else { text!("; not looked at: {}", unseen.join(", ")) };
+    let more = if unseen.is_empty() {
+        Text::default()
+    } else {
+        text!("; not looked at: {}", Text::join(unseen.iter().cloned(), ", "))
+    };
     let (status, title) = if spec.unread.is_empty() && findings.is_empty() {
         (Status::Pass, "nothing on this host sets a proxy, and none is asked for")
     } else {
@@ -88,7 +107,7 @@ fn nothing(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
     let more = spec.unread.iter().fold(more, |more, unread| text!("{}; {}", more, unread.why));
     findings.push(
         Finding::new(ids::PROXY_DRIFT, status, title)
-            .observed(text!("no proxy: {}{}", seen.join(", "), more))
+            .observed(text!("no proxy: {}{}", Text::join(seen.iter().cloned(), ", "), more))
             .evidence("seen", seen)
             .evidence("not_seen", unseen),
     );
@@ -102,50 +121,53 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding
     }
     let who = who(consumer);
     if !consumer.unknown.is_empty() {
-        let names = consumer.unknown.join(", ");
+        let names = own(consumer.unknown.join(", "));
+        let observed = text!("{} sets {} by a condition, a command or another variable", own(&consumer.source), names);
         return evidence(
-            Finding::new(id, Status::Warn, format!("what {who} gets for {names} cannot be told from the files"))
-                .observed(format!("{} sets {names} by a condition, a command or another variable", consumer.source))
+            Finding::new(id, Status::Warn, text!("what {} gets for {} cannot be told from the files", who, names))
+                .observed(observed)
                 .cause("only the reader itself can tell what it makes of these lines")
-                .fix(format!("write plain values instead: {}", command("prepare", spec))),
+                .advise(text!("write plain values instead: {}", command("prepare", "", spec))),
             consumer,
         );
     }
-    let observed = format!("{} ({})", shown(consumer), consumer.source);
+    let observed = text!("{} ({})", shown(consumer), own(&consumer.source));
     if !is_wanted(spec) {
-        let title = format!("{who}: {}", if consumer.has_proxy() { "a proxy is set" } else { "no proxy" });
+        let set = if consumer.has_proxy() { "a proxy is set" } else { "no proxy" };
+        let title = text!("{}: {}", who, own(set));
         return evidence(Finding::new(id, Status::Pass, title).observed(observed), consumer);
     }
     let expected = expected(consumer, spec);
     let wrong = differences(consumer, facts, spec);
     if wrong.is_empty() {
         let title = match consumer.stale {
-            false => format!("{who} gets the proxy that is wanted"),
-            true => format!("{who} has to be started again: its files were changed since"),
+            false => text!("{} gets the proxy that is wanted", who),
+            true => text!("{} has to be started again: its files were changed since", who),
         };
         let status = if consumer.stale { Status::Warn } else { Status::Pass };
         let mut finding = Finding::new(id, status, title).expected(expected).observed(observed);
         if consumer.stale {
-            finding =
-                finding.cause(consumer.why.clone().unwrap_or_default()).fix(command("prepare", spec)).fix(RESTART);
+            finding = finding.cause(consumer.why.clone().unwrap_or_default());
+            finding.fix.push(write("prepare", "", spec));
+            finding.fix.extend(restart());
         }
         return evidence(finding, consumer);
     }
     let missing = consumer.proxy(true).is_none() && consumer.proxy(false).is_none();
     let urls = wrong.iter().any(|difference| !difference.name.eq_ignore_ascii_case("no_proxy"));
     let title = if missing {
-        format!("{who} gets no proxy")
+        text!("{} gets no proxy", who)
     } else {
         let names: Vec<&str> = wrong.iter().map(|difference| difference.name).collect();
-        format!("{who} gets another {} than is wanted", names.join(", "))
+        text!("{} gets another {} than is wanted", who, own(names.join(", ")))
     };
-    let details: Vec<String> = wrong.iter().map(|difference| difference.text.clone()).collect();
+    let details = Text::join(wrong.iter().map(|difference| difference.text.clone()), "; ");
     let (cause, fixes) = remedy(consumer, spec, missing);
     let finding = Finding::new(id, status(consumer.consumer, missing, urls, spec), title)
         .expected(expected)
-        .observed(format!("{} ({})", details.join("; "), consumer.source))
+        .observed(text!("{} ({})", details, own(&consumer.source)))
         .cause(cause);
-    evidence(fixes.into_iter().fold(finding, Finding::fix), consumer)
+    evidence(Finding { fix: fixes, ..finding }, consumer)
 }
 
 fn id(who: Who) -> FindingId {
@@ -163,18 +185,18 @@ fn id(who: Who) -> FindingId {
 }
 
 /// The consumer's name in a sentence.
-pub(super) fn who(consumer: &Consumer) -> String {
-    let name = consumer.name.as_deref();
+pub(super) fn who(consumer: &Consumer) -> Text {
+    let name = consumer.name.as_ref();
     match consumer.consumer {
-        Who::Login => name.map_or_else(|| "a login".to_owned(), |user| format!("a login of {user}")),
-        Who::Sudo => "a command under sudo".to_owned(),
-        Who::Cron => "a cron job".to_owned(),
-        Who::Systemd => "a systemd service".to_owned(),
-        Who::Docker => "the Docker daemon".to_owned(),
-        Who::PackageManager => name.unwrap_or("the package manager").to_owned(),
-        Who::DockerClient => "what the docker client starts".to_owned(),
-        Who::Container => name.map_or_else(|| "a container".to_owned(), |name| format!("the container {name}")),
-        Who::ProdEnv => name.map_or_else(|| "prod.env".to_owned(), |readers| format!("prod.env by {readers}")),
+        Who::Login => name.map_or("a login".into(), |user| text!("a login of {}", own(user))),
+        Who::Sudo => "a command under sudo".into(),
+        Who::Cron => "a cron job".into(),
+        Who::Systemd => "a systemd service".into(),
+        Who::Docker => "the Docker daemon".into(),
+        Who::PackageManager => name.map_or("the package manager".into(), |name| text!("{}", own(name))),
+        Who::DockerClient => "what the docker client starts".into(),
+        Who::Container => name.map_or("a container".into(), |name| text!("the container {}", name)),
+        Who::ProdEnv => name.map_or("prod.env".into(), |readers| text!("prod.env by {}", own(readers))),
     }
 }
 
@@ -182,49 +204,41 @@ fn not_seen(consumer: &Consumer, id: FindingId) -> Finding {
     let why = consumer.why.clone().unwrap_or_default();
     let who = who(consumer);
     if consumer.state != State::Unreadable {
-        let finding = Finding::new(id, Status::Skip, format!("{who} was not looked at"));
+        let finding = Finding::new(id, Status::Skip, text!("{} was not looked at", who));
         let finding = match consumer.state {
-            State::NeedsRoot => finding.fix("sudo ics-setup check proxy"),
+            State::NeedsRoot => finding.fix(text!("sudo {}", ics_setup("check proxy"))),
             _ => finding,
         };
         return evidence(finding.observed(why), consumer);
     }
-    let fix = match consumer.consumer {
-        Who::Login => format!("try it: su - {} -c env", consumer.name.as_deref().unwrap_or("divvy")),
-        Who::PackageManager => "try it: apt-config dump Acquire::http::Proxy".to_owned(),
-        Who::Docker => {
-            "try it: dockerd --validate --config-file /etc/docker/daemon.json; systemctl cat docker".to_owned()
-        }
-        _ => format!(
-            "try it: {}",
-            if consumer.source.starts_with('/') {
-                format!("ls -l {}", consumer.source)
-            } else {
-                consumer.source.clone()
-            }
-        ),
+    let look: Text = match consumer.consumer {
+        Who::Login => text!("su - {} -c env", own(consumer.name.as_deref().unwrap_or("divvy"))),
+        Who::PackageManager => "apt-config dump Acquire::http::Proxy".into(),
+        Who::Docker => "dockerd --validate --config-file /etc/docker/daemon.json; systemctl cat docker".into(),
+        _ if Path::new(&consumer.source).is_absolute() => text!("ls -l {}", own(&consumer.source)),
+        _ => text!("{}", own(&consumer.source)),
     };
-    let title = format!("what {who} gets could not be found out");
-    evidence(Finding::new(id, Status::Error, title).observed(why).fix(fix), consumer)
+    let title = text!("what {} gets could not be found out", who);
+    evidence(Finding::new(id, Status::Error, title).observed(why).advise(text!("try it: {}", look)), consumer)
 }
 
 struct Difference {
     name: &'static str,
-    text: String,
+    text: Text,
 }
 
 /// What is wanted of this consumer, in one line.
-fn expected(consumer: &Consumer, spec: &CheckSpec) -> String {
-    let url = |proxy: &Option<ProxySpec>| proxy.as_ref().map(|proxy| proxy.url.clone());
+fn expected(consumer: &Consumer, spec: &CheckSpec) -> Text {
+    let url = |proxy: &Option<ProxySpec>| proxy.as_ref().map(|proxy| text!("{}", own(&proxy.url)));
     let mut line = match (url(&spec.http_proxy), url(&spec.https_proxy)) {
-        (Some(http), Some(https)) if http == https => format!("http and https through {http}"),
+        (Some(http), Some(https)) if http == https => text!("http and https through {}", http),
         (http, https) => {
-            let part = |(scheme, url): (&str, Option<String>)| url.map(|url| format!("{scheme} through {url}"));
-            [("http", http), ("https", https)].into_iter().filter_map(part).collect::<Vec<_>>().join(", ")
+            let part = |(scheme, url): (&str, Option<Text>)| url.map(|url| text!("{} through {}", own(scheme), url));
+            Text::join([("http", http), ("https", https)].into_iter().filter_map(part), ", ")
         }
     };
     if has_exclusions(consumer.consumer) && !spec.no_proxy.is_empty() {
-        line.push_str(&format!(", no_proxy {}", clean(&spec.no_proxy.join(","), LONGEST_LIST)));
+        line.push(text!(", no_proxy {}", own(clean(&spec.no_proxy.join(","), LONGEST_LIST))));
     }
     line
 }
@@ -248,15 +262,16 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) ->
     for (names, wanted, password, seen) in urls {
         let Some(wanted) = wanted else { continue };
         if seen.iter().all(|value| value.is_none()) {
-            found.push(Difference { name: names[0], text: format!("{} is not set", names[0]) });
+            found.push(Difference { name: names[0], text: text!("{} is not set", own(names[0])) });
         }
         for (name, value) in names.into_iter().zip(seen) {
             let Some(value) = value else { continue };
             if value.shown != wanted.url {
-                found.push(Difference { name, text: format!("{name} is {}", value.shown) });
+                found.push(Difference { name, text: text!("{} is {}", own(name), value.shown) });
             } else if value.password != password {
                 let which = if value.password.is_none() { "without the password" } else { "with another password" };
-                found.push(Difference { name, text: format!("{name} is {} {which}", value.shown) });
+                let text = text!("{} is {} {}", own(name), value.shown, own(which));
+                found.push(Difference { name, text });
             }
         }
     }
@@ -265,20 +280,20 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) ->
         let wanted: BTreeSet<String> = spec.no_proxy.iter().cloned().collect();
         let lists = [("no_proxy", &consumer.no_proxy), ("NO_PROXY", &consumer.no_proxy_upper)];
         if lists.iter().all(|(_, list)| list.is_none()) && !wanted.is_empty() {
-            found.push(Difference { name: "no_proxy", text: "no_proxy is not set".to_owned() });
+            found.push(Difference { name: "no_proxy", text: "no_proxy is not set".into() });
         }
         for (name, list) in lists {
             let Some(seen) = list.as_deref().map(members).filter(|seen| *seen != wanted) else { continue };
-            let part = |word: &str, set: Vec<&String>| {
-                let names: Vec<&str> = set.into_iter().map(String::as_str).collect();
-                (!names.is_empty()).then(|| format!("{word} {}", clean(&names.join(","), LONGEST_LIST)))
+            let list = |members: BTreeSet<&String>| {
+                let members: Vec<&str> = members.into_iter().map(String::as_str).collect();
+                (!members.is_empty()).then(|| clean(&members.join(","), LONGEST_LIST))
             };
             let parts = [
-                part("lacks", wanted.difference(&seen).collect()),
-                part("also has", seen.difference(&wanted).collect()),
+                list(wanted.difference(&seen).collect()).map(|members| text!("lacks {}", own(members))),
+                list(seen.difference(&wanted).collect()).map(|members| text!("also has {}", members)),
             ];
-            let parts: Vec<String> = parts.into_iter().flatten().collect();
-            found.push(Difference { name, text: format!("{name} {}", parts.join(" and ")) });
+            let parts = Text::join(parts.into_iter().flatten(), " and ");
+            found.push(Difference { name, text: text!("{} {}", own(name), parts) });
         }
     }
     found
@@ -295,67 +310,66 @@ fn status(who: Who, missing: bool, urls: bool, spec: &CheckSpec) -> Status {
     if grave { Status::Fail } else { Status::Warn }
 }
 
-const RESTART: &str = "systemctl daemon-reload && systemctl restart docker   # running containers stop";
+fn restart() -> [Fix; 2] {
+    [
+        Fix::Command("systemctl daemon-reload && systemctl restart docker".into()),
+        Fix::Advice("choose the time for it: running containers stop when Docker is restarted".into()),
+    ]
+}
 
 /// Why it is so, and what to do.
-fn remedy(consumer: &Consumer, spec: &CheckSpec, missing: bool) -> (String, Vec<String>) {
-    let prepare = || command("prepare", spec);
-    let compose = format!("docker-compose -f {}/docker-compose.yml up -d --force-recreate", spec.home.display());
-    let (cause, fixes) = match consumer.consumer {
-        Who::Login if missing => ("no file that logins read sets it".to_owned(), vec![prepare()]),
+fn remedy(consumer: &Consumer, spec: &CheckSpec, missing: bool) -> (&'static str, Vec<Fix>) {
+    let prepare = || write("prepare", "", spec);
+    let prepare_and_restart = || std::iter::once(prepare()).chain(restart()).collect();
+    let reconfigure = || {
+        let file = quoted(&spec.home.join("docker-compose.yml").to_string_lossy());
+        let compose = text!("docker-compose -f {} up -d --force-recreate", own(file));
+        vec![write("reconfigure", "", spec), Fix::Command(compose)]
+    };
+    match consumer.consumer {
+        Who::Login if missing => ("no file that logins read sets it", vec![prepare()]),
         Who::Login => {
-            let home = consumer.name.as_deref().map(|user| format!(" ~{user}/.profile ~{user}/.bash_profile ~{user}/.bashrc"));
-            let find = format!(
+            let home = consumer.name.as_ref().map(own).map(|user| text!(" ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", user, user, user));
+            let find = text!(
                 "find where it is set: grep -rniE '(https?|no)_proxy' /etc/environment /etc/profile /etc/profile.d{}",
                 home.unwrap_or_default()
             );
-            ("the files that logins read were not written with these settings, or another one sets it later".to_owned(), vec![prepare(), find])
+            ("the files that logins read were not written with these settings, or another one sets it later", vec![prepare(), Fix::Advice(find)])
         }
         Who::Sudo => (
-            "sudo starts with a fresh environment, and its PAM stack decides whether /etc/environment is read".to_owned(),
-            vec![
-                "echo 'Defaults env_keep += \"http_proxy https_proxy no_proxy\"' > /etc/sudoers.d/ics-proxy && chmod 0440 /etc/sudoers.d/ics-proxy"
-                    .to_owned(),
-            ],
+            "sudo starts with a fresh environment, and its PAM stack decides whether /etc/environment is read",
+            vec![Fix::Command(
+                "echo 'Defaults env_keep += \"http_proxy https_proxy no_proxy\"' > /etc/sudoers.d/ics-proxy && chmod 0440 /etc/sudoers.d/ics-proxy".into(),
+            )],
         ),
         Who::Cron => (
-            "cron reads /etc/environment where its PAM stack has pam_env, and never profile.d".to_owned(),
-            vec!["write http_proxy=…, https_proxy=… and no_proxy=…, without export, at the top of the crontab: crontab -e".to_owned()],
+            "cron reads /etc/environment where its PAM stack has pam_env, and never profile.d",
+            vec![Fix::Advice("write http_proxy=…, https_proxy=… and no_proxy=…, without export, at the top of the crontab: crontab -e".into())],
         ),
         Who::Systemd => (
-            "services are no logins: they read neither /etc/environment nor profile.d".to_owned(),
-            vec!["for a service that needs a proxy: systemctl edit NAME, then [Service] and Environment=http_proxy=…".to_owned()],
+            "services are no logins: they read neither /etc/environment nor profile.d",
+            vec![Fix::Advice("give it to a service that needs a proxy: systemctl edit <NAME>, then [Service] and Environment=http_proxy=…".into())],
         ),
-        Who::Docker if consumer.stale => (
-            "its files were changed after it was started".to_owned(),
-            vec![prepare(), RESTART.to_owned()],
-        ),
+        Who::Docker if consumer.stale => ("its files were changed after it was started", prepare_and_restart()),
         Who::Docker => (
-            "as a service it reads neither /etc/environment nor profile.d, only its unit's drop-ins and daemon.json; without a proxy it pulls no image".to_owned(),
-            vec![prepare(), RESTART.to_owned()],
+            "as a service it reads neither /etc/environment nor profile.d, only its unit's drop-ins and daemon.json; without a proxy it pulls no image",
+            prepare_and_restart(),
         ),
         Who::PackageManager => (
-            "it has a configuration of its own; under sudo and in timers it does not see the login's variables".to_owned(),
-            vec![format!("{} --target package-manager", prepare())],
+            "it has a configuration of its own; under sudo and in timers it does not see the login's variables",
+            vec![write("prepare", " --target package-manager", spec)],
         ),
         Who::DockerClient => (
-            "the docker client puts these into every container that root starts, over what the image has".to_owned(),
-            vec![format!("set proxies.default in {} to the same, or take it out", consumer.source)],
+            "the docker client puts these into every container that root starts, over what the image has",
+            vec![Fix::Advice(text!("set proxies.default in {} to the same, or take it out", own(&consumer.source)))],
         ),
-        Who::Container => (
-            "a container keeps the environment that it was created with".to_owned(),
-            vec![command("reconfigure", spec), compose],
-        ),
-        Who::ProdEnv => (
-            "the product's containers get their environment from this file".to_owned(),
-            vec![command("reconfigure", spec), compose],
-        ),
-    };
-    (cause, fixes)
+        Who::Container => ("a container keeps the environment that it was created with", reconfigure()),
+        Who::ProdEnv => ("the product's containers get their environment from this file", reconfigure()),
+    }
 }
 
 fn evidence(finding: Finding, consumer: &Consumer) -> Finding {
-    let finding = finding.evidence("consumer", who(consumer)).evidence("source", consumer.source.as_str());
+    let finding = finding.evidence("consumer", who(consumer)).evidence("source", own(&consumer.source));
     let list = consumer.exclusions().map(|list| clean(list, LONGEST_LIST));
     let values = [
         ("http_proxy", consumer.proxy(false).map(|value| value.shown.as_str())),

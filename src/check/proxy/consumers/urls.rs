@@ -5,10 +5,12 @@ use crate::consumers::{Consumer, ConsumersFacts, Flaw, ProxyValue};
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 
 /// One finding for each kind of flaw that is there, naming all its places; one that passes where there is none.
 pub(super) fn judge_urls(facts: &ConsumersFacts) -> Vec<Finding> {
-    let mut places: Vec<(String, &ProxyValue)> = Vec::new();
+    let mut places: Vec<(Text, &ProxyValue)> = Vec::new();
     for consumer in &facts.consumers {
         places.extend(values(consumer));
     }
@@ -19,21 +21,21 @@ pub(super) fn judge_urls(facts: &ConsumersFacts) -> Vec<Finding> {
     findings.extend(two(facts));
     if findings.is_empty() {
         let title = "every proxy URL is written so that all clients read the same";
-        let shown: Vec<String> = places.iter().map(|(place, value)| format!("{} ({place})", value.shown)).collect();
-        findings.push(Finding::new(ids::PROXY_URL, Status::Pass, title).observed(shown.join("; ")));
+        let shown = Text::join(places.iter().map(|(place, value)| text!("{} ({})", value.shown, place)), "; ");
+        findings.push(Finding::new(ids::PROXY_URL, Status::Pass, title).observed(shown));
     }
     findings
 }
 
 /// `http_proxy of a login (/etc/environment)` and so on.
-fn values(consumer: &Consumer) -> Vec<(String, &ProxyValue)> {
+fn values(consumer: &Consumer) -> Vec<(Text, &ProxyValue)> {
     let all = [
         ("http_proxy", &consumer.http),
         ("HTTP_PROXY", &consumer.http_upper),
         ("https_proxy", &consumer.https),
         ("HTTPS_PROXY", &consumer.https_upper),
     ];
-    let place = |name: &str| format!("{name} of {}, {}", judge::who(consumer), consumer.source);
+    let place = |name: &str| text!("{} of {}, {}", own(name), judge::who(consumer), own(&consumer.source));
     all.into_iter().filter_map(|(name, value)| Some((place(name), value.as_ref()?))).collect()
 }
 
@@ -45,11 +47,20 @@ struct Rule {
     title: &'static str,
     expected: &'static str,
     cause: &'static str,
-    fix: &'static str,
+    advice: fn() -> Text,
 }
 
-const ENCODE: &str =
-    "let ics-setup encode it: ics-setup prepare --proxy http://HOST:PORT --proxy-user USER --proxy-password-file FILE";
+fn set_anew() -> Text {
+    text!("set it anew: {}", ics_setup("prepare --proxy http://<HOST>:<PORT>"))
+}
+
+fn with_login() -> Text {
+    ics_setup("prepare --proxy http://<HOST>:<PORT> --proxy-user <USER> --proxy-password-file <FILE>")
+}
+
+fn encode() -> Text {
+    text!("let ics-setup encode it: {}", with_login())
+}
 
 const RULES: [Rule; 11] = [
     Rule {
@@ -59,7 +70,7 @@ const RULES: [Rule; 11] = [
         title: "a proxy URL does not begin with http://",
         expected: "http://HOST:PORT",
         cause: "without http:// apt, Ruby, undici and aiohttp refuse the value or go around the proxy",
-        fix: "ics-setup prepare --proxy http://HOST:PORT",
+        advice: set_anew,
     },
     Rule {
         flaws: &[Flaw::Socks],
@@ -68,7 +79,7 @@ const RULES: [Rule; 11] = [
         title: "a proxy URL names a SOCKS proxy",
         expected: "http://HOST:PORT of an HTTP proxy",
         cause: "only curl and Go speak SOCKS without further packages; the product's Python does not",
-        fix: "ask the proxy team for an HTTP proxy: ics-setup prepare --proxy http://HOST:PORT",
+        advice: || text!("ask the proxy team for an HTTP proxy: {}", ics_setup("prepare --proxy http://<HOST>:<PORT>")),
     },
     Rule {
         flaws: &[Flaw::Https],
@@ -77,7 +88,12 @@ const RULES: [Rule; 11] = [
         title: "a proxy URL begins with https://",
         expected: "http://HOST:PORT, for http and https requests alike",
         cause: "https:// means TLS to the proxy itself; with an ordinary proxy port clients fail with wrong version number",
-        fix: "unless the port speaks TLS (proxy-language tells): ics-setup prepare --proxy http://HOST:PORT",
+        advice: || {
+            text!(
+                "set it anew, unless the port speaks TLS (proxy-language tells): {}",
+                ics_setup("prepare --proxy http://<HOST>:<PORT>")
+            )
+        },
     },
     Rule {
         flaws: &[Flaw::NoPort, Flaw::BadPort],
@@ -86,7 +102,7 @@ const RULES: [Rule; 11] = [
         title: "a proxy URL names no port",
         expected: "http://HOST:PORT",
         cause: "without a port curl asks port 1080, most other clients 80, urllib and apt 443 for https requests",
-        fix: "ics-setup prepare --proxy http://HOST:PORT",
+        advice: set_anew,
     },
     Rule {
         flaws: &[Flaw::BadHost],
@@ -95,7 +111,7 @@ const RULES: [Rule; 11] = [
         title: "a proxy URL names no host that can be reached",
         expected: "a host name, an IPv4 address or an IPv6 address in brackets",
         cause: "what stands between http:// and the port is no name and no address",
-        fix: "ics-setup prepare --proxy http://HOST:PORT",
+        advice: set_anew,
     },
     Rule {
         flaws: &[Flaw::Reserved],
@@ -104,7 +120,7 @@ const RULES: [Rule; 11] = [
         title: "user or password in a proxy URL are not percent-encoded",
         expected: "only A-Z a-z 0-9 - . _ ~ and %XX in user and password",
         cause: "@ : / # ? and others have a meaning in URLs: curl, wget, Ruby and reqwest fail, or log in with a part of the password",
-        fix: ENCODE,
+        advice: encode,
     },
     Rule {
         flaws: &[Flaw::BarePercent],
@@ -113,7 +129,7 @@ const RULES: [Rule; 11] = [
         title: "a % in a proxy URL begins no escape",
         expected: "%25 for a % in user or password",
         cause: "Go takes such a value for no proxy at all and goes direct, Ruby and undici fail",
-        fix: ENCODE,
+        advice: encode,
     },
     Rule {
         flaws: &[Flaw::Blank],
@@ -122,7 +138,13 @@ const RULES: [Rule; 11] = [
         title: "a proxy URL has blanks or quotes in it",
         expected: "the bare URL",
         cause: "its reader takes quotes and blanks as parts of the value: docker and Compose 1.25 keep the quotes of prod.env, pam_env keeps blanks at the end",
-        fix: "write the line again without them: ics-setup prepare; for prod.env: ics-setup reconfigure",
+        advice: || {
+            text!(
+                "write the line again without them: {}; for prod.env: {}",
+                ics_setup("prepare"),
+                ics_setup("reconfigure")
+            )
+        },
     },
     Rule {
         flaws: &[Flaw::NotAscii],
@@ -131,7 +153,7 @@ const RULES: [Rule; 11] = [
         title: "the user or password in a proxy URL is not ASCII",
         expected: "an account with an ASCII name and password",
         cause: "some clients send it as UTF-8, others as Latin-1, and botocore stops with an exception",
-        fix: "ask the proxy team for an ASCII password",
+        advice: || "ask the proxy team for an ASCII password".into(),
     },
     Rule {
         flaws: &[Flaw::NoPassword],
@@ -140,7 +162,7 @@ const RULES: [Rule; 11] = [
         title: "a proxy URL names a user and no password",
         expected: "http://USER:PASSWORD@HOST:PORT, or no user",
         cause: "some clients log in with an empty password, others do not log in at all",
-        fix: "ics-setup prepare --proxy http://HOST:PORT --proxy-user USER --proxy-password-file FILE",
+        advice: || text!("set it anew with the password: {}", with_login()),
     },
     Rule {
         flaws: &[Flaw::Path],
@@ -149,17 +171,17 @@ const RULES: [Rule; 11] = [
         title: "a proxy URL has something behind its port",
         expected: "http://HOST:PORT and nothing behind it",
         cause: "a proxy has no path: clients ignore it, or refuse the value",
-        fix: "ics-setup prepare --proxy http://HOST:PORT",
+        advice: set_anew,
     },
 ];
 
 impl Rule {
-    fn judge(&self, places: &[(String, &ProxyValue)]) -> Option<Finding> {
+    fn judge(&self, places: &[(Text, &ProxyValue)]) -> Option<Finding> {
         let has = |value: &ProxyValue| value.flaws.iter().any(|flaw| self.flaws.contains(flaw));
-        let shown: Vec<String> = places
+        let shown: Vec<Text> = places
             .iter()
             .filter(|(_, value)| has(value))
-            .map(|(place, value)| format!("{} ({place})", value.shown))
+            .map(|(place, value)| text!("{} ({})", value.shown, place))
             .collect();
         if shown.is_empty() {
             return None;
@@ -167,9 +189,9 @@ impl Rule {
         Some(
             Finding::new(self.id, self.status, self.title)
                 .expected(self.expected)
-                .observed(shown.join("; "))
+                .observed(Text::join(shown.iter().cloned(), "; "))
                 .cause(self.cause)
-                .fix(self.fix)
+                .advise((self.advice)())
                 .evidence("places", shown),
         )
     }
@@ -181,20 +203,20 @@ fn two(facts: &ConsumersFacts) -> Option<Finding> {
         (Some(http), Some(https)) => (&http.shown, http.password) != (&https.shown, https.password),
         _ => false,
     };
-    let shown: Vec<String> = facts
+    let shown: Vec<Text> = facts
         .consumers
         .iter()
         .filter(differ)
-        .map(|consumer| format!("{}: {}", judge::who(consumer), judge::shown(consumer)))
+        .map(|consumer| text!("{}: {}", judge::who(consumer), judge::shown(consumer)))
         .collect();
     (!shown.is_empty()).then(|| {
         let title = "http and https requests go through different proxies";
         Finding::new(ids::PROXY_URL_TWO, Status::Warn, title)
             .expected("one proxy URL for both, unless the proxy team says otherwise")
-            .observed(shown.join("; "))
+            .observed(Text::join(shown, "; "))
             .cause(
                 "usually one of the two was forgotten when the proxy or its password moved, or has https:// by mistake",
             )
-            .fix("one for both: ics-setup prepare --proxy http://HOST:PORT")
+            .advise(text!("set one for both: {}", ics_setup("prepare --proxy http://<HOST>:<PORT>")))
     })
 }

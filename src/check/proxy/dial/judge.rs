@@ -10,6 +10,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::seconds;
 use crate::network::proxy::{Dialled, Language, ProxyAnswers, TlsAnswer};
+use crate::text;
+use crate::text::{Text, own};
 
 const IDS: [FindingId; 5] =
     [ids::PROXY_RESOLVES, ids::PROXY_CONNECTS, ids::PROXY_LANGUAGE, ids::PROXY_CONNECT_METHOD, ids::PROXY_CREDENTIALS];
@@ -49,17 +51,16 @@ fn one(proxy: &Dialled, spec: &CheckSpec) -> Vec<Finding> {
     findings
 }
 
-fn not_reached(id: FindingId, proxy: &Dialled, why: &str) -> Finding {
-    Finding::new(id, Status::Skip, format!("{} was not asked", proxy.place())).observed(why.to_owned())
+fn not_reached(id: FindingId, proxy: &Dialled, why: &'static str) -> Finding {
+    Finding::new(id, Status::Skip, text!("{} was not asked", own(proxy.place()))).observed(why)
 }
 
 /// The finding, and whether there is an address to go on with.
 fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
-    let new = |status, title: String| Finding::new(ids::PROXY_RESOLVES, status, title);
-    let host = &proxy.host;
-    let took = seconds(Duration::from_millis(proxy.resolved_ms));
+    let host = own(&proxy.host);
+    let took = own(seconds(Duration::from_millis(proxy.resolved_ms)));
     if let Some(trouble) = &proxy.unresolved {
-        return (told(proxy, uses, new).observed(format!("{trouble}, after {took}")), false);
+        return (told(proxy, uses, ids::PROXY_RESOLVES).observed(text!("{}, after {}", trouble, took)), false);
     }
     let six = proxy.addresses.iter().filter(|address| address.contains(':')).count();
     let family = match (proxy.addresses.len() - six, six) {
@@ -68,53 +69,57 @@ fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
         _ => "IPv4 and IPv6",
     };
     let from = if proxy.in_hosts_file { ", from /etc/hosts" } else { "" };
-    let is_literal = proxy.addresses.iter().any(|address| *address == host.trim_matches(['[', ']']));
+    let is_literal = proxy.addresses.iter().any(|address| *address == proxy.host.trim_matches(['[', ']']));
     let title = if is_literal {
-        format!("the proxy {host} is an address")
+        text!("the proxy {} is an address", host)
     } else {
-        format!("the proxy's name {host} resolves")
+        text!("the proxy's name {} resolves", host)
     };
-    let finding = new(Status::Pass, title)
-        .observed(format!("{} ({family}{from}), after {took}", proxy.addresses.join(", ")))
-        .evidence("addresses", proxy.addresses.clone());
+    let addresses = own(proxy.addresses.join(", "));
+    let finding = Finding::new(ids::PROXY_RESOLVES, Status::Pass, title)
+        .observed(text!("{} ({}{}), after {}", addresses, own(family), own(from), took))
+        .evidence("addresses", proxy.addresses.iter().map(|address| text!("{}", own(address))).collect::<Vec<_>>());
     (finding, true)
 }
 
 fn connects(proxy: &Dialled, uses: &Uses<'_>) -> Finding {
-    let new = |status, title: String| Finding::new(ids::PROXY_CONNECTS, status, title);
-    let took = seconds(Duration::from_millis(proxy.connected_ms));
+    let took = own(seconds(Duration::from_millis(proxy.connected_ms)));
     let Some(trouble) = &proxy.unconnected else {
-        let title = format!("a connection to {} comes about", proxy.place());
-        return new(Status::Pass, title).observed(format!("after {took}"));
+        let title = text!("a connection to {} comes about", own(proxy.place()));
+        return Finding::new(ids::PROXY_CONNECTS, Status::Pass, title).observed(text!("after {}", took));
     };
-    let address = proxy.addresses.first().map_or("ADDRESS", String::as_str);
-    told(proxy, uses, new)
-        .observed(format!("{trouble} ({})", proxy.addresses.join(", ")))
-        .fix(format!("look: ip route get {address}"))
+    let address = proxy.addresses.first().map_or("<ADDRESS>", String::as_str);
+    told(proxy, uses, ids::PROXY_CONNECTS)
+        .observed(text!("{} ({})", trouble, own(proxy.addresses.join(", "))))
+        .advise(text!("look at the route: ip route get {}", own(address)))
 }
 
 /// The proxy's own failure, in the words of all checks.
-fn told(proxy: &Dialled, uses: &Uses<'_>, new: impl FnOnce(Status, String) -> Finding) -> Finding {
+fn told(proxy: &Dialled, uses: &Uses<'_>, id: FindingId) -> Finding {
     let tls = uses.first().is_some_and(|(_, wanted)| wanted.tls);
     match proxy.failure(tls) {
-        Some(failure) => causes::of_proxy(&failure, &wanted(uses), |title| new(Status::Fail, title)),
-        None => new(Status::Fail, format!("the proxy {} does not answer", proxy.place())),
+        Some(failure) => causes::of_proxy(&failure, &wanted(uses), |title| Finding::new(id, Status::Fail, title)),
+        None => Finding::new(id, Status::Fail, text!("the proxy {} does not answer", own(proxy.place()))),
     }
 }
 
 fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding {
-    let new = |status, title: String| Finding::new(ids::PROXY_LANGUAGE, status, title);
-    let place = proxy.place();
+    let place = own(proxy.place());
     let seen = match answers.language() {
         Language::Plain => "plain HTTP, no TLS",
         Language::Tls => "TLS, no plain HTTP",
         Language::Both => "plain HTTP and TLS",
         Language::Neither => "neither HTTP nor TLS",
     };
-    let observed =
-        format!("{seen}: to a plain request {}; to a TLS ClientHello {}", plain_words(answers), tls_words(answers));
+    let observed = text!(
+        "{}: to a plain request {}; to a TLS ClientHello {}",
+        own(seen),
+        plain_words(answers),
+        tls_words(answers)
+    );
     if answers.language() == Language::Neither {
-        return told(proxy, uses, |status, _| new(status, format!("{place} does not speak HTTP")))
+        let finding = told(proxy, uses, ids::PROXY_LANGUAGE);
+        return Finding { title: text!("{} does not speak HTTP", place), ..finding }
             .expected("an HTTP proxy, plain or within TLS")
             .observed(observed);
     }
@@ -123,48 +128,50 @@ fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding
         uses.iter().copied().filter(|(_, proxy)| misfits(proxy).is_some()).collect();
     let Some((first, failure)) = wrong.first().and_then(|(_, proxy)| Some((*proxy, misfits(proxy)?))) else {
         let asked = if uses.iter().any(|(_, proxy)| proxy.tls) { "TLS" } else { "plain HTTP" };
-        return new(Status::Pass, format!("{place} speaks {asked}, as the URL says")).observed(observed);
+        let title = text!("{} speaks {}, as the URL says", place, own(asked));
+        return Finding::new(ids::PROXY_LANGUAGE, Status::Pass, title).observed(observed);
     };
     let (was, is) = if first.tls { ("https", "http") } else { ("http", "https") };
     let right = first.url.replacen(was, is, 1);
     let names: Vec<String> = wrong.iter().map(|(scheme, _)| format!("{scheme}_proxy")).collect();
-    causes::of_proxy(&failure, &wanted(&wrong), |title| new(Status::Fail, title))
-        .expected(format!("{}={right}", names.join("=, ")))
-        .observed(format!("{} ({}); {observed}", first.url, first.origin))
-        .evidence("right", right)
+    causes::of_proxy(&failure, &wanted(&wrong), |title| Finding::new(ids::PROXY_LANGUAGE, Status::Fail, title))
+        .expected(text!("{}={}", own(names.join("=, ")), own(&right)))
+        .observed(text!("{} ({}); {}", own(&first.url), own(&first.origin), observed))
+        .evidence("right", own(right))
 }
 
 /// The certificate of a proxy that is spoken to within TLS.
 fn certificate(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Option<Finding> {
     uses.iter().find(|(_, proxy)| proxy.tls)?;
-    let place = proxy.place();
-    let new = |status, title: String| Finding::new(ids::PROXY_CERTIFICATE, status, title);
+    let place = own(proxy.place());
     match &answers.tls {
         TlsAnswer::Trusted => Some(
-            new(Status::Pass, format!("the certificate of {place} is trusted"))
-                .observed(format!("valid for {} by this host's certificates and --proxy-ca", proxy.host)),
+            Finding::new(ids::PROXY_CERTIFICATE, Status::Pass, text!("the certificate of {} is trusted", place))
+                .observed(text!("valid for {} by this host's certificates and --proxy-ca", own(&proxy.host))),
         ),
         TlsAnswer::Untrusted { why } => {
-            let make = |title| new(Status::Fail, title);
-            let told = causes::of_proxy(&answers.tls_failure()?, &wanted(uses), make);
-            Some(told.observed(why.to_string()))
+            let failure = answers.tls_failure()?;
+            let told = causes::of_proxy(&failure, &wanted(uses), |title| {
+                Finding::new(ids::PROXY_CERTIFICATE, Status::Fail, title)
+            });
+            Some(told.observed(text!("{}", why)))
         }
         TlsAnswer::No { .. } => None,
     }
 }
 
-fn plain_words(answers: &ProxyAnswers) -> String {
+fn plain_words(answers: &ProxyAnswers) -> Text {
     match (&answers.plain.status, &answers.plain.trouble) {
-        (Some(status), _) => format!("it answered {status} {}", answers.plain.reason).trim_end().to_owned(),
-        (None, Some(trouble)) => trouble.to_string(),
-        (None, None) => "nothing".to_owned(),
+        (Some(_), _) => text!("it answered {}", through::answer(&answers.plain)),
+        (None, Some(trouble)) => text!("{}", trouble),
+        (None, None) => "nothing".into(),
     }
 }
 
-fn tls_words(answers: &ProxyAnswers) -> String {
+fn tls_words(answers: &ProxyAnswers) -> Text {
     match &answers.tls {
-        TlsAnswer::Trusted => "it showed a trusted certificate".to_owned(),
-        TlsAnswer::Untrusted { why } => format!("it showed a certificate that is not trusted ({why})"),
-        TlsAnswer::No { trouble } => trouble.to_string(),
+        TlsAnswer::Trusted => "it showed a trusted certificate".into(),
+        TlsAnswer::Untrusted { why } => text!("it showed a certificate that is not trusted ({})", why),
+        TlsAnswer::No { trouble } => text!("{}", trouble),
     }
 }

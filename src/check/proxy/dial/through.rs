@@ -11,6 +11,8 @@ use crate::network::catalogue::Needs;
 use crate::network::cause::{Cause, Stage, Via, offers_basic};
 use crate::network::proxy::{Dialled, ProxyAnswers, Said};
 use crate::network::target::Target;
+use crate::text;
+use crate::text::{Text, own};
 
 /// An answer that takes longer than this is a warning.
 const SLOW: Duration = Duration::from_secs(3);
@@ -27,7 +29,7 @@ pub(super) fn judge_through(
         let why = "its certificate is not trusted, so nothing was asked through it";
         return [ids::PROXY_CONNECT_METHOD, ids::PROXY_CREDENTIALS]
             .into_iter()
-            .map(|id| Finding::new(id, Status::Skip, format!("{} was not asked", proxy.place())).observed(why))
+            .map(|id| Finding::new(id, Status::Skip, text!("{} was not asked", own(proxy.place()))).observed(why))
             .collect();
     };
     vec![connect(proxy, said, uses, spec), credentials(proxy, said, uses)]
@@ -37,35 +39,38 @@ pub(super) fn judge_through(
 }
 
 fn connect(proxy: &Dialled, said: &Said, uses: &Uses<'_>, spec: &CheckSpec) -> Finding {
-    let new = |status, title: String| Finding::new(ids::PROXY_CONNECT_METHOD, status, title);
-    let place = proxy.place();
-    let request = format!("{} {}", said.method, said.target);
+    let new = |status, title: Text| Finding::new(ids::PROXY_CONNECT_METHOD, status, title);
+    let place = own(proxy.place());
+    let request = request(said);
     let observed = observed(said);
     let Some(failure) = said.failure() else {
-        let open = format!("{place} lets {request} through");
+        let open = text!("{} lets {} through", place, request);
         if Duration::from_millis(said.took_ms) > SLOW {
-            return new(Status::Warn, format!("{open}, slowly"))
-                .expected(format!("an answer within {}", seconds(SLOW)))
+            return new(Status::Warn, text!("{}, slowly", open))
+                .expected(text!("an answer within {}", own(seconds(SLOW))))
                 .observed(observed)
                 .cause("the proxy or its name server is overloaded, or it tries an address first that does not answer (IPv6)")
-                .fix(format!("have the proxy team see why it takes so long to reach {}", target(said).name()));
+                .advise(text!("have the proxy team see why it takes so long to reach {}", own(target(said).name())));
         }
         return new(Status::Pass, open).observed(observed);
     };
     match (&failure.why, failure.stage) {
         (Cause::ProxyLogin { .. }, _) => {
-            new(Status::Skip, format!("whether {place} lets {request} through is not known"))
-                .observed(format!("{observed}: it asks for a login first (proxy-credentials tells)"))
+            new(Status::Skip, text!("whether {} lets {} through is not known", place, request))
+                .observed(text!("{}: it asks for a login first (proxy-credentials tells)", observed))
         }
-        _ if failure.is_of_proxy() => {
-            causes::of_proxy(&failure, &wanted(uses), |title| new(Status::Fail, title)).observed(observed)
-        }
+        _ if failure.is_of_proxy() => causes::of_proxy(&failure, &wanted(uses), |title| {
+            Finding::new(ids::PROXY_CONNECT_METHOD, Status::Fail, title)
+        })
+        .observed(observed),
         (why, stage) => {
             // A slow origin behind an open tunnel looks the same.
             let waits = matches!(why, Cause::NetError { trouble: NetError::Silent { .. } }) && stage == Stage::Tls;
             let status = if waits { Status::Warn } else { Status::Fail };
-            let make = |title| new(status, title);
-            causes::of_way(&failure, &target(said), Via::Proxy, &place, spec, make).observed(observed)
+            causes::of_way(&failure, &target(said), Via::Proxy, &proxy.place(), spec, |title| {
+                Finding::new(ids::PROXY_CONNECT_METHOD, status, title)
+            })
+            .observed(observed)
         }
     }
 }
@@ -89,29 +94,35 @@ fn target(said: &Said) -> Target {
 }
 
 /// The answer, how long it took, and whose it is; without one, why.
-fn observed(said: &Said) -> String {
-    let trouble = said.trouble.as_ref().map_or_else(String::new, ToString::to_string);
+fn observed(said: &Said) -> Text {
+    let trouble = said.trouble.as_ref().map(|trouble| text!("{}", trouble)).unwrap_or_default();
     if said.status.is_none() {
         return trouble;
     }
-    let took = seconds(Duration::from_millis(said.took_ms));
+    let took = own(seconds(Duration::from_millis(said.took_ms)));
     let elsewhere = matches!(said.cause(true), Some(Cause::ProxyAnswered { .. }));
-    let to = said.location.as_ref().filter(|_| elsewhere).map(|url| format!(", to {url}")).unwrap_or_default();
-    let then = if trouble.is_empty() { trouble } else { format!("; then: {trouble}") };
-    format!("{}, after {took}{}{to}{then}", answer(said), signs(said))
+    let to = said.location.as_ref().filter(|_| elsewhere).map(|url| text!(", to {}", url)).unwrap_or_default();
+    let then = if trouble.is_empty() { trouble } else { text!("; then: {}", trouble) };
+    text!("{}, after {}{}{}{}", answer(said), took, signs(said), to, then)
 }
 
 /// `407 Proxy Authentication Required`
-fn answer(said: &Said) -> String {
-    let status = said.status.map_or_else(String::new, |status| status.to_string());
-    format!("{status} {}", said.reason).trim().to_owned()
+pub(super) fn answer(said: &Said) -> Text {
+    let status = said.status.map(|status| text!("{}", status));
+    let reason = (!said.reason.is_empty()).then(|| text!("{}", said.reason));
+    Text::join(status.into_iter().chain(reason), " ")
+}
+
+/// `CONNECT host:443`
+fn request(said: &Said) -> Text {
+    text!("{} {}", own(&said.method), own(&said.target))
 }
 
 fn credentials(proxy: &Dialled, said: &Said, uses: &Uses<'_>) -> Finding {
-    let new = |status, title: String| Finding::new(ids::PROXY_CREDENTIALS, status, title);
-    let place = proxy.place();
+    let new = |status, title: Text| Finding::new(ids::PROXY_CREDENTIALS, status, title);
+    let place = own(proxy.place());
     let Some(status) = said.status else {
-        return new(Status::Skip, format!("whether {place} wants a login is not known"))
+        return new(Status::Skip, text!("whether {} wants a login is not known", place))
             .observed("it gave no answer of HTTP");
     };
     let answer = answer(said);
@@ -123,38 +134,37 @@ fn credentials(proxy: &Dialled, said: &Said, uses: &Uses<'_>) -> Finding {
         && (user.is_none() || *sent || !schemes.is_empty() && !offers_basic(schemes))
     {
         let proxy = wanted(if with_login.is_empty() { uses } else { &with_login });
-        let offered = if schemes.is_empty() { "no scheme".to_owned() } else { schemes.join(", ") };
-        return causes::of_proxy(&failure, &proxy, |title| new(Status::Fail, title))
-            .observed(format!("{answer}; offered: {offered}"));
+        let offered = if schemes.is_empty() { Text::from("no scheme") } else { text!("{}", schemes.join(", ")) };
+        return causes::of_proxy(&failure, &proxy, |title| Finding::new(ids::PROXY_CREDENTIALS, Status::Fail, title))
+            .observed(text!("{}; offered: {}", answer, offered));
     }
     match (user, said.logged_in) {
         (Some(user), true) if status == 403 => {
-            new(Status::Skip, format!("whether {place} takes the login of {user} is not known"))
-                .observed(format!("{answer}: it forbids the request, which it may do before it looks at the login"))
+            new(Status::Skip, text!("whether {} takes the login of {} is not known", place, own(user)))
+                .observed(text!("{}: it forbids the request, which it may do before it looks at the login", answer))
         }
         (Some(user), true) => {
-            new(Status::Pass, format!("{place} does not reject the login of {user}")).observed(answer)
+            new(Status::Pass, text!("{} does not reject the login of {}", place, own(user))).observed(answer)
         }
-        (Some(user), false) => new(Status::Skip, format!("the login of {user} was not sent to {place}"))
-            .observed(format!("the URL asks for TLS and the port speaks none; without the login: {answer}")),
-        (None, _) => new(Status::Pass, format!("{place} asks for no login")).observed(answer),
+        (Some(user), false) => new(Status::Skip, text!("the login of {} was not sent to {}", own(user), place))
+            .observed(text!("the URL asks for TLS and the port speaks none; without the login: {}", answer)),
+        (None, _) => new(Status::Pass, text!("{} asks for no login", place)).observed(answer),
     }
 }
 
 /// What tells whose proxy it is.
-fn signs(said: &Said) -> String {
+fn signs(said: &Said) -> Text {
     let parts = [("Via", &said.via), ("Server", &said.server), ("X-Squid-Error", &said.squid_error)];
-    parts.into_iter().filter_map(|(name, value)| Some(format!(", {name}: {}", value.as_ref()?))).collect()
+    Text::join(parts.into_iter().filter_map(|(name, value)| Some(text!(", {}: {}", own(name), value.as_ref()?))), "")
 }
 
 fn evidence(finding: Finding, said: &Said) -> Finding {
-    let mut finding =
-        finding.evidence("request", format!("{} {}", said.method, said.target)).evidence("took_ms", said.took_ms);
+    let mut finding = finding.evidence("request", request(said)).evidence("took_ms", said.took_ms);
     for (key, value) in
         [("via", &said.via), ("server", &said.server), ("squid_error", &said.squid_error), ("location", &said.location)]
     {
         if let Some(value) = value {
-            finding = finding.evidence(key, value.as_str());
+            finding = finding.evidence(key, text!("{}", value));
         }
     }
     if let Some(status) = said.status {

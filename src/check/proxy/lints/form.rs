@@ -6,6 +6,8 @@ use super::{List, and, count, dies, names, some, target};
 use crate::clients::{By, Client, Route};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 use crate::vendor::Vendor;
 
 /// NP001 to NP018, as far as they look at the members alone.
@@ -55,9 +57,9 @@ fn separators(list: &List<'_>) -> Option<Finding> {
         _ => return None,
     };
     let finding = list
-        .finding(ids::NP001, Status::Fail, format!("{} has {what}", list.shown()))
+        .finding(ids::NP001, Status::Fail, text!("{} has {}", list.shown(), own(what)))
         .expected("members separated by commas: no blanks, no quotes, no other separators")
-        .observed(format!("{value:?}; members are lost on {}", names(&missing(list))));
+        .observed(text!("{:?}; members are lost on {}", value, names(&missing(list))));
     Some(list.mended(finding))
 }
 
@@ -68,9 +70,9 @@ fn blank_behind_comma(list: &List<'_>) -> Option<Finding> {
         return None;
     }
     let finding = list
-        .finding(ids::NP002, Status::Warn, format!("{} has blanks beside its commas", list.shown()))
+        .finding(ids::NP002, Status::Warn, text!("{} has blanks beside its commas", list.shown()))
         .expected("commas alone")
-        .observed(format!("{:?}; members are lost on {}", list.value, names(&missing(list))));
+        .observed(text!("{:?}; members are lost on {}", list.value, names(&missing(list))));
     Some(list.mended(finding))
 }
 
@@ -82,22 +84,22 @@ fn ranges(list: &List<'_>) -> Option<Finding> {
     if ignoring.is_empty() {
         return None;
     }
-    let own = list.context.curl.and_then(|release| {
+    let curl = list.context.curl.and_then(|release| {
         let profile = crate::clients::curl(&crate::version::Version::parse(release)?)?;
         let ignores = ignoring.iter().any(|client| client.id == profile.id);
         let verb = if ignores { "ignores" } else { "understands" };
-        Some(format!("; this host's curl {release} {verb} IPv4 ranges"))
+        Some(text!("; this host's curl {} {} IPv4 ranges", own(release), own(verb)))
     });
     Some(
         list.finding(
             ids::NP004,
             Status::Warn,
-            format!("{} has the range {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
+            text!("{} has the range {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
         )
         .expected("host names, or single addresses: no notation for a range is read by all clients")
-        .observed(format!("ignored by {}{}", names(&ignoring), own.unwrap_or_default()))
+        .observed(text!("ignored by {}{}", names(&ignoring), curl.unwrap_or_default()))
         .cause("an address also matches only a URL that spells it: clients compare names as names (but for Ruby)")
-        .fix("name the hosts, or one domain as the pair example.corp,.example.corp, in place of the range"),
+        .advise("name the hosts, or one domain as the pair example.corp,.example.corp, in place of the range"),
     )
 }
 
@@ -108,13 +110,9 @@ fn star_in_a_list(list: &List<'_>) -> Option<Finding> {
     let everything = list.who(|client| bypasses(client, super::STRANGER, list.value));
     let literal = list.who(|client| !everything.iter().any(|known| known.id == client.id));
     let finding = list
-        .finding(ids::NP005, Status::Warn, format!("{} has * among other members", list.shown()))
+        .finding(ids::NP005, Status::Warn, text!("{} has * among other members", list.shown()))
         .expected("* alone, which turns the proxy off, or no *")
-        .observed(format!(
-            "nothing uses the proxy in {}; the others ignore it: {}",
-            names(&everything),
-            names(&literal)
-        ));
+        .observed(text!("nothing uses the proxy in {}; the others ignore it: {}", names(&everything), names(&literal)));
     Some(list.mended(finding))
 }
 
@@ -128,10 +126,10 @@ fn star_and_domain(list: &List<'_>) -> Option<Finding> {
         .finding(
             ids::NP006,
             Status::Warn,
-            format!("{} has {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
+            text!("{} has {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
         )
         .expected("a domain as the pair example.corp,.example.corp")
-        .observed(format!("ignored by {}", names(&ignoring)));
+        .observed(text!("ignored by {}", names(&ignoring)));
     Some(list.mended(finding))
 }
 
@@ -145,10 +143,10 @@ fn apex_and_subdomains(list: &List<'_>) -> Option<Finding> {
     let not_apex = list.any_ignoring(&dotted, |member| member[1..].to_owned());
     let mut observed = Vec::new();
     if !not_below.is_empty() {
-        observed.push(format!("names below {} ask the proxy in {}", some(&bare), names(&not_below)));
+        observed.push(text!("names below {} ask the proxy in {}", some(&bare), names(&not_below)));
     }
     if !not_apex.is_empty() {
-        observed.push(format!("the name behind the dot of {} asks the proxy in {}", some(&dotted), names(&not_apex)));
+        observed.push(text!("the name behind the dot of {} asks the proxy in {}", some(&dotted), names(&not_apex)));
     }
     if observed.is_empty() {
         return None;
@@ -157,10 +155,10 @@ fn apex_and_subdomains(list: &List<'_>) -> Option<Finding> {
         list.finding(
             ids::NP007,
             Status::Pass,
-            format!("{} has domains in one form, which is right where just that is meant", list.shown()),
+            text!("{} has domains in one form, which is right where just that is meant", list.shown()),
         )
         .expected("the pair example.corp,.example.corp where the domain and all below it are meant")
-        .observed(observed.join("; ")),
+        .observed(Text::join(observed, "; ")),
     )
 }
 
@@ -179,13 +177,16 @@ fn network_addresses(list: &List<'_>) -> Option<Finding> {
         .finding(
             ids::NP008,
             status,
-            format!("{} has {}, which stands for that one address and not for a network", list.shown(), some(&found)),
+            text!("{} has {}, which stands for that one address and not for a network", list.shown(), some(&found)),
         )
         .expected("the addresses themselves")
         .observed(if harmless {
-            format!("{} is the vendor's own; 127.0.0.1, which is meant, is in the list", and(&found))
+            text!(
+                "{} is the vendor's own; 127.0.0.1, which is meant, is in the list",
+                and(found.iter().map(|member| text!("{}", member)).collect())
+            )
         } else {
-            format!("{} matches nothing but a URL that spells it", some(&found))
+            text!("{} matches nothing but a URL that spells it", some(&found))
         });
     Some(if harmless { finding } else { list.mended(finding) })
 }
@@ -209,10 +210,10 @@ fn ports(list: &List<'_>) -> Option<Finding> {
         .finding(
             ids::NP011,
             Status::Warn,
-            format!("{} has a port in {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
+            text!("{} has a port in {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
         )
         .expected("the host alone; it then counts for every port")
-        .observed(format!("ignored by {}", names(&ignoring)));
+        .observed(text!("ignored by {}", names(&ignoring)));
     Some(list.mended(finding))
 }
 
@@ -226,10 +227,10 @@ fn trailing_dots(list: &List<'_>) -> Option<Finding> {
         .finding(
             ids::NP012,
             Status::Warn,
-            format!("{} has {} with a dot at the end, which {} ignore", list.shown(), some(&found), count(&ignoring)),
+            text!("{} has {} with a dot at the end, which {} ignore", list.shown(), some(&found), count(&ignoring)),
         )
         .expected("names without a dot at the end")
-        .observed(format!("ignored by {}", names(&ignoring)));
+        .observed(text!("ignored by {}", names(&ignoring)));
     Some(list.mended(finding))
 }
 
@@ -239,7 +240,7 @@ fn urls(list: &List<'_>) -> Option<Finding> {
         .finding(
             ids::NP013,
             Status::Warn,
-            format!("{} has a scheme or a path in {}, which no client understands alike", list.shown(), some(&found)),
+            text!("{} has a scheme or a path in {}, which no client understands alike", list.shown(), some(&found)),
         )
         .expected("the host alone")
         .observed(some(&found));
@@ -265,30 +266,26 @@ fn short_suffixes(list: &List<'_>) -> Option<Finding> {
     if below.is_empty() && ending.is_empty() {
         return None;
     }
-    let mut observed = format!("every name below {first} goes direct in {}", names(&below));
+    let mut observed = text!("every name below {} goes direct in {}", first, names(&below));
     if !ending.is_empty() {
-        observed.push_str(&format!("; every name that ends in {first}, such as a{first}, in {}", names(&ending)));
+        observed.push(text!("; every name that ends in {}, such as a{}, in {}", first, first, names(&ending)));
     }
     Some(
         list.finding(
             ids::NP015,
             Status::Warn,
-            format!("{} has {}, which stands for many hosts at once", list.shown(), some(&found)),
+            text!("{} has {}, which stands for many hosts at once", list.shown(), some(&found)),
         )
         .expected("full names")
         .observed(observed)
-        .fix(format!("write the full name in place of {}", some(&found))),
+        .advise(text!("write the full name in place of {}", some(&found))),
     )
 }
 
 fn windows_local(list: &List<'_>) -> Option<Finding> {
     pick(list, |member| member.eq_ignore_ascii_case("<local>"))?;
     let finding = list
-        .finding(
-            ids::NP016,
-            Status::Pass,
-            format!("{} has <local>, which means something on Windows only", list.shown()),
-        )
+        .finding(ids::NP016, Status::Pass, text!("{} has <local>, which means something on Windows only", list.shown()))
         .expected("the names themselves")
         .observed("<local>");
     Some(finding)
@@ -301,14 +298,13 @@ fn too_long(list: &List<'_>) -> Option<Finding> {
         return None;
     }
     Some(
-        list.finding(
-            ids::NP017,
-            Status::Warn,
-            format!("{} is longer than a login can read on this host", list.shown()),
-        )
-        .expected(format!("a line of at most {limit} bytes ({reader})"))
-        .observed(format!("{length} bytes"))
-        .fix(format!("{} --no-proxy-only LIST, with one domain in place of many hosts", list.context.writer)),
+        list.finding(ids::NP017, Status::Warn, text!("{} is longer than a login can read on this host", list.shown()))
+            .expected(text!("a line of at most {} bytes ({})", limit, own(reader)))
+            .observed(text!("{} bytes", length))
+            .advise(text!(
+                "write a shorter list: {}, with one domain in place of many hosts",
+                ics_setup(text!("{} --no-proxy-only <LIST>", own(list.context.writer)))
+            )),
     )
 }
 
@@ -323,10 +319,10 @@ fn deadly(list: &List<'_>) -> Option<Finding> {
         .finding(
             ids::NP018,
             Status::Fail,
-            format!("{} has {}, which makes every request of {} fail", list.shown(), some(&found), names(&dying)),
+            text!("{} has {}, which makes every request of {} fail", list.shown(), some(&found), names(&dying)),
         )
         .expected("IPv6 addresses without brackets and without a mask; names in ASCII; ports as numbers")
-        .observed(format!("every request, to whatever host, fails in {}", names(&dying)))
+        .observed(text!("every request, to whatever host, fails in {}", names(&dying)))
         .cause("the client makes a URL of each member, and this one is none");
     Some(list.mended(finding))
 }

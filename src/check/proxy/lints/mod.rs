@@ -19,6 +19,8 @@ use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::settings::NoProxy;
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 
 pub(crate) use places::NoProxyLists;
 
@@ -64,14 +66,14 @@ pub(super) struct Context<'a> {
     pub(super) limit: Option<(usize, &'a str)>,
     /// Members that the settings ask for: a corrected list has them too.
     pub(super) wanted: &'a [String],
-    /// The command that writes the list there, as `ics-setup prepare`.
-    pub(super) writer: &'a str,
+    /// The verb of ics-setup that writes the list there: `prepare`.
+    pub(super) writer: &'static str,
 }
 
 /// Judges the list of one place; `None`: that spelling of the variable is not set there.
 ///
 /// One finding for each lint and value, however many members it concerns. Pure, and bounded on any text.
-pub(super) fn lint(lower: Option<&str>, upper: Option<&str>, place: &str, context: &Context<'_>) -> Vec<Finding> {
+pub(super) fn lint(lower: Option<&str>, upper: Option<&str>, place: &Text, context: &Context<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = spellings(lower, upper, place, context).into_iter().collect();
     let values = match (lower, upper) {
         (Some(lower), Some(upper)) if lower == upper => vec![("no_proxy", lower)],
@@ -94,7 +96,7 @@ pub(super) fn lint(lower: Option<&str>, upper: Option<&str>, place: &str, contex
 struct List<'a> {
     name: &'a str,
     value: &'a str,
-    place: &'a str,
+    place: &'a Text,
     context: &'a Context<'a>,
     /// What whoever wrote it meant, whatever separates it.
     members: Vec<&'a str>,
@@ -103,7 +105,7 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    fn new(name: &'a str, value: &'a str, place: &'a str, context: &'a Context<'a>) -> Self {
+    fn new(name: &'a str, value: &'a str, place: &'a Text, context: &'a Context<'a>) -> Self {
         let whole = value.len();
         let value = match value.char_indices().find(|(at, _)| *at >= BYTES) {
             Some((at, _)) => &value[..at],
@@ -120,8 +122,8 @@ impl<'a> List<'a> {
     }
 
     /// `no_proxy in /etc/environment`.
-    fn shown(&self) -> String {
-        format!("{} in {}", self.name, self.place)
+    fn shown(&self) -> Text {
+        text!("{} in {}", own(self.name), self.place)
     }
 
     /// The clients for which `test` holds.
@@ -148,9 +150,9 @@ impl<'a> List<'a> {
         all
     }
 
-    fn finding(&self, id: FindingId, status: Status, title: String) -> Finding {
-        let finding = Finding::new(id, status, title).evidence("no_proxy", self.value);
-        finding.evidence("place", self.place)
+    fn finding(&self, id: FindingId, status: Status, title: Text) -> Finding {
+        let finding = Finding::new(id, status, title).evidence("no_proxy", text!("{}", self.value));
+        finding.evidence("place", self.place.clone())
     }
 
     /// With the corrected list, unless there is nothing to correct.
@@ -166,21 +168,22 @@ impl<'a> List<'a> {
             value => corrected.strip_prefix(value).and_then(|rest| rest.strip_prefix(',')),
         };
         let flag = match added {
-            Some(added) => format!("--no-proxy '{added}'"),
+            Some(added) => text!("--no-proxy '{}'", own(added)),
             None => {
                 let whole = self.context.wanted.iter().fold(NoProxy::found(&corrected), |mut list, member| {
                     list.push(member);
                     list
                 });
-                format!("--no-proxy-only '{whole}'")
+                text!("--no-proxy-only '{}'", own(whole))
             }
         };
-        finding.fix(format!("{} {flag}", self.context.writer)).evidence("corrected", corrected.as_str())
+        let command = text!("{} {}", own(self.context.writer), flag);
+        finding.fix(ics_setup(command)).evidence("corrected", own(corrected))
     }
 }
 
 /// Two spellings that do not say the same. Who reads which is asked of the clients.
-fn spellings(lower: Option<&str>, upper: Option<&str>, place: &str, context: &Context<'_>) -> Option<Finding> {
+fn spellings(lower: Option<&str>, upper: Option<&str>, place: &Text, context: &Context<'_>) -> Option<Finding> {
     if lower == upper {
         return None;
     }
@@ -199,17 +202,23 @@ fn spellings(lower: Option<&str>, upper: Option<&str>, place: &str, context: &Co
     };
     let (low, up) = (reading("lower"), reading("upper"));
     let without = context.clients.len() - low.len() - up.len();
-    let finding = |title: String| {
+    let finding = |title: Text| {
         Finding::new(ids::NP003, Status::Warn, title)
             .expected("no_proxy and NO_PROXY with the same value: there is no client that needs them to differ")
-            .evidence("place", place)
+            .evidence("place", place.clone())
     };
     match (lower, upper) {
         (Some(lower), Some(upper)) => Some(
-            finding(format!("{place} has one list in no_proxy and another one in NO_PROXY"))
-                .observed(format!("no_proxy={lower} read by {}; NO_PROXY={upper} read by {}", names(&low), names(&up)))
+            finding(text!("{} has one list in no_proxy and another one in NO_PROXY", place))
+                .observed(text!(
+                    "no_proxy={} read by {}; NO_PROXY={} read by {}",
+                    lower,
+                    names(&low),
+                    upper,
+                    names(&up)
+                ))
                 .cause("some clients ask for the lower-case name first, some for the upper-case one")
-                .fix(format!("{} --both-cases", context.writer)),
+                .fix(ics_setup(text!("{} --both-cases", own(context.writer)))),
         ),
         (None, Some(upper)) if without > 0 => {
             let deaf: Vec<_> = context
@@ -219,9 +228,9 @@ fn spellings(lower: Option<&str>, upper: Option<&str>, place: &str, context: &Co
                 .filter(|client| !up.iter().any(|reads| reads.id == client.id))
                 .collect();
             Some(
-                finding(format!("{place} sets NO_PROXY alone, which {} does not read", names(&deaf)))
-                    .observed(format!("NO_PROXY={upper}"))
-                    .fix(context.writer.to_owned()),
+                finding(text!("{} sets NO_PROXY alone, which {} does not read", place, names(&deaf)))
+                    .observed(text!("NO_PROXY={}", upper))
+                    .fix(ics_setup(context.writer)),
             )
         }
         // Whoever prefers the upper-case name takes the other one where that is absent.
@@ -234,31 +243,35 @@ fn target(host: &str) -> Option<Target> {
 }
 
 /// `curl-7.88, wget-1.21 and apt-2.6`.
-fn names(clients: &[&Client]) -> String {
-    and(&clients.iter().map(|client| client.id.as_str()).collect::<Vec<_>>())
+fn names(clients: &[&Client]) -> Text {
+    and(clients.iter().map(|client| text!("{}", own(&client.id))).collect())
 }
 
-fn and(words: &[&str]) -> String {
-    match words {
-        [] => "nobody".to_owned(),
-        [one] => (*one).to_owned(),
-        [all @ .., last] => format!("{} and {last}", all.join(", ")),
+fn and(mut words: Vec<Text>) -> Text {
+    match words.pop() {
+        None => "nobody".into(),
+        Some(last) if words.is_empty() => last,
+        Some(last) => text!("{} and {}", Text::join(words, ", "), last),
     }
 }
 
 /// The first few members, and how many more.
-fn some(members: &[&str]) -> String {
-    match members {
-        [first @ .., _] if first.len() >= NAMED => {
-            format!("{} and {} more", members[..NAMED].join(", "), members.len() - NAMED)
-        }
-        _ => and(members),
+fn some(members: &[&str]) -> Text {
+    some_of(members.iter().map(|member| text!("{}", member)).collect())
+}
+
+fn some_of(mut members: Vec<Text>) -> Text {
+    let more = members.len().saturating_sub(NAMED);
+    if more == 0 {
+        return and(members);
     }
+    members.truncate(NAMED);
+    text!("{} and {} more", Text::join(members, ", "), more)
 }
 
 /// `1 client`, `3 clients`.
-fn count(clients: &[&Client]) -> String {
-    if clients.len() == 1 { "1 client".to_owned() } else { format!("{} clients", clients.len()) }
+fn count(clients: &[&Client]) -> Text {
+    if clients.len() == 1 { "1 client".into() } else { text!("{} clients", clients.len()) }
 }
 
 /// Does this client give up, whatever it is asked for?

@@ -1,10 +1,12 @@
 //! What a list excludes from the proxy, and what it should exclude and does not.
 
-use super::{List, Local, names, some};
+use super::{List, Local, names, some_of};
 use crate::clients::{Client, Target, excluded};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::network::catalogue::Needs;
+use crate::text;
+use crate::text::{Text, own};
 
 /// NP009, NP010 and NP014. Without a proxy there is nothing to be excluded from.
 pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
@@ -43,16 +45,20 @@ fn loopback(list: &List<'_>) -> Option<Finding> {
     };
     let asking = if by_address.len() >= by_name.len() { &by_address } else { &by_name };
     let finding = list
-        .finding(ids::NP009, status, format!("{} does not exclude loopback: {urls} would ask the proxy", list.shown()))
+        .finding(
+            ids::NP009,
+            status,
+            text!("{} does not exclude loopback: {} would ask the proxy", list.shown(), own(urls)),
+        )
         .expected("localhost,127.0.0.1 in the list")
-        .observed(format!("through the proxy in {}", names(asking)))
-        .cause(format!("{why}; 127.0.0.0 is compared literally, so it does not help"));
+        .observed(text!("through the proxy in {}", names(asking)))
+        .cause(text!("{}; 127.0.0.0 is compared literally, so it does not help", own(why)));
     Some(list.mended(finding))
 }
 
 fn metadata(list: &List<'_>) -> Option<Finding> {
     let cloud = list.context.cloud?;
-    let address = &Needs::get().metadata;
+    let address = own(&Needs::get().metadata);
     let asking = asking_the_proxy(list, &format!("http://{address}/"));
     if asking.is_empty() {
         return None;
@@ -61,38 +67,35 @@ fn metadata(list: &List<'_>) -> Option<Finding> {
         .finding(
             ids::NP010,
             Status::Fail,
-            format!("{} does not exclude {address}, the metadata address of {cloud}", list.shown()),
+            text!("{} does not exclude {}, the metadata address of {}", list.shown(), address, own(cloud)),
         )
-        .expected(format!("{address} in the list, spelled so"))
-        .observed(format!("through the proxy in {}", names(&asking)))
+        .expected(text!("{} in the list, spelled so", address))
+        .observed(text!("through the proxy in {}", names(&asking)))
         .cause("the proxy would answer with its own instance's role, or not at all");
     Some(list.mended(finding))
 }
 
 fn vendor(list: &List<'_>) -> Option<Finding> {
     let found = excluded(list.value, list.context.required);
-    let own = |clients: &[&'static Client]| -> Vec<&'static Client> {
+    let of_place = |clients: &[&'static Client]| -> Vec<&'static Client> {
         list.who(|client| clients.iter().any(|other| other.id == client.id))
     };
     let found: Vec<_> = found
         .into_iter()
-        .map(|(host, member, clients)| (host, member, own(&clients)))
+        .map(|(host, member, clients)| (host, member, of_place(&clients)))
         .filter(|row| !row.2.is_empty())
         .collect();
     if found.is_empty() {
         return None;
     }
-    let hosts: Vec<&str> = found.iter().map(|(host, ..)| host.pattern.as_str()).collect();
-    let rows: Vec<String> = found
-        .iter()
-        .map(|(host, member, clients)| {
-            format!("{} ({}) goes direct by {member} in {}", host.pattern, host.purpose, names(clients))
-        })
-        .collect();
+    let hosts: Vec<Text> = found.iter().map(|(host, ..)| text!("{}", own(&host.pattern))).collect();
+    let rows = found.iter().map(|(host, member, clients)| {
+        text!("{} ({}) goes direct by {} in {}", own(&host.pattern), own(&host.purpose), member, names(clients))
+    });
     let finding = list
-        .finding(ids::NP014, Status::Fail, format!("{} takes {} away from the proxy", list.shown(), some(&hosts)))
+        .finding(ids::NP014, Status::Fail, text!("{} takes {} away from the proxy", list.shown(), some_of(hosts)))
         .expected("hosts that the product needs ask the proxy, for this host has one because it has no way of its own")
-        .observed(rows.join("; "))
+        .observed(Text::join(rows, "; "))
         .cause("where there is a direct way after all: --ignore-check NP014=direct");
     Some(list.mended(finding))
 }

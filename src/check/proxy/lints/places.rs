@@ -9,6 +9,8 @@ use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::network::catalogue::Needs;
 use crate::settings::Deployment;
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 use crate::version::Version;
 
 /// The lists, as each file has them.
@@ -28,8 +30,8 @@ impl Reader {
 
     fn writer(self) -> &'static str {
         match self {
-            Self::Logins | Self::Docker => "ics-setup prepare",
-            Self::Containers => "ics-setup reconfigure",
+            Self::Logins | Self::Docker => "prepare",
+            Self::Containers => "reconfigure",
         }
     }
 }
@@ -91,7 +93,7 @@ pub(super) fn judge_places(facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding
     }
     for place in facts.places.iter().filter(|place| place.unknown) {
         findings.push(
-            Finding::new(ids::NP001, Status::Skip, format!("the list in {} was not judged", place.file))
+            Finding::new(ids::NP001, Status::Skip, text!("the list in {} was not judged", own(&place.file)))
                 .observed("it is set under a condition, or from a variable or a command: only a shell can tell it"),
         );
     }
@@ -99,7 +101,7 @@ pub(super) fn judge_places(facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding
         findings.push(
             Finding::new(ids::NP001, Status::Skip, "the lists of a file were not judged")
                 .observed(unread.clone())
-                .fix("sudo ics-setup check proxy"),
+                .fix(text!("sudo {}", ics_setup("check proxy"))),
         );
     }
     if facts.places.is_empty() && facts.unread.is_empty() {
@@ -112,8 +114,7 @@ pub(super) fn judge_places(facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding
 }
 
 fn judge_group(group: &[&Place], first: &Place, facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding> {
-    let files: Vec<&str> = group.iter().map(|place| place.file.as_str()).collect();
-    let place = super::and(&files);
+    let place = super::and(group.iter().map(|place| text!("{}", own(&place.file))).collect());
     let for_docker = first.reader == Reader::Docker;
     let local = match (for_docker, spec.deployment, facts.product) {
         (true, ..) => Local::No,
@@ -136,11 +137,11 @@ fn judge_group(group: &[&Place], first: &Place, facts: &PlacesFacts, spec: &Chec
     let mut findings = lint(first.lower.as_deref(), first.upper.as_deref(), &place, &context);
     if findings.iter().all(|finding| finding.status == Status::Pass) {
         let value = first.lower.as_deref().or(first.upper.as_deref());
-        let title = format!("the list in {place} says the same to all clients that matter");
+        let title = text!("the list in {} says the same to all clients that matter", place);
         findings.insert(
             0,
             Finding::new(ids::NP001, Status::Pass, title)
-                .observed(value.map_or("no list, and nothing that needs one".to_owned(), str::to_owned)),
+                .observed(value.map_or(Text::from("no list, and nothing that needs one"), |value| text!("{}", value))),
         );
     }
     findings

@@ -19,7 +19,7 @@ fn context() -> Context<'static> {
 }
 
 fn of(value: &str, context: &Context<'_>) -> Vec<Finding> {
-    lint(Some(value), Some(value), "/etc/environment", context)
+    lint(Some(value), Some(value), &"/etc/environment".into(), context)
 }
 
 /// Ids with the first letter of their status.
@@ -143,7 +143,8 @@ fn a_list_that_only_lacks_members_is_added_to() {
 #[test]
 fn spellings_that_differ_concern_only_whom_they_reach() {
     let context = context();
-    let both = |lower, upper| lint(lower, upper, "x", &context).into_iter().find(|finding| finding.id == "NP003");
+    let both =
+        |lower, upper| lint(lower, upper, &"x".into(), &context).into_iter().find(|finding| finding.id == "NP003");
     assert!(both(Some("mysql"), Some("mysql")).is_none());
     assert!(both(None, None).is_none());
     assert!(both(Some("mysql"), None).is_none(), "everybody reads the lower-case name where it is alone");
@@ -170,7 +171,7 @@ fn what_must_be_excluded_depends_on_the_host() {
     assert_eq!(ids(&of("169.254.169.254", &cloud)), "");
     let unproxied = Context { proxied: false, local: Local::Certain, cloud: Some("Azure"), ..context() };
     assert_eq!(ids(&of("amazonaws.com,.amazonaws.com", &unproxied)), "");
-    assert_eq!(ids(&lint(None, None, "x", &certain)), "009f", "a proxy and no list at all");
+    assert_eq!(ids(&lint(None, None, &"x".into(), &certain)), "009f", "a proxy and no list at all");
     let daemon = Context {
         clients: all().iter().filter(|client| client.id.starts_with("go-")).collect(),
         required: &[],
@@ -204,7 +205,7 @@ proptest! {
     fn no_text_breaks_a_lint(lower in any::<Vec<u8>>(), upper in "[a-z0-9.,:;*/\\[\\]<> '\"|-]{0,40}") {
         let lower = String::from_utf8_lossy(&lower).into_owned();
         let context = Context { local: Local::Certain, cloud: Some("x"), ..context() };
-        lint(Some(&lower), Some(&upper), "x", &context);
+        lint(Some(&lower), Some(&upper), &"x".into(), &context);
         of(&upper, &context);
     }
 
@@ -216,7 +217,7 @@ proptest! {
     ) {
         let value = members.join(&separator);
         let context = Context { local: Local::Certain, cloud: Some("x"), ..context() };
-        let corrected = correct::list(&List::new("no_proxy", &value, "x", &context));
+        let corrected = correct::list(&List::new("no_proxy", &value, &"x".into(), &context));
         prop_assert!(crate::settings::NoProxy::parse(&corrected).is_ok(), "{value:?}: {corrected}");
         for finding in of(&corrected, &context) {
             prop_assert!(!matches!(finding.status, Status::Fail), "{value:?}: {corrected}: {finding:?}");
@@ -278,7 +279,7 @@ mod judged {
         let findings = of(vec![unknown], false);
         assert!(findings.iter().all(|finding| finding.status == Status::Skip));
         assert!(findings[0].title.contains("/etc/profile.d/proxy.sh"), "{findings:?}");
-        let facts = PlacesFacts { unread: vec!["/divvycloud/prod.env: denied".to_owned()], ..PlacesFacts::default() };
+        let facts = PlacesFacts { unread: vec!["/divvycloud/prod.env: denied".into()], ..PlacesFacts::default() };
         let findings = judge_places(&facts, &spec(Deployment::Production));
         assert!(findings[0].observed.as_deref().is_some_and(|text| text.contains("prod.env: denied")), "{findings:?}");
         assert_eq!(judge_places(&PlacesFacts::default(), &spec(Deployment::Production))[0].status, Status::Skip);
