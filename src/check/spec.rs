@@ -12,7 +12,7 @@ use crate::redact::Redactor;
 use crate::settings::{Deployment, Effective, Origin, ProxyUrl, Secret, Settings};
 use crate::text::Text;
 
-/// What is to be true.
+/// What the host is judged by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckSpec {

@@ -49,7 +49,7 @@ pub(crate) struct ConsumersFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Consumer {
-    /// Who.
+    /// Which consumer it is.
     pub(crate) consumer: Who,
     /// Which one of several: the user who logs in, a package manager, a container, the readers of an env file.
     pub(crate) name: Option<String>,
@@ -105,7 +105,7 @@ pub(crate) enum Who {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
-    /// Yes.
+    /// What it gets is known.
     Seen,
     /// It is not there, or cannot be asked in this way of running.
     Skipped,

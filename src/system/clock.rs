@@ -15,7 +15,7 @@ use crate::text::{Text, own};
 /// A head and the records of a handshake; nothing more is asked for.
 const BUDGET: usize = 2 * MAX_HEAD;
 
-/// Of all attempts together.
+/// The time that all attempts together may take.
 const LIMIT: Duration = Duration::from_secs(6);
 
 #[derive(Serialize, Deserialize)]

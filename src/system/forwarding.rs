@@ -15,10 +15,10 @@ pub(crate) const ROUTES: [&str; 2] = ["/proc/self/net/route", "/proc/self/net/ip
 /// Where sysctl's settings are; of two files with one name the first folder's counts, and all go by their names.
 const FOLDERS: [&str; 4] = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
 
-/// Read behind all of them.
+/// The file that sysctl reads after all others.
 const LAST: &str = "/etc/sysctl.conf";
 
-/// The daemon is running.
+/// The pid file of the Docker daemon, which is there while it runs.
 const DAEMON: [&str; 2] = ["/run/docker.pid", "/var/run/docker.pid"];
 
 #[derive(Serialize, Deserialize)]

@@ -60,7 +60,7 @@ fn a_foreign_listener_is_named_with_its_process() {
     assert_eq!(port["title"], "port 8001 is taken by python3", "{port:#}");
     assert!(observed(port).contains(&format!("process {pid})")), "{port:#}");
     assert!(observed(port).contains("0.0.0.0:8001"), "{port:#}");
-    assert_eq!(port["fix"][0], format!("which service it is: systemctl status {pid}"), "{port:#}");
+    assert_eq!(port["advice"][0], format!("see which service it is: systemctl status {pid}"), "{port:#}");
     assert_eq!(one(&found, "port-in-use", "443")["status"], "pass");
 }
 
@@ -108,7 +108,7 @@ fn noexec_read_only_and_full_file_systems_are_what_the_kernel_makes_of_them() {
     let found = findings(&text);
     let noexec = one(&found, "noexec", "/tmp");
     assert_eq!((noexec["status"].as_str(), observed(noexec)), (Some("warn"), "/tmp (tmpfs) is mounted with noexec"));
-    assert!(noexec["fix"].to_string().contains("TMPDIR=/tmp/home/tmp"), "{noexec:#}");
+    assert!(noexec["advice"].to_string().contains("TMPDIR=/tmp/home/tmp"), "{noexec:#}");
     let shut = one(&found, "read-only", "/tmp/home");
     assert_eq!(shut["status"], "fail", "{shut:#}");
     assert_eq!(one(&found, "disk-free", "/tmp/home")["status"], "fail", "16 MB");

@@ -12,7 +12,7 @@ use crate::text::ics_setup;
 /// What could not be read is known before any check begins; see [`CheckSpec::unread`].
 pub(super) struct Files;
 
-/// Nothing of its own.
+/// Empty: what could not be read is part of [`CheckSpec`].
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FilesFacts {}

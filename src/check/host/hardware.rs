@@ -110,7 +110,7 @@ fn judge_memory(kib: u64, needs: &Needs) -> Finding {
     }
 }
 
-/// A tenth less is as good.
+/// Nine tenths of what is asked for: kernels and file systems keep some of it back, so this much passes.
 pub(super) fn within_tolerance(asked: u64) -> u64 {
     asked / 10 * 9
 }

@@ -45,7 +45,7 @@ fn command(verb: &'static str, more: &'static str, spec: &CheckSpec) -> Text {
             }
         }
         if let Some(user) = user(spec) {
-            line.push(text!(" --proxy-user {} --proxy-password-file <FILE>", own(quoted(user))));
+            line.push(text!(" --proxy-user '{}' --proxy-password-file <FILE>", own(user.replace('\'', r"'\''"))));
         }
     }
     line.push(more);
@@ -338,8 +338,8 @@ fn remedy(consumer: &Consumer, spec: &CheckSpec, missing: bool) -> (&'static str
         }
         Who::Sudo => (
             "sudo starts with a fresh environment, and its PAM stack decides whether /etc/environment is read",
-            vec![Fix::Command(
-                "echo 'Defaults env_keep += \"http_proxy https_proxy no_proxy\"' > /etc/sudoers.d/ics-proxy && chmod 0440 /etc/sudoers.d/ics-proxy".into(),
+            vec![Fix::Advice(
+                "pass the caller's values on: echo 'Defaults env_keep += \"http_proxy https_proxy no_proxy\"' > /etc/sudoers.d/ics-proxy && chmod 0440 /etc/sudoers.d/ics-proxy".into(),
             )],
         ),
         Who::Cron => (

@@ -1,4 +1,4 @@
-//! The list as it should be written: what every client splits alike, with members that most of them understand.
+//! The corrected list: members separated by commas alone, in forms that most clients understand.
 
 use core::net::Ipv6Addr;
 

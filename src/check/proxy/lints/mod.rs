@@ -24,10 +24,10 @@ use crate::text::{Text, ics_setup, own};
 
 pub(crate) use places::NoProxyLists;
 
-/// More members than this are not looked at.
+/// The number of members of a list behind which nothing is looked at.
 const MEMBERS: usize = 500;
 
-/// Nor is what stands behind so many bytes.
+/// The length of a list in bytes behind which nothing is looked at.
 const BYTES: usize = 32 << 10;
 
 /// How many members a sentence names.
@@ -39,7 +39,7 @@ const STRANGER: &str = "stranger.invalid";
 /// Is a service asked through loopback on this host?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Local {
-    /// No.
+    /// No: nothing on this host is asked through loopback.
     No,
     /// The product runs here, so somebody asks its port 8001 now and then.
     Perhaps,

@@ -14,7 +14,7 @@ fn context() -> Context<'static> {
         curl: Some("7.81.0"),
         limit: None,
         wanted: &[],
-        writer: "ics-setup prepare",
+        writer: "prepare",
     }
 }
 
