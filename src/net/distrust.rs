@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::shown::marked;
+use crate::text::Shown;
+
 /// Why a certificate is not valid here. Part of saved facts: the names are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "distrust", rename_all = "kebab-case")]
@@ -66,21 +69,34 @@ impl Distrust {
     }
 }
 
-impl fmt::Display for Distrust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Distrust {
+    /// Its words. `quote` writes what the certificate or the library says.
+    pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, quote: fn(&str) -> String) -> fmt::Result {
         match self {
             Self::UnknownIssuer => f.write_str("its issuer is not among the trusted certificates"),
             Self::Expired => f.write_str("it has expired (or this host's clock is ahead)"),
             Self::NotYet => f.write_str("it is not valid yet (or this host's clock is behind)"),
             Self::OtherName { names } if names.is_empty() => f.write_str("it was issued for another name"),
-            Self::OtherName { names } => write!(f, "it was issued for another name: {}", names.join(", ")),
+            Self::OtherName { names } => write!(f, "it was issued for another name: {}", quote(&names.join(", "))),
             Self::Revoked => f.write_str("it was revoked"),
             Self::NoRoots => f.write_str("this host has no trusted certificates (package ca-certificates)"),
             Self::CaAsServer => {
                 f.write_str("it is the certificate of a CA, used by a server (as `openssl req -x509` makes them)")
             }
-            Self::Other { why } => f.write_str(why),
+            Self::Other { why } => f.write_str(&quote(why)),
         }
+    }
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, str::to_owned)
+    }
+}
+
+impl Shown for Distrust {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, marked)
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::shown::marked;
 use super::{Distrust, distrust_or_words, seconds};
+use crate::text::Shown;
 
 /// What kept a conversation from happening. Part of saved facts: the names are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,14 +90,20 @@ pub enum TlsFault {
     Other(String),
 }
 
-impl fmt::Display for TlsFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl TlsFault {
+    fn write(&self, f: &mut fmt::Formatter<'_>, quote: fn(&str) -> String) -> fmt::Result {
         f.write_str(match self {
             Self::NotTls => "the other side does not speak TLS",
             Self::Http => "the other side does not speak TLS but plain HTTP",
             Self::Closed => "the other side closed the connection during the handshake",
-            Self::Other(why) => why,
+            Self::Other(why) => return f.write_str(&quote(why)),
         })
+    }
+}
+
+impl fmt::Display for TlsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, str::to_owned)
     }
 }
 
@@ -153,26 +161,48 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.saturating_add(Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX)
 }
 
-impl fmt::Display for NetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl NetError {
+    /// Its words. `quote` writes what the system, a library or the other side said.
+    fn write(&self, f: &mut fmt::Formatter<'_>, quote: fn(&str) -> String) -> fmt::Result {
         let waited = |millis: &u64| seconds(Duration::from_millis(*millis));
         match self {
             Self::NameUnknown => f.write_str("the name does not resolve"),
-            Self::NameUnanswered { why } => write!(f, "the name could not be looked up: {why}"),
+            Self::NameUnanswered { why } => write!(f, "the name could not be looked up: {}", quote(why)),
             Self::Refused => f.write_str("connection refused: nothing listens on that port, or a firewall rejects it"),
             Self::ConnectTimeout { millis } => {
                 write!(f, "no answer to the connection attempt within {}", waited(millis))
             }
-            Self::Unreachable { why } => write!(f, "no way there: {why}"),
+            Self::Unreachable { why } => write!(f, "no way there: {}", quote(why)),
             Self::Closed => f.write_str("connected, and the other side closed without a word"),
             Self::Reset => f.write_str("connected, and the other side reset the connection"),
             Self::Silent { millis } => write!(f, "connected, and nothing came within {}", waited(millis)),
             Self::TooMuch { limit } => write!(f, "the answer is larger than {limit} bytes; the rest was not read"),
-            Self::Unexpected { what, .. } => write!(f, "an answer that is not of this protocol: {what}"),
-            Self::Tls { why } => write!(f, "no TLS connection: {why}"),
-            Self::Untrusted { why } => write!(f, "the certificate is not trusted: {why}"),
-            Self::Other { why } => f.write_str(why),
+            Self::Unexpected { what, quotes, .. } => {
+                f.write_str("an answer that is not of this protocol: ")?;
+                if *quotes { f.write_str(&quote(what)) } else { f.write_str(what) }
+            }
+            Self::Tls { why } => {
+                f.write_str("no TLS connection: ")?;
+                why.write(f, quote)
+            }
+            Self::Untrusted { why } => {
+                f.write_str("the certificate is not trusted: ")?;
+                why.write(f, quote)
+            }
+            Self::Other { why } => f.write_str(&quote(why)),
         }
+    }
+}
+
+impl fmt::Display for NetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, str::to_owned)
+    }
+}
+
+impl Shown for NetError {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, marked)
     }
 }
 

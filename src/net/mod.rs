@@ -29,7 +29,7 @@ pub use dial::{connect, dial, resolve};
 pub use distrust::Distrust;
 pub(crate) use distrust::distrust_or_words;
 pub use http::{Answer, MAX_HEAD, basic, request};
-pub(crate) use http::{is_redis, looks_like_html, unexpected, what};
+pub(crate) use http::{is_redis, looks_like_html, unexpected};
 pub use line::Line;
 pub(crate) use shown::{shown, shown_bytes};
 pub use time::Time;

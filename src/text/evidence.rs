@@ -52,6 +52,18 @@ impl From<Option<&str>> for Evidence {
     }
 }
 
+impl From<Option<Text>> for Evidence {
+    fn from(text: Option<Text>) -> Self {
+        Self(text.map(|text| text.marked().to_owned()).into())
+    }
+}
+
+impl From<Vec<Text>> for Evidence {
+    fn from(texts: Vec<Text>) -> Self {
+        Self(texts.iter().map(Text::marked).collect())
+    }
+}
+
 impl From<Text> for Evidence {
     fn from(text: Text) -> Self {
         Self(Value::from(text.marked()))

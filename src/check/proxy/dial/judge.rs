@@ -10,6 +10,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::seconds;
 use crate::network::proxy::{Dialled, Language, ProxyAnswers, TlsAnswer};
+use crate::text;
+use crate::text::own;
 
 const IDS: [FindingId; 5] =
     [ids::PROXY_RESOLVES, ids::PROXY_CONNECTS, ids::PROXY_LANGUAGE, ids::PROXY_CONNECT_METHOD, ids::PROXY_CREDENTIALS];
@@ -59,7 +61,7 @@ fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
     let host = &proxy.host;
     let took = seconds(Duration::from_millis(proxy.resolved_ms));
     if let Some(trouble) = &proxy.unresolved {
-        return (told(proxy, uses, new).observed(format!("{trouble}, after {took}")), false);
+        return (told(proxy, uses, ids::PROXY_RESOLVES).observed(format!("{trouble}, after {took}")), false);
     }
     let six = proxy.addresses.iter().filter(|address| address.contains(':')).count();
     let family = match (proxy.addresses.len() - six, six) {
@@ -88,17 +90,17 @@ fn connects(proxy: &Dialled, uses: &Uses<'_>) -> Finding {
         return new(Status::Pass, title).observed(format!("after {took}"));
     };
     let address = proxy.addresses.first().map_or("ADDRESS", String::as_str);
-    told(proxy, uses, new)
+    told(proxy, uses, ids::PROXY_CONNECTS)
         .observed(format!("{trouble} ({})", proxy.addresses.join(", ")))
         .fix(format!("look: ip route get {address}"))
 }
 
 /// The proxy's own failure, in the words of all checks.
-fn told(proxy: &Dialled, uses: &Uses<'_>, new: impl FnOnce(Status, String) -> Finding) -> Finding {
+fn told(proxy: &Dialled, uses: &Uses<'_>, id: FindingId) -> Finding {
     let tls = uses.first().is_some_and(|(_, wanted)| wanted.tls);
     match proxy.failure(tls) {
-        Some(failure) => causes::of_proxy(&failure, &wanted(uses), |title| new(Status::Fail, title)),
-        None => new(Status::Fail, format!("the proxy {} does not answer", proxy.place())),
+        Some(failure) => causes::of_proxy(&failure, &wanted(uses), |title| Finding::new(id, Status::Fail, title)),
+        None => Finding::new(id, Status::Fail, format!("the proxy {} does not answer", proxy.place())),
     }
 }
 
@@ -114,7 +116,9 @@ fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding
     let observed =
         format!("{seen}: to a plain request {}; to a TLS ClientHello {}", plain_words(answers), tls_words(answers));
     if answers.language() == Language::Neither {
-        return told(proxy, uses, |status, _| new(status, format!("{place} does not speak HTTP")))
+        let mut finding = told(proxy, uses, ids::PROXY_LANGUAGE);
+        finding.title = text!("{} does not speak HTTP", own(&place));
+        return finding
             .expected("an HTTP proxy, plain or within TLS")
             .observed(observed);
     }
@@ -128,10 +132,10 @@ fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding
     let (was, is) = if first.tls { ("https", "http") } else { ("http", "https") };
     let right = first.url.replacen(was, is, 1);
     let names: Vec<String> = wrong.iter().map(|(scheme, _)| format!("{scheme}_proxy")).collect();
-    causes::of_proxy(&failure, &wanted(&wrong), |title| new(Status::Fail, title))
+    causes::of_proxy(&failure, &wanted(&wrong), |title| Finding::new(ids::PROXY_LANGUAGE, Status::Fail, title))
         .expected(format!("{}={right}", names.join("=, ")))
         .observed(format!("{} ({}); {observed}", first.url, first.origin))
-        .evidence("right", right)
+        .evidence("right", own(right))
 }
 
 /// The certificate of a proxy that is spoken to within TLS.
@@ -145,7 +149,7 @@ fn certificate(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Opti
                 .observed(format!("valid for {} by this host's certificates and --proxy-ca", proxy.host)),
         ),
         TlsAnswer::Untrusted { why } => {
-            let make = |title| new(Status::Fail, title);
+            let make = |title| Finding::new(ids::PROXY_CERTIFICATE, Status::Fail, title);
             let told = causes::of_proxy(&answers.tls_failure()?, &wanted(uses), make);
             Some(told.observed(why.to_string()))
         }

@@ -11,6 +11,8 @@ use crate::network::catalogue::Needs;
 use crate::network::cause::{Cause, Stage, Via, offers_basic};
 use crate::network::proxy::{Dialled, ProxyAnswers, Said};
 use crate::network::target::Target;
+use crate::text;
+use crate::text::own;
 
 /// An answer that takes longer than this is a warning.
 const SLOW: Duration = Duration::from_secs(3);
@@ -58,14 +60,15 @@ fn connect(proxy: &Dialled, said: &Said, uses: &Uses<'_>, spec: &CheckSpec) -> F
                 .observed(format!("{observed}: it asks for a login first (proxy-credentials tells)"))
         }
         _ if failure.is_of_proxy() => {
-            causes::of_proxy(&failure, &wanted(uses), |title| new(Status::Fail, title)).observed(observed)
+            causes::of_proxy(&failure, &wanted(uses), |title| Finding::new(ids::PROXY_CONNECT_METHOD, Status::Fail, title)).observed(observed)
         }
         (why, stage) => {
             // A slow origin behind an open tunnel looks the same.
             let waits = matches!(why, Cause::NetError { trouble: NetError::Silent { .. } }) && stage == Stage::Tls;
             let status = if waits { Status::Warn } else { Status::Fail };
-            let make = |title| new(status, title);
-            causes::of_way(&failure, &target(said), Via::Proxy, &place, spec, make).observed(observed)
+            let make = |title| Finding::new(ids::PROXY_CONNECT_METHOD, status, title);
+            let who = text!("{}", own(&place));
+            causes::of_way(&failure, &target(said), Via::Proxy, &who, spec, make).observed(observed)
         }
     }
 }
@@ -124,7 +127,7 @@ fn credentials(proxy: &Dialled, said: &Said, uses: &Uses<'_>) -> Finding {
     {
         let proxy = wanted(if with_login.is_empty() { uses } else { &with_login });
         let offered = if schemes.is_empty() { "no scheme".to_owned() } else { schemes.join(", ") };
-        return causes::of_proxy(&failure, &proxy, |title| new(Status::Fail, title))
+        return causes::of_proxy(&failure, &proxy, |title| Finding::new(ids::PROXY_CREDENTIALS, Status::Fail, title))
             .observed(format!("{answer}; offered: {offered}"));
     }
     match (user, said.logged_in) {
