@@ -56,7 +56,8 @@ pub(super) struct Proxy<'a> {
 impl<'a> Proxy<'a> {
     /// `flag` sets it: `--proxy`, or the one for http or https requests alone.
     pub(super) fn new(spec: Option<&'a ProxySpec>, flag: &'static str) -> Self {
-        let place = spec.map_or_else(|| "<HOST>:<PORT>".into(), |spec| text!("{}", own(host_port(&spec.host, spec.port))));
+        let place =
+            spec.map_or_else(|| "<HOST>:<PORT>".into(), |spec| text!("{}", own(host_port(&spec.host, spec.port))));
         let origin = spec.map(|spec| spec.origin.as_str()).filter(|origin| !origin.is_empty());
         let origin = origin.map(|origin| text!(" ({})", own(origin))).unwrap_or_default();
         Self { place, origin, spec, flag }
@@ -80,7 +81,13 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, make: impl FnOnce(T
     let Proxy { place, origin, .. } = proxy;
     let look = |seconds: u32| {
         let (scheme, host) = (proxy.scheme(), &Needs::get().probe.host);
-        text!("see for yourself: curl -v --connect-timeout {} -x {}://{} https://{}/", seconds, own(scheme), place, own(host))
+        text!(
+            "see for yourself: curl -v --connect-timeout {} -x {}://{} https://{}/",
+            seconds,
+            own(scheme),
+            place,
+            own(host)
+        )
     };
     let trouble = match &failure.why {
         Cause::ProxyLogin { schemes, sent } => return login(schemes, *sent, proxy, make),
@@ -95,11 +102,11 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, make: impl FnOnce(T
     match (trouble, failure.stage) {
         (Some(NetError::NameUnknown), Stage::Resolve) => unresolved(proxy, make)
             .cause("the name is misspelt, or this host asks a name server that does not know the company's names")
-            .advise(text!("look: getent hosts {}; cat /etc/resolv.conf", own(host(proxy))))
+            .look(text!("look: getent hosts {}; cat /etc/resolv.conf", own(host(proxy))))
             .advise(text!("add its address from the proxy team: echo '<ADDRESS> {}' >> /etc/hosts", own(host(proxy)))),
         (_, Stage::Resolve) => unresolved(proxy, make)
             .cause("no name server of this host answers: the proxy's name has to resolve here, all others at the proxy")
-            .advise(text!("look: cat /etc/resolv.conf; getent hosts {}", own(host(proxy)))),
+            .look(text!("look: cat /etc/resolv.conf; getent hosts {}", own(host(proxy)))),
         (Some(NetError::Refused), Stage::Tcp) => make(text!("nothing listens at the proxy {}{}", place, origin))
             .expected("an open port")
             .cause("the port is wrong, the proxy does not run, or a firewall in between rejects")
@@ -182,11 +189,10 @@ fn other_language(proxy: &Proxy<'_>, make: impl FnOnce(Text) -> Finding) -> Find
     let finding = make(text!("the proxy URL begins with {}:// and {} speaks {}", own(was), place, own(speaks)))
         .expected(text!("{}://{}", own(is), place))
         .cause(cause);
-    run(finding, proxy, text!("prepare {} {}://{}{}", own(flag), own(is), place, login))
-        .advise(text!(
-            "run this where the product is installed: {}",
-            ics_setup(text!("reconfigure {} {}://{}{}", own(flag), own(is), place, login))
-        ))
+    run(finding, proxy, text!("prepare {} {}://{}{}", own(flag), own(is), place, login)).advise(text!(
+        "run this where the product is installed: {}",
+        ics_setup(text!("reconfigure {} {}://{}{}", own(flag), own(is), place, login))
+    ))
 }
 
 /// Why a certificate is not trusted decides what helps.
@@ -205,12 +211,12 @@ fn certificate(why: &Distrust, proxy: &Proxy<'_>, make: impl FnOnce(Text) -> Fin
                 .cause(cause)
                 .advise("look at this host's clock: date; timedatectl")
                 .advise(text!("where the clock is right, have the proxy team {}", own(team)))
-                .advise(look)
+                .look(look)
         }
         Distrust::OtherName { .. } => finding
             .cause("the proxy is set by another name, or by its address")
             .advise("set the proxy by a name that its certificate has")
-            .advise(look),
+            .look(look),
         Distrust::UnknownIssuer | Distrust::NoRoots | Distrust::CaAsServer => finding
             .cause("a proxy within TLS usually has a certificate of the company's own authority, and that is not in this host's store")
             .advise(text!("name the authority's certificate from the proxy team: {}", ics_setup("check proxy --proxy-ca <FILE>")))
@@ -219,7 +225,7 @@ fn certificate(why: &Distrust, proxy: &Proxy<'_>, make: impl FnOnce(Text) -> Fin
         Distrust::Revoked | Distrust::Other { .. } => finding
             .cause("the certificate itself is not valid")
             .advise("have the proxy team issue another one")
-            .advise(look),
+            .look(look),
     }
 }
 
@@ -277,7 +283,9 @@ pub(super) fn of_way(
     let request = if failure.stage == Stage::Connect { "CONNECT" } else { "an http request" };
     let make = |title: Text| {
         make(title).expected(match &target.stands_for {
-            Some(wildcard) => text!("reached; {} stands for {}: {}", own(&target.host), own(wildcard), own(&target.purpose)),
+            Some(wildcard) => {
+                text!("reached; {} stands for {}: {}", own(&target.host), own(wildcard), own(&target.purpose))
+            }
             None => text!("reached: {}", own(&target.purpose)),
         })
     };
@@ -285,23 +293,35 @@ pub(super) fn of_way(
         (Cause::ProxyForbids { status }, _) => make(text!("{} forbids {} (HTTP {})", who, own(&name), status))
             .cause("its rules do not have this host, or not for this login")
             .advise(allow(target))
-            .advise(text!("have all of them in the proxy's own words: {}", ics_setup("network allowlist --format squid"))),
-        (Cause::ProxyFailed { status, word }, _) => make(text!("{} cannot reach {} (HTTP {})", who, own(&name), status))
-            .cause(match (word.as_deref(), status) {
-                (Some("ERR_DNS_FAIL"), _) => "the proxy's own name servers do not know the name",
-                (Some("ERR_CONNECT_FAIL"), _) => "the proxy's own connection is refused, or gets no answer",
-                (_, 504) => "the proxy got no answer from there in time: the path behind it is blocked, or its name server is slow",
-                _ => "the proxy itself cannot resolve the name or connect: the path behind it is blocked",
-            })
-            .advise(from_the_proxy(target)),
+            .advise(text!(
+                "have all of them in the proxy's own words: {}",
+                ics_setup("network allowlist --format squid")
+            )),
+        (Cause::ProxyFailed { status, word }, _) => make(text!(
+            "{} cannot reach {} (HTTP {})",
+            who,
+            own(&name),
+            status
+        ))
+        .cause(match (word.as_deref(), status) {
+            (Some("ERR_DNS_FAIL"), _) => "the proxy's own name servers do not know the name",
+            (Some("ERR_CONNECT_FAIL"), _) => "the proxy's own connection is refused, or gets no answer",
+            (_, 504) => {
+                "the proxy got no answer from there in time: the path behind it is blocked, or its name server is slow"
+            }
+            _ => "the proxy itself cannot resolve the name or connect: the path behind it is blocked",
+        })
+        .advise(from_the_proxy(target)),
         (Cause::ProxyMisunderstands { status }, _) => {
             misunderstood(make(text!("{} does not understand {} to {}", who, own(request), own(&name))), *status)
-                .advise(from_here(target, via, spec))
+                .look(from_here(target, via, spec))
                 .advise(right_port())
         }
-        (Cause::ProxyAnswered { status }, _) => make(text!("{} answered {} to {} with HTTP {}", who, own(request), own(&name), status))
-            .cause("a portal that wants a person to log in or to accept terms, or a block page")
-            .advise(allow(target)),
+        (Cause::ProxyAnswered { status }, _) => {
+            make(text!("{} answered {} to {} with HTTP {}", who, own(request), own(&name), status))
+                .cause("a portal that wants a person to log in or to accept terms, or a block page")
+                .advise(allow(target))
+        }
         (Cause::Page { title }, _) => make(match title {
             Some(words) => text!("instead of {} a page answers: {:?}", own(&name), words),
             None => text!("instead of {} a page answers", own(&name)),
@@ -314,20 +334,24 @@ pub(super) fn of_way(
         (Cause::ProxyLogin { .. }, _) => make(text!("{} wants a login for {}", who, own(&name)))
             .cause("other endpoints got through")
             .advise(text!("have the proxy team look at the rule for {}", own(&target.host))),
-        (Cause::NetError { trouble: NetError::Silent { .. } }, Stage::Connect) => {
-            make(text!("{} does not get to {} in time", who, own(&name)))
-                .cause("nothing answers the proxy there: a firewall behind it drops the packets (limit: --connect-timeout)")
-                .advise(from_the_proxy(target))
-        }
+        (Cause::NetError { trouble: NetError::Silent { .. } }, Stage::Connect) => make(text!(
+            "{} does not get to {} in time",
+            who,
+            own(&name)
+        ))
+        .cause("nothing answers the proxy there: a firewall behind it drops the packets (limit: --connect-timeout)")
+        .advise(from_the_proxy(target)),
         (Cause::NetError { trouble: NetError::NameUnknown | NetError::NameUnanswered { .. } }, Stage::Resolve) => {
             make(text!("{} does not resolve", own(&target.host)))
                 .cause("name servers that do not know the internet, as is usual where everything goes through a proxy")
-                .advise(text!("look: getent hosts {}", own(&target.host)))
+                .look(text!("look: getent hosts {}", own(&target.host)))
                 .advise("or name the proxy: --proxy http://<HOST>:<PORT>")
         }
-        (Cause::NetError { trouble: NetError::Refused }, _) => make(text!("{} refuses the connection {}", own(&name), way))
-            .cause("a firewall that rejects, or the service is down")
-            .advise(open(target)),
+        (Cause::NetError { trouble: NetError::Refused }, _) => {
+            make(text!("{} refuses the connection {}", own(&name), way))
+                .cause("a firewall that rejects, or the service is down")
+                .advise(open(target))
+        }
         (Cause::NetError { trouble }, Stage::Tcp) => make(text!("{} does not answer {}", own(&name), way))
             .cause(match trouble {
                 NetError::Unreachable { .. } => "this host has no route there",
@@ -337,10 +361,10 @@ pub(super) fn of_way(
         (Cause::NetError { trouble }, Stage::Tls) => of_tls(trouble, target, via, &way, make),
         _ if via == Via::Proxy && !target.tls => make(text!("{} gives no answer {}", own(&name), way))
             .cause("the proxy gives no answer, or the service behind it gives none")
-            .advise(from_here(target, via, spec)),
+            .look(from_here(target, via, spec)),
         _ => make(text!("{} gives no answer {}", own(&name), way))
             .cause("the way is open, and the service behind it does not answer")
-            .advise(from_here(target, via, spec)),
+            .look(from_here(target, via, spec)),
     }
 }
 
@@ -367,7 +391,7 @@ fn of_tls(trouble: &NetError, target: &Target, via: Via, way: &Text, make: impl 
         Via::Direct => finding.advise(open(target)),
         Via::Proxy => finding.advise(from_the_proxy(target)),
     };
-    finding.advise(text!("look: openssl s_client -connect {} -servername {}", own(&name), own(&target.host)))
+    finding.look(text!("look: openssl s_client -connect {} -servername {}", own(&name), own(&target.host)))
 }
 
 fn from_the_proxy(target: &Target) -> Text {

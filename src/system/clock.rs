@@ -138,9 +138,8 @@ fn head<S: Read + Write>(
 }
 
 fn status(whom: &str, answer: &Answer, middle: i64) -> Result<TimeStatus, NetError> {
-    let date = answer
-        .get("date")
-        .ok_or_else(|| NetError::unexpected(format!("HTTP {} without a Date", answer.status)))?;
+    let date =
+        answer.get("date").ok_or_else(|| NetError::unexpected(format!("HTTP {} without a Date", answer.status)))?;
     let time = httpdate::parse_http_date(date).map_err(|_| {
         let what = format!("the Date {:?}", crate::text::clean(date, 40));
         NetError::Unexpected { what, tls: false, quotes: true }

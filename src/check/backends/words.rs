@@ -81,7 +81,9 @@ impl Server {
             NetError::Refused | NetError::ConnectTimeout { .. } | NetError::Unreachable { .. } => {
                 text!("{} on {} cannot be reached", own(name), place)
             }
-            NetError::Unexpected { .. } | NetError::TooMuch { .. } => text!("what answers on {} is not {}", place, own(name)),
+            NetError::Unexpected { .. } | NetError::TooMuch { .. } => {
+                text!("what answers on {} is not {}", place, own(name))
+            }
             _ => text!("{} on {} does not answer", own(name), place),
         };
         let finding = Finding::new(self.reachable, Status::Fail, title)
@@ -121,11 +123,17 @@ pub fn trust(finding: Finding, why: &Distrust, host: &str, port: u16, word: &str
     let start = if word == "mysql" { " -starttls mysql" } else { "" };
     let finding = finding.cause(text!("{}; nothing secret was sent", why));
     if let Distrust::OtherName { .. } = why {
-        return finding
-            .advise(text!("use a name that the certificate has: sudo {}", ics_setup(text!("reconfigure --{}-host <NAME>", own(word)))));
+        return finding.advise(text!(
+            "use a name that the certificate has: sudo {}",
+            ics_setup(text!("reconfigure --{}-host <NAME>", own(word)))
+        ));
     }
-    let finding = finding
-        .advise(text!("look who it is: openssl s_client -connect {}:{}{} -showcerts </dev/null", own(quoted(host)), port, own(start)));
+    let finding = finding.advise(text!(
+        "look who it is: openssl s_client -connect {}:{}{} -showcerts </dev/null",
+        own(quoted(host)),
+        port,
+        own(start)
+    ));
     if let Distrust::Expired | Distrust::NotYet = why {
         return finding.advise("look whether this host's clock is right: timedatectl");
     }

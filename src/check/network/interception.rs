@@ -78,7 +78,8 @@ fn finding(
         .collect();
     let by_whom = issuers.iter().copied().collect::<Vec<_>>().join(", ");
     let product = product(met);
-    let device = product.map_or_else(|| text!("signed by {}", by_whom), |name| text!("{}, signed by {}", own(name), by_whom));
+    let device =
+        product.map_or_else(|| text!("signed by {}", by_whom), |name| text!("{}, signed by {}", own(name), by_whom));
     let way = the_way(met, facts, spec);
     let count = |verb: &str, verbs: &str, what: &str| match names.len() {
         1 => text!("{} {} {}{}", own(names.first().copied().unwrap_or_default()), own(verb), own(what), way),
@@ -147,7 +148,7 @@ fn finding(
         Verdict::SelfSigned => make(Status::Fail, shows("a self-signed certificate"))
             .observed(text!("{}: {}", by_whom, first_why))
             .cause("not the vendor's server: a device or portal in between that was never given a certificate, or a name that leads to the wrong place")
-            .advise(look)
+            .look(look)
             .advise(resolves),
         Verdict::StaleStore => make(Status::Fail, shows("a genuine certificate that this host does not trust"))
             .observed(text!("{}; the host's store: {}", by_whom, own(facts.bundle.as_deref().unwrap_or("none"))))
@@ -161,10 +162,10 @@ fn finding(
             .observed(text!("{}: {}", by_whom, first_why))
             .cause("another server answers: a portal, a block page, or a name that resolves to the wrong place")
             .advise(resolves)
-            .advise(look),
+            .look(look),
         Verdict::Invalid => make(Status::Fail, shows("a certificate that is not valid"))
             .observed(text!("{}: {}", by_whom, first_why))
-            .advise(look),
+            .look(look),
     }
 }
 
@@ -201,7 +202,12 @@ fn looks(met: &[(&Target, &PathProbe)], spec: &CheckSpec) -> (Text, Text) {
     let proxy = proxy.map(|proxy| text!(" -proxy {}:{}", own(&proxy.host), proxy.port)).unwrap_or_default();
     let host = &target.host;
     (
-        text!("look: openssl s_client{} -connect {} -servername {} -showcerts </dev/null", proxy, own(target.name()), own(host)),
+        text!(
+            "look: openssl s_client{} -connect {} -servername {} -showcerts </dev/null",
+            proxy,
+            own(target.name()),
+            own(host)
+        ),
         text!("look where the name leads, and compare with a host outside of this network: getent hosts {}", own(host)),
     )
 }

@@ -114,18 +114,21 @@ fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&'static
                 && !target.direct_only
                 && proxy_for(target.tls, spec).is_some();
             let why = if around { "; no_proxy takes it away from the proxy" } else { "" };
-            Finding::new(scope.endpoint_of(target), Status::Pass, title).observed(text!("{}{}", reached(probe), own(why)))
+            Finding::new(scope.endpoint_of(target), Status::Pass, title).observed(text!(
+                "{}{}",
+                reached(probe),
+                own(why)
+            ))
         }
         Some(failure) if common.is_some() => {
             let title = text!("{} was not reached {}", own(target.name()), way);
             let observed = common.unwrap_or_default();
-            let mut finding =
-                Finding::new(scope.endpoint_of(target), Status::Skip, title).observed(observed);
+            let mut finding = Finding::new(scope.endpoint_of(target), Status::Skip, title).observed(observed);
             finding.stage = Some(failure.stage.as_str());
             finding
         }
         Some(failure) => {
-            let status = if target.required { Status::Fail } else { Status::Warn };
+            let status = target.missed();
             let make = |title| Finding::new(scope.endpoint_of(target), status, title);
             let mut finding = of_way(failure, target, probe.via, &THE_PROXY.into(), spec, make).observed(told(failure));
             finding.stage = Some(failure.stage.as_str());
@@ -150,13 +153,17 @@ fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&'static
 
 /// Somebody answered in the endpoint's place.
 fn blocked(scope: Scope, target: &Target, probe: &PathProbe, spec: &CheckSpec) -> Finding {
-    let status = if target.required { Status::Fail } else { Status::Warn };
+    let status = target.missed();
     let page = block_page(target, probe);
     let why = Cause::Page { title: page.and_then(|page| page.title.clone()) };
     let failure = Failure { stage: Stage::Http, why, took_ms: 0 };
     let server = page.and_then(|page| page.server.as_ref()).map(|server| text!(", Server: {}", server));
     let make = |title| Finding::new(scope.endpoint_of(target), status, title);
-    let mut finding = of_way(&failure, target, probe.via, &THE_PROXY.into(), spec, make).observed(text!("{}{}", reached(probe), server.unwrap_or_default()));
+    let mut finding = of_way(&failure, target, probe.via, &THE_PROXY.into(), spec, make).observed(text!(
+        "{}{}",
+        reached(probe),
+        server.unwrap_or_default()
+    ));
     finding.stage = Some(Stage::Http.as_str());
     finding
 }
@@ -207,7 +214,10 @@ fn of_addresses(seen: &Seen) -> Finding {
         )
         .observed(Text::join(bad, "; "))
         .cause("a firewall that is opened for the name only, or addresses that are no longer used")
-        .advise(text!("have the firewall opened for each address: {}", ics_setup("network allowlist --format nftables")));
+        .advise(text!(
+            "have the firewall opened for each address: {}",
+            ics_setup("network allowlist --format nftables")
+        ));
     }
     if !strangers.is_empty() {
         return finding(Status::Warn, text!("DNS gives {} other addresses than the static ones", own(&name)))

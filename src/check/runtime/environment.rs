@@ -39,9 +39,8 @@ fn judge_environment(facts: &EnvironmentFacts, spec: &CheckSpec) -> Vec<Finding>
     }
     let file = prod_env(&spec.home);
     let finding = |status, title: Text| Finding::new(ids::CONTAINER_ENVIRONMENT, status, title);
-    let skip = |why: Text| {
-        vec![finding(Status::Skip, "the containers' environment was not compared".into()).observed(why)]
-    };
+    let skip =
+        |why: Text| vec![finding(Status::Skip, "the containers' environment was not compared".into()).observed(why)];
     if !facts.place.prod_env {
         return skip(text!("there is no {}", own(file.display())));
     }
@@ -79,9 +78,12 @@ fn one(service: &Service, changed: Option<u64>, file: &Path, command: &Text) -> 
     let finding = |status, title: Text| Finding::new(ids::CONTAINER_ENVIRONMENT, status, title);
     if let Some(why) = &service.rejects {
         return finish(
-            finding(Status::Fail, text!("{} would not create {} again: it rejects {}", own(&service.reader), own(name), file))
-                .observed(why)
-                .advise(text!("mend that line of {}: NAME=value, without export, blanks around = or quotes", file)),
+            finding(
+                Status::Fail,
+                text!("{} would not create {} again: it rejects {}", own(&service.reader), own(name), file),
+            )
+            .observed(why)
+            .advise(text!("mend that line of {}: NAME=value, without export, blanks around = or quotes", file)),
         );
     }
     let left_out = match service.left_out {
@@ -121,8 +123,7 @@ fn one(service: &Service, changed: Option<u64>, file: &Path, command: &Text) -> 
 }
 
 fn tell(one: &Difference) -> Text {
-    let value =
-        |value: &Option<String>| match value {
+    let value = |value: &Option<String>| match value {
         Some(value) => text!("{}", value),
         None => "a value that is not shown".into(),
     };
@@ -140,7 +141,9 @@ fn tell(one: &Difference) -> Text {
 
 fn list(names: &[String]) -> Text {
     match names {
-        [first, second, third, _, ..] => text!("{}, {}, {} and {} more", own(first), own(second), own(third), names.len() - 3),
+        [first, second, third, _, ..] => {
+            text!("{}, {}, {} and {} more", own(first), own(second), own(third), names.len() - 3)
+        }
         names => text!("{}", own(names.join(", "))),
     }
 }

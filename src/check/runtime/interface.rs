@@ -95,11 +95,13 @@ fn verdict(asked: &Asked, command: &Text) -> Finding {
                 .cause("load balancers count anything but 200 as ill; a redirect to https means that a web server in front holds this port")
                 .advise(text!("look where it leads: curl -skL -o /dev/null -w '%{{url_effective}} %{{http_code}}\\n' {}", own(url(asked))))
         }
-        (502..=504, _) => finding(Status::Fail, "a web server in front answers for the web interface, which does not".into())
-            .observed(seen)
-            .cause("nginx, Apache or HAProxy holds the port, and interfaceserver behind it is down or still starts")
-            .advise(logs)
-            .fix(text!("{} up -d interfaceserver", command)),
+        (502..=504, _) => {
+            finding(Status::Fail, "a web server in front answers for the web interface, which does not".into())
+                .observed(seen)
+                .cause("nginx, Apache or HAProxy holds the port, and interfaceserver behind it is down or still starts")
+                .advise(logs)
+                .fix(text!("{} up -d interfaceserver", command))
+        }
         (404, _) => finding(Status::Fail, "what answers on the interface's port knows no /Status".into())
             .observed(seen)
             .cause("another program holds the port, or the release is older than this address")
@@ -124,8 +126,7 @@ fn path_of(location: &str) -> &str {
 }
 
 fn silent(asked: &Asked, trouble: &NetError, command: &Text, logs: Text) -> Finding {
-    let finding =
-        |title: Text| Finding::new(ids::INTERFACE_STATUS, Status::Fail, title).observed(text!("{}", trouble));
+    let finding = |title: Text| Finding::new(ids::INTERFACE_STATUS, Status::Fail, title).observed(text!("{}", trouble));
     let port = asked.port;
     match trouble {
         NetError::Refused => finding(text!("nothing listens on port {}", own(port)))
@@ -145,7 +146,11 @@ fn silent(asked: &Asked, trouble: &NetError, command: &Text, logs: Text) -> Find
         .advise(text!("wait for it: {}", ics_setup("check runtime --only interface-status --wait 5m"))),
         NetError::Unexpected { tls: true, .. } => finding(text!("port {} speaks TLS, not plain HTTP", own(port)))
             .cause("a web server in front, or another program, holds the port")
-            .advise(text!("look what answers: curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}", own(host_port(&asked.address, port)), own(&Known::get().health.path))),
+            .advise(text!(
+                "look what answers: curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}",
+                own(host_port(&asked.address, port)),
+                own(&Known::get().health.path)
+            )),
         NetError::Unexpected { .. } | NetError::TooMuch { .. } => {
             finding(text!("what listens on port {} is no web server", own(port)))
                 .cause("another program holds the port")

@@ -169,7 +169,12 @@ fn unknown_host(user: &str) -> Text {
 }
 
 fn by_hand(spec: &MysqlSpec, user: &str) -> Text {
-    text!("try the same by hand: mysql -h {} -P {} -u {} -p", own(quoted(&spec.at.host)), spec.at.port, own(quoted(user)))
+    text!(
+        "try the same by hand: mysql -h {} -P {} -u {} -p",
+        own(quoted(&spec.at.host)),
+        spec.at.port,
+        own(quoted(user))
+    )
 }
 
 /// What gives room for more connections.

@@ -70,7 +70,10 @@ fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &Ch
             findings.push(version(&announced, mysql, spec, true));
             let finding = Finding::new(ids::MYSQL_LOGIN, Status::Skip, "the login to MySQL was not tried")
                 .observed("no user is known (--mysql-user, prod.env); databases, grants and clock were not looked at");
-            findings.push(finding.advise(text!("name the user: {}", ics_setup("check backends --mysql-user <USER> --mysql-password-file <FILE>"))));
+            findings.push(finding.advise(text!(
+                "name the user: {}",
+                ics_setup("check backends --mysql-user <USER> --mysql-password-file <FILE>")
+            )));
         }
         Some(Login::Open(about)) => {
             let real = about.version.as_deref().map(|text| {
@@ -125,18 +128,26 @@ fn version(product: &Product, mysql: &MysqlSpec, spec: &CheckSpec, announced_onl
         _ => text!("{} on {} is not what the product asks for", product.shown, place),
     };
     let finding = Finding::new(ids::MYSQL_VERSION, status, title)
-        .expected(text!("MySQL {} ({}; {}, {})", own(&window.shown), own(&profile.name), own(&profile.source), own(&profile.date)))
+        .expected(text!(
+            "MySQL {} ({}; {}, {})",
+            own(&window.shown),
+            own(&profile.name),
+            own(&profile.source),
+            own(&profile.date)
+        ))
         .observed(observed)
         .evidence("product", product.shown.clone())
         .evidence("advertised_only", announced_only);
     if status == Status::Pass {
         return finding;
     }
-    let release = text!("if another release of the product is meant: {}", ics_setup("check backends --release <VERSION>"));
+    let release =
+        text!("if another release of the product is meant: {}", ics_setup("check backends --release <VERSION>"));
     let finding = match maybe {
-        Some(maybe) => finding
-            .cause(maybe)
-            .advise(text!("ask the server itself: {}", ics_setup("check backends --mysql-user <USER> --mysql-password-file <FILE>"))),
+        Some(maybe) => finding.cause(maybe).advise(text!(
+            "ask the server itself: {}",
+            ics_setup("check backends --mysql-user <USER> --mysql-password-file <FILE>")
+        )),
         None => finding
             .cause("the product's migrations are written for and tested with the versions above")
             .advise(text!("move the databases to MySQL {}", own(&window.shown))),
@@ -231,8 +242,11 @@ fn databases(about: &About, mysql: &MysqlSpec) -> Finding {
     }
     let unknown = list(There::Unknown);
     if unknown.is_empty() {
-        make(Status::Pass, text!("both databases are on {}", place))
-            .observed(text!("{} and {}", own(&mysql.database), own(&mysql.secret_database)))
+        make(Status::Pass, text!("both databases are on {}", place)).observed(text!(
+            "{} and {}",
+            own(&mysql.database),
+            own(&mysql.secret_database)
+        ))
     } else {
         make(Status::Warn, text!("whether MySQL on {} has {} is unknown", place, unknown))
             .observed("the server did not say")
@@ -263,8 +277,11 @@ fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec
         .collect();
     let reload = has_reload(held);
     let make = |status, title: Text| {
-        Finding::new(ids::MYSQL_GRANTS, status, title)
-            .expected(text!("ALL on `{}`.* and `{}`.*, and RELOAD on *.*", own(&mysql.database), own(&mysql.secret_database)))
+        Finding::new(ids::MYSQL_GRANTS, status, title).expected(text!(
+            "ALL on `{}`.* and `{}`.*, and RELOAD on *.*",
+            own(&mysql.database),
+            own(&mysql.secret_database)
+        ))
     };
     if short.is_empty() && reload {
         return make(Status::Pass, text!("{} has the rights that the product needs", account))
@@ -298,7 +315,10 @@ fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec
             "the scheduler creates and alters tables in both databases, and dumps them before it migrates (RELOAD)",
         )
     } else {
-        finding.cause(text!("perhaps they come with the roles {}, whose rights SHOW GRANTS does not list", roles.join(", ")))
+        finding.cause(text!(
+            "perhaps they come with the roles {}, whose rights SHOW GRANTS does not list",
+            roles.join(", ")
+        ))
     };
     for (name, _) in &short {
         finding = finding.advise(grant(about, name));
@@ -322,18 +342,25 @@ fn clock(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
         let title = text!("the clocks of MySQL on {} and of this host agree", place);
         return Some(
             Finding::new(ids::MYSQL_CLOCK, status, title)
-                .observed(text!("they differ by no more than {}", own(seconds(Duration::from_millis(SKEW_WARN.unsigned_abs())))))
+                .observed(text!(
+                    "they differ by no more than {}",
+                    own(seconds(Duration::from_millis(SKEW_WARN.unsigned_abs())))
+                ))
                 .evidence("skew_ms", skew),
         );
     }
     let word = if skew > 0 { "ahead of" } else { "behind" };
     Some(
-        Finding::new(ids::MYSQL_CLOCK, status, text!("the clock of MySQL on {} is {} {} this host's", place, own(&amount), own(word)))
-            .expected(text!("clocks that agree within {}", own(seconds(Duration::from_millis(SKEW_WARN.unsigned_abs())))))
-            .observed(text!("{} {} this host, round trip accounted for", own(&amount), own(word)))
-            .cause("jobs are scheduled and sessions expire by both clocks; one of them is wrong")
-            .advise("look on both whether the system clock is synchronized: timedatectl")
-            .evidence("skew_ms", skew),
+        Finding::new(
+            ids::MYSQL_CLOCK,
+            status,
+            text!("the clock of MySQL on {} is {} {} this host's", place, own(&amount), own(word)),
+        )
+        .expected(text!("clocks that agree within {}", own(seconds(Duration::from_millis(SKEW_WARN.unsigned_abs())))))
+        .observed(text!("{} {} this host, round trip accounted for", own(&amount), own(word)))
+        .cause("jobs are scheduled and sessions expire by both clocks; one of them is wrong")
+        .advise("look on both whether the system clock is synchronized: timedatectl")
+        .evidence("skew_ms", skew),
     )
 }
 
@@ -368,7 +395,10 @@ fn charset(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
         .iter()
         .filter(|database| database.charset.as_deref().is_some_and(|set| !set.starts_with("utf8")))
     {
-        finding = finding.advise(text!("run on the server, before the first start only: ALTER DATABASE `{}` CHARACTER SET utf8mb4;", own(database.name.replace('`', "``"))));
+        finding = finding.advise(text!(
+            "run on the server, before the first start only: ALTER DATABASE `{}` CHARACTER SET utf8mb4;",
+            own(database.name.replace('`', "``"))
+        ));
     }
     Some(finding)
 }

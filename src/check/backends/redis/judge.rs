@@ -46,7 +46,13 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
     let profile = Profile::of(spec.release.as_deref());
     let window = &profile.redis;
     let place = at(&redis.at);
-    let expected = text!("Redis {} ({}; {}, {})", own(&window.shown), own(&profile.name), own(&profile.source), own(&profile.date));
+    let expected = text!(
+        "Redis {} ({}; {}, {})",
+        own(&window.shown),
+        own(&profile.name),
+        own(&profile.source),
+        own(&profile.date)
+    );
     let make = |status, title: Text| Finding::new(ids::REDIS_VERSION, status, title).expected(expected.clone());
     if let Some(product) = product(&answers.fields) {
         let status = verdict(&product, window);
@@ -61,10 +67,16 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
             _ => finding
                 .cause("the product is tested with the versions above")
                 .advise(text!("move the queues to Redis {}", own(&window.shown)))
-                .advise(text!("if another release of the product is meant: {}", ics_setup("check backends --release <VERSION>"))),
+                .advise(text!(
+                    "if another release of the product is meant: {}",
+                    ics_setup("check backends --release <VERSION>")
+                )),
         };
     }
-    let advice = text!("give the password, and it tells the version itself: {}", ics_setup("check backends --redis-password-file <FILE>"));
+    let advice = text!(
+        "give the password, and it tells the version itself: {}",
+        ics_setup("check backends --redis-password-file <FILE>")
+    );
     match answers.era() {
         Some(Era::From6) => {
             // 6 is the least that it can be: only a window that ends before it is missed for certain.
@@ -158,7 +170,12 @@ fn persistence(fields: &Fields, redis: &RedisSpec, spec: &CheckSpec) -> Option<F
     let place = at(&redis.at);
     let on = get("aof_enabled") == Some("1");
     let told = |word: Option<&str>| word.map_or_else(|| Text::from("unknown"), |word| text!("{}", word));
-    let observed = text!("append-only file {}, last dump {}, changes since then {}", own(if on { "on" } else { "off" }), told(save), told(get("rdb_changes_since_last_save")));
+    let observed = text!(
+        "append-only file {}, last dump {}, changes since then {}",
+        own(if on { "on" } else { "off" }),
+        told(save),
+        told(get("rdb_changes_since_last_save"))
+    );
     let make = |status, title: Text| Finding::new(ids::REDIS_PERSISTENCE, status, title).observed(observed.clone());
     let failed = save.is_some_and(|status| status != "ok") || append.is_some_and(|status| status != "ok");
     Some(if failed {

@@ -89,10 +89,10 @@ fn connects(proxy: &Dialled, uses: &Uses<'_>) -> Finding {
         let title = format!("a connection to {} comes about", proxy.place());
         return new(Status::Pass, title).observed(format!("after {took}"));
     };
-    let address = proxy.addresses.first().map_or("ADDRESS", String::as_str);
+    let address = proxy.addresses.first().map_or("<ADDRESS>", String::as_str);
     told(proxy, uses, ids::PROXY_CONNECTS)
         .observed(format!("{trouble} ({})", proxy.addresses.join(", ")))
-        .fix(format!("look: ip route get {address}"))
+        .look(text!("look: ip route get {}", own(address)))
 }
 
 /// The proxy's own failure, in the words of all checks.
@@ -118,9 +118,7 @@ fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding
     if answers.language() == Language::Neither {
         let mut finding = told(proxy, uses, ids::PROXY_LANGUAGE);
         finding.title = text!("{} does not speak HTTP", own(&place));
-        return finding
-            .expected("an HTTP proxy, plain or within TLS")
-            .observed(observed);
+        return finding.expected("an HTTP proxy, plain or within TLS").observed(observed);
     }
     let misfits = |proxy: &ProxySpec| answers.other_language(proxy.tls);
     let wrong: Vec<(&'static str, &ProxySpec)> =

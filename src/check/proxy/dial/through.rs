@@ -7,7 +7,7 @@ use super::{Uses, wanted};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::{NetError, seconds};
-use crate::network::catalogue::Needs;
+use crate::network::catalogue::{Confidence, Needs};
 use crate::network::cause::{Cause, Stage, Via, offers_basic};
 use crate::network::proxy::{Dialled, ProxyAnswers, Said};
 use crate::network::target::Target;
@@ -59,9 +59,10 @@ fn connect(proxy: &Dialled, said: &Said, uses: &Uses<'_>, spec: &CheckSpec) -> F
             new(Status::Skip, format!("whether {place} lets {request} through is not known"))
                 .observed(format!("{observed}: it asks for a login first (proxy-credentials tells)"))
         }
-        _ if failure.is_of_proxy() => {
-            causes::of_proxy(&failure, &wanted(uses), |title| Finding::new(ids::PROXY_CONNECT_METHOD, Status::Fail, title)).observed(observed)
-        }
+        _ if failure.is_of_proxy() => causes::of_proxy(&failure, &wanted(uses), |title| {
+            Finding::new(ids::PROXY_CONNECT_METHOD, Status::Fail, title)
+        })
+        .observed(observed),
         (why, stage) => {
             // A slow origin behind an open tunnel looks the same.
             let waits = matches!(why, Cause::NetError { trouble: NetError::Silent { .. } }) && stage == Stage::Tls;
@@ -87,6 +88,7 @@ fn target(said: &Said) -> Target {
         path: Some("/".to_owned()),
         direct_only: false,
         required: true,
+        confidence: Confidence::Verified,
         static_ips: Vec::new(),
     }
 }

@@ -9,8 +9,8 @@ use crate::docker::text::is_plain;
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
-use crate::product::{Known, Place};
 use crate::product::containers::{ContainersFacts, One, Seen, Service};
+use crate::product::{Known, Place};
 use crate::text;
 use crate::text::{Text, ics_setup, own};
 
@@ -109,12 +109,21 @@ fn none(seen: &Seen, spec: &CheckSpec, command: &Text) -> Finding {
     let home = spec.home.display();
     let mut none = finding(ids::SERVICE_RUNNING, Status::Fail, "no container of the product is there")
         .expected(text!("containers made from the compose file in {}", home))
-        .observed(text!("{} on this host, none of them made from {} or from the vendor's images", count(seen.all, "container"), home));
+        .observed(text!(
+            "{} on this host, none of them made from {} or from the vendor's images",
+            count(seen.all, "container"),
+            home
+        ));
     none = match seen.elsewhere.first() {
         Some(folder) => {
-            let cause = text!("containers with the vendor's images were started from {}", own(seen.elsewhere.join(", ")));
+            let cause =
+                text!("containers with the vendor's images were started from {}", own(seen.elsewhere.join(", ")));
             none = none.cause(cause);
-            if is_plain(folder) { none.advise(text!("look there: {}", ics_setup(text!("check runtime --home {}", own(folder))))) } else { none }
+            if is_plain(folder) {
+                none.advise(text!("look there: {}", ics_setup(text!("check runtime --home {}", own(folder)))))
+            } else {
+                none
+            }
         }
         None => none.cause("the product was taken down (docker-compose down), or never started"),
     };
@@ -184,7 +193,9 @@ impl Judged<'_> {
 
     fn name(&self) -> Text {
         match Known::get().service(&self.service.name) {
-            Some(known) if known.what != self.service.name => text!("{} ({})", own(&own(&self.service.name)), own(&known.what)),
+            Some(known) if known.what != self.service.name => {
+                text!("{} ({})", own(&own(&self.service.name)), own(&known.what))
+            }
             _ => text!("{}", own(&own(&self.service.name))),
         }
     }
@@ -261,11 +272,18 @@ impl Judged<'_> {
         };
         let mut finding = finding(ids::SERVICE_EXITED, status, title)
             .expected(self.wants())
-            .observed(text!("{} ended{} with {}{}", own(&last.name), when, code, for_want_of_memory(last).map(|words| text!(", {}", own(words))).unwrap_or_default()))
+            .observed(text!(
+                "{} ended{} with {}{}",
+                own(&last.name),
+                when,
+                code,
+                for_want_of_memory(last).map(|words| text!(", {}", own(words))).unwrap_or_default()
+            ))
             .cause(cause_of(last))
             .advise(text!("look why: docker logs --tail 50 {}", own(&last.name)));
         if last.oom_killed || last.exit_code == Some(137) {
-            finding = finding.advise("look whether it was memory: free -m; dmesg | grep -i 'killed process' | tail -n 3");
+            finding =
+                finding.advise("look whether it was memory: free -m; dmesg | grep -i 'killed process' | tail -n 3");
         }
         finding
             .advise(text!("mend that, then: {} up -d {}", self.command, own(&self.service.name)))
@@ -307,8 +325,14 @@ impl Judged<'_> {
     fn unhealthy(&self, one: &One, sick: &[&One]) -> Finding {
         finding(ids::SERVICE_UNHEALTHY, Status::Fail, text!("{} is unhealthy", self.name()))
             .expected("its health check succeeds")
-            .observed(text!("unhealthy: {}", own(sick.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "))))
-            .advise(text!("look what the health check says: docker inspect --format '{{{{json .State.Health}}}}' {}", own(&one.name)))
+            .observed(text!(
+                "unhealthy: {}",
+                own(sick.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "))
+            ))
+            .advise(text!(
+                "look what the health check says: docker inspect --format '{{{{json .State.Health}}}}' {}",
+                own(&one.name)
+            ))
             .advise(text!("look into its log: docker logs --tail 50 {}", own(&one.name)))
     }
 }
@@ -332,8 +356,11 @@ fn cause_of(one: &One) -> Text {
         return "the kernel killed it because its memory limit, or the host's memory, was used up".into();
     }
     if let (Some(_), Some(limit)) = (for_want_of_memory(one), one.memory_limit) {
-        return text!("it was killed (SIGKILL) under its memory limit of {} MiB, as the kernel does when that is used up; \
-             docker kill, and docker stop after its grace, look the same", limit >> 20);
+        return text!(
+            "it was killed (SIGKILL) under its memory limit of {} MiB, as the kernel does when that is used up; \
+             docker kill, and docker stop after its grace, look the same",
+            limit >> 20
+        );
     }
     match one.exit_code {
         Some(0) => "it was stopped, or its program came to an end by itself: programs of the product must run in the foreground",

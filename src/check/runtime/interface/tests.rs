@@ -81,7 +81,7 @@ fn a_slow_answer_is_a_warning_and_a_location_is_cleaned() {
             ..Answer::default()
         }),
     };
-    assert_eq!(verdict(&asked(5001, None), "dc").title, "the web interface is slow: 5.0 s");
+    assert_eq!(verdict(&asked(5001, None), &"dc".into()).title, "the web interface is slow: 5.0 s");
     assert_eq!(url(&asked(1, None)), "http://[::1]:8001/Status");
     let finding = of(says(b"HTTP/1.1 302 F\r\nLocation: http://u:S3cret@h/\r\n\r\n"), patient());
     assert!(!format!("{finding:?}").contains("S3cret"));
