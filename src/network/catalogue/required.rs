@@ -209,7 +209,7 @@ mod tests {
         let catalogue = Catalogue::shipped();
         let problem = EndpointNeeds::of(&layers(&[("agent.region", "us1")]), &catalogue).unwrap_err();
         assert!(problem.because.unwrap().contains("ap, au, ca, eu, us, us2, us3"));
-        assert!(problem.hints.last().unwrap().contains("--endpoints FILE"));
+        assert!(problem.hints.last().unwrap().contains("--endpoints <FILE>"));
         let problem = EndpointNeeds::of(&layers(&[("agent.collector", "c1:8037")]), &catalogue).unwrap_err();
         assert!(problem.message.contains("the port stands apart"), "{}", problem.message);
     }

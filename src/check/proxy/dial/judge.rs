@@ -133,7 +133,7 @@ fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding
     causes::of_proxy(&failure, &wanted(&wrong), |title| Finding::new(ids::PROXY_LANGUAGE, Status::Fail, title))
         .expected(format!("{}={right}", names.join("=, ")))
         .observed(format!("{} ({}); {observed}", first.url, first.origin))
-        .evidence("right", own(right))
+        .evidence("right", right)
 }
 
 /// The certificate of a proxy that is spoken to within TLS.

@@ -96,7 +96,7 @@ fn the_compose_file_says_where_and_whether() {
     let finding = Double::with(files).check(&Interface).remove(0);
     assert_eq!(
         (finding.status, &finding.evidence["url"]),
-        (Status::Pass, &serde_json::Value::from(crate::text::Foreign::new(format!("http://127.0.0.1:{port}/Status"))))
+        (Status::Pass, &serde_json::Value::from(format!("http://127.0.0.1:{port}/Status")))
     );
     let files = MemoryHost::new();
     files.put("/divvycloud/docker-compose.yml", b"services:\n  worker:\n    scale: 8\n");
