@@ -101,7 +101,7 @@ fn reached(facts: &MysqlFacts, mysql: &MysqlSpec, announced: &Product) -> Findin
     let mut finding = SERVER.reached(&mysql.at, text!("it announces {}", announced.shown));
     if facts.opening_ms > SLOW_GREETING {
         finding.status = Status::Warn;
-        finding.title = text!("MySQL on {} is slow to greet", at(&mysql.at)).into();
+        finding.title = text!("MySQL on {} is slow to greet", at(&mysql.at));
         finding = finding
             .expected(text!("a greeting within {}", own(seconds(Duration::from_millis(SLOW_GREETING)))))
             .observed(text!("it took {}", own(took)))
@@ -166,7 +166,7 @@ fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpe
     .observed(text!("logged in as {}{}", account, own(if about.tls.is_some() { " over TLS" } else { "" })));
     if let Some(trouble) = &about.broke {
         login.status = Status::Warn;
-        login.title = text!("the conversation with MySQL on {} broke off after the login", place).into();
+        login.title = text!("the conversation with MySQL on {} broke off after the login", place);
         login = login.observed(text!("{}", trouble)).cause("what is missing below was not asked");
     }
     let mut findings = vec![login, tls(about, greeting, mysql)];
