@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::assets;
 use crate::finding::Status;
+use crate::network::catalogue::Confidence;
 use crate::settings::Deployment;
 use crate::version::Version;
 
@@ -20,6 +21,8 @@ pub struct Profile {
     default: bool,
     from: Option<Version>,
     below: Option<Version>,
+    /// How well it is known.
+    pub confidence: Confidence,
     /// The page that says so.
     pub source: String,
     /// When it was read.
@@ -41,6 +44,14 @@ pub struct Window {
     lower: Otherwise,
     higher: Otherwise,
     other: Otherwise,
+    /// The profile's.
+    #[serde(skip, default = "inferred")]
+    confidence: Confidence,
+}
+
+/// What a window that was given no confidence has: the one that judges least.
+fn inferred() -> Confidence {
+    Confidence::Inferred
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -71,16 +82,16 @@ impl Window {
 
     /// What becomes of a version of the right make.
     pub fn verdict(&self, version: &Version) -> Status {
-        match self.place(version) {
+        self.confidence.at_most(match self.place(version) {
             Ordering::Less => self.lower.into(),
             Ordering::Equal => Status::Pass,
             Ordering::Greater => self.higher.into(),
-        }
+        })
     }
 
     /// What becomes of another make.
     pub fn other(&self) -> Status {
-        self.other.into()
+        self.confidence.at_most(self.other.into())
     }
 }
 
@@ -162,6 +173,10 @@ fn file() -> &'static File {
         let mut file: File = assets::read(&assets::REQUIREMENTS);
         file.hardware.production.name = "an instance in production";
         file.hardware.test_drive.name = "a Test Drive";
+        for profile in &mut file.profile {
+            profile.mysql.confidence = profile.confidence;
+            profile.redis.confidence = profile.confidence;
+        }
         file
     });
     &FILE
@@ -188,6 +203,25 @@ mod tests {
         ] {
             assert_eq!(Profile::of(release).name, name, "{release:?}");
         }
+    }
+
+    #[test]
+    fn what_is_inferred_is_never_failed() {
+        for profile in all().iter().filter(|profile| profile.confidence == Confidence::Inferred) {
+            for window in [&profile.mysql, &profile.redis] {
+                let ever = ["0.1", "5.7", "99"].map(|text| window.verdict(&Version::parse(text).unwrap()));
+                assert!(!ever.contains(&Status::Fail) && window.other() != Status::Fail, "{}", profile.name);
+            }
+        }
+        let strict = &Profile::of(None).mysql;
+        let inferred: Window = Window {
+            confidence: Confidence::Inferred,
+            shown: String::new(),
+            from: strict.from.clone(),
+            below: strict.below.clone(),
+            ..*strict
+        };
+        assert_eq!((strict.other(), inferred.other()), (Status::Fail, Status::Warn));
     }
 
     #[test]

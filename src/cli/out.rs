@@ -172,7 +172,7 @@ pub fn exit(globals: &Globals, outcome: Outcome) -> Exit {
 pub fn on_the_same_host(globals: &Globals, fix: &mut Fix) {
     if let Some(root) = &globals.root {
         *fix = fix.at_root(root);
-        let (Fix::Command(text) | Fix::Advice(text)) = fix;
+        let (Fix::Command(text) | Fix::Advice(text) | Fix::Look(text)) = fix;
         let mut marked = text.marked().to_owned();
         add_root(root, &mut marked);
         *text = Text::of_marked(marked);

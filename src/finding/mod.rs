@@ -116,6 +116,13 @@ impl Finding {
         self
     }
 
+    /// One sentence that tells where to look for more.
+    #[must_use]
+    pub fn look(mut self, sentence: impl Into<Text>) -> Self {
+        self.fix.push(Fix::Look(sentence.into()));
+        self
+    }
+
     /// One fact for programs.
     #[must_use]
     pub fn evidence(mut self, key: &str, value: impl Into<Evidence>) -> Self {

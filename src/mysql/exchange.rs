@@ -70,7 +70,7 @@ pub(crate) fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>
             let mut more = [0_u8; 64];
             let count = if count == 0 { 0 } else { line.recv(&mut more).unwrap_or(0) };
             bytes.extend_from_slice(&more[..count]);
-            return Err(NetError::unexpected(greeting::foreign(&bytes)));
+            return Err(greeting::foreign(&bytes));
         }
     }
     let length = usize::from(u16::from_le_bytes([bytes[0], bytes[1]]));
@@ -80,7 +80,7 @@ pub(crate) fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>
     match greeting::first(&payload) {
         First::Hello(hello) => Ok((connection, Ok(hello))),
         First::Refusal(refusal) => Ok((connection, Err(refusal))),
-        First::Foreign(what) => Err(NetError::unexpected(what)),
+        First::Foreign(other) => Err(other),
     }
 }
 

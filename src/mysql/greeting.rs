@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::{shown, shown_bytes, what};
+use crate::net::{NetError, shown, shown_bytes, unexpected};
 
 /// `Host '…' is blocked because of many connection errors`.
 pub(crate) const HOST_BLOCKED: u16 = 1129;
@@ -91,7 +91,7 @@ pub(crate) enum First {
     /// An error.
     Refusal(Refusal),
     /// Something else: what it looks like.
-    Foreign(String),
+    Foreign(NetError),
 }
 
 /// Could these be the first bytes of a MySQL-family server (header of a packet and the first byte of its payload)?
@@ -106,28 +106,25 @@ pub(crate) fn plausible(bytes: &[u8]) -> bool {
 }
 
 /// What other server these bytes are of.
-pub(crate) fn foreign(bytes: &[u8]) -> String {
+pub(crate) fn foreign(bytes: &[u8]) -> NetError {
     match bytes {
         // A notice of the X protocol: length, then 11.
         [_, _, 0, 0, 11, ..] => {
-            "the X protocol of MySQL (usually on port 33060); the classic protocol is on 3306".to_owned()
+            NetError::unexpected("the X protocol of MySQL (usually on port 33060); the classic protocol is on 3306")
         }
-        [b'2', b'2', b'0', b' ' | b'-', ..] => "a greeting of SMTP or FTP".to_owned(),
-        _ => what(bytes),
+        [b'2', b'2', b'0', b' ' | b'-', ..] => NetError::unexpected("a greeting of SMTP or FTP"),
+        _ => unexpected(bytes),
     }
 }
 
 /// Reads a first payload.
 pub(crate) fn first(payload: &[u8]) -> First {
+    let other = |what: &str| First::Foreign(NetError::unexpected(what));
     match payload.first() {
-        Some(0xff) => {
-            refusal(payload).map_or_else(|| First::Foreign("an error packet cut short".to_owned()), First::Refusal)
-        }
-        Some(10) => {
-            hello(payload).map_or_else(|| First::Foreign("a MySQL greeting that is malformed".to_owned()), First::Hello)
-        }
-        Some(9) => First::Foreign("a MySQL greeting of protocol 9 (servers before 3.21)".to_owned()),
-        _ => First::Foreign(what(payload)),
+        Some(0xff) => refusal(payload).map_or_else(|| other("an error packet cut short"), First::Refusal),
+        Some(10) => hello(payload).map_or_else(|| other("a MySQL greeting that is malformed"), First::Hello),
+        Some(9) => other("a MySQL greeting of protocol 9 (servers before 3.21)"),
+        _ => First::Foreign(unexpected(payload)),
     }
 }
 
@@ -260,7 +257,7 @@ pub(crate) mod tests {
             (b"220 mail ESMTP\r\n", "SMTP"),
         ] {
             assert!(!plausible(bytes), "{words}");
-            assert!(foreign(bytes).contains(words), "{words}");
+            assert!(foreign(bytes).to_string().contains(words), "{words}");
         }
         assert!(plausible(b"") && plausible(b"\x4a\0\0\0\x0a") && plausible(b"\x4a\0\0\0\xff"));
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::greeting::Greeting;
+use crate::text;
+use crate::text::Text;
 use crate::version::Version;
 
 /// Who made it.
@@ -30,7 +32,7 @@ pub(crate) struct Product {
     /// The version that counts for the product; `None`: unreadable.
     pub(crate) version: Option<Version>,
     /// `Percona Server 5.7.44-48-log`, `MariaDB announcing 5.7.44`.
-    pub(crate) shown: String,
+    pub(crate) shown: Text,
     /// Is the number perhaps that of a proxy in front, not of the server?
     pub(crate) perhaps_proxy: Option<&'static str>,
 }
@@ -64,29 +66,29 @@ fn recognised(text: &str, comment: &str, variables: &BTreeMap<String, String>, m
         // Up to 11.0 replicas were told this number, which is nobody's.
         let real = text.strip_prefix("5.5.5-").unwrap_or(text);
         let shown = if text.to_ascii_lowercase().contains("mariadb") {
-            format!("MariaDB {}", bare(real))
+            text!("MariaDB {}", bare(real))
         } else {
-            format!("MariaDB announcing {}", bare(text))
+            text!("MariaDB announcing {}", bare(text))
         };
         return product(Make::MariaDb, number(real), shown);
     }
     if has("tidb") {
-        let own = text.split("TiDB-").nth(1).map(|own| format!(" {own}")).unwrap_or_default();
-        return product(Make::TiDb, number(text), format!("TiDB{own} announcing MySQL {}", bare(text)));
+        let own = text.split("TiDB-").nth(1).map(|own| text!(" {}", own)).unwrap_or_default();
+        return product(Make::TiDb, number(text), text!("TiDB{} announcing MySQL {}", own, bare(text)));
     }
     if let Some(aurora) = variables.get("aurora_version") {
-        return product(Make::Aurora, number(text), format!("Aurora MySQL {aurora} (MySQL {})", bare(text)));
+        return product(Make::Aurora, number(text), text!("Aurora MySQL {} (MySQL {})", aurora, bare(text)));
     }
     if has("aurora") {
-        return product(Make::Aurora, number(text), format!("Aurora MySQL {text}"));
+        return product(Make::Aurora, number(text), text!("Aurora MySQL {}", text));
     }
     if text.contains("-google") {
-        return product(Make::CloudSql, number(text), format!("Cloud SQL, MySQL {text}"));
+        return product(Make::CloudSql, number(text), text!("Cloud SQL, MySQL {}", text));
     }
     if has("percona") || is_percona_number(text) {
-        return product(Make::Percona, number(text), format!("Percona Server {text}"));
+        return product(Make::Percona, number(text), text!("Percona Server {}", text));
     }
-    product(Make::MySql, number(text), format!("MySQL {text}"))
+    product(Make::MySql, number(text), text!("MySQL {}", text))
 }
 
 /// `5.7.44-48-log`, `8.0.36-28.1`: a release of its own behind MySQL's. Debian's own numbers (`-2`, `-0ubuntu0…`) are not.
@@ -132,7 +134,7 @@ mod tests {
             ("☃", true, MySql, "MySQL ☃"),
         ] {
             let product = greeted(text, bit);
-            assert_eq!((product.make, product.shown.as_str()), (make, shown), "{text}");
+            assert_eq!((product.make, &*product.shown), (make, shown), "{text}");
         }
         assert!(greeted("5.5.30", true).perhaps_proxy.is_some_and(|text| text.contains("ProxySQL")));
         assert!(greeted("5.6.47.0", true).perhaps_proxy.is_some_and(|text| text.contains("Azure")));
@@ -147,11 +149,11 @@ mod tests {
         };
         let aurora =
             real(&greeting(true), "5.7.12-log", "MySQL Community", &variables(&[("aurora_version", "2.11.2")]));
-        assert_eq!((aurora.make, aurora.shown.as_str()), (Make::Aurora, "Aurora MySQL 2.11.2 (MySQL 5.7.12)"));
+        assert_eq!((aurora.make, &*aurora.shown), (Make::Aurora, "Aurora MySQL 2.11.2 (MySQL 5.7.12)"));
         let percona = real(&greeting(true), "5.7.44", "Percona Server (GPL), Release 48", &variables(&[("a", "b")]));
         assert_eq!(percona.make, Make::Percona);
         let mariadb = real(&greeting(false), "5.7.44-log", "Debian 12", &variables(&[("aria_block_size", "8192")]));
-        assert_eq!((mariadb.make, mariadb.shown.as_str()), (Make::MariaDb, "MariaDB announcing 5.7.44"));
+        assert_eq!((mariadb.make, &*mariadb.shown), (Make::MariaDb, "MariaDB announcing 5.7.44"));
         // A proxy of MariaDB's in front of a MySQL that shows its variables.
         let behind = real(&greeting(false), "5.7.44", "MySQL Community", &variables(&[("max_connections", "151")]));
         assert_eq!(behind.make, Make::MySql);

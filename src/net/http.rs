@@ -130,7 +130,7 @@ pub(crate) fn is_redis(bytes: &[u8]) -> bool {
 }
 
 /// What the first bytes of an answer look like.
-pub(crate) fn what(bytes: &[u8]) -> String {
+fn what(bytes: &[u8]) -> String {
     protocol(bytes).map_or_else(
         || {
             let text: String = String::from_utf8_lossy(&bytes[..bytes.len().min(40)])

@@ -28,7 +28,7 @@ mod wire;
 pub use dial::{connect, dial, resolve};
 pub use distrust::Distrust;
 pub use http::{Answer, MAX_HEAD, basic, request};
-pub(crate) use http::{is_redis, looks_like_html, unexpected, what};
+pub(crate) use http::{is_redis, looks_like_html, unexpected};
 pub use line::Line;
 pub(crate) use shown::{shown, shown_bytes};
 pub use time::Time;

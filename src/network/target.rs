@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Component, Endpoint, NeededBy, Protocol};
+use super::catalogue::{Component, Confidence, Endpoint, NeededBy, Protocol};
+use crate::finding::Status;
 use crate::text::host_port;
 
 /// One endpoint to go to.
@@ -27,6 +28,9 @@ pub struct Target {
     pub direct_only: bool,
     /// Can it be done without?
     pub required: bool,
+    /// How well it is known that it is needed.
+    #[serde(default = "Confidence::verified")]
+    pub confidence: Confidence,
     /// Addresses that firewalls may be opened for.
     pub static_ips: Vec<String>,
 }
@@ -54,8 +58,14 @@ impl Target {
             path: if endpoint.protocol == Protocol::Tcp { None } else { path() },
             direct_only: endpoint.direct,
             required: endpoint.required,
+            confidence: endpoint.confidence,
             static_ips: endpoint.static_ips.blocks().iter().map(ToString::to_string).collect(),
         })
+    }
+
+    /// How a finding about it ends where it cannot be reached.
+    pub(crate) fn missed(&self) -> Status {
+        self.confidence.at_most(if self.required { Status::Fail } else { Status::Warn })
     }
 
     /// `host:port`.

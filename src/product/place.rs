@@ -8,6 +8,8 @@ use super::own::Found;
 use crate::docker::compose;
 use crate::docker::text::is_plain;
 use crate::host::HostRead;
+use crate::text;
+use crate::text::{Text, own};
 use crate::vendor::{Vendor, prod_env};
 
 /// What stands in the product's folder.
@@ -77,11 +79,15 @@ impl Place {
         }
     }
 
-    /// `docker-compose -f FILE`, or `docker compose` where that is what there is, with the file that the containers were made from where that is known.
-    pub(crate) fn command(&self, home: &Path) -> String {
-        let file = self.compose.first().map_or(compose::USUAL, String::as_str);
+    /// `docker-compose -f FILE`, or `docker compose` where only the plugin of docker is installed.
+    pub(crate) fn command(&self, home: &Path) -> Text {
         let compose = if self.plugin { "docker compose" } else { "docker-compose" };
-        format!("{compose} -f {}", home.join(file).display())
+        text!("{} -f {}", own(compose), self.compose_file(home))
+    }
+
+    /// The compose file that the containers were made from, where that is known; otherwise the usual one.
+    pub(crate) fn compose_file(&self, home: &Path) -> PathBuf {
+        home.join(self.compose.first().map_or(compose::USUAL, String::as_str))
     }
 
     /// The services of the first compose file; `None`: it is not there, or cannot be read.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::net::shown;
+use crate::text;
+use crate::text::Text;
 use crate::version::Version;
 
 /// What is kept of a server's fields. The rest is of no use here.
@@ -82,30 +84,30 @@ pub(crate) struct Product {
     /// Its own version; `None`: unreadable.
     pub(crate) version: Option<Version>,
     /// `Valkey 9.1.2 (compatible with Redis 7.2.4)`.
-    pub(crate) shown: String,
+    pub(crate) shown: Text,
 }
 
 /// Which product has these fields; `None`: they name no version.
 pub(crate) fn product(fields: &Fields) -> Option<Product> {
     let get = |name: &str| fields.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let redis = get("redis_version");
-    let compatible = redis.map(|version| format!(" (compatible with Redis {version})")).unwrap_or_default();
-    let make = |make, version: &str, shown: String| Some(Product { make, version: Version::parse(version), shown });
+    let compatible = redis.map(|version| text!(" (compatible with Redis {})", version)).unwrap_or_default();
+    let make = |make, version: &str, shown: Text| Some(Product { make, version: Version::parse(version), shown });
     if let Some(version) = get("valkey_version") {
-        return make(Make::Valkey, version, format!("Valkey {version}{compatible}"));
+        return make(Make::Valkey, version, text!("Valkey {}{}", version, compatible));
     }
     if let Some(version) = get("dragonfly_version") {
         let number = version.trim_start_matches(|c: char| !c.is_ascii_digit());
-        return make(Make::Dragonfly, number, format!("Dragonfly {number}{compatible}"));
+        return make(Make::Dragonfly, number, text!("Dragonfly {}{}", number, compatible));
     }
     let version = redis?;
     if fields.contains_key("mvcc_depth") || get("executable").is_some_and(|path| path.contains("keydb")) {
-        return make(Make::KeyDb, version, format!("KeyDB {version}"));
+        return make(Make::KeyDb, version, text!("KeyDB {}", version));
     }
     if get("server_name") == Some("valkey") {
-        return make(Make::Valkey, version, format!("Valkey, compatible with Redis {version}"));
+        return make(Make::Valkey, version, text!("Valkey, compatible with Redis {}", version));
     }
-    make(Make::Redis, version, format!("Redis {version}"))
+    make(Make::Redis, version, text!("Redis {}", version))
 }
 
 #[cfg(test)]
@@ -136,7 +138,7 @@ mod tests {
             ("redis_version:unstable\r\n", Redis, "Redis unstable"),
         ] {
             let product = product(&of_info(info)).unwrap();
-            assert_eq!((product.make, product.shown.as_str()), (make, shown), "{info}");
+            assert_eq!((product.make, &*product.shown), (make, shown), "{info}");
         }
         assert!(product(&of_info("# Server\r\nos:Linux\r\n")).is_none());
     }

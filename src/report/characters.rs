@@ -104,7 +104,7 @@ fn sorted(finding: &Finding, say: impl Fn(&Text) -> String) -> (Vec<String>, Vec
     for fix in &finding.fix {
         match fix {
             Fix::Command(text) => commands.push(say(text)),
-            Fix::Advice(text) => sentences.push(say(text)),
+            Fix::Advice(text) | Fix::Look(text) => sentences.push(say(text)),
         }
     }
     (commands, sentences)

@@ -97,7 +97,7 @@ pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Pai
             for fix in &finding.fix {
                 let word = match fix {
                     Fix::Command(_) => "fix",
-                    Fix::Advice(_) => "advice",
+                    Fix::Advice(_) | Fix::Look(_) => "advice",
                 };
                 let _ = writeln!(text, "     {word}: {}", say(redactor, fix.text()));
             }

@@ -143,10 +143,12 @@ fn head<S: Read + Write>(
 }
 
 fn status(whom: &Text, answer: &Answer, middle: i64) -> Result<TimeStatus, NetError> {
-    let no_date = |what: String| NetError::unexpected(what);
-    let date = answer.get("date").ok_or_else(|| no_date(format!("HTTP {} without a Date", answer.status)))?;
-    let time =
-        httpdate::parse_http_date(date).map_err(|_| no_date(format!("the Date {:?}", crate::text::clean(date, 40))))?;
+    let date =
+        answer.get("date").ok_or_else(|| NetError::unexpected(format!("HTTP {} without a Date", answer.status)))?;
+    let time = httpdate::parse_http_date(date).map_err(|_| {
+        let what = format!("the Date {:?}", crate::text::clean(date, 40));
+        NetError::Unexpected { what, tls: false, quotes: true }
+    })?;
     // An answer out of a cache has the Date of its origin, and how old it is.
     let age: i64 = answer.get("age").and_then(|age| age.parse::<u32>().ok()).unwrap_or(0).into();
     // A Date is cut to whole seconds, so on average half a second old.

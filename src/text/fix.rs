@@ -13,12 +13,14 @@ pub enum Fix {
     Command(Text),
     /// A sentence. What only a person knows stands in it as `<VALUE>`.
     Advice(Text),
+    /// A sentence that tells where to look for more: advice that changes nothing.
+    Look(Text),
 }
 
 impl Fix {
     /// The command or the sentence.
     pub fn text(&self) -> &Text {
-        let (Self::Command(text) | Self::Advice(text)) = self;
+        let (Self::Command(text) | Self::Advice(text) | Self::Look(text)) = self;
         text
     }
 
@@ -28,6 +30,7 @@ impl Fix {
         match self {
             Self::Command(text) => Self::Command(text.at_root(root)),
             Self::Advice(text) => Self::Advice(text.at_root(root)),
+            Self::Look(text) => Self::Look(text.at_root(root)),
         }
     }
 }

@@ -70,6 +70,11 @@ impl Text {
         &self.marked
     }
 
+    /// Does it name a command of ours ([`ics_setup`])?
+    pub fn names_ics_setup(&self) -> bool {
+        self.marked.contains(ROOT)
+    }
+
     /// Adds another text at the end.
     pub fn push(&mut self, other: impl Into<Self>) {
         *self = Self::of_marked(format!("{}{}", self.marked, other.into().marked));

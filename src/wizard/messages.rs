@@ -163,7 +163,7 @@ fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> Strin
             for fix in &finding.fix {
                 let word = match fix {
                     Fix::Command(_) => "fix",
-                    Fix::Advice(_) => "advice",
+                    Fix::Advice(_) | Fix::Look(_) => "advice",
                 };
                 let _ = writeln!(text, "        {:width$}  {word}: {}", "", report::line(redactor, fix.text()));
             }

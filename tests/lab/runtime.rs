@@ -131,7 +131,7 @@ fn the_product_in_containers() {
     let findings = lab.until(&[], |findings| findings.iter().any(|one| one["id"] == "service-restarting"));
     let looping = assert_one(&findings, "service-restarting", "fail", "scheduler restarts again and again");
     assert!(
-        looping["fix"][0].as_str().unwrap().starts_with("why: docker logs --tail 50 divvycloud-scheduler-1"),
+        looping["advice"][0].as_str().unwrap().starts_with("look why: docker logs --tail 50 divvycloud-scheduler-1"),
         "{looping}"
     );
     let said =
@@ -169,7 +169,7 @@ fn the_product_in_containers() {
     let of_eater = |one: &&Value| one["evidence"]["service"] == "eater" && one["id"] == "service-exited";
     let findings = lab.until(&[], |findings| findings.iter().any(|one| of_eater(&one)));
     let eater = findings.iter().find(of_eater).unwrap();
-    assert!(eater["fix"].as_array().unwrap().iter().any(|fix| fix.as_str().unwrap().contains("free -m")), "{eater}");
+    assert!(eater["advice"].as_array().unwrap().iter().any(|fix| fix.as_str().unwrap().contains("free -m")), "{eater}");
     let title = if eater["evidence"]["oom_killed"] == true {
         "eater was killed for want of memory"
     } else {

@@ -8,12 +8,11 @@ use crate::finding::{Finding, Status};
 use crate::net::{Distrust, NetError, seconds};
 use crate::settings::Deployment;
 use crate::text;
-use crate::text::own;
-use crate::text::{host_port, quoted};
+use crate::text::{Text, host_port, ics_setup, own, quoted};
 
 /// Where it is, for messages.
-pub fn at(address: &Address) -> String {
-    host_port(&address.host, address.port)
+pub fn at(address: &Address) -> Text {
+    text!("{}", own(host_port(&address.host, address.port)))
 }
 
 /// One of the two servers, for messages.
@@ -34,9 +33,9 @@ impl Server {
             Some(unread) => text!("no setting says where {} is, and {}", own(self.name), unread.why),
             None => text!("no setting and no prod.env says where {} is", own(self.name)),
         };
-        Finding::new(self.reachable, Status::Skip, format!("{} was not looked at", self.name))
+        Finding::new(self.reachable, Status::Skip, text!("{} was not looked at", own(self.name)))
             .observed(why)
-            .fix(format!("ics-setup check backends --{}-host HOST", self.word))
+            .advise(text!("name it: {}", ics_setup(text!("check backends --{}-host <HOST>", own(self.word)))))
     }
 
     /// The name of the Test Drive's container in a production deployment: it means something inside of containers of
@@ -48,23 +47,26 @@ impl Server {
     /// The finding of [`Server::is_container`].
     pub fn still_container(self, address: &Address) -> Finding {
         let Server { name, word, .. } = self;
-        let fix = format!("sudo ics-setup reconfigure --{word}-host HOST   # the real {name}'s name or address");
-        let title = format!("{name} is still \"{word}\", the name of the Test Drive's container");
+        let command = ics_setup(text!("reconfigure --{}-host <HOST>", own(word)));
+        let title = text!("{} is still \"{}\", the name of the Test Drive's container", own(name), own(word));
         Finding::new(self.reachable, Status::Fail, title)
-            .expected(format!("the host name of the {name} that serves production"))
-            .observed(format!("{} ({})", at(address), address.origin))
+            .expected(text!("the host name of the {} that serves production", own(name)))
+            .observed(text!("{} ({})", at(address), own(&address.origin)))
             .cause("in production there is no such container: the scheduler, workers and interface server would never start")
-            .fix(fix)
-            .fix(format!("or, where this is a Test Drive: ics-setup check --deployment test-drive backends --only {}", self.reachable))
-            .evidence("host", address.host.clone())
+            .advise(text!("give the real {}'s name or address: sudo {}", own(name), command))
+            .advise(text!(
+                "where this is a Test Drive, say so: {}",
+                ics_setup(text!("check --deployment test-drive backends --only {}", own(self.reachable)))
+            ))
+            .evidence("host", own(&address.host))
             .evidence("port", address.port)
     }
 
     /// The path to it is open.
-    pub fn reached(self, address: &Address, observed: String) -> Finding {
-        Finding::new(self.reachable, Status::Pass, format!("{} answers on {}", self.name, at(address)))
-            .observed(format!("{observed} (address: {})", address.origin))
-            .evidence("host", address.host.clone())
+    pub fn reached(self, address: &Address, observed: Text) -> Finding {
+        Finding::new(self.reachable, Status::Pass, text!("{} answers on {}", own(self.name), at(address)))
+            .observed(text!("{} (address: {})", observed, own(&address.origin)))
+            .evidence("host", own(&address.host))
             .evidence("port", address.port)
     }
 
@@ -74,42 +76,41 @@ impl Server {
         let (place, host, port) = (at(address), quoted(&address.host), address.port);
         let title = match trouble {
             NetError::NameUnknown | NetError::NameUnanswered { .. } => {
-                format!("{name}'s host {} has no address", address.host)
+                text!("{}'s host {} has no address", own(name), own(&address.host))
             }
             NetError::Refused | NetError::ConnectTimeout { .. } | NetError::Unreachable { .. } => {
-                format!("{name} on {place} cannot be reached")
+                text!("{} on {} cannot be reached", own(name), place)
             }
-            NetError::Unexpected { .. } | NetError::TooMuch { .. } => format!("what answers on {place} is not {name}"),
-            _ => format!("{name} on {place} does not answer"),
+            NetError::Unexpected { .. } | NetError::TooMuch { .. } => {
+                text!("what answers on {} is not {}", place, own(name))
+            }
+            _ => text!("{} on {} does not answer", own(name), place),
         };
         let finding = Finding::new(self.reachable, Status::Fail, title)
-            .expected(format!("{name} answers on {place} (address: {})", address.origin))
-            .observed(trouble.to_string())
-            .evidence("host", address.host.clone())
+            .expected(text!("{} answers on {} (address: {})", own(name), place, own(&address.origin)))
+            .observed(text!("{}", trouble))
+            .evidence("host", own(&address.host))
             .evidence("port", port)
             .evidence("trouble", serde_json::to_value(trouble).unwrap_or_default());
         let connect = seconds(Duration::from_millis(limits.connect));
         match trouble {
             NetError::NameUnknown => finding
                 .cause("neither DNS nor /etc/hosts knows the name on this host")
-                .fix(format!("getent hosts {host}"))
-                .fix(format!("sudo ics-setup reconfigure --{word}-host HOST   # if the name is wrong")),
+                .advise(text!("look whether this host knows it: getent hosts {}", own(&host)))
+                .advise(text!("if the name is wrong: sudo {}", ics_setup(text!("reconfigure --{}-host <HOST>", own(word))))),
             NetError::NameUnanswered { .. } => finding
                 .cause("the name servers of this host do not answer; nothing is known about the server itself")
-                .fix("cat /etc/resolv.conf")
-                .fix(format!("getent hosts {host}")),
+                .advise(text!("look which name servers are asked: cat /etc/resolv.conf; getent hosts {}", own(&host))),
             NetError::Refused => finding
-                .cause(format!("{name} is not running, listens on another port or on its own loopback only, or a firewall rejects"))
-                .fix(format!("on the server: ss -ltn 'sport = :{port}'   # 127.0.0.1 there means: bind-address"))
-                .fix(format!("sudo ics-setup reconfigure --{word}-port PORT   # if the port is wrong")),
+                .cause(text!("{} is not running, listens on another port or on its own loopback only, or a firewall rejects", own(name)))
+                .advise(text!("look on the server: ss -ltn 'sport = :{}' (127.0.0.1 there means: bind-address)", port))
+                .advise(text!("if the port is wrong: sudo {}", ics_setup(text!("reconfigure --{}-port <PORT>", own(word))))),
             NetError::ConnectTimeout { .. } => finding
-                .cause(format!(
-                    "a firewall or security group drops the packets, or the address is wrong; the limit of {connect} is --connect-timeout"
-                ))
-                .fix(format!("ask for: TCP from this host ($(hostname -I)) to {place}"))
-                .fix(format!("timeout 5 bash -c '</dev/tcp/{}/{port}' && echo open", address.host.trim_matches(['[', ']', '\'']))),
+                .cause(text!("a firewall or security group drops the packets, or the address is wrong; the limit of {} is --connect-timeout", own(connect)))
+                .advise(text!("ask for: TCP from this host (its addresses: hostname -I) to {}", place))
+                .advise(text!("try it: timeout 5 bash -c '</dev/tcp/{}/{}' && echo open", own(address.host.trim_matches(['[', ']', '\''])), port)),
             NetError::Unreachable { .. } => {
-                finding.cause("this host has no route there, or its own firewall forbids it").fix(format!("ip route get {host}"))
+                finding.cause("this host has no route there, or its own firewall forbids it").advise(text!("look which way it would go: ip route get {}", own(&host)))
             }
             NetError::Untrusted { why } => trust(finding, why, &address.host, port, word),
             _ => finding,
@@ -120,18 +121,24 @@ impl Server {
 /// What to do about a certificate that is not trusted.
 pub fn trust(finding: Finding, why: &Distrust, host: &str, port: u16, word: &str) -> Finding {
     let start = if word == "mysql" { " -starttls mysql" } else { "" };
-    let finding = finding.cause(format!("{why}; nothing secret was sent"));
+    let finding = finding.cause(text!("{}; nothing secret was sent", why));
     if let Distrust::OtherName { .. } = why {
-        return finding
-            .fix(format!("sudo ics-setup reconfigure --{word}-host NAME   # a name that the certificate has"));
+        return finding.advise(text!(
+            "use a name that the certificate has: sudo {}",
+            ics_setup(text!("reconfigure --{}-host <NAME>", own(word)))
+        ));
     }
-    let finding = finding
-        .fix(format!("openssl s_client -connect {}:{port}{start} -showcerts </dev/null   # who it is", quoted(host)));
+    let finding = finding.advise(text!(
+        "look who it is: openssl s_client -connect {}:{}{} -showcerts </dev/null",
+        own(quoted(host)),
+        port,
+        own(start)
+    ));
     if let Distrust::Expired | Distrust::NotYet = why {
-        return finding.fix("timedatectl   # is this host's clock right?");
+        return finding.advise("look whether this host's clock is right: timedatectl");
     }
     finding
-        .fix("Ubuntu, Debian: sudo cp CA.crt /usr/local/share/ca-certificates/ && sudo update-ca-certificates")
-        .fix("CentOS, Red Hat: sudo cp CA.crt /etc/pki/ca-trust/source/anchors/ && sudo update-ca-trust")
-        .fix(format!("once, to try: ics-setup check backends --proxy-ca CA.crt --{word}-host {}", quoted(host)))
+        .advise("trust its CA on Ubuntu, Debian: sudo cp <CA.crt> /usr/local/share/ca-certificates/ && sudo update-ca-certificates")
+        .advise("trust its CA on CentOS, Red Hat: sudo cp <CA.crt> /etc/pki/ca-trust/source/anchors/ && sudo update-ca-trust")
+        .advise(text!("try it once: {}", ics_setup(text!("check backends --proxy-ca <CA.crt> --{}-host {}", own(word), own(quoted(host))))))
 }

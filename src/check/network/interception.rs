@@ -13,6 +13,8 @@ use crate::network::cause::Via;
 use crate::network::inspector;
 use crate::network::path::{Page, PathProbe};
 use crate::network::target::Target;
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 
 /// What the two judgements say together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,38 +78,44 @@ fn finding(
         .collect();
     let by_whom = issuers.iter().copied().collect::<Vec<_>>().join(", ");
     let product = product(met);
-    let device = product.map_or_else(|| format!("signed by {by_whom}"), |name| format!("{name}, signed by {by_whom}"));
+    let device =
+        product.map_or_else(|| text!("signed by {}", by_whom), |name| text!("{}, signed by {}", own(name), by_whom));
     let way = the_way(met, facts, spec);
     let count = |verb: &str, verbs: &str, what: &str| match names.len() {
-        1 => format!("{} {verb} {what}{way}", names.first().copied().unwrap_or_default()),
-        many => format!("{many} endpoints {verbs} {what}{way}"),
+        1 => text!("{} {} {}{}", own(names.first().copied().unwrap_or_default()), own(verb), own(what), way),
+        many => text!("{} endpoints {} {}{}", many, own(verbs), own(what), way),
     };
     let is = |what: &str| count("is", "are", what);
     let shows = |what: &str| count("shows", "show", what);
-    let make = |status, title: String| {
+    let make = |status, title: Text| {
         let finding = Finding::new(id, status, title)
             .expected("certificates that are valid by the public authorities and by this host's store alike")
             .evidence("hosts", names.iter().copied().collect::<Vec<_>>())
             .evidence("issuers", issuers.iter().copied().collect::<Vec<_>>());
         let finding = match &facts.bundle {
-            Some(bundle) => finding.evidence("store", bundle.as_str()),
+            Some(bundle) => finding.evidence("store", own(bundle)),
             None => finding,
         };
         witnesses(finding, met, facts)
     };
     let crowd = || match common_issuer(met) {
         Some(operators) => {
-            format!("; {operators} operators that have nothing in common show certificates of this one issuer")
+            text!("; {} operators that have nothing in common show certificates of this one issuer", operators)
         }
-        None => String::new(),
+        None => Text::default(),
     };
     let exclude = || {
         let list: Vec<&str> = names.iter().copied().collect();
-        format!("have the proxy team exclude from decryption: {}", list.join(", "))
+        text!("have the proxy team exclude from decryption: {}", own(list.join(", ")))
     };
-    let whole = "the whole list in the device's own words: ics-setup network allowlist --decrypt-exclusions --format paloalto (or squid, fortigate, …)";
+    let whole = || {
+        text!(
+            "have the whole list in the device's own words: {} (or squid, fortigate, …)",
+            ics_setup("network allowlist --decrypt-exclusions --format paloalto")
+        )
+    };
     let why = |probe: &PathProbe| {
-        probe.by_public.as_ref().or(probe.by_host.as_ref()).map(ToString::to_string).unwrap_or_default()
+        probe.by_public.as_ref().or(probe.by_host.as_ref()).map(|why| text!("{}", why)).unwrap_or_default()
     };
     let first_why = met.first().map(|(_, probe)| why(probe)).unwrap_or_default();
     let (look, resolves) = looks(met, spec);
@@ -117,47 +125,47 @@ fn finding(
         }
         Verdict::Intercepted if agent => make(Status::Fail, is("decrypted on the way, which breaks the Insight Agent"))
             .observed(device)
-            .cause(format!("this host trusts the device's CA, but the platform takes agent data only with its own certificate{}", crowd()))
-            .fix(exclude())
-            .fix(whole),
+            .cause(text!("this host trusts the device's CA, but the platform takes agent data only with its own certificate{}", crowd()))
+            .advise(exclude())
+            .advise(whole()),
         Verdict::Intercepted => make(Status::Warn, is("decrypted on the way by a device that this host trusts"))
             .observed(device)
-            .cause(format!("Docker and the containers do not use this host's store: Python in them brings certificates of its own{}", crowd()))
-            .fix(exclude())
-            .fix("or mount the device's CA into the containers as /usr/local/share/ca-certificates/proxy_cert.crt and set REQUESTS_CA_BUNDLE, AWS_CA_BUNDLE and SSL_CERT_FILE for them"),
+            .cause(text!("Docker and the containers do not use this host's store: Python in them brings certificates of its own{}", crowd()))
+            .advise(exclude())
+            .advise("or mount the device's CA into the containers as /usr/local/share/ca-certificates/proxy_cert.crt and set REQUESTS_CA_BUNDLE, AWS_CA_BUNDLE and SSL_CERT_FILE for them"),
         Verdict::InterceptedUntrusted => {
             let title = if agent { "decrypted on the way, which breaks the Insight Agent" } else { "decrypted on the way, and the device's CA is missing here" };
             let finding = make(Status::Fail, is(title))
                 .observed(device)
-                .cause(format!("the issuer is none of the public authorities, and not in this host's store either{}", crowd()))
-                .fix(exclude());
+                .cause(text!("the issuer is none of the public authorities, and not in this host's store either{}", crowd()))
+                .advise(exclude());
             if agent {
-                finding.fix(whole)
+                finding.advise(whole())
             } else {
-                finding.fix("or have its CA certificate sent to you, then: cp CA.crt /usr/local/share/ca-certificates/ && update-ca-certificates (CentOS: /etc/pki/ca-trust/source/anchors/ and update-ca-trust), and mount it into the containers")
+                finding.advise("or have its CA certificate sent to you, then: cp <CA.crt> /usr/local/share/ca-certificates/ && update-ca-certificates (CentOS: /etc/pki/ca-trust/source/anchors/ and update-ca-trust), and mount it into the containers")
             }
         }
         Verdict::SelfSigned => make(Status::Fail, shows("a self-signed certificate"))
-            .observed(format!("{by_whom}: {first_why}"))
+            .observed(text!("{}: {}", by_whom, first_why))
             .cause("not the vendor's server: a device or portal in between that was never given a certificate, or a name that leads to the wrong place")
-            .fix(look)
-            .fix(resolves),
+            .look(look)
+            .advise(resolves),
         Verdict::StaleStore => make(Status::Fail, shows("a genuine certificate that this host does not trust"))
-            .observed(format!("{by_whom}; the host's store: {}", facts.bundle.as_deref().unwrap_or("none")))
+            .observed(text!("{}; the host's store: {}", by_whom, own(facts.bundle.as_deref().unwrap_or("none"))))
             .cause("this host's certificates are old, or not installed")
-            .fix("apt-get install --reinstall ca-certificates && update-ca-certificates (CentOS: yum update ca-certificates && update-ca-trust)"),
+            .advise("install them anew: apt-get install --reinstall ca-certificates && update-ca-certificates (CentOS: yum update ca-certificates && update-ca-trust)"),
         Verdict::OutOfTime => make(Status::Fail, shows("a certificate that is out of its time"))
-            .observed(format!("{by_whom}: {first_why}{}", lifetime(met)))
+            .observed(text!("{}: {}{}", by_whom, first_why, lifetime(met)))
             .cause("this host's clock is wrong, or a device in between signs with a certificate of its own that has run out")
-            .fix("date; timedatectl"),
+            .advise("look at this host's clock: date; timedatectl"),
         Verdict::OtherName => make(Status::Fail, shows("somebody else's certificate"))
-            .observed(format!("{by_whom}: {first_why}"))
+            .observed(text!("{}: {}", by_whom, first_why))
             .cause("another server answers: a portal, a block page, or a name that resolves to the wrong place")
-            .fix(resolves)
-            .fix(look),
+            .advise(resolves)
+            .look(look),
         Verdict::Invalid => make(Status::Fail, shows("a certificate that is not valid"))
-            .observed(format!("{by_whom}: {first_why}"))
-            .fix(look),
+            .observed(text!("{}: {}", by_whom, first_why))
+            .look(look),
     }
 }
 
@@ -176,36 +184,41 @@ fn product(met: &[(&Target, &PathProbe)]) -> Option<&'static str> {
 }
 
 /// Where both ways were gone and these came by one of them: which.
-fn the_way(met: &[(&Target, &PathProbe)], facts: &NetworkFacts, spec: &CheckSpec) -> String {
+fn the_way(met: &[(&Target, &PathProbe)], facts: &NetworkFacts, spec: &CheckSpec) -> Text {
     let ways: BTreeSet<Via> = met.iter().map(|(_, probe)| probe.via).collect();
     let all = facts.seen.iter().flat_map(|seen| &seen.walks);
     match (ways.first(), met.first()) {
         (Some(via), Some((target, _))) if ways.len() == 1 && all.map(|probe| probe.via).any(|own| own != *via) => {
-            format!(" {}", way(*via, target, spec))
+            text!(" {}", way(*via, target, spec))
         }
-        _ => String::new(),
+        _ => Text::default(),
     }
 }
 
 /// What to type to see the certificate of the first of them, and where its name leads.
-fn looks(met: &[(&Target, &PathProbe)], spec: &CheckSpec) -> (String, String) {
-    let Some((target, probe)) = met.first() else { return (String::new(), String::new()) };
+fn looks(met: &[(&Target, &PathProbe)], spec: &CheckSpec) -> (Text, Text) {
+    let Some((target, probe)) = met.first() else { return (Text::default(), Text::default()) };
     let proxy = spec.https_proxy.as_ref().filter(|_| probe.via == Via::Proxy);
-    let proxy = proxy.map(|proxy| format!(" -proxy {}:{}", proxy.host, proxy.port)).unwrap_or_default();
+    let proxy = proxy.map(|proxy| text!(" -proxy {}:{}", own(&proxy.host), proxy.port)).unwrap_or_default();
     let host = &target.host;
     (
-        format!("look: openssl s_client{proxy} -connect {} -servername {host} -showcerts </dev/null", target.name()),
-        format!("getent hosts {host}, and compare with a host outside of this network"),
+        text!(
+            "look: openssl s_client{} -connect {} -servername {} -showcerts </dev/null",
+            proxy,
+            own(target.name()),
+            own(host)
+        ),
+        text!("look where the name leads, and compare with a host outside of this network: getent hosts {}", own(host)),
     )
 }
 
 /// When the first of them was valid.
-fn lifetime(met: &[(&Target, &PathProbe)]) -> String {
+fn lifetime(met: &[(&Target, &PathProbe)]) -> Text {
     let day = |second| time::OffsetDateTime::from_unix_timestamp(second).ok().map(|moment| moment.date());
     let certificate = met.first().and_then(|(_, probe)| probe.certificate.as_ref());
     match certificate.and_then(|certificate| Some((day(certificate.not_before)?, day(certificate.not_after)?))) {
-        Some((from, to)) => format!("; valid from {from} to {to}"),
-        None => String::new(),
+        Some((from, to)) => text!("; valid from {} to {}", own(from), own(to)),
+        None => Text::default(),
     }
 }
 

@@ -13,6 +13,8 @@ use crate::finding::{Finding, Status};
 use crate::network::cause::{Cause, Failure, Stage, Via};
 use crate::network::path::PathProbe;
 use crate::network::target::Target;
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 
 /// Which proxy, in the findings of one endpoint: `path` and the way tell.
 const THE_PROXY: &str = "the proxy";
@@ -24,7 +26,7 @@ pub(super) fn judge_network(scope: Scope, facts: &NetworkFacts, spec: &CheckSpec
     findings.extend(resolver.map(|broken| of_resolver(scope, broken, facts, spec)));
     for seen in &facts.seen {
         if seen.walks.is_empty() {
-            let title = format!("{} was not reached in time", seen.target.name());
+            let title = text!("{} was not reached in time", own(seen.target.name()));
             let why = "the run was over (--deadline) before its turn came";
             findings.push(Finding::new(scope.endpoint_of(&seen.target), Status::Error, title).observed(why));
         }
@@ -47,15 +49,15 @@ pub(super) fn judge_network(scope: Scope, facts: &NetworkFacts, spec: &CheckSpec
         findings.extend(facts.seen.iter().filter(|seen| !seen.addresses.is_empty()).map(of_addresses));
     }
     if facts.seen.is_empty() {
-        let (title, fix) = scope.of(
-            ("no endpoint was checked", "look what there is: ics-setup network list --all"),
+        let (title, advice) = scope.of(
+            ("no endpoint was checked", text!("look what there is: {}", ics_setup("network list --all"))),
             (
                 "no agent endpoint was checked",
-                "name the platform's region: --agent-region us (or eu, ca, ap, au, us2, us3)",
+                "name the platform's region: --agent-region us (or eu, ca, ap, au, us2, us3)".into(),
             ),
         );
         let why = "the settings call for none";
-        findings.push(Finding::new(scope.endpoint(), Status::Skip, title).observed(why).fix(fix));
+        findings.push(Finding::new(scope.endpoint(), Status::Skip, title).observed(why).advise(advice));
     }
     findings
 }
@@ -78,16 +80,21 @@ fn direct(facts: &NetworkFacts) -> impl Iterator<Item = &Seen> {
 fn of_resolver(scope: Scope, failure: &Failure, facts: &NetworkFacts, spec: &CheckSpec) -> Finding {
     let names: Vec<&str> =
         direct(facts).filter(|seen| !seen.target.direct_only).map(|seen| seen.target.host.as_str()).collect();
-    let title = format!("none of {} public names resolves on this host", names.len());
+    let title = text!("none of {} public names resolves on this host", names.len());
     let mut finding = Finding::new(scope.resolver(), Status::Fail, title)
         .expected("addresses for the endpoints' names, which the direct way needs")
         .observed(told(failure))
         .cause("name servers that do not answer, or do not know the internet, as is usual where everything goes through a proxy")
-        .fix(match &spec.https_proxy {
-            Some(_) => "nothing is to be done where only the way through the proxy is meant: --via proxy".to_owned(),
-            None => "where there is a proxy: ics-setup prepare --proxy http://HOST:PORT".to_owned(),
+        .advise(match &spec.https_proxy {
+            Some(_) => "nothing is to be done where only the way through the proxy is meant: --via proxy".into(),
+            None => {
+                text!("name the proxy, where there is one: {}", ics_setup("prepare --proxy http://<HOST>:<PORT>"))
+            }
         })
-        .fix(format!("else look: cat /etc/resolv.conf; getent hosts {}", names.first().copied().unwrap_or_default()))
+        .advise(text!(
+            "else look: cat /etc/resolv.conf; getent hosts {}",
+            own(names.first().copied().unwrap_or_default())
+        ))
         .evidence("endpoints", names.len());
     finding.stage = Some(failure.stage.as_str());
     finding.path = Some(Via::Direct.as_str());
@@ -95,42 +102,45 @@ fn of_resolver(scope: Scope, failure: &Failure, facts: &NetworkFacts, spec: &Che
     finding
 }
 
-fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&str>, spec: &CheckSpec) -> Finding {
+fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&'static str>, spec: &CheckSpec) -> Finding {
     let target = &seen.target;
     let way = way(probe.via, target, spec);
     let mut finding = match &probe.failure {
         None if block_page(target, probe).is_some() => blocked(scope, target, probe, spec),
         None => {
-            let title = format!("{} is reached {way}", target.name());
+            let title = text!("{} is reached {}", own(target.name()), way);
             let around = probe.via == Via::Direct
                 && spec.via.is_empty()
                 && !target.direct_only
                 && proxy_for(target.tls, spec).is_some();
             let why = if around { "; no_proxy takes it away from the proxy" } else { "" };
-            Finding::new(scope.endpoint_of(target), Status::Pass, title).observed(format!("{}{why}", reached(probe)))
+            Finding::new(scope.endpoint_of(target), Status::Pass, title).observed(text!(
+                "{}{}",
+                reached(probe),
+                own(why)
+            ))
         }
         Some(failure) if common.is_some() => {
-            let title = format!("{} was not reached {way}", target.name());
+            let title = text!("{} was not reached {}", own(target.name()), way);
             let observed = common.unwrap_or_default();
-            let mut finding =
-                Finding::new(scope.endpoint_of(target), Status::Skip, title).observed(observed.to_owned());
+            let mut finding = Finding::new(scope.endpoint_of(target), Status::Skip, title).observed(observed);
             finding.stage = Some(failure.stage.as_str());
             finding
         }
         Some(failure) => {
-            let status = if target.required { Status::Fail } else { Status::Warn };
+            let status = target.missed();
             let make = |title| Finding::new(scope.endpoint_of(target), status, title);
-            let mut finding = of_way(failure, target, probe.via, THE_PROXY, spec, make).observed(told(failure));
+            let mut finding = of_way(failure, target, probe.via, &THE_PROXY.into(), spec, make).observed(told(failure));
             finding.stage = Some(failure.stage.as_str());
             finding
         }
     };
     finding.path = Some(probe.via.as_str());
     finding.duration_ms = Some(probe.millis());
-    finding = finding.evidence("host", target.host.as_str()).evidence("port", target.port);
-    finding = finding.evidence("purpose", target.purpose.as_str());
+    finding = finding.evidence("host", own(&target.host)).evidence("port", target.port);
+    finding = finding.evidence("purpose", own(&target.purpose));
     if let Some(wildcard) = &target.stands_for {
-        finding = finding.evidence("stands_for", wildcard.as_str());
+        finding = finding.evidence("stands_for", own(wildcard));
     }
     let stages: serde_json::Map<_, _> =
         probe.steps.iter().map(|step| (step.stage.as_str().to_owned(), step.millis.into())).collect();
@@ -143,13 +153,13 @@ fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&str>, s
 
 /// Somebody answered in the endpoint's place.
 fn blocked(scope: Scope, target: &Target, probe: &PathProbe, spec: &CheckSpec) -> Finding {
-    let status = if target.required { Status::Fail } else { Status::Warn };
+    let status = target.missed();
     let page = block_page(target, probe);
     let why = Cause::Page { title: page.and_then(|page| page.title.clone()) };
     let failure = Failure { stage: Stage::Http, why, took_ms: 0 };
-    let server = page.and_then(|page| page.server.as_ref()).map(|server| format!(", Server: {server}"));
+    let server = page.and_then(|page| page.server.as_ref()).map(|server| text!(", Server: {}", server));
     let make = |title| Finding::new(scope.endpoint_of(target), status, title);
-    let mut finding = of_way(&failure, target, probe.via, THE_PROXY, spec, make).observed(format!(
+    let mut finding = of_way(&failure, target, probe.via, &THE_PROXY.into(), spec, make).observed(text!(
         "{}{}",
         reached(probe),
         server.unwrap_or_default()
@@ -158,60 +168,63 @@ fn blocked(scope: Scope, target: &Target, probe: &PathProbe, spec: &CheckSpec) -
     finding
 }
 
-fn reached(probe: &PathProbe) -> String {
+fn reached(probe: &PathProbe) -> Text {
     let mut parts = Vec::new();
     if let Some(page) = &probe.page {
         parts.push(match &page.to {
-            Some(to) => format!("HTTP {}, which leads to {to}", page.status),
-            None => format!("HTTP {}", page.status),
+            Some(to) => text!("HTTP {}, which leads to {}", page.status, to),
+            None => text!("HTTP {}", page.status),
         });
     }
     if let Some(certificate) = &probe.certificate {
-        parts.push(format!("certificate by {}", certificate.issuer_organisation));
+        parts.push(text!("certificate by {}", certificate.issuer_organisation));
     }
     if parts.is_empty() {
-        parts.push("the port is open".to_owned());
+        parts.push("the port is open".into());
     }
-    format!("{} after {} ms", parts.join(", "), probe.millis())
+    text!("{} after {} ms", Text::join(parts, ", "), probe.millis())
 }
 
 /// The static addresses of one endpoint.
 fn of_addresses(seen: &Seen) -> Finding {
     let id = ids::AGENT_STATIC_ADDRESS;
     let name = seen.target.name();
-    let bad: Vec<String> = seen
+    let bad: Vec<Text> = seen
         .addresses
         .iter()
         .filter_map(|address| {
             let failure = address.failure.as_ref()?;
-            Some(format!("{} ({})", address.address, told(failure)))
+            Some(text!("{} ({})", own(&address.address), told(failure)))
         })
         .collect();
     let listed: BTreeSet<&str> = seen.target.static_ips.iter().map(String::as_str).collect();
     let resolved: BTreeSet<&str> =
         seen.walks.iter().flat_map(|probe| probe.addresses.iter().map(String::as_str)).collect();
     let strangers: Vec<&str> = resolved.difference(&listed).copied().collect();
-    let finding = |status, title: String| {
+    let finding = |status, title: Text| {
         Finding::new(id, status, title)
-            .expected(format!("{} answer as {}", seen.target.static_ips.join(", "), seen.target.host))
-            .evidence("host", seen.target.host.as_str())
+            .expected(text!("{} answer as {}", own(seen.target.static_ips.join(", ")), own(&seen.target.host)))
+            .evidence("host", own(&seen.target.host))
             .evidence("dns", resolved.iter().copied().collect::<Vec<_>>())
     };
     if !bad.is_empty() {
         return finding(
             Status::Fail,
-            format!("{} of {} static addresses of {name} do not answer", bad.len(), seen.addresses.len()),
+            text!("{} of {} static addresses of {} do not answer", bad.len(), seen.addresses.len(), own(&name)),
         )
-        .observed(bad.join("; "))
+        .observed(Text::join(bad, "; "))
         .cause("a firewall that is opened for the name only, or addresses that are no longer used")
-        .fix("ics-setup network allowlist --format nftables");
+        .advise(text!(
+            "have the firewall opened for each address: {}",
+            ics_setup("network allowlist --format nftables")
+        ));
     }
     if !strangers.is_empty() {
-        return finding(Status::Warn, format!("DNS gives {name} other addresses than the static ones"))
+        return finding(Status::Warn, text!("DNS gives {} other addresses than the static ones", own(&name)))
             .observed(strangers.join(", "))
             .cause("a firewall that is opened for the static addresses only will not let these through")
-            .fix("open the name where the firewall can, or pin the static addresses in /etc/hosts");
+            .advise("open the name where the firewall can, or pin the static addresses in /etc/hosts");
     }
-    finding(Status::Pass, format!("the static addresses of {name} answer"))
-        .observed(format!("{} tried", seen.addresses.len()))
+    finding(Status::Pass, text!("the static addresses of {} answer", own(&name)))
+        .observed(text!("{} tried", seen.addresses.len()))
 }

@@ -10,6 +10,7 @@ use crate::check::spec::{Limits, Secrets};
 use crate::finding::Status;
 use crate::net::testing::{PATIENCE, end, hear, patient, serve};
 use crate::net::{Distrust, NetError, Roots};
+use crate::network::catalogue::Confidence;
 use crate::network::cause::{Cause, Stage};
 use crate::network::path::{Certificate, Page, Step};
 
@@ -39,6 +40,7 @@ fn target(host: &str, required: bool) -> Target {
         path: Some("/".to_owned()),
         direct_only: false,
         required,
+        confidence: Confidence::Verified,
         static_ips: Vec::new(),
     }
 }
@@ -384,4 +386,10 @@ fn a_login_that_is_rejected_is_sent_once_and_not_for_every_endpoint() {
         let why = seen.walks[0].failure.as_ref().map(|failure| &failure.why);
         assert!(matches!(why, Some(Cause::ProxyLogin { sent: true, .. })), "{}: {why:?}", seen.target.host);
     }
+}
+
+#[test]
+fn an_endpoint_that_is_only_inferred_is_never_failed() {
+    let inferred = Target { confidence: Confidence::Inferred, ..target("e.example", true) };
+    assert_eq!((target("e.example", true).missed(), inferred.missed()), (Status::Fail, Status::Warn));
 }

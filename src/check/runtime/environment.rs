@@ -1,5 +1,7 @@
 //! Judges what the product's containers see, against what prod.env says.
 
+use std::path::Path;
+
 use super::text::{at, nothing};
 use crate::check::spec::CheckSpec;
 use crate::check::unit::{Check, Group, Look, Meta};
@@ -7,6 +9,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::environment::{self, Difference, EnvironmentFacts, How, Service};
+use crate::text;
+use crate::text::{Text, own};
 use crate::vendor::prod_env;
 
 /// More names than this are not told one by one.
@@ -34,109 +38,113 @@ fn judge_environment(facts: &EnvironmentFacts, spec: &CheckSpec) -> Vec<Finding>
         return nothing;
     }
     let file = prod_env(&spec.home);
-    let finding = |status, title: String| Finding::new(ids::CONTAINER_ENVIRONMENT, status, title);
-    let skip = |why: String| {
-        vec![finding(Status::Skip, "the containers' environment was not compared".to_owned()).observed(why)]
-    };
+    let finding = |status, title: Text| Finding::new(ids::CONTAINER_ENVIRONMENT, status, title);
+    let skip =
+        |why: Text| vec![finding(Status::Skip, "the containers' environment was not compared".into()).observed(why)];
     if !facts.place.prod_env {
-        return skip(format!("there is no {}", file.display()));
+        return skip(text!("there is no {}", own(file.display())));
     }
     if let Some(why) = &facts.unreadable {
-        let finding = finding(Status::Error, format!("{} could not be read", file.display()));
-        return vec![finding.observed(why).fix("run the same with sudo")];
+        let finding = finding(Status::Error, text!("{} could not be read", own(file.display())));
+        return vec![finding.observed(why).advise("run the same with sudo")];
     }
     match &facts.services {
         None => Vec::new(),
-        Some(Err(_)) => skip("Docker could not be asked; see docker-reachable".to_owned()),
+        Some(Err(_)) => skip("Docker could not be asked; see docker-reachable".into()),
         Some(Ok(services)) if services.is_empty() => {
-            skip("no container of the product is there; see service-running".to_owned())
+            skip("no container of the product is there; see service-running".into())
         }
         Some(Ok(services)) => {
             let command = facts.place.command(&spec.home);
-            services.iter().map(|service| one(service, facts.changed, &file.display().to_string(), &command)).collect()
+            services.iter().map(|service| one(service, facts.changed, &file, &command)).collect()
         }
     }
 }
 
-fn one(service: &Service, changed: Option<u64>, file: &str, command: &str) -> Finding {
+fn one(service: &Service, changed: Option<u64>, file: &Path, command: &Text) -> Finding {
     let name = &service.name;
     let of = |how: How| {
         service.differences.iter().filter(|one| one.how == how).map(|one| one.name.clone()).collect::<Vec<_>>()
     };
     let finish = |finding: Finding| {
         finding
-            .expected(format!("what {file} says, as {} reads it", service.reader))
-            .evidence("service", name.as_str())
+            .expected(text!("what {} says, as {} reads it", file, own(&service.reader)))
+            .evidence("service", own(name))
             .evidence("same", service.same)
             .evidence("differs", of(How::Differs))
             .evidence("missing", of(How::Missing))
             .evidence("extra", of(How::Extra))
     };
-    let finding = |status, title: String| Finding::new(ids::CONTAINER_ENVIRONMENT, status, title);
+    let finding = |status, title: Text| Finding::new(ids::CONTAINER_ENVIRONMENT, status, title);
     if let Some(why) = &service.rejects {
         return finish(
-            finding(Status::Fail, format!("{} would not create {name} again: it rejects {file}", service.reader))
-                .observed(why)
-                .fix(format!("mend that line of {file}: NAME=value, without export, blanks around = or quotes")),
+            finding(
+                Status::Fail,
+                text!("{} would not create {} again: it rejects {}", own(&service.reader), own(name), file),
+            )
+            .observed(why)
+            .advise(text!("mend that line of {}: NAME=value, without export, blanks around = or quotes", file)),
         );
     }
     let left_out = match service.left_out {
-        0 => String::new(),
-        number => format!("; {number} not compared, for the compose file or its caller decides them"),
+        0 => Text::default(),
+        number => text!("; {} not compared, for the compose file or its caller decides them", number),
     };
     if service.differences.is_empty() {
-        let observed = format!("{} variables are the same{left_out}", service.same);
-        return finish(finding(Status::Pass, format!("{name} sees what prod.env says")).observed(observed));
+        let observed = text!("{} variables are the same{}", service.same, left_out);
+        return finish(finding(Status::Pass, text!("{} sees what prod.env says", own(name))).observed(observed));
     }
-    let told: Vec<String> = service.differences.iter().take(MAX_TOLD).map(tell).collect();
+    let told: Vec<Text> = service.differences.iter().take(MAX_TOLD).map(tell).collect();
     let more = service.differences.len().saturating_sub(MAX_TOLD);
-    let more = if more > 0 { format!("\nand {more} more") } else { String::new() };
-    let observed = format!("{}{more}", told.join("\n"));
+    let more = if more > 0 { text!("\nand {} more", more) } else { Text::default() };
+    let observed = text!("{}{}", Text::join(told, "\n"), more);
     let only_extra = service.differences.iter().all(|one| one.how == How::Extra);
     let (status, title) = if only_extra {
-        (Status::Warn, format!("{name} sees more than prod.env says: {}", list(&of(How::Extra))))
+        (Status::Warn, text!("{} sees more than prod.env says: {}", own(name), list(&of(How::Extra))))
     } else {
         let mut names = of(How::Differs);
         names.extend(of(How::Missing));
-        (Status::Fail, format!("{name} does not see what prod.env says: {}", list(&names)))
+        (Status::Fail, text!("{} does not see what prod.env says: {}", own(name), list(&names)))
     };
     let stale = matches!((service.created, changed), (Some(created), Some(changed)) if created <= changed);
     let cause = match (service.created, changed) {
-        (Some(created), Some(changed)) if stale => format!(
-            "its container was created at {}, before prod.env was last changed at {}; a restart does not read it again",
-            at(created),
-            at(changed)
-        ),
-        _ if only_extra => "the image, the compose file or ~/.docker/config.json sets it".to_owned(),
-        _ => "its container was created after prod.env was last changed, so the compose file (environment:, another env_file) or the image sets it".to_owned(),
+        (Some(created), Some(changed)) if stale => text!("its container was created at {}, before prod.env was last changed at {}; a restart does not read it again", at(created), at(changed)),
+        _ if only_extra => "the image, the compose file or ~/.docker/config.json sets it".into(),
+        _ => "its container was created after prod.env was last changed, so the compose file (environment:, another env_file) or the image sets it".into(),
     };
     let finding = finish(finding(status, title).observed(observed).cause(cause));
     if stale {
-        finding.fix(format!("{command} up -d --force-recreate"))
+        finding.fix(text!("{} up -d --force-recreate", command))
     } else {
-        finding.fix(format!("who sets it: {command} config")).fix(format!("then: {command} up -d --force-recreate"))
+        finding
+            .advise(text!("look who sets it: {} config", command))
+            .advise(text!("mend it there, then: {} up -d --force-recreate", command))
     }
 }
 
-fn tell(one: &Difference) -> String {
-    let value =
-        |value: &Option<String>| value.as_ref().map_or_else(|| "a value that is not shown".to_owned(), Clone::clone);
+fn tell(one: &Difference) -> Text {
+    let value = |value: &Option<String>| match value {
+        Some(value) => text!("{}", value),
+        None => "a value that is not shown".into(),
+    };
     match one.how {
         How::Differs if one.file.is_none() => {
-            format!("{}: another value than in prod.env (neither is shown)", one.name)
+            text!("{}: another value than in prod.env (neither is shown)", own(&one.name))
         }
         How::Differs => {
-            format!("{}: {} in the container, {} in prod.env", one.name, value(&one.container), value(&one.file))
+            text!("{}: {} in the container, {} in prod.env", own(&one.name), value(&one.container), value(&one.file))
         }
-        How::Missing => format!("{}: not in the container, {} in prod.env", one.name, value(&one.file)),
-        How::Extra => format!("{}: {} in the container, not in prod.env", one.name, value(&one.container)),
+        How::Missing => text!("{}: not in the container, {} in prod.env", own(&one.name), value(&one.file)),
+        How::Extra => text!("{}: {} in the container, not in prod.env", own(&one.name), value(&one.container)),
     }
 }
 
-fn list(names: &[String]) -> String {
+fn list(names: &[String]) -> Text {
     match names {
-        [first, second, third, _, ..] => format!("{first}, {second}, {third} and {} more", names.len() - 3),
-        names => names.join(", "),
+        [first, second, third, _, ..] => {
+            text!("{}, {}, {} and {} more", own(first), own(second), own(third), names.len() - 3)
+        }
+        names => text!("{}", own(names.join(", "))),
     }
 }
 

@@ -10,7 +10,8 @@ use crate::finding::{Finding, Status};
 use crate::net::{NetError, Time, seconds};
 use crate::product::Known;
 use crate::product::interface::{self, Asked, InterfaceFacts};
-use crate::text::host_port;
+use crate::text;
+use crate::text::{Text, host_port, ics_setup, own};
 
 /// See the module.
 pub(super) struct Interface;
@@ -35,14 +36,14 @@ fn judge_interface(facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
     }
     if facts.not_here {
         let skip = Finding::new(ids::INTERFACE_STATUS, Status::Skip, "this host runs no web interface").observed(
-            format!("{} has no service interfaceserver", facts.place.compose.first().map_or("", String::as_str)),
+            text!("{} has no service interfaceserver", own(facts.place.compose.first().map_or("", String::as_str))),
         );
         return vec![skip];
     }
     let Some(asked) = &facts.asked else { return Vec::new() };
     let mut finding = verdict(asked, &facts.place.command(&spec.home))
-        .expected(format!("{} answers 200", url(asked)))
-        .evidence("url", url(asked))
+        .expected(text!("{} answers 200", own(url(asked))))
+        .evidence("url", own(url(asked)))
         .evidence("took_ms", asked.took_ms);
     if let Ok(answer) = &asked.answer {
         finding = finding.evidence("http_status", answer.status);
@@ -55,62 +56,64 @@ fn url(asked: &Asked) -> String {
     format!("http://{}{}", host_port(&asked.address, asked.port), Known::get().health.path)
 }
 
-fn verdict(asked: &Asked, command: &str) -> Finding {
-    let finding = |status, title: &str| Finding::new(ids::INTERFACE_STATUS, status, title.to_owned());
+fn verdict(asked: &Asked, command: &Text) -> Finding {
+    let finding = |status, title: Text| Finding::new(ids::INTERFACE_STATUS, status, title);
     let took = seconds(Duration::from_millis(asked.took_ms));
-    let logs = format!("{command} logs --tail 50 interfaceserver");
+    let logs = text!("look into its log: {} logs --tail 50 interfaceserver", command);
     let answer = match &asked.answer {
-        Err(trouble) => return silent(asked, trouble, command, &logs),
+        Err(trouble) => return silent(asked, trouble, command, logs),
         Ok(answer) => answer,
     };
     let health = &Known::get().health;
     let seen = match &answer.server {
-        Some(server) => format!("{} in {took}, from {server}", answer.status),
-        None => format!("{} in {took}", answer.status),
+        Some(server) => text!("{} in {}, from {}", answer.status, own(&took), own(server)),
+        None => text!("{} in {}", answer.status, own(&took)),
     };
     match (answer.status, &answer.location) {
-        (200, _) if answer.html => finding(Status::Warn, "something answers /Status with a web page")
-            .observed(format!("{seen}: an HTML page"))
+        (200, _) if answer.html => finding(Status::Warn, "something answers /Status with a web page".into())
+            .observed(text!("{}: an HTML page", seen))
             .cause("another web server may hold the port, or a proxy in front shows a page of its own")
-            .fix(format!("who listens: ss -ltnp 'sport = :{}'", asked.port)),
+            .advise(text!("look who listens: ss -ltnp 'sport = :{}'", asked.port)),
         (200, _) if asked.took_ms > health.slow_ms => {
             let limit = seconds(Duration::from_millis(health.slow_ms));
-            finding(Status::Warn, &format!("the web interface is slow: {took}"))
+            finding(Status::Warn, text!("the web interface is slow: {}", own(&took)))
                 .observed(seen)
-                .cause(format!("a load balancer gives up after 10 s; up to {limit} would be well"))
-                .fix("is the host overloaded: uptime; docker stats --no-stream")
+                .cause(text!("a load balancer gives up after 10 s; up to {} would be well", own(limit)))
+                .advise("look whether the host is overloaded: uptime; docker stats --no-stream")
         }
-        (200, _) => finding(Status::Pass, "the web interface answers").observed(seen),
+        (200, _) => finding(Status::Pass, "the web interface answers".into()).observed(seen),
         (300..=399, Some(to)) if path_of(to).starts_with(health.setup.as_str()) => {
-            finding(Status::Warn, "the web interface waits for its first set-up")
-                .observed(format!("{seen}: redirect to {to}"))
+            finding(Status::Warn, "the web interface waits for its first set-up".into())
+                .observed(text!("{}: redirect to {}", seen, to))
                 .cause("the product runs, and nobody has made the first administrator yet")
-                .fix(format!("open http://THIS-HOST:{}{} in a browser", asked.port, health.setup))
+                .advise(text!("open http://<THIS-HOST>:{}{} in a browser", asked.port, own(&health.setup)))
         }
         (300..=399, to) => {
-            let to = to.as_deref().unwrap_or("nowhere");
-            finding(Status::Warn, "the web interface redirects /Status")
-                .observed(format!("{seen}: redirect to {to}"))
+            let to = to.as_ref().map_or_else(|| Text::from("nowhere"), |to| text!("{}", to));
+            finding(Status::Warn, "the web interface redirects /Status".into())
+                .observed(text!("{}: redirect to {}", seen, to))
                 .cause("load balancers count anything but 200 as ill; a redirect to https means that a web server in front holds this port")
-                .fix(format!("curl -skL -o /dev/null -w '%{{url_effective}} %{{http_code}}\\n' {}", url(asked)))
+                .advise(text!("look where it leads: curl -skL -o /dev/null -w '%{{url_effective}} %{{http_code}}\\n' {}", own(url(asked))))
         }
-        (502..=504, _) => finding(Status::Fail, "a web server in front answers for the web interface, which does not")
-            .observed(seen)
-            .cause("nginx, Apache or HAProxy holds the port, and interfaceserver behind it is down or still starts")
-            .fix(logs.to_owned())
-            .fix(format!("{command} up -d interfaceserver")),
-        (404, _) => finding(Status::Fail, "what answers on the interface's port knows no /Status")
+        (502..=504, _) => {
+            finding(Status::Fail, "a web server in front answers for the web interface, which does not".into())
+                .observed(seen)
+                .cause("nginx, Apache or HAProxy holds the port, and interfaceserver behind it is down or still starts")
+                .advise(logs)
+                .fix(text!("{} up -d interfaceserver", command))
+        }
+        (404, _) => finding(Status::Fail, "what answers on the interface's port knows no /Status".into())
             .observed(seen)
             .cause("another program holds the port, or the release is older than this address")
-            .fix(format!("who listens: ss -ltnp 'sport = :{}'", asked.port)),
-        (500, _) => finding(Status::Fail, "the web interface answers with an error of its own")
+            .advise(text!("look who listens: ss -ltnp 'sport = :{}'", asked.port)),
+        (500, _) => finding(Status::Fail, "the web interface answers with an error of its own".into())
             .observed(seen)
             .cause("most often it has lost its database or Redis")
-            .fix("ics-setup check backends")
-            .fix(logs.to_owned()),
-        _ => finding(Status::Fail, &format!("the web interface answers {} instead of 200", answer.status))
+            .advise(text!("look at both: {}", ics_setup("check backends")))
+            .advise(logs),
+        _ => finding(Status::Fail, text!("the web interface answers {} instead of 200", answer.status))
             .observed(seen)
-            .fix(logs.to_owned()),
+            .advise(logs),
     }
 }
 
@@ -122,39 +125,38 @@ fn path_of(location: &str) -> &str {
     }
 }
 
-fn silent(asked: &Asked, trouble: &NetError, command: &str, logs: &str) -> Finding {
-    let finding =
-        |title: &str| Finding::new(ids::INTERFACE_STATUS, Status::Fail, title.to_owned()).observed(trouble.to_string());
+fn silent(asked: &Asked, trouble: &NetError, command: &Text, logs: Text) -> Finding {
+    let finding = |title: Text| Finding::new(ids::INTERFACE_STATUS, Status::Fail, title).observed(text!("{}", trouble));
     let port = asked.port;
     match trouble {
-        NetError::Refused => finding(&format!("nothing listens on port {port}"))
+        NetError::Refused => finding(text!("nothing listens on port {}", own(port)))
             .cause(
                 "interfaceserver does not run, has not opened its port yet, or the compose file publishes another one",
             )
-            .fix(format!("{command} ps"))
-            .fix(logs.to_owned()),
-        NetError::ConnectTimeout { .. } => finding(&format!("port {port} of this host does not answer"))
+            .advise(text!("look whether it runs: {} ps", command))
+            .advise(logs),
+        NetError::ConnectTimeout { .. } => finding(text!("port {} of this host does not answer", own(port)))
             .cause("a firewall drops packets to the port, or the listener is stuck")
-            .fix(format!("ss -ltn 'sport = :{port}'; iptables -S INPUT | head")),
+            .advise(text!("look: ss -ltn 'sport = :{}'; iptables -S INPUT | head", own(port))),
         NetError::Silent { .. } | NetError::Closed | NetError::Reset => finding(
-            "the web interface takes the connection and gives no answer",
+            "the web interface takes the connection and gives no answer".into(),
         )
         .cause("it still starts (it waits for the database and for the scheduler to upgrade the schema), or it hangs")
-        .fix(logs.to_owned())
-        .fix("wait for it: ics-setup check runtime --only interface-status --wait 5m"),
-        NetError::Unexpected { tls: true, .. } => finding(&format!("port {port} speaks TLS, not plain HTTP"))
+        .advise(logs)
+        .advise(text!("wait for it: {}", ics_setup("check runtime --only interface-status --wait 5m"))),
+        NetError::Unexpected { tls: true, .. } => finding(text!("port {} speaks TLS, not plain HTTP", own(port)))
             .cause("a web server in front, or another program, holds the port")
-            .fix(format!(
-                "curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}",
-                host_port(&asked.address, port),
-                Known::get().health.path
+            .advise(text!(
+                "look what answers: curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}",
+                own(host_port(&asked.address, port)),
+                own(&Known::get().health.path)
             )),
         NetError::Unexpected { .. } | NetError::TooMuch { .. } => {
-            finding(&format!("what listens on port {port} is no web server"))
+            finding(text!("what listens on port {} is no web server", own(port)))
                 .cause("another program holds the port")
-                .fix(format!("who listens: ss -ltnp 'sport = :{port}'"))
+                .advise(text!("look who listens: ss -ltnp 'sport = :{}'", own(port)))
         }
-        _ => finding("the web interface could not be asked").fix(logs.to_owned()),
+        _ => finding("the web interface could not be asked".into()).advise(logs),
     }
 }
 

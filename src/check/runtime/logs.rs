@@ -8,6 +8,8 @@ use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::logs::{self, Hit, LogsFacts};
 use crate::product::{Known, Weight};
+use crate::text;
+use crate::text::{Text, own};
 
 /// What was last said longer ago than this, in seconds, may be over.
 const OVER: u64 = 600;
@@ -33,12 +35,12 @@ fn judge_logs(facts: &LogsFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = nothing(&facts.place, ids::LOG_KNOWN_TROUBLE, "the logs were") {
         return nothing;
     }
-    let finding = |status, title: &str| Finding::new(ids::LOG_KNOWN_TROUBLE, status, title.to_owned());
+    let finding = |status, title: Text| Finding::new(ids::LOG_KNOWN_TROUBLE, status, title);
     let seen = match &facts.logs {
         None => return Vec::new(),
         Some(Err(_)) => {
             return vec![
-                finding(Status::Skip, "the logs were not read")
+                finding(Status::Skip, "the logs were not read".into())
                     .observed("Docker could not be asked; see docker-reachable"),
             ];
         }
@@ -47,60 +49,60 @@ fn judge_logs(facts: &LogsFacts, spec: &CheckSpec) -> Vec<Finding> {
     let command = facts.place.command(&spec.home);
     let mut findings: Vec<Finding> =
         seen.hits.iter().filter_map(|hit| trouble(hit, facts.now, spec, &command)).collect();
-    let read = format!("{} of {}, of the last hour", count(seen.lines, "line"), count(seen.containers, "container"));
+    let read = text!("{} of {}, of the last hour", count(seen.lines, "line"), count(seen.containers, "container"));
     if let Some((name, why)) = seen.unread.first() {
         let others = match seen.unread.len() {
-            1 => String::new(),
-            number => format!(" and {} more", number - 1),
+            1 => Text::default(),
+            number => text!(" and {} more", number - 1),
         };
         findings.push(
-            finding(Status::Skip, &format!("the log of {name}{others} was not read"))
+            finding(Status::Skip, text!("the log of {}{} was not read", own(name), others))
                 .observed(why)
                 .cause("a logging driver such as awslogs keeps the log elsewhere")
-                .fix("look there, as in CloudWatch"),
+                .advise("look there, as in CloudWatch"),
         );
     } else if seen.containers == 0 {
         findings.push(
-            finding(Status::Skip, "the logs were not read")
+            finding(Status::Skip, "the logs were not read".into())
                 .observed("no container of the product is there; see service-running"),
         );
     }
     if seen.hits.is_empty() && seen.containers > 0 {
-        let pass = finding(Status::Pass, "the logs tell of no known trouble")
-            .expected(format!("none of {} known texts", Known::get().log.len()))
+        let pass = finding(Status::Pass, "the logs tell of no known trouble".into())
+            .expected(text!("none of {} known texts", Known::get().log.len()))
             .observed(read);
         findings.insert(0, pass);
     }
     findings
 }
 
-fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &str) -> Option<Finding> {
+fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Finding> {
     // LogsFacts of another version may name a pattern that this one does not have.
     let known = Known::get().log.iter().find(|line| line.name == hit.name)?;
     let age = hit.last.map(|last| now.saturating_sub(last));
     let over = age.is_some_and(|age| age > OVER);
     let services = hit.services.iter().cloned().collect::<Vec<_>>();
     let last = match (hit.last, age) {
-        (Some(last), Some(age)) => format!(", last at {}, {} ago", at(last), long(age)),
-        _ => String::new(),
+        (Some(last), Some(age)) => text!(", last at {}, {} ago", at(last), long(age)),
+        _ => Text::default(),
     };
-    let again = if over { format!(" (not in the last {})", long(OVER)) } else { String::new() };
+    let again = if over { text!(" (not in the last {})", long(OVER)) } else { Text::default() };
     let status = match known.weight {
         Weight::Fail if !over => Status::Fail,
         _ => Status::Warn,
     };
-    let title = format!("the log of {} says: {}{again}", services.join(", "), known.title);
-    let observed = format!("{:?}, {} in the last hour{last}", hit.words, count(hit.count, "line"));
-    let mut finding = Finding::new(ids::LOG_KNOWN_TROUBLE, status, title.to_owned())
+    let title = text!("the log of {} says: {}{}", own(services.join(", ")), own(&known.title), again);
+    let observed = text!("{:?}, {} in the last hour{}", hit.words, count(hit.count, "line"), last);
+    let mut finding = Finding::new(ids::LOG_KNOWN_TROUBLE, status, title)
         .expected("no such line")
         .observed(observed)
         .cause(known.cause.as_str())
-        .evidence("pattern", known.name.as_str())
+        .evidence("pattern", own(&known.name))
         .evidence("lines", hit.count)
         .evidence("services", services)
         .evidence("last", hit.last.map(at));
-    for fix in &known.fix {
-        finding = finding.fix(fix.replace("{compose}", command).replace("{home}", &spec.home.display().to_string()));
+    for advice in &known.advice {
+        finding = finding.advise(advice.fill(command, &spec.home));
     }
     Some(finding)
 }

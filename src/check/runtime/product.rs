@@ -6,6 +6,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::Place;
+use crate::text;
+use crate::text::{Text, own};
 
 /// See the module.
 pub(super) struct Product;
@@ -30,31 +32,31 @@ impl Check for Product {
 
 fn judge_product(place: &Place, spec: &CheckSpec) -> Finding {
     let home = spec.home.display();
-    let finding = |status, title: String| Finding::new(ids::PRODUCT_INSTALLED, status, title);
+    let finding = |status, title: Text| Finding::new(ids::PRODUCT_INSTALLED, status, title);
     if let Some(why) = &place.unreadable {
-        return finding(Status::Error, format!("{home} could not be looked into"))
+        return finding(Status::Error, text!("{} could not be looked into", home))
             .expected("a folder with prod.env and docker-compose.yml")
             .observed(why)
-            .fix("run the same with sudo");
+            .advise("run the same with sudo");
     }
     let compose = place.compose.join(", ");
     match (place.prod_env, place.compose.is_empty()) {
-        (false, true) => finding(Status::Skip, format!("the product is not installed in {home}"))
-            .observed(format!("neither prod.env nor docker-compose*.yml is in {home}, so nothing of it was looked at"))
-            .fix("name the product's folder: --home DIR"),
-        (true, true) => finding(Status::Warn, format!("{home} has a prod.env and no compose file"))
+        (false, true) => finding(Status::Skip, text!("the product is not installed in {}", home))
+            .observed(text!("neither prod.env nor docker-compose*.yml is in {}, so nothing of it was looked at", home))
+            .advise("name the product's folder: --home <DIR>"),
+        (true, true) => finding(Status::Warn, text!("{} has a prod.env and no compose file", home))
             .expected("prod.env and docker-compose.yml")
             .observed("prod.env")
             .cause("without the compose file the containers cannot be started, stopped or created anew from here")
-            .fix(format!("bring the compose file of your release back as {home}/docker-compose.yml")),
-        (false, false) => finding(Status::Fail, format!("{home} has a compose file and no prod.env"))
+            .advise(text!("bring the compose file of your release back as {}/docker-compose.yml", home)),
+        (false, false) => finding(Status::Fail, text!("{} has a compose file and no prod.env", home))
             .expected("prod.env and docker-compose.yml")
-            .observed(compose)
+            .observed(text!("{}", own(compose)))
             .cause("the services read their environment from prod.env and do not start without it")
-            .fix(format!("bring {home}/prod.env back from your backup, or from another host of this deployment")),
-        (true, false) => finding(Status::Pass, format!("the product is installed in {home}"))
+            .advise(text!("bring {}/prod.env back from your backup, or from another host of this deployment", home)),
+        (true, false) => finding(Status::Pass, text!("the product is installed in {}", home))
             .expected("prod.env and docker-compose.yml")
-            .observed(format!("prod.env, {compose}"))
+            .observed(text!("prod.env, {}", own(compose)))
             .evidence("compose_files", place.compose.clone()),
     }
 }

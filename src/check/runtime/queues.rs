@@ -9,7 +9,8 @@ use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::Known;
 use crate::product::queues::{self, Queue, QueuesFacts, Seen, Unasked};
-use crate::text::host_port;
+use crate::text;
+use crate::text::{Text, host_port, ics_setup, own};
 
 /// See the module.
 pub(super) struct Queues;
@@ -42,7 +43,7 @@ fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
             return vec![
                 skip("the queues were not looked at")
                     .observed("nothing says where Redis is")
-                    .fix("name it: --redis-host HOST, or DIVVY_REDIS_HOST in prod.env"),
+                    .advise("name it: --redis-host <HOST>, or DIVVY_REDIS_HOST in prod.env"),
             ];
         }
         (Some(_), None) => return Vec::new(),
@@ -53,16 +54,16 @@ fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
         Err(Unasked::Refused { code, .. }) if matches!(code.as_str(), "NOAUTH" | "WRONGPASS" | "NOPERM") => {
             return vec![
                 skip("the queues were not looked at")
-                    .observed(format!("Redis at {server} does not let this login read them ({code})"))
-                    .fix("name the password: --redis-password-file FILE")
-                    .fix("ics-setup check backends"),
+                    .observed(text!("Redis at {} does not let this login read them ({})", own(server), code))
+                    .advise("name the password: --redis-password-file <FILE>")
+                    .advise(text!("look at Redis: {}", ics_setup("check backends"))),
             ];
         }
         Err(why) => {
             return vec![
                 skip("the queues were not looked at")
-                    .observed(format!("Redis at {server}: {}", words(why)))
-                    .fix("ics-setup check backends"),
+                    .observed(text!("Redis at {}: {}", own(server), words(why)))
+                    .advise(text!("look at Redis: {}", ics_setup("check backends"))),
             ];
         }
         Ok(seen) => seen,
@@ -71,9 +72,9 @@ fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
     if findings.is_empty() {
         let why =
             "an empty list has no key in Redis, and the vendor does not document the names, so others may be in use";
-        let title = format!("no list that is the product's by name is in Redis at {server}");
+        let title = text!("no list that is the product's by name is in Redis at {}", own(server));
         let none = Finding::new(ids::QUEUE_WAITING, Status::Skip, title);
-        findings.push(none.observed(format!("{}; {why}", walked(seen))));
+        findings.push(none.observed(text!("{}; {}", walked(seen), own(why))));
     } else if let Some(why) = &seen.stopped {
         findings.push(skip("not all keys of Redis were looked at").observed(words(why)));
     }
@@ -81,12 +82,12 @@ fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
 }
 
 /// How much was looked at.
-fn walked(seen: &Seen) -> String {
-    let keys = seen.keys.map_or_else(|| "an unknown number of keys".to_owned(), |keys| format!("{keys} keys"));
+fn walked(seen: &Seen) -> Text {
+    let keys = seen.keys.map_or_else(|| "an unknown number of keys".into(), |keys| text!("{} keys", keys));
     match (&seen.stopped, seen.complete) {
-        (Some(why), _) => format!("database 0 with {keys}, not all of them looked at: {}", words(why)),
-        (None, false) => format!("database 0 with {keys}, not all of them looked at within the time"),
-        (None, true) => format!("database 0 with {keys}, all of them looked at"),
+        (Some(why), _) => text!("database 0 with {}, not all of them looked at: {}", keys, words(why)),
+        (None, false) => text!("database 0 with {}, not all of them looked at within the time", keys),
+        (None, true) => text!("database 0 with {}, all of them looked at", keys),
     }
 }
 
@@ -94,22 +95,22 @@ fn one(queue: &Queue, server: &str) -> Finding {
     let Queue { key, waiting } = queue;
     let elements = count(usize::try_from(*waiting).unwrap_or(usize::MAX), "element");
     let title = match Known::get().queues.level.iter().find(|level| level.name == *key) {
-        Some(level) => format!("queue {key} ({}) has {elements}", level.what),
-        None => format!("the list {key} has {elements}"),
+        Some(level) => text!("queue {} ({}) has {}", own(key), own(&level.what), elements),
+        None => text!("the list {} has {}", own(key), elements),
     };
     Finding::new(ids::QUEUE_WAITING, Status::Pass, title)
-        .observed(format!("{elements} in the list {key} in Redis at {server}"))
+        .observed(text!("{} in the list {} in Redis at {}", elements, own(key), own(server)))
         .evidence("key", key.as_str())
         .evidence("waiting", *waiting)
-        .evidence("server", server)
+        .evidence("server", own(server))
 }
 
 /// Why it was not asked, for people.
-fn words(unasked: &Unasked) -> String {
+fn words(unasked: &Unasked) -> Text {
     match unasked {
-        Unasked::NetError { trouble } => trouble.to_string(),
-        Unasked::Refused { command, code } => format!("Redis answers {command} with {code}"),
-        Unasked::Odd { command } => format!("{command} gave an answer of another form"),
+        Unasked::NetError { trouble } => text!("{}", trouble),
+        Unasked::Refused { command, code } => text!("Redis answers {} with {}", own(command), code),
+        Unasked::Odd { command } => text!("{} gave an answer of another form", own(command)),
     }
 }
 

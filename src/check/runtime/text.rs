@@ -5,25 +5,28 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::finding::FindingId;
 use crate::finding::{Finding, Status};
 use crate::product::Place;
+use crate::text;
+use crate::text::{Text, own};
 
 /// RFC 3339 of seconds since 1970.
-pub(super) fn at(seconds: u64) -> String {
-    crate::stamp::rfc3339(UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH))
+pub(super) fn at(seconds: u64) -> Text {
+    let moment = UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH);
+    text!("{}", own(crate::stamp::rfc3339(moment)))
 }
 
 /// `40 s`, `12 min`, `5 h`, `3 days`.
-pub(super) fn long(seconds: u64) -> String {
+pub(super) fn long(seconds: u64) -> Text {
     match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7199 => format!("{} min", seconds / 60),
-        7200..=172_799 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
+        0..=119 => text!("{} s", seconds),
+        120..=7199 => text!("{} min", seconds / 60),
+        7200..=172_799 => text!("{} h", seconds / 3600),
+        _ => text!("{} days", seconds / 86_400),
     }
 }
 
 /// `1 container`, `2 containers`.
-pub(super) fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+pub(super) fn count(number: usize, what: &str) -> Text {
+    text!("{} {}{}", number, own(what), own(if number == 1 { "" } else { "s" }))
 }
 
 /// The findings where there was nothing to look at: none where the product is not installed (`product` says so), one that
@@ -32,7 +35,7 @@ pub(super) fn nothing(place: &Place, id: FindingId, what: &str) -> Option<Vec<Fi
     if !place.is_installed() {
         return Some(Vec::new());
     }
-    let skip = Finding::new(id, Status::Skip, format!("{what} not looked at"))
+    let skip = Finding::new(id, Status::Skip, text!("{} not looked at", own(what)))
         .observed("under --root nothing of the image runs");
     (!place.live).then(|| vec![skip])
 }

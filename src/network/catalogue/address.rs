@@ -5,6 +5,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text;
+use crate::text::{Text, own};
+
 /// A block of addresses; a single address has the longest prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -20,9 +23,9 @@ impl Block {
     ///
     /// # Errors
     /// What was expected.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, Text> {
         let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-        let address: IpAddr = address.parse().map_err(|_| format!("{text:?} is no address such as 192.0.2.1"))?;
+        let address: IpAddr = address.parse().map_err(|_| text!("{:?} is no address such as 192.0.2.1", text))?;
         let longest = longest(address);
         let prefix = match prefix {
             None => longest,
@@ -30,11 +33,11 @@ impl Block {
                 .parse()
                 .ok()
                 .filter(|prefix| *prefix <= longest)
-                .ok_or_else(|| format!("{text:?}: behind the slash stands a number from 0 to {longest}"))?,
+                .ok_or_else(|| text!("{:?}: behind the slash stands a number from 0 to {}", text, longest))?,
         };
         let block = Self { address, prefix };
         if block.bits_behind_the_prefix() {
-            return Err(format!("{text:?} has bits behind its prefix; the first address of the block is meant"));
+            return Err(text!("{:?} has bits behind its prefix; the first address of the block is meant", text));
         }
         Ok(block)
     }
@@ -65,7 +68,7 @@ impl TryFrom<String> for Block {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text)
+        Self::parse(&text).map_err(|_| format!("{text:?} is no address and no block of addresses"))
     }
 }
 
@@ -96,12 +99,12 @@ fn longest(address: IpAddr) -> u8 {
 ///
 /// # Errors
 /// What was expected.
-pub fn host_name(text: &str) -> Result<String, String> {
+pub fn host_name(text: &str) -> Result<String, Text> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     if name.parse::<IpAddr>().is_ok() {
         return Ok(name);
     }
-    let wrong = |why: &str| Err(format!("{text:?} is no host name: {why}"));
+    let wrong = |why| Err(text!("{:?} is no host name: {}", text, own(why)));
     if name.contains("://") {
         return wrong("it is a URL; leave out scheme, port and path");
     }

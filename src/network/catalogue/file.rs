@@ -15,6 +15,8 @@ use super::{
 use crate::assets;
 use crate::problem::{Problem, id};
 use crate::settings::Deployment;
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 use crate::version::Version;
 
 #[derive(Deserialize)]
@@ -120,11 +122,11 @@ type Key = (Option<Component>, Option<String>, Option<String>, Option<u16>);
 struct Entry {
     raw: Raw,
     key: Key,
-    at: String,
+    at: Text,
 }
 
 impl Entry {
-    fn new(raw: Raw, at: String) -> Self {
+    fn new(raw: Raw, at: Text) -> Self {
         let host = raw.host.as_deref().map(|host| host.trim_end_matches('.').to_ascii_lowercase());
         let region = raw.region.clone().filter(|region| region != ANY);
         Self { key: (raw.component, region, host, raw.port), raw, at }
@@ -134,7 +136,7 @@ impl Entry {
 /// The shipped catalogue, with a text of the user's laid over it.
 pub(super) fn read(user: Option<(&str, &Path)>) -> Result<Catalogue, Problem> {
     let mut file: File = assets::read(&assets::ENDPOINTS);
-    let entries = entries(&mut file, &|_| "endpoints.toml".to_owned())?;
+    let entries = entries(&mut file, &|_| "endpoints.toml".into())?;
     let mut places: HashMap<Key, usize> =
         entries.iter().enumerate().map(|(place, entry)| (entry.key.clone(), place)).collect();
     let mut entries: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
@@ -169,8 +171,8 @@ fn lay(
     let Entry { mut raw, key, at } = change;
     if raw.remove == Some(true) {
         let Some(place) = places.remove(&key) else {
-            let message = format!("{at}: there is nothing to remove with this component, region, host and port");
-            return Err(wrong(message).hint("all of them: ics-setup network list --all"));
+            let message = text!("{}: there is nothing to remove with this component, region, host and port", at);
+            return Err(wrong(message).hint(text!("all of them: {}", ics_setup("network list --all"))));
         };
         entries[place] = None;
         return Ok(());
@@ -195,18 +197,18 @@ fn parse(text: &str, shown: &Path) -> Result<(File, Vec<Entry>), Problem> {
     let line = |at: usize| ends.partition_point(|end| *end < at) + 1;
     let mut file: File = toml::from_str(text).map_err(|error| {
         let at = line(error.span().map_or(0, |span| span.start));
-        wrong(format!("{}:{at}: {}", shown.display(), error.message()))
+        wrong(text!("{}:{}: {}", shown.display(), at, error.message()))
             .hint("an entry to start from is in ics-setup network list --help")
     })?;
-    let entries = entries(&mut file, &|span| format!("{}:{}", shown.display(), line(span.start)))?;
+    let entries = entries(&mut file, &|span| text!("{}:{}", shown.display(), line(span.start)))?;
     if entries.len() > MOST {
-        return Err(wrong(format!("{}: {} entries; {MOST} is the most", shown.display(), entries.len())));
+        return Err(wrong(text!("{}: {} entries; {} is the most", shown.display(), entries.len(), MOST)));
     }
     Ok((file, entries))
 }
 
 /// Takes the entries out of a file; `at` tells where one stands.
-fn entries(file: &mut File, at: &dyn Fn(Range<usize>) -> String) -> Result<Vec<Entry>, Problem> {
+fn entries(file: &mut File, at: &dyn Fn(Range<usize>) -> Text) -> Result<Vec<Entry>, Problem> {
     let mut entries = Vec::new();
     for entry in std::mem::take(&mut file.endpoint) {
         let place = at(entry.span());
@@ -220,7 +222,7 @@ fn entries(file: &mut File, at: &dyn Fn(Range<usize>) -> String) -> Result<Vec<E
             let at = at(inner.span());
             let inner = inner.into_inner();
             if !inner.each.is_empty() {
-                return Err(wrong(format!("{at}: `each` stands in an entry of `each`; one level is all there is")));
+                return Err(wrong(text!("{}: `each` stands in an entry of `each`; one level is all there is", at)));
             }
             entries.push(Entry::new(inner.over(shared.clone()), at));
         }
@@ -232,9 +234,9 @@ fn entries(file: &mut File, at: &dyn Fn(Range<usize>) -> String) -> Result<Vec<E
 fn finish(entry: Entry, catalogue: &Catalogue) -> Result<Endpoint, Problem> {
     let Entry { raw, at, .. } = entry;
     let missing = |key: &str| {
-        wrong(format!("{at}: the entry has no `{key}`")).hint("a new entry needs component, host, port and purpose; one that changes another has the same component, region, host and port")
+        wrong(text!("{}: the entry has no `{}`", at, own(key))).hint("a new entry needs component, host, port and purpose; one that changes another has the same component, region, host and port")
     };
-    let bad = |why: String| wrong(format!("{at}: {why}"));
+    let bad = |why: Text| wrong(text!("{}: {}", at, why));
     let component = raw.component.ok_or_else(|| missing("component"))?;
     let host = raw.host.ok_or_else(|| missing("host"))?;
     let host = if host == COLLECTOR { host } else { host_name(&host).map_err(bad)? };
@@ -242,14 +244,14 @@ fn finish(entry: Entry, catalogue: &Catalogue) -> Result<Endpoint, Problem> {
     let purpose = raw.purpose.ok_or_else(|| missing("purpose"))?;
     let region = raw.region.unwrap_or_else(|| ANY.to_owned());
     if region != ANY && !catalogue.regions.contains_key(&region) {
-        return Err(no_region(&at, &region, catalogue).hint(format!("[region]\n{region} = {{ name = \"…\" }}")));
+        return Err(no_region(at, &region, catalogue).hint(text!("[region]\n{} = {{ name = \"…\" }}", region)));
     }
     let wildcard =
         raw.wildcard.filter(|text| !text.is_empty()).map(|text| Wildcard::parse(&text)).transpose().map_err(bad)?;
     if let Some(wildcard) = &wildcard
         && !wildcard.is_match(&host)
     {
-        return Err(bad(format!("{host} is not covered by {}", wildcard.printed)));
+        return Err(bad(text!("{} is not covered by {}", own(&host), own(&wildcard.printed))));
     }
     let stands_for_more = wildcard.is_some();
     let static_ips = match raw.static_ips {
@@ -257,11 +259,11 @@ fn finish(entry: Entry, catalogue: &Catalogue) -> Result<Endpoint, Problem> {
         Some(RawIps::Word(word)) if word == "none" => StaticIps::None,
         Some(RawIps::Word(word)) if word == "unknown" => StaticIps::Unknown,
         Some(RawIps::Word(word)) => {
-            return Err(bad(format!("static_ips is a list of addresses, \"none\" or \"unknown\", not {word:?}")));
+            return Err(bad(text!("static_ips is a list of addresses, \"none\" or \"unknown\", not {:?}", word)));
         }
         Some(RawIps::Listed(list)) if list.is_empty() => {
             return Err(bad(
-                "static_ips is empty: \"none\" where the vendor has none, \"unknown\" where nobody knows".to_owned()
+                "static_ips is empty: \"none\" where the vendor has none, \"unknown\" where nobody knows".into()
             ));
         }
         Some(RawIps::Listed(list)) => {
@@ -277,13 +279,13 @@ fn finish(entry: Entry, catalogue: &Catalogue) -> Result<Endpoint, Problem> {
             .flatten()
     {
         if text.is_empty() || text.len() > 500 || text.chars().any(char::is_control) {
-            return Err(bad(format!("{text:?} is to be one line of 1 to 500 characters")));
+            return Err(bad(text!("{:?} is to be one line of 1 to 500 characters", text)));
         }
     }
     if let Some(path) = &raw.path
         && !path.starts_with('/')
     {
-        return Err(bad(format!("path begins with a slash, not {path:?}")));
+        return Err(bad(text!("path begins with a slash, not {:?}", path)));
     }
     Ok(Endpoint {
         component,
@@ -319,7 +321,7 @@ fn finish(entry: Entry, catalogue: &Catalogue) -> Result<Endpoint, Problem> {
     })
 }
 
-fn wrong(message: String) -> Problem {
+fn wrong(message: Text) -> Problem {
     Problem::settings(id::ENDPOINTS_INVALID, message)
 }
 

@@ -20,6 +20,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::finding::Status;
 use crate::problem::Problem;
 use crate::settings::Deployment;
 use crate::version::Version;
@@ -109,6 +110,19 @@ pub enum Confidence {
 }
 
 impl Confidence {
+    /// The worst that a finding may say whose requirement is known this well: what is inferred is never failed.
+    pub(crate) fn at_most(self, status: Status) -> Status {
+        match (self, status) {
+            (Self::Inferred | Self::Weak, Status::Fail | Status::Error) => Status::Warn,
+            (_, status) => status,
+        }
+    }
+
+    /// Targets in facts of before have no confidence.
+    pub(crate) fn verified() -> Self {
+        Self::Verified
+    }
+
     /// The word in the file and in every output.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,7 +5,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::problem::{Problem, id};
 use crate::settings::{Deployment, Layers};
-use crate::text::nearest;
+use crate::text;
+use crate::text::{Text, ics_setup, nearest, own};
 use crate::version::Version;
 
 /// What the settings say that decides about endpoints.
@@ -27,7 +28,7 @@ impl EndpointNeeds {
         let text = |key| layers.get(key).map(|setting| setting.value.as_str());
         let region = match layers.get("agent.region") {
             Some(setting) if !catalogue.regions.contains_key(&setting.value) => {
-                return Err(no_region(&setting.origin.to_string(), &setting.value, catalogue));
+                return Err(no_region(text!("{}", own(&setting.origin)), &setting.value, catalogue));
             }
             setting => setting.map(|setting| setting.value.clone()),
         };
@@ -40,8 +41,8 @@ impl EndpointNeeds {
                 .filter(|host| !host.is_empty())
                 .map(|host| {
                     host_name(host).map_err(|why| {
-                        Problem::settings(id::SETTING_INVALID, format!("{}: {why}", setting.origin))
-                            .hint("--collector collector.corp.example")
+                        Problem::settings(id::SETTING_INVALID, text!("{}: {}", own(&setting.origin), why))
+                            .hint("name its host: --collector collector.corp.example")
                     })
                 })
                 .collect::<Result<_, _>>()?,
@@ -114,28 +115,28 @@ pub fn foreign_region(layers: &Layers) -> Option<Finding> {
     let setting = layers.get("agent.region").filter(|setting| !catalogue.regions.contains_key(&setting.value))?;
     let region = &setting.value;
     let all: Vec<&str> = catalogue.regions.keys().map(String::as_str).collect();
-    let title = format!("the region {region:?} of the Insight Agent is none that is known here");
+    let title = text!("the region {:?} of the Insight Agent is none that is known here", region);
     let finding = Finding::new(ids::AGENT_REGION_UNKNOWN, Status::Warn, title)
-        .expected(format!("one of {}", all.join(", ")))
-        .observed(setting.origin.to_string())
+        .expected(text!("one of {}", own(all.join(", "))))
+        .observed(text!("{}", own(&setting.origin)))
         .cause("it is kept as it is, and ics-setup check and network refuse it without a file that has it");
     let finding = match nearest(region, all.iter().copied()) {
-        Some(near) => finding.fix(format!("did you mean {near}? --agent-region {near}")),
-        None => finding.fix("name one of these: --agent-region REGION"),
+        Some(near) => finding.advise(text!("did you mean {}? --agent-region {}", own(near), own(near))),
+        None => finding.advise("name one of these: --agent-region <REGION>"),
     };
-    Some(finding.fix("if it is a region of your own file: ics-setup check agent --endpoints FILE"))
+    Some(finding.advise(text!("if it is a region of your own file: {}", ics_setup("check agent --endpoints <FILE>"))))
 }
 
 /// The refusal of a region that nobody knows.
-pub(super) fn no_region(origin: &str, region: &str, catalogue: &Catalogue) -> Problem {
+pub(super) fn no_region(place: Text, region: &str, catalogue: &Catalogue) -> Problem {
     let all: Vec<&str> = catalogue.regions.keys().map(String::as_str).collect();
-    let problem = Problem::settings(id::REGION_UNKNOWN, format!("{origin}: there is no region {region:?}"))
-        .because(format!("regions: {}", all.join(", ")));
+    let problem = Problem::settings(id::REGION_UNKNOWN, text!("{}: there is no region {:?}", place, region))
+        .because(text!("regions: {}", own(all.join(", "))));
     let problem = match nearest(region, all.iter().copied()) {
-        Some(near) => problem.hint(format!("did you mean {near}?")),
+        Some(near) => problem.hint(text!("did you mean {}?", own(near))),
         None => problem,
     };
-    problem.hint("a newer region, and its endpoints, can be added with --endpoints FILE")
+    problem.hint("a newer region, and its endpoints, can be added with --endpoints <FILE>")
 }
 
 #[cfg(test)]
@@ -208,7 +209,7 @@ mod tests {
         let catalogue = Catalogue::shipped();
         let problem = EndpointNeeds::of(&layers(&[("agent.region", "us1")]), &catalogue).unwrap_err();
         assert!(problem.because.unwrap().contains("ap, au, ca, eu, us, us2, us3"));
-        assert!(problem.hints.last().unwrap().contains("--endpoints FILE"));
+        assert!(problem.hints.last().unwrap().contains("--endpoints <FILE>"));
         let problem = EndpointNeeds::of(&layers(&[("agent.collector", "c1:8037")]), &catalogue).unwrap_err();
         assert!(problem.message.contains("the port stands apart"), "{}", problem.message);
     }

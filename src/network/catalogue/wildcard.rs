@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::address::host_name;
+use crate::text;
+use crate::text::Text;
 
 /// A pattern as the vendor prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,14 +32,15 @@ impl Wildcard {
     ///
     /// # Errors
     /// What was expected.
-    pub fn parse(printed: &str) -> Result<Self, String> {
+    pub fn parse(printed: &str) -> Result<Self, Text> {
         let covers = match (printed.strip_prefix("*."), printed.strip_prefix('*'), printed.split_once('/')) {
             (Some(domain), ..) => Covers::Below(host_name(domain)?),
             (None, Some(domain), _) => Covers::AtAndBelow(host_name(domain)?),
             (None, None, Some((host, _))) => Covers::Host(host_name(host)?),
             _ => {
-                return Err(format!(
-                    "{printed:?} is no wildcard: *.example.com, *example.com or example.com/* was expected"
+                return Err(text!(
+                    "{:?} is no wildcard: *.example.com, *example.com or example.com/* was expected",
+                    printed
                 ));
             }
         };
@@ -58,7 +61,7 @@ impl TryFrom<String> for Wildcard {
     type Error = String;
 
     fn try_from(printed: String) -> Result<Self, String> {
-        Self::parse(&printed)
+        Self::parse(&printed).map_err(|_| format!("{printed:?} is no wildcard"))
     }
 }
 

@@ -89,8 +89,6 @@ fn sentence(finding: &Finding, redactor: &Redactor) -> String {
         ids::MYSQL_VERSION | ids::REDIS_VERSION => {
             finding.expected.as_ref().map(|expected| text!("the product wants {}", expected))
         }
-        // The URL says it all.
-        ids::PROXY_LANGUAGE if finding.evidence.contains_key("right") => None,
         _ => finding.observed.clone(),
     };
     let title = &finding.title;
@@ -98,11 +96,10 @@ fn sentence(finding: &Finding, redactor: &Redactor) -> String {
 }
 
 /// Commands of ours are no help to somebody whose answers are not written yet, and the cause tells more than a way to look.
-/// The words are ours, not the server's: a password that is one of them is not to be told by its gap.
 fn advice(finding: &Finding, redactor: &Redactor) -> Option<Advice> {
-    let say = |fix: &Fix| line(redactor, fix.text());
-    let elsewhere = finding.fix.iter().map(say).find(|fix| !fix.contains("ics-setup ") && !fix.starts_with("look: "));
-    elsewhere.map(Advice::Do).or_else(|| finding.cause.as_ref().map(|cause| Advice::Know(line(redactor, cause))))
+    let helps = |fix: &&Fix| !matches!(fix, Fix::Look(_)) && !fix.text().names_ics_setup();
+    let elsewhere = finding.fix.iter().find(helps).map(|fix| Advice::Do(line(redactor, fix.text())));
+    elsewhere.or_else(|| finding.cause.as_ref().map(|cause| Advice::Know(line(redactor, cause))))
 }
 
 /// Who can be asked whether an answer holds.

@@ -58,14 +58,20 @@ impl World for Network<'_> {
         let secrets = Secrets { http_proxy: url(), https_proxy: url(), ..Secrets::default() };
         let look = Look { host: self.host, platform: None, spec: &spec, secrets: &secrets, roots: &self.roots };
         let facts = Dial.collect(&look, self.time(), None);
-        let findings = Dial.judge(&facts, &spec);
-        let redactor = knowing(&secrets);
-        // What fails first explains what fails after it.
-        let verdict = Verdict::of(&findings, 1, &[ids::PROXY_CONNECT_METHOD], &redactor);
+        let mut findings = Dial.judge(&facts, &spec);
         let tls = proxy.scheme == Scheme::Https;
         let asked = facts.proxies.first();
         let wrong_scheme =
             asked.and_then(|asked| asked.answers.as_ref()).is_some_and(|answers| answers.other_language(tls).is_some());
+        if wrong_scheme {
+            // The URL says it all.
+            for finding in findings.iter_mut().filter(|finding| finding.id == ids::PROXY_LANGUAGE) {
+                finding.observed = None;
+            }
+        }
+        let redactor = knowing(&secrets);
+        // What fails first explains what fails after it.
+        let verdict = Verdict::of(&findings, 1, &[ids::PROXY_CONNECT_METHOD], &redactor);
         match asked.and_then(|asked| asked.failure(tls)).map(|failure| failure.why) {
             Some(Cause::ProxyLogin { schemes, .. }) if proxy.credentials.is_none() && offers_basic(&schemes) => {
                 let place = format!("{}:{}", proxy.host, proxy.port.unwrap_or_else(|| proxy.scheme.usual_port()));

@@ -11,6 +11,7 @@ use crate::host::MemoryHost;
 use crate::net::Roots;
 use crate::net::testing::{closed_port, serve};
 use crate::settings::Secret;
+use crate::text::ics_setup;
 
 /// A server that talks; how often it was talked to.
 fn server(talk: impl Fn(TcpStream) + Send + Sync + 'static) -> (u16, Arc<AtomicUsize>) {
@@ -224,11 +225,11 @@ fn redis_is_judged_by_its_replies() {
 #[test]
 fn the_two_worst_are_told_and_warnings_alone_are_no_refusal() {
     let finding = |id: FindingId, status, title: &str| Finding::new(id, status, title.to_owned()).observed("seen");
-    let warn = finding(ids::MYSQL_CAPACITY, Status::Warn, "few connections")
-        .cause("so it is")
-        .fix("sudo ics-setup reconfigure");
+    let warn =
+        finding(ids::MYSQL_CAPACITY, Status::Warn, "few connections").cause("so it is").fix(ics_setup("reconfigure"));
     let pass = finding(ids::MYSQL_VERSION, Status::Pass, "it is 5.7");
-    let fail = finding(ids::MYSQL_GRANTS, Status::Fail, "no rights").fix("ics-setup check").fix("on the server: GRANT");
+    let fail =
+        finding(ids::MYSQL_GRANTS, Status::Fail, "no rights").fix(ics_setup("check")).advise("on the server: GRANT");
     let redactor = Redactor::default();
     let verdict = Verdict::of(&[pass.clone(), warn.clone()], 2, &[ids::MYSQL_VERSION], &redactor);
     assert_eq!((verdict.good, verdict.said.as_str()), (true, "it is 5.7"));

@@ -199,8 +199,8 @@ fn mariadb_announcing_5_7() {
     let found = ask(server.port, Some(PASSWORD), &[]);
     found.has("mysql-databases", "fail", "has no database divvykeys").has("mysql-grants", "fail", "missing RELOAD");
     for id in ["mysql-databases", "mysql-grants"] {
-        for fix in found.the(id)["fix"].as_array().unwrap() {
-            sql(&server, fix.as_str().unwrap().strip_prefix("on the server: ").unwrap());
+        for fix in found.the(id)["advice"].as_array().unwrap() {
+            sql(&server, fix.as_str().unwrap().strip_prefix("run on the server: ").unwrap());
         }
     }
     let found = ask(server.port, Some(PASSWORD), &[]);
@@ -222,7 +222,7 @@ fn a_host_that_is_not_allowed() {
     let server = mariadb(&made, Some("5.7.44-log"), &[]);
     sql(&server, "DELETE FROM mysql.global_priv WHERE host <> 'localhost'; FLUSH PRIVILEGES;");
     let found = ask(server.port, Some(PASSWORD), &[]);
-    found.has("mysql-reachable", "pass", "1130").has("mysql-login", "fail", "CREATE USER 'divvy'@'HOST'");
+    found.has("mysql-reachable", "pass", "1130").has("mysql-login", "fail", "CREATE USER 'divvy'@'<HOST>'");
     assert_eq!(found.exit, 4);
 }
 

@@ -48,10 +48,10 @@ fn trusted_interception_warns_for_the_product_and_fails_for_the_agent() {
     // The list to hand over is exact: these names and no others, and its command gives them in the device's words.
     let names = hosts(agent);
     assert_eq!(names.len(), 8);
-    let fix: Vec<&str> = agent["fix"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    assert_eq!(fix[0], format!("have the proxy team exclude from decryption: {}", names.join(", ")));
+    let advice: Vec<&str> = agent["advice"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(advice[0], format!("have the proxy team exclude from decryption: {}", names.join(", ")));
     assert!(names.iter().all(|name| name.ends_with("endpoint.ingress.rapid7.com")), "{names:?}");
-    assert!(fix[1].contains("network allowlist --decrypt-exclusions --format paloalto"), "{fix:?}");
+    assert!(advice[1].contains("network allowlist --decrypt-exclusions --format paloalto"), "{advice:?}");
     let output = std::process::Command::new(super::world::binary())
         .args(["network", "allowlist", "--decrypt-exclusions", "--format", "paloalto", "--agent-region", "us"])
         .output()

@@ -28,7 +28,8 @@ impl Seen {
     pub fn expect(&self, id: &str, status: &str, words: &[&str]) -> &Value {
         let text = |finding: &Value| {
             let part = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
-            let fix: Vec<&str> = finding["fix"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let fixes = ["fix", "advice"].into_iter().filter_map(|key| finding[key].as_array()).flatten();
+            let fix: Vec<&str> = fixes.filter_map(Value::as_str).collect();
             [part("title"), part("expected"), part("observed"), part("cause"), fix.join(" && ")].join(" | ")
         };
         let found = self.findings().iter().find(|finding| {

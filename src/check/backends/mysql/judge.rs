@@ -2,7 +2,7 @@
 
 use super::super::words::at;
 use super::SERVER;
-use super::access::{self, create};
+use super::access::{self, RAISE, create};
 use crate::check::requirements::{Profile, Window};
 use crate::check::spec::{CheckSpec, MysqlSpec};
 use crate::finding::ids;
@@ -13,6 +13,8 @@ use crate::mysql::{
 };
 use crate::net::{NetError, seconds};
 use crate::settings::Deployment;
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 use std::time::Duration;
 
 /// A greeting that takes longer is a warning: every connection of the product waits as long.
@@ -23,6 +25,9 @@ const SKEW_WARN: i64 = 5_000;
 
 /// And by more than this a failure: five minutes, where cloud APIs begin to refuse signed requests.
 const SKEW_FAIL: i64 = 300_000;
+
+/// What ends the look at names before a greeting.
+const SKIP_NAME_RESOLVE: &str = "set skip-name-resolve in my.cnf on the server, then restart it";
 
 /// Judges what was seen.
 pub(super) fn judge_mysql(facts: &MysqlFacts, spec: &CheckSpec) -> Vec<Finding> {
@@ -43,15 +48,15 @@ fn unreached(mysql: &MysqlSpec, trouble: &NetError, waited: u64, spec: &CheckSpe
     let waited = seconds(Duration::from_millis(waited));
     match trouble {
         NetError::Silent { .. } => finding
-            .cause(format!("connected, no greeting within {waited}: reverse DNS on the server (it looks this host's name up before it greets), or a port that is not MySQL's"))
-            .fix("on the server, in my.cnf: skip-name-resolve, then restart it")
-            .fix("ics-setup check backends --timeout 60s   # does it come at all?"),
+            .cause(text!("connected, no greeting within {}: reverse DNS on the server (it looks this host's name up before it greets), or a port that is not MySQL's", own(waited)))
+            .advise(SKIP_NAME_RESOLVE)
+            .advise(text!("see whether it comes at all: {}", ics_setup("check backends --timeout 60s"))),
         NetError::Closed => finding
             .cause("a load balancer without a server behind it, or rules on the server's side that close connections from this host")
-            .fix("look at the load balancer's target group, and at the server's error log"),
+            .advise("look at the load balancer's target group, and at the server's error log"),
         NetError::Unexpected { .. } => finding
             .cause("the port belongs to another service")
-            .fix("sudo ics-setup reconfigure --mysql-port PORT   # MySQL's own is 3306"),
+            .advise(text!("give its own port, by default 3306: sudo {}", ics_setup("reconfigure --mysql-port <PORT>"))),
         _ => finding,
     }
 }
@@ -65,7 +70,10 @@ fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &Ch
             findings.push(version(&announced, mysql, spec, true));
             let finding = Finding::new(ids::MYSQL_LOGIN, Status::Skip, "the login to MySQL was not tried")
                 .observed("no user is known (--mysql-user, prod.env); databases, grants and clock were not looked at");
-            findings.push(finding.fix("ics-setup check backends --mysql-user USER --mysql-password-file FILE"));
+            findings.push(finding.advise(text!(
+                "name the user: {}",
+                ics_setup("check backends --mysql-user <USER> --mysql-password-file <FILE>")
+            )));
         }
         Some(Login::Open(about)) => {
             let real = about.version.as_deref().map(|text| {
@@ -90,15 +98,15 @@ fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &Ch
 
 fn reached(facts: &MysqlFacts, mysql: &MysqlSpec, announced: &Product) -> Finding {
     let took = seconds(Duration::from_millis(facts.opening_ms));
-    let mut finding = SERVER.reached(&mysql.at, format!("it announces {}", announced.shown));
+    let mut finding = SERVER.reached(&mysql.at, text!("it announces {}", announced.shown));
     if facts.opening_ms > SLOW_GREETING {
         finding.status = Status::Warn;
-        finding.title = format!("MySQL on {} is slow to greet", at(&mysql.at)).into();
+        finding.title = text!("MySQL on {} is slow to greet", at(&mysql.at));
         finding = finding
-            .expected(format!("a greeting within {}", seconds(Duration::from_millis(SLOW_GREETING))))
-            .observed(format!("it took {took}"))
+            .expected(text!("a greeting within {}", own(seconds(Duration::from_millis(SLOW_GREETING)))))
+            .observed(text!("it took {}", own(took)))
             .cause("usually reverse DNS on the server: it looks this host's name up for every connection")
-            .fix("on the server, in my.cnf: skip-name-resolve, then restart it");
+            .advise(SKIP_NAME_RESOLVE);
     }
     finding.evidence("greeting_ms", facts.opening_ms)
 }
@@ -109,34 +117,42 @@ fn version(product: &Product, mysql: &MysqlSpec, spec: &CheckSpec, announced_onl
     let mut status = verdict(product, window);
     let place = at(&mysql.at);
     let observed =
-        if announced_only { format!("advertised version: {}", product.shown) } else { product.shown.clone() };
+        if announced_only { text!("advertised version: {}", product.shown) } else { text!("{}", product.shown) };
     let maybe = product.perhaps_proxy.filter(|_| announced_only);
     if maybe.is_some() && status == Status::Fail {
         status = Status::Warn;
     }
     let title = match (status, &product.version) {
-        (Status::Pass, _) => format!("{} on {place} is a version that the product supports", product.shown),
-        (_, None) => format!("the version of MySQL on {place} cannot be read"),
-        _ => format!("{} on {place} is not what the product asks for", product.shown),
+        (Status::Pass, _) => text!("{} on {} is a version that the product supports", product.shown, place),
+        (_, None) => text!("the version of MySQL on {} cannot be read", place),
+        _ => text!("{} on {} is not what the product asks for", product.shown, place),
     };
     let finding = Finding::new(ids::MYSQL_VERSION, status, title)
-        .expected(format!("MySQL {} ({}; {}, {})", window.shown, profile.name, profile.source, profile.date))
+        .expected(text!(
+            "MySQL {} ({}; {}, {})",
+            own(&window.shown),
+            own(&profile.name),
+            own(&profile.source),
+            own(&profile.date)
+        ))
         .observed(observed)
         .evidence("product", product.shown.clone())
         .evidence("advertised_only", announced_only);
     if status == Status::Pass {
         return finding;
     }
-    let release = "ics-setup check backends --release VERSION   # if another release of the product is meant";
+    let release =
+        text!("if another release of the product is meant: {}", ics_setup("check backends --release <VERSION>"));
     let finding = match maybe {
-        Some(maybe) => finding
-            .cause(maybe)
-            .fix("ics-setup check backends --mysql-user USER --mysql-password-file FILE   # asks the server itself"),
+        Some(maybe) => finding.cause(maybe).advise(text!(
+            "ask the server itself: {}",
+            ics_setup("check backends --mysql-user <USER> --mysql-password-file <FILE>")
+        )),
         None => finding
             .cause("the product's migrations are written for and tested with the versions above")
-            .fix(format!("move the databases to MySQL {}", window.shown)),
+            .advise(text!("move the databases to MySQL {}", own(&window.shown))),
     };
-    finding.fix(release)
+    finding.advise(release)
 }
 
 fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpec) -> Vec<Finding> {
@@ -145,13 +161,13 @@ fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpe
     let mut login = Finding::new(
         ids::MYSQL_LOGIN,
         Status::Pass,
-        format!("{} can log in to MySQL on {place}", mysql.user.as_deref().unwrap_or_default()),
+        text!("{} can log in to MySQL on {}", own(mysql.user.as_deref().unwrap_or_default()), place),
     )
-    .observed(format!("logged in as {account}{}", if about.tls.is_some() { " over TLS" } else { "" }));
+    .observed(text!("logged in as {}{}", account, own(if about.tls.is_some() { " over TLS" } else { "" })));
     if let Some(trouble) = &about.broke {
         login.status = Status::Warn;
-        login.title = format!("the conversation with MySQL on {place} broke off after the login").into();
-        login = login.observed(trouble.to_string()).cause("what is missing below was not asked");
+        login.title = text!("the conversation with MySQL on {} broke off after the login", place);
+        login = login.observed(text!("{}", trouble)).cause("what is missing below was not asked");
     }
     let mut findings = vec![login, tls(about, greeting, mysql)];
     if !about.databases.is_empty() {
@@ -168,12 +184,12 @@ fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpe
 
 fn tls(about: &About, greeting: &Greeting, mysql: &MysqlSpec) -> Finding {
     let place = at(&mysql.at);
-    let make = |status, title: String| Finding::new(ids::MYSQL_TLS, status, title);
+    let make = |status, title: Text| Finding::new(ids::MYSQL_TLS, status, title);
     match (&about.tls, about.tls_because) {
         (Some(cipher), Some(MysqlFailure::Required | MysqlFailure::Password)) => {
-            make(Status::Warn, format!("MySQL on {place} wants TLS, and the settings do not say so"))
+            make(Status::Warn, text!("MySQL on {} wants TLS, and the settings do not say so", place))
                 .expected("mysql.tls = true in the settings")
-                .observed(format!("the login went through over TLS only ({cipher})"))
+                .observed(text!("the login went through over TLS only ({})", cipher))
                 .cause(if about.tls_because == Some(MysqlFailure::Required) {
                     match about.variables.get("require_secure_transport").map(String::as_str) {
                         Some("ON" | "1") => "require_secure_transport is on",
@@ -182,17 +198,17 @@ fn tls(about: &About, greeting: &Greeting, mysql: &MysqlSpec) -> Finding {
                 } else {
                     "the account logs in by caching_sha2_password, which wants TLS"
                 })
-                .fix("sudo ics-setup reconfigure --mysql-tls")
+                .fix(text!("sudo {}", ics_setup("reconfigure --mysql-tls")))
         }
-        (Some(cipher), _) => make(Status::Pass, format!("the connection to MySQL on {place} is encrypted"))
-            .observed(format!("{cipher}; the certificate is trusted")),
+        (Some(cipher), _) => make(Status::Pass, text!("the connection to MySQL on {} is encrypted", place))
+            .observed(text!("{}; the certificate is trusted", cipher)),
         (None, _) => {
             let offer = if greeting.offers_tls {
                 "the server offers TLS; it is not asked for (--mysql-tls)"
             } else {
                 "the server offers no TLS"
             };
-            make(Status::Pass, format!("MySQL on {place} takes plain connections, as the settings have them"))
+            make(Status::Pass, text!("MySQL on {} takes plain connections, as the settings have them", place))
                 .observed(offer)
         }
     }
@@ -201,50 +217,52 @@ fn tls(about: &About, greeting: &Greeting, mysql: &MysqlSpec) -> Finding {
 fn databases(about: &About, mysql: &MysqlSpec) -> Finding {
     let place = at(&mysql.at);
     let list = |there: There| {
-        let names: Vec<&str> =
-            about.databases.iter().filter(|own| own.there == there).map(|own| own.name.as_str()).collect();
-        names.join(" and ")
+        let names = about.databases.iter().filter(|database| database.there == there);
+        Text::join(names.map(|database| text!("{}", own(&database.name))), " and ")
     };
     let (missing, hidden) = (list(There::No), list(There::Hidden));
-    let expected = format!("the databases {} and {}", mysql.database, mysql.secret_database);
-    let make = |status, title: String| Finding::new(ids::MYSQL_DATABASES, status, title).expected(expected.clone());
+    let expected = text!("the databases {} and {}", own(&mysql.database), own(&mysql.secret_database));
+    let make = |status, title: Text| Finding::new(ids::MYSQL_DATABASES, status, title).expected(expected.clone());
     if !missing.is_empty() || !hidden.is_empty() {
         let (title, observed) = if missing.is_empty() {
-            (format!("MySQL on {place} shows no database {hidden}"), "missing, or this user has no rights on it")
+            (text!("MySQL on {} shows no database {}", place, hidden), "missing, or this user has no rights on it")
         } else {
-            (format!("MySQL on {place} has no database {missing}"), "the server says that it does not exist")
+            (text!("MySQL on {} has no database {}", place, missing), "the server says that it does not exist")
         };
         let mut finding = make(Status::Fail, title)
             .observed(observed)
             .cause("the product creates neither of them; on managed databases the second one must be made by hand");
         for database in about.databases.iter().filter(|own| matches!(own.there, There::No | There::Hidden)) {
-            finding = finding.fix(create(&database.name));
+            finding = finding.advise(create(&database.name));
             if database.there == There::Hidden {
-                finding = finding.fix(grant(about, &database.name));
+                finding = finding.advise(grant(about, &database.name));
             }
         }
         return finding;
     }
     let unknown = list(There::Unknown);
     if unknown.is_empty() {
-        make(Status::Pass, format!("both databases are on {place}"))
-            .observed(format!("{} and {}", mysql.database, mysql.secret_database))
+        make(Status::Pass, text!("both databases are on {}", place)).observed(text!(
+            "{} and {}",
+            own(&mysql.database),
+            own(&mysql.secret_database)
+        ))
     } else {
-        make(Status::Warn, format!("whether MySQL on {place} has {unknown} is unknown"))
+        make(Status::Warn, text!("whether MySQL on {} has {} is unknown", place, unknown))
             .observed("the server did not say")
     }
 }
 
 /// `GRANT` for one database, to the account that logged in.
-fn grant(about: &About, database: &str) -> String {
-    format!("on the server: GRANT ALL ON `{}`.* TO {};", database.replace('`', "``"), account(about))
+fn grant(about: &About, database: &str) -> Text {
+    text!("run on the server: GRANT ALL ON `{}`.* TO {};", own(database.replace('`', "``")), account(about))
 }
 
 /// `'divvy'@'%'`.
-fn account(about: &About) -> String {
+fn account(about: &About) -> Text {
     let text = about.account.as_deref().unwrap_or("divvy@%");
     let (user, host) = text.rsplit_once('@').unwrap_or((text, "%"));
-    format!("'{}'@'{}'", user.replace('\'', "''"), host.replace('\'', "''"))
+    text!("'{}'@'{}'", user.replace('\'', "''"), host.replace('\'', "''"))
 }
 
 fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec) -> Finding {
@@ -258,27 +276,30 @@ fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec
         .filter(|(_, missing)| !missing.is_empty())
         .collect();
     let reload = has_reload(held);
-    let make = |status, title: String| {
-        Finding::new(ids::MYSQL_GRANTS, status, title)
-            .expected(format!("ALL on `{}`.* and `{}`.*, and RELOAD on *.*", mysql.database, mysql.secret_database))
+    let make = |status, title: Text| {
+        Finding::new(ids::MYSQL_GRANTS, status, title).expected(text!(
+            "ALL on `{}`.* and `{}`.*, and RELOAD on *.*",
+            own(&mysql.database),
+            own(&mysql.secret_database)
+        ))
     };
     if short.is_empty() && reload {
-        return make(Status::Pass, format!("{account} has the rights that the product needs"))
+        return make(Status::Pass, text!("{} has the rights that the product needs", account))
             .observed("ALL on both databases, and RELOAD");
     }
-    let mut lacks: Vec<String> = short
+    let mut lacks: Vec<Text> = short
         .iter()
         .map(|(name, missing)| {
             let what = if missing.len() > 6 {
-                format!("{} of the {} privileges of ALL", missing.len(), 18)
+                text!("{} of the {} privileges of ALL", missing.len(), 18)
             } else {
-                missing.join(", ")
+                text!("{}", own(missing.join(", ")))
             };
-            format!("on {name}: {what}")
+            text!("on {}: {}", own(name), what)
         })
         .collect();
     if !reload {
-        lacks.push("RELOAD on *.*".to_owned());
+        lacks.push("RELOAD on *.*".into());
     }
     let roles = roles(held);
     let status = match () {
@@ -287,23 +308,23 @@ fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec
         () if short.is_empty() && spec.deployment == Deployment::TestDrive => Status::Warn,
         () => Status::Fail,
     };
-    let mut finding = make(status, format!("{account} on {place} lacks rights that the product needs"))
-        .observed(format!("missing {}", lacks.join("; ")));
+    let mut finding = make(status, text!("{} on {} lacks rights that the product needs", account, place))
+        .observed(text!("missing {}", Text::join(lacks, "; ")));
     finding = if roles.is_empty() {
         finding.cause(
             "the scheduler creates and alters tables in both databases, and dumps them before it migrates (RELOAD)",
         )
     } else {
-        finding.cause(format!(
+        finding.cause(text!(
             "perhaps they come with the roles {}, whose rights SHOW GRANTS does not list",
             roles.join(", ")
         ))
     };
     for (name, _) in &short {
-        finding = finding.fix(grant(about, name));
+        finding = finding.advise(grant(about, name));
     }
     if !reload {
-        finding = finding.fix(format!("on the server: GRANT RELOAD ON *.* TO {account};"));
+        finding = finding.advise(text!("run on the server: GRANT RELOAD ON *.* TO {};", account));
     }
     finding
 }
@@ -318,32 +339,36 @@ fn clock(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
         _ => Status::Pass,
     };
     if status == Status::Pass {
-        let title = format!("the clocks of MySQL on {place} and of this host agree");
+        let title = text!("the clocks of MySQL on {} and of this host agree", place);
         return Some(
             Finding::new(ids::MYSQL_CLOCK, status, title)
-                .observed(format!(
+                .observed(text!(
                     "they differ by no more than {}",
-                    seconds(Duration::from_millis(SKEW_WARN.unsigned_abs()))
+                    own(seconds(Duration::from_millis(SKEW_WARN.unsigned_abs())))
                 ))
                 .evidence("skew_ms", skew),
         );
     }
     let word = if skew > 0 { "ahead of" } else { "behind" };
     Some(
-        Finding::new(ids::MYSQL_CLOCK, status, format!("the clock of MySQL on {place} is {amount} {word} this host's"))
-            .expected(format!("clocks that agree within {}", seconds(Duration::from_millis(SKEW_WARN.unsigned_abs()))))
-            .observed(format!("{amount} {word} this host, round trip accounted for"))
-            .cause("jobs are scheduled and sessions expire by both clocks; one of them is wrong")
-            .fix("timedatectl   # on both: System clock synchronized: yes?")
-            .evidence("skew_ms", skew),
+        Finding::new(
+            ids::MYSQL_CLOCK,
+            status,
+            text!("the clock of MySQL on {} is {} {} this host's", place, own(&amount), own(word)),
+        )
+        .expected(text!("clocks that agree within {}", own(seconds(Duration::from_millis(SKEW_WARN.unsigned_abs())))))
+        .observed(text!("{} {} this host, round trip accounted for", own(&amount), own(word)))
+        .cause("jobs are scheduled and sessions expire by both clocks; one of them is wrong")
+        .advise("look on both whether the system clock is synchronized: timedatectl")
+        .evidence("skew_ms", skew),
     )
 }
 
 fn charset(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen: Vec<Text> = Vec::new();
     for database in &about.databases {
         if let (Some(charset), Some(collation)) = (&database.charset, &database.collation) {
-            seen.push(format!("{}: {charset}, {collation}", database.name));
+            seen.push(text!("{}: {}, {}", own(&database.name), charset, collation));
         }
     }
     let sets: Vec<&str> = about.databases.iter().filter_map(|database| database.charset.as_deref()).collect();
@@ -351,17 +376,17 @@ fn charset(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
         return None;
     }
     let server = match (about.variables.get("character_set_server"), about.variables.get("collation_server")) {
-        (Some(charset), Some(collation)) => format!("; the server's default: {charset}, {collation}"),
-        _ => String::new(),
+        (Some(charset), Some(collation)) => text!("; the server's default: {}, {}", charset, collation),
+        _ => Text::default(),
     };
-    let observed = format!("{}{server}", seen.join("; "));
+    let observed = text!("{}{}", Text::join(seen, "; "), server);
     let place = at(&mysql.at);
     let usual = |set: &&str| set.starts_with("utf8") || *set == "latin1";
     if sets.windows(2).all(|pair| pair[0] == pair[1]) && sets.iter().all(usual) {
-        let title = format!("the databases on {place} have one usual character set");
+        let title = text!("the databases on {} have one usual character set", place);
         return Some(Finding::new(ids::MYSQL_CHARSET, Status::Pass, title).observed(observed));
     }
-    let mut finding = Finding::new(ids::MYSQL_CHARSET, Status::Warn, format!("the character sets of the databases on {place} are unusual or differ"))
+    let mut finding = Finding::new(ids::MYSQL_CHARSET, Status::Warn, text!("the character sets of the databases on {} are unusual or differ", place))
         .expected("the same for both: utf8mb4, utf8, or latin1, which is the default of 5.7")
         .observed(observed)
         .cause("new tables take the database's character set; values compared across sets fail with an illegal mix of collations");
@@ -370,9 +395,9 @@ fn charset(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
         .iter()
         .filter(|database| database.charset.as_deref().is_some_and(|set| !set.starts_with("utf8")))
     {
-        finding = finding.fix(format!(
-            "on the server, before the first start only: ALTER DATABASE `{}` CHARACTER SET utf8mb4;",
-            database.name.replace('`', "``")
+        finding = finding.advise(text!(
+            "run on the server, before the first start only: ALTER DATABASE `{}` CHARACTER SET utf8mb4;",
+            own(database.name.replace('`', "``"))
         ));
     }
     Some(finding)
@@ -382,13 +407,13 @@ fn capacity(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let most: u64 = about.variables.get("max_connections")?.parse().ok()?;
     let now = about.clients?;
     let place = at(&mysql.at);
-    let observed = format!("{now} of {most} connections are in use");
+    let observed = text!("{} of {} connections are in use", now, most);
     let tight = now.saturating_mul(10) >= most.saturating_mul(8);
     let status = if tight { Status::Warn } else { Status::Pass };
     let title = if tight {
-        format!("MySQL on {place} is short of connections")
+        text!("MySQL on {} is short of connections", place)
     } else {
-        format!("MySQL on {place} has connections to spare")
+        text!("MySQL on {} has connections to spare", place)
     };
     let finding = Finding::new(ids::MYSQL_CAPACITY, status, title)
         .observed(observed)
@@ -398,7 +423,7 @@ fn capacity(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
         finding
             .expected("less than 80 % of max_connections in use")
             .cause("when they run out, processes of the product fail with error 1040")
-            .fix("on the server: mysql -e \"SET GLOBAL max_connections = 500\"   # and the same in my.cnf or the parameter group")
+            .advise(RAISE)
     } else {
         finding
     })

@@ -331,7 +331,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
         (3159, "mysql-tls", "reconfigure --mysql-tls"),
         (1040, "mysql-capacity", "max_connections"),
         (1129, "mysql-login", "FLUSH HOSTS"),
-        (1130, "mysql-login", "CREATE USER 'divvy'@'HOST'"),
+        (1130, "mysql-login", "CREATE USER 'divvy'@'<HOST>'"),
         (1698, "mysql-login", "auth_socket"),
         (3118, "mysql-login", "ACCOUNT UNLOCK"),
         (1862, "mysql-login", "expired"),
@@ -350,7 +350,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
             NetError::Untrusted { why: Distrust::OtherName { names: vec!["db".to_owned()] } },
             true,
             "mysql-tls",
-            "--mysql-host NAME",
+            "--mysql-host <NAME>",
         ),
         (NetError::Untrusted { why: Distrust::Expired }, true, "mysql-tls", "timedatectl"),
         (
@@ -375,7 +375,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
 fn what_was_not_looked_at_says_why() {
     let findings = judged(&Mysql, &MysqlFacts::default(), &CheckSpec::default());
     assert_eq!(status(&findings, "mysql-reachable"), Skip);
-    assert!(text(&findings[0]).contains("--mysql-host HOST"));
+    assert!(text(&findings[0]).contains("--mysql-host <HOST>"));
     let mut container = want_mysql(3306, None, None);
     let at = Address { host: "mysql".to_owned(), port: 3306, origin: "found in /divvycloud/prod.env:3".to_owned() };
     container.mysql.as_mut().unwrap().at = at;

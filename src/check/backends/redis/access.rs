@@ -7,7 +7,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::{NetError, seconds};
 use crate::redis::{Denial, DenialKind, RedisAnswers, RedisFacts};
-use crate::text::quoted;
+use crate::text;
+use crate::text::{Text, ics_setup, own, quoted};
 
 /// The connection that counts, and the findings about how it came about. `None`: there is none.
 pub(super) fn access<'a>(
@@ -19,9 +20,9 @@ pub(super) fn access<'a>(
     let Some(answers) = facts.answers() else {
         return (None, vec![no_reply(facts.tls.as_ref(), facts.plain.as_ref(), redis, spec)]);
     };
-    let mut findings = vec![SERVER.reached(&redis.at, "it replies in Redis's protocol".to_owned())];
+    let mut findings = vec![SERVER.reached(&redis.at, "it replies in Redis's protocol".into())];
     if let Some(denial) = answers.turned_away() {
-        findings[0].observed = Some(format!("it answers: {} (address: {})", denial.code, redis.at.origin).into());
+        findings[0].observed = Some(text!("it answers: {} (address: {})", denial.code, own(&redis.at.origin)));
         findings.push(turned_away(denial, &place));
         return (None, findings);
     }
@@ -29,9 +30,9 @@ pub(super) fn access<'a>(
     findings.push(login(answers, redis));
     if let Some(trouble) = &answers.trouble {
         findings.push(
-            Finding::new(ids::REDIS_LOGIN, Status::Fail, format!("the conversation with Redis on {place} broke off"))
-                .expected(format!("an answer within {} (--timeout)", seconds(spec.limits.check())))
-                .observed(trouble.to_string()),
+            Finding::new(ids::REDIS_LOGIN, Status::Fail, text!("the conversation with Redis on {} broke off", place))
+                .expected(text!("an answer within {} (--timeout)", own(seconds(spec.limits.check()))))
+                .observed(text!("{}", trouble)),
         );
     }
     (Some(answers), findings)
@@ -41,15 +42,15 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
     let place = at(&redis.at);
     let trouble = |answers: Option<&RedisAnswers>| answers.and_then(|answers| answers.trouble.clone());
     let (by_tls, by_plain) = (trouble(tls), trouble(plain));
-    let tls_finding = |title: String, trouble: &NetError| {
+    let tls_finding = |title: Text, trouble: &NetError| {
         Finding::new(ids::REDIS_TLS, Status::Fail, title)
-            .observed(trouble.to_string())
-            .evidence("host", redis.at.host.clone())
+            .observed(text!("{}", trouble))
+            .evidence("host", own(&redis.at.host))
             .evidence("port", redis.at.port)
     };
     match (&by_tls, &by_plain) {
         (Some(trouble @ NetError::Untrusted { why }), _) => {
-            let finding = tls_finding(format!("the certificate of Redis on {place} is not trusted"), trouble)
+            let finding = tls_finding(text!("the certificate of Redis on {} is not trusted", place), trouble)
                 .expected("a certificate that this host trusts");
             trust(finding, why, &redis.at.host, redis.at.port, "redis")
         }
@@ -57,28 +58,28 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
         (
             Some(trouble @ (NetError::Tls { .. } | NetError::Closed | NetError::Reset | NetError::Silent { .. })),
             None,
-        ) => tls_finding(format!("no TLS connection to Redis on {place}"), trouble)
+        ) => tls_finding(text!("no TLS connection to Redis on {}", place), trouble)
             .expected("TLS 1.2 or 1.3, as the settings say (redis.tls = true)")
             .cause("a plain Redis waits for more when a client begins with TLS; it never answers")
-            .fix("ics-setup check backends --redis-tls=false   # is it a plain one?")
-            .fix(format!("openssl s_client -connect {place} </dev/null")),
+            .advise(text!("see whether it is a plain one: {}", ics_setup("check backends --redis-tls=false")))
+            .advise(text!("look what it answers: openssl s_client -connect {} </dev/null", place)),
         (_, Some(trouble)) => {
             let finding = SERVER.unreached(&redis.at, trouble, &spec.limits);
             match trouble {
                 NetError::Silent { .. } => finding
                     .cause("connected, and no reply to INFO: another service, a TLS port, or a Redis that is stuck")
-                    .fix(format!("redis-cli -h {} -p {} ping", quoted(&redis.at.host), redis.at.port))
-                    .fix("ics-setup check backends --redis-tls   # if it is a TLS port"),
+                    .advise(text!("look whether it answers: redis-cli -h {} -p {} ping", own(quoted(&redis.at.host)), redis.at.port))
+                    .advise(text!("if it is a TLS port: {}", ics_setup("check backends --redis-tls"))),
                 NetError::Closed | NetError::Reset => finding
                     .cause(if redis.tls == Some(false) {
                         "a Redis with TLS closes plain connections like this (redis.tls = false in the settings), and so does a load balancer without a server behind it"
                     } else {
                         "a load balancer without a server behind it, or rules on the server's side; TLS was tried as well"
                     })
-                    .fix("ics-setup check backends --redis-tls   # if it is a TLS port"),
+                    .advise(text!("if it is a TLS port: {}", ics_setup("check backends --redis-tls"))),
                 NetError::Unexpected { .. } => finding
                     .cause("the port belongs to another service")
-                    .fix("sudo ics-setup reconfigure --redis-port PORT   # Redis's own is 6379"),
+                    .advise(text!("give its own port, by default 6379: sudo {}", ics_setup("reconfigure --redis-port <PORT>"))),
                 _ => finding,
             }
         }
@@ -88,25 +89,25 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
 }
 
 /// Errors in place of any service.
-fn turned_away(denial: &Denial, place: &str) -> Finding {
-    let make = |title: String| Finding::new(ids::REDIS_LOGIN, Status::Fail, title).observed(denial.to_string());
+fn turned_away(denial: &Denial, place: &Text) -> Finding {
+    let make = |title: Text| Finding::new(ids::REDIS_LOGIN, Status::Fail, title).observed(denial.to_string());
     match denial.kind() {
-        DenialKind::Loading => make(format!("Redis on {place} is still loading its data"))
+        DenialKind::Loading => make(text!("Redis on {} is still loading its data", place))
             .expected("a Redis that serves")
             .cause("it was started a moment ago and reads its dump; it serves by itself when that is done")
-            .fix("ics-setup check backends --wait 5m"),
-        DenialKind::ProtectedMode => make(format!("Redis on {place} is in protected mode"))
+            .advise(text!("wait for it: {}", ics_setup("check backends --wait 5m"))),
+        DenialKind::ProtectedMode => make(text!("Redis on {} is in protected mode", place))
             .expected("a Redis that serves this host")
             .cause("it has no password, so it serves its own host only")
-            .fix("on the server, in redis.conf: requirepass PASSWORD and bind ADDRESS, then restart it"),
-        DenialKind::TooManyClients => make(format!("Redis on {place} has no connection left"))
+            .advise("set requirepass <PASSWORD> and bind <ADDRESS> in redis.conf on the server, then restart it"),
+        DenialKind::TooManyClients => make(text!("Redis on {} has no connection left", place))
             .expected("room for the connections of every process of the product")
             .cause("maxclients is reached; the path to the server is open")
-            .fix("on the server: redis-cli CLIENT LIST   # who holds them")
-            .fix("on the server, in redis.conf: maxclients 10000"),
-        DenialKind::PrimaryLost => make(format!("Redis on {place} is a replica that has lost its primary"))
-            .fix("sudo ics-setup reconfigure --redis-host HOST   # the primary's"),
-        _ => make(format!("Redis on {place} refuses INFO"))
+            .advise("look on the server who holds them: redis-cli CLIENT LIST")
+            .advise("raise it in redis.conf on the server: maxclients 10000"),
+        DenialKind::PrimaryLost => make(text!("Redis on {} is a replica that has lost its primary", place))
+            .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --redis-host <HOST>"))),
+        _ => make(text!("Redis on {} refuses INFO", place))
             .expected("an answer to INFO")
             .cause("a proxy or a service that hides INFO; nothing more can be said about it"),
     }
@@ -114,64 +115,64 @@ fn turned_away(denial: &Denial, place: &str) -> Finding {
 
 fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
     let place = at(&redis.at);
-    let make = |status, title: String| Finding::new(ids::REDIS_TLS, status, title);
+    let make = |status, title: Text| Finding::new(ids::REDIS_TLS, status, title);
     match &answers.cipher {
         Some(cipher) if redis.tls == Some(true) => {
-            make(Status::Pass, format!("the connection to Redis on {place} is encrypted"))
-                .observed(format!("{cipher}; the certificate is trusted"))
+            make(Status::Pass, text!("the connection to Redis on {} is encrypted", place))
+                .observed(text!("{}; the certificate is trusted", cipher))
         }
         Some(cipher) => {
             let plain = facts
                 .plain
                 .as_ref()
                 .and_then(|plain| plain.trouble.as_ref())
-                .map(ToString::to_string)
+                .map(|trouble| text!("{}", trouble))
                 .unwrap_or_default();
-            make(Status::Warn, format!("Redis on {place} wants TLS, and the settings do not say so"))
+            make(Status::Warn, text!("Redis on {} wants TLS, and the settings do not say so", place))
                 .expected("redis.tls = true in the settings")
-                .observed(format!("plain: {plain}; with TLS it answers ({cipher})"))
-                .fix("sudo ics-setup reconfigure --redis-tls")
+                .observed(text!("plain: {}; with TLS it answers ({})", plain, cipher))
+                .fix(text!("sudo {}", ics_setup("reconfigure --redis-tls")))
         }
-        None => make(Status::Pass, format!("Redis on {place} takes plain connections, as the settings have them"))
+        None => make(Status::Pass, text!("Redis on {} takes plain connections, as the settings have them", place))
             .observed("it answers without TLS"),
     }
 }
 
 fn login(answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
     let place = at(&redis.at);
-    let make = |status, title: String| Finding::new(ids::REDIS_LOGIN, status, title);
+    let make = |status, title: Text| Finding::new(ids::REDIS_LOGIN, status, title);
     if let Some(denial) = &answers.login {
         return match denial.kind() {
             DenialKind::NoPasswordSet => {
-                make(Status::Warn, format!("Redis on {place} has no password, and the settings have one"))
+                make(Status::Warn, text!("Redis on {} has no password, and the settings have one", place))
                     .expected("a Redis that asks for the password of the settings")
                     .observed(denial.to_string())
                     .cause("everybody who reaches the port can read and change the product's queues; some clients stop at this error")
-                    .fix("on the server: redis-cli CONFIG SET requirepass PASSWORD   # and the same in redis.conf")
+                    .advise("set one on the server, and the same in redis.conf: redis-cli CONFIG SET requirepass <PASSWORD>")
             }
-            DenialKind::WrongPassword => make(Status::Fail, format!("Redis on {place} refuses the password"))
+            DenialKind::WrongPassword => make(Status::Fail, text!("Redis on {} refuses the password", place))
                 .expected("the password of the settings is the server's")
                 .observed(denial.to_string())
                 .cause("the password is wrong, or the default user is turned off")
-                .fix("on the server: redis-cli ACL LIST   # from 6 on; before: grep requirepass redis.conf")
-                .fix("sudo ics-setup reconfigure --redis-password-file FILE"),
-            _ => make(Status::Fail, format!("Redis on {place} refuses the login"))
+                .advise("look on the server, from 6 on: redis-cli ACL LIST; before: grep requirepass redis.conf")
+                .advise(text!("give the right one: sudo {}", ics_setup("reconfigure --redis-password-file <FILE>"))),
+            _ => make(Status::Fail, text!("Redis on {} refuses the login", place))
                 .expected("a login")
                 .observed(denial.to_string()),
         };
     }
     if answers.logged_in {
-        return make(Status::Pass, format!("Redis on {place} takes the password")).observed("logged in");
+        return make(Status::Pass, text!("Redis on {} takes the password", place)).observed("logged in");
     }
     match &answers.denied {
         Some(denial) if denial.kind() == DenialKind::PasswordWanted => {
-            make(Status::Fail, format!("Redis on {place} asks for a password, and none is known"))
+            make(Status::Fail, text!("Redis on {} asks for a password, and none is known", place))
                 .expected("the password in the settings or in prod.env")
                 .observed(denial.to_string())
-                .fix("sudo ics-setup reconfigure --redis-password-file FILE")
-                .fix("once, to try: ics-setup check backends --redis-password-file FILE")
+                .advise(text!("give it: sudo {}", ics_setup("reconfigure --redis-password-file <FILE>")))
+                .advise(text!("try it once: {}", ics_setup("check backends --redis-password-file <FILE>")))
         }
-        _ => make(Status::Pass, format!("Redis on {place} lets everybody in")).observed(if redis.has_password {
+        _ => make(Status::Pass, text!("Redis on {} lets everybody in", place)).observed(if redis.has_password {
             "no password was asked for"
         } else {
             "no password is set, and none is in the settings"

@@ -11,6 +11,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::redis::{Era, Fields, Make, Product, RedisAnswers, RedisFacts, product};
 use crate::settings::Deployment;
+use crate::text;
+use crate::text::{Text, ics_setup, own, quoted};
 use crate::version::Version;
 
 /// Judges what was seen.
@@ -30,10 +32,10 @@ pub(super) fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> 
                 Finding::new(
                     ids::REDIS_MEMORY,
                     Status::Skip,
-                    format!("memory of Redis on {} was not looked at", at(&redis.at)),
+                    text!("memory of Redis on {} was not looked at", at(&redis.at)),
                 )
                 .observed("this user may not see INFO")
-                .fix("on the server: redis-cli ACL SETUSER default +info"),
+                .advise("allow it on the server: redis-cli ACL SETUSER default +info"),
             );
         }
     }
@@ -44,25 +46,37 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
     let profile = Profile::of(spec.release.as_deref());
     let window = &profile.redis;
     let place = at(&redis.at);
-    let expected = format!("Redis {} ({}; {}, {})", window.shown, profile.name, profile.source, profile.date);
-    let make = |status, title: String| Finding::new(ids::REDIS_VERSION, status, title).expected(expected.clone());
+    let expected = text!(
+        "Redis {} ({}; {}, {})",
+        own(&window.shown),
+        own(&profile.name),
+        own(&profile.source),
+        own(&profile.date)
+    );
+    let make = |status, title: Text| Finding::new(ids::REDIS_VERSION, status, title).expected(expected.clone());
     if let Some(product) = product(&answers.fields) {
         let status = verdict(&product, window);
         let title = match (status, &product.version) {
-            (Status::Pass, _) => format!("{} on {place} is a version that the product supports", product.shown),
-            (_, None) => format!("the version of Redis on {place} cannot be read"),
-            _ => format!("{} on {place} is not what the product asks for", product.shown),
+            (Status::Pass, _) => text!("{} on {} is a version that the product supports", product.shown, place),
+            (_, None) => text!("the version of Redis on {} cannot be read", place),
+            _ => text!("{} on {} is not what the product asks for", product.shown, place),
         };
         let finding = make(status, title).observed(product.shown.clone()).evidence("product", product.shown.clone());
         return match status {
             Status::Pass => finding,
             _ => finding
                 .cause("the product is tested with the versions above")
-                .fix(format!("move the queues to Redis {}", window.shown))
-                .fix("ics-setup check backends --release VERSION   # if another release of the product is meant"),
+                .advise(text!("move the queues to Redis {}", own(&window.shown)))
+                .advise(text!(
+                    "if another release of the product is meant: {}",
+                    ics_setup("check backends --release <VERSION>")
+                )),
         };
     }
-    let fix = "ics-setup check backends --redis-password-file FILE   # tells the version itself";
+    let advice = text!(
+        "give the password, and it tells the version itself: {}",
+        ics_setup("check backends --redis-password-file <FILE>")
+    );
     match answers.era() {
         Some(Era::From6) => {
             // 6 is the least that it can be: only a window that ends before it is missed for certain.
@@ -73,20 +87,20 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
                 Status::Skip
             };
             let title = if status == Status::Skip {
-                format!("the version of Redis on {place} is not known")
+                text!("the version of Redis on {} is not known", place)
             } else {
-                format!("Redis on {place} is 6 or newer")
+                text!("Redis on {} is 6 or newer", place)
             };
             make(status, title)
                 .observed("6 or newer: it knows HELLO, and does not tell more without a password")
-                .fix(fix)
+                .advise(advice)
         }
-        Some(Era::UpTo5) => make(Status::Skip, format!("Redis on {place} is 5 or older; which one is not known"))
+        Some(Era::UpTo5) => make(Status::Skip, text!("Redis on {} is 5 or older; which one is not known", place))
             .observed("5 or older: it does not know HELLO, and does not tell more without a password")
-            .fix(fix),
-        None => make(Status::Skip, format!("the version of Redis on {place} is not known"))
+            .advise(advice),
+        None => make(Status::Skip, text!("the version of Redis on {} is not known", place))
             .observed("it names none")
-            .fix(fix),
+            .advise(advice),
     }
 }
 
@@ -95,23 +109,23 @@ fn mode(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
     let get = |name: &str| fields.get(name).map(String::as_str);
     let mode = get("redis_mode").or_else(|| get("server_mode"))?;
     let role = get("role").unwrap_or("master");
-    let make = |status, title: String| {
+    let make = |status, title: Text| {
         Finding::new(ids::REDIS_MODE, status, title)
             .expected("a single primary, not a Sentinel and not a cluster")
-            .observed(format!("mode {mode}, role {role}"))
+            .observed(text!("mode {}, role {}", mode, role))
     };
     Some(match (mode, role) {
-        ("sentinel", _) => make(Status::Fail, format!("{place} is a Redis Sentinel, not a Redis"))
+        ("sentinel", _) => make(Status::Fail, text!("{} is a Redis Sentinel, not a Redis", place))
             .cause("a Sentinel (usually port 26379) knows where the primary is, and holds no data")
-            .fix(format!("redis-cli -h {} -p {} SENTINEL MASTERS   # the primary's address", redis.at.host, redis.at.port))
-            .fix("sudo ics-setup reconfigure --redis-host HOST --redis-port 6379"),
-        ("cluster", _) => make(Status::Warn, format!("Redis on {place} is in cluster mode"))
+            .advise(text!("ask it for the primary's address: redis-cli -h {} -p {} SENTINEL MASTERS", own(quoted(&redis.at.host)), redis.at.port))
+            .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --redis-host <HOST> --redis-port 6379"))),
+        ("cluster", _) => make(Status::Warn, text!("Redis on {} is in cluster mode", place))
             .cause("a client that does not speak the cluster protocol is sent from node to node (MOVED); the vendor's templates have one primary with replicas")
-            .fix("use a replication group with cluster mode off, and its primary's address"),
-        (_, "slave" | "replica") => make(Status::Fail, format!("Redis on {place} is a replica"))
+            .advise("use a replication group with cluster mode off, and its primary's address"),
+        (_, "slave" | "replica") => make(Status::Fail, text!("Redis on {} is a replica", place))
             .cause("replicas refuse writes (READONLY); the product writes its queues")
-            .fix("sudo ics-setup reconfigure --redis-host HOST   # the primary's address"),
-        _ => make(Status::Pass, format!("Redis on {place} is a single primary")),
+            .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --redis-host <HOST>"))),
+        _ => make(Status::Pass, text!("Redis on {} is a single primary", place)),
     })
 }
 
@@ -120,9 +134,9 @@ fn memory(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
     let number = |name: &str| fields.get(name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
     let (most, used, evicted) = (number("maxmemory"), number("used_memory"), number("evicted_keys"));
     let place = at(&redis.at);
-    let limit = if most == 0 { "no limit".to_owned() } else { format!("limit {} MiB", most >> 20) };
-    let observed = format!("{policy}, {limit}, {} MiB in use, {evicted} keys evicted so far", used >> 20);
-    let make = |status, title: String| {
+    let limit = if most == 0 { Text::from("no limit") } else { text!("limit {} MiB", most >> 20) };
+    let observed = text!("{}, {}, {} MiB in use, {} keys evicted so far", policy, limit, used >> 20, evicted);
+    let make = |status, title: Text| {
         Finding::new(ids::REDIS_MEMORY, status, title)
             .observed(observed.clone())
             .evidence("maxmemory_policy", policy.clone())
@@ -130,20 +144,20 @@ fn memory(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
     };
     let full = most > 0 && used.saturating_mul(10) >= most.saturating_mul(9);
     let why = if evicted > 0 {
-        format!("Redis on {place} has thrown keys away")
+        text!("Redis on {} has thrown keys away", place)
     } else if policy.starts_with("allkeys") {
-        format!("Redis on {place} would throw queues away when it is full")
+        text!("Redis on {} would throw queues away when it is full", place)
     } else if full {
-        format!("Redis on {place} is nearly full")
+        text!("Redis on {} is nearly full", place)
     } else {
-        return Some(make(Status::Pass, format!("Redis on {place} does not throw queues away")));
+        return Some(make(Status::Pass, text!("Redis on {} does not throw queues away", place)));
     };
     Some(
         make(Status::Warn, why)
             .expected("maxmemory-policy noeviction (or volatile-…), memory to spare, nothing evicted")
             .cause("the product keeps its job queues in Redis: an evicted key is jobs that are never run")
-            .fix("on the server: redis-cli CONFIG SET maxmemory-policy noeviction   # and the same in redis.conf or the parameter group")
-            .fix("give it more memory: the vendor asks for 2 GB"),
+            .advise("set it on the server, and the same in redis.conf or the parameter group: redis-cli CONFIG SET maxmemory-policy noeviction")
+            .advise("give it more memory: the vendor asks for 2 GB"),
     )
 }
 
@@ -155,24 +169,25 @@ fn persistence(fields: &Fields, redis: &RedisSpec, spec: &CheckSpec) -> Option<F
     }
     let place = at(&redis.at);
     let on = get("aof_enabled") == Some("1");
-    let observed = format!(
+    let told = |word: Option<&str>| word.map_or_else(|| Text::from("unknown"), |word| text!("{}", word));
+    let observed = text!(
         "append-only file {}, last dump {}, changes since then {}",
-        if on { "on" } else { "off" },
-        save.unwrap_or("unknown"),
-        get("rdb_changes_since_last_save").unwrap_or("unknown")
+        own(if on { "on" } else { "off" }),
+        told(save),
+        told(get("rdb_changes_since_last_save"))
     );
-    let make = |status, title: String| Finding::new(ids::REDIS_PERSISTENCE, status, title).observed(observed.clone());
+    let make = |status, title: Text| Finding::new(ids::REDIS_PERSISTENCE, status, title).observed(observed.clone());
     let failed = save.is_some_and(|status| status != "ok") || append.is_some_and(|status| status != "ok");
     Some(if failed {
-        make(Status::Fail, format!("Redis on {place} cannot write its data to disk"))
+        make(Status::Fail, text!("Redis on {} cannot write its data to disk", place))
             .expected("dumps and append-only file that are written")
             .cause("by default Redis refuses every write as long as its dumps fail (stop-writes-on-bgsave-error)")
-            .fix("on the server: df -h; ls -ld $(redis-cli CONFIG GET dir | tail -n 1); tail /var/log/redis/redis-server.log")
+            .advise("look on the server: df -h; ls -ld $(redis-cli CONFIG GET dir | tail -n 1); tail /var/log/redis/redis-server.log")
     } else {
         let title = match spec.deployment {
-            Deployment::Production => format!("Redis on {place} has no trouble with its disk"),
+            Deployment::Production => text!("Redis on {} has no trouble with its disk", place),
             Deployment::TestDrive => {
-                format!("Redis on {place} has no trouble with its disk (a Test Drive's keeps nothing on it)")
+                text!("Redis on {} has no trouble with its disk (a Test Drive's keeps nothing on it)", place)
             }
         };
         make(Status::Pass, title)

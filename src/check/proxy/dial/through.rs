@@ -7,7 +7,7 @@ use super::{Uses, wanted};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::{NetError, seconds};
-use crate::network::catalogue::Needs;
+use crate::network::catalogue::{Confidence, Needs};
 use crate::network::cause::{Cause, Stage, Via, offers_basic};
 use crate::network::proxy::{Dialled, ProxyAnswers, Said};
 use crate::network::target::Target;
@@ -67,7 +67,7 @@ fn connect(proxy: &Dialled, said: &Said, uses: &Uses<'_>, spec: &CheckSpec) -> F
             // A slow origin behind an open tunnel looks the same.
             let waits = matches!(why, Cause::NetError { trouble: NetError::Silent { .. } }) && stage == Stage::Tls;
             let status = if waits { Status::Warn } else { Status::Fail };
-            causes::of_way(&failure, &target(said), Via::Proxy, &proxy.place(), spec, |title| {
+            causes::of_way(&failure, &target(said), Via::Proxy, &text!("{}", own(proxy.place())), spec, |title| {
                 Finding::new(ids::PROXY_CONNECT_METHOD, status, title)
             })
             .observed(observed)
@@ -89,6 +89,7 @@ fn target(said: &Said) -> Target {
         path: Some("/".to_owned()),
         direct_only: false,
         required: true,
+        confidence: Confidence::Verified,
         static_ips: Vec::new(),
     }
 }

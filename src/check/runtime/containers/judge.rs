@@ -9,9 +9,10 @@ use crate::docker::text::is_plain;
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
-use crate::product::Known;
 use crate::product::containers::{ContainersFacts, One, Seen, Service};
-use crate::text::Text;
+use crate::product::{Known, Place};
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 
 pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = nothing(&facts.place, ids::SERVICE_RUNNING, "containers were") {
@@ -39,7 +40,7 @@ pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec
             findings.push(absent(name, *expected, seen, &command));
         }
     }
-    findings.extend(images(seen, spec, &command));
+    findings.extend(images(seen, &facts.place, spec, &command));
     findings
 }
 
@@ -59,10 +60,10 @@ fn finding(id: FindingId, status: Status, title: impl Into<Text>) -> Finding {
 }
 
 fn reachable(seen: &Seen) -> Finding {
-    let own: usize = seen.services.iter().map(|service| service.containers.len()).sum();
-    let mut observed = format!("{}, {own} of them the product's", count(seen.all, "container"));
+    let ours: usize = seen.services.iter().map(|service| service.containers.len()).sum();
+    let mut observed = text!("{}, {} of them the product's", count(seen.all, "container"), ours);
     if seen.unread > 0 {
-        observed.push_str(&format!("; {} of its output could not be read", count(seen.unread, "line")));
+        observed.push(text!("; {} of its output could not be read", count(seen.unread, "line")));
     }
     let status = if seen.unread > 0 { Status::Warn } else { Status::Pass };
     finding(ids::DOCKER_REACHABLE, status, "Docker answers")
@@ -72,73 +73,79 @@ fn reachable(seen: &Seen) -> Finding {
 
 /// Docker did not answer.
 fn unreachable(trouble: &NoDocker) -> Finding {
-    let base = |status, title: &str| {
-        finding(ids::DOCKER_REACHABLE, status, title.to_owned()).expected("the docker command lists containers")
+    let base = |status, title: &'static str| {
+        finding(ids::DOCKER_REACHABLE, status, title).expected("the docker command lists containers")
     };
     match trouble {
         NoDocker::Absent => base(Status::Fail, "there is no docker command on this host")
             .observed("no program docker in /usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin")
             .cause("the product's files are here, but Docker is not installed, or installed elsewhere")
-            .fix("look: type -a docker podman")
-            .fix("install Docker as its own pages say: https://docs.docker.com/engine/install/"),
+            .advise("look: type -a docker podman")
+            .advise("install Docker as its own pages say: https://docs.docker.com/engine/install/"),
         NoDocker::Down { why } => base(Status::Fail, "the Docker daemon does not run")
             .observed(why)
             .cause("nothing listens on /var/run/docker.sock; none of the product's containers can run")
             .fix("systemctl enable --now docker")
-            .fix("if it does not start: journalctl -u docker -n 50 --no-pager"),
+            .advise("if it does not start, look into its log: journalctl -u docker -n 50 --no-pager"),
         NoDocker::Denied { why } => base(Status::Error, "this user may not talk to Docker")
             .observed(why)
             .cause("the Docker socket belongs to root and the group docker")
-            .fix("run the same with sudo"),
+            .advise("run the same with sudo"),
         NoDocker::Late { millis } => {
             let limit = crate::net::seconds(std::time::Duration::from_millis(*millis));
             base(Status::Error, "Docker did not answer in time")
-                .observed(format!("no end of the docker command within {limit}"))
+                .observed(text!("no end of the docker command within {}", own(limit)))
                 .cause("the daemon hangs, often on a full or failing disk, or the host is overloaded")
-                .fix("df -h /var/lib/docker; journalctl -u docker -n 50 --no-pager")
-                .fix("give it longer: ics-setup check runtime --timeout 60s")
+                .advise("look: df -h /var/lib/docker; journalctl -u docker -n 50 --no-pager")
+                .advise(text!("give it longer: {}", ics_setup("check runtime --timeout 60s")))
         }
         NoDocker::Odd { why } => base(Status::Error, "the docker command did not list containers")
             .observed(why)
-            .fix("see for yourself: docker ps -a"),
+            .advise("see for yourself: docker ps -a"),
     }
 }
 
-fn none(seen: &Seen, spec: &CheckSpec, command: &str) -> Finding {
+fn none(seen: &Seen, spec: &CheckSpec, command: &Text) -> Finding {
     let home = spec.home.display();
     let mut none = finding(ids::SERVICE_RUNNING, Status::Fail, "no container of the product is there")
-        .expected(format!("containers made from the compose file in {home}"))
-        .observed(format!(
-            "{} on this host, none of them made from {home} or from the vendor's images",
-            count(seen.all, "container")
+        .expected(text!("containers made from the compose file in {}", home))
+        .observed(text!(
+            "{} on this host, none of them made from {} or from the vendor's images",
+            count(seen.all, "container"),
+            home
         ));
     none = match seen.elsewhere.first() {
         Some(folder) => {
-            let cause = format!("containers with the vendor's images were started from {}", seen.elsewhere.join(", "));
-            let none = none.cause(cause);
-            if is_plain(folder) { none.fix(format!("ics-setup check runtime --home {folder}")) } else { none }
+            let cause =
+                text!("containers with the vendor's images were started from {}", own(seen.elsewhere.join(", ")));
+            none = none.cause(cause);
+            if is_plain(folder) {
+                none.advise(text!("look there: {}", ics_setup(text!("check runtime --home {}", own(folder)))))
+            } else {
+                none
+            }
         }
         None => none.cause("the product was taken down (docker-compose down), or never started"),
     };
-    none.fix(format!("{command} up -d"))
+    none.fix(text!("{} up -d", command))
 }
 
-fn absent(name: &str, expected: usize, seen: &Seen, command: &str) -> Finding {
+fn absent(name: &str, expected: usize, seen: &Seen, command: &Text) -> Finding {
     let known = Known::get().service(name).filter(|known| known.what != name);
-    let what = known.map_or_else(String::new, |known| format!(" ({})", known.what));
+    let what = known.map_or_else(Text::default, |known| text!(" ({})", own(&known.what)));
     let sure = seen.wanted.is_some();
     let by = if sure { "by the compose file" } else { "somewhere, and no compose file here could be read" };
     let status = if !sure || expected == 0 { Status::Warn } else { Status::Fail };
-    finding(ids::SERVICE_RUNNING, status, format!("{name}{what} has no container"))
-        .expected(format!("{} of {name}, {by}", count(expected, "running container")))
+    finding(ids::SERVICE_RUNNING, status, text!("{}{} has no container", own(name), what))
+        .expected(text!("{} of {}, {}", count(expected, "running container"), own(name), own(by)))
         .observed("none, not even one that has ended")
         .cause(if sure {
             "it was never created, or was removed"
         } else {
             "on a host of one role alone that may be as intended"
         })
-        .fix(format!("{command} up -d {name}"))
-        .evidence("service", name)
+        .fix(text!("{} up -d {}", command, own(name)))
+        .evidence("service", own(name))
         .evidence("running", 0)
 }
 
@@ -146,7 +153,7 @@ fn absent(name: &str, expected: usize, seen: &Seen, command: &str) -> Finding {
 struct Judged<'a> {
     service: &'a Service,
     expected: Option<usize>,
-    command: &'a str,
+    command: &'a Text,
     now: u64,
 }
 
@@ -172,7 +179,7 @@ impl Judged<'_> {
             self.running(running.len(), done)
         };
         finding
-            .evidence("service", self.service.name.as_str())
+            .evidence("service", own(&own(&self.service.name)))
             .evidence("running", running.len())
             .evidence("containers", all.iter().map(|one| one.name.clone()).collect::<Vec<_>>())
     }
@@ -184,22 +191,24 @@ impl Judged<'_> {
         one.status == "restarting" || (one.status == "running" && one.restarts >= rule.loop_count && young)
     }
 
-    fn name(&self) -> String {
+    fn name(&self) -> Text {
         match Known::get().service(&self.service.name) {
-            Some(known) if known.what != self.service.name => format!("{} ({})", self.service.name, known.what),
-            _ => self.service.name.clone(),
+            Some(known) if known.what != self.service.name => {
+                text!("{} ({})", own(&own(&self.service.name)), own(&known.what))
+            }
+            _ => text!("{}", own(&own(&self.service.name))),
         }
     }
 
-    fn wants(&self) -> String {
+    fn wants(&self) -> Text {
         let number = self.expected.unwrap_or(1).max(1);
-        format!("{} of {}", count(number, "running container"), self.service.name)
+        text!("{} of {}", count(number, "running container"), own(&self.service.name))
     }
 
     fn running(&self, running: usize, done: bool) -> Finding {
         let name = self.name();
         if done {
-            return finding(ids::SERVICE_RUNNING, Status::Pass, format!("{name} has done its work"))
+            return finding(ids::SERVICE_RUNNING, Status::Pass, text!("{} has done its work", name))
                 .expected("ended with code 0")
                 .observed("ended with code 0");
         }
@@ -207,41 +216,41 @@ impl Judged<'_> {
         let expected = self.expected.unwrap_or(1);
         let all = self.service.containers.len();
         let state = match (created, paused) {
-            (0, 0) => String::new(),
-            (created, 0) => format!("; {created} created and never started"),
-            (0, paused) => format!("; {paused} paused"),
-            (created, paused) => format!("; {created} created and never started, {paused} paused"),
+            (0, 0) => Text::default(),
+            (created, 0) => text!("; {} created and never started", created),
+            (0, paused) => text!("; {} paused", paused),
+            (created, paused) => text!("; {} created and never started, {} paused", created, paused),
         };
         let restarted: u64 = self.service.containers.iter().map(|one| one.restarts).sum();
         let since = self.service.containers.iter().filter_map(|one| one.started).max();
-        let mut observed = format!("{running} of {all} running{state}");
+        let mut observed = text!("{} of {} running{}", running, all, state);
         if let Some(since) = since.filter(|_| running > 0) {
-            observed.push_str(&format!(", the youngest for {}", long(self.now.saturating_sub(since))));
+            observed.push(text!(", the youngest for {}", long(self.now.saturating_sub(since))));
         }
         if restarted > 0 {
-            observed.push_str(&format!(", restarted {restarted} times before"));
+            observed.push(text!(", restarted {} times before", restarted));
         }
         if running >= expected && running > 0 {
             let title = if all > 1 {
-                format!("{name} runs in {}", count(running, "container"))
+                text!("{} runs in {}", name, count(running, "container"))
             } else {
-                format!("{name} runs")
+                text!("{} runs", name)
             };
             return finding(ids::SERVICE_RUNNING, Status::Pass, title).expected(self.wants()).observed(observed);
         }
         let (status, title) = match running {
-            0 if expected == 0 => (Status::Warn, format!("{name} does not run, as its scale of 0 asks for")),
-            0 => (Status::Fail, format!("{name} does not run")),
-            _ => (Status::Warn, format!("{name} runs in {} instead of {expected}", count(running, "container"))),
+            0 if expected == 0 => (Status::Warn, text!("{} does not run, as its scale of 0 asks for", name)),
+            0 => (Status::Fail, text!("{} does not run", name)),
+            _ => (Status::Warn, text!("{} runs in {} instead of {}", name, count(running, "container"), expected)),
         };
         let fix = match (created, paused) {
-            (_, paused) if paused > 0 => format!("{} unpause {}", self.command, self.service.name),
-            _ => format!("{} up -d {}", self.command, self.service.name),
+            (_, paused) if paused > 0 => text!("{} unpause {}", self.command, own(&self.service.name)),
+            _ => text!("{} up -d {}", self.command, own(&self.service.name)),
         };
         let stuck = self.service.containers.iter().find(|one| !one.error.is_empty());
         let finding = finding(ids::SERVICE_RUNNING, status, title).expected(self.wants()).observed(observed).fix(fix);
         match stuck {
-            Some(one) => finding.cause(format!("Docker could not start it: {}", one.error)),
+            Some(one) => finding.cause(text!("Docker could not start it: {}", one.error)),
             None => finding,
         }
     }
@@ -252,73 +261,79 @@ impl Judged<'_> {
 
     fn ended(&self, last: &One, ended: &[&One], running: usize) -> Finding {
         let name = self.name();
-        let when = last.finished.map_or_else(String::new, |when| format!(" at {}", at(when)));
-        let code = last.exit_code.map_or_else(|| "an unknown code".to_owned(), |code| format!("code {code}"));
+        let when = last.finished.map_or_else(Text::default, |when| text!(" at {}", at(when)));
+        let code = last.exit_code.map_or_else(|| "an unknown code".into(), |code| text!("code {}", code));
         let (status, title) = if self.expected.is_some_and(|expected| running >= expected) && running > 0 {
-            (Status::Warn, format!("{name} runs, and {} of it ended", count(ended.len(), "more container")))
+            (Status::Warn, text!("{} runs, and {} of it ended", name, count(ended.len(), "more container")))
         } else if let Some(words) = for_want_of_memory(last) {
-            (Status::Fail, format!("{name} was {words}"))
+            (Status::Fail, text!("{} was {}", name, own(words)))
         } else {
-            (Status::Fail, format!("{name} ended with {code}"))
+            (Status::Fail, text!("{} ended with {}", name, code))
         };
         let mut finding = finding(ids::SERVICE_EXITED, status, title)
             .expected(self.wants())
-            .observed(format!(
-                "{} ended{when} with {code}{}",
-                last.name,
-                for_want_of_memory(last).map(|words| format!(", {words}")).unwrap_or_default()
+            .observed(text!(
+                "{} ended{} with {}{}",
+                own(&last.name),
+                when,
+                code,
+                for_want_of_memory(last).map(|words| text!(", {}", own(words))).unwrap_or_default()
             ))
             .cause(cause_of(last))
-            .fix(format!("why: docker logs --tail 50 {}", last.name));
+            .advise(text!("look why: docker logs --tail 50 {}", own(&last.name)));
         if last.oom_killed || last.exit_code == Some(137) {
-            finding = finding.fix("was it memory: free -m; dmesg | grep -i 'killed process' | tail -n 3");
+            finding =
+                finding.advise("look whether it was memory: free -m; dmesg | grep -i 'killed process' | tail -n 3");
         }
         finding
-            .fix(format!("then: {} up -d {}", self.command, self.service.name))
+            .advise(text!("mend that, then: {} up -d {}", self.command, own(&self.service.name)))
             .evidence("exit_code", last.exit_code)
             .evidence("oom_killed", last.oom_killed)
             .evidence("memory_limit", last.memory_limit)
     }
 
     fn restarting(&self, worst: &One, looping: &[&One]) -> Finding {
-        let mut observed = format!("{}: {} restarts, status {}", worst.name, worst.restarts, worst.status);
+        let mut observed = text!("{}: {} restarts, status {}", own(&worst.name), worst.restarts, worst.status);
         if let Some(started) = worst.started {
-            observed.push_str(&format!(", last started {} ago", long(self.now.saturating_sub(started))));
+            observed.push(text!(", last started {} ago", long(self.now.saturating_sub(started))));
         }
         // A running container still has the code of its last end in its books only while it restarts.
         if worst.status == "restarting"
             && let Some(code) = worst.exit_code
         {
-            observed.push_str(&format!(", ended with code {code}"));
+            observed.push(text!(", ended with code {}", code));
         }
         let cause = if worst.status == "restarting" || for_want_of_memory(worst).is_some() {
             cause_of(worst)
         } else {
-            "it ends again and again soon after its start".to_owned()
+            "it ends again and again soon after its start".into()
         };
         let others = match looping.len() {
-            1 => String::new(),
-            number => format!(", {number} containers"),
+            1 => Text::default(),
+            number => text!(", {} containers", number),
         };
-        finding(ids::SERVICE_RESTARTING, Status::Fail, format!("{} restarts again and again{others}", self.name()))
+        finding(ids::SERVICE_RESTARTING, Status::Fail, text!("{} restarts again and again{}", self.name(), others))
             .expected("containers that stay up")
             .observed(observed)
             .cause(cause)
-            .fix(format!("why: docker logs --tail 50 {}", worst.name))
-            .fix("known causes: ics-setup check runtime --only log-known-trouble")
+            .advise(text!("look why: docker logs --tail 50 {}", own(&worst.name)))
+            .advise(text!("look for known causes: {}", ics_setup("check runtime --only log-known-trouble")))
             .evidence("restarts", worst.restarts)
             .evidence("exit_code", worst.exit_code)
     }
 
     fn unhealthy(&self, one: &One, sick: &[&One]) -> Finding {
-        finding(ids::SERVICE_UNHEALTHY, Status::Fail, format!("{} is unhealthy", self.name()))
+        finding(ids::SERVICE_UNHEALTHY, Status::Fail, text!("{} is unhealthy", self.name()))
             .expected("its health check succeeds")
-            .observed(format!("unhealthy: {}", sick.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")))
-            .fix(format!(
-                "what the health check says: docker inspect --format '{{{{json .State.Health}}}}' {}",
-                one.name
+            .observed(text!(
+                "unhealthy: {}",
+                own(sick.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "))
             ))
-            .fix(format!("docker logs --tail 50 {}", one.name))
+            .advise(text!(
+                "look what the health check says: docker inspect --format '{{{{json .State.Health}}}}' {}",
+                own(&one.name)
+            ))
+            .advise(text!("look into its log: docker logs --tail 50 {}", own(&one.name)))
     }
 }
 
@@ -333,15 +348,15 @@ fn for_want_of_memory(one: &One) -> Option<&'static str> {
 }
 
 /// What an exit code says by itself.
-fn cause_of(one: &One) -> String {
+fn cause_of(one: &One) -> Text {
     if !one.error.is_empty() {
-        return format!("Docker could not start it: {}", one.error);
+        return text!("Docker could not start it: {}", one.error);
     }
     if one.oom_killed {
-        return "the kernel killed it because its memory limit, or the host's memory, was used up".to_owned();
+        return "the kernel killed it because its memory limit, or the host's memory, was used up".into();
     }
     if let (Some(_), Some(limit)) = (for_want_of_memory(one), one.memory_limit) {
-        return format!(
+        return text!(
             "it was killed (SIGKILL) under its memory limit of {} MiB, as the kernel does when that is used up; \
              docker kill, and docker stop after its grace, look the same",
             limit >> 20
@@ -358,11 +373,11 @@ fn cause_of(one: &One) -> String {
         Some(143) => "it was told to stop (SIGTERM), by docker stop or at shutdown",
         _ => "its log tells why",
     }
-    .to_owned()
+    .into()
 }
 
 /// All services on one version, that has a name, and is the one asked for.
-fn images(seen: &Seen, spec: &CheckSpec, command: &str) -> Option<Finding> {
+fn images(seen: &Seen, place: &Place, spec: &CheckSpec, command: &Text) -> Option<Finding> {
     let known = &Known::get().images;
     let mut tags: BTreeSet<(&str, &str)> = BTreeSet::new();
     for service in &seen.services {
@@ -374,28 +389,28 @@ fn images(seen: &Seen, spec: &CheckSpec, command: &str) -> Option<Finding> {
     }
     let versions: BTreeSet<&str> = tags.iter().map(|(tag, _)| *tag).collect();
     let first = *versions.first()?;
-    let file = command.rsplit(' ').next().unwrap_or_default();
+    let file = place.compose_file(&spec.home);
     let list = |versions: &BTreeSet<&str>| versions.iter().copied().collect::<Vec<_>>().join(", ");
-    let base = |status, title: String| {
+    let base = |status, title: Text| {
         finding(ids::IMAGE_VERSION, status, title).evidence("tags", versions.iter().copied().collect::<Vec<_>>())
     };
     let pin = |finding: Finding, version: &str| {
         finding
-            .fix(format!("in {file} give each image of the product the same tag, as :{version}"))
-            .fix(format!("{command} pull && {command} up -d"))
+            .advise(text!("in {} give each image of the product the same tag, as :{}", file, own(version)))
+            .advise(text!("run then: {} pull && {} up -d", command, command))
     };
     let asked = spec.release.as_deref().map(|release| format!("v{}", release.trim_start_matches(['v', 'V'])));
-    let example = asked.as_deref().unwrap_or("vNN.N.N");
+    let example = asked.as_deref().unwrap_or("<VERSION>");
     if versions.len() > 1 {
-        let pairs: Vec<String> = tags.iter().map(|(tag, service)| format!("{service} {tag}")).collect();
-        let finding = base(Status::Warn, format!("services run different versions: {}", list(&versions)))
+        let pairs = tags.iter().map(|(tag, service)| text!("{} {}", own(service), tag));
+        let finding = base(Status::Warn, text!("services run different versions: {}", list(&versions)))
             .expected("one version for all services")
-            .observed(pairs.join(", "))
+            .observed(Text::join(pairs, ", "))
             .cause("services of different versions disagree about the database's schema");
         return Some(pin(finding, example));
     }
     if first == "latest" {
-        let finding = base(Status::Warn, "the images are not pinned to a version: latest".to_owned())
+        let finding = base(Status::Warn, "the images are not pinned to a version: latest".into())
             .expected("a tag that names a version")
             .observed("latest")
             .cause("the next pull may bring a newer version, on one host and not on the other, and upgrade the database's schema");
@@ -404,13 +419,13 @@ fn images(seen: &Seen, spec: &CheckSpec, command: &str) -> Option<Finding> {
     if let Some(asked) = &asked
         && !is_release(first, asked)
     {
-        let finding = base(Status::Warn, format!("the product runs as {first}, not as {asked}"))
-            .expected(format!("{asked} (--release)"))
+        let finding = base(Status::Warn, text!("the product runs as {}, not as {}", first, own(asked)))
+            .expected(text!("{} (--release)", own(asked)))
             .observed(first.to_owned());
         return Some(pin(finding, asked));
     }
-    let expected = asked.unwrap_or_else(|| "one version for all services".to_owned());
-    Some(base(Status::Pass, format!("all services run {first}")).expected(expected).observed(first.to_owned()))
+    let expected = asked.map_or_else(|| "one version for all services".into(), |asked| text!("{}", own(asked)));
+    Some(base(Status::Pass, text!("all services run {}", first)).expected(expected).observed(first.to_owned()))
 }
 
 /// Is the tag this release, or one of its builds (`v22.3` has `v22.3.9`, `v22.3.9` has `v22.3.9-1`)?

@@ -105,8 +105,8 @@ fn extras_missing_and_files_that_are_rejected() {
         differences: vec![Difference { name: "A".to_owned(), how: How::Missing, file: None, container: None }],
         ..Service::default()
     };
-    let finding = one(&service, Some(8), "f", "dc");
-    assert!(finding.cause.unwrap().contains("created after") && finding.fix[0] == "who sets it: dc config");
+    let finding = one(&service, Some(8), Path::new("f"), &"dc".into());
+    assert!(finding.cause.unwrap().contains("created after") && finding.fix[0] == "look who sets it: dc config");
 }
 
 #[test]

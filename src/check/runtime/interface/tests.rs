@@ -81,7 +81,7 @@ fn a_slow_answer_is_a_warning_and_a_location_is_cleaned() {
             ..Answer::default()
         }),
     };
-    assert_eq!(verdict(&asked(5001, None), "dc").title, "the web interface is slow: 5.0 s");
+    assert_eq!(verdict(&asked(5001, None), &"dc".into()).title, "the web interface is slow: 5.0 s");
     assert_eq!(url(&asked(1, None)), "http://[::1]:8001/Status");
     let finding = of(says(b"HTTP/1.1 302 F\r\nLocation: http://u:S3cret@h/\r\n\r\n"), patient());
     assert!(!format!("{finding:?}").contains("S3cret"));
@@ -96,7 +96,7 @@ fn the_compose_file_says_where_and_whether() {
     let finding = Double::with(files).check(&Interface).remove(0);
     assert_eq!(
         (finding.status, &finding.evidence["url"]),
-        (Status::Pass, &serde_json::Value::from(crate::text::Foreign::new(format!("http://127.0.0.1:{port}/Status"))))
+        (Status::Pass, &serde_json::Value::from(format!("http://127.0.0.1:{port}/Status")))
     );
     let files = MemoryHost::new();
     files.put("/divvycloud/docker-compose.yml", b"services:\n  worker:\n    scale: 8\n");

@@ -43,7 +43,10 @@ fn known_lines_have_a_cause_a_count_and_a_last_time_and_nothing_else_leaves_the_
         Some("\"Unable to connect to database\", 3 lines in the last hour, last at 2026-11-21T20:00:50Z, 12 s ago")
     );
     assert_eq!(findings[1].evidence["lines"], 3);
-    assert_eq!(findings[2].fix, ["docker-compose -f /divvycloud/docker-compose.yml logs --tail 100 scheduler"]);
+    assert_eq!(
+        findings[2].fix,
+        ["look how far it is: docker-compose -f /divvycloud/docker-compose.yml logs --tail 100 scheduler"]
+    );
     assert_eq!(NOW, facts.now);
 }
 

@@ -20,6 +20,7 @@ fn record() -> Record {
         path: Some("/".to_owned()),
         direct_only: false,
         required: true,
+        confidence: crate::network::catalogue::Confidence::Verified,
         static_ips: vec!["192.0.2.1".to_owned()],
     };
     let spec = CheckSpec {
