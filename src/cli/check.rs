@@ -21,7 +21,7 @@ use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::Paint;
 use crate::report::check::{self as render, Checked, Format, Page, State, Summary};
-use crate::settings::{self, Effective};
+use crate::settings::{self, Effective, Key};
 use crate::targets;
 use crate::text;
 
@@ -162,7 +162,7 @@ fn recorded(globals: &Globals, matches: &ArgMatches, path: &Path) -> Result<Reco
     }
     if let Some(spec) = settings::TABLE
         .iter()
-        .find(|spec| !matches!(spec.key, "release" | "deployment") && layer.get(spec.key).is_some())
+        .find(|spec| !matches!(spec.key, Key::Release | Key::Deployment) && layer.get(spec.key).is_some())
     {
         let message = format!("{} says what to look at, and --from looks at nothing", spec.shown());
         return Err(
@@ -175,10 +175,10 @@ fn recorded(globals: &Globals, matches: &ArgMatches, path: &Path) -> Result<Reco
             .hint("make such a file: ics-setup check --save-facts FILE")
     })?;
     let mut record = Record::parse(&bytes, &path.display().to_string())?;
-    if let Some(release) = layer.get("release") {
+    if let Some(release) = layer.get(Key::Release) {
         record.spec.release = Some(release.value.clone());
     }
-    match layer.get("deployment").map(|setting| setting.value.as_str()) {
+    match layer.get(Key::Deployment).map(|setting| setting.value.as_str()) {
         Some("test-drive") => record.spec.deployment = settings::Deployment::TestDrive,
         Some(_) => record.spec.deployment = settings::Deployment::Production,
         None => {}

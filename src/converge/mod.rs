@@ -22,7 +22,7 @@ use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
-use crate::settings::{First, Settings, Spec};
+use crate::settings::{First, Key, Settings, Spec};
 use crate::targets::{self, Context, Phase};
 use crate::text;
 use crate::text::own;
@@ -226,7 +226,7 @@ impl Converge<'_> {
             Finding::new(ids::FILE_UNREADABLE, Status::Warn, title).fix("run the same with sudo")
         }));
         ignored.apply(&mut context.findings);
-        context.restart = settings.switch("restart") == Some(true);
+        context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
         stop_on_failure(&context.findings)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::table::{Shape, Spec, TABLE};
+use super::table::{Key, Shape, Spec, TABLE};
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::{Text, own};
@@ -82,7 +82,7 @@ impl<T> Setting<T> {
 
 /// Values of one source by key.
 #[derive(Clone, Default)]
-pub struct Layer(BTreeMap<&'static str, Setting<String>>);
+pub struct Layer(BTreeMap<Key, Setting<String>>);
 
 impl fmt::Debug for Layer {
     /// Names only: values may be secrets.
@@ -109,12 +109,12 @@ impl Layer {
     /// What is wrong with the shape of a value.
     pub fn wrong(spec: &'static Spec, value: &str) -> Option<Text> {
         let expected = if value.is_empty() { None } else { wrong_shape(spec.shape, value) };
-        expected.map(|expected| text!("{} must be {}", own(spec.key), expected))
+        expected.map(|expected| text!("{} must be {}", spec.key, expected))
     }
 
     /// The value of a key in this layer.
-    pub fn get(&self, key: &str) -> Option<&Setting<String>> {
-        self.0.get(key)
+    pub fn get(&self, key: Key) -> Option<&Setting<String>> {
+        self.0.get(&key)
     }
 
     /// The layer of the `ICS_SETUP_…` variables.
@@ -170,19 +170,19 @@ pub struct Layers {
 
 impl Layers {
     /// The strongest value of a key.
-    pub fn get(&self, key: &str) -> Option<&Setting<String>> {
+    pub fn get(&self, key: Key) -> Option<&Setting<String>> {
         self.in_order().into_iter().find_map(|layer| layer.get(key))
     }
 
     /// The strongest value among several keys that mean the same thing; within one layer the first key named wins.
-    pub fn first_of(&self, keys: &[&'static str]) -> Option<(&'static str, &Setting<String>)> {
+    pub fn first_of(&self, keys: &[Key]) -> Option<(Key, &Setting<String>)> {
         self.in_order()
             .into_iter()
-            .find_map(|layer| keys.iter().find_map(|key| layer.get(key).map(|value| (*key, value))))
+            .find_map(|layer| keys.iter().find_map(|key| layer.get(*key).map(|value| (*key, value))))
     }
 
     /// As [`Layers::first_of`], among flags and variables only: what was asked for in this very run.
-    pub fn flags_first(&self, keys: &[&'static str]) -> Option<(&'static str, &Setting<String>)> {
+    pub fn flags_first(&self, keys: &[Key]) -> Option<(Key, &Setting<String>)> {
         self.first_of(keys).filter(|(_, setting)| setting.origin.rank() >= 3)
     }
 

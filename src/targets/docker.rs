@@ -12,7 +12,7 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
-use crate::settings::NoProxy;
+use crate::settings::{Key, NoProxy};
 use crate::text;
 use crate::text::own;
 use crate::vendor::Vendor;
@@ -42,7 +42,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
             vars.variables(&list).into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect();
         others_that_win(context, &files.drop_in, vars, draft);
     }
-    if draft.plan.changes.len() > before && context.settings.switch("restart") != Some(true) {
+    if draft.plan.changes.len() > before && context.settings.switch(Key::Restart) != Some(true) {
         draft.next("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker");
     }
     Ok(())

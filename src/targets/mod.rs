@@ -16,7 +16,7 @@ use crate::host::View;
 use crate::plan::{Draft, Plan};
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::settings::{Found, NoProxy, Settings, TargetName};
+use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
 
 use vars::ProxyVars;
 
@@ -124,9 +124,9 @@ fn chosen(context: &Context<'_>) -> Result<Vec<TargetName>, Problem> {
 fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) {
     let chosen = context.phase.chosen(&context.settings.targets);
     let differs = |path: &std::path::Path| {
-        ["proxy.http", "proxy.https"].into_iter().any(|key| {
+        [Key::ProxyHttp, Key::ProxyHttps].into_iter().any(|key| {
             context.found.at(key, path).is_some_and(|value| {
-                let wanted = if key == "proxy.http" { &vars.http } else { &vars.https };
+                let wanted = if key == Key::ProxyHttp { &vars.http } else { &vars.https };
                 wanted.as_ref().is_some_and(|wanted| *wanted != value)
             })
         })
@@ -134,7 +134,7 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
     let product = crate::vendor::prod_env(&context.settings.home);
     let system = context.platform.system_proxy_file();
     let has = |path: &std::path::Path| {
-        ["proxy.http", "proxy.https"].into_iter().any(|key| context.found.at(key, path).is_some())
+        [Key::ProxyHttp, Key::ProxyHttps].into_iter().any(|key| context.found.at(key, path).is_some())
     };
     if vars.remove && !chosen.contains(&TargetName::ProdEnv) && has(&product) {
         draft.note(

@@ -8,7 +8,7 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
-use crate::settings::BackEnd;
+use crate::settings::{BackEnd, Key, by_key};
 use crate::vendor::{Generation, Vendor, prod_env};
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
@@ -35,7 +35,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let mut edits: Vec<Edit<'_>> = if vars.remove {
         NAMES.iter().map(|name| Edit::Remove(name)).collect()
     } else {
-        lower_and_upper(&variables, settings.switch("proxy.both_cases") == Some(true))
+        lower_and_upper(&variables, settings.switch(Key::ProxyBothCases) == Some(true))
     };
     edits.extend(values.iter().map(|(name, value)| Edit::Set(name, value.as_bytes())));
     let edited = edit(present, Syntax::EnvFile, &edits).map_err(|refused| {
@@ -75,7 +75,7 @@ fn back_end_values<'a>(context: &'a Context<'_>, shown: &str) -> Result<Vec<(&'a
     let generation = context.found.generation.unwrap_or(Generation::Current);
     let mut values = Vec::new();
     for key in Vendor::get().prod_env_keys() {
-        let Some(value) = settings.back_ends.get(key) else { continue };
+        let Some(value) = by_key(key).and_then(|spec| settings.back_ends.get(&spec.key)) else { continue };
         let portable = PortableValue::new(value.bytes(), Syntax::EnvFile.readers().must).map_err(|refused| {
             let problem =
                 Problem::settings(id::VALUE_NOT_PORTABLE, format!("{key} cannot be written to {shown}: {refused}"));

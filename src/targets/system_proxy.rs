@@ -7,6 +7,7 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
+use crate::settings::Key;
 
 /// Longer lines make us ask which PAM will read them.
 const SUSPICIOUS: usize = 1000;
@@ -24,7 +25,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let edits: Vec<Edit<'_>> = if vars.remove {
         NAMES.iter().map(|name| Edit::Remove(name)).collect()
     } else {
-        lower_and_upper(&variables, context.settings.switch("proxy.both_cases") == Some(true))
+        lower_and_upper(&variables, context.settings.switch(Key::ProxyBothCases) == Some(true))
     };
     let edited = edit(present, syntax, &edits).map_err(|refused| {
         let shown = context.view.host.shown(path);

@@ -9,7 +9,7 @@ use crate::finding::{Finding, Ignored, Status};
 use crate::problem::{Problem, id};
 use crate::settings::layers::{Layers, Origin, Setting};
 use crate::settings::proxy_url::parse_host;
-use crate::settings::table::{Spec, TABLE, by_key};
+use crate::settings::table::{Key, Spec, TABLE};
 use crate::settings::{Credentials, Found, Layer, NoProxy, ProxyUrl, Scheme, Secret};
 
 /// What values are made from.
@@ -23,8 +23,8 @@ pub(super) struct Resolver<'a> {
 
 impl Resolver<'_> {
     pub(super) fn proxies(&mut self, ignored: &Ignored, findings: &mut Vec<Finding>) -> Result<Proxies, Unresolved> {
-        let http = self.url("proxy.http", ignored, findings)?;
-        let https = match self.url("proxy.https", ignored, findings)? {
+        let http = self.url(Key::ProxyHttp, ignored, findings)?;
+        let https = match self.url(Key::ProxyHttps, ignored, findings)? {
             Some(https) => Some(https),
             None => http.clone(),
         };
@@ -32,7 +32,7 @@ impl Resolver<'_> {
         let in_argv = |url: &Setting<ProxyUrl>| matches!(url.origin, Origin::Flag(_)) && url.value.password().is_some();
         let typed: Vec<Origin> = proxies.iter().filter(|url| in_argv(url)).map(|url| url.origin.clone()).collect();
         let password =
-            self.password("proxy.password", &["proxy.password", "proxy.password_file", "proxy.password_env"])?;
+            self.password(Key::ProxyPassword, &[Key::ProxyPassword, Key::ProxyPasswordFile, Key::ProxyPasswordEnv])?;
         for url in [&mut proxies.http, &mut proxies.https].into_iter().flatten() {
             self.log_in(url, password.as_ref())?;
         }
@@ -52,11 +52,11 @@ impl Resolver<'_> {
     /// The URL for one scheme: within a layer the specific setting beats `--proxy`.
     fn url(
         &self,
-        key: &'static str,
+        key: Key,
         ignored: &Ignored,
         findings: &mut Vec<Finding>,
     ) -> Result<Option<Setting<ProxyUrl>>, Problem> {
-        let asked = self.layers.first_of(&[key, "proxy.url"]).map(|(_, setting)| setting);
+        let asked = self.layers.first_of(&[key, Key::ProxyUrl]).map(|(_, setting)| setting);
         let Some(setting) = asked.or_else(|| self.found.get(key)) else { return Ok(None) };
         let parsed = ProxyUrl::parse(&setting.value);
         if matches!(setting.origin, Origin::Found { .. }) {
@@ -87,7 +87,7 @@ impl Resolver<'_> {
     /// Puts user and password into a URL.
     fn log_in(&mut self, url: &mut Setting<ProxyUrl>, password: Option<&Setting<Secret>>) -> Result<(), Problem> {
         let rank = url.origin.rank();
-        if let Some(user) = self.layers.get("proxy.user")
+        if let Some(user) = self.layers.get(Key::ProxyUser)
             && (user.origin.rank() >= rank || (url.value.credentials.is_none() && !url.value.anonymous))
         {
             let raw = user.value.as_bytes();
@@ -114,20 +114,17 @@ impl Resolver<'_> {
         if login.password.is_none() {
             login.password = self.found.password_of(&login.user, &place);
         }
-        if login.password.is_none()
-            && let Some(spec) = by_key("proxy.password")
-            && !self.missing.iter().any(|missing| missing.key == spec.key)
-        {
-            self.missing.push(spec);
+        if login.password.is_none() && !self.missing.iter().any(|missing| missing.key == Key::ProxyPassword) {
+            self.missing.push(Key::ProxyPassword.spec());
         }
         Ok(())
     }
 
     /// A secret from the strongest layer that has one: directly, from a file, or from a variable named by another setting.
-    fn password(&self, key: &str, keys: &[&'static str]) -> Result<Option<Setting<Secret>>, Problem> {
+    fn password(&self, key: Key, keys: &[Key]) -> Result<Option<Setting<Secret>>, Problem> {
         let Some((face, setting)) = self.layers.first_of(keys) else { return Ok(None) };
         let origin = setting.origin.clone();
-        if face.ends_with("_file") {
+        if matches!(face, Key::ProxyPasswordFile | Key::MysqlPasswordFile | Key::RedisPasswordFile) {
             let bytes = (self.outside.file)(Path::new(&setting.value)).map_err(|error| {
                 Problem::settings(id::PASSWORD_FILE, format!("{origin}: {} could not be read", setting.value))
                     .caused_by(error)
@@ -137,7 +134,7 @@ impl Resolver<'_> {
             let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
             return self.checked(key, bytes.to_vec(), origin).map(Some);
         }
-        if face.ends_with("_env") {
+        if face == Key::ProxyPasswordEnv {
             use std::os::unix::ffi::OsStringExt;
             let value = (self.outside.variable)(&setting.value).ok_or_else(|| {
                 Problem::settings(id::PASSWORD_ENV, format!("{origin}: the variable {} is not set", setting.value))
@@ -148,7 +145,7 @@ impl Resolver<'_> {
         self.checked(key, setting.value.clone().into_bytes(), origin).map(Some)
     }
 
-    fn checked(&self, key: &str, bytes: Vec<u8>, origin: Origin) -> Result<Setting<Secret>, Problem> {
+    fn checked(&self, key: Key, bytes: Vec<u8>, origin: Origin) -> Result<Setting<Secret>, Problem> {
         let wrong = |what: &str| {
             Err(Problem::settings(id::PASSWORD_INVALID, format!("{origin}: {key} {what}"))
                 .hint("one line with the password as it is, such as: --proxy-password-file FILE"))
@@ -170,17 +167,17 @@ impl Resolver<'_> {
             })
         };
         let in_one_layer =
-            |layer: &&Layer| layer.get("proxy.no_proxy").is_some() && layer.get("proxy.no_proxy_only").is_some();
+            |layer: &&Layer| layer.get(Key::ProxyNoProxy).is_some() && layer.get(Key::ProxyNoProxyOnly).is_some();
         if self.layers.in_order().iter().any(in_one_layer) {
             let message = "--no-proxy adds to the built-in members and --no-proxy-only replaces them: give one of them";
             return Err(Problem::settings(id::SETTINGS_CONFLICT, message));
         }
-        let exclusions = match self.layers.first_of(&["proxy.no_proxy_only", "proxy.no_proxy"]) {
+        let exclusions = match self.layers.first_of(&[Key::ProxyNoProxyOnly, Key::ProxyNoProxy]) {
             None => Exclusions::Added(NoProxy::default()),
-            Some(("proxy.no_proxy_only", setting)) => Exclusions::Only(parse(setting)?),
+            Some((Key::ProxyNoProxyOnly, setting)) => Exclusions::Only(parse(setting)?),
             Some((_, setting)) => Exclusions::Added(parse(setting)?),
         };
-        if let (Exclusions::Only(list), Some(setting)) = (&exclusions, self.layers.get("proxy.no_proxy_only"))
+        if let (Exclusions::Only(list), Some(setting)) = (&exclusions, self.layers.get(Key::ProxyNoProxyOnly))
             && list.is_empty()
         {
             let message = format!("{}: the list has no member", setting.origin);
@@ -202,32 +199,32 @@ impl Resolver<'_> {
         Ok(exclusions)
     }
 
-    pub(super) fn back_ends(&self) -> Result<BTreeMap<&'static str, BackEnd>, Problem> {
+    pub(super) fn back_ends(&self) -> Result<BTreeMap<Key, BackEnd>, Problem> {
         let mut values = BTreeMap::new();
         for spec in TABLE {
             let plain = matches!(
                 spec.key,
-                "mysql.host"
-                    | "mysql.port"
-                    | "mysql.user"
-                    | "mysql.database"
-                    | "mysql.secret_database"
-                    | "redis.host"
-                    | "redis.port"
+                Key::MysqlHost
+                    | Key::MysqlPort
+                    | Key::MysqlUser
+                    | Key::MysqlDatabase
+                    | Key::MysqlSecretDatabase
+                    | Key::RedisHost
+                    | Key::RedisPort
             );
             if let Some(setting) = self.layers.get(spec.key).filter(|_| plain) {
-                if spec.key.ends_with(".host") {
+                if matches!(spec.key, Key::MysqlHost | Key::RedisHost) {
                     host_name(setting)?;
                 }
                 values.insert(spec.key, BackEnd::Plain(setting.value.clone()));
             }
         }
         for (key, faces) in [
-            ("mysql.password", ["mysql.password", "mysql.password_file"]),
-            ("redis.password", ["redis.password", "redis.password_file"]),
+            (Key::MysqlPassword, [Key::MysqlPassword, Key::MysqlPasswordFile]),
+            (Key::RedisPassword, [Key::RedisPassword, Key::RedisPasswordFile]),
         ] {
-            if let (Some(secret), Some(spec)) = (self.password(key, &faces)?, by_key(key)) {
-                values.insert(spec.key, BackEnd::Hidden(secret.value));
+            if let Some(secret) = self.password(key, &faces)? {
+                values.insert(key, BackEnd::Hidden(secret.value));
             }
         }
         Ok(values)
