@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::table::{Key, Shape, Spec, TABLE};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Shown, Text, own};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,12 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Shown for Origin {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// A value and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting<T> {
@@ -97,8 +103,7 @@ impl Layer {
     /// # Errors
     /// When the text is not what the setting needs; the message names the origin.
     pub fn insert(&mut self, spec: &'static Spec, value: String, origin: Origin) -> Result<(), Problem> {
-        let of_origin =
-            |wrong| Problem::settings(id::SETTING_INVALID, text!("{}: {}", own(&origin), wrong)).hint(spec.help);
+        let of_origin = |wrong| Problem::settings(id::SETTING_INVALID, text!("{}: {}", origin, wrong)).hint(spec.help);
         Self::wrong(spec, &value).map_or(Ok(()), |wrong| Err(of_origin(wrong)))?;
         if !value.is_empty() {
             self.0.insert(spec.key, Setting::new(value, origin));
@@ -126,9 +131,9 @@ impl Layer {
         for spec in TABLE {
             let Some(value) = variable(spec.variable) else { continue };
             let origin = Origin::Variable(spec.variable.to_owned());
-            let value = value
-                .into_string()
-                .map_err(|_| Problem::settings(id::SETTING_INVALID, format!("{} is not UTF-8 text", spec.variable)))?;
+            let value = value.into_string().map_err(|_| {
+                Problem::settings(id::SETTING_INVALID, text!("{} is not UTF-8 text", own(spec.variable)))
+            })?;
             layer.insert(spec, value, origin)?;
         }
         Ok(layer)

@@ -87,10 +87,10 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
         if seen != wanted.map(str::as_bytes) {
             return Err(Problem::host(
                 id::READERS_DISAGREE,
-                format!("{}: systemd would not see the new value of {name}", path.display()),
+                text!("{}: systemd would not see the new value of {}", path.display(), own(name)),
             )
             .because("an unbalanced quote or a continued line in this file takes it in")
-            .hint(format!("mend the file by hand: {}", path.display())));
+            .hint(text!("mend the file by hand: {}", path.display())));
         }
     }
     let mode = if vars.secret { 0o600 } else { 0o644 };
@@ -122,10 +122,10 @@ fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: 
                     Finding::new(
                         ids::DOCKER_OVERRIDE,
                         Status::Warn,
-                        format!("{} comes later and sets another {name} for the Docker daemon", shown.display()),
+                        text!("{} comes later and sets another {} for the Docker daemon", shown.display(), own(name)),
                     )
-                    .expected(format!("{name} set in {} alone", ours.display()))
-                    .fix(format!("take {name} out of {}", shown.display())),
+                    .expected(text!("{} set in {} alone", own(name), ours.display()))
+                    .advise(text!("take {} out of {}", own(name), shown.display())),
                 );
             }
         }

@@ -48,7 +48,7 @@ pub fn read(text: &str, shown: &Path) -> Result<Layer, Problem> {
                         value.span(),
                         text!("{} is one table, not a list of tables", own(name)),
                     )
-                    .hint(format!("write [{name}] with single brackets, once")));
+                    .hint(text!("write [{}] with single brackets, once", own(name))));
             }
             _ => insert(&page, &mut layer, name.get_ref(), name.span(), value)?,
         }
@@ -100,7 +100,7 @@ fn insert(
         }
         let near = nearest(key, TABLE.iter().map(|spec| spec.key.as_str()));
         let advice = near
-            .map_or_else(|| "all keys: ics-setup settings example".to_owned(), |near| format!("did you mean {near}?"));
+            .map_or_else(|| "all keys: ics-setup settings example".into(), |near| text!("did you mean {}?", own(near)));
         return Err(page
             .problem(id::SETTINGS_UNKNOWN_KEY, key_span, text!("unknown key {}", mask_words(key)))
             .hint(advice));

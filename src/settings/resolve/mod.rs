@@ -17,7 +17,9 @@ use super::{NoProxy, ProxyUrl, Secret};
 use crate::finding::{Finding, Ignored};
 use crate::platform::Strategy;
 use crate::problem::{Problem, id};
+use crate::text;
 use crate::text::nearest;
+use crate::text::own;
 use resolver::Resolver;
 
 /// What the host is for.
@@ -172,13 +174,16 @@ impl Unresolved {
             Self::Wrong(problem) => problem,
             Self::Missing(specs) => {
                 let names: Vec<&str> = specs.iter().map(|spec| spec.key.as_str()).collect();
-                let problem = Problem::settings(id::SETTINGS_MISSING, format!("missing: {}", names.join(", ")));
+                let problem = Problem::settings(id::SETTINGS_MISSING, text!("missing: {}", own(names.join(", "))));
                 specs.iter().fold(problem, |problem, spec| {
                     let flag = spec.flag.or_else(|| spec.key.file_of_password()?.spec().flag);
                     let flag = flag.map(|flag| format!("--{flag}, ")).unwrap_or_default();
-                    problem.hint(format!(
-                        "{}: {flag}{} or the key {} in a settings file",
-                        spec.help, spec.variable, spec.key
+                    problem.hint(text!(
+                        "{}: {}{} or the key {} in a settings file",
+                        own(spec.help),
+                        own(flag),
+                        own(spec.variable),
+                        spec.key
                     ))
                 })
             }
@@ -241,7 +246,7 @@ pub fn home(layers: &Layers) -> Result<PathBuf, Problem> {
     match setting {
         Some(setting) if !home.is_absolute() => Err(Problem::settings(
             id::SETTING_INVALID,
-            format!("{}: home must be an absolute path such as /divvycloud, not {:?}", setting.origin, setting.value),
+            text!("{}: home must be an absolute path such as /divvycloud, not {:?}", setting.origin, setting.value),
         )),
         _ => Ok(home),
     }
@@ -264,7 +269,7 @@ impl Settings {
             && let Some((Key::ProxyUrl | Key::ProxyHttp | Key::ProxyHttps, asked)) =
                 layers.flags_first(&[Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps])
         {
-            let message = format!("{} and --remove-proxy contradict each other", asked.origin);
+            let message = text!("{} and --remove-proxy contradict each other", asked.origin);
             return Err(Problem::settings(id::SETTINGS_CONFLICT, message).hint("leave one of them out").into());
         }
         let mut resolver = Resolver { layers, found, outside, missing: Vec::new() };
@@ -324,10 +329,10 @@ fn targets(layers: &Layers) -> Result<Vec<TargetName>, Problem> {
             TargetName::ALL.into_iter().find(|target| target.as_str() == word).ok_or_else(|| {
                 let all = TargetName::ALL.map(TargetName::as_str);
                 let problem =
-                    Problem::settings(id::SETTING_INVALID, format!("{}: there is no target {word:?}", setting.origin));
+                    Problem::settings(id::SETTING_INVALID, text!("{}: there is no target {:?}", setting.origin, word));
                 match nearest(word, all.into_iter()) {
-                    Some(near) => problem.hint(format!("--target {near}")),
-                    None => problem.hint(format!("targets: {}", all.join(", "))),
+                    Some(near) => problem.hint(text!("--target {}", own(near))),
+                    None => problem.hint(text!("targets: {}", own(all.join(", ")))),
                 }
             })
         })
