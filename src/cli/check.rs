@@ -20,7 +20,7 @@ use crate::network::cause::Via;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::Paint;
-use crate::report::check::{self as render, Checked, Format, Page, State, Summary};
+use crate::report::check::{self as render, Checked, Page, Summary};
 use crate::settings::{self, Effective, Key};
 use crate::targets;
 use crate::text;
@@ -89,8 +89,8 @@ fn page(globals: &Globals) -> Page {
 /// plug-in's code always says what its status line says.
 fn exit(globals: &Globals, matches: &ArgMatches, findings: &[Finding]) -> Exit {
     let summary = Summary::of(findings.iter().map(|finding| finding.status));
-    if globals.format == Format::Nagios {
-        return Exit::Nagios(State::of(&summary).code());
+    if let Some(code) = globals.format.exit_code(Some(&summary)) {
+        return Exit::OfFormat(code);
     }
     match matches.get_one::<String>("fail-on").map(String::as_str) {
         Some("never") => Exit::Done,
