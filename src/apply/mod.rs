@@ -30,6 +30,8 @@ use crate::problem::ProblemId;
 use crate::problem::copy_of;
 use crate::problem::{Problem, id};
 use crate::signals::Uninterrupted;
+use crate::text;
+use crate::text::own;
 
 pub use journal::{Begin, Intent, Record};
 pub use runs::{Drift, Run, State, drift, runs};
@@ -80,9 +82,9 @@ impl<'h> Session<'h> {
                     let waited = LOCK_WAIT.as_secs();
                     return Err(Problem::host(
                         id::LOCKED,
-                        format!("another run of ics-setup holds the lock, for {waited} s already"),
+                        text!("another run of ics-setup holds the lock, for {} s already", own(waited)),
                     )
-                    .hint(format!("who it is: fuser -v {}", host.shown(&path).display())));
+                    .hint(text!("who it is: fuser -v {}", host.shown(&path).display())));
                 }
                 Err(error) => return Err(state_problem(host, &error)),
             }
@@ -111,9 +113,9 @@ impl<'h> Session<'h> {
                 Finding::new(
                     ids::RUN_RECOVERED,
                     Status::Warn,
-                    format!("run {} had been interrupted and was taken back", run.begin.run),
+                    text!("run {} had been interrupted and was taken back", own(&run.begin.run)),
                 )
-                .observed(format!("{} of {}", run.begin.command, run.begin.time))
+                .observed(text!("{} of {}", own(&run.begin.command), own(&run.begin.time)))
                 .cause("the process was killed or the machine stopped before the run's commit"),
             );
         }
@@ -165,7 +167,7 @@ pub struct Applied {
 /// Backups and journals decide what is written as root: nobody else may be able to write there.
 fn is_private(host: &dyn HostWrite) -> Result<(), Problem> {
     let path = host.resolve(Path::new(STATE)).map_err(|refused| {
-        Problem::host(id::SYMLINK_REFUSED, format!("{} is not used", host.shown(Path::new(STATE)).display()))
+        Problem::host(id::SYMLINK_REFUSED, text!("{} is not used", host.shown(Path::new(STATE)).display()))
             .caused_by(refused)
     })?;
     let stat = host.lstat(&path).map_err(|error| state_problem(host, &error))?;
@@ -177,10 +179,10 @@ fn is_private(host: &dyn HostWrite) -> Result<(), Problem> {
     }
     let shown = host.shown(&path);
     let shown = shown.display();
-    Err(Problem::host(id::STATE_NOT_PRIVATE, format!("{shown} is to be a folder that only its owner, root, can write"))
+    Err(Problem::host(id::STATE_NOT_PRIVATE, text!("{} is to be a folder that only its owner, root, can write", shown))
         .because("journals and backups in it decide what is written as root")
-        .hint(format!("look at it: ls -la {shown}"))
-        .hint(format!("chown root: {shown} && chmod 0700 {shown}")))
+        .hint(text!("look at it: ls -la {}", shown))
+        .hint_command(text!("chown root: {} && chmod 0700 {}", shown, shown)))
 }
 
 fn state_problem(host: &dyn HostWrite, error: &io::Error) -> Problem {
@@ -192,7 +194,7 @@ fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> P
     let shown = host.shown(path);
     let shown = shown.display();
     let problem = |id: ProblemId, what: &str| {
-        Problem::host(id, format!("{shown} could not {verb}: {what}")).caused_by(copy_of(error))
+        Problem::host(id, text!("{} could not {}: {}", shown, own(verb), own(what))).caused_by(copy_of(error))
     };
     match error.kind() {
         io::ErrorKind::PermissionDenied
@@ -200,30 +202,30 @@ fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> P
         {
             let folder = path.parent().unwrap_or(path);
             let marked = if host.lstat(path).is_ok_and(|found| found.is_some()) {
-                format!("{shown} {}", host.shown(folder).display())
+                text!("{} {}", shown, host.shown(folder).display())
             } else {
-                host.shown(folder).display().to_string()
+                text!("{}", host.shown(folder).display())
             };
             problem(id::IMMUTABLE, "it or its folder is marked immutable or append-only")
-                .hint(format!("look: lsattr -d {marked}"))
-                .hint(format!("clear the mark where it is: chattr -i -a {marked}"))
+                .hint_command(text!("chattr -i -a {}", marked))
+                .hint(text!("look: lsattr -d {}", marked))
         }
         io::ErrorKind::PermissionDenied => {
-            Problem::host(id::NEEDS_ROOT, format!("{shown} could not {verb} without root rights"))
+            Problem::host(id::NEEDS_ROOT, text!("{} could not {} without root rights", shown, own(verb)))
                 .caused_by(copy_of(error))
         }
         io::ErrorKind::ReadOnlyFilesystem => {
-            problem(id::READ_ONLY, "its file system is mounted read-only").hint(format!("look: findmnt -T {shown}"))
+            problem(id::READ_ONLY, "its file system is mounted read-only").hint(text!("look: findmnt -T {}", shown))
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            problem(id::DISK_FULL, "the file system is full").hint(format!("look: df -h {shown}; df -i {shown}"))
+            problem(id::DISK_FULL, "the file system is full").hint(text!("look: df -h {}; df -i {}", shown, shown))
         }
         io::ErrorKind::ResourceBusy => {
             problem(id::MOUNT_POINT, "something is mounted on it (a bind mount), so it cannot be replaced")
-                .hint(format!("look: findmnt {shown}"))
+                .hint(text!("look: findmnt {}", shown))
         }
         io::ErrorKind::CrossesDevices => problem(id::MOUNT_POINT, "it is on another file system than its folder")
-            .hint(format!("look: findmnt -T {shown}")),
+            .hint(text!("look: findmnt -T {}", shown)),
         _ => problem(id::WRITE_FAILED, "the system refused"),
     }
 }

@@ -8,7 +8,8 @@ use crate::host::View;
 use crate::plan::{After, Change, FileMeta, Plan};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::own;
+use crate::text::Fix;
+use crate::text::{ics_setup, own};
 
 /// The run that `revert` means: the named one, or the last that is still in force and is not itself a revert.
 ///
@@ -18,20 +19,22 @@ pub fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run, Probl
     match named {
         None => {
             runs.iter().rev().find(|run| run.state != State::Reverted && run.begin.reverts.is_none()).ok_or_else(|| {
-                Problem::host(id::NOTHING_TO_REVERT, "there is no run to take back").hint("ics-setup status")
+                Problem::host(id::NOTHING_TO_REVERT, "there is no run to take back").hint(ics_setup("status"))
             })
         }
         Some(name) => {
             let run = runs.iter().find(|run| run.begin.run == name).ok_or_else(|| {
-                let problem = Problem::settings(id::RUN_UNKNOWN, format!("there is no run {name:?}"));
+                let problem = Problem::settings(id::RUN_UNKNOWN, text!("there is no run {:?}", name));
                 let near = crate::text::nearest(name, runs.iter().map(|run| run.begin.run.as_str()));
-                problem
-                    .hint(near.map_or_else(|| "ics-setup status".to_owned(), |near| format!("ics-setup revert {near}")))
+                problem.hint_fix(near.map_or_else(
+                    || Fix::Advice(ics_setup("status")),
+                    |near| Fix::Command(ics_setup(text!("revert {}", own(near)))),
+                ))
             })?;
             match run.state {
                 State::Reverted => {
-                    Err(Problem::host(id::ALREADY_REVERTED, format!("run {name} is taken back already"))
-                        .hint("ics-setup status"))
+                    Err(Problem::host(id::ALREADY_REVERTED, text!("run {} is taken back already", own(name)))
+                        .hint(ics_setup("status")))
                 }
                 State::Committed | State::Interrupted => Ok(run),
             }
@@ -57,7 +60,7 @@ pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Pl
             None => None,
             Some(kept) => {
                 let bytes = backup_bytes(view.host, &run.begin.run, kept).map_err(|error| {
-                    Problem::host(id::BACKUP_DAMAGED, format!("{} cannot be restored", intent.path.display()))
+                    Problem::host(id::BACKUP_DAMAGED, text!("{} cannot be restored", intent.path.display()))
                         .caused_by(error)
                 })?;
                 // What somebody did to owner or mode since stays; the time goes back with the content.
@@ -82,7 +85,7 @@ pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Pl
 
 fn conflict(view: &View<'_>, run: &Run, intent: &Intent, later: &[Run]) -> Problem {
     let shown = view.host.shown(&intent.path);
-    let message = format!("{} was edited since run {}", shown.display(), run.begin.run);
+    let message = text!("{} was edited since run {}", shown.display(), own(&run.begin.run));
     let problem = Problem::host(id::CONFLICT, message);
     let by_us = later.iter().rev().find(|other| {
         other.begin.seq > run.begin.seq
@@ -91,9 +94,12 @@ fn conflict(view: &View<'_>, run: &Run, intent: &Intent, later: &[Run]) -> Probl
     });
     match by_us {
         Some(other) => problem
-            .because(format!("run {} changed it too", other.begin.run))
-            .hint(format!("take that back first: ics-setup revert {}", other.begin.run)),
+            .because(text!("run {} changed it too", own(&other.begin.run)))
+            .hint(text!("take that back first: {}", ics_setup(text!("revert {}", own(&other.begin.run))))),
         None => problem.hint("keep the edit and go on: run prepare or reconfigure with the settings wanted"),
     }
-    .hint(format!("overwrite the edit; a backup of it is kept: ics-setup revert {} --force", run.begin.run))
+    .hint(text!(
+        "overwrite the edit; a backup of it is kept: {}",
+        ics_setup(text!("revert {} --force", own(&run.begin.run)))
+    ))
 }

@@ -8,6 +8,8 @@ use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{Run, failed};
 use crate::host::{HostRead, HostWrite, Snapshot};
 use crate::problem::{Problem, id};
+use crate::text;
+use crate::text::{ics_setup, own};
 
 /// What has to be done about one file of an interrupted run. Decided from the journal and the file alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +52,13 @@ pub fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(),
         let verdict = judge_rollback(intent, now.as_ref());
         if verdict == Verdict::Edited && !force {
             let shown = host.shown(&intent.path);
-            let message = format!("run {} was interrupted, and {} was edited since", begin.run, shown.display());
+            let message = text!("run {} was interrupted, and {} was edited since", own(&begin.run), shown.display());
             return Err(Problem::host(id::CONFLICT, message)
                 .because("it is neither as it was before the run nor as the run wanted it")
-                .hint(format!("compare: diff {} {}", backup_shown(host, begin, intent), shown.display()))
-                .hint(format!(
-                    "bring back what was there before; the present file is kept: ics-setup revert {} --force",
-                    begin.run
+                .hint(text!("compare: diff {} {}", own(backup_shown(host, begin, intent)), shown.display()))
+                .hint(text!(
+                    "bring back what was there before; the present file is kept: {}",
+                    ics_setup(text!("revert {} --force", own(&begin.run)))
                 )));
         }
         verdicts.push((intent, verdict, now));

@@ -9,6 +9,8 @@ use crate::host::{HostRead, HostWrite, unreadable};
 use crate::problem::copy_of;
 use crate::problem::{Problem, id};
 use crate::stamp::is_run_name;
+use crate::text;
+use crate::text::own;
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +51,7 @@ pub fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem> {
     let folder = Path::new(STATE).join("runs");
     let problem = |error: &io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => Problem::host(id::NEEDS_ROOT, "the runs so far can be read by root only"),
-        _ => Problem::host(id::JOURNAL_UNREADABLE, format!("{} could not be read", host.shown(&folder).display()))
+        _ => Problem::host(id::JOURNAL_UNREADABLE, text!("{} could not be read", host.shown(&folder).display()))
             .caused_by(copy_of(error)),
     };
     let mut runs = Vec::new();
@@ -58,7 +60,8 @@ pub fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem> {
         let records = journal::read(host, name).map_err(|error| problem(&error))?;
         let Some(Record::Begin(begin)) = records.first() else { continue };
         if begin.version > journal::VERSION {
-            let message = format!("run {name} was written by a newer ics-setup (journal version {})", begin.version);
+            let message =
+                text!("run {} was written by a newer ics-setup (journal version {})", own(name), begin.version);
             return Err(Problem::host(id::JOURNAL_NEWER, message).hint("use that version or a newer one"));
         }
         let state = match records.last() {

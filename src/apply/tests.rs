@@ -11,7 +11,7 @@ use crate::host::{Attributes, Fault, FaultyHost, HostRead, HostWrite, MemoryHost
 use crate::plan::Plan;
 use crate::platform;
 use crate::problem::{HostState, Problem};
-use crate::settings::{First, Found, Layers, Origin, SecretSources, Settings, Unresolved, by_key};
+use crate::settings::{First, Found, Key, Layers, Origin, SecretSources, Settings, Unresolved};
 use crate::targets::{self, Context, Phase};
 use proptest::prelude::*;
 
@@ -39,10 +39,10 @@ fn host(family: &str) -> MemoryHost {
     host
 }
 
-fn settings(values: &[(&str, &str)], found: &Found) -> Result<Settings, Problem> {
+fn settings(values: &[(Key, &str)], found: &Found) -> Result<Settings, Problem> {
     let mut layers = Layers::default();
     for (key, value) in values {
-        let spec = by_key(key).unwrap();
+        let spec = key.spec();
         layers.flags.insert(spec, (*value).to_owned(), Origin::Flag(spec.shown())).unwrap();
     }
     let outside =
@@ -52,14 +52,14 @@ fn settings(values: &[(&str, &str)], found: &Found) -> Result<Settings, Problem>
         .map_err(Unresolved::into_problem)
 }
 
-const WANTED: &[(&str, &str)] = &[
-    ("proxy.url", "http://proxy.corp.example:3128"),
-    ("proxy.user", "svc"),
-    ("proxy.password", "p@ss:w0rd/#?%$\"'\\ é"),
-    ("target", "system-proxy,docker-daemon,prod-env"),
+const WANTED: &[(Key, &str)] = &[
+    (Key::ProxyUrl, "http://proxy.corp.example:3128"),
+    (Key::ProxyUser, "svc"),
+    (Key::ProxyPassword, "p@ss:w0rd/#?%$\"'\\ é"),
+    (Key::Target, "system-proxy,docker-daemon,prod-env"),
 ];
 
-fn plan(host: &dyn HostRead, values: &[(&str, &str)]) -> Result<Plan, Problem> {
+fn plan(host: &dyn HostRead, values: &[(Key, &str)]) -> Result<Plan, Problem> {
     let (platform, _) = platform::detect(host, None)?;
     let view = View::new(host);
     let found = Found::look(&view, &platform, Path::new("/divvycloud"), First::System)?;
@@ -73,7 +73,7 @@ fn plan(host: &dyn HostRead, values: &[(&str, &str)]) -> Result<Plan, Problem> {
     })
 }
 
-fn prepare(host: &dyn HostWrite, values: &[(&str, &str)]) -> Result<Option<String>, Problem> {
+fn prepare(host: &dyn HostWrite, values: &[(Key, &str)]) -> Result<Option<String>, Problem> {
     let session = Session::open(host)?;
     session.recover()?;
     let plan = plan(host, values)?;
@@ -145,7 +145,8 @@ fn scenarios() -> Vec<(String, MemoryHost, Action)> {
         scenarios.push((format!("prepare on {family}"), fresh, |host| prepare(host, WANTED).map(|_| ())));
         scenarios.push((format!("revert on {family}"), prepared.fork(), take_back));
         scenarios.push((format!("remove on {family}"), prepared, |host| {
-            prepare(host, &[("proxy.remove", "true"), ("target", "system-proxy,docker-daemon,prod-env")]).map(|_| ())
+            prepare(host, &[(Key::ProxyRemove, "true"), (Key::Target, "system-proxy,docker-daemon,prod-env")])
+                .map(|_| ())
         }));
     }
     scenarios
@@ -246,7 +247,7 @@ fn a_second_run_has_no_effect_at_all() {
         assert_eq!(host.effects(), effects);
         // Nothing named: settings are saved, and the password is found again.
         assert!(
-            plan(&host, &[("target", "system-proxy,docker-daemon")])
+            plan(&host, &[(Key::Target, "system-proxy,docker-daemon")])
                 .unwrap()
                 .changes
                 .iter()
@@ -319,7 +320,7 @@ fn runs_are_taken_back_like_an_undo_stack() {
     let first = picture(&host);
     prepare(&host, WANTED).unwrap().unwrap();
     let second = picture(&host);
-    prepare(&host, &[("proxy.url", "http://other:1"), ("target", "system-proxy")]).unwrap().unwrap();
+    prepare(&host, &[(Key::ProxyUrl, "http://other:1"), (Key::Target, "system-proxy")]).unwrap().unwrap();
     take_back(&host).unwrap();
     assert_eq!(picture(&host), second);
     take_back(&host).unwrap();
@@ -335,9 +336,9 @@ fn journal_and_settings_hold_no_password() {
     prepare(
         &host,
         &[
-            ("proxy.url", "http://svc:s3cretpass@h:1"),
-            ("mysql.password", "dbs3cret"),
-            ("target", "system-proxy,docker-daemon,prod-env"),
+            (Key::ProxyUrl, "http://svc:s3cretpass@h:1"),
+            (Key::MysqlPassword, "dbs3cret"),
+            (Key::Target, "system-proxy,docker-daemon,prod-env"),
         ],
     )
     .unwrap();
@@ -371,7 +372,7 @@ proptest! {
         host.put("/divvycloud/prod.env", env_file.as_bytes());
         host.put("/etc/profile.d/proxy.sh", script.as_bytes());
         let old = picture(&host);
-        let values = [("proxy.url", "http://proxy:1"), ("proxy.user", "svc"), ("proxy.password", password.as_str()), ("target", "system-proxy,docker-daemon,prod-env")];
+        let values = [(Key::ProxyUrl, "http://proxy:1"), (Key::ProxyUser, "svc"), (Key::ProxyPassword, password.as_str()), (Key::Target, "system-proxy,docker-daemon,prod-env")];
         match prepare(&host, &values) {
             Err(problem) => {
                 prop_assert!(!problem.to_string().contains(&password) || password.len() < 4, "{}", problem);

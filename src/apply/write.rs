@@ -11,6 +11,7 @@ use crate::plan::{Change, FileMeta, Plan};
 use crate::problem::{Kind, Problem, id};
 use crate::stamp;
 use crate::text;
+use crate::text::{ics_setup, own};
 
 /// Makes the plan true; see the module's head for the order of effects.
 pub fn apply(
@@ -206,11 +207,8 @@ fn publish(host: &dyn HostWrite, change: &Change, intent: &Intent) -> Result<(),
     };
     if !unmoved {
         let shown = host.shown(&change.path);
-        return Err(Problem::host(
-            id::MOVED,
-            format!("{} was changed by somebody else during the run", shown.display()),
-        )
-        .hint("run the command again: it will plan anew"));
+        return Err(Problem::host(id::MOVED, text!("{} was changed by somebody else during the run", shown.display()))
+            .hint("run the command again: it will plan anew"));
     }
     let done = match change.after {
         Some(_) => host.rename(&intent.temporary, &change.real_path),
@@ -237,8 +235,8 @@ fn undo(host: &dyn HostWrite, begin: &Begin, problem: Problem) -> Problem {
                 None => text!("taking it back failed: {}", second.sentence()),
             };
             Problem { because: Some(Box::new(because)), kind: Kind::Host, ..problem }
-                .hint("ics-setup status")
-                .hint(format!("ics-setup revert {}", begin.run))
+                .hint(ics_setup("status"))
+                .hint_command(ics_setup(text!("revert {}", own(&begin.run))))
                 .host_changed()
         }
     }

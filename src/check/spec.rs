@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::network::cause::Via;
 use crate::network::target::Target;
 use crate::redact::Redactor;
-use crate::settings::{Deployment, Effective, Origin, ProxyUrl, Secret, Settings};
+use crate::settings::{Deployment, Effective, Key, Origin, ProxyUrl, Secret, Settings};
 use crate::text::Text;
 
 /// What the host is judged by.
@@ -222,8 +222,8 @@ impl CheckSpec {
             setting.as_ref().map(|setting| ProxySpec::new(&setting.value, setting.origin.to_string()))
         };
         let url = |setting: &Option<crate::settings::Setting<ProxyUrl>>| setting.as_ref().map(|url| url.value.clone());
-        let text = |key: &str, default: &str| effective.text(key).map_or_else(|| default.to_owned(), |(text, _)| text);
-        let address = |host: &str, port: &str, usual: u16| {
+        let text = |key: Key, default: &str| effective.text(key).map_or_else(|| default.to_owned(), |(text, _)| text);
+        let address = |host: Key, port: Key, usual: u16| {
             let test_drive = settings.deployment == Deployment::TestDrive;
             let (host, origin) = match effective.text(host) {
                 // The names of the containers mean something inside of them only; their ports are published here.
@@ -240,8 +240,8 @@ impl CheckSpec {
         let secrets = Secrets {
             http_proxy: url(&settings.proxies.http),
             https_proxy: url(&settings.proxies.https),
-            mysql: effective.secret("mysql.password"),
-            redis: effective.secret("redis.password"),
+            mysql: effective.secret(Key::MysqlPassword),
+            redis: effective.secret(Key::RedisPassword),
         };
         let spec = Self {
             deployment: settings.deployment,
@@ -254,15 +254,15 @@ impl CheckSpec {
                 .flatten()
                 .all(|setting| matches!(setting.origin, Origin::Found { .. })),
             no_proxy,
-            mysql: address("mysql.host", "mysql.port", 3306).map(|at| MysqlSpec {
+            mysql: address(Key::MysqlHost, Key::MysqlPort, 3306).map(|at| MysqlSpec {
                 at,
-                user: effective.text("mysql.user").map(|(user, _)| user),
+                user: effective.text(Key::MysqlUser).map(|(user, _)| user),
                 has_password: secrets.mysql.is_some(),
-                database: text("mysql.database", "divvy"),
-                secret_database: text("mysql.secret_database", "divvykeys"),
+                database: text(Key::MysqlDatabase, "divvy"),
+                secret_database: text(Key::MysqlSecretDatabase, "divvykeys"),
                 tls: settings.mysql_tls,
             }),
-            redis: address("redis.host", "redis.port", 6379).map(|at| RedisSpec {
+            redis: address(Key::RedisHost, Key::RedisPort, 6379).map(|at| RedisSpec {
                 at,
                 has_password: secrets.redis.is_some(),
                 tls: settings.redis_tls,

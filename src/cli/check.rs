@@ -20,10 +20,11 @@ use crate::network::cause::Via;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::Paint;
-use crate::report::check::{self as render, Checked, Format, Page, State, Summary};
-use crate::settings::{self, Effective};
+use crate::report::check::{self as render, Checked, Page, Summary};
+use crate::settings::{self, Effective, Key};
 use crate::targets;
 use crate::text;
+use crate::text::{ics_setup, own};
 
 /// More than the facts of any host: they are bounded where they are collected.
 const MAX_FACTS: u64 = 64 << 20;
@@ -45,9 +46,8 @@ fn checked(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> 
     let selection = known::selection(matches)?;
     if selection.is_empty() {
         let message = "the groups, --only and --skip together leave nothing to check";
-        return Err(
-            Problem::settings(id::USAGE, message).hint("what they leave: ics-setup check --list, with the same words")
-        );
+        return Err(Problem::settings(id::USAGE, message)
+            .hint(text!("what they leave: {}, with the same words", ics_setup("check --list"))));
     }
     let limits = limits(matches)?;
     let keep = matches.get_one::<PathBuf>("save-facts");
@@ -89,8 +89,8 @@ fn page(globals: &Globals) -> Page {
 /// plug-in's code always says what its status line says.
 fn exit(globals: &Globals, matches: &ArgMatches, findings: &[Finding]) -> Exit {
     let summary = Summary::of(findings.iter().map(|finding| finding.status));
-    if globals.format == Format::Nagios {
-        return Exit::Nagios(State::of(&summary).code());
+    if let Some(code) = globals.format.exit_code(Some(&summary)) {
+        return Exit::OfFormat(code);
     }
     match matches.get_one::<String>("fail-on").map(String::as_str) {
         Some("never") => Exit::Done,
@@ -162,23 +162,23 @@ fn recorded(globals: &Globals, matches: &ArgMatches, path: &Path) -> Result<Reco
     }
     if let Some(spec) = settings::TABLE
         .iter()
-        .find(|spec| !matches!(spec.key, "release" | "deployment") && layer.get(spec.key).is_some())
+        .find(|spec| !matches!(spec.key, Key::Release | Key::Deployment) && layer.get(spec.key).is_some())
     {
-        let message = format!("{} says what to look at, and --from looks at nothing", spec.shown());
+        let message = text!("{} says what to look at, and --from looks at nothing", own(spec.shown()));
         return Err(
             Problem::settings(id::USAGE, message).hint("leave it out; --release and --deployment go with --from")
         );
     }
     let bytes = std::fs::File::open(path).and_then(|file| at_most(MAX_FACTS, file)).map_err(|error| {
-        Problem::settings(id::FACTS_UNREADABLE, format!("--from {} could not be read", path.display()))
+        Problem::settings(id::FACTS_UNREADABLE, text!("--from {} could not be read", path.display()))
             .caused_by(error)
-            .hint("make such a file: ics-setup check --save-facts FILE")
+            .hint(text!("make such a file: {}", ics_setup("check --save-facts <FILE>")))
     })?;
     let mut record = Record::parse(&bytes, &path.display().to_string())?;
-    if let Some(release) = layer.get("release") {
+    if let Some(release) = layer.get(Key::Release) {
         record.spec.release = Some(release.value.clone());
     }
-    match layer.get("deployment").map(|setting| setting.value.as_str()) {
+    match layer.get(Key::Deployment).map(|setting| setting.value.as_str()) {
         Some("test-drive") => record.spec.deployment = settings::Deployment::TestDrive,
         Some(_) => record.spec.deployment = settings::Deployment::Production,
         None => {}
@@ -205,7 +205,7 @@ fn report(matches: &ArgMatches) -> Result<Option<(&Path, Report)>, Problem> {
         Some("html" | "htm") => Ok(Some((path, render::html))),
         Some("md") => Ok(Some((path, render::markdown))),
         _ => {
-            let message = format!("--report {} says neither .html nor .md", path.display());
+            let message = text!("--report {} says neither .html nor .md", path.display());
             Err(Problem::settings(id::USAGE, message).hint("--report report.html"))
         }
     }
@@ -216,9 +216,9 @@ fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
         let text = matches.get_one::<String>(name).map_or("", String::as_str);
         let parsed = text.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(text));
         let duration = parsed.map_err(|error| {
-            Problem::settings(id::USAGE, format!("--{name} takes a time such as 500ms, 10s or 5m, not {text:?}"))
+            Problem::settings(id::USAGE, text!("--{} takes a time such as 500ms, 10s or 5m, not {:?}", own(name), text))
                 .caused_by(error)
-                .hint(format!("--{name} 30s"))
+                .hint(text!("--{} 30s", own(name)))
         })?;
         Ok(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(24 * 3_600_000))
     };
@@ -232,10 +232,8 @@ fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
         .iter()
         .find(|(_, limit)| *limit == 0)
     {
-        Some((name, _)) => {
-            Err(Problem::settings(id::USAGE, format!("--{name} must be longer than nothing"))
-                .hint(format!("--{name} 10s")))
-        }
+        Some((name, _)) => Err(Problem::settings(id::USAGE, text!("--{} must be longer than nothing", own(name)))
+            .hint(text!("--{} 10s", own(name)))),
         None => Ok(limits),
     }
 }

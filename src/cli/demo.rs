@@ -17,7 +17,7 @@ use crate::plan::Change;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, Paint, human_plan};
-use crate::settings::{Layer, Origin, Spec, by_key};
+use crate::settings::{Key, Layer, Origin, Spec};
 use crate::targets::Phase;
 
 /// Files of a root by path.
@@ -38,12 +38,12 @@ const CENTOS: Root = &[
 ];
 
 /// The settings of the demonstration.
-const SETTINGS: &[(&str, &str)] = &[
-    ("deployment", "test-drive"),
-    ("proxy.url", "http://proxy.corp.example:3128"),
-    ("proxy.user", "svc-ics"),
-    ("proxy.password", "p@ss:w0rd/#%"),
-    ("proxy.no_proxy", "registry.corp.example"),
+const SETTINGS: &[(Key, &str)] = &[
+    (Key::Deployment, "test-drive"),
+    (Key::ProxyUrl, "http://proxy.corp.example:3128"),
+    (Key::ProxyUser, "svc-ics"),
+    (Key::ProxyPassword, "p@ss:w0rd/#%"),
+    (Key::ProxyNoProxy, "registry.corp.example"),
 ];
 
 /// Runs the verb.
@@ -101,7 +101,7 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     fn verb(&self, phase: Phase, when: &str) -> Result<serde_json::Value, Problem> {
-        let shown: Vec<String> = SETTINGS.iter().filter_map(|(key, value)| as_flag(key, value)).collect();
+        let shown: Vec<String> = SETTINGS.iter().filter_map(|(key, value)| as_flag(*key, value)).collect();
         self.say(&format!("\n$ ics-setup {} {}    # {when}\n\n", phase.verb(), shown.join(" ")));
         let mut context = RunContext::default();
         let inputs = Inputs::alone(flags()?);
@@ -164,17 +164,17 @@ impl Interface for Shown<'_> {
 fn flags() -> Result<Layer, Problem> {
     let mut layer = Layer::default();
     for (key, value) in SETTINGS {
-        let Some(spec) = by_key(key) else { return Err(Problem::bug(format!("no setting {key}"))) };
+        let spec = key.spec();
         layer.insert(spec, (*value).to_owned(), Origin::Flag(spec.shown()))?;
     }
     Ok(layer)
 }
 
-fn as_flag(key: &str, value: &str) -> Option<String> {
-    if key == "proxy.password" {
+fn as_flag(key: Key, value: &str) -> Option<String> {
+    if key == Key::ProxyPassword {
         return Some("--proxy-password-file FILE".to_owned());
     }
-    by_key(key)?.flag.map(|flag| format!("--{flag} {value}"))
+    key.spec().flag.map(|flag| format!("--{flag} {value}"))
 }
 
 /// Every file below the root but our own state.

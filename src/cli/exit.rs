@@ -29,8 +29,8 @@ pub enum Exit {
     Pending,
     /// `check --fail-on warn`: warnings, nothing worse.
     Warnings,
-    /// What a monitoring plug-in returns: 0 ok, 1 warning, 2 critical, 3 unknown.
-    Nagios(u8),
+    /// The code of a format that has its own: of `nagios` 0 ok, 1 warning, 2 critical, 3 unknown.
+    OfFormat(u8),
     /// The person said no.
     Cancelled,
 }
@@ -65,7 +65,7 @@ impl Exit {
             Self::NeedsRoot => 8,
             Self::Pending => 10,
             Self::Warnings => 11,
-            Self::Nagios(code) => code,
+            Self::OfFormat(code) => code,
             Self::Cancelled => 130,
         }
     }

@@ -7,7 +7,9 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 
 use crate::problem::{Problem, id};
+use crate::text;
 use crate::text::Text;
+use crate::text::own;
 
 /// Writes a file with these permission bits. Renaming a temporary file of our own follows no link that somebody placed.
 /// A device or pipe is refused: a file in its place would harm others.
@@ -39,7 +41,7 @@ pub fn beside(path: &Path, flag: &str) -> Result<NamedTempFile, Problem> {
 }
 
 fn unwritable(path: &Path, flag: &str, because: impl Into<Text>) -> Problem {
-    Problem::settings(id::FILE_UNWRITABLE, format!("{flag} {} could not be written", path.display()))
+    Problem::settings(id::FILE_UNWRITABLE, text!("{} {} could not be written", own(flag), path.display()))
         .because(because)
         .hint("name a file in a folder that you may write to")
 }

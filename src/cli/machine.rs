@@ -3,6 +3,8 @@
 use super::args::Globals;
 use crate::host::{HostRead, RealHost};
 use crate::problem::{Problem, id};
+use crate::text;
+use crate::text::own;
 
 /// The host, for a command that only looks.
 ///
@@ -11,9 +13,9 @@ use crate::problem::{Problem, id};
 pub fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
     let Some(root) = &globals.root else { return Ok(RealHost::live()) };
     RealHost::image(root).map_err(|error| {
-        Problem::settings(id::ROOT_INVALID, format!("--root {} is not a folder that can be entered", root.display()))
+        Problem::settings(id::ROOT_INVALID, text!("--root {} is not a folder that can be entered", root.display()))
             .caused_by(error)
-            .hint(format!("look: ls -ld {}", root.display()))
+            .hint(text!("look: ls -ld {}", root.display()))
     })
 }
 
@@ -24,7 +26,7 @@ pub fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
 pub fn to_change(globals: &Globals, verb: &str) -> Result<RealHost, Problem> {
     let host = to_look(globals)?;
     if host.is_live() && host.euid() != 0 && !globals.dry_run {
-        return Err(Problem::host(id::NEEDS_ROOT, format!("{verb} changes this host and needs root rights")));
+        return Err(Problem::host(id::NEEDS_ROOT, text!("{} changes this host and needs root rights", own(verb))));
     }
     Ok(host)
 }

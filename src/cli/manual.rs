@@ -11,7 +11,9 @@ use super::out;
 use crate::build;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
+use crate::text;
 use crate::text::nearest;
+use crate::text::own;
 
 /// `completions SHELL`.
 pub fn completions(matches: &ArgMatches) -> Exit {
@@ -47,10 +49,10 @@ fn one(command: &Command, name: Option<&str>) -> Result<(), Problem> {
         None => command,
         Some(name) => command.find_subcommand(name).ok_or_else(|| {
             let names: Vec<&str> = pages(command).into_iter().map(Command::get_name).collect();
-            let problem = Problem::settings(id::USAGE, format!("there is no command {name:?}"));
+            let problem = Problem::settings(id::USAGE, text!("there is no command {:?}", name));
             match nearest(name, names.iter().copied()) {
-                Some(near) => problem.hint(format!("ics-setup man {near}")),
-                None => problem.hint(format!("commands: {}", names.join(", "))),
+                Some(near) => problem.hint_command(text!("ics-setup man {}", own(near))),
+                None => problem.hint(text!("commands: {}", own(names.join(", ")))),
             }
         })?,
     };
@@ -60,7 +62,7 @@ fn one(command: &Command, name: Option<&str>) -> Result<(), Problem> {
 
 fn write_all(command: &Command, folder: &Path) -> Result<(), Problem> {
     let failed = |path: &Path, error: std::io::Error| {
-        Problem::host(id::WRITE_FAILED, format!("{} could not be written", path.display())).caused_by(error)
+        Problem::host(id::WRITE_FAILED, text!("{} could not be written", path.display())).caused_by(error)
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let mut all = vec![command];

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::{sudo, terminal};
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
-use crate::report::check::{Format, State, prevented};
+use crate::report::check::{Format, prevented};
 use crate::report::{Outcome, Paint, Report, human_problem};
 use crate::text::{Fix, Text, quoted};
 
@@ -63,7 +63,7 @@ pub fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
     if asked(Format::Json) {
         json_problem(verb(), &problem);
     }
-    if let Some(format) = [Format::Nagios, Format::Tap].into_iter().find(|format| asked(*format))
+    if let Some(format) = Format::ALL.into_iter().find(|format| format.tells_problems() && asked(*format))
         && let Some(exit) = prevented_check(verb(), format, &problem, &Redactor::default())
     {
         return exit;
@@ -96,7 +96,7 @@ fn prevented_check(verb: &str, format: Format, problem: &Problem, redactor: &Red
     if let Some(text) = prevented(format, problem, redactor) {
         result(&text);
     }
-    (format == Format::Nagios).then_some(Exit::Nagios(State::Unknown.code()))
+    format.exit_code(None).map(Exit::OfFormat)
 }
 
 /// Prints a problem as JSON.

@@ -42,16 +42,16 @@ fn show(globals: &Globals, settings: &Settings) {
         let rows: Vec<Value> = settings
             .shown
             .iter()
-            .map(|(key, value, origin)| json!({"key": key, "value": value, "origin": origin.to_string()}))
+            .map(|(key, value, origin)| json!({"key": key.as_str(), "value": value, "origin": origin.to_string()}))
             .collect();
         out::json(&json!({"schema": SCHEMA, "command": "settings show", "settings": rows}));
         return;
     }
-    let width = settings.shown.iter().map(|(key, ..)| key.len()).max().unwrap_or(0);
+    let width = settings.shown.iter().map(|(key, ..)| key.as_str().len()).max().unwrap_or(0);
     let mut text = String::new();
     for (key, value, origin) in &settings.shown {
         let value = value.as_deref().unwrap_or("-");
-        text.push_str(&visible(&format!("{key:width$}  {value}  ({origin})")));
+        text.push_str(&visible(&format!("{:width$}  {value}  ({origin})", key.as_str())));
         text.push('\n');
     }
     out::result(&text);

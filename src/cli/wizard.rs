@@ -17,7 +17,7 @@ use crate::plan::Change;
 use crate::problem::{HostState, Problem};
 use crate::redact::Redactor;
 use crate::report::{Outcome, Paint};
-use crate::settings::{self, Layer, Spec};
+use crate::settings::{self, Key, Layer, Spec};
 use crate::targets::Phase;
 use crate::text;
 use crate::text::{Fix, own};
@@ -52,7 +52,7 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
     stop_on_failure(&findings)?;
     let paint = Paint(globals.color_of_messages);
     let mut prompter = prompter(paint);
-    let authority = match layers.get("proxy.ca") {
+    let authority = match layers.get(Key::ProxyCa) {
         Some(path) => authority(Path::new(&path.value), &path.origin)?,
         None => Vec::new(),
     };

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::text::Shown;
+
 /// The host of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
@@ -42,6 +44,12 @@ pub enum TargetError {
     /// A port that is none.
     #[error("what follows the host's colon is no port; a port is a number from 1 to 65535")]
     Port,
+}
+
+impl Shown for TargetError {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Target {

@@ -12,7 +12,8 @@ use crate::finding::{Finding, Status};
 use crate::host::{HostRead, View};
 use crate::problem::{Problem, id};
 use crate::settings::{self, Layer, Layers, Origin, SAVED, SecretSources, TABLE};
-use crate::text::{nearest, quoted};
+use crate::text;
+use crate::text::{nearest, own, quoted};
 
 /// More than any settings or password file has.
 const MAX_FILE: u64 = 1 << 20;
@@ -104,13 +105,12 @@ fn given(path: &Path) -> Result<Layer, Problem> {
     } else {
         (path, std::fs::File::open(path).and_then(bounded))
     };
-    let unreadable = |error: String| {
-        Problem::settings(id::SETTINGS_UNREADABLE, format!("--settings {} could not be read", path.display()))
-            .because(error)
+    let unreadable = || {
+        Problem::settings(id::SETTINGS_UNREADABLE, text!("--settings {} could not be read", path.display()))
             .hint("a settings file to start from: ics-setup settings example")
     };
-    let bytes = bytes.map_err(|error| unreadable(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))?;
+    let bytes = bytes.map_err(|error| unreadable().caused_by(error))?;
+    let text = String::from_utf8(bytes).map_err(|_| unreadable().because("it is not UTF-8 text"))?;
     settings::read_file(&text, shown)
 }
 
@@ -141,9 +141,9 @@ pub(crate) fn at_most(limit: u64, from: impl Read) -> io::Result<Vec<u8>> {
 /// `setting-invalid`: the file cannot be read.
 pub(crate) fn authority(path: &Path, origin: &Origin) -> Result<Vec<u8>, Problem> {
     std::fs::File::open(path).and_then(bounded).map_err(|error| {
-        Problem::settings(id::SETTING_INVALID, format!("{origin}: {} could not be read", path.display()))
+        Problem::settings(id::SETTING_INVALID, text!("{}: {} could not be read", origin, path.display()))
             .caused_by(error)
-            .hint(format!("look: ls -l {}", quoted(&path.to_string_lossy())))
+            .hint(text!("look: ls -l {}", own(quoted(&path.to_string_lossy()))))
     })
 }
 
@@ -164,9 +164,9 @@ fn unknown_variable(variable: fn(&str) -> Option<OsString>) -> Option<Finding> {
         .filter(|name| name.starts_with("ICS_SETUP_") && !known(name) && variable(name).is_some())
         .min()?;
     let finding =
-        Finding::new(ids::VARIABLE_UNKNOWN, Status::Warn, format!("the variable {name} means nothing to ics-setup"));
+        Finding::new(ids::VARIABLE_UNKNOWN, Status::Warn, text!("the variable {} means nothing to ics-setup", name));
     Some(match nearest(&name, TABLE.iter().map(|spec| spec.variable)) {
-        Some(near) => finding.fix(format!("did you mean {near}?")),
-        None => finding.fix("all variables: ics-setup settings example"),
+        Some(near) => finding.advise(text!("did you mean {}?", own(near))),
+        None => finding.advise("all variables: ics-setup settings example"),
     })
 }

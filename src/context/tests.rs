@@ -3,7 +3,7 @@ use std::io::ErrorKind;
 use super::{HostContext, Inputs, Intent};
 use crate::finding::Ignored;
 use crate::host::MemoryHost;
-use crate::settings::{First, Layer, Origin, by_key};
+use crate::settings::{First, Key, Layer, Origin};
 
 const CHANGE: Intent = Intent::Change { first: First::System, dry_run: false };
 const INTENTS: [Intent; 4] = [CHANGE, Intent::Check, Intent::Show, Intent::Missing];
@@ -44,7 +44,7 @@ fn a_file_that_cannot_be_read_is_a_finding_to_a_check_and_an_error_to_others() {
 fn the_product_counts_first_where_it_is_installed() {
     let host = ubuntu().with("/divvycloud/prod.env", "http_proxy=http://product:1\n");
     let proxy =
-        |intent| HostContext::load(&host, &inputs(), intent).unwrap().found.get("proxy.http").unwrap().value.clone();
+        |intent| HostContext::load(&host, &inputs(), intent).unwrap().found.get(Key::ProxyHttp).unwrap().value.clone();
     assert_eq!(INTENTS.map(proxy), ["http://u@system:1", "http://product:1", "http://u@system:1", "http://product:1"]);
 }
 
@@ -52,7 +52,7 @@ fn the_product_counts_first_where_it_is_installed() {
 fn a_missing_password_is_asked_for_once() {
     let host = ubuntu();
     let mut flags = Layer::default();
-    flags.insert(by_key("proxy.user").unwrap(), "svc".to_owned(), Origin::Flag("--proxy-user".to_owned())).unwrap();
+    flags.insert(Key::ProxyUser.spec(), "svc".to_owned(), Origin::Flag("--proxy-user".to_owned())).unwrap();
     let mut inputs = Inputs::alone(flags);
     let ignored = Ignored::default();
     let mut context = HostContext::load(&host, &inputs, CHANGE).unwrap();
@@ -68,5 +68,5 @@ fn a_missing_password_is_asked_for_once() {
         let (settings, _) = context.settings(&mut inputs, &ignored, answer).unwrap();
         assert_eq!(settings.proxies.http.unwrap().value.password().unwrap().expose(), b"s3cret");
     }
-    assert_eq!(asked, ["proxy.password"]);
+    assert_eq!(asked, [Key::ProxyPassword]);
 }

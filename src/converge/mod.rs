@@ -22,10 +22,10 @@ use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
-use crate::settings::{First, Settings, Spec};
+use crate::settings::{First, Key, Settings, Spec};
 use crate::targets::{self, Context, Phase};
 use crate::text;
-use crate::text::own;
+use crate::text::{Text, ics_setup, own};
 
 /// Who sees what a run does and is asked before it does it.
 pub(crate) trait Interface {
@@ -164,7 +164,7 @@ impl Converge<'_> {
                 self.interface.progress(change);
             })?;
         drop(session);
-        let undo = format!("undo: ics-setup revert {run}");
+        let undo = text!("undo: {}", ics_setup(text!("revert {}", own(&run))));
         context.run = Some(run);
         if interrupted {
             let message = "cancelled after everything was written; it stays, and was not verified";
@@ -179,8 +179,8 @@ impl Converge<'_> {
     fn interrupted(&self) -> Option<Finding> {
         // Where the runs cannot be read, nothing can be said about them.
         let run = runs(self.host).ok()?.into_iter().find(|run| run.state == State::Interrupted)?.begin.run;
-        let title = format!("run {run} was interrupted; a real run takes it back first, and its plan may differ");
-        Some(Finding::new(ids::RUN_INTERRUPTED, Status::Warn, title).fix(format!("ics-setup revert {run}")))
+        let title = text!("run {} was interrupted; a real run takes it back first, and its plan may differ", own(&run));
+        Some(Finding::new(ids::RUN_INTERRUPTED, Status::Warn, title).fix(ics_setup(text!("revert {}", own(&run)))))
     }
 
     fn unchanged(&self, context: &mut RunContext) -> Result<Outcome, Problem> {
@@ -222,11 +222,11 @@ impl Converge<'_> {
         context.plan = targets::plan(&Context { view, platform, settings: &settings, found, phase: self.phase })?;
         context.findings.append(&mut context.plan.findings);
         context.findings.extend(host.root_only().into_iter().map(|path| {
-            let title = format!("{} can be read by root only; what is planned for it may differ", path.display());
-            Finding::new(ids::FILE_UNREADABLE, Status::Warn, title).fix("run the same with sudo")
+            let title = text!("{} can be read by root only; what is planned for it may differ", path.display());
+            Finding::new(ids::FILE_UNREADABLE, Status::Warn, title).advise("run the same with sudo")
         }));
         ignored.apply(&mut context.findings);
-        context.restart = settings.switch("restart") == Some(true);
+        context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
         stop_on_failure(&context.findings)
     }
@@ -246,12 +246,12 @@ fn recover(session: &Session<'_>, context: &mut RunContext) -> Result<(), Proble
 pub(crate) fn stop_on_failure(findings: &[Finding]) -> Result<(), Problem> {
     let failing: Vec<&Finding> = findings.iter().filter(|finding| finding.status == Status::Fail).collect();
     let Some(first) = failing.first() else { return Ok(()) };
-    let more = if failing.len() > 1 { format!(" (and {} more)", failing.len() - 1) } else { String::new() };
-    let problem = Problem::host(id::CHECKS_FAILED, text!("{}{}", first.title, own(more)));
+    let more = if failing.len() > 1 { text!(" (and {} more)", failing.len() - 1) } else { Text::default() };
+    let problem = Problem::host(id::CHECKS_FAILED, text!("{}{}", first.title, more));
     let problem = match &first.observed {
         Some(observed) => problem.because(text!("seen: {}", observed)),
         None => problem,
     };
     let problem = first.fix.iter().cloned().fold(problem, Problem::hint_fix);
-    Err(problem.hint(format!("go on all the same: --ignore-check {}", first.id)))
+    Err(problem.hint(text!("go on all the same: --ignore-check {}", first.id)))
 }

@@ -9,6 +9,8 @@ use crate::host::{Command, HostRead};
 use crate::platform::Platform;
 use crate::problem::{Problem, id};
 use crate::text;
+use crate::text::Foreign;
+use crate::text::{ics_setup, own};
 use crate::vendor::Vendor;
 use crate::verify::{LoginUser, Proof};
 
@@ -31,17 +33,16 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
     }
     for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", "docker.service"]] {
         let command = Command { deadline: Duration::from_secs(120), ..Command::new(argv.iter().copied()) };
-        let failed = |why: String| {
-            Problem::host(id::RESTART_FAILED, format!("{} failed", argv.join(" ")))
-                .because(why)
+        let failed = || {
+            Problem::host(id::RESTART_FAILED, text!("{} failed", own(argv.join(" "))))
                 .hint("look: systemctl status docker; journalctl -u docker -n 50")
                 .hint("then run the same command again: it restarts a daemon that has not read its proxy")
                 .host_changed()
         };
         match host.run(&command) {
             Ok(output) if output.code == Some(0) => {}
-            Ok(output) => return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
-            Err(error) => return Err(failed(error.to_string())),
+            Ok(output) => return Err(failed().because(Foreign::new(String::from_utf8_lossy(&output.stderr).trim()))),
+            Err(error) => return Err(failed().caused_by(error)),
         }
     }
     Ok(())
@@ -63,7 +64,7 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
         Problem::host(id::VERIFY_FAILED, finding.title.clone()).because(text!("expected {}, seen {}", expected, seen));
     let problem = finding.fix.into_iter().fold(problem, Problem::hint_fix);
     Err(match &context.run {
-        Some(run) => problem.hint(format!("undo: ics-setup revert {run}")).host_changed(),
+        Some(run) => problem.hint(text!("undo: {}", ics_setup(text!("revert {}", own(run))))).host_changed(),
         None => problem,
     })
 }

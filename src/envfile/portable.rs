@@ -1,6 +1,9 @@
 //! A value that several readers see alike.
 
+use std::fmt;
+
 use super::Dialect;
+use crate::text::Shown;
 
 /// Characters that no reader treats specially, anywhere in a value.
 fn is_plain(c: char) -> bool {
@@ -21,6 +24,12 @@ pub struct NotPortable {
     pub position: usize,
     /// The reader that would see something else.
     pub reader: &'static str,
+}
+
+impl Shown for NotPortable {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl PortableValue {

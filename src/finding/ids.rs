@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::text::Shown;
+
 include!(concat!(env!("OUT_DIR"), "/ids.rs"));
 
 /// The stable name of a finding, for scripts and `--ignore-check`, with the group that it belongs to.
@@ -42,6 +44,12 @@ impl std::ops::Deref for FindingId {
 
 impl fmt::Display for FindingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Shown for FindingId {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }
 }

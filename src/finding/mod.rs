@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Evidence, Fix, Text, own};
+use crate::text::{Evidence, Fix, Text, ics_setup, own};
 
 pub use catalogue::{Known, catalogue, known};
 pub use ids::FindingId;
@@ -123,6 +123,13 @@ impl Finding {
         self
     }
 
+    /// What mends it: a command or a sentence.
+    #[must_use]
+    pub fn fixed_by(mut self, fix: Fix) -> Self {
+        self.fix.push(fix);
+        self
+    }
+
     /// One fact for programs.
     #[must_use]
     pub fn evidence(mut self, key: &str, value: impl Into<Evidence>) -> Self {
@@ -177,11 +184,11 @@ impl Ignored {
 /// `unknown-check`, with the nearest id.
 pub fn must_be_known(id: &str, flag: &str) -> Result<&'static Known, Problem> {
     known(id).ok_or_else(|| {
-        let problem = Problem::settings(id::UNKNOWN_CHECK, format!("there is no check with the id {id:?}"));
+        let problem = Problem::settings(id::UNKNOWN_CHECK, text!("there is no check with the id {:?}", id));
         let all = catalogue().iter().map(|known| known.id.as_str());
         match crate::text::nearest(id, all) {
-            Some(near) => problem.hint(format!("{flag} {near}")),
-            None => problem.hint("all ids: ics-setup check --list"),
+            Some(near) => problem.hint(text!("{} {}", own(flag), own(near))),
+            None => problem.hint(text!("all ids: {}", ics_setup("check --list"))),
         }
     })
 }

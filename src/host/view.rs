@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::{HostRead, Snapshot};
 use crate::problem::copy_of;
 use crate::problem::{Problem, id};
+use crate::text;
 
 /// Reads files through a cache.
 pub struct View<'a> {
@@ -61,14 +62,14 @@ pub fn unreadable(path: &Path, error: &io::Error) -> Problem {
     let shown = path.display();
     match error.kind() {
         io::ErrorKind::PermissionDenied if nix::unistd::geteuid().is_root() => {
-            Problem::host(id::DENIED, format!("{shown} could not be read, although this is root"))
+            Problem::host(id::DENIED, text!("{} could not be read, although this is root", shown))
                 .caused_by(copy_of(error))
         }
         io::ErrorKind::PermissionDenied => {
-            Problem::host(id::NEEDS_ROOT, format!("{shown} can be read by root only")).caused_by(copy_of(error))
+            Problem::host(id::NEEDS_ROOT, text!("{} can be read by root only", shown)).caused_by(copy_of(error))
         }
-        io::ErrorKind::InvalidInput => Problem::host(id::NOT_A_FILE, format!("{shown} is not a regular file"))
-            .hint(format!("look at it: ls -ld {shown}")),
-        _ => Problem::host(id::UNREADABLE, format!("{shown} could not be read")).caused_by(copy_of(error)),
+        io::ErrorKind::InvalidInput => Problem::host(id::NOT_A_FILE, text!("{} is not a regular file", shown))
+            .hint(text!("look at it: ls -ld {}", shown)),
+        _ => Problem::host(id::UNREADABLE, text!("{} could not be read", shown)).caused_by(copy_of(error)),
     }
 }

@@ -87,10 +87,13 @@ impl<'v> Draft<'v> {
             let shown = self.view.host.shown(path);
             return Err(Problem::host(
                 id::HARD_LINKED,
-                format!("{} has other names (hard links), which a new version would leave behind", shown.display()),
+                text!("{} has other names (hard links), which a new version would leave behind", shown.display()),
             )
-            .hint(format!(
-                "give it content of its own: cp --preserve=all {0} {0}.new && mv {0}.new {0}",
+            .hint_command(text!(
+                "cp --preserve=all {} {}.new && mv {}.new {}",
+                shown.display(),
+                shown.display(),
+                shown.display(),
                 shown.display()
             )));
         }
@@ -102,8 +105,8 @@ impl<'v> Draft<'v> {
 fn real_path(view: &View<'_>, path: &Path) -> Result<PathBuf, Problem> {
     resolve(view.host, path).map_err(|refused| match refused {
         Refused::Io(error) => unreadable(&view.host.shown(path), &error),
-        refused => Problem::host(id::SYMLINK_REFUSED, format!("{} is not edited", view.host.shown(path).display()))
+        refused => Problem::host(id::SYMLINK_REFUSED, text!("{} is not edited", view.host.shown(path).display()))
             .caused_by(refused)
-            .hint(format!("look at it: ls -l {}", view.host.shown(path).display())),
+            .hint(text!("look at it: ls -l {}", view.host.shown(path).display())),
     })
 }

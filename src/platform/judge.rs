@@ -8,7 +8,7 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::own;
+use crate::text::{Text, own};
 use crate::version::Version;
 
 /// What was made of an [`Identity`].
@@ -45,22 +45,22 @@ pub(super) fn judge(facts: &'static Facts, identity: &Identity, forced: Option<S
 /// No file told what the system is.
 pub(super) fn unknown(tried: &[Tried]) -> Problem {
     let told = tried.iter().map(|file| match &file.why {
-        None => format!("{} is not there", file.path),
-        Some(why) => format!("{}: {why}", file.path),
+        None => text!("{} is not there", own(&file.path)),
+        Some(why) => text!("{}: {}", own(&file.path), why),
     });
     let paths: Vec<&str> = tried.iter().map(|file| file.path.as_str()).collect();
     let problem =
-        Problem::host(id::OS_UNKNOWN, format!("no file tells which system this is; tried {}", paths.join(", ")));
-    overrides(problem.because(told.collect::<Vec<_>>().join("; ")))
+        Problem::host(id::OS_UNKNOWN, text!("no file tells which system this is; tried {}", own(paths.join(", "))));
+    overrides(problem.because(Text::join(told, "; ")))
 }
 
 fn overrides(problem: Problem) -> Problem {
     Strategy::ALL.into_iter().fold(problem, |problem, strategy| {
-        problem.hint(format!(
+        problem.hint(text!(
             "--os {}, if this system works like {}: {}",
-            strategy.name(),
-            family(strategy),
-            habits(strategy)
+            own(strategy.name()),
+            own(family(strategy)),
+            own(habits(strategy))
         ))
     })
 }
@@ -73,6 +73,11 @@ fn habits(strategy: Strategy) -> &'static str {
     strategy.family().habits
 }
 
+/// A text of the data file.
+fn own_text(words: &str) -> Text {
+    text!("{}", own(words))
+}
+
 struct Case<'a> {
     identity: &'a Identity,
     facts: &'static Facts,
@@ -81,17 +86,15 @@ struct Case<'a> {
 impl Case<'_> {
     fn unsupported(&self) -> Problem {
         let Identity { like, .. } = self.identity;
-        let ancestors =
-            if like.is_empty() { "has no ID_LIKE".to_owned() } else { format!("says ID_LIKE {:?}", like.join(" ")) };
+        let ancestors: Text =
+            if like.is_empty() { "has no ID_LIKE".into() } else { text!("says ID_LIKE {:?}", like.join(" ")) };
         overrides(
             Problem::host(
                 id::OS_UNSUPPORTED,
-                format!("{} says {}, and ics-setup has no strategy for it", self.identity.shown, self.said()),
+                text!("{} says {}, and ics-setup has no strategy for it", own(&self.identity.shown), self.said()),
             )
-            .because(format!(
-                "known are Ubuntu, CentOS and systems that descend from Debian, Red Hat Enterprise Linux or Fedora; this one \
-                 {ancestors}"
-            )),
+            .because(text!("known are Ubuntu, CentOS and systems that descend from Debian, Red Hat Enterprise Linux or Fedora; this one \
+                 {}", ancestors)),
         )
     }
 
@@ -99,92 +102,108 @@ impl Case<'_> {
     fn not_listed(&self, strategy: Strategy, ancestor: Option<&str>) -> Finding {
         let (family, vendor) = (family(strategy), &self.facts.vendor);
         let known_by = match ancestor {
-            None => format!("it is of {family}'s family"),
-            Some(ancestor) => format!("its ID_LIKE names {ancestor}; how old it is cannot be judged"),
+            None => text!("it is of {}'s family", own(family)),
+            Some(ancestor) => text!("its ID_LIKE names {}; how old it is cannot be judged", ancestor),
         };
-        let title = format!("{} is not on the vendor's list; it is treated like {family}", self.identity.pretty);
+        let title = text!("{} is not on the vendor's list; it is treated like {}", self.identity.pretty, own(family));
         let finding = self
             .finding(ids::OS_NOT_LISTED, Status::Warn, title, strategy)
-            .expected(&vendor.listed)
-            .cause(format!(
-                "the vendor's product architecture page ({}) does not name it; {known_by}; assumed: {}",
-                vendor.date,
-                habits(strategy)
+            .expected(own_text(&vendor.listed))
+            .cause(text!(
+                "the vendor's product architecture page ({}) does not name it; {}; assumed: {}",
+                own(&vendor.date),
+                known_by,
+                own(habits(strategy))
             ))
-            .fix(format!("--os {}, to say that this is right and to silence this warning", strategy.name()));
+            .advise(text!("--os {}, to say that this is right and to silence this warning", own(strategy.name())));
         let others = Strategy::ALL.into_iter().filter(|other| *other != strategy && ancestor.is_some());
         others.fold(finding, |finding, other| {
-            finding.fix(format!("--os {}, if this host has {} instead", other.name(), habits(other)))
+            finding.advise(text!("--os {}, if this host has {} instead", own(other.name()), own(habits(other))))
         })
     }
 
-    fn forced_against(&self, forced: Strategy, own: Option<Strategy>) -> Finding {
+    fn forced_against(&self, forced: Strategy, by_itself: Option<Strategy>) -> Finding {
         let (name, family_name) = (forced.name(), family(forced));
-        let (cause, fix) = match own {
-            Some(own) => (
-                format!("by itself this host would be treated like {}: {}", family(own), habits(own)),
-                format!("leave out --os {name} (or ICS_SETUP_OS, or os in the settings file)"),
+        let (cause, fix) = match by_itself {
+            Some(usual) => (
+                text!("by itself this host would be treated like {}: {}", own(family(usual)), own(habits(usual))),
+                text!("leave out --os {} (or ICS_SETUP_OS, or os in the settings file)", own(name)),
             ),
             None => (
-                "ics-setup knows neither this system nor what it descends from".to_owned(),
-                format!("see that the host has {} before relying on this", habits(forced)),
+                "ics-setup knows neither this system nor what it descends from".into(),
+                text!("see that the host has {} before relying on this", own(habits(forced))),
             ),
         };
         self.finding(
             ids::OS_NOT_LISTED,
             Status::Warn,
-            format!("{} is treated like {family_name} because --os {name} says so", self.identity.pretty),
+            text!("{} is treated like {} because --os {} says so", self.identity.pretty, own(family_name), own(name)),
             forced,
         )
-        .expected(format!("a system of {family_name}'s family; the vendor lists {}", self.facts.vendor.listed))
-        .cause(format!("{cause}; --os {name} assumes: {}", habits(forced)))
-        .fix(fix)
+        .expected(text!(
+            "a system of {}'s family; the vendor lists {}",
+            own(family_name),
+            own(&self.facts.vendor.listed)
+        ))
+        .cause(text!("{}; --os {} assumes: {}", cause, own(name), own(habits(forced))))
+        .advise(fix)
     }
 
     /// What the version says about a system whose minimum is known.
     fn age(&self, system: &System, strategy: Strategy) -> Option<Finding> {
         let (name, minimum) = (&system.name, &system.minimum);
-        let expected = format!("{name} {minimum} or later");
+        let expected = text!("{} {} or later", own(name), own(minimum));
         match Version::parse(&self.identity.version) {
             Some(version) if system.too_old(&version) => Some(
-                self.finding(ids::OS_TOO_OLD, Status::Fail, format!("{} is older than {name} {minimum}", self.identity.pretty), strategy)
-                    .expected(expected)
-                    .cause(&system.why)
-                    .fix(&system.upgrade)
-                    .fix("--ignore-check os-too-old, to go on as it is: untested, the product may not run here"),
+                self.finding(
+                    ids::OS_TOO_OLD,
+                    Status::Fail,
+                    text!("{} is older than {} {}", self.identity.pretty, own(name), own(minimum)),
+                    strategy,
+                )
+                .expected(expected)
+                .cause(own_text(&system.why))
+                .advise(own_text(&system.upgrade))
+                .advise("--ignore-check os-too-old, to go on as it is: untested, the product may not run here"),
             ),
             Some(_) => None,
             None => Some(
                 self.finding(
                     ids::OS_VERSION_UNKNOWN,
                     Status::Warn,
-                    format!("the version of {} cannot be told", self.identity.pretty),
+                    text!("the version of {} cannot be told", self.identity.pretty),
                     strategy,
                 )
                 .expected(&expected)
-                .cause(format!(
-                    "rolling, testing and unreleased systems name no version; it is taken to be as new as {name} {minimum}, \
-                     and the strictest limits are assumed where they depend on the version"
+                .cause(text!(
+                    "rolling, testing and unreleased systems name no version; it is taken to be as new as {} {}, \
+                     and the strictest limits are assumed where they depend on the version",
+                    own(name),
+                    own(minimum)
                 ))
-                .fix(format!("make sure that this host is as new as {name} {minimum}; then there is nothing to do")),
+                .advise(text!(
+                    "make sure that this host is as new as {} {}; then there is nothing to do",
+                    own(name),
+                    own(minimum)
+                )),
             ),
         }
     }
 
-    fn finding(&self, id: FindingId, status: Status, title: String, strategy: Strategy) -> Finding {
+    fn finding(&self, id: FindingId, status: Status, title: Text, strategy: Strategy) -> Finding {
         let Identity { id: os, version, like, source, .. } = self.identity;
         let finding = Finding::new(id, status, title)
-            .observed(format!("{} in {}", self.said(), self.identity.shown))
+            .observed(text!("{} in {}", self.said(), own(&self.identity.shown)))
             .evidence("id", os.as_str())
             .evidence("version", version.as_str())
             .evidence("id_like", like.join(" "))
-            .evidence("source", source.as_str())
-            .evidence("strategy", strategy.name());
+            .evidence("source", own(source))
+            .evidence("strategy", own(strategy.name()));
         Finding { docs: Some(text!("{}", own(&self.facts.vendor.source))), ..finding }
     }
 
-    fn said(&self) -> String {
+    fn said(&self) -> Text {
         let Identity { id, version, .. } = self.identity;
-        if version.is_empty() { format!("id {id:?}, no version") } else { format!("id {id:?}, version {version:?}") }
+        if version.is_empty() { text!("id {:?}, no version", id) } else { text!("id {:?}, version {:?}", id, version) }
     }
 }

@@ -1,5 +1,6 @@
 //! What is set on the host already: the weakest layer, and the place where saved settings find their passwords again.
 
+use crate::settings::table::Key;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -24,9 +25,9 @@ pub enum First {
 /// Values that the host has.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    values: BTreeMap<&'static str, Setting<String>>,
+    values: BTreeMap<Key, Setting<String>>,
     /// Proxy variables by file, of which `values` has those of the first file only.
-    by_file: Vec<(&'static str, PathBuf, String)>,
+    by_file: Vec<(Key, PathBuf, String)>,
     /// All members of all lists, in the order of the files asked.
     pub no_proxy: NoProxy,
     /// Every proxy URL with credentials, with the time of change of its file.
@@ -90,24 +91,24 @@ impl Found {
     }
 
     /// The value of a setting, as it stands on the host.
-    pub fn get(&self, key: &str) -> Option<&Setting<String>> {
-        self.values.get(key)
+    pub fn get(&self, key: Key) -> Option<&Setting<String>> {
+        self.values.get(&key)
     }
 
     /// The members of the lists that one file has.
     pub fn no_proxy_at(&self, path: &Path) -> NoProxy {
-        let lists = self.by_file.iter().filter(|(key, file, _)| *key == "proxy.no_proxy" && file == path);
+        let lists = self.by_file.iter().filter(|(key, file, _)| *key == Key::ProxyNoProxy && file == path);
         lists.fold(NoProxy::default(), |list, (_, _, value)| list.merged(&NoProxy::found(value)))
     }
 
     /// The proxy URL that one file has.
-    pub fn at(&self, key: &str, path: &Path) -> Option<&str> {
+    pub fn at(&self, key: Key, path: &Path) -> Option<&str> {
         self.by_file.iter().find(|(own, file, _)| *own == key && file == path).map(|(_, _, value)| value.as_str())
     }
 
     /// Does any file of the host have this proxy?
     pub fn has_proxy(&self, url: &str) -> bool {
-        self.by_file.iter().any(|(key, _, value)| *key != "proxy.no_proxy" && value == url)
+        self.by_file.iter().any(|(key, _, value)| *key != Key::ProxyNoProxy && value == url)
     }
 
     /// The password of a user at a proxy: from URLs of the same place if there are any, else from others of that user;
@@ -193,12 +194,12 @@ impl Found {
     /// Takes one proxy variable; what was found before is stronger.
     fn proxy(&mut self, name: &str, value: &str, place: Place<'_>) {
         let key = match name.to_ascii_lowercase().as_str() {
-            "http_proxy" => "proxy.http",
-            "https_proxy" => "proxy.https",
+            "http_proxy" => Key::ProxyHttp,
+            "https_proxy" => Key::ProxyHttps,
             "no_proxy" => {
                 let own = std::mem::take(&mut self.no_proxy);
                 self.no_proxy = own.merged(&NoProxy::found(value));
-                "proxy.no_proxy"
+                Key::ProxyNoProxy
             }
             _ => return,
         };
@@ -233,7 +234,7 @@ impl Found {
         let vendor = Vendor::get();
         self.generation_of(view, path)?;
         let generation = self.generation.unwrap_or(Generation::Current);
-        let named: Vec<(&'static str, &str)> = vendor
+        let named: Vec<(Key, &str)> = vendor
             .prod_env_keys()
             .filter_map(|key| Some((super::by_key(key)?.key, vendor.variables(generation, key).first()?.as_str())))
             .collect();
@@ -241,7 +242,7 @@ impl Found {
         for (name, value, line) in self.env_file(view, path, Dialect::DockerEnvFile, Syntax::EnvFile, &names)? {
             if let Some((key, _)) = named.iter().find(|(_, own)| *own == name) {
                 let origin = Origin::Found { path: path.to_path_buf(), line };
-                self.values.insert(key, Setting::new(value, origin));
+                self.values.insert(*key, Setting::new(value, origin));
             }
         }
         Ok(())

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::table::{Shape, Spec, TABLE};
+use super::table::{Key, Shape, Spec, TABLE};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Shown, Text, own};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,12 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Shown for Origin {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// A value and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting<T> {
@@ -82,7 +88,7 @@ impl<T> Setting<T> {
 
 /// Values of one source by key.
 #[derive(Clone, Default)]
-pub struct Layer(BTreeMap<&'static str, Setting<String>>);
+pub struct Layer(BTreeMap<Key, Setting<String>>);
 
 impl fmt::Debug for Layer {
     /// Names only: values may be secrets.
@@ -97,8 +103,7 @@ impl Layer {
     /// # Errors
     /// When the text is not what the setting needs; the message names the origin.
     pub fn insert(&mut self, spec: &'static Spec, value: String, origin: Origin) -> Result<(), Problem> {
-        let of_origin =
-            |wrong| Problem::settings(id::SETTING_INVALID, text!("{}: {}", own(&origin), wrong)).hint(spec.help);
+        let of_origin = |wrong| Problem::settings(id::SETTING_INVALID, text!("{}: {}", origin, wrong)).hint(spec.help);
         Self::wrong(spec, &value).map_or(Ok(()), |wrong| Err(of_origin(wrong)))?;
         if !value.is_empty() {
             self.0.insert(spec.key, Setting::new(value, origin));
@@ -109,12 +114,12 @@ impl Layer {
     /// What is wrong with the shape of a value.
     pub fn wrong(spec: &'static Spec, value: &str) -> Option<Text> {
         let expected = if value.is_empty() { None } else { wrong_shape(spec.shape, value) };
-        expected.map(|expected| text!("{} must be {}", own(spec.key), expected))
+        expected.map(|expected| text!("{} must be {}", spec.key, expected))
     }
 
     /// The value of a key in this layer.
-    pub fn get(&self, key: &str) -> Option<&Setting<String>> {
-        self.0.get(key)
+    pub fn get(&self, key: Key) -> Option<&Setting<String>> {
+        self.0.get(&key)
     }
 
     /// The layer of the `ICS_SETUP_…` variables.
@@ -126,9 +131,9 @@ impl Layer {
         for spec in TABLE {
             let Some(value) = variable(spec.variable) else { continue };
             let origin = Origin::Variable(spec.variable.to_owned());
-            let value = value
-                .into_string()
-                .map_err(|_| Problem::settings(id::SETTING_INVALID, format!("{} is not UTF-8 text", spec.variable)))?;
+            let value = value.into_string().map_err(|_| {
+                Problem::settings(id::SETTING_INVALID, text!("{} is not UTF-8 text", own(spec.variable)))
+            })?;
             layer.insert(spec, value, origin)?;
         }
         Ok(layer)
@@ -170,19 +175,19 @@ pub struct Layers {
 
 impl Layers {
     /// The strongest value of a key.
-    pub fn get(&self, key: &str) -> Option<&Setting<String>> {
+    pub fn get(&self, key: Key) -> Option<&Setting<String>> {
         self.in_order().into_iter().find_map(|layer| layer.get(key))
     }
 
     /// The strongest value among several keys that mean the same thing; within one layer the first key named wins.
-    pub fn first_of(&self, keys: &[&'static str]) -> Option<(&'static str, &Setting<String>)> {
+    pub fn first_of(&self, keys: &[Key]) -> Option<(Key, &Setting<String>)> {
         self.in_order()
             .into_iter()
-            .find_map(|layer| keys.iter().find_map(|key| layer.get(key).map(|value| (*key, value))))
+            .find_map(|layer| keys.iter().find_map(|key| layer.get(*key).map(|value| (*key, value))))
     }
 
     /// As [`Layers::first_of`], among flags and variables only: what was asked for in this very run.
-    pub fn flags_first(&self, keys: &[&'static str]) -> Option<(&'static str, &Setting<String>)> {
+    pub fn flags_first(&self, keys: &[Key]) -> Option<(Key, &Setting<String>)> {
         self.first_of(keys).filter(|(_, setting)| setting.origin.rank() >= 3)
     }
 

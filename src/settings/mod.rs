@@ -23,7 +23,7 @@ pub use resolve::{
     strategy,
 };
 pub use schema::schema;
-pub use table::{Shape, Spec, TABLE, by_key};
+pub use table::{Key, Shape, Spec, TABLE, by_key};
 
 use crate::redact::redact_line;
 pub use crate::secret::{Secret, encode};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::{Marked, Shown};
+
 /// An ordered list of NO_PROXY members without duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoProxy(Vec<String>);
@@ -14,6 +16,12 @@ pub struct NoProxyError {
     pub member: String,
     /// What is wrong with it, and what to write.
     pub reason: &'static str,
+}
+
+impl Shown for NoProxyError {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} cannot be a no_proxy member: {}", Marked(&self.member), self.reason)
+    }
 }
 
 impl NoProxy {

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use percent_encoding::percent_decode;
 
 use super::{Secret, encode};
+use crate::text::{Marked, SECRET, Shown};
 
 /// How to speak to the proxy itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +188,26 @@ impl ProxyUrl {
     /// The password, when there is one that is not empty.
     pub fn password(&self) -> Option<&Secret> {
         self.credentials.as_ref()?.password.as_ref().filter(|secret| !secret.is_empty())
+    }
+}
+
+impl Shown for ProxyUrl {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.write(|credentials| format!("{}:{}@", encode(&credentials.user), Marked(&SECRET))))
+    }
+}
+
+impl Shown for ProxyUrlError {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme(scheme) => {
+                write!(f, "a proxy URL begins with http:// or https://, not with {}://", Marked(scheme))
+            }
+            Self::Host(host) => {
+                write!(f, "{:?} is no host name, no IPv4 address and no IPv6 address in brackets", Marked(host))
+            }
+            other => fmt::Display::fmt(other, f),
+        }
     }
 }
 

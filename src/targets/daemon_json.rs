@@ -30,18 +30,17 @@ pub(super) fn plan(
         return Ok(false);
     }
     let shown = context.view.host.shown(path);
-    let invalid = |why: String| {
+    let invalid = || {
         Problem::host(
             id::DAEMON_JSON_INVALID,
-            format!("{} is not a JSON object, so the Docker daemon does not start", shown.display()),
+            text!("{} is not a JSON object, so the Docker daemon does not start", shown.display()),
         )
-        .because(why)
-        .hint(format!("mend it: dockerd --validate --config-file {}", shown.display()))
+        .hint(text!("mend it: dockerd --validate --config-file {}", shown.display()))
     };
-    let text = std::str::from_utf8(&snapshot.bytes).map_err(|error| invalid(error.to_string()))?;
-    let document: Map<String, Value> = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+    let text = std::str::from_utf8(&snapshot.bytes).map_err(|error| invalid().caused_by(error))?;
+    let document: Map<String, Value> = serde_json::from_str(text).map_err(|error| invalid().caused_by(error))?;
     let Some(proxies) = document.get("proxies") else { return Ok(false) };
-    let Some(proxies) = proxies.as_object() else { return Err(invalid("\"proxies\" is not an object".to_owned())) };
+    let Some(proxies) = proxies.as_object() else { return Err(invalid().because("\"proxies\" is not an object")) };
     let present = proxies.get("no-proxy").and_then(Value::as_str).map(NoProxy::found).unwrap_or_default();
     let mut wanted = proxies.clone();
     let mut reasons = Vec::new();
@@ -57,7 +56,8 @@ pub(super) fn plan(
         }
     }
     if wanted != *proxies {
-        let bytes = rewrite(text, &document, &wanted).map_err(|error| Problem::bug(format!("daemon.json: {error}")))?;
+        let bytes = rewrite(text, &document, &wanted)
+            .map_err(|error| Problem::bug("daemon.json could not be written anew").caused_by(error))?;
         draft.put(path, bytes, 0o644, reasons)?;
     }
     Ok(true)

@@ -12,7 +12,7 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
-use crate::settings::NoProxy;
+use crate::settings::{Key, NoProxy};
 use crate::text;
 use crate::text::own;
 use crate::vendor::Vendor;
@@ -42,7 +42,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
             vars.variables(&list).into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect();
         others_that_win(context, &files.drop_in, vars, draft);
     }
-    if draft.plan.changes.len() > before && context.settings.switch("restart") != Some(true) {
+    if draft.plan.changes.len() > before && context.settings.switch(Key::Restart) != Some(true) {
         draft.next("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker");
     }
     Ok(())
@@ -87,10 +87,10 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
         if seen != wanted.map(str::as_bytes) {
             return Err(Problem::host(
                 id::READERS_DISAGREE,
-                format!("{}: systemd would not see the new value of {name}", path.display()),
+                text!("{}: systemd would not see the new value of {}", path.display(), own(name)),
             )
             .because("an unbalanced quote or a continued line in this file takes it in")
-            .hint(format!("mend the file by hand: {}", path.display())));
+            .hint(text!("mend the file by hand: {}", path.display())));
         }
     }
     let mode = if vars.secret { 0o600 } else { 0o644 };
@@ -122,10 +122,10 @@ fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: 
                     Finding::new(
                         ids::DOCKER_OVERRIDE,
                         Status::Warn,
-                        format!("{} comes later and sets another {name} for the Docker daemon", shown.display()),
+                        text!("{} comes later and sets another {} for the Docker daemon", shown.display(), own(name)),
                     )
-                    .expected(format!("{name} set in {} alone", ours.display()))
-                    .fix(format!("take {name} out of {}", shown.display())),
+                    .expected(text!("{} set in {} alone", own(name), ours.display()))
+                    .advise(text!("take {} out of {}", own(name), shown.display())),
                 );
             }
         }

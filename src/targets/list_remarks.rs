@@ -6,6 +6,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::network::catalogue::Needs;
 use crate::settings::NoProxy;
+use crate::text;
+use crate::text::{Text, own};
 use crate::vendor::Vendor;
 
 /// The findings, worst first. All give the same corrected list.
@@ -26,45 +28,54 @@ fn is_built_in(list: &NoProxy, test_drive: bool) -> bool {
 fn judged(list: &NoProxy, test_drive: bool) -> Vec<Finding> {
     let (needs, text) = (Needs::get(), list.to_string());
     // Rarely needed, and most of the work.
-    let fix = || format!("--no-proxy-only {}", corrected(list, test_drive));
-    let warn = |id, title: String| Finding::new(id, Status::Warn, title);
+    let fix = || text!("--no-proxy-only {}", corrected(list, test_drive).to_string());
+    let warn = |id, title: Text| Finding::new(id, Status::Warn, title);
     let mut findings = Vec::new();
     let taken = excluded(&text, &needs.hosts);
     if !taken.is_empty() {
         let hosts: Vec<&str> = taken.iter().map(|(host, ..)| host.pattern.as_str()).collect();
-        let rows: Vec<String> = taken
+        let rows: Vec<Text> = taken
             .iter()
             .map(|(host, member, clients)| {
                 let ids: Vec<&str> = clients.iter().map(|client| client.id.as_str()).collect();
-                format!("{} ({}) goes direct by {member} in {}", host.pattern, host.purpose, ids.join(", "))
+                text!(
+                    "{} ({}) goes direct by {} in {}",
+                    own(&host.pattern),
+                    own(&host.purpose),
+                    member,
+                    own(ids.join(", "))
+                )
             })
             .collect();
         findings.push(
-            warn(ids::NP014, format!("no_proxy takes {} away from the proxy", hosts.join(", ")))
+            warn(ids::NP014, text!("no_proxy takes {} away from the proxy", own(hosts.join(", "))))
                 .expected("hosts that the product needs are asked through the proxy, unless there is a direct way")
-                .observed(rows.join("; "))
-                .fix(fix()),
+                .observed(Text::join(rows, "; "))
+                .advise(fix()),
         );
     }
     let loopback = asking("http://127.0.0.1:8001/", &text);
     if test_drive && !loopback.is_empty() {
         let title = "no_proxy does not exclude loopback: http://127.0.0.1:8001 would ask the proxy";
         findings.push(
-            warn(ids::NP009, title.to_owned())
+            warn(ids::NP009, title.into())
                 .expected("localhost,127.0.0.1 in the list: a Test Drive has everything on this host")
-                .observed(format!("through the proxy in {}", loopback.join(", ")))
-                .fix(fix()),
+                .observed(text!("through the proxy in {}", own(loopback.join(", "))))
+                .advise(fix()),
         );
     }
     let address = &needs.metadata;
     let metadata = asking(&format!("http://{address}/"), &text);
     if !metadata.is_empty() {
-        let title = format!("no_proxy does not exclude {address}, where a cloud tells an instance its role");
+        let title = text!("no_proxy does not exclude {}, where a cloud tells an instance its role", own(address));
         findings.push(
             warn(ids::NP010, title)
-                .expected(format!("{address} in the list, spelled so; on a host outside of clouds it does no harm"))
-                .observed(format!("through the proxy in {}", metadata.join(", ")))
-                .fix(fix()),
+                .expected(text!(
+                    "{} in the list, spelled so; on a host outside of clouds it does no harm",
+                    own(address)
+                ))
+                .observed(text!("through the proxy in {}", own(metadata.join(", "))))
+                .advise(fix()),
         );
     }
     findings

@@ -16,7 +16,9 @@ use crate::host::View;
 use crate::plan::{Draft, Plan};
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::settings::{Found, NoProxy, Settings, TargetName};
+use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
+use crate::text;
+use crate::text::{ics_setup, own};
 
 use vars::ProxyVars;
 
@@ -88,7 +90,7 @@ pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     if !settings.proxies.any() && !settings.remove_proxy && settings.back_ends.is_empty() {
         draft.note(
             Finding::new(ids::PROXY_NOT_SET, Status::Warn, "no proxy was asked for and none is set on this host")
-                .fix(format!("ics-setup {} --proxy http://HOST:PORT", context.phase.verb())),
+                .advise(ics_setup(text!("{} --proxy http://<HOST>:<PORT>", own(context.phase.verb())))),
         );
     }
     for target in chosen(context)? {
@@ -124,9 +126,9 @@ fn chosen(context: &Context<'_>) -> Result<Vec<TargetName>, Problem> {
 fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) {
     let chosen = context.phase.chosen(&context.settings.targets);
     let differs = |path: &std::path::Path| {
-        ["proxy.http", "proxy.https"].into_iter().any(|key| {
+        [Key::ProxyHttp, Key::ProxyHttps].into_iter().any(|key| {
             context.found.at(key, path).is_some_and(|value| {
-                let wanted = if key == "proxy.http" { &vars.http } else { &vars.https };
+                let wanted = if key == Key::ProxyHttp { &vars.http } else { &vars.https };
                 wanted.as_ref().is_some_and(|wanted| *wanted != value)
             })
         })
@@ -134,16 +136,16 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
     let product = crate::vendor::prod_env(&context.settings.home);
     let system = context.platform.system_proxy_file();
     let has = |path: &std::path::Path| {
-        ["proxy.http", "proxy.https"].into_iter().any(|key| context.found.at(key, path).is_some())
+        [Key::ProxyHttp, Key::ProxyHttps].into_iter().any(|key| context.found.at(key, path).is_some())
     };
     if vars.remove && !chosen.contains(&TargetName::ProdEnv) && has(&product) {
         draft.note(
             Finding::new(
                 ids::PROD_ENV_DIFFERS,
                 Status::Warn,
-                format!("{} still has a proxy, which containers keep using", product.display()),
+                text!("{} still has a proxy, which containers keep using", product.display()),
             )
-            .fix("ics-setup reconfigure --remove-proxy"),
+            .fix(ics_setup("reconfigure --remove-proxy")),
         );
     }
     if vars.remove && !chosen.contains(&TargetName::SystemProxy) && has(system) {
@@ -151,9 +153,9 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
             Finding::new(
                 ids::SYSTEM_PROXY_DIFFERS,
                 Status::Warn,
-                format!("{} still has a proxy, which logins keep using", system.display()),
+                text!("{} still has a proxy, which logins keep using", system.display()),
             )
-            .fix("ics-setup prepare --remove-proxy"),
+            .fix(ics_setup("prepare --remove-proxy")),
         );
     }
     if !chosen.contains(&TargetName::ProdEnv) && differs(&product) {
@@ -161,9 +163,9 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
             Finding::new(
                 ids::PROD_ENV_DIFFERS,
                 Status::Warn,
-                format!("{} has another proxy, which containers keep using", product.display()),
+                text!("{} has another proxy, which containers keep using", product.display()),
             )
-            .fix("ics-setup reconfigure"),
+            .fix(ics_setup("reconfigure")),
         );
     }
     if !chosen.contains(&TargetName::SystemProxy) && differs(system) {
@@ -171,9 +173,9 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
             Finding::new(
                 ids::SYSTEM_PROXY_DIFFERS,
                 Status::Warn,
-                format!("{} has another proxy, which logins keep using", system.display()),
+                text!("{} has another proxy, which logins keep using", system.display()),
             )
-            .fix("ics-setup prepare"),
+            .fix(ics_setup("prepare")),
         );
     }
 }
@@ -206,7 +208,11 @@ fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
         let finding = Finding::new(
             ids::PASSWORD_IN_READABLE_FILE,
             Status::Warn,
-            format!("{} holds a password and every user of this host can read it (mode {mode:04o})", shown.display()),
+            text!(
+                "{} holds a password and every user of this host can read it (mode {})",
+                shown.display(),
+                own(format!("{mode:04o}"))
+            ),
         );
         let every_login =
             context.platform.system_proxy_is_shell() && change.path == context.platform.system_proxy_file();
@@ -215,7 +221,7 @@ fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
                 .cause("every login shell sources this file, so it has to be readable")
                 .fix("use a proxy account that may do nothing else, or allow this host by its address")
         } else {
-            finding.fix(format!("chmod o-r {}", shown.display()))
+            finding.fix(text!("chmod o-r {}", shown.display()))
         });
     }
     draft.plan.findings.extend(findings);

@@ -67,9 +67,9 @@ fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: 
                 Finding::new(
                     ids::APT_OVERRIDE,
                     Status::Warn,
-                    format!("{} comes later and sets another proxy for apt", shown.display()),
+                    text!("{} comes later and sets another proxy for apt", shown.display()),
                 )
-                .fix(format!("take the Proxy lines out of {}", shown.display())),
+                .advise(text!("take the Proxy lines out of {}", shown.display())),
             );
         }
     }

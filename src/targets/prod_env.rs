@@ -1,5 +1,7 @@
 //! `prod.env`: the environment of the product's containers.
 
+use std::path::Path;
+
 use super::Context;
 use super::system_proxy::lower_and_upper;
 use super::vars::{NAMES, ProxyVars, reasons};
@@ -8,7 +10,9 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
-use crate::settings::BackEnd;
+use crate::settings::{BackEnd, Key, by_key};
+use crate::text;
+use crate::text::{ics_setup, own};
 use crate::vendor::{Generation, Vendor, prod_env};
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
@@ -18,15 +22,15 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
         return Ok(());
     }
     let path = prod_env(&settings.home);
-    let shown = context.view.host.shown(&path).display().to_string();
+    let shown = context.view.host.shown(&path);
     let snapshot = draft.snapshot(&path)?;
     let Some(snapshot) = snapshot else {
         return Err(Problem::host(
             id::PROD_ENV_MISSING,
-            format!("{shown} is not there: the product is not installed in this folder"),
+            text!("{} is not there: the product is not installed in this folder", shown),
         )
-        .hint("name the product's folder: --home DIR")
-        .hint("before the product is installed: ics-setup prepare"));
+        .hint("name the product's folder: --home <DIR>")
+        .hint(text!("before the product is installed: {}", ics_setup("prepare"))));
     };
     let present = &snapshot.bytes;
     let list = context.found.no_proxy_at(&path);
@@ -35,12 +39,12 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let mut edits: Vec<Edit<'_>> = if vars.remove {
         NAMES.iter().map(|name| Edit::Remove(name)).collect()
     } else {
-        lower_and_upper(&variables, settings.switch("proxy.both_cases") == Some(true))
+        lower_and_upper(&variables, settings.switch(Key::ProxyBothCases) == Some(true))
     };
     edits.extend(values.iter().map(|(name, value)| Edit::Set(name, value.as_bytes())));
     let edited = edit(present, Syntax::EnvFile, &edits).map_err(|refused| {
-        Problem::host(id::READERS_DISAGREE, format!("{shown}: {refused}"))
-            .hint(format!("mend the lines about {} by hand, then run again", refused.name))
+        Problem::host(id::READERS_DISAGREE, text!("{}: {}", shown, refused))
+            .hint(text!("mend the lines about {} by hand, then run again", own(refused.name)))
     })?;
     if !vars.remove {
         vars.remarks(&list, draft);
@@ -51,23 +55,26 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     draft.put(&path, edited.bytes, 0o640, reasons(&edited.notes))?;
     if draft.plan.changes.len() > before {
         let compose = settings.home.join("docker-compose.yml");
-        let compose = context.view.host.shown(&compose).display().to_string();
-        draft.next(format!(
-            "let the containers read it: docker-compose -f {compose} down && docker-compose -f {compose} up -d"
+        let compose = context.view.host.shown(&compose);
+        draft.next(text!(
+            "let the containers read it: docker-compose -f {} down && docker-compose -f {} up -d",
+            compose,
+            compose
         ));
     }
     Ok(())
 }
 
 /// Database and Redis values under the names of the generation that the file uses.
-fn back_end_values<'a>(context: &'a Context<'_>, shown: &str) -> Result<Vec<(&'a str, PortableValue)>, Problem> {
+fn back_end_values<'a>(context: &'a Context<'_>, shown: &Path) -> Result<Vec<(&'a str, PortableValue)>, Problem> {
     let settings = context.settings;
     if settings.back_ends.is_empty() {
         return Ok(Vec::new());
     }
     if context.found.mixed {
-        let message = format!(
-            "{shown} mixes two generations of names, DIVVY_DB_* and DIVVY_MYSQL_*, which no release reads together"
+        let message = text!(
+            "{} mixes two generations of names, DIVVY_DB_* and DIVVY_MYSQL_*, which no release reads together",
+            shown
         );
         return Err(Problem::host(id::PROD_ENV_MIXED, message)
             .hint("comment out the lines of the generation that your release does not read"));
@@ -75,10 +82,10 @@ fn back_end_values<'a>(context: &'a Context<'_>, shown: &str) -> Result<Vec<(&'a
     let generation = context.found.generation.unwrap_or(Generation::Current);
     let mut values = Vec::new();
     for key in Vendor::get().prod_env_keys() {
-        let Some(value) = settings.back_ends.get(key) else { continue };
+        let Some(value) = by_key(key).and_then(|spec| settings.back_ends.get(&spec.key)) else { continue };
         let portable = PortableValue::new(value.bytes(), Syntax::EnvFile.readers().must).map_err(|refused| {
             let problem =
-                Problem::settings(id::VALUE_NOT_PORTABLE, format!("{key} cannot be written to {shown}: {refused}"));
+                Problem::settings(id::VALUE_NOT_PORTABLE, text!("{} cannot be written to {}: {}", key, shown, refused));
             match value {
                 BackEnd::Hidden(_) => problem.hint("choose a password of letters, digits and _ . , : / @ % + = -"),
                 BackEnd::Plain(_) => problem.hint("choose a value of letters, digits and _ . , : / @ % + = -"),
@@ -91,16 +98,16 @@ fn back_end_values<'a>(context: &'a Context<'_>, shown: &str) -> Result<Vec<(&'a
     Ok(values)
 }
 
-fn duplicates(shown: &str, notes: &[Note], draft: &mut Draft<'_>) {
+fn duplicates(shown: &Path, notes: &[Note], draft: &mut Draft<'_>) {
     for note in notes {
         if let Note::DuplicateCommented(name, line) = note {
             draft.note(
                 Finding::new(
                     ids::ENV_FILE_COMMENTED_DUPLICATES,
                     Status::Warn,
-                    format!("{shown} had {name} more than once"),
+                    text!("{} had {} more than once", shown, own(name)),
                 )
-                .observed(format!("line {line} was not the last one"))
+                .observed(text!("line {} was not the last one", line))
                 .cause("every reader takes the last one; the others only mislead people, so they were commented out"),
             );
         }
@@ -108,12 +115,16 @@ fn duplicates(shown: &str, notes: &[Note], draft: &mut Draft<'_>) {
 }
 
 /// Readers that reject the file because of lines that are not ours to change.
-fn readers_that_reject(shown: &str, rejections: &[Rejection], draft: &mut Draft<'_>) {
+fn readers_that_reject(shown: &Path, rejections: &[Rejection], draft: &mut Draft<'_>) {
     for Rejection { reader, line, message } in rejections {
         draft.note(
-            Finding::new(ids::ENV_FILE_READER_REJECTS, Status::Warn, format!("{reader} rejects {shown}"))
-                .observed(format!("line {line}: {message}"))
-                .fix(format!("mend line {line} of {shown}: NAME=value, without export, blanks around = or quotes")),
+            Finding::new(ids::ENV_FILE_READER_REJECTS, Status::Warn, text!("{} rejects {}", own(reader), shown))
+                .observed(text!("line {}: {}", line, message))
+                .advise(text!(
+                    "mend line {} of {}: NAME=value, without export, blanks around = or quotes",
+                    line,
+                    shown
+                )),
         );
     }
 }

@@ -10,6 +10,8 @@ use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::Problem;
 use crate::settings::profile_scripts;
+use crate::text;
+use crate::text::own;
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     for path in profile_scripts(context.view.host, context.platform)? {
@@ -19,17 +21,17 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
         if Dialect::Shell.read_only(&snapshot.bytes, &names).variables.is_empty() {
             continue;
         }
-        let shown = context.view.host.shown(&path).display().to_string();
+        let shown = context.view.host.shown(&path);
         let finding = Finding::new(
             ids::PROFILE_OVERRIDE,
             Status::Warn,
-            format!("{shown} sets the proxy too, and logins source it"),
+            text!("{} sets the proxy too, and logins source it", shown),
         );
         if vars.remove {
             draft.note(
                 finding
                     .cause("ics-setup takes out what it keeps right itself")
-                    .fix(format!("take the lines out of {shown} by hand")),
+                    .advise(text!("take the lines out of {} by hand", shown)),
             );
             continue;
         }
@@ -40,11 +42,11 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
                 why.push("logins source this file too".into());
                 draft.put(&path, edited.bytes, 0o644, why)?;
             }
-            Err(refused) => draft.note(
-                finding
-                    .cause(refused.to_string())
-                    .fix(format!("take the lines about {} out of {shown} by hand", refused.name)),
-            ),
+            Err(refused) => draft.note(finding.cause(text!("{}", refused)).advise(text!(
+                "take the lines about {} out of {} by hand",
+                own(refused.name),
+                shown
+            ))),
         }
     }
     Ok(())

@@ -7,6 +7,8 @@ use crate::host::View;
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::settings::{SAVED, save};
+use crate::text;
+use crate::text::own;
 
 pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), Problem> {
     let path = Path::new(SAVED);
@@ -23,5 +25,5 @@ fn text(view: &View<'_>) -> Result<Option<String>, Problem> {
     let Some(snapshot) = snapshot else { return Ok(None) };
     String::from_utf8(snapshot.bytes.clone())
         .map(Some)
-        .map_err(|_| Problem::settings(id::SETTINGS_NOT_TOML, format!("{SAVED} is not UTF-8 text")))
+        .map_err(|_| Problem::settings(id::SETTINGS_NOT_TOML, text!("{} is not UTF-8 text", own(SAVED))))
 }

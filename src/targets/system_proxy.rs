@@ -7,6 +7,9 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
+use crate::settings::Key;
+use crate::text;
+use crate::text::own;
 
 /// Longer lines make us ask which PAM will read them.
 const SUSPICIOUS: usize = 1000;
@@ -24,25 +27,25 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let edits: Vec<Edit<'_>> = if vars.remove {
         NAMES.iter().map(|name| Edit::Remove(name)).collect()
     } else {
-        lower_and_upper(&variables, context.settings.switch("proxy.both_cases") == Some(true))
+        lower_and_upper(&variables, context.settings.switch(Key::ProxyBothCases) == Some(true))
     };
     let edited = edit(present, syntax, &edits).map_err(|refused| {
         let shown = context.view.host.shown(path);
-        Problem::host(id::READERS_DISAGREE, format!("{}: {refused}", shown.display()))
-            .hint(format!("mend or remove the lines about {} by hand, then run again", refused.name))
+        Problem::host(id::READERS_DISAGREE, text!("{}: {}", shown.display(), refused))
+            .hint(text!("mend or remove the lines about {} by hand, then run again", own(refused.name)))
     })?;
     if !vars.remove {
         if context.found.unknown_no_proxy(path) && vars.merges() {
-            let shown = context.view.host.shown(path).display().to_string();
+            let shown = context.view.host.shown(path);
             draft.note(
                 Finding::new(
                     ids::NO_PROXY_UNKNOWN,
                     Status::Fail,
-                    format!("{shown} builds no_proxy in a way that only a shell can tell"),
+                    text!("{} builds no_proxy in a way that only a shell can tell", shown),
                 )
                 .expected("a plain list, to which members can be added without losing any")
                 .cause("it is set under a condition, or from a variable or a command")
-                .fix("give the whole list: --no-proxy-only LIST"),
+                .advise("give the whole list: --no-proxy-only <LIST>"),
             );
         }
         vars.remarks(&list, draft);
@@ -101,20 +104,16 @@ fn too_long_for_pam(context: &Context<'_>, bytes: &[u8], variables: &[(&'static 
             "drops a longer line and all lines after it"
         };
         draft.note(
-            Finding::new(ids::PAM_LINE_TOO_LONG, Status::Fail, format!("logins would not see the whole of {name}"))
-            .expected(format!(
-                "lines of at most {limit} bytes: linux-pam {} ({}) {what}",
-                facts.release, facts.known_from
-            ))
+            Finding::new(ids::PAM_LINE_TOO_LONG, Status::Fail, text!("logins would not see the whole of {}", own(name)))
+            .expected(text!("lines of at most {} bytes: linux-pam {} ({}) {}", limit, own(&facts.release), own(&facts.known_from), own(what)))
             .observed(lines().find(|(_, line)| line.len() > limit).map_or_else(
-                || "a line that is too long with its continuations".to_owned(),
-                |(number, line)| format!("line {number} has {} bytes", line.len()),
+                || "a line that is too long with its continuations".into(),
+                |(number, line)| text!("line {} has {} bytes", number, line.len()),
             ))
-            .fix(if value.len() >= limit.saturating_sub(name.len() + 3) {
-                "shorten the list: one suffix such as .corp.example covers many hosts; set it with --no-proxy-only LIST"
-                    .to_owned()
+            .advise(if value.len() >= limit.saturating_sub(name.len() + 3) {
+                "shorten the list: one suffix such as .corp.example covers many hosts; set it with --no-proxy-only <LIST>".into()
             } else {
-                format!("shorten the long line of {}", context.platform.system_proxy_file().display())
+                text!("shorten the long line of {}", context.platform.system_proxy_file().display())
             }),
         );
         return;

@@ -89,7 +89,7 @@ impl ProxyVars {
             draft.note(
                 Finding::new(ids::NO_PROXY_EVERYTHING, Status::Warn, "no_proxy is *: nothing uses the proxy")
                     .cause("* counts only where it stands alone, so nothing was added to it")
-                    .fix("name the hosts instead: --no-proxy-only LIST"),
+                    .advise("name the hosts instead: --no-proxy-only <LIST>"),
             );
         }
         if self.sets() && !list.is_everything() {
@@ -106,7 +106,7 @@ impl ProxyVars {
                 && !said(draft, ids::NO_PROXY_LOOPBACK_ADDED)
             {
                 draft.note(
-                    Finding::new(ids::NO_PROXY_LOOPBACK_ADDED, Status::Pass, format!("{member} was added to no_proxy"))
+                    Finding::new(ids::NO_PROXY_LOOPBACK_ADDED, Status::Pass, text!("{} was added to no_proxy", own(member)))
                         .cause("127.0.0.0, as documented, is compared literally: without 127.0.0.1 a local http://127.0.0.1:8001 goes to the proxy"),
                 );
             }

@@ -8,7 +8,8 @@ use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::Command;
-use crate::text::Text;
+use crate::text;
+use crate::text::{Fix, Text, own};
 use crate::vendor::Vendor;
 
 /// How long sudo and systemctl may take.
@@ -22,7 +23,7 @@ pub(super) fn of_logins(proof: &Proof<'_>) -> Vec<Finding> {
 fn sudo(proof: &Proof<'_>) -> Option<Finding> {
     let seen = match environment::sudo(proof.host, &proof.user, DEADLINE) {
         Ok(seen) => seen,
-        Err(Unseen::Absent(why) | Unseen::Failed(why)) => return Some(skip(ids::VERIFY_SUDO, &why)),
+        Err(Unseen::Absent(why) | Unseen::Failed(why)) => return Some(skip(ids::VERIFY_SUDO, why)),
     };
     let missing = unseen(proof.wanted, |name| value(&seen, name));
     Some(verdict(
@@ -31,7 +32,7 @@ fn sudo(proof: &Proof<'_>) -> Option<Finding> {
         "commands under sudo",
         &missing,
         "sudo starts with a fresh environment and its PAM stack does not read the file",
-        "pass the caller's values on: echo 'Defaults env_keep += \"http_proxy https_proxy no_proxy\"' > /etc/sudoers.d/ics-proxy && chmod 0440 /etc/sudoers.d/ics-proxy",
+        Fix::Advice("pass the caller's values on: echo 'Defaults env_keep += \"http_proxy https_proxy no_proxy\"' > /etc/sudoers.d/ics-proxy && chmod 0440 /etc/sudoers.d/ics-proxy".into()),
     ))
 }
 
@@ -43,26 +44,26 @@ fn cron(proof: &Proof<'_>) -> Option<Finding> {
     let path = stack.path.display();
     let sees = stack.reads_environment && !proof.platform.system_proxy_is_shell();
     let missing = if sees { Vec::new() } else { names(proof.wanted) };
-    let why = if proof.platform.system_proxy_is_shell() {
-        "cron starts no login shell, so it does not source profile.d".to_owned()
+    let why: Text = if proof.platform.system_proxy_is_shell() {
+        "cron starts no login shell, so it does not source profile.d".into()
     } else {
-        format!("{path} has no pam_env.so line")
+        text!("{} has no pam_env.so line", path)
     };
     let finding = verdict(
         proof,
         ids::VERIFY_CRON,
         "cron jobs",
         &missing,
-        &why,
-        "write the three lines, without export, at the top of the crontab",
+        why,
+        Fix::Advice("write the three lines, without export, at the top of the crontab".into()),
     );
-    Some(finding.evidence("decided_from", path.to_string()))
+    Some(finding.evidence("decided_from", own(path)))
 }
 
 fn systemd(proof: &Proof<'_>) -> Option<Finding> {
     let seen = match environment::services(proof.host, DEADLINE) {
         Ok(seen) => seen,
-        Err(Unseen::Absent(why) | Unseen::Failed(why)) => return Some(skip(ids::VERIFY_SYSTEMD, &why)),
+        Err(Unseen::Absent(why) | Unseen::Failed(why)) => return Some(skip(ids::VERIFY_SYSTEMD, why)),
     };
     let missing = unseen(proof.wanted, |name| value(&seen, name));
     Some(verdict(
@@ -71,7 +72,9 @@ fn systemd(proof: &Proof<'_>) -> Option<Finding> {
         "systemd services",
         &missing,
         "services are not logins: they read neither /etc/environment nor profile.d",
-        "give a service that needs it the variables: systemctl edit NAME, [Service], Environment=",
+        Fix::Advice(
+            "give a service that needs it the variables: systemctl edit <NAME>, [Service], Environment=".into(),
+        ),
     ))
 }
 
@@ -95,7 +98,8 @@ pub(super) fn docker(proof: &Proof<'_>) -> Option<Finding> {
         // The daemon prefers the upper-case name.
         value(&seen, &name.to_uppercase()).or_else(|| value(&seen, name))
     });
-    let fix = "restart it (running containers stop): systemctl daemon-reload && systemctl restart docker";
+    let fix =
+        Fix::Advice("restart it (running containers stop): systemctl daemon-reload && systemctl restart docker".into());
     Some(verdict(
         proof,
         ids::VERIFY_DOCKER,
@@ -126,17 +130,21 @@ fn unseen(wanted: &[(String, Option<String>)], see: impl Fn(&str) -> Option<Stri
     missing.map(|(name, _)| name.clone()).collect()
 }
 
-fn verdict(proof: &Proof<'_>, id: FindingId, who: &str, missing: &[String], why: &str, fix: &str) -> Finding {
+fn verdict(proof: &Proof<'_>, id: FindingId, who: &str, missing: &[String], why: impl Into<Text>, fix: Fix) -> Finding {
     let all = names(proof.wanted).join(", ");
     if missing.is_empty() {
-        let title = if all.is_empty() { format!("{who}: nothing is missing") } else { format!("{who} see {all}") };
-        return Finding::new(id, Status::Pass, title).expected(all);
+        let title = if all.is_empty() {
+            text!("{}: nothing is missing", own(who))
+        } else {
+            text!("{} see {}", own(who), own(&all))
+        };
+        return Finding::new(id, Status::Pass, title).expected(text!("{}", own(&all)));
     }
-    Finding::new(id, Status::Warn, format!("{who} do not see {}", missing.join(", ")))
-        .expected(all)
-        .observed(format!("not set, or another value: {}", missing.join(", ")))
-        .cause(why.to_owned())
-        .fix(fix.to_owned())
+    Finding::new(id, Status::Warn, text!("{} do not see {}", own(who), own(missing.join(", "))))
+        .expected(text!("{}", own(&all)))
+        .observed(text!("not set, or another value: {}", own(missing.join(", "))))
+        .cause(why)
+        .fixed_by(fix)
 }
 
 fn skip(id: FindingId, why: impl Into<Text>) -> Finding {

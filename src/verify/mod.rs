@@ -10,7 +10,8 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::platform::Platform;
-use crate::text::{Foreign, Text};
+use crate::text;
+use crate::text::{Foreign, Text, own};
 
 pub use crate::environment::LoginUser;
 
@@ -41,7 +42,7 @@ impl Proof<'_> {
             return vec![
                 Finding::new(ids::VERIFY_LOGIN, Status::Skip, "no login was started")
                     .observed("under --root no program of the image is run")
-                    .fix(format!("on the host itself: su - {} -c 'env | grep -i proxy'", self.user.name)),
+                    .advise(text!("on the host itself: su - {} -c 'env | grep -i proxy'", &self.user.name)),
             ];
         }
         let mut findings = Vec::new();
@@ -61,7 +62,7 @@ impl Proof<'_> {
     }
 
     fn login(&self) -> Vec<Finding> {
-        let user = &self.user.name;
+        let user = &&self.user.name;
         let started = Instant::now();
         let environment = match environment::login(self.host, &self.user, LOGIN_DEADLINE) {
             Ok(environment) => Ok(environment),
@@ -75,9 +76,9 @@ impl Proof<'_> {
             Ok(environment) => environment,
             Err(why) => {
                 return vec![
-                    Finding::new(ids::VERIFY_LOGIN, Status::Error, format!("a login of {user} could not be started"))
+                    Finding::new(ids::VERIFY_LOGIN, Status::Error, text!("a login of {} could not be started", user))
                         .observed(why)
-                        .fix(format!("try it: su - {user} -c env")),
+                        .advise(text!("try it: su - {} -c env", user)),
                 ];
             }
         };
@@ -96,21 +97,21 @@ impl Proof<'_> {
                     (false, None) => Status::Warn,
                 };
                 let title = match (wanted, right) {
-                    (Some(_), true) => format!("a login of {user} sees {name}"),
-                    (Some(_), false) => format!("a login of {user} does not see the new {name}"),
-                    (None, _) => format!("a login of {user} still sees {name}"),
+                    (Some(_), true) => text!("a login of {} sees {}", user, own(name)),
+                    (Some(_), false) => text!("a login of {} does not see the new {}", user, own(name)),
+                    (None, _) => text!("a login of {} still sees {}", user, own(name)),
                 };
                 let show = |value: Option<&str>| -> Text { value.map_or("not set".into(), |value| Foreign::new(value).into()) };
                 let mut finding = Finding::new(ids::VERIFY_LOGIN, status, title)
                     .expected(show(wanted.as_deref()))
                     .observed(show(seen))
-                    .evidence("variable", name.as_str())
+                    .evidence("variable", own(name))
                     .evidence("user", user.as_str());
                 finding.duration_ms = Some(took);
                 if !right {
                     finding = finding
                         .cause("another file that logins read sets it later: ~/.profile, ~/.bash_profile, /etc/profile.d/*.sh, ~/.pam_environment")
-                        .fix(format!("find it: grep -rn {name} /etc/environment /etc/profile /etc/profile.d /etc/bash.bashrc /etc/bashrc ~{user}/.profile ~{user}/.bash_profile ~{user}/.bashrc"));
+                        .advise(text!("find it: grep -rn {} /etc/environment /etc/profile /etc/profile.d /etc/bash.bashrc /etc/bashrc ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", own(name), user, user, user));
                 }
                 Some(finding)
             })

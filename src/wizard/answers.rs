@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::known::KnownState;
 use crate::problem::Problem;
-use crate::settings::{Layer, Origin, ProxyUrl, TABLE, by_key};
+use crate::settings::{Key, Layer, Origin, ProxyUrl, TABLE};
 use crate::targets::Phase;
 
 /// What is to be set.
@@ -47,7 +47,7 @@ pub struct Answers {
     /// The proxy that was named, without user.
     pub url: Option<ProxyUrl>,
     /// The proxies that stay, for http and https.
-    pub kept: Vec<(&'static str, ProxyUrl)>,
+    pub kept: Vec<(Key, ProxyUrl)>,
     /// The proxy wants a login.
     pub login: bool,
     /// The proxy was seen to want a login.
@@ -64,13 +64,13 @@ pub struct Answers {
     pub redis_login: bool,
     /// The Insight Agent is wanted.
     pub agent: bool,
-    values: BTreeMap<&'static str, String>,
+    values: BTreeMap<Key, String>,
 }
 
 impl Answers {
     /// Nothing was answered; what was given decides what is left to ask.
     pub fn new(known: &KnownState<'_>) -> Self {
-        let targets = known.layers.get("target").map(|setting| setting.value.as_str()).unwrap_or_default();
+        let targets = known.layers.get(Key::Target).map(|setting| setting.value.as_str()).unwrap_or_default();
         let named: Vec<&str> = targets.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
         let scope = match named.as_slice() {
             ["prod-env"] => Scope::Product,
@@ -81,15 +81,15 @@ impl Answers {
     }
 
     /// An answer.
-    pub fn get(&self, key: &str) -> Option<&str> {
-        self.values.get(key).map(String::as_str)
+    pub fn get(&self, key: Key) -> Option<&str> {
+        self.values.get(&key).map(String::as_str)
     }
 
     /// Notes an answer; empty text takes one back.
-    pub fn set(&mut self, key: &'static str, value: impl Into<String>) {
+    pub fn set(&mut self, key: Key, value: impl Into<String>) {
         let value = value.into();
         if value.is_empty() {
-            self.values.remove(key);
+            self.values.remove(&key);
         } else {
             self.values.insert(key, value);
         }
@@ -107,7 +107,8 @@ impl Answers {
     pub fn layer(&self, known: &KnownState<'_>) -> Result<Layer, Problem> {
         let mut layer = known.layers.flags.clone();
         for (key, value) in self.counting(known) {
-            if let Some(spec) = by_key(key).filter(|spec| !known.given(spec.key)) {
+            if !known.given(key) {
+                let spec = key.spec();
                 let origin = if spec.secret { "asked for".to_owned() } else { spec.shown() };
                 layer.insert(spec, value, Origin::Flag(origin))?;
             }
@@ -116,47 +117,47 @@ impl Answers {
     }
 
     /// The answers that still count, by key: a step back may have made others idle.
-    fn counting(&self, known: &KnownState<'_>) -> Vec<(&'static str, String)> {
-        let mut counting: Vec<(&'static str, String)> = Vec::new();
+    fn counting(&self, known: &KnownState<'_>) -> Vec<(Key, String)> {
+        let mut counting: Vec<(Key, String)> = Vec::new();
         let named = self.proxy == Proxy::Set;
-        let given = ["proxy.url", "proxy.http", "proxy.https"].into_iter().any(|key| known.given(key));
+        let given = [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps].into_iter().any(|key| known.given(key));
         let sets = given || matches!(self.proxy, Proxy::Set | Proxy::Keep);
-        let production = self.get("deployment") != Some("test-drive");
+        let production = self.get(Key::Deployment) != Some("test-drive");
         for spec in TABLE {
             let counts = match spec.key {
-                "proxy.user" => named && self.login,
-                "proxy.password" => {
+                Key::ProxyUser => named && self.login,
+                Key::ProxyPassword => {
                     if named {
                         self.login
                     } else {
                         sets
                     }
                 }
-                "proxy.no_proxy" => sets,
-                key if key.starts_with("mysql.") || key.starts_with("redis.") => self.back_ends && production,
-                key if key.starts_with("agent.") => self.agent,
+                Key::ProxyNoProxy => sets,
+                key if key.is_in("mysql") || key.is_in("redis") => self.back_ends && production,
+                key if key.is_in("agent") => self.agent,
                 _ => true,
             };
             counting.extend(self.get(spec.key).filter(|_| counts).map(|value| (spec.key, value.to_owned())));
         }
         match self.proxy {
             Proxy::None => {}
-            Proxy::Remove => counting.push(("proxy.remove", "true".to_owned())),
+            Proxy::Remove => counting.push((Key::ProxyRemove, "true".to_owned())),
             Proxy::Keep => counting.extend(self.kept.iter().map(|(key, url)| (*key, url.without_password()))),
             Proxy::Set => {
                 if let Some(url) = &self.url {
                     // A user that was kept would come back, unless the URL says that there is none.
-                    let anonymous = !self.login && known.layers.get("proxy.user").is_some();
+                    let anonymous = !self.login && known.layers.get(Key::ProxyUser).is_some();
                     let place = url.render();
                     let place = if anonymous { place.replacen("://", "://@", 1) } else { place };
-                    counting.push(("proxy.url", place));
+                    counting.push((Key::ProxyUrl, place));
                 }
             }
         }
         let targets = [(self.scope == Scope::Both, "prod-env"), (self.package_manager, "package-manager")];
         let targets: Vec<&str> = targets.into_iter().filter(|(wanted, _)| *wanted).map(|(_, word)| word).collect();
         if !targets.is_empty() && self.scope != Scope::Product {
-            counting.push(("target", targets.join(",")));
+            counting.push((Key::Target, targets.join(",")));
         }
         counting
     }

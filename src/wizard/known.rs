@@ -7,7 +7,7 @@ use crate::finding::Ignored;
 use crate::host::{HostRead, View};
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::settings::{First, Found, Layer, Layers, ProxyUrl, SecretSources, Setting, Settings, Unresolved, by_key};
+use crate::settings::{First, Found, Key, Layer, Layers, ProxyUrl, SecretSources, Setting, Settings, Unresolved};
 
 /// The host and what people have said without being asked.
 pub struct KnownState<'a> {
@@ -41,24 +41,25 @@ impl KnownState<'_> {
     }
 
     /// Was a value given with this very command? Then it is not asked for.
-    pub fn given(&self, key: &str) -> bool {
+    pub fn given(&self, key: Key) -> bool {
         self.layers.flags.get(key).is_some() || self.layers.variables.get(key).is_some()
     }
 
     /// What a setting is without an answer: given, saved, found or the default.
-    pub fn known(&self, key: &str, found: &Found) -> Option<String> {
+    pub fn known(&self, key: Key, found: &Found) -> Option<String> {
         let said = self.layers.get(key).or_else(|| found.get(key));
-        let default = || by_key(key).and_then(|spec| spec.default).map(str::to_owned);
+        let default = || key.spec().default.map(str::to_owned);
         said.map(|setting| setting.value.clone()).filter(|value| !value.is_empty()).or_else(default)
     }
 
     /// The proxy that is set already, for one scheme, and who says so.
-    pub fn proxy(&self, key: &'static str, found: &Found) -> Option<Setting<ProxyUrl>> {
-        let said = self.layers.first_of(&[key, "proxy.url"]).map(|(_, setting)| setting).or_else(|| found.get(key))?;
+    pub fn proxy(&self, key: Key, found: &Found) -> Option<Setting<ProxyUrl>> {
+        let said =
+            self.layers.first_of(&[key, Key::ProxyUrl]).map(|(_, setting)| setting).or_else(|| found.get(key))?;
         let mut url = ProxyUrl::parse(&said.value).ok()?;
         if url.credentials.is_none()
             && !url.anonymous
-            && let Some(user) = self.layers.get("proxy.user")
+            && let Some(user) = self.layers.get(Key::ProxyUser)
         {
             let user = user.value.as_bytes().to_vec();
             url.credentials = Some(crate::settings::Credentials { user, password: None });

@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::report;
 use crate::report::{Outcome, Paint, human_findings, visible};
-use crate::settings::{First, SAVED, home};
+use crate::settings::{First, Key, SAVED, home};
 use crate::text;
 use crate::text::quoted;
 use crate::text::{Fix, Text, own};
@@ -40,7 +40,7 @@ pub fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Problem> 
         },
     );
     let proxies: Vec<_> =
-        ["proxy.http", "proxy.https"].into_iter().filter_map(|key| known.proxy(key, &found)).collect();
+        [Key::ProxyHttp, Key::ProxyHttps].into_iter().filter_map(|key| known.proxy(key, &found)).collect();
     match proxies.as_slice() {
         [] => row("proxy", "none is set"),
         [first, rest @ ..] => {

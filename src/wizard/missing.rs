@@ -5,7 +5,7 @@ use crate::context::{HostContext, Inputs, Intent};
 use crate::finding::Ignored;
 use crate::host::HostRead;
 use crate::problem::{Problem, id};
-use crate::settings::{Spec, Unresolved, by_key};
+use crate::settings::{Key, Spec, Unresolved};
 use crate::targets::Phase;
 
 /// The problem that names what the wizard would ask for, and the command that goes without it. `of_run` says what the command
@@ -17,14 +17,14 @@ pub(crate) fn missing(
     of_run: &Repeat<'_>,
 ) -> Result<Problem, Problem> {
     let known = HostContext::load(host, inputs, Intent::Missing)?;
-    let unset = |key: &str| known.layers.get(key).is_none() && known.found.get(key).is_none();
+    let unset = |key: Key| known.layers.get(key).is_none() && known.found.get(key).is_none();
     let mut specs: Vec<&'static Spec> = Vec::new();
-    if ["proxy.url", "proxy.http", "proxy.https", "proxy.remove"].into_iter().all(unset) {
-        specs.extend(by_key("proxy.url"));
+    if [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps, Key::ProxyRemove].into_iter().all(unset) {
+        specs.push(Key::ProxyUrl.spec());
     }
-    let production = known.layers.get("deployment").is_none_or(|setting| setting.value == "production");
+    let production = known.layers.get(Key::Deployment).is_none_or(|setting| setting.value == "production");
     if production && known.has_product {
-        specs.extend(["mysql.host", "redis.host"].into_iter().filter(|key| unset(key)).filter_map(by_key));
+        specs.extend([Key::MysqlHost, Key::RedisHost].into_iter().filter(|key| unset(*key)).map(Key::spec));
     }
     match known.resolve(inputs, ignored) {
         Err(Unresolved::Wrong(problem)) => return Ok(problem),
@@ -38,7 +38,7 @@ pub(crate) fn missing(
         return Ok(Problem::settings(id::NO_TERMINAL, message).hint(format!("without questions: {command}")));
     }
     let holes = specs.iter().filter_map(|spec| {
-        let file = by_key(&format!("{}_file", spec.key));
+        let file = spec.key.file_of_password().map(Key::spec);
         let face = spec.flag.map(|flag| (flag, spec.value_name));
         let (flag, value) = face.or_else(|| file.and_then(|file| Some((file.flag?, file.value_name))))?;
         Some(format!(" --{flag} {value}"))

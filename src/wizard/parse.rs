@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::redact::Redactor;
-use crate::settings::{Layer, NoProxy, Origin, ProxyUrl, by_key};
+use crate::settings::{Key, Layer, NoProxy, Origin, ProxyUrl};
 
 /// A proxy as people name it: a URL, `host:port` or a host alone. A password in it is refused: everybody has seen it by now.
 pub fn proxy(text: &str) -> Result<ProxyUrl, String> {
@@ -51,23 +51,20 @@ pub fn hosts(text: &str) -> Result<(), String> {
 }
 
 /// Text that a setting of this key takes.
-pub fn of_key(key: &'static str, text: &str) -> Result<(), String> {
+pub fn of_key(key: Key, text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("an answer is needed here".to_owned());
     }
     match key {
-        "mysql.host" | "redis.host" => host(text),
-        "mysql.port" | "redis.port" => port(text).map(|_| ()),
-        "proxy.no_proxy" => no_proxy(text),
-        "home" => folder(text),
-        "agent.collector" => hosts(text),
+        Key::MysqlHost | Key::RedisHost => host(text),
+        Key::MysqlPort | Key::RedisPort => port(text).map(|_| ()),
+        Key::ProxyNoProxy => no_proxy(text),
+        Key::Home => folder(text),
+        Key::AgentCollector => hosts(text),
         _ if text.chars().any(char::is_control) => Err("there is a control character in it".to_owned()),
-        _ => match by_key(key) {
-            Some(spec) => {
-                let inserted = Layer::default().insert(spec, text.to_owned(), Origin::Default);
-                inserted.map_err(|problem| crate::report::line(&Redactor::default(), &problem.message))
-            }
-            None => Ok(()),
-        },
+        _ => {
+            let inserted = Layer::default().insert(key.spec(), text.to_owned(), Origin::Default);
+            inserted.map_err(|problem| crate::report::line(&Redactor::default(), &problem.message))
+        }
     }
 }

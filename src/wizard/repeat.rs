@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::settings::{Layer, ProxyUrl, Settings, Shape, TABLE, by_key, parse_switch};
+use crate::settings::{Key, Layer, ProxyUrl, Settings, Shape, TABLE, parse_switch};
 use crate::targets::Phase;
 use crate::text::quoted;
 
@@ -37,16 +37,15 @@ impl Repeat<'_> {
         if let Some(file) = self.file {
             words.extend(["--settings".to_owned(), file.display().to_string()]);
         }
-        let mut password = self.said("proxy.password_file") || self.said("proxy.password_env");
+        let mut password = self.said(Key::ProxyPasswordFile) || self.said(Key::ProxyPasswordEnv);
         for spec in TABLE {
             let Some(setting) = self.flags.get(spec.key).or_else(|| self.variables.get(spec.key)) else { continue };
             let value = &setting.value;
             match spec.flag {
                 None => {
-                    let file = format!("{}_file", spec.key);
-                    let face = by_key(&file).and_then(|face| face.flag);
+                    let face = spec.key.file_of_password().and_then(|face| face.spec().flag);
                     words.extend(face.into_iter().flat_map(|face| [format!("--{face}"), FILE.to_owned()]));
-                    password |= spec.key == "proxy.password";
+                    password |= spec.key == Key::ProxyPassword;
                 }
                 Some(flag) if spec.shape == Shape::Switch => words.push(match parse_switch(value) {
                     Some(true) => format!("--{flag}"),
@@ -74,7 +73,7 @@ impl Repeat<'_> {
         words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
 
-    fn said(&self, key: &str) -> bool {
+    fn said(&self, key: Key) -> bool {
         self.flags.get(key).or_else(|| self.variables.get(key)).is_some()
     }
 }
@@ -84,10 +83,10 @@ mod tests {
     use super::*;
     use crate::settings::Origin;
 
-    fn layer(values: &[(&str, &str)]) -> Layer {
+    fn layer(values: &[(Key, &str)]) -> Layer {
         let mut layer = Layer::default();
         for (key, value) in values {
-            let spec = by_key(key).unwrap();
+            let spec = key.spec();
             layer.insert(spec, (*value).to_owned(), Origin::Flag(spec.shown())).unwrap();
         }
         layer
@@ -96,18 +95,18 @@ mod tests {
     #[test]
     fn every_kind_of_value_becomes_a_flag_that_a_shell_reads_back() {
         let flags = layer(&[
-            ("proxy.url", "http://p.corp:3128"),
-            ("proxy.user", "o'neil x"),
-            ("proxy.password", "s3cret"),
-            ("proxy.both_cases", "yes"),
-            ("restart", "no"),
-            ("proxy.no_proxy", "a,b"),
-            ("redis.password", "other"),
+            (Key::ProxyUrl, "http://p.corp:3128"),
+            (Key::ProxyUser, "o'neil x"),
+            (Key::ProxyPassword, "s3cret"),
+            (Key::ProxyBothCases, "yes"),
+            (Key::Restart, "no"),
+            (Key::ProxyNoProxy, "a,b"),
+            (Key::RedisPassword, "other"),
         ]);
         let command = Repeat {
             phase: Phase::Prepare,
             flags: &flags,
-            variables: &layer(&[("home", "/opt/divvy cloud"), ("proxy.url", "http://other:1")]),
+            variables: &layer(&[(Key::Home, "/opt/divvy cloud"), (Key::ProxyUrl, "http://other:1")]),
             settings: None,
             file: None,
             root: Some(Path::new("/mnt/x")),
@@ -124,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_password_that_came_in_a_url_is_a_file_to_be_named() {
-        let flags = layer(&[("proxy.http", "http://u:s3cret@p:1"), ("proxy.password_env", "PW")]);
+        let flags = layer(&[(Key::ProxyHttp, "http://u:s3cret@p:1"), (Key::ProxyPasswordEnv, "PW")]);
         let all = Repeat {
             phase: Phase::Reconfigure,
             flags: &flags,

@@ -9,7 +9,7 @@ use crate::check::{CheckSpec, Secrets};
 use crate::finding::Ignored;
 use crate::host::MemoryHost;
 use crate::platform;
-use crate::settings::{Layer, Layers, Origin, ProxyUrl, Secret, SecretSources, by_key};
+use crate::settings::{Key, Layer, Layers, Origin, ProxyUrl, Secret, SecretSources};
 use crate::targets::Phase;
 
 /// Everything is well.
@@ -49,17 +49,17 @@ fn host(files: &[(&str, &str)]) -> MemoryHost {
     host
 }
 
-fn layer(values: &[(&str, &str)]) -> Layer {
+fn layer(values: &[(Key, &str)]) -> Layer {
     let mut layer = Layer::default();
     for (key, value) in values {
-        let spec = by_key(key).unwrap();
+        let spec = key.spec();
         layer.insert(spec, (*value).to_owned(), Origin::Flag(spec.shown())).unwrap();
     }
     layer
 }
 
 /// The verb, its settings by key, and what was heard.
-type Asked = (Phase, Vec<(String, String)>, Vec<String>);
+type Asked = (Phase, Vec<(Key, String)>, Vec<String>);
 
 /// What the questions make of the answers.
 fn asked(host: &MemoryHost, layers: &Layers, script: &[(&str, &str)]) -> Result<Asked, Ended> {
@@ -80,13 +80,12 @@ fn asked(host: &MemoryHost, layers: &Layers, script: &[(&str, &str)]) -> Result<
     let answers = wizard.answers;
     assert!(person.is_at_its_end(), "not everything was asked");
     let made = answers.layer(&known).unwrap();
-    let values =
-        crate::settings::TABLE.iter().filter_map(|spec| Some((spec.key.to_owned(), made.get(spec.key)?.value.clone())));
+    let values = crate::settings::TABLE.iter().filter_map(|spec| Some((spec.key, made.get(spec.key)?.value.clone())));
     Ok((answers.moment(), values.collect(), person.heard))
 }
 
-fn pairs(values: &[(&str, &str)]) -> Vec<(String, String)> {
-    values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+fn pairs(values: &[(Key, &str)]) -> Vec<(Key, String)> {
+    values.iter().map(|(key, value)| (*key, (*value).to_owned())).collect()
 }
 
 #[test]
@@ -117,10 +116,10 @@ fn what_a_step_back_made_idle_is_not_said() {
     let (phase, values, heard) = asked(&host(&[]), &Layers::default(), &script).unwrap();
     assert_eq!(phase, Phase::Prepare);
     let wanted = [
-        ("deployment", "production"),
-        ("proxy.url", "http://p.corp:3128"),
-        ("home", "/divvycloud"),
-        ("target", "package-manager"),
+        (Key::Deployment, "production"),
+        (Key::ProxyUrl, "http://p.corp:3128"),
+        (Key::Home, "/divvycloud"),
+        (Key::Target, "package-manager"),
     ];
     let mut wanted = pairs(&wanted);
     wanted.sort();
@@ -134,24 +133,24 @@ fn what_a_step_back_made_idle_is_not_said() {
 #[test]
 fn what_was_given_is_not_asked_for() {
     let layers = Layers {
-        flags: layer(&[("proxy.url", "http://p:1"), ("deployment", "test-drive"), ("home", "/d")]),
+        flags: layer(&[(Key::ProxyUrl, "http://p:1"), (Key::Deployment, "test-drive"), (Key::Home, "/d")]),
         ..Layers::default()
     };
     let script = [("Hosts", "a.corp"), ("Agent", "no")];
     let (_, values, _) = asked(&host(&[]), &layers, &script).unwrap();
-    assert!(values.contains(&("proxy.url".to_owned(), "http://p:1".to_owned())), "{values:?}");
-    assert!(values.contains(&("proxy.no_proxy".to_owned(), "a.corp".to_owned())), "{values:?}");
+    assert!(values.contains(&(Key::ProxyUrl, "http://p:1".to_owned())), "{values:?}");
+    assert!(values.contains(&(Key::ProxyNoProxy, "a.corp".to_owned())), "{values:?}");
 }
 
 #[test]
 fn a_user_given_without_a_password_is_asked_for_it() {
     let layers = Layers {
-        flags: layer(&[("proxy.url", "http://u@p:1"), ("deployment", "test-drive"), ("home", "/d")]),
+        flags: layer(&[(Key::ProxyUrl, "http://u@p:1"), (Key::Deployment, "test-drive"), (Key::Home, "/d")]),
         ..Layers::default()
     };
     let script = [("Password", ""), ("Password", "pw"), ("Hosts", ""), ("Agent", "no")];
     let (_, values, heard) = asked(&host(&[]), &layers, &script).unwrap();
-    assert!(values.contains(&("proxy.password".to_owned(), "pw".to_owned())), "{values:?}");
+    assert!(values.contains(&(Key::ProxyPassword, "pw".to_owned())), "{values:?}");
     assert!(heard.contains(&"! an answer is needed here".to_owned()));
 }
 
@@ -167,8 +166,8 @@ fn two_proxies_of_the_host_stay_two() {
         ("Agent", ""),
     ];
     let (_, values, heard) = asked(&host, &Layers::default(), &script).unwrap();
-    assert!(values.contains(&("proxy.http".to_owned(), "http://a:1".to_owned())), "{values:?}");
-    assert!(values.contains(&("proxy.https".to_owned(), "http://b:2".to_owned())), "{values:?}");
+    assert!(values.contains(&(Key::ProxyHttp, "http://a:1".to_owned())), "{values:?}");
+    assert!(values.contains(&(Key::ProxyHttps, "http://b:2".to_owned())), "{values:?}");
     assert!(heard.iter().any(|line| line == "seen http://a:1") && heard.iter().any(|line| line == "seen http://b:2"));
 }
 
@@ -176,8 +175,8 @@ fn two_proxies_of_the_host_stay_two() {
 fn a_saved_user_does_not_come_back_when_there_is_no_login() {
     let mut file = Layer::default();
     let from = Origin::File { path: "/etc/ics-setup/settings.toml".into(), line: 1 };
-    for (key, value) in [("proxy.url", "http://p:1"), ("proxy.user", "u")] {
-        file.insert(by_key(key).unwrap(), value.to_owned(), from.clone()).unwrap();
+    for (key, value) in [(Key::ProxyUrl, "http://p:1"), (Key::ProxyUser, "u")] {
+        file.insert(key.spec(), value.to_owned(), from.clone()).unwrap();
     }
     let layers = Layers { file, ..Layers::default() };
     let host = host(&[("/etc/environment", "http_proxy=http://u:pw@p:1\n")]);
@@ -192,7 +191,7 @@ fn a_saved_user_does_not_come_back_when_there_is_no_login() {
         ("Agent", ""),
     ];
     let (_, values, heard) = asked(&host, &layers, &script).unwrap();
-    assert!(values.contains(&("proxy.url".to_owned(), "http://@q:2".to_owned())), "{values:?}");
+    assert!(values.contains(&(Key::ProxyUrl, "http://@q:2".to_owned())), "{values:?}");
     assert!(heard.contains(&"seen http://q:2".to_owned()), "{heard:?}");
 }
 
@@ -215,7 +214,7 @@ fn another_folder_takes_the_choice_about_the_product_with_it() {
     ];
     let (phase, values, _) = asked(&host, &Layers::default(), &script).unwrap();
     assert_eq!(phase, Phase::Prepare);
-    assert!(!values.iter().any(|(key, _)| key == "target"), "{values:?}");
+    assert!(!values.iter().any(|(key, _)| *key == Key::Target), "{values:?}");
 }
 
 #[test]
@@ -227,7 +226,7 @@ fn leaving_ends_it() {
 fn a_target_that_was_given_decides_the_verb() {
     let host = host(&[("/divvycloud/prod.env", "A=1\n")]);
     for (targets, phase) in [("prod-env", Phase::Reconfigure), ("system-proxy", Phase::Prepare)] {
-        let flags = layer(&[("target", targets), ("deployment", "production"), ("proxy.url", "http://p:1")]);
+        let flags = layer(&[(Key::Target, targets), (Key::Deployment, "production"), (Key::ProxyUrl, "http://p:1")]);
         let layers = Layers { flags, ..Layers::default() };
         let mut script =
             vec![("Folder", ""), ("Hosts", ""), ("MySQL and Redis", "yes"), ("MySQL host", "db"), ("MySQL port", "")];

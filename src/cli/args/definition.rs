@@ -8,6 +8,7 @@ use clap::{Arg, ArgAction, Command};
 use super::network;
 use super::settings::{switch, with_settings};
 use crate::check::Group;
+use crate::report::check::Format;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -249,6 +250,14 @@ fn check() -> Command {
     with_settings(command)
 }
 
+/// Every command has `human` and `json`, `check` all formats.
+fn format_help() -> String {
+    let more = |format: &Format| !matches!(format, Format::Human | Format::Json);
+    let words: Vec<&str> = Format::ALL.into_iter().filter(more).map(Format::as_str).collect();
+    let (last, others) = words.split_last().map_or(("", &[][..]), |(last, others)| (*last, others));
+    format!("Form of the result: human or json; check also has {} and {last}", others.join(", "))
+}
+
 fn globals() -> Vec<Arg> {
     let all = vec![
         Arg::new("root")
@@ -265,11 +274,7 @@ fn globals() -> Vec<Arg> {
         switch("exit-code").help("With --dry-run: exit with 10 when changes are pending"),
         switch("yes").short('y').help("Do not ask for confirmation"),
         switch("non-interactive").help("Never ask anything"),
-        Arg::new("format")
-            .long("format")
-            .value_name("FORMAT")
-            .default_value("human")
-            .help("Form of the result: human or json; check also has junit, tap, nagios and prometheus"),
+        Arg::new("format").long("format").value_name("FORMAT").default_value("human").help(format_help()),
         Arg::new("color")
             .long("color")
             .value_name("WHEN")

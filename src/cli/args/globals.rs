@@ -10,6 +10,8 @@ use crate::cli::terminal;
 use crate::finding::Ignored;
 use crate::problem::{Problem, id};
 use crate::report::check::Format;
+use crate::text;
+use crate::text::own;
 
 /// Flags that mean the same for every command.
 pub struct Globals {
@@ -70,11 +72,11 @@ impl Globals {
             let given = matches.value_source("format") == Some(clap::parser::ValueSource::CommandLine);
             let verb = verbs.join(" ");
             let message = if given {
-                format!("--format {word:?} does not go with {verb}; it has {}", words.join(", "))
+                text!("--format {:?} does not go with {}; it has {}", word, own(&verb), own(words.join(", ")))
             } else {
-                format!("{verb} needs --format, one of {}", words.join(", "))
+                text!("{} needs --format, one of {}", own(&verb), own(words.join(", ")))
             };
-            return Err(Problem::settings(id::USAGE, message).hint(format!("ics-setup {verb} --help")));
+            return Err(Problem::settings(id::USAGE, message).hint(text!("ics-setup {} --help", own(&verb))));
         }
         let ignored = every_ignored(&argv);
         let when = matches.get_one::<String>("color").map_or("auto", String::as_str);

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
 use crate::problem::Problem;
-use crate::settings::{Layer, Origin, Shape, TABLE};
+use crate::settings::{Key, Layer, Origin, Shape, TABLE};
 
 /// Adds the flags of all settings.
 pub fn with_settings(command: Command) -> Command {
@@ -20,7 +20,7 @@ pub fn with_settings(command: Command) -> Command {
             }
             _ => format!("{} [{}]", spec.help, spec.variable),
         };
-        let mut arg = Arg::new(spec.key)
+        let mut arg = Arg::new(spec.key.as_str())
             .long(flag)
             .value_name(spec.value_name)
             .help(help)
@@ -36,8 +36,12 @@ pub fn with_settings(command: Command) -> Command {
         };
         command = command.arg(arg);
     }
-    command
-        .arg(switch("no-restart").overrides_with("restart").help("Leave the services alone").help_heading("Settings"))
+    command.arg(
+        switch("no-restart")
+            .overrides_with(Key::Restart.as_str())
+            .help("Leave the services alone")
+            .help_heading("Settings"),
+    )
 }
 
 /// Words that help and completions offer. Whether a value is one of them is judged where all settings are, whoever said it.
@@ -64,9 +68,9 @@ pub fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
     let known: HashSet<&str> = matches.ids().map(clap::Id::as_str).collect();
     let mut layer = Layer::default();
     for spec in TABLE {
-        let Some(flag) = spec.flag.filter(|_| known.contains(spec.key)) else { continue };
+        let Some(flag) = spec.flag.filter(|_| known.contains(spec.key.as_str())) else { continue };
         let values: Vec<&str> =
-            matches.get_many::<String>(spec.key).into_iter().flatten().map(String::as_str).collect();
+            matches.get_many::<String>(spec.key.as_str()).into_iter().flatten().map(String::as_str).collect();
         let value = if spec.shape == Shape::List {
             values.join(",")
         } else {
@@ -74,11 +78,8 @@ pub fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
         };
         layer.insert(spec, value, Origin::Flag(format!("--{flag}")))?;
     }
-    if known.contains("no-restart")
-        && matches.get_flag("no-restart")
-        && let Some(spec) = crate::settings::by_key("restart")
-    {
-        layer.insert(spec, "false".to_owned(), Origin::Flag("--no-restart".to_owned()))?;
+    if known.contains("no-restart") && matches.get_flag("no-restart") {
+        layer.insert(Key::Restart.spec(), "false".to_owned(), Origin::Flag("--no-restart".to_owned()))?;
     }
     Ok(layer)
 }

@@ -14,7 +14,9 @@ use crate::finding::{Known, catalogue, known, must_be_known};
 use crate::problem::{Problem, id};
 use crate::report::check::{Format, wrapped};
 use crate::report::{Paint, SCHEMA};
+use crate::text;
 use crate::text::nearest;
+use crate::text::{ics_setup, own};
 
 /// `--list` and `--explain`; `None`: neither was asked for.
 ///
@@ -28,8 +30,9 @@ pub fn asked(globals: &Globals, matches: &ArgMatches) -> Result<Option<Exit>, Pr
         None => return Ok(None),
     };
     if !matches!(globals.format, Format::Human | Format::Json) {
-        let message = format!("{flag} has human and json, not --format {}", globals.format.as_str());
-        return Err(Problem::settings(id::USAGE, message).hint(format!("ics-setup check {flag} …, without --format")));
+        let message = text!("{} has human and json, not --format {}", own(flag), own(globals.format.as_str()));
+        return Err(Problem::settings(id::USAGE, message)
+            .hint(text!("{}, without --format", ics_setup(text!("check {} …", own(flag))))));
     }
     match explain {
         Some(id) => explained(globals, id)?,
@@ -55,11 +58,12 @@ pub fn selection(matches: &ArgMatches) -> Result<Selection, Problem> {
     }
     let reported = reported();
     match selection.only.iter().find(|word| known(word).is_some() && !reported.iter().any(|id| *id == word.as_str())) {
-        Some(id) => {
-            Err(Problem::settings(id::UNKNOWN_CHECK, format!("check does not look at {id}: other commands report it"))
-                .hint(format!("what it is: ics-setup check --explain {id}"))
-                .hint("what check looks at: ics-setup check --list"))
-        }
+        Some(id) => Err(Problem::settings(
+            id::UNKNOWN_CHECK,
+            text!("check does not look at {}: other commands report it", own(id)),
+        )
+        .hint(text!("what it is: {}", ics_setup(text!("check --explain {}", own(id)))))
+        .hint(text!("what check looks at: {}", ics_setup("check --list")))),
         None => Ok(selection),
     }
 }
@@ -69,10 +73,11 @@ fn group_or_id(word: &str, flag: &str) -> Result<(), Problem> {
     if groups.contains(&word) || known(word).is_some() {
         return Ok(());
     }
-    let problem = Problem::settings(id::UNKNOWN_CHECK, format!("{flag} takes ids and groups, and {word:?} is neither"));
+    let problem =
+        Problem::settings(id::UNKNOWN_CHECK, text!("{} takes ids and groups, and {:?} is neither", own(flag), word));
     Err(match nearest(word, groups.into_iter().chain(catalogue().iter().map(|known| known.id.as_str()))) {
-        Some(near) => problem.hint(format!("{flag} {near}")),
-        None => problem.hint("all ids: ics-setup check --list"),
+        Some(near) => problem.hint(text!("{} {}", own(flag), own(near))),
+        None => problem.hint(text!("all ids: {}", ics_setup("check --list"))),
     })
 }
 

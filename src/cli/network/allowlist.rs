@@ -10,6 +10,8 @@ use crate::network::allowlist::{self, Format, LeftOut, Request};
 use crate::network::catalogue::COLLECTOR;
 use crate::problem::{Problem, id};
 use crate::report::{SCHEMA, visible};
+use crate::text;
+use crate::text::own;
 
 pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem> {
     // `Globals` has looked at the word.
@@ -18,12 +20,12 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem
     if exclusions && !format.has_exclusions() {
         let others: Vec<&str> =
             Format::ALL.into_iter().filter(|format| format.has_exclusions()).map(Format::as_str).collect();
-        let message = format!(
+        let message = text!(
             "--format {} has no place for --decrypt-exclusions: that product is not told what to decrypt",
-            format.as_str()
+            own(format.as_str())
         );
         return Err(Problem::settings(id::USAGE, message)
-            .hint(format!("the list is for those that decrypt: {}", others.join(", "))));
+            .hint(text!("the list is for those that decrypt: {}", own(others.join(", ")))));
     }
     let mut wanted = Wanted::new(globals, matches)?;
     // No rule can be made for a Collector that nobody has named.

@@ -12,6 +12,7 @@ use crate::clients::{self, Client, Route, Target};
 use crate::problem::{Problem, id};
 use crate::report::{Paint, SCHEMA, visible};
 use crate::targets;
+use crate::text;
 
 /// Runs the verb.
 ///
@@ -21,7 +22,7 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem> {
     let url = matches.get_one::<String>("url").map_or("", String::as_str);
     // The text may hold a password, so it is not repeated.
     let target = Target::parse(url).map_err(|error| {
-        Problem::settings(id::USAGE, format!("network explain takes a URL: {error}"))
+        Problem::settings(id::USAGE, text!("network explain takes a URL: {}", error))
             .hint("ics-setup network explain https://backoffice.divvycloud.com/")
     })?;
     let settings = effective(globals, matches)?;

@@ -9,6 +9,8 @@ use crate::cli::machine;
 use crate::context::{Inputs, bounded};
 use crate::network::catalogue::{Catalogue, Endpoint, EndpointNeeds, all, required_endpoints};
 use crate::problem::{Problem, id};
+use crate::text;
+use crate::text::own;
 
 /// The catalogue, and the endpoints that are wanted of it.
 pub(super) struct Wanted {
@@ -38,13 +40,12 @@ pub fn catalogue(matches: &ArgMatches) -> Result<Catalogue, Problem> {
 }
 
 fn text(path: &Path) -> Result<String, Problem> {
-    let unreadable = |cause: String| {
-        Problem::settings(id::ENDPOINTS_UNREADABLE, format!("--endpoints {} could not be read", path.display()))
-            .because(cause)
+    let unreadable = || {
+        Problem::settings(id::ENDPOINTS_UNREADABLE, text!("--endpoints {} could not be read", path.display()))
             .hint("what the file looks like: ics-setup network list --help")
     };
-    let bytes = std::fs::File::open(path).and_then(bounded).map_err(|error| unreadable(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))
+    let bytes = std::fs::File::open(path).and_then(bounded).map_err(|error| unreadable().caused_by(error))?;
+    String::from_utf8(bytes).map_err(|_| unreadable().because("it is not UTF-8 text"))
 }
 
 fn calls(globals: &Globals, matches: &ArgMatches, catalogue: &Catalogue) -> Result<EndpointNeeds, Problem> {
@@ -61,8 +62,8 @@ fn filter(matches: &ArgMatches, catalogue: &Catalogue, endpoints: &mut Vec<Endpo
         .find(|region| *region != crate::network::catalogue::ANY && !catalogue.regions.contains_key(*region))
     {
         let all: Vec<&str> = catalogue.regions.keys().map(String::as_str).collect();
-        return Err(Problem::settings(id::USAGE, format!("--region: there is no region {unknown:?}"))
-            .because(format!("regions: any, {}", all.join(", "))));
+        return Err(Problem::settings(id::USAGE, text!("--region: there is no region {:?}", unknown))
+            .because(text!("regions: any, {}", own(all.join(", ")))));
     }
     let ports: Vec<u16> = matches.get_many::<u16>("port").into_iter().flatten().copied().collect();
     let needed_by = matches.get_one::<String>("needed-by");

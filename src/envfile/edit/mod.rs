@@ -11,9 +11,12 @@ mod places;
 mod tests;
 mod write;
 
+use std::fmt;
+
 use super::Dialect;
 use super::lines::{Occurrence, State, Syntax, find};
 use super::splice::splice;
+use crate::text::{Marked, Shown};
 use judge::Judge;
 use places::{added, added_at_end, in_line, remove};
 use write::append;
@@ -85,6 +88,12 @@ pub struct Refused {
     pub reader: &'static str,
     /// What the reader does with this file, where it says so; begins with a blank or is empty.
     pub why: String,
+}
+
+impl Shown for Refused {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} would not see the new value of {}{}", self.reader, self.name, Marked(&self.why))
+    }
 }
 
 /// Who reads the file.

@@ -4,21 +4,21 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::network::catalogue::{EndpointNeeds, required_endpoints};
-use crate::settings::{Layer, Layers, Origin, by_key};
+use crate::settings::{Key, Layer, Layers, Origin};
 
-type Pairs = &'static [(&'static str, &'static str)];
+type Pairs = &'static [(Key, &'static str)];
 
 /// What is asked for: its name, settings, and whether everything that is known is meant.
 const CASES: [(&str, Pairs, bool); 3] = [
-    ("us", &[("agent.region", "us"), ("agent.collector", "collector.corp.example,10.20.0.5,2001:db8::5")], false),
-    ("test-drive", &[("deployment", "test-drive"), ("release", "22.3.9")], false),
+    ("us", &[(Key::AgentRegion, "us"), (Key::AgentCollector, "collector.corp.example,10.20.0.5,2001:db8::5")], false),
+    ("test-drive", &[(Key::Deployment, "test-drive"), (Key::Release, "22.3.9")], false),
     ("all", &[], true),
 ];
 
-fn endpoints(catalogue: &Catalogue, settings: &[(&str, &str)], all: bool) -> Vec<Endpoint> {
+fn endpoints(catalogue: &Catalogue, settings: &[(Key, &str)], all: bool) -> Vec<Endpoint> {
     let mut flags = Layer::default();
     for (key, value) in settings {
-        flags.insert(by_key(key).unwrap(), (*value).to_owned(), Origin::Default).unwrap();
+        flags.insert(key.spec(), (*value).to_owned(), Origin::Default).unwrap();
     }
     let calls = EndpointNeeds::of(&Layers { flags, ..Layers::default() }, catalogue).unwrap();
     if all {

@@ -4,7 +4,7 @@ use super::{ANY, Block, COLLECTOR, Catalogue, Component, Endpoint, StaticIps, ho
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::problem::{Problem, id};
-use crate::settings::{Deployment, Layers};
+use crate::settings::{Deployment, Key, Layers};
 use crate::text;
 use crate::text::{Text, ics_setup, nearest, own};
 use crate::version::Version;
@@ -26,13 +26,13 @@ impl EndpointNeeds {
     /// A region that the catalogue does not have, a Collector that is no host.
     pub fn of(layers: &Layers, catalogue: &Catalogue) -> Result<Self, Problem> {
         let text = |key| layers.get(key).map(|setting| setting.value.as_str());
-        let region = match layers.get("agent.region") {
+        let region = match layers.get(Key::AgentRegion) {
             Some(setting) if !catalogue.regions.contains_key(&setting.value) => {
                 return Err(no_region(text!("{}", own(&setting.origin)), &setting.value, catalogue));
             }
             setting => setting.map(|setting| setting.value.clone()),
         };
-        let collectors = match layers.get("agent.collector") {
+        let collectors = match layers.get(Key::AgentCollector) {
             None => Vec::new(),
             Some(setting) => setting
                 .value
@@ -48,11 +48,11 @@ impl EndpointNeeds {
                 .collect::<Result<_, _>>()?,
         };
         Ok(Self {
-            deployment: match text("deployment") {
+            deployment: match text(Key::Deployment) {
                 Some("test-drive") => Deployment::TestDrive,
                 _ => Deployment::Production,
             },
-            release: text("release").and_then(|text| Version::parse(text.trim_start_matches(['v', 'V']))),
+            release: text(Key::Release).and_then(|text| Version::parse(text.trim_start_matches(['v', 'V']))),
             region,
             collectors,
         })
@@ -112,7 +112,7 @@ fn at(endpoint: &Endpoint, host: &str) -> Endpoint {
 /// user's own file.
 pub fn foreign_region(layers: &Layers) -> Option<Finding> {
     let catalogue = Catalogue::shipped();
-    let setting = layers.get("agent.region").filter(|setting| !catalogue.regions.contains_key(&setting.value))?;
+    let setting = layers.get(Key::AgentRegion).filter(|setting| !catalogue.regions.contains_key(&setting.value))?;
     let region = &setting.value;
     let all: Vec<&str> = catalogue.regions.keys().map(String::as_str).collect();
     let title = text!("the region {:?} of the Insight Agent is none that is known here", region);
@@ -142,17 +142,17 @@ pub(super) fn no_region(place: Text, region: &str, catalogue: &Catalogue) -> Pro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Layer, Origin, by_key};
+    use crate::settings::{Layer, Origin};
 
-    fn layers(pairs: &[(&str, &str)]) -> Layers {
+    fn layers(pairs: &[(Key, &str)]) -> Layers {
         let mut flags = Layer::default();
         for (key, value) in pairs {
-            flags.insert(by_key(key).unwrap(), (*value).to_owned(), Origin::Flag(format!("--{key}"))).unwrap();
+            flags.insert(key.spec(), (*value).to_owned(), Origin::Flag(format!("--{key}"))).unwrap();
         }
         Layers { flags, ..Layers::default() }
     }
 
-    fn hosts(pairs: &[(&str, &str)]) -> Vec<String> {
+    fn hosts(pairs: &[(Key, &str)]) -> Vec<String> {
         let catalogue = Catalogue::shipped();
         let calls = EndpointNeeds::of(&layers(pairs), &catalogue).unwrap();
         required_endpoints(&catalogue, &calls)
@@ -163,26 +163,26 @@ mod tests {
 
     #[test]
     fn the_settings_decide() {
-        let has = |pairs: &[(&str, &str)], host: &str| hosts(pairs).iter().any(|own| own == host);
+        let has = |pairs: &[(Key, &str)], host: &str| hosts(pairs).iter().any(|own| own == host);
         let docker_hub = "registry-1.docker.io:443";
         for (pairs, host, expected) in [
             (&[][..], "divvycentral.divvycloud.com:443", true),
             (&[], "endpoint.ingress.rapid7.com:443", false),
             (&[], "get.divvycloud.com:80", false),
-            (&[("deployment", "test-drive")], "get.divvycloud.com:80", true),
+            (&[(Key::Deployment, "test-drive")], "get.divvycloud.com:80", true),
             (&[], docker_hub, true),
-            (&[("release", "v21.8")], docker_hub, true),
-            (&[("release", "21.8")], "public.ecr.aws:443", false),
-            (&[("release", "22.3.9")], docker_hub, false),
-            (&[("release", "22.3.9"), ("deployment", "test-drive")], docker_hub, true),
-            (&[("release", "latest")], "public.ecr.aws:443", true),
-            (&[("agent.region", "us")], "endpoint.ingress.rapid7.com:443", true),
-            (&[("agent.region", "us")], "data.insight.rapid7.com:443", true),
-            (&[("agent.region", "us")], "eu.endpoint.ingress.rapid7.com:443", false),
-            (&[("agent.region", "eu")], "s3.eu-central-1.amazonaws.com:443", false),
-            (&[("agent.region", "eu"), ("agent.collector", "c1")], "s3.eu-central-1.amazonaws.com:443", true),
-            (&[("agent.collector", "C1, 10.0.0.9")], "c1:5508", true),
-            (&[("agent.collector", "C1, 10.0.0.9")], "10.0.0.9:8037", true),
+            (&[(Key::Release, "v21.8")], docker_hub, true),
+            (&[(Key::Release, "21.8")], "public.ecr.aws:443", false),
+            (&[(Key::Release, "22.3.9")], docker_hub, false),
+            (&[(Key::Release, "22.3.9"), (Key::Deployment, "test-drive")], docker_hub, true),
+            (&[(Key::Release, "latest")], "public.ecr.aws:443", true),
+            (&[(Key::AgentRegion, "us")], "endpoint.ingress.rapid7.com:443", true),
+            (&[(Key::AgentRegion, "us")], "data.insight.rapid7.com:443", true),
+            (&[(Key::AgentRegion, "us")], "eu.endpoint.ingress.rapid7.com:443", false),
+            (&[(Key::AgentRegion, "eu")], "s3.eu-central-1.amazonaws.com:443", false),
+            (&[(Key::AgentRegion, "eu"), (Key::AgentCollector, "c1")], "s3.eu-central-1.amazonaws.com:443", true),
+            (&[(Key::AgentCollector, "C1, 10.0.0.9")], "c1:5508", true),
+            (&[(Key::AgentCollector, "C1, 10.0.0.9")], "10.0.0.9:8037", true),
             (&[], "<collector>:5508", false),
         ] {
             assert_eq!(has(pairs, host), expected, "{pairs:?} {host}");
@@ -192,12 +192,12 @@ mod tests {
     #[test]
     fn all_of_them_have_the_collector_in_its_place_or_a_stand_in() {
         let catalogue = Catalogue::shipped();
-        let hosts = |pairs: &[(&str, &str)]| {
+        let hosts = |pairs: &[(Key, &str)]| {
             let calls = EndpointNeeds::of(&layers(pairs), &catalogue).unwrap();
             all(&catalogue, &calls).into_iter().map(|endpoint| endpoint.host).collect::<Vec<_>>()
         };
         assert_eq!(hosts(&[]).iter().filter(|host| *host == COLLECTOR).count(), 3);
-        let named = hosts(&[("agent.collector", "c1,c2")]);
+        let named = hosts(&[(Key::AgentCollector, "c1,c2")]);
         assert_eq!(
             (named.contains(&COLLECTOR.to_owned()), named.iter().filter(|host| *host == "c2").count()),
             (false, 3)
@@ -207,10 +207,10 @@ mod tests {
     #[test]
     fn a_region_that_nobody_knows_is_refused_with_what_there_is() {
         let catalogue = Catalogue::shipped();
-        let problem = EndpointNeeds::of(&layers(&[("agent.region", "us1")]), &catalogue).unwrap_err();
+        let problem = EndpointNeeds::of(&layers(&[(Key::AgentRegion, "us1")]), &catalogue).unwrap_err();
         assert!(problem.because.unwrap().contains("ap, au, ca, eu, us, us2, us3"));
         assert!(problem.hints.last().unwrap().contains("--endpoints <FILE>"));
-        let problem = EndpointNeeds::of(&layers(&[("agent.collector", "c1:8037")]), &catalogue).unwrap_err();
+        let problem = EndpointNeeds::of(&layers(&[(Key::AgentCollector, "c1:8037")]), &catalogue).unwrap_err();
         assert!(problem.message.contains("the port stands apart"), "{}", problem.message);
     }
 }

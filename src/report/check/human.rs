@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use console::measure_text_width;
 
-use super::{Checked, Page};
+use super::{Checked, Definition, Page};
 use crate::finding::Status;
 use crate::report::characters::Plain;
 use crate::report::characters::one_line;
+
+pub(super) const FORMAT: Definition = Definition { word: "human", render, prevented: None, exit_code: None };
 
 /// Where details begin.
 const INDENT: usize = 6;
@@ -23,10 +25,11 @@ const LABEL: usize = "expected: ".len();
 const COLUMNS: std::ops::RangeInclusive<usize> = 40..=100;
 
 /// The result as text.
-pub fn render(checked: &Checked<'_>, findings: &[Plain], page: &Page) -> String {
+fn render(checked: &Checked<'_>, page: &Page) -> String {
+    let findings = checked.plain();
     let mut text = String::new();
     let mut group = None;
-    let mut rest = findings;
+    let mut rest = &findings[..];
     while let Some(finding) = rest.first() {
         let alike = rest.iter().take_while(|other| !page.verbose && skipped_alike(finding, other)).count().max(1);
         let (now, later) = rest.split_at(alike);

@@ -8,12 +8,19 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::in_seconds;
-use super::{Checked, Summary};
+use super::{Checked, Definition, Summary};
 use crate::finding::Status;
 use crate::report::characters::Plain;
 
+pub(super) const FORMAT: Definition = Definition {
+    word: "junit",
+    render: |checked, _| render(checked, &checked.plain()),
+    prevented: None,
+    exit_code: None,
+};
+
 /// The result as a document.
-pub fn render(checked: &Checked<'_>, findings: &[Plain]) -> String {
+fn render(checked: &Checked<'_>, findings: &[Plain]) -> String {
     let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
     // A vector takes whatever is written to it, and only UTF-8 is.
     let _ = document(&mut xml, checked, findings);

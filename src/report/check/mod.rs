@@ -4,13 +4,17 @@
 //! | --- | --- |
 //! | `document` | whoever it is forwarded to: a page of HTML, a ticket's Markdown |
 //! | `human` | people: one line per check, detail below what is not right |
+//! | `json` | scripts: keys and their order are a contract |
 //! | `junit` | CI: JUnit XML as Jenkins and GitLab read it |
 //! | `tap` | test harnesses: TAP version 14 |
 //! | `nagios` | Nagios and its heirs: status line, performance data, exit code |
 //! | `prometheus` | node_exporter's textfile collector |
+//!
+//! A new format is a module with a constant `FORMAT`, declared here and named in the list of `formats!`.
 
 mod document;
 mod human;
+mod json;
 mod junit;
 mod nagios;
 mod prometheus;
@@ -23,51 +27,73 @@ use crate::finding::{Finding, Status};
 use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::text::Text;
-use serde_json::{Value, json};
 
 use super::Paint;
-use super::SCHEMA;
-use super::characters::{self, Plain, finding_json};
+use super::characters::{self, Plain};
 
 pub use document::{html, markdown};
-pub use nagios::State;
 
-/// A form of the result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    Human,
-    /// For scripts.
-    Json,
-    /// JUnit XML.
-    Junit,
-    /// Test Anything Protocol.
-    Tap,
-    /// A monitoring plug-in's output.
-    Nagios,
-    /// Prometheus text, for node_exporter's textfile collector.
-    Prometheus,
+/// What a format is: the constant `FORMAT` of its module.
+struct Definition {
+    /// The word for `--format`.
+    word: &'static str,
+    /// The result as text.
+    render: fn(&Checked<'_>, &Page) -> String,
+    /// What is printed when a problem, given on one line, kept the checks from being made; `None`: nothing.
+    prevented: Option<fn(&str) -> String>,
+    /// The exit codes of a format that has its own: for this summary, or without one when the checks could not be made.
+    exit_code: Option<fn(Option<&Summary>) -> u8>,
+}
+
+macro_rules! formats {
+    ($($name:ident = $module:ident,)*) => {
+        /// A form of the result.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Format {
+            $(#[doc = concat!("Of the module `", stringify!($module), "`.")] $name,)*
+        }
+
+        impl Format {
+            /// All of them, in the order in which help texts name them.
+            pub const ALL: [Self; [$(stringify!($name)),*].len()] = [$(Self::$name),*];
+
+            fn definition(self) -> &'static Definition {
+                match self {
+                    $(Self::$name => &$module::FORMAT,)*
+                }
+            }
+        }
+    };
+}
+
+formats! {
+    Human = human,
+    Json = json,
+    Junit = junit,
+    Tap = tap,
+    Nagios = nagios,
+    Prometheus = prometheus,
 }
 
 impl Format {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::Human, Self::Json, Self::Junit, Self::Tap, Self::Nagios, Self::Prometheus];
-
     /// The word for `--format`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Human => "human",
-            Self::Json => "json",
-            Self::Junit => "junit",
-            Self::Tap => "tap",
-            Self::Nagios => "nagios",
-            Self::Prometheus => "prometheus",
-        }
+        self.definition().word
     }
 
     /// The format of a word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.as_str() == word)
+    }
+
+    /// Has it words for a problem that kept the checks from being made? See [`prevented`].
+    pub(crate) fn tells_problems(self) -> bool {
+        self.definition().prevented.is_some()
+    }
+
+    /// The exit code of a format that has its own: for this summary, or without one when the checks could not be made.
+    pub(crate) fn exit_code(self, summary: Option<&Summary>) -> Option<u8> {
+        self.definition().exit_code.map(|code| code(summary))
     }
 }
 
@@ -150,18 +176,7 @@ pub struct Checked<'a> {
 impl Checked<'_> {
     /// The result as text in this format. The page is for people; Nagios's long output heeds its `verbose` and `quiet`.
     pub fn render(&self, format: Format, page: &Page) -> String {
-        let findings = match format {
-            Format::Json => Vec::new(),
-            _ => self.plain(),
-        };
-        match format {
-            Format::Human => human::render(self, &findings, page),
-            Format::Json => format!("{:#}\n", self.json()),
-            Format::Junit => junit::render(self, &findings),
-            Format::Tap => tap::render(&findings),
-            Format::Nagios => nagios::render(&findings, page),
-            Format::Prometheus => prometheus::render(self, &findings),
-        }
+        (format.definition().render)(self, page)
     }
 
     /// How many ended how.
@@ -172,23 +187,6 @@ impl Checked<'_> {
     /// The findings as characters.
     fn plain(&self) -> Vec<Plain> {
         self.findings.iter().map(|finding| Plain::of(self.redactor, finding)).collect()
-    }
-
-    /// JSON: keys and their order are a contract.
-    fn json(&self) -> Value {
-        let summary = self.summary();
-        json!({
-            "schema": SCHEMA,
-            "command": "check",
-            "summary": {
-                "pass": summary.pass,
-                "warn": summary.warn,
-                "fail": summary.fail,
-                "skip": summary.skip,
-                "error": summary.error,
-            },
-            "findings": self.findings.iter().map(|own| finding_json(self.redactor, own)).collect::<Vec<_>>(),
-        })
     }
 
     /// A text that may be shown, on one line.
@@ -206,12 +204,8 @@ pub fn facts(record: &Record, redactor: &Redactor) -> String {
 
 /// A problem that kept the checks from being made, in the words that a format has for it; `None`: it has none.
 pub fn prevented(format: Format, problem: &Problem, redactor: &Redactor) -> Option<String> {
-    let message = characters::line(redactor, &problem.message);
-    match format {
-        Format::Tap => Some(tap::bail_out(&message)),
-        Format::Nagios => Some(nagios::unknown(&message)),
-        Format::Human | Format::Json | Format::Junit | Format::Prometheus => None,
-    }
+    let told = format.definition().prevented?;
+    Some(told(&characters::line(redactor, &problem.message)))
 }
 
 /// `text` broken at blanks so that lines which begin at `indent` end before `columns`. Longer words stay whole.

@@ -5,13 +5,20 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::in_seconds;
-use super::{Page, Summary};
+use super::{Definition, Page, Summary};
 use crate::finding::Status;
 use crate::report::characters::Plain;
 
+pub(super) const FORMAT: Definition = Definition {
+    word: "nagios",
+    render: |checked, page| render(&checked.plain(), page),
+    prevented: Some(unknown),
+    exit_code: Some(|summary| summary.map_or(State::Unknown, State::of) as u8),
+};
+
 /// What a plug-in reports; its number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+enum State {
     /// Nothing is wrong.
     Ok = 0,
     /// Works, but will hurt.
@@ -25,7 +32,7 @@ pub enum State {
 impl State {
     /// Of all findings: a failure is critical; what could not be checked makes the state unknown also beside warnings, so
     /// that a known warning hides nothing.
-    pub fn of(summary: &Summary) -> Self {
+    fn of(summary: &Summary) -> Self {
         let total = summary.pass + summary.warn + summary.fail + summary.skip + summary.error;
         match summary {
             summary if summary.fail > 0 => Self::Critical,
@@ -52,15 +59,10 @@ impl State {
             Self::Unknown => "UNKNOWN",
         }
     }
-
-    /// The exit code.
-    pub fn code(self) -> u8 {
-        self as u8
-    }
 }
 
 /// The result as a plug-in prints it.
-pub fn render(findings: &[Plain], page: &Page) -> String {
+fn render(findings: &[Plain], page: &Page) -> String {
     let summary = Summary::of(findings.iter().map(|finding| finding.status));
     let state = State::of(&summary);
     let first = findings.iter().find(|finding| state != State::Ok && State::of_one(finding.status) == state);
@@ -87,7 +89,7 @@ pub fn render(findings: &[Plain], page: &Page) -> String {
 }
 
 /// The line of a run that could not begin.
-pub fn unknown(message: &str) -> String {
+fn unknown(message: &str) -> String {
     format!("ICS-SETUP {} - {}\n", State::Unknown.as_str(), without_bar(message))
 }
 

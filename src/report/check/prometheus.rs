@@ -5,9 +5,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::in_seconds;
-use super::{Checked, Summary};
+use super::{Checked, Definition, Summary};
 use crate::finding::Status;
 use crate::report::characters::Plain;
+
+pub(super) const FORMAT: Definition = Definition {
+    word: "prometheus",
+    render: |checked, _| render(checked, &checked.plain()),
+    prevented: None,
+    exit_code: None,
+};
 
 const STATES: [(Status, &str); 5] = [
     (Status::Pass, "pass"),
@@ -18,7 +25,7 @@ const STATES: [(Status, &str); 5] = [
 ];
 
 /// The result as metrics.
-pub fn render(checked: &Checked<'_>, findings: &[Plain]) -> String {
+fn render(checked: &Checked<'_>, findings: &[Plain]) -> String {
     let mut text = String::new();
     let all = series(findings);
     if !all.is_empty() {

@@ -2,12 +2,20 @@
 
 use std::fmt::Write as _;
 
+use super::Definition;
 use crate::finding::Status;
 use crate::report::characters::Plain;
 use crate::report::characters::one_line;
 
+pub(super) const FORMAT: Definition = Definition {
+    word: "tap",
+    render: |checked, _| render(&checked.plain()),
+    prevented: Some(bail_out),
+    exit_code: None,
+};
+
 /// The result as TAP.
-pub fn render(findings: &[Plain]) -> String {
+fn render(findings: &[Plain]) -> String {
     let mut text = "TAP version 14\n".to_owned();
     if findings.is_empty() {
         text.push_str("1..0 # SKIP nothing was checked\n");
@@ -31,7 +39,7 @@ pub fn render(findings: &[Plain]) -> String {
 }
 
 /// Nothing could be tested at all.
-pub fn bail_out(message: &str) -> String {
+fn bail_out(message: &str) -> String {
     format!("TAP version 14\nBail out! {}\n", escaped(message))
 }
 

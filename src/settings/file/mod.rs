@@ -16,7 +16,7 @@ use self::save::rendered;
 pub use self::save::{SAVED, save};
 use super::ProxyUrl;
 use super::layers::{Layer, Origin, Setting};
-use super::table::{RETIRED, Shape, Spec, TABLE, by_key, by_section};
+use super::table::{Key, RETIRED, Shape, Spec, TABLE, by_key, by_section};
 use crate::problem::Problem;
 use crate::problem::id;
 use crate::text;
@@ -48,7 +48,7 @@ pub fn read(text: &str, shown: &Path) -> Result<Layer, Problem> {
                         value.span(),
                         text!("{} is one table, not a list of tables", own(name)),
                     )
-                    .hint(format!("write [{name}] with single brackets, once")));
+                    .hint(text!("write [{}] with single brackets, once", own(name))));
             }
             _ => insert(&page, &mut layer, name.get_ref(), name.span(), value)?,
         }
@@ -80,7 +80,7 @@ fn sample_of(spec: &Spec) -> String {
     match (spec.shape, spec.value_name) {
         (Shape::Choice(choices), _) => choices[0].to_owned(),
         (Shape::Switch, _) => "true".to_owned(),
-        (Shape::Port, _) => if spec.key.starts_with("redis") { "6379" } else { "3306" }.to_owned(),
+        (Shape::Port, _) => if spec.key.is_in("redis") { "6379" } else { "3306" }.to_owned(),
         (_, "URL") => "http://proxy.corp.example:3128".to_owned(),
         (Shape::Path, "FILE") => "/root/file".to_owned(),
         _ => String::new(),
@@ -98,9 +98,9 @@ fn insert(
         if RETIRED.contains(&key) {
             return Ok(());
         }
-        let near = nearest(key, TABLE.iter().map(|spec| spec.key));
+        let near = nearest(key, TABLE.iter().map(|spec| spec.key.as_str()));
         let advice = near
-            .map_or_else(|| "all keys: ics-setup settings example".to_owned(), |near| format!("did you mean {near}?"));
+            .map_or_else(|| "all keys: ics-setup settings example".into(), |near| text!("did you mean {}?", own(near)));
         return Err(page
             .problem(id::SETTINGS_UNKNOWN_KEY, key_span, text!("unknown key {}", mask_words(key)))
             .hint(advice));
@@ -135,9 +135,9 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
 }
 
 /// What may be saved of a setting: URLs lose their password.
-pub fn savable(key: &str, setting: &Setting<String>) -> String {
+pub fn savable(key: Key, setting: &Setting<String>) -> String {
     match key {
-        "proxy.url" | "proxy.http" | "proxy.https" => {
+        Key::ProxyUrl | Key::ProxyHttp | Key::ProxyHttps => {
             ProxyUrl::parse(&setting.value).map_or_else(|_| String::new(), |url| url.without_password())
         }
         _ => setting.value.clone(),

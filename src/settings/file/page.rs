@@ -198,7 +198,7 @@ fn comment(line: &str) -> Option<usize> {
 /// Only names of our settings: the head of a line that cannot be the rest of a secret.
 fn line_is_ours(head: &str) -> bool {
     head.trim_matches([' ', '\t', '[', ']', '"', '\'']).split('.').all(|word| {
-        TABLE.iter().any(|spec| spec.key.split('.').any(|part| part == word.trim_matches([' ', '"', '\''])))
+        TABLE.iter().any(|spec| spec.key.as_str().split('.').any(|part| part == word.trim_matches([' ', '"', '\''])))
     })
 }
 
@@ -215,7 +215,7 @@ fn is_word(c: char) -> bool {
 /// Would the value of this name be a secret, as it is spelled or with a slip in it?
 fn is_secret(name: &str) -> bool {
     let last = |key: &'static str| key.rsplit('.').next().unwrap_or(key);
-    if TABLE.iter().any(|spec| !spec.secret && last(spec.key) == name) {
+    if TABLE.iter().any(|spec| !spec.secret && last(spec.key.as_str()) == name) {
         return false;
     }
     let name = name.to_lowercase();

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::{Page, plain};
 use crate::problem::Problem;
 use crate::settings::parse_switch;
-use crate::settings::table::{Shape, Spec, TABLE};
+use crate::settings::table::{Key, Shape, Spec, TABLE};
 
 /// Where the settings of the last run are kept.
 pub const SAVED: &str = "/etc/ics-setup/settings.toml";
@@ -26,7 +26,7 @@ type Edit = (Range<usize>, String);
 ///
 /// # Errors
 /// When the present text is not TOML.
-pub fn save(present: Option<&str>, values: &[(&'static str, String)]) -> Result<Option<String>, Problem> {
+pub fn save(present: Option<&str>, values: &[(Key, String)]) -> Result<Option<String>, Problem> {
     if present.is_none() && values.is_empty() {
         return Ok(None);
     }
@@ -113,7 +113,7 @@ impl Sheet<'_> {
     /// What must change so that the setting has the value. `None`: nothing.
     fn edit(&self, spec: &Spec, wanted: Option<&str>) -> Option<Edit> {
         let Self { text, root, .. } = *self;
-        let (section, name) = spec.key.split_once('.').unwrap_or(("", spec.key));
+        let (section, name) = spec.key.parts();
         let empty = DeTable::new();
         let (table, home) = match entry(root, section) {
             _ if section.is_empty() => (root, Home::Top),

@@ -9,17 +9,17 @@ fn read_text(text: &str) -> Result<Layer, Problem> {
 #[test]
 fn values_come_with_their_line() {
     let layer = read_text("deployment = \"test-drive\"\n\n[proxy]\n# c\nhttp = \"http://h:1\"\nno_proxy = [\"a\", \"b\"]\n[mysql]\nport = 3307\ntls = true\n").unwrap();
-    let http = layer.get("proxy.http").unwrap();
+    let http = layer.get(Key::ProxyHttp).unwrap();
     assert_eq!((http.value.as_str(), http.origin.to_string().as_str()), ("http://h:1", "settings.toml:5"));
-    assert_eq!(layer.get("proxy.no_proxy").unwrap().value, "a,b");
-    assert_eq!(layer.get("mysql.port").unwrap().value, "3307");
-    assert_eq!(layer.get("mysql.tls").unwrap().value, "true");
+    assert_eq!(layer.get(Key::ProxyNoProxy).unwrap().value, "a,b");
+    assert_eq!(layer.get(Key::MysqlPort).unwrap().value, "3307");
+    assert_eq!(layer.get(Key::MysqlTls).unwrap().value, "true");
 }
 
 #[test]
 fn what_0_2_0_saved_is_read() {
     let layer = read_text("os = 'ubuntu'\nroles = ['worker']\nworkers = 8\nimage = 'x:1'\nbundle = '/mnt'\n").unwrap();
-    assert_eq!(layer.get("os").unwrap().value, "ubuntu");
+    assert_eq!(layer.get(Key::Os).unwrap().value, "ubuntu");
 }
 
 #[test]
@@ -55,8 +55,11 @@ fn the_example_is_valid_with_and_without_its_comment_marks() {
 #[test]
 fn saving_keeps_what_a_person_wrote() {
     let present = "# mine\nrelease = \"22.3\" # pinned\n\n[proxy]\n# why\nhttp = 'http://a:1'\n";
-    let values =
-        [("release", "22.3".to_owned()), ("proxy.http", "http://b:1".to_owned()), ("mysql.port", "3307".to_owned())];
+    let values = [
+        (Key::Release, "22.3".to_owned()),
+        (Key::ProxyHttp, "http://b:1".to_owned()),
+        (Key::MysqlPort, "3307".to_owned()),
+    ];
     let saved = save(Some(present), &values).unwrap().unwrap();
     assert!(
         saved.starts_with("# mine\nrelease = \"22.3\" # pinned\n\n[proxy]\n# why\nhttp = \"http://b:1\"\n"),
@@ -67,7 +70,7 @@ fn saving_keeps_what_a_person_wrote() {
     assert_eq!(save(None, &[]).unwrap(), None);
 }
 
-fn saved(present: &str, values: &[(&'static str, &str)]) -> String {
+fn saved(present: &str, values: &[(Key, &str)]) -> String {
     let values: Vec<_> = values.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
     save(Some(present), &values).unwrap().unwrap()
 }
@@ -75,24 +78,24 @@ fn saved(present: &str, values: &[(&'static str, &str)]) -> String {
 #[test]
 fn a_list_and_a_text_are_the_same_only_when_their_members_are() {
     for (key, present, value, after) in [
-        ("proxy.no_proxy", "no_proxy = \"old.example\"", "new.example", "no_proxy = [\"new.example\"]"),
-        ("proxy.no_proxy", "no_proxy = [\"old.example\"]", "new.example", "no_proxy = [\"new.example\"]"),
-        ("proxy.no_proxy", "no_proxy = \"a, b\"", "a,b", "no_proxy = \"a, b\""),
-        ("proxy.no_proxy", "no_proxy = [ 'a','b' ]", "a,b", "no_proxy = [ 'a','b' ]"),
-        ("proxy.http", "http = [\"http://old\"]", "http://new", "http = \"http://new\""),
-        ("proxy.both_cases", "both_cases = 'yes'", "true", "both_cases = 'yes'"),
+        (Key::ProxyNoProxy, "no_proxy = \"old.example\"", "new.example", "no_proxy = [\"new.example\"]"),
+        (Key::ProxyNoProxy, "no_proxy = [\"old.example\"]", "new.example", "no_proxy = [\"new.example\"]"),
+        (Key::ProxyNoProxy, "no_proxy = \"a, b\"", "a,b", "no_proxy = \"a, b\""),
+        (Key::ProxyNoProxy, "no_proxy = [ 'a','b' ]", "a,b", "no_proxy = [ 'a','b' ]"),
+        (Key::ProxyHttp, "http = [\"http://old\"]", "http://new", "http = \"http://new\""),
+        (Key::ProxyBothCases, "both_cases = 'yes'", "true", "both_cases = 'yes'"),
     ] {
         assert_eq!(saved(&format!("[proxy]\n{present}\n"), &[(key, value)]), format!("[proxy]\n{after}\n"));
     }
 }
 
-type Values<'a> = &'a [(&'static str, &'a str)];
+type Values<'a> = &'a [(Key, &'a str)];
 
 #[test]
 fn saving_changes_the_value_and_no_other_byte() {
-    let host: Values<'_> = &[("mysql.host", "n")];
-    let both: Values<'_> = &[("mysql.host", "n"), ("mysql.port", "3307")];
-    let top: Values<'_> = &[("os", "ubuntu"), ("proxy.user", "u")];
+    let host: Values<'_> = &[(Key::MysqlHost, "n")];
+    let both: Values<'_> = &[(Key::MysqlHost, "n"), (Key::MysqlPort, "3307")];
+    let top: Values<'_> = &[(Key::Os, "ubuntu"), (Key::ProxyUser, "u")];
     for (present, values, after) in [
         (
             "[mysql]\n  host   =\t\"o\"   # ask Bob\n\n\n# end",
@@ -104,7 +107,7 @@ fn saving_changes_the_value_and_no_other_byte() {
         ("mysql.host = 'o'", both, "mysql.host = \"n\"\nmysql.port = 3307"),
         ("mysql = {host = 'o', user = 'u'} # c\n", host, "mysql = {host = \"n\"} # c\n"),
         ("mysql = { user = 'u', host = 'o' }\n", both, "mysql = { host = \"n\", port = 3307 }\n"),
-        ("mysql = { host = 'o' # c\n , user = 'u' }\n", &[("mysql.user", "u")], "mysql = { # c\n user = 'u' }\n"),
+        ("mysql = { host = 'o' # c\n , user = 'u' }\n", &[(Key::MysqlUser, "u")], "mysql = { # c\n user = 'u' }\n"),
         ("mysql = {}\n", host, "mysql = { host = \"n\" }\n"),
         ("[mysql.other]\nx = 1\n", host, "[mysql.other]\nx = 1\n\n[mysql]\nhost = \"n\"\n"),
         (
@@ -113,9 +116,9 @@ fn saving_changes_the_value_and_no_other_byte() {
             "# mine\n\nos = \"ubuntu\"\n\n# of the proxy\n[proxy]\nuser = 'u'\n",
         ),
         ("\u{feff}[proxy]\nuser = 'u'\n", top, "\u{feff}os = \"ubuntu\"\n\n[proxy]\nuser = 'u'\n"),
-        ("\u{feff}os = 'centos'\n", &[("os", "ubuntu")], "\u{feff}os = \"ubuntu\"\n"),
+        ("\u{feff}os = 'centos'\n", &[(Key::Os, "ubuntu")], "\u{feff}os = \"ubuntu\"\n"),
         ("\u{feff}os = 'centos'\n", &[], "\u{feff}"),
-        ("os = 'centos' # ask Bob\nmysql.port = 0x10\n", &[("mysql.port", "16")], "# ask Bob\nmysql.port = 0x10\n"),
+        ("os = 'centos' # ask Bob\nmysql.port = 0x10\n", &[(Key::MysqlPort, "16")], "# ask Bob\nmysql.port = 0x10\n"),
         ("a = 1\n\n[mysql]\nhost = 'o'\n\n[x]\n", &[], "a = 1\n\n[x]\n"),
         ("a = 1\n\n[mysql]\nhost = 'o'\n", &[], "a = 1\n"),
         ("a = 1\n[mysql]\nhost = 'o'\n# mine", &[], "a = 1\n[mysql]\n# mine"),
@@ -124,11 +127,11 @@ fn saving_changes_the_value_and_no_other_byte() {
         ("b.x = 1\na = 2\nb.y = '''\r\n'''\n", &[], "b.x = 1\na = 2\nb.y = '''\r\n'''\n"),
         (
             "proxy.no_proxy = [ # these\n  'worker', # one\n]\n",
-            &[("proxy.no_proxy", "worker")],
+            &[(Key::ProxyNoProxy, "worker")],
             "proxy.no_proxy = [ # these\n  'worker', # one\n]\n",
         ),
         ("[[mysql]]\nhost = 'o'\n", host, "[[mysql]]\nhost = 'o'\n"),
-        ("", &[("mysql.user", "a\"b\\c\n\u{7f}")], "[mysql]\nuser = \"a\\\"b\\\\c\\n\\u007F\"\n"),
+        ("", &[(Key::MysqlUser, "a\"b\\c\n\u{7f}")], "[mysql]\nuser = \"a\\\"b\\\\c\\n\\u007F\"\n"),
     ] {
         assert_eq!(saved(present, values), after, "from {present:?}");
         assert_eq!(saved(after, values), after, "from {present:?}, once more");
@@ -207,7 +210,7 @@ fn a_number_counts_in_its_own_base() {
         [("0x10", "16"), ("0o17", "15"), ("0b11", "3"), ("3_307", "3307"), ("0xC_EB", "3307"), ("+22", "22")]
     {
         let layer = read_text(&format!("[mysql]\nport = {number}\n")).unwrap();
-        assert_eq!(layer.get("mysql.port").unwrap().value, value, "{number}");
+        assert_eq!(layer.get(Key::MysqlPort).unwrap().value, value, "{number}");
     }
     for number in ["0x1_0000", "0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF", "-1"] {
         assert!(read_text(&format!("[mysql]\nport = {number}\n")).is_err(), "{number}");
@@ -291,7 +294,7 @@ proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "([a-zé\u{feff}.=\\[\\]{}\"'#,\n\r\\\\ 0-9_-]|\"\"\"|\r\n|password|mysql|= \"){0,24}") {
         drop(read_text(&text));
-        let saved = save(Some(&text), &[("mysql.host", "h".to_owned()), ("os", "ubuntu".to_owned())]);
+        let saved = save(Some(&text), &[(Key::MysqlHost, "h".to_owned()), (Key::Os, "ubuntu".to_owned())]);
         prop_assert_eq!(toml::de::DeTable::parse(&text).is_ok(), saved.is_ok());
     }
 
@@ -299,8 +302,8 @@ proptest! {
     fn saving_twice_is_saving_once_and_reads_back(text in people(), wanted in any::<[bool; 6]>()) {
         prop_assume!(toml::de::DeTable::parse(&text).is_ok());
         let all = [
-            ("os", "ubuntu"), ("redis.port", "8"), ("proxy.no_proxy", "a,b"),
-            ("mysql.host", "h"), ("mysql.port", "3307"), ("proxy.user", "u"),
+            (Key::Os, "ubuntu"), (Key::RedisPort, "8"), (Key::ProxyNoProxy, "a,b"),
+            (Key::MysqlHost, "h"), (Key::MysqlPort, "3307"), (Key::ProxyUser, "u"),
         ];
         let values: Vec<_> = all.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(pair, _)| *pair).collect();
         let once = saved(&text, &values);
@@ -308,7 +311,7 @@ proptest! {
         // What is no setting of ours is an error to the reader, and nothing to the writer.
         let known = |text: &str| read_text(&text.replace("other", "database")).ok();
         if let (Some(before), Some(after)) = (known(&text), known(&once)) {
-            for spec in TABLE.iter().filter(|spec| spec.saved && spec.key != "mysql.database") {
+            for spec in TABLE.iter().filter(|spec| spec.saved && spec.key != Key::MysqlDatabase) {
                 let value = values.iter().find(|(key, _)| *key == spec.key).map(|(_, value)| *value);
                 prop_assert_eq!(after.get(spec.key).map(|it| it.value.as_str()), value);
             }

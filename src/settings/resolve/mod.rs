@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::file::savable;
 use super::found::Found;
 use super::layers::{Layers, Origin, Setting, parse_switch};
-use super::table::{Spec, TABLE, by_key};
+use super::table::{Key, Spec, TABLE};
 use super::{NoProxy, ProxyUrl, Secret};
 use crate::finding::{Finding, Ignored};
 use crate::platform::Strategy;
 use crate::problem::{Problem, id};
+use crate::text;
 use crate::text::nearest;
+use crate::text::own;
 use resolver::Resolver;
 
 /// What the host is for.
@@ -110,17 +112,17 @@ pub struct Settings {
     /// Targets named by the person; empty: the command's own.
     pub targets: Vec<TargetName>,
     /// Database and Redis values that were asked for, by key of the table.
-    pub back_ends: BTreeMap<&'static str, BackEnd>,
+    pub back_ends: BTreeMap<Key, BackEnd>,
     /// TLS to MySQL: asked for, not wanted, or nobody said.
     pub mysql_tls: Option<bool>,
     /// TLS to Redis.
     pub redis_tls: Option<bool>,
     /// What `settings.toml` is to hold: values that a person gave, without passwords.
-    pub saved: Vec<(&'static str, String)>,
+    pub saved: Vec<(Key, String)>,
     /// Every secret of this run.
     pub secrets: Vec<Secret>,
     /// Effective value as it may be shown and origin, by key.
-    pub shown: Vec<(&'static str, Option<String>, Origin)>,
+    pub shown: Vec<(Key, Option<String>, Origin)>,
 }
 
 /// A value for `prod.env`.
@@ -171,15 +173,17 @@ impl Unresolved {
         match self {
             Self::Wrong(problem) => problem,
             Self::Missing(specs) => {
-                let names: Vec<&str> = specs.iter().map(|spec| spec.key).collect();
-                let problem = Problem::settings(id::SETTINGS_MISSING, format!("missing: {}", names.join(", ")));
+                let names: Vec<&str> = specs.iter().map(|spec| spec.key.as_str()).collect();
+                let problem = Problem::settings(id::SETTINGS_MISSING, text!("missing: {}", own(names.join(", "))));
                 specs.iter().fold(problem, |problem, spec| {
-                    let file = format!("{}_file", spec.key);
-                    let flag = spec.flag.or_else(|| by_key(&file).and_then(|file| file.flag));
+                    let flag = spec.flag.or_else(|| spec.key.file_of_password()?.spec().flag);
                     let flag = flag.map(|flag| format!("--{flag}, ")).unwrap_or_default();
-                    problem.hint(format!(
-                        "{}: {flag}{} or the key {} in a settings file",
-                        spec.help, spec.variable, spec.key
+                    problem.hint(text!(
+                        "{}: {}{} or the key {} in a settings file",
+                        own(spec.help),
+                        own(flag),
+                        own(spec.variable),
+                        spec.key
                     ))
                 })
             }
@@ -200,9 +204,9 @@ impl<'a> Effective<'a> {
     }
 
     /// A value that may be shown, with its origin.
-    pub fn text(&self, key: &str) -> Option<(String, String)> {
+    pub fn text(&self, key: Key) -> Option<(String, String)> {
         let origin = self.settings.shown.iter().find(|(own, ..)| *own == key).map(|(_, _, origin)| origin.to_string());
-        match self.settings.back_ends.get(key) {
+        match self.settings.back_ends.get(&key) {
             Some(BackEnd::Plain(text)) => Some((text.clone(), origin.unwrap_or_default())),
             Some(BackEnd::Hidden(_)) => None,
             None => self
@@ -214,8 +218,8 @@ impl<'a> Effective<'a> {
     }
 
     /// A password.
-    pub fn secret(&self, key: &str) -> Option<Secret> {
-        match self.settings.back_ends.get(key) {
+    pub fn secret(&self, key: Key) -> Option<Secret> {
+        match self.settings.back_ends.get(&key) {
             Some(BackEnd::Hidden(secret)) => Some(secret.clone()),
             Some(BackEnd::Plain(_)) => None,
             None => {
@@ -228,7 +232,7 @@ impl<'a> Effective<'a> {
 
 /// `--os`, which is needed before the host can be looked at.
 pub fn strategy(layers: &Layers) -> Option<Strategy> {
-    layers.get("os").and_then(|setting| Strategy::parse(&setting.value))
+    layers.get(Key::Os).and_then(|setting| Strategy::parse(&setting.value))
 }
 
 /// `--home`, which is needed before the host can be looked at.
@@ -236,13 +240,13 @@ pub fn strategy(layers: &Layers) -> Option<Strategy> {
 /// # Errors
 /// A path that is not absolute.
 pub fn home(layers: &Layers) -> Result<PathBuf, Problem> {
-    let default = by_key("home").and_then(|spec| spec.default).unwrap_or("/divvycloud");
-    let setting = layers.get("home");
+    let default = Key::Home.spec().default.unwrap_or("/divvycloud");
+    let setting = layers.get(Key::Home);
     let home = PathBuf::from(setting.map_or(default, |setting| setting.value.as_str()));
     match setting {
         Some(setting) if !home.is_absolute() => Err(Problem::settings(
             id::SETTING_INVALID,
-            format!("{}: home must be an absolute path such as /divvycloud, not {:?}", setting.origin, setting.value),
+            text!("{}: home must be an absolute path such as /divvycloud, not {:?}", setting.origin, setting.value),
         )),
         _ => Ok(home),
     }
@@ -260,12 +264,12 @@ impl Settings {
         ignored: &Ignored,
     ) -> Result<(Self, Vec<Finding>), Unresolved> {
         let mut findings = Vec::new();
-        let remove_proxy = layers.get("proxy.remove").and_then(|setting| parse_switch(&setting.value)) == Some(true);
+        let remove_proxy = layers.get(Key::ProxyRemove).and_then(|setting| parse_switch(&setting.value)) == Some(true);
         if remove_proxy
-            && let Some(("proxy.url" | "proxy.http" | "proxy.https", asked)) =
-                layers.flags_first(&["proxy.url", "proxy.http", "proxy.https"])
+            && let Some((Key::ProxyUrl | Key::ProxyHttp | Key::ProxyHttps, asked)) =
+                layers.flags_first(&[Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps])
         {
-            let message = format!("{} and --remove-proxy contradict each other", asked.origin);
+            let message = text!("{} and --remove-proxy contradict each other", asked.origin);
             return Err(Problem::settings(id::SETTINGS_CONFLICT, message).hint("leave one of them out").into());
         }
         let mut resolver = Resolver { layers, found, outside, missing: Vec::new() };
@@ -284,13 +288,13 @@ impl Settings {
                 BackEnd::Plain(_) => None,
             }))
             .collect();
-        let test_drive = layers.get("deployment").is_some_and(|setting| setting.value == "test-drive");
+        let test_drive = layers.get(Key::Deployment).is_some_and(|setting| setting.value == "test-drive");
         let settings = Self {
             deployment: if test_drive { Deployment::TestDrive } else { Deployment::Production },
-            release: layers.get("release").map(|setting| setting.value.clone()),
-            proxy_ca: layers.get("proxy.ca").cloned().map(|setting| setting.map(PathBuf::from)),
-            mysql_tls: layers.get("mysql.tls").and_then(|setting| parse_switch(&setting.value)),
-            redis_tls: layers.get("redis.tls").and_then(|setting| parse_switch(&setting.value)),
+            release: layers.get(Key::Release).map(|setting| setting.value.clone()),
+            proxy_ca: layers.get(Key::ProxyCa).cloned().map(|setting| setting.map(PathBuf::from)),
+            mysql_tls: layers.get(Key::MysqlTls).and_then(|setting| parse_switch(&setting.value)),
+            redis_tls: layers.get(Key::RedisTls).and_then(|setting| parse_switch(&setting.value)),
             shown: shown(layers, found, &proxies),
             saved: saved(layers, remove_proxy),
             proxies,
@@ -307,28 +311,28 @@ impl Settings {
 
     /// The effective value of a setting that needs no field of its own: its shape is all that is asked of it. Passwords, also
     /// those in URLs, are masked.
-    pub fn text(&self, key: &str) -> Option<&str> {
+    pub fn text(&self, key: Key) -> Option<&str> {
         self.shown.iter().find(|(own, ..)| *own == key)?.1.as_deref()
     }
 
     /// The same of a switch; `None`: nobody said, and there is no default.
-    pub fn switch(&self, key: &str) -> Option<bool> {
+    pub fn switch(&self, key: Key) -> Option<bool> {
         self.text(key).and_then(parse_switch)
     }
 }
 
 fn targets(layers: &Layers) -> Result<Vec<TargetName>, Problem> {
-    let Some(setting) = layers.get("target") else { return Ok(Vec::new()) };
+    let Some(setting) = layers.get(Key::Target) else { return Ok(Vec::new()) };
     let words = setting.value.split(',').map(str::trim).filter(|word| !word.is_empty());
     words
         .map(|word| {
             TargetName::ALL.into_iter().find(|target| target.as_str() == word).ok_or_else(|| {
                 let all = TargetName::ALL.map(TargetName::as_str);
                 let problem =
-                    Problem::settings(id::SETTING_INVALID, format!("{}: there is no target {word:?}", setting.origin));
+                    Problem::settings(id::SETTING_INVALID, text!("{}: there is no target {:?}", setting.origin, word));
                 match nearest(word, all.into_iter()) {
-                    Some(near) => problem.hint(format!("--target {near}")),
-                    None => problem.hint(format!("targets: {}", all.join(", "))),
+                    Some(near) => problem.hint(text!("--target {}", own(near))),
+                    None => problem.hint(text!("targets: {}", own(all.join(", ")))),
                 }
             })
         })
@@ -336,27 +340,27 @@ fn targets(layers: &Layers) -> Result<Vec<TargetName>, Problem> {
 }
 
 /// What is worth keeping for the next run: what a person gave, now or before.
-fn saved(layers: &Layers, remove_proxy: bool) -> Vec<(&'static str, String)> {
-    const URLS: [&str; 3] = ["proxy.url", "proxy.http", "proxy.https"];
-    const LISTS: [&str; 2] = ["proxy.no_proxy", "proxy.no_proxy_only"];
+fn saved(layers: &Layers, remove_proxy: bool) -> Vec<(Key, String)> {
+    const URLS: [Key; 3] = [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps];
+    const LISTS: [Key; 2] = [Key::ProxyNoProxy, Key::ProxyNoProxyOnly];
     TABLE
         .iter()
         .filter(|spec| spec.saved)
-        .filter(|spec| !(remove_proxy && spec.key.starts_with("proxy.")))
+        .filter(|spec| !(remove_proxy && spec.key.is_in("proxy")))
         .filter_map(|spec| {
             let setting = layers.get(spec.key)?;
             // A URL for both schemes that came later replaces one for a single scheme that was kept, and so with lists.
             let rank = setting.origin.rank();
-            let beaten = |keys: &[&str]| {
+            let beaten = |keys: &[Key]| {
                 keys.contains(&spec.key)
-                    && keys.iter().filter_map(|key| layers.get(key)).any(|other| other.origin.rank() > rank)
+                    && keys.iter().filter_map(|key| layers.get(*key)).any(|other| other.origin.rank() > rank)
             };
             let beaten = match spec.key {
-                "proxy.http" | "proxy.https" => beaten(&[spec.key, "proxy.url"]),
+                Key::ProxyHttp | Key::ProxyHttps => beaten(&[spec.key, Key::ProxyUrl]),
                 key if LISTS.contains(&key) => beaten(&LISTS),
-                key if URLS.contains(&key) => ["proxy.http", "proxy.https"]
+                key if URLS.contains(&key) => [Key::ProxyHttp, Key::ProxyHttps]
                     .iter()
-                    .all(|key| layers.get(key).is_some_and(|o| o.origin.rank() > rank)),
+                    .all(|key| layers.get(*key).is_some_and(|o| o.origin.rank() > rank)),
                 _ => false,
             };
             (!beaten).then(|| (spec.key, savable(spec.key, setting)))
@@ -365,13 +369,13 @@ fn saved(layers: &Layers, remove_proxy: bool) -> Vec<(&'static str, String)> {
 }
 
 /// Every setting as `settings show` prints it.
-fn shown(layers: &Layers, found: &Found, proxies: &Proxies) -> Vec<(&'static str, Option<String>, Origin)> {
+fn shown(layers: &Layers, found: &Found, proxies: &Proxies) -> Vec<(Key, Option<String>, Origin)> {
     TABLE
         .iter()
         .map(|spec| {
             let url = match spec.key {
-                "proxy.http" => proxies.http.as_ref(),
-                "proxy.https" => proxies.https.as_ref(),
+                Key::ProxyHttp => proxies.http.as_ref(),
+                Key::ProxyHttps => proxies.https.as_ref(),
                 _ => None,
             };
             if let Some(url) = url {

@@ -9,8 +9,10 @@ use crate::finding::{Finding, Ignored, Status};
 use crate::problem::{Problem, id};
 use crate::settings::layers::{Layers, Origin, Setting};
 use crate::settings::proxy_url::parse_host;
-use crate::settings::table::{Spec, TABLE, by_key};
+use crate::settings::table::{Key, Spec, TABLE};
 use crate::settings::{Credentials, Found, Layer, NoProxy, ProxyUrl, Scheme, Secret};
+use crate::text;
+use crate::text::{own, quoted};
 
 /// What values are made from.
 pub(super) struct Resolver<'a> {
@@ -23,8 +25,8 @@ pub(super) struct Resolver<'a> {
 
 impl Resolver<'_> {
     pub(super) fn proxies(&mut self, ignored: &Ignored, findings: &mut Vec<Finding>) -> Result<Proxies, Unresolved> {
-        let http = self.url("proxy.http", ignored, findings)?;
-        let https = match self.url("proxy.https", ignored, findings)? {
+        let http = self.url(Key::ProxyHttp, ignored, findings)?;
+        let https = match self.url(Key::ProxyHttps, ignored, findings)? {
             Some(https) => Some(https),
             None => http.clone(),
         };
@@ -32,7 +34,7 @@ impl Resolver<'_> {
         let in_argv = |url: &Setting<ProxyUrl>| matches!(url.origin, Origin::Flag(_)) && url.value.password().is_some();
         let typed: Vec<Origin> = proxies.iter().filter(|url| in_argv(url)).map(|url| url.origin.clone()).collect();
         let password =
-            self.password("proxy.password", &["proxy.password", "proxy.password_file", "proxy.password_env"])?;
+            self.password(Key::ProxyPassword, &[Key::ProxyPassword, Key::ProxyPasswordFile, Key::ProxyPasswordEnv])?;
         for url in [&mut proxies.http, &mut proxies.https].into_iter().flatten() {
             self.log_in(url, password.as_ref())?;
         }
@@ -52,33 +54,33 @@ impl Resolver<'_> {
     /// The URL for one scheme: within a layer the specific setting beats `--proxy`.
     fn url(
         &self,
-        key: &'static str,
+        key: Key,
         ignored: &Ignored,
         findings: &mut Vec<Finding>,
     ) -> Result<Option<Setting<ProxyUrl>>, Problem> {
-        let asked = self.layers.first_of(&[key, "proxy.url"]).map(|(_, setting)| setting);
+        let asked = self.layers.first_of(&[key, Key::ProxyUrl]).map(|(_, setting)| setting);
         let Some(setting) = asked.or_else(|| self.found.get(key)) else { return Ok(None) };
         let parsed = ProxyUrl::parse(&setting.value);
         if matches!(setting.origin, Origin::Found { .. }) {
             // Nobody asked for it in this run, so it stops nothing; but it is not spread either.
             let why = match &parsed {
-                Err(error) => Some(error.to_string()),
+                Err(error) => Some(text!("{}", error)),
                 Ok(url) if url.port.is_none() && !ignored.covers(ids::PROXY_PORT_MISSING) => {
-                    Some("it has no port".to_owned())
+                    Some("it has no port".into())
                 }
                 Ok(_) => None,
             };
             if let Some(why) = why {
                 if !findings.iter().any(|finding| finding.id == ids::PROXY_FOUND_UNUSABLE) {
-                    let title = format!("the proxy {} cannot be used", setting.origin);
+                    let title = text!("the proxy {} cannot be used", setting.origin);
                     let finding = Finding::new(ids::PROXY_FOUND_UNUSABLE, Status::Warn, title).cause(why);
-                    findings.push(finding.fix("name the right one: --proxy http://HOST:PORT"));
+                    findings.push(finding.advise("name the right one: --proxy http://<HOST>:<PORT>"));
                 }
                 return Ok(None);
             }
         }
         let url = parsed.map_err(|error| {
-            Problem::settings(id::PROXY_URL_INVALID, format!("{}: {error}", setting.origin))
+            Problem::settings(id::PROXY_URL_INVALID, text!("{}: {}", setting.origin, error))
                 .hint("a proxy URL looks like http://proxy.corp.example:3128")
         })?;
         Ok(Some(Setting::new(url, setting.origin.clone())))
@@ -87,7 +89,7 @@ impl Resolver<'_> {
     /// Puts user and password into a URL.
     fn log_in(&mut self, url: &mut Setting<ProxyUrl>, password: Option<&Setting<Secret>>) -> Result<(), Problem> {
         let rank = url.origin.rank();
-        if let Some(user) = self.layers.get("proxy.user")
+        if let Some(user) = self.layers.get(Key::ProxyUser)
             && (user.origin.rank() >= rank || (url.value.credentials.is_none() && !url.value.anonymous))
         {
             let raw = user.value.as_bytes();
@@ -100,9 +102,9 @@ impl Resolver<'_> {
             return match password {
                 Some(password) if password.origin.rank() >= rank && !place.anonymous => Err(Problem::settings(
                     id::PROXY_USER_MISSING,
-                    format!("{}: there is a proxy password but no user", password.origin),
+                    text!("{}: there is a proxy password but no user", password.origin),
                 )
-                .hint("--proxy-user USER")),
+                .hint("name the user: --proxy-user <USER>")),
                 _ => Ok(()),
             };
         };
@@ -114,33 +116,33 @@ impl Resolver<'_> {
         if login.password.is_none() {
             login.password = self.found.password_of(&login.user, &place);
         }
-        if login.password.is_none()
-            && let Some(spec) = by_key("proxy.password")
-            && !self.missing.iter().any(|missing| missing.key == spec.key)
-        {
-            self.missing.push(spec);
+        if login.password.is_none() && !self.missing.iter().any(|missing| missing.key == Key::ProxyPassword) {
+            self.missing.push(Key::ProxyPassword.spec());
         }
         Ok(())
     }
 
     /// A secret from the strongest layer that has one: directly, from a file, or from a variable named by another setting.
-    fn password(&self, key: &str, keys: &[&'static str]) -> Result<Option<Setting<Secret>>, Problem> {
+    fn password(&self, key: Key, keys: &[Key]) -> Result<Option<Setting<Secret>>, Problem> {
         let Some((face, setting)) = self.layers.first_of(keys) else { return Ok(None) };
         let origin = setting.origin.clone();
-        if face.ends_with("_file") {
+        if matches!(face, Key::ProxyPasswordFile | Key::MysqlPasswordFile | Key::RedisPasswordFile) {
             let bytes = (self.outside.file)(Path::new(&setting.value)).map_err(|error| {
-                Problem::settings(id::PASSWORD_FILE, format!("{origin}: {} could not be read", setting.value))
-                    .caused_by(error)
-                    .hint(format!("look: ls -l {}", setting.value))
+                Problem::settings(
+                    id::PASSWORD_FILE,
+                    text!("{}: {} could not be read", origin, Path::new(&setting.value)),
+                )
+                .caused_by(error)
+                .hint(text!("look: ls -l {}", own(quoted(&setting.value))))
             })?;
             let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
             let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
             return self.checked(key, bytes.to_vec(), origin).map(Some);
         }
-        if face.ends_with("_env") {
+        if face == Key::ProxyPasswordEnv {
             use std::os::unix::ffi::OsStringExt;
             let value = (self.outside.variable)(&setting.value).ok_or_else(|| {
-                Problem::settings(id::PASSWORD_ENV, format!("{origin}: the variable {} is not set", setting.value))
+                Problem::settings(id::PASSWORD_ENV, text!("{}: the variable {} is not set", origin, setting.value))
                     .hint("sudo does not pass variables on: sudo --preserve-env=NAME …, or use a file")
             })?;
             return self.checked(key, value.into_vec(), origin).map(Some);
@@ -148,10 +150,10 @@ impl Resolver<'_> {
         self.checked(key, setting.value.clone().into_bytes(), origin).map(Some)
     }
 
-    fn checked(&self, key: &str, bytes: Vec<u8>, origin: Origin) -> Result<Setting<Secret>, Problem> {
+    fn checked(&self, key: Key, bytes: Vec<u8>, origin: Origin) -> Result<Setting<Secret>, Problem> {
         let wrong = |what: &str| {
-            Err(Problem::settings(id::PASSWORD_INVALID, format!("{origin}: {key} {what}"))
-                .hint("one line with the password as it is, such as: --proxy-password-file FILE"))
+            Err(Problem::settings(id::PASSWORD_INVALID, text!("{}: {} {}", origin, key, own(what)))
+                .hint("one line with the password as it is, such as: --proxy-password-file <FILE>"))
         };
         if bytes.is_empty() {
             return wrong("is empty");
@@ -165,25 +167,25 @@ impl Resolver<'_> {
     pub(super) fn exclusions(&self, findings: &mut Vec<Finding>) -> Result<Exclusions, Problem> {
         let parse = |setting: &Setting<String>| {
             NoProxy::parse(&setting.value).map_err(|error| {
-                Problem::settings(id::NO_PROXY_INVALID, format!("{}: {error}", setting.origin))
+                Problem::settings(id::NO_PROXY_INVALID, text!("{}: {}", setting.origin, error))
                     .hint("a list looks like registry.corp.example,.corp.example,10.1.2.3")
             })
         };
         let in_one_layer =
-            |layer: &&Layer| layer.get("proxy.no_proxy").is_some() && layer.get("proxy.no_proxy_only").is_some();
+            |layer: &&Layer| layer.get(Key::ProxyNoProxy).is_some() && layer.get(Key::ProxyNoProxyOnly).is_some();
         if self.layers.in_order().iter().any(in_one_layer) {
             let message = "--no-proxy adds to the built-in members and --no-proxy-only replaces them: give one of them";
             return Err(Problem::settings(id::SETTINGS_CONFLICT, message));
         }
-        let exclusions = match self.layers.first_of(&["proxy.no_proxy_only", "proxy.no_proxy"]) {
+        let exclusions = match self.layers.first_of(&[Key::ProxyNoProxyOnly, Key::ProxyNoProxy]) {
             None => Exclusions::Added(NoProxy::default()),
-            Some(("proxy.no_proxy_only", setting)) => Exclusions::Only(parse(setting)?),
+            Some((Key::ProxyNoProxyOnly, setting)) => Exclusions::Only(parse(setting)?),
             Some((_, setting)) => Exclusions::Added(parse(setting)?),
         };
-        if let (Exclusions::Only(list), Some(setting)) = (&exclusions, self.layers.get("proxy.no_proxy_only"))
+        if let (Exclusions::Only(list), Some(setting)) = (&exclusions, self.layers.get(Key::ProxyNoProxyOnly))
             && list.is_empty()
         {
-            let message = format!("{}: the list has no member", setting.origin);
+            let message = text!("{}: the list has no member", setting.origin);
             return Err(Problem::settings(id::NO_PROXY_INVALID, message)
                 .hint("name at least 169.254.169.254, the metadata address"));
         }
@@ -193,41 +195,41 @@ impl Resolver<'_> {
                 Finding::new(
                     ids::NO_PROXY_IPV6_BRACKETS,
                     Status::Warn,
-                    format!("no_proxy member {member} stops programs that use httpx"),
+                    text!("no_proxy member {} stops programs that use httpx", member),
                 )
                 .cause("httpx 0.28 raises InvalidURL for every request when the list has a bracketed IPv6 address")
-                .fix("write the address without brackets, or use a host name"),
+                .advise("write the address without brackets, or use a host name"),
             );
         }
         Ok(exclusions)
     }
 
-    pub(super) fn back_ends(&self) -> Result<BTreeMap<&'static str, BackEnd>, Problem> {
+    pub(super) fn back_ends(&self) -> Result<BTreeMap<Key, BackEnd>, Problem> {
         let mut values = BTreeMap::new();
         for spec in TABLE {
             let plain = matches!(
                 spec.key,
-                "mysql.host"
-                    | "mysql.port"
-                    | "mysql.user"
-                    | "mysql.database"
-                    | "mysql.secret_database"
-                    | "redis.host"
-                    | "redis.port"
+                Key::MysqlHost
+                    | Key::MysqlPort
+                    | Key::MysqlUser
+                    | Key::MysqlDatabase
+                    | Key::MysqlSecretDatabase
+                    | Key::RedisHost
+                    | Key::RedisPort
             );
             if let Some(setting) = self.layers.get(spec.key).filter(|_| plain) {
-                if spec.key.ends_with(".host") {
+                if matches!(spec.key, Key::MysqlHost | Key::RedisHost) {
                     host_name(setting)?;
                 }
                 values.insert(spec.key, BackEnd::Plain(setting.value.clone()));
             }
         }
         for (key, faces) in [
-            ("mysql.password", ["mysql.password", "mysql.password_file"]),
-            ("redis.password", ["redis.password", "redis.password_file"]),
+            (Key::MysqlPassword, [Key::MysqlPassword, Key::MysqlPasswordFile]),
+            (Key::RedisPassword, [Key::RedisPassword, Key::RedisPasswordFile]),
         ] {
-            if let (Some(secret), Some(spec)) = (self.password(key, &faces)?, by_key(key)) {
-                values.insert(spec.key, BackEnd::Hidden(secret.value));
+            if let Some(secret) = self.password(key, &faces)? {
+                values.insert(key, BackEnd::Hidden(secret.value));
             }
         }
         Ok(values)
@@ -238,7 +240,7 @@ fn host_name(setting: &Setting<String>) -> Result<(), Problem> {
     if setting.value.parse::<std::net::IpAddr>().is_ok() || parse_host(&setting.value).is_ok() {
         return Ok(());
     }
-    let message = format!("{}: {:?} is no host name and no address", setting.origin, setting.value);
+    let message = text!("{}: {:?} is no host name and no address", setting.origin, setting.value);
     Err(Problem::settings(id::SETTING_INVALID, message).hint("write the host alone; the port has a setting of its own"))
 }
 
@@ -252,16 +254,16 @@ fn require_port(url: &mut Setting<ProxyUrl>, ignored: &Ignored, findings: &mut V
     if !ignored.covers(ids::PROXY_PORT_MISSING) {
         return Err(Problem::settings(
             id::PROXY_PORT_MISSING,
-            format!("{origin}: the proxy URL {} has no port", url.value.masked()),
+            text!("{}: the proxy URL {} has no port", origin, url.value),
         )
         .because(because)
-        .hint(format!("name it, as in {}://{}:3128", url.value.scheme.name(), url.value.host))
-        .hint(format!("or confirm port {usual}: --ignore-check {}", ids::PROXY_PORT_MISSING)));
+        .hint(text!("name it, as in {}://{}:3128", own(url.value.scheme.name()), own(&url.value.host)))
+        .hint(text!("or confirm port {}: --ignore-check {}", own(usual), ids::PROXY_PORT_MISSING)));
     }
     if !findings.iter().any(|finding| finding.id == ids::PROXY_PORT_MISSING) {
-        let title = format!("{origin}: the proxy URL had no port; {usual} is written out (ignored)");
+        let title = text!("{}: the proxy URL had no port; {} is written out (ignored)", origin, own(usual));
         findings.push(
-            Finding::new(ids::PROXY_PORT_MISSING, Status::Warn, title).observed(url.value.masked()).cause(because),
+            Finding::new(ids::PROXY_PORT_MISSING, Status::Warn, title).observed(text!("{}", url.value)).cause(because),
         );
     }
     url.value.port = Some(usual);
@@ -273,11 +275,11 @@ fn judge_resolver(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Fin
     let (value, origin) = (&url.value, &url.origin);
     if value.scheme == Scheme::Https {
         findings.push(
-            Finding::new(ids::PROXY_HTTPS_SCHEME, Status::Warn, format!("{origin}: https:// means TLS to the proxy itself"))
+            Finding::new(ids::PROXY_HTTPS_SCHEME, Status::Warn, text!("{}: https:// means TLS to the proxy itself", origin))
                 .expected("http://, which an ordinary forward proxy speaks for http and https requests alike")
-                .observed(value.masked())
+                .observed(text!("{}", value))
                 .cause("curl, Go, requests and others open TLS to the proxy port; an ordinary proxy answers with \"wrong version number\"")
-                .fix("use http:// unless the proxy's port really speaks TLS"),
+                .advise("use http:// unless the proxy's port really speaks TLS"),
         );
     }
     if in_argv {
@@ -285,16 +287,16 @@ fn judge_resolver(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Fin
             Finding::new(
                 ids::PASSWORD_IN_ARGV,
                 Status::Warn,
-                format!("{origin}: every user of this host can read a password in the process list"),
+                text!("{}: every user of this host can read a password in the process list", origin),
             )
-            .fix("give user and password apart: --proxy-user USER --proxy-password-file FILE"),
+            .advise("give user and password apart: --proxy-user <USER> --proxy-password-file <FILE>"),
         );
     }
     if value.password().is_some_and(|secret| !secret.expose().is_ascii()) {
         findings.push(
             Finding::new(ids::PROXY_PASSWORD_NOT_ASCII, Status::Warn, "the proxy password has characters outside ASCII")
                 .cause("it is written as percent-encoded UTF-8; requests and aiohttp send it as Latin-1 and botocore stops with an exception")
-                .fix("use a password of ASCII characters for this account"),
+                .advise("use a password of ASCII characters for this account"),
         );
     }
 }

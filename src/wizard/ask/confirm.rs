@@ -4,7 +4,7 @@ use super::{Step, Then, Wizard};
 use crate::check::{CheckSpec, Limits, Secrets};
 use crate::finding::ids;
 use crate::report::visible;
-use crate::settings::{Effective, ProxyUrl, Scheme, Unresolved};
+use crate::settings::{Effective, Key, ProxyUrl, Scheme, Unresolved};
 use crate::wizard::Ended;
 use crate::wizard::answers::Proxy;
 use crate::wizard::prompt::{Ask, Reply};
@@ -24,11 +24,11 @@ impl Wizard<'_> {
             } else if let Some(then) = self.judged(&verdict, Step::Url, Step::Login)? {
                 return Ok(then);
             }
-            let saved = self.known.proxy("proxy.http", &self.found()?).filter(|saved| saved.value.same_place(&url));
+            let saved = self.known.proxy(Key::ProxyHttp, &self.found()?).filter(|saved| saved.value.same_place(&url));
             if let Some(login) = saved.and_then(|saved| saved.value.credentials) {
                 self.answers.login = true;
-                if self.answers.get("proxy.user").is_none() {
-                    self.answers.set("proxy.user", String::from_utf8_lossy(&login.user).into_owned());
+                if self.answers.get(Key::ProxyUser).is_none() {
+                    self.answers.set(Key::ProxyUser, String::from_utf8_lossy(&login.user).into_owned());
                 }
             }
         }
@@ -66,7 +66,7 @@ impl Wizard<'_> {
             if let Some(then) = self.judged(&verdict, mend, again)? {
                 if refused && matches!(then, Then::To(Step::User)) {
                     // Enter must not send it again: that locks accounts.
-                    self.answers.set("proxy.password", "");
+                    self.answers.set(Key::ProxyPassword, "");
                 }
                 return Ok(then);
             }
@@ -78,7 +78,7 @@ impl Wizard<'_> {
     pub(super) fn back_end(&mut self, step: Step) -> Result<Then, Ended> {
         let login = matches!(step, Step::MysqlLogin | Step::RedisLogin);
         let is_mysql = matches!(step, Step::Mysql | Step::MysqlLogin);
-        let (host, tls) = if is_mysql { ("mysql.host", "mysql.tls") } else { ("redis.host", "redis.tls") };
+        let (host, tls) = if is_mysql { (Key::MysqlHost, Key::MysqlTls) } else { (Key::RedisHost, Key::RedisTls) };
         if !login && !self.known.given(tls) {
             // It was said of another server.
             self.answers.set(tls, "");
@@ -116,10 +116,10 @@ impl Wizard<'_> {
             verdict
         };
         let mend = match verdict.about {
-            Some(ids::MYSQL_LOGIN | ids::MYSQL_GRANTS) if login => Step::Plain("mysql.user"),
-            Some(ids::MYSQL_DATABASES) if login => Step::Plain("mysql.database"),
-            _ if refused => Step::Hidden("redis.password"),
-            Some(ids::REDIS_LOGIN) if login => Step::Hidden("redis.password"),
+            Some(ids::MYSQL_LOGIN | ids::MYSQL_GRANTS) if login => Step::Plain(Key::MysqlUser),
+            Some(ids::MYSQL_DATABASES) if login => Step::Plain(Key::MysqlDatabase),
+            _ if refused => Step::Hidden(Key::RedisPassword),
+            Some(ids::REDIS_LOGIN) if login => Step::Hidden(Key::RedisPassword),
             _ => Step::Plain(host),
         };
         let then = self.judged(&verdict, mend, step)?;

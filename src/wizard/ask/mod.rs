@@ -11,7 +11,7 @@ use super::known::KnownState;
 use super::prompt::{Ask, Prompter};
 use super::world::World;
 use crate::problem::Problem;
-use crate::settings::{First, Found, Unresolved};
+use crate::settings::{First, Found, Key, Unresolved};
 
 /// One step; most are one question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +30,9 @@ enum Step {
     PackageManager,
     BackEnds,
     /// A plain setting of a back end.
-    Plain(&'static str),
+    Plain(Key),
     /// A password of a back end.
-    Hidden(&'static str),
+    Hidden(Key),
     /// Is it there?
     Mysql,
     /// Does it let the user in?
@@ -68,18 +68,18 @@ const STEPS: &[Step] = &[
     Step::Exclusions,
     Step::PackageManager,
     Step::BackEnds,
-    Step::Plain("mysql.host"),
-    Step::Plain("mysql.port"),
+    Step::Plain(Key::MysqlHost),
+    Step::Plain(Key::MysqlPort),
     Step::Mysql,
-    Step::Plain("mysql.user"),
-    Step::Hidden("mysql.password"),
-    Step::Plain("mysql.database"),
-    Step::Plain("mysql.secret_database"),
+    Step::Plain(Key::MysqlUser),
+    Step::Hidden(Key::MysqlPassword),
+    Step::Plain(Key::MysqlDatabase),
+    Step::Plain(Key::MysqlSecretDatabase),
     Step::MysqlLogin,
-    Step::Plain("redis.host"),
-    Step::Plain("redis.port"),
+    Step::Plain(Key::RedisHost),
+    Step::Plain(Key::RedisPort),
     Step::Redis,
-    Step::Hidden("redis.password"),
+    Step::Hidden(Key::RedisPassword),
     Step::RedisLogin,
     Step::Agent,
     Step::Region,
@@ -151,52 +151,58 @@ impl Wizard<'_> {
     /// Is this a question here and now?
     fn is_relevant(&self, step: Step) -> Result<bool, Problem> {
         let answers = &self.answers;
-        let given = |key: &str| self.known.given(key);
-        let password_given = |key: &str| given(key) || given(&format!("{key}_file"));
-        let proxy_given = ["proxy.url", "proxy.http", "proxy.https", "proxy.remove"].into_iter().any(given);
+        let given = |key: Key| self.known.given(key);
+        let password_given = |key: Key| given(key) || key.file_of_password().is_some_and(given);
+        let proxy_given = [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps, Key::ProxyRemove].into_iter().any(given);
         let named = answers.proxy == Proxy::Set;
         let production = self.deployment() == "production";
         let writes_product = answers.scope != Scope::System;
         Ok(match step {
-            Step::Home => !given("home"),
-            Step::Scope => !given("target") && self.known.has_product(&self.home()),
-            Step::Deployment => !given("deployment"),
+            Step::Home => !given(Key::Home),
+            Step::Scope => !given(Key::Target) && self.known.has_product(&self.home()),
+            Step::Deployment => !given(Key::Deployment),
             Step::Proxy => !proxy_given,
             Step::Url => named,
             // A URL may have brought its own.
             Step::Port => named && answers.url.as_ref().is_some_and(|url| url.port.is_none()),
-            Step::Login => named && !given("proxy.user"),
-            Step::User => named && answers.login && !given("proxy.user"),
+            Step::Login => named && !given(Key::ProxyUser),
+            Step::User => named && answers.login && !given(Key::ProxyUser),
             Step::Password => self.wants_password()?,
             Step::Probe => self.sets_proxy(proxy_given),
             Step::Exclusions => {
-                self.sets_proxy(proxy_given) && !given("proxy.no_proxy") && !given("proxy.no_proxy_only")
+                self.sets_proxy(proxy_given) && !given(Key::ProxyNoProxy) && !given(Key::ProxyNoProxyOnly)
             }
-            Step::PackageManager => answers.proxy != Proxy::None && answers.scope != Scope::Product && !given("target"),
-            Step::BackEnds => production && !given("mysql.host") && !given("redis.host"),
+            Step::PackageManager => {
+                answers.proxy != Proxy::None && answers.scope != Scope::Product && !given(Key::Target)
+            }
+            Step::BackEnds => production && !given(Key::MysqlHost) && !given(Key::RedisHost),
             Step::Plain(key) => production && answers.back_ends && !given(key),
             Step::Hidden(key) => production && answers.back_ends && writes_product && !password_given(key),
-            Step::Mysql => production && answers.back_ends && answers.get("mysql.host").is_some(),
-            Step::Redis => production && answers.back_ends && answers.get("redis.host").is_some(),
+            Step::Mysql => production && answers.back_ends && answers.get(Key::MysqlHost).is_some(),
+            Step::Redis => production && answers.back_ends && answers.get(Key::RedisHost).is_some(),
             // A password that is not to be written was perhaps another server's.
-            Step::MysqlLogin => self.is_relevant(Step::Mysql)? && (writes_product || password_given("mysql.password")),
-            Step::RedisLogin => self.is_relevant(Step::Redis)? && (writes_product || password_given("redis.password")),
+            Step::MysqlLogin => {
+                self.is_relevant(Step::Mysql)? && (writes_product || password_given(Key::MysqlPassword))
+            }
+            Step::RedisLogin => {
+                self.is_relevant(Step::Redis)? && (writes_product || password_given(Key::RedisPassword))
+            }
             // Without anything to do nothing is written, and there would be no settings to keep it in.
             Step::Agent => {
                 let does = self.sets_proxy(proxy_given) || answers.proxy == Proxy::Remove || answers.back_ends;
-                does && !given("agent.region") && !given("agent.collector")
+                does && !given(Key::AgentRegion) && !given(Key::AgentCollector)
             }
             Step::Region | Step::Collectors => answers.agent,
         })
     }
 
     fn sets_proxy(&self, given: bool) -> bool {
-        matches!(self.answers.proxy, Proxy::Set | Proxy::Keep) || (given && !self.known.given("proxy.remove"))
+        matches!(self.answers.proxy, Proxy::Set | Proxy::Keep) || (given && !self.known.given(Key::ProxyRemove))
     }
 
     /// Is there a user whose password was not given? One that the host knows can be kept.
     fn wants_password(&self) -> Result<bool, Problem> {
-        let given = ["proxy.password", "proxy.password_file", "proxy.password_env"];
+        let given = [Key::ProxyPassword, Key::ProxyPasswordFile, Key::ProxyPasswordEnv];
         if given.into_iter().any(|key| self.known.given(key)) {
             return Ok(false);
         }
@@ -206,20 +212,22 @@ impl Wizard<'_> {
     /// Do the settings resolve without a password from us?
     fn password_is_known(&self) -> Result<bool, Problem> {
         let mut without = self.answers.clone();
-        without.set("proxy.password", "");
+        without.set(Key::ProxyPassword, "");
         let layer = without.layer(self.known)?;
         let missing = self.known.resolve(&layer, &self.found()?);
-        Ok(!matches!(missing, Err(Unresolved::Missing(specs)) if specs.iter().any(|spec| spec.key == "proxy.password")))
+        Ok(
+            !matches!(missing, Err(Unresolved::Missing(specs)) if specs.iter().any(|spec| spec.key == Key::ProxyPassword)),
+        )
     }
 
     fn deployment(&self) -> String {
-        let known = || self.known.known("deployment", &Found::default());
-        self.answers.get("deployment").map(str::to_owned).or_else(known).unwrap_or_default()
+        let known = || self.known.known(Key::Deployment, &Found::default());
+        self.answers.get(Key::Deployment).map(str::to_owned).or_else(known).unwrap_or_default()
     }
 
     fn home(&self) -> PathBuf {
-        let known = || self.known.known("home", &Found::default());
-        self.answers.get("home").map(str::to_owned).or_else(known).unwrap_or_default().into()
+        let known = || self.known.known(Key::Home, &Found::default());
+        self.answers.get(Key::Home).map(str::to_owned).or_else(known).unwrap_or_default().into()
     }
 
     fn found(&self) -> Result<Found, Problem> {
@@ -230,22 +238,22 @@ impl Wizard<'_> {
     fn step(&mut self, step: Step, back: bool) -> Result<Then, Ended> {
         match step {
             Step::Home => {
-                let then = self.text("home", "", back)?;
-                if !self.known.has_product(&self.home()) && !self.known.given("target") {
+                let then = self.text(Key::Home, "", back)?;
+                if !self.known.has_product(&self.home()) && !self.known.given(Key::Target) {
                     (self.answers.scope, self.answers.scope_chosen) = (Scope::System, false);
                 }
                 Ok(then)
             }
             Step::Scope => self.scope(back),
-            Step::Deployment => self.word("deployment", back),
+            Step::Deployment => self.word(Key::Deployment, back),
             Step::Proxy => self.proxy(back),
             Step::Url => self.url(back),
             Step::Port => self.port(back),
             Step::Login => self.login(back),
-            Step::User => self.text("proxy.user", "", back),
+            Step::User => self.text(Key::ProxyUser, "", back),
             Step::Password => {
-                let known = self.answers.get("proxy.password").is_some() || self.password_is_known()?;
-                self.hidden("proxy.password", known.then_some(""), back)
+                let known = self.answers.get(Key::ProxyPassword).is_some() || self.password_is_known()?;
+                self.hidden(Key::ProxyPassword, known.then_some(""), back)
             }
             Step::Probe => self.probe(),
             Step::Exclusions => self.exclusions(back),
@@ -265,15 +273,15 @@ impl Wizard<'_> {
             }
             Step::Plain(key) => {
                 let usual = match key {
-                    "mysql.port" => "3306",
-                    "redis.port" => "6379",
+                    Key::MysqlPort => "3306",
+                    Key::RedisPort => "6379",
                     _ => "",
                 };
                 self.text(key, usual, back)
             }
             Step::Hidden(key) => {
                 let known = self.answers.get(key).is_some() || self.found()?.get(key).is_some();
-                let none = if key == "redis.password" { Some("none") } else { None };
+                let none = if key == Key::RedisPassword { Some("none") } else { None };
                 self.hidden(key, if known { Some("") } else { none }, back)
             }
             Step::Mysql | Step::MysqlLogin | Step::Redis | Step::RedisLogin => self.back_end(step),

@@ -3,7 +3,7 @@
 use super::{Then, Wizard};
 use crate::network::catalogue::Catalogue;
 use crate::problem::Problem;
-use crate::settings::{Found, Shape, Spec, by_key};
+use crate::settings::{Found, Key, Shape, Spec};
 use crate::vendor::{Vendor, prod_env};
 use crate::wizard::answers::{Answers, Proxy, Scope};
 use crate::wizard::prompt::{Ask, Reply};
@@ -11,12 +11,12 @@ use crate::wizard::{Ended, parse};
 
 impl Wizard<'_> {
     /// A setting of the table, as text.
-    pub(super) fn text(&mut self, key: &'static str, usual: &str, back: bool) -> Result<Then, Ended> {
+    pub(super) fn text(&mut self, key: Key, usual: &str, back: bool) -> Result<Then, Ended> {
         let (spec, question) = asked(key)?;
         let known = self.known.known(key, &self.found()?).unwrap_or_else(|| usual.to_owned());
         // The name of the Test Drive's container is no server of a production deployment.
         let known = match (key, known.as_str()) {
-            ("mysql.host", "mysql") | ("redis.host", "redis") => String::new(),
+            (Key::MysqlHost, "mysql") | (Key::RedisHost, "redis") => String::new(),
             _ => known,
         };
         let default = self.answers.get(key).map_or(known, str::to_owned);
@@ -34,7 +34,7 @@ impl Wizard<'_> {
     }
 
     /// A setting of the table that is one of a few words.
-    pub(super) fn word(&mut self, key: &'static str, back: bool) -> Result<Then, Ended> {
+    pub(super) fn word(&mut self, key: Key, back: bool) -> Result<Then, Ended> {
         let (spec, question) = asked(key)?;
         let Shape::Choice(words) = spec.shape else { return self.text(key, "", back) };
         let known = self.answers.get(key).map(str::to_owned).or_else(|| self.known.known(key, &Found::default()));
@@ -51,7 +51,7 @@ impl Wizard<'_> {
 
     /// The platform's region, of those that the catalogue has; one that only a file of the user's knows can be given by flag.
     pub(super) fn region(&mut self, back: bool) -> Result<Then, Ended> {
-        let key = "agent.region";
+        let key = Key::AgentRegion;
         let (spec, question) = asked(key)?;
         let catalogue = Catalogue::shipped();
         let known = self.answers.get(key).map(str::to_owned).or_else(|| self.known.known(key, &Found::default()));
@@ -105,7 +105,7 @@ impl Wizard<'_> {
 
     pub(super) fn proxy(&mut self, back: bool) -> Result<Then, Ended> {
         let found = self.found()?;
-        let present: Vec<_> = ["proxy.http", "proxy.https"]
+        let present: Vec<_> = [Key::ProxyHttp, Key::ProxyHttps]
             .into_iter()
             .filter_map(|key| Some((key, self.known.proxy(key, &found)?)))
             .collect();
@@ -135,13 +135,13 @@ impl Wizard<'_> {
             Reply::Given(index) => {
                 if choices.get(index) != Some(&self.answers.proxy) {
                     // It was the password of another proxy.
-                    self.answers.set("proxy.password", "");
+                    self.answers.set(Key::ProxyPassword, "");
                 }
                 self.answers.proxy_chosen = true;
                 self.answers.proxy = choices.get(index).copied().unwrap_or_default();
                 let both = present.len() == 2 && present[0].1.value == present[1].1.value;
                 self.answers.kept = match present.as_slice() {
-                    [(_, url), _] if both => vec![("proxy.url", url.value.clone())],
+                    [(_, url), _] if both => vec![(Key::ProxyUrl, url.value.clone())],
                     present => present.iter().map(|(key, url)| (*key, url.value.clone())).collect(),
                 };
                 Ok(Then::On)
@@ -150,10 +150,10 @@ impl Wizard<'_> {
     }
 
     pub(super) fn url(&mut self, back: bool) -> Result<Then, Ended> {
-        let (_, question) = asked("proxy.url")?;
+        let (_, question) = asked(Key::ProxyUrl)?;
         let known = match &self.answers.url {
             Some(url) => Some(url.render()),
-            None => self.known.proxy("proxy.http", &self.found()?).map(|mut url| {
+            None => self.known.proxy(Key::ProxyHttp, &self.found()?).map(|mut url| {
                 url.value.credentials = None;
                 url.value.render()
             }),
@@ -166,7 +166,7 @@ impl Wizard<'_> {
                 Err(sentence) => self.prompter.complain(&sentence),
                 Ok(mut url) => {
                     if let Some(login) = url.credentials.take() {
-                        self.answers.set("proxy.user", String::from_utf8_lossy(&login.user).into_owned());
+                        self.answers.set(Key::ProxyUser, String::from_utf8_lossy(&login.user).into_owned());
                         self.answers.login = true;
                     }
                     self.answers.login_seen = false;
@@ -195,7 +195,7 @@ impl Wizard<'_> {
         }
     }
 
-    pub(super) fn hidden(&mut self, key: &'static str, default: Option<&str>, back: bool) -> Result<Then, Ended> {
+    pub(super) fn hidden(&mut self, key: Key, default: Option<&str>, back: bool) -> Result<Then, Ended> {
         let (_, question) = asked(key)?;
         let ask = Ask::of(question, "", back).or(default);
         loop {
@@ -213,14 +213,14 @@ impl Wizard<'_> {
     }
 
     pub(super) fn exclusions(&mut self, back: bool) -> Result<Then, Ended> {
-        let (_, question) = asked("proxy.no_proxy")?;
+        let (_, question) = asked(Key::ProxyNoProxy)?;
         let members = &Vendor::get().no_proxy;
         let test_drive = (self.deployment() == "test-drive").then_some(&members.test_drive);
         let built_in: Vec<&str> =
             members.base.iter().chain(test_drive.into_iter().flatten()).map(String::as_str).collect();
         let help = format!("Added to {} and to what is on the host already", built_in.join(","));
-        let saved = self.known.layers.get("proxy.no_proxy").map(|setting| setting.value.clone());
-        let answered = self.answers.get("proxy.no_proxy").map(str::to_owned);
+        let saved = self.known.layers.get(Key::ProxyNoProxy).map(|setting| setting.value.clone());
+        let answered = self.answers.get(Key::ProxyNoProxy).map(str::to_owned);
         let default = answered.or(saved.clone()).unwrap_or_else(|| "-".to_owned());
         let ask = Ask::of(question, &help, back).or(Some(&default));
         loop {
@@ -232,7 +232,7 @@ impl Wizard<'_> {
                     self.prompter.complain("the saved list stays until another one is named");
                 }
                 Ok(()) => {
-                    self.answers.set("proxy.no_proxy", text);
+                    self.answers.set(Key::ProxyNoProxy, text);
                     return Ok(Then::On);
                 }
             }
@@ -240,9 +240,9 @@ impl Wizard<'_> {
     }
 
     pub(super) fn collectors(&mut self, back: bool) -> Result<Then, Ended> {
-        let (_, question) = asked("agent.collector")?;
-        let known = || self.known.known("agent.collector", &Found::default());
-        let default = self.answers.get("agent.collector").map(str::to_owned).or_else(known);
+        let (_, question) = asked(Key::AgentCollector)?;
+        let known = || self.known.known(Key::AgentCollector, &Found::default());
+        let default = self.answers.get(Key::AgentCollector).map(str::to_owned).or_else(known);
         let help = "Hosts, separated by commas; - for none";
         let ask = Ask::of(question, help, back).or(Some(default.as_deref().unwrap_or("-")));
         loop {
@@ -251,7 +251,7 @@ impl Wizard<'_> {
             match parse::hosts(text) {
                 Err(sentence) => self.prompter.complain(&sentence),
                 Ok(()) => {
-                    self.answers.set("agent.collector", text);
+                    self.answers.set(Key::AgentCollector, text);
                     return Ok(Then::On);
                 }
             }
@@ -260,7 +260,9 @@ impl Wizard<'_> {
 }
 
 /// A setting and the question for it.
-fn asked(key: &'static str) -> Result<(&'static Spec, &'static str), Problem> {
-    let spec = by_key(key).and_then(|spec| Some((spec, spec.question?)));
-    spec.ok_or_else(|| Problem::bug(format!("there is no question for the setting {key}")))
+fn asked(key: Key) -> Result<(&'static Spec, &'static str), Problem> {
+    let spec = key.spec();
+    spec.question
+        .map(|question| (spec, question))
+        .ok_or_else(|| Problem::bug(format!("there is no question for the setting {key}")))
 }
