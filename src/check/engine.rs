@@ -12,33 +12,33 @@ use crate::net::Time;
 
 /// How many jobs run at once. With 16, sixty endpoints take four times as long as the slowest of them; with this, as long as it
 /// (scripts/bench; `curl --parallel` has 50). Each is a thread that waits for its socket: about 50 kB with its handshake.
-pub const THREADS: usize = 64;
+pub(crate) const THREADS: usize = 64;
 
 /// How many of them may talk to one server at once.
 const PER_HOST: usize = 2;
 
 /// How many may go through one proxy at once, for the same reason. Those that it turns away because they are so many are gone
 /// again by fewer: `check::network`.
-pub const PER_PROXY: usize = 64;
+pub(crate) const PER_PROXY: usize = 64;
 
 /// How much later than its deadline a job may report before it counts as late.
 const GRACE: Duration = Duration::from_millis(250);
 
 /// One piece of work.
-pub struct Job<T> {
+pub(crate) struct Job<T> {
     /// What it is called in progress messages.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it talks to: `host:NAME`, `proxy:NAME`.
-    pub talks_to: Vec<String>,
+    pub(crate) talks_to: Vec<String>,
     /// How long it may take.
-    pub limit: Duration,
+    pub(crate) limit: Duration,
     /// The work.
-    pub work: Box<dyn FnOnce(Time) -> T + Send>,
+    pub(crate) work: Box<dyn FnOnce(Time) -> T + Send>,
 }
 
 /// How a job ended.
 #[derive(Debug)]
-pub enum Ended<T> {
+pub(crate) enum Ended<T> {
     /// With a result, after so long.
     Done(T, Duration),
     /// Not within the time of one check.
@@ -51,17 +51,17 @@ pub enum Ended<T> {
 
 /// The limits of a run.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     /// One connection.
-    pub connect: Duration,
+    pub(crate) connect: Duration,
     /// Everything.
-    pub run: Duration,
+    pub(crate) run: Duration,
     /// How many may go through one proxy at once; [`PER_PROXY`] unless there is a reason for fewer.
-    pub per_proxy: usize,
+    pub(crate) per_proxy: usize,
 }
 
 /// Runs all jobs. `progress` hears the number of jobs that have ended and the names of those that run.
-pub fn run<T: Send + 'static>(
+pub(crate) fn run<T: Send + 'static>(
     jobs: Vec<Job<T>>,
     pace: Pace,
     progress: &mut dyn FnMut(usize, &[&'static str]),

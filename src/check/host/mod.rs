@@ -44,7 +44,7 @@ use crate::text;
 use crate::text::{Own, Text, own, quoted};
 
 /// All of them, in the order in which they are reported.
-pub const CHECKS: &[&dyn AnyCheck] = &[
+pub(crate) const CHECKS: &[&dyn AnyCheck] = &[
     &os::Os,
     &hardware::Hardware,
     &disk::Disk,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::super::super::CheckSpec;
+use super::super::list_text;
 use crate::check::ProxySpec;
 use crate::consumers::{Consumer, ConsumersFacts, ProxyValue, State, Who};
 use crate::finding::FindingId;
@@ -238,7 +239,8 @@ fn expected(consumer: &Consumer, spec: &CheckSpec) -> Text {
         }
     };
     if has_exclusions(consumer.consumer) && !spec.no_proxy.is_empty() {
-        line.push(text!(", no_proxy {}", own(clean(&spec.no_proxy.join(","), LONGEST_LIST))));
+        let list = spec.no_proxy.join(",");
+        line.push(text!(", no_proxy {}", list_text(&list, clean(&list, LONGEST_LIST))));
     }
     line
 }
@@ -286,11 +288,12 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) ->
             let Some(seen) = list.as_deref().map(members).filter(|seen| *seen != wanted) else { continue };
             let list = |members: BTreeSet<&String>| {
                 let members: Vec<&str> = members.into_iter().map(String::as_str).collect();
-                (!members.is_empty()).then(|| clean(&members.join(","), LONGEST_LIST))
+                let list = members.join(",");
+                (!list.is_empty()).then(|| (clean(&list, LONGEST_LIST), list))
             };
             let parts = [
-                list(wanted.difference(&seen).collect()).map(|members| text!("lacks {}", own(members))),
-                list(seen.difference(&wanted).collect()).map(|members| text!("also has {}", members)),
+                list(wanted.difference(&seen).collect()).map(|(cut, list)| text!("lacks {}", list_text(&list, cut))),
+                list(seen.difference(&wanted).collect()).map(|(cut, _)| text!("also has {}", cut)),
             ];
             let parts = Text::join(parts.into_iter().flatten(), " and ");
             found.push(Difference { name, text: text!("{} {}", own(name), parts) });

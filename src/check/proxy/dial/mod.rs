@@ -22,14 +22,14 @@ use crate::network::proxy::{self, Cleaner, Dialled, Question, Said};
 use crate::settings::{ProxyUrl, Scheme};
 
 /// The check.
-pub struct Dial;
+pub(crate) struct Dial;
 
 /// What was seen of one or two proxies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DialFacts {
+pub(crate) struct DialFacts {
     /// Each place once, however many URLs name it.
-    pub proxies: Vec<Dialled>,
+    pub(crate) proxies: Vec<Dialled>,
 }
 
 /// The URLs that name a place, each with what it is for: `http`, `https`, or one for each.

@@ -14,6 +14,7 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+use super::list_text;
 use crate::clients::{Client, Environment, Required, Route, Target};
 use crate::finding::FindingId;
 use crate::finding::ids;
@@ -174,7 +175,8 @@ impl<'a> List<'a> {
                     list.push(member);
                     list
                 });
-                text!("--no-proxy-only '{}'", own(whole))
+                let whole = whole.to_string();
+                text!("--no-proxy-only '{}'", list_text(&whole, whole.clone()))
             }
         };
         let command = text!("{} {}", own(self.context.writer), flag);
