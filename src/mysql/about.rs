@@ -33,7 +33,7 @@ pub(crate) struct About {
     /// Version and cipher of TLS; null: plain.
     pub(crate) tls: Option<String>,
     /// Why TLS was used.
-    pub(crate) tls_because: Option<MysqlFailure>,
+    pub(crate) tls_because: Option<TlsReason>,
     /// `VERSION()`.
     pub(crate) version: Option<String>,
     /// The account that the login was matched to: `divvy@%`.
@@ -55,7 +55,7 @@ pub(crate) struct About {
 /// Why TLS was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum MysqlFailure {
+pub(crate) enum TlsReason {
     /// The settings say so.
     Asked,
     /// The server lets nobody in without (`require_secure_transport`), or not this account (`REQUIRE SSL`).
@@ -124,7 +124,7 @@ impl About {
         mut connection: Connection,
         host: &dyn HostRead,
         databases: [&str; 2],
-        because: Option<MysqlFailure>,
+        because: Option<TlsReason>,
     ) -> Self {
         let mut about = Self { tls: connection.tls(), tls_because: because, ..Self::default() };
         match about.ask(&mut connection, host, databases) {

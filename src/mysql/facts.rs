@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::about::{About, MysqlFailure};
+use super::about::{About, TlsReason};
 use super::greeting::{ACCESS_DENIED, HOST_BLOCKED, Opening, Refusal};
 use crate::net::NetError;
 
@@ -63,7 +63,7 @@ impl MysqlFacts {
             }
             (Some(Opening::Greeting(greeting)), Some(Login::NeedsTls)) => greeting.offers_tls,
             (_, Some(Login::Open(about))) => {
-                matches!(about.tls_because, Some(MysqlFailure::Required | MysqlFailure::Password))
+                matches!(about.tls_because, Some(TlsReason::Required | TlsReason::Password))
             }
             _ => false,
         }

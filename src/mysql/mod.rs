@@ -24,7 +24,7 @@ mod greeting;
 mod product;
 mod session;
 
-pub(crate) use about::{About, MysqlFailure, There};
+pub(crate) use about::{About, There, TlsReason};
 pub(crate) use facts::{Login, MysqlFacts};
 pub(crate) use grants::{Grant, has_reload, missing, roles};
 pub(crate) use greeting::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Opening, Refusal};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::about::{About, MysqlFailure};
+use super::about::{About, TlsReason};
 use super::exchange::{self, Connection, LoggedIn};
 use super::facts::{Login, MysqlFacts};
 use super::greeting::{ACCESS_DENIED, Hello, Opening};
@@ -76,19 +76,19 @@ impl Session<'_> {
         let offers = hello.greeting.offers_tls;
         match self.target.tls {
             Some(true) if !offers => Login::NoTls,
-            Some(true) => self.secured(connection, hello, MysqlFailure::Asked),
+            Some(true) => self.secured(connection, hello, TlsReason::Asked),
             tls => {
                 let plain = self.plain(connection, hello);
                 if tls.is_some() || !offers {
                     return plain;
                 }
                 match &plain {
-                    Login::NeedsTls => self.again(MysqlFailure::Password),
-                    Login::Refused { refusal, .. } if refusal.wants_tls() => self.again(MysqlFailure::Required),
+                    Login::NeedsTls => self.again(TlsReason::Password),
+                    Login::Refused { refusal, .. } if refusal.wants_tls() => self.again(TlsReason::Required),
                     // MariaDB refuses for want of TLS in the words of a wrong password, and so does every server where
                     // the account demands TLS. What TLS says counts, where there is any to be had.
                     Login::Refused { refusal, .. } if refusal.code == ACCESS_DENIED => {
-                        match self.again(MysqlFailure::Required) {
+                        match self.again(TlsReason::Required) {
                             login @ (Login::Open(_) | Login::Refused { tls: true, .. }) => login,
                             _ => plain,
                         }
@@ -106,7 +106,7 @@ impl Session<'_> {
         }
     }
 
-    fn secured(&self, connection: Connection, hello: &Hello, because: MysqlFailure) -> Login {
+    fn secured(&self, connection: Connection, hello: &Hello, because: TlsReason) -> Login {
         let mut connection = match connection.secured(hello, self.target.host, self.target.roots) {
             Ok(connection) => connection,
             Err(trouble) => return Login::Broken { trouble, tls: true },
@@ -120,7 +120,7 @@ impl Session<'_> {
     }
 
     /// A second connection: the server has closed the first one.
-    fn again(&self, because: MysqlFailure) -> Login {
+    fn again(&self, because: TlsReason) -> Login {
         let opened = connect(self.addresses, self.time, BUDGET).and_then(|wire| exchange::open(Line::from(wire)));
         match opened {
             Ok((connection, Ok(hello))) if hello.greeting.offers_tls => self.secured(connection, &hello, because),

@@ -9,7 +9,7 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::mysql;
 use crate::mysql::{
-    About, Grant, Greeting, Login, Make, MysqlFacts, MysqlFailure, Opening, Product, There, has_reload, missing, roles,
+    About, Grant, Greeting, Login, Make, MysqlFacts, Opening, Product, There, TlsReason, has_reload, missing, roles,
 };
 use crate::net::{NetError, seconds};
 use crate::settings::Deployment;
@@ -186,11 +186,11 @@ fn tls(about: &About, greeting: &Greeting, mysql: &MysqlSpec) -> Finding {
     let place = at(&mysql.at);
     let make = |status, title: Text| Finding::new(ids::MYSQL_TLS, status, title);
     match (&about.tls, about.tls_because) {
-        (Some(cipher), Some(MysqlFailure::Required | MysqlFailure::Password)) => {
+        (Some(cipher), Some(TlsReason::Required | TlsReason::Password)) => {
             make(Status::Warn, text!("MySQL on {} wants TLS, and the settings do not say so", place))
                 .expected("mysql.tls = true in the settings")
                 .observed(text!("the login went through over TLS only ({})", cipher))
-                .cause(if about.tls_because == Some(MysqlFailure::Required) {
+                .cause(if about.tls_because == Some(TlsReason::Required) {
                     match about.variables.get("require_secure_transport").map(String::as_str) {
                         Some("ON" | "1") => "require_secure_transport is on",
                         _ => "the account demands it (REQUIRE SSL), or the server does (require_secure_transport)",

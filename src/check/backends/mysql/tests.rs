@@ -7,7 +7,7 @@ use crate::check::backends::peer::*;
 use crate::check::spec::Address;
 use crate::finding::Status::{Fail, Pass, Skip, Warn};
 use crate::mysql::packets::{greeting, packet};
-use crate::mysql::{About, Clock, Database, Grant, Greeting, MysqlFailure, Refusal, There};
+use crate::mysql::{About, Clock, Database, Grant, Greeting, Refusal, There, TlsReason};
 use crate::net::testing::TcpStream;
 use crate::net::{Distrust, NetError};
 use crate::settings::Deployment;
@@ -295,13 +295,13 @@ fn each_fault_of_a_server_is_one_finding() {
         (|about| about.databases[1].charset = Some("utf8mb4".to_owned()), "mysql-charset", Warn, "utf8mb4"),
         (|about| about.clients = Some(140), "mysql-capacity", Warn, "140 of 151"),
         (
-            |about| (about.tls, about.tls_because) = (Some("TLSv1_3".to_owned()), Some(MysqlFailure::Required)),
+            |about| (about.tls, about.tls_because) = (Some("TLSv1_3".to_owned()), Some(TlsReason::Required)),
             "mysql-tls",
             Warn,
             "reconfigure --mysql-tls",
         ),
         (
-            |about| (about.tls, about.tls_because) = (Some("TLSv1_3".to_owned()), Some(MysqlFailure::Asked)),
+            |about| (about.tls, about.tls_because) = (Some("TLSv1_3".to_owned()), Some(TlsReason::Asked)),
             "mysql-tls",
             Pass,
             "encrypted",
