@@ -90,7 +90,7 @@ pub(super) fn docker(proof: &Proof<'_>) -> Option<Finding> {
         let drop_in = Vendor::get().docker.drop_in.display();
         return Some(skip(
             ids::VERIFY_DOCKER,
-            &format!("the Docker daemon does not run; it will read {drop_in} when it starts"),
+            text!("the Docker daemon does not run; it will read {} when it starts", drop_in),
         ));
     }
     let seen = environment::of_process(proof.host, pid.parse().ok()?).ok().flatten()?;
