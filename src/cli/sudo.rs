@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use crate::problem::{Problem, id};
 use crate::redact::redact_line;
 use crate::settings::{ProxyUrl, TABLE};
-use crate::text::quoted;
+use crate::text;
+use crate::text::{Fix, own, quoted};
 
 /// The problem as it is told: where root rights would solve it, with the line that has them.
 pub fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
@@ -16,13 +17,14 @@ pub fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
     let dry = argv.iter().any(|word| word == "--dry-run");
     let changes =
         argv.iter().any(|word| matches!(word.to_str(), Some("prepare" | "reconfigure" | "revert" | "wizard")));
-    let problem = problem.hint(line(argv));
+    let problem = problem.hint_fix(line(argv));
     if changes && !dry { problem.hint("look first, without root rights: add --dry-run") } else { problem }
 }
 
-fn line(argv: &[OsString]) -> String {
+/// The line with root rights: a command, or advice where a password has to be put into a file first.
+fn line(argv: &[OsString]) -> Fix {
     let mut words = vec!["sudo".to_owned()];
-    let mut rest = without_passwords(argv);
+    let (mut rest, is_complete) = without_passwords(argv);
     // sudo drops variables unless they are named; one may be named by a setting.
     let named_by_setting =
         rest.iter().zip(rest.iter().skip(1)).filter(|(flag, _)| flag.as_str() == "--proxy-password-env");
@@ -39,11 +41,13 @@ fn line(argv: &[OsString]) -> String {
     let found = if program.contains('/') { std::path::absolute(&program).ok() } else { which::which(&program).ok() };
     words.push(found.map_or(program, |path| path.display().to_string()));
     words.append(&mut rest);
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    let line = text!("{}", own(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")));
+    if is_complete { Fix::Command(line) } else { Fix::Advice(line) }
 }
 
-/// The words behind the program. A password in a URL becomes a file to be named: a mask would be taken for the password.
-fn without_passwords(argv: &[OsString]) -> Vec<String> {
+/// The words behind the program, and whether they are as they were typed. A password in a URL becomes a file to be named: a
+/// mask would be taken for the password.
+fn without_passwords(argv: &[OsString]) -> (Vec<String>, bool) {
     let mut words: Vec<String> = Vec::new();
     let mut user = None;
     for word in argv.iter().skip(1).map(|word| word.to_string_lossy()) {
@@ -59,8 +63,9 @@ fn without_passwords(argv: &[OsString]) -> Vec<String> {
             _ => words.push(redact_line(&word)),
         }
     }
+    let is_complete = user.is_none();
     if let Some(user) = user {
-        words.extend(["--proxy-user".to_owned(), user, "--proxy-password-file".to_owned(), "FILE".to_owned()]);
+        words.extend(["--proxy-user".to_owned(), user, "--proxy-password-file".to_owned(), "<FILE>".to_owned()]);
     }
-    words
+    (words, is_complete)
 }

@@ -13,8 +13,7 @@ use crate::report;
 use crate::report::{Outcome, Paint, human_findings, visible};
 use crate::settings::{First, Key, SAVED, home};
 use crate::text;
-use crate::text::quoted;
-use crate::text::{Fix, Text, own};
+use crate::text::{Fix, Text, ics_setup, own};
 use crate::vendor::{Vendor, prod_env};
 
 /// What the host is and has, in a few lines, and how to move between questions.
@@ -136,8 +135,8 @@ pub(crate) fn closing(
     part("Who sees it", &proof_table(&context.findings, &context.redactor, paint));
     part("Next", &context.plan.next_steps.iter().map(line).collect::<String>());
     if let Some(run) = &context.run {
-        let root = root.map(|root| format!(" --root {}", quoted(&root.to_string_lossy()))).unwrap_or_default();
-        part("Undo", &line(&text!("ics-setup revert {}{}", own(run), own(root))));
+        let undo = ics_setup(text!("revert {}", own(run)));
+        part("Undo", &line(&root.map_or(undo.clone(), |root| undo.at_root(root))));
     }
     part("The same without questions", &line(&text!("{}", own(command))));
     text

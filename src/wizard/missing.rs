@@ -7,6 +7,8 @@ use crate::host::HostRead;
 use crate::problem::{Problem, id};
 use crate::settings::{Key, Spec, Unresolved};
 use crate::targets::Phase;
+use crate::text;
+use crate::text::own;
 
 /// The problem that names what the wizard would ask for, and the command that goes without it. `of_run` says what the command
 /// has beside flags and variables.
@@ -35,15 +37,15 @@ pub(crate) fn missing(
     let command = Repeat { phase, flags: &known.layers.flags, ..*of_run }.command();
     if specs.is_empty() {
         let message = "the wizard asks questions, and there is no terminal to ask them at";
-        return Ok(Problem::settings(id::NO_TERMINAL, message).hint(format!("without questions: {command}")));
+        return Ok(Problem::settings(id::NO_TERMINAL, message).hint(text!("without questions: {}", own(command))));
     }
     let holes = specs.iter().filter_map(|spec| {
         let file = spec.key.file_of_password().map(Key::spec);
         let face = spec.flag.map(|flag| (flag, spec.value_name));
         let (flag, value) = face.or_else(|| file.and_then(|file| Some((file.flag?, file.value_name))))?;
-        Some(format!(" --{flag} {value}"))
+        Some(format!(" --{flag} '<{value}>'"))
     });
     let command = command.replace(" --non-interactive", &format!("{} --non-interactive", holes.collect::<String>()));
     let problem = Unresolved::Missing(specs).into_problem().because("there is no terminal, so nothing is asked");
-    Ok(problem.hint(format!("then, without questions: {command}")))
+    Ok(problem.hint(text!("then, without questions: {}", own(command))))
 }

@@ -7,7 +7,7 @@ use crate::targets::Phase;
 use crate::text::quoted;
 
 /// What stands in the place of a password's file.
-pub const FILE: &str = "FILE";
+pub const FILE: &str = "<FILE>";
 
 /// Everything that makes the run what it was.
 pub struct Repeat<'a> {
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(
             command,
             "ics-setup prepare --root /mnt/x --proxy http://p.corp:3128 --proxy-user 'o'\\''neil x' \
-             --proxy-password-file FILE --no-proxy a,b --both-cases --redis-password-file FILE \
+             --proxy-password-file '<FILE>' --no-proxy a,b --both-cases --redis-password-file '<FILE>' \
              --home '/opt/divvy cloud' --restart=false --ignore-check os-too-old --non-interactive"
         );
     }

@@ -85,7 +85,7 @@ fn prepare_warns_of_hosts_taken_away_and_of_addresses_left_to_the_proxy() {
         let rows: Vec<(String, String, String)> = of_lists
             .map(|found| {
                 let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
-                (text("id"), text("status"), found["fix"][0].as_str().unwrap_or_default().to_owned())
+                (text("id"), text("status"), found["advice"][0].as_str().unwrap_or_default().to_owned())
             })
             .collect();
         rows

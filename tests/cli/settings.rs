@@ -75,7 +75,7 @@ fn an_unknown_variable_is_noticed() {
         .json();
     let finding =
         json["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "variable-unknown").unwrap();
-    assert_eq!(finding["fix"][0], "did you mean ICS_SETUP_PROXY?");
+    assert_eq!(finding["advice"][0], "did you mean ICS_SETUP_PROXY?");
 }
 
 #[test]

@@ -213,7 +213,7 @@ fn without_a_terminal_it_names_what_is_missing_and_asks_nothing() {
     assert!(stderr.contains("missing: proxy.url, mysql.host, redis.host"), "{stderr}");
     assert!(stderr.contains("--proxy, ICS_SETUP_PROXY or the key proxy.url in a settings file"), "{stderr}");
     assert!(stderr.contains("ics-setup reconfigure --root"), "{stderr}");
-    let holes = "--proxy-user u --proxy URL --mysql-host HOST --redis-host HOST --non-interactive";
+    let holes = "--proxy-user u --proxy '<URL>' --mysql-host '<HOST>' --redis-host '<HOST>' --non-interactive";
     assert!(stderr.contains(holes), "{stderr}");
     let (code, stdout, _) = piped(&["wizard", "--root", image.path(), "--format", "json", "--proxy", "http://u@h:1"]);
     let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();

@@ -13,15 +13,15 @@ fn printed(raw: &str) -> String {
     line.to_owned()
 }
 
-/// Runs it on another image; the n-th `FILE` is a file with the n-th password.
+/// Runs it on another image; the n-th `<FILE>` is a file with the n-th password.
 fn repeat(command: &str, from: &Image, onto: &Image, passwords: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let mut words = command.replace(from.path(), onto.path());
     for (index, password) in passwords.iter().enumerate() {
         let file = folder.path().join(index.to_string());
         std::fs::write(&file, format!("{password}\n")).unwrap();
-        assert!(words.contains("-file FILE"), "{command}");
-        words = words.replacen("-file FILE", &format!("-file {}", file.display()), 1);
+        assert!(words.contains("-file '<FILE>'"), "{command}");
+        words = words.replacen("-file '<FILE>'", &format!("-file {}", file.display()), 1);
     }
     assert!(!words.contains("FILE"), "{words}");
     let line = words.replacen("ics-setup", env!("CARGO_BIN_EXE_ics-setup"), 1);
