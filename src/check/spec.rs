@@ -28,7 +28,7 @@ pub struct CheckSpec {
     pub https_proxy: Option<ProxySpec>,
     /// They stood on the host already: nobody asked for them in this run.
     pub proxy_found: bool,
-    /// What is to be reached without them: the members that `prepare` would write.
+    /// What is to be reached without them: the members that `prepare` would write, as they may be shown.
     pub no_proxy: Vec<String>,
     /// Where MySQL is; `None`: nothing says so.
     pub mysql: Option<MysqlSpec>,
