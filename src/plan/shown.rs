@@ -169,6 +169,26 @@ pub(super) fn is_ours(name: &str) -> bool {
     ["httpproxy", "httpsproxy", "noproxy", "proxy"].contains(&plain.as_str()) || Vendor::get().is_variable(name)
 }
 
+/// Does one of these secrets stand in the file where a secret stands: as the value of a name of its kind or of a name that
+/// no run sets, or as the password of a URL? A word that reads like one elsewhere is none.
+pub fn holds(file: &[u8], secrets: &[Vec<u8>]) -> bool {
+    let text = String::from_utf8_lossy(file);
+    lines(text.split_inclusive('\n')).iter().flat_map(Line::assignments).any(|(name, value)| {
+        let rest = value.find("://").map_or(value, |at| &value[at + 3..]);
+        let login = rest.rsplit_once('@').and_then(|(login, _)| login.split_once(':'));
+        let part = match login {
+            _ if is_secret_name(name) => value,
+            Some((_, password)) => password,
+            None if !is_ours(name) => return secrets.iter().any(|secret| secret == value.as_bytes()),
+            None => return false,
+        };
+        let single = part.replace("%%", "%");
+        secrets
+            .iter()
+            .any(|secret| [part, &single].iter().any(|part| memchr::memmem::find(part.as_bytes(), secret).is_some()))
+    })
+}
+
 /// A value as far as it may be shown.
 fn value_text(name: &str, value: &str) -> Text {
     let plain = |text: &str| {

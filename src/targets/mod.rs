@@ -12,10 +12,12 @@ mod vars;
 
 use crate::finding::{Finding, Status};
 use crate::host::View;
-use crate::plan::{Draft, Plan};
+use crate::plan::{Draft, Plan, holds};
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::settings::{Found, NoProxy, Settings, TargetName};
+use crate::text;
+use crate::text::own;
 
 use vars::ProxyVars;
 
@@ -201,8 +203,7 @@ fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
             FileMeta::Like(attributes) => attributes.mode,
             FileMeta::Mode(mode) => *mode,
         };
-        let holds = secrets.iter().any(|secret| memchr::memmem::find(&after.bytes, secret).is_some());
-        if mode & 0o004 == 0 || !holds {
+        if mode & 0o004 == 0 || !holds(&after.bytes, &secrets) {
             continue;
         }
         let shown = context.view.host.shown(&change.path);
@@ -210,7 +211,11 @@ fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
             "password-in-readable-file",
             "settings",
             Status::Warn,
-            format!("{} holds a password and every user of this host can read it (mode {mode:04o})", shown.display()),
+            text!(
+                "{} holds a password and every user of this host can read it (mode {})",
+                own(shown.display()),
+                own(format_args!("{mode:04o}"))
+            ),
         );
         let every_login =
             context.platform.system_proxy_is_shell() && change.path == context.platform.system_proxy_file();
@@ -219,7 +224,7 @@ fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
                 .cause("every login shell sources this file, so it has to be readable")
                 .fix("use a proxy account that may do nothing else, or allow this host by its address")
         } else {
-            finding.fix(format!("chmod o-r {}", shown.display()))
+            finding.fix(text!("chmod o-r {}", own(shown.display())))
         });
     }
     draft.plan.findings.extend(findings);

@@ -8,6 +8,8 @@ use crate::finding::{Finding, Status};
 use crate::plan::Draft;
 use crate::problem::Problem;
 use crate::settings::BackEnd;
+use crate::text;
+use crate::text::own;
 use crate::vendor::{Generation, Vendor, prod_env};
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
@@ -50,9 +52,10 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     draft.put(&path, edited.bytes, 0o640, reasons(&edited.notes))?;
     if draft.plan.changes.len() > before {
         let compose = settings.home.join("docker-compose.yml");
-        let compose = context.view.host.shown(&compose).display().to_string();
-        draft.next(format!(
-            "let the containers read it: docker-compose -f {compose} down && docker-compose -f {compose} up -d"
+        let compose = context.view.host.shown(&compose);
+        draft.next(text!(
+            "let the containers read it: docker-compose -f {0} down && docker-compose -f {0} up -d",
+            own(compose.display())
         ));
     }
     Ok(())

@@ -9,6 +9,7 @@ use crate::environment::{self, Unseen};
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::platform::Platform;
+use crate::text;
 use crate::text::{Foreign, Text};
 
 pub use crate::environment::LoginUser;
@@ -40,7 +41,7 @@ impl Proof<'_> {
             return vec![
                 Finding::new("verify-login", "verify", Status::Skip, "no login was started")
                     .observed("under --root no program of the image is run")
-                    .fix(format!("on the host itself: su - {} -c 'env | grep -i proxy'", self.user.name)),
+                    .fix(text!("on the host itself: su - {} -c 'env | grep -i proxy'", self.user.name)),
             ];
         }
         let mut findings = Vec::new();
