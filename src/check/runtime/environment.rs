@@ -6,6 +6,7 @@ use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::environment::{self, Difference, EnvironmentFacts, How, Service};
+use crate::text::Foreign;
 use crate::vendor::prod_env;
 
 /// More names than this are not told one by one.
@@ -118,8 +119,9 @@ fn one(service: &Service, changed: Option<u64>, file: &str, command: &str) -> Fi
 }
 
 fn tell(one: &Difference) -> String {
-    let value =
-        |value: &Option<String>| value.as_ref().map_or_else(|| "a value that is not shown".to_owned(), Clone::clone);
+    let value = |value: &Option<Foreign>| {
+        value.as_ref().map_or_else(|| "a value that is not shown".to_owned(), Foreign::to_string)
+    };
     match one.how {
         How::Differs if one.file.is_none() => {
             format!("{}: another value than in prod.env (neither is shown)", one.name)

@@ -89,7 +89,7 @@ fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &str) -> Option<Findi
         _ => Status::Warn,
     };
     let title = format!("the log of {} says: {}{again}", services.join(", "), known.title);
-    let observed = format!("{:?}, {} in the last hour{last}", hit.words, count(hit.count, "line"));
+    let observed = format!("\"{}\", {} in the last hour{last}", hit.words, count(hit.count, "line"));
     let mut finding = Finding::new("log-known-trouble", "runtime", status, title.to_owned())
         .expected("no such line")
         .observed(observed)
