@@ -90,6 +90,12 @@ impl Vendor {
             .filter(|key| *key != "prefixes")
     }
 
+    /// Is this a variable of `prod.env` that a setting stands in, in either generation?
+    pub fn is_variable(&self, name: &str) -> bool {
+        let settings = self.generation.values().flatten().filter(|(key, _)| *key != "prefixes");
+        settings.flat_map(|(_, names)| names).any(|own| own == name)
+    }
+
     /// What the names that belong to one generation alone begin with.
     pub fn prefixes(&self, generation: Generation) -> &[String] {
         self.variables(generation, "prefixes")

@@ -29,7 +29,7 @@ pub struct CheckSpec {
     /// They stood on the host already: nobody asked for them in this run.
     #[serde(default)]
     pub proxy_found: bool,
-    /// What is to be reached without them: the members that `prepare` would write.
+    /// What is to be reached without them: the members that `prepare` would write, as they may be shown.
     pub no_proxy: Vec<String>,
     /// Where MySQL is; `None`: nothing says so.
     pub mysql: Option<MysqlSpec>,

@@ -124,7 +124,7 @@ fn collect(
     let endpoints = required_endpoints.iter().filter_map(Target::of).collect();
     let (settings, _) = known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec))?;
     settings.secrets.iter().for_each(|secret| redactor.learn(secret));
-    let no_proxy = targets::no_proxy(&settings).members().map(str::to_owned).collect();
+    let no_proxy = targets::no_proxy(&settings).shown().members().map(str::to_owned).collect();
     let (mut spec, secrets) = CheckSpec::new(&settings, &Effective::new(&settings, &known.found), no_proxy, limits);
     spec.unread = unread;
     spec.endpoints = endpoints;

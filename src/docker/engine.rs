@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::text::{epoch, first_line, is_plain};
 use crate::host::{Command, HostRead, Output};
 use crate::net::Time;
+use crate::text::Foreign;
 
 /// No honest host has more lines of `docker ps`.
 const MAX_LINES: usize = 2000;
@@ -25,12 +26,12 @@ pub(crate) enum NoDocker {
     /// The daemon does not run, or is not at the usual socket.
     Down {
         /// The command's words.
-        why: String,
+        why: Foreign,
     },
     /// This user may not talk to it.
     Denied {
         /// The command's words.
-        why: String,
+        why: Foreign,
     },
     /// No answer in time.
     Late {
@@ -40,7 +41,7 @@ pub(crate) enum NoDocker {
     /// It failed otherwise, or its answer could not be read.
     Odd {
         /// The command's words.
-        why: String,
+        why: Foreign,
     },
 }
 
@@ -160,8 +161,8 @@ pub(crate) fn run(host: &dyn HostRead, time: Time, arguments: &[&str]) -> Result
     host.run(&command).map_err(|error| match error.kind() {
         ErrorKind::NotFound => NoDocker::Absent,
         ErrorKind::TimedOut => NoDocker::Late { millis: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) },
-        ErrorKind::PermissionDenied => NoDocker::Denied { why: "the docker program may not be run".to_owned() },
-        _ => NoDocker::Odd { why: error.to_string() },
+        ErrorKind::PermissionDenied => NoDocker::Denied { why: "the docker program may not be run".into() },
+        _ => NoDocker::Odd { why: error.to_string().into() },
     })
 }
 
@@ -225,24 +226,24 @@ fn refused(output: &Output) -> NoDocker {
     let why = first_line(&told.collect::<Vec<_>>().join(&b'\n'), 300);
     let has = |words: &[&str]| words.iter().any(|word| why.to_lowercase().contains(word));
     if has(&["permission denied"]) {
-        NoDocker::Denied { why }
+        NoDocker::Denied { why: why.into() }
     } else if has(&[
         "cannot connect to the docker daemon",
         "is the docker daemon running",
         "connection refused",
         "no such file",
     ]) {
-        NoDocker::Down { why }
+        NoDocker::Down { why: why.into() }
     } else if why.is_empty() {
-        NoDocker::Odd { why: format!("docker ended with code {:?} and said nothing", output.code) }
+        NoDocker::Odd { why: format!("docker ended with code {:?} and said nothing", output.code).into() }
     } else {
-        NoDocker::Odd { why }
+        NoDocker::Odd { why: why.into() }
     }
 }
 
 fn odd(what: &str, output: &Output) -> NoDocker {
     let words = first_line(&output.stdout, 80);
-    NoDocker::Odd { why: format!("{what}; it begins with {words:?}") }
+    NoDocker::Odd { why: format!("{what}; it begins with {words:?}").into() }
 }
 
 #[cfg(test)]

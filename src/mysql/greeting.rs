@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::net::{NetError, shown, shown_bytes, unexpected};
+use crate::text::Foreign;
 
 /// `Host '…' is blocked because of many connection errors`.
 pub(crate) const HOST_BLOCKED: u16 = 1129;
@@ -46,13 +47,13 @@ pub(crate) struct Refusal {
     /// Its number.
     pub(crate) code: u16,
     /// Its words, fit to be shown.
-    pub(crate) message: String,
+    pub(crate) message: Foreign,
 }
 
 impl Refusal {
     /// Is it for want of TLS, in so many words? MySQL has a number for it.
     pub(crate) fn wants_tls(&self) -> bool {
-        let message = self.message.to_ascii_lowercase();
+        let message = self.message.raw().to_ascii_lowercase();
         self.code == 3159 || message.contains("require_secure_transport") || message.contains("insecure transport")
     }
 }
@@ -136,7 +137,7 @@ pub(crate) fn refusal(payload: &[u8]) -> Option<Refusal> {
         [b'#', state_and_words @ ..] => state_and_words.get(5..).unwrap_or_default(),
         words => words,
     };
-    Some(Refusal { code: u16::from_le_bytes(*code), message: shown_bytes(message) })
+    Some(Refusal { code: u16::from_le_bytes(*code), message: shown_bytes(message).into() })
 }
 
 fn hello(payload: &[u8]) -> Option<Hello> {
@@ -239,10 +240,10 @@ pub(crate) mod tests {
             [&[0xff, 0x6a, 0x04][..], b"Host '10.1.1.1' is not allowed to connect to this MySQL server"].concat();
         let First::Refusal(refusal) = first(&plain) else { panic!() };
         assert_eq!(refusal.code, 1130);
-        assert!(refusal.message.starts_with("Host '10.1.1.1'"));
+        assert!(refusal.message.raw().starts_with("Host '10.1.1.1'"));
         let marked = [&[0xff, 0x10, 0x04][..], b"#08004Too many connections"].concat();
         let First::Refusal(refusal) = first(&marked) else { panic!() };
-        assert_eq!((refusal.code, refusal.message.as_str()), (1040, "Too many connections"));
+        assert_eq!((refusal.code, refusal.message.raw()), (1040, "Too many connections"));
         assert!(matches!(first(&[0xff, 1]), First::Foreign(_)));
     }
 

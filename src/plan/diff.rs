@@ -1,9 +1,11 @@
 //! Unified diffs of files that may be large and need not be UTF-8. What they show of a line: `shown`.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::Change;
-use super::shown::{Line, lines};
+use super::shown::{Line, is_ours, lines};
+use crate::settings::SAVED;
 use crate::text;
 use crate::text::{Fragment, Text, own};
 
@@ -53,6 +55,8 @@ pub fn unified(change: &Change) -> Diff {
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
     // A value that began in front of the part is still one value: the files are read from their beginning.
     let (old, new) = (lines(old.split_inclusive('\n')), lines(new.split_inclusive('\n')));
+    // A file of settings alone, whose keys say what is secret.
+    let all_ours = change.path == Path::new(SAVED);
     let name = |prefix: &str, there: bool| match there {
         true => text!("{}{}", own(prefix), own(change.path.display())),
         false => "/dev/null".into(),
@@ -80,10 +84,13 @@ pub fn unified(change: &Change) -> Diff {
                       part: std::ops::Range<usize>| {
                 let Some(own) = index.and_then(|index| lines.get(index + line)) else { return Text::default() };
                 let part = (part.start + line).min(other.len())..(part.end + line).min(other.len());
-                let same = |name: &str, value: &str| {
-                    other[part.clone()].iter().flat_map(Line::assignments).any(|own| own == (name, value))
+                let alone = own.assignments().count() == 1;
+                let hides = |name: &str, value: &str| {
+                    let mut pairs = other[part.clone()].iter().flat_map(Line::assignments);
+                    let ours = all_ours || is_ours(name);
+                    !ours || (!alone && pairs.any(|own| own == (name, value)))
                 };
-                if edited { own.edited(same) } else { own.names() }
+                if edited { own.edited(hides) } else { own.names() }
             };
             let (mark, text) = match of.tag() {
                 similar::ChangeTag::Equal => (" ", at(&old, of.old_index(), false, &new, come.clone())),
@@ -166,10 +173,10 @@ mod tests {
     #[test]
     fn numbers_are_those_of_the_whole_file_and_other_lines_show_their_names() {
         let old: String = (1..=100).map(|n| format!("N{n}=x\n")).collect();
-        let new = old.replace("N50=x\n", "N50=y\n");
+        let new = old.replace("N50=x\n", "no_proxy=y\n");
         assert_eq!(
             shown(&old, &new),
-            "--- a/etc/x\n+++ b/etc/x\n@@ -47,7 +47,7 @@\n N47=…\n N48=…\n N49=…\n-N50=x\n+N50=y\n N51=…\n N52=…\n N53=…\n"
+            "--- a/etc/x\n+++ b/etc/x\n@@ -47,7 +47,7 @@\n N47=…\n N48=…\n N49=…\n-N50=…\n+no_proxy=y\n N51=…\n N52=…\n N53=…\n"
         );
     }
 
@@ -181,8 +188,16 @@ mod tests {
 
     #[test]
     fn only_the_secret_that_changed_is_marked() {
-        let diff = shown("H=a\nA_PASSWORD=same\nB_PASSWORD=old\n", "H=b\nA_PASSWORD=same\nB_PASSWORD=new\n");
-        assert!(diff.ends_with("-H=a\n+H=b\n A_PASSWORD=…\n-B_PASSWORD=***\n+B_PASSWORD=*** (changed)\n"), "{diff}");
+        let diff = shown(
+            "no_proxy=a\nA_PASSWORD=same\nDIVVY_DB_PASSWORD=old\n",
+            "no_proxy=b\nA_PASSWORD=same\nDIVVY_DB_PASSWORD=new\n",
+        );
+        assert!(
+            diff.ends_with(
+                "-no_proxy=a\n+no_proxy=b\n A_PASSWORD=…\n-DIVVY_DB_PASSWORD=***\n+DIVVY_DB_PASSWORD=*** (changed)\n"
+            ),
+            "{diff}"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::text::Text;
 
 pub use diff::{Diff, DiffLine, unified};
 pub use draft::Draft;
+pub use shown::holds;
 
 /// Comments that ics-setup writes itself.
 const OWN_COMMENTS: [&str; 4] = [

@@ -5,6 +5,7 @@ use super::OWN_COMMENTS;
 use crate::redact::{is_secret_name, url_text};
 use crate::text;
 use crate::text::{Foreign, SECRET, Text, own};
+use crate::vendor::Vendor;
 
 /// Stands for what is not shown.
 const ELSE: &str = "…";
@@ -60,6 +61,10 @@ impl<'a> Line<'a> {
             return Self { pieces: vec![Piece::Hidden] };
         }
         let text = line.trim_start();
+        if text.contains("-----BEGIN") && !text.contains("-----END") && !text.contains(['=', ':']) {
+            *open = Some(Open::Pem);
+            return Self { pieces: vec![Piece::Hidden] };
+        }
         if text.is_empty() || OWN_COMMENTS.contains(&text) {
             return Self { pieces: vec![Piece::Plain(line)] };
         }
@@ -125,10 +130,9 @@ impl<'a> Line<'a> {
         self.text(|_, _| false)
     }
 
-    /// The line as one that the run edits; `same` knows the assignments that the other side has too.
-    pub(super) fn edited(&self, same: impl Fn(&str, &str) -> bool) -> Text {
-        let alone = self.pieces.iter().filter(|piece| matches!(piece, Piece::Assignment { .. })).count() == 1;
-        self.text(|name, value| alone || !same(name, value))
+    /// The line as one that the run edits; `hides` knows the assignments that it does not edit.
+    pub(super) fn edited(&self, hides: impl Fn(&str, &str) -> bool) -> Text {
+        self.text(|name, value| !hides(name, value))
     }
 
     /// Name and value of each assignment.
@@ -158,6 +162,33 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Does a run set what has this name, in one file or another?
+pub(super) fn is_ours(name: &str) -> bool {
+    let last = name.rsplit("::").next().unwrap_or(name);
+    let plain = last.to_ascii_lowercase().replace(['-', '_'], "");
+    ["httpproxy", "httpsproxy", "noproxy", "proxy"].contains(&plain.as_str()) || Vendor::get().is_variable(name)
+}
+
+/// Does one of these secrets stand in the file where a secret stands: as the value of a name of its kind or of a name that
+/// no run sets, or as the password of a URL? A word that reads like one elsewhere is none.
+pub fn holds(file: &[u8], secrets: &[Vec<u8>]) -> bool {
+    let text = String::from_utf8_lossy(file);
+    lines(text.split_inclusive('\n')).iter().flat_map(Line::assignments).any(|(name, value)| {
+        let rest = value.find("://").map_or(value, |at| &value[at + 3..]);
+        let login = rest.rsplit_once('@').and_then(|(login, _)| login.split_once(':'));
+        let part = match login {
+            _ if is_secret_name(name) => value,
+            Some((_, password)) => password,
+            None if !is_ours(name) => return secrets.iter().any(|secret| secret == value.as_bytes()),
+            None => return false,
+        };
+        let single = part.replace("%%", "%");
+        secrets
+            .iter()
+            .any(|secret| [part, &single].iter().any(|part| memchr::memmem::find(part.as_bytes(), secret).is_some()))
+    })
+}
+
 /// A value as far as it may be shown.
 fn value_text(name: &str, value: &str) -> Text {
     let plain = |text: &str| {
@@ -166,6 +197,8 @@ fn value_text(name: &str, value: &str) -> Text {
     match () {
         () if is_secret_name(name) => text!("{}", SECRET),
         () if plain(value) => text!("{}", own(value)),
+        // Whoever reads JSON sees signs there that nobody sees here.
+        () if value.contains("\\u") => ELSE.into(),
         () if value.contains("://") || value.contains('@') => url_text(value),
         () => Foreign::new(value).into(),
     }
@@ -263,7 +296,7 @@ mod tests {
     use super::*;
 
     fn shown(file: &str) -> (Vec<String>, Vec<String>) {
-        let lines = lines(file.lines());
+        let lines = lines(file.split('\n'));
         let all = |text: &dyn Fn(&Line<'_>) -> Text| lines.iter().map(|line| text(line).to_string()).collect();
         (all(&|line| line.names()), all(&|line| line.edited(|_, _| false)))
     }

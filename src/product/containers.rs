@@ -11,6 +11,7 @@ use crate::docker::text::{is_plain, seconds_of, shown};
 use crate::docker::{NoDocker, repository_and_tag};
 use crate::host::HostRead;
 use crate::net::Time;
+use crate::text::Foreign;
 
 /// What was seen.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -60,7 +61,7 @@ pub(crate) struct One {
     /// Bytes; `None`: it may use all that the host has.
     pub(crate) memory_limit: Option<u64>,
     /// Docker's words on why it could not be started.
-    pub(crate) error: String,
+    pub(crate) error: Foreign,
     pub(crate) restarts: u64,
     pub(crate) started: Option<u64>,
     pub(crate) finished: Option<u64>,
@@ -96,7 +97,7 @@ fn seen(host: &dyn HostRead, home: &Path, place: &Place, found: &Found) -> Seen 
                     exit_code: own.exit_code,
                     oom_killed: own.oom_killed,
                     memory_limit: own.memory_limit,
-                    error: shown(&own.error, 200),
+                    error: shown(&own.error, 200).into(),
                     restarts: own.restarts,
                     started: own.started,
                     finished: own.finished,

@@ -13,6 +13,7 @@ use crate::docker::{self, Container, NoDocker, compose};
 use crate::envfile::{Dialect, Reading, Seen};
 use crate::host::HostRead;
 use crate::net::Time;
+use crate::text::Foreign;
 use crate::vendor::{Generation, Vendor, prod_env};
 
 /// More variables than this are not compared.
@@ -29,7 +30,7 @@ pub(crate) struct EnvironmentFacts {
     /// `None`: was not asked.
     pub(crate) services: Option<Result<Vec<Service>, NoDocker>>,
     /// Why prod.env could not be read.
-    pub(crate) unreadable: Option<String>,
+    pub(crate) unreadable: Option<Foreign>,
     /// When prod.env was last changed, seconds since 1970.
     pub(crate) changed: Option<u64>,
 }
@@ -43,7 +44,7 @@ pub(crate) struct Service {
     /// Who read prod.env for it: `docker-compose 1.29`.
     pub(crate) reader: String,
     /// That reader rejects the file: why.
-    pub(crate) rejects: Option<String>,
+    pub(crate) rejects: Option<Foreign>,
     /// How many names are the same.
     pub(crate) same: usize,
     /// Names whose value the file alone does not tell, or that the compose file sets itself.
@@ -56,9 +57,9 @@ pub(crate) struct Difference {
     pub(crate) name: String,
     pub(crate) how: How,
     /// Of prod.env, where it may be shown.
-    pub(crate) file: Option<String>,
+    pub(crate) file: Option<Foreign>,
     /// Of the container, where it may be shown.
-    pub(crate) container: Option<String>,
+    pub(crate) container: Option<Foreign>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,7 +88,7 @@ pub(crate) fn look(host: &dyn HostRead, home: &Path, time: Time) -> EnvironmentF
         Err(error) => (Vec::new(), None, Some(error.to_string())),
     };
     if unreadable.is_some() {
-        return EnvironmentFacts { place, unreadable, ..EnvironmentFacts::default() };
+        return EnvironmentFacts { place, unreadable: unreadable.map(Foreign::from), ..EnvironmentFacts::default() };
     }
     let services = own::containers(host, home, time).map(|found| {
         place.prefer(&found);
@@ -127,7 +128,7 @@ fn compared(found: &Found, file: &[u8], compose: &[compose::Service]) -> Vec<Ser
                         .complaints
                         .iter()
                         .find(|complaint| complaint.fatal)
-                        .map(|complaint| format!("line {}: {}", complaint.line, complaint.message));
+                        .map(|complaint| format!("line {}: {}", complaint.line, complaint.message).into());
                 }
                 compare(&reading, container, set_by_compose, index == 0, &mut service);
             }
@@ -158,8 +159,8 @@ fn compare(reading: &Reading, container: &Container, by_compose: &[String], coun
             service.differences.push(Difference {
                 name: shown(name, 80),
                 how,
-                file: show(file),
-                container: show(inside),
+                file: show(file).map(Foreign::from),
+                container: show(inside).map(Foreign::from),
             });
         }
     };

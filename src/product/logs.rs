@@ -13,6 +13,7 @@ use crate::docker::text::{epoch, first_line, seconds_of, shown};
 use crate::docker::{self, Container, NoDocker};
 use crate::host::HostRead;
 use crate::net::{Time, seconds};
+use crate::text::Foreign;
 
 /// The last lines of each log that are read.
 const TAIL: &str = "400";
@@ -39,7 +40,7 @@ pub(crate) struct Seen {
     pub(crate) containers: usize,
     pub(crate) lines: usize,
     /// Containers whose logs could not be read, and why.
-    pub(crate) unread: Vec<(String, String)>,
+    pub(crate) unread: Vec<(String, Foreign)>,
     /// In the order of the patterns.
     pub(crate) hits: Vec<Hit>,
 }
@@ -53,7 +54,7 @@ pub(crate) struct Hit {
     pub(crate) last: Option<u64>,
     pub(crate) services: BTreeSet<String>,
     /// The words that matched last.
-    pub(crate) words: String,
+    pub(crate) words: Foreign,
 }
 
 /// Reads the last lines of each log of the product whose folder is `home`.
@@ -84,12 +85,12 @@ fn read_all(host: &dyn HostRead, time: Time, containers: &[Container]) -> Seen {
                 read(&output.stdout, &service, &mut seen);
                 read(&output.stderr, &service, &mut seen);
             }
-            Ok(output) => seen.unread.push((shown(&container.name, 80), first_line(&output.stderr, 200))),
+            Ok(output) => seen.unread.push((shown(&container.name, 80), first_line(&output.stderr, 200).into())),
             Err(NoDocker::Late { millis }) => {
                 let limit = seconds(std::time::Duration::from_millis(millis));
-                seen.unread.push((shown(&container.name, 80), format!("no end within {limit}")));
+                seen.unread.push((shown(&container.name, 80), format!("no end within {limit}").into()));
             }
-            Err(_) => seen.unread.push((shown(&container.name, 80), "docker logs could not be run".to_owned())),
+            Err(_) => seen.unread.push((shown(&container.name, 80), "docker logs could not be run".into())),
         }
     }
     let rank = |hit: &Hit| Known::get().log.iter().position(|line| line.name == hit.name);
@@ -117,7 +118,7 @@ fn read(bytes: &[u8], service: &str, seen: &mut Seen) {
         hit.services.insert(service.to_owned());
         if last >= hit.last {
             hit.last = last;
-            hit.words = shown(words, 80);
+            hit.words = shown(words, 80).into();
         }
     }
 }

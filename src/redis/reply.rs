@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::resp::{Resp, Value};
 use crate::net::{NetError, shown};
+use crate::text::Foreign;
 
 /// What a server says, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(crate) struct Denial {
     /// Its first word: `NOAUTH`.
     pub(crate) code: String,
     /// The rest, fit to be shown.
-    pub(crate) text: String,
+    pub(crate) text: Foreign,
 }
 
 /// What an error reply means, by the codes and words that servers of every age use.
@@ -67,7 +68,7 @@ impl Denial {
             "MASTERDOWN" => return DenialKind::PrimaryLost,
             _ => {}
         }
-        let text = self.text.to_ascii_lowercase();
+        let text = self.text.raw().to_ascii_lowercase();
         // Where two differ: Redis 6 and newer first, then 5 and older.
         [
             ("without any password configured", DenialKind::NoPasswordSet),
@@ -114,7 +115,7 @@ fn reply(value: Value) -> Result<Reply, NetError> {
         ),
         Value::Error(error) => {
             let (code, text) = error.split_once(' ').unwrap_or((&error, ""));
-            Reply::Error(Denial { code: shown(code), text: shown(text) })
+            Reply::Error(Denial { code: shown(code), text: shown(text).into() })
         }
         _ => return Err(NetError::unexpected("a Redis reply of a kind that was not asked for")),
     })
@@ -132,7 +133,7 @@ mod tests {
         for (error, code, text) in
             [("NOAUTH Authentication required.", "NOAUTH", "Authentication required."), ("LOADING", "LOADING", "")]
         {
-            let denial = Denial { code: code.to_owned(), text: text.to_owned() };
+            let denial = Denial { code: code.to_owned(), text: text.into() };
             assert_eq!(reply(Value::Error(error.to_owned())), Ok(Reply::Error(denial)));
         }
         let list = Reply::List(vec!["server".to_owned(), "redis".to_owned(), String::new()]);
@@ -158,7 +159,7 @@ mod tests {
             ("ERR", "unknown command `HELLO`, with args beginning with: ", UnknownCommand),
             ("MISCONF", "x", Other),
         ] {
-            assert_eq!(Denial { code: code.to_owned(), text: text.to_owned() }.kind(), kind, "{code} {text}");
+            assert_eq!(Denial { code: code.to_owned(), text: text.into() }.kind(), kind, "{code} {text}");
         }
     }
 }

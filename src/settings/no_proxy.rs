@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::redact;
 use crate::text::{Marked, Shown};
 
 /// An ordered list of NO_PROXY members without duplicates.
@@ -79,6 +80,13 @@ impl NoProxy {
     /// Has it no members?
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The list as it may be shown: a member that is a whole proxy URL or a login by mistake, without its password.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let shown = redact::list(&self.to_string());
+        Self(shown.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect())
     }
 
     /// The members, in order.

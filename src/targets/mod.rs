@@ -13,7 +13,7 @@ mod vars;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::View;
-use crate::plan::{Draft, Plan};
+use crate::plan::{Draft, Plan, holds};
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
@@ -200,8 +200,7 @@ fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
             FileMeta::Like(attributes) => attributes.mode,
             FileMeta::Mode(mode) => *mode,
         };
-        let holds = secrets.iter().any(|secret| memchr::memmem::find(&after.bytes, secret).is_some());
-        if mode & 0o004 == 0 || !holds {
+        if mode & 0o004 == 0 || !holds(&after.bytes, &secrets) {
             continue;
         }
         let shown = context.view.host.shown(&change.path);

@@ -171,6 +171,12 @@ impl From<Foreign> for Text {
     }
 }
 
+impl From<&Foreign> for Text {
+    fn from(value: &Foreign) -> Self {
+        value.clone().into()
+    }
+}
+
 impl From<&Self> for Text {
     fn from(text: &Self) -> Self {
         text.clone()
@@ -195,6 +201,11 @@ impl Foreign {
     /// Takes characters as they came in.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Has it no characters?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The characters, for parsing and comparing. What is printed goes through [`Text`].

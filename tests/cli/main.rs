@@ -11,6 +11,7 @@ mod explain;
 mod hosts;
 mod network;
 mod root;
+mod secret_matrix;
 mod secrets;
 mod settings;
 mod terminal;

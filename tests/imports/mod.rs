@@ -26,7 +26,7 @@ pub struct Module {
     pub lines: usize,
     /// Names of the parameters, fields and variables that are a host.
     pub hosts: BTreeSet<String>,
-    /// Receiver, method, line.
+    /// Receiver, empty where it is no name, method, line.
     pub calls: Vec<(String, String, usize)>,
     items: BTreeSet<String>,
     bindings: BTreeMap<String, Segments>,
@@ -125,7 +125,7 @@ impl Crate {
                         if word == "macro_rules" {
                             here.items.extend(word_at(&tokens, at + 2));
                         }
-                        here.notice(&tokens, at, line);
+                        here.notice(&tokens, at);
                         let (path, end) = path(&tokens, at);
                         if path.len() > 1 {
                             here.paths.push((path, line));
@@ -133,7 +133,16 @@ impl Crate {
                         at = end - 1;
                     }
                 }
-                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+                TokenTree::Punct(punct) => {
+                    if punct.as_char() == '.'
+                        && let Some(method) = word_at(&tokens, at + 1)
+                        && tokens.get(at + 2).and_then(group).is_some()
+                    {
+                        let receiver = at.checked_sub(1).and_then(|before| word_at(&tokens, before));
+                        here.calls.push((receiver.unwrap_or_default(), method, punct.span().start().line));
+                    }
+                }
+                TokenTree::Literal(_) => {}
             }
             at += 1;
         }
@@ -217,15 +226,9 @@ impl Crate {
 }
 
 impl Module {
-    /// Method calls, and names that are a host.
-    fn notice(&mut self, tokens: &[TokenTree], at: usize, line: usize) {
+    /// Names that are a host.
+    fn notice(&mut self, tokens: &[TokenTree], at: usize) {
         let Some(word) = word_at(tokens, at) else { return };
-        if is(tokens, at + 1, '.')
-            && let Some(method) = word_at(tokens, at + 2)
-            && tokens.get(at + 3).and_then(group).is_some()
-        {
-            self.calls.push((word.clone(), method, line));
-        }
         if is(tokens, at + 1, ':') && !is(tokens, at + 2, ':') {
             let typed = tokens[at + 2..].iter().take_while(|token| match token {
                 TokenTree::Punct(punct) => matches!(punct.as_char(), '&' | '\''),

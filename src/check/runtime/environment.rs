@@ -10,7 +10,7 @@ use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::product::environment::{self, Difference, EnvironmentFacts, How, Service};
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Foreign, Text, own};
 use crate::vendor::prod_env;
 
 /// More names than this are not told one by one.
@@ -123,7 +123,7 @@ fn one(service: &Service, changed: Option<u64>, file: &Path, command: &Text) -> 
 }
 
 fn tell(one: &Difference) -> Text {
-    let value = |value: &Option<String>| match value {
+    let value = |value: &Option<Foreign>| match value {
         Some(value) => text!("{}", value),
         None => "a value that is not shown".into(),
     };

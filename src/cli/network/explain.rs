@@ -10,6 +10,7 @@ use super::super::out;
 use super::super::settings::effective;
 use crate::clients::{self, Client, Route, Target};
 use crate::problem::{Problem, id};
+use crate::redact;
 use crate::report::{Paint, SCHEMA, visible};
 use crate::targets;
 use crate::text;
@@ -28,8 +29,9 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem> {
     let settings = effective(globals, matches)?;
     let proxy = if target.tls { &settings.proxies.https } else { &settings.proxies.http };
     let proxy = proxy.as_ref().map(|proxy| (proxy.value.masked(), proxy.origin.to_string()));
-    let no_proxy = targets::no_proxy(&settings).to_string();
-    let routes = clients::all().iter().map(|client| (client, client.route(&target, &no_proxy))).collect();
+    let list = targets::no_proxy(&settings);
+    let (as_read, no_proxy) = (list.to_string(), list.shown().to_string());
+    let routes = clients::all().iter().map(|client| (client, client.route(&target, &as_read))).collect();
     let explained = Explained { target, proxy, no_proxy, routes };
     if globals.json {
         out::json(&explained.json());
@@ -44,6 +46,7 @@ struct Explained<'a> {
     target: Target,
     /// The proxy for such a URL as it may be shown, and who says so.
     proxy: Option<(String, String)>,
+    /// The list as it may be shown.
     no_proxy: String,
     routes: Vec<(&'a Client, Route)>,
 }
@@ -58,7 +61,7 @@ impl Explained<'_> {
                     "client": client.id,
                     "name": client.name,
                     "route": route.as_str(),
-                    "decided_by": route.decided_by(),
+                    "decided_by": redact::list(route.decided_by()),
                 })
             })
             .collect();
@@ -88,7 +91,7 @@ impl Explained<'_> {
                 Route::Error { .. } => "31",
             };
             let word = paint.coloured(code, &format!("{:6}", route.as_str()));
-            let _ = writeln!(text, "{:width$}  {word}  {}", client.id, visible(route.decided_by()));
+            let _ = writeln!(text, "{:width$}  {word}  {}", client.id, visible(&redact::list(route.decided_by())));
         }
         text
     }

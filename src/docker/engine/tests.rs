@@ -34,7 +34,7 @@ fn every_reason_of_silence_is_told_apart() {
 fn garbage_costs_its_lines_and_never_more() {
     let garbage = || vec![b'x'; 1 << 20];
     let odd = found(&Double::installed().prints("docker ps", garbage())).unwrap_err();
-    assert!(matches!(&odd, NoDocker::Odd { why } if why.len() < 300), "{odd:?}");
+    assert!(matches!(&odd, NoDocker::Odd { why } if why.raw().len() < 300), "{odd:?}");
     let odd = found(&Double::installed().prints("docker ps", IDS).prints("docker inspect", garbage()));
     assert!(matches!(odd, Err(NoDocker::Odd { .. })));
     let lines = [

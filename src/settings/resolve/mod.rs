@@ -389,6 +389,9 @@ fn shown(layers: &Layers, found: &Found, proxies: &Proxies) -> Vec<(Key, Option<
                     let masked = ProxyUrl::parse(&setting.value).map_or_else(|_| String::new(), |url| url.masked());
                     (spec.key, Some(masked), setting.origin.clone())
                 }
+                Some(setting) if [Key::ProxyNoProxy, Key::ProxyNoProxyOnly].contains(&spec.key) => {
+                    (spec.key, Some(crate::redact::list(&setting.value)), setting.origin.clone())
+                }
                 Some(setting) => (spec.key, Some(setting.value.clone()), setting.origin.clone()),
                 None => (spec.key, spec.default.map(str::to_owned), Origin::Default),
             }

@@ -338,7 +338,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
         (9999, "mysql-login", "refuses the login"),
     ] {
         let spec = want_mysql(3306, Some("divvy"), None);
-        let refusal = Refusal { code, message: "as the server has it".to_owned() };
+        let refusal = Refusal { code, message: "as the server has it".into() };
         let findings = judged(&Mysql, &facts(Some(Login::Refused { refusal, tls: false })), &spec);
         assert_eq!(status(&findings, id), Fail, "{code}");
         assert!(text(the(&findings, id)).contains(words), "{code}: {}", text(the(&findings, id)));

@@ -87,7 +87,7 @@ fn what_can_be_wrong_with_a_container() {
     let sick = One { health: Some("unhealthy".to_owned()), ..running("s1") };
     let created = One {
         status: "created".to_owned(),
-        error: "exec: \"/x\": no such file".to_owned(),
+        error: "exec: \"/x\": no such file".into(),
         started: None,
         ..running("s1")
     };
@@ -248,10 +248,10 @@ fn silence_of_docker_is_one_finding() {
     let place = facts(Vec::new()).place;
     for (trouble, status, words, fix) in [
         (NoDocker::Absent, Status::Fail, "no docker command", "type -a docker"),
-        (NoDocker::Down { why: "x".to_owned() }, Status::Fail, "does not run", "systemctl enable --now docker"),
-        (NoDocker::Denied { why: "x".to_owned() }, Status::Error, "may not talk", "sudo"),
+        (NoDocker::Down { why: "x".into() }, Status::Fail, "does not run", "systemctl enable --now docker"),
+        (NoDocker::Denied { why: "x".into() }, Status::Error, "may not talk", "sudo"),
         (NoDocker::Late { millis: 9000 }, Status::Error, "in time", "--timeout"),
-        (NoDocker::Odd { why: "x".to_owned() }, Status::Error, "did not list", "docker ps -a"),
+        (NoDocker::Odd { why: "x".into() }, Status::Error, "did not list", "docker ps -a"),
     ] {
         let facts = ContainersFacts { place: place.clone(), docker: Some(Err(trouble)), now: NOW };
         let findings = judge::judge_containers(&facts, &spec());

@@ -1,0 +1,172 @@
+//! Laws of words, by the method calls of the source: who may have the bytes of a secret, who may have the marks of a text, and
+//! that no code decides by its own prose.
+
+#[allow(dead_code)]
+mod imports;
+
+use imports::Crate;
+
+/// Who needs the bytes of a secret, and what for.
+const EXPOSE: [(&str, &str); 11] = [
+    ("crate::redact", "to know what to mask"),
+    ("crate::settings::proxy_url", "to write the URL into files"),
+    ("crate::settings::resolve", "to write back-end values into prod.env"),
+    ("crate::settings::resolve::resolver", "to tell whether it is ASCII"),
+    ("crate::targets", "to tell which files hold it"),
+    ("crate::network::proxy::answer", "to log in at the proxy"),
+    ("crate::network::proxy::cleaner", "to take it out of what the proxy sends back"),
+    ("crate::check::unit", "to hand it to the login at MySQL"),
+    ("crate::redis::session", "to log in"),
+    ("crate::product::queues", "to log in"),
+    ("crate::consumers", "to number passwords, so that they are compared and not kept"),
+];
+
+/// Who may search or change text in a module that has the bytes of a secret.
+const SEARCH: [&str; 2] = ["crate::redact", "crate::network::proxy::cleaner"];
+
+/// Who may have a text with its marks, beside the modules that make texts and characters.
+const MARKED: [(&str, &str); 3] = [
+    ("crate::cli::out", "adds --root to a command, in front of the remark at its end"),
+    ("crate::consumers::places", "facts keep the marks"),
+    ("crate::check::host::runs", "facts keep the marks"),
+];
+
+/// What findings, problems and fixes call their texts.
+const PROSE: [&str; 12] =
+    ["title", "message", "observed", "expected", "cause", "because", "hint", "hints", "fix", "fixes", "advice", "said"];
+
+/// Questions about characters.
+const ASKS: [&str; 6] = ["contains", "starts_with", "ends_with", "strip_prefix", "strip_suffix", "find"];
+
+/// Who asks about words of others under such a name, or of its own with a reason.
+const ASKED: [(&str, &str, &str); 4] = [
+    ("crate::check::network::interception", "title", "the title of a page that somebody sent"),
+    ("crate::mysql::greeting", "message", "the server's words: old ones have no code of their own for it"),
+    ("crate::cli::out", "advice", "adds --root to commands of ics-setup"),
+    ("crate::wizard::world", "fix", "leaves out what leads back to the wizard"),
+];
+
+/// The calls of methods that `wrong` names, with their modules and places.
+fn calls(all: &Crate, wrong: impl Fn(&str, &str, &str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, module) in &all.modules {
+        let path = path.join("::");
+        for (receiver, method, line) in &module.calls {
+            if wrong(&path, receiver, method) {
+                found.push(format!("{}:{line}: {receiver}.{method}()", module.file));
+            }
+        }
+    }
+    found
+}
+
+fn within(path: &str, module: &str) -> bool {
+    path == module || path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::"))
+}
+
+/// Modules with the places where they ask for the bytes of a secret.
+fn exposing(all: &Crate) -> Vec<(String, String)> {
+    let called = all.modules.iter().flat_map(|(path, module)| {
+        let calls = module.calls.iter().filter(|(_, method, _)| method == "expose");
+        calls.map(move |(_, _, line)| (path.join("::"), format!("{}:{line}: expose", module.file)))
+    });
+    let named = all
+        .imports()
+        .into_iter()
+        .filter(|import| import.to.iter().chain(&import.item).next_back().is_some_and(|last| last == "expose"));
+    called.chain(named.map(|import| (import.from.join("::"), format!("{}: expose", import.at)))).collect()
+}
+
+fn exposed(all: &Crate) -> Vec<String> {
+    let listed = |path: &str| EXPOSE.iter().any(|(module, _)| within(path, module));
+    exposing(all).into_iter().filter(|(path, _)| !listed(path)).map(|(_, at)| at).collect()
+}
+
+fn searched(all: &Crate) -> Vec<String> {
+    let exposing = exposing(all);
+    let has = |path: &str| exposing.iter().any(|(own, _)| own == path);
+    calls(all, |path, _, method| ["replace", "replacen"].contains(&method) && !SEARCH.contains(&path) && has(path))
+}
+
+fn marked(all: &Crate) -> Vec<String> {
+    let may = |path: &str| {
+        ["crate::text", "crate::report"].iter().any(|module| within(path, module))
+            || MARKED.iter().any(|(module, _)| *module == path)
+    };
+    calls(all, |path, _, method| method == "marked" && !may(path))
+}
+
+fn asked(all: &Crate) -> Vec<String> {
+    calls(all, |path, receiver, method| {
+        PROSE.contains(&receiver)
+            && ASKS.contains(&method)
+            && !ASKED.iter().any(|(module, name, _)| *module == path && *name == receiver)
+    })
+}
+
+#[test]
+fn the_bytes_of_a_secret_are_where_they_are_needed_alone() {
+    let all = Crate::this();
+    let found = [exposed(&all), searched(&all)].concat();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let users = exposing(&all);
+    for (module, _) in EXPOSE {
+        assert!(users.iter().any(|(path, _)| within(path, module)), "{module} needs no bytes of secrets");
+    }
+}
+
+#[test]
+fn marks_of_a_text_are_read_where_characters_are_made_alone() {
+    let found = marked(&Crate::this());
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn nobody_asks_the_own_prose() {
+    let found = asked(&Crate::this());
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+// ---- the laws notice what breaks them ----
+
+fn small(source: &str) -> Crate {
+    Crate::load(&|name| match name {
+        "lib.rs" => Some("pub mod check; pub mod cli { pub mod out; } pub mod redact;".to_owned()),
+        "check.rs" => Some(source.to_owned()),
+        "cli/out.rs" => Some("fn f(advice: &str, text: &Text) { advice.contains(x); text.marked(); }".to_owned()),
+        "redact.rs" => Some("fn f() { text.replace(secret.expose(), MASK); }".to_owned()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_word_out_of_place_is_noticed() {
+    for source in [
+        "fn f() { secret.expose(); }",
+        "fn f() { url.password().unwrap().expose(); }",
+        "fn f() { format!(\"{:?}\", secret.expose()); }",
+        "use crate::secret::Secret; fn f() { password.map(Secret::expose); }",
+        "fn f() { self.login.password.expose().to_vec() }",
+    ] {
+        assert_eq!(exposed(&small(source)).len(), 1, "{source}");
+    }
+    assert_eq!(searched(&small("fn f() { text.replace(secret.expose(), MASK); }")).len(), 1);
+    for source in ["fn f() { finding.title.marked(); }", "fn f() { problem.sentence().marked().to_owned(); }"] {
+        assert_eq!(marked(&small(source)).len(), 1, "{source}");
+    }
+    for source in [
+        "fn f() { if finding.title.contains(\"x\") {} }",
+        "fn f() { problem.message.starts_with(\"x\"); }",
+        "fn f() { all.iter().any(|fix| fix.ends_with('x')); }",
+        "fn f(advice: &str) { advice.contains(\"x\"); }",
+    ] {
+        assert_eq!(asked(&small(source)).len(), 1, "{source}");
+    }
+    let fine = small(
+        "// secret.expose()\nfn f() { line.contains(\"title\"); let a = \"secret.expose()\"; }\n\
+         #[cfg(test)]\nmod tests { fn f() { finding.title.contains(\"x\"); secret.expose(); } }",
+    );
+    for found in [exposed(&fine), searched(&fine), marked(&fine), asked(&fine)] {
+        assert_eq!(found, Vec::<String>::new());
+    }
+}
