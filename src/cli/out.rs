@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ArgMatches;
@@ -14,7 +13,7 @@ use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::check::{Format, prevented};
 use crate::report::{Outcome, Paint, Report, human_problem};
-use crate::text::{Fix, Text, quoted};
+use crate::text::Fix;
 
 /// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
 /// being written is remembered until [`lost`] asks.
@@ -168,45 +167,9 @@ pub fn exit(globals: &Globals, outcome: Outcome) -> Exit {
     }
 }
 
-/// Adds `--root` to an `ics-setup` command at the end of a piece of advice.
+/// Commands of ours name the image that the run works on.
 pub fn on_the_same_host(globals: &Globals, fix: &mut Fix) {
     if let Some(root) = &globals.root {
         *fix = fix.at_root(root);
-        let (Fix::Command(text) | Fix::Advice(text) | Fix::Look(text)) = fix;
-        let mut marked = text.marked().to_owned();
-        add_root(root, &mut marked);
-        *text = Text::of_marked(marked);
-    }
-}
-
-fn add_root(root: &Path, advice: &mut String) {
-    const VERBS: [&str; 6] = ["prepare", "reconfigure", "revert", "status", "check", "wizard"];
-    if VERBS.iter().any(|verb| advice.contains(&format!("ics-setup {verb}"))) && !advice.contains("--root") {
-        // What stands behind a `#` is for the reader, and no part of the command.
-        let end = advice.find("   #").unwrap_or(advice.len());
-        advice.insert_str(end, &format!(" --root {}", quoted(&root.to_string_lossy())));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_to_paste_names_the_same_root() {
-        for (advice, with_root) in [
-            ("sudo ics-setup prepare", "sudo ics-setup prepare --root '/mnt/a b'"),
-            (
-                "ics-setup check --redis-tls   # a TLS port?",
-                "ics-setup check --redis-tls --root '/mnt/a b'   # a TLS port?",
-            ),
-            ("ics-setup status --root /x", "ics-setup status --root /x"),
-            ("add it, then: ics-setup check --only x", "add it, then: ics-setup check --only x --root '/mnt/a b'"),
-            ("redis-cli ping", "redis-cli ping"),
-        ] {
-            let mut advice = advice.to_owned();
-            add_root(Path::new("/mnt/a b"), &mut advice);
-            assert_eq!(advice, with_root);
-        }
     }
 }

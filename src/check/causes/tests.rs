@@ -132,32 +132,3 @@ fn both_checks_give_one_cause_for_what_a_proxy_shows_in_tls() {
         assert_eq!(told.by_proxy.iter().any(says), words == own, "{:#?}", told.by_proxy);
     }
 }
-
-#[test]
-fn what_0_1_0_saved_in_words_is_the_same_reason() {
-    let names = vec!["a.example".to_owned(), "b.example".to_owned()];
-    for distrust in [
-        Distrust::UnknownIssuer,
-        Distrust::Expired,
-        Distrust::NotYet,
-        Distrust::OtherName { names: Vec::new() },
-        Distrust::OtherName { names },
-        Distrust::Revoked,
-        Distrust::NoRoots,
-        Distrust::CaAsServer,
-        Distrust::Other { why: "it is odd".to_owned() },
-    ] {
-        let trouble = NetError::Untrusted { why: distrust.clone() };
-        let typed = serde_json::to_value(&trouble).unwrap();
-        let words = serde_json::json!({"trouble": "untrusted", "why": distrust.to_string()});
-        for saved in [typed, words] {
-            assert_eq!(serde_json::from_value::<NetError>(saved).unwrap(), trouble);
-        }
-    }
-    for why in [TlsFault::NotTls, TlsFault::Http, TlsFault::Closed, TlsFault::Other("an alert".to_owned())] {
-        let trouble = NetError::Tls { why };
-        let saved = serde_json::json!({"trouble": "tls", "why": match &trouble { NetError::Tls { why } => why.to_string(), _ => String::new() }});
-        assert_eq!(serde_json::to_value(&trouble).unwrap(), saved);
-        assert_eq!(serde_json::from_value::<NetError>(saved).unwrap(), trouble);
-    }
-}
