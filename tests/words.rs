@@ -25,11 +25,8 @@ const EXPOSE: [(&str, &str); 11] = [
 const SEARCH: [&str; 2] = ["crate::redact", "crate::network::proxy::cleaner"];
 
 /// Who may have a text with its marks, beside the modules that make texts and characters.
-const MARKED: [(&str, &str); 3] = [
-    ("crate::cli::out", "adds --root to a command, in front of the remark at its end"),
-    ("crate::consumers::places", "facts keep the marks"),
-    ("crate::check::host::runs", "facts keep the marks"),
-];
+const MARKED: [(&str, &str); 2] =
+    [("crate::consumers::places", "facts keep the marks"), ("crate::check::host::runs", "facts keep the marks")];
 
 /// What findings, problems and fixes call their texts.
 const PROSE: [&str; 12] =
@@ -39,10 +36,9 @@ const PROSE: [&str; 12] =
 const ASKS: [&str; 6] = ["contains", "starts_with", "ends_with", "strip_prefix", "strip_suffix", "find"];
 
 /// Who asks about words of others under such a name, or of its own with a reason.
-const ASKED: [(&str, &str, &str); 4] = [
+const ASKED: [(&str, &str, &str); 3] = [
     ("crate::check::network::interception", "title", "the title of a page that somebody sent"),
     ("crate::mysql::greeting", "message", "the server's words: old ones have no code of their own for it"),
-    ("crate::cli::out", "advice", "adds --root to commands of ics-setup"),
     ("crate::wizard::world", "fix", "leaves out what leads back to the wizard"),
 ];
 
@@ -131,9 +127,9 @@ fn nobody_asks_the_own_prose() {
 
 fn small(source: &str) -> Crate {
     Crate::load(&|name| match name {
-        "lib.rs" => Some("pub mod check; pub mod cli { pub mod out; } pub mod redact;".to_owned()),
+        "lib.rs" => Some("pub mod check; pub mod consumers { pub mod places; } pub mod redact;".to_owned()),
         "check.rs" => Some(source.to_owned()),
-        "cli/out.rs" => Some("fn f(advice: &str, text: &Text) { advice.contains(x); text.marked(); }".to_owned()),
+        "consumers/places.rs" => Some("fn f(text: &Text) { text.marked(); }".to_owned()),
         "redact.rs" => Some("fn f() { text.replace(secret.expose(), MASK); }".to_owned()),
         _ => None,
     })

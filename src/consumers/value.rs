@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::redact::{self, MASK};
 use crate::settings::{ProxyUrl, ProxyUrlError};
+use crate::text::Text;
 
 /// Longer parts of a value that is no URL are cut in messages.
 const LONGEST_PART: usize = 253;
@@ -114,6 +115,11 @@ impl ProxyValue {
             None => masked(scheme, user, place, !matches!(path, "" | "/")),
         };
         Some(Self { shown, password: number, flaws })
+    }
+
+    /// The value as far as it may be shown.
+    pub(crate) fn text(&self) -> Text {
+        redact::url_text(&self.shown)
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Fi
 }
 
 fn urls(consumer: &Consumer) -> Text {
-    let text = |https: bool| consumer.proxy(https).map(|value| text!("{}", value.shown));
+    let text = |https: bool| consumer.proxy(https).map(|value| value.text());
     match (text(false), text(true)) {
         (Some(http), Some(https)) if http == https => http,
         (http, https) => {

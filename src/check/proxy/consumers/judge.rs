@@ -12,6 +12,7 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::settings::NoProxy;
 use crate::text;
+use crate::text::Evidence;
 use crate::text::{Fix, Text, clean, host_port, ics_setup, own, quoted};
 
 /// No more characters of a list are shown.
@@ -72,7 +73,7 @@ fn write(verb: &'static str, more: &'static str, spec: &CheckSpec) -> Fix {
 
 /// What a consumer gets, in one line: `http and https by http://h:1, no_proxy a,b`.
 pub(super) fn shown(consumer: &Consumer) -> Text {
-    let text = |value: Option<&ProxyValue>| value.map(|value| text!("{}", value.shown));
+    let text = |value: Option<&ProxyValue>| value.map(|value| value.text());
     let mut parts = match (text(consumer.proxy(false)), text(consumer.proxy(true))) {
         (None, None) => vec!["no proxy".into()],
         (Some(http), Some(https)) if http == https => vec![text!("http and https through {}", http)],
@@ -269,10 +270,10 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) ->
         for (name, value) in names.into_iter().zip(seen) {
             let Some(value) = value else { continue };
             if value.shown != wanted.url {
-                found.push(Difference { name, text: text!("{} is {}", own(name), value.shown) });
+                found.push(Difference { name, text: text!("{} is {}", own(name), value.text()) });
             } else if value.password != password {
                 let which = if value.password.is_none() { "without the password" } else { "with another password" };
-                let text = text!("{} is {} {}", own(name), value.shown, own(which));
+                let text = text!("{} is {} {}", own(name), value.text(), own(which));
                 found.push(Difference { name, text });
             }
         }
@@ -373,14 +374,11 @@ fn remedy(consumer: &Consumer, spec: &CheckSpec, missing: bool) -> (&'static str
 
 fn evidence(finding: Finding, consumer: &Consumer) -> Finding {
     let finding = finding.evidence("consumer", who(consumer)).evidence("source", own(&consumer.source));
-    let list = consumer.exclusions().map(|list| clean(list, LONGEST_LIST));
-    let values = [
-        ("http_proxy", consumer.proxy(false).map(|value| value.shown.as_str())),
-        ("https_proxy", consumer.proxy(true).map(|value| value.shown.as_str())),
-        ("no_proxy", list.as_deref()),
-    ];
-    values.into_iter().fold(finding, |finding, (name, value)| match value {
-        Some(value) => finding.evidence(name, value),
-        None => finding,
-    })
+    let url = |of_https| consumer.proxy(of_https).map(|value| Evidence::from(value.text()));
+    let list = consumer.exclusions().map(|list| Evidence::from(clean(list, LONGEST_LIST)));
+    let values = [("http_proxy", url(false)), ("https_proxy", url(true)), ("no_proxy", list)];
+    values
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .fold(finding, |finding, (name, value)| finding.evidence(name, value))
 }

@@ -21,7 +21,7 @@ pub(super) fn judge_urls(facts: &ConsumersFacts) -> Vec<Finding> {
     findings.extend(two(facts));
     if findings.is_empty() {
         let title = "every proxy URL is written so that all clients read the same";
-        let shown = Text::join(places.iter().map(|(place, value)| text!("{} ({})", value.shown, place)), "; ");
+        let shown = Text::join(places.iter().map(|(place, value)| text!("{} ({})", value.text(), place)), "; ");
         findings.push(Finding::new(ids::PROXY_URL, Status::Pass, title).observed(shown));
     }
     findings
@@ -181,7 +181,7 @@ impl Rule {
         let shown: Vec<Text> = places
             .iter()
             .filter(|(_, value)| has(value))
-            .map(|(place, value)| text!("{} ({})", value.shown, place))
+            .map(|(place, value)| text!("{} ({})", value.text(), place))
             .collect();
         if shown.is_empty() {
             return None;
