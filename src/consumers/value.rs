@@ -169,8 +169,8 @@ fn place_flaws(place: &str) -> Option<Flaw> {
     }
 }
 
-/// A value that is no URL, as far as it can be shown: nothing that may be a part of a password. Without an `@` what stands
-/// behind the colon may be one.
+/// A value that is no URL, as far as it can be shown: nothing that may be a part of a password. What stands in a
+/// port's place and does not begin with a digit may be one.
 fn masked(scheme: Option<&str>, user: Option<&str>, place: &str, has_path: bool) -> String {
     let part = |text: &str| -> String {
         let fit = |c: &char| c.is_ascii_alphanumeric() || "-._[]%\\".contains(*c);
@@ -180,7 +180,9 @@ fn masked(scheme: Option<&str>, user: Option<&str>, place: &str, has_path: bool)
     let scheme = scheme.map(|scheme| format!("{}://", part(scheme))).unwrap_or_default();
     let user = user.map(|user| format!("{}:{MASK}@", part(user))).unwrap_or_default();
     let place = match place.rsplit_once(':') {
-        Some((host, port)) if !port.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+        // What begins with a digit was meant as a port, and what follows the digits is the fault.
+        Some((host, port)) if port.starts_with(|c: char| c.is_ascii_digit()) => {
+            let port: String = port.chars().take(LONGEST_PART).collect();
             format!("{}:{port}", part(host.split(':').next().unwrap_or_default()))
         }
         Some((host, _)) => format!("{}:{MASK}", part(host.split(':').next().unwrap_or_default())),
@@ -221,6 +223,7 @@ mod tests {
             ("\"http://h:1\"", "http://h:1", &[Blank]),
             ("http://h:1 ", "http://h:1", &[Blank]),
             ("http://svc:typ3dS3cret4", "http://svc:***", &[BadPort]),
+            ("\"http://10.1.1.1:8888\";", "http://10.1.1.1:8888\";", &[BadPort, Blank]),
             ("http://u:S3cret@h:notaport", "http://u:***@h:***", &[BadPort]),
             ("http://u:S3cret@10.0.0.256:1", "http://u:***@10.0.0.256:1", &[BadHost]),
             ("http://u:a b@h:1", "http://u:***@h:1", &[Reserved, Blank]),
