@@ -1,10 +1,10 @@
 //! Which build this is: what `scripts/build.rs` has found out.
 
 /// The version's number, as in `Cargo.toml`.
-pub const NUMBER: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const NUMBER: &str = env!("CARGO_PKG_VERSION");
 
 /// For `--version`: `X.Y.Z (COMMIT YYYY-MM-DD)`, or the number alone where the commit is unknown.
-pub const VERSION: &str = env!("ICS_SETUP_VERSION");
+pub(crate) const VERSION: &str = env!("ICS_SETUP_VERSION");
 
 /// The date of the sources as `YYYY-MM-DD`; empty where it is unknown.
-pub const DATE: &str = env!("ICS_SETUP_DATE");
+pub(crate) const DATE: &str = env!("ICS_SETUP_DATE");

@@ -73,42 +73,43 @@
         clippy::todo,
         clippy::dbg_macro,
         clippy::print_stdout,
-        clippy::print_stderr
+        clippy::print_stderr,
+        unreachable_pub
     )
 )]
 
-pub mod apply;
-pub mod assets;
-pub mod build;
-pub mod check;
+mod apply;
+mod assets;
+mod build;
+mod check;
 pub mod cli;
 pub mod clients;
-pub mod consumers;
-pub mod context;
-pub mod converge;
-pub mod docker;
+mod consumers;
+mod context;
+mod converge;
+mod docker;
 pub mod envfile;
-pub mod environment;
+mod environment;
 pub mod finding;
-pub mod host;
-pub mod mysql;
-pub mod net;
-pub mod network;
-pub mod plan;
-pub mod platform;
-pub mod problem;
-pub mod product;
+mod host;
+mod mysql;
+mod net;
+mod network;
+mod plan;
+mod platform;
+mod problem;
+mod product;
 pub mod redact;
-pub mod redis;
+mod redis;
 pub mod report;
-pub mod secret;
+mod secret;
 pub mod settings;
-pub mod signals;
-pub mod stamp;
-pub mod system;
-pub mod targets;
-pub mod text;
-pub mod vendor;
-pub mod verify;
+mod signals;
+mod stamp;
+mod system;
+mod targets;
+mod text;
+mod vendor;
+mod verify;
 pub mod version;
-pub mod wizard;
+mod wizard;

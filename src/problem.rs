@@ -55,13 +55,13 @@ impl PartialEq<&str> for ProblemId {
 }
 
 /// Every id that a problem can have.
-pub mod id {
+pub(crate) mod id {
     use super::ProblemId;
 
     macro_rules! ids {
         ($($name:ident = $text:literal),* $(,)?) => { $(
             #[doc = concat!("`", $text, "`")]
-            pub const $name: ProblemId = ProblemId($text);
+            pub(crate) const $name: ProblemId = ProblemId($text);
         )* };
     }
 
@@ -252,7 +252,7 @@ impl Problem {
 }
 
 /// An error that is only lent, with its kind and its words.
-pub fn copy_of(error: &io::Error) -> io::Error {
+pub(crate) fn copy_of(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
         None => io::Error::new(error.kind(), error.to_string()),

@@ -9,16 +9,16 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// Until this is dropped, signals that would end the process wait; then they arrive. A kill does not wait: that is what the
 /// journal is for.
-pub struct Uninterrupted(Option<SigSet>);
+pub(crate) struct Uninterrupted(Option<SigSet>);
 
 impl Uninterrupted {
     /// From now on.
-    pub fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         Self(ending().thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
     }
 
     /// Has one of them arrived? It is taken, and will not end the process any more.
-    pub fn take_arrived(&self) -> bool {
+    pub(crate) fn take_arrived(&self) -> bool {
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         let Ok(waiting) = SignalFd::with_flags(&ending(), flags) else { return false };
         let mut arrived = false;
@@ -29,12 +29,12 @@ impl Uninterrupted {
     }
 
     /// For good: the process ends by itself, and in order.
-    pub fn until_the_end(mut self) {
+    pub(crate) fn until_the_end(mut self) {
         self.0 = None;
     }
 
     /// Runs `work`; when a signal arrives before it is done, runs `instead` on another thread. That one may end the process.
-    pub fn or_instead<T>(&self, work: impl FnOnce() -> T, instead: impl FnOnce() + Send) -> T {
+    pub(crate) fn or_instead<T>(&self, work: impl FnOnce() -> T, instead: impl FnOnce() + Send) -> T {
         let Ok((done, tell)) = std::io::pipe() else { return work() };
         std::thread::scope(|scope| {
             scope.spawn(move || {

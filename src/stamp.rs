@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 
 /// The name of a run: `20261121T200102Z-1f3a`. The last part is the fraction of the second, so names sort by time.
-pub fn run_name(now: SystemTime, bump: u16) -> String {
+pub(crate) fn run_name(now: SystemTime, bump: u16) -> String {
     let nanos = now.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
     let fraction = u16::try_from((u64::from(nanos) << 16) / 1_000_000_000).unwrap_or(u16::MAX).wrapping_add(bump);
     format!("{}-{fraction:04x}", written(now, "", ""))
 }
 
 /// Is this what [`run_name`] makes? Other names in the folder of runs are not ours.
-pub fn is_run_name(name: &str) -> bool {
+pub(crate) fn is_run_name(name: &str) -> bool {
     let shape = b"dddddddd_dddddd_-xxxx";
     name.len() == shape.len()
         && name.bytes().zip(shape).enumerate().all(|(at, (byte, kind))| match kind {
@@ -24,12 +24,12 @@ pub fn is_run_name(name: &str) -> bool {
 }
 
 /// `2026-11-21T20:01:02Z`.
-pub fn rfc3339(now: SystemTime) -> String {
+pub(crate) fn rfc3339(now: SystemTime) -> String {
     written(now, "-", ":")
 }
 
 /// Seconds since 1970 of a time that [`rfc3339`] wrote; `None`: it is none.
-pub fn seconds_of(text: &str) -> Option<i64> {
+pub(crate) fn seconds_of(text: &str) -> Option<i64> {
     let number = |from: usize, to: usize| {
         text.get(from..to).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()))?.parse::<u16>().ok()
     };

@@ -10,7 +10,7 @@ use crate::assets;
 
 /// What the product's documents and files say.
 #[derive(Debug, Deserialize)]
-pub struct Vendor {
+pub(crate) struct Vendor {
     /// Passwords that are published as defaults, so no secrets.
     pub published_passwords: Vec<String>,
     /// Members of `no_proxy`.
@@ -24,7 +24,7 @@ pub struct Vendor {
 
 /// Built-in members of `no_proxy`.
 #[derive(Debug, Deserialize)]
-pub struct NoProxyMembers {
+pub(crate) struct NoProxyMembers {
     /// For every deployment, in the documented order.
     pub base: Vec<String>,
     /// For Test Drive, behind the base, as documented.
@@ -35,7 +35,7 @@ pub struct NoProxyMembers {
 
 /// Where the Docker daemon finds its proxy.
 #[derive(Debug, Deserialize)]
-pub struct DockerFiles {
+pub(crate) struct DockerFiles {
     /// systemd drop-in, read by every engine.
     pub drop_in: PathBuf,
     /// `proxies` in here outrank the environment (engine 23 and newer).
@@ -44,7 +44,7 @@ pub struct DockerFiles {
 
 /// Where Compose is.
 #[derive(Debug, Deserialize)]
-pub struct ComposeFiles {
+pub(crate) struct ComposeFiles {
     /// The program of its own; first the path that root's crontab names.
     pub programs: Vec<PathBuf>,
     /// The plugin behind `docker compose`.
@@ -71,18 +71,18 @@ impl Generation {
 
 impl Vendor {
     /// The facts.
-    pub fn get() -> &'static Self {
+    pub(crate) fn get() -> &'static Self {
         static FACTS: OnceLock<Vendor> = OnceLock::new();
         FACTS.get_or_init(|| assets::read(&assets::VENDOR))
     }
 
     /// The variables of `prod.env` that a setting stands in.
-    pub fn variables(&self, generation: Generation, key: &str) -> &[String] {
+    pub(crate) fn variables(&self, generation: Generation, key: &str) -> &[String] {
         self.generation.get(generation.key()).and_then(|names| names.get(key)).map_or(&[], Vec::as_slice)
     }
 
     /// The settings that stand in `prod.env`, in stable order.
-    pub fn prod_env_keys(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn prod_env_keys(&self) -> impl Iterator<Item = &str> {
         self.generation
             .get(Generation::Current.key())
             .into_iter()
@@ -91,19 +91,19 @@ impl Vendor {
     }
 
     /// Is this a variable of `prod.env` that a setting stands in, in either generation?
-    pub fn is_variable(&self, name: &str) -> bool {
+    pub(crate) fn is_variable(&self, name: &str) -> bool {
         let settings = self.generation.values().flatten().filter(|(key, _)| *key != "prefixes");
         settings.flat_map(|(_, names)| names).any(|own| own == name)
     }
 
     /// What the names that belong to one generation alone begin with.
-    pub fn prefixes(&self, generation: Generation) -> &[String] {
+    pub(crate) fn prefixes(&self, generation: Generation) -> &[String] {
         self.variables(generation, "prefixes")
     }
 }
 
 /// `prod.env` below the product's folder.
-pub fn prod_env(home: &Path) -> PathBuf {
+pub(crate) fn prod_env(home: &Path) -> PathBuf {
     home.join("prod.env")
 }
 

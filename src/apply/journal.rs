@@ -11,12 +11,12 @@ use super::STATE;
 use crate::host::{Attributes, HostRead, HostWrite};
 
 /// Version of the journal's format. A journal of a later version is refused, never guessed at.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// One line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
-pub enum Record {
+pub(crate) enum Record {
     /// What is going to happen.
     Begin(Box<Begin>),
     /// All of it has happened.
@@ -81,32 +81,32 @@ pub struct Before {
 }
 
 /// SHA-256 in hex.
-pub fn fingerprint(bytes: &[u8]) -> String {
+pub(super) fn fingerprint(bytes: &[u8]) -> String {
     crate::text::hex(&Sha256::digest(bytes))
 }
 
 /// The folder of a run.
-pub fn folder(run: &str) -> PathBuf {
+pub(super) fn folder(run: &str) -> PathBuf {
     Path::new(STATE).join("runs").join(run)
 }
 
 /// The journal of a run.
-pub fn path(run: &str) -> PathBuf {
+pub(super) fn path(run: &str) -> PathBuf {
     folder(run).join("journal")
 }
 
 /// Where a journal is written before it gets its name: what is called `journal` is complete.
-pub fn unfinished(run: &str) -> PathBuf {
+pub(super) fn unfinished(run: &str) -> PathBuf {
     folder(run).join("journal.new")
 }
 
 /// A backup of a run.
-pub fn backup(run: &str, name: &str) -> PathBuf {
+pub(super) fn backup(run: &str, name: &str) -> PathBuf {
     folder(run).join("backup").join(name)
 }
 
 /// The records of a run; empty when it has no journal, which means that nothing has happened.
-pub fn read(host: &(impl HostRead + ?Sized), run: &str) -> io::Result<Vec<Record>> {
+pub(super) fn read(host: &(impl HostRead + ?Sized), run: &str) -> io::Result<Vec<Record>> {
     let Some(bytes) = host.read(&path(run))? else { return Ok(Vec::new()) };
     let mut records = Vec::new();
     let lines = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n") && *line != b"\n");
@@ -124,14 +124,14 @@ pub fn read(host: &(impl HostRead + ?Sized), run: &str) -> io::Result<Vec<Record
 }
 
 /// Writes how a run ended.
-pub fn end(host: &dyn HostWrite, run: &str, record: &Record) -> io::Result<()> {
+pub(super) fn end(host: &dyn HostWrite, run: &str, record: &Record) -> io::Result<()> {
     let mut file = host.append(&path(run))?;
     file.write_all(&line(record)?)?;
     file.sync()
 }
 
 /// A record as it is appended. The line end in front closes a line that was cut short.
-pub fn line(record: &Record) -> io::Result<Vec<u8>> {
+pub(super) fn line(record: &Record) -> io::Result<Vec<u8>> {
     let mut bytes = if matches!(record, Record::Begin(_)) { Vec::new() } else { vec![b'\n'] };
     serde_json::to_writer(&mut bytes, record)?;
     bytes.push(b'\n');

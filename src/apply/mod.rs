@@ -11,7 +11,7 @@
 //! plan like any other.
 
 mod journal;
-pub mod revert;
+pub(crate) mod revert;
 mod rollback;
 mod runs;
 #[cfg(test)]
@@ -33,17 +33,16 @@ use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::own;
 
-pub use journal::{Begin, Intent, Record};
-pub use runs::{Drift, Run, State, drift, runs};
+pub(crate) use runs::{Drift, Run, State, drift, runs};
 
 /// Where locks, journals and backups are.
-pub const STATE: &str = "/var/lib/ics-setup";
+pub(crate) const STATE: &str = "/var/lib/ics-setup";
 
 /// How long a run waits for another one to end.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// The right to change the host: nobody else has it at the same time.
-pub struct Session<'h> {
+pub(crate) struct Session<'h> {
     host: &'h dyn HostWrite,
     _lock: Box<dyn LockGuard + 'h>,
 }
@@ -53,7 +52,7 @@ impl<'h> Session<'h> {
     ///
     /// # Errors
     /// `locked` when another run does not end in time; a host problem when the state cannot be read.
-    pub fn resume(host: &'h dyn HostWrite) -> Result<Option<Self>, Problem> {
+    pub(crate) fn resume(host: &'h dyn HostWrite) -> Result<Option<Self>, Problem> {
         match host.lstat(Path::new(STATE)) {
             Ok(Some(_)) => Self::open(host).map(Some),
             Ok(None) => Ok(None),
@@ -65,7 +64,7 @@ impl<'h> Session<'h> {
     ///
     /// # Errors
     /// `locked` when another run does not end in time; a host problem when the folder cannot be made.
-    pub fn open(host: &'h dyn HostWrite) -> Result<Self, Problem> {
+    pub(crate) fn open(host: &'h dyn HostWrite) -> Result<Self, Problem> {
         write::make_state_folders(host).map_err(|error| state_problem(host, &error))?;
         is_private(host)?;
         let path = Path::new(STATE).join("lock");
@@ -95,7 +94,7 @@ impl<'h> Session<'h> {
     ///
     /// # Errors
     /// A conflict when a file of that run was edited since; nothing is guessed.
-    pub fn recover(&self) -> Result<Vec<Finding>, Problem> {
+    pub(crate) fn recover(&self) -> Result<Vec<Finding>, Problem> {
         let mut findings = Vec::new();
         runs::sweep(self.host).map_err(|error| state_problem(self.host, &error))?;
         let all = runs(self.host)?;
@@ -126,7 +125,7 @@ impl<'h> Session<'h> {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn recover_by_force(&self, run: &Run) -> Result<(), Problem> {
+    pub(crate) fn recover_by_force(&self, run: &Run) -> Result<(), Problem> {
         rollback::recover(self.host, run, true)
     }
 
@@ -134,7 +133,7 @@ impl<'h> Session<'h> {
     ///
     /// # Errors
     /// The problem of the first effect that failed. The host is as it was, unless the problem says otherwise.
-    pub fn apply(&self, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<Applied, Problem> {
+    pub(crate) fn apply(&self, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<Applied, Problem> {
         self.apply_telling(plan, command, reverts, &mut |_| {})
     }
 
@@ -142,7 +141,7 @@ impl<'h> Session<'h> {
     ///
     /// # Errors
     /// As [`Session::apply`].
-    pub fn apply_telling(
+    pub(crate) fn apply_telling(
         &self,
         plan: &Plan,
         command: &str,
@@ -157,7 +156,7 @@ impl<'h> Session<'h> {
 
 /// A plan that was made true.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Applied {
+pub(crate) struct Applied {
     /// The run's name.
     pub run: String,
     /// Somebody wanted the process to end meanwhile (Ctrl-C, a service manager's stop): nothing more should be begun.

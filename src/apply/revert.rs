@@ -15,7 +15,7 @@ use crate::text::{ics_setup, own};
 ///
 /// # Errors
 /// When there is none, or no such one.
-pub fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run, Problem> {
+pub(crate) fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run, Problem> {
     match named {
         None => {
             runs.iter().rev().find(|run| run.state != State::Reverted && run.begin.reverts.is_none()).ok_or_else(|| {
@@ -46,7 +46,7 @@ pub fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run, Probl
 ///
 /// # Errors
 /// A conflict at the first file that was edited since, unless `force`; a backup that is damaged.
-pub fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Plan, Problem> {
+pub(crate) fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Plan, Problem> {
     let mut plan = Plan::default();
     for intent in run.begin.intents.iter().rev() {
         let now = view.snapshot(&intent.real_path)?;

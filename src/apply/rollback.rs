@@ -13,7 +13,7 @@ use crate::text::{ics_setup, own};
 
 /// What has to be done about one file of an interrupted run. Decided from the journal and the file alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It is as it was before the run.
     Untouched,
     /// It is as the run wanted it.
@@ -23,7 +23,7 @@ pub enum Verdict {
 }
 
 /// Compares a file with the journal.
-pub fn judge_rollback(intent: &Intent, now: Option<&Snapshot>) -> Verdict {
+pub(super) fn judge_rollback(intent: &Intent, now: Option<&Snapshot>) -> Verdict {
     let now = now.map(|snapshot| fingerprint(&snapshot.bytes));
     let before = intent.before.as_ref().map(|before| &before.fingerprint);
     if now.as_ref() == before {
@@ -36,7 +36,7 @@ pub fn judge_rollback(intent: &Intent, now: Option<&Snapshot>) -> Verdict {
 }
 
 /// Takes back an interrupted run and notes that in its journal.
-pub fn recover(host: &dyn HostWrite, run: &Run, force: bool) -> Result<(), Problem> {
+pub(super) fn recover(host: &dyn HostWrite, run: &Run, force: bool) -> Result<(), Problem> {
     roll_back(host, &run.begin, force)?;
     journal::end(host, &run.begin.run, &Record::RolledBack)
         .map_err(|error| failed(host, &journal::path(&run.begin.run), "be written", &error))
@@ -44,7 +44,7 @@ pub fn recover(host: &dyn HostWrite, run: &Run, force: bool) -> Result<(), Probl
 
 /// Brings every file of a run back to what it was before it. With `force`, files edited since are kept as further backups
 /// and then brought back too.
-pub fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(), Problem> {
+pub(super) fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(), Problem> {
     let look = |path: &Path| host.snapshot(path).map_err(|error| failed(host, path, "be looked at", &error));
     let mut verdicts = Vec::new();
     for intent in &begin.intents {
@@ -98,7 +98,7 @@ pub fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(),
 }
 
 /// The bytes of a backup, checked against the journal.
-pub fn backup_bytes(host: &(impl HostRead + ?Sized), run: &str, before: &Before) -> io::Result<Vec<u8>> {
+pub(super) fn backup_bytes(host: &(impl HostRead + ?Sized), run: &str, before: &Before) -> io::Result<Vec<u8>> {
     let damaged = || {
         io::Error::new(io::ErrorKind::InvalidData, format!("backup {} of run {run} is damaged or gone", before.backup))
     };

@@ -47,7 +47,7 @@ pub struct Run {
 ///
 /// # Errors
 /// A journal that cannot be read, or that a newer ics-setup wrote.
-pub fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem> {
+pub(crate) fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem> {
     let folder = Path::new(STATE).join("runs");
     let problem = |error: &io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => Problem::host(id::NEEDS_ROOT, "the runs so far can be read by root only"),
@@ -104,7 +104,7 @@ pub struct Drift {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn drift<'r>(host: &dyn HostRead, in_force: impl Iterator<Item = &'r Run>) -> Result<Vec<Drift>, Problem> {
+pub(crate) fn drift<'r>(host: &dyn HostRead, in_force: impl Iterator<Item = &'r Run>) -> Result<Vec<Drift>, Problem> {
     let mut last = std::collections::BTreeMap::new();
     for run in in_force {
         for intent in &run.begin.intents {
@@ -127,7 +127,7 @@ pub fn drift<'r>(host: &dyn HostRead, in_force: impl Iterator<Item = &'r Run>) -
 }
 
 /// Removes folders of runs that died before their journal was complete: nothing of them has happened.
-pub fn sweep(host: &dyn HostWrite) -> io::Result<()> {
+pub(super) fn sweep(host: &dyn HostWrite) -> io::Result<()> {
     let folder = Path::new(STATE).join("runs");
     for name in host.list(&folder)? {
         let Some(name) = name.to_str().filter(|name| is_run_name(name)) else { continue };
@@ -139,7 +139,7 @@ pub fn sweep(host: &dyn HostWrite) -> io::Result<()> {
 }
 
 /// Removes a run and its backups. The journal goes first: without it the rest means nothing.
-pub fn discard(host: &dyn HostWrite, run: &str) -> io::Result<()> {
+pub(super) fn discard(host: &dyn HostWrite, run: &str) -> io::Result<()> {
     let folder = journal::folder(run);
     for path in [journal::path(run), journal::unfinished(run)] {
         if host.lstat(&path)?.is_some() {

@@ -14,7 +14,7 @@ use crate::text;
 use crate::text::{ics_setup, own};
 
 /// Makes the plan true; see the module's head for the order of effects.
-pub fn apply(
+pub(super) fn apply(
     host: &dyn HostWrite,
     plan: &Plan,
     command: &str,
@@ -34,7 +34,7 @@ pub fn apply(
 }
 
 /// The state folder, the folder of runs.
-pub fn make_state_folders(host: &dyn HostWrite) -> io::Result<()> {
+pub(super) fn make_state_folders(host: &dyn HostWrite) -> io::Result<()> {
     let runs = Path::new(STATE).join("runs");
     for folder in missing_folders(host, &runs)? {
         let mode = if folder.starts_with(STATE) { 0o700 } else { 0o755 };

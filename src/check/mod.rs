@@ -23,28 +23,30 @@
 //! | `causes` | why a way to a proxy or to an endpoint ends, in words |
 //! | `host`, `proxy`, `backends`, `network` (and agent), `runtime` | the checks |
 
-pub mod backends;
-pub mod engine;
-pub mod host;
-pub mod network;
-pub mod proxy;
-pub mod record;
-pub mod requirements;
-pub mod runtime;
+pub(crate) mod backends;
+pub(crate) mod engine;
+pub(crate) mod host;
+pub(crate) mod network;
+pub(crate) mod proxy;
+pub(crate) mod record;
+pub(crate) mod requirements;
+pub(crate) mod runtime;
 
 mod causes;
 mod run;
 mod spec;
 mod unit;
 
-pub use crate::network::target::Target;
-pub use record::{Entry, Record};
-pub use run::{Run, Selection};
-pub use spec::{Address, CheckSpec, Limits, MysqlSpec, ProxySpec, RedisSpec, Secrets, Unread};
-pub use unit::{AnyCheck, Check, Group, Look, Meta};
+pub(crate) use crate::network::target::Target;
+pub(crate) use record::Record;
+pub(crate) use run::{Run, Selection};
+pub(crate) use spec::{Address, CheckSpec, Limits, ProxySpec, Secrets, Unread};
+#[cfg(test)]
+pub(crate) use spec::{MysqlSpec, RedisSpec};
+pub(crate) use unit::{AnyCheck, Check, Group, Look, Meta};
 
 /// Every check, in the order in which it is reported.
-pub fn all() -> Vec<&'static dyn AnyCheck> {
+pub(crate) fn all() -> Vec<&'static dyn AnyCheck> {
     [host::CHECKS, proxy::CHECKS, backends::CHECKS, network::CHECKS, runtime::CHECKS].concat()
 }
 

@@ -9,7 +9,7 @@ use crate::text;
 use crate::text::{ics_setup, own};
 
 /// Name of the format.
-pub const SCHEMA: &str = "ics-setup/facts/v2";
+pub(crate) const SCHEMA: &str = "ics-setup/facts/v2";
 
 /// The format of 0.1.0, which has other facts.
 const EARLIER: &str = "ics-setup/facts/v1";

@@ -14,7 +14,7 @@ use crate::version::Version;
 /// What one range of releases asks for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// For messages: `releases 21.4 to 23`.
     pub name: String,
     #[serde(default)]
@@ -36,7 +36,7 @@ pub struct Profile {
 /// Which versions of a back end are right.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Window {
+pub(crate) struct Window {
     from: Version,
     below: Version,
     /// The window in words: `5.7.x`.
@@ -72,7 +72,7 @@ impl From<Otherwise> for Status {
 
 impl Window {
     /// Where a version stands: before the window, in it, behind it.
-    pub fn place(&self, version: &Version) -> Ordering {
+    pub(crate) fn place(&self, version: &Version) -> Ordering {
         match version {
             version if *version < self.from => Ordering::Less,
             version if *version < self.below => Ordering::Equal,
@@ -81,7 +81,7 @@ impl Window {
     }
 
     /// What becomes of a version of the right make.
-    pub fn verdict(&self, version: &Version) -> Status {
+    pub(crate) fn verdict(&self, version: &Version) -> Status {
         self.confidence.at_most(match self.place(version) {
             Ordering::Less => self.lower.into(),
             Ordering::Equal => Status::Pass,
@@ -90,14 +90,14 @@ impl Window {
     }
 
     /// What becomes of another make.
-    pub fn other(&self) -> Status {
+    pub(crate) fn other(&self) -> Status {
         self.confidence.at_most(self.other.into())
     }
 }
 
 impl Profile {
     /// The profile of a release; the default one where none is named, or where its text is no number.
-    pub fn of(release: Option<&str>) -> &'static Self {
+    pub(crate) fn of(release: Option<&str>) -> &'static Self {
         let all = all();
         let by_number =
             release.map(|text| text.trim_start_matches(['v', 'V'])).and_then(Version::parse).and_then(|release| {
@@ -114,7 +114,7 @@ impl Profile {
 /// What the product's host needs.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Hardware {
+pub(crate) struct Hardware {
     /// For messages: `a Test Drive`.
     #[serde(skip)]
     pub name: &'static str,
@@ -132,12 +132,13 @@ pub struct Hardware {
     /// The page that says so.
     pub source: String,
     /// When it was read.
-    pub date: String,
+    #[allow(dead_code, reason = "a fact without its date is refused")]
+    date: String,
 }
 
 impl Hardware {
     /// What a deployment needs.
-    pub fn of(deployment: Deployment) -> &'static Self {
+    pub(crate) fn of(deployment: Deployment) -> &'static Self {
         match deployment {
             Deployment::Production => &file().hardware.production,
             Deployment::TestDrive => &file().hardware.test_drive,
@@ -145,12 +146,12 @@ impl Hardware {
     }
 
     /// With fewer cores it does not work.
-    pub fn cores_least(&self) -> u32 {
+    pub(crate) fn cores_least(&self) -> u32 {
         self.cores_tried.unwrap_or(self.cores)
     }
 
     /// With less memory, in GiB, it does not work.
-    pub fn memory_least_gib(&self) -> u64 {
+    pub(crate) fn memory_least_gib(&self) -> u64 {
         self.memory_tried_gib.unwrap_or(self.memory_gib)
     }
 }

@@ -65,7 +65,7 @@ impl Selection {
 }
 
 /// Everything that a run of checks needs. Shared with threads that may outlive it.
-pub struct Run<H> {
+pub(crate) struct Run<H> {
     /// The host.
     pub host: H,
     /// What system it is.
@@ -82,7 +82,7 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
     /// Collects the facts of all selected checks, again for the failing ones until `--wait` is over, and judges them.
     ///
     /// `progress` hears how many are done, of how many, and the names of those that run.
-    pub fn collect(
+    pub(crate) fn collect(
         self,
         selection: &Selection,
         ignored: &Ignored,
@@ -172,7 +172,7 @@ impl Record {
 }
 
 fn entry(check: &dyn AnyCheck, ended: Ended<Value>, before: Option<&Entry>) -> Entry {
-    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    use crate::text::millis;
     let (ended, took_ms, facts) = match ended {
         Ended::Done(facts, took) => (Ending::Done, millis(took), facts),
         Ended::Late(limit) => (Ending::Late, millis(limit), Value::Null),

@@ -50,7 +50,7 @@ impl Group {
 }
 
 /// What a check may look at while it collects.
-pub struct Look<'a> {
+pub(crate) struct Look<'a> {
     /// The host.
     pub host: &'a dyn HostRead,
     /// What system it is; `None`: neither of the two families.
@@ -88,7 +88,7 @@ impl<'a> Look<'a> {
 
 /// What there is to know of a check before it runs.
 #[derive(Clone, Copy, Debug)]
-pub struct Meta {
+pub(crate) struct Meta {
     /// Its name in saved facts; unique.
     pub name: &'static str,
     /// What it is about.
@@ -101,19 +101,19 @@ pub struct Meta {
 
 impl Meta {
     /// Of a check without gates.
-    pub const fn new(name: &'static str, group: Group, ids: &'static [FindingId]) -> Self {
+    pub(crate) const fn new(name: &'static str, group: Group, ids: &'static [FindingId]) -> Self {
         Self { name, group, ids, gates: &[] }
     }
 
     /// With these gates.
     #[must_use]
-    pub const fn gates(self, gates: &'static [FindingId]) -> Self {
+    pub(crate) const fn gates(self, gates: &'static [FindingId]) -> Self {
         Self { gates, ..self }
     }
 }
 
 /// One thing that is looked at, and judged in one or several findings.
-pub trait Check: Sync + Send + 'static {
+pub(crate) trait Check: Sync + Send + 'static {
     /// What it saw. Serialised into saved facts: no secrets, stable names.
     type Facts: Serialize + DeserializeOwned + Send + 'static;
 
@@ -144,7 +144,7 @@ pub trait Check: Sync + Send + 'static {
 }
 
 /// A check whose facts are kept as JSON, so that all checks are of one type.
-pub trait AnyCheck: Sync + Send {
+pub(crate) trait AnyCheck: Sync + Send {
     /// See [`Check::META`].
     fn meta(&self) -> Meta;
     /// See [`Check::talks_to`].

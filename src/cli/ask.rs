@@ -15,7 +15,7 @@ use crate::signals::Uninterrupted;
 ///
 /// # Errors
 /// `cancelled` when the answer is no, or when there is none.
-pub fn confirm(changes: usize) -> Result<(), Problem> {
+pub(super) fn confirm(changes: usize) -> Result<(), Problem> {
     let question =
         if changes == 1 { "Apply this change?".to_owned() } else { format!("Apply these {changes} changes?") };
     match in_order(|| Confirm::new().with_prompt(question).default(false).interact_opt())? {
@@ -28,7 +28,7 @@ pub fn confirm(changes: usize) -> Result<(), Problem> {
 ///
 /// # Errors
 /// `cancelled` when there is no answer.
-pub fn secret(globals: &Globals, spec: &Spec) -> Result<Option<String>, Problem> {
+pub(super) fn secret(globals: &Globals, spec: &Spec) -> Result<Option<String>, Problem> {
     if !globals.interactive() {
         return Ok(None);
     }
@@ -41,7 +41,7 @@ pub fn secret(globals: &Globals, spec: &Spec) -> Result<Option<String>, Problem>
 ///
 /// # Errors
 /// `cancelled` when there is no answer.
-pub fn in_order<T, E>(ask: impl FnOnce() -> Result<T, E>) -> Result<T, Problem> {
+pub(super) fn in_order<T, E>(ask: impl FnOnce() -> Result<T, E>) -> Result<T, Problem> {
     let calm = Uninterrupted::begin();
     let before = tcgetattr(std::io::stdin()).ok();
     let instead = move || {
@@ -67,6 +67,6 @@ fn put_cursor_back() {
 }
 
 /// The person wants no more.
-pub fn cancelled() -> Problem {
+pub(super) fn cancelled() -> Problem {
     Problem::host(id::CANCELLED, "cancelled; nothing was changed")
 }

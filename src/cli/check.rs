@@ -30,7 +30,7 @@ use crate::text::{ics_setup, own};
 const MAX_FACTS: u64 = 64 << 20;
 
 /// Runs the verb.
-pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let mut redactor = Redactor::default();
     match checked(globals, matches, &mut redactor) {
         Ok(exit) => exit,
@@ -220,7 +220,7 @@ fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
                 .caused_by(error)
                 .hint(text!("--{} 30s", own(name)))
         })?;
-        Ok(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(24 * 3_600_000))
+        Ok(crate::text::millis(duration).min(24 * 3_600_000))
     };
     let limits = Limits {
         connect: millis("connect-timeout")?,

@@ -11,7 +11,7 @@ use crate::converge::{Converge, RunContext};
 use crate::targets::Phase;
 
 /// Runs one of the two verbs.
-pub fn run(globals: &Globals, matches: &ArgMatches, phase: Phase) -> Exit {
+pub(super) fn run(globals: &Globals, matches: &ArgMatches, phase: Phase) -> Exit {
     let mut context = RunContext::default();
     let outcome = machine::to_change(globals, phase.verb()).and_then(|host| {
         let inputs = Inputs::new(globals.settings.as_deref(), flags(matches)?)?;

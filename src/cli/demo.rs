@@ -47,7 +47,7 @@ const SETTINGS: &[(Key, &str)] = &[
 ];
 
 /// Runs the verb.
-pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let only = matches.get_one::<String>("demo-os").map(String::as_str);
     let families = [("ubuntu", UBUNTU), ("centos", CENTOS)];
     let mut shown = Vec::new();

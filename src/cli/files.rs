@@ -16,7 +16,7 @@ use crate::text::own;
 ///
 /// # Errors
 /// `file-unwritable`, with the flag.
-pub fn save(path: &Path, flag: &str, bytes: &[u8], mode: u32) -> Result<(), Problem> {
+pub(super) fn save(path: &Path, flag: &str, bytes: &[u8], mode: u32) -> Result<(), Problem> {
     let mut file = beside(path, flag)?;
     let failed = |error: std::io::Error| unwritable(path, flag, error.to_string());
     file.write_all(bytes).map_err(failed)?;
@@ -29,7 +29,7 @@ pub fn save(path: &Path, flag: &str, bytes: &[u8], mode: u32) -> Result<(), Prob
 ///
 /// # Errors
 /// `file-unwritable`, with the flag.
-pub fn beside(path: &Path, flag: &str) -> Result<NamedTempFile, Problem> {
+pub(super) fn beside(path: &Path, flag: &str) -> Result<NamedTempFile, Problem> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Renaming would put a file in the place of a device, a pipe or somebody's link.
     let odd = std::fs::symlink_metadata(path).ok().filter(|metadata| !metadata.is_file());

@@ -9,18 +9,18 @@ use crate::report::{Paint, human_plan};
 use crate::settings::Spec;
 
 /// The flags decide what is shown and whether anybody is asked.
-pub struct ByFlags<'a>(pub &'a Globals);
+pub(super) struct ByFlags<'a>(pub &'a Globals);
 
 impl ByFlags<'_> {
     /// Nobody says yes to what was not shown: where the result is to be JSON or silence, the plan goes to standard error.
-    pub fn show_before_asking(&self, context: &RunContext) {
+    pub(super) fn show_before_asking(&self, context: &RunContext) {
         if self.0.json || self.0.quiet {
             out::message(&human_plan(&context.plan.changes, &context.redactor, Paint(false)));
         }
     }
 
     /// May somebody be asked for a confirmation?
-    pub fn confirms(&self) -> bool {
+    pub(super) fn confirms(&self) -> bool {
         self.0.interactive() && !self.0.yes
     }
 }
@@ -49,6 +49,6 @@ impl Interface for ByFlags<'_> {
 }
 
 /// How the flags want a run to go.
-pub fn options(globals: &Globals) -> Options<'_> {
+pub(super) fn options(globals: &Globals) -> Options<'_> {
     Options { dry_run: globals.dry_run, ignored: &globals.ignored }
 }

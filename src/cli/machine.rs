@@ -10,7 +10,7 @@ use crate::text::own;
 ///
 /// # Errors
 /// A `--root` that is no folder.
-pub fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
+pub(super) fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
     let Some(root) = &globals.root else { return Ok(RealHost::live()) };
     RealHost::image(root).map_err(|error| {
         Problem::settings(id::ROOT_INVALID, text!("--root {} is not a folder that can be entered", root.display()))
@@ -23,7 +23,7 @@ pub fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
 ///
 /// # Errors
 /// `needs-root`; a `--root` that is no folder.
-pub fn to_change(globals: &Globals, verb: &str) -> Result<RealHost, Problem> {
+pub(super) fn to_change(globals: &Globals, verb: &str) -> Result<RealHost, Problem> {
     let host = to_look(globals)?;
     if host.is_live() && host.euid() != 0 && !globals.dry_run {
         return Err(Problem::host(id::NEEDS_ROOT, text!("{} changes this host and needs root rights", own(verb))));

@@ -16,7 +16,7 @@ use crate::text::nearest;
 use crate::text::own;
 
 /// `completions SHELL`.
-pub fn completions(matches: &ArgMatches) -> Exit {
+pub(super) fn completions(matches: &ArgMatches) -> Exit {
     let shell = match matches.get_one::<String>("shell").map(String::as_str) {
         Some("bash") => Shell::Bash,
         Some("zsh") => Shell::Zsh,
@@ -31,7 +31,7 @@ pub fn completions(matches: &ArgMatches) -> Exit {
 }
 
 /// `man [COMMAND]`, `man --dir DIR`.
-pub fn man(globals: &Globals, matches: &ArgMatches) -> Exit {
+pub(super) fn man(globals: &Globals, matches: &ArgMatches) -> Exit {
     let mut command = args::command();
     command.build();
     let result = match matches.get_one::<std::path::PathBuf>("dir") {

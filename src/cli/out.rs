@@ -17,7 +17,7 @@ use crate::text::Fix;
 
 /// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
 /// being written is remembered until [`lost`] asks.
-pub fn result(text: &str) {
+pub(super) fn result(text: &str) {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) => {
@@ -28,19 +28,19 @@ pub fn result(text: &str) {
 }
 
 /// Has a result been lost on its way to standard output?
-pub fn lost() -> bool {
+pub(super) fn lost() -> bool {
     LOST.load(Ordering::Relaxed)
 }
 
 static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Writes to standard error.
-pub fn message(text: &str) {
+pub(super) fn message(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Prints what clap has to say: help and versions to standard output, mistakes to standard error.
-pub fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
+pub(super) fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
     let wants_help = !error.use_stderr();
     let text = error.render();
     let text = if terminal::color_for(wants_help) { text.ansi().to_string() } else { text.to_string() };
@@ -71,7 +71,7 @@ pub fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
 }
 
 /// A problem before there was anything else to say.
-pub fn early(matches: &ArgMatches, verb: &str, problem: &Problem) -> Exit {
+pub(super) fn early(matches: &ArgMatches, verb: &str, problem: &Problem) -> Exit {
     let redactor = Redactor::default();
     let mut inner = matches;
     while let Some((_, next)) = inner.subcommand() {
@@ -104,12 +104,12 @@ fn json_problem(verb: &str, problem: &Problem) {
 }
 
 /// Prints a JSON result.
-pub fn json(value: &serde_json::Value) {
+pub(super) fn json(value: &serde_json::Value) {
     result(&format!("{value:#}\n"));
 }
 
 /// Prints a problem in the form that was asked for.
-pub fn failed(globals: &Globals, verb: &str, problem: &Problem, redactor: &Redactor) -> Exit {
+pub(super) fn failed(globals: &Globals, verb: &str, problem: &Problem, redactor: &Redactor) -> Exit {
     let problem = &sudo::advised(problem, &globals.argv);
     let exit = finish(globals, &failure(verb, problem, redactor));
     prevented_check(verb, globals.format, problem, redactor).unwrap_or(exit)
@@ -131,7 +131,7 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
 }
 
 /// Prints the end of a changing command and returns its exit code.
-pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
+pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
     // Commands to paste have to work on the same host.
     let mut findings = report.findings.to_vec();
     findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| on_the_same_host(globals, fix));
@@ -159,7 +159,7 @@ pub fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
 }
 
 /// The exit code of a changing command that went well, once its result was written.
-pub fn exit(globals: &Globals, outcome: Outcome) -> Exit {
+pub(super) fn exit(globals: &Globals, outcome: Outcome) -> Exit {
     match outcome {
         Outcome::Changed if lost() => Exit::FailedChanged,
         Outcome::Pending if globals.exit_code => Exit::Pending,
@@ -168,7 +168,7 @@ pub fn exit(globals: &Globals, outcome: Outcome) -> Exit {
 }
 
 /// Commands of ours name the image that the run works on.
-pub fn on_the_same_host(globals: &Globals, fix: &mut Fix) {
+pub(super) fn on_the_same_host(globals: &Globals, fix: &mut Fix) {
     if let Some(root) = &globals.root {
         *fix = fix.at_root(root);
     }

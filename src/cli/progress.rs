@@ -8,11 +8,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::Globals;
 
 /// A line on standard error that says what is being looked at; gone at the end.
-pub struct Progress(Option<ProgressBar>);
+pub(super) struct Progress(Option<ProgressBar>);
 
 impl Progress {
     /// On a terminal that can, and where neither silence nor a machine's format was asked for.
-    pub fn new(globals: &Globals) -> Self {
+    pub(super) fn new(globals: &Globals) -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         if globals.quiet || dumb || !std::io::stderr().is_terminal() {
             return Self(None);
@@ -26,7 +26,7 @@ impl Progress {
     }
 
     /// So many of so many are done, and these are being looked at.
-    pub fn tell(&mut self, done: usize, total: usize, names: &[&'static str]) {
+    pub(super) fn tell(&mut self, done: usize, total: usize, names: &[&'static str]) {
         if let Some(bar) = &self.0 {
             bar.set_message(format!("{done}/{total} {}", names.join(", ")));
         }

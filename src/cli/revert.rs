@@ -9,7 +9,7 @@ use super::{machine, out};
 use crate::converge::{RunContext, TakeBack};
 
 /// Runs the verb.
-pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let named = matches.get_one::<String>("run").map(String::as_str);
     let force = matches.get_flag("force");
     let mut context = RunContext::default();

@@ -13,7 +13,7 @@ use crate::report::{SCHEMA, visible};
 use crate::settings::{Settings, example, schema};
 
 /// Runs the verb.
-pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     match matches.subcommand() {
         Some(("example", _)) => out::result(&example()),
         Some(("schema", _)) => out::json(&schema()),
@@ -30,7 +30,7 @@ pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
 ///
 /// # Errors
 /// A value that is wrong or missing.
-pub fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Problem> {
+pub(super) fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Problem> {
     let host = machine::to_look(globals)?;
     let mut inputs = Inputs::new(globals.settings.as_deref(), flags(matches)?)?;
     let mut known = HostContext::load(&host, &inputs, Intent::Show)?;

@@ -9,7 +9,7 @@ use crate::redact::Redactor;
 use crate::report::{Paint, human_status, json_status};
 
 /// Runs the verb.
-pub fn run(globals: &Globals) -> Exit {
+pub(super) fn run(globals: &Globals) -> Exit {
     match look(globals) {
         Ok((runs, drift)) => {
             if globals.json {

@@ -9,7 +9,7 @@ use crate::text;
 use crate::text::{Fix, own, quoted};
 
 /// The problem as it is told: where root rights would solve it, with the line that has them.
-pub fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
+pub(super) fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
     let problem = problem.clone();
     if problem.id != id::NEEDS_ROOT || !problem.hints.is_empty() {
         return problem;

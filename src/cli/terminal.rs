@@ -3,12 +3,12 @@
 use std::io::{self, IsTerminal};
 
 /// Are there eyes and a keyboard?
-pub fn is_terminal() -> bool {
+pub(super) fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Colours by default: a terminal that can, and no `NO_COLOR`.
-pub fn color_for(stdout: bool) -> bool {
+pub(super) fn color_for(stdout: bool) -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     let terminal = if stdout { io::stdout().is_terminal() } else { io::stderr().is_terminal() };
@@ -16,18 +16,18 @@ pub fn color_for(stdout: bool) -> bool {
 }
 
 /// How many columns standard output has; `None`: it is no terminal.
-pub fn columns() -> Option<usize> {
+pub(super) fn columns() -> Option<usize> {
     let terminal = console::Term::stdout();
     terminal.is_term().then(|| terminal.size_checked().map_or(80, |(_, columns)| usize::from(columns)))
 }
 
 /// Text as a terminal can show it: what is left out is told in ASCII where the locale has no more.
-pub fn shown(text: String) -> String {
+pub(super) fn shown(text: String) -> String {
     if columns().is_some() && !unicode() { text.replace('…', "...") } else { text }
 }
 
 /// Does the locale say that more than ASCII can be shown?
-pub fn unicode() -> bool {
+pub(super) fn unicode() -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
     locale.is_some_and(|locale| is_utf8(&locale.to_string_lossy()))
 }

@@ -28,13 +28,13 @@ use crate::wizard::{
 };
 
 /// Runs the verb.
-pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let result = if globals.interactive() { at_the_terminal(globals, matches) } else { nobody(globals, matches) };
     result.unwrap_or_else(|problem| out::failed(globals, "wizard", &problem, &Redactor::default()))
 }
 
 /// Was ics-setup here before, or is the product here already? What cannot be read was not made by a fresh host.
-pub fn is_provisioned(globals: &Globals) -> bool {
+pub(super) fn is_provisioned(globals: &Globals) -> bool {
     let Ok(host) = machine::to_look(globals) else { return false };
     let home = Inputs::new(globals.settings.as_deref(), Layer::default())
         .and_then(|inputs| inputs.layers(&host))

@@ -160,7 +160,7 @@ pub(crate) fn run(host: &dyn HostRead, time: Time, arguments: &[&str]) -> Result
     }
     host.run(&command).map_err(|error| match error.kind() {
         ErrorKind::NotFound => NoDocker::Absent,
-        ErrorKind::TimedOut => NoDocker::Late { millis: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) },
+        ErrorKind::TimedOut => NoDocker::Late { millis: crate::text::millis(deadline) },
         ErrorKind::PermissionDenied => NoDocker::Denied { why: "the docker program may not be run".into() },
         _ => NoDocker::Odd { why: error.to_string().into() },
     })

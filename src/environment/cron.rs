@@ -10,7 +10,7 @@ const DEEPEST: usize = 4;
 
 /// cron's PAM stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CronStack {
+pub(crate) struct CronStack {
     /// Its file.
     pub path: PathBuf,
     /// Does it, or a stack that it includes, have a `pam_env.so` line?
@@ -18,7 +18,7 @@ pub struct CronStack {
 }
 
 /// The stack of Debian's cron or Red Hat's crond; `None`: neither is installed.
-pub fn cron(host: &dyn HostRead) -> Option<CronStack> {
+pub(crate) fn cron(host: &dyn HostRead) -> Option<CronStack> {
     ["cron", "crond"].into_iter().find_map(|name| {
         let path = Path::new("/etc/pam.d").join(name);
         let text = text(host, &path)?;

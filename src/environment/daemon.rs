@@ -15,14 +15,14 @@ const MOST_PROCESSES: usize = 65_536;
 const TICKS: u64 = 100;
 
 /// Members of `proxies` in `daemon.json`, each with the name of the variable that it outranks.
-pub const DAEMON_JSON: [(&str, &str); 3] =
+pub(crate) const DAEMON_JSON: [(&str, &str); 3] =
     [("http_proxy", "http-proxy"), ("https_proxy", "https-proxy"), ("no_proxy", "no-proxy")];
 
 /// What `proxies` in a `daemon.json` say, under the lower-case names of the variables that they outrank.
 ///
 /// # Errors
 /// It is no JSON, so the daemon does not start with it. An empty file is none to the daemon.
-pub fn daemon_json(bytes: &[u8]) -> serde_json::Result<Vec<(&'static str, String)>> {
+pub(crate) fn daemon_json(bytes: &[u8]) -> serde_json::Result<Vec<(&'static str, String)>> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Vec::new());
     }
@@ -33,7 +33,7 @@ pub fn daemon_json(bytes: &[u8]) -> serde_json::Result<Vec<(&'static str, String
 
 /// A running Docker daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Daemon {
+pub(crate) struct Daemon {
     /// Its process.
     pub pid: u32,
     /// Does systemd run it?
@@ -43,7 +43,7 @@ pub struct Daemon {
 }
 
 /// The daemon: by systemd's word, else by its pid file, else by the name of the process; `None`: none runs.
-pub fn dockerd(host: &dyn HostRead, deadline: Duration) -> Option<Daemon> {
+pub(crate) fn dockerd(host: &dyn HostRead, deadline: Duration) -> Option<Daemon> {
     let of_systemd = by_systemd(host, deadline);
     let pid = of_systemd.or_else(|| by_file(host)).or_else(|| by_name(host))?;
     let line = host.read(Path::new(&format!("/proc/{pid}/cmdline"))).ok().flatten().unwrap_or_default();
@@ -53,7 +53,7 @@ pub fn dockerd(host: &dyn HostRead, deadline: Duration) -> Option<Daemon> {
 }
 
 /// When a process was started, in seconds since 1970; `None`: `/proc` does not tell.
-pub fn started(host: &dyn HostRead, pid: u32) -> Option<u64> {
+pub(crate) fn started(host: &dyn HostRead, pid: u32) -> Option<u64> {
     let text = |path: String| Some(String::from_utf8_lossy(&host.read(Path::new(&path)).ok()??).into_owned());
     let stat = text(format!("/proc/{pid}/stat"))?;
     // The program's name stands in parentheses and may hold anything. The 22nd field is the start, in ticks since boot.

@@ -15,18 +15,18 @@ use crate::redact::redact_line;
 use crate::text;
 use crate::text::{Text, first_line, own};
 
-pub use cron::{CronStack, cron};
-pub use daemon::{DAEMON_JSON, Daemon, daemon_json, dockerd, started};
+pub(crate) use cron::cron;
+pub(crate) use daemon::{DAEMON_JSON, Daemon, daemon_json, dockerd, started};
 
 /// Name and value, in the order of the environment.
-pub type Variables = Vec<(String, String)>;
+pub(crate) type Variables = Vec<(String, String)>;
 
 /// Marks where the environment begins: profile scripts may print.
 const MARK: &str = "ics-setup-environment-follows:";
 
 /// Who logs in for the proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoginUser {
+pub(crate) struct LoginUser {
     /// Name.
     pub name: String,
     /// Cannot log in with the own shell (`nologin`, `false`).
@@ -35,7 +35,7 @@ pub struct LoginUser {
 
 impl LoginUser {
     /// `divvy`, as the vendor's documents verify it; else whoever called sudo; else whoever we are.
-    pub fn of(host: &dyn HostRead) -> Self {
+    pub(crate) fn of(host: &dyn HostRead) -> Self {
         let by_name = |name: &str| nix::unistd::User::from_name(name).ok().flatten();
         let caller = std::env::var("SUDO_USER").ok();
         let user = if host.is_live() {
@@ -57,7 +57,7 @@ impl LoginUser {
 
 /// Why there is no environment to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unseen {
+pub(crate) enum Unseen {
     /// There is no such program or service here: nothing is wrong.
     Absent(Text),
     /// It is there and did not do as asked. The words of the program, one line.
@@ -68,7 +68,7 @@ pub enum Unseen {
 ///
 /// # Errors
 /// There is no `su`, it refuses, or a profile script ends it or hangs longer than `deadline`.
-pub fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
+pub(crate) fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
     let script = format!("printf %s {MARK}; exec env -0");
     let mut argv = vec!["su", "-"];
     if user.needs_shell {
@@ -95,7 +95,7 @@ pub fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Resul
 ///
 /// # Errors
 /// There is no sudo, or it does not let us.
-pub fn sudo(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
+pub(crate) fn sudo(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
     let command = Command { deadline, ..Command::new(["sudo", "-n", "-u", user.name.as_str(), "env", "-0"]) };
     match host.run(&command) {
         Ok(output) if output.code == Some(0) => Ok(parse(&output.stdout)),
@@ -109,7 +109,7 @@ pub fn sudo(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result
 ///
 /// # Errors
 /// systemd does not run here, or does not answer.
-pub fn services(host: &dyn HostRead, deadline: Duration) -> Result<Variables, Unseen> {
+pub(crate) fn services(host: &dyn HostRead, deadline: Duration) -> Result<Variables, Unseen> {
     if !systemd_runs(host) {
         return Err(Unseen::Absent("systemd does not run here".into()));
     }
@@ -129,7 +129,7 @@ pub fn services(host: &dyn HostRead, deadline: Duration) -> Result<Variables, Un
 }
 
 /// Is systemd the running manager (`sd_booted(3)`)?
-pub fn systemd_runs(host: &dyn HostRead) -> bool {
+pub(crate) fn systemd_runs(host: &dyn HostRead) -> bool {
     host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_some()
 }
 
@@ -137,12 +137,12 @@ pub fn systemd_runs(host: &dyn HostRead) -> bool {
 ///
 /// # Errors
 /// Another user's process, and we are not root.
-pub fn of_process(host: &dyn HostRead, pid: u32) -> io::Result<Option<Variables>> {
+pub(crate) fn of_process(host: &dyn HostRead, pid: u32) -> io::Result<Option<Variables>> {
     Ok(host.read(Path::new(&format!("/proc/{pid}/environ")))?.map(|bytes| parse(&bytes)))
 }
 
 /// `NAME=value` texts with a NUL behind each, as `env -0` and `/proc/PID/environ` have them.
-pub fn parse(bytes: &[u8]) -> Variables {
+pub(crate) fn parse(bytes: &[u8]) -> Variables {
     let variables = bytes.split(|byte| *byte == 0).filter_map(|entry| {
         let text = String::from_utf8_lossy(entry);
         text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -151,7 +151,7 @@ pub fn parse(bytes: &[u8]) -> Variables {
 }
 
 /// The value that the reader of an environment gets.
-pub fn value<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str> {
+pub(crate) fn value<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str> {
     variables.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
 }
 

@@ -3,35 +3,35 @@
 mod catalogue;
 pub mod ids;
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::problem::{Problem, id};
 use crate::text;
+use crate::text::words::words;
 use crate::text::{Evidence, Fix, Text, ics_setup, own};
 
 pub use catalogue::{Known, catalogue, known};
 pub use ids::FindingId;
 
-/// How a finding ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// As expected.
-    Pass,
-    /// Works, but will hurt.
-    Warn,
-    /// Does not work.
-    Fail,
-    /// Was not looked at; `observed` says why.
-    Skip,
-    /// The check itself broke.
-    Error,
+words! {
+    /// How a finding ended.
+    pub enum Status {
+        /// As expected.
+        Pass = "pass",
+        /// Works, but will hurt.
+        Warn = "warn",
+        /// Does not work.
+        Fail = "fail",
+        /// Was not looked at; `observed` says why.
+        Skip = "skip",
+        /// The check itself broke.
+        Error = "error",
+    }
 }
 
 /// One record of a check, of the planner or of the verification. Field names are the JSON contract.
 #[derive(Clone, Debug)]
-#[cfg_attr(test, derive(Serialize))]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub struct Finding {
     /// Stable name: for scripts and `--ignore-check`.
     pub id: FindingId,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Extended attributes by name. POSIX ACLs and SELinux labels are among them
 /// (`system.posix_acl_access`, `security.selinux`).
-pub type Xattrs = BTreeMap<String, Vec<u8>>;
+pub(crate) type Xattrs = BTreeMap<String, Vec<u8>>;
 
 /// Owner, mode, extended attributes and time of change of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,12 +18,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-pub use attributes::{Attributes, Xattrs};
-pub use real::RealHost;
-pub use resolve::{Refused, resolve};
+pub(crate) use attributes::{Attributes, Xattrs};
+pub(crate) use real::RealHost;
+pub(crate) use resolve::{Refused, resolve};
 #[cfg(test)]
 pub use testing::{Fault, FaultyHost, MemoryHost};
-pub use view::{View, unreadable};
+pub(crate) use view::{View, unreadable};
 
 /// Looks at a host without changing it.
 pub trait HostRead {
@@ -80,7 +80,7 @@ pub trait HostRead {
 }
 
 /// Acts on a host. Each method is one effect: it happens, or it fails and has not happened.
-pub trait HostWrite: HostRead {
+pub(crate) trait HostWrite: HostRead {
     /// Makes a new file; fails with `AlreadyExists` where anything, a dangling link included, has that name.
     fn create(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile + '_>>;
 
@@ -107,7 +107,7 @@ pub trait HostWrite: HostRead {
 }
 
 /// A file being written.
-pub trait NewFile {
+pub(crate) trait NewFile {
     /// Writes all of `bytes` behind what was written before.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Gives the file owner, group, mode, extended attributes (so ACL and SELinux label) and time of change.
@@ -119,7 +119,7 @@ pub trait NewFile {
 }
 
 /// Holds a lock until dropped.
-pub trait LockGuard {}
+pub(crate) trait LockGuard {}
 
 /// The size of a file system, as `statvfs(3)` tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,13 +23,13 @@ const MAX_FILE: u64 = 256 << 20;
 
 /// Files of this machine, below `/` or below the root of an image.
 #[derive(Debug)]
-pub struct RealHost {
+pub(crate) struct RealHost {
     root: Option<PathBuf>,
 }
 
 impl RealHost {
     /// The running system.
-    pub fn live() -> Self {
+    pub(crate) fn live() -> Self {
         Self { root: None }
     }
 
@@ -37,7 +37,7 @@ impl RealHost {
     ///
     /// # Errors
     /// When `root` is not a folder that can be entered.
-    pub fn image(root: &Path) -> io::Result<Self> {
+    pub(crate) fn image(root: &Path) -> io::Result<Self> {
         let root = fs::canonicalize(root)?;
         if !root.is_dir() {
             return Err(io::Error::from(io::ErrorKind::NotADirectory));

@@ -38,7 +38,7 @@ pub enum Refused {
 ///
 /// # Errors
 /// [`Refused`], which names the link.
-pub fn resolve(host: &(impl HostRead + ?Sized), path: &Path) -> Result<PathBuf, Refused> {
+pub(crate) fn resolve(host: &(impl HostRead + ?Sized), path: &Path) -> Result<PathBuf, Refused> {
     host.resolve(path)
 }
 

@@ -58,7 +58,7 @@ impl<'a> View<'a> {
 }
 
 /// The problem of a file that could not be read.
-pub fn unreadable(path: &Path, error: &io::Error) -> Problem {
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Problem {
     let shown = path.display();
     match error.kind() {
         io::ErrorKind::PermissionDenied if nix::unistd::geteuid().is_root() => {

@@ -48,7 +48,7 @@ pub(crate) fn look(target: &Target<'_>, host: &dyn HostRead, time: Time) -> Mysq
         .and_then(|addresses| Ok((connect(&addresses, time, BUDGET)?, addresses)));
     let began = Instant::now();
     let opened = connected.and_then(|(wire, addresses)| Ok((exchange::open(Line::from(wire))?, addresses)));
-    let opening_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let opening_ms = crate::text::millis(began.elapsed());
     match opened {
         Err(trouble) => MysqlFacts { opening: Some(Opening::NetError(trouble)), opening_ms, login: None },
         Ok(((_, Err(refusal)), _)) => MysqlFacts { opening: Some(Opening::Refusal(refusal)), opening_ms, login: None },

@@ -14,7 +14,7 @@ const MAX_ADDRESSES: usize = 6;
 ///
 /// # Errors
 /// Why not.
-pub fn dial(host: &str, port: u16, time: Time, budget: usize) -> Result<Wire, NetError> {
+pub(crate) fn dial(host: &str, port: u16, time: Time, budget: usize) -> Result<Wire, NetError> {
     connect(&resolve(host, port, time)?, time, budget)
 }
 
@@ -24,7 +24,7 @@ pub fn dial(host: &str, port: u16, time: Time, budget: usize) -> Result<Wire, Ne
 ///
 /// # Errors
 /// [`NetError::NameUnknown`] or [`NetError::NameUnanswered`].
-pub fn resolve(host: &str, port: u16, time: Time) -> Result<Vec<SocketAddr>, NetError> {
+pub(crate) fn resolve(host: &str, port: u16, time: Time) -> Result<Vec<SocketAddr>, NetError> {
     if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
@@ -71,7 +71,7 @@ fn of_resolver(error: &io::Error) -> NetError {
 ///
 /// # Errors
 /// The trouble of the address that came furthest.
-pub fn connect(addresses: &[SocketAddr], time: Time, budget: usize) -> Result<Wire, NetError> {
+pub(crate) fn connect(addresses: &[SocketAddr], time: Time, budget: usize) -> Result<Wire, NetError> {
     let addresses = &addresses[..addresses.len().min(MAX_ADDRESSES)];
     let end = Instant::now() + time.for_connection();
     let mut worst: Option<NetError> = None;

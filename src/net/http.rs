@@ -5,14 +5,14 @@ use std::io::{Read, Write};
 use super::NetError;
 
 /// No honest head is larger.
-pub const MAX_HEAD: usize = 64 << 10;
+pub(crate) const MAX_HEAD: usize = 64 << 10;
 
 /// No more header lines are read.
 const MAX_HEADERS: usize = 128;
 
 /// The head of an answer and what came of its body along with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Status code.
     pub status: u16,
     /// Its words, as the server wrote them.
@@ -25,17 +25,17 @@ pub struct Answer {
 
 impl Answer {
     /// The values of a header, in order.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     /// The first value of a header.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     /// Is it a page for people, by its own word or by how it begins?
-    pub fn is_html(&self) -> bool {
+    pub(crate) fn is_html(&self) -> bool {
         self.get("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
             || looks_like_html(&self.rest)
     }
@@ -48,7 +48,7 @@ impl Answer {
 ///
 /// # Errors
 /// Silence, too much, a reset, or bytes that are no HTTP.
-pub fn request<S: Read + Write>(
+pub(crate) fn request<S: Read + Write>(
     stream: &mut S,
     method: &str,
     target: &str,
@@ -88,7 +88,7 @@ pub(crate) fn looks_like_html(bytes: &[u8]) -> bool {
 }
 
 /// The value of `Authorization` and `Proxy-Authorization` for Basic.
-pub fn basic(user: &[u8], password: &[u8]) -> String {
+pub(crate) fn basic(user: &[u8], password: &[u8]) -> String {
     let login = [user, b":", password].concat();
     format!("Basic {}", crate::redact::base64_padded(&login))
 }

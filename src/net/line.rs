@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use super::{NetError, Roots, Time, TlsWire, Wire, shake};
 
 /// A connected server.
-pub enum Line {
+pub(crate) enum Line {
     /// Anybody on the way can read along.
     Plain(Wire),
     /// The peer's certificate is valid here.
@@ -23,7 +23,7 @@ impl Line {
     ///
     /// # Errors
     /// No TLS to be had, or with somebody who is not trusted.
-    pub fn secured(self, host: &str, roots: &Roots) -> Result<Self, NetError> {
+    pub(crate) fn secured(self, host: &str, roots: &Roots) -> Result<Self, NetError> {
         match self {
             Self::Plain(wire) => Ok(Self::Tls(Box::new(shake(wire, host, roots)?.trusted()?))),
             Self::Tls(_) => Ok(self),
@@ -31,7 +31,7 @@ impl Line {
     }
 
     /// Sets another deadline.
-    pub fn until(&mut self, time: Time) {
+    pub(crate) fn until(&mut self, time: Time) {
         match self {
             Self::Plain(wire) => wire.until(time),
             Self::Tls(stream) => stream.sock.until(time),
@@ -39,7 +39,7 @@ impl Line {
     }
 
     /// The version and cipher in use, as `TLSv1_3, TLS13_AES_256_GCM_SHA384`; `None`: plain.
-    pub fn tls(&self) -> Option<String> {
+    pub(crate) fn tls(&self) -> Option<String> {
         let Self::Tls(stream) = self else { return None };
         let version = stream.conn.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
         let suite = stream.conn.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
@@ -50,7 +50,7 @@ impl Line {
     ///
     /// # Errors
     /// The other side does not take it in time, or is gone.
-    pub fn send(&mut self, bytes: &[u8]) -> Result<(), NetError> {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), NetError> {
         self.write_all(bytes).and_then(|()| self.flush()).map_err(NetError::of)
     }
 
@@ -58,7 +58,7 @@ impl Line {
     ///
     /// # Errors
     /// Silence, too much, a reset.
-    pub fn recv(&mut self, buffer: &mut [u8]) -> Result<usize, NetError> {
+    pub(crate) fn recv(&mut self, buffer: &mut [u8]) -> Result<usize, NetError> {
         loop {
             match self.read(buffer) {
                 Ok(count) => return Ok(count),

@@ -25,15 +25,15 @@ mod time;
 mod tls;
 mod wire;
 
-pub use dial::{connect, dial, resolve};
-pub use distrust::Distrust;
-pub use http::{Answer, MAX_HEAD, basic, request};
+pub(crate) use dial::{connect, dial, resolve};
+pub(crate) use distrust::Distrust;
+pub(crate) use http::{Answer, MAX_HEAD, basic, request};
 pub(crate) use http::{is_redis, looks_like_html, unexpected};
-pub use line::Line;
+pub(crate) use line::Line;
 pub(crate) use shown::{shown, shown_bytes};
-pub use time::Time;
+pub(crate) use time::Time;
 
-pub use crate::text::seconds;
-pub use error::{NetError, TlsFault};
-pub use tls::{Handshake, Peer, Roots, TlsWire, examine, shake};
-pub use wire::Wire;
+pub(crate) use crate::text::seconds;
+pub(crate) use error::{NetError, TlsFault};
+pub(crate) use tls::{Handshake, Peer, Roots, TlsWire, examine, shake};
+pub(crate) use wire::Wire;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// How long one check may take, and how long one connection within it.
 #[derive(Clone, Copy, Debug)]
-pub struct Time {
+pub(crate) struct Time {
     connect: Duration,
     since: Instant,
     until: Instant,
@@ -12,36 +12,36 @@ pub struct Time {
 
 impl Time {
     /// From now on: `connect` for each connection, `total` for everything together.
-    pub fn new(connect: Duration, total: Duration) -> Self {
+    pub(crate) fn new(connect: Duration, total: Duration) -> Self {
         let since = Instant::now();
         Self { connect, since, until: since + total }
     }
 
     /// What is left of the whole; zero when the deadline has passed.
-    pub fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
     }
 
     /// All of it, from when it was set to the deadline: the limit that is told when it has passed, however much of it was left
     /// when the last wait began.
-    pub fn whole(&self) -> Duration {
+    pub(crate) fn whole(&self) -> Duration {
         self.until.saturating_duration_since(self.since)
     }
 
     /// What the next connection may take: its own limit, or what is left.
-    pub fn for_connection(&self) -> Duration {
+    pub(crate) fn for_connection(&self) -> Duration {
         self.connect.min(self.left())
     }
 
     /// The same connection limit within a shorter whole.
     #[must_use]
-    pub fn at_most(self, total: Duration) -> Self {
+    pub(crate) fn at_most(self, total: Duration) -> Self {
         let shorter = Self::new(self.connect, total);
         if shorter.until < self.until { shorter } else { self }
     }
 
     /// Has the deadline passed?
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.left().is_zero()
     }
 }

@@ -31,7 +31,7 @@ const BUNDLES: [&str; 4] = [
 
 /// The certificates that this host trusts.
 #[derive(Clone, Debug)]
-pub struct Roots {
+pub(crate) struct Roots {
     /// The host's bundle; `None`: it has none.
     pub bundle: Option<PathBuf>,
     /// The certificates themselves: a server's own may stand among them.
@@ -42,7 +42,7 @@ pub struct Roots {
 
 impl Roots {
     /// The host's bundle and further certificates (`--proxy-ca`), as PEM.
-    pub fn of(host: &dyn HostRead, more: &[u8]) -> Self {
+    pub(crate) fn of(host: &dyn HostRead, more: &[u8]) -> Self {
         let bundle = BUNDLES.iter().map(Path::new).find_map(|path| Some((path, host.read(path).ok().flatten()?)));
         let mut store = RootCertStore::empty();
         let mut certificates = Vec::new();
@@ -56,23 +56,13 @@ impl Roots {
         let bundle = bundle.map(|(path, _)| path.to_path_buf());
         Self { bundle, certificates: certificates.into(), verifier: verifier(store) }
     }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.certificates.len()
-    }
-
-    /// Are there none?
-    pub fn is_empty(&self) -> bool {
-        self.certificates.is_empty()
-    }
 }
 
 /// A TLS connection within the deadline and budget of its wire.
-pub type TlsWire = StreamOwned<ClientConnection, Wire>;
+pub(crate) type TlsWire = StreamOwned<ClientConnection, Wire>;
 
 /// What a handshake has shown. Nothing secret may be sent through `wire` unless the host trusts the peer.
-pub struct Handshake<S: Read + Write = Wire> {
+pub(crate) struct Handshake<S: Read + Write = Wire> {
     /// The connection.
     pub wire: StreamOwned<ClientConnection, S>,
     /// What was presented, the peer's own certificate first (DER).
@@ -84,15 +74,13 @@ pub struct Handshake<S: Read + Write = Wire> {
 }
 
 /// Whom a handshake has met.
-pub enum Peer<S: Read + Write = Wire> {
+pub(crate) enum Peer<S: Read + Write = Wire> {
     /// Its certificate is valid for the name, by this host's certificates. May be given secrets.
     Trusted(Box<StreamOwned<ClientConnection, S>>),
     /// It speaks TLS; its certificate is not valid here. The connection is closed.
     Untrusted {
         /// Why not.
         why: Distrust,
-        /// What it presented, its own certificate first (DER).
-        chain: Vec<Vec<u8>>,
     },
 }
 
@@ -101,10 +89,10 @@ impl<S: Read + Write> Peer<S> {
     ///
     /// # Errors
     /// [`NetError::Untrusted`].
-    pub fn trusted(self) -> Result<StreamOwned<ClientConnection, S>, NetError> {
+    pub(crate) fn trusted(self) -> Result<StreamOwned<ClientConnection, S>, NetError> {
         match self {
             Self::Trusted(wire) => Ok(*wire),
-            Self::Untrusted { why, .. } => Err(NetError::Untrusted { why }),
+            Self::Untrusted { why } => Err(NetError::Untrusted { why }),
         }
     }
 }
@@ -113,11 +101,11 @@ impl<S: Read + Write> Peer<S> {
 ///
 /// # Errors
 /// [`NetError::Tls`] when there is no TLS to be had, [`NetError::Silent`], [`NetError::TooMuch`], ….
-pub fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer<S>, NetError> {
+pub(crate) fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer<S>, NetError> {
     let shaken = examine(wire, name, roots)?;
     Ok(match shaken.by_host {
         None => Peer::Trusted(Box::new(shaken.wire)),
-        Some(why) => Peer::Untrusted { why, chain: shaken.chain },
+        Some(why) => Peer::Untrusted { why },
     })
 }
 
@@ -126,7 +114,7 @@ pub fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer
 ///
 /// # Errors
 /// As [`shake`].
-pub fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Handshake<S>, NetError> {
+pub(crate) fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Handshake<S>, NetError> {
     let name = ServerName::try_from(name.trim_start_matches('[').trim_end_matches(']').to_owned())
         .map_err(|_| other_fault(format!("{name:?} is no name that a certificate could have")))?;
     let config = CONFIG.clone().map_err(other_fault)?;
@@ -315,7 +303,7 @@ impl<S: Read + Write> fmt::Debug for Peer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Trusted(_) => f.write_str("Trusted"),
-            Self::Untrusted { why, .. } => write!(f, "Untrusted({why})"),
+            Self::Untrusted { why } => write!(f, "Untrusted({why})"),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{NetError, Time};
 
 /// A bounded TCP connection. Errors carry a [`NetError`]; [`NetError::of`] takes it out again.
 #[derive(Debug)]
-pub struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     time: Time,
     budget: usize,
@@ -20,19 +20,14 @@ impl Wire {
     ///
     /// # Errors
     /// The socket is gone already.
-    pub fn new(stream: TcpStream, time: Time, budget: usize) -> Result<Self, NetError> {
+    pub(crate) fn new(stream: TcpStream, time: Time, budget: usize) -> Result<Self, NetError> {
         // Small questions, small answers: none of them should wait for another.
         stream.set_nodelay(true).map_err(NetError::of)?;
         Ok(Self { stream, time, budget, left: budget })
     }
 
-    /// The deadline.
-    pub fn time(&self) -> Time {
-        self.time
-    }
-
     /// Sets another deadline.
-    pub fn until(&mut self, time: Time) {
+    pub(crate) fn until(&mut self, time: Time) {
         self.time = time;
     }
 
@@ -40,24 +35,8 @@ impl Wire {
     ///
     /// # Errors
     /// The connection is gone.
-    pub fn peer(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn peer(&self) -> io::Result<SocketAddr> {
         self.stream.peer_addr()
-    }
-
-    /// Reads what one system call gives, at most the buffer; `Ok(0)` is the end.
-    ///
-    /// # Errors
-    /// [`NetError::Silent`], [`NetError::TooMuch`], [`NetError::Reset`].
-    pub fn recv(&mut self, buffer: &mut [u8]) -> Result<usize, NetError> {
-        self.read(buffer).map_err(NetError::of)
-    }
-
-    /// Writes all of it.
-    ///
-    /// # Errors
-    /// The other side does not take it in time, or is gone.
-    pub fn send(&mut self, bytes: &[u8]) -> Result<(), NetError> {
-        self.write_all(bytes).map_err(NetError::of)
     }
 
     /// What is left of the time.
@@ -143,8 +122,8 @@ mod tests {
     #[test]
     fn a_peer_that_takes_nothing_is_silent_at_the_deadline_too() {
         let (mut wire, _other) = pair(Duration::from_millis(200), 1);
-        assert_eq!(wire.send(&vec![0; 64 << 20]).unwrap_err(), NetError::Silent { millis: 200 });
-        assert_eq!(wire.recv(&mut [0]).unwrap_err(), NetError::Silent { millis: 200 });
+        assert_eq!(NetError::of(wire.write_all(&vec![0; 64 << 20]).unwrap_err()), NetError::Silent { millis: 200 });
+        assert_eq!(NetError::of(wire.read(&mut [0]).unwrap_err()), NetError::Silent { millis: 200 });
     }
 
     #[test]

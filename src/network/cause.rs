@@ -7,7 +7,7 @@ use crate::net::NetError;
 /// A stage of the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Name → address; of the proxy, where there is one.
     Resolve,
     /// Connection; to the proxy, where there is one.
@@ -26,7 +26,7 @@ pub enum Stage {
 
 impl Stage {
     /// The word in JSON and messages.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",
             Self::Tcp => "tcp",
@@ -62,7 +62,7 @@ impl Via {
 /// Why a stage was not passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "cause", rename_all = "kebab-case")]
-pub enum Cause {
+pub(crate) enum Cause {
     /// Name, connection or conversation: see the trouble. At `resolve` and `tcp` with a proxy it is the proxy's.
     NetError {
         /// What.
@@ -108,7 +108,7 @@ pub enum Cause {
 
 /// Where the way ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The stage that was not passed.
     pub stage: Stage,
     /// Why.
@@ -120,7 +120,7 @@ pub struct Failure {
 
 impl Failure {
     /// Of a way through a proxy: is the proxy itself the reason, whatever the endpoint?
-    pub fn is_of_proxy(&self) -> bool {
+    pub(crate) fn is_of_proxy(&self) -> bool {
         matches!(
             (&self.why, self.stage),
             (_, Stage::Resolve | Stage::Tcp | Stage::ProxyTls)
@@ -133,7 +133,7 @@ impl Failure {
 }
 
 /// Is Basic, the only login that the product's clients know, among the schemes of a 407?
-pub fn offers_basic(schemes: &[String]) -> bool {
+pub(crate) fn offers_basic(schemes: &[String]) -> bool {
     schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("Basic"))
 }
 

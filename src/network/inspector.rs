@@ -21,7 +21,7 @@ struct Inspector {
 }
 
 /// The product whose signs stand in a text (an issuer, a `Server` or `Via` header, a title).
-pub fn inspector(text: &str) -> Option<&'static str> {
+pub(crate) fn inspector(text: &str) -> Option<&'static str> {
     static FILE: LazyLock<Vec<Inspector>> = LazyLock::new(|| {
         let file: File = assets::read(&assets::INSPECTORS);
         file.inspector

@@ -12,15 +12,15 @@
 //! | `inspector` | names products that inspect TLS, by their certificates and block pages |
 //! | `stream` | streams that remember, and whose deadline moves |
 
-pub mod allowlist;
-pub mod catalogue;
-pub mod cause;
-pub mod path;
-pub mod proxy;
-pub mod table;
-pub mod target;
+pub(crate) mod allowlist;
+pub(crate) mod catalogue;
+pub(crate) mod cause;
+pub(crate) mod path;
+pub(crate) mod proxy;
+pub(crate) mod table;
+pub(crate) mod target;
 
 mod inspector;
 mod stream;
 
-pub use inspector::inspector;
+pub(crate) use inspector::inspector;

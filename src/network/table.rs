@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::catalogue::{Endpoint, StaticIps};
 
 /// Columns below each other, for people.
-pub fn human(endpoints: &[&Endpoint]) -> String {
+pub(crate) fn human(endpoints: &[&Endpoint]) -> String {
     let heads = ["COMPONENT", "REGION", "HOST", "PORT", "VENDOR'S WILDCARD", "STATIC ADDRESSES", "WHAT FOR"];
     let mut rows = vec![heads.map(str::to_owned)];
     rows.extend(endpoints.iter().map(|endpoint| {
@@ -33,7 +33,7 @@ pub fn human(endpoints: &[&Endpoint]) -> String {
 }
 
 /// The rows of `network list --format json`.
-pub fn json_rows(endpoints: &[&Endpoint]) -> Vec<Value> {
+pub(crate) fn json_rows(endpoints: &[&Endpoint]) -> Vec<Value> {
     endpoints
         .iter()
         .map(|endpoint| {
@@ -54,7 +54,7 @@ pub fn json_rows(endpoints: &[&Endpoint]) -> Vec<Value> {
 }
 
 /// RFC 4180 with line feeds; the addresses of a row are separated by semicolons, no cell: unknown.
-pub fn csv(endpoints: &[&Endpoint]) -> String {
+pub(crate) fn csv(endpoints: &[&Endpoint]) -> String {
     let mut text = "component,region,host,wildcard,host_stands_for_wildcard,port,protocol,purpose,static_ips,\
                     static_ips_confidence,required,when,needed_by,direct,must_not_be_decrypted,confidence,source,date\n"
         .to_owned();
@@ -94,7 +94,7 @@ fn csv_cell(cell: &str) -> String {
 }
 
 /// A table of GitHub's Markdown.
-pub fn markdown(endpoints: &[&Endpoint]) -> String {
+pub(crate) fn markdown(endpoints: &[&Endpoint]) -> String {
     let mut text =
         "| component | region | host | vendor's wildcard | port | what for | static addresses | how sure | source |\n\
                     | --- | --- | --- | --- | --: | --- | --- | --- | --- |\n"
@@ -120,12 +120,12 @@ pub fn markdown(endpoints: &[&Endpoint]) -> String {
 }
 
 /// A name as code: stars stay stars, and a bar ends no cell.
-pub fn markdown_code(name: &str) -> String {
+pub(crate) fn markdown_code(name: &str) -> String {
     format!("`{}`", name.replace('`', "'").replace('|', "\\|"))
 }
 
 /// Words without markup.
-pub fn markdown_text(text: &str) -> String {
+pub(crate) fn markdown_text(text: &str) -> String {
     let mut safe = String::new();
     for c in text.chars() {
         if "\\`*_[]<>|#".contains(c) {
@@ -137,7 +137,7 @@ pub fn markdown_text(text: &str) -> String {
 }
 
 /// A list, `"none"`, or `null` where nothing is known.
-pub fn static_ips_json(ips: &StaticIps) -> Value {
+pub(crate) fn static_ips_json(ips: &StaticIps) -> Value {
     match ips {
         StaticIps::Listed(blocks) => json!(blocks.iter().map(ToString::to_string).collect::<Vec<_>>()),
         StaticIps::None => json!("none"),

@@ -16,35 +16,35 @@ const CONTEXT: usize = 3;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A unified diff, line by line.
-pub struct Diff(Vec<DiffLine>);
+pub(crate) struct Diff(Vec<DiffLine>);
 
 /// One line of a diff.
-pub struct DiffLine {
+pub(crate) struct DiffLine {
     mark: &'static str,
     text: Text,
 }
 
 impl Diff {
     /// All lines.
-    pub fn lines(&self) -> &[DiffLine] {
+    pub(crate) fn lines(&self) -> &[DiffLine] {
         &self.0
     }
 }
 
 impl DiffLine {
     /// `---`, `+++`, `@@`, `+`, `-`, a blank or a backslash.
-    pub fn mark(&self) -> &'static str {
+    pub(crate) fn mark(&self) -> &'static str {
         self.mark
     }
 
     /// What follows the mark.
-    pub fn text(&self) -> &Text {
+    pub(crate) fn text(&self) -> &Text {
         &self.text
     }
 }
 
 /// A unified diff of the change without secrets. Bytes that are not UTF-8 are shown as U+FFFD.
-pub fn unified(change: &Change) -> Diff {
+pub(crate) fn unified(change: &Change) -> Diff {
     let (old, new) = (change.old_bytes(), change.new_bytes());
     // Most of a large file is the same: only the part that differs goes through the diff.
     let (start, line) = common_start(old, new);

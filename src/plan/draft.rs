@@ -11,7 +11,7 @@ use crate::text;
 use crate::text::Text;
 
 /// A plan in the making.
-pub struct Draft<'v> {
+pub(crate) struct Draft<'v> {
     /// What the host looks like.
     pub view: &'v View<'v>,
     /// What is to be done so far.
@@ -20,7 +20,7 @@ pub struct Draft<'v> {
 
 impl<'v> Draft<'v> {
     /// Nothing to do yet.
-    pub fn new(view: &'v View<'v>) -> Self {
+    pub(crate) fn new(view: &'v View<'v>) -> Self {
         Self { view, plan: Plan::default() }
     }
 
@@ -28,7 +28,7 @@ impl<'v> Draft<'v> {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn snapshot(&self, path: &Path) -> Result<Option<Rc<Snapshot>>, Problem> {
+    pub(crate) fn snapshot(&self, path: &Path) -> Result<Option<Rc<Snapshot>>, Problem> {
         self.view.snapshot(path)
     }
 
@@ -37,7 +37,7 @@ impl<'v> Draft<'v> {
     ///
     /// # Errors
     /// When the path cannot be edited safely.
-    pub fn put(&mut self, path: &Path, bytes: Vec<u8>, mode: u32, reasons: Vec<Text>) -> Result<(), Problem> {
+    pub(crate) fn put(&mut self, path: &Path, bytes: Vec<u8>, mode: u32, reasons: Vec<Text>) -> Result<(), Problem> {
         let before = self.snapshot(path)?;
         if before.as_ref().is_some_and(|before| before.bytes == bytes) {
             return Ok(());
@@ -53,7 +53,7 @@ impl<'v> Draft<'v> {
     ///
     /// # Errors
     /// When the path cannot be edited safely.
-    pub fn delete(&mut self, path: &Path, reasons: Vec<Text>) -> Result<(), Problem> {
+    pub(crate) fn delete(&mut self, path: &Path, reasons: Vec<Text>) -> Result<(), Problem> {
         match self.snapshot(path)? {
             Some(before) => self.change(path, Some(before), None, reasons),
             None => Ok(()),
@@ -61,12 +61,12 @@ impl<'v> Draft<'v> {
     }
 
     /// Says something.
-    pub fn note(&mut self, finding: Finding) {
+    pub(crate) fn note(&mut self, finding: Finding) {
         self.plan.findings.push(finding);
     }
 
     /// Asks the person to do something afterwards.
-    pub fn next(&mut self, step: impl Into<Text>) {
+    pub(crate) fn next(&mut self, step: impl Into<Text>) {
         let step = step.into();
         // An image has no sessions and no daemons; a command of this machine would act on the wrong system.
         let step = if self.view.host.is_live() { step } else { text!("once the image runs: {}", step) };

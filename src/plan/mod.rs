@@ -11,9 +11,9 @@ use crate::finding::Finding;
 use crate::host::{Attributes, Snapshot};
 use crate::text::Text;
 
-pub use diff::{Diff, DiffLine, unified};
-pub use draft::Draft;
-pub use shown::holds;
+pub(crate) use diff::{Diff, DiffLine, unified};
+pub(crate) use draft::Draft;
+pub(crate) use shown::holds;
 
 /// Comments that ics-setup writes itself.
 const OWN_COMMENTS: [&str; 4] = [
@@ -25,7 +25,7 @@ const OWN_COMMENTS: [&str; 4] = [
 
 /// All changes of a run, and what is to be said about them.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// In the order in which they are made.
     pub changes: Vec<Change>,
     /// What was noticed while planning.
@@ -44,12 +44,12 @@ pub struct Plan {
 
 impl Plan {
     /// Is there nothing to do?
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
     /// Do both plans give the same files the same bytes?
-    pub fn same_changes(&self, other: &Self) -> bool {
+    pub(crate) fn same_changes(&self, other: &Self) -> bool {
         let same = |(a, b): (&Change, &Change)| {
             a.path == b.path
                 && a.action() == b.action()
@@ -60,7 +60,7 @@ impl Plan {
     }
 
     /// Does the plan change this path?
-    pub fn touches(&self, path: &Path) -> bool {
+    pub(crate) fn touches(&self, path: &Path) -> bool {
         self.changes.iter().any(|change| change.path == path)
     }
 }

@@ -171,7 +171,7 @@ pub(super) fn is_ours(name: &str) -> bool {
 
 /// Does one of these secrets stand in the file where a secret stands: as the value of a name of its kind or of a name that
 /// no run sets, or as the password of a URL? A word that reads like one elsewhere is none.
-pub fn holds(file: &[u8], secrets: &[Vec<u8>]) -> bool {
+pub(crate) fn holds(file: &[u8], secrets: &[Vec<u8>]) -> bool {
     let text = String::from_utf8_lossy(file);
     lines(text.split_inclusive('\n')).iter().flat_map(Line::assignments).any(|(name, value)| {
         let rest = value.find("://").map_or(value, |at| &value[at + 3..]);

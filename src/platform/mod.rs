@@ -30,9 +30,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use family::PackageManager;
-pub use pam::PamFacts;
-pub use strategy::Strategy;
+pub(crate) use family::PackageManager;
+pub(crate) use pam::PamFacts;
+pub(crate) use strategy::Strategy;
 
 use crate::envfile::{Dialect, PamLimit};
 use crate::finding::Finding;
@@ -54,13 +54,13 @@ use sources::{Identity, Tried};
 /// # Errors
 /// `os-unsupported`: the host says what it is, and there is no strategy for it. `os-unknown`: no file tells what it is.
 /// Neither comes with `forced`.
-pub fn detect(host: &dyn HostRead, forced: Option<Strategy>) -> Result<(Platform, Vec<Finding>), Problem> {
+pub(crate) fn detect(host: &dyn HostRead, forced: Option<Strategy>) -> Result<(Platform, Vec<Finding>), Problem> {
     judge(&look(host), forced)
 }
 
 /// What the host says about itself. Part of saved facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said(Words);
+pub(crate) struct Said(Words);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -70,7 +70,7 @@ enum Words {
 }
 
 /// The first half of [`detect`]: reads what the host says about itself.
-pub fn look(host: &dyn HostRead) -> Said {
+pub(crate) fn look(host: &dyn HostRead) -> Said {
     Said(match sources::identify(host, Facts::get()) {
         Ok(identity) => Words::Identity(identity),
         Err(tried) => Words::Nothing(tried),
@@ -81,7 +81,7 @@ pub fn look(host: &dyn HostRead) -> Said {
 ///
 /// # Errors
 /// As [`detect`].
-pub fn judge(said: &Said, forced: Option<Strategy>) -> Result<(Platform, Vec<Finding>), Problem> {
+pub(crate) fn judge(said: &Said, forced: Option<Strategy>) -> Result<(Platform, Vec<Finding>), Problem> {
     match (&said.0, forced) {
         (Words::Identity(identity), _) => {
             let judge::Verdict { strategy, system, findings } = judge::judge(Facts::get(), identity, forced)?;

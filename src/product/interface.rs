@@ -80,5 +80,5 @@ pub(crate) fn ask(address: String, port: u16, time: Time) -> Asked {
             html: answer.is_html(),
         })
     });
-    Asked { address, port, took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), answer }
+    Asked { address, port, took_ms: crate::text::millis(began.elapsed()), answer }
 }

@@ -38,7 +38,7 @@ pub fn line(redactor: &Redactor, text: &Text) -> String {
 }
 
 /// Several lines as one.
-pub fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -76,7 +76,7 @@ fn object(redactor: &Redactor, fields: &Map<String, Value>) -> Map<String, Value
 }
 
 /// A finding as JSON; its keys and their order are a contract.
-pub fn finding_json(redactor: &Redactor, finding: &Finding) -> Value {
+pub(super) fn finding_json(redactor: &Redactor, finding: &Finding) -> Value {
     let shown = |text: &Option<Text>| text.as_ref().map(|text| characters(redactor, text));
     let (commands, sentences) = sorted(finding, |text| characters(redactor, text));
     json!({
@@ -111,7 +111,7 @@ fn sorted(finding: &Finding, say: impl Fn(&Text) -> String) -> (Vec<String>, Vec
 }
 
 /// A problem as JSON.
-pub fn problem_json(redactor: &Redactor, problem: &Problem) -> Value {
+pub(super) fn problem_json(redactor: &Redactor, problem: &Problem) -> Value {
     json!({
         "kind": problem.kind,
         "id": problem.id.as_str(),
@@ -122,18 +122,18 @@ pub fn problem_json(redactor: &Redactor, problem: &Problem) -> Value {
 }
 
 /// A diff as text.
-pub fn diff(redactor: &Redactor, diff: &Diff) -> String {
+pub(super) fn diff(redactor: &Redactor, diff: &Diff) -> String {
     diff.lines().iter().map(|line| diff_line(redactor, line) + "\n").collect()
 }
 
 /// One line of a diff, for a terminal.
-pub fn diff_line(redactor: &Redactor, line: &DiffLine) -> String {
+pub(super) fn diff_line(redactor: &Redactor, line: &DiffLine) -> String {
     format!("{}{}", line.mark(), visible(&characters(redactor, line.text())))
 }
 
 /// A finding as clean characters.
 #[derive(Clone, Debug)]
-pub struct Plain {
+pub(super) struct Plain {
     pub id: &'static str,
     pub group: &'static str,
     /// One line, never empty.
@@ -154,7 +154,7 @@ pub struct Plain {
 
 impl Plain {
     /// Of a finding.
-    pub fn of(redactor: &Redactor, finding: &Finding) -> Self {
+    pub(super) fn of(redactor: &Redactor, finding: &Finding) -> Self {
         let text =
             |value: &Option<Text>| value.as_ref().map(|text| clean(redactor, text)).filter(|text| !text.is_empty());
         let title = line(redactor, &finding.title);
@@ -180,7 +180,7 @@ impl Plain {
     }
 
     /// The facts in words, in the order in which people need them.
-    pub fn facts(&self) -> Vec<(&'static str, &str)> {
+    pub(super) fn facts(&self) -> Vec<(&'static str, &str)> {
         let mut facts = Vec::new();
         for (word, value) in [("expected", &self.expected), ("seen", &self.observed), ("because", &self.cause)] {
             facts.extend(value.as_deref().map(|text| (word, text)));

@@ -396,7 +396,7 @@ pub fn by_key(key: &str) -> Option<&'static Spec> {
 }
 
 /// The settings grouped by TOML table, top-level ones first under `""`; the order of the table is kept within a group.
-pub fn by_section() -> BTreeMap<&'static str, Vec<(&'static str, &'static Spec)>> {
+pub(super) fn by_section() -> BTreeMap<&'static str, Vec<(&'static str, &'static Spec)>> {
     let mut sections: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for spec in TABLE {
         let (section, name) = spec.key.parts();

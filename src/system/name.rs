@@ -48,7 +48,7 @@ fn asked(name: &str, time: Time) -> Host {
             Err(trouble) => (Vec::new(), Some(trouble)),
         },
     };
-    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took_ms = crate::text::millis(began.elapsed());
     let mut addresses = addresses;
     // One entry per kind of socket.
     addresses.dedup();

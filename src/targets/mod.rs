@@ -24,7 +24,7 @@ use vars::ProxyVars;
 
 /// The verb that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// `prepare`: before the product is installed.
     Prepare,
     /// `reconfigure`: afterwards.
@@ -33,7 +33,7 @@ pub enum Phase {
 
 impl Phase {
     /// The verb.
-    pub fn verb(self) -> &'static str {
+    pub(crate) fn verb(self) -> &'static str {
         match self {
             Self::Prepare => "prepare",
             Self::Reconfigure => "reconfigure",
@@ -41,7 +41,7 @@ impl Phase {
     }
 
     /// What the verb converges by itself.
-    pub fn targets(self) -> &'static [TargetName] {
+    pub(crate) fn targets(self) -> &'static [TargetName] {
         match self {
             Self::Prepare => &[TargetName::SystemProxy, TargetName::DockerDaemon],
             Self::Reconfigure => &[TargetName::ProdEnv],
@@ -50,7 +50,7 @@ impl Phase {
 
     /// The targets of a run. Naming one that the verb converges by itself limits the run to those named; naming only
     /// others adds them.
-    pub fn chosen(self, named: &[TargetName]) -> Vec<TargetName> {
+    pub(crate) fn chosen(self, named: &[TargetName]) -> Vec<TargetName> {
         let own = self.targets();
         let limits = named.iter().any(|name| own.contains(name));
         TargetName::ALL
@@ -61,12 +61,12 @@ impl Phase {
 }
 
 /// The list of hosts reached without the proxy, as the settings and everything found on the host make it.
-pub fn no_proxy(settings: &Settings) -> NoProxy {
+pub(crate) fn no_proxy(settings: &Settings) -> NoProxy {
     ProxyVars::new(settings).no_proxy(&NoProxy::default())
 }
 
 /// Everything that is known when a plan is made.
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// The host.
     pub view: &'a View<'a>,
     /// What system it is.
@@ -83,7 +83,7 @@ pub struct Context<'a> {
 ///
 /// # Errors
 /// The first thing that stands in the way; nothing has been written.
-pub fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
+pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     let mut draft = Draft::new(context.view);
     let settings = context.settings;
     let vars = ProxyVars::new(settings);

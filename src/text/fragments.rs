@@ -94,7 +94,7 @@ impl Text {
 }
 
 /// The parts of a marked string; also of one that stands in JSON.
-pub fn fragments(marked: &str) -> impl Iterator<Item = Fragment<'_>> {
+pub(crate) fn fragments(marked: &str) -> impl Iterator<Item = Fragment<'_>> {
     let (mut rest, mut foreign) = (marked, false);
     std::iter::from_fn(move || {
         loop {
@@ -126,7 +126,7 @@ fn unmarked(text: &str) -> Cow<'_, str> {
 
 /// A command line of ours: `ics_setup("check --only x")`. Where the run works on an image, its `--root` is added
 /// ([`Text::at_root`]).
-pub fn ics_setup(arguments: impl Into<Text>) -> Text {
+pub(crate) fn ics_setup(arguments: impl Into<Text>) -> Text {
     Text::of_marked(format!("ics-setup {}{ROOT}", arguments.into().marked))
 }
 
@@ -269,7 +269,7 @@ pub struct Own<T>(T);
 
 /// Marks the argument of [`text!`](crate::text!) as own words: a name, an id, a key, a command, or a value that was parsed
 /// and written again by a type of ours.
-pub fn own<T: fmt::Display>(words: T) -> Own<T> {
+pub(crate) fn own<T: fmt::Display>(words: T) -> Own<T> {
     Own(words)
 }
 
@@ -281,13 +281,13 @@ impl<T: fmt::Display> fmt::Display for Own<T> {
 
 /// The place of a secret, as an argument of [`text!`](crate::text!).
 #[derive(Clone, Copy)]
-pub struct Hidden;
+pub(crate) struct Hidden;
 
 /// See [`Hidden`].
-pub const SECRET: Hidden = Hidden;
+pub(crate) const SECRET: Hidden = Hidden;
 
 /// What can stand in a [`text!`](crate::text!), and which kind of fragment it is.
-pub trait Shown {
+pub(crate) trait Shown {
     /// Writes itself with its marks.
     ///
     /// # Errors
@@ -296,7 +296,7 @@ pub trait Shown {
 }
 
 /// Lets `format!` write a [`Shown`].
-pub struct Marked<'a, T: Shown + ?Sized>(pub &'a T);
+pub(crate) struct Marked<'a, T: Shown + ?Sized>(pub &'a T);
 
 impl<T: Shown + ?Sized> fmt::Display for Marked<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -416,7 +416,7 @@ macro_rules! text {
 }
 
 /// Does a format string name no variable? Those would get into a text unmarked.
-pub const fn has_no_captures(format: &str) -> bool {
+pub(crate) const fn has_no_captures(format: &str) -> bool {
     let bytes = format.as_bytes();
     let mut at = 0;
     while at < bytes.len() {

@@ -5,20 +5,21 @@ mod fix;
 mod fragments;
 #[cfg(test)]
 mod plain;
+pub(crate) mod words;
 
 use std::time::Duration;
 
-pub use evidence::Evidence;
-pub use fix::Fix;
-pub use fragments::{
-    Foreign, Fragment, Hidden, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, ics_setup, own,
+pub(crate) use evidence::Evidence;
+pub(crate) use fix::Fix;
+pub(crate) use fragments::{
+    Foreign, Fragment, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, ics_setup, own,
 };
 
 /// `text` as one line without what could steer a terminal or mislead a reader, trimmed, and at most `max` characters long.
 ///
 /// Control characters (with them every terminal escape), characters that reorder or hide text, and line separators become
 /// `?`, line ends and tabs blanks; what is cut off becomes `…`.
-pub fn clean(text: &str, max: usize) -> String {
+pub(crate) fn clean(text: &str, max: usize) -> String {
     let mut cleaned = String::new();
     for (count, character) in text.trim().chars().enumerate() {
         if count == max {
@@ -35,13 +36,13 @@ pub fn clean(text: &str, max: usize) -> String {
 }
 
 /// The first line with something on it, as [`clean`]. Of endless output only the beginning is looked at.
-pub fn first_line(bytes: &[u8], max: usize) -> String {
+pub(crate) fn first_line(bytes: &[u8], max: usize) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(64 << 10)]);
     clean(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default(), max)
 }
 
 /// Does a character steer the terminal, hide, or turn the direction of what stands around it?
-pub fn misleads(character: char) -> bool {
+pub(crate) fn misleads(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -49,7 +50,7 @@ pub fn misleads(character: char) -> bool {
 }
 
 /// A word as a POSIX shell takes it: in single quotes where it needs them.
-pub fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -59,17 +60,17 @@ pub fn quoted(word: &str) -> String {
 }
 
 /// `db.corp.example:3306`, with brackets around IPv6.
-pub fn host_port(host: &str, port: u16) -> String {
+pub(crate) fn host_port(host: &str, port: u16) -> String {
     if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The nearest of several words, when it is near enough to be meant.
-pub fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Nobody means a word of ours by a text of that length, and comparing it would take long.
     if typed.len() > 64 {
         return None;
@@ -86,9 +87,14 @@ fn similarity(a: &str, b: &str) -> f32 {
     similar::TextDiff::from_chars(a, b).ratio()
 }
 
+/// A duration in whole milliseconds, as facts keep it.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A duration as messages print it: `3 s`, `0.5 s`, `250 ms`. To the nearest millisecond: of a limit of 500 ms some
 /// microseconds are gone before the waiting begins.
-pub fn seconds(duration: Duration) -> String {
+pub(crate) fn seconds(duration: Duration) -> String {
     let millis = duration.saturating_add(Duration::from_micros(500)).as_millis();
     match millis {
         0..=499 => format!("{millis} ms"),

@@ -13,13 +13,13 @@ use crate::platform::Platform;
 use crate::text;
 use crate::text::{Foreign, Text, own};
 
-pub use crate::environment::LoginUser;
+pub(crate) use crate::environment::LoginUser;
 
 /// How long a login may take.
 const LOGIN_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Everything that verification needs to know.
-pub struct Proof<'a> {
+pub(crate) struct Proof<'a> {
     /// The host.
     pub host: &'a dyn HostRead,
     /// What system it is.
@@ -34,7 +34,7 @@ pub struct Proof<'a> {
 
 impl Proof<'_> {
     /// Starts a login and looks at every consumer.
-    pub fn run(&self) -> Vec<Finding> {
+    pub(crate) fn run(&self) -> Vec<Finding> {
         if !self.host.is_live() {
             if self.wanted.is_empty() {
                 return Vec::new();
@@ -57,7 +57,7 @@ impl Proof<'_> {
     }
 
     /// Does a Docker daemon run that has not read its proxy?
-    pub fn daemon_is_behind(&self) -> bool {
+    pub(crate) fn daemon_is_behind(&self) -> bool {
         self.host.is_live() && consumers::docker(self).is_some_and(|finding| finding.status == Status::Warn)
     }
 
@@ -71,7 +71,7 @@ impl Proof<'_> {
             }
             Err(Unseen::Failed(why)) => Err(why),
         };
-        let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let took = crate::text::millis(started.elapsed());
         let environment = match environment {
             Ok(environment) => environment,
             Err(why) => {

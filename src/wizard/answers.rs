@@ -9,7 +9,7 @@ use crate::targets::Phase;
 
 /// What is to be set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// Logins and the Docker daemon: `prepare`.
     #[default]
     System,
@@ -21,7 +21,7 @@ pub enum Scope {
 
 /// What becomes of the proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Proxy {
+pub(crate) enum Proxy {
     /// Nothing is said about it.
     #[default]
     None,
@@ -35,7 +35,7 @@ pub enum Proxy {
 
 /// Everything that was answered. Values outlive a step back, so that they are offered again.
 #[derive(Clone, Debug, Default)]
-pub struct Answers {
+pub(crate) struct Answers {
     /// What is to be set.
     pub scope: Scope,
     /// That was chosen, and is not what follows from the host.
@@ -69,7 +69,7 @@ pub struct Answers {
 
 impl Answers {
     /// Nothing was answered; what was given decides what is left to ask.
-    pub fn new(known: &KnownState<'_>) -> Self {
+    pub(crate) fn new(known: &KnownState<'_>) -> Self {
         let targets = known.layers.get(Key::Target).map(|setting| setting.value.as_str()).unwrap_or_default();
         let named: Vec<&str> = targets.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
         let scope = match named.as_slice() {
@@ -81,12 +81,12 @@ impl Answers {
     }
 
     /// An answer.
-    pub fn get(&self, key: Key) -> Option<&str> {
+    pub(crate) fn get(&self, key: Key) -> Option<&str> {
         self.values.get(&key).map(String::as_str)
     }
 
     /// Notes an answer; empty text takes one back.
-    pub fn set(&mut self, key: Key, value: impl Into<String>) {
+    pub(crate) fn set(&mut self, key: Key, value: impl Into<String>) {
         let value = value.into();
         if value.is_empty() {
             self.values.remove(&key);
@@ -96,7 +96,7 @@ impl Answers {
     }
 
     /// The verb that does it.
-    pub fn moment(&self) -> Phase {
+    pub(crate) fn moment(&self) -> Phase {
         if self.scope == Scope::Product { Phase::Reconfigure } else { Phase::Prepare }
     }
 
@@ -104,7 +104,7 @@ impl Answers {
     ///
     /// # Errors
     /// A value of the wrong shape, which no question lets through.
-    pub fn layer(&self, known: &KnownState<'_>) -> Result<Layer, Problem> {
+    pub(crate) fn layer(&self, known: &KnownState<'_>) -> Result<Layer, Problem> {
         let mut layer = known.layers.flags.clone();
         for (key, value) in self.counting(known) {
             if !known.given(key) {

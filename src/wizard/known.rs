@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::settings::{First, Found, Key, Layer, Layers, ProxyUrl, SecretSources, Setting, Settings, Unresolved};
 
 /// The host and what people have said without being asked.
-pub struct KnownState<'a> {
+pub(crate) struct KnownState<'a> {
     /// The host.
     pub host: &'a dyn HostRead,
     /// What system it is.
@@ -30,30 +30,30 @@ impl KnownState<'_> {
     ///
     /// # Errors
     /// A file that is there and cannot be read.
-    pub fn found(&self, home: &Path, first: First) -> Result<Found, Problem> {
+    pub(crate) fn found(&self, home: &Path, first: First) -> Result<Found, Problem> {
         let view = if self.lenient { View::lenient(self.host) } else { View::new(self.host) };
         Found::look(&view, self.platform, home, first)
     }
 
     /// Is the product installed in this folder?
-    pub fn has_product(&self, home: &Path) -> bool {
+    pub(crate) fn has_product(&self, home: &Path) -> bool {
         has_product(self.host, home)
     }
 
     /// Was a value given with this very command? Then it is not asked for.
-    pub fn given(&self, key: Key) -> bool {
+    pub(crate) fn given(&self, key: Key) -> bool {
         self.layers.flags.get(key).is_some() || self.layers.variables.get(key).is_some()
     }
 
     /// What a setting is without an answer: given, saved, found or the default.
-    pub fn known(&self, key: Key, found: &Found) -> Option<String> {
+    pub(crate) fn known(&self, key: Key, found: &Found) -> Option<String> {
         let said = self.layers.get(key).or_else(|| found.get(key));
         let default = || key.spec().default.map(str::to_owned);
         said.map(|setting| setting.value.clone()).filter(|value| !value.is_empty()).or_else(default)
     }
 
     /// The proxy that is set already, for one scheme, and who says so.
-    pub fn proxy(&self, key: Key, found: &Found) -> Option<Setting<ProxyUrl>> {
+    pub(crate) fn proxy(&self, key: Key, found: &Found) -> Option<Setting<ProxyUrl>> {
         let said =
             self.layers.first_of(&[key, Key::ProxyUrl]).map(|(_, setting)| setting).or_else(|| found.get(key))?;
         let mut url = ProxyUrl::parse(&said.value).ok()?;
@@ -71,7 +71,7 @@ impl KnownState<'_> {
     ///
     /// # Errors
     /// A value that is wrong or missing.
-    pub fn resolve(&self, answers: &Layer, found: &Found) -> Result<Settings, Unresolved> {
+    pub(crate) fn resolve(&self, answers: &Layer, found: &Found) -> Result<Settings, Unresolved> {
         let layers = Layers { flags: answers.clone(), ..self.layers.clone() };
         Settings::resolve(&layers, found, self.outside, self.ignored).map(|(settings, _)| settings)
     }

@@ -11,7 +11,7 @@ use crate::settings::SAVED;
 
 /// What the person has chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Consent {
+pub(crate) enum Consent {
     /// The plan, as it stands now, is carried out.
     Apply,
     /// The questions are to be seen again.

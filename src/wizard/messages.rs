@@ -20,7 +20,7 @@ use crate::vendor::{Vendor, prod_env};
 ///
 /// # Errors
 /// A file that is there and cannot be read.
-pub fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Problem> {
+pub(crate) fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Problem> {
     let home = home(known.layers)?;
     let found = known.found(&home, First::Product)?;
     let os = &known.platform.os;
@@ -58,7 +58,7 @@ pub fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Problem> 
 }
 
 /// Each change: what, why, who reads it.
-pub fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
+pub(super) fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
     let mut text = String::new();
     for (index, change) in changes.iter().enumerate() {
         let word = match change.action() {

@@ -26,7 +26,7 @@ mod missing;
 mod parse;
 mod plain;
 mod prompt;
-pub mod repeat;
+pub(crate) mod repeat;
 mod screen;
 #[cfg(test)]
 mod scripted;
@@ -34,22 +34,22 @@ mod scripted;
 mod tests;
 mod world;
 
-pub use answers::Answers;
-pub use ask::Wizard;
-pub use known::KnownState;
+pub(crate) use answers::Answers;
+pub(crate) use ask::Wizard;
+pub(crate) use known::KnownState;
 pub(crate) use menu::{Consent, Menu};
 pub(crate) use messages::{closing, opening};
 pub(crate) use missing::missing;
-pub use plain::Plain;
-pub use prompt::{Ask, Gone, Prompter, Reply};
-pub use screen::Screen;
-pub use world::{Advice, Network, Verdict, World};
+pub(crate) use plain::Plain;
+pub(crate) use prompt::{Gone, Prompter};
+pub(crate) use screen::Screen;
+pub(crate) use world::{Network, Verdict};
 
 use crate::problem::Problem;
 
 /// Why there are no answers.
 #[derive(Debug)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// The person went away.
     Gone,
     /// The host could not be looked at, or a value that was not asked for is wrong.

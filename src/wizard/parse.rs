@@ -6,7 +6,7 @@ use crate::redact::Redactor;
 use crate::settings::{Key, Layer, NoProxy, Origin, ProxyUrl};
 
 /// A proxy as people name it: a URL, `host:port` or a host alone. A password in it is refused: everybody has seen it by now.
-pub fn proxy(text: &str) -> Result<ProxyUrl, String> {
+pub(super) fn proxy(text: &str) -> Result<ProxyUrl, String> {
     let url = if text.contains("://") { ProxyUrl::parse(text) } else { ProxyUrl::parse(&format!("http://{text}")) };
     let url = url.map_err(|error| error.to_string())?;
     if url.password().is_some() {
@@ -16,7 +16,7 @@ pub fn proxy(text: &str) -> Result<ProxyUrl, String> {
 }
 
 /// A port.
-pub fn port(text: &str) -> Result<u16, String> {
+pub(super) fn port(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(port) if port > 0 => Ok(port),
         _ => Err(format!("{text:?} is no port: a port is a number from 1 to 65535")),
@@ -24,7 +24,7 @@ pub fn port(text: &str) -> Result<u16, String> {
 }
 
 /// A host name or an address, without port or scheme.
-pub fn host(text: &str) -> Result<(), String> {
+pub(super) fn host(text: &str) -> Result<(), String> {
     let is_address = text.parse::<std::net::IpAddr>().is_ok();
     if is_address || crate::settings::parse_host(text).is_ok() {
         return Ok(());
@@ -33,12 +33,12 @@ pub fn host(text: &str) -> Result<(), String> {
 }
 
 /// Members of `no_proxy`.
-pub fn no_proxy(text: &str) -> Result<(), String> {
+pub(super) fn no_proxy(text: &str) -> Result<(), String> {
     NoProxy::parse(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// A folder.
-pub fn folder(text: &str) -> Result<(), String> {
+pub(super) fn folder(text: &str) -> Result<(), String> {
     if Path::new(text).is_absolute() {
         return Ok(());
     }
@@ -46,12 +46,12 @@ pub fn folder(text: &str) -> Result<(), String> {
 }
 
 /// Hosts, separated by commas.
-pub fn hosts(text: &str) -> Result<(), String> {
+pub(super) fn hosts(text: &str) -> Result<(), String> {
     text.split(',').map(str::trim).filter(|one| !one.is_empty()).try_for_each(host)
 }
 
 /// Text that a setting of this key takes.
-pub fn of_key(key: Key, text: &str) -> Result<(), String> {
+pub(super) fn of_key(key: Key, text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("an answer is needed here".to_owned());
     }

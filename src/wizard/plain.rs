@@ -13,7 +13,7 @@ use super::prompt::{Ask, BACK, Gone, Prompter, Reply};
 use crate::report::{Paint, visible};
 
 /// Asks on standard error, reads from standard input; neither moves a cursor nor needs any escape but colours.
-pub struct Plain {
+pub(crate) struct Plain {
     paint: Paint,
     /// The terminal shows more than ASCII.
     utf8: bool,
@@ -101,17 +101,17 @@ impl Prompter for Plain {
 
 impl Plain {
     /// With or without colours.
-    pub fn new(paint: Paint) -> Self {
+    pub(crate) fn new(paint: Paint) -> Self {
         Self { paint, utf8: is_utf8(), again: false }
     }
 
     /// Text as this terminal can show it.
-    pub fn fit(&self, text: &str) -> String {
+    pub(crate) fn fit(&self, text: &str) -> String {
         text.chars().map(|c| if self.utf8 || c.is_ascii() { c } else { '?' }).collect()
     }
 
     /// Colours.
-    pub fn paint(&self) -> Paint {
+    pub(crate) fn paint(&self) -> Paint {
         self.paint
     }
 
@@ -134,7 +134,7 @@ impl Plain {
     }
 
     /// The help of a question, on a line of its own.
-    pub fn help(&mut self, ask: &Ask<'_>) {
+    pub(crate) fn help(&mut self, ask: &Ask<'_>) {
         if std::mem::take(&mut self.again) && !ask.careful {
             return;
         }
@@ -206,16 +206,16 @@ fn read_line() -> Result<Option<String>, Gone> {
 }
 
 /// Throws away what was typed and not read.
-pub fn forget_typed() {
+pub(super) fn forget_typed() {
     let _ = tcflush(io::stdin(), FlushArg::TCIFLUSH);
 }
 
 /// The terminal shows nothing of what is typed, until this is dropped.
-pub struct Echo(Option<nix::sys::termios::Termios>);
+pub(super) struct Echo(Option<nix::sys::termios::Termios>);
 
 impl Echo {
     /// From now on.
-    pub fn off() -> Self {
+    pub(super) fn off() -> Self {
         let before = tcgetattr(io::stdin()).ok();
         if let Some(mut quiet) = before.clone() {
             quiet.local_flags.remove(LocalFlags::ECHO);

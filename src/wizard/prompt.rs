@@ -4,7 +4,7 @@ use super::Verdict;
 
 /// One question.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+pub(crate) struct Ask<'a> {
     /// The question, with or without its `?`.
     pub question: &'a str,
     /// One sentence of help; may be empty.
@@ -19,25 +19,25 @@ pub struct Ask<'a> {
 
 impl<'a> Ask<'a> {
     /// A question of the settings table.
-    pub fn of(question: &'a str, help: &'a str, back: bool) -> Self {
+    pub(crate) fn of(question: &'a str, help: &'a str, back: bool) -> Self {
         Self { question, help, default: None, back, careful: false }
     }
 
     /// The same with a default.
     #[must_use]
-    pub fn or(self, default: Option<&'a str>) -> Self {
+    pub(crate) fn or(self, default: Option<&'a str>) -> Self {
         Self { default, ..self }
     }
 
     /// The question without its mark, as it stands before a colon.
-    pub fn stem(&self) -> &'a str {
+    pub(crate) fn stem(&self) -> &'a str {
         self.question.trim_end_matches('?')
     }
 }
 
 /// An answer, or the wish to see the question before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply<T> {
+pub(crate) enum Reply<T> {
     /// The answer.
     Given(T),
     /// Back.
@@ -46,13 +46,13 @@ pub enum Reply<T> {
 
 /// The person went away: Ctrl-C, the end of the input, a terminal that is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone;
+pub(crate) struct Gone;
 
 /// What is typed to go back. A password that is this one character has to come from a file.
-pub const BACK: &str = "<";
+pub(super) const BACK: &str = "<";
 
 /// Somebody who can be asked.
-pub trait Prompter {
+pub(crate) trait Prompter {
     /// Says something; a line feed is added.
     fn say(&mut self, text: &str);
 

@@ -7,10 +7,10 @@ use crate::targets::Phase;
 use crate::text::quoted;
 
 /// What stands in the place of a password's file.
-pub const FILE: &str = "<FILE>";
+pub(crate) const FILE: &str = "<FILE>";
 
 /// Everything that makes the run what it was.
-pub struct Repeat<'a> {
+pub(crate) struct Repeat<'a> {
     /// The verb.
     pub phase: Phase,
     /// Answers and flags.
@@ -29,7 +29,7 @@ pub struct Repeat<'a> {
 
 impl Repeat<'_> {
     /// The command, quoted for a POSIX shell. Passwords are files to be named: [`FILE`].
-    pub fn command(&self) -> String {
+    pub(crate) fn command(&self) -> String {
         let mut words = vec!["ics-setup".to_owned(), self.phase.verb().to_owned()];
         if let Some(root) = self.root {
             words.extend(["--root".to_owned(), root.display().to_string()]);

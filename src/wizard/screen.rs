@@ -18,14 +18,14 @@ use super::prompt::{Ask, BACK, Gone, Prompter, Reply};
 use crate::report::{Paint, visible};
 
 /// Asks with dialoguer.
-pub struct Screen {
+pub(crate) struct Screen {
     plain: Plain,
     progress: Option<ProgressBar>,
 }
 
 impl Screen {
     /// With or without colours.
-    pub fn new(paint: Paint) -> Self {
+    pub(crate) fn new(paint: Paint) -> Self {
         Self { plain: Plain::new(paint), progress: None }
     }
 }

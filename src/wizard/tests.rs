@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 
 use super::scripted::Scripted;
-use super::{Answers, Ended, KnownState, Verdict, Wizard, World};
+use super::world::World;
+use super::{Answers, Ended, KnownState, Verdict, Wizard};
 use crate::check::{CheckSpec, Secrets};
 use crate::finding::Ignored;
 use crate::host::MemoryHost;

@@ -18,4 +18,4 @@ pub(crate) use redis::Redis;
 use super::AnyCheck;
 
 /// All of them, in the order in which they are reported.
-pub const CHECKS: &[&dyn AnyCheck] = &[&Mysql, &Redis];
+pub(crate) const CHECKS: &[&dyn AnyCheck] = &[&Mysql, &Redis];

@@ -11,13 +11,13 @@ use crate::text;
 use crate::text::{Text, host_port, ics_setup, own, quoted};
 
 /// Where it is, for messages.
-pub fn at(address: &Address) -> Text {
+pub(super) fn at(address: &Address) -> Text {
     text!("{}", own(host_port(&address.host, address.port)))
 }
 
 /// One of the two servers, for messages.
 #[derive(Clone, Copy)]
-pub struct Server {
+pub(super) struct Server {
     /// `MySQL`.
     pub name: &'static str,
     /// `mysql`: the container of the Test Drive, and the beginning of flags.
@@ -28,7 +28,7 @@ pub struct Server {
 
 impl Server {
     /// Nobody says where it is.
-    pub fn not_named(self, spec: &CheckSpec) -> Finding {
+    pub(super) fn not_named(self, spec: &CheckSpec) -> Finding {
         let why = match spec.unread.first() {
             Some(unread) => text!("no setting says where {} is, and {}", own(self.name), unread.why),
             None => text!("no setting and no prod.env says where {} is", own(self.name)),
@@ -40,12 +40,12 @@ impl Server {
 
     /// The name of the Test Drive's container in a production deployment: it means something inside of containers of
     /// one Compose project only.
-    pub fn is_container(self, spec: &CheckSpec, address: &Address) -> bool {
+    pub(super) fn is_container(self, spec: &CheckSpec, address: &Address) -> bool {
         spec.deployment == Deployment::Production && address.host == self.word
     }
 
     /// The finding of [`Server::is_container`].
-    pub fn still_container(self, address: &Address) -> Finding {
+    pub(super) fn still_container(self, address: &Address) -> Finding {
         let Server { name, word, .. } = self;
         let command = ics_setup(text!("reconfigure --{}-host <HOST>", own(word)));
         let title = text!("{} is still \"{}\", the name of the Test Drive's container", own(name), own(word));
@@ -63,7 +63,7 @@ impl Server {
     }
 
     /// The path to it is open.
-    pub fn reached(self, address: &Address, observed: Text) -> Finding {
+    pub(super) fn reached(self, address: &Address, observed: Text) -> Finding {
         Finding::new(self.reachable, Status::Pass, text!("{} answers on {}", own(self.name), at(address)))
             .observed(text!("{} (address: {})", observed, own(&address.origin)))
             .evidence("host", own(&address.host))
@@ -71,7 +71,7 @@ impl Server {
     }
 
     /// It could not be talked to.
-    pub fn unreached(self, address: &Address, trouble: &NetError, limits: &Limits) -> Finding {
+    pub(super) fn unreached(self, address: &Address, trouble: &NetError, limits: &Limits) -> Finding {
         let Server { name, word, .. } = self;
         let (place, host, port) = (at(address), quoted(&address.host), address.port);
         let title = match trouble {
@@ -119,7 +119,7 @@ impl Server {
 }
 
 /// What to do about a certificate that is not trusted.
-pub fn trust(finding: Finding, why: &Distrust, host: &str, port: u16, word: &str) -> Finding {
+pub(super) fn trust(finding: Finding, why: &Distrust, host: &str, port: u16, word: &str) -> Finding {
     let start = if word == "mysql" { " -starttls mysql" } else { "" };
     let finding = finding.cause(text!("{}; nothing secret was sent", why));
     if let Distrust::OtherName { .. } = why {

@@ -25,11 +25,11 @@ use crate::settings::ProxyUrl;
 use scope::Scope;
 
 /// Both groups.
-pub const CHECKS: &[&dyn AnyCheck] = &[&Network::<false>, &Network::<true>];
+pub(crate) const CHECKS: &[&dyn AnyCheck] = &[&Network::<false>, &Network::<true>];
 
 /// What was seen of one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Which.
     pub target: Target,
     /// One for each way that was tried; none: there was no time.
@@ -40,7 +40,7 @@ pub struct Seen {
 
 /// What was seen of one static address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Static {
+pub(crate) struct Static {
     /// The address.
     pub address: String,
     /// Where the way to it ended, unless it was gone to its end.
@@ -51,7 +51,7 @@ pub struct Static {
 
 /// Everything that was seen of one group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetworkFacts {
+pub(crate) struct NetworkFacts {
     /// In the catalogue's order.
     pub seen: Vec<Seen>,
     /// The file with the certificates that this host trusts.

@@ -23,7 +23,7 @@ mod text;
 use super::AnyCheck;
 
 /// All of them, in the order in which they are reported.
-pub const CHECKS: &[&dyn AnyCheck] = &[
+pub(crate) const CHECKS: &[&dyn AnyCheck] = &[
     &product::Product,
     &containers::Containers,
     &environment::Environment,

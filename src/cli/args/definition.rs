@@ -86,12 +86,12 @@ Examples:
   ics-setup man --dir /usr/local/share/man/man1";
 
 /// The command line that insists on a command, as it is without a terminal.
-pub fn strict() -> Command {
+pub(crate) fn strict() -> Command {
     command().subcommand_required(true).arg_required_else_help(true)
 }
 
 /// The whole command line.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     let command = all();
     let template = format!(
         "{{about}}\n\n{{usage-heading}} {{usage}}\n{}\nOptions of every command:\n{{options}}{{after-help}}",

@@ -14,7 +14,7 @@ use crate::text;
 use crate::text::own;
 
 /// Flags that mean the same for every command.
-pub struct Globals {
+pub(crate) struct Globals {
     /// `--root`.
     pub root: Option<PathBuf>,
     /// `--settings`.
@@ -52,7 +52,7 @@ impl Globals {
     ///
     /// # Errors
     /// An unknown id in `--ignore-check`.
-    pub fn new(verb: &str, matches: &ArgMatches, argv: Vec<OsString>) -> Result<Self, Problem> {
+    pub(crate) fn new(verb: &str, matches: &ArgMatches, argv: Vec<OsString>) -> Result<Self, Problem> {
         // The innermost subcommand has every global flag, wherever it stood.
         let (mut matches, mut verbs) = (matches, vec![verb]);
         while let Some((verb, inner)) = matches.subcommand() {
@@ -101,7 +101,7 @@ impl Globals {
     }
 
     /// May a person be asked? Only at a terminal.
-    pub fn interactive(&self) -> bool {
+    pub(crate) fn interactive(&self) -> bool {
         !self.non_interactive && terminal::is_terminal()
     }
 }
@@ -116,7 +116,7 @@ fn formats(verbs: &[&str]) -> Vec<&'static str> {
 }
 
 /// `--ignore-check` wherever it stands: clap keeps those of one level only.
-pub fn every_ignored(argv: &[OsString]) -> Vec<String> {
+pub(crate) fn every_ignored(argv: &[OsString]) -> Vec<String> {
     let words: Vec<String> = argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let words = words.split(|word| word == "--").next().unwrap_or_default();
     let glued = words.iter().filter_map(|word| word.strip_prefix("--ignore-check=")).map(str::to_owned);
@@ -125,6 +125,6 @@ pub fn every_ignored(argv: &[OsString]) -> Vec<String> {
 }
 
 /// Was JSON asked for?
-pub fn is_json(matches: &ArgMatches) -> bool {
+pub(crate) fn is_json(matches: &ArgMatches) -> bool {
     matches.get_one::<String>("format").is_some_and(|format| format == "json")
 }

@@ -6,6 +6,6 @@ mod globals;
 mod network;
 mod settings;
 
-pub use definition::{command, strict};
-pub use globals::{Globals, every_ignored, is_json};
-pub use settings::flags;
+pub(super) use definition::{command, strict};
+pub(super) use globals::{Globals, every_ignored, is_json};
+pub(super) use settings::flags;

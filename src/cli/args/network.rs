@@ -47,7 +47,7 @@ Examples:
   ics-setup network allowlist --format markdown --agent-region eu --collector collector.corp.example";
 
 /// The verb's command line.
-pub fn command() -> Command {
+pub(super) fn command() -> Command {
     Command::new("network")
         .about("Outbound connections: list, rules for firewalls, which way")
         .subcommand_required(true)
@@ -72,7 +72,7 @@ pub fn command() -> Command {
 }
 
 /// The words for `--format` of a verb below `network`.
-pub fn formats(verb: &str) -> Option<Vec<&'static str>> {
+pub(super) fn formats(verb: &str) -> Option<Vec<&'static str>> {
     match verb {
         "list" => Some(vec!["human", "json", "csv", "markdown"]),
         "allowlist" => Some(Format::ALL.map(Format::as_str).to_vec()),

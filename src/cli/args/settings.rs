@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::settings::{Key, Layer, Origin, Shape, TABLE};
 
 /// Adds the flags of all settings.
-pub fn with_settings(command: Command) -> Command {
+pub(super) fn with_settings(command: Command) -> Command {
     let mut command = command;
     for spec in TABLE {
         let Some(flag) = spec.flag else { continue };
@@ -64,7 +64,7 @@ impl TypedValueParser for Words {
 ///
 /// # Errors
 /// A value of the wrong shape.
-pub fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
+pub(crate) fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
     let known: HashSet<&str> = matches.ids().map(clap::Id::as_str).collect();
     let mut layer = Layer::default();
     for spec in TABLE {

@@ -22,7 +22,7 @@ use crate::text::{ics_setup, own};
 ///
 /// # Errors
 /// An unknown id, or a format that these have not.
-pub fn asked(globals: &Globals, matches: &ArgMatches) -> Result<Option<Exit>, Problem> {
+pub(super) fn asked(globals: &Globals, matches: &ArgMatches) -> Result<Option<Exit>, Problem> {
     let explain = matches.get_one::<String>("explain");
     let flag = match explain {
         Some(_) => "--explain",
@@ -45,7 +45,7 @@ pub fn asked(globals: &Globals, matches: &ArgMatches) -> Result<Option<Exit>, Pr
 ///
 /// # Errors
 /// A word that is neither a group nor an id, with the nearest one; an id that no check reports.
-pub fn selection(matches: &ArgMatches) -> Result<Selection, Problem> {
+pub(super) fn selection(matches: &ArgMatches) -> Result<Selection, Problem> {
     let words = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect::<Vec<_>>();
     let groups = words("group");
     let selection = Selection {

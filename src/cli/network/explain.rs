@@ -19,7 +19,7 @@ use crate::text;
 ///
 /// # Errors
 /// A text that is no URL, settings that are wrong.
-pub fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem> {
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem> {
     let url = matches.get_one::<String>("url").map_or("", String::as_str);
     // The text may hold a password, so it is not repeated.
     let target = Target::parse(url).map_err(|error| {

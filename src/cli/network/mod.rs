@@ -11,10 +11,10 @@ use super::args::Globals;
 use super::exit::Exit;
 use super::out;
 use crate::redact::Redactor;
-pub use wanted::catalogue;
+pub(super) use wanted::catalogue;
 
 /// Runs the verb.
-pub fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let (verb, result) = match matches.subcommand() {
         Some(("list", matches)) => ("network list", list::run(globals, matches)),
         Some(("allowlist", matches)) => ("network allowlist", allowlist::run(globals, matches)),

@@ -34,7 +34,7 @@ impl Wanted {
 ///
 /// # Errors
 /// A file that cannot be read or is no catalogue.
-pub fn catalogue(matches: &ArgMatches) -> Result<Catalogue, Problem> {
+pub(crate) fn catalogue(matches: &ArgMatches) -> Result<Catalogue, Problem> {
     let Some(path) = matches.get_one::<PathBuf>("endpoints") else { return Ok(Catalogue::shipped()) };
     Catalogue::with(&text(path)?, path)
 }

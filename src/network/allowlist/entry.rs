@@ -8,7 +8,7 @@ use crate::network::catalogue::{Block, Covers, Endpoint, Protocol, StaticIps};
 
 /// A rule by name, and the endpoints that it is for.
 #[derive(Clone, Debug)]
-pub struct ByName<'a> {
+pub(crate) struct ByName<'a> {
     /// Which names.
     pub names: Names,
     /// TCP port.
@@ -21,7 +21,7 @@ pub struct ByName<'a> {
 
 /// A rule by address, and the endpoints that it is for.
 #[derive(Clone, Debug)]
-pub struct ByAddress<'a> {
+pub(crate) struct ByAddress<'a> {
     /// Which addresses.
     pub blocks: Vec<Block>,
     /// TCP port.
@@ -32,7 +32,7 @@ pub struct ByAddress<'a> {
 
 /// An endpoint that a product cannot express.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
+pub(crate) struct LeftOut {
     /// `host:port`.
     pub what: String,
     /// Why.
@@ -41,7 +41,7 @@ pub struct LeftOut {
 
 impl LeftOut {
     /// This endpoint, for this reason.
-    pub fn new(endpoint: &Endpoint, why: impl Into<String>) -> Self {
+    pub(crate) fn new(endpoint: &Endpoint, why: impl Into<String>) -> Self {
         let shown = match endpoint.address() {
             Some(IpAddr::V6(address)) => format!("[{address}]"),
             _ => endpoint.shown().to_owned(),
@@ -52,7 +52,11 @@ impl LeftOut {
 
 /// Rules by name, in the order in which their first endpoint stands. Names that a wildcard of the same port covers stand
 /// with the wildcard: Squid refuses both in one list, and elsewhere the second one is noise.
-pub fn by_name<'a>(endpoints: &[&'a Endpoint], product: &Product, concrete: bool) -> (Vec<ByName<'a>>, Vec<LeftOut>) {
+pub(crate) fn by_name<'a>(
+    endpoints: &[&'a Endpoint],
+    product: &Product,
+    concrete: bool,
+) -> (Vec<ByName<'a>>, Vec<LeftOut>) {
     let mut entries: Vec<ByName<'a>> = Vec::new();
     let mut left_out = Vec::new();
     for endpoint in endpoints {
@@ -98,7 +102,7 @@ fn names(endpoint: &Endpoint, concrete: bool) -> Names {
 }
 
 /// Rules by address, and the endpoints that have none.
-pub fn by_address<'a>(endpoints: &[&'a Endpoint]) -> (Vec<ByAddress<'a>>, Vec<LeftOut>) {
+pub(crate) fn by_address<'a>(endpoints: &[&'a Endpoint]) -> (Vec<ByAddress<'a>>, Vec<LeftOut>) {
     let mut entries: Vec<ByAddress<'a>> = Vec::new();
     let mut left_out = Vec::new();
     for endpoint in endpoints {

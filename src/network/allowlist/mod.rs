@@ -8,7 +8,7 @@
 //! | `page` | what the templates in `assets/allowlist` are given |
 //! | `table` | CSV, JSON, Markdown |
 
-pub mod entry;
+pub(crate) mod entry;
 mod names;
 mod page;
 mod product;
@@ -20,12 +20,12 @@ use super::catalogue::{Catalogue, Endpoint, NeededBy, Protocol};
 use entry::{by_address, by_name};
 use page::{Page, Rule};
 
-pub use entry::LeftOut;
-pub use product::{By, Product};
+pub(crate) use entry::LeftOut;
+pub(crate) use product::{By, Product};
 
 /// A form of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// Part of a `squid.conf`.
     Squid,
     /// For `nft -f`.
@@ -56,7 +56,7 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Squid,
         Self::Nftables,
         Self::Iptables,
@@ -73,7 +73,7 @@ impl Format {
     ];
 
     /// The word for `--format`, and the key in `assets/allowlist.toml`.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Squid => "squid",
             Self::Nftables => "nftables",
@@ -92,24 +92,24 @@ impl Format {
     }
 
     /// The format of a word.
-    pub fn parse(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.as_str() == word)
     }
 
     /// The product's grammar; tables have none.
-    pub fn product(self) -> Option<&'static Product> {
+    pub(crate) fn product(self) -> Option<&'static Product> {
         Product::get(self.as_str())
     }
 
     /// Can it say what is not to be decrypted?
-    pub fn has_exclusions(self) -> bool {
+    pub(crate) fn has_exclusions(self) -> bool {
         self.product().is_none_or(|product| product.decrypt)
     }
 }
 
 /// What is to be rendered.
 #[derive(Clone, Debug)]
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// Where the endpoints are from.
     pub catalogue: &'a Catalogue,
     /// The endpoints that were asked for.
@@ -122,7 +122,7 @@ pub struct Request<'a> {
 
 /// The text, and what it does not hold.
 #[derive(Clone, Debug)]
-pub struct Rendered {
+pub(crate) struct Rendered {
     /// To be loaded into the product.
     pub text: String,
     /// What the product cannot express; the text says so too, as comments.
@@ -130,12 +130,12 @@ pub struct Rendered {
 }
 
 /// The list as `--format json` says it.
-pub fn json(request: &Request<'_>) -> serde_json::Value {
+pub(crate) fn json(request: &Request<'_>) -> serde_json::Value {
     table::body(request)
 }
 
 /// Renders the list.
-pub fn render(format: Format, request: &Request<'_>) -> Rendered {
+pub(crate) fn render(format: Format, request: &Request<'_>) -> Rendered {
     let Some(product) = format.product() else { return table::render(format, request) };
     let list = List { format, product, request, endpoints: request.wanted() };
     let (rules, left_out) = list.rules();

@@ -6,7 +6,7 @@ use crate::network::catalogue::is_below;
 
 /// Names that a rule is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Names {
+pub(crate) enum Names {
     /// This one.
     Exactly(String),
     /// Everything below the domain at any depth, and with `apex` the domain too.
@@ -32,7 +32,7 @@ impl Names {
     }
 
     /// The host where it is an address.
-    pub fn address(&self) -> Option<IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         match self {
             Self::Exactly(host) => host.parse().ok(),
             Self::Below { .. } => None,

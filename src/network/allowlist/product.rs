@@ -11,7 +11,7 @@ use crate::assets;
 /// What is known of a product's grammar.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Product {
+pub(crate) struct Product {
     /// As its makers write it.
     pub name: String,
     /// Names, or addresses only.
@@ -30,13 +30,14 @@ pub struct Product {
     /// When that was read.
     pub date: String,
     /// What the output was tried against.
+    #[allow(dead_code, reason = "for whoever reads the file")]
     pub checked: Option<String>,
 }
 
 /// What a product's rules are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum By {
+pub(crate) enum By {
     /// Host names.
     Name,
     /// Addresses.
@@ -46,7 +47,7 @@ pub enum By {
 /// How deep a wildcard goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Levels {
+pub(super) enum Levels {
     /// Every depth.
     Any,
     /// One label.
@@ -55,7 +56,7 @@ pub enum Levels {
 
 impl Product {
     /// The entry of the file.
-    pub fn get(word: &str) -> Option<&'static Self> {
+    pub(crate) fn get(word: &str) -> Option<&'static Self> {
         static ALL: LazyLock<BTreeMap<String, Product>> = LazyLock::new(|| {
             #[derive(Deserialize)]
             #[serde(deny_unknown_fields)]
@@ -69,12 +70,12 @@ impl Product {
     }
 
     /// Has it a wildcard that covers names at every depth, as the vendor's patterns do?
-    pub fn covers_every_depth(&self) -> bool {
+    pub(crate) fn covers_every_depth(&self) -> bool {
         self.below.is_some() && self.levels == Some(Levels::Any)
     }
 
     /// The spellings that cover these names; none where it has no such wildcard.
-    pub fn spell(&self, names: &Names) -> Vec<String> {
+    pub(crate) fn spell(&self, names: &Names) -> Vec<String> {
         let exact = |host: &str| self.exact.replace("{}", host);
         match (names, &self.below) {
             (Names::Exactly(host), _) => vec![exact(host)],

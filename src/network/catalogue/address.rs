@@ -99,7 +99,7 @@ fn longest(address: IpAddr) -> u8 {
 ///
 /// # Errors
 /// What was expected.
-pub fn host_name(text: &str) -> Result<String, Text> {
+pub(crate) fn host_name(text: &str) -> Result<String, Text> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     if name.parse::<IpAddr>().is_ok() {
         return Ok(name);

@@ -25,16 +25,16 @@ use crate::problem::Problem;
 use crate::settings::Deployment;
 use crate::version::Version;
 
-pub use address::{Block, host_name};
-pub use needs::Needs;
-pub use required::{EndpointNeeds, all, foreign_region, required_endpoints};
-pub use wildcard::{Covers, Wildcard, is_below};
+pub(crate) use address::{Block, host_name};
+pub(crate) use needs::Needs;
+pub(crate) use required::{EndpointNeeds, all, foreign_region, required_endpoints};
+pub(crate) use wildcard::{Covers, Wildcard, is_below};
 
 /// What stands for the hosts of `--collector`.
-pub const COLLECTOR: &str = "<collector>";
+pub(crate) const COLLECTOR: &str = "<collector>";
 
 /// The region of an endpoint that is the same everywhere.
-pub const ANY: &str = "any";
+pub(crate) const ANY: &str = "any";
 
 /// Who connects, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -275,7 +275,7 @@ struct Only {
 /// A data region of the Insight platform.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Region {
+pub(crate) struct Region {
     /// Its name, as the vendor prints it.
     pub name: String,
     /// The AWS region that it is in.
@@ -284,7 +284,7 @@ pub struct Region {
 
 /// All endpoints.
 #[derive(Clone, Debug)]
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     /// When the shipped facts were gathered.
     pub date: String,
     /// What the keys in [`Endpoint::source`] stand for.
@@ -297,7 +297,7 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// The shipped one.
-    pub fn shipped() -> Self {
+    pub(crate) fn shipped() -> Self {
         // The text is part of the binary and a test parses it.
         #[allow(clippy::expect_used)]
         file::read(None).expect("assets/endpoints.toml is valid")
@@ -307,7 +307,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// What is wrong in that file, with its line.
-    pub fn with(text: &str, shown: &Path) -> Result<Self, Problem> {
+    pub(crate) fn with(text: &str, shown: &Path) -> Result<Self, Problem> {
         file::read(Some((text, shown)))
     }
 }

@@ -8,7 +8,7 @@ use crate::clients::Required;
 
 /// The product's needs.
 #[derive(Debug)]
-pub struct Needs {
+pub(crate) struct Needs {
     /// Hosts that the product asks through the proxy, some of them only where accounts of a cloud are connected.
     pub hosts: Vec<Required>,
     /// Where a cloud tells an instance its role: link-local, and never through a proxy, which would answer with its own.
@@ -19,7 +19,7 @@ pub struct Needs {
 
 impl Needs {
     /// The facts.
-    pub fn get() -> &'static Self {
+    pub(crate) fn get() -> &'static Self {
         static NEEDS: LazyLock<Needs> = LazyLock::new(|| {
             let of_product = |endpoint: &Endpoint| {
                 endpoint.component == Component::Product && endpoint.needed_by == NeededBy::Server

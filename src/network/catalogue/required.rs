@@ -11,7 +11,7 @@ use crate::version::Version;
 
 /// What the settings say that decides about endpoints.
 #[derive(Clone, Debug)]
-pub struct EndpointNeeds {
+pub(crate) struct EndpointNeeds {
     deployment: Deployment,
     /// `None`: not named, or no number; then no endpoint is left out for its release.
     release: Option<Version>,
@@ -24,7 +24,7 @@ impl EndpointNeeds {
     ///
     /// # Errors
     /// A region that the catalogue does not have, a Collector that is no host.
-    pub fn of(layers: &Layers, catalogue: &Catalogue) -> Result<Self, Problem> {
+    pub(crate) fn of(layers: &Layers, catalogue: &Catalogue) -> Result<Self, Problem> {
         let text = |key| layers.get(key).map(|setting| setting.value.as_str());
         let region = match layers.get(Key::AgentRegion) {
             Some(setting) if !catalogue.regions.contains_key(&setting.value) => {
@@ -78,7 +78,7 @@ impl EndpointNeeds {
 }
 
 /// The endpoints that the settings call for, in the catalogue's order, each Collector in its place.
-pub fn required_endpoints(catalogue: &Catalogue, calls: &EndpointNeeds) -> Vec<Endpoint> {
+pub(crate) fn required_endpoints(catalogue: &Catalogue, calls: &EndpointNeeds) -> Vec<Endpoint> {
     catalogue
         .endpoints
         .iter()
@@ -89,7 +89,7 @@ pub fn required_endpoints(catalogue: &Catalogue, calls: &EndpointNeeds) -> Vec<E
 }
 
 /// All endpoints; where no Collector is named, [`COLLECTOR`] stands in its place.
-pub fn all(catalogue: &Catalogue, calls: &EndpointNeeds) -> Vec<Endpoint> {
+pub(crate) fn all(catalogue: &Catalogue, calls: &EndpointNeeds) -> Vec<Endpoint> {
     catalogue.endpoints.iter().flat_map(|endpoint| in_place(endpoint, calls)).collect()
 }
 
@@ -110,7 +110,7 @@ fn at(endpoint: &Endpoint, host: &str) -> Endpoint {
 
 /// The remark on a region that the shipped catalogue does not have, for commands that only keep it: it may be one of the
 /// user's own file.
-pub fn foreign_region(layers: &Layers) -> Option<Finding> {
+pub(crate) fn foreign_region(layers: &Layers) -> Option<Finding> {
     let catalogue = Catalogue::shipped();
     let setting = layers.get(Key::AgentRegion).filter(|setting| !catalogue.regions.contains_key(&setting.value))?;
     let region = &setting.value;

@@ -72,7 +72,7 @@ impl From<Wildcard> for String {
 }
 
 /// Is the name below the domain, at any depth?
-pub fn is_below(name: &str, domain: &str) -> bool {
+pub(crate) fn is_below(name: &str, domain: &str) -> bool {
     name.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
 }
 

@@ -12,7 +12,7 @@ const LONGEST: usize = 200;
 
 /// The leaf that a server presented, and who signed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Certificate {
+pub(crate) struct Certificate {
     /// Whose it is, as one line.
     pub subject: String,
     /// Who signed it, as one line.
@@ -33,7 +33,7 @@ pub struct Certificate {
 
 impl Certificate {
     /// Reads the presented chain (DER, leaf first). `None`: the leaf is no certificate that can be read.
-    pub fn of(chain: &[Vec<u8>]) -> Option<Self> {
+    pub(crate) fn of(chain: &[Vec<u8>]) -> Option<Self> {
         let (_, leaf) = X509Certificate::from_der(chain.first()?).ok()?;
         let sct = oid_registry::OID_CT_LIST_SCT;
         Some(Self {

@@ -11,5 +11,7 @@ mod probe;
 #[cfg(test)]
 mod tests;
 
-pub use certificate::Certificate;
-pub use probe::{Asked, Page, PathProbe, Step, probe};
+pub(crate) use certificate::Certificate;
+#[cfg(test)]
+pub(crate) use probe::Step;
+pub(crate) use probe::{Asked, Page, PathProbe, probe};

@@ -22,7 +22,7 @@ const PAGE: usize = 4 << 10;
 
 /// One stage that was passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
+pub(crate) struct Step {
     /// Which.
     pub stage: Stage,
     /// How long it took, in milliseconds.
@@ -31,7 +31,7 @@ pub struct Step {
 
 /// What came over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Page {
+pub(crate) struct Page {
     /// Status code.
     pub status: u16,
     /// `Server`.
@@ -50,7 +50,7 @@ pub struct Page {
 
 /// The whole way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PathProbe {
+pub(crate) struct PathProbe {
     /// Which way.
     pub via: Via,
     /// The stages that were passed.
@@ -84,7 +84,7 @@ impl PathProbe {
     }
 
     /// Milliseconds of the whole way.
-    pub fn millis(&self) -> u64 {
+    pub(crate) fn millis(&self) -> u64 {
         // Facts may come from a file that anybody has edited.
         let steps = self.steps.iter().map(|step| step.millis);
         steps.chain(self.failure.iter().map(|end| end.took_ms)).fold(0, u64::saturating_add)
@@ -94,7 +94,7 @@ impl PathProbe {
     fn stage<T>(&mut self, stage: Stage, work: impl FnOnce(&mut Self) -> Result<T, Cause>) -> Option<T> {
         let began = Instant::now();
         let result = work(self);
-        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let millis = crate::text::millis(began.elapsed());
         match result {
             Ok(value) => {
                 self.steps.push(Step { stage, millis });
@@ -110,7 +110,7 @@ impl PathProbe {
 
 /// What is asked for.
 #[derive(Clone, Debug)]
-pub struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     /// Name of the endpoint.
     pub host: &'a str,
     /// Its port.
@@ -125,7 +125,7 @@ pub struct Asked<'a> {
 
 /// Goes the whole way, direct or through `proxy`. Ends within `time`; never sends anything secret to anybody but the proxy,
 /// and to that only over the language that its URL names.
-pub fn probe(asked: &Asked<'_>, proxy: Option<&ProxyUrl>, roots: &Roots, time: Time) -> PathProbe {
+pub(crate) fn probe(asked: &Asked<'_>, proxy: Option<&ProxyUrl>, roots: &Roots, time: Time) -> PathProbe {
     match proxy {
         None => direct(asked, roots, time),
         Some(proxy) => through(asked, proxy, roots, time),

@@ -15,7 +15,7 @@ use crate::text::host_port;
 /// How a request to the proxy ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Said {
+pub(crate) struct Said {
     /// `CONNECT` or `GET`.
     pub method: String,
     /// What was asked for.
@@ -128,7 +128,7 @@ impl Said {
     }
 
     /// Was a tunnel asked for?
-    pub fn is_connect(&self) -> bool {
+    pub(crate) fn is_connect(&self) -> bool {
         self.method == "CONNECT"
     }
 
@@ -136,7 +136,7 @@ impl Said {
     ///
     /// Each answer to CONNECT is the proxy's own. In the clear an origin may say the same: `strict` takes what only proxies
     /// usually say for the proxy's, otherwise it has to give itself away.
-    pub fn cause(&self, strict: bool) -> Option<Cause> {
+    pub(crate) fn cause(&self, strict: bool) -> Option<Cause> {
         let Some(status) = self.status else {
             return Some(self.trouble.clone().unwrap_or(NetError::Closed).into());
         };
@@ -160,7 +160,7 @@ impl Said {
     }
 
     /// Where the way through the proxy ended; `None`: it is open.
-    pub fn failure(&self) -> Option<Failure> {
+    pub(crate) fn failure(&self) -> Option<Failure> {
         let (stage, why) = match self.cause(true) {
             Some(why) => (if self.is_connect() { Stage::Connect } else { Stage::Http }, why),
             // What became of the tunnel.

@@ -11,7 +11,7 @@ use crate::text;
 const LONGEST: usize = 120;
 
 /// Takes out of a proxy's words whatever it may have sent back of the login that it was given.
-pub struct Cleaner {
+pub(crate) struct Cleaner {
     forms: Vec<String>,
     tiny: Vec<String>,
 }

@@ -20,13 +20,13 @@ use crate::net::{Distrust, NetError, TlsFault};
 use crate::settings::ProxyUrl;
 use crate::text::host_port;
 
-pub use answer::Said;
+pub(crate) use answer::Said;
 pub(crate) use answer::{Request, ask, bracketed};
-pub use cleaner::Cleaner;
-pub use probe::probe;
+pub(crate) use cleaner::Cleaner;
+pub(crate) use probe::probe;
 
 /// What one place is asked.
-pub struct Question<'a> {
+pub(crate) struct Question<'a> {
     /// Name or address.
     pub host: String,
     /// Port.
@@ -44,7 +44,7 @@ pub struct Question<'a> {
 /// One place: host and port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Dialled {
+pub(crate) struct Dialled {
     /// Name or address.
     pub host: String,
     /// Port.
@@ -68,7 +68,7 @@ pub struct Dialled {
 /// What was said on a port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ProxyAnswers {
+pub(crate) struct ProxyAnswers {
     /// The request in plain HTTP.
     pub plain: Said,
     /// Did the TLS handshake come about?
@@ -80,7 +80,7 @@ pub struct ProxyAnswers {
 /// How a TLS handshake with the proxy ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "shaken")]
-pub enum TlsAnswer {
+pub(crate) enum TlsAnswer {
     /// It speaks TLS, and its certificate is trusted.
     Trusted,
     /// It speaks TLS; its certificate is not trusted.
@@ -97,7 +97,7 @@ pub enum TlsAnswer {
 
 /// Which language a port speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
+pub(crate) enum Language {
     /// HTTP.
     Plain,
     /// TLS.
@@ -110,7 +110,7 @@ pub enum Language {
 
 impl ProxyAnswers {
     /// By both answers.
-    pub fn language(&self) -> Language {
+    pub(crate) fn language(&self) -> Language {
         let tls = !matches!(self.tls, TlsAnswer::No { .. });
         // A TLS port may answer a plain request with a polite 400.
         let plain = self.plain.status.is_some_and(|status| !(tls && status == 400));
@@ -128,7 +128,7 @@ impl ProxyAnswers {
 
     /// The answer that counts with a URL that says TLS, or does not. `None`: nothing was asked of a peer that is not trusted.
     /// With https:// in the URL and a plain port the plain answer is what there is, without the login.
-    pub fn said(&self, tls: bool) -> Option<&Said> {
+    pub(crate) fn said(&self, tls: bool) -> Option<&Said> {
         match (&self.within_tls, &self.tls) {
             (Some(said), _) => Some(said),
             (None, TlsAnswer::Untrusted { .. }) if tls => None,
@@ -137,7 +137,7 @@ impl ProxyAnswers {
     }
 
     /// Why the port does not fit a URL that says TLS, or does not: it speaks the other language.
-    pub fn other_language(&self, tls: bool) -> Option<Failure> {
+    pub(crate) fn other_language(&self, tls: bool) -> Option<Failure> {
         let (stage, trouble) = match self.language() {
             Language::Plain if tls => (Stage::ProxyTls, NetError::Tls { why: TlsFault::Http }),
             Language::Tls if !tls => {
@@ -150,7 +150,7 @@ impl ProxyAnswers {
     }
 
     /// Why no TLS connection to the proxy itself came about that may be given a login.
-    pub fn tls_failure(&self) -> Option<Failure> {
+    pub(crate) fn tls_failure(&self) -> Option<Failure> {
         let trouble = match &self.tls {
             TlsAnswer::Trusted => return None,
             TlsAnswer::Untrusted { why } => NetError::Untrusted { why: why.clone() },
@@ -162,7 +162,7 @@ impl ProxyAnswers {
 
 impl Dialled {
     /// `proxy.corp:3128`
-    pub fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         host_port(&self.host, self.port)
     }
 
@@ -174,7 +174,7 @@ impl Dialled {
     }
 
     /// Where the way through it ended first, with a URL that says TLS to the proxy itself, or does not; `None`: it is open.
-    pub fn failure(&self, tls: bool) -> Option<Failure> {
+    pub(crate) fn failure(&self, tls: bool) -> Option<Failure> {
         self.unreached().or_else(|| {
             let answers = self.answers.as_ref()?;
             let of_tls = || if tls { answers.tls_failure() } else { None };
@@ -192,5 +192,5 @@ pub(super) fn named(trouble: NetError, first: &[u8]) -> NetError {
 }
 
 fn millis(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    crate::text::millis(began.elapsed())
 }

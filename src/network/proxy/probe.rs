@@ -22,7 +22,7 @@ const RESERVE: Duration = Duration::from_millis(200);
 
 /// Asks each proxy within `time`, all side by side. `host` tells whose names stand in `/etc/hosts`. Facts hold nothing of a
 /// login.
-pub fn probe(host: &dyn HostRead, questions: &[Question<'_>], roots: &Roots, time: Time) -> Vec<Dialled> {
+pub(crate) fn probe(host: &dyn HostRead, questions: &[Question<'_>], roots: &Roots, time: Time) -> Vec<Dialled> {
     let hosts = host.read(Path::new("/etc/hosts")).ok().flatten().unwrap_or_default();
     let hosts = String::from_utf8_lossy(&hosts);
     std::thread::scope(|scope| {
@@ -112,7 +112,7 @@ fn tls(question: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (T
     let mut wire = Peeked::new(wire, FIRST);
     let mut stream = match shake(&mut wire, &question.host, roots) {
         Ok(Peer::Trusted(stream)) => stream,
-        Ok(Peer::Untrusted { why, .. }) => return (TlsAnswer::Untrusted { why: question.cleaner.distrust(why) }, None),
+        Ok(Peer::Untrusted { why }) => return (TlsAnswer::Untrusted { why: question.cleaner.distrust(why) }, None),
         Err(trouble) => {
             return (TlsAnswer::No { trouble: question.cleaner.trouble(named(trouble, wire.first())) }, None);
         }

@@ -146,7 +146,7 @@ fn joined(lines: &[String], indent: usize) -> String {
 }
 
 /// See [`super::wrapped`].
-pub fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> Vec<String> {
+pub(super) fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> Vec<String> {
     let Some(columns) = columns else { return text.split('\n').map(str::to_owned).collect() };
     let room = columns.clamp(*COLUMNS.start(), *COLUMNS.end()).saturating_sub(indent);
     let mut lines = Vec::new();

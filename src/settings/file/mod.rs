@@ -135,7 +135,7 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
 }
 
 /// What may be saved of a setting: URLs lose their password.
-pub fn savable(key: Key, setting: &Setting<String>) -> String {
+pub(super) fn savable(key: Key, setting: &Setting<String>) -> String {
     match key {
         Key::ProxyUrl | Key::ProxyHttp | Key::ProxyHttps => {
             ProxyUrl::parse(&setting.value).map_or_else(|_| String::new(), |url| url.without_password())

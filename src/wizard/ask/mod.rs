@@ -99,7 +99,7 @@ enum Then {
 }
 
 /// Somebody who asks.
-pub struct Wizard<'a> {
+pub(crate) struct Wizard<'a> {
     /// What is known already.
     pub known: &'a KnownState<'a>,
     /// Who answers.
@@ -115,7 +115,7 @@ impl Wizard<'_> {
     ///
     /// # Errors
     /// The person went away, or the host cannot be looked at.
-    pub fn run(&mut self, again: bool) -> Result<(), Ended> {
+    pub(crate) fn run(&mut self, again: bool) -> Result<(), Ended> {
         let mut trail: Vec<usize> = Vec::new();
         let mut at = 0;
         if again {

@@ -20,11 +20,11 @@ use crate::settings::ProxyUrl;
 use crate::text;
 use crate::text::Fix;
 
-pub use network::Network;
+pub(crate) use network::Network;
 
 /// What the world says to an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Can it be used as answered?
     pub good: bool,
     /// One sentence.
@@ -45,7 +45,7 @@ pub struct Verdict {
 
 /// What stands below a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Advice {
+pub(crate) enum Advice {
     /// A command or an edit; not to be broken over lines.
     Do(String),
     /// Why it is so.
@@ -54,7 +54,7 @@ pub enum Advice {
 
 impl Verdict {
     /// The word for it.
-    pub fn mark(&self) -> &'static str {
+    pub(crate) fn mark(&self) -> &'static str {
         if self.good || self.wants_login { "ok" } else { "no" }
     }
 
@@ -103,7 +103,7 @@ fn advice(finding: &Finding, redactor: &Redactor) -> Option<Advice> {
 }
 
 /// Who can be asked whether an answer holds.
-pub trait World {
+pub(crate) trait World {
     /// Is the proxy there, and does it take the login?
     fn proxy(&self, proxy: &ProxyUrl) -> Verdict;
     /// Is MySQL there, and does it let the user in, where one is wanted, to what is needed?

@@ -16,7 +16,7 @@ use crate::redact::Redactor;
 use crate::settings::{ProxyUrl, Scheme};
 
 /// The network, within the limits of `check`: 3 s for a connection, 10 s for an answer.
-pub struct Network<'a> {
+pub(crate) struct Network<'a> {
     host: &'a dyn HostRead,
     roots: Roots,
     limits: Limits,
@@ -27,7 +27,7 @@ pub struct Network<'a> {
 
 impl<'a> Network<'a> {
     /// Of this host, with the certificates that it trusts.
-    pub fn new(host: &'a dyn HostRead, roots: Roots) -> Self {
+    pub(crate) fn new(host: &'a dyn HostRead, roots: Roots) -> Self {
         Self { host, roots, limits: Limits::default(), greeted: RefCell::new(None) }
     }
 

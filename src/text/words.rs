@@ -1,0 +1,33 @@
+//! Enums whose variants are words: on the command line, in files, in JSON and in messages.
+
+/// Declares enums of words. Each has all its values in `ALL`, in the order of declaration; `as_str` and
+/// `parse` translate a value to its word and back, and serde uses the same words.
+macro_rules! words {
+    ($($(#[$about:meta])* $visible:vis enum $name:ident {
+        $($(#[$meaning:meta])* $variant:ident = $word:literal),* $(,)?
+    })*) => { $(
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        $visible enum $name {
+            $($(#[$meaning])* #[serde(rename = $word)] $variant),*
+        }
+
+        impl $name {
+            /// All of them.
+            $visible const ALL: [Self; [$($word),*].len()] = [$(Self::$variant),*];
+
+            /// Its word.
+            $visible fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),*
+                }
+            }
+
+            /// The value that has this word.
+            $visible fn parse(word: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|value| value.as_str() == word)
+            }
+        }
+    )* };
+}
+pub(crate) use words;
