@@ -19,6 +19,8 @@ mod files;
 mod packages;
 pub(crate) mod places;
 mod reader;
+#[allow(dead_code, reason = "vocabulary of the models that follow")]
+pub(crate) mod sight;
 #[cfg(test)]
 mod tests;
 mod value;

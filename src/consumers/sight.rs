@@ -1,0 +1,66 @@
+//! What a reader makes of one variable, and which line decides it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::text::Text;
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The file, as the host calls it.
+    pub(crate) path: PathBuf,
+    /// Its line, counted from 1; 0: the file as a whole.
+    pub(crate) line: usize,
+}
+
+impl Place {
+    /// A line of `path`.
+    pub(crate) fn new(path: &Path, line: usize) -> Self {
+        Self { path: path.to_path_buf(), line }
+    }
+}
+
+/// What a reader makes of one variable. Values may hold passwords: they are never serialised or printed as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// It gets this value.
+    Value {
+        /// The value.
+        value: String,
+        /// Who decides it.
+        at: Place,
+    },
+    /// It gets none: the variable is taken away there.
+    Unset {
+        /// Who decides it.
+        at: Place,
+    },
+    /// The files alone do not tell: what stands there is not understood, or the file could not be read.
+    Unknown {
+        /// The first line that is not understood.
+        at: Place,
+        /// Why it is not: `a command decides it`.
+        why: Text,
+    },
+}
+
+impl Sight {
+    /// The value, where it is known that there is one.
+    pub(crate) fn value(&self) -> Option<&str> {
+        match self {
+            Self::Value { value, .. } => Some(value),
+            Self::Unset { .. } | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// Who decides it.
+    pub(crate) fn at(&self) -> &Place {
+        match self {
+            Self::Value { at, .. } | Self::Unset { at } | Self::Unknown { at, .. } => at,
+        }
+    }
+}
+
+/// What a reader makes of each variable that its files decide. A name that is missing is not mentioned by any of them.
+pub(crate) type Sights = BTreeMap<String, Sight>;
