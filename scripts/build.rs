@@ -48,7 +48,7 @@ fn constants(folder: &Path, code: &mut String) -> Result<(), Box<dyn Error>> {
 }
 
 /// The groups of findings, in the order in which they are listed.
-const GROUPS: [&str; 8] = ["settings", "host", "proxy", "backends", "network", "agent", "runtime", "verify"];
+const GROUPS: [&str; 7] = ["settings", "host", "proxy", "backends", "network", "agent", "runtime"];
 
 /// Ids of findings as constants, and the catalogue of what they mean.
 fn ids() -> Result<String, Box<dyn Error>> {

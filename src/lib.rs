@@ -30,12 +30,11 @@
 //! | [`mysql`], [`redis`] | the two back ends: what answers, the login, what a server says of itself |
 //! | [`docker`] | the engine and its Compose: which containers there are, what compose files expect |
 //! | [`product`] | the vendor's product on a host: folder, containers, interface, queues, logs |
-//! | [`plan`] | changes as pure data, diffs |
 //! | [`consumers`] | who reads proxy settings, and what each of them gets |
+//! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
-//! | [`verify`] | what each consumer really sees after a change |
 //! | [`report`] | one set of records, every format |
 //! | [`converge`] | the one path: detect, plan, show, confirm, apply, restart, verify |
 //! | [`wizard`] | asks a person; yields one more layer of settings |
@@ -110,6 +109,5 @@ mod system;
 mod targets;
 mod text;
 mod vendor;
-mod verify;
 pub mod version;
 mod wizard;

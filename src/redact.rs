@@ -130,6 +130,12 @@ pub fn list(list: &str) -> String {
     masked
 }
 
+/// A list of no_proxy members, in full or as the `shown` part of it. Members that were found on the host may hold a login, so
+/// only a list without one counts as own words.
+pub(crate) fn list_text(list: &str, shown: String) -> Text {
+    if list.contains('@') { text!("{}", shown) } else { text!("{}", own(shown)) }
+}
+
 /// `scheme://user:anything@host` → `scheme://user:***@host`, and the same where the scheme was forgotten.
 fn mask_userinfo(line: &str) -> String {
     let mut out = String::with_capacity(line.len());

@@ -4,7 +4,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::spec::{CheckSpec, ProxySpec};
+use super::spec::CheckSpec;
+use crate::consumers::ProxySpec;
 use crate::finding::Finding;
 use crate::net::{Distrust, NetError, TlsFault};
 use crate::network::catalogue::Needs;

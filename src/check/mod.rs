@@ -37,10 +37,11 @@ mod run;
 mod spec;
 mod unit;
 
+pub(crate) use crate::consumers::ProxySpec;
 pub(crate) use crate::network::target::Target;
 pub(crate) use record::Record;
 pub(crate) use run::{Run, Selection};
-pub(crate) use spec::{Address, CheckSpec, Limits, ProxySpec, Secrets, Unread};
+pub(crate) use spec::{Address, CheckSpec, Limits, Secrets, Unread};
 #[cfg(test)]
 pub(crate) use spec::{MysqlSpec, RedisSpec};
 pub(crate) use unit::{AnyCheck, Check, Group, Look, Meta};

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::consumers::{ProxySpec, Wanted};
 use crate::network::cause::Via;
 use crate::network::target::Target;
 use crate::redact::Redactor;
-use crate::settings::{Deployment, Effective, Key, Origin, ProxyUrl, Secret, Settings};
+use crate::settings::{Deployment, Effective, Key, ProxyUrl, Secret, Settings};
 use crate::text::Text;
 
 /// What the host is judged by.
@@ -46,26 +47,6 @@ pub struct CheckSpec {
     pub via: Vec<Via>,
     /// The limits that the facts were collected within.
     pub limits: Limits,
-}
-
-/// A proxy, without its password.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProxySpec {
-    /// The URL as it may be shown.
-    pub url: String,
-    /// TLS to the proxy itself (`https://`).
-    pub tls: bool,
-    /// Name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// The user, when there is one.
-    pub user: Option<String>,
-    /// Is there a password?
-    pub has_password: bool,
-    /// Where the setting came from.
-    pub origin: String,
 }
 
 /// A file that could not be read.
@@ -211,6 +192,19 @@ impl Secrets {
 }
 
 impl CheckSpec {
+    /// What every consumer of proxy settings is to get.
+    pub(crate) fn wanted(&self) -> Wanted {
+        Wanted {
+            http: self.http_proxy.clone(),
+            https: self.https_proxy.clone(),
+            no_proxy: self.no_proxy.clone(),
+            asked: !self.proxy_found,
+            written: false,
+            removed: false,
+            home: self.home.clone(),
+        }
+    }
+
     /// What the settings and the host say together.
     pub fn new(
         settings: &Settings,
@@ -218,9 +212,7 @@ impl CheckSpec {
         no_proxy: Vec<String>,
         limits: Limits,
     ) -> (Self, Secrets) {
-        let proxy = |setting: &Option<crate::settings::Setting<ProxyUrl>>| {
-            setting.as_ref().map(|setting| ProxySpec::new(&setting.value, setting.origin.to_string()))
-        };
+        let wanted = Wanted::new(settings, no_proxy);
         let url = |setting: &Option<crate::settings::Setting<ProxyUrl>>| setting.as_ref().map(|url| url.value.clone());
         let text = |key: Key, default: &str| effective.text(key).map_or_else(|| default.to_owned(), |(text, _)| text);
         let address = |host: Key, port: Key, usual: u16| {
@@ -247,13 +239,10 @@ impl CheckSpec {
             deployment: settings.deployment,
             release: settings.release.clone(),
             home: settings.home.clone(),
-            http_proxy: proxy(&settings.proxies.http),
-            https_proxy: proxy(&settings.proxies.https),
-            proxy_found: [&settings.proxies.http, &settings.proxies.https]
-                .into_iter()
-                .flatten()
-                .all(|setting| matches!(setting.origin, Origin::Found { .. })),
-            no_proxy,
+            proxy_found: !wanted.asked,
+            http_proxy: wanted.http,
+            https_proxy: wanted.https,
+            no_proxy: wanted.no_proxy,
             mysql: address(Key::MysqlHost, Key::MysqlPort, 3306).map(|at| MysqlSpec {
                 at,
                 user: effective.text(Key::MysqlUser).map(|(user, _)| user),
@@ -273,20 +262,5 @@ impl CheckSpec {
             limits,
         };
         (spec, secrets)
-    }
-}
-
-impl ProxySpec {
-    /// A URL without its password.
-    pub fn new(url: &ProxyUrl, origin: String) -> Self {
-        Self {
-            url: url.masked(),
-            tls: url.scheme == crate::settings::Scheme::Https,
-            host: url.host.to_string(),
-            port: url.port.unwrap_or_else(|| url.scheme.usual_port()),
-            user: url.credentials.as_ref().map(|login| String::from_utf8_lossy(&login.user).into_owned()),
-            has_password: url.password().is_some(),
-            origin,
-        }
     }
 }

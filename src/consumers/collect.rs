@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::reader::{FileProbe, IMAGE};
-use super::{Consumer, ConsumersFacts, State, Who, docker, files, packages};
+use super::{Consumer, ConsumersFacts, Known, State, Who, docker, files, packages};
 use crate::environment::{self, LoginUser, Unseen, Variables};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -12,7 +12,7 @@ use crate::platform::Platform;
 use crate::settings::ProxyUrl;
 
 /// How long a login may take: profile scripts may ask the network.
-const LOGIN: Duration = Duration::from_secs(5);
+const LOGIN: Duration = Duration::from_secs(15);
 
 /// Where to look, and what is known already.
 pub(crate) struct Ask<'a> {
@@ -28,27 +28,29 @@ pub(crate) struct Ask<'a> {
     pub(crate) https_proxy: Option<&'a ProxyUrl>,
 }
 
-/// Looks at everything.
-pub(crate) fn observe(ask: &Ask<'_>, time: Time) -> ConsumersFacts {
+/// Looks at all consumers, or at those named in `only`.
+pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> ConsumersFacts {
     let (host, platform) = (ask.host, ask.platform);
-    let mut probe = FileProbe::new(host, time);
+    let mut probe = FileProbe::new(host, platform, ask.home, time);
     let http_password = probe.password(ask.http_proxy);
     let https_password = probe.password(ask.https_proxy);
     let mut consumers = Vec::new();
-    if host.is_live() {
-        let user = LoginUser::of(host);
-        consumers.extend([probe.login(&user), probe.sudo(&user)]);
-    } else {
-        consumers.push(files::login(&mut probe));
-        consumers.push(Consumer::unseen(Who::Sudo, "sudo", State::Skipped, IMAGE));
+    for who in Who::ALL.into_iter().filter(|who| only.is_none_or(|only| only.contains(who))) {
+        match who {
+            Who::Login if host.is_live() => consumers.push(probe.login(&LoginUser::of(host))),
+            Who::Login => consumers.push(files::login(&mut probe)),
+            Who::Sudo if host.is_live() => consumers.push(probe.sudo(&LoginUser::of(host))),
+            Who::Sudo => consumers.push(Consumer::unseen(who, "sudo", State::Skipped, IMAGE)),
+            Who::Cron => consumers.push(files::cron(&mut probe, platform)),
+            Who::Systemd if host.is_live() => consumers.push(probe.services()),
+            Who::Systemd => consumers.push(files::services(&mut probe)),
+            Who::Docker => consumers.push(docker::daemon(&mut probe)),
+            Who::PackageManager => consumers.push(packages::manager(&mut probe, platform)),
+            Who::DockerClient => consumers.extend(docker::client(&mut probe)),
+            Who::Container => consumers.extend(docker::containers(&mut probe, ask.home)),
+            Who::ProdEnv => consumers.extend(files::prod_env(&mut probe, ask.home)),
+        }
     }
-    consumers.push(files::cron(&mut probe, platform));
-    consumers.push(if host.is_live() { probe.services() } else { files::services(&mut probe) });
-    consumers.push(docker::daemon(&mut probe));
-    consumers.push(packages::manager(&mut probe, platform));
-    consumers.extend(docker::client(&mut probe));
-    consumers.extend(docker::containers(&mut probe, ask.home));
-    consumers.extend(files::prod_env(&mut probe, ask.home));
     ConsumersFacts { http_password, https_password, consumers }
 }
 
@@ -83,7 +85,7 @@ impl FileProbe<'_> {
     fn program(&mut self, who: Who, name: Option<String>, source: &str, seen: Result<Variables, Unseen>) -> Consumer {
         match seen {
             Ok(variables) => {
-                let mut consumer = Consumer::new(who, name, source);
+                let mut consumer = Consumer { known: Known::Asked, ..Consumer::new(who, name, source) };
                 self.fill(&mut consumer, |name| environment::value(&variables, name).map(str::to_owned));
                 consumer
             }

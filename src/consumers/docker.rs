@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::reader::{FileProbe, IMAGE};
-use super::{Consumer, NAMES, State, Who};
+use super::{Consumer, Known, NAMES, State, Who};
 use crate::docker::NoDocker;
 use crate::envfile::{Dialect, Seen, unit};
 use crate::environment::{self, DAEMON_JSON, Daemon};
@@ -76,9 +76,11 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
     for name in NAMES {
         values.extend(environment::value(&variables, name).map(|value| (name, value.to_owned())));
     }
+    let mut strong = options(&running);
+    let source = if json.is_empty() { place } else { format!("{}, {place}", probe.shown(&json_path)) };
     // Beside these there may be what systemd gives to all its services.
     let unit_differs = running.by_systemd
-        && files.is_ok_and(|(files, _)| files.iter().any(|(name, value)| values.get(name) != Some(value)));
+        && files.as_ref().is_ok_and(|(files, _)| files.iter().any(|(name, value)| values.get(name) != Some(value)));
     let json_unread =
         json_is_newer(probe, &running, &json_path) && json.iter().any(|(name, value)| values.get(name) != Some(value));
     let why = if unit_differs {
@@ -88,10 +90,20 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
     } else {
         None
     };
-    let mut strong = json;
-    strong.extend(options(&running));
-    let source = if strong.is_empty() { place } else { format!("{}, {place}", probe.shown(&json_path)) };
-    Consumer { stale: why.is_some(), why, ..consumer(probe, values, strong, source) }
+    let next = match (&why, files) {
+        (Some(_), Ok((files, sources))) => {
+            let mut weak = values.clone();
+            weak.extend(files);
+            let json = if json_unread || unit_differs { json.clone() } else { Values::new() };
+            let source = if sources.is_empty() { probe.shown(&json_path) } else { sources.join(", ") };
+            Some(Box::new(consumer(probe, weak, json, source)))
+        }
+        _ => None,
+    };
+    if !json_unread {
+        strong.extend(json);
+    }
+    Consumer { why, next, known: Known::Asked, ..consumer(probe, values, strong, source) }
 }
 
 /// `proxies` of root's `config.json`, which the docker client puts into the environment of containers that it starts.
@@ -145,8 +157,9 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer
         .take(MOST_CONTAINERS)
         .map(|container| {
             let name = clean(&container.name, 80);
+            let source = format!("docker inspect {}", Foreign::new(&name));
             let mut consumer =
-                Consumer::new(Who::Container, Some(name.clone()), format!("docker inspect {}", Foreign::new(&name)));
+                Consumer { known: Known::Asked, ..Consumer::new(Who::Container, Some(name.clone()), source) };
             let pairs = container.environment.iter().filter_map(|pair| pair.split_once('='));
             let variables: environment::Variables =
                 pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -197,6 +197,7 @@ fn of_readings(probe: &mut FileProbe<'_>, mut consumer: Consumer, readings: &Rea
         _ => None,
     });
     let open = readings.iter().filter(|(_, seen)| !matches!(seen, Seen::Value(_)));
-    consumer.unknown = open.map(|(name, _)| (*name).to_owned()).collect();
+    let why = || text!("a condition, a command or another variable decides it");
+    consumer.unknown = open.map(|(name, _)| ((*name).to_owned(), why())).collect();
     consumer
 }

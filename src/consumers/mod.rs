@@ -5,6 +5,8 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
+//! | `wanted` | what every consumer is to get |
+//! | `judge` | does a consumer get what is wanted, and what mends it? |
 //! | `value` | one value without its password, and what is wrong with how it is written |
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
 //! | `collect` | every consumer in turn |
@@ -16,6 +18,7 @@
 mod collect;
 mod docker;
 mod files;
+pub(crate) mod judge;
 mod packages;
 pub(crate) mod places;
 mod reader;
@@ -24,13 +27,19 @@ pub(crate) mod sight;
 #[cfg(test)]
 mod tests;
 mod value;
+mod wanted;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::finding::FindingId;
 use crate::text::Text;
+use crate::text::words::words;
 
 pub(crate) use collect::{Ask, observe};
 pub(crate) use value::{Flaw, ProxyValue};
+pub(crate) use wanted::{ProxySpec, Wanted};
 
 /// The names that are looked for, each followed by its upper-case twin.
 const NAMES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
@@ -59,7 +68,7 @@ pub(crate) struct Consumer {
     pub(crate) source: String,
     /// Is it known what the consumer gets?
     pub(crate) state: State,
-    /// Why not; or, where it is known, why it may change.
+    /// Why not; or, where it is known, why another start changes it.
     pub(crate) why: Option<Text>,
     /// `http_proxy`, or what plays its part.
     pub(crate) http: Option<ProxyValue>,
@@ -73,34 +82,58 @@ pub(crate) struct Consumer {
     pub(crate) no_proxy: Option<String>,
     /// `NO_PROXY`.
     pub(crate) no_proxy_upper: Option<String>,
-    /// Names whose value the files alone do not tell.
-    pub(crate) unknown: Vec<String>,
-    /// Its files were changed after it was started, so that another start may change what it gets.
-    pub(crate) stale: bool,
+    /// How this is known.
+    pub(crate) known: Known,
+    /// The line that decides each variable, where it is known.
+    pub(crate) decided: BTreeMap<String, Decided>,
+    /// Variables whose value the files alone do not tell, each with the reason.
+    pub(crate) unknown: BTreeMap<String, Text>,
+    /// What it will get when it is started again, where its files say something else than it was started with.
+    pub(crate) next: Option<Box<Consumer>>,
 }
 
-/// Who reads proxy settings. Part of saved facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// The line that decides a variable. Part of saved facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Decided {
+    /// The line as a person on this machine looks it up: `/etc/environment:4`.
+    pub(crate) shown: String,
+    /// It is a file that `prepare` or `reconfigure` writes.
+    pub(crate) ours: bool,
+}
+
+words! {
+    /// Who reads proxy settings, in the order of the reports. Part of saved facts.
+    pub(crate) enum Who {
+        /// A login shell.
+        Login = "login",
+        /// A command under sudo.
+        Sudo = "sudo",
+        /// A cron job.
+        Cron = "cron",
+        /// A systemd service.
+        Systemd = "systemd",
+        /// The Docker daemon.
+        Docker = "docker",
+        /// apt, dnf or yum.
+        PackageManager = "package-manager",
+        /// Containers that the docker client starts, by its `config.json`.
+        DockerClient = "docker-client",
+        /// A running container of the product.
+        Container = "container",
+        /// `prod.env`, as its readers see it.
+        ProdEnv = "prod-env",
+    }
+}
+
+/// How it is known what a consumer gets. Part of saved facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Who {
-    /// A login shell.
-    Login,
-    /// A command under sudo.
-    Sudo,
-    /// A cron job.
-    Cron,
-    /// A systemd service.
-    Systemd,
-    /// The Docker daemon.
-    Docker,
-    /// apt, dnf or yum.
-    PackageManager,
-    /// Containers that the docker client starts, by its `config.json`.
-    DockerClient,
-    /// A running container of the product.
-    Container,
-    /// `prod.env`, as its readers see it.
-    ProdEnv,
+pub(crate) enum Known {
+    /// The consumer itself was asked: a login was started, a process looked at.
+    Asked,
+    /// A model of the consumer has read its files.
+    Files,
 }
 
 /// Is it known what a consumer gets? Part of saved facts.
@@ -117,7 +150,22 @@ pub(crate) enum State {
     Unreadable,
 }
 
+impl Who {
+    /// The consumer that a finding is about.
+    pub(crate) fn of(finding: FindingId) -> Option<Self> {
+        Self::ALL.into_iter().find(|who| judge::id(*who) == finding)
+    }
+}
+
 impl Consumer {
+    /// Is there a file that `prepare` or `reconfigure` writes for it?
+    pub(crate) fn has_file_of_ours(&self) -> bool {
+        match self.consumer {
+            Who::Login | Who::Docker | Who::PackageManager | Who::ProdEnv => true,
+            Who::Sudo | Who::Cron | Who::Systemd | Who::DockerClient | Who::Container => false,
+        }
+    }
+
     fn new(consumer: Who, name: Option<String>, source: impl Into<String>) -> Self {
         Self {
             consumer,
@@ -131,8 +179,10 @@ impl Consumer {
             https_upper: None,
             no_proxy: None,
             no_proxy_upper: None,
-            unknown: Vec::new(),
-            stale: false,
+            known: Known::Files,
+            decided: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+            next: None,
         }
     }
 

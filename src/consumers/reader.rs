@@ -1,15 +1,18 @@
 //! What looks at files and programs for all consumers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
-use super::{Consumer, NAMES, State};
+use super::{Consumer, Decided, NAMES, State};
 use crate::host::HostRead;
 use crate::net::Time;
+use crate::platform::Platform;
 use crate::settings::ProxyUrl;
 use crate::text;
-use crate::text::Text;
+use crate::text::{Text, own};
+use crate::vendor::{Vendor, prod_env};
 
 /// How long any other program may take.
 const PROGRAM: Duration = Duration::from_secs(2);
@@ -25,12 +28,42 @@ pub(super) struct FileProbe<'a> {
     pub(super) host: &'a dyn HostRead,
     pub(super) time: Time,
     passwords: Passwords,
+    /// Files that `prepare` and `reconfigure` write.
+    own_files: Vec<PathBuf>,
 }
 
 impl<'a> FileProbe<'a> {
     /// Looks at `host` within `time`.
-    pub(super) fn new(host: &'a dyn HostRead, time: Time) -> Self {
-        Self { host, time, passwords: Passwords::default() }
+    pub(super) fn new(host: &'a dyn HostRead, platform: Option<&Platform>, home: &Path, time: Time) -> Self {
+        let docker = &Vendor::get().docker;
+        let mut own_files = vec![docker.drop_in.clone(), docker.daemon_json.clone(), prod_env(home)];
+        own_files.extend(platform.into_iter().flat_map(|platform| {
+            [platform.system_proxy_file(), platform.package_manager(host).conf()].map(Path::to_path_buf)
+        }));
+        Self { host, time, passwords: Passwords::default(), own_files }
+    }
+
+    /// The line that decides a variable, for facts.
+    pub(super) fn decided(&self, at: &Place) -> Decided {
+        // Scripts of profile.d that set the proxy are brought to the same value.
+        let in_profile_d = at.path.parent() == Some(Path::new("/etc/profile.d"));
+        let shown = self.shown(&at.path);
+        Decided {
+            shown: if at.line == 0 { shown } else { format!("{shown}:{}", at.line) },
+            ours: in_profile_d || self.own_files.contains(&at.path),
+        }
+    }
+
+    /// Puts what a model says of each of the six names into the consumer.
+    pub(super) fn take(&mut self, consumer: &mut Consumer, sights: &Sights) {
+        self.fill(consumer, |name| sights.get(name)?.value().map(str::to_owned));
+        for (name, sight) in sights.iter().filter(|(name, _)| NAMES.contains(&name.as_str())) {
+            consumer.decided.insert(name.clone(), self.decided(sight.at()));
+            if let Sight::Unknown { at, why } = sight {
+                let place = self.decided(at).shown;
+                consumer.unknown.insert(name.clone(), text!("{}: {}", own(place), why.clone()));
+            }
+        }
     }
 
     /// The number of the password of a URL that is wanted.

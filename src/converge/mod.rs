@@ -225,9 +225,10 @@ impl Converge<'_> {
             let title = text!("{} can be read by root only; what is planned for it may differ", path.display());
             Finding::new(ids::FILE_UNREADABLE, Status::Warn, title).advise("run the same with sudo")
         }));
-        ignored.apply(&mut context.findings);
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
+        context.findings.extend(prove::plan(self.host, context));
+        ignored.apply(&mut context.findings);
         stop_on_failure(&context.findings)
     }
 }

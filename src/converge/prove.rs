@@ -1,18 +1,35 @@
-//! After the files: the Docker daemon is restarted where that was asked for, and every reader is asked what it sees.
+//! Who sees the values: consumers are observed over the planned files before anything is written, the Docker daemon is
+//! restarted where that was asked for, and afterwards consumers are asked what they get.
 
 use std::path::Path;
 use std::time::Duration;
 
 use super::{Options, RunContext};
-use crate::finding::Status;
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Wanted, Who, judge};
+use crate::finding::{Finding, Status};
 use crate::host::{Command, HostRead};
-use crate::platform::Platform;
+use crate::net::Time;
+use crate::plan::PlannedHost;
 use crate::problem::{Problem, id};
+use crate::targets;
 use crate::text;
 use crate::text::Foreign;
 use crate::text::{ics_setup, own};
 use crate::vendor::Vendor;
-use crate::verify::{LoginUser, Proof};
+
+/// How long all consumers may take together.
+const DEADLINE: Duration = Duration::from_secs(40);
+
+/// What the consumers whose files this run writes would not get as wanted, although everything is written as planned.
+/// Others are told of only where their files say something else, not where they say nothing.
+pub(super) fn plan(host: &dyn HostRead, context: &RunContext) -> Vec<Finding> {
+    let planned = PlannedHost::new(host, &context.plan.changes);
+    let Some((wanted, facts)) = observe(&planned, context, &context.plan.consumers) else { return Vec::new() };
+    let told =
+        |consumer: &&Consumer| consumer.has_file_of_ours() || consumer.has_proxy() || !consumer.unknown.is_empty();
+    let findings = facts.consumers.iter().filter(told).map(|consumer| judge::judge(consumer, &facts, &wanted));
+    findings.map(milder).filter(|finding| matches!(finding.status, Status::Warn | Status::Error)).collect()
+}
 
 /// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already.
 ///
@@ -20,11 +37,13 @@ use crate::verify::{LoginUser, Proof};
 /// `systemctl` failed; the files are written.
 pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
     let files = &Vendor::get().docker;
-    let Some(platform) = context.platform.clone().filter(|_| context.restart && !context.plan.daemon.is_empty()) else {
+    if !context.restart || !context.plan.consumers.contains(&Who::Docker) {
         return Ok(());
-    };
+    }
     let touched = context.plan.touches(&files.drop_in) || context.plan.touches(&files.daemon_json);
-    if !touched && !proof(host, &platform, context).daemon_is_behind() {
+    let is_behind =
+        |(_, facts): (Wanted, ConsumersFacts)| facts.consumers.iter().any(|consumer| consumer.next.is_some());
+    if !touched && !observe(host, context, &[Who::Docker]).is_some_and(is_behind) {
         return Ok(());
     }
     if !host.is_live() || host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
@@ -48,14 +67,23 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
     Ok(())
 }
 
-/// Starts a login and asks every consumer. A login that does not see the values is a failure.
+/// Asks the consumers of this run. A login that does not see the values is a failure.
 ///
 /// # Errors
 /// `verify-failed`, naming variable and login.
 pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
-    let Some(platform) = context.platform.clone().filter(|_| !options.dry_run) else { return Ok(()) };
-    let findings = proof(host, &platform, context).run();
+    if options.dry_run {
+        return Ok(());
+    }
+    let Some((wanted, facts)) = observe(host, context, &context.plan.consumers) else { return Ok(()) };
+    let mut findings: Vec<Finding> =
+        facts.consumers.iter().map(|consumer| judge::judge(consumer, &facts, &wanted)).collect();
+    // Only a login that was really started proves that the run has failed; all else is told and stays.
+    let proven = |finding: &Finding| host.is_live() && Who::of(finding.id) == Some(Who::Login);
+    findings = findings.into_iter().map(|finding| if proven(&finding) { finding } else { milder(finding) }).collect();
     let broken = findings.iter().find(|finding| finding.status == Status::Fail).cloned();
+    // What was foretold is known now.
+    context.findings.retain(|known| !findings.iter().any(|finding| finding.id == known.id));
     context.findings.extend(findings);
     options.ignored.apply(&mut context.findings);
     let Some(finding) = broken.filter(|finding| !options.ignored.covers(finding.id)) else { return Ok(()) };
@@ -69,6 +97,22 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
     })
 }
 
-fn proof<'a>(host: &'a dyn HostRead, platform: &'a Platform, context: &'a RunContext) -> Proof<'a> {
-    Proof { host, platform, user: LoginUser::of(host), wanted: &context.plan.logins, daemon: &context.plan.daemon }
+/// What consumers get on `host`; `None`: this run serves none.
+fn observe(host: &dyn HostRead, context: &RunContext, only: &[Who]) -> Option<(Wanted, ConsumersFacts)> {
+    let settings = context.settings.as_ref().filter(|_| !only.is_empty())?;
+    let no_proxy = targets::no_proxy(settings).shown().members().map(str::to_owned).collect();
+    let wanted = Wanted { asked: true, written: true, ..Wanted::new(settings, no_proxy) };
+    let ask = Ask {
+        host,
+        platform: context.platform.as_ref(),
+        home: &settings.home,
+        http_proxy: settings.proxies.http.as_ref().map(|url| &url.value),
+        https_proxy: settings.proxies.https.as_ref().map(|url| &url.value),
+    };
+    Some((wanted, consumers::observe(&ask, Some(only), Time::new(DEADLINE, DEADLINE))))
+}
+
+/// What does not stop a run.
+fn milder(finding: Finding) -> Finding {
+    if finding.status == Status::Fail { Finding { status: Status::Warn, ..finding } } else { finding }
 }

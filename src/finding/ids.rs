@@ -27,7 +27,7 @@ impl FindingId {
         self.name
     }
 
-    /// `host`, `proxy`, `settings`, `verify`, …
+    /// `host`, `proxy`, `settings`, …
     pub const fn group(self) -> &'static str {
         self.group
     }

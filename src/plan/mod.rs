@@ -2,17 +2,20 @@
 
 mod diff;
 mod draft;
+mod planned;
 mod shown;
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::consumers::Who;
 use crate::finding::Finding;
 use crate::host::{Attributes, Snapshot};
 use crate::text::Text;
 
 pub(crate) use diff::{Diff, DiffLine, unified};
 pub(crate) use draft::Draft;
+pub(crate) use planned::PlannedHost;
 pub(crate) use shown::holds;
 
 /// Comments that ics-setup writes itself.
@@ -32,10 +35,8 @@ pub(crate) struct Plan {
     pub findings: Vec<Finding>,
     /// What the person has to do afterwards.
     pub next_steps: Vec<Text>,
-    /// What each login is to see afterwards; `None`: nothing.
-    pub logins: Vec<(String, Option<String>)>,
-    /// What the Docker daemon is to see afterwards.
-    pub daemon: Vec<(String, Option<String>)>,
+    /// Whether the proxy of these consumers is right is looked at when everything is written.
+    pub consumers: Vec<Who>,
     /// Modes of folders that come into being, where they are known from before.
     pub folder_modes: Vec<(PathBuf, u32)>,
     /// Folders that go when they are empty afterwards, innermost first.

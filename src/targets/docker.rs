@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::vars::ProxyVars;
 use super::{Context, daemon_json};
+use crate::consumers::Who;
 use crate::envfile::unit;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -36,10 +37,8 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     if drop_in.is_some() || (!in_json && !vars.remove) {
         plan_drop_in(&files.drop_in, drop_in.as_ref().map_or(&[], |file| &file.bytes), vars, draft)?;
     }
+    draft.plan.consumers.push(Who::Docker);
     if !vars.remove {
-        let list = context.found.no_proxy_at(&files.drop_in);
-        draft.plan.daemon =
-            vars.variables(&list).into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect();
         others_that_win(context, &files.drop_in, vars, draft);
     }
     if draft.plan.changes.len() > before && context.settings.switch(Key::Restart) != Some(true) {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Context;
 use super::vars::ProxyVars;
+use crate::consumers::Who;
 use crate::envfile::ini;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -20,6 +21,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     if !vars.sets() && !vars.remove {
         return Ok(());
     }
+    draft.plan.consumers.push(Who::PackageManager);
     let manager = context.platform.package_manager(context.view.host);
     let conf = manager.conf();
     if matches!(manager, PackageManager::Apt { .. }) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Context;
 use super::system_proxy::lower_and_upper;
 use super::vars::{NAMES, ProxyVars, reasons};
+use crate::consumers::Who;
 use crate::envfile::{Edit, Note, PortableValue, Rejection, Syntax, edit};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -21,6 +22,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     if !vars.sets() && !vars.remove && !back_ends {
         return Ok(());
     }
+    draft.plan.consumers.extend((vars.sets() || vars.remove).then_some(Who::ProdEnv));
     let path = prod_env(&settings.home);
     let shown = context.view.host.shown(&path);
     let snapshot = draft.snapshot(&path)?;

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::vars::{NAMES, ProxyVars, reasons, upper};
+use crate::consumers::Who;
 use crate::envfile::{Dialect, Edit, PamLimit, Seen, Syntax, edit};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -53,11 +54,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
             too_long_for_pam(context, &edited.bytes, &variables, draft);
         }
     }
-    draft.plan.logins = if vars.remove {
-        NAMES.iter().map(|name| ((*name).to_owned(), None)).collect()
-    } else {
-        variables.iter().map(|(name, value)| ((*name).to_owned(), Some(value.clone()))).collect()
-    };
+    draft.plan.consumers.extend([Who::Login, Who::Sudo, Who::Cron, Who::Systemd]);
     let idle = vars.remove && syntax == Syntax::Shell && edited.bytes.iter().all(u8::is_ascii_whitespace);
     let before = draft.plan.changes.len();
     if idle {

@@ -73,8 +73,7 @@ impl<'a> Menu<'a> {
                 Some(SETTINGS) => {
                     context.plan.changes.retain(|change| change.path == settings);
                     context.plan.next_steps.clear();
-                    context.plan.logins.clear();
-                    context.plan.daemon.clear();
+                    context.plan.consumers.clear();
                     context.restart = false;
                     break;
                 }

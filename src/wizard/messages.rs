@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::known::KnownState;
+use crate::consumers::Who;
 use crate::converge::RunContext;
 use crate::finding::{Finding, Status};
 use crate::plan::{Action, Change};
@@ -128,8 +129,7 @@ pub(crate) fn closing(
     };
     let line = |text: &Text| format!("  {}\n", report::line(&context.redactor, text));
     if outcome != Outcome::Changed {
-        let others: Vec<_> =
-            context.findings.iter().filter(|finding| finding.id.group() != "verify").cloned().collect();
+        let others: Vec<_> = context.findings.iter().filter(|finding| Who::of(finding.id).is_none()).cloned().collect();
         part("Noticed", &human_findings(&others, false, &context.redactor, paint));
     }
     part("Who sees it", &proof_table(&context.findings, &context.redactor, paint));
@@ -144,11 +144,8 @@ pub(crate) fn closing(
 
 /// What each consumer sees, as a table; below a row what to do where it does not. Empty: nothing was looked at.
 fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> String {
-    let rows: Vec<&Finding> = findings.iter().filter(|finding| finding.id.group() == "verify").collect();
-    let name = |finding: &Finding| {
-        let id = finding.id.as_str();
-        id.strip_prefix("verify-").unwrap_or(id).to_owned()
-    };
+    let rows: Vec<&Finding> = findings.iter().filter(|finding| Who::of(finding.id).is_some()).collect();
+    let name = |finding: &Finding| Who::of(finding.id).map_or("", Who::as_str);
     let width = rows.iter().map(|finding| name(finding).len()).max().unwrap_or(0);
     let mut text = String::new();
     for finding in rows {

@@ -15,14 +15,6 @@ pub(crate) use dial::Dial;
 use lints::NoProxyLists;
 
 use super::AnyCheck;
-use crate::text;
-use crate::text::{Text, own};
-
-/// A list of no_proxy members as it is shown in full or cut to `shown`. Members that were found on the host may hold a login,
-/// so only a list without one counts as own words.
-fn list_text(list: &str, shown: String) -> Text {
-    if list.contains('@') { text!("{}", shown) } else { text!("{}", own(shown)) }
-}
 
 /// All of them, in the order in which they are reported.
 pub(crate) const CHECKS: &[&dyn AnyCheck] = &[&Consumers, &NoProxyLists, &Dial];

@@ -1,7 +1,7 @@
 //! Consumers that disagree, where nobody said which of them is right.
 
 use super::super::super::CheckSpec;
-use super::judge;
+use crate::consumers::judge;
 use crate::consumers::{Consumer, ConsumersFacts, State};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -12,7 +12,7 @@ use crate::text::{Text, ics_setup, own};
 pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Finding> {
     let with_proxy: Vec<&Consumer> =
         facts.consumers.iter().filter(|consumer| consumer.state == State::Seen && consumer.has_proxy()).collect();
-    if (judge::is_wanted(spec) && !spec.proxy_found) || with_proxy.is_empty() {
+    if (spec.wanted().is_proxy() && !spec.proxy_found) || with_proxy.is_empty() {
         return None;
     }
     // Passwords are told apart by their numbers, so that "the same proxy, another password" is seen too.

@@ -2,21 +2,22 @@
 //!
 //! | module | what it judges |
 //! | --- | --- |
-//! | `judge` | one consumer: does it get what the settings ask for? |
 //! | `drift` | consumers that disagree |
 //! | `urls` | how the URLs are written |
 
 mod drift;
-mod judge;
 #[cfg(test)]
 mod tests;
 mod urls;
 
 use super::super::{Check, CheckSpec, Group, Look, Meta};
-use crate::consumers::{self, Ask, ConsumersFacts};
-use crate::finding::Finding;
+use crate::consumers::judge::{judge, not_seen, who};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State};
 use crate::finding::ids;
+use crate::finding::{Finding, Status};
 use crate::net::Time;
+use crate::text;
+use crate::text::Text;
 
 /// The check.
 pub(crate) struct Consumers;
@@ -62,13 +63,49 @@ impl Check for Consumers {
             http_proxy: look.secrets.http_proxy.as_ref(),
             https_proxy: look.secrets.https_proxy.as_ref(),
         };
-        consumers::observe(&ask, time)
+        consumers::observe(&ask, None, time)
     }
 
     fn judge(&self, facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
-        let mut findings = judge::all(facts, spec);
+        let mut findings = all(facts, spec);
         findings.extend(drift::judge_drift(facts, spec));
         findings.extend(urls::judge_urls(facts));
         findings
     }
+}
+
+/// The findings of all consumers; a single one where nothing is wanted and nothing is set.
+fn all(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
+    let wanted = spec.wanted();
+    if !wanted.is_proxy() && !facts.consumers.iter().any(Consumer::has_proxy) {
+        return nothing(facts, spec);
+    }
+    facts.consumers.iter().map(|consumer| judge(consumer, facts, &wanted)).collect()
+}
+
+fn nothing(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
+    let names = |states: &[State]| -> Vec<Text> {
+        facts.consumers.iter().filter(|consumer| states.contains(&consumer.state)).map(who).collect()
+    };
+    let broken = facts.consumers.iter().filter(|consumer| consumer.state == State::Unreadable);
+    let mut findings: Vec<Finding> = broken.map(not_seen).collect();
+    let (seen, unseen) = (names(&[State::Seen]), names(&[State::Skipped, State::NeedsRoot]));
+    let more = if unseen.is_empty() {
+        Text::default()
+    } else {
+        text!("; not looked at: {}", Text::join(unseen.iter().cloned(), ", "))
+    };
+    let (status, title) = if spec.unread.is_empty() && findings.is_empty() {
+        (Status::Pass, "nothing on this host sets a proxy, and none is asked for")
+    } else {
+        (Status::Skip, "no proxy was seen, and not every place could be looked at")
+    };
+    let more = spec.unread.iter().fold(more, |more, unread| text!("{}; {}", more, unread.why));
+    findings.push(
+        Finding::new(ids::PROXY_DRIFT, status, title)
+            .observed(text!("no proxy: {}{}", Text::join(seen.iter().cloned(), ", "), more))
+            .evidence("seen", seen)
+            .evidence("not_seen", unseen),
+    );
+    findings
 }

@@ -1,6 +1,6 @@
 //! How proxy URLs are written, at each place where one stands.
 
-use super::judge;
+use crate::consumers::judge;
 use crate::consumers::{Consumer, ConsumersFacts, Flaw, ProxyValue};
 use crate::finding::FindingId;
 use crate::finding::ids;

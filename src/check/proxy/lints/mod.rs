@@ -14,11 +14,11 @@ mod places;
 #[cfg(test)]
 mod tests;
 
-use super::list_text;
 use crate::clients::{Client, Environment, Required, Route, Target};
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
+use crate::redact::list_text;
 use crate::settings::NoProxy;
 use crate::text;
 use crate::text::{Text, ics_setup, own};

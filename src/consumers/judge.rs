@@ -1,15 +1,14 @@
-//! One finding for each consumer: does it get what the settings ask for?
+//! One finding for each consumer: does it get what is wanted, who decides otherwise, and what mends it? Plans, verification
+//! and checks all ask here.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::super::super::CheckSpec;
-use super::super::list_text;
-use crate::check::ProxySpec;
-use crate::consumers::{Consumer, ConsumersFacts, ProxyValue, State, Who};
+use super::{Consumer, ConsumersFacts, Decided, Known, ProxySpec, ProxyValue, State, Wanted, Who};
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
+use crate::redact::list_text;
 use crate::settings::NoProxy;
 use crate::text;
 use crate::text::Evidence;
@@ -18,35 +17,22 @@ use crate::text::{Fix, Text, clean, host_port, ics_setup, own, quoted};
 /// No more characters of a list are shown.
 const LONGEST_LIST: usize = 500;
 
-/// The findings of all consumers; a single one where nothing is wanted and nothing is set.
-pub(super) fn all(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if !is_wanted(spec) && !facts.consumers.iter().any(Consumer::has_proxy) {
-        return nothing(facts, spec);
-    }
-    facts.consumers.iter().map(|consumer| one(consumer, facts, spec)).collect()
-}
-
-/// Is there a proxy to compare with?
-pub(super) fn is_wanted(spec: &CheckSpec) -> bool {
-    spec.http_proxy.is_some() || spec.https_proxy.is_some()
-}
-
 /// The command that writes what is wanted, with the flags that name it where the host does not have it, then `more` flags.
-fn command(verb: &'static str, more: &'static str, spec: &CheckSpec) -> Text {
+fn command(verb: &'static str, more: &'static str, wanted: &Wanted) -> Text {
     let mut line: Text = verb.into();
-    if !spec.proxy_found {
+    if wanted.asked {
         let mut flag = |flag: &'static str, proxy: &ProxySpec| {
             let scheme = if proxy.tls { "https" } else { "http" };
             line.push(text!(" {} {}://{}", own(flag), own(scheme), own(host_port(&proxy.host, proxy.port))));
         };
-        match (&spec.http_proxy, &spec.https_proxy) {
+        match (&wanted.http, &wanted.https) {
             (Some(http), Some(https)) if http.url == https.url => flag("--proxy", http),
             (http, https) => {
                 http.iter().for_each(|proxy| flag("--http-proxy", proxy));
                 https.iter().for_each(|proxy| flag("--https-proxy", proxy));
             }
         }
-        if let Some(user) = user(spec) {
+        if let Some(user) = user(wanted) {
             line.push(text!(" --proxy-user '{}' --proxy-password-file <FILE>", own(user.replace('\'', r"'\''"))));
         }
     }
@@ -55,24 +41,24 @@ fn command(verb: &'static str, more: &'static str, spec: &CheckSpec) -> Text {
 }
 
 /// The user of the wanted proxy, which a command has to name together with a file that holds the password.
-fn user(spec: &CheckSpec) -> Option<&str> {
-    if spec.proxy_found {
+fn user(wanted: &Wanted) -> Option<&str> {
+    if !wanted.asked {
         return None;
     }
-    [&spec.https_proxy, &spec.http_proxy].into_iter().flatten().find_map(|proxy| proxy.user.as_deref())
+    [&wanted.https, &wanted.http].into_iter().flatten().find_map(|proxy| proxy.user.as_deref())
 }
 
 /// The same as what mends a consumer: advice where a person has to name the file of the password.
-fn write(verb: &'static str, more: &'static str, spec: &CheckSpec) -> Fix {
-    let command = command(verb, more, spec);
-    match user(spec) {
+fn write(verb: &'static str, more: &'static str, wanted: &Wanted) -> Fix {
+    let command = command(verb, more, wanted);
+    match user(wanted) {
         Some(_) => Fix::Advice(text!("write it with the password from a file: {}", command)),
         None => Fix::Command(command),
     }
 }
 
 /// What a consumer gets, in one line: `http and https by http://h:1, no_proxy a,b`.
-pub(super) fn shown(consumer: &Consumer) -> Text {
+pub(crate) fn shown(consumer: &Consumer) -> Text {
     let text = |value: Option<&ProxyValue>| value.map(|value| value.text());
     let mut parts = match (text(consumer.proxy(false)), text(consumer.proxy(true))) {
         (None, None) => vec!["no proxy".into()],
@@ -89,72 +75,74 @@ pub(super) fn shown(consumer: &Consumer) -> Text {
     Text::join(parts, ", ")
 }
 
-fn nothing(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
-    let names = |states: &[State]| -> Vec<Text> {
-        facts.consumers.iter().filter(|consumer| states.contains(&consumer.state)).map(who).collect()
-    };
-    let broken = facts.consumers.iter().filter(|consumer| consumer.state == State::Unreadable);
-    let mut findings: Vec<Finding> = broken.map(|consumer| not_seen(consumer, id(consumer.consumer))).collect();
-    let (seen, unseen) = (names(&[State::Seen]), names(&[State::Skipped, State::NeedsRoot]));
-    let more = if unseen.is_empty() {
-        Text::default()
-    } else {
-        text!("; not looked at: {}", Text::join(unseen.iter().cloned(), ", "))
-    };
-    let (status, title) = if spec.unread.is_empty() && findings.is_empty() {
-        (Status::Pass, "nothing on this host sets a proxy, and none is asked for")
-    } else {
-        (Status::Skip, "no proxy was seen, and not every place could be looked at")
-    };
-    let more = spec.unread.iter().fold(more, |more, unread| text!("{}; {}", more, unread.why));
-    findings.push(
-        Finding::new(ids::PROXY_DRIFT, status, title)
-            .observed(text!("no proxy: {}{}", Text::join(seen.iter().cloned(), ", "), more))
-            .evidence("seen", seen)
-            .evidence("not_seen", unseen),
-    );
-    findings
-}
-
-fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding {
+/// The finding of one consumer.
+pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
     let id = id(consumer.consumer);
     if consumer.state != State::Seen {
-        return not_seen(consumer, id);
+        return not_seen(consumer);
     }
     let who = who(consumer);
     if !consumer.unknown.is_empty() {
-        let names = own(consumer.unknown.join(", "));
-        let observed = text!("{} sets {} by a condition, a command or another variable", own(&consumer.source), names);
-        return evidence(
-            Finding::new(id, Status::Warn, text!("what {} gets for {} cannot be told from the files", who, names))
-                .observed(observed)
-                .cause("only the reader itself can tell what it makes of these lines")
-                .advise(text!("write plain values instead: {}", command("prepare", "", spec))),
-            consumer,
-        );
+        return not_told(consumer, wanted);
     }
     let observed = text!("{} ({})", shown(consumer), own(&consumer.source));
-    if !is_wanted(spec) {
-        let set = if consumer.has_proxy() { "a proxy is set" } else { "no proxy" };
-        let title = text!("{}: {}", who, own(set));
-        return evidence(Finding::new(id, Status::Pass, title).observed(observed), consumer);
-    }
-    let expected = expected(consumer, spec);
-    let wrong = differences(consumer, facts, spec);
-    if wrong.is_empty() {
-        let title = match consumer.stale {
-            false => text!("{} gets the proxy that is wanted", who),
-            true => text!("{} has to be started again: its files were changed since", who),
+    if !wanted.is_proxy() {
+        let (status, set) = match (consumer.has_proxy(), wanted.removed) {
+            (true, true) => (Status::Warn, "a proxy is still set"),
+            (true, false) => (Status::Pass, "a proxy is set"),
+            (false, _) => (Status::Pass, "no proxy"),
         };
-        let status = if consumer.stale { Status::Warn } else { Status::Pass };
-        let mut finding = Finding::new(id, status, title).expected(expected).observed(observed);
-        if consumer.stale {
-            finding = finding.cause(consumer.why.clone().unwrap_or_default());
-            finding.fix.push(write("prepare", "", spec));
-            finding.fix.extend(restart());
-        }
+        let finding = Finding::new(id, status, text!("{}: {}", who, own(set))).observed(observed);
+        let finding = match consumer.next {
+            Some(_) if status == Status::Warn => restarted(finding, consumer),
+            _ => still_set(finding, consumer, status),
+        };
         return evidence(finding, consumer);
     }
+    let wrong = differences(consumer, facts, wanted);
+    if let Some(next) = &consumer.next {
+        return evidence(with_next(consumer, next, facts, wanted, observed), consumer);
+    }
+    let finding = if wrong.is_empty() {
+        Finding::new(id, Status::Pass, text!("{} gets the proxy that is wanted", who))
+            .expected(expected(consumer, wanted))
+            .observed(observed)
+    } else {
+        differs(consumer, &wrong, wanted)
+    };
+    evidence(finding, consumer)
+}
+
+/// A consumer whose files say something else than it was started with.
+fn with_next(consumer: &Consumer, next: &Consumer, facts: &ConsumersFacts, wanted: &Wanted, observed: Text) -> Finding {
+    let wrong = differences(next, facts, wanted);
+    if !wrong.is_empty() {
+        return differs(next, &wrong, wanted);
+    }
+    let title = text!("{} has to be started again: its files were changed since", who(consumer));
+    let finding = Finding::new(id(consumer.consumer), Status::Warn, title)
+        .expected(expected(consumer, wanted))
+        .observed(observed);
+    restarted(finding, consumer)
+}
+
+fn restarted(mut finding: Finding, consumer: &Consumer) -> Finding {
+    finding.fix.extend(restart());
+    finding.cause(consumer.why.clone().unwrap_or_default())
+}
+
+/// A proxy that was to go: who sets it still.
+fn still_set(finding: Finding, consumer: &Consumer, status: Status) -> Finding {
+    if status != Status::Warn {
+        return finding;
+    }
+    consumer.decided.iter().fold(finding, |finding, (name, place)| {
+        finding.advise(text!("take {} out of {}", own(name), own(&place.shown)))
+    })
+}
+
+fn differs(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Finding {
+    let who = who(consumer);
     let missing = consumer.proxy(true).is_none() && consumer.proxy(false).is_none();
     let urls = wrong.iter().any(|difference| !difference.name.eq_ignore_ascii_case("no_proxy"));
     let title = if missing {
@@ -164,15 +152,38 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding
         text!("{} gets another {} than is wanted", who, own(names.join(", ")))
     };
     let details = Text::join(wrong.iter().map(|difference| difference.text.clone()), "; ");
-    let (cause, fixes) = remedy(consumer, spec, missing);
-    let finding = Finding::new(id, status(consumer.consumer, missing, urls, spec), title)
-        .expected(expected)
+    let (cause, fixes) = match outranked(consumer, wrong, wanted) {
+        Some(outranked) => outranked,
+        None => {
+            let (cause, fixes) = remedy(consumer, wanted, missing);
+            (cause.into(), fixes)
+        }
+    };
+    let finding = Finding::new(id(consumer.consumer), status(consumer.consumer, missing, urls, wanted), title)
+        .expected(expected(consumer, wanted))
         .observed(text!("{} ({})", details, own(&consumer.source)))
         .cause(cause);
-    evidence(Finding { fix: fixes, ..finding }, consumer)
+    Finding { fix: fixes, ..finding }
 }
 
-fn id(who: Who) -> FindingId {
+/// A consumer of which some variables cannot be told.
+fn not_told(consumer: &Consumer, wanted: &Wanted) -> Finding {
+    let names = own(consumer.unknown.keys().cloned().collect::<Vec<_>>().join(", "));
+    let mut reasons: Vec<&Text> = consumer.unknown.values().collect();
+    reasons.dedup();
+    let reasons = Text::join(reasons.into_iter().cloned(), "; ");
+    let title = text!("what {} gets for {} cannot be told from the files", who(consumer), names);
+    evidence(
+        Finding::new(id(consumer.consumer), Status::Warn, title)
+            .observed(text!("{}: {}", own(&consumer.source), reasons))
+            .cause("only the reader itself can tell what it makes of these lines")
+            .advise(text!("write plain values instead: {}", command("prepare", "", wanted))),
+        consumer,
+    )
+}
+
+/// The id of the finding about a consumer.
+pub(crate) fn id(who: Who) -> FindingId {
     match who {
         Who::Login => ids::PROXY_LOGIN,
         Who::Sudo => ids::PROXY_SUDO,
@@ -187,7 +198,7 @@ fn id(who: Who) -> FindingId {
 }
 
 /// The consumer's name in a sentence.
-pub(super) fn who(consumer: &Consumer) -> Text {
+pub(crate) fn who(consumer: &Consumer) -> Text {
     let name = consumer.name.as_ref();
     match consumer.consumer {
         Who::Login => name.map_or("a login".into(), |user| text!("a login of {}", own(user))),
@@ -202,7 +213,9 @@ pub(super) fn who(consumer: &Consumer) -> Text {
     }
 }
 
-fn not_seen(consumer: &Consumer, id: FindingId) -> Finding {
+/// A consumer of which nothing is known.
+pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
+    let id = id(consumer.consumer);
     let why = consumer.why.clone().unwrap_or_default();
     let who = who(consumer);
     if consumer.state != State::Unreadable {
@@ -230,17 +243,17 @@ struct Difference {
 }
 
 /// What is wanted of this consumer, in one line.
-fn expected(consumer: &Consumer, spec: &CheckSpec) -> Text {
+fn expected(consumer: &Consumer, wanted: &Wanted) -> Text {
     let url = |proxy: &Option<ProxySpec>| proxy.as_ref().map(|proxy| text!("{}", own(&proxy.url)));
-    let mut line = match (url(&spec.http_proxy), url(&spec.https_proxy)) {
+    let mut line = match (url(&wanted.http), url(&wanted.https)) {
         (Some(http), Some(https)) if http == https => text!("http and https through {}", http),
         (http, https) => {
             let part = |(scheme, url): (&str, Option<Text>)| url.map(|url| text!("{} through {}", own(scheme), url));
             Text::join([("http", http), ("https", https)].into_iter().filter_map(part), ", ")
         }
     };
-    if has_exclusions(consumer.consumer) && !spec.no_proxy.is_empty() {
-        let list = spec.no_proxy.join(",");
+    if has_exclusions(consumer.consumer) && !wanted.no_proxy.is_empty() {
+        let list = wanted.no_proxy.join(",");
         line.push(text!(", no_proxy {}", list_text(&list, clean(&list, LONGEST_LIST))));
     }
     line
@@ -251,16 +264,11 @@ fn has_exclusions(who: Who) -> bool {
     who != Who::PackageManager
 }
 
-fn differences(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Difference> {
+fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Vec<Difference> {
     let mut found = Vec::new();
     let urls = [
-        (["http_proxy", "HTTP_PROXY"], &spec.http_proxy, facts.http_password, [&consumer.http, &consumer.http_upper]),
-        (
-            ["https_proxy", "HTTPS_PROXY"],
-            &spec.https_proxy,
-            facts.https_password,
-            [&consumer.https, &consumer.https_upper],
-        ),
+        (["http_proxy", "HTTP_PROXY"], &wanted.http, facts.http_password, [&consumer.http, &consumer.http_upper]),
+        (["https_proxy", "HTTPS_PROXY"], &wanted.https, facts.https_password, [&consumer.https, &consumer.https_upper]),
     ];
     for (names, wanted, password, seen) in urls {
         let Some(wanted) = wanted else { continue };
@@ -280,7 +288,7 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) ->
     }
     if has_exclusions(consumer.consumer) && consumer.has_proxy() {
         let members = |list: &str| -> BTreeSet<String> { NoProxy::found(list).members().map(str::to_owned).collect() };
-        let wanted: BTreeSet<String> = spec.no_proxy.iter().cloned().collect();
+        let wanted: BTreeSet<String> = wanted.no_proxy.iter().cloned().collect();
         let lists = [("no_proxy", &consumer.no_proxy), ("NO_PROXY", &consumer.no_proxy_upper)];
         if lists.iter().all(|(_, list)| list.is_none()) && !wanted.is_empty() {
             found.push(Difference { name: "no_proxy", text: "no_proxy is not set".into() });
@@ -305,10 +313,10 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) ->
 
 /// How bad it is: images cannot be pulled without the daemon's proxy, and the product cannot call out without that of its
 /// containers. What nobody asked for in this run is no failure.
-fn status(who: Who, missing: bool, urls: bool, spec: &CheckSpec) -> Status {
+fn status(who: Who, missing: bool, urls: bool, wanted: &Wanted) -> Status {
     let grave = match who {
-        Who::Docker => missing || (urls && !spec.proxy_found),
-        Who::Login | Who::Container | Who::ProdEnv => urls && !spec.proxy_found,
+        Who::Docker => missing || (urls && wanted.asked),
+        Who::Login | Who::Container | Who::ProdEnv => urls && wanted.asked,
         Who::Sudo | Who::Cron | Who::Systemd | Who::PackageManager | Who::DockerClient => false,
     };
     if grave { Status::Fail } else { Status::Warn }
@@ -321,24 +329,43 @@ fn restart() -> [Fix; 2] {
     ]
 }
 
+/// Files that `prepare` does not write, or could not mend, and that decide what is wrong: each is named with its line.
+fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Option<(Text, Vec<Fix>)> {
+    let names = wrong.iter().map(|difference| difference.name);
+    let others: Vec<(&str, &Decided)> = names
+        .filter_map(|name| Some((name, consumer.decided.get(name)?)))
+        .filter(|(_, decided)| wanted.written || !decided.ours)
+        .collect();
+    let (_, first) = others.first()?;
+    let cause = text!("{} decides it, whatever other files say", own(&first.shown));
+    let mut fixes: Vec<Fix> = others
+        .iter()
+        .map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(*name), own(&decided.shown))))
+        .collect();
+    if consumer.consumer == Who::Docker {
+        fixes.extend(restart());
+    }
+    Some((cause, fixes))
+}
+
 /// Why it is so, and what to do.
-fn remedy(consumer: &Consumer, spec: &CheckSpec, missing: bool) -> (&'static str, Vec<Fix>) {
-    let prepare = || write("prepare", "", spec);
-    let prepare_and_restart = || std::iter::once(prepare()).chain(restart()).collect();
+fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str, Vec<Fix>) {
+    let prepare = || if wanted.written { None } else { Some(write("prepare", "", wanted)) };
+    let prepare_and_restart = || prepare().into_iter().chain(restart()).collect();
     let reconfigure = || {
-        let file = quoted(&spec.home.join("docker-compose.yml").to_string_lossy());
+        let file = quoted(&wanted.home.join("docker-compose.yml").to_string_lossy());
         let compose = text!("docker-compose -f {} up -d --force-recreate", own(file));
-        vec![write("reconfigure", "", spec), Fix::Command(compose)]
+        vec![write("reconfigure", "", wanted), Fix::Command(compose)]
     };
     match consumer.consumer {
-        Who::Login if missing => ("no file that logins read sets it", vec![prepare()]),
+        Who::Login if missing => ("no file that logins read sets it", prepare().into_iter().collect()),
         Who::Login => {
             let home = consumer.name.as_ref().map(own).map(|user| text!(" ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", user, user, user));
             let find = text!(
                 "find where it is set: grep -rniE '(https?|no)_proxy' /etc/environment /etc/profile /etc/profile.d{}",
                 home.unwrap_or_default()
             );
-            ("the files that logins read were not written with these settings, or another one sets it later", vec![prepare(), Fix::Advice(find)])
+            ("the files that logins read were not written with these settings, or another one sets it later", prepare().into_iter().chain([Fix::Advice(find)]).collect())
         }
         Who::Sudo => (
             "sudo starts with a fresh environment, and its PAM stack decides whether /etc/environment is read",
@@ -354,14 +381,13 @@ fn remedy(consumer: &Consumer, spec: &CheckSpec, missing: bool) -> (&'static str
             "services are no logins: they read neither /etc/environment nor profile.d",
             vec![Fix::Advice("give it to a service that needs a proxy: systemctl edit <NAME>, then [Service] and Environment=http_proxy=…".into())],
         ),
-        Who::Docker if consumer.stale => ("its files were changed after it was started", prepare_and_restart()),
         Who::Docker => (
             "as a service it reads neither /etc/environment nor profile.d, only its unit's drop-ins and daemon.json; without a proxy it pulls no image",
             prepare_and_restart(),
         ),
         Who::PackageManager => (
             "it has a configuration of its own; under sudo and in timers it does not see the login's variables",
-            vec![write("prepare", " --target package-manager", spec)],
+            vec![write("prepare", " --target package-manager", wanted)],
         ),
         Who::DockerClient => (
             "the docker client puts these into every container that root starts, over what the image has",
@@ -373,7 +399,14 @@ fn remedy(consumer: &Consumer, spec: &CheckSpec, missing: bool) -> (&'static str
 }
 
 fn evidence(finding: Finding, consumer: &Consumer) -> Finding {
-    let finding = finding.evidence("consumer", who(consumer)).evidence("source", own(&consumer.source));
+    let known = match consumer.known {
+        Known::Asked => "asked",
+        Known::Files => "files",
+    };
+    let finding = finding
+        .evidence("consumer", who(consumer))
+        .evidence("source", own(&consumer.source))
+        .evidence("known", own(known));
     let url = |of_https| consumer.proxy(of_https).map(|value| Evidence::from(value.text()));
     let list = consumer.exclusions().map(|list| Evidence::from(clean(list, LONGEST_LIST)));
     let values = [("http_proxy", url(false)), ("https_proxy", url(true)), ("no_proxy", list)];

@@ -1,0 +1,88 @@
+//! What every consumer is to get.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::{Origin, ProxyUrl, Scheme, Setting, Settings};
+
+/// A proxy, without its password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxySpec {
+    /// The URL as it may be shown.
+    pub url: String,
+    /// TLS to the proxy itself (`https://`).
+    pub tls: bool,
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// The user, when there is one.
+    pub user: Option<String>,
+    /// Is there a password?
+    pub has_password: bool,
+    /// Where the setting came from.
+    pub origin: String,
+}
+
+impl ProxySpec {
+    /// A URL without its password.
+    pub(crate) fn new(url: &ProxyUrl, origin: String) -> Self {
+        Self {
+            url: url.masked(),
+            tls: url.scheme == Scheme::Https,
+            host: url.host.to_string(),
+            port: url.port.unwrap_or_else(|| url.scheme.usual_port()),
+            user: url.credentials.as_ref().map(|login| String::from_utf8_lossy(&login.user).into_owned()),
+            has_password: url.password().is_some(),
+            origin,
+        }
+    }
+
+    fn of(setting: &Option<Setting<ProxyUrl>>) -> Option<Self> {
+        setting.as_ref().map(|setting| Self::new(&setting.value, setting.origin.to_string()))
+    }
+}
+
+/// What every consumer is to get, as the settings say it. Passwords are compared by their numbers
+/// ([`super::ConsumersFacts`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The proxy for http requests.
+    pub(crate) http: Option<ProxySpec>,
+    /// The proxy for https requests.
+    pub(crate) https: Option<ProxySpec>,
+    /// The members of the list, as they may be shown.
+    pub(crate) no_proxy: Vec<String>,
+    /// Somebody asked for these in this run; else they stood on the host already.
+    pub(crate) asked: bool,
+    /// `prepare` has just written all of it, so writing it again mends nothing.
+    pub(crate) written: bool,
+    /// No consumer is to have a proxy (`--remove-proxy`).
+    pub(crate) removed: bool,
+    /// The product's folder.
+    pub(crate) home: PathBuf,
+}
+
+impl Wanted {
+    /// What the settings say; `no_proxy` are the members that targets write.
+    pub(crate) fn new(settings: &Settings, no_proxy: Vec<String>) -> Self {
+        let proxies = [&settings.proxies.http, &settings.proxies.https];
+        let found = |setting: &Setting<ProxyUrl>| matches!(setting.origin, Origin::Found { .. });
+        Self {
+            http: ProxySpec::of(proxies[0]),
+            https: ProxySpec::of(proxies[1]),
+            no_proxy,
+            asked: !proxies.into_iter().flatten().all(found),
+            written: false,
+            removed: settings.remove_proxy,
+            home: settings.home.clone(),
+        }
+    }
+
+    /// Is there a proxy to compare with?
+    pub(crate) fn is_proxy(&self) -> bool {
+        self.http.is_some() || self.https.is_some()
+    }
+}

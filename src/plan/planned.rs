@@ -1,0 +1,148 @@
+//! A host as a plan will leave it, so that what is going to be read can be judged before anything is written.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::{Change, FileMeta};
+use crate::host::{Attributes, Command, FileKind, HostRead, Output, Refused, Snapshot, Space, Stat};
+
+/// The files of a host with those of a plan in their places. No program can be run on it: it is not there yet.
+pub(crate) struct PlannedHost<'a> {
+    host: &'a dyn HostRead,
+    /// By their real paths; `None`: the file is to go.
+    files: BTreeMap<&'a Path, Option<Snapshot>>,
+}
+
+impl<'a> PlannedHost<'a> {
+    /// `host` after `changes`.
+    pub(crate) fn new(host: &'a dyn HostRead, changes: &'a [Change]) -> Self {
+        let snapshot = |change: &Change| {
+            change.after.as_ref().map(|after| Snapshot {
+                bytes: after.bytes.clone(),
+                attributes: match &after.meta {
+                    FileMeta::Like(attributes) => attributes.clone(),
+                    FileMeta::Mode(mode) => Attributes::new(*mode, host.euid(), 0),
+                },
+                links: 1,
+            })
+        };
+        let files = changes.iter().map(|change| (change.real_path.as_path(), snapshot(change))).collect();
+        Self { host, files }
+    }
+
+    fn planned(&self, path: &Path) -> io::Result<Option<&Option<Snapshot>>> {
+        if let Some(file) = self.files.get(path) {
+            return Ok(Some(file));
+        }
+        let real_path = match self.resolve(path) {
+            Ok(real_path) => real_path,
+            Err(Refused::Io(error)) => return Err(error),
+            // Whoever reads it is told by the host itself.
+            Err(_) => return Ok(None),
+        };
+        Ok(self.files.get(real_path.as_path()))
+    }
+}
+
+impl HostRead for PlannedHost<'_> {
+    fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        match self.files.get(path) {
+            None => self.host.lstat(path),
+            Some(None) => Ok(None),
+            Some(Some(Snapshot { attributes, .. })) => {
+                Ok(Some(Stat { kind: FileKind::File, uid: attributes.uid, mode: attributes.mode, links: 1 }))
+            }
+        }
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        self.host.read_link(path)
+    }
+
+    fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>> {
+        match self.planned(path)? {
+            Some(file) => Ok(file.clone()),
+            None => self.host.snapshot(path),
+        }
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        let folder = self.resolve(path).unwrap_or_else(|_| path.to_path_buf());
+        let mut names = self.host.list(path)?;
+        for (file, content) in &self.files {
+            let (Some(parent), Some(name)) = (file.parent(), file.file_name()) else { continue };
+            if parent != folder {
+                continue;
+            }
+            names.retain(|known| known != name);
+            names.extend(content.is_some().then(|| name.to_os_string()));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn run(&self, _: &Command) -> io::Result<Output> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    fn now(&self) -> SystemTime {
+        self.host.now()
+    }
+
+    fn euid(&self) -> u32 {
+        self.host.euid()
+    }
+
+    fn is_live(&self) -> bool {
+        false
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        self.host.space(path)
+    }
+
+    fn label(&self, path: &Path) -> io::Result<Option<String>> {
+        self.host.label(path)
+    }
+
+    fn shown(&self, path: &Path) -> PathBuf {
+        self.host.shown(path)
+    }
+
+    fn resolve(&self, path: &Path) -> Result<PathBuf, Refused> {
+        self.host.resolve(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{MemoryHost, View};
+    use crate::plan::Draft;
+
+    #[test]
+    fn files_of_the_plan_stand_in_their_places_and_those_that_go_are_gone() {
+        let host = MemoryHost::new();
+        host.put("/data/a", b"old");
+        host.put_link("/etc/a", "/data/a", 0);
+        host.put("/etc/b", b"b");
+        host.put("/etc/c", b"c");
+        let view = View::new(&host);
+        let mut draft = Draft::new(&view);
+        draft.put(Path::new("/etc/a"), b"new".to_vec(), 0o600, Vec::new()).unwrap();
+        draft.delete(Path::new("/etc/b"), Vec::new()).unwrap();
+        draft.put(Path::new("/etc/d/e"), b"e".to_vec(), 0o640, Vec::new()).unwrap();
+        let planned = PlannedHost::new(&host, &draft.plan.changes);
+        let read = |path: &str| planned.read(Path::new(path)).unwrap();
+        assert_eq!(read("/etc/a").as_deref(), Some(&b"new"[..]), "through its link");
+        assert_eq!(planned.lstat(Path::new("/etc/a")).unwrap().unwrap().kind, FileKind::Symlink);
+        assert_eq!((read("/etc/b"), read("/etc/c").as_deref()), (None, Some(&b"c"[..])));
+        assert_eq!(planned.lstat(Path::new("/etc/d/e")).unwrap().unwrap().mode, 0o640);
+        assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c"]);
+        assert_eq!(planned.list(Path::new("/etc/d")).unwrap(), ["e"]);
+        assert!(!planned.is_live());
+    }
+}
