@@ -58,7 +58,9 @@ fn write(verb: &'static str, more: &'static str, wanted: &Wanted) -> Fix {
 }
 
 /// What a consumer gets, in one line: `http and https by http://h:1, no_proxy a,b`.
-pub(crate) fn shown(consumer: &Consumer) -> Text {
+///
+/// Members of the list that stand in `wanted` are the tool's own words.
+pub(crate) fn shown(consumer: &Consumer, wanted: &[String]) -> Text {
     let text = |value: Option<&ProxyValue>| value.map(|value| value.text());
     let mut parts = match (text(consumer.proxy(false)), text(consumer.proxy(true))) {
         (None, None) => vec!["no proxy".into()],
@@ -71,8 +73,17 @@ pub(crate) fn shown(consumer: &Consumer) -> Text {
             vec![part("http", http), part("https", https)]
         }
     };
-    parts.extend(consumer.exclusions().map(|list| text!("no_proxy {}", clean(list, LONGEST_LIST))));
+    parts.extend(consumer.exclusions().map(|list| text!("no_proxy {}", list_shown(list, wanted))));
     Text::join(parts, ", ")
+}
+
+fn list_shown(list: &str, wanted: &[String]) -> Text {
+    let list = clean(list, LONGEST_LIST);
+    let member = |member: &str| match wanted.iter().find(|known| *known == member.trim()) {
+        Some(_) => text!("{}", own(member)),
+        None => text!("{}", member),
+    };
+    Text::join(list.split(',').map(member), ",")
 }
 
 /// The finding of one consumer.
@@ -85,7 +96,7 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
     if !consumer.unknown.is_empty() {
         return not_told(consumer, wanted);
     }
-    let observed = text!("{} ({})", shown(consumer), own(&consumer.source));
+    let observed = text!("{} ({})", shown(consumer, &wanted.no_proxy), own(&consumer.source));
     if !wanted.is_proxy() {
         let (status, set) = match (consumer.has_proxy(), wanted.removed) {
             (true, true) => (Status::Warn, "a proxy is still set"),
@@ -97,11 +108,11 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
             Some(_) if status == Status::Warn => restarted(finding, consumer),
             _ => still_set(finding, consumer, status),
         };
-        return evidence(finding, consumer);
+        return evidence(finding, consumer, &wanted.no_proxy);
     }
     let wrong = differences(consumer, facts, wanted);
     if let Some(next) = &consumer.next {
-        return evidence(with_next(consumer, next, facts, wanted, observed), consumer);
+        return evidence(with_next(consumer, next, facts, wanted, observed), consumer, &wanted.no_proxy);
     }
     let finding = if wrong.is_empty() {
         Finding::new(id, Status::Pass, text!("{} gets the proxy that is wanted", who))
@@ -110,7 +121,7 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
     } else {
         differs(consumer, &wrong, wanted)
     };
-    evidence(finding, consumer)
+    evidence(finding, consumer, &wanted.no_proxy)
 }
 
 /// A consumer whose files say something else than it was started with.
@@ -179,6 +190,7 @@ fn not_told(consumer: &Consumer, wanted: &Wanted) -> Finding {
             .cause("only the reader itself can tell what it makes of these lines")
             .advise(text!("write plain values instead: {}", command("prepare", "", wanted))),
         consumer,
+        &wanted.no_proxy,
     )
 }
 
@@ -224,7 +236,7 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
             State::NeedsRoot => finding.fix(text!("sudo {}", ics_setup("check proxy"))),
             _ => finding,
         };
-        return evidence(finding.observed(why), consumer);
+        return evidence(finding.observed(why), consumer, &[]);
     }
     let look: Text = match consumer.consumer {
         Who::Login => text!("su - {} -c env", own(consumer.name.as_deref().unwrap_or("divvy"))),
@@ -234,7 +246,7 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
         _ => text!("{}", own(&consumer.source)),
     };
     let title = text!("what {} gets could not be found out", who);
-    evidence(Finding::new(id, Status::Error, title).observed(why).advise(text!("try it: {}", look)), consumer)
+    evidence(Finding::new(id, Status::Error, title).observed(why).advise(text!("try it: {}", look)), consumer, &[])
 }
 
 struct Difference {
@@ -398,7 +410,7 @@ fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str,
     }
 }
 
-fn evidence(finding: Finding, consumer: &Consumer) -> Finding {
+fn evidence(finding: Finding, consumer: &Consumer, wanted: &[String]) -> Finding {
     let known = match consumer.known {
         Known::Asked => "asked",
         Known::Files => "files",
@@ -408,7 +420,7 @@ fn evidence(finding: Finding, consumer: &Consumer) -> Finding {
         .evidence("source", own(&consumer.source))
         .evidence("known", own(known));
     let url = |of_https| consumer.proxy(of_https).map(|value| Evidence::from(value.text()));
-    let list = consumer.exclusions().map(|list| Evidence::from(clean(list, LONGEST_LIST)));
+    let list = consumer.exclusions().map(|list| Evidence::from(list_shown(list, wanted)));
     let values = [("http_proxy", url(false)), ("https_proxy", url(true)), ("no_proxy", list)];
     values
         .into_iter()

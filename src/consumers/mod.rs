@@ -155,17 +155,17 @@ impl Who {
     pub(crate) fn of(finding: FindingId) -> Option<Self> {
         Self::ALL.into_iter().find(|who| judge::id(*who) == finding)
     }
-}
 
-impl Consumer {
     /// Is there a file that `prepare` or `reconfigure` writes for it?
-    pub(crate) fn has_file_of_ours(&self) -> bool {
-        match self.consumer {
+    pub(crate) fn has_file_of_ours(self) -> bool {
+        match self {
             Who::Login | Who::Docker | Who::PackageManager | Who::ProdEnv => true,
             Who::Sudo | Who::Cron | Who::Systemd | Who::DockerClient | Who::Container => false,
         }
     }
+}
 
+impl Consumer {
     fn new(consumer: Who, name: Option<String>, source: impl Into<String>) -> Self {
         Self {
             consumer,

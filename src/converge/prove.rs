@@ -25,8 +25,9 @@ const DEADLINE: Duration = Duration::from_secs(40);
 pub(super) fn plan(host: &dyn HostRead, context: &RunContext) -> Vec<Finding> {
     let planned = PlannedHost::new(host, &context.plan.changes);
     let Some((wanted, facts)) = observe(&planned, context, &context.plan.consumers) else { return Vec::new() };
-    let told =
-        |consumer: &&Consumer| consumer.has_file_of_ours() || consumer.has_proxy() || !consumer.unknown.is_empty();
+    let told = |consumer: &&Consumer| {
+        consumer.consumer.has_file_of_ours() || consumer.has_proxy() || !consumer.unknown.is_empty()
+    };
     let findings = facts.consumers.iter().filter(told).map(|consumer| judge::judge(consumer, &facts, &wanted));
     findings.map(milder).filter(|finding| matches!(finding.status, Status::Warn | Status::Error)).collect()
 }

@@ -133,6 +133,14 @@ pub(crate) fn closing(
         part("Noticed", &human_findings(&others, false, &context.redactor, paint));
     }
     part("Who sees it", &proof_table(&context.findings, &context.redactor, paint));
+    let ignorant = |finding: &Finding| {
+        finding.status == Status::Warn && Who::of(finding.id).is_some_and(|who| !who.has_file_of_ours())
+    };
+    if context.findings.iter().any(ignorant) {
+        let command = ics_setup("check proxy");
+        let command = root.map_or(command.clone(), |root| command.at_root(root));
+        part("What to do for those that do not", &line(&command));
+    }
     part("Next", &context.plan.next_steps.iter().map(line).collect::<String>());
     if let Some(run) = &context.run {
         let undo = ics_setup(text!("revert {}", own(run)));
@@ -142,10 +150,12 @@ pub(crate) fn closing(
     text
 }
 
-/// What each consumer sees, as a table; below a row what to do where it does not. Empty: nothing was looked at.
+/// What each consumer sees, as a table; below a row what to do where one of our files should have told it. Empty: nothing was
+/// looked at.
 fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> String {
     let rows: Vec<&Finding> = findings.iter().filter(|finding| Who::of(finding.id).is_some()).collect();
     let name = |finding: &Finding| Who::of(finding.id).map_or("", Who::as_str);
+    let has_file_of_ours = |finding: &Finding| Who::of(finding.id).is_some_and(Who::has_file_of_ours);
     let width = rows.iter().map(|finding| name(finding).len()).max().unwrap_or(0);
     let mut text = String::new();
     for finding in rows {
@@ -155,7 +165,7 @@ fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> Strin
         };
         let what = report::line(redactor, what);
         let _ = writeln!(text, "  {}  {:width$}  {what}", paint.status(finding.status), name(finding));
-        if finding.status != Status::Pass {
+        if finding.status != Status::Pass && has_file_of_ours(finding) {
             for fix in &finding.fix {
                 let word = match fix {
                     Fix::Command(_) => "fix",

@@ -207,7 +207,7 @@ fn two(facts: &ConsumersFacts) -> Option<Finding> {
         .consumers
         .iter()
         .filter(differ)
-        .map(|consumer| text!("{}: {}", judge::who(consumer), judge::shown(consumer)))
+        .map(|consumer| text!("{}: {}", judge::who(consumer), judge::shown(consumer, &[])))
         .collect();
     (!shown.is_empty()).then(|| {
         let title = "http and https requests go through different proxies";
