@@ -7,13 +7,13 @@ mod cron;
 mod daemon;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::host::{Command, HostRead};
 use crate::redact::redact_line;
 use crate::text;
-use crate::text::{Text, first_line, own};
+use crate::text::{Text, first_line, own, quoted};
 
 pub(crate) use cron::cron;
 pub(crate) use daemon::{DAEMON_JSON, Daemon, daemon_json, dockerd, started};
@@ -69,12 +69,37 @@ pub(crate) enum Unseen {
 /// # Errors
 /// There is no `su`, it refuses, or a profile script ends it or hangs longer than `deadline`.
 pub(crate) fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
-    let script = format!("printf %s {MARK}; exec env -0");
+    in_login(host, &user.name, user.needs_shell, "env -0", deadline)
+}
+
+/// The environment of a command that root, logged in, starts for the user under sudo: `env_keep` passes on what the login has.
+///
+/// # Errors
+/// There is no sudo, or it does not let us; and as [`login`].
+pub(crate) fn sudo(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
+    if which(host, "sudo").is_none() {
+        return Err(Unseen::Absent("sudo is not installed".into()));
+    }
+    let command = format!("sudo -n -u {} env -0", quoted(&user.name));
+    in_login(host, "root", false, &command, deadline).and_then(|seen| {
+        if seen.is_empty() { Err(Unseen::Failed("sudo does not let root run a command here".into())) } else { Ok(seen) }
+    })
+}
+
+/// What `command` prints, as `env -0` does, at the end of a login of `user`.
+fn in_login(
+    host: &dyn HostRead,
+    user: &str,
+    needs_shell: bool,
+    command: &str,
+    deadline: Duration,
+) -> Result<Variables, Unseen> {
+    let script = format!("printf %s {MARK}; exec {command}");
     let mut argv = vec!["su", "-"];
-    if user.needs_shell {
+    if needs_shell {
         argv.extend(["-s", "/bin/sh"]);
     }
-    argv.extend([user.name.as_str(), "-c", script.as_str()]);
+    argv.extend([user, "-c", script.as_str()]);
     match host.run(&Command { deadline, ..Command::new(argv) }) {
         Ok(output) => match memchr::memmem::rfind(&output.stdout, MARK.as_bytes()) {
             Some(at) => Ok(parse(&output.stdout[at + MARK.len()..])),
@@ -91,18 +116,11 @@ pub(crate) fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -
     }
 }
 
-/// The environment of a command that root starts for the user under sudo.
-///
-/// # Errors
-/// There is no sudo, or it does not let us.
-pub(crate) fn sudo(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
-    let command = Command { deadline, ..Command::new(["sudo", "-n", "-u", user.name.as_str(), "env", "-0"]) };
-    match host.run(&command) {
-        Ok(output) if output.code == Some(0) => Ok(parse(&output.stdout)),
-        Ok(_) => Err(Unseen::Failed("sudo does not let root run a command here".into())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Unseen::Absent("sudo is not installed".into())),
-        Err(error) => Err(Unseen::Failed(text!("sudo could not be run: {}", error))),
-    }
+/// Where a program is that root's commands find.
+fn which(host: &dyn HostRead, program: &str) -> Option<PathBuf> {
+    let folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    let paths = folders.into_iter().map(|folder| Path::new(folder).join(program));
+    paths.into_iter().find(|path| !matches!(host.lstat(path), Ok(None)))
 }
 
 /// The environment that systemd gives to the services it starts, before their own settings.

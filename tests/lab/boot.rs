@@ -57,7 +57,7 @@ fn prepares_itself_at_first_boot(family: Family) {
         .as_array()
         .unwrap()
         .iter()
-        .filter(|finding| finding["id"].as_str().is_some_and(|id| id.starts_with("verify-")))
+        .filter(|finding| finding["id"].as_str().is_some_and(|id| id.starts_with("proxy-")))
         .collect();
     assert!(
         verified.iter().any(|finding| finding["status"] == "pass"),
@@ -69,7 +69,7 @@ fn prepares_itself_at_first_boot(family: Family) {
     // Consumers that do not read the file are told apart. Debian's sudo has no pam_env, its cron has.
     let cron = if family == Family::Ubuntu { "pass" } else { "warn" };
     for (id, status) in
-        [("verify-sudo", "warn"), ("verify-cron", cron), ("verify-systemd", "warn"), ("verify-docker", "skip")]
+        [("proxy-sudo", "warn"), ("proxy-cron", cron), ("proxy-systemd", "warn"), ("proxy-docker", "skip")]
     {
         let finding = finding(&result, id);
         assert_eq!(finding["status"], status, "{finding:#}");
@@ -148,13 +148,13 @@ runcmd:
     let of = |name: &str| -> Value { serde_json::from_slice(&boot.read(name)).unwrap() };
     let first = boot.json();
     assert_eq!(first["outcome"], "changed", "{first:#}");
-    assert_eq!(finding(&first, "verify-docker")["status"], "warn", "it was started before");
-    let fix = finding(&first, "verify-docker")["advice"][0].as_str().unwrap().to_owned();
+    assert_eq!(finding(&first, "proxy-docker")["status"], "warn", "it was started before");
+    let fix = finding(&first, "proxy-docker")["fix"][0].as_str().unwrap().to_owned();
     assert!(fix.contains("systemctl restart docker"), "{fix}");
     let restarted = of("restarted.json");
     assert_eq!(restarted["outcome"], "unchanged", "{restarted:#}");
-    assert_eq!(finding(&restarted, "verify-docker")["status"], "pass", "{restarted:#}");
-    assert_eq!(finding(&of("after.json"), "verify-docker")["status"], "pass");
+    assert_eq!(finding(&restarted, "proxy-docker")["status"], "pass", "{restarted:#}");
+    assert_eq!(finding(&of("after.json"), "proxy-docker")["status"], "pass");
     let daemon = environment(&boot.read("daemon.env"));
     assert_eq!(daemon.get("HTTP_PROXY").map(String::as_str), Some(PROXY), "{daemon:?}");
 }

@@ -39,11 +39,11 @@ fn every_reader_gets_the_password_unchanged(family: Family, password_file: &str)
     expect_no_secret(&ran);
     let findings = result["findings"].as_array().unwrap();
     assert!(
-        findings.iter().any(|found| found["id"].as_str().unwrap().starts_with("verify-") && found["status"] == "pass"),
+        findings.iter().any(|found| found["id"].as_str().unwrap().starts_with("proxy-") && found["status"] == "pass"),
         "verification did not run, or nothing passed: {findings:#?}"
     );
     assert!(
-        findings.iter().all(|found| !found["id"].as_str().unwrap().starts_with("verify-") || found["status"] != "fail"),
+        findings.iter().all(|found| !found["id"].as_str().unwrap().starts_with("proxy-") || found["status"] != "fail"),
         "{findings:#?}"
     );
 
@@ -473,7 +473,7 @@ fn a_login_that_hangs_is_given_up_and_leaves_no_process() {
     guest.write("/home/divvy/.profile", "sleep infinity\n");
     let ran = prepare(&guest, &[]).expect(0);
     let findings = ran.json()["findings"].clone();
-    let login = findings.as_array().unwrap().iter().find(|found| found["id"] == "verify-login").unwrap();
+    let login = findings.as_array().unwrap().iter().find(|found| found["id"] == "proxy-login").unwrap();
     assert_eq!(login["status"], "error", "{ran}");
     // The dead whose parents have gone are the namespace's to bury.
     assert_eq!(
