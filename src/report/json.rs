@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Report;
-use super::characters::{characters, diff, finding_json, problem_json};
+use super::characters::{Plain, characters, diff, problem_json};
 use crate::apply::{Drift, Run, State};
 use crate::plan::{Change, unified};
 use crate::redact::Redactor;
@@ -23,7 +23,7 @@ impl Report<'_> {
             "run": self.run,
             "os": os,
             "changes": changes,
-            "findings": self.findings.iter().map(|finding| finding_json(self.redactor, finding)).collect::<Vec<_>>(),
+            "findings": self.findings.iter().map(|own| Plain::exact(self.redactor, own)).collect::<Vec<_>>(),
             "next_steps": self.next_steps.iter().map(|step| characters(self.redactor, step)).collect::<Vec<_>>(),
             "error": self.error.map(|problem| problem_json(self.redactor, problem)),
         })

@@ -6,14 +6,13 @@ use std::path::Path;
 use super::known::KnownState;
 use crate::converge::RunContext;
 use crate::finding::{Finding, Status};
-use crate::plan::{Action, Change};
+use crate::plan::Change;
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::report;
-use crate::report::{Outcome, Paint, human_findings, visible};
+use crate::report::{self, Outcome, Paint, human_findings, visible};
 use crate::settings::{First, Key, SAVED, home};
 use crate::text;
-use crate::text::{Fix, Text, ics_setup, own};
+use crate::text::{Text, ics_setup, own};
 use crate::vendor::{Vendor, prod_env};
 
 /// What the host is and has, in a few lines, and how to move between questions.
@@ -61,21 +60,9 @@ pub(crate) fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Pr
 pub(super) fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
     let mut text = String::new();
     for (index, change) in changes.iter().enumerate() {
-        let word = match change.action() {
-            Action::Create => "create",
-            Action::Modify => "change",
-            Action::Delete => "delete",
-        };
-        let _ = writeln!(
-            text,
-            "\n{}",
-            paint.bold(&format!(
-                "{}/{} {word} {}",
-                index + 1,
-                changes.len(),
-                visible(&change.path.display().to_string())
-            ))
-        );
+        let path = visible(&change.path.display().to_string());
+        let head = format!("{}/{} {} {path}", index + 1, changes.len(), report::verb(change.action()));
+        let _ = writeln!(text, "\n{}", paint.bold(&head));
         for reason in &change.reasons {
             let _ = writeln!(text, "  - {}", report::line(redactor, reason));
         }
@@ -160,11 +147,8 @@ fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> Strin
         let _ = writeln!(text, "  {}  {:width$}  {what}", paint.status(finding.status), name(finding));
         if finding.status != Status::Pass {
             for fix in &finding.fix {
-                let word = match fix {
-                    Fix::Command(_) => "fix",
-                    Fix::Advice(_) | Fix::Look(_) => "advice",
-                };
-                let _ = writeln!(text, "        {:width$}  {word}: {}", "", report::line(redactor, fix.text()));
+                let what = report::line(redactor, fix.text());
+                let _ = writeln!(text, "        {:width$}  {}: {what}", "", fix.label());
             }
         }
     }

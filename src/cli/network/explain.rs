@@ -90,7 +90,7 @@ impl Explained<'_> {
                 Route::Direct(_) => "33",
                 Route::Error { .. } => "31",
             };
-            let word = paint.coloured(code, &format!("{:6}", route.as_str()));
+            let word = paint.with(code, &format!("{:6}", route.as_str()));
             let _ = writeln!(text, "{:width$}  {word}  {}", client.id, visible(&redact::list(route.decided_by())));
         }
         text

@@ -7,17 +7,11 @@ use std::io;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::in_seconds;
-use super::{Checked, Definition, Summary};
+use super::{Checked, Definition, Summary, in_seconds};
 use crate::finding::Status;
 use crate::report::characters::Plain;
 
-pub(super) const FORMAT: Definition = Definition {
-    word: "junit",
-    render: |checked, _| render(checked, &checked.plain()),
-    prevented: None,
-    exit_code: None,
-};
+pub(super) const FORMAT: Definition = Definition::new(|checked, _| render(checked, &checked.plain()));
 
 /// The result as a document.
 fn render(checked: &Checked<'_>, findings: &[Plain]) -> String {
