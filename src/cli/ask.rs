@@ -50,7 +50,7 @@ pub(super) fn in_order<T, E>(ask: impl FnOnce() -> Result<T, E>) -> Result<T, Pr
         }
         put_cursor_back();
         out::message("error: cancelled; nothing was changed\n");
-        std::process::exit(Exit::Cancelled.code().into());
+        std::process::exit(Exit::CANCELLED.0.into());
     };
     let answer = calm.or_instead(ask, instead);
     answer.map_err(|_| {

@@ -11,7 +11,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use inputs::{Inputs, at_most, authority, bounded};
+pub(crate) use inputs::{Inputs, at_most, authority, read, utf8};
 
 use crate::finding::{Finding, Ignored};
 use crate::host::{HostRead, View};
