@@ -13,7 +13,6 @@ use super::out;
 use crate::context::Inputs;
 use crate::converge::{Converge, Interface, Options, RunContext, TakeBack};
 use crate::host::RealHost;
-use crate::plan::Change;
 use crate::problem::{Problem, id};
 use crate::report::{Outcome, Paint, SCHEMA, human_plan};
 use crate::settings::{Key, Layer, Origin, Spec};
@@ -151,8 +150,6 @@ impl Interface for Shown<'_> {
     fn secret(&mut self, _: &Spec) -> Result<Option<String>, Problem> {
         Ok(None)
     }
-
-    fn progress(&mut self, _: &Change) {}
 }
 
 fn flags() -> Result<Layer, Problem> {

@@ -45,7 +45,7 @@ pub(crate) trait Interface {
     fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem>;
 
     /// A change was made.
-    fn progress(&mut self, change: &Change);
+    fn progress(&mut self, _change: &Change) {}
 }
 
 /// How a run is to go, whoever started it.

@@ -180,15 +180,8 @@ pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
             State::Interrupted => paint.with("31", run.state.as_str()),
             state => state.as_str().to_owned(),
         };
-        let _ = writeln!(
-            text,
-            "{}  {}  {:<11}  {}  {}",
-            run.begin.run,
-            run.begin.time,
-            run.begin.command,
-            state,
-            files.join(", ")
-        );
+        let begin = &run.begin;
+        let _ = writeln!(text, "{}  {}  {:<11}  {state}  {}", begin.run, begin.time, begin.command, files.join(", "));
     }
     for Drift { path, cause } in drift {
         let _ = writeln!(text, "{} {}: {cause}", paint.with("33", "drift"), visible(path));

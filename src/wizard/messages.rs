@@ -31,10 +31,9 @@ pub(crate) fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Pr
     let file = known.host.shown(&prod_env(&home));
     row(
         "product",
-        &if known.has_product(&home) {
-            format!("{} is there", file.display())
-        } else {
-            format!("not installed: {} is not there", file.display())
+        &match known.has_product(&home) {
+            true => format!("{} is there", file.display()),
+            false => format!("not installed: {} is not there", file.display()),
         },
     );
     let proxies: Vec<_> =

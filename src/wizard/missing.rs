@@ -1,5 +1,6 @@
 //! Nobody is there to be asked: what is missing, all at once, with all its faces.
 
+use super::known::PROXY_KEYS;
 use super::repeat::Repeat;
 use crate::context::{HostContext, Inputs, Intent};
 use crate::finding::Ignored;
@@ -21,7 +22,7 @@ pub(crate) fn missing(
     let known = HostContext::load(host, inputs, Intent::Missing)?;
     let unset = |key: Key| known.layers.get(key).is_none() && known.found.get(key).is_none();
     let mut specs: Vec<&'static Spec> = Vec::new();
-    if [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps, Key::ProxyRemove].into_iter().all(unset) {
+    if PROXY_KEYS.into_iter().all(unset) {
         specs.push(Key::ProxyUrl.spec());
     }
     let production = known.layers.get(Key::Deployment).is_none_or(|setting| setting.value == "production");

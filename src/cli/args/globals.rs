@@ -64,19 +64,19 @@ impl Globals {
         if matches.get_flag("quiet") && matches.get_flag("verbose") {
             return usage("--quiet and --verbose contradict each other");
         }
-        let word = word(matches, "format").unwrap_or_default().to_owned();
+        let format = word(matches, "format").unwrap_or_default();
         let words = formats(&verbs);
         let verb = verbs.join(" ");
-        if !words.contains(&word.as_str()) {
+        if !words.contains(&format) {
             let given = matches.value_source("format") == Some(clap::parser::ValueSource::CommandLine);
             let message = if given {
-                text!("--format {:?} does not go with {}; it has {}", word, own(&verb), own(words.join(", ")))
+                text!("--format {:?} does not go with {}; it has {}", format, own(&verb), own(words.join(", ")))
             } else {
                 text!("{} needs --format, one of {}", own(&verb), own(words.join(", ")))
             };
             return Err(Problem::settings(id::USAGE, message).hint(text!("ics-setup {} --help", own(&verb))));
         }
-        let color = |stdout| match super::word(matches, "color") {
+        let color = |stdout| match word(matches, "color") {
             Some("auto") => terminal::color_for(stdout),
             when => when == Some("always"),
         };
@@ -87,9 +87,9 @@ impl Globals {
             exit_code: matches.get_flag("exit-code"),
             yes: matches.get_flag("yes"),
             non_interactive: matches.get_flag("non-interactive"),
-            format: Format::parse(&word).unwrap_or(Format::Human),
-            json: word == "json",
-            word,
+            format: Format::parse(format).unwrap_or(Format::Human),
+            json: format == "json",
+            word: format.to_owned(),
             color: color(true),
             color_of_messages: color(false),
             verbose: matches.get_flag("verbose"),

@@ -85,20 +85,18 @@ fn reported() -> Vec<FindingId> {
 
 /// The ids that the selection can report; verbose: and those of every other command.
 fn list(globals: &Globals, selection: &Selection) {
-    let mut rows: Vec<&Known> = Vec::new();
-    for check in crate::check::all() {
+    let checks = crate::check::all();
+    let selected = checks.iter().flat_map(|check| {
         let meta = check.meta();
-        let ids = meta.ids.iter().filter(|id| selection.has(meta.group, **id));
-        for known in ids.filter_map(|id| known(id.as_str())) {
-            if !rows.iter().any(|row| row.id == known.id) {
-                rows.push(known);
-            }
+        meta.ids.iter().filter(move |id| selection.has(meta.group, **id)).filter_map(|id| known(id.as_str()))
+    });
+    let mut rows: Vec<&Known> = Vec::new();
+    for known in selected.chain(catalogue().iter().filter(|_| globals.verbose)) {
+        if !rows.iter().any(|row| row.id == known.id) {
+            rows.push(known);
         }
     }
     if globals.verbose {
-        let others: Vec<&Known> =
-            catalogue().iter().filter(|known| !rows.iter().any(|row| row.id == known.id)).collect();
-        rows.extend(others);
         rows.sort_by_key(|known| {
             Group::ALL.iter().position(|group| group.as_str() == known.id.group()).unwrap_or(usize::MAX)
         });

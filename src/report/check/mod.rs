@@ -210,6 +210,17 @@ fn badness(status: Status) -> u8 {
     }
 }
 
+/// Each group once, in the order in which they come.
+fn groups(of_findings: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut groups = Vec::new();
+    for group in of_findings {
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    groups
+}
+
 /// The worst status and the longest duration in milliseconds of all findings with the same labels.
 struct Series {
     labels: String,

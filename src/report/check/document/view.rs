@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::{Checked, Summary, badness};
+use super::super::{Checked, Summary, badness, groups};
 use super::picture::Picture;
 use crate::check::{Address, CheckSpec, Group, ProxySpec, Record, Target};
 use crate::finding::{Finding, Status};
@@ -181,19 +181,13 @@ fn facts(spec: &CheckSpec, checked: &Checked<'_>) -> Vec<(&'static str, String)>
 
 /// Failures first within a group, then warnings; the declared order otherwise.
 fn sections(checked: &Checked<'_>) -> Vec<Section> {
-    let mut groups: Vec<&'static str> = Vec::new();
-    for finding in checked.findings {
-        if !groups.contains(&finding.id.group()) {
-            groups.push(finding.id.group());
-        }
-    }
     let section = |name: &'static str| {
         let mut own: Vec<&Finding> = checked.findings.iter().filter(|finding| finding.id.group() == name).collect();
         let counts = Summary::of(own.iter().map(|finding| finding.status)).words();
         own.sort_by_key(|finding| std::cmp::Reverse(badness(finding.status)));
         Section { name, counts, findings: own.into_iter().map(|finding| item(finding, checked)).collect() }
     };
-    groups.into_iter().map(section).collect()
+    groups(checked.findings.iter().map(|finding| finding.id.group())).into_iter().map(section).collect()
 }
 
 fn item(finding: &Finding, checked: &Checked<'_>) -> Item {
