@@ -66,7 +66,7 @@ fn put_cursor_back() {
     let _ = term.write_line("");
 }
 
-/// The person wants no more.
+/// The problem of a run that a person has ended.
 pub(super) fn cancelled() -> Problem {
     Problem::host(id::CANCELLED, "cancelled; nothing was changed")
 }

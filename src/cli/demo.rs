@@ -71,7 +71,7 @@ fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<Value>,
             .and_then(|()| fs::write(place, content))
             .map_err(broken)?;
     }
-    let before = picture(folder.path()).map_err(broken)?;
+    let before = snapshot(folder.path()).map_err(broken)?;
     let host = RealHost::image(folder.path()).map_err(broken)?;
     let stage = Stage { globals, host: &host };
     stage.say(&format!("\n=== {name}: a throw-away root in {} ===\n", folder.path().display()));
@@ -83,7 +83,7 @@ fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<Value>,
         stage.back("the last run")?,
         stage.back("the run before")?,
     ];
-    let restored = picture(folder.path()).map_err(broken)? == before;
+    let restored = snapshot(folder.path()).map_err(broken)? == before;
     if !restored {
         return Err(Problem::bug("the demonstration did not come back to the first bytes"));
     }
@@ -169,7 +169,7 @@ fn as_flag(key: Key, value: &str) -> Option<String> {
 }
 
 /// Every file below the root but our own state.
-fn picture(root: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
+fn snapshot(root: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-/// Are there eyes and a keyboard?
+/// Can a person be asked? Standard input and standard error are a terminal.
 pub(super) fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }

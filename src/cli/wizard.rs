@@ -77,7 +77,7 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
             })?;
             asked?;
             answers = wizard.answers;
-            Ok::<_, Problem>((answers.moment(), answers.layer(&known)?))
+            Ok::<_, Problem>((answers.phase(), answers.layer(&known)?))
         })?;
         prompter.say("");
         let mut context = RunContext::default();

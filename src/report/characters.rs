@@ -1,4 +1,4 @@
-//! The one place that turns a [`Text`] into characters, for every face.
+//! The one place that turns a [`Text`] into characters, for every output format.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};

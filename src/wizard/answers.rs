@@ -96,7 +96,7 @@ impl Answers {
     }
 
     /// The verb that does it.
-    pub(crate) fn moment(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         if self.scope == Scope::Product { Phase::Reconfigure } else { Phase::Prepare }
     }
 

@@ -29,13 +29,11 @@ pub(crate) fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Pr
     };
     row("system", &format!("{}, treated like {}", os.pretty, os.strategy));
     let file = known.host.shown(&prod_env(&home));
-    row(
-        "product",
-        &match known.has_product(&home) {
-            true => format!("{} is there", file.display()),
-            false => format!("not installed: {} is not there", file.display()),
-        },
-    );
+    let product = match known.has_product(&home) {
+        true => format!("{} is there", file.display()),
+        false => format!("not installed: {} is not there", file.display()),
+    };
+    row("product", &product);
     let proxies: Vec<_> =
         [Key::ProxyHttp, Key::ProxyHttps].into_iter().filter_map(|key| known.proxy(key, &found)).collect();
     match proxies.as_slice() {

@@ -79,15 +79,16 @@ impl Wizard<'_> {
         }
         let Some((spec, secrets)) = self.wanted(login)? else { return Ok(Then::Silent) };
         // Who went on without it is not asked the same again, and a login needs something to log in with.
-        let (target, passed, is_idle) = if is_mysql {
+        let (target, passed, lacks_login) = if is_mysql {
             let own = spec.mysql.as_ref();
-            let anonymous = secrets.mysql.is_none() || own.is_none_or(|mysql| mysql.user.is_none());
-            (own.map(|mysql| (&mysql.at, mysql.tls)), self.answers.mysql_passed, anonymous)
+            let lacks_login = secrets.mysql.is_none() || own.is_none_or(|mysql| mysql.user.is_none());
+            (own.map(|mysql| (&mysql.at, mysql.tls)), self.answers.mysql_passed, lacks_login)
         } else {
-            let anonymous = secrets.redis.is_none() && !self.answers.redis_login;
-            (spec.redis.as_ref().map(|redis| (&redis.at, redis.tls)), self.answers.redis_passed, anonymous)
+            let lacks_login = secrets.redis.is_none() && !self.answers.redis_login;
+            (spec.redis.as_ref().map(|redis| (&redis.at, redis.tls)), self.answers.redis_passed, lacks_login)
         };
-        let Some((at, said_tls)) = target.filter(|_| !login || !(passed || is_idle)) else { return Ok(Then::Silent) };
+        let is_idle = login && (passed || lacks_login);
+        let Some((at, said_tls)) = target.filter(|_| !is_idle) else { return Ok(Then::Silent) };
         let name = format!("{}:{}", at.host, at.port);
         let verdict = self.look(&format!("asking {name}"), &mut |world| match is_mysql {
             true => world.mysql(&spec, &secrets),

@@ -57,9 +57,9 @@ impl Picture {
             }))
         };
         let at = |host: &str, port: u16| checked.say(host_port(host, port));
-        let back_end = |name, id, at_host: &Address| End {
+        let back_end = |name, id, address: &Address| End {
             name,
-            detail: at(&at_host.host, at_host.port),
+            detail: at(&address.host, address.port),
             status: state(&["backends"], &[id]),
             through: false,
         };
