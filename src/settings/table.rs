@@ -345,7 +345,7 @@ pub static TABLE: &[Spec] = &[
         ..text(Key::RedisTls, "redis-tls", "ICS_SETUP_REDIS_TLS")
     },
     Spec {
-        shape: Shape::Choice(Strategy::WORDS),
+        shape: Shape::Choice(Strategy::NAMES),
         help: "Treat the host as this family, whatever it says of itself",
         ..text(Key::Os, "os", "ICS_SETUP_OS")
     },

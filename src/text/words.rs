@@ -1,7 +1,7 @@
 //! Enums whose variants are words: on the command line, in files, in JSON and in messages.
 
-/// Declares enums of words. Each has all its values in `ALL`, in the order of declaration, and their words in `WORDS`; `as_str` and
-/// `parse` translate a value to its word and back, and serde uses the same words.
+/// Declares enums of words. Each has all its values in `ALL`, in the order of declaration, and their words in `NAMES`;
+/// `as_str` and `parse` translate a value to its word and back, and serde uses the same words.
 macro_rules! words {
     ($($(#[$about:meta])* $visible:vis enum $name:ident {
         $($(#[$meaning:meta])* $variant:ident = $word:literal),* $(,)?
@@ -30,7 +30,7 @@ macro_rules! words {
             }
 
             /// The words of `ALL`.
-            $visible const WORDS: &'static [&'static str] = &[$($word),*];
+            $visible const NAMES: &'static [&'static str] = &[$($word),*];
         }
     )* };
 }
