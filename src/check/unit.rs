@@ -53,7 +53,7 @@ impl Group {
 pub(crate) struct Look<'a> {
     /// The host.
     pub host: &'a dyn HostRead,
-    /// What system it is; `None`: neither of the two families.
+    /// What system it is; `None`: none that there is a strategy for.
     pub platform: Option<&'a Platform>,
     /// What the settings ask for.
     pub spec: &'a CheckSpec,

@@ -14,7 +14,7 @@ pub const SCHEMA: &str = "ics-setup/v1";
 impl Report<'_> {
     /// The result as JSON.
     pub fn json(&self) -> Value {
-        let os = self.os.map(|os| json!({"id": os.id, "version": os.version, "strategy": os.strategy.name()}));
+        let os = self.os.map(|os| json!({"id": os.id, "version": os.version, "strategy": os.strategy.as_str()}));
         let changes: Vec<Value> = self.changes.iter().map(|change| change_json(change, self.redactor)).collect();
         json!({
             "schema": SCHEMA,

@@ -58,17 +58,17 @@ impl Check for Os {
                     .observed(text!("{}, told by {}; treated like {}", os.pretty, from, own(os.strategy)))
                     .evidence("id", os.id.as_str())
                     .evidence("version", os.version.as_str())
-                    .evidence("strategy", own(os.strategy.name()));
+                    .evidence("strategy", own(os.strategy.as_str()));
                 vec![finding]
             }
             Ok((_, findings)) => findings,
             Err(problem) => {
                 let id = if problem.id == id::OS_UNKNOWN { ids::OS_UNKNOWN } else { ids::OS_UNSUPPORTED };
                 let finding = Finding::new(id, Status::Fail, problem.message.clone())
-                    .expected("Ubuntu, CentOS, or a system that descends from Debian or Red Hat Enterprise Linux")
+                    .expected(text!("{}", own(platform::known())))
                     .observed(problem.because.as_deref().unwrap_or(&problem.message));
                 let commands =
-                    Strategy::ALL.into_iter().map(|strategy| ics_setup(text!("check --os {}", own(strategy.name()))));
+                    Strategy::ALL.into_iter().map(|strategy| ics_setup(text!("check --os {}", own(strategy.as_str()))));
                 let mut finding = commands.fold(finding, Finding::fix);
                 finding.fix.extend(problem.hints);
                 vec![finding]

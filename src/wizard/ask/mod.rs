@@ -261,7 +261,7 @@ impl Wizard<'_> {
             Step::Probe => self.probe(),
             Step::Exclusions => self.exclusions(back),
             Step::PackageManager => {
-                let manager = self.known.platform.package_manager(self.known.host).name();
+                let manager = self.known.platform.package_manager(self.known.host).name;
                 let question = format!("Is {manager} to use the proxy too?");
                 let help = "It does not read what logins read; its own file gets the proxy";
                 self.yes(&Ask::of(&question, help, back), |answers| &mut answers.package_manager)
