@@ -4,15 +4,14 @@
 #[cfg(test)]
 mod tests;
 
-use super::spec::{CheckSpec, ProxySpec};
-use crate::finding::Finding;
+use super::spec::ProxySpec;
+use crate::check::prelude::*;
 use crate::net::{Distrust, NetError, TlsFault};
 use crate::network::catalogue::Needs;
 use crate::network::cause::{Cause, Failure, Stage, Via, offers_basic};
 use crate::network::inspector;
 use crate::network::target::Target;
-use crate::text;
-use crate::text::{Text, host_port, ics_setup, own};
+use crate::text::host_port;
 
 /// The proxy for requests of this kind.
 pub(super) fn proxy_for(tls: bool, spec: &CheckSpec) -> Option<&ProxySpec> {

@@ -17,6 +17,7 @@
 //! | `unit` | the [`Check`] trait: what a check is |
 //! | `spec` | what the settings ask for, without secrets; the secrets apart |
 //! | `engine` | bounded threads, deadlines, order |
+//! | `prelude` | the names that nearly every check uses |
 //! | `run` | rounds (`--wait`), selection, from checks to findings |
 //! | `record` | facts as a file |
 //! | `requirements` | what a product release asks for, as data |
@@ -33,6 +34,7 @@ pub(crate) mod requirements;
 pub(crate) mod runtime;
 
 mod causes;
+mod prelude;
 mod run;
 mod spec;
 mod unit;

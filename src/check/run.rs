@@ -8,16 +8,14 @@ use serde_json::Value;
 
 use super::engine::{self, Ended, Job, Pace};
 use super::record::{Ending, Entry, Record, SCHEMA};
-use super::spec::{CheckSpec, Secrets};
-use super::unit::{AnyCheck, Group, Look, Meta};
-use crate::finding::FindingId;
-use crate::finding::{Finding, Ignored, Status};
+use super::spec::Secrets;
+use super::unit::AnyCheck;
+use crate::check::prelude::*;
+use crate::finding::Ignored;
 use crate::host::HostRead;
-use crate::net::{Roots, seconds};
+use crate::net::Roots;
 use crate::platform::Platform;
 use crate::stamp::rfc3339;
-use crate::text;
-use crate::text::{Text, own};
 
 /// The first pause between two rounds of `--wait`; each is twice the one before, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

@@ -13,8 +13,7 @@ pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, runs};
 use crate::context::{HostContext, Inputs, Intent, Subject};
-use crate::finding::ids;
-use crate::finding::{Finding, Ignored, Status};
+use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::HostWrite;
 use crate::network::catalogue::foreign_region;
 use crate::plan::{Change, Plan};

@@ -2,8 +2,7 @@
 //! to the proxy although that cannot answer.
 
 use crate::clients::{Client, Target, all, excluded};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, Status, ids};
 use crate::network::catalogue::Needs;
 use crate::settings::NoProxy;
 use crate::text;

@@ -10,8 +10,7 @@ mod saved;
 mod system_proxy;
 mod vars;
 
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, Status, ids};
 use crate::host::View;
 use crate::plan::{Draft, Plan, holds};
 use crate::platform::Platform;

@@ -3,8 +3,7 @@
 use super::Context;
 use super::vars::{NAMES, ProxyVars, reasons, upper};
 use crate::envfile::{Dialect, Edit, PamLimit, Seen, Syntax, edit};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, Status, ids};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::settings::Key;

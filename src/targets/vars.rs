@@ -2,13 +2,11 @@
 
 use super::list_remarks;
 use crate::envfile::Note;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, Status, ids};
 use crate::plan::Draft;
 use crate::settings::{Deployment, Exclusions, NoProxy, Settings};
 use crate::text;
-use crate::text::Text;
-use crate::text::own;
+use crate::text::{Text, own};
 use crate::vendor::Vendor;
 
 /// Values for the three variables.

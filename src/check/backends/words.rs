@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use crate::check::spec::{Address, CheckSpec, Limits};
-use crate::finding::FindingId;
-use crate::finding::{Finding, Status};
-use crate::net::{Distrust, NetError, seconds};
+use crate::check::prelude::*;
+use crate::check::spec::{Address, Limits};
+use crate::net::{Distrust, NetError};
 use crate::settings::Deployment;
-use crate::text;
-use crate::text::{Text, host_port, ics_setup, own, quoted};
+use crate::text::{host_port, quoted};
 
 /// Where it is, for messages.
 pub(super) fn at(address: &Address) -> Text {

@@ -3,13 +3,9 @@
 use std::time::Duration;
 
 use super::data::Data;
-use crate::check::{Check, CheckSpec, Group, Look, Meta, ProxySpec};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{Time, seconds};
+use crate::check::ProxySpec;
+use crate::check::prelude::*;
 use crate::system::clock::{self, Ask, Asked, ClockFacts, TimeStatus};
-use crate::text;
-use crate::text::{Text, own};
 
 pub(super) struct Clock;
 

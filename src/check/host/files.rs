@@ -2,12 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Check, CheckSpec, Group, Look, Meta, Unread};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
-use crate::text;
-use crate::text::ics_setup;
+use crate::check::Unread;
+use crate::check::prelude::*;
 
 /// What could not be read is known before any check begins; see [`CheckSpec::unread`].
 pub(super) struct Files;

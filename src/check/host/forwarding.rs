@@ -1,14 +1,9 @@
 //! Can containers reach anything through this host?
 
 use super::{argument, judged};
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::Seen;
 use crate::system::forwarding::{self, ForwardingFacts, Routes};
-use crate::text;
-use crate::text::{Text, own};
 
 /// The file of ours that switches forwarding on.
 const OURS: &str = "99-docker.conf";

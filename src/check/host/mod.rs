@@ -37,11 +37,9 @@ mod umask;
 use std::path::Path;
 
 use super::AnyCheck;
-use crate::finding::FindingId;
-use crate::finding::{Finding, Status};
+use crate::check::prelude::*;
 use crate::system::Seen;
-use crate::text;
-use crate::text::{Own, Text, own, quoted};
+use crate::text::{Own, quoted};
 
 /// All of them, in the order in which they are reported.
 pub(crate) const CHECKS: &[&dyn AnyCheck] = &[

@@ -4,13 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::argument;
 use super::data::Data;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::mounts::{self, Mount, MountsFacts};
-use crate::text;
-use crate::text::{Text, own};
 
 pub(super) struct Mounts;
 

@@ -3,13 +3,9 @@
 use std::time::Duration;
 
 use super::judged;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{Time, seconds};
+use crate::check::prelude::*;
 use crate::system::name::{self, Host, NameFacts};
-use crate::text;
-use crate::text::{Fix, Text, own};
+use crate::text::Fix;
 
 /// A look-up that takes longer is felt with every sudo.
 const SLOW: Duration = Duration::from_secs(1);

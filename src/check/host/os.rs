@@ -2,14 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::platform::{self, Said, Strategy};
 use crate::problem::id;
-use crate::text;
-use crate::text::{ics_setup, own};
 
 pub(super) struct Os;
 

@@ -3,14 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::data::{Data, Port};
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::settings::Deployment;
 use crate::system::ports::{self, Listener, PortsFacts, Process};
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 pub(super) struct Ports;
 

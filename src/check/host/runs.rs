@@ -4,13 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::judged;
 use crate::apply::{State, runs};
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::Seen;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 pub(super) struct Runs;
 

@@ -1,14 +1,9 @@
 //! Does SELinux keep containers from the product's folder?
 
 use super::argument;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::Seen;
 use crate::system::selinux::{self, CONFIG, SelinuxFacts};
-use crate::text;
-use crate::text::{Text, own};
 
 /// Types that containers may read and write: today's name, and CentOS 7's.
 const FOR_CONTAINERS: [&str; 2] = ["container_file_t", "svirt_sandbox_file_t"];

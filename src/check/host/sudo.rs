@@ -1,12 +1,7 @@
 //! Traps for commands under sudo: a `secure_path` without `/usr/local/bin`, and `requiretty`.
 
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::sudo::{self, SudoFacts};
-use crate::text;
-use crate::text::{Text, own};
 
 /// Where the vendor's installers put docker-compose.
 const LOCAL: &str = "/usr/local/bin";

@@ -1,12 +1,7 @@
 //! A umask under which files that root makes cannot be read by those who need them.
 
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::umask::{self, Found, UmaskFacts};
-use crate::text;
-use crate::text::{Text, own};
 
 /// What hardening guides ask for. Bits beyond it take the group's right to read.
 const STRICTEST: u32 = 0o027;

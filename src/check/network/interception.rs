@@ -3,18 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::CheckSpec;
 use super::super::causes::way;
 use super::NetworkFacts;
 use super::scope::Scope;
-use crate::finding::{Finding, Status};
+use crate::check::prelude::*;
 use crate::net::Distrust;
 use crate::network::cause::Via;
 use crate::network::inspector;
 use crate::network::path::{Page, PathProbe};
 use crate::network::target::Target;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 /// What the two judgements say together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

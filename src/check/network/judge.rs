@@ -2,19 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::super::CheckSpec;
 use super::super::causes::{of_way, proxy_for, told, way};
 use super::interception::{self, block_page};
 use super::proxy::{broken, of_proxy};
 use super::scope::Scope;
 use super::{NetworkFacts, Seen};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::check::prelude::*;
 use crate::network::cause::{Cause, Failure, Stage, Via};
 use crate::network::path::PathProbe;
 use crate::network::target::Target;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 /// Which proxy, in the findings of one endpoint: `path` and the way tell.
 const THE_PROXY: &str = "the proxy";

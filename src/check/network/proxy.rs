@@ -1,10 +1,9 @@
 //! The proxy's own faults, which everything behind it has in common: said once.
 
-use super::super::CheckSpec;
 use super::super::causes::{self, Proxy, proxy_for, told};
 use super::NetworkFacts;
 use super::scope::Scope;
-use crate::finding::{Finding, Status};
+use crate::check::prelude::*;
 use crate::network::cause::{Cause, Failure, Via};
 use crate::network::target::Target;
 

@@ -3,14 +3,9 @@
 use std::path::Path;
 
 use super::text::{at, nothing};
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::product::environment::{self, Difference, EnvironmentFacts, How, Service};
-use crate::text;
-use crate::text::{Foreign, Text, own};
+use crate::text::Foreign;
 use crate::vendor::prod_env;
 
 /// More names than this are not told one by one.

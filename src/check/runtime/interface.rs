@@ -3,15 +3,11 @@
 use std::time::Duration;
 
 use super::text::nothing;
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{NetError, Time, seconds};
+use crate::check::prelude::*;
+use crate::net::NetError;
 use crate::product::Known;
 use crate::product::interface::{self, Asked, InterfaceFacts};
-use crate::text;
-use crate::text::{Text, host_port, ics_setup, own};
+use crate::text::host_port;
 
 /// See the module.
 pub(super) struct Interface;

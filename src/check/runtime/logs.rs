@@ -1,15 +1,9 @@
 //! Judges lines of the containers' logs with a known cause.
 
 use super::text::{at, count, long, nothing};
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::product::logs::{self, Hit, LogsFacts};
 use crate::product::{Known, Weight};
-use crate::text;
-use crate::text::{Text, own};
 
 /// What was last said longer ago than this, in seconds, may be over.
 const OVER: u64 = 600;

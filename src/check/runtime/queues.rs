@@ -2,15 +2,10 @@
 //! that does not answer is the business of the group `backends`.
 
 use super::text::{count, nothing};
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::product::Known;
 use crate::product::queues::{self, Queue, QueuesFacts, Seen, Unasked};
-use crate::text;
-use crate::text::{Text, host_port, ics_setup, own};
+use crate::text::host_port;
 
 /// See the module.
 pub(super) struct Queues;

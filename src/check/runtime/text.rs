@@ -2,11 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::finding::FindingId;
-use crate::finding::{Finding, Status};
+use crate::check::prelude::*;
 use crate::product::Place;
-use crate::text;
-use crate::text::{Text, own};
 
 /// RFC 3339 of seconds since 1970.
 pub(super) fn at(seconds: u64) -> Text {

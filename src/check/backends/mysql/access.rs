@@ -2,14 +2,11 @@
 
 use super::super::words::{at, trust};
 use super::SERVER;
+use crate::check::prelude::*;
 use crate::check::spec::{Limits, MysqlSpec};
-use crate::finding::FindingId;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
 use crate::mysql::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Login, Refusal};
 use crate::net::NetError;
-use crate::text;
-use crate::text::{Text, ics_setup, own, quoted};
+use crate::text::quoted;
 
 const TOO_MANY_CONNECTIONS: u16 = 1040;
 const DATABASE_DENIED: u16 = 1044;

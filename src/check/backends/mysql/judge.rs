@@ -3,18 +3,15 @@
 use super::super::words::at;
 use super::SERVER;
 use super::access::{self, RAISE, create};
+use crate::check::prelude::*;
 use crate::check::requirements::{Profile, Window};
-use crate::check::spec::{CheckSpec, MysqlSpec};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::check::spec::MysqlSpec;
 use crate::mysql;
 use crate::mysql::{
     About, Grant, Greeting, Login, Make, MysqlFacts, Opening, Product, There, TlsReason, has_reload, missing, roles,
 };
-use crate::net::{NetError, seconds};
+use crate::net::NetError;
 use crate::settings::Deployment;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 use std::time::Duration;
 
 /// A greeting that takes longer is a warning: every connection of the product waits as long.

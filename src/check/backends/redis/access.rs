@@ -2,13 +2,11 @@
 
 use super::super::words::{at, trust};
 use super::SERVER;
-use crate::check::spec::{CheckSpec, RedisSpec};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{NetError, seconds};
+use crate::check::prelude::*;
+use crate::check::spec::RedisSpec;
+use crate::net::NetError;
 use crate::redis::{Denial, DenialKind, RedisAnswers, RedisFacts};
-use crate::text;
-use crate::text::{Text, ics_setup, own, quoted};
+use crate::text::quoted;
 
 /// The connection that counts, and the findings about how it came about. `None`: there is none.
 pub(super) fn access<'a>(

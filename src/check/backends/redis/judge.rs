@@ -5,14 +5,12 @@ use std::cmp::Ordering;
 use super::super::words::at;
 use super::SERVER;
 use super::access::access;
+use crate::check::prelude::*;
 use crate::check::requirements::{Profile, Window};
-use crate::check::spec::{CheckSpec, RedisSpec};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::check::spec::RedisSpec;
 use crate::redis::{Era, Fields, Make, Product, RedisAnswers, RedisFacts, product};
 use crate::settings::Deployment;
-use crate::text;
-use crate::text::{Text, ics_setup, own, quoted};
+use crate::text::quoted;
 use crate::version::Version;
 
 /// Judges what was seen.

@@ -2,16 +2,11 @@
 
 use std::time::Duration;
 
+use super::super::super::ProxySpec;
 use super::super::super::causes;
-use super::super::super::{CheckSpec, ProxySpec};
 use super::{DialFacts, Uses, through, uses, wanted};
-use crate::finding::FindingId;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::seconds;
+use crate::check::prelude::*;
 use crate::network::proxy::{Dialled, Language, ProxyAnswers, TlsAnswer};
-use crate::text;
-use crate::text::{Text, own};
 
 const IDS: [FindingId; 5] =
     [ids::PROXY_RESOLVES, ids::PROXY_CONNECTS, ids::PROXY_LANGUAGE, ids::PROXY_CONNECT_METHOD, ids::PROXY_CREDENTIALS];

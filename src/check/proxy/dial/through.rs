@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use super::super::super::{CheckSpec, causes};
+use super::super::super::causes;
 use super::{Uses, wanted};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{NetError, seconds};
+use crate::check::prelude::*;
+use crate::net::NetError;
 use crate::network::catalogue::{Confidence, Needs};
 use crate::network::cause::{Cause, Stage, Via, offers_basic};
 use crate::network::proxy::{Dialled, ProxyAnswers, Said};
 use crate::network::target::Target;
-use crate::text;
-use crate::text::{Text, own};
 
 /// An answer that takes longer than this is a warning.
 const SLOW: Duration = Duration::from_secs(3);

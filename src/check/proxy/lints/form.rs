@@ -3,11 +3,8 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{List, and, count, dies, names, some, target};
+use crate::check::prelude::*;
 use crate::clients::{By, Client, Route};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 use crate::vendor::Vendor;
 
 /// NP001 to NP018, as far as they look at the members alone.

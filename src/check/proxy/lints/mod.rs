@@ -15,13 +15,9 @@ mod places;
 mod tests;
 
 use super::list_text;
+use crate::check::prelude::*;
 use crate::clients::{Client, Environment, Required, Route, Target};
-use crate::finding::FindingId;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
 use crate::settings::NoProxy;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 pub(crate) use places::NoProxyLists;
 

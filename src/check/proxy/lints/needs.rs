@@ -1,12 +1,9 @@
 //! What a list excludes from the proxy, and what it should exclude and does not.
 
 use super::{List, Local, names, some_of};
+use crate::check::prelude::*;
 use crate::clients::{Client, Target, excluded};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
 use crate::network::catalogue::Needs;
-use crate::text;
-use crate::text::{Text, own};
 
 /// NP009, NP010 and NP014. Without a proxy there is nothing to be excluded from.
 pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {

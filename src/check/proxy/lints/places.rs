@@ -1,16 +1,11 @@
 //! The check: the lists of the host's files.
 
 use super::{Context, Local, lint};
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::check::prelude::*;
 use crate::clients::{self, Client};
 use crate::consumers::places::{self, Place, PlacesFacts, Reader};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
 use crate::network::catalogue::Needs;
 use crate::settings::Deployment;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 use crate::version::Version;
 
 /// The lists, as each file has them.

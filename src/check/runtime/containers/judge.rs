@@ -2,17 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::check::prelude::*;
 use crate::check::runtime::text::{at, count, long, nothing};
-use crate::check::spec::CheckSpec;
 use crate::docker::NoDocker;
 use crate::docker::text::is_plain;
-use crate::finding::FindingId;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
 use crate::product::containers::{ContainersFacts, One, Seen, Service};
 use crate::product::{Known, Place};
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = nothing(&facts.place, ids::SERVICE_RUNNING, "containers were") {
