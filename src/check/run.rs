@@ -16,6 +16,7 @@ use crate::host::HostRead;
 use crate::net::Roots;
 use crate::platform::Platform;
 use crate::stamp::rfc3339;
+use crate::text::millis;
 
 /// The first pause between two rounds of `--wait`; each is twice the one before, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -170,7 +171,6 @@ impl Record {
 }
 
 fn entry(check: &dyn AnyCheck, ended: Ended<Value>, before: Option<&Entry>) -> Entry {
-    use crate::text::millis;
     let (ended, took_ms, facts) = match ended {
         Ended::Done(facts, took) => (Ending::Done, millis(took), facts),
         Ended::Late(limit) => (Ending::Late, millis(limit), Value::Null),

@@ -31,7 +31,7 @@ impl Server {
             Some(unread) => text!("no setting says where {} is, and {}", own(self.name), unread.why),
             None => text!("no setting and no prod.env says where {} is", own(self.name)),
         };
-        Finding::new(self.reachable, Status::Skip, text!("{} was not looked at", own(self.name)))
+        Finding::skip(self.reachable, text!("{} was not looked at", own(self.name)))
             .observed(why)
             .advise(text!("name it: {}", ics_setup(text!("check backends --{}-host <HOST>", own(self.word)))))
     }
@@ -47,7 +47,7 @@ impl Server {
         let Server { name, word, .. } = self;
         let command = ics_setup(text!("reconfigure --{}-host <HOST>", own(word)));
         let title = text!("{} is still \"{}\", the name of the Test Drive's container", own(name), own(word));
-        Finding::new(self.reachable, Status::Fail, title)
+        Finding::fail(self.reachable, title)
             .expected(text!("the host name of the {} that serves production", own(name)))
             .observed(text!("{} ({})", at(address), own(&address.origin)))
             .cause("in production there is no such container: the scheduler, workers and interface server would never start")
@@ -62,7 +62,7 @@ impl Server {
 
     /// The path to it is open.
     pub(super) fn reached(self, address: &Address, observed: Text) -> Finding {
-        Finding::new(self.reachable, Status::Pass, text!("{} answers on {}", own(self.name), at(address)))
+        Finding::pass(self.reachable, text!("{} answers on {}", own(self.name), at(address)))
             .observed(text!("{} (address: {})", observed, own(&address.origin)))
             .evidence("host", own(&address.host))
             .evidence("port", address.port)
@@ -84,7 +84,7 @@ impl Server {
             }
             _ => text!("{} on {} does not answer", own(name), place),
         };
-        let finding = Finding::new(self.reachable, Status::Fail, title)
+        let finding = Finding::fail(self.reachable, title)
             .expected(text!("{} answers on {} (address: {})", own(name), place, own(&address.origin)))
             .observed(text!("{}", trouble))
             .evidence("host", own(&address.host))

@@ -33,7 +33,7 @@ impl Check for Clock {
             Ok(Asked { status: Some(status), .. }) => judge_clock(status, facts.keeper.as_deref()),
             Ok(Asked { in_vain, .. }) => {
                 let tried = in_vain.iter().map(|tried| text!("{}: {}", tried.whom, tried.why));
-                Finding::new(ids::CLOCK_SKEW, Status::Skip, "the clock: nobody told the time").observed(text!(
+                Finding::skip(ids::CLOCK_SKEW, "the clock: nobody told the time").observed(text!(
                     "{}; {}",
                     Text::join(tried, "; "),
                     kept(facts.keeper.as_deref())

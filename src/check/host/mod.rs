@@ -67,7 +67,7 @@ impl<T> Seen<T> {
             Self::Image => "this needs the running system, and --root names an image of one".into(),
             Self::Unread(why) => why.clone(),
         };
-        Err(Box::new(Finding::new(id, Status::Skip, text!("{}: not looked at", what.into())).observed(why)))
+        Err(Box::new(Finding::skip(id, text!("{}: not looked at", what.into())).observed(why)))
     }
 }
 

@@ -48,7 +48,7 @@ impl Check for Os {
                     true => text!("nothing; --os {} says how to treat it", own(os.strategy)),
                     false => text!("{}", os.source),
                 };
-                let finding = Finding::new(ids::OS_SUPPORTED, Status::Pass, text!("the system is {}", os.pretty))
+                let finding = Finding::pass(ids::OS_SUPPORTED, text!("the system is {}", os.pretty))
                     .expected("a system that the vendor lists, or one named with --os")
                     .observed(text!("{}, told by {}; treated like {}", os.pretty, from, own(os.strategy)))
                     .evidence("id", os.id.as_str())
@@ -59,7 +59,7 @@ impl Check for Os {
             Ok((_, findings)) => findings,
             Err(problem) => {
                 let id = if problem.id == id::OS_UNKNOWN { ids::OS_UNKNOWN } else { ids::OS_UNSUPPORTED };
-                let finding = Finding::new(id, Status::Fail, problem.message.clone())
+                let finding = Finding::fail(id, problem.message.clone())
                     .expected("Ubuntu, CentOS, or a system that descends from Debian or Red Hat Enterprise Linux")
                     .observed(problem.because.as_deref().unwrap_or(&problem.message));
                 let commands =

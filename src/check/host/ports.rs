@@ -59,7 +59,7 @@ fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Findin
         }
         Owner::Front => finished(port, Status::Pass, text!("port {} is held by {}", number, names), observed),
         Owner::Unknown => {
-            let status = if facts.installed { Status::Warn } else { port.otherwise() };
+            let status = if facts.installed { Status::Warn } else { port.otherwise };
             let why = match (facts.as_root, facts.all_processes) {
                 (false, _) => "who it is can be seen by root only",
                 (true, false) => "who it is was not found in the time that there is for it",
@@ -89,7 +89,7 @@ fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Findin
 fn foreign(port: &Port, here: &[&Listener], names: &Text, observed: Text) -> Finding {
     let number = port.number;
     let owners = || here.iter().flat_map(|listener| &listener.owners);
-    let finding = finished(port, port.otherwise(), text!("port {} is taken by {}", number, names), observed)
+    let finding = finished(port, port.otherwise, text!("port {} is taken by {}", number, names), observed)
         .cause(text!("port {} is for {}; only one program can have it", number, own(&port.used_for)));
     if owners().any(is_container) {
         let id = owners().find_map(|process| process.container.as_ref());

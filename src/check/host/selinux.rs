@@ -51,24 +51,20 @@ fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
     let labelled = facts.label.as_deref().is_some_and(|label| FOR_CONTAINERS.iter().any(|name| label.contains(name)));
     let expected = text!("SELinux lets containers use what they mount from {}", home);
     if !enforcing {
-        return Finding::new(ids::SELINUX, Status::Pass, "SELinux does not stand in the way of containers")
+        return Finding::pass(ids::SELINUX, "SELinux does not stand in the way of containers")
             .expected(expected)
             .observed(seen);
     }
     if labelled {
         let label = facts.label.clone().unwrap_or_default();
-        return Finding::new(
-            ids::SELINUX,
-            Status::Pass,
-            text!("SELinux is enforcing, and {} is labelled for containers", home),
-        )
-        .expected(expected)
-        .observed(text!("{}; {} is {}", seen, home, label))
-        .evidence("label", label);
+        return Finding::pass(ids::SELINUX, text!("SELinux is enforcing, and {} is labelled for containers", home))
+            .expected(expected)
+            .observed(text!("{}; {} is {}", seen, home, label))
+            .evidence("label", label);
     }
     let folder = argument(home);
     let make = if facts.home { Text::default() } else { text!("mkdir -p {} && ", folder) };
-    Finding::new(ids::SELINUX, Status::Warn, text!("SELinux is enforcing, and {} is not labelled for containers", home))
+    Finding::warn(ids::SELINUX, text!("SELinux is enforcing, and {} is not labelled for containers", home))
         .expected(expected)
         .observed(match &facts.label {
             Some(label) => text!("{}; {} is {}", seen, home, label),

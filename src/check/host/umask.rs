@@ -32,12 +32,12 @@ fn judge_umask(found: &[Found]) -> Finding {
             [] => "no file sets one".into(),
             found => Text::join(found.iter().map(|found| shown(&found)), ", "),
         };
-        return Finding::new(ids::UMASK, Status::Pass, "files that root makes can be read by those who need them")
+        return Finding::pass(ids::UMASK, "files that root makes can be read by those who need them")
             .expected(expected)
             .observed(seen);
     };
     let title = text!("files that root makes can be read by root only (umask {})", octal(first.umask));
-    Finding::new(ids::UMASK, Status::Warn, title)
+    Finding::warn(ids::UMASK, title)
         .expected(expected)
         .observed(Text::join(strict.iter().map(shown), ", "))
         .cause(

@@ -31,9 +31,10 @@ fn judge_interface(facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
         return nothing;
     }
     if facts.not_here {
-        let skip = Finding::new(ids::INTERFACE_STATUS, Status::Skip, "this host runs no web interface").observed(
-            text!("{} has no service interfaceserver", own(facts.place.compose.first().map_or("", String::as_str))),
-        );
+        let skip = Finding::skip(ids::INTERFACE_STATUS, "this host runs no web interface").observed(text!(
+            "{} has no service interfaceserver",
+            own(facts.place.compose.first().map_or("", String::as_str))
+        ));
         return vec![skip];
     }
     let Some(asked) = &facts.asked else { return Vec::new() };
@@ -122,7 +123,7 @@ fn path_of(location: &str) -> &str {
 }
 
 fn silent(asked: &Asked, trouble: &NetError, command: &Text, logs: Text) -> Finding {
-    let finding = |title: Text| Finding::new(ids::INTERFACE_STATUS, Status::Fail, title).observed(text!("{}", trouble));
+    let finding = |title: Text| Finding::fail(ids::INTERFACE_STATUS, title).observed(text!("{}", trouble));
     let port = asked.port;
     match trouble {
         NetError::Refused => finding(text!("nothing listens on port {}", own(port)))

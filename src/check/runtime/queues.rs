@@ -32,7 +32,7 @@ fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = nothing(&facts.place, ids::QUEUE_WAITING, "the queues were") {
         return nothing;
     }
-    let skip = |title: &'static str| Finding::new(ids::QUEUE_WAITING, Status::Skip, title);
+    let skip = |title: &'static str| Finding::skip(ids::QUEUE_WAITING, title);
     let (redis, seen) = match (&spec.redis, &facts.redis) {
         (None, _) => {
             return vec![
@@ -68,7 +68,7 @@ fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
         let why =
             "an empty list has no key in Redis, and the vendor does not document the names, so others may be in use";
         let title = text!("no list that is the product's by name is in Redis at {}", own(server));
-        let none = Finding::new(ids::QUEUE_WAITING, Status::Skip, title);
+        let none = Finding::skip(ids::QUEUE_WAITING, title);
         findings.push(none.observed(text!("{}; {}", walked(seen), own(why))));
     } else if let Some(why) = &seen.stopped {
         findings.push(skip("not all keys of Redis were looked at").observed(words(why)));
@@ -93,7 +93,7 @@ fn one(queue: &Queue, server: &str) -> Finding {
         Some(level) => text!("queue {} ({}) has {}", own(key), own(&level.what), elements),
         None => text!("the list {} has {}", own(key), elements),
     };
-    Finding::new(ids::QUEUE_WAITING, Status::Pass, title)
+    Finding::pass(ids::QUEUE_WAITING, title)
         .observed(text!("{} in the list {} in Redis at {}", elements, own(key), own(server)))
         .evidence("key", key.as_str())
         .evidence("waiting", *waiting)

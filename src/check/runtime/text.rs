@@ -32,8 +32,8 @@ pub(super) fn nothing(place: &Place, id: FindingId, what: &str) -> Option<Vec<Fi
     if !place.is_installed() {
         return Some(Vec::new());
     }
-    let skip = Finding::new(id, Status::Skip, text!("{} not looked at", own(what)))
-        .observed("under --root nothing of the image runs");
+    let skip =
+        Finding::skip(id, text!("{} not looked at", own(what))).observed("under --root nothing of the image runs");
     (!place.live).then(|| vec![skip])
 }
 

@@ -29,7 +29,7 @@ pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding
     let account = unknown_host(user);
     let observed = text!("error {}: {}", refusal.code, refusal.message);
     let make = |id, title: Text| {
-        Finding::new(id, Status::Fail, title)
+        Finding::fail(id, title)
             .observed(observed.clone())
             .evidence("host", own(&spec.at.host))
             .evidence("port", spec.at.port)
@@ -96,9 +96,8 @@ pub(super) fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits
     let place = at(&spec.at);
     let user = spec.user.as_deref().unwrap_or_default();
     let account = unknown_host(user);
-    let make = |id, title: Text| {
-        Finding::new(id, Status::Fail, title).evidence("host", own(&spec.at.host)).evidence("port", spec.at.port)
-    };
+    let make =
+        |id, title: Text| Finding::fail(id, title).evidence("host", own(&spec.at.host)).evidence("port", spec.at.port);
     Some(match login {
         Login::Open(_) => return None,
         Login::Refused { refusal, tls } => refused(spec, refusal, *tls),

@@ -65,7 +65,7 @@ fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &Ch
     match &facts.login {
         None => {
             findings.push(version(&announced, mysql, spec, true));
-            let finding = Finding::new(ids::MYSQL_LOGIN, Status::Skip, "the login to MySQL was not tried")
+            let finding = Finding::skip(ids::MYSQL_LOGIN, "the login to MySQL was not tried")
                 .observed("no user is known (--mysql-user, prod.env); databases, grants and clock were not looked at");
             findings.push(finding.advise(text!(
                 "name the user: {}",
@@ -155,9 +155,8 @@ fn version(product: &Product, mysql: &MysqlSpec, spec: &CheckSpec, announced_onl
 fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpec) -> Vec<Finding> {
     let account = about.account.as_deref().unwrap_or_default();
     let place = at(&mysql.at);
-    let mut login = Finding::new(
+    let mut login = Finding::pass(
         ids::MYSQL_LOGIN,
-        Status::Pass,
         text!("{} can log in to MySQL on {}", own(mysql.user.as_deref().unwrap_or_default()), place),
     )
     .observed(text!("logged in as {}{}", account, own(if about.tls.is_some() { " over TLS" } else { "" })));
@@ -381,9 +380,9 @@ fn charset(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let usual = |set: &&str| set.starts_with("utf8") || *set == "latin1";
     if sets.windows(2).all(|pair| pair[0] == pair[1]) && sets.iter().all(usual) {
         let title = text!("the databases on {} have one usual character set", place);
-        return Some(Finding::new(ids::MYSQL_CHARSET, Status::Pass, title).observed(observed));
+        return Some(Finding::pass(ids::MYSQL_CHARSET, title).observed(observed));
     }
-    let mut finding = Finding::new(ids::MYSQL_CHARSET, Status::Warn, text!("the character sets of the databases on {} are unusual or differ", place))
+    let mut finding = Finding::warn(ids::MYSQL_CHARSET, text!("the character sets of the databases on {} are unusual or differ", place))
         .expected("the same for both: utf8mb4, utf8, or latin1, which is the default of 5.7")
         .observed(observed)
         .cause("new tables take the database's character set; values compared across sets fail with an illegal mix of collations");

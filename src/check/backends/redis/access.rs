@@ -28,7 +28,7 @@ pub(super) fn access<'a>(
     findings.push(login(answers, redis));
     if let Some(trouble) = &answers.trouble {
         findings.push(
-            Finding::new(ids::REDIS_LOGIN, Status::Fail, text!("the conversation with Redis on {} broke off", place))
+            Finding::fail(ids::REDIS_LOGIN, text!("the conversation with Redis on {} broke off", place))
                 .expected(text!("an answer within {} (--timeout)", own(seconds(spec.limits.check()))))
                 .observed(text!("{}", trouble)),
         );
@@ -41,7 +41,7 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
     let trouble = |answers: Option<&RedisAnswers>| answers.and_then(|answers| answers.trouble.clone());
     let (by_tls, by_plain) = (trouble(tls), trouble(plain));
     let tls_finding = |title: Text, trouble: &NetError| {
-        Finding::new(ids::REDIS_TLS, Status::Fail, title)
+        Finding::fail(ids::REDIS_TLS, title)
             .observed(text!("{}", trouble))
             .evidence("host", own(&redis.at.host))
             .evidence("port", redis.at.port)
@@ -88,7 +88,7 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
 
 /// Errors in place of any service.
 fn turned_away(denial: &Denial, place: &Text) -> Finding {
-    let make = |title: Text| Finding::new(ids::REDIS_LOGIN, Status::Fail, title).observed(denial.to_string());
+    let make = |title: Text| Finding::fail(ids::REDIS_LOGIN, title).observed(denial.to_string());
     match denial.kind() {
         DenialKind::Loading => make(text!("Redis on {} is still loading its data", place))
             .expected("a Redis that serves")

@@ -27,13 +27,9 @@ pub(super) fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> 
         findings.extend(persistence(&answers.fields, redis, spec));
         if !answers.fields.contains_key("maxmemory_policy") && answers.info.is_some() {
             findings.push(
-                Finding::new(
-                    ids::REDIS_MEMORY,
-                    Status::Skip,
-                    text!("memory of Redis on {} was not looked at", at(&redis.at)),
-                )
-                .observed("this user may not see INFO")
-                .advise("allow it on the server: redis-cli ACL SETUSER default +info"),
+                Finding::skip(ids::REDIS_MEMORY, text!("memory of Redis on {} was not looked at", at(&redis.at)))
+                    .observed("this user may not see INFO")
+                    .advise("allow it on the server: redis-cli ACL SETUSER default +info"),
             );
         }
     }
