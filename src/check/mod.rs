@@ -39,13 +39,21 @@ mod run;
 mod spec;
 mod unit;
 
+use std::time::Duration;
+
 pub(crate) use crate::network::target::Target;
+use crate::text::{Own, own, seconds};
 pub(crate) use record::Record;
 pub(crate) use run::{Run, Selection};
 pub(crate) use spec::{Address, CheckSpec, Limits, ProxySpec, Secrets, Unread};
 #[cfg(test)]
 pub(crate) use spec::{MysqlSpec, RedisSpec};
 pub(crate) use unit::{AnyCheck, Check, Group, Look, Meta};
+
+/// Milliseconds as messages print them: `3 s`, `250 ms`.
+fn took(millis: u64) -> Own<String> {
+    own(seconds(Duration::from_millis(millis)))
+}
 
 /// Every check, in the order in which it is reported.
 pub(crate) fn all() -> Vec<&'static dyn AnyCheck> {

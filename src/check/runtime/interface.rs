@@ -22,31 +22,27 @@ impl Check for Interface {
     }
 
     fn judge(&self, facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
-        judge_interface(facts, spec)
+        if let Some(nothing) = nothing(&facts.place, ids::INTERFACE_STATUS, "the web interface was") {
+            return nothing;
+        }
+        if facts.not_here {
+            let skip = Finding::skip(ids::INTERFACE_STATUS, "this host runs no web interface").observed(text!(
+                "{} has no service interfaceserver",
+                own(facts.place.compose.first().map_or("", String::as_str))
+            ));
+            return vec![skip];
+        }
+        let Some(asked) = &facts.asked else { return Vec::new() };
+        let mut finding = verdict(asked, &facts.place.command(&spec.home))
+            .expected(text!("{} answers 200", own(url(asked))))
+            .evidence("url", own(url(asked)))
+            .evidence("took_ms", asked.took_ms);
+        if let Ok(answer) = &asked.answer {
+            finding = finding.evidence("http_status", answer.status);
+        }
+        finding.duration_ms = Some(asked.took_ms);
+        vec![finding]
     }
-}
-
-fn judge_interface(facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = nothing(&facts.place, ids::INTERFACE_STATUS, "the web interface was") {
-        return nothing;
-    }
-    if facts.not_here {
-        let skip = Finding::skip(ids::INTERFACE_STATUS, "this host runs no web interface").observed(text!(
-            "{} has no service interfaceserver",
-            own(facts.place.compose.first().map_or("", String::as_str))
-        ));
-        return vec![skip];
-    }
-    let Some(asked) = &facts.asked else { return Vec::new() };
-    let mut finding = verdict(asked, &facts.place.command(&spec.home))
-        .expected(text!("{} answers 200", own(url(asked))))
-        .evidence("url", own(url(asked)))
-        .evidence("took_ms", asked.took_ms);
-    if let Ok(answer) = &asked.answer {
-        finding = finding.evidence("http_status", answer.status);
-    }
-    finding.duration_ms = Some(asked.took_ms);
-    vec![finding]
 }
 
 fn url(asked: &Asked) -> String {

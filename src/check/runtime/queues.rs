@@ -24,56 +24,51 @@ impl Check for Queues {
     }
 
     fn judge(&self, facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
-        judge_queues(facts, spec)
-    }
-}
-
-fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = nothing(&facts.place, ids::QUEUE_WAITING, "the queues were") {
-        return nothing;
-    }
-    let skip = |title: &'static str| Finding::skip(ids::QUEUE_WAITING, title);
-    let (redis, seen) = match (&spec.redis, &facts.redis) {
-        (None, _) => {
-            return vec![
-                skip("the queues were not looked at")
-                    .observed("nothing says where Redis is")
-                    .advise("name it: --redis-host <HOST>, or DIVVY_REDIS_HOST in prod.env"),
-            ];
+        if let Some(nothing) = nothing(&facts.place, ids::QUEUE_WAITING, "the queues were") {
+            return nothing;
         }
-        (Some(_), None) => return Vec::new(),
-        (Some(redis), Some(seen)) => (redis, seen),
-    };
-    let server = host_port(&redis.at.host, redis.at.port);
-    let seen = match seen {
-        Err(Unasked::Refused { code, .. }) if matches!(code.as_str(), "NOAUTH" | "WRONGPASS" | "NOPERM") => {
-            return vec![
-                skip("the queues were not looked at")
-                    .observed(text!("Redis at {} does not let this login read them ({})", own(server), code))
-                    .advise("name the password: --redis-password-file <FILE>")
-                    .advise(text!("look at Redis: {}", ics_setup("check backends"))),
-            ];
+        let skip = |title: &'static str| Finding::skip(ids::QUEUE_WAITING, title);
+        let (redis, seen) = match (&spec.redis, &facts.redis) {
+            (None, _) => {
+                return vec![
+                    skip("the queues were not looked at")
+                        .observed("nothing says where Redis is")
+                        .advise("name it: --redis-host <HOST>, or DIVVY_REDIS_HOST in prod.env"),
+                ];
+            }
+            (Some(_), None) => return Vec::new(),
+            (Some(redis), Some(seen)) => (redis, seen),
+        };
+        let server = host_port(&redis.at.host, redis.at.port);
+        let seen = match seen {
+            Err(Unasked::Refused { code, .. }) if matches!(code.as_str(), "NOAUTH" | "WRONGPASS" | "NOPERM") => {
+                return vec![
+                    skip("the queues were not looked at")
+                        .observed(text!("Redis at {} does not let this login read them ({})", own(server), code))
+                        .advise("name the password: --redis-password-file <FILE>")
+                        .advise(text!("look at Redis: {}", ics_setup("check backends"))),
+                ];
+            }
+            Err(why) => {
+                return vec![
+                    skip("the queues were not looked at")
+                        .observed(text!("Redis at {}: {}", own(server), words(why)))
+                        .advise(text!("look at Redis: {}", ics_setup("check backends"))),
+                ];
+            }
+            Ok(seen) => seen,
+        };
+        let mut findings: Vec<Finding> = seen.queues.iter().map(|queue| one(queue, &server)).collect();
+        if findings.is_empty() {
+            let why = "an empty list has no key in Redis, and the vendor does not document the names, so others may be in use";
+            let title = text!("no list that is the product's by name is in Redis at {}", own(server));
+            let none = Finding::skip(ids::QUEUE_WAITING, title);
+            findings.push(none.observed(text!("{}; {}", walked(seen), own(why))));
+        } else if let Some(why) = &seen.stopped {
+            findings.push(skip("not all keys of Redis were looked at").observed(words(why)));
         }
-        Err(why) => {
-            return vec![
-                skip("the queues were not looked at")
-                    .observed(text!("Redis at {}: {}", own(server), words(why)))
-                    .advise(text!("look at Redis: {}", ics_setup("check backends"))),
-            ];
-        }
-        Ok(seen) => seen,
-    };
-    let mut findings: Vec<Finding> = seen.queues.iter().map(|queue| one(queue, &server)).collect();
-    if findings.is_empty() {
-        let why =
-            "an empty list has no key in Redis, and the vendor does not document the names, so others may be in use";
-        let title = text!("no list that is the product's by name is in Redis at {}", own(server));
-        let none = Finding::skip(ids::QUEUE_WAITING, title);
-        findings.push(none.observed(text!("{}; {}", walked(seen), own(why))));
-    } else if let Some(why) = &seen.stopped {
-        findings.push(skip("not all keys of Redis were looked at").observed(words(why)));
+        findings
     }
-    findings
 }
 
 /// How much was looked at.
