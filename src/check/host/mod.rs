@@ -69,6 +69,15 @@ impl<T> Seen<T> {
         };
         Err(Box::new(Finding::skip(id, text!("{}: not looked at", what.into())).observed(why)))
     }
+
+    /// What holds now, for messages; `of` names what was seen.
+    fn now(&self, of: impl FnOnce(&T) -> &'static str) -> Text {
+        match self {
+            Self::Is(seen) => of(seen).into(),
+            Self::Image => "an image, nothing runs".into(),
+            Self::Unread(why) => why.clone(),
+        }
+    }
 }
 
 /// A path as an argument of a command line.

@@ -28,7 +28,7 @@ impl Check for Name {
 
 fn judge_name(host: &Host) -> Finding {
     let Host { name, addresses, trouble, took_ms } = host;
-    let took = own(seconds(Duration::from_millis(*took_ms)));
+    let took = took(*took_ms);
     let finding = |status, title: Text| {
         let shown = Text::join(addresses.iter().map(|address| text!("{}", address)), ", ");
         let seen = match trouble {

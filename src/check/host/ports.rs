@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::data::{Data, Port};
 use crate::check::prelude::*;
 use crate::settings::Deployment;
@@ -75,15 +77,10 @@ fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Findin
         }
         Owner::Foreign => foreign(port, &here, &names, observed),
     };
-    finding.evidence("port", number).evidence(
-        "owners",
-        here.iter()
-            .flat_map(|listener| &listener.owners)
-            .map(
-                |process| serde_json::json!({"pid": process.pid, "name": process.name, "container": process.container}),
-            )
-            .collect::<Vec<_>>(),
-    )
+    let owners = here.iter().flat_map(|listener| &listener.owners);
+    let owners =
+        owners.map(|Process { pid, name, container, .. }| json!({"pid": pid, "name": name, "container": container}));
+    finding.evidence("port", number).evidence("owners", owners.collect::<Vec<_>>())
 }
 
 fn foreign(port: &Port, here: &[&Listener], names: &Text, observed: Text) -> Finding {
@@ -105,12 +102,12 @@ fn foreign(port: &Port, here: &[&Listener], names: &Text, observed: Text) -> Fin
 }
 
 fn finished(port: &Port, status: Status, title: Text, observed: Text) -> Finding {
-    let front = if port.front { ", or a web server" } else { "" };
+    let front = own(if port.front { ", or a web server" } else { "" });
     let finding = Finding::new(ids::PORT_IN_USE, status, title)
         .expected(text!(
             "port {} free, or held by the product{}: it is for {}",
             port.number,
-            own(front),
+            front,
             own(&port.used_for)
         ))
         .observed(observed);
@@ -133,21 +130,15 @@ fn is_container(process: &Process) -> bool {
 
 fn shown(listener: &Listener) -> Text {
     let at = core::net::SocketAddr::new(listener.address, listener.port);
-    let owners: Vec<Text> = listener
-        .owners
-        .iter()
-        .map(|process| {
-            let Process { pid, name, container, forwards_to } = process;
-            let within = container.as_ref().map(|id| text!(", container {}", own(id))).unwrap_or_default();
-            let to =
-                forwards_to.as_ref().map(|to| text!(", forwards to the container at {}", own(to))).unwrap_or_default();
-            text!("{} (process {}{}{})", name, pid, within, to)
-        })
-        .collect();
-    match owners.is_empty() {
-        true => text!("a process of user id {} listens on {}", listener.uid, at),
-        false => text!("{} listens on {}", Text::join(owners, ", "), at),
+    if listener.owners.is_empty() {
+        return text!("a process of user id {} listens on {}", listener.uid, at);
     }
+    let owners = listener.owners.iter().map(|Process { pid, name, container, forwards_to }| {
+        let within = container.as_ref().map(|id| text!(", container {}", own(id))).unwrap_or_default();
+        let to = forwards_to.as_ref().map(|to| text!(", forwards to the container at {}", own(to))).unwrap_or_default();
+        text!("{} (process {}{}{})", name, pid, within, to)
+    });
+    text!("{} listens on {}", Text::join(owners, ", "), at)
 }
 
 #[cfg(test)]

@@ -25,20 +25,15 @@ impl Check for Selinux {
 }
 
 fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
-    let now = match &facts.running {
-        Seen::Is(None) => "the kernel has none".into(),
-        Seen::Is(Some(true)) => "enforcing".into(),
-        Seen::Is(Some(false)) => "permissive".into(),
-        Seen::Image => "an image, nothing runs".into(),
-        Seen::Unread(why) => why.clone(),
-    };
+    let now = facts.running.now(|mode| match mode {
+        None => "the kernel has none",
+        Some(true) => "enforcing",
+        Some(false) => "permissive",
+    });
     let configured = facts.configured.as_deref().unwrap_or("nothing");
     let home = &spec.home;
-    let mode: Text = match configured {
-        "enforcing" => "enforcing".into(),
-        "permissive" => "permissive".into(),
-        "disabled" => "disabled".into(),
-        "nothing" => "nothing".into(),
+    let mode = match configured {
+        "enforcing" | "permissive" | "disabled" | "nothing" => text!("{}", own(configured)),
         other => text!("{}", other),
     };
     let seen = text!("now: {}; {} says {} for the next boot", now, own(CONFIG), mode);

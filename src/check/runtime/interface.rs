@@ -1,7 +1,5 @@
 //! Judges whether the web interface answers `/Status`.
 
-use std::time::Duration;
-
 use super::text::nothing;
 use crate::check::prelude::*;
 use crate::net::NetError;
@@ -51,7 +49,7 @@ fn url(asked: &Asked) -> String {
 
 fn verdict(asked: &Asked, command: &Text) -> Finding {
     let finding = |status, title: Text| Finding::new(ids::INTERFACE_STATUS, status, title);
-    let took = seconds(Duration::from_millis(asked.took_ms));
+    let (took, limit) = (took(asked.took_ms), took(Known::get().health.slow_ms));
     let logs = text!("look into its log: {} logs --tail 50 interfaceserver", command);
     let answer = match &asked.answer {
         Err(trouble) => return silent(asked, trouble, command, logs),
@@ -59,8 +57,8 @@ fn verdict(asked: &Asked, command: &Text) -> Finding {
     };
     let health = &Known::get().health;
     let seen = match &answer.server {
-        Some(server) => text!("{} in {}, from {}", answer.status, own(&took), own(server)),
-        None => text!("{} in {}", answer.status, own(&took)),
+        Some(server) => text!("{} in {}, from {}", answer.status, took, own(server)),
+        None => text!("{} in {}", answer.status, took),
     };
     match (answer.status, &answer.location) {
         (200, _) if answer.html => finding(Status::Warn, "something answers /Status with a web page".into())
@@ -68,10 +66,9 @@ fn verdict(asked: &Asked, command: &Text) -> Finding {
             .cause("another web server may hold the port, or a proxy in front shows a page of its own")
             .advise(text!("look who listens: ss -ltnp 'sport = :{}'", asked.port)),
         (200, _) if asked.took_ms > health.slow_ms => {
-            let limit = seconds(Duration::from_millis(health.slow_ms));
-            finding(Status::Warn, text!("the web interface is slow: {}", own(&took)))
+            finding(Status::Warn, text!("the web interface is slow: {}", took))
                 .observed(seen)
-                .cause(text!("a load balancer gives up after 10 s; up to {} would be well", own(limit)))
+                .cause(text!("a load balancer gives up after 10 s; up to {} would be well", limit))
                 .advise("look whether the host is overloaded: uptime; docker stats --no-stream")
         }
         (200, _) => finding(Status::Pass, "the web interface answers".into()).observed(seen),

@@ -24,15 +24,11 @@ impl Check for Logs {
         if let Some(nothing) = nothing(&facts.place, ids::LOG_KNOWN_TROUBLE, "the logs were") {
             return nothing;
         }
-        let finding = |status, title: Text| Finding::new(ids::LOG_KNOWN_TROUBLE, status, title);
+        let id = ids::LOG_KNOWN_TROUBLE;
+        let unread = |why: &'static str| Finding::skip(id, "the logs were not read").observed(why);
         let seen = match &facts.logs {
             None => return Vec::new(),
-            Some(Err(_)) => {
-                return vec![
-                    finding(Status::Skip, "the logs were not read".into())
-                        .observed("Docker could not be asked; see docker-reachable"),
-                ];
-            }
+            Some(Err(_)) => return vec![unread("Docker could not be asked; see docker-reachable")],
             Some(Ok(seen)) => seen,
         };
         let command = facts.place.command(&spec.home);
@@ -45,19 +41,16 @@ impl Check for Logs {
                 number => text!(" and {} more", number - 1),
             };
             findings.push(
-                finding(Status::Skip, text!("the log of {}{} was not read", own(name), others))
+                Finding::skip(id, text!("the log of {}{} was not read", own(name), others))
                     .observed(why)
                     .cause("a logging driver such as awslogs keeps the log elsewhere")
                     .advise("look there, as in CloudWatch"),
             );
         } else if seen.containers == 0 {
-            findings.push(
-                finding(Status::Skip, "the logs were not read".into())
-                    .observed("no container of the product is there; see service-running"),
-            );
+            findings.push(unread("no container of the product is there; see service-running"));
         }
         if seen.hits.is_empty() && seen.containers > 0 {
-            let pass = finding(Status::Pass, "the logs tell of no known trouble".into())
+            let pass = Finding::pass(id, "the logs tell of no known trouble")
                 .expected(text!("none of {} known texts", Known::get().log.len()))
                 .observed(read);
             findings.insert(0, pass);
@@ -83,7 +76,7 @@ fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Find
     };
     let title = text!("the log of {} says: {}{}", own(services.join(", ")), own(&known.title), again);
     let observed = text!("{:?}, {} in the last hour{}", hit.words, count(hit.count, "line"), last);
-    let mut finding = Finding::new(ids::LOG_KNOWN_TROUBLE, status, title)
+    let finding = Finding::new(ids::LOG_KNOWN_TROUBLE, status, title)
         .expected("no such line")
         .observed(observed)
         .cause(known.cause.as_str())
@@ -91,10 +84,7 @@ fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Find
         .evidence("lines", hit.count)
         .evidence("services", services)
         .evidence("last", hit.last.map(at));
-    for advice in &known.advice {
-        finding = finding.advise(advice.fill(command, &spec.home));
-    }
-    Some(finding)
+    Some(known.advice.iter().map(|advice| advice.fill(command, &spec.home)).fold(finding, Finding::advise))
 }
 
 #[cfg(test)]

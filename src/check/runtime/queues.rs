@@ -27,36 +27,29 @@ impl Check for Queues {
         if let Some(nothing) = nothing(&facts.place, ids::QUEUE_WAITING, "the queues were") {
             return nothing;
         }
-        let skip = |title: &'static str| Finding::skip(ids::QUEUE_WAITING, title);
-        let (redis, seen) = match (&spec.redis, &facts.redis) {
-            (None, _) => {
-                return vec![
-                    skip("the queues were not looked at")
-                        .observed("nothing says where Redis is")
-                        .advise("name it: --redis-host <HOST>, or DIVVY_REDIS_HOST in prod.env"),
-                ];
-            }
-            (Some(_), None) => return Vec::new(),
-            (Some(redis), Some(seen)) => (redis, seen),
+        let skip = || Finding::skip(ids::QUEUE_WAITING, "the queues were not looked at");
+        let Some(redis) = &spec.redis else {
+            return vec![
+                skip()
+                    .observed("nothing says where Redis is")
+                    .advise("name it: --redis-host <HOST>, or DIVVY_REDIS_HOST in prod.env"),
+            ];
         };
         let server = host_port(&redis.at.host, redis.at.port);
-        let seen = match seen {
-            Err(Unasked::Refused { code, .. }) if matches!(code.as_str(), "NOAUTH" | "WRONGPASS" | "NOPERM") => {
-                return vec![
-                    skip("the queues were not looked at")
-                        .observed(text!("Redis at {} does not let this login read them ({})", own(server), code))
-                        .advise("name the password: --redis-password-file <FILE>")
-                        .advise(text!("look at Redis: {}", ics_setup("check backends"))),
-                ];
+        let seen = match &facts.redis {
+            None => return Vec::new(),
+            Some(Ok(seen)) => seen,
+            Some(Err(why)) => {
+                let finding = match why {
+                    Unasked::Refused { code, .. } if matches!(code.as_str(), "NOAUTH" | "WRONGPASS" | "NOPERM") => {
+                        skip()
+                            .observed(text!("Redis at {} does not let this login read them ({})", own(&server), code))
+                            .advise("name the password: --redis-password-file <FILE>")
+                    }
+                    why => skip().observed(text!("Redis at {}: {}", own(&server), words(why))),
+                };
+                return vec![finding.advise(text!("look at Redis: {}", ics_setup("check backends")))];
             }
-            Err(why) => {
-                return vec![
-                    skip("the queues were not looked at")
-                        .observed(text!("Redis at {}: {}", own(server), words(why)))
-                        .advise(text!("look at Redis: {}", ics_setup("check backends"))),
-                ];
-            }
-            Ok(seen) => seen,
         };
         let mut findings: Vec<Finding> = seen.queues.iter().map(|queue| one(queue, &server)).collect();
         if findings.is_empty() {
@@ -65,7 +58,8 @@ impl Check for Queues {
             let none = Finding::skip(ids::QUEUE_WAITING, title);
             findings.push(none.observed(text!("{}; {}", walked(seen), own(why))));
         } else if let Some(why) = &seen.stopped {
-            findings.push(skip("not all keys of Redis were looked at").observed(words(why)));
+            let title = "not all keys of Redis were looked at";
+            findings.push(Finding::skip(ids::QUEUE_WAITING, title).observed(words(why)));
         }
         findings
     }

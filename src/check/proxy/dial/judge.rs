@@ -1,7 +1,5 @@
 //! Is it there, and which language does it speak?
 
-use std::time::Duration;
-
 use super::super::super::ProxySpec;
 use super::super::super::causes;
 use super::{DialFacts, Uses, through, uses, wanted};
@@ -52,7 +50,7 @@ fn not_reached(id: FindingId, proxy: &Dialled, why: &'static str) -> Finding {
 /// The finding, and whether there is an address to go on with.
 fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
     let host = own(&proxy.host);
-    let took = own(seconds(Duration::from_millis(proxy.resolved_ms)));
+    let took = took(proxy.resolved_ms);
     if let Some(trouble) = &proxy.unresolved {
         return (told(proxy, uses, ids::PROXY_RESOLVES).observed(text!("{}, after {}", trouble, took)), false);
     }
@@ -77,7 +75,7 @@ fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
 }
 
 fn connects(proxy: &Dialled, uses: &Uses<'_>) -> Finding {
-    let took = own(seconds(Duration::from_millis(proxy.connected_ms)));
+    let took = took(proxy.connected_ms);
     let Some(trouble) = &proxy.unconnected else {
         let title = text!("a connection to {} comes about", own(proxy.place()));
         return Finding::pass(ids::PROXY_CONNECTS, title).observed(text!("after {}", took));

@@ -92,7 +92,7 @@ fn observed(said: &Said) -> Text {
     if said.status.is_none() {
         return trouble;
     }
-    let took = own(seconds(Duration::from_millis(said.took_ms)));
+    let took = took(said.took_ms);
     let elsewhere = matches!(said.cause(true), Some(Cause::ProxyAnswered { .. }));
     let to = said.location.as_ref().filter(|_| elsewhere).map(|url| text!(", to {}", url)).unwrap_or_default();
     let then = if trouble.is_empty() { trouble } else { text!("; then: {}", trouble) };
