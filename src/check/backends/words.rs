@@ -58,11 +58,8 @@ impl Server {
     /// The path to it is open.
     pub(super) fn reached(self, address: &Address, observed: Text) -> Finding {
         let title = text!("{} answers on {}", own(self.name), at(address));
-        placed(Finding::pass(self.reachable, title), address).observed(text!(
-            "{} (address: {})",
-            observed,
-            own(&address.origin)
-        ))
+        let observed = text!("{} (address: {})", observed, own(&address.origin));
+        placed(Finding::pass(self.reachable, title).observed(observed), address)
     }
 
     /// It could not be talked to.

@@ -121,11 +121,11 @@ fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&'static
     let mut finding = finding
         .evidence("host", own(&target.host))
         .evidence("port", target.port)
-        .evidence("purpose", own(&target.purpose))
-        .evidence("stages_ms", stages);
+        .evidence("purpose", own(&target.purpose));
     if let Some(wildcard) = &target.stands_for {
         finding = finding.evidence("stands_for", own(wildcard));
     }
+    finding = finding.evidence("stages_ms", stages);
     if let Some(certificate) = &probe.certificate {
         finding = finding.evidence("issuer", certificate.issuer.as_str());
     }

@@ -24,11 +24,9 @@ impl Check for Interface {
             return nothing;
         }
         if facts.not_here {
-            let skip = Finding::skip(ids::INTERFACE_STATUS, "this host runs no web interface").observed(text!(
-                "{} has no service interfaceserver",
-                own(facts.place.compose.first().map_or("", String::as_str))
-            ));
-            return vec![skip];
+            let file = own(facts.place.compose.first().map_or("", String::as_str));
+            let skip = Finding::skip(ids::INTERFACE_STATUS, "this host runs no web interface");
+            return vec![skip.observed(text!("{} has no service interfaceserver", file))];
         }
         let Some(asked) = &facts.asked else { return Vec::new() };
         let mut finding = verdict(asked, &facts.place.command(&spec.home))

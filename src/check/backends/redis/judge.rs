@@ -116,11 +116,14 @@ fn memory(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
             .evidence("evicted_keys", evicted)
     };
     let full = most > 0 && used.saturating_mul(10) >= most.saturating_mul(9);
-    let why = match policy.starts_with("allkeys") {
-        _ if evicted > 0 => text!("Redis on {} has thrown keys away", place),
-        true => text!("Redis on {} would throw queues away when it is full", place),
-        false if full => text!("Redis on {} is nearly full", place),
-        false => return Some(make(Status::Pass, text!("Redis on {} does not throw queues away", place))),
+    let why = if evicted > 0 {
+        text!("Redis on {} has thrown keys away", place)
+    } else if policy.starts_with("allkeys") {
+        text!("Redis on {} would throw queues away when it is full", place)
+    } else if full {
+        text!("Redis on {} is nearly full", place)
+    } else {
+        return Some(make(Status::Pass, text!("Redis on {} does not throw queues away", place)));
     };
     Some(
         make(Status::Warn, why)
