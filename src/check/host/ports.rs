@@ -102,14 +102,10 @@ fn foreign(port: &Port, here: &[&Listener], names: &Text, observed: Text) -> Fin
 }
 
 fn finished(port: &Port, status: Status, title: Text, observed: Text) -> Finding {
+    let used_for = own(&port.used_for);
     let front = own(if port.front { ", or a web server" } else { "" });
     let finding = Finding::new(ids::PORT_IN_USE, status, title)
-        .expected(text!(
-            "port {} free, or held by the product{}: it is for {}",
-            port.number,
-            front,
-            own(&port.used_for)
-        ))
+        .expected(text!("port {} free, or held by the product{}: it is for {}", port.number, front, used_for))
         .observed(observed);
     Finding { docs: port.source.as_ref().map(|source| text!("{}", own(source))), ..finding }
 }

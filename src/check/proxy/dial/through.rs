@@ -128,11 +128,8 @@ fn credentials(proxy: &Dialled, said: &Said, uses: &Uses<'_>) -> Finding {
     {
         let proxy = wanted(if with_login.is_empty() { uses } else { &with_login });
         let offered = if schemes.is_empty() { Text::from("no scheme") } else { text!("{}", schemes.join(", ")) };
-        return causes::of_proxy(&failure, &proxy, ids::PROXY_CREDENTIALS).observed(text!(
-            "{}; offered: {}",
-            answer,
-            offered
-        ));
+        let observed = text!("{}; offered: {}", answer, offered);
+        return causes::of_proxy(&failure, &proxy, ids::PROXY_CREDENTIALS).observed(observed);
     }
     match (user, said.logged_in) {
         (Some(user), true) if status == 403 => {

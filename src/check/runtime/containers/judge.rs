@@ -308,14 +308,11 @@ impl Judged<'_> {
 
     fn unhealthy(&self, one: &One, sick: &[&One]) -> Finding {
         let names: Vec<&str> = sick.iter().map(|one| one.name.as_str()).collect();
-        let name = own(&one.name);
+        let (name, health) = (own(&one.name), own("'{{json .State.Health}}'"));
         Finding::fail(ids::SERVICE_UNHEALTHY, text!("{} is unhealthy", self.name()))
             .expected("its health check succeeds")
             .observed(text!("unhealthy: {}", own(names.join(", "))))
-            .advise(text!(
-                "look what the health check says: docker inspect --format '{{{{json .State.Health}}}}' {}",
-                name
-            ))
+            .advise(text!("look what the health check says: docker inspect --format {} {}", health, name))
             .advise(text!("look into its log: docker logs --tail 50 {}", name))
     }
 }
