@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::network::cause::Via;
 use crate::network::target::Target;
 use crate::redact::Redactor;
-use crate::settings::{Deployment, Effective, Key, Origin, ProxyUrl, Secret, Settings};
+use crate::settings::{Deployment, Effective, Key, Origin, ProxyUrl, Scheme, Secret, Setting, Settings};
 use crate::text::Text;
 
 /// What the host is judged by.
@@ -218,10 +218,10 @@ impl CheckSpec {
         no_proxy: Vec<String>,
         limits: Limits,
     ) -> (Self, Secrets) {
-        let proxy = |setting: &Option<crate::settings::Setting<ProxyUrl>>| {
-            setting.as_ref().map(|setting| ProxySpec::new(&setting.value, setting.origin.to_string()))
-        };
-        let url = |setting: &Option<crate::settings::Setting<ProxyUrl>>| setting.as_ref().map(|url| url.value.clone());
+        let proxies = [&settings.proxies.http, &settings.proxies.https];
+        let proxy = |setting: &Setting<ProxyUrl>| ProxySpec::new(&setting.value, setting.origin.to_string());
+        let [http_proxy, https_proxy] = proxies.map(|setting| setting.as_ref().map(proxy));
+        let [http_url, https_url] = proxies.map(|setting| setting.as_ref().map(|url| url.value.clone()));
         let text = |key: Key, default: &str| effective.text(key).map_or_else(|| default.to_owned(), |(text, _)| text);
         let address = |host: Key, port: Key, usual: u16| {
             let test_drive = settings.deployment == Deployment::TestDrive;
@@ -238,8 +238,8 @@ impl CheckSpec {
             Some(Address { host, port, origin })
         };
         let secrets = Secrets {
-            http_proxy: url(&settings.proxies.http),
-            https_proxy: url(&settings.proxies.https),
+            http_proxy: http_url,
+            https_proxy: https_url,
             mysql: effective.secret(Key::MysqlPassword),
             redis: effective.secret(Key::RedisPassword),
         };
@@ -247,12 +247,9 @@ impl CheckSpec {
             deployment: settings.deployment,
             release: settings.release.clone(),
             home: settings.home.clone(),
-            http_proxy: proxy(&settings.proxies.http),
-            https_proxy: proxy(&settings.proxies.https),
-            proxy_found: [&settings.proxies.http, &settings.proxies.https]
-                .into_iter()
-                .flatten()
-                .all(|setting| matches!(setting.origin, Origin::Found { .. })),
+            http_proxy,
+            https_proxy,
+            proxy_found: settings.proxies.iter().all(|setting| matches!(setting.origin, Origin::Found { .. })),
             no_proxy,
             mysql: address(Key::MysqlHost, Key::MysqlPort, 3306).map(|at| MysqlSpec {
                 at,
@@ -267,10 +264,8 @@ impl CheckSpec {
                 has_password: secrets.redis.is_some(),
                 tls: settings.redis_tls,
             }),
-            unread: Vec::new(),
-            endpoints: Vec::new(),
-            via: Vec::new(),
             limits,
+            ..Self::default()
         };
         (spec, secrets)
     }
@@ -281,7 +276,7 @@ impl ProxySpec {
     pub fn new(url: &ProxyUrl, origin: String) -> Self {
         Self {
             url: url.masked(),
-            tls: url.scheme == crate::settings::Scheme::Https,
+            tls: url.scheme == Scheme::Https,
             host: url.host.to_string(),
             port: url.port.unwrap_or_else(|| url.scheme.usual_port()),
             user: url.credentials.as_ref().map(|login| String::from_utf8_lossy(&login.user).into_owned()),

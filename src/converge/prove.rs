@@ -9,8 +9,7 @@ use crate::host::{Command, HostRead};
 use crate::platform::Platform;
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::Foreign;
-use crate::text::{ics_setup, own};
+use crate::text::{Foreign, ics_setup, own};
 use crate::vendor::Vendor;
 use crate::verify::{LoginUser, Proof};
 

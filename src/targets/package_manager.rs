@@ -5,21 +5,17 @@ use std::path::{Path, PathBuf};
 use super::Context;
 use super::vars::ProxyVars;
 use crate::envfile::ini;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, ids};
 use crate::host::unreadable;
 use crate::plan::Draft;
 use crate::platform::PackageSyntax;
 use crate::problem::Problem;
-use crate::settings::{Exclusions, NoProxy};
+use crate::settings::Exclusions;
 use crate::text;
 use crate::text::own;
 use crate::vendor::Vendor;
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    if !vars.sets() && !vars.remove {
-        return Ok(());
-    }
     let manager = context.platform.package_manager(context.view.host);
     let what = if vars.remove { "take out" } else { "set" };
     let reasons = vec![text!("{} the proxy of {}", own(what), own(manager.name))];
@@ -67,14 +63,9 @@ fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: 
         };
         if set("http", &vars.http) || set("https", &vars.https) {
             let shown = context.view.host.shown(&path);
-            draft.note(
-                Finding::new(
-                    ids::APT_OVERRIDE,
-                    Status::Warn,
-                    text!("{} comes later and sets another proxy for apt", shown.display()),
-                )
-                .advise(text!("take the Proxy lines out of {}", shown.display())),
-            );
+            let title = text!("{} comes later and sets another proxy for apt", shown.display());
+            let advice = text!("take the Proxy lines out of {}", shown.display());
+            draft.note(Finding::warn(ids::APT_OVERRIDE, title).advise(advice));
         }
     }
     Ok(())
@@ -119,6 +110,5 @@ fn direct_hosts(context: &Context<'_>) -> Vec<String> {
     };
     let one_host =
         |member: &str| member.contains('.') && !member.starts_with('.') && !member.contains(['*', '/', ':', '[']);
-    let all: NoProxy = own.clone();
-    all.members().filter(|member| one_host(member) && !built_in(member)).map(str::to_owned).collect()
+    own.members().filter(|member| one_host(member) && !built_in(member)).map(str::to_owned).collect()
 }

@@ -2,14 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::platform::{self, Said, Strategy};
 use crate::problem::id;
-use crate::text;
-use crate::text::{ics_setup, own};
 
 pub(super) struct Os;
 
@@ -53,7 +48,7 @@ impl Check for Os {
                     true => text!("nothing; --os {} says how to treat it", own(os.strategy)),
                     false => text!("{}", os.source),
                 };
-                let finding = Finding::new(ids::OS_SUPPORTED, Status::Pass, text!("the system is {}", os.pretty))
+                let finding = Finding::pass(ids::OS_SUPPORTED, text!("the system is {}", os.pretty))
                     .expected("a system that the vendor lists, or one named with --os")
                     .observed(text!("{}, told by {}; treated like {}", os.pretty, from, own(os.strategy)))
                     .evidence("id", os.id.as_str())
@@ -64,7 +59,7 @@ impl Check for Os {
             Ok((_, findings)) => findings,
             Err(problem) => {
                 let id = if problem.id == id::OS_UNKNOWN { ids::OS_UNKNOWN } else { ids::OS_UNSUPPORTED };
-                let finding = Finding::new(id, Status::Fail, problem.message.clone())
+                let finding = Finding::fail(id, problem.message.clone())
                     .expected(text!("{}", own(platform::known())))
                     .observed(problem.because.as_deref().unwrap_or(&problem.message));
                 let commands =

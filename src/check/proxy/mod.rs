@@ -10,13 +10,11 @@ mod consumers;
 mod dial;
 mod lints;
 
+use super::AnyCheck;
+use crate::check::prelude::*;
 use consumers::Consumers;
 pub(crate) use dial::Dial;
 use lints::NoProxyLists;
-
-use super::AnyCheck;
-use crate::text;
-use crate::text::{Text, own};
 
 /// A list of no_proxy members as it is shown in full or cut to `shown`. Members that were found on the host may hold a login,
 /// so only a list without one counts as own words.
