@@ -8,8 +8,7 @@ use crate::host::View;
 use crate::plan::{After, Change, FileMeta, Plan};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::Fix;
-use crate::text::{ics_setup, own};
+use crate::text::{Fix, ics_setup, own};
 
 /// The run that `revert` means: the named one, or the last that is still in force and is not itself a revert.
 ///

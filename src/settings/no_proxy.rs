@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::redact;
-use crate::text::{Marked, Shown};
+use crate::text::{Foreign, shown_by_display};
 
 /// An ordered list of NO_PROXY members without duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,19 +11,15 @@ pub struct NoProxy(Vec<String>);
 
 /// Why a text is no NO_PROXY member.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{member:?} cannot be a no_proxy member: {reason}")]
+#[error("\"{member}\" cannot be a no_proxy member: {reason}")]
 pub struct NoProxyError {
     /// The member as given.
-    pub member: String,
+    pub member: Foreign,
     /// What is wrong with it, and what to write.
     pub reason: &'static str,
 }
 
-impl Shown for NoProxyError {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} cannot be a no_proxy member: {}", Marked(&self.member), self.reason)
-    }
-}
+shown_by_display!(NoProxyError);
 
 impl NoProxy {
     /// Reads a list that a person gave: members separated by commas, blanks around them ignored.
@@ -103,7 +99,7 @@ impl fmt::Display for NoProxy {
 }
 
 fn check(member: &str) -> Result<&str, NoProxyError> {
-    let refuse = |reason| Err(NoProxyError { member: member.to_owned(), reason });
+    let refuse = |reason| Err(NoProxyError { member: Foreign::new(member), reason });
     if member.contains("://") {
         return refuse("write the host alone, without scheme and path");
     }

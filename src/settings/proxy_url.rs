@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use percent_encoding::percent_decode;
 
 use super::{Secret, encode};
-use crate::text::{Marked, SECRET, Shown};
+use crate::text::{Foreign, Marked, SECRET, Shown, shown_by_display};
 
 /// How to speak to the proxy itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,13 +94,13 @@ pub enum ProxyUrlError {
     NoScheme,
     /// Some other scheme.
     #[error("a proxy URL begins with http:// or https://, not with {0}://")]
-    Scheme(String),
+    Scheme(Foreign),
     /// Nothing between the scheme (or `@`) and the port.
     #[error("the proxy URL has no host name")]
     NoHost,
     /// A host that is neither name nor address.
-    #[error("{0:?} is no host name, no IPv4 address and no IPv6 address in brackets")]
-    Host(String),
+    #[error("\"{0}\" is no host name, no IPv4 address and no IPv6 address in brackets")]
+    Host(Foreign),
     /// An IPv6 address without brackets.
     #[error("an IPv6 address in a URL stands in brackets, as in http://[fd00::1]:3128")]
     Brackets,
@@ -133,7 +133,7 @@ impl ProxyUrl {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
             other if other.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) => {
-                return Err(ProxyUrlError::Scheme(other.to_owned()));
+                return Err(ProxyUrlError::Scheme(other.into()));
             }
             _ => return Err(ProxyUrlError::NoScheme),
         };
@@ -197,19 +197,7 @@ impl Shown for ProxyUrl {
     }
 }
 
-impl Shown for ProxyUrlError {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Scheme(scheme) => {
-                write!(f, "a proxy URL begins with http:// or https://, not with {}://", Marked(scheme))
-            }
-            Self::Host(host) => {
-                write!(f, "{:?} is no host name, no IPv4 address and no IPv6 address in brackets", Marked(host))
-            }
-            other => fmt::Display::fmt(other, f),
-        }
-    }
-}
+shown_by_display!(ProxyUrlError);
 
 fn credentials(userinfo: &str) -> Credentials {
     let (user, password) = match userinfo.split_once(':') {
@@ -239,7 +227,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), ProxyUrlError> {
         return match rest.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
             None if rest.is_empty() => Ok((host, None)),
-            None => Err(ProxyUrlError::Host(authority.to_owned())),
+            None => Err(ProxyUrlError::Host(authority.into())),
         };
     }
     match authority.split_once(':') {
@@ -256,7 +244,7 @@ fn parse_port(text: &str) -> Result<u16, ProxyUrlError> {
 
 /// A host name, an IPv4 address or a bracketed IPv6 address.
 pub(crate) fn parse_host(text: &str) -> Result<ProxyHost, ProxyUrlError> {
-    let wrong = || ProxyUrlError::Host(text.to_owned());
+    let wrong = || ProxyUrlError::Host(text.into());
     if text.is_empty() {
         return Err(ProxyUrlError::NoHost);
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::platform::Strategy;
-use crate::text::Shown;
+use crate::text::shown_by_display;
 
 /// Declares every setting in the order in which they are shown: [`Key`] names them, [`TABLE`] describes them.
 macro_rules! settings {
@@ -160,11 +160,7 @@ impl fmt::Display for Key {
     }
 }
 
-impl Shown for Key {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+shown_by_display!(Key);
 
 /// What the text of a setting must look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -78,7 +78,7 @@ impl Judge {
                 };
                 if !right || reading.is_fatal() {
                     let name = edit.name().to_owned();
-                    return Err(Refused { name, reader: dialect.name(), why: why(&reading) });
+                    return Err(Refused { name, reader: dialect.name(), why: why(&reading).into() });
                 }
             }
         }

@@ -11,12 +11,10 @@ mod places;
 mod tests;
 mod write;
 
-use std::fmt;
-
 use super::Dialect;
 use super::lines::{Occurrence, State, Syntax, find};
 use super::splice::splice;
-use crate::text::{Marked, Shown};
+use crate::text::{Foreign, shown_by_display};
 use judge::Judge;
 use places::{added, added_at_end, in_line, remove};
 use write::append;
@@ -87,14 +85,10 @@ pub struct Refused {
     /// The reader that decides.
     pub reader: &'static str,
     /// What the reader does with this file, where it says so; begins with a blank or is empty.
-    pub why: String,
+    pub why: Foreign,
 }
 
-impl Shown for Refused {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} would not see the new value of {}{}", self.reader, self.name, Marked(&self.why))
-    }
-}
+shown_by_display!(Refused);
 
 /// Who reads the file.
 #[derive(Clone, Copy, Debug)]

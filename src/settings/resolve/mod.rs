@@ -7,8 +7,6 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::file::savable;
 use super::found::Found;
 use super::layers::{Layers, Origin, Setting, parse_switch};
@@ -18,45 +16,29 @@ use crate::finding::{Finding, Ignored};
 use crate::platform::Strategy;
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::nearest;
-use crate::text::own;
+use crate::text::words::words;
+use crate::text::{nearest, own};
 use resolver::Resolver;
 
-/// What the host is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Deployment {
-    /// MySQL and Redis elsewhere.
-    Production,
-    /// Everything on this host.
-    TestDrive,
-}
+words! {
+    /// What the host is for.
+    pub enum Deployment {
+        /// MySQL and Redis elsewhere.
+        Production = "production",
+        /// Everything on this host.
+        TestDrive = "test-drive",
+    }
 
-/// Something that is converged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TargetName {
-    /// `/etc/environment` or `/etc/profile.d/proxy.sh`.
-    SystemProxy,
-    /// Proxy of the Docker daemon.
-    DockerDaemon,
-    /// Proxy of apt, dnf or yum.
-    PackageManager,
-    /// The product's environment.
-    ProdEnv,
-}
-
-impl TargetName {
-    /// All of them, in the order in which they are converged.
-    pub const ALL: [Self; 4] = [Self::SystemProxy, Self::DockerDaemon, Self::PackageManager, Self::ProdEnv];
-
-    /// The word for `--target`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SystemProxy => "system-proxy",
-            Self::DockerDaemon => "docker-daemon",
-            Self::PackageManager => "package-manager",
-            Self::ProdEnv => "prod-env",
-        }
+    /// Something that is converged, in the order in which that happens; the words are those of `--target`.
+    pub enum TargetName {
+        /// `/etc/environment` or `/etc/profile.d/proxy.sh`.
+        SystemProxy = "system-proxy",
+        /// Proxy of the Docker daemon.
+        DockerDaemon = "docker-daemon",
+        /// Proxy of apt, dnf or yum.
+        PackageManager = "package-manager",
+        /// The product's environment.
+        ProdEnv = "prod-env",
     }
 }
 
@@ -288,9 +270,9 @@ impl Settings {
                 BackEnd::Plain(_) => None,
             }))
             .collect();
-        let test_drive = layers.get(Key::Deployment).is_some_and(|setting| setting.value == "test-drive");
+        let deployment = layers.get(Key::Deployment).and_then(|setting| Deployment::parse(&setting.value));
         let settings = Self {
-            deployment: if test_drive { Deployment::TestDrive } else { Deployment::Production },
+            deployment: deployment.unwrap_or(Deployment::Production),
             release: layers.get(Key::Release).map(|setting| setting.value.clone()),
             proxy_ca: layers.get(Key::ProxyCa).cloned().map(|setting| setting.map(PathBuf::from)),
             mysql_tls: layers.get(Key::MysqlTls).and_then(|setting| parse_switch(&setting.value)),
@@ -326,7 +308,7 @@ fn targets(layers: &Layers) -> Result<Vec<TargetName>, Problem> {
     let words = setting.value.split(',').map(str::trim).filter(|word| !word.is_empty());
     words
         .map(|word| {
-            TargetName::ALL.into_iter().find(|target| target.as_str() == word).ok_or_else(|| {
+            TargetName::parse(word).ok_or_else(|| {
                 let all = TargetName::ALL.map(TargetName::as_str);
                 let problem =
                     Problem::settings(id::SETTING_INVALID, text!("{}: there is no target {:?}", setting.origin, word));

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{BackEnd, Exclusions, Proxies, SecretSources, Unresolved};
-use crate::finding::ids;
-use crate::finding::{Finding, Ignored, Status};
+use crate::finding::{Finding, Ignored, Status, ids};
 use crate::problem::{Problem, id};
 use crate::settings::layers::{Layers, Origin, Setting};
 use crate::settings::proxy_url::parse_host;
