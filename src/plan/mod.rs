@@ -12,7 +12,7 @@ use crate::host::{Attributes, Snapshot};
 use crate::text::Text;
 use crate::text::words::words;
 
-pub(crate) use diff::{Diff, DiffLine, unified};
+pub(crate) use diff::{DiffLine, unified};
 pub(crate) use draft::Draft;
 pub(crate) use shown::holds;
 
