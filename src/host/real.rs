@@ -73,16 +73,12 @@ impl RealHost {
     }
 
     fn stat_at(&self, place: &Path) -> io::Result<Option<Stat>> {
-        match fs::symlink_metadata(place) {
-            Ok(meta) => Ok(Some(Stat {
-                kind: kind_of(meta.file_type()),
-                uid: meta.uid(),
-                mode: meta.mode() & 0o7777,
-                links: meta.nlink(),
-            })),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(present(fs::symlink_metadata(place))?.map(|meta| Stat {
+            kind: kind_of(meta.file_type()),
+            uid: meta.uid(),
+            mode: meta.mode() & 0o7777,
+            links: meta.nlink(),
+        }))
     }
 }
 
@@ -106,11 +102,7 @@ impl HostRead for RealHost {
             .read(true)
             .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
             .open(self.followed(path)?);
-        let mut file = match opened {
-            Ok(file) => file,
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(mut file) = present(opened)? else { return Ok(None) };
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
@@ -132,11 +124,7 @@ impl HostRead for RealHost {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        let entries = match fs::read_dir(self.followed(path)?) {
-            Ok(entries) => entries,
-            Err(error) if is_absent(&error) => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
+        let Some(entries) = present(fs::read_dir(self.followed(path)?))? else { return Ok(Vec::new()) };
         let mut names = entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
         names.sort();
         Ok(names)
@@ -311,9 +299,13 @@ impl NewFile for RealFile {
     }
 }
 
-/// "Nothing there" also when a folder on the way is absent or is a file.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+/// What was looked for; `None`: it, or a folder on the way to it, is not there.
+fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn kind_of(kind: fs::FileType) -> FileKind {

@@ -2,7 +2,7 @@
 
 use super::Seen;
 use super::collector::Collector;
-use super::python::{is_python_space, passed_on};
+use super::python::{is_python_space, passed_on, utf8};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -16,13 +16,7 @@ const NO_NAME: &str =
 /// lines come from Python's `codecs` reader, which ends them wherever `str.splitlines` does.
 /// 1.17 and older differ in two things: a BOM stays, and blanks in a name are accepted as part of it.
 pub(super) fn read_v1_plain(out: &mut Collector<'_>) {
-    let bytes = out.bytes;
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            return out.reject(error.valid_up_to(), "docker-compose refuses the file: it is not valid UTF-8");
-        }
-    };
+    let Some(text) = utf8(out) else { return };
     let whole = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = text.len() - whole.len();
     let mut nameless = None;

@@ -7,19 +7,13 @@
 
 use super::Seen;
 use super::collector::Collector;
-use super::python::{is_python_space, passed_on};
+use super::python::{is_python_space, passed_on, utf8};
 
 const UNREADABLE: &str = "docker-compose skips what it cannot parse here, with a warning only";
 const SPLIT: &str = "releases of docker-compose read this value differently";
 
 pub(super) fn read(out: &mut Collector<'_>) {
-    let bytes = out.bytes;
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            return out.reject(error.valid_up_to(), "docker-compose refuses the file: it is not valid UTF-8");
-        }
-    };
+    let Some(text) = utf8(out) else { return };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if memchr::memchr(b'\r', text.as_bytes()).is_none() {
         let mut inner = out.over(text.as_bytes());

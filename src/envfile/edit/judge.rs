@@ -64,8 +64,8 @@ impl Judge {
             let reading = match self.anothers_fault(&reading, file, edits) {
                 None => reading,
                 Some(complaint) => {
-                    let Complaint { line, ref message, .. } = *complaint;
-                    rejections.push(Rejection { reader: dialect.name(), line, message: message.clone() });
+                    let Complaint { line, message, .. } = *complaint;
+                    rejections.push(Rejection { reader: dialect.name(), line, message });
                     // The rest of the file is not ours to mend; our lines have to be right all the same.
                     dialect.read_only(&self.own_lines(file, edits), &names)
                 }

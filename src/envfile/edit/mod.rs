@@ -73,7 +73,7 @@ pub struct Rejection {
     /// The line, counted from 1.
     pub line: usize,
     /// What the reader does.
-    pub message: String,
+    pub message: &'static str,
 }
 
 /// Why a file cannot be edited so that its readers see the wanted values.
