@@ -187,12 +187,12 @@ impl HostWrite for RealHost {
             .mode(mode)
             .custom_flags(OFlag::O_NOFOLLOW.bits())
             .open(self.entry(path)?)?;
-        Ok(Box::new(RealFile { file }))
+        Ok(Box::new(file))
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn NewFile + '_>> {
         let file = OpenOptions::new().append(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(self.entry(path)?)?;
-        Ok(Box::new(RealFile { file }))
+        Ok(Box::new(file))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -250,52 +250,48 @@ impl Drop for RealLock {
     }
 }
 
-struct RealFile {
-    file: File,
-}
-
-impl NewFile for RealFile {
+impl NewFile for File {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+        Write::write_all(self, bytes)
     }
 
     fn set_attributes(&mut self, wanted: &Attributes) -> io::Result<()> {
-        let meta = self.file.metadata()?;
+        let meta = self.metadata()?;
         if (meta.uid(), meta.gid()) != (wanted.uid, wanted.gid) {
-            fchown(&self.file, Some(wanted.uid), Some(wanted.gid))?;
+            fchown(&*self, Some(wanted.uid), Some(wanted.gid))?;
         }
         // After the owner, because a change of owner clears set-user-id bits; before the ACL, whose mask is the group's mode.
         self.set_mode(wanted.mode)?;
-        let present = xattrs_of(&self.file)?;
+        let present = xattrs_of(self)?;
         for (name, value) in &wanted.xattrs {
             // Signatures of the old content, which the kernel makes anew.
             let of_content = matches!(name.as_str(), "security.ima" | "security.evm");
             if !of_content && present.get(name) != Some(value) {
-                self.file.set_xattr(name, value)?;
+                self.set_xattr(name, value)?;
             }
         }
         // A label that the kernel put on by itself stays; an ACL inherited from the folder does not.
         for name in present.keys().filter(|name| !wanted.xattrs.contains_key(*name)) {
             if name.starts_with("system.posix_acl") || name.starts_with("user.") {
-                self.file.remove_xattr(name)?;
+                self.remove_xattr(name)?;
             }
         }
         if let Some(time) = wanted.modified() {
-            self.file.set_modified(time)?;
+            self.set_modified(time)?;
         }
         Ok(())
     }
 
     fn set_mode(&mut self, mode: u32) -> io::Result<()> {
         // Asked for at creation already; only an unusual umask makes this differ.
-        if self.file.metadata()?.mode() & 0o7777 != mode {
-            self.file.set_permissions(fs::Permissions::from_mode(mode))?;
+        if self.metadata()?.mode() & 0o7777 != mode {
+            self.set_permissions(fs::Permissions::from_mode(mode))?;
         }
         Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_all()
+        self.sync_all()
     }
 }
 

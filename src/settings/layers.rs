@@ -175,6 +175,11 @@ impl Layers {
         self.in_order().into_iter().find_map(|layer| layer.get(key))
     }
 
+    /// The strongest value of a switch.
+    pub fn switch(&self, key: Key) -> Option<bool> {
+        self.get(key).and_then(|setting| parse_switch(&setting.value))
+    }
+
     /// The strongest value among several keys that mean the same thing; within one layer the first key named wins.
     pub fn first_of(&self, keys: &[Key]) -> Option<(Key, &Setting<String>)> {
         self.in_order()

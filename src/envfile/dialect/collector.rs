@@ -7,6 +7,12 @@ use super::{Complaint, Reading, Seen};
 /// How many complaints a reading keeps.
 const COMPLAINTS_KEPT: usize = 20;
 
+/// The control character of a backslash escape of C: `\n`, `\t`, ….
+pub(super) fn control_of(escape: u8) -> Option<u8> {
+    let at = b"abtnvfr".iter().position(|known| *known == escape)?;
+    Some(b"\x07\x08\t\n\x0b\x0c\r"[at])
+}
+
 /// Gathers one [`Reading`], keeping only the names that are asked for.
 pub(super) struct Collector<'a> {
     /// The file as it is: positions of complaints count from its start.
