@@ -63,7 +63,7 @@ impl Parser {
         let mut comment_went_on = None;
         let mut name = Vec::new();
         let mut value = Vec::new();
-        // The length without the blanks at the end, while there are any.
+        // The length without the blanks at the end, while there are any; only a value without quotes loses them.
         let mut stripped = None;
         let (mut start, mut position) = (0, 0);
         while let Some(&byte) = bytes.get(position) {
@@ -92,7 +92,8 @@ impl Parser {
                         name.push(byte);
                     }
                 }
-                State::BeforeValue if ends_line => {
+                State::BeforeValue | State::Value if ends_line => {
+                    value.truncate(stripped.unwrap_or(value.len()));
                     if !self.push(start, &name, &value, out) {
                         return comment_went_on;
                     }
@@ -108,13 +109,6 @@ impl Parser {
                         value.push(byte);
                     }
                 },
-                State::Value if ends_line => {
-                    value.truncate(stripped.unwrap_or(value.len()));
-                    if !self.push(start, &name, &value, out) {
-                        return comment_went_on;
-                    }
-                    state = State::BeforeName;
-                }
                 State::Value => {
                     if byte == b'\\' {
                         state = State::ValueEscape;
@@ -166,9 +160,7 @@ impl Parser {
         if open {
             out.complain(start, "systemd takes everything from an open quote to the end of the file into the value");
         }
-        if state == State::Value {
-            value.truncate(stripped.unwrap_or(value.len()));
-        }
+        value.truncate(stripped.unwrap_or(value.len()));
         if open || matches!(state, State::BeforeValue | State::Value | State::ValueEscape) {
             self.push(start, &name, &value, out);
         }

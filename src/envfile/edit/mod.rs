@@ -16,7 +16,7 @@ use super::lines::{Occurrence, State, Syntax, find};
 use super::splice::splice;
 use crate::text::{Foreign, shown_by_display};
 use judge::Judge;
-use places::{added, added_at_end, in_line, remove};
+use places::{added, in_line, remove};
 use write::append;
 
 /// One wish.
@@ -214,15 +214,10 @@ fn set(file: &[u8], name: &str, value: &[u8], judge: &Judge, notes: &mut Vec<Not
             second_best = Some((bytes, done));
         }
     }
-    match second_best {
-        Some((bytes, done)) => {
-            notes.extend(done);
-            Ok(bytes)
-        }
-        None => {
-            let (bytes, _) = added_at_end(file, syntax, name, value, &found);
-            judge.must(&bytes, &wanted)?;
-            Ok(bytes)
-        }
-    }
+    let Some((bytes, done)) = second_best else {
+        let (bytes, _) = added(file, syntax, name, value, &found, false);
+        return judge.must(&bytes, &wanted).map(|_| bytes);
+    };
+    notes.extend(done);
+    Ok(bytes)
 }

@@ -245,7 +245,7 @@ fn require_port(url: &mut Setting<ProxyUrl>, ignored: &Ignored, findings: &mut V
             text!("{}: the proxy URL {} has no port", origin, url.value),
         )
         .because(because)
-        .hint(text!("name it, as in {}://{}:3128", own(url.value.scheme.name()), own(&url.value.host)))
+        .hint(text!("name it, as in {}://{}:3128", own(url.value.scheme.as_str()), own(&url.value.host)))
         .hint(text!("or confirm port {}: --ignore-check {}", own(usual), ids::PROXY_PORT_MISSING)));
     }
     if !findings.iter().any(|finding| finding.id == ids::PROXY_PORT_MISSING) {
