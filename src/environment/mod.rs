@@ -38,14 +38,12 @@ impl LoginUser {
     pub(crate) fn of(host: &dyn HostRead) -> Self {
         let by_name = |name: &str| nix::unistd::User::from_name(name).ok().flatten();
         let caller = std::env::var("SUDO_USER").ok();
-        let user = if host.is_live() {
+        let here = || {
             by_name("divvy")
                 .or_else(|| caller.as_deref().and_then(by_name))
                 .or_else(|| nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten())
-        } else {
-            None
         };
-        match user {
+        match host.is_live().then(here).flatten() {
             Some(user) => {
                 let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 Self { name: user.name, needs_shell: matches!(shell.as_str(), "nologin" | "false" | "") }

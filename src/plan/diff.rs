@@ -61,13 +61,13 @@ pub(crate) fn unified(change: &Change) -> Vec<DiffLine> {
             let edited = |own: &Line<'_>, other: &[Line<'_>], part: &Range<usize>| {
                 let part = &other[(part.start + line).min(other.len())..(part.end + line).min(other.len())];
                 let alone = own.assignments().count() == 1;
-                own.edited(|name, value| {
+                own.text(|name, value| {
                     let stays = || part.iter().flat_map(Line::assignments).any(|own| own == (name, value));
-                    !(all_ours || is_ours(name)) || (!alone && stays())
+                    (all_ours || is_ours(name)) && (alone || !stays())
                 })
             };
             let (mark, text) = match of.tag() {
-                similar::ChangeTag::Equal => (" ", at(&old, of.old_index(), &|own| own.names())),
+                similar::ChangeTag::Equal => (" ", at(&old, of.old_index(), &|own| own.text(|_, _| false))),
                 similar::ChangeTag::Delete => {
                     let text = at(&old, of.old_index(), &|own| edited(own, &new, &come));
                     removed.insert(format!("{text:?}"));

@@ -138,16 +138,6 @@ impl<'a> Line<'a> {
         Self { pieces }
     }
 
-    /// The line as context: names alone.
-    pub(super) fn names(&self) -> Text {
-        self.text(|_, _| false)
-    }
-
-    /// The line as one that the run edits; `hides` knows the assignments that it does not edit.
-    pub(super) fn edited(&self, hides: impl Fn(&str, &str) -> bool) -> Text {
-        self.text(|name, value| !hides(name, value))
-    }
-
     /// Name and value of each assignment.
     pub(super) fn assignments(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.pieces.iter().filter_map(|piece| match piece {
@@ -156,7 +146,8 @@ impl<'a> Line<'a> {
         })
     }
 
-    fn text(&self, shows: impl Fn(&str, &str) -> bool) -> Text {
+    /// The line with the values of the assignments for which `shows` is true, and with the names of the others.
+    pub(super) fn text(&self, shows: impl Fn(&str, &str) -> bool) -> Text {
         Text::join(
             self.pieces.iter().map(|piece| match piece {
                 Piece::Plain(words) => text!("{}", own(words)),
@@ -333,7 +324,7 @@ mod tests {
     fn shown(file: &str) -> (Vec<String>, Vec<String>) {
         let lines = lines(file);
         let all = |text: &dyn Fn(&Line<'_>) -> Text| lines.iter().map(|line| text(line).to_string()).collect();
-        (all(&|line| line.names()), all(&|line| line.edited(|_, _| false)))
+        (all(&|line| line.text(|_, _| false)), all(&|line| line.text(|_, _| true)))
     }
 
     #[test]
