@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::redact;
-use crate::text::{Foreign, shown_by_display};
+use crate::text::{Marked, Shown};
 
 /// An ordered list of NO_PROXY members without duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,15 +11,19 @@ pub struct NoProxy(Vec<String>);
 
 /// Why a text is no NO_PROXY member.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{member}\" cannot be a no_proxy member: {reason}")]
+#[error("{member:?} cannot be a no_proxy member: {reason}")]
 pub struct NoProxyError {
     /// The member as given.
-    pub member: Foreign,
+    pub member: String,
     /// What is wrong with it, and what to write.
     pub reason: &'static str,
 }
 
-shown_by_display!(NoProxyError);
+impl Shown for NoProxyError {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} cannot be a no_proxy member: {}", Marked(&self.member), self.reason)
+    }
+}
 
 impl NoProxy {
     /// Reads a list that a person gave: members separated by commas, blanks around them ignored.
@@ -99,7 +103,7 @@ impl fmt::Display for NoProxy {
 }
 
 fn check(member: &str) -> Result<&str, NoProxyError> {
-    let refuse = |reason| Err(NoProxyError { member: Foreign::new(member), reason });
+    let refuse = |reason| Err(NoProxyError { member: member.to_owned(), reason });
     if member.contains("://") {
         return refuse("write the host alone, without scheme and path");
     }

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 
 use super::{Secret, encode};
 use crate::text::words::words;
-use crate::text::{Foreign, Marked, SECRET, Shown, shown_by_display};
+use crate::text::{Marked, SECRET, Shown};
 
 words! {
     /// How to speak to the proxy itself.
@@ -88,13 +88,13 @@ pub enum ProxyUrlError {
     NoScheme,
     /// Some other scheme.
     #[error("a proxy URL begins with http:// or https://, not with {0}://")]
-    Scheme(Foreign),
+    Scheme(String),
     /// Nothing between the scheme (or `@`) and the port.
     #[error("the proxy URL has no host name")]
     NoHost,
     /// A host that is neither name nor address.
-    #[error("\"{0}\" is no host name, no IPv4 address and no IPv6 address in brackets")]
-    Host(Foreign),
+    #[error("{0:?} is no host name, no IPv4 address and no IPv6 address in brackets")]
+    Host(String),
     /// An IPv6 address without brackets.
     #[error("an IPv6 address in a URL stands in brackets, as in http://[fd00::1]:3128")]
     Brackets,
@@ -126,7 +126,7 @@ impl ProxyUrl {
         let scheme = scheme.to_ascii_lowercase();
         let of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
         let scheme = Scheme::parse(&scheme).ok_or_else(|| match scheme.bytes().all(of_scheme) {
-            true => ProxyUrlError::Scheme(scheme.into()),
+            true => ProxyUrlError::Scheme(scheme),
             false => ProxyUrlError::NoScheme,
         })?;
         let (userinfo, authority) =
@@ -187,7 +187,19 @@ impl Shown for ProxyUrl {
     }
 }
 
-shown_by_display!(ProxyUrlError);
+impl Shown for ProxyUrlError {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme(scheme) => {
+                write!(f, "a proxy URL begins with http:// or https://, not with {}://", Marked(scheme))
+            }
+            Self::Host(host) => {
+                write!(f, "{:?} is no host name, no IPv4 address and no IPv6 address in brackets", Marked(host))
+            }
+            other => fmt::Display::fmt(other, f),
+        }
+    }
+}
 
 fn credentials(userinfo: &str) -> Credentials {
     let (user, password) = userinfo.split_once(':').map_or((userinfo, None), |(user, word)| (user, Some(word)));
