@@ -167,7 +167,7 @@ impl Converge<'_> {
         context.run = Some(run);
         if interrupted {
             let message = "cancelled after everything was written; it stays, and was not verified";
-            return Err(Problem::host(id::CANCELLED, message).hint(undo).committed());
+            return Err(Problem::host(id::CANCELLED, message).hint(undo).leaving(HostState::Committed));
         }
         prove::restart(self.host, context)?;
         prove::verify(self.options, self.host, context)?;

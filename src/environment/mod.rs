@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::host::{Command, HostRead};
+use crate::host::{Command, HostRead, Output};
 use crate::redact::redact_line;
 use crate::text;
 use crate::text::{Text, first_line, own};
@@ -38,14 +38,12 @@ impl LoginUser {
     pub(crate) fn of(host: &dyn HostRead) -> Self {
         let by_name = |name: &str| nix::unistd::User::from_name(name).ok().flatten();
         let caller = std::env::var("SUDO_USER").ok();
-        let user = if host.is_live() {
+        let here = || {
             by_name("divvy")
                 .or_else(|| caller.as_deref().and_then(by_name))
                 .or_else(|| nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten())
-        } else {
-            None
         };
-        match user {
+        match host.is_live().then(here).flatten() {
             Some(user) => {
                 let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 Self { name: user.name, needs_shell: matches!(shell.as_str(), "nologin" | "false" | "") }
@@ -75,19 +73,10 @@ pub(crate) fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -
         argv.extend(["-s", "/bin/sh"]);
     }
     argv.extend([user.name.as_str(), "-c", script.as_str()]);
-    match host.run(&Command { deadline, ..Command::new(argv) }) {
-        Ok(output) => match memchr::memmem::rfind(&output.stdout, MARK.as_bytes()) {
-            Some(at) => Ok(parse(&output.stdout[at + MARK.len()..])),
-            None => Err(Unseen::Failed(text!(
-                "su ended with code {} before it came to env: {}",
-                own(format!("{:?}", output.code)),
-                redact_line(&first_line(&output.stderr, 200))
-            ))),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Unseen::Absent("there is no program su on this host".into()))
-        }
-        Err(error) => Err(Unseen::Failed(text!("su could not be run: {}", error))),
+    let output = ran(host, argv, deadline, Some("there is no program su on this host"))?;
+    match memchr::memmem::rfind(&output.stdout, MARK.as_bytes()) {
+        Some(at) => Ok(parse(&output.stdout[at + MARK.len()..])),
+        None => Err(ended(&output, "su", " before it came to env")),
     }
 }
 
@@ -96,12 +85,11 @@ pub(crate) fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -
 /// # Errors
 /// There is no sudo, or it does not let us.
 pub(crate) fn sudo(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
-    let command = Command { deadline, ..Command::new(["sudo", "-n", "-u", user.name.as_str(), "env", "-0"]) };
-    match host.run(&command) {
-        Ok(output) if output.code == Some(0) => Ok(parse(&output.stdout)),
-        Ok(_) => Err(Unseen::Failed("sudo does not let root run a command here".into())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Unseen::Absent("sudo is not installed".into())),
-        Err(error) => Err(Unseen::Failed(text!("sudo could not be run: {}", error))),
+    let argv = vec!["sudo", "-n", "-u", &user.name, "env", "-0"];
+    let output = ran(host, argv, deadline, Some("sudo is not installed"))?;
+    match output.code {
+        Some(0) => Ok(parse(&output.stdout)),
+        _ => Err(Unseen::Failed("sudo does not let root run a command here".into())),
     }
 }
 
@@ -113,19 +101,32 @@ pub(crate) fn services(host: &dyn HostRead, deadline: Duration) -> Result<Variab
     if !systemd_runs(host) {
         return Err(Unseen::Absent("systemd does not run here".into()));
     }
-    match host.run(&Command { deadline, ..Command::new(["systemctl", "show-environment"]) }) {
-        Ok(output) if output.code == Some(0) => {
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            let pairs = text.lines().filter_map(|line| line.split_once('='));
-            Ok(pairs.map(|(name, value)| (name.to_owned(), unquoted(value))).collect())
-        }
-        Ok(output) => Err(Unseen::Failed(text!(
-            "systemctl show-environment ended with code {}: {}",
-            own(format!("{:?}", output.code)),
-            redact_line(&first_line(&output.stderr, 200))
-        ))),
-        Err(error) => Err(Unseen::Failed(text!("systemctl could not be run: {}", error))),
+    let output = ran(host, vec!["systemctl", "show-environment"], deadline, None)?;
+    if output.code != Some(0) {
+        return Err(ended(&output, "systemctl show-environment", ""));
     }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    Ok(pairs.map(|(name, value)| (name.to_owned(), unquoted(value))).collect())
+}
+
+/// Runs a program; `absent` says what it means that there is none of that name, where nothing is wrong with that.
+fn ran(
+    host: &dyn HostRead,
+    argv: Vec<&str>,
+    deadline: Duration,
+    absent: Option<&'static str>,
+) -> Result<Output, Unseen> {
+    let program = argv[0].to_owned();
+    host.run(&Command { deadline, ..Command::new(argv) }).map_err(|error| match absent {
+        Some(absent) if error.kind() == io::ErrorKind::NotFound => Unseen::Absent(absent.into()),
+        _ => Unseen::Failed(text!("{} could not be run: {}", own(program), error)),
+    })
+}
+
+fn ended(output: &Output, program: &'static str, when: &'static str) -> Unseen {
+    let (code, said) = (format!("{:?}", output.code), redact_line(&first_line(&output.stderr, 200)));
+    Unseen::Failed(text!("{} ended with code {}{}: {}", own(program), own(code), own(when), said))
 }
 
 /// Is systemd the running manager (`sd_booted(3)`)?

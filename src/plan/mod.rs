@@ -10,8 +10,9 @@ use std::rc::Rc;
 use crate::finding::Finding;
 use crate::host::{Attributes, Snapshot};
 use crate::text::Text;
+use crate::text::words::words;
 
-pub(crate) use diff::{Diff, DiffLine, unified};
+pub(crate) use diff::{DiffLine, unified};
 pub(crate) use draft::Draft;
 pub(crate) use shown::holds;
 
@@ -65,25 +66,15 @@ impl Plan {
     }
 }
 
-/// What happens to a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// It comes into being.
-    Create,
-    /// It gets other content.
-    Modify,
-    /// It goes.
-    Delete,
-}
-
-impl Action {
-    /// The word in JSON and in the journal.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Modify => "modify",
-            Self::Delete => "delete",
-        }
+words! {
+    /// What happens to a file.
+    pub enum Action {
+        /// It comes into being.
+        Create = "create",
+        /// It gets other content.
+        Modify = "modify",
+        /// It goes.
+        Delete = "delete",
     }
 }
 

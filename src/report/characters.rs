@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::finding::{Finding, Status};
-use crate::plan::{Diff, DiffLine};
+use crate::plan::DiffLine;
 use crate::problem::Problem;
 use crate::redact::{MASK, Redactor};
 use crate::text::{Fix, Fragment, Text, fragments, misleads};
@@ -88,13 +88,13 @@ pub(super) fn problem_json(redactor: &Redactor, problem: &Problem) -> Value {
 }
 
 /// A diff as text.
-pub(super) fn diff(redactor: &Redactor, diff: &Diff) -> String {
-    diff.lines().iter().map(|line| diff_line(redactor, line) + "\n").collect()
+pub(super) fn diff(redactor: &Redactor, diff: &[DiffLine]) -> String {
+    diff.iter().map(|line| diff_line(redactor, line) + "\n").collect()
 }
 
 /// One line of a diff, for a terminal.
 pub(super) fn diff_line(redactor: &Redactor, line: &DiffLine) -> String {
-    format!("{}{}", line.mark(), visible(&characters(redactor, line.text())))
+    format!("{}{}", line.mark, visible(&characters(redactor, &line.text)))
 }
 
 /// A finding as characters. Serialised it is the finding of every JSON result: its keys and their order are a contract.

@@ -52,8 +52,8 @@ impl Paint {
 pub fn plan(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
     let mut text = String::new();
     for change in changes {
-        for line in unified(change).lines() {
-            let code = match line.mark() {
+        for line in &unified(change) {
+            let code = match line.mark {
                 "--- " | "+++ " => "1",
                 "-" => "31",
                 "+" => "32",
