@@ -240,7 +240,6 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
     }
     let look: Text = match consumer.consumer {
         Who::Login => text!("su - {} -c env", own(consumer.name.as_deref().unwrap_or("divvy"))),
-        Who::PackageManager => "apt-config dump Acquire::http::Proxy".into(),
         Who::Docker => "dockerd --validate --config-file /etc/docker/daemon.json; systemctl cat docker".into(),
         _ if Path::new(&consumer.source).is_absolute() => text!("ls -l {}", own(&consumer.source)),
         _ => text!("{}", own(&consumer.source)),

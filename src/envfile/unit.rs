@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::splice::{Splices, splice};
+use super::splice::{Splices, add_to_section, splice};
 
 /// Who the new section belongs to, for whoever finds the file.
 const HEADER: &str = "# Written by ics-setup. Take it back with: ics-setup revert\n";
@@ -57,7 +57,7 @@ pub fn edit(bytes: &[u8], wishes: &[(&str, Option<&str>)]) -> Vec<u8> {
         match (own.split_last(), wish) {
             (Some((last, _)), Some(value)) if last.value == value.as_bytes() => {}
             (Some((last, _)), Some(value)) => splices.push((last.span.clone(), word(name, value))),
-            (None, Some(value)) => missing.push(word(name, value)),
+            (None, Some(value)) => missing.extend([b"Environment=", &word(name, value)[..], b"\n"].concat()),
             (_, None) => splices.extend(own.iter().map(|assignment| (assignment.span.clone(), Vec::new()))),
         }
     }
@@ -66,7 +66,10 @@ pub fn edit(bytes: &[u8], wishes: &[(&str, Option<&str>)]) -> Vec<u8> {
         out = without_empty_lines(&out, bytes);
     }
     if !missing.is_empty() {
-        add(&mut out, &missing);
+        if out.is_empty() {
+            out.extend_from_slice(HEADER.as_bytes());
+        }
+        add_to_section(&mut out, "Service", missing);
     }
     out
 }
@@ -77,41 +80,6 @@ pub fn is_idle(bytes: &[u8]) -> bool {
         let line = line.trim_ascii();
         line.is_empty() || matches!(line[0], b'#' | b';' | b'[')
     })
-}
-
-fn add(out: &mut Vec<u8>, words: &[Vec<u8>]) {
-    let lines: Vec<u8> = words.iter().flat_map(|word| [b"Environment=", &word[..], b"\n"].concat()).collect();
-    if out.is_empty() {
-        out.extend_from_slice(HEADER.as_bytes());
-    }
-    if !out.is_empty() && !out.ends_with(b"\n") {
-        out.push(b'\n');
-    }
-    match end_of_service(out) {
-        Some(at) => {
-            out.splice(at..at, lines);
-        }
-        None => {
-            out.extend_from_slice(b"[Service]\n");
-            out.extend_from_slice(&lines);
-        }
-    }
-}
-
-/// Where a line may be added to the last `[Service]` section: behind its last line that is not blank.
-fn end_of_service(bytes: &[u8]) -> Option<usize> {
-    let (mut inside, mut end, mut at) = (false, None, 0);
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let text = line.trim_ascii();
-        if text.starts_with(b"[") {
-            inside = text == b"[Service]";
-        }
-        at += line.len();
-        if inside && !text.is_empty() {
-            end = Some(at);
-        }
-    }
-    end
 }
 
 fn word(name: &str, value: &str) -> Vec<u8> {

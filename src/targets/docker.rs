@@ -3,14 +3,15 @@
 //! `proxies` in `daemon.json` outrank the environment (engine 23 and newer), so where they are there they are kept right;
 //! otherwise a systemd drop-in does it, which every engine understands.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::vars::ProxyVars;
 use super::{Context, daemon_json};
 use crate::consumers::Who;
 use crate::envfile::unit;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::settings::{Key, NoProxy};
@@ -27,9 +28,6 @@ const DROP_IN_FOLDERS: [&str; 4] = [
 ];
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    if !vars.sets() && !vars.remove {
-        return Ok(());
-    }
     let files = &Vendor::get().docker;
     let before = draft.plan.changes.len();
     let in_json = daemon_json::plan(context, &files.daemon_json, vars, draft)?;
@@ -101,30 +99,26 @@ fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: 
     let own_name = ours.file_name().unwrap_or_default();
     // On most systems /lib is a link to /usr/lib: what is found there was found before.
     let folders = DROP_IN_FOLDERS.map(|folder| context.view.host.resolve(Path::new(folder)));
-    let folders: std::collections::BTreeSet<PathBuf> = folders.into_iter().flatten().collect();
-    for folder in folders {
+    for folder in folders.into_iter().flatten().collect::<BTreeSet<PathBuf>>() {
         let names = context.view.host.list(&folder).unwrap_or_default();
-        for name in
-            names.into_iter().filter(|name| name.as_os_str() > own_name && name.to_string_lossy().ends_with(".conf"))
-        {
+        let later = |name: &OsString| name.as_os_str() > own_name && name.to_string_lossy().ends_with(".conf");
+        for name in names.into_iter().filter(later) {
             let path = folder.join(name);
             let Ok(Some(bytes)) = context.view.host.read(&path) else { continue };
             let assignments = unit::assignments(&bytes);
-            let differs =
-                [("HTTP_PROXY", &vars.http), ("HTTPS_PROXY", &vars.https)].into_iter().find(|(name, wanted)| {
-                    unit::value(&assignments, name)
-                        .is_some_and(|found| wanted.as_ref().is_some_and(|wanted| wanted.as_bytes() != found.value))
-                });
+            let wanted = [("HTTP_PROXY", &vars.http), ("HTTPS_PROXY", &vars.https)];
+            let differs = wanted.into_iter().find(|(name, wanted)| {
+                unit::value(&assignments, name)
+                    .is_some_and(|found| wanted.as_ref().is_some_and(|wanted| wanted.as_bytes() != found.value))
+            });
             if let Some((name, _)) = differs {
                 let shown = context.view.host.shown(&path);
+                let title =
+                    text!("{} comes later and sets another {} for the Docker daemon", shown.display(), own(name));
                 draft.note(
-                    Finding::new(
-                        ids::DOCKER_OVERRIDE,
-                        Status::Warn,
-                        text!("{} comes later and sets another {} for the Docker daemon", shown.display(), own(name)),
-                    )
-                    .expected(text!("{} set in {} alone", own(name), ours.display()))
-                    .advise(text!("take {} out of {}", own(name), shown.display())),
+                    Finding::warn(ids::DOCKER_OVERRIDE, title)
+                        .expected(text!("{} set in {} alone", own(name), ours.display()))
+                        .advise(text!("take {} out of {}", own(name), shown.display())),
                 );
             }
         }

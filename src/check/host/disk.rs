@@ -5,14 +5,9 @@ use std::path::Path;
 use super::argument;
 use super::data::Data;
 use super::hardware::within_tolerance;
+use crate::check::prelude::*;
 use crate::check::requirements::Hardware as Needs;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
 use crate::system::disk::{self, DiskFacts, Place, Sizes};
-use crate::text;
-use crate::text::{Text, own};
 
 /// Where Docker keeps images and the containers' own files, unless it is told otherwise.
 const DOCKER: &str = "/var/lib/docker";

@@ -3,13 +3,9 @@
 use std::time::Duration;
 
 use super::judged;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{Time, seconds};
+use crate::check::prelude::*;
 use crate::system::name::{self, Host, NameFacts};
-use crate::text;
-use crate::text::{Fix, Text, own};
+use crate::text::Fix;
 
 /// A look-up that takes longer is felt with every sudo.
 const SLOW: Duration = Duration::from_secs(1);
@@ -32,7 +28,7 @@ impl Check for Name {
 
 fn judge_name(host: &Host) -> Finding {
     let Host { name, addresses, trouble, took_ms } = host;
-    let took = own(seconds(Duration::from_millis(*took_ms)));
+    let took = took(*took_ms);
     let finding = |status, title: Text| {
         let shown = Text::join(addresses.iter().map(|address| text!("{}", address)), ", ");
         let seen = match trouble {

@@ -11,13 +11,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::AnyCheck;
 use super::engine::{self, Ended, Job, Pace};
-use super::{AnyCheck, Check, CheckSpec, Group, Look, Meta};
+use crate::check::prelude::*;
 use crate::clients;
-use crate::finding::Finding;
-use crate::finding::FindingId;
-use crate::finding::ids;
-use crate::net::{NetError, Time};
+use crate::net::NetError;
 use crate::network::cause::{Cause, Failure, Stage, Via};
 use crate::network::path::{Asked, PathProbe, probe};
 use crate::network::target::Target;

@@ -1,14 +1,12 @@
 //! Findings about getting in: reached, let in, TLS.
 
-use super::super::words::{at, trust};
+use super::super::words::{at, placed};
 use super::SERVER;
-use crate::check::spec::{CheckSpec, RedisSpec};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{NetError, seconds};
+use crate::check::prelude::*;
+use crate::check::spec::RedisSpec;
+use crate::net::NetError;
 use crate::redis::{Denial, DenialKind, RedisAnswers, RedisFacts};
-use crate::text;
-use crate::text::{Text, ics_setup, own, quoted};
+use crate::text::quoted;
 
 /// The connection that counts, and the findings about how it came about. `None`: there is none.
 pub(super) fn access<'a>(
@@ -30,8 +28,8 @@ pub(super) fn access<'a>(
     findings.push(login(answers, redis));
     if let Some(trouble) = &answers.trouble {
         findings.push(
-            Finding::new(ids::REDIS_LOGIN, Status::Fail, text!("the conversation with Redis on {} broke off", place))
-                .expected(text!("an answer within {} (--timeout)", own(seconds(spec.limits.check()))))
+            Finding::fail(ids::REDIS_LOGIN, text!("the conversation with Redis on {} broke off", place))
+                .expected(text!("an answer within {} (--timeout)", took(spec.limits.check)))
                 .observed(text!("{}", trouble)),
         );
     }
@@ -43,16 +41,13 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
     let trouble = |answers: Option<&RedisAnswers>| answers.and_then(|answers| answers.trouble.clone());
     let (by_tls, by_plain) = (trouble(tls), trouble(plain));
     let tls_finding = |title: Text, trouble: &NetError| {
-        Finding::new(ids::REDIS_TLS, Status::Fail, title)
-            .observed(text!("{}", trouble))
-            .evidence("host", own(&redis.at.host))
-            .evidence("port", redis.at.port)
+        placed(Finding::fail(ids::REDIS_TLS, title).observed(text!("{}", trouble)), &redis.at)
     };
     match (&by_tls, &by_plain) {
         (Some(trouble @ NetError::Untrusted { why }), _) => {
             let finding = tls_finding(text!("the certificate of Redis on {} is not trusted", place), trouble)
                 .expected("a certificate that this host trusts");
-            trust(finding, why, &redis.at.host, redis.at.port, "redis")
+            SERVER.trust(finding, why, &redis.at)
         }
         // Asked for TLS only: what is on the other side is not known.
         (
@@ -90,7 +85,7 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
 
 /// Errors in place of any service.
 fn turned_away(denial: &Denial, place: &Text) -> Finding {
-    let make = |title: Text| Finding::new(ids::REDIS_LOGIN, Status::Fail, title).observed(denial.to_string());
+    let make = |title: Text| Finding::fail(ids::REDIS_LOGIN, title).observed(denial.to_string());
     match denial.kind() {
         DenialKind::Loading => make(text!("Redis on {} is still loading its data", place))
             .expected("a Redis that serves")
@@ -122,12 +117,8 @@ fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding
                 .observed(text!("{}; the certificate is trusted", cipher))
         }
         Some(cipher) => {
-            let plain = facts
-                .plain
-                .as_ref()
-                .and_then(|plain| plain.trouble.as_ref())
-                .map(|trouble| text!("{}", trouble))
-                .unwrap_or_default();
+            let plain = facts.plain.as_ref().and_then(|plain| plain.trouble.as_ref());
+            let plain = plain.map(|trouble| text!("{}", trouble)).unwrap_or_default();
             make(Status::Warn, text!("Redis on {} wants TLS, and the settings do not say so", place))
                 .expected("redis.tls = true in the settings")
                 .observed(text!("plain: {}; with TLS it answers ({})", plain, cipher))
