@@ -24,7 +24,7 @@ pub struct Client {
     program: Option<String>,
     /// One broken release, for which no list can be written: it counts where it is installed.
     #[serde(default)]
-    broken: bool,
+    pub broken: bool,
     from: Option<Version>,
     below: Option<Version>,
     pub(super) reads: Reads,
@@ -123,23 +123,9 @@ pub(super) enum ZeroMask {
     Nothing,
 }
 
-impl Client {
-    /// Is it one broken release, for which no list can be written?
-    pub fn is_broken(&self) -> bool {
-        self.broken
-    }
-}
-
 /// Every client, in a stable order.
 pub fn all() -> &'static [Client] {
-    static ALL: LazyLock<Vec<Client>> = LazyLock::new(|| {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct File {
-            client: Vec<Client>,
-        }
-        assets::read::<File>(&assets::CLIENTS).client
-    });
+    static ALL: LazyLock<Vec<Client>> = LazyLock::new(|| assets::only(&assets::CLIENTS));
     &ALL
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::text::Shown;
+use crate::text::shown_by_display;
 
 /// The host of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,11 +46,7 @@ pub enum TargetError {
     Port,
 }
 
-impl Shown for TargetError {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+shown_by_display!(TargetError);
 
 impl Target {
     /// Reads a URL. User, password, path and query decide nothing and are forgotten.

@@ -2,7 +2,6 @@
 //! proxy does not answer is left out.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +9,7 @@ use super::exchange::{Connection, Row};
 use super::grants::Grant;
 use crate::host::HostRead;
 use crate::net::{NetError, shown};
+use crate::stamp::unix_millis;
 
 /// The variables that are judged, or tell one product from another. A server answers with those that it has.
 const VARIABLES: [&str; 8] = [
@@ -139,9 +139,9 @@ impl About {
         self.version = cell(&first, 0);
         self.account = cell(&first, 1);
 
-        let before = millis(host.now());
+        let before = unix_millis(host.now());
         let seconds = rows(connection, "SELECT UNIX_TIMESTAMP()")?;
-        let after = millis(host.now());
+        let after = unix_millis(host.now());
         self.clock = seconds
             .first()
             .and_then(|row| row.first()?.as_deref()?.split('.').next()?.parse::<i64>().ok())
@@ -202,11 +202,6 @@ fn cell(row: &Row, at: usize) -> Option<String> {
 
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-}
-
-fn millis(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

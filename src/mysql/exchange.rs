@@ -8,7 +8,7 @@
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
-use super::greeting::{self, First, Hello, Refusal, capability};
+use super::greeting::{self, Hello, Refusal, capability, refusal};
 use crate::net::{Line, NetError, Roots, shown_bytes};
 
 /// No packet that is read is larger: 64 KiB.
@@ -77,11 +77,7 @@ pub(crate) fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>
     let mut payload = vec![bytes[4]];
     fill(&mut line, &mut payload, length)?;
     let connection = Connection { line, sequence: 1 };
-    match greeting::first(&payload) {
-        First::Hello(hello) => Ok((connection, Ok(hello))),
-        First::Refusal(refusal) => Ok((connection, Err(refusal))),
-        First::Foreign(other) => Err(other),
-    }
+    Ok((connection, greeting::first(&payload)?))
 }
 
 impl Connection {
@@ -114,7 +110,7 @@ impl Connection {
             let packet = self.packet()?;
             match packet.as_slice() {
                 [0x00, ..] => return Ok(LoggedIn::Yes),
-                [0xff, ..] => return self.refused(&packet).map(LoggedIn::No),
+                [0xff, ..] => return refusal(&packet).map(LoggedIn::No),
                 [0xfe] => return Ok(LoggedIn::Plugin("mysql_old_password".to_owned())),
                 [0xfe, switch @ ..] => {
                     let (name, nonce) = switch.split_at(memchr::memchr(0, switch).unwrap_or(switch.len()));
@@ -150,7 +146,7 @@ impl Connection {
         self.command(&[&[3], sql.as_bytes()].concat())?;
         let head = self.packet()?;
         let columns = match head.first() {
-            Some(0xff) => return self.refused(&head).map(Err),
+            Some(0xff) => return refusal(&head).map(Err),
             Some(0x00) => return Ok(Ok(Vec::new())),
             Some(0xfb) => return Err(NetError::unexpected("a request for a file of this host")),
             _ => number(&mut head.as_slice()).filter(|columns| (1..=MAX_COLUMNS).contains(columns)),
@@ -164,7 +160,7 @@ impl Connection {
         loop {
             let packet = self.packet()?;
             match packet.first() {
-                Some(0xff) => return self.refused(&packet).map(Err),
+                Some(0xff) => return refusal(&packet).map(Err),
                 Some(0xfe) if packet.len() < 9 => return Ok(Ok(rows)),
                 _ if rows.len() == MAX_ROWS => return Err(NetError::TooMuch { limit: MAX_ROWS }),
                 _ => rows.push(row(&packet, columns).ok_or_else(|| NetError::unexpected("a malformed row"))?),
@@ -181,7 +177,7 @@ impl Connection {
         let packet = self.packet()?;
         match packet.first() {
             Some(0x00) => Ok(Ok(())),
-            Some(0xff) => self.refused(&packet).map(Err),
+            Some(0xff) => refusal(&packet).map(Err),
             _ => Err(NetError::unexpected("an unknown packet in answer to a change of the database")),
         }
     }
@@ -196,13 +192,9 @@ impl Connection {
         self.send(payload)
     }
 
-    fn refused(&self, packet: &[u8]) -> Result<Refusal, NetError> {
-        greeting::refusal(packet).ok_or_else(|| NetError::unexpected("an error packet cut short"))
-    }
-
     fn send(&mut self, payload: &[u8]) -> Result<(), NetError> {
         let length = u32::try_from(payload.len()).ok().filter(|length| *length < 0xff_ffff);
-        let Some(length) = length else { return Err(NetError::Other { why: "a setting is too long".to_owned() }) };
+        let Some(length) = length else { return Err(NetError::Other { why: "a setting is too long".into() }) };
         let mut bytes = length.to_le_bytes()[..3].to_vec();
         bytes.push(self.sequence);
         bytes.extend_from_slice(payload);

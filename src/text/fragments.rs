@@ -371,13 +371,14 @@ impl<T: fmt::Display> Shown for Own<T> {
 /// Types whose `Display` is own words, or marks by itself what is not.
 macro_rules! shown_by_display {
     ($($type:ty),* $(,)?) => { $(
-        impl Shown for $type {
-            fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
+        impl $crate::text::Shown for $type {
+            fn show(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
             }
         }
     )* };
 }
+pub(crate) use shown_by_display;
 
 shown_by_display!(
     Foreign,

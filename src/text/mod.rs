@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(crate) use evidence::Evidence;
 pub(crate) use fix::Fix;
 pub(crate) use fragments::{
-    Foreign, Fragment, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, ics_setup, own,
+    Foreign, Fragment, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, ics_setup, own, shown_by_display,
 };
 
 /// `text` as one line without what could steer a terminal or mislead a reader, trimmed, and at most `max` characters long.

@@ -12,6 +12,7 @@ macro_rules! words {
             $($(#[$meaning])* #[serde(rename = $word)] $variant),*
         }
 
+        #[allow(dead_code, reason = "not every enum needs each of them")]
         impl $name {
             /// All of them.
             $visible const ALL: [Self; [$($word),*].len()] = [$(Self::$variant),*];

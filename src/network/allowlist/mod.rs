@@ -17,85 +17,46 @@ mod table;
 use askama::Template as _;
 
 use super::catalogue::{Catalogue, Endpoint, NeededBy, Protocol};
+use crate::text::words::words;
 use entry::{by_address, by_name};
 use page::{Page, Rule};
 
 pub(crate) use entry::LeftOut;
 pub(crate) use product::{By, Product};
 
-/// A form of the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Part of a `squid.conf`.
-    Squid,
-    /// For `nft -f`.
-    Nftables,
-    /// For `iptables-restore --noflush`.
-    Iptables,
-    /// A policy of firewalld.
-    Firewalld,
-    /// Commands for ufw.
-    Ufw,
-    /// Terraform: a security group.
-    AwsSg,
-    /// Terraform: rule groups.
-    AwsNetworkFirewall,
-    /// Terraform: a rule collection group.
-    AzureFirewall,
-    /// `set` commands of PAN-OS.
-    Paloalto,
-    /// Commands of FortiOS.
-    Fortigate,
-    /// RFC 4180.
-    Csv,
-    /// For programs.
-    Json,
-    /// For a change request.
-    Markdown,
+words! {
+    /// A form of the list.
+    pub(crate) enum Format {
+        /// Part of a `squid.conf`.
+        Squid = "squid",
+        /// For `nft -f`.
+        Nftables = "nftables",
+        /// For `iptables-restore --noflush`.
+        Iptables = "iptables",
+        /// A policy of firewalld.
+        Firewalld = "firewalld",
+        /// Commands for ufw.
+        Ufw = "ufw",
+        /// Terraform: a security group.
+        AwsSg = "aws-sg",
+        /// Terraform: rule groups.
+        AwsNetworkFirewall = "aws-network-firewall",
+        /// Terraform: a rule collection group.
+        AzureFirewall = "azure-firewall",
+        /// `set` commands of PAN-OS.
+        Paloalto = "paloalto",
+        /// Commands of FortiOS.
+        Fortigate = "fortigate",
+        /// RFC 4180.
+        Csv = "csv",
+        /// For programs.
+        Json = "json",
+        /// For a change request.
+        Markdown = "markdown",
+    }
 }
 
 impl Format {
-    /// All of them.
-    pub(crate) const ALL: [Self; 13] = [
-        Self::Squid,
-        Self::Nftables,
-        Self::Iptables,
-        Self::Firewalld,
-        Self::Ufw,
-        Self::AwsSg,
-        Self::AwsNetworkFirewall,
-        Self::AzureFirewall,
-        Self::Paloalto,
-        Self::Fortigate,
-        Self::Csv,
-        Self::Json,
-        Self::Markdown,
-    ];
-
-    /// The word for `--format`, and the key in `assets/allowlist.toml`.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Squid => "squid",
-            Self::Nftables => "nftables",
-            Self::Iptables => "iptables",
-            Self::Firewalld => "firewalld",
-            Self::Ufw => "ufw",
-            Self::AwsSg => "aws-sg",
-            Self::AwsNetworkFirewall => "aws-network-firewall",
-            Self::AzureFirewall => "azure-firewall",
-            Self::Paloalto => "paloalto",
-            Self::Fortigate => "fortigate",
-            Self::Csv => "csv",
-            Self::Json => "json",
-            Self::Markdown => "markdown",
-        }
-    }
-
-    /// The format of a word.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.as_str() == word)
-    }
-
     /// The product's grammar; tables have none.
     pub(crate) fn product(self) -> Option<&'static Product> {
         Product::get(self.as_str())

@@ -164,13 +164,12 @@ fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> Pa
                 )
                 && speaks_tls(&addresses, &host, roots, time)
             {
-                let what = "it hangs up on plain words, and speaks TLS".to_owned();
-                *why = NetError::Unexpected { what, tls: true, quotes: false }.into();
+                *why = NetError::unexpected_tls("it hangs up on plain words, and speaks TLS").into();
             }
         }
         Scheme::Https => {
             let mut wire = Peeked::new(wire, PAGE);
-            match probe.stage(Stage::ProxyTls, |_| Ok(net::shake(&mut wire, &host, roots)?.trusted()?)) {
+            match probe.stage(Stage::ProxyTls, |_| Ok(net::shake(&mut wire, &host, roots)?)) {
                 Some(wire) => way.behind(&mut probe, wire),
                 None => {
                     if let Some(Failure { why: Cause::NetError { trouble }, .. }) = &mut probe.failure {
@@ -246,10 +245,7 @@ fn beyond<S: Read + Write>(probe: &mut PathProbe, wire: S, asked: &Asked<'_>, ro
         return read_page(probe, wire, asked, path, cleaner);
     }
     let mut wire = Peeked::new(wire, PAGE);
-    let shaken = probe.stage(Stage::Tls, |_| match net::examine(&mut wire, asked.host, roots) {
-        Ok(shaken) => Ok(shaken),
-        Err(trouble) => Err(Cause::from(trouble)),
-    });
+    let shaken = probe.stage(Stage::Tls, |_| Ok(net::examine(&mut wire, asked.host, roots)?));
     let Some(Handshake { wire: mut tls, chain, by_host, by_public }) = shaken else {
         // Not TLS: a page from somebody in between says more than "no TLS".
         if wire.first().starts_with(b"HTTP/") || net::looks_like_html(wire.first()) {
