@@ -80,10 +80,10 @@ impl Vendor {
         names.map(String::as_str).filter(|key| *key != "prefixes")
     }
 
-    /// Is this a variable of `prod.env` that a setting stands in, in either generation?
-    pub(crate) fn is_variable(&self, name: &str) -> bool {
-        let settings = self.generation.values().flatten().filter(|(key, _)| *key != "prefixes");
-        settings.flat_map(|(_, names)| names).any(|own| own == name)
+    /// The setting that stands in this variable of `prod.env`, in either generation.
+    pub(crate) fn setting_of(&self, name: &str) -> Option<&str> {
+        let mut settings = self.generation.values().flatten().filter(|(key, _)| *key != "prefixes");
+        settings.find(|(_, names)| names.iter().any(|own| own == name)).map(|(key, _)| key.as_str())
     }
 
     /// What the names that belong to one generation alone begin with.
