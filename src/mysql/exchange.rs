@@ -5,6 +5,8 @@
 //! roots of their own, and they hand the password to whoever shows an RSA key on a plain connection. What is left of the
 //! protocol for a login and a text query is this file.
 
+use std::io::Read;
+
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
@@ -219,15 +221,12 @@ impl Connection {
 
 /// Reads until there are `length` bytes; memory grows with what came, not with what was announced.
 fn fill(line: &mut Line, bytes: &mut Vec<u8>, length: usize) -> Result<(), NetError> {
-    let mut buffer = [0_u8; 4096];
-    while bytes.len() < length {
-        let room = (length - bytes.len()).min(buffer.len());
-        match line.recv(&mut buffer[..room])? {
-            0 => return Err(NetError::Closed),
-            count => bytes.extend_from_slice(&buffer[..count]),
-        }
+    let missing = length.saturating_sub(bytes.len());
+    match line.take(missing as u64).read_to_end(bytes) {
+        Ok(count) if count == missing => Ok(()),
+        Ok(_) => Err(NetError::Closed),
+        Err(error) => Err(NetError::of(error)),
     }
-    Ok(())
 }
 
 fn flags(hello: &Hello) -> u32 {

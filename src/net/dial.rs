@@ -34,14 +34,13 @@ pub(crate) fn resolve(host: &str, port: u16, time: Time) -> Result<Vec<SocketAdd
     }
     let (sender, receiver) = mpsc::channel();
     let name = host.to_owned();
-    let asked = std::thread::Builder::new().name("resolver".to_owned()).spawn(move || {
+    let ask = move || {
         let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
         // Nobody may be waiting any more.
         let _ = sender.send(found);
-    });
-    if let Err(error) = asked {
-        return Err(NetError::Other { why: error.to_string().into() });
-    }
+    };
+    let asked = std::thread::Builder::new().name("resolver".to_owned()).spawn(ask);
+    asked.map_err(|error| NetError::Other { why: error.to_string().into() })?;
     let limit = time.left();
     match receiver.recv_timeout(limit) {
         Ok(Ok(addresses)) if addresses.is_empty() => Err(NetError::NameUnknown),

@@ -35,4 +35,4 @@ pub(crate) use time::{RESERVE, Time};
 
 pub(crate) use crate::text::seconds;
 pub(crate) use tls::{Handshake, Roots, TlsWire, examine, shake};
-pub(crate) use wire::Wire;
+pub(crate) use wire::{Bounded, Wire};

@@ -18,7 +18,7 @@ use rustls::{
 
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{Distrust, NetError, TlsFault, Wire};
+use super::{Bounded, Distrust, NetError, Time, TlsFault, Wire};
 use crate::host::HostRead;
 use crate::text::Foreign;
 
@@ -62,6 +62,12 @@ impl Roots {
 
 /// A TLS connection within the deadline and budget of its wire.
 pub(crate) type TlsWire<S = Wire> = StreamOwned<ClientConnection, S>;
+
+impl<S: Bounded> Bounded for TlsWire<S> {
+    fn until(&mut self, time: Time) {
+        self.sock.until(time);
+    }
+}
 
 /// What a handshake has shown. Nothing secret may be sent through `wire` unless the host trusts the peer.
 pub(crate) struct Handshake<S: Read + Write = Wire> {

@@ -25,8 +25,10 @@ words! {
     }
 
     /// Which way.
+    #[derive(Default)]
     pub enum Via {
         /// Without the proxy.
+        #[default]
         Direct = "direct",
         /// Through it.
         Proxy = "proxy",

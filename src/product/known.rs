@@ -7,6 +7,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use crate::assets;
+use crate::finding::Status;
 use crate::text;
 use crate::text::{Text, ics_setup, own};
 
@@ -99,8 +100,7 @@ pub(crate) struct Line {
     pattern: String,
     pub(crate) title: String,
     /// How bad it is while it lasts.
-    #[serde(rename = "status")]
-    pub(crate) weight: Weight,
+    pub(crate) status: Status,
     pub(crate) cause: String,
     /// What to do about it.
     pub(crate) advice: Vec<Template>,
@@ -161,16 +161,6 @@ impl Template {
         });
         Text::join(parts, "")
     }
-}
-
-/// How bad a line of a log is.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Weight {
-    /// It will hurt.
-    Warn,
-    /// Something does not work.
-    Fail,
 }
 
 impl Known {

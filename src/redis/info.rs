@@ -9,31 +9,22 @@ use crate::text::Text;
 use crate::version::Version;
 
 /// What is kept of a server's fields. The rest is of no use here.
-const KEPT: [&str; 26] = [
+const KEPT: [&str; 17] = [
     "aof_enabled",
     "aof_last_write_status",
-    "cluster_enabled",
-    "connected_clients",
     "dragonfly_version",
     "evicted_keys",
     "executable",
-    "loading",
-    "master_link_status",
-    "maxclients",
     "maxmemory",
     "maxmemory_policy",
     "mvcc_depth",
-    "rdb_bgsave_in_progress",
     "rdb_changes_since_last_save",
     "rdb_last_bgsave_status",
-    "rdb_last_save_time",
     "redis_mode",
     "redis_version",
     "role",
     "server_mode",
     "server_name",
-    "total_system_memory",
-    "uptime_in_seconds",
     "used_memory",
     "valkey_version",
 ];

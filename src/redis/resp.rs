@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::reply::Denial;
-use crate::net::{Line, NetError, Time, is_redis, unexpected};
+use crate::net::{Bounded, Line, NetError, Time, is_redis, unexpected};
 
 /// Replies nest no deeper; those of `XRANGE`, the deepest asked for, have three levels.
 const MAX_DEPTH: usize = 8;

@@ -6,8 +6,8 @@ use crate::check::unit::{Check, Group, Look, Meta};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
+use crate::product::Known;
 use crate::product::logs::{self, Hit, LogsFacts};
-use crate::product::{Known, Weight};
 use crate::text;
 use crate::text::{Text, own};
 
@@ -87,10 +87,7 @@ fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Find
         _ => Text::default(),
     };
     let again = if over { text!(" (not in the last {})", long(OVER)) } else { Text::default() };
-    let status = match known.weight {
-        Weight::Fail if !over => Status::Fail,
-        _ => Status::Warn,
-    };
+    let status = if over { Status::Warn } else { known.status };
     let title = text!("the log of {} says: {}{}", own(services.join(", ")), own(&known.title), again);
     let observed = text!("{:?}, {} in the last hour{}", hit.words, count(hit.count, "line"), last);
     let mut finding = Finding::new(ids::LOG_KNOWN_TROUBLE, status, title)

@@ -14,8 +14,6 @@ mod page;
 mod product;
 mod table;
 
-use askama::Template as _;
-
 use super::catalogue::{Catalogue, Endpoint, NeededBy, Protocol};
 use crate::text::words::words;
 use entry::{by_address, by_name};
@@ -102,22 +100,10 @@ pub(crate) fn render(format: Format, request: &Request<'_>) -> Rendered {
     let (rules, left_out) = list.rules();
     let (top, below) = list.header(&left_out);
     let page = Page { top, below, exclusions: request.exclusions, rules };
-    let text = match format {
-        Format::Squid => page::Squid { page }.render(),
-        Format::Nftables => page::Nftables { page }.render(),
-        Format::Iptables => page::Iptables { page }.render(),
-        Format::Firewalld => page::Firewalld { page }.render(),
-        Format::Ufw => page::Ufw { page }.render(),
-        Format::AwsSg => page::AwsSg { page }.render(),
-        Format::AwsNetworkFirewall => page::AwsNetworkFirewall { page }.render(),
-        Format::AzureFirewall => page::AzureFirewall { page }.render(),
-        Format::Paloalto => page::Paloalto { page }.render(),
-        Format::Fortigate => page::Fortigate { page }.render(),
-        // Without a product, so handled above.
-        Format::Csv | Format::Json | Format::Markdown => return table::render(format, request),
-    };
-    // Nothing that a template calls fails, nor does writing to a string.
-    Rendered { text: text.unwrap_or_default(), left_out }
+    match page::text(format, page) {
+        Some(text) => Rendered { text, left_out },
+        None => table::render(format, request),
+    }
 }
 
 impl Request<'_> {
@@ -127,7 +113,7 @@ impl Request<'_> {
         self.endpoints
             .iter()
             .filter(|endpoint| !endpoint.is_link_local())
-            .filter(|endpoint| !self.exclusions || (endpoint.must_not_be_decrypted()))
+            .filter(|endpoint| !self.exclusions || endpoint.must_not_be_decrypted())
             .collect()
     }
 }

@@ -6,9 +6,9 @@ use std::time::Instant;
 use super::answer::{Request, Said, ask};
 use super::{Dialled, ProxyAnswers, Question, TlsAnswer, millis, named};
 use crate::host::HostRead;
-use crate::net::{MAX_HEAD, NetError, RESERVE, Roots, Time, TlsFault, Wire, connect, resolve, shake};
+use crate::net::{Bounded, MAX_HEAD, NetError, RESERVE, Roots, Time, TlsFault, Wire, connect, resolve, shake};
 use crate::network::catalogue::Needs;
-use crate::network::stream::{Bounded, Peeked};
+use crate::network::stream::Peeked;
 use crate::settings::ProxyUrl;
 
 /// No more bytes than this are read of one connection: the head of an answer and a certificate chain fit well.
@@ -39,29 +39,23 @@ fn dialled(question: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Ti
     let time = time.leaving(RESERVE);
     let mut seen = Dialled { host: question.host.clone(), port: question.port, in_hosts_file, ..Dialled::default() };
     let began = Instant::now();
-    let addresses = match resolve(&question.host, question.port, time.at_most(time.left() / 2)) {
-        Ok(addresses) => addresses,
-        Err(trouble) => {
-            seen.resolved_ms = millis(began);
-            seen.unresolved = Some(trouble);
-            return seen;
-        }
-    };
+    let resolved = resolve(&question.host, question.port, time.at_most(time.left() / 2));
     seen.resolved_ms = millis(began);
+    let addresses = match resolved {
+        Ok(addresses) => addresses,
+        Err(trouble) => return Dialled { unresolved: Some(trouble), ..seen },
+    };
     for address in addresses.iter().map(|address| address.ip().to_string()) {
         if !seen.addresses.contains(&address) {
             seen.addresses.push(address);
         }
     }
     let began = Instant::now();
-    let first = connect(&addresses, time, BUDGET);
+    let connected = connect(&addresses, time, BUDGET);
     seen.connected_ms = millis(began);
-    let wire = match first {
+    let wire = match connected {
         Ok(wire) => wire,
-        Err(trouble) => {
-            seen.unconnected = Some(trouble);
-            return seen;
-        }
+        Err(trouble) => return Dialled { unconnected: Some(trouble), ..seen },
     };
     // The one that came through is asked the second question too.
     let address = wire.peer().map_or_else(|_| addresses.clone(), |peer| vec![peer]);
@@ -72,14 +66,11 @@ fn dialled(question: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Ti
         });
         let plain = plain(question, wire, roots, time);
         // The thread is joined; it panics only where a library does, and then TLS is what could not be had.
-        let (tls, within_tls) = other.join().unwrap_or_else(|_| (broken(), None));
+        let broken = NetError::Other { why: "the handshake broke off".into() };
+        let (tls, within_tls) = other.join().unwrap_or((TlsAnswer::No { trouble: broken }, None));
         ProxyAnswers { plain, tls, within_tls }
     }));
     seen
-}
-
-fn broken() -> TlsAnswer {
-    TlsAnswer::No { trouble: NetError::Other { why: "the handshake broke off".into() } }
 }
 
 /// Which language a port speaks besides is not worth a long wait: some proxies never answer what they do not understand.
