@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::assets;
+use crate::text;
 use crate::version::Version;
 
 /// One HTTP client, or a range of its releases.
@@ -100,17 +101,14 @@ words! {
     Loopback { None, Own, Resolved, Alike, UnlessEmpty }
 }
 
-/// Which way a list is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(super) enum Way {
-    #[serde(rename = "members")]
-    Members,
-    #[serde(rename = "curl-7.86")]
-    Curl786,
-    #[serde(rename = "httpx")]
-    Httpx,
-    #[serde(rename = "ruby")]
-    Ruby,
+text::words::words! {
+    /// Which way a list is read.
+    pub(super) enum Way {
+        Members = "members",
+        Curl786 = "curl-7.86",
+        Httpx = "httpx",
+        Ruby = "ruby",
+    }
 }
 
 /// What a mask of no bits means.

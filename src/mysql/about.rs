@@ -10,6 +10,7 @@ use super::grants::Grant;
 use crate::host::HostRead;
 use crate::net::{NetError, shown};
 use crate::stamp::unix_millis;
+use crate::text::words::words;
 
 /// The variables that are judged, or tell one product from another. A server answers with those that it has.
 const VARIABLES: [&str; 8] = [
@@ -52,16 +53,28 @@ pub(crate) struct About {
     pub(crate) broke: Option<NetError>,
 }
 
-/// Why TLS was used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum TlsReason {
-    /// The settings say so.
-    Asked,
-    /// The server lets nobody in without (`require_secure_transport`), or not this account (`REQUIRE SSL`).
-    Required,
-    /// The account's way of logging in needs it.
-    Password,
+words! {
+    /// Why TLS was used.
+    pub(crate) enum TlsReason {
+        /// The settings say so.
+        Asked = "asked",
+        /// The server lets nobody in without (`require_secure_transport`), or not this account (`REQUIRE SSL`).
+        Required = "required",
+        /// The account's way of logging in needs it.
+        Password = "password",
+    }
+
+    /// Is a database there?
+    pub(crate) enum There {
+        /// Yes.
+        Yes = "yes",
+        /// No.
+        No = "no",
+        /// This user may not know: it has no rights on a database of that name.
+        Hidden = "hidden",
+        /// The server did not say.
+        Unknown = "unknown",
+    }
 }
 
 /// One of the two databases.
@@ -76,20 +89,6 @@ pub(crate) struct Database {
     pub(crate) charset: Option<String>,
     /// Its default collation.
     pub(crate) collation: Option<String>,
-}
-
-/// Is a database there?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum There {
-    /// Yes.
-    Yes,
-    /// No.
-    No,
-    /// This user may not know: it has no rights on a database of that name.
-    Hidden,
-    /// The server did not say.
-    Unknown,
 }
 
 /// The server's clock between two looks at our own, in milliseconds since 1970.

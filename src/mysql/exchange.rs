@@ -197,9 +197,7 @@ impl Connection {
     fn send(&mut self, payload: &[u8]) -> Result<(), NetError> {
         let length = u32::try_from(payload.len()).ok().filter(|length| *length < 0xff_ffff);
         let Some(length) = length else { return Err(NetError::Other { why: "a setting is too long".into() }) };
-        let mut bytes = length.to_le_bytes()[..3].to_vec();
-        bytes.push(self.sequence);
-        bytes.extend_from_slice(payload);
+        let bytes = [&length.to_le_bytes()[..3], &[self.sequence], payload].concat();
         self.sequence = self.sequence.wrapping_add(1);
         self.line.send(&bytes)
     }
@@ -240,31 +238,20 @@ fn flags(hello: &Hello) -> u32 {
 
 /// What a handshake response begins with; alone it is the request for TLS.
 fn response_head(capabilities: u32) -> Vec<u8> {
-    let mut bytes = capabilities.to_le_bytes().to_vec();
-    bytes.extend_from_slice(&(MAX_PACKET as u32).to_le_bytes());
-    bytes.push(COLLATION);
-    bytes.extend_from_slice(&[0; 23]);
-    bytes
+    [&capabilities.to_le_bytes()[..], &(MAX_PACKET as u32).to_le_bytes(), &[COLLATION], &[0; 23]].concat()
 }
 
 /// A handshake response of protocol 4.1, without a database.
 fn response(capabilities: u32, user: &str, plugin: &str, scrambled: &[u8]) -> Vec<u8> {
-    let mut bytes = response_head(capabilities);
-    let terminated = |bytes: &mut Vec<u8>, text: &[u8]| {
-        bytes.extend_from_slice(text);
-        bytes.push(0);
+    let has = |capability| capabilities & capability != 0;
+    let terminated = |text: &[u8]| [text, b"\0"].concat();
+    let length = scrambled.len() as u8; // a digest: 32 at most
+    let proof = match has(capability::SECURE_CONNECTION) {
+        true => [&[length], scrambled].concat(),
+        false => terminated(scrambled),
     };
-    terminated(&mut bytes, user.as_bytes());
-    if capabilities & capability::SECURE_CONNECTION == 0 {
-        terminated(&mut bytes, scrambled);
-    } else {
-        bytes.push(scrambled.len() as u8); // a digest: 32 at most
-        bytes.extend_from_slice(scrambled);
-    }
-    if capabilities & capability::PLUGIN_AUTH != 0 {
-        terminated(&mut bytes, plugin.as_bytes());
-    }
-    bytes
+    let plugin = if has(capability::PLUGIN_AUTH) { terminated(plugin.as_bytes()) } else { Vec::new() };
+    [response_head(capabilities), terminated(user.as_bytes()), proof, plugin].concat()
 }
 
 /// What proves the password to a server without telling it; nothing for an empty one.

@@ -55,12 +55,10 @@ pub(crate) fn resolve(host: &str, port: u16, time: Time) -> Result<Vec<SocketAdd
 /// `getaddrinfo` tells by its text only, and LC_MESSAGES is not set by us.
 fn of_resolver(error: &io::Error) -> NetError {
     let why = error.to_string();
-    let fleeting = ["Temporary failure", "try again"].iter().any(|words| why.contains(words));
-    if fleeting {
-        return NetError::NameUnanswered { why: "no name server answered (see /etc/resolv.conf)".into() };
-    }
-    let unknown = ["Name or service not known", "No address associated", "nodename nor servname", "not known"];
-    if unknown.iter().any(|words| why.contains(words)) {
+    let has = |signs: &[&str]| signs.iter().any(|words| why.contains(words));
+    if has(&["Temporary failure", "try again"]) {
+        NetError::NameUnanswered { why: "no name server answered (see /etc/resolv.conf)".into() }
+    } else if has(&["Name or service not known", "No address associated", "nodename nor servname", "not known"]) {
         NetError::NameUnknown
     } else {
         NetError::NameUnanswered { why: why.into() }

@@ -192,8 +192,12 @@ impl Known {
 
     /// Patterns of logs, in the order of [`Known::log`].
     pub(crate) fn log_patterns() -> &'static [Regex] {
-        static ALL: LazyLock<Vec<Regex>> =
-            LazyLock::new(|| Known::get().log.iter().map(|line| compiled(&line.pattern)).collect());
+        static ALL: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+            // Part of the binary, and a test compiles each.
+            #[allow(clippy::expect_used)]
+            let compiled = |line: &Line| Regex::new(&line.pattern).expect("patterns of assets/runtime.toml are valid");
+            Known::get().log.iter().map(compiled).collect()
+        });
         &ALL
     }
 }
@@ -209,12 +213,6 @@ impl Images {
         self.apart.iter().any(|own| own == repository)
             || self.apart_tags.iter().any(|prefix| tag.starts_with(prefix.as_str()))
     }
-}
-
-fn compiled(pattern: &str) -> Regex {
-    // Part of the binary, and a test compiles each.
-    #[allow(clippy::expect_used)]
-    Regex::new(pattern).expect("patterns of assets/runtime.toml are valid")
 }
 
 #[cfg(test)]

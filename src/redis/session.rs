@@ -60,11 +60,8 @@ pub(crate) fn open(target: &Target<'_>, time: Time) -> Result<(Resp, Time), NetE
 
 /// Does a TLS port behave like this towards a client that says `INFO`?
 fn maybe_tls(trouble: &NetError) -> bool {
-    match trouble {
-        NetError::Closed | NetError::Reset | NetError::Silent { .. } => true,
-        NetError::Unexpected { tls, .. } => *tls,
-        _ => false,
-    }
+    use NetError::{Closed, Reset, Silent, Unexpected};
+    matches!(trouble, Closed | Reset | Silent { .. } | Unexpected { tls: true, .. })
 }
 
 struct Session<'a> {

@@ -21,6 +21,7 @@ use page::{Page, Rule};
 
 pub(crate) use entry::LeftOut;
 pub(crate) use product::{By, Product};
+pub(crate) use table::body as json;
 
 words! {
     /// A form of the list.
@@ -88,16 +89,14 @@ pub(crate) struct Rendered {
     pub left_out: Vec<LeftOut>,
 }
 
-/// The list as `--format json` says it.
-pub(crate) fn json(request: &Request<'_>) -> serde_json::Value {
-    table::body(request)
-}
-
 /// Renders the list.
 pub(crate) fn render(format: Format, request: &Request<'_>) -> Rendered {
     let Some(product) = format.product() else { return table::render(format, request) };
     let list = List { format, product, request, endpoints: request.wanted() };
-    let (rules, left_out) = list.rules();
+    let (rules, left_out) = match product.by {
+        By::Address => list.rules_by_address(),
+        By::Name => list.rules_by_name(),
+    };
     let (top, below) = list.header(&left_out);
     let page = Page { top, below, exclusions: request.exclusions, rules };
     match page::text(format, page) {
@@ -128,13 +127,6 @@ struct List<'a> {
 
 impl<'a> List<'a> {
     /// The rules, and the endpoints that the product cannot express.
-    fn rules(&self) -> (Vec<Rule<'a>>, Vec<LeftOut>) {
-        match self.product.by {
-            By::Address => self.rules_by_address(),
-            By::Name => self.rules_by_name(),
-        }
-    }
-
     fn rules_by_address(&self) -> (Vec<Rule<'a>>, Vec<LeftOut>) {
         let (entries, mut left_out) = by_address(&self.endpoints);
         if self.format == Format::Iptables {
@@ -148,6 +140,7 @@ impl<'a> List<'a> {
         (entries.into_iter().map(Rule::by_address).collect(), left_out)
     }
 
+    /// As [`Self::rules_by_address`].
     fn rules_by_name(&self) -> (Vec<Rule<'a>>, Vec<LeftOut>) {
         let for_proxy = self.format == Format::Squid;
         let (direct, endpoints): (Vec<&Endpoint>, Vec<&Endpoint>) =

@@ -85,6 +85,14 @@ words! {
         /// The browser of a user of the product.
         Browser = "browser",
     }
+
+    /// What a certificate of somebody else's does to the connection.
+    pub enum Interception {
+        /// The platform refuses the data, whether the CA is trusted here or not.
+        Fail = "fail",
+        /// Works once every client knows the CA.
+        Warn = "warn",
+    }
 }
 
 impl Confidence {
@@ -100,16 +108,6 @@ impl Confidence {
     pub(crate) fn verified() -> Self {
         Self::Verified
     }
-}
-
-/// What a certificate of somebody else's does to the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Interception {
-    /// The platform refuses the data, whether the CA is trusted here or not.
-    Fail,
-    /// Works once every client knows the CA.
-    Warn,
 }
 
 /// The addresses that the vendor promises.

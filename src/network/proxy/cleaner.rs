@@ -61,7 +61,9 @@ impl Cleaner {
     /// The same of a trouble. Of bytes that are no HTTP only the first few are known, perhaps half a login: they are left out.
     pub(crate) fn trouble(&self, trouble: NetError) -> NetError {
         match trouble {
-            NetError::Unexpected { quotes: true, .. } if !self.is_idle() => NetError::unexpected("it is no HTTP"),
+            NetError::Unexpected { quotes: true, .. } if !(self.forms.is_empty() && self.tiny.is_empty()) => {
+                NetError::unexpected("it is no HTTP")
+            }
             NetError::Unexpected { what, tls, quotes } => NetError::Unexpected { what: self.line(&what), tls, quotes },
             NetError::Tls { why: TlsFault::Other(why) } => {
                 NetError::Tls { why: TlsFault::Other(self.line(why.raw()).into()) }
@@ -74,10 +76,6 @@ impl Cleaner {
     /// The same of what a certificate says.
     pub(crate) fn distrust(&self, why: Distrust) -> Distrust {
         why.cleaned(|text| self.line(text.raw()).into())
-    }
-
-    fn is_idle(&self) -> bool {
-        self.forms.is_empty() && self.tiny.is_empty()
     }
 }
 

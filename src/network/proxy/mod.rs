@@ -11,8 +11,6 @@ mod answer;
 mod cleaner;
 mod probe;
 
-use std::time::Instant;
-
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Failure, Stage};
@@ -186,8 +184,4 @@ pub(super) fn named(trouble: NetError, first: &[u8]) -> NetError {
         NetError::Tls { why: TlsFault::NotTls } if first.starts_with(b"HTTP/") => NetError::Tls { why: TlsFault::Http },
         other => other,
     }
-}
-
-fn millis(began: Instant) -> u64 {
-    crate::text::millis(began.elapsed())
 }

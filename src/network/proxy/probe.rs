@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::answer::{Request, Said, ask};
-use super::{Dialled, ProxyAnswers, Question, TlsAnswer, millis, named};
+use super::{Dialled, ProxyAnswers, Question, TlsAnswer, named};
 use crate::host::HostRead;
 use crate::net::{Bounded, MAX_HEAD, NetError, RESERVE, Roots, Time, TlsFault, Wire, connect, resolve, shake};
 use crate::network::catalogue::Needs;
 use crate::network::stream::Peeked;
 use crate::settings::ProxyUrl;
+use crate::text::millis;
 
 /// No more bytes than this are read of one connection: the head of an answer and a certificate chain fit well.
 const BUDGET: usize = MAX_HEAD + (64 << 10);
@@ -40,7 +41,7 @@ fn dialled(question: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Ti
     let mut seen = Dialled { host: question.host.clone(), port: question.port, in_hosts_file, ..Dialled::default() };
     let began = Instant::now();
     let resolved = resolve(&question.host, question.port, time.at_most(time.left() / 2));
-    seen.resolved_ms = millis(began);
+    seen.resolved_ms = millis(began.elapsed());
     let addresses = match resolved {
         Ok(addresses) => addresses,
         Err(trouble) => return Dialled { unresolved: Some(trouble), ..seen },
@@ -52,7 +53,7 @@ fn dialled(question: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Ti
     }
     let began = Instant::now();
     let connected = connect(&addresses, time, BUDGET);
-    seen.connected_ms = millis(began);
+    seen.connected_ms = millis(began.elapsed());
     let wire = match connected {
         Ok(wire) => wire,
         Err(trouble) => return Dialled { unconnected: Some(trouble), ..seen },
