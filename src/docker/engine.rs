@@ -238,12 +238,12 @@ fn refused(output: &Output) -> NoDocker {
     // The client warns of its own config file first: that is not why the daemon was not asked.
     let told = lines(&output.stderr).filter(|line| !line.starts_with(b"WARNING:"));
     let why = first_line(&told.collect::<Vec<_>>().join(&b'\n'), 300);
-    let said = why.to_lowercase();
+    let lower = why.to_lowercase();
     let down =
         ["cannot connect to the docker daemon", "is the docker daemon running", "connection refused", "no such file"];
     match why {
-        why if said.contains("permission denied") => NoDocker::Denied { why: why.into() },
-        why if down.iter().any(|words| said.contains(words)) => NoDocker::Down { why: why.into() },
+        why if lower.contains("permission denied") => NoDocker::Denied { why: why.into() },
+        why if down.iter().any(|words| lower.contains(words)) => NoDocker::Down { why: why.into() },
         why if why.is_empty() => {
             NoDocker::Odd { why: format!("docker ended with code {:?} and said nothing", output.code).into() }
         }

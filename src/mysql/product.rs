@@ -58,8 +58,8 @@ pub(crate) fn real(greeting: &Greeting, version: &str, comment: &str, variables:
 }
 
 fn recognised(text: &str, comment: &str, variables: &BTreeMap<String, String>, mariadb: bool) -> Product {
-    let said = format!("{text} {comment}").to_ascii_lowercase();
-    let has = |word: &str| said.contains(word);
+    let lower = format!("{text} {comment}").to_ascii_lowercase();
+    let has = |word: &str| lower.contains(word);
     let bare = |text: &str| text.split(['-', ' ']).next().unwrap_or_default().to_owned();
     let mut number = text;
     let (make, shown) = if has("mariadb") || mariadb {
