@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::{NetError, Time, Wire, seconds};
+use crate::text::Foreign;
 
 /// More addresses than this are not tried: each may cost a timeout.
 const MAX_ADDRESSES: usize = 6;
@@ -29,41 +30,38 @@ pub(crate) fn resolve(host: &str, port: u16, time: Time) -> Result<Vec<SocketAdd
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     if time.left().is_zero() {
-        return Err(NetError::NameUnanswered { why: "no time was left for it".to_owned() });
+        return Err(NetError::NameUnanswered { why: "no time was left for it".into() });
     }
     let (sender, receiver) = mpsc::channel();
     let name = host.to_owned();
-    let asked = std::thread::Builder::new().name("resolver".to_owned()).spawn(move || {
+    let ask = move || {
         let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
         // Nobody may be waiting any more.
         let _ = sender.send(found);
-    });
-    if let Err(error) = asked {
-        return Err(NetError::Other { why: error.to_string() });
-    }
+    };
+    let asked = std::thread::Builder::new().name("resolver".to_owned()).spawn(ask);
+    asked.map_err(|error| NetError::Other { why: error.to_string().into() })?;
     let limit = time.left();
     match receiver.recv_timeout(limit) {
         Ok(Ok(addresses)) if addresses.is_empty() => Err(NetError::NameUnknown),
         Ok(Ok(addresses)) => Ok(addresses),
         Ok(Err(error)) => Err(of_resolver(&error)),
-        Err(_) => {
-            Err(NetError::NameUnanswered { why: format!("the resolver gave no answer within {}", seconds(limit)) })
-        }
+        Err(_) => Err(NetError::NameUnanswered {
+            why: format!("the resolver gave no answer within {}", seconds(limit)).into(),
+        }),
     }
 }
 
 /// `getaddrinfo` tells by its text only, and LC_MESSAGES is not set by us.
 fn of_resolver(error: &io::Error) -> NetError {
     let why = error.to_string();
-    let fleeting = ["Temporary failure", "try again"].iter().any(|words| why.contains(words));
-    if fleeting {
-        return NetError::NameUnanswered { why: "no name server answered (see /etc/resolv.conf)".to_owned() };
-    }
-    let unknown = ["Name or service not known", "No address associated", "nodename nor servname", "not known"];
-    if unknown.iter().any(|words| why.contains(words)) {
+    let has = |signs: &[&str]| signs.iter().any(|words| why.contains(words));
+    if has(&["Temporary failure", "try again"]) {
+        NetError::NameUnanswered { why: "no name server answered (see /etc/resolv.conf)".into() }
+    } else if has(&["Name or service not known", "No address associated", "nodename nor servname", "not known"]) {
         NetError::NameUnknown
     } else {
-        NetError::NameUnanswered { why }
+        NetError::NameUnanswered { why: why.into() }
     }
 }
 
@@ -106,15 +104,15 @@ fn of_connect(error: &io::Error, waited: Duration) -> NetError {
             NetError::Unreachable { why: words(error) }
         }
         io::ErrorKind::PermissionDenied => {
-            NetError::Unreachable { why: "this host's own firewall forbids it (EPERM)".to_owned() }
+            NetError::Unreachable { why: "this host's own firewall forbids it (EPERM)".into() }
         }
         _ => NetError::Other { why: words(error) },
     }
 }
 
-fn words(error: &io::Error) -> String {
+fn words(error: &io::Error) -> Foreign {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
+    text.split(" (os error").next().unwrap_or(&text).into()
 }
 
 #[cfg(test)]
@@ -156,7 +154,7 @@ mod tests {
     fn without_time_nothing_is_looked_up_and_the_resolver_is_not_blamed() {
         let over = Time::new(Duration::ZERO, Duration::ZERO);
         let trouble = resolve("name.invalid", 1, over).unwrap_err();
-        assert!(matches!(&trouble, NetError::NameUnanswered { why } if why.contains("no time")), "{trouble}");
+        assert!(matches!(&trouble, NetError::NameUnanswered { why } if why.raw().contains("no time")), "{trouble}");
     }
 
     #[test]

@@ -158,8 +158,8 @@ fn told(resp: &mut Resp, command: &str, arguments: &[&[u8]]) -> Result<Value, Un
     let words = [&[command.as_bytes()], arguments].concat();
     match resp.ask(&words).map_err(|trouble| Unasked::NetError { trouble })? {
         // Its words may repeat what was sent; the first one is enough.
-        Value::Error(error) => {
-            let code = error.chars().take_while(char::is_ascii_alphanumeric).take(20).collect();
+        Value::Error(denial) => {
+            let code = denial.code.chars().take_while(char::is_ascii_alphanumeric).take(20).collect();
             Err(Unasked::Refused { command: command.to_owned(), code })
         }
         value => Ok(value),

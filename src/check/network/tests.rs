@@ -68,7 +68,6 @@ fn signed(issuer: &str, by_public: Option<Distrust>, by_host: Option<Distrust>) 
         not_before: 0,
         not_after: 0,
         logged: by_public.is_none(),
-        chain: 2,
     };
     PathProbe { certificate: Some(certificate), by_host, by_public, ..way(Via::Proxy, Stage::Http, None) }
 }
@@ -154,7 +153,6 @@ fn a_page_in_the_endpoints_place_is_no_answer_of_the_endpoint() {
             to: None,
             title: Some(title.to_owned()),
             html: true,
-            date: None,
         })
     };
     let unknown = || Some(Distrust::UnknownIssuer);

@@ -10,7 +10,7 @@ use crate::net::{Answer, NetError, basic, request};
 use crate::network::cause::{Cause, Failure, Stage};
 use crate::network::inspector;
 use crate::settings::ProxyUrl;
-use crate::text::host_port;
+use crate::text::{host_port, millis};
 
 /// How a request to the proxy ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ pub(crate) fn ask<S: Read + Write>(
     };
     let began = Instant::now();
     let answer = request(stream, asked.method, &asked.target, &headers);
-    said.took_ms = super::millis(began);
+    said.took_ms = millis(began.elapsed());
     match answer {
         Ok(answer) => {
             said.take(&answer, cleaner);

@@ -11,8 +11,6 @@ mod answer;
 mod cleaner;
 mod probe;
 
-use std::time::Instant;
-
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Failure, Stage};
@@ -42,7 +40,7 @@ pub(crate) struct Question<'a> {
 }
 
 /// One place: host and port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Dialled {
     /// Name or address.
@@ -140,10 +138,7 @@ impl ProxyAnswers {
     pub(crate) fn other_language(&self, tls: bool) -> Option<Failure> {
         let (stage, trouble) = match self.language() {
             Language::Plain if tls => (Stage::ProxyTls, NetError::Tls { why: TlsFault::Http }),
-            Language::Tls if !tls => {
-                let what = "it speaks TLS".to_owned();
-                (Stage::Connect, NetError::Unexpected { what, tls: true, quotes: false })
-            }
+            Language::Tls if !tls => (Stage::Connect, NetError::unexpected_tls("it speaks TLS")),
             _ => return None,
         };
         Some(Failure { stage, why: trouble.into(), took_ms: self.plain.took_ms })
@@ -189,8 +184,4 @@ pub(super) fn named(trouble: NetError, first: &[u8]) -> NetError {
         NetError::Tls { why: TlsFault::NotTls } if first.starts_with(b"HTTP/") => NetError::Tls { why: TlsFault::Http },
         other => other,
     }
-}
-
-fn millis(began: Instant) -> u64 {
-    crate::text::millis(began.elapsed())
 }

@@ -347,7 +347,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
     for (trouble, tls, id, words) in [
         (NetError::Untrusted { why: Distrust::UnknownIssuer }, true, "mysql-tls", "update-ca-trust"),
         (
-            NetError::Untrusted { why: Distrust::OtherName { names: vec!["db".to_owned()] } },
+            NetError::Untrusted { why: Distrust::OtherName { names: vec!["db".into()] } },
             true,
             "mysql-tls",
             "--mysql-host <NAME>",
@@ -355,7 +355,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
         (NetError::Untrusted { why: Distrust::Expired }, true, "mysql-tls", "timedatectl"),
         (
             NetError::Tls {
-                why: crate::net::TlsFault::Other("the other side ended it with the alert ProtocolVersion".to_owned()),
+                why: crate::net::TlsFault::Other("the other side ended it with the alert ProtocolVersion".into()),
             },
             true,
             "mysql-tls",
@@ -393,10 +393,10 @@ fn what_was_not_looked_at_says_why() {
 fn troubles_of_the_network_name_the_next_command() {
     for (trouble, words) in [
         (NetError::NameUnknown, "getent hosts 127.0.0.1"),
-        (NetError::NameUnanswered { why: "x".to_owned() }, "resolv.conf"),
+        (NetError::NameUnanswered { why: "x".into() }, "resolv.conf"),
         (NetError::Refused, "bind-address"),
         (NetError::ConnectTimeout { millis: 3000 }, "within 3 s"),
-        (NetError::Unreachable { why: "Network is unreachable".to_owned() }, "ip route get"),
+        (NetError::Unreachable { why: "Network is unreachable".into() }, "ip route get"),
         (NetError::Silent { millis: 9800 }, "skip-name-resolve"),
     ] {
         let spec = want_mysql(3306, None, None);
