@@ -19,7 +19,7 @@ const MAX_LINES: usize = 2000;
 
 /// Why Docker did not answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "trouble", rename_all = "kebab-case")]
+#[serde(tag = "error", rename_all = "kebab-case")]
 pub(crate) enum NoDocker {
     /// There is no such command.
     Absent,

@@ -128,7 +128,7 @@ impl About {
         let mut about = Self { tls: connection.tls(), tls_because: because, ..Self::default() };
         match about.ask(&mut connection, host, databases) {
             Ok(()) => connection.quit(),
-            Err(trouble) => about.broke = Some(trouble),
+            Err(error) => about.broke = Some(error),
         }
         about
     }

@@ -47,7 +47,7 @@ pub(crate) fn look(target: &Target<'_>, host: &dyn HostRead, time: Time) -> Mysq
     let opened = connected.and_then(|(wire, addresses)| Ok((exchange::open(Line::from(wire))?, addresses)));
     let opening_ms = crate::text::millis(began.elapsed());
     let (opening, login) = match opened {
-        Err(trouble) => (Opening::NetError(trouble), None),
+        Err(error) => (Opening::NetError(error), None),
         Ok(((_, Err(refusal)), _)) => (Opening::Refusal(refusal), None),
         Ok(((connection, Ok(hello)), addresses)) => {
             let login = target.account.map(|account| {
@@ -100,7 +100,7 @@ impl Session<'_> {
     fn secured(&self, connection: Connection, hello: &Hello, because: TlsReason) -> Login {
         match connection.secured(hello, self.target.host, self.target.roots) {
             Ok(connection) => self.attempt(connection, hello, Some(because)),
-            Err(trouble) => Login::Broken { trouble, tls: true },
+            Err(error) => Login::Broken { error, tls: true },
         }
     }
 
@@ -111,7 +111,7 @@ impl Session<'_> {
             Ok(LoggedIn::WantsTls) => Login::NeedsTls,
             Ok(LoggedIn::No(refusal)) => Login::Refused { refusal, tls: tls.is_some() },
             Ok(LoggedIn::Plugin(plugin)) => Login::Plugin { plugin },
-            Err(trouble) => Login::Broken { trouble, tls: tls.is_some() },
+            Err(error) => Login::Broken { error, tls: tls.is_some() },
         }
     }
 
@@ -122,7 +122,7 @@ impl Session<'_> {
             Ok((connection, Ok(hello))) if hello.greeting.offers_tls => self.secured(connection, &hello, because),
             Ok((_, Ok(_))) => Login::NoTls,
             Ok((_, Err(refusal))) => Login::Refused { refusal, tls: false },
-            Err(trouble) => Login::Broken { trouble, tls: false },
+            Err(error) => Login::Broken { error, tls: false },
         }
     }
 }

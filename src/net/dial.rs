@@ -68,7 +68,7 @@ fn of_resolver(error: &io::Error) -> NetError {
 /// Connects to the first address that answers, one after the other; each gets its fair share of the connection's time.
 ///
 /// # Errors
-/// The trouble of the address that came furthest.
+/// The error of the address that came furthest.
 pub(crate) fn connect(addresses: &[SocketAddr], time: Time, budget: usize) -> Result<Wire, NetError> {
     let addresses = &addresses[..addresses.len().min(MAX_ADDRESSES)];
     let end = Instant::now() + time.for_connection();
@@ -79,10 +79,10 @@ pub(crate) fn connect(addresses: &[SocketAddr], time: Time, budget: usize) -> Re
         match TcpStream::connect_timeout(address, share) {
             Ok(stream) => return Wire::new(stream, time, budget),
             Err(error) => {
-                let trouble = of_connect(&error, share);
+                let error = of_connect(&error, share);
                 // A refusal says more than a timeout: something is there.
                 if worst.as_ref().is_none_or(|worst| !matches!(worst, NetError::Refused)) {
-                    worst = Some(trouble);
+                    worst = Some(error);
                 }
             }
         }
@@ -133,8 +133,8 @@ mod tests {
         match dial("192.0.2.1", 9, Time::new(Duration::from_millis(300), Duration::from_secs(600)), 10) {
             Ok(_) => eprintln!("an_address_that_answers_nothing skipped: something answers for 192.0.2.1 here"),
             Err(NetError::ConnectTimeout { millis }) => assert!(millis <= 300, "{millis}"),
-            Err(trouble) => {
-                eprintln!("an_address_that_answers_nothing skipped: no packet leaves for 192.0.2.1 here ({trouble})");
+            Err(error) => {
+                eprintln!("an_address_that_answers_nothing skipped: no packet leaves for 192.0.2.1 here ({error})");
             }
         }
     }
@@ -153,8 +153,8 @@ mod tests {
     #[test]
     fn without_time_nothing_is_looked_up_and_the_resolver_is_not_blamed() {
         let over = Time::new(Duration::ZERO, Duration::ZERO);
-        let trouble = resolve("name.invalid", 1, over).unwrap_err();
-        assert!(matches!(&trouble, NetError::NameUnanswered { why } if why.raw().contains("no time")), "{trouble}");
+        let error = resolve("name.invalid", 1, over).unwrap_err();
+        assert!(matches!(&error, NetError::NameUnanswered { why } if why.raw().contains("no time")), "{error}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::text::{Foreign, shown_by_display};
 
 /// What kept a conversation from happening. Part of saved facts: the names are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "trouble", rename_all = "kebab-case")]
+#[serde(tag = "error", rename_all = "kebab-case")]
 pub enum NetError {
     /// The resolver says that there is no such name.
     NameUnknown,
@@ -122,8 +122,8 @@ impl NetError {
 
     /// What an error of a connected socket means. Troubles that travel inside an [`io::Error`] come out again.
     pub fn of(error: io::Error) -> Self {
-        if let Some(trouble) = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
-            return trouble.clone();
+        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
+            return error.clone();
         }
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::Closed,
@@ -172,7 +172,7 @@ shown_by_display!(NetError, Distrust);
 impl std::error::Error for NetError {}
 
 impl From<NetError> for io::Error {
-    fn from(trouble: NetError) -> Self {
-        Self::other(trouble)
+    fn from(error: NetError) -> Self {
+        Self::other(error)
     }
 }

@@ -115,7 +115,7 @@ fn parse(bytes: &[u8]) -> Result<Option<Answer>, NetError> {
     }
 }
 
-/// The trouble that an answer of another protocol is, by its first bytes.
+/// The error that an answer of another protocol is, by its first bytes.
 pub(crate) fn unexpected(bytes: &[u8]) -> NetError {
     match protocol(bytes) {
         Some(protocol) if matches!(bytes, [0x15 | 0x16, 0x03, ..]) => NetError::unexpected_tls(protocol),
@@ -190,8 +190,8 @@ mod tests {
             (b"\0\0\0\0\n5.7", "MySQL"),
             (b"-NOAUTH x\r\n", "Redis"),
         ] {
-            let trouble = ask(bytes).unwrap_err().to_string();
-            assert!(trouble.contains(words), "{trouble}");
+            let error = ask(bytes).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
         }
         let endless = [b"HTTP/1.1 200 OK\r\n".to_vec(), b"A: ".to_vec(), vec![b'x'; MAX_HEAD + 10_000]].concat();
         assert_eq!(ask(&endless).unwrap_err(), NetError::TooMuch { limit: MAX_HEAD });

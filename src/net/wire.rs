@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn one_byte_a_moment_does_not_stretch_the_deadline() {
-        // The budget would be read in ten seconds: what is told then is another trouble.
+        // The budget would be read in ten seconds: what is told then is another error.
         let (mut wire, mut other) = pair(Duration::from_millis(200), 1000);
         thread::spawn(move || {
             while other.write_all(b"x").is_ok() {

@@ -39,11 +39,11 @@ words! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "cause", rename_all = "kebab-case")]
 pub(crate) enum Cause {
-    /// Name, connection or conversation: see the trouble. At `resolve` and `tcp` with a proxy it is the proxy's.
+    /// Name, connection or conversation: see the error. At `resolve` and `tcp` with a proxy it is the proxy's.
     NetError {
         /// What.
         #[serde(flatten)]
-        trouble: NetError,
+        error: NetError,
     },
     /// The proxy asks for a login.
     ProxyLogin {
@@ -114,7 +114,7 @@ pub(crate) fn offers_basic(schemes: &[String]) -> bool {
 }
 
 impl From<NetError> for Cause {
-    fn from(trouble: NetError) -> Self {
-        Self::NetError { trouble }
+    fn from(error: NetError) -> Self {
+        Self::NetError { error }
     }
 }

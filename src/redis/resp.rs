@@ -60,9 +60,9 @@ impl Resp {
     }
 
     /// Sends a command with its arguments and reads the reply. What the server refuses is a reply ([`Value::Error`]), no
-    /// trouble.
+    /// error.
     ///
-    /// After a trouble the conversation is over: a late reply would be taken for that of the next command.
+    /// After a error the conversation is over: a late reply would be taken for that of the next command.
     ///
     /// # Errors
     /// Silence, more than the budget, a reset, or bytes that are no RESP.

@@ -35,14 +35,14 @@ pub(crate) fn look(target: &Target<'_>, time: Time) -> RedisFacts {
     let time = time.leaving(RESERVE);
     let addresses = match resolve(target.host, target.port, time) {
         Ok(addresses) => addresses,
-        Err(trouble) => return RedisFacts { plain: Some(RedisAnswers::broken(trouble)), tls: None },
+        Err(error) => return RedisFacts { plain: Some(RedisAnswers::broken(error)), tls: None },
     };
     let session = Session { target, addresses: &addresses, time };
     if target.tls == Some(true) {
         return RedisFacts { plain: None, tls: Some(session.secured()) };
     }
     let plain = session.plain();
-    let maybe_tls = target.tls.is_none() && !plain.replied && plain.trouble.as_ref().is_some_and(maybe_tls);
+    let maybe_tls = target.tls.is_none() && !plain.replied && plain.error.as_ref().is_some_and(maybe_tls);
     let tls = maybe_tls.then(|| session.secured());
     RedisFacts { plain: Some(plain), tls }
 }
@@ -59,9 +59,9 @@ pub(crate) fn open(target: &Target<'_>, time: Time) -> Result<(Resp, Time), NetE
 }
 
 /// Does a TLS port behave like this towards a client that says `INFO`?
-fn maybe_tls(trouble: &NetError) -> bool {
+fn maybe_tls(error: &NetError) -> bool {
     use NetError::{Closed, Reset, Silent, Unexpected};
-    matches!(trouble, Closed | Reset | Silent { .. } | Unexpected { tls: true, .. })
+    matches!(error, Closed | Reset | Silent { .. } | Unexpected { tls: true, .. })
 }
 
 struct Session<'a> {
@@ -85,10 +85,10 @@ impl Session<'_> {
     fn talk(&self, line: Result<Line, NetError>) -> RedisAnswers {
         let mut talk = match line {
             Ok(line) => Resp::new(line),
-            Err(trouble) => return RedisAnswers::broken(trouble),
+            Err(error) => return RedisAnswers::broken(error),
         };
         let mut answers = RedisAnswers { cipher: talk.tls(), ..RedisAnswers::default() };
-        answers.trouble = self.converse(&mut talk, &mut answers).err();
+        answers.error = self.converse(&mut talk, &mut answers).err();
         answers
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct NameFacts {
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) addresses: Vec<IpAddr>,
-    pub(crate) trouble: Option<NetError>,
+    pub(crate) error: Option<NetError>,
     pub(crate) took_ms: u64,
 }
 
@@ -38,12 +38,12 @@ fn asked(name: &str, time: Time) -> Host {
     let began = Instant::now();
     let resolved = if name.is_empty() { Err(NetError::NameUnknown) } else { resolve(name, 0, time) };
     let took_ms = millis(began.elapsed());
-    let (found, trouble) = match resolved {
+    let (found, error) = match resolved {
         Ok(found) => (found, None),
-        Err(trouble) => (Vec::new(), Some(trouble)),
+        Err(error) => (Vec::new(), Some(error)),
     };
     let mut addresses: Vec<IpAddr> = found.into_iter().take(16).map(|address| address.ip()).collect();
     // One entry per kind of socket.
     addresses.dedup();
-    Host { name: clean(name, 64), addresses, trouble, took_ms }
+    Host { name: clean(name, 64), addresses, error, took_ms }
 }

@@ -177,8 +177,8 @@ impl Trip {
         let Self::PathProbe(probe) = self else { return false };
         probe.via == Via::Proxy
             && probe.failure.as_ref().is_some_and(|failure| match &failure.why {
-                Cause::NetError { trouble } => {
-                    failure.stage <= Stage::Connect && matches!(trouble, NetError::Reset | NetError::Closed)
+                Cause::NetError { error } => {
+                    failure.stage <= Stage::Connect && matches!(error, NetError::Reset | NetError::Closed)
                 }
                 Cause::ProxyForbids { status } => *status == 429,
                 _ => false,

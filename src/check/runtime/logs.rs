@@ -33,7 +33,7 @@ impl Check for Logs {
         };
         let command = facts.place.command(&spec.home);
         let mut findings: Vec<Finding> =
-            seen.hits.iter().filter_map(|hit| trouble(hit, facts.now, spec, &command)).collect();
+            seen.hits.iter().filter_map(|hit| error(hit, facts.now, spec, &command)).collect();
         let read = text!("{} of {}, of the last hour", count(seen.lines, "line"), count(seen.containers, "container"));
         if let Some((name, why)) = seen.unread.first() {
             let others = match seen.unread.len() {
@@ -59,7 +59,7 @@ impl Check for Logs {
     }
 }
 
-fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Finding> {
+fn error(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Finding> {
     // LogsFacts of another version may name a pattern that this one does not have.
     let known = Known::get().log.iter().find(|line| line.name == hit.name)?;
     let age = hit.last.map(|last| now.saturating_sub(last));

@@ -103,11 +103,6 @@ impl Confidence {
             (_, status) => status,
         }
     }
-
-    /// Targets in facts of before have no confidence.
-    pub(crate) fn verified() -> Self {
-        Self::Verified
-    }
 }
 
 /// The addresses that the vendor promises.

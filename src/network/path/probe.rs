@@ -152,7 +152,7 @@ fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> Pa
             if let Some(Failure { stage: Stage::Connect, why, .. }) = &mut probe.failure
                 && matches!(
                     why,
-                    Cause::NetError { trouble: NetError::Reset | NetError::Closed }
+                    Cause::NetError { error: NetError::Reset | NetError::Closed }
                         | Cause::ProxyMisunderstands { status: 400 }
                 )
                 && speaks_tls(&addresses, &host, roots, time)
@@ -165,8 +165,8 @@ fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> Pa
             match probe.stage(Stage::ProxyTls, |_| Ok(net::shake(&mut wire, &host, roots)?)) {
                 Some(wire) => way.behind(&mut probe, wire),
                 None => {
-                    if let Some(Failure { why: Cause::NetError { trouble }, .. }) = &mut probe.failure {
-                        *trouble = cleaner.trouble(named(trouble.clone(), wire.first()));
+                    if let Some(Failure { why: Cause::NetError { error }, .. }) = &mut probe.failure {
+                        *error = cleaner.error(named(error.clone(), wire.first()));
                     }
                 }
             }

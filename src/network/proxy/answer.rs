@@ -40,7 +40,7 @@ pub(crate) struct Said {
     #[serde(default)]
     pub is_own: bool,
     /// Why there is no answer; or, with a status of 200, what became of the tunnel.
-    pub trouble: Option<NetError>,
+    pub error: Option<NetError>,
     /// Milliseconds from the request to its answer.
     pub took_ms: u64,
 }
@@ -101,8 +101,8 @@ pub(crate) fn ask<S: Read + Write>(
             said.take(&answer, cleaner);
             (said, Some(answer))
         }
-        Err(trouble) => {
-            said.trouble = Some(cleaner.trouble(trouble));
+        Err(error) => {
+            said.error = Some(cleaner.error(error));
             (said, None)
         }
     }
@@ -138,7 +138,7 @@ impl Said {
     /// usually say for the proxy's, otherwise it has to give itself away.
     pub(crate) fn cause(&self, strict: bool) -> Option<Cause> {
         let Some(status) = self.status else {
-            return Some(self.trouble.clone().unwrap_or(NetError::Closed).into());
+            return Some(self.error.clone().unwrap_or(NetError::Closed).into());
         };
         let connect = self.is_connect();
         let strict = strict || connect;
@@ -164,7 +164,7 @@ impl Said {
         let (stage, why) = match self.cause(true) {
             Some(why) => (if self.is_connect() { Stage::Connect } else { Stage::Http }, why),
             // What became of the tunnel.
-            None => (Stage::Tls, self.trouble.clone()?.into()),
+            None => (Stage::Tls, self.error.clone()?.into()),
         };
         Some(Failure { stage, why, took_ms: self.took_ms })
     }

@@ -58,9 +58,9 @@ impl Cleaner {
         text::clean(&clean, LONGEST)
     }
 
-    /// The same of a trouble. Of bytes that are no HTTP only the first few are known, perhaps half a login: they are left out.
-    pub(crate) fn trouble(&self, trouble: NetError) -> NetError {
-        match trouble {
+    /// The same of a error. Of bytes that are no HTTP only the first few are known, perhaps half a login: they are left out.
+    pub(crate) fn error(&self, error: NetError) -> NetError {
+        match error {
             NetError::Unexpected { quotes: true, .. } if !(self.forms.is_empty() && self.tiny.is_empty()) => {
                 NetError::unexpected("it is no HTTP")
             }
@@ -123,7 +123,7 @@ mod tests {
         assert!(!cleaner.line(&long).contains("ZGl2d"), "cleaned before it is cut");
         let begun =
             NetError::Unexpected { what: "it begins with \"ZGl2dnk6cEBz\"".to_owned(), tls: false, quotes: true };
-        assert_eq!(cleaner.trouble(begun), NetError::unexpected("it is no HTTP"));
+        assert_eq!(cleaner.error(begun), NetError::unexpected("it is no HTTP"));
         assert_eq!(cleaner.line("a\r\n\u{1b}[31mb"), "a  ?[31mb");
         let short = ProxyUrl::parse("http://u:abc@h:1").unwrap();
         assert_eq!(Cleaner::new(std::iter::once(&short)).line("an abc book"), "***");

@@ -44,7 +44,7 @@ fn dialled(question: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Ti
     seen.resolved_ms = millis(began.elapsed());
     let addresses = match resolved {
         Ok(addresses) => addresses,
-        Err(trouble) => return Dialled { unresolved: Some(trouble), ..seen },
+        Err(error) => return Dialled { unresolved: Some(error), ..seen },
     };
     for address in addresses.iter().map(|address| address.ip().to_string()) {
         if !seen.addresses.contains(&address) {
@@ -56,19 +56,19 @@ fn dialled(question: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Ti
     seen.connected_ms = millis(began.elapsed());
     let wire = match connected {
         Ok(wire) => wire,
-        Err(trouble) => return Dialled { unconnected: Some(trouble), ..seen },
+        Err(error) => return Dialled { unconnected: Some(error), ..seen },
     };
     // The one that came through is asked the second question too.
     let address = wire.peer().map_or_else(|_| addresses.clone(), |peer| vec![peer]);
     seen.answers = Some(std::thread::scope(|scope| {
         let other = scope.spawn(|| match connect(&address, time, BUDGET) {
             Ok(wire) => tls(question, wire, roots, time),
-            Err(trouble) => (TlsAnswer::No { trouble }, None),
+            Err(error) => (TlsAnswer::No { error }, None),
         });
         let plain = plain(question, wire, roots, time);
         // The thread is joined; it panics only where a library does, and then TLS is what could not be had.
         let broken = NetError::Other { why: "the handshake broke off".into() };
-        let (tls, within_tls) = other.join().unwrap_or((TlsAnswer::No { trouble: broken }, None));
+        let (tls, within_tls) = other.join().unwrap_or((TlsAnswer::No { error: broken }, None));
         ProxyAnswers { plain, tls, within_tls }
     }));
     seen
@@ -94,8 +94,8 @@ fn tls(question: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (T
         Err(NetError::Untrusted { why }) => {
             return (TlsAnswer::Untrusted { why: question.cleaner.distrust(why) }, None);
         }
-        Err(trouble) => {
-            return (TlsAnswer::No { trouble: question.cleaner.trouble(named(trouble, wire.first())) }, None);
+        Err(error) => {
+            return (TlsAnswer::No { error: question.cleaner.error(named(error, wire.first())) }, None);
         }
     };
     if !question.tls {
@@ -120,12 +120,12 @@ fn asked<S: Bounded>(
         Request::tunnel(&endpoint.host, endpoint.port)
     };
     let (mut said, _) = ask(&mut stream, &request, login, &question.cleaner);
-    if let Some(NetError::Silent { millis }) = &mut said.trouble {
+    if let Some(NetError::Silent { millis }) = &mut said.error {
         *millis = said.took_ms;
     }
     if said.is_connect() && said.cause(true).is_none() {
         stream.until(time.at_most(time.for_connection()));
-        said.trouble = tunnel(stream, roots);
+        said.error = tunnel(stream, roots);
     }
     said
 }
@@ -135,7 +135,7 @@ fn asked<S: Bounded>(
 fn tunnel<S: Bounded>(stream: S, roots: &Roots) -> Option<NetError> {
     match shake(stream, &Needs::get().probe.host, roots) {
         Err(NetError::Tls { why: TlsFault::Closed }) => Some(NetError::Closed),
-        Err(trouble @ (NetError::Closed | NetError::Reset | NetError::Silent { .. })) => Some(trouble),
+        Err(error @ (NetError::Closed | NetError::Reset | NetError::Silent { .. })) => Some(error),
         // Some answer came through, trusted or not.
         Ok(_) | Err(_) => None,
     }

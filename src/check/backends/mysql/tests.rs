@@ -344,7 +344,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
         assert!(text(the(&findings, id)).contains(words), "{code}: {}", text(the(&findings, id)));
         assert_eq!(status(&findings, "mysql-version"), Pass);
     }
-    for (trouble, tls, id, words) in [
+    for (error, tls, id, words) in [
         (NetError::Untrusted { why: Distrust::UnknownIssuer }, true, "mysql-tls", "update-ca-trust"),
         (
             NetError::Untrusted { why: Distrust::OtherName { names: vec!["db".into()] } },
@@ -365,7 +365,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
         (NetError::Silent { millis: 9000 }, false, "mysql-login", "--timeout"),
     ] {
         let spec = want_mysql(3306, Some("divvy"), Some(true));
-        let findings = judged(&Mysql, &facts(Some(Login::Broken { trouble, tls })), &spec);
+        let findings = judged(&Mysql, &facts(Some(Login::Broken { error, tls })), &spec);
         assert_eq!(status(&findings, id), Fail, "{words}");
         assert!(text(the(&findings, id)).contains(words), "{words}: {}", text(the(&findings, id)));
     }
@@ -391,7 +391,7 @@ fn what_was_not_looked_at_says_why() {
 
 #[test]
 fn troubles_of_the_network_name_the_next_command() {
-    for (trouble, words) in [
+    for (error, words) in [
         (NetError::NameUnknown, "getent hosts 127.0.0.1"),
         (NetError::NameUnanswered { why: "x".into() }, "resolv.conf"),
         (NetError::Refused, "bind-address"),
@@ -400,7 +400,7 @@ fn troubles_of_the_network_name_the_next_command() {
         (NetError::Silent { millis: 9800 }, "skip-name-resolve"),
     ] {
         let spec = want_mysql(3306, None, None);
-        let facts = MysqlFacts { opening: Some(Opening::NetError(trouble)), opening_ms: 9800, login: None };
+        let facts = MysqlFacts { opening: Some(Opening::NetError(error)), opening_ms: 9800, login: None };
         let findings = judged(&Mysql, &facts, &spec);
         assert_eq!(status(&findings, "mysql-reachable"), Fail);
         assert!(text(&findings[0]).contains(words), "{words}: {}", text(&findings[0]));
