@@ -30,7 +30,7 @@ pub(super) fn way(via: Via, target: &Target, spec: &CheckSpec) -> Text {
 /// What was seen, where nothing more is known than the failure.
 pub(super) fn told(failure: &Failure) -> Text {
     match &failure.why {
-        Cause::NetError { trouble } => text!("{}", trouble),
+        Cause::NetError { error } => text!("{}", error),
         Cause::ProxyLogin { schemes, sent } => {
             let offered = if schemes.is_empty() { "nothing".into() } else { text!("{}", schemes.join(", ")) };
             text!("HTTP 407, offering {}{}", offered, own(if *sent { ", after a login by Basic" } else { "" }))
@@ -80,17 +80,17 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
         let limit = text!("--connect-timeout {}", seconds);
         text!("see for yourself: curl -v {} -x {}://{} https://{}/", limit, scheme, place, probed)
     };
-    let trouble = match &failure.why {
+    let error = match &failure.why {
         Cause::ProxyLogin { schemes, sent } => return login(schemes, *sent, proxy, id),
         Cause::ProxyMisunderstands { status } => {
             let finding = make(text!("the proxy {} does not understand CONNECT{}", place, origin))
                 .expected("an answer of a forward proxy to CONNECT");
             return misunderstood(finding, *status).advise(look(3)).advise(right_port());
         }
-        Cause::NetError { trouble } => Some(trouble),
+        Cause::NetError { error } => Some(error),
         _ => None,
     };
-    match (trouble, failure.stage) {
+    match (error, failure.stage) {
         (Some(NetError::NameUnknown), Stage::Resolve) => unresolved(proxy, id)
             .cause("the name is misspelt, or this host asks a name server that does not know the company's names")
             .look(text!("look: getent hosts {}; cat /etc/resolv.conf", own(host(proxy))))
@@ -102,9 +102,9 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
             .expected("an open port")
             .cause("the port is wrong, the proxy does not run, or a firewall in between rejects")
             .advise(text!("ask the proxy team for host and port, then: {}", ics_setup(NAME_PROXY))),
-        (trouble, Stage::Tcp) => make(text!("the proxy {} does not answer{}", place, origin))
+        (error, Stage::Tcp) => make(text!("the proxy {} does not answer{}", place, origin))
             .expected("an open port, within --connect-timeout")
-            .cause(match trouble {
+            .cause(match error {
                 Some(NetError::Unreachable { .. }) => "this host has no route there",
                 Some(NetError::ConnectTimeout { .. }) => {
                     "a firewall or security group between this host and the proxy drops packets, or the address is wrong"
@@ -315,31 +315,31 @@ pub(super) fn of_way(
         (Cause::ProxyLogin { .. }, _) => make(text!("{} wants a login for {}", who, name))
             .cause("other endpoints got through")
             .advise(text!("have the proxy team look at the rule for {}", own(&target.host))),
-        (Cause::NetError { trouble: NetError::Silent { .. } }, Stage::Connect) => make(text!(
+        (Cause::NetError { error: NetError::Silent { .. } }, Stage::Connect) => make(text!(
             "{} does not get to {} in time",
             who,
             name
         ))
         .cause("nothing answers the proxy there: a firewall behind it drops the packets (limit: --connect-timeout)")
         .advise(from_the_proxy(target)),
-        (Cause::NetError { trouble: NetError::NameUnknown | NetError::NameUnanswered { .. } }, Stage::Resolve) => {
+        (Cause::NetError { error: NetError::NameUnknown | NetError::NameUnanswered { .. } }, Stage::Resolve) => {
             make(text!("{} does not resolve", own(&target.host)))
                 .cause("name servers that do not know the internet, as is usual where everything goes through a proxy")
                 .look(text!("look: getent hosts {}", own(&target.host)))
                 .advise("or name the proxy: --proxy http://<HOST>:<PORT>")
         }
-        (Cause::NetError { trouble: NetError::Refused }, _) => {
+        (Cause::NetError { error: NetError::Refused }, _) => {
             make(text!("{} refuses the connection {}", name, way))
                 .cause("a firewall that rejects, or the service is down")
                 .advise(open(target))
         }
-        (Cause::NetError { trouble }, Stage::Tcp) => make(text!("{} does not answer {}", name, way))
-            .cause(match trouble {
+        (Cause::NetError { error }, Stage::Tcp) => make(text!("{} does not answer {}", name, way))
+            .cause(match error {
                 NetError::Unreachable { .. } => "this host has no route there",
                 _ => "a firewall on the way drops the packets",
             })
             .advise(open(target)),
-        (Cause::NetError { trouble }, Stage::Tls) => of_tls(trouble, target, via, &way, make),
+        (Cause::NetError { error }, Stage::Tls) => of_tls(error, target, via, &way, make),
         _ => make(text!("{} gives no answer {}", name, way))
             .cause(match via {
                 Via::Proxy if !target.tls => "the proxy gives no answer, or the service behind it gives none",
@@ -350,13 +350,13 @@ pub(super) fn of_way(
 }
 
 /// A connection, or a tunnel, in which no TLS comes about.
-fn of_tls(trouble: &NetError, target: &Target, via: Via, way: &Text, make: impl FnOnce(Text) -> Finding) -> Finding {
+fn of_tls(error: &NetError, target: &Target, via: Via, way: &Text, make: impl FnOnce(Text) -> Finding) -> Finding {
     let name = own(target.name());
-    let finding = match trouble {
+    let finding = match error {
         NetError::Silent { .. } => make(text!("nothing comes back from {} {}", name, way)),
         _ => make(text!("TLS to {} does not come about {}", name, way)),
     };
-    let finding = finding.cause(match (trouble, via) {
+    let finding = finding.cause(match (error, via) {
         (NetError::Closed | NetError::Reset | NetError::Tls { .. }, Via::Direct) => {
             "a device in between cuts connections by the name in TLS, or wants another TLS version"
         }

@@ -16,6 +16,16 @@ pub enum Host {
     V6(Ipv6Addr),
 }
 
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::V4(address) => address.fmt(f),
+            Self::V6(address) => address.fmt(f),
+        }
+    }
+}
+
 /// Scheme, host and port of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -105,6 +115,15 @@ impl Target {
         if self.tls { 443 } else { 80 }
     }
 
+    pub(super) fn is_localhost(&self) -> bool {
+        self.host == Host::Name("localhost".to_owned())
+    }
+
+    /// Is the host an address that leads to this host: loopback, or no address at all?
+    pub(super) fn is_own_address(&self) -> bool {
+        self.address().is_some_and(is_own)
+    }
+
     /// The address, where the URL spells one.
     pub fn address(&self) -> Option<IpAddr> {
         match &self.host {
@@ -120,13 +139,17 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.tls { "https://" } else { "http://" })?;
         match &self.host {
-            Host::Name(name) => f.write_str(name)?,
-            Host::V4(address) => write!(f, "{address}")?,
             Host::V6(address) => write!(f, "[{address}]")?,
+            host => host.fmt(f)?,
         }
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))?;
         f.write_str("/")
     }
+}
+
+/// `127.*`, `0.0.0.0` and their like in IPv6.
+pub(super) fn is_own(address: IpAddr) -> bool {
+    address.is_loopback() || address.is_unspecified()
 }
 
 fn name_or_v4(host: &str) -> Result<Host, TargetError> {

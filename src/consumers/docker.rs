@@ -14,7 +14,7 @@ use crate::environment::{self, DAEMON_JSON, Daemon};
 use crate::net::seconds;
 use crate::product::own_containers;
 use crate::text;
-use crate::text::{Foreign, Text, clean, own};
+use crate::text::{Foreign, Text, own};
 use crate::vendor::Vendor;
 
 /// Where units and their drop-ins are, strongest first.
@@ -152,11 +152,11 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer
             return skipped(text!("docker does not answer: {}", why));
         }
     };
-    let running = found.own.into_iter().filter(|container| container.status == "running");
+    let running = found.own.into_iter().filter(|container| container.state.status == "running");
     let consumers: Vec<Consumer> = running
         .take(MOST_CONTAINERS)
         .map(|container| {
-            let name = clean(&container.name, 80);
+            let name = container.state.name.clone();
             let source = format!("docker inspect {}", Foreign::new(&name));
             let mut consumer =
                 Consumer { known: Known::Asked, ..Consumer::new(Who::Container, Some(name.clone()), source) };

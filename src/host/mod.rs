@@ -125,8 +125,8 @@ pub(crate) trait NewFile {
 /// Holds a lock until dropped.
 pub(crate) trait LockGuard {}
 
-/// The size of a file system, as `statvfs(3)` tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The size of a file system, as `statvfs(3)` tells it. Part of saved facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Space {
     /// Which one: equal for paths on the same file system.
     pub device: u64,

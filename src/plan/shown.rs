@@ -170,7 +170,8 @@ impl<'a> Line<'a> {
 pub(super) fn is_ours(name: &str) -> bool {
     let last = name.rsplit("::").next().unwrap_or(name);
     let plain = last.to_ascii_lowercase().replace(['-', '_'], "");
-    ["httpproxy", "httpsproxy", "noproxy", "proxy"].contains(&plain.as_str()) || Vendor::get().is_variable(name)
+    ["httpproxy", "httpsproxy", "noproxy", "proxy"].contains(&plain.as_str())
+        || Vendor::get().setting_of(name).is_some()
 }
 
 /// Does one of these secrets stand in the file where a secret stands: as the value of a name of its kind or of a name that

@@ -72,7 +72,7 @@ fn judged(list: &NoProxy, test_drive: bool) -> Vec<Finding> {
 fn asking(url: &str, list: &str) -> Vec<&'static str> {
     let Ok(target) = Target::parse(url) else { return Vec::new() };
     let asks =
-        |client: &&Client| client.reads_environment() && !client.is_broken() && client.route(&target, list).is_proxy();
+        |client: &&Client| client.reads_environment() && !client.broken && client.route(&target, list).is_proxy();
     all().iter().filter(asks).map(|client| client.id.as_str()).collect()
 }
 

@@ -63,10 +63,10 @@ impl Server {
     }
 
     /// It could not be talked to.
-    pub(super) fn unreached(self, address: &Address, trouble: &NetError, limits: &Limits) -> Finding {
+    pub(super) fn unreached(self, address: &Address, error: &NetError, limits: &Limits) -> Finding {
         let Server { name, word, .. } = self;
         let (place, host, port) = (at(address), quoted(&address.host), address.port);
-        let title = match trouble {
+        let title = match error {
             NetError::NameUnknown | NetError::NameUnanswered { .. } => {
                 text!("{}'s host {} has no address", own(name), own(&address.host))
             }
@@ -80,9 +80,9 @@ impl Server {
         };
         let finding = placed(Finding::fail(self.reachable, title), address)
             .expected(text!("{} answers on {} (address: {})", own(name), place, own(&address.origin)))
-            .observed(text!("{}", trouble))
-            .evidence("trouble", serde_json::to_value(trouble).unwrap_or_default());
-        match trouble {
+            .observed(text!("{}", error))
+            .evidence("trouble", serde_json::to_value(error).unwrap_or_default());
+        match error {
             NetError::NameUnknown => finding
                 .cause("neither DNS nor /etc/hosts knows the name on this host")
                 .advise(text!("look whether this host knows it: getent hosts {}", own(&host)))

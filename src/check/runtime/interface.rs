@@ -50,7 +50,7 @@ fn verdict(asked: &Asked, command: &Text) -> Finding {
     let (took, limit) = (took(asked.took_ms), took(Known::get().health.slow_ms));
     let logs = text!("look into its log: {} logs --tail 50 interfaceserver", command);
     let answer = match &asked.answer {
-        Err(trouble) => return silent(asked, trouble, command, logs),
+        Err(error) => return silent(asked, error, command, logs),
         Ok(answer) => answer,
     };
     let health = &Known::get().health;
@@ -113,10 +113,10 @@ fn path_of(location: &str) -> &str {
     }
 }
 
-fn silent(asked: &Asked, trouble: &NetError, command: &Text, logs: Text) -> Finding {
-    let finding = |title: Text| Finding::fail(ids::INTERFACE_STATUS, title).observed(text!("{}", trouble));
+fn silent(asked: &Asked, error: &NetError, command: &Text, logs: Text) -> Finding {
+    let finding = |title: Text| Finding::fail(ids::INTERFACE_STATUS, title).observed(text!("{}", error));
     let port = asked.port;
-    match trouble {
+    match error {
         NetError::Refused => finding(text!("nothing listens on port {}", own(port)))
             .cause(
                 "interfaceserver does not run, has not opened its port yet, or the compose file publishes another one",

@@ -2,8 +2,8 @@
 
 use super::text::{at, count, long, nothing};
 use crate::check::prelude::*;
+use crate::product::Known;
 use crate::product::logs::{self, Hit, LogsFacts};
-use crate::product::{Known, Weight};
 
 /// What was last said longer ago than this, in seconds, may be over.
 const OVER: u64 = 600;
@@ -33,7 +33,7 @@ impl Check for Logs {
         };
         let command = facts.place.command(&spec.home);
         let mut findings: Vec<Finding> =
-            seen.hits.iter().filter_map(|hit| trouble(hit, facts.now, spec, &command)).collect();
+            seen.hits.iter().filter_map(|hit| error(hit, facts.now, spec, &command)).collect();
         let read = text!("{} of {}, of the last hour", count(seen.lines, "line"), count(seen.containers, "container"));
         if let Some((name, why)) = seen.unread.first() {
             let others = match seen.unread.len() {
@@ -59,7 +59,7 @@ impl Check for Logs {
     }
 }
 
-fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Finding> {
+fn error(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Finding> {
     // LogsFacts of another version may name a pattern that this one does not have.
     let known = Known::get().log.iter().find(|line| line.name == hit.name)?;
     let age = hit.last.map(|last| now.saturating_sub(last));
@@ -70,10 +70,7 @@ fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Find
         _ => Text::default(),
     };
     let again = if over { text!(" (not in the last {})", long(OVER)) } else { Text::default() };
-    let status = match known.weight {
-        Weight::Fail if !over => Status::Fail,
-        _ => Status::Warn,
-    };
+    let status = if over { Status::Warn } else { known.status };
     let title = text!("the log of {} says: {}{}", own(services.join(", ")), own(&known.title), again);
     let observed = text!("{:?}, {} in the last hour{}", hit.words, count(hit.count, "line"), last);
     let finding = Finding::new(ids::LOG_KNOWN_TROUBLE, status, title)

@@ -92,7 +92,7 @@ fn one(queue: &Queue, server: &str) -> Finding {
 /// Why it was not asked, for people.
 fn words(unasked: &Unasked) -> Text {
     match unasked {
-        Unasked::NetError { trouble } => text!("{}", trouble),
+        Unasked::NetError { error } => text!("{}", error),
         Unasked::Refused { command, code } => text!("Redis answers {} with {}", own(command), code),
         Unasked::Odd { command } => text!("{} gave an answer of another form", own(command)),
     }

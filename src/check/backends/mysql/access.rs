@@ -116,36 +116,36 @@ pub(super) fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits
             .observed("its greeting does not offer TLS; the password was not sent")
             .advise("set ssl_ca, ssl_cert and ssl_key in my.cnf on the server, then restart it")
             .advise(text!("where the network may be trusted, do without: sudo {}", ics_setup("reconfigure --mysql-tls=false"))),
-        Login::Broken { trouble, tls } => broken(spec, trouble, *tls, limits, make),
+        Login::Broken { error, tls } => broken(spec, error, *tls, limits, make),
     })
 }
 
 fn broken(
     spec: &MysqlSpec,
-    trouble: &NetError,
+    error: &NetError,
     tls: bool,
     limits: &Limits,
     make: impl Fn(FindingId, Text) -> Finding,
 ) -> Finding {
     let place = at(&spec.at);
-    match trouble {
+    match error {
         NetError::Untrusted { why } => {
             let finding = make(ids::MYSQL_TLS, text!("the certificate of MySQL on {} is not trusted", place))
                 .expected("a certificate that this host trusts")
-                .observed(text!("{}", trouble));
+                .observed(text!("{}", error));
             SERVER.trust(finding, why, &spec.at)
         }
         NetError::Tls { .. } | NetError::Closed | NetError::Reset if tls => {
             make(ids::MYSQL_TLS, text!("no TLS connection to MySQL on {}", place))
                 .expected("TLS 1.2 or 1.3")
-                .observed(text!("{}", trouble))
+                .observed(text!("{}", error))
                 .cause("servers of 5.6 and early 5.7 builds speak TLS 1.0 and 1.1 only, which current clients refuse (OpenSSL says: unsafe legacy renegotiation disabled)")
                 .advise("look on the server (it must have TLSv1.2): SHOW VARIABLES LIKE 'tls_version';")
                 .advise(text!("where the network may be trusted, do without: sudo {}", ics_setup("reconfigure --mysql-tls=false")))
         }
         _ => make(ids::MYSQL_LOGIN, text!("the login to MySQL on {} broke off", place))
             .expected(text!("a login within {} (--timeout)", took(limits.check)))
-            .observed(text!("{}", trouble))
+            .observed(text!("{}", error))
             .cause("the greeting came, the rest did not: a proxy or load balancer in between, or a server in trouble")
             .advise(by_hand(spec, spec.user.as_deref().unwrap_or_default())),
     }

@@ -36,15 +36,15 @@ pub(super) fn judge_mysql(facts: &MysqlFacts, spec: &CheckSpec) -> Vec<Finding> 
     }
     match &facts.opening {
         None => vec![SERVER.not_named(spec)],
-        Some(Opening::NetError(trouble)) => vec![unreached(mysql, trouble, facts.opening_ms, spec)],
+        Some(Opening::NetError(error)) => vec![unreached(mysql, error, facts.opening_ms, spec)],
         Some(Opening::Refusal(refusal)) => access::turned_away(mysql, refusal),
         Some(Opening::Greeting(greeting)) => greeted(facts, greeting, mysql, spec),
     }
 }
 
-fn unreached(mysql: &MysqlSpec, trouble: &NetError, waited: u64, spec: &CheckSpec) -> Finding {
-    let finding = SERVER.unreached(&mysql.at, trouble, &spec.limits);
-    match trouble {
+fn unreached(mysql: &MysqlSpec, error: &NetError, waited: u64, spec: &CheckSpec) -> Finding {
+    let finding = SERVER.unreached(&mysql.at, error, &spec.limits);
+    match error {
         NetError::Silent { .. } => finding
             .cause(text!("connected, no greeting within {}: reverse DNS on the server (it looks this host's name up before it greets), or a port that is not MySQL's", took(waited)))
             .advise(SKIP_NAME_RESOLVE)
@@ -135,10 +135,10 @@ fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpe
     let user = own(mysql.user.as_deref().unwrap_or_default());
     let mut login = Finding::pass(ids::MYSQL_LOGIN, text!("{} can log in to MySQL on {}", user, place))
         .observed(text!("logged in as {}{}", account, own(if about.tls.is_some() { " over TLS" } else { "" })));
-    if let Some(trouble) = &about.broke {
+    if let Some(error) = &about.broke {
         login.status = Status::Warn;
         login.title = text!("the conversation with MySQL on {} broke off after the login", place);
-        login = login.observed(text!("{}", trouble)).cause("what is missing below was not asked");
+        login = login.observed(text!("{}", error)).cause("what is missing below was not asked");
     }
     let mut findings = vec![login, tls(about, greeting, mysql)];
     if !about.databases.is_empty() {

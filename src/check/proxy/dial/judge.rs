@@ -51,8 +51,8 @@ fn not_reached(id: FindingId, proxy: &Dialled, why: &'static str) -> Finding {
 fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
     let host = own(&proxy.host);
     let took = took(proxy.resolved_ms);
-    if let Some(trouble) = &proxy.unresolved {
-        return (told(proxy, uses, ids::PROXY_RESOLVES).observed(text!("{}, after {}", trouble, took)), false);
+    if let Some(error) = &proxy.unresolved {
+        return (told(proxy, uses, ids::PROXY_RESOLVES).observed(text!("{}, after {}", error, took)), false);
     }
     let six = proxy.addresses.iter().filter(|address| address.contains(':')).count();
     let family = match (proxy.addresses.len() - six, six) {
@@ -76,13 +76,13 @@ fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
 
 fn connects(proxy: &Dialled, uses: &Uses<'_>) -> Finding {
     let took = took(proxy.connected_ms);
-    let Some(trouble) = &proxy.unconnected else {
+    let Some(error) = &proxy.unconnected else {
         let title = text!("a connection to {} comes about", own(proxy.place()));
         return Finding::pass(ids::PROXY_CONNECTS, title).observed(text!("after {}", took));
     };
     let address = proxy.addresses.first().map_or("<ADDRESS>", String::as_str);
     told(proxy, uses, ids::PROXY_CONNECTS)
-        .observed(text!("{} ({})", trouble, own(proxy.addresses.join(", "))))
+        .observed(text!("{} ({})", error, own(proxy.addresses.join(", "))))
         .advise(text!("look at the route: ip route get {}", own(address)))
 }
 
@@ -147,9 +147,9 @@ fn certificate(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Opti
 }
 
 fn plain_words(answers: &ProxyAnswers) -> Text {
-    match (&answers.plain.status, &answers.plain.trouble) {
+    match (&answers.plain.status, &answers.plain.error) {
         (Some(_), _) => text!("it answered {}", through::answer(&answers.plain)),
-        (None, Some(trouble)) => text!("{}", trouble),
+        (None, Some(error)) => text!("{}", error),
         (None, None) => "nothing".into(),
     }
 }
@@ -158,6 +158,6 @@ fn tls_words(answers: &ProxyAnswers) -> Text {
     match &answers.tls {
         TlsAnswer::Trusted => "it showed a trusted certificate".into(),
         TlsAnswer::Untrusted { why } => text!("it showed a certificate that is not trusted ({})", why),
-        TlsAnswer::No { trouble } => text!("{}", trouble),
+        TlsAnswer::No { error } => text!("{}", error),
     }
 }

@@ -58,7 +58,7 @@ fn connect(proxy: &Dialled, said: &Said, uses: &Uses<'_>, spec: &CheckSpec) -> F
         }
         (why, stage) => {
             // A slow origin behind an open tunnel looks the same.
-            let waits = matches!(why, Cause::NetError { trouble: NetError::Silent { .. } }) && stage == Stage::Tls;
+            let waits = matches!(why, Cause::NetError { error: NetError::Silent { .. } }) && stage == Stage::Tls;
             let status = if waits { Status::Warn } else { Status::Fail };
             let of_finding = (ids::PROXY_CONNECT_METHOD, status);
             causes::of_way(&failure, &target(said), Via::Proxy, &text!("{}", place), spec, of_finding)
@@ -88,14 +88,14 @@ fn target(said: &Said) -> Target {
 
 /// The answer, how long it took, and whose it is; without one, why.
 fn observed(said: &Said) -> Text {
-    let trouble = said.trouble.as_ref().map(|trouble| text!("{}", trouble)).unwrap_or_default();
+    let error = said.error.as_ref().map(|error| text!("{}", error)).unwrap_or_default();
     if said.status.is_none() {
-        return trouble;
+        return error;
     }
     let took = took(said.took_ms);
     let elsewhere = matches!(said.cause(true), Some(Cause::ProxyAnswered { .. }));
     let to = said.location.as_ref().filter(|_| elsewhere).map(|url| text!(", to {}", url)).unwrap_or_default();
-    let then = if trouble.is_empty() { trouble } else { text!("; then: {}", trouble) };
+    let then = if error.is_empty() { error } else { text!("; then: {}", error) };
     text!("{}, after {}{}{}{}", answer(said), took, signs(said), to, then)
 }
 

@@ -16,7 +16,7 @@ impl Reader {
     fn clients(self, curl: Option<&str>) -> Vec<&'static Client> {
         let installed = curl.and_then(Version::parse).and_then(|release| clients::curl(&release));
         let fits = |client: &&Client| {
-            let is_there = !client.is_broken() || installed.is_some_and(|own| own.id == client.id);
+            let is_there = !client.broken || installed.is_some_and(|own| own.id == client.id);
             let is_reader = self != Self::Docker || client.id.starts_with("go-net-http");
             client.reads_environment() && is_there && is_reader
         };

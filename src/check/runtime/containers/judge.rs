@@ -16,7 +16,7 @@ pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec
     let command = facts.place.command(&spec.home);
     let seen = match &facts.docker {
         None => return Vec::new(),
-        Some(Err(trouble)) => return vec![unreachable(trouble)],
+        Some(Err(error)) => return vec![unreachable(error)],
         Some(Ok(seen)) => seen,
     };
     let mut findings = vec![reachable(seen)];
@@ -63,11 +63,11 @@ fn reachable(seen: &Seen) -> Finding {
 }
 
 /// Docker did not answer.
-fn unreachable(trouble: &NoDocker) -> Finding {
+fn unreachable(error: &NoDocker) -> Finding {
     let base = |status, title: &'static str| {
         Finding::new(ids::DOCKER_REACHABLE, status, title).expected("the docker command lists containers")
     };
-    match trouble {
+    match error {
         NoDocker::Absent => base(Status::Fail, "there is no docker command on this host")
             .observed("no program docker in /usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin")
             .cause("the product's files are here, but Docker is not installed, or installed elsewhere")
