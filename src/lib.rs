@@ -113,3 +113,13 @@ mod vendor;
 mod verify;
 pub mod version;
 mod wizard;
+
+/// For `tests/lab`: where the model of a systemd unit below `root` differs from what `systemd-analyze verify` has printed.
+///
+/// # Errors
+/// `root` is no folder.
+#[doc(hidden)]
+pub fn unit_differences(root: &std::path::Path, name: &str, stdout: &[u8]) -> std::io::Result<Vec<String>> {
+    let differences = consumers::units::differences_below(root, name, stdout)?;
+    Ok(differences.into_iter().map(|difference| format!("{difference:?}")).collect())
+}

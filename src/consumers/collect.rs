@@ -43,8 +43,8 @@ pub(crate) fn observe(ask: &Ask<'_>, time: Time) -> ConsumersFacts {
         consumers.push(Consumer::unseen(Who::Sudo, "sudo", State::Skipped, IMAGE));
     }
     consumers.push(files::cron(&mut probe, platform));
-    consumers.push(if host.is_live() { probe.services() } else { files::services(&mut probe) });
-    consumers.push(docker::daemon(&mut probe));
+    consumers.push(if host.is_live() { probe.services() } else { files::services(&mut probe, platform) });
+    consumers.push(docker::daemon(&mut probe, platform));
     consumers.push(packages::manager(&mut probe, platform));
     consumers.extend(docker::client(&mut probe));
     consumers.extend(docker::containers(&mut probe, ask.home));

@@ -7,19 +7,22 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::reader::{FileProbe, IMAGE};
+use super::sight::Sight;
+use super::units::{self, Service};
 use super::{Consumer, NAMES, State, Who};
 use crate::docker::NoDocker;
-use crate::envfile::{Dialect, Seen, unit};
+use crate::envfile::unit::Release;
 use crate::environment::{self, DAEMON_JSON, Daemon};
+use crate::host::HostRead;
 use crate::net::seconds;
+use crate::platform::Platform;
 use crate::product::own_containers;
 use crate::text;
 use crate::text::{Foreign, Text, clean, own};
 use crate::vendor::Vendor;
 
-/// Where units and their drop-ins are, strongest first.
-const UNIT_FOLDERS: [&str; 4] =
-    ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+/// Units that run the daemon: a package's, and snapd's.
+const UNITS: [&str; 2] = ["docker.service", "snap.docker.dockerd.service"];
 
 /// Where the daemon's program is.
 const PROGRAMS: [&str; 4] =
@@ -33,31 +36,30 @@ type Values = BTreeMap<&'static str, String>;
 
 /// The daemon: by its own environment while it runs, else by what it will read when it starts. `daemon.json` and the
 /// daemon's options win over the environment (engine 23 and newer; older ones do not start with such a file).
-pub(super) fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
+pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
     let running = if probe.host.is_live() { environment::dockerd(probe.host, probe.limit()) } else { None };
-    let json_path = json_path(running.as_ref());
+    let (unit, service) = docker_unit(probe.host, platform.map_or(Release::UNKNOWN, Platform::systemd));
+    let of_unit = of_unit(probe, &service);
+    let planned = of_unit.as_ref().map_or(&[][..], |own| &own.arguments[..]);
+    let arguments = running.as_ref().map_or(planned, |daemon| &daemon.arguments[..]);
+    let (json_path, strong) = (json_path(arguments), options(arguments));
     let json = match json_values(probe, &json_path) {
         Ok(json) => json,
         Err((state, why)) => return Consumer::unseen(Who::Docker, probe.shown(&json_path), state, why),
     };
-    let files = unit_values(probe);
     let Some(running) = running else {
         let there = |path: &Path| probe.host.lstat(path).ok().flatten().is_some();
-        let installed = PROGRAMS.iter().any(|path| there(Path::new(path)))
-            || UNIT_FOLDERS.iter().any(|folder| there(&Path::new(folder).join("docker.service")));
-        return match files {
-            Ok((values, sources)) if installed || !values.is_empty() || !json.is_empty() => {
-                let mut sources = sources;
-                if !json.is_empty() {
-                    sources.push(probe.shown(&json_path));
-                }
-                if sources.is_empty() {
-                    sources.push(probe.shown(&Vendor::get().docker.drop_in));
-                }
-                consumer(probe, values, json, sources.join(", "))
+        let installed = PROGRAMS.iter().any(|path| there(Path::new(path))) || service.fragment.is_some();
+        if service.masked {
+            let why = text!("{} is masked: systemd does not start it", own(unit));
+            return Consumer::unseen(Who::Docker, unit, State::Skipped, why);
+        }
+        return match of_unit {
+            Ok(own_unit) if installed || !own_unit.values.is_empty() || !json.is_empty() => {
+                planned_daemon(probe, own_unit, (&json_path, json), strong)
             }
             Ok(_) => Consumer::unseen(Who::Docker, "dockerd", State::Skipped, "Docker is not installed"),
-            Err((state, why)) => Consumer::unseen(Who::Docker, "docker.service", state, why),
+            Err((state, why)) => Consumer::unseen(Who::Docker, unit, state, why),
         };
     };
     let place = format!("/proc/{}/environ", running.pid);
@@ -78,7 +80,7 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
     }
     // Beside these there may be what systemd gives to all its services.
     let unit_differs = running.by_systemd
-        && files.is_ok_and(|(files, _)| files.iter().any(|(name, value)| values.get(name) != Some(value)));
+        && of_unit.is_ok_and(|unit| unit.values.iter().any(|(name, value)| values.get(name) != Some(value)));
     let json_unread =
         json_is_newer(probe, &running, &json_path) && json.iter().any(|(name, value)| values.get(name) != Some(value));
     let why = if unit_differs {
@@ -88,10 +90,34 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
     } else {
         None
     };
-    let mut strong = json;
-    strong.extend(options(&running));
+    let strong = Values::from_iter(json.into_iter().chain(strong));
     let source = if strong.is_empty() { place } else { format!("{}, {place}", probe.shown(&json_path)) };
     Consumer { stale: why.is_some(), why, ..consumer(probe, values, strong, source) }
+}
+
+/// A daemon that does not run, as its unit would start it.
+fn planned_daemon(
+    probe: &mut FileProbe<'_>,
+    mut unit: OfUnit,
+    (json_path, json): (&Path, Values),
+    options: Values,
+) -> Consumer {
+    if let Some(name) = json.keys().find(|name| options.contains_key(*name)) {
+        let key = own(name.to_ascii_lowercase().replace('_', "-"));
+        let why = text!("the daemon does not start: {} stands in {} and among its options", key, probe.shown(json_path));
+        return Consumer::unseen(Who::Docker, probe.shown(json_path), State::Unreadable, why);
+    }
+    if !json.is_empty() {
+        unit.sources.push(probe.shown(json_path));
+    }
+    if unit.sources.is_empty() {
+        unit.sources.push(probe.shown(&Vendor::get().docker.drop_in));
+    }
+    let strong = Values::from_iter(json.into_iter().chain(options));
+    unit.unknown.retain(|name| upper(name).is_none_or(|name| !strong.contains_key(name)));
+    let unknown: Vec<String> = unit.unknown.iter().map(|name| (*name).to_owned()).collect();
+    let why = unit.why.filter(|_| !unknown.is_empty());
+    Consumer { unknown, why, ..consumer(probe, unit.values, strong, unit.sources.join(", ")) }
 }
 
 /// `proxies` of root's `config.json`, which the docker client puts into the environment of containers that it starts.
@@ -157,10 +183,9 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer
     if consumers.is_empty() { skipped("no container of the product runs".into()) } else { consumers }
 }
 
-/// `--config-file` of the running daemon, else the usual place.
-fn json_path(running: Option<&Daemon>) -> PathBuf {
-    let usual = Vendor::get().docker.daemon_json.clone();
-    running.and_then(|daemon| option(daemon, "--config-file")).map_or(usual, PathBuf::from)
+/// `--config-file` of the daemon, else the usual place.
+fn json_path(arguments: &[String]) -> PathBuf {
+    option(arguments, "--config-file").map_or_else(|| Vendor::get().docker.daemon_json.clone(), PathBuf::from)
 }
 
 fn json_values(probe: &FileProbe<'_>, path: &Path) -> Result<Values, (State, Text)> {
@@ -179,13 +204,13 @@ fn upper(name: &str) -> Option<&'static str> {
 }
 
 /// `--http-proxy` and its kin, which engine 23 and newer have.
-fn options(daemon: &Daemon) -> Values {
-    let value = |(name, key): (&str, &str)| Some((upper(name)?, option(daemon, &format!("--{key}"))?));
+fn options(arguments: &[String]) -> Values {
+    let value = |(name, key): (&str, &str)| Some((upper(name)?, option(arguments, &format!("--{key}"))?));
     DAEMON_JSON.into_iter().filter_map(value).collect()
 }
 
-fn option(daemon: &Daemon, name: &str) -> Option<String> {
-    let mut words = daemon.arguments.iter();
+fn option(arguments: &[String], name: &str) -> Option<String> {
+    let mut words = arguments.iter();
     while let Some(word) = words.next() {
         if word == name {
             return words.next().cloned();
@@ -206,62 +231,67 @@ fn json_is_newer(probe: &FileProbe<'_>, running: &Daemon, path: &Path) -> bool {
     }
 }
 
-/// What the unit of the daemon, its drop-ins and their environment files give it, and which of them do so.
-fn unit_values(probe: &FileProbe<'_>) -> Result<(Values, Vec<String>), (State, Text)> {
-    let mut text = Vec::new();
-    let (mut sources, mut files) = (Vec::new(), Vec::new());
-    for path in unit_files(probe) {
-        let Some(bytes) = probe.read(&path)? else { continue };
-        let own = unit::assignments(&bytes);
-        if NAMES.iter().any(|name| unit::value(&own, name).is_some()) {
-            sources.push(probe.shown(&path));
-        }
-        let lossy = String::from_utf8_lossy(&bytes).into_owned();
-        files.extend(
-            lossy
-                .lines()
-                .filter_map(|line| line.trim().strip_prefix("EnvironmentFile="))
-                .map(|file| PathBuf::from(file.trim().trim_start_matches('-').trim_matches('"'))),
-        );
-        text.extend_from_slice(&bytes);
-        text.push(b'\n');
-    }
-    let assignments = unit::assignments(&text);
-    let mut values = Values::new();
-    for name in NAMES {
-        let found = unit::value(&assignments, name);
-        values.extend(found.map(|found| (name, String::from_utf8_lossy(&found.value).into_owned())));
-    }
-    for path in files {
-        let Some(bytes) = probe.read(&path)? else { continue };
-        let reading = Dialect::SystemdEnvironmentFile.read_only(&bytes, &NAMES.map(str::as_bytes));
-        let mut counts = false;
-        for name in NAMES {
-            if let Some(Seen::Value(value)) = reading.get(name.as_bytes()) {
-                values.insert(name, String::from_utf8_lossy(value).into_owned());
-                counts = true;
-            }
-        }
-        if counts {
-            sources.push(probe.shown(&path));
-        }
-    }
-    Ok((values, sources))
+/// What the daemon's unit and what it reads give it, and which files do so.
+#[derive(Default)]
+struct OfUnit {
+    values: Values,
+    sources: Vec<String>,
+    /// Names whose value the files do not tell, and why of the first.
+    unknown: Vec<&'static str>,
+    why: Option<Text>,
+    /// Program and arguments.
+    arguments: Vec<String>,
 }
 
-/// The unit and its drop-ins in the order in which systemd reads them: by name, the strongest folder for each name.
-fn unit_files(probe: &FileProbe<'_>) -> Vec<PathBuf> {
-    let there = |path: &PathBuf| probe.host.lstat(path).ok().flatten().is_some();
-    let unit = UNIT_FOLDERS.iter().map(|folder| Path::new(folder).join("docker.service")).find(there);
-    let mut drop_ins: BTreeMap<std::ffi::OsString, PathBuf> = BTreeMap::new();
-    for folder in UNIT_FOLDERS.map(|folder| Path::new(folder).join("docker.service.d")) {
-        for name in probe.host.list(&folder).unwrap_or_default() {
-            if name.to_string_lossy().ends_with(".conf") {
-                drop_ins.entry(name.clone()).or_insert_with(|| folder.join(&name));
+fn of_unit(probe: &FileProbe<'_>, service: &Service) -> Result<OfUnit, (State, Text)> {
+    if let Some(doubt) = &service.refused {
+        let why = text!("{}:{}: {}", own(probe.shown(&doubt.at.path)), doubt.at.line, doubt.why.clone());
+        return Err((State::Unreadable, why));
+    }
+    let mut of_unit = OfUnit::default();
+    for name in NAMES {
+        let Some(sight) = service.sight(name) else { continue };
+        let (path, line) = (&sight.at().path, sight.at().line);
+        match &sight {
+            Sight::Value { value, .. } => {
+                of_unit.values.insert(name, value.clone());
+            }
+            Sight::Unset { .. } => {}
+            Sight::Unknown { why, .. } => {
+                // A file that cannot be read at all, or by root only.
+                probe.read(path)?;
+                of_unit.unknown.push(name);
+                of_unit.why.get_or_insert_with(|| text!("{}:{}: {}", own(probe.shown(path)), line, why.clone()));
             }
         }
+        let source = probe.shown(path);
+        if !of_unit.sources.contains(&source) {
+            of_unit.sources.push(source);
+        }
     }
-    unit.into_iter().chain(drop_ins.into_values()).collect()
+    // The daemon asks for the upper-case name first.
+    let decided = |name: &str| upper(name).is_some_and(|upper| of_unit.values.get(upper).is_some_and(|v| !v.is_empty()));
+    of_unit.unknown.retain(|name| !decided(name));
+    let argv = service.exec_start.last().map_or(&[][..], |command| &command.argv);
+    of_unit.arguments = argv.iter().flatten().cloned().collect();
+    if let Some(doubt) = service.exec_unknown.clone().filter(|_| of_unit.why.is_none()) {
+        of_unit.unknown = NAMES.to_vec();
+        of_unit.why = Some(text!("{}:{}: {}", own(probe.shown(&doubt.at.path)), doubt.at.line, doubt.why));
+    } else if argv.contains(&None) {
+        let line = service.exec_start.last().map(|command| &command.at);
+        of_unit.unknown = NAMES.to_vec();
+        of_unit.why = line.map(|at| {
+            text!("{}:{}: its options cannot be told from the files", own(probe.shown(&at.path)), at.line)
+        });
+    }
+    Ok(of_unit)
+}
+
+/// The unit that runs the daemon: of several the first that systemd would start.
+pub(crate) fn docker_unit(host: &dyn HostRead, release: Release) -> (&'static str, Service) {
+    let mut found = UNITS.into_iter().map(|name| (name, units::service(host, name, release)));
+    let usable = |(_, service): &(&str, Service)| service.fragment.is_some() && !service.masked;
+    found.find(usable).unwrap_or_else(|| (UNITS[0], units::service(host, UNITS[0], release)))
 }
 
 fn consumer(probe: &mut FileProbe<'_>, weak: Values, strong: Values, source: String) -> Consumer {
@@ -276,10 +306,8 @@ mod tests {
 
     #[test]
     fn options_of_the_daemon_are_read_in_both_forms() {
-        let arguments = ["dockerd", "--http-proxy=http://a:1", "--config-file", "/x.json"];
-        let daemon =
-            Daemon { pid: 1, by_systemd: false, arguments: arguments.iter().map(|word| (*word).to_owned()).collect() };
-        assert_eq!(json_path(Some(&daemon)), Path::new("/x.json"));
-        assert_eq!(options(&daemon).get("HTTP_PROXY").map(String::as_str), Some("http://a:1"));
+        let arguments = ["dockerd", "--http-proxy=http://a:1", "--config-file", "/x.json"].map(str::to_owned);
+        assert_eq!(json_path(&arguments), Path::new("/x.json"));
+        assert_eq!(options(&arguments).get("HTTP_PROXY").map(String::as_str), Some("http://a:1"));
     }
 }

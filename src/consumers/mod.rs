@@ -11,6 +11,7 @@
 //! | `files` | logins, cron and services by their files; `prod.env` |
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
 //! | `packages` | apt, dnf, yum |
+//! | `units` | what systemd makes of a service |
 //! | `places` | the files with a `no_proxy` list, each as it stands |
 
 mod collect;
@@ -19,10 +20,13 @@ mod files;
 mod packages;
 pub(crate) mod places;
 mod reader;
+
 #[allow(dead_code, reason = "vocabulary of the models that follow")]
 pub(crate) mod sight;
 #[cfg(test)]
 mod tests;
+#[allow(dead_code, reason = "what asks systemd itself comes next")]
+pub(crate) mod units;
 mod value;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::Text;
 
 pub(crate) use collect::{Ask, observe};
+pub(crate) use docker::docker_unit;
 pub(crate) use value::{Flaw, ProxyValue};
 
 /// The names that are looked for, each followed by its upper-case twin.

@@ -12,6 +12,7 @@
 //! | `family` | what a strategy means: files, package manager |
 //! | `ubuntu`, `centos` | what it means for each |
 //! | `pam` | which linux-pam reads `/etc/environment`, and how long a line it bears |
+//! | `systemd` | which systemd reads units |
 //! | `facts`, `text` | the data, text fit for messages |
 
 mod centos;
@@ -22,6 +23,7 @@ mod os_release;
 mod pam;
 mod sources;
 mod strategy;
+mod systemd;
 #[cfg(test)]
 mod tests;
 mod ubuntu;
@@ -34,6 +36,7 @@ pub(crate) use family::PackageManager;
 pub(crate) use pam::PamFacts;
 pub(crate) use strategy::Strategy;
 
+use crate::envfile::unit::Release;
 use crate::envfile::{Dialect, PamLimit};
 use crate::finding::Finding;
 use crate::host::HostRead;
@@ -157,5 +160,10 @@ impl Platform {
     /// Reads dpkg's database of some megabytes, so ask only when a line is long.
     pub fn pam_limit(&self, host: &dyn HostRead) -> PamFacts {
         pam::facts(host, &self.os, self.system)
+    }
+
+    /// The systemd that reads units.
+    pub(crate) fn systemd(&self) -> Release {
+        systemd::release(&self.os, self.system)
     }
 }

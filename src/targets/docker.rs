@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::vars::ProxyVars;
 use super::{Context, daemon_json};
+use crate::consumers::docker_unit;
+use crate::consumers::sight::{Place, Sight};
+use crate::consumers::units::Service;
 use crate::envfile::unit;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -16,14 +19,6 @@ use crate::settings::{Key, NoProxy};
 use crate::text;
 use crate::text::own;
 use crate::vendor::Vendor;
-
-/// Where systemd looks for drop-ins of the service, beside the one we write.
-const DROP_IN_FOLDERS: [&str; 4] = [
-    "/etc/systemd/system/docker.service.d",
-    "/run/systemd/system/docker.service.d",
-    "/usr/lib/systemd/system/docker.service.d",
-    "/lib/systemd/system/docker.service.d",
-];
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     if !vars.sets() && !vars.remove {
@@ -40,7 +35,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
         let list = context.found.no_proxy_at(&files.drop_in);
         draft.plan.daemon =
             vars.variables(&list).into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect();
-        others_that_win(context, &files.drop_in, vars, draft);
+        others_that_win(context, &files.drop_in, draft);
     }
     if draft.plan.changes.len() > before && context.settings.switch(Key::Restart) != Some(true) {
         draft.next("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker");
@@ -97,37 +92,51 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
     draft.put(path, bytes, mode, reasons)
 }
 
-/// Drop-ins that systemd reads after ours and that set the same variables.
-fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: &mut Draft<'_>) {
-    let own_name = ours.file_name().unwrap_or_default();
-    // On most systems /lib is a link to /usr/lib: what is found there was found before.
-    let folders = DROP_IN_FOLDERS.map(|folder| context.view.host.resolve(Path::new(folder)));
-    let folders: std::collections::BTreeSet<PathBuf> = folders.into_iter().flatten().collect();
-    for folder in folders {
-        let names = context.view.host.list(&folder).unwrap_or_default();
-        for name in
-            names.into_iter().filter(|name| name.as_os_str() > own_name && name.to_string_lossy().ends_with(".conf"))
-        {
-            let path = folder.join(name);
-            let Ok(Some(bytes)) = context.view.host.read(&path) else { continue };
-            let assignments = unit::assignments(&bytes);
-            let differs =
-                [("HTTP_PROXY", &vars.http), ("HTTPS_PROXY", &vars.https)].into_iter().find(|(name, wanted)| {
-                    unit::value(&assignments, name)
-                        .is_some_and(|found| wanted.as_ref().is_some_and(|wanted| wanted.as_bytes() != found.value))
-                });
-            if let Some((name, _)) = differs {
-                let shown = context.view.host.shown(&path);
-                draft.note(
-                    Finding::new(
-                        ids::DOCKER_OVERRIDE,
-                        Status::Warn,
-                        text!("{} comes later and sets another {} for the Docker daemon", shown.display(), own(name)),
-                    )
-                    .expected(text!("{} set in {} alone", own(name), ours.display()))
-                    .advise(text!("take {} out of {}", own(name), shown.display())),
-                );
-            }
-        }
+/// What systemd reads beside our drop-in, where it gives the daemon something else.
+fn others_that_win(context: &Context<'_>, ours: &Path, draft: &mut Draft<'_>) {
+    let host = context.view.host;
+    let (_, service) = docker_unit(host, context.platform.systemd());
+    let differs = draft.plan.daemon.iter().find_map(|(name, wanted)| {
+        let name = name.to_ascii_uppercase();
+        let (sight, wanted) = (service.sight(&name)?, wanted.as_ref()?);
+        let other = match &sight {
+            Sight::Value { value, at } => value != wanted && at.path != ours && outranks(&service, at, ours),
+            Sight::Unset { .. } => true,
+            Sight::Unknown { at, .. } => at.path != ours,
+        };
+        other.then_some((name, sight))
+    });
+    let Some((name, sight)) = differs else { return };
+    let name = name.as_str();
+    let place = sight.at();
+    let shown = host.shown(&place.path);
+    let (title, advice) = match &sight {
+        Sight::Value { .. } => (
+            text!("{} comes later and sets another {} for the Docker daemon", shown.display(), own(name)),
+            text!("take {} out of {}, line {}", own(name), shown.display(), place.line),
+        ),
+        Sight::Unset { .. } => (
+            text!("{} takes {} away from the Docker daemon", shown.display(), own(name)),
+            text!("take {} out of {}, line {}", own(name), shown.display(), place.line),
+        ),
+        Sight::Unknown { why, .. } => (
+            text!("{} may set another {} for the Docker daemon: {}", shown.display(), own(name), why.clone()),
+            text!("look at line {} of {}", place.line, shown.display()),
+        ),
+    };
+    draft.note(
+        Finding::new(ids::DOCKER_OVERRIDE, Status::Warn, title)
+            .expected(text!("{} set in {} alone", own(name), ours.display()))
+            .advise(advice),
+    );
+}
+
+/// Is what stands at `place` read after our drop-in: a later drop-in, or no drop-in at all but a file that one names?
+fn outranks(service: &Service, place: &Place, ours: &Path) -> bool {
+    let is_default = place.path.to_string_lossy().contains("/system.conf");
+    match service.files.iter().position(|file| *file == place.path) {
+        None => !is_default,
+        Some(0) if service.fragment.is_some() => false,
+        Some(_) => place.path.file_name() > ours.file_name(),
     }
 }

@@ -124,7 +124,9 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding
     let who = who(consumer);
     if !consumer.unknown.is_empty() {
         let names = own(consumer.unknown.join(", "));
-        let observed = text!("{} sets {} by a condition, a command or another variable", own(&consumer.source), names);
+        let observed = consumer.why.clone().unwrap_or_else(|| {
+            text!("{} sets {} by a condition, a command or another variable", own(&consumer.source), names)
+        });
         return evidence(
             Finding::new(id, Status::Warn, text!("what {} gets for {} cannot be told from the files", who, names))
                 .observed(observed)
