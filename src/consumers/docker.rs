@@ -56,7 +56,7 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
         }
         return match of_unit {
             Ok(own_unit) if installed || !own_unit.values.is_empty() || !json.is_empty() => {
-                planned_daemon(probe, own_unit, (&json_path, json), strong)
+                planned_daemon(probe, (unit, own_unit), (&json_path, json), strong)
             }
             Ok(_) => Consumer::unseen(Who::Docker, "dockerd", State::Skipped, "Docker is not installed"),
             Err((state, why)) => Consumer::unseen(Who::Docker, unit, state, why),
@@ -98,20 +98,21 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
 /// A daemon that does not run, as its unit would start it.
 fn planned_daemon(
     probe: &mut FileProbe<'_>,
-    mut unit: OfUnit,
+    (name, mut unit): (&str, OfUnit),
     (json_path, json): (&Path, Values),
     options: Values,
 ) -> Consumer {
-    if let Some(name) = json.keys().find(|name| options.contains_key(*name)) {
-        let key = own(name.to_ascii_lowercase().replace('_', "-"));
-        let why = text!("the daemon does not start: {} stands in {} and among its options", key, probe.shown(json_path));
+    if let Some(both) = json.keys().find(|both| options.contains_key(*both)) {
+        let key = own(both.to_ascii_lowercase().replace('_', "-"));
+        let why =
+            text!("the daemon does not start: {} stands in {} and among its options", key, probe.shown(json_path));
         return Consumer::unseen(Who::Docker, probe.shown(json_path), State::Unreadable, why);
     }
     if !json.is_empty() {
         unit.sources.push(probe.shown(json_path));
     }
     if unit.sources.is_empty() {
-        unit.sources.push(probe.shown(&Vendor::get().docker.drop_in));
+        unit.sources.push(probe.shown(&docker_drop_in(name)));
     }
     let strong = Values::from_iter(json.into_iter().chain(options));
     unit.unknown.retain(|name| upper(name).is_none_or(|name| !strong.contains_key(name)));
@@ -270,7 +271,8 @@ fn of_unit(probe: &FileProbe<'_>, service: &Service) -> Result<OfUnit, (State, T
         }
     }
     // The daemon asks for the upper-case name first.
-    let decided = |name: &str| upper(name).is_some_and(|upper| of_unit.values.get(upper).is_some_and(|v| !v.is_empty()));
+    let decided =
+        |name: &str| upper(name).is_some_and(|upper| of_unit.values.get(upper).is_some_and(|v| !v.is_empty()));
     of_unit.unknown.retain(|name| !decided(name));
     let argv = service.exec_start.last().map_or(&[][..], |command| &command.argv);
     of_unit.arguments = argv.iter().flatten().cloned().collect();
@@ -280,9 +282,8 @@ fn of_unit(probe: &FileProbe<'_>, service: &Service) -> Result<OfUnit, (State, T
     } else if argv.contains(&None) {
         let line = service.exec_start.last().map(|command| &command.at);
         of_unit.unknown = NAMES.to_vec();
-        of_unit.why = line.map(|at| {
-            text!("{}:{}: its options cannot be told from the files", own(probe.shown(&at.path)), at.line)
-        });
+        of_unit.why = line
+            .map(|at| text!("{}:{}: its options cannot be told from the files", own(probe.shown(&at.path)), at.line));
     }
     Ok(of_unit)
 }
@@ -292,6 +293,16 @@ pub(crate) fn docker_unit(host: &dyn HostRead, release: Release) -> (&'static st
     let mut found = UNITS.into_iter().map(|name| (name, units::service(host, name, release)));
     let usable = |(_, service): &(&str, Service)| service.fragment.is_some() && !service.masked;
     found.find(usable).unwrap_or_else(|| (UNITS[0], units::service(host, UNITS[0], release)))
+}
+
+/// The drop-in of a unit of the daemon that is ours.
+pub(crate) fn docker_drop_in(unit: &str) -> PathBuf {
+    let usual = &Vendor::get().docker.drop_in;
+    let folders = usual.parent().and_then(Path::parent);
+    match (folders, usual.file_name()) {
+        (Some(folders), Some(name)) => folders.join(format!("{unit}.d")).join(name),
+        _ => usual.clone(),
+    }
 }
 
 fn consumer(probe: &mut FileProbe<'_>, weak: Values, strong: Values, source: String) -> Consumer {

@@ -56,9 +56,12 @@ mod tests {
 
     #[test]
     fn systems_and_their_systemd() {
-        for (os, version, known, unknown) in
-            [("centos", "7", 219, 220), ("ubuntu", "22.04", 249, 250), ("rocky", "9.4", 252, 253), ("ubuntu", "14.04", 0, 0)]
-        {
+        for (os, version, known, unknown) in [
+            ("centos", "7", 219, 220),
+            ("ubuntu", "22.04", 249, 250),
+            ("rocky", "9.4", 252, 253),
+            ("ubuntu", "14.04", 0, 0),
+        ] {
             let host = MemoryHost::new();
             host.put("/etc/os-release", format!("ID={os}\nVERSION_ID=\"{version}\"\n").as_bytes());
             let Ok((platform, _)) = detect(&host, None) else { panic!("{os} {version}") };

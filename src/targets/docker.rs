@@ -3,14 +3,14 @@
 //! `proxies` in `daemon.json` outrank the environment (engine 23 and newer), so where they are there they are kept right;
 //! otherwise a systemd drop-in does it, which every engine understands.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::vars::ProxyVars;
 use super::{Context, daemon_json};
-use crate::consumers::docker_unit;
 use crate::consumers::sight::{Place, Sight};
 use crate::consumers::units::Service;
-use crate::envfile::unit;
+use crate::consumers::{docker_drop_in, docker_unit};
+use crate::envfile::unit::{self, Release};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::plan::Draft;
@@ -27,18 +27,23 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let files = &Vendor::get().docker;
     let before = draft.plan.changes.len();
     let in_json = daemon_json::plan(context, &files.daemon_json, vars, draft)?;
-    let drop_in = draft.snapshot(&files.drop_in)?;
+    let release = context.platform.systemd();
+    let (unit, service) = docker_unit(context.view.host, release);
+    let path = docker_drop_in(unit);
+    let drop_in = draft.snapshot(&path)?;
     if drop_in.is_some() || (!in_json && !vars.remove) {
-        plan_drop_in(&files.drop_in, drop_in.as_ref().map_or(&[], |file| &file.bytes), vars, draft)?;
+        plan_drop_in(&path, drop_in.as_ref().map_or(&[], |file| &file.bytes), vars, draft)?;
     }
     if !vars.remove {
         let list = context.found.no_proxy_at(&files.drop_in);
         draft.plan.daemon =
             vars.variables(&list).into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect();
-        others_that_win(context, &files.drop_in, draft);
+        others_that_win(context, &service, &path, draft);
+        long_lines(&path, release, draft);
     }
     if draft.plan.changes.len() > before && context.settings.switch(Key::Restart) != Some(true) {
-        draft.next("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker");
+        let unit = own(unit.trim_end_matches(".service"));
+        draft.next(text!("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart {}", unit));
     }
     Ok(())
 }
@@ -93,14 +98,13 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
 }
 
 /// What systemd reads beside our drop-in, where it gives the daemon something else.
-fn others_that_win(context: &Context<'_>, ours: &Path, draft: &mut Draft<'_>) {
+fn others_that_win(context: &Context<'_>, service: &Service, ours: &Path, draft: &mut Draft<'_>) {
     let host = context.view.host;
-    let (_, service) = docker_unit(host, context.platform.systemd());
     let differs = draft.plan.daemon.iter().find_map(|(name, wanted)| {
         let name = name.to_ascii_uppercase();
         let (sight, wanted) = (service.sight(&name)?, wanted.as_ref()?);
         let other = match &sight {
-            Sight::Value { value, at } => value != wanted && at.path != ours && outranks(&service, at, ours),
+            Sight::Value { value, at } => value != wanted && at.path != ours && outranks(service, at, ours),
             Sight::Unset { .. } => true,
             Sight::Unknown { at, .. } => at.path != ours,
         };
@@ -128,6 +132,23 @@ fn others_that_win(context: &Context<'_>, ours: &Path, draft: &mut Draft<'_>) {
         Finding::new(ids::DOCKER_OVERRIDE, Status::Warn, title)
             .expected(text!("{} set in {} alone", own(name), ours.display()))
             .advise(advice),
+    );
+}
+
+/// Lines of our drop-in that an old systemd cuts.
+fn long_lines(ours: &Path, release: Release, draft: &mut Draft<'_>) {
+    let planned = draft.plan.changes.iter().find(|change| change.path == ours).and_then(|change| change.after.as_ref());
+    let Some(bytes) = planned.map(|after| &after.bytes) else { return };
+    let content = unit::read(bytes, b"Service", release);
+    let whole = unit::read(bytes, b"Service", Release::MEASURED).entries.len();
+    if content.end.is_none() && content.entries.len() == whole {
+        return;
+    }
+    let title = text!("{} has a line of more than 2,047 bytes, which systemd before 237 cuts", ours.display());
+    draft.note(
+        Finding::new(ids::DOCKER_LONG_LINE, Status::Warn, title)
+            .expected("lines of at most 2,046 bytes")
+            .advise("name fewer hosts, or domains (.corp.example) in place of hosts, in no_proxy"),
     );
 }
 

@@ -221,7 +221,7 @@ impl Generator {
                         let body = format!("{header}{}", self.lines(5));
                         let mut body = body.into_bytes();
                         if self.one_in(20) {
-                            let at = self.below(body.len());
+                            let at = self.below(body.len() + 1);
                             body.insert(at, [0xff, 0, b'\r'][self.below(3)]);
                         }
                         put(&path, &body);

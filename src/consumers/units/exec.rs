@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::load::is_plain;
 use super::{Command, Place};
 use crate::consumers::sight::Sight;
 use crate::envfile::unit::{self, Entry, Expanded, Mode, Release, Whose, Word, expand, first};
@@ -20,7 +19,7 @@ pub(super) struct Read {
 /// Reads one line that is not empty.
 pub(super) fn commands(entry: &Entry, path: &Path, whose: Whose<'_>, release: Release) -> Read {
     let mut read = Read::default();
-    if release.between(218, 229) != Some(true) && !is_plain(&entry.value) {
+    if release.between(218, 229) != Some(true) && !unit::is_plain(&entry.value) {
         read.commands.push(Command { at: Place::new(path, entry.line(0)), argv: vec![None], verbatim: false });
         return read;
     }

@@ -238,7 +238,7 @@ pub(super) fn environment(
         variables.clear();
         return complaints;
     }
-    if release.between(218, 229) != Some(true) && !is_plain(&entry.value) {
+    if release.between(218, 229) != Some(true) && !unit::is_plain(&entry.value) {
         let why = "systemd before 229 takes quotes inside a word and backslashes otherwise";
         variables.doubt(Doubt { at: Place::new(path, entry.line(0)), why: why.into() });
         return complaints;
@@ -285,23 +285,4 @@ fn refused(word: &[u8]) -> Text {
         Some(name) => text!("systemd ignores {}: a % in its value is not doubled (%%)", own(name)),
         None => "systemd ignores the assignment: a % in it is not doubled (%%)".into(),
     }
-}
-
-/// Do all releases split a value in the same way: no backslash, and quotes around whole words alone?
-pub(super) fn is_plain(value: &[u8]) -> bool {
-    if value.contains(&b'\\') {
-        return false;
-    }
-    let (words, broken) = unit::all(value, Mode::Escapes);
-    let quotes = |text: &[u8]| text.iter().filter(|byte| matches!(byte, b'"' | b'\'')).count();
-    !broken
-        && words.iter().all(|word| {
-            let text = &value[word.span.clone()];
-            let quote = text[0];
-            quotes(text) == 0
-                || (matches!(quote, b'"' | b'\'') && text.len() > 1 && text.last() == Some(&quote) && {
-                    let inner = &text[1..text.len() - 1];
-                    !inner.contains(&quote)
-                })
-        })
 }

@@ -191,11 +191,7 @@ impl Map {
         let of_prefix = newer(239, "systemd before 239 does not read drop-ins of a prefix");
         for unit in std::iter::once(id).chain(aliases.iter().map(String::as_str)) {
             let names = names::drop_in_folders(unit).into_iter();
-            search(
-                names
-                    .filter_map(|(name, prefix)| Some((name, if prefix { of_prefix? } else { None })))
-                    .collect(),
-            )?;
+            search(names.filter_map(|(name, prefix)| Some((name, if prefix { of_prefix? } else { None }))).collect())?;
         }
         if let Some(mark) = newer(244, "systemd before 244 does not read drop-ins of all services") {
             search(vec![("service".to_owned(), mark)])?;

@@ -120,19 +120,19 @@ impl Reader<'_> {
     fn run(&mut self, bytes: &[u8]) {
         let mut open: Option<Open> = None;
         let mut marked = false;
-        let (mut at, mut number) = (0, 0);
+        let (mut at, mut number, mut starts_line) = (0, 0, true);
         while at < bytes.len() {
-            number += 1;
+            if starts_line {
+                number += 1;
+            }
             let (mut line, next) = match self.physical(bytes, at, number) {
                 Ok(found) => found,
                 Err(end) => return self.content.end = Some(end),
             };
             let start = at;
             at = next;
-            if next == line.end && next < bytes.len() {
-                // The rest of a line that was cut.
-                number -= 1;
-            }
+            // Otherwise the rest of a line that was cut follows.
+            starts_line = next > line.end;
             let text = &bytes[line.clone()];
             let comment = text.iter().find(|byte| !is_blank(**byte)).is_some_and(|byte| matches!(byte, b'#' | b';'));
             if comment {
@@ -191,7 +191,11 @@ impl Reader<'_> {
         let rest = &bytes[start..];
         let length = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r' | 0)).unwrap_or(rest.len());
         if length >= LONGEST {
-            return Err(End { line, certain: true, why: "systemd stops reading the file at a line of more than 1 MiB" });
+            return Err(End {
+                line,
+                certain: true,
+                why: "systemd stops reading the file at a line of more than 1 MiB",
+            });
         }
         let mut seen: Vec<u8> = Vec::new();
         let ends = &rest[length..];
@@ -333,7 +337,7 @@ mod tests {
         let text = "[Service]\nEnvironment=A=1 \\\n\n# c\n B=2\nEnvironment=\\\nC=3\n";
         let content = of("252", text);
         let entry = &content.entries[0];
-        assert_eq!((entry.line(0), entry.line(entry.value.len() - 1)), (2, 3), "the empty line ends it");
+        assert_eq!((entry.line(0), entry.value.as_slice()), (2, b"A=1".as_slice()), "the empty line ends it");
         let text = text.replace("\n\n", "\n");
         let content = of("252", &text);
         let entry = &content.entries[0];

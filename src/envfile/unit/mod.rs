@@ -22,7 +22,7 @@ use super::splice::{Splices, splice};
 pub(crate) use lines::{Entry, read};
 pub(crate) use release::Release;
 pub(crate) use specifiers::{Expanded, Names, Whose, expand};
-pub(crate) use words::{Broken, Mode, Word, all, first, is_blank};
+pub(crate) use words::{Broken, Mode, Word, all, first, is_blank, is_plain};
 
 /// Who the new section belongs to, for whoever finds the file.
 const HEADER: &str = "# Written by ics-setup. Take it back with: ics-setup revert\n";

@@ -103,7 +103,8 @@ fn meaning<'a>(letter: u8, whose: Whose<'a>, release: Release) -> Meaning<'a> {
         }
     }
     let known = OF_MACHINE.contains(&letter)
-        || (of_unit && (OF_UNIT.contains(&letter) || letter == b'j' || FOLDERS.iter().any(|(known, _)| *known == letter)));
+        || (of_unit
+            && (OF_UNIT.contains(&letter) || letter == b'j' || FOLDERS.iter().any(|(known, _)| *known == letter)));
     if known {
         return Meaning::Unknown;
     }

@@ -95,6 +95,21 @@ pub(crate) fn all(text: &[u8], mode: Mode) -> (Vec<Word>, bool) {
     }
 }
 
+/// Do all releases split a value in the same way: no backslash, quotes around whole words alone? Before 229 a quote inside a
+/// word stood for itself.
+pub(crate) fn is_plain(text: &[u8]) -> bool {
+    let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'');
+    let (words, broken) = all(text, Mode::Escapes);
+    let whole = |word: &[u8]| match word {
+        [open, inner @ .., close] if is_quote(open) && open == close => !inner.contains(open),
+        word => !word.iter().any(is_quote),
+    };
+    let rest = words.last().map_or(0, |word| word.next);
+    // A quote that is not closed ends what is read everywhere.
+    let opens = !broken || text[rest..].iter().find(|byte| !is_blank(**byte)).is_some_and(is_quote);
+    !text.contains(&b'\\') && opens && words.iter().all(|word| whole(&text[word.span.clone()]))
+}
+
 /// `cunescape_one()`: how many bytes behind the backslash belong to the escape, and what it stands for.
 fn unescape(text: &[u8]) -> Option<(usize, Vec<u8>)> {
     let digits = |count: usize, radix: u32, from: usize| {
@@ -158,6 +173,15 @@ mod tests {
         ] {
             let found: Vec<String> = found.iter().map(|word| (*word).to_owned()).collect();
             assert_eq!(words(text, Mode::Escapes), (found, broken), "{text}");
+        }
+        for (text, plain) in [
+            ("A=1 \"B=2 3\" 'C=\"'", true),
+            ("A=\"1\"", false),
+            ("A=a\\x2c", false),
+            ("A=1 \"B", true),
+            ("A=1 B\"", false),
+        ] {
+            assert_eq!(is_plain(text.as_bytes()), plain, "{text}");
         }
         assert_eq!(words(r"a\q b\", Mode::EscapesOrVerbatim), (vec![r"a\q".to_owned(), r"b\".to_owned()], false));
         assert_eq!(words(r"a\x2c", Mode::Plain), (vec!["ax2c".to_owned()], false));
