@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::reader::{FileProbe, IMAGE};
-use super::sight::Sight;
+use super::sight::{Place, Sight};
 use super::units::{self, Service};
 use super::{Consumer, NAMES, State, Who};
 use crate::docker::NoDocker;
@@ -110,6 +110,9 @@ fn planned_daemon(
     }
     if !json.is_empty() {
         unit.sources.push(probe.shown(json_path));
+    }
+    if let Some(path) = unit.command.filter(|_| !options.is_empty()) {
+        unit.sources.insert(0, probe.shown(&path));
     }
     if unit.sources.is_empty() {
         unit.sources.push(probe.shown(&docker_drop_in(name)));
@@ -242,6 +245,8 @@ struct OfUnit {
     why: Option<Text>,
     /// Program and arguments.
     arguments: Vec<String>,
+    /// Who says so.
+    command: Option<PathBuf>,
 }
 
 fn of_unit(probe: &FileProbe<'_>, service: &Service) -> Result<OfUnit, (State, Text)> {
@@ -276,6 +281,7 @@ fn of_unit(probe: &FileProbe<'_>, service: &Service) -> Result<OfUnit, (State, T
     of_unit.unknown.retain(|name| !decided(name));
     let argv = service.exec_start.last().map_or(&[][..], |command| &command.argv);
     of_unit.arguments = argv.iter().flatten().cloned().collect();
+    of_unit.command = service.exec_start.last().map(|command| command.at.path.clone());
     if let Some(doubt) = service.exec_unknown.clone().filter(|_| of_unit.why.is_none()) {
         of_unit.unknown = NAMES.to_vec();
         of_unit.why = Some(text!("{}:{}: {}", own(probe.shown(&doubt.at.path)), doubt.at.line, doubt.why));
@@ -293,6 +299,13 @@ pub(crate) fn docker_unit(host: &dyn HostRead, release: Release) -> (&'static st
     let mut found = UNITS.into_iter().map(|name| (name, units::service(host, name, release)));
     let usable = |(_, service): &(&str, Service)| service.fragment.is_some() && !service.masked;
     found.find(usable).unwrap_or_else(|| (UNITS[0], units::service(host, UNITS[0], release)))
+}
+
+/// The proxies among the options that the unit gives to the daemon, which outrank its environment, and the line.
+pub(crate) fn docker_options(service: &Service) -> Option<(Vec<(&'static str, String)>, Place)> {
+    let command = service.exec_start.last()?;
+    let arguments: Vec<String> = command.argv.iter().flatten().cloned().collect();
+    Some((options(&arguments).into_iter().collect(), command.at.clone()))
 }
 
 /// The drop-in of a unit of the daemon that is ours.

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::Text;
 
 pub(crate) use collect::{Ask, observe};
-pub(crate) use docker::{docker_drop_in, docker_unit};
+pub(crate) use docker::{docker_drop_in, docker_options, docker_unit};
 pub(crate) use value::{Flaw, ProxyValue};
 
 /// The names that are looked for, each followed by its upper-case twin.

@@ -9,7 +9,7 @@ use super::vars::ProxyVars;
 use super::{Context, daemon_json};
 use crate::consumers::sight::{Place, Sight};
 use crate::consumers::units::Service;
-use crate::consumers::{docker_drop_in, docker_unit};
+use crate::consumers::{docker_drop_in, docker_options, docker_unit};
 use crate::envfile::unit::{self, Release};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -100,39 +100,45 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
 /// What systemd reads beside our drop-in, where it gives the daemon something else.
 fn others_that_win(context: &Context<'_>, service: &Service, ours: &Path, draft: &mut Draft<'_>) {
     let host = context.view.host;
-    let differs = draft.plan.daemon.iter().find_map(|(name, wanted)| {
+    let options = docker_options(service);
+    for (name, wanted) in draft.plan.daemon.clone() {
         let name = name.to_ascii_uppercase();
-        let (sight, wanted) = (service.sight(&name)?, wanted.as_ref()?);
-        let other = match &sight {
-            Sight::Value { value, at } => value != wanted && at.path != ours && outranks(service, at, ours),
-            Sight::Unset { .. } => true,
-            Sight::Unknown { at, .. } => at.path != ours,
+        let Some(wanted) = wanted else { continue };
+        let option = options.iter().find_map(|(options, at)| {
+            let (_, value) = options.iter().find(|(option, _)| *option == name)?;
+            (*value != wanted).then(|| (at.clone(), "gives it by an option of the daemon", None))
+        });
+        let variable = || match service.sight(&name)? {
+            Sight::Value { value, at } if value != wanted && at.path != ours && outranks(service, &at, ours) => {
+                Some((at, "comes later and sets it", None))
+            }
+            Sight::Unset { at } => Some((at, "takes it away", None)),
+            Sight::Unknown { at, why } if at.path != ours => Some((at, "may set it", Some(why))),
+            Sight::Value { .. } | Sight::Unknown { .. } => None,
         };
-        other.then_some((name, sight))
-    });
-    let Some((name, sight)) = differs else { return };
-    let name = name.as_str();
-    let place = sight.at();
-    let shown = host.shown(&place.path);
-    let (title, advice) = match &sight {
-        Sight::Value { .. } => (
-            text!("{} comes later and sets another {} for the Docker daemon", shown.display(), own(name)),
-            text!("take {} out of {}, line {}", own(name), shown.display(), place.line),
-        ),
-        Sight::Unset { .. } => (
-            text!("{} takes {} away from the Docker daemon", shown.display(), own(name)),
-            text!("take {} out of {}, line {}", own(name), shown.display(), place.line),
-        ),
-        Sight::Unknown { why, .. } => (
-            text!("{} may set another {} for the Docker daemon: {}", shown.display(), own(name), why.clone()),
-            text!("look at line {} of {}", place.line, shown.display()),
-        ),
-    };
-    draft.note(
-        Finding::new(ids::DOCKER_OVERRIDE, Status::Warn, title)
-            .expected(text!("{} set in {} alone", own(name), ours.display()))
-            .advise(advice),
-    );
+        let Some((place, what, why)) = option.or_else(variable) else { continue };
+        let shown = host.shown(&place.path);
+        let why = why.map(|why| text!(": {}", why)).unwrap_or_default();
+        draft.note(
+            Finding::new(
+                ids::DOCKER_OVERRIDE,
+                Status::Warn,
+                text!("another {} for the Docker daemon: {} {}{}", own(&name), shown.display(), own(what), why),
+            )
+            .expected(text!("{} set in {} alone", own(&name), ours.display()))
+            .advise(text!("take {} out of {}, line {}", own(&name), shown.display(), place.line)),
+        );
+    }
+}
+
+/// Is what stands at `place` read after our drop-in: a later drop-in, or no drop-in at all but a file that one names?
+fn outranks(service: &Service, place: &Place, ours: &Path) -> bool {
+    let is_default = place.path.to_string_lossy().contains("/system.conf");
+    match service.files.iter().position(|file| *file == place.path) {
+        None => !is_default,
+        Some(0) if service.fragment.is_some() => false,
+        Some(_) => place.path.file_name() > ours.file_name(),
+    }
 }
 
 /// Lines of our drop-in that an old systemd cuts.
@@ -150,14 +156,4 @@ fn long_lines(ours: &Path, release: Release, draft: &mut Draft<'_>) {
             .expected("lines of at most 2,046 bytes")
             .advise("name fewer hosts, or domains (.corp.example) in place of hosts, in no_proxy"),
     );
-}
-
-/// Is what stands at `place` read after our drop-in: a later drop-in, or no drop-in at all but a file that one names?
-fn outranks(service: &Service, place: &Place, ours: &Path) -> bool {
-    let is_default = place.path.to_string_lossy().contains("/system.conf");
-    match service.files.iter().position(|file| *file == place.path) {
-        None => !is_default,
-        Some(0) if service.fragment.is_some() => false,
-        Some(_) => place.path.file_name() > ours.file_name(),
-    }
 }

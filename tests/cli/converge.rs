@@ -260,6 +260,10 @@ fn whatever_overrides_the_drop_in_is_named_with_its_line() {
             Some("10.conf, line 2"),
         ),
         (
+            &[(UNIT, "[Service]\nExecStart=/usr/bin/dockerd --http-proxy http://other:1\n")],
+            Some("docker.service, line 2"),
+        ),
+        (
             &[
                 ("usr/lib/systemd/system/docker.service.d/site.conf", other),
                 ("etc/systemd/system/docker.service.d/site.conf", ""),

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::common::{debian_root, leashed, scratch_for_all};
+use crate::common::{OWN_GROUP, debian_root, leashed, scratch_for_all};
 
 /// Each host has as many families of units, so that one start of the program answers for all of them.
 const HOSTS: usize = 24;
@@ -137,6 +137,100 @@ fn services_as_systemd_loads_them() {
     assert!(different.is_empty(), "{} of {compared}:\n{}", different.len(), different.join("\n"));
 }
 
+/// Names that the generated units and files set.
+const NAMES: [&str; 4] = ["HTTP_PROXY", "NO_PROXY", "A", "B"];
+
+const OF_FILES: [&str; 10] = [
+    "EnvironmentFile=-/etc/lab/N",
+    "EnvironmentFile=-/etc/lab/*.env",
+    "EnvironmentFile=-/etc/l?b/[!A]*.env",
+    "EnvironmentFile=/etc/lab/missing*",
+    "EnvironmentFile=-/etc/lab",
+    "EnvironmentFile=/dev/null",
+    "Environment=N=V N=V",
+    "UnsetEnvironment=N N=V",
+    "PassEnvironment=N",
+    "Environment=",
+];
+
+/// A machine boots and starts each generated service: what the process gets is what the model says.
+#[test]
+fn services_as_a_booted_systemd_starts_them() {
+    const UNITS: usize = 60;
+    let root = debian_root();
+    let work = scratch_for_all("units-boot");
+    let work = work.path();
+    let (host, mut generator) = (work.join("host"), Generator::new());
+    for name in ["HTTP_PROXY", "A", "a.env", "B.env", "A.env", ".hidden.env"] {
+        let text = generator.filled(&["N=V", "N=\"V\"", "# c", "N='V W'", "export N=V", "N = V"], 4);
+        put(&host.join("etc/lab").join(name), text.as_bytes());
+    }
+    put(
+        &host.join("etc/systemd/system.conf.d/10.conf"),
+        b"[Manager]\nDefaultEnvironment=A=default \"B=%%\" HTTP_PROXY=x\n",
+    );
+    put(
+        &host.join("etc/systemd/system.conf.d/20.conf"),
+        b"DefaultEnvironment=\n[Manager]\nDefaultEnvironment=A=later\n",
+    );
+    put(&host.join("etc/systemd/system/service.d/10.conf"), b"[Service]\nEnvironment=NO_PROXY=all\n");
+    let names: Vec<String> = (0..UNITS).map(|unit| format!("case{unit:02}.service")).collect();
+    for name in &names {
+        let body = format!(
+            "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/usr/bin/env -0\n\
+             StandardOutput=file:/lab/{name}\nStandardError=null\n{}",
+            generator.filled(&OF_FILES, 4)
+        );
+        put(&host.join("etc/systemd/system").join(name), body.as_bytes());
+    }
+    let all = names.join(" ");
+    let last = format!(
+        "[Unit]\nDefaultDependencies=no\nWants={all}\nAfter={all}\nSuccessAction=poweroff-force\n\
+         FailureAction=poweroff-force\n[Service]\nType=oneshot\nExecStart=/bin/true\n"
+    );
+    put(&host.join("etc/systemd/system/lab.service"), last.as_bytes());
+    for folder in ["seen", "layer"] {
+        fs::create_dir(work.join(folder)).unwrap();
+    }
+    let script = format!(
+        "set -e
+         mount -t tmpfs tmpfs '{work}/layer'
+         cd '{work}/layer'
+         mkdir upper work root
+         mount -t overlay overlay -o 'lowerdir={work}/host:{root},upperdir={work}/layer/upper,workdir={work}/layer/work' root
+         exec systemd-nspawn --quiet -D root --private-network --register=no --keep-unit --console=pipe \
+           --machine=units-{id} --bind='{work}/seen:/lab' -b -- --unit=lab.service",
+        work = work.display(),
+        root = root.display(),
+        id = std::process::id(),
+    );
+    let mut boot = leashed(&[], OWN_GROUP[0]);
+    boot.args(&OWN_GROUP[1..]).arg(format!("{}-units", crate::common::name())).args(["sh", "-c", &script]);
+    let output = boot.output().unwrap();
+    let mut started = 0;
+    for name in &names {
+        let seen = fs::read(work.join("seen").join(name)).ok().filter(|bytes| !bytes.is_empty());
+        started += usize::from(seen.is_some());
+        let real = seen.map(|bytes| {
+            let text = String::from_utf8(bytes).unwrap();
+            let pairs = text.split('\0').filter_map(|pair| pair.split_once('='));
+            pairs
+                .filter(|(name, _)| NAMES.contains(name))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect::<std::collections::BTreeMap<_, _>>()
+        });
+        let modelled = ics_setup::unit_environment(&host, name, &NAMES).unwrap();
+        assert_eq!(modelled.is_some(), real.is_some(), "{name} {modelled:?} {real:?}");
+        let (Some(modelled), Some(mut real)) = (modelled, real) else { continue };
+        for (variable, value) in modelled {
+            let real = real.remove(&variable);
+            assert!(value.is_none() || value == real, "{name} {variable}: {value:?} {real:?}");
+        }
+        assert!(real.is_empty(), "{name}: {real:?}");
+    }
+    assert!(started * 2 > UNITS, "{started} have run: {}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// A seeded generator (splitmix64).
 struct Generator(u64);
 
@@ -235,11 +329,16 @@ impl Generator {
     }
 
     fn lines(&mut self, most: usize) -> String {
+        self.filled(&LINES, most)
+    }
+
+    /// At most so many of these lines, with names and values.
+    fn filled(&mut self, lines: &[&str], most: usize) -> String {
         let mut text = String::new();
         for _ in 0..self.below(most + 1) {
-            for c in self.pick(&LINES).chars() {
+            for c in self.pick(lines).chars() {
                 match c {
-                    'N' => text.push_str(self.pick(&["HTTP_PROXY", "NO_PROXY", "A", "B"])),
+                    'N' => text.push_str(self.pick(&NAMES)),
                     'V' => text.push_str(self.pick(&["1", "http://proxy:3128", "a,b", "", "$A"])),
                     c => text.push(c),
                 }

@@ -98,9 +98,9 @@ pub(crate) fn service(host: &dyn HostRead, name: &str, release: Release) -> Serv
     start::start(host, loaded, &manager::environment_of_all(host, release), release)
 }
 
-/// What systemd gives to every service, by the files of the host.
+/// What systemd gives to every service, by the files of the host: to one with a name that nothing else is for.
 pub(crate) fn every_service(host: &dyn HostRead, release: Release) -> Service {
-    Service { environment: manager::environment_of_all(host, release), ..Service::default() }
+    service(host, "any_service_of_this_host.service", release)
 }
 
 /// Where the model of a unit below `root` differs from what `systemd-analyze verify` of release 252 has printed.
@@ -110,4 +110,12 @@ pub(crate) fn every_service(host: &dyn HostRead, release: Release) -> Service {
 pub(crate) fn differences_below(root: &Path, name: &str, stdout: &[u8]) -> std::io::Result<Vec<ask::Difference>> {
     let modelled = load::unit(&RealHost::image(root)?, name, Release::MEASURED);
     Ok(ask::differences(&modelled, ask::dump(name, stdout, b"").as_ref()))
+}
+
+/// What the model of a unit below `root` gives it, read by systemd 252.
+///
+/// # Errors
+/// `root` is no folder.
+pub(crate) fn service_below(root: &Path, name: &str) -> std::io::Result<Service> {
+    Ok(service(&RealHost::image(root)?, name, Release::MEASURED))
 }
