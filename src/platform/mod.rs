@@ -10,6 +10,7 @@
 //! | `judge` | chooses the strategy and words the findings |
 //! | `strategy` | the strategies, and what each means: files, package manager |
 //! | `pam` | which linux-pam reads `/etc/environment`, and how long a line it bears |
+//! | `systemd` | which systemd reads units |
 //! | `facts`, `text` | the data, text fit for messages |
 
 mod facts;
@@ -18,6 +19,7 @@ mod os_release;
 mod pam;
 mod sources;
 mod strategy;
+mod systemd;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +30,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use pam::PamFacts;
 pub(crate) use strategy::{PackageManager, PackageSyntax, Strategy};
 
+use crate::envfile::unit::Release;
 use crate::envfile::{Dialect, PamLimit};
 use crate::finding::Finding;
 use crate::host::HostRead;
@@ -156,5 +159,10 @@ impl Platform {
     /// Reads dpkg's database of some megabytes, so ask only when a line is long.
     pub fn pam_limit(&self, host: &dyn HostRead) -> PamFacts {
         pam::facts(host, &self.os, self.system)
+    }
+
+    /// The systemd that reads units.
+    pub(crate) fn systemd(&self) -> Release {
+        systemd::release(&self.os, self.system)
     }
 }

@@ -19,3 +19,4 @@ mod readers;
 mod release;
 mod report;
 mod runtime;
+mod units;

@@ -2,10 +2,27 @@
 //!
 //! systemd splits the right side at blanks outside quotes, takes quotes and backslash escapes away and expands `%`
 //! specifiers, so a literal `%` is written `%%` (systemd.exec(5), systemd.unit(5), systemd.syntax(7)).
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `release` | which systemd reads |
+//! | `lines` | sections, continuation lines, comments |
+//! | `words` | quotes and escapes |
+//! | `specifiers` | `%` |
+
+mod lines;
+mod release;
+mod specifiers;
+mod words;
 
 use std::ops::Range;
 
 use super::splice::{Splices, add_to_section, splice};
+
+pub(crate) use lines::{Entry, read};
+pub(crate) use release::Release;
+pub(crate) use specifiers::{Expanded, Names, Whose, expand};
+pub(crate) use words::{Broken, Mode, Word, all, first, is_blank, is_plain};
 
 /// Who the new section belongs to, for whoever finds the file.
 const HEADER: &str = "# Written by ics-setup. Take it back with: ics-setup revert\n";
@@ -15,31 +32,63 @@ const HEADER: &str = "# Written by ics-setup. Take it back with: ics-setup rever
 pub struct Assignment {
     /// Variable.
     pub name: Vec<u8>,
-    /// Its value with quotes and escapes taken away and `%%` read as `%`.
+    /// Its value with quotes, escapes and specifiers taken away.
     pub value: Vec<u8>,
     /// Counted from 1.
     pub line: usize,
+}
+
+/// All assignments that are in force at the end of the file, in order; an empty `Environment=` clears those before it. What
+/// systemd does not take, and what only the running machine tells, is left out.
+pub fn assignments(bytes: &[u8]) -> Vec<Assignment> {
+    let taken = |found: Found| Some(Assignment { name: found.name, value: found.value?, line: found.line });
+    all_found(bytes).into_iter().filter_map(taken).collect()
+}
+
+/// A word of the file that is meant to assign.
+struct Found {
+    name: Vec<u8>,
+    /// `None`: systemd does not take it, or only the running machine tells.
+    value: Option<Vec<u8>>,
+    line: usize,
     /// The bytes of the whole word, quotes included.
     span: Range<usize>,
 }
 
-/// All assignments that are in force at the end of the file, in order; an empty `Environment=` clears those before it.
-pub fn assignments(bytes: &[u8]) -> Vec<Assignment> {
+fn all_found(bytes: &[u8]) -> Vec<Found> {
     let mut found = Vec::new();
-    for line in service_lines(bytes) {
-        let words = words(&bytes[line.value.clone()]);
-        if words.is_empty() {
+    for entry in environment_lines(bytes) {
+        if entry.value.is_empty() {
             found.clear();
         }
-        for (span, word) in words {
-            if let Some(at) = word.iter().position(|byte| *byte == b'=') {
-                let value = String::from_utf8_lossy(&word[at + 1..]).replace("%%", "%").into_bytes();
-                let span = line.value.start + span.start..line.value.start + span.end;
-                found.push(Assignment { name: word[..at].to_vec(), value, line: line.number, span });
-            }
+        for word in all(&entry.value, Mode::Escapes).0 {
+            let expanded = expand(&word.value, Whose::Unit(None), Release::MEASURED);
+            let (line, span) = (entry.line(word.span.start), entry.place(&word.span));
+            let text = if let Expanded::Known(text) = &expanded { text } else { &word.value };
+            let Some((name, value)) = split(text) else { continue };
+            let value = matches!(expanded, Expanded::Known(_)) && std::str::from_utf8(value).is_ok();
+            let value = value.then(|| text[name.len() + 1..].to_vec());
+            found.push(Found { name: name.to_vec(), value, line, span });
         }
     }
     found
+}
+
+/// Name and value of an assignment, where the name is one that systemd takes.
+pub(crate) fn split(word: &[u8]) -> Option<(&[u8], &[u8])> {
+    let sign = memchr::memchr(b'=', word)?;
+    is_name(&word[..sign]).then(|| (&word[..sign], &word[sign + 1..]))
+}
+
+/// Is it a name of a variable, as `env_name_is_valid()` of systemd has it?
+pub(crate) fn is_name(name: &[u8]) -> bool {
+    !name.is_empty()
+        && !name[0].is_ascii_digit()
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
+fn environment_lines(bytes: &[u8]) -> impl Iterator<Item = Entry> {
+    read(bytes, b"Service", Release::MEASURED).entries.into_iter().filter(|entry| entry.key == "Environment")
 }
 
 /// The value that systemd would give the service; the last assignment wins.
@@ -49,16 +98,16 @@ pub fn value<'a>(assignments: &'a [Assignment], name: &str) -> Option<&'a Assign
 
 /// The file with these variables set (`Some`) or taken out (`None`); everything else stays as it is.
 pub fn edit(bytes: &[u8], wishes: &[(&str, Option<&str>)]) -> Vec<u8> {
-    let present = assignments(bytes);
+    let present = all_found(bytes);
     let mut splices = Splices::new();
     let mut missing = Vec::new();
     for (name, wish) in wishes {
-        let own: Vec<&Assignment> = present.iter().filter(|assignment| assignment.name == name.as_bytes()).collect();
+        let own: Vec<&Found> = present.iter().filter(|found| found.name == name.as_bytes()).collect();
         match (own.split_last(), wish) {
-            (Some((last, _)), Some(value)) if last.value == value.as_bytes() => {}
+            (Some((last, _)), Some(value)) if last.value.as_deref() == Some(value.as_bytes()) => {}
             (Some((last, _)), Some(value)) => splices.push((last.span.clone(), word(name, value))),
             (None, Some(value)) => missing.extend([b"Environment=", &word(name, value)[..], b"\n"].concat()),
-            (_, None) => splices.extend(own.iter().map(|assignment| (assignment.span.clone(), Vec::new()))),
+            (_, None) => splices.extend(own.iter().map(|found| (found.span.clone(), Vec::new()))),
         }
     }
     let mut out = splice(bytes, splices);
@@ -96,89 +145,16 @@ fn word(name: &str, value: &str) -> Vec<u8> {
 
 /// Lines that became an empty `Environment=` would clear what others set: they go.
 fn without_empty_lines(bytes: &[u8], before: &[u8]) -> Vec<u8> {
-    let already: Vec<usize> = service_lines(before)
-        .filter(|line| before[line.value.clone()].trim_ascii().is_empty())
-        .map(|line| line.number)
-        .collect();
+    let empty = |bytes: &[u8]| environment_lines(bytes).filter(|entry| entry.value.is_empty()).collect::<Vec<_>>();
+    let already: Vec<usize> = empty(before).iter().map(|entry| entry.line(0)).collect();
     let mut out = Vec::new();
     let mut at = 0;
-    for line in service_lines(bytes) {
-        if bytes[line.value.clone()].trim_ascii().is_empty() && !already.contains(&line.number) {
-            out.extend_from_slice(&bytes[at..line.span.start]);
-            at = line.span.end;
-        }
+    for entry in empty(bytes).into_iter().filter(|entry| !already.contains(&entry.line(0))) {
+        out.extend_from_slice(&bytes[at..entry.span.start]);
+        at = entry.span.end;
     }
     out.extend_from_slice(&bytes[at..]);
     out
-}
-
-/// An `Environment=` line of a `[Service]` section, continuation lines included.
-struct Line {
-    number: usize,
-    span: Range<usize>,
-    value: Range<usize>,
-}
-
-fn service_lines(bytes: &[u8]) -> impl Iterator<Item = Line> + '_ {
-    let (mut at, mut number, mut inside) = (0, 0, false);
-    std::iter::from_fn(move || {
-        while at < bytes.len() {
-            let start = at;
-            let first = number + 1;
-            let mut end;
-            loop {
-                end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |feed| at + feed);
-                number += 1;
-                let line = bytes[at..end].trim_ascii_start();
-                // A comment is complete in itself, also inside a continued line.
-                let comment = matches!(line.first(), Some(b'#' | b';'));
-                let alone = comment && at == start;
-                at = (end + 1).min(bytes.len());
-                if alone || end == bytes.len() || (!comment && !bytes[start..end].ends_with(b"\\")) {
-                    break;
-                }
-            }
-            let text = bytes[start..end].trim_ascii_start();
-            if text.starts_with(b"[") {
-                inside = text.trim_ascii_end() == b"[Service]";
-            } else if inside && text.starts_with(b"Environment") {
-                let after = text[b"Environment".len()..].trim_ascii_start();
-                if after.first() == Some(&b'=') {
-                    return Some(Line { number: first, span: start..at, value: end - after.len() + 1..end });
-                }
-            }
-        }
-        None
-    })
-}
-
-/// Words with their places, quotes and escapes taken away.
-fn words(text: &[u8]) -> Vec<(Range<usize>, Vec<u8>)> {
-    let mut words = Vec::new();
-    let mut at = 0;
-    while at < text.len() {
-        if text[at].is_ascii_whitespace() || (text[at] == b'\\' && text.get(at + 1) == Some(&b'\n')) {
-            at += 1;
-            continue;
-        }
-        let (start, mut word, mut quote) = (at, Vec::new(), None);
-        while at < text.len() {
-            let byte = text[at];
-            match quote {
-                None if byte.is_ascii_whitespace() => break,
-                None if matches!(byte, b'"' | b'\'') => quote = Some(byte),
-                Some(open) if byte == open => quote = None,
-                _ if byte == b'\\' && at + 1 < text.len() => {
-                    at += 1;
-                    word.push(text[at]);
-                }
-                _ => word.push(byte),
-            }
-            at += 1;
-        }
-        words.push((start..at, word));
-    }
-    words
 }
 
 #[cfg(test)]
