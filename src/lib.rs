@@ -122,17 +122,17 @@ pub fn unit_differences(root: &std::path::Path, name: &str, stdout: &[u8]) -> st
     Ok(differences.into_iter().map(|difference| format!("{difference:?}")).collect())
 }
 
-/// For `tests/lab`: what the model gives to a systemd service below `root` for these names; a value that it cannot tell is
-/// `None`. Nothing at all: systemd does not start the service.
+/// Names with their values; `None`: it cannot be told.
+#[doc(hidden)]
+pub type UnitVariables = Vec<(String, Option<String>)>;
+
+/// For `tests/lab`: what the model gives to a systemd service below `root` for these names. `None`: systemd does not
+/// start the service.
 ///
 /// # Errors
 /// `root` is no folder.
 #[doc(hidden)]
-pub fn unit_environment(
-    root: &std::path::Path,
-    unit: &str,
-    names: &[&str],
-) -> std::io::Result<Option<Vec<(String, Option<String>)>>> {
+pub fn unit_environment(root: &std::path::Path, unit: &str, names: &[&str]) -> std::io::Result<Option<UnitVariables>> {
     use consumers::sight::Sight;
     let service = consumers::units::service_below(root, unit)?;
     let sights = service.sights(names).into_iter().filter(|(_, sight)| !matches!(sight, Sight::Unset { .. }));

@@ -219,14 +219,15 @@ fn services_as_a_booted_systemd_starts_them() {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect::<std::collections::BTreeMap<_, _>>()
         });
+        let unit = fs::read_to_string(host.join("etc/systemd/system").join(name)).unwrap();
         let modelled = ics_setup::unit_environment(&host, name, &NAMES).unwrap();
-        assert_eq!(modelled.is_some(), real.is_some(), "{name} {modelled:?} {real:?}");
+        assert_eq!(modelled.is_some(), real.is_some(), "{unit} {modelled:?} {real:?}");
         let (Some(modelled), Some(mut real)) = (modelled, real) else { continue };
         for (variable, value) in modelled {
             let real = real.remove(&variable);
-            assert!(value.is_none() || value == real, "{name} {variable}: {value:?} {real:?}");
+            assert!(value.is_none() || value == real, "{unit} {variable}: {value:?} {real:?}");
         }
-        assert!(real.is_empty(), "{name}: {real:?}");
+        assert!(real.is_empty(), "{unit}: {real:?}");
     }
     assert!(started * 2 > UNITS, "{started} have run: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -16,6 +16,10 @@ const MOST: usize = 10_000;
 /// # Errors
 /// A folder cannot be read, or the pattern has more than is modelled.
 pub(super) fn glob(host: &dyn HostRead, pattern: &str, at: &Place) -> Result<Vec<PathBuf>, Doubt> {
+    // Every host that runs has it, whatever its image has.
+    if pattern == "/dev/null" {
+        return Ok(vec![PathBuf::from(pattern)]);
+    }
     let mut found = vec![PathBuf::from("/")];
     for part in pattern.split('/').filter(|part| !part.is_empty() && *part != ".") {
         let part = part.as_bytes();
