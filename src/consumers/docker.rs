@@ -148,7 +148,7 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         return broken(probe, &json_path, why);
     }
     let mut sights = service.sights(&NAMES);
-    for (_, sight) in &sights {
+    for sight in sights.values() {
         if let Sight::Unknown { at, .. } = sight
             && let Err((state, why)) = probe.read(&at.path)
         {
