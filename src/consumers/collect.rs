@@ -42,7 +42,7 @@ pub(crate) fn observe(ask: &Ask<'_>, time: Time) -> ConsumersFacts {
         consumers.push(files::login(&mut probe));
         consumers.push(Consumer::unseen(Who::Sudo, "sudo", State::Skipped, IMAGE));
     }
-    consumers.push(files::cron(&mut probe, platform));
+    consumers.extend(files::cron(&mut probe, platform));
     consumers.push(if host.is_live() { probe.services() } else { files::services(&mut probe) });
     consumers.push(docker::daemon(&mut probe));
     consumers.push(packages::manager(&mut probe, platform));

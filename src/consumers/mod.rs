@@ -11,12 +11,17 @@
 //! | `files` | logins, cron and services by their files; `prod.env` |
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
 //! | `packages` | apt, dnf, yum |
+//! | `pam` | what PAM, sshd, sudo and cron give, by their files |
+//! | `look` | looks at the host for the models of readers |
 //! | `places` | the files with a `no_proxy` list, each as it stands |
 
 mod collect;
 mod docker;
 mod files;
-mod packages;
+mod look;
+pub(crate) mod packages;
+#[allow(dead_code, reason = "logins, sshd and sudo are asked by the observations that follow")]
+pub(crate) mod pam;
 pub(crate) mod places;
 mod reader;
 #[allow(dead_code, reason = "vocabulary of the models that follow")]
@@ -77,6 +82,21 @@ pub(crate) struct Consumer {
     pub(crate) unknown: Vec<String>,
     /// Its files were changed after it was started, so that another start may change what it gets.
     pub(crate) stale: bool,
+    /// Requests that have a proxy of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) exceptions: Vec<Exception>,
+}
+
+/// Requests that have a proxy of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Exception {
+    /// Which: `the repository site`.
+    pub(crate) whom: Text,
+    /// The line that says so.
+    pub(crate) at: String,
+    /// The proxy; `None`: the files do not tell.
+    pub(crate) value: Option<ProxyValue>,
 }
 
 /// Who reads proxy settings. Part of saved facts.
@@ -133,6 +153,7 @@ impl Consumer {
             no_proxy_upper: None,
             unknown: Vec::new(),
             stale: false,
+            exceptions: Vec::new(),
         }
     }
 
@@ -156,6 +177,13 @@ impl Consumer {
     /// Does anything at all say that it uses a proxy?
     pub(crate) fn has_proxy(&self) -> bool {
         self.proxy(false).is_some() || self.proxy(true).is_some()
+    }
+
+    /// Is there a value that no reader takes for a proxy?
+    pub(crate) fn is_unusable(&self) -> bool {
+        let values = [&self.http, &self.http_upper, &self.https, &self.https_upper].into_iter().flatten();
+        let flaws = [Flaw::NoScheme, Flaw::BadPort, Flaw::BadHost];
+        values.into_iter().any(|value| value.flaws.iter().any(|flaw| flaws.contains(flaw)))
     }
 
     fn asks_upper_first(&self) -> bool {

@@ -1,16 +1,15 @@
 //! apt, dnf or yum, which under sudo, in timers and in images do not see the login's environment.
 
-use std::path::{Path, PathBuf};
-
 use super::Context;
 use super::vars::ProxyVars;
+use crate::consumers::packages::{self, Special};
+use crate::consumers::sight::{Sight, Sights};
 use crate::envfile::ini;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
-use crate::host::unreadable;
 use crate::plan::Draft;
 use crate::platform::PackageManager;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::{Exclusions, NoProxy};
 use crate::text;
 use crate::text::own;
@@ -22,70 +21,97 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     }
     let manager = context.platform.package_manager(context.view.host);
     let conf = manager.conf();
-    if matches!(manager, PackageManager::Apt { .. }) {
-        if vars.remove {
-            return draft.delete(conf, vec!["take out the proxy of apt".into()]);
-        }
-        others_that_win(context, conf, vars, draft)?;
-        let mode = if vars.secret { 0o640 } else { 0o644 };
-        return draft.put(conf, apt_conf(context, vars).into_bytes(), mode, vec!["set the proxy of apt".into()]);
-    }
-    let snapshot = draft.snapshot(conf)?;
-    let present = snapshot.as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
-    // One key serves all repositories, and those are https.
-    let url = vars.https.as_ref().or(vars.http.as_ref());
-    // User and password stand in the URL: dnf decodes proxy_password and yum encodes it, so no text suits both.
-    let without = [("proxy_username", None), ("proxy_password", None)];
-    let wishes: Vec<(&str, Option<&str>)> = [("proxy", url.map(String::as_str))].into_iter().chain(without).collect();
-    let bytes = ini::edit(present, "main", &wishes);
-    if bytes.is_empty() && snapshot.is_none() {
-        return Ok(());
-    }
-    let what = if vars.remove { "take out" } else { "set" };
     let mode = if vars.secret { 0o640 } else { 0o644 };
-    draft.put(conf, bytes, mode, vec![text!("{} the proxy of {}", own(what), own(manager.name()))])
+    let what = if vars.remove { "take out" } else { "set" };
+    let why = vec![text!("{} the proxy of {}", own(what), own(manager.name()))];
+    let (bytes, wanted) = match manager {
+        PackageManager::Apt { .. } if vars.remove => return draft.delete(conf, why),
+        PackageManager::Apt { .. } => (apt_conf(context, vars).into_bytes(), [&vars.http, &vars.https]),
+        PackageManager::Dnf { .. } | PackageManager::Yum { .. } => {
+            // One key serves all repositories, and those are https.
+            let url = if vars.https.is_some() { &vars.https } else { &vars.http };
+            let snapshot = draft.snapshot(conf)?;
+            let bytes = with_key(manager, snapshot.as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes), url)?;
+            if bytes.is_empty() && snapshot.is_none() {
+                return Ok(());
+            }
+            (bytes, [url, url])
+        }
+    };
+    if !vars.remove {
+        others_that_win(context, manager, &bytes, wanted, draft);
+    }
+    draft.put(conf, bytes, mode, why)
 }
 
-/// Files that apt reads after ours and that set the same: those of its folder that sort later, then `apt.conf`.
-fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    let folder = ours.parent().unwrap_or(Path::new("/"));
-    let names = context.view.host.list(folder).map_err(|error| unreadable(&context.view.host.shown(folder), &error))?;
-    let later = names.into_iter().map(|name| folder.join(name)).filter(|path| path.as_path() > ours);
-    for path in later.chain([PathBuf::from("/etc/apt/apt.conf")]) {
-        let Some(snapshot) = context.view.snapshot(&path)? else { continue };
-        let text = String::from_utf8_lossy(&snapshot.bytes).to_lowercase();
-        let set = |scheme: &str, wanted: &Option<String>| {
-            let key = format!("acquire::{scheme}::proxy ");
-            let own = wanted.as_ref().map(|url| format!("\"{}\"", url.to_lowercase()));
-            text.lines()
-                .map(str::trim)
-                .any(|line| line.starts_with(&key) && own.as_ref().is_none_or(|own| !line.contains(own)))
-        };
-        if set("http", &vars.http) || set("https", &vars.https) {
-            let shown = context.view.host.shown(&path);
-            draft.note(
-                Finding::new(
-                    ids::APT_OVERRIDE,
-                    Status::Warn,
-                    text!("{} comes later and sets another proxy for apt", shown.display()),
-                )
-                .advise(text!("take the Proxy lines out of {}", shown.display())),
-            );
+/// The file with this proxy as its only one.
+fn with_key(manager: PackageManager, present: &[u8], url: &Option<String>) -> Result<Vec<u8>, Problem> {
+    // User and password stand in the URL: dnf decodes proxy_password and yum encodes it, so no text suits both.
+    let wishes = [("proxy", url.as_deref()), ("proxy_username", None), ("proxy_password", None)];
+    ini::edit(present, packages::grammar(manager), "main", &wishes).map_err(|refused| {
+        let conf = manager.conf().display();
+        Problem::host(id::PACKAGE_CONF_INVALID, text!("{} refuses {} as it is", own(manager.name()), conf))
+            .because(text!("line {}: {}", refused.line, own(refused.why)))
+            .hint(text!("mend line {} of {}", refused.line, conf))
+    })
+}
+
+/// What still decides when this run is done: by the same model as the checks, over the file as it is planned.
+fn others_that_win(
+    context: &Context<'_>,
+    manager: PackageManager,
+    planned: &[u8],
+    wanted: [&Option<String>; 2],
+    draft: &mut Draft<'_>,
+) {
+    let host = context.view.host;
+    let found = packages::proxies(host, manager, &Sights::new(), Some((manager.conf(), planned)));
+    let name = own(manager.name());
+    let id = if matches!(manager, PackageManager::Apt { .. }) { ids::APT_OVERRIDE } else { ids::REPOSITORY_OVERRIDE };
+    let mut titles = Vec::new();
+    for (variable, wanted) in ["http_proxy", "https_proxy"].into_iter().zip(wanted) {
+        let (Some(wanted), Some(sight)) = (wanted, found.sights.get(variable)) else { continue };
+        let at = own(sight.at().shown(host));
+        titles.push(match sight {
+            Sight::Value { value, .. } if value == wanted => continue,
+            Sight::Value { .. } => (text!("{} comes later and sets another proxy for {}", at, name), at),
+            Sight::Unset { .. } => (text!("{} comes later and leaves {} without a proxy", at, name), at),
+            Sight::Unknown { why, .. } => (text!("which proxy {} uses cannot be told from {}: {}", name, at, why), at),
+        });
+    }
+    for Special { whom, sight } in &found.special {
+        let at = own(sight.at().shown(host));
+        let other = |value: &String| wanted.iter().all(|own| own.as_ref() != Some(value));
+        match sight {
+            Sight::Value { value, .. } if other(value) => {
+                titles.push((text!("{} sets another proxy for {}", at, whom.text()), at));
+            }
+            Sight::Unknown { why, .. } => {
+                titles.push((text!("which proxy {} gets cannot be told from {}: {}", whom.text(), at, why), at));
+            }
+            Sight::Value { .. } | Sight::Unset { .. } => {}
         }
     }
-    Ok(())
+    titles.dedup_by(|(a, _), (b, _)| a == b);
+    for (title, at) in titles {
+        let advice = text!("take that line out, or bring it to the same proxy: {}", at);
+        draft.note(Finding::new(id, Status::Warn, title).advise(advice));
+    }
 }
 
 /// Was the package manager given its proxy before? apt's file is our own; dnf and yum follow when they have the proxy that
 /// the host has.
 pub(super) fn is_ours(context: &Context<'_>) -> Result<bool, Problem> {
     let manager = context.platform.package_manager(context.view.host);
-    let Some(snapshot) = context.view.snapshot(manager.conf())? else { return Ok(false) };
+    if context.view.snapshot(manager.conf())?.is_none() {
+        return Ok(false);
+    }
     if matches!(manager, PackageManager::Apt { .. }) {
         return Ok(true);
     }
-    let value = ini::value(&snapshot.bytes, "main", "proxy");
-    Ok(value.is_some_and(|value| context.found.has_proxy(&String::from_utf8_lossy(value))))
+    let found = packages::proxies(context.view.host, manager, &Sights::new(), None);
+    let value = found.sights.get("https_proxy").and_then(Sight::value);
+    Ok(value.is_some_and(|value| context.found.has_proxy(value)))
 }
 
 /// A file of our own: apt merges all files of its folder.

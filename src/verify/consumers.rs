@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::Proof;
+use crate::consumers::pam;
+use crate::consumers::sight::{Sight, Sights};
 use crate::environment::{self, Unseen, Variables};
 use crate::finding::FindingId;
 use crate::finding::ids;
@@ -36,18 +38,26 @@ fn sudo(proof: &Proof<'_>) -> Option<Finding> {
     ))
 }
 
-/// Decided from the PAM stack, because waiting for cron's next minute would be too long.
+/// Decided from the PAM stack and the crontabs, because waiting for cron's next minute would be too long.
 fn cron(proof: &Proof<'_>) -> Option<Finding> {
-    let Some(stack) = environment::cron(proof.host) else {
-        return Some(skip(ids::VERIFY_CRON, "cron is not installed"));
+    let cron = match pam::cron::read(proof.host, Some(proof.platform)) {
+        Ok(Some(cron)) => cron,
+        Ok(None) => return Some(skip(ids::VERIFY_CRON, "cron is not installed")),
+        Err((path, why)) => return Some(skip(ids::VERIFY_CRON, text!("{}: {}", path.display(), why))),
     };
-    let path = stack.path.display();
-    let sees = stack.reads_environment && !proof.platform.system_proxy_is_shell();
-    let missing = if sees { Vec::new() } else { names(proof.wanted) };
+    let path = cron.stack.display();
+    let jobs = cron.crontabs.iter().map(|table| &table.sights);
+    let jobs: Vec<&Sights> = if cron.crontabs.is_empty() { vec![&cron.base] } else { jobs.collect() };
+    let mut missing: Vec<String> = jobs
+        .into_iter()
+        .flat_map(|sights| unseen(proof.wanted, |name| sights.get(name).and_then(Sight::value).map(str::to_owned)))
+        .collect();
+    missing.sort();
+    missing.dedup();
     let why: Text = if proof.platform.system_proxy_is_shell() {
         "cron starts no login shell, so it does not source profile.d".into()
     } else {
-        text!("{} has no pam_env.so line", path)
+        text!("{} or a crontab gives its jobs another value, or none", path)
     };
     let finding = verdict(
         proof,

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::super::CheckSpec;
 use super::super::list_text;
 use crate::check::ProxySpec;
-use crate::consumers::{Consumer, ConsumersFacts, ProxyValue, State, Who};
+use crate::consumers::{Consumer, ConsumersFacts, Exception, ProxyValue, State, Who};
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -124,7 +124,9 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding
     let who = who(consumer);
     if !consumer.unknown.is_empty() {
         let names = own(consumer.unknown.join(", "));
-        let observed = text!("{} sets {} by a condition, a command or another variable", own(&consumer.source), names);
+        let observed = consumer.why.clone().unwrap_or_else(|| {
+            text!("{} sets {} by a condition, a command or another variable", own(&consumer.source), names)
+        });
         return evidence(
             Finding::new(id, Status::Warn, text!("what {} gets for {} cannot be told from the files", who, names))
                 .observed(observed)
@@ -135,12 +137,26 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding
     }
     let observed = text!("{} ({})", shown(consumer), own(&consumer.source));
     if !is_wanted(spec) {
+        if consumer.is_unusable() {
+            let title = text!("{}: what is set for a proxy is none that it can use", who);
+            let finding = Finding::new(id, Status::Warn, title).observed(observed);
+            let advice = text!("write it as http://<HOST>:<PORT>: {}", own(&consumer.source));
+            return evidence(finding.advise(advice), consumer);
+        }
+        let others = exceptions(consumer, &[]);
+        if !others.is_empty() {
+            return other_ways(consumer, others, observed, id);
+        }
         let set = if consumer.has_proxy() { "a proxy is set" } else { "no proxy" };
         let title = text!("{}: {}", who, own(set));
         return evidence(Finding::new(id, Status::Pass, title).observed(observed), consumer);
     }
     let expected = expected(consumer, spec);
     let wrong = differences(consumer, facts, spec);
+    let others = exceptions(consumer, &[&spec.http_proxy, &spec.https_proxy]);
+    if wrong.is_empty() && !others.is_empty() {
+        return other_ways(consumer, others, observed, id).expected(expected);
+    }
     if wrong.is_empty() {
         let title = match consumer.stale {
             false => text!("{} gets the proxy that is wanted", who),
@@ -172,6 +188,29 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding
     evidence(Finding { fix: fixes, ..finding }, consumer)
 }
 
+/// Where some requests have another proxy than those that are wanted; than all others, where none is wanted.
+fn exceptions<'a>(consumer: &'a Consumer, wanted: &[&Option<ProxySpec>]) -> Vec<&'a Exception> {
+    let mut same: Vec<&str> = wanted.iter().filter_map(|spec| spec.as_ref()).map(|spec| spec.url.as_str()).collect();
+    if same.is_empty() {
+        same = [&consumer.http, &consumer.https].into_iter().flatten().map(|value| value.shown.as_str()).collect();
+    }
+    let other = |own: &&Exception| own.value.as_ref().is_none_or(|value| !same.contains(&value.shown.as_str()));
+    consumer.exceptions.iter().filter(other).collect()
+}
+
+fn other_ways(consumer: &Consumer, others: Vec<&Exception>, observed: Text, id: FindingId) -> Finding {
+    let way = |own: &Exception| match &own.value {
+        Some(value) => text!("{} through {} ({})", own.whom, value.text(), crate::text::own(&own.at)),
+        None => text!("{}, which cannot be told ({})", own.whom, crate::text::own(&own.at)),
+    };
+    let ways = Text::join(others.iter().map(|own| way(own)), "; ");
+    let places: Vec<&str> = others.iter().map(|own| own.at.as_str()).collect();
+    let finding = Finding::new(id, Status::Warn, text!("{} has another proxy for some requests", who(consumer)))
+        .observed(text!("{}; {}", observed, ways))
+        .advise(text!("take these lines out, or bring them to the same proxy: {}", own(places.join(", "))));
+    evidence(finding, consumer)
+}
+
 fn id(who: Who) -> FindingId {
     match who {
         Who::Login => ids::PROXY_LOGIN,
@@ -192,7 +231,7 @@ pub(super) fn who(consumer: &Consumer) -> Text {
     match consumer.consumer {
         Who::Login => name.map_or("a login".into(), |user| text!("a login of {}", own(user))),
         Who::Sudo => "a command under sudo".into(),
-        Who::Cron => "a cron job".into(),
+        Who::Cron => name.map_or("a cron job".into(), |user| text!("a cron job of {}", user)),
         Who::Systemd => "a systemd service".into(),
         Who::Docker => "the Docker daemon".into(),
         Who::PackageManager => name.map_or("the package manager".into(), |name| text!("{}", own(name))),
@@ -358,6 +397,11 @@ fn remedy(consumer: &Consumer, spec: &CheckSpec, missing: bool) -> (&'static str
         Who::Docker => (
             "as a service it reads neither /etc/environment nor profile.d, only its unit's drop-ins and daemon.json; without a proxy it pulls no image",
             prepare_and_restart(),
+        ),
+        // Nothing that is written for it would count.
+        Who::PackageManager if consumer.why.is_some() => (
+            "a line that comes later decides it",
+            vec![Fix::Advice(text!("take that line out, or bring it to the same proxy: {}", own(&consumer.source)))],
         ),
         Who::PackageManager => (
             "it has a configuration of its own; under sudo and in timers it does not see the login's variables",
