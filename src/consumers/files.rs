@@ -65,7 +65,12 @@ pub(super) fn cron(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Ve
         }
         Err((path, why)) => {
             let shown = probe.shown(&path);
-            return vec![Consumer::unseen(Who::Cron, shown.as_str(), State::Unreadable, text!("{}: {}", own(&shown), why))];
+            return vec![Consumer::unseen(
+                Who::Cron,
+                shown.as_str(),
+                State::Unreadable,
+                text!("{}: {}", own(&shown), why),
+            )];
         }
     };
     let mut consumers = Vec::new();

@@ -176,7 +176,9 @@ struct Line<'a> {
 }
 
 fn is_remark(text: &[u8], grammar: Grammar) -> bool {
-    let rem = |text: &[u8]| text.len() >= 3 && text[..3].eq_ignore_ascii_case(b"rem") && text.get(3).is_none_or(|byte| is_blank(*byte));
+    let rem = |text: &[u8]| {
+        text.len() >= 3 && text[..3].eq_ignore_ascii_case(b"rem") && text.get(3).is_none_or(|byte| is_blank(*byte))
+    };
     matches!(text[0], b'#' | b';') || (grammar == Grammar::Yum && rem(text))
 }
 
@@ -259,7 +261,10 @@ mod tests {
         assert_eq!(edited(b"", "main", &[("proxy", Some("x"))]), "[main]\nproxy=x\n");
         assert_eq!(edited(b"[main]\na=1", "main", &[("proxy", Some("x"))]), "[main]\na=1\nproxy=x\n");
         assert_eq!(edited(b"", "main", &[("proxy", None)]), "");
-        assert_eq!(edited(b"[main] # c\nproxy=a\r\nproxy=b\n", "main", &[("proxy", Some("x"))]), "[main] # c\nproxy=x\r\n");
+        assert_eq!(
+            edited(b"[main] # c\nproxy=a\r\nproxy=b\n", "main", &[("proxy", Some("x"))]),
+            "[main] # c\nproxy=x\r\n"
+        );
         assert_eq!(edited(b"[main]\nproxy=\"x\"\n", "main", &[("proxy", Some("x"))]), "[main]\nproxy=\"x\"\n");
         let yum = edit(b"[main]\nProxy: a\n", Grammar::Yum, "main", &[("proxy", Some("x"))]).unwrap();
         assert_eq!(yum, b"[main]\nproxy=x\n");

@@ -47,7 +47,8 @@ fn judge(conf: &AptConf, start: &Sights) -> Proxies {
     let mut found = Proxies::default();
     for (scheme, name, asked) in SCHEMES {
         let set = asked.iter().find_map(|own| conf.find(&["acquire", own, "proxy"]));
-        let detect = ["proxy-auto-detect", "proxyautodetect"].iter().find_map(|key| conf.find(&["acquire", scheme, key]));
+        let detect =
+            ["proxy-auto-detect", "proxyautodetect"].iter().find_map(|key| conf.find(&["acquire", scheme, key]));
         let sight = match (detect, set) {
             (Some(item), _) => {
                 let why = "a program tells the proxy for each address, and outranks Proxy".into();
@@ -64,7 +65,9 @@ fn judge(conf: &AptConf, start: &Sights) -> Proxies {
         let name: Vec<&str> = name.iter().map(String::as_str).collect();
         let whom = match name.as_slice() {
             ["acquire", "http" | "https", "proxy", host] => Whom::Host((*host).to_owned()),
-            ["binary", program, "acquire", "http" | "https", rest @ ..] if rest.first().is_some_and(|key| key.starts_with("proxy")) => {
+            ["binary", program, "acquire", "http" | "https", rest @ ..]
+                if rest.first().is_some_and(|key| key.starts_with("proxy")) =>
+            {
                 Whom::Program((*program).to_owned())
             }
             _ => continue,
@@ -99,7 +102,10 @@ mod tests {
         let host = MemoryHost::new();
         host.put_dir(PARTS);
         for (path, text) in files {
-            host.put(&if path.starts_with('/') { (*path).to_owned() } else { format!("{PARTS}/{path}") }, text.as_bytes());
+            host.put(
+                &if path.starts_with('/') { (*path).to_owned() } else { format!("{PARTS}/{path}") },
+                text.as_bytes(),
+            );
         }
         host
     }
@@ -128,7 +134,8 @@ mod tests {
     fn the_grammar() {
         for (text, expected) in [
             ("Acquire::http::Proxy \"http://h:1\";", "http://h:1 a:1"),
-            ("Acquire::http::Proxy http://h:1;", "http://h:1 a:1"),
+            ("Acquire::http::Proxy http://h:1;", "? a:1"),
+            ("Acquire::http::Proxy http:h:1;", "http:h:1 a:1"),
             ("Acquire::http::proxy \"http://a:1\";\nacquire::HTTP::Proxy \"http://h:1\";", "http://h:1 a:2"),
             ("// x\nAcquire { http { Proxy \"http://h:1\"; }; https::Proxy \"http://i:2\"; };", "http://h:1 a:2"),
             ("Acquire\n{\n  http\n  {\n    Proxy\n    \"http://h:1\"\n    ;\n  }\n}\n", "http://h:1 a:7"),
@@ -138,12 +145,15 @@ mod tests {
             ("Acquire::http::Proxy \"\";", ""),
             ("Acquire::http::Proxy \"http://a:1\"; Acquire::http::Proxy \"\";", ""),
             ("Acquire::http::Proxy \"http://a:1\";\n#clear Acquire::http;", ""),
-            ("Acquire::http::Proxy \"http://a:1\";\n#clear acquire;\nAcquire::http::Proxy \"http://h:1\";", "http://h:1 a:3"),
+            (
+                "Acquire::http::Proxy \"http://a:1\";\n#clear acquire;\nAcquire::http::Proxy \"http://h:1\";",
+                "http://h:1 a:3",
+            ),
             ("Acquire::http::Proxy \"http://a:1\";\n#clear Acquire::https;", "http://a:1 a:1"),
             ("Acquire::http::Proxy:: \"http://a:1\";", ""),
             ("Acquire::http::Proxy { \"http://a:1\"; \"http://b:1\"; };", ""),
             ("Acquire::http::Proxy \"http://a%3a1\" ;", "http://a%3a1 a:1"),
-            ("Acquire::http::Proxy http://a%3a1 ;", "http://a:1 a:1"),
+            ("Acquire::http::Proxy http:%2f%2fa:1 ;", "http://a:1 a:1"),
             ("Acquire::http::Proxy \"http://a\" \"b:1\";", "http://a b:1 a:1"),
             ("Acquire::http::Proxy \"http://h:1\"", "? a:1"),
             ("Acquire::http::Proxy \"http://h:1;\n", "? a:2"),
@@ -202,7 +212,8 @@ mod tests {
         assert_eq!(told(seen(&files).sights.get("http_proxy")), "http://h:2 /opt/other:1");
         let files = [("a", "Dir::Etc::main \"/dev/null\";"), ("/etc/apt/apt.conf", &set(1))];
         assert_eq!(told(seen(&files).sights.get("http_proxy")), "");
-        let ours = read(&host(&[("98", &set(1))]), &Sights::new(), Some((Path::new("/etc/apt/apt.conf.d/95ours"), b"")));
+        let ours =
+            read(&host(&[("98", &set(1))]), &Sights::new(), Some((Path::new("/etc/apt/apt.conf.d/95ours"), b"")));
         assert_eq!(told(ours.sights.get("http_proxy")), "http://h:1 98:1");
         let planned = (Path::new("/etc/apt/apt.conf.d/95ours"), b"Acquire::http::Proxy \"http://p:1\";".as_slice());
         let ours = read(&host(&[("94", &set(1))]), &Sights::new(), Some(planned));

@@ -99,12 +99,7 @@ fn all(sight: &Sight) -> Sights {
     NAMES.map(|name| (name.to_owned(), sight.clone())).into()
 }
 
-fn look(
-    host: &dyn HostRead,
-    manager: PackageManager,
-    start: &Sights,
-    planned: Planned<'_>,
-) -> Result<Proxies, Stop> {
+fn look(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: Planned<'_>) -> Result<Proxies, Stop> {
     let reader = match manager {
         PackageManager::Yum { .. } => Reader::Yum,
         _ if look::kind(host, Path::new("/usr/bin/dnf5"))?.is_some() => Reader::Dnf5,
@@ -177,7 +172,10 @@ fn folders(main: &Section, reader: Reader) -> Result<Vec<PathBuf>, Stop> {
     };
     let names: Vec<&str> = value.split([',', ' ', '\t', '\n']).filter(|name| !name.is_empty()).collect();
     if !names.iter().all(|name| name.starts_with('/') && !name.contains('$')) {
-        return Err(Stop { at: at.clone(), why: "in which folders the repositories are is not told by a plain path".into() });
+        return Err(Stop {
+            at: at.clone(),
+            why: "in which folders the repositories are is not told by a plain path".into(),
+        });
     }
     Ok(names.into_iter().map(PathBuf::from).collect())
 }
@@ -243,7 +241,9 @@ impl Section {
             return unknown("yum ends: it takes no such value for a proxy".into());
         }
         let value = match (text("proxy_username"), text("proxy_password")) {
-            (Some(_), None) if reader != Reader::Yum => return unknown("dnf wants proxy_password with proxy_username".into()),
+            (Some(_), None) if reader != Reader::Yum => {
+                return unknown("dnf wants proxy_password with proxy_username".into());
+            }
             (Some(user), password) => with_login(url, user, password.unwrap_or_default()),
             (None, _) => url.clone(),
         };

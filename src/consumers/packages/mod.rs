@@ -108,7 +108,9 @@ fn asked(probe: &FileProbe<'_>, start: &Sights) -> Result<Proxies, (State, Text)
             let why = text!("apt-config dump ended with code {}", own(format!("{:?}", output.code)));
             Err((State::Unreadable, why))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err((State::Skipped, "apt is not installed".into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err((State::Skipped, "apt is not installed".into()))
+        }
         Err(error) => Err((State::Unreadable, text!("apt-config could not be run: {}", error))),
     }
 }

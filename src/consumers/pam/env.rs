@@ -18,14 +18,10 @@ const CONF: &str = "/etc/security/pam_env.conf";
 const ENVIRONMENT: &str = "/etc/environment";
 
 /// What the module does to the variables.
-pub(super) fn apply(
-    pam: &Pam<'_>,
-    arguments: &[String],
-    at: &Place,
-    sights: &mut Sights,
-) -> Result<(), Stop> {
+pub(super) fn apply(pam: &Pam<'_>, arguments: &[String], at: &Place, sights: &mut Sights) -> Result<(), Stop> {
     let last = |name: &str| arguments.iter().rev().find_map(|own| own.strip_prefix(name));
-    let named = |name: &str| arguments.iter().rev().find_map(|own| own.strip_prefix(name).filter(|path| !path.is_empty()));
+    let named =
+        |name: &str| arguments.iter().rev().find_map(|own| own.strip_prefix(name).filter(|path| !path.is_empty()));
     let conf = Path::new(named("conffile=").unwrap_or(CONF));
     match pam.whole_lines(conf)? {
         Some(lines) => configured(&lines, conf, sights),
@@ -64,7 +60,8 @@ fn of_bytes(value: Vec<u8>, at: Place) -> Sight {
 /// `atoi` gives 0.
 fn is_zero(number: &str) -> bool {
     let digits = number.trim_start().trim_start_matches(['-', '+']);
-    !digits.starts_with(|c: char| ('1'..='9').contains(&c)) && digits.trim_start_matches('0').chars().next().is_none_or(|c| !c.is_ascii_digit())
+    !digits.starts_with(|c: char| ('1'..='9').contains(&c))
+        && digits.trim_start_matches('0').chars().next().is_none_or(|c| !c.is_ascii_digit())
 }
 
 /// `VARIABLE [DEFAULT=[value]] [OVERRIDE=[value]]`.

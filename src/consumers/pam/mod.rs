@@ -15,6 +15,8 @@ mod env;
 pub(crate) mod sshd;
 mod stack;
 pub(crate) mod sudo;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
@@ -30,8 +32,16 @@ use stack::Reached;
 
 /// The names that are looked at.
 pub(super) const NAMES: [&str; 10] = [
-    "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY",
-    "ftp_proxy", "FTP_PROXY",
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "ftp_proxy",
+    "FTP_PROXY",
 ];
 
 /// Modules that run what others have written, and may set anything.

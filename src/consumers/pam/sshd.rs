@@ -125,7 +125,12 @@ fn line_of(line: &str, at: &Place, matching: bool, config: &mut Config) -> Resul
     match key.to_ascii_lowercase().as_str() {
         "usepam" if config.use_pam.is_none() => match values.first().map(|word| word.to_ascii_lowercase()).as_deref() {
             Some(word @ ("yes" | "no")) => config.use_pam = Some((word == "yes", at.clone())),
-            _ => return Err(Stop { at: at.clone(), why: text!("sshd refuses to start: {} wants yes or no", own("UsePAM")) }),
+            _ => {
+                return Err(Stop {
+                    at: at.clone(),
+                    why: text!("sshd refuses to start: {} wants yes or no", own("UsePAM")),
+                });
+            }
         },
         "setenv" => {
             let pairs = values.iter().filter_map(|word| word.split_once('='));

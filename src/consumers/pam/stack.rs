@@ -177,7 +177,8 @@ impl Reader<'_> {
     }
 
     fn line(&mut self, line: &str, at: Place, only: Option<Kind>, level: usize, depth: usize) -> Result<(), Stop> {
-        let refused = |at: Place| Stop { at, why: "PAM refuses every login here: it does not understand the line".into() };
+        let refused =
+            |at: Place| Stop { at, why: "PAM refuses every login here: it does not understand the line".into() };
         let mut words = Words(line);
         let Some(kind) = words.next() else { return Ok(()) };
         let included = |reader: &mut Self, name: Option<String>, only, level, at: Place| {

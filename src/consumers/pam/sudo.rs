@@ -36,14 +36,8 @@ struct Defaults {
 /// What root or a user with the environment `start` gives to a command; `login`: under `sudo -i`. `None`: there are no
 /// sudoers, so no sudo.
 pub(crate) fn read(host: &dyn HostRead, start: &Sights, platform: Option<&Platform>, login: bool) -> Option<Sights> {
-    let mut defaults = Defaults {
-        env_reset: true,
-        kept: Vec::new(),
-        env_file: None,
-        pam: true,
-        scoped: Vec::new(),
-        files: 0,
-    };
+    let mut defaults =
+        Defaults { env_reset: true, kept: Vec::new(), env_file: None, pam: true, scoped: Vec::new(), files: 0 };
     let found = file(host, Path::new(SUDOERS), 0, &mut defaults)
         .and_then(|there| if there { given(host, start, platform, login, &defaults).map(Some) } else { Ok(None) });
     found.unwrap_or_else(|stop| Some(super::all(&stop.sight())))
@@ -93,7 +87,8 @@ fn variables(host: &dyn HostRead, path: &Path) -> Result<Sights, Stop> {
     let Some(bytes) = look::read(host, path)? else { return Ok(found) };
     for (index, line) in String::from_utf8_lossy(&bytes).split('\n').enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
-        let line = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line).trim_start();
+        let line =
+            line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line).trim_start();
         let Some((name, value)) = line.split_once('=') else { continue };
         let quoted = |quote| value.strip_prefix(quote).and_then(|rest: &str| rest.strip_suffix(quote));
         let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
@@ -164,8 +159,8 @@ fn statement(host: &dyn HostRead, line: &str, at: &Place, depth: usize, defaults
         Some(':' | '@' | '>' | '!') => (true, behind_list(&rest[1..])),
         _ => return Ok(()),
     };
-    let settings = settings_of(settings)
-        .ok_or_else(|| Stop { at: at.clone(), why: "the line is not understood".into() })?;
+    let settings =
+        settings_of(settings).ok_or_else(|| Stop { at: at.clone(), why: "the line is not understood".into() })?;
     for setting in settings {
         apply(&setting, scoped, at, defaults)?;
     }
