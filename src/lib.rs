@@ -113,3 +113,6 @@ mod vendor;
 mod verify;
 pub mod version;
 mod wizard;
+
+#[doc(hidden)]
+pub use consumers::{Modelled, modelled};

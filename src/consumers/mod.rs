@@ -12,6 +12,7 @@
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
 //! | `packages` | apt, dnf, yum |
 //! | `pam` | what PAM, sshd, sudo and cron give, by their files |
+//! | `modelled` | what the models make of an image, for the lab |
 //! | `look` | looks at the host for the models of readers |
 //! | `places` | the files with a `no_proxy` list, each as it stands |
 
@@ -19,6 +20,7 @@ mod collect;
 mod docker;
 mod files;
 mod look;
+mod modelled;
 pub(crate) mod packages;
 #[allow(dead_code, reason = "logins, sshd and sudo are asked by the observations that follow")]
 pub(crate) mod pam;
@@ -35,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::Text;
 
 pub(crate) use collect::{Ask, observe};
+pub use modelled::{Modelled, modelled};
 pub(crate) use value::{Flaw, ProxyValue};
 
 /// The names that are looked for, each followed by its upper-case twin.

@@ -679,16 +679,16 @@ const SHELL_FILES: [&str; 16] = [
 ];
 
 /// A seeded generator (splitmix64).
-struct Generator(u64);
+pub struct Generator(u64);
 
 impl Generator {
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         let base =
             std::env::var("ICS_SETUP_LAB_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_121_u64);
         Generator(base.wrapping_mul(1000).wrapping_add(seed))
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -696,7 +696,7 @@ impl Generator {
         usize::try_from((z ^ (z >> 31)) % bound as u64).unwrap()
     }
 
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
 

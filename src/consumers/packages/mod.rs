@@ -12,6 +12,7 @@ mod dnf;
 
 pub(crate) use dnf::grammar;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::reader::FileProbe;
@@ -71,6 +72,33 @@ pub(crate) fn proxies(host: &dyn HostRead, manager: PackageManager, start: &Sigh
         PackageManager::Apt { .. } => apt::read(host, start, planned),
         PackageManager::Dnf { .. } | PackageManager::Yum { .. } => dnf::read(host, manager, start, planned),
     }
+}
+
+/// The options below `Acquire::http` and `Acquire::https` as apt has them; an empty name without a value: not known.
+pub(super) fn apt_options(host: &dyn HostRead) -> BTreeMap<String, Option<String>> {
+    let Ok(conf) = apt_conf::AptConf::load(host, None, None) else { return [(String::new(), None)].into() };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let all = conf.all().map(|(name, item)| (text(&name.join(b"::".as_slice())), Some(text(&item.value))));
+    all.filter(|(name, _)| name.starts_with("acquire::http")).collect()
+}
+
+/// The proxies of dnf, `http_proxy` and those of repositories by their ids; empty: none; no value: not known.
+pub(super) fn dnf_proxies(host: &dyn HostRead) -> BTreeMap<String, Option<String>> {
+    let manager = PackageManager::Dnf { conf: Path::new("/etc/dnf/dnf.conf") };
+    let found = proxies(host, manager, &Sights::new(), None);
+    let main = found.sights.get("http_proxy").map(|sight| ("http_proxy".to_owned(), sight));
+    let special = found.special.iter().filter_map(|own| match &own.whom {
+        Whom::Repository(id) => Some((id.clone(), &own.sight)),
+        Whom::Host(_) | Whom::Program(_) => None,
+    });
+    main.into_iter()
+        .chain(special)
+        .map(|(name, sight)| match sight {
+            Sight::Value { value, .. } => (name, Some(value.clone())),
+            Sight::Unset { .. } => (name, Some(String::new())),
+            Sight::Unknown { .. } => (name, None),
+        })
+        .collect()
 }
 
 /// What the host's package manager is told.

@@ -108,7 +108,12 @@ fn tables(host: &dyn HostRead, path: &Path, user: Option<&str>, base: &Sights) -
             }
             continue;
         }
-        let Some(user) = user.map(str::to_owned).or_else(|| user_of(line)) else { continue };
+        let Some(user) = job_of(line, user) else {
+            // Measured: Debian's cron runs no job of such a file.
+            let stop = Stop::line(path, index + 1, "cron refuses the file: the line is neither a variable nor a job");
+            let user = user.unwrap_or("root").to_owned();
+            return Ok(vec![Crontab { path: path.to_path_buf(), user, sights: super::all(&stop.sight()), sets: true }]);
+        };
         match found.iter_mut().find(|table| table.user == user) {
             None => found.push(Crontab { path: path.to_path_buf(), user, sights: now.clone(), sets: false }),
             Some(table) => {
@@ -126,7 +131,8 @@ fn tables(host: &dyn HostRead, path: &Path, user: Option<&str>, base: &Sights) -
     Ok(found)
 }
 
-/// `load_env`: a name and a value, each in quotes or not, blanks around the sign; nothing may follow a closing quote.
+/// `load_env`: a name and a value, each in quotes or not, blanks around the sign; nothing may follow a closing quote, and an
+/// empty value has to have quotes.
 fn assignment(line: &str) -> Option<(String, String)> {
     let quoted = |text: &str| -> Option<(String, usize)> {
         let quote = text.chars().next().filter(|first| matches!(first, '"' | '\''))?;
@@ -144,13 +150,26 @@ fn assignment(line: &str) -> Option<(String, String)> {
     let value = match (value.starts_with(['"', '\'']), quoted(value)) {
         (true, Some((inner, end))) => value[end..].trim().is_empty().then_some(inner)?,
         (true, None) => return None,
-        (false, _) => value.trim_end().to_owned(),
+        (false, _) => Some(value.trim_end().to_owned()).filter(|value| !value.is_empty())?,
     };
     (!name.is_empty()).then_some((name, value))
 }
 
-/// The user of a job in a system crontab: behind five fields, or behind a word such as `@reboot`.
-fn user_of(line: &str) -> Option<String> {
-    let fields = if line.starts_with('@') { 1 } else { 5 };
-    line.split_ascii_whitespace().nth(fields).map(str::to_owned)
+/// The user of a job: `user`, or in a system crontab the word behind five fields or behind a word such as `@reboot`. `None`: it
+/// is no job.
+fn job_of(line: &str, user: Option<&str>) -> Option<String> {
+    let mut words = line.split_ascii_whitespace();
+    let first = words.next()?;
+    let of_time = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || "*,/-~".contains(c));
+    if !first.starts_with('@') {
+        let minutes = first.chars().all(|c| c.is_ascii_digit() || "*,/-~".contains(c));
+        if !minutes || !(0..4).all(|_| words.next().is_some_and(of_time)) {
+            return None;
+        }
+    }
+    let user = match user {
+        Some(user) => user.to_owned(),
+        None => words.next()?.to_owned(),
+    };
+    words.next().map(|_| user)
 }

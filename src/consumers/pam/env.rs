@@ -30,7 +30,7 @@ pub(super) fn apply(pam: &Pam<'_>, arguments: &[String], at: &Place, sights: &mu
         // Without it the module reads nothing else either.
         None => return Ok(()),
     }
-    if last("readenv=").is_some_and(|number| is_zero(number)) {
+    if last("readenv=").is_some_and(is_zero) {
         return Ok(());
     }
     let path = Path::new(named("envfile=").unwrap_or(ENVIRONMENT));

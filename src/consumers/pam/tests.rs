@@ -238,7 +238,7 @@ fn crontabs_outrank_the_stack_for_the_jobs_behind_them() {
         ("/etc/crontab", "SHELL=/bin/sh\n17 * * * * root run-parts\n"),
         ("/etc/cron.d/site", "https_proxy = \"http://s:1\"\n* * * * * divvy env\n@reboot root x\n"),
         ("/etc/cron.d/old.bak", "https_proxy=http://x:1\n* * * * * divvy env\n"),
-        ("/var/spool/cron/crontabs/divvy", "http_proxy='http://c:1' \n* * * * * env\nhttp_proxy=\n* * * * * env\n"),
+        ("/var/spool/cron/crontabs/divvy", "http_proxy='http://c:1' \n* * * * * env\nhttp_proxy=\"\"\n* * * * * env\n"),
         ("/var/spool/cron/crontabs/zed", "* * * * * env\nhttp_proxy=x\n"),
     ];
     let cron = cron::read(&host(&files), None).unwrap().unwrap();
@@ -267,6 +267,12 @@ fn crontabs_outrank_the_stack_for_the_jobs_behind_them() {
     let cron = cron::read(&host(&cronie), None).unwrap().unwrap();
     assert_eq!((told(&cron.base), cron.crontabs[0].user.as_str()), (READ.to_owned(), "root"));
     assert_eq!(cron::read(&host(&[]), None), Ok(None));
+    for line in ["http_proxy=", "junk", "http_proxy=\"a\" b", "* * * * *", "a b=c"] {
+        let text = format!("{line}\n* * * * * root env\n");
+        let files = [("/etc/pam.d/cron", "session required pam_env.so"), ("/etc/cron.d/site", text.as_str())];
+        let cron = cron::read(&host(&files), None).unwrap().unwrap();
+        assert!(told(&cron.crontabs[0].sights).contains("http_proxy=? site:1"), "{line}");
+    }
 }
 
 proptest::proptest! {
