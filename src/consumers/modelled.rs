@@ -8,6 +8,7 @@ use super::packages;
 use super::pam;
 use super::sight::{Place, Sight, Sights};
 use crate::host::RealHost;
+use crate::platform;
 
 /// Values by name; `None`: the model says that it does not know. A name that is missing is not set.
 pub type Modelled = BTreeMap<String, Option<String>>;
@@ -23,17 +24,19 @@ pub type Modelled = BTreeMap<String, Option<String>>;
 /// `root` is no folder; there is no such reader.
 pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
     let host = RealHost::image(root)?;
+    let platform = platform::detect(&host, None).ok().map(|(platform, _)| platform);
+    let platform = platform.as_ref();
     Ok(match reader {
         "apt" => packages::apt_options(&host),
         "dnf" => packages::dnf_proxies(&host),
-        "sshd" => plain(pam::sshd::read(&host, None).unwrap_or_default()),
+        "sshd" => plain(pam::sshd::read(&host, platform).unwrap_or_default()),
         "sudo" => {
             let at = Place::new(Path::new("/caller"), 0);
             let caller = Sight::Value { value: "http://caller:1".to_owned(), at };
             let start = ["http_proxy", "https_proxy"].map(|name| (name.to_owned(), caller.clone())).into();
-            plain(pam::sudo::read(&host, &start, None, false).unwrap_or_default())
+            plain(pam::sudo::read(&host, &start, platform, false).unwrap_or_default())
         }
-        "cron" => match pam::cron::read(&host, None) {
+        "cron" => match pam::cron::read(&host, platform) {
             Err(_) => [(String::new(), None)].into(),
             Ok(cron) => {
                 let tables = cron.into_iter().flat_map(|cron| cron.crontabs);
@@ -45,7 +48,7 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
             }
         },
         other => match other.strip_prefix("pam:") {
-            Some(service) => plain(pam::environment(&host, service, None)),
+            Some(service) => plain(pam::environment(&host, service, platform)),
             None => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
         },
     })

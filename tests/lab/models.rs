@@ -34,6 +34,8 @@ impl Readers {
             for (path, text) in tree {
                 write(&root, path, text);
             }
+            // Which linux-pam it is decides how continued lines are read.
+            write(&root, "etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
         }
         let guest = Guest::over(&debian_root(), None, |upper| {
             fs::create_dir_all(upper.join("seen")).unwrap();
@@ -525,7 +527,7 @@ fn cron() {
     }
     let jobs = "http_proxy=http://no:1\n@reboot root /usr/bin/env -0 >/seen/passed-over\n";
     tree.insert("etc/cron.d/site.bak".to_owned(), jobs.to_owned());
-    for file in ["cron", "common-auth", "common-account", "common-session-noninteractive", "other"] {
+    for file in ["cron", "common-auth", "common-account", "common-session-noninteractive"] {
         tree.insert(
             format!("etc/pam.d/{file}"),
             fs::read_to_string(debian_root().join("etc/pam.d").join(file)).unwrap(),

@@ -116,6 +116,7 @@ fn look(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: P
         let Some(bytes) = bytes else { continue };
         let ini = reader.parse(path, &bytes)?;
         main.take(path, &ini, b"main");
+        main.is_main = true;
         if path == conf {
             special.extend(repositories(path, &ini, reader));
         }
@@ -209,6 +210,7 @@ fn repositories(path: &Path, ini: &Ini, reader: Reader) -> Vec<Special> {
 /// The keys of a section that matter here, each with its place.
 #[derive(Debug, Default)]
 struct Section {
+    is_main: bool,
     keys: BTreeMap<&'static str, (String, Place)>,
 }
 
@@ -224,6 +226,11 @@ impl Section {
     /// `None`: the section has no such key.
     fn proxy(&self, reader: Reader) -> Option<Sight> {
         let (url, at) = self.keys.get("proxy")?;
+        if self.is_main && reader != Reader::Yum && url.eq_ignore_ascii_case("_none_") {
+            // libdnf 0.69 and libdnf5 take it for the proxy's name, later libdnf for none.
+            let why = "releases of dnf read _none_ in the main section differently".into();
+            return Some(Sight::Unknown { at: at.clone(), why });
+        }
         let none = url.is_empty() || (reader != Reader::Yum && url == "None") || url.eq_ignore_ascii_case("_none_");
         let text = |key: &str| self.keys.get(key).map(|(value, _)| value.as_str()).filter(|value| !value.is_empty());
         let unknown = |why| Some(Sight::Unknown { at: at.clone(), why });
@@ -345,7 +352,7 @@ mod tests {
             ("[main]\nproxy=http://h:1\n", "http://h:1 dnf.conf:2", "http://h:1 yum.conf:2"),
             ("[main]\nproxy=\"http://h:1\"\n", "http://h:1 dnf.conf:2", "? yum.conf:2"),
             ("[main]\nproxy=\"http://h:1\";\n", "\"http://h:1\"; dnf.conf:2", "? yum.conf:2"),
-            ("[main]\nproxy=_none_\n", "- dnf.conf:2", "- yum.conf:2"),
+            ("[main]\nproxy=_none_\n", "? dnf.conf:2", "- yum.conf:2"),
             ("[main]\nproxy=\n", "- dnf.conf:2", "- yum.conf:2"),
             ("[main]\nproxy=libproxy\n", "libproxy dnf.conf:2", "? yum.conf:2"),
             ("[main]\nproxy=http://$x:1\n", "? dnf.conf:2", "? yum.conf:2"),

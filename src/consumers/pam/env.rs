@@ -70,6 +70,8 @@ fn configured(lines: &PamLines, path: &Path, sights: &mut Sights) {
         let line = String::from_utf8_lossy(line);
         let at = Place::new(path, *number);
         let Some((name, default, over)) = options(&line) else { continue };
+        // A name with a sign in it is handed to PAM as it is, so it sets the variable.
+        let (name, head) = name.split_once('=').map_or((name, None), |(name, head)| (name, Some(head)));
         let Some(name) = NAMES.into_iter().find(|own| *own == name) else { continue };
         let value = match (over.map(|text| expanded(text, sights)), default) {
             (Some(Some(over)), _) if !over.is_empty() => Some(Some(over)),
@@ -77,6 +79,11 @@ fn configured(lines: &PamLines, path: &Path, sights: &mut Sights) {
             // An empty value without quotes is none.
             (_, Some(Given { text: "", quoted: false })) | (_, None) => None,
             (_, Some(given)) => Some(expanded(given, sights)),
+        };
+        let value = match (head, value) {
+            (None, value) => value,
+            (Some(head), None) => Some(Some(head.to_owned())),
+            (Some(head), Some(value)) => Some(value.map(|value| format!("{head}={value}"))),
         };
         let sight = match value {
             Some(Some(value)) => Sight::Value { value, at },

@@ -66,9 +66,10 @@ impl Pam<'_> {
     /// A file's lines; `None`: there is no such file.
     fn lines(&self, path: &Path) -> Result<Option<PamLines>, Stop> {
         let Some(bytes) = look::read(self.host, path)? else { return Ok(None) };
-        let longest = bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0);
+        // What is continued after a blank or comment line differs by release, too.
+        let differs = |line: &[u8]| line.len() > FITS_EVERY_PAM || line.trim_ascii_end().ends_with(b"\\");
         let limit = match self.platform {
-            Some(platform) if longest > FITS_EVERY_PAM => platform.pam_limit(self.host).limit,
+            Some(platform) if bytes.split(|byte| *byte == b'\n').any(differs) => platform.pam_limit(self.host).limit,
             _ => PamLimit::None,
         };
         Ok(Some(PamLines::read(&bytes, limit)))

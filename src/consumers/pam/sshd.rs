@@ -22,11 +22,27 @@ const DEEPEST: usize = 16;
 #[allow(dead_code, reason = "whoever asks programs runs it")]
 pub(super) const DUMP: [&str; 2] = ["sshd", "-T"];
 
+/// Name, value and line of `SetEnv`.
+type Pair = (String, String, Place);
+
+/// Where a line stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Block {
+    /// Before all `Match` blocks.
+    None,
+    /// Below `Match all`.
+    All,
+    /// In a block that counts for some logins.
+    Some,
+}
+
 /// What decides the environment, the first line of each.
 #[derive(Debug, Default)]
 struct Config {
     use_pam: Option<(bool, Place)>,
-    set_env: Option<Vec<(String, String, Place)>>,
+    set_env: Option<Vec<Pair>>,
+    /// The same below `Match all`, which takes the place of what stands before all blocks.
+    of_all: Option<Vec<Pair>>,
     accepted: Vec<(String, Place)>,
     /// Lines of `Match` blocks that set variables for some logins.
     conditional: Vec<(Vec<String>, Place)>,
@@ -35,7 +51,7 @@ struct Config {
 /// `None`: there is no sshd_config, so no sshd.
 pub(crate) fn read(host: &dyn HostRead, platform: Option<&Platform>) -> Option<Sights> {
     let mut config = Config::default();
-    match file(host, Path::new(CONFIG), 0, &mut false, &mut config) {
+    match file(host, Path::new(CONFIG), 0, &mut Block::None, &mut config) {
         Ok(true) => Some(sights(&config, |at| match config.use_pam {
             Some((true, _)) => super::environment(host, "sshd", platform),
             _ => super::all(&Sight::Unset { at }),
@@ -52,7 +68,7 @@ pub(super) fn of_dump(output: &str, stack: &Sights) -> Sights {
     let path = Path::new("sshd -T");
     for (index, line) in output.lines().enumerate() {
         // Nothing else that is printed matters, so nothing of it can be wrong.
-        let _ = line_of(line, &Place::new(path, index + 1), false, &mut config);
+        let _ = line_of(line, &Place::new(path, index + 1), Block::None, &mut config);
     }
     sights(&config, |at| match config.use_pam {
         Some((true, _)) => stack.clone(),
@@ -72,13 +88,16 @@ fn sights(config: &Config, stack: impl Fn(Place) -> Sights) -> Sights {
             }
         }
     }
-    for (name, value, at) in config.set_env.iter().flatten().rev() {
+    let set = config.of_all.as_ref().or(config.set_env.as_ref());
+    for (name, value, at) in set.into_iter().flatten().rev() {
         if NAMES.contains(&name.as_str()) {
             found.insert(name.clone(), Sight::Value { value: value.clone(), at: at.clone() });
         }
     }
     for (names, at) in &config.conditional {
-        for name in NAMES.into_iter().filter(|name| names.iter().any(|own| fits(own, name))) {
+        // A block's SetEnv takes the place of the whole other list.
+        let listed = |name: &str| set.into_iter().flatten().any(|(own, ..)| own == name);
+        for name in NAMES.into_iter().filter(|name| listed(name) || names.iter().any(|own| fits(own, name))) {
             let why = "a Match block decides it for some logins".into();
             found.insert(name.to_owned(), Sight::Unknown { at: at.clone(), why });
         }
@@ -86,14 +105,8 @@ fn sights(config: &Config, stack: impl Fn(Place) -> Sights) -> Sights {
     found
 }
 
-/// A file and its includes. `matching`: within a block that counts for some logins only. `false`: there is none.
-fn file(
-    host: &dyn HostRead,
-    path: &Path,
-    depth: usize,
-    matching: &mut bool,
-    config: &mut Config,
-) -> Result<bool, Stop> {
+/// A file and its includes. `false`: there is none.
+fn file(host: &dyn HostRead, path: &Path, depth: usize, block: &mut Block, config: &mut Config) -> Result<bool, Stop> {
     let Some(bytes) = look::read(host, path)? else { return Ok(false) };
     if depth > DEEPEST {
         return Err(Stop::file(path, "sshd refuses to start: the includes are nested too deeply"));
@@ -103,23 +116,26 @@ fn file(
         let words = words(line).ok_or_else(|| Stop { at: at.clone(), why: "sshd refuses the line".into() })?;
         let Some((key, values)) = words.split_first() else { continue };
         match key.to_ascii_lowercase().as_str() {
-            "match" => *matching = !values.iter().any(|word| word.eq_ignore_ascii_case("all")),
+            "match" => {
+                let all = values.iter().any(|word| word.eq_ignore_ascii_case("all"));
+                *block = if all { Block::All } else { Block::Some };
+            }
             "include" => {
                 for pattern in values {
                     for path in globbed(host, pattern, &at)? {
                         // A block that an included file opens ends with it.
-                        let mut inner = *matching;
+                        let mut inner = *block;
                         file(host, &path, depth + 1, &mut inner, config)?;
                     }
                 }
             }
-            _ => line_of(line, &at, *matching, config)?,
+            _ => line_of(line, &at, *block, config)?,
         }
     }
     Ok(true)
 }
 
-fn line_of(line: &str, at: &Place, matching: bool, config: &mut Config) -> Result<(), Stop> {
+fn line_of(line: &str, at: &Place, block: Block, config: &mut Config) -> Result<(), Stop> {
     let Some(words) = words(line) else { return Ok(()) };
     let Some((key, values)) = words.split_first() else { return Ok(()) };
     match key.to_ascii_lowercase().as_str() {
@@ -135,13 +151,20 @@ fn line_of(line: &str, at: &Place, matching: bool, config: &mut Config) -> Resul
         "setenv" => {
             let pairs = values.iter().filter_map(|word| word.split_once('='));
             let pairs: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned(), at.clone())).collect();
-            if matching {
-                config.conditional.push((pairs.into_iter().map(|(name, ..)| name).collect(), at.clone()));
-            } else if config.set_env.is_none() || at.path == Path::new("sshd -T") {
-                config.set_env.get_or_insert_default().extend(pairs);
+            let own = match block {
+                Block::None => &mut config.set_env,
+                Block::All => &mut config.of_all,
+                Block::Some => {
+                    config.conditional.push((pairs.into_iter().map(|(name, ..)| name).collect(), at.clone()));
+                    return Ok(());
+                }
+            };
+            // The first line counts; sshd -T prints one for each variable.
+            if own.is_none() || at.path == Path::new("sshd -T") {
+                own.get_or_insert_default().extend(pairs);
             }
         }
-        "acceptenv" if matching => config.conditional.push((values.to_vec(), at.clone())),
+        "acceptenv" if block == Block::Some => config.conditional.push((values.to_vec(), at.clone())),
         "acceptenv" => config.accepted.extend(values.iter().map(|word| (word.clone(), at.clone()))),
         _ => {}
     }

@@ -71,14 +71,16 @@ pub(super) enum Reached {
 pub(super) fn load(pam: &Pam<'_>, service: &str) -> Result<Vec<(Module, Reached)>, Stop> {
     let mut own = Reader { pam, modules: Vec::new() };
     let there = own.file(service, None, 0, 0)?;
+    let own = own.modules;
+    let lacks = |kind| !own.iter().any(|module: &Module| module.kind == kind);
     let mut other = Reader { pam, modules: Vec::new() };
-    if !other.file(OTHER, None, 0, 0)? && !there {
+    // What is wrong in it matters only where it counts.
+    if (lacks(Kind::Auth) || lacks(Kind::Session)) && !other.file(OTHER, None, 0, 0)? && !there {
         return Err(Stop::file(&Path::new(FOLDERS[0]).join(service), "PAM has neither this service nor other"));
     }
     let of = |kind| {
-        let pick = |modules: &[Module]| modules.iter().filter(|own| own.kind == kind).cloned().collect::<Vec<_>>();
-        let found = pick(&own.modules);
-        passed(if found.is_empty() { pick(&other.modules) } else { found })
+        let from = if lacks(kind) { &other.modules } else { &own };
+        passed(from.iter().filter(|own| own.kind == kind).cloned().collect())
     };
     Ok([of(Kind::Auth), of(Kind::Session)].concat())
 }

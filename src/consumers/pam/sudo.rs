@@ -67,7 +67,10 @@ fn given(
         let kept = !defaults.env_reset || defaults.kept.iter().any(|(pattern, _)| fits(pattern, name));
         let of_caller = start.get(name).filter(|sight| kept && !matches!(sight, Sight::Unset { .. }));
         let of_file = file.get(name).filter(|_| kept || !restricted);
-        let sight = of_caller.or_else(|| stack.get(name)).or(of_file).cloned();
+        // PAM's value takes the place of one that is there only where nothing of that name would have been kept.
+        let of_stack = stack.get(name);
+        let set = if kept { of_caller.or(of_file).or(of_stack) } else { of_stack.or(of_file) };
+        let sight = set.cloned();
         let scoped = defaults.scoped.iter().find(|(patterns, _)| patterns.iter().any(|own| fits(own, name)));
         let sight = match scoped {
             Some((_, at)) => {

@@ -138,7 +138,8 @@ fn pam_env_conf_comes_first_and_has_a_grammar_of_its_own() {
         ("http_proxy DEFAULT=a OVERRIDE=${no_proxy}", "http_proxy=a pam_env.conf:1"),
         ("http_proxy DEFAULT=\\$a@b$c", "http_proxy=$a@b$c pam_env.conf:1"),
         ("http_proxy DEFAULT=@{HOME}", "http_proxy=? pam_env.conf:1"),
-        ("http_proxy=a", ""),
+        ("http_proxy=a", "http_proxy=a pam_env.conf:1"),
+        ("http_proxy=a DEFAULT=b", "http_proxy=a=b pam_env.conf:1"),
         ("http_proxy DEFAULT=\"a\"b", ""),
         ("http_proxy DEFAULT=\"a", ""),
         ("http_proxy OTHER=a", ""),
@@ -165,6 +166,11 @@ fn sshd_may_leave_pam_out_and_set_variables_itself() {
     );
     assert!(ssh("UsePAM yes\nAcceptEnv LANG *_proxy\n").contains("https_proxy=? sshd_config:2"));
     assert!(ssh("UsePAM maybe\n").contains("http_proxy=? sshd_config:1"));
+    let all = "UsePAM yes\nSetEnv http_proxy=http://s:1\nMatch all\nSetEnv https_proxy=http://s:2\n";
+    assert_eq!(
+        ssh(all),
+        "http_proxy=http://e:1 environment:1 https_proxy=http://s:2 sshd_config:4 no_proxy=a,b environment:2"
+    );
     let files = [
         ("/etc/pam.d/sshd", "session required pam_env.so"),
         ("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n"),
@@ -209,6 +215,7 @@ fn sudoers_decide_whose_value_a_command_gets() {
         ("Defaults !env_reset\n", none, both),
         ("Defaults env_file=/etc/sudo.env\n", none, "http_proxy=http://f:1 sudo.env:1"),
         ("Defaults env_file=/etc/sudo.env\n", env, READ),
+        ("Defaults env_file=/etc/sudo.env, env_keep=\"*_proxy\"\n", env, &format!("{both} no_proxy=a,b environment:2")),
         ("Defaults restricted_env_file=/etc/sudo.env\n", none, ""),
         ("#Defaults env_keep += http_proxy\n", none, ""),
         ("root ALL=(ALL) ALL # Defaults\n%sudo ALL=(ALL:ALL) ALL\n", none, ""),
