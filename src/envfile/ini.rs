@@ -76,7 +76,7 @@ impl Ini {
             }
         }
         for entry in &mut ini.entries {
-            let kept = entry.value.iter().rposition(|byte| *byte != b'\n').map_or(0, |at| at + 1);
+            let kept = entry.value.iter().rposition(|byte| *byte != b'\n').map_or(entry.value.len(), |at| at + 1);
             entry.value.truncate(kept);
             if let (Grammar::Dnf, [first @ (b'"' | b'\''), inner @ .., last]) = (grammar, entry.value.as_slice())
                 && first == last

@@ -4,7 +4,7 @@
 //! libdnf5 `base.cpp`, `repo_sack.cpp`, `config_repo.cpp`; yum 3 `config.py`, `yumRepo.py`; dnf.conf(5). dnf 4.14 is held
 //! against it by `tests/lab/packages.rs`; yum and dnf5 are by their source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
@@ -110,6 +110,7 @@ fn look(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: P
     paths.push(conf.to_path_buf());
     let mut main = Section::default();
     let mut special = Vec::new();
+    let mut known = BTreeSet::new();
     for path in &paths {
         let planned = planned.filter(|(own, _)| own == path).map(|(_, bytes)| bytes.to_vec());
         let bytes = if planned.is_some() { planned } else { look::read(host, path)? };
@@ -118,19 +119,25 @@ fn look(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: P
         main.take(path, &ini, b"main");
         main.is_main = true;
         if path == conf {
-            special.extend(repositories(path, &ini, reader));
+            special.extend(repositories(path, &ini, reader, &mut known));
         }
     }
+    let mut paths = Vec::new();
     for folder in folders(&main, reader)? {
-        let mut paths = look::list(host, &folder)?;
-        paths.retain(|path| is_shown(path) && path.extension().is_some_and(|end| end == "repo"));
-        for path in paths {
-            special.extend(file_of_repositories(host, &path, reader)?);
-        }
+        let mut own = look::list(host, &folder)?;
+        own.retain(|path| is_shown(path) && path.extension().is_some_and(|end| end == "repo"));
+        own.sort_by_key(|path| path.with_extension(""));
+        paths.extend(own);
+    }
+    if reader == Reader::Dnf4 {
+        paths.sort_by_key(|path| path.with_extension(""));
+    }
+    for path in paths {
+        special.extend(file_of_repositories(host, &path, reader, &mut known)?);
     }
     if reader == Reader::Dnf5 {
         for path in layered(host, &OVERRIDES, "repo")? {
-            special.extend(file_of_repositories(host, &path, reader)?);
+            special.extend(file_of_repositories(host, &path, reader, &mut BTreeSet::new())?);
         }
     }
     Ok(Proxies { sights: in_environment(main.proxy(reader), start), special })
@@ -181,20 +188,29 @@ fn folders(main: &Section, reader: Reader) -> Result<Vec<PathBuf>, Stop> {
     Ok(names.into_iter().map(PathBuf::from).collect())
 }
 
-fn file_of_repositories(host: &dyn HostRead, path: &Path, reader: Reader) -> Result<Vec<Special>, Stop> {
+fn file_of_repositories(
+    host: &dyn HostRead,
+    path: &Path,
+    reader: Reader,
+    known: &mut BTreeSet<Vec<u8>>,
+) -> Result<Vec<Special>, Stop> {
     let Some(bytes) = look::read(host, path)? else { return Ok(Vec::new()) };
     match reader.parse(path, &bytes) {
-        Ok(ini) => Ok(repositories(path, &ini, reader)),
+        Ok(ini) => Ok(repositories(path, &ini, reader, known)),
         // It warns, and goes on without the file.
         Err(_) if reader == Reader::Dnf4 => Ok(Vec::new()),
         Err(stop) => Err(stop),
     }
 }
 
-/// The repositories of a file that have a proxy of their own, or none where the others have one.
-fn repositories(path: &Path, ini: &Ini, reader: Reader) -> Vec<Special> {
+/// The repositories of a file that have a proxy of their own, or none where the others have one. Of two with one id the first
+/// counts.
+fn repositories(path: &Path, ini: &Ini, reader: Reader, known: &mut BTreeSet<Vec<u8>>) -> Vec<Special> {
     let mut found = Vec::new();
     for name in ini.sections().into_iter().filter(|name| *name != b"main") {
+        if !known.insert(name.to_vec()) {
+            continue;
+        }
         let mut section = Section::default();
         section.take(path, ini, name);
         let off = |value: &str| ["0", "no", "false", "off"].iter().any(|word| value.eq_ignore_ascii_case(word));
@@ -385,7 +401,7 @@ mod tests {
             };
             seen.special.iter().map(name).collect()
         };
-        let own = ["inline http://i:1 dnf.conf:4", "none - a.repo:4", "site http://s:1 c.repo:3"];
+        let own = ["inline http://i:1 dnf.conf:4", "site http://s:1 c.repo:3", "none - a.repo:4"];
         assert_eq!(names(&seen(dnf(), &files)), own);
         let moved = [("/etc/dnf/dnf.conf", "[main]\nreposdir=/x, /y\n"), ("/y/a.repo", "[y]\nproxy=http://y:1\n")];
         assert_eq!(names(&seen(dnf(), &moved)), ["y http://y:1 a.repo:2"]);
