@@ -20,7 +20,9 @@ const LONGEST_LIST: usize = 500;
 
 /// The findings of all consumers; a single one where nothing is wanted and nothing is set.
 pub(super) fn all(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if !is_wanted(spec) && !facts.consumers.iter().any(Consumer::has_proxy) {
+    // What cannot be told is not the same as not set.
+    let says = |own: &Consumer| own.has_proxy() || !own.unknown.is_empty() || !own.exceptions.is_empty();
+    if !is_wanted(spec) && !facts.consumers.iter().any(says) {
         return nothing(facts, spec);
     }
     facts.consumers.iter().map(|consumer| one(consumer, facts, spec)).collect()
@@ -131,7 +133,12 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding
             Finding::new(id, Status::Warn, text!("what {} gets for {} cannot be told from the files", who, names))
                 .observed(observed)
                 .cause("only the reader itself can tell what it makes of these lines")
-                .advise(text!("write plain values instead: {}", command("prepare", "", spec))),
+                .advise(match consumer.consumer {
+                    Who::PackageManager => {
+                        text!("take that line out, or write a plain value: {}", own(&consumer.source))
+                    }
+                    _ => text!("write plain values instead: {}", command("prepare", "", spec)),
+                }),
             consumer,
         );
     }
