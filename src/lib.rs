@@ -139,3 +139,6 @@ pub fn unit_environment(root: &std::path::Path, unit: &str, names: &[&str]) -> s
     let known = sights.map(|(name, sight)| (name, sight.value().map(str::to_owned))).collect();
     Ok(service.refused.is_none().then_some(known))
 }
+
+#[doc(hidden)]
+pub use consumers::{Modelled, modelled};

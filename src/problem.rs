@@ -99,6 +99,7 @@ pub(crate) mod id {
         NO_TERMINAL = "no-terminal",
         NOT_A_FILE = "not-a-file",
         NOTHING_TO_REVERT = "nothing-to-revert",
+        PACKAGE_CONF_INVALID = "package-conf-invalid",
         PASSWORD_ENV = "password-env",
         PASSWORD_FILE = "password-file",
         PASSWORD_INVALID = "password-invalid",

@@ -41,7 +41,7 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
             Who::Login => consumers.push(files::login(&mut probe)),
             Who::Sudo if host.is_live() => consumers.push(probe.sudo(&LoginUser::of(host))),
             Who::Sudo => consumers.push(Consumer::unseen(who, "sudo", State::Skipped, IMAGE)),
-            Who::Cron => consumers.push(files::cron(&mut probe, platform)),
+            Who::Cron => consumers.extend(files::cron(&mut probe, platform)),
             Who::Systemd if host.is_live() => consumers.push(probe.services()),
             Who::Systemd => consumers.push(files::services(&mut probe, platform)),
             Who::Docker => consumers.push(docker::daemon(&mut probe, platform)),

@@ -1,5 +1,6 @@
 //! The Docker daemon, its command line client, and the product's containers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -113,9 +114,8 @@ fn runs(probe: &mut FileProbe<'_>, running: &Daemon) -> Result<(Consumer, Option
         outrank(&mut sights, json);
     }
     outrank(&mut sights, options(&running.arguments, &of_process));
-    let mut consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::Docker, None, source) };
-    probe.take(&mut consumer, &sights);
-    consumer.decided.clear();
+    let consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::Docker, None, source) };
+    let consumer = Consumer { decided: BTreeMap::new(), ..probe.modelled(consumer, &sights) };
     Ok((consumer, unread.then(|| probe.shown(&json_path))))
 }
 
@@ -184,9 +184,7 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
     if sources.is_empty() {
         sources.push(probe.shown(&docker_drop_in(name)));
     }
-    let mut consumer = Consumer::new(Who::Docker, None, sources.join(", "));
-    probe.take(&mut consumer, &sights);
-    consumer
+    probe.modelled(Consumer::new(Who::Docker, None, sources.join(", ")), &sights)
 }
 
 /// Puts what is stronger than the daemon's environment in the place of both spellings of a name.

@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::reader::FileProbe;
 use super::sight::Sight;
-use super::units;
-use super::{Consumer, NAMES, State, Who};
+use super::{Consumer, NAMES, State, Who, pam, units};
 use crate::envfile::unit::Release;
 use crate::envfile::{Dialect, PamLimit, Seen, shell_read_with};
-use crate::environment;
 use crate::host::Command;
 use crate::platform::Platform;
 use crate::text;
@@ -17,9 +15,6 @@ use crate::text::own;
 use crate::vendor::prod_env as path_of_prod_env;
 
 const ENVIRONMENT: &str = "/etc/environment";
-
-/// Lines that are shorter fit the buffer of every pam_env, so its release need not be looked up.
-const FITS_EVERY_PAM: usize = 1000;
 
 /// What a reader gets for each name.
 type Readings = BTreeMap<&'static str, Seen>;
@@ -61,29 +56,40 @@ pub(super) fn login(probe: &mut FileProbe<'_>) -> Consumer {
     of_readings(probe, Consumer::new(Who::Login, None, sources.join(", ")), &readings)
 }
 
-/// cron jobs: decided from the PAM stack.
-pub(super) fn cron(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
-    let Some(stack) = environment::cron(probe.host) else {
-        return Consumer::unseen(Who::Cron, "/etc/pam.d/cron", State::Skipped, "cron is not installed");
+/// cron jobs: those whose crontabs set nothing, and those of each crontab that sets something.
+pub(super) fn cron(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
+    let cron = match pam::cron::read(probe.host, platform) {
+        Ok(Some(cron)) => cron,
+        Ok(None) => {
+            let why = "cron is not installed";
+            return vec![Consumer::unseen(Who::Cron, "/etc/pam.d/cron", State::Skipped, why)];
+        }
+        Err((path, why)) => {
+            let shown = probe.shown(&path);
+            return vec![Consumer::unseen(
+                Who::Cron,
+                shown.as_str(),
+                State::Unreadable,
+                text!("{}: {}", own(&shown), why),
+            )];
+        }
     };
-    let pam = probe.shown(&stack.path);
-    if !stack.reads_environment {
-        return Consumer::new(Who::Cron, None, format!("{pam} (it has no pam_env.so line)"));
+    let mut consumers = Vec::new();
+    let plain: Vec<&pam::cron::Crontab> = cron.crontabs.iter().filter(|table| !table.sets).collect();
+    if !plain.is_empty() || cron.crontabs.is_empty() {
+        let mut source = probe.shown(&cron.stack);
+        if !plain.is_empty() {
+            let mut paths: Vec<String> = plain.iter().map(|table| probe.shown(&table.path)).collect();
+            paths.dedup();
+            source = format!("{source} for {}", paths.join(", "));
+        }
+        consumers.push(probe.modelled(Consumer::new(Who::Cron, None, source), &cron.base));
     }
-    let bytes = match probe.read(Path::new(ENVIRONMENT)) {
-        Ok(bytes) => bytes.unwrap_or_default(),
-        Err((state, why)) => return Consumer::unseen(Who::Cron, ENVIRONMENT, state, why),
-    };
-    let longest = bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0);
-    let limit = match platform {
-        Some(platform) if longest > FITS_EVERY_PAM => platform.pam_limit(probe.host).limit,
-        _ => PamLimit::None,
-    };
-    let mut readings = Readings::new();
-    let reading = Dialect::PamEnv(limit).read_only(&bytes, &names_as_bytes());
-    let file = probe.shown(Path::new(ENVIRONMENT));
-    take(&mut readings, &mut Vec::new(), reading, String::new());
-    of_readings(probe, Consumer::new(Who::Cron, None, format!("{file} by {pam}")), &readings)
+    for table in cron.crontabs.iter().filter(|table| table.sets) {
+        let (name, source) = (Some(table.user.clone()), probe.shown(&table.path));
+        consumers.push(probe.modelled(Consumer::new(Who::Cron, name, source), &table.sights));
+    }
+    consumers
 }
 
 /// What systemd gives to all its services, where it cannot be asked.
@@ -103,9 +109,7 @@ pub(super) fn services(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -
     if sources.is_empty() {
         sources.push(probe.shown(Path::new("/etc/systemd/system.conf")));
     }
-    let mut consumer = Consumer::new(Who::Systemd, None, sources.join(", "));
-    probe.take(&mut consumer, &sights);
-    consumer
+    probe.modelled(Consumer::new(Who::Systemd, None, sources.join(", ")), &sights)
 }
 
 /// `prod.env`: one consumer where all its readers see the same, else one for each way of reading it.

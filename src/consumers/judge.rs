@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Consumer, ConsumersFacts, Decided, Known, ProxySpec, ProxyValue, State, Wanted, Who};
+use super::{Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -98,6 +98,15 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
     }
     let observed = text!("{} ({})", shown(consumer, &wanted.no_proxy), own(&consumer.source));
     if !wanted.is_proxy() {
+        if consumer.is_unusable() {
+            let title = text!("{}: what is set for a proxy is none that it can use", who);
+            let advice = text!("write it as http://<HOST>:<PORT>: {}", own(&consumer.source));
+            return evidence(Finding::warn(id, title).observed(observed).advise(advice), consumer, &wanted.no_proxy);
+        }
+        let others = exceptions(consumer, &[]);
+        if !others.is_empty() {
+            return evidence(other_ways(consumer, others, observed), consumer, &wanted.no_proxy);
+        }
         let (status, set) = match (consumer.has_proxy(), wanted.removed) {
             (true, true) => (Status::Warn, "a proxy is still set"),
             (true, false) => (Status::Pass, "a proxy is set"),
@@ -114,7 +123,10 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
     if let Some(next) = &consumer.next {
         return evidence(with_next(consumer, next, facts, wanted, observed), consumer, &wanted.no_proxy);
     }
-    let finding = if wrong.is_empty() {
+    let others = exceptions(consumer, &[&wanted.http, &wanted.https]);
+    let finding = if wrong.is_empty() && !others.is_empty() {
+        other_ways(consumer, others, observed).expected(expected(consumer, wanted))
+    } else if wrong.is_empty() {
         Finding::new(id, Status::Pass, text!("{} gets the proxy that is wanted", who))
             .expected(expected(consumer, wanted))
             .observed(observed)
@@ -122,6 +134,28 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
         differs(consumer, &wrong, wanted)
     };
     evidence(finding, consumer, &wanted.no_proxy)
+}
+
+/// Where some requests have another proxy than those that are wanted; than all others, where none is wanted.
+fn exceptions<'a>(consumer: &'a Consumer, wanted: &[&Option<ProxySpec>]) -> Vec<&'a Exception> {
+    let mut same: Vec<&str> = wanted.iter().filter_map(|spec| spec.as_ref()).map(|spec| spec.url.as_str()).collect();
+    if same.is_empty() {
+        same = [&consumer.http, &consumer.https].into_iter().flatten().map(|value| value.shown.as_str()).collect();
+    }
+    let other = |own: &&Exception| own.value.as_ref().is_none_or(|value| !same.contains(&value.shown.as_str()));
+    consumer.exceptions.iter().filter(other).collect()
+}
+
+fn other_ways(consumer: &Consumer, others: Vec<&Exception>, observed: Text) -> Finding {
+    let way = |exception: &Exception| match &exception.value {
+        Some(value) => text!("{} through {} ({})", exception.whom, value.text(), own(&exception.at)),
+        None => text!("{}, which cannot be told ({})", exception.whom, own(&exception.at)),
+    };
+    let ways = Text::join(others.iter().map(|exception| way(exception)), "; ");
+    let places: Vec<&str> = others.iter().map(|exception| exception.at.as_str()).collect();
+    Finding::warn(id(consumer.consumer), text!("{} has another proxy for some requests", who(consumer)))
+        .observed(text!("{}; {}", observed, ways))
+        .advise(text!("take these lines out, or bring them to the same proxy: {}", own(places.join(", "))))
 }
 
 /// A consumer whose files say something else than it was started with.
@@ -188,7 +222,10 @@ fn not_told(consumer: &Consumer, wanted: &Wanted) -> Finding {
         Finding::new(id(consumer.consumer), Status::Warn, title)
             .observed(text!("{}: {}", own(&consumer.source), reasons))
             .cause("only the reader itself can tell what it makes of these lines")
-            .advise(text!("write plain values instead: {}", command("prepare", "", wanted))),
+            .advise(match consumer.consumer {
+                Who::PackageManager => text!("take that line out, or write a plain value: {}", own(&consumer.source)),
+                _ => text!("write plain values instead: {}", command("prepare", "", wanted)),
+            }),
         consumer,
         &wanted.no_proxy,
     )
@@ -402,6 +439,11 @@ fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str,
         Who::Docker => (
             "as a service it reads neither /etc/environment nor profile.d, only its unit's drop-ins and daemon.json; without a proxy it pulls no image",
             prepare_and_restart(),
+        ),
+        // Nothing that is written for it would count.
+        Who::PackageManager if consumer.why.is_some() => (
+            "a line that comes later decides it",
+            vec![Fix::Advice(text!("take that line out, or bring it to the same proxy: {}", own(&consumer.source)))],
         ),
         Who::PackageManager => (
             "it has a configuration of its own; under sudo and in timers it does not see the login's variables",

@@ -14,13 +14,20 @@
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
 //! | `packages` | apt, dnf, yum |
 //! | `units` | what systemd makes of a service |
+//! | `pam` | what PAM, sshd, sudo and cron give, by their files |
+//! | `modelled` | what the models make of an image, for the lab |
+//! | `look` | looks at the host for the models of readers |
 //! | `places` | the files with a `no_proxy` list, each as it stands |
 
 mod collect;
 mod docker;
 mod files;
 pub(crate) mod judge;
-mod packages;
+mod look;
+mod modelled;
+pub(crate) mod packages;
+#[allow(dead_code, reason = "logins, sshd and sudo are asked by the observations that follow")]
+pub(crate) mod pam;
 pub(crate) mod places;
 mod reader;
 
@@ -43,6 +50,7 @@ use crate::text::words::words;
 
 pub(crate) use collect::{Ask, observe};
 pub(crate) use docker::{docker_drop_in, docker_unit};
+pub use modelled::{Modelled, modelled};
 pub(crate) use value::{Flaw, ProxyValue};
 pub(crate) use wanted::{ProxySpec, Wanted};
 
@@ -95,6 +103,21 @@ pub(crate) struct Consumer {
     pub(crate) unknown: BTreeMap<String, Text>,
     /// What it will get when it is started again, where its files say something else than it was started with.
     pub(crate) next: Option<Box<Consumer>>,
+    /// Requests that have a proxy of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) exceptions: Vec<Exception>,
+}
+
+/// Requests that have a proxy of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Exception {
+    /// Which: `the repository site`.
+    pub(crate) whom: Text,
+    /// The line that says so.
+    pub(crate) at: String,
+    /// The proxy; `None`: the files do not tell.
+    pub(crate) value: Option<ProxyValue>,
 }
 
 /// The line that decides a variable. Part of saved facts.
@@ -188,6 +211,7 @@ impl Consumer {
             decided: BTreeMap::new(),
             unknown: BTreeMap::new(),
             next: None,
+            exceptions: Vec::new(),
         }
     }
 
@@ -211,6 +235,13 @@ impl Consumer {
     /// Does anything at all say that it uses a proxy?
     pub(crate) fn has_proxy(&self) -> bool {
         self.proxy(false).is_some() || self.proxy(true).is_some()
+    }
+
+    /// Is there a value that no reader takes for a proxy?
+    pub(crate) fn is_unusable(&self) -> bool {
+        let values = [&self.http, &self.http_upper, &self.https, &self.https_upper].into_iter().flatten();
+        let flaws = [Flaw::NoScheme, Flaw::BadPort, Flaw::BadHost];
+        values.into_iter().any(|value| value.flaws.iter().any(|flaw| flaws.contains(flaw)))
     }
 
     fn asks_upper_first(&self) -> bool {

@@ -54,9 +54,9 @@ impl<'a> FileProbe<'a> {
         }
     }
 
-    /// Puts what a model says of each of the six names into the consumer.
-    pub(super) fn take(&mut self, consumer: &mut Consumer, sights: &Sights) {
-        self.fill(consumer, |name| sights.get(name)?.value().map(str::to_owned));
+    /// The consumer with what a model says of each of the six names.
+    pub(super) fn modelled(&mut self, mut consumer: Consumer, sights: &Sights) -> Consumer {
+        self.fill(&mut consumer, |name| sights.get(name)?.value().map(str::to_owned));
         for (name, sight) in sights.iter().filter(|(name, _)| NAMES.contains(&name.as_str())) {
             consumer.decided.insert(name.clone(), self.decided(sight.at()));
             if let Sight::Unknown { at, why } = sight {
@@ -64,6 +64,7 @@ impl<'a> FileProbe<'a> {
                 consumer.unknown.insert(name.clone(), text!("{}: {}", own(place), why.clone()));
             }
         }
+        consumer
     }
 
     /// The number of the password of a URL that is wanted.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::host::HostRead;
 use crate::text::Text;
 
 /// A line of a file.
@@ -18,6 +19,12 @@ impl Place {
     /// A line of `path`.
     pub(crate) fn new(path: &Path, line: usize) -> Self {
         Self { path: path.to_path_buf(), line }
+    }
+
+    /// `FILE:LINE` as a person on this machine would type it; the file alone where no line decides.
+    pub(crate) fn shown(&self, host: &dyn HostRead) -> String {
+        let path = host.shown(&self.path).display().to_string();
+        if self.line == 0 { path } else { format!("{path}:{}", self.line) }
     }
 }
 

@@ -12,6 +12,7 @@ mod portable;
 mod splice;
 pub mod unit;
 
+pub(crate) use dialect::PamLines;
 pub use dialect::{Complaint, Dialect, PamLimit, Reading, Seen, shell_read_with};
 pub use edit::{Edit, Edited, Note, Refused, Rejection, edit};
 pub use lines::{Occurrence, State, Syntax, find};

@@ -1,9 +1,8 @@
 //! What environment a reader of the running system really has: a login, a command under sudo, systemd's services, a
-//! process. And from files alone: whether cron's PAM stack reads `/etc/environment`.
+//! process.
 //!
 //! Values may hold passwords: they are compared and masked by whoever asks, never printed as they are.
 
-mod cron;
 mod daemon;
 
 use std::io;
@@ -15,7 +14,6 @@ use crate::redact::redact_line;
 use crate::text;
 use crate::text::{Text, first_line, own, quoted};
 
-pub(crate) use cron::cron;
 pub(crate) use daemon::{DAEMON_JSON, Daemon, daemon_json, dockerd, started};
 
 /// Name and value, in the order of the environment.

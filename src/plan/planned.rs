@@ -47,10 +47,19 @@ impl<'a> PlannedHost<'a> {
     }
 }
 
+impl PlannedHost<'_> {
+    /// A folder that a file of the plan needs.
+    fn comes_into_being(&self, path: &Path) -> Option<Stat> {
+        let holds = |(file, content): (&&Path, &Option<Snapshot>)| content.is_some() && file.starts_with(path);
+        let stat = Stat { kind: FileKind::Dir, uid: self.host.euid(), mode: 0o755, links: 2 };
+        self.files.iter().any(holds).then_some(stat)
+    }
+}
+
 impl HostRead for PlannedHost<'_> {
     fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
         match self.files.get(path) {
-            None => self.host.lstat(path),
+            None => Ok(self.host.lstat(path)?.or_else(|| self.comes_into_being(path))),
             Some(None) => Ok(None),
             Some(Some(Snapshot { attributes, .. })) => {
                 Ok(Some(Stat { kind: FileKind::File, uid: attributes.uid, mode: attributes.mode, links: 1 }))
@@ -143,6 +152,8 @@ mod tests {
         assert_eq!(planned.lstat(Path::new("/etc/d/e")).unwrap().unwrap().mode, 0o640);
         assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c"]);
         assert_eq!(planned.list(Path::new("/etc/d")).unwrap(), ["e"]);
+        assert_eq!(planned.lstat(Path::new("/etc/d")).unwrap().unwrap().kind, FileKind::Dir);
+        assert_eq!(planned.lstat(Path::new("/etc/x")).unwrap(), None);
         assert!(!planned.is_live());
     }
 }

@@ -1,16 +1,13 @@
 //! apt, dnf or yum, which under sudo, in timers and in images do not see the login's environment.
 
-use std::path::{Path, PathBuf};
-
 use super::Context;
 use super::vars::ProxyVars;
-use crate::consumers::Who;
+use crate::consumers::sight::{Sight, Sights};
+use crate::consumers::{Who, packages};
 use crate::envfile::ini;
-use crate::finding::{Finding, ids};
-use crate::host::unreadable;
 use crate::plan::Draft;
-use crate::platform::PackageSyntax;
-use crate::problem::Problem;
+use crate::platform::{PackageManager, PackageSyntax};
+use crate::problem::{Problem, id};
 use crate::settings::Exclusions;
 use crate::text;
 use crate::text::own;
@@ -19,70 +16,51 @@ use crate::vendor::Vendor;
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     draft.plan.consumers.push(Who::PackageManager);
     let manager = context.platform.package_manager(context.view.host);
+    let mode = if vars.secret { 0o640 } else { 0o644 };
     let what = if vars.remove { "take out" } else { "set" };
     let reasons = vec![text!("{} the proxy of {}", own(what), own(manager.name))];
-    let mode = if vars.secret { 0o640 } else { 0o644 };
-    match manager.syntax {
-        PackageSyntax::Apt if vars.remove => draft.delete(manager.conf, reasons),
-        PackageSyntax::Apt => {
-            others_that_win(context, manager.conf, vars, draft)?;
-            draft.put(manager.conf, apt_conf(context, vars).into_bytes(), mode, reasons)
+    let bytes = match manager.syntax {
+        PackageSyntax::Apt if vars.remove => return draft.delete(manager.conf, reasons),
+        PackageSyntax::Apt => apt_conf(context, vars).into_bytes(),
+        PackageSyntax::Ini => {
+            // One key serves all repositories, and those are https.
+            let url = if vars.https.is_some() { &vars.https } else { &vars.http };
+            let snapshot = draft.snapshot(manager.conf)?;
+            let bytes = with_key(manager, snapshot.as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes), url)?;
+            if bytes.is_empty() && snapshot.is_none() {
+                return Ok(());
+            }
+            bytes
         }
-        PackageSyntax::Ini => match ini_conf(manager.conf, vars, draft)? {
-            Some(bytes) => draft.put(manager.conf, bytes, mode, reasons),
-            None => Ok(()),
-        },
-    }
+    };
+    draft.put(manager.conf, bytes, mode, reasons)
 }
 
-/// The administrator's file with the proxy set or taken out; `None`: there is none, and none is needed.
-fn ini_conf(conf: &Path, vars: &ProxyVars, draft: &Draft<'_>) -> Result<Option<Vec<u8>>, Problem> {
-    let snapshot = draft.snapshot(conf)?;
-    let present = snapshot.as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
-    // One key serves all repositories, and those are https.
-    let url = vars.https.as_ref().or(vars.http.as_ref());
+/// The file with this proxy as its only one.
+fn with_key(manager: PackageManager, present: &[u8], url: &Option<String>) -> Result<Vec<u8>, Problem> {
     // User and password stand in the URL: dnf decodes proxy_password and yum encodes it, so no text suits both.
-    let without = [("proxy_username", None), ("proxy_password", None)];
-    let wishes: Vec<(&str, Option<&str>)> = [("proxy", url.map(String::as_str))].into_iter().chain(without).collect();
-    let bytes = ini::edit(present, "main", &wishes);
-    Ok((snapshot.is_some() || !bytes.is_empty()).then_some(bytes))
-}
-
-/// Files that apt reads after ours and that set the same: those of its folder that sort later, then `apt.conf`.
-fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    let folder = ours.parent().unwrap_or(Path::new("/"));
-    let names = context.view.host.list(folder).map_err(|error| unreadable(&context.view.host.shown(folder), &error))?;
-    let later = names.into_iter().map(|name| folder.join(name)).filter(|path| path.as_path() > ours);
-    for path in later.chain([PathBuf::from("/etc/apt/apt.conf")]) {
-        let Some(snapshot) = context.view.snapshot(&path)? else { continue };
-        let text = String::from_utf8_lossy(&snapshot.bytes).to_lowercase();
-        let set = |scheme: &str, wanted: &Option<String>| {
-            let key = format!("acquire::{scheme}::proxy ");
-            let own = wanted.as_ref().map(|url| format!("\"{}\"", url.to_lowercase()));
-            text.lines()
-                .map(str::trim)
-                .any(|line| line.starts_with(&key) && own.as_ref().is_none_or(|own| !line.contains(own)))
-        };
-        if set("http", &vars.http) || set("https", &vars.https) {
-            let shown = context.view.host.shown(&path);
-            let title = text!("{} comes later and sets another proxy for apt", shown.display());
-            let advice = text!("take the Proxy lines out of {}", shown.display());
-            draft.note(Finding::warn(ids::APT_OVERRIDE, title).advise(advice));
-        }
-    }
-    Ok(())
+    let wishes = [("proxy", url.as_deref()), ("proxy_username", None), ("proxy_password", None)];
+    ini::edit(present, packages::grammar(manager), "main", &wishes).map_err(|refused| {
+        let conf = manager.conf.display();
+        Problem::host(id::PACKAGE_CONF_INVALID, text!("{} refuses {} as it is", own(manager.name), conf))
+            .because(text!("line {}: {}", refused.line, own(refused.why)))
+            .hint(text!("mend line {} of {}", refused.line, conf))
+    })
 }
 
 /// Was the package manager given its proxy before? apt's file is our own; dnf and yum follow when they have the proxy that
 /// the host has.
 pub(super) fn is_ours(context: &Context<'_>) -> Result<bool, Problem> {
     let manager = context.platform.package_manager(context.view.host);
-    let Some(snapshot) = context.view.snapshot(manager.conf)? else { return Ok(false) };
-    Ok(match manager.syntax {
-        PackageSyntax::Apt => true,
-        PackageSyntax::Ini => ini::value(&snapshot.bytes, "main", "proxy")
-            .is_some_and(|value| context.found.has_proxy(&String::from_utf8_lossy(value))),
-    })
+    if context.view.snapshot(manager.conf)?.is_none() {
+        return Ok(false);
+    }
+    if manager.syntax == PackageSyntax::Apt {
+        return Ok(true);
+    }
+    let found = packages::proxies(context.view.host, manager, &Sights::new(), None);
+    let value = found.sights.get("https_proxy").and_then(Sight::value);
+    Ok(value.is_some_and(|value| context.found.has_proxy(value)))
 }
 
 /// A file of our own: apt merges all files of its folder.

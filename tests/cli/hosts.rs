@@ -143,7 +143,9 @@ fn another_apt_file_that_wins_is_named() {
     let root = Root::ubuntu();
     root.put("etc/apt/apt.conf", "Acquire::http::Proxy \"http://old:1\";\n");
     let (_, json) = root.json(&with_proxy("prepare", &["--target", "package-manager"]));
-    assert!(ids(&json).contains(&"apt-override".to_owned()), "{json}");
+    let found = json["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "proxy-package-manager");
+    let found = found.unwrap_or_else(|| panic!("{json}"));
+    assert!(found["status"] == "warn" && found["advice"].to_string().contains("etc/apt/apt.conf:1"), "{found}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod crowd;
 mod formats;
 mod host;
 mod login;
+mod models;
 mod paths;
 mod proxies;
 mod readers;

@@ -21,6 +21,7 @@ use crate::version::Version;
 
 use collector::Collector;
 
+pub(crate) use pam_env::PamLines;
 pub use shell::shell_read_with;
 
 /// Which release of pam_env reads `/etc/environment`; what it does with a long line differs.

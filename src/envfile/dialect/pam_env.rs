@@ -17,6 +17,10 @@ const QUOTE_STAYS: &str = "pam_env keeps the closing quote: something follows it
 const CR_STAYS: &str = "pam_env keeps the carriage return at the end of the value";
 
 pub(super) fn read(limit: PamLimit, out: &mut Collector<'_>) {
+    each_line(limit, out, read_line);
+}
+
+fn each_line<'a>(limit: PamLimit, out: &mut Collector<'a>, mut take: impl FnMut(&[u8], usize, &mut Collector<'a>)) {
     let mut file = File { rest: out.bytes, position: 0 };
     let mut line = Vec::new();
     loop {
@@ -27,7 +31,7 @@ pub(super) fn read(limit: PamLimit, out: &mut Collector<'_>) {
             PamLimit::None => file.assemble_new(&mut line, out),
         };
         match assembled {
-            Some(start) => read_line(&line, start, out),
+            Some(start) => take(&line, start, out),
             None => return,
         }
     }
@@ -171,25 +175,11 @@ fn continued(text: &[u8]) -> Option<usize> {
 }
 
 fn read_line(line: &[u8], start: usize, out: &mut Collector<'_>) {
-    let text = c_string(line);
-    let blanks = text.iter().take_while(|byte| is_blank(**byte)).count();
-    let text = &text[blanks..];
-    let text = text.strip_prefix(b"export ").unwrap_or(text);
-    let text = &text[..memchr::memchr2(b'\n', b'#', text).unwrap_or(text.len())];
-
-    if text.starts_with(b"=") {
-        return out.complain(start, NO_NAME);
-    }
-    let equals = memchr::memchr(b'=', text);
-    let name = &text[..equals.unwrap_or(text.len())];
-    if !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
-        return out.complain(start, BAD_NAME);
-    }
-    match equals {
-        // A bare name is a request to forget what was set before.
-        None => out.unset(name),
-        Some(equals) if out.wants(name) => {
-            let value = unquoted(&text[equals + 1..]);
+    match assignment(line) {
+        Err(complaint) => out.complain(start, complaint),
+        Ok((name, None)) => out.unset(name),
+        Ok((name, Some(value))) if out.wants(name) => {
+            let value = unquoted(value);
             if value.ends_with(b"\r") {
                 out.complain(start, CR_STAYS);
             } else if value.trim_ascii_end().len() < value.len() && value.trim_ascii_end().ends_with(b"\"") {
@@ -197,7 +187,61 @@ fn read_line(line: &[u8], start: usize, out: &mut Collector<'_>) {
             }
             out.set(name, Seen::Value(value));
         }
-        Some(_) => {}
+        Ok(_) => {}
+    }
+}
+
+/// Name and value as written. A bare name is a request to forget what was set before.
+fn assignment(line: &[u8]) -> Result<(&[u8], Option<&[u8]>), &'static str> {
+    let text = c_string(line);
+    let blanks = text.iter().take_while(|byte| is_blank(**byte)).count();
+    let text = &text[blanks..];
+    let text = text.strip_prefix(b"export ").unwrap_or(text);
+    let text = &text[..memchr::memchr2(b'\n', b'#', text).unwrap_or(text.len())];
+    if text.starts_with(b"=") {
+        return Err(NO_NAME);
+    }
+    let equals = memchr::memchr(b'=', text);
+    let name = &text[..equals.unwrap_or(text.len())];
+    if !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+        return Err(BAD_NAME);
+    }
+    Ok((name, equals.map(|equals| &text[equals + 1..])))
+}
+
+/// A file as linux-pam's reader of lines takes it apart: `/etc/environment`, `pam_env.conf`, the stacks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PamLines {
+    /// Lines with their continuations, without comments, each with the number of its first line.
+    pub(crate) lines: Vec<(usize, Vec<u8>)>,
+    /// The line from which on something is lost or read in pieces.
+    pub(crate) lost: Option<usize>,
+}
+
+impl PamLines {
+    /// Takes the file apart. Total on any bytes, in linear time.
+    pub(crate) fn read(bytes: &[u8], limit: PamLimit) -> Self {
+        let mut found = Self::default();
+        let mut complaints = Collector::new(bytes, Some(&[]));
+        let (mut counted, mut number) = (0, 1);
+        each_line(limit, &mut complaints, |line, start, _| {
+            number += memchr::memchr_iter(b'\n', &bytes[counted..start]).count();
+            counted = start;
+            found.lines.push((number, c_string(line).to_vec()));
+        });
+        let lost = [TOO_LONG_CUT, TOO_LONG_DROPPED, NUL_DROPPED];
+        let complaints = complaints.finish().complaints;
+        found.lost = complaints.iter().find(|own| lost.contains(&own.message)).map(|own| own.line);
+        found
+    }
+
+    /// The lines as `pam_env` reads them in `/etc/environment`: names with their values; no value: the name is forgotten.
+    pub(crate) fn assignments(&self) -> impl Iterator<Item = (usize, &[u8], Option<Vec<u8>>)> {
+        let read = |line| assignment(line).ok();
+        self.lines.iter().filter_map(move |(number, line)| {
+            let (name, value) = read(line.as_slice())?;
+            Some((*number, name, value.map(unquoted)))
+        })
     }
 }
 

@@ -227,16 +227,16 @@ pub(super) const SHELL_FILES: [&str; 16] = [
 ];
 
 /// A seeded generator (splitmix64).
-pub(super) struct Generator(u64);
+pub(crate) struct Generator(u64);
 
 impl Generator {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let base =
             std::env::var("ICS_SETUP_LAB_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_121_u64);
         Generator(base.wrapping_mul(1000).wrapping_add(seed))
     }
 
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -244,7 +244,7 @@ impl Generator {
         usize::try_from((z ^ (z >> 31)) % bound as u64).unwrap()
     }
 
-    pub(super) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
 

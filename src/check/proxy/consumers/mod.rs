@@ -77,7 +77,9 @@ impl Check for Consumers {
 /// The findings of all consumers; a single one where nothing is wanted and nothing is set.
 fn all(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
     let wanted = spec.wanted();
-    if !wanted.is_proxy() && !facts.consumers.iter().any(Consumer::has_proxy) {
+    // What cannot be told is not the same as not set.
+    let says = |own: &Consumer| own.has_proxy() || !own.unknown.is_empty() || !own.exceptions.is_empty();
+    if !wanted.is_proxy() && !facts.consumers.iter().any(says) {
         return nothing(facts, spec);
     }
     facts.consumers.iter().map(|consumer| judge(consumer, facts, &wanted)).collect()

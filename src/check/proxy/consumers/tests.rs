@@ -140,12 +140,12 @@ fn each_consumer_that_differs_says_what_and_how_to_mend_it() {
     let bare = self::host("ubuntu");
     bare.put("/usr/bin/dockerd", b"");
     bare.put("/divvycloud/prod.env", b"A=1\n");
-    bare.put("/etc/pam.d/cron", b"auth include x\n");
+    bare.put("/etc/pam.d/cron", b"session required pam_limits.so\n");
     let (_, findings) = look(&bare, Some(URL), "found in /etc/environment:1");
     for (id, wanted, words) in [
         ("proxy-docker", Status::Fail, "the Docker daemon gets no proxy"),
         ("proxy-login", Status::Warn, "a login gets no proxy"),
-        ("proxy-cron", Status::Warn, "it has no pam_env.so line"),
+        ("proxy-cron", Status::Warn, "a cron job gets no proxy"),
         ("proxy-systemd", Status::Warn, "a systemd service gets no proxy"),
         ("proxy-package-manager", Status::Warn, "apt gets no proxy"),
     ] {

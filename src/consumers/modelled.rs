@@ -1,0 +1,64 @@
+//! What the models make of an image, for the comparison with the readers themselves in `tests/lab/models.rs`.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use super::packages;
+use super::pam;
+use super::sight::{Place, Sight, Sights};
+use crate::host::RealHost;
+use crate::platform;
+
+/// Values by name; `None`: the model says that it does not know. A name that is missing is not set.
+pub type Modelled = BTreeMap<String, Option<String>>;
+
+/// What `reader` makes of the image below `root`.
+///
+/// `apt`: the options below `Acquire::http` and `Acquire::https`; an empty name without a value: it does not know. `dnf`:
+/// `http_proxy`, and `ID` of each repository with a proxy of its own. `pam:SERVICE`, `sshd`: the variables of a login.
+/// `sudo`: those of a command, called with `http_proxy` and `https_proxy` set to `http://caller:1`. `cron`:
+/// `FILE USER NAME` for each crontab.
+///
+/// # Errors
+/// `root` is no folder; there is no such reader.
+pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
+    let host = RealHost::image(root)?;
+    let platform = platform::detect(&host, None).ok().map(|(platform, _)| platform);
+    let platform = platform.as_ref();
+    Ok(match reader {
+        "apt" => packages::apt_options(&host),
+        "dnf" => packages::dnf_proxies(&host),
+        "sshd" => plain(pam::sshd::read(&host, platform).unwrap_or_default()),
+        "sudo" => {
+            let at = Place::new(Path::new("/caller"), 0);
+            let caller = Sight::Value { value: "http://caller:1".to_owned(), at };
+            let start = ["http_proxy", "https_proxy"].map(|name| (name.to_owned(), caller.clone())).into();
+            plain(pam::sudo::read(&host, &start, platform, false).unwrap_or_default())
+        }
+        "cron" => match pam::cron::read(&host, platform) {
+            Err(_) => [(String::new(), None)].into(),
+            Ok(cron) => {
+                let tables = cron.into_iter().flat_map(|cron| cron.crontabs);
+                let names = |table: pam::cron::Crontab| {
+                    let place = format!("{} {}", table.path.display(), table.user);
+                    plain(table.sights).into_iter().map(move |(name, value)| (format!("{place} {name}"), value))
+                };
+                tables.flat_map(names).collect()
+            }
+        },
+        other => match other.strip_prefix("pam:") {
+            Some(service) => plain(pam::environment(&host, service, platform)),
+            None => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
+        },
+    })
+}
+
+fn plain(sights: Sights) -> Modelled {
+    let one = |(name, sight)| match sight {
+        Sight::Value { value, .. } => Some((name, Some(value))),
+        Sight::Unset { .. } => None,
+        Sight::Unknown { .. } => Some((name, None)),
+    };
+    sights.into_iter().filter_map(one).collect()
+}

@@ -1,0 +1,177 @@
+//! `pam_env.so`: its arguments, `pam_env.conf`, `/etc/environment`.
+//!
+//! Source: modules/pam_env/pam_env.c (`handle_env`, `_parse_line`, `_check_var`, `_expand_arg`) of linux-pam 1.1 to 1.7,
+//! pam_env(8), pam_env.conf(5). Builds with libeconf (newer Fedora, SUSE) read the same lines by another library, and
+//! are not covered.
+
+use std::path::Path;
+
+use super::super::look::{self, Stop};
+use super::super::sight::{Place, Sight, Sights};
+use super::{NAMES, Pam};
+use crate::envfile::PamLines;
+
+/// `conffile=` where no argument names another.
+const CONF: &str = "/etc/security/pam_env.conf";
+
+/// `envfile=` where no argument names another.
+const ENVIRONMENT: &str = "/etc/environment";
+
+/// What the module does to the variables.
+pub(super) fn apply(pam: &Pam<'_>, arguments: &[String], at: &Place, sights: &mut Sights) -> Result<(), Stop> {
+    let last = |name: &str| arguments.iter().rev().find_map(|own| own.strip_prefix(name));
+    let named =
+        |name: &str| arguments.iter().rev().find_map(|own| own.strip_prefix(name).filter(|path| !path.is_empty()));
+    let conf = Path::new(named("conffile=").unwrap_or(CONF));
+    match pam.whole_lines(conf)? {
+        Some(lines) => configured(&lines, conf, sights),
+        // A root without the folder is no whole system: a system has the file, with remarks only.
+        None if conf == Path::new(CONF) && look::kind(pam.host, Path::new("/etc/security"))?.is_none() => {}
+        // Without it the module reads nothing else either.
+        None => return Ok(()),
+    }
+    if last("readenv=").is_some_and(is_zero) {
+        return Ok(());
+    }
+    let path = Path::new(named("envfile=").unwrap_or(ENVIRONMENT));
+    if !path.is_absolute() {
+        return Err(Stop { at: at.clone(), why: "its envfile depends on the folder that the login starts in".into() });
+    }
+    let Some(lines) = pam.lines(path)? else { return Ok(()) };
+    for (line, name, value) in lines.assignments() {
+        let Some(name) = NAMES.into_iter().find(|own| own.as_bytes() == name) else { continue };
+        let at = Place::new(path, line);
+        match value {
+            Some(value) => _ = sights.insert(name.to_owned(), of_bytes(value, at)),
+            // To forget what nobody has set is an error, which ends nothing.
+            None => _ = sights.remove(name),
+        }
+    }
+    Ok(())
+}
+
+fn of_bytes(value: Vec<u8>, at: Place) -> Sight {
+    match String::from_utf8(value) {
+        Ok(value) => Sight::Value { value, at },
+        Err(_) => Sight::Unknown { at, why: "the value is no UTF-8".into() },
+    }
+}
+
+/// `atoi` gives 0.
+fn is_zero(number: &str) -> bool {
+    let digits = number.trim_start().trim_start_matches(['-', '+']);
+    !digits.starts_with(|c: char| ('1'..='9').contains(&c))
+        && digits.trim_start_matches('0').chars().next().is_none_or(|c| !c.is_ascii_digit())
+}
+
+/// `VARIABLE [DEFAULT=[value]] [OVERRIDE=[value]]`.
+fn configured(lines: &PamLines, path: &Path, sights: &mut Sights) {
+    for (number, line) in &lines.lines {
+        let line = String::from_utf8_lossy(line);
+        let at = Place::new(path, *number);
+        let Some((name, default, over)) = options(&line) else { continue };
+        // A name with a sign in it is handed to PAM as it is, so it sets the variable.
+        let (name, head) = name.split_once('=').map_or((name, None), |(name, head)| (name, Some(head)));
+        let Some(name) = NAMES.into_iter().find(|own| *own == name) else { continue };
+        let value = match (over.map(|text| expanded(text, sights)), default) {
+            (Some(Some(over)), _) if !over.is_empty() => Some(Some(over)),
+            (Some(None), _) => Some(None),
+            // An empty value without quotes is none.
+            (_, Some(Given { text: "", quoted: false })) | (_, None) => None,
+            (_, Some(given)) => Some(expanded(given, sights)),
+        };
+        let value = match (head, value) {
+            (None, value) => value,
+            (Some(head), None) => Some(Some(head.to_owned())),
+            (Some(head), Some(value)) => Some(value.map(|value| format!("{head}={value}"))),
+        };
+        let sight = match value {
+            Some(Some(value)) => Sight::Value { value, at },
+            Some(None) => Sight::Unknown { at, why: "its value depends on the login".into() },
+            None => {
+                sights.remove(name);
+                continue;
+            }
+        };
+        sights.insert(name.to_owned(), sight);
+    }
+}
+
+/// A value as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Given<'a> {
+    text: &'a str,
+    quoted: bool,
+}
+
+/// The parts of a line; `None`: pam_env ignores it.
+fn options(line: &str) -> Option<(&str, Option<Given<'_>>, Option<Given<'_>>)> {
+    let blank = [' ', '\t', '\n'];
+    let line = line.trim_start_matches(blank);
+    let end = line.find(blank).unwrap_or(line.len());
+    let (name, mut rest) = line.split_at(end);
+    let (mut default, mut over) = (None, None);
+    loop {
+        let next = rest.trim_start_matches([' ', '\t']);
+        if next.is_empty() || next.starts_with('\n') || next.len() == rest.len() {
+            return Some((name, default, over));
+        }
+        let (place, value) = match (next.strip_prefix("DEFAULT="), next.strip_prefix("OVERRIDE=")) {
+            (Some(value), _) => (&mut default, value),
+            (_, Some(value)) => (&mut over, value),
+            _ => return None,
+        };
+        let given = match value.strip_prefix('"') {
+            Some(inner) => {
+                let end = inner.find('"')?;
+                rest = &inner[end + 1..];
+                if !rest.is_empty() && !rest.starts_with(blank) {
+                    return None;
+                }
+                Given { text: &inner[..end], quoted: true }
+            }
+            None => {
+                let end = value.find(blank).unwrap_or(value.len());
+                rest = &value[end..];
+                Given { text: &value[..end], quoted: false }
+            }
+        };
+        *place = Some(given);
+    }
+}
+
+/// The value with what `${NAME}` stands for. `None`: `@{ITEM}` tells of the login, `${NAME}` of a variable that is not looked
+/// at, and an unclosed brace ends the module.
+fn expanded(given: Given<'_>, sights: &Sights) -> Option<String> {
+    let mut value = String::new();
+    let mut rest = given.text;
+    while let Some(at) = rest.find(['\\', '$', '@']) {
+        value.push_str(&rest[..at]);
+        let (special, after) = rest[at..].split_at(1);
+        match (special, after.strip_prefix('{')) {
+            ("\\", _) => {
+                // Only these two are escaped; another backslash goes.
+                let escaped = after.starts_with(['$', '@']);
+                value.push_str(&after[..usize::from(escaped)]);
+                rest = &after[usize::from(escaped)..];
+            }
+            ("$", Some(inner)) => {
+                let (name, after) = inner.split_once('}')?;
+                NAMES.iter().find(|own| **own == name)?;
+                match sights.get(name) {
+                    Some(Sight::Value { value: own, .. }) => value.push_str(own),
+                    Some(Sight::Unknown { .. }) => return None,
+                    Some(Sight::Unset { .. }) | None => {}
+                }
+                rest = after;
+            }
+            (_, Some(_)) => return None,
+            (special, None) => {
+                value.push_str(special);
+                rest = after;
+            }
+        }
+    }
+    value.push_str(rest);
+    Some(value)
+}

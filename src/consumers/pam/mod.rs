@@ -1,0 +1,112 @@
+//! The doors through which a user gets an environment, by their files: PAM's stacks, sshd, sudo, cron.
+//!
+//! What users have in their homes (`.pam_environment`, `.ssh/environment`) is not looked at: it is theirs.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `stack` | the modules of a PAM service that a login passes |
+//! | `env` | `pam_env.so` with its arguments and its own configuration |
+//! | `sshd` | what sshd adds, and whether it asks PAM |
+//! | `sudo` | what sudoers let through |
+//! | `cron` | the variables of crontabs |
+
+pub(crate) mod cron;
+mod env;
+pub(crate) mod sshd;
+mod stack;
+pub(crate) mod sudo;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use super::look::{self, Stop};
+use super::sight::{Sight, Sights};
+use crate::envfile::{PamLimit, PamLines};
+use crate::host::HostRead;
+use crate::platform::Platform;
+use crate::text;
+use crate::text::own;
+
+use stack::Reached;
+
+/// The names that are looked at.
+pub(super) const NAMES: [&str; 10] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "ftp_proxy",
+    "FTP_PROXY",
+];
+
+/// Modules that run what others have written, and may set anything.
+const ANYTHING: [&str; 2] = ["pam_python.so", "pam_script.so"];
+
+/// Lines that are shorter fit the buffer of every linux-pam, so its release need not be looked up.
+const FITS_EVERY_PAM: usize = 1000;
+
+/// What the stacks of a service (`su`, `su-l`, `sshd`, `login`, `sudo`, `cron`) give to a login that succeeds. `platform` tells
+/// how long a line the host's linux-pam can bear.
+pub(crate) fn environment(host: &dyn HostRead, service: &str, platform: Option<&Platform>) -> Sights {
+    look(&Pam { host, platform }, service).unwrap_or_else(|stop| all(&stop.sight()))
+}
+
+/// linux-pam's reader of files.
+struct Pam<'a> {
+    host: &'a dyn HostRead,
+    platform: Option<&'a Platform>,
+}
+
+impl Pam<'_> {
+    /// A file's lines; `None`: there is no such file.
+    fn lines(&self, path: &Path) -> Result<Option<PamLines>, Stop> {
+        let Some(bytes) = look::read(self.host, path)? else { return Ok(None) };
+        // What is continued after a blank or comment line differs by release, too.
+        let differs = |line: &[u8]| line.len() > FITS_EVERY_PAM || line.trim_ascii_end().ends_with(b"\\");
+        let limit = match self.platform {
+            Some(platform) if bytes.split(|byte| *byte == b'\n').any(differs) => platform.pam_limit(self.host).limit,
+            _ => PamLimit::None,
+        };
+        Ok(Some(PamLines::read(&bytes, limit)))
+    }
+
+    /// The same for files whose meaning changes with a line that is lost.
+    fn whole_lines(&self, path: &Path) -> Result<Option<PamLines>, Stop> {
+        let read = self.lines(path)?;
+        match read.as_ref().and_then(|read| read.lost) {
+            Some(line) => Err(Stop::line(path, line, "PAM does not read the line as it stands")),
+            None => Ok(read),
+        }
+    }
+}
+
+/// The same for every name.
+fn all(sight: &Sight) -> Sights {
+    NAMES.map(|name| (name.to_owned(), sight.clone())).into()
+}
+
+fn look(pam: &Pam<'_>, service: &str) -> Result<Sights, Stop> {
+    let mut sights = Sights::new();
+    for (module, reached) in stack::load(pam, service)? {
+        let before = sights.clone();
+        if module.name == "pam_env.so" {
+            env::apply(pam, &module.arguments, &module.at, &mut sights)?;
+        } else if ANYTHING.contains(&module.name.as_str()) {
+            let why = text!("{} may set anything", own(&module.name));
+            sights = all(&Sight::Unknown { at: module.at.clone(), why });
+        }
+        if reached == Reached::Perhaps {
+            let differs = |name: &&str| before.get(*name) != sights.get(*name);
+            for name in NAMES.into_iter().filter(differs).collect::<Vec<_>>() {
+                let why = "whether a login comes to this line depends on a module before it".into();
+                sights.insert(name.to_owned(), Sight::Unknown { at: module.at.clone(), why });
+            }
+        }
+    }
+    Ok(sights)
+}

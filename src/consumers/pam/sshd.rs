@@ -1,0 +1,247 @@
+//! What sshd gives to a login: the stack of its service where `UsePAM` says so, `SetEnv` over it.
+//!
+//! Source: servconf.c (`process_server_config_line`), session.c (`do_setup_env`) of OpenSSH 7.4 to 9.9, sshd_config(5).
+//! Measured on 9.2: `SetEnv` outranks PAM.
+
+use std::path::{Path, PathBuf};
+
+use super::super::look::{self, Stop};
+use super::super::sight::{Place, Sight, Sights};
+use super::NAMES;
+use crate::host::HostRead;
+use crate::platform::Platform;
+use crate::text;
+use crate::text::own;
+
+const CONFIG: &str = "/etc/ssh/sshd_config";
+
+/// sshd itself stops at includes that are nested deeper.
+const DEEPEST: usize = 16;
+
+/// Prints the effective configuration, which [`of_dump`] reads.
+#[allow(dead_code, reason = "whoever asks programs runs it")]
+pub(super) const DUMP: [&str; 2] = ["sshd", "-T"];
+
+/// Name, value and line of `SetEnv`.
+type Pair = (String, String, Place);
+
+/// Where a line stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Block {
+    /// Before all `Match` blocks.
+    None,
+    /// Below `Match all`.
+    All,
+    /// In a block that counts for some logins.
+    Some,
+}
+
+/// What decides the environment, the first line of each.
+#[derive(Debug, Default)]
+struct Config {
+    use_pam: Option<(bool, Place)>,
+    set_env: Option<Vec<Pair>>,
+    /// The same below `Match all`, which takes the place of what stands before all blocks.
+    of_all: Option<Vec<Pair>>,
+    accepted: Vec<(String, Place)>,
+    /// Lines of `Match` blocks that set variables for some logins.
+    conditional: Vec<(Vec<String>, Place)>,
+}
+
+/// `None`: there is no sshd_config, so no sshd.
+pub(crate) fn read(host: &dyn HostRead, platform: Option<&Platform>) -> Option<Sights> {
+    let mut config = Config::default();
+    match file(host, Path::new(CONFIG), 0, &mut Block::None, &mut config) {
+        Ok(true) => Some(sights(&config, |at| match config.use_pam {
+            Some((true, _)) => super::environment(host, "sshd", platform),
+            _ => super::all(&Sight::Unset { at }),
+        })),
+        Ok(false) => None,
+        Err(stop) => Some(super::all(&stop.sight())),
+    }
+}
+
+/// The same by sshd's own word, the output of [`DUMP`], and what its stack gives.
+#[allow(dead_code, reason = "whoever asks programs reads it")]
+pub(super) fn of_dump(output: &str, stack: &Sights) -> Sights {
+    let mut config = Config::default();
+    let path = Path::new("sshd -T");
+    for (index, line) in output.lines().enumerate() {
+        // Nothing else that is printed matters, so nothing of it can be wrong.
+        let _ = line_of(line, &Place::new(path, index + 1), Block::None, &mut config);
+    }
+    sights(&config, |at| match config.use_pam {
+        Some((true, _)) => stack.clone(),
+        _ => super::all(&Sight::Unset { at }),
+    })
+}
+
+fn sights(config: &Config, stack: impl Fn(Place) -> Sights) -> Sights {
+    // Without a line, sshd does not use PAM.
+    let at = config.use_pam.as_ref().map_or_else(|| Place::new(Path::new(CONFIG), 0), |(_, at)| at.clone());
+    let mut found = stack(at);
+    for (pattern, at) in &config.accepted {
+        for name in NAMES.into_iter().filter(|name| fits(pattern, name)) {
+            if !matches!(found.get(name), Some(Sight::Value { .. } | Sight::Unknown { .. })) {
+                let why = "the client may send it".into();
+                found.insert(name.to_owned(), Sight::Unknown { at: at.clone(), why });
+            }
+        }
+    }
+    let set = config.of_all.as_ref().or(config.set_env.as_ref());
+    for (name, value, at) in set.into_iter().flatten().rev() {
+        if NAMES.contains(&name.as_str()) {
+            found.insert(name.clone(), Sight::Value { value: value.clone(), at: at.clone() });
+        }
+    }
+    for (names, at) in &config.conditional {
+        // A block's SetEnv takes the place of the whole other list.
+        let listed = |name: &str| set.into_iter().flatten().any(|(own, ..)| own == name);
+        for name in NAMES.into_iter().filter(|name| listed(name) || names.iter().any(|own| fits(own, name))) {
+            let why = "a Match block decides it for some logins".into();
+            found.insert(name.to_owned(), Sight::Unknown { at: at.clone(), why });
+        }
+    }
+    found
+}
+
+/// A file and its includes. `false`: there is none.
+fn file(host: &dyn HostRead, path: &Path, depth: usize, block: &mut Block, config: &mut Config) -> Result<bool, Stop> {
+    let Some(bytes) = look::read(host, path)? else { return Ok(false) };
+    if depth > DEEPEST {
+        return Err(Stop::file(path, "sshd refuses to start: the includes are nested too deeply"));
+    }
+    for (index, line) in String::from_utf8_lossy(&bytes).split('\n').enumerate() {
+        let at = Place::new(path, index + 1);
+        let words = words(line).ok_or_else(|| Stop { at: at.clone(), why: "sshd refuses the line".into() })?;
+        let Some((key, values)) = words.split_first() else { continue };
+        match key.to_ascii_lowercase().as_str() {
+            "match" => {
+                let all = values.iter().any(|word| word.eq_ignore_ascii_case("all"));
+                *block = if all { Block::All } else { Block::Some };
+            }
+            "include" => {
+                for pattern in values {
+                    for path in globbed(host, pattern, &at)? {
+                        // A block that an included file opens ends with it.
+                        let mut inner = *block;
+                        file(host, &path, depth + 1, &mut inner, config)?;
+                    }
+                }
+            }
+            _ => line_of(line, &at, *block, config)?,
+        }
+    }
+    Ok(true)
+}
+
+fn line_of(line: &str, at: &Place, block: Block, config: &mut Config) -> Result<(), Stop> {
+    let Some(words) = words(line) else { return Ok(()) };
+    let Some((key, values)) = words.split_first() else { return Ok(()) };
+    match key.to_ascii_lowercase().as_str() {
+        "usepam" if config.use_pam.is_none() => match values.first().map(|word| word.to_ascii_lowercase()).as_deref() {
+            Some(word @ ("yes" | "no")) => config.use_pam = Some((word == "yes", at.clone())),
+            _ => {
+                return Err(Stop {
+                    at: at.clone(),
+                    why: text!("sshd refuses to start: {} wants yes or no", own("UsePAM")),
+                });
+            }
+        },
+        "setenv" => {
+            let pairs = values.iter().filter_map(|word| word.split_once('='));
+            let pairs: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned(), at.clone())).collect();
+            let own = match block {
+                Block::None => &mut config.set_env,
+                Block::All => &mut config.of_all,
+                Block::Some => {
+                    config.conditional.push((pairs.into_iter().map(|(name, ..)| name).collect(), at.clone()));
+                    return Ok(());
+                }
+            };
+            // The first line counts; sshd -T prints one for each variable.
+            if own.is_none() || at.path == Path::new("sshd -T") {
+                own.get_or_insert_default().extend(pairs);
+            }
+        }
+        "acceptenv" if block == Block::Some => config.conditional.push((values.to_vec(), at.clone())),
+        "acceptenv" => config.accepted.extend(values.iter().map(|word| (word.clone(), at.clone()))),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Keyword and arguments: blanks or one `=` between them, quotes around them, `#` begins a remark. `None`: an open quote.
+fn words(line: &str) -> Option<Vec<String>> {
+    let mut found: Vec<String> = Vec::new();
+    let mut rest = line.trim();
+    while !rest.is_empty() && !rest.starts_with('#') {
+        let mut word = String::new();
+        let mut quote = None;
+        let mut end = rest.len();
+        for (at, character) in rest.char_indices() {
+            match (quote, character) {
+                (Some(open), close) if open == close => quote = None,
+                (None, open @ ('"' | '\'')) => quote = Some(open),
+                (None, c) if c.is_ascii_whitespace() || (c == '=' && found.is_empty()) => {
+                    end = at;
+                    break;
+                }
+                (_, c) => word.push(c),
+            }
+        }
+        if quote.is_some() {
+            return None;
+        }
+        rest = rest[end..].trim_start();
+        if found.is_empty() {
+            rest = rest.strip_prefix('=').unwrap_or(rest).trim_start();
+        }
+        found.push(word);
+    }
+    Some(found)
+}
+
+/// The files that a pattern of `Include` names, by name. Wildcards count in the last part only.
+fn globbed(host: &dyn HostRead, pattern: &str, at: &Place) -> Result<Vec<PathBuf>, Stop> {
+    let path = if pattern.starts_with('/') { PathBuf::from(pattern) } else { Path::new("/etc/ssh").join(pattern) };
+    let wild = |text: &str| text.contains(['*', '?', '[']);
+    let (folder, name) = (path.parent().unwrap_or(Path::new("/")), path.file_name().unwrap_or_default());
+    let name = name.to_string_lossy();
+    if wild(&folder.to_string_lossy()) || name.contains('[') || pattern.starts_with('~') {
+        return Err(Stop { at: at.clone(), why: "which files it includes is not told by a plain pattern".into() });
+    }
+    if !wild(&name) {
+        return Ok(vec![path]);
+    }
+    let mut found = look::list(host, folder)?;
+    found.retain(|path| {
+        let own = path.file_name().unwrap_or_default().to_string_lossy();
+        (!own.starts_with('.') || name.starts_with('.')) && fits(&name, &own)
+    });
+    found.sort();
+    Ok(found)
+}
+
+/// `*` and `?`.
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t, mut star) = (0, 0, None);
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(own) if *own == '?' || *own == text[t] => (p, t) = (p + 1, t + 1),
+            _ => match star {
+                Some((at, from)) => {
+                    (p, t) = (at + 1, from + 1);
+                    star = Some((at, from + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|own| *own == '*')
+}

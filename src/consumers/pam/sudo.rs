@@ -1,0 +1,283 @@
+//! What a command under sudo gets, by sudoers: what is kept of the caller's environment, then what PAM gives, then `env_file`.
+//!
+//! Source: plugins/sudoers/env.c (`rebuild_env`, `env_merge`, `read_env_file`), sudoers.c of sudo 1.8 to 1.9, sudoers(5).
+//! Sources other than files (LDAP, SSSD) are not looked at; sudo-rs has no `env_file` and the same rules else.
+
+use std::path::{Path, PathBuf};
+
+use super::super::look::{self, Stop};
+use super::super::sight::{Place, Sight, Sights};
+use super::NAMES;
+use super::sshd::fits;
+use crate::host::{FileKind, HostRead};
+use crate::platform::Platform;
+
+const SUDOERS: &str = "/etc/sudoers";
+
+/// sudo itself stops at includes that are nested deeper.
+const DEEPEST: usize = 128;
+
+/// No more files are read.
+const MOST_FILES: usize = 1000;
+
+/// `Defaults` as far as they decide the environment.
+#[derive(Debug)]
+struct Defaults {
+    env_reset: bool,
+    /// Patterns of `env_keep`, each with the line that has it.
+    kept: Vec<(String, Place)>,
+    env_file: Option<(PathBuf, bool)>,
+    pam: bool,
+    /// Lines that count for some users, hosts or commands only: patterns, or everything.
+    scoped: Vec<(Vec<String>, Place)>,
+    files: usize,
+}
+
+/// What root or a user with the environment `start` gives to a command; `login`: under `sudo -i`. `None`: there are no
+/// sudoers, so no sudo.
+pub(crate) fn read(host: &dyn HostRead, start: &Sights, platform: Option<&Platform>, login: bool) -> Option<Sights> {
+    let mut defaults =
+        Defaults { env_reset: true, kept: Vec::new(), env_file: None, pam: true, scoped: Vec::new(), files: 0 };
+    let found = file(host, Path::new(SUDOERS), 0, &mut defaults)
+        .and_then(|there| if there { given(host, start, platform, login, &defaults).map(Some) } else { Ok(None) });
+    found.unwrap_or_else(|stop| Some(super::all(&stop.sight())))
+}
+
+fn given(
+    host: &dyn HostRead,
+    start: &Sights,
+    platform: Option<&Platform>,
+    login: bool,
+    defaults: &Defaults,
+) -> Result<Sights, Stop> {
+    // The packages of Debian and Red Hat have a service of its own for -i.
+    let login = login && look::kind(host, Path::new("/etc/pam.d/sudo-i"))?.is_some();
+    let stack = if !defaults.pam {
+        Sights::new()
+    } else {
+        super::environment(host, if login { "sudo-i" } else { "sudo" }, platform)
+    };
+    let file = match &defaults.env_file {
+        Some((path, _)) => variables(host, path)?,
+        None => Sights::new(),
+    };
+    let restricted = defaults.env_file.as_ref().is_some_and(|(_, restricted)| *restricted);
+    let mut found = Sights::new();
+    for name in NAMES {
+        let kept = !defaults.env_reset || defaults.kept.iter().any(|(pattern, _)| fits(pattern, name));
+        let of_caller = start.get(name).filter(|sight| kept && !matches!(sight, Sight::Unset { .. }));
+        let of_file = file.get(name).filter(|_| kept || !restricted);
+        // PAM's value takes the place of one that is there only where nothing of that name would have been kept.
+        let of_stack = stack.get(name);
+        let set = if kept { of_caller.or(of_file).or(of_stack) } else { of_stack.or(of_file) };
+        let sight = set.cloned();
+        let scoped = defaults.scoped.iter().find(|(patterns, _)| patterns.iter().any(|own| fits(own, name)));
+        let sight = match scoped {
+            Some((_, at)) => {
+                let why = "a line for some users, hosts or commands decides it".into();
+                Some(Sight::Unknown { at: at.clone(), why })
+            }
+            None => sight,
+        };
+        found.extend(sight.map(|sight| (name.to_owned(), sight)));
+    }
+    Ok(found)
+}
+
+/// `env_file`: `NAME=value`, `export` in front, quotes around the value.
+fn variables(host: &dyn HostRead, path: &Path) -> Result<Sights, Stop> {
+    let mut found = Sights::new();
+    let Some(bytes) = look::read(host, path)? else { return Ok(found) };
+    for (index, line) in String::from_utf8_lossy(&bytes).split('\n').enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        let line =
+            line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line).trim_start();
+        let Some((name, value)) = line.split_once('=') else { continue };
+        let quoted = |quote| value.strip_prefix(quote).and_then(|rest: &str| rest.strip_suffix(quote));
+        let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
+        let sight = Sight::Value { value: value.to_owned(), at: Place::new(path, index + 1) };
+        // The first one stays.
+        found.entry(name.to_owned()).or_insert(sight);
+    }
+    Ok(found)
+}
+
+fn file(host: &dyn HostRead, path: &Path, depth: usize, defaults: &mut Defaults) -> Result<bool, Stop> {
+    let Some(bytes) = look::read(host, path)? else { return Ok(false) };
+    defaults.files += 1;
+    if depth > DEEPEST || defaults.files > MOST_FILES {
+        return Err(Stop::file(path, "sudo ends: there are too many includes"));
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let mut lines = text.split('\n').enumerate();
+    while let Some((index, line)) = lines.next() {
+        let at = Place::new(path, index + 1);
+        let mut whole = line.to_owned();
+        while whole.ends_with('\\') {
+            whole.pop();
+            match lines.next() {
+                Some((_, more)) => whole.push_str(more.trim_start()),
+                None => break,
+            }
+        }
+        statement(host, whole.trim(), &at, depth, defaults)?;
+    }
+    Ok(true)
+}
+
+fn statement(host: &dyn HostRead, line: &str, at: &Place, depth: usize, defaults: &mut Defaults) -> Result<(), Stop> {
+    if let Some(rest) = line.strip_prefix('#').or_else(|| line.strip_prefix('@')) {
+        let (word, path) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+        let path = path.trim().trim_matches('"').replace("\\ ", " ");
+        if !["include", "includedir"].contains(&word) {
+            return Ok(());
+        }
+        if path.contains('%') {
+            return Err(Stop { at: at.clone(), why: "which file it includes depends on the host's name".into() });
+        }
+        let path = if path.starts_with('/') { PathBuf::from(path) } else { Path::new("/etc").join(path) };
+        if word == "include" {
+            return match file(host, &path, depth + 1, defaults)? {
+                true => Ok(()),
+                false => Err(Stop { at: at.clone(), why: "sudo ends: the included file is not there".into() }),
+            };
+        }
+        let mut names = look::list(host, &path)?;
+        names.retain(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            !name.contains('.') && !name.ends_with('~')
+        });
+        names.sort();
+        for path in names {
+            if look::kind(host, &path)? == Some(FileKind::File) {
+                file(host, &path, depth + 1, defaults)?;
+            }
+        }
+        return Ok(());
+    }
+    let Some(rest) = line.strip_prefix("Defaults") else { return Ok(()) };
+    let (scoped, settings) = match rest.chars().next() {
+        Some(c) if c.is_ascii_whitespace() => (false, rest),
+        // `Defaults:user`, `@host`, `>runas`, `!command`; a list of them has no blanks but behind commas.
+        Some(':' | '@' | '>' | '!') => (true, behind_list(&rest[1..])),
+        _ => return Ok(()),
+    };
+    let settings =
+        settings_of(settings).ok_or_else(|| Stop { at: at.clone(), why: "the line is not understood".into() })?;
+    for setting in settings {
+        apply(&setting, scoped, at, defaults)?;
+    }
+    Ok(())
+}
+
+fn behind_list(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    loop {
+        let end = rest.find(|c: char| c.is_ascii_whitespace() || c == ',').unwrap_or(rest.len());
+        let after = rest[end..].trim_start();
+        match after.strip_prefix(',') {
+            Some(more) => rest = more.trim_start(),
+            None => return after,
+        }
+    }
+}
+
+/// `name`, `!name`, `name=value`, `name+=value`, `name-=value`.
+#[derive(Debug, PartialEq, Eq)]
+struct Setting {
+    off: bool,
+    name: String,
+    sign: &'static str,
+    value: String,
+}
+
+/// The settings of a line, between commas. `None`: it is not understood.
+fn settings_of(text: &str) -> Option<Vec<Setting>> {
+    let mut found = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() && !rest.starts_with('#') {
+        let off = rest.chars().take_while(|c| *c == '!').count();
+        rest = rest[off..].trim_start();
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let (name, after) = rest.split_at(end);
+        if name.is_empty() {
+            return None;
+        }
+        rest = after.trim_start();
+        let sign = ["+=", "-=", "="].into_iter().find(|sign| rest.starts_with(sign)).unwrap_or_default();
+        rest = rest[sign.len()..].trim_start();
+        let mut value = String::new();
+        if !sign.is_empty() {
+            let quoted = rest.starts_with('"');
+            let mut characters = rest.char_indices().skip(usize::from(quoted)).peekable();
+            let mut end = None;
+            while let Some((at, character)) = characters.next() {
+                match character {
+                    '\\' => value.extend(characters.next().map(|(_, next)| next)),
+                    '"' if quoted => end = Some(at + 1),
+                    c if !quoted && (c.is_ascii_whitespace() || c == ',' || c == '#') => end = Some(at),
+                    c => value.push(c),
+                }
+                if end.is_some() {
+                    break;
+                }
+            }
+            if quoted && end.is_none() {
+                return None;
+            }
+            rest = rest[end.unwrap_or(rest.len())..].trim_start();
+        }
+        found.push(Setting { off: off % 2 == 1, name: name.to_owned(), sign, value });
+        match rest.strip_prefix(',') {
+            Some(more) => rest = more.trim_start(),
+            None if rest.is_empty() || rest.starts_with('#') => break,
+            None => return None,
+        }
+    }
+    Some(found)
+}
+
+fn apply(setting: &Setting, scoped: bool, at: &Place, defaults: &mut Defaults) -> Result<(), Stop> {
+    let patterns = || setting.value.split_ascii_whitespace().map(str::to_owned);
+    let all = || vec!["*".to_owned()];
+    match (setting.name.as_str(), setting.sign) {
+        ("env_keep", "") if scoped => defaults.scoped.push((all(), at.clone())),
+        ("env_keep", _) if scoped => defaults.scoped.push((patterns().collect(), at.clone())),
+        ("env_keep", "") if setting.off => defaults.kept.clear(),
+        ("env_keep", sign) => {
+            if sign == "=" {
+                defaults.kept.clear();
+            }
+            if sign == "-=" {
+                let gone: Vec<String> = patterns().collect();
+                defaults.kept.retain(|(own, _)| !gone.contains(own));
+            } else {
+                // A pattern with a value keeps some values only.
+                if patterns().any(|own| own.contains('=') || own.contains("()")) {
+                    return Err(Stop { at: at.clone(), why: "what is kept depends on the value".into() });
+                }
+                defaults.kept.extend(patterns().map(|own| (own, at.clone())));
+            }
+        }
+        ("env_reset" | "env_file" | "restricted_env_file" | "pam_session" | "pam_setcred", _) if scoped => {
+            defaults.scoped.push((all(), at.clone()));
+        }
+        ("env_reset", _) => defaults.env_reset = !setting.off,
+        ("env_delete" | "env_check", "+=" | "=") => {
+            defaults.scoped.push((patterns().collect(), at.clone()));
+        }
+        ("env_file" | "restricted_env_file", _) if setting.off => defaults.env_file = None,
+        (name @ ("env_file" | "restricted_env_file"), _) => {
+            if setting.value.contains('%') || !setting.value.starts_with('/') {
+                return Err(Stop { at: at.clone(), why: "which file it names depends on the host".into() });
+            }
+            defaults.env_file = Some((PathBuf::from(&setting.value), name == "restricted_env_file"));
+        }
+        ("pam_session" | "pam_setcred", _) if setting.off => {
+            return Err(Stop { at: at.clone(), why: "a part of sudo's stack is left out".into() });
+        }
+        ("use_pam", _) => defaults.pam = !setting.off,
+        _ => {}
+    }
+    Ok(())
+}

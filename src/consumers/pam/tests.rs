@@ -1,0 +1,310 @@
+//! What the doors give by files in memory. Values of PAM were seen with linux-pam 1.5.2, those of sudo with 1.9.13.
+
+use super::*;
+use crate::host::MemoryHost;
+
+fn host(files: &[(&str, &str)]) -> MemoryHost {
+    let host = MemoryHost::new();
+    host.put("/etc/environment", b"http_proxy=http://e:1\nno_proxy=\"a,b\"\n");
+    host.put("/etc/security/pam_env.conf", b"# remarks only\n");
+    for (path, text) in files {
+        host.put(path, text.as_bytes());
+    }
+    host
+}
+
+/// `NAME=VALUE FILE:LINE`, `-` for taken away, `?` for unknown.
+fn told(sights: &Sights) -> String {
+    let one = |(name, sight): (&String, &Sight)| {
+        let what = match sight {
+            Sight::Value { value, .. } => value,
+            Sight::Unset { .. } => "-",
+            Sight::Unknown { .. } => "?",
+        };
+        let file = sight.at().path.file_name().unwrap().to_string_lossy().into_owned();
+        format!("{name}={what} {file}:{}", sight.at().line)
+    };
+    sights.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+const READ: &str = "http_proxy=http://e:1 environment:1 no_proxy=a,b environment:2";
+
+fn su(stack: &str) -> String {
+    told(&environment(&host(&[("/etc/pam.d/su", stack)]), "su", None))
+}
+
+fn is_unknown(told: &str) -> bool {
+    told.split("http_proxy=").any(|rest| rest.starts_with('?'))
+}
+
+#[test]
+fn arguments_decide_what_is_read() {
+    for (stack, expected) in [
+        ("session required pam_env.so", READ),
+        ("-session optional /usr/lib/security/pam_env.so debug", READ),
+        ("auth required pam_env.so", READ),
+        ("SESSION Required pam_env.so readenv=1 readenv=0 readenv=2x", READ),
+        ("session required pam_env.so readenv=0", ""),
+        ("session required pam_env.so readenv=no", ""),
+        ("session required pam_env.so envfile=/etc/corp.env", ""),
+        ("session required pam_env.so envfile=", READ),
+        ("session required pam_env.so conffile=/etc/none.conf", ""),
+        ("account required pam_env.so\npassword required pam_env.so", ""),
+        ("# session required pam_env.so", ""),
+        ("session required \\\n pam_env.so # c", READ),
+        ("session required pam_limits.so", ""),
+    ] {
+        assert_eq!(su(stack), expected, "{stack}");
+    }
+    let other = host(&[
+        ("/etc/pam.d/su", "session required pam_env.so\nsession required pam_env.so envfile=/etc/corp"),
+        ("/etc/corp", "X=1\nhttp_proxy\nno_proxy=c\n"),
+    ]);
+    assert_eq!(told(&environment(&other, "su", None)), "no_proxy=c corp:3", "a bare name takes the value away");
+}
+
+#[test]
+fn stacks_are_followed_as_pam_follows_them() {
+    let more = |stack: &str, files: &[(&str, &str)]| {
+        let mut all = vec![("/etc/pam.d/su", stack)];
+        all.extend(files);
+        told(&environment(&host(&all), "su", None))
+    };
+    let env = "session required pam_env.so\n";
+    assert_eq!(more("@include common", &[("/etc/pam.d/common", env)]), READ);
+    assert_eq!(more("session include common", &[("/usr/lib/pam.d/common", env)]), READ);
+    assert_eq!(more("auth include common", &[("/etc/pam.d/common", env)]), "", "only lines of the kind that includes");
+    assert_eq!(more("session substack /etc/site", &[("/etc/site", env)]), READ);
+    assert_eq!(
+        more("auth required pam_unix.so", &[("/etc/pam.d/other", env)]),
+        READ,
+        "no line for sessions of its own"
+    );
+    assert_eq!(more("session required pam_limits.so", &[("/etc/pam.d/other", env)]), "");
+    assert_eq!(told(&environment(&host(&[("/etc/pam.d/other", env)]), "su", None)), READ);
+    let debian = "session [default=1] pam_permit.so\nsession requisite pam_deny.so\nsession required pam_permit.so\n\
+                  session optional pam_systemd.so\n";
+    assert_eq!(more(&format!("@include common\n{env}"), &[("/etc/pam.d/common", debian)]), READ);
+    let skipped = format!("session [success=2 default=ignore] pam_permit.so\nsession required pam_limits.so\n{env}");
+    assert_eq!(su(&skipped), "");
+    let sub = format!("session [success=1 default=ignore] pam_permit.so\nsession substack deep\n{env}");
+    assert_eq!(
+        more(&sub, &[("/etc/pam.d/deep", "session required pam_env.so envfile=/x\nsession required pam_limits.so\n")]),
+        READ
+    );
+    let done = format!("session substack deep\n{env}");
+    assert_eq!(
+        more(&done, &[("/etc/pam.d/deep", "session sufficient pam_permit.so\nsession required pam_deny.so\n")]),
+        READ
+    );
+    assert_eq!(su(&format!("session sufficient pam_permit.so\n{env}")), "");
+    for unknown in [
+        format!("session [success=1 default=ignore] pam_succeed_if.so service in crond\n{env}"),
+        format!("session sufficient pam_localuser.so\n{env}"),
+        format!("session include su\n{env}"),
+        format!("session include nothing\n{env}"),
+        format!("{env}sesion required pam_limits.so\n"),
+        format!("{env}session needed pam_limits.so\n"),
+        format!("{env}session [success=x] pam_limits.so\n"),
+        format!("{env}session required\n"),
+        format!("{env}session required pam_python.so x\n"),
+    ] {
+        assert!(is_unknown(&su(&unknown)), "{unknown}: {}", su(&unknown));
+    }
+    let one = format!("session [success=1 default=ignore] pam_succeed_if.so\nsession required pam_limits.so\n{env}");
+    assert_eq!(su(&one), READ, "the module that may be left out is another");
+    assert!(is_unknown(&told(&environment(&MemoryHost::new(), "su", None))), "no service, no other");
+    let denied = host(&[("/etc/pam.d/su", env)]).with_error("/etc/environment", std::io::ErrorKind::PermissionDenied);
+    assert!(is_unknown(&told(&environment(&denied, "su", None))));
+}
+
+#[test]
+fn pam_env_conf_comes_first_and_has_a_grammar_of_its_own() {
+    let conf = |text: &str| {
+        let files = [("/etc/pam.d/su", "session required pam_env.so readenv=0"), ("/etc/security/pam_env.conf", text)];
+        told(&environment(&host(&files), "su", None))
+    };
+    for (text, expected) in [
+        ("http_proxy DEFAULT=http://c:1", "http_proxy=http://c:1 pam_env.conf:1"),
+        ("http_proxy DEFAULT=\"http://c:1\" OVERRIDE=", "http_proxy=http://c:1 pam_env.conf:1"),
+        ("http_proxy DEFAULT=a OVERRIDE=b", "http_proxy=b pam_env.conf:1"),
+        ("http_proxy DEFAULT=\"\"", "http_proxy= pam_env.conf:1"),
+        ("http_proxy DEFAULT=a\nhttp_proxy", ""),
+        ("http_proxy DEFAULT=a\nhttp_proxy DEFAULT=", ""),
+        (
+            "http_proxy DEFAULT=a\nhttps_proxy DEFAULT=${http_proxy}x",
+            "http_proxy=a pam_env.conf:1 https_proxy=ax pam_env.conf:2",
+        ),
+        ("http_proxy DEFAULT=a OVERRIDE=${no_proxy}", "http_proxy=a pam_env.conf:1"),
+        ("http_proxy DEFAULT=\\$a@b$c", "http_proxy=$a@b$c pam_env.conf:1"),
+        ("http_proxy DEFAULT=@{HOME}", "http_proxy=? pam_env.conf:1"),
+        ("http_proxy=a", "http_proxy=a pam_env.conf:1"),
+        ("http_proxy=a DEFAULT=b", "http_proxy=a=b pam_env.conf:1"),
+        ("http_proxy DEFAULT=\"a\"b", ""),
+        ("http_proxy DEFAULT=\"a", ""),
+        ("http_proxy OTHER=a", ""),
+    ] {
+        assert_eq!(conf(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn sshd_may_leave_pam_out_and_set_variables_itself() {
+    let ssh = |config: &str| {
+        let files = [("/etc/pam.d/sshd", "session required pam_env.so"), ("/etc/ssh/sshd_config", config)];
+        told(&sshd::read(&host(&files), None).unwrap())
+    };
+    assert_eq!(sshd::read(&host(&[]), None), None);
+    assert_eq!(ssh("UsePAM yes\n"), READ);
+    assert_eq!(ssh("usepam=\"yes\"\nUsePAM no\n"), READ, "the first one counts");
+    assert!(ssh("UsePAM no\n").starts_with("ALL_PROXY=- sshd_config:1"));
+    assert!(ssh("").contains("http_proxy=- sshd_config:0"), "not without a line");
+    assert!(ssh("UsePAM yes\nSetEnv http_proxy=http://s:1 A=b\n").contains("http_proxy=http://s:1 sshd_config:2"));
+    assert!(
+        ssh("UsePAM yes\nMatch User x\nSetEnv http_proxy=http://s:1\nMatch all\n")
+            .contains("http_proxy=? sshd_config:3")
+    );
+    assert!(ssh("UsePAM yes\nAcceptEnv LANG *_proxy\n").contains("https_proxy=? sshd_config:2"));
+    assert!(ssh("UsePAM maybe\n").contains("http_proxy=? sshd_config:1"));
+    let all = "UsePAM yes\nSetEnv http_proxy=http://s:1\nMatch all\nSetEnv https_proxy=http://s:2\n";
+    assert_eq!(
+        ssh(all),
+        "http_proxy=http://e:1 environment:1 https_proxy=http://s:2 sshd_config:4 no_proxy=a,b environment:2"
+    );
+    let files = [
+        ("/etc/pam.d/sshd", "session required pam_env.so"),
+        ("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n"),
+        ("/etc/ssh/sshd_config.d/50-site.conf", "UsePAM no\n"),
+    ];
+    assert!(told(&sshd::read(&host(&files), None).unwrap()).contains("http_proxy=- 50-site.conf:1"));
+    let stack = environment(&host(&[("/etc/pam.d/sshd", "session required pam_env.so")]), "sshd", None);
+    assert_eq!(told(&sshd::of_dump("port 22\nusepam yes\nsetenv X=1\n", &stack)), READ);
+    assert!(
+        told(&sshd::of_dump("usepam yes\nsetenv http_proxy=http://s:1\n", &stack))
+            .contains("http_proxy=http://s:1 sshd -T:2")
+    );
+}
+
+#[test]
+fn sudoers_decide_whose_value_a_command_gets() {
+    let start: Sights = ["http_proxy", "https_proxy"]
+        .map(|name| {
+            let at = super::super::sight::Place::new(Path::new("/login"), 1);
+            (name.to_owned(), Sight::Value { value: "http://caller:1".to_owned(), at })
+        })
+        .into();
+    let sudo = |sudoers: &str, stack: &str| {
+        let files = [
+            ("/etc/sudoers", sudoers),
+            ("/etc/pam.d/sudo", stack),
+            ("/etc/sudo.env", "export http_proxy='http://f:1'\n"),
+        ];
+        told(&sudo::read(&host(&files), &start, None, false).unwrap())
+    };
+    let (none, env) = ("session required pam_limits.so", "session required pam_env.so");
+    let caller = "http_proxy=http://caller:1 login:1";
+    let both = "http_proxy=http://caller:1 login:1 https_proxy=http://caller:1 login:1";
+    assert_eq!(sudo::read(&host(&[]), &start, None, false), None);
+    for (sudoers, stack, expected) in [
+        ("Defaults env_reset\n", none, ""),
+        ("Defaults env_reset\n", env, READ),
+        ("Defaults env_keep += \"http_proxy https_proxy no_proxy\"\n", none, both),
+        ("Defaults env_keep=http_proxy\n", none, caller),
+        ("Defaults env_keep += \"*_proxy\"\nDefaults env_keep -= \"*_proxy\"\n", none, ""),
+        ("Defaults env_keep += \"A \\\n  http_proxy\", secure_path=\"/usr/bin\"\n", none, caller),
+        ("Defaults !env_reset\n", none, both),
+        ("Defaults env_file=/etc/sudo.env\n", none, "http_proxy=http://f:1 sudo.env:1"),
+        ("Defaults env_file=/etc/sudo.env\n", env, READ),
+        ("Defaults env_file=/etc/sudo.env, env_keep=\"*_proxy\"\n", env, &format!("{both} no_proxy=a,b environment:2")),
+        ("Defaults restricted_env_file=/etc/sudo.env\n", none, ""),
+        ("#Defaults env_keep += http_proxy\n", none, ""),
+        ("root ALL=(ALL) ALL # Defaults\n%sudo ALL=(ALL:ALL) ALL\n", none, ""),
+        ("Defaults:%sudo env_keep += \"http_proxy\"\n", none, "http_proxy=? sudoers:1"),
+        ("Defaults@a, b env_keep += \"http_proxy\"\n", none, "http_proxy=? sudoers:1"),
+    ] {
+        assert_eq!(sudo(sudoers, stack), expected, "{sudoers}");
+    }
+    for unknown in
+        ["Defaults !pam_session\n", "Defaults env_keep += \"a\n", "@include /etc/none\n", "Defaults env_file=/etc/%h\n"]
+    {
+        assert!(is_unknown(&sudo(unknown, none)), "{unknown}");
+    }
+    let files = [
+        ("/etc/sudoers", "Defaults env_reset\n@includedir /etc/sudoers.d\n"),
+        ("/etc/sudoers.d/ics-proxy", "Defaults env_keep += \"http_proxy\"\n"),
+        ("/etc/sudoers.d/old.bak", "Defaults !env_reset\n"),
+        ("/etc/pam.d/sudo", none),
+    ];
+    assert_eq!(told(&sudo::read(&host(&files), &start, None, false).unwrap()), caller);
+}
+
+#[test]
+fn crontabs_outrank_the_stack_for_the_jobs_behind_them() {
+    let files = [
+        ("/etc/pam.d/cron", "session required pam_env.so"),
+        ("/etc/crontab", "SHELL=/bin/sh\n17 * * * * root run-parts\n"),
+        ("/etc/cron.d/site", "https_proxy = \"http://s:1\"\n* * * * * divvy env\n@reboot root x\n"),
+        ("/etc/cron.d/old.bak", "https_proxy=http://x:1\n* * * * * divvy env\n"),
+        ("/var/spool/cron/crontabs/divvy", "http_proxy='http://c:1' \n* * * * * env\nhttp_proxy=\"\"\n* * * * * env\n"),
+        ("/var/spool/cron/crontabs/zed", "* * * * * env\nhttp_proxy=x\n"),
+    ];
+    let cron = cron::read(&host(&files), None).unwrap().unwrap();
+    assert_eq!(told(&cron.base), READ);
+    let tables: Vec<String> = cron
+        .crontabs
+        .iter()
+        .map(|own| format!("{} {} {}", own.user, if own.sets { "+" } else { "-" }, told(&own.sights)))
+        .collect();
+    let site = "http_proxy=http://e:1 environment:1 https_proxy=http://s:1 site:1 no_proxy=a,b environment:2";
+    assert_eq!(
+        tables,
+        [
+            format!("root - {READ}"),
+            format!("divvy + {site}"),
+            format!("root + {site}"),
+            "divvy + http_proxy=? divvy:3 no_proxy=a,b environment:2".to_owned(),
+            format!("zed + {READ}"),
+        ]
+    );
+    let cronie = [
+        ("/etc/pam.d/crond", "auth include password-auth\nsession required pam_limits.so\n"),
+        ("/etc/pam.d/password-auth", "auth required pam_env.so\n"),
+        ("/var/spool/cron/root", "* * * * * env\n"),
+    ];
+    let cron = cron::read(&host(&cronie), None).unwrap().unwrap();
+    assert_eq!((told(&cron.base), cron.crontabs[0].user.as_str()), (READ.to_owned(), "root"));
+    assert_eq!(cron::read(&host(&[]), None), Ok(None));
+    for line in ["http_proxy=", "junk", "http_proxy=\"a\" b", "* * * * *", "a b=c"] {
+        let text = format!("{line}\n* * * * * root env\n");
+        let files = [("/etc/pam.d/cron", "session required pam_env.so"), ("/etc/cron.d/site", text.as_str())];
+        let cron = cron::read(&host(&files), None).unwrap().unwrap();
+        assert!(told(&cron.crontabs[0].sights).contains("http_proxy=? site:1"), "{line}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn every_model_is_total_on_any_bytes(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let host = MemoryHost::new();
+        for path in ["/etc/pam.d/cron", "/etc/pam.d/su", "/etc/environment", "/etc/security/pam_env.conf", "/etc/crontab", "/etc/sudoers", "/etc/ssh/sshd_config", "/etc/pam.d/sshd"] {
+            host.put(path, &bytes);
+        }
+        let _ = (environment(&host, "su", None), sshd::read(&host, None), sudo::read(&host, &Sights::new(), None, true), cron::read(&host, None));
+    }
+
+    #[test]
+    fn every_model_is_total_on_its_own_words(
+        words in proptest::collection::vec(proptest::sample::select(vec![
+            "session", "auth", "[success=1 ", "]", "required", "sufficient", "substack", "su", "@include", "pam_env.so", "\n", " ", "\\",
+            "Defaults", "env_keep", "+=", "\"", "http_proxy", "=", ",", "!", "UsePAM yes", "Match", "Include *", "SetEnv", "'", "#", "é",
+            "@includedir /etc", "DEFAULT=", "OVERRIDE=", "${", "}", "*", "@reboot",
+        ]), 0..40),
+    ) {
+        let text = words.concat();
+        let host = MemoryHost::new();
+        for path in ["/etc/pam.d/cron", "/etc/pam.d/su", "/etc/security/pam_env.conf", "/etc/crontab", "/etc/sudoers", "/etc/ssh/sshd_config"] {
+            host.put(path, text.as_bytes());
+        }
+        let _ = (environment(&host, "su", None), sshd::read(&host, None), sudo::read(&host, &Sights::new(), None, true), cron::read(&host, None));
+    }
+}
