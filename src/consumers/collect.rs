@@ -39,7 +39,7 @@ pub(crate) fn observe(ask: &Ask<'_>, time: Time) -> ConsumersFacts {
         let user = LoginUser::of(host);
         consumers.extend([probe.login(&user), probe.sudo(&user)]);
     } else {
-        consumers.push(files::login(&mut probe));
+        consumers.extend(files::login(&mut probe, platform));
         consumers.push(Consumer::unseen(Who::Sudo, "sudo", State::Skipped, IMAGE));
     }
     consumers.push(files::cron(&mut probe, platform));

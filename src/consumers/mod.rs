@@ -8,7 +8,9 @@
 //! | `value` | one value without its password, and what is wrong with how it is written |
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
 //! | `collect` | every consumer in turn |
-//! | `files` | logins, cron and services by their files; `prod.env` |
+//! | `files` | cron and services by their files; `prod.env`; logins, from what `logins` says |
+//! | `sight` | what a reader makes of a variable, and which line decides it |
+//! | `logins` | the files of login shells, read as one program |
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
 //! | `packages` | apt, dnf, yum |
 //! | `places` | the files with a `no_proxy` list, each as it stands |
@@ -16,10 +18,10 @@
 mod collect;
 mod docker;
 mod files;
+mod logins;
 mod packages;
 pub(crate) mod places;
 mod reader;
-#[allow(dead_code, reason = "vocabulary of the models that follow")]
 pub(crate) mod sight;
 #[cfg(test)]
 mod tests;

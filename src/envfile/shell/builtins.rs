@@ -223,8 +223,9 @@ impl Shell<'_> {
             if let Some(value) = value {
                 match self.assign(&name, value, at) {
                     Flow::Next => {}
-                    // Of the names of one command the others are declared all the same.
-                    Flow::Discard => continue,
+                    // Of the names of one command the others are declared all the same, and `declare` goes on with this one.
+                    Flow::Discard if matches!(command, b"export" | b"readonly") => continue,
+                    Flow::Discard => {}
                     flow => return flow,
                 }
             }
@@ -432,11 +433,12 @@ impl Shell<'_> {
             _ => None,
         };
         let cause = self.cause(at, "more parameters are shifted than are known to be there");
+        let bash = self.is_bash();
         match (&mut self.state.parameters, count) {
             (Parameters::Known(list), Some(count)) if count <= list.len() => _ = list.drain(..count),
             // An error: dash ends.
-            (Parameters::Known(_), Some(_)) if self.is_bash() => self.state.status = Tri::No,
-            (parameters, _) if self.is_bash() => *parameters = Parameters::Unknown(cause),
+            (Parameters::Known(_), Some(_)) if bash => self.state.status = Tri::No,
+            (parameters, _) if bash => *parameters = Parameters::Unknown(cause),
             _ => self.state.lose(cause),
         }
     }

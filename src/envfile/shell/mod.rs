@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use files::User;
-use files::{Content, Eyes};
+use files::{Content, Eyes, Look};
 pub use shell::{Given, Kind};
 use shell::{Flow, Shell};
 use state::{At, Tri, Value, Variable};
@@ -71,6 +71,8 @@ pub struct Login<'a> {
     pub interactive: bool,
     /// What PAM and others gave it.
     pub start: &'a BTreeMap<Vec<u8>, Given>,
+    /// Read in place of `/etc/profile` where that is absent.
+    pub without_profile: Option<&'a str>,
 }
 
 impl Login<'_> {
@@ -108,11 +110,18 @@ impl Login<'_> {
     /// The files of a login, in their order.
     fn files(&self, shell: &mut Shell<'_>) -> Flow {
         let home = self.user.home.clone();
-        let mut flow = optional(shell, Path::new(PROFILE));
+        let profile = Path::new(PROFILE);
+        let mut flow = match self.without_profile {
+            Some(text) if matches!(shell.eyes.look(profile), Look::Absent) => {
+                shell.instead(profile, text);
+                shell.source(profile, 0)
+            }
+            _ => optional(shell, profile),
+        };
         if flow != Flow::Next {
             return flow;
         }
-        if self.is_bash() {
+        if self.kind == Kind::Bash {
             // The first that the user can read.
             for name in OF_BASH {
                 let path = home.join(name);

@@ -50,6 +50,12 @@ impl Shell<'_> {
         self.framed(|shell| shell.script(script))
     }
 
+    /// A text that is read wherever this file is sourced.
+    pub(super) fn instead(&mut self, path: &Path, text: &str) {
+        let script = parse(path, text.as_bytes().to_vec(), None, self.is_bash());
+        self.scripts.insert(path.to_path_buf(), Rc::new(script));
+    }
+
     /// The commands of a file or of an `eval`, in the running frame.
     pub(super) fn script(&mut self, script: Rc<Script>) -> Flow {
         let before = (std::mem::replace(&mut self.script, Rc::clone(&script)), self.file);

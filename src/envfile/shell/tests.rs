@@ -17,7 +17,7 @@ fn user(uid: u32) -> User {
 fn seen(host: &MemoryHost, uid: u32, kind: Kind, interactive: bool) -> BTreeMap<String, Decided> {
     let start = BTreeMap::from([(b"GIVEN".to_vec(), Given::Value(b"before".to_vec()))]);
     let user = user(uid);
-    let found = Login { user: &user, kind, interactive, start: &start }.read(host, &NAMES);
+    let found = Login { user: &user, kind, interactive, start: &start, without_profile: None }.read(host, &NAMES);
     found.into_iter().map(|(name, decided)| (String::from_utf8(name).unwrap(), decided)).collect()
 }
 
@@ -35,8 +35,7 @@ fn shown(found: &BTreeMap<String, Decided>, name: &str) -> String {
         None => "-".to_owned(),
         Some(Decided { outcome: Outcome::Unset, .. }) => "-".to_owned(),
         Some(Decided { outcome: Outcome::Value(value), .. }) => String::from_utf8_lossy(value).into_owned(),
-        Some(Decided { path, line, outcome }) => {
-            eprintln!("{outcome:?}");
+        Some(Decided { path, line, .. }) => {
             format!("?{}:{line}", path.file_name().unwrap_or_default().to_string_lossy())
         }
     }
@@ -84,7 +83,7 @@ fn one_script_as_bash_reads_it() {
         ("export http_proxy=p\nwhile read x; do http_proxy=$x; done < /etc/hosts\n", "http_proxy", "?a.sh:2"),
         ("export http_proxy=p\nwhile read x; do y=$x; done < /etc/hosts\n", "http_proxy", "p"),
         ("readonly http_proxy=p\nhttp_proxy=q; export http_proxy\nexport http_proxy\n", "http_proxy", "p"),
-        ("readonly no_proxy=a\nexport no_proxy=b https_proxy=c\n", "no_proxy", "a"),
+        ("readonly no_proxy=a\nexport no_proxy=b https_proxy=c\n", "no_proxy", "-"),
         ("readonly no_proxy=a\nexport no_proxy=b https_proxy=c\n", "https_proxy", "c"),
         ("export http_proxy=p\nreturn\nhttp_proxy=q\n", "http_proxy", "p"),
         ("export http_proxy=p\nping x && return\nhttp_proxy=q\n", "http_proxy", "?a.sh:3"),

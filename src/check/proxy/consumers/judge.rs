@@ -20,7 +20,7 @@ const LONGEST_LIST: usize = 500;
 
 /// The findings of all consumers; a single one where nothing is wanted and nothing is set.
 pub(super) fn all(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if !is_wanted(spec) && !facts.consumers.iter().any(Consumer::has_proxy) {
+    if !is_wanted(spec) && !facts.consumers.iter().any(|own| own.has_proxy() || !own.unknown.is_empty()) {
         return nothing(facts, spec);
     }
     facts.consumers.iter().map(|consumer| one(consumer, facts, spec)).collect()
@@ -124,7 +124,10 @@ fn one(consumer: &Consumer, facts: &ConsumersFacts, spec: &CheckSpec) -> Finding
     let who = who(consumer);
     if !consumer.unknown.is_empty() {
         let names = own(consumer.unknown.join(", "));
-        let observed = text!("{} sets {} by a condition, a command or another variable", own(&consumer.source), names);
+        let observed = match &consumer.why {
+            Some(why) => text!("{}", why.clone()),
+            None => text!("{} sets {} by a condition, a command or another variable", own(&consumer.source), names),
+        };
         return evidence(
             Finding::new(id, Status::Warn, text!("what {} gets for {} cannot be told from the files", who, names))
                 .observed(observed)
@@ -333,7 +336,7 @@ fn remedy(consumer: &Consumer, spec: &CheckSpec, missing: bool) -> (&'static str
     match consumer.consumer {
         Who::Login if missing => ("no file that logins read sets it", vec![prepare()]),
         Who::Login => {
-            let home = consumer.name.as_ref().map(own).map(|user| text!(" ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", user, user, user));
+            let home = consumer.name.as_ref().filter(|name| !name.contains(' ')).map(own).map(|user| text!(" ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", user, user, user));
             let find = text!(
                 "find where it is set: grep -rniE '(https?|no)_proxy' /etc/environment /etc/profile /etc/profile.d{}",
                 home.unwrap_or_default()
