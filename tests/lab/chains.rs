@@ -143,7 +143,8 @@ impl Generator {
     fn statement(&mut self, depth: usize) -> String {
         let rare = self.below(60) == 0;
         let mut pattern = if rare { self.pick(&RARE) } else { self.pick(&STATEMENTS) };
-        while depth > 2 && pattern.contains('I') {
+        // Functions that call themselves have no end.
+        while depth > 2 && pattern.contains('I') || depth > 0 && pattern.contains("setpx") {
             pattern = self.pick(&STATEMENTS[..12]);
         }
         let mut text = String::new();
@@ -164,6 +165,16 @@ impl Generator {
     fn script(&mut self, most: usize) -> String {
         let count = 1 + self.below(most);
         (0..count).map(|_| self.statement(0) + "\n").collect()
+    }
+
+    /// One that sources nothing: files that source each other have no end.
+    fn leaf(&mut self, most: usize) -> String {
+        loop {
+            let script = self.script(most);
+            if !script.contains("/opt/") {
+                return script;
+            }
+        }
     }
 }
 
@@ -201,7 +212,7 @@ fn chain(generator: &mut Generator, root: &Path) {
         }
     }
     if generator.below(6) == 0 {
-        put(root, "opt/linked.sh", &generator.script(2), 0o644);
+        put(root, "opt/linked.sh", &generator.leaf(2), 0o644);
         symlink("/opt/linked.sh", root.join("etc/profile.d/link.sh")).unwrap();
     }
     for (path, odds) in [
@@ -214,7 +225,7 @@ fn chain(generator: &mut Generator, root: &Path) {
         ("root/.profile", 3),
     ] {
         if generator.below(odds) == 0 {
-            let text = generator.script(3);
+            let text = if path.starts_with("opt") { generator.leaf(3) } else { generator.script(3) };
             put(root, path, &text, 0o644);
         }
     }
@@ -230,7 +241,8 @@ fn generated_chains() {
         println!("skip chains: no dash in the lab's root");
         return;
     }
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let count = number("ICS_SETUP_LAB_CASES", 320);
     let mut generator = Generator(number("ICS_SETUP_LAB_SEED", 17));
     let work = scratch("chains");
@@ -238,24 +250,29 @@ fn generated_chains() {
     for index in 0..count {
         chain(&mut generator, &work.path().join("cases").join(format!("{index:04}")));
     }
-    let read: String = WAYS
-        .iter()
-        .map(|(name, uid, _, shell, interactive)| {
+    // Each chain is read in half of the ways.
+    let read = |half: usize| -> String {
+        let ways = WAYS.iter().enumerate().filter(|(at, _)| at % 2 == half);
+        ways.map(|(_, (name, uid, _, shell, interactive))| {
             let (home, user) = if *uid == 0 { ("/root", "root") } else { ("/home/divvy", "divvy") };
-            let program = if *shell == "dash" { "dash" } else { "bash" };
             let flag = if *interactive { "-i " } else { "" };
             format!(
                 "setpriv --reuid {uid} --regid {uid} --clear-groups env -i HOME={home} USER={user} LOGNAME={user} \
-                 SHELL=/bin/{shell} PATH=/usr/bin:/bin GIVEN=before bash -c 'exec -a -{shell} {program} {flag}-c \
-                 \"exec /usr/bin/env -0\"' >/seen/$case/{name} 2>/dev/null </dev/null\n"
+                 SHELL=/bin/{shell} PATH=/usr/bin:/bin GIVEN=before /shells/{shell} -l {flag}-c 'exec /usr/bin/env -0' \
+                 >/seen/$case/{name} 2>/dev/null </dev/null\n"
             )
         })
-        .collect();
+        .collect()
+    };
     fs::write(
         work.path().join("read"),
         format!(
-            "cd /cases; for case in *; do mkdir /seen/$case\nrm -rf /etc/profile.d /etc/bashrc /etc/bash.bashrc /opt /home/divvy /root\n\
-             mkdir -p /opt /home/divvy /root; chmod 755 /root\ncp -a $case/etc $case/opt $case/home $case/root / 2>/dev/null\n{read}done\n"
+            "mkdir /shells; ln -s /bin/bash /shells/bash; ln -s /bin/dash /shells/dash; ln -s /bin/bash /shells/sh\n\
+             cd /cases; for case in *; do mkdir /seen/$case\nrm -rf /etc/profile.d /etc/bashrc /etc/bash.bashrc /opt /home/divvy /root\n\
+             mkdir -p /opt /home/divvy /root; chmod 755 /root\ncp -a $case/etc $case/opt $case/home $case/root / 2>/dev/null\n\
+             case $case in *[02468])\n{}\n;; *)\n{}\n;; esac; done; true\n",
+            read(0),
+            read(1),
         ),
     )
     .unwrap();
@@ -286,14 +303,15 @@ fn generated_chains() {
     for index in 0..count {
         let case = format!("{index:04}");
         let root = work.path().join("cases").join(&case);
-        for (way, uid, kind, shell, interactive) in WAYS {
+        for (_, (way, uid, kind, shell, interactive)) in
+            WAYS.into_iter().enumerate().filter(|(at, _)| *at as u64 % 2 == index % 2)
+        {
             let user = User {
                 name: if uid == 0 { "root" } else { "divvy" }.into(),
                 uid,
                 gids: vec![uid],
                 home: if uid == 0 { "/root" } else { "/home/divvy" }.into(),
-                // What bash calls itself, whatever its name.
-                shell: format!("/bin/{shell}").into(),
+                shell: format!("/shells/{shell}").into(),
             };
             let start = BTreeMap::from([(b"GIVEN".to_vec(), Given::Value(b"before".to_vec()))]);
             let login = Login { user: &user, kind, interactive, start: &start, without_profile: None };

@@ -60,7 +60,8 @@ pub(crate) fn user(host: &dyn HostRead, name: &str) -> std::io::Result<User> {
         members.split(',').any(|member| member == name).then(|| gid.parse::<u32>().ok())?
     }));
     // An account that is for no login is read as vendor's documents test it, with a shell named.
-    let shell = if shell.ends_with("nologin") || shell.ends_with("/false") || shell.is_empty() { "/bin/bash" } else { shell };
+    let shell =
+        if shell.ends_with("nologin") || shell.ends_with("/false") || shell.is_empty() { "/bin/bash" } else { shell };
     Ok(User { name: name.to_owned(), uid, gids, home: home.into(), shell: shell.into() })
 }
 

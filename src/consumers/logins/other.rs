@@ -69,7 +69,8 @@ pub(super) fn read(host: &dyn HostRead, family: Family, user: Option<&User>, sta
                 Ok(names) => {
                     let scripts = names.into_iter().map(|name| folder.join(name));
                     let of_csh = |path: &PathBuf| path.extension() == Some(OsStr::new("csh"));
-                    let shown = |path: &PathBuf| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.'));
+                    let shown =
+                        |path: &PathBuf| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.'));
                     paths.extend(scripts.filter(of_csh).filter(shown));
                 }
                 Err(_) => all_unknown(&mut sights, folder, 0, "what stands there could not be looked at"),
@@ -138,7 +139,8 @@ fn file(sights: &mut Sights, family: Family, path: &Path, bytes: &[u8]) {
                     }
                 }
             }
-        } else if ["{http", "{https", "eval", "_proxy"].iter().any(|part| line.contains(part)) && line.contains("proxy") {
+        } else if ["{http", "{https", "eval", "_proxy"].iter().any(|part| line.contains(part)) && line.contains("proxy")
+        {
             all_unknown(sights, path, index + 1, "only the shell itself can tell what it makes of this line");
         }
         open += usize::from(opens && !(first == "if" && family == Family::Csh && !line.ends_with("then")));
@@ -148,9 +150,8 @@ fn file(sights: &mut Sights, family: Family, path: &Path, bytes: &[u8]) {
 /// Is the name a word of its own there?
 fn mentioned(line: &str, name: &str) -> bool {
     let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    line.match_indices(name).any(|(at, _)| {
-        !line[..at].ends_with(of_name) && !line[at + name.len()..].starts_with(of_name)
-    })
+    line.match_indices(name)
+        .any(|(at, _)| !line[..at].ends_with(of_name) && !line[at + name.len()..].starts_with(of_name))
 }
 
 /// A name and what it gets, if the line is nothing but that; no value: it is taken away.
@@ -177,6 +178,7 @@ fn assignment(family: Family, line: &str) -> Option<(String, Option<String>)> {
 fn constant(word: &str) -> Option<String> {
     let quoted = ['\'', '"'].into_iter().find_map(|quote| word.strip_prefix(quote)?.strip_suffix(quote));
     let text = quoted.unwrap_or(word);
-    let special = |c: char| "$`\\!'\"".contains(c) || quoted.is_none() && (c.is_whitespace() || "#;&|()<>*?[]{}~^=".contains(c));
+    let special =
+        |c: char| "$`\\!'\"".contains(c) || quoted.is_none() && (c.is_whitespace() || "#;&|()<>*?[]{}~^=".contains(c));
     (!text.contains(special)).then(|| text.to_owned())
 }

@@ -66,7 +66,10 @@ pub(super) enum Command {
     /// Without words: those of the caller.
     For(Vec<u8>, Option<Vec<Word>>, List),
     /// `while` and `until` with the condition.
-    Loop { until: bool, condition: List },
+    Loop {
+        until: bool,
+        condition: List,
+    },
     Case(Word, Vec<Clause>),
     Function(Vec<u8>, Rc<Node>),
     Condition(Condition),
@@ -103,9 +106,19 @@ pub(super) struct Word {
 
 #[derive(Clone)]
 pub(super) enum Part {
-    Text { bytes: Vec<u8>, quoted: bool },
-    Parameter { name: Vec<u8>, operator: Operator, quoted: bool },
-    Substitution { list: Rc<List>, quoted: bool },
+    Text {
+        bytes: Vec<u8>,
+        quoted: bool,
+    },
+    Parameter {
+        name: Vec<u8>,
+        operator: Operator,
+        quoted: bool,
+    },
+    Substitution {
+        list: Rc<List>,
+        quoted: bool,
+    },
     /// What only the running shell knows: arithmetic, arrays, …
     Opaque,
     /// `(…)` behind `NAME=`
@@ -117,11 +130,23 @@ pub(super) enum Operator {
     None,
     Length,
     /// `-`, `+`, `=` or `?`; with a colon before it an empty value counts as unset.
-    Default { colon: bool, sign: u8, word: Word },
+    Default {
+        colon: bool,
+        sign: u8,
+        word: Word,
+    },
     /// `#`, `##`, `%`, `%%`
-    Strip { sign: u8, longest: bool, pattern: Word },
+    Strip {
+        sign: u8,
+        longest: bool,
+        pattern: Word,
+    },
     /// `/` and `//`, which bash has: all of them or the first.
-    Replace { all: bool, pattern: Word, by: Word },
+    Replace {
+        all: bool,
+        pattern: Word,
+        by: Word,
+    },
 }
 
 impl Word {

@@ -20,8 +20,22 @@ const EVALUATED: [(&[u8], &[&[u8]]); 5] = [
 
 /// Options of `shopt` that do not change what files mean.
 const HARMLESS: [&[u8]; 17] = [
-    b"autocd", b"cdspell", b"checkhash", b"checkjobs", b"checkwinsize", b"cmdhist", b"direxpand", b"dirspell", b"histappend",
-    b"histreedit", b"histverify", b"hostcomplete", b"huponexit", b"lithist", b"mailwarn", b"no_empty_cmd_completion",
+    b"autocd",
+    b"cdspell",
+    b"checkhash",
+    b"checkjobs",
+    b"checkwinsize",
+    b"cmdhist",
+    b"direxpand",
+    b"dirspell",
+    b"histappend",
+    b"histreedit",
+    b"histverify",
+    b"hostcomplete",
+    b"huponexit",
+    b"lithist",
+    b"mailwarn",
+    b"no_empty_cmd_completion",
     b"progcomp",
 ];
 
@@ -168,7 +182,8 @@ impl Shell<'_> {
         };
         self.state.status = Tri::Yes;
         let in_function = !self.state.frames.is_empty();
-        let (mut exports, mut read_only, mut odd, mut local) = (command == b"export", command == b"readonly", false, false);
+        let (mut exports, mut read_only, mut odd, mut local) =
+            (command == b"export", command == b"readonly", false, false);
         let mut withdraws = false;
         match command {
             b"local" => local = true,
@@ -201,7 +216,11 @@ impl Shell<'_> {
         }
         if local && !in_function {
             self.state.status = Tri::No;
-            return if !self.is_bash() { self.failure(at, "local ends the shell outside of functions") } else { Flow::Next };
+            return if !self.is_bash() {
+                self.failure(at, "local ends the shell outside of functions")
+            } else {
+                Flow::Next
+            };
         }
         for Declared { name, value, array } in declared {
             if !is_name(&name) {
@@ -401,7 +420,8 @@ impl Shell<'_> {
                     None => {}
                     Some(Some(b"allexport")) => self.state.export_all = Tri::of(text == b"-o"),
                     Some(Some(
-                        b"vi" | b"emacs" | b"monitor" | b"notify" | b"noclobber" | b"history" | b"histexpand" | b"ignoreeof",
+                        b"vi" | b"emacs" | b"monitor" | b"notify" | b"noclobber" | b"history" | b"histexpand"
+                        | b"ignoreeof",
                     )) => {}
                     Some(Some(b"errexit" | b"nounset" | b"pipefail")) if text == b"+o" => {}
                     _ => self.state.lose(odd),

@@ -39,9 +39,7 @@ impl Shell<'_> {
             ([_, value], [Some(b"!"), _]) => not_empty(value).not(),
             ([_, value], [Some(operator), _]) => self.unary(operator, value, at),
             // Whether it is a comparison its middle tells.
-            ([left, _, right], [_, Some(operator), _]) if is_binary(operator) => {
-                self.binary(left, operator, right, at)
-            }
+            ([left, _, right], [_, Some(operator), _]) if is_binary(operator) => self.binary(left, operator, right, at),
             ([left, _, right], [_, Some(b"-a"), _]) => not_empty(left).and(|| not_empty(right)),
             ([left, _, right], [_, Some(b"-o"), _]) => not_empty(left).not().and(|| not_empty(right).not()).not(),
             ([_, rest @ ..], [Some(b"!"), ..]) if values.len() <= 4 => self.expression(rest, at).not(),
@@ -165,10 +163,12 @@ impl Shell<'_> {
             },
             b"-s" => match self.eyes.look(path) {
                 Look::Absent => Tri::No,
-                Look::Found(resolved, stat) if stat.kind == FileKind::File => match self.eyes.host.snapshot(&resolved) {
-                    Ok(Some(file)) => Tri::of(!file.bytes.is_empty()),
-                    _ => odd(self, super::files::UNREADABLE),
-                },
+                Look::Found(resolved, stat) if stat.kind == FileKind::File => {
+                    match self.eyes.host.snapshot(&resolved) {
+                        Ok(Some(file)) => Tri::of(!file.bytes.is_empty()),
+                        _ => odd(self, super::files::UNREADABLE),
+                    }
+                }
                 _ => odd(self, "a condition that is not understood"),
             },
             _ => odd(self, "a condition that is not understood"),
@@ -211,7 +211,19 @@ impl Shell<'_> {
 fn is_binary(operator: &[u8]) -> bool {
     matches!(
         operator,
-        b"=" | b"==" | b"!=" | b"<" | b">" | b"-eq" | b"-ne" | b"-lt" | b"-le" | b"-gt" | b"-ge" | b"-nt" | b"-ot" | b"-ef"
+        b"=" | b"=="
+            | b"!="
+            | b"<"
+            | b">"
+            | b"-eq"
+            | b"-ne"
+            | b"-lt"
+            | b"-le"
+            | b"-gt"
+            | b"-ge"
+            | b"-nt"
+            | b"-ot"
+            | b"-ef"
     )
 }
 
@@ -229,7 +241,9 @@ fn equal(left: &Value, right: &Value) -> Tri {
     match (left, right) {
         (Value::Known(left), Value::Known(right)) => Tri::of(left == right),
         (Value::Known(text), Value::Some(_)) | (Value::Some(_), Value::Known(text)) if text.is_empty() => Tri::No,
-        (Value::Some(cause) | Value::Unknown(cause), _) | (_, Value::Some(cause) | Value::Unknown(cause)) => maybe(cause),
+        (Value::Some(cause) | Value::Unknown(cause), _) | (_, Value::Some(cause) | Value::Unknown(cause)) => {
+            maybe(cause)
+        }
         (Value::Unset, Value::Unset) => Tri::Yes,
         (Value::Unset, Value::Known(text)) | (Value::Known(text), Value::Unset) => Tri::of(text.is_empty()),
     }

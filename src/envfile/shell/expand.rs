@@ -108,7 +108,8 @@ impl Shell<'_> {
         if let Some(cause) = open {
             let whole = pieces.iter().all(|piece| !piece.splits);
             let plain = pieces.iter().all(|piece| {
-                piece.quoted || !matches!(&piece.value, Value::Known(text) if text.iter().any(|byte| b"*?[".contains(byte)))
+                piece.quoted
+                    || !matches!(&piece.value, Value::Known(text) if text.iter().any(|byte| b"*?[".contains(byte)))
             });
             arguments.push(if whole && plain {
                 let some = pieces.iter().any(|piece| match &piece.value {

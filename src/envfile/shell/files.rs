@@ -87,11 +87,8 @@ impl Eyes<'_> {
                 Some(false) => return Look::Absent,
                 None => return Look::Unknown(GROUP),
             }
-            let next = if part == ".." {
-                here.parent().unwrap_or(Path::new("/")).to_path_buf()
-            } else {
-                here.join(&part)
-            };
+            let next =
+                if part == ".." { here.parent().unwrap_or(Path::new("/")).to_path_buf() } else { here.join(&part) };
             let found = match self.host.lstat(&next) {
                 Ok(Some(found)) => found,
                 Ok(None) => return Look::Absent,

@@ -26,8 +26,8 @@ use std::path::{Path, PathBuf};
 
 pub use files::User;
 use files::{Content, Eyes, Look};
-pub use shell::{Given, Kind};
 use shell::{Flow, Shell};
+pub use shell::{Given, Kind};
 use state::{At, Tri, Value, Variable};
 
 use crate::host::{HostRead, RealHost};

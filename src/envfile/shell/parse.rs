@@ -9,25 +9,17 @@ use super::ast::{
 use super::words::{DEEPEST, Parsed, Parser};
 
 const OPERATORS: [&str; 24] = [
-    ";;&", "<<-", "<<<", "&>>", "&&", "||", ";;", ";&", "|&", "<<", ">>", "<&", ">&", "<>", ">|", "<(", ">(", "&>", "\n",
-    "&", ";", "|", "<", ">",
+    ";;&", "<<-", "<<<", "&>>", "&&", "||", ";;", ";&", "|&", "<<", ">>", "<&", ">&", "<>", ">|", "<(", ">(", "&>",
+    "\n", "&", ";", "|", "<", ">",
 ];
 
 /// Operators of bash alone, and what dash takes in their place.
-const OF_BASH: [(&str, &str); 8] = [
-    (";;&", ";;"),
-    ("<<<", "<<"),
-    ("&>>", "&"),
-    (";&", ";"),
-    ("|&", "|"),
-    ("<(", "<"),
-    (">(", ">"),
-    ("&>", "&"),
-];
+const OF_BASH: [(&str, &str); 8] =
+    [(";;&", ";;"), ("<<<", "<<"), ("&>>", "&"), (";&", ";"), ("|&", "|"), ("<(", "<"), (">(", ">"), ("&>", "&")];
 
 const KEYWORDS: [&str; 19] = [
-    "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac", "in", "{", "}", "!", "[[",
-    "function", "select",
+    "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac", "in", "{", "}", "!",
+    "[[", "function", "select",
 ];
 
 /// Takes a file apart, as far as it goes.
@@ -307,10 +299,8 @@ impl Parser<'_> {
                 Some(assignment) => simple.assignments.push(assignment),
                 None => {
                     if simple.words.is_empty() {
-                        declares = matches!(
-                            word.bare(),
-                            Some(b"export" | b"readonly" | b"declare" | b"typeset" | b"local")
-                        );
+                        declares =
+                            matches!(word.bare(), Some(b"export" | b"readonly" | b"declare" | b"typeset" | b"local"));
                     }
                     simple.words.push(word);
                 }

@@ -35,7 +35,9 @@ impl Shell<'_> {
                     self.scripts.insert(path.to_path_buf(), Rc::clone(&script));
                     script
                 }
-                Content::None => return self.failure(at, "the file to source is not there for the user, which ends sh"),
+                Content::None => {
+                    return self.failure(at, "the file to source is not there for the user, which ends sh");
+                }
                 Content::Unknown(why) => {
                     let file = self.file_index(path);
                     self.state.lose(Cause { at: super::state::At { file, line: 0 }, why });
@@ -469,7 +471,9 @@ impl Shell<'_> {
         };
         let Some(name) = first.known().map(<[u8]>::to_vec) else {
             let spelled = simple.words.first().is_some_and(|word| {
-                word.parts.iter().any(|part| matches!(part, super::ast::Part::Text { bytes, .. } if bytes.contains(&b'/')))
+                word.parts
+                    .iter()
+                    .any(|part| matches!(part, super::ast::Part::Text { bytes, .. } if bytes.contains(&b'/')))
             });
             let cause = first.cause().unwrap_or(self.cause(node.start, LOST));
             if spelled && matches!(first, Argument::One(_)) {

@@ -91,16 +91,52 @@ const REACHES_FAR: [&[u8]; 13] = [
 
 /// Commands that change the names given to them.
 const NAMING: [&[u8]; 12] = [
-    b"export", b"declare", b"typeset", b"readonly", b"local", b"unset", b"read", b"let", b"mapfile", b"readarray",
-    b"getopts", b"printf",
+    b"export",
+    b"declare",
+    b"typeset",
+    b"readonly",
+    b"local",
+    b"unset",
+    b"read",
+    b"let",
+    b"mapfile",
+    b"readarray",
+    b"getopts",
+    b"printf",
 ];
 
 /// What a session may have in its environment beside what PAM and the files give: by `sshd`, `login`, `su`, the terminal.
 const OF_SESSIONS: [&[u8]; 30] = [
-    b"COLORTERM", b"COLUMNS", b"DBUS_", b"DISPLAY", b"EDITOR", b"HUSHLOGIN", b"INVOCATION_ID", b"JOURNAL_STREAM",
-    b"KRB5", b"LANG", b"LC_", b"LINES", b"MAIL", b"MOTD_SHOWN", b"NOTIFY_SOCKET", b"OLDPWD", b"PATH", b"PWD",
-    b"REMOTEHOST", b"SELINUX_", b"SHLVL", b"SSH_", b"SUDO_", b"TERM", b"TMPDIR", b"TZ", b"VTE_", b"WINDOWID",
-    b"XAUTHORITY", b"XDG_",
+    b"COLORTERM",
+    b"COLUMNS",
+    b"DBUS_",
+    b"DISPLAY",
+    b"EDITOR",
+    b"HUSHLOGIN",
+    b"INVOCATION_ID",
+    b"JOURNAL_STREAM",
+    b"KRB5",
+    b"LANG",
+    b"LC_",
+    b"LINES",
+    b"MAIL",
+    b"MOTD_SHOWN",
+    b"NOTIFY_SOCKET",
+    b"OLDPWD",
+    b"PATH",
+    b"PWD",
+    b"REMOTEHOST",
+    b"SELINUX_",
+    b"SHLVL",
+    b"SSH_",
+    b"SUDO_",
+    b"TERM",
+    b"TMPDIR",
+    b"TZ",
+    b"VTE_",
+    b"WINDOWID",
+    b"XAUTHORITY",
+    b"XDG_",
 ];
 
 impl Beginning {
@@ -278,7 +314,9 @@ impl<'a> Shell<'a> {
         let depth = self.loops.len();
         let slot = match flow {
             Flow::Next => None,
-            Flow::Break(level) => depth.checked_sub(level).and_then(|at| self.loops.get_mut(at)).map(|own| &mut own.breaks),
+            Flow::Break(level) => {
+                depth.checked_sub(level).and_then(|at| self.loops.get_mut(at)).map(|own| &mut own.breaks)
+            }
             Flow::Continue(level) => {
                 depth.checked_sub(level).and_then(|at| self.loops.get_mut(at)).map(|own| &mut own.continues)
             }
