@@ -2,7 +2,8 @@
 //! files are read by real bash and dash in a root of their own, and by the model.
 //!
 //! Where the model says a value, or that there is none, the shell has to agree. It may say that it does not know, but not
-//! about more than a fifth of the names. `ICS_SETUP_LAB_SEED` changes the chains, `ICS_SETUP_LAB_CASES` their number.
+//! about more than a fifth of the names. `ICS_SETUP_LAB_SEED` changes the chains, `ICS_SETUP_LAB_CASES` their
+//! number; `ICS_SETUP_LAB_KEEP` names a folder in which they are kept.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,7 +31,7 @@ const WAYS: [(&str, u32, Kind, &str, bool); 6] = [
 ];
 
 /// `N` stands for a name, `V` for a value, `I` for statements.
-const STATEMENTS: [&str; 62] = [
+const STATEMENTS: [&str; 56] = [
     "export N=V",
     "export N=V",
     "export N=V N=V",
@@ -40,10 +41,8 @@ const STATEMENTS: [&str; 62] = [
     "unset N",
     "export {http,https}_proxy=V",
     "declare -x N=V",
-    "export -n N",
     "set -a; N=V; set +a",
     "set -a\nN=V\nI\nset +a",
-    ". /opt/corp.env",
     "[ -r /opt/corp.env ] && . /opt/corp.env",
     "if [ -f /opt/corp/more.sh ]; then . /opt/corp/more.sh; fi",
     "source /opt/corp/more.sh",
@@ -75,12 +74,8 @@ const STATEMENTS: [&str; 62] = [
     "export N=${N%,*} N=${N#*:}",
     "export LIST=${LIST//,/ }",
     "export N=\"${N:+set}\"",
-    "readonly N=V",
-    "readonly N",
     "export N=$(echo V)",
     "N=`id -un`",
-    "export N=$(cat /etc/hostname)",
-    "if grep -q x /etc/hosts; then\nI\nfi",
     "( export N=V )",
     "export N=V &",
     "N=V true",
@@ -96,7 +91,13 @@ const STATEMENTS: [&str; 62] = [
 ];
 
 /// What ends a file early or breaks it: rare.
-const RARE: [&str; 12] = [
+const RARE: [&str; 18] = [
+    ". /opt/corp.env",
+    "if grep -q x /etc/hosts; then\nI\nfi",
+    "export N=$(cat /etc/hostname)",
+    "readonly N",
+    "readonly N=V",
+    "export -n N",
     "return",
     "return 0; N=V",
     "if true; then",
@@ -141,7 +142,7 @@ impl Generator {
     }
 
     fn statement(&mut self, depth: usize) -> String {
-        let rare = self.below(60) == 0;
+        let rare = self.below(80) == 0;
         let mut pattern = if rare { self.pick(&RARE) } else { self.pick(&STATEMENTS) };
         // Functions that call themselves have no end.
         while depth > 2 && pattern.contains('I') || depth > 0 && pattern.contains("setpx") {
@@ -192,7 +193,7 @@ fn copy(from: &Path, to: &Path) {
         if entry.file_type().unwrap().is_dir() {
             fs::create_dir_all(&target).unwrap();
             copy(&entry.path(), &target);
-        } else {
+        } else if entry.file_type().unwrap().is_file() {
             fs::copy(entry.path(), &target).unwrap();
             fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).unwrap();
         }
@@ -350,8 +351,8 @@ fn generated_chains() {
     }
     let share = 100 * unknown / asked;
     println!("chains: {count} hosts, {asked} values, {unknown} unknown ({share} %): {reasons:?}");
-    if !wrong.is_empty() && std::env::var_os("ICS_SETUP_LAB_KEEP").is_some() {
-        println!("kept in {}", work.keep().display());
+    if let Some(folder) = std::env::var_os("ICS_SETUP_LAB_KEEP") {
+        copy(&work.path().join("cases"), Path::new(&folder));
     }
     assert!(wrong.is_empty(), "{} of {asked} differ:\n{}", wrong.len(), wrong[..wrong.len().min(30)].join("\n"));
     assert!(share <= 20, "{share} % unknown");

@@ -135,8 +135,10 @@ impl Shell<'_> {
         let mut declared = Vec::new();
         let mut rest_are_names = false;
         for word in words {
+            // What becomes one by its braces is none to bash: it is a field, without a home for `~`.
+            let assigns = word.assignment(self.is_bash()).is_some();
             for word in self.braces(word)? {
-                if let Some(assignment) = word.assignment(self.is_bash()) {
+                if let Some(assignment) = word.assignment(self.is_bash()).filter(|_| assigns) {
                     let mut value = self.assigned(&assignment);
                     // Older dash takes it apart and looks for files.
                     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:@%+=,-~".contains(byte);
@@ -242,8 +244,8 @@ impl Shell<'_> {
             if let Some(value) = value {
                 match self.assign(&name, value, at) {
                     Flow::Next => {}
-                    // Of the names of one command the others are declared all the same, and `declare` goes on with this one.
-                    Flow::Discard if matches!(command, b"export" | b"readonly") => continue,
+                    // Of the names of one command the others are declared all the same, and `export` goes on with this one.
+                    Flow::Discard if !matches!(command, b"export" | b"readonly") => continue,
                     Flow::Discard => {}
                     flow => return flow,
                 }

@@ -112,7 +112,7 @@ impl Parser<'_> {
                     line = rest;
                 }
                 // A line end may be none, and an expansion may assign or fail.
-                if expands && line != delimiter && memchr::memchr3(b'$', b'`', b'\\', line).is_some() {
+                if expands && line != delimiter && !is_harmless(line) {
                     return self.lost();
                 }
                 self.at = (self.at + length + 1).min(self.text.len());
@@ -577,6 +577,18 @@ impl Parser<'_> {
         }
         Ok(Condition::Binary(first, operator, second))
     }
+}
+
+/// Are the expansions of a here-document's line those of parameters alone?
+fn is_harmless(line: &[u8]) -> bool {
+    memchr::memchr2(b'`', b'\\', line).is_none()
+        && memchr::memchr_iter(b'$', line).all(|at| match line.get(at + 1) {
+            Some(b'{') => {
+                let name = name_prefix(&line[at + 2..]);
+                !name.is_empty() && line.get(at + 2 + name.len()) == Some(&b'}')
+            }
+            next => !matches!(next, Some(b'(' | b'[')),
+        })
 }
 
 /// `NAME=`, `NAME+=` or `NAME[…]=`: then `(` begins an array.
