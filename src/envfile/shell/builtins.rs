@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use super::ast::{Part, Word, is_name};
 use super::expand::{Argument, single};
+use super::machine::{Flow, Shell};
 use super::parse::parse;
 use super::run::LOST;
-use super::shell::{Flow, Shell};
 use super::state::{Cause, Function, Parameters, Tri, Value, Variable};
 
 /// Commands whose output is meant for `eval`, and the variables that it sets.
@@ -110,9 +110,9 @@ impl Shell<'_> {
             b"bind" | b"complete" | b"compopt" | b"compgen" | b"history" | b"fc" | b"suspend" | b"logout" | b"dirs"
             | b"pushd" | b"popd" | b"disown" | b"caller" | b"help" | b"times " => self.state.status = external,
             b"trap" => self.trap(arguments, at),
-            b"read" | b"getopts" | b"mapfile" | b"readarray" => self.into_names(name, arguments, at),
+            b"read" | b"getopts" | b"mapfile" | b"readarray" => self.write_names(name, arguments, at),
             b"printf" if arguments.first().and_then(Argument::known).is_some_and(|text| text.starts_with(b"-v")) => {
-                self.into_names(name, arguments, at);
+                self.write_names(name, arguments, at);
             }
             b"printf" if matches!(arguments.first(), Some(Argument::Any(_) | Argument::One(Value::Unknown(_)))) => {
                 let cause = arguments.first().and_then(Argument::cause).unwrap_or(self.cause(at, LOST));
@@ -151,7 +151,7 @@ impl Shell<'_> {
                     declared.push(Declared { name: assignment.name, value: Some(value), array: assignment.array });
                     continue;
                 }
-                for argument in self.arguments(&[word.clone()]) {
+                for argument in self.arguments(std::slice::from_ref(&word)) {
                     let cause = self.cause(word.start, "which variable it is only the shell knows");
                     let Some(text) = argument.known() else { return Err(argument.cause().unwrap_or(cause)) };
                     let sign = matches!(text.first(), Some(b'-' | b'+')) && !rest_are_names && declared.is_empty();
@@ -555,7 +555,7 @@ impl Shell<'_> {
     }
 
     /// What a command writes into the names that it is given.
-    fn into_names(&mut self, command: &[u8], arguments: &[Argument], at: usize) {
+    fn write_names(&mut self, command: &[u8], arguments: &[Argument], at: usize) {
         let cause = self.cause(at, "a command decides it");
         let here = self.at(at);
         let default: &[u8] = if command == b"read" { b"REPLY" } else { b"MAPFILE" };

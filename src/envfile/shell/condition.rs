@@ -7,7 +7,7 @@ use std::path::Path;
 use super::ast::{Condition, Word};
 use super::expand::Argument;
 use super::files::{Look, Permission};
-use super::shell::Shell;
+use super::machine::Shell;
 use super::state::{Cause, Tri, Value};
 use crate::host::FileKind;
 

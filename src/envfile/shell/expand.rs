@@ -1,8 +1,8 @@
 //! What becomes of words: braces, tildes, parameters, substitutions, fields, names of files.
 
 use super::ast::{AndOr, Command, List, Operator, Part, Simple, Word};
+use super::machine::{Flow, Shell};
 use super::pattern::{Marked, is_pattern, matches, strip};
-use super::shell::{Flow, Shell};
 use super::state::{Cause, Parameters, Tri, Value};
 use super::words::push;
 

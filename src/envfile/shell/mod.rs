@@ -12,10 +12,10 @@ mod builtins;
 mod condition;
 mod expand;
 mod files;
+mod machine;
 mod parse;
 mod pattern;
 mod run;
-mod shell;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -26,8 +26,8 @@ use std::path::{Path, PathBuf};
 
 pub use files::User;
 use files::{Content, Eyes, Look};
-use shell::{Flow, Shell};
-pub use shell::{Given, Kind};
+use machine::{Flow, Shell};
+pub use machine::{Given, Kind};
 use state::{At, Tri, Value, Variable};
 
 use crate::host::{HostRead, RealHost};

@@ -71,7 +71,7 @@ fn bracket_end(pattern: &[Marked]) -> Option<usize> {
 fn is_plain(pattern: &[Marked]) -> bool {
     let odd = |pair: &[Marked]| pair[0] == (b'[', false) && matches!(pair[1].0, b':' | b'.' | b'=');
     let has_brackets = pattern.contains(&(b'[', false));
-    !pattern.windows(2).any(odd) && !(has_brackets && pattern.iter().any(|(byte, _)| !byte.is_ascii()))
+    !(pattern.windows(2).any(odd) || has_brackets && pattern.iter().any(|(byte, _)| !byte.is_ascii()))
 }
 
 /// Has it anything but bytes that stand for themselves?

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use super::ast::{AndOr, Assignment, Clause, Command, List, Node, Pipeline, Script, Simple, Stop, Word};
 use super::expand::Argument;
 use super::files::Content;
+use super::machine::{Flow, Loop, Parked, Shell};
 use super::parse::parse;
-use super::shell::{Flow, Loop, Parked, Shell};
 use super::state::{Cause, Function, Parameters, State, Tri, Value, Variable};
 
 /// Files and functions that are open at the same time.

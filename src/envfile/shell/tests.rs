@@ -98,7 +98,7 @@ fn one_script_as_bash_reads_it() {
         ("export no_proxy=' a , b '\nexport no_proxy=${no_proxy// /}\n", "no_proxy", "a,b"),
         ("export http_proxy='p' # why\n", "http_proxy", "p"),
         ("cat <<E\nexport http_proxy=q\nE\nexport http_proxy=p\n", "http_proxy", "p"),
-        ("declare -i http_proxy\nexport http_proxy=1+1\n", "http_proxy", "?a.sh:1"),
+        ("declare -i http_proxy\nexport http_proxy=1+1\n", "http_proxy", "?a.sh:2"),
         ("export HTTP=~/x:~ http_proxy=\"~\"\n", "HTTP", "/home/divvy/x:/home/divvy"),
     ] {
         assert_eq!(shown(&of(text, Kind::Bash), name), wanted, "{text}");
