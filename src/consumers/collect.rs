@@ -38,7 +38,7 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     for who in Who::ALL.into_iter().filter(|who| only.is_none_or(|only| only.contains(who))) {
         match who {
             Who::Login if host.is_live() => consumers.push(probe.login(&LoginUser::of(host))),
-            Who::Login => consumers.push(files::login(&mut probe)),
+            Who::Login => consumers.extend(files::login(&mut probe, platform)),
             Who::Sudo if host.is_live() => consumers.push(probe.sudo(&LoginUser::of(host))),
             Who::Sudo => consumers.push(Consumer::unseen(who, "sudo", State::Skipped, IMAGE)),
             Who::Cron => consumers.extend(files::cron(&mut probe, platform)),

@@ -10,7 +10,9 @@
 //! | `value` | one value without its password, and what is wrong with how it is written |
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
 //! | `collect` | every consumer in turn |
-//! | `files` | logins, cron and services by their files; `prod.env` |
+//! | `files` | cron and services by their files; `prod.env`; logins, from what `logins` says |
+//! | `sight` | what a reader makes of a variable, and which line decides it |
+//! | `logins` | the files of login shells, read as one program |
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
 //! | `packages` | apt, dnf, yum |
 //! | `units` | what systemd makes of a service |
@@ -23,6 +25,7 @@ mod collect;
 mod docker;
 mod files;
 pub(crate) mod judge;
+mod logins;
 mod look;
 mod modelled;
 pub(crate) mod packages;

@@ -9,6 +9,7 @@ mod edit;
 pub(crate) mod ini;
 mod lines;
 mod portable;
+pub mod shell;
 mod splice;
 pub mod unit;
 

@@ -278,11 +278,19 @@ pub fn profile_scripts(host: &dyn HostRead, platform: &Platform) -> Result<Vec<P
     let folder = Path::new("/etc/profile.d");
     let names = host.list(folder).map_err(|error| unreadable(&host.shown(folder), &error))?;
     let scripts = names.into_iter().map(|name| folder.join(name)).filter(|path| {
-        path.extension().is_some_and(|extension| extension == "sh") && path != platform.system_proxy_file()
+        // `*.sh` means no name that begins with a dot.
+        let dotted = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let is_script = path.extension().is_some_and(|extension| extension == "sh") && !dotted;
+        is_script && path != platform.system_proxy_file()
     });
-    Ok(scripts
-        .filter(|path| host.lstat(path).is_ok_and(|stat| stat.is_some_and(|stat| stat.kind == FileKind::File)))
-        .collect())
+    let mut found = Vec::new();
+    for path in scripts {
+        let stat = host.lstat(&path).map_err(|error| unreadable(&host.shown(&path), &error))?;
+        if stat.is_some_and(|stat| stat.kind == FileKind::File) {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
 
 /// Has the file an active (or, where asked, a commented) line whose name begins so?

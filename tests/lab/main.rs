@@ -6,6 +6,7 @@
 mod allowlist;
 mod backends;
 mod boot;
+mod chains;
 mod clients;
 mod common;
 mod crash;

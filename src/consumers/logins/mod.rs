@@ -1,0 +1,153 @@
+//! Logins by the files of a host: what the shell of a user makes of `/etc/profile`, all that it sources, and the files of the
+//! home folder.
+//!
+//! bash, dash and sh are followed ([`crate::envfile::shell`]); of csh, tcsh and zsh plain assignments are understood
+//! (`other`), and everything else that mentions a name is unknown. Of other shells nothing is known.
+
+mod other;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::sight::{Place, Sight, Sights};
+use crate::envfile::shell::{Decided, Given, Kind, Login, Outcome, User};
+use crate::host::HostRead;
+use crate::platform::Platform;
+
+pub(crate) use other::{Family, others};
+
+/// The names about which something is said also where nothing is known.
+pub(crate) const NAMES: [&str; 10] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "ftp_proxy",
+    "FTP_PROXY",
+];
+
+/// Read where an image has no `/etc/profile`.
+const DEBIAN: &str = include_str!("../../../assets/profile/debian");
+const REDHAT: &str = include_str!("../../../assets/profile/redhat");
+
+const PASSWD: &str = "/etc/passwd";
+
+/// A user of the host by `/etc/passwd`; where that has none of the name, one as the vendor's documents make it.
+///
+/// # Errors
+/// A file that is there and cannot be read.
+pub(crate) fn user(host: &dyn HostRead, name: &str) -> std::io::Result<User> {
+    let text = host.read(Path::new(PASSWD))?.unwrap_or_default();
+    let groups = host.read(Path::new("/etc/group"))?.unwrap_or_default();
+    let (text, groups) = (String::from_utf8_lossy(&text).into_owned(), String::from_utf8_lossy(&groups).into_owned());
+    let found = text.lines().find_map(|line| match line.split(':').collect::<Vec<_>>().as_slice() {
+        [own, _, uid, gid, _, home, shell, ..] if *own == name => {
+            Some((uid.parse().ok()?, gid.parse().ok()?, *home, *shell))
+        }
+        _ => None,
+    });
+    let is_root = name == "root";
+    let usual = if is_root { (0, 0, "/root".to_owned()) } else { (1000, 1000, format!("/home/{name}")) };
+    let (uid, gid, home, shell) = found.unwrap_or((usual.0, usual.1, usual.2.as_str(), "/bin/bash"));
+    let mut gids: Vec<u32> = vec![gid];
+    gids.extend(groups.lines().filter_map(|line| {
+        let parts: Vec<&str> = line.split(':').collect();
+        let [_, _, gid, members] = parts.as_slice() else { return None };
+        members.split(',').any(|member| member == name).then(|| gid.parse::<u32>().ok())?
+    }));
+    // An account that is for no login is read as vendor's documents test it, with a shell named.
+    let shell =
+        if shell.ends_with("nologin") || shell.ends_with("/false") || shell.is_empty() { "/bin/bash" } else { shell };
+    Ok(User { name: name.to_owned(), uid, gids, home: home.into(), shell: shell.into() })
+}
+
+/// What a login of this user gets, given what it had before its shell began.
+pub(crate) fn login(
+    host: &dyn HostRead,
+    platform: Option<&Platform>,
+    user: &User,
+    interactive: bool,
+    start: &Sights,
+) -> Sights {
+    let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let kinds: &[Kind] = match shell.as_str() {
+        "bash" => &[Kind::Bash],
+        "dash" => &[Kind::Dash],
+        "sh" => match host.read_link(Path::new("/bin/sh")) {
+            Ok(target) if target.ends_with("dash") => &[Kind::Dash],
+            Ok(target) if target.ends_with("bash") => &[Kind::BashAsSh],
+            // An image without programs, or a shell that is neither.
+            _ => &[Kind::Dash, Kind::BashAsSh],
+        },
+        "csh" | "tcsh" => return other::read(host, Family::Csh, Some(user), start),
+        "zsh" => return other::read(host, Family::Zsh, Some(user), start),
+        _ => {
+            let unknown = |name: &&str| {
+                let at = Place::new(Path::new(PASSWD), 0);
+                ((*name).to_owned(), Sight::Unknown { at, why: "what this shell reads is not modelled".into() })
+            };
+            return NAMES.iter().map(unknown).collect();
+        }
+    };
+    let given = start.iter().map(|(name, sight)| {
+        let given = match sight {
+            Sight::Value { value, .. } => Given::Value(value.clone().into_bytes()),
+            Sight::Unset { .. } => Given::Unset,
+            Sight::Unknown { .. } => Given::Unknown,
+        };
+        (name.clone().into_bytes(), given)
+    });
+    let given: BTreeMap<Vec<u8>, Given> = given.collect();
+    let stock = if platform.is_some_and(Platform::system_proxy_is_shell) { REDHAT } else { DEBIAN };
+    let mut all = kinds.iter().map(|kind| {
+        let login = Login { user, kind: *kind, interactive, start: &given, without_profile: Some(stock) };
+        let mut sights = start.clone();
+        for (name, decided) in login.read(host, &NAMES) {
+            sights.insert(String::from_utf8_lossy(&name).into_owned(), sight(decided));
+        }
+        sights
+    });
+    let first = all.next().unwrap_or_default();
+    all.fold(first, differing)
+}
+
+fn sight(decided: Decided) -> Sight {
+    let at = Place::new(&decided.path, decided.line);
+    match decided.outcome {
+        // Bytes that are no text cannot be kept as they are, and no proxy has them.
+        Outcome::Value(value) => match String::from_utf8(value) {
+            Ok(value) => Sight::Value { value, at },
+            Err(_) => Sight::Unknown { at, why: "its value is no UTF-8".into() },
+        },
+        Outcome::Unset => Sight::Unset { at },
+        Outcome::Unknown(why) => Sight::Unknown { at, why: why.into() },
+    }
+}
+
+/// What two shells make of the same files: unknown where they differ.
+fn differing(mut one: Sights, other: Sights) -> Sights {
+    let names: Vec<String> = one.keys().chain(other.keys()).cloned().collect();
+    for name in names {
+        let (mine, theirs) = (one.get(&name), other.get(&name));
+        let value = |sight: Option<&Sight>| sight.and_then(Sight::value).map(str::to_owned);
+        let unknown = [mine, theirs].iter().any(|sight| matches!(sight, Some(Sight::Unknown { .. })));
+        if !unknown && value(mine) == value(theirs) {
+            continue;
+        }
+        let known = [mine, theirs].into_iter().flatten().find(|sight| matches!(sight, Sight::Unknown { .. }));
+        let Some(first) = known.or(mine).or(theirs) else { continue };
+        let sight = match first {
+            unknown @ Sight::Unknown { .. } => unknown.clone(),
+            known => Sight::Unknown { at: known.at().clone(), why: "bash and dash differ about it".into() },
+        };
+        one.insert(name, sight);
+    }
+    one
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,610 @@
+//! Commands of the shell itself, as far as they change what is known.
+
+use std::rc::Rc;
+
+use super::ast::{Part, Word, is_name};
+use super::expand::{Argument, single};
+use super::machine::{Flow, Shell};
+use super::parse::parse;
+use super::run::LOST;
+use super::state::{Cause, Function, Parameters, Tri, Value, Variable};
+
+/// Commands whose output is meant for `eval`, and the variables that it sets.
+const EVALUATED: [(&[u8], &[&[u8]]); 5] = [
+    (b"dircolors", &[b"LS_COLORS"]),
+    (b"lesspipe", &[b"LESSOPEN", b"LESSCLOSE"]),
+    (b"lessfile", &[b"LESSOPEN", b"LESSCLOSE"]),
+    (b"ssh-agent", &[b"SSH_AUTH_SOCK", b"SSH_AGENT_PID"]),
+    (b"resize", &[b"COLUMNS", b"LINES"]),
+];
+
+/// Options of `shopt` that do not change what files mean.
+const HARMLESS: [&[u8]; 17] = [
+    b"autocd",
+    b"cdspell",
+    b"checkhash",
+    b"checkjobs",
+    b"checkwinsize",
+    b"cmdhist",
+    b"direxpand",
+    b"dirspell",
+    b"histappend",
+    b"histreedit",
+    b"histverify",
+    b"hostcomplete",
+    b"huponexit",
+    b"lithist",
+    b"mailwarn",
+    b"no_empty_cmd_completion",
+    b"progcomp",
+];
+
+/// Options of `shopt` by which patterns find other names.
+const OF_GLOBS: [&[u8]; 6] = [b"dotglob", b"failglob", b"globstar", b"nocaseglob", b"nullglob", b"globasciiranges"];
+
+/// Commands that declare variables: their words are assignments.
+pub(super) fn declares(name: &[u8]) -> bool {
+    matches!(name, b"export" | b"readonly" | b"declare" | b"typeset" | b"local")
+}
+
+/// Builtins whose errors end a POSIX shell.
+pub(super) fn is_special(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b":" | b"."
+            | b"break"
+            | b"continue"
+            | b"eval"
+            | b"exec"
+            | b"exit"
+            | b"export"
+            | b"readonly"
+            | b"return"
+            | b"set"
+            | b"shift"
+            | b"times"
+            | b"trap"
+            | b"unset"
+    )
+}
+
+/// A word of a declaration.
+struct Declared {
+    name: Vec<u8>,
+    value: Option<Value>,
+    array: bool,
+}
+
+impl Shell<'_> {
+    pub(super) fn builtin(&mut self, name: &[u8], words: &[Word], arguments: &[Argument], at: usize) -> Flow {
+        let external = Tri::Maybe(self.cause(at, "a command decides it"));
+        let bash = self.is_bash();
+        self.state.status = Tri::Yes;
+        match name {
+            b":" | b"true" => {}
+            b"false" => self.state.status = Tri::No,
+            b"[" => {
+                let closed = arguments.last().and_then(Argument::known) == Some(b"]");
+                let inner = arguments.get(..arguments.len().saturating_sub(1)).unwrap_or_default();
+                let anything = arguments.iter().any(|own| matches!(own, Argument::Any(_)));
+                self.state.status = if closed { self.test(inner, at) } else { Tri::of(false) };
+                if !closed && anything {
+                    self.state.status = external;
+                }
+            }
+            b"test" => self.state.status = self.test(arguments, at),
+            b"export" | b"readonly" => return self.declaration(name, words, at),
+            b"declare" | b"typeset" if bash => return self.declaration(name, words, at),
+            b"local" => return self.declaration(name, words, at),
+            b"unset" => return self.unset(arguments, at),
+            b"." => return self.dot(arguments, at),
+            b"source" if bash => return self.dot(arguments, at),
+            b"eval" => return self.evaluate(words, arguments, at),
+            b"set" => self.set(arguments, at),
+            b"shift" => self.shift(arguments, at),
+            b"return" | b"exit" | b"exec" | b"break" | b"continue" => return self.leave(name, arguments, at),
+            b"command" | b"builtin" => return self.explicit(name, words, arguments, at),
+            b"alias" => self.alias(arguments, at),
+            b"unalias" | b"hash" | b"times" | b"wait" | b"umask" | b"ulimit" | b"cd" | b"pwd" | b"echo" | b"kill"
+            | b"jobs" | b"fg" | b"bg" | b"type" => self.state.status = external,
+            b"bind" | b"complete" | b"compopt" | b"compgen" | b"history" | b"fc" | b"suspend" | b"logout" | b"dirs"
+            | b"pushd" | b"popd" | b"disown" | b"caller" | b"help" | b"times " => self.state.status = external,
+            b"trap" => self.trap(arguments, at),
+            b"read" | b"getopts" | b"mapfile" | b"readarray" => self.write_names(name, arguments, at),
+            b"printf" if arguments.first().and_then(Argument::known).is_some_and(|text| text.starts_with(b"-v")) => {
+                self.write_names(name, arguments, at);
+            }
+            b"printf" if matches!(arguments.first(), Some(Argument::Any(_) | Argument::One(Value::Unknown(_)))) => {
+                let cause = arguments.first().and_then(Argument::cause).unwrap_or(self.cause(at, LOST));
+                self.state.lose(cause);
+            }
+            b"printf" => self.state.status = external,
+            b"let" | b"enable" | b"coproc" if bash => {
+                let cause = self.cause(at, LOST);
+                self.state.lose(cause);
+            }
+            b"shopt" if bash => self.shopt(arguments, at),
+            _ => self.state.status = external,
+        }
+        Flow::Next
+    }
+
+    /// What `export` and its kin are told about names; `Err`: that is not known.
+    fn declared(&mut self, words: &[Word]) -> Result<(Vec<Vec<u8>>, Vec<Declared>), Cause> {
+        let mut options = Vec::new();
+        let mut declared = Vec::new();
+        let mut rest_are_names = false;
+        for word in words {
+            // What becomes one by its braces is none to bash: it is a field, without a home for `~`.
+            let assigns = word.assignment(self.is_bash()).is_some();
+            for word in self.braces(word)? {
+                if let Some(assignment) = word.assignment(self.is_bash()).filter(|_| assigns) {
+                    let mut value = self.assigned(&assignment);
+                    // Older dash takes it apart and looks for files.
+                    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:@%+=,-~".contains(byte);
+                    let open = word.parts.iter().any(|part| {
+                        matches!(part, Part::Parameter { quoted: false, .. } | Part::Substitution { quoted: false, .. })
+                    });
+                    if !self.is_bash() && open && !matches!(&value, Value::Known(text) if text.iter().all(plain)) {
+                        value = Value::Unknown(self.cause(word.start, "older releases of dash take the value apart"));
+                    }
+                    declared.push(Declared { name: assignment.name, value: Some(value), array: assignment.array });
+                    continue;
+                }
+                for argument in self.arguments(std::slice::from_ref(&word)) {
+                    let cause = self.cause(word.start, "which variable it is only the shell knows");
+                    let Some(text) = argument.known() else { return Err(argument.cause().unwrap_or(cause)) };
+                    let sign = matches!(text.first(), Some(b'-' | b'+')) && !rest_are_names && declared.is_empty();
+                    match memchr::memchr(b'=', text) {
+                        _ if sign => {
+                            rest_are_names = text == b"--";
+                            options.push(text.to_vec());
+                        }
+                        Some(equals) if is_name(&text[..equals]) => declared.push(Declared {
+                            name: text[..equals].to_vec(),
+                            value: Some(Value::Known(text[equals + 1..].to_vec())),
+                            array: false,
+                        }),
+                        _ => declared.push(Declared { name: text.to_vec(), value: None, array: false }),
+                    }
+                }
+            }
+        }
+        Ok((options, declared))
+    }
+
+    /// `export`, `readonly`, `declare`, `typeset`, `local`.
+    fn declaration(&mut self, command: &[u8], words: &[Word], at: usize) -> Flow {
+        let (options, declared) = match self.declared(words) {
+            Ok(found) => found,
+            Err(cause) => {
+                self.state.lose(cause);
+                return Flow::Next;
+            }
+        };
+        self.state.status = Tri::Yes;
+        let in_function = !self.state.frames.is_empty();
+        let (mut exports, mut read_only, mut odd, mut local) =
+            (command == b"export", command == b"readonly", false, false);
+        let mut withdraws = false;
+        match command {
+            b"local" => local = true,
+            b"declare" | b"typeset" => local = in_function,
+            _ => {}
+        }
+        for option in &options {
+            for letter in option.get(1..).unwrap_or_default() {
+                match (command, option[0], letter) {
+                    (_, _, b'-') => {}
+                    // Functions and listings.
+                    (_, b'-', b'f' | b'F' | b'p') => return Flow::Next,
+                    (b"export", b'-', b'n') if self.is_bash() => (exports, withdraws) = (false, true),
+                    (b"declare" | b"typeset" | b"local", b'-', b'x') if self.is_bash() => exports = true,
+                    (b"declare" | b"typeset" | b"local", b'+', b'x') if self.is_bash() => withdraws = true,
+                    (b"declare" | b"typeset" | b"local", b'-', b'r') if self.is_bash() => read_only = true,
+                    (b"declare" | b"typeset", b'-', b'g') if self.is_bash() => local = false,
+                    (_, b'-', b'a' | b'A' | b'i' | b'l' | b'u' | b'c' | b't') if self.is_bash() => odd = true,
+                    _ => {
+                        // References and what dash does not have.
+                        if !self.is_bash() {
+                            return self.failure(at, "an option that ends the shell");
+                        }
+                        let cause = self.cause(at, LOST);
+                        self.state.lose(cause);
+                        return Flow::Next;
+                    }
+                }
+            }
+        }
+        if local && !in_function {
+            self.state.status = Tri::No;
+            return if !self.is_bash() {
+                self.failure(at, "local ends the shell outside of functions")
+            } else {
+                Flow::Next
+            };
+        }
+        for Declared { name, value, array } in declared {
+            if !is_name(&name) {
+                self.state.status = Tri::No;
+                // NAME[…]
+                let cause = self.cause(at, LOST);
+                if name.contains(&b'[') {
+                    self.state.lose(cause);
+                }
+                if !self.is_bash() {
+                    return self.failure(at, "what is no name ends the shell");
+                }
+                continue;
+            }
+            if local {
+                self.make_local(&name, at);
+            }
+            let here = self.at(at);
+            if let Some(value) = value {
+                match self.assign(&name, value, at) {
+                    Flow::Next => {}
+                    // Of the names of one command the others are declared all the same, and `export` goes on with this one.
+                    Flow::Discard if !matches!(command, b"export" | b"readonly") => continue,
+                    Flow::Discard => {}
+                    flow => return flow,
+                }
+            }
+            if self.state.lost.is_some() {
+                return Flow::Next;
+            }
+            if odd || array {
+                self.make_odd(&name, at);
+            }
+            let variable = self.touched(&name, here);
+            if exports {
+                variable.exported = Tri::Yes;
+            }
+            if withdraws {
+                variable.exported = Tri::No;
+            }
+            if read_only {
+                variable.read_only = Tri::Yes;
+            }
+        }
+        Flow::Next
+    }
+
+    fn make_local(&mut self, name: &[u8], at: usize) {
+        let here = self.at(at);
+        let hidden = self.state.variables.get(name).cloned();
+        let before = self.variable(name);
+        let Some(frame) = self.state.frames.last_mut() else { return };
+        frame.entry(name.to_vec()).or_insert(hidden);
+        // It has no value of its own yet; in dash it keeps the outer one, and it is exported where that was.
+        let value = if !self.is_bash() { before.value } else { Value::Unset };
+        let variable = self.touched(name, here);
+        variable.value = value;
+        variable.read_only = before.read_only;
+    }
+
+    fn unset(&mut self, arguments: &[Argument], at: usize) -> Flow {
+        let here = self.at(at);
+        let mut variables = true;
+        let mut functions = true;
+        for (index, argument) in arguments.iter().enumerate() {
+            let Some(name) = argument.known() else {
+                let cause = argument.cause().unwrap_or(self.cause(at, LOST));
+                self.state.lose(cause);
+                return Flow::Next;
+            };
+            match name {
+                b"-f" if index == 0 => variables = false,
+                b"-v" if index == 0 => functions = false,
+                name if !variables => _ = self.state.functions.remove(name),
+                name if is_name(name) => {
+                    let found = self.variable(name);
+                    match found.read_only {
+                        Tri::No => {}
+                        Tri::Yes => {
+                            self.state.status = Tri::No;
+                            if !self.is_bash() {
+                                return self.failure(at, "a read-only variable is unset, which ends the shell");
+                            }
+                            continue;
+                        }
+                        Tri::Maybe(cause) => {
+                            self.touched(name, here).lose(cause);
+                            continue;
+                        }
+                    }
+                    // Only where there is no such variable bash takes a function of that name.
+                    if functions && self.state.functions.contains_key(name) && self.is_bash() {
+                        match found.value {
+                            Value::Unset => _ = self.state.functions.remove(name),
+                            Value::Unknown(cause) => {
+                                _ = self.state.functions.insert(name.to_vec(), Function::Unknown(cause));
+                            }
+                            _ => {}
+                        }
+                    }
+                    if self.state.frames.iter().any(|frame| frame.contains_key(name)) {
+                        // What a local variable hid may come back.
+                        let cause = self.cause(at, "a local variable is unset");
+                        self.touched(name, here).lose(cause);
+                        continue;
+                    }
+                    let variable = self.touched(name, here);
+                    *variable = Variable { at: Some(here), ..Variable::new(Value::Unset, false) };
+                }
+                _ => {
+                    self.state.status = Tri::No;
+                    if !self.is_bash() || name.contains(&b'[') || name.starts_with(b"-") {
+                        let cause = self.cause(at, LOST);
+                        self.state.lose(cause);
+                        return Flow::Next;
+                    }
+                }
+            }
+        }
+        Flow::Next
+    }
+
+    fn dot(&mut self, arguments: &[Argument], at: usize) -> Flow {
+        let unknown = "which file is sourced here only the shell knows";
+        let Some((first, others)) = arguments.split_first() else {
+            return self.failure(at, "a file to source is not named");
+        };
+        let Some(path) = Self::path_of(first) else {
+            let cause = self.cause(at, unknown);
+            self.state.lose(cause);
+            return Flow::Next;
+        };
+        if others.is_empty() || !self.is_bash() {
+            return self.source(&path, at);
+        }
+        let parameters = self.parameters(others);
+        let before = std::mem::replace(&mut self.state.parameters, parameters);
+        let flow = self.source(&path, at);
+        self.state.parameters = before;
+        flow
+    }
+
+    fn evaluate(&mut self, words: &[Word], arguments: &[Argument], at: usize) -> Flow {
+        let known: Option<Vec<&[u8]>> = arguments.iter().map(Argument::known).collect();
+        if let Some(texts) = known {
+            let text = texts.join(&b' ');
+            if !self.charge(1 + text.len() / 16, at) || self.depth >= 20 {
+                let cause = self.cause(at, LOST);
+                self.state.lose(cause);
+                return Flow::Next;
+            }
+            let line = self.script.line_of(at);
+            let path = self.script.path.clone();
+            let script = Rc::new(parse(&path, text, Some(line), self.is_bash()));
+            self.depth += 1;
+            let flow = self.script(script);
+            self.depth -= 1;
+            return flow;
+        }
+        let cause = self.cause(at, "what is evaluated here only the shell knows");
+        // What well-known programs print.
+        let parts = words.iter().flat_map(|word| &word.parts);
+        let mut parts = parts.filter(|part| !matches!(part, Part::Text { bytes, .. } if bytes.is_empty()));
+        if let (Some(Part::Substitution { list, .. }), None) = (parts.next(), parts.next())
+            && let Some(name) = single(list).and_then(|simple| simple.words.first()).and_then(Word::literal)
+        {
+            let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            if let Some((_, sets)) = EVALUATED.iter().find(|(own, _)| *own == name) {
+                let here = self.at(at);
+                for name in *sets {
+                    self.touched(name, here).lose(cause);
+                }
+                self.state.status = Tri::Maybe(cause);
+                return Flow::Next;
+            }
+        }
+        self.state.lose(cause);
+        Flow::Next
+    }
+
+    fn set(&mut self, arguments: &[Argument], at: usize) {
+        let odd = self.cause(at, "an option by which the shell may end or read in another way");
+        let mut words = arguments.iter().peekable();
+        while let Some(word) = words.next() {
+            let Some(text) = word.known() else {
+                // Parameters, if nothing before them says so: options otherwise.
+                self.state.lose(word.cause().unwrap_or(odd));
+                return;
+            };
+            match text {
+                b"--" => {
+                    let rest: Vec<Argument> = words.cloned().collect();
+                    self.state.parameters = self.parameters(&rest);
+                    return;
+                }
+                b"-o" | b"+o" => match words.next().map(Argument::known) {
+                    None => {}
+                    Some(Some(b"allexport")) => self.state.export_all = Tri::of(text == b"-o"),
+                    Some(Some(
+                        b"vi" | b"emacs" | b"monitor" | b"notify" | b"noclobber" | b"history" | b"histexpand"
+                        | b"ignoreeof",
+                    )) => {}
+                    Some(Some(b"errexit" | b"nounset" | b"pipefail")) if text == b"+o" => {}
+                    _ => self.state.lose(odd),
+                },
+                [sign @ (b'-' | b'+'), letters @ ..] if !letters.is_empty() => {
+                    for letter in letters {
+                        match (sign, letter) {
+                            (_, b'a') => self.state.export_all = Tri::of(*sign == b'-'),
+                            (_, b'b' | b'C' | b'v' | b'x' | b'm' | b'h' | b'H') => {}
+                            (b'+', b'e' | b'u') => {}
+                            (_, b'f') => self.state.odd_globs = (*sign == b'-').then_some(odd),
+                            _ => self.state.lose(odd),
+                        }
+                    }
+                }
+                _ => {
+                    let rest: Vec<Argument> = std::iter::once(word).chain(words).cloned().collect();
+                    self.state.parameters = self.parameters(&rest);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn shift(&mut self, arguments: &[Argument], at: usize) {
+        let count = match arguments {
+            [] => Some(1),
+            [one] => one.known().and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok()),
+            _ => None,
+        };
+        let cause = self.cause(at, "more parameters are shifted than are known to be there");
+        let bash = self.is_bash();
+        match (&mut self.state.parameters, count) {
+            (Parameters::Known(list), Some(count)) if count <= list.len() => _ = list.drain(..count),
+            // An error: dash ends.
+            (Parameters::Known(_), Some(_)) if bash => self.state.status = Tri::No,
+            (parameters, _) if bash => *parameters = Parameters::Unknown(cause),
+            _ => self.state.lose(cause),
+        }
+    }
+
+    /// `return`, `exit`, `exec`, `break`, `continue`.
+    fn leave(&mut self, name: &[u8], arguments: &[Argument], at: usize) -> Flow {
+        let cause = self.cause(at, "the login ends here, or becomes another program");
+        let number = match arguments {
+            [] => None,
+            [one] => one.known().and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok()),
+            _ => None,
+        };
+        let odd = !arguments.is_empty() && number.is_none();
+        match name {
+            b"exec" if arguments.is_empty() => Flow::Next,
+            b"exec" | b"exit" => Flow::Exit(cause),
+            b"return" => {
+                let odd = Tri::Maybe(self.cause(at, "a number that is not known"));
+                self.state.status = match (arguments, number) {
+                    // That of the command before, which has been overwritten.
+                    ([], _) => odd,
+                    (_, Some(number)) => Tri::of(number == 0),
+                    _ => odd,
+                };
+                Flow::Return
+            }
+            _ if odd || self.loops.is_empty() => {
+                self.state.lose(Cause { why: "which loop it leaves is not known", ..cause });
+                Flow::Next
+            }
+            _ => {
+                let level = number.unwrap_or(1).clamp(1, self.loops.len());
+                if name == b"break" { Flow::Break(level) } else { Flow::Continue(level) }
+            }
+        }
+    }
+
+    /// `command NAME …` and `builtin NAME …`.
+    fn explicit(&mut self, name: &[u8], words: &[Word], arguments: &[Argument], at: usize) -> Flow {
+        let maybe = Tri::Maybe(self.cause(at, "a command decides it"));
+        if name == b"builtin" && !self.is_bash() {
+            self.state.status = Tri::No;
+            return Flow::Next;
+        }
+        match arguments.first().map(Argument::known) {
+            None => Flow::Next,
+            Some(Some(b"-v" | b"-V")) => {
+                self.state.status = maybe;
+                Flow::Next
+            }
+            Some(Some(inner)) if !inner.starts_with(b"-") && inner != b"command" && inner != b"builtin" => {
+                let inner = inner.to_vec();
+                // Its errors do not end the shell, and older bash takes the words of a declaration apart.
+                if (!self.is_bash() && is_special(&inner)) || declares(&inner) {
+                    let cause = self.cause(at, LOST);
+                    self.state.lose(cause);
+                    return Flow::Next;
+                }
+                let words = words.split_first().map_or(&[][..], |(_, words)| words);
+                self.builtin(&inner, words, &arguments[1..], at)
+            }
+            Some(_) => {
+                let cause = self.cause(at, LOST);
+                self.state.lose(cause);
+                Flow::Next
+            }
+        }
+    }
+
+    fn alias(&mut self, arguments: &[Argument], at: usize) {
+        for argument in arguments {
+            let Some(text) = argument.known() else {
+                // A name and its text in one word: the name at least is spelled, mostly.
+                let cause = argument.cause().unwrap_or(self.cause(at, LOST));
+                if self.interactive || !self.is_bash() {
+                    self.state.lose(cause);
+                }
+                return;
+            };
+            if let Some(equals) = memchr::memchr(b'=', text) {
+                self.state.aliases.insert(text[..equals].to_vec());
+            }
+        }
+    }
+
+    fn trap(&mut self, arguments: &[Argument], at: usize) {
+        let cause = self.cause(at, "a trap may run at any command");
+        let own = [b"DEBUG".as_slice(), b"ERR", b"RETURN"];
+        if arguments.iter().skip(1).any(|word| word.known().is_none_or(|text| own.contains(&text))) {
+            self.state.lose(cause);
+        }
+    }
+
+    /// What a command writes into the names that it is given.
+    fn write_names(&mut self, command: &[u8], arguments: &[Argument], at: usize) {
+        let cause = self.cause(at, "a command decides it");
+        let here = self.at(at);
+        let default: &[u8] = if command == b"read" { b"REPLY" } else { b"MAPFILE" };
+        self.touched(default, here).lose(cause);
+        if command == b"getopts" {
+            self.touched(b"OPTARG", here).lose(cause);
+        }
+        for argument in arguments {
+            match argument.known() {
+                Some(text) => {
+                    let text = if command == b"printf" { text.strip_prefix(b"-v").unwrap_or(text) } else { text };
+                    if is_name(text) {
+                        let name = text.to_vec();
+                        self.touched(&name, here).lose(cause);
+                    }
+                }
+                None => {
+                    if command != b"printf" {
+                        self.state.lose(cause);
+                    }
+                }
+            }
+        }
+        self.state.status = Tri::Maybe(cause);
+    }
+
+    fn shopt(&mut self, arguments: &[Argument], at: usize) {
+        let cause = self.cause(at, "an option by which bash reads in another way");
+        let Some(words) = arguments.iter().map(Argument::known).collect::<Option<Vec<_>>>() else {
+            self.state.lose(cause);
+            return;
+        };
+        let Some((flag, names)) = words.split_first() else { return };
+        match *flag {
+            b"-q" => {
+                self.state.status = if names == [b"login_shell"] { Tri::Yes } else { Tri::Maybe(cause) };
+            }
+            b"-s" | b"-u" => {
+                for name in names {
+                    if OF_GLOBS.contains(name) {
+                        self.state.odd_globs = Some(cause);
+                    } else if !HARMLESS.contains(name) && (*flag == b"-s" || *name != b"extglob") {
+                        self.state.lose(cause);
+                    }
+                }
+            }
+            b"-p" => {}
+            name if !name.starts_with(b"-") => self.state.status = Tri::Maybe(cause),
+            _ => self.state.lose(cause),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What a login shell's files make of its environment: `/etc/profile` and all that it sources, read as one program, in the
+//! order in which the shell runs it, over the files of a host and for one user.
+//!
+//! Sources: bash(1) "INVOCATION", dash(1), POSIX 2017 Shell Command Language; held against bash 5.2 and dash 0.5.12 by
+//! `tests/lab/chains.rs`. Constants are followed: assignments, exports, functions, `for` over words and names of files, files
+//! that are sourced by a constant path, conditions on values and on files. Where a condition is not known both ways are gone,
+//! and what differs after them is unknown; what only the running shell can tell (`eval`, `$(…)`, loops) makes unknown what it
+//! may change. Each unknown names the first line that caused it.
+
+mod ast;
+mod builtins;
+mod condition;
+mod expand;
+mod files;
+mod machine;
+mod parse;
+mod pattern;
+mod run;
+mod state;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use files::User;
+use files::{Content, Eyes, Look};
+use machine::{Flow, Shell};
+pub use machine::{Given, Kind};
+use state::{At, Tri, Value, Variable};
+
+use crate::host::{HostRead, RealHost};
+
+/// The first file of every login shell.
+const PROFILE: &str = "/etc/profile";
+
+/// What bash looks for in the home folder: the first that is there.
+const OF_BASH: [&str; 3] = [".bash_profile", ".bash_login", ".profile"];
+
+/// What the shell's children get of one variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// This value.
+    Value(Vec<u8>),
+    /// Nothing.
+    Unset,
+    /// Only the running shell can tell, for this reason.
+    Unknown(&'static str),
+}
+
+/// What is decided about a variable, and by which line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// What the shell's children get.
+    pub outcome: Outcome,
+    /// The file.
+    pub path: PathBuf,
+    /// Its line, counted from 1; 0: the file as a whole.
+    pub line: usize,
+}
+
+/// A login whose shell reads its files.
+#[derive(Clone, Debug)]
+pub struct Login<'a> {
+    /// Who logs in.
+    pub user: &'a User,
+    /// Which shell it is.
+    pub kind: Kind,
+    /// Is it one where a person types (console, ssh), or one for a command (`su - USER -c`)?
+    pub interactive: bool,
+    /// What PAM and others gave it.
+    pub start: &'a BTreeMap<Vec<u8>, Given>,
+    /// Read in place of `/etc/profile` where that is absent.
+    pub without_profile: Option<&'a str>,
+}
+
+impl Login<'_> {
+    /// What the files make of the variables: of those that they touch, and of `names` where nothing is known any more.
+    pub fn read(&self, host: &dyn HostRead, names: &[&str]) -> BTreeMap<Vec<u8>, Decided> {
+        let eyes = Eyes { host, user: self.user };
+        let mut shell = Shell::new(eyes, self.kind, self.interactive, Path::new(PROFILE), self.start);
+        let flow = self.files(&mut shell);
+        if let Some(cause) = shell.ended(flow) {
+            shell.state.lose(cause);
+        }
+        let mut found = BTreeMap::new();
+        let named = names.iter().map(|name| name.as_bytes().to_vec()).filter(|_| shell.state.lost.is_some());
+        let touched = shell.state.variables.keys().cloned();
+        for name in touched.chain(named).collect::<std::collections::BTreeSet<_>>() {
+            let variable = shell.variable(&name);
+            let given = self.start.get(&name).is_some_and(|given| *given != Given::Unset);
+            if let Some((outcome, at)) = outcome(&variable, given) {
+                let path = shell.files[at.file].clone();
+                found.insert(name, Decided { outcome, path, line: at.line });
+            }
+        }
+        found
+    }
+
+    /// [`read`](Self::read) of the files below a folder, for tests that hold it against real shells.
+    ///
+    /// # Errors
+    /// The folder cannot be entered.
+    #[doc(hidden)]
+    pub fn read_image(&self, root: &Path, names: &[&str]) -> std::io::Result<BTreeMap<Vec<u8>, Decided>> {
+        Ok(self.read(&RealHost::image(root)?, names))
+    }
+
+    /// The files of a login, in their order.
+    fn files(&self, shell: &mut Shell<'_>) -> Flow {
+        let home = self.user.home.clone();
+        let profile = Path::new(PROFILE);
+        let mut flow = match self.without_profile {
+            Some(text) if matches!(shell.eyes.look(profile), Look::Absent) => {
+                shell.instead(profile, text);
+                shell.source(profile, 0)
+            }
+            _ => optional(shell, profile),
+        };
+        if flow != Flow::Next {
+            return flow;
+        }
+        if self.kind == Kind::Bash {
+            // The first that the user can read.
+            for name in OF_BASH {
+                let path = home.join(name);
+                if matches!(shell.eyes.content(&path), Content::None) {
+                    continue;
+                }
+                flow = optional(shell, &path);
+                break;
+            }
+        } else {
+            flow = optional(shell, &home.join(".profile"));
+        }
+        if flow != Flow::Next {
+            return flow;
+        }
+        // bash(1): BASH_ENV where it does not interact; POSIX: ENV where it does.
+        let name: &[u8] = match (self.kind, self.interactive) {
+            (Kind::Bash, false) => b"BASH_ENV",
+            (Kind::Bash, true) | (_, false) => return Flow::Next,
+            (_, true) => b"ENV",
+        };
+        match shell.variable(name).value {
+            Value::Unset => Flow::Next,
+            Value::Known(text) if text.is_empty() => Flow::Next,
+            Value::Known(text) if text.starts_with(b"/") && !text.iter().any(|byte| b"$`\\~".contains(byte)) => {
+                optional(shell, Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&text)))
+            }
+            Value::Known(_) | Value::Some(_) | Value::Unknown(_) => {
+                let cause = shell.cause(0, "which file it reads at last only the shell knows");
+                shell.state.lose(cause);
+                Flow::Next
+            }
+        }
+    }
+}
+
+/// A file that need not be there.
+fn optional(shell: &mut Shell<'_>, path: &Path) -> Flow {
+    match shell.eyes.content(path) {
+        Content::None => Flow::Next,
+        Content::Text(_) | Content::Unknown(_) => shell.source(path, 0),
+    }
+}
+
+/// What the children of the shell get, and the line that decides it; `None`: nothing, as before.
+fn outcome(variable: &Variable, given: bool) -> Option<(Outcome, At)> {
+    let at = variable.at?;
+    Some(match (&variable.value, variable.exported) {
+        (Value::Unset, _) => (Outcome::Unset, at),
+        (_, Tri::No) if given => (Outcome::Unset, at),
+        (_, Tri::No) => return None,
+        (Value::Known(value), Tri::Yes) => (Outcome::Value(value.clone()), at),
+        (Value::Some(cause) | Value::Unknown(cause), _) => (Outcome::Unknown(cause.why), cause.at),
+        (Value::Known(_), Tri::Maybe(cause)) => (Outcome::Unknown(cause.why), cause.at),
+    })
+}
