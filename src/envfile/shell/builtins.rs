@@ -4,9 +4,8 @@ use std::rc::Rc;
 
 use super::ast::{Part, Word, is_name};
 use super::expand::{Argument, single};
-use super::machine::{Flow, Shell};
+use super::machine::{Flow, LOST, Shell};
 use super::parse::parse;
-use super::run::LOST;
 use super::state::{Cause, Function, Parameters, Tri, Value, Variable};
 
 /// Commands whose output is meant for `eval`, and the variables that it sets.

@@ -12,6 +12,9 @@ use super::state::{At, Cause, Function, Parameters, State, Tri, Value, Variable}
 /// How many commands, joined variables and pieces of text are gone through before all is given up.
 const MOST_STEPS: usize = 2_000_000;
 
+/// Why something is not known that the model has no more to say about.
+pub(super) const LOST: &str = "what stands here is not understood";
+
 /// Which shell reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

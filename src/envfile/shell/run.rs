@@ -8,14 +8,13 @@ use std::rc::Rc;
 use super::ast::{AndOr, Assignment, Clause, Command, List, Node, Pipeline, Script, Simple, Stop, Word};
 use super::expand::Argument;
 use super::files::Content;
-use super::machine::{Flow, Loop, Parked, Shell};
+use super::machine::{Flow, LOST, Loop, Parked, Shell};
 use super::parse::parse;
 use super::state::{Cause, Function, Parameters, State, Tri, Value, Variable};
 
 /// Files and functions that are open at the same time.
 const DEEPEST: usize = 20;
 
-pub(super) const LOST: &str = "what stands here is not understood";
 const SYNTAX: &str = "the shell stops here with a syntax error, and that ends it";
 const CALLS: &str = "files or functions lead to each other without end";
 const ORDER: &str = "the order of the files depends on the language";
