@@ -119,7 +119,7 @@ impl Stage<'_> {
     }
 
     fn options(&self) -> Options<'_> {
-        Options { dry_run: false, ignored: &self.globals.ignored }
+        Options { dry_run: false, prove: false, ignored: &self.globals.ignored }
     }
 
     fn report(

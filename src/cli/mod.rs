@@ -13,6 +13,7 @@ mod manual;
 mod network;
 mod out;
 mod progress;
+mod prove;
 mod revert;
 mod settings;
 mod status;
@@ -23,12 +24,16 @@ mod wizard;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::sandbox;
 use crate::targets::Phase;
 use args::Globals;
 use exit::Exit;
 
 /// Runs one command and returns its exit code. Writes to standard output and standard error; never panics on input.
 pub fn run(argv: Vec<OsString>) -> ExitCode {
+    if let Some(exit) = sandbox::inside(&argv) {
+        return exit;
+    }
     let matches = match args::command().try_get_matches_from(&argv) {
         Ok(matches) => matches,
         Err(error) => return out::usage(&error, &argv).into(),
@@ -43,6 +48,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         "prepare" => converge::run(&globals, matches, Phase::Prepare),
         "reconfigure" => converge::run(&globals, matches, Phase::Reconfigure),
         "check" => check::run(&globals, matches),
+        "prove" => prove::run(&globals, matches),
         "network" => network::run(&globals, matches),
         "revert" => revert::run(&globals, matches),
         "status" => status::run(&globals),

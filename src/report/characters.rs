@@ -76,7 +76,7 @@ fn object(redactor: &Redactor, fields: &Map<String, Value>) -> Map<String, Value
 }
 
 /// A finding as JSON; its keys and their order are a contract.
-pub(super) fn finding_json(redactor: &Redactor, finding: &Finding) -> Value {
+pub fn finding_json(redactor: &Redactor, finding: &Finding) -> Value {
     let shown = |text: &Option<Text>| text.as_ref().map(|text| characters(redactor, text));
     let (commands, sentences) = sorted(finding, |text| characters(redactor, text));
     json!({

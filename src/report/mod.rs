@@ -12,7 +12,7 @@ use crate::problem::{HostState, Problem};
 use crate::redact::Redactor;
 use crate::text::Text;
 
-pub use characters::{characters, clean, line, value, visible};
+pub use characters::{characters, clean, finding_json, line, value, visible};
 pub use human::{
     Paint, findings as human_findings, plan as human_plan, problem as human_problem, status as human_status,
 };

@@ -8,6 +8,7 @@ use clap::{Arg, ArgAction, Command};
 use super::network;
 use super::settings::{switch, with_settings};
 use crate::check::Group;
+use crate::prove::PROGRAMS;
 use crate::report::check::Format;
 
 const EXAMPLES: &str = "\
@@ -28,7 +29,7 @@ Flags and examples of a command: ics-setup COMMAND --help";
 /// The commands by what somebody wants, as `--help` lists them.
 const COMMANDS: &[(&str, &[&str])] = &[
     ("Set a host up, and take it back", &["wizard", "prepare", "reconfigure", "revert", "status"]),
-    ("Find out what is wrong, and what to ask for", &["check", "network"]),
+    ("Find out what is wrong, and what to ask for", &["check", "prove", "network"]),
     ("Learn and build on it", &["demo", "settings", "completions", "man"]),
 ];
 
@@ -43,6 +44,18 @@ Examples:
 
 Exit codes: 0 nothing at or above --fail-on, 4 a check failed or could not be made, 11 warnings only (--fail-on warn);
 with --format nagios 0 ok, 1 warning, 2 critical, 3 unknown, whatever --fail-on says";
+
+const PROVE_EXAMPLES: &str = "\
+Runs su, sudo, sshd, cron and the clients that are installed in namespaces of their own, where a recorder stands in for the
+world. No packet leaves, nothing is written, nothing stays. Without settings over the files as they are; with settings over
+what prepare would write.
+
+Examples:
+  sudo ics-setup prove
+  sudo ics-setup prove --proxy http://proxy.corp.example:3128
+  sudo ics-setup prove --client curl --format json
+
+Exit codes: 0 every wanted way is taken, or nothing can be asked here (root and Linux namespaces are needed), 4 one is not";
 
 const WIZARD_EXAMPLES: &str = "\
 Examples:
@@ -127,7 +140,11 @@ fn all() -> Command {
         .subcommand(with_settings(
             Command::new("prepare")
                 .about("Before the install: proxy for logins and the Docker daemon")
-                .after_help(PREPARE_EXAMPLES),
+                .after_help(PREPARE_EXAMPLES)
+                .arg(
+                    switch("prove")
+                        .help("Run this host's own programs over the planned files first; see prove --help"),
+                ),
         ))
         .subcommand(with_settings(
             Command::new("reconfigure")
@@ -142,6 +159,7 @@ fn all() -> Command {
                 .arg(switch("force").help("Overwrite files that were edited since; a backup of them is kept")),
         )
         .subcommand(check())
+        .subcommand(prove())
         .subcommand(network::command())
         .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
         .subcommand(
@@ -248,6 +266,28 @@ fn check() -> Command {
             seconds("wait", "0s").help("Repeat failing checks for this long, as for a database that is still starting"),
         );
     with_settings(command)
+}
+
+fn prove() -> Command {
+    with_settings(
+        Command::new("prove")
+            .about("Which way the host's own logins, services and clients go")
+            .after_help(PROVE_EXAMPLES)
+            .arg(
+                Arg::new("client")
+                    .long("client")
+                    .value_name("NAME")
+                    .value_parser(PossibleValuesParser::new(PROGRAMS))
+                    .help("Only this program [default: all that are installed]"),
+            )
+            .arg(
+                Arg::new("save")
+                    .long("save")
+                    .value_name("FILE")
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .help("Write the lines that decide and the answers to FILE, without secrets, as a case to report"),
+            ),
+    )
 }
 
 /// Every command has `human` and `json`, `check` all formats.

@@ -1,0 +1,185 @@
+//! Is the wanted way taken, and do the programs and the models agree?
+
+use crate::clients::{Environment, Route, Target};
+use crate::consumers::{Consumer, ConsumersFacts, Wanted, Who, judge as consumers};
+use crate::finding::ids;
+use crate::finding::{Finding, Status};
+use crate::sandbox::Login;
+use crate::text;
+use crate::text::{Text, own};
+
+use super::{Ask, Door, Look, Program, Way, wanted_proxy};
+
+/// What is to be said: a finding for each door through which a wanted way is not taken, one for each program that does
+/// otherwise than the models say, and one that passes where there is neither.
+pub(super) fn judge(
+    look: &Look<'_>,
+    programs: &[Program],
+    (facts_of, facts): (&[Consumer], &ConsumersFacts),
+    urls: &[String],
+    targets: &[Target],
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let asked = || programs.iter().filter(|program| !program.asks.is_empty());
+    for door in Door::ALL {
+        let wrong: Vec<(&Program, Vec<Text>)> = asked()
+            .filter(|program| program.door == door)
+            .map(|program| (program, wrong(look, program, urls, targets)))
+            .filter(|(_, wrong)| !wrong.is_empty())
+            .collect();
+        if let Some((first, _)) = wrong.first() {
+            findings.push(of_door(look, first, &wrong, facts_of, facts));
+        }
+    }
+    findings.extend(asked().filter(|program| !program.agrees()).map(|program| disagrees(program, urls)));
+    if findings.is_empty() && asked().next().is_some() {
+        findings.push(
+            Finding::new(ids::PROVE_WAY, Status::Pass, "every program that was asked takes the wanted way")
+                .evidence("known", own("asked")),
+        );
+    }
+    findings
+}
+
+/// What is wanted of this program for this target.
+fn wanted(look: &Look<'_>, program: &Program, target: &Target) -> Way {
+    if wanted_proxy(look, target).is_none() {
+        return Way::Direct;
+    }
+    if program.consumer == Who::PackageManager {
+        return Way::Proxy;
+    }
+    let render = |proxy: &Option<crate::settings::Setting<crate::settings::ProxyUrl>>| {
+        proxy.as_ref().map(|proxy| proxy.value.masked())
+    };
+    let proxies = &look.settings.proxies;
+    let list = look.no_proxy.to_string();
+    let all = [("http_proxy", render(&proxies.http)), ("https_proxy", render(&proxies.https)), ("no_proxy", Some(list))];
+    let environment: Environment = all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    match program.client.route_in(target, &environment) {
+        Route::Proxy { .. } => Way::Proxy,
+        Route::Direct(_) => Way::Direct,
+        Route::Error { .. } => Way::None,
+    }
+}
+
+fn wrong(look: &Look<'_>, program: &Program, urls: &[String], targets: &[Target]) -> Vec<Text> {
+    // The setting of a package manager has no list, so that it asks for everything alike.
+    let counted = if program.consumer == Who::PackageManager { 1 } else { targets.len() };
+    let each = program.asks.iter().zip(targets).zip(urls).take(counted);
+    each.filter_map(|((ask, target), url)| differs(look, program, ask, target).map(|how| text!("{} {}", own(url), how)))
+        .collect()
+}
+
+/// How what was done differs from what is wanted; `None`: it does not.
+fn differs(look: &Look<'_>, program: &Program, ask: &Ask, target: &Target) -> Option<Text> {
+    let way = wanted(look, program, target);
+    if way != ask.way {
+        return Some(match ask.way {
+            Way::Proxy => text!("through {}", ask.proxy.clone().unwrap_or_default()),
+            Way::Direct => "around the proxy".into(),
+            Way::None | Way::Unknown => "not at all".into(),
+        });
+    }
+    if way != Way::Proxy {
+        return None;
+    }
+    let place = wanted_proxy(look, target);
+    if place.as_ref().zip(ask.proxy.as_ref()).is_none_or(|(wanted, asked)| !wanted.eq_ignore_ascii_case(asked)) {
+        return Some(text!("through another proxy, {}", ask.proxy.clone().unwrap_or_default()));
+    }
+    let proxies = &look.settings.proxies;
+    let proxy = if target.tls { &proxies.https } else { &proxies.http };
+    let has_login = proxy.as_ref().is_some_and(|proxy| proxy.value.password().is_some());
+    match (has_login, ask.login) {
+        (true, Login::None) => Some("through the proxy, without its login".into()),
+        (true, Login::Wrong) => Some("through the proxy, with another login".into()),
+        _ => None,
+    }
+}
+
+/// Does the file that `prepare` writes for logins reach this door by the door's own rules? cron and a plain `su` never read
+/// profile.d.
+fn is_served(look: &Look<'_>, program: &Program) -> bool {
+    let by_pam = look.platform.is_some_and(|platform| !platform.system_proxy_is_shell());
+    match program.door {
+        Door::SuLogin | Door::Ssh => true,
+        Door::Su | Door::Cron => by_pam,
+        Door::Sudo | Door::SudoLogin | Door::Service => false,
+        Door::Nothing => look.consumers.contains(&program.consumer),
+    }
+}
+
+fn of_door(
+    look: &Look<'_>,
+    first: &Program,
+    wrong: &[(&Program, Vec<Text>)],
+    facts_of: &[Consumer],
+    facts: &ConsumersFacts,
+) -> Finding {
+    let settings = look.settings;
+    let said = settings.proxies.http.is_some() || settings.proxies.https.is_some() || settings.remove_proxy;
+    let status = if said && is_served(look, first) { Status::Fail } else { Status::Warn };
+    let names: Vec<&str> = wrong.iter().map(|(program, _)| program.program).collect();
+    let who = match (&first.user, first.door) {
+        (_, Door::Nothing) => text!("{}", own(first.program)),
+        (Some(user), door) => text!("{} of {}", own(door.as_str()), own(user)),
+        (None, Door::Service) => "a service".into(),
+        (None, door) => text!("{}", own(door.as_str())),
+    };
+    let observed = Text::join(
+        wrong.iter().map(|(program, ways)| text!("{}: {}", own(program.program), Text::join(ways.clone(), ", "))),
+        "; ",
+    );
+    let title = text!("{} does not take the wanted way ({})", who, own(names.join(", ")));
+    let mut finding = Finding::new(ids::PROVE_WAY, status, title)
+        .observed(observed)
+        .evidence("consumer", own(first.consumer.as_str()))
+        .evidence("door", own(first.door.as_str()))
+        .evidence("known", own("asked"));
+    let members = look.no_proxy.shown().members().map(str::to_owned).collect();
+    let planned = look.changes.is_some();
+    let wanted = Wanted { asked: planned, written: planned, ..Wanted::new(settings, members) };
+    let by_files = facts_of.iter().find(|consumer| consumer.consumer == first.consumer);
+    let by_files = by_files.map(|consumer| consumers::judge(consumer, facts, &wanted));
+    match by_files.filter(|known| matches!(known.status, Status::Warn | Status::Fail)) {
+        Some(known) => {
+            finding.cause = known.cause;
+            finding.fix = known.fix;
+        }
+        None => {
+            finding = finding.cause("what is read on this way says otherwise than the files that are known to it");
+            finding = match first.door {
+                Door::Sudo | Door::SudoLogin => finding.advise(
+                    "pass the caller's values on: echo 'Defaults env_keep += \"http_proxy https_proxy no_proxy\"' > /etc/sudoers.d/ics-proxy && chmod 0440 /etc/sudoers.d/ics-proxy",
+                ),
+                _ => finding.advise(
+                    "find where it is set: grep -rniE '(https?|no)_proxy|unset' /etc/environment /etc/profile /etc/profile.d /etc/pam.d /etc/ssh",
+                ),
+            };
+        }
+    }
+    finding
+}
+
+fn disagrees(program: &Program, urls: &[String]) -> Finding {
+    let both = program.asks.iter().zip(&program.model).zip(urls);
+    let different = both.filter(|((ask, model), _)| **model != Way::Unknown && **model != ask.way);
+    let (mut asked, mut model) = (Vec::new(), Vec::new());
+    for ((ask, way), url) in different {
+        asked.push(text!("{} {}", own(url), own(ask.way.as_str())));
+        model.push(text!("{} {}", own(url), own(way.as_str())));
+    }
+    let title = text!(
+        "{} at the door {} does otherwise than the model of it says",
+        own(program.program),
+        own(program.door.as_str())
+    );
+    Finding::new(ids::PROVE_MODEL, Status::Warn, title)
+        .expected(text!("by the model: {}", Text::join(model, ", ")))
+        .observed(text!("asked: {}", Text::join(asked, ", ")))
+        .cause("the program is right; the model does not know something that decides here")
+        .advise("keep the case without secrets, and report it: ics-setup prove --save <FILE>")
+        .evidence("client", own(program.client.id.as_str()))
+        .evidence("known", own("asked"))
+}
