@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::{Globals, flags};
 use super::exit::Exit;
 use super::interface::options;
-use super::{ask, files, machine, out};
+use super::{ask, files, machine, out, terminal};
 use crate::consumers::Who;
 use crate::context::{HostContext, Inputs, Intent};
 use crate::converge::{Converge, Interface, Options, RunContext};
@@ -51,7 +51,8 @@ fn proven(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> R
     } else {
         let options = Options { dry_run: true, ..options(globals) };
         let interface = &mut Quiet(globals);
-        Converge { host: &host, inputs: inputs(layer)?, phase: Phase::Prepare, options, interface }.run(&mut planned)?;
+        Converge { host: &host, inputs: inputs(layer)?, phase: Phase::Prepare, options, interface }
+            .run(&mut planned)?;
         settings = planned.settings.take().ok_or_else(|| Problem::bug("a plan without settings"))?;
         (changes, consumers) = (Some(planned.plan.changes.as_slice()), planned.plan.consumers.as_slice());
         platform = planned.platform.clone();
@@ -88,7 +89,7 @@ fn told(globals: &Globals, proven: &mut Proven, redactor: &Redactor) -> Exit {
             "findings": findings,
         }));
     } else if !globals.quiet || fails(&proven.findings) {
-        out::result(&prove::human(proven, globals.verbose, redactor, Paint(globals.color)));
+        out::result(&prove::human(proven, globals.verbose, terminal::unicode(), redactor, Paint(globals.color)));
     }
     if fails(&proven.findings) { Exit::ChecksFailed } else { Exit::Done }
 }

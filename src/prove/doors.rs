@@ -3,6 +3,8 @@
 //! Each way is the real one: `su`, `sudo`, sshd with its own PAM stack (`sshd -i` behind a ProxyCommand), cron's daemon with
 //! an `@reboot` job. Measured on Debian 12.
 
+use std::time::Duration;
+
 use crate::clients::{self, Client, Target};
 use crate::consumers::Who;
 use crate::environment::LoginUser;
@@ -11,7 +13,7 @@ use crate::finding::{Finding, Status};
 use crate::host::Command;
 use crate::sandbox::{Answer, Asked as Seen, KEPT, Login, Question, SCRIPT, Sandbox};
 use crate::text;
-use crate::text::{Text, host_port, own, quoted};
+use crate::text::{Text, host_port, own, quoted, seconds};
 use crate::version::Version;
 
 use super::{Ask, Door, Look, Program, Way, is_installed};
@@ -20,12 +22,13 @@ use super::{Ask, Door, Look, Program, Way, is_installed};
 pub(crate) const PROGRAMS: [&str; 6] = ["curl", "wget", "git", "python3", "apt-get", "dnf"];
 
 /// How long one door may take, its programs included.
-const DOOR_MS: u64 = 40_000;
+const DOOR_MS: u64 = 15_000;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Asks for each of its arguments; what comes back does not count.
-const PYTHON: &str = "import sys, urllib.request as r\nfor u in sys.argv[1:]:\n try: r.urlopen(u, timeout=3)\n except Exception: pass";
+const PYTHON: &str =
+    "import sys, urllib.request as r\nfor u in sys.argv[1:]:\n try: r.urlopen(u, timeout=3)\n except Exception: pass";
 
 /// What the programs did, and what stood in the way of others.
 #[derive(Default)]
@@ -72,7 +75,7 @@ fn cron(look: &Look<'_>) -> Option<[&'static str; 2]> {
 /// The programs that are installed and wanted, but for package managers.
 fn askers(look: &Look<'_>) -> Vec<Asker> {
     let curl = || {
-        let command = Command { deadline: std::time::Duration::from_secs(2), ..Command::new(["curl", "--version"]) };
+        let command = Command { deadline: Duration::from_secs(2), ..Command::new(["curl", "--version"]) };
         let text = look.host.run(&command).ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())?;
         let release = text.strip_prefix("curl ")?.split_whitespace().next().and_then(Version::parse)?;
         clients::curl(&release)
@@ -142,7 +145,7 @@ pub(super) fn unasked(look: &Look<'_>) -> Vec<Program> {
 fn program(door: Door, asker: &Asker, user: Option<String>, asks: Vec<Ask>) -> Program {
     let Asker { program, client } = *asker;
     let user = user.filter(|_| !matches!(door, Door::Service | Door::Nothing));
-    Program { consumer: door.consumer(), door, client, program, user, asks, model: Vec::new() }
+    Program { consumer: door.consumer(), door, client, program, user, asks, model: Vec::new(), wrong: Vec::new() }
 }
 
 /// Goes through every door with every program.
@@ -150,8 +153,10 @@ pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targe
     let mut asked = Asked::default();
     let login = LoginUser::of(look.host);
     let askers = askers(look);
+    // A login that hangs is waited for once.
+    let mut hangs = false;
     for door in Door::ALL.into_iter().filter(|door| door.is_there(look) && !askers.is_empty()) {
-        let (user, question) = match question(door, look, sandbox, &login) {
+        let (user, question) = match question(door, look, sandbox, &login, hangs) {
             Ok(asked) => asked,
             Err(why) => {
                 asked.findings.push(closed(door, &login.name, why));
@@ -161,10 +166,12 @@ pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targe
         };
         let steps = askers.iter().map(|asker| (asker.program.to_owned(), line(asker.program, urls))).collect();
         let answer = match sandbox.ask(Question { steps, ..question }) {
-            Ok(answer) if answer.opened => Some(answer),
             Ok(answer) => {
-                asked.findings.push(closed(door, &user, text!("{}", answer.said)));
-                None
+                hangs |= door == Door::SuLogin && !answer.opened && answer.code.is_none();
+                if !answer.done {
+                    asked.findings.push(closed(door, &user, unfinished(&answer)));
+                }
+                Some(answer).filter(|answer| answer.opened)
             }
             Err(why) => {
                 asked.findings.push(closed(door, &user, why));
@@ -198,17 +205,25 @@ fn plain(argv: &[&str]) -> Question {
 }
 
 /// Who goes through a door, and how.
-fn question(door: Door, look: &Look<'_>, sandbox: &mut Sandbox, login: &LoginUser) -> Result<(String, Question), Text> {
+fn question(
+    door: Door,
+    look: &Look<'_>,
+    sandbox: &mut Sandbox,
+    login: &LoginUser,
+    hangs: bool,
+) -> Result<(String, Question), Text> {
     let shell: &[&str] = if login.needs_shell { &["-s", "/bin/sh"] } else { &[] };
     let run = format!("sh {SCRIPT}");
     let name = login.name.as_str();
     let question = match door {
         Door::SuLogin => plain(&[&["su", "-"], shell, &[name, "-c", &run]].concat()),
         Door::Su => plain(&[&["su"], shell, &[name, "-c", &run]].concat()),
+        Door::Ssh if hangs => return Err("a login of this user does not come to its end".into()),
         Door::Ssh => ssh(sandbox, name)?,
         Door::Sudo | Door::SudoLogin => {
-            let may = sandbox.ask(plain(&[&["su", "-"], shell, &[name, "-c", "sudo -n true"]].concat()))?;
-            let (name, shell) = if may.code == Some(0) { (name, shell) } else { ("root", &[][..]) };
+            let may = plain(&[&["su", "-"], shell, &[name, "-c", "sudo -n true"]].concat());
+            let may = !hangs && sandbox.ask(may)?.code == Some(0);
+            let (name, shell) = if may { (name, shell) } else { ("root", &[][..]) };
             let how = if door == Door::Sudo { "sudo -n" } else { "sudo -n -i" };
             let question = plain(&[&["su", "-"], shell, &[name, "-c", &format!("{how} {run}")]].concat());
             return Ok((name.to_owned(), question));
@@ -260,8 +275,7 @@ fn asks(answer: &Answer, program: &str, targets: &[Target]) -> Vec<Ask> {
     };
     let ask = |target: &Target| {
         let host = host(target);
-        let mine: Vec<&Seen> =
-            answer.asked.iter().filter(|seen| seen.step == program && seen.host == host).collect();
+        let mine: Vec<&Seen> = answer.asked.iter().filter(|seen| seen.step == program && seen.host == host).collect();
         // The first decides the way; a login may come at a second try.
         match mine.first().map(|first| &first.proxy) {
             None => Ask { way: Way::None, proxy: None, login: Login::None },
@@ -273,6 +287,16 @@ fn asks(answer: &Answer, program: &str, targets: &[Target]) -> Vec<Ask> {
         }
     };
     targets.iter().map(ask).collect()
+}
+
+/// Why a script did not come to its end.
+fn unfinished(answer: &Answer) -> Text {
+    let late = || text!("no end within {}", own(seconds(Duration::from_millis(DOOR_MS))));
+    match answer.code {
+        None if answer.said.is_empty() => late(),
+        None => text!("{}: {}", late(), answer.said),
+        Some(code) => text!("exit code {}: {}", code, answer.said),
+    }
 }
 
 /// A door that did not open.

@@ -17,21 +17,17 @@ pub(super) fn judge(
     programs: &[Program],
     (facts_of, facts): (&[Consumer], &ConsumersFacts),
     urls: &[String],
-    targets: &[Target],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let asked = || programs.iter().filter(|program| !program.asks.is_empty());
     for door in Door::ALL {
-        let wrong: Vec<(&Program, Vec<Text>)> = asked()
-            .filter(|program| program.door == door)
-            .map(|program| (program, wrong(look, program, urls, targets)))
-            .filter(|(_, wrong)| !wrong.is_empty())
-            .collect();
-        if let Some((first, _)) = wrong.first() {
-            findings.push(of_door(look, first, &wrong, facts_of, facts));
+        let wrong: Vec<&Program> =
+            asked().filter(|program| program.door == door && program.wrong.iter().any(Option::is_some)).collect();
+        if let Some(first) = wrong.first() {
+            findings.push(of_door(look, first, &wrong, urls, (facts_of, facts)));
         }
     }
-    findings.extend(asked().filter(|program| !program.agrees()).map(|program| disagrees(program, urls)));
+    findings.extend(disagreements(programs, urls));
     if findings.is_empty() && asked().next().is_some() {
         findings.push(
             Finding::new(ids::PROVE_WAY, Status::Pass, "every program that was asked takes the wanted way")
@@ -54,7 +50,8 @@ fn wanted(look: &Look<'_>, program: &Program, target: &Target) -> Way {
     };
     let proxies = &look.settings.proxies;
     let list = look.no_proxy.to_string();
-    let all = [("http_proxy", render(&proxies.http)), ("https_proxy", render(&proxies.https)), ("no_proxy", Some(list))];
+    let all =
+        [("http_proxy", render(&proxies.http)), ("https_proxy", render(&proxies.https)), ("no_proxy", Some(list))];
     let environment: Environment = all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     match program.client.route_in(target, &environment) {
         Route::Proxy { .. } => Way::Proxy,
@@ -63,12 +60,30 @@ fn wanted(look: &Look<'_>, program: &Program, target: &Target) -> Way {
     }
 }
 
-fn wrong(look: &Look<'_>, program: &Program, urls: &[String], targets: &[Target]) -> Vec<Text> {
+/// How each ask differs from what is wanted.
+pub(super) fn wrong(look: &Look<'_>, program: &Program, targets: &[Target]) -> Vec<Option<Text>> {
     // The setting of a package manager has no list, so that it asks for everything alike.
     let counted = if program.consumer == Who::PackageManager { 1 } else { targets.len() };
-    let each = program.asks.iter().zip(targets).zip(urls).take(counted);
-    each.filter_map(|((ask, target), url)| differs(look, program, ask, target).map(|how| text!("{} {}", own(url), how)))
-        .collect()
+    let each = program.asks.iter().zip(targets).take(counted);
+    each.map(|(ask, target)| differs(look, program, ask, target)).collect()
+}
+
+/// What several programs do, those that do the same together.
+fn told(wrong: &[&Program], urls: &[String]) -> Text {
+    let how = |program: &Program| {
+        let each = program.wrong.iter().zip(urls);
+        let ways = each.filter_map(|(how, url)| how.clone().map(|how| text!("{} {}", own(url), how)));
+        Text::join(ways, ", ")
+    };
+    let mut groups: Vec<(Text, Vec<&str>)> = Vec::new();
+    for program in wrong {
+        let how = how(program);
+        match groups.iter_mut().find(|(known, _)| *known == how) {
+            Some((_, names)) => names.push(program.program),
+            None => groups.push((how, vec![program.program])),
+        }
+    }
+    Text::join(groups.into_iter().map(|(how, names)| text!("{}: {}", own(names.join(", ")), how)), "; ")
 }
 
 /// How what was done differs from what is wanted; `None`: it does not.
@@ -113,24 +128,21 @@ fn is_served(look: &Look<'_>, program: &Program) -> bool {
 fn of_door(
     look: &Look<'_>,
     first: &Program,
-    wrong: &[(&Program, Vec<Text>)],
-    facts_of: &[Consumer],
-    facts: &ConsumersFacts,
+    wrong: &[&Program],
+    urls: &[String],
+    (facts_of, facts): (&[Consumer], &ConsumersFacts),
 ) -> Finding {
     let settings = look.settings;
-    let said = settings.proxies.http.is_some() || settings.proxies.https.is_some() || settings.remove_proxy;
+    let said = settings.proxies.any() || settings.remove_proxy;
     let status = if said && is_served(look, first) { Status::Fail } else { Status::Warn };
-    let names: Vec<&str> = wrong.iter().map(|(program, _)| program.program).collect();
+    let names: Vec<&str> = wrong.iter().map(|program| program.program).collect();
     let who = match (&first.user, first.door) {
         (_, Door::Nothing) => text!("{}", own(first.program)),
         (Some(user), door) => text!("{} of {}", own(door.as_str()), own(user)),
         (None, Door::Service) => "a service".into(),
         (None, door) => text!("{}", own(door.as_str())),
     };
-    let observed = Text::join(
-        wrong.iter().map(|(program, ways)| text!("{}: {}", own(program.program), Text::join(ways.clone(), ", "))),
-        "; ",
-    );
+    let observed = told(wrong, urls);
     let title = text!("{} does not take the wanted way ({})", who, own(names.join(", ")));
     let mut finding = Finding::new(ids::PROVE_WAY, status, title)
         .observed(observed)
@@ -162,24 +174,44 @@ fn of_door(
     finding
 }
 
-fn disagrees(program: &Program, urls: &[String]) -> Finding {
-    let both = program.asks.iter().zip(&program.model).zip(urls);
-    let different = both.filter(|((ask, model), _)| **model != Way::Unknown && **model != ask.way);
-    let (mut asked, mut model) = (Vec::new(), Vec::new());
-    for ((ask, way), url) in different {
-        asked.push(text!("{} {}", own(url), own(ask.way.as_str())));
-        model.push(text!("{} {}", own(url), own(way.as_str())));
+/// One finding for each door and each way in which programs there do otherwise than their models say.
+fn disagreements(programs: &[Program], urls: &[String]) -> Vec<Finding> {
+    let mut groups: Vec<(Door, Text, Text, Vec<&Program>)> = Vec::new();
+    for program in programs.iter().filter(|program| !program.agrees()) {
+        let (mut asked, mut model) = (Vec::new(), Vec::new());
+        for ((ask, way), url) in program.asks.iter().zip(&program.model).zip(urls) {
+            if *way != Way::Unknown && *way != ask.way {
+                asked.push(text!("{} {}", own(url), own(ask.way.as_str())));
+                model.push(text!("{} {}", own(url), own(way.as_str())));
+            }
+        }
+        let (asked, model) = (Text::join(asked, ", "), Text::join(model, ", "));
+        let same = |group: &&mut (Door, Text, Text, Vec<&Program>)| {
+            (group.0, &group.1, &group.2) == (program.door, &asked, &model)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.3.push(program),
+            None => groups.push((program.door, asked, model, vec![program])),
+        }
     }
-    let title = text!(
-        "{} at the door {} does otherwise than the model of it says",
-        own(program.program),
-        own(program.door.as_str())
-    );
+    groups.into_iter().map(|(door, asked, model, programs)| disagreement(door, asked, model, &programs)).collect()
+}
+
+fn disagreement(door: Door, asked: Text, model: Text, programs: &[&Program]) -> Finding {
+    let names = |name: fn(&Program) -> &str| {
+        let names: Vec<&str> = programs.iter().map(|program| name(program)).collect();
+        own(names.join(", "))
+    };
+    let title = match door {
+        Door::Nothing => text!("the model of {} says otherwise than it does", names(|program| program.program)),
+        _ => text!("at the door {}, models of {} say otherwise", own(door.as_str()), names(|program| program.program)),
+    };
     Finding::new(ids::PROVE_MODEL, Status::Warn, title)
-        .expected(text!("by the model: {}", Text::join(model, ", ")))
-        .observed(text!("asked: {}", Text::join(asked, ", ")))
+        .expected(text!("by the model: {}", model))
+        .observed(text!("asked: {}", asked))
         .cause("the program is right; the model does not know something that decides here")
         .advise("keep the case without secrets, and report it: ics-setup prove --save <FILE>")
-        .evidence("client", own(program.client.id.as_str()))
+        .evidence("clients", names(|program| program.client.id.as_str()))
+        .evidence("door", own(door.as_str()))
         .evidence("known", own("asked"))
 }

@@ -39,7 +39,7 @@ pub(crate) use doors::PROGRAMS;
 pub(crate) use shown::{human, json};
 
 /// How long all programs may take together.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Where instances of a cloud ask for what they are.
 const METADATA: &str = "http://169.254.169.254/latest";
@@ -124,6 +124,8 @@ pub(crate) struct Program {
     pub(crate) asks: Vec<Ask>,
     /// One for each URL.
     pub(crate) model: Vec<Way>,
+    /// How each ask differs from what is wanted; `None`: it does not, or nothing is wanted.
+    pub(crate) wrong: Vec<Option<Text>>,
 }
 
 /// What a program did with one URL.
@@ -172,9 +174,10 @@ pub(crate) fn prove(look: &Look<'_>) -> Proven {
     }
     for program in &mut programs {
         program.model = model::ways(&consumers, program, &targets);
+        program.wrong = judge::wrong(look, program, &targets);
     }
     programs.extend(model::daemon(look, &consumers, &targets));
-    findings.extend(judge::judge(look, &programs, (&consumers, &beside), &urls, &targets));
+    findings.extend(judge::judge(look, &programs, (&consumers, &beside), &urls));
     Proven { planned: look.changes.is_some(), urls, programs, findings, took: began.elapsed() }
 }
 

@@ -76,6 +76,7 @@ pub(super) fn daemon(look: &Look<'_>, consumers: &[Consumer], targets: &[Target]
         user: None,
         asks: Vec::new(),
         model: Vec::new(),
+        wrong: Vec::new(),
     };
     program.model = ways(std::slice::from_ref(consumer), &program, targets);
     Some(program)

@@ -13,7 +13,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, gethostname};
+use nix::unistd::{Pid, gethostname, getpid};
 
 use super::hosts::Names;
 use super::recorder::Recorder;
@@ -36,7 +36,8 @@ const NAMES: [&str; 4] = ["http_proxy", "https_proxy", "no_proxy", "all_proxy"];
 
 /// Serves until its input ends.
 pub(super) fn run() -> ExitCode {
-    if set_pdeathsig(Signal::SIGKILL).is_err() {
+    // Who is not the first process of a pid namespace would end all of this host.
+    if getpid() != Pid::from_raw(1) || set_pdeathsig(Signal::SIGKILL).is_err() {
         return ExitCode::FAILURE;
     }
     let recorder = Recorder::default();

@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const LONGEST: usize = 16 << 10;
 
 /// Asks for a login. The realm is what people would see.
-const LOGIN_WANTED: &[u8] = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"recorder\"\r\n\
+const LOGIN_WANTED: &[u8] =
+    b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"recorder\"\r\n\
     Content-Length: 0\r\nConnection: close\r\nProxy-Connection: close\r\n\r\n";
 const REFUSED: &[u8] = b"HTTP/1.1 502 recorded\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 const NOTHING: &[u8] = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
@@ -127,7 +128,8 @@ fn read(head: &[u8], (called, port): (&str, u16), logins: &BTreeSet<String>) -> 
     let (method, target) = (words.next()?, words.next()?);
     let headers: Vec<(&str, &str)> =
         lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name.trim(), value.trim())).collect();
-    let header = |wanted: &str| headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
+    let header =
+        |wanted: &str| headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
     let wanted = match (method, target.split_once("://")) {
         ("CONNECT", _) => target,
         (_, Some((_, rest))) => rest.split(['/', '?']).next()?,

@@ -17,8 +17,7 @@ const AF_INET6: u8 = 10;
 
 /// Makes it so in the network namespace of this process. A kernel without IPv6 does without its route.
 pub(super) fn all_local() -> io::Result<()> {
-    let socket =
-        socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
     let mut kernel = File::from(socket);
     tell(&mut kernel, RTM_NEWLINK, &link_up())?;
     tell(&mut kernel, RTM_NEWROUTE, &local_route(AF_INET))?;

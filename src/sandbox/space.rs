@@ -4,7 +4,9 @@
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, symlink,
+};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,6 +14,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, getppid, setsid};
 
 use super::{File, Order, cannot, frame, myself, routes};
@@ -59,6 +62,7 @@ fn failed<E: Into<io::Error>>(what: &str) -> impl FnOnce(E) -> String {
 fn make(files: &[File]) -> Result<(), String> {
     // A terminal of the caller's is out of reach: passwords are asked there.
     setsid().map_err(failed("no session of its own"))?;
+    umask(Mode::from_bits_truncate(0o022));
     let all = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWPID
@@ -68,7 +72,8 @@ fn make(files: &[File]) -> Result<(), String> {
     routes::all_local().map_err(failed("no routes in a network namespace of its own"))?;
     let scratch = fs::canonicalize("/tmp").map_err(failed("/tmp"))?;
     std::env::set_current_dir("/").map_err(failed("/"))?;
-    bind("none", Path::new("/"), MsFlags::MS_REC | MsFlags::MS_PRIVATE).map_err(failed("mounts cannot be made private"))?;
+    bind("none", Path::new("/"), MsFlags::MS_REC | MsFlags::MS_PRIVATE)
+        .map_err(failed("mounts cannot be made private"))?;
     let table = fs::read_to_string(MOUNTS).map_err(failed(MOUNTS))?;
     let mounts = parse(&table);
     read_only(&mounts)?;
@@ -108,7 +113,11 @@ fn of_handle(file: &fs::File) -> PathBuf {
 /// Makes every mount read-only. One that another hides cannot be reached by its path, so nothing is written to it.
 fn read_only(mounts: &[Line]) -> Result<(), String> {
     for line in mounts.iter().filter(|line| line.kind != "autofs") {
-        match bind("none", &line.point, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | kept(&line.options)) {
+        match bind(
+            "none",
+            &line.point,
+            MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | kept(&line.options),
+        ) {
             Ok(()) | Err(nix::Error::ENOENT | nix::Error::EINVAL | nix::Error::ENOTDIR) => {}
             Err(error) => return Err(format!("{} cannot be made read-only: {error}", line.point.display())),
         }

@@ -14,6 +14,7 @@ mod formats;
 mod host;
 mod login;
 mod paths;
+mod prove;
 mod proxies;
 mod readers;
 mod release;

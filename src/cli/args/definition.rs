@@ -142,8 +142,7 @@ fn all() -> Command {
                 .about("Before the install: proxy for logins and the Docker daemon")
                 .after_help(PREPARE_EXAMPLES)
                 .arg(
-                    switch("prove")
-                        .help("Run this host's own programs over the planned files first; see prove --help"),
+                    switch("prove").help("Run this host's own programs over the planned files first; see prove --help"),
                 ),
         ))
         .subcommand(with_settings(
