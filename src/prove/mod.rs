@@ -247,7 +247,7 @@ fn wanted_proxy(look: &Look<'_>, target: &Target) -> Option<String> {
 }
 
 /// The consumer of this kind that a login of the proof is about.
-fn consumer_of<'a>(consumers: &'a [Consumer], who: Who) -> Option<&'a Consumer> {
+fn consumer_of(consumers: &[Consumer], who: Who) -> Option<&Consumer> {
     consumers.iter().find(|consumer| consumer.consumer == who)
 }
 

@@ -168,7 +168,7 @@ fn a_kill_at_any_moment_leaves_nothing() {
     let whole = began.elapsed();
     for moment in 0..20_u32 {
         let words = ["ics-setup", "prove", "--client", "python3", "--proxy", PROXY];
-        let mut child = guest.command(&words).spawn().unwrap();
+        let mut child = guest.command(&words).stdout(std::process::Stdio::null()).spawn().unwrap();
         // nsenter waits for it.
         let tool = until(|| crate::common::child_of(child.id()).ok_or_else(|| "it has not begun".to_owned()));
         std::thread::sleep(whole * moment / 20);
