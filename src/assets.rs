@@ -24,6 +24,14 @@ pub(crate) fn read<T: Deserialize<'static>>(file: &'static Node) -> T {
     T::deserialize(file).expect("the files of assets/ are parts of the program, and tests read them")
 }
 
+/// What a file says that consists of one list or table, by its only key.
+pub(crate) fn only<T: Deserialize<'static>>(file: &'static Node) -> T {
+    match file {
+        Node::Table([(_, part)]) => read(part),
+        other => read(other),
+    }
+}
+
 impl IntoDeserializer<'static, Error> for &'static Node {
     type Deserializer = Self;
 

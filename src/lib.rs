@@ -115,3 +115,31 @@ mod text;
 mod vendor;
 pub mod version;
 mod wizard;
+
+/// For `tests/lab`: where the model of a systemd unit below `root` differs from what `systemd-analyze verify` has printed.
+///
+/// # Errors
+/// `root` is no folder.
+#[doc(hidden)]
+pub fn unit_differences(root: &std::path::Path, name: &str, stdout: &[u8]) -> std::io::Result<Vec<String>> {
+    let differences = consumers::units::differences_below(root, name, stdout)?;
+    Ok(differences.into_iter().map(|difference| format!("{difference:?}")).collect())
+}
+
+/// Names with their values; `None`: it cannot be told.
+#[doc(hidden)]
+pub type UnitVariables = Vec<(String, Option<String>)>;
+
+/// For `tests/lab`: what the model gives to a systemd service below `root` for these names. `None`: systemd does not
+/// start the service.
+///
+/// # Errors
+/// `root` is no folder.
+#[doc(hidden)]
+pub fn unit_environment(root: &std::path::Path, unit: &str, names: &[&str]) -> std::io::Result<Option<UnitVariables>> {
+    use consumers::sight::Sight;
+    let service = consumers::units::service_below(root, unit)?;
+    let sights = service.sights(names).into_iter().filter(|(_, sight)| !matches!(sight, Sight::Unset { .. }));
+    let known = sights.map(|(name, sight)| (name, sight.value().map(str::to_owned))).collect();
+    Ok(service.refused.is_none().then_some(known))
+}

@@ -229,24 +229,10 @@ impl Problem {
         }
     }
 
-    /// Says that everything was done before it ended.
+    /// Says what the host looks like now.
     #[must_use]
-    pub fn committed(mut self) -> Self {
-        self.host_state = HostState::Committed;
-        self
-    }
-
-    /// Says that what was done has been taken back.
-    #[must_use]
-    pub fn restored(mut self) -> Self {
-        self.host_state = HostState::Restored;
-        self
-    }
-
-    /// Says that the host did not stay as it was.
-    #[must_use]
-    pub fn host_changed(mut self) -> Self {
-        self.host_state = HostState::Changed;
+    pub fn leaving(mut self, host: HostState) -> Self {
+        self.host_state = host;
         self
     }
 }

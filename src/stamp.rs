@@ -42,6 +42,12 @@ pub(crate) fn seconds_of(text: &str) -> Option<i64> {
     (rfc3339(at) == text).then_some(seconds)
 }
 
+/// Milliseconds since 1970; negative before.
+pub(crate) fn unix_millis(time: SystemTime) -> i64 {
+    let whole = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    time.duration_since(UNIX_EPOCH).map_or_else(|before| -whole(before.duration()), whole)
+}
+
 /// UTC, with these signs between the parts of the date and of the time. Clocks before 1970 read as 1970.
 fn written(now: SystemTime, day: &str, clock: &str) -> String {
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 use crate::assets;
+use crate::text::words::words;
 
 /// What the product's documents and files say.
 #[derive(Debug, Deserialize)]
@@ -19,7 +20,7 @@ pub(crate) struct Vendor {
     pub docker: DockerFiles,
     /// Files of Compose.
     pub compose: ComposeFiles,
-    generation: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    generation: BTreeMap<Generation, BTreeMap<String, Vec<String>>>,
 }
 
 /// Built-in members of `no_proxy`.
@@ -51,49 +52,38 @@ pub(crate) struct ComposeFiles {
     pub plugins: Vec<PathBuf>,
 }
 
-/// Which names the variables of `prod.env` have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Generation {
-    /// `DIVVY_DB_*`, 2019 and newer.
-    Current,
-    /// `DIVVY_MYSQL_*`, 2016 to 2018.
-    Older,
-}
-
-impl Generation {
-    fn key(self) -> &'static str {
-        match self {
-            Self::Current => "current",
-            Self::Older => "older",
-        }
+words! {
+    /// Which names the variables of `prod.env` have.
+    pub enum Generation {
+        /// `DIVVY_DB_*`, 2019 and newer.
+        Current = "current",
+        /// `DIVVY_MYSQL_*`, 2016 to 2018.
+        Older = "older",
     }
 }
 
 impl Vendor {
     /// The facts.
     pub(crate) fn get() -> &'static Self {
-        static FACTS: OnceLock<Vendor> = OnceLock::new();
-        FACTS.get_or_init(|| assets::read(&assets::VENDOR))
+        static FACTS: LazyLock<Vendor> = LazyLock::new(|| assets::read(&assets::VENDOR));
+        &FACTS
     }
 
     /// The variables of `prod.env` that a setting stands in.
     pub(crate) fn variables(&self, generation: Generation, key: &str) -> &[String] {
-        self.generation.get(generation.key()).and_then(|names| names.get(key)).map_or(&[], Vec::as_slice)
+        self.generation.get(&generation).and_then(|names| names.get(key)).map_or(&[], Vec::as_slice)
     }
 
     /// The settings that stand in `prod.env`, in stable order.
     pub(crate) fn prod_env_keys(&self) -> impl Iterator<Item = &str> {
-        self.generation
-            .get(Generation::Current.key())
-            .into_iter()
-            .flat_map(|names| names.keys().map(String::as_str))
-            .filter(|key| *key != "prefixes")
+        let names = self.generation.get(&Generation::Current).into_iter().flat_map(BTreeMap::keys);
+        names.map(String::as_str).filter(|key| *key != "prefixes")
     }
 
-    /// Is this a variable of `prod.env` that a setting stands in, in either generation?
-    pub(crate) fn is_variable(&self, name: &str) -> bool {
-        let settings = self.generation.values().flatten().filter(|(key, _)| *key != "prefixes");
-        settings.flat_map(|(_, names)| names).any(|own| own == name)
+    /// The setting that stands in this variable of `prod.env`, in either generation.
+    pub(crate) fn setting_of(&self, name: &str) -> Option<&str> {
+        let mut settings = self.generation.values().flatten().filter(|(key, _)| *key != "prefixes");
+        settings.find(|(_, names)| names.iter().any(|own| own == name)).map(|(key, _)| key.as_str())
     }
 
     /// What the names that belong to one generation alone begin with.

@@ -16,6 +16,11 @@ impl Version {
         let numbers = text[..end].trim_end_matches('.').split('.').map(str::parse).collect::<Result<_, _>>();
         numbers.ok().map(Self)
     }
+
+    /// The first number.
+    pub(crate) fn major(&self) -> u32 {
+        self.0.first().copied().unwrap_or(0)
+    }
 }
 
 /// Missing parts count as zero: `7` is `7.0`.

@@ -1,8 +1,10 @@
-//! The README tells the truth: its settings table is the code's. `UPDATE_README=1 cargo test --test readme` writes it.
+//! The README tells the truth: its settings table is the code's, which `UPDATE_README=1 cargo test --test readme` writes, and it
+//! names every format.
 
 use std::fs;
 use std::path::Path;
 
+use ics_setup::report::check::Format;
 use ics_setup::settings::TABLE;
 
 const HEAD: &str = "| flag | key | what |\n| --- | --- | --- |\n";
@@ -18,6 +20,14 @@ fn the_settings_table_of_the_readme_is_the_tables_own() {
     if table != rows {
         assert!(std::env::var_os("UPDATE_README").is_some(), "the settings table of README.md is to be:\n{rows}");
         fs::write(path, format!("{before}{HEAD}{rows}{END}{after}")).unwrap();
+    }
+}
+
+#[test]
+fn every_format_of_check_is_named() {
+    let readme = include_str!("../README.md");
+    for format in Format::ALL.map(Format::as_str) {
+        assert!(readme.contains(&format!("`{format}`")), "README.md does not name check --format {format}");
     }
 }
 

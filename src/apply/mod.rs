@@ -22,13 +22,10 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, Status, ids};
 use crate::host::{FileKind, HostWrite, LockGuard};
 use crate::plan::{Change, Plan};
-use crate::problem::ProblemId;
-use crate::problem::copy_of;
-use crate::problem::{Problem, id};
+use crate::problem::{Problem, ProblemId, copy_of, id};
 use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::own;

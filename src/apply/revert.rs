@@ -8,38 +8,31 @@ use crate::host::View;
 use crate::plan::{After, Change, FileMeta, Plan};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::Fix;
-use crate::text::{ics_setup, own};
+use crate::text::{ics_setup, nearest, own};
 
 /// The run that `revert` means: the named one, or the last that is still in force and is not itself a revert.
 ///
 /// # Errors
 /// When there is none, or no such one.
 pub(crate) fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run, Problem> {
-    match named {
-        None => {
-            runs.iter().rev().find(|run| run.state != State::Reverted && run.begin.reverts.is_none()).ok_or_else(|| {
-                Problem::host(id::NOTHING_TO_REVERT, "there is no run to take back").hint(ics_setup("status"))
-            })
+    let Some(name) = named else {
+        let last = runs.iter().rev().find(|run| run.state != State::Reverted && run.begin.reverts.is_none());
+        return last.ok_or_else(|| {
+            Problem::host(id::NOTHING_TO_REVERT, "there is no run to take back").hint(ics_setup("status"))
+        });
+    };
+    let run = runs.iter().find(|run| run.begin.run == name).ok_or_else(|| {
+        let problem = Problem::settings(id::RUN_UNKNOWN, text!("there is no run {:?}", name));
+        match nearest(name, runs.iter().map(|run| run.begin.run.as_str())) {
+            Some(near) => problem.hint_command(ics_setup(text!("revert {}", own(near)))),
+            None => problem.hint(ics_setup("status")),
         }
-        Some(name) => {
-            let run = runs.iter().find(|run| run.begin.run == name).ok_or_else(|| {
-                let problem = Problem::settings(id::RUN_UNKNOWN, text!("there is no run {:?}", name));
-                let near = crate::text::nearest(name, runs.iter().map(|run| run.begin.run.as_str()));
-                problem.hint_fix(near.map_or_else(
-                    || Fix::Advice(ics_setup("status")),
-                    |near| Fix::Command(ics_setup(text!("revert {}", own(near)))),
-                ))
-            })?;
-            match run.state {
-                State::Reverted => {
-                    Err(Problem::host(id::ALREADY_REVERTED, text!("run {} is taken back already", own(name)))
-                        .hint(ics_setup("status")))
-                }
-                State::Committed | State::Interrupted => Ok(run),
-            }
-        }
+    })?;
+    if run.state == State::Reverted {
+        return Err(Problem::host(id::ALREADY_REVERTED, text!("run {} is taken back already", own(name)))
+            .hint(ics_setup("status")));
     }
+    Ok(run)
 }
 
 /// Everything that brings the host back to where it was before the run.
@@ -55,7 +48,6 @@ pub(crate) fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Re
             Verdict::Edited if !force => return Err(conflict(view, run, intent, later)),
             Verdict::Edited | Verdict::Published => {}
         }
-        let before = now;
         let after = match &intent.before {
             None => None,
             Some(kept) => {
@@ -64,18 +56,17 @@ pub(crate) fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Re
                         .caused_by(error)
                 })?;
                 // What somebody did to owner or mode since stays; the time goes back with the content.
-                let attributes = before.as_ref().map_or(&kept.attributes, |now| &now.attributes).clone();
+                let attributes = now.as_ref().map_or(&kept.attributes, |now| &now.attributes).clone();
                 let meta = FileMeta::Like(crate::host::Attributes { mtime: kept.attributes.mtime, ..attributes });
                 Some(After { bytes, meta })
             }
         };
-        let reasons = vec![text!("take back run {}", own(&run.begin.run))];
         plan.changes.push(Change {
             path: intent.path.clone(),
             real_path: intent.real_path.clone(),
-            before,
+            before: now,
             after,
-            reasons,
+            reasons: vec![text!("take back run {}", own(&run.begin.run))],
         });
     }
     plan.idle_folders = run.begin.makes.iter().rev().map(|(folder, _)| folder.clone()).collect();

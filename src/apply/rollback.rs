@@ -119,11 +119,9 @@ fn restore(host: &dyn HostWrite, begin: &Begin, intent: &Intent) -> io::Result<(
 
 fn keep_edited(host: &dyn HostWrite, begin: &Begin, intent: &Intent, now: &Snapshot) -> io::Result<()> {
     let base = intent.path.display().to_string().replace('/', "_");
-    let free = |number: &u32| {
-        host.lstat(&journal::backup(&begin.run, &format!("edited{number}{base}"))).is_ok_and(|found| found.is_none())
-    };
-    let number = (0..1000).find(free).unwrap_or(1000);
-    let mut file = host.create(&journal::backup(&begin.run, &format!("edited{number}{base}")), 0o600)?;
+    let backup = |number: u32| journal::backup(&begin.run, &format!("edited{number}{base}"));
+    let free = |number: &u32| host.lstat(&backup(*number)).is_ok_and(|found| found.is_none());
+    let mut file = host.create(&backup((0..1000).find(free).unwrap_or(1000)), 0o600)?;
     file.write_all(&now.bytes)?;
     file.sync()?;
     host.sync_dir(&journal::folder(&begin.run).join("backup"))

@@ -6,31 +6,21 @@ use std::path::Path;
 use super::STATE;
 use super::journal::{self, Begin, Record};
 use crate::host::{HostRead, HostWrite, unreadable};
-use crate::problem::copy_of;
-use crate::problem::{Problem, id};
+use crate::problem::{Problem, copy_of, id};
 use crate::stamp::is_run_name;
 use crate::text;
 use crate::text::own;
+use crate::text::words::words;
 
-/// How a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// All of it is there.
-    Committed,
-    /// It was taken back.
-    Reverted,
-    /// It did not come to its end.
-    Interrupted,
-}
-
-impl State {
-    /// The word in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Committed => "committed",
-            Self::Reverted => "reverted",
-            Self::Interrupted => "interrupted",
-        }
+words! {
+    /// How a run stands.
+    pub enum State {
+        /// All of it is there.
+        Committed = "committed",
+        /// It was taken back.
+        Reverted = "reverted",
+        /// It did not come to its end.
+        Interrupted = "interrupted",
     }
 }
 

@@ -8,10 +8,9 @@ use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{STATE, failed, rollback, runs};
 use crate::host::{FileKind, HostRead, HostWrite, NewFile};
 use crate::plan::{Change, FileMeta, Plan};
-use crate::problem::{Kind, Problem, id};
-use crate::stamp;
-use crate::text;
+use crate::problem::{HostState, Kind, Problem, id};
 use crate::text::{ics_setup, own};
+use crate::{stamp, text};
 
 /// Makes the plan true; see the module's head for the order of effects.
 pub(super) fn apply(
@@ -227,7 +226,7 @@ fn undo(host: &dyn HostWrite, begin: &Begin, problem: Problem) -> Problem {
             if runs::discard(host, &begin.run).is_err() {
                 let _ = journal::end(host, &begin.run, &Record::RolledBack);
             }
-            problem.restored()
+            problem.leaving(HostState::Restored)
         }
         Err(second) => {
             let because = match &problem.because {
@@ -237,7 +236,7 @@ fn undo(host: &dyn HostWrite, begin: &Begin, problem: Problem) -> Problem {
             Problem { because: Some(Box::new(because)), kind: Kind::Host, ..problem }
                 .hint(ics_setup("status"))
                 .hint_command(ics_setup(text!("revert {}", own(&begin.run))))
-                .host_changed()
+                .leaving(HostState::Changed)
         }
     }
 }

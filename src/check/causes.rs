@@ -4,16 +4,14 @@
 #[cfg(test)]
 mod tests;
 
-use super::spec::CheckSpec;
+use crate::check::prelude::*;
 use crate::consumers::ProxySpec;
-use crate::finding::Finding;
 use crate::net::{Distrust, NetError, TlsFault};
 use crate::network::catalogue::Needs;
 use crate::network::cause::{Cause, Failure, Stage, Via, offers_basic};
 use crate::network::inspector;
 use crate::network::target::Target;
-use crate::text;
-use crate::text::{Text, host_port, ics_setup, own};
+use crate::text::host_port;
 
 /// The proxy for requests of this kind.
 pub(super) fn proxy_for(tls: bool, spec: &CheckSpec) -> Option<&ProxySpec> {
@@ -32,7 +30,7 @@ pub(super) fn way(via: Via, target: &Target, spec: &CheckSpec) -> Text {
 /// What was seen, where nothing more is known than the failure.
 pub(super) fn told(failure: &Failure) -> Text {
     match &failure.why {
-        Cause::NetError { trouble } => text!("{}", trouble),
+        Cause::NetError { error } => text!("{}", error),
         Cause::ProxyLogin { schemes, sent } => {
             let offered = if schemes.is_empty() { "nothing".into() } else { text!("{}", schemes.join(", ")) };
             text!("HTTP 407, offering {}{}", offered, own(if *sent { ", after a login by Basic" } else { "" }))
@@ -68,53 +66,45 @@ impl<'a> Proxy<'a> {
         self.spec.is_some_and(|spec| spec.tls)
     }
 
-    fn scheme(&self) -> &'static str {
-        if self.is_tls() { "https" } else { "http" }
-    }
-
     fn user(&self) -> Option<&str> {
         self.spec?.user.as_deref()
     }
 }
 
-/// Tells of a proxy that is itself the reason ([`Failure::is_of_proxy`]). `make` makes the finding of its title.
-pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, make: impl FnOnce(Text) -> Finding) -> Finding {
+/// Tells of a proxy that is itself the reason ([`Failure::is_of_proxy`]), in a failing finding with this id.
+pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let Proxy { place, origin, .. } = proxy;
+    let make = |title: Text| Finding::fail(id, title);
+    let (scheme, probed) = (own(if proxy.is_tls() { "https" } else { "http" }), own(&Needs::get().probe.host));
     let look = |seconds: u32| {
-        let (scheme, host) = (proxy.scheme(), &Needs::get().probe.host);
-        text!(
-            "see for yourself: curl -v --connect-timeout {} -x {}://{} https://{}/",
-            seconds,
-            own(scheme),
-            place,
-            own(host)
-        )
+        let limit = text!("--connect-timeout {}", seconds);
+        text!("see for yourself: curl -v {} -x {}://{} https://{}/", limit, scheme, place, probed)
     };
-    let trouble = match &failure.why {
-        Cause::ProxyLogin { schemes, sent } => return login(schemes, *sent, proxy, make),
+    let error = match &failure.why {
+        Cause::ProxyLogin { schemes, sent } => return login(schemes, *sent, proxy, id),
         Cause::ProxyMisunderstands { status } => {
             let finding = make(text!("the proxy {} does not understand CONNECT{}", place, origin))
                 .expected("an answer of a forward proxy to CONNECT");
             return misunderstood(finding, *status).advise(look(3)).advise(right_port());
         }
-        Cause::NetError { trouble } => Some(trouble),
+        Cause::NetError { error } => Some(error),
         _ => None,
     };
-    match (trouble, failure.stage) {
-        (Some(NetError::NameUnknown), Stage::Resolve) => unresolved(proxy, make)
+    match (error, failure.stage) {
+        (Some(NetError::NameUnknown), Stage::Resolve) => unresolved(proxy, id)
             .cause("the name is misspelt, or this host asks a name server that does not know the company's names")
             .look(text!("look: getent hosts {}; cat /etc/resolv.conf", own(host(proxy))))
             .advise(text!("add its address from the proxy team: echo '<ADDRESS> {}' >> /etc/hosts", own(host(proxy)))),
-        (_, Stage::Resolve) => unresolved(proxy, make)
+        (_, Stage::Resolve) => unresolved(proxy, id)
             .cause("no name server of this host answers: the proxy's name has to resolve here, all others at the proxy")
             .look(text!("look: cat /etc/resolv.conf; getent hosts {}", own(host(proxy)))),
         (Some(NetError::Refused), Stage::Tcp) => make(text!("nothing listens at the proxy {}{}", place, origin))
             .expected("an open port")
             .cause("the port is wrong, the proxy does not run, or a firewall in between rejects")
             .advise(text!("ask the proxy team for host and port, then: {}", ics_setup(NAME_PROXY))),
-        (trouble, Stage::Tcp) => make(text!("the proxy {} does not answer{}", place, origin))
+        (error, Stage::Tcp) => make(text!("the proxy {} does not answer{}", place, origin))
             .expected("an open port, within --connect-timeout")
-            .cause(match trouble {
+            .cause(match error {
                 Some(NetError::Unreachable { .. }) => "this host has no route there",
                 Some(NetError::ConnectTimeout { .. }) => {
                     "a firewall or security group between this host and the proxy drops packets, or the address is wrong"
@@ -123,15 +113,15 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, make: impl FnOnce(T
             })
             .advise(text!("have the network team open TCP from this host to {}", place))
             .advise(text!("or name the right one: {}", ics_setup(NAME_PROXY))),
-        (Some(NetError::Untrusted { why }), Stage::ProxyTls) => certificate(why, proxy, make),
-        (Some(NetError::Tls { why: TlsFault::Http }), Stage::ProxyTls) => other_language(proxy, make),
+        (Some(NetError::Untrusted { why }), Stage::ProxyTls) => certificate(why, proxy, id),
+        (Some(NetError::Tls { why: TlsFault::Http }), Stage::ProxyTls) => other_language(proxy, id),
         (_, Stage::ProxyTls) => {
             let finding = make(text!("the proxy {} does not speak TLS, as https:// in its URL asks for{}", place, origin))
                 .expected("TLS to the proxy itself")
                 .cause("an ordinary proxy port is plain also for https requests, or the port belongs to something else");
             run(finding, proxy, text!("prepare {} http://{}", own(proxy.flag), place)).advise(right_port())
         }
-        (Some(NetError::Unexpected { tls: true, .. }), _) if !proxy.is_tls() => other_language(proxy, make),
+        (Some(NetError::Unexpected { tls: true, .. }), _) if !proxy.is_tls() => other_language(proxy, id),
         (Some(NetError::Silent { .. }), Stage::Connect) => {
             make(text!("the proxy {} does not answer CONNECT in time{}", place, origin))
                 .expected("an answer to CONNECT within --connect-timeout")
@@ -158,8 +148,8 @@ fn host<'a>(proxy: &Proxy<'a>) -> &'a str {
     proxy.spec.map_or("<HOST>", |spec| spec.host.as_str())
 }
 
-fn unresolved(proxy: &Proxy<'_>, make: impl FnOnce(Text) -> Finding) -> Finding {
-    make(text!("the proxy's name in {} does not resolve{}", proxy.place, proxy.origin))
+fn unresolved(proxy: &Proxy<'_>, id: FindingId) -> Finding {
+    Finding::fail(id, text!("the proxy's name in {} does not resolve{}", proxy.place, proxy.origin))
         .expected("an address for the proxy's name")
 }
 
@@ -168,39 +158,31 @@ fn misunderstood(finding: Finding, status: u16) -> Finding {
 }
 
 /// The proxy URL says `http://` where the port speaks TLS, or the other way round.
-fn other_language(proxy: &Proxy<'_>, make: impl FnOnce(Text) -> Finding) -> Finding {
+fn other_language(proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let Proxy { place, flag, .. } = proxy;
-    let (was, is, speaks, cause) = if proxy.is_tls() {
-        (
-            "https",
-            "http",
-            "plain HTTP",
-            "https:// in a proxy URL means TLS to the proxy itself: curl, Go and Python fail here with wrong version number, also though the vendor's example is written so",
-        )
+    let (was, is, speaks) = if proxy.is_tls() { ("https", "http", "plain HTTP") } else { ("http", "https", "TLS") };
+    let cause = if proxy.is_tls() {
+        "https:// in a proxy URL means TLS to the proxy itself: curl, Go and Python fail here with wrong version number, also though the vendor's example is written so"
     } else {
-        (
-            "http",
-            "https",
-            "TLS",
-            "http:// in a proxy URL means plain HTTP to the proxy, and this port expects TLS first",
-        )
+        "http:// in a proxy URL means plain HTTP to the proxy, and this port expects TLS first"
     };
     // In quotes in any case: what stands in it may be any character.
     let login = proxy.user().map(|user| text!(" --proxy-user {}", own(in_quotes(user)))).unwrap_or_default();
-    let finding = make(text!("the proxy URL begins with {}:// and {} speaks {}", own(was), place, own(speaks)))
-        .expected(text!("{}://{}", own(is), place))
-        .cause(cause);
-    run(finding, proxy, text!("prepare {} {}://{}{}", own(flag), own(is), place, login)).advise(text!(
-        "run this where the product is installed: {}",
-        ics_setup(text!("reconfigure {} {}://{}{}", own(flag), own(is), place, login))
-    ))
+    let finding =
+        Finding::fail(id, text!("the proxy URL begins with {}:// and {} speaks {}", own(was), place, own(speaks)))
+            .expected(text!("{}://{}", own(is), place))
+            .cause(cause);
+    let arguments = text!("{} {}://{}{}", own(flag), own(is), place, login);
+    let installed = ics_setup(text!("reconfigure {}", arguments));
+    run(finding, proxy, text!("prepare {}", arguments))
+        .advise(text!("run this where the product is installed: {}", installed))
 }
 
 /// Why a certificate is not trusted decides what helps.
-fn certificate(why: &Distrust, proxy: &Proxy<'_>, make: impl FnOnce(Text) -> Finding) -> Finding {
+fn certificate(why: &Distrust, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let Proxy { place, origin, .. } = proxy;
     let look = text!("look: openssl s_client -connect {} -showcerts </dev/null", place);
-    let finding = make(text!("the certificate of the proxy {} is not trusted{}", place, origin))
+    let finding = Finding::fail(id, text!("the certificate of the proxy {} is not trusted{}", place, origin))
         .expected(text!("a certificate for {} that this host trusts; without one no login is sent", own(host(proxy))));
     match why {
         Distrust::Expired | Distrust::NotYet => {
@@ -230,8 +212,9 @@ fn certificate(why: &Distrust, proxy: &Proxy<'_>, make: impl FnOnce(Text) -> Fin
     }
 }
 
-fn login(schemes: &[String], sent: bool, proxy: &Proxy<'_>, make: impl FnOnce(Text) -> Finding) -> Finding {
+fn login(schemes: &[String], sent: bool, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let Proxy { place, origin, .. } = proxy;
+    let make = |title: Text| Finding::fail(id, title);
     let reconfigure = text!("run this then, where the product is installed: {}", ics_setup("reconfigure"));
     if !offers_basic(schemes) && !schemes.is_empty() {
         return make(text!("{} wants a login by {} only", place, schemes.join(", ")))
@@ -270,28 +253,25 @@ fn in_quotes(user: &str) -> String {
     format!("'{}'", user.replace('\'', "'\\''"))
 }
 
-/// Tells what is wrong with the way to one endpoint. `who` is the proxy in its title, `make` makes the finding of that title.
+/// Tells what is wrong with the way to one endpoint. `who` is the proxy in its title, `id` and `status` are the finding's.
 pub(super) fn of_way(
     failure: &Failure,
     target: &Target,
     via: Via,
     who: &Text,
     spec: &CheckSpec,
-    make: impl FnOnce(Text) -> Finding,
+    (id, status): (FindingId, Status),
 ) -> Finding {
-    let name = target.name();
-    let way = way(via, target, spec);
-    let request = if failure.stage == Stage::Connect { "CONNECT" } else { "an http request" };
-    let make = |title: Text| {
-        make(title).expected(match &target.stands_for {
-            Some(wildcard) => {
-                text!("reached; {} stands for {}: {}", own(&target.host), own(wildcard), own(&target.purpose))
-            }
-            None => text!("reached: {}", own(&target.purpose)),
-        })
+    let (name, way) = (own(target.name()), way(via, target, spec));
+    let request = own(if failure.stage == Stage::Connect { "CONNECT" } else { "an http request" });
+    let purpose = own(&target.purpose);
+    let expected = match &target.stands_for {
+        Some(wildcard) => text!("reached; {} stands for {}: {}", own(&target.host), own(wildcard), purpose),
+        None => text!("reached: {}", purpose),
     };
+    let make = |title: Text| Finding::new(id, status, title).expected(&expected);
     match (&failure.why, failure.stage) {
-        (Cause::ProxyForbids { status }, _) => make(text!("{} forbids {} (HTTP {})", who, own(&name), status))
+        (Cause::ProxyForbids { status }, _) => make(text!("{} forbids {} (HTTP {})", who, name, status))
             .cause("its rules do not have this host, or not for this login")
             .advise(allow(target))
             .advise(text!(
@@ -301,7 +281,7 @@ pub(super) fn of_way(
         (Cause::ProxyFailed { status, word }, _) => make(text!(
             "{} cannot reach {} (HTTP {})",
             who,
-            own(&name),
+            name,
             status
         ))
         .cause(match (word.as_deref(), status) {
@@ -314,69 +294,69 @@ pub(super) fn of_way(
         })
         .advise(from_the_proxy(target)),
         (Cause::ProxyMisunderstands { status }, _) => {
-            misunderstood(make(text!("{} does not understand {} to {}", who, own(request), own(&name))), *status)
+            misunderstood(make(text!("{} does not understand {} to {}", who, request, name)), *status)
                 .look(from_here(target, via, spec))
                 .advise(right_port())
         }
         (Cause::ProxyAnswered { status }, _) => {
-            make(text!("{} answered {} to {} with HTTP {}", who, own(request), own(&name), status))
+            make(text!("{} answered {} to {} with HTTP {}", who, request, name, status))
                 .cause("a portal that wants a person to log in or to accept terms, or a block page")
                 .advise(allow(target))
         }
         (Cause::Page { title }, _) => make(match title {
-            Some(words) => text!("instead of {} a page answers: {:?}", own(&name), words),
-            None => text!("instead of {} a page answers", own(&name)),
+            Some(words) => text!("instead of {} a page answers: {:?}", name, words),
+            None => text!("instead of {} a page answers", name),
         })
         .cause(match title.as_deref().and_then(inspector) {
             Some(product) => text!("a block page of {}", own(product)),
             None => "a block page or a login portal in between".into(),
         })
         .advise(text!("have whoever runs it let {} through", covered(target))),
-        (Cause::ProxyLogin { .. }, _) => make(text!("{} wants a login for {}", who, own(&name)))
+        (Cause::ProxyLogin { .. }, _) => make(text!("{} wants a login for {}", who, name))
             .cause("other endpoints got through")
             .advise(text!("have the proxy team look at the rule for {}", own(&target.host))),
-        (Cause::NetError { trouble: NetError::Silent { .. } }, Stage::Connect) => make(text!(
+        (Cause::NetError { error: NetError::Silent { .. } }, Stage::Connect) => make(text!(
             "{} does not get to {} in time",
             who,
-            own(&name)
+            name
         ))
         .cause("nothing answers the proxy there: a firewall behind it drops the packets (limit: --connect-timeout)")
         .advise(from_the_proxy(target)),
-        (Cause::NetError { trouble: NetError::NameUnknown | NetError::NameUnanswered { .. } }, Stage::Resolve) => {
+        (Cause::NetError { error: NetError::NameUnknown | NetError::NameUnanswered { .. } }, Stage::Resolve) => {
             make(text!("{} does not resolve", own(&target.host)))
                 .cause("name servers that do not know the internet, as is usual where everything goes through a proxy")
                 .look(text!("look: getent hosts {}", own(&target.host)))
                 .advise("or name the proxy: --proxy http://<HOST>:<PORT>")
         }
-        (Cause::NetError { trouble: NetError::Refused }, _) => {
-            make(text!("{} refuses the connection {}", own(&name), way))
+        (Cause::NetError { error: NetError::Refused }, _) => {
+            make(text!("{} refuses the connection {}", name, way))
                 .cause("a firewall that rejects, or the service is down")
                 .advise(open(target))
         }
-        (Cause::NetError { trouble }, Stage::Tcp) => make(text!("{} does not answer {}", own(&name), way))
-            .cause(match trouble {
+        (Cause::NetError { error }, Stage::Tcp) => make(text!("{} does not answer {}", name, way))
+            .cause(match error {
                 NetError::Unreachable { .. } => "this host has no route there",
                 _ => "a firewall on the way drops the packets",
             })
             .advise(open(target)),
-        (Cause::NetError { trouble }, Stage::Tls) => of_tls(trouble, target, via, &way, make),
-        _ if via == Via::Proxy && !target.tls => make(text!("{} gives no answer {}", own(&name), way))
-            .cause("the proxy gives no answer, or the service behind it gives none")
-            .look(from_here(target, via, spec)),
-        _ => make(text!("{} gives no answer {}", own(&name), way))
-            .cause("the way is open, and the service behind it does not answer")
+        (Cause::NetError { error }, Stage::Tls) => of_tls(error, target, via, &way, make),
+        _ => make(text!("{} gives no answer {}", name, way))
+            .cause(match via {
+                Via::Proxy if !target.tls => "the proxy gives no answer, or the service behind it gives none",
+                _ => "the way is open, and the service behind it does not answer",
+            })
             .look(from_here(target, via, spec)),
     }
 }
 
 /// A connection, or a tunnel, in which no TLS comes about.
-fn of_tls(trouble: &NetError, target: &Target, via: Via, way: &Text, make: impl FnOnce(Text) -> Finding) -> Finding {
-    let name = target.name();
-    let finding = match trouble {
-        NetError::Silent { .. } => make(text!("nothing comes back from {} {}", own(&name), way)),
-        _ => make(text!("TLS to {} does not come about {}", own(&name), way)),
+fn of_tls(error: &NetError, target: &Target, via: Via, way: &Text, make: impl FnOnce(Text) -> Finding) -> Finding {
+    let name = own(target.name());
+    let finding = match error {
+        NetError::Silent { .. } => make(text!("nothing comes back from {} {}", name, way)),
+        _ => make(text!("TLS to {} does not come about {}", name, way)),
     };
-    let finding = finding.cause(match (trouble, via) {
+    let finding = finding.cause(match (error, via) {
         (NetError::Closed | NetError::Reset | NetError::Tls { .. }, Via::Direct) => {
             "a device in between cuts connections by the name in TLS, or wants another TLS version"
         }
@@ -392,7 +372,7 @@ fn of_tls(trouble: &NetError, target: &Target, via: Via, way: &Text, make: impl 
         Via::Direct => finding.advise(open(target)),
         Via::Proxy => finding.advise(from_the_proxy(target)),
     };
-    finding.look(text!("look: openssl s_client -connect {} -servername {}", own(&name), own(&target.host)))
+    finding.look(text!("look: openssl s_client -connect {} -servername {}", name, own(&target.host)))
 }
 
 fn from_the_proxy(target: &Target) -> Text {

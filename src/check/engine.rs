@@ -72,26 +72,24 @@ pub(crate) fn run<T: Send + 'static>(
     let mut waiting: Vec<(usize, Job<T>)> = jobs.into_iter().enumerate().collect();
     let mut running: BTreeMap<usize, Running> = BTreeMap::new();
     while !(waiting.is_empty() && running.is_empty()) {
-        let mut begun = true;
-        while begun && Instant::now() < end {
-            begun = false;
-            if let Some(at) = next(&waiting, &running, pace.per_proxy) {
-                let (index, job) = waiting.remove(at);
-                let limit = job.limit.min(end.saturating_duration_since(Instant::now()));
-                let cut_short = limit < job.limit;
-                let task = Running::new(&job, limit, cut_short);
-                let (sender, work) = (sender.clone(), job.work);
-                let time = Time::new(pace.connect, limit);
-                let started = std::thread::Builder::new().name(format!("check {}", job.name)).spawn(move || {
-                    let result = catch_unwind(AssertUnwindSafe(|| work(time)));
-                    // Nobody listens any more when it was late.
-                    let _ = sender.send((index, result));
-                });
-                match started {
-                    Ok(_) => drop(running.insert(index, task)),
-                    Err(_) => results[index] = Some(Ended::Broke),
-                }
-                begun = true;
+        while Instant::now() < end
+            && let Some(at) = next(&waiting, &running, pace.per_proxy)
+        {
+            let (index, job) = waiting.remove(at);
+            let (began, wanted) = (Instant::now(), job.limit);
+            let limit = wanted.min(end.saturating_duration_since(began));
+            let (late, cut_short) = (began + limit + GRACE, limit < wanted);
+            let task = Running { name: job.name, talks_to: job.talks_to, began, late, limit, cut_short };
+            let (sender, work) = (sender.clone(), job.work);
+            let time = Time::new(pace.connect, limit);
+            let started = std::thread::Builder::new().name(format!("check {}", job.name)).spawn(move || {
+                let result = catch_unwind(AssertUnwindSafe(|| work(time)));
+                // Nobody listens any more when it was late.
+                let _ = sender.send((index, result));
+            });
+            match started {
+                Ok(_) => drop(running.insert(index, task)),
+                Err(_) => results[index] = Some(Ended::Broke),
             }
         }
         let names: Vec<&'static str> = running.values().map(|task| task.name).collect();
@@ -110,14 +108,13 @@ pub(crate) fn run<T: Send + 'static>(
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 let now = Instant::now();
-                let late: Vec<usize> =
-                    running.iter().filter(|(_, task)| task.late <= now).map(|(index, _)| *index).collect();
-                for index in late {
-                    if let Some(task) = running.remove(&index) {
-                        let ended = if task.cut_short { Ended::OutOfTime } else { Ended::Late(task.limit) };
-                        results[index] = Some(ended);
+                running.retain(|index, task| {
+                    let late = task.late <= now;
+                    if late {
+                        results[*index] = Some(if task.cut_short { Ended::OutOfTime } else { Ended::Late(task.limit) });
                     }
-                }
+                    !late
+                });
             }
         }
     }
@@ -131,13 +128,6 @@ struct Running {
     late: Instant,
     limit: Duration,
     cut_short: bool,
-}
-
-impl Running {
-    fn new<T>(job: &Job<T>, limit: Duration, cut_short: bool) -> Self {
-        let began = Instant::now();
-        Self { name: job.name, talks_to: job.talks_to.clone(), began, late: began + limit + GRACE, limit, cut_short }
-    }
 }
 
 /// The first job in declared order that may begin now.

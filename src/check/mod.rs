@@ -17,6 +17,7 @@
 //! | `unit` | the [`Check`] trait: what a check is |
 //! | `spec` | what the settings ask for, without secrets; the secrets apart |
 //! | `engine` | bounded threads, deadlines, order |
+//! | `prelude` | the names that nearly every check uses |
 //! | `run` | rounds (`--wait`), selection, from checks to findings |
 //! | `record` | facts as a file |
 //! | `requirements` | what a product release asks for, as data |
@@ -33,18 +34,27 @@ pub(crate) mod requirements;
 pub(crate) mod runtime;
 
 mod causes;
+mod prelude;
 mod run;
 mod spec;
 mod unit;
 
+use std::time::Duration;
+
 pub(crate) use crate::consumers::ProxySpec;
 pub(crate) use crate::network::target::Target;
+use crate::text::{Own, own, seconds};
 pub(crate) use record::Record;
 pub(crate) use run::{Run, Selection};
 pub(crate) use spec::{Address, CheckSpec, Limits, Secrets, Unread};
 #[cfg(test)]
 pub(crate) use spec::{MysqlSpec, RedisSpec};
 pub(crate) use unit::{AnyCheck, Check, Group, Look, Meta};
+
+/// Milliseconds as messages print them: `3 s`, `250 ms`.
+fn took(millis: u64) -> Own<String> {
+    own(seconds(Duration::from_millis(millis)))
+}
 
 /// Every check, in the order in which it is reported.
 pub(crate) fn all() -> Vec<&'static dyn AnyCheck> {

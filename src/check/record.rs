@@ -3,10 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::spec::CheckSpec;
+use crate::check::prelude::*;
 use crate::problem::{Problem, id};
-use crate::text;
-use crate::text::{ics_setup, own};
 
 /// Name of the format.
 pub(crate) const SCHEMA: &str = "ics-setup/facts/v2";

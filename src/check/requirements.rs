@@ -41,9 +41,9 @@ pub(crate) struct Window {
     below: Version,
     /// The window in words: `5.7.x`.
     pub shown: String,
-    lower: Otherwise,
-    higher: Otherwise,
-    other: Otherwise,
+    lower: Status,
+    higher: Status,
+    other: Status,
     /// The profile's.
     #[serde(skip, default = "inferred")]
     confidence: Confidence,
@@ -52,22 +52,6 @@ pub(crate) struct Window {
 /// What a window that was given no confidence has: the one that judges least.
 fn inferred() -> Confidence {
     Confidence::Inferred
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Otherwise {
-    Warn,
-    Fail,
-}
-
-impl From<Otherwise> for Status {
-    fn from(otherwise: Otherwise) -> Self {
-        match otherwise {
-            Otherwise::Warn => Self::Warn,
-            Otherwise::Fail => Self::Fail,
-        }
-    }
 }
 
 impl Window {
@@ -83,15 +67,15 @@ impl Window {
     /// What becomes of a version of the right make.
     pub(crate) fn verdict(&self, version: &Version) -> Status {
         self.confidence.at_most(match self.place(version) {
-            Ordering::Less => self.lower.into(),
+            Ordering::Less => self.lower,
             Ordering::Equal => Status::Pass,
-            Ordering::Greater => self.higher.into(),
+            Ordering::Greater => self.higher,
         })
     }
 
     /// What becomes of another make.
     pub(crate) fn other(&self) -> Status {
-        self.confidence.at_most(self.other.into())
+        self.confidence.at_most(self.other)
     }
 }
 

@@ -8,16 +8,15 @@ use serde_json::Value;
 
 use super::engine::{self, Ended, Job, Pace};
 use super::record::{Ending, Entry, Record, SCHEMA};
-use super::spec::{CheckSpec, Secrets};
-use super::unit::{AnyCheck, Group, Look, Meta};
-use crate::finding::FindingId;
-use crate::finding::{Finding, Ignored, Status};
+use super::spec::Secrets;
+use super::unit::AnyCheck;
+use crate::check::prelude::*;
+use crate::finding::Ignored;
 use crate::host::HostRead;
-use crate::net::{Roots, seconds};
+use crate::net::Roots;
 use crate::platform::Platform;
 use crate::stamp::rfc3339;
-use crate::text;
-use crate::text::{Text, own};
+use crate::text::millis;
 
 /// The first pause between two rounds of `--wait`; each is twice the one before, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -172,7 +171,6 @@ impl Record {
 }
 
 fn entry(check: &dyn AnyCheck, ended: Ended<Value>, before: Option<&Entry>) -> Entry {
-    use crate::text::millis;
     let (ended, took_ms, facts) = match ended {
         Ended::Done(facts, took) => (Ending::Done, millis(took), facts),
         Ended::Late(limit) => (Ending::Late, millis(limit), Value::Null),

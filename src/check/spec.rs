@@ -213,7 +213,8 @@ impl CheckSpec {
         limits: Limits,
     ) -> (Self, Secrets) {
         let wanted = Wanted::new(settings, no_proxy);
-        let url = |setting: &Option<crate::settings::Setting<ProxyUrl>>| setting.as_ref().map(|url| url.value.clone());
+        let proxies = [&settings.proxies.http, &settings.proxies.https];
+        let [http_url, https_url] = proxies.map(|setting| setting.as_ref().map(|url| url.value.clone()));
         let text = |key: Key, default: &str| effective.text(key).map_or_else(|| default.to_owned(), |(text, _)| text);
         let address = |host: Key, port: Key, usual: u16| {
             let test_drive = settings.deployment == Deployment::TestDrive;
@@ -230,8 +231,8 @@ impl CheckSpec {
             Some(Address { host, port, origin })
         };
         let secrets = Secrets {
-            http_proxy: url(&settings.proxies.http),
-            https_proxy: url(&settings.proxies.https),
+            http_proxy: http_url,
+            https_proxy: https_url,
             mysql: effective.secret(Key::MysqlPassword),
             redis: effective.secret(Key::RedisPassword),
         };
@@ -256,10 +257,8 @@ impl CheckSpec {
                 has_password: secrets.redis.is_some(),
                 tls: settings.redis_tls,
             }),
-            unread: Vec::new(),
-            endpoints: Vec::new(),
-            via: Vec::new(),
             limits,
+            ..Self::default()
         };
         (spec, secrets)
     }

@@ -7,45 +7,29 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::spec::{CheckSpec, Secrets};
-use crate::finding::Finding;
-use crate::finding::FindingId;
+use crate::finding::{Finding, FindingId};
 use crate::host::HostRead;
 use crate::net::{Roots, Time};
 use crate::platform::Platform;
 use crate::secret::Secret;
+use crate::text::words::words;
 use crate::{mysql, redis};
 
-/// What a check is about; also what `check GROUP` takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Group {
-    /// The host itself.
-    Host,
-    /// Proxy settings of every consumer, and the proxy.
-    Proxy,
-    /// MySQL and Redis.
-    Backends,
-    /// What the product needs from the internet.
-    Network,
-    /// What the Insight Agent needs, from the internet and from its Collectors.
-    Agent,
-    /// The installed product.
-    Runtime,
-}
-
-impl Group {
-    /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 6] = [Self::Host, Self::Proxy, Self::Backends, Self::Network, Self::Agent, Self::Runtime];
-
-    /// The word on the command line and in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Proxy => "proxy",
-            Self::Backends => "backends",
-            Self::Network => "network",
-            Self::Agent => "agent",
-            Self::Runtime => "runtime",
-        }
+words! {
+    /// What a check is about, in the order of the report; also what `check GROUP` takes.
+    pub enum Group {
+        /// The host itself.
+        Host = "host",
+        /// Proxy settings of every consumer, and the proxy.
+        Proxy = "proxy",
+        /// MySQL and Redis.
+        Backends = "backends",
+        /// What the product needs from the internet.
+        Network = "network",
+        /// What the Insight Agent needs, from the internet and from its Collectors.
+        Agent = "agent",
+        /// The installed product.
+        Runtime = "runtime",
     }
 }
 
@@ -53,7 +37,7 @@ impl Group {
 pub(crate) struct Look<'a> {
     /// The host.
     pub host: &'a dyn HostRead,
-    /// What system it is; `None`: neither of the two families.
+    /// What system it is; `None`: none that there is a strategy for.
     pub platform: Option<&'a Platform>,
     /// What the settings ask for.
     pub spec: &'a CheckSpec,

@@ -50,7 +50,7 @@ pub(super) fn in_order<T, E>(ask: impl FnOnce() -> Result<T, E>) -> Result<T, Pr
         }
         put_cursor_back();
         out::message("error: cancelled; nothing was changed\n");
-        std::process::exit(Exit::Cancelled.code().into());
+        std::process::exit(Exit::CANCELLED.0.into());
     };
     let answer = calm.or_instead(ask, instead);
     answer.map_err(|_| {
@@ -66,7 +66,7 @@ fn put_cursor_back() {
     let _ = term.write_line("");
 }
 
-/// The person wants no more.
+/// The problem of a run that a person has ended.
 pub(super) fn cancelled() -> Problem {
     Problem::host(id::CANCELLED, "cancelled; nothing was changed")
 }

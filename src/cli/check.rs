@@ -2,17 +2,17 @@
 
 mod known;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::ArgMatches;
 
-use super::args::{Globals, flags};
+use super::args::{Globals, flags, path_of, word};
 use super::exit::Exit;
 use super::progress::Progress;
 use super::{ask, files, machine, network, out, terminal};
 use crate::check::{CheckSpec, Limits, Record, Run, Selection, Target, Unread};
-use crate::context::{HostContext, Inputs, Intent, at_most, authority};
+use crate::context::{HostContext, Intent, at_most, authority};
 use crate::finding::Finding;
 use crate::net::Roots;
 use crate::network::catalogue::{EndpointNeeds, required_endpoints};
@@ -29,16 +29,11 @@ use crate::text::{ics_setup, own};
 /// More than the facts of any host: they are bounded where they are collected.
 const MAX_FACTS: u64 = 64 << 20;
 
-/// Runs the verb.
-pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
-    let mut redactor = Redactor::default();
-    match checked(globals, matches, &mut redactor) {
-        Ok(exit) => exit,
-        Err(problem) => out::failed(globals, "check", &problem, &redactor),
-    }
-}
-
-fn checked(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> Result<Exit, Problem> {
+/// Runs the verb. The redactor learns the secrets that are found on the way.
+///
+/// # Errors
+/// Flags that do not go together, wrong settings, files that cannot be read or written.
+pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> Result<Exit, Problem> {
     if let Some(exit) = known::asked(globals, matches)? {
         return Ok(exit);
     }
@@ -50,12 +45,12 @@ fn checked(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> 
             .hint(text!("what they leave: {}, with the same words", ics_setup("check --list"))));
     }
     let limits = limits(matches)?;
-    let keep = matches.get_one::<PathBuf>("save-facts");
+    let keep = path_of(matches, "save-facts");
     if let Some(path) = keep {
         // A folder that cannot be written to is better known before a minute of looking than after it.
         drop(files::beside(path, "--save-facts")?);
     }
-    let record = match matches.get_one::<PathBuf>("from") {
+    let record = match path_of(matches, "from") {
         Some(path) => recorded(globals, matches, path)?,
         None => collect(globals, matches, &selection, limits, redactor)?,
     };
@@ -90,13 +85,13 @@ fn page(globals: &Globals) -> Page {
 fn exit(globals: &Globals, matches: &ArgMatches, findings: &[Finding]) -> Exit {
     let summary = Summary::of(findings.iter().map(|finding| finding.status));
     if let Some(code) = globals.format.exit_code(Some(&summary)) {
-        return Exit::OfFormat(code);
+        return Exit(code);
     }
-    match matches.get_one::<String>("fail-on").map(String::as_str) {
-        Some("never") => Exit::Done,
-        _ if summary.fail + summary.error > 0 => Exit::ChecksFailed,
-        Some("warn") if summary.warn > 0 => Exit::Warnings,
-        _ => Exit::Done,
+    match word(matches, "fail-on") {
+        Some("never") => Exit::DONE,
+        _ if summary.fail + summary.error > 0 => Exit::CHECKS_FAILED,
+        Some("warn") if summary.warn > 0 => Exit::WARNINGS,
+        _ => Exit::DONE,
     }
 }
 
@@ -108,7 +103,7 @@ fn collect(
     redactor: &mut Redactor,
 ) -> Result<Record, Problem> {
     let host = machine::to_look(globals)?;
-    let mut inputs = Inputs::new(globals.settings.as_deref(), flags(matches)?)?;
+    let mut inputs = machine::inputs(globals, matches)?;
     let mut known = HostContext::load(&host, &inputs, Intent::Check)?;
     // A file that is in the way of this look is a finding; the others are looked at all the same.
     let unread =
@@ -130,11 +125,7 @@ fn collect(
     spec.endpoints = endpoints;
     spec.via = via(matches);
     secrets.teach(redactor);
-    let authority = match &settings.proxy_ca {
-        Some(path) => authority(&path.value, &path.origin)?,
-        None => Vec::new(),
-    };
-    let roots = Roots::of(&host, &authority);
+    let roots = Roots::of(&host, &authority(settings.proxy_ca.as_ref())?);
     let platform = known.platform.take();
     drop(known);
     quiet_threads();
@@ -178,17 +169,18 @@ fn recorded(globals: &Globals, matches: &ArgMatches, path: &Path) -> Result<Reco
     if let Some(release) = layer.get(Key::Release) {
         record.spec.release = Some(release.value.clone());
     }
-    match layer.get(Key::Deployment).map(|setting| setting.value.as_str()) {
-        Some("test-drive") => record.spec.deployment = settings::Deployment::TestDrive,
-        Some(_) => record.spec.deployment = settings::Deployment::Production,
-        None => {}
+    if let Some(deployment) = layer.get(Key::Deployment) {
+        record.spec.deployment = match deployment.value.as_str() {
+            "test-drive" => settings::Deployment::TestDrive,
+            _ => settings::Deployment::Production,
+        };
     }
     Ok(record)
 }
 
 /// Which ways to the endpoints are tried; empty: the one that the settings imply.
 fn via(matches: &ArgMatches) -> Vec<Via> {
-    match matches.get_one::<String>("via").map(String::as_str) {
+    match word(matches, "via") {
         Some("direct") => vec![Via::Direct],
         Some("proxy") => vec![Via::Proxy],
         Some("both") => vec![Via::Direct, Via::Proxy],
@@ -200,7 +192,7 @@ type Report = fn(&Record, &Checked<'_>) -> String;
 
 /// Where the report goes and what makes it, by the file's name.
 fn report(matches: &ArgMatches) -> Result<Option<(&Path, Report)>, Problem> {
-    let Some(path) = matches.get_one::<PathBuf>("report") else { return Ok(None) };
+    let Some(path) = path_of(matches, "report") else { return Ok(None) };
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("html" | "htm") => Ok(Some((path, render::html))),
         Some("md") => Ok(Some((path, render::markdown))),
@@ -213,7 +205,7 @@ fn report(matches: &ArgMatches) -> Result<Option<(&Path, Report)>, Problem> {
 
 fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
     let millis = |name: &str| -> Result<u64, Problem> {
-        let text = matches.get_one::<String>(name).map_or("", String::as_str);
+        let text = word(matches, name).unwrap_or_default();
         let parsed = text.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(text));
         let duration = parsed.map_err(|error| {
             Problem::settings(id::USAGE, text!("--{} takes a time such as 500ms, 10s or 5m, not {:?}", own(name), text))
@@ -228,10 +220,8 @@ fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
         run: millis("deadline")?,
         wait: millis("wait")?,
     };
-    match [("connect-timeout", limits.connect), ("timeout", limits.check), ("deadline", limits.run)]
-        .iter()
-        .find(|(_, limit)| *limit == 0)
-    {
+    let positive = [("connect-timeout", limits.connect), ("timeout", limits.check), ("deadline", limits.run)];
+    match positive.into_iter().find(|(_, limit)| *limit == 0) {
         Some((name, _)) => Err(Problem::settings(id::USAGE, text!("--{} must be longer than nothing", own(name)))
             .hint(text!("--{} 10s", own(name)))),
         None => Ok(limits),

@@ -2,11 +2,10 @@
 
 use clap::ArgMatches;
 
-use super::args::{Globals, flags};
+use super::args::Globals;
 use super::exit::Exit;
 use super::interface::{ByFlags, options};
 use super::{machine, out};
-use crate::context::Inputs;
 use crate::converge::{Converge, Options, RunContext};
 use crate::targets::Phase;
 
@@ -14,7 +13,7 @@ use crate::targets::Phase;
 pub(super) fn run(globals: &Globals, matches: &ArgMatches, phase: Phase) -> Exit {
     let mut context = RunContext::default();
     let outcome = machine::to_change(globals, phase.verb()).and_then(|host| {
-        let inputs = Inputs::new(globals.settings.as_deref(), flags(matches)?)?;
+        let inputs = machine::inputs(globals, matches)?;
         let interface = &mut ByFlags(globals);
         let prove = matches.try_get_one::<bool>("prove").ok().flatten().copied().unwrap_or(false);
         let options = Options { prove, ..options(globals) };

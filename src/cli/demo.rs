@@ -1,22 +1,20 @@
 //! `demo`: the main job on a throw-away root made from embedded files. What it shows is what the real verbs do.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
 use clap::ArgMatches;
+use serde_json::{Value, json};
 
-use super::args::Globals;
+use super::args::{Globals, word};
 use super::exit::Exit;
 use super::out;
 use crate::context::Inputs;
 use crate::converge::{Converge, Interface, Options, RunContext, TakeBack};
 use crate::host::RealHost;
-use crate::plan::Change;
 use crate::problem::{Problem, id};
-use crate::redact::Redactor;
-use crate::report::{Outcome, Paint, human_plan};
+use crate::report::{Outcome, Paint, SCHEMA, human_plan};
 use crate::settings::{Key, Layer, Origin, Spec};
 use crate::targets::Phase;
 
@@ -47,23 +45,23 @@ const SETTINGS: &[(Key, &str)] = &[
 ];
 
 /// Runs the verb.
-pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
-    let only = matches.get_one::<String>("demo-os").map(String::as_str);
+///
+/// # Errors
+/// The throw-away root cannot be made, or a run on it fails.
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Problem> {
+    let only = word(matches, "demo-os");
     let families = [("ubuntu", UBUNTU), ("centos", CENTOS)];
     let mut shown = Vec::new();
     for (name, root) in families.into_iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
-        match demonstrate(globals, name, root) {
-            Ok(results) => shown.push(serde_json::json!({"os": name, "steps": results})),
-            Err(problem) => return out::failed(globals, "demo", &problem, &Redactor::default()),
-        }
+        shown.push(json!({"os": name, "steps": demonstrate(globals, name, root)?}));
     }
     if globals.json {
-        out::json(&serde_json::json!({"schema": crate::report::SCHEMA, "command": "demo", "demos": shown}));
+        out::json(&json!({"schema": SCHEMA, "command": "demo", "demos": shown}));
     }
-    Exit::Done
+    Ok(Exit::DONE)
 }
 
-fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<serde_json::Value>, Problem> {
+fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<Value>, Problem> {
     let broken =
         |error: io::Error| Problem::host(id::DEMO_FAILED, "the throw-away root could not be made").caused_by(error);
     let folder = tempfile::Builder::new().prefix("ics-setup-demo-").tempdir().map_err(broken)?;
@@ -73,7 +71,7 @@ fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<serde_j
             .and_then(|()| fs::write(place, content))
             .map_err(broken)?;
     }
-    let before = picture(folder.path()).map_err(broken)?;
+    let before = snapshot(folder.path()).map_err(broken)?;
     let host = RealHost::image(folder.path()).map_err(broken)?;
     let stage = Stage { globals, host: &host };
     stage.say(&format!("\n=== {name}: a throw-away root in {} ===\n", folder.path().display()));
@@ -85,12 +83,12 @@ fn demonstrate(globals: &Globals, name: &str, files: Root) -> Result<Vec<serde_j
         stage.back("the last run")?,
         stage.back("the run before")?,
     ];
-    let restored = picture(folder.path()).map_err(broken)? == before;
+    let restored = snapshot(folder.path()).map_err(broken)? == before;
     if !restored {
         return Err(Problem::bug("the demonstration did not come back to the first bytes"));
     }
     stage.say("\nEvery byte is as it was. The throw-away root is gone.\n");
-    results.push(serde_json::json!({"restored": restored}));
+    results.push(json!({"restored": restored}));
     Ok(results)
 }
 
@@ -100,7 +98,7 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn verb(&self, phase: Phase, when: &str) -> Result<serde_json::Value, Problem> {
+    fn verb(&self, phase: Phase, when: &str) -> Result<Value, Problem> {
         let shown: Vec<String> = SETTINGS.iter().filter_map(|(key, value)| as_flag(*key, value)).collect();
         self.say(&format!("\n$ ics-setup {} {}    # {when}\n\n", phase.verb(), shown.join(" ")));
         let mut context = RunContext::default();
@@ -110,7 +108,7 @@ impl Stage<'_> {
         self.report(phase.verb(), run.run(&mut context), &context)
     }
 
-    fn back(&self, what: &str) -> Result<serde_json::Value, Problem> {
+    fn back(&self, what: &str) -> Result<Value, Problem> {
         self.say(&format!("\n$ ics-setup revert    # {what}\n\n"));
         let mut context = RunContext::default();
         let interface = &mut Shown(self);
@@ -122,12 +120,7 @@ impl Stage<'_> {
         Options { dry_run: false, prove: false, ignored: &self.globals.ignored }
     }
 
-    fn report(
-        &self,
-        command: &str,
-        outcome: Result<Outcome, Problem>,
-        context: &RunContext,
-    ) -> Result<serde_json::Value, Problem> {
+    fn report(&self, command: &str, outcome: Result<Outcome, Problem>, context: &RunContext) -> Result<Value, Problem> {
         let outcome = Ok(outcome?);
         let report = context.report(command, &outcome, None);
         self.say(&report.human(self.globals.verbose, Paint(self.globals.color)));
@@ -157,8 +150,6 @@ impl Interface for Shown<'_> {
     fn secret(&mut self, _: &Spec) -> Result<Option<String>, Problem> {
         Ok(None)
     }
-
-    fn progress(&mut self, _: &Change) {}
 }
 
 fn flags() -> Result<Layer, Problem> {
@@ -178,7 +169,7 @@ fn as_flag(key: Key, value: &str) -> Option<String> {
 }
 
 /// Every file below the root but our own state.
-fn picture(root: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
+fn snapshot(root: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {

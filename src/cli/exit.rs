@@ -4,75 +4,54 @@ use std::process::ExitCode;
 
 use crate::problem::{HostState, Kind, Problem, id};
 
-/// How the process ends.
+/// How the process ends, as the number that it exits with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// Done, or nothing to do.
-    Done,
-    /// A bug in ics-setup.
-    Bug,
-    /// Wrong flags.
-    Usage,
-    /// Settings invalid or missing.
-    Settings,
-    /// A failing finding stopped the run.
-    ChecksFailed,
-    /// Failed; the host is as it was.
-    Failed,
-    /// Failed; the host is changed.
-    FailedChanged,
-    /// Another run holds the lock.
-    Locked,
-    /// Not started as root.
-    NeedsRoot,
-    /// Changes are pending, and `--exit-code` asked.
-    Pending,
-    /// `check --fail-on warn`: warnings, nothing worse.
-    Warnings,
-    /// The code of a format that has its own: of `nagios` 0 ok, 1 warning, 2 critical, 3 unknown.
-    OfFormat(u8),
-    /// The person said no.
-    Cancelled,
-}
+pub(super) struct Exit(pub(super) u8);
 
 impl Exit {
-    /// The exit code of a problem.
-    pub fn of(problem: &Problem) -> Self {
-        match (problem.id, problem.kind, problem.host_state) {
-            (_, _, HostState::Changed) => Self::FailedChanged,
-            (id::NEEDS_ROOT, ..) => Self::NeedsRoot,
-            (id::LOCKED, ..) => Self::Locked,
-            (id::CANCELLED, ..) => Self::Cancelled,
-            (id::CHECKS_FAILED, ..) => Self::ChecksFailed,
-            (id::USAGE, ..) => Self::Usage,
-            (_, Kind::Settings, _) => Self::Settings,
-            (_, Kind::Bug, _) => Self::Bug,
-            (_, Kind::Host | Kind::Outside, _) => Self::Failed,
-        }
-    }
+    /// Done, or nothing to do.
+    pub(super) const DONE: Self = Self(0);
+    /// A bug in ics-setup.
+    const BUG: Self = Self(1);
+    /// Wrong flags.
+    pub(super) const USAGE: Self = Self(2);
+    /// Settings invalid or missing.
+    const SETTINGS: Self = Self(3);
+    /// A failing finding stopped the run.
+    pub(super) const CHECKS_FAILED: Self = Self(4);
+    /// Failed; the host is as it was.
+    pub(super) const FAILED: Self = Self(5);
+    /// Failed; the host is changed.
+    pub(super) const FAILED_CHANGED: Self = Self(6);
+    /// Another run holds the lock.
+    const LOCKED: Self = Self(7);
+    /// Not started as root.
+    const NEEDS_ROOT: Self = Self(8);
+    /// Changes are pending, and `--exit-code` asked.
+    pub(super) const PENDING: Self = Self(10);
+    /// `check --fail-on warn`: warnings, nothing worse.
+    pub(super) const WARNINGS: Self = Self(11);
+    /// The person said no.
+    pub(super) const CANCELLED: Self = Self(130);
 
-    /// The number.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Bug => 1,
-            Self::Usage => 2,
-            Self::Settings => 3,
-            Self::ChecksFailed => 4,
-            Self::Failed => 5,
-            Self::FailedChanged => 6,
-            Self::Locked => 7,
-            Self::NeedsRoot => 8,
-            Self::Pending => 10,
-            Self::Warnings => 11,
-            Self::OfFormat(code) => code,
-            Self::Cancelled => 130,
+    /// The exit code of a problem.
+    pub(super) fn of(problem: &Problem) -> Self {
+        match (problem.id, problem.kind, problem.host_state) {
+            (_, _, HostState::Changed) => Self::FAILED_CHANGED,
+            (id::NEEDS_ROOT, ..) => Self::NEEDS_ROOT,
+            (id::LOCKED, ..) => Self::LOCKED,
+            (id::CANCELLED, ..) => Self::CANCELLED,
+            (id::CHECKS_FAILED, ..) => Self::CHECKS_FAILED,
+            (id::USAGE, ..) => Self::USAGE,
+            (_, Kind::Settings, _) => Self::SETTINGS,
+            (_, Kind::Bug, _) => Self::BUG,
+            (_, Kind::Host | Kind::Outside, _) => Self::FAILED,
         }
     }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
+        Self::from(exit.0)
     }
 }

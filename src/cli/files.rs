@@ -8,8 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::Text;
-use crate::text::own;
+use crate::text::{Text, own};
 
 /// Writes a file with these permission bits. Renaming a temporary file of our own follows no link that somebody placed.
 /// A device or pipe is refused: a file in its place would harm others.

@@ -3,7 +3,6 @@
 use super::args::Globals;
 use super::{ask, out, terminal};
 use crate::converge::{Interface, Options, RunContext};
-use crate::plan::Change;
 use crate::problem::Problem;
 use crate::report::{Paint, human_plan};
 use crate::settings::Spec;
@@ -44,8 +43,6 @@ impl Interface for ByFlags<'_> {
     fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem> {
         ask::secret(self.0, spec)
     }
-
-    fn progress(&mut self, _: &Change) {}
 }
 
 /// How the flags want a run to go.

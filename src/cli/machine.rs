@@ -1,6 +1,9 @@
-//! The host that a command works on: this system, or the image of `--root`.
+//! What a command works on: the host, which is this system or the image of `--root`, and what people have said.
 
-use super::args::Globals;
+use clap::ArgMatches;
+
+use super::args::{Globals, flags};
+use crate::context::Inputs;
 use crate::host::{HostRead, RealHost};
 use crate::problem::{Problem, id};
 use crate::text;
@@ -17,6 +20,14 @@ pub(super) fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
             .caused_by(error)
             .hint(text!("look: ls -ld {}", root.display()))
     })
+}
+
+/// What people have said: with flags, in variables, in the file of `--settings`.
+///
+/// # Errors
+/// A value of the wrong shape, a file that cannot be read or is no settings file.
+pub(super) fn inputs(globals: &Globals, matches: &ArgMatches) -> Result<Inputs, Problem> {
+    Inputs::new(globals.settings.as_deref(), flags(matches)?)
 }
 
 /// The host, for a verb that changes it.

@@ -5,43 +5,38 @@ use std::path::Path;
 use clap::{ArgMatches, Command};
 use clap_complete::Shell;
 
-use super::args::{self, Globals};
+use super::args::{self, path_of, word};
 use super::exit::Exit;
 use super::out;
 use crate::build;
 use crate::problem::{Problem, id};
-use crate::redact::Redactor;
 use crate::text;
-use crate::text::nearest;
-use crate::text::own;
+use crate::text::{nearest, own};
 
 /// `completions SHELL`.
 pub(super) fn completions(matches: &ArgMatches) -> Exit {
-    let shell = match matches.get_one::<String>("shell").map(String::as_str) {
-        Some("bash") => Shell::Bash,
-        Some("zsh") => Shell::Zsh,
-        _ => Shell::Fish,
-    };
+    // clap lets nothing through but these shells.
+    let shell = word(matches, "shell").and_then(|shell| shell.parse().ok()).unwrap_or(Shell::Bash);
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut args::command(), "ics-setup", &mut script);
     // clap_complete 4.6 gives a program with a hyphen two names in its bash script, so that no command would be found.
     let script = String::from_utf8_lossy(&script).replace("ics__subcmd__setup", "ics__setup");
     out::result(&script);
-    Exit::Done
+    Exit::DONE
 }
 
 /// `man [COMMAND]`, `man --dir DIR`.
-pub(super) fn man(globals: &Globals, matches: &ArgMatches) -> Exit {
+///
+/// # Errors
+/// An unknown command, a folder that cannot be written to.
+pub(super) fn man(matches: &ArgMatches) -> Result<Exit, Problem> {
     let mut command = args::command();
     command.build();
-    let result = match matches.get_one::<std::path::PathBuf>("dir") {
-        Some(folder) => write_all(&command, folder),
-        None => one(&command, matches.get_one::<String>("page").map(String::as_str)),
-    };
-    match result {
-        Ok(()) => Exit::Done,
-        Err(problem) => out::failed(globals, "man", &problem, &Redactor::default()),
+    match path_of(matches, "dir") {
+        Some(folder) => write_all(&command, folder)?,
+        None => one(&command, word(matches, "page"))?,
     }
+    Ok(Exit::DONE)
 }
 
 fn one(command: &Command, name: Option<&str>) -> Result<(), Problem> {

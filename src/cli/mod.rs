@@ -24,6 +24,8 @@ mod wizard;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::problem::Problem;
+use crate::redact::Redactor;
 use crate::sandbox;
 use crate::targets::Phase;
 use args::Globals;
@@ -43,23 +45,24 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         Ok(globals) => globals,
         Err(problem) => return out::early(matches, verb, &problem).into(),
     };
-    let exit = match verb {
+    let mut redactor = Redactor::default();
+    let result = match verb {
         "wizard" => wizard::run(&globals, matches),
-        "prepare" => converge::run(&globals, matches, Phase::Prepare),
-        "reconfigure" => converge::run(&globals, matches, Phase::Reconfigure),
-        "check" => check::run(&globals, matches),
-        "prove" => prove::run(&globals, matches),
+        "prepare" => Ok(converge::run(&globals, matches, Phase::Prepare)),
+        "reconfigure" => Ok(converge::run(&globals, matches, Phase::Reconfigure)),
+        "check" => check::run(&globals, matches, &mut redactor),
+        "prove" => prove::run(&globals, matches, &mut redactor),
         "network" => network::run(&globals, matches),
-        "revert" => revert::run(&globals, matches),
+        "revert" => Ok(revert::run(&globals, matches)),
         "status" => status::run(&globals),
         "settings" => settings::run(&globals, matches),
         "demo" => demo::run(&globals, matches),
-        "completions" => manual::completions(matches),
-        "man" => manual::man(&globals, matches),
+        "completions" => Ok(manual::completions(matches)),
+        "man" => manual::man(matches),
         // clap lets nothing else through.
-        _ => Exit::Usage,
+        _ => Ok(Exit::USAGE),
     };
-    ended(exit).into()
+    ended(&globals, result, &redactor).into()
 }
 
 /// No command: at a terminal the wizard on a fresh host and `status` on a provisioned one; help elsewhere.
@@ -67,27 +70,27 @@ fn alone(matches: &clap::ArgMatches, argv: Vec<OsString>) -> Exit {
     if !terminal::is_terminal() || matches.get_flag("non-interactive") {
         return match args::strict().try_get_matches_from(&argv) {
             Err(error) => out::usage(&error, &argv),
-            Ok(_) => Exit::Usage,
+            Ok(_) => Exit::USAGE,
         };
     }
-    let globals = match Globals::new("wizard", matches, argv) {
+    let mut globals = match Globals::new("wizard", matches, argv) {
         Ok(globals) => globals,
         Err(problem) => return out::early(matches, "wizard", &problem),
     };
-    let exit = if wizard::is_provisioned(&globals) {
-        let exit = status::run(&globals);
-        out::message("\nTo change something: ics-setup wizard. All commands: ics-setup --help\n");
-        exit
-    } else {
-        wizard::run(&globals, matches)
-    };
-    ended(exit)
+    if !wizard::is_provisioned(&globals) {
+        return ended(&globals, wizard::run(&globals, matches), &Redactor::default());
+    }
+    globals.verb = "status".to_owned();
+    let exit = ended(&globals, status::run(&globals), &Redactor::default());
+    out::message("\nTo change something: ics-setup wizard. All commands: ics-setup --help\n");
+    exit
 }
 
-fn ended(exit: Exit) -> Exit {
-    match exit {
+/// Says why a command failed. One that was done, and whose result did not arrive, has failed.
+fn ended(globals: &Globals, result: Result<Exit, Problem>, redactor: &Redactor) -> Exit {
+    match result.unwrap_or_else(|problem| out::failed(globals, &problem, redactor)) {
         // Nothing was changed, and what was asked for did not arrive.
-        Exit::Done | Exit::Pending if out::lost() => Exit::Failed,
+        Exit::DONE | Exit::PENDING if out::lost() => Exit::FAILED,
         exit => exit,
     }
 }

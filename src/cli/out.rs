@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ArgMatches;
 
-use super::args::{Globals, is_json};
+use super::args::{Globals, innermost, word};
 use super::exit::Exit;
 use super::{sudo, terminal};
 use crate::problem::{Problem, id};
@@ -46,7 +46,7 @@ pub(super) fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
     let text = if terminal::color_for(wants_help) { text.ansi().to_string() } else { text.to_string() };
     if wants_help {
         result(&text);
-        return Exit::Done;
+        return Exit::DONE;
     }
     message(&text);
     let asked = |format: Format| {
@@ -67,22 +67,19 @@ pub(super) fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
     {
         return exit;
     }
-    Exit::Usage
+    Exit::USAGE
 }
 
 /// A problem before there was anything else to say.
 pub(super) fn early(matches: &ArgMatches, verb: &str, problem: &Problem) -> Exit {
     let redactor = Redactor::default();
-    let mut inner = matches;
-    while let Some((_, next)) = inner.subcommand() {
-        inner = next;
-    }
-    if is_json(inner) {
+    let word = word(innermost(matches).0, "format").unwrap_or_default();
+    if word == "json" {
         json_problem(verb, problem);
     } else {
         message(&human_problem(problem, &redactor, Paint(terminal::color_for(false))));
     }
-    let format = inner.get_one::<String>("format").and_then(|word| Format::parse(word)).unwrap_or(Format::Human);
+    let format = Format::parse(word).unwrap_or(Format::Human);
     prevented_check(verb, format, problem, &redactor).unwrap_or(Exit::of(problem))
 }
 
@@ -95,7 +92,7 @@ fn prevented_check(verb: &str, format: Format, problem: &Problem, redactor: &Red
     if let Some(text) = prevented(format, problem, redactor) {
         result(&text);
     }
-    format.exit_code(None).map(Exit::OfFormat)
+    format.exit_code(None).map(Exit)
 }
 
 /// Prints a problem as JSON.
@@ -109,10 +106,10 @@ pub(super) fn json(value: &serde_json::Value) {
 }
 
 /// Prints a problem in the form that was asked for.
-pub(super) fn failed(globals: &Globals, verb: &str, problem: &Problem, redactor: &Redactor) -> Exit {
+pub(super) fn failed(globals: &Globals, problem: &Problem, redactor: &Redactor) -> Exit {
     let problem = &sudo::advised(problem, &globals.argv);
-    let exit = finish(globals, &failure(verb, problem, redactor));
-    prevented_check(verb, globals.format, problem, redactor).unwrap_or(exit)
+    let exit = finish(globals, &failure(&globals.verb, problem, redactor));
+    prevented_check(&globals.verb, globals.format, problem, redactor).unwrap_or(exit)
 }
 
 fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> Report<'a> {
@@ -161,9 +158,9 @@ pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
 /// The exit code of a changing command that went well, once its result was written.
 pub(super) fn exit(globals: &Globals, outcome: Outcome) -> Exit {
     match outcome {
-        Outcome::Changed if lost() => Exit::FailedChanged,
-        Outcome::Pending if globals.exit_code => Exit::Pending,
-        _ => Exit::Done,
+        Outcome::Changed if lost() => Exit::FAILED_CHANGED,
+        Outcome::Pending if globals.exit_code => Exit::PENDING,
+        _ => Exit::DONE,
     }
 }
 

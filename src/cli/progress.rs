@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::Globals;
+use super::terminal;
 
 /// A line on standard error that says what is being looked at; gone at the end.
 pub(super) struct Progress(Option<ProgressBar>);
@@ -13,8 +14,7 @@ pub(super) struct Progress(Option<ProgressBar>);
 impl Progress {
     /// On a terminal that can, and where neither silence nor a machine's format was asked for.
     pub(super) fn new(globals: &Globals) -> Self {
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        if globals.quiet || dumb || !std::io::stderr().is_terminal() {
+        if globals.quiet || terminal::is_dumb() || !std::io::stderr().is_terminal() {
             return Self(None);
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());

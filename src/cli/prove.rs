@@ -1,11 +1,9 @@
 //! `prove`: the host's own programs, and which way they go.
 
-use std::path::PathBuf;
-
 use clap::ArgMatches;
 use serde_json::json;
 
-use super::args::{Globals, flags};
+use super::args::{Globals, flags, path_of, word};
 use super::exit::Exit;
 use super::interface::options;
 use super::{ask, files, machine, out, terminal};
@@ -21,17 +19,12 @@ use crate::report::{Paint, SCHEMA, finding_json};
 use crate::settings::{Settings, Spec};
 use crate::targets::{self, Phase};
 
-/// Runs the verb.
-pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
-    let mut redactor = Redactor::default();
-    match proven(globals, matches, &mut redactor) {
-        Ok(exit) => exit,
-        Err(problem) => out::failed(globals, "prove", &problem, &redactor),
-    }
-}
-
-fn proven(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> Result<Exit, Problem> {
-    let keep = matches.get_one::<PathBuf>("save");
+/// Runs the verb. The redactor learns the secrets that are found on the way.
+///
+/// # Errors
+/// Wrong settings, files that cannot be read or written.
+pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> Result<Exit, Problem> {
+    let keep = path_of(matches, "save");
     if let Some(path) = keep {
         drop(files::beside(path, "--save")?);
     }
@@ -66,7 +59,7 @@ fn proven(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> R
         changes,
         consumers,
         endpoint,
-        only: matches.get_one::<String>("client").map(String::as_str),
+        only: word(matches, "client"),
     };
     let mut proven = prove::prove(&look);
     globals.ignored.apply(&mut proven.findings);
@@ -91,7 +84,7 @@ fn told(globals: &Globals, proven: &mut Proven, redactor: &Redactor) -> Exit {
     } else if !globals.quiet || fails(&proven.findings) {
         out::result(&prove::human(proven, globals.verbose, terminal::unicode(), redactor, Paint(globals.color)));
     }
-    if fails(&proven.findings) { Exit::ChecksFailed } else { Exit::Done }
+    if fails(&proven.findings) { Exit::CHECKS_FAILED } else { Exit::DONE }
 }
 
 fn fails(findings: &[Finding]) -> bool {

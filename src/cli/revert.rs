@@ -2,7 +2,7 @@
 
 use clap::ArgMatches;
 
-use super::args::Globals;
+use super::args::{Globals, word};
 use super::exit::Exit;
 use super::interface::{ByFlags, options};
 use super::{machine, out};
@@ -10,7 +10,7 @@ use crate::converge::{RunContext, TakeBack};
 
 /// Runs the verb.
 pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
-    let named = matches.get_one::<String>("run").map(String::as_str);
+    let named = word(matches, "run");
     let force = matches.get_flag("force");
     let mut context = RunContext::default();
     let outcome = machine::to_change(globals, "revert").and_then(|host| {

@@ -3,27 +3,26 @@
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
-use super::args::{Globals, flags};
+use super::args::Globals;
 use super::exit::Exit;
 use super::{ask, machine, out};
-use crate::context::{HostContext, Inputs, Intent};
+use crate::context::{HostContext, Intent};
 use crate::problem::Problem;
-use crate::redact::Redactor;
 use crate::report::{SCHEMA, visible};
 use crate::settings::{Settings, example, schema};
 
 /// Runs the verb.
-pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
+///
+/// # Errors
+/// Settings that are wrong or missing, for `show`.
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Problem> {
     match matches.subcommand() {
         Some(("example", _)) => out::result(&example()),
         Some(("schema", _)) => out::json(&schema()),
-        Some((_, matches)) => match effective(globals, matches) {
-            Ok(settings) => show(globals, &settings),
-            Err(problem) => return out::failed(globals, "settings show", &problem, &Redactor::default()),
-        },
-        None => return Exit::Usage,
+        Some((_, matches)) => show(globals, &effective(globals, matches)?),
+        None => return Ok(Exit::USAGE),
     }
-    Exit::Done
+    Ok(Exit::DONE)
 }
 
 /// The settings as they count, with what is found on the host.
@@ -32,7 +31,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
 /// A value that is wrong or missing.
 pub(super) fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Problem> {
     let host = machine::to_look(globals)?;
-    let mut inputs = Inputs::new(globals.settings.as_deref(), flags(matches)?)?;
+    let mut inputs = machine::inputs(globals, matches)?;
     let mut known = HostContext::load(&host, &inputs, Intent::Show)?;
     known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec)).map(|(settings, _)| settings)
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-/// Are there eyes and a keyboard?
+/// Can a person be asked? Standard input and standard error are a terminal.
 pub(super) fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
@@ -10,9 +10,13 @@ pub(super) fn is_terminal() -> bool {
 /// Colours by default: a terminal that can, and no `NO_COLOR`.
 pub(super) fn color_for(stdout: bool) -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     let terminal = if stdout { io::stdout().is_terminal() } else { io::stderr().is_terminal() };
-    terminal && !no_color && !dumb
+    terminal && !no_color && !is_dumb()
+}
+
+/// Does the terminal know no escape sequences?
+pub(super) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
 /// How many columns standard output has; `None`: it is no terminal.

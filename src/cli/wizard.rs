@@ -1,10 +1,8 @@
 //! `wizard`: asks, then goes the one path of `prepare` and `reconfigure`.
 
-use std::path::Path;
-
 use clap::ArgMatches;
 
-use super::args::{Globals, every_ignored, flags};
+use super::args::{Globals, every_ignored};
 use super::ask::{cancelled, in_order};
 use super::exit::Exit;
 use super::interface::{ByFlags, options};
@@ -13,9 +11,9 @@ use crate::apply::runs;
 use crate::context::{Inputs, Subject, authority, has_product};
 use crate::converge::{Converge, Interface, RunContext, stop_on_failure};
 use crate::host::HostRead;
+use crate::net::Roots;
 use crate::plan::Change;
 use crate::problem::{HostState, Problem};
-use crate::redact::Redactor;
 use crate::report::{Outcome, Paint};
 use crate::settings::{self, Key, Layer, Spec};
 use crate::targets::Phase;
@@ -28,9 +26,11 @@ use crate::wizard::{
 };
 
 /// Runs the verb.
-pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
-    let result = if globals.interactive() { at_the_terminal(globals, matches) } else { nobody(globals, matches) };
-    result.unwrap_or_else(|problem| out::failed(globals, "wizard", &problem, &Redactor::default()))
+///
+/// # Errors
+/// What stopped it; without a terminal, what is missing.
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Problem> {
+    if globals.interactive() { at_the_terminal(globals, matches) } else { nobody(globals, matches) }
 }
 
 /// Was ics-setup here before, or is the product here already? What cannot be read was not made by a fresh host.
@@ -44,7 +44,7 @@ pub(super) fn is_provisioned(globals: &Globals) -> bool {
 
 fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Problem> {
     let host = machine::to_change(globals, "wizard")?;
-    let inputs = Inputs::new(globals.settings.as_deref(), flags(matches)?)?;
+    let inputs = machine::inputs(globals, matches)?;
     let Subject { layers, platform, mut findings } = Subject::identify(&host, &inputs)?;
     let platform = platform?;
     // Nobody wants to hear after twenty questions that the system is too old.
@@ -52,11 +52,7 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
     stop_on_failure(&findings)?;
     let paint = Paint(globals.color_of_messages);
     let mut prompter = prompter(paint);
-    let authority = match layers.get(Key::ProxyCa) {
-        Some(path) => authority(Path::new(&path.value), &path.origin)?,
-        None => Vec::new(),
-    };
-    let world = Network::new(&host, crate::net::Roots::of(&host, &authority));
+    let world = Network::new(&host, Roots::of(&host, &authority(layers.get(Key::ProxyCa))?));
     let mut answers = Answers::default();
     let mut again = false;
     loop {
@@ -81,7 +77,7 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
             })?;
             asked?;
             answers = wizard.answers;
-            Ok::<_, Problem>((answers.moment(), answers.layer(&known)?))
+            Ok::<_, Problem>((answers.phase(), answers.layer(&known)?))
         })?;
         prompter.say("");
         let mut context = RunContext::default();
@@ -172,7 +168,7 @@ fn end(
 /// Nobody is there to be asked.
 fn nobody(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Problem> {
     let host = machine::to_look(globals)?;
-    let inputs = Inputs::new(globals.settings.as_deref(), flags(matches)?)?;
+    let inputs = machine::inputs(globals, matches)?;
     let ignored = every_ignored(&globals.argv);
     Err(missing(&host, &inputs, &globals.ignored, &repeat(globals, &inputs, &ignored, &Layer::default()))?)
 }

@@ -51,11 +51,9 @@ fn in_range(text: &str, address: IpAddr) -> bool {
 /// Ruby takes everything up to a colon, a comma or a blank for a host, so IPv6 addresses fall to pieces. A name is also
 /// looked up, and addresses and ranges are compared with what it resolves to.
 pub(super) fn ruby(target: &Target, list: &str) -> Option<String> {
-    let (host, addresses) = match &target.host {
-        Host::Name(name) => (name.clone(), target.resolved.clone()),
-        Host::V4(address) => (address.to_string(), vec![IpAddr::V4(*address)]),
-        Host::V6(address) => (address.to_string(), vec![IpAddr::V6(*address)]),
-    };
+    let host = target.host.to_string();
+    // Only the first address is asked.
+    let address = target.address().or_else(|| target.resolved.first().copied());
     for (member, port) in scan(list) {
         if port.is_some_and(|port| port != target.effective_port().to_string()) {
             continue;
@@ -64,8 +62,7 @@ pub(super) fn ruby(target: &Target, list: &str) -> Option<String> {
         let by_name = if pattern.starts_with('.') { host.ends_with(&pattern) } else { at_a_dot(&host, &pattern) };
         let by_address = || {
             let range = pattern.parse::<IpNet>().ok().or_else(|| pattern.parse::<IpAddr>().ok().map(IpNet::from));
-            // Only the first address is asked.
-            range.is_some_and(|range| addresses.first().is_some_and(|address| range.contains(address)))
+            range.zip(address).is_some_and(|(range, address)| range.contains(&address))
         };
         if by_name || by_address() {
             return Some(port.map_or_else(|| member.to_owned(), |port| format!("{member}:{port}")));
@@ -163,11 +160,7 @@ impl Pattern {
         if self.tls.is_some_and(|tls| tls != target.tls) || (self.port.is_some() && self.port != port) {
             return false;
         }
-        let text = match &target.host {
-            Host::Name(name) => name.clone(),
-            Host::V4(address) => address.to_string(),
-            Host::V6(address) => address.to_string(),
-        };
+        let text = target.host.to_string();
         match &self.host {
             PatternHost::V4(address) => target.address() == Some((*address).into()),
             PatternHost::V6(address) | PatternHost::Exact(address) => text == *address,

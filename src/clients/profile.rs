@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::assets;
+use crate::text;
 use crate::version::Version;
 
 /// One HTTP client, or a range of its releases.
@@ -24,7 +25,7 @@ pub struct Client {
     program: Option<String>,
     /// One broken release, for which no list can be written: it counts where it is installed.
     #[serde(default)]
-    broken: bool,
+    pub broken: bool,
     from: Option<Version>,
     below: Option<Version>,
     pub(super) reads: Reads,
@@ -100,17 +101,14 @@ words! {
     Loopback { None, Own, Resolved, Alike, UnlessEmpty }
 }
 
-/// Which way a list is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(super) enum Way {
-    #[serde(rename = "members")]
-    Members,
-    #[serde(rename = "curl-7.86")]
-    Curl786,
-    #[serde(rename = "httpx")]
-    Httpx,
-    #[serde(rename = "ruby")]
-    Ruby,
+text::words::words! {
+    /// Which way a list is read.
+    pub(super) enum Way {
+        Members = "members",
+        Curl786 = "curl-7.86",
+        Httpx = "httpx",
+        Ruby = "ruby",
+    }
 }
 
 /// What a mask of no bits means.
@@ -123,23 +121,9 @@ pub(super) enum ZeroMask {
     Nothing,
 }
 
-impl Client {
-    /// Is it one broken release, for which no list can be written?
-    pub fn is_broken(&self) -> bool {
-        self.broken
-    }
-}
-
 /// Every client, in a stable order.
 pub fn all() -> &'static [Client] {
-    static ALL: LazyLock<Vec<Client>> = LazyLock::new(|| {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct File {
-            client: Vec<Client>,
-        }
-        assets::read::<File>(&assets::CLIENTS).client
-    });
+    static ALL: LazyLock<Vec<Client>> = LazyLock::new(|| assets::only(&assets::CLIENTS));
     &ALL
 }
 

@@ -111,7 +111,7 @@ impl Rules {
     }
 
     fn loopback_rule(&self, target: &Target, list: &str) -> Option<&'static str> {
-        let is_localhost = target.host == Host::Name("localhost".to_owned());
+        let is_localhost = target.is_localhost();
         match self.loopback {
             Loopback::None | Loopback::Alike => None,
             Loopback::Own => (is_localhost || target.address().is_some_and(|address| address.is_loopback()))
@@ -121,14 +121,8 @@ impl Rules {
                 (is_localhost || resolved.into_iter().any(|address| address.is_loopback()))
                     .then_some("it never asks a proxy for what resolves to 127.0.0.0/8 or ::1")
             }
-            Loopback::UnlessEmpty => {
-                let own = match &target.host {
-                    Host::Name(_) => is_localhost,
-                    Host::V4(address) => address.is_loopback() || address.is_unspecified(),
-                    Host::V6(address) => address.is_loopback() || address.is_unspecified(),
-                };
-                (own && !list.is_empty()).then_some("it never asks a proxy for localhost, 127.* and [::1]")
-            }
+            Loopback::UnlessEmpty => ((is_localhost || target.is_own_address()) && !list.is_empty())
+                .then_some("it never asks a proxy for localhost, 127.* and [::1]"),
         }
     }
 }

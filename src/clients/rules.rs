@@ -1,11 +1,11 @@
 //! The members of a list, and whether one stands for a target.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::profile::{All, Blanks, Dot, EndDot, Loopback, Name, Port, Ranges, Rules, Star, V4, V6, ZeroMask};
-use super::target::{Host, Target};
+use super::target::{Host, Target, is_own};
 
 impl Rules {
     /// The members, as this client tells them apart.
@@ -51,7 +51,10 @@ impl Rules {
         if port.is_some_and(|port| port != target.effective_port().to_string()) {
             return false;
         }
-        if self.loopback == Loopback::Alike && is_some_loopback(pattern) && is_loopback_host(&target.host) {
+        if self.loopback == Loopback::Alike
+            && is_some_loopback(pattern)
+            && (target.is_localhost() || target.is_own_address())
+        {
             return true;
         }
         match &target.host {
@@ -188,15 +191,5 @@ fn inside_brackets(text: &str) -> &str {
 
 fn is_some_loopback(pattern: &str) -> bool {
     let text = inside_brackets(pattern);
-    text == "localhost"
-        || text.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback() || address.is_unspecified())
-        || text.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback() || address.is_unspecified())
-}
-
-fn is_loopback_host(host: &Host) -> bool {
-    match host {
-        Host::Name(name) => name == "localhost",
-        Host::V4(address) => address.is_loopback() || address.is_unspecified(),
-        Host::V6(address) => address.is_loopback() || address.is_unspecified(),
-    }
+    text == "localhost" || text.parse().is_ok_and(is_own)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::text::Shown;
+use crate::text::shown_by_display;
 
 /// The host of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,16 @@ pub enum Host {
     V4(Ipv4Addr),
     /// An IPv6 address.
     V6(Ipv6Addr),
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::V4(address) => address.fmt(f),
+            Self::V6(address) => address.fmt(f),
+        }
+    }
 }
 
 /// Scheme, host and port of a URL.
@@ -46,11 +56,7 @@ pub enum TargetError {
     Port,
 }
 
-impl Shown for TargetError {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+shown_by_display!(TargetError);
 
 impl Target {
     /// Reads a URL. User, password, path and query decide nothing and are forgotten.
@@ -109,6 +115,15 @@ impl Target {
         if self.tls { 443 } else { 80 }
     }
 
+    pub(super) fn is_localhost(&self) -> bool {
+        self.host == Host::Name("localhost".to_owned())
+    }
+
+    /// Is the host an address that leads to this host: loopback, or no address at all?
+    pub(super) fn is_own_address(&self) -> bool {
+        self.address().is_some_and(is_own)
+    }
+
     /// The address, where the URL spells one.
     pub fn address(&self) -> Option<IpAddr> {
         match &self.host {
@@ -124,13 +139,17 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.tls { "https://" } else { "http://" })?;
         match &self.host {
-            Host::Name(name) => f.write_str(name)?,
-            Host::V4(address) => write!(f, "{address}")?,
             Host::V6(address) => write!(f, "[{address}]")?,
+            host => host.fmt(f)?,
         }
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))?;
         f.write_str("/")
     }
+}
+
+/// `127.*`, `0.0.0.0` and their like in IPv6.
+pub(super) fn is_own(address: IpAddr) -> bool {
+    address.is_loopback() || address.is_unspecified()
 }
 
 fn name_or_v4(host: &str) -> Result<Host, TargetError> {

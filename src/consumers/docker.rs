@@ -1,25 +1,27 @@
 //! The Docker daemon, its command line client, and the product's containers.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::reader::{FileProbe, IMAGE};
+use super::sight::{Place, Sight, Sights};
+use super::units::{self, Doubt, Service};
 use super::{Consumer, Known, NAMES, State, Who};
 use crate::docker::NoDocker;
-use crate::envfile::{Dialect, Seen, unit};
-use crate::environment::{self, DAEMON_JSON, Daemon};
+use crate::envfile::unit::Release;
+use crate::environment::{self, DAEMON_JSON, Daemon, Variables};
+use crate::host::HostRead;
 use crate::net::seconds;
+use crate::platform::Platform;
 use crate::product::own_containers;
 use crate::text;
-use crate::text::{Foreign, Text, clean, own};
+use crate::text::{Foreign, Text, own};
 use crate::vendor::Vendor;
 
-/// Where units and their drop-ins are, strongest first.
-const UNIT_FOLDERS: [&str; 4] =
-    ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+/// Units that run the daemon: a package's, and snapd's.
+const UNITS: [&str; 2] = ["docker.service", "snap.docker.dockerd.service"];
 
 /// Where the daemon's program is.
 const PROGRAMS: [&str; 4] =
@@ -28,82 +30,171 @@ const PROGRAMS: [&str; 4] =
 /// No more containers than this are looked into.
 const MOST_CONTAINERS: usize = 20;
 
-/// Names with their values, the six of them alone.
-type Values = BTreeMap<&'static str, String>;
-
 /// The daemon: by its own environment while it runs, else by what it will read when it starts. `daemon.json` and the
 /// daemon's options win over the environment (engine 23 and newer; older ones do not start with such a file).
-pub(super) fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
+pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
     let running = if probe.host.is_live() { environment::dockerd(probe.host, probe.limit()) } else { None };
-    let json_path = json_path(running.as_ref());
-    let json = match json_values(probe, &json_path) {
-        Ok(json) => json,
-        Err((state, why)) => return Consumer::unseen(Who::Docker, probe.shown(&json_path), state, why),
-    };
-    let files = unit_values(probe);
+    let (unit, service) = docker_unit(probe.host, platform.map_or(Release::UNKNOWN, Platform::systemd));
+    let next = started(probe, unit, &service);
     let Some(running) = running else {
         let there = |path: &Path| probe.host.lstat(path).ok().flatten().is_some();
-        let installed = PROGRAMS.iter().any(|path| there(Path::new(path)))
-            || UNIT_FOLDERS.iter().any(|folder| there(&Path::new(folder).join("docker.service")));
-        return match files {
-            Ok((values, sources)) if installed || !values.is_empty() || !json.is_empty() => {
-                let mut sources = sources;
-                if !json.is_empty() {
-                    sources.push(probe.shown(&json_path));
-                }
-                if sources.is_empty() {
-                    sources.push(probe.shown(&Vendor::get().docker.drop_in));
-                }
-                consumer(probe, values, json, sources.join(", "))
-            }
-            Ok(_) => Consumer::unseen(Who::Docker, "dockerd", State::Skipped, "Docker is not installed"),
-            Err((state, why)) => Consumer::unseen(Who::Docker, "docker.service", state, why),
+        let is_installed = service.fragment.is_some() || PROGRAMS.iter().any(|path| there(Path::new(path)));
+        // Our own drop-in is no proof that there is a daemon that reads it.
+        let by_others =
+            next.state != State::Seen || !next.unknown.is_empty() || next.decided.values().any(|decided| !decided.ours);
+        if is_installed || by_others {
+            return next;
+        }
+        let why = if next.has_proxy() {
+            text!("Docker is not installed; when it is, it will read {}", own(&next.source))
+        } else {
+            "Docker is not installed".into()
         };
+        return Consumer::unseen(Who::Docker, "dockerd", State::Skipped, why);
     };
+    let (mut now, json_unread) = match runs(probe, &running) {
+        Ok(now) => now,
+        Err(unseen) => return *unseen,
+    };
+    // A daemon that somebody started by hand does not read the unit.
+    let reads_unit = running.by_systemd && next.state == State::Seen && next.unknown.is_empty();
+    let manager = || environment::services(probe.host, probe.limit()).unwrap_or_default();
+    if let Some(json) = json_unread {
+        now.why = Some(text!("{} was changed after it was started", own(json)));
+        now.next = Some(Box::new(next));
+    } else if reads_unit && differs(&now, &next, manager) {
+        now.why = Some("its unit or a drop-in says something else since it was started".into());
+        now.next = Some(Box::new(next));
+    } else {
+        // Whoever decides what it will get has decided what it has.
+        now.decided = next.decided;
+    }
+    now
+}
+
+/// Would another start change what the daemon gets? What systemd gives to all services by word of mouth (`systemctl
+/// set-environment`) stands in no file.
+fn differs(now: &Consumer, next: &Consumer, manager: impl Fn() -> Variables) -> bool {
+    let urls = |of: &Consumer| [false, true].map(|https| of.proxy(https).map(|url| (url.shown.clone(), url.password)));
+    let lists = |of: &Consumer| of.exclusions().map(str::to_owned);
+    let changed = urls(now) != urls(next) || lists(now) != lists(next);
+    let mentions = next.has_proxy() || next.exclusions().is_some();
+    changed && (mentions || !manager().iter().any(|(name, _)| NAMES.contains(&name.as_str())))
+}
+
+/// The daemon as it was started, and `daemon.json` where it was changed since.
+fn runs(probe: &mut FileProbe<'_>, running: &Daemon) -> Result<(Consumer, Option<String>), Box<Consumer>> {
     let place = format!("/proc/{}/environ", running.pid);
     let variables = match environment::of_process(probe.host, running.pid) {
         Ok(variables) => variables.unwrap_or_default(),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && probe.host.euid() != 0 => {
             let why = text!("{} can be read by root only", own(&place));
-            return Consumer::unseen(Who::Docker, place, State::NeedsRoot, why);
+            return Err(Box::new(Consumer::unseen(Who::Docker, place, State::NeedsRoot, why)));
         }
         Err(error) => {
             let why = text!("{} could not be read: {}", own(&place), error);
-            return Consumer::unseen(Who::Docker, place, State::Unreadable, why);
+            return Err(Box::new(Consumer::unseen(Who::Docker, place, State::Unreadable, why)));
         }
     };
-    let mut values = Values::new();
-    for name in NAMES {
-        values.extend(environment::value(&variables, name).map(|value| (name, value.to_owned())));
-    }
-    let mut strong = options(&running);
-    let source = if json.is_empty() { place } else { format!("{}, {place}", probe.shown(&json_path)) };
-    // Beside these there may be what systemd gives to all its services.
-    let unit_differs = running.by_systemd
-        && files.as_ref().is_ok_and(|(files, _)| files.iter().any(|(name, value)| values.get(name) != Some(value)));
-    let json_unread =
-        json_is_newer(probe, &running, &json_path) && json.iter().any(|(name, value)| values.get(name) != Some(value));
-    let why = if unit_differs {
-        Some("its unit or a drop-in says something else since it was started".into())
-    } else if json_unread {
-        Some(text!("{} was changed after it was started", own(probe.shown(&json_path))))
-    } else {
-        None
+    let of_process = Place::new(Path::new(&place), 0);
+    let value = |name: &str| {
+        let value = environment::value(&variables, name)?.to_owned();
+        Some((name.to_owned(), Sight::Value { value, at: of_process.clone() }))
     };
-    let next = match (&why, files) {
-        (Some(_), Ok((files, sources))) => {
-            let mut weak = values.clone();
-            weak.extend(files);
-            let json = if json_unread || unit_differs { json.clone() } else { Values::new() };
-            let source = if sources.is_empty() { probe.shown(&json_path) } else { sources.join(", ") };
-            Some(Box::new(consumer(probe, weak, json, source)))
+    let mut sights: Sights = NAMES.into_iter().filter_map(value).collect();
+    let json_path = json_path(&running.arguments);
+    let json = json_values(probe, &json_path)
+        .map_err(|(state, why)| Box::new(Consumer::unseen(Who::Docker, probe.shown(&json_path), state, why)))?;
+    let mut source = place;
+    let has = |(name, sight): (&String, &Sight)| sights.get(name).and_then(Sight::value) == sight.value();
+    let unread = json_is_newer(probe, running, &json_path) && !json.iter().all(has);
+    if !json.is_empty() && !unread {
+        source = format!("{}, {source}", probe.shown(&json_path));
+        outrank(&mut sights, json);
+    }
+    outrank(&mut sights, options(&running.arguments, &of_process));
+    let mut consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::Docker, None, source) };
+    probe.take(&mut consumer, &sights);
+    consumer.decided.clear();
+    Ok((consumer, unread.then(|| probe.shown(&json_path))))
+}
+
+/// The daemon as its unit would start it.
+fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer {
+    let broken = |probe: &FileProbe<'_>, path: &Path, why: Text| {
+        Consumer::unseen(Who::Docker, probe.shown(path), State::Unreadable, why)
+    };
+    if service.masked {
+        let why = text!("{} is masked: systemd does not start it", own(name));
+        return Consumer::unseen(Who::Docker, name, State::Skipped, why);
+    }
+    if let Some(Doubt { at, why }) = &service.refused {
+        let shown = probe.decided(at).shown;
+        return broken(probe, &at.path, text!("{}: {}", own(shown), why.clone()));
+    }
+    let command = service.exec_start.last();
+    let arguments: Vec<String> =
+        command.into_iter().flat_map(|command| command.argv.iter().flatten().cloned()).collect();
+    let json_path = json_path(&arguments);
+    let json = match json_values(probe, &json_path) {
+        Ok(json) => json,
+        Err((state, why)) => return Consumer::unseen(Who::Docker, probe.shown(&json_path), state, why),
+    };
+    let options = command.map_or_else(Sights::new, |command| options(&arguments, &command.at));
+    if let Some(both) = json.keys().find(|both| options.contains_key(*both)) {
+        let key = own(both.to_ascii_lowercase().replace('_', "-"));
+        let shown = probe.shown(&json_path);
+        let why = text!("the daemon does not start: {} stands in {} and among its options", key, shown);
+        return broken(probe, &json_path, why);
+    }
+    let mut sights = service.sights(&NAMES);
+    for sight in sights.values() {
+        if let Sight::Unknown { at, .. } = sight
+            && let Err((state, why)) = probe.read(&at.path)
+        {
+            return Consumer::unseen(Who::Docker, probe.shown(&at.path), state, why);
+        }
+    }
+    // The daemon asks for the upper-case name first.
+    for upper in ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] {
+        if sights.get(upper).and_then(Sight::value).is_some_and(|value| !value.is_empty()) {
+            sights.remove(&upper.to_ascii_lowercase());
+        }
+    }
+    let untold = match command {
+        _ if service.exec_unknown.is_some() => service.exec_unknown.clone(),
+        Some(command) if command.argv.contains(&None) => {
+            Some(Doubt { at: command.at.clone(), why: "its options cannot be told from the files".into() })
         }
         _ => None,
     };
-    if !json_unread {
-        strong.extend(json);
+    if let Some(Doubt { at, why }) = untold {
+        let unknown = |name: &str| (name.to_owned(), Sight::Unknown { at: at.clone(), why: why.clone() });
+        sights = NAMES.into_iter().map(unknown).collect();
     }
-    Consumer { why, next, known: Known::Asked, ..consumer(probe, values, strong, source) }
+    outrank(&mut sights, json);
+    outrank(&mut sights, options);
+    let mut sources: Vec<String> = Vec::new();
+    for sight in sights.values() {
+        let shown = probe.shown(&sight.at().path);
+        if !sources.contains(&shown) {
+            sources.push(shown);
+        }
+    }
+    if sources.is_empty() {
+        sources.push(probe.shown(&docker_drop_in(name)));
+    }
+    let mut consumer = Consumer::new(Who::Docker, None, sources.join(", "));
+    probe.take(&mut consumer, &sights);
+    consumer
+}
+
+/// Puts what is stronger than the daemon's environment in the place of both spellings of a name.
+fn outrank(sights: &mut Sights, stronger: Sights) {
+    for (name, sight) in stronger {
+        sights.remove(&name.to_ascii_lowercase());
+        sights.insert(name, sight);
+    }
 }
 
 /// `proxies` of root's `config.json`, which the docker client puts into the environment of containers that it starts.
@@ -152,11 +243,11 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer
             return skipped(text!("docker does not answer: {}", why));
         }
     };
-    let running = found.own.into_iter().filter(|container| container.status == "running");
+    let running = found.own.into_iter().filter(|container| container.state.status == "running");
     let consumers: Vec<Consumer> = running
         .take(MOST_CONTAINERS)
         .map(|container| {
-            let name = clean(&container.name, 80);
+            let name = container.state.name.clone();
             let source = format!("docker inspect {}", Foreign::new(&name));
             let mut consumer =
                 Consumer { known: Known::Asked, ..Consumer::new(Who::Container, Some(name.clone()), source) };
@@ -170,35 +261,33 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer
     if consumers.is_empty() { skipped("no container of the product runs".into()) } else { consumers }
 }
 
-/// `--config-file` of the running daemon, else the usual place.
-fn json_path(running: Option<&Daemon>) -> PathBuf {
-    let usual = Vendor::get().docker.daemon_json.clone();
-    running.and_then(|daemon| option(daemon, "--config-file")).map_or(usual, PathBuf::from)
+/// `--config-file` of the daemon, else the usual place.
+fn json_path(arguments: &[String]) -> PathBuf {
+    option(arguments, "--config-file").map_or_else(|| Vendor::get().docker.daemon_json.clone(), PathBuf::from)
 }
 
-fn json_values(probe: &FileProbe<'_>, path: &Path) -> Result<Values, (State, Text)> {
+fn json_values(probe: &FileProbe<'_>, path: &Path) -> Result<Sights, (State, Text)> {
     let found = environment::daemon_json(&probe.read(path)?.unwrap_or_default()).map_err(|error| {
         let why =
             text!("{} is no JSON (line {}): the daemon does not start with it", own(probe.shown(path)), error.line());
         (State::Unreadable, why)
     })?;
+    let at = Place::new(path, 0);
     let values = found.into_iter().filter(|(_, value)| !value.is_empty());
-    Ok(values.filter_map(|(name, value)| Some((upper(name)?, value))).collect())
+    Ok(values.map(|(name, value)| (name.to_ascii_uppercase(), Sight::Value { value, at: at.clone() })).collect())
 }
 
-/// The daemon asks for the upper-case name first; what is stronger than its environment stands there.
-fn upper(name: &str) -> Option<&'static str> {
-    NAMES.into_iter().rfind(|known| known.eq_ignore_ascii_case(name))
-}
-
-/// `--http-proxy` and its kin, which engine 23 and newer have.
-fn options(daemon: &Daemon) -> Values {
-    let value = |(name, key): (&str, &str)| Some((upper(name)?, option(daemon, &format!("--{key}"))?));
+/// `--http-proxy` and its kin, which engine 23 and newer have, under the upper-case names that they outrank.
+fn options(arguments: &[String], at: &Place) -> Sights {
+    let value = |(name, key): (&str, &str)| {
+        let value = option(arguments, &format!("--{key}"))?;
+        Some((name.to_ascii_uppercase(), Sight::Value { value, at: at.clone() }))
+    };
     DAEMON_JSON.into_iter().filter_map(value).collect()
 }
 
-fn option(daemon: &Daemon, name: &str) -> Option<String> {
-    let mut words = daemon.arguments.iter();
+fn option(arguments: &[String], name: &str) -> Option<String> {
+    let mut words = arguments.iter();
     while let Some(word) = words.next() {
         if word == name {
             return words.next().cloned();
@@ -219,68 +308,21 @@ fn json_is_newer(probe: &FileProbe<'_>, running: &Daemon, path: &Path) -> bool {
     }
 }
 
-/// What the unit of the daemon, its drop-ins and their environment files give it, and which of them do so.
-fn unit_values(probe: &FileProbe<'_>) -> Result<(Values, Vec<String>), (State, Text)> {
-    let mut text = Vec::new();
-    let (mut sources, mut files) = (Vec::new(), Vec::new());
-    for path in unit_files(probe) {
-        let Some(bytes) = probe.read(&path)? else { continue };
-        let own = unit::assignments(&bytes);
-        if NAMES.iter().any(|name| unit::value(&own, name).is_some()) {
-            sources.push(probe.shown(&path));
-        }
-        let lossy = String::from_utf8_lossy(&bytes).into_owned();
-        files.extend(
-            lossy
-                .lines()
-                .filter_map(|line| line.trim().strip_prefix("EnvironmentFile="))
-                .map(|file| PathBuf::from(file.trim().trim_start_matches('-').trim_matches('"'))),
-        );
-        text.extend_from_slice(&bytes);
-        text.push(b'\n');
-    }
-    let assignments = unit::assignments(&text);
-    let mut values = Values::new();
-    for name in NAMES {
-        let found = unit::value(&assignments, name);
-        values.extend(found.map(|found| (name, String::from_utf8_lossy(&found.value).into_owned())));
-    }
-    for path in files {
-        let Some(bytes) = probe.read(&path)? else { continue };
-        let reading = Dialect::SystemdEnvironmentFile.read_only(&bytes, &NAMES.map(str::as_bytes));
-        let mut counts = false;
-        for name in NAMES {
-            if let Some(Seen::Value(value)) = reading.get(name.as_bytes()) {
-                values.insert(name, String::from_utf8_lossy(value).into_owned());
-                counts = true;
-            }
-        }
-        if counts {
-            sources.push(probe.shown(&path));
-        }
-    }
-    Ok((values, sources))
+/// The unit that runs the daemon: of several the first that systemd would start.
+pub(crate) fn docker_unit(host: &dyn HostRead, release: Release) -> (&'static str, Service) {
+    let mut found = UNITS.into_iter().map(|name| (name, units::service(host, name, release)));
+    let usable = |(_, service): &(&str, Service)| service.fragment.is_some() && !service.masked;
+    found.find(usable).unwrap_or_else(|| (UNITS[0], units::service(host, UNITS[0], release)))
 }
 
-/// The unit and its drop-ins in the order in which systemd reads them: by name, the strongest folder for each name.
-fn unit_files(probe: &FileProbe<'_>) -> Vec<PathBuf> {
-    let there = |path: &PathBuf| probe.host.lstat(path).ok().flatten().is_some();
-    let unit = UNIT_FOLDERS.iter().map(|folder| Path::new(folder).join("docker.service")).find(there);
-    let mut drop_ins: BTreeMap<std::ffi::OsString, PathBuf> = BTreeMap::new();
-    for folder in UNIT_FOLDERS.map(|folder| Path::new(folder).join("docker.service.d")) {
-        for name in probe.host.list(&folder).unwrap_or_default() {
-            if name.to_string_lossy().ends_with(".conf") {
-                drop_ins.entry(name.clone()).or_insert_with(|| folder.join(&name));
-            }
-        }
+/// The drop-in of a unit of the daemon that is ours.
+pub(crate) fn docker_drop_in(unit: &str) -> PathBuf {
+    let usual = &Vendor::get().docker.drop_in;
+    let folders = usual.parent().and_then(Path::parent);
+    match (folders, usual.file_name()) {
+        (Some(folders), Some(name)) => folders.join(format!("{unit}.d")).join(name),
+        _ => usual.clone(),
     }
-    unit.into_iter().chain(drop_ins.into_values()).collect()
-}
-
-fn consumer(probe: &mut FileProbe<'_>, weak: Values, strong: Values, source: String) -> Consumer {
-    let mut consumer = Consumer::new(Who::Docker, None, source);
-    probe.fill(&mut consumer, |name| strong.get(name).or_else(|| weak.get(name)).cloned());
-    consumer
 }
 
 #[cfg(test)]
@@ -289,10 +331,11 @@ mod tests {
 
     #[test]
     fn options_of_the_daemon_are_read_in_both_forms() {
-        let arguments = ["dockerd", "--http-proxy=http://a:1", "--config-file", "/x.json"];
-        let daemon =
-            Daemon { pid: 1, by_systemd: false, arguments: arguments.iter().map(|word| (*word).to_owned()).collect() };
-        assert_eq!(json_path(Some(&daemon)), Path::new("/x.json"));
-        assert_eq!(options(&daemon).get("HTTP_PROXY").map(String::as_str), Some("http://a:1"));
+        let arguments = ["dockerd", "--http-proxy=http://a:1", "--config-file", "/x.json"].map(str::to_owned);
+        assert_eq!(json_path(&arguments), Path::new("/x.json"));
+        assert_eq!(
+            options(&arguments, &Place::new(Path::new("/x"), 3)).get("HTTP_PROXY").and_then(Sight::value),
+            Some("http://a:1")
+        );
     }
 }

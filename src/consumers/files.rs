@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::reader::FileProbe;
+use super::sight::Sight;
+use super::units;
 use super::{Consumer, NAMES, State, Who};
-use crate::envfile::{Dialect, PamLimit, Seen, shell_read_with, unit};
+use crate::envfile::unit::Release;
+use crate::envfile::{Dialect, PamLimit, Seen, shell_read_with};
 use crate::environment;
 use crate::host::Command;
 use crate::platform::Platform;
@@ -83,38 +86,25 @@ pub(super) fn cron(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Co
     of_readings(probe, Consumer::new(Who::Cron, None, format!("{file} by {pam}")), &readings)
 }
 
-/// `DefaultEnvironment=` of systemd's own configuration, where systemd cannot be asked.
-pub(super) fn services(probe: &mut FileProbe<'_>) -> Consumer {
-    let main = Path::new("/etc/systemd/system.conf");
-    let folder = Path::new("/etc/systemd/system.conf.d");
-    let mut paths = vec![main.to_path_buf()];
-    paths.extend(probe.host.list(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)));
-    let mut text = Vec::new();
-    let mut sources = Vec::new();
-    for path in paths.iter().filter(|path| path.extension().is_some_and(|end| end == "conf")) {
-        match probe.read(path) {
-            Ok(Some(bytes)) => {
-                // The same grammar as Environment= of a unit, under another name.
-                let own: String = String::from_utf8_lossy(&bytes)
-                    .lines()
-                    .filter_map(|line| line.trim_start().strip_prefix("DefaultEnvironment="))
-                    .map(|value| format!("Environment={value}\n"))
-                    .collect();
-                if !own.is_empty() {
-                    sources.push(probe.shown(path));
-                }
-                text.extend_from_slice(own.as_bytes());
-            }
-            Ok(None) => {}
-            Err((state, why)) => return Consumer::unseen(Who::Systemd, path.display().to_string(), state, why),
+/// What systemd gives to all its services, where it cannot be asked.
+pub(super) fn services(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
+    let every = units::every_service(probe.host, platform.map_or(Release::UNKNOWN, Platform::systemd));
+    let sights = every.sights(&NAMES);
+    let mut sources: Vec<String> = Vec::new();
+    for sight in sights.values() {
+        let path = &sight.at().path;
+        if let (Sight::Unknown { .. }, Err((state, why))) = (sight, probe.read(path)) {
+            return Consumer::unseen(Who::Systemd, path.display().to_string(), state, why);
+        }
+        if !sources.contains(&probe.shown(path)) {
+            sources.push(probe.shown(path));
         }
     }
-    let assignments = unit::assignments(&[b"[Service]\n", text.as_slice()].concat());
-    let source = if sources.is_empty() { probe.shown(main) } else { sources.join(", ") };
-    let mut consumer = Consumer::new(Who::Systemd, None, source);
-    probe.fill(&mut consumer, |name| {
-        unit::value(&assignments, name).map(|found| String::from_utf8_lossy(&found.value).into_owned())
-    });
+    if sources.is_empty() {
+        sources.push(probe.shown(Path::new("/etc/systemd/system.conf")));
+    }
+    let mut consumer = Consumer::new(Who::Systemd, None, sources.join(", "));
+    probe.take(&mut consumer, &sights);
     consumer
 }
 

@@ -240,7 +240,6 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
     }
     let look: Text = match consumer.consumer {
         Who::Login => text!("su - {} -c env", own(consumer.name.as_deref().unwrap_or("divvy"))),
-        Who::PackageManager => "apt-config dump Acquire::http::Proxy".into(),
         Who::Docker => "dockerd --validate --config-file /etc/docker/daemon.json; systemctl cat docker".into(),
         _ if Path::new(&consumer.source).is_absolute() => text!("ls -l {}", own(&consumer.source)),
         _ => text!("{}", own(&consumer.source)),
@@ -345,19 +344,26 @@ fn restart() -> [Fix; 2] {
 fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Option<(Text, Vec<Fix>)> {
     let names = wrong.iter().map(|difference| difference.name);
     let others: Vec<(&str, &Decided)> = names
-        .filter_map(|name| Some((name, consumer.decided.get(name)?)))
+        .filter_map(|name| decided_by(consumer, name))
         .filter(|(_, decided)| wanted.written || !decided.ours)
         .collect();
     let (_, first) = others.first()?;
     let cause = text!("{} decides it, whatever other files say", own(&first.shown));
     let mut fixes: Vec<Fix> = others
         .iter()
-        .map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(*name), own(&decided.shown))))
+        .map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown))))
         .collect();
     if consumer.consumer == Who::Docker {
         fixes.extend(restart());
     }
     Some((cause, fixes))
+}
+
+/// The line that decides a variable, in whichever spelling the consumer has it.
+fn decided_by<'c>(consumer: &'c Consumer, name: &str) -> Option<(&'c str, &'c Decided)> {
+    let mut all = consumer.decided.iter().map(|(own, decided)| (own.as_str(), decided));
+    let exact = all.clone().find(|(own, _)| *own == name);
+    exact.or_else(|| all.find(|(own, _)| own.eq_ignore_ascii_case(name)))
 }
 
 /// Why it is so, and what to do.

@@ -13,6 +13,7 @@
 //! | `files` | logins, cron and services by their files; `prod.env` |
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
 //! | `packages` | apt, dnf, yum |
+//! | `units` | what systemd makes of a service |
 //! | `places` | the files with a `no_proxy` list, each as it stands |
 
 mod collect;
@@ -22,10 +23,13 @@ pub(crate) mod judge;
 mod packages;
 pub(crate) mod places;
 mod reader;
+
 #[allow(dead_code, reason = "vocabulary of the models that follow")]
 pub(crate) mod sight;
 #[cfg(test)]
 mod tests;
+#[allow(dead_code, reason = "what asks systemd itself comes next")]
+pub(crate) mod units;
 mod value;
 mod wanted;
 
@@ -38,6 +42,7 @@ use crate::text::Text;
 use crate::text::words::words;
 
 pub(crate) use collect::{Ask, observe};
+pub(crate) use docker::{docker_drop_in, docker_unit};
 pub(crate) use value::{Flaw, ProxyValue};
 pub(crate) use wanted::{ProxySpec, Wanted};
 

@@ -8,7 +8,7 @@ use super::reader::FileProbe;
 use super::{Consumer, State, Who};
 use crate::envfile::ini;
 use crate::host::Command;
-use crate::platform::{PackageManager, Platform};
+use crate::platform::{PackageManager, PackageSyntax, Platform};
 use crate::settings::encode;
 use crate::text;
 use crate::text::own;
@@ -19,9 +19,10 @@ pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
         let why = "which package manager this system has is not known";
         return Consumer::unseen(Who::PackageManager, "", State::Skipped, why);
     };
-    match platform.package_manager(probe.host) {
-        PackageManager::Apt { .. } => apt(probe),
-        other => dnf(probe, other),
+    let manager = platform.package_manager(probe.host);
+    match manager.syntax {
+        PackageSyntax::Apt => apt(probe),
+        PackageSyntax::Ini => dnf(probe, manager),
     }
 }
 
@@ -158,7 +159,7 @@ fn tokens(text: &str) -> Vec<Token> {
 }
 
 fn dnf(probe: &mut FileProbe<'_>, manager: PackageManager) -> Consumer {
-    let path = manager.conf();
+    let path = manager.conf;
     let shown = probe.shown(path);
     let bytes = match probe.read(path) {
         Ok(Some(bytes)) => bytes,
@@ -172,7 +173,7 @@ fn dnf(probe: &mut FileProbe<'_>, manager: PackageManager) -> Consumer {
         let value = ini::value(&bytes, "main", key).map(|value| String::from_utf8_lossy(value).into_owned());
         value.filter(|value| !value.is_empty())
     };
-    let mut consumer = Consumer::new(Who::PackageManager, Some(manager.name().to_owned()), shown);
+    let mut consumer = Consumer::new(Who::PackageManager, Some(manager.name.to_owned()), shown);
     // `_none_` is dnf's word for no proxy.
     if let Some(url) = get("proxy").filter(|url| url != "_none_") {
         let url = match (get("proxy_username"), url.split_once("://")) {

@@ -117,7 +117,7 @@ fn files(host: &dyn HostRead, platform: Option<&Platform>, home: &Path, facts: &
         }
     }
     if platform.is_none() {
-        facts.unread.push("the system is neither like Ubuntu nor like CentOS, so its proxy file is not known".into());
+        facts.unread.push("the system is like none that ics-setup knows, so its proxy file is not known".into());
     }
     let product = prod_env(home);
     if let Some(bytes) = read(host, &product, facts) {

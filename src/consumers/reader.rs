@@ -38,7 +38,7 @@ impl<'a> FileProbe<'a> {
         let docker = &Vendor::get().docker;
         let mut own_files = vec![docker.drop_in.clone(), docker.daemon_json.clone(), prod_env(home)];
         own_files.extend(platform.into_iter().flat_map(|platform| {
-            [platform.system_proxy_file(), platform.package_manager(host).conf()].map(Path::to_path_buf)
+            [platform.system_proxy_file(), platform.package_manager(host).conf].map(Path::to_path_buf)
         }));
         Self { host, time, passwords: Passwords::default(), own_files }
     }

@@ -65,3 +65,34 @@ fn logins_read_profile_scripts_after_the_environment() {
     assert_eq!(login.proxy(false).unwrap().shown, "http://later:1", "exported already, so a plain assignment counts");
     assert_eq!(login.unknown.into_keys().collect::<Vec<_>>(), ["no_proxy"]);
 }
+
+#[test]
+fn the_daemon_gets_what_its_unit_would_give_it() {
+    const UNIT: &str = "/usr/lib/systemd/system/docker.service";
+    const DROP_IN: &str = "/etc/systemd/system/docker.service.d/a.conf";
+    let with = |files: &[(&str, &str)]| {
+        let host = host("ubuntu");
+        host.put(UNIT, b"[Service]\nEnvironment=HTTP_PROXY=http://env:1\nExecStart=/usr/bin/dockerd\n");
+        files.iter().for_each(|(path, text)| host.put(path, text.as_bytes()));
+        one(&host, Who::Docker)
+    };
+    let shown = |consumer: &Consumer| consumer.proxy(false).map(|value| value.shown.clone());
+    let options = (DROP_IN, "[Service]\nExecStart=\nExecStart=/usr/bin/dockerd --http-proxy=http://flag:1\n");
+    assert_eq!(shown(&with(&[options])).as_deref(), Some("http://flag:1"));
+    let both = with(&[options, ("/etc/docker/daemon.json", r#"{"proxies":{"http-proxy":"http://json:1"}}"#)]);
+    assert_eq!(both.state, State::Unreadable, "the daemon does not start");
+    assert_eq!(shown(&with(&[(DROP_IN, "[Service]\nUnsetEnvironment=HTTP_PROXY\n")])), None);
+    let unknown = with(&[(DROP_IN, "[Service]\nEnvironment=HTTP_PROXY=http://%H:1\n")]);
+    assert_eq!(unknown.unknown.into_keys().collect::<Vec<_>>(), ["HTTP_PROXY"]);
+    let all = ("/etc/systemd/system.conf.d/5.conf", "[Manager]\nDefaultEnvironment=HTTPS_PROXY=http://all:1\n");
+    assert_eq!(with(&[all]).proxy(true).unwrap().shown, "http://all:1");
+    assert_eq!(with(&[(DROP_IN, "[Service]\nEnvironmentFile=/none\n")]).state, State::Unreadable);
+    let snap = host("ubuntu");
+    snap.put(
+        "/etc/systemd/system/snap.docker.dockerd.service",
+        b"[Service]\nExecStart=/usr/bin/snap run docker.dockerd\n",
+    );
+    snap.put(DROP_IN, b"[Service]\nEnvironment=HTTP_PROXY=http://env:1\n");
+    let snap = one(&snap, Who::Docker);
+    assert!(snap.state == State::Seen && !snap.has_proxy(), "{snap:?}");
+}

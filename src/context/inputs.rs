@@ -7,11 +7,10 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, Status, ids};
 use crate::host::{HostRead, View};
 use crate::problem::{Problem, id};
-use crate::settings::{self, Layer, Layers, Origin, SAVED, SecretSources, TABLE};
+use crate::settings::{self, Layer, Layers, SAVED, SecretSources, Setting, TABLE};
 use crate::text;
 use crate::text::{nearest, own, quoted};
 
@@ -19,6 +18,7 @@ use crate::text::{nearest, own, quoted};
 const MAX_FILE: u64 = 1 << 20;
 
 /// Everything that was said, by whoever said it.
+#[derive(Clone)]
 pub(crate) struct Inputs {
     /// Flags, and passwords that a person was asked for.
     pub(super) flags: Layer,
@@ -48,13 +48,7 @@ impl Inputs {
     /// The same with other flags: what can be read only once is not read again.
     #[must_use]
     pub(crate) fn with_flags(&self, flags: Layer) -> Self {
-        Self {
-            flags,
-            variable: self.variable,
-            variables: self.variables.clone(),
-            given: self.given.clone(),
-            files: self.files.clone(),
-        }
+        Self { flags, ..self.clone() }
     }
 
     /// What the environment says.
@@ -72,10 +66,7 @@ impl Inputs {
     /// # Errors
     /// Saved settings that cannot be read.
     pub(crate) fn layers(&self, host: &dyn HostRead) -> Result<Layers, Problem> {
-        let file = match &self.given {
-            Some(given) => given.clone(),
-            None => saved(host)?,
-        };
+        let file = self.given.clone().map_or_else(|| saved(host), Ok)?;
         Ok(Layers { flags: self.flags.clone(), variables: self.variables.clone(), file })
     }
 
@@ -88,7 +79,7 @@ impl Inputs {
         if let Some(bytes) = self.files.borrow().get(path) {
             return Ok(bytes.clone());
         }
-        let bytes = bounded(std::fs::File::open(path)?)?;
+        let bytes = read(path)?;
         self.files.borrow_mut().insert(path.to_path_buf(), bytes.clone());
         Ok(bytes)
     }
@@ -100,26 +91,34 @@ fn variable_of_the_process(name: &str) -> Option<OsString> {
 
 /// The settings file that was named; `-` is standard input.
 fn given(path: &Path) -> Result<Layer, Problem> {
-    let (shown, bytes) = if path == Path::new("-") {
-        (Path::new("<stdin>"), bounded(io::stdin().lock()))
-    } else {
-        (path, std::fs::File::open(path).and_then(bounded))
+    let (shown, bytes) = match path == Path::new("-") {
+        true => (Path::new("<stdin>"), at_most(MAX_FILE, io::stdin().lock())),
+        false => (path, read(path)),
     };
-    let unreadable = || {
+    let unreadable =
         Problem::settings(id::SETTINGS_UNREADABLE, text!("--settings {} could not be read", path.display()))
-            .hint("a settings file to start from: ics-setup settings example")
-    };
-    let bytes = bytes.map_err(|error| unreadable().caused_by(error))?;
-    let text = String::from_utf8(bytes).map_err(|_| unreadable().because("it is not UTF-8 text"))?;
-    settings::read_file(&text, shown)
+            .hint("a settings file to start from: ics-setup settings example");
+    settings::read_file(&utf8(bytes, unreadable)?, shown)
 }
 
-/// All of it, unless that is more than any file of settings has.
+/// A file, unless it is larger than any file of settings.
 ///
 /// # Errors
-/// Reading fails, or there is too much.
-pub(crate) fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
-    at_most(MAX_FILE, from)
+/// It cannot be read, or is too large.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    at_most(MAX_FILE, std::fs::File::open(path)?)
+}
+
+/// What was read, as text.
+///
+/// # Errors
+/// `unreadable`, with the reason, where reading failed or the text is not in UTF-8.
+pub(crate) fn utf8(bytes: io::Result<Vec<u8>>, unreadable: Problem) -> Result<String, Problem> {
+    match bytes.map(String::from_utf8) {
+        Ok(Ok(text)) => Ok(text),
+        Ok(Err(_)) => Err(unreadable.because("it is not UTF-8 text")),
+        Err(error) => Err(unreadable.caused_by(error)),
+    }
 }
 
 /// All of it, unless that is more than `limit` bytes: a flag may name `/dev/zero`.
@@ -135,12 +134,14 @@ pub(crate) fn at_most(limit: u64, from: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The certificates of `--proxy-ca`, as PEM.
+/// The certificates of `--proxy-ca`, as PEM; empty without one.
 ///
 /// # Errors
 /// `setting-invalid`: the file cannot be read.
-pub(crate) fn authority(path: &Path, origin: &Origin) -> Result<Vec<u8>, Problem> {
-    std::fs::File::open(path).and_then(bounded).map_err(|error| {
+pub(crate) fn authority(file: Option<&Setting<impl AsRef<Path>>>) -> Result<Vec<u8>, Problem> {
+    let Some(Setting { value, origin }) = file else { return Ok(Vec::new()) };
+    let path = value.as_ref();
+    read(path).map_err(|error| {
         Problem::settings(id::SETTING_INVALID, text!("{}: {} could not be read", origin, path.display()))
             .caused_by(error)
             .hint(text!("look: ls -l {}", own(quoted(&path.to_string_lossy()))))

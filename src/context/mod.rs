@@ -11,7 +11,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use inputs::{Inputs, at_most, authority, bounded};
+pub(crate) use inputs::{Inputs, at_most, authority, read, utf8};
 
 use crate::finding::{Finding, Ignored};
 use crate::host::{HostRead, View};
@@ -94,7 +94,7 @@ impl Subject {
         let home = settings::home(&self.layers)?;
         let view = if intent.is_lenient() { View::lenient(host) } else { View::new(host) };
         let has_product = has_product(host, &home);
-        // What a system that is neither Ubuntu nor CentOS has is not looked for.
+        // What a system without a strategy has is not looked for.
         let look = |platform| Found::look(&view, platform, &home, intent.first(has_product));
         let (found, unread) = match platform.as_ref().map(look) {
             None => (Found::default(), None),

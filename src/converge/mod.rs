@@ -13,8 +13,7 @@ pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, runs};
 use crate::context::{HostContext, Inputs, Intent, Subject};
-use crate::finding::ids;
-use crate::finding::{Finding, Ignored, Status};
+use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::HostWrite;
 use crate::network::catalogue::foreign_region;
 use crate::plan::{Change, Plan};
@@ -46,7 +45,7 @@ pub(crate) trait Interface {
     fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem>;
 
     /// A change was made.
-    fn progress(&mut self, change: &Change);
+    fn progress(&mut self, _change: &Change) {}
 }
 
 /// How a run is to go, whoever started it.
@@ -171,7 +170,7 @@ impl Converge<'_> {
         context.run = Some(run);
         if interrupted {
             let message = "cancelled after everything was written; it stays, and was not verified";
-            return Err(Problem::host(id::CANCELLED, message).hint(undo).committed());
+            return Err(Problem::host(id::CANCELLED, message).hint(undo).leaving(HostState::Committed));
         }
         prove::restart(self.host, context)?;
         prove::verify(self.options, self.host, context)?;
@@ -183,7 +182,7 @@ impl Converge<'_> {
         // Where the runs cannot be read, nothing can be said about them.
         let run = runs(self.host).ok()?.into_iter().find(|run| run.state == State::Interrupted)?.begin.run;
         let title = text!("run {} was interrupted; a real run takes it back first, and its plan may differ", own(&run));
-        Some(Finding::new(ids::RUN_INTERRUPTED, Status::Warn, title).fix(ics_setup(text!("revert {}", own(&run)))))
+        Some(Finding::warn(ids::RUN_INTERRUPTED, title).fix(ics_setup(text!("revert {}", own(&run)))))
     }
 
     /// `--prove`: a wanted way that is not taken ends the run here.
@@ -246,7 +245,7 @@ impl Converge<'_> {
         context.findings.append(&mut context.plan.findings);
         context.findings.extend(host.root_only().into_iter().map(|path| {
             let title = text!("{} can be read by root only; what is planned for it may differ", path.display());
-            Finding::new(ids::FILE_UNREADABLE, Status::Warn, title).advise("run the same with sudo")
+            Finding::warn(ids::FILE_UNREADABLE, title).advise("run the same with sudo")
         }));
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);

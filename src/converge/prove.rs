@@ -10,11 +10,10 @@ use crate::finding::{Finding, Status};
 use crate::host::{Command, HostRead};
 use crate::net::Time;
 use crate::plan::PlannedHost;
-use crate::problem::{Problem, id};
+use crate::problem::{HostState, Problem, id};
 use crate::targets;
 use crate::text;
-use crate::text::Foreign;
-use crate::text::{ics_setup, own};
+use crate::text::{Foreign, ics_setup, own};
 use crate::vendor::Vendor;
 
 /// How long all consumers may take together.
@@ -57,7 +56,7 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
             Problem::host(id::RESTART_FAILED, text!("{} failed", own(argv.join(" "))))
                 .hint("look: systemctl status docker; journalctl -u docker -n 50")
                 .hint("then run the same command again: it restarts a daemon that has not read its proxy")
-                .host_changed()
+                .leaving(HostState::Changed)
         };
         match host.run(&command) {
             Ok(output) if output.code == Some(0) => {}
@@ -93,7 +92,9 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
         Problem::host(id::VERIFY_FAILED, finding.title.clone()).because(text!("expected {}, seen {}", expected, seen));
     let problem = finding.fix.into_iter().fold(problem, Problem::hint_fix);
     Err(match &context.run {
-        Some(run) => problem.hint(text!("undo: {}", ics_setup(text!("revert {}", own(run))))).host_changed(),
+        Some(run) => {
+            problem.hint(text!("undo: {}", ics_setup(text!("revert {}", own(run))))).leaving(HostState::Changed)
+        }
         None => problem,
     })
 }

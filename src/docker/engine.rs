@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::text::{epoch, first_line, is_plain};
+use super::text::{epoch, first_line, is_plain, shown};
 use crate::host::{Command, HostRead, Output};
 use crate::net::Time;
 use crate::text::Foreign;
@@ -19,7 +19,7 @@ const MAX_LINES: usize = 2000;
 
 /// Why Docker did not answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "trouble", rename_all = "kebab-case")]
+#[serde(tag = "error", rename_all = "kebab-case")]
 pub(crate) enum NoDocker {
     /// There is no such command.
     Absent,
@@ -45,25 +45,21 @@ pub(crate) enum NoDocker {
     },
 }
 
-/// One container, as far as anybody asks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Container {
-    /// Its id.
-    pub(crate) id: String,
+/// What Docker says of a container, fit for facts: without its environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ContainerState {
     /// Its name.
     pub(crate) name: String,
-    /// Seconds since 1970.
-    pub(crate) created: Option<u64>,
     /// Docker's word: `running`, `exited`, `restarting`, `created`, `paused`, `dead`.
     pub(crate) status: String,
     /// How its program ended last.
     pub(crate) exit_code: Option<i64>,
-    /// Docker's mark that the kernel killed it for want of memory.
+    /// Docker's mark that the kernel killed it for want of memory, which it does not set for every such end.
     pub(crate) oom_killed: bool,
     /// Bytes; `None`: it may use all that the host has.
     pub(crate) memory_limit: Option<u64>,
     /// Docker's words on why it could not be started; empty: it could.
-    pub(crate) error: String,
+    pub(crate) error: Foreign,
     /// How often Docker has started it again.
     pub(crate) restarts: u64,
     /// Seconds since 1970.
@@ -72,8 +68,21 @@ pub(crate) struct Container {
     pub(crate) finished: Option<u64>,
     /// Docker's word; `None`: it has no health check.
     pub(crate) health: Option<String>,
-    /// Repository, tag and digest, as it was named.
-    pub(crate) image: String,
+    /// Its image's repository, as it was named.
+    pub(crate) repository: String,
+    /// Its image's tag; the digest where there is one alone.
+    pub(crate) tag: String,
+}
+
+/// One container, as far as anybody asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Container {
+    /// Its id.
+    pub(crate) id: String,
+    /// How it is.
+    pub(crate) state: ContainerState,
+    /// Seconds since 1970.
+    pub(crate) created: Option<u64>,
     /// The service of the compose file, by its label.
     pub(crate) service: Option<String>,
     /// Entry point and arguments, joined by blanks.
@@ -179,26 +188,31 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn container(value: &Value) -> Container {
-    let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let text = |key: &str| value[key].as_str().unwrap_or_default();
     let time = |key: &str| value[key].as_str().and_then(epoch);
     let label = |key: &str| value["labels"][key].as_str().map(str::to_owned);
     let words = |key: &str| -> Vec<String> {
         value[key].as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect()
     };
-    Container {
-        id: text("id"),
-        name: text("name").trim_start_matches('/').to_owned(),
-        created: time("created"),
-        status: text("status"),
+    let (repository, tag) = repository_and_tag(text("image"));
+    let state = ContainerState {
+        name: shown(text("name").trim_start_matches('/'), 80),
+        status: shown(text("status"), 20),
         exit_code: value["exit"].as_i64(),
         oom_killed: value["oom"].as_bool().unwrap_or(false),
         memory_limit: value["memory"].as_u64().filter(|bytes| *bytes > 0),
-        error: text("error"),
+        error: shown(text("error"), 200).into(),
         restarts: value["restarts"].as_u64().unwrap_or(0),
         started: time("started"),
         finished: time("finished"),
-        health: value["health"].as_str().map(str::to_owned),
-        image: text("image"),
+        health: value["health"].as_str().map(|word| shown(word, 20)),
+        repository: shown(repository, 120),
+        tag: shown(tag, 80),
+    };
+    Container {
+        id: text("id").to_owned(),
+        state,
+        created: time("created"),
         service: label("com.docker.compose.service").filter(|name| is_plain(name)),
         command: [words("entrypoint"), words("cmd")].concat().join(" "),
         project: label("com.docker.compose.project"),
@@ -211,7 +225,7 @@ fn container(value: &Value) -> Container {
 }
 
 /// `repository:tag@digest` → repository and tag (`latest` where there is none, the digest where there is one alone).
-pub(crate) fn repository_and_tag(image: &str) -> (&str, &str) {
+fn repository_and_tag(image: &str) -> (&str, &str) {
     let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
     match name.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),
@@ -224,20 +238,16 @@ fn refused(output: &Output) -> NoDocker {
     // The client warns of its own config file first: that is not why the daemon was not asked.
     let told = lines(&output.stderr).filter(|line| !line.starts_with(b"WARNING:"));
     let why = first_line(&told.collect::<Vec<_>>().join(&b'\n'), 300);
-    let has = |words: &[&str]| words.iter().any(|word| why.to_lowercase().contains(word));
-    if has(&["permission denied"]) {
-        NoDocker::Denied { why: why.into() }
-    } else if has(&[
-        "cannot connect to the docker daemon",
-        "is the docker daemon running",
-        "connection refused",
-        "no such file",
-    ]) {
-        NoDocker::Down { why: why.into() }
-    } else if why.is_empty() {
-        NoDocker::Odd { why: format!("docker ended with code {:?} and said nothing", output.code).into() }
-    } else {
-        NoDocker::Odd { why: why.into() }
+    let lower = why.to_lowercase();
+    let down =
+        ["cannot connect to the docker daemon", "is the docker daemon running", "connection refused", "no such file"];
+    match why {
+        why if lower.contains("permission denied") => NoDocker::Denied { why: why.into() },
+        why if down.iter().any(|words| lower.contains(words)) => NoDocker::Down { why: why.into() },
+        why if why.is_empty() => {
+            NoDocker::Odd { why: format!("docker ended with code {:?} and said nothing", output.code).into() }
+        }
+        why => NoDocker::Odd { why: why.into() },
     }
 }
 

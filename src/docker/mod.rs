@@ -16,4 +16,4 @@ pub(crate) mod double;
 mod engine;
 pub(crate) mod text;
 
-pub(crate) use engine::{Container, NoDocker, containers, repository_and_tag, run};
+pub(crate) use engine::{Container, ContainerState, NoDocker, containers, run};

@@ -2,9 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use time::{Date, Month};
-
 use crate::redact::redact_line;
+use crate::stamp;
 use crate::text::clean;
 
 /// What is looked at of one line; masked before it is cut shorter, so that no half of a secret stays.
@@ -28,30 +27,19 @@ pub(crate) fn first_line(bytes: &[u8], max: usize) -> String {
 /// Seconds since 1970 of an RFC 3339 time (`2026-11-21T20:01:02.5Z`, `…+01:00`). Years before 1970 (Docker's zero time)
 /// are none.
 pub(crate) fn epoch(text: &str) -> Option<u64> {
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u16>().ok();
-    let sign = |at: usize| text.as_bytes().get(at).copied();
-    if (sign(4), sign(7), sign(13), sign(16)) != (Some(b'-'), Some(b'-'), Some(b':'), Some(b':')) {
-        return None;
-    }
-    if !matches!(sign(10), Some(b'T' | b't' | b' ')) {
-        return None;
-    }
-    let month = Month::try_from(u8::try_from(number(5, 7)?).ok()?).ok()?;
-    let date = Date::from_calendar_date(i32::from(number(0, 4)?), month, u8::try_from(number(8, 10)?).ok()?).ok()?;
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let zone = text.get(19..)?.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
-    let offset = match zone.as_bytes() {
-        [] | [b'Z' | b'z'] => 0,
-        [way @ (b'+' | b'-'), ..] => {
+    let (date, clock) = text.split_at_checked(10)?;
+    let (clock, zone) = clock.strip_prefix(['T', 't', ' '])?.split_at_checked(8)?;
+    let zone = zone.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    let offset = match zone.split_at_checked(1) {
+        None | Some(("Z" | "z", _)) => 0,
+        Some((sign @ ("+" | "-"), zone)) => {
             let part = |from: usize, to: usize| zone.get(from..to)?.parse::<i64>().ok();
-            let minutes = part(1, 3)? * 60 + part(4, 6).or_else(|| part(3, 5))?;
-            if *way == b'+' { minutes * 60 } else { -minutes * 60 }
+            let minutes = part(0, 2)? * 60 + part(3, 5).or_else(|| part(2, 4))?;
+            if sign == "+" { minutes * 60 } else { -minutes * 60 }
         }
         _ => return None,
     };
-    let days = i64::from(date.to_julian_day()) - i64::from(Date::from_ordinal_date(1970, 1).ok()?.to_julian_day());
-    let seconds = days * 86_400 + i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second) - offset;
-    u64::try_from(seconds).ok()
+    u64::try_from(stamp::seconds_of(&format!("{date}T{clock}Z"))? - offset).ok()
 }
 
 /// Seconds since 1970.

@@ -1,11 +1,12 @@
 //! `key=value` lines in a section of an INI file (`dnf.conf`, `yum.conf`), changed without touching the rest.
 
+use super::splice::add_to_section;
+
 /// The file with these keys of the section set (`Some`) or taken out (`None`).
 pub(crate) fn edit(bytes: &[u8], section: &str, wishes: &[(&str, Option<&str>)]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + 64);
     let mut done = vec![false; wishes.len()];
     let mut inside = false;
-    let mut end_of_section = None;
     let mut continued = false;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let text = line.trim_ascii();
@@ -39,27 +40,15 @@ pub(crate) fn edit(bytes: &[u8], section: &str, wishes: &[(&str, Option<&str>)])
             }
             None => out.extend_from_slice(line),
         }
-        if inside && !text.is_empty() {
-            end_of_section = Some(out.len());
-        }
     }
     let missing: Vec<String> = wishes
         .iter()
         .zip(&done)
         .filter_map(|((key, vars), done)| vars.filter(|_| !done).map(|value| format!("{key}={value}\n")))
         .collect();
-    if missing.is_empty() {
-        return out;
+    if !missing.is_empty() {
+        add_to_section(&mut out, section, missing.concat().into_bytes());
     }
-    if !out.is_empty() && !out.ends_with(b"\n") {
-        out.push(b'\n');
-        end_of_section = end_of_section.map(|at| if at + 1 == out.len() { at + 1 } else { at });
-    }
-    let at = end_of_section.unwrap_or_else(|| {
-        out.extend_from_slice(format!("[{section}]\n").as_bytes());
-        out.len()
-    });
-    out.splice(at..at, missing.concat().into_bytes());
     out
 }
 

@@ -1,9 +1,7 @@
 //! A value that several readers see alike.
 
-use std::fmt;
-
 use super::Dialect;
-use crate::text::Shown;
+use crate::text::shown_by_display;
 
 /// Characters that no reader treats specially, anywhere in a value.
 fn is_plain(c: char) -> bool {
@@ -26,11 +24,7 @@ pub struct NotPortable {
     pub reader: &'static str,
 }
 
-impl Shown for NotPortable {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+shown_by_display!(NotPortable);
 
 impl PortableValue {
     /// Tries the value on each reader.

@@ -7,10 +7,10 @@ mod cron;
 mod daemon;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use crate::host::{Command, HostRead};
+use crate::host::{Command, HostRead, Output};
 use crate::redact::redact_line;
 use crate::text;
 use crate::text::{Text, first_line, own, quoted};
@@ -38,14 +38,12 @@ impl LoginUser {
     pub(crate) fn of(host: &dyn HostRead) -> Self {
         let by_name = |name: &str| nix::unistd::User::from_name(name).ok().flatten();
         let caller = std::env::var("SUDO_USER").ok();
-        let user = if host.is_live() {
+        let here = || {
             by_name("divvy")
                 .or_else(|| caller.as_deref().and_then(by_name))
                 .or_else(|| nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten())
-        } else {
-            None
         };
-        match user {
+        match host.is_live().then(here).flatten() {
             Some(user) => {
                 let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 Self { name: user.name, needs_shell: matches!(shell.as_str(), "nologin" | "false" | "") }
@@ -77,7 +75,7 @@ pub(crate) fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -
 /// # Errors
 /// There is no sudo, or it does not let us; and as [`login`].
 pub(crate) fn sudo(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
-    if which(host, "sudo").is_none() {
+    if !has_program(host, "sudo") {
         return Err(Unseen::Absent("sudo is not installed".into()));
     }
     let command = format!("sudo -n -u {} env -0", quoted(&user.name));
@@ -100,27 +98,17 @@ fn in_login(
         argv.extend(["-s", "/bin/sh"]);
     }
     argv.extend([user, "-c", script.as_str()]);
-    match host.run(&Command { deadline, ..Command::new(argv) }) {
-        Ok(output) => match memchr::memmem::rfind(&output.stdout, MARK.as_bytes()) {
-            Some(at) => Ok(parse(&output.stdout[at + MARK.len()..])),
-            None => Err(Unseen::Failed(text!(
-                "su ended with code {} before it came to env: {}",
-                own(format!("{:?}", output.code)),
-                redact_line(&first_line(&output.stderr, 200))
-            ))),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Unseen::Absent("there is no program su on this host".into()))
-        }
-        Err(error) => Err(Unseen::Failed(text!("su could not be run: {}", error))),
+    let output = ran(host, argv, deadline, Some("there is no program su on this host"))?;
+    match memchr::memmem::rfind(&output.stdout, MARK.as_bytes()) {
+        Some(at) => Ok(parse(&output.stdout[at + MARK.len()..])),
+        None => Err(ended(&output, "su", " before it came to env")),
     }
 }
 
-/// Where a program is that root's commands find.
-fn which(host: &dyn HostRead, program: &str) -> Option<PathBuf> {
+/// Is there such a program among those that root's commands find?
+fn has_program(host: &dyn HostRead, program: &str) -> bool {
     let folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    let paths = folders.into_iter().map(|folder| Path::new(folder).join(program));
-    paths.into_iter().find(|path| !matches!(host.lstat(path), Ok(None)))
+    folders.into_iter().any(|folder| !matches!(host.lstat(&Path::new(folder).join(program)), Ok(None)))
 }
 
 /// The environment that systemd gives to the services it starts, before their own settings.
@@ -131,19 +119,32 @@ pub(crate) fn services(host: &dyn HostRead, deadline: Duration) -> Result<Variab
     if !systemd_runs(host) {
         return Err(Unseen::Absent("systemd does not run here".into()));
     }
-    match host.run(&Command { deadline, ..Command::new(["systemctl", "show-environment"]) }) {
-        Ok(output) if output.code == Some(0) => {
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            let pairs = text.lines().filter_map(|line| line.split_once('='));
-            Ok(pairs.map(|(name, value)| (name.to_owned(), unquoted(value))).collect())
-        }
-        Ok(output) => Err(Unseen::Failed(text!(
-            "systemctl show-environment ended with code {}: {}",
-            own(format!("{:?}", output.code)),
-            redact_line(&first_line(&output.stderr, 200))
-        ))),
-        Err(error) => Err(Unseen::Failed(text!("systemctl could not be run: {}", error))),
+    let output = ran(host, vec!["systemctl", "show-environment"], deadline, None)?;
+    if output.code != Some(0) {
+        return Err(ended(&output, "systemctl show-environment", ""));
     }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    Ok(pairs.map(|(name, value)| (name.to_owned(), unquoted(value))).collect())
+}
+
+/// Runs a program; `absent` says what it means that there is none of that name, where nothing is wrong with that.
+fn ran(
+    host: &dyn HostRead,
+    argv: Vec<&str>,
+    deadline: Duration,
+    absent: Option<&'static str>,
+) -> Result<Output, Unseen> {
+    let program = argv[0].to_owned();
+    host.run(&Command { deadline, ..Command::new(argv) }).map_err(|error| match absent {
+        Some(absent) if error.kind() == io::ErrorKind::NotFound => Unseen::Absent(absent.into()),
+        _ => Unseen::Failed(text!("{} could not be run: {}", own(program), error)),
+    })
+}
+
+fn ended(output: &Output, program: &'static str, when: &'static str) -> Unseen {
+    let (code, said) = (format!("{:?}", output.code), redact_line(&first_line(&output.stderr, 200)));
+    Unseen::Failed(text!("{} ended with code {}{}: {}", own(program), own(code), own(when), said))
 }
 
 /// Is systemd the running manager (`sd_booted(3)`)?

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::text::Shown;
+use crate::text::shown_by_display;
 
 include!(concat!(env!("OUT_DIR"), "/ids.rs"));
 
@@ -48,11 +48,7 @@ impl fmt::Display for FindingId {
     }
 }
 
-impl Shown for FindingId {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
+shown_by_display!(FindingId);
 
 impl PartialEq<str> for FindingId {
     fn eq(&self, other: &str) -> bool {

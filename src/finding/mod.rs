@@ -81,6 +81,26 @@ impl Finding {
         }
     }
 
+    /// A finding that all is as expected.
+    pub fn pass(id: FindingId, title: impl Into<Text>) -> Self {
+        Self::new(id, Status::Pass, title)
+    }
+
+    /// A finding that something works, but will hurt.
+    pub fn warn(id: FindingId, title: impl Into<Text>) -> Self {
+        Self::new(id, Status::Warn, title)
+    }
+
+    /// A finding that something does not work.
+    pub fn fail(id: FindingId, title: impl Into<Text>) -> Self {
+        Self::new(id, Status::Fail, title)
+    }
+
+    /// A finding that something was not looked at; `observed` says why.
+    pub fn skip(id: FindingId, title: impl Into<Text>) -> Self {
+        Self::new(id, Status::Skip, title)
+    }
+
     /// What should have been seen.
     #[must_use]
     pub fn expected(mut self, text: impl Into<Text>) -> Self {

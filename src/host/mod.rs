@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) use attributes::{Attributes, Xattrs};
 pub(crate) use real::RealHost;
-pub(crate) use resolve::{Refused, resolve};
+pub(crate) use resolve::Refused;
 #[cfg(test)]
 pub use testing::{Fault, FaultyHost, MemoryHost};
 pub(crate) use view::{View, unreadable};
@@ -65,7 +65,11 @@ pub trait HostRead {
     /// `path` as a person on this machine would type it (an image's root in front).
     fn shown(&self, path: &Path) -> PathBuf;
 
-    /// What [`resolve()`] does; hosts that know a shorter way may say so.
+    /// The path of the thing that `path` leads to, with no link left in it. The last part need not exist.
+    ///
+    /// Links are followed within the host: an absolute target starts at the host's root again. A link is followed only when
+    /// its owner is root, the current user, or the owner of its target (the kernel's `protected_symlinks` rule), so that the
+    /// owner of a shared folder cannot lead a root process to a file of its choice.
     ///
     /// # Errors
     /// [`Refused`], which names the link.
@@ -121,8 +125,8 @@ pub(crate) trait NewFile {
 /// Holds a lock until dropped.
 pub(crate) trait LockGuard {}
 
-/// The size of a file system, as `statvfs(3)` tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The size of a file system, as `statvfs(3)` tells it. Part of saved facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Space {
     /// Which one: equal for paths on the same file system.
     pub device: u64,

@@ -73,16 +73,12 @@ impl RealHost {
     }
 
     fn stat_at(&self, place: &Path) -> io::Result<Option<Stat>> {
-        match fs::symlink_metadata(place) {
-            Ok(meta) => Ok(Some(Stat {
-                kind: kind_of(meta.file_type()),
-                uid: meta.uid(),
-                mode: meta.mode() & 0o7777,
-                links: meta.nlink(),
-            })),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(present(fs::symlink_metadata(place))?.map(|meta| Stat {
+            kind: kind_of(meta.file_type()),
+            uid: meta.uid(),
+            mode: meta.mode() & 0o7777,
+            links: meta.nlink(),
+        }))
     }
 }
 
@@ -106,11 +102,7 @@ impl HostRead for RealHost {
             .read(true)
             .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
             .open(self.followed(path)?);
-        let mut file = match opened {
-            Ok(file) => file,
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(mut file) = present(opened)? else { return Ok(None) };
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
@@ -132,11 +124,7 @@ impl HostRead for RealHost {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        let entries = match fs::read_dir(self.followed(path)?) {
-            Ok(entries) => entries,
-            Err(error) if is_absent(&error) => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
+        let Some(entries) = present(fs::read_dir(self.followed(path)?))? else { return Ok(Vec::new()) };
         let mut names = entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
         names.sort();
         Ok(names)
@@ -199,12 +187,12 @@ impl HostWrite for RealHost {
             .mode(mode)
             .custom_flags(OFlag::O_NOFOLLOW.bits())
             .open(self.entry(path)?)?;
-        Ok(Box::new(RealFile { file }))
+        Ok(Box::new(file))
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn NewFile + '_>> {
         let file = OpenOptions::new().append(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(self.entry(path)?)?;
-        Ok(Box::new(RealFile { file }))
+        Ok(Box::new(file))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -262,58 +250,58 @@ impl Drop for RealLock {
     }
 }
 
-struct RealFile {
-    file: File,
-}
-
-impl NewFile for RealFile {
+impl NewFile for File {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+        Write::write_all(self, bytes)
     }
 
     fn set_attributes(&mut self, wanted: &Attributes) -> io::Result<()> {
-        let meta = self.file.metadata()?;
+        let meta = self.metadata()?;
         if (meta.uid(), meta.gid()) != (wanted.uid, wanted.gid) {
-            fchown(&self.file, Some(wanted.uid), Some(wanted.gid))?;
+            fchown(&*self, Some(wanted.uid), Some(wanted.gid))?;
         }
         // After the owner, because a change of owner clears set-user-id bits; before the ACL, whose mask is the group's mode.
         self.set_mode(wanted.mode)?;
-        let present = xattrs_of(&self.file)?;
+        let present = xattrs_of(self)?;
         for (name, value) in &wanted.xattrs {
             // Signatures of the old content, which the kernel makes anew.
             let of_content = matches!(name.as_str(), "security.ima" | "security.evm");
             if !of_content && present.get(name) != Some(value) {
-                self.file.set_xattr(name, value)?;
+                self.set_xattr(name, value)?;
             }
         }
         // A label that the kernel put on by itself stays; an ACL inherited from the folder does not.
         for name in present.keys().filter(|name| !wanted.xattrs.contains_key(*name)) {
             if name.starts_with("system.posix_acl") || name.starts_with("user.") {
-                self.file.remove_xattr(name)?;
+                self.remove_xattr(name)?;
             }
         }
         if let Some(time) = wanted.modified() {
-            self.file.set_modified(time)?;
+            self.set_modified(time)?;
         }
         Ok(())
     }
 
     fn set_mode(&mut self, mode: u32) -> io::Result<()> {
         // Asked for at creation already; only an unusual umask makes this differ.
-        if self.file.metadata()?.mode() & 0o7777 != mode {
-            self.file.set_permissions(fs::Permissions::from_mode(mode))?;
+        if self.metadata()?.mode() & 0o7777 != mode {
+            self.set_permissions(fs::Permissions::from_mode(mode))?;
         }
         Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_all()
+        self.sync_all()
     }
 }
 
-/// "Nothing there" also when a folder on the way is absent or is a file.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+/// What was looked for; `None`: it, or a folder on the way to it, is not there.
+fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn kind_of(kind: fs::FileType) -> FileKind {

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::{FileKind, HostRead, Stat};
+use super::{FileKind, Stat};
 
 /// The kernel's own limit (`MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
@@ -30,19 +30,7 @@ pub enum Refused {
     Io(#[from] io::Error),
 }
 
-/// The path of the thing that `path` leads to, with no link left in it. The last part need not exist.
-///
-/// Links are followed within the host: an absolute target starts at the host's root again. A link is followed only when
-/// its owner is root, the current user, or the owner of its target (the kernel's `protected_symlinks` rule), so that the
-/// owner of a shared folder cannot lead a root process to a file of its choice.
-///
-/// # Errors
-/// [`Refused`], which names the link.
-pub(crate) fn resolve(host: &(impl HostRead + ?Sized), path: &Path) -> Result<PathBuf, Refused> {
-    host.resolve(path)
-}
-
-/// The walk itself, given how to look at one name whose folders have no links left.
+/// [`HostRead::resolve`](super::HostRead::resolve), given how to look at one name whose folders have no links left.
 pub(super) fn walk(
     path: &Path,
     euid: u32,
@@ -101,7 +89,7 @@ fn parts(path: &Path) -> VecDeque<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::MemoryHost;
+    use crate::host::{HostRead, MemoryHost};
 
     #[test]
     fn follows_relative_and_absolute_links_within_the_host() {
@@ -109,9 +97,9 @@ mod tests {
         host.put("/opt/real/prod.env", b"x");
         host.put_link("/divvycloud", "/opt/real", 0);
         host.put_link("/opt/real/again.env", "../real/./prod.env", 0);
-        let found = resolve(&host, Path::new("/divvycloud/again.env")).unwrap();
+        let found = host.resolve(Path::new("/divvycloud/again.env")).unwrap();
         assert_eq!(found, Path::new("/opt/real/prod.env"));
-        assert_eq!(resolve(&host, Path::new("/../../etc/new")).unwrap(), Path::new("/etc/new"));
+        assert_eq!(host.resolve(Path::new("/../../etc/new")).unwrap(), Path::new("/etc/new"));
     }
 
     #[test]
@@ -119,13 +107,13 @@ mod tests {
         let host = MemoryHost::new();
         host.put("/etc/sudoers", b"x");
         host.put_link("/divvycloud/prod.env", "/etc/sudoers", 1001);
-        let refused = resolve(&host, Path::new("/divvycloud/prod.env")).unwrap_err();
+        let refused = host.resolve(Path::new("/divvycloud/prod.env")).unwrap_err();
         assert!(matches!(refused, Refused::UntrustedLink { owner: 1001, .. }), "{refused}");
         // Not even to the owner's own link, which another user's link leads to.
         host.put_with("/home/a/file", b"x", crate::host::Attributes::new(0o600, 1001, 1001));
         host.put_link("/home/b/link", "/home/a/file", 1002);
         host.put_link("/home/a/link", "/home/b/link", 1001);
-        assert!(matches!(resolve(&host, Path::new("/home/a/link")), Err(Refused::UntrustedLink { owner: 1002, .. })));
+        assert!(matches!(host.resolve(Path::new("/home/a/link")), Err(Refused::UntrustedLink { owner: 1002, .. })));
     }
 
     #[test]
@@ -133,6 +121,6 @@ mod tests {
         let host = MemoryHost::new();
         host.put_link("/a", "/b", 0);
         host.put_link("/b", "/a", 0);
-        assert!(matches!(resolve(&host, Path::new("/a")), Err(Refused::Loop(_))));
+        assert!(matches!(host.resolve(Path::new("/a")), Err(Refused::Loop(_))));
     }
 }

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::{HostRead, Snapshot};
-use crate::problem::copy_of;
-use crate::problem::{Problem, id};
+use crate::problem::{Problem, copy_of, id};
 use crate::text;
 
 /// Reads files through a cache.

@@ -2,7 +2,6 @@
 //! proxy does not answer is left out.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +9,8 @@ use super::exchange::{Connection, Row};
 use super::grants::Grant;
 use crate::host::HostRead;
 use crate::net::{NetError, shown};
+use crate::stamp::unix_millis;
+use crate::text::words::words;
 
 /// The variables that are judged, or tell one product from another. A server answers with those that it has.
 const VARIABLES: [&str; 8] = [
@@ -52,16 +53,28 @@ pub(crate) struct About {
     pub(crate) broke: Option<NetError>,
 }
 
-/// Why TLS was used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum TlsReason {
-    /// The settings say so.
-    Asked,
-    /// The server lets nobody in without (`require_secure_transport`), or not this account (`REQUIRE SSL`).
-    Required,
-    /// The account's way of logging in needs it.
-    Password,
+words! {
+    /// Why TLS was used.
+    pub(crate) enum TlsReason {
+        /// The settings say so.
+        Asked = "asked",
+        /// The server lets nobody in without (`require_secure_transport`), or not this account (`REQUIRE SSL`).
+        Required = "required",
+        /// The account's way of logging in needs it.
+        Password = "password",
+    }
+
+    /// Is a database there?
+    pub(crate) enum There {
+        /// Yes.
+        Yes = "yes",
+        /// No.
+        No = "no",
+        /// This user may not know: it has no rights on a database of that name.
+        Hidden = "hidden",
+        /// The server did not say.
+        Unknown = "unknown",
+    }
 }
 
 /// One of the two databases.
@@ -76,20 +89,6 @@ pub(crate) struct Database {
     pub(crate) charset: Option<String>,
     /// Its default collation.
     pub(crate) collation: Option<String>,
-}
-
-/// Is a database there?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum There {
-    /// Yes.
-    Yes,
-    /// No.
-    No,
-    /// This user may not know: it has no rights on a database of that name.
-    Hidden,
-    /// The server did not say.
-    Unknown,
 }
 
 /// The server's clock between two looks at our own, in milliseconds since 1970.
@@ -129,7 +128,7 @@ impl About {
         let mut about = Self { tls: connection.tls(), tls_because: because, ..Self::default() };
         match about.ask(&mut connection, host, databases) {
             Ok(()) => connection.quit(),
-            Err(trouble) => about.broke = Some(trouble),
+            Err(error) => about.broke = Some(error),
         }
         about
     }
@@ -139,9 +138,9 @@ impl About {
         self.version = cell(&first, 0);
         self.account = cell(&first, 1);
 
-        let before = millis(host.now());
+        let before = unix_millis(host.now());
         let seconds = rows(connection, "SELECT UNIX_TIMESTAMP()")?;
-        let after = millis(host.now());
+        let after = unix_millis(host.now());
         self.clock = seconds
             .first()
             .and_then(|row| row.first()?.as_deref()?.split('.').next()?.parse::<i64>().ok())
@@ -202,11 +201,6 @@ fn cell(row: &Row, at: usize) -> Option<String> {
 
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-}
-
-fn millis(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@
 //! roots of their own, and they hand the password to whoever shows an RSA key on a plain connection. What is left of the
 //! protocol for a login and a text query is this file.
 
+use std::io::Read;
+
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
-use super::greeting::{self, First, Hello, Refusal, capability};
+use super::greeting::{self, Hello, Refusal, capability, refusal};
 use crate::net::{Line, NetError, Roots, shown_bytes};
 
 /// No packet that is read is larger: 64 KiB.
@@ -77,11 +79,7 @@ pub(crate) fn open(mut line: Line) -> Result<(Connection, Result<Hello, Refusal>
     let mut payload = vec![bytes[4]];
     fill(&mut line, &mut payload, length)?;
     let connection = Connection { line, sequence: 1 };
-    match greeting::first(&payload) {
-        First::Hello(hello) => Ok((connection, Ok(hello))),
-        First::Refusal(refusal) => Ok((connection, Err(refusal))),
-        First::Foreign(other) => Err(other),
-    }
+    Ok((connection, greeting::first(&payload)?))
 }
 
 impl Connection {
@@ -114,7 +112,7 @@ impl Connection {
             let packet = self.packet()?;
             match packet.as_slice() {
                 [0x00, ..] => return Ok(LoggedIn::Yes),
-                [0xff, ..] => return self.refused(&packet).map(LoggedIn::No),
+                [0xff, ..] => return refusal(&packet).map(LoggedIn::No),
                 [0xfe] => return Ok(LoggedIn::Plugin("mysql_old_password".to_owned())),
                 [0xfe, switch @ ..] => {
                     let (name, nonce) = switch.split_at(memchr::memchr(0, switch).unwrap_or(switch.len()));
@@ -150,7 +148,7 @@ impl Connection {
         self.command(&[&[3], sql.as_bytes()].concat())?;
         let head = self.packet()?;
         let columns = match head.first() {
-            Some(0xff) => return self.refused(&head).map(Err),
+            Some(0xff) => return refusal(&head).map(Err),
             Some(0x00) => return Ok(Ok(Vec::new())),
             Some(0xfb) => return Err(NetError::unexpected("a request for a file of this host")),
             _ => number(&mut head.as_slice()).filter(|columns| (1..=MAX_COLUMNS).contains(columns)),
@@ -164,7 +162,7 @@ impl Connection {
         loop {
             let packet = self.packet()?;
             match packet.first() {
-                Some(0xff) => return self.refused(&packet).map(Err),
+                Some(0xff) => return refusal(&packet).map(Err),
                 Some(0xfe) if packet.len() < 9 => return Ok(Ok(rows)),
                 _ if rows.len() == MAX_ROWS => return Err(NetError::TooMuch { limit: MAX_ROWS }),
                 _ => rows.push(row(&packet, columns).ok_or_else(|| NetError::unexpected("a malformed row"))?),
@@ -181,7 +179,7 @@ impl Connection {
         let packet = self.packet()?;
         match packet.first() {
             Some(0x00) => Ok(Ok(())),
-            Some(0xff) => self.refused(&packet).map(Err),
+            Some(0xff) => refusal(&packet).map(Err),
             _ => Err(NetError::unexpected("an unknown packet in answer to a change of the database")),
         }
     }
@@ -196,16 +194,10 @@ impl Connection {
         self.send(payload)
     }
 
-    fn refused(&self, packet: &[u8]) -> Result<Refusal, NetError> {
-        greeting::refusal(packet).ok_or_else(|| NetError::unexpected("an error packet cut short"))
-    }
-
     fn send(&mut self, payload: &[u8]) -> Result<(), NetError> {
         let length = u32::try_from(payload.len()).ok().filter(|length| *length < 0xff_ffff);
-        let Some(length) = length else { return Err(NetError::Other { why: "a setting is too long".to_owned() }) };
-        let mut bytes = length.to_le_bytes()[..3].to_vec();
-        bytes.push(self.sequence);
-        bytes.extend_from_slice(payload);
+        let Some(length) = length else { return Err(NetError::Other { why: "a setting is too long".into() }) };
+        let bytes = [&length.to_le_bytes()[..3], &[self.sequence], payload].concat();
         self.sequence = self.sequence.wrapping_add(1);
         self.line.send(&bytes)
     }
@@ -227,15 +219,12 @@ impl Connection {
 
 /// Reads until there are `length` bytes; memory grows with what came, not with what was announced.
 fn fill(line: &mut Line, bytes: &mut Vec<u8>, length: usize) -> Result<(), NetError> {
-    let mut buffer = [0_u8; 4096];
-    while bytes.len() < length {
-        let room = (length - bytes.len()).min(buffer.len());
-        match line.recv(&mut buffer[..room])? {
-            0 => return Err(NetError::Closed),
-            count => bytes.extend_from_slice(&buffer[..count]),
-        }
+    let missing = length.saturating_sub(bytes.len());
+    match line.take(missing as u64).read_to_end(bytes) {
+        Ok(count) if count == missing => Ok(()),
+        Ok(_) => Err(NetError::Closed),
+        Err(error) => Err(NetError::of(error)),
     }
-    Ok(())
 }
 
 fn flags(hello: &Hello) -> u32 {
@@ -249,31 +238,20 @@ fn flags(hello: &Hello) -> u32 {
 
 /// What a handshake response begins with; alone it is the request for TLS.
 fn response_head(capabilities: u32) -> Vec<u8> {
-    let mut bytes = capabilities.to_le_bytes().to_vec();
-    bytes.extend_from_slice(&(MAX_PACKET as u32).to_le_bytes());
-    bytes.push(COLLATION);
-    bytes.extend_from_slice(&[0; 23]);
-    bytes
+    [&capabilities.to_le_bytes()[..], &(MAX_PACKET as u32).to_le_bytes(), &[COLLATION], &[0; 23]].concat()
 }
 
 /// A handshake response of protocol 4.1, without a database.
 fn response(capabilities: u32, user: &str, plugin: &str, scrambled: &[u8]) -> Vec<u8> {
-    let mut bytes = response_head(capabilities);
-    let terminated = |bytes: &mut Vec<u8>, text: &[u8]| {
-        bytes.extend_from_slice(text);
-        bytes.push(0);
+    let has = |capability| capabilities & capability != 0;
+    let terminated = |text: &[u8]| [text, b"\0"].concat();
+    let length = scrambled.len() as u8; // a digest: 32 at most
+    let proof = match has(capability::SECURE_CONNECTION) {
+        true => [&[length], scrambled].concat(),
+        false => terminated(scrambled),
     };
-    terminated(&mut bytes, user.as_bytes());
-    if capabilities & capability::SECURE_CONNECTION == 0 {
-        terminated(&mut bytes, scrambled);
-    } else {
-        bytes.push(scrambled.len() as u8); // a digest: 32 at most
-        bytes.extend_from_slice(scrambled);
-    }
-    if capabilities & capability::PLUGIN_AUTH != 0 {
-        terminated(&mut bytes, plugin.as_bytes());
-    }
-    bytes
+    let plugin = if has(capability::PLUGIN_AUTH) { terminated(plugin.as_bytes()) } else { Vec::new() };
+    [response_head(capabilities), terminated(user.as_bytes()), proof, plugin].concat()
 }
 
 /// What proves the password to a server without telling it; nothing for an empty one.

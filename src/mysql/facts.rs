@@ -34,7 +34,7 @@ pub(crate) enum Login {
     /// The conversation broke.
     Broken {
         /// How.
-        trouble: NetError,
+        error: NetError,
         /// Was TLS begun?
         tls: bool,
     },

@@ -49,10 +49,7 @@ impl Grant {
         };
         let end = if revoked { " FROM " } else { " TO " };
         let (what, _) = split(rest, end)?;
-        let (names, level) = match split(what, " ON ") {
-            Some((names, level)) => (names, Some(level)),
-            None => (what, None),
-        };
+        let (names, level) = split(what, " ON ").map_or((what, None), |(names, level)| (names, Some(level)));
         let privileges = names_of(names, level.is_some());
         let Some(level) = level else {
             return Some(Self { revoked, privileges, database: None, table: None });
@@ -62,8 +59,9 @@ impl Grant {
         Some(Self { revoked, privileges, database: Some(database), table })
     }
 
-    fn has_all(&self) -> bool {
-        self.privileges.iter().any(|privilege| privilege == "ALL PRIVILEGES" || privilege == "ALL")
+    /// Does it name this privilege, or all of them?
+    fn names(&self, privilege: &str) -> bool {
+        self.privileges.iter().any(|own| [privilege, "ALL", "ALL PRIVILEGES"].contains(&own.as_str()))
     }
 
     fn covers(&self, database: &str) -> bool {
@@ -80,8 +78,8 @@ pub(crate) fn missing(grants: &[Grant], database: &str, any_case: bool) -> Vec<&
         grants.iter().map(|grant| Grant { database: grant.database.as_deref().map(lower), ..grant.clone() }).collect();
     let covering = || grants.iter().filter(|grant| grant.covers(&database));
     let held = |privilege: &str| {
-        let names = |grant: &Grant| grant.has_all() || grant.privileges.iter().any(|own| own == privilege);
-        covering().any(|grant| !grant.revoked && names(grant)) && !covering().any(|grant| grant.revoked && names(grant))
+        let some = |revoked| covering().any(|grant| grant.revoked == revoked && grant.names(privilege));
+        some(false) && !some(true)
     };
     ALL.into_iter().filter(|privilege| !held(privilege)).collect()
 }
@@ -89,7 +87,7 @@ pub(crate) fn missing(grants: &[Grant], database: &str, any_case: bool) -> Vec<&
 /// Is the global privilege RELOAD there?
 pub(crate) fn has_reload(grants: &[Grant]) -> bool {
     let global = |grant: &&Grant| grant.table.is_none() && grant.database.as_deref() == Some("*") && !grant.revoked;
-    grants.iter().filter(global).any(|grant| grant.has_all() || grant.privileges.iter().any(|own| own == "RELOAD"))
+    grants.iter().filter(global).any(|grant| grant.names("RELOAD"))
 }
 
 /// The roles that were granted: their privileges are not shown.

@@ -85,25 +85,12 @@ pub(crate) struct Hello {
     pub(crate) nonce: Vec<u8>,
 }
 
-/// A first packet's payload.
-pub(crate) enum First {
-    /// A greeting.
-    Hello(Hello),
-    /// An error.
-    Refusal(Refusal),
-    /// Something else: what it looks like.
-    Foreign(NetError),
-}
-
 /// Could these be the first bytes of a MySQL-family server (header of a packet and the first byte of its payload)?
 /// Decided as soon as one byte rules it out.
 pub(crate) fn plausible(bytes: &[u8]) -> bool {
-    let length_fits = |bytes: &[u8]| bytes.get(2).is_none_or(|high| *high == 0);
-    let begins = |bytes: &[u8]| {
-        bytes.get(3).is_none_or(|sequence| *sequence == 0)
-            && bytes.get(4).is_none_or(|first| matches!(first, 9 | 10 | 0xff))
-    };
-    length_fits(bytes) && begins(bytes)
+    // The high byte of the length, the packet's number.
+    bytes.iter().skip(2).take(2).all(|byte| *byte == 0)
+        && bytes.get(4).is_none_or(|first| matches!(first, 9 | 10 | 0xff))
 }
 
 /// What other server these bytes are of.
@@ -118,26 +105,32 @@ pub(crate) fn foreign(bytes: &[u8]) -> NetError {
     }
 }
 
-/// Reads a first payload.
-pub(crate) fn first(payload: &[u8]) -> First {
-    let other = |what: &str| First::Foreign(NetError::unexpected(what));
+/// Reads a first payload: a greeting, or an error in its place.
+///
+/// # Errors
+/// What it looks like where it is neither.
+pub(crate) fn first(payload: &[u8]) -> Result<Result<Hello, Refusal>, NetError> {
     match payload.first() {
-        Some(0xff) => refusal(payload).map_or_else(|| other("an error packet cut short"), First::Refusal),
-        Some(10) => hello(payload).map_or_else(|| other("a MySQL greeting that is malformed"), First::Hello),
-        Some(9) => other("a MySQL greeting of protocol 9 (servers before 3.21)"),
-        _ => First::Foreign(unexpected(payload)),
+        Some(0xff) => refusal(payload).map(Err),
+        Some(10) => hello(payload).map(Ok).ok_or_else(|| NetError::unexpected("a MySQL greeting that is malformed")),
+        Some(9) => Err(NetError::unexpected("a MySQL greeting of protocol 9 (servers before 3.21)")),
+        _ => Err(unexpected(payload)),
     }
 }
 
 /// Reads an error packet, with or without the mark of its SQL state.
-pub(crate) fn refusal(payload: &[u8]) -> Option<Refusal> {
-    let (0xff, rest) = payload.split_first().map(|(first, rest)| (*first, rest))? else { return None };
-    let (code, message) = rest.split_first_chunk::<2>()?;
+///
+/// # Errors
+/// It is cut short.
+pub(crate) fn refusal(payload: &[u8]) -> Result<Refusal, NetError> {
+    let [0xff, low, high, message @ ..] = payload else {
+        return Err(NetError::unexpected("an error packet cut short"));
+    };
     let message = match message {
         [b'#', state_and_words @ ..] => state_and_words.get(5..).unwrap_or_default(),
         words => words,
     };
-    Some(Refusal { code: u16::from_le_bytes(*code), message: shown_bytes(message).into() })
+    Ok(Refusal { code: u16::from_le_bytes([*low, *high]), message: shown_bytes(message).into() })
 }
 
 fn hello(payload: &[u8]) -> Option<Hello> {
@@ -208,11 +201,7 @@ pub(crate) mod tests {
     }
 
     fn parsed(payload: &[u8]) -> Hello {
-        match first(payload) {
-            First::Hello(hello) => hello,
-            First::Refusal(refusal) => panic!("{refusal:?}"),
-            First::Foreign(what) => panic!("{what}"),
-        }
+        first(payload).unwrap().unwrap()
     }
 
     #[test]
@@ -238,13 +227,13 @@ pub(crate) mod tests {
     fn errors_in_place_of_a_greeting_are_read() {
         let plain =
             [&[0xff, 0x6a, 0x04][..], b"Host '10.1.1.1' is not allowed to connect to this MySQL server"].concat();
-        let First::Refusal(refusal) = first(&plain) else { panic!() };
+        let refusal = first(&plain).unwrap().unwrap_err();
         assert_eq!(refusal.code, 1130);
         assert!(refusal.message.raw().starts_with("Host '10.1.1.1'"));
         let marked = [&[0xff, 0x10, 0x04][..], b"#08004Too many connections"].concat();
-        let First::Refusal(refusal) = first(&marked) else { panic!() };
+        let refusal = first(&marked).unwrap().unwrap_err();
         assert_eq!((refusal.code, refusal.message.raw()), (1040, "Too many connections"));
-        assert!(matches!(first(&[0xff, 1]), First::Foreign(_)));
+        assert!(first(&[0xff, 1]).is_err());
     }
 
     #[test]
@@ -276,7 +265,7 @@ pub(crate) mod tests {
             let mut bytes = greeting("8.0.36", 0xffff, 0xdfff, "caching_sha2_password");
             if let Some(own) = bytes.get_mut(at) { *own = byte; }
             bytes.truncate(cut);
-            if let First::Hello(hello) = first(&bytes) { prop_assert_eq!(hello.nonce.len(), 20); }
+            if let Ok(Ok(hello)) = first(&bytes) { prop_assert_eq!(hello.nonce.len(), 20); }
         }
     }
 }

@@ -58,37 +58,34 @@ pub(crate) fn real(greeting: &Greeting, version: &str, comment: &str, variables:
 }
 
 fn recognised(text: &str, comment: &str, variables: &BTreeMap<String, String>, mariadb: bool) -> Product {
-    let has = |word: &str| text.to_ascii_lowercase().contains(word) || comment.to_ascii_lowercase().contains(word);
-    let number = |text: &str| Version::parse(text);
+    let lower = format!("{text} {comment}").to_ascii_lowercase();
+    let has = |word: &str| lower.contains(word);
     let bare = |text: &str| text.split(['-', ' ']).next().unwrap_or_default().to_owned();
-    let product = |make, version, shown| Product { make, version, shown, perhaps_proxy: None };
-    if has("mariadb") || mariadb {
+    let mut number = text;
+    let (make, shown) = if has("mariadb") || mariadb {
         // Up to 11.0 replicas were told this number, which is nobody's.
-        let real = text.strip_prefix("5.5.5-").unwrap_or(text);
-        let shown = if text.to_ascii_lowercase().contains("mariadb") {
-            text!("MariaDB {}", bare(real))
-        } else {
-            text!("MariaDB announcing {}", bare(text))
+        number = text.strip_prefix("5.5.5-").unwrap_or(text);
+        let names_itself = text.to_ascii_lowercase().contains("mariadb");
+        let shown = match names_itself {
+            true => text!("MariaDB {}", bare(number)),
+            false => text!("MariaDB announcing {}", bare(text)),
         };
-        return product(Make::MariaDb, number(real), shown);
-    }
-    if has("tidb") {
+        (Make::MariaDb, shown)
+    } else if has("tidb") {
         let own = text.split("TiDB-").nth(1).map(|own| text!(" {}", own)).unwrap_or_default();
-        return product(Make::TiDb, number(text), text!("TiDB{} announcing MySQL {}", own, bare(text)));
-    }
-    if let Some(aurora) = variables.get("aurora_version") {
-        return product(Make::Aurora, number(text), text!("Aurora MySQL {} (MySQL {})", aurora, bare(text)));
-    }
-    if has("aurora") {
-        return product(Make::Aurora, number(text), text!("Aurora MySQL {}", text));
-    }
-    if text.contains("-google") {
-        return product(Make::CloudSql, number(text), text!("Cloud SQL, MySQL {}", text));
-    }
-    if has("percona") || is_percona_number(text) {
-        return product(Make::Percona, number(text), text!("Percona Server {}", text));
-    }
-    product(Make::MySql, number(text), text!("MySQL {}", text))
+        (Make::TiDb, text!("TiDB{} announcing MySQL {}", own, bare(text)))
+    } else if let Some(aurora) = variables.get("aurora_version") {
+        (Make::Aurora, text!("Aurora MySQL {} (MySQL {})", aurora, bare(text)))
+    } else if has("aurora") {
+        (Make::Aurora, text!("Aurora MySQL {}", text))
+    } else if text.contains("-google") {
+        (Make::CloudSql, text!("Cloud SQL, MySQL {}", text))
+    } else if has("percona") || is_percona_number(text) {
+        (Make::Percona, text!("Percona Server {}", text))
+    } else {
+        (Make::MySql, text!("MySQL {}", text))
+    };
+    Product { make, version: Version::parse(number), shown, perhaps_proxy: None }
 }
 
 /// `5.7.44-48-log`, `8.0.36-28.1`: a release of its own behind MySQL's. Debian's own numbers (`-2`, `-0ubuntu0…`) are not.

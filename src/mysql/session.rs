@@ -1,20 +1,17 @@
 //! Which logins are tried.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::about::{About, TlsReason};
 use super::exchange::{self, Connection, LoggedIn};
 use super::facts::{Login, MysqlFacts};
 use super::greeting::{ACCESS_DENIED, Hello, Opening};
 use crate::host::HostRead;
-use crate::net::{Line, NetError, Roots, Time, connect, resolve};
+use crate::net::{Line, RESERVE, Roots, Time, connect, resolve};
 
 /// No more than this is read of one connection: 256 KiB.
 const BUDGET: usize = 256 << 10;
-
-/// What is left of the time for the result itself.
-const MARGIN: Duration = Duration::from_millis(200);
 
 /// Where a server is, and what is asked of it.
 pub(crate) struct Target<'a> {
@@ -43,22 +40,23 @@ pub(crate) struct Account<'a> {
 
 /// Asks a server. `host` gives the clock that the server's is compared with.
 pub(crate) fn look(target: &Target<'_>, host: &dyn HostRead, time: Time) -> MysqlFacts {
-    let time = time.at_most(time.left().saturating_sub(MARGIN));
+    let time = time.leaving(RESERVE);
     let connected = resolve(target.host, target.port, time)
         .and_then(|addresses| Ok((connect(&addresses, time, BUDGET)?, addresses)));
     let began = Instant::now();
     let opened = connected.and_then(|(wire, addresses)| Ok((exchange::open(Line::from(wire))?, addresses)));
     let opening_ms = crate::text::millis(began.elapsed());
-    match opened {
-        Err(trouble) => MysqlFacts { opening: Some(Opening::NetError(trouble)), opening_ms, login: None },
-        Ok(((_, Err(refusal)), _)) => MysqlFacts { opening: Some(Opening::Refusal(refusal)), opening_ms, login: None },
+    let (opening, login) = match opened {
+        Err(error) => (Opening::NetError(error), None),
+        Ok(((_, Err(refusal)), _)) => (Opening::Refusal(refusal), None),
         Ok(((connection, Ok(hello)), addresses)) => {
             let login = target.account.map(|account| {
                 Session { target, host, addresses: &addresses, time, account }.log_in(connection, &hello)
             });
-            MysqlFacts { opening: Some(Opening::Greeting(hello.greeting)), opening_ms, login }
+            (Opening::Greeting(hello.greeting), login)
         }
-    }
+    };
+    MysqlFacts { opening: Some(opening), opening_ms, login }
 }
 
 /// What a login needs.
@@ -78,7 +76,7 @@ impl Session<'_> {
             Some(true) if !offers => Login::NoTls,
             Some(true) => self.secured(connection, hello, TlsReason::Asked),
             tls => {
-                let plain = self.plain(connection, hello);
+                let plain = self.attempt(connection, hello, None);
                 if tls.is_some() || !offers {
                     return plain;
                 }
@@ -99,23 +97,21 @@ impl Session<'_> {
         }
     }
 
-    fn plain(&self, mut connection: Connection, hello: &Hello) -> Login {
-        match connection.login(hello, self.account.user, self.account.password) {
-            Ok(LoggedIn::Yes) => Login::Open(Box::new(About::look(connection, self.host, self.target.databases, None))),
-            ended => Login::from_ended(ended, false),
+    fn secured(&self, connection: Connection, hello: &Hello, because: TlsReason) -> Login {
+        match connection.secured(hello, self.target.host, self.target.roots) {
+            Ok(connection) => self.attempt(connection, hello, Some(because)),
+            Err(error) => Login::Broken { error, tls: true },
         }
     }
 
-    fn secured(&self, connection: Connection, hello: &Hello, because: TlsReason) -> Login {
-        let mut connection = match connection.secured(hello, self.target.host, self.target.roots) {
-            Ok(connection) => connection,
-            Err(trouble) => return Login::Broken { trouble, tls: true },
-        };
+    /// Logs in on a connection that has TLS for the reason `tls`; `None`: it is plain.
+    fn attempt(&self, mut connection: Connection, hello: &Hello, tls: Option<TlsReason>) -> Login {
         match connection.login(hello, self.account.user, self.account.password) {
-            Ok(LoggedIn::Yes) => {
-                Login::Open(Box::new(About::look(connection, self.host, self.target.databases, Some(because))))
-            }
-            ended => Login::from_ended(ended, true),
+            Ok(LoggedIn::Yes) => Login::Open(Box::new(About::look(connection, self.host, self.target.databases, tls))),
+            Ok(LoggedIn::WantsTls) => Login::NeedsTls,
+            Ok(LoggedIn::No(refusal)) => Login::Refused { refusal, tls: tls.is_some() },
+            Ok(LoggedIn::Plugin(plugin)) => Login::Plugin { plugin },
+            Err(error) => Login::Broken { error, tls: tls.is_some() },
         }
     }
 
@@ -126,19 +122,7 @@ impl Session<'_> {
             Ok((connection, Ok(hello))) if hello.greeting.offers_tls => self.secured(connection, &hello, because),
             Ok((_, Ok(_))) => Login::NoTls,
             Ok((_, Err(refusal))) => Login::Refused { refusal, tls: false },
-            Err(trouble) => Login::Broken { trouble, tls: false },
-        }
-    }
-}
-
-impl Login {
-    /// All ends but the good one.
-    fn from_ended(ended: Result<LoggedIn, NetError>, tls: bool) -> Self {
-        match ended {
-            Ok(LoggedIn::Yes | LoggedIn::WantsTls) => Self::NeedsTls,
-            Ok(LoggedIn::No(refusal)) => Self::Refused { refusal, tls },
-            Ok(LoggedIn::Plugin(plugin)) => Self::Plugin { plugin },
-            Err(trouble) => Self::Broken { trouble, tls },
+            Err(error) => Login::Broken { error, tls: false },
         }
     }
 }

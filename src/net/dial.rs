@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::{NetError, Time, Wire, seconds};
+use crate::text::Foreign;
 
 /// More addresses than this are not tried: each may cost a timeout.
 const MAX_ADDRESSES: usize = 6;
@@ -29,48 +30,45 @@ pub(crate) fn resolve(host: &str, port: u16, time: Time) -> Result<Vec<SocketAdd
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     if time.left().is_zero() {
-        return Err(NetError::NameUnanswered { why: "no time was left for it".to_owned() });
+        return Err(NetError::NameUnanswered { why: "no time was left for it".into() });
     }
     let (sender, receiver) = mpsc::channel();
     let name = host.to_owned();
-    let asked = std::thread::Builder::new().name("resolver".to_owned()).spawn(move || {
+    let ask = move || {
         let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
         // Nobody may be waiting any more.
         let _ = sender.send(found);
-    });
-    if let Err(error) = asked {
-        return Err(NetError::Other { why: error.to_string() });
-    }
+    };
+    let asked = std::thread::Builder::new().name("resolver".to_owned()).spawn(ask);
+    asked.map_err(|error| NetError::Other { why: error.to_string().into() })?;
     let limit = time.left();
     match receiver.recv_timeout(limit) {
         Ok(Ok(addresses)) if addresses.is_empty() => Err(NetError::NameUnknown),
         Ok(Ok(addresses)) => Ok(addresses),
         Ok(Err(error)) => Err(of_resolver(&error)),
-        Err(_) => {
-            Err(NetError::NameUnanswered { why: format!("the resolver gave no answer within {}", seconds(limit)) })
-        }
+        Err(_) => Err(NetError::NameUnanswered {
+            why: format!("the resolver gave no answer within {}", seconds(limit)).into(),
+        }),
     }
 }
 
 /// `getaddrinfo` tells by its text only, and LC_MESSAGES is not set by us.
 fn of_resolver(error: &io::Error) -> NetError {
     let why = error.to_string();
-    let fleeting = ["Temporary failure", "try again"].iter().any(|words| why.contains(words));
-    if fleeting {
-        return NetError::NameUnanswered { why: "no name server answered (see /etc/resolv.conf)".to_owned() };
-    }
-    let unknown = ["Name or service not known", "No address associated", "nodename nor servname", "not known"];
-    if unknown.iter().any(|words| why.contains(words)) {
+    let has = |signs: &[&str]| signs.iter().any(|words| why.contains(words));
+    if has(&["Temporary failure", "try again"]) {
+        NetError::NameUnanswered { why: "no name server answered (see /etc/resolv.conf)".into() }
+    } else if has(&["Name or service not known", "No address associated", "nodename nor servname", "not known"]) {
         NetError::NameUnknown
     } else {
-        NetError::NameUnanswered { why }
+        NetError::NameUnanswered { why: why.into() }
     }
 }
 
 /// Connects to the first address that answers, one after the other; each gets its fair share of the connection's time.
 ///
 /// # Errors
-/// The trouble of the address that came furthest.
+/// The error of the address that came furthest.
 pub(crate) fn connect(addresses: &[SocketAddr], time: Time, budget: usize) -> Result<Wire, NetError> {
     let addresses = &addresses[..addresses.len().min(MAX_ADDRESSES)];
     let end = Instant::now() + time.for_connection();
@@ -81,10 +79,10 @@ pub(crate) fn connect(addresses: &[SocketAddr], time: Time, budget: usize) -> Re
         match TcpStream::connect_timeout(address, share) {
             Ok(stream) => return Wire::new(stream, time, budget),
             Err(error) => {
-                let trouble = of_connect(&error, share);
+                let error = of_connect(&error, share);
                 // A refusal says more than a timeout: something is there.
                 if worst.as_ref().is_none_or(|worst| !matches!(worst, NetError::Refused)) {
-                    worst = Some(trouble);
+                    worst = Some(error);
                 }
             }
         }
@@ -106,15 +104,15 @@ fn of_connect(error: &io::Error, waited: Duration) -> NetError {
             NetError::Unreachable { why: words(error) }
         }
         io::ErrorKind::PermissionDenied => {
-            NetError::Unreachable { why: "this host's own firewall forbids it (EPERM)".to_owned() }
+            NetError::Unreachable { why: "this host's own firewall forbids it (EPERM)".into() }
         }
         _ => NetError::Other { why: words(error) },
     }
 }
 
-fn words(error: &io::Error) -> String {
+fn words(error: &io::Error) -> Foreign {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
+    text.split(" (os error").next().unwrap_or(&text).into()
 }
 
 #[cfg(test)]
@@ -135,8 +133,8 @@ mod tests {
         match dial("192.0.2.1", 9, Time::new(Duration::from_millis(300), Duration::from_secs(600)), 10) {
             Ok(_) => eprintln!("an_address_that_answers_nothing skipped: something answers for 192.0.2.1 here"),
             Err(NetError::ConnectTimeout { millis }) => assert!(millis <= 300, "{millis}"),
-            Err(trouble) => {
-                eprintln!("an_address_that_answers_nothing skipped: no packet leaves for 192.0.2.1 here ({trouble})");
+            Err(error) => {
+                eprintln!("an_address_that_answers_nothing skipped: no packet leaves for 192.0.2.1 here ({error})");
             }
         }
     }
@@ -155,8 +153,8 @@ mod tests {
     #[test]
     fn without_time_nothing_is_looked_up_and_the_resolver_is_not_blamed() {
         let over = Time::new(Duration::ZERO, Duration::ZERO);
-        let trouble = resolve("name.invalid", 1, over).unwrap_err();
-        assert!(matches!(&trouble, NetError::NameUnanswered { why } if why.contains("no time")), "{trouble}");
+        let error = resolve("name.invalid", 1, over).unwrap_err();
+        assert!(matches!(&error, NetError::NameUnanswered { why } if why.raw().contains("no time")), "{error}");
     }
 
     #[test]

@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::shown::marked;
-use crate::text::Shown;
+use crate::text::Foreign;
 
 /// Why a certificate is not valid here. Part of saved facts: the names are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +19,7 @@ pub enum Distrust {
     /// It is somebody else's.
     OtherName {
         /// Whose it is, the first few.
-        names: Vec<String>,
+        names: Vec<Foreign>,
     },
     /// It was taken back.
     Revoked,
@@ -31,48 +30,38 @@ pub enum Distrust {
     /// Anything else.
     Other {
         /// In the library's words.
-        why: String,
+        why: Foreign,
     },
 }
 
 impl Distrust {
     /// The same, with `by` applied to each text that comes from the certificate or the library.
-    pub(crate) fn cleaned(self, by: impl Fn(&str) -> String) -> Self {
+    pub(crate) fn cleaned(self, by: impl Fn(&Foreign) -> Foreign) -> Self {
         match self {
-            Self::OtherName { names } => Self::OtherName { names: names.iter().map(|name| by(name)).collect() },
+            Self::OtherName { names } => Self::OtherName { names: names.iter().map(by).collect() },
             Self::Other { why } => Self::Other { why: by(&why) },
             other => other,
         }
     }
 }
 
-impl Distrust {
-    /// Its words. `quote` writes what the certificate or the library says.
-    pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, quote: fn(&str) -> String) -> fmt::Result {
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownIssuer => f.write_str("its issuer is not among the trusted certificates"),
             Self::Expired => f.write_str("it has expired (or this host's clock is ahead)"),
             Self::NotYet => f.write_str("it is not valid yet (or this host's clock is behind)"),
             Self::OtherName { names } if names.is_empty() => f.write_str("it was issued for another name"),
-            Self::OtherName { names } => write!(f, "it was issued for another name: {}", quote(&names.join(", "))),
+            Self::OtherName { names } => {
+                let names: Vec<&str> = names.iter().map(Foreign::raw).collect();
+                write!(f, "it was issued for another name: {}", Foreign::from(names.join(", ")))
+            }
             Self::Revoked => f.write_str("it was revoked"),
             Self::NoRoots => f.write_str("this host has no trusted certificates (package ca-certificates)"),
             Self::CaAsServer => {
                 f.write_str("it is the certificate of a CA, used by a server (as `openssl req -x509` makes them)")
             }
-            Self::Other { why } => f.write_str(&quote(why)),
+            Self::Other { why } => why.fmt(f),
         }
-    }
-}
-
-impl fmt::Display for Distrust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, str::to_owned)
-    }
-}
-
-impl Shown for Distrust {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, marked)
     }
 }

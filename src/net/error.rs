@@ -6,20 +6,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::shown::marked;
 use super::{Distrust, seconds};
-use crate::text::Shown;
+use crate::text::{Foreign, shown_by_display};
 
 /// What kept a conversation from happening. Part of saved facts: the names are a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "trouble", rename_all = "kebab-case")]
+#[serde(tag = "error", rename_all = "kebab-case")]
 pub enum NetError {
     /// The resolver says that there is no such name.
     NameUnknown,
     /// The resolver did not answer, or could not.
     NameUnanswered {
         /// Its words, or how long was waited.
-        why: String,
+        why: Foreign,
     },
     /// Nothing listens on the port (or a firewall rejects).
     Refused,
@@ -31,7 +30,7 @@ pub enum NetError {
     /// No way to that network or host.
     Unreachable {
         /// The system's words.
-        why: String,
+        why: Foreign,
     },
     /// Connected, and closed without a byte.
     Closed,
@@ -52,10 +51,10 @@ pub enum NetError {
         /// What it looks like.
         what: String,
         /// The other side speaks TLS.
-        #[serde(default, skip_serializing_if = "is_false")]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         tls: bool,
         /// `what` repeats bytes that the other side sent.
-        #[serde(default, skip_serializing_if = "is_false")]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         quotes: bool,
     },
     /// No TLS connection came about.
@@ -71,7 +70,7 @@ pub enum NetError {
     /// Anything else.
     Other {
         /// The system's words.
-        why: String,
+        why: Foreign,
     },
 }
 
@@ -86,23 +85,17 @@ pub enum TlsFault {
     /// The other side closed the connection.
     Closed,
     /// Anything else.
-    Other(String),
-}
-
-impl TlsFault {
-    fn write(&self, f: &mut fmt::Formatter<'_>, quote: fn(&str) -> String) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotTls => "the other side does not speak TLS",
-            Self::Http => "the other side does not speak TLS but plain HTTP",
-            Self::Closed => "the other side closed the connection during the handshake",
-            Self::Other(why) => return f.write_str(&quote(why)),
-        })
-    }
+    Other(Foreign),
 }
 
 impl fmt::Display for TlsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, str::to_owned)
+        f.write_str(match self {
+            Self::NotTls => "the other side does not speak TLS",
+            Self::Http => "the other side does not speak TLS but plain HTTP",
+            Self::Closed => "the other side closed the connection during the handshake",
+            Self::Other(why) => return why.fmt(f),
+        })
     }
 }
 
@@ -110,6 +103,11 @@ impl NetError {
     /// An answer of another protocol than the one spoken here, and not TLS.
     pub fn unexpected(what: impl Into<String>) -> Self {
         Self::Unexpected { what: what.into(), tls: false, quotes: false }
+    }
+
+    /// An answer of another protocol than the one spoken here: TLS.
+    pub fn unexpected_tls(what: &str) -> Self {
+        Self::Unexpected { what: what.to_owned(), tls: true, quotes: false }
     }
 
     /// A limit that passed while waiting for bytes.
@@ -124,8 +122,8 @@ impl NetError {
 
     /// What an error of a connected socket means. Troubles that travel inside an [`io::Error`] come out again.
     pub fn of(error: io::Error) -> Self {
-        if let Some(trouble) = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
-            return trouble.clone();
+        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
+            return error.clone();
         }
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::Closed,
@@ -133,69 +131,48 @@ impl NetError {
                 Self::Reset
             }
             io::ErrorKind::ConnectionRefused => Self::Refused,
-            _ => Self::Other { why: error.to_string() },
+            _ => Self::Other { why: error.to_string().into() },
         }
     }
 }
 
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
 /// To the nearest: of a limit of 500 ms some microseconds are gone before the waiting begins.
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.saturating_add(Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX)
+    crate::text::millis(duration.saturating_add(Duration::from_micros(500)))
 }
 
-impl NetError {
-    /// Its words. `quote` writes what the system, a library or the other side said.
-    fn write(&self, f: &mut fmt::Formatter<'_>, quote: fn(&str) -> String) -> fmt::Result {
+impl fmt::Display for NetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waited = |millis: &u64| seconds(Duration::from_millis(*millis));
         match self {
             Self::NameUnknown => f.write_str("the name does not resolve"),
-            Self::NameUnanswered { why } => write!(f, "the name could not be looked up: {}", quote(why)),
+            Self::NameUnanswered { why } => write!(f, "the name could not be looked up: {why}"),
             Self::Refused => f.write_str("connection refused: nothing listens on that port, or a firewall rejects it"),
             Self::ConnectTimeout { millis } => {
                 write!(f, "no answer to the connection attempt within {}", waited(millis))
             }
-            Self::Unreachable { why } => write!(f, "no way there: {}", quote(why)),
+            Self::Unreachable { why } => write!(f, "no way there: {why}"),
             Self::Closed => f.write_str("connected, and the other side closed without a word"),
             Self::Reset => f.write_str("connected, and the other side reset the connection"),
             Self::Silent { millis } => write!(f, "connected, and nothing came within {}", waited(millis)),
             Self::TooMuch { limit } => write!(f, "the answer is larger than {limit} bytes; the rest was not read"),
             Self::Unexpected { what, quotes, .. } => {
                 f.write_str("an answer that is not of this protocol: ")?;
-                if *quotes { f.write_str(&quote(what)) } else { f.write_str(what) }
+                if *quotes { Foreign::from(what.as_str()).fmt(f) } else { f.write_str(what) }
             }
-            Self::Tls { why } => {
-                f.write_str("no TLS connection: ")?;
-                why.write(f, quote)
-            }
-            Self::Untrusted { why } => {
-                f.write_str("the certificate is not trusted: ")?;
-                why.write(f, quote)
-            }
-            Self::Other { why } => f.write_str(&quote(why)),
+            Self::Tls { why } => write!(f, "no TLS connection: {why}"),
+            Self::Untrusted { why } => write!(f, "the certificate is not trusted: {why}"),
+            Self::Other { why } => why.fmt(f),
         }
     }
 }
 
-impl fmt::Display for NetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, str::to_owned)
-    }
-}
-
-impl Shown for NetError {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, marked)
-    }
-}
+shown_by_display!(NetError, Distrust);
 
 impl std::error::Error for NetError {}
 
 impl From<NetError> for io::Error {
-    fn from(trouble: NetError) -> Self {
-        Self::other(trouble)
+    fn from(error: NetError) -> Self {
+        Self::other(error)
     }
 }

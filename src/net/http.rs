@@ -115,32 +115,24 @@ fn parse(bytes: &[u8]) -> Result<Option<Answer>, NetError> {
     }
 }
 
-/// The trouble that an answer of another protocol is, by its first bytes.
+/// The error that an answer of another protocol is, by its first bytes.
 pub(crate) fn unexpected(bytes: &[u8]) -> NetError {
-    NetError::Unexpected {
-        what: what(bytes),
-        tls: matches!(bytes, [0x15 | 0x16, 0x03, ..]),
-        quotes: protocol(bytes).is_none(),
+    match protocol(bytes) {
+        Some(protocol) if matches!(bytes, [0x15 | 0x16, 0x03, ..]) => NetError::unexpected_tls(protocol),
+        Some(protocol) => NetError::unexpected(protocol),
+        None => {
+            let text: String = String::from_utf8_lossy(&bytes[..bytes.len().min(40)])
+                .chars()
+                .map(|c| if c.is_control() || c == char::REPLACEMENT_CHARACTER { '.' } else { c })
+                .collect();
+            NetError::Unexpected { what: format!("it begins with {text:?}"), tls: false, quotes: true }
+        }
     }
 }
 
 /// Do these bytes begin as a reply of Redis does?
 pub(crate) fn is_redis(bytes: &[u8]) -> bool {
     matches!(bytes, [b'-' | b'+' | b'$' | b'*' | b':', ..] if bytes.contains(&b'\n'))
-}
-
-/// What the first bytes of an answer look like.
-fn what(bytes: &[u8]) -> String {
-    protocol(bytes).map_or_else(
-        || {
-            let text: String = String::from_utf8_lossy(&bytes[..bytes.len().min(40)])
-                .chars()
-                .map(|c| if c.is_control() || c == char::REPLACEMENT_CHARACTER { '.' } else { c })
-                .collect();
-            format!("it begins with {text:?}")
-        },
-        str::to_owned,
-    )
 }
 
 /// The protocol that is known by its first bytes.
@@ -198,8 +190,8 @@ mod tests {
             (b"\0\0\0\0\n5.7", "MySQL"),
             (b"-NOAUTH x\r\n", "Redis"),
         ] {
-            let trouble = ask(bytes).unwrap_err().to_string();
-            assert!(trouble.contains(words), "{trouble}");
+            let error = ask(bytes).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
         }
         let endless = [b"HTTP/1.1 200 OK\r\n".to_vec(), b"A: ".to_vec(), vec![b'x'; MAX_HEAD + 10_000]].concat();
         assert_eq!(ask(&endless).unwrap_err(), NetError::TooMuch { limit: MAX_HEAD });

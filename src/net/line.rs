@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use super::{NetError, Roots, Time, TlsWire, Wire, shake};
+use super::{Bounded, NetError, Roots, Time, TlsWire, Wire, shake};
 
 /// A connected server.
 pub(crate) enum Line {
@@ -25,16 +25,15 @@ impl Line {
     /// No TLS to be had, or with somebody who is not trusted.
     pub(crate) fn secured(self, host: &str, roots: &Roots) -> Result<Self, NetError> {
         match self {
-            Self::Plain(wire) => Ok(Self::Tls(Box::new(shake(wire, host, roots)?.trusted()?))),
+            Self::Plain(wire) => Ok(Self::Tls(Box::new(shake(wire, host, roots)?))),
             Self::Tls(_) => Ok(self),
         }
     }
 
-    /// Sets another deadline.
-    pub(crate) fn until(&mut self, time: Time) {
+    fn stream(&mut self) -> &mut dyn Bounded {
         match self {
-            Self::Plain(wire) => wire.until(time),
-            Self::Tls(stream) => stream.sock.until(time),
+            Self::Plain(wire) => wire,
+            Self::Tls(stream) => stream.as_mut(),
         }
     }
 
@@ -69,27 +68,24 @@ impl Line {
     }
 }
 
+impl Bounded for Line {
+    fn until(&mut self, time: Time) {
+        self.stream().until(time);
+    }
+}
+
 impl Read for Line {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(wire) => wire.read(buffer),
-            Self::Tls(stream) => stream.read(buffer),
-        }
+        self.stream().read(buffer)
     }
 }
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(wire) => wire.write(bytes),
-            Self::Tls(stream) => stream.write(bytes),
-        }
+        self.stream().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(wire) => wire.flush(),
-            Self::Tls(stream) => stream.flush(),
-        }
+        self.stream().flush()
     }
 }

@@ -27,13 +27,12 @@ mod wire;
 
 pub(crate) use dial::{connect, dial, resolve};
 pub(crate) use distrust::Distrust;
-pub(crate) use http::{Answer, MAX_HEAD, basic, request};
-pub(crate) use http::{is_redis, looks_like_html, unexpected};
+pub(crate) use error::{NetError, TlsFault};
+pub(crate) use http::{Answer, MAX_HEAD, basic, is_redis, looks_like_html, request, unexpected};
 pub(crate) use line::Line;
 pub(crate) use shown::{shown, shown_bytes};
-pub(crate) use time::Time;
+pub(crate) use time::{RESERVE, Time};
 
 pub(crate) use crate::text::seconds;
-pub(crate) use error::{NetError, TlsFault};
-pub(crate) use tls::{Handshake, Peer, Roots, TlsWire, examine, shake};
-pub(crate) use wire::Wire;
+pub(crate) use tls::{Handshake, Roots, TlsWire, examine, shake};
+pub(crate) use wire::{Bounded, Wire};

@@ -1,6 +1,6 @@
 //! A server's texts, made fit to be shown and saved.
 
-use crate::text::{Foreign, clean};
+use crate::text::clean;
 
 /// No text of a server is shown longer than this, in characters.
 const LONGEST: usize = 200;
@@ -14,9 +14,4 @@ pub(crate) fn shown(text: &str) -> String {
 pub(crate) fn shown_bytes(bytes: &[u8]) -> String {
     // Four bytes a character at most: no need to look at more of them.
     shown(&String::from_utf8_lossy(&bytes[..bytes.len().min(4 * (LONGEST + 2))]))
-}
-
-/// Words from outside, as a [`Text`](crate::text::Text) marks them.
-pub(super) fn marked(words: &str) -> String {
-    Foreign::new(words).to_string()
 }

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// What a conversation leaves of its time for the result itself.
+pub(crate) const RESERVE: Duration = Duration::from_millis(200);
+
 /// How long one check may take, and how long one connection within it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time {
@@ -38,6 +41,12 @@ impl Time {
     pub(crate) fn at_most(self, total: Duration) -> Self {
         let shorter = Self::new(self.connect, total);
         if shorter.until < self.until { shorter } else { self }
+    }
+
+    /// The same, but for `reserve` at its end.
+    #[must_use]
+    pub(crate) fn leaving(self, reserve: Duration) -> Self {
+        self.at_most(self.left().saturating_sub(reserve))
     }
 
     /// Has the deadline passed?

@@ -1,24 +1,26 @@
 //! One TLS handshake, judged against the host's own certificates. There is no switch that turns verification off: a
 //! handshake with an untrusted peer is completed to say who it is, and nothing secret can be sent through it.
 
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use rustls::StreamOwned;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    StreamOwned,
+};
 
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{Distrust, NetError, TlsFault, Wire};
+use super::{Bounded, Distrust, NetError, Time, TlsFault, Wire};
 use crate::host::HostRead;
+use crate::text::Foreign;
 
 /// Where distributions keep the bundle of trusted certificates, most usual first: Debian and Ubuntu; Red Hat's kind;
 /// its elder name; Alpine.
@@ -59,12 +61,18 @@ impl Roots {
 }
 
 /// A TLS connection within the deadline and budget of its wire.
-pub(crate) type TlsWire = StreamOwned<ClientConnection, Wire>;
+pub(crate) type TlsWire<S = Wire> = StreamOwned<ClientConnection, S>;
+
+impl<S: Bounded> Bounded for TlsWire<S> {
+    fn until(&mut self, time: Time) {
+        self.sock.until(time);
+    }
+}
 
 /// What a handshake has shown. Nothing secret may be sent through `wire` unless the host trusts the peer.
 pub(crate) struct Handshake<S: Read + Write = Wire> {
     /// The connection.
-    pub wire: StreamOwned<ClientConnection, S>,
+    pub wire: TlsWire<S>,
     /// What was presented, the peer's own certificate first (DER).
     pub chain: Vec<Vec<u8>>,
     /// By this host's certificates and those given along: `None` is trust.
@@ -73,40 +81,17 @@ pub(crate) struct Handshake<S: Read + Write = Wire> {
     pub by_public: Option<Distrust>,
 }
 
-/// Whom a handshake has met.
-pub(crate) enum Peer<S: Read + Write = Wire> {
-    /// Its certificate is valid for the name, by this host's certificates. May be given secrets.
-    Trusted(Box<StreamOwned<ClientConnection, S>>),
-    /// It speaks TLS; its certificate is not valid here. The connection is closed.
-    Untrusted {
-        /// Why not.
-        why: Distrust,
-    },
-}
-
-impl<S: Read + Write> Peer<S> {
-    /// The connection, when the peer may be trusted.
-    ///
-    /// # Errors
-    /// [`NetError::Untrusted`].
-    pub(crate) fn trusted(self) -> Result<StreamOwned<ClientConnection, S>, NetError> {
-        match self {
-            Self::Trusted(wire) => Ok(*wire),
-            Self::Untrusted { why } => Err(NetError::Untrusted { why }),
-        }
-    }
-}
-
-/// Completes a handshake with whoever is there as `name`, and judges the certificate.
+/// Completes a handshake with whoever is there as `name`. The connection that it returns may be given secrets: the peer's
+/// certificate is valid for the name, by this host's certificates.
 ///
 /// # Errors
-/// [`NetError::Tls`] when there is no TLS to be had, [`NetError::Silent`], [`NetError::TooMuch`], ….
-pub(crate) fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Peer<S>, NetError> {
+/// [`NetError::Untrusted`], [`NetError::Tls`] when there is no TLS to be had, [`NetError::Silent`], [`NetError::TooMuch`], ….
+pub(crate) fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<TlsWire<S>, NetError> {
     let shaken = examine(wire, name, roots)?;
-    Ok(match shaken.by_host {
-        None => Peer::Trusted(Box::new(shaken.wire)),
-        Some(why) => Peer::Untrusted { why },
-    })
+    match shaken.by_host {
+        None => Ok(shaken.wire),
+        Some(why) => Err(NetError::Untrusted { why }),
+    }
 }
 
 /// Completes a handshake with whoever is there as `name`, and judges the certificate twice: by the host's certificates and
@@ -124,7 +109,7 @@ pub(crate) fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Re
         stream.conn.complete_io(&mut stream.sock).map_err(of_handshake)?;
     }
     let Some([end_entity, intermediates @ ..]) = stream.conn.peer_certificates() else {
-        return Err(other_fault("the other side showed no certificate".to_owned()));
+        return Err(other_fault("the other side showed no certificate"));
     };
     let now = UnixTime::now();
     let judge = |verifier: &Option<Arc<WebPkiServerVerifier>>, pinned: &[CertificateDer<'static>]| match verifier {
@@ -143,20 +128,20 @@ fn of_handshake(error: io::Error) -> NetError {
     let why = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidMessage(_)) => TlsFault::NotTls,
         Some(rustls::Error::PeerIncompatible(why)) => {
-            TlsFault::Other(format!("no common TLS version or cipher (TLS 1.2 and 1.3): {why:?}"))
+            return other_fault(format!("no common TLS version or cipher (TLS 1.2 and 1.3): {why:?}"));
         }
         Some(rustls::Error::AlertReceived(alert)) => {
-            TlsFault::Other(format!("the other side ended it with the alert {alert:?}"))
+            return other_fault(format!("the other side ended it with the alert {alert:?}"));
         }
-        Some(other) => TlsFault::Other(other.to_string()),
+        Some(other) => return other_fault(other.to_string()),
         None if error.kind() == io::ErrorKind::UnexpectedEof => TlsFault::Closed,
         None => return NetError::of(error),
     };
     NetError::Tls { why }
 }
 
-fn other_fault(why: String) -> NetError {
-    NetError::Tls { why: TlsFault::Other(why) }
+fn other_fault(why: impl Into<Foreign>) -> NetError {
+    NetError::Tls { why: TlsFault::Other(why.into()) }
 }
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
@@ -233,14 +218,16 @@ fn public_roots() -> RootCertStore {
 }
 
 fn distrust(error: rustls::Error) -> Distrust {
-    let rustls::Error::InvalidCertificate(error) = error else { return Distrust::Other { why: error.to_string() } };
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return Distrust::Other { why: error.to_string().into() };
+    };
     match error {
         CertificateError::UnknownIssuer => Distrust::UnknownIssuer,
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => Distrust::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Distrust::NotYet,
         CertificateError::NotValidForName => Distrust::OtherName { names: Vec::new() },
         CertificateError::NotValidForNameContext { presented, .. } => {
-            Distrust::OtherName { names: presented.into_iter().take(5).collect() }
+            Distrust::OtherName { names: presented.into_iter().take(5).map(Foreign::from).collect() }
         }
         CertificateError::Revoked => Distrust::Revoked,
         CertificateError::BadEncoding => other("it is damaged: its encoding cannot be read"),
@@ -256,7 +243,7 @@ fn distrust(error: rustls::Error) -> Distrust {
 }
 
 fn other(why: &str) -> Distrust {
-    Distrust::Other { why: why.to_owned() }
+    Distrust::Other { why: why.into() }
 }
 
 /// The library tells what is rare by its own names only.
@@ -298,21 +285,6 @@ fn is_pinned(
         && ParsedCertificate::try_from(leaf).is_ok_and(|parsed| verify_server_name(&parsed, name).is_ok())
         && in_time().unwrap_or(false)
 }
-
-impl<S: Read + Write> fmt::Debug for Peer<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Trusted(_) => f.write_str("Trusted"),
-            Self::Untrusted { why } => write!(f, "Untrusted({why})"),
-        }
-    }
-}
-
-// A TLS wire is read and written like any other.
-const _: fn() = || {
-    fn is_stream<S: Read + Write>() {}
-    is_stream::<TlsWire>();
-};
 
 #[cfg(test)]
 mod tests {

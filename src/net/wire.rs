@@ -26,11 +26,6 @@ impl Wire {
         Ok(Self { stream, time, budget, left: budget })
     }
 
-    /// Sets another deadline.
-    pub(crate) fn until(&mut self, time: Time) {
-        self.time = time;
-    }
-
     /// The other end.
     ///
     /// # Errors
@@ -56,6 +51,18 @@ impl Wire {
 
     fn silent(&self) -> io::Error {
         NetError::silent(self.time.whole()).into()
+    }
+}
+
+/// A stream whose deadline can be moved.
+pub(crate) trait Bounded: Read + Write {
+    /// Sets another deadline.
+    fn until(&mut self, time: Time);
+}
+
+impl Bounded for Wire {
+    fn until(&mut self, time: Time) {
+        self.time = time;
     }
 }
 
@@ -108,7 +115,7 @@ mod tests {
 
     #[test]
     fn one_byte_a_moment_does_not_stretch_the_deadline() {
-        // The budget would be read in ten seconds: what is told then is another trouble.
+        // The budget would be read in ten seconds: what is told then is another error.
         let (mut wire, mut other) = pair(Duration::from_millis(200), 1000);
         thread::spawn(move || {
             while other.write_all(b"x").is_ok() {

@@ -3,59 +3,35 @@
 use serde::{Deserialize, Serialize};
 
 use crate::net::NetError;
+use crate::text::words::words;
 
-/// A stage of the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Stage {
-    /// Name → address; of the proxy, where there is one.
-    Resolve,
-    /// Connection; to the proxy, where there is one.
-    Tcp,
-    /// TLS to the proxy itself.
-    ProxyTls,
-    /// The proxy opens the tunnel.
-    Connect,
-    /// TLS to the endpoint.
-    Tls,
-    /// The certificate's verdict.
-    Certificate,
-    /// The answer to a request.
-    Http,
-}
-
-impl Stage {
-    /// The word in JSON and messages.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Resolve => "resolve",
-            Self::Tcp => "tcp",
-            Self::ProxyTls => "proxy-tls",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Certificate => "certificate",
-            Self::Http => "http",
-        }
+words! {
+    /// A stage of the way.
+    pub(crate) enum Stage {
+        /// Name → address; of the proxy, where there is one.
+        Resolve = "resolve",
+        /// Connection; to the proxy, where there is one.
+        Tcp = "tcp",
+        /// TLS to the proxy itself.
+        ProxyTls = "proxy-tls",
+        /// The proxy opens the tunnel.
+        Connect = "connect",
+        /// TLS to the endpoint.
+        Tls = "tls",
+        /// The certificate's verdict.
+        Certificate = "certificate",
+        /// The answer to a request.
+        Http = "http",
     }
-}
 
-/// Which way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Via {
-    /// Without the proxy.
-    Direct,
-    /// Through it.
-    Proxy,
-}
-
-impl Via {
-    /// The word in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Proxy => "proxy",
-        }
+    /// Which way.
+    #[derive(Default)]
+    pub enum Via {
+        /// Without the proxy.
+        #[default]
+        Direct = "direct",
+        /// Through it.
+        Proxy = "proxy",
     }
 }
 
@@ -63,11 +39,11 @@ impl Via {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "cause", rename_all = "kebab-case")]
 pub(crate) enum Cause {
-    /// Name, connection or conversation: see the trouble. At `resolve` and `tcp` with a proxy it is the proxy's.
+    /// Name, connection or conversation: see the error. At `resolve` and `tcp` with a proxy it is the proxy's.
     NetError {
         /// What.
         #[serde(flatten)]
-        trouble: NetError,
+        error: NetError,
     },
     /// The proxy asks for a login.
     ProxyLogin {
@@ -138,7 +114,7 @@ pub(crate) fn offers_basic(schemes: &[String]) -> bool {
 }
 
 impl From<NetError> for Cause {
-    fn from(trouble: NetError) -> Self {
-        Self::NetError { trouble }
+    fn from(error: NetError) -> Self {
+        Self::NetError { error }
     }
 }

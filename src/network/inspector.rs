@@ -9,12 +9,6 @@ use crate::assets;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    inspector: Vec<Inspector>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Inspector {
     name: String,
     signs: Vec<String>,
@@ -22,12 +16,9 @@ struct Inspector {
 
 /// The product whose signs stand in a text (an issuer, a `Server` or `Via` header, a title).
 pub(crate) fn inspector(text: &str) -> Option<&'static str> {
-    static FILE: LazyLock<Vec<Inspector>> = LazyLock::new(|| {
-        let file: File = assets::read(&assets::INSPECTORS);
-        file.inspector
-    });
+    static ALL: LazyLock<Vec<Inspector>> = LazyLock::new(|| assets::only(&assets::INSPECTORS));
     let text = text.to_ascii_lowercase();
-    FILE.iter()
+    ALL.iter()
         .find(|inspector| inspector.signs.iter().any(|sign| text.contains(&sign.to_ascii_lowercase())))
         .map(|inspector| inspector.name.as_str())
 }

@@ -1,28 +1,8 @@
 //! Streams with something of their own.
 
-use std::io::{Read, Result, Write};
+use std::io::{Chain, Cursor, Read, Result, Write};
 
-use rustls::{ClientConnection, StreamOwned};
-
-use crate::net::{Time, Wire};
-
-/// A stream whose deadline can be moved.
-pub(super) trait Bounded: Read + Write {
-    /// Sets another deadline.
-    fn until(&mut self, time: Time);
-}
-
-impl Bounded for Wire {
-    fn until(&mut self, time: Time) {
-        Self::until(self, time);
-    }
-}
-
-impl<S: Bounded> Bounded for StreamOwned<ClientConnection, S> {
-    fn until(&mut self, time: Time) {
-        self.sock.until(time);
-    }
-}
+use crate::net::{Bounded, Time};
 
 impl<S: Bounded> Bounded for &mut Peeked<S> {
     fn until(&mut self, time: Time) {
@@ -31,36 +11,27 @@ impl<S: Bounded> Bounded for &mut Peeked<S> {
 }
 
 /// A stream of which some bytes have been read already.
-pub(super) struct Behind<S> {
-    rest: Vec<u8>,
-    at: usize,
-    wire: S,
-}
+pub(super) struct Behind<S>(Chain<Cursor<Vec<u8>>, S>);
 
-impl<S> Behind<S> {
+impl<S: Read> Behind<S> {
     pub(super) fn new(rest: Vec<u8>, wire: S) -> Self {
-        Self { rest, at: 0, wire }
+        Self(Cursor::new(rest).chain(wire))
     }
 }
 
 impl<S: Read> Read for Behind<S> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        if self.at < self.rest.len() {
-            let count = (&self.rest[self.at..]).read(buffer)?;
-            self.at += count;
-            return Ok(count);
-        }
-        self.wire.read(buffer)
+        self.0.read(buffer)
     }
 }
 
 impl<S: Write> Write for Behind<S> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.wire.write(bytes)
+        self.0.get_mut().1.write(bytes)
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.wire.flush()
+        self.0.get_mut().1.flush()
     }
 }
 

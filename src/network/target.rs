@@ -29,7 +29,6 @@ pub struct Target {
     /// Can it be done without?
     pub required: bool,
     /// How well it is known that it is needed.
-    #[serde(default = "Confidence::verified")]
     pub confidence: Confidence,
     /// Addresses that firewalls may be opened for.
     pub static_ips: Vec<String>,

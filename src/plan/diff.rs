@@ -1,13 +1,14 @@
 //! Unified diffs of files that may be large and need not be UTF-8. What they show of a line: `shown`.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::Path;
 
 use super::Change;
 use super::shown::{Line, is_ours, lines};
 use crate::settings::SAVED;
 use crate::text;
-use crate::text::{Fragment, Text, own};
+use crate::text::{Fragment, SECRET, Text, own};
 
 /// Lines of context around a change.
 const CONTEXT: usize = 3;
@@ -15,36 +16,16 @@ const CONTEXT: usize = 3;
 /// After this long the diff is coarse instead of small.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// A unified diff, line by line.
-pub(crate) struct Diff(Vec<DiffLine>);
-
 /// One line of a diff.
 pub(crate) struct DiffLine {
-    mark: &'static str,
-    text: Text,
-}
-
-impl Diff {
-    /// All lines.
-    pub(crate) fn lines(&self) -> &[DiffLine] {
-        &self.0
-    }
-}
-
-impl DiffLine {
     /// `---`, `+++`, `@@`, `+`, `-`, a blank or a backslash.
-    pub(crate) fn mark(&self) -> &'static str {
-        self.mark
-    }
-
+    pub(crate) mark: &'static str,
     /// What follows the mark.
-    pub(crate) fn text(&self) -> &Text {
-        &self.text
-    }
+    pub(crate) text: Text,
 }
 
 /// A unified diff of the change without secrets. Bytes that are not UTF-8 are shown as U+FFFD.
-pub(crate) fn unified(change: &Change) -> Diff {
+pub(crate) fn unified(change: &Change) -> Vec<DiffLine> {
     let (old, new) = (change.old_bytes(), change.new_bytes());
     // Most of a large file is the same: only the part that differs goes through the diff.
     let (start, line) = common_start(old, new);
@@ -54,7 +35,7 @@ pub(crate) fn unified(change: &Change) -> Diff {
     let diff = similar::TextDiff::configure().timeout(PATIENCE).diff_lines(old_part, new_part);
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
     // A value that began in front of the part is still one value: the files are read from their beginning.
-    let (old, new) = (lines(old.split_inclusive('\n')), lines(new.split_inclusive('\n')));
+    let (old, new) = (lines(&old), lines(&new));
     // A file of settings alone, whose keys say what is secret.
     let all_ours = change.path == Path::new(SAVED);
     let name = |prefix: &str, there: bool| match there {
@@ -66,41 +47,34 @@ pub(crate) fn unified(change: &Change) -> Diff {
         DiffLine { mark: "+++ ", text: name("b", change.after.is_some()) },
     ];
     for hunk in diff.unified_diff().context_radius(CONTEXT).iter_hunks() {
-        let range = |range: std::ops::Range<usize>| {
+        let range = |range: &Range<usize>| {
             let first = if range.is_empty() { range.start + line } else { range.start + line + 1 };
             if range.len() == 1 { first.to_string() } else { format!("{first},{}", range.len()) }
         };
         let (gone, come) = (of_hunk(hunk.ops(), true), of_hunk(hunk.ops(), false));
-        all.push(DiffLine {
-            mark: "@@ ",
-            text: text!("-{} +{} @@", own(range(gone.clone())), own(range(come.clone()))),
-        });
+        all.push(DiffLine { mark: "@@ ", text: text!("-{} +{} @@", own(range(&gone)), own(range(&come))) });
         let mut removed = HashSet::new();
         for of in hunk.iter_changes() {
-            let at = |lines: &'_ [Line<'_>],
-                      index: Option<usize>,
-                      edited: bool,
-                      other: &[Line<'_>],
-                      part: std::ops::Range<usize>| {
-                let Some(own) = index.and_then(|index| lines.get(index + line)) else { return Text::default() };
-                let part = (part.start + line).min(other.len())..(part.end + line).min(other.len());
+            let at = |side: &'_ [Line<'_>], index: Option<usize>, shown: &dyn Fn(&Line<'_>) -> Text| {
+                index.and_then(|index| side.get(index + line)).map(shown).unwrap_or_default()
+            };
+            let edited = |own: &Line<'_>, other: &[Line<'_>], part: &Range<usize>| {
+                let part = &other[(part.start + line).min(other.len())..(part.end + line).min(other.len())];
                 let alone = own.assignments().count() == 1;
-                let hides = |name: &str, value: &str| {
-                    let mut pairs = other[part.clone()].iter().flat_map(Line::assignments);
-                    let ours = all_ours || is_ours(name);
-                    !ours || (!alone && pairs.any(|own| own == (name, value)))
-                };
-                if edited { own.edited(hides) } else { own.names() }
+                own.text(|name, value| {
+                    let stays = || part.iter().flat_map(Line::assignments).any(|own| own == (name, value));
+                    (all_ours || is_ours(name)) && (alone || !stays())
+                })
             };
             let (mark, text) = match of.tag() {
-                similar::ChangeTag::Equal => (" ", at(&old, of.old_index(), false, &new, come.clone())),
+                similar::ChangeTag::Equal => (" ", at(&old, of.old_index(), &|own| own.text(|_, _| false))),
                 similar::ChangeTag::Delete => {
-                    let text = at(&old, of.old_index(), true, &new, come.clone());
+                    let text = at(&old, of.old_index(), &|own| edited(own, &new, &come));
                     removed.insert(format!("{text:?}"));
                     ("-", text)
                 }
                 similar::ChangeTag::Insert => {
-                    let text = at(&new, of.new_index(), true, &old, gone.clone());
+                    let text = at(&new, of.new_index(), &|own| edited(own, &old, &gone));
                     let hidden = removed.contains(&format!("{text:?}"));
                     ("+", if hidden { marked_as_changed(&text) } else { text })
                 }
@@ -111,11 +85,11 @@ pub(crate) fn unified(change: &Change) -> Diff {
             }
         }
     }
-    Diff(all)
+    all
 }
 
 /// The lines of one side that a hunk spans.
-fn of_hunk(ops: &[similar::DiffOp], old: bool) -> std::ops::Range<usize> {
+fn of_hunk(ops: &[similar::DiffOp], old: bool) -> Range<usize> {
     let range = |op: &similar::DiffOp| if old { op.old_range() } else { op.new_range() };
     ops.first().map_or(0, |op| range(op).start)..ops.last().map_or(0, |op| range(op).end)
 }
@@ -126,7 +100,7 @@ fn marked_as_changed(shown: &Text) -> Text {
         shown.fragments().map(|fragment| match fragment {
             Fragment::Own(words) => text!("{}", own(words)),
             Fragment::Foreign(value) => text!("{}", value),
-            Fragment::Secret => text!("{} (changed)", crate::text::SECRET),
+            Fragment::Secret => text!("{} (changed)", SECRET),
         }),
         "",
     )
@@ -166,8 +140,7 @@ mod tests {
     }
 
     fn shown(old: &str, new: &str) -> String {
-        let diff = unified(&change(old, new));
-        diff.lines().iter().map(|line| format!("{}{}\n", line.mark(), line.text())).collect()
+        unified(&change(old, new)).iter().map(|line| format!("{}{}\n", line.mark, line.text)).collect()
     }
 
     #[test]

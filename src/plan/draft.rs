@@ -1,11 +1,11 @@
 //! Collects changes while targets look at the host.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 use super::{After, Change, FileMeta, Plan};
 use crate::finding::Finding;
-use crate::host::{Refused, Snapshot, View, resolve, unreadable};
+use crate::host::{Refused, Snapshot, View, unreadable};
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::Text;
@@ -82,31 +82,22 @@ impl<'v> Draft<'v> {
         after: Option<After>,
         reasons: Vec<Text>,
     ) -> Result<(), Problem> {
-        let real_path = real_path(self.view, path)?;
+        let shown = self.view.host.shown(path);
+        let shown = shown.display();
+        let real_path = self.view.host.resolve(path).map_err(|refused| match refused {
+            Refused::Io(error) => unreadable(&self.view.host.shown(path), &error),
+            refused => Problem::host(id::SYMLINK_REFUSED, text!("{} is not edited", shown))
+                .caused_by(refused)
+                .hint(text!("look at it: ls -l {}", shown)),
+        })?;
         if before.as_ref().is_some_and(|before| before.links > 1) {
-            let shown = self.view.host.shown(path);
             return Err(Problem::host(
                 id::HARD_LINKED,
-                text!("{} has other names (hard links), which a new version would leave behind", shown.display()),
+                text!("{} has other names (hard links), which a new version would leave behind", shown),
             )
-            .hint_command(text!(
-                "cp --preserve=all {} {}.new && mv {}.new {}",
-                shown.display(),
-                shown.display(),
-                shown.display(),
-                shown.display()
-            )));
+            .hint_command(text!("cp --preserve=all {} {}.new && mv {}.new {}", shown, shown, shown, shown)));
         }
         self.plan.changes.push(Change { path: path.to_path_buf(), real_path, before, after, reasons });
         Ok(())
     }
-}
-
-fn real_path(view: &View<'_>, path: &Path) -> Result<PathBuf, Problem> {
-    resolve(view.host, path).map_err(|refused| match refused {
-        Refused::Io(error) => unreadable(&view.host.shown(path), &error),
-        refused => Problem::host(id::SYMLINK_REFUSED, text!("{} is not edited", view.host.shown(path).display()))
-            .caused_by(refused)
-            .hint(text!("look at it: ls -l {}", view.host.shown(path).display())),
-    })
 }

@@ -12,8 +12,9 @@ use crate::consumers::Who;
 use crate::finding::Finding;
 use crate::host::{Attributes, Snapshot};
 use crate::text::Text;
+use crate::text::words::words;
 
-pub(crate) use diff::{Diff, DiffLine, unified};
+pub(crate) use diff::{DiffLine, unified};
 pub(crate) use draft::Draft;
 pub(crate) use planned::PlannedHost;
 pub(crate) use shown::holds;
@@ -66,25 +67,15 @@ impl Plan {
     }
 }
 
-/// What happens to a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// It comes into being.
-    Create,
-    /// It gets other content.
-    Modify,
-    /// It goes.
-    Delete,
-}
-
-impl Action {
-    /// The word in JSON and in the journal.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Modify => "modify",
-            Self::Delete => "delete",
-        }
+words! {
+    /// What happens to a file.
+    pub enum Action {
+        /// It comes into being.
+        Create = "create",
+        /// It gets other content.
+        Modify = "modify",
+        /// It goes.
+        Delete = "delete",
     }
 }
 

@@ -1,6 +1,8 @@
 //! What of a file's lines a diff may show: of names that a run edits the whole line, of every other line `NAME=…`, of
 //! comments nothing. A value over several lines is one value.
 
+use std::cell::LazyCell;
+
 use super::OWN_COMMENTS;
 use crate::redact::{is_secret_name, url_text};
 use crate::text;
@@ -43,10 +45,21 @@ enum Open {
     Pem,
 }
 
-/// Takes all lines apart; they keep their ends.
-pub(super) fn lines<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Line<'a>> {
+/// Takes all lines of a file apart.
+///
+/// A file that ends inside a quote has a quote that is never closed, as it may stand in a file whose reader knows no values
+/// over several lines. Behind such a quote a line that begins with a name that a run sets is a line of its own.
+pub(super) fn lines(file: &str) -> Vec<Line<'_>> {
     let mut open = None;
-    lines.map(|line| Line::scan(line.trim_end_matches(['\n', '\r']), &mut open)).collect()
+    let never_closed = LazyCell::new(|| ends_inside_a_quote(file));
+    let lines = file.split_inclusive('\n').map(|line| line.trim_end_matches(['\n', '\r']));
+    let of_line = |line| {
+        if matches!(open, Some(Open::Quote(_))) && begins_with_ours(line) && *never_closed {
+            open = None;
+        }
+        Line::scan(line, &mut open)
+    };
+    lines.map(of_line).collect()
 }
 
 impl<'a> Line<'a> {
@@ -125,16 +138,6 @@ impl<'a> Line<'a> {
         Self { pieces }
     }
 
-    /// The line as context: names alone.
-    pub(super) fn names(&self) -> Text {
-        self.text(|_, _| false)
-    }
-
-    /// The line as one that the run edits; `hides` knows the assignments that it does not edit.
-    pub(super) fn edited(&self, hides: impl Fn(&str, &str) -> bool) -> Text {
-        self.text(|name, value| !hides(name, value))
-    }
-
     /// Name and value of each assignment.
     pub(super) fn assignments(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.pieces.iter().filter_map(|piece| match piece {
@@ -143,7 +146,8 @@ impl<'a> Line<'a> {
         })
     }
 
-    fn text(&self, shows: impl Fn(&str, &str) -> bool) -> Text {
+    /// The line with the values of the assignments for which `shows` is true, and with the names of the others.
+    pub(super) fn text(&self, shows: impl Fn(&str, &str) -> bool) -> Text {
         Text::join(
             self.pieces.iter().map(|piece| match piece {
                 Piece::Plain(words) => text!("{}", own(words)),
@@ -166,14 +170,15 @@ impl<'a> Line<'a> {
 pub(super) fn is_ours(name: &str) -> bool {
     let last = name.rsplit("::").next().unwrap_or(name);
     let plain = last.to_ascii_lowercase().replace(['-', '_'], "");
-    ["httpproxy", "httpsproxy", "noproxy", "proxy"].contains(&plain.as_str()) || Vendor::get().is_variable(name)
+    ["httpproxy", "httpsproxy", "noproxy", "proxy"].contains(&plain.as_str())
+        || Vendor::get().setting_of(name).is_some()
 }
 
 /// Does one of these secrets stand in the file where a secret stands: as the value of a name of its kind or of a name that
 /// no run sets, or as the password of a URL? A word that reads like one elsewhere is none.
 pub(crate) fn holds(file: &[u8], secrets: &[Vec<u8>]) -> bool {
     let text = String::from_utf8_lossy(file);
-    lines(text.split_inclusive('\n')).iter().flat_map(Line::assignments).any(|(name, value)| {
+    lines(&text).iter().flat_map(Line::assignments).any(|(name, value)| {
         let rest = value.find("://").map_or(value, |at| &value[at + 3..]);
         let login = rest.rsplit_once('@').and_then(|(login, _)| login.split_once(':'));
         let part = match login {
@@ -217,6 +222,28 @@ fn closes(text: &str, quote: u8) -> Option<usize> {
         at += 1;
     }
     None
+}
+
+/// Is a quote open at the end of the file? Quotes in comments do not count.
+fn ends_inside_a_quote(file: &str) -> bool {
+    let mut open = None;
+    for mut rest in file.lines() {
+        if open.is_none() && rest.trim_start().starts_with('#') {
+            continue;
+        }
+        while let Some(at) = open.map_or_else(|| rest.find(['"', '\'']), |quote| closes(rest, quote)) {
+            open = if open.is_none() { Some(rest.as_bytes()[at]) } else { None };
+            rest = &rest[at + 1..];
+        }
+    }
+    open.is_some()
+}
+
+/// Does the line begin with the assignment of a name that a run sets?
+fn begins_with_ours(line: &str) -> bool {
+    let line = line.trim_start();
+    let found = assignment(line.strip_prefix("export ").unwrap_or(line));
+    matches!(found, Some((Piece::Assignment { name, .. }, _)) if is_ours(name))
 }
 
 /// Does a backslash at its end continue the line?
@@ -296,9 +323,9 @@ mod tests {
     use super::*;
 
     fn shown(file: &str) -> (Vec<String>, Vec<String>) {
-        let lines = lines(file.split('\n'));
+        let lines = lines(file);
         let all = |text: &dyn Fn(&Line<'_>) -> Text| lines.iter().map(|line| text(line).to_string()).collect();
-        (all(&|line| line.names()), all(&|line| line.edited(|_, _| false)))
+        (all(&|line| line.text(|_, _| false)), all(&|line| line.text(|_, _| true)))
     }
 
     #[test]
@@ -333,6 +360,22 @@ mod tests {
         ] {
             let (names, all) = shown(line);
             assert_eq!((names[0].as_str(), all[0].as_str()), (context, edited), "{line}");
+        }
+    }
+
+    #[test]
+    fn behind_a_quote_that_is_never_closed_lines_of_ours_show_their_own_values() {
+        for (file, edited) in [
+            (
+                "MSG=\"open\nhttp_proxy=\"http://u:T7x@h:1\"\nno_proxy=\"a,b\"",
+                "MSG=\"…|http_proxy=\"http://u:***@h:1\"|no_proxy=\"a,b\"",
+            ),
+            ("MSG=\"open\nA=1\nno_proxy=a\nB=T7x", "MSG=\"…|…|no_proxy=a|B=T7x"),
+            ("NOTE='s\nexport https_proxy=http://h:1", "NOTE='…|export https_proxy=http://h:1"),
+            // The whole of it is one value.
+            ("X_PASSWORD=\"a\nhttp_proxy=T7x\n\"\n# don't", "X_PASSWORD=\"…|…|…|#…"),
+        ] {
+            assert_eq!(shown(file).1.join("|"), edited, "{file}");
         }
     }
 

@@ -13,6 +13,8 @@ use crate::version::Version;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Facts {
+    /// The systems that there is a strategy for, in words.
+    pub(super) known: String,
     pub(super) vendor: Vendor,
     #[serde(rename = "system")]
     systems: Vec<System>,

@@ -58,7 +58,7 @@ fn overrides(problem: Problem) -> Problem {
     Strategy::ALL.into_iter().fold(problem, |problem, strategy| {
         problem.hint(text!(
             "--os {}, if this system works like {}: {}",
-            own(strategy.name()),
+            own(strategy.as_str()),
             own(family(strategy)),
             own(habits(strategy))
         ))
@@ -93,8 +93,7 @@ impl Case<'_> {
                 id::OS_UNSUPPORTED,
                 text!("{} says {}, and ics-setup has no strategy for it", own(&self.identity.shown), self.said()),
             )
-            .because(text!("known are Ubuntu, CentOS and systems that descend from Debian, Red Hat Enterprise Linux or Fedora; this one \
-                 {}", ancestors)),
+            .because(text!("known are {}; this one {}", own(&self.facts.known), ancestors)),
         )
     }
 
@@ -115,15 +114,15 @@ impl Case<'_> {
                 known_by,
                 own(habits(strategy))
             ))
-            .advise(text!("--os {}, to say that this is right and to silence this warning", own(strategy.name())));
+            .advise(text!("--os {}, to say that this is right and to silence this warning", own(strategy.as_str())));
         let others = Strategy::ALL.into_iter().filter(|other| *other != strategy && ancestor.is_some());
         others.fold(finding, |finding, other| {
-            finding.advise(text!("--os {}, if this host has {} instead", own(other.name()), own(habits(other))))
+            finding.advise(text!("--os {}, if this host has {} instead", own(other.as_str()), own(habits(other))))
         })
     }
 
     fn forced_against(&self, forced: Strategy, by_itself: Option<Strategy>) -> Finding {
-        let (name, family_name) = (forced.name(), family(forced));
+        let (name, family_name) = (forced.as_str(), family(forced));
         let (cause, fix) = match by_itself {
             Some(usual) => (
                 text!("by itself this host would be treated like {}: {}", own(family(usual)), own(habits(usual))),
@@ -198,7 +197,7 @@ impl Case<'_> {
             .evidence("version", version.as_str())
             .evidence("id_like", like.join(" "))
             .evidence("source", own(source))
-            .evidence("strategy", own(strategy.name()));
+            .evidence("strategy", own(strategy.as_str()));
         Finding { docs: Some(text!("{}", own(&self.facts.vendor.source))), ..finding }
     }
 

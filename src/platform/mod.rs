@@ -1,4 +1,4 @@
-//! Which system this is, and what follows from it: the two strategies, Ubuntu's and CentOS's.
+//! Which system this is, and what follows from it: how it is treated.
 //!
 //! The vendor supports Ubuntu and CentOS; everything made like one of them can be treated alike, with a warning. Which
 //! systems there are, how old they may be and where that is written stands in `assets/platform.toml`, with sources.
@@ -8,32 +8,29 @@
 //! | `sources` | finds the file that tells what the system is: `os-release`, else its elders |
 //! | `os_release` | the grammar of that file |
 //! | `judge` | chooses the strategy and words the findings |
-//! | `strategy` | the strategies |
-//! | `family` | what a strategy means: files, package manager |
-//! | `ubuntu`, `centos` | what it means for each |
+//! | `strategy` | the strategies, and what each means: files, package manager |
 //! | `pam` | which linux-pam reads `/etc/environment`, and how long a line it bears |
+//! | `systemd` | which systemd reads units |
 //! | `facts`, `text` | the data, text fit for messages |
 
-mod centos;
 mod facts;
-mod family;
 mod judge;
 mod os_release;
 mod pam;
 mod sources;
 mod strategy;
+mod systemd;
 #[cfg(test)]
 mod tests;
-mod ubuntu;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use family::PackageManager;
 pub(crate) use pam::PamFacts;
-pub(crate) use strategy::Strategy;
+pub(crate) use strategy::{PackageManager, PackageSyntax, Strategy};
 
+use crate::envfile::unit::Release;
 use crate::envfile::{Dialect, PamLimit};
 use crate::finding::Finding;
 use crate::host::HostRead;
@@ -56,6 +53,11 @@ use sources::{Identity, Tried};
 /// Neither comes with `forced`.
 pub(crate) fn detect(host: &dyn HostRead, forced: Option<Strategy>) -> Result<(Platform, Vec<Finding>), Problem> {
     judge(&look(host), forced)
+}
+
+/// The systems that there is a strategy for, in words.
+pub(crate) fn known() -> &'static str {
+    &Facts::get().known
 }
 
 /// What the host says about itself. Part of saved facts.
@@ -134,7 +136,7 @@ impl Platform {
 
     /// The file that gives logins their proxy: `/etc/environment` or `/etc/profile.d/proxy.sh`.
     pub fn system_proxy_file(&self) -> &'static Path {
-        self.os.strategy.system_proxy_file()
+        Path::new(self.os.strategy.family().system_proxy_file)
     }
 
     /// Is that file a shell script? Otherwise pam_env reads it.
@@ -157,5 +159,10 @@ impl Platform {
     /// Reads dpkg's database of some megabytes, so ask only when a line is long.
     pub fn pam_limit(&self, host: &dyn HostRead) -> PamFacts {
         pam::facts(host, &self.os, self.system)
+    }
+
+    /// The systemd that reads units.
+    pub(crate) fn systemd(&self) -> Release {
+        systemd::release(&self.os, self.system)
     }
 }

@@ -1,55 +1,99 @@
-//! The strategies: the ways in which systems are treated. A new one is a file with its [`Family`], and a line in each of the
-//! three lists here.
+//! The strategies: the ways in which systems are treated. A new one is a variant, and its [`Family`] at the end of this file.
 
 use std::fmt;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use crate::host::HostRead;
+use crate::text::words::words;
 
-use super::family::Family;
-use super::{centos, ubuntu};
+words! {
+    /// The way a system is treated.
+    pub enum Strategy {
+        /// Like Ubuntu.
+        Ubuntu = "ubuntu",
+        /// Like CentOS.
+        CentOs = "centos",
+    }
+}
 
-/// The way a system is treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Strategy {
-    /// Like Ubuntu: `/etc/environment`, apt.
-    Ubuntu,
-    /// Like CentOS: `/etc/profile.d/proxy.sh`, dnf or yum.
-    CentOs,
+/// What a strategy means.
+pub(super) struct Family {
+    /// The name for people.
+    pub(super) shown: &'static str,
+    /// What the strategy takes for granted, in words.
+    pub(super) habits: &'static str,
+    /// The file that gives logins their proxy.
+    pub(super) system_proxy_file: &'static str,
+    /// Is that file a shell script? Otherwise pam_env reads it.
+    pub(super) system_proxy_is_shell: bool,
+    pub(super) package_manager: fn(&dyn HostRead) -> PackageManager,
+}
+
+/// What installs packages, and the file that takes its proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackageManager {
+    /// The command, such as `apt`.
+    pub name: &'static str,
+    /// The file that takes its proxy.
+    pub conf: &'static Path,
+    /// How the proxy stands in it.
+    pub syntax: PackageSyntax,
+}
+
+/// How the proxy stands in a package manager's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackageSyntax {
+    /// `Acquire::http::Proxy`, in a file of ics-setup's own in `apt.conf.d`.
+    Apt,
+    /// `proxy` in the section `main` of the administrator's file.
+    Ini,
 }
 
 impl Strategy {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Ubuntu, Self::CentOs];
-
-    /// Their names, as `--os` takes them.
-    pub const NAMES: &[&str] = &[ubuntu::FAMILY.name, centos::FAMILY.name];
-
     pub(super) fn family(self) -> &'static Family {
         match self {
-            Self::Ubuntu => &ubuntu::FAMILY,
-            Self::CentOs => &centos::FAMILY,
+            Self::Ubuntu => &UBUNTU,
+            Self::CentOs => &CENTOS,
         }
-    }
-
-    /// The strategy with this name, as `--os` takes it: `ubuntu` or `centos`.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|strategy| strategy.name() == name)
-    }
-
-    /// The name that [`Strategy::parse`] takes.
-    pub fn name(self) -> &'static str {
-        self.family().name
-    }
-
-    pub(super) fn system_proxy_file(self) -> &'static Path {
-        Path::new(self.family().system_proxy_file)
     }
 }
 
 impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.as_str())
     }
+}
+
+/// pam_env reads `/etc/environment` for every way of logging in; no shell file. A file of our own for apt, which reads
+/// `apt.conf.d` in the order of names: 95 leaves the administrator room behind us.
+static UBUNTU: Family = Family {
+    shown: "Ubuntu",
+    habits: "apt, and the system proxy in /etc/environment",
+    system_proxy_file: "/etc/environment",
+    system_proxy_is_shell: false,
+    package_manager: |_| PackageManager {
+        name: "apt",
+        conf: Path::new("/etc/apt/apt.conf.d/95ics-setup-proxy"),
+        syntax: PackageSyntax::Apt,
+    },
+};
+
+/// `/etc/profile.d/proxy.sh` is sourced by login shells, so written as shell.
+static CENTOS: Family = Family {
+    shown: "CentOS",
+    habits: "dnf or yum, and the system proxy in /etc/profile.d/proxy.sh",
+    system_proxy_file: "/etc/profile.d/proxy.sh",
+    system_proxy_is_shell: true,
+    package_manager: dnf_or_yum,
+};
+
+/// dnf where it is set up, else yum. `/etc/yum.conf` of a dnf system is a link to `dnf/dnf.conf`: asking for the latter
+/// first names the file itself. A path that cannot be looked at counts as there, so that the edit fails and says why.
+fn dnf_or_yum(host: &dyn HostRead) -> PackageManager {
+    let dnf = Path::new("/etc/dnf/dnf.conf");
+    let (name, conf) = match host.lstat(dnf) {
+        Ok(None) => ("yum", Path::new("/etc/yum.conf")),
+        _ => ("dnf", dnf),
+    };
+    PackageManager { name, conf, syntax: PackageSyntax::Ini }
 }

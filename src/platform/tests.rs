@@ -6,7 +6,7 @@ use proptest::strategy::Strategy as _;
 
 use super::facts::Facts;
 use super::pam::Table;
-use super::{Os, PackageManager, Platform, Strategy, detect};
+use super::{Os, PackageManager, PackageSyntax, Platform, Strategy, detect};
 use crate::envfile::PamLimit;
 use crate::finding::{Finding, Status, known};
 use crate::host::MemoryHost;
@@ -241,7 +241,7 @@ fn forced_wins_but_does_not_make_a_host_younger() {
 #[test]
 fn the_strategies_name_their_files() {
     for name in ["ubuntu", "centos"] {
-        assert_eq!(Strategy::parse(name).map(Strategy::name), Some(name));
+        assert_eq!(Strategy::parse(name).map(Strategy::as_str), Some(name));
     }
     assert_eq!(Strategy::parse("Ubuntu"), None);
     let (ubuntu, _) = detect(&image(), Some(Strategy::Ubuntu)).expect("forced");
@@ -253,9 +253,10 @@ fn the_strategies_name_their_files() {
     let bare = image();
     let with_dnf = image().with("/etc/dnf/dnf.conf", "").with("/etc/yum.conf", "");
     let hidden = image().with_error("/etc/dnf/dnf.conf", io::ErrorKind::PermissionDenied);
-    let dnf = PackageManager::Dnf { conf: Path::new("/etc/dnf/dnf.conf") };
-    assert_eq!(ubuntu.package_manager(&bare).conf(), Path::new("/etc/apt/apt.conf.d/95ics-setup-proxy"));
-    assert_eq!(centos.package_manager(&bare), PackageManager::Yum { conf: Path::new("/etc/yum.conf") });
+    let ini = |name, conf| PackageManager { name, conf: Path::new(conf), syntax: PackageSyntax::Ini };
+    let dnf = ini("dnf", "/etc/dnf/dnf.conf");
+    assert_eq!(ubuntu.package_manager(&bare).conf, Path::new("/etc/apt/apt.conf.d/95ics-setup-proxy"));
+    assert_eq!(centos.package_manager(&bare), ini("yum", "/etc/yum.conf"));
     assert_eq!(centos.package_manager(&with_dnf), dnf);
     assert_eq!(centos.package_manager(&hidden), dnf);
 }

@@ -6,15 +6,15 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::known::Known;
-use super::own::{self, Found, by_service};
+use super::own::{Found, by_service};
 use super::place::Place;
 use crate::docker::text::shown;
-use crate::docker::{self, Container, NoDocker, compose};
+use crate::docker::{Container, NoDocker, compose};
 use crate::envfile::{Dialect, Reading, Seen};
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::text::Foreign;
-use crate::vendor::{Generation, Vendor, prod_env};
+use crate::vendor::{Vendor, prod_env};
 
 /// More variables than this are not compared.
 const MAX_NAMES: usize = 500;
@@ -75,36 +75,28 @@ pub(crate) enum How {
 
 /// Compares the environment of the containers of the product whose folder is `home` with its prod.env.
 pub(crate) fn look(host: &dyn HostRead, home: &Path, time: Time) -> EnvironmentFacts {
-    let mut place = Place::look(host, home);
+    let place = Place::look(host, home);
     if !place.is_running_system() || !place.prod_env {
         return EnvironmentFacts { place, ..EnvironmentFacts::default() };
     }
-    let (file, changed, unreadable) = match host.snapshot(&prod_env(home)) {
-        Ok(Some(file)) => {
-            let changed = file.attributes.mtime.and_then(|nanos| u64::try_from(nanos / 1_000_000_000).ok());
-            (file.bytes, changed, None)
-        }
-        Ok(None) => (Vec::new(), None, Some("it has gone".to_owned())),
-        Err(error) => (Vec::new(), None, Some(error.to_string())),
+    let read = host.snapshot(&prod_env(home)).map_err(|error| error.to_string());
+    let file = match read.and_then(|file| file.ok_or_else(|| "it has gone".to_owned())) {
+        Ok(file) => file,
+        Err(why) => return EnvironmentFacts { place, unreadable: Some(why.into()), ..EnvironmentFacts::default() },
     };
-    if unreadable.is_some() {
-        return EnvironmentFacts { place, unreadable: unreadable.map(Foreign::from), ..EnvironmentFacts::default() };
-    }
-    let services = own::containers(host, home, time).map(|found| {
-        place.prefer(&found);
-        let compose = place.services(host, home).unwrap_or_default();
-        compared(&found, &file, &compose)
+    let changed = file.attributes.mtime.and_then(|nanos| u64::try_from(nanos / 1_000_000_000).ok());
+    let (place, services) = place.with_containers(host, home, time, |place, found| {
+        compared(found, &file.bytes, &place.services(host, home).unwrap_or_default())
     });
-    EnvironmentFacts { place, services: Some(services), unreadable: None, changed }
+    EnvironmentFacts { place, services, unreadable: None, changed }
 }
 
 /// Every service made from the product's image, its containers taken together.
 fn compared(found: &Found, file: &[u8], compose: &[compose::Service]) -> Vec<Service> {
     let reads = |name: &str| Known::get().service(name).is_none_or(|known| known.product);
     let from_image = |container: &Container| {
-        let (repository, tag) = docker::repository_and_tag(&container.image);
-        let images = &Known::get().images;
-        images.is_product(repository) && !images.is_apart(repository, tag)
+        let (state, images) = (&container.state, &Known::get().images);
+        images.is_product(&state.repository) && !images.is_apart(&state.repository, &state.tag)
     };
     let services = by_service(found).into_iter().filter(|(name, containers)| {
         reads(name) && (Known::get().service(name).is_some() || containers.iter().any(|one| from_image(one)))
@@ -144,24 +136,15 @@ fn dialect(container: &Container) -> Dialect {
 }
 
 fn compare(reading: &Reading, container: &Container, by_compose: &[String], count: bool, service: &mut Service) {
-    let seen = |name: &str| {
-        container
-            .environment
-            .iter()
-            .rev()
-            .find_map(|entry| entry.split_once('=').filter(|(own, _)| *own == name))
-            .map(|(_, value)| value)
-    };
+    let entries = || container.environment.iter().filter_map(|entry| entry.split_once('='));
+    let seen = |name: &str| entries().rev().find(|(own, _)| *own == name).map(|(_, value)| value);
     let mut differ = |name: &str, how, file: Option<&str>, inside: Option<&str>| {
         let known = service.differences.iter().any(|other| other.name == name && other.how == how);
         if !known && service.differences.len() < MAX_NAMES {
-            let show = |value: Option<&str>| value.filter(|_| may_be_shown(name)).map(|value| masked(name, value));
-            service.differences.push(Difference {
-                name: shown(name, 80),
-                how,
-                file: show(file).map(Foreign::from),
-                container: show(inside).map(Foreign::from),
-            });
+            let show =
+                |value: Option<&str>| value.filter(|_| may_be_shown(name)).map(|value| masked(name, value).into());
+            let (file, container) = (show(file), show(inside));
+            service.differences.push(Difference { name: shown(name, 80), how, file, container });
         }
     };
     let mut names: Vec<&str> = Vec::new();
@@ -181,10 +164,9 @@ fn compare(reading: &Reading, container: &Container, by_compose: &[String], coun
             _ => service.left_out += usize::from(count),
         }
     }
-    for entry in container.environment.iter().take(2 * MAX_NAMES) {
-        let Some((name, value)) = entry.split_once('=') else { continue };
+    for (name, value) in entries().take(2 * MAX_NAMES) {
         // Other names of the container may well be the image's own.
-        let ours = PROXIES.contains(&name) || of_vendor(name, |_| true);
+        let ours = PROXIES.contains(&name) || Vendor::get().setting_of(name).is_some();
         if ours && !names.contains(&name) && !by_compose.iter().any(|own| own == name) && !value.is_empty() {
             differ(name, How::Extra, None, Some(value));
         }
@@ -194,17 +176,7 @@ fn compare(reading: &Reading, container: &Container, by_compose: &[String], coun
 /// Proxies (their passwords masked), hosts, ports, users and names of databases. Nothing else: any other name may hold
 /// a secret.
 fn may_be_shown(name: &str) -> bool {
-    PROXIES.contains(&name) || of_vendor(name, |key| !key.ends_with("password"))
-}
-
-/// Is it a variable of prod.env that the vendor knows, for a setting that passes `test`?
-fn of_vendor(name: &str, test: impl Fn(&str) -> bool) -> bool {
-    let vendor = Vendor::get();
-    let generations = [Generation::Current, Generation::Older];
-    let mut keys = vendor.prod_env_keys().filter(|key| test(key));
-    keys.any(|key| {
-        generations.into_iter().any(|generation| vendor.variables(generation, key).iter().any(|own| own == name))
-    })
+    PROXIES.contains(&name) || Vendor::get().setting_of(name).is_some_and(|key| !key.ends_with("password"))
 }
 
 fn masked(name: &str, value: &str) -> String {

@@ -67,7 +67,7 @@ pub(crate) fn ask(address: String, port: u16, time: Time) -> Asked {
     let path = &Known::get().health.path;
     let began = Instant::now();
     // Room for the engine to hear the result before it counts the check as late.
-    let time = time.at_most(time.left().saturating_sub(Duration::from_millis(100)));
+    let time = time.leaving(Duration::from_millis(100));
     let answer = net::dial(&address, port, time, BUDGET).and_then(|mut wire| {
         let host = host_port(&address, port);
         let headers = [("Host", host.as_str()), ("Connection", "close"), ("Accept", "*/*")];

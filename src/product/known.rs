@@ -7,6 +7,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use crate::assets;
+use crate::finding::Status;
 use crate::text;
 use crate::text::{Text, ics_setup, own};
 
@@ -99,8 +100,7 @@ pub(crate) struct Line {
     pattern: String,
     pub(crate) title: String,
     /// How bad it is while it lasts.
-    #[serde(rename = "status")]
-    pub(crate) weight: Weight,
+    pub(crate) status: Status,
     pub(crate) cause: String,
     /// What to do about it.
     pub(crate) advice: Vec<Template>,
@@ -163,16 +163,6 @@ impl Template {
     }
 }
 
-/// How bad a line of a log is.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Weight {
-    /// It will hurt.
-    Warn,
-    /// Something does not work.
-    Fail,
-}
-
 impl Known {
     /// The facts.
     pub(crate) fn get() -> &'static Self {
@@ -202,8 +192,12 @@ impl Known {
 
     /// Patterns of logs, in the order of [`Known::log`].
     pub(crate) fn log_patterns() -> &'static [Regex] {
-        static ALL: LazyLock<Vec<Regex>> =
-            LazyLock::new(|| Known::get().log.iter().map(|line| compiled(&line.pattern)).collect());
+        static ALL: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+            // Part of the binary, and a test compiles each.
+            #[allow(clippy::expect_used)]
+            let compiled = |line: &Line| Regex::new(&line.pattern).expect("patterns of assets/runtime.toml are valid");
+            Known::get().log.iter().map(compiled).collect()
+        });
         &ALL
     }
 }
@@ -219,12 +213,6 @@ impl Images {
         self.apart.iter().any(|own| own == repository)
             || self.apart_tags.iter().any(|prefix| tag.starts_with(prefix.as_str()))
     }
-}
-
-fn compiled(pattern: &str) -> Regex {
-    // Part of the binary, and a test compiles each.
-    #[allow(clippy::expect_used)]
-    Regex::new(pattern).expect("patterns of assets/runtime.toml are valid")
 }
 
 #[cfg(test)]

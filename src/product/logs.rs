@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::known::Known;
-use super::own;
 use super::place::Place;
 use crate::docker::text::{epoch, first_line, seconds_of, shown};
 use crate::docker::{self, Container, NoDocker};
@@ -59,39 +59,32 @@ pub(crate) struct Hit {
 
 /// Reads the last lines of each log of the product whose folder is `home`.
 pub(crate) fn look(host: &dyn HostRead, home: &Path, time: Time) -> LogsFacts {
-    let mut place = Place::look(host, home);
     let now = seconds_of(host.now());
-    if !place.is_running_system() {
-        return LogsFacts { place, logs: None, now };
-    }
-    let logs = own::containers(host, home, time).map(|found| {
-        place.prefer(&found);
-        read_all(host, time, &found.own)
-    });
-    LogsFacts { place, logs: Some(logs), now }
+    let (place, logs) =
+        Place::look(host, home).with_containers(host, home, time, |_, found| read_all(host, time, &found.own));
+    LogsFacts { place, logs, now }
 }
 
 fn read_all(host: &dyn HostRead, time: Time, containers: &[Container]) -> Seen {
     let mut seen = Seen::default();
     for (index, container) in containers.iter().enumerate() {
-        let service = shown(container.service.as_deref().unwrap_or(&container.name), 60);
+        let service = shown(container.service.as_deref().unwrap_or(&container.state.name), 60);
         // Each gets its share of what is left, so that one slow log does not cost the others theirs.
         let others = u32::try_from(containers.len() - index).unwrap_or(u32::MAX);
         let share = time.at_most((time.left() / others).max(time.left() / 4));
         let arguments = ["logs", "--timestamps", "--tail", TAIL, "--since", SINCE, container.id.as_str()];
-        match docker::run(host, share, &arguments) {
+        let unread = match docker::run(host, share, &arguments) {
             Ok(output) if output.code == Some(0) => {
                 seen.containers += 1;
                 read(&output.stdout, &service, &mut seen);
                 read(&output.stderr, &service, &mut seen);
+                continue;
             }
-            Ok(output) => seen.unread.push((shown(&container.name, 80), first_line(&output.stderr, 200).into())),
-            Err(NoDocker::Late { millis }) => {
-                let limit = seconds(std::time::Duration::from_millis(millis));
-                seen.unread.push((shown(&container.name, 80), format!("no end within {limit}").into()));
-            }
-            Err(_) => seen.unread.push((shown(&container.name, 80), "docker logs could not be run".into())),
-        }
+            Ok(output) => first_line(&output.stderr, 200),
+            Err(NoDocker::Late { millis }) => format!("no end within {}", seconds(Duration::from_millis(millis))),
+            Err(_) => "docker logs could not be run".to_owned(),
+        };
+        seen.unread.push((container.state.name.clone(), unread.into()));
     }
     let rank = |hit: &Hit| Known::get().log.iter().position(|line| line.name == hit.name);
     seen.hits.sort_by_key(rank);

@@ -22,6 +22,6 @@ mod own;
 mod place;
 pub(crate) mod queues;
 
-pub(crate) use known::{Known, Weight};
+pub(crate) use known::Known;
 pub(crate) use own::containers as own_containers;
 pub(crate) use place::Place;

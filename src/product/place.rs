@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::own::Found;
-use crate::docker::compose;
+use super::own::{self, Found};
 use crate::docker::text::is_plain;
+use crate::docker::{NoDocker, compose};
 use crate::host::HostRead;
+use crate::net::Time;
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::Text;
 use crate::vendor::{Vendor, prod_env};
 
 /// What stands in the product's folder.
@@ -59,6 +60,23 @@ impl Place {
         }
     }
 
+    /// Looks at the product's containers too, where there is a running system: what `read` makes of them, or why Docker does
+    /// not answer.
+    pub(super) fn with_containers<T>(
+        mut self,
+        host: &dyn HostRead,
+        home: &Path,
+        time: Time,
+        read: impl FnOnce(&Self, &Found) -> T,
+    ) -> (Self, Option<Result<T, NoDocker>>) {
+        if !self.is_running_system() {
+            return (self, None);
+        }
+        let found = own::containers(host, home, time).inspect(|found| self.prefer(found));
+        let read = found.map(|found| read(&self, &found));
+        (self, Some(read))
+    }
+
     /// Is the product installed there?
     pub(crate) fn is_installed(&self) -> bool {
         self.prod_env || !self.compose.is_empty()
@@ -70,7 +88,7 @@ impl Place {
     }
 
     /// Puts the compose file in front that the containers say they were made from.
-    pub(crate) fn prefer(&mut self, found: &Found) {
+    fn prefer(&mut self, found: &Found) {
         let files = found.own.iter().find_map(|container| container.compose_files.as_deref()).unwrap_or_default();
         let used = files.split(',').next().and_then(|file| Path::new(file.trim()).file_name()?.to_str());
         if let Some(at) = self.compose.iter().position(|name| Some(name.as_str()) == used) {
@@ -82,7 +100,7 @@ impl Place {
     /// `docker-compose -f FILE`, or `docker compose` where only the plugin of docker is installed.
     pub(crate) fn command(&self, home: &Path) -> Text {
         let compose = if self.plugin { "docker compose" } else { "docker-compose" };
-        text!("{} -f {}", own(compose), self.compose_file(home))
+        text!("{} -f {}", text::own(compose), self.compose_file(home))
     }
 
     /// The compose file that the containers were made from, where that is known; otherwise the usual one.

@@ -42,7 +42,7 @@ pub(crate) enum Unasked {
     /// No conversation.
     NetError {
         /// Why.
-        trouble: NetError,
+        error: NetError,
     },
     /// It answered with an error: the first word (`NOAUTH`, `WRONGPASS`, `NOPERM`, `LOADING`).
     Refused {
@@ -85,7 +85,7 @@ pub(crate) fn look(host: &dyn HostRead, home: &Path, redis: Option<&Target<'_>>,
 }
 
 fn ask(target: &Target<'_>, time: Time) -> Result<Seen, Unasked> {
-    let (mut resp, time) = redis::open(target, time).map_err(|trouble| Unasked::NetError { trouble })?;
+    let (mut resp, time) = redis::open(target, time).map_err(|error| Unasked::NetError { error })?;
     if let Some(password) = target.password
         && !password.is_empty()
     {
@@ -99,7 +99,7 @@ fn ask(target: &Target<'_>, time: Time) -> Result<Seen, Unasked> {
         Ok(value) => number(&value),
         // Denied by an ACL, perhaps; PING tells a refusal of everything (NOAUTH, LOADING).
         Err(Unasked::Refused { .. }) => told(&mut resp, "PING", &[]).map(|_| None)?,
-        Err(trouble) => return Err(trouble),
+        Err(error) => return Err(error),
     };
     let mut seen = Seen { keys, ..Seen::default() };
     seen.stopped = lists(&mut resp, &mut seen, time).err();
@@ -156,10 +156,10 @@ fn length(resp: &mut Resp, key: &[u8]) -> Result<Option<Queue>, Unasked> {
 
 fn told(resp: &mut Resp, command: &str, arguments: &[&[u8]]) -> Result<Value, Unasked> {
     let words = [&[command.as_bytes()], arguments].concat();
-    match resp.ask(&words).map_err(|trouble| Unasked::NetError { trouble })? {
+    match resp.ask(&words).map_err(|error| Unasked::NetError { error })? {
         // Its words may repeat what was sent; the first one is enough.
-        Value::Error(error) => {
-            let code = error.chars().take_while(char::is_ascii_alphanumeric).take(20).collect();
+        Value::Error(denial) => {
+            let code = denial.code.chars().take_while(char::is_ascii_alphanumeric).take(20).collect();
             Err(Unasked::Refused { command: command.to_owned(), code })
         }
         value => Ok(value),

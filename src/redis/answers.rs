@@ -21,7 +21,7 @@ pub(crate) struct RedisFacts {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RedisAnswers {
     /// Where it broke off.
-    pub(crate) trouble: Option<NetError>,
+    pub(crate) error: Option<NetError>,
     /// Did the other side reply in Redis's own protocol?
     pub(crate) replied: bool,
     /// Version and cipher of TLS.
@@ -73,8 +73,8 @@ impl RedisFacts {
 
 impl RedisAnswers {
     /// A connection that came to nothing.
-    pub(crate) fn broken(trouble: NetError) -> Self {
-        Self { trouble: Some(trouble), ..Self::default() }
+    pub(crate) fn broken(error: NetError) -> Self {
+        Self { error: Some(error), ..Self::default() }
     }
 
     /// Why the server serves nobody now, or not this host; `None`: it does, at most it asks for a login.

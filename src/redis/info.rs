@@ -2,37 +2,29 @@
 
 use std::collections::BTreeMap;
 
+use super::resp::Value;
 use crate::net::shown;
 use crate::text;
 use crate::text::Text;
 use crate::version::Version;
 
 /// What is kept of a server's fields. The rest is of no use here.
-const KEPT: [&str; 26] = [
+const KEPT: [&str; 17] = [
     "aof_enabled",
     "aof_last_write_status",
-    "cluster_enabled",
-    "connected_clients",
     "dragonfly_version",
     "evicted_keys",
     "executable",
-    "loading",
-    "master_link_status",
-    "maxclients",
     "maxmemory",
     "maxmemory_policy",
     "mvcc_depth",
-    "rdb_bgsave_in_progress",
     "rdb_changes_since_last_save",
     "rdb_last_bgsave_status",
-    "rdb_last_save_time",
     "redis_mode",
     "redis_version",
     "role",
     "server_mode",
     "server_name",
-    "total_system_memory",
-    "uptime_in_seconds",
     "used_memory",
     "valkey_version",
 ];
@@ -50,17 +42,16 @@ pub(crate) fn of_info(text: &str) -> Fields {
 }
 
 /// The fields of `HELLO`, under the names that `INFO` has for them.
-pub(crate) fn of_hello(list: &[String]) -> Fields {
-    let mut fields = Fields::new();
-    let said = |name: &str| list.chunks(2).find(|pair| pair[0] == name).and_then(|pair| pair.get(1));
-    let server = said("server").map(String::as_str).unwrap_or_default();
-    let version = if server == "valkey" { "valkey_version" } else { "redis_version" };
-    for (name, own) in [("server", "server_name"), ("version", version), ("mode", "redis_mode"), ("role", "role")] {
-        if let Some(value) = said(name).filter(|value| !value.is_empty()) {
-            fields.insert(own.to_owned(), shown(value));
-        }
-    }
-    fields
+pub(crate) fn of_hello(list: &[Value]) -> Fields {
+    let pairs = list.chunks_exact(2);
+    let said: BTreeMap<_, _> = pairs.filter_map(|pair| Some((pair[0].text()?, pair[1].text()?))).collect();
+    let is_valkey = said.get("server").is_some_and(|server| server == "valkey");
+    let version = if is_valkey { "valkey_version" } else { "redis_version" };
+    [("server", "server_name"), ("version", version), ("mode", "redis_mode"), ("role", "role")]
+        .into_iter()
+        .filter_map(|(name, own)| Some((own.to_owned(), said.get(name).filter(|value| !value.is_empty())?)))
+        .map(|(name, value)| (name, shown(value)))
+        .collect()
 }
 
 /// Who made it.
@@ -143,9 +134,12 @@ mod tests {
         assert!(product(&of_info("# Server\r\nos:Linux\r\n")).is_none());
     }
 
+    fn list(text: &str) -> Vec<Value> {
+        text.split(' ').map(|word| Value::Bulk(word.as_bytes().to_vec())).collect()
+    }
+
     #[test]
     fn hello_names_the_same_fields() {
-        let list = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let fields = of_hello(&list("server redis version 7.0.15 proto 2 id 5 mode sentinel role master modules"));
         assert_eq!(product(&fields).unwrap().shown, "Redis 7.0.15");
         assert_eq!(fields["redis_mode"], "sentinel");
@@ -160,7 +154,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,200}") {
             let _ = product(&of_info(&text));
-            let _ = of_hello(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+            let _ = of_hello(&list(&text));
         }
     }
 }

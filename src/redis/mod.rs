@@ -6,7 +6,7 @@
 //! | module | what lives there |
 //! | --- | --- |
 //! | `resp` | the protocol: one command, one reply |
-//! | `reply` | replies as far as they matter here; errors by their kind |
+//! | `reply` | error replies by their kind |
 //! | `info` | fields of `INFO` and `HELLO`, products and versions |
 //! | `answers` | the facts |
 //! | `session` | the conversation |

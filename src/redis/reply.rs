@@ -1,25 +1,11 @@
-//! Replies, as far as they matter here.
+//! Error replies, and what they mean.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::resp::{Resp, Value};
-use crate::net::{NetError, shown};
+use crate::net::shown;
 use crate::text::Foreign;
-
-/// What a server says, as far as it matters here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reply {
-    /// `+OK`, `+PONG`.
-    Fine,
-    /// A text.
-    Text(String),
-    /// A list of texts; what is no text is empty.
-    List(Vec<String>),
-    /// An error.
-    Error(Denial),
-}
 
 /// An error reply: part of saved facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,30 +43,30 @@ pub(crate) enum DenialKind {
 }
 
 impl Denial {
+    /// Reads the line of an error reply, without the sign before it.
+    pub(crate) fn new(line: &str) -> Self {
+        let (code, text) = line.split_once(' ').unwrap_or((line, ""));
+        Self { code: shown(code), text: shown(text).into() }
+    }
+
     /// What it means.
     pub(crate) fn kind(&self) -> DenialKind {
-        match self.code.as_str() {
-            "NOAUTH" => return DenialKind::PasswordWanted,
-            "WRONGPASS" => return DenialKind::WrongPassword,
-            "NOPERM" => return DenialKind::Forbidden,
-            "LOADING" => return DenialKind::Loading,
-            "DENIED" => return DenialKind::ProtectedMode,
-            "MASTERDOWN" => return DenialKind::PrimaryLost,
-            _ => {}
-        }
         let text = self.text.raw().to_ascii_lowercase();
-        // Where two differ: Redis 6 and newer first, then 5 and older.
-        [
-            ("without any password configured", DenialKind::NoPasswordSet),
-            ("no password is set", DenialKind::NoPasswordSet),
-            ("invalid username-password", DenialKind::WrongPassword),
-            ("invalid password", DenialKind::WrongPassword),
-            ("max number of clients", DenialKind::TooManyClients),
-            ("unknown command", DenialKind::UnknownCommand),
-        ]
-        .into_iter()
-        .find(|(words, _)| text.contains(words))
-        .map_or(DenialKind::Other, |(_, kind)| kind)
+        let says = |words: &str| text.contains(words);
+        match self.code.as_str() {
+            "NOAUTH" => DenialKind::PasswordWanted,
+            "WRONGPASS" => DenialKind::WrongPassword,
+            "NOPERM" => DenialKind::Forbidden,
+            "LOADING" => DenialKind::Loading,
+            "DENIED" => DenialKind::ProtectedMode,
+            "MASTERDOWN" => DenialKind::PrimaryLost,
+            // Where two differ: Redis 6 and newer first, then 5 and older.
+            _ if says("without any password configured") || says("no password is set") => DenialKind::NoPasswordSet,
+            _ if says("invalid username-password") || says("invalid password") => DenialKind::WrongPassword,
+            _ if says("max number of clients") => DenialKind::TooManyClients,
+            _ if says("unknown command") => DenialKind::UnknownCommand,
+            _ => DenialKind::Other,
+        }
     }
 }
 
@@ -90,56 +76,17 @@ impl fmt::Display for Denial {
     }
 }
 
-/// Asks, and waits for the reply.
-///
-/// # Errors
-/// The network's, or bytes of another protocol.
-pub(crate) fn ask(resp: &mut Resp, words: &[&[u8]]) -> Result<Reply, NetError> {
-    reply(resp.ask(words)?)
-}
-
-fn reply(value: Value) -> Result<Reply, NetError> {
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok(match value {
-        Value::Simple(_) => Reply::Fine,
-        Value::Bulk(bytes) => Reply::Text(text(bytes)),
-        Value::Array(values) => Reply::List(
-            values
-                .into_iter()
-                .map(|value| match value {
-                    Value::Bulk(bytes) => text(bytes),
-                    Value::Simple(text) => text,
-                    _ => String::new(),
-                })
-                .collect(),
-        ),
-        Value::Error(error) => {
-            let (code, text) = error.split_once(' ').unwrap_or((&error, ""));
-            Reply::Error(Denial { code: shown(code), text: shown(text).into() })
-        }
-        _ => return Err(NetError::unexpected("a Redis reply of a kind that was not asked for")),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn replies_are_told_apart() {
-        let text = |text: &str| Value::Bulk(text.as_bytes().to_vec());
-        assert_eq!(reply(Value::Simple("OK".to_owned())), Ok(Reply::Fine));
-        assert_eq!(reply(text("ab")), Ok(Reply::Text("ab".to_owned())));
-        for (error, code, text) in
+    fn an_error_reply_begins_with_its_code() {
+        for (line, code, text) in
             [("NOAUTH Authentication required.", "NOAUTH", "Authentication required."), ("LOADING", "LOADING", "")]
         {
-            let denial = Denial { code: code.to_owned(), text: text.into() };
-            assert_eq!(reply(Value::Error(error.to_owned())), Ok(Reply::Error(denial)));
+            assert_eq!(Denial::new(line), Denial { code: code.to_owned(), text: text.into() });
         }
-        let list = Reply::List(vec!["server".to_owned(), "redis".to_owned(), String::new()]);
-        assert_eq!(reply(Value::Array(vec![text("server"), text("redis"), Value::Array(vec![])])), Ok(list));
-        assert!(reply(Value::Int(7)).is_err());
-        assert!(reply(Value::Nil).is_err());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Redis's protocol (RESP2): one command, one reply, within the deadline and budget of the line below. A client crate
 //! would set its limits for each read, not for the whole, and bring TLS roots of its own.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
 
-use crate::net::{Line, NetError, Time, is_redis, unexpected};
+use super::reply::Denial;
+use crate::net::{Bounded, Line, NetError, Time, is_redis, unexpected};
 
 /// Replies nest no deeper; those of `XRANGE`, the deepest asked for, have three levels.
 const MAX_DEPTH: usize = 8;
@@ -21,8 +23,19 @@ pub(crate) enum Value {
     Bulk(Vec<u8>),
     /// An array.
     Array(Vec<Self>),
-    /// An error of the server: the first word is its code.
-    Error(String),
+    /// An error of the server.
+    Error(Denial),
+}
+
+impl Value {
+    /// The text of a string.
+    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Bulk(bytes) => Some(String::from_utf8_lossy(bytes)),
+            Self::Simple(text) => Some(text.into()),
+            _ => None,
+        }
+    }
 }
 
 /// A conversation with a Redis server.
@@ -47,9 +60,9 @@ impl Resp {
     }
 
     /// Sends a command with its arguments and reads the reply. What the server refuses is a reply ([`Value::Error`]), no
-    /// trouble.
+    /// error.
     ///
-    /// After a trouble the conversation is over: a late reply would be taken for that of the next command.
+    /// After a error the conversation is over: a late reply would be taken for that of the next command.
     ///
     /// # Errors
     /// Silence, more than the budget, a reset, or bytes that are no RESP.
@@ -59,17 +72,12 @@ impl Resp {
         let head = match self.line.fill_buf() {
             Ok([]) => return Err(said.err().unwrap_or(NetError::Closed)),
             Ok(bytes) => bytes[..bytes.len().min(64)].to_vec(),
-            Err(error) => return Err(trouble(error)),
+            Err(error) => return Err(NetError::of(error)),
         };
         value(&mut self.line, 0).map_err(|broken| match broken {
-            Broken::Line(error) => trouble(error),
-            Broken::Form => {
-                if is_redis(&head) {
-                    NetError::unexpected("a malformed Redis reply")
-                } else {
-                    unexpected(&head)
-                }
-            }
+            Broken::Line(error) => NetError::of(error),
+            Broken::Form if is_redis(&head) => NetError::unexpected("a malformed Redis reply"),
+            Broken::Form => unexpected(&head),
         })
     }
 }
@@ -99,10 +107,6 @@ impl From<io::Error> for Broken {
     }
 }
 
-fn trouble(error: io::Error) -> NetError {
-    NetError::of(error)
-}
-
 /// One reply. Memory is taken for what came, never for what was announced; the line's budget bounds that.
 fn value(input: &mut impl BufRead, depth: usize) -> Result<Value, Broken> {
     let kind = *input.fill_buf()?.first().ok_or(Broken::Form)?;
@@ -115,7 +119,7 @@ fn value(input: &mut impl BufRead, depth: usize) -> Result<Value, Broken> {
     let number = || std::str::from_utf8(rest).ok().and_then(|text| text.parse::<i64>().ok()).ok_or(Broken::Form);
     Ok(match kind {
         b'+' => Value::Simple(text()),
-        b'-' => Value::Error(text()),
+        b'-' => Value::Error(Denial::new(&text())),
         b':' => Value::Int(number()?),
         _ => match (kind, number()?) {
             (_, -1) => Value::Nil,
@@ -222,7 +226,7 @@ mod tests {
         let bulk = |text: &str| Value::Bulk(text.as_bytes().to_vec());
         for (bytes, expected) in [
             ("+OK\r\n+more\r\n", Value::Simple("OK".to_owned())),
-            ("-ERR no\r\n", Value::Error("ERR no".to_owned())),
+            ("-ERR no\r\n", Value::Error(Denial::new("ERR no"))),
             (":-7\r\n", Value::Int(-7)),
             ("$2\r\n\r\n\r\n", bulk("\r\n")),
             ("$0\r\n\r\n", bulk("")),

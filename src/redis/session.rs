@@ -5,16 +5,12 @@ use std::time::Duration;
 
 use super::answers::{RedisAnswers, RedisFacts};
 use super::info;
-use super::reply::{Reply, ask};
-use super::resp::Resp;
-use crate::net::{Line, NetError, Roots, Time, connect, dial, resolve};
+use super::resp::{Resp, Value};
+use crate::net::{Line, NetError, RESERVE, Roots, Time, connect, dial, resolve};
 use crate::secret::Secret;
 
 /// No more than this is read of one connection: 256 KiB; an `INFO` has about 5.
 const BUDGET: usize = 256 << 10;
-
-/// What is left of the time for the result itself.
-const MARGIN: Duration = Duration::from_millis(200);
 
 /// How long a plain connection may be silent before TLS is tried.
 const PLAIN: Duration = Duration::from_secs(3);
@@ -36,17 +32,17 @@ pub(crate) struct Target<'a> {
 /// Asks a server what it is. Plain first; by TLS where that is asked for, or where the port behaves as one of TLS does and
 /// nobody said which it is. The password is sent to a server only that has replied in Redis's protocol.
 pub(crate) fn look(target: &Target<'_>, time: Time) -> RedisFacts {
-    let time = within(time);
+    let time = time.leaving(RESERVE);
     let addresses = match resolve(target.host, target.port, time) {
         Ok(addresses) => addresses,
-        Err(trouble) => return RedisFacts { plain: Some(RedisAnswers::broken(trouble)), tls: None },
+        Err(error) => return RedisFacts { plain: Some(RedisAnswers::broken(error)), tls: None },
     };
     let session = Session { target, addresses: &addresses, time };
     if target.tls == Some(true) {
         return RedisFacts { plain: None, tls: Some(session.secured()) };
     }
     let plain = session.plain();
-    let maybe_tls = target.tls.is_none() && !plain.replied && plain.trouble.as_ref().is_some_and(maybe_tls);
+    let maybe_tls = target.tls.is_none() && !plain.replied && plain.error.as_ref().is_some_and(maybe_tls);
     let tls = maybe_tls.then(|| session.secured());
     RedisFacts { plain: Some(plain), tls }
 }
@@ -56,23 +52,16 @@ pub(crate) fn look(target: &Target<'_>, time: Time) -> RedisFacts {
 /// # Errors
 /// Why there is none.
 pub(crate) fn open(target: &Target<'_>, time: Time) -> Result<(Resp, Time), NetError> {
-    let time = within(time);
+    let time = time.leaving(RESERVE);
     let line = Line::from(dial(target.host, target.port, time, BUDGET)?);
     let line = if target.tls == Some(true) { line.secured(target.host, target.roots)? } else { line };
     Ok((Resp::new(line), time))
 }
 
-fn within(time: Time) -> Time {
-    time.at_most(time.left().saturating_sub(MARGIN))
-}
-
 /// Does a TLS port behave like this towards a client that says `INFO`?
-fn maybe_tls(trouble: &NetError) -> bool {
-    match trouble {
-        NetError::Closed | NetError::Reset | NetError::Silent { .. } => true,
-        NetError::Unexpected { tls, .. } => *tls,
-        _ => false,
-    }
+fn maybe_tls(error: &NetError) -> bool {
+    use NetError::{Closed, Reset, Silent, Unexpected};
+    matches!(error, Closed | Reset | Silent { .. } | Unexpected { tls: true, .. })
 }
 
 struct Session<'a> {
@@ -85,66 +74,60 @@ impl Session<'_> {
     fn plain(&self) -> RedisAnswers {
         let first =
             if self.target.tls.is_none() { self.time.at_most(PLAIN.min(self.time.left() / 2)) } else { self.time };
-        match connect(self.addresses, first, BUDGET) {
-            Ok(wire) => self.talk(Line::from(wire)),
-            Err(trouble) => RedisAnswers::broken(trouble),
-        }
+        self.talk(connect(self.addresses, first, BUDGET).map(Line::from))
     }
 
     fn secured(&self) -> RedisAnswers {
-        let line = connect(self.addresses, self.time, BUDGET)
-            .and_then(|wire| Line::from(wire).secured(self.target.host, self.target.roots));
-        match line {
-            Ok(line) => self.talk(line),
-            Err(trouble) => RedisAnswers::broken(trouble),
-        }
+        let wire = connect(self.addresses, self.time, BUDGET);
+        self.talk(wire.and_then(|wire| Line::from(wire).secured(self.target.host, self.target.roots)))
     }
 
-    fn talk(&self, line: Line) -> RedisAnswers {
-        let mut talk = Resp::new(line);
+    fn talk(&self, line: Result<Line, NetError>) -> RedisAnswers {
+        let mut talk = match line {
+            Ok(line) => Resp::new(line),
+            Err(error) => return RedisAnswers::broken(error),
+        };
         let mut answers = RedisAnswers { cipher: talk.tls(), ..RedisAnswers::default() };
-        if let Err(trouble) = self.converse(&mut talk, &mut answers) {
-            answers.trouble = Some(trouble);
-        }
+        answers.error = self.converse(&mut talk, &mut answers).err();
         answers
     }
 
     /// `INFO`; where that needs a password, `HELLO`, which tells old from new without one, then `AUTH` and `INFO` again;
     /// and `HELLO` once more for a user who may not see `INFO`.
     fn converse(&self, talk: &mut Resp, answers: &mut RedisAnswers) -> Result<(), NetError> {
-        let first = ask(talk, &[b"INFO"])?;
+        let first = talk.ask(&[b"INFO"])?;
         answers.replied = true;
         // It is a Redis, and all of the time is for it.
         talk.until(self.time);
         match first {
-            Reply::Text(text) => answers.fields = info::of_info(&text),
-            Reply::Error(denial) => {
+            Value::Bulk(text) => answers.fields = info::of_info(&String::from_utf8_lossy(&text)),
+            Value::Error(denial) => {
                 answers.denied = Some(denial);
                 if answers.turned_away().is_some() {
                     return Ok(());
                 }
-                match ask(talk, &[b"HELLO"])? {
-                    Reply::List(list) => answers.fields = info::of_hello(&list),
-                    Reply::Error(denial) => answers.hello = Some(denial),
+                match talk.ask(&[b"HELLO"])? {
+                    Value::Array(list) => answers.fields = info::of_hello(&list),
+                    Value::Error(denial) => answers.hello = Some(denial),
                     _ => {}
                 }
             }
             _ => return Err(NetError::unexpected("a reply to INFO that is no text")),
         }
         let Some(password) = self.target.password else { return Ok(()) };
-        match ask(talk, &[b"AUTH", password.expose()])? {
-            Reply::Fine => answers.logged_in = true,
-            Reply::Error(denial) => {
+        match talk.ask(&[b"AUTH", password.expose()])? {
+            Value::Simple(_) => answers.logged_in = true,
+            Value::Error(denial) => {
                 answers.login = Some(denial);
                 return Ok(());
             }
             _ => return Err(NetError::unexpected("a reply to AUTH that is none")),
         }
-        match ask(talk, &[b"INFO"])? {
-            Reply::Text(text) => answers.fields = info::of_info(&text),
-            Reply::Error(denial) => {
+        match talk.ask(&[b"INFO"])? {
+            Value::Bulk(text) => answers.fields = info::of_info(&String::from_utf8_lossy(&text)),
+            Value::Error(denial) => {
                 answers.info = Some(denial);
-                if let Reply::List(list) = ask(talk, &[b"HELLO", b"2"])? {
+                if let Value::Array(list) = talk.ask(&[b"HELLO", b"2"])? {
                     answers.fields = info::of_hello(&list);
                 }
             }

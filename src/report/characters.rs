@@ -1,9 +1,10 @@
-//! The one place that turns a [`Text`] into characters, for every face.
+//! The one place that turns a [`Text`] into characters, for every output format.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::finding::{Finding, Status};
-use crate::plan::{Diff, DiffLine};
+use crate::plan::DiffLine;
 use crate::problem::Problem;
 use crate::redact::{MASK, Redactor};
 use crate::text::{Fix, Fragment, Text, fragments, misleads};
@@ -75,39 +76,9 @@ fn object(redactor: &Redactor, fields: &Map<String, Value>) -> Map<String, Value
     fields.iter().map(|(key, own)| (joined(redactor, fragments(key)), value(redactor, own))).collect()
 }
 
-/// A finding as JSON; its keys and their order are a contract.
+/// A finding as JSON.
 pub fn finding_json(redactor: &Redactor, finding: &Finding) -> Value {
-    let shown = |text: &Option<Text>| text.as_ref().map(|text| characters(redactor, text));
-    let (commands, sentences) = sorted(finding, |text| characters(redactor, text));
-    json!({
-        "id": finding.id.as_str(),
-        "group": finding.id.group(),
-        "title": characters(redactor, &finding.title),
-        "status": finding.status,
-        "expected": shown(&finding.expected),
-        "observed": shown(&finding.observed),
-        "cause": shown(&finding.cause),
-        "fix": commands,
-        "advice": sentences,
-        "docs": shown(&finding.docs),
-        "evidence": object(redactor, &finding.evidence),
-        "stage": finding.stage,
-        "path": finding.path,
-        "duration_ms": finding.duration_ms,
-        "attempts": finding.attempts,
-    })
-}
-
-/// What mends it, commands apart from sentences.
-fn sorted(finding: &Finding, say: impl Fn(&Text) -> String) -> (Vec<String>, Vec<String>) {
-    let (mut commands, mut sentences) = (Vec::new(), Vec::new());
-    for fix in &finding.fix {
-        match fix {
-            Fix::Command(text) => commands.push(say(text)),
-            Fix::Advice(text) | Fix::Look(text) => sentences.push(say(text)),
-        }
-    }
-    (commands, sentences)
+    json!(Plain::exact(redactor, finding))
 }
 
 /// A problem as JSON.
@@ -122,26 +93,26 @@ pub(super) fn problem_json(redactor: &Redactor, problem: &Problem) -> Value {
 }
 
 /// A diff as text.
-pub(super) fn diff(redactor: &Redactor, diff: &Diff) -> String {
-    diff.lines().iter().map(|line| diff_line(redactor, line) + "\n").collect()
+pub(super) fn diff(redactor: &Redactor, diff: &[DiffLine]) -> String {
+    diff.iter().map(|line| diff_line(redactor, line) + "\n").collect()
 }
 
 /// One line of a diff, for a terminal.
 pub(super) fn diff_line(redactor: &Redactor, line: &DiffLine) -> String {
-    format!("{}{}", line.mark(), visible(&characters(redactor, line.text())))
+    format!("{}{}", line.mark, visible(&characters(redactor, &line.text)))
 }
 
-/// A finding as clean characters.
-#[derive(Clone, Debug)]
+/// A finding as characters. Serialised it is the finding of every JSON result: its keys and their order are a contract.
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Plain {
     pub id: &'static str,
     pub group: &'static str,
-    /// One line, never empty.
     pub title: String,
     pub status: Status,
     pub expected: Option<String>,
     pub observed: Option<String>,
     pub cause: Option<String>,
+    #[serde(rename = "fix")]
     pub commands: Vec<String>,
     pub advice: Vec<String>,
     pub docs: Option<String>,
@@ -153,23 +124,39 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    /// Of a finding.
+    /// For programs: every character of every text, but for secrets.
+    pub(super) fn exact(redactor: &Redactor, finding: &Finding) -> Self {
+        Self::new(redactor, finding, |text| characters(redactor, text))
+    }
+
+    /// For people and strict readers: texts are [`clean`], the title is one line, and no text is empty.
     pub(super) fn of(redactor: &Redactor, finding: &Finding) -> Self {
-        let text =
-            |value: &Option<Text>| value.as_ref().map(|text| clean(redactor, text)).filter(|text| !text.is_empty());
-        let title = line(redactor, &finding.title);
-        let (mut commands, mut advice) = sorted(finding, |text| clean(redactor, text));
-        [&mut commands, &mut advice].into_iter().for_each(|texts| texts.retain(|text| !text.is_empty()));
+        let mut plain = Self::new(redactor, finding, |text| clean(redactor, text));
+        let title = one_line(&plain.title);
+        plain.title = if title.is_empty() { plain.id.to_owned() } else { title };
+        for text in [&mut plain.expected, &mut plain.observed, &mut plain.cause, &mut plain.docs] {
+            text.take_if(|text| text.is_empty());
+        }
+        plain.commands.retain(|text| !text.is_empty());
+        plain.advice.retain(|text| !text.is_empty());
+        plain
+    }
+
+    fn new(redactor: &Redactor, finding: &Finding, say: impl Fn(&Text) -> String) -> Self {
+        let text = |value: &Option<Text>| value.as_ref().map(&say);
+        let (commands, advice): (Vec<&Fix>, Vec<&Fix>) =
+            finding.fix.iter().partition(|fix| matches!(fix, Fix::Command(_)));
+        let texts = |fixes: Vec<&Fix>| fixes.into_iter().map(|fix| say(fix.text())).collect();
         Self {
             id: finding.id.as_str(),
             group: finding.id.group(),
-            title: if title.is_empty() { finding.id.to_string() } else { title },
+            title: say(&finding.title),
             status: finding.status,
             expected: text(&finding.expected),
             observed: text(&finding.observed),
             cause: text(&finding.cause),
-            commands,
-            advice,
+            commands: texts(commands),
+            advice: texts(advice),
             docs: text(&finding.docs),
             evidence: object(redactor, &finding.evidence),
             stage: finding.stage,

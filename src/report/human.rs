@@ -9,21 +9,16 @@ use crate::finding::{Finding, Status};
 use crate::plan::{Action, Change, unified};
 use crate::problem::{Kind, Problem};
 use crate::redact::Redactor;
-use crate::text::quoted;
-use crate::text::{Fix, Text};
+use crate::text::{Text, quoted};
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
 pub struct Paint(pub bool);
 
 impl Paint {
-    pub(super) fn with(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-    }
-
     /// Text in the colour of this SGR code.
-    pub fn coloured(self, code: &str, text: &str) -> String {
-        self.with(code, text)
+    pub fn with(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
     /// As a remark in the background.
@@ -57,8 +52,8 @@ impl Paint {
 pub fn plan(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
     let mut text = String::new();
     for change in changes {
-        for line in unified(change).lines() {
-            let code = match line.mark() {
+        for line in &unified(change) {
+            let code = match line.mark {
                 "--- " | "+++ " => "1",
                 "-" => "31",
                 "+" => "32",
@@ -78,29 +73,21 @@ pub fn plan(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
 pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Paint) -> String {
     let mut text = String::new();
     for finding in findings {
-        let quiet = matches!(finding.status, Status::Pass | Status::Skip);
-        if quiet && !all {
+        let passed = finding.status == Status::Pass;
+        if !all && (passed || finding.status == Status::Skip) {
             continue;
         }
         let _ = writeln!(text, "{} {} [{}]", paint.status(finding.status), say(redactor, &finding.title), finding.id);
-        let mut detail = |word: &str, value: &Option<Text>| {
-            if let Some(value) = value {
-                let _ = writeln!(text, "     {word}: {}", say(redactor, value));
-            }
+        let mut detail = |word: &str, value: &Text| {
+            let _ = writeln!(text, "     {word}: {}", say(redactor, value));
         };
-        if !matches!(finding.status, Status::Pass) {
-            detail("expected", &finding.expected);
-            detail("seen", &finding.observed);
+        if !passed {
+            finding.expected.iter().for_each(|value| detail("expected", value));
+            finding.observed.iter().for_each(|value| detail("seen", value));
         }
-        detail("because", &finding.cause);
-        if finding.status != Status::Pass {
-            for fix in &finding.fix {
-                let word = match fix {
-                    Fix::Command(_) => "fix",
-                    Fix::Advice(_) | Fix::Look(_) => "advice",
-                };
-                let _ = writeln!(text, "     {word}: {}", say(redactor, fix.text()));
-            }
+        finding.cause.iter().for_each(|value| detail("because", value));
+        if !passed {
+            finding.fix.iter().for_each(|fix| detail(fix.label(), fix.text()));
         }
     }
     text
@@ -131,24 +118,36 @@ pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
     text
 }
 
+/// What is done to a file, as people say it.
+pub fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Modify => "change",
+        Action::Delete => "delete",
+    }
+}
+
+/// What was done to a file.
+pub fn past(action: Action) -> String {
+    format!("{}d", verb(action))
+}
+
 impl Report<'_> {
     /// What is said behind the diff.
     pub fn human(&self, verbose: bool, paint: Paint) -> String {
         let mut text = String::new();
         for change in self.changes {
-            let done = match (self.outcome, change.action()) {
-                (Outcome::Pending, Action::Create) => "would create",
-                (Outcome::Pending, Action::Modify) => "would change",
-                (Outcome::Pending, Action::Delete) => "would delete",
-                (Outcome::Changed, Action::Create) => "created",
-                (Outcome::Changed, Action::Modify) => "changed",
-                (Outcome::Changed, Action::Delete) => "deleted",
-                _ => "unchanged",
+            let done = match self.outcome {
+                Outcome::Pending => format!("would {}", verb(change.action())),
+                Outcome::Changed => past(change.action()),
+                _ => "unchanged".to_owned(),
             };
             let reasons = change.reasons.iter().map(|reason| say(self.redactor, reason)).collect::<Vec<_>>().join("; ");
-            let _ = writeln!(text, "{} {}: {reasons}", paint.bold(done), change.path.display());
+            let _ = writeln!(text, "{} {}: {reasons}", paint.bold(&done), change.path.display());
         }
-        text.push_str(&findings(self.findings, verbose || self.shows_proof(), self.redactor, paint));
+        // After a change the proof is shown also where it passed.
+        let all = verbose || self.outcome == Outcome::Changed;
+        text.push_str(&findings(self.findings, all, self.redactor, paint));
         match (self.outcome, self.run) {
             (Outcome::Changed, Some(run)) => {
                 let root =
@@ -166,11 +165,6 @@ impl Report<'_> {
         }
         text
     }
-
-    /// After a change the proof is shown also where it passed.
-    fn shows_proof(&self) -> bool {
-        self.outcome == Outcome::Changed
-    }
 }
 
 /// Runs, drift and an interrupted run.
@@ -186,15 +180,8 @@ pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
             State::Interrupted => paint.with("31", run.state.as_str()),
             state => state.as_str().to_owned(),
         };
-        let _ = writeln!(
-            text,
-            "{}  {}  {:<11}  {}  {}",
-            run.begin.run,
-            run.begin.time,
-            run.begin.command,
-            state,
-            files.join(", ")
-        );
+        let begin = &run.begin;
+        let _ = writeln!(text, "{}  {}  {:<11}  {state}  {}", begin.run, begin.time, begin.command, files.join(", "));
     }
     for Drift { path, cause } in drift {
         let _ = writeln!(text, "{} {}: {cause}", paint.with("33", "drift"), visible(path));

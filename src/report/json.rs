@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Report;
-use super::characters::{characters, diff, finding_json, problem_json};
+use super::characters::{Plain, characters, diff, problem_json};
 use crate::apply::{Drift, Run, State};
 use crate::plan::{Change, unified};
 use crate::redact::Redactor;
@@ -14,7 +14,7 @@ pub const SCHEMA: &str = "ics-setup/v1";
 impl Report<'_> {
     /// The result as JSON.
     pub fn json(&self) -> Value {
-        let os = self.os.map(|os| json!({"id": os.id, "version": os.version, "strategy": os.strategy.name()}));
+        let os = self.os.map(|os| json!({"id": os.id, "version": os.version, "strategy": os.strategy.as_str()}));
         let changes: Vec<Value> = self.changes.iter().map(|change| change_json(change, self.redactor)).collect();
         json!({
             "schema": SCHEMA,
@@ -23,7 +23,7 @@ impl Report<'_> {
             "run": self.run,
             "os": os,
             "changes": changes,
-            "findings": self.findings.iter().map(|finding| finding_json(self.redactor, finding)).collect::<Vec<_>>(),
+            "findings": self.findings.iter().map(|own| Plain::exact(self.redactor, own)).collect::<Vec<_>>(),
             "next_steps": self.next_steps.iter().map(|step| characters(self.redactor, step)).collect::<Vec<_>>(),
             "error": self.error.map(|problem| problem_json(self.redactor, problem)),
         })

@@ -11,40 +11,31 @@ use crate::platform::Os;
 use crate::problem::{HostState, Problem};
 use crate::redact::Redactor;
 use crate::text::Text;
+use crate::text::words::words;
 
 pub use characters::{characters, clean, finding_json, line, value, visible};
 pub use human::{
-    Paint, findings as human_findings, plan as human_plan, problem as human_problem, status as human_status,
+    Paint, findings as human_findings, past, plan as human_plan, problem as human_problem, status as human_status, verb,
 };
 pub use json::{SCHEMA, status as json_status};
 
-/// How a command that may change the host ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Something was changed.
-    Changed,
-    /// Nothing had to be.
-    Unchanged,
-    /// Something would be changed.
-    Pending,
-    /// It failed.
-    Failed,
-    /// It failed, and what was done was taken back.
-    Restored,
+words! {
+    /// How a command that may change the host ended.
+    pub enum Outcome {
+        /// Something was changed.
+        Changed = "changed",
+        /// Nothing had to be changed.
+        Unchanged = "unchanged",
+        /// A dry run found something to change.
+        Pending = "pending",
+        /// It failed.
+        Failed = "failed",
+        /// It failed, and what was done was taken back.
+        Restored = "restored",
+    }
 }
 
 impl Outcome {
-    /// The word in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Changed => "changed",
-            Self::Unchanged => "unchanged",
-            Self::Pending => "pending",
-            Self::Failed => "failed",
-            Self::Restored => "restored",
-        }
-    }
-
     /// What a problem makes of a run.
     pub fn of(problem: &Problem) -> Self {
         match problem.host_state {

@@ -55,22 +55,15 @@ impl Found {
         let system = platform.system_proxy_file();
         let dialect = platform.system_proxy_dialect();
         let syntax = if dialect == Dialect::Shell { Syntax::Shell } else { Syntax::PamEnv };
-        let ask_system = |found: &mut Self| -> Result<(), Problem> {
-            found.env_file(view, system, dialect, syntax, &[])?;
-            for script in profile_scripts(view.host, platform)? {
-                found.env_file(view, &script, Dialect::Shell, Syntax::Shell, &[])?;
-            }
-            Ok(())
-        };
-        match first {
-            First::System => {
-                ask_system(&mut found)?;
-                found.product(view, &product)?;
-            }
-            First::Product => {
-                found.product(view, &product)?;
-                ask_system(&mut found)?;
-            }
+        if first == First::Product {
+            found.product(view, &product)?;
+        }
+        found.env_file(view, system, dialect, syntax, &[])?;
+        for script in profile_scripts(view.host, platform)? {
+            found.env_file(view, &script, Dialect::Shell, Syntax::Shell, &[])?;
+        }
+        if first == First::System {
+            found.product(view, &product)?;
         }
         found.drop_in(view)?;
         found.daemon_json(view)?;
@@ -140,8 +133,7 @@ impl Found {
         more: &[&'n str],
     ) -> Result<Vec<(&'n str, String, usize)>, Problem> {
         const PROXIES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
-        let snapshot = view.snapshot(path)?;
-        let Some(snapshot) = snapshot else { return Ok(Vec::new()) };
+        let Some(snapshot) = view.snapshot(path)? else { return Ok(Vec::new()) };
         let names = [&PROXIES, more].concat();
         let bytes: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
         let lines = find(&snapshot.bytes, syntax, &names);
@@ -171,12 +163,11 @@ impl Found {
 
     fn drop_in(&mut self, view: &View<'_>) -> Result<(), Problem> {
         let path = &Vendor::get().docker.drop_in;
-        if let Some(snapshot) = view.snapshot(path)? {
-            for assignment in unit::assignments(&snapshot.bytes) {
-                let name = String::from_utf8_lossy(&assignment.name);
-                let place = Place { path, line: assignment.line, mtime: snapshot.attributes.mtime };
-                self.proxy(&name, &String::from_utf8_lossy(&assignment.value), place);
-            }
+        let Some(snapshot) = view.snapshot(path)? else { return Ok(()) };
+        for assignment in unit::assignments(&snapshot.bytes) {
+            let name = String::from_utf8_lossy(&assignment.name);
+            let place = Place { path, line: assignment.line, mtime: snapshot.attributes.mtime };
+            self.proxy(&name, &String::from_utf8_lossy(&assignment.value), place);
         }
         Ok(())
     }
@@ -250,8 +241,7 @@ impl Found {
 
     /// Which names the file uses: what is active counts, and where nothing is, what is commented.
     fn generation_of(&mut self, view: &View<'_>, path: &Path) -> Result<(), Problem> {
-        let snapshot = view.snapshot(path)?;
-        let Some(snapshot) = snapshot else { return Ok(()) };
+        let Some(snapshot) = view.snapshot(path)? else { return Ok(()) };
         let prefixes = |generation| Vendor::get().prefixes(generation);
         let has = |generation, commented| mentions(&snapshot.bytes, prefixes(generation), commented);
         let mut current = has(Generation::Current, false);

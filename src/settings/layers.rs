@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::table::{Key, Shape, Spec, TABLE};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Shown, Text, own};
+use crate::text::{Text, own, shown_by_display};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +59,7 @@ impl fmt::Display for Origin {
     }
 }
 
-impl Shown for Origin {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+shown_by_display!(Origin);
 
 /// A value and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,6 +178,11 @@ impl Layers {
     /// The strongest value of a key.
     pub fn get(&self, key: Key) -> Option<&Setting<String>> {
         self.in_order().into_iter().find_map(|layer| layer.get(key))
+    }
+
+    /// The strongest value of a switch.
+    pub fn switch(&self, key: Key) -> Option<bool> {
+        self.get(key).and_then(|setting| parse_switch(&setting.value))
     }
 
     /// The strongest value among several keys that mean the same thing; within one layer the first key named wins.

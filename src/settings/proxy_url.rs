@@ -6,26 +6,20 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use percent_encoding::percent_decode;
 
 use super::{Secret, encode};
+use crate::text::words::words;
 use crate::text::{Marked, SECRET, Shown};
 
-/// How to speak to the proxy itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// Plain: what practically every forward proxy speaks, for http and https requests alike.
-    Http,
-    /// TLS to the proxy itself.
-    Https,
+words! {
+    /// How to speak to the proxy itself.
+    pub enum Scheme {
+        /// Plain: what practically every forward proxy speaks, for http and https requests alike.
+        Http = "http",
+        /// TLS to the proxy itself.
+        Https = "https",
+    }
 }
 
 impl Scheme {
-    /// `http` or `https`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
     /// The port that most clients assume where none is written (curl assumes 1080).
     pub fn usual_port(self) -> u16 {
         match self {
@@ -129,18 +123,14 @@ impl ProxyUrl {
             return Err(ProxyUrlError::Control);
         }
         let (scheme, rest) = text.split_once("://").ok_or(ProxyUrlError::NoScheme)?;
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" => Scheme::Http,
-            "https" => Scheme::Https,
-            other if other.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) => {
-                return Err(ProxyUrlError::Scheme(other.to_owned()));
-            }
-            _ => return Err(ProxyUrlError::NoScheme),
-        };
-        let (userinfo, authority) = match rest.rsplit_once('@') {
-            Some((userinfo, authority)) => (Some(userinfo), authority),
-            None => (None, rest),
-        };
+        let scheme = scheme.to_ascii_lowercase();
+        let of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+        let scheme = Scheme::parse(&scheme).ok_or_else(|| match scheme.bytes().all(of_scheme) {
+            true => ProxyUrlError::Scheme(scheme),
+            false => ProxyUrlError::NoScheme,
+        })?;
+        let (userinfo, authority) =
+            rest.rsplit_once('@').map_or((None, rest), |(userinfo, authority)| (Some(userinfo), authority));
         let authority = authority.strip_suffix('/').unwrap_or(authority);
         if authority.contains(['/', '?', '#']) {
             return Err(ProxyUrlError::Path);
@@ -177,7 +167,7 @@ impl ProxyUrl {
     fn write(&self, userinfo: impl FnOnce(&Credentials) -> String) -> String {
         let userinfo = self.credentials.as_ref().map(userinfo).unwrap_or_default();
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
-        format!("{}://{userinfo}{}{port}", self.scheme.name(), self.host)
+        format!("{}://{userinfo}{}{port}", self.scheme.as_str(), self.host)
     }
 
     /// Is it the same proxy, whoever logs in?
@@ -212,10 +202,7 @@ impl Shown for ProxyUrlError {
 }
 
 fn credentials(userinfo: &str) -> Credentials {
-    let (user, password) = match userinfo.split_once(':') {
-        Some((user, password)) => (user, Some(password)),
-        None => (userinfo, None),
-    };
+    let (user, password) = userinfo.split_once(':').map_or((userinfo, None), |(user, word)| (user, Some(word)));
     Credentials { user: decode(user), password: password.map(|text| Secret::new(decode(text))) }
 }
 
@@ -239,7 +226,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), ProxyUrlError> {
         return match rest.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
             None if rest.is_empty() => Ok((host, None)),
-            None => Err(ProxyUrlError::Host(authority.to_owned())),
+            None => Err(ProxyUrlError::Host(authority.into())),
         };
     }
     match authority.split_once(':') {
@@ -256,7 +243,7 @@ fn parse_port(text: &str) -> Result<u16, ProxyUrlError> {
 
 /// A host name, an IPv4 address or a bracketed IPv6 address.
 pub(crate) fn parse_host(text: &str) -> Result<ProxyHost, ProxyUrlError> {
-    let wrong = || ProxyUrlError::Host(text.to_owned());
+    let wrong = || ProxyUrlError::Host(text.into());
     if text.is_empty() {
         return Err(ProxyUrlError::NoHost);
     }

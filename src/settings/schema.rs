@@ -39,14 +39,9 @@ fn property(spec: &Spec) -> Value {
         if spec.secret {
             fields.insert("writeOnly".to_owned(), json!(true));
         }
-        match (spec.shape, spec.default) {
-            (Shape::Switch, Some(default)) => {
-                fields.insert("default".to_owned(), json!(default == "true"));
-            }
-            (_, Some(default)) => {
-                fields.insert("default".to_owned(), json!(default));
-            }
-            (_, None) => {}
+        if let Some(default) = spec.default {
+            let default = if spec.shape == Shape::Switch { json!(default == "true") } else { json!(default) };
+            fields.insert("default".to_owned(), default);
         }
     }
     value

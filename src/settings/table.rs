@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::platform::Strategy;
-use crate::text::Shown;
+use crate::text::shown_by_display;
 
-macro_rules! keys {
-    ($($key:ident = $name:literal),* $(,)?) => {
+/// Declares every setting in the order in which they are shown: [`Key`] names them, [`TABLE`] describes them.
+macro_rules! settings {
+    ($($key:ident = $name:literal: $kind:ident($($argument:expr),*) $(.$more:ident($($value:expr)?))*;)*) => {
         /// The name of a setting: its dotted TOML key.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Key {
@@ -26,49 +27,109 @@ macro_rules! keys {
                 }
             }
         }
+
+        /// All settings, in the order of the keys.
+        pub static TABLE: &[Spec] = &[$($kind(Key::$key, $($argument),*)$(.$more($($value)?))*),*];
     };
 }
 
-keys! {
-    Deployment = "deployment",
-    Release = "release",
-    ProxyUrl = "proxy.url",
-    ProxyHttp = "proxy.http",
-    ProxyHttps = "proxy.https",
-    ProxyUser = "proxy.user",
-    ProxyPassword = "proxy.password",
-    ProxyPasswordFile = "proxy.password_file",
-    ProxyPasswordEnv = "proxy.password_env",
-    ProxyNoProxy = "proxy.no_proxy",
-    ProxyNoProxyOnly = "proxy.no_proxy_only",
-    ProxyRemove = "proxy.remove",
-    ProxyCa = "proxy.ca",
-    ProxyBothCases = "proxy.both_cases",
-    MysqlHost = "mysql.host",
-    MysqlPort = "mysql.port",
-    MysqlUser = "mysql.user",
-    MysqlPassword = "mysql.password",
-    MysqlPasswordFile = "mysql.password_file",
-    MysqlDatabase = "mysql.database",
-    MysqlSecretDatabase = "mysql.secret_database",
-    MysqlTls = "mysql.tls",
-    RedisHost = "redis.host",
-    RedisPort = "redis.port",
-    RedisPassword = "redis.password",
-    RedisPasswordFile = "redis.password_file",
-    RedisTls = "redis.tls",
-    Os = "os",
-    AgentRegion = "agent.region",
-    AgentCollector = "agent.collector",
-    Home = "home",
-    Target = "target",
-    Restart = "restart",
+settings! {
+    Deployment = "deployment": choice("deployment", "ICS_SETUP_DEPLOYMENT", &["production", "test-drive"])
+        .help("Test Drive runs MySQL and Redis on this host and adds the local addresses to no_proxy")
+        .default("production").asks("Which deployment is this host for?");
+    Release = "release": text("release", "ICS_SETUP_RELEASE", "VERSION")
+        .help("Product release, such as 22.3.9; decides which requirements hold");
+    ProxyUrl = "proxy.url": text("proxy", "ICS_SETUP_PROXY", "URL")
+        .help("Proxy for http and https requests, as http://HOST:PORT")
+        .asks("Proxy URL for http and https?");
+    ProxyHttp = "proxy.http": text("http-proxy", "ICS_SETUP_HTTP_PROXY", "URL")
+        .help("Proxy for http requests only, where it differs");
+    ProxyHttps = "proxy.https": text("https-proxy", "ICS_SETUP_HTTPS_PROXY", "URL")
+        .help("Proxy for https requests only [default: the http proxy]");
+    ProxyUser = "proxy.user": text("proxy-user", "ICS_SETUP_PROXY_USER", "USER")
+        .help("User name at the proxy, as it is (it is encoded where needed)")
+        .asks("User at the proxy?");
+    ProxyPassword = "proxy.password": secret("ICS_SETUP_PROXY_PASSWORD")
+        .help("Password at the proxy, as it is; best given as a file or by an otherwise named variable")
+        .asks("Password at the proxy?");
+    ProxyPasswordFile = "proxy.password_file": password_file("proxy-password-file", "ICS_SETUP_PROXY_PASSWORD_FILE")
+        .help("File whose content, without the final newline, is the proxy password");
+    ProxyPasswordEnv = "proxy.password_env": text("proxy-password-env", "ICS_SETUP_PROXY_PASSWORD_ENV", "VARIABLE")
+        .help("Name of the environment variable that holds the proxy password")
+        .unsaved();
+    ProxyNoProxy = "proxy.no_proxy": list("no-proxy", "ICS_SETUP_NO_PROXY", "LIST")
+        .help("Hosts reached without the proxy, added to the built-in members and to those found on the host")
+        .asks("Hosts that are reached without the proxy?");
+    ProxyNoProxyOnly = "proxy.no_proxy_only": list("no-proxy-only", "ICS_SETUP_NO_PROXY_ONLY", "LIST")
+        .help("Exactly these hosts are reached without the proxy; nothing is added or kept");
+    ProxyRemove = "proxy.remove": switch("remove-proxy", "ICS_SETUP_REMOVE_PROXY")
+        .help("Take the proxy variables out again (in prod.env: comment them)")
+        .default("false").unsaved();
+    ProxyCa = "proxy.ca": path("proxy-ca", "ICS_SETUP_PROXY_CA", "FILE")
+        .help("CA certificate (PEM) of a proxy that inspects TLS");
+    ProxyBothCases = "proxy.both_cases": switch("both-cases", "ICS_SETUP_BOTH_CASES")
+        .help("Write HTTP_PROXY, HTTPS_PROXY and NO_PROXY beside the lower-case names")
+        .default("false");
+    MysqlHost = "mysql.host": text("mysql-host", "ICS_SETUP_MYSQL_HOST", "HOST")
+        .help("MySQL host of both databases")
+        .asks("MySQL host?");
+    MysqlPort = "mysql.port": port("mysql-port", "ICS_SETUP_MYSQL_PORT")
+        .help("MySQL port")
+        .asks("MySQL port?");
+    MysqlUser = "mysql.user": text("mysql-user", "ICS_SETUP_MYSQL_USER", "USER")
+        .help("MySQL user")
+        .asks("MySQL user?");
+    MysqlPassword = "mysql.password": secret("ICS_SETUP_MYSQL_PASSWORD")
+        .help("MySQL password, as it is")
+        .asks("MySQL password?");
+    MysqlPasswordFile = "mysql.password_file": password_file("mysql-password-file", "ICS_SETUP_MYSQL_PASSWORD_FILE")
+        .help("File whose content, without the final newline, is the MySQL password");
+    MysqlDatabase = "mysql.database": text("mysql-database", "ICS_SETUP_MYSQL_DATABASE", "NAME")
+        .help("Main database")
+        .asks("Name of the main database?");
+    MysqlSecretDatabase = "mysql.secret_database":
+        text("mysql-secret-database", "ICS_SETUP_MYSQL_SECRET_DATABASE", "NAME")
+        .help("Database of the encryption keys")
+        .asks("Name of the key database?");
+    MysqlTls = "mysql.tls": switch("mysql-tls", "ICS_SETUP_MYSQL_TLS")
+        .help("Connect to MySQL with TLS");
+    RedisHost = "redis.host": text("redis-host", "ICS_SETUP_REDIS_HOST", "HOST")
+        .help("Redis host")
+        .asks("Redis host?");
+    RedisPort = "redis.port": port("redis-port", "ICS_SETUP_REDIS_PORT")
+        .help("Redis port")
+        .asks("Redis port?");
+    RedisPassword = "redis.password": secret("ICS_SETUP_REDIS_PASSWORD")
+        .help("Redis password, as it is")
+        .asks("Redis password?");
+    RedisPasswordFile = "redis.password_file": password_file("redis-password-file", "ICS_SETUP_REDIS_PASSWORD_FILE")
+        .help("File whose content, without the final newline, is the Redis password");
+    RedisTls = "redis.tls": switch("redis-tls", "ICS_SETUP_REDIS_TLS")
+        .help("Connect to Redis with TLS");
+    Os = "os": choice("os", "ICS_SETUP_OS", Strategy::NAMES)
+        .help("Treat the host as this family, whatever it says of itself");
+    // Which regions there are, the catalogue of endpoints knows; a user's file can add one.
+    AgentRegion = "agent.region": text("agent-region", "ICS_SETUP_AGENT_REGION", "REGION")
+        .help("Data region of the Insight Agent: us, us2, us3, ca, eu, ap, au")
+        .asks("Insight platform region?");
+    AgentCollector = "agent.collector": list("collector", "ICS_SETUP_COLLECTOR", "HOST")
+        .help("Collector that agents on this host talk to; may be repeated")
+        .asks("Collector hosts?");
+    Home = "home": path("home", "ICS_SETUP_HOME", "DIR")
+        .help("Folder of the product, where prod.env is")
+        .default("/divvycloud").asks("Folder of the product?");
+    Target = "target": list("target", "ICS_SETUP_TARGET", "NAME")
+        .help("Limit the run to these targets, or add one: system-proxy, docker-daemon, package-manager, prod-env")
+        .unsaved();
+    Restart = "restart": switch("restart", "ICS_SETUP_RESTART")
+        .help("Restart the services that must read the new settings (--no-restart: leave them)")
+        .unsaved();
 }
 
 impl Key {
     /// The setting's entry in the table.
     pub fn spec(self) -> &'static Spec {
-        // `TABLE` is checked below to have one entry a key, in the order of the keys.
+        // `settings!` gives each key its entry, in the order of the keys.
         &TABLE[self as usize]
     }
 
@@ -93,25 +154,13 @@ impl Key {
     }
 }
 
-const _: () = {
-    let mut at = 0;
-    while at < TABLE.len() {
-        assert!(TABLE[at].key as usize == at, "TABLE has the order of the keys");
-        at += 1;
-    }
-};
-
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl Shown for Key {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+shown_by_display!(Key);
 
 /// What the text of a setting must look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,15 +209,31 @@ impl Spec {
     pub fn shown(&self) -> String {
         self.flag.map_or_else(|| self.variable.to_owned(), |flag| format!("--{flag}"))
     }
+
+    const fn help(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+
+    const fn asks(self, question: &'static str) -> Self {
+        Self { question: Some(question), ..self }
+    }
+
+    const fn default(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    const fn unsaved(self) -> Self {
+        Self { saved: false, ..self }
+    }
 }
 
-const fn text(key: Key, flag: &'static str, variable: &'static str) -> Spec {
+const fn text(key: Key, flag: &'static str, variable: &'static str, value_name: &'static str) -> Spec {
     Spec {
         key,
         flag: Some(flag),
         variable,
         shape: Shape::Text,
-        value_name: "TEXT",
+        value_name,
         secret: false,
         saved: true,
         default: None,
@@ -177,215 +242,33 @@ const fn text(key: Key, flag: &'static str, variable: &'static str) -> Spec {
     }
 }
 
+const fn list(key: Key, flag: &'static str, variable: &'static str, value_name: &'static str) -> Spec {
+    Spec { shape: Shape::List, ..text(key, flag, variable, value_name) }
+}
+
+const fn path(key: Key, flag: &'static str, variable: &'static str, value_name: &'static str) -> Spec {
+    Spec { shape: Shape::Path, ..text(key, flag, variable, value_name) }
+}
+
+const fn switch(key: Key, flag: &'static str, variable: &'static str) -> Spec {
+    Spec { shape: Shape::Switch, ..text(key, flag, variable, "BOOL") }
+}
+
+const fn port(key: Key, flag: &'static str, variable: &'static str) -> Spec {
+    Spec { shape: Shape::Port, ..text(key, flag, variable, "PORT") }
+}
+
+const fn choice(key: Key, flag: &'static str, variable: &'static str, words: &'static [&'static str]) -> Spec {
+    Spec { shape: Shape::Choice(words), ..text(key, flag, variable, "TEXT") }
+}
+
 const fn secret(key: Key, variable: &'static str) -> Spec {
-    Spec { flag: None, secret: true, saved: false, value_name: "PASSWORD", ..text(key, "", variable) }
+    Spec { flag: None, secret: true, ..text(key, "", variable, "PASSWORD").unsaved() }
 }
 
 const fn password_file(key: Key, flag: &'static str, variable: &'static str) -> Spec {
-    Spec { shape: Shape::Path, value_name: "FILE", saved: false, ..text(key, flag, variable) }
+    path(key, flag, variable, "FILE").unsaved()
 }
-
-/// All settings, in the order in which they are shown.
-pub static TABLE: &[Spec] = &[
-    Spec {
-        shape: Shape::Choice(&["production", "test-drive"]),
-        default: Some("production"),
-        question: Some("Which deployment is this host for?"),
-        help: "Test Drive runs MySQL and Redis on this host and adds the local addresses to no_proxy",
-        ..text(Key::Deployment, "deployment", "ICS_SETUP_DEPLOYMENT")
-    },
-    Spec {
-        value_name: "VERSION",
-        help: "Product release, such as 22.3.9; decides which requirements hold",
-        ..text(Key::Release, "release", "ICS_SETUP_RELEASE")
-    },
-    Spec {
-        value_name: "URL",
-        question: Some("Proxy URL for http and https?"),
-        help: "Proxy for http and https requests, as http://HOST:PORT",
-        ..text(Key::ProxyUrl, "proxy", "ICS_SETUP_PROXY")
-    },
-    Spec {
-        value_name: "URL",
-        help: "Proxy for http requests only, where it differs",
-        ..text(Key::ProxyHttp, "http-proxy", "ICS_SETUP_HTTP_PROXY")
-    },
-    Spec {
-        value_name: "URL",
-        help: "Proxy for https requests only [default: the http proxy]",
-        ..text(Key::ProxyHttps, "https-proxy", "ICS_SETUP_HTTPS_PROXY")
-    },
-    Spec {
-        value_name: "USER",
-        question: Some("User at the proxy?"),
-        help: "User name at the proxy, as it is (it is encoded where needed)",
-        ..text(Key::ProxyUser, "proxy-user", "ICS_SETUP_PROXY_USER")
-    },
-    Spec {
-        question: Some("Password at the proxy?"),
-        help: "Password at the proxy, as it is; best given as a file or by an otherwise named variable",
-        ..secret(Key::ProxyPassword, "ICS_SETUP_PROXY_PASSWORD")
-    },
-    Spec {
-        help: "File whose content, without the final newline, is the proxy password",
-        ..password_file(Key::ProxyPasswordFile, "proxy-password-file", "ICS_SETUP_PROXY_PASSWORD_FILE")
-    },
-    Spec {
-        shape: Shape::Text,
-        value_name: "VARIABLE",
-        help: "Name of the environment variable that holds the proxy password",
-        ..password_file(Key::ProxyPasswordEnv, "proxy-password-env", "ICS_SETUP_PROXY_PASSWORD_ENV")
-    },
-    Spec {
-        shape: Shape::List,
-        value_name: "LIST",
-        question: Some("Hosts that are reached without the proxy?"),
-        help: "Hosts reached without the proxy, added to the built-in members and to those found on the host",
-        ..text(Key::ProxyNoProxy, "no-proxy", "ICS_SETUP_NO_PROXY")
-    },
-    Spec {
-        shape: Shape::List,
-        value_name: "LIST",
-        help: "Exactly these hosts are reached without the proxy; nothing is added or kept",
-        ..text(Key::ProxyNoProxyOnly, "no-proxy-only", "ICS_SETUP_NO_PROXY_ONLY")
-    },
-    Spec {
-        shape: Shape::Switch,
-        value_name: "BOOL",
-        saved: false,
-        default: Some("false"),
-        help: "Take the proxy variables out again (in prod.env: comment them)",
-        ..text(Key::ProxyRemove, "remove-proxy", "ICS_SETUP_REMOVE_PROXY")
-    },
-    Spec {
-        shape: Shape::Path,
-        value_name: "FILE",
-        help: "CA certificate (PEM) of a proxy that inspects TLS",
-        ..text(Key::ProxyCa, "proxy-ca", "ICS_SETUP_PROXY_CA")
-    },
-    Spec {
-        shape: Shape::Switch,
-        value_name: "BOOL",
-        default: Some("false"),
-        help: "Write HTTP_PROXY, HTTPS_PROXY and NO_PROXY beside the lower-case names",
-        ..text(Key::ProxyBothCases, "both-cases", "ICS_SETUP_BOTH_CASES")
-    },
-    Spec {
-        value_name: "HOST",
-        question: Some("MySQL host?"),
-        help: "MySQL host of both databases",
-        ..text(Key::MysqlHost, "mysql-host", "ICS_SETUP_MYSQL_HOST")
-    },
-    Spec {
-        shape: Shape::Port,
-        value_name: "PORT",
-        question: Some("MySQL port?"),
-        help: "MySQL port",
-        ..text(Key::MysqlPort, "mysql-port", "ICS_SETUP_MYSQL_PORT")
-    },
-    Spec {
-        value_name: "USER",
-        question: Some("MySQL user?"),
-        help: "MySQL user",
-        ..text(Key::MysqlUser, "mysql-user", "ICS_SETUP_MYSQL_USER")
-    },
-    Spec {
-        question: Some("MySQL password?"),
-        help: "MySQL password, as it is",
-        ..secret(Key::MysqlPassword, "ICS_SETUP_MYSQL_PASSWORD")
-    },
-    Spec {
-        help: "File whose content, without the final newline, is the MySQL password",
-        ..password_file(Key::MysqlPasswordFile, "mysql-password-file", "ICS_SETUP_MYSQL_PASSWORD_FILE")
-    },
-    Spec {
-        value_name: "NAME",
-        question: Some("Name of the main database?"),
-        help: "Main database",
-        ..text(Key::MysqlDatabase, "mysql-database", "ICS_SETUP_MYSQL_DATABASE")
-    },
-    Spec {
-        value_name: "NAME",
-        question: Some("Name of the key database?"),
-        help: "Database of the encryption keys",
-        ..text(Key::MysqlSecretDatabase, "mysql-secret-database", "ICS_SETUP_MYSQL_SECRET_DATABASE")
-    },
-    Spec {
-        shape: Shape::Switch,
-        value_name: "BOOL",
-        help: "Connect to MySQL with TLS",
-        ..text(Key::MysqlTls, "mysql-tls", "ICS_SETUP_MYSQL_TLS")
-    },
-    Spec {
-        value_name: "HOST",
-        question: Some("Redis host?"),
-        help: "Redis host",
-        ..text(Key::RedisHost, "redis-host", "ICS_SETUP_REDIS_HOST")
-    },
-    Spec {
-        shape: Shape::Port,
-        value_name: "PORT",
-        question: Some("Redis port?"),
-        help: "Redis port",
-        ..text(Key::RedisPort, "redis-port", "ICS_SETUP_REDIS_PORT")
-    },
-    Spec {
-        question: Some("Redis password?"),
-        help: "Redis password, as it is",
-        ..secret(Key::RedisPassword, "ICS_SETUP_REDIS_PASSWORD")
-    },
-    Spec {
-        help: "File whose content, without the final newline, is the Redis password",
-        ..password_file(Key::RedisPasswordFile, "redis-password-file", "ICS_SETUP_REDIS_PASSWORD_FILE")
-    },
-    Spec {
-        shape: Shape::Switch,
-        value_name: "BOOL",
-        help: "Connect to Redis with TLS",
-        ..text(Key::RedisTls, "redis-tls", "ICS_SETUP_REDIS_TLS")
-    },
-    Spec {
-        shape: Shape::Choice(Strategy::NAMES),
-        help: "Treat the host as this family, whatever it says of itself",
-        ..text(Key::Os, "os", "ICS_SETUP_OS")
-    },
-    Spec {
-        // Which regions there are, the catalogue of endpoints knows; a user's file can add one.
-        value_name: "REGION",
-        question: Some("Insight platform region?"),
-        help: "Data region of the Insight Agent: us, us2, us3, ca, eu, ap, au",
-        ..text(Key::AgentRegion, "agent-region", "ICS_SETUP_AGENT_REGION")
-    },
-    Spec {
-        shape: Shape::List,
-        value_name: "HOST",
-        question: Some("Collector hosts?"),
-        help: "Collector that agents on this host talk to; may be repeated",
-        ..text(Key::AgentCollector, "collector", "ICS_SETUP_COLLECTOR")
-    },
-    Spec {
-        shape: Shape::Path,
-        value_name: "DIR",
-        default: Some("/divvycloud"),
-        question: Some("Folder of the product?"),
-        help: "Folder of the product, where prod.env is",
-        ..text(Key::Home, "home", "ICS_SETUP_HOME")
-    },
-    Spec {
-        shape: Shape::List,
-        value_name: "NAME",
-        saved: false,
-        help: "Limit the run to these targets, or add one: system-proxy, docker-daemon, package-manager, prod-env",
-        ..text(Key::Target, "target", "ICS_SETUP_TARGET")
-    },
-    Spec {
-        shape: Shape::Switch,
-        value_name: "BOOL",
-        saved: false,
-        help: "Restart the services that must read the new settings (--no-restart: leave them)",
-        ..text(Key::Restart, "restart", "ICS_SETUP_RESTART")
-    },
-];
 
 /// Keys that version 0.2.0 saved although nothing read them: files that have them are read all the same.
 pub(super) const RETIRED: [&str; 4] = ["roles", "workers", "image", "bundle"];

@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Seen, exists};
 use crate::host::HostRead;
-use crate::net::{Answer, MAX_HEAD, NetError, Peer, Roots, Time, dial, request, shake};
+use crate::net::{Answer, MAX_HEAD, NetError, Roots, Time, dial, request, shake};
+use crate::stamp::unix_millis;
 use crate::text;
 use crate::text::{Text, own};
 
@@ -78,54 +79,30 @@ pub(crate) fn observe(host: &dyn HostRead, roots: &Roots, ask: &Ask<'_>, time: T
 
 fn asked(host: &dyn HostRead, roots: &Roots, ask: &Ask<'_>, time: Time) -> Asked {
     let server = ask.server;
-    type Attempt<'a> = (Text, Box<dyn Fn() -> Result<(Answer, i64), NetError> + 'a>);
-    let attempts: Vec<Attempt<'_>> = match &ask.proxy {
+    let attempts = match &ask.proxy {
         // Without credentials: a 407 has a Date as well.
-        Some(proxy) => vec![(
-            text!("the proxy {}:{}", own(proxy.host), proxy.port),
-            Box::new(move || through(host, roots, proxy, server, time)),
-        )],
+        Some(proxy) => {
+            let whom = text!("the proxy {}:{}", own(proxy.host), proxy.port);
+            vec![(whom, proxy.host, proxy.port, proxy.tls, format!("http://{server}/"))]
+        }
         None => vec![
-            (
-                text!("{}:443", own(server)),
-                Box::new(move || {
-                    let wire = dial(server, 443, time, BUDGET)?;
-                    head(host, &mut shake(wire, server, roots)?.trusted()?, server, "/")
-                }),
-            ),
+            (text!("{}:443", own(server)), server, 443, true, "/".to_owned()),
             // A clock that is far off makes every certificate look wrong; plain HTTP tells the time all the same.
-            (
-                text!("{}:80", own(server)),
-                Box::new(move || head(host, &mut dial(server, 80, time, BUDGET)?, server, "/")),
-            ),
+            (text!("{}:80", own(server)), server, 80, false, "/".to_owned()),
         ],
     };
     let mut in_vain = Vec::new();
-    for (whom, attempt) in attempts {
-        match attempt().and_then(|(answer, middle)| status(&whom, &answer, middle)) {
+    for (whom, at, port, tls, target) in attempts {
+        let answered = dial(at, port, time, BUDGET).and_then(|mut wire| match tls {
+            true => head(host, &mut shake(wire, at, roots)?, server, &target),
+            false => head(host, &mut wire, server, &target),
+        });
+        match answered.and_then(|(answer, middle)| status(&whom, &answer, middle)) {
             Ok(status) => return Asked { in_vain, status: Some(status) },
             Err(why) => in_vain.push(InVain { whom, why }),
         }
     }
     Asked { in_vain, status: None }
-}
-
-fn through(
-    host: &dyn HostRead,
-    roots: &Roots,
-    proxy: &Proxy<'_>,
-    server: &str,
-    time: Time,
-) -> Result<(Answer, i64), NetError> {
-    let mut wire = dial(proxy.host, proxy.port, time, BUDGET)?;
-    let target = format!("http://{server}/");
-    if !proxy.tls {
-        return head(host, &mut wire, server, &target);
-    }
-    match shake(wire, proxy.host, roots)? {
-        Peer::Trusted(mut wire) => head(host, wire.as_mut(), server, &target),
-        untrusted @ Peer::Untrusted { .. } => Err(untrusted.trusted().err().unwrap_or(NetError::Closed)),
-    }
 }
 
 /// Asks for a head; the answer, and our clock (milliseconds since 1970) half-way between question and answer.
@@ -135,10 +112,10 @@ fn head<S: Read + Write>(
     host: &str,
     target: &str,
 ) -> Result<(Answer, i64), NetError> {
-    let asked = millis(clock.now());
+    let asked = unix_millis(clock.now());
     let headers = [("Host", host), ("Cache-Control", "no-cache"), ("Connection", "close")];
     let answer = request(stream, "HEAD", target, &headers)?;
-    let answered = millis(clock.now());
+    let answered = unix_millis(clock.now());
     Ok((answer, asked.midpoint(answered)))
 }
 
@@ -152,20 +129,11 @@ fn status(whom: &Text, answer: &Answer, middle: i64) -> Result<TimeStatus, NetEr
     // An answer out of a cache has the Date of its origin, and how old it is.
     let age: i64 = answer.get("age").and_then(|age| age.parse::<u32>().ok()).unwrap_or(0).into();
     // A Date is cut to whole seconds, so on average half a second old.
-    let there = millis(time).saturating_add(500).saturating_add(age * 1000);
+    let there = unix_millis(time).saturating_add(500).saturating_add(age * 1000);
     let ahead = middle.saturating_sub(there);
     // The nearest second.
     let ahead_seconds = ahead.saturating_add(500 * ahead.signum()) / 1000;
     Ok(TimeStatus { whom: whom.clone(), status: answer.status, date: httpdate::fmt_http_date(time), ahead_seconds })
-}
-
-/// Milliseconds since 1970; negative before.
-fn millis(time: SystemTime) -> i64 {
-    let whole = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => whole(since),
-        Err(before) => -whole(before.duration()),
-    }
 }
 
 #[cfg(test)]

@@ -10,13 +10,6 @@ use crate::host::HostRead;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    #[serde(rename = "cloud")]
-    signs: Vec<Sign>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Sign {
     /// The cloud, for people.
     name: String,
@@ -28,10 +21,7 @@ struct Sign {
 
 /// The cloud whose first sign fits; `None`: a machine of somebody's own, or a cloud that is not listed.
 pub(crate) fn cloud(host: &dyn HostRead) -> Option<String> {
-    static SIGNS: LazyLock<Vec<Sign>> = LazyLock::new(|| {
-        let file: File = assets::read(&assets::CLOUDS);
-        file.signs
-    });
+    static SIGNS: LazyLock<Vec<Sign>> = LazyLock::new(|| assets::only(&assets::CLOUDS));
     let fits = |sign: &&Sign| {
         let bytes = host.read(&sign.file).ok().flatten().unwrap_or_default();
         bytes.trim_ascii_start().starts_with(sign.begins.as_bytes())

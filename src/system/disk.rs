@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Seen, exists, unread};
-use crate::host::HostRead;
+use crate::host::{HostRead, Space};
 use crate::vendor::prod_env;
 
 #[derive(Serialize, Deserialize)]
@@ -21,16 +21,7 @@ pub(crate) struct Place {
     pub(crate) path: PathBuf,
     /// The nearest folder that exists, as a person would type it.
     pub(crate) looked_at: PathBuf,
-    pub(crate) space: Seen<Sizes>,
-}
-
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Sizes {
-    pub(crate) device: u64,
-    pub(crate) total: u64,
-    pub(crate) free: u64,
-    pub(crate) inodes: u64,
-    pub(crate) inodes_free: u64,
+    pub(crate) space: Seen<Space>,
 }
 
 /// Looks at the file systems that these folders lie on, or would lie on; `home` is the product's folder.
@@ -45,13 +36,7 @@ fn place(host: &dyn HostRead, path: &Path) -> Place {
     let nearest = path.ancestors().find(|path| exists(host, path)).unwrap_or(Path::new("/"));
     let looked_at = host.shown(nearest);
     let space = match host.space(nearest) {
-        Ok(space) => Seen::Is(Sizes {
-            device: space.device,
-            total: space.total,
-            free: space.free,
-            inodes: space.inodes,
-            inodes_free: space.inodes_free,
-        }),
+        Ok(space) => Seen::Is(space),
         Err(error) => Seen::Unread(unread(&looked_at, &error)),
     };
     Place { path: path.to_path_buf(), looked_at, space }

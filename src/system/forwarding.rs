@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Seen, exists, text};
 use crate::host::HostRead;
-use crate::text::own;
 
 pub(crate) const FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 pub(crate) const ROUTES: [&str; 2] = ["/proc/self/net/route", "/proc/self/net/ipv6_route"];
@@ -41,23 +40,12 @@ pub(crate) struct Routes {
 /// Looks at the kernel, at sysctl's files and at the Docker daemon's pid file.
 pub(crate) fn observe(host: &dyn HostRead) -> ForwardingFacts {
     ForwardingFacts {
-        on: Seen::live(host, || match text(host, FORWARD) {
-            Ok(Some(value)) => Seen::Is(value.trim() != "0"),
-            Ok(None) => Seen::Unread(text!("{} is not there", own(FORWARD))),
-            Err(why) => Seen::Unread(why),
-        }),
+        on: Seen::in_file(host, FORWARD, |value| value.trim() != "0"),
         off_in: switched_off(host),
         docker_runs: host.is_live() && DAEMON.iter().any(|path| exists(host, Path::new(path))),
-        routes: Seen::live(host, || {
-            let [ipv4, ipv6] = ROUTES.map(|path| text(host, path));
-            match ipv4 {
-                Ok(Some(ipv4)) => Seen::Is(Routes {
-                    ipv4: ipv4.lines().any(is_default),
-                    ipv6: ipv6.ok().flatten().is_some_and(|table| table.lines().any(is_default_6)),
-                }),
-                Ok(None) => Seen::Unread(text!("{} is not there", own(ROUTES[0]))),
-                Err(why) => Seen::Unread(why),
-            }
+        routes: Seen::in_file(host, ROUTES[0], |ipv4| Routes {
+            ipv4: ipv4.lines().any(is_default),
+            ipv6: text(host, ROUTES[1]).ok().flatten().is_some_and(|table| table.lines().any(is_default_6)),
         }),
     }
 }

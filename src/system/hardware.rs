@@ -40,11 +40,9 @@ pub(crate) fn observe(host: &dyn HostRead) -> HardwareFacts {
             }
             None => Seen::Unread(text!("neither {} nor {} tells how many there are", own(ONLINE), own(CPUINFO))),
         }),
-        memory_kib: Seen::live(host, || match text(host, MEMINFO) {
-            Ok(found) => match found.as_deref().and_then(mem_total) {
-                Some(kib) => Seen::Is(kib),
-                None => Seen::Unread(text!("{} has no line MemTotal", own(MEMINFO))),
-            },
+        memory_kib: Seen::live(host, || match text(host, MEMINFO).map(|found| mem_total(&found?)) {
+            Ok(Some(kib)) => Seen::Is(kib),
+            Ok(None) => Seen::Unread(text!("{} has no line MemTotal", own(MEMINFO))),
             Err(why) => Seen::Unread(why),
         }),
     }

@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::{FileKind, HostRead};
 use crate::text;
-use crate::text::Text;
+use crate::text::{Text, own};
 
 /// A part of the facts that is not there on every host, or not for everyone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,15 @@ impl<T> Seen<T> {
     /// Asks a running system only.
     fn live(host: &dyn HostRead, look: impl FnOnce() -> Self) -> Self {
         if host.is_live() { look() } else { Self::Image }
+    }
+
+    /// What `read` makes of the text of a file that every running system has.
+    fn in_file(host: &dyn HostRead, path: &'static str, read: impl FnOnce(&str) -> T) -> Self {
+        Self::live(host, || match text(host, path) {
+            Ok(Some(text)) => Self::Is(read(&text)),
+            Ok(None) => Self::Unread(text!("{} is not there", own(path))),
+            Err(why) => Self::Unread(why),
+        })
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, text};
+use super::Seen;
 use crate::host::HostRead;
-use crate::text::{clean, own};
+use crate::text::clean;
 
 /// The kernel's table of mounts.
 pub(crate) const MOUNTS: &str = "/proc/self/mounts";
@@ -28,12 +28,8 @@ pub(crate) struct Mount {
 
 /// Looks the places up in the kernel's table.
 pub(crate) fn observe(host: &dyn HostRead, places: &[PathBuf]) -> MountsFacts {
-    let mounts = Seen::live(host, || match text(host, MOUNTS) {
-        Ok(Some(table)) => Seen::Is(places.iter().filter_map(|place| mount_of(&parse(&table), host, place)).collect()),
-        Ok(None) => Seen::Unread(text!("{} is not there", own(MOUNTS))),
-        Err(why) => Seen::Unread(why),
-    });
-    MountsFacts { mounts }
+    let of_places = |table: &str| places.iter().filter_map(|place| mount_of(&parse(table), host, place)).collect();
+    MountsFacts { mounts: Seen::in_file(host, MOUNTS, of_places) }
 }
 
 /// A line of the table.

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, text};
+use super::Seen;
 use crate::host::HostRead;
 use crate::net::{NetError, Time, resolve};
-use crate::text::{clean, own};
+use crate::text::{clean, millis};
 
 /// Where the kernel tells it.
 pub(crate) const HOSTNAME: &str = "/proc/sys/kernel/hostname";
@@ -25,32 +25,25 @@ pub(crate) struct NameFacts {
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) addresses: Vec<IpAddr>,
-    pub(crate) trouble: Option<NetError>,
+    pub(crate) error: Option<NetError>,
     pub(crate) took_ms: u64,
 }
 
 /// Asks the kernel for the name and the resolver for its addresses, within 3 seconds at most.
 pub(crate) fn observe(host: &dyn HostRead, time: Time) -> NameFacts {
-    let seen = Seen::live(host, || match text(host, HOSTNAME) {
-        Ok(Some(name)) => Seen::Is(asked(name.trim(), time.at_most(LIMIT))),
-        Ok(None) => Seen::Unread(text!("{} is not there", own(HOSTNAME))),
-        Err(why) => Seen::Unread(why),
-    });
-    NameFacts { seen }
+    NameFacts { seen: Seen::in_file(host, HOSTNAME, |name| asked(name.trim(), time.at_most(LIMIT))) }
 }
 
 fn asked(name: &str, time: Time) -> Host {
     let began = Instant::now();
-    let (addresses, trouble) = match name {
-        "" => (Vec::new(), Some(NetError::NameUnknown)),
-        _ => match resolve(name, 0, time) {
-            Ok(found) => (found.into_iter().take(16).map(|address| address.ip()).collect::<Vec<_>>(), None),
-            Err(trouble) => (Vec::new(), Some(trouble)),
-        },
+    let resolved = if name.is_empty() { Err(NetError::NameUnknown) } else { resolve(name, 0, time) };
+    let took_ms = millis(began.elapsed());
+    let (found, error) = match resolved {
+        Ok(found) => (found, None),
+        Err(error) => (Vec::new(), Some(error)),
     };
-    let took_ms = crate::text::millis(began.elapsed());
-    let mut addresses = addresses;
+    let mut addresses: Vec<IpAddr> = found.into_iter().take(16).map(|address| address.ip()).collect();
     // One entry per kind of socket.
     addresses.dedup();
-    Host { name: clean(name, 64), addresses, trouble, took_ms }
+    Host { name: clean(name, 64), addresses, error, took_ms }
 }

@@ -24,8 +24,7 @@ pub(super) fn plan(
     vars: &ProxyVars,
     draft: &mut Draft<'_>,
 ) -> Result<bool, Problem> {
-    let snapshot = draft.snapshot(path)?;
-    let Some(snapshot) = snapshot else { return Ok(false) };
+    let Some(snapshot) = draft.snapshot(path)? else { return Ok(false) };
     if snapshot.bytes.trim_ascii().is_empty() {
         return Ok(false);
     }
@@ -77,11 +76,8 @@ fn rewrite(text: &str, document: &Map<String, Value>, wanted: &Map<String, Value
     {
         return Ok(spliced.into_bytes());
     }
-    let indent = text
-        .lines()
-        .nth(1)
-        .map(|line| &line[..line.len() - line.trim_start().len()])
-        .filter(|indent| !indent.is_empty());
+    let indent = text.lines().nth(1).map(|line| &line[..line.len() - line.trim_start().len()]);
+    let indent = indent.filter(|indent| !indent.is_empty());
     let mut bytes = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.unwrap_or("  ").as_bytes());
     serde::Serialize::serialize(&result, &mut serde_json::Serializer::with_formatter(&mut bytes, formatter))?;

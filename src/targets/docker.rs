@@ -3,14 +3,13 @@
 //! `proxies` in `daemon.json` outrank the environment (engine 23 and newer), so where they are there they are kept right;
 //! otherwise a systemd drop-in does it, which every engine understands.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::vars::ProxyVars;
 use super::{Context, daemon_json};
-use crate::consumers::Who;
-use crate::envfile::unit;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::consumers::{Who, docker_drop_in, docker_unit};
+use crate::envfile::unit::{self, Release};
+use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::settings::{Key, NoProxy};
@@ -18,31 +17,24 @@ use crate::text;
 use crate::text::own;
 use crate::vendor::Vendor;
 
-/// Where systemd looks for drop-ins of the service, beside the one we write.
-const DROP_IN_FOLDERS: [&str; 4] = [
-    "/etc/systemd/system/docker.service.d",
-    "/run/systemd/system/docker.service.d",
-    "/usr/lib/systemd/system/docker.service.d",
-    "/lib/systemd/system/docker.service.d",
-];
-
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    if !vars.sets() && !vars.remove {
-        return Ok(());
-    }
     let files = &Vendor::get().docker;
     let before = draft.plan.changes.len();
     let in_json = daemon_json::plan(context, &files.daemon_json, vars, draft)?;
-    let drop_in = draft.snapshot(&files.drop_in)?;
+    let release = context.platform.systemd();
+    let (unit, _) = docker_unit(context.view.host, release);
+    let path = docker_drop_in(unit);
+    let drop_in = draft.snapshot(&path)?;
     if drop_in.is_some() || (!in_json && !vars.remove) {
-        plan_drop_in(&files.drop_in, drop_in.as_ref().map_or(&[], |file| &file.bytes), vars, draft)?;
+        plan_drop_in(&path, drop_in.as_ref().map_or(&[], |file| &file.bytes), vars, draft)?;
     }
     draft.plan.consumers.push(Who::Docker);
     if !vars.remove {
-        others_that_win(context, &files.drop_in, vars, draft);
+        long_lines(&path, release, draft);
     }
     if draft.plan.changes.len() > before && context.settings.switch(Key::Restart) != Some(true) {
-        draft.next("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker");
+        let unit = own(unit.trim_end_matches(".service"));
+        draft.next(text!("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart {}", unit));
     }
     Ok(())
 }
@@ -96,37 +88,19 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
     draft.put(path, bytes, mode, reasons)
 }
 
-/// Drop-ins that systemd reads after ours and that set the same variables.
-fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: &mut Draft<'_>) {
-    let own_name = ours.file_name().unwrap_or_default();
-    // On most systems /lib is a link to /usr/lib: what is found there was found before.
-    let folders = DROP_IN_FOLDERS.map(|folder| context.view.host.resolve(Path::new(folder)));
-    let folders: std::collections::BTreeSet<PathBuf> = folders.into_iter().flatten().collect();
-    for folder in folders {
-        let names = context.view.host.list(&folder).unwrap_or_default();
-        for name in
-            names.into_iter().filter(|name| name.as_os_str() > own_name && name.to_string_lossy().ends_with(".conf"))
-        {
-            let path = folder.join(name);
-            let Ok(Some(bytes)) = context.view.host.read(&path) else { continue };
-            let assignments = unit::assignments(&bytes);
-            let differs =
-                [("HTTP_PROXY", &vars.http), ("HTTPS_PROXY", &vars.https)].into_iter().find(|(name, wanted)| {
-                    unit::value(&assignments, name)
-                        .is_some_and(|found| wanted.as_ref().is_some_and(|wanted| wanted.as_bytes() != found.value))
-                });
-            if let Some((name, _)) = differs {
-                let shown = context.view.host.shown(&path);
-                draft.note(
-                    Finding::new(
-                        ids::DOCKER_OVERRIDE,
-                        Status::Warn,
-                        text!("{} comes later and sets another {} for the Docker daemon", shown.display(), own(name)),
-                    )
-                    .expected(text!("{} set in {} alone", own(name), ours.display()))
-                    .advise(text!("take {} out of {}", own(name), shown.display())),
-                );
-            }
-        }
+/// Lines of our drop-in that an old systemd cuts.
+fn long_lines(ours: &Path, release: Release, draft: &mut Draft<'_>) {
+    let planned = draft.plan.changes.iter().find(|change| change.path == ours).and_then(|change| change.after.as_ref());
+    let Some(bytes) = planned.map(|after| &after.bytes) else { return };
+    let content = unit::read(bytes, b"Service", release);
+    let whole = unit::read(bytes, b"Service", Release::MEASURED).entries.len();
+    if content.end.is_none() && content.entries.len() == whole {
+        return;
     }
+    let title = text!("{} has a line of more than 2,047 bytes, which systemd before 237 cuts", ours.display());
+    draft.note(
+        Finding::warn(ids::DOCKER_LONG_LINE, title)
+            .expected("lines of at most 2,046 bytes")
+            .advise("name fewer hosts, or domains (.corp.example) in place of hosts, in no_proxy"),
+    );
 }

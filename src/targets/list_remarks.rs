@@ -2,8 +2,7 @@
 //! to the proxy although that cannot answer.
 
 use crate::clients::{Client, Target, all, excluded};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, ids};
 use crate::network::catalogue::Needs;
 use crate::settings::NoProxy;
 use crate::text;
@@ -29,26 +28,17 @@ fn judged(list: &NoProxy, test_drive: bool) -> Vec<Finding> {
     let (needs, text) = (Needs::get(), list.to_string());
     // Rarely needed, and most of the work.
     let fix = || text!("--no-proxy-only {}", corrected(list, test_drive).to_string());
-    let warn = |id, title: Text| Finding::new(id, Status::Warn, title);
     let mut findings = Vec::new();
     let taken = excluded(&text, &needs.hosts);
     if !taken.is_empty() {
         let hosts: Vec<&str> = taken.iter().map(|(host, ..)| host.pattern.as_str()).collect();
-        let rows: Vec<Text> = taken
-            .iter()
-            .map(|(host, member, clients)| {
-                let ids: Vec<&str> = clients.iter().map(|client| client.id.as_str()).collect();
-                text!(
-                    "{} ({}) goes direct by {} in {}",
-                    own(&host.pattern),
-                    own(&host.purpose),
-                    member,
-                    own(ids.join(", "))
-                )
-            })
-            .collect();
+        let rows = taken.iter().map(|(host, member, clients)| {
+            let ids: Vec<&str> = clients.iter().map(|client| client.id.as_str()).collect();
+            let (pattern, purpose) = (own(&host.pattern), own(&host.purpose));
+            text!("{} ({}) goes direct by {} in {}", pattern, purpose, member, own(ids.join(", ")))
+        });
         findings.push(
-            warn(ids::NP014, text!("no_proxy takes {} away from the proxy", own(hosts.join(", "))))
+            Finding::warn(ids::NP014, text!("no_proxy takes {} away from the proxy", own(hosts.join(", "))))
                 .expected("hosts that the product needs are asked through the proxy, unless there is a direct way")
                 .observed(Text::join(rows, "; "))
                 .advise(fix()),
@@ -58,22 +48,19 @@ fn judged(list: &NoProxy, test_drive: bool) -> Vec<Finding> {
     if test_drive && !loopback.is_empty() {
         let title = "no_proxy does not exclude loopback: http://127.0.0.1:8001 would ask the proxy";
         findings.push(
-            warn(ids::NP009, title.into())
+            Finding::warn(ids::NP009, title)
                 .expected("localhost,127.0.0.1 in the list: a Test Drive has everything on this host")
                 .observed(text!("through the proxy in {}", own(loopback.join(", "))))
                 .advise(fix()),
         );
     }
-    let address = &needs.metadata;
+    let address = own(&needs.metadata);
     let metadata = asking(&format!("http://{address}/"), &text);
     if !metadata.is_empty() {
-        let title = text!("no_proxy does not exclude {}, where a cloud tells an instance its role", own(address));
+        let title = text!("no_proxy does not exclude {}, where a cloud tells an instance its role", address);
         findings.push(
-            warn(ids::NP010, title)
-                .expected(text!(
-                    "{} in the list, spelled so; on a host outside of clouds it does no harm",
-                    own(address)
-                ))
+            Finding::warn(ids::NP010, title)
+                .expected(text!("{} in the list, spelled so; on a host outside of clouds it does no harm", address))
                 .observed(text!("through the proxy in {}", own(metadata.join(", "))))
                 .advise(fix()),
         );
@@ -85,7 +72,7 @@ fn judged(list: &NoProxy, test_drive: bool) -> Vec<Finding> {
 fn asking(url: &str, list: &str) -> Vec<&'static str> {
     let Ok(target) = Target::parse(url) else { return Vec::new() };
     let asks =
-        |client: &&Client| client.reads_environment() && !client.is_broken() && client.route(&target, list).is_proxy();
+        |client: &&Client| client.reads_environment() && !client.broken && client.route(&target, list).is_proxy();
     all().iter().filter(asks).map(|client| client.id.as_str()).collect()
 }
 

@@ -10,10 +10,9 @@ mod saved;
 mod system_proxy;
 mod vars;
 
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, ids};
 use crate::host::View;
-use crate::plan::{Draft, Plan, holds};
+use crate::plan::{Draft, FileMeta, Plan, holds};
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
@@ -89,7 +88,7 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     let vars = ProxyVars::new(settings);
     if !settings.proxies.any() && !settings.remove_proxy && settings.back_ends.is_empty() {
         draft.note(
-            Finding::new(ids::PROXY_NOT_SET, Status::Warn, "no proxy was asked for and none is set on this host")
+            Finding::warn(ids::PROXY_NOT_SET, "no proxy was asked for and none is set on this host")
                 .advise(ics_setup(text!("{} --proxy http://<HOST>:<PORT>", own(context.phase.verb())))),
         );
     }
@@ -99,13 +98,14 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
                 system_proxy::plan(context, &vars, &mut draft)?;
                 profile_d::plan(context, &vars, &mut draft)?;
             }
+            TargetName::DockerDaemon | TargetName::PackageManager if !vars.change() => {}
             TargetName::DockerDaemon => docker::plan(context, &vars, &mut draft)?,
             TargetName::PackageManager => package_manager::plan(context, &vars, &mut draft)?,
             TargetName::ProdEnv => prod_env::plan(context, &vars, &mut draft)?,
         }
     }
     say_what_differs(context, &vars, &mut draft);
-    if vars.sets() || vars.remove || !settings.back_ends.is_empty() {
+    if vars.change() || !settings.back_ends.is_empty() {
         saved::plan(context, &mut draft)?;
     }
     readable_passwords(context, &mut draft);
@@ -122,72 +122,39 @@ fn chosen(context: &Context<'_>) -> Result<Vec<TargetName>, Problem> {
     Ok(chosen)
 }
 
-/// The other half of the host, which this verb does not touch, when it has another proxy.
+/// The other half of the host, which this verb does not touch: does it still have a proxy that is to go, or another one?
 fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) {
     let chosen = context.phase.chosen(&context.settings.targets);
-    let differs = |path: &std::path::Path| {
-        [Key::ProxyHttp, Key::ProxyHttps].into_iter().any(|key| {
-            context.found.at(key, path).is_some_and(|value| {
-                let wanted = if key == Key::ProxyHttp { &vars.http } else { &vars.https };
-                wanted.as_ref().is_some_and(|wanted| *wanted != value)
-            })
-        })
-    };
     let product = crate::vendor::prod_env(&context.settings.home);
-    let system = context.platform.system_proxy_file();
-    let has = |path: &std::path::Path| {
-        [Key::ProxyHttp, Key::ProxyHttps].into_iter().any(|key| context.found.at(key, path).is_some())
-    };
-    if vars.remove && !chosen.contains(&TargetName::ProdEnv) && has(&product) {
-        draft.note(
-            Finding::new(
-                ids::PROD_ENV_DIFFERS,
-                Status::Warn,
-                text!("{} still has a proxy, which containers keep using", product.display()),
-            )
-            .fix(ics_setup("reconfigure --remove-proxy")),
-        );
-    }
-    if vars.remove && !chosen.contains(&TargetName::SystemProxy) && has(system) {
-        draft.note(
-            Finding::new(
-                ids::SYSTEM_PROXY_DIFFERS,
-                Status::Warn,
-                text!("{} still has a proxy, which logins keep using", system.display()),
-            )
-            .fix(ics_setup("prepare --remove-proxy")),
-        );
-    }
-    if !chosen.contains(&TargetName::ProdEnv) && differs(&product) {
-        draft.note(
-            Finding::new(
-                ids::PROD_ENV_DIFFERS,
-                Status::Warn,
-                text!("{} has another proxy, which containers keep using", product.display()),
-            )
-            .fix(ics_setup("reconfigure")),
-        );
-    }
-    if !chosen.contains(&TargetName::SystemProxy) && differs(system) {
-        draft.note(
-            Finding::new(
-                ids::SYSTEM_PROXY_DIFFERS,
-                Status::Warn,
-                text!("{} has another proxy, which logins keep using", system.display()),
-            )
-            .fix(ics_setup("prepare")),
-        );
+    let halves = [
+        (TargetName::ProdEnv, ids::PROD_ENV_DIFFERS, product.as_path(), "containers", Phase::Reconfigure),
+        (
+            TargetName::SystemProxy,
+            ids::SYSTEM_PROXY_DIFFERS,
+            context.platform.system_proxy_file(),
+            "logins",
+            Phase::Prepare,
+        ),
+    ];
+    for (_, id, path, readers, phase) in halves.into_iter().filter(|(target, ..)| !chosen.contains(target)) {
+        let (readers, verb) = (own(readers), own(phase.verb()));
+        let wanted = [(Key::ProxyHttp, &vars.http), (Key::ProxyHttps, &vars.https)];
+        let found = || wanted.iter().filter_map(|(key, wanted)| Some((context.found.at(*key, path)?, wanted)));
+        if vars.remove && found().next().is_some() {
+            let title = text!("{} still has a proxy, which {} keep using", path, readers);
+            draft.note(Finding::warn(id, title).fix(ics_setup(text!("{} --remove-proxy", verb))));
+        }
+        if found().any(|(value, wanted)| wanted.as_ref().is_some_and(|wanted| *wanted != value)) {
+            let title = text!("{} has another proxy, which {} keep using", path, readers);
+            draft.note(Finding::warn(id, title).fix(ics_setup(text!("{}", verb))));
+        }
     }
 }
 
 /// Files that will hold a password and can be read by everybody.
 fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
-    use crate::plan::FileMeta;
-    let secrets: Vec<Vec<u8>> = context
-        .settings
-        .secrets
-        .iter()
-        .filter(|secret| !secret.is_empty())
+    let given = context.settings.secrets.iter().filter(|secret| !secret.is_empty());
+    let secrets: Vec<Vec<u8>> = given
         .flat_map(|secret| [secret.expose().to_vec(), crate::settings::encode(secret.expose()).into_bytes()])
         .collect();
     if secrets.is_empty() {
@@ -204,15 +171,10 @@ fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
             continue;
         }
         let shown = context.view.host.shown(&change.path);
-        let finding = Finding::new(
-            ids::PASSWORD_IN_READABLE_FILE,
-            Status::Warn,
-            text!(
-                "{} holds a password and every user of this host can read it (mode {})",
-                shown.display(),
-                own(format!("{mode:04o}"))
-            ),
-        );
+        let mode = own(format!("{mode:04o}"));
+        let title =
+            text!("{} holds a password and every user of this host can read it (mode {})", shown.display(), mode);
+        let finding = Finding::warn(ids::PASSWORD_IN_READABLE_FILE, title);
         let every_login =
             context.platform.system_proxy_is_shell() && change.path == context.platform.system_proxy_file();
         findings.push(if every_login {

@@ -6,32 +6,37 @@ use super::Context;
 use super::vars::ProxyVars;
 use crate::consumers::Who;
 use crate::envfile::ini;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, ids};
 use crate::host::unreadable;
 use crate::plan::Draft;
-use crate::platform::PackageManager;
+use crate::platform::PackageSyntax;
 use crate::problem::Problem;
-use crate::settings::{Exclusions, NoProxy};
+use crate::settings::Exclusions;
 use crate::text;
 use crate::text::own;
 use crate::vendor::Vendor;
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    if !vars.sets() && !vars.remove {
-        return Ok(());
-    }
     draft.plan.consumers.push(Who::PackageManager);
     let manager = context.platform.package_manager(context.view.host);
-    let conf = manager.conf();
-    if matches!(manager, PackageManager::Apt { .. }) {
-        if vars.remove {
-            return draft.delete(conf, vec!["take out the proxy of apt".into()]);
+    let what = if vars.remove { "take out" } else { "set" };
+    let reasons = vec![text!("{} the proxy of {}", own(what), own(manager.name))];
+    let mode = if vars.secret { 0o640 } else { 0o644 };
+    match manager.syntax {
+        PackageSyntax::Apt if vars.remove => draft.delete(manager.conf, reasons),
+        PackageSyntax::Apt => {
+            others_that_win(context, manager.conf, vars, draft)?;
+            draft.put(manager.conf, apt_conf(context, vars).into_bytes(), mode, reasons)
         }
-        others_that_win(context, conf, vars, draft)?;
-        let mode = if vars.secret { 0o640 } else { 0o644 };
-        return draft.put(conf, apt_conf(context, vars).into_bytes(), mode, vec!["set the proxy of apt".into()]);
+        PackageSyntax::Ini => match ini_conf(manager.conf, vars, draft)? {
+            Some(bytes) => draft.put(manager.conf, bytes, mode, reasons),
+            None => Ok(()),
+        },
     }
+}
+
+/// The administrator's file with the proxy set or taken out; `None`: there is none, and none is needed.
+fn ini_conf(conf: &Path, vars: &ProxyVars, draft: &Draft<'_>) -> Result<Option<Vec<u8>>, Problem> {
     let snapshot = draft.snapshot(conf)?;
     let present = snapshot.as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
     // One key serves all repositories, and those are https.
@@ -40,12 +45,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let without = [("proxy_username", None), ("proxy_password", None)];
     let wishes: Vec<(&str, Option<&str>)> = [("proxy", url.map(String::as_str))].into_iter().chain(without).collect();
     let bytes = ini::edit(present, "main", &wishes);
-    if bytes.is_empty() && snapshot.is_none() {
-        return Ok(());
-    }
-    let what = if vars.remove { "take out" } else { "set" };
-    let mode = if vars.secret { 0o640 } else { 0o644 };
-    draft.put(conf, bytes, mode, vec![text!("{} the proxy of {}", own(what), own(manager.name()))])
+    Ok((snapshot.is_some() || !bytes.is_empty()).then_some(bytes))
 }
 
 /// Files that apt reads after ours and that set the same: those of its folder that sort later, then `apt.conf`.
@@ -65,14 +65,9 @@ fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: 
         };
         if set("http", &vars.http) || set("https", &vars.https) {
             let shown = context.view.host.shown(&path);
-            draft.note(
-                Finding::new(
-                    ids::APT_OVERRIDE,
-                    Status::Warn,
-                    text!("{} comes later and sets another proxy for apt", shown.display()),
-                )
-                .advise(text!("take the Proxy lines out of {}", shown.display())),
-            );
+            let title = text!("{} comes later and sets another proxy for apt", shown.display());
+            let advice = text!("take the Proxy lines out of {}", shown.display());
+            draft.note(Finding::warn(ids::APT_OVERRIDE, title).advise(advice));
         }
     }
     Ok(())
@@ -82,12 +77,12 @@ fn others_that_win(context: &Context<'_>, ours: &Path, vars: &ProxyVars, draft: 
 /// the host has.
 pub(super) fn is_ours(context: &Context<'_>) -> Result<bool, Problem> {
     let manager = context.platform.package_manager(context.view.host);
-    let Some(snapshot) = context.view.snapshot(manager.conf())? else { return Ok(false) };
-    if matches!(manager, PackageManager::Apt { .. }) {
-        return Ok(true);
-    }
-    let value = ini::value(&snapshot.bytes, "main", "proxy");
-    Ok(value.is_some_and(|value| context.found.has_proxy(&String::from_utf8_lossy(value))))
+    let Some(snapshot) = context.view.snapshot(manager.conf)? else { return Ok(false) };
+    Ok(match manager.syntax {
+        PackageSyntax::Apt => true,
+        PackageSyntax::Ini => ini::value(&snapshot.bytes, "main", "proxy")
+            .is_some_and(|value| context.found.has_proxy(&String::from_utf8_lossy(value))),
+    })
 }
 
 /// A file of our own: apt merges all files of its folder.
@@ -117,6 +112,5 @@ fn direct_hosts(context: &Context<'_>) -> Vec<String> {
     };
     let one_host =
         |member: &str| member.contains('.') && !member.starts_with('.') && !member.contains(['*', '/', ':', '[']);
-    let all: NoProxy = own.clone();
-    all.members().filter(|member| one_host(member) && !built_in(member)).map(str::to_owned).collect()
+    own.members().filter(|member| one_host(member) && !built_in(member)).map(str::to_owned).collect()
 }

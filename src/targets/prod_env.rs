@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use super::Context;
-use super::system_proxy::lower_and_upper;
-use super::vars::{NAMES, ProxyVars, reasons};
+use super::system_proxy::edits;
+use super::vars::{ProxyVars, reasons};
 use crate::consumers::Who;
 use crate::envfile::{Edit, Note, PortableValue, Rejection, Syntax, edit};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
-use crate::settings::{BackEnd, Key, by_key};
+use crate::settings::{BackEnd, by_key};
 use crate::text;
 use crate::text::{ics_setup, own};
 use crate::vendor::{Generation, Vendor, prod_env};
@@ -19,14 +18,13 @@ use crate::vendor::{Generation, Vendor, prod_env};
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     let settings = context.settings;
     let back_ends = !settings.back_ends.is_empty();
-    if !vars.sets() && !vars.remove && !back_ends {
+    if !vars.change() && !back_ends {
         return Ok(());
     }
-    draft.plan.consumers.extend((vars.sets() || vars.remove).then_some(Who::ProdEnv));
+    draft.plan.consumers.extend(vars.change().then_some(Who::ProdEnv));
     let path = prod_env(&settings.home);
     let shown = context.view.host.shown(&path);
-    let snapshot = draft.snapshot(&path)?;
-    let Some(snapshot) = snapshot else {
+    let Some(snapshot) = draft.snapshot(&path)? else {
         return Err(Problem::host(
             id::PROD_ENV_MISSING,
             text!("{} is not there: the product is not installed in this folder", shown),
@@ -38,11 +36,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let list = context.found.no_proxy_at(&path);
     let variables = vars.variables(&list);
     let values = back_end_values(context, &shown)?;
-    let mut edits: Vec<Edit<'_>> = if vars.remove {
-        NAMES.iter().map(|name| Edit::Remove(name)).collect()
-    } else {
-        lower_and_upper(&variables, settings.switch(Key::ProxyBothCases) == Some(true))
-    };
+    let mut edits = edits(context, vars, &variables);
     edits.extend(values.iter().map(|(name, value)| Edit::Set(name, value.as_bytes())));
     let edited = edit(present, Syntax::EnvFile, &edits).map_err(|refused| {
         Problem::host(id::READERS_DISAGREE, text!("{}: {}", shown, refused))
@@ -56,8 +50,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let before = draft.plan.changes.len();
     draft.put(&path, edited.bytes, 0o640, reasons(&edited.notes))?;
     if draft.plan.changes.len() > before {
-        let compose = settings.home.join("docker-compose.yml");
-        let compose = context.view.host.shown(&compose);
+        let compose = context.view.host.shown(&settings.home.join("docker-compose.yml"));
         draft.next(text!(
             "let the containers read it: docker-compose -f {} down && docker-compose -f {} up -d",
             compose,
@@ -86,12 +79,9 @@ fn back_end_values<'a>(context: &'a Context<'_>, shown: &Path) -> Result<Vec<(&'
     for key in Vendor::get().prod_env_keys() {
         let Some(value) = by_key(key).and_then(|spec| settings.back_ends.get(&spec.key)) else { continue };
         let portable = PortableValue::new(value.bytes(), Syntax::EnvFile.readers().must).map_err(|refused| {
-            let problem =
-                Problem::settings(id::VALUE_NOT_PORTABLE, text!("{} cannot be written to {}: {}", key, shown, refused));
-            match value {
-                BackEnd::Hidden(_) => problem.hint("choose a password of letters, digits and _ . , : / @ % + = -"),
-                BackEnd::Plain(_) => problem.hint("choose a value of letters, digits and _ . , : / @ % + = -"),
-            }
+            let what = if matches!(value, BackEnd::Hidden(_)) { "password" } else { "value" };
+            Problem::settings(id::VALUE_NOT_PORTABLE, text!("{} cannot be written to {}: {}", key, shown, refused))
+                .hint(text!("choose a {} of letters, digits and _ . , : / @ % + = -", own(what)))
         })?;
         for name in Vendor::get().variables(generation, key) {
             values.push((name.as_str(), portable.clone()));
@@ -102,17 +92,13 @@ fn back_end_values<'a>(context: &'a Context<'_>, shown: &Path) -> Result<Vec<(&'
 
 fn duplicates(shown: &Path, notes: &[Note], draft: &mut Draft<'_>) {
     for note in notes {
-        if let Note::DuplicateCommented(name, line) = note {
-            draft.note(
-                Finding::new(
-                    ids::ENV_FILE_COMMENTED_DUPLICATES,
-                    Status::Warn,
-                    text!("{} had {} more than once", shown, own(name)),
-                )
+        let Note::DuplicateCommented(name, line) = note else { continue };
+        let cause = "every reader takes the last one; the others only mislead people, so they were commented out";
+        draft.note(
+            Finding::warn(ids::ENV_FILE_COMMENTED_DUPLICATES, text!("{} had {} more than once", shown, own(name)))
                 .observed(text!("line {} was not the last one", line))
-                .cause("every reader takes the last one; the others only mislead people, so they were commented out"),
-            );
-        }
+                .cause(cause),
+        );
     }
 }
 
@@ -120,7 +106,7 @@ fn duplicates(shown: &Path, notes: &[Note], draft: &mut Draft<'_>) {
 fn readers_that_reject(shown: &Path, rejections: &[Rejection], draft: &mut Draft<'_>) {
     for Rejection { reader, line, message } in rejections {
         draft.note(
-            Finding::new(ids::ENV_FILE_READER_REJECTS, Status::Warn, text!("{} rejects {}", own(reader), shown))
+            Finding::warn(ids::ENV_FILE_READER_REJECTS, text!("{} rejects {}", own(reader), shown))
                 .observed(text!("line {}: {}", line, message))
                 .advise(text!(
                     "mend line {} of {}: NAME=value, without export, blanks around = or quotes",

@@ -4,9 +4,8 @@
 use super::Context;
 use super::system_proxy::lower_and_upper;
 use super::vars::{NAMES, ProxyVars, reasons};
-use crate::envfile::{Dialect, Syntax, edit};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::envfile::{Dialect, Edit, Syntax, edit};
+use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::problem::Problem;
 use crate::settings::profile_scripts;
@@ -15,18 +14,12 @@ use crate::text::own;
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     for path in profile_scripts(context.view.host, context.platform)? {
-        let snapshot = draft.snapshot(&path)?;
-        let Some(snapshot) = snapshot else { continue };
-        let names = NAMES.map(str::as_bytes);
-        if Dialect::Shell.read_only(&snapshot.bytes, &names).variables.is_empty() {
+        let Some(snapshot) = draft.snapshot(&path)? else { continue };
+        if Dialect::Shell.read_only(&snapshot.bytes, &NAMES.map(str::as_bytes)).variables.is_empty() {
             continue;
         }
         let shown = context.view.host.shown(&path);
-        let finding = Finding::new(
-            ids::PROFILE_OVERRIDE,
-            Status::Warn,
-            text!("{} sets the proxy too, and logins source it", shown),
-        );
+        let finding = Finding::warn(ids::PROFILE_OVERRIDE, text!("{} sets the proxy too, and logins source it", shown));
         if vars.remove {
             draft.note(
                 finding
@@ -53,8 +46,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
 }
 
 /// Every name in both cases, but only where the script sets it.
-fn lower_and_upper_where_active<'a>(variables: &'a [(&'static str, String)]) -> Vec<crate::envfile::Edit<'a>> {
-    use crate::envfile::Edit;
+fn lower_and_upper_where_active<'a>(variables: &'a [(&'static str, String)]) -> Vec<Edit<'a>> {
     lower_and_upper(variables, false)
         .into_iter()
         .map(|edit| match edit {

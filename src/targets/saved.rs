@@ -21,8 +21,7 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
 
 /// The saved settings as text.
 fn text(view: &View<'_>) -> Result<Option<String>, Problem> {
-    let snapshot = view.snapshot(Path::new(SAVED))?;
-    let Some(snapshot) = snapshot else { return Ok(None) };
+    let Some(snapshot) = view.snapshot(Path::new(SAVED))? else { return Ok(None) };
     String::from_utf8(snapshot.bytes.clone())
         .map(Some)
         .map_err(|_| Problem::settings(id::SETTINGS_NOT_TOML, text!("{} is not UTF-8 text", own(SAVED))))

@@ -4,8 +4,7 @@ use super::Context;
 use super::vars::{NAMES, ProxyVars, reasons, upper};
 use crate::consumers::Who;
 use crate::envfile::{Dialect, Edit, PamLimit, Seen, Syntax, edit};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::settings::Key;
@@ -16,7 +15,7 @@ use crate::text::own;
 const SUSPICIOUS: usize = 1000;
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    if !vars.sets() && !vars.remove {
+    if !vars.change() {
         return Ok(());
     }
     let path = context.platform.system_proxy_file();
@@ -25,28 +24,19 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let present = snapshot.as_ref().map_or(&b""[..], |snapshot| &snapshot.bytes);
     let list = context.found.no_proxy_at(path);
     let variables = vars.variables(&list);
-    let edits: Vec<Edit<'_>> = if vars.remove {
-        NAMES.iter().map(|name| Edit::Remove(name)).collect()
-    } else {
-        lower_and_upper(&variables, context.settings.switch(Key::ProxyBothCases) == Some(true))
-    };
-    let edited = edit(present, syntax, &edits).map_err(|refused| {
+    let edited = edit(present, syntax, &edits(context, vars, &variables)).map_err(|refused| {
         let shown = context.view.host.shown(path);
         Problem::host(id::READERS_DISAGREE, text!("{}: {}", shown.display(), refused))
             .hint(text!("mend or remove the lines about {} by hand, then run again", own(refused.name)))
     })?;
     if !vars.remove {
         if context.found.unknown_no_proxy(path) && vars.merges() {
-            let shown = context.view.host.shown(path);
+            let title = text!("{} builds no_proxy in a way that only a shell can tell", context.view.host.shown(path));
             draft.note(
-                Finding::new(
-                    ids::NO_PROXY_UNKNOWN,
-                    Status::Fail,
-                    text!("{} builds no_proxy in a way that only a shell can tell", shown),
-                )
-                .expected("a plain list, to which members can be added without losing any")
-                .cause("it is set under a condition, or from a variable or a command")
-                .advise("give the whole list: --no-proxy-only <LIST>"),
+                Finding::fail(ids::NO_PROXY_UNKNOWN, title)
+                    .expected("a plain list, to which members can be added without losing any")
+                    .cause("it is set under a condition, or from a variable or a command")
+                    .advise("give the whole list: --no-proxy-only <LIST>"),
             );
         }
         vars.remarks(&list, draft);
@@ -68,6 +58,18 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     Ok(())
 }
 
+/// The edits that bring a file to these variables, or take all six names out of it.
+pub(super) fn edits<'a>(
+    context: &Context<'_>,
+    vars: &ProxyVars,
+    variables: &'a [(&'static str, String)],
+) -> Vec<Edit<'a>> {
+    if vars.remove {
+        return NAMES.iter().map(|name| Edit::Remove(name)).collect();
+    }
+    lower_and_upper(variables, context.settings.switch(Key::ProxyBothCases) == Some(true))
+}
+
 /// Lower-case names as documented; their twins where they are there already, or where they were asked for.
 pub(super) fn lower_and_upper<'a>(variables: &'a [(&'static str, String)], both_cases: bool) -> Vec<Edit<'a>> {
     let lower = variables.iter().map(|(name, value)| Edit::Set(name, value.as_bytes()));
@@ -85,9 +87,10 @@ fn too_long_for_pam(context: &Context<'_>, bytes: &[u8], variables: &[(&'static 
         return;
     }
     let facts = context.platform.pam_limit(context.view.host);
-    let limit = match facts.limit {
+    let (limit, what) = match facts.limit {
         PamLimit::None => return,
-        PamLimit::Cut(limit) | PamLimit::Drop(limit) => limit,
+        PamLimit::Cut(limit) => (limit, "cuts longer lines"),
+        PamLimit::Drop(limit) => (limit, "drops a longer line and all lines after it"),
     };
     let names: Vec<&[u8]> = variables.iter().map(|(name, _)| name.as_bytes()).collect();
     let reading = Dialect::PamEnv(facts.limit).read_only(bytes, &names);
@@ -95,13 +98,8 @@ fn too_long_for_pam(context: &Context<'_>, bytes: &[u8], variables: &[(&'static 
         if reading.get(name.as_bytes()) == Some(&Seen::Value(value.clone().into_bytes())) {
             continue;
         }
-        let what = if matches!(facts.limit, PamLimit::Cut(_)) {
-            "cuts longer lines"
-        } else {
-            "drops a longer line and all lines after it"
-        };
         draft.note(
-            Finding::new(ids::PAM_LINE_TOO_LONG, Status::Fail, text!("logins would not see the whole of {}", own(name)))
+            Finding::fail(ids::PAM_LINE_TOO_LONG, text!("logins would not see the whole of {}", own(name)))
             .expected(text!("lines of at most {} bytes: linux-pam {} ({}) {}", limit, own(&facts.release), own(&facts.known_from), own(what)))
             .observed(lines().find(|(_, line)| line.len() > limit).map_or_else(
                 || "a line that is too long with its continuations".into(),

@@ -2,13 +2,11 @@
 
 use super::list_remarks;
 use crate::envfile::Note;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::settings::{Deployment, Exclusions, NoProxy, Settings};
 use crate::text;
-use crate::text::Text;
-use crate::text::own;
+use crate::text::{Text, own};
 use crate::vendor::Vendor;
 
 /// Values for the three variables.
@@ -31,8 +29,8 @@ pub(super) struct ProxyVars {
 impl ProxyVars {
     pub(super) fn new(settings: &Settings) -> Self {
         let members = &Vendor::get().no_proxy;
-        let mut built_in = NoProxy::default();
         let test_drive = settings.deployment == Deployment::TestDrive;
+        let mut built_in = NoProxy::default();
         let of_test_drive = members.test_drive.iter().chain(&members.test_drive_added).filter(|_| test_drive);
         for member in members.base.iter().chain(of_test_drive) {
             built_in.push(member);
@@ -53,6 +51,11 @@ impl ProxyVars {
     /// Is there anything to set?
     pub(super) fn sets(&self) -> bool {
         self.http.is_some() || self.https.is_some()
+    }
+
+    /// Is there anything to set or to take out?
+    pub(super) fn change(&self) -> bool {
+        self.sets() || self.remove
     }
 
     /// Are members that are there kept?
@@ -87,7 +90,7 @@ impl ProxyVars {
         let list = self.no_proxy(present);
         if list.is_everything() && !said(draft, ids::NO_PROXY_EVERYTHING) {
             draft.note(
-                Finding::new(ids::NO_PROXY_EVERYTHING, Status::Warn, "no_proxy is *: nothing uses the proxy")
+                Finding::warn(ids::NO_PROXY_EVERYTHING, "no_proxy is *: nothing uses the proxy")
                     .cause("* counts only where it stands alone, so nothing was added to it")
                     .advise("name the hosts instead: --no-proxy-only <LIST>"),
             );
@@ -106,7 +109,7 @@ impl ProxyVars {
                 && !said(draft, ids::NO_PROXY_LOOPBACK_ADDED)
             {
                 draft.note(
-                    Finding::new(ids::NO_PROXY_LOOPBACK_ADDED, Status::Pass, text!("{} was added to no_proxy", own(member)))
+                    Finding::pass(ids::NO_PROXY_LOOPBACK_ADDED, text!("{} was added to no_proxy", own(member)))
                         .cause("127.0.0.0, as documented, is compared literally: without 127.0.0.1 a local http://127.0.0.1:8001 goes to the proxy"),
                 );
             }

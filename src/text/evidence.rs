@@ -34,21 +34,9 @@ impl From<Value> for Evidence {
     }
 }
 
-impl From<&str> for Evidence {
-    fn from(text: &str) -> Self {
-        Value::from(text).into()
-    }
-}
-
 impl<T: Display> From<Own<T>> for Evidence {
     fn from(words: Own<T>) -> Self {
         Self(Value::from(words.to_string()))
-    }
-}
-
-impl From<Option<&str>> for Evidence {
-    fn from(text: Option<&str>) -> Self {
-        Value::from(text).into()
     }
 }
 
@@ -81,8 +69,8 @@ macro_rules! evidence_as_value {
 }
 
 evidence_as_value!(
-    String, Foreign, Map<String, Value>, bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f64,
-    Option<String>, Option<u64>, Option<u32>, Option<u16>, Option<bool>, Option<i64>,
+    &str, String, Foreign, Map<String, Value>, bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f64,
+    Option<&str>, Option<String>, Option<u64>, Option<u32>, Option<u16>, Option<bool>, Option<i64>,
 );
 
 impl<T: Into<Value>> From<Vec<T>> for Evidence {

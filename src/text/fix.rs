@@ -24,6 +24,14 @@ impl Fix {
         text
     }
 
+    /// The word that introduces it where it is shown.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "fix",
+            Self::Advice(_) | Self::Look(_) => "advice",
+        }
+    }
+
     /// The same for the image below `root`; see [`Text::at_root`].
     #[must_use]
     pub fn at_root(&self, root: &Path) -> Self {

@@ -371,40 +371,20 @@ impl<T: fmt::Display> Shown for Own<T> {
 /// Types whose `Display` is own words, or marks by itself what is not.
 macro_rules! shown_by_display {
     ($($type:ty),* $(,)?) => { $(
-        impl Shown for $type {
-            fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
+        impl $crate::text::Shown for $type {
+            fn show(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
             }
         }
     )* };
 }
+pub(crate) use shown_by_display;
 
-shown_by_display!(
-    Foreign,
-    bool,
-    char,
-    u8,
-    u16,
-    u32,
-    u64,
-    u128,
-    usize,
-    i8,
-    i16,
-    i32,
-    i64,
-    isize,
-    f32,
-    f64,
-    std::path::Display<'_>,
-    std::net::IpAddr,
-    std::net::Ipv4Addr,
-    std::net::Ipv6Addr,
-    std::net::SocketAddr,
-    std::io::Error,
-    std::process::ExitStatus,
-    std::num::ParseIntError,
-);
+shown_by_display! {
+    Foreign, bool, char, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, isize, f32, f64,
+    std::net::IpAddr, std::net::Ipv4Addr, std::net::Ipv6Addr, std::net::SocketAddr,
+    std::io::Error, std::num::ParseIntError, std::path::Display<'_>, std::process::ExitStatus,
+}
 
 /// A [`Text`] made as by `format!`; see [`Shown`] for what an argument becomes. Arguments stand behind the literal, not in it.
 #[macro_export]

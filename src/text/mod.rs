@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(crate) use evidence::Evidence;
 pub(crate) use fix::Fix;
 pub(crate) use fragments::{
-    Foreign, Fragment, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, ics_setup, own,
+    Foreign, Fragment, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, ics_setup, own, shown_by_display,
 };
 
 /// `text` as one line without what could steer a terminal or mislead a reader, trimmed, and at most `max` characters long.
@@ -76,15 +76,11 @@ pub(crate) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>
         return None;
     }
     candidates
-        .map(|candidate| (similarity(typed, candidate), candidate))
+        // The share of characters that the two have in common and in order, from 0 to 1.
+        .map(|candidate| (similar::TextDiff::from_chars(typed, candidate).ratio(), candidate))
         .filter(|(near, _)| *near > 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
-}
-
-/// Share of characters that two words have in common and in order, from 0 to 1.
-fn similarity(a: &str, b: &str) -> f32 {
-    similar::TextDiff::from_chars(a, b).ratio()
 }
 
 /// A duration in whole milliseconds, as facts keep it.

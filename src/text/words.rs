@@ -1,7 +1,7 @@
 //! Enums whose variants are words: on the command line, in files, in JSON and in messages.
 
-/// Declares enums of words. Each has all its values in `ALL`, in the order of declaration; `as_str` and
-/// `parse` translate a value to its word and back, and serde uses the same words.
+/// Declares enums of words. Each has all its values in `ALL`, in the order of declaration, and their words in `NAMES`;
+/// `as_str` and `parse` translate a value to its word and back, and serde uses the same words.
 macro_rules! words {
     ($($(#[$about:meta])* $visible:vis enum $name:ident {
         $($(#[$meaning:meta])* $variant:ident = $word:literal),* $(,)?
@@ -12,7 +12,7 @@ macro_rules! words {
             $($(#[$meaning])* #[serde(rename = $word)] $variant),*
         }
 
-        #[allow(dead_code, reason = "not every enum is parsed or listed")]
+        #[allow(dead_code, reason = "not every enum needs each of them")]
         impl $name {
             /// All of them.
             $visible const ALL: [Self; [$($word),*].len()] = [$(Self::$variant),*];
@@ -28,6 +28,9 @@ macro_rules! words {
             $visible fn parse(word: &str) -> Option<Self> {
                 Self::ALL.into_iter().find(|value| value.as_str() == word)
             }
+
+            /// The words of `ALL`.
+            $visible const NAMES: &'static [&'static str] = &[$($word),*];
         }
     )* };
 }

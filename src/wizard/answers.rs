@@ -96,7 +96,7 @@ impl Answers {
     }
 
     /// The verb that does it.
-    pub(crate) fn moment(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         if self.scope == Scope::Product { Phase::Reconfigure } else { Phase::Prepare }
     }
 
@@ -126,14 +126,8 @@ impl Answers {
         for spec in TABLE {
             let counts = match spec.key {
                 Key::ProxyUser => named && self.login,
-                Key::ProxyPassword => {
-                    if named {
-                        self.login
-                    } else {
-                        sets
-                    }
-                }
-                Key::ProxyNoProxy => sets,
+                Key::ProxyPassword if named => self.login,
+                Key::ProxyPassword | Key::ProxyNoProxy => sets,
                 key if key.is_in("mysql") || key.is_in("redis") => self.back_ends && production,
                 key if key.is_in("agent") => self.agent,
                 _ => true,

@@ -9,6 +9,9 @@ use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::settings::{First, Found, Key, Layer, Layers, ProxyUrl, SecretSources, Setting, Settings, Unresolved};
 
+/// The settings that say whether there is a proxy, and which.
+pub(super) const PROXY_KEYS: [Key; 4] = [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps, Key::ProxyRemove];
+
 /// The host and what people have said without being asked.
 pub(crate) struct KnownState<'a> {
     /// The host.

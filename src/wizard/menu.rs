@@ -5,8 +5,8 @@ use std::path::Path;
 use super::messages::explain;
 use super::prompt::{Ask, Gone, Prompter, Reply};
 use crate::converge::RunContext;
-use crate::plan::{Action, Change};
-use crate::report::{Paint, human_findings};
+use crate::plan::Change;
+use crate::report::{Paint, human_findings, past};
 use crate::settings::SAVED;
 
 /// What the person has chosen.
@@ -87,12 +87,8 @@ impl<'a> Menu<'a> {
     /// A change was made.
     pub(crate) fn progress(&mut self, change: &Change) {
         self.number += 1;
-        let word = match change.action() {
-            Action::Create => "created",
-            Action::Modify => "changed",
-            Action::Delete => "deleted",
-        };
-        self.prompter.done(self.number, self.total.max(self.number), &format!("{word} {}", change.path.display()));
+        let what = format!("{} {}", past(change.action()), change.path.display());
+        self.prompter.done(self.number, self.total.max(self.number), &what);
         if self.live && self.number == self.total {
             // A login may take seconds.
             self.prompter.say("  asking logins and services what they see ...");

@@ -7,14 +7,13 @@ use super::known::KnownState;
 use crate::consumers::Who;
 use crate::converge::RunContext;
 use crate::finding::{Finding, Status};
-use crate::plan::{Action, Change};
+use crate::plan::Change;
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::report;
-use crate::report::{Outcome, Paint, human_findings, visible};
+use crate::report::{self, Outcome, Paint, human_findings, visible};
 use crate::settings::{First, Key, SAVED, home};
 use crate::text;
-use crate::text::{Fix, Text, ics_setup, own};
+use crate::text::{Text, ics_setup, own};
 use crate::vendor::{Vendor, prod_env};
 
 /// What the host is and has, in a few lines, and how to move between questions.
@@ -31,14 +30,11 @@ pub(crate) fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Pr
     };
     row("system", &format!("{}, treated like {}", os.pretty, os.strategy));
     let file = known.host.shown(&prod_env(&home));
-    row(
-        "product",
-        &if known.has_product(&home) {
-            format!("{} is there", file.display())
-        } else {
-            format!("not installed: {} is not there", file.display())
-        },
-    );
+    let product = match known.has_product(&home) {
+        true => format!("{} is there", file.display()),
+        false => format!("not installed: {} is not there", file.display()),
+    };
+    row("product", &product);
     let proxies: Vec<_> =
         [Key::ProxyHttp, Key::ProxyHttps].into_iter().filter_map(|key| known.proxy(key, &found)).collect();
     match proxies.as_slice() {
@@ -62,21 +58,9 @@ pub(crate) fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Pr
 pub(super) fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
     let mut text = String::new();
     for (index, change) in changes.iter().enumerate() {
-        let word = match change.action() {
-            Action::Create => "create",
-            Action::Modify => "change",
-            Action::Delete => "delete",
-        };
-        let _ = writeln!(
-            text,
-            "\n{}",
-            paint.bold(&format!(
-                "{}/{} {word} {}",
-                index + 1,
-                changes.len(),
-                visible(&change.path.display().to_string())
-            ))
-        );
+        let path = visible(&change.path.display().to_string());
+        let head = format!("{}/{} {} {path}", index + 1, changes.len(), report::verb(change.action()));
+        let _ = writeln!(text, "\n{}", paint.bold(&head));
         for reason in &change.reasons {
             let _ = writeln!(text, "  - {}", report::line(redactor, reason));
         }
@@ -167,11 +151,8 @@ fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> Strin
         let _ = writeln!(text, "  {}  {:width$}  {what}", paint.status(finding.status), name(finding));
         if finding.status != Status::Pass && has_file_of_ours(finding) {
             for fix in &finding.fix {
-                let word = match fix {
-                    Fix::Command(_) => "fix",
-                    Fix::Advice(_) | Fix::Look(_) => "advice",
-                };
-                let _ = writeln!(text, "        {:width$}  {word}: {}", "", report::line(redactor, fix.text()));
+                let what = report::line(redactor, fix.text());
+                let _ = writeln!(text, "        {:width$}  {}: {what}", "", fix.label());
             }
         }
     }

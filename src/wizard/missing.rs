@@ -1,5 +1,6 @@
-//! Nobody is there to be asked: what is missing, all at once, with all its faces.
+//! The wizard without a terminal: everything that is missing at once, with its flag, variable and key.
 
+use super::known::PROXY_KEYS;
 use super::repeat::Repeat;
 use crate::context::{HostContext, Inputs, Intent};
 use crate::finding::Ignored;
@@ -21,7 +22,7 @@ pub(crate) fn missing(
     let known = HostContext::load(host, inputs, Intent::Missing)?;
     let unset = |key: Key| known.layers.get(key).is_none() && known.found.get(key).is_none();
     let mut specs: Vec<&'static Spec> = Vec::new();
-    if [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps, Key::ProxyRemove].into_iter().all(unset) {
+    if PROXY_KEYS.into_iter().all(unset) {
         specs.push(Key::ProxyUrl.spec());
     }
     let production = known.layers.get(Key::Deployment).is_none_or(|setting| setting.value == "production");
@@ -41,8 +42,8 @@ pub(crate) fn missing(
     }
     let holes = specs.iter().filter_map(|spec| {
         let file = spec.key.file_of_password().map(Key::spec);
-        let face = spec.flag.map(|flag| (flag, spec.value_name));
-        let (flag, value) = face.or_else(|| file.and_then(|file| Some((file.flag?, file.value_name))))?;
+        let own = spec.flag.map(|flag| (flag, spec.value_name));
+        let (flag, value) = own.or_else(|| file.and_then(|file| Some((file.flag?, file.value_name))))?;
         Some(format!(" --{flag} '<{value}>'"))
     });
     let command = command.replace(" --non-interactive", &format!("{} --non-interactive", holes.collect::<String>()));

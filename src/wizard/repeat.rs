@@ -43,8 +43,8 @@ impl Repeat<'_> {
             let value = &setting.value;
             match spec.flag {
                 None => {
-                    let face = spec.key.file_of_password().and_then(|face| face.spec().flag);
-                    words.extend(face.into_iter().flat_map(|face| [format!("--{face}"), FILE.to_owned()]));
+                    let flag = spec.key.file_of_password().and_then(|file| file.spec().flag);
+                    words.extend(flag.into_iter().flat_map(|flag| [format!("--{flag}"), FILE.to_owned()]));
                     password |= spec.key == Key::ProxyPassword;
                 }
                 Some(flag) if spec.shape == Shape::Switch => words.push(match parse_switch(value) {

@@ -82,7 +82,7 @@ fn asked(host: &MemoryHost, layers: &Layers, script: &[(&str, &str)]) -> Result<
     assert!(person.is_at_its_end(), "not everything was asked");
     let made = answers.layer(&known).unwrap();
     let values = crate::settings::TABLE.iter().filter_map(|spec| Some((spec.key, made.get(spec.key)?.value.clone())));
-    Ok((answers.moment(), values.collect(), person.heard))
+    Ok((answers.phase(), values.collect(), person.heard))
 }
 
 fn pairs(values: &[(Key, &str)]) -> Vec<(Key, String)> {

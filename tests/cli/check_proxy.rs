@@ -89,6 +89,7 @@ fn another_password_somewhere_is_seen_and_not_shown() {
         "etc/environment",
         format!("http_proxy=\"http://{LOGIN}h.corp:1\"\nhttps_proxy=\"http://{LOGIN}h.corp:1\"\n"),
     );
+    root.put("usr/bin/dockerd", "");
     root.put("etc/docker/daemon.json", "{\"proxies\": {\"http-proxy\": \"http://divvy:0ld-S3cret@h.corp:1\"}}");
     let (_, json) = root.json(&["check", "proxy", "--only", "proxy-docker,proxy-drift,proxy-url-two"]);
     let docker = finding(&json, "proxy-docker");

@@ -238,9 +238,75 @@ fn another_drop_in_that_wins_is_named() {
     let root = Root::ubuntu();
     root.put("etc/systemd/system/docker.service.d/zz.conf", "[Service]\nEnvironment=HTTP_PROXY=http://other:1\n");
     let (_, json) = root.json(&prepare(&[]));
-    let finding =
-        json["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "docker-override").unwrap();
-    assert!(finding["title"].as_str().unwrap().contains("zz.conf"));
+    let finding = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["id"] == "proxy-docker" && finding["status"] == "warn")
+        .unwrap();
+    assert!(finding["cause"].as_str().unwrap().contains("zz.conf:2"), "{finding}");
+}
+
+#[test]
+fn whatever_overrides_the_drop_in_is_named_with_its_line() {
+    const UNIT: &str = "usr/lib/systemd/system/docker.service";
+    let of_file = "[Service]\nEnvironmentFile=-/etc/default/*\nExecStart=/usr/bin/dockerd\n";
+    let other = "[Service]\nEnvironment=HTTP_PROXY=http://other:1\n";
+    for (files, named) in [
+        (&[(UNIT, of_file), ("etc/default/docker", "\nHTTP_PROXY=http://other:1\n")][..], Some("docker:2")),
+        (&[("etc/systemd/system/service.d/zz.conf", other)], Some("zz.conf:2")),
+        (&[("etc/systemd/system/docker.service.d/zz.conf", "[Service]\nEnvironment=NO_PROXY=x\n")], Some("zz.conf:2")),
+        (
+            &[("etc/systemd/system/docker.service.d/10.conf", "[Service]\nUnsetEnvironment=HTTP_PROXY\n")],
+            Some("10.conf:2"),
+        ),
+        (&[(UNIT, "[Service]\nExecStart=/usr/bin/dockerd --http-proxy http://other:1\n")], Some("docker.service:2")),
+        (
+            &[
+                ("usr/lib/systemd/system/docker.service.d/site.conf", other),
+                ("etc/systemd/system/docker.service.d/site.conf", ""),
+            ],
+            None,
+        ),
+        (&[("etc/systemd/system/docker.service.d/10.conf", other)], None),
+        (&[("etc/systemd/system.conf.d/z.conf", "[Manager]\nDefaultEnvironment=HTTP_PROXY=http://other:1\n")], None),
+    ] {
+        let root = Root::ubuntu();
+        files.iter().for_each(|(path, text)| root.put(path, text));
+        let (_, json) = root.json(&prepare(&[]));
+        let found = json["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|finding| finding["id"] == "proxy-docker" && finding["status"] == "warn");
+        let advice = found.map(|finding| finding["advice"].to_string());
+        assert_eq!(advice.is_some(), named.is_some(), "{files:?} {advice:?}");
+        assert!(named.is_none_or(|named| advice.as_ref().unwrap().contains(named)), "{files:?} {advice:?}");
+    }
+}
+
+#[test]
+fn a_daemon_from_a_snap_and_percent_signs_that_systemd_refuses() {
+    let root = Root::ubuntu();
+    root.put(
+        "etc/systemd/system/snap.docker.dockerd.service",
+        "[Service]\nExecStart=/usr/bin/snap run docker.dockerd\n",
+    );
+    let drop_in = "etc/systemd/system/snap.docker.dockerd.service.d/http-proxy.conf";
+    root.put(drop_in, "[Service]\nEnvironment=\"HTTP_PROXY=http://svc:p%23@proxy.corp.example:3128\"\n");
+    root.run(&prepare(&[])).ok();
+    assert!(!root.get(drop_in).contains("p%23@") && root.get(drop_in).contains("HTTP_PROXY="), "{}", root.get(drop_in));
+    assert!(!root.has("etc/systemd/system/docker.service.d/http-proxy.conf"));
+}
+
+#[test]
+fn a_list_that_an_old_systemd_cuts_is_named() {
+    let list = (0..190).map(|n| format!("10.77.140.{n}")).collect::<Vec<_>>().join(",");
+    for (root, warned) in [(Root::centos(), true), (Root::ubuntu(), false)] {
+        let (_, json) = root.json(&prepare(&["--no-proxy", &list]));
+        let found = json["findings"].as_array().unwrap().iter().any(|finding| finding["id"] == "docker-long-line");
+        assert_eq!(found, warned, "{}", json["findings"]);
+    }
 }
 
 #[test]

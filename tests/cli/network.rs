@@ -93,6 +93,19 @@ fn forms_belong_to_their_verb() {
 }
 
 #[test]
+fn every_form_of_an_allow_list_stands_in_its_help_and_in_the_readme() {
+    let root = Root::ubuntu();
+    let refused = root.run(&["network", "allowlist"]).stderr;
+    let (_, words) = refused.lines().next().unwrap().split_once("one of ").unwrap();
+    assert!(include_str!("../../README.md").contains(words), "README.md does not list {words}");
+    let help = root.run(&["network", "allowlist", "--help"]).ok().stdout;
+    let (_, formats) = help.split_once("Formats:").unwrap();
+    for word in words.split(", ") {
+        assert!(formats.contains(word), "{word} is in no line of the help:\n{formats}");
+    }
+}
+
+#[test]
 fn rules_go_to_standard_output_and_what_they_lack_to_standard_error() {
     let root = Root::ubuntu();
     let ran = root.run(&["network", "allowlist", "--format", "nftables", "--agent-region", "us"]).ok();

@@ -20,3 +20,4 @@ mod readers;
 mod release;
 mod report;
 mod runtime;
+mod units;

@@ -2,7 +2,7 @@
 //!
 //! | module | what lives there |
 //! | --- | --- |
-//! | `words` | what both say about addresses, network troubles and certificates |
+//! | `words` | what both say about addresses, network errors and certificates |
 //! | `mysql` | the greeting, the login, what the server says of itself |
 //! | `redis` | the replies, what the server says of itself |
 

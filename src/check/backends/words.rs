@@ -1,14 +1,11 @@
 //! What both back ends say in the same words.
 
-use std::time::Duration;
-
-use crate::check::spec::{Address, CheckSpec, Limits};
-use crate::finding::FindingId;
-use crate::finding::{Finding, Status};
-use crate::net::{Distrust, NetError, seconds};
+use crate::check::prelude::*;
+use crate::check::requirements::{Profile, Window};
+use crate::check::spec::{Address, Limits};
+use crate::net::{Distrust, NetError};
 use crate::settings::Deployment;
-use crate::text;
-use crate::text::{Text, host_port, ics_setup, own, quoted};
+use crate::text::{host_port, quoted};
 
 /// Where it is, for messages.
 pub(super) fn at(address: &Address) -> Text {
@@ -33,7 +30,7 @@ impl Server {
             Some(unread) => text!("no setting says where {} is, and {}", own(self.name), unread.why),
             None => text!("no setting and no prod.env says where {} is", own(self.name)),
         };
-        Finding::new(self.reachable, Status::Skip, text!("{} was not looked at", own(self.name)))
+        Finding::skip(self.reachable, text!("{} was not looked at", own(self.name)))
             .observed(why)
             .advise(text!("name it: {}", ics_setup(text!("check backends --{}-host <HOST>", own(self.word)))))
     }
@@ -48,33 +45,28 @@ impl Server {
     pub(super) fn still_container(self, address: &Address) -> Finding {
         let Server { name, word, .. } = self;
         let command = ics_setup(text!("reconfigure --{}-host <HOST>", own(word)));
+        let again = ics_setup(text!("check --deployment test-drive backends --only {}", own(self.reachable)));
         let title = text!("{} is still \"{}\", the name of the Test Drive's container", own(name), own(word));
-        Finding::new(self.reachable, Status::Fail, title)
+        placed(Finding::fail(self.reachable, title), address)
             .expected(text!("the host name of the {} that serves production", own(name)))
             .observed(text!("{} ({})", at(address), own(&address.origin)))
             .cause("in production there is no such container: the scheduler, workers and interface server would never start")
             .advise(text!("give the real {}'s name or address: sudo {}", own(name), command))
-            .advise(text!(
-                "where this is a Test Drive, say so: {}",
-                ics_setup(text!("check --deployment test-drive backends --only {}", own(self.reachable)))
-            ))
-            .evidence("host", own(&address.host))
-            .evidence("port", address.port)
+            .advise(text!("where this is a Test Drive, say so: {}", again))
     }
 
     /// The path to it is open.
     pub(super) fn reached(self, address: &Address, observed: Text) -> Finding {
-        Finding::new(self.reachable, Status::Pass, text!("{} answers on {}", own(self.name), at(address)))
-            .observed(text!("{} (address: {})", observed, own(&address.origin)))
-            .evidence("host", own(&address.host))
-            .evidence("port", address.port)
+        let title = text!("{} answers on {}", own(self.name), at(address));
+        let observed = text!("{} (address: {})", observed, own(&address.origin));
+        placed(Finding::pass(self.reachable, title).observed(observed), address)
     }
 
     /// It could not be talked to.
-    pub(super) fn unreached(self, address: &Address, trouble: &NetError, limits: &Limits) -> Finding {
+    pub(super) fn unreached(self, address: &Address, error: &NetError, limits: &Limits) -> Finding {
         let Server { name, word, .. } = self;
         let (place, host, port) = (at(address), quoted(&address.host), address.port);
-        let title = match trouble {
+        let title = match error {
             NetError::NameUnknown | NetError::NameUnanswered { .. } => {
                 text!("{}'s host {} has no address", own(name), own(&address.host))
             }
@@ -86,14 +78,11 @@ impl Server {
             }
             _ => text!("{} on {} does not answer", own(name), place),
         };
-        let finding = Finding::new(self.reachable, Status::Fail, title)
+        let finding = placed(Finding::fail(self.reachable, title), address)
             .expected(text!("{} answers on {} (address: {})", own(name), place, own(&address.origin)))
-            .observed(text!("{}", trouble))
-            .evidence("host", own(&address.host))
-            .evidence("port", port)
-            .evidence("trouble", serde_json::to_value(trouble).unwrap_or_default());
-        let connect = seconds(Duration::from_millis(limits.connect));
-        match trouble {
+            .observed(text!("{}", error))
+            .evidence("trouble", serde_json::to_value(error).unwrap_or_default());
+        match error {
             NetError::NameUnknown => finding
                 .cause("neither DNS nor /etc/hosts knows the name on this host")
                 .advise(text!("look whether this host knows it: getent hosts {}", own(&host)))
@@ -106,39 +95,59 @@ impl Server {
                 .advise(text!("look on the server: ss -ltn 'sport = :{}' (127.0.0.1 there means: bind-address)", port))
                 .advise(text!("if the port is wrong: sudo {}", ics_setup(text!("reconfigure --{}-port <PORT>", own(word))))),
             NetError::ConnectTimeout { .. } => finding
-                .cause(text!("a firewall or security group drops the packets, or the address is wrong; the limit of {} is --connect-timeout", own(connect)))
+                .cause(text!("a firewall or security group drops the packets, or the address is wrong; the limit of {} is --connect-timeout", took(limits.connect)))
                 .advise(text!("ask for: TCP from this host (its addresses: hostname -I) to {}", place))
                 .advise(text!("try it: timeout 5 bash -c '</dev/tcp/{}/{}' && echo open", own(address.host.trim_matches(['[', ']', '\''])), port)),
             NetError::Unreachable { .. } => {
                 finding.cause("this host has no route there, or its own firewall forbids it").advise(text!("look which way it would go: ip route get {}", own(&host)))
             }
-            NetError::Untrusted { why } => trust(finding, why, &address.host, port, word),
+            NetError::Untrusted { why } => self.trust(finding, why, address),
             _ => finding,
+        }
+    }
+
+    /// What to do about a certificate that is not trusted.
+    pub(super) fn trust(self, finding: Finding, why: &Distrust, address: &Address) -> Finding {
+        let (word, host, port) = (own(self.word), own(quoted(&address.host)), address.port);
+        let start = own(if self.word == "mysql" { " -starttls mysql" } else { "" });
+        let finding = finding.cause(text!("{}; nothing secret was sent", why));
+        if let Distrust::OtherName { .. } = why {
+            let command = ics_setup(text!("reconfigure --{}-host <NAME>", word));
+            return finding.advise(text!("use a name that the certificate has: sudo {}", command));
+        }
+        let look = text!("look who it is: openssl s_client -connect {}:{}{} -showcerts </dev/null", host, port, start);
+        let finding = finding.advise(look);
+        if let Distrust::Expired | Distrust::NotYet = why {
+            return finding.advise("look whether this host's clock is right: timedatectl");
+        }
+        finding
+            .advise("trust its CA on Ubuntu, Debian: sudo cp <CA.crt> /usr/local/share/ca-certificates/ && sudo update-ca-certificates")
+            .advise("trust its CA on CentOS, Red Hat: sudo cp <CA.crt> /etc/pki/ca-trust/source/anchors/ && sudo update-ca-trust")
+            .advise(text!("try it once: {}", ics_setup(text!("check backends --proxy-ca <CA.crt> --{}-host {}", word, host))))
+    }
+
+    /// What a release of the product asks for.
+    pub(super) fn asked_for(self, profile: &Profile, window: &Window) -> Text {
+        let Profile { name, source, date, .. } = profile;
+        text!("{} {} ({}; {}, {})", own(self.name), own(&window.shown), own(name), own(source), own(date))
+    }
+
+    /// The title of the finding about its version. `known`: the version could be read.
+    pub(super) fn version_title(self, status: Status, shown: &Text, known: bool, place: &Text) -> Text {
+        match status {
+            Status::Pass => text!("{} on {} is a version that the product supports", shown, place),
+            _ if known => text!("{} on {} is not what the product asks for", shown, place),
+            _ => text!("the version of {} on {} cannot be read", own(self.name), place),
         }
     }
 }
 
-/// What to do about a certificate that is not trusted.
-pub(super) fn trust(finding: Finding, why: &Distrust, host: &str, port: u16, word: &str) -> Finding {
-    let start = if word == "mysql" { " -starttls mysql" } else { "" };
-    let finding = finding.cause(text!("{}; nothing secret was sent", why));
-    if let Distrust::OtherName { .. } = why {
-        return finding.advise(text!(
-            "use a name that the certificate has: sudo {}",
-            ics_setup(text!("reconfigure --{}-host <NAME>", own(word)))
-        ));
-    }
-    let finding = finding.advise(text!(
-        "look who it is: openssl s_client -connect {}:{}{} -showcerts </dev/null",
-        own(quoted(host)),
-        port,
-        own(start)
-    ));
-    if let Distrust::Expired | Distrust::NotYet = why {
-        return finding.advise("look whether this host's clock is right: timedatectl");
-    }
-    finding
-        .advise("trust its CA on Ubuntu, Debian: sudo cp <CA.crt> /usr/local/share/ca-certificates/ && sudo update-ca-certificates")
-        .advise("trust its CA on CentOS, Red Hat: sudo cp <CA.crt> /etc/pki/ca-trust/source/anchors/ && sudo update-ca-trust")
-        .advise(text!("try it once: {}", ics_setup(text!("check backends --proxy-ca <CA.crt> --{}-host {}", own(word), own(quoted(host))))))
+/// What to do where the profile of another release should have been taken.
+pub(super) fn other_release() -> Text {
+    text!("if another release of the product is meant: {}", ics_setup("check backends --release <VERSION>"))
+}
+
+/// A finding with the address that it is about.
+pub(super) fn placed(finding: Finding, address: &Address) -> Finding {
+    finding.evidence("host", own(&address.host)).evidence("port", address.port)
 }

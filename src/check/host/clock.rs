@@ -3,13 +3,9 @@
 use std::time::Duration;
 
 use super::data::Data;
-use crate::check::{Check, CheckSpec, Group, Look, Meta, ProxySpec};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{Time, seconds};
+use crate::check::ProxySpec;
+use crate::check::prelude::*;
 use crate::system::clock::{self, Ask, Asked, ClockFacts, TimeStatus};
-use crate::text;
-use crate::text::{Text, own};
 
 pub(super) struct Clock;
 
@@ -37,11 +33,8 @@ impl Check for Clock {
             Ok(Asked { status: Some(status), .. }) => judge_clock(status, facts.keeper.as_deref()),
             Ok(Asked { in_vain, .. }) => {
                 let tried = in_vain.iter().map(|tried| text!("{}: {}", tried.whom, tried.why));
-                Finding::new(ids::CLOCK_SKEW, Status::Skip, "the clock: nobody told the time").observed(text!(
-                    "{}; {}",
-                    Text::join(tried, "; "),
-                    kept(facts.keeper.as_deref())
-                ))
+                let observed = text!("{}; {}", Text::join(tried, "; "), kept(facts.keeper.as_deref()));
+                Finding::skip(ids::CLOCK_SKEW, "the clock: nobody told the time").observed(observed)
             }
             Err(skipped) => return vec![*skipped],
         };
@@ -58,27 +51,17 @@ fn judge_clock(status: &TimeStatus, keeper: Option<&str>) -> Finding {
         _ if off > data.warn_seconds => Status::Warn,
         _ => Status::Pass,
     };
-    let side = if *ahead_seconds < 0 { "behind" } else { "ahead of" };
-    let shown = own(seconds(Duration::from_secs(off)));
+    let side = own(if *ahead_seconds < 0 { "behind" } else { "ahead of" });
+    let date = own(date);
+    let [shown, warn, fail] =
+        [off, data.warn_seconds, data.fail_seconds].map(|secs| own(seconds(Duration::from_secs(secs))));
     let title = match status {
         Status::Pass => "the clock is right".into(),
-        _ => text!("the clock is {} {} what {} says", shown, own(side), whom),
+        _ => text!("the clock is {} {} what {} says", shown, side, whom),
     };
     let finding = Finding::new(ids::CLOCK_SKEW, status, title)
-        .expected(text!(
-            "no more than {} off; from {} on AWS refuses signed requests",
-            own(seconds(Duration::from_secs(data.warn_seconds))),
-            own(seconds(Duration::from_secs(data.fail_seconds)))
-        ))
-        .observed(text!(
-            "{} {} the Date {:?} of {} (answer {}); {}",
-            shown,
-            own(side),
-            own(date),
-            whom,
-            answer,
-            kept(keeper)
-        ))
+        .expected(text!("no more than {} off; from {} on AWS refuses signed requests", warn, fail))
+        .observed(text!("{} {} the Date {:?} of {} (answer {}); {}", shown, side, date, whom, answer, kept(keeper)))
         .evidence("ahead_seconds", *ahead_seconds)
         .evidence("keeper", keeper.map(|keeper| text!("{}", own(keeper))));
     let finding = Finding { docs: Some(text!("{}", own(&data.source))), ..finding };
@@ -88,7 +71,7 @@ fn judge_clock(status: &TimeStatus, keeper: Option<&str>) -> Finding {
             .cause("certificates seem expired or not valid yet, signed requests to cloud APIs are refused, jobs run at wrong times")
             .fix("timedatectl set-ntp true")
             .advise("name a time server inside, where UDP port 123 is closed: NTP=<HOST> in /etc/systemd/timesyncd.conf, or server <HOST> iburst in /etc/chrony.conf, then restart that service")
-            .advise(text!("set it once, by hand: date -u -s '{}'", own(date))),
+            .advise(text!("set it once, by hand: date -u -s '{}'", date)),
     }
 }
 

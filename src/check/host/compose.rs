@@ -3,13 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::data::Data;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::compose::{self, Called, ComposeFacts};
-use crate::text;
-use crate::text::{Text, own};
 use crate::vendor::Vendor;
 
 pub(super) struct Compose;

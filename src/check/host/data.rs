@@ -55,19 +55,13 @@ pub(super) struct Port {
     pub(super) number: u16,
     #[serde(rename = "use")]
     pub(super) used_for: String,
-    otherwise: Otherwise,
+    /// What becomes of it when something else has it.
+    pub(super) otherwise: Status,
     #[serde(default)]
     pub(super) front: bool,
     #[serde(default)]
     pub(super) test_drive_only: bool,
     pub(super) source: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Otherwise {
-    Warn,
-    Fail,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,16 +75,6 @@ pub(super) struct Owners {
 #[serde(deny_unknown_fields)]
 pub(super) struct Compose {
     pub(super) crontabs: Vec<String>,
-}
-
-impl Port {
-    /// What becomes of it when something else has it.
-    pub(super) fn otherwise(&self) -> Status {
-        match self.otherwise {
-            Otherwise::Warn => Status::Warn,
-            Otherwise::Fail => Status::Fail,
-        }
-    }
 }
 
 impl Data {

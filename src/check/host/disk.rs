@@ -5,14 +5,10 @@ use std::path::Path;
 use super::argument;
 use super::data::Data;
 use super::hardware::within_tolerance;
+use crate::check::prelude::*;
 use crate::check::requirements::Hardware as Needs;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
-use crate::system::disk::{self, DiskFacts, Place, Sizes};
-use crate::text;
-use crate::text::{Text, own};
+use crate::host::Space;
+use crate::system::disk::{self, DiskFacts, Place};
 
 /// Where Docker keeps images and the containers' own files, unless it is told otherwise.
 const DOCKER: &str = "/var/lib/docker";
@@ -55,7 +51,7 @@ impl Check for Disk {
 
 /// A file system and what of ours lies on it.
 struct FileSystem<'a> {
-    sizes: &'a Sizes,
+    sizes: &'a Space,
     places: Vec<&'a Place>,
 }
 
@@ -133,7 +129,7 @@ fn judge_free(system: &FileSystem<'_>, installed: bool, needs: &Needs) -> Findin
 
 /// File systems without a fixed number of inodes (btrfs, some network file systems) have nothing to judge.
 fn judge_inodes(system: &FileSystem<'_>) -> Option<Finding> {
-    let Sizes { inodes, inodes_free, .. } = *system.sizes;
+    let Space { inodes, inodes_free, .. } = *system.sizes;
     if inodes == 0 {
         return None;
     }
@@ -185,7 +181,7 @@ mod tests {
         let place = |(path, device, total, free): &(&str, u64, u64, u64)| Place {
             path: PathBuf::from(path),
             looked_at: PathBuf::from(path),
-            space: Seen::Is(Sizes { device: *device, total: *total, free: *free, inodes: 1000, inodes_free: 500 }),
+            space: Seen::Is(Space { device: *device, total: *total, free: *free, inodes: 1000, inodes_free: 500 }),
         };
         DiskFacts { installed, places: places.iter().map(place).collect() }
     }
@@ -240,7 +236,7 @@ mod tests {
             (1000, 50, Some(Status::Pass)),
             (u64::MAX, u64::MAX, Some(Status::Pass)),
         ] {
-            let sizes = Sizes { device: 1, total: 1, free: 1, inodes, inodes_free };
+            let sizes = Space { device: 1, total: 1, free: 1, inodes, inodes_free };
             let system = FileSystem { sizes: &sizes, places: Vec::new() };
             assert_eq!(judge_inodes(&system).map(|found| found.status), expected, "{inodes} {inodes_free}");
         }

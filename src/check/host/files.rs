@@ -2,12 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Check, CheckSpec, Group, Look, Meta, Unread};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
-use crate::text;
-use crate::text::ics_setup;
+use crate::check::Unread;
+use crate::check::prelude::*;
 
 /// What could not be read is known before any check begins; see [`CheckSpec::unread`].
 pub(super) struct Files;
@@ -29,7 +25,7 @@ impl Check for Files {
     fn judge(&self, _: &FilesFacts, spec: &CheckSpec) -> Vec<Finding> {
         if spec.unread.is_empty() {
             let title = "every file that says what the settings are was read";
-            return vec![Finding::new(ids::FILE_UNREADABLE, Status::Pass, title).observed("none was in the way")];
+            return vec![Finding::pass(ids::FILE_UNREADABLE, title).observed("none was in the way")];
         }
         let of_one = |Unread { why, needs_root }: &Unread| {
             let status = if *needs_root { Status::Warn } else { Status::Fail };

@@ -1,14 +1,9 @@
 //! Can containers reach anything through this host?
 
 use super::{argument, judged};
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::Seen;
 use crate::system::forwarding::{self, ForwardingFacts, Routes};
-use crate::text;
-use crate::text::{Text, own};
 
 /// The file of ours that switches forwarding on.
 const OURS: &str = "99-docker.conf";
@@ -30,12 +25,7 @@ impl Check for Forwarding {
 }
 
 fn judge_forward(facts: &ForwardingFacts) -> Finding {
-    let now = match &facts.on {
-        Seen::Is(true) => "on".into(),
-        Seen::Is(false) => "off".into(),
-        Seen::Image => "an image, nothing runs".into(),
-        Seen::Unread(why) => why.clone(),
-    };
+    let now = facts.on.now(|on| if *on { "on" } else { "off" });
     let file = facts.off_in.as_ref();
     let cut_off = facts.docker_runs && facts.on == Seen::Is(false);
     let (status, title) = match file {
@@ -43,13 +33,10 @@ fn judge_forward(facts: &ForwardingFacts) -> Finding {
         Some(file) => (Status::Warn, text!("{} switches forwarding off, which cuts containers off", file)),
         None => (Status::Pass, "forwarding for containers is not switched off".into()),
     };
+    let boot = file.map_or(Text::from("no file switches it off"), |file| text!("{}", file));
     let finding = Finding::new(ids::IP_FORWARD, status, title)
         .expected("net.ipv4.ip_forward is 1 while containers run; the Docker daemon sets it when it starts")
-        .observed(text!(
-            "now: {}; for the next boot: {}",
-            now,
-            file.map_or(Text::from("no file switches it off"), |file| text!("{}", file))
-        ));
+        .observed(text!("now: {}; for the next boot: {}", now, boot));
     let now = if facts.on == Seen::Is(false) { " && sysctl -w net.ipv4.ip_forward=1" } else { "" };
     // Of all files the last one counts, in the order of their names.
     let ours_counts = file.and_then(|file| file.file_name()).is_none_or(|name| name.to_string_lossy().as_ref() < OURS);
@@ -65,10 +52,8 @@ fn judge_forward(facts: &ForwardingFacts) -> Finding {
             if facts.on == Seen::Image || !ours_counts {
                 return finding;
             }
-            finding.fix(text!(
-                "echo 'net.ipv4.ip_forward = 1' > /etc/sysctl.d/{} && sysctl -w net.ipv4.ip_forward=1",
-                own(OURS)
-            ))
+            let write = text!("echo 'net.ipv4.ip_forward = 1' > /etc/sysctl.d/{}", own(OURS));
+            finding.fix(text!("{} && sysctl -w net.ipv4.ip_forward=1", write))
         }
     }
 }

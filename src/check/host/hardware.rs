@@ -1,14 +1,9 @@
 //! Cores and memory.
 
 use super::judged;
+use crate::check::prelude::*;
 use crate::check::requirements::Hardware as Needs;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
 use crate::system::hardware::{self, Cores, HardwareFacts, MEMINFO};
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 pub(super) struct Hardware;
 

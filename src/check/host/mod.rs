@@ -37,11 +37,9 @@ mod umask;
 use std::path::Path;
 
 use super::AnyCheck;
-use crate::finding::FindingId;
-use crate::finding::{Finding, Status};
+use crate::check::prelude::*;
 use crate::system::Seen;
-use crate::text;
-use crate::text::{Own, Text, own, quoted};
+use crate::text::{Own, quoted};
 
 /// All of them, in the order in which they are reported.
 pub(crate) const CHECKS: &[&dyn AnyCheck] = &[
@@ -69,7 +67,16 @@ impl<T> Seen<T> {
             Self::Image => "this needs the running system, and --root names an image of one".into(),
             Self::Unread(why) => why.clone(),
         };
-        Err(Box::new(Finding::new(id, Status::Skip, text!("{}: not looked at", what.into())).observed(why)))
+        Err(Box::new(Finding::skip(id, text!("{}: not looked at", what.into())).observed(why)))
+    }
+
+    /// What holds now, for messages; `of` names what was seen.
+    fn now(&self, of: impl FnOnce(&T) -> &'static str) -> Text {
+        match self {
+            Self::Is(seen) => of(seen).into(),
+            Self::Image => "an image, nothing runs".into(),
+            Self::Unread(why) => why.clone(),
+        }
     }
 }
 

@@ -4,13 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::argument;
 use super::data::Data;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::mounts::{self, Mount, MountsFacts};
-use crate::text;
-use crate::text::{Text, own};
 
 pub(super) struct Mounts;
 
@@ -44,7 +39,7 @@ fn judge_noexec(mounts: &[Mount], spec: &CheckSpec) -> Vec<Finding> {
     let mut findings: Vec<Finding> = barred
         .map(|mount| {
             let title = text!("no program can be started in {}", mount.place);
-            let finding = Finding::new(ids::NOEXEC, Status::Warn, title)
+            let finding = Finding::warn(ids::NOEXEC, title)
                 .expected(expected)
                 .observed(text!("{} ({}) is mounted with noexec", mount.point, own(&mount.kind)))
                 .evidence("mount", own(mount.point.display()));
@@ -74,7 +69,7 @@ fn judge_noexec(mounts: &[Mount], spec: &CheckSpec) -> Vec<Finding> {
     if findings.is_empty() {
         let seen = Text::join(mounts.iter().map(|mount| text!("{}", mount.place)), ", ");
         findings.push(
-            Finding::new(ids::NOEXEC, Status::Pass, "programs can be started in the temporary folders")
+            Finding::pass(ids::NOEXEC, "programs can be started in the temporary folders")
                 .expected(expected)
                 .observed(text!("no noexec on {}", seen)),
         );
@@ -86,7 +81,7 @@ fn judge_read_only(mounts: &[Mount], spec: &CheckSpec) -> Finding {
     let expected = text!("/, {} and the temporary folders can be written to", spec.home);
     let shut: Vec<&Mount> = mounts.iter().filter(|mount| mount.read_only).collect();
     let Some(first) = shut.first() else {
-        return Finding::new(ids::READ_ONLY, Status::Pass, "nothing that is needed is mounted read-only")
+        return Finding::pass(ids::READ_ONLY, "nothing that is needed is mounted read-only")
             .expected(expected)
             .observed("all of them are mounted for writing");
     };

@@ -3,13 +3,9 @@
 use std::time::Duration;
 
 use super::judged;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{Time, seconds};
+use crate::check::prelude::*;
 use crate::system::name::{self, Host, NameFacts};
-use crate::text;
-use crate::text::{Fix, Text, own};
+use crate::text::Fix;
 
 /// A look-up that takes longer is felt with every sudo.
 const SLOW: Duration = Duration::from_secs(1);
@@ -31,13 +27,13 @@ impl Check for Name {
 }
 
 fn judge_name(host: &Host) -> Finding {
-    let Host { name, addresses, trouble, took_ms } = host;
-    let took = own(seconds(Duration::from_millis(*took_ms)));
+    let Host { name, addresses, error, took_ms } = host;
+    let took = took(*took_ms);
     let finding = |status, title: Text| {
         let shown = Text::join(addresses.iter().map(|address| text!("{}", address)), ", ");
-        let seen = match trouble {
+        let seen = match error {
             None => text!("{:?} is {} ({})", name, shown, took),
-            Some(trouble) => text!("{:?}: {} ({})", name, trouble, took),
+            Some(error) => text!("{:?}: {} ({})", name, error, took),
         };
         Finding::new(ids::HOSTNAME, status, title)
             .expected("a name of its own that the host itself can resolve")
@@ -64,7 +60,7 @@ fn judge_name(host: &Host) -> Finding {
         let cause = "every sudo waits for this look-up, and programs that ask for their own address fail";
         Finding { fix: vec![line], ..finding.cause(cause) }
     };
-    match trouble {
+    match error {
         Some(_) => fixed(finding(Status::Warn, text!("the host cannot resolve its own name {:?}", name))),
         None if Duration::from_millis(*took_ms) > SLOW => {
             fixed(finding(Status::Warn, text!("the host takes {} to resolve its own name {:?}", took, name)))
@@ -84,7 +80,7 @@ mod tests {
     #[test]
     fn names_and_their_verdicts() {
         let here = || vec!["127.0.1.1".parse().unwrap()];
-        for (name, addresses, trouble, took_ms, status, words) in [
+        for (name, addresses, error, took_ms, status, words) in [
             ("ics01.corp.example", here(), None, 2, Status::Pass, ""),
             (
                 "ics01.corp.example",
@@ -100,7 +96,7 @@ mod tests {
             ("LOCALHOST", here(), None, 1, Status::Warn, "set-hostname"),
             ("", vec![], Some(NetError::NameUnknown), 0, Status::Warn, "set-hostname"),
         ] {
-            let found = judge_name(&Host { name: name.to_owned(), addresses, trouble, took_ms });
+            let found = judge_name(&Host { name: name.to_owned(), addresses, error, took_ms });
             assert_eq!(found.status, status, "{name}");
             assert!(found.fix.join("\n").contains(words), "{name}: {:?}", found.fix);
         }

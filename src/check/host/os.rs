@@ -2,14 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::platform::{self, Said, Strategy};
 use crate::problem::id;
-use crate::text;
-use crate::text::{ics_setup, own};
 
 pub(super) struct Os;
 
@@ -53,22 +48,22 @@ impl Check for Os {
                     true => text!("nothing; --os {} says how to treat it", own(os.strategy)),
                     false => text!("{}", os.source),
                 };
-                let finding = Finding::new(ids::OS_SUPPORTED, Status::Pass, text!("the system is {}", os.pretty))
+                let finding = Finding::pass(ids::OS_SUPPORTED, text!("the system is {}", os.pretty))
                     .expected("a system that the vendor lists, or one named with --os")
                     .observed(text!("{}, told by {}; treated like {}", os.pretty, from, own(os.strategy)))
                     .evidence("id", os.id.as_str())
                     .evidence("version", os.version.as_str())
-                    .evidence("strategy", own(os.strategy.name()));
+                    .evidence("strategy", own(os.strategy.as_str()));
                 vec![finding]
             }
             Ok((_, findings)) => findings,
             Err(problem) => {
                 let id = if problem.id == id::OS_UNKNOWN { ids::OS_UNKNOWN } else { ids::OS_UNSUPPORTED };
-                let finding = Finding::new(id, Status::Fail, problem.message.clone())
-                    .expected("Ubuntu, CentOS, or a system that descends from Debian or Red Hat Enterprise Linux")
+                let finding = Finding::fail(id, problem.message.clone())
+                    .expected(text!("{}", own(platform::known())))
                     .observed(problem.because.as_deref().unwrap_or(&problem.message));
                 let commands =
-                    Strategy::ALL.into_iter().map(|strategy| ics_setup(text!("check --os {}", own(strategy.name()))));
+                    Strategy::ALL.into_iter().map(|strategy| ics_setup(text!("check --os {}", own(strategy.as_str()))));
                 let mut finding = commands.fold(finding, Finding::fix);
                 finding.fix.extend(problem.hints);
                 vec![finding]

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::data::{Data, Port};
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::settings::Deployment;
 use crate::system::ports::{self, Listener, PortsFacts, Process};
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 pub(super) struct Ports;
 
@@ -64,7 +61,7 @@ fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Findin
         }
         Owner::Front => finished(port, Status::Pass, text!("port {} is held by {}", number, names), observed),
         Owner::Unknown => {
-            let status = if facts.installed { Status::Warn } else { port.otherwise() };
+            let status = if facts.installed { Status::Warn } else { port.otherwise };
             let why = match (facts.as_root, facts.all_processes) {
                 (false, _) => "who it is can be seen by root only",
                 (true, false) => "who it is was not found in the time that there is for it",
@@ -80,21 +77,16 @@ fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Findin
         }
         Owner::Foreign => foreign(port, &here, &names, observed),
     };
-    finding.evidence("port", number).evidence(
-        "owners",
-        here.iter()
-            .flat_map(|listener| &listener.owners)
-            .map(
-                |process| serde_json::json!({"pid": process.pid, "name": process.name, "container": process.container}),
-            )
-            .collect::<Vec<_>>(),
-    )
+    let owners = here.iter().flat_map(|listener| &listener.owners);
+    let owners =
+        owners.map(|Process { pid, name, container, .. }| json!({"pid": pid, "name": name, "container": container}));
+    finding.evidence("port", number).evidence("owners", owners.collect::<Vec<_>>())
 }
 
 fn foreign(port: &Port, here: &[&Listener], names: &Text, observed: Text) -> Finding {
     let number = port.number;
     let owners = || here.iter().flat_map(|listener| &listener.owners);
-    let finding = finished(port, port.otherwise(), text!("port {} is taken by {}", number, names), observed)
+    let finding = finished(port, port.otherwise, text!("port {} is taken by {}", number, names), observed)
         .cause(text!("port {} is for {}; only one program can have it", number, own(&port.used_for)));
     if owners().any(is_container) {
         let id = owners().find_map(|process| process.container.as_ref());
@@ -110,14 +102,10 @@ fn foreign(port: &Port, here: &[&Listener], names: &Text, observed: Text) -> Fin
 }
 
 fn finished(port: &Port, status: Status, title: Text, observed: Text) -> Finding {
-    let front = if port.front { ", or a web server" } else { "" };
+    let used_for = own(&port.used_for);
+    let front = own(if port.front { ", or a web server" } else { "" });
     let finding = Finding::new(ids::PORT_IN_USE, status, title)
-        .expected(text!(
-            "port {} free, or held by the product{}: it is for {}",
-            port.number,
-            own(front),
-            own(&port.used_for)
-        ))
+        .expected(text!("port {} free, or held by the product{}: it is for {}", port.number, front, used_for))
         .observed(observed);
     Finding { docs: port.source.as_ref().map(|source| text!("{}", own(source))), ..finding }
 }
@@ -138,21 +126,15 @@ fn is_container(process: &Process) -> bool {
 
 fn shown(listener: &Listener) -> Text {
     let at = core::net::SocketAddr::new(listener.address, listener.port);
-    let owners: Vec<Text> = listener
-        .owners
-        .iter()
-        .map(|process| {
-            let Process { pid, name, container, forwards_to } = process;
-            let within = container.as_ref().map(|id| text!(", container {}", own(id))).unwrap_or_default();
-            let to =
-                forwards_to.as_ref().map(|to| text!(", forwards to the container at {}", own(to))).unwrap_or_default();
-            text!("{} (process {}{}{})", name, pid, within, to)
-        })
-        .collect();
-    match owners.is_empty() {
-        true => text!("a process of user id {} listens on {}", listener.uid, at),
-        false => text!("{} listens on {}", Text::join(owners, ", "), at),
+    if listener.owners.is_empty() {
+        return text!("a process of user id {} listens on {}", listener.uid, at);
     }
+    let owners = listener.owners.iter().map(|Process { pid, name, container, forwards_to }| {
+        let within = container.as_ref().map(|id| text!(", container {}", own(id))).unwrap_or_default();
+        let to = forwards_to.as_ref().map(|to| text!(", forwards to the container at {}", own(to))).unwrap_or_default();
+        text!("{} (process {}{}{})", name, pid, within, to)
+    });
+    text!("{} listens on {}", Text::join(owners, ", "), at)
 }
 
 #[cfg(test)]

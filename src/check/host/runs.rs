@@ -4,13 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::judged;
 use crate::apply::{State, runs};
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::Seen;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 pub(super) struct Runs;
 
@@ -51,21 +46,17 @@ impl Check for Runs {
 fn judge_runs(runs: &[Interrupted]) -> Finding {
     let expected = "every run of ics-setup came to its end";
     let Some(last) = runs.last() else {
-        return Finding::new(ids::RUN_INTERRUPTED, Status::Pass, "no run of ics-setup was interrupted")
+        return Finding::pass(ids::RUN_INTERRUPTED, "no run of ics-setup was interrupted")
             .expected(expected)
             .observed("no journal without an end");
     };
     let names = Text::join(runs.iter().map(|run| text!("{} ({})", own(&run.run), own(&run.command))), ", ");
-    Finding::new(
-        ids::RUN_INTERRUPTED,
-        Status::Fail,
-        text!("run {} was interrupted, or is still at work", own(&last.run)),
-    )
-    .expected(expected)
-    .observed(text!("begun and not ended: {}", names))
-    .cause("it was killed or lost power, so some of its files may be written and others not")
-    .fix(ics_setup(text!("revert {}", own(&last.run))))
-    .advise("see whether it is still at work: pgrep -a ics-setup")
+    Finding::fail(ids::RUN_INTERRUPTED, text!("run {} was interrupted, or is still at work", own(&last.run)))
+        .expected(expected)
+        .observed(text!("begun and not ended: {}", names))
+        .cause("it was killed or lost power, so some of its files may be written and others not")
+        .fix(ics_setup(text!("revert {}", own(&last.run))))
+        .advise("see whether it is still at work: pgrep -a ics-setup")
 }
 
 #[cfg(test)]

@@ -1,14 +1,9 @@
 //! Does SELinux keep containers from the product's folder?
 
 use super::argument;
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::Seen;
 use crate::system::selinux::{self, CONFIG, SelinuxFacts};
-use crate::text;
-use crate::text::{Text, own};
 
 /// Types that containers may read and write: today's name, and CentOS 7's.
 const FOR_CONTAINERS: [&str; 2] = ["container_file_t", "svirt_sandbox_file_t"];
@@ -30,20 +25,15 @@ impl Check for Selinux {
 }
 
 fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
-    let now = match &facts.running {
-        Seen::Is(None) => "the kernel has none".into(),
-        Seen::Is(Some(true)) => "enforcing".into(),
-        Seen::Is(Some(false)) => "permissive".into(),
-        Seen::Image => "an image, nothing runs".into(),
-        Seen::Unread(why) => why.clone(),
-    };
+    let now = facts.running.now(|mode| match mode {
+        None => "the kernel has none",
+        Some(true) => "enforcing",
+        Some(false) => "permissive",
+    });
     let configured = facts.configured.as_deref().unwrap_or("nothing");
     let home = &spec.home;
-    let mode: Text = match configured {
-        "enforcing" => "enforcing".into(),
-        "permissive" => "permissive".into(),
-        "disabled" => "disabled".into(),
-        "nothing" => "nothing".into(),
+    let mode = match configured {
+        "enforcing" | "permissive" | "disabled" | "nothing" => text!("{}", own(configured)),
         other => text!("{}", other),
     };
     let seen = text!("now: {}; {} says {} for the next boot", now, own(CONFIG), mode);
@@ -56,24 +46,20 @@ fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
     let labelled = facts.label.as_deref().is_some_and(|label| FOR_CONTAINERS.iter().any(|name| label.contains(name)));
     let expected = text!("SELinux lets containers use what they mount from {}", home);
     if !enforcing {
-        return Finding::new(ids::SELINUX, Status::Pass, "SELinux does not stand in the way of containers")
+        return Finding::pass(ids::SELINUX, "SELinux does not stand in the way of containers")
             .expected(expected)
             .observed(seen);
     }
     if labelled {
         let label = facts.label.clone().unwrap_or_default();
-        return Finding::new(
-            ids::SELINUX,
-            Status::Pass,
-            text!("SELinux is enforcing, and {} is labelled for containers", home),
-        )
-        .expected(expected)
-        .observed(text!("{}; {} is {}", seen, home, label))
-        .evidence("label", label);
+        return Finding::pass(ids::SELINUX, text!("SELinux is enforcing, and {} is labelled for containers", home))
+            .expected(expected)
+            .observed(text!("{}; {} is {}", seen, home, label))
+            .evidence("label", label);
     }
     let folder = argument(home);
     let make = if facts.home { Text::default() } else { text!("mkdir -p {} && ", folder) };
-    Finding::new(ids::SELINUX, Status::Warn, text!("SELinux is enforcing, and {} is not labelled for containers", home))
+    Finding::warn(ids::SELINUX, text!("SELinux is enforcing, and {} is not labelled for containers", home))
         .expected(expected)
         .observed(match &facts.label {
             Some(label) => text!("{}; {} is {}", seen, home, label),

@@ -1,12 +1,7 @@
 //! Traps for commands under sudo: a `secure_path` without `/usr/local/bin`, and `requiretty`.
 
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::sudo::{self, SudoFacts};
-use crate::text;
-use crate::text::{Text, own};
 
 /// Where the vendor's installers put docker-compose.
 const LOCAL: &str = "/usr/local/bin";
@@ -36,7 +31,7 @@ fn judge_path(found: Option<&(String, String)>) -> Finding {
     let local = own(LOCAL);
     let expected = text!("{} in sudo's secure_path, or no secure_path", local);
     let Some((path, file)) = found else {
-        return Finding::new(ids::SUDO_SECURE_PATH, Status::Pass, "sudo keeps the PATH of who calls it")
+        return Finding::pass(ids::SUDO_SECURE_PATH, "sudo keeps the PATH of who calls it")
             .expected(expected)
             .observed("no secure_path");
     };
@@ -63,10 +58,10 @@ fn judge_path(found: Option<&(String, String)>) -> Finding {
 fn judge_tty(file: Option<&str>) -> Finding {
     let expected = "sudo works without a terminal";
     match file {
-        None => Finding::new(ids::SUDO_REQUIRETTY, Status::Pass, "sudo works without a terminal")
+        None => Finding::pass(ids::SUDO_REQUIRETTY, "sudo works without a terminal")
             .expected(expected)
             .observed("no requiretty"),
-        Some(file) => Finding::new(ids::SUDO_REQUIRETTY, Status::Warn, "sudo works in a terminal only")
+        Some(file) => Finding::warn(ids::SUDO_REQUIRETTY, "sudo works in a terminal only")
             .expected(expected)
             .observed(text!("Defaults requiretty in {}", own(file)))
             .cause("cron jobs, cloud-init, Ansible and ssh HOST sudo … end with \"sorry, you must have a tty to run sudo\"")

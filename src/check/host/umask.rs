@@ -1,12 +1,7 @@
 //! A umask under which files that root makes cannot be read by those who need them.
 
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::system::umask::{self, Found, UmaskFacts};
-use crate::text;
-use crate::text::{Text, own};
 
 /// What hardening guides ask for. Bits beyond it take the group's right to read.
 const STRICTEST: u32 = 0o027;
@@ -37,12 +32,12 @@ fn judge_umask(found: &[Found]) -> Finding {
             [] => "no file sets one".into(),
             found => Text::join(found.iter().map(|found| shown(&found)), ", "),
         };
-        return Finding::new(ids::UMASK, Status::Pass, "files that root makes can be read by those who need them")
+        return Finding::pass(ids::UMASK, "files that root makes can be read by those who need them")
             .expected(expected)
             .observed(seen);
     };
     let title = text!("files that root makes can be read by root only (umask {})", octal(first.umask));
-    Finding::new(ids::UMASK, Status::Warn, title)
+    Finding::warn(ids::UMASK, title)
         .expected(expected)
         .observed(Text::join(strict.iter().map(shown), ", "))
         .cause(

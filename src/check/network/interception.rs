@@ -3,18 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::CheckSpec;
 use super::super::causes::way;
 use super::NetworkFacts;
 use super::scope::Scope;
-use crate::finding::{Finding, Status};
+use crate::check::prelude::*;
 use crate::net::Distrust;
 use crate::network::cause::Via;
 use crate::network::inspector;
-use crate::network::path::{Page, PathProbe};
+use crate::network::path::{Certificate, Page, PathProbe};
 use crate::network::target::Target;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
+
+/// What a verdict holds for: endpoints, each with the way to it.
+type Met<'m, 'a> = &'m [(&'a Target, &'a PathProbe)];
 
 /// What the two judgements say together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,24 +62,17 @@ pub(super) fn judge_interception(scope: Scope, facts: &NetworkFacts, spec: &Chec
     by(facts, verdict).into_iter().map(|(verdict, met)| finding(scope, verdict, &met, facts, spec)).collect()
 }
 
-fn finding(
-    scope: Scope,
-    verdict: Verdict,
-    met: &[(&Target, &PathProbe)],
-    facts: &NetworkFacts,
-    spec: &CheckSpec,
-) -> Finding {
+fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFacts, spec: &CheckSpec) -> Finding {
     let (id, agent) = (scope.interception(), scope.is_agent());
     let names: BTreeSet<&str> = met.iter().map(|(target, _)| target.host.as_str()).collect();
-    let issuers: BTreeSet<&str> = met
-        .iter()
-        .filter_map(|(_, probe)| probe.certificate.as_ref())
-        .map(|certificate| certificate.issuer_organisation.as_str())
-        .collect();
-    let by_whom = issuers.iter().copied().collect::<Vec<_>>().join(", ");
-    let product = product(met);
-    let device =
-        product.map_or_else(|| text!("signed by {}", by_whom), |name| text!("{}, signed by {}", own(name), by_whom));
+    let list: Vec<&str> = names.iter().copied().collect();
+    let issuers: BTreeSet<&str> = certificates(met).map(|(_, shown)| shown.issuer_organisation.as_str()).collect();
+    let issuers: Vec<&str> = issuers.into_iter().collect();
+    let by_whom = issuers.join(", ");
+    let device = match product(met) {
+        Some(name) => text!("{}, signed by {}", own(name), by_whom),
+        None => text!("signed by {}", by_whom),
+    };
     let way = the_way(met, facts, spec);
     let count = |verb: &str, verbs: &str, what: &str| match names.len() {
         1 => text!("{} {} {}{}", own(names.first().copied().unwrap_or_default()), own(verb), own(what), way),
@@ -90,8 +83,8 @@ fn finding(
     let make = |status, title: Text| {
         let finding = Finding::new(id, status, title)
             .expected("certificates that are valid by the public authorities and by this host's store alike")
-            .evidence("hosts", names.iter().copied().collect::<Vec<_>>())
-            .evidence("issuers", issuers.iter().copied().collect::<Vec<_>>());
+            .evidence("hosts", list.clone())
+            .evidence("issuers", issuers.clone());
         let finding = match &facts.bundle {
             Some(bundle) => finding.evidence("store", own(bundle)),
             None => finding,
@@ -104,20 +97,13 @@ fn finding(
         }
         None => Text::default(),
     };
-    let exclude = || {
-        let list: Vec<&str> = names.iter().copied().collect();
-        text!("have the proxy team exclude from decryption: {}", own(list.join(", ")))
-    };
+    let exclude = || text!("have the proxy team exclude from decryption: {}", own(list.join(", ")));
     let whole = || {
-        text!(
-            "have the whole list in the device's own words: {} (or squid, fortigate, …)",
-            ics_setup("network allowlist --decrypt-exclusions --format paloalto")
-        )
+        let allowlist = ics_setup("network allowlist --decrypt-exclusions --format paloalto");
+        text!("have the whole list in the device's own words: {} (or squid, fortigate, …)", allowlist)
     };
-    let why = |probe: &PathProbe| {
-        probe.by_public.as_ref().or(probe.by_host.as_ref()).map(|why| text!("{}", why)).unwrap_or_default()
-    };
-    let first_why = met.first().map(|(_, probe)| why(probe)).unwrap_or_default();
+    let first_why = met.first().and_then(|(_, probe)| probe.by_public.as_ref().or(probe.by_host.as_ref()));
+    let first_why = first_why.map(|why| text!("{}", why)).unwrap_or_default();
     let (look, resolves) = looks(met, spec);
     match verdict {
         Verdict::Genuine => {
@@ -169,12 +155,15 @@ fn finding(
     }
 }
 
+/// The certificates of all of them, each with the endpoint that it came in place of.
+fn certificates<'a>(met: Met<'_, 'a>) -> impl Iterator<Item = (&'a Target, &'a Certificate)> {
+    met.iter().filter_map(|(target, probe)| Some((*target, probe.certificate.as_ref()?)))
+}
+
 /// The product that signs, by the certificate or by a page that it shows.
-fn product(met: &[(&Target, &PathProbe)]) -> Option<&'static str> {
-    let of_certificate = met
-        .iter()
-        .filter_map(|(_, probe)| probe.certificate.as_ref())
-        .find_map(|certificate| inspector(&certificate.issuer).or_else(|| inspector(&certificate.subject)));
+fn product(met: Met<'_, '_>) -> Option<&'static str> {
+    let of_certificate = certificates(met)
+        .find_map(|(_, certificate)| inspector(&certificate.issuer).or_else(|| inspector(&certificate.subject)));
     of_certificate.or_else(|| {
         let mut pages = met.iter().filter_map(|(target, probe)| block_page(target, probe));
         pages.find_map(|page| {
@@ -184,7 +173,7 @@ fn product(met: &[(&Target, &PathProbe)]) -> Option<&'static str> {
 }
 
 /// Where both ways were gone and these came by one of them: which.
-fn the_way(met: &[(&Target, &PathProbe)], facts: &NetworkFacts, spec: &CheckSpec) -> Text {
+fn the_way(met: Met<'_, '_>, facts: &NetworkFacts, spec: &CheckSpec) -> Text {
     let ways: BTreeSet<Via> = met.iter().map(|(_, probe)| probe.via).collect();
     let all = facts.seen.iter().flat_map(|seen| &seen.walks);
     match (ways.first(), met.first()) {
@@ -196,24 +185,19 @@ fn the_way(met: &[(&Target, &PathProbe)], facts: &NetworkFacts, spec: &CheckSpec
 }
 
 /// What to type to see the certificate of the first of them, and where its name leads.
-fn looks(met: &[(&Target, &PathProbe)], spec: &CheckSpec) -> (Text, Text) {
+fn looks(met: Met<'_, '_>, spec: &CheckSpec) -> (Text, Text) {
     let Some((target, probe)) = met.first() else { return (Text::default(), Text::default()) };
     let proxy = spec.https_proxy.as_ref().filter(|_| probe.via == Via::Proxy);
     let proxy = proxy.map(|proxy| text!(" -proxy {}:{}", own(&proxy.host), proxy.port)).unwrap_or_default();
-    let host = &target.host;
+    let (name, host) = (own(target.name()), own(&target.host));
     (
-        text!(
-            "look: openssl s_client{} -connect {} -servername {} -showcerts </dev/null",
-            proxy,
-            own(target.name()),
-            own(host)
-        ),
-        text!("look where the name leads, and compare with a host outside of this network: getent hosts {}", own(host)),
+        text!("look: openssl s_client{} -connect {} -servername {} -showcerts </dev/null", proxy, name, host),
+        text!("look where the name leads, and compare with a host outside of this network: getent hosts {}", host),
     )
 }
 
 /// When the first of them was valid.
-fn lifetime(met: &[(&Target, &PathProbe)]) -> Text {
+fn lifetime(met: Met<'_, '_>) -> Text {
     let day = |second| time::OffsetDateTime::from_unix_timestamp(second).ok().map(|moment| moment.date());
     let certificate = met.first().and_then(|(_, probe)| probe.certificate.as_ref());
     match certificate.and_then(|certificate| Some((day(certificate.not_before)?, day(certificate.not_after)?))) {
@@ -223,20 +207,16 @@ fn lifetime(met: &[(&Target, &PathProbe)]) -> Text {
 }
 
 /// How many operators without anything in common show certificates of one issuer; `None`: no such thing.
-fn common_issuer(met: &[(&Target, &PathProbe)]) -> Option<usize> {
+fn common_issuer(met: Met<'_, '_>) -> Option<usize> {
     let operators: BTreeSet<String> = met.iter().map(|(target, _)| operator(&target.host)).collect();
-    let issuers: BTreeSet<&str> = met
-        .iter()
-        .filter_map(|(_, probe)| probe.certificate.as_ref())
-        .map(|certificate| certificate.issuer.as_str())
-        .collect();
+    let issuers: BTreeSet<&str> = certificates(met).map(|(_, certificate)| certificate.issuer.as_str()).collect();
     Some(operators.len()).filter(|operators| *operators > 1 && issuers.len() == 1)
 }
 
 /// Further signs, for programs and doubters: one issuer or one key for operators that have nothing in common, no public
 /// log, and another key by the other way.
-fn witnesses(finding: Finding, met: &[(&Target, &PathProbe)], facts: &NetworkFacts) -> Finding {
-    let certificates = || met.iter().filter_map(|(target, probe)| Some((*target, probe.certificate.as_ref()?)));
+fn witnesses(finding: Finding, met: Met<'_, '_>, facts: &NetworkFacts) -> Finding {
+    let certificates = || certificates(met);
     let operators: BTreeSet<String> = certificates().map(|(target, _)| operator(&target.host)).collect();
     let keys: BTreeSet<&str> = certificates().map(|(_, certificate)| certificate.key.as_str()).collect();
     let unlogged = certificates().filter(|(_, certificate)| !certificate.logged).count();
@@ -264,7 +244,7 @@ fn operator(host: &str) -> String {
 /// What came within TLS that is the endpoint's own is the endpoint's answer, whatever it says.
 pub(super) fn block_page<'a>(target: &Target, probe: &'a PathProbe) -> Option<&'a Page> {
     let page = probe.page.as_ref().filter(|_| probe.failure.is_none())?;
-    let foreign = if target.tls { probe.by_public.is_some() } else { true };
+    let foreign = !target.tls || probe.by_public.is_some();
     // A server that answers in the clear may well say "403 Forbidden" itself.
     let words: &[&str] = if target.tls {
         &["block", "denied", "policy", "login"]

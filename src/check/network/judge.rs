@@ -2,19 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::super::CheckSpec;
 use super::super::causes::{of_way, proxy_for, told, way};
 use super::interception::{self, block_page};
 use super::proxy::{broken, of_proxy};
 use super::scope::Scope;
-use super::{NetworkFacts, Seen};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use super::{NetworkFacts, Seen, Static};
+use crate::check::prelude::*;
 use crate::network::cause::{Cause, Failure, Stage, Via};
-use crate::network::path::PathProbe;
+use crate::network::path::{Page, PathProbe};
 use crate::network::target::Target;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 /// Which proxy, in the findings of one endpoint: `path` and the way tell.
 const THE_PROXY: &str = "the proxy";
@@ -57,7 +53,7 @@ pub(super) fn judge_network(scope: Scope, facts: &NetworkFacts, spec: &CheckSpec
             ),
         );
         let why = "the settings call for none";
-        findings.push(Finding::new(scope.endpoint(), Status::Skip, title).observed(why).advise(advice));
+        findings.push(Finding::skip(scope.endpoint(), title).observed(why).advise(advice));
     }
     findings
 }
@@ -72,16 +68,12 @@ fn broken_resolver(facts: &NetworkFacts) -> Option<&Failure> {
     failures.first().copied().filter(|_| failures.len() > 1)
 }
 
-/// The endpoints that were gone to directly.
-fn direct(facts: &NetworkFacts) -> impl Iterator<Item = &Seen> {
-    facts.seen.iter().filter(|seen| seen.walks.iter().any(|probe| probe.via == Via::Direct))
-}
-
 fn of_resolver(scope: Scope, failure: &Failure, facts: &NetworkFacts, spec: &CheckSpec) -> Finding {
-    let names: Vec<&str> =
-        direct(facts).filter(|seen| !seen.target.direct_only).map(|seen| seen.target.host.as_str()).collect();
+    let direct = |seen: &&Seen| seen.walks.iter().any(|probe| probe.via == Via::Direct) && !seen.target.direct_only;
+    let names: Vec<&str> = facts.seen.iter().filter(direct).map(|seen| seen.target.host.as_str()).collect();
+    let first = own(names.first().copied().unwrap_or_default());
     let title = text!("none of {} public names resolves on this host", names.len());
-    let mut finding = Finding::new(scope.resolver(), Status::Fail, title)
+    let finding = Finding::fail(scope.resolver(), title)
         .expected("addresses for the endpoints' names, which the direct way needs")
         .observed(told(failure))
         .cause("name servers that do not answer, or do not know the internet, as is usual where everything goes through a proxy")
@@ -91,81 +83,63 @@ fn of_resolver(scope: Scope, failure: &Failure, facts: &NetworkFacts, spec: &Che
                 text!("name the proxy, where there is one: {}", ics_setup("prepare --proxy http://<HOST>:<PORT>"))
             }
         })
-        .advise(text!(
-            "else look: cat /etc/resolv.conf; getent hosts {}",
-            own(names.first().copied().unwrap_or_default())
-        ))
+        .advise(text!("else look: cat /etc/resolv.conf; getent hosts {}", first))
         .evidence("endpoints", names.len());
-    finding.stage = Some(failure.stage.as_str());
-    finding.path = Some(Via::Direct.as_str());
-    finding.duration_ms = Some(failure.took_ms);
-    finding
+    Finding {
+        stage: Some(failure.stage.as_str()),
+        path: Some(Via::Direct.as_str()),
+        duration_ms: Some(failure.took_ms),
+        ..finding
+    }
 }
 
 fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&'static str>, spec: &CheckSpec) -> Finding {
     let target = &seen.target;
-    let way = way(probe.via, target, spec);
-    let mut finding = match &probe.failure {
-        None if block_page(target, probe).is_some() => blocked(scope, target, probe, spec),
-        None => {
-            let title = text!("{} is reached {}", own(target.name()), way);
-            let around = probe.via == Via::Direct
-                && spec.via.is_empty()
-                && !target.direct_only
-                && proxy_for(target.tls, spec).is_some();
-            let why = if around { "; no_proxy takes it away from the proxy" } else { "" };
-            Finding::new(scope.endpoint_of(target), Status::Pass, title).observed(text!(
-                "{}{}",
-                reached(probe),
-                own(why)
-            ))
+    let (id, way) = (scope.endpoint_of(target), way(probe.via, target, spec));
+    let finding = match (&probe.failure, common) {
+        (None, _) => match block_page(target, probe) {
+            Some(page) => blocked(id, target, probe, page, spec),
+            None => {
+                let around = probe.via == Via::Direct
+                    && spec.via.is_empty()
+                    && !target.direct_only
+                    && proxy_for(target.tls, spec).is_some();
+                let why = own(if around { "; no_proxy takes it away from the proxy" } else { "" });
+                let title = text!("{} is reached {}", own(target.name()), way);
+                Finding::pass(id, title).observed(text!("{}{}", reached(probe), why))
+            }
+        },
+        (Some(_), Some(common)) => {
+            Finding::skip(id, text!("{} was not reached {}", own(target.name()), way)).observed(common)
         }
-        Some(failure) if common.is_some() => {
-            let title = text!("{} was not reached {}", own(target.name()), way);
-            let observed = common.unwrap_or_default();
-            let mut finding = Finding::new(scope.endpoint_of(target), Status::Skip, title).observed(observed);
-            finding.stage = Some(failure.stage.as_str());
-            finding
-        }
-        Some(failure) => {
-            let status = target.missed();
-            let make = |title| Finding::new(scope.endpoint_of(target), status, title);
-            let mut finding = of_way(failure, target, probe.via, &THE_PROXY.into(), spec, make).observed(told(failure));
-            finding.stage = Some(failure.stage.as_str());
-            finding
+        (Some(failure), None) => {
+            of_way(failure, target, probe.via, &THE_PROXY.into(), spec, (id, target.missed())).observed(told(failure))
         }
     };
-    finding.path = Some(probe.via.as_str());
-    finding.duration_ms = Some(probe.millis());
-    finding = finding.evidence("host", own(&target.host)).evidence("port", target.port);
-    finding = finding.evidence("purpose", own(&target.purpose));
+    let stages: serde_json::Map<_, _> =
+        probe.steps.iter().map(|step| (step.stage.as_str().to_owned(), step.millis.into())).collect();
+    let mut finding = finding
+        .evidence("host", own(&target.host))
+        .evidence("port", target.port)
+        .evidence("purpose", own(&target.purpose));
     if let Some(wildcard) = &target.stands_for {
         finding = finding.evidence("stands_for", own(wildcard));
     }
-    let stages: serde_json::Map<_, _> =
-        probe.steps.iter().map(|step| (step.stage.as_str().to_owned(), step.millis.into())).collect();
     finding = finding.evidence("stages_ms", stages);
     if let Some(certificate) = &probe.certificate {
         finding = finding.evidence("issuer", certificate.issuer.as_str());
     }
-    finding
+    let stage = probe.failure.as_ref().map(|failure| failure.stage.as_str()).or(finding.stage);
+    Finding { stage, path: Some(probe.via.as_str()), duration_ms: Some(probe.millis()), ..finding }
 }
 
 /// Somebody answered in the endpoint's place.
-fn blocked(scope: Scope, target: &Target, probe: &PathProbe, spec: &CheckSpec) -> Finding {
-    let status = target.missed();
-    let page = block_page(target, probe);
-    let why = Cause::Page { title: page.and_then(|page| page.title.clone()) };
+fn blocked(id: FindingId, target: &Target, probe: &PathProbe, page: &Page, spec: &CheckSpec) -> Finding {
+    let why = Cause::Page { title: page.title.clone() };
     let failure = Failure { stage: Stage::Http, why, took_ms: 0 };
-    let server = page.and_then(|page| page.server.as_ref()).map(|server| text!(", Server: {}", server));
-    let make = |title| Finding::new(scope.endpoint_of(target), status, title);
-    let mut finding = of_way(&failure, target, probe.via, &THE_PROXY.into(), spec, make).observed(text!(
-        "{}{}",
-        reached(probe),
-        server.unwrap_or_default()
-    ));
-    finding.stage = Some(Stage::Http.as_str());
-    finding
+    let server = page.server.as_ref().map(|server| text!(", Server: {}", server)).unwrap_or_default();
+    let finding = of_way(&failure, target, probe.via, &THE_PROXY.into(), spec, (id, target.missed()));
+    Finding { stage: Some(failure.stage.as_str()), ..finding.observed(text!("{}{}", reached(probe), server)) }
 }
 
 fn reached(probe: &PathProbe) -> Text {
@@ -187,44 +161,33 @@ fn reached(probe: &PathProbe) -> Text {
 
 /// The static addresses of one endpoint.
 fn of_addresses(seen: &Seen) -> Finding {
-    let id = ids::AGENT_STATIC_ADDRESS;
-    let name = seen.target.name();
-    let bad: Vec<Text> = seen
-        .addresses
-        .iter()
-        .filter_map(|address| {
-            let failure = address.failure.as_ref()?;
-            Some(text!("{} ({})", own(&address.address), told(failure)))
-        })
-        .collect();
+    let name = own(seen.target.name());
+    let failed = |tried: &Static| Some(text!("{} ({})", own(&tried.address), told(tried.failure.as_ref()?)));
+    let bad: Vec<Text> = seen.addresses.iter().filter_map(failed).collect();
     let listed: BTreeSet<&str> = seen.target.static_ips.iter().map(String::as_str).collect();
     let resolved: BTreeSet<&str> =
         seen.walks.iter().flat_map(|probe| probe.addresses.iter().map(String::as_str)).collect();
     let strangers: Vec<&str> = resolved.difference(&listed).copied().collect();
     let finding = |status, title: Text| {
-        Finding::new(id, status, title)
+        Finding::new(ids::AGENT_STATIC_ADDRESS, status, title)
             .expected(text!("{} answer as {}", own(seen.target.static_ips.join(", ")), own(&seen.target.host)))
             .evidence("host", own(&seen.target.host))
             .evidence("dns", resolved.iter().copied().collect::<Vec<_>>())
     };
     if !bad.is_empty() {
-        return finding(
-            Status::Fail,
-            text!("{} of {} static addresses of {} do not answer", bad.len(), seen.addresses.len(), own(&name)),
-        )
-        .observed(Text::join(bad, "; "))
-        .cause("a firewall that is opened for the name only, or addresses that are no longer used")
-        .advise(text!(
-            "have the firewall opened for each address: {}",
-            ics_setup("network allowlist --format nftables")
-        ));
+        let title = text!("{} of {} static addresses of {} do not answer", bad.len(), seen.addresses.len(), name);
+        let allowlist = ics_setup("network allowlist --format nftables");
+        return finding(Status::Fail, title)
+            .observed(Text::join(bad, "; "))
+            .cause("a firewall that is opened for the name only, or addresses that are no longer used")
+            .advise(text!("have the firewall opened for each address: {}", allowlist));
     }
     if !strangers.is_empty() {
-        return finding(Status::Warn, text!("DNS gives {} other addresses than the static ones", own(&name)))
+        return finding(Status::Warn, text!("DNS gives {} other addresses than the static ones", name))
             .observed(strangers.join(", "))
             .cause("a firewall that is opened for the static addresses only will not let these through")
             .advise("open the name where the firewall can, or pin the static addresses in /etc/hosts");
     }
-    finding(Status::Pass, text!("the static addresses of {} answer", own(&name)))
+    finding(Status::Pass, text!("the static addresses of {} answer", name))
         .observed(text!("{} tried", seen.addresses.len()))
 }

@@ -11,13 +11,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::AnyCheck;
 use super::engine::{self, Ended, Job, Pace};
-use super::{AnyCheck, Check, CheckSpec, Group, Look, Meta};
+use crate::check::prelude::*;
 use crate::clients;
-use crate::finding::Finding;
-use crate::finding::FindingId;
-use crate::finding::ids;
-use crate::net::{NetError, Time};
+use crate::net::NetError;
 use crate::network::cause::{Cause, Failure, Stage, Via};
 use crate::network::path::{Asked, PathProbe, probe};
 use crate::network::target::Target;
@@ -179,8 +177,8 @@ impl Trip {
         let Self::PathProbe(probe) = self else { return false };
         probe.via == Via::Proxy
             && probe.failure.as_ref().is_some_and(|failure| match &failure.why {
-                Cause::NetError { trouble } => {
-                    failure.stage <= Stage::Connect && matches!(trouble, NetError::Reset | NetError::Closed)
+                Cause::NetError { error } => {
+                    failure.stage <= Stage::Connect && matches!(error, NetError::Reset | NetError::Closed)
                 }
                 Cause::ProxyForbids { status } => *status == 429,
                 _ => false,
@@ -225,7 +223,7 @@ fn goes_around(target: &Target, spec: &CheckSpec) -> bool {
     let Some(asked) = clients::Target::to_host(target.tls, &target.host).filter(|_| !target.agent) else {
         return false;
     };
-    let readers = clients::all().iter().filter(|client| client.reads_environment() && !client.is_broken());
+    let readers = clients::all().iter().filter(|client| client.reads_environment() && !client.broken);
     let (around, through): (Vec<_>, Vec<_>) = readers.partition(|client| client.route(&asked, &list).is_direct());
     around.len() > through.len()
 }

@@ -1,10 +1,9 @@
 //! The proxy's own faults, which everything behind it has in common: said once.
 
-use super::super::CheckSpec;
 use super::super::causes::{self, Proxy, proxy_for, told};
 use super::NetworkFacts;
 use super::scope::Scope;
-use crate::finding::{Finding, Status};
+use crate::check::prelude::*;
 use crate::network::cause::{Cause, Failure, Via};
 use crate::network::target::Target;
 
@@ -56,11 +55,11 @@ pub(super) fn of_proxy(scope: Scope, broken: &Broken<'_>, facts: &NetworkFacts, 
         Some(false) => "--http-proxy",
     };
     let proxy = Proxy::new(proxy_for(broken.tls.unwrap_or(true), spec), flag);
-    let make = |title| Finding::new(scope.proxy(), Status::Fail, title);
-    let mut finding =
-        causes::of_proxy(failure, &proxy, make).observed(told(failure)).evidence("endpoints_behind_it", behind);
-    finding.stage = Some(failure.stage.as_str());
-    finding.path = Some(Via::Proxy.as_str());
-    finding.duration_ms = Some(failure.took_ms);
-    finding
+    let finding = causes::of_proxy(failure, &proxy, scope.proxy()).observed(told(failure));
+    Finding {
+        stage: Some(failure.stage.as_str()),
+        path: Some(Via::Proxy.as_str()),
+        duration_ms: Some(failure.took_ms),
+        ..finding.evidence("endpoints_behind_it", behind)
+    }
 }

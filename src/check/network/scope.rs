@@ -1,7 +1,6 @@
 //! Whose endpoints a check is about, and the ids of its findings.
 
-use crate::finding::FindingId;
-use crate::finding::ids;
+use crate::check::prelude::*;
 use crate::network::target::Target;
 
 /// Whose endpoints are looked at: the two checks are one, and differ in what they call things and in what they take ill.

@@ -68,7 +68,6 @@ fn signed(issuer: &str, by_public: Option<Distrust>, by_host: Option<Distrust>) 
         not_before: 0,
         not_after: 0,
         logged: by_public.is_none(),
-        chain: 2,
     };
     PathProbe { certificate: Some(certificate), by_host, by_public, ..way(Via::Proxy, Stage::Http, None) }
 }
@@ -84,7 +83,7 @@ fn brief(findings: &[Finding]) -> Vec<(&'static str, Status)> {
 
 #[test]
 fn a_broken_proxy_is_said_once() {
-    let down = || way(Via::Proxy, Stage::Tcp, Some(Cause::NetError { trouble: NetError::Refused }));
+    let down = || way(Via::Proxy, Stage::Tcp, Some(Cause::NetError { error: NetError::Refused }));
     let findings = judge::judge_network(
         Scope::Product,
         &facts(vec![(target("a.example", true), down()), (target("b.example", true), down())]),
@@ -134,7 +133,7 @@ fn two_proxies_are_judged_apart() {
     let mut spec = spec();
     let http = ProxySpec { host: "other".to_owned(), ..spec.https_proxy.clone().unwrap() };
     spec.http_proxy = Some(http);
-    let down = || way(Via::Proxy, Stage::Tcp, Some(Cause::NetError { trouble: NetError::Refused }));
+    let down = || way(Via::Proxy, Stage::Tcp, Some(Cause::NetError { error: NetError::Refused }));
     let clear = Target { tls: false, port: 80, ..target("b.example", true) };
     let all = facts(vec![(target("a.example", true), way(Via::Proxy, Stage::Http, None)), (clear, down())]);
     let findings = judge::judge_network(Scope::Product, &all, &spec);
@@ -154,7 +153,6 @@ fn a_page_in_the_endpoints_place_is_no_answer_of_the_endpoint() {
             to: None,
             title: Some(title.to_owned()),
             html: true,
-            date: None,
         })
     };
     let unknown = || Some(Distrust::UnknownIssuer);
@@ -202,7 +200,7 @@ fn a_certificate_that_signs_itself_is_no_interception() {
 
 #[test]
 fn a_resolver_that_knows_nothing_is_said_once() {
-    let lost = || way(Via::Direct, Stage::Resolve, Some(Cause::NetError { trouble: NetError::NameUnknown }));
+    let lost = || way(Via::Direct, Stage::Resolve, Some(Cause::NetError { error: NetError::NameUnknown }));
     let two = vec![(target("a.example", true), lost()), (target("b.example", true), lost())];
     let findings = judge::judge_network(Scope::Product, &facts(two), &CheckSpec::default());
     let skipped = ("network-endpoint", Status::Skip);
@@ -221,7 +219,7 @@ fn who_must_act_is_named_for_each_cause() {
         (Stage::Connect, Cause::ProxyForbids { status: 403 }, "forbids a.example:443", "proxy team"),
         (Stage::Connect, Cause::ProxyFailed { status: 503, word: None }, "cannot reach a.example:443", "proxy team"),
         (Stage::Tls, Cause::Page { title: Some("Zscaler: blocked".to_owned()) }, "a page answers", "whoever runs it"),
-        (Stage::Tls, Cause::NetError { trouble: NetError::Reset }, "TLS to a.example:443", "proxy team"),
+        (Stage::Tls, Cause::NetError { error: NetError::Reset }, "TLS to a.example:443", "proxy team"),
     ] {
         let reached = (target("b.example", true), way(Via::Proxy, Stage::Http, None));
         let facts = facts(vec![(required(), way(Via::Proxy, stage, Some(cause))), reached]);
@@ -316,7 +314,7 @@ fn static_addresses_are_compared_with_dns() {
     };
     assert_eq!(status(&make("192.0.2.2", None)), ("agent-static-address", Status::Pass));
     assert_eq!(status(&make("198.51.100.7", None)), ("agent-static-address", Status::Warn));
-    let refused = Failure { stage: Stage::Tcp, why: Cause::NetError { trouble: NetError::Refused }, took_ms: 1 };
+    let refused = Failure { stage: Stage::Tcp, why: Cause::NetError { error: NetError::Refused }, took_ms: 1 };
     assert_eq!(status(&make("192.0.2.2", Some(refused))), ("agent-static-address", Status::Fail));
 }
 

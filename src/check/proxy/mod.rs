@@ -10,11 +10,10 @@ mod consumers;
 mod dial;
 mod lints;
 
+use super::AnyCheck;
 use consumers::Consumers;
 pub(crate) use dial::Dial;
 use lints::NoProxyLists;
-
-use super::AnyCheck;
 
 /// All of them, in the order in which they are reported.
 pub(crate) const CHECKS: &[&dyn AnyCheck] = &[&Consumers, &NoProxyLists, &Dial];

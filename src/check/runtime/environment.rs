@@ -3,14 +3,9 @@
 use std::path::Path;
 
 use super::text::{at, nothing};
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::product::environment::{self, Difference, EnvironmentFacts, How, Service};
-use crate::text;
-use crate::text::{Foreign, Text, own};
+use crate::text::Foreign;
 use crate::vendor::prod_env;
 
 /// More names than this are not told one by one.
@@ -29,34 +24,31 @@ impl Check for Environment {
     }
 
     fn judge(&self, facts: &EnvironmentFacts, spec: &CheckSpec) -> Vec<Finding> {
-        judge_environment(facts, spec)
-    }
-}
-
-fn judge_environment(facts: &EnvironmentFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = nothing(&facts.place, ids::CONTAINER_ENVIRONMENT, "the containers' environment was") {
-        return nothing;
-    }
-    let file = prod_env(&spec.home);
-    let finding = |status, title: Text| Finding::new(ids::CONTAINER_ENVIRONMENT, status, title);
-    let skip =
-        |why: Text| vec![finding(Status::Skip, "the containers' environment was not compared".into()).observed(why)];
-    if !facts.place.prod_env {
-        return skip(text!("there is no {}", own(file.display())));
-    }
-    if let Some(why) = &facts.unreadable {
-        let finding = finding(Status::Error, text!("{} could not be read", own(file.display())));
-        return vec![finding.observed(why).advise("run the same with sudo")];
-    }
-    match &facts.services {
-        None => Vec::new(),
-        Some(Err(_)) => skip("Docker could not be asked; see docker-reachable".into()),
-        Some(Ok(services)) if services.is_empty() => {
-            skip("no container of the product is there; see service-running".into())
+        if let Some(nothing) = nothing(&facts.place, ids::CONTAINER_ENVIRONMENT, "the containers' environment was") {
+            return nothing;
         }
-        Some(Ok(services)) => {
-            let command = facts.place.command(&spec.home);
-            services.iter().map(|service| one(service, facts.changed, &file, &command)).collect()
+        let file = prod_env(&spec.home);
+        let finding = |status, title: Text| Finding::new(ids::CONTAINER_ENVIRONMENT, status, title);
+        let skip = |why: Text| {
+            vec![finding(Status::Skip, "the containers' environment was not compared".into()).observed(why)]
+        };
+        if !facts.place.prod_env {
+            return skip(text!("there is no {}", own(file.display())));
+        }
+        if let Some(why) = &facts.unreadable {
+            let finding = finding(Status::Error, text!("{} could not be read", own(file.display())));
+            return vec![finding.observed(why).advise("run the same with sudo")];
+        }
+        match &facts.services {
+            None => Vec::new(),
+            Some(Err(_)) => skip("Docker could not be asked; see docker-reachable".into()),
+            Some(Ok(services)) if services.is_empty() => {
+                skip("no container of the product is there; see service-running".into())
+            }
+            Some(Ok(services)) => {
+                let command = facts.place.command(&spec.home);
+                services.iter().map(|service| one(service, facts.changed, &file, &command)).collect()
+            }
         }
     }
 }

@@ -1,17 +1,11 @@
 //! Judges whether the web interface answers `/Status`.
 
-use std::time::Duration;
-
 use super::text::nothing;
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{NetError, Time, seconds};
+use crate::check::prelude::*;
+use crate::net::NetError;
 use crate::product::Known;
 use crate::product::interface::{self, Asked, InterfaceFacts};
-use crate::text;
-use crate::text::{Text, host_port, ics_setup, own};
+use crate::text::host_port;
 
 /// See the module.
 pub(super) struct Interface;
@@ -26,30 +20,25 @@ impl Check for Interface {
     }
 
     fn judge(&self, facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
-        judge_interface(facts, spec)
+        if let Some(nothing) = nothing(&facts.place, ids::INTERFACE_STATUS, "the web interface was") {
+            return nothing;
+        }
+        if facts.not_here {
+            let file = own(facts.place.compose.first().map_or("", String::as_str));
+            let skip = Finding::skip(ids::INTERFACE_STATUS, "this host runs no web interface");
+            return vec![skip.observed(text!("{} has no service interfaceserver", file))];
+        }
+        let Some(asked) = &facts.asked else { return Vec::new() };
+        let mut finding = verdict(asked, &facts.place.command(&spec.home))
+            .expected(text!("{} answers 200", own(url(asked))))
+            .evidence("url", own(url(asked)))
+            .evidence("took_ms", asked.took_ms);
+        if let Ok(answer) = &asked.answer {
+            finding = finding.evidence("http_status", answer.status);
+        }
+        finding.duration_ms = Some(asked.took_ms);
+        vec![finding]
     }
-}
-
-fn judge_interface(facts: &InterfaceFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = nothing(&facts.place, ids::INTERFACE_STATUS, "the web interface was") {
-        return nothing;
-    }
-    if facts.not_here {
-        let skip = Finding::new(ids::INTERFACE_STATUS, Status::Skip, "this host runs no web interface").observed(
-            text!("{} has no service interfaceserver", own(facts.place.compose.first().map_or("", String::as_str))),
-        );
-        return vec![skip];
-    }
-    let Some(asked) = &facts.asked else { return Vec::new() };
-    let mut finding = verdict(asked, &facts.place.command(&spec.home))
-        .expected(text!("{} answers 200", own(url(asked))))
-        .evidence("url", own(url(asked)))
-        .evidence("took_ms", asked.took_ms);
-    if let Ok(answer) = &asked.answer {
-        finding = finding.evidence("http_status", answer.status);
-    }
-    finding.duration_ms = Some(asked.took_ms);
-    vec![finding]
 }
 
 fn url(asked: &Asked) -> String {
@@ -58,16 +47,16 @@ fn url(asked: &Asked) -> String {
 
 fn verdict(asked: &Asked, command: &Text) -> Finding {
     let finding = |status, title: Text| Finding::new(ids::INTERFACE_STATUS, status, title);
-    let took = seconds(Duration::from_millis(asked.took_ms));
+    let (took, limit) = (took(asked.took_ms), took(Known::get().health.slow_ms));
     let logs = text!("look into its log: {} logs --tail 50 interfaceserver", command);
     let answer = match &asked.answer {
-        Err(trouble) => return silent(asked, trouble, command, logs),
+        Err(error) => return silent(asked, error, command, logs),
         Ok(answer) => answer,
     };
     let health = &Known::get().health;
     let seen = match &answer.server {
-        Some(server) => text!("{} in {}, from {}", answer.status, own(&took), own(server)),
-        None => text!("{} in {}", answer.status, own(&took)),
+        Some(server) => text!("{} in {}, from {}", answer.status, took, own(server)),
+        None => text!("{} in {}", answer.status, took),
     };
     match (answer.status, &answer.location) {
         (200, _) if answer.html => finding(Status::Warn, "something answers /Status with a web page".into())
@@ -75,10 +64,9 @@ fn verdict(asked: &Asked, command: &Text) -> Finding {
             .cause("another web server may hold the port, or a proxy in front shows a page of its own")
             .advise(text!("look who listens: ss -ltnp 'sport = :{}'", asked.port)),
         (200, _) if asked.took_ms > health.slow_ms => {
-            let limit = seconds(Duration::from_millis(health.slow_ms));
-            finding(Status::Warn, text!("the web interface is slow: {}", own(&took)))
+            finding(Status::Warn, text!("the web interface is slow: {}", took))
                 .observed(seen)
-                .cause(text!("a load balancer gives up after 10 s; up to {} would be well", own(limit)))
+                .cause(text!("a load balancer gives up after 10 s; up to {} would be well", limit))
                 .advise("look whether the host is overloaded: uptime; docker stats --no-stream")
         }
         (200, _) => finding(Status::Pass, "the web interface answers".into()).observed(seen),
@@ -125,10 +113,10 @@ fn path_of(location: &str) -> &str {
     }
 }
 
-fn silent(asked: &Asked, trouble: &NetError, command: &Text, logs: Text) -> Finding {
-    let finding = |title: Text| Finding::new(ids::INTERFACE_STATUS, Status::Fail, title).observed(text!("{}", trouble));
+fn silent(asked: &Asked, error: &NetError, command: &Text, logs: Text) -> Finding {
+    let finding = |title: Text| Finding::fail(ids::INTERFACE_STATUS, title).observed(text!("{}", error));
     let port = asked.port;
-    match trouble {
+    match error {
         NetError::Refused => finding(text!("nothing listens on port {}", own(port)))
             .cause(
                 "interfaceserver does not run, has not opened its port yet, or the compose file publishes another one",

@@ -1,15 +1,9 @@
 //! Judges lines of the containers' logs with a known cause.
 
 use super::text::{at, count, long, nothing};
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
+use crate::product::Known;
 use crate::product::logs::{self, Hit, LogsFacts};
-use crate::product::{Known, Weight};
-use crate::text;
-use crate::text::{Text, own};
 
 /// What was last said longer ago than this, in seconds, may be over.
 const OVER: u64 = 600;
@@ -27,56 +21,45 @@ impl Check for Logs {
     }
 
     fn judge(&self, facts: &LogsFacts, spec: &CheckSpec) -> Vec<Finding> {
-        judge_logs(facts, spec)
-    }
-}
-
-fn judge_logs(facts: &LogsFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = nothing(&facts.place, ids::LOG_KNOWN_TROUBLE, "the logs were") {
-        return nothing;
-    }
-    let finding = |status, title: Text| Finding::new(ids::LOG_KNOWN_TROUBLE, status, title);
-    let seen = match &facts.logs {
-        None => return Vec::new(),
-        Some(Err(_)) => {
-            return vec![
-                finding(Status::Skip, "the logs were not read".into())
-                    .observed("Docker could not be asked; see docker-reachable"),
-            ];
+        if let Some(nothing) = nothing(&facts.place, ids::LOG_KNOWN_TROUBLE, "the logs were") {
+            return nothing;
         }
-        Some(Ok(seen)) => seen,
-    };
-    let command = facts.place.command(&spec.home);
-    let mut findings: Vec<Finding> =
-        seen.hits.iter().filter_map(|hit| trouble(hit, facts.now, spec, &command)).collect();
-    let read = text!("{} of {}, of the last hour", count(seen.lines, "line"), count(seen.containers, "container"));
-    if let Some((name, why)) = seen.unread.first() {
-        let others = match seen.unread.len() {
-            1 => Text::default(),
-            number => text!(" and {} more", number - 1),
+        let id = ids::LOG_KNOWN_TROUBLE;
+        let unread = |why: &'static str| Finding::skip(id, "the logs were not read").observed(why);
+        let seen = match &facts.logs {
+            None => return Vec::new(),
+            Some(Err(_)) => return vec![unread("Docker could not be asked; see docker-reachable")],
+            Some(Ok(seen)) => seen,
         };
-        findings.push(
-            finding(Status::Skip, text!("the log of {}{} was not read", own(name), others))
-                .observed(why)
-                .cause("a logging driver such as awslogs keeps the log elsewhere")
-                .advise("look there, as in CloudWatch"),
-        );
-    } else if seen.containers == 0 {
-        findings.push(
-            finding(Status::Skip, "the logs were not read".into())
-                .observed("no container of the product is there; see service-running"),
-        );
+        let command = facts.place.command(&spec.home);
+        let mut findings: Vec<Finding> =
+            seen.hits.iter().filter_map(|hit| error(hit, facts.now, spec, &command)).collect();
+        let read = text!("{} of {}, of the last hour", count(seen.lines, "line"), count(seen.containers, "container"));
+        if let Some((name, why)) = seen.unread.first() {
+            let others = match seen.unread.len() {
+                1 => Text::default(),
+                number => text!(" and {} more", number - 1),
+            };
+            findings.push(
+                Finding::skip(id, text!("the log of {}{} was not read", own(name), others))
+                    .observed(why)
+                    .cause("a logging driver such as awslogs keeps the log elsewhere")
+                    .advise("look there, as in CloudWatch"),
+            );
+        } else if seen.containers == 0 {
+            findings.push(unread("no container of the product is there; see service-running"));
+        }
+        if seen.hits.is_empty() && seen.containers > 0 {
+            let pass = Finding::pass(id, "the logs tell of no known trouble")
+                .expected(text!("none of {} known texts", Known::get().log.len()))
+                .observed(read);
+            findings.insert(0, pass);
+        }
+        findings
     }
-    if seen.hits.is_empty() && seen.containers > 0 {
-        let pass = finding(Status::Pass, "the logs tell of no known trouble".into())
-            .expected(text!("none of {} known texts", Known::get().log.len()))
-            .observed(read);
-        findings.insert(0, pass);
-    }
-    findings
 }
 
-fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Finding> {
+fn error(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Finding> {
     // LogsFacts of another version may name a pattern that this one does not have.
     let known = Known::get().log.iter().find(|line| line.name == hit.name)?;
     let age = hit.last.map(|last| now.saturating_sub(last));
@@ -87,13 +70,10 @@ fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Find
         _ => Text::default(),
     };
     let again = if over { text!(" (not in the last {})", long(OVER)) } else { Text::default() };
-    let status = match known.weight {
-        Weight::Fail if !over => Status::Fail,
-        _ => Status::Warn,
-    };
+    let status = if over { Status::Warn } else { known.status };
     let title = text!("the log of {} says: {}{}", own(services.join(", ")), own(&known.title), again);
     let observed = text!("{:?}, {} in the last hour{}", hit.words, count(hit.count, "line"), last);
-    let mut finding = Finding::new(ids::LOG_KNOWN_TROUBLE, status, title)
+    let finding = Finding::new(ids::LOG_KNOWN_TROUBLE, status, title)
         .expected("no such line")
         .observed(observed)
         .cause(known.cause.as_str())
@@ -101,10 +81,7 @@ fn trouble(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Find
         .evidence("lines", hit.count)
         .evidence("services", services)
         .evidence("last", hit.last.map(at));
-    for advice in &known.advice {
-        finding = finding.advise(advice.fill(command, &spec.home));
-    }
-    Some(finding)
+    Some(known.advice.iter().map(|advice| advice.fill(command, &spec.home)).fold(finding, Finding::advise))
 }
 
 #[cfg(test)]

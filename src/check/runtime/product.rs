@@ -1,13 +1,7 @@
 //! Judges whether the product is installed in its folder?
 
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::product::Place;
-use crate::text;
-use crate::text::{Text, own};
 
 /// See the module.
 pub(super) struct Product;

@@ -2,15 +2,10 @@
 //! that does not answer is the business of the group `backends`.
 
 use super::text::{count, nothing};
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::product::Known;
 use crate::product::queues::{self, Queue, QueuesFacts, Seen, Unasked};
-use crate::text;
-use crate::text::{Text, host_port, ics_setup, own};
+use crate::text::host_port;
 
 /// See the module.
 pub(super) struct Queues;
@@ -29,56 +24,45 @@ impl Check for Queues {
     }
 
     fn judge(&self, facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
-        judge_queues(facts, spec)
-    }
-}
-
-fn judge_queues(facts: &QueuesFacts, spec: &CheckSpec) -> Vec<Finding> {
-    if let Some(nothing) = nothing(&facts.place, ids::QUEUE_WAITING, "the queues were") {
-        return nothing;
-    }
-    let skip = |title: &'static str| Finding::new(ids::QUEUE_WAITING, Status::Skip, title);
-    let (redis, seen) = match (&spec.redis, &facts.redis) {
-        (None, _) => {
+        if let Some(nothing) = nothing(&facts.place, ids::QUEUE_WAITING, "the queues were") {
+            return nothing;
+        }
+        let skip = || Finding::skip(ids::QUEUE_WAITING, "the queues were not looked at");
+        let Some(redis) = &spec.redis else {
             return vec![
-                skip("the queues were not looked at")
+                skip()
                     .observed("nothing says where Redis is")
                     .advise("name it: --redis-host <HOST>, or DIVVY_REDIS_HOST in prod.env"),
             ];
+        };
+        let server = host_port(&redis.at.host, redis.at.port);
+        let seen = match &facts.redis {
+            None => return Vec::new(),
+            Some(Ok(seen)) => seen,
+            Some(Err(why)) => {
+                let finding = match why {
+                    Unasked::Refused { code, .. } if matches!(code.as_str(), "NOAUTH" | "WRONGPASS" | "NOPERM") => {
+                        skip()
+                            .observed(text!("Redis at {} does not let this login read them ({})", own(&server), code))
+                            .advise("name the password: --redis-password-file <FILE>")
+                    }
+                    why => skip().observed(text!("Redis at {}: {}", own(&server), words(why))),
+                };
+                return vec![finding.advise(text!("look at Redis: {}", ics_setup("check backends")))];
+            }
+        };
+        let mut findings: Vec<Finding> = seen.queues.iter().map(|queue| one(queue, &server)).collect();
+        if findings.is_empty() {
+            let why = "an empty list has no key in Redis, and the vendor does not document the names, so others may be in use";
+            let title = text!("no list that is the product's by name is in Redis at {}", own(server));
+            let none = Finding::skip(ids::QUEUE_WAITING, title);
+            findings.push(none.observed(text!("{}; {}", walked(seen), own(why))));
+        } else if let Some(why) = &seen.stopped {
+            let title = "not all keys of Redis were looked at";
+            findings.push(Finding::skip(ids::QUEUE_WAITING, title).observed(words(why)));
         }
-        (Some(_), None) => return Vec::new(),
-        (Some(redis), Some(seen)) => (redis, seen),
-    };
-    let server = host_port(&redis.at.host, redis.at.port);
-    let seen = match seen {
-        Err(Unasked::Refused { code, .. }) if matches!(code.as_str(), "NOAUTH" | "WRONGPASS" | "NOPERM") => {
-            return vec![
-                skip("the queues were not looked at")
-                    .observed(text!("Redis at {} does not let this login read them ({})", own(server), code))
-                    .advise("name the password: --redis-password-file <FILE>")
-                    .advise(text!("look at Redis: {}", ics_setup("check backends"))),
-            ];
-        }
-        Err(why) => {
-            return vec![
-                skip("the queues were not looked at")
-                    .observed(text!("Redis at {}: {}", own(server), words(why)))
-                    .advise(text!("look at Redis: {}", ics_setup("check backends"))),
-            ];
-        }
-        Ok(seen) => seen,
-    };
-    let mut findings: Vec<Finding> = seen.queues.iter().map(|queue| one(queue, &server)).collect();
-    if findings.is_empty() {
-        let why =
-            "an empty list has no key in Redis, and the vendor does not document the names, so others may be in use";
-        let title = text!("no list that is the product's by name is in Redis at {}", own(server));
-        let none = Finding::new(ids::QUEUE_WAITING, Status::Skip, title);
-        findings.push(none.observed(text!("{}; {}", walked(seen), own(why))));
-    } else if let Some(why) = &seen.stopped {
-        findings.push(skip("not all keys of Redis were looked at").observed(words(why)));
+        findings
     }
-    findings
 }
 
 /// How much was looked at.
@@ -98,7 +82,7 @@ fn one(queue: &Queue, server: &str) -> Finding {
         Some(level) => text!("queue {} ({}) has {}", own(key), own(&level.what), elements),
         None => text!("the list {} has {}", own(key), elements),
     };
-    Finding::new(ids::QUEUE_WAITING, Status::Pass, title)
+    Finding::pass(ids::QUEUE_WAITING, title)
         .observed(text!("{} in the list {} in Redis at {}", elements, own(key), own(server)))
         .evidence("key", key.as_str())
         .evidence("waiting", *waiting)
@@ -108,7 +92,7 @@ fn one(queue: &Queue, server: &str) -> Finding {
 /// Why it was not asked, for people.
 fn words(unasked: &Unasked) -> Text {
     match unasked {
-        Unasked::NetError { trouble } => text!("{}", trouble),
+        Unasked::NetError { error } => text!("{}", error),
         Unasked::Refused { command, code } => text!("Redis answers {} with {}", own(command), code),
         Unasked::Odd { command } => text!("{} gave an answer of another form", own(command)),
     }

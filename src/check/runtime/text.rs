@@ -2,11 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::finding::FindingId;
-use crate::finding::{Finding, Status};
+use crate::check::prelude::*;
 use crate::product::Place;
-use crate::text;
-use crate::text::{Text, own};
 
 /// RFC 3339 of seconds since 1970.
 pub(super) fn at(seconds: u64) -> Text {
@@ -35,8 +32,8 @@ pub(super) fn nothing(place: &Place, id: FindingId, what: &str) -> Option<Vec<Fi
     if !place.is_installed() {
         return Some(Vec::new());
     }
-    let skip = Finding::new(id, Status::Skip, text!("{} not looked at", own(what)))
-        .observed("under --root nothing of the image runs");
+    let skip =
+        Finding::skip(id, text!("{} not looked at", own(what))).observed("under --root nothing of the image runs");
     (!place.live).then(|| vec![skip])
 }
 

@@ -1,11 +1,11 @@
 //! Flags that mean the same for every command.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 
-use super::network;
+use super::{network, path_of, word};
 use crate::cli::terminal;
 use crate::finding::Ignored;
 use crate::problem::{Problem, id};
@@ -43,6 +43,8 @@ pub(crate) struct Globals {
     pub quiet: bool,
     /// `--ignore-check`.
     pub ignored: Ignored,
+    /// The verb, as in `network list`.
+    pub verb: String,
     /// The whole command line, for the sudo line.
     pub argv: Vec<OsString>,
 }
@@ -53,12 +55,8 @@ impl Globals {
     /// # Errors
     /// An unknown id in `--ignore-check`.
     pub(crate) fn new(verb: &str, matches: &ArgMatches, argv: Vec<OsString>) -> Result<Self, Problem> {
-        // The innermost subcommand has every global flag, wherever it stood.
-        let (mut matches, mut verbs) = (matches, vec![verb]);
-        while let Some((verb, inner)) = matches.subcommand() {
-            matches = inner;
-            verbs.push(verb);
-        }
+        let (matches, below) = innermost(matches);
+        let verbs = [&[verb], &below[..]].concat();
         let usage = |message: &'static str| Err(Problem::settings(id::USAGE, message).hint("ics-setup --help"));
         if matches.get_flag("exit-code") && !matches.get_flag("dry-run") {
             return usage("--exit-code goes with --dry-run");
@@ -66,36 +64,38 @@ impl Globals {
         if matches.get_flag("quiet") && matches.get_flag("verbose") {
             return usage("--quiet and --verbose contradict each other");
         }
-        let word = matches.get_one::<String>("format").cloned().unwrap_or_default();
+        let format = word(matches, "format").unwrap_or_default();
         let words = formats(&verbs);
-        if !words.contains(&word.as_str()) {
+        let verb = verbs.join(" ");
+        if !words.contains(&format) {
             let given = matches.value_source("format") == Some(clap::parser::ValueSource::CommandLine);
-            let verb = verbs.join(" ");
             let message = if given {
-                text!("--format {:?} does not go with {}; it has {}", word, own(&verb), own(words.join(", ")))
+                text!("--format {:?} does not go with {}; it has {}", format, own(&verb), own(words.join(", ")))
             } else {
                 text!("{} needs --format, one of {}", own(&verb), own(words.join(", ")))
             };
             return Err(Problem::settings(id::USAGE, message).hint(text!("ics-setup {} --help", own(&verb))));
         }
-        let ignored = every_ignored(&argv);
-        let when = matches.get_one::<String>("color").map_or("auto", String::as_str);
-        let color = |stdout| when == "always" || (when == "auto" && terminal::color_for(stdout));
+        let color = |stdout| match word(matches, "color") {
+            Some("auto") => terminal::color_for(stdout),
+            when => when == Some("always"),
+        };
         Ok(Self {
-            root: matches.get_one::<PathBuf>("root").cloned(),
-            settings: matches.get_one::<PathBuf>("settings-file").cloned(),
+            root: path_of(matches, "root").map(Path::to_path_buf),
+            settings: path_of(matches, "settings-file").map(Path::to_path_buf),
             dry_run: matches.get_flag("dry-run"),
             exit_code: matches.get_flag("exit-code"),
             yes: matches.get_flag("yes"),
             non_interactive: matches.get_flag("non-interactive"),
-            format: Format::parse(&word).unwrap_or(Format::Human),
-            json: word == "json",
-            word,
+            format: Format::parse(format).unwrap_or(Format::Human),
+            json: format == "json",
+            word: format.to_owned(),
             color: color(true),
             color_of_messages: color(false),
             verbose: matches.get_flag("verbose"),
             quiet: matches.get_flag("quiet"),
-            ignored: Ignored::parse(&ignored)?,
+            ignored: Ignored::parse(&every_ignored(&argv))?,
+            verb,
             argv,
         })
     }
@@ -104,6 +104,16 @@ impl Globals {
     pub(crate) fn interactive(&self) -> bool {
         !self.non_interactive && terminal::is_terminal()
     }
+}
+
+/// The matches of the innermost subcommand, which has every global flag wherever it stood, and the words that lead there.
+pub(crate) fn innermost(matches: &ArgMatches) -> (&ArgMatches, Vec<&str>) {
+    let (mut matches, mut words) = (matches, Vec::new());
+    while let Some((word, inner)) = matches.subcommand() {
+        matches = inner;
+        words.push(word);
+    }
+    (matches, words)
 }
 
 /// The words for `--format` of a verb, as in `["network", "list"]`.
@@ -122,9 +132,4 @@ pub(crate) fn every_ignored(argv: &[OsString]) -> Vec<String> {
     let glued = words.iter().filter_map(|word| word.strip_prefix("--ignore-check=")).map(str::to_owned);
     let apart = words.windows(2).filter(|pair| pair[0] == "--ignore-check").map(|pair| pair[1].clone());
     glued.chain(apart).collect()
-}
-
-/// Was JSON asked for?
-pub(crate) fn is_json(matches: &ArgMatches) -> bool {
-    matches.get_one::<String>("format").is_some_and(|format| format == "json")
 }

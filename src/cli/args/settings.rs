@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
+use super::options::switch;
 use crate::problem::Problem;
 use crate::settings::{Key, Layer, Origin, Shape, TABLE};
 
@@ -82,9 +83,4 @@ pub(crate) fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
         layer.insert(Key::Restart.spec(), "false".to_owned(), Origin::Flag("--no-restart".to_owned()))?;
     }
     Ok(layer)
-}
-
-/// A flag without a value.
-pub(super) fn switch(name: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::SetTrue)
 }

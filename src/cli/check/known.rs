@@ -6,24 +6,22 @@ use clap::ArgMatches;
 use serde_json::json;
 
 use crate::check::{Group, Selection};
-use crate::cli::args::Globals;
+use crate::cli::args::{Globals, word, words};
 use crate::cli::exit::Exit;
 use crate::cli::{out, terminal};
-use crate::finding::FindingId;
-use crate::finding::{Known, catalogue, known, must_be_known};
+use crate::finding::{FindingId, Known, catalogue, known, must_be_known};
 use crate::problem::{Problem, id};
 use crate::report::check::{Format, wrapped};
 use crate::report::{Paint, SCHEMA};
 use crate::text;
-use crate::text::nearest;
-use crate::text::{ics_setup, own};
+use crate::text::{ics_setup, nearest, own};
 
 /// `--list` and `--explain`; `None`: neither was asked for.
 ///
 /// # Errors
 /// An unknown id, or a format that these have not.
 pub(super) fn asked(globals: &Globals, matches: &ArgMatches) -> Result<Option<Exit>, Problem> {
-    let explain = matches.get_one::<String>("explain");
+    let explain = word(matches, "explain");
     let flag = match explain {
         Some(_) => "--explain",
         None if matches.get_flag("list") => "--list",
@@ -38,7 +36,7 @@ pub(super) fn asked(globals: &Globals, matches: &ArgMatches) -> Result<Option<Ex
         Some(id) => explained(globals, id)?,
         None => list(globals, &selection(matches)?),
     }
-    Ok(Some(Exit::Done))
+    Ok(Some(Exit::DONE))
 }
 
 /// What the groups, `--only` and `--skip` ask for.
@@ -46,12 +44,11 @@ pub(super) fn asked(globals: &Globals, matches: &ArgMatches) -> Result<Option<Ex
 /// # Errors
 /// A word that is neither a group nor an id, with the nearest one; an id that no check reports.
 pub(super) fn selection(matches: &ArgMatches) -> Result<Selection, Problem> {
-    let words = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect::<Vec<_>>();
-    let groups = words("group");
+    let groups = words(matches, "group");
     let selection = Selection {
         groups: Group::ALL.into_iter().filter(|group| groups.iter().any(|word| word == group.as_str())).collect(),
-        only: words("only"),
-        skip: words("skip"),
+        only: words(matches, "only"),
+        skip: words(matches, "skip"),
     };
     for (flag, list) in [("--only", &selection.only), ("--skip", &selection.skip)] {
         list.iter().try_for_each(|word| group_or_id(word, flag))?;
@@ -88,20 +85,18 @@ fn reported() -> Vec<FindingId> {
 
 /// The ids that the selection can report; verbose: and those of every other command.
 fn list(globals: &Globals, selection: &Selection) {
-    let mut rows: Vec<&Known> = Vec::new();
-    for check in crate::check::all() {
+    let checks = crate::check::all();
+    let selected = checks.iter().flat_map(|check| {
         let meta = check.meta();
-        let ids = meta.ids.iter().filter(|id| selection.has(meta.group, **id));
-        for known in ids.filter_map(|id| known(id.as_str())) {
-            if !rows.iter().any(|row| row.id == known.id) {
-                rows.push(known);
-            }
+        meta.ids.iter().filter(move |id| selection.has(meta.group, **id)).filter_map(|id| known(id.as_str()))
+    });
+    let mut rows: Vec<&Known> = Vec::new();
+    for known in selected.chain(catalogue().iter().filter(|_| globals.verbose)) {
+        if !rows.iter().any(|row| row.id == known.id) {
+            rows.push(known);
         }
     }
     if globals.verbose {
-        let others: Vec<&Known> =
-            catalogue().iter().filter(|known| !rows.iter().any(|row| row.id == known.id)).collect();
-        rows.extend(others);
         rows.sort_by_key(|known| {
             Group::ALL.iter().position(|group| group.as_str() == known.id.group()).unwrap_or(usize::MAX)
         });

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
-use super::super::args::Globals;
-use super::super::out;
-use super::super::settings::effective;
+use crate::cli::args::{Globals, word};
+use crate::cli::out;
+use crate::cli::settings::effective;
 use crate::clients::{self, Client, Route, Target};
 use crate::problem::{Problem, id};
 use crate::redact;
@@ -20,7 +20,7 @@ use crate::text;
 /// # Errors
 /// A text that is no URL, settings that are wrong.
 pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem> {
-    let url = matches.get_one::<String>("url").map_or("", String::as_str);
+    let url = word(matches, "url").unwrap_or_default();
     // The text may hold a password, so it is not repeated.
     let target = Target::parse(url).map_err(|error| {
         Problem::settings(id::USAGE, text!("network explain takes a URL: {}", error))
@@ -90,7 +90,7 @@ impl Explained<'_> {
                 Route::Direct(_) => "33",
                 Route::Error { .. } => "31",
             };
-            let word = paint.coloured(code, &format!("{:6}", route.as_str()));
+            let word = paint.with(code, &format!("{:6}", route.as_str()));
             let _ = writeln!(text, "{:width$}  {word}  {}", client.id, visible(&redact::list(route.decided_by())));
         }
         text

@@ -9,21 +9,20 @@ use clap::ArgMatches;
 
 use super::args::Globals;
 use super::exit::Exit;
-use super::out;
-use crate::redact::Redactor;
+use crate::problem::Problem;
 pub(super) use wanted::catalogue;
 
 /// Runs the verb.
-pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
-    let (verb, result) = match matches.subcommand() {
-        Some(("list", matches)) => ("network list", list::run(globals, matches)),
-        Some(("allowlist", matches)) => ("network allowlist", allowlist::run(globals, matches)),
-        Some(("explain", matches)) => ("network explain", explain::run(globals, matches)),
+///
+/// # Errors
+/// Flags and settings that are wrong, files that cannot be read.
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Problem> {
+    match matches.subcommand() {
+        Some(("list", matches)) => list::run(globals, matches)?,
+        Some(("allowlist", matches)) => allowlist::run(globals, matches)?,
+        Some(("explain", matches)) => explain::run(globals, matches)?,
         // clap lets nothing else through.
-        _ => return Exit::Usage,
-    };
-    match result {
-        Ok(()) => Exit::Done,
-        Err(problem) => out::failed(globals, verb, &problem, &Redactor::default()),
+        _ => return Ok(Exit::USAGE),
     }
+    Ok(Exit::DONE)
 }

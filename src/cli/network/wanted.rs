@@ -1,13 +1,11 @@
 //! Which endpoints are wanted.
 
-use std::path::{Path, PathBuf};
-
 use clap::ArgMatches;
 
-use crate::cli::args::{Globals, flags};
+use crate::cli::args::{Globals, path_of, word, words};
 use crate::cli::machine;
-use crate::context::{Inputs, bounded};
-use crate::network::catalogue::{Catalogue, Endpoint, EndpointNeeds, all, required_endpoints};
+use crate::context::{read, utf8};
+use crate::network::catalogue::{ANY, Catalogue, Endpoint, EndpointNeeds, all, required_endpoints};
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::own;
@@ -35,38 +33,29 @@ impl Wanted {
 /// # Errors
 /// A file that cannot be read or is no catalogue.
 pub(crate) fn catalogue(matches: &ArgMatches) -> Result<Catalogue, Problem> {
-    let Some(path) = matches.get_one::<PathBuf>("endpoints") else { return Ok(Catalogue::shipped()) };
-    Catalogue::with(&text(path)?, path)
-}
-
-fn text(path: &Path) -> Result<String, Problem> {
-    let unreadable = || {
+    let Some(path) = path_of(matches, "endpoints") else { return Ok(Catalogue::shipped()) };
+    let unreadable =
         Problem::settings(id::ENDPOINTS_UNREADABLE, text!("--endpoints {} could not be read", path.display()))
-            .hint("what the file looks like: ics-setup network list --help")
-    };
-    let bytes = std::fs::File::open(path).and_then(bounded).map_err(|error| unreadable().caused_by(error))?;
-    String::from_utf8(bytes).map_err(|_| unreadable().because("it is not UTF-8 text"))
+            .hint("what the file looks like: ics-setup network list --help");
+    Catalogue::with(&utf8(read(path), unreadable)?, path)
 }
 
 fn calls(globals: &Globals, matches: &ArgMatches, catalogue: &Catalogue) -> Result<EndpointNeeds, Problem> {
     let host = machine::to_look(globals)?;
-    let layers = Inputs::new(globals.settings.as_deref(), flags(matches)?)?.layers(&host)?;
+    let layers = machine::inputs(globals, matches)?.layers(&host)?;
     EndpointNeeds::of(&layers, catalogue)
 }
 
 fn filter(matches: &ArgMatches, catalogue: &Catalogue, endpoints: &mut Vec<Endpoint>) -> Result<(), Problem> {
-    let words = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect::<Vec<_>>();
-    let (components, regions) = (words("component"), words("region"));
-    if let Some(unknown) = regions
-        .iter()
-        .find(|region| *region != crate::network::catalogue::ANY && !catalogue.regions.contains_key(*region))
-    {
+    let (components, regions) = (words(matches, "component"), words(matches, "region"));
+    let is_known = |region: &str| region == ANY || catalogue.regions.contains_key(region);
+    if let Some(unknown) = regions.iter().find(|region| !is_known(region)) {
         let all: Vec<&str> = catalogue.regions.keys().map(String::as_str).collect();
         return Err(Problem::settings(id::USAGE, text!("--region: there is no region {:?}", unknown))
             .because(text!("regions: any, {}", own(all.join(", ")))));
     }
     let ports: Vec<u16> = matches.get_many::<u16>("port").into_iter().flatten().copied().collect();
-    let needed_by = matches.get_one::<String>("needed-by");
+    let needed_by = word(matches, "needed-by");
     endpoints.retain(|endpoint| {
         (components.is_empty() || components.iter().any(|word| word == endpoint.component.as_str()))
             && (regions.is_empty() || regions.contains(&endpoint.region))

@@ -7,11 +7,23 @@ use super::{Complaint, Reading, Seen};
 /// How many complaints a reading keeps.
 const COMPLAINTS_KEPT: usize = 20;
 
+/// The control character of a backslash escape of C: `\n`, `\t`, ….
+pub(super) fn control_of(escape: u8) -> Option<u8> {
+    let at = b"abtnvfr".iter().position(|known| *known == escape)?;
+    Some(b"\x07\x08\t\n\x0b\x0c\r"[at])
+}
+
 /// Gathers one [`Reading`], keeping only the names that are asked for.
 pub(super) struct Collector<'a> {
     /// The file as it is: positions of complaints count from its start.
     pub(super) bytes: &'a [u8],
     only: Option<&'a [&'a [u8]]>,
+    gathered: Gathered,
+}
+
+/// What a [`Collector`] has so far.
+#[derive(Default)]
+struct Gathered {
     variables: Vec<(Vec<u8>, Option<Seen>)>,
     places: HashMap<Vec<u8>, usize>,
     complaints: Vec<Complaint>,
@@ -21,15 +33,7 @@ pub(super) struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     pub(super) fn new(bytes: &'a [u8], only: Option<&'a [&'a [u8]]>) -> Self {
-        Collector {
-            bytes,
-            only,
-            variables: Vec::new(),
-            places: HashMap::new(),
-            complaints: Vec::new(),
-            fatal: false,
-            doubtful: false,
-        }
+        Collector { bytes, only, gathered: Gathered::default() }
     }
 
     /// The same collector over another text, for readers that rewrite the file before they parse it.
@@ -42,11 +46,7 @@ impl<'a> Collector<'a> {
 
     /// Takes over all that was gathered by a collector made with [`over`](Self::over).
     pub(super) fn adopt(&mut self, other: Collector<'_>) {
-        self.variables = other.variables;
-        self.places = other.places;
-        self.complaints = other.complaints;
-        self.fatal = other.fatal;
-        self.doubtful = other.doubtful;
+        self.gathered = other.gathered;
     }
 
     /// Whether anybody wants to know about `name`: if not, its value need not be worked out.
@@ -55,8 +55,8 @@ impl<'a> Collector<'a> {
     }
 
     pub(super) fn get(&self, name: &[u8]) -> Option<&Seen> {
-        let place = *self.places.get(name)?;
-        self.variables.get(place)?.1.as_ref()
+        let place = *self.gathered.places.get(name)?;
+        self.gathered.variables.get(place)?.1.as_ref()
     }
 
     pub(super) fn set(&mut self, name: &[u8], seen: Seen) {
@@ -83,34 +83,32 @@ impl<'a> Collector<'a> {
         if !self.wants(name) {
             return;
         }
-        if let Some(entry) = self.places.get(name).and_then(|&place| self.variables.get_mut(place)) {
+        let Gathered { variables, places, .. } = &mut self.gathered;
+        if let Some(entry) = places.get(name).and_then(|&place| variables.get_mut(place)) {
             entry.1 = seen;
         } else {
-            self.places.insert(name.to_vec(), self.variables.len());
-            self.variables.push((name.to_vec(), seen));
+            places.insert(name.to_vec(), variables.len());
+            variables.push((name.to_vec(), seen));
         }
     }
 
     /// The reader goes on, but not as the writer of the line at `position` probably meant.
     pub(super) fn complain(&mut self, position: usize, message: &'static str) {
-        if self.complaints.len() < COMPLAINTS_KEPT {
-            let line = self.line_of(position);
-            self.complaints.push(Complaint { line, fatal: false, message: message.to_owned() });
+        if self.gathered.complaints.len() < COMPLAINTS_KEPT {
+            self.note(position, false, message);
         }
     }
 
     /// The reader rejects the whole file because of the line at `position`.
     pub(super) fn reject(&mut self, position: usize, message: &'static str) {
-        self.complaints.truncate(COMPLAINTS_KEPT - 1);
-        let line = self.line_of(position);
-        self.complaints.push(Complaint { line, fatal: true, message: message.to_owned() });
-        self.fatal = true;
+        self.gathered.complaints.truncate(COMPLAINTS_KEPT - 1);
+        self.note(position, true, message);
+        self.gathered.fatal = true;
     }
 
     /// Whether the reader accepts the file cannot be told from the file: nothing in it is certain.
     pub(super) fn doubt(&mut self, position: usize, message: &'static str) {
-        if !self.doubtful {
-            self.doubtful = true;
+        if !std::mem::replace(&mut self.gathered.doubtful, true) {
             self.complain(position, message);
         }
     }
@@ -118,10 +116,10 @@ impl<'a> Collector<'a> {
     /// Makes unknown what `other`, a reading of the same file by another release, has differently, and
     /// complains about `position` if there is anything.
     pub(super) fn where_differs(&mut self, other: &Collector<'_>, position: usize, message: &'static str) {
-        if self.fatal != other.fatal {
+        if self.gathered.fatal != other.gathered.fatal {
             return self.doubt(position, message);
         }
-        let names = self.variables.iter().chain(&other.variables).map(|(name, _)| name);
+        let names = self.gathered.variables.iter().chain(&other.gathered.variables).map(|(name, _)| name);
         let differing: Vec<Vec<u8>> = names.filter(|name| self.get(name) != other.get(name)).cloned().collect();
         for name in &differing {
             self.set(name, Seen::Unknown);
@@ -131,21 +129,17 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn line_of(&self, position: usize) -> usize {
+    fn note(&mut self, position: usize, fatal: bool, message: &'static str) {
         let before = self.bytes.get(..position).unwrap_or(self.bytes);
-        1 + memchr::memchr_iter(b'\n', before).count()
+        let line = 1 + memchr::memchr_iter(b'\n', before).count();
+        self.gathered.complaints.push(Complaint { line, fatal, message });
     }
 
     /// The reading. A rejected file yields no variables, a doubtful one no values.
     pub(super) fn finish(self) -> Reading {
-        let (fatal, doubtful) = (self.fatal, self.doubtful);
-        let variables = self
-            .variables
-            .into_iter()
-            .filter(|_| !fatal)
-            .filter_map(|(name, seen)| Some((name, seen?)))
-            .map(|(name, seen)| (name, if doubtful { Seen::Unknown } else { seen }))
-            .collect();
-        Reading { variables, complaints: self.complaints }
+        let Gathered { variables, complaints, fatal, doubtful, .. } = self.gathered;
+        let known = variables.into_iter().filter(|_| !fatal).filter_map(|(name, seen)| Some((name, seen?)));
+        let variables = known.map(|(name, seen)| (name, if doubtful { Seen::Unknown } else { seen })).collect();
+        Reading { variables, complaints }
     }
 }

@@ -1,8 +1,8 @@
 //! `env_file:` as docker-compose up to 1.25 and docker compose v2 read it. For 1.26 to 1.29 see `dotenv`.
 
 use super::Seen;
-use super::collector::Collector;
-use super::python::{is_python_space, passed_on};
+use super::collector::{Collector, control_of};
+use super::python::{is_python_space, passed_on, utf8};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -16,13 +16,7 @@ const NO_NAME: &str =
 /// lines come from Python's `codecs` reader, which ends them wherever `str.splitlines` does.
 /// 1.17 and older differ in two things: a BOM stays, and blanks in a name are accepted as part of it.
 pub(super) fn read_v1_plain(out: &mut Collector<'_>) {
-    let bytes = out.bytes;
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            return out.reject(error.valid_up_to(), "docker-compose refuses the file: it is not valid UTF-8");
-        }
-    };
+    let Some(text) = utf8(out) else { return };
     let whole = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = text.len() - whole.len();
     let mut nameless = None;
@@ -172,6 +166,7 @@ impl<'a> Statement<'a> {
 
 struct Value {
     seen: Seen,
+    /// The reader may reject the file for a reference in it.
     doubtful: bool,
     rest: usize,
 }
@@ -230,14 +225,34 @@ impl Value {
         }
     }
 
+    /// `template.Substitute`: `$$` is a `$`, a `$` before anything that is no name stays.
     fn expanded(value: &[u8], rest: usize) -> Result<Self, &'static str> {
-        let (seen, doubtful) = match expand(value) {
-            Expansion::Literal(value) => (sent(value), false),
-            Expansion::Unknown => (Seen::Unknown, false),
-            Expansion::Doubtful => (Seen::Unknown, true),
-            Expansion::Invalid => return Err("docker compose refuses the file: a reference with ${ is not complete"),
-        };
-        Ok(Value { seen, doubtful, rest })
+        let mut literal = Vec::with_capacity(value.len());
+        let mut left = value;
+        let (mut unknown, mut doubtful) = (false, false);
+        while let Some(at) = memchr::memchr(b'$', left) {
+            literal.extend_from_slice(&left[..at]);
+            left = &left[at + 1..];
+            if let Some(after) = left.strip_prefix(b"$") {
+                literal.push(b'$');
+                left = after;
+            } else if let Some(braced) = left.strip_prefix(b"{") {
+                unknown = true;
+                let (end, harmless) =
+                    braced_end(braced).ok_or("docker compose refuses the file: a reference with ${ is not complete")?;
+                doubtful |= !harmless;
+                left = &braced[end..];
+            } else {
+                let length = name_length(left);
+                if length == 0 {
+                    literal.push(b'$');
+                }
+                unknown |= length > 0;
+                left = &left[length..];
+            }
+        }
+        literal.extend_from_slice(left);
+        Ok(Value { seen: if unknown { Seen::Unknown } else { sent(literal) }, doubtful, rest })
     }
 }
 
@@ -249,7 +264,7 @@ fn sent(value: Vec<u8>) -> Seen {
     }
 }
 
-/// `expandEscapes`: the escapes of double quotes. `\$` becomes the `$$` that [`expand`] makes a `$` of.
+/// `expandEscapes`: the escapes of double quotes. `\$` becomes the `$$` that [`Value::expanded`] makes a `$` of.
 fn go_unescaped(value: &[u8]) -> Vec<u8> {
     let mut result = Vec::with_capacity(value.len());
     let mut rest = value;
@@ -261,13 +276,6 @@ fn go_unescaped(value: &[u8]) -> Vec<u8> {
             break;
         };
         let single = match escape {
-            b'a' => 0x07,
-            b'b' => 0x08,
-            b'f' => 0x0c,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'v' => 0x0b,
             b'"' | b'\\' => escape,
             b'$' => {
                 result.extend_from_slice(b"$$");
@@ -278,10 +286,13 @@ fn go_unescaped(value: &[u8]) -> Vec<u8> {
                 rest = octal(after, &mut result);
                 continue;
             }
-            _ => {
-                result.push(b'\\');
-                continue;
-            }
+            _ => match control_of(escape) {
+                Some(control) => control,
+                None => {
+                    result.push(b'\\');
+                    continue;
+                }
+            },
         };
         result.push(single);
         rest = after;
@@ -306,52 +317,6 @@ fn octal<'a>(after: &'a [u8], result: &mut Vec<u8>) -> &'a [u8] {
         }
     }
     rest
-}
-
-enum Expansion {
-    Literal(Vec<u8>),
-    Unknown,
-    /// Unknown, and the reader may even reject the file.
-    Doubtful,
-    Invalid,
-}
-
-/// `template.Substitute`: `$$` is a `$`, a `$` before anything that is no name stays.
-fn expand(value: &[u8]) -> Expansion {
-    let mut literal = Vec::with_capacity(value.len());
-    let mut rest = value;
-    let (mut unknown, mut doubtful) = (false, false);
-    while let Some(at) = memchr::memchr(b'$', rest) {
-        literal.extend_from_slice(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix(b"$") {
-            literal.push(b'$');
-            rest = after;
-        } else if let Some(braced) = rest.strip_prefix(b"{") {
-            unknown = true;
-            match braced_end(braced) {
-                Some((end, harmless)) => {
-                    doubtful |= !harmless;
-                    rest = &braced[end..];
-                }
-                None => return Expansion::Invalid,
-            }
-        } else {
-            match name_length(rest) {
-                0 => literal.push(b'$'),
-                length => {
-                    unknown = true;
-                    rest = &rest[length..];
-                }
-            }
-        }
-    }
-    literal.extend_from_slice(rest);
-    match (unknown, doubtful) {
-        (false, _) => Expansion::Literal(literal),
-        (true, false) => Expansion::Unknown,
-        (true, true) => Expansion::Doubtful,
-    }
 }
 
 /// The length of `NAME}` or `NAME:-word}` after `${`, which runs to the last brace of its line, and whether

@@ -5,29 +5,23 @@
 //! Where the two releases differ the value is [`Seen::Unknown`]. `${NAME}` is answered by 0.13 from the
 //! caller's environment first and by 0.21 from the file first, so it is never known.
 
+use std::borrow::Cow;
+
 use super::Seen;
-use super::collector::Collector;
-use super::python::{is_python_space, passed_on};
+use super::collector::{Collector, control_of};
+use super::python::{is_python_space, passed_on, utf8};
 
 const UNREADABLE: &str = "docker-compose skips what it cannot parse here, with a warning only";
 const SPLIT: &str = "releases of docker-compose read this value differently";
 
 pub(super) fn read(out: &mut Collector<'_>) {
-    let bytes = out.bytes;
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            return out.reject(error.valid_up_to(), "docker-compose refuses the file: it is not valid UTF-8");
-        }
-    };
+    let Some(text) = utf8(out) else { return };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if memchr::memchr(b'\r', text.as_bytes()).is_none() {
-        let mut inner = out.over(text.as_bytes());
-        Parser { text, position: 0 }.run(&mut inner);
-        return out.adopt(inner);
-    }
     // Python opens the file with universal newlines.
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text = match memchr::memchr(b'\r', text.as_bytes()) {
+        Some(_) => Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")),
+        None => Cow::Borrowed(text),
+    };
     let mut inner = out.over(text.as_bytes());
     Parser { text: &text, position: 0 }.run(&mut inner);
     out.adopt(inner);
@@ -47,9 +41,8 @@ impl<'a> Parser<'a> {
                 break;
             }
             match self.binding(out) {
-                Some((Some(name), Found::Bare)) => out.set(name.as_bytes(), Seen::Inherited),
-                Some((Some(name), Found::Value(seen))) => out.set(name.as_bytes(), seen),
-                Some((Some(name), Found::Split)) => {
+                Some((Some(name), Some(seen))) => out.set(name.as_bytes(), seen),
+                Some((Some(name), None)) => {
                     out.complain(start, SPLIT);
                     out.set(name.as_bytes(), Seen::Unknown);
                 }
@@ -63,8 +56,9 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// `parse_binding`: a name (none in a comment) and what is bound to it; nothing where it does not parse.
-    fn binding(&mut self, out: &Collector<'_>) -> Option<(Option<&'a str>, Found)> {
+    /// `parse_binding`: a name (none in a comment) and what is bound to it (`None`: the releases disagree); nothing where it
+    /// does not parse.
+    fn binding(&mut self, out: &Collector<'_>) -> Option<(Option<&'a str>, Option<Seen>)> {
         let after_export = self.rest().strip_prefix("export").map(|rest| rest.trim_start_matches(is_python_blank));
         if let Some(rest) = after_export
             && self.rest().len() - rest.len() > "export".len()
@@ -73,7 +67,7 @@ impl<'a> Parser<'a> {
         }
         let name = self.name()?;
         self.skip(is_python_blank);
-        let mut found = Found::Bare;
+        let mut found = Some(Seen::Inherited);
         if self.eat("=") {
             self.skip(is_python_blank);
             let wanted = name.is_some_and(|name| out.wants(name.as_bytes()));
@@ -110,28 +104,25 @@ impl<'a> Parser<'a> {
         (!name.is_empty()).then_some(Some(name))
     }
 
-    /// `parse_value`.
-    fn value(&mut self, wanted: bool) -> Option<Found> {
+    /// `parse_value`, with what [`binding`](Self::binding) says of it.
+    fn value(&mut self, wanted: bool) -> Option<Option<Seen>> {
         let rest = self.rest();
         match rest.as_bytes().first() {
-            None | Some(b'\n') => Some(Found::Value(Seen::Value(Vec::new()))),
+            None | Some(b'\n') => Some(Some(Seen::Value(Vec::new()))),
             Some(quote @ (b'"' | b'\'')) => {
                 let inner = &rest[1..];
                 let inner = &inner[..quote_end(inner.as_bytes(), *quote)?];
                 self.position += inner.len() + 2;
-                Some(Found::Value(interpolated(&unescaped(inner, *quote == b'"'))))
+                Some(Some(interpolated(&unescaped(inner, *quote == b'"'))))
             }
             Some(_) => {
                 let line = &rest[..memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len())];
                 self.position += line.len();
                 if !wanted {
-                    return Some(Found::Value(Seen::Unknown));
+                    return Some(Some(Seen::Unknown));
                 }
                 let value = plain_of_0_21(line);
-                if plain_of_0_13(line) != Some(value) {
-                    return Some(Found::Split);
-                }
-                Some(Found::Value(interpolated(value)))
+                Some((plain_of_0_13(line) == Some(value)).then(|| interpolated(value)))
             }
         }
     }
@@ -152,13 +143,6 @@ impl<'a> Parser<'a> {
         }
         there
     }
-}
-
-enum Found {
-    Bare,
-    Value(Seen),
-    /// The releases disagree.
-    Split,
 }
 
 /// Where the regular expression `(?:\\'|[^'])*'` ends: at the first quote without a backslash before it or,
@@ -184,13 +168,7 @@ fn unescaped(inner: &str, double: bool) -> String {
             Some(b'\\') => Some('\\'),
             Some(b'\'') => Some('\''),
             Some(b'"') if double => Some('"'),
-            Some(b'a') if double => Some('\x07'),
-            Some(b'b') if double => Some('\x08'),
-            Some(b'f') if double => Some('\x0c'),
-            Some(b'n') if double => Some('\n'),
-            Some(b'r') if double => Some('\r'),
-            Some(b't') if double => Some('\t'),
-            Some(b'v') if double => Some('\x0b'),
+            Some(escape) if double => control_of(escape).map(char::from),
             _ => None,
         };
         value.push(plain.unwrap_or('\\'));

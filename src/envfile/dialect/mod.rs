@@ -78,7 +78,7 @@ pub struct Complaint {
     /// Whether the reader rejects the whole file because of it.
     pub fatal: bool,
     /// What the reader does, in one sentence. Never holds anything of the line itself.
-    pub message: String,
+    pub message: &'static str,
 }
 
 /// The prediction: what a reader gets from a file.

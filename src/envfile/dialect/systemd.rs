@@ -11,29 +11,24 @@ const NOT_UTF8: &str = "systemd refuses the file: a name or value is not valid U
 const NOT_UTF8_D: &str = "what systemd keeps of the file depends on its release: a name or value is not valid UTF-8";
 
 pub(super) fn read_environment_file(out: &mut Collector<'_>) {
-    read(out, Rules { expands: false });
+    read(out, false);
 }
 
 /// Like `EnvironmentFile=`, but `$` refers to other variables and a variable without a value is ignored.
 pub(super) fn read_environment_d(out: &mut Collector<'_>) {
-    read(out, Rules { expands: true });
+    read(out, true);
 }
 
-#[derive(Clone, Copy)]
-struct Rules {
-    expands: bool,
-}
-
-fn read(out: &mut Collector<'_>, rules: Rules) {
+fn read(out: &mut Collector<'_>, expands: bool) {
     if let Some(nul) = memchr::memchr(0, out.bytes) {
         return out.reject(nul, "systemd refuses the file: it contains a NUL byte");
     }
     let mut since_254 = out.over(out.bytes);
-    let Some(comment) = (Parser { rules, comment_goes_on: false }).run(&mut since_254) else {
+    let Some(comment) = (Parser { expands, comment_goes_on: false }).run(&mut since_254) else {
         return out.adopt(since_254);
     };
     let mut before = out.over(out.bytes);
-    Parser { rules, comment_goes_on: true }.run(&mut before);
+    Parser { expands, comment_goes_on: true }.run(&mut before);
     since_254.where_differs(&before, comment, SWALLOWED);
     out.adopt(since_254);
 }
@@ -54,7 +49,8 @@ enum State {
 
 /// The state machine of `parse_env_file_internal`.
 struct Parser {
-    rules: Rules,
+    /// A value may name other variables, and an empty one is ignored, as in `environment.d`.
+    expands: bool,
     /// Whether a backslash at the end of a comment carries it on to the next line, as before 254.
     comment_goes_on: bool,
 }
@@ -67,7 +63,7 @@ impl Parser {
         let mut comment_went_on = None;
         let mut name = Vec::new();
         let mut value = Vec::new();
-        // The length without the blanks at the end, while there are any.
+        // The length without the blanks at the end, while there are any; only a value without quotes loses them.
         let mut stripped = None;
         let (mut start, mut position) = (0, 0);
         while let Some(&byte) = bytes.get(position) {
@@ -96,7 +92,8 @@ impl Parser {
                         name.push(byte);
                     }
                 }
-                State::BeforeValue if ends_line => {
+                State::BeforeValue | State::Value if ends_line => {
+                    value.truncate(stripped.unwrap_or(value.len()));
                     if !self.push(start, &name, &value, out) {
                         return comment_went_on;
                     }
@@ -112,13 +109,6 @@ impl Parser {
                         value.push(byte);
                     }
                 },
-                State::Value if ends_line => {
-                    value.truncate(stripped.unwrap_or(value.len()));
-                    if !self.push(start, &name, &value, out) {
-                        return comment_went_on;
-                    }
-                    state = State::BeforeName;
-                }
                 State::Value => {
                     if byte == b'\\' {
                         state = State::ValueEscape;
@@ -170,9 +160,7 @@ impl Parser {
         if open {
             out.complain(start, "systemd takes everything from an open quote to the end of the file into the value");
         }
-        if state == State::Value {
-            value.truncate(stripped.unwrap_or(value.len()));
-        }
+        value.truncate(stripped.unwrap_or(value.len()));
         if open || matches!(state, State::BeforeValue | State::Value | State::ValueEscape) {
             self.push(start, &name, &value, out);
         }
@@ -183,7 +171,7 @@ impl Parser {
     fn push(&self, position: usize, name: &[u8], value: &[u8], out: &mut Collector<'_>) -> bool {
         let blanks = name.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let name = &name[..name.len() - blanks];
-        if self.rules.expands {
+        if self.expands {
             if value.is_empty() {
                 out.complain(position, "systemd ignores a variable without a value in environment.d");
                 return true;
@@ -195,7 +183,7 @@ impl Parser {
         }
         if !is_valid_utf8(name) || !is_valid_utf8(value) {
             // 252 crashes on it in environment.d; by the source, the variables before it should stay.
-            if self.rules.expands {
+            if self.expands {
                 out.doubt(position, NOT_UTF8_D);
             } else {
                 out.reject(position, NOT_UTF8);
@@ -205,7 +193,7 @@ impl Parser {
         if !is_valid_name(name) {
             out.complain(position, BAD_NAME);
         } else if out.wants(name) {
-            let unsure = if self.rules.expands {
+            let unsure = if self.expands {
                 // The generator hands control characters on in escapes that the user manager does not read.
                 value.iter().any(|byte| byte.is_ascii_control() || *byte == b'$')
             } else {

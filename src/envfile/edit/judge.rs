@@ -1,7 +1,7 @@
 //! Asks the readers.
 
 use super::{Edit, Refused, Rejection};
-use crate::envfile::lines::{State, Syntax, find};
+use crate::envfile::lines::{Occurrence, State, Syntax, find};
 use crate::envfile::{Complaint, Dialect, Reading, Seen};
 
 /// Asks the readers of one kind of file.
@@ -11,13 +11,9 @@ pub(super) struct Judge {
 
 impl Judge {
     pub(super) fn is_active(&self, file: &[u8], name: &str) -> bool {
+        let sees = |dialect: &Dialect| dialect.read_only(file, &[name.as_bytes()]).get(name.as_bytes()).is_some();
         find(file, self.syntax, &[name]).iter().any(|found| found.state == State::Active)
-            || self
-                .syntax
-                .readers()
-                .must
-                .iter()
-                .any(|dialect| dialect.read_only(file, &[name.as_bytes()]).get(name.as_bytes()).is_some())
+            || self.syntax.readers().must.iter().any(sees)
     }
 
     /// `Err` with the first reader that must see the wishes and does not.
@@ -41,8 +37,7 @@ impl Judge {
         if self.syntax == Syntax::Shell {
             return true;
         }
-        let names: Vec<&str> = edits.iter().map(Edit::name).collect();
-        let found = find(file, self.syntax, &names);
+        let found = self.lines_of(file, edits);
         let active = |index| found.iter().filter(|at| at.name == index && at.state == State::Active).count();
         edits.iter().enumerate().all(|(index, edit)| active(index) <= usize::from(!matches!(edit, Edit::Remove(_))))
     }
@@ -64,8 +59,8 @@ impl Judge {
             let reading = match self.anothers_fault(&reading, file, edits) {
                 None => reading,
                 Some(complaint) => {
-                    let Complaint { line, ref message, .. } = *complaint;
-                    rejections.push(Rejection { reader: dialect.name(), line, message: message.clone() });
+                    let Complaint { line, message, .. } = *complaint;
+                    rejections.push(Rejection { reader: dialect.name(), line, message });
                     // The rest of the file is not ours to mend; our lines have to be right all the same.
                     dialect.read_only(&self.own_lines(file, edits), &names)
                 }
@@ -78,16 +73,21 @@ impl Judge {
                 };
                 if !right || reading.is_fatal() {
                     let name = edit.name().to_owned();
-                    return Err(Refused { name, reader: dialect.name(), why: why(&reading) });
+                    return Err(Refused { name, reader: dialect.name(), why: why(&reading).into() });
                 }
             }
         }
         Ok(rejections)
     }
 
-    fn own_lines(&self, file: &[u8], edits: &[Edit<'_>]) -> Vec<u8> {
+    /// The lines that name what is wished for.
+    fn lines_of(&self, file: &[u8], edits: &[Edit<'_>]) -> Vec<Occurrence> {
         let names: Vec<&str> = edits.iter().map(Edit::name).collect();
-        let own = find(file, self.syntax, &names).into_iter().filter(|at| at.state == State::Active);
+        find(file, self.syntax, &names)
+    }
+
+    fn own_lines(&self, file: &[u8], edits: &[Edit<'_>]) -> Vec<u8> {
+        let own = self.lines_of(file, edits).into_iter().filter(|at| at.state == State::Active);
         own.flat_map(|at| [&file[at.span], b"\n"].concat()).collect()
     }
 
@@ -95,8 +95,7 @@ impl Judge {
         if self.syntax == Syntax::Shell || !reading.is_fatal() {
             return None;
         }
-        let names: Vec<&str> = edits.iter().map(Edit::name).collect();
-        let own = find(file, self.syntax, &names);
+        let own = self.lines_of(file, edits);
         reading.complaints.iter().find(|complaint| complaint.fatal && !own.iter().any(|at| at.line == complaint.line))
     }
 }

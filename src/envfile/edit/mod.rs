@@ -11,14 +11,12 @@ mod places;
 mod tests;
 mod write;
 
-use std::fmt;
-
 use super::Dialect;
 use super::lines::{Occurrence, State, Syntax, find};
 use super::splice::splice;
-use crate::text::{Marked, Shown};
+use crate::text::{Foreign, shown_by_display};
 use judge::Judge;
-use places::{added, added_at_end, in_line, remove};
+use places::{added, in_line, remove};
 use write::append;
 
 /// One wish.
@@ -75,7 +73,7 @@ pub struct Rejection {
     /// The line, counted from 1.
     pub line: usize,
     /// What the reader does.
-    pub message: String,
+    pub message: &'static str,
 }
 
 /// Why a file cannot be edited so that its readers see the wanted values.
@@ -87,14 +85,10 @@ pub struct Refused {
     /// The reader that decides.
     pub reader: &'static str,
     /// What the reader does with this file, where it says so; begins with a blank or is empty.
-    pub why: String,
+    pub why: Foreign,
 }
 
-impl Shown for Refused {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} would not see the new value of {}{}", self.reader, self.name, Marked(&self.why))
-    }
-}
+shown_by_display!(Refused);
 
 /// Who reads the file.
 #[derive(Clone, Copy, Debug)]
@@ -220,15 +214,10 @@ fn set(file: &[u8], name: &str, value: &[u8], judge: &Judge, notes: &mut Vec<Not
             second_best = Some((bytes, done));
         }
     }
-    match second_best {
-        Some((bytes, done)) => {
-            notes.extend(done);
-            Ok(bytes)
-        }
-        None => {
-            let (bytes, _) = added_at_end(file, syntax, name, value, &found);
-            judge.must(&bytes, &wanted)?;
-            Ok(bytes)
-        }
-    }
+    let Some((bytes, done)) = second_best else {
+        let (bytes, _) = added(file, syntax, name, value, &found, false);
+        return judge.must(&bytes, &wanted).map(|_| bytes);
+    };
+    notes.extend(done);
+    Ok(bytes)
 }

@@ -68,30 +68,18 @@ pub(super) fn added(
     found: &[&Occurrence],
     top: bool,
 ) -> (Vec<u8>, Vec<Note>) {
+    let (mut bytes, mut done) = cleared(file, syntax, name, found);
+    done.push(Note::Added(name.to_owned()));
     if !top {
-        return added_at_end(file, syntax, name, value, found);
+        append(&mut bytes, syntax, name, value);
+        return (bytes, done);
     }
-    let (cleared, mut done) = cleared(file, syntax, name, found);
     let mut new = line(syntax, name, value);
     new.push(b'\n');
     // Behind a byte order mark or an interpreter line, which must stay first.
-    let first = cleared.starts_with(b"\xEF\xBB\xBF") || cleared.starts_with(b"#!");
-    let at = if first { memchr::memchr(b'\n', &cleared).map_or(cleared.len(), |at| at + 1) } else { 0 };
-    done.push(Note::Added(name.to_owned()));
-    (splice(&cleared, vec![(at..at, new)]), done)
-}
-
-pub(super) fn added_at_end(
-    file: &[u8],
-    syntax: Syntax,
-    name: &str,
-    value: &[u8],
-    found: &[&Occurrence],
-) -> (Vec<u8>, Vec<Note>) {
-    let (mut bytes, mut done) = cleared(file, syntax, name, found);
-    append(&mut bytes, syntax, name, value);
-    done.push(Note::Added(name.to_owned()));
-    (bytes, done)
+    let first = bytes.starts_with(b"\xEF\xBB\xBF") || bytes.starts_with(b"#!");
+    let at = if first { memchr::memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1) } else { 0 };
+    (splice(&bytes, vec![(at..at, new)]), done)
 }
 
 /// The file without active lines of the name, where the kind of file allows to take them away.

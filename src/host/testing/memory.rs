@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::host::{
-    Attributes, Command, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Stat, resolve,
-};
+use crate::host::{Attributes, Command, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Stat};
 
 /// A host whose files are in memory. Clones share the files.
 #[derive(Clone, Debug, Default)]
@@ -190,7 +188,7 @@ impl MemoryHost {
     }
 
     fn followed(&self, path: &Path) -> io::Result<PathBuf> {
-        resolve(self, path).map_err(|refused| io::Error::other(refused.to_string()))
+        self.resolve(path).map_err(|refused| io::Error::other(refused.to_string()))
     }
 }
 

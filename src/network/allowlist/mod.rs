@@ -14,88 +14,48 @@ mod page;
 mod product;
 mod table;
 
-use askama::Template as _;
-
 use super::catalogue::{Catalogue, Endpoint, NeededBy, Protocol};
+use crate::text::words::words;
 use entry::{by_address, by_name};
 use page::{Page, Rule};
 
 pub(crate) use entry::LeftOut;
 pub(crate) use product::{By, Product};
+pub(crate) use table::body as json;
 
-/// A form of the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Part of a `squid.conf`.
-    Squid,
-    /// For `nft -f`.
-    Nftables,
-    /// For `iptables-restore --noflush`.
-    Iptables,
-    /// A policy of firewalld.
-    Firewalld,
-    /// Commands for ufw.
-    Ufw,
-    /// Terraform: a security group.
-    AwsSg,
-    /// Terraform: rule groups.
-    AwsNetworkFirewall,
-    /// Terraform: a rule collection group.
-    AzureFirewall,
-    /// `set` commands of PAN-OS.
-    Paloalto,
-    /// Commands of FortiOS.
-    Fortigate,
-    /// RFC 4180.
-    Csv,
-    /// For programs.
-    Json,
-    /// For a change request.
-    Markdown,
+words! {
+    /// A form of the list.
+    pub(crate) enum Format {
+        /// Part of a `squid.conf`.
+        Squid = "squid",
+        /// For `nft -f`.
+        Nftables = "nftables",
+        /// For `iptables-restore --noflush`.
+        Iptables = "iptables",
+        /// A policy of firewalld.
+        Firewalld = "firewalld",
+        /// Commands for ufw.
+        Ufw = "ufw",
+        /// Terraform: a security group.
+        AwsSg = "aws-sg",
+        /// Terraform: rule groups.
+        AwsNetworkFirewall = "aws-network-firewall",
+        /// Terraform: a rule collection group.
+        AzureFirewall = "azure-firewall",
+        /// `set` commands of PAN-OS.
+        Paloalto = "paloalto",
+        /// Commands of FortiOS.
+        Fortigate = "fortigate",
+        /// RFC 4180.
+        Csv = "csv",
+        /// For programs.
+        Json = "json",
+        /// For a change request.
+        Markdown = "markdown",
+    }
 }
 
 impl Format {
-    /// All of them.
-    pub(crate) const ALL: [Self; 13] = [
-        Self::Squid,
-        Self::Nftables,
-        Self::Iptables,
-        Self::Firewalld,
-        Self::Ufw,
-        Self::AwsSg,
-        Self::AwsNetworkFirewall,
-        Self::AzureFirewall,
-        Self::Paloalto,
-        Self::Fortigate,
-        Self::Csv,
-        Self::Json,
-        Self::Markdown,
-    ];
-
-    /// The word for `--format`, and the key in `assets/allowlist.toml`.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Squid => "squid",
-            Self::Nftables => "nftables",
-            Self::Iptables => "iptables",
-            Self::Firewalld => "firewalld",
-            Self::Ufw => "ufw",
-            Self::AwsSg => "aws-sg",
-            Self::AwsNetworkFirewall => "aws-network-firewall",
-            Self::AzureFirewall => "azure-firewall",
-            Self::Paloalto => "paloalto",
-            Self::Fortigate => "fortigate",
-            Self::Csv => "csv",
-            Self::Json => "json",
-            Self::Markdown => "markdown",
-        }
-    }
-
-    /// The format of a word.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.as_str() == word)
-    }
-
     /// The product's grammar; tables have none.
     pub(crate) fn product(self) -> Option<&'static Product> {
         Product::get(self.as_str())
@@ -129,34 +89,20 @@ pub(crate) struct Rendered {
     pub left_out: Vec<LeftOut>,
 }
 
-/// The list as `--format json` says it.
-pub(crate) fn json(request: &Request<'_>) -> serde_json::Value {
-    table::body(request)
-}
-
 /// Renders the list.
 pub(crate) fn render(format: Format, request: &Request<'_>) -> Rendered {
     let Some(product) = format.product() else { return table::render(format, request) };
     let list = List { format, product, request, endpoints: request.wanted() };
-    let (rules, left_out) = list.rules();
+    let (rules, left_out) = match product.by {
+        By::Address => list.rules_by_address(),
+        By::Name => list.rules_by_name(),
+    };
     let (top, below) = list.header(&left_out);
     let page = Page { top, below, exclusions: request.exclusions, rules };
-    let text = match format {
-        Format::Squid => page::Squid { page }.render(),
-        Format::Nftables => page::Nftables { page }.render(),
-        Format::Iptables => page::Iptables { page }.render(),
-        Format::Firewalld => page::Firewalld { page }.render(),
-        Format::Ufw => page::Ufw { page }.render(),
-        Format::AwsSg => page::AwsSg { page }.render(),
-        Format::AwsNetworkFirewall => page::AwsNetworkFirewall { page }.render(),
-        Format::AzureFirewall => page::AzureFirewall { page }.render(),
-        Format::Paloalto => page::Paloalto { page }.render(),
-        Format::Fortigate => page::Fortigate { page }.render(),
-        // Without a product, so handled above.
-        Format::Csv | Format::Json | Format::Markdown => return table::render(format, request),
-    };
-    // Nothing that a template calls fails, nor does writing to a string.
-    Rendered { text: text.unwrap_or_default(), left_out }
+    match page::text(format, page) {
+        Some(text) => Rendered { text, left_out },
+        None => table::render(format, request),
+    }
 }
 
 impl Request<'_> {
@@ -166,7 +112,7 @@ impl Request<'_> {
         self.endpoints
             .iter()
             .filter(|endpoint| !endpoint.is_link_local())
-            .filter(|endpoint| !self.exclusions || (endpoint.must_not_be_decrypted()))
+            .filter(|endpoint| !self.exclusions || endpoint.must_not_be_decrypted())
             .collect()
     }
 }
@@ -181,13 +127,6 @@ struct List<'a> {
 
 impl<'a> List<'a> {
     /// The rules, and the endpoints that the product cannot express.
-    fn rules(&self) -> (Vec<Rule<'a>>, Vec<LeftOut>) {
-        match self.product.by {
-            By::Address => self.rules_by_address(),
-            By::Name => self.rules_by_name(),
-        }
-    }
-
     fn rules_by_address(&self) -> (Vec<Rule<'a>>, Vec<LeftOut>) {
         let (entries, mut left_out) = by_address(&self.endpoints);
         if self.format == Format::Iptables {
@@ -201,6 +140,7 @@ impl<'a> List<'a> {
         (entries.into_iter().map(Rule::by_address).collect(), left_out)
     }
 
+    /// As [`Self::rules_by_address`].
     fn rules_by_name(&self) -> (Vec<Rule<'a>>, Vec<LeftOut>) {
         let for_proxy = self.format == Format::Squid;
         let (direct, endpoints): (Vec<&Endpoint>, Vec<&Endpoint>) =

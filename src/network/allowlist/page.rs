@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use askama::Template;
+
 use super::entry::{ByAddress, ByName};
 use super::product::Product;
-use super::{remark, remark_on_addresses};
+use super::{Format, remark, remark_on_addresses};
 use crate::network::catalogue::{Block, Endpoint, Protocol};
 
 /// One list.
@@ -278,11 +280,23 @@ mod filters {
 }
 
 macro_rules! templates {
-    ($($template:ident $path:literal)+) => { $(
-        #[derive(askama::Template)]
-        #[template(path = $path, escape = "none", config = "assets/allowlist/askama.toml")]
-        pub(super) struct $template<'a> { pub(super) page: Page<'a> }
-    )+ };
+    ($($format:ident $path:literal)+) => {
+        $(
+            #[derive(Template)]
+            #[template(path = $path, escape = "none", config = "assets/allowlist/askama.toml")]
+            struct $format<'a> { page: Page<'a> }
+        )+
+
+        /// The text of a list; `None`: a table, which has no template.
+        pub(super) fn text(format: Format, page: Page<'_>) -> Option<String> {
+            let text = match format {
+                $(Format::$format => $format { page }.render(),)+
+                Format::Csv | Format::Json | Format::Markdown => return None,
+            };
+            // Nothing that a template calls fails, nor does writing to a string.
+            Some(text.unwrap_or_default())
+        }
+    };
 }
 
 templates! {

@@ -57,15 +57,7 @@ pub(super) enum Levels {
 impl Product {
     /// The entry of the file.
     pub(crate) fn get(word: &str) -> Option<&'static Self> {
-        static ALL: LazyLock<BTreeMap<String, Product>> = LazyLock::new(|| {
-            #[derive(Deserialize)]
-            #[serde(deny_unknown_fields)]
-            struct File {
-                product: BTreeMap<String, Product>,
-            }
-            let file: File = assets::read(&assets::ALLOWLIST);
-            file.product
-        });
+        static ALL: LazyLock<BTreeMap<String, Product>> = LazyLock::new(|| assets::only(&assets::ALLOWLIST));
         ALL.get(word)
     }
 

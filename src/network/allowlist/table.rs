@@ -18,8 +18,8 @@ pub(super) fn render(format: Format, request: &Request<'_>) -> Rendered {
     Rendered { text, left_out: Vec::new() }
 }
 
-/// What `--format json` says.
-pub(super) fn body(request: &Request<'_>) -> Value {
+/// The list as `--format json` says it.
+pub(crate) fn body(request: &Request<'_>) -> Value {
     let endpoints = request.wanted();
     let (_, left_out) = by_address(&endpoints);
     let left_out = left_out.iter().map(|left| json!({"endpoint": left.what, "why": left.why})).collect::<Vec<_>>();

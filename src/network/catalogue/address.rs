@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::text;
@@ -35,11 +36,10 @@ impl Block {
                 .filter(|prefix| *prefix <= longest)
                 .ok_or_else(|| text!("{:?}: behind the slash stands a number from 0 to {}", text, longest))?,
         };
-        let block = Self { address, prefix };
-        if block.bits_behind_the_prefix() {
+        if IpNet::new(address, prefix).is_ok_and(|net| net.network() != address) {
             return Err(text!("{:?} has bits behind its prefix; the first address of the block is meant", text));
         }
-        Ok(block)
+        Ok(Self { address, prefix })
     }
 
     /// Is it a block of IPv4?
@@ -50,17 +50,6 @@ impl Block {
     /// With its prefix also where that is the longest.
     pub fn cidr(&self) -> String {
         format!("{}/{}", self.address, self.prefix)
-    }
-
-    fn bits_behind_the_prefix(&self) -> bool {
-        match self.address {
-            IpAddr::V4(address) => {
-                u32::MAX.checked_shr(self.prefix.into()).is_some_and(|mask| address.to_bits() & mask != 0)
-            }
-            IpAddr::V6(address) => {
-                u128::MAX.checked_shr(self.prefix.into()).is_some_and(|mask| address.to_bits() & mask != 0)
-            }
-        }
     }
 }
 

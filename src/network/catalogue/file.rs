@@ -34,37 +34,56 @@ struct File {
 /// More than anybody opens, and few enough for renderers to compare each with each.
 const MOST: usize = 5000;
 
-/// An entry as it is written; what is missing comes from what it stands in, or from the entry that it changes.
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    component: Option<Component>,
-    region: Option<String>,
-    host: Option<String>,
-    wildcard: Option<String>,
-    representative: Option<String>,
-    port: Option<u16>,
-    protocol: Option<Protocol>,
-    purpose: Option<String>,
-    static_ips: Option<RawIps>,
-    confidence: Option<Confidence>,
-    static_ips_confidence: Option<Confidence>,
-    source: Option<String>,
-    date: Option<String>,
-    needed_by: Option<NeededBy>,
-    required: Option<bool>,
-    when: Option<String>,
-    interception: Option<Interception>,
-    path: Option<String>,
-    direct: Option<bool>,
-    deployment: Option<Deployment>,
-    or_deployment: Option<Deployment>,
-    from_release: Option<Version>,
-    below_release: Option<Version>,
-    with_collector: Option<bool>,
-    remove: Option<bool>,
-    #[serde(default)]
-    each: Vec<Spanned<Raw>>,
+/// Declares an entry of the file, whose values can all be missing, and how it is laid over another.
+macro_rules! layered {
+    ($(#[$about:meta])* struct $name:ident { $($(#[$meaning:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct $name {
+            $($(#[$meaning])* $field: Option<$kind>,)*
+            #[serde(default)]
+            each: Vec<Spanned<$name>>,
+        }
+
+        impl $name {
+            /// This entry, with the other's values where it has none.
+            fn over(self, lower: Self) -> Self {
+                Self { $($field: self.$field.or(lower.$field),)* each: Vec::new() }
+            }
+        }
+    };
+}
+
+layered! {
+    /// An entry as it is written; what is missing comes from what it stands in, or from the entry that it changes.
+    struct Raw {
+        component: Component,
+        region: String,
+        host: String,
+        wildcard: String,
+        representative: String,
+        port: u16,
+        protocol: Protocol,
+        purpose: String,
+        static_ips: RawIps,
+        confidence: Confidence,
+        static_ips_confidence: Confidence,
+        source: String,
+        date: String,
+        needed_by: NeededBy,
+        required: bool,
+        when: String,
+        interception: Interception,
+        path: String,
+        direct: bool,
+        deployment: Deployment,
+        or_deployment: Deployment,
+        from_release: Version,
+        below_release: Version,
+        with_collector: bool,
+        remove: bool,
+    }
 }
 
 #[derive(Clone, Deserialize)]
@@ -72,47 +91,6 @@ struct Raw {
 enum RawIps {
     Listed(Vec<String>),
     Word(String),
-}
-
-macro_rules! laid_over {
-    ($upper:expr, $lower:expr, $($field:ident),+) => {
-        Raw { $($field: $upper.$field.or($lower.$field),)+ each: Vec::new() }
-    };
-}
-
-impl Raw {
-    /// This entry, with the other's values where it has none.
-    fn over(self, lower: Self) -> Self {
-        laid_over!(
-            self,
-            lower,
-            component,
-            region,
-            host,
-            wildcard,
-            representative,
-            port,
-            protocol,
-            purpose,
-            static_ips,
-            confidence,
-            static_ips_confidence,
-            source,
-            date,
-            needed_by,
-            required,
-            when,
-            interception,
-            path,
-            direct,
-            deployment,
-            or_deployment,
-            from_release,
-            below_release,
-            with_collector,
-            remove
-        )
-    }
 }
 
 /// Component, region, host and port: entries that have the same are the same endpoint.

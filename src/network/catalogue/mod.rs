@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::Status;
 use crate::problem::Problem;
 use crate::settings::Deployment;
+use crate::text::words::words;
 use crate::version::Version;
 
 pub(crate) use address::{Block, host_name};
@@ -36,77 +37,62 @@ pub(crate) const COLLECTOR: &str = "<collector>";
 /// The region of an endpoint that is the same everywhere.
 pub(crate) const ANY: &str = "any";
 
-/// Who connects, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Component {
-    /// The product at run time.
-    Product,
-    /// Its installation.
-    Install,
-    /// The Insight Agent.
-    Agent,
-    /// The Collector, on its way out.
-    Collector,
-    /// Agents, to their Collector.
-    AgentToCollector,
-}
-
-impl Component {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Product, Self::Install, Self::Agent, Self::Collector, Self::AgentToCollector];
-
-    /// The word for `--component`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Product => "product",
-            Self::Install => "install",
-            Self::Agent => "agent",
-            Self::Collector => "collector",
-            Self::AgentToCollector => "agent-to-collector",
-        }
+words! {
+    /// Who connects, and when.
+    pub enum Component {
+        /// The product at run time.
+        Product = "product",
+        /// Its installation.
+        Install = "install",
+        /// The Insight Agent.
+        Agent = "agent",
+        /// The Collector, on its way out.
+        Collector = "collector",
+        /// Agents, to their Collector.
+        AgentToCollector = "agent-to-collector",
     }
-}
 
-/// What is spoken on the port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// HTTP over TLS.
-    Https,
-    /// HTTP in the clear.
-    Http,
-    /// Something else over TCP.
-    Tcp,
-}
-
-impl Protocol {
-    /// The word in the file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Https => "https",
-            Self::Http => "http",
-            Self::Tcp => "tcp",
-        }
+    /// What is spoken on the port.
+    pub enum Protocol {
+        /// HTTP over TLS.
+        Https = "https",
+        /// HTTP in the clear.
+        Http = "http",
+        /// Something else over TCP.
+        Tcp = "tcp",
     }
-}
 
-/// How sure a fact is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Confidence {
-    /// Seen in the vendor's text, or in several places.
-    Verified,
-    /// Seen once, or long ago.
-    SingleSource,
-    /// By the pattern of what was seen.
-    Inferred,
-    /// Doubtful.
-    Weak,
-    /// General engineering knowledge.
-    General,
-    /// From a file given with `--endpoints`.
-    User,
+    /// How sure a fact is.
+    pub enum Confidence {
+        /// Seen in the vendor's text, or in several places.
+        Verified = "verified",
+        /// Seen once, or long ago.
+        SingleSource = "single-source",
+        /// By the pattern of what was seen.
+        Inferred = "inferred",
+        /// Doubtful.
+        Weak = "weak",
+        /// General engineering knowledge.
+        General = "general",
+        /// From a file given with `--endpoints`.
+        User = "user",
+    }
+
+    /// Who needs the connection.
+    pub enum NeededBy {
+        /// A host of the product, an agent, a Collector.
+        Server = "server",
+        /// The browser of a user of the product.
+        Browser = "browser",
+    }
+
+    /// What a certificate of somebody else's does to the connection.
+    pub enum Interception {
+        /// The platform refuses the data, whether the CA is trusted here or not.
+        Fail = "fail",
+        /// Works once every client knows the CA.
+        Warn = "warn",
+    }
 }
 
 impl Confidence {
@@ -117,53 +103,6 @@ impl Confidence {
             (_, status) => status,
         }
     }
-
-    /// Targets in facts of before have no confidence.
-    pub(crate) fn verified() -> Self {
-        Self::Verified
-    }
-
-    /// The word in the file and in every output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Verified => "verified",
-            Self::SingleSource => "single-source",
-            Self::Inferred => "inferred",
-            Self::Weak => "weak",
-            Self::General => "general",
-            Self::User => "user",
-        }
-    }
-}
-
-/// Who needs the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NeededBy {
-    /// A host of the product, an agent, a Collector.
-    Server,
-    /// The browser of a user of the product.
-    Browser,
-}
-
-impl NeededBy {
-    /// The word for `--needed-by`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Browser => "browser",
-        }
-    }
-}
-
-/// What a certificate of somebody else's does to the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Interception {
-    /// The platform refuses the data, whether the CA is trusted here or not.
-    Fail,
-    /// Works once every client knows the CA.
-    Warn,
 }
 
 /// The addresses that the vendor promises.

@@ -1,8 +1,7 @@
 //! Which endpoints the settings call for.
 
 use super::{ANY, Block, COLLECTOR, Catalogue, Component, Endpoint, StaticIps, host_name};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, Status, ids};
 use crate::problem::{Problem, id};
 use crate::settings::{Deployment, Key, Layers};
 use crate::text;

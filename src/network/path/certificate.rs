@@ -27,8 +27,6 @@ pub(crate) struct Certificate {
     pub not_after: i64,
     /// Does it carry signed timestamps of public logs, as every certificate of a public authority does?
     pub logged: bool,
-    /// How many certificates were presented.
-    pub chain: usize,
 }
 
 impl Certificate {
@@ -44,7 +42,6 @@ impl Certificate {
             not_before: leaf.validity().not_before.timestamp(),
             not_after: leaf.validity().not_after.timestamp(),
             logged: leaf.extensions().iter().any(|extension| extension.oid == sct),
-            chain: chain.len(),
         })
     }
 }

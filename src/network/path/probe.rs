@@ -7,10 +7,10 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::Certificate;
-use crate::net::{self, Answer, Distrust, Handshake, NetError, Roots, Time, request};
+use crate::net::{self, Answer, Bounded, Distrust, Handshake, NetError, Roots, Time, Wire, request};
 use crate::network::cause::{Cause, Failure, Stage, Via};
 use crate::network::proxy::{Cleaner, Request, ask, bracketed, named};
-use crate::network::stream::{Behind, Bounded, Peeked};
+use crate::network::stream::{Behind, Peeked};
 use crate::settings::{ProxyUrl, Scheme};
 use crate::text::clean;
 
@@ -44,12 +44,10 @@ pub(crate) struct Page {
     pub title: Option<String>,
     /// Is it HTML?
     pub html: bool,
-    /// `Date`, as sent.
-    pub date: Option<String>,
 }
 
 /// The whole way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PathProbe {
     /// Which way.
     pub via: Via,
@@ -70,24 +68,20 @@ pub(crate) struct PathProbe {
 }
 
 impl PathProbe {
-    fn begin(via: Via) -> Self {
-        Self {
-            via,
-            steps: Vec::new(),
-            failure: None,
-            addresses: Vec::new(),
-            certificate: None,
-            by_host: None,
-            by_public: None,
-            page: None,
-        }
-    }
-
     /// Milliseconds of the whole way.
     pub(crate) fn millis(&self) -> u64 {
         // Facts may come from a file that anybody has edited.
         let steps = self.steps.iter().map(|step| step.millis);
         steps.chain(self.failure.iter().map(|end| end.took_ms)).fold(0, u64::saturating_add)
+    }
+
+    /// The stages up to the connection: the addresses, and the connection to one of them.
+    fn connect(&mut self, host: &str, port: u16, time: Time) -> (Vec<SocketAddr>, Option<Wire>) {
+        let resolved = self.stage(Stage::Resolve, |_| Ok(net::resolve(host, port, time)?));
+        let wire = resolved
+            .as_ref()
+            .and_then(|addresses| self.stage(Stage::Tcp, |_| Ok(net::connect(addresses, time, BUDGET)?)));
+        (resolved.unwrap_or_default(), wire)
     }
 
     /// Runs one stage and notes its end.
@@ -133,23 +127,22 @@ pub(crate) fn probe(asked: &Asked<'_>, proxy: Option<&ProxyUrl>, roots: &Roots, 
 }
 
 fn direct(asked: &Asked<'_>, roots: &Roots, time: Time) -> PathProbe {
-    let mut probe = PathProbe::begin(Via::Direct);
+    let mut probe = PathProbe { via: Via::Direct, ..PathProbe::default() };
     let host = asked.address.unwrap_or(asked.host);
-    let Some(addresses) = probe.stage(Stage::Resolve, |_| Ok(net::resolve(host, asked.port, time)?)) else {
-        return probe;
-    };
+    let (addresses, wire) = probe.connect(host, asked.port, time);
     probe.addresses = addresses.iter().map(|address| address.ip().to_string()).take(16).collect();
-    let Some(wire) = probe.stage(Stage::Tcp, |_| Ok(net::connect(&addresses, time, BUDGET)?)) else { return probe };
-    beyond(&mut probe, wire, asked, roots, &Cleaner::new(std::iter::empty()));
+    if let Some(wire) = wire {
+        beyond(&mut probe, wire, asked, roots, &Cleaner::new(std::iter::empty()));
+    }
     probe
 }
 
 fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> PathProbe {
-    let mut probe = PathProbe::begin(Via::Proxy);
+    let mut probe = PathProbe { via: Via::Proxy, ..PathProbe::default() };
     let host = proxy.host.to_string();
     let port = proxy.port.unwrap_or_else(|| proxy.scheme.usual_port());
-    let Some(addresses) = probe.stage(Stage::Resolve, |_| Ok(net::resolve(&host, port, time)?)) else { return probe };
-    let Some(wire) = probe.stage(Stage::Tcp, |_| Ok(net::connect(&addresses, time, BUDGET)?)) else { return probe };
+    let (addresses, wire) = probe.connect(&host, port, time);
+    let Some(wire) = wire else { return probe };
     let cleaner = Cleaner::new(std::iter::once(proxy));
     let way = Way { asked, proxy, cleaner: &cleaner, roots, time };
     match proxy.scheme {
@@ -159,22 +152,21 @@ fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> Pa
             if let Some(Failure { stage: Stage::Connect, why, .. }) = &mut probe.failure
                 && matches!(
                     why,
-                    Cause::NetError { trouble: NetError::Reset | NetError::Closed }
+                    Cause::NetError { error: NetError::Reset | NetError::Closed }
                         | Cause::ProxyMisunderstands { status: 400 }
                 )
                 && speaks_tls(&addresses, &host, roots, time)
             {
-                let what = "it hangs up on plain words, and speaks TLS".to_owned();
-                *why = NetError::Unexpected { what, tls: true, quotes: false }.into();
+                *why = NetError::unexpected_tls("it hangs up on plain words, and speaks TLS").into();
             }
         }
         Scheme::Https => {
             let mut wire = Peeked::new(wire, PAGE);
-            match probe.stage(Stage::ProxyTls, |_| Ok(net::shake(&mut wire, &host, roots)?.trusted()?)) {
+            match probe.stage(Stage::ProxyTls, |_| Ok(net::shake(&mut wire, &host, roots)?)) {
                 Some(wire) => way.behind(&mut probe, wire),
                 None => {
-                    if let Some(Failure { why: Cause::NetError { trouble }, .. }) = &mut probe.failure {
-                        *trouble = cleaner.trouble(named(trouble.clone(), wire.first()));
+                    if let Some(Failure { why: Cause::NetError { error }, .. }) = &mut probe.failure {
+                        *error = cleaner.error(named(error.clone(), wire.first()));
                     }
                 }
             }
@@ -246,10 +238,7 @@ fn beyond<S: Read + Write>(probe: &mut PathProbe, wire: S, asked: &Asked<'_>, ro
         return read_page(probe, wire, asked, path, cleaner);
     }
     let mut wire = Peeked::new(wire, PAGE);
-    let shaken = probe.stage(Stage::Tls, |_| match net::examine(&mut wire, asked.host, roots) {
-        Ok(shaken) => Ok(shaken),
-        Err(trouble) => Err(Cause::from(trouble)),
-    });
+    let shaken = probe.stage(Stage::Tls, |_| Ok(net::examine(&mut wire, asked.host, roots)?));
     let Some(Handshake { wire: mut tls, chain, by_host, by_public }) = shaken else {
         // Not TLS: a page from somebody in between says more than "no TLS".
         if wire.first().starts_with(b"HTTP/") || net::looks_like_html(wire.first()) {
@@ -297,7 +286,6 @@ fn page(answer: &Answer, stream: &mut impl Read, cleaner: &Cleaner) -> Page {
         to,
         title: title(&body).map(|title| cleaner.line(&title)),
         html,
-        date: header("date"),
     }
 }
 

@@ -57,7 +57,7 @@ fn the_whole_way_is_gone_directly_and_through_a_proxy_and_judged_twice() {
     let stranger = serve_tls(&ca, leaf("other.example"), OK);
     let probe = super::probe(&asked(stranger), None, &roots, patient());
     assert!(
-        matches!(&probe.by_host, Some(Distrust::OtherName { names }) if names.iter().any(|name| name.contains("other.example"))),
+        matches!(&probe.by_host, Some(Distrust::OtherName { names }) if names.iter().any(|name| name.raw().contains("other.example"))),
         "{probe:?}"
     );
 }
@@ -76,15 +76,15 @@ fn what_the_proxy_answers_is_the_proxys() {
     assert_eq!(cause("HTTP/1.1 403 X\r\n\r\n").1, Cause::ProxyForbids { status: 403 });
     assert_eq!(cause("HTTP/1.1 503 X\r\n\r\n").1, Cause::ProxyFailed { status: 503, word: None });
     assert_eq!(cause("HTTP/1.1 302 X\r\nLocation: http://portal/\r\n\r\n").1, Cause::ProxyAnswered { status: 302 });
-    assert_eq!(cause("").1, Cause::NetError { trouble: NetError::Closed });
+    assert_eq!(cause("").1, Cause::NetError { error: NetError::Closed });
     let (stage, why) = cause("HTTP/1.1 200 OK\r\n\r\n");
-    assert!(matches!(why, Cause::NetError { trouble: NetError::Tls { .. } }), "{why:?}");
+    assert!(matches!(why, Cause::NetError { error: NetError::Tls { .. } }), "{why:?}");
     assert_eq!(stage, Stage::Tls);
     let (stage, why) = cause("HTTP/1.1 200 OK\r\n\r\n<html><head><title>Access\n denied</title></head></html>");
     assert_eq!((stage, why), (Stage::Tls, Cause::Page { title: Some("Access denied".to_owned()) }));
     let (_, why) = cause("\x15\x03\x01\0\x02\x02\x46");
     assert!(
-        matches!(&why, Cause::NetError { trouble: NetError::Unexpected { what, tls: true, .. } } if what.contains("TLS")),
+        matches!(&why, Cause::NetError { error: NetError::Unexpected { what, tls: true, .. } } if what.contains("TLS")),
         "{why:?}"
     );
 }
@@ -120,7 +120,7 @@ fn a_proxy_url_that_names_the_wrong_language_is_found_out() {
     let tls = ProxyUrl::parse(&format!("https://127.0.0.1:{}", plain.port.unwrap())).unwrap();
     let failure = probe(&asked(443), Some(&tls), &roots, patient()).failure.unwrap();
     assert_eq!(failure.stage, Stage::ProxyTls);
-    assert!(matches!(&failure.why, Cause::NetError { trouble: NetError::Tls { .. } }), "{failure:?}");
+    assert!(matches!(&failure.why, Cause::NetError { error: NetError::Tls { .. } }), "{failure:?}");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn hostile_peers_end_at_the_deadline_and_the_budget() {
         for (talk, through) in hangs {
             scope.spawn(move || {
                 let failure = failure(talk, through, brief());
-                assert!(matches!(failure.why, Cause::NetError { trouble: NetError::Silent { .. } }), "{failure:?}");
+                assert!(matches!(failure.why, Cause::NetError { error: NetError::Silent { .. } }), "{failure:?}");
             });
         }
     });
@@ -151,7 +151,7 @@ fn hostile_peers_end_at_the_deadline_and_the_budget() {
     }] {
         for through in [false, true] {
             let failure = failure(talk, through, patient());
-            assert!(!matches!(failure.why, Cause::NetError { trouble: NetError::Silent { .. } }), "{failure:?}");
+            assert!(!matches!(failure.why, Cause::NetError { error: NetError::Silent { .. } }), "{failure:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::net::{Answer, NetError, basic, request};
 use crate::network::cause::{Cause, Failure, Stage};
 use crate::network::inspector;
 use crate::settings::ProxyUrl;
-use crate::text::host_port;
+use crate::text::{host_port, millis};
 
 /// How a request to the proxy ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub(crate) struct Said {
     #[serde(default)]
     pub is_own: bool,
     /// Why there is no answer; or, with a status of 200, what became of the tunnel.
-    pub trouble: Option<NetError>,
+    pub error: Option<NetError>,
     /// Milliseconds from the request to its answer.
     pub took_ms: u64,
 }
@@ -95,14 +95,14 @@ pub(crate) fn ask<S: Read + Write>(
     };
     let began = Instant::now();
     let answer = request(stream, asked.method, &asked.target, &headers);
-    said.took_ms = super::millis(began);
+    said.took_ms = millis(began.elapsed());
     match answer {
         Ok(answer) => {
             said.take(&answer, cleaner);
             (said, Some(answer))
         }
-        Err(trouble) => {
-            said.trouble = Some(cleaner.trouble(trouble));
+        Err(error) => {
+            said.error = Some(cleaner.error(error));
             (said, None)
         }
     }
@@ -138,7 +138,7 @@ impl Said {
     /// usually say for the proxy's, otherwise it has to give itself away.
     pub(crate) fn cause(&self, strict: bool) -> Option<Cause> {
         let Some(status) = self.status else {
-            return Some(self.trouble.clone().unwrap_or(NetError::Closed).into());
+            return Some(self.error.clone().unwrap_or(NetError::Closed).into());
         };
         let connect = self.is_connect();
         let strict = strict || connect;
@@ -164,7 +164,7 @@ impl Said {
         let (stage, why) = match self.cause(true) {
             Some(why) => (if self.is_connect() { Stage::Connect } else { Stage::Http }, why),
             // What became of the tunnel.
-            None => (Stage::Tls, self.trouble.clone()?.into()),
+            None => (Stage::Tls, self.error.clone()?.into()),
         };
         Some(Failure { stage, why, took_ms: self.took_ms })
     }

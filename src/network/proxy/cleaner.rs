@@ -1,7 +1,5 @@
 //! Keeps the login that a proxy was given out of what it sends back.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-
 use crate::net::{Distrust, NetError, TlsFault};
 use crate::redact::{MASK, base64_padded};
 use crate::settings::{ProxyUrl, encode};
@@ -20,22 +18,7 @@ impl Cleaner {
     /// Knows the logins of these URLs in all forms in which they travel.
     pub(crate) fn new<'u>(urls: impl Iterator<Item = &'u ProxyUrl>) -> Self {
         /// The characters that RFC 3986 lets stand in user info, beside letters and digits.
-        const LOOSE: &AsciiSet = &NON_ALPHANUMERIC
-            .remove(b'-')
-            .remove(b'.')
-            .remove(b'_')
-            .remove(b'~')
-            .remove(b'!')
-            .remove(b'$')
-            .remove(b'&')
-            .remove(b'\'')
-            .remove(b'(')
-            .remove(b')')
-            .remove(b'*')
-            .remove(b'+')
-            .remove(b',')
-            .remove(b';')
-            .remove(b'=');
+        const LOOSE: &[u8] = b"-._~!$&'()*+,;=";
         let mut all: Vec<String> = Vec::new();
         for url in urls {
             let Some((login, password)) = url.credentials.as_ref().zip(url.password()) else { continue };
@@ -48,8 +31,8 @@ impl Cleaner {
             for encoded in [
                 String::from_utf8_lossy(raw).into_owned(),
                 encode(raw),
-                percent_encode(raw, NON_ALPHANUMERIC).to_string(),
-                percent_encode(raw, LOOSE).to_string(),
+                percent_encoded(raw, b""),
+                percent_encoded(raw, LOOSE),
                 raw.iter().map(|byte| format!("{byte:02X}")).collect(),
             ] {
                 all.extend([lower_escapes(&encoded), encoded]);
@@ -75,12 +58,16 @@ impl Cleaner {
         text::clean(&clean, LONGEST)
     }
 
-    /// The same of a trouble. Of bytes that are no HTTP only the first few are known, perhaps half a login: they are left out.
-    pub(crate) fn trouble(&self, trouble: NetError) -> NetError {
-        match trouble {
-            NetError::Unexpected { quotes: true, .. } if !self.is_idle() => NetError::unexpected("it is no HTTP"),
+    /// The same of a error. Of bytes that are no HTTP only the first few are known, perhaps half a login: they are left out.
+    pub(crate) fn error(&self, error: NetError) -> NetError {
+        match error {
+            NetError::Unexpected { quotes: true, .. } if !(self.forms.is_empty() && self.tiny.is_empty()) => {
+                NetError::unexpected("it is no HTTP")
+            }
             NetError::Unexpected { what, tls, quotes } => NetError::Unexpected { what: self.line(&what), tls, quotes },
-            NetError::Tls { why: TlsFault::Other(why) } => NetError::Tls { why: TlsFault::Other(self.line(&why)) },
+            NetError::Tls { why: TlsFault::Other(why) } => {
+                NetError::Tls { why: TlsFault::Other(self.line(why.raw()).into()) }
+            }
             NetError::Untrusted { why } => NetError::Untrusted { why: self.distrust(why) },
             other => other,
         }
@@ -88,12 +75,17 @@ impl Cleaner {
 
     /// The same of what a certificate says.
     pub(crate) fn distrust(&self, why: Distrust) -> Distrust {
-        why.cleaned(|text| self.line(text))
+        why.cleaned(|text| self.line(text.raw()).into())
     }
+}
 
-    fn is_idle(&self) -> bool {
-        self.forms.is_empty() && self.tiny.is_empty()
-    }
+/// All bytes but letters, digits and those of `plain` as `%2F`.
+fn percent_encoded(raw: &[u8], plain: &[u8]) -> String {
+    let encoded = |byte: &u8| match byte {
+        byte if byte.is_ascii_alphanumeric() || plain.contains(byte) => char::from(*byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    raw.iter().map(encoded).collect()
 }
 
 /// `%2f` for `%2F`.
@@ -131,7 +123,7 @@ mod tests {
         assert!(!cleaner.line(&long).contains("ZGl2d"), "cleaned before it is cut");
         let begun =
             NetError::Unexpected { what: "it begins with \"ZGl2dnk6cEBz\"".to_owned(), tls: false, quotes: true };
-        assert_eq!(cleaner.trouble(begun), NetError::unexpected("it is no HTTP"));
+        assert_eq!(cleaner.error(begun), NetError::unexpected("it is no HTTP"));
         assert_eq!(cleaner.line("a\r\n\u{1b}[31mb"), "a  ?[31mb");
         let short = ProxyUrl::parse("http://u:abc@h:1").unwrap();
         assert_eq!(Cleaner::new(std::iter::once(&short)).line("an abc book"), "***");

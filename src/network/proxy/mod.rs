@@ -11,8 +11,6 @@ mod answer;
 mod cleaner;
 mod probe;
 
-use std::time::Instant;
-
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Failure, Stage};
@@ -42,7 +40,7 @@ pub(crate) struct Question<'a> {
 }
 
 /// One place: host and port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Dialled {
     /// Name or address.
@@ -91,7 +89,7 @@ pub(crate) enum TlsAnswer {
     /// It speaks no TLS, or none that is still spoken.
     No {
         /// What happened.
-        trouble: NetError,
+        error: NetError,
     },
 }
 
@@ -116,8 +114,8 @@ impl ProxyAnswers {
         let plain = self.plain.status.is_some_and(|status| !(tls && status == 400));
         // Whoever answers a ClientHello with bytes that are no TLS speaks something plain, also when it is slow with CONNECT.
         let garbled =
-            matches!(&self.tls, TlsAnswer::No { trouble: NetError::Tls { why: TlsFault::NotTls | TlsFault::Http } });
-        let waiting = matches!(self.plain.trouble, Some(NetError::Silent { .. }));
+            matches!(&self.tls, TlsAnswer::No { error: NetError::Tls { why: TlsFault::NotTls | TlsFault::Http } });
+        let waiting = matches!(self.plain.error, Some(NetError::Silent { .. }));
         match (plain || (garbled && waiting), tls) {
             (true, true) => Language::Both,
             (true, false) => Language::Plain,
@@ -138,25 +136,22 @@ impl ProxyAnswers {
 
     /// Why the port does not fit a URL that says TLS, or does not: it speaks the other language.
     pub(crate) fn other_language(&self, tls: bool) -> Option<Failure> {
-        let (stage, trouble) = match self.language() {
+        let (stage, error) = match self.language() {
             Language::Plain if tls => (Stage::ProxyTls, NetError::Tls { why: TlsFault::Http }),
-            Language::Tls if !tls => {
-                let what = "it speaks TLS".to_owned();
-                (Stage::Connect, NetError::Unexpected { what, tls: true, quotes: false })
-            }
+            Language::Tls if !tls => (Stage::Connect, NetError::unexpected_tls("it speaks TLS")),
             _ => return None,
         };
-        Some(Failure { stage, why: trouble.into(), took_ms: self.plain.took_ms })
+        Some(Failure { stage, why: error.into(), took_ms: self.plain.took_ms })
     }
 
     /// Why no TLS connection to the proxy itself came about that may be given a login.
     pub(crate) fn tls_failure(&self) -> Option<Failure> {
-        let trouble = match &self.tls {
+        let error = match &self.tls {
             TlsAnswer::Trusted => return None,
             TlsAnswer::Untrusted { why } => NetError::Untrusted { why: why.clone() },
-            TlsAnswer::No { trouble } => trouble.clone(),
+            TlsAnswer::No { error } => error.clone(),
         };
-        Some(Failure { stage: Stage::ProxyTls, why: trouble.into(), took_ms: 0 })
+        Some(Failure { stage: Stage::ProxyTls, why: error.into(), took_ms: 0 })
     }
 }
 
@@ -168,9 +163,9 @@ impl Dialled {
 
     /// Why no connection came about: at the name, or at the port.
     fn unreached(&self) -> Option<Failure> {
-        let of = |trouble: &NetError, stage, took_ms| Failure { stage, why: trouble.clone().into(), took_ms };
-        let name = self.unresolved.as_ref().map(|trouble| of(trouble, Stage::Resolve, self.resolved_ms));
-        name.or_else(|| self.unconnected.as_ref().map(|trouble| of(trouble, Stage::Tcp, self.connected_ms)))
+        let of = |error: &NetError, stage, took_ms| Failure { stage, why: error.clone().into(), took_ms };
+        let name = self.unresolved.as_ref().map(|error| of(error, Stage::Resolve, self.resolved_ms));
+        name.or_else(|| self.unconnected.as_ref().map(|error| of(error, Stage::Tcp, self.connected_ms)))
     }
 
     /// Where the way through it ended first, with a URL that says TLS to the proxy itself, or does not; `None`: it is open.
@@ -184,13 +179,9 @@ impl Dialled {
 }
 
 /// Whoever answers a ClientHello in HTTP, by the first bytes of that answer, is told apart from what speaks anything else.
-pub(super) fn named(trouble: NetError, first: &[u8]) -> NetError {
-    match trouble {
+pub(super) fn named(error: NetError, first: &[u8]) -> NetError {
+    match error {
         NetError::Tls { why: TlsFault::NotTls } if first.starts_with(b"HTTP/") => NetError::Tls { why: TlsFault::Http },
         other => other,
     }
-}
-
-fn millis(began: Instant) -> u64 {
-    crate::text::millis(began.elapsed())
 }

@@ -1,24 +1,22 @@
 //! The conversation with a proxy: a plain request and, separately, a TLS ClientHello, side by side; each once.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::answer::{Request, Said, ask};
-use super::{Dialled, ProxyAnswers, Question, TlsAnswer, millis, named};
+use super::{Dialled, ProxyAnswers, Question, TlsAnswer, named};
 use crate::host::HostRead;
-use crate::net::{MAX_HEAD, NetError, Peer, Roots, Time, TlsFault, Wire, connect, resolve, shake};
+use crate::net::{Bounded, MAX_HEAD, NetError, RESERVE, Roots, Time, TlsFault, Wire, connect, resolve, shake};
 use crate::network::catalogue::Needs;
-use crate::network::stream::{Bounded, Peeked};
+use crate::network::stream::Peeked;
 use crate::settings::ProxyUrl;
+use crate::text::millis;
 
 /// No more bytes than this are read of one connection: the head of an answer and a certificate chain fit well.
 const BUDGET: usize = MAX_HEAD + (64 << 10);
 
 /// So much of an answer to a ClientHello is remembered: enough to know HTTP.
 const FIRST: usize = 16;
-
-/// What is left over for reporting when the other side takes all the time that there is.
-const RESERVE: Duration = Duration::from_millis(200);
 
 /// Asks each proxy within `time`, all side by side. `host` tells whose names stand in `/etc/hosts`. Facts hold nothing of a
 /// login.
@@ -39,60 +37,41 @@ pub(crate) fn probe(host: &dyn HostRead, questions: &[Question<'_>], roots: &Roo
 
 /// Resolves, connects, asks.
 fn dialled(question: &Question<'_>, in_hosts_file: bool, roots: &Roots, time: Time) -> Dialled {
-    let time = time.at_most(time.left().saturating_sub(RESERVE));
-    let mut seen = Dialled {
-        host: question.host.clone(),
-        port: question.port,
-        in_hosts_file,
-        addresses: Vec::new(),
-        unresolved: None,
-        resolved_ms: 0,
-        unconnected: None,
-        connected_ms: 0,
-        answers: None,
-    };
+    let time = time.leaving(RESERVE);
+    let mut seen = Dialled { host: question.host.clone(), port: question.port, in_hosts_file, ..Dialled::default() };
     let began = Instant::now();
-    let addresses = match resolve(&question.host, question.port, time.at_most(time.left() / 2)) {
+    let resolved = resolve(&question.host, question.port, time.at_most(time.left() / 2));
+    seen.resolved_ms = millis(began.elapsed());
+    let addresses = match resolved {
         Ok(addresses) => addresses,
-        Err(trouble) => {
-            seen.resolved_ms = millis(began);
-            seen.unresolved = Some(trouble);
-            return seen;
-        }
+        Err(error) => return Dialled { unresolved: Some(error), ..seen },
     };
-    seen.resolved_ms = millis(began);
     for address in addresses.iter().map(|address| address.ip().to_string()) {
         if !seen.addresses.contains(&address) {
             seen.addresses.push(address);
         }
     }
     let began = Instant::now();
-    let first = connect(&addresses, time, BUDGET);
-    seen.connected_ms = millis(began);
-    let wire = match first {
+    let connected = connect(&addresses, time, BUDGET);
+    seen.connected_ms = millis(began.elapsed());
+    let wire = match connected {
         Ok(wire) => wire,
-        Err(trouble) => {
-            seen.unconnected = Some(trouble);
-            return seen;
-        }
+        Err(error) => return Dialled { unconnected: Some(error), ..seen },
     };
     // The one that came through is asked the second question too.
     let address = wire.peer().map_or_else(|_| addresses.clone(), |peer| vec![peer]);
     seen.answers = Some(std::thread::scope(|scope| {
         let other = scope.spawn(|| match connect(&address, time, BUDGET) {
             Ok(wire) => tls(question, wire, roots, time),
-            Err(trouble) => (TlsAnswer::No { trouble }, None),
+            Err(error) => (TlsAnswer::No { error }, None),
         });
         let plain = plain(question, wire, roots, time);
         // The thread is joined; it panics only where a library does, and then TLS is what could not be had.
-        let (tls, within_tls) = other.join().unwrap_or_else(|_| (broken(), None));
+        let broken = NetError::Other { why: "the handshake broke off".into() };
+        let (tls, within_tls) = other.join().unwrap_or((TlsAnswer::No { error: broken }, None));
         ProxyAnswers { plain, tls, within_tls }
     }));
     seen
-}
-
-fn broken() -> TlsAnswer {
-    TlsAnswer::No { trouble: NetError::Other { why: "the handshake broke off".to_owned() } }
 }
 
 /// Which language a port speaks besides is not worth a long wait: some proxies never answer what they do not understand.
@@ -111,17 +90,19 @@ fn tls(question: &Question<'_>, mut wire: Wire, roots: &Roots, time: Time) -> (T
     wire.until(if question.tls { time.at_most(time.for_connection()) } else { for_the_other_language(time) });
     let mut wire = Peeked::new(wire, FIRST);
     let mut stream = match shake(&mut wire, &question.host, roots) {
-        Ok(Peer::Trusted(stream)) => stream,
-        Ok(Peer::Untrusted { why }) => return (TlsAnswer::Untrusted { why: question.cleaner.distrust(why) }, None),
-        Err(trouble) => {
-            return (TlsAnswer::No { trouble: question.cleaner.trouble(named(trouble, wire.first())) }, None);
+        Ok(stream) => stream,
+        Err(NetError::Untrusted { why }) => {
+            return (TlsAnswer::Untrusted { why: question.cleaner.distrust(why) }, None);
+        }
+        Err(error) => {
+            return (TlsAnswer::No { error: question.cleaner.error(named(error, wire.first())) }, None);
         }
     };
     if !question.tls {
         return (TlsAnswer::Trusted, None);
     }
     stream.until(time);
-    (TlsAnswer::Trusted, Some(asked(question, *stream, question.login, roots, time)))
+    (TlsAnswer::Trusted, Some(asked(question, stream, question.login, roots, time)))
 }
 
 /// The one request, and what becomes of the tunnel. The name is asked for, not its address: the proxy resolves it.
@@ -139,12 +120,12 @@ fn asked<S: Bounded>(
         Request::tunnel(&endpoint.host, endpoint.port)
     };
     let (mut said, _) = ask(&mut stream, &request, login, &question.cleaner);
-    if let Some(NetError::Silent { millis }) = &mut said.trouble {
+    if let Some(NetError::Silent { millis }) = &mut said.error {
         *millis = said.took_ms;
     }
     if said.is_connect() && said.cause(true).is_none() {
         stream.until(time.at_most(time.for_connection()));
-        said.trouble = tunnel(stream, roots);
+        said.error = tunnel(stream, roots);
     }
     said
 }
@@ -154,8 +135,8 @@ fn asked<S: Bounded>(
 fn tunnel<S: Bounded>(stream: S, roots: &Roots) -> Option<NetError> {
     match shake(stream, &Needs::get().probe.host, roots) {
         Err(NetError::Tls { why: TlsFault::Closed }) => Some(NetError::Closed),
-        Err(trouble @ (NetError::Closed | NetError::Reset | NetError::Silent { .. })) => Some(trouble),
-        // Some answer came through.
+        Err(error @ (NetError::Closed | NetError::Reset | NetError::Silent { .. })) => Some(error),
+        // Some answer came through, trusted or not.
         Ok(_) | Err(_) => None,
     }
 }

@@ -1,11 +1,10 @@
 //! Which containers of the host are the product's.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::known::Known;
 use crate::docker::text::shown;
-use crate::docker::{self, Container, NoDocker, repository_and_tag};
+use crate::docker::{self, Container, NoDocker};
 use crate::host::HostRead;
 use crate::net::Time;
 
@@ -45,7 +44,7 @@ pub(crate) fn containers(host: &dyn HostRead, home: &Path, time: Time) -> Result
         }
     }
     let rank = |container: &Container| known.rank(container.service.as_deref().unwrap_or_default());
-    found.own.sort_by(|a, b| (rank(a), &a.service, &a.name).cmp(&(rank(b), &b.service, &b.name)));
+    found.own.sort_by(|a, b| (rank(a), &a.service, &a.state.name).cmp(&(rank(b), &b.service, &b.state.name)));
     Ok(found)
 }
 
@@ -59,7 +58,7 @@ enum Belonging {
 /// before 1.25), from the vendor's image or by a project named after the folder with a service of the vendor's.
 fn belonging(host: &dyn HostRead, home: &Path, container: &Container) -> Belonging {
     let known = Known::get();
-    let of_vendor = known.images.is_product(repository_and_tag(&container.image).0);
+    let of_vendor = known.images.is_product(&container.state.repository);
     if container.one_off {
         return Belonging::No;
     }
@@ -70,30 +69,24 @@ fn belonging(host: &dyn HostRead, home: &Path, container: &Container) -> Belongi
             false => Belonging::No,
         };
     }
-    let project = home.file_name().map(|name| {
-        name.to_string_lossy()
-            .to_lowercase()
-            .chars()
-            .filter(|c| c.is_alphanumeric() || "-_".contains(*c))
-            .collect::<String>()
-    });
-    let of_project = container.project.is_some() && container.project == project;
+    let folder = home.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let project: String = folder.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect();
+    let of_project = container.project.as_ref() == Some(&project);
     let of_service = container.service.as_deref().is_some_and(|name| known.service(name).is_some());
     if of_vendor || (of_project && of_service) { Belonging::Own } else { Belonging::No }
 }
 
 /// Containers by service, in the order of the vendor's files; those without one under their own names.
 pub(crate) fn by_service(found: &Found) -> Vec<(String, Vec<&Container>)> {
-    let mut order: Vec<String> = Vec::new();
-    let mut groups: BTreeMap<String, Vec<&Container>> = BTreeMap::new();
+    let mut groups: Vec<(String, Vec<&Container>)> = Vec::new();
     for container in &found.own {
-        let name = container.service.clone().unwrap_or_else(|| container.name.clone());
-        if !order.contains(&name) {
-            order.push(name.clone());
+        let name = container.service.as_ref().unwrap_or(&container.state.name);
+        match groups.iter_mut().find(|(own, _)| own == name) {
+            Some((_, group)) => group.push(container),
+            None => groups.push((name.clone(), vec![container])),
         }
-        groups.entry(name).or_default().push(container);
     }
-    order.into_iter().map(|name| (name.clone(), groups.remove(&name).unwrap_or_default())).collect()
+    groups
 }
 
 /// Is the folder that a container's label names the product's?

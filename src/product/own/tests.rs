@@ -11,14 +11,14 @@ fn containers_of_two_clients_are_read_and_the_products_are_told_from_others() {
     let host = Double::installed().prints("docker ps", IDS).prints("docker inspect", INSPECTED);
     let found = found(&host).unwrap();
     assert_eq!((found.all, found.unread), (3, 0));
-    let names: Vec<_> = found.own.iter().map(|one| one.name.as_str()).collect();
+    let names: Vec<_> = found.own.iter().map(|one| one.state.name.as_str()).collect();
     assert_eq!(names, ["divvycloud_scheduler_1", "bbb"]);
     let scheduler = &found.own[0];
     assert_eq!(scheduler.service.as_deref(), Some("scheduler"));
     assert_eq!(scheduler.created, Some(1_795_305_723));
-    assert_eq!((scheduler.finished, scheduler.health.as_deref()), (None, Some("healthy")));
+    assert_eq!((scheduler.state.finished, scheduler.state.health.as_deref()), (None, Some("healthy")));
     assert_eq!(scheduler.environment, ["A=\"x y\""]);
-    assert_eq!((found.own[1].restarts, found.own[1].exit_code), (5, Some(3)));
+    assert_eq!((found.own[1].state.restarts, found.own[1].state.exit_code), (5, Some(3)));
     // The command ends within what is left of the check's time.
     assert!(host.ran.lock().unwrap().iter().all(|command| command.deadline < PATIENCE));
 }

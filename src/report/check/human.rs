@@ -10,10 +10,9 @@ use console::measure_text_width;
 
 use super::{Checked, Definition, Page};
 use crate::finding::Status;
-use crate::report::characters::Plain;
-use crate::report::characters::one_line;
+use crate::report::characters::{Plain, one_line, visible};
 
-pub(super) const FORMAT: Definition = Definition { word: "human", render, prevented: None, exit_code: None };
+pub(super) const FORMAT: Definition = Definition::new(render);
 
 /// Where details begin.
 const INDENT: usize = 6;
@@ -119,7 +118,7 @@ fn details(text: &mut String, finding: &Plain, page: &Page) {
         if !finding.evidence.is_empty()
             && let Ok(json) = serde_json::to_string(&finding.evidence)
         {
-            detail(text, "data", &super::super::visible(&json), page);
+            detail(text, "data", &visible(&json), page);
         }
         let mut took: Vec<String> = Vec::new();
         took.extend(finding.duration_ms.map(|millis| crate::net::seconds(Duration::from_millis(millis))));
@@ -145,8 +144,8 @@ fn joined(lines: &[String], indent: usize) -> String {
     lines.join(&format!("\n{:indent$}", ""))
 }
 
-/// See [`super::wrapped`].
-pub(super) fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> Vec<String> {
+/// `text` broken at blanks so that lines which begin at `indent` end before `columns`. Longer words stay whole.
+pub fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> Vec<String> {
     let Some(columns) = columns else { return text.split('\n').map(str::to_owned).collect() };
     let room = columns.clamp(*COLUMNS.start(), *COLUMNS.end()).saturating_sub(indent);
     let mut lines = Vec::new();

@@ -4,25 +4,17 @@ use serde_json::json;
 
 use super::{Checked, Definition};
 use crate::report::SCHEMA;
-use crate::report::characters::finding_json;
+use crate::report::characters::Plain;
 
-pub(super) const FORMAT: Definition =
-    Definition { word: "json", render: |checked, _| render(checked), prevented: None, exit_code: None };
+pub(super) const FORMAT: Definition = Definition::new(|checked, _| render(checked));
 
 /// The result as JSON: keys and their order are a contract.
 fn render(checked: &Checked<'_>) -> String {
-    let summary = checked.summary();
     let result = json!({
         "schema": SCHEMA,
         "command": "check",
-        "summary": {
-            "pass": summary.pass,
-            "warn": summary.warn,
-            "fail": summary.fail,
-            "skip": summary.skip,
-            "error": summary.error,
-        },
-        "findings": checked.findings.iter().map(|own| finding_json(checked.redactor, own)).collect::<Vec<_>>(),
+        "summary": checked.summary(),
+        "findings": checked.findings.iter().map(|own| Plain::exact(checked.redactor, own)).collect::<Vec<_>>(),
     });
     format!("{result:#}\n")
 }

@@ -7,17 +7,11 @@ use std::io;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::in_seconds;
-use super::{Checked, Definition, Summary};
+use super::{Checked, Definition, Summary, groups, in_seconds};
 use crate::finding::Status;
 use crate::report::characters::Plain;
 
-pub(super) const FORMAT: Definition = Definition {
-    word: "junit",
-    render: |checked, _| render(checked, &checked.plain()),
-    prevented: None,
-    exit_code: None,
-};
+pub(super) const FORMAT: Definition = Definition::new(|checked, _| render(checked, &checked.plain()));
 
 /// The result as a document.
 fn render(checked: &Checked<'_>, findings: &[Plain]) -> String {
@@ -48,22 +42,16 @@ fn document(xml: &mut Xml, checked: &Checked<'_>, findings: &[Plain]) -> io::Res
 }
 
 fn suites(xml: &mut Xml, checked: &Checked<'_>, findings: &[Plain]) -> io::Result<()> {
-    let mut groups: Vec<(&str, Vec<Plain>)> = Vec::new();
-    for finding in findings {
-        match groups.iter_mut().find(|(group, _)| *group == finding.group) {
-            Some((_, own)) => own.push(finding.clone()),
-            None => groups.push((finding.group, vec![finding.clone()])),
-        }
-    }
     // JUnit's own form has no zone; the facts' time is UTC.
     let taken = crate::stamp::seconds_of(checked.taken).map(|_| checked.taken.trim_end_matches('Z'));
-    for (group, own) in &groups {
+    for group in groups(findings.iter().map(|finding| finding.group)) {
+        let own: Vec<&Plain> = findings.iter().filter(|finding| finding.group == group).collect();
         let summary = Summary::of(own.iter().map(|finding| finding.status));
         // Checks run side by side: the suite took as long as the longest of them.
         let took = own.iter().filter_map(|finding| finding.duration_ms).max().unwrap_or(0);
         let mut suite = xml
             .create_element("testsuite")
-            .with_attribute(("name", *group))
+            .with_attribute(("name", group))
             .with_attribute(("tests", own.len().to_string().as_str()))
             .with_attribute(("failures", summary.fail.to_string().as_str()))
             .with_attribute(("errors", summary.error.to_string().as_str()))
@@ -72,12 +60,12 @@ fn suites(xml: &mut Xml, checked: &Checked<'_>, findings: &[Plain]) -> io::Resul
         if let Some(taken) = taken {
             suite = suite.with_attribute(("timestamp", taken));
         }
-        suite.write_inner_content(|xml| cases(xml, own))?;
+        suite.write_inner_content(|xml| cases(xml, &own))?;
     }
     Ok(())
 }
 
-fn cases(xml: &mut Xml, findings: &[Plain]) -> io::Result<()> {
+fn cases(xml: &mut Xml, findings: &[&Plain]) -> io::Result<()> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in findings {
         let count = seen.entry(finding.id).or_default();
@@ -96,11 +84,10 @@ fn case(xml: &mut Xml, finding: &Plain) -> io::Result<()> {
     let facts: Vec<String> =
         finding.facts().iter().map(|(word, value)| format!("{word}: {}", value.replace('\n', "\n  "))).collect();
     let facts = facts.join("\n");
-    let element = |name| (name, finding.title.as_str());
-    let (name, message) = match finding.status {
-        Status::Fail => element("failure"),
-        Status::Error => element("error"),
-        Status::Skip => element("skipped"),
+    let name = match finding.status {
+        Status::Fail => "failure",
+        Status::Error => "error",
+        Status::Skip => "skipped",
         // Neither is a word of JUnit's: what they have to say is output of the case.
         Status::Pass | Status::Warn => {
             let word = if finding.status == Status::Warn { "warning: " } else { "" };
@@ -108,7 +95,8 @@ fn case(xml: &mut Xml, finding: &Plain) -> io::Result<()> {
             return xml.create_element("system-out").write_text_content(BytesText::new(text.trim_end())).map(drop);
         }
     };
-    let element = xml.create_element(name).with_attribute(("type", finding.id)).with_attribute(("message", message));
+    let attributes = [("type", finding.id), ("message", finding.title.as_str())];
+    let element = xml.create_element(name).with_attributes(attributes);
     if facts.is_empty() {
         element.write_empty().map(drop)
     } else {

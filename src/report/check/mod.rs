@@ -27,16 +27,17 @@ use crate::finding::{Finding, Status};
 use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::text::Text;
+use crate::text::words::words;
+use serde::Serialize;
 
 use super::Paint;
 use super::characters::{self, Plain};
 
 pub use document::{html, markdown};
+pub use human::wrapped;
 
-/// What a format is: the constant `FORMAT` of its module.
+/// How a format is made: the constant `FORMAT` of its module.
 struct Definition {
-    /// The word for `--format`.
-    word: &'static str,
     /// The result as text.
     render: fn(&Checked<'_>, &Page) -> String,
     /// What is printed when a problem, given on one line, kept the checks from being made; `None`: nothing.
@@ -45,18 +46,23 @@ struct Definition {
     exit_code: Option<fn(Option<&Summary>) -> u8>,
 }
 
+impl Definition {
+    /// Of a format without words for a prevented check and without exit codes of its own.
+    const fn new(render: fn(&Checked<'_>, &Page) -> String) -> Self {
+        Self { render, prevented: None, exit_code: None }
+    }
+}
+
 macro_rules! formats {
-    ($($name:ident = $module:ident,)*) => {
-        /// A form of the result.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Format {
-            $(#[doc = concat!("Of the module `", stringify!($module), "`.")] $name,)*
+    ($($name:ident = $word:literal in $module:ident,)*) => {
+        words! {
+            /// A form of the result.
+            pub enum Format {
+                $(#[doc = concat!("Of the module `", stringify!($module), "`.")] $name = $word,)*
+            }
         }
 
         impl Format {
-            /// All of them, in the order in which help texts name them.
-            pub const ALL: [Self; [$(stringify!($name)),*].len()] = [$(Self::$name),*];
-
             fn definition(self) -> &'static Definition {
                 match self {
                     $(Self::$name => &$module::FORMAT,)*
@@ -67,25 +73,15 @@ macro_rules! formats {
 }
 
 formats! {
-    Human = human,
-    Json = json,
-    Junit = junit,
-    Tap = tap,
-    Nagios = nagios,
-    Prometheus = prometheus,
+    Human = "human" in human,
+    Json = "json" in json,
+    Junit = "junit" in junit,
+    Tap = "tap" in tap,
+    Nagios = "nagios" in nagios,
+    Prometheus = "prometheus" in prometheus,
 }
 
 impl Format {
-    /// The word for `--format`.
-    pub fn as_str(self) -> &'static str {
-        self.definition().word
-    }
-
-    /// The format of a word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.as_str() == word)
-    }
-
     /// Has it words for a problem that kept the checks from being made? See [`prevented`].
     pub(crate) fn tells_problems(self) -> bool {
         self.definition().prevented.is_some()
@@ -98,7 +94,7 @@ impl Format {
 }
 
 /// How many findings ended how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// As expected.
     pub pass: usize,
@@ -117,14 +113,9 @@ impl Summary {
     pub fn of(statuses: impl IntoIterator<Item = Status>) -> Self {
         let mut all = [0; 5];
         statuses.into_iter().for_each(|status| all[status as usize] += 1);
-        let count = |status: Status| all[status as usize];
-        Self {
-            pass: count(Status::Pass),
-            warn: count(Status::Warn),
-            fail: count(Status::Fail),
-            skip: count(Status::Skip),
-            error: count(Status::Error),
-        }
+        // In the order in which `Status` declares them.
+        let [pass, warn, fail, skip, error] = all;
+        Self { pass, warn, fail, skip, error }
     }
 
     /// In words, the worst first: `1 failed, 12 passed`.
@@ -208,9 +199,49 @@ pub fn prevented(format: Format, problem: &Problem, redactor: &Redactor) -> Opti
     Some(told(&characters::line(redactor, &problem.message)))
 }
 
-/// `text` broken at blanks so that lines which begin at `indent` end before `columns`. Longer words stay whole.
-pub fn wrapped(text: &str, indent: usize, columns: Option<usize>) -> Vec<String> {
-    human::wrapped(text, indent, columns)
+/// How bad a status is: the larger, the worse.
+fn badness(status: Status) -> u8 {
+    match status {
+        Status::Skip => 0,
+        Status::Pass => 1,
+        Status::Warn => 2,
+        Status::Error => 3,
+        Status::Fail => 4,
+    }
+}
+
+/// Each group once, in the order in which they come.
+fn groups(of_findings: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut groups = Vec::new();
+    for group in of_findings {
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+/// The worst status and the longest duration in milliseconds of all findings with the same labels.
+struct Series {
+    labels: String,
+    worst: Status,
+    took_ms: Option<u64>,
+}
+
+/// One entry for all findings with the same labels, in the order in which they come, for readers that want no label twice.
+fn series(findings: &[Plain], labels: impl Fn(&Plain) -> String) -> Vec<Series> {
+    let mut all: Vec<Series> = Vec::new();
+    for finding in findings {
+        let labels = labels(finding);
+        match all.iter_mut().find(|series| series.labels == labels) {
+            Some(series) => {
+                series.worst = std::cmp::max_by_key(series.worst, finding.status, |status| badness(*status));
+                series.took_ms = series.took_ms.max(finding.duration_ms);
+            }
+            None => all.push(Series { labels, worst: finding.status, took_ms: finding.duration_ms }),
+        }
+    }
+    all
 }
 
 /// Seconds with three decimals, as most readers want them.

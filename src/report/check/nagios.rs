@@ -1,23 +1,20 @@
 //! A monitoring plug-in's output: one status line with counts as performance data, below it what is not right, and at the
 //! very end the durations, so that a short buffer on the way loses those first.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::in_seconds;
-use super::{Definition, Page, Summary};
+use super::{Definition, Page, Summary, in_seconds, series};
 use crate::finding::Status;
 use crate::report::characters::Plain;
 
 pub(super) const FORMAT: Definition = Definition {
-    word: "nagios",
-    render: |checked, page| render(&checked.plain(), page),
     prevented: Some(unknown),
     exit_code: Some(|summary| summary.map_or(State::Unknown, State::of) as u8),
+    ..Definition::new(|checked, page| render(&checked.plain(), page))
 };
 
 /// What a plug-in reports; its number is the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Nothing is wrong.
     Ok = 0,
@@ -110,17 +107,9 @@ fn counts(summary: &Summary) -> String {
 
 /// The longest of each id: labels are unique.
 fn durations(findings: &[Plain]) -> Vec<String> {
-    let mut longest: Vec<(&str, u64)> = Vec::new();
-    let mut index: BTreeMap<&str, usize> = BTreeMap::new();
-    for (id, millis) in findings.iter().filter_map(|finding| Some((finding.id, finding.duration_ms?))) {
-        let at = *index.entry(id).or_insert_with(|| {
-            longest.push((id, 0));
-            longest.len() - 1
-        });
-        longest[at].1 = longest[at].1.max(millis);
-    }
-    let label = |id: &str| id.replace('\'', "''").replace(['=', '|'], "-");
-    longest.iter().map(|(id, millis)| format!("'{}'={}s;;;0", label(id), in_seconds(*millis))).collect()
+    let label = |finding: &Plain| finding.id.replace('\'', "''").replace(['=', '|'], "-");
+    let took = series(findings, label).into_iter().filter_map(|series| Some((series.labels, series.took_ms?)));
+    took.map(|(label, millis)| format!("'{label}'={}s;;;0", in_seconds(millis))).collect()
 }
 
 /// The bar separates text from performance data, and there is no way to escape it.

@@ -1,65 +1,40 @@
 //! Prometheus text for node_exporter's textfile collector: a set of states per check, so that an alert on one of them
 //! neither misses nor outlives a change, and no series with another's labels.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::in_seconds;
-use super::{Checked, Definition, Summary};
+use super::{Checked, Definition, Series, in_seconds, series};
 use crate::finding::Status;
 use crate::report::characters::Plain;
 
-pub(super) const FORMAT: Definition = Definition {
-    word: "prometheus",
-    render: |checked, _| render(checked, &checked.plain()),
-    prevented: None,
-    exit_code: None,
-};
-
-const STATES: [(Status, &str); 5] = [
-    (Status::Pass, "pass"),
-    (Status::Warn, "warn"),
-    (Status::Fail, "fail"),
-    (Status::Skip, "skip"),
-    (Status::Error, "error"),
-];
+pub(super) const FORMAT: Definition = Definition::new(|checked, _| render(checked, &checked.plain()));
 
 /// The result as metrics.
 fn render(checked: &Checked<'_>, findings: &[Plain]) -> String {
     let mut text = String::new();
-    let all = series(findings);
+    let labels = |own: &Plain| format!("check=\"{}\",group=\"{}\"", escaped(own.id), escaped(own.group));
+    let all = series(findings, labels);
     if !all.is_empty() {
-        head(
-            &mut text,
-            "check_status",
-            "Whether a check is in this state: 1 for the worst state it has, 0 for the others.",
-        );
-        for (labels, worst, _) in &all {
-            for (status, word) in STATES {
-                let is = u8::from(status == *worst);
-                let _ = writeln!(text, "ics_setup_check_status{{{labels},status=\"{word}\"}} {is}");
-            }
+        let help = "Whether a check is in this state: 1 for the worst state it has, 0 for the others.";
+        head(&mut text, "check_status", help);
+    }
+    for Series { labels, worst, .. } in &all {
+        for status in Status::ALL {
+            let is = u8::from(status == *worst);
+            let _ = writeln!(text, "ics_setup_check_status{{{labels},status=\"{}\"}} {is}", status.as_str());
         }
     }
-    if all.iter().any(|(.., took)| took.is_some()) {
+    let timed: Vec<_> = all.iter().filter_map(|series| Some((&series.labels, series.took_ms?))).collect();
+    if !timed.is_empty() {
         head(&mut text, "check_duration_seconds", "How long a check took.");
-        for (labels, _, took) in &all {
-            if let Some(took) = took {
-                let _ = writeln!(text, "ics_setup_check_duration_seconds{{{labels}}} {}", in_seconds(*took));
-            }
-        }
+    }
+    for (labels, took) in timed {
+        let _ = writeln!(text, "ics_setup_check_duration_seconds{{{labels}}} {}", in_seconds(took));
     }
     head(&mut text, "check_findings", "How many findings of the last run are in this state.");
-    let summary = Summary::of(findings.iter().map(|finding| finding.status));
-    for (status, word) in STATES {
-        let count = match status {
-            Status::Pass => summary.pass,
-            Status::Warn => summary.warn,
-            Status::Fail => summary.fail,
-            Status::Skip => summary.skip,
-            Status::Error => summary.error,
-        };
-        let _ = writeln!(text, "ics_setup_check_findings{{status=\"{word}\"}} {count}");
+    for status in Status::ALL {
+        let count = findings.iter().filter(|finding| finding.status == status).count();
+        let _ = writeln!(text, "ics_setup_check_findings{{status=\"{}\"}} {count}", status.as_str());
     }
     head(&mut text, "check_run_duration_seconds", "How long the longest check of the last run took.");
     let _ = writeln!(text, "ics_setup_check_run_duration_seconds {}", in_seconds(checked.took_ms));
@@ -72,35 +47,6 @@ fn render(checked: &Checked<'_>, findings: &[Plain]) -> String {
 
 fn head(text: &mut String, name: &str, help: &str) {
     let _ = writeln!(text, "# HELP ics_setup_{name} {help}\n# TYPE ics_setup_{name} gauge");
-}
-
-/// One entry per check: labels, the worst status, the longest duration.
-fn series(findings: &[Plain]) -> Vec<(String, Status, Option<u64>)> {
-    let mut all: Vec<(String, Status, Option<u64>)> = Vec::new();
-    let mut index: BTreeMap<String, usize> = BTreeMap::new();
-    for finding in findings {
-        let labels = format!("check=\"{}\",group=\"{}\"", escaped(finding.id), escaped(finding.group));
-        let at = *index.entry(labels.clone()).or_insert_with(|| {
-            all.push((labels, finding.status, None));
-            all.len() - 1
-        });
-        let (_, worst, took) = &mut all[at];
-        if badness(finding.status) > badness(*worst) {
-            *worst = finding.status;
-        }
-        *took = (*took).max(finding.duration_ms);
-    }
-    all
-}
-
-fn badness(status: Status) -> u8 {
-    match status {
-        Status::Skip => 0,
-        Status::Pass => 1,
-        Status::Warn => 2,
-        Status::Error => 3,
-        Status::Fail => 4,
-    }
 }
 
 fn escaped(label: &str) -> String {

@@ -4,15 +4,10 @@ use std::fmt::Write as _;
 
 use super::Definition;
 use crate::finding::Status;
-use crate::report::characters::Plain;
-use crate::report::characters::one_line;
+use crate::report::characters::{Plain, one_line};
 
-pub(super) const FORMAT: Definition = Definition {
-    word: "tap",
-    render: |checked, _| render(&checked.plain()),
-    prevented: Some(bail_out),
-    exit_code: None,
-};
+pub(super) const FORMAT: Definition =
+    Definition { prevented: Some(bail_out), ..Definition::new(|checked, _| render(&checked.plain())) };
 
 /// The result as TAP.
 fn render(findings: &[Plain]) -> String {
@@ -44,18 +39,11 @@ fn bail_out(message: &str) -> String {
 }
 
 fn block(text: &mut String, finding: &Plain) {
-    let status = match finding.status {
-        Status::Pass => "pass",
-        Status::Warn => "warn",
-        Status::Fail => "fail",
-        Status::Skip => "skip",
-        Status::Error => "error",
-    };
     text.push_str("  ---\n");
     for (key, value) in [
         ("id", Some(finding.id)),
         ("group", Some(finding.group)),
-        ("status", Some(status)),
+        ("status", Some(finding.status.as_str())),
         ("expected", finding.expected.as_deref()),
         ("observed", finding.observed.as_deref()),
         ("cause", finding.cause.as_deref()),

@@ -17,11 +17,9 @@ pub use self::save::{SAVED, save};
 use super::ProxyUrl;
 use super::layers::{Layer, Origin, Setting};
 use super::table::{Key, RETIRED, Shape, Spec, TABLE, by_key, by_section};
-use crate::problem::Problem;
-use crate::problem::id;
+use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::nearest;
-use crate::text::own;
+use crate::text::{nearest, own};
 
 /// Reads a settings file into a layer. `shown` is the name that messages use.
 ///

@@ -5,9 +5,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::problem::Problem;
-use crate::problem::ProblemId;
-use crate::problem::id;
+use crate::problem::{Problem, ProblemId, id};
 use crate::redact::MASK;
 use crate::settings::redact_line;
 use crate::settings::table::TABLE;

@@ -7,8 +7,6 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::file::savable;
 use super::found::Found;
 use super::layers::{Layers, Origin, Setting, parse_switch};
@@ -17,46 +15,31 @@ use super::{NoProxy, ProxyUrl, Secret};
 use crate::finding::{Finding, Ignored};
 use crate::platform::Strategy;
 use crate::problem::{Problem, id};
+use crate::redact::{MASK, list};
 use crate::text;
-use crate::text::nearest;
-use crate::text::own;
+use crate::text::words::words;
+use crate::text::{nearest, own};
 use resolver::Resolver;
 
-/// What the host is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Deployment {
-    /// MySQL and Redis elsewhere.
-    Production,
-    /// Everything on this host.
-    TestDrive,
-}
+words! {
+    /// What the host is for.
+    pub enum Deployment {
+        /// MySQL and Redis elsewhere.
+        Production = "production",
+        /// Everything on this host.
+        TestDrive = "test-drive",
+    }
 
-/// Something that is converged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TargetName {
-    /// `/etc/environment` or `/etc/profile.d/proxy.sh`.
-    SystemProxy,
-    /// Proxy of the Docker daemon.
-    DockerDaemon,
-    /// Proxy of apt, dnf or yum.
-    PackageManager,
-    /// The product's environment.
-    ProdEnv,
-}
-
-impl TargetName {
-    /// All of them, in the order in which they are converged.
-    pub const ALL: [Self; 4] = [Self::SystemProxy, Self::DockerDaemon, Self::PackageManager, Self::ProdEnv];
-
-    /// The word for `--target`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SystemProxy => "system-proxy",
-            Self::DockerDaemon => "docker-daemon",
-            Self::PackageManager => "package-manager",
-            Self::ProdEnv => "prod-env",
-        }
+    /// Something that is converged, in the order in which that happens; the words are those of `--target`.
+    pub enum TargetName {
+        /// `/etc/environment` or `/etc/profile.d/proxy.sh`.
+        SystemProxy = "system-proxy",
+        /// Proxy of the Docker daemon.
+        DockerDaemon = "docker-daemon",
+        /// Proxy of apt, dnf or yum.
+        PackageManager = "package-manager",
+        /// The product's environment.
+        ProdEnv = "prod-env",
     }
 }
 
@@ -209,11 +192,7 @@ impl<'a> Effective<'a> {
         match self.settings.back_ends.get(&key) {
             Some(BackEnd::Plain(text)) => Some((text.clone(), origin.unwrap_or_default())),
             Some(BackEnd::Hidden(_)) => None,
-            None => self
-                .found
-                .get(key)
-                .filter(|found| !found.value.is_empty())
-                .map(|found| (found.value.clone(), found.origin.to_string())),
+            None => self.on_host(key).map(|found| (found.value.clone(), found.origin.to_string())),
         }
     }
 
@@ -222,11 +201,12 @@ impl<'a> Effective<'a> {
         match self.settings.back_ends.get(&key) {
             Some(BackEnd::Hidden(secret)) => Some(secret.clone()),
             Some(BackEnd::Plain(_)) => None,
-            None => {
-                let found = self.found.get(key).filter(|found| !found.value.is_empty())?;
-                Some(Secret::new(found.value.as_bytes()))
-            }
+            None => self.on_host(key).map(|found| Secret::new(found.value.as_bytes())),
         }
+    }
+
+    fn on_host(&self, key: Key) -> Option<&Setting<String>> {
+        self.found.get(key).filter(|found| !found.value.is_empty())
     }
 }
 
@@ -264,10 +244,8 @@ impl Settings {
         ignored: &Ignored,
     ) -> Result<(Self, Vec<Finding>), Unresolved> {
         let mut findings = Vec::new();
-        let remove_proxy = layers.get(Key::ProxyRemove).and_then(|setting| parse_switch(&setting.value)) == Some(true);
-        if remove_proxy
-            && let Some((Key::ProxyUrl | Key::ProxyHttp | Key::ProxyHttps, asked)) =
-                layers.flags_first(&[Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps])
+        let remove_proxy = layers.switch(Key::ProxyRemove) == Some(true);
+        if remove_proxy && let Some((_, asked)) = layers.flags_first(&[Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps])
         {
             let message = text!("{} and --remove-proxy contradict each other", asked.origin);
             return Err(Problem::settings(id::SETTINGS_CONFLICT, message).hint("leave one of them out").into());
@@ -288,13 +266,13 @@ impl Settings {
                 BackEnd::Plain(_) => None,
             }))
             .collect();
-        let test_drive = layers.get(Key::Deployment).is_some_and(|setting| setting.value == "test-drive");
+        let deployment = layers.get(Key::Deployment).and_then(|setting| Deployment::parse(&setting.value));
         let settings = Self {
-            deployment: if test_drive { Deployment::TestDrive } else { Deployment::Production },
+            deployment: deployment.unwrap_or(Deployment::Production),
             release: layers.get(Key::Release).map(|setting| setting.value.clone()),
             proxy_ca: layers.get(Key::ProxyCa).cloned().map(|setting| setting.map(PathBuf::from)),
-            mysql_tls: layers.get(Key::MysqlTls).and_then(|setting| parse_switch(&setting.value)),
-            redis_tls: layers.get(Key::RedisTls).and_then(|setting| parse_switch(&setting.value)),
+            mysql_tls: layers.switch(Key::MysqlTls),
+            redis_tls: layers.switch(Key::RedisTls),
             shown: shown(layers, found, &proxies),
             saved: saved(layers, remove_proxy),
             proxies,
@@ -326,7 +304,7 @@ fn targets(layers: &Layers) -> Result<Vec<TargetName>, Problem> {
     let words = setting.value.split(',').map(str::trim).filter(|word| !word.is_empty());
     words
         .map(|word| {
-            TargetName::ALL.into_iter().find(|target| target.as_str() == word).ok_or_else(|| {
+            TargetName::parse(word).ok_or_else(|| {
                 let all = TargetName::ALL.map(TargetName::as_str);
                 let problem =
                     Problem::settings(id::SETTING_INVALID, text!("{}: there is no target {:?}", setting.origin, word));
@@ -370,31 +348,27 @@ fn saved(layers: &Layers, remove_proxy: bool) -> Vec<(Key, String)> {
 
 /// Every setting as `settings show` prints it.
 fn shown(layers: &Layers, found: &Found, proxies: &Proxies) -> Vec<(Key, Option<String>, Origin)> {
-    TABLE
-        .iter()
-        .map(|spec| {
-            let url = match spec.key {
-                Key::ProxyHttp => proxies.http.as_ref(),
-                Key::ProxyHttps => proxies.https.as_ref(),
-                _ => None,
-            };
-            if let Some(url) = url {
-                return (spec.key, Some(url.value.masked()), url.origin.clone());
+    let shown = |spec: &Spec| {
+        let url = match spec.key {
+            Key::ProxyHttp => proxies.http.as_ref(),
+            Key::ProxyHttps => proxies.https.as_ref(),
+            _ => None,
+        };
+        if let Some(url) = url {
+            return (spec.key, Some(url.value.masked()), url.origin.clone());
+        }
+        let Some(setting) = layers.get(spec.key).or_else(|| found.get(spec.key)) else {
+            return (spec.key, spec.default.map(str::to_owned), Origin::Default);
+        };
+        let value = match spec.key {
+            _ if spec.secret => MASK.to_owned(),
+            Key::ProxyUrl | Key::ProxyHttp | Key::ProxyHttps => {
+                ProxyUrl::parse(&setting.value).map_or_else(|_| String::new(), |url| url.masked())
             }
-            match layers.get(spec.key).or_else(|| found.get(spec.key)) {
-                Some(setting) if spec.secret => {
-                    (spec.key, Some(crate::redact::MASK.to_owned()), setting.origin.clone())
-                }
-                Some(setting) if spec.value_name == "URL" => {
-                    let masked = ProxyUrl::parse(&setting.value).map_or_else(|_| String::new(), |url| url.masked());
-                    (spec.key, Some(masked), setting.origin.clone())
-                }
-                Some(setting) if [Key::ProxyNoProxy, Key::ProxyNoProxyOnly].contains(&spec.key) => {
-                    (spec.key, Some(crate::redact::list(&setting.value)), setting.origin.clone())
-                }
-                Some(setting) => (spec.key, Some(setting.value.clone()), setting.origin.clone()),
-                None => (spec.key, spec.default.map(str::to_owned), Origin::Default),
-            }
-        })
-        .collect()
+            Key::ProxyNoProxy | Key::ProxyNoProxyOnly => list(&setting.value),
+            _ => setting.value.clone(),
+        };
+        (spec.key, Some(value), setting.origin.clone())
+    };
+    TABLE.iter().map(shown).collect()
 }

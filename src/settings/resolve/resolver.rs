@@ -1,15 +1,15 @@
 //! Each value from the layers, or why it is none.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use super::{BackEnd, Exclusions, Proxies, SecretSources, Unresolved};
-use crate::finding::ids;
-use crate::finding::{Finding, Ignored, Status};
+use crate::finding::{Finding, Ignored, Status, ids};
 use crate::problem::{Problem, id};
 use crate::settings::layers::{Layers, Origin, Setting};
 use crate::settings::proxy_url::parse_host;
-use crate::settings::table::{Key, Spec, TABLE};
+use crate::settings::table::{Key, Shape, Spec, TABLE};
 use crate::settings::{Credentials, Found, Layer, NoProxy, ProxyUrl, Scheme, Secret};
 use crate::text;
 use crate::text::{own, quoted};
@@ -126,31 +126,26 @@ impl Resolver<'_> {
     fn password(&self, key: Key, keys: &[Key]) -> Result<Option<Setting<Secret>>, Problem> {
         let Some((face, setting)) = self.layers.first_of(keys) else { return Ok(None) };
         let origin = setting.origin.clone();
-        if matches!(face, Key::ProxyPasswordFile | Key::MysqlPasswordFile | Key::RedisPasswordFile) {
-            let bytes = (self.outside.file)(Path::new(&setting.value)).map_err(|error| {
-                Problem::settings(
-                    id::PASSWORD_FILE,
-                    text!("{}: {} could not be read", origin, Path::new(&setting.value)),
-                )
-                .caused_by(error)
-                .hint(text!("look: ls -l {}", own(quoted(&setting.value))))
-            })?;
-            let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-            let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-            return self.checked(key, bytes.to_vec(), origin).map(Some);
-        }
-        if face == Key::ProxyPasswordEnv {
-            use std::os::unix::ffi::OsStringExt;
-            let value = (self.outside.variable)(&setting.value).ok_or_else(|| {
-                Problem::settings(id::PASSWORD_ENV, text!("{}: the variable {} is not set", origin, setting.value))
-                    .hint("sudo does not pass variables on: sudo --preserve-env=NAME …, or use a file")
-            })?;
-            return self.checked(key, value.into_vec(), origin).map(Some);
-        }
-        self.checked(key, setting.value.clone().into_bytes(), origin).map(Some)
-    }
-
-    fn checked(&self, key: Key, bytes: Vec<u8>, origin: Origin) -> Result<Setting<Secret>, Problem> {
+        let bytes = match face {
+            Key::ProxyPasswordFile | Key::MysqlPasswordFile | Key::RedisPasswordFile => {
+                let path = Path::new(&setting.value);
+                let bytes = (self.outside.file)(path).map_err(|error| {
+                    Problem::settings(id::PASSWORD_FILE, text!("{}: {} could not be read", origin, path))
+                        .caused_by(error)
+                        .hint(text!("look: ls -l {}", own(quoted(&setting.value))))
+                })?;
+                let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+                bytes.strip_suffix(b"\r").unwrap_or(bytes).to_vec()
+            }
+            Key::ProxyPasswordEnv => {
+                let value = (self.outside.variable)(&setting.value).ok_or_else(|| {
+                    Problem::settings(id::PASSWORD_ENV, text!("{}: the variable {} is not set", origin, setting.value))
+                        .hint("sudo does not pass variables on: sudo --preserve-env=NAME …, or use a file")
+                })?;
+                value.into_vec()
+            }
+            _ => setting.value.clone().into_bytes(),
+        };
         let wrong = |what: &str| {
             Err(Problem::settings(id::PASSWORD_INVALID, text!("{}: {} {}", origin, key, own(what)))
                 .hint("one line with the password as it is, such as: --proxy-password-file <FILE>"))
@@ -161,7 +156,7 @@ impl Resolver<'_> {
         if bytes.iter().any(|byte| matches!(byte, 0 | b'\n' | b'\r')) {
             return wrong("has more than one line or a NUL");
         }
-        Ok(Setting::new(Secret::new(bytes), origin))
+        Ok(Some(Setting::new(Secret::new(bytes), origin)))
     }
 
     pub(super) fn exclusions(&self, findings: &mut Vec<Finding>) -> Result<Exclusions, Problem> {
@@ -207,16 +202,9 @@ impl Resolver<'_> {
     pub(super) fn back_ends(&self) -> Result<BTreeMap<Key, BackEnd>, Problem> {
         let mut values = BTreeMap::new();
         for spec in TABLE {
-            let plain = matches!(
-                spec.key,
-                Key::MysqlHost
-                    | Key::MysqlPort
-                    | Key::MysqlUser
-                    | Key::MysqlDatabase
-                    | Key::MysqlSecretDatabase
-                    | Key::RedisHost
-                    | Key::RedisPort
-            );
+            let plain = (spec.key.is_in("mysql") || spec.key.is_in("redis"))
+                && matches!(spec.shape, Shape::Text | Shape::Port)
+                && !spec.secret;
             if let Some(setting) = self.layers.get(spec.key).filter(|_| plain) {
                 if matches!(spec.key, Key::MysqlHost | Key::RedisHost) {
                     host_name(setting)?;
@@ -257,7 +245,7 @@ fn require_port(url: &mut Setting<ProxyUrl>, ignored: &Ignored, findings: &mut V
             text!("{}: the proxy URL {} has no port", origin, url.value),
         )
         .because(because)
-        .hint(text!("name it, as in {}://{}:3128", own(url.value.scheme.name()), own(&url.value.host)))
+        .hint(text!("name it, as in {}://{}:3128", own(url.value.scheme.as_str()), own(&url.value.host)))
         .hint(text!("or confirm port {}: --ignore-check {}", own(usual), ids::PROXY_PORT_MISSING)));
     }
     if !findings.iter().any(|finding| finding.id == ids::PROXY_PORT_MISSING) {

@@ -61,13 +61,9 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path, ports: &[u16], time: Tim
         let inodes: BTreeSet<u64> = sockets.iter().map(|socket| socket.inode).collect();
         let (owners, all) = proc::owners(host, &inodes, time.at_most(SEARCH));
         all_processes = all;
-        let of =
-            |inode: u64| owners.iter().filter(|(own, _)| *own == inode).map(|(_, process)| process.clone()).collect();
-        let listener = |socket: proc::Listener| Listener {
-            port: socket.port,
-            address: socket.address,
-            uid: socket.uid,
-            owners: of(socket.inode),
+        let listener = |proc::Listener { address, port, uid, inode }| {
+            let owners = owners.iter().filter(|(own, _)| *own == inode).map(|(_, process)| process.clone()).collect();
+            Listener { port, address, uid, owners }
         };
         Seen::Is(sockets.into_iter().map(listener).collect())
     });

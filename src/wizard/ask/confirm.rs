@@ -7,7 +7,7 @@ use crate::report::visible;
 use crate::settings::{Effective, Key, ProxyUrl, Scheme, Unresolved};
 use crate::wizard::Ended;
 use crate::wizard::answers::Proxy;
-use crate::wizard::prompt::{Ask, Reply};
+use crate::wizard::prompt::Ask;
 use crate::wizard::world::{Advice, Verdict, World};
 
 impl Wizard<'_> {
@@ -32,24 +32,18 @@ impl Wizard<'_> {
                 }
             }
         }
-        let options = ["no login".to_owned(), "user and password".to_owned()];
-        let default = usize::from(self.answers.login);
+        let options = ["no login", "user and password"].map(str::to_owned);
         let ask = Ask::of("Does the proxy want a login?", "", back);
-        match self.prompter.choose(&ask, &options, default)? {
-            Reply::Back => Ok(Then::Back),
-            Reply::Given(index) => {
-                self.answers.login = index == 1;
-                Ok(Then::On)
-            }
-        }
+        let default = usize::from(self.answers.login);
+        let Some(index) = self.choose(&ask, &options, default)? else { return Ok(Then::Back) };
+        self.answers.login = index == 1;
+        Ok(Then::On)
     }
 
     /// The proxy as it will be used, login and all.
     pub(super) fn probe(&mut self) -> Result<Then, Ended> {
-        let settings = match self.known.resolve(&self.answers.layer(self.known)?, &self.found()?) {
-            Ok(settings) => settings,
-            Err(unresolved) => return Err(Ended::Problem(unresolved.into_problem())),
-        };
+        let settings = self.known.resolve(&self.answers.layer(self.known)?, &self.found()?);
+        let settings = settings.map_err(Unresolved::into_problem)?;
         let mut urls: Vec<_> = settings.proxies.iter().map(|url| url.value.clone()).collect();
         urls.dedup();
         // Without a login it was looked at before.
@@ -84,17 +78,17 @@ impl Wizard<'_> {
             self.answers.set(tls, "");
         }
         let Some((spec, secrets)) = self.wanted(login)? else { return Ok(Then::Silent) };
-        // Who went on without it is not asked the same again.
-        let passed = if is_mysql { self.answers.mysql_passed } else { self.answers.redis_passed };
-        let idle = if login && passed {
-            true
-        } else if is_mysql {
-            login && (secrets.mysql.is_none() || spec.mysql.as_ref().is_none_or(|mysql| mysql.user.is_none()))
+        // Who went on without it is not asked the same again, and a login needs something to log in with.
+        let (target, passed, lacks_login) = if is_mysql {
+            let own = spec.mysql.as_ref();
+            let lacks_login = secrets.mysql.is_none() || own.is_none_or(|mysql| mysql.user.is_none());
+            (own.map(|mysql| (&mysql.at, mysql.tls)), self.answers.mysql_passed, lacks_login)
         } else {
-            login && secrets.redis.is_none() && !self.answers.redis_login
+            let lacks_login = secrets.redis.is_none() && !self.answers.redis_login;
+            (spec.redis.as_ref().map(|redis| (&redis.at, redis.tls)), self.answers.redis_passed, lacks_login)
         };
-        let at = if is_mysql { spec.mysql.as_ref().map(|own| &own.at) } else { spec.redis.as_ref().map(|own| &own.at) };
-        let Some(at) = at.filter(|_| !idle) else { return Ok(Then::Silent) };
+        let is_idle = login && (passed || lacks_login);
+        let Some((at, said_tls)) = target.filter(|_| !is_idle) else { return Ok(Then::Silent) };
         let name = format!("{}:{}", at.host, at.port);
         let verdict = self.look(&format!("asking {name}"), &mut |world| match is_mysql {
             true => world.mysql(&spec, &secrets),
@@ -103,8 +97,8 @@ impl Wizard<'_> {
         if !is_mysql && !login {
             self.answers.redis_login = verdict.wants_login;
         }
-        let unsaid = if is_mysql { spec.mysql.and_then(|own| own.tls) } else { spec.redis.and_then(|own| own.tls) };
-        if verdict.wants_tls && unsaid.is_none() {
+        let takes_tls = verdict.wants_tls && said_tls.is_none();
+        if takes_tls {
             self.answers.set(tls, "true");
         }
         // Redis without the password that it wants is no good, once there is nobody left to be asked for it.
@@ -129,7 +123,7 @@ impl Wizard<'_> {
             Step::Redis => self.answers.redis_passed = passed,
             _ => {}
         }
-        if verdict.good && verdict.wants_tls && unsaid.is_none() {
+        if verdict.good && takes_tls {
             self.prompter.remark(&format!("noted in the settings: {tls} = true"));
         }
         Ok(then.unwrap_or(Then::Silent))
@@ -141,7 +135,7 @@ impl Wizard<'_> {
         let settings = match self.known.resolve(&self.answers.layer(self.known)?, &found) {
             Ok(settings) => settings,
             Err(Unresolved::Missing(_)) => return Ok(None),
-            Err(unresolved) => return Err(Ended::Problem(unresolved.into_problem())),
+            Err(unresolved) => return Err(unresolved.into_problem().into()),
         };
         let effective = Effective::new(&settings, &found);
         let (mut spec, mut secrets) = CheckSpec::new(&settings, &effective, Vec::new(), Limits::default());
@@ -193,7 +187,7 @@ impl Wizard<'_> {
         let default = if elsewhere { choices.len() - 1 } else { 0 };
         let options: Vec<String> = choices.iter().map(|(words, _)| words.clone()).collect();
         let ask = Ask { careful: true, ..Ask::of("What now?", "", false) };
-        let Reply::Given(index) = self.prompter.choose(&ask, &options, default)? else { return Ok(None) };
+        let Some(index) = self.choose(&ask, &options, default)? else { return Ok(None) };
         Ok(match choices.into_iter().nth(index) {
             Some((_, Choice::Take(url))) => {
                 self.answers.url = Some(url);

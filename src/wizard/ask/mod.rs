@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::Ended;
 use super::answers::{Answers, Proxy, Scope};
-use super::known::KnownState;
+use super::known::{KnownState, PROXY_KEYS};
 use super::prompt::{Ask, Prompter};
 use super::world::World;
 use crate::problem::Problem;
@@ -153,7 +153,7 @@ impl Wizard<'_> {
         let answers = &self.answers;
         let given = |key: Key| self.known.given(key);
         let password_given = |key: Key| given(key) || key.file_of_password().is_some_and(given);
-        let proxy_given = [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps, Key::ProxyRemove].into_iter().any(given);
+        let proxy_given = PROXY_KEYS.into_iter().any(given);
         let named = answers.proxy == Proxy::Set;
         let production = self.deployment() == "production";
         let writes_product = answers.scope != Scope::System;
@@ -203,10 +203,9 @@ impl Wizard<'_> {
     /// Is there a user whose password was not given? One that the host knows can be kept.
     fn wants_password(&self) -> Result<bool, Problem> {
         let given = [Key::ProxyPassword, Key::ProxyPasswordFile, Key::ProxyPasswordEnv];
-        if given.into_iter().any(|key| self.known.given(key)) {
-            return Ok(false);
-        }
-        Ok((self.answers.proxy == Proxy::Set && self.answers.login) || !self.password_is_known()?)
+        let is_given = given.into_iter().any(|key| self.known.given(key));
+        let logs_in = self.answers.proxy == Proxy::Set && self.answers.login;
+        Ok(!is_given && (logs_in || !self.password_is_known()?))
     }
 
     /// Do the settings resolve without a password from us?
@@ -214,20 +213,24 @@ impl Wizard<'_> {
         let mut without = self.answers.clone();
         without.set(Key::ProxyPassword, "");
         let layer = without.layer(self.known)?;
-        let missing = self.known.resolve(&layer, &self.found()?);
-        Ok(
-            !matches!(missing, Err(Unresolved::Missing(specs)) if specs.iter().any(|spec| spec.key == Key::ProxyPassword)),
-        )
+        Ok(match self.known.resolve(&layer, &self.found()?) {
+            Err(Unresolved::Missing(specs)) => specs.iter().all(|spec| spec.key != Key::ProxyPassword),
+            _ => true,
+        })
+    }
+
+    /// A setting as it was answered, or as it is known apart from what the host has.
+    fn said(&self, key: Key) -> Option<String> {
+        let known = || self.known.known(key, &Found::default());
+        self.answers.get(key).map(str::to_owned).or_else(known)
     }
 
     fn deployment(&self) -> String {
-        let known = || self.known.known(Key::Deployment, &Found::default());
-        self.answers.get(Key::Deployment).map(str::to_owned).or_else(known).unwrap_or_default()
+        self.said(Key::Deployment).unwrap_or_default()
     }
 
     fn home(&self) -> PathBuf {
-        let known = || self.known.known(Key::Home, &Found::default());
-        self.answers.get(Key::Home).map(str::to_owned).or_else(known).unwrap_or_default().into()
+        self.said(Key::Home).unwrap_or_default().into()
     }
 
     fn found(&self) -> Result<Found, Problem> {
@@ -258,7 +261,7 @@ impl Wizard<'_> {
             Step::Probe => self.probe(),
             Step::Exclusions => self.exclusions(back),
             Step::PackageManager => {
-                let manager = self.known.platform.package_manager(self.known.host).name();
+                let manager = self.known.platform.package_manager(self.known.host).name;
                 let question = format!("Is {manager} to use the proxy too?");
                 let help = "It does not read what logins read; its own file gets the proxy";
                 self.yes(&Ask::of(&question, help, back), |answers| &mut answers.package_manager)
@@ -281,7 +284,7 @@ impl Wizard<'_> {
             }
             Step::Hidden(key) => {
                 let known = self.answers.get(key).is_some() || self.found()?.get(key).is_some();
-                let none = if key == Key::RedisPassword { Some("none") } else { None };
+                let none = (key == Key::RedisPassword).then_some("none");
                 self.hidden(key, if known { Some("") } else { none }, back)
             }
             Step::Mysql | Step::MysqlLogin | Step::Redis | Step::RedisLogin => self.back_end(step),

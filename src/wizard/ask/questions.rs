@@ -3,7 +3,7 @@
 use super::{Then, Wizard};
 use crate::network::catalogue::Catalogue;
 use crate::problem::Problem;
-use crate::settings::{Found, Key, Shape, Spec};
+use crate::settings::{Key, Shape, Spec};
 use crate::vendor::{Vendor, prod_env};
 use crate::wizard::answers::{Answers, Proxy, Scope};
 use crate::wizard::prompt::{Ask, Reply};
@@ -21,63 +21,64 @@ impl Wizard<'_> {
         };
         let default = self.answers.get(key).map_or(known, str::to_owned);
         let ask = Ask::of(question, spec.help, back).or(Some(default.as_str()).filter(|text| !text.is_empty()));
-        loop {
-            let Reply::Given(text) = self.prompter.line(&ask)? else { return Ok(Then::Back) };
-            match parse::of_key(key, &text) {
-                Ok(()) => {
-                    self.answers.set(key, text);
-                    return Ok(Then::On);
-                }
-                Err(sentence) => self.prompter.complain(&sentence),
-            }
-        }
+        let read = |text: &str| parse::of_key(key, text).map(|()| text.to_owned());
+        let Some(text) = self.line(&ask, read)? else { return Ok(Then::Back) };
+        self.answers.set(key, text);
+        Ok(Then::On)
     }
 
     /// A setting of the table that is one of a few words.
     pub(super) fn word(&mut self, key: Key, back: bool) -> Result<Then, Ended> {
-        let (spec, question) = asked(key)?;
-        let Shape::Choice(words) = spec.shape else { return self.text(key, "", back) };
-        let known = self.answers.get(key).map(str::to_owned).or_else(|| self.known.known(key, &Found::default()));
-        let default = words.iter().position(|word| Some(*word) == known.as_deref()).unwrap_or(0);
-        let options: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        match self.prompter.choose(&Ask::of(question, spec.help, back), &options, default)? {
-            Reply::Back => Ok(Then::Back),
-            Reply::Given(index) => {
-                self.answers.set(key, words.get(index).copied().unwrap_or_default());
-                Ok(Then::On)
-            }
+        match key.spec().shape {
+            Shape::Choice(words) => self.one_of(key, words.iter().map(|word| (*word).to_owned()).collect(), back),
+            _ => self.text(key, "", back),
         }
     }
 
     /// The platform's region, of those that the catalogue has; one that only a file of the user's knows can be given by flag.
     pub(super) fn region(&mut self, back: bool) -> Result<Then, Ended> {
-        let key = Key::AgentRegion;
-        let (spec, question) = asked(key)?;
         let catalogue = Catalogue::shipped();
-        let known = self.answers.get(key).map(str::to_owned).or_else(|| self.known.known(key, &Found::default()));
         let mut words: Vec<String> = catalogue.regions.keys().cloned().collect();
         // The first region of all is the first in the list; the others follow by name.
         words.sort_by_key(|word| (word != "us", word.clone()));
-        words.extend(known.clone().filter(|known| !catalogue.regions.contains_key(known)));
-        let default = words.iter().position(|word| Some(word) == known.as_ref()).unwrap_or(0);
-        match self.prompter.choose(&Ask::of(question, spec.help, back), &words, default)? {
-            Reply::Back => Ok(Then::Back),
-            Reply::Given(index) => {
-                self.answers.set(key, words.get(index).map(String::as_str).unwrap_or_default());
-                Ok(Then::On)
-            }
-        }
+        words.extend(self.said(Key::AgentRegion).filter(|said| !catalogue.regions.contains_key(said)));
+        self.one_of(Key::AgentRegion, words, back)
+    }
+
+    /// A setting of the table, chosen from these words.
+    fn one_of(&mut self, key: Key, words: Vec<String>, back: bool) -> Result<Then, Ended> {
+        let (spec, question) = asked(key)?;
+        let said = self.said(key);
+        let default = words.iter().position(|word| Some(word) == said.as_ref()).unwrap_or(0);
+        let ask = Ask::of(question, spec.help, back);
+        let Some(index) = self.choose(&ask, &words, default)? else { return Ok(Then::Back) };
+        self.answers.set(key, words.get(index).map(String::as_str).unwrap_or_default());
+        Ok(Then::On)
     }
 
     /// No or yes; no is what nobody has to think about.
     pub(super) fn yes(&mut self, ask: &Ask<'_>, place: fn(&mut Answers) -> &mut bool) -> Result<Then, Ended> {
-        let options = ["no".to_owned(), "yes".to_owned()];
         let default = usize::from(*place(&mut self.answers));
-        match self.prompter.choose(ask, &options, default)? {
-            Reply::Back => Ok(Then::Back),
-            Reply::Given(index) => {
-                *place(&mut self.answers) = index == 1;
-                Ok(Then::On)
+        let Some(index) = self.choose(ask, &["no", "yes"].map(str::to_owned), default)? else { return Ok(Then::Back) };
+        *place(&mut self.answers) = index == 1;
+        Ok(Then::On)
+    }
+
+    /// The number of one of several options; `None`: back.
+    pub(super) fn choose(&mut self, ask: &Ask<'_>, options: &[String], default: usize) -> Result<Option<usize>, Ended> {
+        match self.prompter.choose(ask, options, default)? {
+            Reply::Given(index) => Ok(Some(index)),
+            Reply::Back => Ok(None),
+        }
+    }
+
+    /// A line of text, asked for until `read` takes it; `None`: back.
+    fn line<T>(&mut self, ask: &Ask<'_>, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Ended> {
+        loop {
+            let Reply::Given(text) = self.prompter.line(ask)? else { return Ok(None) };
+            match read(&text) {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(sentence) => self.prompter.complain(&sentence),
             }
         }
     }
@@ -85,22 +86,17 @@ impl Wizard<'_> {
     pub(super) fn scope(&mut self, back: bool) -> Result<Then, Ended> {
         let file = self.known.host.shown(&prod_env(&self.home()));
         let help = format!("{} is there: the product is installed", file.display());
-        let options = [
-            "the system and the product".to_owned(),
-            "the product: prod.env".to_owned(),
-            "the system: logins and the Docker daemon".to_owned(),
-        ];
+        let options =
+            ["the system and the product", "the product: prod.env", "the system: logins and the Docker daemon"]
+                .map(str::to_owned);
         let scopes = [Scope::Both, Scope::Product, Scope::System];
         let chosen = |scope: &Scope| self.answers.scope_chosen && *scope == self.answers.scope;
         let default = scopes.iter().position(chosen).unwrap_or(0);
-        match self.prompter.choose(&Ask::of("What is to be set?", &help, back), &options, default)? {
-            Reply::Back => Ok(Then::Back),
-            Reply::Given(index) => {
-                self.answers.scope = scopes.get(index).copied().unwrap_or_default();
-                self.answers.scope_chosen = true;
-                Ok(Then::On)
-            }
-        }
+        let ask = Ask::of("What is to be set?", &help, back);
+        let Some(index) = self.choose(&ask, &options, default)? else { return Ok(Then::Back) };
+        self.answers.scope = scopes.get(index).copied().unwrap_or_default();
+        self.answers.scope_chosen = true;
+        Ok(Then::On)
     }
 
     pub(super) fn proxy(&mut self, back: bool) -> Result<Then, Ended> {
@@ -109,44 +105,37 @@ impl Wizard<'_> {
             .into_iter()
             .filter_map(|key| Some((key, self.known.proxy(key, &found)?)))
             .collect();
-        let mut options = Vec::new();
         let mut choices = Vec::new();
         let usable = !present.is_empty() && present.iter().all(|(_, url)| url.value.port.is_some());
         if usable {
             let mut shown: Vec<String> = present.iter().map(|(_, url)| url.value.masked()).collect();
             shown.dedup();
-            options.push(format!("the present one: {}", shown.join(" and ")));
-            choices.push(Proxy::Keep);
+            choices.push((Proxy::Keep, format!("the present one: {}", shown.join(" and "))));
         }
-        options.push(if present.is_empty() { "through a proxy" } else { "another one" }.to_owned());
-        choices.push(Proxy::Set);
-        if present.is_empty() {
-            options.push("without a proxy".to_owned());
-            choices.push(Proxy::None);
+        let (question, others) = if present.is_empty() {
+            let others = [(Proxy::Set, "through a proxy"), (Proxy::None, "without a proxy")];
+            ("How does this host reach the internet?", others)
         } else {
-            options.push("none: take the proxy out".to_owned());
-            choices.push(Proxy::Remove);
-        }
+            ("Which proxy?", [(Proxy::Set, "another one"), (Proxy::Remove, "none: take the proxy out")])
+        };
+        choices.extend(others.map(|(choice, words)| (choice, words.to_owned())));
+        let (choices, options): (Vec<Proxy>, Vec<String>) = choices.into_iter().unzip();
         let chosen = |choice: &Proxy| self.answers.proxy_chosen && *choice == self.answers.proxy;
         let default = choices.iter().position(chosen).unwrap_or(0);
-        let question = if present.is_empty() { "How does this host reach the internet?" } else { "Which proxy?" };
-        match self.prompter.choose(&Ask::of(question, "", back), &options, default)? {
-            Reply::Back => Ok(Then::Back),
-            Reply::Given(index) => {
-                if choices.get(index) != Some(&self.answers.proxy) {
-                    // It was the password of another proxy.
-                    self.answers.set(Key::ProxyPassword, "");
-                }
-                self.answers.proxy_chosen = true;
-                self.answers.proxy = choices.get(index).copied().unwrap_or_default();
-                let both = present.len() == 2 && present[0].1.value == present[1].1.value;
-                self.answers.kept = match present.as_slice() {
-                    [(_, url), _] if both => vec![(Key::ProxyUrl, url.value.clone())],
-                    present => present.iter().map(|(key, url)| (*key, url.value.clone())).collect(),
-                };
-                Ok(Then::On)
-            }
+        let ask = Ask::of(question, "", back);
+        let Some(index) = self.choose(&ask, &options, default)? else { return Ok(Then::Back) };
+        let choice = choices.get(index).copied().unwrap_or_default();
+        if choice != self.answers.proxy {
+            // It was the password of another proxy.
+            self.answers.set(Key::ProxyPassword, "");
         }
+        self.answers.proxy_chosen = true;
+        self.answers.proxy = choice;
+        self.answers.kept = match present.as_slice() {
+            [(_, http), (_, https)] if http.value == https.value => vec![(Key::ProxyUrl, http.value.clone())],
+            present => present.iter().map(|(key, url)| (*key, url.value.clone())).collect(),
+        };
+        Ok(Then::On)
     }
 
     pub(super) fn url(&mut self, back: bool) -> Result<Then, Ended> {
@@ -160,39 +149,25 @@ impl Wizard<'_> {
         };
         let help = "A host, HOST:PORT or http://HOST:PORT; user and password are asked for by themselves";
         let ask = Ask::of(question, help, back).or(known.as_deref());
-        loop {
-            let Reply::Given(text) = self.prompter.line(&ask)? else { return Ok(Then::Back) };
-            match parse::proxy(&text) {
-                Err(sentence) => self.prompter.complain(&sentence),
-                Ok(mut url) => {
-                    if let Some(login) = url.credentials.take() {
-                        self.answers.set(Key::ProxyUser, String::from_utf8_lossy(&login.user).into_owned());
-                        self.answers.login = true;
-                    }
-                    self.answers.login_seen = false;
-                    self.answers.url = Some(url);
-                    return Ok(Then::On);
-                }
-            }
+        let Some(mut url) = self.line(&ask, parse::proxy)? else { return Ok(Then::Back) };
+        if let Some(login) = url.credentials.take() {
+            self.answers.set(Key::ProxyUser, String::from_utf8_lossy(&login.user).into_owned());
+            self.answers.login = true;
         }
+        self.answers.login_seen = false;
+        self.answers.url = Some(url);
+        Ok(Then::On)
     }
 
     pub(super) fn port(&mut self, back: bool) -> Result<Then, Ended> {
         let ask =
             Ask::of("Port of the proxy?", "Clients read a missing port as 80, 443 or 1080, so it is written out", back);
-        loop {
-            let Reply::Given(text) = self.prompter.line(&ask)? else { return Ok(Then::Back) };
-            match parse::port(&text) {
-                Err(sentence) => self.prompter.complain(&sentence),
-                Ok(port) => {
-                    if let Some(url) = &mut self.answers.url {
-                        url.port = Some(port);
-                    }
-                    // It is part of the URL now: the way back leads to that question.
-                    return Ok(Then::Silent);
-                }
-            }
+        let Some(port) = self.line(&ask, parse::port)? else { return Ok(Then::Back) };
+        if let Some(url) = &mut self.answers.url {
+            url.port = Some(port);
         }
+        // It is part of the URL now: the way back leads to that question.
+        Ok(Then::Silent)
     }
 
     pub(super) fn hidden(&mut self, key: Key, default: Option<&str>, back: bool) -> Result<Then, Ended> {
@@ -223,40 +198,34 @@ impl Wizard<'_> {
         let answered = self.answers.get(Key::ProxyNoProxy).map(str::to_owned);
         let default = answered.or(saved.clone()).unwrap_or_else(|| "-".to_owned());
         let ask = Ask::of(question, &help, back).or(Some(&default));
-        loop {
-            let Reply::Given(text) = self.prompter.line(&ask)? else { return Ok(Then::Back) };
-            let text = if text == "-" { "" } else { text.as_str() };
-            match parse::no_proxy(text) {
-                Err(sentence) => self.prompter.complain(&sentence),
-                Ok(()) if text.is_empty() && saved.is_some() => {
-                    self.prompter.complain("the saved list stays until another one is named");
-                }
-                Ok(()) => {
-                    self.answers.set(Key::ProxyNoProxy, text);
-                    return Ok(Then::On);
-                }
+        let read = |text: &str| {
+            let text = without_dash(text);
+            parse::no_proxy(&text)?;
+            if text.is_empty() && saved.is_some() {
+                return Err("the saved list stays until another one is named".to_owned());
             }
-        }
+            Ok(text)
+        };
+        let Some(text) = self.line(&ask, read)? else { return Ok(Then::Back) };
+        self.answers.set(Key::ProxyNoProxy, text);
+        Ok(Then::On)
     }
 
     pub(super) fn collectors(&mut self, back: bool) -> Result<Then, Ended> {
         let (_, question) = asked(Key::AgentCollector)?;
-        let known = || self.known.known(Key::AgentCollector, &Found::default());
-        let default = self.answers.get(Key::AgentCollector).map(str::to_owned).or_else(known);
+        let said = self.said(Key::AgentCollector);
         let help = "Hosts, separated by commas; - for none";
-        let ask = Ask::of(question, help, back).or(Some(default.as_deref().unwrap_or("-")));
-        loop {
-            let Reply::Given(text) = self.prompter.line(&ask)? else { return Ok(Then::Back) };
-            let text = if text == "-" { "" } else { text.as_str() };
-            match parse::hosts(text) {
-                Err(sentence) => self.prompter.complain(&sentence),
-                Ok(()) => {
-                    self.answers.set(Key::AgentCollector, text);
-                    return Ok(Then::On);
-                }
-            }
-        }
+        let ask = Ask::of(question, help, back).or(Some(said.as_deref().unwrap_or("-")));
+        let read = |text: &str| parse::hosts(&without_dash(text)).map(|()| without_dash(text));
+        let Some(text) = self.line(&ask, read)? else { return Ok(Then::Back) };
+        self.answers.set(Key::AgentCollector, text);
+        Ok(Then::On)
     }
+}
+
+/// The answer to a question where `-` means none.
+fn without_dash(text: &str) -> String {
+    if text == "-" { String::new() } else { text.to_owned() }
 }
 
 /// A setting and the question for it.

@@ -11,9 +11,7 @@ mod network;
 mod tests;
 
 use crate::check::{CheckSpec, Secrets};
-use crate::finding::FindingId;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, FindingId, Status, ids};
 use crate::redact::Redactor;
 use crate::report::line;
 use crate::settings::ProxyUrl;

@@ -6,8 +6,7 @@ use super::{Verdict, World};
 use crate::check::backends::{Mysql, Redis};
 use crate::check::proxy::Dial;
 use crate::check::{Address, Check, CheckSpec, Limits, Look, ProxySpec, Secrets};
-use crate::finding::Finding;
-use crate::finding::ids;
+use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::mysql::MysqlFacts;
 use crate::net::{Roots, Time};
@@ -31,10 +30,6 @@ impl<'a> Network<'a> {
         Self { host, roots, limits: Limits::default(), greeted: RefCell::new(None) }
     }
 
-    fn time(&self) -> Time {
-        Time::new(self.limits.connect(), self.limits.check())
-    }
-
     /// What was seen of a back end, and the findings about it.
     fn asked<C: Check>(
         &self,
@@ -44,7 +39,7 @@ impl<'a> Network<'a> {
         earlier: Option<&C::Facts>,
     ) -> (Vec<Finding>, C::Facts) {
         let look = Look { host: self.host, platform: None, spec, secrets, roots: &self.roots };
-        let facts = check.collect(&look, self.time(), earlier);
+        let facts = check.collect(&look, Time::new(self.limits.connect(), self.limits.check()), earlier);
         (check.judge(&facts, spec), facts)
     }
 }
@@ -56,9 +51,7 @@ impl World for Network<'_> {
             CheckSpec { http_proxy: wanted(), https_proxy: wanted(), limits: self.limits, ..CheckSpec::default() };
         let url = || Some(proxy.clone());
         let secrets = Secrets { http_proxy: url(), https_proxy: url(), ..Secrets::default() };
-        let look = Look { host: self.host, platform: None, spec: &spec, secrets: &secrets, roots: &self.roots };
-        let facts = Dial.collect(&look, self.time(), None);
-        let mut findings = Dial.judge(&facts, &spec);
+        let (mut findings, facts) = self.asked(&Dial, &spec, &secrets, None);
         let tls = proxy.scheme == Scheme::Https;
         let asked = facts.proxies.first();
         let wrong_scheme =
@@ -104,8 +97,7 @@ impl World for Network<'_> {
         let (mut findings, facts) = self.asked(&Redis, spec, secrets, None);
         let wants_login = secrets.redis.is_none() && facts.wants_password();
         // It is asked for next: no finding of its own. The first one about the login says so.
-        let login = findings.iter().position(|finding| wants_login && finding.id == ids::REDIS_LOGIN);
-        if let Some(at) = login {
+        if let Some(at) = findings.iter().position(|finding| wants_login && finding.id == ids::REDIS_LOGIN) {
             findings.remove(at);
         }
         let redactor = knowing(secrets);

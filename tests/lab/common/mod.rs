@@ -8,13 +8,14 @@
 //! No outcome may depend on how quick or how loaded the machine is: a test waits for events ([`until`]), and limits of time
 //! only say "not for ever".
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
+mod guest;
+mod manifest;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
@@ -22,6 +23,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub use guest::Guest;
+pub use manifest::{Manifest, copy_tree};
 
 /// The program under test: the one cargo has built, or the one named by `ICS_SETUP_LAB_BINARY`
 /// (a portable build, an installed package).
@@ -338,143 +342,6 @@ pub fn below(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))
 }
 
-// ------------------------------------------------------------------------------------------------ manifests
-
-/// One file, folder or link, with all that a careless writer would lose.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Entry {
-    pub kind: char,
-    pub mode: u32,
-    pub owner: (u32, u32),
-    pub content: Vec<u8>,
-    pub attributes: BTreeMap<OsString, Vec<u8>>,
-    /// Modification time in ns; no part of [`Manifest::difference`].
-    pub modified: i128,
-}
-
-/// A whole tree: path below its root → entry.
-#[derive(Clone, Default)]
-pub struct Manifest(pub BTreeMap<PathBuf, Entry>);
-
-impl Manifest {
-    /// Takes the tree at `root` without following links, leaving out the paths below `root` named in `without`.
-    pub fn take(root: &Path, without: &[&str]) -> Self {
-        let without: Vec<PathBuf> = without.iter().map(|path| below(Path::new(""), path)).collect();
-        let mut found = Self::default();
-        found.walk(root, Path::new(""), &without);
-        found
-    }
-
-    fn walk(&mut self, root: &Path, here: &Path, without: &[PathBuf]) {
-        let full = root.join(here);
-        let Ok(listing) = fs::read_dir(&full) else { return };
-        for item in listing {
-            let path = here.join(item.unwrap().file_name());
-            if without.contains(&path) {
-                continue;
-            }
-            let full = root.join(&path);
-            let Ok(metadata) = full.symlink_metadata() else { continue };
-            let kind = metadata.file_type();
-            let (kind, content) = if kind.is_symlink() {
-                ('l', fs::read_link(&full).unwrap().into_os_string().into_vec())
-            } else if kind.is_dir() {
-                ('d', Vec::new())
-            } else if kind.is_file() {
-                ('f', fs::read(&full).unwrap_or_default())
-            } else {
-                ('s', Vec::new())
-            };
-            self.0.insert(
-                path.clone(),
-                Entry {
-                    kind,
-                    mode: metadata.mode() & 0o7777,
-                    owner: (metadata.uid(), metadata.gid()),
-                    content,
-                    attributes: attributes(&full),
-                    modified: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
-                },
-            );
-            if kind == 'd' {
-                self.walk(root, &path, without);
-            }
-        }
-    }
-
-    /// What separates the two trees, one line per path; empty when they are equal (times aside).
-    pub fn difference(&self, other: &Self) -> String {
-        let paths: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
-        let mut text = String::new();
-        for path in paths {
-            let path_shown = path.display();
-            match (self.0.get(path), other.0.get(path)) {
-                (Some(_), None) => writeln!(text, "{path_shown}: is gone").unwrap(),
-                (None, Some(new)) => {
-                    writeln!(text, "{path_shown}: is new: {}", String::from_utf8_lossy(&new.content)).unwrap();
-                }
-                (Some(old), Some(new)) => {
-                    if old.kind != new.kind {
-                        writeln!(text, "{path_shown}: kind {} became {}", old.kind, new.kind).unwrap();
-                    }
-                    if old.mode != new.mode {
-                        writeln!(text, "{path_shown}: mode {:o} became {:o}", old.mode, new.mode).unwrap();
-                    }
-                    if old.owner != new.owner {
-                        writeln!(text, "{path_shown}: owner {:?} became {:?}", old.owner, new.owner).unwrap();
-                    }
-                    if old.attributes != new.attributes {
-                        let (old, new) = (&old.attributes, &new.attributes);
-                        writeln!(text, "{path_shown}: attributes {old:?} became {new:?}").unwrap();
-                    }
-                    if old.content != new.content {
-                        let (old, new) = (String::from_utf8_lossy(&old.content), String::from_utf8_lossy(&new.content));
-                        writeln!(text, "{path_shown}: content\n{old:?}\nbecame\n{new:?}").unwrap();
-                    }
-                }
-                (None, None) => unreachable!(),
-            }
-        }
-        text
-    }
-
-    /// Paths that were written between the two, even with equal bytes.
-    pub fn touched(&self, later: &Self) -> Vec<PathBuf> {
-        later
-            .0
-            .iter()
-            .filter(|(path, new)| self.0.get(*path).is_none_or(|old| old != *new))
-            .map(|(path, _)| path.clone())
-            .chain(self.0.keys().filter(|path| !later.0.contains_key(*path)).cloned())
-            .collect()
-    }
-
-    /// Temporary files of `ics-setup` that someone forgot.
-    pub fn leftovers(&self) -> Vec<&PathBuf> {
-        self.0
-            .keys()
-            .filter(|path| path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".ics-setup")))
-            .collect()
-    }
-}
-
-fn attributes(path: &Path) -> BTreeMap<OsString, Vec<u8>> {
-    let Ok(names) = xattr::list(path) else { return BTreeMap::new() };
-    names
-        .filter(|name| !name.as_bytes().starts_with(b"trusted.overlay."))
-        .map(|name| {
-            let value = xattr::get(path, &name).ok().flatten().unwrap_or_default();
-            (name, value)
-        })
-        .collect()
-}
-
-/// Copies a tree with modes, owners, times and attributes, as a test's host is put back again and again.
-pub fn copy_tree(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg("--").arg(from).arg(to).status().unwrap();
-    assert!(status.success(), "cp -a {} {}", from.display(), to.display());
-}
-
 // ----------------------------------------------------------------------------------------------------- runs
 
 /// What one run of the tool gave.
@@ -576,128 +443,6 @@ pub fn environment(listing: &[u8]) -> BTreeMap<String, String> {
 }
 
 pub const PROXY_NAMES: [&str; 6] = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
-
-// --------------------------------------------------------------------------------------------------- guests
-
-/// A Debian root dressed as a family, in mount, pid, network, ipc and uts namespaces of its own: real PAM, sudo,
-/// shells and users, and nothing of this machine's to break. It ends with the value.
-pub struct Guest {
-    space: Leash,
-    pid: String,
-    folder: TempDir,
-}
-
-// volatile: nothing of a guest outlives it, so its end need not wait for the disk.
-const GUEST: &str = r#"
-mount -t overlay overlay -o volatile,lowerdir="$LOWER",upperdir="$DIR/upper",workdir="$DIR/work" "$DIR/host"
-cd "$DIR/host"
-mount -t proc proc proc
-mount -t tmpfs -o mode=755 tmpfs run
-mount -t tmpfs -o mode=1777 tmpfs tmp
-mount -t tmpfs -o mode=755 tmpfs dev
-for node in null zero full random urandom tty; do touch dev/$node; mount --bind /dev/$node dev/$node; done
-mkdir dev/pts && mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts && ln -s pts/ptmx dev/ptmx
-ln -s /proc/self/fd dev/fd
-[ -z "$BINARY" ] || { touch usr/local/bin/ics-setup && mount --bind "$BINARY" usr/local/bin/ics-setup; }
-hostname lab
-ip link set lo up
-exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /bin/sh -c 'echo ready; exec sleep infinity'
-"#;
-
-impl Guest {
-    pub fn new(family: Family) -> Self {
-        Self::prepared(family, |_| ())
-    }
-
-    /// A guest whose upper layer (below which `family` is dressed already) is changed by `prepare` first.
-    pub fn prepared(family: Family, prepare: impl FnOnce(&Path)) -> Self {
-        Self::over(&debian_root(), Some(&binary()), |upper| {
-            family.dress(upper);
-            fs::create_dir_all(upper.join("usr/local/bin")).unwrap();
-            prepare(upper);
-        })
-    }
-
-    /// A guest over another root, with `binary` as /usr/local/bin/ics-setup; its upper layer is changed by `prepare` first.
-    pub fn over(lower: &Path, binary: Option<&Path>, prepare: impl FnOnce(&Path)) -> Self {
-        need_root();
-        need(&["setpriv", "unshare", "nsenter", "mount", "ip"]);
-        let folder = scratch("guest");
-        for part in ["upper", "work", "host"] {
-            fs::create_dir(folder.path().join(part)).unwrap();
-        }
-        let upper = folder.path().join("upper");
-        prepare(&upper);
-
-        let space = Leash::holding(&["--net", "--ipc", "--uts"], GUEST, |command| {
-            command.env("LOWER", lower).env("DIR", folder.path());
-            command.env("BINARY", binary.map_or_else(PathBuf::new, |binary| fs::canonicalize(binary).unwrap()));
-        });
-        Self { pid: space.pid(), space, folder }
-    }
-
-    /// The guest's first process, as this machine counts.
-    pub fn pid(&self) -> &str {
-        &self.pid
-    }
-
-    /// Where the guest's root is for processes in its mount namespace that have not changed theirs.
-    pub fn host(&self) -> PathBuf {
-        self.folder.path().join("host")
-    }
-
-    /// The guest's root as this process can read and write it. Absolute links lead out of it.
-    pub fn root(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/root", self.pid))
-    }
-
-    pub fn path(&self, path: &str) -> PathBuf {
-        below(&self.root(), path)
-    }
-
-    /// A file's bytes as a process inside reads them, so that absolute links lead where they do for it.
-    #[track_caller]
-    pub fn read(&self, path: &str) -> Vec<u8> {
-        self.run(&["cat", path]).expect(0).out
-    }
-
-    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
-        write(&self.root(), path, content);
-    }
-
-    /// A command inside, as root, with an environment of nothing but PATH.
-    pub fn command(&self, words: &[&str]) -> Command {
-        self.enter(&["--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd=/"], words)
-    }
-
-    /// A command of this machine in some of the guest's namespaces.
-    pub fn enter(&self, namespaces: &[&str], words: &[&str]) -> Command {
-        self.space.enter(namespaces, words)
-    }
-
-    /// A command inside that must end by itself.
-    pub fn run(&self, words: &[&str]) -> Ran {
-        Ran::of(words.join(" "), self.command(&[&BOUNDED[..], words].concat()).output().unwrap())
-    }
-
-    /// A shell script inside that must succeed.
-    #[track_caller]
-    pub fn sh(&self, script: &str) -> String {
-        let ran = self.run(&["sh", "-ec", script]).expect(0);
-        String::from_utf8_lossy(&ran.out).into_owned()
-    }
-
-    /// All of /etc, but for the file with which a test fills a disk.
-    pub fn manifest(&self) -> Manifest {
-        Manifest::take(&self.path("etc"), &["filler", "systemd/system/filler"])
-    }
-
-    /// Forgotten temporary files anywhere that the tool writes.
-    pub fn leftovers(&self) -> String {
-        self.sh("find /etc /var /divvycloud /usr/local /tmp /root /home -xdev -name '.ics-setup*' 2>/dev/null || true")
-            + &self.sh("find /etc/ /var/lib/ -name '.ics-setup*' 2>/dev/null || true")
-    }
-}
 
 /// A line for the test's own report, past the harness's capture.
 pub fn report(line: &str) {

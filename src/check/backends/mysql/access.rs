@@ -1,15 +1,12 @@
 //! Findings about getting in: turned away before the greeting, or at the login.
 
-use super::super::words::{at, trust};
+use super::super::words::{at, placed};
 use super::SERVER;
+use crate::check::prelude::*;
 use crate::check::spec::{Limits, MysqlSpec};
-use crate::finding::FindingId;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
 use crate::mysql::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Login, Refusal};
 use crate::net::NetError;
-use crate::text;
-use crate::text::{Text, ics_setup, own, quoted};
+use crate::text::quoted;
 
 const TOO_MANY_CONNECTIONS: u16 = 1040;
 const DATABASE_DENIED: u16 = 1044;
@@ -31,13 +28,8 @@ pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding
     let user = spec.user.as_deref().unwrap_or("divvy");
     let account = unknown_host(user);
     let observed = text!("error {}: {}", refusal.code, refusal.message);
-    let make = |id, title: Text| {
-        Finding::new(id, Status::Fail, title)
-            .observed(observed.clone())
-            .evidence("host", own(&spec.at.host))
-            .evidence("port", spec.at.port)
-            .evidence("code", refusal.code)
-    };
+    let make =
+        |id, title: Text| placed(Finding::fail(id, title).observed(&observed), &spec.at).evidence("code", refusal.code);
     match refusal.code {
         TOO_MANY_CONNECTIONS => make(ids::MYSQL_CAPACITY, text!("MySQL on {} has no connection left", place))
             .expected("room for the connections of every process of the product")
@@ -99,9 +91,7 @@ pub(super) fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits
     let place = at(&spec.at);
     let user = spec.user.as_deref().unwrap_or_default();
     let account = unknown_host(user);
-    let make = |id, title: Text| {
-        Finding::new(id, Status::Fail, title).evidence("host", own(&spec.at.host)).evidence("port", spec.at.port)
-    };
+    let make = |id, title: Text| placed(Finding::fail(id, title), &spec.at);
     Some(match login {
         Login::Open(_) => return None,
         Login::Refused { refusal, tls } => refused(spec, refusal, *tls),
@@ -114,8 +104,7 @@ pub(super) fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits
             let finding = make(ids::MYSQL_TLS, text!("MySQL on {} wants the password of {} over TLS", place, own(user)))
             .expected("TLS, or an account that needs none")
             .observed("caching_sha2_password asks for the password itself on a plain connection; it was not sent")
-            .cause(if greeting.offers_tls { "TLS is turned off in the settings (mysql.tls = false)" } else { "the server has no TLS to offer" })
-;
+            .cause(if greeting.offers_tls { "TLS is turned off in the settings (mysql.tls = false)" } else { "the server has no TLS to offer" });
             if greeting.offers_tls {
                 finding.fix(text!("sudo {}", ics_setup("reconfigure --mysql-tls")))
             } else {
@@ -127,37 +116,36 @@ pub(super) fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits
             .observed("its greeting does not offer TLS; the password was not sent")
             .advise("set ssl_ca, ssl_cert and ssl_key in my.cnf on the server, then restart it")
             .advise(text!("where the network may be trusted, do without: sudo {}", ics_setup("reconfigure --mysql-tls=false"))),
-        Login::Broken { trouble, tls } => broken(spec, trouble, *tls, limits, make),
+        Login::Broken { error, tls } => broken(spec, error, *tls, limits, make),
     })
 }
 
 fn broken(
     spec: &MysqlSpec,
-    trouble: &NetError,
+    error: &NetError,
     tls: bool,
     limits: &Limits,
     make: impl Fn(FindingId, Text) -> Finding,
 ) -> Finding {
     let place = at(&spec.at);
-    let limit = crate::net::seconds(limits.check());
-    match trouble {
+    match error {
         NetError::Untrusted { why } => {
             let finding = make(ids::MYSQL_TLS, text!("the certificate of MySQL on {} is not trusted", place))
                 .expected("a certificate that this host trusts")
-                .observed(text!("{}", trouble));
-            trust(finding, why, &spec.at.host, spec.at.port, "mysql")
+                .observed(text!("{}", error));
+            SERVER.trust(finding, why, &spec.at)
         }
         NetError::Tls { .. } | NetError::Closed | NetError::Reset if tls => {
             make(ids::MYSQL_TLS, text!("no TLS connection to MySQL on {}", place))
                 .expected("TLS 1.2 or 1.3")
-                .observed(text!("{}", trouble))
+                .observed(text!("{}", error))
                 .cause("servers of 5.6 and early 5.7 builds speak TLS 1.0 and 1.1 only, which current clients refuse (OpenSSL says: unsafe legacy renegotiation disabled)")
                 .advise("look on the server (it must have TLSv1.2): SHOW VARIABLES LIKE 'tls_version';")
                 .advise(text!("where the network may be trusted, do without: sudo {}", ics_setup("reconfigure --mysql-tls=false")))
         }
         _ => make(ids::MYSQL_LOGIN, text!("the login to MySQL on {} broke off", place))
-            .expected(text!("a login within {} (--timeout)", own(limit)))
-            .observed(text!("{}", trouble))
+            .expected(text!("a login within {} (--timeout)", took(limits.check)))
+            .observed(text!("{}", error))
             .cause("the greeting came, the rest did not: a proxy or load balancer in between, or a server in trouble")
             .advise(by_hand(spec, spec.user.as_deref().unwrap_or_default())),
     }
@@ -169,12 +157,8 @@ fn unknown_host(user: &str) -> Text {
 }
 
 fn by_hand(spec: &MysqlSpec, user: &str) -> Text {
-    text!(
-        "try the same by hand: mysql -h {} -P {} -u {} -p",
-        own(quoted(&spec.at.host)),
-        spec.at.port,
-        own(quoted(user))
-    )
+    let (host, user) = (own(quoted(&spec.at.host)), own(quoted(user)));
+    text!("try the same by hand: mysql -h {} -P {} -u {} -p", host, spec.at.port, user)
 }
 
 /// What gives room for more connections.

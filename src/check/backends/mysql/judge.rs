@@ -1,21 +1,17 @@
 //! MysqlFacts → findings. Pure.
 
-use super::super::words::at;
+use super::super::words::{at, other_release};
 use super::SERVER;
 use super::access::{self, RAISE, create};
+use crate::check::prelude::*;
 use crate::check::requirements::{Profile, Window};
-use crate::check::spec::{CheckSpec, MysqlSpec};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::check::spec::MysqlSpec;
 use crate::mysql;
 use crate::mysql::{
     About, Grant, Greeting, Login, Make, MysqlFacts, Opening, Product, There, TlsReason, has_reload, missing, roles,
 };
-use crate::net::{NetError, seconds};
+use crate::net::NetError;
 use crate::settings::Deployment;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
-use std::time::Duration;
 
 /// A greeting that takes longer is a warning: every connection of the product waits as long.
 const SLOW_GREETING: u64 = 2_000;
@@ -25,6 +21,9 @@ const SKEW_WARN: i64 = 5_000;
 
 /// And by more than this a failure: five minutes, where cloud APIs begin to refuse signed requests.
 const SKEW_FAIL: i64 = 300_000;
+
+/// Arguments for a check that logs in.
+const WITH_LOGIN: &str = "check backends --mysql-user <USER> --mysql-password-file <FILE>";
 
 /// What ends the look at names before a greeting.
 const SKIP_NAME_RESOLVE: &str = "set skip-name-resolve in my.cnf on the server, then restart it";
@@ -37,18 +36,17 @@ pub(super) fn judge_mysql(facts: &MysqlFacts, spec: &CheckSpec) -> Vec<Finding> 
     }
     match &facts.opening {
         None => vec![SERVER.not_named(spec)],
-        Some(Opening::NetError(trouble)) => vec![unreached(mysql, trouble, facts.opening_ms, spec)],
+        Some(Opening::NetError(error)) => vec![unreached(mysql, error, facts.opening_ms, spec)],
         Some(Opening::Refusal(refusal)) => access::turned_away(mysql, refusal),
         Some(Opening::Greeting(greeting)) => greeted(facts, greeting, mysql, spec),
     }
 }
 
-fn unreached(mysql: &MysqlSpec, trouble: &NetError, waited: u64, spec: &CheckSpec) -> Finding {
-    let finding = SERVER.unreached(&mysql.at, trouble, &spec.limits);
-    let waited = seconds(Duration::from_millis(waited));
-    match trouble {
+fn unreached(mysql: &MysqlSpec, error: &NetError, waited: u64, spec: &CheckSpec) -> Finding {
+    let finding = SERVER.unreached(&mysql.at, error, &spec.limits);
+    match error {
         NetError::Silent { .. } => finding
-            .cause(text!("connected, no greeting within {}: reverse DNS on the server (it looks this host's name up before it greets), or a port that is not MySQL's", own(waited)))
+            .cause(text!("connected, no greeting within {}: reverse DNS on the server (it looks this host's name up before it greets), or a port that is not MySQL's", took(waited)))
             .advise(SKIP_NAME_RESOLVE)
             .advise(text!("see whether it comes at all: {}", ics_setup("check backends --timeout 60s"))),
         NetError::Closed => finding
@@ -64,16 +62,12 @@ fn unreached(mysql: &MysqlSpec, trouble: &NetError, waited: u64, spec: &CheckSpe
 fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpec) -> Vec<Finding> {
     let announced = mysql::advertised(greeting, mysql.at.port);
     let mut findings = vec![reached(facts, mysql, &announced)];
-    let window = &Profile::of(spec.release.as_deref()).mysql;
     match &facts.login {
         None => {
             findings.push(version(&announced, mysql, spec, true));
-            let finding = Finding::new(ids::MYSQL_LOGIN, Status::Skip, "the login to MySQL was not tried")
+            let finding = Finding::skip(ids::MYSQL_LOGIN, "the login to MySQL was not tried")
                 .observed("no user is known (--mysql-user, prod.env); databases, grants and clock were not looked at");
-            findings.push(finding.advise(text!(
-                "name the user: {}",
-                ics_setup("check backends --mysql-user <USER> --mysql-password-file <FILE>")
-            )));
+            findings.push(finding.advise(text!("name the user: {}", ics_setup(WITH_LOGIN))));
         }
         Some(Login::Open(about)) => {
             let real = about.version.as_deref().map(|text| {
@@ -88,23 +82,17 @@ fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &Ch
             findings.extend(access::login(mysql, greeting, login, &spec.limits));
         }
     }
-    for finding in &mut findings {
-        if finding.id == ids::MYSQL_VERSION {
-            finding.evidence.insert("window".to_owned(), window.shown.clone().into());
-        }
-    }
     findings
 }
 
 fn reached(facts: &MysqlFacts, mysql: &MysqlSpec, announced: &Product) -> Finding {
-    let took = seconds(Duration::from_millis(facts.opening_ms));
     let mut finding = SERVER.reached(&mysql.at, text!("it announces {}", announced.shown));
     if facts.opening_ms > SLOW_GREETING {
         finding.status = Status::Warn;
         finding.title = text!("MySQL on {} is slow to greet", at(&mysql.at));
         finding = finding
-            .expected(text!("a greeting within {}", own(seconds(Duration::from_millis(SLOW_GREETING)))))
-            .observed(text!("it took {}", own(took)))
+            .expected(text!("a greeting within {}", took(SLOW_GREETING)))
+            .observed(text!("it took {}", took(facts.opening_ms)))
             .cause("usually reverse DNS on the server: it looks this host's name up for every connection")
             .advise(SKIP_NAME_RESOLVE);
     }
@@ -122,52 +110,35 @@ fn version(product: &Product, mysql: &MysqlSpec, spec: &CheckSpec, announced_onl
     if maybe.is_some() && status == Status::Fail {
         status = Status::Warn;
     }
-    let title = match (status, &product.version) {
-        (Status::Pass, _) => text!("{} on {} is a version that the product supports", product.shown, place),
-        (_, None) => text!("the version of MySQL on {} cannot be read", place),
-        _ => text!("{} on {} is not what the product asks for", product.shown, place),
-    };
+    let title = SERVER.version_title(status, &product.shown, product.version.is_some(), &place);
     let finding = Finding::new(ids::MYSQL_VERSION, status, title)
-        .expected(text!(
-            "MySQL {} ({}; {}, {})",
-            own(&window.shown),
-            own(&profile.name),
-            own(&profile.source),
-            own(&profile.date)
-        ))
+        .expected(SERVER.asked_for(profile, window))
         .observed(observed)
         .evidence("product", product.shown.clone())
-        .evidence("advertised_only", announced_only);
+        .evidence("advertised_only", announced_only)
+        .evidence("window", own(&window.shown));
     if status == Status::Pass {
         return finding;
     }
-    let release =
-        text!("if another release of the product is meant: {}", ics_setup("check backends --release <VERSION>"));
     let finding = match maybe {
-        Some(maybe) => finding.cause(maybe).advise(text!(
-            "ask the server itself: {}",
-            ics_setup("check backends --mysql-user <USER> --mysql-password-file <FILE>")
-        )),
+        Some(maybe) => finding.cause(maybe).advise(text!("ask the server itself: {}", ics_setup(WITH_LOGIN))),
         None => finding
             .cause("the product's migrations are written for and tested with the versions above")
             .advise(text!("move the databases to MySQL {}", own(&window.shown))),
     };
-    finding.advise(release)
+    finding.advise(other_release())
 }
 
 fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpec) -> Vec<Finding> {
     let account = about.account.as_deref().unwrap_or_default();
     let place = at(&mysql.at);
-    let mut login = Finding::new(
-        ids::MYSQL_LOGIN,
-        Status::Pass,
-        text!("{} can log in to MySQL on {}", own(mysql.user.as_deref().unwrap_or_default()), place),
-    )
-    .observed(text!("logged in as {}{}", account, own(if about.tls.is_some() { " over TLS" } else { "" })));
-    if let Some(trouble) = &about.broke {
+    let user = own(mysql.user.as_deref().unwrap_or_default());
+    let mut login = Finding::pass(ids::MYSQL_LOGIN, text!("{} can log in to MySQL on {}", user, place))
+        .observed(text!("logged in as {}{}", account, own(if about.tls.is_some() { " over TLS" } else { "" })));
+    if let Some(error) = &about.broke {
         login.status = Status::Warn;
         login.title = text!("the conversation with MySQL on {} broke off after the login", place);
-        login = login.observed(text!("{}", trouble)).cause("what is missing below was not asked");
+        login = login.observed(text!("{}", error)).cause("what is missing below was not asked");
     }
     let mut findings = vec![login, tls(about, greeting, mysql)];
     if !about.databases.is_empty() {
@@ -221,8 +192,9 @@ fn databases(about: &About, mysql: &MysqlSpec) -> Finding {
         Text::join(names.map(|database| text!("{}", own(&database.name))), " and ")
     };
     let (missing, hidden) = (list(There::No), list(There::Hidden));
-    let expected = text!("the databases {} and {}", own(&mysql.database), own(&mysql.secret_database));
-    let make = |status, title: Text| Finding::new(ids::MYSQL_DATABASES, status, title).expected(expected.clone());
+    let both = text!("{} and {}", own(&mysql.database), own(&mysql.secret_database));
+    let expected = text!("the databases {}", both);
+    let make = |status, title: Text| Finding::new(ids::MYSQL_DATABASES, status, title).expected(&expected);
     if !missing.is_empty() || !hidden.is_empty() {
         let (title, observed) = if missing.is_empty() {
             (text!("MySQL on {} shows no database {}", place, hidden), "missing, or this user has no rights on it")
@@ -242,11 +214,7 @@ fn databases(about: &About, mysql: &MysqlSpec) -> Finding {
     }
     let unknown = list(There::Unknown);
     if unknown.is_empty() {
-        make(Status::Pass, text!("both databases are on {}", place)).observed(text!(
-            "{} and {}",
-            own(&mysql.database),
-            own(&mysql.secret_database)
-        ))
+        make(Status::Pass, text!("both databases are on {}", place)).observed(both)
     } else {
         make(Status::Warn, text!("whether MySQL on {} has {} is unknown", place, unknown))
             .observed("the server did not say")
@@ -276,31 +244,18 @@ fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec
         .filter(|(_, missing)| !missing.is_empty())
         .collect();
     let reload = has_reload(held);
-    let make = |status, title: Text| {
-        Finding::new(ids::MYSQL_GRANTS, status, title).expected(text!(
-            "ALL on `{}`.* and `{}`.*, and RELOAD on *.*",
-            own(&mysql.database),
-            own(&mysql.secret_database)
-        ))
-    };
+    let [main, keys] = names.map(own);
+    let expected = text!("ALL on `{}`.* and `{}`.*, and RELOAD on *.*", main, keys);
+    let make = |status, title: Text| Finding::new(ids::MYSQL_GRANTS, status, title).expected(&expected);
     if short.is_empty() && reload {
         return make(Status::Pass, text!("{} has the rights that the product needs", account))
             .observed("ALL on both databases, and RELOAD");
     }
-    let mut lacks: Vec<Text> = short
-        .iter()
-        .map(|(name, missing)| {
-            let what = if missing.len() > 6 {
-                text!("{} of the {} privileges of ALL", missing.len(), 18)
-            } else {
-                text!("{}", own(missing.join(", ")))
-            };
-            text!("on {}: {}", own(name), what)
-        })
-        .collect();
-    if !reload {
-        lacks.push("RELOAD on *.*".into());
-    }
+    let on_database = |(name, missing): &(&String, Vec<&str>)| match missing.len() {
+        many @ 7.. => text!("on {}: {} of the {} privileges of ALL", own(name), many, 18),
+        _ => text!("on {}: {}", own(name), own(missing.join(", "))),
+    };
+    let lacks = short.iter().map(on_database).chain((!reload).then(|| "RELOAD on *.*".into()));
     let roles = roles(held);
     let status = match () {
         () if !roles.is_empty() => Status::Warn,
@@ -310,16 +265,11 @@ fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec
     };
     let mut finding = make(status, text!("{} on {} lacks rights that the product needs", account, place))
         .observed(text!("missing {}", Text::join(lacks, "; ")));
-    finding = if roles.is_empty() {
-        finding.cause(
-            "the scheduler creates and alters tables in both databases, and dumps them before it migrates (RELOAD)",
-        )
-    } else {
-        finding.cause(text!(
-            "perhaps they come with the roles {}, whose rights SHOW GRANTS does not list",
-            roles.join(", ")
-        ))
-    };
+    finding = finding.cause(match roles.as_slice() {
+        [] => "the scheduler creates and alters tables in both databases, and dumps them before it migrates (RELOAD)"
+            .into(),
+        roles => text!("perhaps they come with the roles {}, whose rights SHOW GRANTS does not list", roles.join(", ")),
+    });
     for (name, _) in &short {
         finding = finding.advise(grant(about, name));
     }
@@ -332,45 +282,30 @@ fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec
 fn clock(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let skew = about.clock?.skew();
     let place = at(&mysql.at);
-    let amount = seconds(Duration::from_millis(skew.unsigned_abs()));
-    let status = match skew.saturating_abs() {
-        SKEW_FAIL.. => Status::Fail,
-        SKEW_WARN.. => Status::Warn,
-        _ => Status::Pass,
+    let (amount, allowed) = (took(skew.unsigned_abs()), took(SKEW_WARN.unsigned_abs()));
+    let word = own(if skew > 0 { "ahead of" } else { "behind" });
+    let differ = |status| {
+        let title = text!("the clock of MySQL on {} is {} {} this host's", place, amount, word);
+        Finding::new(ids::MYSQL_CLOCK, status, title)
+            .expected(text!("clocks that agree within {}", allowed))
+            .observed(text!("{} {} this host, round trip accounted for", amount, word))
+            .cause("jobs are scheduled and sessions expire by both clocks; one of them is wrong")
+            .advise("look on both whether the system clock is synchronized: timedatectl")
     };
-    if status == Status::Pass {
-        let title = text!("the clocks of MySQL on {} and of this host agree", place);
-        return Some(
-            Finding::new(ids::MYSQL_CLOCK, status, title)
-                .observed(text!(
-                    "they differ by no more than {}",
-                    own(seconds(Duration::from_millis(SKEW_WARN.unsigned_abs())))
-                ))
-                .evidence("skew_ms", skew),
-        );
-    }
-    let word = if skew > 0 { "ahead of" } else { "behind" };
-    Some(
-        Finding::new(
-            ids::MYSQL_CLOCK,
-            status,
-            text!("the clock of MySQL on {} is {} {} this host's", place, own(&amount), own(word)),
-        )
-        .expected(text!("clocks that agree within {}", own(seconds(Duration::from_millis(SKEW_WARN.unsigned_abs())))))
-        .observed(text!("{} {} this host, round trip accounted for", own(&amount), own(word)))
-        .cause("jobs are scheduled and sessions expire by both clocks; one of them is wrong")
-        .advise("look on both whether the system clock is synchronized: timedatectl")
-        .evidence("skew_ms", skew),
-    )
+    let finding = match skew.saturating_abs() {
+        SKEW_FAIL.. => differ(Status::Fail),
+        SKEW_WARN.. => differ(Status::Warn),
+        _ => Finding::pass(ids::MYSQL_CLOCK, text!("the clocks of MySQL on {} and of this host agree", place))
+            .observed(text!("they differ by no more than {}", allowed)),
+    };
+    Some(finding.evidence("skew_ms", skew))
 }
 
 fn charset(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
-    let mut seen: Vec<Text> = Vec::new();
-    for database in &about.databases {
-        if let (Some(charset), Some(collation)) = (&database.charset, &database.collation) {
-            seen.push(text!("{}: {}, {}", own(&database.name), charset, collation));
-        }
-    }
+    let seen = about.databases.iter().filter_map(|database| {
+        let (charset, collation) = (database.charset.as_ref()?, database.collation.as_ref()?);
+        Some(text!("{}: {}, {}", own(&database.name), charset, collation))
+    });
     let sets: Vec<&str> = about.databases.iter().filter_map(|database| database.charset.as_deref()).collect();
     if sets.is_empty() {
         return None;
@@ -384,21 +319,17 @@ fn charset(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let usual = |set: &&str| set.starts_with("utf8") || *set == "latin1";
     if sets.windows(2).all(|pair| pair[0] == pair[1]) && sets.iter().all(usual) {
         let title = text!("the databases on {} have one usual character set", place);
-        return Some(Finding::new(ids::MYSQL_CHARSET, Status::Pass, title).observed(observed));
+        return Some(Finding::pass(ids::MYSQL_CHARSET, title).observed(observed));
     }
-    let mut finding = Finding::new(ids::MYSQL_CHARSET, Status::Warn, text!("the character sets of the databases on {} are unusual or differ", place))
+    let mut finding = Finding::warn(ids::MYSQL_CHARSET, text!("the character sets of the databases on {} are unusual or differ", place))
         .expected("the same for both: utf8mb4, utf8, or latin1, which is the default of 5.7")
         .observed(observed)
         .cause("new tables take the database's character set; values compared across sets fail with an illegal mix of collations");
-    for database in about
-        .databases
-        .iter()
-        .filter(|database| database.charset.as_deref().is_some_and(|set| !set.starts_with("utf8")))
-    {
-        finding = finding.advise(text!(
-            "run on the server, before the first start only: ALTER DATABASE `{}` CHARACTER SET utf8mb4;",
-            own(database.name.replace('`', "``"))
-        ));
+    let other = |set: &str| !set.starts_with("utf8");
+    for database in about.databases.iter().filter(|database| database.charset.as_deref().is_some_and(other)) {
+        let name = own(database.name.replace('`', "``"));
+        let sql = text!("ALTER DATABASE `{}` CHARACTER SET utf8mb4;", name);
+        finding = finding.advise(text!("run on the server, before the first start only: {}", sql));
     }
     Some(finding)
 }
@@ -407,26 +338,16 @@ fn capacity(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let most: u64 = about.variables.get("max_connections")?.parse().ok()?;
     let now = about.clients?;
     let place = at(&mysql.at);
-    let observed = text!("{} of {} connections are in use", now, most);
-    let tight = now.saturating_mul(10) >= most.saturating_mul(8);
-    let status = if tight { Status::Warn } else { Status::Pass };
-    let title = if tight {
-        text!("MySQL on {} is short of connections", place)
-    } else {
-        text!("MySQL on {} has connections to spare", place)
-    };
-    let finding = Finding::new(ids::MYSQL_CAPACITY, status, title)
-        .observed(observed)
-        .evidence("connections", now)
-        .evidence("max_connections", most);
-    Some(if tight {
-        finding
+    let finding = if now.saturating_mul(10) >= most.saturating_mul(8) {
+        Finding::warn(ids::MYSQL_CAPACITY, text!("MySQL on {} is short of connections", place))
             .expected("less than 80 % of max_connections in use")
             .cause("when they run out, processes of the product fail with error 1040")
             .advise(RAISE)
     } else {
-        finding
-    })
+        Finding::pass(ids::MYSQL_CAPACITY, text!("MySQL on {} has connections to spare", place))
+    };
+    let finding = finding.observed(text!("{} of {} connections are in use", now, most));
+    Some(finding.evidence("connections", now).evidence("max_connections", most))
 }
 
 /// What becomes of a product under a window of versions.

@@ -9,12 +9,8 @@ mod access;
 mod judge;
 
 use super::words::Server;
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
-use crate::finding::Finding;
-use crate::finding::ids;
+use crate::check::prelude::*;
 use crate::mysql::{self, Login, MysqlFacts, Opening};
-use crate::net::Time;
 
 const SERVER: Server = Server { name: "MySQL", word: "mysql", reachable: ids::MYSQL_REACHABLE };
 

@@ -344,10 +344,10 @@ fn each_refusal_of_a_login_names_its_remedy() {
         assert!(text(the(&findings, id)).contains(words), "{code}: {}", text(the(&findings, id)));
         assert_eq!(status(&findings, "mysql-version"), Pass);
     }
-    for (trouble, tls, id, words) in [
+    for (error, tls, id, words) in [
         (NetError::Untrusted { why: Distrust::UnknownIssuer }, true, "mysql-tls", "update-ca-trust"),
         (
-            NetError::Untrusted { why: Distrust::OtherName { names: vec!["db".to_owned()] } },
+            NetError::Untrusted { why: Distrust::OtherName { names: vec!["db".into()] } },
             true,
             "mysql-tls",
             "--mysql-host <NAME>",
@@ -355,7 +355,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
         (NetError::Untrusted { why: Distrust::Expired }, true, "mysql-tls", "timedatectl"),
         (
             NetError::Tls {
-                why: crate::net::TlsFault::Other("the other side ended it with the alert ProtocolVersion".to_owned()),
+                why: crate::net::TlsFault::Other("the other side ended it with the alert ProtocolVersion".into()),
             },
             true,
             "mysql-tls",
@@ -365,7 +365,7 @@ fn each_refusal_of_a_login_names_its_remedy() {
         (NetError::Silent { millis: 9000 }, false, "mysql-login", "--timeout"),
     ] {
         let spec = want_mysql(3306, Some("divvy"), Some(true));
-        let findings = judged(&Mysql, &facts(Some(Login::Broken { trouble, tls })), &spec);
+        let findings = judged(&Mysql, &facts(Some(Login::Broken { error, tls })), &spec);
         assert_eq!(status(&findings, id), Fail, "{words}");
         assert!(text(the(&findings, id)).contains(words), "{words}: {}", text(the(&findings, id)));
     }
@@ -391,16 +391,16 @@ fn what_was_not_looked_at_says_why() {
 
 #[test]
 fn troubles_of_the_network_name_the_next_command() {
-    for (trouble, words) in [
+    for (error, words) in [
         (NetError::NameUnknown, "getent hosts 127.0.0.1"),
-        (NetError::NameUnanswered { why: "x".to_owned() }, "resolv.conf"),
+        (NetError::NameUnanswered { why: "x".into() }, "resolv.conf"),
         (NetError::Refused, "bind-address"),
         (NetError::ConnectTimeout { millis: 3000 }, "within 3 s"),
-        (NetError::Unreachable { why: "Network is unreachable".to_owned() }, "ip route get"),
+        (NetError::Unreachable { why: "Network is unreachable".into() }, "ip route get"),
         (NetError::Silent { millis: 9800 }, "skip-name-resolve"),
     ] {
         let spec = want_mysql(3306, None, None);
-        let facts = MysqlFacts { opening: Some(Opening::NetError(trouble)), opening_ms: 9800, login: None };
+        let facts = MysqlFacts { opening: Some(Opening::NetError(error)), opening_ms: 9800, login: None };
         let findings = judged(&Mysql, &facts, &spec);
         assert_eq!(status(&findings, "mysql-reachable"), Fail);
         assert!(text(&findings[0]).contains(words), "{words}: {}", text(&findings[0]));

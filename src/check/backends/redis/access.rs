@@ -1,14 +1,12 @@
 //! Findings about getting in: reached, let in, TLS.
 
-use super::super::words::{at, trust};
+use super::super::words::{at, placed};
 use super::SERVER;
-use crate::check::spec::{CheckSpec, RedisSpec};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{NetError, seconds};
+use crate::check::prelude::*;
+use crate::check::spec::RedisSpec;
+use crate::net::NetError;
 use crate::redis::{Denial, DenialKind, RedisAnswers, RedisFacts};
-use crate::text;
-use crate::text::{Text, ics_setup, own, quoted};
+use crate::text::quoted;
 
 /// The connection that counts, and the findings about how it came about. `None`: there is none.
 pub(super) fn access<'a>(
@@ -28,11 +26,11 @@ pub(super) fn access<'a>(
     }
     findings.push(tls(facts, answers, redis));
     findings.push(login(answers, redis));
-    if let Some(trouble) = &answers.trouble {
+    if let Some(error) = &answers.error {
         findings.push(
-            Finding::new(ids::REDIS_LOGIN, Status::Fail, text!("the conversation with Redis on {} broke off", place))
-                .expected(text!("an answer within {} (--timeout)", own(seconds(spec.limits.check()))))
-                .observed(text!("{}", trouble)),
+            Finding::fail(ids::REDIS_LOGIN, text!("the conversation with Redis on {} broke off", place))
+                .expected(text!("an answer within {} (--timeout)", took(spec.limits.check)))
+                .observed(text!("{}", error)),
         );
     }
     (Some(answers), findings)
@@ -40,32 +38,28 @@ pub(super) fn access<'a>(
 
 fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &RedisSpec, spec: &CheckSpec) -> Finding {
     let place = at(&redis.at);
-    let trouble = |answers: Option<&RedisAnswers>| answers.and_then(|answers| answers.trouble.clone());
-    let (by_tls, by_plain) = (trouble(tls), trouble(plain));
-    let tls_finding = |title: Text, trouble: &NetError| {
-        Finding::new(ids::REDIS_TLS, Status::Fail, title)
-            .observed(text!("{}", trouble))
-            .evidence("host", own(&redis.at.host))
-            .evidence("port", redis.at.port)
+    let error = |answers: Option<&RedisAnswers>| answers.and_then(|answers| answers.error.clone());
+    let (by_tls, by_plain) = (error(tls), error(plain));
+    let tls_finding = |title: Text, error: &NetError| {
+        placed(Finding::fail(ids::REDIS_TLS, title).observed(text!("{}", error)), &redis.at)
     };
     match (&by_tls, &by_plain) {
-        (Some(trouble @ NetError::Untrusted { why }), _) => {
-            let finding = tls_finding(text!("the certificate of Redis on {} is not trusted", place), trouble)
+        (Some(error @ NetError::Untrusted { why }), _) => {
+            let finding = tls_finding(text!("the certificate of Redis on {} is not trusted", place), error)
                 .expected("a certificate that this host trusts");
-            trust(finding, why, &redis.at.host, redis.at.port, "redis")
+            SERVER.trust(finding, why, &redis.at)
         }
         // Asked for TLS only: what is on the other side is not known.
-        (
-            Some(trouble @ (NetError::Tls { .. } | NetError::Closed | NetError::Reset | NetError::Silent { .. })),
-            None,
-        ) => tls_finding(text!("no TLS connection to Redis on {}", place), trouble)
-            .expected("TLS 1.2 or 1.3, as the settings say (redis.tls = true)")
-            .cause("a plain Redis waits for more when a client begins with TLS; it never answers")
-            .advise(text!("see whether it is a plain one: {}", ics_setup("check backends --redis-tls=false")))
-            .advise(text!("look what it answers: openssl s_client -connect {} </dev/null", place)),
-        (_, Some(trouble)) => {
-            let finding = SERVER.unreached(&redis.at, trouble, &spec.limits);
-            match trouble {
+        (Some(error @ (NetError::Tls { .. } | NetError::Closed | NetError::Reset | NetError::Silent { .. })), None) => {
+            tls_finding(text!("no TLS connection to Redis on {}", place), error)
+                .expected("TLS 1.2 or 1.3, as the settings say (redis.tls = true)")
+                .cause("a plain Redis waits for more when a client begins with TLS; it never answers")
+                .advise(text!("see whether it is a plain one: {}", ics_setup("check backends --redis-tls=false")))
+                .advise(text!("look what it answers: openssl s_client -connect {} </dev/null", place))
+        }
+        (_, Some(error)) => {
+            let finding = SERVER.unreached(&redis.at, error, &spec.limits);
+            match error {
                 NetError::Silent { .. } => finding
                     .cause("connected, and no reply to INFO: another service, a TLS port, or a Redis that is stuck")
                     .advise(text!("look whether it answers: redis-cli -h {} -p {} ping", own(quoted(&redis.at.host)), redis.at.port))
@@ -83,14 +77,14 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
                 _ => finding,
             }
         }
-        (Some(trouble), None) => SERVER.unreached(&redis.at, trouble, &spec.limits),
+        (Some(error), None) => SERVER.unreached(&redis.at, error, &spec.limits),
         (None, None) => SERVER.not_named(spec),
     }
 }
 
 /// Errors in place of any service.
 fn turned_away(denial: &Denial, place: &Text) -> Finding {
-    let make = |title: Text| Finding::new(ids::REDIS_LOGIN, Status::Fail, title).observed(denial.to_string());
+    let make = |title: Text| Finding::fail(ids::REDIS_LOGIN, title).observed(denial.to_string());
     match denial.kind() {
         DenialKind::Loading => make(text!("Redis on {} is still loading its data", place))
             .expected("a Redis that serves")
@@ -122,12 +116,8 @@ fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding
                 .observed(text!("{}; the certificate is trusted", cipher))
         }
         Some(cipher) => {
-            let plain = facts
-                .plain
-                .as_ref()
-                .and_then(|plain| plain.trouble.as_ref())
-                .map(|trouble| text!("{}", trouble))
-                .unwrap_or_default();
+            let plain = facts.plain.as_ref().and_then(|plain| plain.error.as_ref());
+            let plain = plain.map(|error| text!("{}", error)).unwrap_or_default();
             make(Status::Warn, text!("Redis on {} wants TLS, and the settings do not say so", place))
                 .expected("redis.tls = true in the settings")
                 .observed(text!("plain: {}; with TLS it answers ({})", plain, cipher))

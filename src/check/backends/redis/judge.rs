@@ -2,17 +2,15 @@
 
 use std::cmp::Ordering;
 
-use super::super::words::at;
+use super::super::words::{at, other_release};
 use super::SERVER;
 use super::access::access;
+use crate::check::prelude::*;
 use crate::check::requirements::{Profile, Window};
-use crate::check::spec::{CheckSpec, RedisSpec};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::check::spec::RedisSpec;
 use crate::redis::{Era, Fields, Make, Product, RedisAnswers, RedisFacts, product};
 use crate::settings::Deployment;
-use crate::text;
-use crate::text::{Text, ics_setup, own, quoted};
+use crate::text::quoted;
 use crate::version::Version;
 
 /// Judges what was seen.
@@ -29,13 +27,9 @@ pub(super) fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> 
         findings.extend(persistence(&answers.fields, redis, spec));
         if !answers.fields.contains_key("maxmemory_policy") && answers.info.is_some() {
             findings.push(
-                Finding::new(
-                    ids::REDIS_MEMORY,
-                    Status::Skip,
-                    text!("memory of Redis on {} was not looked at", at(&redis.at)),
-                )
-                .observed("this user may not see INFO")
-                .advise("allow it on the server: redis-cli ACL SETUSER default +info"),
+                Finding::skip(ids::REDIS_MEMORY, text!("memory of Redis on {} was not looked at", at(&redis.at)))
+                    .observed("this user may not see INFO")
+                    .advise("allow it on the server: redis-cli ACL SETUSER default +info"),
             );
         }
     }
@@ -46,50 +40,29 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
     let profile = Profile::of(spec.release.as_deref());
     let window = &profile.redis;
     let place = at(&redis.at);
-    let expected = text!(
-        "Redis {} ({}; {}, {})",
-        own(&window.shown),
-        own(&profile.name),
-        own(&profile.source),
-        own(&profile.date)
-    );
-    let make = |status, title: Text| Finding::new(ids::REDIS_VERSION, status, title).expected(expected.clone());
+    let expected = SERVER.asked_for(profile, window);
+    let make = |status, title: Text| Finding::new(ids::REDIS_VERSION, status, title).expected(&expected);
     if let Some(product) = product(&answers.fields) {
         let status = verdict(&product, window);
-        let title = match (status, &product.version) {
-            (Status::Pass, _) => text!("{} on {} is a version that the product supports", product.shown, place),
-            (_, None) => text!("the version of Redis on {} cannot be read", place),
-            _ => text!("{} on {} is not what the product asks for", product.shown, place),
-        };
+        let title = SERVER.version_title(status, &product.shown, product.version.is_some(), &place);
         let finding = make(status, title).observed(product.shown.clone()).evidence("product", product.shown.clone());
         return match status {
             Status::Pass => finding,
             _ => finding
                 .cause("the product is tested with the versions above")
                 .advise(text!("move the queues to Redis {}", own(&window.shown)))
-                .advise(text!(
-                    "if another release of the product is meant: {}",
-                    ics_setup("check backends --release <VERSION>")
-                )),
+                .advise(other_release()),
         };
     }
-    let advice = text!(
-        "give the password, and it tells the version itself: {}",
-        ics_setup("check backends --redis-password-file <FILE>")
-    );
+    let command = ics_setup("check backends --redis-password-file <FILE>");
+    let advice = text!("give the password, and it tells the version itself: {}", command);
     match answers.era() {
         Some(Era::From6) => {
             // 6 is the least that it can be: only a window that ends before it is missed for certain.
-            let missed = Version::parse("6").is_some_and(|six| window.place(&six) == Ordering::Greater);
-            let status = if missed {
-                Version::parse("6").map_or(Status::Warn, |six| window.verdict(&six))
-            } else {
-                Status::Skip
-            };
-            let title = if status == Status::Skip {
-                text!("the version of Redis on {} is not known", place)
-            } else {
-                text!("Redis on {} is 6 or newer", place)
+            let six = Version::parse("6");
+            let (status, title) = match six.filter(|six| window.place(six) == Ordering::Greater) {
+                Some(six) => (window.verdict(&six), text!("Redis on {} is 6 or newer", place)),
+                None => (Status::Skip, text!("the version of Redis on {} is not known", place)),
             };
             make(status, title)
                 .observed("6 or newer: it knows HELLO, and does not tell more without a password")
@@ -170,27 +143,21 @@ fn persistence(fields: &Fields, redis: &RedisSpec, spec: &CheckSpec) -> Option<F
     let place = at(&redis.at);
     let on = get("aof_enabled") == Some("1");
     let told = |word: Option<&str>| word.map_or_else(|| Text::from("unknown"), |word| text!("{}", word));
-    let observed = text!(
-        "append-only file {}, last dump {}, changes since then {}",
-        own(if on { "on" } else { "off" }),
-        told(save),
-        told(get("rdb_changes_since_last_save"))
-    );
+    let (file, changes) = (own(if on { "on" } else { "off" }), told(get("rdb_changes_since_last_save")));
+    let observed = text!("append-only file {}, last dump {}, changes since then {}", file, told(save), changes);
     let make = |status, title: Text| Finding::new(ids::REDIS_PERSISTENCE, status, title).observed(observed.clone());
-    let failed = save.is_some_and(|status| status != "ok") || append.is_some_and(|status| status != "ok");
+    let failed = save.into_iter().chain(append).any(|status| status != "ok");
     Some(if failed {
         make(Status::Fail, text!("Redis on {} cannot write its data to disk", place))
             .expected("dumps and append-only file that are written")
             .cause("by default Redis refuses every write as long as its dumps fail (stop-writes-on-bgsave-error)")
             .advise("look on the server: df -h; ls -ld $(redis-cli CONFIG GET dir | tail -n 1); tail /var/log/redis/redis-server.log")
     } else {
-        let title = match spec.deployment {
-            Deployment::Production => text!("Redis on {} has no trouble with its disk", place),
-            Deployment::TestDrive => {
-                text!("Redis on {} has no trouble with its disk (a Test Drive's keeps nothing on it)", place)
-            }
+        let but = match spec.deployment {
+            Deployment::Production => "",
+            Deployment::TestDrive => " (a Test Drive's keeps nothing on it)",
         };
-        make(Status::Pass, title)
+        make(Status::Pass, text!("Redis on {} has no trouble with its disk{}", place, own(but)))
     })
 }
 

@@ -10,11 +10,7 @@ mod access;
 mod judge;
 
 use super::words::Server;
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
-use crate::finding::Finding;
-use crate::finding::ids;
-use crate::net::Time;
+use crate::check::prelude::*;
 use crate::redis::{self, RedisFacts};
 
 const SERVER: Server = Server { name: "Redis", word: "redis", reachable: ids::REDIS_REACHABLE };

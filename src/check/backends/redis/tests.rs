@@ -276,7 +276,7 @@ fn nothing_secret_is_said_before_a_redis_has_answered() {
 #[test]
 fn tls_faults_and_what_was_not_looked_at_say_what_to_do() {
     let spec = want_redis(6379, Some(true));
-    let broken = |trouble| RedisFacts { plain: None, tls: Some(RedisAnswers::broken(trouble)) };
+    let broken = |error| RedisFacts { plain: None, tls: Some(RedisAnswers::broken(error)) };
     for (facts, id, words) in [
         (broken(NetError::Untrusted { why: Distrust::UnknownIssuer }), "redis-tls", "update-ca-certificates"),
         (broken(NetError::Silent { millis: 9800 }), "redis-tls", "--redis-tls=false"),

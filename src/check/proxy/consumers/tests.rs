@@ -3,7 +3,7 @@
 use super::*;
 use crate::check::{ProxySpec, Secrets};
 use crate::finding::Status;
-use crate::host::MemoryHost;
+use crate::host::{HostRead, MemoryHost};
 use crate::net::Roots;
 use crate::net::testing::patient;
 use crate::platform;
@@ -33,7 +33,7 @@ fn host(os: &str) -> MemoryHost {
     let host = MemoryHost::new();
     host.put(
         "/etc/os-release",
-        format!("ID={os}\nVERSION_ID=\"{}\"\n", if os == "ubuntu" { "22.04" } else { "7" }).as_bytes(),
+        format!("ID={os}\nVERSION_ID=\"{}\"\n", if os == "ubuntu" { "24.04" } else { "7" }).as_bytes(),
     );
     host
 }
@@ -71,17 +71,18 @@ fn put_everywhere(host: &MemoryHost, url: &str, list: &str) {
         "[Service]\nEnvironment=\"HTTP_PROXY={0}\" \"HTTPS_PROXY={0}\" \"NO_PROXY={list}\"\n",
         url.replace('%', "%%")
     );
+    host.put("/usr/bin/dockerd", b"");
     host.put("/etc/systemd/system/docker.service.d/http-proxy.conf", unit.as_bytes());
     host.put("/etc/apt/apt.conf.d/95ics-setup-proxy", format!("Acquire::http::Proxy \"{url}\";\n").as_bytes());
     host.put("/etc/dnf/dnf.conf", format!("[main]\nproxy={url}\n").as_bytes());
     host.put("/divvycloud/prod.env", lines("", "").as_bytes());
+    // systemd 219 expands no specifiers in its own configuration.
+    let is_old = host.read("/etc/os-release".as_ref()).unwrap().unwrap().starts_with(b"ID=centos");
+    let url = if is_old { url.to_owned() } else { url.replace('%', "%%") };
     host.put(
         "/etc/systemd/system.conf",
-        format!(
-            "[Manager]\nDefaultEnvironment=\"http_proxy={0}\" \"https_proxy={0}\" no_proxy={list}\n",
-            url.replace('%', "%%")
-        )
-        .as_bytes(),
+        format!("[Manager]\nDefaultEnvironment=\"http_proxy={url}\" \"https_proxy={url}\" no_proxy={list}\n")
+            .as_bytes(),
     );
 }
 
@@ -166,6 +167,7 @@ fn nothing_wanted_and_nothing_set_is_one_finding() {
 fn drift_without_a_word_from_the_settings_lists_value_and_consumers() {
     let host = host("ubuntu");
     host.put("/etc/environment", b"http_proxy=http://a.corp:1\nhttps_proxy=http://a.corp:1\n");
+    host.put("/usr/bin/dockerd", b"");
     host.put(
         "/etc/docker/daemon.json",
         br#"{"proxies": {"http-proxy": "http://u:0ther@b.corp:2", "https-proxy": "http://u:0ther@b.corp:2"}}"#,

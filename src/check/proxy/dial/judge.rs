@@ -1,17 +1,10 @@
 //! Is it there, and which language does it speak?
 
-use std::time::Duration;
-
+use super::super::super::ProxySpec;
 use super::super::super::causes;
-use super::super::super::{CheckSpec, ProxySpec};
 use super::{DialFacts, Uses, through, uses, wanted};
-use crate::finding::FindingId;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::seconds;
+use crate::check::prelude::*;
 use crate::network::proxy::{Dialled, Language, ProxyAnswers, TlsAnswer};
-use crate::text;
-use crate::text::{Text, own};
 
 const IDS: [FindingId; 5] =
     [ids::PROXY_RESOLVES, ids::PROXY_CONNECTS, ids::PROXY_LANGUAGE, ids::PROXY_CONNECT_METHOD, ids::PROXY_CREDENTIALS];
@@ -20,8 +13,7 @@ const IDS: [FindingId; 5] =
 pub(super) fn all(facts: &DialFacts, spec: &CheckSpec) -> Vec<Finding> {
     if spec.http_proxy.is_none() && spec.https_proxy.is_none() {
         let skip = |id: FindingId| {
-            Finding::new(id, Status::Skip, "no proxy was looked at")
-                .observed("no proxy is asked for and none is set on this host")
+            Finding::skip(id, "no proxy was looked at").observed("no proxy is asked for and none is set on this host")
         };
         return IDS.into_iter().map(skip).collect();
     }
@@ -52,15 +44,15 @@ fn one(proxy: &Dialled, spec: &CheckSpec) -> Vec<Finding> {
 }
 
 fn not_reached(id: FindingId, proxy: &Dialled, why: &'static str) -> Finding {
-    Finding::new(id, Status::Skip, text!("{} was not asked", own(proxy.place()))).observed(why)
+    Finding::skip(id, text!("{} was not asked", own(proxy.place()))).observed(why)
 }
 
 /// The finding, and whether there is an address to go on with.
 fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
     let host = own(&proxy.host);
-    let took = own(seconds(Duration::from_millis(proxy.resolved_ms)));
-    if let Some(trouble) = &proxy.unresolved {
-        return (told(proxy, uses, ids::PROXY_RESOLVES).observed(text!("{}, after {}", trouble, took)), false);
+    let took = took(proxy.resolved_ms);
+    if let Some(error) = &proxy.unresolved {
+        return (told(proxy, uses, ids::PROXY_RESOLVES).observed(text!("{}, after {}", error, took)), false);
     }
     let six = proxy.addresses.iter().filter(|address| address.contains(':')).count();
     let family = match (proxy.addresses.len() - six, six) {
@@ -76,21 +68,21 @@ fn resolves(proxy: &Dialled, uses: &Uses<'_>) -> (Finding, bool) {
         text!("the proxy's name {} resolves", host)
     };
     let addresses = own(proxy.addresses.join(", "));
-    let finding = Finding::new(ids::PROXY_RESOLVES, Status::Pass, title)
+    let finding = Finding::pass(ids::PROXY_RESOLVES, title)
         .observed(text!("{} ({}{}), after {}", addresses, own(family), own(from), took))
         .evidence("addresses", proxy.addresses.iter().map(|address| text!("{}", own(address))).collect::<Vec<_>>());
     (finding, true)
 }
 
 fn connects(proxy: &Dialled, uses: &Uses<'_>) -> Finding {
-    let took = own(seconds(Duration::from_millis(proxy.connected_ms)));
-    let Some(trouble) = &proxy.unconnected else {
+    let took = took(proxy.connected_ms);
+    let Some(error) = &proxy.unconnected else {
         let title = text!("a connection to {} comes about", own(proxy.place()));
-        return Finding::new(ids::PROXY_CONNECTS, Status::Pass, title).observed(text!("after {}", took));
+        return Finding::pass(ids::PROXY_CONNECTS, title).observed(text!("after {}", took));
     };
     let address = proxy.addresses.first().map_or("<ADDRESS>", String::as_str);
     told(proxy, uses, ids::PROXY_CONNECTS)
-        .observed(text!("{} ({})", trouble, own(proxy.addresses.join(", "))))
+        .observed(text!("{} ({})", error, own(proxy.addresses.join(", "))))
         .advise(text!("look at the route: ip route get {}", own(address)))
 }
 
@@ -98,8 +90,8 @@ fn connects(proxy: &Dialled, uses: &Uses<'_>) -> Finding {
 fn told(proxy: &Dialled, uses: &Uses<'_>, id: FindingId) -> Finding {
     let tls = uses.first().is_some_and(|(_, wanted)| wanted.tls);
     match proxy.failure(tls) {
-        Some(failure) => causes::of_proxy(&failure, &wanted(uses), |title| Finding::new(id, Status::Fail, title)),
-        None => Finding::new(id, Status::Fail, text!("the proxy {} does not answer", own(proxy.place()))),
+        Some(failure) => causes::of_proxy(&failure, &wanted(uses), id),
+        None => Finding::fail(id, text!("the proxy {} does not answer", own(proxy.place()))),
     }
 }
 
@@ -111,12 +103,8 @@ fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding
         Language::Both => "plain HTTP and TLS",
         Language::Neither => "neither HTTP nor TLS",
     };
-    let observed = text!(
-        "{}: to a plain request {}; to a TLS ClientHello {}",
-        own(seen),
-        plain_words(answers),
-        tls_words(answers)
-    );
+    let (plain, tls) = (plain_words(answers), tls_words(answers));
+    let observed = text!("{}: to a plain request {}; to a TLS ClientHello {}", own(seen), plain, tls);
     if answers.language() == Language::Neither {
         let finding = told(proxy, uses, ids::PROXY_LANGUAGE);
         return Finding { title: text!("{} does not speak HTTP", place), ..finding }
@@ -129,12 +117,12 @@ fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding
     let Some((first, failure)) = wrong.first().and_then(|(_, proxy)| Some((*proxy, misfits(proxy)?))) else {
         let asked = if uses.iter().any(|(_, proxy)| proxy.tls) { "TLS" } else { "plain HTTP" };
         let title = text!("{} speaks {}, as the URL says", place, own(asked));
-        return Finding::new(ids::PROXY_LANGUAGE, Status::Pass, title).observed(observed);
+        return Finding::pass(ids::PROXY_LANGUAGE, title).observed(observed);
     };
     let (was, is) = if first.tls { ("https", "http") } else { ("http", "https") };
     let right = first.url.replacen(was, is, 1);
     let names: Vec<String> = wrong.iter().map(|(scheme, _)| format!("{scheme}_proxy")).collect();
-    causes::of_proxy(&failure, &wanted(&wrong), |title| Finding::new(ids::PROXY_LANGUAGE, Status::Fail, title))
+    causes::of_proxy(&failure, &wanted(&wrong), ids::PROXY_LANGUAGE)
         .expected(text!("{}={}", own(names.join("=, ")), own(&right)))
         .observed(text!("{} ({}); {}", own(&first.url), own(&first.origin), observed))
         .evidence("right", own(right))
@@ -146,14 +134,12 @@ fn certificate(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Opti
     let place = own(proxy.place());
     match &answers.tls {
         TlsAnswer::Trusted => Some(
-            Finding::new(ids::PROXY_CERTIFICATE, Status::Pass, text!("the certificate of {} is trusted", place))
+            Finding::pass(ids::PROXY_CERTIFICATE, text!("the certificate of {} is trusted", place))
                 .observed(text!("valid for {} by this host's certificates and --proxy-ca", own(&proxy.host))),
         ),
         TlsAnswer::Untrusted { why } => {
             let failure = answers.tls_failure()?;
-            let told = causes::of_proxy(&failure, &wanted(uses), |title| {
-                Finding::new(ids::PROXY_CERTIFICATE, Status::Fail, title)
-            });
+            let told = causes::of_proxy(&failure, &wanted(uses), ids::PROXY_CERTIFICATE);
             Some(told.observed(text!("{}", why)))
         }
         TlsAnswer::No { .. } => None,
@@ -161,9 +147,9 @@ fn certificate(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Opti
 }
 
 fn plain_words(answers: &ProxyAnswers) -> Text {
-    match (&answers.plain.status, &answers.plain.trouble) {
+    match (&answers.plain.status, &answers.plain.error) {
         (Some(_), _) => text!("it answered {}", through::answer(&answers.plain)),
-        (None, Some(trouble)) => text!("{}", trouble),
+        (None, Some(error)) => text!("{}", error),
         (None, None) => "nothing".into(),
     }
 }
@@ -172,6 +158,6 @@ fn tls_words(answers: &ProxyAnswers) -> Text {
     match &answers.tls {
         TlsAnswer::Trusted => "it showed a trusted certificate".into(),
         TlsAnswer::Untrusted { why } => text!("it showed a certificate that is not trusted ({})", why),
-        TlsAnswer::No { trouble } => text!("{}", trouble),
+        TlsAnswer::No { error } => text!("{}", error),
     }
 }

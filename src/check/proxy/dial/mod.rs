@@ -14,10 +14,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use super::super::causes::Proxy;
-use super::super::{Check, CheckSpec, Group, Look, Meta, ProxySpec, Secrets};
-use crate::finding::Finding;
-use crate::finding::ids;
-use crate::net::Time;
+use super::super::{ProxySpec, Secrets};
+use crate::check::prelude::*;
 use crate::network::proxy::{self, Cleaner, Dialled, Question, Said};
 use crate::settings::{ProxyUrl, Scheme};
 

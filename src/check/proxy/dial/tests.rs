@@ -235,7 +235,7 @@ fn hostile_proxies_cost_no_more_than_the_time_and_show_nothing() {
                     let time = if hangs { brief() } else { patient() };
                     let (facts, findings) = dial_within(time, &format!("{scheme}://{LOGIN}127.0.0.1:{port}"));
                     let plain = &facts.proxies[0].answers.as_ref().unwrap().plain;
-                    let silent = matches!(plain.trouble, Some(NetError::Silent { .. }));
+                    let silent = matches!(plain.error, Some(NetError::Silent { .. }));
                     assert!(silent == hangs, "{name} {scheme}: {plain:?}");
                     assert!(
                         findings.iter().any(|finding| finding.status == Status::Fail),

@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use super::super::super::{CheckSpec, causes};
+use super::super::super::causes;
 use super::{Uses, wanted};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::{NetError, seconds};
+use crate::check::prelude::*;
+use crate::net::NetError;
 use crate::network::catalogue::{Confidence, Needs};
 use crate::network::cause::{Cause, Stage, Via, offers_basic};
 use crate::network::proxy::{Dialled, ProxyAnswers, Said};
 use crate::network::target::Target;
-use crate::text;
-use crate::text::{Text, own};
 
 /// An answer that takes longer than this is a warning.
 const SLOW: Duration = Duration::from_secs(3);
@@ -29,13 +26,10 @@ pub(super) fn judge_through(
         let why = "its certificate is not trusted, so nothing was asked through it";
         return [ids::PROXY_CONNECT_METHOD, ids::PROXY_CREDENTIALS]
             .into_iter()
-            .map(|id| Finding::new(id, Status::Skip, text!("{} was not asked", own(proxy.place()))).observed(why))
+            .map(|id| Finding::skip(id, text!("{} was not asked", own(proxy.place()))).observed(why))
             .collect();
     };
-    vec![connect(proxy, said, uses, spec), credentials(proxy, said, uses)]
-        .into_iter()
-        .map(|found| evidence(found, said))
-        .collect()
+    vec![evidence(connect(proxy, said, uses, spec), said), evidence(credentials(proxy, said, uses), said)]
 }
 
 fn connect(proxy: &Dialled, said: &Said, uses: &Uses<'_>, spec: &CheckSpec) -> Finding {
@@ -59,18 +53,16 @@ fn connect(proxy: &Dialled, said: &Said, uses: &Uses<'_>, spec: &CheckSpec) -> F
             new(Status::Skip, text!("whether {} lets {} through is not known", place, request))
                 .observed(text!("{}: it asks for a login first (proxy-credentials tells)", observed))
         }
-        _ if failure.is_of_proxy() => causes::of_proxy(&failure, &wanted(uses), |title| {
-            Finding::new(ids::PROXY_CONNECT_METHOD, Status::Fail, title)
-        })
-        .observed(observed),
+        _ if failure.is_of_proxy() => {
+            causes::of_proxy(&failure, &wanted(uses), ids::PROXY_CONNECT_METHOD).observed(observed)
+        }
         (why, stage) => {
             // A slow origin behind an open tunnel looks the same.
-            let waits = matches!(why, Cause::NetError { trouble: NetError::Silent { .. } }) && stage == Stage::Tls;
+            let waits = matches!(why, Cause::NetError { error: NetError::Silent { .. } }) && stage == Stage::Tls;
             let status = if waits { Status::Warn } else { Status::Fail };
-            causes::of_way(&failure, &target(said), Via::Proxy, &text!("{}", own(proxy.place())), spec, |title| {
-                Finding::new(ids::PROXY_CONNECT_METHOD, status, title)
-            })
-            .observed(observed)
+            let of_finding = (ids::PROXY_CONNECT_METHOD, status);
+            causes::of_way(&failure, &target(said), Via::Proxy, &text!("{}", place), spec, of_finding)
+                .observed(observed)
         }
     }
 }
@@ -96,14 +88,14 @@ fn target(said: &Said) -> Target {
 
 /// The answer, how long it took, and whose it is; without one, why.
 fn observed(said: &Said) -> Text {
-    let trouble = said.trouble.as_ref().map(|trouble| text!("{}", trouble)).unwrap_or_default();
+    let error = said.error.as_ref().map(|error| text!("{}", error)).unwrap_or_default();
     if said.status.is_none() {
-        return trouble;
+        return error;
     }
-    let took = own(seconds(Duration::from_millis(said.took_ms)));
+    let took = took(said.took_ms);
     let elsewhere = matches!(said.cause(true), Some(Cause::ProxyAnswered { .. }));
     let to = said.location.as_ref().filter(|_| elsewhere).map(|url| text!(", to {}", url)).unwrap_or_default();
-    let then = if trouble.is_empty() { trouble } else { text!("; then: {}", trouble) };
+    let then = if error.is_empty() { error } else { text!("; then: {}", error) };
     text!("{}, after {}{}{}{}", answer(said), took, signs(said), to, then)
 }
 
@@ -136,8 +128,8 @@ fn credentials(proxy: &Dialled, said: &Said, uses: &Uses<'_>) -> Finding {
     {
         let proxy = wanted(if with_login.is_empty() { uses } else { &with_login });
         let offered = if schemes.is_empty() { Text::from("no scheme") } else { text!("{}", schemes.join(", ")) };
-        return causes::of_proxy(&failure, &proxy, |title| Finding::new(ids::PROXY_CREDENTIALS, Status::Fail, title))
-            .observed(text!("{}; offered: {}", answer, offered));
+        let observed = text!("{}; offered: {}", answer, offered);
+        return causes::of_proxy(&failure, &proxy, ids::PROXY_CREDENTIALS).observed(observed);
     }
     match (user, said.logged_in) {
         (Some(user), true) if status == 403 => {
@@ -161,9 +153,8 @@ fn signs(said: &Said) -> Text {
 
 fn evidence(finding: Finding, said: &Said) -> Finding {
     let mut finding = finding.evidence("request", request(said)).evidence("took_ms", said.took_ms);
-    for (key, value) in
-        [("via", &said.via), ("server", &said.server), ("squid_error", &said.squid_error), ("location", &said.location)]
-    {
+    let Said { via, server, squid_error, location, .. } = said;
+    for (key, value) in [("via", via), ("server", server), ("squid_error", squid_error), ("location", location)] {
         if let Some(value) = value {
             finding = finding.evidence(key, text!("{}", value));
         }

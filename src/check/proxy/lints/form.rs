@@ -2,12 +2,9 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{List, and, count, dies, names, some, target};
-use crate::clients::{By, Client, Route};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::text;
-use crate::text::{Text, ics_setup, own};
+use super::{List, TRIED, and, count, dies, names, some, target};
+use crate::check::prelude::*;
+use crate::clients::{By, Client, Route, Target};
 use crate::vendor::Vendor;
 
 /// NP001 to NP018, as far as they look at the members alone.
@@ -36,11 +33,11 @@ fn pick<'a>(list: &List<'a>, test: impl Fn(&str) -> bool) -> Option<Vec<&'a str>
     (!found.is_empty()).then_some(found)
 }
 
-/// The clients that miss one of the members that were meant.
-fn missing(list: &List<'_>) -> Vec<&'static Client> {
-    let plain = list.members.iter().filter(|member| target(member).is_some());
-    let targets: Vec<_> = plain.filter_map(|member| target(member)).take(20).collect();
-    list.who(|client| targets.iter().any(|target| client.route(target, list.value).is_proxy()))
+/// The list, and the clients that miss one of the members that were meant.
+fn lost(list: &List<'_>) -> Text {
+    let targets: Vec<_> = list.members.iter().filter_map(|member| target(member)).take(TRIED).collect();
+    let missing = list.who(|client| targets.iter().any(|target| client.route(target, list.value).is_proxy()));
+    text!("{:?}; members are lost on {}", list.value, names(&missing))
 }
 
 fn separators(list: &List<'_>) -> Option<Finding> {
@@ -57,9 +54,9 @@ fn separators(list: &List<'_>) -> Option<Finding> {
         _ => return None,
     };
     let finding = list
-        .finding(ids::NP001, Status::Fail, text!("{} has {}", list.shown(), own(what)))
+        .fail(ids::NP001, text!("has {}", own(what)))
         .expected("members separated by commas: no blanks, no quotes, no other separators")
-        .observed(text!("{:?}; members are lost on {}", value, names(&missing(list))));
+        .observed(lost(list));
     Some(list.mended(finding))
 }
 
@@ -69,21 +66,13 @@ fn blank_behind_comma(list: &List<'_>) -> Option<Finding> {
     if !padded || list.value.trim().is_empty() {
         return None;
     }
-    let finding = list
-        .finding(ids::NP002, Status::Warn, text!("{} has blanks beside its commas", list.shown()))
-        .expected("commas alone")
-        .observed(text!("{:?}; members are lost on {}", list.value, names(&missing(list))));
-    Some(list.mended(finding))
+    let finding = list.warn(ids::NP002, "has blanks beside its commas").expected("commas alone");
+    Some(list.mended(finding.observed(lost(list))))
 }
 
 fn ranges(list: &List<'_>) -> Option<Finding> {
     let found = pick(list, |member| range(member).is_some_and(|(address, _)| address.is_ipv4()))?;
-    let ignoring = list.any_ignoring(&found, |member| {
-        range(member).map(|(address, _)| neighbour(address).to_string()).unwrap_or_default()
-    });
-    if ignoring.is_empty() {
-        return None;
-    }
+    let ignoring = list.ignoring(&found, |member| target(&neighbour(range(member)?.0).to_string()))?;
     let curl = list.context.curl.and_then(|release| {
         let profile = crate::clients::curl(&crate::version::Version::parse(release)?)?;
         let ignores = ignoring.iter().any(|client| client.id == profile.id);
@@ -91,15 +80,11 @@ fn ranges(list: &List<'_>) -> Option<Finding> {
         Some(text!("; this host's curl {} {} IPv4 ranges", own(release), own(verb)))
     });
     Some(
-        list.finding(
-            ids::NP004,
-            Status::Warn,
-            text!("{} has the range {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
-        )
-        .expected("host names, or single addresses: no notation for a range is read by all clients")
-        .observed(text!("ignored by {}{}", names(&ignoring), curl.unwrap_or_default()))
-        .cause("an address also matches only a URL that spells it: clients compare names as names (but for Ruby)")
-        .advise("name the hosts, or one domain as the pair example.corp,.example.corp, in place of the range"),
+        list.warn(ids::NP004, text!("has the range {}, which {} ignore", some(&found), count(&ignoring)))
+            .expected("host names, or single addresses: no notation for a range is read by all clients")
+            .observed(text!("ignored by {}{}", names(&ignoring), curl.unwrap_or_default()))
+            .cause("an address also matches only a URL that spells it: clients compare names as names (but for Ruby)")
+            .advise("name the hosts, or one domain as the pair example.corp,.example.corp, in place of the range"),
     )
 }
 
@@ -110,7 +95,7 @@ fn star_in_a_list(list: &List<'_>) -> Option<Finding> {
     let everything = list.who(|client| bypasses(client, super::STRANGER, list.value));
     let literal = list.who(|client| !everything.iter().any(|known| known.id == client.id));
     let finding = list
-        .finding(ids::NP005, Status::Warn, text!("{} has * among other members", list.shown()))
+        .warn(ids::NP005, "has * among other members")
         .expected("* alone, which turns the proxy off, or no *")
         .observed(text!("nothing uses the proxy in {}; the others ignore it: {}", names(&everything), names(&literal)));
     Some(list.mended(finding))
@@ -118,16 +103,9 @@ fn star_in_a_list(list: &List<'_>) -> Option<Finding> {
 
 fn star_and_domain(list: &List<'_>) -> Option<Finding> {
     let found = pick(list, |member| member.starts_with("*.") && member.len() > 2)?;
-    let ignoring = list.any_ignoring(&found, |member| format!("www{}", &member[1..]));
-    if ignoring.is_empty() {
-        return None;
-    }
+    let ignoring = list.ignoring(&found, |member| target(&format!("www{}", &member[1..])))?;
     let finding = list
-        .finding(
-            ids::NP006,
-            Status::Warn,
-            text!("{} has {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
-        )
+        .warn(ids::NP006, text!("has {}, which {} ignore", some(&found), count(&ignoring)))
         .expected("a domain as the pair example.corp,.example.corp")
         .observed(text!("ignored by {}", names(&ignoring)));
     Some(list.mended(finding))
@@ -139,79 +117,50 @@ fn apex_and_subdomains(list: &List<'_>) -> Option<Finding> {
     let bare = pick(list, |member| is_domain(member) && !has(&format!(".{member}"))).unwrap_or_default();
     let dotted = pick(list, |member| member.strip_prefix('.').is_some_and(|name| is_domain(name) && !has(name)))
         .unwrap_or_default();
-    let not_below = list.any_ignoring(&bare, |member| format!("www.{member}"));
-    let not_apex = list.any_ignoring(&dotted, |member| member[1..].to_owned());
-    let mut observed = Vec::new();
-    if !not_below.is_empty() {
-        observed.push(text!("names below {} ask the proxy in {}", some(&bare), names(&not_below)));
-    }
-    if !not_apex.is_empty() {
-        observed.push(text!("the name behind the dot of {} asks the proxy in {}", some(&dotted), names(&not_apex)));
-    }
+    let not_below = list.ignoring(&bare, |member| target(&format!("www.{member}")));
+    let not_apex = list.ignoring(&dotted, |member| target(&member[1..]));
+    let below = |clients: Vec<_>| text!("names below {} ask the proxy in {}", some(&bare), names(&clients));
+    let apex =
+        |clients: Vec<_>| text!("the name behind the dot of {} asks the proxy in {}", some(&dotted), names(&clients));
+    let observed: Vec<Text> = not_below.map(below).into_iter().chain(not_apex.map(apex)).collect();
     if observed.is_empty() {
         return None;
     }
     Some(
-        list.finding(
-            ids::NP007,
-            Status::Pass,
-            text!("{} has domains in one form, which is right where just that is meant", list.shown()),
-        )
-        .expected("the pair example.corp,.example.corp where the domain and all below it are meant")
-        .observed(Text::join(observed, "; ")),
+        list.finding(ids::NP007, Status::Pass, "has domains in one form, which is right where just that is meant")
+            .expected("the pair example.corp,.example.corp where the domain and all below it are meant")
+            .observed(Text::join(observed, "; ")),
     )
 }
 
 fn network_addresses(list: &List<'_>) -> Option<Finding> {
     let is_network = |member: &str| member.parse::<Ipv4Addr>().is_ok_and(|address| address.octets()[3] == 0);
-    let is_start = |member: &str| {
-        member.strip_suffix('.').is_some_and(|start| {
-            start.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && start.bytes().any(|byte| byte != b'.')
-        })
+    let digits = |start: &str| {
+        start.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && start.bytes().any(|byte| byte != b'.')
     };
+    let is_start = |member: &str| member.strip_suffix('.').is_some_and(digits);
     let found = pick(list, |member| is_network(member) || is_start(member))?;
     let documented = |member: &str| Vendor::get().no_proxy.test_drive.iter().any(|own| own == member);
     let harmless = list.members.contains(&"127.0.0.1") && found.iter().all(|member| documented(member));
-    let status = if harmless { Status::Pass } else { Status::Warn };
-    let finding = list
-        .finding(
-            ids::NP008,
-            status,
-            text!("{} has {}, which stands for that one address and not for a network", list.shown(), some(&found)),
-        )
-        .expected("the addresses themselves")
-        .observed(if harmless {
-            text!(
-                "{} is the vendor's own; 127.0.0.1, which is meant, is in the list",
-                and(found.iter().map(|member| text!("{}", member)).collect())
-            )
-        } else {
-            text!("{} matches nothing but a URL that spells it", some(&found))
-        });
-    Some(if harmless { finding } else { list.mended(finding) })
+    let says = text!("has {}, which stands for that one address and not for a network", some(&found));
+    let finding = |status| list.finding(ids::NP008, status, &says).expected("the addresses themselves");
+    if harmless {
+        let all = and(found.iter().map(|member| text!("{}", member)).collect());
+        let observed = text!("{} is the vendor's own; 127.0.0.1, which is meant, is in the list", all);
+        return Some(finding(Status::Pass).observed(observed));
+    }
+    let observed = text!("{} matches nothing but a URL that spells it", some(&found));
+    Some(list.mended(finding(Status::Warn).observed(observed)))
 }
 
 fn ports(list: &List<'_>) -> Option<Finding> {
     let found = pick(list, |member| host_and_port(member).is_some())?;
-    let mut ignoring: Vec<&'static Client> = Vec::new();
-    for (host, port) in found.iter().filter_map(|member| host_and_port(member)).take(20) {
-        let Some(mut target) = target(host.trim_matches(['[', ']', '.', '*'])) else { continue };
-        target.port = port.parse().ok();
-        for client in list.who(|client| client.route(&target, &format!("{host}:{port}")).is_proxy()) {
-            if !ignoring.iter().any(|known| known.id == client.id) {
-                ignoring.push(client);
-            }
-        }
-    }
-    if ignoring.is_empty() {
-        return None;
-    }
+    let ignoring = list.ignoring(&found, |member| {
+        let (host, port) = host_and_port(member)?;
+        Some(Target { port: port.parse().ok(), ..target(host.trim_matches(['[', ']', '.', '*']))? })
+    })?;
     let finding = list
-        .finding(
-            ids::NP011,
-            Status::Warn,
-            text!("{} has a port in {}, which {} ignore", list.shown(), some(&found), count(&ignoring)),
-        )
+        .warn(ids::NP011, text!("has a port in {}, which {} ignore", some(&found), count(&ignoring)))
         .expected("the host alone; it then counts for every port")
         .observed(text!("ignored by {}", names(&ignoring)));
     Some(list.mended(finding))
@@ -219,16 +168,9 @@ fn ports(list: &List<'_>) -> Option<Finding> {
 
 fn trailing_dots(list: &List<'_>) -> Option<Finding> {
     let found = pick(list, |member| member.strip_suffix('.').is_some_and(is_name))?;
-    let ignoring = list.any_ignoring(&found, |member| member.trim_matches('.').to_owned());
-    if ignoring.is_empty() {
-        return None;
-    }
+    let ignoring = list.ignoring(&found, |member| target(member.trim_matches('.')))?;
     let finding = list
-        .finding(
-            ids::NP012,
-            Status::Warn,
-            text!("{} has {} with a dot at the end, which {} ignore", list.shown(), some(&found), count(&ignoring)),
-        )
+        .warn(ids::NP012, text!("has {} with a dot at the end, which {} ignore", some(&found), count(&ignoring)))
         .expected("names without a dot at the end")
         .observed(text!("ignored by {}", names(&ignoring)));
     Some(list.mended(finding))
@@ -237,11 +179,7 @@ fn trailing_dots(list: &List<'_>) -> Option<Finding> {
 fn urls(list: &List<'_>) -> Option<Finding> {
     let found = pick(list, |member| member.contains('/') && range(member).is_none())?;
     let finding = list
-        .finding(
-            ids::NP013,
-            Status::Warn,
-            text!("{} has a scheme or a path in {}, which no client understands alike", list.shown(), some(&found)),
-        )
+        .warn(ids::NP013, text!("has a scheme or a path in {}, which no client understands alike", some(&found)))
         .expected("the host alone")
         .observed(some(&found));
     Some(list.mended(finding))
@@ -261,8 +199,8 @@ fn short_suffixes(list: &List<'_>) -> Option<Finding> {
     };
     let found = pick(list, short)?;
     let first = found.first()?.trim_start_matches(['*', '.']);
-    let below = list.who(|client| found.iter().take(20).any(|member| bypasses(client, &format!("a.{first}"), member)));
-    let ending = list.who(|client| found.iter().take(20).any(|member| bypasses(client, &format!("a{first}"), member)));
+    let direct = |host: &str| list.who(|client| found.iter().take(TRIED).any(|member| bypasses(client, host, member)));
+    let (below, ending) = (direct(&format!("a.{first}")), direct(&format!("a{first}")));
     if below.is_empty() && ending.is_empty() {
         return None;
     }
@@ -271,24 +209,17 @@ fn short_suffixes(list: &List<'_>) -> Option<Finding> {
         observed.push(text!("; every name that ends in {}, such as a{}, in {}", first, first, names(&ending)));
     }
     Some(
-        list.finding(
-            ids::NP015,
-            Status::Warn,
-            text!("{} has {}, which stands for many hosts at once", list.shown(), some(&found)),
-        )
-        .expected("full names")
-        .observed(observed)
-        .advise(text!("write the full name in place of {}", some(&found))),
+        list.warn(ids::NP015, text!("has {}, which stands for many hosts at once", some(&found)))
+            .expected("full names")
+            .observed(observed)
+            .advise(text!("write the full name in place of {}", some(&found))),
     )
 }
 
 fn windows_local(list: &List<'_>) -> Option<Finding> {
     pick(list, |member| member.eq_ignore_ascii_case("<local>"))?;
-    let finding = list
-        .finding(ids::NP016, Status::Pass, text!("{} has <local>, which means something on Windows only", list.shown()))
-        .expected("the names themselves")
-        .observed("<local>");
-    Some(finding)
+    let finding = list.finding(ids::NP016, Status::Pass, "has <local>, which means something on Windows only");
+    Some(finding.expected("the names themselves").observed("<local>"))
 }
 
 fn too_long(list: &List<'_>) -> Option<Finding> {
@@ -297,14 +228,12 @@ fn too_long(list: &List<'_>) -> Option<Finding> {
     if length <= limit {
         return None;
     }
+    let command = ics_setup(text!("{} --no-proxy-only <LIST>", own(list.context.writer)));
     Some(
-        list.finding(ids::NP017, Status::Warn, text!("{} is longer than a login can read on this host", list.shown()))
+        list.warn(ids::NP017, "is longer than a login can read on this host")
             .expected(text!("a line of at most {} bytes ({})", limit, own(reader)))
             .observed(text!("{} bytes", length))
-            .advise(text!(
-                "write a shorter list: {}, with one domain in place of many hosts",
-                ics_setup(text!("{} --no-proxy-only <LIST>", own(list.context.writer)))
-            )),
+            .advise(text!("write a shorter list: {}, with one domain in place of many hosts", command)),
     )
 }
 
@@ -316,11 +245,7 @@ fn deadly(list: &List<'_>) -> Option<Finding> {
     }
     let found = pick(list, |member| dying.iter().any(|client| dies(client, member))).unwrap_or_default();
     let finding = list
-        .finding(
-            ids::NP018,
-            Status::Fail,
-            text!("{} has {}, which makes every request of {} fail", list.shown(), some(&found), names(&dying)),
-        )
+        .fail(ids::NP018, text!("has {}, which makes every request of {} fail", some(&found), names(&dying)))
         .expected("IPv6 addresses without brackets and without a mask; names in ASCII; ports as numbers")
         .observed(text!("every request, to whatever host, fails in {}", names(&dying)))
         .cause("the client makes a URL of each member, and this one is none");

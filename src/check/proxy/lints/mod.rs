@@ -14,14 +14,10 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+use crate::check::prelude::*;
 use crate::clients::{Client, Environment, Required, Route, Target};
-use crate::finding::FindingId;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
 use crate::redact::list_text;
 use crate::settings::NoProxy;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 pub(crate) use places::NoProxyLists;
 
@@ -33,6 +29,9 @@ const BYTES: usize = 32 << 10;
 
 /// How many members a sentence names.
 const NAMED: usize = 4;
+
+/// How many members of one form the clients are asked about.
+const TRIED: usize = 20;
 
 /// A host that is in nobody's list.
 const STRANGER: &str = "stranger.invalid";
@@ -108,10 +107,7 @@ struct List<'a> {
 impl<'a> List<'a> {
     fn new(name: &'a str, value: &'a str, place: &'a Text, context: &'a Context<'a>) -> Self {
         let whole = value.len();
-        let value = match value.char_indices().find(|(at, _)| *at >= BYTES) {
-            Some((at, _)) => &value[..at],
-            None => value,
-        };
+        let value = value.char_indices().find(|(at, _)| *at >= BYTES).map_or(value, |(at, _)| &value[..at]);
         let members: Vec<&str> = value
             .split(|c: char| ",;|".contains(c) || c.is_whitespace())
             .map(|member| member.trim_matches(['"', '\'']))
@@ -122,38 +118,33 @@ impl<'a> List<'a> {
         Self { name, value, place, context, members, cut }
     }
 
-    /// `no_proxy in /etc/environment`.
-    fn shown(&self) -> Text {
-        text!("{} in {}", own(self.name), self.place)
-    }
-
     /// The clients for which `test` holds.
     fn who(&self, test: impl Fn(&Client) -> bool) -> Vec<&'static Client> {
         self.context.clients.iter().copied().filter(|client| test(client)).collect()
     }
 
-    /// The clients that ask the proxy for `host` where this one member is the whole list.
-    fn ignoring(&self, member: &str, host: &str) -> Vec<&'static Client> {
-        let Some(target) = target(host) else { return Vec::new() };
-        self.who(|client| client.route(&target, member).is_proxy())
+    /// The clients that ask the proxy for the host that one of these members stands for, where that member is the whole list;
+    /// `None`: all of them read all members.
+    fn ignoring(&self, members: &[&str], target: impl Fn(&str) -> Option<Target>) -> Option<Vec<&'static Client>> {
+        let members = members.iter().take(TRIED);
+        let meant: Vec<(&str, Target)> = members.filter_map(|member| Some((*member, target(member)?))).collect();
+        let ignores = |client: &Client| meant.iter().any(|(member, target)| client.route(target, member).is_proxy());
+        Some(self.who(ignores)).filter(|clients| !clients.is_empty())
     }
 
-    /// The same for the first member of several that some client ignores.
-    fn any_ignoring(&self, members: &[&str], host: impl Fn(&str) -> String) -> Vec<&'static Client> {
-        let mut all: Vec<&'static Client> = Vec::new();
-        for member in members.iter().take(20) {
-            for client in self.ignoring(member, &host(member)) {
-                if !all.iter().any(|known| known.id == client.id) {
-                    all.push(client);
-                }
-            }
-        }
-        all
+    /// A finding about this list; `says` is its title behind the name of the list.
+    fn finding(&self, id: FindingId, status: Status, says: impl Into<Text>) -> Finding {
+        Finding::new(id, status, text!("{} in {} {}", own(self.name), self.place, says.into()))
+            .evidence("no_proxy", text!("{}", self.value))
+            .evidence("place", self.place.clone())
     }
 
-    fn finding(&self, id: FindingId, status: Status, title: Text) -> Finding {
-        let finding = Finding::new(id, status, title).evidence("no_proxy", text!("{}", self.value));
-        finding.evidence("place", self.place.clone())
+    fn warn(&self, id: FindingId, says: impl Into<Text>) -> Finding {
+        self.finding(id, Status::Warn, says)
+    }
+
+    fn fail(&self, id: FindingId, says: impl Into<Text>) -> Finding {
+        self.finding(id, Status::Fail, says)
     }
 
     /// With the corrected list, unless there is nothing to correct.
@@ -171,10 +162,8 @@ impl<'a> List<'a> {
         let flag = match added {
             Some(added) => text!("--no-proxy '{}'", own(added)),
             None => {
-                let whole = self.context.wanted.iter().fold(NoProxy::found(&corrected), |mut list, member| {
-                    list.push(member);
-                    list
-                });
+                let mut whole = NoProxy::found(&corrected);
+                self.context.wanted.iter().for_each(|member| whole.push(member));
                 let whole = whole.to_string();
                 text!("--no-proxy-only '{}'", list_text(&whole, whole.clone()))
             }
@@ -191,8 +180,8 @@ fn spellings(lower: Option<&str>, upper: Option<&str>, place: &Text, context: &C
     }
     // A name of its own in each spelling shows which one a client reads.
     let probe = |name: &str| format!("{name}.invalid");
-    let mut variables = vec![("http_proxy", "http://proxy.invalid:1".to_owned())];
-    variables.push(("HTTP_PROXY", "http://proxy.invalid:1".to_owned()));
+    let mut variables: Vec<_> =
+        ["http_proxy", "HTTP_PROXY"].map(|name| (name, "http://proxy.invalid:1".to_owned())).into();
     variables.extend(lower.map(|value| ("no_proxy", if value.is_empty() { String::new() } else { probe("lower") })));
     variables.extend(upper.map(|value| ("NO_PROXY", if value.is_empty() { String::new() } else { probe("upper") })));
     let environment: Environment = variables.into_iter().collect();
@@ -205,30 +194,23 @@ fn spellings(lower: Option<&str>, upper: Option<&str>, place: &Text, context: &C
     let (low, up) = (reading("lower"), reading("upper"));
     let without = context.clients.len() - low.len() - up.len();
     let finding = |title: Text| {
-        Finding::new(ids::NP003, Status::Warn, title)
+        Finding::warn(ids::NP003, title)
             .expected("no_proxy and NO_PROXY with the same value: there is no client that needs them to differ")
             .evidence("place", place.clone())
     };
     match (lower, upper) {
-        (Some(lower), Some(upper)) => Some(
-            finding(text!("{} has one list in no_proxy and another one in NO_PROXY", place))
-                .observed(text!(
-                    "no_proxy={} read by {}; NO_PROXY={} read by {}",
-                    lower,
-                    names(&low),
-                    upper,
-                    names(&up)
-                ))
-                .cause("some clients ask for the lower-case name first, some for the upper-case one")
-                .fix(ics_setup(text!("{} --both-cases", own(context.writer)))),
-        ),
+        (Some(lower), Some(upper)) => {
+            let (low, up) = (names(&low), names(&up));
+            Some(
+                finding(text!("{} has one list in no_proxy and another one in NO_PROXY", place))
+                    .observed(text!("no_proxy={} read by {}; NO_PROXY={} read by {}", lower, low, upper, up))
+                    .cause("some clients ask for the lower-case name first, some for the upper-case one")
+                    .fix(ics_setup(text!("{} --both-cases", own(context.writer)))),
+            )
+        }
         (None, Some(upper)) if without > 0 => {
-            let deaf: Vec<_> = context
-                .clients
-                .iter()
-                .copied()
-                .filter(|client| !up.iter().any(|reads| reads.id == client.id))
-                .collect();
+            let reads = |client: &&Client| up.iter().any(|reader| reader.id == client.id);
+            let deaf: Vec<_> = context.clients.iter().copied().filter(|client| !reads(client)).collect();
             Some(
                 finding(text!("{} sets NO_PROXY alone, which {} does not read", place, names(&deaf)))
                     .observed(text!("NO_PROXY={}", upper))

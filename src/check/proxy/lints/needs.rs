@@ -1,12 +1,9 @@
 //! What a list excludes from the proxy, and what it should exclude and does not.
 
-use super::{List, Local, names, some_of};
+use super::{List, Local, TRIED, names, some_of};
+use crate::check::prelude::*;
 use crate::clients::{Client, Target, excluded};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
 use crate::network::catalogue::Needs;
-use crate::text;
-use crate::text::{Text, own};
 
 /// NP009, NP010 and NP014. Without a proxy there is nothing to be excluded from.
 pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
@@ -19,7 +16,7 @@ pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
 /// The members that take the vendor's hosts away from the proxy.
 pub(super) fn taken(list: &List<'_>) -> Vec<String> {
     let members = list.members.iter().filter(|member| !excluded(member, list.context.required).is_empty());
-    members.take(20).map(|member| (*member).to_owned()).collect()
+    members.take(TRIED).map(|member| (*member).to_owned()).collect()
 }
 
 fn asking_the_proxy(list: &List<'_>, url: &str) -> Vec<&'static Client> {
@@ -45,11 +42,7 @@ fn loopback(list: &List<'_>) -> Option<Finding> {
     };
     let asking = if by_address.len() >= by_name.len() { &by_address } else { &by_name };
     let finding = list
-        .finding(
-            ids::NP009,
-            status,
-            text!("{} does not exclude loopback: {} would ask the proxy", list.shown(), own(urls)),
-        )
+        .finding(ids::NP009, status, text!("does not exclude loopback: {} would ask the proxy", own(urls)))
         .expected("localhost,127.0.0.1 in the list")
         .observed(text!("through the proxy in {}", names(asking)))
         .cause(text!("{}; 127.0.0.0 is compared literally, so it does not help", own(why)));
@@ -64,11 +57,7 @@ fn metadata(list: &List<'_>) -> Option<Finding> {
         return None;
     }
     let finding = list
-        .finding(
-            ids::NP010,
-            Status::Fail,
-            text!("{} does not exclude {}, the metadata address of {}", list.shown(), address, own(cloud)),
-        )
+        .fail(ids::NP010, text!("does not exclude {}, the metadata address of {}", address, own(cloud)))
         .expected(text!("{} in the list, spelled so", address))
         .observed(text!("through the proxy in {}", names(&asking)))
         .cause("the proxy would answer with its own instance's role, or not at all");
@@ -77,12 +66,10 @@ fn metadata(list: &List<'_>) -> Option<Finding> {
 
 fn vendor(list: &List<'_>) -> Option<Finding> {
     let found = excluded(list.value, list.context.required);
-    let of_place = |clients: &[&'static Client]| -> Vec<&'static Client> {
-        list.who(|client| clients.iter().any(|other| other.id == client.id))
-    };
+    let of_place = |clients: Vec<&Client>| list.who(|client| clients.iter().any(|other| other.id == client.id));
     let found: Vec<_> = found
         .into_iter()
-        .map(|(host, member, clients)| (host, member, of_place(&clients)))
+        .map(|(host, member, clients)| (host, member, of_place(clients)))
         .filter(|row| !row.2.is_empty())
         .collect();
     if found.is_empty() {
@@ -93,7 +80,7 @@ fn vendor(list: &List<'_>) -> Option<Finding> {
         text!("{} ({}) goes direct by {} in {}", own(&host.pattern), own(&host.purpose), member, names(clients))
     });
     let finding = list
-        .finding(ids::NP014, Status::Fail, text!("{} takes {} away from the proxy", list.shown(), some_of(hosts)))
+        .fail(ids::NP014, text!("takes {} away from the proxy", some_of(hosts)))
         .expected("hosts that the product needs ask the proxy, for this host has one because it has no way of its own")
         .observed(Text::join(rows, "; "))
         .cause("where there is a direct way after all: --ignore-check NP014=direct");

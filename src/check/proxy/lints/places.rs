@@ -1,16 +1,11 @@
 //! The check: the lists of the host's files.
 
 use super::{Context, Local, lint};
-use crate::check::{Check, CheckSpec, Group, Look, Meta};
+use crate::check::prelude::*;
 use crate::clients::{self, Client};
 use crate::consumers::places::{self, Place, PlacesFacts, Reader};
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
-use crate::net::Time;
 use crate::network::catalogue::Needs;
 use crate::settings::Deployment;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 use crate::version::Version;
 
 /// The lists, as each file has them.
@@ -21,7 +16,7 @@ impl Reader {
     fn clients(self, curl: Option<&str>) -> Vec<&'static Client> {
         let installed = curl.and_then(Version::parse).and_then(|release| clients::curl(&release));
         let fits = |client: &&Client| {
-            let is_there = !client.is_broken() || installed.is_some_and(|own| own.id == client.id);
+            let is_there = !client.broken || installed.is_some_and(|own| own.id == client.id);
             let is_reader = self != Self::Docker || client.id.starts_with("go-net-http");
             client.reads_environment() && is_there && is_reader
         };
@@ -93,20 +88,20 @@ pub(super) fn judge_places(facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding
     }
     for place in facts.places.iter().filter(|place| place.unknown) {
         findings.push(
-            Finding::new(ids::NP001, Status::Skip, text!("the list in {} was not judged", own(&place.file)))
+            Finding::skip(ids::NP001, text!("the list in {} was not judged", own(&place.file)))
                 .observed("it is set under a condition, or from a variable or a command: only a shell can tell it"),
         );
     }
     for unread in &facts.unread {
         findings.push(
-            Finding::new(ids::NP001, Status::Skip, "the lists of a file were not judged")
+            Finding::skip(ids::NP001, "the lists of a file were not judged")
                 .observed(unread.clone())
                 .fix(text!("sudo {}", ics_setup("check proxy"))),
         );
     }
     if facts.places.is_empty() && facts.unread.is_empty() {
         findings.push(
-            Finding::new(ids::NP001, Status::Skip, "there is no list to judge")
+            Finding::skip(ids::NP001, "there is no list to judge")
                 .observed("no file of this host sets a proxy or a no_proxy list"),
         );
     }
@@ -140,7 +135,7 @@ fn judge_group(group: &[&Place], first: &Place, facts: &PlacesFacts, spec: &Chec
         let title = text!("the list in {} says the same to all clients that matter", place);
         findings.insert(
             0,
-            Finding::new(ids::NP001, Status::Pass, title)
+            Finding::pass(ids::NP001, title)
                 .observed(value.map_or(Text::from("no list, and nothing that needs one"), |value| text!("{}", value))),
         );
     }

@@ -6,7 +6,7 @@ use crate::network::catalogue::Needs;
 
 fn context() -> Context<'static> {
     Context {
-        clients: all().iter().filter(|client| client.reads_environment() && !client.is_broken()).collect(),
+        clients: all().iter().filter(|client| client.reads_environment() && !client.broken).collect(),
         proxied: true,
         local: Local::No,
         cloud: None,

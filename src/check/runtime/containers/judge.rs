@@ -2,17 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::check::prelude::*;
 use crate::check::runtime::text::{at, count, long, nothing};
-use crate::check::spec::CheckSpec;
 use crate::docker::NoDocker;
 use crate::docker::text::is_plain;
-use crate::finding::FindingId;
-use crate::finding::ids;
-use crate::finding::{Finding, Status};
 use crate::product::containers::{ContainersFacts, One, Seen, Service};
 use crate::product::{Known, Place};
-use crate::text;
-use crate::text::{Text, ics_setup, own};
 
 pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = nothing(&facts.place, ids::SERVICE_RUNNING, "containers were") {
@@ -21,7 +16,7 @@ pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec
     let command = facts.place.command(&spec.home);
     let seen = match &facts.docker {
         None => return Vec::new(),
-        Some(Err(trouble)) => return vec![unreachable(trouble)],
+        Some(Err(error)) => return vec![unreachable(error)],
         Some(Ok(seen)) => seen,
     };
     let mut findings = vec![reachable(seen)];
@@ -55,10 +50,6 @@ fn wanted(seen: &Seen) -> Vec<(String, usize)> {
     }
 }
 
-fn finding(id: FindingId, status: Status, title: impl Into<Text>) -> Finding {
-    Finding::new(id, status, title)
-}
-
 fn reachable(seen: &Seen) -> Finding {
     let ours: usize = seen.services.iter().map(|service| service.containers.len()).sum();
     let mut observed = text!("{}, {} of them the product's", count(seen.all, "container"), ours);
@@ -66,17 +57,17 @@ fn reachable(seen: &Seen) -> Finding {
         observed.push(text!("; {} of its output could not be read", count(seen.unread, "line")));
     }
     let status = if seen.unread > 0 { Status::Warn } else { Status::Pass };
-    finding(ids::DOCKER_REACHABLE, status, "Docker answers")
+    Finding::new(ids::DOCKER_REACHABLE, status, "Docker answers")
         .expected("the docker command lists containers")
         .observed(observed)
 }
 
 /// Docker did not answer.
-fn unreachable(trouble: &NoDocker) -> Finding {
+fn unreachable(error: &NoDocker) -> Finding {
     let base = |status, title: &'static str| {
-        finding(ids::DOCKER_REACHABLE, status, title).expected("the docker command lists containers")
+        Finding::new(ids::DOCKER_REACHABLE, status, title).expected("the docker command lists containers")
     };
-    match trouble {
+    match error {
         NoDocker::Absent => base(Status::Fail, "there is no docker command on this host")
             .observed("no program docker in /usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin")
             .cause("the product's files are here, but Docker is not installed, or installed elsewhere")
@@ -91,14 +82,11 @@ fn unreachable(trouble: &NoDocker) -> Finding {
             .observed(why)
             .cause("the Docker socket belongs to root and the group docker")
             .advise("run the same with sudo"),
-        NoDocker::Late { millis } => {
-            let limit = crate::net::seconds(std::time::Duration::from_millis(*millis));
-            base(Status::Error, "Docker did not answer in time")
-                .observed(text!("no end of the docker command within {}", own(limit)))
-                .cause("the daemon hangs, often on a full or failing disk, or the host is overloaded")
-                .advise("look: df -h /var/lib/docker; journalctl -u docker -n 50 --no-pager")
-                .advise(text!("give it longer: {}", ics_setup("check runtime --timeout 60s")))
-        }
+        NoDocker::Late { millis } => base(Status::Error, "Docker did not answer in time")
+            .observed(text!("no end of the docker command within {}", took(*millis)))
+            .cause("the daemon hangs, often on a full or failing disk, or the host is overloaded")
+            .advise("look: df -h /var/lib/docker; journalctl -u docker -n 50 --no-pager")
+            .advise(text!("give it longer: {}", ics_setup("check runtime --timeout 60s"))),
         NoDocker::Odd { why } => base(Status::Error, "the docker command did not list containers")
             .observed(why)
             .advise("see for yourself: docker ps -a"),
@@ -107,7 +95,7 @@ fn unreachable(trouble: &NoDocker) -> Finding {
 
 fn none(seen: &Seen, spec: &CheckSpec, command: &Text) -> Finding {
     let home = spec.home.display();
-    let mut none = finding(ids::SERVICE_RUNNING, Status::Fail, "no container of the product is there")
+    let mut none = Finding::fail(ids::SERVICE_RUNNING, "no container of the product is there")
         .expected(text!("containers made from the compose file in {}", home))
         .observed(text!(
             "{} on this host, none of them made from {} or from the vendor's images",
@@ -136,7 +124,7 @@ fn absent(name: &str, expected: usize, seen: &Seen, command: &Text) -> Finding {
     let sure = seen.wanted.is_some();
     let by = if sure { "by the compose file" } else { "somewhere, and no compose file here could be read" };
     let status = if !sure || expected == 0 { Status::Warn } else { Status::Fail };
-    finding(ids::SERVICE_RUNNING, status, text!("{}{} has no container", own(name), what))
+    Finding::new(ids::SERVICE_RUNNING, status, text!("{}{} has no container", own(name), what))
         .expected(text!("{} of {}, {}", count(expected, "running container"), own(name), own(by)))
         .observed("none, not even one that has ended")
         .cause(if sure {
@@ -179,7 +167,7 @@ impl Judged<'_> {
             self.running(running.len(), done)
         };
         finding
-            .evidence("service", own(&own(&self.service.name)))
+            .evidence("service", own(&self.service.name))
             .evidence("running", running.len())
             .evidence("containers", all.iter().map(|one| one.name.clone()).collect::<Vec<_>>())
     }
@@ -194,9 +182,9 @@ impl Judged<'_> {
     fn name(&self) -> Text {
         match Known::get().service(&self.service.name) {
             Some(known) if known.what != self.service.name => {
-                text!("{} ({})", own(&own(&self.service.name)), own(&known.what))
+                text!("{} ({})", own(&self.service.name), own(&known.what))
             }
-            _ => text!("{}", own(&own(&self.service.name))),
+            _ => text!("{}", own(&self.service.name)),
         }
     }
 
@@ -208,7 +196,7 @@ impl Judged<'_> {
     fn running(&self, running: usize, done: bool) -> Finding {
         let name = self.name();
         if done {
-            return finding(ids::SERVICE_RUNNING, Status::Pass, text!("{} has done its work", name))
+            return Finding::pass(ids::SERVICE_RUNNING, text!("{} has done its work", name))
                 .expected("ended with code 0")
                 .observed("ended with code 0");
         }
@@ -236,7 +224,7 @@ impl Judged<'_> {
             } else {
                 text!("{} runs", name)
             };
-            return finding(ids::SERVICE_RUNNING, Status::Pass, title).expected(self.wants()).observed(observed);
+            return Finding::pass(ids::SERVICE_RUNNING, title).expected(self.wants()).observed(observed);
         }
         let (status, title) = match running {
             0 if expected == 0 => (Status::Warn, text!("{} does not run, as its scale of 0 asks for", name)),
@@ -248,7 +236,8 @@ impl Judged<'_> {
             _ => text!("{} up -d {}", self.command, own(&self.service.name)),
         };
         let stuck = self.service.containers.iter().find(|one| !one.error.is_empty());
-        let finding = finding(ids::SERVICE_RUNNING, status, title).expected(self.wants()).observed(observed).fix(fix);
+        let finding =
+            Finding::new(ids::SERVICE_RUNNING, status, title).expected(self.wants()).observed(observed).fix(fix);
         match stuck {
             Some(one) => finding.cause(text!("Docker could not start it: {}", one.error)),
             None => finding,
@@ -270,15 +259,10 @@ impl Judged<'_> {
         } else {
             (Status::Fail, text!("{} ended with {}", name, code))
         };
-        let mut finding = finding(ids::SERVICE_EXITED, status, title)
+        let killed = for_want_of_memory(last).map(|words| text!(", {}", own(words))).unwrap_or_default();
+        let mut finding = Finding::new(ids::SERVICE_EXITED, status, title)
             .expected(self.wants())
-            .observed(text!(
-                "{} ended{} with {}{}",
-                own(&last.name),
-                when,
-                code,
-                for_want_of_memory(last).map(|words| text!(", {}", own(words))).unwrap_or_default()
-            ))
+            .observed(text!("{} ended{} with {}{}", own(&last.name), when, code, killed))
             .cause(cause_of(last))
             .advise(text!("look why: docker logs --tail 50 {}", own(&last.name)));
         if last.oom_killed || last.exit_code == Some(137) {
@@ -312,7 +296,7 @@ impl Judged<'_> {
             1 => Text::default(),
             number => text!(", {} containers", number),
         };
-        finding(ids::SERVICE_RESTARTING, Status::Fail, text!("{} restarts again and again{}", self.name(), others))
+        Finding::fail(ids::SERVICE_RESTARTING, text!("{} restarts again and again{}", self.name(), others))
             .expected("containers that stay up")
             .observed(observed)
             .cause(cause)
@@ -323,17 +307,13 @@ impl Judged<'_> {
     }
 
     fn unhealthy(&self, one: &One, sick: &[&One]) -> Finding {
-        finding(ids::SERVICE_UNHEALTHY, Status::Fail, text!("{} is unhealthy", self.name()))
+        let names: Vec<&str> = sick.iter().map(|one| one.name.as_str()).collect();
+        let (name, health) = (own(&one.name), own("'{{json .State.Health}}'"));
+        Finding::fail(ids::SERVICE_UNHEALTHY, text!("{} is unhealthy", self.name()))
             .expected("its health check succeeds")
-            .observed(text!(
-                "unhealthy: {}",
-                own(sick.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "))
-            ))
-            .advise(text!(
-                "look what the health check says: docker inspect --format '{{{{json .State.Health}}}}' {}",
-                own(&one.name)
-            ))
-            .advise(text!("look into its log: docker logs --tail 50 {}", own(&one.name)))
+            .observed(text!("unhealthy: {}", own(names.join(", "))))
+            .advise(text!("look what the health check says: docker inspect --format {} {}", health, name))
+            .advise(text!("look into its log: docker logs --tail 50 {}", name))
     }
 }
 
@@ -387,13 +367,12 @@ fn images(seen: &Seen, place: &Place, spec: &CheckSpec, command: &Text) -> Optio
             }
         }
     }
-    let versions: BTreeSet<&str> = tags.iter().map(|(tag, _)| *tag).collect();
+    // In the order of the tags, which are sorted.
+    let mut versions: Vec<&str> = tags.iter().map(|(tag, _)| *tag).collect();
+    versions.dedup();
     let first = *versions.first()?;
     let file = place.compose_file(&spec.home);
-    let list = |versions: &BTreeSet<&str>| versions.iter().copied().collect::<Vec<_>>().join(", ");
-    let base = |status, title: Text| {
-        finding(ids::IMAGE_VERSION, status, title).evidence("tags", versions.iter().copied().collect::<Vec<_>>())
-    };
+    let base = |status, title: Text| Finding::new(ids::IMAGE_VERSION, status, title).evidence("tags", versions.clone());
     let pin = |finding: Finding, version: &str| {
         finding
             .advise(text!("in {} give each image of the product the same tag, as :{}", file, own(version)))
@@ -403,7 +382,7 @@ fn images(seen: &Seen, place: &Place, spec: &CheckSpec, command: &Text) -> Optio
     let example = asked.as_deref().unwrap_or("<VERSION>");
     if versions.len() > 1 {
         let pairs = tags.iter().map(|(tag, service)| text!("{} {}", own(service), tag));
-        let finding = base(Status::Warn, text!("services run different versions: {}", list(&versions)))
+        let finding = base(Status::Warn, text!("services run different versions: {}", versions.join(", ")))
             .expected("one version for all services")
             .observed(Text::join(pairs, ", "))
             .cause("services of different versions disagree about the database's schema");

@@ -2,12 +2,8 @@
 
 mod judge;
 
-use crate::check::spec::CheckSpec;
-use crate::check::unit::{Check, Group, Look, Meta};
+use crate::check::prelude::*;
 use crate::docker::NoDocker;
-use crate::finding::Finding;
-use crate::finding::ids;
-use crate::net::Time;
 use crate::product::containers::{self, ContainersFacts};
 
 /// See the module.

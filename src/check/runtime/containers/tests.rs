@@ -246,14 +246,14 @@ fn versions_of_images() {
 #[test]
 fn silence_of_docker_is_one_finding() {
     let place = facts(Vec::new()).place;
-    for (trouble, status, words, fix) in [
+    for (error, status, words, fix) in [
         (NoDocker::Absent, Status::Fail, "no docker command", "type -a docker"),
         (NoDocker::Down { why: "x".into() }, Status::Fail, "does not run", "systemctl enable --now docker"),
         (NoDocker::Denied { why: "x".into() }, Status::Error, "may not talk", "sudo"),
         (NoDocker::Late { millis: 9000 }, Status::Error, "in time", "--timeout"),
         (NoDocker::Odd { why: "x".into() }, Status::Error, "did not list", "docker ps -a"),
     ] {
-        let facts = ContainersFacts { place: place.clone(), docker: Some(Err(trouble)), now: NOW };
+        let facts = ContainersFacts { place: place.clone(), docker: Some(Err(error)), now: NOW };
         let findings = judge::judge_containers(&facts, &spec());
         assert_eq!((findings.len(), findings[0].status), (1, status));
         assert!(

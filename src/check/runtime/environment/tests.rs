@@ -44,7 +44,7 @@ fn drift_is_named_by_variable_and_no_secret_gets_into_facts() {
     for secret in ["N3w-Secret", "0ld-Secret", "N3w-Pw", "0ld-Pw", "0ld-Token", "n3w-custom", "0ld-custom"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
-    let findings = judge_environment(&facts, &spec());
+    let findings = Check::judge(&Environment, &facts, &spec());
     assert_eq!(findings.len(), 1);
     let finding = &findings[0];
     assert_eq!(finding.status, Status::Fail);

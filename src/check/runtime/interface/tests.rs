@@ -22,7 +22,7 @@ fn of(port: u16, time: Time) -> Finding {
     let asked = ask("127.0.0.1".to_owned(), port, time);
     let facts = InterfaceFacts { place, asked: Some(asked), not_here: false };
     let facts: InterfaceFacts = serde_json::from_str(&serde_json::to_string(&facts).unwrap()).unwrap();
-    judge_interface(&facts, &spec()).remove(0)
+    Check::judge(&Interface, &facts, &spec()).remove(0)
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn known_lines_have_a_cause_a_count_and_a_last_time_and_nothing_else_leaves_the_
     let host = host(scheduler, worker);
     let facts = host.facts(&Logs);
     assert!(!serde_json::to_string(&facts).unwrap().contains("S3cret"));
-    let findings = judge_logs(&facts, &spec());
+    let findings = Check::judge(&Logs, &facts, &spec());
     let told: Vec<_> = findings.iter().map(|finding| (finding.status, finding.title.as_str())).collect();
     assert_eq!(
         told,

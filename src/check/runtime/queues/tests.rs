@@ -121,9 +121,9 @@ fn a_walk_without_end_and_a_silent_server_end_in_time() {
     assert!(
         !seen.complete
             && seen.queues.len() <= 64
-            && matches!(seen.stopped, Some(Unasked::NetError { trouble: NetError::TooMuch { .. } }))
+            && matches!(seen.stopped, Some(Unasked::NetError { error: NetError::TooMuch { .. } }))
     );
     let (facts, findings) = check_within(brief(), &server(|_| None), &Secrets::default());
-    assert!(matches!(facts.redis, Some(Err(Unasked::NetError { trouble: NetError::Silent { .. } }))));
+    assert!(matches!(facts.redis, Some(Err(Unasked::NetError { error: NetError::Silent { .. } }))));
     assert_eq!(findings[0].status, Status::Skip);
 }

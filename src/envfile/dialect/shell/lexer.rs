@@ -69,31 +69,10 @@ impl Word {
 /// How deep substitutions may nest.
 const DEEPEST: usize = 12;
 
-const OPERATORS: [(&str, bool); 24] = [
-    (";;&", false),
-    ("<<-", true),
-    ("<<<", true),
-    ("&&", false),
-    ("||", false),
-    (";;", false),
-    (";&", false),
-    ("|&", false),
-    ("<<", true),
-    (">>", true),
-    ("<&", true),
-    (">&", true),
-    ("<>", true),
-    (">|", true),
-    ("<(", true),
-    (">(", true),
-    ("\n", false),
-    ("&", false),
-    (";", false),
-    ("|", false),
-    ("(", false),
-    (")", false),
-    ("<", true),
-    (">", true),
+/// Longest first. Those with `<` or `>` redirect.
+const OPERATORS: [&str; 24] = [
+    ";;&", "<<-", "<<<", "&&", "||", ";;", ";&", "|&", "<<", ">>", "<&", ">&", "<>", ">|", "<(", ">(", "\n", "&", ";",
+    "|", "(", ")", "<", ">",
 ];
 
 struct HereDocument {
@@ -145,8 +124,8 @@ impl<'a> Lexer<'a> {
         if rest.is_empty() {
             return Ok(Token::End);
         }
-        if let Some((operator, redirects)) = OPERATORS.into_iter().find(|(text, _)| rest.starts_with(text.as_bytes())) {
-            return self.operator(operator, redirects);
+        if let Some(operator) = OPERATORS.into_iter().find(|text| rest.starts_with(text.as_bytes())) {
+            return self.operator(operator);
         }
         let word = self.word()?;
         let number = word.bare().is_some_and(|text| text.iter().all(u8::is_ascii_digit));
@@ -156,7 +135,7 @@ impl<'a> Lexer<'a> {
         Ok(Token::Word(word))
     }
 
-    fn operator(&mut self, operator: &'static str, redirects: bool) -> Result<Token, SyntaxError> {
+    fn operator(&mut self, operator: &'static str) -> Result<Token, SyntaxError> {
         let start = self.position;
         self.position += operator.len();
         match operator {
@@ -180,7 +159,7 @@ impl<'a> Lexer<'a> {
             _ => {}
         }
         let descriptor = operator.ends_with('&');
-        Ok(if redirects { Token::Redirect { descriptor } } else { Token::Operator(operator) })
+        Ok(if operator.contains(['<', '>']) { Token::Redirect { descriptor } } else { Token::Operator(operator) })
     }
 
     fn skip_here_document(&mut self, document: &HereDocument) -> Result<(), SyntaxError> {

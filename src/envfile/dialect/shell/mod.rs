@@ -421,7 +421,7 @@ impl<'a> Shell<'a> {
             return Err(SyntaxError::Lost(here));
         }
         variable.value = match value {
-            Some(value) if certain && !is_special(name) => Content::Known(value),
+            Some(value) if certain && !is_special_variable(name) => Content::Known(value),
             _ => Content::Unknown,
         };
         match export_all {
@@ -525,49 +525,22 @@ fn assignment(word: &Word) -> Option<Assignment> {
 }
 
 /// Builtins whose errors end dash.
-fn is_special_builtin(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b":" | b"."
-            | b"break"
-            | b"continue"
-            | b"eval"
-            | b"exec"
-            | b"exit"
-            | b"export"
-            | b"readonly"
-            | b"return"
-            | b"set"
-            | b"shift"
-            | b"times"
-            | b"trap"
-            | b"unset"
-    )
+const SPECIAL_BUILTINS: &str = ": . break continue eval exec exit export readonly return set shift times trap unset";
+
+/// Variables to which the shells themselves give values, beside those that begin with `BASH`, `EPOCH` or `COMP_`.
+const SPECIAL_VARIABLES: &str = "_ DIRSTACK EUID FUNCNAME GROUPS HISTCMD LINENO OLDPWD OPTIND PIPESTATUS PPID PWD RANDOM \
+                                 SECONDS SHELLOPTS SHLVL SRANDOM UID";
+
+/// Is the name among these words?
+fn is_among(words: &str, name: &[u8]) -> bool {
+    words.split(' ').any(|word| word.as_bytes() == name)
 }
 
-/// Variables to which the shells themselves give values.
-fn is_special(name: &[u8]) -> bool {
-    name.starts_with(b"BASH")
-        || name.starts_with(b"EPOCH")
-        || name.starts_with(b"COMP_")
-        || matches!(
-            name,
-            b"_" | b"DIRSTACK"
-                | b"EUID"
-                | b"FUNCNAME"
-                | b"GROUPS"
-                | b"HISTCMD"
-                | b"LINENO"
-                | b"OLDPWD"
-                | b"OPTIND"
-                | b"PIPESTATUS"
-                | b"PPID"
-                | b"PWD"
-                | b"RANDOM"
-                | b"SECONDS"
-                | b"SHELLOPTS"
-                | b"SHLVL"
-                | b"SRANDOM"
-                | b"UID"
-        )
+fn is_special_builtin(name: &[u8]) -> bool {
+    is_among(SPECIAL_BUILTINS, name)
+}
+
+fn is_special_variable(name: &[u8]) -> bool {
+    ["BASH", "EPOCH", "COMP_"].iter().any(|start| name.starts_with(start.as_bytes()))
+        || is_among(SPECIAL_VARIABLES, name)
 }

@@ -1,7 +1,8 @@
 //! The picture of the paths: this host on the left, what it talks to on the right, the proxy in between; red where a path
 //! breaks. Boxes and lines are told in words too, for those who do not see them.
 
-use crate::check::CheckSpec;
+use super::super::{Checked, badness};
+use crate::check::{Address, CheckSpec};
 use crate::finding::{Finding, Status};
 use crate::text::host_port;
 
@@ -17,7 +18,7 @@ pub(super) struct Picture {
 pub(super) struct Node {
     pub(super) x: u32,
     pub(super) y: u32,
-    pub(super) name: String,
+    pub(super) name: &'static str,
     pub(super) detail: String,
     pub(super) status: &'static str,
 }
@@ -33,112 +34,100 @@ pub(super) struct Line {
     pub(super) words: String,
 }
 
-/// Size of a box.
-pub(super) const BOX: (u32, u32) = (200, 56);
+/// What stands on the right.
+struct End {
+    name: &'static str,
+    detail: String,
+    status: &'static str,
+    /// It is reached through the proxy.
+    through: bool,
+}
+
+/// Width and height of a box, as the template draws it.
+const BOX: (u32, u32) = (200, 56);
 const GAP: u32 = 24;
 const COLUMNS: [u32; 3] = [10, 300, 590];
 
 impl Picture {
-    pub(super) fn new(spec: &CheckSpec, findings: &[Finding], say: impl Fn(&str) -> String) -> Self {
+    pub(super) fn new(spec: &CheckSpec, checked: &Checked<'_>) -> Self {
         let state = |groups: &[&str], ids: &[&str]| {
-            state(findings.iter().filter(|finding| {
+            state(checked.findings.iter().filter(|finding| {
                 groups.contains(&finding.id.group())
                     && (ids.is_empty() || ids.iter().any(|id| finding.id.as_str().starts_with(id)))
             }))
         };
-        let mut ends: Vec<(String, String, &'static str, bool)> = Vec::new();
-        if let Some(mysql) = &spec.mysql {
-            let detail = say(&host_port(&mysql.at.host, mysql.at.port));
-            ends.push(("MySQL".to_owned(), detail, state(&["backends"], &["mysql"]), false));
-        }
-        if let Some(redis) = &spec.redis {
-            let detail = say(&host_port(&redis.at.host, redis.at.port));
-            ends.push(("Redis".to_owned(), detail, state(&["backends"], &["redis"]), false));
-        }
+        let at = |host: &str, port: u16| checked.say(host_port(host, port));
+        let back_end = |name, id, address: &Address| End {
+            name,
+            detail: at(&address.host, address.port),
+            status: state(&["backends"], &[id]),
+            through: false,
+        };
+        let mut ends = Vec::new();
+        ends.extend(spec.mysql.as_ref().map(|mysql| back_end("MySQL", "mysql", &mysql.at)));
+        ends.extend(spec.redis.as_ref().map(|redis| back_end("Redis", "redis", &redis.at)));
         let proxy = spec.https_proxy.as_ref();
-        for (agent, name, group) in [(false, "product's endpoints", "network"), (true, "agent's endpoints", "agent")] {
+        let agent_ids = ["agent-endpoint", "agent-interception", "agent-proxy"];
+        for (agent, name, status) in [
+            (false, "product's endpoints", state(&["network"], &[])),
+            (true, "agent's endpoints", state(&["agent"], &agent_ids)),
+        ] {
             let count = spec.endpoints.iter().filter(|target| target.agent == agent && !target.direct_only).count();
             if count > 0 {
-                let ids: &[&str] = if agent { &["agent-endpoint", "agent-interception", "agent-proxy"] } else { &[] };
-                ends.push((name.to_owned(), counted(count, "host"), state(&[group], ids), proxy.is_some()));
+                ends.push(End { name, detail: counted(count, "host"), status, through: proxy.is_some() });
             }
         }
         let collectors = spec.endpoints.iter().filter(|target| target.direct_only).count();
         if collectors > 0 {
-            let detail = counted(collectors, "port");
-            ends.push(("Collectors".to_owned(), detail, state(&["agent"], &["agent-collector"]), false));
+            let status = state(&["agent"], &["agent-collector"]);
+            ends.push(End { name: "Collectors", detail: counted(collectors, "port"), status, through: false });
         }
         // What is reached without the proxy stands above it, so that no line crosses its box.
-        ends.sort_by_key(|(.., through)| *through);
+        ends.sort_by_key(|end| end.through);
         let mut proxy_state = state(&["proxy", "network", "agent"], &["proxy-", "network-proxy", "agent-proxy"]);
         let came_through = |finding: &Finding| finding.path == Some("proxy") && finding.status == Status::Pass;
-        if proxy_state == "skip" && findings.iter().any(came_through) {
+        if proxy_state == "skip" && checked.findings.iter().any(came_through) {
             proxy_state = "pass";
         }
-        Self::laid_out(
-            ends,
-            proxy.map(|proxy| say(&host_port(&proxy.host, proxy.port))),
-            proxy_state,
-            state(&["host"], &[]),
-        )
+        let proxy = proxy.map(|proxy| (at(&proxy.host, proxy.port), proxy_state));
+        Self::laid_out(ends, proxy, state(&["host"], &[]))
     }
 
-    fn laid_out(
-        ends: Vec<(String, String, &'static str, bool)>,
-        proxy: Option<String>,
-        proxy_state: &'static str,
-        host_state: &'static str,
-    ) -> Self {
+    /// `proxy`: its place and its state.
+    fn laid_out(ends: Vec<End>, proxy: Option<(String, &'static str)>, host_state: &'static str) -> Self {
         let (wide, high) = BOX;
         let rows = u32::try_from(ends.len().max(1)).unwrap_or(1);
         let height = 20 + rows * (high + GAP);
         let y_of = |row: u32| 10 + row * (high + GAP);
         let middle = (height - high) / 2;
-        let mut boxes = vec![Node {
-            x: COLUMNS[0],
-            y: middle,
-            name: "this host".to_owned(),
-            detail: String::new(),
-            status: host_state,
-        }];
-        let mut lines = Vec::new();
+        let line = |from: (u32, u32), column: usize, y: u32, status, way: &str| Line {
+            x1: from.0,
+            y1: from.1,
+            x2: COLUMNS[column],
+            y2: y + high / 2,
+            status,
+            words: format!("{way}: {}", in_words(status)),
+        };
+        let this_host = Node { x: COLUMNS[0], y: middle, name: "this host", detail: String::new(), status: host_state };
+        let (mut boxes, mut lines) = (vec![this_host], Vec::new());
         let right_of_host = (COLUMNS[0] + wide, middle + high / 2);
         // The proxy stands at the height of what is behind it.
-        let behind: Vec<u32> =
-            (0..rows).zip(&ends).filter(|(_, (.., through))| *through).map(|(row, _)| y_of(row)).collect();
+        let behind: Vec<u32> = (0..rows).zip(&ends).filter(|(_, end)| end.through).map(|(row, _)| y_of(row)).collect();
         let proxy_y = match (behind.first(), behind.last()) {
             (Some(first), Some(last)) => (first + last) / 2,
             _ => middle,
         };
-        if let Some(place) = &proxy {
-            boxes.push(Node {
-                x: COLUMNS[1],
-                y: proxy_y,
-                name: "proxy".to_owned(),
-                detail: place.clone(),
-                status: proxy_state,
-            });
-            lines.push(Line {
-                x1: right_of_host.0,
-                y1: right_of_host.1,
-                x2: COLUMNS[1],
-                y2: proxy_y + high / 2,
-                status: proxy_state,
-                words: format!("this host to the proxy {place}: {}", in_words(proxy_state)),
-            });
+        if let Some((place, status)) = proxy {
+            lines.push(line(right_of_host, 1, proxy_y, status, &format!("this host to the proxy {place}")));
+            boxes.push(Node { x: COLUMNS[1], y: proxy_y, name: "proxy", detail: place, status });
         }
-        for (row, (name, detail, status, through)) in (0..rows).zip(ends) {
+        for (row, End { name, detail, status, through }) in (0..rows).zip(ends) {
             let y = y_of(row);
-            let from = if through { (COLUMNS[1] + wide, proxy_y + high / 2) } else { right_of_host };
-            let start = if through { "the proxy" } else { "this host" };
-            lines.push(Line {
-                x1: from.0,
-                y1: from.1,
-                x2: COLUMNS[2],
-                y2: y + high / 2,
-                status,
-                words: format!("{start} to {name} ({detail}): {}", in_words(status)),
-            });
+            let (start, from) = match through {
+                true => ("the proxy", (COLUMNS[1] + wide, proxy_y + high / 2)),
+                false => ("this host", right_of_host),
+            };
+            lines.push(line(from, 2, y, status, &format!("{start} to {name} ({detail})")));
             boxes.push(Node { x: COLUMNS[2], y, name, detail, status });
         }
         Self { width: COLUMNS[2] + wide + 10, height, boxes, lines }
@@ -158,18 +147,10 @@ fn in_words(status: &str) -> &'static str {
     }
 }
 
-/// The worst of all.
+/// The worst of all. What could not be checked is drawn as a failure.
 fn state<'a>(findings: impl Iterator<Item = &'a Finding>) -> &'static str {
-    let worst = findings.map(|finding| match finding.status {
-        Status::Fail | Status::Error => 3,
-        Status::Warn => 2,
-        Status::Pass => 1,
-        Status::Skip => 0,
-    });
-    match worst.max() {
-        Some(3) => "fail",
-        Some(2) => "warn",
-        Some(1) => "pass",
-        _ => "skip",
+    match findings.map(|finding| finding.status).max_by_key(|status| badness(*status)) {
+        Some(Status::Error) => Status::Fail.as_str(),
+        worst => worst.unwrap_or(Status::Skip).as_str(),
     }
 }

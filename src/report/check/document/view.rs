@@ -1,12 +1,14 @@
 //! What the report shows, as plain values without secrets and control characters.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use super::super::{Checked, Summary};
+use serde_json::Value;
+
+use super::super::{Checked, Summary, badness, groups};
 use super::picture::Picture;
-use crate::check::{CheckSpec, Group, Record};
+use crate::check::{Address, CheckSpec, Group, ProxySpec, Record, Target};
 use crate::finding::{Finding, Status};
-use crate::text::Text;
+use crate::settings::Deployment;
 
 /// Everything on the page, in its order.
 pub(super) struct View {
@@ -17,7 +19,7 @@ pub(super) struct View {
     pub(super) counts: String,
     pub(super) taken: String,
     pub(super) version: &'static str,
-    pub(super) facts: Vec<(String, String)>,
+    pub(super) facts: Vec<(&'static str, String)>,
     pub(super) picture: Picture,
     pub(super) bars: Vec<Bar>,
     /// What the whole width of the chart stands for, in milliseconds.
@@ -76,34 +78,28 @@ pub(super) struct Row {
 impl View {
     pub(super) fn new(record: &Record, checked: &Checked<'_>) -> Self {
         let summary = checked.summary();
-        let verdict = if summary.fail + summary.error > 0 {
-            "fail"
-        } else if summary.warn > 0 {
-            "warn"
-        } else {
-            "pass"
+        let verdict = match summary {
+            Summary { fail: 0, error: 0, warn: 0, .. } => "pass",
+            Summary { fail: 0, error: 0, .. } => "warn",
+            _ => "fail",
         };
         let bars = bars(checked);
         let scale_ms = bars.iter().map(|bar| bar.total_ms).max().unwrap_or(0).max(1);
-        let bars = bars.into_iter().map(|bar| bar.scaled(scale_ms)).collect();
+        let taken = checked.say(checked.taken.to_owned());
         Self {
-            title: format!("ics-setup check, {}", checked.say(record.taken.clone())),
+            title: format!("ics-setup check, {taken}"),
             verdict,
             headline: headline(&summary, checked),
             counts: summary.words(),
-            taken: checked.say(record.taken.clone()),
+            taken,
             version: crate::build::NUMBER,
-            facts: facts(&record.spec, |text| checked.say(text.to_owned())),
-            picture: Picture::new(&record.spec, checked.findings, |text| checked.say(text.to_owned())),
-            bars,
+            facts: facts(&record.spec, checked),
+            picture: Picture::new(&record.spec, checked),
+            bars: bars.into_iter().map(|bar| bar.scaled(scale_ms)).collect(),
             scale_ms,
             groups: sections(checked),
-            allow: rows(&record.spec, |_| true, |text| checked.say(text.to_owned())),
-            exclusions: rows(
-                &record.spec,
-                |target| target.tls && !target.direct_only,
-                |text| checked.say(text.to_owned()),
-            ),
+            allow: rows(&record.spec, checked, |_| true),
+            exclusions: rows(&record.spec, checked, |target| target.tls && !target.direct_only),
         }
     }
 
@@ -111,10 +107,7 @@ impl View {
     pub(super) fn for_markdown(mut self) -> Self {
         let cell = |text: &mut String| *text = escaped(text);
         cell(&mut self.headline);
-        self.facts.iter_mut().for_each(|(name, value)| {
-            cell(name);
-            cell(value);
-        });
+        self.facts.iter_mut().for_each(|(_, value)| cell(value));
         for item in self.groups.iter_mut().flat_map(|group| &mut group.findings) {
             cell(&mut item.title);
             item.details.iter_mut().for_each(|(_, text)| cell(text));
@@ -124,9 +117,7 @@ impl View {
         for row in self.allow.iter_mut().chain(&mut self.exclusions) {
             [&mut row.host, &mut row.wildcard, &mut row.addresses, &mut row.purpose].into_iter().for_each(cell);
         }
-        for bar in &mut self.bars {
-            cell(&mut bar.name);
-        }
+        self.bars.iter_mut().for_each(|bar| cell(&mut bar.name));
         self
     }
 }
@@ -149,80 +140,57 @@ fn escaped(text: &str) -> String {
 
 fn headline(summary: &Summary, checked: &Checked<'_>) -> String {
     let total = checked.findings.len();
-    let worst = |status| {
-        checked.findings.iter().find(|finding| finding.status == status).map(|finding| checked.say(&finding.title))
-    };
     match summary {
         Summary { fail: 0, error: 0, warn: 0, pass: 0, .. } => "Nothing was checked".to_owned(),
         Summary { fail: 0, error: 0, warn: 0, .. } => format!("Fit: all of {} checks passed", summary.pass),
         Summary { fail: 0, error: 0, warn, .. } => format!("Fit, with {warn} of {total} checks giving a warning"),
         Summary { fail: 0, error, .. } => format!("Not known: {error} of {total} checks could not be made"),
         Summary { fail: 1, .. } => {
-            format!("Not fit: {}", worst(Status::Fail).unwrap_or_default())
+            let failed = checked.findings.iter().find(|finding| finding.status == Status::Fail);
+            format!("Not fit: {}", failed.map(|finding| checked.say(&finding.title)).unwrap_or_default())
         }
         Summary { fail, .. } => format!("Not fit: {fail} of {total} checks failed"),
     }
 }
 
 /// What the check was made with.
-fn facts(spec: &CheckSpec, say: impl Fn(&str) -> String) -> Vec<(String, String)> {
-    let mut facts = Vec::new();
+fn facts(spec: &CheckSpec, checked: &Checked<'_>) -> Vec<(&'static str, String)> {
+    let proxy = |proxy: &Option<ProxySpec>| match proxy {
+        Some(proxy) => checked.say(format!("{} ({})", proxy.url, proxy.origin)),
+        None => "none".to_owned(),
+    };
+    let url = |proxy: &Option<ProxySpec>| proxy.as_ref().map(|proxy| proxy.url.clone());
+    let back_end = |at: &Address| checked.say(format!("{}:{} ({})", at.host, at.port, at.origin));
     let deployment = match spec.deployment {
-        crate::settings::Deployment::Production => "production",
-        crate::settings::Deployment::TestDrive => "Test Drive",
+        Deployment::Production => "production",
+        Deployment::TestDrive => "Test Drive",
     };
-    facts.push(("Deployment".to_owned(), deployment.to_owned()));
-    if let Some(release) = &spec.release {
-        facts.push(("Release".to_owned(), say(release)));
-    }
-    let proxy = |proxy: &Option<crate::check::ProxySpec>| {
-        proxy.as_ref().map_or_else(|| "none".to_owned(), |proxy| say(&format!("{} ({})", proxy.url, proxy.origin)))
-    };
-    facts.push(("Proxy for https".to_owned(), proxy(&spec.https_proxy)));
-    if spec.http_proxy.as_ref().map(|proxy| &proxy.url) != spec.https_proxy.as_ref().map(|proxy| &proxy.url) {
-        facts.push(("Proxy for http".to_owned(), proxy(&spec.http_proxy)));
+    let mut facts = vec![("Deployment", deployment.to_owned())];
+    facts.extend(spec.release.as_ref().map(|release| ("Release", checked.say(release))));
+    facts.push(("Proxy for https", proxy(&spec.https_proxy)));
+    if url(&spec.http_proxy) != url(&spec.https_proxy) {
+        facts.push(("Proxy for http", proxy(&spec.http_proxy)));
     }
     if spec.https_proxy.is_some() || spec.http_proxy.is_some() {
-        facts.push(("Reached without it".to_owned(), say(&spec.no_proxy.join(", "))));
+        facts.push(("Reached without it", checked.say(spec.no_proxy.join(", "))));
     }
-    if let Some(mysql) = &spec.mysql {
-        facts.push(("MySQL".to_owned(), say(&format!("{}:{} ({})", mysql.at.host, mysql.at.port, mysql.at.origin))));
-    }
-    if let Some(redis) = &spec.redis {
-        facts.push(("Redis".to_owned(), say(&format!("{}:{} ({})", redis.at.host, redis.at.port, redis.at.origin))));
-    }
+    facts.extend(spec.mysql.as_ref().map(|mysql| ("MySQL", back_end(&mysql.at))));
+    facts.extend(spec.redis.as_ref().map(|redis| ("Redis", back_end(&redis.at))));
     facts
 }
 
 /// Failures first within a group, then warnings; the declared order otherwise.
 fn sections(checked: &Checked<'_>) -> Vec<Section> {
-    let groups = checked.findings.iter().fold(Vec::new(), |mut groups, finding| {
-        if !groups.contains(&finding.id.group()) {
-            groups.push(finding.id.group());
-        }
-        groups
-    });
-    let rank = |status| match status {
-        Status::Fail => 0,
-        Status::Error => 1,
-        Status::Warn => 2,
-        Status::Pass => 3,
-        Status::Skip => 4,
-    };
     let section = |name: &'static str| {
         let mut own: Vec<&Finding> = checked.findings.iter().filter(|finding| finding.id.group() == name).collect();
-        own.sort_by_key(|finding| rank(finding.status));
-        Section {
-            name,
-            counts: Summary::of(own.iter().map(|finding| finding.status)).words(),
-            findings: own.into_iter().map(|finding| item(finding, |text| checked.say(text))).collect(),
-        }
+        let counts = Summary::of(own.iter().map(|finding| finding.status)).words();
+        own.sort_by_key(|finding| std::cmp::Reverse(badness(finding.status)));
+        Section { name, counts, findings: own.into_iter().map(|finding| item(finding, checked)).collect() }
     };
-    groups.into_iter().map(section).collect()
+    groups(checked.findings.iter().map(|finding| finding.id.group())).into_iter().map(section).collect()
 }
 
-fn item(finding: &Finding, say: impl Fn(&Text) -> String) -> Item {
-    let (status, word) = words(finding.status);
+fn item(finding: &Finding, checked: &Checked<'_>) -> Item {
     let mut details = Vec::new();
     for (name, value) in [
         ("Expected", &finding.expected),
@@ -230,27 +198,22 @@ fn item(finding: &Finding, say: impl Fn(&Text) -> String) -> Item {
         ("Because", &finding.cause),
         ("More", &finding.docs),
     ] {
-        details.extend(value.as_ref().map(|value| (name, say(value))));
+        details.extend(value.as_ref().map(|value| (name, checked.say(value))));
     }
     let fixes = if finding.status == Status::Pass { &[][..] } else { finding.fix.as_slice() };
     Item {
         id: finding.id.as_str(),
-        status,
-        word,
-        title: say(&finding.title),
+        status: finding.status.as_str(),
+        word: match finding.status {
+            Status::Pass => "passed",
+            Status::Warn => "warning",
+            Status::Fail => "failed",
+            Status::Skip => "skipped",
+            Status::Error => "not checked",
+        },
+        title: checked.say(&finding.title),
         details,
-        fixes: fixes.iter().map(|fix| say(fix.text())).collect(),
-    }
-}
-
-/// For style sheets, and for people.
-pub(super) fn words(status: Status) -> (&'static str, &'static str) {
-    match status {
-        Status::Pass => ("pass", "passed"),
-        Status::Warn => ("warn", "warning"),
-        Status::Fail => ("fail", "failed"),
-        Status::Skip => ("skip", "skipped"),
-        Status::Error => ("error", "not checked"),
+        fixes: fixes.iter().map(|fix| checked.say(fix.text())).collect(),
     }
 }
 
@@ -258,33 +221,23 @@ pub(super) fn words(status: Status) -> (&'static str, &'static str) {
 fn bars(checked: &Checked<'_>) -> Vec<Bar> {
     let of_network =
         |finding: &&Finding| [Group::Network.as_str(), Group::Agent.as_str()].contains(&finding.id.group());
+    let part = |stage, millis| Part { stage, millis, from: 0.0, width: 0.0 };
     let mut bars = Vec::new();
     for finding in checked.findings.iter().filter(of_network) {
-        let (Some(stages), Some(host)) =
-            (finding.evidence.get("stages_ms").and_then(|value| value.as_object()), finding.evidence.get("host"))
-        else {
-            continue;
-        };
-        let port = finding.evidence.get("port").and_then(serde_json::Value::as_u64).unwrap_or(443);
-        let mut parts: Vec<Part> = stages
-            .iter()
-            .map(|(stage, millis)| Part {
-                stage: checked.say(stage.clone()),
-                millis: millis.as_u64().unwrap_or(0),
-                from: 0.0,
-                width: 0.0,
-            })
-            .collect();
+        let stages = finding.evidence.get("stages_ms").and_then(Value::as_object);
+        let (Some(stages), Some(host)) = (stages, finding.evidence.get("host")) else { continue };
+        let port = finding.evidence.get("port").and_then(Value::as_u64).unwrap_or(443);
+        let mut parts: Vec<Part> =
+            stages.iter().map(|(stage, millis)| part(checked.say(stage), millis.as_u64().unwrap_or(0))).collect();
         let total_ms = finding.duration_ms.unwrap_or(0);
-        let passed: u64 = parts.iter().map(|part| part.millis).sum();
         if let (Status::Fail | Status::Warn, Some(stage)) = (finding.status, finding.stage) {
-            let millis = total_ms.saturating_sub(passed);
-            parts.push(Part { stage: format!("{stage} (failed)"), millis, from: 0.0, width: 0.0 });
+            let passed: u64 = parts.iter().map(|part| part.millis).sum();
+            parts.push(part(format!("{stage} (failed)"), total_ms.saturating_sub(passed)));
         }
         bars.push(Bar {
             name: checked.say(format!("{}:{port}", host.as_str().unwrap_or_default())),
             way: finding.path.unwrap_or("direct"),
-            status: words(finding.status).0,
+            status: finding.status.as_str(),
             total_ms,
             parts,
         });
@@ -306,20 +259,15 @@ impl Bar {
 }
 
 /// Each host once, in the catalogue's order.
-fn rows(spec: &CheckSpec, wanted: impl Fn(&crate::check::Target) -> bool, say: impl Fn(&str) -> String) -> Vec<Row> {
-    let mut seen = BTreeMap::new();
-    let mut rows = Vec::new();
-    for target in spec.endpoints.iter().filter(|target| wanted(target)) {
-        if seen.insert((target.host.clone(), target.port), ()).is_some() {
-            continue;
-        }
-        rows.push(Row {
-            host: say(&target.host),
-            wildcard: target.stands_for.as_deref().map(&say).unwrap_or_default(),
-            port: target.port,
-            addresses: say(&target.static_ips.join(", ")),
-            purpose: say(&target.purpose),
-        });
-    }
-    rows
+fn rows(spec: &CheckSpec, checked: &Checked<'_>, wanted: impl Fn(&Target) -> bool) -> Vec<Row> {
+    let mut seen = BTreeSet::new();
+    let targets = spec.endpoints.iter().filter(|target| wanted(target) && seen.insert((&target.host, target.port)));
+    let row = |target: &Target| Row {
+        host: checked.say(&target.host),
+        wildcard: target.stands_for.as_ref().map(|name| checked.say(name)).unwrap_or_default(),
+        port: target.port,
+        addresses: checked.say(target.static_ips.join(", ")),
+        purpose: checked.say(&target.purpose),
+    };
+    targets.map(row).collect()
 }

@@ -1,0 +1,121 @@
+//! What systemd makes of a service: which files it reads, which environment it gives it, which command it starts.
+//!
+//! The model follows the source of systemd 252 and what the releases from 219 on do otherwise (their NEWS), and is compared
+//! with `systemd-analyze verify` of 252 by `tests/lab/units.rs`. What it does not know is unknown from the first line on
+//! which that matters.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `names` | names of units |
+//! | `look` | files and folders of the host |
+//! | `search` | the unit's file, its other names, its drop-ins |
+//! | `loaded` | what was read of it |
+//! | `load` | one file after the other |
+//! | `exec` | `ExecStart=` |
+//! | `glob` | wildcards of `EnvironmentFile=` |
+//! | `start` | what the service gets when it is started |
+//! | `manager` | what all services get |
+//! | `ask` | the same, by systemd's own word |
+
+pub(crate) mod ask;
+mod exec;
+mod glob;
+mod load;
+mod loaded;
+mod look;
+mod manager;
+mod names;
+mod search;
+mod start;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use super::sight::{Place, Sight, Sights};
+use crate::envfile::unit::Release;
+use crate::host::{HostRead, RealHost};
+use crate::text::Text;
+
+use loaded::Variables;
+
+/// Why something cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    /// The first line that is not understood, or the file or folder that cannot be read.
+    pub(crate) at: Place,
+    /// In words.
+    pub(crate) why: Text,
+}
+
+/// A service as systemd would start it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Service {
+    /// Its unit's file; `None`: there is none, so that systemd knows no such service. The rest is then what it would be given
+    /// by the drop-ins that there are.
+    pub(crate) fragment: Option<PathBuf>,
+    /// Its file is empty or a link to the null device: systemd never starts it.
+    pub(crate) masked: bool,
+    /// Why systemd does not load or start it.
+    pub(crate) refused: Option<Doubt>,
+    /// The unit's file and its drop-ins in the order in which they are read.
+    pub(crate) files: Vec<PathBuf>,
+    environment: Variables,
+    /// What it starts, in order.
+    pub(crate) exec_start: Vec<Command>,
+    /// Why it cannot be told what it starts.
+    pub(crate) exec_unknown: Option<Doubt>,
+    /// What systemd does not take as it is probably meant.
+    pub(crate) complaints: Vec<(Place, Text)>,
+}
+
+/// One `ExecStart=`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// The line.
+    pub(crate) at: Place,
+    /// Program and arguments. `None`: it cannot be told, and it may be no word or several.
+    pub(crate) argv: Vec<Option<String>>,
+    /// `:` in front: `$` has no meaning.
+    pub(crate) verbatim: bool,
+}
+
+impl Service {
+    /// What it gets for a name; `None`: nothing mentions it.
+    pub(crate) fn sight(&self, name: &str) -> Option<Sight> {
+        self.environment.get(name)
+    }
+
+    /// What it gets for these names.
+    pub(crate) fn sights(&self, names: &[&str]) -> Sights {
+        names.iter().filter_map(|name| Some(((*name).to_owned(), self.sight(name)?))).collect()
+    }
+}
+
+/// What systemd makes of a service by the files of the host.
+pub(crate) fn service(host: &dyn HostRead, name: &str, release: Release) -> Service {
+    let loaded = load::unit(host, name, release);
+    start::start(host, loaded, &manager::environment_of_all(host, release), release)
+}
+
+/// What systemd gives to every service, by the files of the host: to one with a name that nothing else is for.
+pub(crate) fn every_service(host: &dyn HostRead, release: Release) -> Service {
+    service(host, "any_service_of_this_host.service", release)
+}
+
+/// Where the model of a unit below `root` differs from what `systemd-analyze verify` of release 252 has printed.
+///
+/// # Errors
+/// `root` is no folder.
+pub(crate) fn differences_below(root: &Path, name: &str, stdout: &[u8]) -> std::io::Result<Vec<ask::Difference>> {
+    let modelled = load::unit(&RealHost::image(root)?, name, Release::MEASURED);
+    Ok(ask::differences(&modelled, ask::dump(name, stdout, b"").as_ref()))
+}
+
+/// What the model of a unit below `root` gives it, read by systemd 252.
+///
+/// # Errors
+/// `root` is no folder.
+pub(crate) fn service_below(root: &Path, name: &str) -> std::io::Result<Service> {
+    Ok(service(&RealHost::image(root)?, name, Release::MEASURED))
+}
