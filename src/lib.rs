@@ -30,12 +30,14 @@
 //! | [`mysql`], [`redis`] | the two back ends: what answers, the login, what a server says of itself |
 //! | [`docker`] | the engine and its Compose: which containers there are, what compose files expect |
 //! | [`product`] | the vendor's product on a host: folder, containers, interface, queues, logs |
+//! | [`sandbox`] | the host's own programs over planned files, in namespaces of their own |
 //! | [`consumers`] | who reads proxy settings, and what each of them gets |
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
 //! | [`report`] | one set of records, every format |
+//! | [`prove`] | which way the host's own programs go, asked and by the models |
 //! | [`converge`] | the one path: detect, plan, show, confirm, apply, restart, verify |
 //! | [`wizard`] | asks a person; yields one more layer of settings |
 //! | [`cli`] | flags, commands, exit codes |
@@ -98,9 +100,11 @@ mod plan;
 mod platform;
 mod problem;
 mod product;
+mod prove;
 pub mod redact;
 mod redis;
 pub mod report;
+mod sandbox;
 mod secret;
 pub mod settings;
 mod signals;

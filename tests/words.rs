@@ -7,7 +7,7 @@ mod imports;
 use imports::Crate;
 
 /// Who needs the bytes of a secret, and what for.
-const EXPOSE: [(&str, &str); 11] = [
+const EXPOSE: [(&str, &str); 12] = [
     ("crate::redact", "to know what to mask"),
     ("crate::settings::proxy_url", "to write the URL into files"),
     ("crate::settings::resolve", "to write back-end values into prod.env"),
@@ -18,6 +18,7 @@ const EXPOSE: [(&str, &str); 11] = [
     ("crate::check::unit", "to hand it to the login at MySQL"),
     ("crate::redis::session", "to log in"),
     ("crate::product::queues", "to log in"),
+    ("crate::sandbox::first", "to tell a right login at the recorder from a wrong one"),
     ("crate::consumers", "to number passwords, so that they are compared and not kept"),
 ];
 

@@ -6,7 +6,7 @@ use super::args::Globals;
 use super::exit::Exit;
 use super::interface::{ByFlags, options};
 use super::{machine, out};
-use crate::converge::{Converge, RunContext};
+use crate::converge::{Converge, Options, RunContext};
 use crate::targets::Phase;
 
 /// Runs one of the two verbs.
@@ -15,7 +15,9 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, phase: Phase) -> Exit
     let outcome = machine::to_change(globals, phase.verb()).and_then(|host| {
         let inputs = machine::inputs(globals, matches)?;
         let interface = &mut ByFlags(globals);
-        Converge { host: &host, inputs, phase, options: options(globals), interface }.run(&mut context)
+        let prove = matches.try_get_one::<bool>("prove").ok().flatten().copied().unwrap_or(false);
+        let options = Options { prove, ..options(globals) };
+        Converge { host: &host, inputs, phase, options, interface }.run(&mut context)
     });
     out::finish(globals, &context.report(phase.verb(), &outcome, globals.root.as_deref()))
 }

@@ -13,6 +13,7 @@ mod manual;
 mod network;
 mod out;
 mod progress;
+mod prove;
 mod revert;
 mod settings;
 mod status;
@@ -25,12 +26,16 @@ use std::process::ExitCode;
 
 use crate::problem::Problem;
 use crate::redact::Redactor;
+use crate::sandbox;
 use crate::targets::Phase;
 use args::Globals;
 use exit::Exit;
 
 /// Runs one command and returns its exit code. Writes to standard output and standard error; never panics on input.
 pub fn run(argv: Vec<OsString>) -> ExitCode {
+    if let Some(exit) = sandbox::inside(&argv) {
+        return exit;
+    }
     let matches = match args::command().try_get_matches_from(&argv) {
         Ok(matches) => matches,
         Err(error) => return out::usage(&error, &argv).into(),
@@ -46,6 +51,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         "prepare" => Ok(converge::run(&globals, matches, Phase::Prepare)),
         "reconfigure" => Ok(converge::run(&globals, matches, Phase::Reconfigure)),
         "check" => check::run(&globals, matches, &mut redactor),
+        "prove" => prove::run(&globals, matches, &mut redactor),
         "network" => network::run(&globals, matches),
         "revert" => Ok(revert::run(&globals, matches)),
         "status" => status::run(&globals),

@@ -19,6 +19,7 @@ use crate::network::catalogue::foreign_region;
 use crate::plan::{Change, Plan};
 use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
+use crate::prove::Look;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
 use crate::settings::{First, Key, Settings, Spec};
@@ -52,6 +53,8 @@ pub(crate) trait Interface {
 pub(crate) struct Options<'a> {
     /// Nothing is written.
     pub(crate) dry_run: bool,
+    /// The host's own programs are asked over the planned files before anything is written.
+    pub(crate) prove: bool,
     /// Findings that do not stop the run.
     pub(crate) ignored: &'a Ignored,
 }
@@ -182,7 +185,26 @@ impl Converge<'_> {
         Some(Finding::warn(ids::RUN_INTERRUPTED, title).fix(ics_setup(text!("revert {}", own(&run)))))
     }
 
+    /// `--prove`: a wanted way that is not taken ends the run here.
+    fn prove_first(&self, context: &mut RunContext) -> Result<(), Problem> {
+        let Some(settings) = context.settings.as_ref().filter(|_| self.options.prove) else { return Ok(()) };
+        let look = Look {
+            host: self.host,
+            platform: context.platform.as_ref(),
+            settings,
+            no_proxy: targets::no_proxy(settings),
+            changes: Some(&context.plan.changes),
+            consumers: &context.plan.consumers,
+            endpoint: crate::prove::endpoint(&self.inputs.layers(self.host)?)?,
+            only: None,
+        };
+        context.findings.extend(crate::prove::prove(&look).findings);
+        self.options.ignored.apply(&mut context.findings);
+        stop_on_failure(&context.findings)
+    }
+
     fn unchanged(&self, context: &mut RunContext) -> Result<Outcome, Problem> {
+        self.prove_first(context)?;
         if !self.options.dry_run {
             prove::restart(self.host, context)?;
         }
@@ -192,6 +214,7 @@ impl Converge<'_> {
 
     fn show_and_confirm(&mut self, context: &mut RunContext) -> Result<(), Problem> {
         self.interface.show_plan(context);
+        self.prove_first(context)?;
         if self.options.dry_run { Ok(()) } else { self.interface.confirm(context) }
     }
 

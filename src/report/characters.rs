@@ -76,6 +76,11 @@ fn object(redactor: &Redactor, fields: &Map<String, Value>) -> Map<String, Value
     fields.iter().map(|(key, own)| (joined(redactor, fragments(key)), value(redactor, own))).collect()
 }
 
+/// A finding as JSON.
+pub fn finding_json(redactor: &Redactor, finding: &Finding) -> Value {
+    json!(Plain::exact(redactor, finding))
+}
+
 /// A problem as JSON.
 pub(super) fn problem_json(redactor: &Redactor, problem: &Problem) -> Value {
     json!({

@@ -13,7 +13,7 @@ use crate::redact::Redactor;
 use crate::text::Text;
 use crate::text::words::words;
 
-pub use characters::{characters, clean, line, value, visible};
+pub use characters::{characters, clean, finding_json, line, value, visible};
 pub use human::{
     Paint, findings as human_findings, past, plan as human_plan, problem as human_problem, status as human_status, verb,
 };

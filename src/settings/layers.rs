@@ -113,6 +113,11 @@ impl Layer {
         expected.map(|expected| text!("{} must be {}", spec.key, expected))
     }
 
+    /// Says it nothing?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The value of a key in this layer.
     pub fn get(&self, key: Key) -> Option<&Setting<String>> {
         self.0.get(&key)

@@ -33,13 +33,14 @@ pub(crate) fn observe(host: &dyn HostRead, places: &[PathBuf]) -> MountsFacts {
 }
 
 /// A line of the table.
-struct Line {
-    point: PathBuf,
-    kind: String,
-    options: String,
+pub(crate) struct Line {
+    pub(crate) point: PathBuf,
+    pub(crate) kind: String,
+    pub(crate) options: String,
 }
 
-fn parse(table: &str) -> Vec<Line> {
+/// The lines of the table.
+pub(crate) fn parse(table: &str) -> Vec<Line> {
     table
         .lines()
         .filter_map(|line| {

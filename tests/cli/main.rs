@@ -10,6 +10,7 @@ mod errors;
 mod explain;
 mod hosts;
 mod network;
+mod prove;
 mod root;
 mod secret_matrix;
 mod secrets;

@@ -16,6 +16,7 @@ mod host;
 mod login;
 mod models;
 mod paths;
+mod prove;
 mod proxies;
 mod readers;
 mod release;

@@ -7,12 +7,13 @@ use super::network;
 use super::options::{choice, help, list, option, path, switch};
 use super::settings::with_settings;
 use crate::check::Group;
+use crate::prove::PROGRAMS;
 use crate::report::check::Format;
 
 /// The commands by what somebody wants, as `--help` lists them.
 const COMMANDS: &[(&str, &[&str])] = &[
     ("Set a host up, and take it back", &["wizard", "prepare", "reconfigure", "revert", "status"]),
-    ("Find out what is wrong, and what to ask for", &["check", "network"]),
+    ("Find out what is wrong, and what to ask for", &["check", "prove", "network"]),
     ("Learn and build on it", &["demo", "settings", "completions", "man"]),
 ];
 
@@ -58,7 +59,10 @@ fn all() -> Command {
         .subcommand(with_settings(
             Command::new("prepare")
                 .about("Before the install: proxy for logins and the Docker daemon")
-                .after_help(help!("prepare")),
+                .after_help(help!("prepare"))
+                .arg(
+                    switch("prove").help("Run this host's own programs over the planned files first; see prove --help"),
+                ),
         ))
         .subcommand(with_settings(
             Command::new("reconfigure")
@@ -73,6 +77,7 @@ fn all() -> Command {
                 .arg(switch("force").help("Overwrite files that were edited since; a backup of them is kept")),
         )
         .subcommand(check())
+        .subcommand(prove())
         .subcommand(network::command())
         .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
         .subcommand(
@@ -152,6 +157,19 @@ fn check() -> Command {
         .arg(limit("deadline", "60s").help("Limit of all checks together"))
         .arg(limit("wait", "0s").help("Repeat failing checks for this long, as for a database that is still starting"));
     with_settings(command)
+}
+
+fn prove() -> Command {
+    with_settings(
+        Command::new("prove")
+            .about("Which way the host's own logins, services and clients go")
+            .after_help(help!("prove"))
+            .arg(choice("client", "NAME", PROGRAMS).help("Only this program [default: all that are installed]"))
+            .arg(
+                path("save", "FILE")
+                    .help("Write the lines that decide and the answers to FILE, without secrets, as a case to report"),
+            ),
+    )
 }
 
 /// Every command has `human` and `json`, `check` all formats.

@@ -1,0 +1,236 @@
+//! `prove`: this root's own programs over planned files. What they do is seen without any model, nothing is written and
+//! nothing stays, also after a kill.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::common::{Family, Guest, Manifest, Ran, skip, until};
+
+const PROXY: &str = "http://proxy.corp.example:3128";
+const PASSWORD: &str = "p@ss:w0rd/#?%$\"'\\ é";
+const LOGIN: [&str; 4] = ["--proxy-user", "svc", "--proxy-password-file", "/run/password"];
+/// Folders that logins, sudo, sshd and cron write to.
+const WRITTEN: [&str; 6] = ["etc", "home", "root", "var", "tmp", "run"];
+
+fn guest(family: Family) -> Guest {
+    let guest = Guest::new(family);
+    guest.write("/run/password", PASSWORD);
+    guest.sh("chmod 600 /run/password");
+    guest
+}
+
+fn prove(guest: &Guest, more: &[&str]) -> Ran {
+    let words = ["ics-setup", "prove", "--format", "json", "--client", "python3"];
+    guest.run(&[&words[..], more].concat())
+}
+
+/// With the settings of these tests, over what `prepare` would write.
+fn planned(guest: &Guest, more: &[&str]) -> Ran {
+    prove(guest, &[&["--proxy", PROXY, "--no-proxy", "wiki.corp.example"][..], &LOGIN, more].concat())
+}
+
+/// The ways of a door's program, or that it was not asked.
+fn ways(result: &Value, door: &str) -> Vec<String> {
+    let programs = result["programs"].as_array().unwrap();
+    let program =
+        programs.iter().find(|program| program["door"] == door).unwrap_or_else(|| panic!("{door}: {result:#}"));
+    let asks = program["asks"].as_array().unwrap().iter();
+    asks.map(|ask| ask["route"].as_str().unwrap().to_owned()).collect()
+}
+
+fn statuses(result: &Value, id: &str) -> Vec<String> {
+    let findings = result["findings"].as_array().unwrap().iter().filter(|finding| finding["id"] == id);
+    findings.map(|finding| finding["status"].as_str().unwrap().to_owned()).collect()
+}
+
+/// All that could stay: files, mounts, processes with their namespaces, routes.
+struct Snapshot {
+    files: Vec<Manifest>,
+    rest: String,
+}
+
+impl Snapshot {
+    fn take(guest: &Guest) -> Self {
+        let files = WRITTEN.iter().map(|folder| Manifest::take(&guest.path(folder), &[])).collect();
+        // Of a process whose parent has ended, the guest's first process would have to fetch the exit code, and does not.
+        let script = "cat /proc/1/mountinfo; ip route show table all; ip link; \
+                      for p in /proc/[0-9]*; do grep -qs '^State:.[^Z]' $p/status || continue; \
+                      tr '\\0' ' ' <$p/cmdline; readlink $p/ns/net $p/ns/mnt $p/ns/pid || true; done | \
+                      grep -Ev '^(tr|grep|sort|readlink|sh -ec|timeout)' | sort -u";
+        Self { files, rest: guest.sh(script) }
+    }
+
+    #[track_caller]
+    fn is_still(&self, guest: &Guest, when: &str) {
+        let now = until(|| {
+            let now = Self::take(guest);
+            if now.rest == self.rest { Ok(now) } else { Err(format!("{when}: {}\nbecame\n{}", self.rest, now.rest)) }
+        });
+        for (folder, (before, after)) in WRITTEN.iter().zip(self.files.iter().zip(&now.files)) {
+            assert_eq!(before.touched(after), Vec::<std::path::PathBuf>::new(), "{when}: /{folder}");
+        }
+    }
+}
+
+#[test]
+fn planned_files_are_read_by_real_logins_and_nothing_stays() {
+    let guest = guest(Family::Ubuntu);
+    let before = Snapshot::take(&guest);
+    let ran = planned(&guest, &[]).expect(0);
+    let result = ran.json();
+    assert_eq!(result["planned"], true);
+    for door in ["su-", "su", "cron"] {
+        assert_eq!(ways(&result, door), ["proxy", "direct", "direct"], "{door}: {result:#}");
+    }
+    for door in ["sudo", "service"] {
+        assert_eq!(ways(&result, door), ["direct"; 3], "{door}: {result:#}");
+    }
+    let ask = &result["programs"][0]["asks"][0];
+    assert_eq!((&ask["proxy"], &ask["login"]), (&"proxy.corp.example:3128".into(), &"right".into()), "{ask:#}");
+    let text = String::from_utf8_lossy(&ran.out).into_owned() + &ran.err;
+    assert!(!text.contains("w0rd"), "{text}");
+    before.is_still(&guest, "after prove");
+    // As they are, the files say nothing.
+    let result = prove(&guest, &[]).expect(0).json();
+    assert_eq!((&result["planned"], ways(&result, "su-")), (&false.into(), vec!["direct".to_owned(); 3]), "{result:#}");
+    before.is_still(&guest, "after the second");
+}
+
+#[test]
+fn sabotage_is_seen_by_the_program_itself() {
+    let guest = guest(Family::Ubuntu);
+    guest.write("/etc/profile.d/zz-site.sh", "unset https_proxy\n");
+    guest.write(
+        "/etc/pam.d/cron",
+        "@include common-auth\n@include common-account\n@include common-session-noninteractive\n",
+    );
+    let result = planned(&guest, &[]).expect(4).json();
+    assert_eq!(ways(&result, "su-"), ["direct"; 3], "{result:#}");
+    assert_eq!(ways(&result, "cron"), ["direct"; 3], "{result:#}");
+    assert_eq!(ways(&result, "su"), ["proxy", "direct", "direct"], "{result:#}");
+    assert!(statuses(&result, "prove-way").contains(&"fail".to_owned()), "{result:#}");
+
+    guest.sh("rm /etc/profile.d/zz-site.sh");
+    // Another proxy, and another login at the right one.
+    for (url, proxy, login) in [
+        ("http://old.corp.example:8080", "old.corp.example:8080", "none"),
+        ("http://svc:other@proxy.corp.example:3128", "proxy.corp.example:3128", "wrong"),
+        (PROXY, "proxy.corp.example:3128", "none"),
+    ] {
+        // prepare writes to every script of profile.d that sets a proxy, and never to a home.
+        guest.write("/home/divvy/.profile", format!("export https_proxy={url}\n"));
+        let result = planned(&guest, &[]).expect(4).json();
+        let program = &result["programs"][0];
+        assert_eq!(program["door"], "su-");
+        let ask = &program["asks"][0];
+        assert_eq!((&ask["proxy"], &ask["login"]), (&proxy.into(), &login.into()), "{url}: {result:#}");
+    }
+}
+
+#[test]
+fn sshd_without_pam_is_seen() {
+    let guest = guest(Family::Ubuntu);
+    if !guest.path("/usr/sbin/sshd").exists() || !guest.path("/usr/bin/ssh").exists() {
+        skip("prove", "a login through sshd", "the lab's root has no OpenSSH");
+        return;
+    }
+    let ssh = |result: &Value| ways(result, "ssh");
+    let result = planned(&guest, &[]).expect(0).json();
+    assert_eq!(ssh(&result), ["proxy", "direct", "direct"], "{result:#}");
+    guest.sh("sed -i 's/^UsePAM.*/UsePAM no/' /etc/ssh/sshd_config; usermod -p x divvy");
+    let result = planned(&guest, &[]).expect(4).json();
+    assert_eq!(ssh(&result), ["direct"; 3], "{result:#}");
+}
+
+#[test]
+fn prepare_proves_before_it_writes() {
+    let guest = guest(Family::Ubuntu);
+    guest.write("/etc/profile.d/zz-site.sh", "unset https_proxy\n");
+    let before = Snapshot::take(&guest);
+    let prepare = ["ics-setup", "prepare", "--prove", "--non-interactive", "--format", "json", "--proxy", PROXY];
+    let result = guest.run(&prepare).expect(4).json();
+    assert_eq!(result["error"]["id"], "checks-failed", "{result:#}");
+    assert_eq!(before.files[0].difference(&guest.manifest()), "");
+    fs::remove_file(guest.path("/etc/profile.d/zz-site.sh")).unwrap();
+    assert_eq!(guest.run(&prepare).expect(0).json()["outcome"], "changed");
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_nothing() {
+    let guest = guest(Family::Ubuntu);
+    let before = Snapshot::take(&guest);
+    let began = std::time::Instant::now();
+    planned(&guest, &[]);
+    let whole = began.elapsed();
+    for moment in 0..20_u32 {
+        let words = ["ics-setup", "prove", "--client", "python3", "--proxy", PROXY];
+        let mut child = guest.command(&words).stdout(std::process::Stdio::null()).spawn().unwrap();
+        // nsenter waits for it.
+        let tool = until(|| crate::common::child_of(child.id()).ok_or_else(|| "it has not begun".to_owned()));
+        std::thread::sleep(whole * moment / 20);
+        let _ = nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(tool.parse().unwrap()),
+            nix::sys::signal::Signal::SIGKILL,
+        );
+        child.wait().unwrap();
+        until(|| {
+            let left = guest.sh("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '");
+            if left.contains("__sandbox") || left.contains("ics-setup/ask") { Err(left) } else { Ok(()) }
+        });
+    }
+    before.is_still(&guest, "after twenty kills");
+}
+
+#[test]
+fn a_login_that_hangs_is_ended_and_named() {
+    let guest = guest(Family::Ubuntu);
+    guest.write("/home/divvy/.profile", "sleep 9999\n");
+    guest.sh("chown divvy: /home/divvy/.profile");
+    let before = Snapshot::take(&guest);
+    let result = planned(&guest, &[]).expect(0).json();
+    assert!(!statuses(&result, "prove-door").is_empty(), "{result:#}");
+    assert_eq!(ways(&result, "su"), ["proxy", "direct", "direct"], "{result:#}");
+    before.is_still(&guest, "after a login that hangs");
+}
+
+#[test]
+fn where_it_cannot_be_asked_it_is_skipped_by_name() {
+    let guest = guest(Family::Ubuntu);
+    let words = |before: &[&str], more: &[&str]| {
+        let prove = ["ics-setup", "prove", "--format", "json", "--client", "python3"];
+        guest.run(&[before, &prove[..], more].concat()).expect(0).json()
+    };
+    let no_right = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
+    let image = Path::new("/mnt/image");
+    fs::create_dir_all(guest.path("/mnt/image/etc")).unwrap();
+    guest.sh("cp /etc/os-release /mnt/image/etc/os-release");
+    let mut reasons = BTreeSet::new();
+    for result in [
+        words(&no_right, &[]),
+        words(&["setpriv", "--reuid=divvy", "--regid=divvy", "--clear-groups"], &[]),
+        words(&[], &["--root", image.to_str().unwrap()]),
+    ] {
+        assert_eq!(statuses(&result, "prove-asked"), ["skip"], "{result:#}");
+        let asked = |program: &Value| program["known"] == "asked" || !program["asks"].as_array().unwrap().is_empty();
+        assert!(!result["programs"].as_array().unwrap().iter().any(asked), "{result:#}");
+        let finding = result["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "prove-asked");
+        reasons.insert(finding.unwrap()["observed"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+}
+
+#[test]
+fn a_case_has_no_secret_and_is_for_its_owner_alone() {
+    let guest = guest(Family::Ubuntu);
+    let result = planned(&guest, &["--save", "/root/case.json"]).expect(0).json();
+    let case = guest.read("/root/case.json");
+    let text = String::from_utf8_lossy(&case);
+    assert!(text.contains("/etc/environment") && !text.contains("w0rd"), "{text}");
+    let saved: Value = serde_json::from_slice(&case).unwrap();
+    assert_eq!(saved["programs"], result["programs"]);
+    assert_eq!(fs::metadata(guest.path("/root/case.json")).unwrap().permissions().mode() & 0o777, 0o600);
+}
