@@ -265,11 +265,16 @@ fn json_path(arguments: &[String]) -> PathBuf {
 }
 
 fn json_values(probe: &FileProbe<'_>, path: &Path) -> Result<Sights, (State, Text)> {
-    let found = environment::daemon_json(&probe.read(path)?.unwrap_or_default()).map_err(|error| {
+    let bytes = probe.read(path)?.unwrap_or_default();
+    let found = environment::daemon_json(&bytes).map_err(|error| {
         let why =
             text!("{} is no JSON (line {}): the daemon does not start with it", own(probe.shown(path)), error.line());
         (State::Unreadable, why)
     })?;
+    if let Some(key) = environment::unknown_proxy_keys(&bytes).first() {
+        let why = text!("{}: the daemon does not start with the option proxies.{}", own(probe.shown(path)), key);
+        return Err((State::Unreadable, why));
+    }
     let at = Place::new(path, 0);
     let values = found.into_iter().filter(|(_, value)| !value.is_empty());
     Ok(values.map(|(name, value)| (name.to_ascii_uppercase(), Sight::Value { value, at: at.clone() })).collect())

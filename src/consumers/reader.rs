@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
 use super::{Consumer, Decided, NAMES, State};
-use crate::host::HostRead;
+use crate::host::{FileKind, HostRead};
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::settings::ProxyUrl;
@@ -45,20 +45,28 @@ impl<'a> FileProbe<'a> {
 
     /// The line that decides a variable, for facts.
     pub(super) fn decided(&self, at: &Place) -> Decided {
-        // Scripts of profile.d that set the proxy are brought to the same value.
-        let in_profile_d = at.path.parent() == Some(Path::new("/etc/profile.d"));
         let shown = self.shown(&at.path);
         Decided {
             shown: if at.line == 0 { shown } else { format!("{shown}:{}", at.line) },
-            ours: in_profile_d || self.own_files.contains(&at.path),
+            ours: self.own_files.contains(&at.path) || self.is_mended(&at.path),
         }
+    }
+
+    /// A script of profile.d that sets the proxy is brought to the same value; a link to one is left alone.
+    fn is_mended(&self, path: &Path) -> bool {
+        let is_script =
+            path.parent() == Some(Path::new("/etc/profile.d")) && path.extension().is_some_and(|end| end == "sh");
+        is_script && matches!(self.host.lstat(path), Ok(Some(stat)) if stat.kind == FileKind::File)
     }
 
     /// The consumer with what a model says of each of the six names.
     pub(super) fn modelled(&mut self, mut consumer: Consumer, sights: &Sights) -> Consumer {
         self.fill(&mut consumer, |name| sights.get(name)?.value().map(str::to_owned));
         for (name, sight) in sights.iter().filter(|(name, _)| NAMES.contains(&name.as_str())) {
-            consumer.decided.insert(name.clone(), self.decided(sight.at()));
+            let decided = self.decided(sight.at());
+            // Where a variable is taken away nothing is mended.
+            let ours = decided.ours && !matches!(sight, Sight::Unset { .. });
+            consumer.decided.insert(name.clone(), Decided { ours, ..decided });
             if let Sight::Unknown { at, why } = sight {
                 let place = self.decided(at).shown;
                 consumer.unknown.insert(name.clone(), text!("{}: {}", own(place), why.clone()));

@@ -31,6 +31,13 @@ pub(crate) fn daemon_json(bytes: &[u8]) -> serde_json::Result<Vec<(&'static str,
     Ok(DAEMON_JSON.into_iter().filter_map(value).collect())
 }
 
+/// Members of `proxies` that the daemon refuses: "the following directives don't match any configuration option" (26.1).
+pub(crate) fn unknown_proxy_keys(bytes: &[u8]) -> Vec<String> {
+    let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let keys = document["proxies"].as_object().into_iter().flat_map(|proxies| proxies.keys());
+    keys.filter(|key| DAEMON_JSON.iter().all(|(_, known)| known != key)).cloned().collect()
+}
+
 /// A running Docker daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Daemon {
@@ -123,5 +130,7 @@ mod tests {
             assert_eq!(daemon_json(nothing.as_bytes()).unwrap(), [], "{nothing}");
         }
         assert!(daemon_json(b"{ broken").is_err());
+        assert_eq!(unknown_proxy_keys(br#"{"proxies": {"httpProxy": "http://h:1", "no-proxy": ""}}"#), ["httpProxy"]);
+        assert!(unknown_proxy_keys(b"{}").is_empty());
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::layers::{Origin, Setting};
 use super::{NoProxy, ProxyUrl, Secret};
-use crate::envfile::{Dialect, Reading, Seen, State, Syntax, find, unit};
+use crate::envfile::{Dialect, PamLimit, Reading, Seen, State, Syntax, find, unit};
 use crate::environment::daemon_json;
 use crate::host::{FileKind, HostRead, View, unreadable};
 use crate::platform::Platform;
@@ -61,6 +61,12 @@ impl Found {
         found.env_file(view, system, dialect, syntax, &[])?;
         for script in profile_scripts(view.host, platform)? {
             found.env_file(view, &script, Dialect::Shell, Syntax::Shell, &[])?;
+        }
+        // pam_env reads it on every system, whichever file is ours there.
+        let environment = Path::new("/etc/environment");
+        if system != environment {
+            let dialect = Dialect::PamEnv(PamLimit::None);
+            found.env_file(view, environment, dialect, Syntax::PamEnv, &[])?;
         }
         if first == First::System {
             found.product(view, &product)?;
