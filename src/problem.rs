@@ -123,6 +123,7 @@ pub(crate) mod id {
         UNREADABLE = "unreadable",
         USAGE = "usage",
         VALUE_NOT_PORTABLE = "value-not-portable",
+        UTF_16 = "utf-16",
         VERIFY_FAILED = "verify-failed",
         WRITE_FAILED = "write-failed",
     );

@@ -8,7 +8,7 @@ use crate::finding::Finding;
 use crate::host::{Refused, Snapshot, View, unreadable};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::Text;
+use crate::text::{Text, own, quoted};
 
 /// A plan in the making.
 pub(crate) struct Draft<'v> {
@@ -27,9 +27,15 @@ impl<'v> Draft<'v> {
     /// The file as it is now.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it is there and cannot be read, by us or by whoever it is meant for.
     pub(crate) fn snapshot(&self, path: &Path) -> Result<Option<Rc<Snapshot>>, Problem> {
-        self.view.snapshot(path)
+        let snapshot = self.view.snapshot(path)?;
+        match &snapshot {
+            Some(file) if [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| file.bytes.starts_with(mark)) => {
+                Err(utf_16(&self.view.host.shown(path)))
+            }
+            _ => Ok(snapshot),
+        }
     }
 
     /// Wants the file to have this content. An existing file keeps everything else; a new one gets `mode`. The same
@@ -100,4 +106,18 @@ impl<'v> Draft<'v> {
         self.plan.changes.push(Change { path: path.to_path_buf(), real_path, before, after, reasons });
         Ok(())
     }
+}
+
+/// A file as an editor or PowerShell of Windows saves it.
+fn utf_16(shown: &Path) -> Problem {
+    let file = own(quoted(&shown.to_string_lossy()));
+    Problem::host(id::UTF_16, text!("{} is UTF-16 text, which none of its readers can read", shown.display()))
+        .hint_command(text!(
+            "(umask 077; iconv -f utf-16 -t utf-8 {} >{}.utf8 && cat {}.utf8 >{} && rm {}.utf8)",
+            file,
+            file,
+            file,
+            file,
+            file
+        ))
 }

@@ -214,3 +214,20 @@ fn a_stray_file_among_the_runs_does_no_harm() {
     root.run(&["revert"]).ok();
     assert!(root.has("var/lib/ics-setup/runs/README") && root.has("var/lib/ics-setup/runs/lost+found/x"));
 }
+
+#[test]
+fn a_file_that_no_reader_can_read_is_refused_with_the_command_that_converts_it() {
+    let root = Root::ubuntu();
+    let text = "DIVVY_DB_HOST=mysql\n#http_proxy=\n#https_proxy=\n#no_proxy=mysql,redis,169.254.169.254\n";
+    let utf_16: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let path = root.path().join("divvycloud/prod.env");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, &utf_16).unwrap();
+    let (code, json) = root.json(&with_proxy("reconfigure", &[]));
+    assert_eq!((code, json["error"]["id"].as_str()), (5, Some("utf-16")), "{json}");
+    assert_eq!(std::fs::read(&path).unwrap(), utf_16);
+    let command = json["error"]["try"][0].as_str().unwrap();
+    assert!(std::process::Command::new("sh").args(["-c", command]).status().unwrap().success(), "{command}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(root.json(&with_proxy("reconfigure", &[])).0, 0);
+}

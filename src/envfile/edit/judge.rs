@@ -1,5 +1,7 @@
 //! Asks the readers.
 
+use std::collections::BTreeMap;
+
 use super::{Edit, Refused, Rejection};
 use crate::envfile::lines::{Occurrence, State, Syntax, find};
 use crate::envfile::{Complaint, Dialect, Reading, Seen};
@@ -73,11 +75,37 @@ impl Judge {
                 };
                 if !right || reading.is_fatal() {
                     let name = edit.name().to_owned();
-                    return Err(Refused { name, reader: dialect.name(), why: why(&reading).into() });
+                    return Err(Refused { name, spoils: false, reader: dialect.name(), why: why(&reading).into() });
                 }
             }
         }
         Ok(rejections)
+    }
+
+    /// Does every reader that takes the file get the same for all other names? A value over several lines may reach into a
+    /// line that is written or taken out. In a script a line may use what is edited: its value follows, and that is right.
+    pub(super) fn spares(&self, before: &[u8], after: &[u8], edits: &[Edit<'_>]) -> Result<(), Refused> {
+        if before == after || (self.syntax == Syntax::Shell && uses(before, edits)) {
+            return Ok(());
+        }
+        let others = |reading: Reading| -> BTreeMap<Vec<u8>, Seen> {
+            let own = |name: &[u8]| edits.iter().any(|edit| edit.name().as_bytes() == name);
+            reading.variables.into_iter().filter(|(name, _)| !own(name)).collect()
+        };
+        for dialect in self.syntax.readers().must {
+            let then = dialect.read(before);
+            if then.is_fatal() {
+                continue;
+            }
+            let (then, now) = (others(then), others(dialect.read(after)));
+            let changed = then.keys().chain(now.keys()).find(|name| then.get(*name) != now.get(*name));
+            if let Some(name) = changed {
+                let name = String::from_utf8_lossy(name).into_owned();
+                let why = ": a value of the file goes on over its line's end".into();
+                return Err(Refused { name, spoils: true, reader: dialect.name(), why });
+            }
+        }
+        Ok(())
     }
 
     /// The lines that name what is wished for.
@@ -136,6 +164,12 @@ fn concerns_nobody(line: &[u8], names: &[&[u8]]) -> bool {
                 && !names.contains(&&text[..name])
         }
     }
+}
+
+/// Does a line of the script use one of these names: `$NAME`, `${NAME}`?
+fn uses(script: &[u8], edits: &[Edit<'_>]) -> bool {
+    let has = |text: String| memchr::memmem::find(script, text.as_bytes()).is_some();
+    edits.iter().any(|edit| ["$", "${"].iter().any(|sign| has(format!("{sign}{}", edit.name()))))
 }
 
 fn why(reading: &Reading) -> String {

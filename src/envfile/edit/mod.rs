@@ -78,10 +78,12 @@ pub struct Rejection {
 
 /// Why a file cannot be edited so that its readers see the wanted values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reader} would not see the new value of {name}{why}")]
+#[error("{reader} would {}{name}{why}", if *spoils { "see another value of " } else { "not see the new value of " })]
 pub struct Refused {
     /// The variable.
     pub name: String,
+    /// It is another variable than those that are edited, and its value would change.
+    pub spoils: bool,
     /// The reader that decides.
     pub reader: &'static str,
     /// What the reader does with this file, where it says so; begins with a blank or is empty.
@@ -150,6 +152,7 @@ pub fn edit(bytes: &[u8], syntax: Syntax, edits: &[Edit<'_>]) -> Result<Edited, 
     }
     // A later wish must not have undone an earlier one.
     let rejections = judge.must(&file, edits)?;
+    judge.spares(bytes, &file, edits)?;
     Ok(Edited { bytes: file, notes, rejections })
 }
 
@@ -192,7 +195,8 @@ fn all_at_once(file: &[u8], judge: &Judge, edits: &[Edit<'_>]) -> Option<Edited>
     for (name, value) in added {
         append(&mut bytes, syntax, name, value);
     }
-    judge.settled(&bytes, edits).map(|rejections| Edited { bytes, notes, rejections })
+    let rejections = judge.settled(&bytes, edits)?;
+    judge.spares(file, &bytes, edits).ok().map(|()| Edited { bytes, notes, rejections })
 }
 
 /// A file in which the readers see the value: each place is tried in turn.
@@ -206,6 +210,9 @@ fn set(file: &[u8], name: &str, value: &[u8], judge: &Judge, notes: &mut Vec<Not
     let by_line = [false, true].into_iter().map(|top| added(file, syntax, name, value, &found, top));
     let mut second_best = None;
     for (bytes, done) in in_lines.chain(by_line) {
+        if judge.spares(file, &bytes, &wanted).is_err() {
+            continue;
+        }
         if judge.settled(&bytes, &wanted).is_some() {
             notes.extend(done);
             return Ok(bytes);
@@ -216,7 +223,8 @@ fn set(file: &[u8], name: &str, value: &[u8], judge: &Judge, notes: &mut Vec<Not
     }
     let Some((bytes, done)) = second_best else {
         let (bytes, _) = added(file, syntax, name, value, &found, false);
-        return judge.must(&bytes, &wanted).map(|_| bytes);
+        judge.must(&bytes, &wanted)?;
+        return judge.spares(file, &bytes, &wanted).map(|()| bytes);
     };
     notes.extend(done);
     Ok(bytes)

@@ -1,7 +1,7 @@
 //! Edits by example and by law.
 
 use super::*;
-use crate::envfile::Seen;
+use crate::envfile::{PamLimit, Seen};
 use proptest::prelude::*;
 
 fn set_all(text: &str, syntax: Syntax, values: &[(&str, &str)]) -> Edited {
@@ -187,6 +187,45 @@ proptest! {
             for dialect in syntax.readers().must {
                 let reading = dialect.read(&edited.bytes);
                 prop_assert!(reading.is_fatal() || reading.get(b"http_proxy").is_none(), "{:?}", dialect);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_that_goes_on_over_its_lines_end_is_spared() {
+    let set = [Edit::Set("http_proxy", b"http://h:1")];
+    // An open continuation at the end takes in what is appended.
+    let edited = edit(b"export FOO=\\\n", Syntax::Shell, &set).unwrap();
+    let seen = Dialect::Shell.read(&edited.bytes);
+    assert_eq!(seen.get(b"FOO"), Some(&Seen::Value(Vec::new())), "{}", String::from_utf8_lossy(&edited.bytes));
+    assert_eq!(seen.get(b"http_proxy"), Some(&Seen::Value(b"http://h:1".to_vec())));
+    // The line that looks like ours is the end of somebody else's value.
+    let file = b"PAGER=\\\nhttp_proxy=http://o:1\n";
+    let before = Dialect::PamEnv(PamLimit::None).read(file);
+    match edit(file, Syntax::PamEnv, &set) {
+        Ok(edited) => {
+            let seen = Dialect::PamEnv(PamLimit::None).read(&edited.bytes);
+            assert_eq!(seen.get(b"PAGER"), before.get(b"PAGER"), "{}", String::from_utf8_lossy(&edited.bytes));
+        }
+        Err(refused) => assert!(refused.spoils, "{refused}"),
+    }
+    // A script may use what is edited.
+    let edited = edit(b"export http_proxy=http://o:1\nexport ftp_proxy=$http_proxy\n", Syntax::Shell, &set).unwrap();
+    let seen = Dialect::Shell.read(&edited.bytes);
+    assert_eq!(seen.get(b"ftp_proxy"), Some(&Seen::Value(b"http://h:1".to_vec())));
+}
+
+proptest! {
+    #[test]
+    fn no_other_variable_changes(text in r#"([A-C]=[a-c"'\\ ]{0,4}\n|#?http_proxy=[a-c\\"]{0,3}\n|export A=\\\n|#[a-c]?\n){0,7}"#) {
+        for syntax in [Syntax::PamEnv, Syntax::Shell, Syntax::EnvFile] {
+            let Ok(edited) = edit(text.as_bytes(), syntax, &[Edit::Set("http_proxy", b"http://h:1")]) else { continue };
+            for dialect in syntax.readers().must {
+                let (then, now) = (dialect.read(text.as_bytes()), dialect.read(&edited.bytes));
+                for name in [b"A", b"B", b"C"] {
+                    prop_assert!(then.is_fatal() || then.get(name) == now.get(name), "{dialect:?} {text:?}");
+                }
             }
         }
     }
