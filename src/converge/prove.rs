@@ -75,6 +75,7 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
     if options.dry_run {
         return Ok(());
     }
+    let host = &PlannedHost::unchanged(host);
     let Some((wanted, facts)) = observe(host, context, &context.plan.consumers) else { return Ok(()) };
     let mut findings: Vec<Finding> =
         facts.consumers.iter().map(|consumer| judge::judge(consumer, &facts, &wanted)).collect();

@@ -1,5 +1,6 @@
 //! A host as a plan will leave it, so that what is going to be read can be judged before anything is written.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
@@ -10,10 +11,28 @@ use super::{Change, FileMeta};
 use crate::host::{Attributes, Command, FileKind, HostRead, Output, Refused, Snapshot, Space, Stat};
 
 /// The files of a host with those of a plan in their places. No program can be run on it: it is not there yet.
+///
+/// Each place is looked at once, since models of readers come to the same places again and again.
 pub(crate) struct PlannedHost<'a> {
     host: &'a dyn HostRead,
     /// By their real paths; `None`: the file is to go.
     files: BTreeMap<&'a Path, Option<Snapshot>>,
+    stats: Seen<Option<Stat>>,
+    lists: Seen<Vec<OsString>>,
+    contents: Seen<Option<Snapshot>>,
+    is_live: bool,
+}
+
+/// What was seen at a path. Errors are not kept: who asks again looks again.
+type Seen<T> = RefCell<BTreeMap<PathBuf, T>>;
+
+fn once<T: Clone>(seen: &Seen<T>, path: &Path, look: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    if let Some(known) = seen.borrow().get(path) {
+        return Ok(known.clone());
+    }
+    let found = look()?;
+    seen.borrow_mut().insert(path.to_path_buf(), found.clone());
+    Ok(found)
 }
 
 impl<'a> PlannedHost<'a> {
@@ -30,20 +49,28 @@ impl<'a> PlannedHost<'a> {
             })
         };
         let files = changes.iter().map(|change| (change.real_path.as_path(), snapshot(change))).collect();
-        Self { host, files }
+        Self { files, is_live: false, ..Self::unchanged(host) }
     }
 
-    fn planned(&self, path: &Path) -> io::Result<Option<&Option<Snapshot>>> {
-        if let Some(file) = self.files.get(path) {
-            return Ok(Some(file));
+    /// `host` as it is, whose programs can be run where it is the running system.
+    pub(crate) fn unchanged(host: &'a dyn HostRead) -> Self {
+        Self {
+            host,
+            files: BTreeMap::new(),
+            stats: Seen::default(),
+            lists: Seen::default(),
+            contents: Seen::default(),
+            is_live: host.is_live(),
         }
-        let real_path = match self.resolve(path) {
-            Ok(real_path) => real_path,
-            Err(Refused::Io(error)) => return Err(error),
-            // Whoever reads it is told by the host itself.
-            Err(_) => return Ok(None),
-        };
-        Ok(self.files.get(real_path.as_path()))
+    }
+
+    /// The path without links; `None`: whoever reads it is told by the host itself why it is not followed.
+    fn followed(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        match self.resolve(path) {
+            Ok(real_path) => Ok(Some(real_path)),
+            Err(Refused::Io(error)) => Err(error),
+            Err(_) => Ok(None),
+        }
     }
 }
 
@@ -59,7 +86,10 @@ impl PlannedHost<'_> {
 impl HostRead for PlannedHost<'_> {
     fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
         match self.files.get(path) {
-            None => Ok(self.host.lstat(path)?.or_else(|| self.comes_into_being(path))),
+            None => {
+                let stat = once(&self.stats, path, || self.host.lstat(path))?;
+                Ok(stat.or_else(|| self.comes_into_being(path)))
+            }
             Some(None) => Ok(None),
             Some(Some(Snapshot { attributes, .. })) => {
                 Ok(Some(Stat { kind: FileKind::File, uid: attributes.uid, mode: attributes.mode, links: 1 }))
@@ -72,15 +102,22 @@ impl HostRead for PlannedHost<'_> {
     }
 
     fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>> {
-        match self.planned(path)? {
-            Some(file) => Ok(file.clone()),
-            None => self.host.snapshot(path),
+        let Some(real_path) = self.followed(path)? else { return self.host.snapshot(path) };
+        if let Some(file) = self.files.get(real_path.as_path()) {
+            return Ok(file.clone());
+        }
+        match self.lstat(&real_path)? {
+            None => Ok(None),
+            Some(_) => once(&self.contents, &real_path, || self.host.snapshot(path)),
         }
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        let folder = self.resolve(path).unwrap_or_else(|_| path.to_path_buf());
-        let mut names = self.host.list(path)?;
+        let folder = self.followed(path)?.unwrap_or_else(|| path.to_path_buf());
+        let mut names = match self.lstat(&folder)? {
+            None => Vec::new(),
+            Some(_) => once(&self.lists, &folder, || self.host.list(path))?,
+        };
         for (file, content) in &self.files {
             let (Some(parent), Some(name)) = (file.parent(), file.file_name()) else { continue };
             if parent != folder {
@@ -93,8 +130,8 @@ impl HostRead for PlannedHost<'_> {
         Ok(names)
     }
 
-    fn run(&self, _: &Command) -> io::Result<Output> {
-        Err(io::Error::from(io::ErrorKind::Unsupported))
+    fn run(&self, command: &Command) -> io::Result<Output> {
+        if self.is_live { self.host.run(command) } else { Err(io::Error::from(io::ErrorKind::Unsupported)) }
     }
 
     fn now(&self) -> SystemTime {
@@ -106,7 +143,7 @@ impl HostRead for PlannedHost<'_> {
     }
 
     fn is_live(&self) -> bool {
-        false
+        self.is_live
     }
 
     fn space(&self, path: &Path) -> io::Result<Space> {
@@ -119,10 +156,6 @@ impl HostRead for PlannedHost<'_> {
 
     fn shown(&self, path: &Path) -> PathBuf {
         self.host.shown(path)
-    }
-
-    fn resolve(&self, path: &Path) -> Result<PathBuf, Refused> {
-        self.host.resolve(path)
     }
 }
 

@@ -7,6 +7,9 @@ use serde_json::Value;
 use super::bench::{Act, ENDLESS, LOOKS, Lab, expect_none, files, names, opens_to_write, speaks, was_killed};
 use crate::common::{Manifest, Ran, report};
 
+/// Of one call no more than so many are made to fail, evenly over the run.
+const MOST_LOOKS: usize = 120;
+
 impl Lab {
     /// One look fails: the run refuses, or can do without it. It never writes as if nothing had been there.
     pub(super) fn misread_everywhere(&self, error: &str) {
@@ -16,7 +19,7 @@ impl Lab {
         let host = self.host().display().to_string();
         let (mut failures, mut wrong) = (0, Vec::new());
         for (call, count) in self.count(self.act, &LOOKS) {
-            for n in 1..=count {
+            for n in (1..=count).step_by(count.div_ceil(MOST_LOOKS).max(1)) {
                 self.put_back(start);
                 let (ran, log) = self.injected(self.act, call, &format!("error={error}:when={n}"));
                 let Some(failed) = log.lines().find(|line| line.contains("(INJECTED)")) else { break };
