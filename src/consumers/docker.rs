@@ -60,9 +60,9 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
     // A daemon that somebody started by hand does not read the unit.
     let reads_unit = running.by_systemd && next.state == State::Seen && next.unknown.is_empty();
     let manager = || environment::services(probe.host, probe.limit()).unwrap_or_default();
-    if let Some(json) = json_unread {
-        now.why = Some(text!("{} was changed after it was started", own(json)));
-        now.next = Some(Box::new(next));
+    if let Some(again) = json_unread {
+        now.why = Some(text!("{} was changed after it was started", own(&again.source)));
+        now.next = Some(Box::new(if reads_unit { next } else { again }));
     } else if reads_unit && differs(&now, &next, manager) {
         now.why = Some("its unit or a drop-in says something else since it was started".into());
         now.next = Some(Box::new(next));
@@ -83,8 +83,8 @@ fn differs(now: &Consumer, next: &Consumer, manager: impl Fn() -> Variables) -> 
     changed && (mentions || !manager().iter().any(|(name, _)| NAMES.contains(&name.as_str())))
 }
 
-/// The daemon as it was started, and `daemon.json` where it was changed since.
-fn runs(probe: &mut FileProbe<'_>, running: &Daemon) -> Result<(Consumer, Option<String>), Box<Consumer>> {
+/// The daemon as it was started, and what it would get with a `daemon.json` that was changed since.
+fn runs(probe: &mut FileProbe<'_>, running: &Daemon) -> Result<(Consumer, Option<Consumer>), Box<Consumer>> {
     let place = format!("/proc/{}/environ", running.pid);
     let variables = match environment::of_process(probe.host, running.pid) {
         Ok(variables) => variables.unwrap_or_default(),
@@ -109,6 +109,12 @@ fn runs(probe: &mut FileProbe<'_>, running: &Daemon) -> Result<(Consumer, Option
     let mut source = place;
     let has = |(name, sight): (&String, &Sight)| sights.get(name).and_then(Sight::value) == sight.value();
     let unread = json_is_newer(probe, running, &json_path) && !json.iter().all(has);
+    let again = unread.then(|| {
+        let mut sights = sights.clone();
+        outrank(&mut sights, json.clone());
+        outrank(&mut sights, options(&running.arguments, &of_process));
+        probe.modelled(Consumer::new(Who::Docker, None, probe.shown(&json_path)), &sights)
+    });
     if !json.is_empty() && !unread {
         source = format!("{}, {source}", probe.shown(&json_path));
         outrank(&mut sights, json);
@@ -116,7 +122,7 @@ fn runs(probe: &mut FileProbe<'_>, running: &Daemon) -> Result<(Consumer, Option
     outrank(&mut sights, options(&running.arguments, &of_process));
     let consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::Docker, None, source) };
     let consumer = Consumer { decided: BTreeMap::new(), ..probe.modelled(consumer, &sights) };
-    Ok((consumer, unread.then(|| probe.shown(&json_path))))
+    Ok((consumer, again))
 }
 
 /// The daemon as its unit would start it.

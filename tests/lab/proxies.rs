@@ -368,6 +368,6 @@ fn a_real_login_and_real_apt_are_asked() {
     let ids = "proxy-login,proxy-package-manager,proxy-sudo,proxy-cron,proxy-systemd";
     let json = lab.check(&["proxy", "--os", "ubuntu", "--only", ids, "--proxy", &url]);
     expect(&json, "proxy-login", "pass", "http and https through http://divvy:***@proxy.lab:1");
-    expect(&json, "proxy-package-manager", "warn", "with another password (apt-config dump)");
+    expect(&json, "proxy-package-manager", "warn", "with another password (/etc/apt/apt.conf.d/99lab:1)");
     expect(&json, "proxy-systemd", "skip", "systemd does not run here");
 }
