@@ -90,7 +90,9 @@ impl Judge {
         }
         let others = |reading: Reading| -> BTreeMap<Vec<u8>, Seen> {
             let own = |name: &[u8]| edits.iter().any(|edit| edit.name().as_bytes() == name);
-            reading.variables.into_iter().filter(|(name, _)| !own(name)).collect()
+            // What is no name is a piece of some value.
+            let is_name = |name: &[u8]| name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+            reading.variables.into_iter().filter(|(name, _)| is_name(name) && !own(name)).collect()
         };
         for dialect in self.syntax.readers().must {
             let then = dialect.read(before);
@@ -98,9 +100,9 @@ impl Judge {
                 continue;
             }
             let (then, now) = (others(then), others(dialect.read(after)));
-            let changed = then.keys().chain(now.keys()).find(|name| then.get(*name) != now.get(*name));
-            if let Some(name) = changed {
-                let name = String::from_utf8_lossy(name).into_owned();
+            if then != now {
+                // A piece of a password may stand where a name is read, so none is told.
+                let name = "another variable".to_owned();
                 let why = ": a value of the file goes on over its line's end".into();
                 return Err(Refused { name, spoils: true, reader: dialect.name(), why });
             }
