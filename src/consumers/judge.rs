@@ -391,7 +391,11 @@ fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Opti
         .map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown))))
         .collect();
     if consumer.consumer == Who::Docker {
-        fixes.extend(restart());
+        // No command mends it before a person has: a restart alone would change nothing.
+        fixes.extend(restart().map(|fix| match fix {
+            Fix::Command(command) => Fix::Advice(text!("where it runs, restart it then: {}", command)),
+            other => other,
+        }));
     }
     Some((cause, fixes))
 }

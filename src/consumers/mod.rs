@@ -57,6 +57,20 @@ pub use modelled::{Modelled, modelled};
 pub(crate) use value::{Flaw, ProxyValue};
 pub(crate) use wanted::{ProxySpec, Wanted};
 
+/// The names that models of readers follow; about each of them something is said also where nothing is known.
+pub(crate) const ALL_NAMES: [&str; 10] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "ftp_proxy",
+    "FTP_PROXY",
+];
+
 /// The names that are looked for, each followed by its upper-case twin.
 const NAMES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
 

@@ -14,21 +14,8 @@ use crate::envfile::shell::{Decided, Given, Kind, Login, Outcome, User};
 use crate::host::HostRead;
 use crate::platform::Platform;
 
+pub(crate) use super::ALL_NAMES as NAMES;
 pub(crate) use other::{Family, others};
-
-/// The names about which something is said also where nothing is known.
-pub(crate) const NAMES: [&str; 10] = [
-    "http_proxy",
-    "HTTP_PROXY",
-    "https_proxy",
-    "HTTPS_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-    "ftp_proxy",
-    "FTP_PROXY",
-];
 
 /// Read where an image has no `/etc/profile`.
 const DEBIAN: &str = include_str!("../../../assets/profile/debian");

@@ -30,19 +30,7 @@ use crate::text::own;
 
 use stack::Reached;
 
-/// The names that are looked at.
-pub(super) const NAMES: [&str; 10] = [
-    "http_proxy",
-    "HTTP_PROXY",
-    "https_proxy",
-    "HTTPS_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-    "ftp_proxy",
-    "FTP_PROXY",
-];
+pub(super) use super::ALL_NAMES as NAMES;
 
 /// Modules that run what others have written, and may set anything.
 const ANYTHING: [&str; 2] = ["pam_python.so", "pam_script.so"];
