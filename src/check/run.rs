@@ -14,6 +14,7 @@ use crate::check::prelude::*;
 use crate::finding::Ignored;
 use crate::host::HostRead;
 use crate::net::Roots;
+use crate::plan::Change;
 use crate::platform::Platform;
 use crate::stamp::rfc3339;
 use crate::text::millis;
@@ -75,6 +76,8 @@ pub(crate) struct Run<H> {
     pub secrets: Secrets,
     /// Whom to trust.
     pub roots: Roots,
+    /// What `prepare` and `reconfigure` would change on the host now; `None`: that is not known.
+    pub changes: Option<Vec<Change>>,
 }
 
 impl<H: HostRead + Send + Sync + 'static> Run<H> {
@@ -145,6 +148,7 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
                     spec: &run.spec,
                     secrets: &run.secrets,
                     roots: &run.roots,
+                    changes: run.changes.as_deref(),
                 };
                 check.collect(&look, time, earlier.as_ref())
             }),

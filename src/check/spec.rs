@@ -32,6 +32,9 @@ pub struct CheckSpec {
     pub proxy_found: bool,
     /// What is to be reached without them: the members that `prepare` would write, as they may be shown.
     pub no_proxy: Vec<String>,
+    /// The list is to have no other members.
+    #[serde(default)]
+    pub no_proxy_only: bool,
     /// Where MySQL is; `None`: nothing says so.
     pub mysql: Option<MysqlSpec>,
     /// Where Redis is; `None`: nothing says so.
@@ -167,6 +170,7 @@ impl Default for CheckSpec {
             https_proxy: None,
             proxy_found: false,
             no_proxy: Vec::new(),
+            no_proxy_only: false,
             mysql: None,
             redis: None,
             unread: Vec::new(),
@@ -198,6 +202,7 @@ impl CheckSpec {
             http: self.http_proxy.clone(),
             https: self.https_proxy.clone(),
             no_proxy: self.no_proxy.clone(),
+            only: self.no_proxy_only,
             asked: !self.proxy_found,
             written: false,
             removed: false,

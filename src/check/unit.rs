@@ -10,6 +10,7 @@ use super::spec::{CheckSpec, Secrets};
 use crate::finding::{Finding, FindingId};
 use crate::host::HostRead;
 use crate::net::{Roots, Time};
+use crate::plan::Change;
 use crate::platform::Platform;
 use crate::secret::Secret;
 use crate::text::words::words;
@@ -45,6 +46,8 @@ pub(crate) struct Look<'a> {
     pub secrets: &'a Secrets,
     /// The certificates that the host trusts, and `--proxy-ca`.
     pub roots: &'a Roots,
+    /// What `prepare` and `reconfigure` would change on the host now; `None`: that is not known.
+    pub changes: Option<&'a [Change]>,
 }
 
 impl<'a> Look<'a> {

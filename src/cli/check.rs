@@ -17,12 +17,13 @@ use crate::finding::Finding;
 use crate::net::Roots;
 use crate::network::catalogue::{EndpointNeeds, required_endpoints};
 use crate::network::cause::Via;
+use crate::plan::Change;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::Paint;
 use crate::report::check::{self as render, Checked, Page, Summary};
-use crate::settings::{self, Effective, Key};
-use crate::targets;
+use crate::settings::{self, Effective, Key, Settings, TargetName};
+use crate::targets::{self, Context, Phase};
 use crate::text;
 use crate::text::{ics_setup, own};
 
@@ -126,12 +127,28 @@ fn collect(
     spec.via = via(matches);
     secrets.teach(redactor);
     let roots = Roots::of(&host, &authority(settings.proxy_ca.as_ref())?);
+    let changes = changes(&known, &settings);
     let platform = known.platform.take();
     drop(known);
     quiet_threads();
-    let run = Run { host, platform, spec, secrets, roots };
+    let run = Run { host, platform, spec, secrets, roots, changes };
     let mut progress = Progress::new(globals);
     Ok(run.collect(selection, &globals.ignored, &mut |done, total, names| progress.tell(done, total, names)))
+}
+
+/// What `prepare`, with all its targets, and `reconfigure` would change now, so that nobody is sent to them in vain. Where one of
+/// them would refuse, it says itself why.
+fn changes(known: &HostContext<'_>, settings: &Settings) -> Option<Vec<Change>> {
+    let platform = known.platform.as_ref().filter(|_| settings.proxies.any())?;
+    let settings = &Settings { targets: TargetName::ALL.to_vec(), ..settings.clone() };
+    let phases = [Phase::Prepare, Phase::Reconfigure].into_iter().take(1 + usize::from(known.has_product));
+    let mut changes = Vec::new();
+    for phase in phases {
+        changes.extend(
+            targets::plan(&Context { view: &known.view, platform, settings, found: &known.found, phase }).ok()?.changes,
+        );
+    }
+    Some(changes)
 }
 
 /// A check that breaks is reported as a finding; its words would only stand in the way of the result.

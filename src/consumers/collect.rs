@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::reader::{FileProbe, IMAGE};
-use super::{Consumer, ConsumersFacts, Known, State, Who, docker, files, packages};
+use super::{ALL_NAMES, Consumer, ConsumersFacts, Known, NAMES, State, Who, docker, files, packages};
 use crate::environment::{self, LoginUser, Unseen, Variables};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -51,7 +51,7 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
             Who::ProdEnv => consumers.extend(files::prod_env(&mut probe, ask.home)),
         }
     }
-    ConsumersFacts { http_password, https_password, consumers }
+    ConsumersFacts { http_password, https_password, consumers, planned: Vec::new() }
 }
 
 impl FileProbe<'_> {
@@ -87,6 +87,10 @@ impl FileProbe<'_> {
             Ok(variables) => {
                 let mut consumer = Consumer { known: Known::Asked, ..Consumer::new(who, name, source) };
                 self.fill(&mut consumer, |name| environment::value(&variables, name).map(str::to_owned));
+                let others = ALL_NAMES.iter().filter(|name| !NAMES.contains(name));
+                let others =
+                    others.filter_map(|name| Some((*name, environment::value(&variables, name)?, source.to_owned())));
+                self.others(&mut consumer, others);
                 consumer
             }
             Err(Unseen::Absent(why)) => Consumer { name, ..Consumer::unseen(who, source, State::Skipped, why) },

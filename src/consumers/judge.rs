@@ -94,7 +94,7 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
     }
     let who = who(consumer);
     if !consumer.unknown.is_empty() {
-        return not_told(consumer, wanted);
+        return not_told(consumer, facts, wanted);
     }
     let observed = text!("{} ({})", shown(consumer, &wanted.no_proxy), own(&consumer.source));
     if !wanted.is_proxy() {
@@ -131,7 +131,7 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
             .expected(expected(consumer, wanted))
             .observed(observed)
     } else {
-        differs(consumer, &wrong, wanted)
+        differs(consumer, &wrong, facts, wanted)
     };
     evidence(finding, consumer, &wanted.no_proxy)
 }
@@ -162,7 +162,7 @@ fn other_ways(consumer: &Consumer, others: Vec<&Exception>, observed: Text) -> F
 fn with_next(consumer: &Consumer, next: &Consumer, facts: &ConsumersFacts, wanted: &Wanted, observed: Text) -> Finding {
     let wrong = differences(next, facts, wanted);
     if !wrong.is_empty() {
-        return differs(next, &wrong, wanted);
+        return differs(next, &wrong, facts, wanted);
     }
     let title = text!("{} has to be started again: its files were changed since", who(consumer));
     let finding = Finding::new(id(consumer.consumer), Status::Warn, title)
@@ -186,7 +186,7 @@ fn still_set(finding: Finding, consumer: &Consumer, status: Status) -> Finding {
     })
 }
 
-fn differs(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Finding {
+fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
     let who = who(consumer);
     let missing = consumer.proxy(true).is_none() && consumer.proxy(false).is_none();
     let urls = wrong.iter().any(|difference| !difference.name.eq_ignore_ascii_case("no_proxy"));
@@ -197,11 +197,14 @@ fn differs(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Findin
         text!("{} gets another {} than is wanted", who, own(names.join(", ")))
     };
     let details = Text::join(wrong.iter().map(|difference| difference.text.clone()), "; ");
-    let (cause, fixes) = match outranked(consumer, wrong, wanted) {
-        Some(outranked) => outranked,
-        None => {
-            let (cause, fixes) = remedy(consumer, wanted, missing);
-            (cause.into(), fixes)
+    let (usual, remedy) = remedy(consumer, wanted, missing);
+    let (cause, fixes) = match outranked(consumer, wrong, facts, wanted) {
+        None => (usual.into(), remedy),
+        Some(outranked) => {
+            let mut fixes = outranked.fixes;
+            // What is written mends a part of it.
+            fixes.splice(0..0, remedy.into_iter().take(usize::from(outranked.is_part)));
+            (outranked.cause, fixes)
         }
     };
     let finding = Finding::new(id(consumer.consumer), status(consumer.consumer, missing, urls, wanted), title)
@@ -212,23 +215,27 @@ fn differs(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Findin
 }
 
 /// A consumer of which some variables cannot be told.
-fn not_told(consumer: &Consumer, wanted: &Wanted) -> Finding {
+fn not_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
     let names = own(consumer.unknown.keys().cloned().collect::<Vec<_>>().join(", "));
     let mut reasons: Vec<&Text> = consumer.unknown.values().collect();
     reasons.dedup();
     let reasons = Text::join(reasons.into_iter().cloned(), "; ");
     let title = text!("what {} gets for {} cannot be told from the files", who(consumer), names);
-    evidence(
-        Finding::new(id(consumer.consumer), Status::Warn, title)
-            .observed(text!("{}: {}", own(&consumer.source), reasons))
-            .cause("only the reader itself can tell what it makes of these lines")
-            .advise(match consumer.consumer {
-                Who::PackageManager => text!("take that line out, or write a plain value: {}", own(&consumer.source)),
-                _ => text!("write plain values instead: {}", command("prepare", "", wanted)),
-            }),
-        consumer,
-        &wanted.no_proxy,
-    )
+    let finding = Finding::new(id(consumer.consumer), Status::Warn, title)
+        .observed(text!("{}: {}", own(&consumer.source), reasons))
+        .cause("only the reader itself can tell what it makes of these lines");
+    let is_told = |planned: &&Consumer| planned.state == State::Seen && planned.unknown.is_empty();
+    let mut planned = facts.planned.iter().filter(|planned| planned.consumer == consumer.consumer).peekable();
+    let mut places: Vec<&str> =
+        consumer.unknown.keys().filter_map(|name| Some(decided_by(consumer, name)?.1.shown.as_str())).collect();
+    places.dedup();
+    let finding = if !wanted.written && planned.peek().is_some() && planned.all(|planned| is_told(&planned)) {
+        Finding { fix: remedy(consumer, wanted, false).1, ..finding }
+    } else {
+        let places = if places.is_empty() { consumer.source.clone() } else { places.join(", ") };
+        finding.advise(text!("write a plain value, or take the line out: {}", own(places)))
+    };
+    evidence(finding, consumer, &wanted.no_proxy)
 }
 
 /// The id of the finding about a consumer.
@@ -336,13 +343,18 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> 
     }
     if has_exclusions(consumer.consumer) && consumer.has_proxy() {
         let members = |list: &str| -> BTreeSet<String> { NoProxy::found(list).members().map(str::to_owned).collect() };
+        let exactly = wanted.only;
         let wanted: BTreeSet<String> = wanted.no_proxy.iter().cloned().collect();
         let lists = [("no_proxy", &consumer.no_proxy), ("NO_PROXY", &consumer.no_proxy_upper)];
         if lists.iter().all(|(_, list)| list.is_none()) && !wanted.is_empty() {
             found.push(Difference { name: "no_proxy", text: "no_proxy is not set".into() });
         }
         for (name, list) in lists {
-            let Some(seen) = list.as_deref().map(members).filter(|seen| *seen != wanted) else { continue };
+            let Some(seen) = list.as_deref().map(members) else { continue };
+            // A longer list is no fault, unless exactly these were asked for.
+            if if exactly { seen == wanted } else { seen.is_superset(&wanted) } {
+                continue;
+            }
             let list = |members: BTreeSet<&String>| {
                 let members: Vec<&str> = members.into_iter().map(String::as_str).collect();
                 let list = members.join(",");
@@ -350,7 +362,7 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> 
             };
             let parts = [
                 list(wanted.difference(&seen).collect()).map(|(cut, list)| text!("lacks {}", list_text(&list, cut))),
-                list(seen.difference(&wanted).collect()).map(|(cut, _)| text!("also has {}", cut)),
+                list(seen.difference(&wanted).filter(|_| exactly).collect()).map(|(cut, _)| text!("also has {}", cut)),
             ];
             let parts = Text::join(parts.into_iter().flatten(), " and ");
             found.push(Difference { name, text: text!("{} {}", own(name), parts) });
@@ -377,13 +389,29 @@ fn restart() -> [Fix; 2] {
     ]
 }
 
-/// Files that `prepare` does not write, or could not mend, and that decide what is wrong: each is named with its line.
-fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Option<(Text, Vec<Fix>)> {
-    let names = wrong.iter().map(|difference| difference.name);
-    let others: Vec<(&str, &Decided)> = names
-        .filter_map(|name| decided_by(consumer, name))
-        .filter(|(_, decided)| wanted.written || !decided.ours)
-        .collect();
+/// What decides otherwise, whatever `prepare` and `reconfigure` write.
+struct Outranked {
+    cause: Text,
+    fixes: Vec<Fix>,
+    /// They mend something of it all the same.
+    is_part: bool,
+}
+
+/// Who decides what is wrong when everything is written as it is going to be: each is named with its line.
+fn outranked(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wanted: &Wanted) -> Option<Outranked> {
+    let same = |planned: &&Consumer| planned.consumer == consumer.consumer && planned.state == State::Seen;
+    let named = |planned: &&Consumer| planned.name == consumer.name;
+    let planned = || facts.planned.iter().filter(same);
+    let (after, stays);
+    if wanted.written || !consumer.consumer.has_file_of_ours() {
+        (after, stays) = (consumer, wrong.iter().map(|difference| difference.name).collect::<Vec<_>>());
+    } else {
+        after = planned()
+            .find(named)
+            .or_else(|| planned().find(|planned| !differences(planned, facts, wanted).is_empty()))?;
+        stays = differences(after, facts, wanted).iter().map(|difference| difference.name).collect();
+    }
+    let others: Vec<(&str, &Decided)> = stays.into_iter().filter_map(|name| decided_by(after, name)).collect();
     let (_, first) = others.first()?;
     let cause = text!("{} decides it, whatever other files say", own(&first.shown));
     let mut fixes: Vec<Fix> = others
@@ -397,7 +425,12 @@ fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Opti
             other => other,
         }));
     }
-    Some((cause, fixes))
+    let values = |own: &Consumer| {
+        let urls = [&own.http, &own.http_upper, &own.https, &own.https_upper]
+            .map(|value| value.as_ref().map(|value| value.shown.clone()));
+        (urls, own.no_proxy.clone(), own.no_proxy_upper.clone())
+    };
+    Some(Outranked { cause, fixes, is_part: values(after) != values(consumer) })
 }
 
 /// The line that decides a variable, in whichever spelling the consumer has it.

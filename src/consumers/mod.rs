@@ -84,6 +84,9 @@ pub(crate) struct ConsumersFacts {
     pub(crate) https_password: Option<u32>,
     /// In the order in which they are reported.
     pub(crate) consumers: Vec<Consumer>,
+    /// Those whose files `prepare` and `reconfigure` write, as they would be after both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) planned: Vec<Consumer>,
 }
 
 /// One consumer, and what it gets.

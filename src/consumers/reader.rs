@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
-use super::{Consumer, Decided, NAMES, State};
-use crate::host::{FileKind, HostRead};
+use super::{Consumer, Decided, Exception, NAMES, State};
+use crate::host::HostRead;
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::settings::ProxyUrl;
@@ -48,31 +48,39 @@ impl<'a> FileProbe<'a> {
         let shown = self.shown(&at.path);
         Decided {
             shown: if at.line == 0 { shown } else { format!("{shown}:{}", at.line) },
-            ours: self.own_files.contains(&at.path) || self.is_mended(&at.path),
+            ours: self.own_files.contains(&at.path),
         }
-    }
-
-    /// A script of profile.d that sets the proxy is brought to the same value; a link to one is left alone.
-    fn is_mended(&self, path: &Path) -> bool {
-        let is_script =
-            path.parent() == Some(Path::new("/etc/profile.d")) && path.extension().is_some_and(|end| end == "sh");
-        is_script && matches!(self.host.lstat(path), Ok(Some(stat)) if stat.kind == FileKind::File)
     }
 
     /// The consumer with what a model says of each of the six names.
     pub(super) fn modelled(&mut self, mut consumer: Consumer, sights: &Sights) -> Consumer {
         self.fill(&mut consumer, |name| sights.get(name)?.value().map(str::to_owned));
         for (name, sight) in sights.iter().filter(|(name, _)| NAMES.contains(&name.as_str())) {
-            let decided = self.decided(sight.at());
-            // Where a variable is taken away nothing is mended.
-            let ours = decided.ours && !matches!(sight, Sight::Unset { .. });
-            consumer.decided.insert(name.clone(), Decided { ours, ..decided });
+            consumer.decided.insert(name.clone(), self.decided(sight.at()));
             if let Sight::Unknown { at, why } = sight {
                 let place = self.decided(at).shown;
                 consumer.unknown.insert(name.clone(), text!("{}: {}", own(place), why.clone()));
             }
         }
+        let others = sights.iter().filter(|(name, _)| !NAMES.contains(&name.as_str()));
+        let others: Vec<(&str, &str, String)> = others
+            .filter_map(|(name, sight)| Some((name.as_str(), sight.value()?, self.decided(sight.at()).shown)))
+            .collect();
+        self.others(&mut consumer, others);
         consumer
+    }
+
+    /// `ALL_PROXY` and its like: other requests, which may have a proxy of their own. Each with its value and who decides it.
+    pub(super) fn others<'v>(
+        &mut self,
+        consumer: &mut Consumer,
+        values: impl IntoIterator<Item = (&'v str, &'v str, String)>,
+    ) {
+        for (name, value, at) in values {
+            if let Some(value) = self.value(value) {
+                consumer.exceptions.push(Exception { whom: text!("{}", own(name)), at, value: Some(value) });
+            }
+        }
     }
 
     /// The number of the password of a URL that is wanted.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{Origin, ProxyUrl, Scheme, Setting, Settings};
+use crate::settings::{Exclusions, Origin, ProxyUrl, Scheme, Setting, Settings};
 
 /// A proxy, without its password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ pub(crate) struct Wanted {
     pub(crate) https: Option<ProxySpec>,
     /// The members of the list, as they may be shown.
     pub(crate) no_proxy: Vec<String>,
+    /// The list is to have no other members (`--no-proxy-only`).
+    pub(crate) only: bool,
     /// Somebody asked for these in this run; else they stood on the host already.
     pub(crate) asked: bool,
     /// `prepare` has just written all of it, so writing it again mends nothing.
@@ -74,6 +76,7 @@ impl Wanted {
             http: ProxySpec::of(proxies[0]),
             https: ProxySpec::of(proxies[1]),
             no_proxy,
+            only: matches!(settings.exclusions, Exclusions::Only(_)),
             asked: !proxies.into_iter().flatten().all(found),
             written: false,
             removed: settings.remove_proxy,

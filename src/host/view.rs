@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{HostRead, Snapshot};
 use crate::problem::{Problem, copy_of, id};
@@ -14,7 +14,7 @@ use crate::text;
 pub struct View<'a> {
     /// The host itself, for everything that is not a file's content.
     pub host: &'a dyn HostRead,
-    seen: RefCell<BTreeMap<PathBuf, Option<Rc<Snapshot>>>>,
+    seen: RefCell<BTreeMap<PathBuf, Option<Arc<Snapshot>>>>,
     lenient: bool,
     unread: RefCell<Vec<PathBuf>>,
 }
@@ -39,7 +39,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// A problem that names the file and what to do.
-    pub fn snapshot(&self, path: &Path) -> Result<Option<Rc<Snapshot>>, Problem> {
+    pub fn snapshot(&self, path: &Path) -> Result<Option<Arc<Snapshot>>, Problem> {
         if let Some(seen) = self.seen.borrow().get(path) {
             return Ok(seen.clone());
         }
@@ -50,7 +50,7 @@ impl<'a> View<'a> {
             }
             other => other.map_err(|error| unreadable(&self.host.shown(path), &error))?,
         };
-        let snapshot = snapshot.map(Rc::new);
+        let snapshot = snapshot.map(Arc::new);
         self.seen.borrow_mut().insert(path.to_path_buf(), snapshot.clone());
         Ok(snapshot)
     }

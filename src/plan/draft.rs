@@ -1,7 +1,7 @@
 //! Collects changes while targets look at the host.
 
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{After, Change, FileMeta, Plan};
 use crate::finding::Finding;
@@ -28,7 +28,7 @@ impl<'v> Draft<'v> {
     ///
     /// # Errors
     /// When it is there and cannot be read, by us or by whoever it is meant for.
-    pub(crate) fn snapshot(&self, path: &Path) -> Result<Option<Rc<Snapshot>>, Problem> {
+    pub(crate) fn snapshot(&self, path: &Path) -> Result<Option<Arc<Snapshot>>, Problem> {
         let snapshot = self.view.snapshot(path)?;
         match &snapshot {
             Some(file) if [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| file.bytes.starts_with(mark)) => {
@@ -84,7 +84,7 @@ impl<'v> Draft<'v> {
     fn change(
         &mut self,
         path: &Path,
-        before: Option<Rc<Snapshot>>,
+        before: Option<Arc<Snapshot>>,
         after: Option<After>,
         reasons: Vec<Text>,
     ) -> Result<(), Problem> {

@@ -6,7 +6,7 @@ mod planned;
 mod shown;
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::consumers::Who;
 use crate::finding::Finding;
@@ -87,7 +87,7 @@ pub struct Change {
     /// The file that is meant, with no symbolic link left in its path.
     pub real_path: PathBuf,
     /// What stands there now.
-    pub before: Option<Rc<Snapshot>>,
+    pub before: Option<Arc<Snapshot>>,
     /// What is to stand there.
     pub after: Option<After>,
     /// Why, one sentence each.

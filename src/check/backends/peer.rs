@@ -51,7 +51,7 @@ pub fn collect<C: Check>(
     let roots = Roots::of(&host, b"");
     let secret = password.then(|| Secret::new(PASSWORD));
     let secrets = Secrets { mysql: secret.clone(), redis: secret, ..Secrets::default() };
-    let look = Look { host: &host, platform: None, spec, secrets: &secrets, roots: &roots };
+    let look = Look { host: &host, platform: None, spec, secrets: &secrets, roots: &roots, changes: None };
     let limit = Duration::from_millis(millis);
     let facts = check.collect(&look, Time::new(limit, limit), earlier);
     let text = serde_json::to_string(&facts).unwrap();

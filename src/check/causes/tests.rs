@@ -38,7 +38,7 @@ fn told(url: &str, ca: &[u8], seconds: u64) -> Told {
         ..CheckSpec::default()
     };
     let secrets = Secrets { http_proxy: Some(url.clone()), https_proxy: Some(url), ..Secrets::default() };
-    let look = Look { host: &host, platform: None, spec: &spec, secrets: &secrets, roots: &roots };
+    let look = Look { host: &host, platform: None, spec: &spec, secrets: &secrets, roots: &roots, changes: None };
     let time = || Time::new(spec.limits.connect(), spec.limits.run());
     let found = |check: &dyn AnyCheck| check.judge(&check.collect(&look, time(), None), &spec).unwrap();
     let (by_proxy, by_network) = (found(&Dial), found(network::CHECKS[0]));

@@ -57,7 +57,8 @@ pub fn production() -> CheckSpec {
 pub fn checked(check: &dyn crate::check::AnyCheck, host: &dyn HostRead, spec: &CheckSpec) -> Vec<Finding> {
     let roots = Roots::of(&MemoryHost::new(), b"");
     let platform = crate::platform::detect(host, None).ok().map(|(platform, _)| platform);
-    let look = Look { host, platform: platform.as_ref(), spec, secrets: &Secrets::default(), roots: &roots };
+    let look =
+        Look { host, platform: platform.as_ref(), spec, secrets: &Secrets::default(), roots: &roots, changes: None };
     let facts = check.collect(&look, patient(), None);
     let findings = check.judge(&facts, spec).unwrap();
     for finding in &findings {

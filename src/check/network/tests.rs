@@ -361,7 +361,7 @@ fn collected(proxy: &str) -> NetworkFacts {
     let spec = CheckSpec { endpoints, limits, ..spec() };
     let host = crate::host::MemoryHost::new();
     let roots = Roots::of(&host, b"");
-    let look = Look { host: &host, platform: None, spec: &spec, secrets: &secrets, roots: &roots };
+    let look = Look { host: &host, platform: None, spec: &spec, secrets: &secrets, roots: &roots, changes: None };
     Check::collect(&Network::<false>, &look, patient(), None)
 }
 

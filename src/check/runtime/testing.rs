@@ -33,7 +33,7 @@ impl Checked for Double {
 
     fn within<C: Check>(&self, time: Time, check: &C, spec: &CheckSpec, secrets: &Secrets) -> C::Facts {
         static ROOTS: LazyLock<Roots> = LazyLock::new(|| Roots::of(&MemoryHost::new(), b""));
-        let look = Look { host: self, platform: None, spec, secrets, roots: &ROOTS };
+        let look = Look { host: self, platform: None, spec, secrets, roots: &ROOTS, changes: None };
         let facts = serde_json::to_string(&check.collect(&look, time, None)).unwrap();
         serde_json::from_str(&facts).unwrap()
     }

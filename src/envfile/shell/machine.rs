@@ -253,7 +253,10 @@ impl<'a> Shell<'a> {
     pub(super) fn touched(&mut self, name: &[u8], at: At) -> &mut Variable {
         let found = self.variable(name);
         let variable = self.state.variables.entry(name.to_vec()).or_insert(found);
-        variable.at = Some(at);
+        // What is read-only was decided where it was made so; an export later on changes nothing of its value.
+        if variable.read_only != Tri::Yes {
+            variable.at = Some(at);
+        }
         variable
     }
 

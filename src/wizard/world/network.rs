@@ -38,7 +38,7 @@ impl<'a> Network<'a> {
         secrets: &Secrets,
         earlier: Option<&C::Facts>,
     ) -> (Vec<Finding>, C::Facts) {
-        let look = Look { host: self.host, platform: None, spec, secrets, roots: &self.roots };
+        let look = Look { host: self.host, platform: None, spec, secrets, roots: &self.roots, changes: None };
         let facts = check.collect(&look, Time::new(self.limits.connect(), self.limits.check()), earlier);
         (check.judge(&facts, spec), facts)
     }

@@ -12,10 +12,11 @@ mod urls;
 
 use super::super::{Check, CheckSpec, Group, Look, Meta};
 use crate::consumers::judge::{judge, not_seen, who};
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Who};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
+use crate::plan::PlannedHost;
 use crate::text;
 use crate::text::Text;
 
@@ -63,7 +64,13 @@ impl Check for Consumers {
             http_proxy: look.secrets.http_proxy.as_ref(),
             https_proxy: look.secrets.https_proxy.as_ref(),
         };
-        consumers::observe(&ask, None, time)
+        let mut facts = consumers::observe(&ask, None, time);
+        if let Some(changes) = look.changes {
+            let planned = PlannedHost::new(look.host, changes);
+            let own: Vec<Who> = Who::ALL.into_iter().filter(|who| who.has_file_of_ours()).collect();
+            facts.planned = consumers::observe(&Ask { host: &planned, ..ask }, Some(&own), time).consumers;
+        }
+        facts
     }
 
     fn judge(&self, facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {

@@ -311,7 +311,14 @@ fn two_places_are_asked_side_by_side_and_the_one_for_http_is_asked_for_a_page() 
         spec(Some(&format!("http://{LOGIN}127.0.0.1:{http}")), Some(&format!("http://127.0.0.1:{https}")));
     let host = crate::host::MemoryHost::new();
     let roots = Roots::of(&host, b"");
-    let look = crate::check::Look { host: &host, platform: None, spec: &spec, secrets: &secrets, roots: &roots };
+    let look = crate::check::Look {
+        host: &host,
+        platform: None,
+        spec: &spec,
+        secrets: &secrets,
+        roots: &roots,
+        changes: None,
+    };
     let facts = Dial.collect(&look, patient(), None);
     let findings = Dial.judge(&facts, &spec);
     assert_eq!(facts.proxies.iter().map(|proxy| proxy.port).collect::<Vec<_>>(), [https, http]);
