@@ -10,6 +10,7 @@ mod errors;
 mod explain;
 mod hosts;
 mod network;
+mod odd_hosts;
 mod prove;
 mod root;
 mod secret_matrix;
