@@ -27,6 +27,7 @@
 //! | [`settings`] | what is wanted and where each value came from |
 //! | [`context`] | what people have said and what the host has, together, for every command |
 //! | [`network`] | which paths must be open, the way to each of them, the proxy asked, and what to hand to those who open them |
+//! | [`lists`] | what is wrong with a `no_proxy` list, wherever it comes from |
 //! | [`mysql`], [`redis`] | the two back ends: what answers, the login, what a server says of itself |
 //! | [`docker`] | the engine and its Compose: which containers there are, what compose files expect |
 //! | [`product`] | the vendor's product on a host: folder, containers, interface, queues, logs |
@@ -93,6 +94,7 @@ pub mod envfile;
 mod environment;
 pub mod finding;
 mod host;
+mod lists;
 mod mysql;
 mod net;
 mod network;

@@ -46,7 +46,7 @@ pub(crate) use crate::network::target::Target;
 use crate::text::{Own, own, seconds};
 pub(crate) use record::Record;
 pub(crate) use run::{Run, Selection};
-pub(crate) use spec::{Address, CheckSpec, Limits, Secrets, Unread};
+pub(crate) use spec::{Address, CheckSpec, GivenList, Limits, Secrets, Unread};
 #[cfg(test)]
 pub(crate) use spec::{MysqlSpec, RedisSpec};
 pub(crate) use unit::{AnyCheck, Check, Group, Look, Meta};

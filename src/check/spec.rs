@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::consumers::{ProxySpec, Wanted};
 use crate::network::cause::Via;
 use crate::network::target::Target;
-use crate::redact::Redactor;
-use crate::settings::{Deployment, Effective, Key, ProxyUrl, Secret, Settings};
+use crate::redact::{self, Redactor};
+use crate::settings::{Deployment, Effective, Key, NoProxy, ProxyUrl, Secret, Setting, Settings};
 use crate::text::Text;
 
 /// What the host is judged by.
@@ -35,6 +35,9 @@ pub struct CheckSpec {
     /// The list is to have no other members.
     #[serde(default)]
     pub no_proxy_only: bool,
+    /// The list that somebody gave, as it was typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<GivenList>,
     /// Where MySQL is; `None`: nothing says so.
     pub mysql: Option<MysqlSpec>,
     /// Where Redis is; `None`: nothing says so.
@@ -60,6 +63,26 @@ pub struct Unread {
     pub why: Text,
     /// Root could read it.
     pub needs_root: bool,
+}
+
+/// A list that somebody gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenList {
+    /// As it was typed, and what is written besides; without passwords.
+    pub text: String,
+    /// Who gave it: `--no-proxy`.
+    pub origin: String,
+}
+
+impl GivenList {
+    /// `only`: nothing is written besides; else these members are.
+    pub(crate) fn new(typed: &Setting<String>, only: bool, written: &[String]) -> Self {
+        let given = NoProxy::found(&typed.value);
+        let others = written.iter().filter(|member| !only && !given.contains(member)).map(String::as_str);
+        let text = std::iter::once(typed.value.as_str()).chain(others).collect::<Vec<_>>().join(",");
+        Self { text: redact::list(&text), origin: typed.origin.to_string() }
+    }
 }
 
 /// Host and port, and who says so.
@@ -171,6 +194,7 @@ impl Default for CheckSpec {
             proxy_found: false,
             no_proxy: Vec::new(),
             no_proxy_only: false,
+            list: None,
             mysql: None,
             redis: None,
             unread: Vec::new(),

@@ -11,9 +11,9 @@ use super::args::{Globals, flags, path_of, word};
 use super::exit::Exit;
 use super::progress::Progress;
 use super::{ask, files, machine, network, out, terminal};
-use crate::check::{CheckSpec, Limits, Record, Run, Selection, Target, Unread};
+use crate::check::{CheckSpec, GivenList, Limits, Record, Run, Selection, Target, Unread};
 use crate::context::{HostContext, Intent, at_most, authority};
-use crate::finding::Finding;
+use crate::finding::{Finding, Status};
 use crate::net::Roots;
 use crate::network::catalogue::{EndpointNeeds, required_endpoints};
 use crate::network::cause::Via;
@@ -105,6 +105,7 @@ fn collect(
 ) -> Result<Record, Problem> {
     let host = machine::to_look(globals)?;
     let mut inputs = machine::inputs(globals, matches)?;
+    let typed = inputs.list_as_typed();
     let mut known = HostContext::load(&host, &inputs, Intent::Check)?;
     // A file that is in the way of this look is a finding; the others are looked at all the same.
     let unread =
@@ -123,6 +124,7 @@ fn collect(
     let no_proxy = targets::no_proxy(&settings).shown().members().map(str::to_owned).collect();
     let (mut spec, secrets) = CheckSpec::new(&settings, &Effective::new(&settings, &known.found), no_proxy, limits);
     spec.unread = unread;
+    spec.list = typed.map(|(key, typed)| GivenList::new(&typed, key == Key::ProxyNoProxyOnly, &spec.no_proxy));
     spec.endpoints = endpoints;
     spec.via = via(matches);
     secrets.teach(redactor);
@@ -144,9 +146,12 @@ fn changes(known: &HostContext<'_>, settings: &Settings) -> Option<Vec<Change>> 
     let phases = [Phase::Prepare, Phase::Reconfigure].into_iter().take(1 + usize::from(known.has_product));
     let mut changes = Vec::new();
     for phase in phases {
-        changes.extend(
-            targets::plan(&Context { view: &known.view, platform, settings, found: &known.found, phase }).ok()?.changes,
-        );
+        let context = Context { view: &known.view, platform, settings, found: &known.found, phase };
+        let plan = targets::plan(&context).ok()?;
+        if plan.findings.iter().any(|finding| finding.status == Status::Fail) {
+            return None;
+        }
+        changes.extend(plan.changes);
     }
     Some(changes)
 }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::args::Globals;
 use super::exit::Exit;
 use super::{ask, machine, out};
-use crate::context::{HostContext, Intent};
+use crate::context::{HostContext, Inputs, Intent};
+use crate::host::HostRead;
 use crate::problem::Problem;
 use crate::report::{SCHEMA, visible};
 use crate::settings::{Settings, example, schema};
@@ -30,9 +31,15 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Probl
 /// # Errors
 /// A value that is wrong or missing.
 pub(super) fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Settings, Problem> {
-    let host = machine::to_look(globals)?;
-    let mut inputs = machine::inputs(globals, matches)?;
-    let mut known = HostContext::load(&host, &inputs, Intent::Show)?;
+    effective_of(globals, &machine::to_look(globals)?, machine::inputs(globals, matches)?)
+}
+
+/// The same of what was read already.
+///
+/// # Errors
+/// As [`effective`].
+pub(super) fn effective_of(globals: &Globals, host: &dyn HostRead, mut inputs: Inputs) -> Result<Settings, Problem> {
+    let mut known = HostContext::load(host, &inputs, Intent::Show)?;
     known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec)).map(|(settings, _)| settings)
 }
 

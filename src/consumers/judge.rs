@@ -8,14 +8,12 @@ use super::{Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, Prox
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
+use crate::lists::{LONGEST_LIST, list_shown};
 use crate::redact::list_text;
 use crate::settings::NoProxy;
 use crate::text;
 use crate::text::Evidence;
 use crate::text::{Fix, Text, clean, host_port, ics_setup, own, quoted};
-
-/// No more characters of a list are shown.
-const LONGEST_LIST: usize = 500;
 
 /// The command that writes what is wanted, with the flags that name it where the host does not have it, then `more` flags.
 fn command(verb: &'static str, more: &'static str, wanted: &Wanted) -> Text {
@@ -75,15 +73,6 @@ pub(crate) fn shown(consumer: &Consumer, wanted: &[String]) -> Text {
     };
     parts.extend(consumer.exclusions().map(|list| text!("no_proxy {}", list_shown(list, wanted))));
     Text::join(parts, ", ")
-}
-
-fn list_shown(list: &str, wanted: &[String]) -> Text {
-    let list = clean(list, LONGEST_LIST);
-    let member = |member: &str| match wanted.iter().find(|known| *known == member.trim()) {
-        Some(_) => text!("{}", own(member)),
-        None => text!("{}", member),
-    };
-    Text::join(list.split(',').map(member), ",")
 }
 
 /// The finding of one consumer.

@@ -1,12 +1,12 @@
 //! The files of the host with a `no_proxy` list, each as it stands.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::envfile::{Dialect, PamLimit, Seen, unit};
 use crate::environment::daemon_json;
-use crate::host::{Command, HostRead};
+use crate::host::{Command, FileKind, HostRead};
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::redact;
@@ -21,6 +21,9 @@ use crate::version::Version;
 const NAMES: [&str; 8] =
     ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"];
 
+/// No more files of one folder are looked into for URLs of loopback.
+const MOST_FILES: usize = 100;
+
 /// What was found.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct PlacesFacts {
@@ -30,8 +33,9 @@ pub(crate) struct PlacesFacts {
     pub(crate) curl: Option<String>,
     /// The cloud that the host runs in.
     pub(crate) cloud: Option<String>,
-    /// Is the product installed here?
-    pub(crate) product: bool,
+    /// Who is seen to ask loopback by HTTP.
+    #[serde(default)]
+    pub(crate) loopback: Vec<AsksLoopback>,
     /// Files that could not be read, with the reason.
     pub(crate) unread: Vec<Text>,
 }
@@ -53,6 +57,15 @@ pub(crate) struct Place {
     pub(crate) unknown: bool,
     /// The longest line that its reader takes.
     pub(crate) limit: Option<Limit>,
+}
+
+/// A line of a file with a URL of loopback: a health check, a cron job, a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AsksLoopback {
+    /// Whose list decides about it.
+    pub(crate) reader: Reader,
+    /// `/divvycloud/docker-compose.yml:12`.
+    pub(crate) at: String,
 }
 
 /// A limit of linux-pam.
@@ -81,7 +94,7 @@ pub(crate) enum Reader {
 pub(crate) fn observe(host: &dyn HostRead, platform: Option<&Platform>, home: &Path, time: Time) -> PlacesFacts {
     let mut facts = PlacesFacts::default();
     files(host, platform, home, &mut facts);
-    facts.product = host.lstat(&prod_env(home)).is_ok_and(|stat| stat.is_some());
+    asks_loopback(host, home, &mut facts);
     facts.cloud = cloud(host);
     facts.curl = curl(host, time);
     facts
@@ -129,6 +142,47 @@ fn files(host: &dyn HostRead, platform: Option<&Platform>, home: &Path, facts: &
     }
     if let Some(bytes) = read(host, &daemon.daemon_json, facts) {
         facts.places.extend(of_daemon_json(&bytes, &daemon.daemon_json));
+    }
+}
+
+/// Compose files of the product for its containers; crontabs and units of this site for everything else.
+fn asks_loopback(host: &dyn HostRead, home: &Path, facts: &mut PlacesFacts) {
+    let folders: [(&Path, &[&str], Reader); 3] = [
+        (home, &["yml", "yaml"], Reader::Containers),
+        (Path::new("/etc/cron.d"), &[], Reader::Logins),
+        (Path::new("/etc/systemd/system"), &["service"], Reader::Logins),
+    ];
+    let mut files = vec![(PathBuf::from("/etc/crontab"), Reader::Logins)];
+    for (folder, endings, reader) in folders {
+        match host.list(folder) {
+            Ok(names) => {
+                let ends = |path: &PathBuf| {
+                    endings.is_empty() || endings.iter().any(|end| path.extension().is_some_and(|own| own == *end))
+                };
+                let paths = names.into_iter().map(|name| folder.join(name)).filter(ends).take(MOST_FILES);
+                files.extend(paths.map(|path| (path, reader)));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => facts.unread.push(text!("{}: {}", host.shown(folder), error)),
+        }
+    }
+    for (path, reader) in files {
+        if facts.loopback.iter().any(|known| known.reader == reader) {
+            continue;
+        }
+        let Ok(Some(stat)) = host.lstat(&path) else { continue };
+        if stat.kind != FileKind::File {
+            continue;
+        }
+        let Some(bytes) = read(host, &path, facts) else { continue };
+        let asks = |line: &&str| {
+            !line.trim_start().starts_with('#')
+                && ["http://127.", "http://localhost"].iter().any(|url| line.contains(url))
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((index, _)) = text.lines().enumerate().find(|(_, line)| asks(line)) {
+            facts.loopback.push(AsksLoopback { reader, at: format!("{}:{}", path.display(), index + 1) });
+        }
     }
 }
 

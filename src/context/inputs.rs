@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::finding::{Finding, Status, ids};
 use crate::host::{HostRead, View};
 use crate::problem::{Problem, id};
-use crate::settings::{self, Layer, Layers, SAVED, SecretSources, Setting, TABLE};
+use crate::settings::{self, Key, Layer, Layers, NoProxy, SAVED, SecretSources, Setting, TABLE};
 use crate::text;
 use crate::text::{nearest, own, quoted};
 
@@ -68,6 +68,20 @@ impl Inputs {
     pub(crate) fn layers(&self, host: &dyn HostRead) -> Result<Layers, Problem> {
         let file = self.given.clone().map_or_else(|| saved(host), Ok)?;
         Ok(Layers { flags: self.flags.clone(), variables: self.variables.clone(), file })
+    }
+
+    /// The list that somebody gave by flag, variable or `--settings`, as it was typed, for those who judge it. What can be
+    /// read of it stands in its place, so that nothing of it is refused.
+    pub(crate) fn list_as_typed(&mut self) -> Option<(Key, Setting<String>)> {
+        let layers = [Some(&mut self.flags), Some(&mut self.variables), self.given.as_mut()];
+        layers.into_iter().flatten().find_map(|layer| {
+            let key = [Key::ProxyNoProxyOnly, Key::ProxyNoProxy].into_iter().find(|key| layer.get(*key).is_some())?;
+            let typed = layer.get(key).cloned()?;
+            let list = NoProxy::found(&typed.value);
+            let readable: Vec<&str> = list.members().filter(|member| NoProxy::parse(member).is_ok()).collect();
+            layer.replace(key, readable.join(","));
+            Some((key, typed))
+        })
     }
 
     /// A variable that means nothing, with the nearest that does.

@@ -107,6 +107,15 @@ impl Layer {
         Ok(())
     }
 
+    /// Another value of the same origin; empty text is no value.
+    pub fn replace(&mut self, key: Key, value: String) {
+        match self.0.get_mut(&key) {
+            Some(_) if value.is_empty() => _ = self.0.remove(&key),
+            Some(setting) => setting.value = value,
+            None => {}
+        }
+    }
+
     /// What is wrong with the shape of a value.
     pub fn wrong(spec: &'static Spec, value: &str) -> Option<Text> {
         let expected = if value.is_empty() { None } else { wrong_shape(spec.shape, value) };

@@ -39,12 +39,13 @@ impl NoProxy {
     }
 
     /// Reads a list that stands on the host. Nothing in it is refused or lost: blanks between members are taken as
-    /// separators too, as old curl and Ruby do.
+    /// separators too, as old curl and Ruby do; and so are `;` and `|`, which whoever wrote them meant so and which no client
+    /// has in a member.
     pub fn found(text: &str) -> Self {
         let mut list = Self::default();
         // Quotes that a reader left in are nobody's name, and behind a blank and `#` there is a remark.
         let members =
-            text.split(|c: char| c == ',' || c.is_whitespace()).map(|member| member.trim_matches(['"', '\'']));
+            text.split(|c: char| ",;|".contains(c) || c.is_whitespace()).map(|member| member.trim_matches(['"', '\'']));
         for member in members.take_while(|member| !member.starts_with('#')).filter(|member| !member.is_empty()) {
             list.push(member);
         }
@@ -130,6 +131,7 @@ mod tests {
         let merged = found.merged(&NoProxy::parse("mysql,a,redis").unwrap());
         assert_eq!(merged.to_string(), "b,a,c,mysql,redis");
         assert_eq!(NoProxy::found("\"a.corp,b\"\r # why").to_string(), "a.corp,b");
+        assert_eq!(NoProxy::found("localhost;wiki.corp|x\";").to_string(), "localhost,wiki.corp,x");
     }
 
     #[test]

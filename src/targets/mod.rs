@@ -2,7 +2,6 @@
 
 mod daemon_json;
 mod docker;
-mod list_remarks;
 mod package_manager;
 mod prod_env;
 mod profile_d;

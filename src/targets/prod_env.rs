@@ -43,7 +43,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
             .hint(text!("mend the lines about {} by hand, then run again", own(refused.name)))
     })?;
     if !vars.remove {
-        vars.remarks(&list, draft);
+        vars.remarks(context, &path, &list, draft);
     }
     duplicates(&shown, &edited.notes, draft);
     readers_that_reject(&shown, &edited.rejections, draft);

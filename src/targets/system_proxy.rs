@@ -39,7 +39,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
                     .advise("give the whole list: --no-proxy-only <LIST>"),
             );
         }
-        vars.remarks(&list, draft);
+        vars.remarks(context, path, &list, draft);
         if syntax == Syntax::PamEnv {
             too_long_for_pam(context, &edited.bytes, &variables, draft);
         }

@@ -1,10 +1,17 @@
 //! What the proxy variables are to be, for every target alike.
 
-use super::list_remarks;
+use std::path::Path;
+
+use super::Context;
+use crate::clients;
 use crate::envfile::Note;
-use crate::finding::{Finding, ids};
+use crate::finding::{Finding, Status, ids};
+use crate::lists::{self, Local};
+use crate::network::catalogue::Needs;
 use crate::plan::Draft;
-use crate::settings::{Deployment, Exclusions, NoProxy, Settings};
+use crate::redact;
+use crate::settings::{Deployment, Exclusions, Key, NoProxy, Settings};
+use crate::system::cloud::cloud;
 use crate::text;
 use crate::text::{Text, own};
 use crate::vendor::Vendor;
@@ -85,7 +92,7 @@ impl ProxyVars {
     }
 
     /// What is worth saying about the list, once a run.
-    pub(super) fn remarks(&self, present: &NoProxy, draft: &mut Draft<'_>) {
+    pub(super) fn remarks(&self, context: &Context<'_>, path: &Path, present: &NoProxy, draft: &mut Draft<'_>) {
         let said = |draft: &Draft<'_>, id| draft.plan.findings.iter().any(|finding| finding.id == id);
         let list = self.no_proxy(present);
         if list.is_everything() && !said(draft, ids::NO_PROXY_EVERYTHING) {
@@ -95,8 +102,23 @@ impl ProxyVars {
                     .advise("name the hosts instead: --no-proxy-only <LIST>"),
             );
         }
+        let stands = context.found.at(Key::ProxyNoProxy, path).filter(|_| self.merges());
+        let split = stands.filter(|stands| stands.contains([';', '|', '"', '\'']) && !said(draft, ids::NP001));
+        if self.sets()
+            && let Some(stands) = split
+        {
+            let title = text!(
+                "no_proxy in {} had members that no client could tell apart",
+                context.view.host.shown(path).display()
+            );
+            draft.note(
+                Finding::warn(ids::NP001, title)
+                    .observed(text!("{:?}, written anew as {:?}", redact::list(stands), list.shown().to_string()))
+                    .cause("members are separated by commas: no quotes, no other separators"),
+            );
+        }
         if self.sets() && !list.is_everything() {
-            for finding in list_remarks::remarks(&list, self.test_drive) {
+            for finding in self.lints(context, path, &list) {
                 if !said(draft, finding.id) {
                     draft.note(finding);
                 }
@@ -114,6 +136,42 @@ impl ProxyVars {
                 );
             }
         }
+    }
+}
+
+impl ProxyVars {
+    /// What is wrong with the list that is going to be written, by the judge of lists. It stops no run.
+    fn lints(&self, context: &Context<'_>, path: &Path, list: &NoProxy) -> Vec<Finding> {
+        // The vendor's own list is what most hosts get, and asking every client about it takes as long as all the rest of a
+        // run. A test holds it to what they say.
+        if self.is_built_in(list) {
+            return Vec::new();
+        }
+        let text = redact::list(&list.to_string());
+        let wanted: Vec<String> = list.shown().members().map(str::to_owned).collect();
+        let cloud = cloud(context.view.host);
+        let judged_by = lists::Context {
+            clients: clients::all().iter().filter(|client| client.reads_environment() && !client.broken).collect(),
+            proxied: true,
+            local: if self.test_drive { Local::Certain } else { Local::No },
+            cloud: cloud.as_deref(),
+            required: &Needs::get().hosts,
+            curl: None,
+            limit: None,
+            whole: matches!(self.exclusions, Exclusions::Only(_)),
+            wanted: &wanted,
+            writer: context.phase.verb(),
+        };
+        let place = text!("{}", context.view.host.shown(path).display());
+        let findings = lists::lint(Some(&text), Some(&text), &place, &judged_by);
+        let told = findings.into_iter().filter(|finding| finding.status != Status::Pass);
+        told.map(|finding| Finding { status: Status::Warn, ..finding }).collect()
+    }
+
+    /// Is it the built-in list of this deployment, whole and with nothing beside it?
+    fn is_built_in(&self, list: &NoProxy) -> bool {
+        list.members().count() == self.built_in.members().count()
+            && self.built_in.members().all(|member| list.contains(member))
     }
 }
 
@@ -144,3 +202,32 @@ pub(super) fn upper(name: &str) -> &'static str {
 
 /// The three names and their upper-case twins.
 pub(super) const NAMES: [&str; 6] = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_client_is_content_with_the_built_in_lists() {
+        for test_drive in [false, true] {
+            let members = &Vendor::get().no_proxy;
+            let of_test_drive = members.test_drive.iter().chain(&members.test_drive_added).filter(|_| test_drive);
+            let list: Vec<&str> = members.base.iter().chain(of_test_drive).map(String::as_str).collect();
+            let context = lists::Context {
+                clients: clients::all().iter().filter(|client| client.reads_environment() && !client.broken).collect(),
+                proxied: true,
+                local: if test_drive { Local::Certain } else { Local::No },
+                cloud: Some("a cloud"),
+                required: &Needs::get().hosts,
+                curl: None,
+                limit: None,
+                whole: true,
+                wanted: &[],
+                writer: "prepare",
+            };
+            let list = list.join(",");
+            let findings = lists::lint(Some(&list), Some(&list), &"x".into(), &context);
+            assert!(findings.iter().all(|finding| finding.status == Status::Pass), "{findings:#?}");
+        }
+    }
+}

@@ -3,17 +3,17 @@
 //! | module | what it looks at |
 //! | --- | --- |
 //! | `consumers` | what each reader of proxy settings really gets, side by side, and how the URLs are written |
-//! | `lints` | NO_PROXY lists, by what each client makes of them |
+//! | `lists` | NO_PROXY lists of the host's files, and the one that was given |
 //! | `dial` | the proxy itself: is it there, which language, does it let us through |
 
 mod consumers;
 mod dial;
-mod lints;
+mod lists;
 
 use super::AnyCheck;
 use consumers::Consumers;
 pub(crate) use dial::Dial;
-use lints::NoProxyLists;
+use lists::NoProxyLists;
 
 /// All of them, in the order in which they are reported.
 pub(crate) const CHECKS: &[&dyn AnyCheck] = &[&Consumers, &NoProxyLists, &Dial];

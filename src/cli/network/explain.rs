@@ -6,12 +6,14 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 
 use crate::cli::args::{Globals, word};
+use crate::cli::machine;
 use crate::cli::out;
-use crate::cli::settings::effective;
+use crate::cli::settings::effective_of;
 use crate::clients::{self, Client, Route, Target};
 use crate::problem::{Problem, id};
 use crate::redact;
 use crate::report::{Paint, SCHEMA, visible};
+use crate::settings::{Key, NoProxy};
 use crate::targets;
 use crate::text;
 
@@ -26,11 +28,25 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem
         Problem::settings(id::USAGE, text!("network explain takes a URL: {}", error))
             .hint("ics-setup network explain https://backoffice.divvycloud.com/")
     })?;
-    let settings = effective(globals, matches)?;
+    let host = machine::to_look(globals)?;
+    let mut inputs = machine::inputs(globals, matches)?;
+    let typed = inputs.list_as_typed();
+    let settings = effective_of(globals, &host, inputs)?;
     let proxy = if target.tls { &settings.proxies.https } else { &settings.proxies.http };
     let proxy = proxy.as_ref().map(|proxy| (proxy.value.masked(), proxy.origin.to_string()));
     let list = targets::no_proxy(&settings);
-    let (as_read, no_proxy) = (list.to_string(), list.shown().to_string());
+    // What was typed is explained as it stands: clients differ about blanks, quotes and separators.
+    let as_read = match typed {
+        Some((Key::ProxyNoProxyOnly, typed)) => typed.value,
+        Some((_, typed)) if list.is_empty() => typed.value,
+        Some((_, typed)) => {
+            let given = NoProxy::found(&typed.value);
+            let others: Vec<&str> = list.members().filter(|member| !given.contains(member)).collect();
+            [others.join(","), typed.value].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",")
+        }
+        None => list.to_string(),
+    };
+    let no_proxy = redact::list(&as_read);
     let routes = clients::all().iter().map(|client| (client, client.route(&target, &as_read))).collect();
     let explained = Explained { target, proxy, no_proxy, routes };
     if globals.json {

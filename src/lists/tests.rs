@@ -13,6 +13,7 @@ fn context() -> Context<'static> {
         required: &Needs::get().hosts,
         curl: Some("7.81.0"),
         limit: None,
+        whole: false,
         wanted: &[],
         writer: "prepare",
     }
@@ -160,7 +161,7 @@ fn spellings_that_differ_concern_only_whom_they_reach() {
 fn what_must_be_excluded_depends_on_the_host() {
     let list = "mysql,redis,169.254.169.254,localhost,127.0.0.0,127.0.1.1";
     assert!(!ids(&of(list, &context())).contains("009"));
-    let perhaps = Context { local: Local::Perhaps, ..context() };
+    let perhaps = Context { local: Local::Seen("/etc/crontab:3"), ..context() };
     assert!(ids(&of(list, &perhaps)).contains("009w"));
     let certain = Context { local: Local::Certain, ..context() };
     assert_eq!(ids(&of(list, &certain)), "008w 009f");
@@ -209,89 +210,36 @@ proptest! {
         of(&upper, &context);
     }
 
-    /// The advice can be followed, and following it leaves nothing that fails.
+    /// A fix takes away what it was printed for, and no member goes that any client understands, but for those that stop a
+    /// client and those that take the vendor's hosts away.
     #[test]
-    fn the_corrected_list_has_nothing_left_to_correct(
-        members in proptest::collection::vec("(\\*\\.|\\.|http://|\\[::1\\]|fd00::/8|[a-z]{4,6}\\.corp(:80)?|10\\.0\\.0\\.0|\"|<local>|amazonaws\\.com)", 1..6),
+    fn a_fix_takes_away_what_it_complains_of(
+        members in proptest::collection::vec(
+            "(\\*\\.|\\.|http://|\\[::1\\]|fd00::/8|[a-z]{4,6}\\.corp\\.?(:80)?|[a-z]{2,9}|10\\.0\\.0\\.0|10\\.77\\.|10\\.0\\.0\\.9(:80)?|\
+             10\\.0\\.0\\.0/8|192\\.168\\.7\\.\\*|10\\.0\\.0\\.1-10\\.0\\.0\\.9|\\*\\.intra|\"|<local>|LOCALHOST|\\*|amazonaws\\.com)",
+            1..6,
+        ),
+        wanted in proptest::collection::vec("(\\*\\.)?[a-z]{4,6}\\.corp\\.?(:80)?|mysql", 0..3),
         separator in "(,|, | |;)",
     ) {
         let value = members.join(&separator);
-        let context = Context { local: Local::Certain, cloud: Some("x"), ..context() };
-        let corrected = correct::list(&List::new("no_proxy", &value, &"x".into(), &context));
-        prop_assert!(crate::settings::NoProxy::parse(&corrected).is_ok(), "{value:?}: {corrected}");
-        for finding in of(&corrected, &context) {
-            prop_assert!(!matches!(finding.status, Status::Fail), "{value:?}: {corrected}: {finding:?}");
+        let context = Context { local: Local::Certain, cloud: Some("x"), wanted: &wanted, ..context() };
+        for finding in of(&value, &context) {
+            for fix in &finding.fix {
+                let line = fix.to_string();
+                let after = match (line.split_once("--no-proxy-only '"), line.split_once("--no-proxy '")) {
+                    (Some((_, list)), _) => list.trim_end_matches('\'').to_owned(),
+                    (_, Some((_, list))) => format!("{value},{}", list.trim_end_matches('\'')),
+                    _ => continue,
+                };
+                prop_assert!(crate::settings::NoProxy::parse(&after).is_ok(), "{value:?}: {after}");
+                let left = of(&after, &context);
+                prop_assert!(
+                    left.iter().all(|left| left.id != finding.id || left.status == Status::Pass),
+                    "{value:?}: {line}: {left:#?}"
+                );
+                prop_assert!(left.iter().all(|left| left.status != Status::Fail || left.id == ids::NP014), "{value:?}: {line}: {left:#?}");
+            }
         }
-    }
-}
-
-mod judged {
-    use super::super::places::judge_places;
-    use super::*;
-    use crate::check::CheckSpec;
-    use crate::consumers::places::{Limit, Place, PlacesFacts, Reader};
-    use crate::settings::Deployment;
-
-    fn spec(deployment: Deployment) -> CheckSpec {
-        CheckSpec { deployment, home: "/divvycloud".into(), no_proxy: Vec::new(), ..CheckSpec::default() }
-    }
-
-    fn place(file: &str, reader: Reader, list: &str) -> Place {
-        let list = Some(list.to_owned());
-        let lower = list.clone();
-        Place { file: file.to_owned(), reader, proxied: true, lower, upper: list, unknown: false, limit: None }
-    }
-
-    fn of(places: Vec<Place>, product: bool) -> Vec<Finding> {
-        let facts = PlacesFacts { places, product, curl: Some("7.81.0".to_owned()), ..PlacesFacts::default() };
-        judge_places(&facts, &spec(Deployment::Production))
-    }
-
-    #[test]
-    fn places_with_one_list_are_one_matter_and_the_daemon_is_another() {
-        let list = "mysql,10.0.0.0/8";
-        let findings = of(
-            vec![
-                place("/etc/environment", Reader::Logins, list),
-                place("/etc/docker/daemon.json", Reader::Docker, list),
-                place("/divvycloud/prod.env", Reader::Containers, list),
-            ],
-            false,
-        );
-        assert_eq!(ids(&findings), "004w 001p", "{findings:#?}");
-        assert!(findings[0].title.starts_with("no_proxy in /etc/environment and /divvycloud/prod.env has"));
-        assert!(findings[1].title.contains("/etc/docker/daemon.json") && findings[1].observed.as_deref() == Some(list));
-    }
-
-    #[test]
-    fn a_broken_release_counts_where_it_is_installed() {
-        let judged = |curl: &str| {
-            let places = vec![place("x", Reader::Logins, "127.0.0.1,localhost")];
-            let facts = PlacesFacts { places, product: true, curl: Some(curl.to_owned()), ..PlacesFacts::default() };
-            ids(&judge_places(&facts, &spec(Deployment::TestDrive)))
-        };
-        assert_eq!((judged("7.88.1").as_str(), judged("7.86.0").as_str()), ("001p", "009f"));
-    }
-
-    #[test]
-    fn what_was_not_read_is_said() {
-        let unknown = Place { unknown: true, ..place("/etc/profile.d/proxy.sh", Reader::Logins, "") };
-        let findings = of(vec![unknown], false);
-        assert!(findings.iter().all(|finding| finding.status == Status::Skip));
-        assert!(findings[0].title.contains("/etc/profile.d/proxy.sh"), "{findings:?}");
-        let facts = PlacesFacts { unread: vec!["/divvycloud/prod.env: denied".into()], ..PlacesFacts::default() };
-        let findings = judge_places(&facts, &spec(Deployment::Production));
-        assert!(findings[0].observed.as_deref().is_some_and(|text| text.contains("prod.env: denied")), "{findings:?}");
-        assert_eq!(judge_places(&PlacesFacts::default(), &spec(Deployment::Production))[0].status, Status::Skip);
-    }
-
-    #[test]
-    fn the_limit_of_the_logins_is_carried_over() {
-        let long: Vec<String> = (0..90).map(|number| format!("host{number}")).collect();
-        let limit = Some(Limit { bytes: 1023, reader: "linux-pam 1.3.1".to_owned() });
-        let list = long.join(".corp.example,");
-        let findings = of(vec![Place { limit, ..place("/etc/environment", Reader::Logins, &list) }], false);
-        assert!(findings.iter().any(|finding| finding.id == "NP017"), "{}", ids(&findings));
-        assert!(!ids(&of(vec![place("/etc/environment", Reader::Logins, &list)], false)).contains("017"));
     }
 }

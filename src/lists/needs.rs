@@ -1,9 +1,11 @@
 //! What a list excludes from the proxy, and what it should exclude and does not.
 
-use super::{List, Local, TRIED, names, some_of};
-use crate::check::prelude::*;
+use super::{List, Local, NAMED, TRIED, names, some_of};
 use crate::clients::{Client, Target, excluded};
+use crate::finding::{Finding, Status, ids};
 use crate::network::catalogue::Needs;
+use crate::text;
+use crate::text::{Text, own};
 
 /// NP009, NP010 and NP014. Without a proxy there is nothing to be excluded from.
 pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
@@ -14,8 +16,8 @@ pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
 }
 
 /// The members that take the vendor's hosts away from the proxy.
-pub(super) fn taken(list: &List<'_>) -> Vec<String> {
-    let members = list.members.iter().filter(|member| !excluded(member, list.context.required).is_empty());
+pub(super) fn taken(list: &List<'_>, members: &[&str]) -> Vec<String> {
+    let members = members.iter().filter(|member| !excluded(member, list.context.required).is_empty());
     members.take(TRIED).map(|member| (*member).to_owned()).collect()
 }
 
@@ -31,8 +33,8 @@ fn loopback(list: &List<'_>) -> Option<Finding> {
     let by_address = asking_the_proxy(list, "http://127.0.0.1:8001/");
     let by_name = asking_the_proxy(list, "http://localhost:8001/");
     let (status, why) = match list.context.local {
-        Local::Certain => (Status::Fail, "a Test Drive has everything on this host"),
-        _ => (Status::Warn, "the product runs on this host, and health checks ask its port 8001"),
+        Local::Seen(line) => (Status::Warn, text!("{} asks loopback by HTTP", own(line))),
+        _ => (Status::Fail, "a Test Drive has everything on this host".into()),
     };
     let urls = match (by_address.is_empty(), by_name.is_empty()) {
         (true, true) => return None,
@@ -45,20 +47,28 @@ fn loopback(list: &List<'_>) -> Option<Finding> {
         .finding(ids::NP009, status, text!("does not exclude loopback: {} would ask the proxy", own(urls)))
         .expected("localhost,127.0.0.1 in the list")
         .observed(text!("through the proxy in {}", names(asking)))
-        .cause(text!("{}; 127.0.0.0 is compared literally, so it does not help", own(why)));
+        .cause(text!("{}; 127.0.0.0 is compared literally, so it does not help", why));
     Some(list.mended(finding))
 }
 
 fn metadata(list: &List<'_>) -> Option<Finding> {
-    let cloud = list.context.cloud?;
+    let cloud = list.context.cloud;
+    if cloud.is_none() && !list.context.whole {
+        return None;
+    }
     let address = own(&Needs::get().metadata);
     let asking = asking_the_proxy(list, &format!("http://{address}/"));
     if asking.is_empty() {
         return None;
     }
-    let finding = list
-        .fail(ids::NP010, text!("does not exclude {}, the metadata address of {}", address, own(cloud)))
-        .expected(text!("{} in the list, spelled so", address))
+    let finding = match cloud {
+        Some(cloud) => {
+            list.fail(ids::NP010, text!("does not exclude {}, the metadata address of {}", address, own(cloud)))
+        }
+        None => list.warn(ids::NP010, text!("does not exclude {}, where a cloud tells an instance its role", address)),
+    };
+    let finding = finding
+        .expected(text!("{} in the list, spelled so; outside of clouds it does no harm", address))
         .observed(text!("through the proxy in {}", names(&asking)))
         .cause("the proxy would answer with its own instance's role, or not at all");
     Some(list.mended(finding))
@@ -76,13 +86,17 @@ fn vendor(list: &List<'_>) -> Option<Finding> {
         return None;
     }
     let hosts: Vec<Text> = found.iter().map(|(host, ..)| text!("{}", own(&host.pattern))).collect();
-    let rows = found.iter().map(|(host, member, clients)| {
+    let rows = found.iter().take(NAMED).map(|(host, member, clients)| {
         text!("{} ({}) goes direct by {} in {}", own(&host.pattern), own(&host.purpose), member, names(clients))
     });
+    let more: Text = match found.len().saturating_sub(NAMED) {
+        0 => Text::default(),
+        more => text!("; and {} more", more),
+    };
     let finding = list
         .fail(ids::NP014, text!("takes {} away from the proxy", some_of(hosts)))
         .expected("hosts that the product needs ask the proxy, for this host has one because it has no way of its own")
-        .observed(Text::join(rows, "; "))
+        .observed(text!("{}{}", Text::join(rows, "; "), more))
         .cause("where there is a direct way after all: --ignore-check NP014=direct");
     Some(list.mended(finding))
 }

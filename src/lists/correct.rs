@@ -2,17 +2,29 @@
 
 use core::net::Ipv6Addr;
 
-use super::form::{host_and_port, is_name, range};
+use super::form::{host_and_port, is_name, is_short, range};
 use super::{List, Local, needs};
 use crate::network::catalogue::Needs;
 use crate::settings::NoProxy;
 
 /// The corrected list.
 pub(super) fn list(list: &List<'_>) -> String {
-    let taken = needs::taken(list);
+    of_members(list, &list.members)
+}
+
+/// The corrected list with the members that the settings ask for besides, corrected alike: a command that writes it takes away
+/// what it was printed for, wherever that stood.
+pub(super) fn with_wanted(list: &List<'_>) -> String {
+    let wanted = list.context.wanted.iter().map(String::as_str);
+    let members: Vec<&str> = list.members.iter().copied().chain(wanted).collect();
+    of_members(list, &members)
+}
+
+fn of_members(list: &List<'_>, members: &[&str]) -> String {
+    let taken = needs::taken(list, members);
     let mut corrected = NoProxy::default();
-    let several = list.members.len() > 1;
-    for member in &list.members {
+    let several = members.iter().any(|member| *member != "*");
+    for member in members {
         if taken.iter().any(|own| own.eq_ignore_ascii_case(member)) || (*member == "*" && several) {
             continue;
         }
@@ -57,8 +69,12 @@ fn mended(member: &str) -> Vec<String> {
         let own = (plain == "127.0.0.0").then(|| "127.0.0.1".to_owned());
         return std::iter::once(plain.to_owned()).chain(own).collect();
     }
-    if !is_name(plain) || plain.contains('*') {
+    if !is_name(plain) {
         return Vec::new();
+    }
+    // A pair of a whole top-level domain would be worse than what it replaces.
+    if is_star && is_short(plain) {
+        return vec![member.to_owned()];
     }
     if is_star { vec![plain.to_owned(), format!(".{plain}")] } else { vec![name.to_owned()] }
 }

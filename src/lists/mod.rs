@@ -1,25 +1,25 @@
-//! What is wrong with a NO_PROXY list, told by what the clients would do with it.
+//! What is wrong with a NO_PROXY list, told by what the clients would do with it: the one judge of lists, for plans and checks.
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | `form` | lints of how members are written: each asks the clients who misreads it |
 //! | `needs` | lints of what the list excludes, and of what it should exclude and does not |
 //! | `correct` | the list as it should be written |
-//! | `places` | the check: lists of the host's files, judged |
 
 mod correct;
 mod form;
 mod needs;
-mod places;
 #[cfg(test)]
 mod tests;
 
-use crate::check::prelude::*;
 use crate::clients::{Client, Environment, Required, Route, Target};
+use crate::finding::{Finding, FindingId, Status, ids};
 use crate::redact::list_text;
-use crate::settings::NoProxy;
+use crate::text;
+use crate::text::{Fix, Text, clean, ics_setup, own};
 
-pub(crate) use places::NoProxyLists;
+/// No more characters of a list are shown.
+pub(crate) const LONGEST_LIST: usize = 500;
 
 /// The number of members of a list behind which nothing is looked at.
 const MEMBERS: usize = 500;
@@ -38,42 +38,44 @@ const STRANGER: &str = "stranger.invalid";
 
 /// Is a service asked through loopback on this host?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Local {
-    /// No: nothing on this host is asked through loopback.
+pub(crate) enum Local<'a> {
+    /// Nothing on this host is seen to be asked through loopback.
     No,
-    /// The product runs here, so somebody asks its port 8001 now and then.
-    Perhaps,
+    /// Something is, by this line of a file.
+    Seen(&'a str),
     /// A Test Drive: everything is here.
     Certain,
 }
 
 /// What a list is judged by.
 #[derive(Clone, Debug)]
-pub(super) struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// The clients that read the place.
-    pub(super) clients: Vec<&'static Client>,
+    pub(crate) clients: Vec<&'static Client>,
     /// Is a proxy set there? Without one a list excludes nothing.
-    pub(super) proxied: bool,
+    pub(crate) proxied: bool,
     /// Is a service asked through loopback?
-    pub(super) local: Local,
+    pub(crate) local: Local<'a>,
     /// The cloud that the host runs in.
-    pub(super) cloud: Option<&'a str>,
+    pub(crate) cloud: Option<&'a str>,
     /// Hosts that are to be asked through the proxy.
-    pub(super) required: &'a [Required],
+    pub(crate) required: &'a [Required],
     /// The host's own curl, as it names its release.
-    pub(super) curl: Option<&'a str>,
+    pub(crate) curl: Option<&'a str>,
     /// The longest line in bytes that the reader takes, and which reader that is.
-    pub(super) limit: Option<(usize, &'a str)>,
+    pub(crate) limit: Option<(usize, &'a str)>,
+    /// The list was given as the whole one: what it lacks, nobody adds.
+    pub(crate) whole: bool,
     /// Members that the settings ask for: a corrected list has them too.
-    pub(super) wanted: &'a [String],
+    pub(crate) wanted: &'a [String],
     /// The verb of ics-setup that writes the list there: `prepare`.
-    pub(super) writer: &'static str,
+    pub(crate) writer: &'static str,
 }
 
 /// Judges the list of one place; `None`: that spelling of the variable is not set there.
 ///
 /// One finding for each lint and value, however many members it concerns. Pure, and bounded on any text.
-pub(super) fn lint(lower: Option<&str>, upper: Option<&str>, place: &Text, context: &Context<'_>) -> Vec<Finding> {
+pub(crate) fn lint(lower: Option<&str>, upper: Option<&str>, place: &Text, context: &Context<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = spellings(lower, upper, place, context).into_iter().collect();
     let values = match (lower, upper) {
         (Some(lower), Some(upper)) if lower == upper => vec![("no_proxy", lower)],
@@ -85,8 +87,20 @@ pub(super) fn lint(lower: Option<&str>, upper: Option<&str>, place: &Text, conte
     };
     for (name, value) in values {
         let list = List::new(name, value, place, context);
-        findings.extend(form::lints(&list));
-        findings.extend(needs::lints(&list));
+        let found = list.lints();
+        let has_command = |finding: &Finding| finding.fix.iter().any(|fix| matches!(fix, Fix::Command(_)));
+        // A command that leaves what it was printed for is none.
+        let left = match list.repaired().filter(|_| found.iter().any(has_command)) {
+            Some(Repaired { list, .. }) => List::new(name, &list, place, context).lints(),
+            None => Vec::new(),
+        };
+        let stays = |id| left.iter().any(|left| left.id == id && left.status != Status::Pass);
+        findings.extend(found.into_iter().map(|mut finding| {
+            if has_command(&finding) && stays(finding.id) {
+                finding.fix = vec![Fix::Advice("write the names of the hosts in place of what this is about".into())];
+            }
+            finding
+        }));
     }
     findings.sort_by_key(|finding| finding.id);
     findings
@@ -132,10 +146,15 @@ impl<'a> List<'a> {
         Some(self.who(ignores)).filter(|clients| !clients.is_empty())
     }
 
+    /// The first few members, and how many more.
+    fn some(&self, members: &[&str]) -> Text {
+        some_of(members.iter().map(|member| member_shown(member, self.context.wanted)).collect())
+    }
+
     /// A finding about this list; `says` is its title behind the name of the list.
     fn finding(&self, id: FindingId, status: Status, says: impl Into<Text>) -> Finding {
         Finding::new(id, status, text!("{} in {} {}", own(self.name), self.place, says.into()))
-            .evidence("no_proxy", text!("{}", self.value))
+            .evidence("no_proxy", list_shown(self.value, self.context.wanted))
             .evidence("place", self.place.clone())
     }
 
@@ -147,11 +166,15 @@ impl<'a> List<'a> {
         self.finding(id, Status::Fail, says)
     }
 
-    /// With the corrected list, unless there is nothing to correct.
-    fn mended(&self, finding: Finding) -> Finding {
+    fn lints(&self) -> Vec<Finding> {
+        form::lints(self).into_iter().chain(needs::lints(self)).collect()
+    }
+
+    /// What mends it; `None`: there is nothing to correct, or not all of it was looked at.
+    fn repaired(&self) -> Option<Repaired> {
         let corrected = correct::list(self);
         if self.cut || corrected.is_empty() || corrected == self.value {
-            return finding;
+            return None;
         }
         // What only lacks members is added to: the list alone would lose those that no file has yet, such as mysql and redis
         // in a prod.env without one.
@@ -159,18 +182,31 @@ impl<'a> List<'a> {
             "" => Some(corrected.as_str()),
             value => corrected.strip_prefix(value).and_then(|rest| rest.strip_prefix(',')),
         };
-        let flag = match added {
-            Some(added) => text!("--no-proxy '{}'", own(added)),
+        let (flag, list) = match added {
+            Some(added) => (text!("--no-proxy '{}'", own(added)), corrected.clone()),
             None => {
-                let mut whole = NoProxy::found(&corrected);
-                self.context.wanted.iter().for_each(|member| whole.push(member));
-                let whole = whole.to_string();
-                text!("--no-proxy-only '{}'", list_text(&whole, whole.clone()))
+                let whole = correct::with_wanted(self);
+                (text!("--no-proxy-only '{}'", list_text(&whole, whole.clone())), whole)
             }
         };
-        let command = text!("{} {}", own(self.context.writer), flag);
-        finding.fix(ics_setup(command)).evidence("corrected", own(corrected))
+        Some(Repaired { flag, list, corrected })
     }
+
+    /// With the command that writes the corrected list, where there is one.
+    fn mended(&self, finding: Finding) -> Finding {
+        let Some(Repaired { flag, corrected, .. }) = self.repaired() else { return finding };
+        finding.fix(ics_setup(text!("{} {}", own(self.context.writer), flag))).evidence("corrected", own(corrected))
+    }
+}
+
+/// How a list is mended.
+struct Repaired {
+    /// The flag that does it.
+    flag: Text,
+    /// The whole list that it leaves.
+    list: String,
+    /// The list of the place alone.
+    corrected: String,
 }
 
 /// Two spellings that do not say the same. Who reads which is asked of the clients.
@@ -231,17 +267,12 @@ fn names(clients: &[&Client]) -> Text {
     and(clients.iter().map(|client| text!("{}", own(&client.id))).collect())
 }
 
-fn and(mut words: Vec<Text>) -> Text {
+pub(crate) fn and(mut words: Vec<Text>) -> Text {
     match words.pop() {
         None => "nobody".into(),
         Some(last) if words.is_empty() => last,
         Some(last) => text!("{} and {}", Text::join(words, ", "), last),
     }
-}
-
-/// The first few members, and how many more.
-fn some(members: &[&str]) -> Text {
-    some_of(members.iter().map(|member| text!("{}", member)).collect())
 }
 
 fn some_of(mut members: Vec<Text>) -> Text {
@@ -251,6 +282,18 @@ fn some_of(mut members: Vec<Text>) -> Text {
     }
     members.truncate(NAMED);
     text!("{} and {} more", Text::join(members, ", "), more)
+}
+
+/// A list as it stands, cut where it is long. Members that stand in `wanted` are the tool's own words.
+pub(crate) fn list_shown(list: &str, wanted: &[String]) -> Text {
+    Text::join(clean(list, LONGEST_LIST).split(',').map(|member| member_shown(member, wanted)), ",")
+}
+
+fn member_shown(member: &str, wanted: &[String]) -> Text {
+    match wanted.iter().any(|known| known == member.trim()) {
+        true => text!("{}", own(member)),
+        false => text!("{}", member),
+    }
 }
 
 /// `1 client`, `3 clients`.

@@ -2,14 +2,16 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{List, TRIED, and, count, dies, names, some, target};
-use crate::check::prelude::*;
+use super::{List, TRIED, and, count, dies, names, target};
 use crate::clients::{By, Client, Route, Target};
+use crate::finding::{Finding, Status, ids};
+use crate::text;
+use crate::text::{Text, ics_setup, own};
 use crate::vendor::Vendor;
 
 /// NP001 to NP018, as far as they look at the members alone.
 pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
-    let all: [fn(&List<'_>) -> Option<Finding>; 14] = [
+    let all: [fn(&List<'_>) -> Option<Finding>; 15] = [
         separators,
         blank_behind_comma,
         ranges,
@@ -22,6 +24,7 @@ pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
         urls,
         short_suffixes,
         windows_local,
+        patterns,
         too_long,
         deadly,
     ];
@@ -80,7 +83,7 @@ fn ranges(list: &List<'_>) -> Option<Finding> {
         Some(text!("; this host's curl {} {} IPv4 ranges", own(release), own(verb)))
     });
     Some(
-        list.warn(ids::NP004, text!("has the range {}, which {} ignore", some(&found), count(&ignoring)))
+        list.warn(ids::NP004, text!("has the range {}, which {} ignore", list.some(&found), count(&ignoring)))
             .expected("host names, or single addresses: no notation for a range is read by all clients")
             .observed(text!("ignored by {}{}", names(&ignoring), curl.unwrap_or_default()))
             .cause("an address also matches only a URL that spells it: clients compare names as names (but for Ruby)")
@@ -105,10 +108,14 @@ fn star_and_domain(list: &List<'_>) -> Option<Finding> {
     let found = pick(list, |member| member.starts_with("*.") && member.len() > 2)?;
     let ignoring = list.ignoring(&found, |member| target(&format!("www{}", &member[1..])))?;
     let finding = list
-        .warn(ids::NP006, text!("has {}, which {} ignore", some(&found), count(&ignoring)))
+        .warn(ids::NP006, text!("has {}, which {} ignore", list.some(&found), count(&ignoring)))
         .expected("a domain as the pair example.corp,.example.corp")
         .observed(text!("ignored by {}", names(&ignoring)));
-    Some(list.mended(finding))
+    let short: Vec<&str> = found.iter().copied().filter(|member| is_short(&member[2..])).collect();
+    if short.is_empty() {
+        return Some(list.mended(finding));
+    }
+    Some(finding.advise(text!("write the full names in place of {}", list.some(&short))))
 }
 
 /// Half of the pair `example.corp,.example.corp`.
@@ -119,9 +126,10 @@ fn apex_and_subdomains(list: &List<'_>) -> Option<Finding> {
         .unwrap_or_default();
     let not_below = list.ignoring(&bare, |member| target(&format!("www.{member}")));
     let not_apex = list.ignoring(&dotted, |member| target(&member[1..]));
-    let below = |clients: Vec<_>| text!("names below {} ask the proxy in {}", some(&bare), names(&clients));
-    let apex =
-        |clients: Vec<_>| text!("the name behind the dot of {} asks the proxy in {}", some(&dotted), names(&clients));
+    let below = |clients: Vec<_>| text!("names below {} ask the proxy in {}", list.some(&bare), names(&clients));
+    let apex = |clients: Vec<_>| {
+        text!("the name behind the dot of {} asks the proxy in {}", list.some(&dotted), names(&clients))
+    };
     let observed: Vec<Text> = not_below.map(below).into_iter().chain(not_apex.map(apex)).collect();
     if observed.is_empty() {
         return None;
@@ -142,14 +150,14 @@ fn network_addresses(list: &List<'_>) -> Option<Finding> {
     let found = pick(list, |member| is_network(member) || is_start(member))?;
     let documented = |member: &str| Vendor::get().no_proxy.test_drive.iter().any(|own| own == member);
     let harmless = list.members.contains(&"127.0.0.1") && found.iter().all(|member| documented(member));
-    let says = text!("has {}, which stands for that one address and not for a network", some(&found));
+    let says = text!("has {}, which stands for that one address and not for a network", list.some(&found));
     let finding = |status| list.finding(ids::NP008, status, &says).expected("the addresses themselves");
     if harmless {
         let all = and(found.iter().map(|member| text!("{}", member)).collect());
         let observed = text!("{} is the vendor's own; 127.0.0.1, which is meant, is in the list", all);
         return Some(finding(Status::Pass).observed(observed));
     }
-    let observed = text!("{} matches nothing but a URL that spells it", some(&found));
+    let observed = text!("{} matches nothing but a URL that spells it", list.some(&found));
     Some(list.mended(finding(Status::Warn).observed(observed)))
 }
 
@@ -160,7 +168,7 @@ fn ports(list: &List<'_>) -> Option<Finding> {
         Some(Target { port: port.parse().ok(), ..target(host.trim_matches(['[', ']', '.', '*']))? })
     })?;
     let finding = list
-        .warn(ids::NP011, text!("has a port in {}, which {} ignore", some(&found), count(&ignoring)))
+        .warn(ids::NP011, text!("has a port in {}, which {} ignore", list.some(&found), count(&ignoring)))
         .expected("the host alone; it then counts for every port")
         .observed(text!("ignored by {}", names(&ignoring)));
     Some(list.mended(finding))
@@ -170,7 +178,7 @@ fn trailing_dots(list: &List<'_>) -> Option<Finding> {
     let found = pick(list, |member| member.strip_suffix('.').is_some_and(is_name))?;
     let ignoring = list.ignoring(&found, |member| target(member.trim_matches('.')))?;
     let finding = list
-        .warn(ids::NP012, text!("has {} with a dot at the end, which {} ignore", some(&found), count(&ignoring)))
+        .warn(ids::NP012, text!("has {} with a dot at the end, which {} ignore", list.some(&found), count(&ignoring)))
         .expected("names without a dot at the end")
         .observed(text!("ignored by {}", names(&ignoring)));
     Some(list.mended(finding))
@@ -179,9 +187,9 @@ fn trailing_dots(list: &List<'_>) -> Option<Finding> {
 fn urls(list: &List<'_>) -> Option<Finding> {
     let found = pick(list, |member| member.contains('/') && range(member).is_none())?;
     let finding = list
-        .warn(ids::NP013, text!("has a scheme or a path in {}, which no client understands alike", some(&found)))
+        .warn(ids::NP013, text!("has a scheme or a path in {}, which no client understands alike", list.some(&found)))
         .expected("the host alone")
-        .observed(some(&found));
+        .observed(list.some(&found));
     Some(list.mended(finding))
 }
 
@@ -189,14 +197,7 @@ fn urls(list: &List<'_>) -> Option<Finding> {
 fn short_suffixes(list: &List<'_>) -> Option<Finding> {
     let vendor = &Vendor::get().no_proxy;
     let documented = |member: &str| vendor.base.iter().chain(&vendor.test_drive).any(|own| own == member);
-    let short = |member: &str| {
-        let name = member.trim_start_matches(['*', '.']);
-        let labels: Vec<&str> = name.split('.').collect();
-        is_name(name)
-            && name != "localhost"
-            && !documented(member)
-            && (labels.len() == 1 || (labels.len() == 2 && labels.iter().all(|label| label.len() <= 3)))
-    };
+    let short = |member: &str| is_short(member.trim_start_matches(['*', '.'])) && !documented(member);
     let found = pick(list, short)?;
     let first = found.first()?.trim_start_matches(['*', '.']);
     let direct = |host: &str| list.who(|client| found.iter().take(TRIED).any(|member| bypasses(client, host, member)));
@@ -209,11 +210,39 @@ fn short_suffixes(list: &List<'_>) -> Option<Finding> {
         observed.push(text!("; every name that ends in {}, such as a{}, in {}", first, first, names(&ending)));
     }
     Some(
-        list.warn(ids::NP015, text!("has {}, which stands for many hosts at once", some(&found)))
+        list.warn(ids::NP015, text!("has {}, which stands for many hosts at once", list.some(&found)))
             .expected("full names")
             .observed(observed)
-            .advise(text!("write the full name in place of {}", some(&found))),
+            .advise(text!("write the full name in place of {}", list.some(&found))),
     )
+}
+
+/// What looks like a pattern or a span of addresses.
+fn patterns(list: &List<'_>) -> Option<Finding> {
+    let stands_for = |member: &str| -> Option<Target> {
+        match member.split_once('-') {
+            Some((first, last)) if [first, last].iter().all(|end| end.parse::<IpAddr>().is_ok()) => target(first),
+            _ => target(&member.replace('*', "1")),
+        }
+    };
+    let is_pattern = |member: &str| {
+        let inner = member.strip_prefix("*.").unwrap_or(member);
+        let is_span = member.split_once('-').is_some_and(|(first, _)| first.parse::<IpAddr>().is_ok());
+        member != "*" && !member.contains('/') && (is_span || inner.contains('*'))
+    };
+    let found = pick(list, is_pattern)?;
+    let ignoring = list.ignoring(&found, stands_for)?;
+    let who = if ignoring.len() == list.context.clients.len() {
+        "no client understands".into()
+    } else {
+        text!("{} ignore", count(&ignoring))
+    };
+    let finding = list
+        .warn(ids::NP019, text!("has {}, which {}", list.some(&found), who))
+        .expected("host names, single addresses, or a domain as the pair example.corp,.example.corp")
+        .observed(text!("ignored by {}", names(&ignoring)));
+    let finding = finding.advise(text!("name the hosts, or one domain, in place of {}", list.some(&found)));
+    Some(if ignoring.len() == list.context.clients.len() { list.mended(finding) } else { finding })
 }
 
 fn windows_local(list: &List<'_>) -> Option<Finding> {
@@ -245,7 +274,7 @@ fn deadly(list: &List<'_>) -> Option<Finding> {
     }
     let found = pick(list, |member| dying.iter().any(|client| dies(client, member))).unwrap_or_default();
     let finding = list
-        .fail(ids::NP018, text!("has {}, which makes every request of {} fail", some(&found), names(&dying)))
+        .fail(ids::NP018, text!("has {}, which makes every request of {} fail", list.some(&found), names(&dying)))
         .expected("IPv6 addresses without brackets and without a mask; names in ASCII; ports as numbers")
         .observed(text!("every request, to whatever host, fails in {}", names(&dying)))
         .cause("the client makes a URL of each member, and this one is none");
@@ -286,6 +315,14 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.parse::<Ipv4Addr>().is_err()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
         && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+/// One label, or two of at most three letters: a name such as `corp` or `co.uk`, below which many hosts are.
+pub(super) fn is_short(name: &str) -> bool {
+    let labels: Vec<&str> = name.split('.').collect();
+    is_name(name)
+        && !name.eq_ignore_ascii_case("localhost")
+        && (labels.len() == 1 || (labels.len() == 2 && labels.iter().all(|label| label.len() <= 3)))
 }
 
 fn is_domain(text: &str) -> bool {
