@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use super::own_ways;
 use super::profile::{All, Client, Loopback, Rules, Way};
 use super::target::{Host, Target};
+use crate::redact;
 
 /// Which way a client sends a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +96,16 @@ impl Client {
                 Err(why) => return Route::Error { why },
             },
         };
-        decided.map_or_else(|| Route::Proxy { why: rules.would_look_up(target, no_proxy) }, Route::Direct)
+        let no_match = || rules.would_look_up(target, no_proxy).or_else(|| self.as_property(no_proxy));
+        decided.map_or_else(|| Route::Proxy { why: no_match() }, Route::Direct)
+    }
+}
+
+impl Client {
+    /// What a list becomes as a property, none of whose members matches.
+    fn as_property(&self, list: &str) -> Option<String> {
+        let members = self.reads.property.then(|| self.rules.members(list).join(","))?;
+        Some(format!("no member of {} matches", redact::list(&members).replace(',', "|")))
     }
 }
 
