@@ -118,7 +118,8 @@ impl Shell<'_> {
                 self.state.lose(cause);
             }
             b"printf" => self.state.status = external,
-            b"let" | b"enable" | b"coproc" if bash => {
+            // `time` is a word of the grammar: what follows it runs in the shell.
+            b"let" | b"enable" | b"coproc" | b"time" if bash => {
                 let cause = self.cause(at, LOST);
                 self.state.lose(cause);
             }
@@ -278,7 +279,7 @@ impl Shell<'_> {
         // It has no value of its own yet; in dash it keeps the outer one, and it is exported where that was.
         let value = if !self.is_bash() { before.value } else { Value::Unset };
         let variable = self.touched(name, here);
-        variable.value = value;
+        (variable.value, variable.assigned) = (value, true);
         variable.read_only = before.read_only;
     }
 
@@ -329,7 +330,7 @@ impl Shell<'_> {
                         continue;
                     }
                     let variable = self.touched(name, here);
-                    *variable = Variable { at: Some(here), ..Variable::new(Value::Unset, false) };
+                    *variable = Variable { assigned: true, at: Some(here), ..Variable::new(Value::Unset, false) };
                 }
                 _ => {
                     self.state.status = Tri::No;
@@ -349,6 +350,9 @@ impl Shell<'_> {
         let Some((first, others)) = arguments.split_first() else {
             return self.failure(at, "a file to source is not named");
         };
+        if self.is_alone() {
+            return self.elsewhere(at);
+        }
         let Some(path) = Self::path_of(first) else {
             let cause = self.cause(at, unknown);
             self.state.lose(cause);
@@ -362,6 +366,14 @@ impl Shell<'_> {
         let flow = self.source(&path, at);
         self.state.parameters = before;
         flow
+    }
+
+    /// What another file does is not this one's to tell: it is taken to leave the variables alone.
+    fn elsewhere(&mut self, at: usize) -> Flow {
+        let cause = self.cause(at, "what is sourced or evaluated here is not looked into; if it fails, sh ends");
+        self.sourced = self.sourced.or(Some(cause));
+        self.state.status = Tri::Maybe(cause);
+        Flow::Next
     }
 
     fn evaluate(&mut self, words: &[Word], arguments: &[Argument], at: usize) -> Flow {
@@ -380,6 +392,9 @@ impl Shell<'_> {
             let flow = self.script(script);
             self.depth -= 1;
             return flow;
+        }
+        if self.is_alone() {
+            return self.elsewhere(at);
         }
         let cause = self.cause(at, "what is evaluated here only the shell knows");
         // What well-known programs print.
@@ -476,6 +491,11 @@ impl Shell<'_> {
         match name {
             b"exec" if arguments.is_empty() => Flow::Next,
             b"exec" | b"exit" => Flow::Exit(cause),
+            // dash ends, and bash goes on or not.
+            b"return" if arguments.len() > 1 || odd && arguments.iter().any(|own| own.known().is_some()) => {
+                self.state.lose(self.cause(at, LOST));
+                Flow::Next
+            }
             b"return" => {
                 let odd = Tri::Maybe(self.cause(at, "a number that is not known"));
                 self.state.status = match (arguments, number) {
@@ -548,7 +568,10 @@ impl Shell<'_> {
     fn trap(&mut self, arguments: &[Argument], at: usize) {
         let cause = self.cause(at, "a trap may run at any command");
         let own = [b"DEBUG".as_slice(), b"ERR", b"RETURN"];
-        if arguments.iter().skip(1).any(|word| word.known().is_none_or(|text| own.contains(&text))) {
+        // What is no signal ends dash.
+        let usual = [b"0".as_slice(), b"1", b"2", b"3", b"15", b"EXIT", b"HUP", b"INT", b"QUIT", b"TERM", b"PIPE"];
+        let odd = |text: &[u8]| if self.is_bash() { own.contains(&text) } else { !usual.contains(&text) };
+        if arguments.iter().skip(1).any(|word| word.known().is_none_or(odd)) {
             self.state.lose(cause);
         }
     }

@@ -148,7 +148,7 @@ impl Shell<'_> {
                 let wanted = permission.unwrap_or(Permission::Read);
                 self.eyes.permits(path, wanted).map_or_else(|why| odd(self, why), Tri::of)
             }
-            b"-h" | b"-L" => match self.eyes.host.lstat(path) {
+            b"-h" | b"-L" => match self.eyes.lstat(path) {
                 Ok(stat) => Tri::of(stat.is_some_and(|stat| stat.kind == FileKind::Symlink)),
                 Err(_) => odd(self, super::files::UNREADABLE),
             },
@@ -164,7 +164,7 @@ impl Shell<'_> {
             b"-s" => match self.eyes.look(path) {
                 Look::Absent => Tri::No,
                 Look::Found(resolved, stat) if stat.kind == FileKind::File => {
-                    match self.eyes.host.snapshot(&resolved) {
+                    match self.eyes.snapshot(&resolved) {
                         Ok(Some(file)) => Tri::of(!file.bytes.is_empty()),
                         _ => odd(self, super::files::UNREADABLE),
                     }

@@ -193,9 +193,7 @@ impl Parser<'_> {
                 self.at += 5;
                 let (condition, _) = self.compound(&["do"])?;
                 let (body, _) = self.compound(&["done"])?;
-                // The body is looked at as a text.
-                drop(body);
-                return Ok(Command::Loop { until, condition });
+                return Ok(Command::Loop { until, condition, body });
             }
             Some("for") => return self.for_command(),
             Some("case") => return self.case_command(),
@@ -322,6 +320,7 @@ impl Parser<'_> {
             }
         }
         self.at += 1;
+        word.end = self.at;
         word.parts.push(Part::Array);
         Ok(())
     }
@@ -569,7 +568,7 @@ impl Parser<'_> {
                 }
                 self.at += 1;
             }
-            return Ok(Condition::Binary(first, operator, Word { start: self.at, parts: vec![Part::Opaque] }));
+            return Ok(Condition::Binary(first, operator, Word { start: self.at, end: self.at, parts: vec![Part::Opaque] }));
         }
         let second = self.word()?;
         if second.parts.is_empty() {

@@ -77,7 +77,15 @@ impl Shell<'_> {
         if flow == Flow::Next {
             flow = match script.stop {
                 None => Flow::Next,
-                Some((Stop::Rejected(at), _)) => self.failure(at, SYNTAX),
+                Some((Stop::Rejected(at), _)) => {
+                    self.rejected = self.rejected.or(Some(self.cause(at, SYNTAX)));
+                    self.failure(at, SYNTAX)
+                }
+                Some((Stop::Lost(at), _)) if self.is_alone() => {
+                    let cause = self.cause(at, LOST);
+                    self.state.lose(cause);
+                    Flow::Next
+                }
                 Some((Stop::Lost(at), from)) => {
                     let cause = self.cause(at, LOST);
                     self.lose_text(&script.text[from..], cause);
@@ -253,7 +261,7 @@ impl Shell<'_> {
             }
             Command::If(arms, otherwise) => self.arms(arms, otherwise.as_ref()),
             Command::For(name, words, body) => self.for_loop(node, name, words.as_deref(), body),
-            Command::Loop { until, condition } => {
+            Command::Loop { until, condition, body } => {
                 let flow = self.list(condition);
                 if flow != Flow::Next {
                     return flow;
@@ -261,10 +269,13 @@ impl Shell<'_> {
                 let ends = if *until { Tri::Yes } else { Tri::No };
                 if self.state.status == ends {
                     self.state.status = Tri::Yes;
-                } else {
-                    self.opaque(node, "a loop whose end only the shell knows");
+                    return Flow::Next;
                 }
-                Flow::Next
+                let cause = self.cause(at, "a loop whose end only the shell knows");
+                self.around(cause, node, |shell| {
+                    let flow = shell.list(body);
+                    if flow == Flow::Next { shell.list(condition) } else { flow }
+                })
             }
             Command::Case(subject, clauses) => {
                 let value = self.scalar(subject);
@@ -290,6 +301,30 @@ impl Shell<'_> {
                 Flow::Next
             }
         }
+    }
+
+    /// A loop that is gone around any number of times, or not at all.
+    fn around(&mut self, cause: Cause, node: &Node, round: impl Fn(&mut Self) -> Flow) -> Flow {
+        self.loops.push(Loop::default());
+        // Until one more round changes nothing that is known.
+        loop {
+            let before = self.copied(node.start);
+            self.fork(
+                cause,
+                node.start,
+                |shell| {
+                    let flow = round(shell);
+                    let parked = shell.loops.last_mut().and_then(|own| own.continues.take());
+                    shell.landed(flow, Flow::Continue(1), parked)
+                },
+                |_| Flow::Next,
+            );
+            if self.state.lost.is_some() || self.state.is_like(&before) {
+                break;
+            }
+        }
+        self.state.status = Tri::Maybe(cause);
+        self.left(Flow::Next)
     }
 
     /// Whatever is spelled in the text of a command may have been done.
@@ -358,8 +393,11 @@ impl Shell<'_> {
             (None, Parameters::Unknown(cause)) => vec![Argument::Any(*cause)],
         };
         if arguments.iter().any(|argument| matches!(argument, Argument::Any(_))) {
-            self.opaque(node, "a loop over what only the shell knows");
-            return Flow::Next;
+            let cause = self.cause(node.start, "a loop over what only the shell knows");
+            return self.around(cause, node, |shell| {
+                let flow = shell.assign(name, Value::Unknown(cause), node.start);
+                if flow == Flow::Next { shell.list(body) } else { flow }
+            });
         }
         let values: Vec<Value> = arguments
             .into_iter()
@@ -415,6 +453,11 @@ impl Shell<'_> {
                 break;
             }
         }
+        self.left(flow)
+    }
+
+    /// A loop ends with this flow, and with what was parked for its end.
+    fn left(&mut self, flow: Flow) -> Flow {
         let parked = self.loops.pop().and_then(|own| own.breaks);
         match self.landed(flow, Flow::Break(1), parked) {
             Flow::Break(level) => Flow::Break(level - 1),
@@ -490,14 +533,20 @@ impl Shell<'_> {
         }
         if special {
             let flow = self.assignments(&simple.assignments);
-            return if flow == Flow::Next { self.run(&name, words, &arguments[1..], node) } else { flow };
+            let flow = if flow == Flow::Next { self.run(&name, words, &arguments[1..], node) } else { flow };
+            self.leave_own(&simple.assignments, node.start);
+            return flow;
         }
         if !self.state.functions.contains_key(&name) && !matches!(name.as_slice(), b"." | b"source" | b"eval") {
             // A command with variables of its own; `:=` in them would stay.
             for assignment in &simple.assignments {
                 _ = self.scalar(&assignment.value);
             }
-            return self.run(&name, words, &arguments[1..], node);
+            let flow = self.run(&name, words, &arguments[1..], node);
+            if super::builtins::is_special(&name) {
+                self.leave_own(&simple.assignments, node.start);
+            }
+            return flow;
         }
         let before: Vec<(Vec<u8>, Variable)> =
             simple.assignments.iter().map(|own| (own.name.clone(), self.variable(&own.name))).collect();
@@ -513,7 +562,18 @@ impl Shell<'_> {
         if self.state.lost.is_none() {
             self.state.variables.extend(before);
         }
+        self.leave_own(&simple.assignments, node.start);
         flow
+    }
+
+    /// Variables of its own that a command has: what is left of them in the shell, POSIX modes and releases differ.
+    fn leave_own(&mut self, assignments: &[Assignment], at: usize) {
+        if self.is_alone() {
+            let (cause, here) = (self.cause(at, "shells differ in what they keep of this"), self.at(at));
+            for assignment in assignments {
+                self.touched(&assignment.name, here).lose(cause);
+            }
+        }
     }
 
     /// The fields of a command; what declares variables takes its words by itself.
@@ -564,7 +624,7 @@ impl Shell<'_> {
         let cause = self.cause(at, "arrays and numbers are not followed");
         let here = self.at(at);
         let variable = self.touched(name, here);
-        variable.odd = true;
+        (variable.odd, variable.assigned) = (true, true);
         variable.value = Value::Unknown(cause);
     }
 
