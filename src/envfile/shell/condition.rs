@@ -163,12 +163,10 @@ impl Shell<'_> {
             },
             b"-s" => match self.eyes.look(path) {
                 Look::Absent => Tri::No,
-                Look::Found(resolved, stat) if stat.kind == FileKind::File => {
-                    match self.eyes.snapshot(&resolved) {
-                        Ok(Some(file)) => Tri::of(!file.bytes.is_empty()),
-                        _ => odd(self, super::files::UNREADABLE),
-                    }
-                }
+                Look::Found(resolved, stat) if stat.kind == FileKind::File => match self.eyes.snapshot(&resolved) {
+                    Ok(Some(file)) => Tri::of(!file.bytes.is_empty()),
+                    _ => odd(self, super::files::UNREADABLE),
+                },
                 _ => odd(self, "a condition that is not understood"),
             },
             _ => odd(self, "a condition that is not understood"),

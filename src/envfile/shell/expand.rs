@@ -386,7 +386,9 @@ impl Shell<'_> {
         let user = self.eyes.user;
         let known = !self.is_alone();
         let text = match (base.unwrap_or(name), arguments) {
-            (b"id", [b"-u" | b"-ru" | b"-ur"] | [b"-r", b"-u"] | [b"-u", b"-r"]) if known => user.uid.to_string().into_bytes(),
+            (b"id", [b"-u" | b"-ru" | b"-ur"] | [b"-r", b"-u"] | [b"-u", b"-r"]) if known => {
+                user.uid.to_string().into_bytes()
+            }
             (b"id", [b"-un" | b"-nu"] | [b"-u", b"-n"] | [b"-n", b"-u"]) | (b"whoami", []) if known => {
                 user.name.as_bytes().to_vec()
             }

@@ -117,7 +117,9 @@ impl Eyes<'_> {
             if links > MAX_LINKS {
                 return Look::Absent;
             }
-            let Ok(target) = self.host().and_then(|host| host.read_link(&next)) else { return Look::Unknown(UNREADABLE) };
+            let Ok(target) = self.host().and_then(|host| host.read_link(&next)) else {
+                return Look::Unknown(UNREADABLE);
+            };
             if target.is_absolute() {
                 here = PathBuf::from("/");
                 stat = match self.lstat(&here) {

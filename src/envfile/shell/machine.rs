@@ -12,8 +12,15 @@ use super::state::{At, Cause, Function, Parameters, State, Tri, Value, Variable}
 /// How many commands, joined variables and pieces of text are gone through before all is given up.
 const MOST_STEPS: usize = 2_000_000;
 
+/// Files and functions that are open at the same time.
+pub(super) const DEEPEST: usize = 20;
+
 /// Why something is not known that the model has no more to say about.
 pub(super) const LOST: &str = "what stands here is not understood";
+
+pub(super) const CALLS: &str = "files or functions lead to each other without end";
+
+pub(super) const READ_ONLY: &str = "a read-only variable is assigned to, which ends the shell";
 
 /// Which shell reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +92,7 @@ pub(super) struct Shell<'a> {
     pub(super) exits: Parked,
     /// The first place where a file without its host sources another, or evaluates what only the shell knows.
     pub(super) sourced: Option<Cause>,
-    /// Where the shell takes a file for a syntax error.
+    /// Where bash takes a file for a syntax error.
     pub(super) rejected: Option<Cause>,
     /// How many files and functions are open.
     pub(super) depth: usize,
@@ -229,6 +236,11 @@ impl<'a> Shell<'a> {
         self.eyes.host.is_none()
     }
 
+    /// bash that may be in its POSIX mode, where errors end it: a file by itself does not tell.
+    pub(super) fn is_strict(&self) -> bool {
+        self.is_alone() && self.is_bash()
+    }
+
     pub(super) fn is_bash(&self) -> bool {
         self.kind != Kind::Dash
     }
@@ -292,12 +304,17 @@ impl<'a> Shell<'a> {
         let here = self.at(at);
         let all = self.state.export_all;
         match self.variable(name).read_only {
+            Tri::Yes | Tri::Maybe(_) if self.is_strict() => {
+                let cause = self.cause(at, READ_ONLY);
+                self.state.lose(cause);
+                return Flow::Next;
+            }
             Tri::Yes => {
                 self.state.status = Tri::No;
                 if self.is_bash() {
                     return Flow::Discard;
                 }
-                return self.failure(at, "a read-only variable is assigned to, which ends the shell");
+                return self.failure(at, READ_ONLY);
             }
             Tri::Maybe(cause) => {
                 let parked = (self.copied(at), cause);

@@ -10,15 +10,18 @@
 mod ast;
 mod builtins;
 mod condition;
+mod declare;
 mod expand;
 mod files;
 mod machine;
 mod parse;
 mod pattern;
 mod run;
+mod simple;
 mod state;
 #[cfg(test)]
 mod tests;
+mod ways;
 mod words;
 mod written;
 
@@ -180,13 +183,8 @@ pub(super) struct Alone {
 impl Alone {
     /// What a shell makes of a file that it sources; of the environment it is known that it has some names.
     pub(super) fn read(bytes: &[u8], kind: Kind, exported: &[&[u8]]) -> Self {
-        let user = User {
-            name: String::new(),
-            uid: u32::MAX,
-            gids: Vec::new(),
-            home: PathBuf::new(),
-            shell: PathBuf::new(),
-        };
+        let user =
+            User { name: String::new(), uid: u32::MAX, gids: Vec::new(), home: PathBuf::new(), shell: PathBuf::new() };
         let eyes = Eyes { host: None, user: &user };
         let mut shell = Shell::new(eyes, kind, false, Path::new(""), &BTreeMap::new());
         shell.beginning.alone(exported);

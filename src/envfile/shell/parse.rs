@@ -61,7 +61,7 @@ impl Parser<'_> {
                     return Ok(line);
                 }
                 None if self.rest().is_empty() => return Ok(line),
-                _ => line.push(self.and_or()?),
+                _ => line.push(self.and_or(&[])?),
             }
         }
     }
@@ -124,8 +124,9 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Pipelines with `&&` and `||` between them, and the `;` or `&` behind.
-    fn and_or(&mut self) -> Parsed<AndOr> {
+    /// Pipelines with `&&` and `||` between them, and the `;` or `&` behind. Without one of those no other word may follow than
+    /// one that ends the list, as in `if (…) then`.
+    fn and_or(&mut self, ends: &[&'static str]) -> Parsed<AndOr> {
         let first = self.pipeline()?;
         let mut rest = Vec::new();
         loop {
@@ -140,6 +141,9 @@ impl Parser<'_> {
                     self.at += 1;
                     return Ok(AndOr { first, rest, background: operator == "&" });
                 }
+                None if !self.rest().is_empty() && !self.keyword().is_some_and(|word| ends.contains(&word)) => {
+                    return Err(Stop::Rejected(self.at));
+                }
                 _ => return Ok(AndOr { first, rest, background: false }),
             }
         }
@@ -149,6 +153,9 @@ impl Parser<'_> {
         self.skip_blanks();
         let mut negated = false;
         while self.keyword() == Some("!") {
+            if negated && !self.bash {
+                return Err(Stop::Rejected(self.at));
+            }
             negated = !negated;
             self.at += 1;
             self.skip_blanks();
@@ -363,6 +370,8 @@ impl Parser<'_> {
                     None if target.parts.is_empty() => return Err(Stop::Rejected(self.at)),
                     Some(b"0" | b"1" | b"2" | b"-") if operator.ends_with('&') => true,
                     Some(b"/dev/null") => true,
+                    // dash ends where it is no digit.
+                    bare if operator.ends_with('&') && !self.bash && !bare.is_some_and(is_digit) => return self.lost(),
                     _ => false,
                 };
                 *work &= sure;
@@ -394,7 +403,7 @@ impl Parser<'_> {
                 self.depth -= 1;
                 return Ok((list, end));
             }
-            list.push(self.and_or()?);
+            list.push(self.and_or(ends)?);
         }
     }
 
@@ -568,7 +577,11 @@ impl Parser<'_> {
                 }
                 self.at += 1;
             }
-            return Ok(Condition::Binary(first, operator, Word { start: self.at, end: self.at, parts: vec![Part::Opaque] }));
+            return Ok(Condition::Binary(
+                first,
+                operator,
+                Word { start: self.at, end: self.at, parts: vec![Part::Opaque] },
+            ));
         }
         let second = self.word()?;
         if second.parts.is_empty() {
@@ -576,6 +589,10 @@ impl Parser<'_> {
         }
         Ok(Condition::Binary(first, operator, second))
     }
+}
+
+fn is_digit(text: &[u8]) -> bool {
+    matches!(text, [byte] if byte.is_ascii_digit())
 }
 
 /// Are the expansions of a here-document's line those of parameters alone?

@@ -227,3 +227,59 @@ fn with_line(text: &[u8], command: Range<usize>) -> Range<usize> {
     let end = memchr::memchr(b'\n', rest).map_or(text.len(), |at| text.len() - rest.len() + at + 1);
     start..end
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envfile::shell::{Alone, Kind, Outcome};
+    use crate::envfile::splice::splice;
+
+    #[test]
+    fn assignments_are_found_where_they_stand() {
+        let text = "A=1 B='2 3'; export C=\"x\"y \\\n D=$A\nif x; then A=4; fi\nA=5 true\n(A=6)\nA+=7\nreturn\nA=8\n";
+        let found = written(text.as_bytes());
+        let shown = |own: &Written| {
+            let mark = if own.plain { "" } else { "?" };
+            format!("{mark}{} {}", &text[own.word.clone()], &text[own.value.clone()])
+        };
+        let shown: Vec<String> = found.iter().map(shown).collect();
+        let wanted = ["A=1 1", "B='2 3' '2 3'", "C=\"x\"y \"x\"y", "?D=$A $A", "?A=4 4", "?A+=7 7", "?A=8 8"];
+        assert_eq!(shown, wanted);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn another_value_in_a_plain_place_is_seen_there(text in "(export |[AB]=|[ab'\"\\\\ $;#\n]|if a; then |fi|&& |\\(|\\)|\\{ |\\}|f\\(\\)|return|<<a|\r){0,24}") {
+            let read = |bytes: &[u8]| Alone::read(bytes, Kind::Bash, &[b"A", b"B"]);
+            let found = written(text.as_bytes());
+            for own in &found {
+                let word = &text.as_bytes()[own.word.clone()];
+                proptest::prop_assert!(word.starts_with(&own.name) && word.ends_with(&text.as_bytes()[own.value.clone()]));
+            }
+            let last = found.iter().rev().find(|own| own.plain);
+            let Some(own) = last.filter(|own| !found.iter().any(|other| other.name == own.name && other.word.start > own.word.start)) else { return Ok(()) };
+            let mut changed = text.clone().into_bytes();
+            changed.splice(own.value.clone(), b"new".iter().copied());
+            let after = read(&changed);
+            // What returns, fails or leaves it unset is no concern of the place.
+            if let Some((_, Outcome::Value(value))) = after.variables.iter().find(|(name, _)| *name == own.name) {
+                proptest::prop_assert_eq!(value.as_slice(), b"new");
+            }
+            let cuts = cuts(text.as_bytes(), &own.name).into_iter().map(|range| (range, Vec::new())).collect();
+            let cut = splice(text.as_bytes(), cuts);
+            proptest::prop_assert!(!written(&cut).iter().any(|other| other.plain && other.name == own.name && items_alone(&cut, other)));
+        }
+    }
+
+    /// Does a command hold it that has nothing but assignments, in a list of its own?
+    fn items_alone(text: &[u8], own: &Written) -> bool {
+        let script = taken_apart(text);
+        script
+            .lines
+            .iter()
+            .flatten()
+            .filter_map(single)
+            .filter_map(|node| items(text, node))
+            .any(|(_, items)| items.iter().any(|(_, word)| *word == own.word))
+    }
+}
