@@ -183,7 +183,13 @@ impl Shell<'_> {
                 Part::Parameter { name, operator, quoted } => {
                     tilde = false;
                     let all = matches!(name.as_slice(), b"@" | b"*");
-                    let value = self.parameter(name, operator, word.start);
+                    let value = match self.parameter(name, operator, word.start) {
+                        // A value may double at each line.
+                        Value::Known(text) if !self.charge(text.len() / 16, word.start) => {
+                            Value::Unknown(self.cause(word.start, "a value that is too long"))
+                        }
+                        value => value,
+                    };
                     // "$@" are several fields.
                     let value = match value {
                         Value::Known(_) if all && *quoted && !assigned => {

@@ -96,6 +96,8 @@ pub(super) struct Shell<'a> {
     pub(super) rejected: Option<Cause>,
     /// How many files and functions are open.
     pub(super) depth: usize,
+    /// How many ways have parted within each other.
+    pub(super) forks: usize,
     steps: usize,
 }
 
@@ -227,6 +229,7 @@ impl<'a> Shell<'a> {
             sourced: None,
             rejected: None,
             depth: 0,
+            forks: 0,
             steps: 0,
         }
     }

@@ -12,6 +12,9 @@ use super::machine::{CALLS, DEEPEST, Flow, LOST, Parked, Shell};
 use super::parse::parse;
 use super::state::{Cause, Function, State, Tri};
 
+/// Ways that part within each other: what has more is not followed.
+const MOST_FORKS: usize = 100;
+
 const SYNTAX: &str = "the shell stops here with a syntax error, and that ends it";
 
 impl Shell<'_> {
@@ -223,12 +226,17 @@ impl Shell<'_> {
         other: impl FnOnce(&mut Self) -> Flow,
     ) -> Flow {
         let before = self.copied(at);
+        if self.forks >= MOST_FORKS {
+            self.state.lose(cause);
+        }
         if self.state.lost.is_some() {
             return Flow::Next;
         }
+        self.forks += 1;
         let first = one(self);
         let after = std::mem::replace(&mut self.state, before);
         let second = other(self);
+        self.forks -= 1;
         match (first, second) {
             (first, second) if first == second => {
                 self.join(after, cause);

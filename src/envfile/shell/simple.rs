@@ -128,7 +128,9 @@ impl Shell<'_> {
         }
         match (self.variable(&assignment.name).value, value) {
             (Value::Unset, value) => value,
-            (Value::Known(before), Value::Known(after)) => Value::Known([before, after].concat()),
+            (Value::Known(before), Value::Known(after)) if self.charge(before.len() / 16, assignment.value.start) => {
+                Value::Known([before, after].concat())
+            }
             (before, after) => {
                 let cause = before.cause().or(after.cause()).unwrap_or(self.cause(assignment.value.start, LOST));
                 Value::Unknown(cause)

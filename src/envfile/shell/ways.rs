@@ -33,44 +33,53 @@ impl Shell<'_> {
     }
 
     pub(super) fn arms(&mut self, arms: &[(List, List)], otherwise: Option<&List>) -> Flow {
-        let Some(((condition, body), rest)) = arms.split_first() else {
-            self.state.status = Tri::Yes;
-            return otherwise.map_or(Flow::Next, |list| self.list(list));
-        };
-        let flow = self.list(condition);
-        if flow != Flow::Next || self.state.lost.is_some() {
-            return flow;
-        }
-        match self.state.status {
-            Tri::Yes => self.list(body),
-            Tri::No => self.arms(rest, otherwise),
-            Tri::Maybe(cause) => {
-                let at = self.script.ends.first().copied().unwrap_or(0);
-                self.fork(cause, at, |shell| shell.list(body), |shell| shell.arms(rest, otherwise))
+        let mut arms = arms;
+        while let Some(((condition, body), rest)) = arms.split_first() {
+            let flow = self.list(condition);
+            if flow != Flow::Next || self.state.lost.is_some() {
+                return flow;
+            }
+            match self.state.status {
+                Tri::Yes => return self.list(body),
+                Tri::No => arms = rest,
+                Tri::Maybe(cause) => {
+                    let at = self.script.ends.first().copied().unwrap_or(0);
+                    return self.fork(cause, at, |shell| shell.list(body), |shell| shell.arms(rest, otherwise));
+                }
             }
         }
+        self.state.status = Tri::Yes;
+        otherwise.map_or(Flow::Next, |list| self.list(list))
     }
 
     pub(super) fn clauses(&mut self, value: &Value, clauses: &[Clause]) -> Flow {
-        let Some((clause, rest)) = clauses.split_first() else { return Flow::Next };
-        let mut hit = Tri::No;
-        for pattern in &clause.patterns {
-            let matches = self.matches(value, pattern);
-            hit = hit.not().and(|| matches.not()).not();
-        }
-        if clause.falls_through && hit != Tri::No {
-            let cause = self.cause(clause.patterns.first().map_or(0, |pattern| pattern.start), LOST);
-            self.state.lose(cause);
-            return Flow::Next;
-        }
-        match hit {
-            Tri::Yes => self.list(&clause.body),
-            Tri::No => self.clauses(value, rest),
-            Tri::Maybe(cause) => {
-                let at = clause.patterns.first().map_or(0, |pattern| pattern.start);
-                self.fork(cause, at, |shell| shell.list(&clause.body), |shell| shell.clauses(value, rest))
+        let mut clauses = clauses;
+        while let Some((clause, rest)) = clauses.split_first() {
+            let mut hit = Tri::No;
+            for pattern in &clause.patterns {
+                let matches = self.matches(value, pattern);
+                hit = hit.not().and(|| matches.not()).not();
+            }
+            let at = clause.patterns.first().map_or(0, |pattern| pattern.start);
+            if clause.falls_through && hit != Tri::No {
+                let cause = self.cause(at, LOST);
+                self.state.lose(cause);
+                return Flow::Next;
+            }
+            match hit {
+                Tri::Yes => return self.list(&clause.body),
+                Tri::No => clauses = rest,
+                Tri::Maybe(cause) => {
+                    return self.fork(
+                        cause,
+                        at,
+                        |shell| shell.list(&clause.body),
+                        |shell| shell.clauses(value, rest),
+                    );
+                }
             }
         }
+        Flow::Next
     }
 
     pub(super) fn for_loop(&mut self, node: &Node, name: &[u8], words: Option<&[Word]>, body: &List) -> Flow {
