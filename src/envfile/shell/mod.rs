@@ -6,6 +6,8 @@
 //! that are sourced by a constant path, conditions on values and on files. Where a condition is not known both ways are gone,
 //! and what differs after them is unknown; what only the running shell can tell (`eval`, `$(…)`, loops) makes unknown what it
 //! may change. Each unknown names the first line that caused it.
+//!
+//! [`Alone`] follows one file by itself, for those that edit it; `written` says where its assignments stand.
 
 mod ast;
 mod builtins;

@@ -187,9 +187,8 @@ impl Variable {
 impl State {
     /// Is the same known in both?
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        let known = |state: &Self| {
-            state.functions.values().map(|own| matches!(own, Function::Known(..))).collect::<Vec<_>>()
-        };
+        let known =
+            |state: &Self| state.functions.values().map(|own| matches!(own, Function::Known(..))).collect::<Vec<_>>();
         self.variables.len() == other.variables.len()
             && self.variables.iter().zip(&other.variables).all(|(mine, theirs)| {
                 let of = |own: &Variable| (own.exported, own.read_only, own.odd);

@@ -70,12 +70,7 @@ impl Shell<'_> {
                 Tri::Yes => return self.list(&clause.body),
                 Tri::No => clauses = rest,
                 Tri::Maybe(cause) => {
-                    return self.fork(
-                        cause,
-                        at,
-                        |shell| shell.list(&clause.body),
-                        |shell| shell.clauses(value, rest),
-                    );
+                    return self.fork(cause, at, |shell| shell.list(&clause.body), |shell| shell.clauses(value, rest));
                 }
             }
         }
