@@ -357,7 +357,7 @@ fn shell() {
             ("readonly D=1\nD=2 true\nexport A=x\n", Unknown),
             ("readonly D={a,b}\nexport A=x\n", Unknown),
             ("[ -n \"$B\" ] && return\nexport A=x\nif\n", Unknown),
-            ("if (:) then export A=x; fi\n", A("x")),
+            ("if (:) then export A=x; fi\n", Unknown),
             (". /etc/other\nexport A=x\n", A("x")),
             ("cat <<EOF\nexport A=x\nEOF\n", Absent),
             ("export A=x <<'EOF'\n'\nEOF\n", A("x")),

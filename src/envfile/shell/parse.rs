@@ -67,6 +67,9 @@ impl Parser<'_> {
     }
 
     fn operator(&self) -> Option<&'static str> {
+        if !self.peek().is_some_and(|byte| b";&|<>()\n".contains(&byte)) {
+            return None;
+        }
         let found = OPERATORS.into_iter().find(|text| self.rest().starts_with(text.as_bytes()));
         let found = match self.rest().first() {
             Some(b'(') => Some("("),
@@ -78,6 +81,9 @@ impl Parser<'_> {
     }
 
     fn keyword(&self) -> Option<&'static str> {
+        if !self.peek().is_some_and(|byte| byte.is_ascii_lowercase() || b"{}![".contains(&byte)) {
+            return None;
+        }
         let end = self.rest().iter().position(|byte| b" \t\n;&|()<>".contains(byte)).unwrap_or(self.rest().len());
         KEYWORDS.into_iter().find(|keyword| keyword.as_bytes() == &self.rest()[..end])
     }
