@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imports::{Crate, Import, Segments, picture};
 
-/// Modules of one folder that may import each other: the two halves of one reader.
-const PAIRS: [(&str, &str); 1] = [("crate::envfile::dialect::shell::lexer", "crate::envfile::dialect::shell::parser")];
+/// Modules of one folder that may import each other.
+const PAIRS: [(&str, &str); 0] = [];
 
 /// What `check` may name of the module that talks to servers: values, nothing that is or makes a connection.
 const OF_NET: [&str; 8] = ["Answer", "Distrust", "NetError", "Roots", "Time", "TlsFault", "basic", "seconds"];

@@ -1,8 +1,11 @@
-//! Finds the lines that name a variable, in whatever spelling a person gave them. Everything else is opaque.
+//! Finds the lines that name a variable, in whatever spelling a person gave them; in scripts each assignment. Everything else
+//! is opaque.
 
 use std::ops::Range;
 
 use memchr::memchr;
+
+use super::shell::written;
 
 /// Which kind of file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +36,9 @@ pub struct Occurrence {
     pub state: State,
     /// Index into the list of names that was searched for.
     pub name: usize,
-    /// The bytes of the line without its line end.
+    /// The bytes of the line without its line end; of a script's assignment `NAME=value`.
     pub span: Range<usize>,
-    /// Length of the line end: 0 at the end of a file, 1 for LF, 2 for CR LF.
+    /// Length of the line end: 0 at the end of a file and in scripts, 1 for LF, 2 for CR LF.
     pub end: usize,
     /// The bytes of the value as written, quotes included; empty where there is no `=`.
     pub value: Range<usize>,
@@ -43,6 +46,9 @@ pub struct Occurrence {
 
 /// All occurrences of the names, in file order. One pass, linear in the size of the file.
 pub fn find(bytes: &[u8], syntax: Syntax, names: &[&str]) -> Vec<Occurrence> {
+    if syntax == Syntax::Shell {
+        return in_script(bytes, names);
+    }
     let mut found = Vec::new();
     // Docker's readers skip a byte order mark; for PAM and shells it is part of the first name.
     let mut start = if syntax == Syntax::EnvFile && bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
@@ -66,6 +72,19 @@ pub fn find(bytes: &[u8], syntax: Syntax, names: &[&str]) -> Vec<Occurrence> {
             found.push(Occurrence { line: first, state, name, end: next - span.end, span, value });
         }
         start = next;
+    }
+    found
+}
+
+/// The assignments of a script, which may be several on one line or one over several. Behind comment marks is prose.
+fn in_script(bytes: &[u8], names: &[&str]) -> Vec<Occurrence> {
+    let mut found = Vec::new();
+    let (mut line, mut counted) = (1, 0);
+    for own in written(bytes) {
+        let Some(name) = names.iter().position(|name| name.as_bytes() == own.name) else { continue };
+        line += memchr::memchr_iter(b'\n', bytes.get(counted..own.word.start).unwrap_or_default()).count();
+        counted = own.word.start;
+        found.push(Occurrence { line, state: State::Active, name, span: own.word, end: 0, value: own.value });
     }
     found
 }

@@ -42,7 +42,7 @@ pub enum Dialect {
     /// `/etc/environment` at login.
     PamEnv(PamLimit),
     /// A file sourced by a login shell (`sh`, `dash`, `bash`), such as `/etc/profile.d/proxy.sh`.
-    /// Seen is what the shell's children get: exported variables only. The names are taken not to be
+    /// Seen is what the shell's children get where dash and bash agree on it: exported variables only. The names are taken not to be
     /// in the environment before; see [`shell_read_with`] for those that are.
     Shell,
     /// `docker run --env-file` and `docker create --env-file`.

@@ -1,10 +1,10 @@
 //! Where a value may go: the line that decides, the end of the file, its beginning; and which lines go with a removal.
 
 use super::Note;
-use super::write::{append, line, simple_word, written};
+use super::write::{append, line, written};
 use crate::envfile::lines::{Occurrence, State, Syntax, find};
 use crate::envfile::splice::{Splices, splice};
-use crate::envfile::{Dialect, Seen};
+use crate::envfile::{Dialect, shell};
 
 /// Ways to put the value into a line that is there already, best first.
 pub(super) fn in_line(
@@ -14,10 +14,10 @@ pub(super) fn in_line(
     value: &[u8],
     found: &[&Occurrence],
 ) -> Vec<(Splices, Vec<Note>)> {
-    let active: Vec<&Occurrence> = found.iter().copied().filter(|at| at.state == State::Active).collect();
     if syntax == Syntax::Shell {
-        return active.iter().rev().filter_map(|at| in_script_line(file, name, value, at)).collect();
+        return in_script(file, name, value);
     }
+    let active: Vec<&Occurrence> = found.iter().copied().filter(|at| at.state == State::Active).collect();
     let Some((target, others)) = active.split_last() else {
         let commented = found.iter().rev().find(|at| at.state == State::Commented && syntax == Syntax::EnvFile);
         let back = |at: &&Occurrence| {
@@ -51,12 +51,14 @@ fn styles(raw: &[u8], syntax: Syntax) -> Vec<Option<u8>> {
     styles
 }
 
-/// The simple word of an assignment in a script is replaced, and what follows it on the line stays.
-fn in_script_line(file: &[u8], name: &str, value: &[u8], at: &Occurrence) -> Option<(Splices, Vec<Note>)> {
-    let word = simple_word(&file[at.value.clone()])?;
-    let range = at.value.start..at.value.start + word;
-    let quote = file.get(range.start).copied().filter(|byte| word > 0 && matches!(byte, b'"' | b'\''));
-    Some((vec![(range, written(value, quote.or(Some(b'"')))?)], vec![Note::Set(name.to_owned())]))
+/// The value of one plain assignment of a script, from the last to the first; what else is on its line stays.
+fn in_script(file: &[u8], name: &str, value: &[u8]) -> Vec<(Splices, Vec<Note>)> {
+    let plain = shell::written(file).into_iter().rev().filter(|own| own.plain && own.name == name.as_bytes());
+    let replaced = |own: shell::Written| {
+        let quote = file[own.value.clone()].first().copied().filter(|byte| matches!(byte, b'"' | b'\''));
+        Some((vec![(own.value, written(value, quote.or(Some(b'"')))?)], vec![Note::Set(name.to_owned())]))
+    };
+    plain.filter_map(replaced).collect()
 }
 
 /// The file with a new line at its end or at its top.
@@ -101,51 +103,23 @@ fn comment(lines: &[&Occurrence], name: &str, splices: &mut Splices, done: &mut 
 
 /// Takes the name out. What a reader would still see afterwards is the caller's to judge.
 pub(super) fn remove(file: &[u8], syntax: Syntax, name: &str, notes: &mut Vec<Note>) -> Vec<u8> {
-    let active = find(file, syntax, &[name]).into_iter().filter(|at| at.state == State::Active);
-    if syntax != Syntax::Shell {
+    let mut bytes = if syntax == Syntax::Shell {
+        splice(file, shell::cuts(file, name.as_bytes()).into_iter().map(|cut| (cut, Vec::new())).collect())
+    } else {
         let gone = |at: Occurrence| match syntax {
             Syntax::EnvFile => (at.span.start..at.span.start, b"#".to_vec()),
             _ => (at.span.start..at.span.end + at.end, Vec::new()),
         };
-        let splices: Splices = active.map(gone).collect();
-        notes.extend((!splices.is_empty()).then(|| Note::Removed(name.to_owned())));
-        return splice(file, splices);
-    }
-    let mut bytes = file.to_vec();
-    // From the end, so that earlier positions stay true and each line tried is the deciding one.
-    for at in active.collect::<Vec<_>>().into_iter().rev() {
-        if decides(&bytes, name, &at) {
-            bytes = splice(&bytes, vec![(at.span.start..at.span.end + at.end, Vec::new())]);
-        }
-    }
-    // Whatever else sets it, under a condition or among other things on its line, is undone behind it.
-    if Dialect::Shell.read_only(&bytes, &[name.as_bytes()]).get(name.as_bytes()).is_some() {
+        let active = find(file, syntax, &[name]).into_iter().filter(|at| at.state == State::Active);
+        splice(file, active.map(gone).collect())
+    };
+    // Whatever else sets it in a script, under a condition or among other commands, is undone behind it.
+    if syntax == Syntax::Shell && Dialect::Shell.read_only(&bytes, &[name.as_bytes()]).get(name.as_bytes()).is_some() {
         if !bytes.ends_with(b"\n") {
             bytes.push(b'\n');
         }
         bytes.extend_from_slice(format!("unset {name}\n").as_bytes());
     }
-    if bytes != file {
-        notes.push(Note::Removed(name.to_owned()));
-    }
+    notes.extend((bytes != file).then(|| Note::Removed(name.to_owned())));
     bytes
-}
-
-/// Is this line, and no other, what a shell would see? Tried by giving it a value that nothing else has.
-fn decides(file: &[u8], name: &str, at: &Occurrence) -> bool {
-    const MARK: &[u8] = b"ics-setup-tries-this-line";
-    let raw = &file[at.value.clone()];
-    let Some(word) = simple_word(raw) else { return false };
-    // Something else on the same line would be lost with it.
-    let rest = raw[word..].iter().skip_while(|byte| matches!(byte, b' ' | b'\t')).copied().collect::<Vec<u8>>();
-    let alone = rest.is_empty()
-        || rest.starts_with(b"#")
-        || rest.starts_with(format!("; export {name}").as_bytes())
-        || rest == b";";
-    if !alone {
-        return false;
-    }
-    let mut marked = splice(file, vec![(at.value.start..at.value.start + word, MARK.to_vec())]);
-    marked.extend_from_slice(format!("\nexport {name}\n").as_bytes());
-    Dialect::Shell.read_only(&marked, &[name.as_bytes()]).get(name.as_bytes()) == Some(&Seen::Value(MARK.to_vec()))
 }

@@ -116,13 +116,52 @@ fn removal_leaves_nothing_to_see() {
     );
     assert_eq!(remove("export http_proxy=\"x\"\nexport http_proxy=\"x\"\nB=2\n", Syntax::Shell).unwrap(), "B=2\n");
     assert_eq!(remove("A=1\n", Syntax::Shell).unwrap(), "A=1\n");
-    for set in [
-        "if x; then export http_proxy=y; fi\n",
-        "export http_proxy=a https_proxy=b\n",
-        "[ -f x ] && export http_proxy=y\n",
-    ] {
+    for set in ["if x; then export http_proxy=y; fi\n", "[ -f x ] && export http_proxy=y\n"] {
         assert_eq!(remove(set, Syntax::Shell).unwrap(), format!("{set}unset http_proxy\n"));
     }
+}
+
+#[test]
+fn each_assignment_of_a_line_is_an_edit_of_its_own() {
+    let file = "export http_proxy=http://u:old@o:1 https_proxy='http://u:old@o:1' # both\n";
+    let edited = set_all(file, Syntax::Shell, &[("http_proxy", "http://p:1"), ("https_proxy", "http://p:1")]);
+    assert_eq!(text(&edited), "export http_proxy=\"http://p:1\" https_proxy='http://p:1' # both\n");
+    let file = "PX=1; http_proxy=http://o:1 no_proxy=a; export http_proxy no_proxy\n";
+    let edited = set_all(file, Syntax::Shell, &[("http_proxy", "http://p:1"), ("no_proxy", "b")]);
+    assert_eq!(text(&edited), "PX=1; http_proxy=\"http://p:1\" no_proxy=\"b\"; export http_proxy no_proxy\n");
+    for (file, left) in [
+        ("export http_proxy=a https_proxy=b\n", "export https_proxy=b\n"),
+        ("export https_proxy=b http_proxy=a\n", "export https_proxy=b\n"),
+        ("export A=1 http_proxy=a http_proxy=b B=2 http_proxy # c\n", "export A=1 B=2 # c\n"),
+        ("export \\\n  http_proxy=a \\\n  A=1\n", "export \\\n  A=1\n"),
+        ("http_proxy=a https_proxy=b\nexport http_proxy https_proxy\n", "https_proxy=b\nexport https_proxy\n"),
+        ("http_proxy=a; export http_proxy # mine\nA=1\n", "A=1\n"),
+        ("A=1; http_proxy=a; export http_proxy; B=2\n", "A=1; B=2\n"),
+        ("export http_proxy=a; cat <<E\nhttp_proxy=b\nE\n", "cat <<E\nhttp_proxy=b\nE\n"),
+        ("A=1\nexport http_proxy=a", "A=1\n"),
+    ] {
+        assert_eq!(text(&edit(file.as_bytes(), Syntax::Shell, &[Edit::Remove("http_proxy")]).unwrap()), left, "{file}");
+    }
+}
+
+#[test]
+fn what_is_done_sometimes_or_elsewhere_is_no_place_to_edit() {
+    let new = "export http_proxy=\"http://p:1\"\n";
+    for file in [
+        "if true; then\n export http_proxy=x\nfi\n",
+        "for p in x; do export http_proxy=y; done\n",
+        "f() { export http_proxy=x; }\nf\n",
+        "(export http_proxy=x)\n",
+        "{ export http_proxy=x; }\n",
+        "true && export http_proxy=x\n",
+        "export http_proxy=$P\n",
+        "http_proxy+=x\n",
+        "http_proxy=x true\n",
+    ] {
+        assert_eq!(text(&set_all(file, Syntax::Shell, &[("http_proxy", "http://p:1")])), format!("{file}{new}"));
+    }
+    let file = "return\nexport http_proxy=x\n";
+    assert_eq!(text(&set_all(file, Syntax::Shell, &[("http_proxy", "http://p:1")])), format!("{new}{file}"));
 }
 
 fn syntaxes() -> impl Strategy<Value = Syntax> {

@@ -39,18 +39,3 @@ pub(super) fn written(value: &[u8], quote: Option<u8>) -> Option<Vec<u8>> {
     bytes.push(quote);
     Some(bytes)
 }
-
-/// Length of a shell word that is one quoted text or plain characters only; `None` for anything that has to be expanded.
-pub(super) fn simple_word(text: &[u8]) -> Option<usize> {
-    let end = match text.first() {
-        Some(quote @ (b'"' | b'\'')) => {
-            let close = 1 + memchr::memchr(*quote, &text[1..])?;
-            if *quote == b'"' && text[1..close].iter().any(|byte| matches!(byte, b'$' | b'`' | b'\\')) {
-                return None;
-            }
-            close + 1
-        }
-        _ => text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.,:/@%+=-*[]~\r".contains(byte)).count(),
-    };
-    text.get(end).is_none_or(|byte| matches!(byte, b' ' | b'\t' | b';' | b'#')).then_some(end)
-}

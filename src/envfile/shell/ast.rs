@@ -69,6 +69,7 @@ pub(super) enum Command {
     Loop {
         until: bool,
         condition: List,
+        body: List,
     },
     Case(Word, Vec<Clause>),
     Function(Vec<u8>, Rc<Node>),
@@ -95,12 +96,14 @@ pub(super) struct Assignment {
     pub(super) appends: bool,
     /// `NAME[…]=` or `NAME=(…)`
     pub(super) array: bool,
+    /// Its span is that of the whole assignment.
     pub(super) value: Word,
 }
 
 #[derive(Clone, Default)]
 pub(super) struct Word {
     pub(super) start: usize,
+    pub(super) end: usize,
     pub(super) parts: Vec<Part>,
 }
 
@@ -192,7 +195,7 @@ impl Word {
             parts.push(Part::Text { bytes: value.to_vec(), quoted: false });
         }
         parts.extend_from_slice(others);
-        Some(Assignment { name: name.to_vec(), appends, array, value: Word { start: self.start, parts } })
+        Some(Assignment { name: name.to_vec(), appends, array, value: Word { parts, ..*self } })
     }
 }
 

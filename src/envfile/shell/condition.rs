@@ -11,6 +11,9 @@ use super::machine::Shell;
 use super::state::{Cause, Tri, Value};
 use crate::host::FileKind;
 
+/// A condition with more operands is not followed.
+const MOST_OPERANDS: usize = 100;
+
 impl Shell<'_> {
     /// `test` with its arguments.
     pub(super) fn test(&mut self, arguments: &[Argument], at: usize) -> Tri {
@@ -44,7 +47,7 @@ impl Shell<'_> {
             ([left, _, right], [_, Some(b"-o"), _]) => not_empty(left).not().and(|| not_empty(right).not()).not(),
             ([_, rest @ ..], [Some(b"!"), ..]) if values.len() <= 4 => self.expression(rest, at).not(),
             ([_, value, _], [Some(b"("), _, Some(b")")]) => not_empty(value),
-            _ if values.len() > 4 => {
+            _ if (5..=MOST_OPERANDS).contains(&values.len()) => {
                 // `-o` binds weaker than `-a`; the parts are taken to have no such words as operands.
                 for operator in [b"-o", b"-a"] {
                     let split = operators.iter().position(|word| *word == Some(operator));
@@ -148,7 +151,7 @@ impl Shell<'_> {
                 let wanted = permission.unwrap_or(Permission::Read);
                 self.eyes.permits(path, wanted).map_or_else(|why| odd(self, why), Tri::of)
             }
-            b"-h" | b"-L" => match self.eyes.host.lstat(path) {
+            b"-h" | b"-L" => match self.eyes.lstat(path) {
                 Ok(stat) => Tri::of(stat.is_some_and(|stat| stat.kind == FileKind::Symlink)),
                 Err(_) => odd(self, super::files::UNREADABLE),
             },
@@ -163,12 +166,10 @@ impl Shell<'_> {
             },
             b"-s" => match self.eyes.look(path) {
                 Look::Absent => Tri::No,
-                Look::Found(resolved, stat) if stat.kind == FileKind::File => {
-                    match self.eyes.host.snapshot(&resolved) {
-                        Ok(Some(file)) => Tri::of(!file.bytes.is_empty()),
-                        _ => odd(self, super::files::UNREADABLE),
-                    }
-                }
+                Look::Found(resolved, stat) if stat.kind == FileKind::File => match self.eyes.snapshot(&resolved) {
+                    Ok(Some(file)) => Tri::of(!file.bytes.is_empty()),
+                    _ => odd(self, super::files::UNREADABLE),
+                },
                 _ => odd(self, "a condition that is not understood"),
             },
             _ => odd(self, "a condition that is not understood"),

@@ -183,7 +183,13 @@ impl Shell<'_> {
                 Part::Parameter { name, operator, quoted } => {
                     tilde = false;
                     let all = matches!(name.as_slice(), b"@" | b"*");
-                    let value = self.parameter(name, operator, word.start);
+                    let value = match self.parameter(name, operator, word.start) {
+                        // A value may double at each line.
+                        Value::Known(text) if !self.charge(text.len() / 16, word.start) => {
+                            Value::Unknown(self.cause(word.start, "a value that is too long"))
+                        }
+                        value => value,
+                    };
                     // "$@" are several fields.
                     let value = match value {
                         Value::Known(_) if all && *quoted && !assigned => {
@@ -245,6 +251,7 @@ impl Shell<'_> {
                 Tri::No | Tri::Maybe(_) => Value::Some(cause),
             },
             b"-" => self.flags(cause),
+            b"0" if self.is_alone() => Value::Some(cause),
             b"0" => {
                 let name = self.eyes.user.shell.file_name().map(std::os::unix::ffi::OsStrExt::as_bytes);
                 name.map_or(Value::Some(cause), |name| Value::Known([b"-", name].concat()))
@@ -272,7 +279,7 @@ impl Shell<'_> {
 
     /// `$-`, of which scripts ask for the `i` alone.
     fn flags(&self, cause: Cause) -> Value {
-        if self.state.export_all != Tri::No {
+        if self.is_alone() || self.state.export_all != Tri::No {
             return Value::Unknown(cause);
         }
         let text: &[u8] = match (self.is_bash(), self.interactive) {
@@ -383,9 +390,12 @@ impl Shell<'_> {
         }
         let base = ["/usr/bin/", "/bin/"].iter().find_map(|folder| name.strip_prefix(folder.as_bytes()));
         let user = self.eyes.user;
+        let known = !self.is_alone();
         let text = match (base.unwrap_or(name), arguments) {
-            (b"id", [b"-u" | b"-ru" | b"-ur"] | [b"-r", b"-u"] | [b"-u", b"-r"]) => user.uid.to_string().into_bytes(),
-            (b"id", [b"-un" | b"-nu"] | [b"-u", b"-n"] | [b"-n", b"-u"]) | (b"whoami", []) => {
+            (b"id", [b"-u" | b"-ru" | b"-ur"] | [b"-r", b"-u"] | [b"-u", b"-r"]) if known => {
+                user.uid.to_string().into_bytes()
+            }
+            (b"id", [b"-un" | b"-nu"] | [b"-u", b"-n"] | [b"-n", b"-u"]) | (b"whoami", []) if known => {
                 user.name.as_bytes().to_vec()
             }
             (b"id", [b"-g"]) if !user.gids.is_empty() => user.gids[0].to_string().into_bytes(),
@@ -436,7 +446,7 @@ impl Shell<'_> {
             return Err(self.cause(word.start, "braces that are too much"));
         }
         let found = alternatives(&atoms, 0).ok_or(self.cause(word.start, "braces that are not understood"))?;
-        Ok(found.into_iter().map(|atoms| rebuilt(word.start, atoms)).collect())
+        Ok(found.into_iter().map(|atoms| rebuilt(word, atoms)).collect())
     }
 
     /// A text against a pattern.
@@ -557,7 +567,7 @@ fn alternatives(atoms: &[Atom], from: usize) -> Option<Vec<Vec<Atom>>> {
     Some(vec![atoms.to_vec()])
 }
 
-fn rebuilt(start: usize, atoms: Vec<Atom>) -> Word {
+fn rebuilt(word: &Word, atoms: Vec<Atom>) -> Word {
     let mut parts = Vec::new();
     for atom in atoms {
         match atom {
@@ -565,5 +575,5 @@ fn rebuilt(start: usize, atoms: Vec<Atom>) -> Word {
             Atom::Part(part) => parts.push(part),
         }
     }
-    Word { start, parts }
+    Word { parts, ..*word }
 }

@@ -7,13 +7,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use super::pattern::{Marked, is_pattern, matches};
-use crate::host::{Attributes, FileKind, HostRead, Stat};
+use crate::host::{Attributes, FileKind, HostRead, Snapshot, Stat};
 
 /// The kernel's own limit (`MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
 
 /// A script that is longer is not looked into: none that people write is.
-const LONGEST_SCRIPT: usize = 1 << 20;
+pub(super) const LONGEST_SCRIPT: usize = 1 << 20;
 
 /// More names than this in a folder are not gone through.
 const MOST_NAMES: usize = 10_000;
@@ -33,10 +33,10 @@ pub struct User {
     pub shell: PathBuf,
 }
 
-/// Files of the host, for one user.
+/// Files of the host, for one user. Without a host nothing is known of any file.
 #[derive(Clone, Copy)]
 pub(super) struct Eyes<'a> {
-    pub(super) host: &'a dyn HostRead,
+    pub(super) host: Option<&'a dyn HostRead>,
     pub(super) user: &'a User,
 }
 
@@ -68,12 +68,24 @@ pub(super) const UNREADABLE: &str = "what stands there could not be looked at";
 const GROUP: &str = "whether the user may read it depends on a group or an access list";
 
 impl Eyes<'_> {
+    fn host(&self) -> io::Result<&dyn HostRead> {
+        self.host.ok_or(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    pub(super) fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.host()?.lstat(path)
+    }
+
+    pub(super) fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>> {
+        self.host()?.snapshot(path)
+    }
+
     /// What `path` leads to.
     pub(super) fn look(&self, path: &Path) -> Look {
         let mut todo: VecDeque<OsString> = parts(path);
         let mut here = PathBuf::from("/");
         let mut links = 0;
-        let mut stat = match self.host.lstat(&here) {
+        let mut stat = match self.lstat(&here) {
             Ok(Some(stat)) => stat,
             Ok(None) => return Look::Absent,
             Err(_) => return Look::Unknown(UNREADABLE),
@@ -91,7 +103,7 @@ impl Eyes<'_> {
             }
             let next =
                 if part == ".." { here.parent().unwrap_or(Path::new("/")).to_path_buf() } else { here.join(&part) };
-            let found = match self.host.lstat(&next) {
+            let found = match self.lstat(&next) {
                 Ok(Some(found)) => found,
                 Ok(None) => return Look::Absent,
                 Err(error) if is_absent(&error) => return Look::Absent,
@@ -105,10 +117,12 @@ impl Eyes<'_> {
             if links > MAX_LINKS {
                 return Look::Absent;
             }
-            let Ok(target) = self.host.read_link(&next) else { return Look::Unknown(UNREADABLE) };
+            let Ok(target) = self.host().and_then(|host| host.read_link(&next)) else {
+                return Look::Unknown(UNREADABLE);
+            };
             if target.is_absolute() {
                 here = PathBuf::from("/");
-                stat = match self.host.lstat(&here) {
+                stat = match self.lstat(&here) {
                     Ok(Some(stat)) => stat,
                     _ => return Look::Unknown(UNREADABLE),
                 };
@@ -153,7 +167,7 @@ impl Eyes<'_> {
                 if stat.kind != FileKind::File {
                     return Err(GROUP);
                 }
-                match self.host.snapshot(&resolved) {
+                match self.snapshot(&resolved) {
                     Ok(Some(file)) => self.may(&stat, Some(&file.attributes), wanted).ok_or(GROUP),
                     _ => Err(UNREADABLE),
                 }
@@ -187,7 +201,7 @@ impl Eyes<'_> {
             Look::Found(_, stat) if stat.kind != FileKind::File => {
                 Content::Unknown("what is sourced there is no regular file")
             }
-            Look::Found(resolved, stat) => match self.host.snapshot(&resolved) {
+            Look::Found(resolved, stat) => match self.snapshot(&resolved) {
                 Ok(Some(file)) => match self.may(&stat, Some(&file.attributes), Permission::Read) {
                     None => Content::Unknown(GROUP),
                     Some(false) => Content::None,
@@ -228,7 +242,7 @@ impl Eyes<'_> {
             match self.look(&path) {
                 Look::Found(..) => paths.push(path.into_os_string().into_vec()),
                 // A link to nothing has a name all the same.
-                Look::Absent if self.host.lstat(&path).map_err(|_| UNREADABLE)?.is_some() => {
+                Look::Absent if self.lstat(&path).map_err(|_| UNREADABLE)?.is_some() => {
                     paths.push(path.into_os_string().into_vec());
                 }
                 Look::Absent => {}
@@ -264,7 +278,7 @@ impl Eyes<'_> {
             Look::Found(resolved, stat) => match self.may(&stat, None, Permission::Read) {
                 None => Err(GROUP),
                 Some(false) => Ok(Vec::new()),
-                Some(true) => match self.host.list(&resolved) {
+                Some(true) => match self.host().and_then(|host| host.list(&resolved)) {
                     Ok(names) if names.len() > MOST_NAMES => Err("a folder has too many names"),
                     Ok(names) => Ok(names),
                     Err(_) => Err(UNREADABLE),

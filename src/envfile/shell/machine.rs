@@ -12,8 +12,15 @@ use super::state::{At, Cause, Function, Parameters, State, Tri, Value, Variable}
 /// How many commands, joined variables and pieces of text are gone through before all is given up.
 const MOST_STEPS: usize = 2_000_000;
 
+/// Files and functions that are open at the same time.
+pub(super) const DEEPEST: usize = 20;
+
 /// Why something is not known that the model has no more to say about.
 pub(super) const LOST: &str = "what stands here is not understood";
+
+pub(super) const CALLS: &str = "files or functions lead to each other without end";
+
+pub(super) const READ_ONLY: &str = "a read-only variable is assigned to, which ends the shell";
 
 /// Which shell reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +48,8 @@ pub enum Given {
 pub(super) struct Beginning {
     variables: BTreeMap<Vec<u8>, Variable>,
     session: Cause,
+    /// Of all others nothing is known, but that they are not in the environment.
+    alone: bool,
 }
 
 /// Where the reading goes on after a command.
@@ -81,8 +90,14 @@ pub(super) struct Shell<'a> {
     pub(super) loops: Vec<Loop>,
     pub(super) discards: Vec<Parked>,
     pub(super) exits: Parked,
+    /// The first place where a file without its host sources another, or evaluates what only the shell knows.
+    pub(super) sourced: Option<Cause>,
+    /// Where bash takes a file for a syntax error.
+    pub(super) rejected: Option<Cause>,
     /// How many files and functions are open.
     pub(super) depth: usize,
+    /// How many ways have parted within each other.
+    pub(super) forks: usize,
     steps: usize,
 }
 
@@ -143,15 +158,29 @@ const OF_SESSIONS: [&[u8]; 30] = [
 ];
 
 impl Beginning {
+    /// Of a file by itself: nobody knows what is in the environment but these names.
+    pub(super) fn alone(&mut self, exported: &[&[u8]]) {
+        self.variables.retain(|name, own| name == b"IFS" || own.read_only == Tri::Yes);
+        for name in exported {
+            let variable = Variable { exported: Tri::Yes, ..self.first(name) };
+            self.variables.insert(name.to_vec(), variable);
+        }
+    }
+
     /// What `name` is before any file is read.
     pub(super) fn first(&self, name: &[u8]) -> Variable {
         if let Some(known) = self.variables.get(name) {
             return known.clone();
         }
+        if self.alone {
+            let variable = Variable::unknown(self.session);
+            let (exported, read_only) = (Tri::No, Tri::No);
+            return Variable { exported, read_only, assigned: false, at: None, ..variable };
+        }
         let proxies = name.to_ascii_lowercase().windows(5).any(|part| part == b"proxy");
         if !proxies && (of_shell(name) || OF_SESSIONS.iter().any(|prefix| name.starts_with(prefix))) {
             let mut variable = Variable::unknown(self.session);
-            (variable.read_only, variable.at) = (Tri::No, None);
+            (variable.read_only, variable.assigned, variable.at) = (Tri::No, false, None);
             return variable;
         }
         Variable::new(Value::Unset, false)
@@ -168,12 +197,15 @@ impl<'a> Shell<'a> {
     ) -> Self {
         let session =
             Cause { at: At { file: 0, line: 0 }, why: "the session decides it before the first file is read" };
-        let beginning = Beginning { variables: first_variables(eyes.user, kind, interactive, session, start), session };
+        let alone = eyes.host.is_none();
+        let variables = first_variables(eyes.user, kind, interactive, session, start);
+        let beginning = Beginning { variables, session, alone };
+        let parameters = if alone { Parameters::Unknown(session) } else { Parameters::Known(Vec::new()) };
         let state = State {
             variables: BTreeMap::new(),
             functions: BTreeMap::new(),
             aliases: BTreeSet::new(),
-            parameters: Parameters::Known(Vec::new()),
+            parameters,
             export_all: Tri::No,
             odd_globs: None,
             frames: Vec::new(),
@@ -194,9 +226,22 @@ impl<'a> Shell<'a> {
             loops: Vec::new(),
             discards: Vec::new(),
             exits: None,
+            sourced: None,
+            rejected: None,
             depth: 0,
+            forks: 0,
             steps: 0,
         }
+    }
+
+    /// Is a file read by itself, without its host?
+    pub(super) fn is_alone(&self) -> bool {
+        self.eyes.host.is_none()
+    }
+
+    /// bash that may be in its POSIX mode, where errors end it: a file by itself does not tell.
+    pub(super) fn is_strict(&self) -> bool {
+        self.is_alone() && self.is_bash()
     }
 
     pub(super) fn is_bash(&self) -> bool {
@@ -265,12 +310,17 @@ impl<'a> Shell<'a> {
         let here = self.at(at);
         let all = self.state.export_all;
         match self.variable(name).read_only {
+            Tri::Yes | Tri::Maybe(_) if self.is_strict() => {
+                let cause = self.cause(at, READ_ONLY);
+                self.state.lose(cause);
+                return Flow::Next;
+            }
             Tri::Yes => {
                 self.state.status = Tri::No;
                 if self.is_bash() {
                     return Flow::Discard;
                 }
-                return self.failure(at, "a read-only variable is assigned to, which ends the shell");
+                return self.failure(at, READ_ONLY);
             }
             Tri::Maybe(cause) => {
                 let parked = (self.copied(at), cause);
@@ -288,6 +338,7 @@ impl<'a> Shell<'a> {
         let cause = self.cause(at, "the shell gives this variable its values");
         let variable = self.touched(name, here);
         variable.value = if variable.odd || special { Value::Unknown(cause) } else { value };
+        variable.assigned = true;
         match all {
             Tri::No => {}
             Tri::Yes => variable.exported = Tri::Yes,
@@ -464,7 +515,7 @@ fn first_variables(
         found.insert(name.clone(), Variable { exported, ..Variable::new(value, false) });
     }
     if kind != Kind::Dash {
-        for name in [b"UID".as_slice(), b"EUID"] {
+        for name in [b"UID".as_slice(), b"EUID", b"PPID", b"BASHOPTS", b"SHELLOPTS"] {
             if let Some(variable) = found.get_mut(name) {
                 variable.read_only = Tri::Yes;
             }

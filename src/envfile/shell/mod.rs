@@ -6,29 +6,38 @@
 //! that are sourced by a constant path, conditions on values and on files. Where a condition is not known both ways are gone,
 //! and what differs after them is unknown; what only the running shell can tell (`eval`, `$(…)`, loops) makes unknown what it
 //! may change. Each unknown names the first line that caused it.
+//!
+//! [`Alone`] follows one file by itself, for those that edit it; `written` says where its assignments stand.
 
 mod ast;
 mod builtins;
 mod condition;
+mod declare;
 mod expand;
 mod files;
 mod machine;
 mod parse;
 mod pattern;
 mod run;
+mod simple;
 mod state;
 #[cfg(test)]
 mod tests;
+mod ways;
 mod words;
+mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 pub use files::User;
-use files::{Content, Eyes, Look};
+use files::{Content, Eyes, LONGEST_SCRIPT, Look};
 use machine::{Flow, Shell};
 pub use machine::{Given, Kind};
-use state::{At, Tri, Value, Variable};
+use parse::parse;
+use state::{At, Cause, Tri, Value, Variable};
+pub(super) use written::{Written, cuts, written};
 
 use crate::host::{HostRead, RealHost};
 
@@ -78,7 +87,7 @@ pub struct Login<'a> {
 impl Login<'_> {
     /// What the files make of the variables: of those that they touch, and of `names` where nothing is known any more.
     pub fn read(&self, host: &dyn HostRead, names: &[&str]) -> BTreeMap<Vec<u8>, Decided> {
-        let eyes = Eyes { host, user: self.user };
+        let eyes = Eyes { host: Some(host), user: self.user };
         let mut shell = Shell::new(eyes, self.kind, self.interactive, Path::new(PROFILE), self.start);
         let flow = self.files(&mut shell);
         if let Some(cause) = shell.ended(flow) {
@@ -158,11 +167,91 @@ impl Login<'_> {
     }
 }
 
+/// A file by itself, whatever host it is on and whoever reads it: nothing is known of the environment, of other files and
+/// of commands. What it sources is taken to leave its variables alone.
+pub(super) struct Alone {
+    /// What the shell's children get of the variables that the file sets, in its order.
+    pub(super) variables: Vec<(Vec<u8>, Outcome)>,
+    /// The line at which the shell ends, and why.
+    pub(super) ended: Option<(usize, &'static str)>,
+    /// The line from which on nothing is known.
+    pub(super) lost: Option<usize>,
+    /// The line at which the shell may end.
+    pub(super) may_end: Option<usize>,
+    /// The first line that sources another file or evaluates what is not known.
+    pub(super) sourced: Option<usize>,
+}
+
+impl Alone {
+    /// What a shell makes of a file that it sources; of the environment it is known that it has some names.
+    pub(super) fn read(bytes: &[u8], kind: Kind, exported: &[&[u8]]) -> Self {
+        let user =
+            User { name: String::new(), uid: u32::MAX, gids: Vec::new(), home: PathBuf::new(), shell: PathBuf::new() };
+        let eyes = Eyes { host: None, user: &user };
+        let mut shell = Shell::new(eyes, kind, false, Path::new(""), &BTreeMap::new());
+        shell.beginning.alone(exported);
+        let mut order: Vec<Vec<u8>> = Vec::new();
+        let mut flow = Flow::Next;
+        match is_script(bytes) {
+            Ok(()) => {
+                let script = Rc::new(parse(Path::new(""), bytes.to_vec(), None, shell.is_bash()));
+                order.extend(written::of_script(&script).into_iter().map(|own| own.name));
+                flow = shell.framed(|shell| shell.script(script));
+            }
+            Err((line, why)) => shell.state.lose(Cause { at: At { file: 0, line }, why }),
+        }
+        let may_end = shell.exits.as_ref().map(|(_, cause)| cause.at.line);
+        let ended = shell.ended(flow).or(shell.rejected).map(|cause| (cause.at.line, cause.why));
+        let lost = shell.state.lost.map(|cause| cause.at.line);
+        if lost.is_some() {
+            order.extend(assigned(bytes).map(<[u8]>::to_vec));
+        }
+        order.extend(shell.state.variables.keys().cloned());
+        let mut seen = HashSet::new();
+        order.retain(|name| seen.insert(name.clone()));
+        let of = |name: Vec<u8>| Some((outcome_alone(&shell.variable(&name))?, name));
+        let variables = order.into_iter().filter_map(of).map(|(outcome, name)| (name, outcome)).collect();
+        Self { variables, ended, lost, may_end, sourced: shell.sourced.map(|cause| cause.at.line) }
+    }
+}
+
+/// What has bytes that no script has, or too many: the line and why.
+fn is_script(bytes: &[u8]) -> Result<(), (usize, &'static str)> {
+    if bytes.len() > LONGEST_SCRIPT {
+        return Err((1, "it is too long for a script"));
+    }
+    match memchr::memchr(0, bytes) {
+        None => Ok(()),
+        Some(nul) => Err((1 + memchr::memchr_iter(b'\n', &bytes[..nul]).count(), "it has bytes that no script has")),
+    }
+}
+
+/// Names with a `=` behind them, wherever they stand.
+fn assigned(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memchr::memchr_iter(b'=', bytes).filter_map(|equals| {
+        let before = &bytes[..equals];
+        let before = before.strip_suffix(b"+").unwrap_or(before);
+        let length = before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        Some(&before[before.len() - length..]).filter(|name| ast::is_name(name))
+    })
+}
+
 /// A file that need not be there.
 fn optional(shell: &mut Shell<'_>, path: &Path) -> Flow {
     match shell.eyes.content(path) {
         Content::None => Flow::Next,
         Content::Text(_) | Content::Unknown(_) => shell.source(path, 0),
+    }
+}
+
+/// What the children of a shell get of a variable, as far as one file by itself tells; `None`: nothing that it gives them.
+fn outcome_alone(variable: &Variable) -> Option<Outcome> {
+    match (&variable.value, variable.exported) {
+        (Value::Unset, _) | (_, Tri::No) => None,
+        _ if !variable.assigned => None,
+        (Value::Known(value), Tri::Yes) => Some(Outcome::Value(value.clone())),
+        (Value::Some(cause) | Value::Unknown(cause), _) => Some(Outcome::Unknown(cause.why)),
+        (Value::Known(_), Tri::Maybe(cause)) => Some(Outcome::Unknown(cause.why)),
     }
 }
 

@@ -61,12 +61,15 @@ impl Parser<'_> {
                     return Ok(line);
                 }
                 None if self.rest().is_empty() => return Ok(line),
-                _ => line.push(self.and_or()?),
+                _ => line.push(self.and_or(&[])?),
             }
         }
     }
 
     fn operator(&self) -> Option<&'static str> {
+        if !self.peek().is_some_and(|byte| b";&|<>()\n".contains(&byte)) {
+            return None;
+        }
         let found = OPERATORS.into_iter().find(|text| self.rest().starts_with(text.as_bytes()));
         let found = match self.rest().first() {
             Some(b'(') => Some("("),
@@ -78,6 +81,9 @@ impl Parser<'_> {
     }
 
     fn keyword(&self) -> Option<&'static str> {
+        if !self.peek().is_some_and(|byte| byte.is_ascii_lowercase() || b"{}![".contains(&byte)) {
+            return None;
+        }
         let end = self.rest().iter().position(|byte| b" \t\n;&|()<>".contains(byte)).unwrap_or(self.rest().len());
         KEYWORDS.into_iter().find(|keyword| keyword.as_bytes() == &self.rest()[..end])
     }
@@ -124,8 +130,9 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Pipelines with `&&` and `||` between them, and the `;` or `&` behind.
-    fn and_or(&mut self) -> Parsed<AndOr> {
+    /// Pipelines with `&&` and `||` between them, and the `;` or `&` behind. Without one of those no other word may follow than
+    /// one that ends the list, as in `if (…) then`.
+    fn and_or(&mut self, ends: &[&'static str]) -> Parsed<AndOr> {
         let first = self.pipeline()?;
         let mut rest = Vec::new();
         loop {
@@ -140,6 +147,9 @@ impl Parser<'_> {
                     self.at += 1;
                     return Ok(AndOr { first, rest, background: operator == "&" });
                 }
+                None if !self.rest().is_empty() && !self.keyword().is_some_and(|word| ends.contains(&word)) => {
+                    return Err(Stop::Rejected(self.at));
+                }
                 _ => return Ok(AndOr { first, rest, background: false }),
             }
         }
@@ -149,6 +159,9 @@ impl Parser<'_> {
         self.skip_blanks();
         let mut negated = false;
         while self.keyword() == Some("!") {
+            if negated && !self.bash {
+                return Err(Stop::Rejected(self.at));
+            }
             negated = !negated;
             self.at += 1;
             self.skip_blanks();
@@ -193,9 +206,7 @@ impl Parser<'_> {
                 self.at += 5;
                 let (condition, _) = self.compound(&["do"])?;
                 let (body, _) = self.compound(&["done"])?;
-                // The body is looked at as a text.
-                drop(body);
-                return Ok(Command::Loop { until, condition });
+                return Ok(Command::Loop { until, condition, body });
             }
             Some("for") => return self.for_command(),
             Some("case") => return self.case_command(),
@@ -322,6 +333,7 @@ impl Parser<'_> {
             }
         }
         self.at += 1;
+        word.end = self.at;
         word.parts.push(Part::Array);
         Ok(())
     }
@@ -364,6 +376,8 @@ impl Parser<'_> {
                     None if target.parts.is_empty() => return Err(Stop::Rejected(self.at)),
                     Some(b"0" | b"1" | b"2" | b"-") if operator.ends_with('&') => true,
                     Some(b"/dev/null") => true,
+                    // dash ends where it is no digit.
+                    bare if operator.ends_with('&') && !self.bash && !bare.is_some_and(is_digit) => return self.lost(),
                     _ => false,
                 };
                 *work &= sure;
@@ -395,7 +409,7 @@ impl Parser<'_> {
                 self.depth -= 1;
                 return Ok((list, end));
             }
-            list.push(self.and_or()?);
+            list.push(self.and_or(ends)?);
         }
     }
 
@@ -569,7 +583,11 @@ impl Parser<'_> {
                 }
                 self.at += 1;
             }
-            return Ok(Condition::Binary(first, operator, Word { start: self.at, parts: vec![Part::Opaque] }));
+            return Ok(Condition::Binary(
+                first,
+                operator,
+                Word { start: self.at, end: self.at, parts: vec![Part::Opaque] },
+            ));
         }
         let second = self.word()?;
         if second.parts.is_empty() {
@@ -577,6 +595,10 @@ impl Parser<'_> {
         }
         Ok(Condition::Binary(first, operator, second))
     }
+}
+
+fn is_digit(text: &[u8]) -> bool {
+    matches!(text, [byte] if byte.is_ascii_digit())
 }
 
 /// Are the expansions of a here-document's line those of parameters alone?

@@ -3,10 +3,13 @@
 /// A byte of a pattern and whether it stands in quotes.
 pub(super) type Marked = (u8, bool);
 
+/// Bytes of a pattern times bytes of a text that are compared at most.
+const MOST_WORK: usize = 1 << 20;
+
 /// Does the pattern match the whole text? `None`: it has what is not modelled (classes by name, ranges of letters in some
 /// locale).
 pub(super) fn matches(pattern: &[Marked], text: &[u8]) -> Option<bool> {
-    if !is_plain(pattern) {
+    if !is_plain(pattern) || pattern.len().saturating_mul(text.len()) > MOST_WORK {
         return None;
     }
     // The last star and where it stood in the text: what follows it is tried again one byte later.
@@ -76,14 +79,21 @@ fn is_plain(pattern: &[Marked]) -> bool {
 
 /// Has it anything but bytes that stand for themselves?
 pub(super) fn is_pattern(text: &[Marked]) -> bool {
+    let last = text.iter().rposition(|marked| *marked == (b']', false)).unwrap_or(0);
     text.iter().enumerate().any(|(at, (byte, quoted))| {
-        !quoted && (matches!(byte, b'*' | b'?') || *byte == b'[' && bracket_end(&text[at..]).is_some())
+        !quoted && (matches!(byte, b'*' | b'?') || *byte == b'[' && at < last && bracket_end(&text[at..]).is_some())
     })
 }
+
+/// A longer text is not cut: each of its beginnings is a text to match.
+const LONGEST_CUT: usize = 1 << 12;
 
 /// `text` without its shortest or longest beginning (or end) that the pattern matches.
 pub(super) fn strip(text: &[u8], pattern: &[Marked], from_end: bool, longest: bool) -> Option<Vec<u8>> {
     let cut = |length: usize| if from_end { text.split_at(text.len() - length).1 } else { &text[..length] };
+    if text.len() > LONGEST_CUT {
+        return None;
+    }
     let mut lengths: Vec<usize> = (0..=text.len()).collect();
     if longest {
         lengths.reverse();

@@ -5,19 +5,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::ast::{AndOr, Assignment, Clause, Command, List, Node, Pipeline, Script, Simple, Stop, Word};
+use super::ast::{AndOr, Command, List, Node, Pipeline, Script, Stop, Word};
 use super::expand::Argument;
 use super::files::Content;
-use super::machine::{Flow, LOST, Loop, Parked, Shell};
+use super::machine::{CALLS, DEEPEST, Flow, LOST, Parked, Shell};
 use super::parse::parse;
-use super::state::{Cause, Function, Parameters, State, Tri, Value, Variable};
+use super::state::{Cause, Function, State, Tri};
 
-/// Files and functions that are open at the same time.
-const DEEPEST: usize = 20;
+/// Ways that part within each other: what has more is not followed.
+const MOST_FORKS: usize = 100;
 
 const SYNTAX: &str = "the shell stops here with a syntax error, and that ends it";
-const CALLS: &str = "files or functions lead to each other without end";
-const ORDER: &str = "the order of the files depends on the language";
 
 impl Shell<'_> {
     /// `.` with a constant path.
@@ -77,7 +75,16 @@ impl Shell<'_> {
         if flow == Flow::Next {
             flow = match script.stop {
                 None => Flow::Next,
-                Some((Stop::Rejected(at), _)) => self.failure(at, SYNTAX),
+                Some((Stop::Rejected(at), _)) => {
+                    // bash goes on behind the file.
+                    self.rejected = Some(self.cause(at, SYNTAX)).filter(|_| self.is_bash());
+                    self.failure(at, SYNTAX)
+                }
+                Some((Stop::Lost(at), _)) if self.is_alone() => {
+                    let cause = self.cause(at, LOST);
+                    self.state.lose(cause);
+                    Flow::Next
+                }
                 Some((Stop::Lost(at), from)) => {
                     let cause = self.cause(at, LOST);
                     self.lose_text(&script.text[from..], cause);
@@ -90,7 +97,7 @@ impl Shell<'_> {
     }
 
     /// Where a flow ends that was going to `here`: with what was parked there, the reading goes on.
-    fn landed(&mut self, flow: Flow, here: Flow, parked: Parked) -> Flow {
+    pub(super) fn landed(&mut self, flow: Flow, here: Flow, parked: Parked) -> Flow {
         let flow = if flow == here { Flow::Next } else { flow };
         match (flow, parked) {
             (flow, None) => flow,
@@ -219,12 +226,17 @@ impl Shell<'_> {
         other: impl FnOnce(&mut Self) -> Flow,
     ) -> Flow {
         let before = self.copied(at);
+        if self.forks >= MOST_FORKS {
+            self.state.lose(cause);
+        }
         if self.state.lost.is_some() {
             return Flow::Next;
         }
+        self.forks += 1;
         let first = one(self);
         let after = std::mem::replace(&mut self.state, before);
         let second = other(self);
+        self.forks -= 1;
         match (first, second) {
             (first, second) if first == second => {
                 self.join(after, cause);
@@ -253,7 +265,7 @@ impl Shell<'_> {
             }
             Command::If(arms, otherwise) => self.arms(arms, otherwise.as_ref()),
             Command::For(name, words, body) => self.for_loop(node, name, words.as_deref(), body),
-            Command::Loop { until, condition } => {
+            Command::Loop { until, condition, body } => {
                 let flow = self.list(condition);
                 if flow != Flow::Next {
                     return flow;
@@ -261,10 +273,13 @@ impl Shell<'_> {
                 let ends = if *until { Tri::Yes } else { Tri::No };
                 if self.state.status == ends {
                     self.state.status = Tri::Yes;
-                } else {
-                    self.opaque(node, "a loop whose end only the shell knows");
+                    return Flow::Next;
                 }
-                Flow::Next
+                let cause = self.cause(at, "a loop whose end only the shell knows");
+                self.around(cause, node, |shell| {
+                    let flow = shell.list(body);
+                    if flow == Flow::Next { shell.list(condition) } else { flow }
+                })
             }
             Command::Case(subject, clauses) => {
                 let value = self.scalar(subject);
@@ -306,319 +321,6 @@ impl Shell<'_> {
         }
         self.lose_text(text, cause);
         self.state.status = Tri::Maybe(cause);
-    }
-
-    fn arms(&mut self, arms: &[(List, List)], otherwise: Option<&List>) -> Flow {
-        let Some(((condition, body), rest)) = arms.split_first() else {
-            self.state.status = Tri::Yes;
-            return otherwise.map_or(Flow::Next, |list| self.list(list));
-        };
-        let flow = self.list(condition);
-        if flow != Flow::Next || self.state.lost.is_some() {
-            return flow;
-        }
-        match self.state.status {
-            Tri::Yes => self.list(body),
-            Tri::No => self.arms(rest, otherwise),
-            Tri::Maybe(cause) => {
-                let at = self.script.ends.first().copied().unwrap_or(0);
-                self.fork(cause, at, |shell| shell.list(body), |shell| shell.arms(rest, otherwise))
-            }
-        }
-    }
-
-    fn clauses(&mut self, value: &Value, clauses: &[Clause]) -> Flow {
-        let Some((clause, rest)) = clauses.split_first() else { return Flow::Next };
-        let mut hit = Tri::No;
-        for pattern in &clause.patterns {
-            let matches = self.matches(value, pattern);
-            hit = hit.not().and(|| matches.not()).not();
-        }
-        if clause.falls_through && hit != Tri::No {
-            let cause = self.cause(clause.patterns.first().map_or(0, |pattern| pattern.start), LOST);
-            self.state.lose(cause);
-            return Flow::Next;
-        }
-        match hit {
-            Tri::Yes => self.list(&clause.body),
-            Tri::No => self.clauses(value, rest),
-            Tri::Maybe(cause) => {
-                let at = clause.patterns.first().map_or(0, |pattern| pattern.start);
-                self.fork(cause, at, |shell| shell.list(&clause.body), |shell| shell.clauses(value, rest))
-            }
-        }
-    }
-
-    fn for_loop(&mut self, node: &Node, name: &[u8], words: Option<&[Word]>, body: &List) -> Flow {
-        let arguments = match (words, &self.state.parameters) {
-            (Some(words), _) => self.arguments(words),
-            (None, Parameters::Known(list)) => {
-                list.iter().map(|text| Argument::One(Value::Known(text.clone()))).collect()
-            }
-            (None, Parameters::Unknown(cause)) => vec![Argument::Any(*cause)],
-        };
-        if arguments.iter().any(|argument| matches!(argument, Argument::Any(_))) {
-            self.opaque(node, "a loop over what only the shell knows");
-            return Flow::Next;
-        }
-        let values: Vec<Value> = arguments
-            .into_iter()
-            .filter_map(|argument| match argument {
-                Argument::One(value) => Some(value),
-                Argument::Any(_) => None,
-            })
-            .collect();
-        let orders = self.orders(values);
-        let mut orders = orders.into_iter();
-        let Some(first) = orders.next() else { return Flow::Next };
-        let others: Vec<Vec<Value>> = orders.collect();
-        let cause = self.cause(node.start, ORDER);
-        self.in_orders(cause, node, name, body, &first, &others)
-    }
-
-    /// One after the other in the only order, or in any of them.
-    fn in_orders(
-        &mut self,
-        cause: Cause,
-        node: &Node,
-        name: &[u8],
-        body: &List,
-        order: &[Value],
-        others: &[Vec<Value>],
-    ) -> Flow {
-        match others.split_first() {
-            None => self.iterate(node, name, body, order),
-            Some((next, rest)) => self.fork(
-                cause,
-                node.start,
-                |shell| shell.iterate(node, name, body, order),
-                |shell| shell.in_orders(cause, node, name, body, next, rest),
-            ),
-        }
-    }
-
-    fn iterate(&mut self, node: &Node, name: &[u8], body: &List, values: &[Value]) -> Flow {
-        self.loops.push(Loop::default());
-        self.state.status = Tri::Yes;
-        let mut flow = Flow::Next;
-        for value in values {
-            if !self.charge(1, node.start) {
-                break;
-            }
-            flow = self.assign(name, value.clone(), node.start);
-            if flow == Flow::Next {
-                flow = self.list(body);
-                let parked = self.loops.last_mut().and_then(|own| own.continues.take());
-                flow = self.landed(flow, Flow::Continue(1), parked);
-            }
-            if flow != Flow::Next {
-                break;
-            }
-        }
-        let parked = self.loops.pop().and_then(|own| own.breaks);
-        match self.landed(flow, Flow::Break(1), parked) {
-            Flow::Break(level) => Flow::Break(level - 1),
-            Flow::Continue(level) => Flow::Continue(level - 1),
-            flow => flow,
-        }
-    }
-
-    /// bash sorts the names of a pattern by the language, which decides between names that differ in more than letters of
-    /// one case: then all orders that a language may have.
-    fn orders(&self, values: Vec<Value>) -> Vec<Vec<Value>> {
-        let text = |value: &Value| match value {
-            Value::Known(text) => text.clone(),
-            _ => Vec::new(),
-        };
-        let sorted = values.windows(2).all(|pair| text(&pair[0]) < text(&pair[1]));
-        let plain = [b"LC_ALL".as_slice(), b"LC_COLLATE", b"LANG"].iter().all(|name| {
-            matches!(self.variable(name).value, Value::Unset)
-                || matches!(&self.variable(name).value, Value::Known(text) if matches!(text.as_slice(), b"" | b"C" | b"POSIX"))
-        });
-        let mut orders = vec![values];
-        // dash sorts by bytes; what is not in that order was not sorted by the shell at all.
-        if !self.is_bash() || plain || !sorted || orders[0].len() < 2 {
-            return orders;
-        }
-        let mut folded = orders[0].clone();
-        folded.sort_by_key(|value| text(value).to_ascii_lowercase());
-        let mut letters = orders[0].clone();
-        letters.sort_by_key(|value| {
-            let mut text = text(value).to_ascii_lowercase();
-            text.retain(|byte| byte.is_ascii_alphanumeric() || *byte == b'/');
-            text
-        });
-        for order in [folded, letters] {
-            if !orders.contains(&order) {
-                orders.push(order);
-            }
-        }
-        orders
-    }
-
-    fn simple(&mut self, simple: &Simple, node: &Node) -> Flow {
-        let arguments = self.arguments_of(simple);
-        if self.state.lost.is_some() {
-            return Flow::Next;
-        }
-        let Some(first) = arguments.first() else {
-            let flow = self.assignments(&simple.assignments);
-            if flow == Flow::Next && simple.assignments.is_empty() {
-                self.state.status = Tri::Yes;
-            }
-            return flow;
-        };
-        let Some(name) = first.known().map(<[u8]>::to_vec) else {
-            let spelled = simple.words.first().is_some_and(|word| {
-                word.parts
-                    .iter()
-                    .any(|part| matches!(part, super::ast::Part::Text { bytes, .. } if bytes.contains(&b'/')))
-            });
-            let cause = first.cause().unwrap_or(self.cause(node.start, LOST));
-            if spelled && matches!(first, Argument::One(_)) {
-                // A path is no command of the shell's own.
-                self.state.status = Tri::Maybe(cause);
-            } else {
-                self.state.lose(Cause { why: "which command runs here only the shell knows", ..cause });
-            }
-            return Flow::Next;
-        };
-        let special = super::builtins::is_special(&name) && !self.is_bash();
-        let words = simple.words.split_first().map_or(&[][..], |(_, words)| words);
-        if simple.assignments.is_empty() {
-            return self.run(&name, words, &arguments[1..], node);
-        }
-        if special {
-            let flow = self.assignments(&simple.assignments);
-            return if flow == Flow::Next { self.run(&name, words, &arguments[1..], node) } else { flow };
-        }
-        if !self.state.functions.contains_key(&name) && !matches!(name.as_slice(), b"." | b"source" | b"eval") {
-            // A command with variables of its own; `:=` in them would stay.
-            for assignment in &simple.assignments {
-                _ = self.scalar(&assignment.value);
-            }
-            return self.run(&name, words, &arguments[1..], node);
-        }
-        let before: Vec<(Vec<u8>, Variable)> =
-            simple.assignments.iter().map(|own| (own.name.clone(), self.variable(&own.name))).collect();
-        let flow = self.assignments(&simple.assignments);
-        if flow != Flow::Next {
-            return flow;
-        }
-        for (name, _) in &before {
-            let at = self.at(node.start);
-            self.touched(name, at).exported = Tri::Yes;
-        }
-        let flow = self.run(&name, words, &arguments[1..], node);
-        if self.state.lost.is_none() {
-            self.state.variables.extend(before);
-        }
-        flow
-    }
-
-    /// The fields of a command; what declares variables takes its words by itself.
-    fn arguments_of(&mut self, simple: &Simple) -> Vec<Argument> {
-        let declares = simple.words.first().and_then(Word::bare).is_some_and(super::builtins::declares);
-        let words = if declares { &simple.words[..1] } else { &simple.words[..] };
-        self.arguments(words)
-    }
-
-    fn assignments(&mut self, assignments: &[Assignment]) -> Flow {
-        for assignment in assignments {
-            let at = assignment.value.start;
-            self.state.status = Tri::Yes;
-            let asked = assignment.value.parts.iter().any(|part| matches!(part, super::ast::Part::Substitution { .. }));
-            let value = self.assigned(assignment);
-            let flow = self.assign(&assignment.name, value, at);
-            if flow != Flow::Next {
-                return flow;
-            }
-            if asked {
-                self.state.status = Tri::Maybe(self.cause(at, "a command decides it"));
-            }
-            if assignment.array {
-                self.make_odd(&assignment.name, at);
-            }
-        }
-        Flow::Next
-    }
-
-    /// The value that an assignment gives.
-    pub(super) fn assigned(&mut self, assignment: &Assignment) -> Value {
-        let value = self.scalar(&assignment.value);
-        if !assignment.appends {
-            return value;
-        }
-        match (self.variable(&assignment.name).value, value) {
-            (Value::Unset, value) => value,
-            (Value::Known(before), Value::Known(after)) => Value::Known([before, after].concat()),
-            (before, after) => {
-                let cause = before.cause().or(after.cause()).unwrap_or(self.cause(assignment.value.start, LOST));
-                Value::Unknown(cause)
-            }
-        }
-    }
-
-    /// Assignments to it mean something else from here on.
-    pub(super) fn make_odd(&mut self, name: &[u8], at: usize) {
-        let cause = self.cause(at, "arrays and numbers are not followed");
-        let here = self.at(at);
-        let variable = self.touched(name, here);
-        variable.odd = true;
-        variable.value = Value::Unknown(cause);
-    }
-
-    fn run(&mut self, name: &[u8], words: &[Word], arguments: &[Argument], node: &Node) -> Flow {
-        let at = node.start;
-        if self.state.aliases.contains(name) && (self.interactive || !self.is_bash()) {
-            let cause = self.cause(at, "an alias stands here");
-            self.state.lose(cause);
-            return Flow::Next;
-        }
-        match self.state.functions.get(name).cloned() {
-            Some(Function::Known(body, script)) => self.call(&body, script, arguments, at),
-            Some(Function::Unknown(cause)) => {
-                self.state.lose(cause);
-                Flow::Next
-            }
-            None => self.builtin(name, words, arguments, at),
-        }
-    }
-
-    fn call(&mut self, body: &Rc<Node>, script: Rc<Script>, arguments: &[Argument], at: usize) -> Flow {
-        if self.depth >= DEEPEST {
-            let cause = self.cause(at, CALLS);
-            self.state.lose(cause);
-            return Flow::Next;
-        }
-        let parameters = self.parameters(arguments);
-        let before = std::mem::replace(&mut self.state.parameters, parameters);
-        self.state.frames.push(Default::default());
-        let file = self.file_index(&script.path);
-        let caller = (std::mem::replace(&mut self.script, script), std::mem::replace(&mut self.file, file));
-        let flow = self.framed(|shell| shell.node(body));
-        (self.script, self.file) = caller;
-        if self.state.lost.is_none() {
-            for (name, hidden) in self.state.frames.pop().unwrap_or_default() {
-                match hidden {
-                    Some(variable) => _ = self.state.variables.insert(name, variable),
-                    None => _ = self.state.variables.remove(&name),
-                }
-            }
-            self.state.parameters = before;
-        }
-        flow
-    }
-
-    pub(super) fn parameters(&self, arguments: &[Argument]) -> Parameters {
-        let known: Option<Vec<Vec<u8>>> = arguments.iter().map(|own| own.known().map(<[u8]>::to_vec)).collect();
-        match known {
-            Some(list) => Parameters::Known(list),
-            None => {
-                let cause = arguments.iter().find_map(Argument::cause);
-                Parameters::Unknown(cause.unwrap_or(self.cause(0, LOST)))
-            }
-        }
     }
 
     /// A path that is spelled from the root.

@@ -43,6 +43,8 @@ pub(super) struct Variable {
     pub(super) read_only: Tri,
     /// Arrays, integers, references: what an assignment makes of it is not modelled.
     pub(super) odd: bool,
+    /// A file has given it a value or taken that away, or may have.
+    pub(super) assigned: bool,
     /// Who set, exported or unset it last; `None`: no file did.
     pub(super) at: Option<At>,
 }
@@ -134,7 +136,7 @@ impl Value {
 
 impl Variable {
     pub(super) fn new(value: Value, exported: bool) -> Self {
-        Self { value, exported: Tri::of(exported), read_only: Tri::No, odd: false, at: None }
+        Self { value, exported: Tri::of(exported), read_only: Tri::No, odd: false, assigned: false, at: None }
     }
 
     /// Anything may have happened to it.
@@ -144,12 +146,14 @@ impl Variable {
             exported: Tri::Maybe(cause),
             read_only: Tri::Maybe(cause),
             odd: false,
+            assigned: true,
             at: Some(cause.at),
         }
     }
 
     /// Anything may have happened to it since it was as it is.
     pub(super) fn lose(&mut self, cause: Cause) {
+        self.assigned = true;
         if !matches!(self.value, Value::Unknown(_)) {
             self.value = Value::Unknown(cause);
             self.at = Some(cause.at);
@@ -174,24 +178,37 @@ impl Variable {
             exported: self.exported.join(other.exported, cause),
             read_only: self.read_only.join(other.read_only, cause),
             odd: self.odd || other.odd,
+            assigned: self.assigned || other.assigned,
             at,
         }
     }
 }
 
 impl State {
+    /// Is the same known in both?
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let known =
+            |state: &Self| state.functions.values().map(|own| matches!(own, Function::Known(..))).collect::<Vec<_>>();
+        self.variables.len() == other.variables.len()
+            && self.variables.iter().zip(&other.variables).all(|(mine, theirs)| {
+                let of = |own: &Variable| (own.exported, own.read_only, own.odd);
+                mine.0 == theirs.0 && mine.1.value == theirs.1.value && of(mine.1) == of(theirs.1)
+            })
+            && self.functions.keys().eq(other.functions.keys())
+            && known(self) == known(other)
+            && self.aliases == other.aliases
+            && self.parameters == other.parameters
+            && self.export_all == other.export_all
+            && self.odd_globs.is_some() == other.odd_globs.is_some()
+    }
+
     /// What is known when either of two ways was gone, and `cause` is why it is not known which.
     pub(super) fn join(mut self, mut other: Self, cause: Cause, first: &dyn Fn(&[u8]) -> Variable) -> Self {
         if self.lost.is_some() || other.lost.is_some() {
             let cause = self.lost.or(other.lost).unwrap_or(cause);
-            let unknown = |state: &Self| {
-                let open = state.variables.iter().filter(|(_, own)| matches!(own.value, Value::Unknown(_)));
-                open.map(|(name, own)| (name.clone(), own.clone())).collect::<BTreeMap<_, _>>()
-            };
-            let mut variables = unknown(&self);
-            variables.extend(unknown(&other));
-            self.variables = variables;
-            self.lost = Some(cause);
+            self.variables.append(&mut other.variables);
+            self.lost = None;
+            self.lose(cause);
             return self;
         }
         let names: BTreeSet<Vec<u8>> = self.variables.keys().chain(other.variables.keys()).cloned().collect();
@@ -234,7 +251,7 @@ impl State {
         if self.lost.is_none() {
             self.lost = Some(cause);
             // What was not known before keeps its reason.
-            self.variables.retain(|_, variable| matches!(variable.value, Value::Unknown(_)));
+            self.variables.values_mut().for_each(|variable| variable.lose(cause));
             self.functions.clear();
         }
     }

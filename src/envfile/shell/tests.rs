@@ -165,6 +165,14 @@ fn what_has_no_end_ends() {
         format!("export a={}{}\n", "{a,".repeat(2000), "}".repeat(2000)),
         "if x; then a=1; else a=2; fi\n".repeat(20_000),
         "export http_proxy=${a".to_owned(),
+        format!("if x; then a=1; {} fi\n", "elif x; then a=1; ".repeat(20_000)),
+        format!("if false; then a=1; {} fi\n", "elif false; then a=1; ".repeat(20_000)),
+        format!("case $x in {} esac\n", "a$y) b=1;; ".repeat(20_000)),
+        format!("[ x {} ]\n", "-a x ".repeat(50_000)),
+        format!("a={}\n{}", "x".repeat(1000), "a=$a$a\n".repeat(60)),
+        format!("a={}\n{}", "x".repeat(1000), "a+=$a\n".repeat(60)),
+        format!("echo {}\na={}\nb=${{a%%*[x]y*}}\n", "[".repeat(300_000), "x".repeat(300_000)),
+        "while x; do a=$b b=$c c=$d d=$e e=$f f=$a; done\n".repeat(100),
         "x=`".to_owned(),
     ] {
         let found = seen(&host(&text), 1000, Kind::Bash, false);

@@ -105,7 +105,7 @@ impl<'a> Parser<'a> {
             }
         }
         self.depth -= 1;
-        Ok(Word { start, parts })
+        Ok(Word { start, end: self.at, parts })
     }
 
     fn single_quoted(&mut self) -> Parsed<&'a [u8]> {
@@ -151,6 +151,8 @@ impl<'a> Parser<'a> {
         }
         let next = self.text.get(self.at + 1).copied();
         match next {
+            // An error in it ends dash.
+            Some(b'(') if self.text.get(self.at + 2) == Some(&b'(') && !self.bash => return self.lost(),
             Some(b'(') if self.text.get(self.at + 2) == Some(&b'(') => {
                 self.at += 3;
                 self.arithmetic()?;

@@ -207,7 +207,7 @@ pub(super) const STATEMENTS: [&str; 49] = [
 pub(super) const PLAIN: usize = 17;
 
 /// Whole shell files, as people write them.
-pub(super) const SHELL_FILES: [&str; 16] = [
+pub(super) const SHELL_FILES: [&str; 28] = [
     "export http_proxy=\"http://proxy:3128\"\nexport https_proxy=$http_proxy\nexport no_proxy='localhost,127.0.0.1'\n",
     "PROXY=http://proxy:3128\nhttp_proxy=$PROXY; https_proxy=$PROXY\nexport http_proxy https_proxy\n",
     "# c\nif [ -z \"$http_proxy\" ]; then\n  export http_proxy=x\nfi\nexport B=1\n",
@@ -224,6 +224,18 @@ pub(super) const SHELL_FILES: [&str; 16] = [
     "export A=1; exit 0\n",
     "while false; do export A=1; done\nuntil true; do unset B; done\nexport C=1\n",
     "A=1 B=2 true\nA=3 : \nexport C=\"a\\\nb\" D='a\\\nb'\n",
+    "! ! true\nexport A=1\n",
+    "(:) x\nexport A=1\n",
+    "if (:) then export A=1; fi\nexport B=1\n",
+    "export A=1\ntrue 2>&1\r\nexport B=1\n",
+    "readonly D=1\nD=2 true\nexport A=1\n",
+    "readonly D={a,b}\nexport A=1\n",
+    "[ -z \"$NOTHING\" ] && return\nexport A=1\nif\n",
+    "export A=1\ntime export A=2\n",
+    "export A=1\nreturn nothing\n",
+    "f() {\n  for v in A B; do eval \"export $v=1\"; done\n}\nf\nC=1 f\nexport C\n",
+    "B=x C=y\nwhile false; do B=$C C=$D D=z; done\nexport A=$B\nuntil true; do A=2; done\n",
+    "export A=1 B=2; { export C=3; unset B; }\n(export D=1)\ntrue || export D=2\n",
 ];
 
 /// A seeded generator (splitmix64).
