@@ -19,7 +19,8 @@
 //! | `pam` | what PAM, sshd, sudo and cron give, by their files |
 //! | `modelled` | what the models make of an image, for the lab |
 //! | `look` | looks at the host for the models of readers |
-//! | `places` | the files with a `no_proxy` list, each as it stands |
+//! | `sources` | the files of the host that say how requests go: one list for plans, checks and found settings |
+//! | `places` | those of them with a `no_proxy` list, for the lints |
 
 mod collect;
 mod docker;
@@ -36,6 +37,7 @@ mod reader;
 
 #[allow(dead_code, reason = "vocabulary of the models that follow")]
 pub(crate) mod sight;
+pub(crate) mod sources;
 #[cfg(test)]
 mod tests;
 #[allow(dead_code, reason = "what asks systemd itself comes next")]
@@ -72,7 +74,7 @@ pub(crate) const ALL_NAMES: [&str; 10] = [
 ];
 
 /// The names that are looked for, each followed by its upper-case twin.
-const NAMES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
+pub(crate) const NAMES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
 
 /// What every consumer gets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

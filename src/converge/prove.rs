@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Options, RunContext};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Wanted, Who, judge};
 use crate::finding::{Finding, Status};
-use crate::host::{Command, HostRead};
+use crate::host::{Command, HostRead, View};
 use crate::net::Time;
 use crate::plan::PlannedHost;
 use crate::problem::{HostState, Problem, id};
@@ -21,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(40);
 
 /// What the consumers whose files this run writes would not get as wanted, although everything is written as planned.
 /// Others are told of only where their files say something else, not where they say nothing.
-pub(super) fn plan(host: &dyn HostRead, context: &RunContext) -> Vec<Finding> {
+pub(super) fn plan(host: &View<'_>, context: &RunContext) -> Vec<Finding> {
     let planned = PlannedHost::new(host, &context.plan.changes);
     let Some((wanted, facts)) = observe(&planned, context, &context.plan.consumers) else { return Vec::new() };
     let told = |consumer: &&Consumer| {
@@ -75,7 +75,7 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
     if options.dry_run {
         return Ok(());
     }
-    let host = &PlannedHost::unchanged(host);
+    let host = &View::new(host);
     let Some((wanted, facts)) = observe(host, context, &context.plan.consumers) else { return Ok(()) };
     let mut findings: Vec<Finding> =
         facts.consumers.iter().map(|consumer| judge::judge(consumer, &facts, &wanted)).collect();

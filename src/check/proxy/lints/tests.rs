@@ -229,7 +229,8 @@ mod judged {
     use super::super::places::judge_places;
     use super::*;
     use crate::check::CheckSpec;
-    use crate::consumers::places::{Limit, Place, PlacesFacts, Reader};
+    use crate::consumers::places::{Limit, Place, PlacesFacts};
+    use crate::consumers::sources::Reader;
     use crate::settings::Deployment;
 
     fn spec(deployment: Deployment) -> CheckSpec {
