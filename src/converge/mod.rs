@@ -4,6 +4,8 @@
 //! known on the way stands in [`RunContext`], however the run ends. [`Converge`] brings a host to its settings, [`TakeBack`]
 //! takes a run back.
 
+#[cfg(test)]
+mod laws;
 mod prove;
 mod take_back;
 
