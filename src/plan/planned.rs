@@ -88,12 +88,15 @@ impl HostRead for PlannedHost<'_> {
             Some(_) => self.host.list(path)?,
         };
         for (file, content) in &self.files {
-            let (Some(parent), Some(name)) = (file.parent(), file.file_name()) else { continue };
-            if parent != folder {
-                continue;
+            // A file, or a folder that comes into being with it.
+            let below = file.strip_prefix(&folder).ok().and_then(|rest| rest.components().next());
+            let Some(name) = below.map(|part| part.as_os_str()) else { continue };
+            if content.is_some() {
+                names.retain(|known| known != name);
+                names.push(name.to_os_string());
+            } else if file.parent() == Some(&folder) {
+                names.retain(|known| known != name);
             }
-            names.retain(|known| known != name);
-            names.extend(content.is_some().then(|| name.to_os_string()));
         }
         names.sort();
         Ok(names)
@@ -152,8 +155,9 @@ mod tests {
         assert_eq!(planned.lstat(Path::new("/etc/a")).unwrap().unwrap().kind, FileKind::Symlink);
         assert_eq!((read("/etc/b"), read("/etc/c").as_deref()), (None, Some(&b"c"[..])));
         assert_eq!(planned.lstat(Path::new("/etc/d/e")).unwrap().unwrap().mode, 0o640);
-        assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c"]);
+        assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c", "d"]);
         assert_eq!(planned.list(Path::new("/etc/d")).unwrap(), ["e"]);
+        assert_eq!(planned.list(Path::new("/")).unwrap(), ["data", "etc"]);
         assert_eq!(planned.lstat(Path::new("/etc/d")).unwrap().unwrap().kind, FileKind::Dir);
         assert_eq!(planned.lstat(Path::new("/etc/x")).unwrap(), None);
         assert!(!planned.is_live());

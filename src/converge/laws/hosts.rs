@@ -210,7 +210,10 @@ pub(super) fn host(number: u64) -> MemoryHost {
     }
     for name in ["a.conf", "http-proxy.conf", "proxy.conf", "zz.conf"] {
         if seed.one_in(4) {
-            put(&format!("/etc/systemd/system/docker.service.d/{name}"), &format!("[Service]\n{}", seed.lines(DROP_IN, 3)));
+            put(
+                &format!("/etc/systemd/system/docker.service.d/{name}"),
+                &format!("[Service]\n{}", seed.lines(DROP_IN, 3)),
+            );
         }
     }
     if seed.one_in(4) {
@@ -223,7 +226,8 @@ pub(super) fn host(number: u64) -> MemoryHost {
         put("/etc/systemd/system.conf.d/50.conf", "[Manager]\nDefaultEnvironment=\"http_proxy=OLD\" LANG=C\n");
     }
     if is_debian {
-        for name in ["apt.conf", "apt.conf.d/20site", "apt.conf.d/96site", "apt.conf.d/98site.conf", "apt.conf.d/x.bak"] {
+        for name in ["apt.conf", "apt.conf.d/20site", "apt.conf.d/96site", "apt.conf.d/98site.conf", "apt.conf.d/x.bak"]
+        {
             if seed.one_in(4) {
                 put(&format!("/etc/apt/{name}"), &seed.lines(APT, 2));
             }

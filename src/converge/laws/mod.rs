@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use super::{Converge, Interface, Options, RunContext, TakeBack};
 use crate::apply;
 use crate::check::{CheckSpec, Limits};
-use crate::consumers::sight::Sight;
 use crate::consumers::{self, Ask, ConsumersFacts, Who, judge, units};
 use crate::context::{HostContext, Inputs, Intent};
 use crate::envfile::unit::Release;
@@ -161,7 +160,8 @@ fn broken(number: u64) -> Vec<String> {
     if let Err(problem) = planned {
         // A run that is refused says which file is in the way, and changes nothing.
         let (result, _) = run(&host, false);
-        let text = format!("{}{}", problem.message, problem.hints.iter().map(|hint| hint.to_string()).collect::<String>());
+        let text =
+            format!("{}{}", problem.message, problem.hints.iter().map(|hint| hint.to_string()).collect::<String>());
         if result.is_ok() || picture(&host) != old {
             found.push(format!("refused by a dry run alone: {problem}"));
         }
@@ -207,13 +207,15 @@ fn broken(number: u64) -> Vec<String> {
     }
     let ours = |finding: &&Finding| {
         let who = Who::of(finding.id);
-        who.is_some_and(|who| plan.plan.consumers.contains(&who)) && matches!(finding.status, Status::Fail | Status::Warn | Status::Error)
+        who.is_some_and(|who| plan.plan.consumers.contains(&who))
+            && matches!(finding.status, Status::Fail | Status::Warn | Status::Error)
     };
     let foretold: BTreeSet<String> = foretold.into_iter().map(words).collect();
     let by_check: BTreeSet<String> = findings.iter().filter(ours).map(words).collect();
     // Of consumers without a file of ours a plan tells only where something is set.
     let quiet = |words: &&String| {
-        ["proxy-sudo", "proxy-cron", "proxy-systemd"].iter().any(|id| words.starts_with(id)) && words.contains("no proxy")
+        ["proxy-sudo", "proxy-cron", "proxy-systemd"].iter().any(|id| words.starts_with(id))
+            && words.contains("no proxy")
     };
     for words in by_check.difference(&foretold).filter(|words| !quiet(words)) {
         found.push(format!("(e) a check alone: {words}"));
@@ -224,7 +226,8 @@ fn broken(number: u64) -> Vec<String> {
     // (b) There is nothing left to do.
     let (again, second) = run(&host, true);
     if !second.plan.is_empty() {
-        let paths: Vec<_> = second.plan.changes.iter().map(|change| (change.path.clone(), change.reasons.clone())).collect();
+        let paths: Vec<_> =
+            second.plan.changes.iter().map(|change| (change.path.clone(), change.reasons.clone())).collect();
         found.push(format!("(b) {again:?} {paths:?}"));
     }
     // (f) The way back.
