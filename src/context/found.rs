@@ -1,6 +1,6 @@
 //! What is set on the host already, by what the consumers make of its files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::consumers::NAMES;
 use crate::consumers::sight::{Place, Sight, Sights};
@@ -10,7 +10,7 @@ use crate::environment::LoginUser;
 use crate::host::View;
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::settings::{First, Found, Line, by_key};
+use crate::settings::{First, Found, Line, NoProxy, by_key};
 use crate::vendor::{Generation, Vendor};
 
 /// Looks at the files of logins, of the product in `home` and of the Docker daemon.
@@ -26,6 +26,7 @@ pub(crate) fn found(view: &View<'_>, platform: &Platform, home: &Path, first: Fi
     }
     all.extend(of_others);
     let mut found = Found::default();
+    let paths: Vec<PathBuf> = all.iter().map(|source| source.path.clone()).collect();
     let (product, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|source| source.reader == Reader::Containers);
     let product = product.into_iter().next();
     if let Some(product) = product.as_ref().filter(|_| first == First::Product) {
@@ -39,6 +40,8 @@ pub(crate) fn found(view: &View<'_>, platform: &Platform, home: &Path, first: Fi
     }
     // A daemon's file never speaks for logins; passwords and lists are taken from everywhere.
     daemons.into_iter().for_each(|source| take(&mut found, source, false));
+    // In one order for every command, whichever file's proxy counts first.
+    found.no_proxy = paths.iter().fold(NoProxy::default(), |list, path| list.merged(&found.no_proxy_at(path)));
     Ok(found)
 }
 

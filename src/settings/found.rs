@@ -40,7 +40,7 @@ pub struct Found {
     values: BTreeMap<Key, Setting<String>>,
     /// Proxy variables by file, of which `values` has those of the first file only.
     by_file: Vec<(Key, PathBuf, String)>,
-    /// All members of all lists, in the order of the files asked.
+    /// All members of all lists.
     pub no_proxy: NoProxy,
     /// Every proxy URL with credentials, with the time of change of its file.
     logins: Vec<(Option<i64>, ProxyUrl)>,
@@ -62,10 +62,6 @@ impl Found {
             self.unknown.push((key, line.path.to_path_buf(), line.line));
             return;
         };
-        if key == Key::ProxyNoProxy {
-            let own = std::mem::take(&mut self.no_proxy);
-            self.no_proxy = own.merged(&NoProxy::found(value));
-        }
         if value.is_empty() {
             return;
         }

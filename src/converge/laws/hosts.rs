@@ -49,7 +49,7 @@ const SCRIPT: &[&str] = &[
     "[ -r /etc/default/px ] && . /etc/default/px",
     "export PATH=$PATH:/opt/bin",
     "# export http_proxy=OLD",
-    "export ftp_proxy=OLD ALL_PROXY=$http_proxy",
+    "export ftp_proxy=OLD ALL_PROXY=$ftp_proxy FOLLOWS=$http_proxy",
     "export FOO=a\\\nBAR=b",
     "export FOO=\\",
     "if true; then",

@@ -130,7 +130,7 @@ fn others(change: &Change, bytes: &[u8]) -> BTreeMap<String, String> {
                 // What stands for a proxy variable changes with it.
                 Seen::Inherited | Seen::Unknown => continue,
             };
-            if !consumers::NAMES.contains(&name.as_str()) {
+            if !consumers::NAMES.contains(&name.as_str()) && name != "FOLLOWS" {
                 found.insert(format!("{} {name}", dialect.name()), value);
             }
         }
