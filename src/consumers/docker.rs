@@ -319,9 +319,10 @@ fn json_is_newer(probe: &FileProbe<'_>, running: &Daemon, path: &Path) -> bool {
 
 /// The unit that runs the daemon: of several the first that systemd would start.
 pub(crate) fn docker_unit(host: &dyn HostRead, release: Release) -> (&'static str, Service) {
-    let mut found = UNITS.into_iter().map(|name| (name, units::service(host, name, release)));
+    let of = |name| (name, units::service(host, name, release));
     let usable = |(_, service): &(&str, Service)| service.fragment.is_some() && !service.masked;
-    found.find(usable).unwrap_or_else(|| (UNITS[0], units::service(host, UNITS[0], release)))
+    let usual = of(UNITS[0]);
+    if usable(&usual) { usual } else { UNITS[1..].iter().map(|name| of(name)).find(usable).unwrap_or(usual) }
 }
 
 /// The drop-in of a unit of the daemon that is ours.

@@ -14,6 +14,7 @@ use std::path::Path;
 pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, runs};
+use crate::consumers::{ConsumersFacts, Wanted};
 use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::HostWrite;
@@ -78,6 +79,8 @@ pub(crate) struct RunContext {
     pub(crate) restart: bool,
     /// What was wanted.
     pub(crate) settings: Option<Settings>,
+    /// What was wanted, and what consumers get by the planned files.
+    ahead: Option<(Wanted, ConsumersFacts)>,
     /// What had to be taken back of an interrupted run.
     recovered: Vec<Finding>,
 }
@@ -251,7 +254,8 @@ impl Converge<'_> {
         }));
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
-        context.findings.extend(prove::plan(view, context));
+        let foretold = prove::plan(view, context);
+        context.findings.extend(foretold);
         ignored.apply(&mut context.findings);
         stop_on_failure(&context.findings)
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use super::resolve::walk;
 use super::{Command, HostRead, Output, Refused, Snapshot, Space, Stat};
 use crate::problem::{Problem, copy_of, id};
 use crate::text;
@@ -18,9 +19,11 @@ pub(crate) struct View<'a> {
     pub host: &'a dyn HostRead,
     stats: Seen<Option<Stat>>,
     links: Seen<PathBuf>,
+    real_paths: Seen<PathBuf>,
     lists: Seen<Vec<OsString>>,
     /// By their real paths.
     contents: Seen<Option<Rc<Snapshot>>>,
+    euid: u32,
     lenient: bool,
     unread: RefCell<Vec<PathBuf>>,
 }
@@ -44,8 +47,10 @@ impl<'a> View<'a> {
             host,
             stats: Seen::default(),
             links: Seen::default(),
+            real_paths: Seen::default(),
             lists: Seen::default(),
             contents: Seen::default(),
+            euid: host.euid(),
             lenient: false,
             unread: RefCell::default(),
         }
@@ -99,14 +104,16 @@ impl<'a> View<'a> {
 
 impl HostRead for View<'_> {
     fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
-        if self.is_nowhere(path) {
-            return Ok(None);
-        }
-        once(&self.stats, path, || self.host.lstat(path))
+        once(&self.stats, path, || if self.is_nowhere(path) { Ok(None) } else { self.host.lstat(path) })
     }
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         once(&self.links, path, || self.host.read_link(path))
+    }
+
+    fn resolve(&self, path: &Path) -> Result<PathBuf, Refused> {
+        let walk = || walk(path, self.euid, |path| self.lstat(path), |path| self.read_link(path));
+        once(&self.real_paths, path, walk)
     }
 
     fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>> {
@@ -134,7 +141,7 @@ impl HostRead for View<'_> {
     }
 
     fn euid(&self) -> u32 {
-        self.host.euid()
+        self.euid
     }
 
     fn is_live(&self) -> bool {

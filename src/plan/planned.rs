@@ -70,6 +70,11 @@ impl HostRead for PlannedHost<'_> {
         self.host.read_link(path)
     }
 
+    fn resolve(&self, path: &Path) -> Result<PathBuf, Refused> {
+        // A plan makes and changes no links.
+        self.host.resolve(path)
+    }
+
     fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>> {
         let Some(real_path) = self.followed(path)? else { return self.host.snapshot(path) };
         if let Some(file) = self.files.get(real_path.as_path()) {
