@@ -145,4 +145,4 @@ pub fn unit_environment(root: &std::path::Path, unit: &str, names: &[&str]) -> s
 }
 
 #[doc(hidden)]
-pub use consumers::{Modelled, modelled};
+pub use consumers::{Modelled, TOUCHED, Touched, modelled};

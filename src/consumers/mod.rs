@@ -17,6 +17,7 @@
 //! | `packages` | apt, dnf, yum |
 //! | `units` | what systemd makes of a service |
 //! | `pam` | what PAM, sshd, sudo and cron give, by their files |
+//! | `touched` | the files that runs write, with who reads them |
 //! | `modelled` | what the models make of an image, for the lab |
 //! | `look` | looks at the host for the models of readers |
 //! | `sources` | the files of the host that say how requests go: one list for plans, checks and found settings |
@@ -40,6 +41,7 @@ pub(crate) mod sight;
 pub(crate) mod sources;
 #[cfg(test)]
 mod tests;
+mod touched;
 #[allow(dead_code, reason = "what asks systemd itself comes next")]
 pub(crate) mod units;
 mod value;
@@ -56,6 +58,7 @@ use crate::text::words::words;
 pub(crate) use collect::{Ask, observe};
 pub(crate) use docker::{docker_drop_in, docker_unit};
 pub use modelled::{Modelled, modelled};
+pub use touched::{TOUCHED, Touched};
 pub(crate) use value::{Flaw, ProxyValue};
 pub(crate) use wanted::{ProxySpec, Wanted};
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{Converge, Interface, Options, RunContext, TakeBack};
 use crate::apply;
 use crate::check::{CheckSpec, Limits};
-use crate::consumers::{self, Ask, ConsumersFacts, Who, judge, units};
+use crate::consumers::{self, Ask, ConsumersFacts, Touched, Who, judge, units};
 use crate::context::{HostContext, Inputs, Intent};
 use crate::envfile::unit::Release;
 use crate::envfile::{Dialect, PamLimit, Seen};
@@ -183,6 +183,9 @@ fn broken(number: u64) -> Vec<String> {
     }
     // (d) Nothing else changes for a reader of an edited file.
     for change in &plan.plan.changes {
+        if Touched::of(&change.path).is_none() {
+            found.push(format!("no row of touched files is for {}", change.path.display()));
+        }
         let (before, after) = (others(change, change.old_bytes()), others(change, change.new_bytes()));
         for (name, value) in &before {
             if change.after.is_some() && after.get(name) != Some(value) {
