@@ -69,7 +69,8 @@ pub(crate) struct Limit {
 pub(crate) fn observe(host: &dyn HostRead, platform: Option<&Platform>, home: &Path, time: Time) -> PlacesFacts {
     let mut facts = PlacesFacts::default();
     files(&View::new(host), platform, home, &mut facts);
-    facts.product = host.lstat(&prod_env(home)).is_ok_and(|stat| stat.is_some());
+    // What cannot be looked at may be there.
+    facts.product = !matches!(host.lstat(&prod_env(home)), Ok(None));
     facts.cloud = cloud(host);
     facts.curl = curl(host, time);
     facts

@@ -172,7 +172,7 @@ impl<'h> HostContext<'h> {
     }
 }
 
-/// Is the product installed in this folder?
+/// Is the product installed in this folder? What cannot be looked at may be there: reading it says why.
 pub(crate) fn has_product(host: &dyn HostRead, home: &Path) -> bool {
-    host.lstat(&prod_env(home)).is_ok_and(|stat| stat.is_some())
+    !matches!(host.lstat(&prod_env(home)), Ok(None))
 }

@@ -2,11 +2,12 @@
 //! nothing to do; nothing else changes; checks say what plans have said; the way back restores every byte.
 
 mod hosts;
+mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Converge, Interface, Options, RunContext, TakeBack};
+use super::{Converge, Interface, Options, RunContext, TakeBack, prove};
 use crate::apply;
 use crate::check::{CheckSpec, Limits};
 use crate::consumers::{self, Ask, ConsumersFacts, Touched, Who, judge, units};
@@ -23,7 +24,7 @@ use crate::settings::{Effective, Key, Layer, Origin, Spec};
 use crate::targets::{self, Phase};
 
 /// How many hosts are tried; `ICS_SETUP_LAWS` tries others: `SEED` or `FROM-TO`.
-const HOSTS: u64 = 300;
+const HOSTS: u64 = 120;
 
 const WANTED: &[(Key, &str)] = &[
     (Key::ProxyUrl, "http://proxy.corp.example:3128"),
@@ -243,18 +244,66 @@ fn broken(number: u64) -> Vec<String> {
     found
 }
 
-#[test]
-fn laws_of_runs_hold_on_generated_hosts() {
-    let numbers: Vec<u64> = match std::env::var("ICS_SETUP_LAWS") {
+/// (c) The daemon is restarted after a run that changes what it reads, and after no other.
+fn restarts(number: u64) -> Option<String> {
+    let host = hosts::host(number);
+    host.read(Path::new("/usr/lib/systemd/system/docker.service")).unwrap()?;
+    let live = live::Live::new(&host);
+    let mut counted = Vec::new();
+    for _ in 0..3 {
+        let (outcome, mut context) = run(&host, false);
+        outcome.ok()?;
+        context.restart = true;
+        let touched = context.plan.changes.iter().any(|change| change.path.to_string_lossy().contains("docker"));
+        prove::restart(&live, &mut context).unwrap();
+        counted.push((touched, live.restarts()));
+    }
+    let wrong = counted.iter().enumerate().any(|(run, (touched, restarts))| match run {
+        0 => *touched && *restarts != 1,
+        _ => *touched || *restarts != 0,
+    });
+    wrong.then(|| format!("(c) docker's files touched, and restarts, in three runs: {counted:?}"))
+}
+
+/// The hosts to try.
+fn numbers() -> Vec<u64> {
+    match std::env::var("ICS_SETUP_LAWS") {
         Ok(given) => {
             let (from, to) = given.split_once('-').unwrap_or((&given, &given));
             (from.parse().unwrap()..=to.parse().unwrap()).collect()
         }
         Err(_) => (0..HOSTS).collect(),
-    };
-    let found: Vec<String> = numbers
-        .into_iter()
-        .flat_map(|number| broken(number).into_iter().map(move |text| format!("host {number}: {text}")))
-        .collect();
+    }
+}
+
+fn hold(law: impl Fn(u64) -> Vec<String>) {
+    let told = |number| law(number).into_iter().map(move |text| format!("host {number}: {text}"));
+    let found: Vec<String> = numbers().into_iter().flat_map(told).collect();
     assert!(found.is_empty(), "{} laws are broken:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn laws_of_runs_hold_on_generated_hosts() {
+    hold(broken);
+}
+
+#[test]
+fn a_daemon_is_restarted_only_when_it_is_behind() {
+    hold(|number| restarts(number).into_iter().collect());
+}
+
+/// The laws are about something: most hosts are changed, many runs have something to tell, and each consumer is seen.
+#[test]
+fn generated_hosts_are_odd_and_most_are_taken() {
+    let (mut refused, mut told) = (0, 0);
+    let mut seen = BTreeSet::new();
+    for number in 0..100 {
+        let (outcome, context) = run(&hosts::host(number), true);
+        refused += usize::from(outcome.is_err());
+        told += usize::from(context.findings.iter().any(|finding| Who::of(finding.id).is_some()));
+        seen.extend(context.ahead.into_iter().flat_map(|(_, facts)| facts.consumers).map(|own| own.consumer.as_str()));
+    }
+    assert!(refused < 40 && told > 20, "refused: {refused}, told: {told}");
+    let all = ["cron", "docker", "login", "package-manager", "prod-env", "sudo", "systemd"];
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), all);
 }
