@@ -94,7 +94,7 @@ impl Touched {
             }
             None => path == *pattern,
         };
-        TOUCHED.iter().find(|touched| touched.paths.iter().any(|pattern| fits(pattern)))
+        TOUCHED.iter().find(|touched| touched.paths.iter().any(fits))
     }
 
     /// Who reads a file, and when.

@@ -147,7 +147,7 @@ impl Seed {
 
     /// One time in `of`.
     pub(super) fn one_in(&mut self, of: usize) -> bool {
-        self.next() % of == 0
+        self.next().is_multiple_of(of)
     }
 
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
