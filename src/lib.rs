@@ -25,7 +25,6 @@
 //! | [`platform`] | which system this is and what follows |
 //! | [`system`] | what this system has: clock, disks, ports, … |
 //! | [`settings`] | what is wanted and where each value came from |
-//! | [`context`] | what people have said and what the host has, together, for every command |
 //! | [`network`] | which paths must be open, the way to each of them, the proxy asked, and what to hand to those who open them |
 //! | [`lists`] | what is wrong with a `no_proxy` list, wherever it comes from |
 //! | [`mysql`], [`redis`] | the two back ends: what answers, the login, what a server says of itself |
@@ -33,6 +32,7 @@
 //! | [`product`] | the vendor's product on a host: folder, containers, interface, queues, logs |
 //! | [`sandbox`] | the host's own programs over planned files, in namespaces of their own |
 //! | [`consumers`] | who reads proxy settings, and what each of them gets |
+//! | [`context`] | what people have said and what the host has, together, for every command |
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
@@ -147,4 +147,4 @@ pub fn unit_environment(root: &std::path::Path, unit: &str, names: &[&str]) -> s
 }
 
 #[doc(hidden)]
-pub use consumers::{Modelled, modelled};
+pub use consumers::{Modelled, TOUCHED, Touched, modelled};

@@ -4,6 +4,8 @@
 #[allow(dead_code)]
 mod imports;
 
+use std::collections::BTreeMap;
+
 use imports::Crate;
 
 /// Who needs the bytes of a secret, and what for.
@@ -98,6 +100,76 @@ fn asked(all: &Crate) -> Vec<String> {
         PROSE.contains(&receiver)
             && ASKS.contains(&method)
             && !ASKED.iter().any(|(module, name, _)| *module == path && *name == receiver)
+    })
+}
+
+/// Where an error of a look at the host is taken for "nothing there", with the reason; everywhere else it is said.
+const TAKEN_FOR_ABSENT: [(&str, usize, &str); 13] = [
+    ("crate::consumers::docker", 1, "the same file was read before, and its error told"),
+    ("crate::consumers::places", 1, "a curl that cannot be asked is one whose release is not known"),
+    ("crate::consumers::files", 1, "a Compose that does not answer is none: all ways of reading are told then"),
+    ("crate::product::own", 2, "folders that cannot be resolved are not told to be the same"),
+    ("crate::product::place", 1, "its caller tells what it lacks"),
+    ("crate::platform::pam", 1, "a table answers where the package database does not"),
+    ("crate::system", 4, "whoever asks is told so"),
+    ("crate::system::cloud", 1, "files of the kernel that not every machine has"),
+    ("crate::system::forwarding", 2, "a remark, made where it is certain alone"),
+    ("crate::system::hardware", 1, "the second file answers for the first, and its absence is told"),
+    ("crate::system::ports::proc", 1, "processes end while they are looked at"),
+    ("crate::system::selinux", 1, "a remark, made where it is certain alone"),
+    ("crate::system::umask", 1, "a remark, made where it is certain alone"),
+];
+
+/// Modules that look at hosts for plans and checks.
+const LOOKING: [&str; 7] = ["consumers", "context", "targets", "settings", "system", "product", "platform"];
+
+/// Looks, and what swallows their errors.
+const LOOKS: [&str; 9] = ["lstat", "read", "read_link", "snapshot", "list", "label", "resolve", "space", "run"];
+const SWALLOWS: [&str; 4] = ["is_ok_and", "unwrap_or_default", "ok", "unwrap_or"];
+
+/// How often modules swallow the error of a look.
+fn swallowed(all: &Crate) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, module) in
+        all.modules.iter().filter(|(path, _)| path.get(1).is_some_and(|top| LOOKING.contains(&top.as_str())))
+    {
+        for (at, (receiver, look, line)) in module.calls.iter().enumerate() {
+            let is_look = LOOKS.contains(&look.as_str()) && (receiver.ends_with("host") || receiver.ends_with("view"));
+            let behind = module.calls[at + 1..].iter().take(3);
+            // What is chained to a call has no name as its receiver.
+            let mut chained = behind.filter(|(receiver, _, at)| receiver.is_empty() && *at <= line + 2);
+            if is_look && chained.any(|(_, method, _)| SWALLOWS.contains(&method.as_str())) {
+                found.entry(path.join("::")).or_default().push(format!("{}:{line}: {receiver}.{look}()", module.file));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn an_error_of_a_look_is_no_absence() {
+    let found = swallowed(&Crate::this());
+    let counted: BTreeMap<&str, usize> = found.iter().map(|(path, places)| (path.as_str(), places.len())).collect();
+    let listed: BTreeMap<&str, usize> = TAKEN_FOR_ABSENT.iter().map(|(path, count, _)| (*path, *count)).collect();
+    assert_eq!(counted, listed, "{found:#?}");
+    let source = |look: &str| format!("fn f(host: &dyn HostRead) {{ let there = {look}; }}");
+    for look in [
+        "host.lstat(path).is_ok_and(|stat| stat.is_some())",
+        "probe.host.read(&home.join(name)).ok().flatten()",
+        "host.list(folder)\n.unwrap_or_default()",
+    ] {
+        assert_eq!(swallowed(&looking(&source(look))).len(), 1, "{look}");
+    }
+    for look in ["!matches!(host.lstat(path), Ok(None))", "host.read(path)?.unwrap_or_default()", "words.list().ok()"] {
+        assert_eq!(swallowed(&looking(&source(look))).len(), 0, "{look}");
+    }
+}
+
+fn looking(source: &str) -> Crate {
+    Crate::load(&|name| match name {
+        "lib.rs" => Some("pub mod system;".to_owned()),
+        "system.rs" => Some(source.to_owned()),
+        _ => None,
     })
 }
 

@@ -62,7 +62,7 @@ const WANTED: &[(Key, &str)] = &[
 fn plan(host: &dyn HostRead, values: &[(Key, &str)]) -> Result<Plan, Problem> {
     let (platform, _) = platform::detect(host, None)?;
     let view = View::new(host);
-    let found = Found::look(&view, &platform, Path::new("/divvycloud"), First::System)?;
+    let found = crate::context::found(&view, &platform, Path::new("/divvycloud"), First::System)?;
     let settings = settings(values, &found)?;
     targets::plan(&Context {
         view: &view,

@@ -12,7 +12,7 @@ use super::units::{self, Doubt, Service};
 use super::{Consumer, Known, NAMES, State, Who};
 use crate::docker::NoDocker;
 use crate::envfile::unit::Release;
-use crate::environment::{self, DAEMON_JSON, Daemon, Variables};
+use crate::environment::{self, DAEMON_JSON, Daemon, Unseen};
 use crate::host::HostRead;
 use crate::net::seconds;
 use crate::platform::Platform;
@@ -38,7 +38,8 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
     let (unit, service) = docker_unit(probe.host, platform.map_or(Release::UNKNOWN, Platform::systemd));
     let next = started(probe, unit, &service);
     let Some(running) = running else {
-        let there = |path: &Path| probe.host.lstat(path).ok().flatten().is_some();
+        // What cannot be looked at may be there.
+        let there = |path: &Path| !matches!(probe.host.lstat(path), Ok(None));
         let is_installed = service.fragment.is_some() || PROGRAMS.iter().any(|path| there(Path::new(path)));
         // Our own drop-in is no proof that there is a daemon that reads it.
         let by_others =
@@ -59,11 +60,16 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
     };
     // A daemon that somebody started by hand does not read the unit.
     let reads_unit = running.by_systemd && next.state == State::Seen && next.unknown.is_empty();
-    let manager = || environment::services(probe.host, probe.limit()).unwrap_or_default();
+    // Where systemd does not answer it may have been told of them.
+    let by_word = || match environment::services(probe.host, probe.limit()) {
+        Ok(variables) => variables.iter().any(|(name, _)| NAMES.contains(&name.as_str())),
+        Err(Unseen::Absent(_)) => false,
+        Err(Unseen::Failed(_)) => true,
+    };
     if let Some(again) = json_unread {
         now.why = Some(text!("{} was changed after it was started", own(&again.source)));
         now.next = Some(Box::new(if reads_unit { next } else { again }));
-    } else if reads_unit && differs(&now, &next, manager) {
+    } else if reads_unit && differs(&now, &next, by_word) {
         now.why = Some("its unit or a drop-in says something else since it was started".into());
         now.next = Some(Box::new(next));
     } else {
@@ -75,12 +81,12 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
 
 /// Would another start change what the daemon gets? What systemd gives to all services by word of mouth (`systemctl
 /// set-environment`) stands in no file.
-fn differs(now: &Consumer, next: &Consumer, manager: impl Fn() -> Variables) -> bool {
+fn differs(now: &Consumer, next: &Consumer, by_word: impl Fn() -> bool) -> bool {
     let urls = |of: &Consumer| [false, true].map(|https| of.proxy(https).map(|url| (url.shown.clone(), url.password)));
     let lists = |of: &Consumer| of.exclusions().map(str::to_owned);
     let changed = urls(now) != urls(next) || lists(now) != lists(next);
     let mentions = next.has_proxy() || next.exclusions().is_some();
-    changed && (mentions || !manager().iter().any(|(name, _)| NAMES.contains(&name.as_str())))
+    changed && (mentions || !by_word())
 }
 
 /// The daemon as it was started, and what it would get with a `daemon.json` that was changed since.
@@ -319,9 +325,10 @@ fn json_is_newer(probe: &FileProbe<'_>, running: &Daemon, path: &Path) -> bool {
 
 /// The unit that runs the daemon: of several the first that systemd would start.
 pub(crate) fn docker_unit(host: &dyn HostRead, release: Release) -> (&'static str, Service) {
-    let mut found = UNITS.into_iter().map(|name| (name, units::service(host, name, release)));
+    let of = |name| (name, units::service(host, name, release));
     let usable = |(_, service): &(&str, Service)| service.fragment.is_some() && !service.masked;
-    found.find(usable).unwrap_or_else(|| (UNITS[0], units::service(host, UNITS[0], release)))
+    let usual = of(UNITS[0]);
+    if usable(&usual) { usual } else { UNITS[1..].iter().map(|name| of(name)).find(usable).unwrap_or(usual) }
 }
 
 /// The drop-in of a unit of the daemon that is ours.

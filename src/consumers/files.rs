@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::reader::FileProbe;
-use super::sight::{Place, Sight, Sights};
+use super::sight::{Sight, Sights};
+use super::sources::{ENVIRONMENT, by_lines};
 use super::{Consumer, NAMES, State, Who, logins, pam, units};
 use crate::envfile::unit::Release;
-use crate::envfile::{Dialect, PamLimit, Seen, Syntax, find};
+use crate::envfile::{Dialect, PamLimit, Seen};
 use crate::environment::LoginUser;
 use crate::host::Command;
 use crate::platform::Platform;
 use crate::text;
 use crate::text::own;
 use crate::vendor::prod_env as path_of_prod_env;
-
-const ENVIRONMENT: &str = "/etc/environment";
 
 /// What a reader gets for each name.
 type Readings = BTreeMap<&'static str, Seen>;
@@ -25,7 +24,7 @@ type Readings = BTreeMap<&'static str, Seen>;
 pub(super) fn login(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
     let environment = Path::new(ENVIRONMENT);
     let start = match probe.read(environment) {
-        Ok(bytes) => given(environment, &bytes.unwrap_or_default()),
+        Ok(bytes) => by_lines(environment, &bytes.unwrap_or_default(), Dialect::PamEnv(PamLimit::None)),
         Err((state, why)) => return vec![Consumer::unseen(Who::Login, ENVIRONMENT, state, why)],
     };
     let mut ways: Vec<(Vec<String>, Consumer)> = Vec::new();
@@ -63,26 +62,6 @@ pub(super) fn login(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> V
         consumers.push(Consumer { name: Some(format!("a user of {}", family.name())), ..of_sights(probe, &sights) });
     }
     consumers
-}
-
-/// What pam_env gives a login.
-fn given(path: &Path, bytes: &[u8]) -> Sights {
-    let reading = Dialect::PamEnv(PamLimit::None).read_only(bytes, &logins::NAMES.map(str::as_bytes));
-    let lines = find(bytes, Syntax::PamEnv, &logins::NAMES);
-    let sight = |(name, seen): (Vec<u8>, Seen)| {
-        let name = String::from_utf8_lossy(&name).into_owned();
-        let last = lines.iter().rev().find(|line| logins::NAMES[line.name] == name);
-        let at = Place::new(path, last.map_or(0, |line| line.line));
-        let sight = match seen {
-            Seen::Value(value) => match String::from_utf8(value) {
-                Ok(value) => Sight::Value { value, at },
-                Err(_) => Sight::Unknown { at, why: "its value is no UTF-8".into() },
-            },
-            Seen::Inherited | Seen::Unknown => Sight::Unknown { at, why: "releases of pam_env differ about it".into() },
-        };
-        (name, sight)
-    };
-    reading.variables.into_iter().map(sight).collect()
 }
 
 /// A consumer that gets what a model says.

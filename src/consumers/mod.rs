@@ -17,9 +17,11 @@
 //! | `packages` | apt, dnf, yum |
 //! | `units` | what systemd makes of a service |
 //! | `pam` | what PAM, sshd, sudo and cron give, by their files |
+//! | `touched` | the files that runs write, with who reads them |
 //! | `modelled` | what the models make of an image, for the lab |
 //! | `look` | looks at the host for the models of readers |
-//! | `places` | the files with a `no_proxy` list, each as it stands |
+//! | `sources` | the files of the host that say how requests go: one list for plans, checks and found settings |
+//! | `places` | those of them with a `no_proxy` list, for the lints |
 
 mod collect;
 mod docker;
@@ -36,8 +38,10 @@ mod reader;
 
 #[allow(dead_code, reason = "vocabulary of the models that follow")]
 pub(crate) mod sight;
+pub(crate) mod sources;
 #[cfg(test)]
 mod tests;
+mod touched;
 #[allow(dead_code, reason = "what asks systemd itself comes next")]
 pub(crate) mod units;
 mod value;
@@ -54,6 +58,7 @@ use crate::text::words::words;
 pub(crate) use collect::{Ask, observe};
 pub(crate) use docker::{docker_drop_in, docker_unit};
 pub use modelled::{Modelled, modelled};
+pub use touched::{TOUCHED, Touched};
 pub(crate) use value::{Flaw, ProxyValue};
 pub(crate) use wanted::{ProxySpec, Wanted};
 
@@ -72,7 +77,7 @@ pub(crate) const ALL_NAMES: [&str; 10] = [
 ];
 
 /// The names that are looked for, each followed by its upper-case twin.
-const NAMES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
+pub(crate) const NAMES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
 
 /// What every consumer gets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

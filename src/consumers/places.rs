@@ -1,25 +1,24 @@
 //! The files of the host with a `no_proxy` list, each as it stands.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::envfile::{Dialect, PamLimit, Seen, unit};
-use crate::environment::daemon_json;
-use crate::host::{Command, FileKind, HostRead};
+use super::sight::Sight;
+use super::sources::{self, ENVIRONMENT, Reader, Source, profile_scripts};
+use crate::envfile::PamLimit;
+use crate::host::{Command, FileKind, HostRead, View};
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::redact;
-use crate::settings::profile_scripts;
 use crate::system::cloud::cloud;
 use crate::text;
 use crate::text::Text;
-use crate::vendor::{Vendor, prod_env};
 use crate::version::Version;
 
-/// Variables that say that a proxy is set, then the two spellings of the list.
-const NAMES: [&str; 8] =
-    ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"];
+/// Variables that say that a proxy is set.
+const PROXIES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
 /// No more files of one folder are looked into for URLs of loopback.
 const MOST_FILES: usize = 100;
@@ -77,23 +76,11 @@ pub(crate) struct Limit {
     pub(crate) reader: String,
 }
 
-/// Whom a file is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Reader {
-    /// Everything that a person or cron starts.
-    Logins,
-    /// The Docker daemon.
-    Docker,
-    /// The product's containers.
-    Containers,
-}
-
 /// Looks at the files of the system's proxy settings, of the product in `home` and of the Docker daemon; and at what their
 /// lists are judged by.
 pub(crate) fn observe(host: &dyn HostRead, platform: Option<&Platform>, home: &Path, time: Time) -> PlacesFacts {
     let mut facts = PlacesFacts::default();
-    files(host, platform, home, &mut facts);
+    files(&View::new(host), platform, home, &mut facts);
     asks_loopback(host, home, &mut facts);
     facts.cloud = cloud(host);
     facts.curl = curl(host, time);
@@ -101,47 +88,38 @@ pub(crate) fn observe(host: &dyn HostRead, platform: Option<&Platform>, home: &P
 }
 
 fn files(host: &dyn HostRead, platform: Option<&Platform>, home: &Path, facts: &mut PlacesFacts) {
-    if let Some(platform) = platform {
-        let system = platform.system_proxy_file();
-        if let Some(bytes) = read(host, system, facts)
-            && let Some(mut place) = of_variables(&bytes, platform.system_proxy_dialect(), system, Reader::Logins)
-        {
-            // Asking which linux-pam it is costs megabytes, so only for a long line.
-            let is_long = [&place.lower, &place.upper].into_iter().flatten().any(|value| value.len() > 1000);
-            if is_long && !platform.system_proxy_is_shell() {
-                let pam = platform.pam_limit(host);
-                place.limit = match pam.limit {
-                    PamLimit::Cut(bytes) | PamLimit::Drop(bytes) => {
-                        Some(Limit { bytes, reader: format!("linux-pam {}: {}", pam.release, pam.known_from) })
-                    }
-                    PamLimit::None => None,
-                };
-            }
-            facts.places.push(place);
-        }
-        let scripts = profile_scripts(host, platform).unwrap_or_else(|problem| {
-            facts.unread.push(problem.message);
-            Vec::new()
-        });
-        for script in scripts {
-            if let Some(bytes) = read(host, &script, facts) {
-                facts.places.extend(of_variables(&bytes, Dialect::Shell, &script, Reader::Logins));
-            }
-        }
-    }
+    let scripts = platform.map_or(Ok(Vec::new()), |platform| profile_scripts(host, platform));
+    let scripts = scripts.unwrap_or_else(|problem| {
+        facts.unread.push(problem.message);
+        Vec::new()
+    });
     if platform.is_none() {
         facts.unread.push("the system is like none that ics-setup knows, so its proxy file is not known".into());
     }
-    let product = prod_env(home);
-    if let Some(bytes) = read(host, &product, facts) {
-        facts.places.extend(of_variables(&bytes, Dialect::DockerEnvFile, &product, Reader::Containers));
+    let (daemon, of_others) = sources::daemon(host, platform);
+    let mut all = Vec::new();
+    for file in sources::files(platform, scripts, home, daemon) {
+        match host.snapshot(&file.path) {
+            Ok(snapshot) => all.extend(snapshot.map(|snapshot| file.source(Arc::new(snapshot)))),
+            Err(error) => facts.unread.push(text!("{}: {}", host.shown(&file.path), error)),
+        }
     }
-    let daemon = &Vendor::get().docker;
-    if let Some(bytes) = read(host, &daemon.drop_in, facts) {
-        facts.places.extend(of_drop_in(&bytes, &daemon.drop_in));
-    }
-    if let Some(bytes) = read(host, &daemon.daemon_json, facts) {
-        facts.places.extend(of_daemon_json(&bytes, &daemon.daemon_json));
+    all.extend(of_others);
+    for source in all {
+        let Some(mut place) = place(&source) else { continue };
+        // Asking which linux-pam it is costs megabytes, so only for a long line.
+        let is_long = [&place.lower, &place.upper].into_iter().flatten().any(|value| value.len() > 1000);
+        let platform = platform.filter(|_| is_long && source.path == Path::new(ENVIRONMENT));
+        place.limit = platform.and_then(|platform| {
+            let pam = platform.pam_limit(host);
+            match pam.limit {
+                PamLimit::Cut(bytes) | PamLimit::Drop(bytes) => {
+                    Some(Limit { bytes, reader: format!("linux-pam {}: {}", pam.release, pam.known_from) })
+                }
+                PamLimit::None => None,
+            }
+        });
+        facts.places.push(place);
     }
 }
 
@@ -170,11 +148,18 @@ fn asks_loopback(host: &dyn HostRead, home: &Path, facts: &mut PlacesFacts) {
         if facts.loopback.iter().any(|known| known.reader == reader) {
             continue;
         }
-        let Ok(Some(stat)) = host.lstat(&path) else { continue };
-        if stat.kind != FileKind::File {
-            continue;
-        }
-        let Some(bytes) = read(host, &path, facts) else { continue };
+        let content = match host.lstat(&path) {
+            Ok(Some(stat)) if stat.kind == FileKind::File => host.read(&path),
+            Ok(_) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let bytes = match content {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(error) => {
+                facts.unread.push(text!("{}: {}", host.shown(&path), error));
+                continue;
+            }
+        };
         let asks = |line: &&str| {
             !line.trim_start().starts_with('#')
                 && ["http://127.", "http://localhost"].iter().any(|url| line.contains(url))
@@ -186,55 +171,22 @@ fn asks_loopback(host: &dyn HostRead, home: &Path, facts: &mut PlacesFacts) {
     }
 }
 
-fn read(host: &dyn HostRead, path: &Path, facts: &mut PlacesFacts) -> Option<Vec<u8>> {
-    host.read(path).unwrap_or_else(|error| {
-        facts.unread.push(text!("{}: {}", host.shown(path), error));
-        None
-    })
-}
-
-fn value(bytes: &[u8]) -> String {
-    redact::list(&String::from_utf8_lossy(bytes))
-}
-
-fn place(path: &Path, reader: Reader) -> Place {
-    let file = path.display().to_string();
-    Place { file, reader, proxied: false, lower: None, upper: None, unknown: false, limit: None }
-}
-
-fn of_variables(bytes: &[u8], dialect: Dialect, path: &Path, reader: Reader) -> Option<Place> {
-    let reading = dialect.read_only(bytes, &NAMES.map(str::as_bytes));
-    let mut place = place(path, reader);
-    for (name, seen) in &reading.variables {
-        match (name.as_slice(), seen) {
-            (b"no_proxy", Seen::Value(text)) => place.lower = Some(value(text)),
-            (b"NO_PROXY", Seen::Value(text)) => place.upper = Some(value(text)),
-            (b"no_proxy" | b"NO_PROXY", _) => place.unknown = true,
-            (_, Seen::Value(text)) => place.proxied |= !text.is_empty(),
-            (_, Seen::Unknown | Seen::Inherited) => place.proxied = true,
-        }
-    }
-    (!reading.variables.is_empty()).then_some(place)
-}
-
-fn of_drop_in(bytes: &[u8], path: &Path) -> Option<Place> {
-    let assignments = unit::assignments(bytes);
-    let get = |name: &str| unit::value(&assignments, name).map(|found| value(&found.value));
-    let mut place = place(path, Reader::Docker);
-    place.proxied = NAMES[..6].iter().any(|name| get(name).is_some_and(|text| !text.is_empty()));
-    (place.lower, place.upper) = (get("no_proxy"), get("NO_PROXY"));
-    (place.proxied || place.lower.is_some() || place.upper.is_some()).then_some(place)
-}
-
-/// `proxies` of `daemon.json`: one list, read by Go's rules.
-fn of_daemon_json(bytes: &[u8], path: &Path) -> Option<Place> {
-    let proxies = daemon_json(bytes).ok()?;
-    let get = |name: &str| proxies.iter().find(|(own, _)| *own == name).map(|(_, value)| value);
-    let list = get("no_proxy").map(|list| redact::list(list));
-    let mut place = place(path, Reader::Docker);
-    place.proxied = ["http_proxy", "https_proxy"].into_iter().any(|name| get(name).is_some_and(|url| !url.is_empty()));
-    (place.lower, place.upper) = (list.clone(), list);
-    (place.proxied || place.lower.is_some()).then_some(place)
+/// What the lints want to know of a file; `None`: it says nothing about proxies.
+fn place(source: &Source) -> Option<Place> {
+    let list = |name: &str| source.sights.get(name).and_then(Sight::value).map(redact::list);
+    let file = source.path.display().to_string();
+    let (lower, upper) = (list("no_proxy"), list("NO_PROXY"));
+    let is_unknown = |name: &str| matches!(source.sights.get(name), Some(Sight::Unknown { .. }));
+    let unknown = ["no_proxy", "NO_PROXY"].into_iter().any(is_unknown);
+    let of_proxies = source.sights.iter().filter(|(name, _)| PROXIES.contains(&name.as_str()));
+    let mut proxies = of_proxies.map(|(_, sight)| sight);
+    let proxied = proxies.any(|sight| match sight {
+        Sight::Value { value, .. } => !value.is_empty(),
+        Sight::Unknown { .. } => true,
+        Sight::Unset { .. } => false,
+    });
+    let says = proxied || unknown || lower.is_some() || upper.is_some();
+    says.then_some(Place { file, reader: source.reader, proxied, lower, upper, unknown, limit: None })
 }
 
 /// `7.88.1` of `curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1 …`.

@@ -5,12 +5,14 @@
 //! are apart so that a command can report the system of a host whose files it cannot read. [`Intent`] names the only
 //! differences between commands.
 
+mod found;
 mod inputs;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use found::found;
 pub(crate) use inputs::{Inputs, at_most, authority, read, utf8};
 
 use crate::finding::{Finding, Ignored};
@@ -95,7 +97,7 @@ impl Subject {
         let view = if intent.is_lenient() { View::lenient(host) } else { View::new(host) };
         let has_product = has_product(host, &home);
         // What a system without a strategy has is not looked for.
-        let look = |platform| Found::look(&view, platform, &home, intent.first(has_product));
+        let look = |platform| found(&view, platform, &home, intent.first(has_product));
         let (found, unread) = match platform.as_ref().map(look) {
             None => (Found::default(), None),
             Some(Ok(found)) => (found, None),
@@ -170,7 +172,7 @@ impl<'h> HostContext<'h> {
     }
 }
 
-/// Is the product installed in this folder?
+/// Is the product installed in this folder? What cannot be looked at may be there: reading it says why.
 pub(crate) fn has_product(host: &dyn HostRead, home: &Path) -> bool {
-    host.lstat(&prod_env(home)).is_ok_and(|stat| stat.is_some())
+    !matches!(host.lstat(&prod_env(home)), Ok(None))
 }

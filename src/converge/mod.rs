@@ -4,6 +4,8 @@
 //! known on the way stands in [`RunContext`], however the run ends. [`Converge`] brings a host to its settings, [`TakeBack`]
 //! takes a run back.
 
+#[cfg(test)]
+mod laws;
 mod prove;
 mod take_back;
 
@@ -12,6 +14,7 @@ use std::path::Path;
 pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, runs};
+use crate::consumers::{ConsumersFacts, Wanted};
 use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::HostWrite;
@@ -76,6 +79,8 @@ pub(crate) struct RunContext {
     pub(crate) restart: bool,
     /// What was wanted.
     pub(crate) settings: Option<Settings>,
+    /// What was wanted, and what consumers get by the planned files.
+    ahead: Option<(Wanted, ConsumersFacts)>,
     /// What had to be taken back of an interrupted run.
     recovered: Vec<Finding>,
 }
@@ -249,7 +254,8 @@ impl Converge<'_> {
         }));
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
-        context.findings.extend(prove::plan(self.host, context));
+        let foretold = prove::plan(view, context);
+        context.findings.extend(foretold);
         ignored.apply(&mut context.findings);
         stop_on_failure(&context.findings)
     }

@@ -2,36 +2,67 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use super::{HostRead, Snapshot};
+use super::resolve::walk;
+use super::{Command, HostRead, Output, Refused, Snapshot, Space, Stat};
 use crate::problem::{Problem, copy_of, id};
 use crate::text;
 
-/// Reads files through a cache.
-pub struct View<'a> {
-    /// The host itself, for everything that is not a file's content.
+/// Looks at each place once, however many readers' models come to it. Errors are not kept: who asks again looks again.
+pub(crate) struct View<'a> {
+    /// The host itself, for what has to be seen as it is now.
     pub host: &'a dyn HostRead,
-    seen: RefCell<BTreeMap<PathBuf, Option<Arc<Snapshot>>>>,
+    stats: Seen<Option<Stat>>,
+    links: Seen<PathBuf>,
+    real_paths: Seen<PathBuf>,
+    lists: Seen<Vec<OsString>>,
+    /// By their real paths.
+    contents: Seen<Option<Arc<Snapshot>>>,
+    euid: u32,
     lenient: bool,
     unread: RefCell<Vec<PathBuf>>,
 }
 
+/// What was seen at a path.
+type Seen<T> = RefCell<BTreeMap<PathBuf, T>>;
+
+fn once<T: Clone, E>(seen: &Seen<T>, path: &Path, look: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    if let Some(known) = seen.borrow().get(path) {
+        return Ok(known.clone());
+    }
+    let found = look()?;
+    seen.borrow_mut().insert(path.to_path_buf(), found.clone());
+    Ok(found)
+}
+
 impl<'a> View<'a> {
     /// A fresh look.
-    pub fn new(host: &'a dyn HostRead) -> Self {
-        Self { host, seen: RefCell::default(), lenient: false, unread: RefCell::default() }
+    pub(crate) fn new(host: &'a dyn HostRead) -> Self {
+        Self {
+            host,
+            stats: Seen::default(),
+            links: Seen::default(),
+            real_paths: Seen::default(),
+            lists: Seen::default(),
+            contents: Seen::default(),
+            euid: host.euid(),
+            lenient: false,
+            unread: RefCell::default(),
+        }
     }
 
     /// A look that takes files for absent that only root may read, and remembers them: for a dry run by anyone.
-    pub fn lenient(host: &'a dyn HostRead) -> Self {
+    pub(crate) fn lenient(host: &'a dyn HostRead) -> Self {
         Self { lenient: true, ..Self::new(host) }
     }
 
     /// Files that were taken for absent because only root may read them.
-    pub fn unread(&self) -> Vec<PathBuf> {
+    pub(crate) fn unread(&self) -> Vec<PathBuf> {
         self.unread.borrow().clone()
     }
 
@@ -39,20 +70,94 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// A problem that names the file and what to do.
-    pub fn snapshot(&self, path: &Path) -> Result<Option<Arc<Snapshot>>, Problem> {
-        if let Some(seen) = self.seen.borrow().get(path) {
-            return Ok(seen.clone());
-        }
-        let snapshot = match self.host.snapshot(path) {
+    pub(crate) fn snapshot(&self, path: &Path) -> Result<Option<Arc<Snapshot>>, Problem> {
+        match self.file(path) {
             Err(error) if self.lenient && error.kind() == io::ErrorKind::PermissionDenied => {
-                self.unread.borrow_mut().push(path.to_path_buf());
-                None
+                let mut unread = self.unread.borrow_mut();
+                if !unread.iter().any(|known| known == path) {
+                    unread.push(path.to_path_buf());
+                }
+                Ok(None)
             }
-            other => other.map_err(|error| unreadable(&self.host.shown(path), &error))?,
+            other => other.map_err(|error| unreadable(&self.host.shown(path), &error)),
+        }
+    }
+
+    fn file(&self, path: &Path) -> io::Result<Option<Arc<Snapshot>>> {
+        let look = || Ok(self.host.snapshot(path)?.map(Arc::new));
+        match self.resolve(path) {
+            Ok(real_path) if self.lstat(&real_path)?.is_none() => Ok(None),
+            Ok(real_path) => once(&self.contents, &real_path, look),
+            Err(Refused::Io(error)) => Err(error),
+            // The host itself says why it does not follow the link.
+            Err(_) => look(),
+        }
+    }
+
+    /// Is it known that a folder on the way is none?
+    fn is_nowhere(&self, path: &Path) -> bool {
+        let stats = self.stats.borrow();
+        let is_none = |folder: &Path| stats.get(folder).is_some_and(Option::is_none);
+        path.ancestors().skip(1).any(is_none)
+    }
+}
+
+impl HostRead for View<'_> {
+    fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        once(&self.stats, path, || if self.is_nowhere(path) { Ok(None) } else { self.host.lstat(path) })
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        once(&self.links, path, || self.host.read_link(path))
+    }
+
+    fn resolve(&self, path: &Path) -> Result<PathBuf, Refused> {
+        let walk = || walk(path, self.euid, |path| self.lstat(path), |path| self.read_link(path));
+        once(&self.real_paths, path, walk)
+    }
+
+    fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>> {
+        Ok(self.file(path)?.map(|file| Snapshot::clone(&file)))
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        let folder = match self.resolve(path) {
+            Ok(folder) => folder,
+            Err(Refused::Io(error)) => return Err(error),
+            Err(_) => return self.host.list(path),
         };
-        let snapshot = snapshot.map(Arc::new);
-        self.seen.borrow_mut().insert(path.to_path_buf(), snapshot.clone());
-        Ok(snapshot)
+        if self.lstat(&folder)?.is_none() {
+            return Ok(Vec::new());
+        }
+        once(&self.lists, &folder, || self.host.list(path))
+    }
+
+    fn run(&self, command: &Command) -> io::Result<Output> {
+        self.host.run(command)
+    }
+
+    fn now(&self) -> SystemTime {
+        self.host.now()
+    }
+
+    fn euid(&self) -> u32 {
+        self.euid
+    }
+
+    fn is_live(&self) -> bool {
+        self.host.is_live()
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        self.host.space(path)
+    }
+
+    fn label(&self, path: &Path) -> io::Result<Option<String>> {
+        self.host.label(path)
+    }
+
+    fn shown(&self, path: &Path) -> PathBuf {
+        self.host.shown(path)
     }
 }
 

@@ -1,6 +1,5 @@
 //! A host as a plan will leave it, so that what is going to be read can be judged before anything is written.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
@@ -11,28 +10,10 @@ use super::{Change, FileMeta};
 use crate::host::{Attributes, Command, FileKind, HostRead, Output, Refused, Snapshot, Space, Stat};
 
 /// The files of a host with those of a plan in their places. No program can be run on it: it is not there yet.
-///
-/// Each place is looked at once, since models of readers come to the same places again and again.
 pub(crate) struct PlannedHost<'a> {
     host: &'a dyn HostRead,
     /// By their real paths; `None`: the file is to go.
     files: BTreeMap<&'a Path, Option<Snapshot>>,
-    stats: Seen<Option<Stat>>,
-    lists: Seen<Vec<OsString>>,
-    contents: Seen<Option<Snapshot>>,
-    is_live: bool,
-}
-
-/// What was seen at a path. Errors are not kept: who asks again looks again.
-type Seen<T> = RefCell<BTreeMap<PathBuf, T>>;
-
-fn once<T: Clone>(seen: &Seen<T>, path: &Path, look: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    if let Some(known) = seen.borrow().get(path) {
-        return Ok(known.clone());
-    }
-    let found = look()?;
-    seen.borrow_mut().insert(path.to_path_buf(), found.clone());
-    Ok(found)
 }
 
 impl<'a> PlannedHost<'a> {
@@ -49,19 +30,7 @@ impl<'a> PlannedHost<'a> {
             })
         };
         let files = changes.iter().map(|change| (change.real_path.as_path(), snapshot(change))).collect();
-        Self { files, is_live: false, ..Self::unchanged(host) }
-    }
-
-    /// `host` as it is, whose programs can be run where it is the running system.
-    pub(crate) fn unchanged(host: &'a dyn HostRead) -> Self {
-        Self {
-            host,
-            files: BTreeMap::new(),
-            stats: Seen::default(),
-            lists: Seen::default(),
-            contents: Seen::default(),
-            is_live: host.is_live(),
-        }
+        Self { host, files }
     }
 
     /// The path without links; `None`: whoever reads it is told by the host itself why it is not followed.
@@ -87,7 +56,7 @@ impl HostRead for PlannedHost<'_> {
     fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
         match self.files.get(path) {
             None => {
-                let stat = once(&self.stats, path, || self.host.lstat(path))?;
+                let stat = self.host.lstat(path)?;
                 Ok(stat.or_else(|| self.comes_into_being(path)))
             }
             Some(None) => Ok(None),
@@ -101,6 +70,11 @@ impl HostRead for PlannedHost<'_> {
         self.host.read_link(path)
     }
 
+    fn resolve(&self, path: &Path) -> Result<PathBuf, Refused> {
+        // A plan makes and changes no links.
+        self.host.resolve(path)
+    }
+
     fn snapshot(&self, path: &Path) -> io::Result<Option<Snapshot>> {
         let Some(real_path) = self.followed(path)? else { return self.host.snapshot(path) };
         if let Some(file) = self.files.get(real_path.as_path()) {
@@ -108,7 +82,7 @@ impl HostRead for PlannedHost<'_> {
         }
         match self.lstat(&real_path)? {
             None => Ok(None),
-            Some(_) => once(&self.contents, &real_path, || self.host.snapshot(path)),
+            Some(_) => self.host.snapshot(path),
         }
     }
 
@@ -116,22 +90,25 @@ impl HostRead for PlannedHost<'_> {
         let folder = self.followed(path)?.unwrap_or_else(|| path.to_path_buf());
         let mut names = match self.lstat(&folder)? {
             None => Vec::new(),
-            Some(_) => once(&self.lists, &folder, || self.host.list(path))?,
+            Some(_) => self.host.list(path)?,
         };
         for (file, content) in &self.files {
-            let (Some(parent), Some(name)) = (file.parent(), file.file_name()) else { continue };
-            if parent != folder {
-                continue;
+            // A file, or a folder that comes into being with it.
+            let below = file.strip_prefix(&folder).ok().and_then(|rest| rest.components().next());
+            let Some(name) = below.map(|part| part.as_os_str()) else { continue };
+            if content.is_some() {
+                names.retain(|known| known != name);
+                names.push(name.to_os_string());
+            } else if file.parent() == Some(&folder) {
+                names.retain(|known| known != name);
             }
-            names.retain(|known| known != name);
-            names.extend(content.is_some().then(|| name.to_os_string()));
         }
         names.sort();
         Ok(names)
     }
 
-    fn run(&self, command: &Command) -> io::Result<Output> {
-        if self.is_live { self.host.run(command) } else { Err(io::Error::from(io::ErrorKind::Unsupported)) }
+    fn run(&self, _command: &Command) -> io::Result<Output> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
     fn now(&self) -> SystemTime {
@@ -143,7 +120,7 @@ impl HostRead for PlannedHost<'_> {
     }
 
     fn is_live(&self) -> bool {
-        self.is_live
+        false
     }
 
     fn space(&self, path: &Path) -> io::Result<Space> {
@@ -183,8 +160,9 @@ mod tests {
         assert_eq!(planned.lstat(Path::new("/etc/a")).unwrap().unwrap().kind, FileKind::Symlink);
         assert_eq!((read("/etc/b"), read("/etc/c").as_deref()), (None, Some(&b"c"[..])));
         assert_eq!(planned.lstat(Path::new("/etc/d/e")).unwrap().unwrap().mode, 0o640);
-        assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c"]);
+        assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c", "d"]);
         assert_eq!(planned.list(Path::new("/etc/d")).unwrap(), ["e"]);
+        assert_eq!(planned.list(Path::new("/")).unwrap(), ["data", "etc"]);
         assert_eq!(planned.lstat(Path::new("/etc/d")).unwrap().unwrap().kind, FileKind::Dir);
         assert_eq!(planned.lstat(Path::new("/etc/x")).unwrap(), None);
         assert!(!planned.is_live());

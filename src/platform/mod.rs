@@ -121,7 +121,7 @@ impl Os {
 
 /// A host's system and what follows from its strategy.
 #[derive(Clone, Debug)]
-pub struct Platform {
+pub(crate) struct Platform {
     /// What the host is.
     pub os: Os,
     system: Option<&'static System>,
@@ -130,34 +130,34 @@ pub struct Platform {
 
 impl Platform {
     /// The strategy that was chosen whatever the host says (`--os`).
-    pub fn forced(&self) -> Option<Strategy> {
+    pub(crate) fn forced(&self) -> Option<Strategy> {
         self.forced
     }
 
     /// The file that gives logins their proxy: `/etc/environment` or `/etc/profile.d/proxy.sh`.
-    pub fn system_proxy_file(&self) -> &'static Path {
+    pub(crate) fn system_proxy_file(&self) -> &'static Path {
         Path::new(self.os.strategy.family().system_proxy_file)
     }
 
     /// Is that file a shell script? Otherwise pam_env reads it.
-    pub fn system_proxy_is_shell(&self) -> bool {
+    pub(crate) fn system_proxy_is_shell(&self) -> bool {
         self.os.strategy.family().system_proxy_is_shell
     }
 
     /// How that file is read; the limit of pam_env is [`Platform::pam_limit`]'s to tell.
-    pub fn system_proxy_dialect(&self) -> Dialect {
+    pub(crate) fn system_proxy_dialect(&self) -> Dialect {
         if self.system_proxy_is_shell() { Dialect::Shell } else { Dialect::PamEnv(PamLimit::None) }
     }
 
     /// The package manager and the file that takes its proxy.
-    pub fn package_manager(&self, host: &dyn HostRead) -> PackageManager {
+    pub(crate) fn package_manager(&self, host: &dyn HostRead) -> PackageManager {
         (self.os.strategy.family().package_manager)(host)
     }
 
     /// The linux-pam that reads `/etc/environment`, and its limit on the length of a line.
     ///
     /// Reads dpkg's database of some megabytes, so ask only when a line is long.
-    pub fn pam_limit(&self, host: &dyn HostRead) -> PamFacts {
+    pub(crate) fn pam_limit(&self, host: &dyn HostRead) -> PamFacts {
         pam::facts(host, &self.os, self.system)
     }
 

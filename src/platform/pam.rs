@@ -19,7 +19,7 @@ const DPKG: &str = "/var/lib/dpkg/status";
 
 /// The linux-pam of a host.
 #[derive(Clone, Debug)]
-pub struct PamFacts {
+pub(crate) struct PamFacts {
     /// `1.5.2`, or `unknown`.
     pub release: String,
     /// How that is known, in words.

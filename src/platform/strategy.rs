@@ -31,7 +31,7 @@ pub(super) struct Family {
 
 /// What installs packages, and the file that takes its proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PackageManager {
+pub(crate) struct PackageManager {
     /// The command, such as `apt`.
     pub name: &'static str,
     /// The file that takes its proxy.
@@ -42,7 +42,7 @@ pub struct PackageManager {
 
 /// How the proxy stands in a package manager's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PackageSyntax {
+pub(crate) enum PackageSyntax {
     /// `Acquire::http::Proxy`, in a file of ics-setup's own in `apt.conf.d`.
     Apt,
     /// `proxy` in the section `main` of the administrator's file.

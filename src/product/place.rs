@@ -50,11 +50,11 @@ impl Place {
             .collect();
         compose.sort_by_key(|name| (name != compose::USUAL, name.clone()));
         let files = &Vendor::get().compose;
-        let any = |paths: &[PathBuf]| paths.iter().any(|path| host.lstat(path).is_ok_and(|stat| stat.is_some()));
+        let any = |paths: &[PathBuf]| paths.iter().any(|path| !matches!(host.lstat(path), Ok(None)));
         Self {
             plugin: !any(&files.programs) && any(&files.plugins),
             live: host.is_live(),
-            prod_env: host.lstat(&prod_env(home)).is_ok_and(|stat| stat.is_some()),
+            prod_env: !matches!(host.lstat(&prod_env(home)), Ok(None)),
             compose,
             unreadable,
         }

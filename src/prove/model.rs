@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clients::{self, Client, Environment, Route, Target};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, ProxyValue, State, Who};
+use crate::host::View;
 use crate::net::Time;
 use crate::plan::PlannedHost;
 
@@ -14,7 +15,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Every consumer by its files; and the facts that a judge compares.
 pub(super) fn consumers(look: &Look<'_>) -> (Vec<Consumer>, ConsumersFacts) {
-    let planned = PlannedHost::new(look.host, look.changes.unwrap_or_default());
+    let view = View::new(look.host);
+    let planned = PlannedHost::new(&view, look.changes.unwrap_or_default());
     let proxies = &look.settings.proxies;
     let ask = Ask {
         host: &planned,

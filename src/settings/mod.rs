@@ -13,7 +13,7 @@ mod schema;
 mod table;
 
 pub use file::{SAVED, example, read as read_file, save};
-pub use found::{First, Found, profile_scripts};
+pub use found::{First, Found, Line};
 pub use layers::{Layer, Layers, Origin, Setting, parse_switch};
 pub use no_proxy::{NoProxy, NoProxyError};
 pub(crate) use proxy_url::parse_host;

@@ -10,7 +10,7 @@ use super::{Context, daemon_json};
 use crate::consumers::{Who, docker_drop_in, docker_unit};
 use crate::envfile::unit::{self, Release};
 use crate::finding::{Finding, ids};
-use crate::plan::{Draft, PlannedHost};
+use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::settings::{Key, NoProxy};
 use crate::text;
@@ -22,7 +22,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let before = draft.plan.changes.len();
     let in_json = daemon_json::plan(context, &files.daemon_json, vars, draft)?;
     let release = context.platform.systemd();
-    let (unit, _) = docker_unit(&PlannedHost::unchanged(context.view.host), release);
+    let (unit, _) = docker_unit(context.view, release);
     let path = docker_drop_in(unit);
     let drop_in = draft.snapshot(&path)?;
     if drop_in.is_some() || (!in_json && !vars.remove) {

@@ -9,6 +9,7 @@ mod saved;
 mod system_proxy;
 mod vars;
 
+use crate::consumers::sight::Place;
 use crate::finding::{Finding, ids};
 use crate::host::View;
 use crate::plan::{Draft, FileMeta, Plan, holds};
@@ -86,8 +87,15 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     let settings = context.settings;
     let vars = ProxyVars::new(settings);
     if !settings.proxies.any() && !settings.remove_proxy && settings.back_ends.is_empty() {
+        let title = match context.found.unknown_proxy() {
+            Some((path, line)) => {
+                let at = Place::new(path, line).shown(context.view.host);
+                text!("no proxy was asked for, and whether one is set cannot be told from {}", own(at))
+            }
+            None => "no proxy was asked for and none is set on this host".into(),
+        };
         draft.note(
-            Finding::warn(ids::PROXY_NOT_SET, "no proxy was asked for and none is set on this host")
+            Finding::warn(ids::PROXY_NOT_SET, title)
                 .advise(ics_setup(text!("{} --proxy http://<HOST>:<PORT>", own(context.phase.verb())))),
         );
     }

@@ -5,7 +5,7 @@ use super::vars::ProxyVars;
 use crate::consumers::sight::{Sight, Sights};
 use crate::consumers::{Who, packages};
 use crate::envfile::ini;
-use crate::plan::{Draft, PlannedHost};
+use crate::plan::Draft;
 use crate::platform::{PackageManager, PackageSyntax};
 use crate::problem::{Problem, id};
 use crate::settings::Exclusions;
@@ -58,7 +58,7 @@ pub(super) fn is_ours(context: &Context<'_>) -> Result<bool, Problem> {
     if manager.syntax == PackageSyntax::Apt {
         return Ok(true);
     }
-    let found = packages::proxies(&PlannedHost::unchanged(context.view.host), manager, &Sights::new(), None);
+    let found = packages::proxies(context.view, manager, &Sights::new(), None);
     let value = found.sights.get("https_proxy").and_then(Sight::value);
     Ok(value.is_some_and(|value| context.found.has_proxy(value)))
 }

@@ -4,16 +4,16 @@
 use super::Context;
 use super::system_proxy::lower_and_upper;
 use super::vars::{NAMES, ProxyVars, reasons};
+use crate::consumers::sources::profile_scripts;
 use crate::envfile::{Dialect, Edit, Syntax, edit};
 use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::problem::Problem;
-use crate::settings::profile_scripts;
 use crate::text;
 use crate::text::own;
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    for path in profile_scripts(context.view.host, context.platform)? {
+    for path in profile_scripts(context.view, context.platform)? {
         let Some(snapshot) = draft.snapshot(&path)? else { continue };
         if Dialect::Shell.read_only(&snapshot.bytes, &NAMES.map(str::as_bytes)).variables.is_empty() {
             continue;

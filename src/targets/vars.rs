@@ -200,8 +200,7 @@ pub(super) fn upper(name: &str) -> &'static str {
     }
 }
 
-/// The three names and their upper-case twins.
-pub(super) const NAMES: [&str; 6] = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+pub(super) use crate::consumers::NAMES;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::context::has_product;
+use crate::context::{found, has_product};
 use crate::finding::Ignored;
 use crate::host::{HostRead, View};
 use crate::platform::Platform;
@@ -35,7 +35,7 @@ impl KnownState<'_> {
     /// A file that is there and cannot be read.
     pub(crate) fn found(&self, home: &Path, first: First) -> Result<Found, Problem> {
         let view = if self.lenient { View::lenient(self.host) } else { View::new(self.host) };
-        Found::look(&view, self.platform, home, first)
+        found(&view, self.platform, home, first)
     }
 
     /// Is the product installed in this folder?

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::known::KnownState;
-use crate::consumers::Who;
+use crate::consumers::{Touched, Who};
 use crate::converge::RunContext;
 use crate::finding::{Finding, Status};
 use crate::plan::Change;
@@ -14,7 +14,7 @@ use crate::report::{self, Outcome, Paint, human_findings, visible};
 use crate::settings::{First, Key, SAVED, home};
 use crate::text;
 use crate::text::{Text, ics_setup, own};
-use crate::vendor::{Vendor, prod_env};
+use crate::vendor::prod_env;
 
 /// What the host is and has, in a few lines, and how to move between questions.
 ///
@@ -64,32 +64,13 @@ pub(super) fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> 
         for reason in &change.reasons {
             let _ = writeln!(text, "  - {}", report::line(redactor, reason));
         }
-        let _ = writeln!(text, "  read by {}", reader(&change.path));
+        let _ = writeln!(text, "  read by {}", Touched::readers(&change.path));
         match change.before {
             Some(_) => text.push_str("  its owner, mode and other lines stay; a backup is kept for revert\n"),
             None => text.push_str("  it is new; revert takes it away again\n"),
         }
     }
     text
-}
-
-/// Who reads a file, and when.
-fn reader(path: &Path) -> &'static str {
-    let docker = &Vendor::get().docker;
-    let under = |folder: &str| path.starts_with(folder);
-    match path {
-        _ if path == Path::new(SAVED) => "ics-setup itself, so that a later run names only what changed",
-        _ if path == docker.drop_in || path == docker.daemon_json => "the Docker daemon when it starts",
-        _ if path == Path::new("/etc/environment") => "PAM at each login; sessions that run keep what they have",
-        _ if under("/etc/profile.d") => "each login shell; sessions that run keep what they have",
-        _ if under("/etc/apt") || under("/etc/dnf") || path == Path::new("/etc/yum.conf") => {
-            "the package manager at each of its runs"
-        }
-        _ if path.file_name().is_some_and(|name| name == "prod.env") => {
-            "the product's containers when they are started anew"
-        }
-        _ => "whoever is configured to",
-    }
 }
 
 /// The end of a run that went well: who sees it now, what is next, the way back, and the command that repeats it.

@@ -26,7 +26,7 @@ pub struct Module {
     pub lines: usize,
     /// Names of the parameters, fields and variables that are a host.
     pub hosts: BTreeSet<String>,
-    /// Receiver, empty where it is no name, method, line.
+    /// Receiver, empty where it is no name and `?` where an error is passed on, method, line.
     pub calls: Vec<(String, String, usize)>,
     items: BTreeSet<String>,
     bindings: BTreeMap<String, Segments>,
@@ -138,7 +138,12 @@ impl Crate {
                         && let Some(method) = word_at(&tokens, at + 1)
                         && tokens.get(at + 2).and_then(group).is_some()
                     {
-                        let receiver = at.checked_sub(1).and_then(|before| word_at(&tokens, before));
+                        let before = at.checked_sub(1);
+                        let passes_on = before
+                            .and_then(|before| tokens.get(before))
+                            .is_some_and(|token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '?'));
+                        let receiver = before.and_then(|before| word_at(&tokens, before));
+                        let receiver = if passes_on { Some("?".to_owned()) } else { receiver };
                         here.calls.push((receiver.unwrap_or_default(), method, punct.span().start().line));
                     }
                 }

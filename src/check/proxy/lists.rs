@@ -3,7 +3,8 @@
 use crate::check::GivenList;
 use crate::check::prelude::*;
 use crate::clients::{self, Client};
-use crate::consumers::places::{self, Place, PlacesFacts, Reader};
+use crate::consumers::places::{self, Place, PlacesFacts};
+use crate::consumers::sources::Reader;
 use crate::lists::{Context, Local, and, lint, list_shown};
 use crate::network::catalogue::Needs;
 use crate::settings::Deployment;

@@ -230,7 +230,7 @@ fn is_folder(host: &dyn HostRead, path: &Path) -> Result<bool, Doubt> {
                 return Ok(false);
             }
             // 252 looks for a relative target from the root folder, so mostly in vain; others do not.
-            let relative = host.read_link(path).is_ok_and(|target| target.is_relative());
+            let relative = !matches!(host.read_link(path), Ok(target) if target.is_absolute());
             if relative {
                 let why = "what systemd makes of a relative link to a folder of drop-ins depends on its release";
                 return Err(Doubt { at: Place::new(path, 0), why: why.into() });

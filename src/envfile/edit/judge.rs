@@ -1,6 +1,6 @@
 //! Asks the readers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Edit, Refused, Rejection};
 use crate::envfile::lines::{Occurrence, State, Syntax, find};
@@ -85,11 +85,12 @@ impl Judge {
     /// Does every reader that takes the file get the same for all other names? A value over several lines may reach into a
     /// line that is written or taken out. In a script a line may use what is edited: its value follows, and that is right.
     pub(super) fn spares(&self, before: &[u8], after: &[u8], edits: &[Edit<'_>]) -> Result<(), Refused> {
-        if before == after || (self.syntax == Syntax::Shell && uses(before, edits)) {
+        if before == after {
             return Ok(());
         }
+        let follow = if self.syntax == Syntax::Shell { followers(before, edits) } else { BTreeSet::new() };
         let others = |reading: Reading| -> BTreeMap<Vec<u8>, Seen> {
-            let own = |name: &[u8]| edits.iter().any(|edit| edit.name().as_bytes() == name);
+            let own = |name: &[u8]| edits.iter().any(|edit| edit.name().as_bytes() == name) || follow.contains(name);
             // What is no name is a piece of some value.
             let is_name = |name: &[u8]| name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
             reading.variables.into_iter().filter(|(name, _)| is_name(name) && !own(name)).collect()
@@ -168,10 +169,21 @@ fn concerns_nobody(line: &[u8], names: &[&[u8]]) -> bool {
     }
 }
 
-/// Does a line of the script use one of these names: `$NAME`, `${NAME}`?
-fn uses(script: &[u8], edits: &[Edit<'_>]) -> bool {
-    let has = |text: String| memchr::memmem::find(script, text.as_bytes()).is_some();
-    edits.iter().any(|edit| ["$", "${"].iter().any(|sign| has(format!("{sign}{}", edit.name()))))
+/// The names that lines of the script set which use one of the edited names (`$NAME`, `${NAME}`), or one of their followers.
+fn followers(script: &[u8], edits: &[Edit<'_>]) -> BTreeSet<Vec<u8>> {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let mut found: BTreeSet<Vec<u8>> = BTreeSet::new();
+    for line in script.split(|byte| *byte == b'\n') {
+        let uses = |name: &[u8]| {
+            [b"$".as_slice(), b"${"].iter().any(|sign| memchr::memmem::find(line, &[sign, name].concat()).is_some())
+        };
+        if edits.iter().any(|edit| uses(edit.name().as_bytes())) || found.iter().any(|name| uses(name)) {
+            let ends = memchr::memchr_iter(b'=', line);
+            let name = |end: usize| line[..end].iter().rev().take_while(|byte| is_name(byte)).count();
+            found.extend(ends.map(|end| line[end - name(end)..end].to_vec()).filter(|name| !name.is_empty()));
+        }
+    }
+    found
 }
 
 fn why(reading: &Reading) -> String {

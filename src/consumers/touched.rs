@@ -1,0 +1,104 @@
+//! The files that runs write, with who reads them: the README's table, and what the wizard says of each change.
+
+use std::path::Path;
+
+/// A file, or several of one kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Touched {
+    /// As the README names it.
+    pub shown: &'static str,
+    /// Its paths; `*` stands for any text.
+    paths: &'static [&'static str],
+    /// The verbs that write it, as the README names them.
+    pub by: &'static str,
+    /// What is written.
+    pub what: &'static str,
+    /// Who reads it, and when.
+    read_by: &'static str,
+}
+
+/// All of them; the first that fits a path counts.
+pub const TOUCHED: [Touched; 9] = [
+    Touched {
+        shown: "`/etc/environment` (Ubuntu family)",
+        paths: &["/etc/environment"],
+        by: "`prepare`",
+        what: "`http_proxy`, `https_proxy`, `no_proxy` as `name=\"value\"`",
+        read_by: "PAM at each login; sessions that run keep what they have",
+    },
+    Touched {
+        shown: "`/etc/profile.d/proxy.sh` (CentOS family)",
+        paths: &["/etc/profile.d/proxy.sh"],
+        by: "`prepare`",
+        what: "the same with `export`",
+        read_by: "each login shell; sessions that run keep what they have",
+    },
+    Touched {
+        shown: "other `/etc/profile.d/*.sh` that set the proxy",
+        paths: &["/etc/profile.d/*.sh"],
+        by: "`prepare`",
+        what: "brought to the same value, because logins source them later",
+        read_by: "each login shell; sessions that run keep what they have",
+    },
+    Touched {
+        shown: "`/etc/systemd/system/docker.service.d/http-proxy.conf`",
+        paths: &["/etc/systemd/system/*.service.d/http-proxy.conf"],
+        by: "`prepare`",
+        what: "`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` for the Docker daemon",
+        read_by: "the Docker daemon when it starts",
+    },
+    Touched {
+        shown: "`/etc/docker/daemon.json`",
+        paths: &["/etc/docker/daemon.json"],
+        by: "`prepare`",
+        what: "only where it has `proxies` already, which outrank the drop-in",
+        read_by: "the Docker daemon when it starts",
+    },
+    Touched {
+        shown: "`/etc/apt/apt.conf.d/95ics-setup-proxy`, `/etc/dnf/dnf.conf`, `/etc/yum.conf`",
+        paths: &["/etc/apt/apt.conf.d/95ics-setup-proxy", "/etc/dnf/dnf.conf", "/etc/yum.conf"],
+        by: "`prepare --target package-manager`",
+        what: "the package manager's proxy",
+        read_by: "the package manager at each of its runs",
+    },
+    Touched {
+        shown: "`/divvycloud/prod.env`",
+        paths: &["*/prod.env"],
+        by: "`reconfigure`",
+        what: "uncomments and sets the proxy lines; database and Redis lines when given",
+        read_by: "the product's containers when they are started anew",
+    },
+    Touched {
+        shown: "`/etc/ics-setup/settings.toml`",
+        paths: &["/etc/ics-setup/settings.toml"],
+        by: "both",
+        what: "the settings, without passwords",
+        read_by: "ics-setup itself, so that a later run names only what changed",
+    },
+    Touched {
+        shown: "`/var/lib/ics-setup` (0700)",
+        paths: &["/var/lib/ics-setup/*"],
+        by: "both",
+        what: "lock, journals, backups (0600)",
+        read_by: "ics-setup itself",
+    },
+];
+
+impl Touched {
+    /// The entry of a path.
+    pub(crate) fn of(path: &Path) -> Option<&'static Self> {
+        let path = path.to_str()?;
+        let fits = |pattern: &&str| match pattern.split_once('*') {
+            Some((head, tail)) => {
+                path.len() >= head.len() + tail.len() && path.starts_with(head) && path.ends_with(tail)
+            }
+            None => path == *pattern,
+        };
+        TOUCHED.iter().find(|touched| touched.paths.iter().any(fits))
+    }
+
+    /// Who reads a file, and when.
+    pub(crate) fn readers(path: &Path) -> &'static str {
+        Self::of(path).map_or("whoever is configured to", |touched| touched.read_by)
+    }
+}

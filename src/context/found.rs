@@ -1,0 +1,136 @@
+//! What is set on the host already, by what the consumers make of its files.
+
+use std::path::{Path, PathBuf};
+
+use crate::consumers::NAMES;
+use crate::consumers::sight::{Place, Sight, Sights};
+use crate::consumers::sources::{self, ENVIRONMENT, Reader, Source};
+use crate::envfile::{State, Syntax, find};
+use crate::environment::LoginUser;
+use crate::host::View;
+use crate::platform::Platform;
+use crate::problem::Problem;
+use crate::settings::{First, Found, Line, NoProxy, by_key};
+use crate::vendor::{Generation, Vendor};
+
+/// Looks at the files of logins, of the product in `home` and of the Docker daemon.
+///
+/// # Errors
+/// A file that is there and cannot be read.
+pub(crate) fn found(view: &View<'_>, platform: &Platform, home: &Path, first: First) -> Result<Found, Problem> {
+    let (daemon, of_others) = sources::daemon(view, Some(platform));
+    let scripts = sources::profile_scripts(view, platform)?;
+    let mut all: Vec<Source> = Vec::new();
+    for file in sources::files(Some(platform), scripts, home, daemon) {
+        all.extend(view.snapshot(&file.path)?.map(|snapshot| file.source(snapshot)));
+    }
+    all.extend(of_others);
+    let mut found = Found::default();
+    let paths: Vec<PathBuf> = all.iter().map(|source| source.path.clone()).collect();
+    let (product, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|source| source.reader == Reader::Containers);
+    let product = product.into_iter().next();
+    if let Some(product) = product.as_ref().filter(|_| first == First::Product) {
+        of_product(&mut found, product, true);
+    }
+    of_login(&mut found, view, platform, &others);
+    let (logins, daemons): (Vec<_>, Vec<_>) = others.iter().partition(|source| source.reader == Reader::Logins);
+    logins.into_iter().for_each(|source| take(&mut found, source, true));
+    if let Some(product) = product.as_ref().filter(|_| first == First::System) {
+        of_product(&mut found, product, false);
+    }
+    // A daemon's file never speaks for logins; passwords and lists are taken from everywhere.
+    daemons.into_iter().for_each(|source| take(&mut found, source, false));
+    // In one order for every command, whichever file's proxy counts first.
+    found.no_proxy = paths.iter().fold(NoProxy::default(), |list, path| list.merged(&found.no_proxy_at(path)));
+    Ok(found)
+}
+
+/// What a login gets counts before what its files say one by one: a later one may decide.
+fn of_login(found: &mut Found, view: &View<'_>, platform: &Platform, sources: &[Source]) {
+    let start = sources.iter().find(|source| source.path == Path::new(ENVIRONMENT)).map(|source| &source.sights);
+    let user = LoginUser::of(view).name;
+    let sights = sources::of_login(view, platform, &user, start.unwrap_or(&Sights::new()));
+    let is_system = |path: &Path| sources.iter().any(|source| source.reader == Reader::Logins && source.path == path);
+    for name in NAMES {
+        match sights.get(name) {
+            // What one user has in the home folder is nobody else's.
+            Some(Sight::Value { value, at }) if is_system(&at.path) => found.decide(&line(name, at, Some(value), true)),
+            Some(Sight::Unknown { at, .. }) if !name.eq_ignore_ascii_case("no_proxy") => {
+                found.take(&line(name, at, None, true));
+            }
+            Some(Sight::Value { .. } | Sight::Unset { .. } | Sight::Unknown { .. }) | None => {}
+        }
+    }
+}
+
+/// Takes the proxy variables of a file.
+fn take(found: &mut Found, source: &Source, adopted: bool) {
+    for name in NAMES {
+        let (at, value) = match source.sights.get(name) {
+            Some(Sight::Value { value, at }) => (at, Some(value.as_str())),
+            Some(Sight::Unknown { at, .. }) => (at, None),
+            Some(Sight::Unset { .. }) | None => continue,
+        };
+        found.take(&Line { mtime: source.mtime(), ..line(name, at, value, adopted) });
+    }
+}
+
+fn line<'a>(name: &'a str, at: &'a Place, value: Option<&'a str>, adopted: bool) -> Line<'a> {
+    Line { path: &at.path, line: at.line, mtime: None, name, value, adopted }
+}
+
+/// `prod.env`: proxy, database and Redis lines. Here what was meant counts: a line that docker rejects, or quotes that it
+/// keeps, are mended on writing.
+fn of_product(found: &mut Found, source: &Source, adopted: bool) {
+    let Some(file) = &source.file else { return };
+    let vendor = Vendor::get();
+    (found.generation, found.mixed) = generation(&file.bytes);
+    let generation = found.generation.unwrap_or(Generation::Current);
+    let named = vendor
+        .prod_env_keys()
+        .filter_map(|key| Some((by_key(key)?.key, vendor.variables(generation, key).first()?.as_str())));
+    let named: Vec<_> = named.collect();
+    let names: Vec<&str> = NAMES.into_iter().chain(named.iter().map(|(_, name)| *name)).collect();
+    let lines = find(&file.bytes, Syntax::EnvFile, &names);
+    for (index, name) in names.iter().enumerate() {
+        let Some(last) = lines.iter().rev().find(|at| at.name == index && at.state == State::Active) else { continue };
+        let value = meant(&file.bytes[last.value.clone()]);
+        match named.iter().find(|(_, own)| own == name) {
+            Some((key, _)) => found.set(*key, &value, &source.path, last.line),
+            None => {
+                let place = Place::new(&source.path, last.line);
+                found.take(&Line { mtime: source.mtime(), ..line(name, &place, Some(&value), adopted) });
+            }
+        }
+    }
+}
+
+/// Which names the file uses: what is active counts, and where nothing is, what is commented. And are both active?
+fn generation(bytes: &[u8]) -> (Option<Generation>, bool) {
+    let has = |generation, commented| mentions(bytes, Vendor::get().prefixes(generation), commented);
+    let both = |commented| (has(Generation::Current, commented), has(Generation::Older, commented));
+    let active = both(false);
+    let (current, older) = if active == (false, false) { both(true) } else { active };
+    let generation = if older && !current { Generation::Older } else { Generation::Current };
+    (Some(generation), active == (true, true))
+}
+
+/// The value that a person meant: without the remark behind it, and without quotes, which docker and Compose v1 keep.
+fn meant(raw: &[u8]) -> String {
+    let text = String::from_utf8_lossy(raw);
+    let value = text.split_once(" #").map_or(text.as_ref(), |(value, _)| value).trim();
+    let inner = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
+    ['"', '\''].into_iter().find_map(inner).unwrap_or(value).to_owned()
+}
+
+/// Has the file an active (or, where asked, a commented) line whose name begins so?
+fn mentions(bytes: &[u8], prefixes: &[String], commented: bool) -> bool {
+    bytes.split(|byte| *byte == b'\n').any(|line| {
+        let line = line.trim_ascii_start();
+        let marks = line.iter().take_while(|byte| commented && **byte == b'#').count();
+        let line = line[marks..].trim_ascii_start();
+        let line =
+            line.strip_prefix(b"export").filter(|rest| rest.starts_with(b" ")).map_or(line, <[u8]>::trim_ascii_start);
+        prefixes.iter().any(|prefix| line.starts_with(prefix.as_bytes()))
+    })
+}
