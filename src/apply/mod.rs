@@ -104,6 +104,9 @@ impl<'h> Session<'h> {
         }
         for run in all.iter().rev().filter(|run| run.state == State::Interrupted) {
             rollback::recover(self.host, run, false)?;
+            if run.begin.seq == 1 {
+                write::sync_state_folders(self.host).map_err(|error| state_problem(self.host, &error))?;
+            }
             findings.push(
                 Finding::new(
                     ids::RUN_RECOVERED,

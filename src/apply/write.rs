@@ -191,16 +191,17 @@ fn prepare_run(host: &dyn HostWrite, changes: &[&Change], begin: &Begin) -> io::
         file.sync()?;
     }
     host.rename(&unfinished, &journal::path(&begin.run))?;
-    let runs = Path::new(STATE).join("runs");
-    let mut folders = vec![backups.as_path(), &folder, &runs];
+    host.sync_dir(&backups)?;
+    host.sync_dir(&folder)?;
     if begin.seq == 1 {
-        // The state folder itself, and whatever had to be made above it, is as new as this run.
-        folders.extend(runs.ancestors().skip(1));
+        return sync_state_folders(host);
     }
-    for folder in folders {
-        host.sync_dir(folder)?;
-    }
-    Ok(())
+    host.sync_dir(&Path::new(STATE).join("runs"))
+}
+
+/// The state folder itself, and whatever had to be made above it, is as new as the first run.
+pub(super) fn sync_state_folders(host: &dyn HostWrite) -> io::Result<()> {
+    Path::new(STATE).join("runs").ancestors().try_for_each(|folder| host.sync_dir(folder))
 }
 
 /// Everything that a journal is needed for.

@@ -1,11 +1,11 @@
-//! `settings show|example|schema`.
+//! `settings show|export|example|schema`.
 
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
 use super::args::Globals;
 use super::exit::Exit;
-use super::{ask, machine, out};
+use super::{ask, export, machine, out};
 use crate::context::{HostContext, Intent};
 use crate::problem::Problem;
 use crate::report::{SCHEMA, visible};
@@ -19,6 +19,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Probl
     match matches.subcommand() {
         Some(("example", _)) => out::result(&example()),
         Some(("schema", _)) => out::json(&schema()),
+        Some(("export", matches)) => return export::run(globals, matches),
         Some((_, matches)) => show(globals, &effective(globals, matches)?),
         None => return Ok(Exit::USAGE),
     }

@@ -116,7 +116,7 @@ impl Interface for AtTheMenu<'_> {
         self.flags.show_plan(context);
     }
 
-    fn confirm(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+    fn confirm(&mut self, context: &RunContext) -> Result<(), Problem> {
         if !self.flags.confirms() {
             return Ok(());
         }

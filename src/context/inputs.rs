@@ -51,6 +51,12 @@ impl Inputs {
         Self { flags, ..self.clone() }
     }
 
+    /// The same with a settings file in the place of flags and of any other file.
+    #[must_use]
+    pub(crate) fn with_file(&self, file: Layer) -> Self {
+        Self { flags: Layer::default(), given: Some(file), ..self.clone() }
+    }
+
     /// What the environment says.
     pub(crate) fn variables(&self) -> &Layer {
         &self.variables

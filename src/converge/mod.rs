@@ -32,11 +32,11 @@ pub(crate) trait Interface {
     /// Shows what is going to be done.
     fn show_plan(&mut self, context: &RunContext);
 
-    /// May the plan be carried out? It may be made smaller here. Not called for a dry run.
+    /// May the plan be carried out? Not called for a dry run.
     ///
     /// # Errors
     /// `cancelled`.
-    fn confirm(&mut self, context: &mut RunContext) -> Result<(), Problem>;
+    fn confirm(&mut self, context: &RunContext) -> Result<(), Problem>;
 
     /// The value of a setting that nobody gave; `None`: there is nobody to ask.
     ///

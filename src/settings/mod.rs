@@ -13,7 +13,7 @@ mod resolve;
 mod schema;
 mod table;
 
-pub use file::{SETTINGS_FILE, example, export, read as read_file};
+pub use file::{Entry, SETTINGS_FILE, example, export, read as read_file};
 pub use found::{First, Found, profile_scripts};
 pub use last_run::{LastRun, STATE, STATE_FILE, Told};
 pub use layers::{Layer, Layers, Origin, Setting, parse_switch};

@@ -37,7 +37,7 @@ impl<'a> Menu<'a> {
     ///
     /// # Errors
     /// Nobody is there any more.
-    pub(crate) fn consent(&mut self, context: &mut RunContext) -> Result<Consent, Gone> {
+    pub(crate) fn consent(&mut self, context: &RunContext) -> Result<Consent, Gone> {
         const APPLY: &str = "apply";
         const EXPLAIN: &str = "explain each change";
         const CANCEL: &str = "cancel";

@@ -250,6 +250,7 @@ impl Settings {
             let message = text!("{} and --remove-proxy contradict each other", asked.origin);
             return Err(Problem::settings(id::SETTINGS_CONFLICT, message).hint("leave one of them out").into());
         }
+        findings.extend(last_run::outlived(layers, remove_proxy));
         let mut resolver = Resolver { layers, found, outside, missing: Vec::new() };
         let proxies = if remove_proxy { Proxies::default() } else { resolver.proxies(ignored, &mut findings)? };
         let exclusions = resolver.exclusions(&mut findings)?;
