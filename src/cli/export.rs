@@ -183,13 +183,15 @@ impl Tried<'_> {
     fn part(&self, entries: &Entries) -> Option<Entries> {
         let only = |targets: &[TargetName]| {
             let words = targets.iter().map(|target| target.as_str()).collect::<Vec<_>>().join(",");
-            let remark = "The proxy is in force for these alone. Without this line prepare sets it for the others too".to_owned();
+            let remark = "The proxy is in force for these alone. Without this line prepare sets it for the others too"
+                .to_owned();
             let mut entries = entries.clone();
             entries.insert(Key::Target, Entry { value: Some(words), remark });
             entries
         };
         let all = Phase::Prepare.targets().iter().copied();
-        let done: Vec<TargetName> = all.filter(|target| self.pending(&only(&[*target]), Phase::Prepare).is_none()).collect();
+        let done: Vec<TargetName> =
+            all.filter(|target| self.pending(&only(&[*target]), Phase::Prepare).is_none()).collect();
         (!done.is_empty()).then(|| only(&done))
     }
 

@@ -83,8 +83,12 @@ impl LastRun {
         let mut told = Told::new();
         for (name, value) in page.settings {
             let Some(spec) = by_key(&name).filter(|spec| spec.saved) else {
-                return Err(wrong(id::STATE_NEWER, shown, text!("it has the setting {:?}, which is not known here", name))
-                    .hint("use the version of ics-setup that wrote it"));
+                return Err(wrong(
+                    id::STATE_NEWER,
+                    shown,
+                    text!("it has the setting {:?}, which is not known here", name),
+                )
+                .hint("use the version of ics-setup that wrote it"));
             };
             if let Some(expected) = Layer::wrong(spec, &value) {
                 return Err(wrong(id::STATE_UNREADABLE, shown, expected));
@@ -244,7 +248,8 @@ mod tests {
             (Key::ProxyNoProxyOnly, "x"),
             (Key::MysqlHost, "db"),
         ]);
-        let after = |said: &[(Key, &str)]| Layers { flags: flags(said), last_run: last_run.clone(), ..Layers::default() };
+        let after =
+            |said: &[(Key, &str)]| Layers { flags: flags(said), last_run: last_run.clone(), ..Layers::default() };
         let url = |said: &str| told(&after(&[(Key::ProxyUrl, said), (Key::ProxyNoProxy, "y")]), false);
         let common = [(Key::ProxyNoProxy, "y"), (Key::MysqlHost, "db")];
         is(&url("http://new:2"), &[&[(Key::ProxyUrl, "http://new:2"), (Key::ProxyUser, "svc")], &common[..]].concat());
@@ -268,7 +273,8 @@ mod tests {
 
     #[test]
     fn the_hosts_own_settings_file_is_not_remembered_and_one_that_was_named_is() {
-        let file = read_file("release = '22.3.9'\n[proxy]\nurl = 'http://u:s3cret@h:1'\n", Path::new("s.toml")).unwrap();
+        let file =
+            read_file("release = '22.3.9'\n[proxy]\nurl = 'http://u:s3cret@h:1'\n", Path::new("s.toml")).unwrap();
         let last_run = of_last_run(&[(Key::ProxyUrl, "http://old:1"), (Key::AgentRegion, "eu")]);
         let named = Layers { file, last_run, ..Layers::default() };
         let region = (Key::AgentRegion, "eu");

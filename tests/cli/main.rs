@@ -11,6 +11,7 @@ mod explain;
 mod hosts;
 mod network;
 mod prove;
+mod remember;
 mod root;
 mod secret_matrix;
 mod secrets;
