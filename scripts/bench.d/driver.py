@@ -21,7 +21,7 @@ import check
 import fixture
 import network
 import straced
-from fixture import DROP_IN, ENV_FILE, NO_PROXY, PREFIX, PROD_ENV, PROXY, SETTINGS
+from fixture import DROP_IN, ENV_FILE, NO_PROXY, PREFIX, PROD_ENV, PROXY, STATE
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 MEGABYTE = 1_000_000
@@ -453,7 +453,7 @@ def atomic_operations(family, whole_files):
         ENV_FILE[family]: 220,
         PROD_ENV: len(fixture.PROD_ENV_TEXT),
         DROP_IN: os.path.getsize(os.path.join(whole_files, DROP_IN)),
-        SETTINGS: os.path.getsize(os.path.join(whole_files, SETTINGS)),
+        STATE: os.path.getsize(os.path.join(whole_files, STATE)),
     }
     for slot, (path, size) in enumerate(sizes.items()):
         folder = os.path.dirname(path)

@@ -11,7 +11,7 @@ NO_PROXY = "mysql,redis,169.254.169.254"
 VALUES = {"http_proxy": PROXY, "https_proxy": PROXY, "no_proxy": NO_PROXY}
 
 DROP_IN = "etc/systemd/system/docker.service.d/http-proxy.conf"
-SETTINGS = "etc/ics-setup/settings.toml"
+STATE = "var/lib/ics-setup/state.json"
 PROD_ENV = "divvycloud/prod.env"
 ENV_FILE = {"ubuntu": "etc/environment", "centos": "etc/profile.d/proxy.sh"}
 PREFIX = {"ubuntu": "", "centos": "export "}
@@ -121,17 +121,17 @@ def faults(root, family):
             if values.get(name) != wanted:
                 found.append(f"{path}: {name} is {values.get(name)!r}")
     try:
-        if PROXY not in read(root, SETTINGS):
-            found.append(f"{SETTINGS}: no {PROXY}")
+        if PROXY not in read(root, STATE):
+            found.append(f"{STATE}: no {PROXY}")
     except OSError as error:
-        found.append(f"{SETTINGS}: {error}")
+        found.append(f"{STATE}: {error}")
     return found
 
 
 def remarks(root, wanted_root, family):
     """How the files differ from those of ics-setup although the values are the same."""
     found = []
-    for path in (ENV_FILE[family], PROD_ENV, DROP_IN, SETTINGS):
+    for path in (ENV_FILE[family], PROD_ENV, DROP_IN, STATE):
         mine, wanted = read(root, path), read(wanted_root, path)
         if mine == wanted:
             continue
@@ -178,8 +178,8 @@ def drop_in(text):
 
 
 def stand_in_whole_files():
-    """The drop-in and the settings for the peers, for when ics-setup could not write its own."""
+    """The drop-in and what runs remember, for the peers, for when ics-setup could not write its own."""
     return {
         DROP_IN: f'[Service]\nEnvironment="HTTP_PROXY={PROXY}" "HTTPS_PROXY={PROXY}" "NO_PROXY={NO_PROXY}"\n',
-        SETTINGS: f'deployment = "production"\n\n[proxy]\nhttp = "{PROXY}"\nhttps = "{PROXY}"\n',
+        STATE: f'deployment = "production"\n\n[proxy]\nhttp = "{PROXY}"\nhttps = "{PROXY}"\n',
     }

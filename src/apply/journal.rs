@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::STATE;
 use crate::host::{Attributes, HostRead, HostWrite};
+use crate::settings::{STATE, STATE_FILE};
 
 /// Version of the journal's format. A journal of a later version is refused, never guessed at.
 pub(super) const VERSION: u32 = 1;
@@ -78,6 +78,25 @@ pub struct Before {
     pub attributes: Attributes,
     /// Name of the copy in the run's `backup` folder.
     pub backup: String,
+}
+
+impl Begin {
+    /// Its files on the host. What runs remember is none of them.
+    pub fn files(&self) -> impl Iterator<Item = &Intent> {
+        self.intents.iter().filter(|intent| !intent.is_memory())
+    }
+
+    /// What becomes of `state.json`.
+    pub fn memory(&self) -> Option<&Intent> {
+        self.intents.iter().find(|intent| intent.is_memory())
+    }
+}
+
+impl Intent {
+    /// Is it `state.json`?
+    pub fn is_memory(&self) -> bool {
+        self.path == Path::new(STATE_FILE)
+    }
 }
 
 /// SHA-256 in hex.

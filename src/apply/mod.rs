@@ -8,7 +8,7 @@
 //! its own folder, so that a full disk or a missing right shows before anything has changed. Publishing is one rename a
 //! file. Whatever fails on the way is rolled back; whoever dies on the way leaves a journal without a commit, and the next
 //! command that changes the host rolls that back first. A run that was committed is taken back by [`revert::plan`], which is a
-//! plan like any other.
+//! plan like any other. What a run was told ([`STATE_FILE`](crate::settings::STATE_FILE)) is one more file of that run.
 
 mod journal;
 pub(crate) mod revert;
@@ -22,18 +22,17 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::context::private_state;
 use crate::finding::{Finding, Status, ids};
-use crate::host::{FileKind, HostWrite, LockGuard};
+use crate::host::{HostWrite, LockGuard};
 use crate::plan::{Change, Plan};
 use crate::problem::{Problem, ProblemId, copy_of, id};
+use crate::settings::{STATE, Told};
 use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::own;
 
 pub(crate) use runs::{Drift, Run, State, drift, runs};
-
-/// Where locks, journals and backups are.
-pub(crate) const STATE: &str = "/var/lib/ics-setup";
 
 /// How long a run waits for another one to end.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -63,7 +62,7 @@ impl<'h> Session<'h> {
     /// `locked` when another run does not end in time; a host problem when the folder cannot be made.
     pub(crate) fn open(host: &'h dyn HostWrite) -> Result<Self, Problem> {
         write::make_state_folders(host).map_err(|error| state_problem(host, &error))?;
-        is_private(host)?;
+        private_state(host)?;
         let path = Path::new(STATE).join("lock");
         let end = Instant::now() + LOCK_WAIT;
         let mut pause = Duration::from_millis(2);
@@ -105,6 +104,9 @@ impl<'h> Session<'h> {
         }
         for run in all.iter().rev().filter(|run| run.state == State::Interrupted) {
             rollback::recover(self.host, run, false)?;
+            if run.begin.seq == 1 {
+                write::sync_state_folders(self.host).map_err(|error| state_problem(self.host, &error))?;
+            }
             findings.push(
                 Finding::new(
                     ids::RUN_RECOVERED,
@@ -124,6 +126,14 @@ impl<'h> Session<'h> {
     /// When a file cannot be written.
     pub(crate) fn recover_by_force(&self, run: &Run) -> Result<(), Problem> {
         rollback::recover(self.host, run, true)
+    }
+
+    /// Remembers what a run was told that had nothing to change. The last run that had keeps its name.
+    ///
+    /// # Errors
+    /// When the file cannot be written; it is as it was.
+    pub(crate) fn remember(&self, told: &Told) -> Result<(), Problem> {
+        write::remember(self.host, told)
     }
 
     /// Makes the plan true.
@@ -158,27 +168,6 @@ pub(crate) struct Applied {
     pub run: String,
     /// Somebody wanted the process to end meanwhile (Ctrl-C, a service manager's stop): nothing more should be begun.
     pub interrupted: bool,
-}
-
-/// Backups and journals decide what is written as root: nobody else may be able to write there.
-fn is_private(host: &dyn HostWrite) -> Result<(), Problem> {
-    let path = host.resolve(Path::new(STATE)).map_err(|refused| {
-        Problem::host(id::SYMLINK_REFUSED, text!("{} is not used", host.shown(Path::new(STATE)).display()))
-            .caused_by(refused)
-    })?;
-    let stat = host.lstat(&path).map_err(|error| state_problem(host, &error))?;
-    let private = stat.is_some_and(|stat| {
-        stat.kind == FileKind::Dir && stat.mode & 0o022 == 0 && (stat.uid == 0 || stat.uid == host.euid())
-    });
-    if private {
-        return Ok(());
-    }
-    let shown = host.shown(&path);
-    let shown = shown.display();
-    Err(Problem::host(id::STATE_NOT_PRIVATE, text!("{} is to be a folder that only its owner, root, can write", shown))
-        .because("journals and backups in it decide what is written as root")
-        .hint(text!("look at it: ls -la {}", shown))
-        .hint_command(text!("chown root: {} && chmod 0700 {}", shown, shown)))
 }
 
 fn state_problem(host: &dyn HostWrite, error: &io::Error) -> Problem {

@@ -5,8 +5,9 @@ use super::journal::Intent;
 use super::rollback::{Verdict, backup_bytes, judge_rollback};
 use super::{Run, State};
 use crate::host::View;
-use crate::plan::{After, Change, FileMeta, Plan};
+use crate::plan::{After, Change, FileMeta, Memory, Plan};
 use crate::problem::{Problem, id};
+use crate::settings::LastRun;
 use crate::text;
 use crate::text::{ics_setup, nearest, own};
 
@@ -41,7 +42,10 @@ pub(crate) fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run
 /// A conflict at the first file that was edited since, unless `force`; a backup that is damaged.
 pub(crate) fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Plan, Problem> {
     let mut plan = Plan::default();
-    for intent in run.begin.intents.iter().rev() {
+    if let Some(intent) = run.begin.memory() {
+        plan.memory = memory(view, run, intent, later, force)?;
+    }
+    for intent in run.begin.files().collect::<Vec<_>>().into_iter().rev() {
         let now = view.snapshot(&intent.real_path)?;
         match judge_rollback(intent, now.as_deref()) {
             Verdict::Untouched => continue,
@@ -72,6 +76,43 @@ pub(crate) fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Re
     plan.idle_folders = run.begin.makes.iter().rev().map(|(folder, _)| folder.clone()).collect();
     plan.folder_modes.clone_from(&run.begin.removes);
     Ok(plan)
+}
+
+/// What was remembered before the run. What a later run was told stays.
+fn memory(view: &View<'_>, run: &Run, intent: &Intent, all: &[Run], force: bool) -> Result<Memory, Problem> {
+    let (name, shown) = (&run.begin.run, view.host.shown(&intent.path));
+    let now = view.snapshot(&intent.real_path)?;
+    match (judge_rollback(intent, now.as_deref()), &now) {
+        (Verdict::Published, _) => {}
+        // Whoever removed it wanted nothing to be remembered.
+        (Verdict::Untouched, _) | (_, None) => return Ok(Memory::Stays),
+        (Verdict::Edited, Some(now)) => match LastRun::parse(&now.bytes, &shown) {
+            // A run without changes was told more since.
+            Ok(last) if last.run.as_ref() == Some(name) => {}
+            Ok(_) => return Ok(Memory::Stays),
+            Err(_) if force => {}
+            Err(_) => return Err(conflict(view, run, intent, all)),
+        },
+    }
+    let (mut of_run, mut intent) = (run, intent);
+    loop {
+        let Some(kept) = &intent.before else { return Ok(Memory::Back(None)) };
+        let bytes = backup_bytes(view.host, &of_run.begin.run, kept).map_err(|error| {
+            Problem::host(id::BACKUP_DAMAGED, text!("{} cannot be restored", shown.display())).caused_by(error)
+        })?;
+        // What a run was told that is itself taken back does not come to life again, unless this brings it back.
+        let last = LastRun::parse(&bytes, &shown)?.run;
+        let gone = all.iter().find(|other| {
+            last.as_ref() == Some(&other.begin.run)
+                && other.begin.seq < of_run.begin.seq
+                && other.state == State::Reverted
+                && last != run.begin.reverts
+        });
+        match gone.and_then(|gone| Some((gone, gone.begin.memory()?))) {
+            Some(before_that) => (of_run, intent) = before_that,
+            None => return Ok(Memory::Back(Some(bytes))),
+        }
+    }
 }
 
 fn conflict(view: &View<'_>, run: &Run, intent: &Intent, later: &[Run]) -> Problem {

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use super::STATE;
 use super::journal::{self, Begin, Record};
 use crate::host::{HostRead, HostWrite, unreadable};
 use crate::problem::{Problem, copy_of, id};
+use crate::settings::STATE;
 use crate::stamp::is_run_name;
 use crate::text;
 use crate::text::own;
@@ -97,7 +97,7 @@ pub struct Drift {
 pub(crate) fn drift<'r>(host: &dyn HostRead, in_force: impl Iterator<Item = &'r Run>) -> Result<Vec<Drift>, Problem> {
     let mut last = std::collections::BTreeMap::new();
     for run in in_force {
-        for intent in &run.begin.intents {
+        for intent in run.begin.files() {
             last.insert(&intent.path, (run, intent));
         }
     }

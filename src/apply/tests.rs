@@ -5,13 +5,15 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::apply::{self, Session, State, revert, runs};
+use crate::apply::{Session, State, revert, runs};
 use crate::finding::Ignored;
 use crate::host::{Attributes, Fault, FaultyHost, HostRead, HostWrite, MemoryHost, View};
 use crate::plan::Plan;
 use crate::platform;
 use crate::problem::{HostState, Problem};
-use crate::settings::{First, Found, Key, Layers, Origin, SecretSources, Settings, Unresolved};
+use crate::settings::{
+    First, Found, Key, LastRun, Layers, Origin, STATE, STATE_FILE, SecretSources, Settings, Unresolved,
+};
 use crate::targets::{self, Context, Phase};
 use proptest::prelude::*;
 
@@ -92,12 +94,28 @@ fn take_back(host: &dyn HostWrite) -> Result<(), Problem> {
 fn recover(host: &MemoryHost) {
     let session = Session::open(host).unwrap();
     session.recover().unwrap();
-    assert!(runs(host).unwrap().iter().all(|run| run.state != State::Interrupted));
+    let all = runs(host).unwrap();
+    assert!(all.iter().all(|run| run.state != State::Interrupted));
+    // What is remembered is the last run's that is in force.
+    let in_force = all.iter().rev().find(|run| run.state == State::Committed && run.begin.reverts.is_none());
+    assert_eq!(remembered(host).run.as_ref(), in_force.map(|run| &run.begin.run));
 }
 
-/// Everything but our own state.
+/// What the last run was told.
+fn remembered(host: &dyn HostRead) -> LastRun {
+    let bytes = host.read(Path::new(STATE_FILE)).unwrap();
+    bytes.map(|bytes| LastRun::parse(&bytes, Path::new(STATE_FILE)).unwrap()).unwrap_or_default()
+}
+
+/// Everything but our own state; of that what the last run was told, whatever its name.
 fn picture(host: &MemoryHost) -> Picture {
-    host.picture().into_iter().filter(|(path, _)| !path.starts_with(apply::STATE)).collect()
+    let memory = Path::new(STATE_FILE);
+    let ours = |path: &Path| path.starts_with(STATE) && path != memory;
+    let mut picture: Picture = host.picture().into_iter().filter(|(path, _)| !ours(path)).collect();
+    if let Some((bytes, _)) = picture.get_mut(memory) {
+        *bytes = LastRun { run: None, ..remembered(host) }.render();
+    }
+    picture
 }
 
 fn assert_one_of(now: &Picture, old: &Picture, new: &Picture, what: &str) {
@@ -245,14 +263,8 @@ fn a_second_run_has_no_effect_at_all() {
         assert!(plan(&host, WANTED).unwrap().is_empty());
         assert_eq!(prepare(&host, WANTED).unwrap(), None);
         assert_eq!(host.effects(), effects);
-        // Nothing named: settings are saved, and the password is found again.
-        assert!(
-            plan(&host, &[(Key::Target, "system-proxy,docker-daemon")])
-                .unwrap()
-                .changes
-                .iter()
-                .all(|change| change.path.starts_with("/etc/ics-setup"))
-        );
+        // Nothing named: the password is found again.
+        assert!(plan(&host, &[(Key::Target, "system-proxy,docker-daemon")]).unwrap().is_empty());
     }
 }
 
@@ -305,7 +317,7 @@ fn an_interrupted_run_whose_file_was_edited_since_is_a_conflict() {
                 let kept = host
                     .picture()
                     .into_iter()
-                    .any(|(path, (bytes, _))| path.starts_with(apply::STATE) && bytes == b"somebody=else\n");
+                    .any(|(path, (bytes, _))| path.starts_with(STATE) && bytes == b"somebody=else\n");
                 assert!(kept, "the edit is kept");
                 conflicts += 1;
             }
@@ -326,8 +338,32 @@ fn runs_are_taken_back_like_an_undo_stack() {
     take_back(&host).unwrap();
     assert_eq!(picture(&host), first);
     assert_eq!(take_back(&host).unwrap_err().id, "nothing-to-revert");
+    assert_eq!(remembered(&host), LastRun::default());
     let states: Vec<State> = runs(&host).unwrap().iter().map(|run| run.state).collect();
     assert_eq!(states, [State::Reverted, State::Reverted, State::Committed, State::Committed]);
+}
+
+#[test]
+fn runs_taken_back_out_of_order_are_forgotten_all_the_same() {
+    let host = host("ubuntu");
+    let other: &[(Key, &str)] = &[(Key::ProxyUrl, "http://p:1"), (Key::Target, "system-proxy")];
+    let first = prepare(&host, other).unwrap().unwrap();
+    let second = prepare(&host, &[(Key::MysqlHost, "db"), (Key::Target, "prod-env")]).unwrap().unwrap();
+    let back = |name: &str| {
+        let session = Session::open(&host).unwrap();
+        let all = runs(&host).unwrap();
+        let run = revert::choose(&all, Some(name)).unwrap();
+        let plan = revert::plan(&View::new(&host), run, &all, false).unwrap();
+        session.apply(&plan, "revert", Some(name)).unwrap().run
+    };
+    let both = remembered(&host);
+    assert_eq!(both.run.as_ref(), Some(&second));
+    back(&first);
+    assert_eq!(remembered(&host), both, "the last run is still in force");
+    let undone = back(&second);
+    assert_eq!(remembered(&host), LastRun::default(), "the first is not any more");
+    back(&undone);
+    assert_eq!(remembered(&host), both, "and the second is again");
 }
 
 #[test]

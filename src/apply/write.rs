@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
-use super::{STATE, failed, rollback, runs};
+use super::{failed, rollback, runs};
 use crate::host::{FileKind, HostRead, HostWrite, NewFile};
-use crate::plan::{Change, FileMeta, Plan};
+use crate::plan::{After, Change, FileMeta, Memory, Plan};
 use crate::problem::{HostState, Kind, Problem, id};
+use crate::settings::{LastRun, STATE, STATE_FILE, Told};
 use crate::text::{ics_setup, own};
 use crate::{stamp, text};
 
@@ -20,13 +22,16 @@ pub(super) fn apply(
     reverts: Option<&str>,
     tell: &mut dyn FnMut(&Change),
 ) -> Result<String, Problem> {
-    let begin = intend(host, plan, command, reverts)?;
-    if let Err(error) = prepare_run(host, plan, &begin) {
+    let run = free_name(host)?;
+    let memory = memory(host, plan, &run)?;
+    let changes: Vec<&Change> = plan.changes.iter().chain(&memory).collect();
+    let begin = intend(host, plan, &changes, run, command, reverts)?;
+    if let Err(error) = prepare_run(host, &changes, &begin) {
         // Nothing outside the state folder has happened; what is left is swept by the next run if not now.
         let _ = runs::discard(host, &begin.run);
         return Err(failed(host, &journal::folder(&begin.run), "be written", &error));
     }
-    match carry_out(host, plan, &begin, tell) {
+    match carry_out(host, &changes, &begin, tell) {
         Ok(()) => Ok(begin.run),
         Err(problem) => Err(undo(host, &begin, problem)),
     }
@@ -46,15 +51,67 @@ pub(super) fn make_state_folders(host: &dyn HostWrite) -> io::Result<()> {
     Ok(())
 }
 
-fn intend(host: &dyn HostWrite, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<Begin, Problem> {
-    let seq = runs(host)?.last().map_or(1, |run| run.begin.seq + 1);
+/// See [`super::Session::remember`]. The file changes at once or not at all, so there is nothing for a journal to take back.
+pub(super) fn remember(host: &dyn HostWrite, told: &Told) -> Result<(), Problem> {
+    let (path, temporary) = (Path::new(STATE_FILE), Path::new(STATE).join("state.json.new"));
+    let kept = match host.read(path).map_err(|error| failed(host, path, "be read", &error))? {
+        Some(bytes) => LastRun::parse(&bytes, &host.shown(path))?,
+        None => LastRun::default(),
+    };
+    if kept.told == *told {
+        return Ok(());
+    }
+    let text = LastRun { told: told.clone(), ..kept }.render();
+    let write = || {
+        if host.lstat(&temporary)?.is_some() {
+            host.remove_file(&temporary)?;
+        }
+        let mut file = host.create(&temporary, 0o600)?;
+        file.write_all(&text)?;
+        file.sync()?;
+        drop(file);
+        host.rename(&temporary, path)?;
+        host.sync_dir(Path::new(STATE))
+    };
+    write().map_err(|error| failed(host, path, "be written", &error))
+}
+
+/// What becomes of [`STATE_FILE`] in this run.
+fn memory(host: &dyn HostWrite, plan: &Plan, run: &str) -> Result<Option<Change>, Problem> {
+    let bytes = match &plan.memory {
+        Memory::Stays => return Ok(None),
+        Memory::Told(told) => Some(LastRun { run: Some(run.to_owned()), told: told.clone() }.render()),
+        Memory::Back(bytes) => bytes.clone(),
+    };
+    let path = PathBuf::from(STATE_FILE);
+    let before = host.snapshot(&path).map_err(|error| failed(host, &path, "be looked at", &error))?.map(Rc::new);
+    if before.as_ref().map(|before| &before.bytes) == bytes.as_ref() {
+        return Ok(None);
+    }
+    let after = bytes.map(|bytes| After { bytes, meta: FileMeta::Mode(0o600) });
+    Ok(Some(Change { real_path: path.clone(), path, before, after, reasons: Vec::new() }))
+}
+
+fn free_name(host: &dyn HostWrite) -> Result<String, Problem> {
     let now = host.now();
     let taken = |name: &str| host.lstat(&journal::folder(name)).is_ok_and(|found| found.is_some());
     let run = (0..=u16::MAX).map(|bump| stamp::run_name(now, bump)).find(|name| !taken(name));
-    let run = run.ok_or_else(|| Problem::bug("no name is left for this run"))?;
+    run.ok_or_else(|| Problem::bug("no name is left for this run"))
+}
+
+fn intend(
+    host: &dyn HostWrite,
+    plan: &Plan,
+    changes: &[&Change],
+    run: String,
+    command: &str,
+    reverts: Option<&str>,
+) -> Result<Begin, Problem> {
+    let seq = runs(host)?.last().map_or(1, |run| run.begin.seq + 1);
+    let now = host.now();
     let reading = |path: &Path, error: &io::Error| failed(host, path, "be looked at", error);
     let mut makes = Vec::new();
-    for change in plan.changes.iter().filter(|change| change.after.is_some()) {
+    for change in changes.iter().filter(|change| change.after.is_some()) {
         let Some(parent) = change.real_path.parent() else { continue };
         for folder in missing_folders(host, parent).map_err(|error| reading(parent, &error))? {
             if !makes.iter().any(|(made, _)| *made == folder) {
@@ -73,7 +130,7 @@ fn intend(host: &dyn HostWrite, plan: &Plan, command: &str, reverts: Option<&str
             removes.push((folder.clone(), stat.mode));
         }
     }
-    let intents = plan.changes.iter().enumerate().map(|(index, change)| intent(&run, index, change)).collect();
+    let intents = changes.iter().enumerate().map(|(index, change)| intent(&run, index, change)).collect();
     let time = stamp::rfc3339(now);
     let reverts = reverts.map(str::to_owned);
     Ok(Begin {
@@ -113,13 +170,13 @@ fn backup_name(index: usize, path: &Path) -> String {
 
 /// Journal and backups, all durable. Everything is written before anything is synced, so that the disk's journal is
 /// committed once and not once a file.
-fn prepare_run(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> io::Result<()> {
+fn prepare_run(host: &dyn HostWrite, changes: &[&Change], begin: &Begin) -> io::Result<()> {
     let folder = journal::folder(&begin.run);
     let backups = folder.join("backup");
     host.create_dir(&folder, 0o700)?;
     host.create_dir(&backups, 0o700)?;
     let mut files = Vec::new();
-    for (change, intent) in plan.changes.iter().zip(&begin.intents) {
+    for (change, intent) in changes.iter().zip(&begin.intents) {
         if let (Some(before), Some(kept)) = (&change.before, &intent.before) {
             let mut file = host.create(&journal::backup(&begin.run, &kept.backup), 0o600)?;
             file.write_all(&before.bytes)?;
@@ -134,27 +191,33 @@ fn prepare_run(host: &dyn HostWrite, plan: &Plan, begin: &Begin) -> io::Result<(
         file.sync()?;
     }
     host.rename(&unfinished, &journal::path(&begin.run))?;
-    let runs = Path::new(STATE).join("runs");
-    let mut folders = vec![backups.as_path(), &folder, &runs];
+    host.sync_dir(&backups)?;
+    host.sync_dir(&folder)?;
     if begin.seq == 1 {
-        // The state folder itself, and whatever had to be made above it, is as new as this run.
-        folders.extend(runs.ancestors().skip(1));
+        return sync_state_folders(host);
     }
-    for folder in folders {
-        host.sync_dir(folder)?;
-    }
-    Ok(())
+    host.sync_dir(&Path::new(STATE).join("runs"))
+}
+
+/// The state folder itself, and whatever had to be made above it, is as new as the first run.
+pub(super) fn sync_state_folders(host: &dyn HostWrite) -> io::Result<()> {
+    Path::new(STATE).join("runs").ancestors().try_for_each(|folder| host.sync_dir(folder))
 }
 
 /// Everything that a journal is needed for.
-fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin, tell: &mut dyn FnMut(&Change)) -> Result<(), Problem> {
+fn carry_out(
+    host: &dyn HostWrite,
+    changes: &[&Change],
+    begin: &Begin,
+    tell: &mut dyn FnMut(&Change),
+) -> Result<(), Problem> {
     let mut folders = BTreeSet::new();
     for (folder, mode) in &begin.makes {
         host.create_dir(folder, *mode).map_err(|error| failed(host, folder, "be made", &error))?;
         folders.extend(folder.parent().map(Path::to_path_buf));
     }
     let mut staged = Vec::new();
-    for (change, intent) in plan.changes.iter().zip(&begin.intents) {
+    for (change, intent) in changes.iter().zip(&begin.intents) {
         let file = stage(host, change, intent).map_err(|error| failed(host, &change.path, "be written", &error))?;
         staged.extend(file.map(|file| (&change.path, file)));
     }
@@ -162,9 +225,11 @@ fn carry_out(host: &dyn HostWrite, plan: &Plan, begin: &Begin, tell: &mut dyn Fn
         file.sync().map_err(|error| failed(host, path, "be synced", &error))?;
     }
     drop(staged);
-    for (change, intent) in plan.changes.iter().zip(&begin.intents) {
+    for (change, intent) in changes.iter().zip(&begin.intents) {
         publish(host, change, intent)?;
-        tell(change);
+        if !intent.is_memory() {
+            tell(change);
+        }
         folders.extend(change.real_path.parent().map(Path::to_path_buf));
     }
     for (folder, _) in &begin.removes {

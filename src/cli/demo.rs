@@ -143,7 +143,7 @@ impl Interface for Shown<'_> {
         self.0.say(&human_plan(&context.plan.changes, &context.redactor, paint));
     }
 
-    fn confirm(&mut self, _: &mut RunContext) -> Result<(), Problem> {
+    fn confirm(&mut self, _: &RunContext) -> Result<(), Problem> {
         Ok(())
     }
 

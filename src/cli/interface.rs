@@ -32,12 +32,27 @@ impl Interface for ByFlags<'_> {
         }
     }
 
-    fn confirm(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+    fn confirm(&mut self, context: &RunContext) -> Result<(), Problem> {
         if !self.confirms() {
             return Ok(());
         }
         self.show_before_asking(context);
         ask::confirm(context.plan.changes.len())
+    }
+
+    fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem> {
+        ask::secret(self.0, spec)
+    }
+}
+
+/// A plan is made without a word.
+pub(super) struct Quiet<'a>(pub &'a Globals);
+
+impl Interface for Quiet<'_> {
+    fn show_plan(&mut self, _: &RunContext) {}
+
+    fn confirm(&mut self, _: &RunContext) -> Result<(), Problem> {
+        Ok(())
     }
 
     fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem> {

@@ -6,6 +6,7 @@ mod check;
 mod converge;
 mod demo;
 mod exit;
+mod export;
 mod files;
 mod interface;
 mod machine;

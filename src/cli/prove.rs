@@ -5,18 +5,18 @@ use serde_json::json;
 
 use super::args::{Globals, flags, path_of, word};
 use super::exit::Exit;
-use super::interface::options;
+use super::interface::{Quiet, options};
 use super::{ask, files, machine, out, terminal};
 use crate::consumers::Who;
 use crate::context::{HostContext, Inputs, Intent};
-use crate::converge::{Converge, Interface, Options, RunContext};
+use crate::converge::{Converge, Options, RunContext};
 use crate::finding::{Finding, Status};
 use crate::plan::Change;
 use crate::problem::Problem;
 use crate::prove::{self, Look, Proven};
 use crate::redact::Redactor;
 use crate::report::{Paint, SCHEMA, finding_json};
-use crate::settings::{Settings, Spec};
+use crate::settings::Settings;
 use crate::targets::{self, Phase};
 
 /// Runs the verb. The redactor learns the secrets that are found on the way.
@@ -89,21 +89,4 @@ fn told(globals: &Globals, proven: &mut Proven, redactor: &Redactor) -> Exit {
 
 fn fails(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| matches!(finding.status, Status::Fail | Status::Error))
-}
-
-/// A plan is made without a word.
-struct Quiet<'a>(&'a Globals);
-
-impl Interface for Quiet<'_> {
-    fn show_plan(&mut self, _: &RunContext) {}
-
-    fn confirm(&mut self, _: &mut RunContext) -> Result<(), Problem> {
-        Ok(())
-    }
-
-    fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem> {
-        ask::secret(self.0, spec)
-    }
-
-    fn progress(&mut self, _: &Change) {}
 }

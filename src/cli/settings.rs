@@ -1,11 +1,11 @@
-//! `settings show|example|schema`.
+//! `settings show|export|example|schema`.
 
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
 use super::args::Globals;
 use super::exit::Exit;
-use super::{ask, machine, out};
+use super::{ask, export, machine, out};
 use crate::context::{HostContext, Inputs, Intent};
 use crate::host::HostRead;
 use crate::problem::Problem;
@@ -20,6 +20,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Probl
     match matches.subcommand() {
         Some(("example", _)) => out::result(&example()),
         Some(("schema", _)) => out::json(&schema()),
+        Some(("export", matches)) => return export::run(globals, matches),
         Some((_, matches)) => show(globals, &effective(globals, matches)?),
         None => return Ok(Exit::USAGE),
     }

@@ -39,13 +39,13 @@ pub(super) fn is_provisioned(globals: &Globals) -> bool {
     let home = Inputs::new(globals.settings.as_deref(), Layer::default())
         .and_then(|inputs| inputs.layers(&host))
         .and_then(|layers| settings::home(&layers));
-    home.is_ok_and(|home| has_product(&host, &home) || runs(&host).map_or(true, |runs| !runs.is_empty()))
+    home.map_or(true, |home| has_product(&host, &home) || runs(&host).map_or(true, |runs| !runs.is_empty()))
 }
 
 fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Problem> {
     let host = machine::to_change(globals, "wizard")?;
     let inputs = machine::inputs(globals, matches)?;
-    let Subject { layers, platform, mut findings } = Subject::identify(&host, &inputs)?;
+    let Subject { layers, platform, mut findings, .. } = Subject::identify(&host, &inputs)?;
     let platform = platform?;
     // Nobody wants to hear after twenty questions that the system is too old.
     globals.ignored.apply(&mut findings);
@@ -116,7 +116,7 @@ impl Interface for AtTheMenu<'_> {
         self.flags.show_plan(context);
     }
 
-    fn confirm(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+    fn confirm(&mut self, context: &RunContext) -> Result<(), Problem> {
         if !self.flags.confirms() {
             return Ok(());
         }

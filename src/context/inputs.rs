@@ -8,9 +8,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::finding::{Finding, Status, ids};
-use crate::host::{HostRead, View};
+use crate::host::{FileKind, HostRead, View, unreadable};
 use crate::problem::{Problem, id};
-use crate::settings::{self, Key, Layer, Layers, NoProxy, SAVED, SecretSources, Setting, TABLE};
+use crate::settings::{
+    self, Key, LastRun, Layer, Layers, NoProxy, SETTINGS_FILE, STATE, STATE_FILE, SecretSources, Setting, TABLE,
+};
 use crate::text;
 use crate::text::{nearest, own, quoted};
 
@@ -24,7 +26,7 @@ pub(crate) struct Inputs {
     pub(super) flags: Layer,
     variable: fn(&str) -> Option<OsString>,
     variables: Layer,
-    /// The layer of `--settings`; `None`: what the last run saved counts.
+    /// The layer of `--settings`; `None`: the host's own settings file counts.
     given: Option<Layer>,
     files: RefCell<BTreeMap<PathBuf, Vec<u8>>>,
 }
@@ -51,6 +53,12 @@ impl Inputs {
         Self { flags, ..self.clone() }
     }
 
+    /// The same with a settings file in the place of flags and of any other file.
+    #[must_use]
+    pub(crate) fn with_file(&self, file: Layer) -> Self {
+        Self { flags: Layer::default(), given: Some(file), ..self.clone() }
+    }
+
     /// What the environment says.
     pub(crate) fn variables(&self) -> &Layer {
         &self.variables
@@ -61,13 +69,28 @@ impl Inputs {
         work(&SecretSources { variable: &self.variable, file: &|path| self.file(path) })
     }
 
-    /// All layers; the saved settings are the host's, as it is now.
+    /// All layers; settings file and last run are the host's, as it is now.
     ///
     /// # Errors
-    /// Saved settings that cannot be read.
+    /// One that cannot be read.
     pub(crate) fn layers(&self, host: &dyn HostRead) -> Result<Layers, Problem> {
-        let file = self.given.clone().map_or_else(|| saved(host), Ok)?;
-        Ok(Layers { flags: self.flags.clone(), variables: self.variables.clone(), file })
+        let (layers, unread) = self.readable_layers(host)?;
+        unread.map_or(Ok(layers), Err)
+    }
+
+    /// As [`Inputs::layers`]. What the last run was told may be missing where only root can read it: then with the problem.
+    ///
+    /// # Errors
+    /// One that cannot be read for another reason.
+    pub(super) fn readable_layers(&self, host: &dyn HostRead) -> Result<(Layers, Option<Problem>), Problem> {
+        let file = self.given.clone().map_or_else(|| of_host(host), Ok)?;
+        let (last_run, unread) = match last_run(host) {
+            Ok(last_run) => (last_run.layer(), None),
+            Err(problem) if problem.id == id::NEEDS_ROOT => (Layer::default(), Some(problem)),
+            Err(problem) => return Err(problem),
+        };
+        let (flags, variables, file_stays) = (self.flags.clone(), self.variables.clone(), self.given.is_none());
+        Ok((Layers { flags, variables, file, file_stays, last_run }, unread))
     }
 
     /// The list that somebody gave by flag, variable or `--settings`, as it was typed, for those who judge it. What can be
@@ -162,13 +185,63 @@ pub(crate) fn authority(file: Option<&Setting<impl AsRef<Path>>>) -> Result<Vec<
     })
 }
 
-/// What the last run saved.
-fn saved(host: &dyn HostRead) -> Result<Layer, Problem> {
-    let path = Path::new(SAVED);
+/// The host's own settings file.
+fn of_host(host: &dyn HostRead) -> Result<Layer, Problem> {
+    let path = Path::new(SETTINGS_FILE);
     match View::new(host).snapshot(path)? {
         Some(snapshot) => settings::read_file(&String::from_utf8_lossy(&snapshot.bytes), &host.shown(path)),
         None => Ok(Layer::default()),
     }
+}
+
+/// What the last run was told: nothing where there was none.
+///
+/// # Errors
+/// The file cannot be looked at, others can write to it, or it is not what ics-setup wrote.
+fn last_run(host: &dyn HostRead) -> Result<LastRun, Problem> {
+    let path = Path::new(STATE_FILE);
+    let shown = host.shown(path);
+    let stat = host.lstat(path).map_err(|error| unreadable(&shown, &error))?;
+    let Some(stat) = stat else { return Ok(LastRun::default()) };
+    private_state(host)?;
+    if stat.kind == FileKind::File && !host.is_private(&stat) {
+        let file = own(quoted(&shown.to_string_lossy()));
+        return Err(not_private(&shown, "a file", "what it says is obeyed by runs as root")
+            .hint(text!("where its content is right: chown root: {} && chmod 0600 {}", file, file))
+            .hint_command(text!("mv {} {}.unread", file, file)));
+    }
+    // A link would lead out of the folder that is looked at here.
+    let snapshot = match stat.kind {
+        FileKind::File => host.snapshot(path),
+        _ => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+    };
+    let snapshot = snapshot.map_err(|error| unreadable(&shown, &error))?;
+    snapshot.map_or_else(|| Ok(LastRun::default()), |snapshot| LastRun::parse(&snapshot.bytes, &shown))
+}
+
+/// Journals, backups and what is remembered decide what is written as root: nobody else may be able to write there.
+///
+/// # Errors
+/// `state-not-private`, `symlink-refused`; the folder cannot be looked at.
+pub(crate) fn private_state(host: &dyn HostRead) -> Result<(), Problem> {
+    let shown = host.shown(Path::new(STATE));
+    let path = host.resolve(Path::new(STATE)).map_err(|refused| {
+        Problem::host(id::SYMLINK_REFUSED, text!("{} is not used", shown.display())).caused_by(refused)
+    })?;
+    let shown = host.shown(&path);
+    let stat = host.lstat(&path).map_err(|error| unreadable(&shown, &error))?;
+    if stat.is_some_and(|stat| stat.kind == FileKind::Dir && host.is_private(&stat)) {
+        return Ok(());
+    }
+    let shown_folder = shown.display();
+    Err(not_private(&shown, "a folder", "journals and backups in it decide what is written as root")
+        .hint_command(text!("chown root: {} && chmod 0700 {}", shown_folder, shown_folder)))
+}
+
+fn not_private(shown: &Path, kind: &'static str, because: &'static str) -> Problem {
+    let shown = shown.display();
+    let message = text!("{} is to be {} that only its owner, root, can write", shown, own(kind));
+    Problem::host(id::STATE_NOT_PRIVATE, message).because(because).hint(text!("look at it: ls -la {}", shown))
 }
 
 /// `ICS_SETUP_…` variables that mean nothing: at a first boot nobody would notice the slip.

@@ -13,13 +13,13 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub(crate) use found::found;
-pub(crate) use inputs::{Inputs, at_most, authority, read, utf8};
+pub(crate) use inputs::{Inputs, at_most, authority, private_state, read, utf8};
 
 use crate::finding::{Finding, Ignored};
 use crate::host::{HostRead, View};
 use crate::platform::{self, Platform};
 use crate::problem::Problem;
-use crate::settings::{self, First, Found, Layers, Origin, Settings, Spec, Unresolved};
+use crate::settings::{self, First, Found, Layers, Origin, STATE_FILE, Settings, Spec, Unresolved};
 use crate::vendor::prod_env;
 
 /// What a command is after. It decides which files are asked first, and what is an error.
@@ -55,6 +55,11 @@ impl Intent {
         matches!(self, Self::Change { .. } | Self::Missing)
     }
 
+    /// Goes the command on without what only root can read, and names it?
+    fn says_what_is_unread(self) -> bool {
+        matches!(self, Self::Change { dry_run: true, .. } | Self::Check)
+    }
+
     fn is_lenient(self) -> bool {
         !matches!(self, Self::Change { dry_run: false, .. })
     }
@@ -62,8 +67,10 @@ impl Intent {
 
 /// A host whose system was told apart, and what people have said about it.
 pub(crate) struct Subject {
-    /// Flags, variables, settings file.
+    /// Flags, variables, settings file, last run.
     pub(crate) layers: Layers,
+    /// Why the last run is missing in them: only root can read what it was told.
+    unread: Option<Problem>,
     /// The system; the problem of one that is not supported.
     pub(crate) platform: Result<Platform, Problem>,
     /// What is to be said about the system.
@@ -74,14 +81,14 @@ impl Subject {
     /// Reads the layers and tells the system.
     ///
     /// # Errors
-    /// Saved settings that cannot be read.
+    /// A settings file or the last run's that cannot be read.
     pub(crate) fn identify(host: &dyn HostRead, inputs: &Inputs) -> Result<Self, Problem> {
-        let layers = inputs.layers(host)?;
+        let (layers, unread) = inputs.readable_layers(host)?;
         let (platform, findings) = match platform::detect(host, settings::strategy(&layers)) {
             Ok((platform, findings)) => (Ok(platform), findings),
             Err(problem) => (Err(problem), Vec::new()),
         };
-        Ok(Self { layers, platform, findings })
+        Ok(Self { layers, unread, platform, findings })
     }
 
     /// Looks at what is set on the host.
@@ -89,6 +96,9 @@ impl Subject {
     /// # Errors
     /// A folder of the product that is no absolute path; and what `intent` says.
     pub(crate) fn look(self, host: &dyn HostRead, intent: Intent) -> Result<HostContext<'_>, Problem> {
+        if let Some(problem) = self.unread.as_ref().filter(|_| !intent.says_what_is_unread()) {
+            return Err(problem.clone());
+        }
         let platform = match self.platform {
             Err(problem) if intent.needs_platform() => return Err(problem),
             other => other.ok(),
@@ -104,14 +114,16 @@ impl Subject {
             Some(Err(problem)) if matches!(intent, Intent::Check) => (Found::default(), Some(problem)),
             Some(Err(problem)) => return Err(problem),
         };
-        Ok(HostContext { layers: self.layers, platform, has_product, view, found, unread })
+        let last_run_unread = self.unread.is_some();
+        Ok(HostContext { layers: self.layers, last_run_unread, platform, has_product, view, found, unread })
     }
 }
 
 /// A host as it was found by one command.
 pub(crate) struct HostContext<'h> {
-    /// Flags, variables, settings file.
+    /// Flags, variables, settings file, last run.
     pub(crate) layers: Layers,
+    last_run_unread: bool,
     /// The system; `None`: one that is not supported.
     pub(crate) platform: Option<Platform>,
     /// The product's `prod.env` is there.
@@ -168,7 +180,8 @@ impl<'h> HostContext<'h> {
 
     /// Files that only root may read, as a person would type them.
     pub(crate) fn root_only(&self) -> Vec<PathBuf> {
-        self.view.unread().into_iter().map(|path| self.view.host.shown(&path)).collect()
+        let last_run = self.last_run_unread.then(|| PathBuf::from(STATE_FILE));
+        last_run.into_iter().chain(self.view.unread()).map(|path| self.view.host.shown(&path)).collect()
     }
 }
 

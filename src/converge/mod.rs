@@ -19,7 +19,7 @@ use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::HostWrite;
 use crate::network::catalogue::foreign_region;
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Memory, Plan};
 use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
 use crate::prove::Look;
@@ -35,11 +35,11 @@ pub(crate) trait Interface {
     /// Shows what is going to be done.
     fn show_plan(&mut self, context: &RunContext);
 
-    /// May the plan be carried out? It may be made smaller here. Not called for a dry run.
+    /// May the plan be carried out? Not called for a dry run.
     ///
     /// # Errors
     /// `cancelled`.
-    fn confirm(&mut self, context: &mut RunContext) -> Result<(), Problem>;
+    fn confirm(&mut self, context: &RunContext) -> Result<(), Problem>;
 
     /// The value of a setting that nobody gave; `None`: there is nobody to ask.
     ///
@@ -142,7 +142,7 @@ impl Converge<'_> {
         }
         self.plan_into(context)?;
         if context.plan.is_empty() {
-            return self.unchanged(context);
+            return self.unchanged(session, context);
         }
         self.show_and_confirm(context)?;
         if self.options.dry_run {
@@ -157,7 +157,7 @@ impl Converge<'_> {
                 let shown = std::mem::take(&mut context.plan);
                 self.plan_into(context)?;
                 if context.plan.is_empty() {
-                    return self.unchanged(context);
+                    return self.unchanged(Some(opened), context);
                 }
                 if !shown.same_changes(&context.plan) {
                     self.show_and_confirm(context)?;
@@ -208,13 +208,24 @@ impl Converge<'_> {
         stop_on_failure(&context.findings)
     }
 
-    fn unchanged(&self, context: &mut RunContext) -> Result<Outcome, Problem> {
+    fn unchanged(&self, session: Option<Session<'_>>, context: &mut RunContext) -> Result<Outcome, Problem> {
         self.prove_first(context)?;
         if !self.options.dry_run {
+            self.remember(session, &context.plan.memory)?;
             prove::restart(self.host, context)?;
         }
         prove::verify(self.options, self.host, context)?;
         Ok(Outcome::Unchanged)
+    }
+
+    /// What a run was told that had nothing to change. A host where no run has ever been told anything gets no folder.
+    fn remember(&self, session: Option<Session<'_>>, memory: &Memory) -> Result<(), Problem> {
+        let Memory::Told(told) = memory else { return Ok(()) };
+        match session {
+            Some(session) => session.remember(told),
+            None if told.is_empty() => Ok(()),
+            None => Session::open(self.host)?.remember(told),
+        }
     }
 
     fn show_and_confirm(&mut self, context: &mut RunContext) -> Result<(), Problem> {

@@ -77,6 +77,12 @@ pub trait HostRead {
         resolve::walk(path, self.euid(), |path| self.lstat(path), |path| self.read_link(path))
     }
 
+    /// Is what has this state root's or this process's own, and can nobody else write to it? What decides what root writes
+    /// has to be so.
+    fn is_private(&self, stat: &Stat) -> bool {
+        stat.mode & 0o022 == 0 && (stat.uid == 0 || stat.uid == self.euid())
+    }
+
     /// The content of `path`, or nothing where there is no such file.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         Ok(self.snapshot(path)?.map(|snapshot| snapshot.bytes))

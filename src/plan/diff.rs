@@ -2,11 +2,9 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::path::Path;
 
 use super::Change;
 use super::shown::{Line, is_ours, lines};
-use crate::settings::SAVED;
 use crate::text;
 use crate::text::{Fragment, SECRET, Text, own};
 
@@ -36,8 +34,6 @@ pub(crate) fn unified(change: &Change) -> Vec<DiffLine> {
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
     // A value that began in front of the part is still one value: the files are read from their beginning.
     let (old, new) = (lines(&old), lines(&new));
-    // A file of settings alone, whose keys say what is secret.
-    let all_ours = change.path == Path::new(SAVED);
     let name = |prefix: &str, there: bool| match there {
         true => text!("{}{}", own(prefix), own(change.path.display())),
         false => "/dev/null".into(),
@@ -63,7 +59,7 @@ pub(crate) fn unified(change: &Change) -> Vec<DiffLine> {
                 let alone = own.assignments().count() == 1;
                 own.text(|name, value| {
                     let stays = || part.iter().flat_map(Line::assignments).any(|own| own == (name, value));
-                    (all_ours || is_ours(name)) && (alone || !stays())
+                    is_ours(name) && (alone || !stays())
                 })
             };
             let (mark, text) = match of.tag() {

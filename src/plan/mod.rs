@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::consumers::Who;
 use crate::finding::Finding;
 use crate::host::{Attributes, Snapshot};
+use crate::settings::Told;
 use crate::text::Text;
 use crate::text::words::words;
 
@@ -20,11 +21,9 @@ pub(crate) use planned::PlannedHost;
 pub(crate) use shown::holds;
 
 /// Comments that ics-setup writes itself.
-const OWN_COMMENTS: [&str; 4] = [
+const OWN_COMMENTS: [&str; 2] = [
     "# Written by ics-setup. Take it back with: ics-setup revert",
     "// Written by ics-setup. Take it back with: ics-setup revert",
-    "# Settings of the last ics-setup run. Passwords are not kept here: they are found again on the host.",
-    "# All keys: ics-setup settings example",
 ];
 
 /// All changes of a run, and what is to be said about them.
@@ -38,6 +37,8 @@ pub(crate) struct Plan {
     pub next_steps: Vec<Text>,
     /// Whether the proxy of these consumers is right is looked at when everything is written.
     pub consumers: Vec<Who>,
+    /// What is remembered of the run; that is no change of the host.
+    pub memory: Memory,
     /// Modes of folders that come into being, where they are known from before.
     pub folder_modes: Vec<(PathBuf, u32)>,
     /// Folders that go when they are empty afterwards, innermost first.
@@ -65,6 +66,18 @@ impl Plan {
     pub(crate) fn touches(&self, path: &Path) -> bool {
         self.changes.iter().any(|change| change.path == path)
     }
+}
+
+/// What becomes of `state.json`, in the same transaction as the changes.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Memory {
+    /// It stays as it is.
+    #[default]
+    Stays,
+    /// It names this run and what it was told.
+    Told(Told),
+    /// It gets this content; `None`: it goes.
+    Back(Option<Vec<u8>>),
 }
 
 words! {

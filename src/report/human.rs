@@ -174,8 +174,7 @@ pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
     }
     let mut text = String::new();
     for run in runs {
-        let files: Vec<String> =
-            run.begin.intents.iter().map(|intent| visible(&intent.path.display().to_string())).collect();
+        let files: Vec<String> = run.begin.files().map(|intent| visible(&intent.path.display().to_string())).collect();
         let state = match run.state {
             State::Interrupted => paint.with("31", run.state.as_str()),
             state => state.as_str().to_owned(),

@@ -42,7 +42,7 @@ fn change_json(change: &Change, redactor: &Redactor) -> Value {
 /// The result of `status`.
 pub fn status(runs: &[Run], drift: &[Drift]) -> Value {
     let run = |run: &Run| {
-        let changes: Vec<String> = run.begin.intents.iter().map(|intent| intent.path.display().to_string()).collect();
+        let changes: Vec<String> = run.begin.files().map(|intent| intent.path.display().to_string()).collect();
         json!({
             "run": run.begin.run,
             "command": run.begin.command,

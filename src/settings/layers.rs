@@ -23,6 +23,8 @@ pub enum Origin {
         /// Counted from 1.
         line: usize,
     },
+    /// What this run was told, or one before it.
+    LastRun(Option<String>),
     /// A line of a file that is already on the host.
     Found {
         /// The host's file.
@@ -35,12 +37,13 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The higher, the stronger: flag > variable > settings file > found on the host > default.
+    /// The higher, the stronger: flag > variable > settings file > last run > found on the host > default.
     pub fn rank(&self) -> u8 {
         match self {
-            Self::Flag(_) => 4,
-            Self::Variable(_) => 3,
-            Self::File { .. } => 2,
+            Self::Flag(_) => 5,
+            Self::Variable(_) => 4,
+            Self::File { .. } => 3,
+            Self::LastRun(_) => 2,
             Self::Found { .. } => 1,
             Self::Default => 0,
         }
@@ -53,6 +56,8 @@ impl fmt::Display for Origin {
             Self::Flag(flag) => f.write_str(flag),
             Self::Variable(name) => f.write_str(name),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::LastRun(Some(run)) => write!(f, "last run {run}"),
+            Self::LastRun(None) => f.write_str("last run"),
             Self::Found { path, line } => write!(f, "found in {}:{line}", path.display()),
             Self::Default => f.write_str("default"),
         }
@@ -181,6 +186,10 @@ pub struct Layers {
     pub variables: Layer,
     /// From the settings file.
     pub file: Layer,
+    /// The settings file is the host's own, which the next run reads again.
+    pub file_stays: bool,
+    /// What the last run was told.
+    pub last_run: Layer,
 }
 
 impl Layers {
@@ -203,11 +212,11 @@ impl Layers {
 
     /// As [`Layers::first_of`], among flags and variables only: what was asked for in this very run.
     pub fn flags_first(&self, keys: &[Key]) -> Option<(Key, &Setting<String>)> {
-        self.first_of(keys).filter(|(_, setting)| setting.origin.rank() >= 3)
+        self.first_of(keys).filter(|(_, setting)| matches!(setting.origin, Origin::Flag(_) | Origin::Variable(_)))
     }
 
-    /// Flags, variables, file.
-    pub fn in_order(&self) -> [&Layer; 3] {
-        [&self.flags, &self.variables, &self.file]
+    /// Flags, variables, file, last run.
+    pub fn in_order(&self) -> [&Layer; 4] {
+        [&self.flags, &self.variables, &self.file, &self.last_run]
     }
 }

@@ -1,10 +1,11 @@
 //! What is wanted, where each value came from, and nothing about how it gets there.
 //!
 //! [`TABLE`] names every setting once. [`Layers`] hold what people wrote, [`Found`] what the host has, and
-//! [`Settings::resolve`] makes valid values of them: flag > variable > settings file > found on the host > default.
+//! [`Settings::resolve`] makes valid values of them: flag > variable > settings file > last run > found on the host > default.
 
 mod file;
 mod found;
+mod last_run;
 mod layers;
 mod no_proxy;
 mod proxy_url;
@@ -12,8 +13,9 @@ mod resolve;
 mod schema;
 mod table;
 
-pub use file::{SAVED, example, read as read_file, save};
+pub use file::{Entry, SETTINGS_FILE, example, export, read as read_file};
 pub use found::{First, Found, Line};
+pub use last_run::{LastRun, STATE, STATE_FILE, Told};
 pub use layers::{Layer, Layers, Origin, Setting, parse_switch};
 pub use no_proxy::{NoProxy, NoProxyError};
 pub(crate) use proxy_url::parse_host;

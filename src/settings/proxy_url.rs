@@ -159,9 +159,10 @@ impl ProxyUrl {
         self.write(|credentials| format!("{}:***@", encode(&credentials.user)))
     }
 
-    /// The text that may be saved: no password; the user's name stays.
+    /// The text that may be kept: no password; the user's name stays, and so does that there is none.
     pub fn without_password(&self) -> String {
-        self.write(|credentials| format!("{}@", encode(&credentials.user)))
+        let text = self.write(|credentials| format!("{}@", encode(&credentials.user)));
+        if self.anonymous { text.replacen("://", "://@", 1) } else { text }
     }
 
     fn write(&self, userinfo: impl FnOnce(&Credentials) -> String) -> String {

@@ -1,5 +1,5 @@
-//! Every setting, once: its key, flag, variable, help and default, and what the wizard asks for it. Flags, variables, the TOML file, the saved
-//! settings, the example, the JSON Schema and `settings show` are all made from this table.
+//! Every setting, once: its key, flag, variable, help and default, and what the wizard asks for it. Flags, variables, the TOML file, what a run
+//! remembers, the example, the JSON Schema and `settings show` are all made from this table.
 //!
 //! A new setting is an entry here and a line in its reader, which asks [`super::Settings::text`] or
 //! [`super::Settings::switch`]; `UPDATE_README=1 cargo test --test readme` writes the table of the README.
@@ -194,7 +194,7 @@ pub struct Spec {
     pub value_name: &'static str,
     /// Must never be shown.
     pub secret: bool,
-    /// Kept in `/etc/ics-setup/settings.toml` for the next run.
+    /// Remembered for the next run.
     pub saved: bool,
     /// The value when nobody gives one, as text.
     pub default: Option<&'static str>,
@@ -270,7 +270,7 @@ const fn password_file(key: Key, flag: &'static str, variable: &'static str) -> 
     path(key, flag, variable, "FILE").unsaved()
 }
 
-/// Keys that version 0.2.0 saved although nothing read them: files that have them are read all the same.
+/// Keys that version 0.1.0 saved although nothing read them: files that have them are read all the same.
 pub(super) const RETIRED: [&str; 4] = ["roles", "workers", "image", "bundle"];
 
 /// The setting with this key.

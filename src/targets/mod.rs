@@ -5,14 +5,13 @@ mod docker;
 mod package_manager;
 mod prod_env;
 mod profile_d;
-mod saved;
 mod system_proxy;
 mod vars;
 
 use crate::consumers::sight::Place;
 use crate::finding::{Finding, ids};
 use crate::host::View;
-use crate::plan::{Draft, FileMeta, Plan, holds};
+use crate::plan::{Draft, FileMeta, Memory, Plan, holds};
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
@@ -112,9 +111,7 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
         }
     }
     say_what_differs(context, &vars, &mut draft);
-    if vars.change() || !settings.back_ends.is_empty() {
-        saved::plan(context, &mut draft)?;
-    }
+    draft.plan.memory = Memory::Told(settings.told.clone());
     readable_passwords(context, &mut draft);
     Ok(draft.plan)
 }

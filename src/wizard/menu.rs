@@ -1,13 +1,10 @@
 //! What is to become of the plan: the last question, and the progress after it.
 
-use std::path::Path;
-
 use super::messages::explain;
 use super::prompt::{Ask, Gone, Prompter, Reply};
 use crate::converge::RunContext;
 use crate::plan::Change;
 use crate::report::{Paint, human_findings, past};
-use crate::settings::SAVED;
 
 /// What the person has chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,23 +33,16 @@ impl<'a> Menu<'a> {
         Self { prompter, paint, live, number: 0, total: 0 }
     }
 
-    /// Asks what to do with the plan; it is made smaller where only the settings are to be saved.
+    /// Asks what to do with the plan.
     ///
     /// # Errors
     /// Nobody is there any more.
-    pub(crate) fn consent(&mut self, context: &mut RunContext) -> Result<Consent, Gone> {
+    pub(crate) fn consent(&mut self, context: &RunContext) -> Result<Consent, Gone> {
         const APPLY: &str = "apply";
         const EXPLAIN: &str = "explain each change";
-        const SETTINGS: &str = "save the settings only";
         const CANCEL: &str = "cancel";
-        let settings = Path::new(SAVED);
-        let others = context.plan.changes.iter().any(|change| change.path != settings);
-        let mut words = vec![APPLY, EXPLAIN];
-        if others && context.plan.touches(settings) {
-            words.push(SETTINGS);
-        }
-        words.push(CANCEL);
-        let options: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let words = [APPLY, EXPLAIN, CANCEL];
+        let options = words.map(str::to_owned);
         let count = context.plan.changes.len();
         let question =
             if count == 1 { "1 change. What now?".to_owned() } else { format!("{count} changes. What now?") };
@@ -69,13 +59,6 @@ impl<'a> Menu<'a> {
                 Some(EXPLAIN) => {
                     let text = explain(&context.plan.changes, &context.redactor, self.paint);
                     self.prompter.say(text.trim_end());
-                }
-                Some(SETTINGS) => {
-                    context.plan.changes.retain(|change| change.path == settings);
-                    context.plan.next_steps.clear();
-                    context.plan.consumers.clear();
-                    context.restart = false;
-                    break;
                 }
                 _ => return Ok(Consent::Cancel),
             }

@@ -11,7 +11,7 @@ use crate::plan::Change;
 use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::report::{self, Outcome, Paint, human_findings, visible};
-use crate::settings::{First, Key, SAVED, home};
+use crate::settings::{First, Key, SETTINGS_FILE, TABLE, home};
 use crate::text;
 use crate::text::{Text, ics_setup, own};
 use crate::vendor::prod_env;
@@ -46,9 +46,12 @@ pub(crate) fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Pr
             }
         }
     }
-    let saved = known.host.shown(Path::new(SAVED));
-    if known.host.lstat(Path::new(SAVED)).is_ok_and(|stat| stat.is_some()) {
-        row("settings", &format!("{} is there; its values are offered", saved.display()));
+    let file = known.host.shown(Path::new(SETTINGS_FILE));
+    if known.host.lstat(Path::new(SETTINGS_FILE)).is_ok_and(|stat| stat.is_some()) {
+        row("settings", &format!("{} is there; its values are offered", file.display()));
+    }
+    if let Some(told) = TABLE.iter().find_map(|spec| known.layers.last_run.get(spec.key)) {
+        row("settings", &format!("what the {} was told is offered", told.origin));
     }
     text.push_str("\nEnter takes what stands in brackets, < goes back, Ctrl-C leaves.");
     Ok(text)

@@ -52,10 +52,7 @@ impl Repeat<'_> {
                     _ => format!("--{flag}=false"),
                 }),
                 Some(flag) if spec.value_name == "URL" => {
-                    let url = ProxyUrl::parse(value).map(|url| match url.anonymous {
-                        true => url.render().replacen("://", "://@", 1),
-                        false => url.without_password(),
-                    });
+                    let url = ProxyUrl::parse(value).map(|url| url.without_password());
                     words.extend([format!("--{flag}"), url.unwrap_or_default()]);
                 }
                 Some(flag) => words.extend([format!("--{flag}"), value.clone()]),

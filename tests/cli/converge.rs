@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use crate::root::{Root, run};
+use crate::root::{Root, STATE_FILE, run};
 
 const PROXY: &[&str] = &["--proxy", "http://proxy.corp.example:3128"];
 
@@ -30,10 +30,7 @@ fn ubuntu_gets_the_documented_lines() {
     assert_eq!(json["error"], serde_json::Value::Null);
     let paths: Vec<&str> =
         json["changes"].as_array().unwrap().iter().map(|change| change["path"].as_str().unwrap()).collect();
-    assert_eq!(
-        paths,
-        ["/etc/environment", "/etc/systemd/system/docker.service.d/http-proxy.conf", "/etc/ics-setup/settings.toml"]
-    );
+    assert_eq!(paths, ["/etc/environment", "/etc/systemd/system/docker.service.d/http-proxy.conf"]);
     assert_eq!(json["changes"][0]["action"], "modify");
     assert!(json["changes"][0]["diff"].as_str().unwrap().contains("+http_proxy=\"http://proxy.corp.example:3128\""));
     assert_eq!(root.at("var/lib/ics-setup").metadata().unwrap().permissions().mode() & 0o777, 0o700);
@@ -323,8 +320,8 @@ fn a_later_run_names_only_what_changed() {
         "a.example",
     ]))
     .ok();
-    let saved = root.get("etc/ics-setup/settings.toml");
-    assert!(saved.contains("user = \"svc\"") && !saved.contains("p@ss") && !saved.contains("p%40ss"), "{saved}");
+    let told = root.get(STATE_FILE);
+    assert!(told.contains("\"proxy.user\": \"svc\"") && !told.contains("p@ss") && !told.contains("p%40ss"), "{told}");
     root.run(&["reconfigure", "--redis-host", "cache.corp.example"]).ok();
     let env = root.get("divvycloud/prod.env");
     assert!(env.contains("http_proxy=http://svc:p%40ss%20w0rd@proxy.corp.example:3128\n"), "{env}");
@@ -336,6 +333,8 @@ fn a_later_run_names_only_what_changed() {
     // Unless it is said that there is none.
     root.run(&["reconfigure", "--proxy", "http://@new.corp.example:8080"]).ok();
     assert!(root.get("divvycloud/prod.env").contains("http_proxy=http://new.corp.example:8080\n"));
+    root.run(&["reconfigure", "--redis-port", "6380"]).ok();
+    assert!(root.get("divvycloud/prod.env").contains("http_proxy=http://new.corp.example:8080\n"), "nor later");
 }
 
 #[test]

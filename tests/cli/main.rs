@@ -12,6 +12,7 @@ mod hosts;
 mod network;
 mod odd_hosts;
 mod prove;
+mod remember;
 mod root;
 mod secret_matrix;
 mod secrets;

@@ -21,6 +21,9 @@ DIVVY_SECRET_DB_HOST=mysql
 DIVVY_REDIS_HOST=redis
 ";
 
+/// What the last run was told.
+pub const STATE_FILE: &str = "var/lib/ics-setup/state.json";
+
 pub struct Root {
     folder: TempDir,
 }

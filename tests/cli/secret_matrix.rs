@@ -48,6 +48,7 @@ fn everything(root: &Root, given: &[&str], variables: &[(&str, &str)], formats: 
             go(&[verb, &["--format", format]].concat(), &[]);
         }
         go(&["settings", "show", "--format", format], given);
+        go(&["settings", "export"], given);
         go(&["network", "explain", "http://x.example/", "--format", format], given);
         go(&["wizard", "--format", format], given);
     }
@@ -64,6 +65,8 @@ fn everything(root: &Root, given: &[&str], variables: &[(&str, &str)], formats: 
     }
     go(&["prepare", "--target", all, "--yes"], given);
     go(&["reconfigure", "--yes", "--no-restart", "--format", "json", "-v"], given);
+    let state = root.at(crate::root::STATE_FILE);
+    let remembered = (state.display().to_string(), std::fs::read_to_string(state).unwrap_or_default());
     for format in ["human", "json"] {
         go(&["status", "--format", format], &[]);
         go(&["revert", "--dry-run", "--format", format], &[]);
@@ -73,6 +76,7 @@ fn everything(root: &Root, given: &[&str], variables: &[(&str, &str)], formats: 
     go(&["revert", "--yes"], &[]);
     go(&["status"], &[]);
     let mut outputs = outputs.into_inner();
+    outputs.push(remembered);
     for path in [facts, html, md] {
         outputs.push((format!("{path} {given:?}"), std::fs::read_to_string(path).unwrap_or_default()));
     }

@@ -85,8 +85,8 @@ fn prepares_itself_at_first_boot(family: Family) {
     for line in [format!("HTTP_PROXY={PROXY}"), format!("HTTPS_PROXY={PROXY}"), format!("NO_PROXY={NO_PROXY}")] {
         assert!(drop_in.contains(&line), "{line} is missing in\n{drop_in}");
     }
-    let settings = machine.text("/etc/ics-setup/settings.toml");
-    assert!(settings.contains(PROXY) && settings.contains("production"), "{settings}");
+    let told = machine.text("/var/lib/ics-setup/state.json");
+    assert!(told.contains(PROXY) && told.contains("production"), "{told}");
     let state = machine.manifest("var/lib/ics-setup");
     assert_eq!(state.leftovers(), Vec::<&PathBuf>::new());
 

@@ -152,10 +152,20 @@ impl Lab {
         let (to_old, to_new) = (files(before).difference(&now), files(after).difference(&now));
         let mixed = !to_old.is_empty() && !to_new.is_empty();
         let status = crate::common::status(&self.host());
+        self.remembered(at);
         if mixed {
             assert_ne!(status["interrupted"], Value::Null, "{at}: a mix that status does not tell\n{to_old}");
         }
         mixed
+    }
+
+    /// The run that is remembered: what was told is written whole or not at all.
+    #[track_caller]
+    fn remembered(&self, at: &str) -> Value {
+        let Ok(text) = fs::read(below(&self.host(), "/var/lib/ics-setup/state.json")) else { return Value::Null };
+        let state: Value = serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{at}: {error}"));
+        assert_eq!(state["settings"]["proxy.url"], "http://proxy.corp.example:3128", "{at}: {state}");
+        state["run"].clone()
     }
 
     /// The next changing command makes the host whole: `prepare` all-new, `revert` all-old.
@@ -182,6 +192,9 @@ impl Lab {
         assert_eq!(status["interrupted"], Value::Null, "{at}: still interrupted");
         let states: Vec<_> = status["runs"].as_array().unwrap().iter().map(|run| run["state"].clone()).collect();
         assert!(states.iter().all(|state| state != "interrupted"), "{at}: {states:?}");
+        let in_force = |run: &&Value| run["state"] == "committed" && run["command"] != "revert";
+        let last = status["runs"].as_array().unwrap().iter().rfind(in_force).map(|run| run["run"].clone());
+        assert_eq!(self.remembered(at), last.unwrap_or_default(), "{at}: what is remembered is not the last run's");
     }
 
     /// A run killed between two files is recovered by a command that is killed as well, at each of its calls.

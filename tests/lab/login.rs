@@ -89,8 +89,8 @@ fn every_reader_gets_the_password_unchanged(family: Family, password_file: &str)
     }
     let drop_in = &after.0[Path::new(DROP_IN.trim_start_matches("/etc/"))];
     assert_eq!(drop_in.mode & 0o077, 0, "the password in the drop-in is for root only: {:o}", drop_in.mode);
-    let settings = String::from_utf8_lossy(&guest.read("/etc/ics-setup/settings.toml")).into_owned();
-    assert!(!settings.contains("w0rd"), "a secret in the saved settings:\n{settings}");
+    let told = String::from_utf8_lossy(&guest.read("/var/lib/ics-setup/state.json")).into_owned();
+    assert!(!told.contains("w0rd"), "a secret in what is remembered:\n{told}");
 
     // Twice is once: the password is found again or given again, and nothing is written.
     let again = prepare(&guest, &["--proxy-user", "svc", "--proxy-password-file", "/run/password"]).expect(0);

@@ -99,6 +99,12 @@ impl Image {
         picture
     }
 
+    /// What the last run was told, whatever its name.
+    pub fn told(&self) -> serde_json::Value {
+        let state: serde_json::Value = serde_json::from_str(&self.get("var/lib/ics-setup/state.json")).unwrap();
+        state["settings"].clone()
+    }
+
     /// Content and mode of everything but our own state.
     pub fn files(&self) -> BTreeMap<PathBuf, (Vec<u8>, u32)> {
         let all = self.picture().into_iter().filter(|(path, _)| !path.starts_with(Path::new("var")));

@@ -36,6 +36,7 @@ fn assert_same_after_repeat(terminal: &Terminal, image: &Image, before: &Image, 
     }
     repeat(&printed(&raw), image, before, passwords);
     assert_eq!(image.files(), before.files());
+    assert_eq!(image.told(), before.told());
     assert!(terminal.is_cooked() && !terminal.cursor_is_hidden());
 }
 
@@ -65,11 +66,11 @@ fn a_fresh_ubuntu_for_production_behind_a_proxy_with_a_login() {
     assert!(environment.contains(&format!("http_proxy=\"http://svc-ics:p%40ss%3Aw0rd%2F@127.0.0.1:{port}\"")));
     assert!(environment.contains("no_proxy=\"mysql,redis,169.254.169.254,registry.corp.example\""), "{environment}");
     assert!(image.has("etc/apt/apt.conf.d/95ics-setup-proxy"));
-    let saved = image.get("etc/ics-setup/settings.toml");
-    assert!(saved.contains("region = \"eu\"") && saved.contains("[\"c1.corp.example\", \"10.0.0.5\"]"), "{saved}");
+    let told = image.get("var/lib/ics-setup/state.json");
+    assert!(told.contains("region\": \"eu\"") && told.contains("\"c1.corp.example,10.0.0.5\""), "{told}");
     let raw = terminal.raw();
     assert!(raw.contains("asks for a login (407: Basic)") && raw.contains("lets CONNECT "), "{raw}");
-    assert!(raw.contains("read by PAM at each login") && raw.contains("1/4 "), "{raw}");
+    assert!(raw.contains("read by PAM at each login") && raw.contains("1/3 "), "{raw}");
     assert!(raw.contains("ics-setup revert 2") && raw.contains("log in again"), "{raw}");
     assert_same_after_repeat(&terminal, &image, &before, &["p@ss:w0rd/"]);
 }
@@ -129,7 +130,7 @@ fn test_drive_asks_for_no_servers_and_works_on_both_families() {
         terminal.pick("changes. What now?", "apply");
         assert_eq!(terminal.end(), 0, "{}", terminal.screen());
         assert!(image.get(file).contains("127.0.0.1,localhost") || image.get(file).contains("localhost"));
-        assert!(image.get("etc/ics-setup/settings.toml").contains("home = \"/opt/divvy cloud\""));
+        assert!(image.get("var/lib/ics-setup/state.json").contains("home\": \"/opt/divvy cloud\""));
         assert_same_after_repeat(&terminal, &image, &before, &[]);
     }
 }
@@ -158,7 +159,7 @@ fn the_product_alone_keeps_the_present_proxy_and_its_password() {
 }
 
 #[test]
-fn the_proxy_can_be_taken_out_and_the_settings_alone_can_be_saved() {
+fn the_proxy_can_be_taken_out() {
     let image = Image::ubuntu();
     image.put("etc/environment", "PATH=\"/bin\"\nhttp_proxy=\"http://old:1\"\n");
     let before = image.copy();
@@ -173,20 +174,6 @@ fn the_proxy_can_be_taken_out_and_the_settings_alone_can_be_saved() {
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
     assert_eq!(image.get("etc/environment"), "PATH=\"/bin\"\n");
     assert_same_after_repeat(&terminal, &image, &before, &[]);
-
-    let image = Image::ubuntu();
-    let port = world::open_proxy().to_string();
-    let arguments = ["wizard", "--root", image.path(), "--proxy", &format!("http://127.0.0.1:{port}")];
-    let mut terminal = Terminal::start(&arguments, &[]);
-    terminal.line("Folder of the product", "");
-    terminal.pick("Which deployment", "production");
-    terminal.line("Hosts that are reached without", "");
-    terminal.pick("Name the MySQL", "no");
-    terminal.pick("Insight Agent?", "no");
-    terminal.pick("What now?", "save the settings only");
-    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
-    assert_eq!(image.get("etc/environment"), "PATH=\"/usr/bin:/bin\"\n");
-    assert!(image.get("etc/ics-setup/settings.toml").contains(&port) && !image.has("etc/systemd"));
 }
 
 #[test]

@@ -82,9 +82,14 @@ fn all() -> Command {
         .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
         .subcommand(
             Command::new("settings")
-                .about("Effective values and origins, an example file, a JSON Schema")
+                .about("Effective values and origins, as a file to keep too; JSON Schema")
                 .subcommand_required(true)
                 .subcommand(with_settings(Command::new("show").about("Effective value and origin of each setting")))
+                .subcommand(with_settings(
+                    Command::new("export")
+                        .about("What is in force on this host as a settings file to keep, without passwords")
+                        .after_help(help!("settings-export")),
+                ))
                 .subcommand(Command::new("example").about("A commented settings file with every key"))
                 .subcommand(Command::new("schema").about("JSON Schema of the settings file")),
         )

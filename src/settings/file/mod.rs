@@ -1,25 +1,25 @@
-//! The TOML face of the settings: reading with the user's own line in every error, and saving without touching anything
-//! else in the file.
+//! The TOML face of the settings: reading with the user's own line in every error, an example, and a file made of values.
+//! Settings files belong to people: nothing here writes to one.
 
 mod page;
-mod save;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
 use toml::de::DeValue;
 
 use self::page::{Page, mask_words};
-use self::save::rendered;
-pub use self::save::{SAVED, save};
-use super::ProxyUrl;
-use super::layers::{Layer, Origin, Setting};
+use super::layers::{Layer, Origin, parse_switch};
 use super::table::{Key, RETIRED, Shape, Spec, TABLE, by_key, by_section};
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::{nearest, own};
+
+/// The settings of this host, where nobody names another file.
+pub const SETTINGS_FILE: &str = "/etc/ics-setup/settings.toml";
 
 /// Reads a settings file into a layer. `shown` is the name that messages use.
 ///
@@ -56,17 +56,72 @@ pub fn read(text: &str, shown: &Path) -> Result<Layer, Problem> {
 
 /// A commented file with every key.
 pub fn example() -> String {
-    let mut text = String::from("# ics-setup settings: uncomment what you need. Empty means unset.\n");
+    let head = "# ics-setup settings: uncomment what you need. Empty means unset.\n";
+    sections(head, |name, spec| {
+        let flag = spec.flag.map(|flag| format!("--{flag}, ")).unwrap_or_default();
+        let sample = rendered(spec.shape, &sample_of(spec));
+        Some(format!("\n# {}. ({flag}{})\n#{name} = {sample}\n", spec.help, spec.variable))
+    })
+}
+
+/// What a settings file says of a key, and the remark above it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The value; `None`: a place to fill in, commented.
+    pub value: Option<String>,
+    /// On one line.
+    pub remark: String,
+}
+
+/// A settings file with these entries below `head`.
+pub fn export(head: &str, entries: &BTreeMap<Key, Entry>) -> String {
+    sections(head, |name, spec| {
+        let Entry { value, remark } = entries.get(&spec.key)?;
+        let line = match value {
+            Some(value) => format!("{name} = {}", rendered(spec.shape, value)),
+            None => format!("#{name} = {}", quoted(&format!("<{}>", spec.value_name))),
+        };
+        Some(format!("\n# {remark}\n{line}\n"))
+    })
+}
+
+/// The lines of all settings, under the heads of their tables.
+fn sections(head: &str, lines: impl Fn(&str, &Spec) -> Option<String>) -> String {
+    let mut text = head.to_owned();
     for (section, specs) in by_section() {
-        if !section.is_empty() {
+        let body: String = specs.into_iter().filter_map(|(name, spec)| lines(name, spec)).collect();
+        if !section.is_empty() && !body.is_empty() {
             text.push_str(&format!("\n[{section}]\n"));
         }
-        for (name, spec) in specs {
-            let flag = spec.flag.map(|flag| format!("--{flag}, ")).unwrap_or_default();
-            let sample = rendered(spec.shape, &sample_of(spec));
-            text.push_str(&format!("\n# {}. ({flag}{})\n#{name} = {sample}\n", spec.help, spec.variable));
+        text.push_str(&body);
+    }
+    text
+}
+
+/// A value as TOML, on one line.
+fn rendered(shape: Shape, value: &str) -> String {
+    match shape {
+        Shape::Switch => parse_switch(value).unwrap_or(false).to_string(),
+        Shape::Port => value.parse::<i64>().map_or_else(|_| quoted(value), |number| number.to_string()),
+        Shape::List => {
+            let members = value.split(',').map(str::trim).filter(|member| !member.is_empty());
+            format!("[{}]", members.map(quoted).collect::<Vec<_>>().join(", "))
+        }
+        Shape::Text | Shape::Path | Shape::Choice(_) => quoted(value),
+    }
+}
+
+fn quoted(value: &str) -> String {
+    let mut text = String::with_capacity(value.len() + 2);
+    text.push('"');
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => text.extend(['\\', c]),
+            c if c.is_ascii_control() => text.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => text.push(c),
         }
     }
+    text.push('"');
     text
 }
 
@@ -129,15 +184,5 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
             members.map(|members| members.join(","))
         }
         _ => None,
-    }
-}
-
-/// What may be saved of a setting: URLs lose their password.
-pub(super) fn savable(key: Key, setting: &Setting<String>) -> String {
-    match key {
-        Key::ProxyUrl | Key::ProxyHttp | Key::ProxyHttps => {
-            ProxyUrl::parse(&setting.value).map_or_else(|_| String::new(), |url| url.without_password())
-        }
-        _ => setting.value.clone(),
     }
 }

@@ -17,7 +17,7 @@ fn values_come_with_their_line() {
 }
 
 #[test]
-fn what_0_2_0_saved_is_read() {
+fn what_0_1_0_saved_is_read() {
     let layer = read_text("os = 'ubuntu'\nroles = ['worker']\nworkers = 8\nimage = 'x:1'\nbundle = '/mnt'\n").unwrap();
     assert_eq!(layer.get(Key::Os).unwrap().value, "ubuntu");
 }
@@ -52,100 +52,6 @@ fn the_example_is_valid_with_and_without_its_comment_marks() {
     assert!(TABLE.iter().all(|spec| text.contains(spec.variable)));
 }
 
-#[test]
-fn saving_keeps_what_a_person_wrote() {
-    let present = "# mine\nrelease = \"22.3\" # pinned\n\n[proxy]\n# why\nhttp = 'http://a:1'\n";
-    let values = [
-        (Key::Release, "22.3".to_owned()),
-        (Key::ProxyHttp, "http://b:1".to_owned()),
-        (Key::MysqlPort, "3307".to_owned()),
-    ];
-    let saved = save(Some(present), &values).unwrap().unwrap();
-    assert!(
-        saved.starts_with("# mine\nrelease = \"22.3\" # pinned\n\n[proxy]\n# why\nhttp = \"http://b:1\"\n"),
-        "{saved}"
-    );
-    assert!(saved.contains("[mysql]\nport = 3307\n"));
-    assert_eq!(save(Some(&saved), &values).unwrap().unwrap(), saved);
-    assert_eq!(save(None, &[]).unwrap(), None);
-}
-
-fn saved(present: &str, values: &[(Key, &str)]) -> String {
-    let values: Vec<_> = values.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-    save(Some(present), &values).unwrap().unwrap()
-}
-
-#[test]
-fn a_list_and_a_text_are_the_same_only_when_their_members_are() {
-    for (key, present, value, after) in [
-        (Key::ProxyNoProxy, "no_proxy = \"old.example\"", "new.example", "no_proxy = [\"new.example\"]"),
-        (Key::ProxyNoProxy, "no_proxy = [\"old.example\"]", "new.example", "no_proxy = [\"new.example\"]"),
-        (Key::ProxyNoProxy, "no_proxy = \"a, b\"", "a,b", "no_proxy = \"a, b\""),
-        (Key::ProxyNoProxy, "no_proxy = [ 'a','b' ]", "a,b", "no_proxy = [ 'a','b' ]"),
-        (Key::ProxyHttp, "http = [\"http://old\"]", "http://new", "http = \"http://new\""),
-        (Key::ProxyBothCases, "both_cases = 'yes'", "true", "both_cases = 'yes'"),
-    ] {
-        assert_eq!(saved(&format!("[proxy]\n{present}\n"), &[(key, value)]), format!("[proxy]\n{after}\n"));
-    }
-}
-
-type Values<'a> = &'a [(Key, &'a str)];
-
-#[test]
-fn saving_changes_the_value_and_no_other_byte() {
-    let host: Values<'_> = &[(Key::MysqlHost, "n")];
-    let both: Values<'_> = &[(Key::MysqlHost, "n"), (Key::MysqlPort, "3307")];
-    let top: Values<'_> = &[(Key::Os, "ubuntu"), (Key::ProxyUser, "u")];
-    for (present, values, after) in [
-        (
-            "[mysql]\n  host   =\t\"o\"   # ask Bob\n\n\n# end",
-            host,
-            "[mysql]\n  host   =\t\"n\"   # ask Bob\n\n\n# end",
-        ),
-        ("[mysql]\r\nhost = 'o' # b\r\n# end\r\n", both, "[mysql]\r\nhost = \"n\" # b\r\nport = 3307\r\n# end\r\n"),
-        ("os = \"ubuntu\"\r\n# end", both, "# end\r\n\r\n[mysql]\r\nhost = \"n\"\r\nport = 3307"),
-        ("mysql.host = 'o'", both, "mysql.host = \"n\"\nmysql.port = 3307"),
-        ("mysql = {host = 'o', user = 'u'} # c\n", host, "mysql = {host = \"n\"} # c\n"),
-        ("mysql = { user = 'u', host = 'o' }\n", both, "mysql = { host = \"n\", port = 3307 }\n"),
-        ("mysql = { host = 'o' # c\n , user = 'u' }\n", &[(Key::MysqlUser, "u")], "mysql = { # c\n user = 'u' }\n"),
-        ("mysql = {}\n", host, "mysql = { host = \"n\" }\n"),
-        ("[mysql.other]\nx = 1\n", host, "[mysql.other]\nx = 1\n\n[mysql]\nhost = \"n\"\n"),
-        (
-            "# mine\n\n# of the proxy\n[proxy]\nuser = 'u'\n",
-            top,
-            "# mine\n\nos = \"ubuntu\"\n\n# of the proxy\n[proxy]\nuser = 'u'\n",
-        ),
-        ("\u{feff}[proxy]\nuser = 'u'\n", top, "\u{feff}os = \"ubuntu\"\n\n[proxy]\nuser = 'u'\n"),
-        ("\u{feff}os = 'centos'\n", &[(Key::Os, "ubuntu")], "\u{feff}os = \"ubuntu\"\n"),
-        ("\u{feff}os = 'centos'\n", &[], "\u{feff}"),
-        ("os = 'centos' # ask Bob\nmysql.port = 0x10\n", &[(Key::MysqlPort, "16")], "# ask Bob\nmysql.port = 0x10\n"),
-        ("a = 1\n\n[mysql]\nhost = 'o'\n\n[x]\n", &[], "a = 1\n\n[x]\n"),
-        ("a = 1\n\n[mysql]\nhost = 'o'\n", &[], "a = 1\n"),
-        ("a = 1\n[mysql]\nhost = 'o'\n# mine", &[], "a = 1\n[mysql]\n# mine"),
-        ("[mysql]\npassword = 'mine'\nhost = 'o'", &[], "[mysql]\npassword = 'mine'"),
-        ("[mysql]\nhost = ''\n[x]\n[[y]]\n", &[], "[mysql]\nhost = ''\n[x]\n[[y]]\n"),
-        ("b.x = 1\na = 2\nb.y = '''\r\n'''\n", &[], "b.x = 1\na = 2\nb.y = '''\r\n'''\n"),
-        (
-            "proxy.no_proxy = [ # these\n  'worker', # one\n]\n",
-            &[(Key::ProxyNoProxy, "worker")],
-            "proxy.no_proxy = [ # these\n  'worker', # one\n]\n",
-        ),
-        ("[[mysql]]\nhost = 'o'\n", host, "[[mysql]]\nhost = 'o'\n"),
-        ("", &[(Key::MysqlUser, "a\"b\\c\n\u{7f}")], "[mysql]\nuser = \"a\\\"b\\\\c\\n\\u007F\"\n"),
-    ] {
-        assert_eq!(saved(present, values), after, "from {present:?}");
-        assert_eq!(saved(after, values), after, "from {present:?}, once more");
-    }
-}
-
-#[test]
-fn a_saved_file_that_is_not_toml_is_shown_without_secrets() {
-    let problem = save(Some("[mysql]\npassword = \"s3cretZZ\" x\n"), &[]).unwrap_err();
-    assert!(!told(&problem).contains("s3cretZZ"), "{problem}");
-    assert!(problem.message.starts_with("/etc/ics-setup/settings.toml:2: "), "{problem}");
-}
-
-/// All that a problem says.
 fn told(problem: &Problem) -> String {
     format!("{problem}\n{}", problem.hints.join("\n"))
 }
@@ -255,27 +161,20 @@ fn broken() -> impl Strategy<Value = String> {
         .prop_map(|pieces| pieces.into_iter().map(|(piece, end)| piece + &end).collect())
 }
 
-/// A settings file as people write it, now and then wrong.
-fn people() -> impl Strategy<Value = String> {
-    let top = "(os = 'ubuntu'( # c)?\n)?(redis.port = (8|0x8|\"8\")\n)?(proxy.no_proxy = (\"a,b\"|\\[ 'a', \"b\" \\]|\\[\n 'a', # c\n\\])\n)?(# d\n|\n){0,2}";
-    let body = "(host = 'h'( # c)?\n)?(# d\n|\n)?(port = 0xC_EB *\n)?(other = '''x'''\n)?(# e\n|\n){0,2}";
-    let dotted = |body: String| {
-        let line = |line: &str| if line.contains('=') { format!("mysql.{line}\n") } else { format!("{line}\n") };
-        body.lines().map(line).collect::<String>()
+/// Values of any settings, as flags give them.
+fn values() -> impl Strategy<Value = Vec<(Key, String)>> {
+    let of_key = |spec: &'static Spec| {
+        let text = match spec.shape {
+            Shape::Switch => "true|false".to_owned(),
+            Shape::Port => "[1-9][0-9]{0,3}".to_owned(),
+            Shape::Choice(words) => words.join("|"),
+            Shape::List => "[a-zé.:*/\"'#0-9]{1,6}(,[a-z.\"'\\\\\t]{1,6}){0,2}".to_owned(),
+            Shape::Text | Shape::Path => "[^\0]{1,8}".to_owned(),
+        };
+        proptest::string::string_regex(&text).unwrap().prop_map(move |value| (spec.key, value))
     };
-    let mysql = prop_oneof![
-        body.prop_map(|body| format!("[mysql]\n{body}")),
-        body.prop_map(dotted),
-        "mysql = \\{ ?(host = 'h' ?(, ?)?)?\\} ?(# c)?\n",
-        "mysql = \\{ ?(port = 1 ?, ?)?(host = 'h')? ?(# c\n ?)?(, user = 'u' ?)?\\}\n?",
-        Just(String::new()),
-    ];
-    (top, mysql, "(\\[x\\]\n?|\\[mysql\\.x\\]\na = 1|# end)?", any::<bool>(), any::<bool>()).prop_map(
-        |(top, mysql, end, crlf, bom)| {
-            let text = format!("{}{top}{mysql}{end}", if bom { "\u{feff}" } else { "" });
-            if crlf { text.replace('\n', "\r\n") } else { text }
-        },
-    )
+    proptest::sample::subsequence(TABLE.iter().collect::<Vec<_>>(), 0..=TABLE.len())
+        .prop_flat_map(move |specs| specs.into_iter().map(of_key).collect::<Vec<_>>())
 }
 
 proptest! {
@@ -286,48 +185,29 @@ proptest! {
         if let Err(problem) = read_text(&text) {
             prop_assert!(!told(&problem).contains("s3cretZZ"), "{}", told(&problem));
         }
-        if let Err(problem) = save(Some(&text), &[]) {
-            prop_assert!(!told(&problem).contains("s3cretZZ"), "{}", told(&problem));
-        }
     }
 
     #[test]
     fn any_text_is_read_or_refused(text in "([a-zé\u{feff}.=\\[\\]{}\"'#,\n\r\\\\ 0-9_-]|\"\"\"|\r\n|password|mysql|= \"){0,24}") {
         drop(read_text(&text));
-        let saved = save(Some(&text), &[(Key::MysqlHost, "h".to_owned()), (Key::Os, "ubuntu".to_owned())]);
-        prop_assert_eq!(toml::de::DeTable::parse(&text).is_ok(), saved.is_ok());
     }
 
     #[test]
-    fn saving_twice_is_saving_once_and_reads_back(text in people(), wanted in any::<[bool; 6]>()) {
-        prop_assume!(toml::de::DeTable::parse(&text).is_ok());
-        let all = [
-            (Key::Os, "ubuntu"), (Key::RedisPort, "8"), (Key::ProxyNoProxy, "a,b"),
-            (Key::MysqlHost, "h"), (Key::MysqlPort, "3307"), (Key::ProxyUser, "u"),
-        ];
-        let values: Vec<_> = all.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(pair, _)| *pair).collect();
-        let once = saved(&text, &values);
-        prop_assert_eq!(&saved(&once, &values), &once);
-        // What is no setting of ours is an error to the reader, and nothing to the writer.
-        let known = |text: &str| read_text(&text.replace("other", "database")).ok();
-        if let (Some(before), Some(after)) = (known(&text), known(&once)) {
-            for spec in TABLE.iter().filter(|spec| spec.saved && spec.key != Key::MysqlDatabase) {
-                let value = values.iter().find(|(key, _)| *key == spec.key).map(|(_, value)| *value);
-                prop_assert_eq!(after.get(spec.key).map(|it| it.value.as_str()), value);
-            }
-            let same = TABLE.iter().all(|spec| {
-                before.get(spec.key).map(|it| &it.value) == after.get(spec.key).map(|it| &it.value)
-            });
-            prop_assert!(!same || text == once);
-        }
-        if text.contains("\r\n") {
-            prop_assert_eq!(once.matches('\n').count(), once.matches("\r\n").count());
-        }
-        let ends = |text: &str| text.trim_start_matches('\u{feff}').chars().next_back().map(|last| last == '\n');
-        prop_assert!(ends(&text).is_none() || ends(&once).is_none() || ends(&text) == ends(&once));
-        // Comments are nobody's values.
-        for comment in ["# c", "# d", "# e", "# end"] {
-            prop_assert!(text.matches(comment).count() <= once.matches(comment).count() + text.matches("'a', # c").count());
-        }
+    fn what_is_exported_reads_back(values in values(), remark in "[a-z \"'=\\[#]{0,8}") {
+        let entry = |value: &String| Entry { value: Some(value.clone()), remark: remark.clone() };
+        let mut entries: BTreeMap<Key, Entry> = values.iter().map(|(key, value)| (*key, entry(value))).collect();
+        let place = Entry { value: None, remark: remark.clone() };
+        entries.entry(Key::ProxyPasswordFile).or_insert(place);
+        let layer = read_text(&export("# head\n", &entries)).map_err(|problem| problem.to_string());
+        let layer = layer.map_err(TestCaseError::fail)?;
+        let of_layer = |spec: &Spec| Some((spec.key, layer.get(spec.key)?.value.clone()));
+        let trimmed = |(key, value): &(Key, String)| match key.spec().shape {
+            Shape::List => (*key, value.split(',').map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join(",")),
+            _ => (*key, value.clone()),
+        };
+        prop_assert_eq!(
+            TABLE.iter().filter_map(of_layer).collect::<Vec<_>>(),
+            values.iter().map(trimmed).filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>()
+        );
     }
 }

@@ -7,8 +7,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::file::savable;
 use super::found::Found;
+use super::last_run::{self, Told};
 use super::layers::{Layers, Origin, Setting, parse_switch};
 use super::table::{Key, Spec, TABLE};
 use super::{NoProxy, ProxyUrl, Secret};
@@ -100,8 +100,8 @@ pub struct Settings {
     pub mysql_tls: Option<bool>,
     /// TLS to Redis.
     pub redis_tls: Option<bool>,
-    /// What `settings.toml` is to hold: values that a person gave, without passwords.
-    pub saved: Vec<(Key, String)>,
+    /// What is remembered for the next run: what people said, without passwords.
+    pub told: Told,
     /// Every secret of this run.
     pub secrets: Vec<Secret>,
     /// Effective value as it may be shown and origin, by key.
@@ -250,6 +250,7 @@ impl Settings {
             let message = text!("{} and --remove-proxy contradict each other", asked.origin);
             return Err(Problem::settings(id::SETTINGS_CONFLICT, message).hint("leave one of them out").into());
         }
+        findings.extend(last_run::outlived(layers, remove_proxy));
         let mut resolver = Resolver { layers, found, outside, missing: Vec::new() };
         let proxies = if remove_proxy { Proxies::default() } else { resolver.proxies(ignored, &mut findings)? };
         let exclusions = resolver.exclusions(&mut findings)?;
@@ -274,7 +275,7 @@ impl Settings {
             mysql_tls: layers.switch(Key::MysqlTls),
             redis_tls: layers.switch(Key::RedisTls),
             shown: shown(layers, found, &proxies),
-            saved: saved(layers, remove_proxy),
+            told: last_run::told(layers, remove_proxy),
             proxies,
             exclusions,
             found_no_proxy: found.no_proxy.clone(),
@@ -313,35 +314,6 @@ fn targets(layers: &Layers) -> Result<Vec<TargetName>, Problem> {
                     None => problem.hint(text!("targets: {}", own(all.join(", ")))),
                 }
             })
-        })
-        .collect()
-}
-
-/// What is worth keeping for the next run: what a person gave, now or before.
-fn saved(layers: &Layers, remove_proxy: bool) -> Vec<(Key, String)> {
-    const URLS: [Key; 3] = [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps];
-    const LISTS: [Key; 2] = [Key::ProxyNoProxy, Key::ProxyNoProxyOnly];
-    TABLE
-        .iter()
-        .filter(|spec| spec.saved)
-        .filter(|spec| !(remove_proxy && spec.key.is_in("proxy")))
-        .filter_map(|spec| {
-            let setting = layers.get(spec.key)?;
-            // A URL for both schemes that came later replaces one for a single scheme that was kept, and so with lists.
-            let rank = setting.origin.rank();
-            let beaten = |keys: &[Key]| {
-                keys.contains(&spec.key)
-                    && keys.iter().filter_map(|key| layers.get(*key)).any(|other| other.origin.rank() > rank)
-            };
-            let beaten = match spec.key {
-                Key::ProxyHttp | Key::ProxyHttps => beaten(&[spec.key, Key::ProxyUrl]),
-                key if LISTS.contains(&key) => beaten(&LISTS),
-                key if URLS.contains(&key) => [Key::ProxyHttp, Key::ProxyHttps]
-                    .iter()
-                    .all(|key| layers.get(*key).is_some_and(|o| o.origin.rank() > rank)),
-                _ => false,
-            };
-            (!beaten).then(|| (spec.key, savable(spec.key, setting)))
         })
         .collect()
 }
