@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
+use super::{Closed, Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -197,7 +197,7 @@ fn differs(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Findin
         text!("{} gets another {} than is wanted", who, own(names.join(", ")))
     };
     let details = Text::join(wrong.iter().map(|difference| difference.text.clone()), "; ");
-    let (cause, fixes) = match outranked(consumer, wrong, wanted) {
+    let (cause, fixes) = match closed(consumer, wrong).or_else(|| outranked(consumer, wrong, wanted)) {
         Some(outranked) => outranked,
         None => {
             let (cause, fixes) = remedy(consumer, wanted, missing);
@@ -250,8 +250,12 @@ pub(crate) fn id(who: Who) -> FindingId {
 pub(crate) fn who(consumer: &Consumer) -> Text {
     let name = consumer.name.as_ref();
     match consumer.consumer {
-        Who::Login => name.map_or("a login".into(), |user| text!("a login of {}", own(user))),
-        Who::Sudo => "a command under sudo".into(),
+        Who::Login => {
+            let users = name.map_or(Text::default(), |users| text!(" of {}", own(users)));
+            let doors = consumer.doors.as_ref().map_or(Text::default(), |doors| text!(" {}", own(doors)));
+            text!("a login{}{}", users, doors)
+        }
+        Who::Sudo => text!("a command under {}", own(consumer.doors.as_deref().unwrap_or("sudo"))),
         Who::Cron => "a cron job".into(),
         Who::Systemd => "a systemd service".into(),
         Who::Docker => "the Docker daemon".into(),
@@ -377,6 +381,24 @@ fn restart() -> [Fix; 2] {
     ]
 }
 
+/// A file that the consumer may not read, where that is why something is wrong: the command that opens it.
+fn closed(consumer: &Consumer, wrong: &[Difference]) -> Option<(Text, Vec<Fix>)> {
+    let decides = |closed: &&Closed| {
+        let of_wrong = |name: &String| wrong.iter().any(|difference| difference.name.eq_ignore_ascii_case(name));
+        closed.names.iter().any(of_wrong)
+    };
+    let closed = consumer.closed.iter().find(decides)?;
+    let mode = |(path, mode): &(String, String)| text!("{} has mode {}", own(path), own(mode));
+    let modes = Text::join(closed.modes.iter().map(mode), ", ");
+    let cause = text!("{}, so that {} cannot read {}", modes, own(&closed.user), own(&closed.file));
+    let mut fixes = vec![Fix::Command(text!("{}", own(&closed.chmod)))];
+    if closed.password {
+        let warning = "the file holds the password of the proxy, which every user of this host can read then";
+        fixes.push(Fix::Advice(warning.into()));
+    }
+    Some((cause, fixes))
+}
+
 /// Files that `prepare` does not write, or could not mend, and that decide what is wrong: each is named with its line.
 fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Option<(Text, Vec<Fix>)> {
     let names = wrong.iter().map(|difference| difference.name);
@@ -471,6 +493,10 @@ fn evidence(finding: Finding, consumer: &Consumer, wanted: &[String]) -> Finding
         .evidence("consumer", who(consumer))
         .evidence("source", own(&consumer.source))
         .evidence("known", own(known));
+    let finding = match consumer.assumed.as_slice() {
+        [] => finding,
+        assumed => finding.evidence("assumed", assumed.iter().map(|path| text!("{}", own(path))).collect::<Vec<_>>()),
+    };
     let url = |of_https| consumer.proxy(of_https).map(|value| Evidence::from(value.text()));
     let list = consumer.exclusions().map(|list| Evidence::from(list_shown(list, wanted)));
     let values = [("http_proxy", url(false)), ("https_proxy", url(true)), ("no_proxy", list)];

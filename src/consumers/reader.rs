@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
-use super::{Consumer, Decided, NAMES, State};
+use super::{Consumer, Decided, NAMES, State, Who};
 use crate::host::{FileKind, HostRead};
 use crate::net::Time;
 use crate::platform::Platform;
@@ -73,6 +73,21 @@ impl<'a> FileProbe<'a> {
             }
         }
         consumer
+    }
+
+    /// A consumer that gets what a model says; `usual`: where it would be said, if nothing says anything.
+    pub(super) fn of_sights(&mut self, who: Who, sights: &Sights, usual: &[&str]) -> Consumer {
+        let mut sources: Vec<String> = Vec::new();
+        for sight in NAMES.iter().filter_map(|name| sights.get(*name)) {
+            let shown = self.shown(&sight.at().path);
+            if !sources.contains(&shown) {
+                sources.push(shown);
+            }
+        }
+        if sources.is_empty() {
+            sources = usual.iter().map(|path| self.shown(Path::new(path))).collect();
+        }
+        self.modelled(Consumer::new(who, None, sources.join(", ")), sights)
     }
 
     /// The number of the password of a URL that is wanted.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::look::{self, Stop};
 use super::super::sight::{Place, Sight, Sights};
-use super::NAMES;
 use super::sshd::fits;
+use super::{NAMES, Pam};
 use crate::host::{FileKind, HostRead};
 use crate::platform::Platform;
 
@@ -55,7 +55,7 @@ fn given(
     let stack = if !defaults.pam {
         Sights::new()
     } else {
-        super::environment(host, if login { "sudo-i" } else { "sudo" }, platform)
+        super::environment(&Pam::new(host, platform), if login { "sudo-i" } else { "sudo" })
     };
     let file = match &defaults.env_file {
         Some((path, _)) => variables(host, path)?,

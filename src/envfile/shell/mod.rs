@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use files::User;
+pub(crate) use files::obstacles;
 use files::{Content, Eyes, Look};
 use machine::{Flow, Shell};
 pub use machine::{Given, Kind};

@@ -16,6 +16,7 @@ use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
+use crate::plan::PlannedHost;
 use crate::text;
 use crate::text::Text;
 
@@ -57,7 +58,7 @@ impl Check for Consumers {
 
     fn collect(&self, look: &Look<'_>, time: Time, _: Option<&ConsumersFacts>) -> ConsumersFacts {
         let ask = Ask {
-            host: look.host,
+            host: &PlannedHost::unchanged(look.host),
             platform: look.platform,
             home: &look.spec.home,
             http_proxy: look.secrets.http_proxy.as_ref(),
