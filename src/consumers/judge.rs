@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Closed, Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
+use super::{
+    Closed, Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Unread, Wanted, Who,
+};
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -197,7 +199,8 @@ fn differs(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Findin
         text!("{} gets another {} than is wanted", who, own(names.join(", ")))
     };
     let details = Text::join(wrong.iter().map(|difference| difference.text.clone()), "; ");
-    let (cause, fixes) = match closed(consumer, wrong).or_else(|| outranked(consumer, wrong, wanted)) {
+    let outranked = closed(consumer, wrong).or_else(|| outranked(consumer, wrong, wanted));
+    let (cause, fixes) = match outranked.or_else(|| unread(consumer)) {
         Some(outranked) => outranked,
         None => {
             let (cause, fixes) = remedy(consumer, wanted, missing);
@@ -397,6 +400,20 @@ fn closed(consumer: &Consumer, wrong: &[Difference]) -> Option<(Text, Vec<Fix>)>
         fixes.push(Fix::Advice(warning.into()));
     }
     Some((cause, fixes))
+}
+
+/// Doors that leave the file unread which `prepare` writes.
+fn unread(consumer: &Consumer) -> Option<(Text, Vec<Fix>)> {
+    if consumer.unread.is_empty() {
+        return None;
+    }
+    let places: Vec<&str> = consumer.unread.iter().map(|unread| unread.at.as_str()).collect();
+    let mend = |unread: &Unread| match unread.asks_pam {
+        true => text!("add this line to {}: session required pam_env.so", own(&unread.at)),
+        false => text!("let sshd use its PAM stack: UsePAM yes in {}", own(&unread.at)),
+    };
+    let fixes = consumer.unread.iter().map(|unread| Fix::Advice(mend(unread))).collect();
+    Some((text!("/etc/environment is not read there: {}", own(places.join(", "))), fixes))
 }
 
 /// Files that `prepare` does not write, or could not mend, and that decide what is wrong: each is named with its line.

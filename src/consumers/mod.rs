@@ -130,9 +130,22 @@ pub(crate) struct Consumer {
     /// Files that would decide something, were they not closed to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) closed: Vec<Closed>,
+    /// What leaves `/etc/environment` unread at these doors, where that is the file that `prepare` writes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unread: Vec<Unread>,
     /// Files that are absent from an image, in whose places those of its distribution were read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) assumed: Vec<String>,
+}
+
+/// What leaves `/etc/environment` unread. Part of saved facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unread {
+    /// A stack of PAM, or the line of sshd's configuration.
+    pub(crate) at: String,
+    /// Does sshd ask PAM?
+    pub(crate) asks_pam: bool,
 }
 
 /// A file that a consumer may not read, and that would decide something for it. Part of saved facts.
@@ -259,6 +272,7 @@ impl Consumer {
             next: None,
             exceptions: Vec::new(),
             closed: Vec::new(),
+            unread: Vec::new(),
             assumed: Vec::new(),
         }
     }

@@ -19,7 +19,8 @@ pub type Modelled = BTreeMap<String, Option<String>>;
 /// `apt`: the options below `Acquire::http` and `Acquire::https`; an empty name without a value: it does not know. `dnf`:
 /// `http_proxy`, and `ID` of each repository with a proxy of its own. `pam:SERVICE`, `sshd`: the variables of a login.
 /// `sudo`: those of a command, called with `http_proxy` and `https_proxy` set to `http://caller:1`. `cron`:
-/// `FILE USER NAME` for each crontab. `login:DOOR:USER`: the variables of a login, as the shell leaves them.
+/// `FILE USER NAME` for each crontab. `login:DOOR:USER`: the variables of a login, as the shell leaves them. `login:sudo:USER`,
+/// `login:sudo -i:USER`: those of a command that root, logged in, starts for a user.
 ///
 /// # Errors
 /// `root` is no folder; there is no such reader.
@@ -50,6 +51,12 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
         },
         other => match other.split(':').collect::<Vec<_>>().as_slice() {
             ["pam", service] => plain(pam::environment(&Pam::new(&host, platform), service)),
+            ["login", door @ ("sudo" | "sudo -i"), user] => {
+                let found = doors::under_sudo(&host, platform, user)
+                    .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+                let (plain_sudo, login) = found.unwrap_or_default();
+                plain(if *door == "sudo" { plain_sudo } else { login })
+            }
             ["login", door, user] => {
                 let ways = doors::ways(&host, platform, &[user, "root"])
                     .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;

@@ -48,8 +48,13 @@ impl<'a> FileProbe<'a> {
         let shown = self.shown(&at.path);
         Decided {
             shown: if at.line == 0 { shown } else { format!("{shown}:{}", at.line) },
-            ours: self.own_files.contains(&at.path) || self.is_mended(&at.path),
+            ours: self.writes(&at.path) || self.is_mended(&at.path),
         }
+    }
+
+    /// Is it a file that `prepare` or `reconfigure` writes?
+    pub(super) fn writes(&self, path: &Path) -> bool {
+        self.own_files.iter().any(|own| own == path)
     }
 
     /// A script of profile.d that sets the proxy is brought to the same value; a link to one is left alone.

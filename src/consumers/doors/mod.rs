@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::look::{self, Stop};
 use super::pam::{self, Pam};
 use super::reader::FileProbe;
-use super::sight::{Sight, Sights};
-use super::{Closed, Consumer, NAMES, State, Who, logins};
+use super::sight::{Place, Sight, Sights};
+use super::{ALL_NAMES, Closed, Consumer, NAMES, State, Unread, Who, logins};
 use crate::envfile::shell::{User, obstacles};
 use crate::environment::LoginUser;
 use crate::host::{FileKind, HostRead};
@@ -22,6 +22,8 @@ use crate::text::{Text, own, quoted};
 /// Read where an image has no stack of PAM.
 const DEBIAN: &str = include_str!("../../../assets/pam/debian");
 const REDHAT: &str = include_str!("../../../assets/pam/redhat");
+
+const PAM_STACKS: &str = "/etc/pam.d";
 
 words! {
     /// The ways into a host, and whether a person sits there.
@@ -46,6 +48,8 @@ pub(super) struct Way {
     pub(super) door: Door,
     /// Before the shell has read its files.
     start: Sights,
+    /// What leaves `/etc/environment` unread there.
+    unread: Option<Place>,
     /// After it.
     pub(super) sights: Sights,
     /// The same if no file were closed to the user.
@@ -71,12 +75,16 @@ pub(super) fn ways(host: &dyn HostRead, platform: Option<&Platform>, users: &[&s
         let by_su = doors.by_su_login(&user)?;
         doors.open(&user, Door::SuLogin, by_su.clone());
         doors.open(&user, Door::SuTerminal, by_su);
-        if is_bare || pam::has_stack(host, "login")? {
-            let start = pam::environment(&doors.pam(&user), "login");
+        if is_bare || pam::has_stack(host, "login")? || has_program(host, "login") {
+            let start = doors.by_pam(&user, "login");
             doors.open(&user, Door::Console, start);
         }
-        if let Some(start) = pam::sshd::read(&doors.pam(&user)) {
-            doors.open(&user, Door::Ssh, start);
+        let pam = doors.pam(&user);
+        if let Some(sights) = pam::sshd::read(&pam) {
+            let unset = sights.values().find(|sight| matches!(sight, Sight::Unset { .. }));
+            let place = unset.map_or(Place::new(&Path::new(PAM_STACKS).join("sshd"), 0), |sight| sight.at().clone());
+            let unread = Some(place).filter(|_| !pam.reads_environment.get());
+            doors.open(&user, Door::Ssh, Start { sights, unread });
         }
     }
     let by_su: Vec<Way> = doors.ways.iter().filter(|way| way.door == Door::SuLogin).cloned().collect();
@@ -84,16 +92,18 @@ pub(super) fn ways(host: &dyn HostRead, platform: Option<&Platform>, users: &[&s
         // Root goes on as another user, who gets what root's login has.
         for way in by_su.iter().filter(|way| way.user.uid != 0 && logins::needs_login(&way.user)) {
             let mut sights = root.sights.clone();
-            sights.extend(pam::environment(&doors.pam(&way.user), "su"));
+            sights.retain(|name, _| ALL_NAMES.contains(&name.as_str()));
+            sights.extend(doors.by_pam(&way.user, "su").sights);
             let (start, unhindered) = (sights.clone(), sights.clone());
-            doors.ways.push(Way { user: way.user.clone(), door: Door::Su, start, sights, unhindered });
+            let user = way.user.clone();
+            doors.ways.push(Way { user, door: Door::Su, start, unread: None, sights, unhindered });
         }
     }
     let mut assumed = Vec::new();
     for service in ["su", "login", "sshd"].into_iter().filter(|_| is_bare) {
         let is_door = service != "sshd" || doors.ways.iter().any(|way| way.door == Door::Ssh);
         if is_door && !pam::has_stack(host, service)? {
-            assumed.push(Path::new("/etc/pam.d").join(service));
+            assumed.push(Path::new(PAM_STACKS).join(service));
         }
     }
     let profile = Path::new("/etc/profile");
@@ -101,6 +111,18 @@ pub(super) fn ways(host: &dyn HostRead, platform: Option<&Platform>, users: &[&s
         assumed.push(profile.to_path_buf());
     }
     Ok(Ways { ways: doors.ways, assumed })
+}
+
+/// Is it there? Where it cannot be looked at, it is taken to be.
+fn has_program(host: &dyn HostRead, name: &str) -> bool {
+    ["/usr/bin", "/bin"].iter().any(|folder| !matches!(look::kind(host, &Path::new(folder).join(name)), Ok(None)))
+}
+
+/// What a shell begins with.
+#[derive(Clone, Debug)]
+struct Start {
+    sights: Sights,
+    unread: Option<Place>,
 }
 
 struct Doors<'a> {
@@ -122,32 +144,39 @@ impl Doors<'_> {
         Pam { user: Some(user), stock, ..Pam::new(self.host, self.platform) }
     }
 
-    /// util-linux asks for `su-l`, shadow's su of older systems for `su`.
-    fn by_su_login(&self, user: &User) -> Result<Sights, Stop> {
+    fn by_pam(&self, user: &User, service: &str) -> Start {
         let pam = self.pam(user);
+        let sights = pam::environment(&pam, service);
+        let stack = || Place::new(&Path::new(PAM_STACKS).join(service), 0);
+        Start { sights, unread: (!pam.reads_environment.get()).then(stack) }
+    }
+
+    /// util-linux asks for `su-l`, shadow's su of older systems for `su`.
+    fn by_su_login(&self, user: &User) -> Result<Start, Stop> {
         if pam::has_stack(self.host, "su-l")? {
-            return Ok(pam::environment(&pam, "su-l"));
+            return Ok(self.by_pam(user, "su-l"));
         }
-        let of_su = pam::environment(&pam, "su");
+        let of_su = self.by_pam(user, "su");
         if !pam::has_stack(self.host, pam::OTHER)? {
             return Ok(of_su);
         }
-        let of_other = pam::environment(&pam, pam::OTHER);
-        Ok(logins::differing(of_su, of_other, "there is no stack su-l, and what stands for it depends on the su"))
+        let of_other = self.by_pam(user, pam::OTHER).sights;
+        let why = "there is no stack su-l, and what stands for it depends on the su";
+        Ok(Start { sights: logins::differing(of_su.sights, of_other, why), ..of_su })
     }
 
     /// A way whose shell is a login shell. Those that begin with the same are followed once.
-    fn open(&mut self, user: &User, door: Door, start: Sights) {
+    fn open(&mut self, user: &User, door: Door, Start { sights: start, unread }: Start) {
         let terminal = door != Door::SuLogin;
         let same =
             |way: &&Way| way.user.name == user.name && (way.door != Door::SuLogin) == terminal && way.start == start;
         let way = match self.ways.iter().find(same) {
-            Some(known) => Way { door, ..known.clone() },
+            Some(known) => Way { door, unread, ..known.clone() },
             None => {
                 let login = |user: &User| logins::login(self.host, self.platform, user, terminal, &start);
                 let sights = login(user);
                 let unhindered = if user.uid == 0 { sights.clone() } else { login(&User { uid: 0, ..user.clone() }) };
-                Way { user: user.clone(), door, start, sights, unhindered }
+                Way { user: user.clone(), door, start, unread, sights, unhindered }
             }
         };
         self.ways.push(way);
@@ -213,27 +242,15 @@ pub(super) fn beside(
 
 /// What a command gets that root, logged in, starts for another user under `sudo`, and under `sudo -i`.
 pub(super) fn sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
-    let (host, sudoers) = (probe.host, Path::new("/etc/sudoers"));
+    let sudoers = Path::new("/etc/sudoers");
     let unseen = |state, why: Text| vec![Consumer::unseen(Who::Sudo, probe.shown(sudoers), state, why)];
     if let Err((state, why)) = probe.read(sudoers) {
         return unseen(state, why);
     }
-    let doors = Doors { host, platform, ways: Vec::new() };
-    let found = || -> Result<_, Stop> {
-        let root = doors.user("root")?;
-        let caller = logins::login(host, platform, &root, false, &doors.by_su_login(&root)?);
-        let by_sudo = |login| pam::sudo::read(host, &caller, platform, login);
-        let Some((plain, start)) = by_sudo(false).zip(by_sudo(true)) else { return Ok(None) };
-        let user = doors.user(&LoginUser::of(host).name)?;
-        Ok(Some((plain, logins::login(host, platform, &user, false, &start))))
-    };
-    let (plain, login) = match found() {
+    let (plain, login) = match under_sudo(probe.host, platform, &LoginUser::of(probe.host).name) {
         Ok(Some(found)) => found,
         Ok(None) => return unseen(State::Skipped, "sudo is not installed".into()),
-        Err(stop) => {
-            let why: Text = text!("{}: {}", probe.shown(&stop.at.path), stop.why);
-            return unseen(State::Unreadable, why);
-        }
+        Err(stop) => return unseen(State::Unreadable, text!("{}: {}", probe.shown(&stop.at.path), stop.why)),
     };
     let usual = ["/etc/sudoers", "/etc/pam.d/sudo"];
     let (plain, login) = (probe.of_sights(Who::Sudo, &plain, &usual), probe.of_sights(Who::Sudo, &login, &usual));
@@ -241,6 +258,23 @@ pub(super) fn sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Ve
         return vec![plain];
     }
     vec![plain, Consumer { doors: Some("sudo -i".to_owned()), ..login }]
+}
+
+/// What `su - root -c "sudo -u USER COMMAND"` gives, and the same with `sudo -i`. `None`: there is no sudo.
+///
+/// # Errors
+/// What could not be looked at.
+pub(super) fn under_sudo(
+    host: &dyn HostRead,
+    platform: Option<&Platform>,
+    user: &str,
+) -> Result<Option<(Sights, Sights)>, Stop> {
+    let doors = Doors { host, platform, ways: Vec::new() };
+    let (root, user) = (doors.user("root")?, doors.user(user)?);
+    let caller = logins::login(host, platform, &root, false, &doors.by_su_login(&root)?.sights);
+    let by_sudo = |login| pam::sudo::read(host, &caller, platform, login);
+    let found = by_sudo(false).zip(by_sudo(true));
+    Ok(found.map(|(plain, start)| (plain, logins::login(host, platform, &user, false, &start))))
 }
 
 /// What the doors have in common, by user and door.
@@ -253,10 +287,15 @@ fn consumers(probe: &mut FileProbe<'_>, found: &Ways, ways: &[&Way]) -> Vec<Cons
         let user = way.user.name.as_str();
         match groups.iter_mut().find(|(known, _)| known.is_same(&consumer) && known.closed == consumer.closed) {
             None => groups.push((consumer, vec![(user, vec![way.door])])),
-            Some((_, users)) => match users.iter_mut().find(|(name, _)| *name == user) {
-                Some((_, doors)) => doors.push(way.door),
-                None => users.push((user, vec![way.door])),
-            },
+            Some((known, users)) => {
+                known.unread.extend(
+                    consumer.unread.iter().filter(|place| !known.unread.contains(place)).cloned().collect::<Vec<_>>(),
+                );
+                match users.iter_mut().find(|(name, _)| *name == user) {
+                    Some((_, doors)) => doors.push(way.door),
+                    None => users.push((user, vec![way.door])),
+                }
+            }
         }
     }
     let all = |user: &str| -> Vec<Door> {
@@ -319,7 +358,14 @@ fn named(doors: &[Door], all: &[Door]) -> Option<String> {
 
 fn of_way(probe: &mut FileProbe<'_>, way: &Way) -> Consumer {
     let closed = closed(probe, way);
-    Consumer { closed, ..probe.of_sights(Who::Login, &way.sights, &["/etc/environment", "/etc/profile.d"]) }
+    let environment = "/etc/environment";
+    let unread = way.unread.iter().filter(|_| probe.writes(Path::new(environment)));
+    let asks_pam = |place: &Place| place.path.starts_with(PAM_STACKS);
+    let unread: Vec<Unread> =
+        unread.map(|place| Unread { at: probe.decided(place).shown, asks_pam: asks_pam(place) }).collect();
+    let mut consumer = probe.of_sights(Who::Login, &way.sights, &[environment, "/etc/profile.d"]);
+    consumer.decided.retain(|_, decided| !unread.iter().any(|unread| unread.at == decided.shown));
+    Consumer { closed, unread, ..consumer }
 }
 
 /// Files that would decide something for this user, were they not closed to it.

@@ -59,6 +59,9 @@ pub(super) fn apply(pam: &Pam<'_>, arguments: &[String], at: &Place, sights: &mu
 
 /// The lines of `/etc/environment`, or of what stands for it.
 fn assigned(pam: &Pam<'_>, path: &Path, sights: &mut Sights) -> Result<(), Stop> {
+    if path == Path::new(ENVIRONMENT) {
+        pam.reads_environment.set(true);
+    }
     let Some(lines) = pam.lines(path)? else { return Ok(()) };
     for (line, name, value) in lines.assignments() {
         let Some(name) = NAMES.into_iter().find(|own| own.as_bytes() == name) else { continue };

@@ -18,6 +18,7 @@ pub(crate) mod sudo;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use super::look::{self, Stop};
@@ -68,12 +69,14 @@ pub(crate) struct Pam<'a> {
     pub(crate) user: Option<&'a User>,
     /// Read where there is neither the service's stack nor `other`.
     pub(crate) stock: Option<&'static str>,
+    /// Has `/etc/environment` been read?
+    pub(crate) reads_environment: Cell<bool>,
 }
 
 impl<'a> Pam<'a> {
     /// For anybody, without a stack to be taken for granted.
     pub(crate) fn new(host: &'a dyn HostRead, platform: Option<&'a Platform>) -> Self {
-        Self { host, platform, user: None, stock: None }
+        Self { host, platform, user: None, stock: None, reads_environment: Cell::new(false) }
     }
 
     /// A file of the user's home, read with the user's rights; `None`: it is not there, or closed to the user.

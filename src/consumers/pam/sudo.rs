@@ -50,8 +50,8 @@ fn given(
     login: bool,
     defaults: &Defaults,
 ) -> Result<Sights, Stop> {
-    // The packages of Debian and Red Hat have a service of its own for -i.
-    let login = login && look::kind(host, Path::new("/etc/pam.d/sudo-i"))?.is_some();
+    // The packages of Debian and Red Hat have a service of its own for -i (measured on 1.9.13: without it `other` counts).
+    let login = login && (super::has_stack(host, "sudo-i")? || super::has_stack(host, super::OTHER)?);
     let stack = if !defaults.pam {
         Sights::new()
     } else {
