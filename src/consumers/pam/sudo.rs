@@ -51,11 +51,11 @@ fn given(
     defaults: &Defaults,
 ) -> Result<Sights, Stop> {
     // The packages of Debian and Red Hat have a service of its own for -i (measured on 1.9.13: without it `other` counts).
-    let login = login && (super::has_stack(host, "sudo-i")? || super::has_stack(host, super::OTHER)?);
+    let own_stack = login && (super::has_stack(host, "sudo-i")? || super::has_stack(host, super::OTHER)?);
     let stack = if !defaults.pam {
         Sights::new()
     } else {
-        super::environment(&Pam::new(host, platform), if login { "sudo-i" } else { "sudo" })
+        super::environment(&Pam::new(host, platform), if own_stack { "sudo-i" } else { "sudo" })
     };
     let file = match &defaults.env_file {
         Some((path, _)) => variables(host, path)?,
@@ -64,7 +64,8 @@ fn given(
     let restricted = defaults.env_file.as_ref().is_some_and(|(_, restricted)| *restricted);
     let mut found = Sights::new();
     for name in NAMES {
-        let kept = !defaults.env_reset || defaults.kept.iter().any(|(pattern, _)| fits(pattern, name));
+        // A login shell begins afresh, whatever `env_reset` says.
+        let kept = !(defaults.env_reset || login) || defaults.kept.iter().any(|(pattern, _)| fits(pattern, name));
         let of_caller = start.get(name).filter(|sight| kept && !matches!(sight, Sight::Unset { .. }));
         let of_file = file.get(name).filter(|_| kept || !restricted);
         // PAM's value takes the place of one that is there only where nothing of that name would have been kept.
