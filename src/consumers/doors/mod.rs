@@ -277,11 +277,14 @@ pub(super) fn under_sudo(
     Ok(found.map(|(plain, start)| (plain, logins::login(host, platform, &user, false, &start))))
 }
 
+/// Users, each with some of the doors.
+type Users<'a> = Vec<(&'a str, Vec<Door>)>;
+
 /// What the doors have in common, by user and door.
 fn consumers(probe: &mut FileProbe<'_>, found: &Ways, ways: &[&Way]) -> Vec<Consumer> {
     let assumed: Vec<String> = found.assumed.iter().map(|path| probe.shown(path)).collect();
     // Each with its users, each of those with the doors at which it gets the same.
-    let mut groups: Vec<(Consumer, Vec<(&str, Vec<Door>)>)> = Vec::new();
+    let mut groups: Vec<(Consumer, Users<'_>)> = Vec::new();
     for way in ways {
         let consumer = Consumer { assumed: assumed.clone(), ..of_way(probe, way) };
         let user = way.user.name.as_str();
