@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{failed, rollback, runs};
@@ -84,7 +84,7 @@ fn memory(host: &dyn HostWrite, plan: &Plan, run: &str) -> Result<Option<Change>
         Memory::Back(bytes) => bytes.clone(),
     };
     let path = PathBuf::from(STATE_FILE);
-    let before = host.snapshot(&path).map_err(|error| failed(host, &path, "be looked at", &error))?.map(Rc::new);
+    let before = host.snapshot(&path).map_err(|error| failed(host, &path, "be looked at", &error))?.map(Arc::new);
     if before.as_ref().map(|before| &before.bytes) == bytes.as_ref() {
         return Ok(None);
     }

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::reader::{FileProbe, IMAGE};
-use super::{ALL_NAMES, Consumer, ConsumersFacts, Known, NAMES, State, Who, docker, files, packages};
+use super::reader::FileProbe;
+use super::{ALL_NAMES, Consumer, ConsumersFacts, Known, NAMES, State, Who, docker, doors, files, packages};
 use crate::environment::{self, LoginUser, Unseen, Variables};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -37,10 +37,10 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     let mut consumers = Vec::new();
     for who in Who::ALL.into_iter().filter(|who| only.is_none_or(|only| only.contains(who))) {
         match who {
-            Who::Login if host.is_live() => consumers.push(probe.login(&LoginUser::of(host))),
-            Who::Login => consumers.extend(files::login(&mut probe, platform)),
+            Who::Login if host.is_live() => consumers.extend(probe.login(&LoginUser::of(host), platform)),
+            Who::Login => consumers.extend(doors::logins(&mut probe, platform)),
             Who::Sudo if host.is_live() => consumers.push(probe.sudo(&LoginUser::of(host))),
-            Who::Sudo => consumers.push(Consumer::unseen(who, "sudo", State::Skipped, IMAGE)),
+            Who::Sudo => consumers.extend(doors::sudo(&mut probe, platform)),
             Who::Cron => consumers.extend(files::cron(&mut probe, platform)),
             Who::Systemd if host.is_live() => consumers.push(probe.services()),
             Who::Systemd => consumers.push(files::services(&mut probe, platform)),
@@ -55,17 +55,16 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
 }
 
 impl FileProbe<'_> {
-    fn login(&mut self, user: &LoginUser) -> Consumer {
+    fn login(&mut self, user: &LoginUser, platform: Option<&Platform>) -> Vec<Consumer> {
         let source = format!("su - {}", user.name);
         if self.host.euid() != 0 {
             let why = "only root may start a login of another user";
-            return Consumer {
-                name: Some(user.name.clone()),
-                ..Consumer::unseen(Who::Login, source, State::NeedsRoot, why)
-            };
+            let unseen = Consumer::unseen(Who::Login, source, State::NeedsRoot, why);
+            return vec![Consumer { name: Some(user.name.clone()), ..unseen }];
         }
         let seen = environment::login(self.host, user, self.at_most(LOGIN));
-        self.program(Who::Login, Some(user.name.clone()), &source, seen)
+        let asked = self.program(Who::Login, Some(user.name.clone()), &source, seen);
+        if asked.state == State::Seen { doors::beside(self, platform, &user.name, asked) } else { vec![asked] }
     }
 
     fn sudo(&mut self, user: &LoginUser) -> Consumer {

@@ -1,15 +1,13 @@
-//! Logins, cron, services and `prod.env`, by what their files say.
+//! cron, services and `prod.env`, by what their files say.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::reader::FileProbe;
-use super::sight::{Sight, Sights};
-use super::sources::{ENVIRONMENT, by_lines};
-use super::{Consumer, NAMES, State, Who, logins, pam, units};
+use super::sight::Sight;
+use super::{Consumer, NAMES, State, Who, pam, units};
 use crate::envfile::unit::Release;
-use crate::envfile::{Dialect, PamLimit, Seen};
-use crate::environment::LoginUser;
+use crate::envfile::{Dialect, Seen};
 use crate::host::Command;
 use crate::platform::Platform;
 use crate::text;
@@ -18,72 +16,6 @@ use crate::vendor::prod_env as path_of_prod_env;
 
 /// What a reader gets for each name.
 type Readings = BTreeMap<&'static str, Seen>;
-
-/// Logins of root and of an ordinary user, for a command and at a terminal, by the files that they read: `/etc/environment`,
-/// then those of the shell. One consumer where all of them get the same; and other shells whose files mention the names.
-pub(super) fn login(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
-    let environment = Path::new(ENVIRONMENT);
-    let start = match probe.read(environment) {
-        Ok(bytes) => by_lines(environment, &bytes.unwrap_or_default(), Dialect::PamEnv(PamLimit::None)),
-        Err((state, why)) => return vec![Consumer::unseen(Who::Login, ENVIRONMENT, state, why)],
-    };
-    let mut ways: Vec<(Vec<String>, Consumer)> = Vec::new();
-    for name in [LoginUser::of(probe.host).name.as_str(), "root"] {
-        let user = match logins::user(probe.host, name) {
-            Ok(user) => user,
-            Err(error) => {
-                let why = text!("/etc/passwd or /etc/group could not be read: {}", error);
-                return vec![Consumer::unseen(Who::Login, "/etc/passwd", State::Unreadable, why)];
-            }
-        };
-        for interactive in [false, true] {
-            let sights = logins::login(probe.host, platform, &user, interactive, &start);
-            let consumer = of_sights(probe, &sights);
-            let way = if interactive { format!("{name} at a terminal") } else { name.to_owned() };
-            match ways.iter_mut().find(|(_, known)| same(known, &consumer)) {
-                Some((names, _)) => names.push(way),
-                None => ways.push((vec![way], consumer)),
-            }
-        }
-    }
-    let several = ways.len() > 1;
-    let named = |(names, consumer): (Vec<String>, Consumer)| {
-        let users: Vec<&String> = names.iter().filter(|name| !name.contains(' ')).collect();
-        // At a terminal too, where both are in it.
-        let both = |name: &String| match name.split_once(' ') {
-            Some((user, _)) => !users.iter().any(|other| *other == user),
-            None => true,
-        };
-        let names: Vec<String> = names.iter().filter(|name| both(name)).cloned().collect();
-        Consumer { name: several.then(|| names.join(" and ")), ..consumer }
-    };
-    let mut consumers: Vec<Consumer> = ways.into_iter().map(named).collect();
-    for (family, sights) in logins::others(probe.host) {
-        consumers.push(Consumer { name: Some(format!("a user of {}", family.name())), ..of_sights(probe, &sights) });
-    }
-    consumers
-}
-
-/// A consumer that gets what a model says.
-fn of_sights(probe: &mut FileProbe<'_>, sights: &Sights) -> Consumer {
-    let mut sources: Vec<String> = Vec::new();
-    for sight in NAMES.iter().filter_map(|name| sights.get(*name)) {
-        let shown = probe.shown(&sight.at().path);
-        if !sources.contains(&shown) {
-            sources.push(shown);
-        }
-    }
-    if sources.is_empty() {
-        sources = [ENVIRONMENT, "/etc/profile.d"].map(|path| probe.shown(Path::new(path))).to_vec();
-    }
-    probe.modelled(Consumer::new(Who::Login, None, sources.join(", ")), sights)
-}
-
-/// Do both get the same? By which files is another question.
-fn same(one: &Consumer, other: &Consumer) -> bool {
-    let (source, decided, unknown) = (other.source.clone(), other.decided.clone(), other.unknown.clone());
-    one.unknown.keys().eq(other.unknown.keys()) && Consumer { source, decided, unknown, ..one.clone() } == *other
-}
 
 /// cron jobs: those whose crontabs set nothing, and those of each crontab that sets something.
 pub(super) fn cron(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {

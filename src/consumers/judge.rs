@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
+use super::{
+    Closed, Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Unread, Wanted, Who,
+};
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -187,8 +189,10 @@ fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wa
     };
     let details = Text::join(wrong.iter().map(|difference| difference.text.clone()), "; ");
     let (usual, remedy) = remedy(consumer, wanted, missing);
+    let closed = closed(consumer, wrong);
     let (cause, fixes) = match outranked(consumer, wrong, facts, wanted) {
-        None => (usual.into(), remedy),
+        _ if closed.is_some() => closed.unwrap_or_default(),
+        None => unread(consumer).unwrap_or_else(|| (usual.into(), remedy)),
         Some(outranked) => {
             let mut fixes = outranked.fixes;
             // What is written mends a part of it.
@@ -246,8 +250,12 @@ pub(crate) fn id(who: Who) -> FindingId {
 pub(crate) fn who(consumer: &Consumer) -> Text {
     let name = consumer.name.as_ref();
     match consumer.consumer {
-        Who::Login => name.map_or("a login".into(), |user| text!("a login of {}", own(user))),
-        Who::Sudo => "a command under sudo".into(),
+        Who::Login => {
+            let users = name.map_or(Text::default(), |users| text!(" of {}", own(users)));
+            let doors = consumer.doors.as_ref().map_or(Text::default(), |doors| text!(" {}", own(doors)));
+            text!("a login{}{}", users, doors)
+        }
+        Who::Sudo => text!("a command under {}", own(consumer.doors.as_deref().unwrap_or("sudo"))),
         Who::Cron => "a cron job".into(),
         Who::Systemd => "a systemd service".into(),
         Who::Docker => "the Docker daemon".into(),
@@ -378,6 +386,38 @@ fn restart() -> [Fix; 2] {
     ]
 }
 
+/// A file that the consumer may not read, where that is why something is wrong: the command that opens it.
+fn closed(consumer: &Consumer, wrong: &[Difference]) -> Option<(Text, Vec<Fix>)> {
+    let decides = |closed: &&Closed| {
+        let of_wrong = |name: &String| wrong.iter().any(|difference| difference.name.eq_ignore_ascii_case(name));
+        closed.names.iter().any(of_wrong)
+    };
+    let closed = consumer.closed.iter().find(decides)?;
+    let mode = |(path, mode): &(String, String)| text!("{} has mode {}", own(path), own(mode));
+    let modes = Text::join(closed.modes.iter().map(mode), ", ");
+    let cause = text!("{}, so that {} cannot read {}", modes, own(&closed.user), own(&closed.file));
+    let mut fixes = vec![Fix::Command(text!("{}", own(&closed.chmod)))];
+    if closed.password {
+        let warning = "the file holds the password of the proxy, which every user of this host can read then";
+        fixes.push(Fix::Advice(warning.into()));
+    }
+    Some((cause, fixes))
+}
+
+/// Doors that leave the file unread which `prepare` writes.
+fn unread(consumer: &Consumer) -> Option<(Text, Vec<Fix>)> {
+    if consumer.unread.is_empty() {
+        return None;
+    }
+    let places: Vec<&str> = consumer.unread.iter().map(|unread| unread.at.as_str()).collect();
+    let mend = |unread: &Unread| match unread.asks_pam {
+        true => text!("add this line to {}: session required pam_env.so", own(&unread.at)),
+        false => text!("let sshd use its PAM stack: UsePAM yes in {}", own(&unread.at)),
+    };
+    let fixes = consumer.unread.iter().map(|unread| Fix::Advice(mend(unread))).collect();
+    Some((text!("/etc/environment is not read there: {}", own(places.join(", "))), fixes))
+}
+
 /// What decides otherwise, whatever `prepare` and `reconfigure` write.
 struct Outranked {
     cause: Text,
@@ -493,6 +533,10 @@ fn evidence(finding: Finding, consumer: &Consumer, wanted: &[String]) -> Finding
         .evidence("consumer", who(consumer))
         .evidence("source", own(&consumer.source))
         .evidence("known", own(known));
+    let finding = match consumer.assumed.as_slice() {
+        [] => finding,
+        assumed => finding.evidence("assumed", assumed.iter().map(|path| text!("{}", own(path))).collect::<Vec<_>>()),
+    };
     let url = |of_https| consumer.proxy(of_https).map(|value| Evidence::from(value.text()));
     let list = consumer.exclusions().map(|list| Evidence::from(list_shown(list, wanted)));
     let values = [("http_proxy", url(false)), ("https_proxy", url(true)), ("no_proxy", list)];

@@ -10,7 +10,8 @@
 //! | `value` | one value without its password, and what is wrong with how it is written |
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
 //! | `collect` | every consumer in turn |
-//! | `files` | cron and services by their files; `prod.env`; logins, from what `logins` says |
+//! | `doors` | logins and sudo, by what each door starts from |
+//! | `files` | cron and services by their files; `prod.env` |
 //! | `sight` | what a reader makes of a variable, and which line decides it |
 //! | `logins` | the files of login shells, read as one program |
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
@@ -25,13 +26,13 @@
 
 mod collect;
 mod docker;
+mod doors;
 mod files;
 pub(crate) mod judge;
 mod logins;
 mod look;
 mod modelled;
 pub(crate) mod packages;
-#[allow(dead_code, reason = "logins, sshd and sudo are asked by the observations that follow")]
 pub(crate) mod pam;
 pub(crate) mod places;
 mod reader;
@@ -102,6 +103,9 @@ pub(crate) struct Consumer {
     pub(crate) consumer: Who,
     /// Which one of several: the user who logs in, a package manager, a container, the readers of an env file.
     pub(crate) name: Option<String>,
+    /// The doors through which logins get this: `over ssh`; `None`: each that is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) doors: Option<String>,
     /// The file or process that was read.
     pub(crate) source: String,
     /// Is it known what the consumer gets?
@@ -131,6 +135,43 @@ pub(crate) struct Consumer {
     /// Requests that have a proxy of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) exceptions: Vec<Exception>,
+    /// Files that would decide something, were they not closed to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) closed: Vec<Closed>,
+    /// What leaves `/etc/environment` unread at these doors, where that is the file that `prepare` writes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unread: Vec<Unread>,
+    /// Files that are absent from an image, in whose places those of its distribution were read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) assumed: Vec<String>,
+}
+
+/// What leaves `/etc/environment` unread. Part of saved facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unread {
+    /// A stack of PAM, or the line of sshd's configuration.
+    pub(crate) at: String,
+    /// Does sshd ask PAM?
+    pub(crate) asks_pam: bool,
+}
+
+/// A file that a consumer may not read, and that would decide something for it. Part of saved facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Closed {
+    /// Who may not.
+    pub(crate) user: String,
+    /// The file as a person on this machine looks it up.
+    pub(crate) file: String,
+    /// The file, or folders on the way to it, each with the mode that closes it: `0600`.
+    pub(crate) modes: Vec<(String, String)>,
+    /// What opens it.
+    pub(crate) chmod: String,
+    /// Does it hold the password of a proxy?
+    pub(crate) password: bool,
+    /// The variables that it decides.
+    pub(crate) names: Vec<String>,
 }
 
 /// Requests that have a proxy of their own.
@@ -223,6 +264,7 @@ impl Consumer {
         Self {
             consumer,
             name,
+            doors: None,
             source: source.into(),
             state: State::Seen,
             why: None,
@@ -237,11 +279,23 @@ impl Consumer {
             unknown: BTreeMap::new(),
             next: None,
             exceptions: Vec::new(),
+            closed: Vec::new(),
+            unread: Vec::new(),
+            assumed: Vec::new(),
         }
     }
 
     fn unseen(consumer: Who, source: impl Into<String>, state: State, why: impl Into<Text>) -> Self {
         Self { state, why: Some(why.into()), ..Self::new(consumer, None, source) }
+    }
+
+    /// Do both get the same? By which files is another question.
+    fn is_same(&self, other: &Self) -> bool {
+        let values = |own: &Self| {
+            let urls = [&own.http, &own.http_upper, &own.https, &own.https_upper].map(Clone::clone);
+            (urls, own.no_proxy.clone(), own.no_proxy_upper.clone())
+        };
+        self.unknown.keys().eq(other.unknown.keys()) && values(self) == values(other)
     }
 
     /// The proxy that it uses for http (or https) requests. Go programs such as the Docker daemon ask the upper-case name

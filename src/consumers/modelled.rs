@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use super::doors;
 use super::packages;
-use super::pam;
+use super::pam::{self, Pam};
 use super::sight::{Place, Sight, Sights};
 use crate::host::RealHost;
 use crate::platform;
@@ -18,7 +19,8 @@ pub type Modelled = BTreeMap<String, Option<String>>;
 /// `apt`: the options below `Acquire::http` and `Acquire::https`; an empty name without a value: it does not know. `dnf`:
 /// `http_proxy`, and `ID` of each repository with a proxy of its own. `pam:SERVICE`, `sshd`: the variables of a login.
 /// `sudo`: those of a command, called with `http_proxy` and `https_proxy` set to `http://caller:1`. `cron`:
-/// `FILE USER NAME` for each crontab.
+/// `FILE USER NAME` for each crontab. `login:DOOR:USER`: the variables of a login, as the shell leaves them. `login:sudo:USER`,
+/// `login:sudo -i:USER`: those of a command that root, logged in, starts for a user.
 ///
 /// # Errors
 /// `root` is no folder; there is no such reader.
@@ -29,7 +31,7 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
     Ok(match reader {
         "apt" => packages::apt_options(&host),
         "dnf" => packages::dnf_proxies(&host),
-        "sshd" => plain(pam::sshd::read(&host, platform).unwrap_or_default()),
+        "sshd" => plain(pam::sshd::read(&Pam::new(&host, platform)).unwrap_or_default()),
         "sudo" => {
             let at = Place::new(Path::new("/caller"), 0);
             let caller = Sight::Value { value: "http://caller:1".to_owned(), at };
@@ -47,9 +49,21 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
                 tables.flat_map(names).collect()
             }
         },
-        other => match other.strip_prefix("pam:") {
-            Some(service) => plain(pam::environment(&host, service, platform)),
-            None => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
+        other => match other.split(':').collect::<Vec<_>>().as_slice() {
+            ["pam", service] => plain(pam::environment(&Pam::new(&host, platform), service)),
+            ["login", door @ ("sudo" | "sudo -i"), user] => {
+                let found = doors::under_sudo(&host, platform, user)
+                    .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+                let (plain_sudo, login) = found.unwrap_or_default();
+                plain(if *door == "sudo" { plain_sudo } else { login })
+            }
+            ["login", door, user] => {
+                let ways = doors::ways(&host, platform, &[user, "root"])
+                    .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+                let way = ways.ways.into_iter().find(|way| way.user.name == *user && way.door.as_str() == *door);
+                plain(way.map(|way| way.sights).unwrap_or_default())
+            }
+            _ => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
         },
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
-use super::{Consumer, Decided, Exception, NAMES, State};
+use super::{Consumer, Decided, Exception, NAMES, State, Who};
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::platform::Platform;
@@ -48,8 +48,13 @@ impl<'a> FileProbe<'a> {
         let shown = self.shown(&at.path);
         Decided {
             shown: if at.line == 0 { shown } else { format!("{shown}:{}", at.line) },
-            ours: self.own_files.contains(&at.path),
+            ours: self.writes(&at.path),
         }
+    }
+
+    /// Is it a file that `prepare` or `reconfigure` writes?
+    pub(super) fn writes(&self, path: &Path) -> bool {
+        self.own_files.iter().any(|own| own == path)
     }
 
     /// The consumer with what a model says of each of the six names.
@@ -81,6 +86,21 @@ impl<'a> FileProbe<'a> {
                 consumer.exceptions.push(Exception { whom: text!("{}", own(name)), at, value: Some(value) });
             }
         }
+    }
+
+    /// A consumer that gets what a model says; `usual`: where it would be said, if nothing says anything.
+    pub(super) fn of_sights(&mut self, who: Who, sights: &Sights, usual: &[&str]) -> Consumer {
+        let mut sources: Vec<String> = Vec::new();
+        for sight in NAMES.iter().filter_map(|name| sights.get(*name)) {
+            let shown = self.shown(&sight.at().path);
+            if !sources.contains(&shown) {
+                sources.push(shown);
+            }
+        }
+        if sources.is_empty() {
+            sources = usual.iter().map(|path| self.shown(Path::new(path))).collect();
+        }
+        self.modelled(Consumer::new(who, None, sources.join(", ")), sights)
     }
 
     /// The number of the password of a URL that is wanted.

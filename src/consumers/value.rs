@@ -111,8 +111,10 @@ impl ProxyValue {
                 .map(|password| passwords.number(&percent_decode_str(password).collect::<Vec<_>>())),
         };
         let shown = match &parsed {
-            Some(url) => url.masked(),
-            None => masked(scheme, user, place, !matches!(path, "" | "/")),
+            Some(url) => shown(url),
+            None => {
+                masked(scheme, user.filter(|_| password.is_some()), login.is_some(), place, !matches!(path, "" | "/"))
+            }
         };
         Some(Self { shown, password: number, flaws })
     }
@@ -121,6 +123,15 @@ impl ProxyValue {
     pub(crate) fn text(&self) -> Text {
         redact::url_text(&self.shown)
     }
+}
+
+/// A URL as it may be shown. What stands in the place of a login without a colon may be a token, so a password.
+pub(super) fn shown(url: &ProxyUrl) -> String {
+    if url.password().is_some() || url.credentials.is_none() {
+        return url.masked();
+    }
+    let bare = ProxyUrl { credentials: None, ..url.clone() }.masked();
+    bare.replacen("://", &format!("://{MASK}@"), 1)
 }
 
 /// A list of exclusions as it stands, but for what looks like a login in it.
@@ -171,14 +182,18 @@ fn place_flaws(place: &str) -> Option<Flaw> {
 
 /// A value that is no URL, as far as it can be shown: nothing that may be a part of a password. What stands in a
 /// port's place and does not begin with a digit may be one.
-fn masked(scheme: Option<&str>, user: Option<&str>, place: &str, has_path: bool) -> String {
+fn masked(scheme: Option<&str>, user: Option<&str>, has_login: bool, place: &str, has_path: bool) -> String {
     let part = |text: &str| -> String {
         let fit = |c: &char| c.is_ascii_alphanumeric() || "-._[]%\\".contains(*c);
         let clean: String = text.chars().filter(fit).take(LONGEST_PART).collect();
         if clean == text { clean } else { format!("{clean}…") }
     };
     let scheme = scheme.map(|scheme| format!("{}://", part(scheme))).unwrap_or_default();
-    let user = user.map(|user| format!("{}:{MASK}@", part(user))).unwrap_or_default();
+    let user = match user {
+        Some(user) => format!("{}:{MASK}@", part(user)),
+        None if has_login => format!("{MASK}@"),
+        None => String::new(),
+    };
     let place = match place.rsplit_once(':') {
         // What begins with a digit was meant as a port, and what follows the digits is the fault.
         Some((host, port)) if port.starts_with(|c: char| c.is_ascii_digit()) => {
@@ -218,7 +233,7 @@ mod tests {
             ("http://u:100%@h:1", "http://u:***@h:1", &[BarePercent]),
             ("http://u:%C3%A9@h:1", "http://u:***@h:1", &[NotAscii]),
             ("http://u:é@h:1", "http://u:***@h:1", &[NotAscii]),
-            ("http://u@h:1", "http://u:***@h:1", &[NoPassword]),
+            ("http://u@h:1", "http://***@h:1", &[NoPassword]),
             ("http://h:1/proxy", "http://h:1/…", &[Path]),
             ("\"http://h:1\"", "http://h:1", &[Blank]),
             ("http://h:1 ", "http://h:1", &[Blank]),

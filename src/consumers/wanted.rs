@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::value::shown;
 use crate::settings::{Exclusions, Origin, ProxyUrl, Scheme, Setting, Settings};
 
 /// A proxy, without its password.
@@ -30,7 +31,7 @@ impl ProxySpec {
     /// A URL without its password.
     pub(crate) fn new(url: &ProxyUrl, origin: String) -> Self {
         Self {
-            url: url.masked(),
+            url: shown(url),
             tls: url.scheme == Scheme::Https,
             host: url.host.to_string(),
             port: url.port.unwrap_or_else(|| url.scheme.usual_port()),

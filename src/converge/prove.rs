@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Options, RunContext};
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Wanted, Who, judge};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Known, Wanted, Who, judge};
 use crate::finding::{Finding, Status};
 use crate::host::{Command, HostRead, View};
 use crate::net::Time;
@@ -82,11 +82,12 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
     let ahead = context.ahead.take().filter(|_| context.plan.is_empty() && !host.is_live());
     let seen = ahead.or_else(|| observe(&View::new(host), context, &context.plan.consumers));
     let Some((wanted, facts)) = seen else { return Ok(()) };
-    let mut findings: Vec<Finding> =
-        facts.consumers.iter().map(|consumer| judge::judge(consumer, &facts, &wanted)).collect();
     // Only a login that was really started proves that the run has failed; all else is told and stays.
-    let proven = |finding: &Finding| host.is_live() && Who::of(finding.id) == Some(Who::Login);
-    findings = findings.into_iter().map(|finding| if proven(&finding) { finding } else { milder(finding) }).collect();
+    let proves = |consumer: &Consumer| consumer.consumer == Who::Login && consumer.known == Known::Asked;
+    let judged = |consumer: &Consumer| (proves(consumer), judge::judge(consumer, &facts, &wanted));
+    let findings = facts.consumers.iter().map(judged);
+    let findings: Vec<Finding> =
+        findings.map(|(proves, finding)| if proves { finding } else { milder(finding) }).collect();
     let broken = findings.iter().find(|finding| finding.status == Status::Fail).cloned();
     // What was foretold is known now.
     context.findings.retain(|known| !findings.iter().any(|finding| finding.id == known.id));

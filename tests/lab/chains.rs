@@ -129,7 +129,7 @@ const VALUES: [&str; 14] = [
     "{a,b}",
 ];
 
-struct Generator(u64);
+pub(crate) struct Generator(pub(crate) u64);
 
 impl Generator {
     fn below(&mut self, bound: usize) -> usize {
@@ -201,7 +201,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// One host's files.
-fn chain(generator: &mut Generator, root: &Path) {
+pub(crate) fn chain(generator: &mut Generator, root: &Path) {
     fs::create_dir_all(root.join("etc/profile.d")).unwrap();
     let stock = generator.pick(&STOCK);
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/chains").join(stock), root);

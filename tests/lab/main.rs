@@ -11,6 +11,7 @@ mod clients;
 mod common;
 mod crash;
 mod crowd;
+mod doors;
 mod formats;
 mod host;
 mod login;

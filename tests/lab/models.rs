@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ics_setup::{Modelled, modelled};
 
@@ -14,20 +14,25 @@ use crate::readers::files::Generator;
 use tempfile::TempDir;
 
 /// Files of one configuration by their paths.
-type Tree = BTreeMap<String, String>;
+pub(crate) type Tree = BTreeMap<String, String>;
 
 /// What a reader got; nothing where it refused the configuration.
-type Real = Option<BTreeMap<String, String>>;
+pub(crate) type Real = Option<BTreeMap<String, String>>;
 
 /// A guest with each tree below `cases/NNN`, an empty `seen`, and the same trees where the models read them.
-struct Readers {
-    guest: Guest,
+pub(crate) struct Readers {
+    pub(crate) guest: Guest,
     trees: TempDir,
 }
 
 impl Readers {
     /// `script` is run for each `$case`.
     fn new(trees: &[Tree], script: &str) -> Self {
+        Self::with(trees, "chmod -R go-w,a+rX /cases", script, |_, _| ())
+    }
+
+    /// The same, with more that `prepare` puts below the root of each; `first` is run before all.
+    pub(crate) fn with(trees: &[Tree], first: &str, script: &str, mut prepare: impl FnMut(usize, &Path)) -> Self {
         let folder = scratch_in_memory("models");
         for (index, tree) in trees.iter().enumerate() {
             let root = folder.path().join(format!("{index:03}"));
@@ -36,13 +41,14 @@ impl Readers {
             }
             // Which linux-pam it is decides how continued lines are read.
             write(&root, "etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+            prepare(index, &root);
         }
         let guest = Guest::over(&debian_root(), None, |upper| {
             fs::create_dir_all(upper.join("seen")).unwrap();
             fs::write(upper.join("each.sh"), script).unwrap();
             copy_tree(folder.path(), &upper.join("cases"));
         });
-        guest.sh("chmod -R go-w,a+rX /cases; cd /cases; for case in *; do . /each.sh; done");
+        guest.sh(&format!("{first}; cd /cases; for case in *; do . /each.sh; done"));
         Self { guest, trees: folder }
     }
 
@@ -50,7 +56,7 @@ impl Readers {
         self.trees.path().join(format!("{index:03}"))
     }
 
-    fn model(&self, reader: &str, index: usize) -> Modelled {
+    pub(crate) fn model(&self, reader: &str, index: usize) -> Modelled {
         modelled(reader, &self.root(index)).unwrap()
     }
 
@@ -59,7 +65,7 @@ impl Readers {
     }
 }
 /// Compares all trees; `names` are looked at beside those that the model has.
-fn compare(
+pub(crate) fn compare(
     reader: &str,
     trees: &[Tree],
     names: &[&str],
@@ -90,7 +96,9 @@ fn compare(
                 (Some(None), _) => unknown += 1,
                 (Some(Some(model)), Some(real)) if model == real => compared += 1,
                 (None, None) => compared += 1,
-                (model, real) => wrong.push(format!("{tree:#?}\n    {name}: really {real:?}, modelled {model:?}")),
+                (model, real) => {
+                    wrong.push(format!("{tree:#?}\n    {index:03}: {name}: really {real:?}, modelled {model:?}"))
+                }
             }
         }
     }
@@ -103,7 +111,7 @@ fn compare(
     assert!(compared > unknown && compared > trees.len() / 2, "{reader}: {compared} compared, {unknown} unknown");
 }
 
-fn text(generator: &mut Generator, pieces: &[&str], most: usize) -> String {
+pub(crate) fn text(generator: &mut Generator, pieces: &[&str], most: usize) -> String {
     (0..1 + generator.below(most)).map(|_| generator.pick(pieces)).collect()
 }
 
@@ -316,7 +324,7 @@ const ENVIRONMENT: [&str; 9] = [
     "https_proxy=x\\\n",
 ];
 
-const CONF: [&str; 12] = [
+pub(crate) const CONF: [&str; 12] = [
     "http_proxy DEFAULT=http://c:1\n",
     "http_proxy DEFAULT=\"\" OVERRIDE=\n",
     "https_proxy DEFAULT=${http_proxy}x OVERRIDE=y\n",
@@ -360,7 +368,7 @@ const STACK: [&str; 26] = [
     "session [default=bad] pam_permit.so\n",
 ];
 
-fn stacks(generator: &mut Generator, service: &str) -> Tree {
+pub(crate) fn stacks(generator: &mut Generator, service: &str) -> Tree {
     let mut tree = Tree::new();
     let head = "auth sufficient pam_rootok.so\naccount required pam_permit.so\n";
     tree.insert(format!("etc/pam.d/{service}"), format!("{head}{}", text(generator, &STACK, 5)));
@@ -392,7 +400,7 @@ fn pam() {
     compare("pam", &trees, &PROXY_NAMES, model, |index| Some(environment(&readers.seen(index)?)));
 }
 
-const SUDOERS: [&str; 16] = [
+pub(crate) const SUDOERS: [&str; 16] = [
     "Defaults env_reset\n",
     "Defaults !env_reset\n",
     "Defaults env_keep += \"http_proxy https_proxy\"\n",
@@ -441,7 +449,7 @@ fn sudo() {
     compare("sudo", &trees, &PROXY_NAMES, model, |index| Some(environment(&readers.seen(index)?)));
 }
 
-const SSHD: [&str; 13] = [
+pub(crate) const SSHD: [&str; 13] = [
     "UsePAM yes\n",
     "UsePAM no\n",
     "usepam=yes\n",

@@ -1,7 +1,7 @@
 //! Logins by the files of a host: what the shell of a user makes of `/etc/profile`, all that it sources, and the files of the
 //! home folder.
 //!
-//! bash, dash and sh are followed ([`crate::envfile::shell`]); of csh, tcsh and zsh plain assignments are understood
+//! bash, dash and sh are followed ([`crate::envfile::shell`]); of csh, tcsh, zsh and fish plain assignments are understood
 //! (`other`), and everything else that mentions a name is unknown. Of other shells nothing is known.
 
 mod other;
@@ -52,6 +52,12 @@ pub(crate) fn user(host: &dyn HostRead, name: &str) -> std::io::Result<User> {
     Ok(User { name: name.to_owned(), uid, gids, home: home.into(), shell: shell.into() })
 }
 
+/// Does the user's shell read nothing where it is no login shell and has a command?
+pub(crate) fn needs_login(user: &User) -> bool {
+    let shell = user.shell.file_name().unwrap_or_default();
+    ["bash", "dash", "sh"].iter().any(|own| shell == *own)
+}
+
 /// What a login of this user gets, given what it had before its shell began.
 pub(crate) fn login(
     host: &dyn HostRead,
@@ -72,6 +78,7 @@ pub(crate) fn login(
         },
         "csh" | "tcsh" => return other::read(host, Family::Csh, Some(user), start),
         "zsh" => return other::read(host, Family::Zsh, Some(user), start),
+        "fish" => return other::read(host, Family::Fish, Some(user), start),
         _ => {
             let unknown = |name: &&str| {
                 let at = Place::new(Path::new(PASSWD), 0);
@@ -99,7 +106,7 @@ pub(crate) fn login(
         sights
     });
     let first = all.next().unwrap_or_default();
-    all.fold(first, differing)
+    all.fold(first, |one, other| differing(one, other, "bash and dash differ about it"))
 }
 
 fn sight(decided: Decided) -> Sight {
@@ -115,8 +122,8 @@ fn sight(decided: Decided) -> Sight {
     }
 }
 
-/// What two shells make of the same files: unknown where they differ.
-fn differing(mut one: Sights, other: Sights) -> Sights {
+/// What two readers make of the same files: unknown where they differ.
+pub(crate) fn differing(mut one: Sights, other: Sights, why: &'static str) -> Sights {
     let names: Vec<String> = one.keys().chain(other.keys()).cloned().collect();
     for name in names {
         let (mine, theirs) = (one.get(&name), other.get(&name));
@@ -129,7 +136,7 @@ fn differing(mut one: Sights, other: Sights) -> Sights {
         let Some(first) = known.or(mine).or(theirs) else { continue };
         let sight = match first {
             unknown @ Sight::Unknown { .. } => unknown.clone(),
-            known => Sight::Unknown { at: known.at().clone(), why: "bash and dash differ about it".into() },
+            known => Sight::Unknown { at: known.at().clone(), why: why.into() },
         };
         one.insert(name, sight);
     }

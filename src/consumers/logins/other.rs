@@ -1,6 +1,5 @@
-//! csh, tcsh and zsh: constants that are assigned are understood, and every other line that mentions a name makes it unknown.
+//! csh, tcsh, zsh and fish: constants that are assigned are understood, and every other line that mentions a name makes it unknown.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::super::sight::{Place, Sight, Sights};
@@ -15,6 +14,8 @@ pub(crate) enum Family {
     Csh,
     /// `zsh`.
     Zsh,
+    /// `fish`.
+    Fish,
 }
 
 /// More of a file is not gone through.
@@ -26,14 +27,22 @@ impl Family {
         match self {
             Self::Csh => "csh",
             Self::Zsh => "zsh",
+            Self::Fish => "fish",
         }
     }
 
-    /// The files of a login, in their order; `/` alone stands for the scripts of `/etc/profile.d`, which Red Hat's files
-    /// source. Sources: tcsh(1) "Startup and shutdown", zsh(1) "STARTUP/SHUTDOWN FILES", with Debian's folder.
+    /// The files of a login, in their order, those of the system and those below the home; a path that ends in `*` stands for
+    /// the files of a folder with that end. Sources: tcsh(1) "Startup and shutdown", with the scripts that Red Hat's files
+    /// source; zsh(1) "STARTUP/SHUTDOWN FILES", with Debian's folder; fish(1) "Configuration files".
     fn files(self) -> (&'static [&'static str], &'static [&'static str]) {
         match self {
-            Self::Csh => (&["/etc/csh.cshrc", "/", "/etc/csh.login"], &[".tcshrc", ".cshrc", ".login"]),
+            Self::Csh => {
+                (&["/etc/csh.cshrc", "/etc/profile.d/*.csh", "/etc/csh.login"], &[".tcshrc", ".cshrc", ".login"])
+            }
+            Self::Fish => (
+                &["/etc/fish/conf.d/*.fish", "/etc/fish/config.fish"],
+                &[".config/fish/fish_variables", ".config/fish/conf.d/*.fish", ".config/fish/config.fish"],
+            ),
             Self::Zsh => (
                 &[
                     "/etc/zshenv",
@@ -54,7 +63,7 @@ impl Family {
 /// What the system's files of each family say about the names, where they say anything.
 pub(crate) fn others(host: &dyn HostRead) -> Vec<(Family, Sights)> {
     let read = |family| (family, read(host, family, None, &Sights::new()));
-    [Family::Csh, Family::Zsh].map(read).into_iter().filter(|(_, sights)| !sights.is_empty()).collect()
+    [Family::Csh, Family::Zsh, Family::Fish].map(read).into_iter().filter(|(_, sights)| !sights.is_empty()).collect()
 }
 
 /// What the files make of what the login had before.
@@ -62,24 +71,24 @@ pub(super) fn read(host: &dyn HostRead, family: Family, user: Option<&User>, sta
     let mut sights = start.clone();
     let (of_system, of_home) = family.files();
     let mut paths = Vec::new();
-    for path in of_system {
-        if *path == "/" {
-            let folder = Path::new("/etc/profile.d");
-            match host.list(folder) {
-                Ok(names) => {
-                    let scripts = names.into_iter().map(|name| folder.join(name));
-                    let of_csh = |path: &PathBuf| path.extension() == Some(OsStr::new("csh"));
-                    let shown =
-                        |path: &PathBuf| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.'));
-                    paths.extend(scripts.filter(of_csh).filter(shown));
-                }
-                Err(_) => all_unknown(&mut sights, folder, 0, "what stands there could not be looked at"),
+    let of_user = user.into_iter().flat_map(|user| of_home.iter().map(|name| user.home.join(name)));
+    for path in of_system.iter().map(PathBuf::from).chain(of_user) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (Some(end), Some(folder)) = (name.strip_prefix('*'), path.parent()) else {
+            paths.push(path);
+            continue;
+        };
+        match host.list(folder) {
+            Ok(names) => {
+                let fits = |name: &std::ffi::OsString| {
+                    let name = name.to_string_lossy();
+                    name.ends_with(end) && !name.starts_with('.')
+                };
+                paths.extend(names.into_iter().filter(fits).map(|name| folder.join(name)));
             }
-        } else {
-            paths.push(PathBuf::from(path));
+            Err(_) => all_unknown(&mut sights, folder, 0, "what stands there could not be looked at"),
         }
     }
-    paths.extend(user.into_iter().flat_map(|user| of_home.iter().map(|name| user.home.join(name))));
     for path in paths {
         match host.read(&path) {
             Ok(None) => {}
@@ -166,7 +175,20 @@ fn assignment(family: Family, line: &str) -> Option<(String, Option<String>)> {
         (Family::Csh, "unsetenv") | (Family::Zsh, "unset") => {
             rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '_').then(|| (rest.to_owned(), None))
         }
-        (Family::Zsh, "export") => {
+        (Family::Fish, "set") => {
+            // Behind options such as `-gx`, `--export`, `-e`.
+            let mut words = rest.splitn(2, [' ', '\t']);
+            let (option, rest) = (words.next()?, words.next()?.trim());
+            if ["-e", "-ge", "-eg", "--erase"].contains(&option) {
+                return rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '_').then(|| (rest.to_owned(), None));
+            }
+            if !["-x", "-gx", "-xg", "-Ux", "-xU", "--export"].contains(&option) {
+                return None;
+            }
+            let (name, value) = rest.split_once([' ', '\t'])?;
+            Some((name.to_owned(), Some(constant(value.trim())?)))
+        }
+        (Family::Zsh | Family::Fish, "export") => {
             let (name, value) = rest.split_once('=')?;
             Some((name.to_owned(), Some(constant(value)?)))
         }

@@ -29,9 +29,11 @@ fn an_image_without_a_profile_is_read_as_its_distribution_has_it() {
 #[test]
 fn the_shell_of_the_user_decides() {
     let host = MemoryHost::new()
-        .with("/etc/passwd", "a:x:1:1::/home/a:/bin/tcsh\nb:x:2:2::/home/b:/usr/bin/zsh\nc:x:3:3::/h:/usr/bin/fish\nd:x:4:4::/h:/bin/sh\n")
+        .with("/etc/passwd", "a:x:1:1::/home/a:/bin/tcsh\nb:x:2:2::/home/b:/usr/bin/zsh\nc:x:3:3::/h:/usr/bin/ksh\ne:x:5:5::/home/e:/usr/bin/fish\nd:x:4:4::/h:/bin/sh\n")
         .with("/etc/csh.cshrc", "setenv http_proxy \"http://p:1\"\nif ($?x) then\n  setenv no_proxy x\nendif\n")
         .with("/etc/zsh/zshenv", "export http_proxy=http://z:1\nunset no_proxy\n")
+        .with("/etc/fish/conf.d/p.fish", "set -gx http_proxy http://f:1\nif test -n \"$A\"\n  set -gx no_proxy a\nend\n")
+        .with("/home/e/.config/fish/config.fish", "set -e http_proxy\n")
         .with("/etc/profile.d/x.csh", "unsetenv https_proxy\n")
         .with("/etc/profile.d/x.sh", "[[ -n $HOME ]] && export ftp_proxy=x\nexport http_proxy=s\n");
     let a = seen(&host, "a", false);
@@ -43,5 +45,7 @@ fn the_shell_of_the_user_decides() {
     let d = seen(&host, "d", false);
     assert_eq!(value(&d, "http_proxy"), "s");
     assert!(value(&d, "ftp_proxy").starts_with("?/etc/profile.d/x.sh"), "{d:?}");
-    assert_eq!(others(&host).len(), 2);
+    let e = seen(&host, "e", false);
+    assert_eq!((value(&e, "http_proxy"), value(&e, "no_proxy")), ("unset".into(), "?/etc/fish/conf.d/p.fish:3".into()));
+    assert_eq!(others(&host).len(), 3);
 }

@@ -58,7 +58,7 @@ fn look(host: &dyn HostRead, platform: Option<&Platform>) -> Result<Option<Cron>
         if look::kind(host, Path::new(stack))?.is_none() {
             continue;
         }
-        let base = super::environment(host, service, platform);
+        let base = super::environment(&super::Pam::new(host, platform), service);
         let mut crontabs = Vec::new();
         let mut system = vec![PathBuf::from("/etc/crontab")];
         system.extend(look::list(host, Path::new("/etc/cron.d"))?.into_iter().filter(|path| is_read(path, make)));

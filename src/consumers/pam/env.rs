@@ -1,4 +1,4 @@
-//! `pam_env.so`: its arguments, `pam_env.conf`, `/etc/environment`.
+//! `pam_env.so`: its arguments, `pam_env.conf`, `/etc/environment`, the user's own file.
 //!
 //! Source: modules/pam_env/pam_env.c (`handle_env`, `_parse_line`, `_check_var`, `_expand_arg`) of linux-pam 1.1 to 1.7,
 //! pam_env(8), pam_env.conf(5). Builds with libeconf (newer Fedora, SUSE) read the same lines by another library, and
@@ -17,6 +17,10 @@ const CONF: &str = "/etc/security/pam_env.conf";
 /// `envfile=` where no argument names another.
 const ENVIRONMENT: &str = "/etc/environment";
 
+/// `user_envfile=` where no argument names another, below the home. Its grammar is that of `pam_env.conf`, and the module
+/// reads it with the user's rights (measured on 1.5.2).
+const OF_USER: &str = ".pam_environment";
+
 /// What the module does to the variables.
 pub(super) fn apply(pam: &Pam<'_>, arguments: &[String], at: &Place, sights: &mut Sights) -> Result<(), Stop> {
     let last = |name: &str| arguments.iter().rev().find_map(|own| own.strip_prefix(name));
@@ -30,12 +34,33 @@ pub(super) fn apply(pam: &Pam<'_>, arguments: &[String], at: &Place, sights: &mu
         // Without it the module reads nothing else either.
         None => return Ok(()),
     }
-    if last("readenv=").is_some_and(is_zero) {
+    if !last("readenv=").is_some_and(is_zero) {
+        let path = Path::new(named("envfile=").unwrap_or(ENVIRONMENT));
+        if !path.is_absolute() {
+            let why = "its envfile depends on the folder that the login starts in".into();
+            return Err(Stop { at: at.clone(), why });
+        }
+        assigned(pam, path, sights)?;
+    }
+    // Off where it is not named, since linux-pam 1.1.4.
+    if last("user_readenv=").is_none_or(is_zero) {
         return Ok(());
     }
-    let path = Path::new(named("envfile=").unwrap_or(ENVIRONMENT));
-    if !path.is_absolute() {
-        return Err(Stop { at: at.clone(), why: "its envfile depends on the folder that the login starts in".into() });
+    let Some(user) = pam.user else {
+        return Err(Stop { at: at.clone(), why: "each user has a file of variables here".into() });
+    };
+    let name = named("user_envfile=").unwrap_or(OF_USER);
+    let Some(path) = pam.of_home(user, name)? else { return Ok(()) };
+    if let Some(lines) = pam.whole_lines(&path)? {
+        configured(&lines, &path, sights);
+    }
+    Ok(())
+}
+
+/// The lines of `/etc/environment`, or of what stands for it.
+fn assigned(pam: &Pam<'_>, path: &Path, sights: &mut Sights) -> Result<(), Stop> {
+    if path == Path::new(ENVIRONMENT) {
+        pam.reads_environment.set(true);
     }
     let Some(lines) = pam.lines(path)? else { return Ok(()) };
     for (line, name, value) in lines.assignments() {

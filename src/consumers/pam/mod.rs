@@ -1,6 +1,6 @@
 //! The doors through which a user gets an environment, by their files: PAM's stacks, sshd, sudo, cron.
 //!
-//! What users have in their homes (`.pam_environment`, `.ssh/environment`) is not looked at: it is theirs.
+//! What users have in their homes (`.pam_environment`, `.ssh/environment`) is read where the host's configuration says so.
 //!
 //! | module | what it does |
 //! | --- | --- |
@@ -18,10 +18,12 @@ pub(crate) mod sudo;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
 
 use super::look::{self, Stop};
 use super::sight::{Sight, Sights};
+use crate::envfile::shell::{User, obstacles};
 use crate::envfile::{PamLimit, PamLines};
 use crate::host::HostRead;
 use crate::platform::Platform;
@@ -29,6 +31,8 @@ use crate::text;
 use crate::text::own;
 
 use stack::Reached;
+
+pub(super) use stack::OTHER;
 
 pub(super) use super::ALL_NAMES as NAMES;
 
@@ -38,19 +42,50 @@ const ANYTHING: [&str; 2] = ["pam_python.so", "pam_script.so"];
 /// Lines that are shorter fit the buffer of every linux-pam, so its release need not be looked up.
 const FITS_EVERY_PAM: usize = 1000;
 
-/// What the stacks of a service (`su`, `su-l`, `sshd`, `login`, `sudo`, `cron`) give to a login that succeeds. `platform` tells
-/// how long a line the host's linux-pam can bear.
-pub(crate) fn environment(host: &dyn HostRead, service: &str, platform: Option<&Platform>) -> Sights {
-    look(&Pam { host, platform }, service).unwrap_or_else(|stop| all(&stop.sight()))
+/// What the stacks of a service (`su`, `su-l`, `sshd`, `login`, `sudo`, `cron`) give to a login that succeeds.
+pub(crate) fn environment(pam: &Pam<'_>, service: &str) -> Sights {
+    look(pam, service).unwrap_or_else(|stop| all(&stop.sight()))
+}
+
+/// Is there a stack for this service?
+///
+/// # Errors
+/// It cannot be looked at.
+pub(super) fn has_stack(host: &dyn HostRead, service: &str) -> Result<bool, Stop> {
+    for folder in stack::FOLDERS {
+        if look::kind(host, &Path::new(folder).join(service))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// linux-pam's reader of files.
-struct Pam<'a> {
-    host: &'a dyn HostRead,
-    platform: Option<&'a Platform>,
+pub(crate) struct Pam<'a> {
+    pub(crate) host: &'a dyn HostRead,
+    /// Tells how long a line the host's linux-pam can bear.
+    pub(crate) platform: Option<&'a Platform>,
+    /// Who logs in; `None`: anybody.
+    pub(crate) user: Option<&'a User>,
+    /// Read where there is neither the service's stack nor `other`.
+    pub(crate) stock: Option<&'static str>,
+    /// Has `/etc/environment` been read?
+    pub(crate) reads_environment: Cell<bool>,
 }
 
-impl Pam<'_> {
+impl<'a> Pam<'a> {
+    /// For anybody, without a stack to be taken for granted.
+    pub(crate) fn new(host: &'a dyn HostRead, platform: Option<&'a Platform>) -> Self {
+        Self { host, platform, user: None, stock: None, reads_environment: Cell::new(false) }
+    }
+
+    /// A file of the user's home, read with the user's rights; `None`: it is not there, or closed to the user.
+    fn of_home(&self, user: &User, name: &str) -> Result<Option<PathBuf>, Stop> {
+        let path = user.home.join(name);
+        Ok((look::kind(self.host, &path)?.is_some() && obstacles(self.host, user, &path, false).is_empty())
+            .then_some(path))
+    }
+
     /// A file's lines; `None`: there is no such file.
     fn lines(&self, path: &Path) -> Result<Option<PamLines>, Stop> {
         let Some(bytes) = look::read(self.host, path)? else { return Ok(None) };

@@ -1,15 +1,16 @@
-//! What sshd gives to a login: the stack of its service where `UsePAM` says so, `SetEnv` over it.
+//! What sshd gives to a login: the user's own file where `PermitUserEnvironment` says so, over it the stack of its service
+//! where `UsePAM` says so, over both `SetEnv`.
 //!
-//! Source: servconf.c (`process_server_config_line`), session.c (`do_setup_env`) of OpenSSH 7.4 to 9.9, sshd_config(5).
-//! Measured on 9.2: `SetEnv` outranks PAM.
+//! Source: servconf.c (`process_server_config_line`), session.c (`do_setup_env`, `read_environment_file`) of OpenSSH 7.4 to
+//! 9.9, sshd_config(5), sshd(8). Measured on 9.2: `SetEnv` outranks PAM, PAM the user's own file.
 
 use std::path::{Path, PathBuf};
 
 use super::super::look::{self, Stop};
 use super::super::sight::{Place, Sight, Sights};
-use super::NAMES;
+use super::{NAMES, Pam};
+use crate::envfile::shell::User;
 use crate::host::HostRead;
-use crate::platform::Platform;
 use crate::text;
 use crate::text::own;
 
@@ -40,6 +41,8 @@ enum Block {
 #[derive(Debug, Default)]
 struct Config {
     use_pam: Option<(bool, Place)>,
+    /// The pattern of names that `PermitUserEnvironment` lets through; `no`.
+    of_user: Option<String>,
     set_env: Option<Vec<Pair>>,
     /// The same below `Match all`, which takes the place of what stands before all blocks.
     of_all: Option<Vec<Pair>>,
@@ -49,16 +52,57 @@ struct Config {
 }
 
 /// `None`: there is no sshd_config, so no sshd.
-pub(crate) fn read(host: &dyn HostRead, platform: Option<&Platform>) -> Option<Sights> {
+pub(crate) fn read(pam: &Pam<'_>) -> Option<Sights> {
     let mut config = Config::default();
-    match file(host, Path::new(CONFIG), 0, &mut Block::None, &mut config) {
-        Ok(true) => Some(sights(&config, |at| match config.use_pam {
-            Some((true, _)) => super::environment(host, "sshd", platform),
-            _ => super::all(&Sight::Unset { at }),
-        })),
-        Ok(false) => None,
-        Err(stop) => Some(super::all(&stop.sight())),
+    let found = file(pam.host, Path::new(CONFIG), 0, &mut Block::None, &mut config).and_then(|there| {
+        if !there {
+            return Ok(None);
+        }
+        let of_user = of_user(pam, &config)?;
+        Ok(Some(sights(&config, |at| {
+            let (mut found, stack) = match config.use_pam {
+                Some((true, _)) => (Sights::new(), super::environment(pam, "sshd")),
+                _ => (super::all(&Sight::Unset { at }), Sights::new()),
+            };
+            found.extend(of_user);
+            found.extend(stack);
+            found
+        })))
+    });
+    found.unwrap_or_else(|stop| Some(super::all(&stop.sight())))
+}
+
+/// What `~/.ssh/environment` and the user's keys say, where they are heard.
+fn of_user(pam: &Pam<'_>, config: &Config) -> Result<Sights, Stop> {
+    let mut found = Sights::new();
+    let (Some(pattern), Some(user)) = (config.of_user.as_deref().filter(|pattern| *pattern != "no"), pam.user) else {
+        return Ok(found);
+    };
+    let heard = |name: &&str| pattern == "yes" || pattern.split(',').any(|own| fits(own, name));
+    let names: Vec<&str> = NAMES.into_iter().filter(heard).collect();
+    for (path, index, line) in lines_of_home(pam, user, ".ssh/environment")? {
+        let line = line.trim_start_matches([' ', '\t']);
+        let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) else { continue };
+        if names.contains(&name) {
+            found.insert(name.to_owned(), Sight::Value { value: value.to_owned(), at: Place::new(&path, index) });
+        }
     }
+    for (path, index, line) in lines_of_home(pam, user, ".ssh/authorized_keys")? {
+        let set = |name: &&&str| line.contains(&format!("environment=\"{name}="));
+        for name in names.iter().filter(set) {
+            let why = "the key that is used decides it".into();
+            found.insert((*name).to_owned(), Sight::Unknown { at: Place::new(&path, index), why });
+        }
+    }
+    Ok(found)
+}
+
+/// The lines of a file of the user's, each with the file and its number.
+fn lines_of_home(pam: &Pam<'_>, user: &User, name: &str) -> Result<Vec<(PathBuf, usize, String)>, Stop> {
+    let Some(path) = pam.of_home(user, name)? else { return Ok(Vec::new()) };
+    let bytes = look::read(pam.host, &path)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.split('\n').enumerate().map(|(index, line)| (path.clone(), index + 1, line.to_owned())).collect())
 }
 
 /// The same by sshd's own word, the output of [`DUMP`], and what its stack gives.
@@ -76,7 +120,7 @@ pub(super) fn of_dump(output: &str, stack: &Sights) -> Sights {
     })
 }
 
-fn sights(config: &Config, stack: impl Fn(Place) -> Sights) -> Sights {
+fn sights(config: &Config, stack: impl FnOnce(Place) -> Sights) -> Sights {
     // Without a line, sshd does not use PAM.
     let at = config.use_pam.as_ref().map_or_else(|| Place::new(Path::new(CONFIG), 0), |(_, at)| at.clone());
     let mut found = stack(at);
@@ -148,6 +192,9 @@ fn line_of(line: &str, at: &Place, block: Block, config: &mut Config) -> Result<
                 });
             }
         },
+        "permituserenvironment" if config.of_user.is_none() && block == Block::None => {
+            config.of_user = values.first().cloned();
+        }
         "setenv" => {
             let pairs = values.iter().filter_map(|word| word.split_once('='));
             let pairs: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned(), at.clone())).collect();

@@ -8,14 +8,14 @@ use std::path::Path;
 use super::super::look::Stop;
 use super::super::sight::Place;
 use super::Pam;
-use crate::envfile::PamLines;
+use crate::envfile::{PamLimit, PamLines};
 use crate::text;
 
 /// Where stacks are, the first one that has the file.
-const FOLDERS: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
+pub(super) const FOLDERS: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
 
 /// The service whose lines count where a service has none of a kind.
-const OTHER: &str = "other";
+pub(in super::super) const OTHER: &str = "other";
 
 /// Includes that are nested deeper are taken for a circle. libpam itself ends substacks at 16.
 const DEEPEST: usize = 16;
@@ -70,7 +70,14 @@ pub(super) enum Reached {
 /// The first line that is not understood, or that makes PAM refuse every login.
 pub(super) fn load(pam: &Pam<'_>, service: &str) -> Result<Vec<(Module, Reached)>, Stop> {
     let mut own = Reader { pam, modules: Vec::new() };
-    let there = own.file(service, None, 0, 0)?;
+    let mut there = own.file(service, None, 0, 0)?;
+    if let Some(stock) = pam.stock.filter(|_| !there)
+        && !super::has_stack(pam.host, OTHER)?
+    {
+        let lines = PamLines::read(stock.as_bytes(), PamLimit::None);
+        own.lines(&Path::new(FOLDERS[0]).join(service), &lines, None, 0, 0)?;
+        there = true;
+    }
     let own = own.modules;
     let lacks = |kind| !own.iter().any(|module: &Module| module.kind == kind);
     let mut other = Reader { pam, modules: Vec::new() };

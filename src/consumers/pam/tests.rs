@@ -1,7 +1,7 @@
 //! What the doors give by files in memory. Values of PAM were seen with linux-pam 1.5.2, those of sudo with 1.9.13.
 
 use super::*;
-use crate::host::MemoryHost;
+use crate::host::{Attributes, MemoryHost};
 
 fn host(files: &[(&str, &str)]) -> MemoryHost {
     let host = MemoryHost::new();
@@ -11,6 +11,16 @@ fn host(files: &[(&str, &str)]) -> MemoryHost {
         host.put(path, text.as_bytes());
     }
     host
+}
+
+fn environment(host: &MemoryHost, service: &str) -> Sights {
+    super::environment(&Pam::new(host, None), service)
+}
+
+/// What a login of a user with a home gets.
+fn of_user(host: &MemoryHost, read: impl Fn(&Pam<'_>) -> Sights) -> String {
+    let user = User { name: "a".into(), uid: 1000, gids: vec![1000], home: "/home/a".into(), shell: "/bin/sh".into() };
+    told(&read(&Pam { user: Some(&user), ..Pam::new(host, None) }))
 }
 
 /// `NAME=VALUE FILE:LINE`, `-` for taken away, `?` for unknown.
@@ -30,7 +40,47 @@ fn told(sights: &Sights) -> String {
 const READ: &str = "http_proxy=http://e:1 environment:1 no_proxy=a,b environment:2";
 
 fn su(stack: &str) -> String {
-    told(&environment(&host(&[("/etc/pam.d/su", stack)]), "su", None))
+    told(&environment(&host(&[("/etc/pam.d/su", stack)]), "su"))
+}
+
+#[test]
+fn files_of_the_user_are_read_where_the_host_says_so() {
+    let su = |arguments: &str, more: &[(&str, &str)]| {
+        let stack = format!("session required pam_env.so {arguments}");
+        let host =
+            host(&[("/etc/pam.d/su", &stack), ("/home/a/.pam_environment", "no_proxy DEFAULT=${http_proxy}x\n")]);
+        more.iter().for_each(|(path, text)| host.put(path, text.as_bytes()));
+        of_user(&host, |pam| super::environment(pam, "su"))
+    };
+    assert_eq!(su("", &[]), READ);
+    let both = "http_proxy=http://e:1 environment:1 no_proxy=http://e:1x .pam_environment:1";
+    assert_eq!(su("user_readenv=1", &[]), both);
+    assert_eq!(su("user_readenv=1 readenv=0", &[]), "no_proxy=x .pam_environment:1");
+    let own = su("user_readenv=1 user_envfile=.own", &[("/home/a/.own", "http_proxy DEFAULT=b\n")]);
+    assert_eq!(own, "http_proxy=b .own:1 no_proxy=a,b environment:2");
+    let host = host(&[("/etc/pam.d/su", "session required pam_env.so user_readenv=1")]);
+    host.put_with("/home/a/.pam_environment", b"no_proxy DEFAULT=c\n", Attributes::new(0o600, 0, 0));
+    assert_eq!(of_user(&host, |pam| super::environment(pam, "su")), READ, "it is root's own");
+    assert!(is_unknown(&told(&environment(&host, "su"))), "nobody knows whose file it is");
+}
+
+#[test]
+fn sshd_reads_the_users_file_below_pam_and_set_env() {
+    let ssh = |config: &str, stack: &str| {
+        let text = " http_proxy=http://own:1\n# c\nhttps_proxy=\"q\" # x\nno_proxy = a\nfoo\n";
+        let files = [("/etc/pam.d/sshd", stack), ("/etc/ssh/sshd_config", config), ("/home/a/.ssh/environment", text)];
+        of_user(&host(&files), |pam| sshd::read(pam).unwrap())
+    };
+    let (none, env) = ("session required pam_limits.so", "session required pam_env.so");
+    assert_eq!(ssh("UsePAM yes\n", none), "");
+    let both = "http_proxy=http://own:1 environment:1 https_proxy=\"q\" # x environment:3";
+    assert_eq!(ssh("UsePAM yes\nPermitUserEnvironment yes\nPermitUserEnvironment no\n", none), both);
+    assert_eq!(ssh("UsePAM yes\nPermitUserEnvironment A,http_*\n", none), "http_proxy=http://own:1 environment:1");
+    let with_pam = "http_proxy=http://e:1 environment:1 https_proxy=\"q\" # x environment:3 no_proxy=a,b environment:2";
+    assert_eq!(ssh("UsePAM yes\nPermitUserEnvironment yes\n", env), with_pam);
+    assert!(ssh("UsePAM no\nPermitUserEnvironment yes\n", env).contains("http_proxy=http://own:1 environment:1"));
+    let set = ssh("UsePAM no\nPermitUserEnvironment yes\nSetEnv http_proxy=http://s:1\n", none);
+    assert!(set.contains("http_proxy=http://s:1 sshd_config:3"), "{set}");
 }
 
 fn is_unknown(told: &str) -> bool {
@@ -60,7 +110,7 @@ fn arguments_decide_what_is_read() {
         ("/etc/pam.d/su", "session required pam_env.so\nsession required pam_env.so envfile=/etc/corp"),
         ("/etc/corp", "X=1\nhttp_proxy\nno_proxy=c\n"),
     ]);
-    assert_eq!(told(&environment(&other, "su", None)), "no_proxy=c corp:3", "a bare name takes the value away");
+    assert_eq!(told(&environment(&other, "su")), "no_proxy=c corp:3", "a bare name takes the value away");
 }
 
 #[test]
@@ -68,7 +118,7 @@ fn stacks_are_followed_as_pam_follows_them() {
     let more = |stack: &str, files: &[(&str, &str)]| {
         let mut all = vec![("/etc/pam.d/su", stack)];
         all.extend(files);
-        told(&environment(&host(&all), "su", None))
+        told(&environment(&host(&all), "su"))
     };
     let env = "session required pam_env.so\n";
     assert_eq!(more("@include common", &[("/etc/pam.d/common", env)]), READ);
@@ -81,7 +131,7 @@ fn stacks_are_followed_as_pam_follows_them() {
         "no line for sessions of its own"
     );
     assert_eq!(more("session required pam_limits.so", &[("/etc/pam.d/other", env)]), "");
-    assert_eq!(told(&environment(&host(&[("/etc/pam.d/other", env)]), "su", None)), READ);
+    assert_eq!(told(&environment(&host(&[("/etc/pam.d/other", env)]), "su")), READ);
     let debian = "session [default=1] pam_permit.so\nsession requisite pam_deny.so\nsession required pam_permit.so\n\
                   session optional pam_systemd.so\n";
     assert_eq!(more(&format!("@include common\n{env}"), &[("/etc/pam.d/common", debian)]), READ);
@@ -113,16 +163,16 @@ fn stacks_are_followed_as_pam_follows_them() {
     }
     let one = format!("session [success=1 default=ignore] pam_succeed_if.so\nsession required pam_limits.so\n{env}");
     assert_eq!(su(&one), READ, "the module that may be left out is another");
-    assert!(is_unknown(&told(&environment(&MemoryHost::new(), "su", None))), "no service, no other");
+    assert!(is_unknown(&told(&environment(&MemoryHost::new(), "su"))), "no service, no other");
     let denied = host(&[("/etc/pam.d/su", env)]).with_error("/etc/environment", std::io::ErrorKind::PermissionDenied);
-    assert!(is_unknown(&told(&environment(&denied, "su", None))));
+    assert!(is_unknown(&told(&environment(&denied, "su"))));
 }
 
 #[test]
 fn pam_env_conf_comes_first_and_has_a_grammar_of_its_own() {
     let conf = |text: &str| {
         let files = [("/etc/pam.d/su", "session required pam_env.so readenv=0"), ("/etc/security/pam_env.conf", text)];
-        told(&environment(&host(&files), "su", None))
+        told(&environment(&host(&files), "su"))
     };
     for (text, expected) in [
         ("http_proxy DEFAULT=http://c:1", "http_proxy=http://c:1 pam_env.conf:1"),
@@ -152,9 +202,9 @@ fn pam_env_conf_comes_first_and_has_a_grammar_of_its_own() {
 fn sshd_may_leave_pam_out_and_set_variables_itself() {
     let ssh = |config: &str| {
         let files = [("/etc/pam.d/sshd", "session required pam_env.so"), ("/etc/ssh/sshd_config", config)];
-        told(&sshd::read(&host(&files), None).unwrap())
+        told(&sshd::read(&Pam::new(&host(&files), None)).unwrap())
     };
-    assert_eq!(sshd::read(&host(&[]), None), None);
+    assert_eq!(sshd::read(&Pam::new(&host(&[]), None)), None);
     assert_eq!(ssh("UsePAM yes\n"), READ);
     assert_eq!(ssh("usepam=\"yes\"\nUsePAM no\n"), READ, "the first one counts");
     assert!(ssh("UsePAM no\n").starts_with("ALL_PROXY=- sshd_config:1"));
@@ -176,8 +226,8 @@ fn sshd_may_leave_pam_out_and_set_variables_itself() {
         ("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n"),
         ("/etc/ssh/sshd_config.d/50-site.conf", "UsePAM no\n"),
     ];
-    assert!(told(&sshd::read(&host(&files), None).unwrap()).contains("http_proxy=- 50-site.conf:1"));
-    let stack = environment(&host(&[("/etc/pam.d/sshd", "session required pam_env.so")]), "sshd", None);
+    assert!(told(&sshd::read(&Pam::new(&host(&files), None)).unwrap()).contains("http_proxy=- 50-site.conf:1"));
+    let stack = environment(&host(&[("/etc/pam.d/sshd", "session required pam_env.so")]), "sshd");
     assert_eq!(told(&sshd::of_dump("port 22\nusepam yes\nsetenv X=1\n", &stack)), READ);
     assert!(
         told(&sshd::of_dump("usepam yes\nsetenv http_proxy=http://s:1\n", &stack))
@@ -289,7 +339,7 @@ proptest::proptest! {
         for path in ["/etc/pam.d/cron", "/etc/pam.d/su", "/etc/environment", "/etc/security/pam_env.conf", "/etc/crontab", "/etc/sudoers", "/etc/ssh/sshd_config", "/etc/pam.d/sshd"] {
             host.put(path, &bytes);
         }
-        let _ = (environment(&host, "su", None), sshd::read(&host, None), sudo::read(&host, &Sights::new(), None, true), cron::read(&host, None));
+        let _ = (environment(&host, "su"), sshd::read(&Pam::new(&host, None)), sudo::read(&host, &Sights::new(), None, true), cron::read(&host, None));
     }
 
     #[test]
@@ -305,6 +355,6 @@ proptest::proptest! {
         for path in ["/etc/pam.d/cron", "/etc/pam.d/su", "/etc/security/pam_env.conf", "/etc/crontab", "/etc/sudoers", "/etc/ssh/sshd_config"] {
             host.put(path, text.as_bytes());
         }
-        let _ = (environment(&host, "su", None), sshd::read(&host, None), sudo::read(&host, &Sights::new(), None, true), cron::read(&host, None));
+        let _ = (environment(&host, "su"), sshd::read(&Pam::new(&host, None)), sudo::read(&host, &Sights::new(), None, true), cron::read(&host, None));
     }
 }

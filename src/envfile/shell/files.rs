@@ -288,6 +288,27 @@ impl Eyes<'_> {
     }
 }
 
+/// What keeps a user from reading the file that `path` leads to: folders that may not be entered, the file, or else, where it is
+/// `listed` by a pattern, its folder whose names may not be read; each with its mode.
+pub(crate) fn obstacles(host: &dyn HostRead, user: &User, path: &Path, listed: bool) -> Vec<(PathBuf, FileKind, u32)> {
+    let eyes = Eyes { host: Some(host), user };
+    let Ok(real_path) = host.resolve(path) else { return Vec::new() };
+    let closed = |path: &Path, wanted: Permission| {
+        let stat = host.lstat(path).ok().flatten()?;
+        let file = if stat.kind == FileKind::File { host.snapshot(path).ok().flatten() } else { None };
+        let may = eyes.may(&stat, file.as_ref().map(|file| &file.attributes), wanted);
+        (may == Some(false)).then_some((path.to_path_buf(), stat.kind, stat.mode & 0o7777))
+    };
+    let mut folders: Vec<&Path> = real_path.ancestors().skip(1).filter(|folder| *folder != Path::new("/")).collect();
+    folders.reverse();
+    let mut found: Vec<_> = folders.iter().filter_map(|folder| closed(folder, Permission::Execute)).collect();
+    found.extend(closed(&real_path, Permission::Read));
+    if listed && found.is_empty() {
+        found.extend(folders.last().and_then(|folder| closed(folder, Permission::Read)));
+    }
+    found
+}
+
 /// "Nothing there" also when a folder on the way is absent or is a file.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)

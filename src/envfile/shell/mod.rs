@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 pub use files::User;
+pub(crate) use files::obstacles;
 use files::{Content, Eyes, LONGEST_SCRIPT, Look};
 use machine::{Flow, Shell};
 pub use machine::{Given, Kind};
