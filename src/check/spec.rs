@@ -200,6 +200,7 @@ impl CheckSpec {
             no_proxy: self.no_proxy.clone(),
             asked: !self.proxy_found,
             written: false,
+            mends_others: false,
             removed: false,
             home: self.home.clone(),
         }

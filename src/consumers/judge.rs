@@ -49,7 +49,7 @@ fn user(wanted: &Wanted) -> Option<&str> {
 }
 
 /// The same as what mends a consumer: advice where a person has to name the file of the password.
-fn write(verb: &'static str, more: &'static str, wanted: &Wanted) -> Fix {
+pub(crate) fn write(verb: &'static str, more: &'static str, wanted: &Wanted) -> Fix {
     let command = command(verb, more, wanted);
     match user(wanted) {
         Some(_) => Fix::Advice(text!("write it with the password from a file: {}", command)),
@@ -385,11 +385,21 @@ fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Opti
         .filter(|(_, decided)| wanted.written || !decided.ours)
         .collect();
     let (_, first) = others.first()?;
-    let cause = text!("{} decides it, whatever other files say", own(&first.shown));
-    let mut fixes: Vec<Fix> = others
-        .iter()
-        .map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown))))
-        .collect();
+    let mut cause = text!("{} decides it, whatever other files say", own(&first.shown));
+    if let Some(whose) = &first.others {
+        cause = text!("{}; {}", cause, whose.clone());
+    }
+    let mut fixes: Vec<Fix> = Vec::new();
+    if !wanted.mends_others && others.iter().any(|(_, decided)| decided.others.is_some()) {
+        let more = match consumer.consumer {
+            Who::PackageManager => " --target package-manager --mend-others",
+            _ => " --mend-others",
+        };
+        fixes.push(write("prepare", more, wanted));
+    }
+    let by_hand = others.iter().filter(|(_, decided)| wanted.mends_others || decided.others.is_none());
+    fixes
+        .extend(by_hand.map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown)))));
     if consumer.consumer == Who::Docker {
         // No command mends it before a person has: a restart alone would change nothing.
         fixes.extend(restart().map(|fix| match fix {
@@ -400,8 +410,20 @@ fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Opti
     Some((cause, fixes))
 }
 
+/// The variables of a consumer that are not as wanted.
+pub(crate) fn wrong(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Vec<&'static str> {
+    if consumer.state != State::Seen {
+        return Vec::new();
+    }
+    if wanted.is_proxy() {
+        return differences(consumer, facts, wanted).into_iter().map(|difference| difference.name).collect();
+    }
+    let goes = |name: &&str| wanted.removed && consumer.has_proxy() && consumer.decided.contains_key(*name);
+    super::NAMES.into_iter().filter(goes).collect()
+}
+
 /// The line that decides a variable, in whichever spelling the consumer has it.
-fn decided_by<'c>(consumer: &'c Consumer, name: &str) -> Option<(&'c str, &'c Decided)> {
+pub(crate) fn decided_by<'c>(consumer: &'c Consumer, name: &str) -> Option<(&'c str, &'c Decided)> {
     let mut all = consumer.decided.iter().map(|(own, decided)| (own.as_str(), decided));
     let exact = all.clone().find(|(own, _)| *own == name);
     exact.or_else(|| all.find(|(own, _)| own.eq_ignore_ascii_case(name)))
@@ -445,7 +467,7 @@ fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str,
             prepare_and_restart(),
         ),
         // Nothing that is written for it would count.
-        Who::PackageManager if consumer.why.is_some() => (
+        Who::PackageManager if consumer.why.is_some() && !consumer.decided.values().all(|decided| decided.ours) => (
             "a line that comes later decides it",
             vec![Fix::Advice(text!("take that line out, or bring it to the same proxy: {}", own(&consumer.source)))],
         ),

@@ -19,6 +19,7 @@
 //! | `pam` | what PAM, sshd, sudo and cron give, by their files |
 //! | `modelled` | what the models make of an image, for the lab |
 //! | `look` | looks at the host for the models of readers |
+//! | `mend` | which editor fits a file that is no target, and what it makes of it |
 //! | `places` | the files with a `no_proxy` list, each as it stands |
 
 mod collect;
@@ -27,6 +28,7 @@ mod files;
 pub(crate) mod judge;
 mod logins;
 mod look;
+pub(crate) mod mend;
 mod modelled;
 pub(crate) mod packages;
 #[allow(dead_code, reason = "logins, sshd and sudo are asked by the observations that follow")]
@@ -143,8 +145,21 @@ pub(crate) struct Exception {
 pub(crate) struct Decided {
     /// The line as a person on this machine looks it up: `/etc/environment:4`.
     pub(crate) shown: String,
-    /// It is a file that `prepare` or `reconfigure` writes.
+    /// `prepare` or `reconfigure` brings it to what is wanted: a file that it writes, or one of nobody's that it can edit.
     pub(crate) ours: bool,
+    /// Whose the file is, where `--mend-others` brings it to what is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) others: Option<Text>,
+    /// The line, where it can be edited and its file is no target.
+    #[serde(skip)]
+    pub(crate) at: Option<sight::Place>,
+}
+
+impl Decided {
+    /// Is it a file that a verb writes anyway?
+    fn is_target(&self) -> bool {
+        self.ours && self.at.is_none()
+    }
 }
 
 words! {

@@ -7,23 +7,24 @@
 mod prove;
 mod take_back;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, runs};
 use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
-use crate::host::HostWrite;
+use crate::host::{HostRead, HostWrite};
 use crate::network::catalogue::foreign_region;
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Plan, PlannedHost};
 use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
 use crate::prove::Look;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
 use crate::settings::{First, Key, Settings, Spec};
-use crate::targets::{self, Context, Phase};
+use crate::targets::{self, Context, Mended, Phase};
 use crate::text;
 use crate::text::{Text, ics_setup, own};
 
@@ -230,7 +231,7 @@ impl Converge<'_> {
         host.found.secrets().for_each(|secret| context.redactor.learn(secret));
         let region = foreign_region(&host.layers);
         let interface = &mut *self.interface;
-        let (settings, noticed) = host.settings(&mut self.inputs, ignored, &mut |spec| interface.secret(spec))?;
+        let (mut settings, noticed) = host.settings(&mut self.inputs, ignored, &mut |spec| interface.secret(spec))?;
         settings.secrets.iter().for_each(|secret| context.redactor.learn(secret));
         context.findings.extend(noticed);
         context.findings.extend(region);
@@ -241,7 +242,19 @@ impl Converge<'_> {
         let HostContext { view, found, platform: Some(platform), .. } = &host else {
             return Err(Problem::bug("a plan for a system that is not known"));
         };
-        context.plan = targets::plan(&Context { view, platform, settings: &settings, found, phase: self.phase })?;
+        context.plan = loop {
+            let wanted = Context { view, platform, settings: &settings, found, phase: self.phase };
+            let plan = targets::plan(&wanted)?;
+            let consumers = plan.consumers.clone();
+            let observe = |changes: &[Change]| {
+                prove::look(&PlannedHost::new(self.host, changes), &settings, Some(platform), &consumers)
+            };
+            // Each turn the list has more members than before, and files have only so many.
+            match targets::mend(&wanted, plan, &written(self.host), &observe)? {
+                Mended::Plan(plan) => break plan,
+                Mended::Members(members) => settings.found_no_proxy = settings.found_no_proxy.merged(&members),
+            }
+        };
         context.findings.append(&mut context.plan.findings);
         context.findings.extend(host.root_only().into_iter().map(|path| {
             let title = text!("{} can be read by root only; what is planned for it may differ", path.display());
@@ -260,6 +273,14 @@ fn recover(session: &Session<'_>, context: &mut RunContext) -> Result<(), Proble
     context.findings.splice(0..0, recovered.clone());
     context.recovered.extend(recovered);
     Ok(())
+}
+
+/// The files, links followed, that runs in force have written.
+fn written(host: &dyn HostRead) -> BTreeSet<PathBuf> {
+    // Whoever may not read the runs, as in a dry run of a user, edits nothing by them.
+    let runs = runs(host).unwrap_or_default().into_iter();
+    let in_force = runs.filter(|run| run.state == State::Committed && run.begin.reverts.is_none());
+    in_force.flat_map(|run| run.begin.intents).map(|intent| intent.real_path).collect()
 }
 
 /// The problem of the first failing finding.

@@ -134,6 +134,10 @@ impl HostRead for PlannedHost<'_> {
         if self.is_live { self.host.run(command) } else { Err(io::Error::from(io::ErrorKind::Unsupported)) }
     }
 
+    fn query(&self, command: &Command) -> io::Result<Output> {
+        self.host.query(command)
+    }
+
     fn now(&self) -> SystemTime {
         self.host.now()
     }

@@ -9,6 +9,7 @@ mod converge;
 mod errors;
 mod explain;
 mod hosts;
+mod mend;
 mod network;
 mod prove;
 mod root;

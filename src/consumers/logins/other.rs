@@ -29,6 +29,35 @@ impl Family {
         }
     }
 
+    /// The family that reads a file of this name; `None`: neither.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?;
+        let fits = |family: &Self| {
+            let (of_system, of_home) = family.files();
+            of_home.contains(&name) || of_system.iter().any(|own| Path::new(own) == path)
+        };
+        if path.extension() == Some(OsStr::new("csh")) {
+            return Some(Self::Csh);
+        }
+        [Self::Csh, Self::Zsh].into_iter().find(fits)
+    }
+
+    /// A line that assigns a constant to `name`, with another value or without any; `None`: it is no such line.
+    pub(crate) fn set(self, line: &str, name: &str, value: Option<&str>) -> Option<String> {
+        let (own, _) = assignment(self, line.trim())?;
+        if own != name {
+            return None;
+        }
+        let Some(value) = value else { return Some(String::new()) };
+        let quoted = format!("\"{value}\"");
+        constant(&quoted)?;
+        let blanks = &line[..line.len() - line.trim_start().len()];
+        Some(match self {
+            Self::Csh => format!("{blanks}setenv {name} {quoted}"),
+            Self::Zsh => format!("{blanks}export {name}={quoted}"),
+        })
+    }
+
     /// The files of a login, in their order; `/` alone stands for the scripts of `/etc/profile.d`, which Red Hat's files
     /// source. Sources: tcsh(1) "Startup and shutdown", zsh(1) "STARTUP/SHUTDOWN FILES", with Debian's folder.
     fn files(self) -> (&'static [&'static str], &'static [&'static str]) {
