@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Who, logins};
 use crate::envfile::unit::{self, Kind};
-use crate::envfile::{Edit, Syntax, edit};
+use crate::envfile::{Edit, State, Syntax, edit, find};
 
 /// The editor of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,15 @@ pub(crate) fn is_editable(form: Form, bytes: &[u8], name: &str, line: usize) -> 
 pub(crate) fn edited(form: Form, bytes: &[u8], wishes: &[Wish]) -> Option<Vec<u8>> {
     let new = match form {
         Form::Lines(syntax) => {
+            let reader = syntax.readers().must.first()?;
+            let is_there = |wish: &Wish| {
+                let active = find(bytes, syntax, &[&wish.name]).iter().any(|line| line.state == State::Active);
+                active || reader.read_only(bytes, &[wish.name.as_bytes()]).get(wish.name.as_bytes()).is_some()
+            };
+            // A script may set a name without spelling it out; a line behind that decides.
+            if syntax != Syntax::Shell && !wishes.iter().all(|wish| wish.line.is_none() || is_there(wish)) {
+                return None;
+            }
             let edits: Vec<Edit<'_>> = wishes.iter().map(edit_of).collect();
             edit(bytes, syntax, &edits).ok()?.bytes
         }
@@ -77,10 +86,9 @@ pub(crate) fn edited(form: Form, bytes: &[u8], wishes: &[Wish]) -> Option<Vec<u8
 }
 
 fn edit_of(wish: &Wish) -> Edit<'_> {
-    match (&wish.value, wish.line) {
-        (None, _) => Edit::Remove(&wish.name),
-        (Some(value), Some(_)) => Edit::SetIfActive(&wish.name, value.as_bytes()),
-        (Some(value), None) => Edit::Set(&wish.name, value.as_bytes()),
+    match &wish.value {
+        None => Edit::Remove(&wish.name),
+        Some(value) => Edit::Set(&wish.name, value.as_bytes()),
     }
 }
 
@@ -225,7 +233,7 @@ mod tests {
                 "Acquire { http::Proxy \"http://o:1\"; https::Proxy \"http://o:1\"; };\n",
             ),
             (Who::Login, "/etc/profile.d/p.csh", 1, "if ($?x) setenv http_proxy http://o:1\n"),
-            (Who::Login, "/etc/profile.d/p.sh", 1, "setpx() { A=1; }\n"),
+            (Who::Cron, "/etc/environment", 1, "A=http_proxy\n"),
         ] {
             let found = form(who, Path::new(path)).unwrap();
             assert!(!is_editable(found, before.as_bytes(), "http_proxy", line), "{path}: {before}");

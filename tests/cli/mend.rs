@@ -94,7 +94,9 @@ fn cases() -> Vec<Case> {
             "proxy-docker",
             "etc/systemd/system/service.d/zz-site.conf",
             format!("[Service]\nEnvironment=HTTP_PROXY={OLD} HTTPS_PROXY={OLD}\n"),
-            format!("[Service]\nEnvironment=\"HTTP_PROXY={PROXY}\" \"HTTPS_PROXY={PROXY}\"\n"),
+            format!(
+                "[Service]\nEnvironment=\"HTTP_PROXY={PROXY}\" \"HTTPS_PROXY={PROXY}\"\nEnvironment=\"NO_PROXY={LIST}\"\n"
+            ),
         ),
         case(
             "R9",
@@ -181,14 +183,6 @@ fn cases() -> Vec<Case> {
                 format!("export http_proxy=\"{PROXY}\"\nexport no_proxy=\"localhost,.intra.example,{LIST}\"\n"),
             )
         },
-        case(
-            "Q14",
-            "rocky",
-            "proxy-login",
-            "etc/profile.d/zz.sh",
-            format!("export {{http,https}}_proxy={OLD}\n"),
-            String::new(),
-        ),
     ]
 }
 
