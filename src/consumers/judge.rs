@@ -377,6 +377,8 @@ fn restart() -> [Fix; 2] {
     ]
 }
 
+const PACKAGES_OF_OTHERS: &str = " --target package-manager --mend-others";
+
 /// Files that `prepare` does not write, or could not mend, and that decide what is wrong: each is named with its line.
 fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Option<(Text, Vec<Fix>)> {
     let names = wrong.iter().map(|difference| difference.name);
@@ -392,7 +394,7 @@ fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Opti
     let mut fixes: Vec<Fix> = Vec::new();
     if !wanted.mends_others && others.iter().any(|(_, decided)| decided.others.is_some()) {
         let more = match consumer.consumer {
-            Who::PackageManager => " --target package-manager --mend-others",
+            Who::PackageManager => PACKAGES_OF_OTHERS,
             _ => " --mend-others",
         };
         fixes.push(write("prepare", more, wanted));
@@ -431,12 +433,14 @@ pub(crate) fn decided_by<'c>(consumer: &'c Consumer, name: &str) -> Option<(&'c 
 
 /// Why it is so, and what to do.
 fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str, Vec<Fix>) {
-    let prepare = || if wanted.written { None } else { Some(write("prepare", "", wanted)) };
+    let kept = consumer.kept_by.is_some();
+    let others = if kept { " --mend-others" } else { "" };
+    let prepare = || if wanted.written { None } else { Some(write("prepare", others, wanted)) };
     let prepare_and_restart = || prepare().into_iter().chain(restart()).collect();
     let reconfigure = || {
         let file = quoted(&wanted.home.join("docker-compose.yml").to_string_lossy());
         let compose = text!("docker-compose -f {} up -d --force-recreate", own(file));
-        vec![write("reconfigure", "", wanted), Fix::Command(compose)]
+        vec![write("reconfigure", others, wanted), Fix::Command(compose)]
     };
     match consumer.consumer {
         Who::Login if missing => ("no file that logins read sets it", prepare().into_iter().collect()),
@@ -473,7 +477,7 @@ fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str,
         ),
         Who::PackageManager => (
             "it has a configuration of its own; under sudo and in timers it does not see the login's variables",
-            vec![write("prepare", " --target package-manager", wanted)],
+            vec![write("prepare", if kept { PACKAGES_OF_OTHERS } else { " --target package-manager" }, wanted)],
         ),
         Who::DockerClient => (
             "the docker client puts these into every container that root starts, over what the image has",

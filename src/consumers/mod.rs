@@ -125,6 +125,9 @@ pub(crate) struct Consumer {
     /// Requests that have a proxy of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) exceptions: Vec<Exception>,
+    /// The configuration tool that keeps the file which a verb writes for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kept_by: Option<String>,
 }
 
 /// Requests that have a proxy of their own.
@@ -244,6 +247,7 @@ impl Consumer {
             unknown: BTreeMap::new(),
             next: None,
             exceptions: Vec::new(),
+            kept_by: None,
         }
     }
 

@@ -69,7 +69,7 @@ impl<'a> FileProbe<'a> {
         let host = self.host;
         let owner = self.owners.entry(at.path.clone()).or_insert_with(|| owner(host, &at.path));
         match owner {
-            Owner::User => decided,
+            Owner::User | Owner::Passing => decided,
             Owner::Nobody => Decided { ours: true, at: Some(at.clone()), ..decided },
             Owner::Package(_) | Owner::Tool(_) | Owner::Unknown(_) => {
                 Decided { others: owner.text(), at: Some(at.clone()), ..decided }

@@ -24,6 +24,12 @@ const RPM: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
 /// Of packages by convention, where no database tells (hier(7), file-hierarchy(7)).
 const OF_PACKAGES: [&str; 4] = ["/usr/", "/lib/", "/lib64/", "/sbin/"];
 
+/// Homes of users.
+const HOMES: [&str; 2] = ["/root", "/home"];
+
+/// What does not outlive a start of the system (hier(7)).
+const PASSING: [&str; 6] = ["/dev", "/proc", "/run", "/sys", "/tmp", "/var/run"];
+
 /// How long a package manager may take; it takes milliseconds.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -34,6 +40,8 @@ pub(crate) enum Owner {
     Nobody,
     /// It stands in the home folder of a user.
     User,
+    /// It is made anew when the system starts.
+    Passing,
     /// A package has installed it, or keeps it as its configuration.
     Package(String),
     /// The tool that says so in a comment.
@@ -48,6 +56,7 @@ impl Owner {
         match self {
             Self::Nobody => None,
             Self::User => Some("it is a user's own file".into()),
+            Self::Passing => Some("it is made anew when the system starts".into()),
             Self::Package(name) => Some(text!("it is of the package {}", name)),
             Self::Tool(name) => Some(text!("{} keeps it, by a comment in it", own(*name))),
             Self::Unknown(why) => Some(text!("whose it is cannot be told: {}", why)),
@@ -62,8 +71,12 @@ pub(crate) fn owner(host: &dyn HostRead, path: &Path) -> Owner {
         Ok(real) => real,
         Err(refused) => return unknown(&refused),
     };
-    if ["/root", "/home"].iter().any(|home| real.starts_with(home)) {
+    let is_below = |folders: &[&str]| folders.iter().any(|folder| real.starts_with(folder));
+    if is_below(&HOMES) {
         return Owner::User;
+    }
+    if is_below(&PASSING) {
+        return Owner::Passing;
     }
     match host.read(&real) {
         Err(error) => return unknown(&error),
@@ -261,6 +274,7 @@ mod tests {
         }
         host.put("/usr/lib/systemd/system/docker.service", b"[Service]\n");
         host.put("/etc/a", b"# This file is MANAGED BY Puppet\n");
+        host.put("/run/x.conf", b"");
         host.put("/etc/b", b"A=do not edit\n");
         host.put_link("/etc/c", "/etc/default/docker", 0);
         for (path, expected) in [
@@ -271,6 +285,7 @@ mod tests {
             ("/etc/default/grub", Owner::Package("grub".to_owned())),
             ("/etc/default/dock", Owner::Nobody),
             ("/root/.bashrc", Owner::User),
+            ("/run/x.conf", Owner::Passing),
             ("/etc/a", Owner::Tool("Puppet")),
             ("/etc/b", Owner::Nobody),
         ] {

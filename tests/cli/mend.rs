@@ -362,6 +362,8 @@ fn a_target_that_a_tool_keeps_is_written_on_request_alone() {
     assert_eq!((code, found[0]["status"].as_str()), (4, Some("fail")), "{json:#}");
     assert!(found[0]["title"].as_str().unwrap().contains("Puppet"), "{json:#}");
     assert!(root.picture() == before && !root.has("var"), "nothing is written at all");
+    let (_, json) = root.json(&["check", "proxy", "--proxy", PROXY, "--only", "proxy-login"]);
+    assert!(json["findings"].to_string().contains("--mend-others"), "{json:#}");
     let (code, json) = root.json(&["prepare", "--proxy", PROXY, "--mend-others"]);
     assert_eq!((code, faults(&json, "file-of-a-tool")[0]["status"].as_str()), (0, Some("warn")), "{json:#}");
     assert!(root.get("etc/environment").contains(PROXY));
@@ -393,4 +395,52 @@ fn members_of_an_edited_list_are_in_every_list() {
     assert!(root.get("etc/environment").contains("wiki.intra.example:5000"), "{}", root.get("etc/environment"));
     root.run(&["prepare", "--proxy", PROXY, "--no-proxy-only", "a.example"]).ok();
     assert_eq!(root.get(&format!("{DROP_INS}/no_proxy.conf")), "[Service]\nEnvironment=\"NO_PROXY=a.example\"\n");
+}
+
+/// What may stand in a drop-in of the daemon, and its file of variables.
+const LINES: [&str; 8] = [
+    "Environment=HTTP_PROXY=http://old:1 A=1",
+    "Environment=\"NO_PROXY=a.example,b.example\" 'HTTPS_PROXY=http://old:1'",
+    "Environment=http_proxy=http://low:1",
+    "Environment=NO_PROXY=",
+    "Environment=",
+    "EnvironmentFile=-/etc/site/a.env",
+    "Environment=HTTP_PROXY=http://o%%40:1 \\\n  https_proxy=http://old:1",
+    "UnsetEnvironment=HTTP_PROXY",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 24, max_shrink_iters: 40, ..Default::default() })]
+
+    #[test]
+    fn any_tree_of_drop_ins_is_mended_or_named(
+        files in proptest::collection::vec((0..4_usize, 0..3_usize, proptest::collection::vec(0..LINES.len(), 0..4)), 1..5),
+        variables in "(#.{0,4}\n|HTTP_PROXY=\"?http://env:1\"?\n|NO_PROXY = c.example\n|B=1\n){0,4}",
+    ) {
+        let root = Root::ubuntu();
+        root.put("usr/bin/dockerd", "");
+        root.put("etc/site/a.env", &variables);
+        let mut unset = false;
+        for (name, folder, lines) in &files {
+            let name = ["00.conf", "http-proxy.conf", "site.conf", "zz.conf"][*name];
+            let folder = ["etc/systemd/system/docker.service.d", "etc/systemd/system/service.d", "etc/systemd/system/docker.service.d"][*folder];
+            let lines: Vec<&str> = lines.iter().map(|line| LINES[*line]).collect();
+            unset |= [LINES[4], LINES[7]].iter().any(|line| lines.contains(line));
+            root.put(&format!("{folder}/{name}"), format!("[Service]\n{}\n", lines.join("\n")));
+        }
+        let before = root.picture();
+        let (code, json) = root.json(&["prepare", "--proxy", PROXY]);
+        let found = faults(&json, "proxy-docker");
+        proptest::prop_assert!(code == 0 && (unset || found.is_empty()), "{json:#}");
+        for finding in &found {
+            proptest::prop_assert!(finding["advice"].to_string().contains(".conf:"), "{finding:#}");
+            proptest::prop_assert!(!finding["fix"].to_string().contains("prepare"), "{finding:#}");
+        }
+        let (_, checked) = root.json(&["check", "proxy", "--proxy", PROXY, "--only", "proxy-docker"]);
+        proptest::prop_assert_eq!(faults(&checked, "proxy-docker").len(), found.len());
+        let (_, json) = root.json(&["prepare", "--proxy", PROXY]);
+        proptest::prop_assert!(json["outcome"] == "unchanged", "{json:#}");
+        root.run(&["revert", "--yes"]).ok();
+        proptest::prop_assert_eq!(contents(&root.picture()), contents(&before));
+    }
 }
