@@ -21,7 +21,7 @@ pub(crate) enum Form {
 }
 
 /// What is wanted of one name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Wish {
     /// The name as the reader spells it.
     pub(crate) name: String,

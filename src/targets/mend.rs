@@ -25,7 +25,7 @@ use crate::system::owner::tool;
 use crate::text;
 use crate::text::{Text, own};
 
-/// No more files are edited in one plan.
+/// No more edits are tried in one plan.
 const MOST: usize = 40;
 
 /// What the consumers get when these changes are made, beside what is wanted; `None`: there are none to serve.
@@ -61,15 +61,18 @@ pub(crate) fn mend(
         if !members.is_empty() {
             return Ok(Mended::Members(members));
         }
-        let Some((path, file)) = places.into_iter().find(|(path, _)| !tried.contains(path)) else { break };
+        // What one edit brings about may ask for another one of the same file.
+        let asked = |(path, file): &(PathBuf, Edits)| (path.clone(), file.wishes.clone());
+        let Some(place) = places.into_iter().find(|place| !tried.contains(&asked(place))) else { break };
         if tried.len() == MOST {
             break;
         }
+        tried.insert(asked(&place));
+        let (path, file) = place;
         if let Some(better) = mending.edit(&path, &file, (wanted, facts), observe, &mut draft) {
             seen = Some(better);
             next_step(&file, context, &mut draft);
         }
-        tried.insert(path);
     }
     mending.marked(seen.as_ref().map(|(wanted, _)| wanted), &mut draft);
     readable_passwords(context, of_targets, &mut draft);
