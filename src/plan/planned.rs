@@ -119,12 +119,12 @@ impl HostRead for PlannedHost<'_> {
             Some(_) => once(&self.lists, &folder, || self.host.list(path))?,
         };
         for (file, content) in &self.files {
-            let (Some(parent), Some(name)) = (file.parent(), file.file_name()) else { continue };
-            if parent != folder {
-                continue;
+            // The file itself, or the folder that it is to stand in, which may come into being with it.
+            let Some(name) = file.strip_prefix(&folder).ok().and_then(|below| below.iter().next()) else { continue };
+            if content.is_some() || file.parent() == Some(&folder) {
+                names.retain(|known| known != name);
+                names.extend(content.is_some().then(|| name.to_os_string()));
             }
-            names.retain(|known| known != name);
-            names.extend(content.is_some().then(|| name.to_os_string()));
         }
         names.sort();
         Ok(names)
@@ -180,15 +180,16 @@ mod tests {
         let mut draft = Draft::new(&view);
         draft.put(Path::new("/etc/a"), b"new".to_vec(), 0o600, Vec::new()).unwrap();
         draft.delete(Path::new("/etc/b"), Vec::new()).unwrap();
-        draft.put(Path::new("/etc/d/e"), b"e".to_vec(), 0o640, Vec::new()).unwrap();
+        draft.put(Path::new("/etc/d/f/e"), b"e".to_vec(), 0o640, Vec::new()).unwrap();
         let planned = PlannedHost::new(&host, &draft.plan.changes);
         let read = |path: &str| planned.read(Path::new(path)).unwrap();
         assert_eq!(read("/etc/a").as_deref(), Some(&b"new"[..]), "through its link");
         assert_eq!(planned.lstat(Path::new("/etc/a")).unwrap().unwrap().kind, FileKind::Symlink);
         assert_eq!((read("/etc/b"), read("/etc/c").as_deref()), (None, Some(&b"c"[..])));
-        assert_eq!(planned.lstat(Path::new("/etc/d/e")).unwrap().unwrap().mode, 0o640);
-        assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c"]);
-        assert_eq!(planned.list(Path::new("/etc/d")).unwrap(), ["e"]);
+        assert_eq!(planned.lstat(Path::new("/etc/d/f/e")).unwrap().unwrap().mode, 0o640);
+        assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c", "d"], "a folder comes into being with its file");
+        assert_eq!(planned.list(Path::new("/etc/d")).unwrap(), ["f"]);
+        assert_eq!(planned.list(Path::new("/etc/d/f")).unwrap(), ["e"]);
         assert_eq!(planned.lstat(Path::new("/etc/d")).unwrap().unwrap().kind, FileKind::Dir);
         assert_eq!(planned.lstat(Path::new("/etc/x")).unwrap(), None);
         assert!(!planned.is_live());
