@@ -187,7 +187,11 @@ mod tests {
         assert_eq!(planned.lstat(Path::new("/etc/a")).unwrap().unwrap().kind, FileKind::Symlink);
         assert_eq!((read("/etc/b"), read("/etc/c").as_deref()), (None, Some(&b"c"[..])));
         assert_eq!(planned.lstat(Path::new("/etc/d/f/e")).unwrap().unwrap().mode, 0o640);
-        assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c", "d"], "a folder comes into being with its file");
+        assert_eq!(
+            planned.list(Path::new("/etc")).unwrap(),
+            ["a", "c", "d"],
+            "a folder comes into being with its file"
+        );
         assert_eq!(planned.list(Path::new("/etc/d")).unwrap(), ["f"]);
         assert_eq!(planned.list(Path::new("/etc/d/f")).unwrap(), ["e"]);
         assert_eq!(planned.lstat(Path::new("/etc/d")).unwrap().unwrap().kind, FileKind::Dir);
