@@ -121,7 +121,7 @@ impl HostRead for PlannedHost<'_> {
         for (file, content) in &self.files {
             // The file itself, or the folder that it is to stand in, which may come into being with it.
             let Some(name) = file.strip_prefix(&folder).ok().and_then(|below| below.iter().next()) else { continue };
-            if content.is_some() || file.parent() == Some(&folder) {
+            if content.is_some() || file.parent() == Some(folder.as_path()) {
                 names.retain(|known| known != name);
                 names.extend(content.is_some().then(|| name.to_os_string()));
             }
