@@ -229,6 +229,7 @@ impl CheckSpec {
             only: self.no_proxy_only,
             asked: !self.proxy_found,
             written: false,
+            mends_others: false,
             removed: false,
             home: self.home.clone(),
         }

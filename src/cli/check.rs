@@ -13,7 +13,9 @@ use super::progress::Progress;
 use super::{ask, files, machine, network, out, terminal};
 use crate::check::{CheckSpec, GivenList, Limits, Record, Run, Selection, Target, Unread};
 use crate::context::{HostContext, Intent, at_most, authority};
+use crate::converge::mended;
 use crate::finding::{Finding, Status};
+use crate::host::HostRead;
 use crate::net::Roots;
 use crate::network::catalogue::{EndpointNeeds, required_endpoints};
 use crate::network::cause::Via;
@@ -23,7 +25,7 @@ use crate::redact::Redactor;
 use crate::report::Paint;
 use crate::report::check::{self as render, Checked, Page, Summary};
 use crate::settings::{self, Effective, Key, Settings, TargetName};
-use crate::targets::{self, Context, Phase};
+use crate::targets::{self, Phase};
 use crate::text;
 use crate::text::{ics_setup, own};
 
@@ -129,7 +131,7 @@ fn collect(
     spec.via = via(matches);
     secrets.teach(redactor);
     let roots = Roots::of(&host, &authority(settings.proxy_ca.as_ref())?);
-    let changes = changes(&known, &settings);
+    let changes = changes(&host, &known, &settings);
     let platform = known.platform.take();
     drop(known);
     quiet_threads();
@@ -140,14 +142,13 @@ fn collect(
 
 /// What `prepare`, with all its targets, and `reconfigure` would change now, so that nobody is sent to them in vain. Where one of
 /// them would refuse, it says itself why.
-fn changes(known: &HostContext<'_>, settings: &Settings) -> Option<Vec<Change>> {
+fn changes(host: &dyn HostRead, known: &HostContext<'_>, settings: &Settings) -> Option<Vec<Change>> {
     let platform = known.platform.as_ref().filter(|_| settings.proxies.any())?;
-    let settings = &Settings { targets: TargetName::ALL.to_vec(), ..settings.clone() };
+    let mut settings = Settings { targets: TargetName::ALL.to_vec(), ..settings.clone() };
     let phases = [Phase::Prepare, Phase::Reconfigure].into_iter().take(1 + usize::from(known.has_product));
     let mut changes = Vec::new();
     for phase in phases {
-        let context = Context { view: &known.view, platform, settings, found: &known.found, phase };
-        let plan = targets::plan(&context).ok()?;
+        let plan = mended(host, &known.view, platform, &known.found, &mut settings, phase).ok()?;
         if plan.findings.iter().any(|finding| finding.status == Status::Fail) {
             return None;
         }

@@ -1,6 +1,6 @@
 //! Every consumer in turn.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::reader::FileProbe;
@@ -10,6 +10,8 @@ use crate::host::HostRead;
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::settings::ProxyUrl;
+use crate::system::owner::tool;
+use crate::vendor::{Vendor, prod_env};
 
 /// How long a login may take: profile scripts may ask the network.
 const LOGIN: Duration = Duration::from_secs(15);
@@ -51,7 +53,27 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
             Who::ProdEnv => consumers.extend(files::prod_env(&mut probe, ask.home)),
         }
     }
+    for consumer in &mut consumers {
+        consumer.kept_by = target(ask, consumer.consumer).and_then(|path| kept_by(host, &path));
+    }
     ConsumersFacts { http_password, https_password, consumers, planned: Vec::new() }
+}
+
+/// The file that a verb writes for a consumer.
+fn target(ask: &Ask<'_>, who: Who) -> Option<PathBuf> {
+    match who {
+        Who::Login => ask.platform.map(|platform| platform.system_proxy_file().to_path_buf()),
+        Who::PackageManager => ask.platform.map(|platform| platform.package_manager(ask.host).conf.to_path_buf()),
+        Who::ProdEnv | Who::Container => Some(prod_env(ask.home)),
+        Who::Docker => Some(Vendor::get().docker.drop_in.clone()),
+        Who::Sudo | Who::Cron | Who::Systemd | Who::DockerClient => None,
+    }
+}
+
+/// A file that cannot be read is told of by who reads it.
+fn kept_by(host: &dyn HostRead, path: &Path) -> Option<String> {
+    let bytes = host.read(path).ok()??;
+    tool(&bytes).map(str::to_owned)
 }
 
 impl FileProbe<'_> {

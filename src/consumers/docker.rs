@@ -42,8 +42,9 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
         let there = |path: &Path| !matches!(probe.host.lstat(path), Ok(None));
         let is_installed = service.fragment.is_some() || PROGRAMS.iter().any(|path| there(Path::new(path)));
         // Our own drop-in is no proof that there is a daemon that reads it.
-        let by_others =
-            next.state != State::Seen || !next.unknown.is_empty() || next.decided.values().any(|decided| !decided.ours);
+        let by_others = next.state != State::Seen
+            || !next.unknown.is_empty()
+            || next.decided.values().any(|decided| !decided.is_target());
         if is_installed || by_others {
             return next;
         }

@@ -49,7 +49,7 @@ fn user(wanted: &Wanted) -> Option<&str> {
 }
 
 /// The same as what mends a consumer: advice where a person has to name the file of the password.
-fn write(verb: &'static str, more: &'static str, wanted: &Wanted) -> Fix {
+pub(crate) fn write(verb: &'static str, more: &'static str, wanted: &Wanted) -> Fix {
     let command = command(verb, more, wanted);
     match user(wanted) {
         Some(_) => Fix::Advice(text!("write it with the password from a file: {}", command)),
@@ -418,6 +418,8 @@ fn unread(consumer: &Consumer) -> Option<(Text, Vec<Fix>)> {
     Some((text!("/etc/environment is not read there: {}", own(places.join(", "))), fixes))
 }
 
+const PACKAGES_OF_OTHERS: &str = " --target package-manager --mend-others";
+
 /// What decides otherwise, whatever `prepare` and `reconfigure` write.
 struct Outranked {
     cause: Text,
@@ -442,11 +444,21 @@ fn outranked(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, 
     }
     let others: Vec<(&str, &Decided)> = stays.into_iter().filter_map(|name| decided_by(after, name)).collect();
     let (_, first) = others.first()?;
-    let cause = text!("{} decides it, whatever other files say", own(&first.shown));
-    let mut fixes: Vec<Fix> = others
-        .iter()
-        .map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown))))
-        .collect();
+    let mut cause = text!("{} decides it, whatever other files say", own(&first.shown));
+    if let Some(whose) = &first.others {
+        cause = text!("{}; {}", cause, whose.clone());
+    }
+    let mut fixes: Vec<Fix> = Vec::new();
+    if !wanted.mends_others && others.iter().any(|(_, decided)| decided.others.is_some()) {
+        let more = match consumer.consumer {
+            Who::PackageManager => PACKAGES_OF_OTHERS,
+            _ => " --mend-others",
+        };
+        fixes.push(write("prepare", more, wanted));
+    }
+    let by_hand = others.iter().filter(|(_, decided)| wanted.mends_others || decided.others.is_none());
+    fixes
+        .extend(by_hand.map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown)))));
     if consumer.consumer == Who::Docker {
         // No command mends it before a person has: a restart alone would change nothing.
         fixes.extend(restart().map(|fix| match fix {
@@ -462,8 +474,20 @@ fn outranked(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, 
     Some(Outranked { cause, fixes, is_part: values(after) != values(consumer) })
 }
 
+/// The variables of a consumer that are not as wanted.
+pub(crate) fn wrong(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Vec<&'static str> {
+    if consumer.state != State::Seen {
+        return Vec::new();
+    }
+    if wanted.is_proxy() {
+        return differences(consumer, facts, wanted).into_iter().map(|difference| difference.name).collect();
+    }
+    let goes = |name: &&str| wanted.removed && consumer.has_proxy() && consumer.decided.contains_key(*name);
+    super::NAMES.into_iter().filter(goes).collect()
+}
+
 /// The line that decides a variable, in whichever spelling the consumer has it.
-fn decided_by<'c>(consumer: &'c Consumer, name: &str) -> Option<(&'c str, &'c Decided)> {
+pub(crate) fn decided_by<'c>(consumer: &'c Consumer, name: &str) -> Option<(&'c str, &'c Decided)> {
     let mut all = consumer.decided.iter().map(|(own, decided)| (own.as_str(), decided));
     let exact = all.clone().find(|(own, _)| *own == name);
     exact.or_else(|| all.find(|(own, _)| own.eq_ignore_ascii_case(name)))
@@ -471,12 +495,14 @@ fn decided_by<'c>(consumer: &'c Consumer, name: &str) -> Option<(&'c str, &'c De
 
 /// Why it is so, and what to do.
 fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str, Vec<Fix>) {
-    let prepare = || if wanted.written { None } else { Some(write("prepare", "", wanted)) };
+    let kept = consumer.kept_by.is_some();
+    let others = if kept { " --mend-others" } else { "" };
+    let prepare = || if wanted.written { None } else { Some(write("prepare", others, wanted)) };
     let prepare_and_restart = || prepare().into_iter().chain(restart()).collect();
     let reconfigure = || {
         let file = quoted(&wanted.home.join("docker-compose.yml").to_string_lossy());
         let compose = text!("docker-compose -f {} up -d --force-recreate", own(file));
-        vec![write("reconfigure", "", wanted), Fix::Command(compose)]
+        vec![write("reconfigure", others, wanted), Fix::Command(compose)]
     };
     match consumer.consumer {
         Who::Login if missing => ("no file that logins read sets it", prepare().into_iter().collect()),
@@ -507,13 +533,13 @@ fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str,
             prepare_and_restart(),
         ),
         // Nothing that is written for it would count.
-        Who::PackageManager if consumer.why.is_some() => (
+        Who::PackageManager if consumer.why.is_some() && !consumer.decided.values().all(|decided| decided.ours) => (
             "a line that comes later decides it",
             vec![Fix::Advice(text!("take that line out, or bring it to the same proxy: {}", own(&consumer.source)))],
         ),
         Who::PackageManager => (
             "it has a configuration of its own; under sudo and in timers it does not see the login's variables",
-            vec![write("prepare", " --target package-manager", wanted)],
+            vec![write("prepare", if kept { PACKAGES_OF_OTHERS } else { " --target package-manager" }, wanted)],
         ),
         Who::DockerClient => (
             "the docker client puts these into every container that root starts, over what the image has",

@@ -23,6 +23,7 @@
 //! | `look` | looks at the host for the models of readers |
 //! | `sources` | the files of the host that say how requests go: one list for plans, checks and found settings |
 //! | `places` | those of them with a `no_proxy` list, for the lints |
+//! | `mend` | which editor fits a file that is no target, and what it makes of it |
 
 mod collect;
 mod docker;
@@ -31,6 +32,7 @@ mod files;
 pub(crate) mod judge;
 mod logins;
 mod look;
+pub(crate) mod mend;
 mod modelled;
 pub(crate) mod packages;
 pub(crate) mod pam;
@@ -144,6 +146,9 @@ pub(crate) struct Consumer {
     /// Files that are absent from an image, in whose places those of its distribution were read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) assumed: Vec<String>,
+    /// The configuration tool that keeps the file which a verb writes for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kept_by: Option<String>,
 }
 
 /// What leaves `/etc/environment` unread. Part of saved facts.
@@ -192,8 +197,21 @@ pub(crate) struct Exception {
 pub(crate) struct Decided {
     /// The line as a person on this machine looks it up: `/etc/environment:4`.
     pub(crate) shown: String,
-    /// It is a file that `prepare` or `reconfigure` writes.
+    /// `prepare` or `reconfigure` brings it to what is wanted: a file that it writes, or one of nobody's that it can edit.
     pub(crate) ours: bool,
+    /// Whose the file is, where `--mend-others` brings it to what is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) others: Option<Text>,
+    /// The line, where it can be edited and its file is no target.
+    #[serde(skip)]
+    pub(crate) at: Option<sight::Place>,
+}
+
+impl Decided {
+    /// Is it a file that a verb writes anyway?
+    fn is_target(&self) -> bool {
+        self.ours && self.at.is_none()
+    }
 }
 
 words! {
@@ -282,6 +300,7 @@ impl Consumer {
             closed: Vec::new(),
             unread: Vec::new(),
             assumed: Vec::new(),
+            kept_by: None,
         }
     }
 

@@ -1,15 +1,17 @@
 //! What looks at files and programs for all consumers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
-use super::{Consumer, Decided, Exception, NAMES, State, Who};
+use super::{Consumer, Decided, Exception, NAMES, State, Who, mend};
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::settings::ProxyUrl;
+use crate::system::owner::{Owner, owner};
 use crate::text;
 use crate::text::{Text, own};
 use crate::vendor::{Vendor, prod_env};
@@ -30,6 +32,8 @@ pub(super) struct FileProbe<'a> {
     passwords: Passwords,
     /// Files that `prepare` and `reconfigure` write.
     own_files: Vec<PathBuf>,
+    /// Whose other files are, as far as that was asked.
+    owners: BTreeMap<PathBuf, Owner>,
 }
 
 impl<'a> FileProbe<'a> {
@@ -40,7 +44,7 @@ impl<'a> FileProbe<'a> {
         own_files.extend(platform.into_iter().flat_map(|platform| {
             [platform.system_proxy_file(), platform.package_manager(host).conf].map(Path::to_path_buf)
         }));
-        Self { host, time, passwords: Passwords::default(), own_files }
+        Self { host, time, passwords: Passwords::default(), own_files, owners: BTreeMap::new() }
     }
 
     /// The line that decides a variable, for facts.
@@ -49,6 +53,8 @@ impl<'a> FileProbe<'a> {
         Decided {
             shown: if at.line == 0 { shown } else { format!("{shown}:{}", at.line) },
             ours: self.writes(&at.path),
+            others: None,
+            at: None,
         }
     }
 
@@ -57,11 +63,36 @@ impl<'a> FileProbe<'a> {
         self.own_files.iter().any(|own| own == path)
     }
 
+    /// As [`FileProbe::decided`], with who may edit a line of a file that is no target.
+    fn mended(&mut self, who: Who, name: &str, at: &Place) -> Decided {
+        let decided = self.decided(at);
+        let Some(form) = mend::form(who, &at.path).filter(|_| !decided.ours) else { return decided };
+        let Ok(Some(bytes)) = self.host.read(&at.path) else { return decided };
+        if !mend::is_editable(form, &bytes, name, at.line) {
+            return decided;
+        }
+        let host = self.host;
+        let owner = self.owners.entry(at.path.clone()).or_insert_with(|| owner(host, &at.path));
+        match owner {
+            Owner::User | Owner::Passing => decided,
+            Owner::Nobody => Decided { ours: true, at: Some(at.clone()), ..decided },
+            Owner::Package(_) | Owner::Tool(_) | Owner::Unknown(_) => {
+                Decided { others: owner.text(), at: Some(at.clone()), ..decided }
+            }
+        }
+    }
+
     /// The consumer with what a model says of each of the six names.
     pub(super) fn modelled(&mut self, mut consumer: Consumer, sights: &Sights) -> Consumer {
         self.fill(&mut consumer, |name| sights.get(name)?.value().map(str::to_owned));
         for (name, sight) in sights.iter().filter(|(name, _)| NAMES.contains(&name.as_str())) {
-            consumer.decided.insert(name.clone(), self.decided(sight.at()));
+            let decided = match sight {
+                Sight::Value { at, .. } => self.mended(consumer.consumer, name, at),
+                Sight::Unknown { at, .. } => self.decided(at),
+                // Where a variable is taken away nothing is mended.
+                Sight::Unset { at } => Decided { ours: false, ..self.decided(at) },
+            };
+            consumer.decided.insert(name.clone(), decided);
             if let Sight::Unknown { at, why } = sight {
                 let place = self.decided(at).shown;
                 consumer.unknown.insert(name.clone(), text!("{}: {}", own(place), why.clone()));

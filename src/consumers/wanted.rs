@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::value::shown;
-use crate::settings::{Exclusions, Origin, ProxyUrl, Scheme, Setting, Settings};
+use crate::settings::{Exclusions, Key, Origin, ProxyUrl, Scheme, Setting, Settings};
 
 /// A proxy, without its password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,8 @@ pub(crate) struct Wanted {
     pub(crate) asked: bool,
     /// `prepare` has just written all of it, so writing it again mends nothing.
     pub(crate) written: bool,
+    /// It has edited files of others too (`--mend-others`), or was to.
+    pub(crate) mends_others: bool,
     /// No consumer is to have a proxy (`--remove-proxy`).
     pub(crate) removed: bool,
     /// The product's folder.
@@ -80,6 +82,7 @@ impl Wanted {
             only: matches!(settings.exclusions, Exclusions::Only(_)),
             asked: !proxies.into_iter().flatten().all(found),
             written: false,
+            mends_others: settings.switch(Key::MendOthers) == Some(true),
             removed: settings.remove_proxy,
             home: settings.home.clone(),
         }

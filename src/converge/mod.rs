@@ -9,7 +9,8 @@ mod laws;
 mod prove;
 mod take_back;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 pub(crate) use take_back::TakeBack;
 
@@ -17,16 +18,16 @@ use crate::apply::{Applied, Session, State, runs};
 use crate::consumers::{ConsumersFacts, Wanted};
 use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
-use crate::host::HostWrite;
+use crate::host::{HostRead, HostWrite, View};
 use crate::network::catalogue::foreign_region;
-use crate::plan::{Change, Memory, Plan};
+use crate::plan::{Change, Memory, Plan, PlannedHost};
 use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
 use crate::prove::Look;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
-use crate::settings::{First, Key, Settings, Spec};
-use crate::targets::{self, Context, Phase};
+use crate::settings::{First, Found, Key, Settings, Spec};
+use crate::targets::{self, Context, Mended, Phase};
 use crate::text;
 use crate::text::{Text, ics_setup, own};
 
@@ -246,7 +247,7 @@ impl Converge<'_> {
         host.found.secrets().for_each(|secret| context.redactor.learn(secret));
         let region = foreign_region(&host.layers);
         let interface = &mut *self.interface;
-        let (settings, noticed) = host.settings(&mut self.inputs, ignored, &mut |spec| interface.secret(spec))?;
+        let (mut settings, noticed) = host.settings(&mut self.inputs, ignored, &mut |spec| interface.secret(spec))?;
         settings.secrets.iter().for_each(|secret| context.redactor.learn(secret));
         context.findings.extend(noticed);
         context.findings.extend(region);
@@ -257,7 +258,7 @@ impl Converge<'_> {
         let HostContext { view, found, platform: Some(platform), .. } = &host else {
             return Err(Problem::bug("a plan for a system that is not known"));
         };
-        context.plan = targets::plan(&Context { view, platform, settings: &settings, found, phase: self.phase })?;
+        context.plan = mended(self.host, view, platform, found, &mut settings, self.phase)?;
         context.findings.append(&mut context.plan.findings);
         context.findings.extend(host.root_only().into_iter().map(|path| {
             let title = text!("{} can be read by root only; what is planned for it may differ", path.display());
@@ -272,11 +273,47 @@ impl Converge<'_> {
     }
 }
 
+/// The plan of a verb, with what would win over it mended. Lists that are edited on the way add their members to the settings.
+///
+/// # Errors
+/// The first thing that stands in the way; nothing has been written.
+pub(crate) fn mended(
+    host: &dyn HostRead,
+    view: &View<'_>,
+    platform: &Platform,
+    found: &Found,
+    settings: &mut Settings,
+    phase: Phase,
+) -> Result<Plan, Problem> {
+    let written = written(host);
+    loop {
+        let context = Context { view, platform, settings, found, phase };
+        let plan = targets::plan(&context)?;
+        let consumers = plan.consumers.clone();
+        let observe = |changes: &[Change]| {
+            prove::look(&PlannedHost::new(view, changes), context.settings, Some(platform), &consumers)
+        };
+        // Each turn the list has more members than before, and files have only so many.
+        match targets::mend(&context, plan, &written, &observe)? {
+            Mended::Plan(plan) => return Ok(plan),
+            Mended::Members(members) => settings.found_no_proxy = settings.found_no_proxy.clone().merged(&members),
+        }
+    }
+}
+
 fn recover(session: &Session<'_>, context: &mut RunContext) -> Result<(), Problem> {
     let recovered = session.recover()?;
     context.findings.splice(0..0, recovered.clone());
     context.recovered.extend(recovered);
     Ok(())
+}
+
+/// The files, links followed, that runs in force have written.
+fn written(host: &dyn HostRead) -> BTreeSet<PathBuf> {
+    // Whoever may not read the runs, as in a dry run of a user, edits nothing by them.
+    let runs = runs(host).unwrap_or_default().into_iter();
+    let in_force = runs.filter(|run| run.state == State::Committed && run.begin.reverts.is_none());
+    in_force.flat_map(|run| run.begin.intents).map(|intent| intent.real_path).collect()
 }
 
 /// The problem of the first failing finding.

@@ -10,7 +10,9 @@ use crate::finding::{Finding, Status};
 use crate::host::{Command, HostRead, View};
 use crate::net::Time;
 use crate::plan::PlannedHost;
+use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
+use crate::settings::Settings;
 use crate::targets;
 use crate::text;
 use crate::text::{Foreign, ics_setup, own};
@@ -108,12 +110,24 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
 
 /// What consumers get on `host`; `None`: this run serves none.
 fn observe(host: &dyn HostRead, context: &RunContext, only: &[Who]) -> Option<(Wanted, ConsumersFacts)> {
-    let settings = context.settings.as_ref().filter(|_| !only.is_empty())?;
+    look(host, context.settings.as_ref()?, context.platform.as_ref(), only)
+}
+
+/// As [`observe`], for settings that are not those of the run yet.
+pub(super) fn look(
+    host: &dyn HostRead,
+    settings: &Settings,
+    platform: Option<&Platform>,
+    only: &[Who],
+) -> Option<(Wanted, ConsumersFacts)> {
+    if only.is_empty() {
+        return None;
+    }
     let no_proxy = targets::no_proxy(settings).shown().members().map(str::to_owned).collect();
     let wanted = Wanted { asked: true, written: true, ..Wanted::new(settings, no_proxy) };
     let ask = Ask {
         host,
-        platform: context.platform.as_ref(),
+        platform,
         home: &settings.home,
         http_proxy: settings.proxies.http.as_ref().map(|url| &url.value),
         https_proxy: settings.proxies.https.as_ref().map(|url| &url.value),

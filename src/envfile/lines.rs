@@ -16,6 +16,8 @@ pub enum Syntax {
     Shell,
     /// `prod.env`, read by Docker and Compose.
     EnvFile,
+    /// A file that a systemd unit names with `EnvironmentFile=`.
+    EnvironmentFile,
 }
 
 /// Does the line take effect?
@@ -57,8 +59,9 @@ pub fn find(bytes: &[u8], syntax: Syntax, names: &[&str]) -> Vec<Occurrence> {
         line += 1;
         let first = line;
         let mut feed = memchr(b'\n', &bytes[start..]).map(|at| start + at);
-        // PAM joins a line that ends in a backslash with the next one.
-        while let Some(at) = feed.filter(|at| syntax == Syntax::PamEnv && bytes[start..*at].ends_with(b"\\")) {
+        // PAM and systemd join a line that ends in a backslash with the next one.
+        let joins = matches!(syntax, Syntax::PamEnv | Syntax::EnvironmentFile);
+        while let Some(at) = feed.filter(|at| joins && bytes[start..*at].ends_with(b"\\")) {
             line += 1;
             feed = memchr(b'\n', &bytes[at + 1..]).map(|next| at + 1 + next);
         }
@@ -101,7 +104,7 @@ fn parse(line: &[u8], syntax: Syntax, names: &[&str]) -> Option<(State, usize, R
     }
     let end = at + line[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
     let name = names.iter().position(|name| name.as_bytes() == &line[at..end])?;
-    let loose = syntax == Syntax::EnvFile || state == State::Commented;
+    let loose = matches!(syntax, Syntax::EnvFile | Syntax::EnvironmentFile) || state == State::Commented;
     let sign = if loose { blanks(line, end) } else { end };
     match line.get(sign) {
         Some(b'=') => {}

@@ -43,6 +43,12 @@ pub trait HostRead {
     /// Runs a program to its end or to its deadline. Hosts that are images refuse with `Unsupported`.
     fn run(&self, command: &Command) -> io::Result<Output>;
 
+    /// As [`HostRead::run`], for a program whose answer depends on no file that a plan may change: whose a file is, say. A
+    /// host as it is planned to be runs nothing else.
+    fn query(&self, command: &Command) -> io::Result<Output> {
+        self.run(command)
+    }
+
     /// The clock.
     fn now(&self) -> SystemTime;
 

@@ -1,6 +1,6 @@
 //! Collects changes while targets look at the host.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{After, Change, FileMeta, Plan};
@@ -55,6 +55,23 @@ impl<'v> Draft<'v> {
         self.change(path, before, Some(After { bytes, meta }), reasons)
     }
 
+    /// As [`Draft::put`], of a file that the plan may change already: it gets this content instead.
+    ///
+    /// # Errors
+    /// When the path cannot be edited safely.
+    pub(crate) fn amend(&mut self, path: &Path, bytes: Vec<u8>, reasons: Vec<Text>) -> Result<(), Problem> {
+        let real_path = self.real_path(path)?;
+        let planned = self.plan.changes.iter_mut().find(|change| change.real_path == real_path);
+        match planned.and_then(|change| Some((change.after.as_mut()?, &mut change.reasons))) {
+            Some((after, known)) => {
+                after.bytes = bytes;
+                known.extend(reasons);
+                Ok(())
+            }
+            None => self.put(path, bytes, 0o644, reasons),
+        }
+    }
+
     /// Wants the file gone.
     ///
     /// # Errors
@@ -90,12 +107,7 @@ impl<'v> Draft<'v> {
     ) -> Result<(), Problem> {
         let shown = self.view.host.shown(path);
         let shown = shown.display();
-        let real_path = self.view.host.resolve(path).map_err(|refused| match refused {
-            Refused::Io(error) => unreadable(&self.view.host.shown(path), &error),
-            refused => Problem::host(id::SYMLINK_REFUSED, text!("{} is not edited", shown))
-                .caused_by(refused)
-                .hint(text!("look at it: ls -l {}", shown)),
-        })?;
+        let real_path = self.real_path(path)?;
         if before.as_ref().is_some_and(|before| before.links > 1) {
             return Err(Problem::host(
                 id::HARD_LINKED,
@@ -105,6 +117,16 @@ impl<'v> Draft<'v> {
         }
         self.plan.changes.push(Change { path: path.to_path_buf(), real_path, before, after, reasons });
         Ok(())
+    }
+
+    fn real_path(&self, path: &Path) -> Result<PathBuf, Problem> {
+        let shown = self.view.host.shown(path);
+        self.view.host.resolve(path).map_err(|refused| match refused {
+            Refused::Io(error) => unreadable(&shown, &error),
+            refused => Problem::host(id::SYMLINK_REFUSED, text!("{} is not edited", shown.display()))
+                .caused_by(refused)
+                .hint(text!("look at it: ls -l {}", shown.display())),
+        })
     }
 }
 

@@ -111,6 +111,10 @@ impl HostRead for PlannedHost<'_> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
+    fn query(&self, command: &Command) -> io::Result<Output> {
+        self.host.query(command)
+    }
+
     fn now(&self) -> SystemTime {
         self.host.now()
     }
@@ -153,7 +157,7 @@ mod tests {
         let mut draft = Draft::new(&view);
         draft.put(Path::new("/etc/a"), b"new".to_vec(), 0o600, Vec::new()).unwrap();
         draft.delete(Path::new("/etc/b"), Vec::new()).unwrap();
-        draft.put(Path::new("/etc/d/e"), b"e".to_vec(), 0o640, Vec::new()).unwrap();
+        draft.put(Path::new("/etc/d/f/e"), b"e".to_vec(), 0o640, Vec::new()).unwrap();
         let planned = PlannedHost::new(&host, &draft.plan.changes);
         let read = |path: &str| planned.read(Path::new(path)).unwrap();
         assert_eq!(read("/etc/a").as_deref(), Some(&b"new"[..]), "through its link");

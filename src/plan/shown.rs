@@ -43,6 +43,8 @@ enum Open {
     Backslash,
     /// A PEM body.
     Pem,
+    /// A comment of apt's, up to `*/`.
+    Comment,
 }
 
 /// Takes all lines of a file apart.
@@ -69,6 +71,7 @@ impl<'a> Line<'a> {
                 Open::Quote(quote) if closes(line, quote).is_some() => continued(line, None),
                 Open::Quote(_) => Some(now),
                 Open::Pem => (!line.contains("-----END")).then_some(now),
+                Open::Comment => (!line.contains("*/")).then_some(now),
                 Open::Backslash => continued(line, None),
             };
             return Self { pieces: vec![Piece::Hidden] };
@@ -80,6 +83,11 @@ impl<'a> Line<'a> {
         }
         if text.is_empty() || OWN_COMMENTS.contains(&text) {
             return Self { pieces: vec![Piece::Plain(line)] };
+        }
+        let comment = text.find("/*").filter(|at| *at == 0 || text[..*at].ends_with([' ', '\t', ';', '{', '}']));
+        if let Some(at) = comment.filter(|at| *at == 0 || !text[*at..].contains("*/")) {
+            *open = (!text[at..].contains("*/")).then_some(Open::Comment);
+            return Self { pieces: vec![Piece::Hidden] };
         }
         let mark = text.len() - text.trim_start_matches(['#', ';', ' ']).len();
         if text.starts_with(['#', ';']) || text.starts_with("//") {

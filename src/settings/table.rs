@@ -121,6 +121,9 @@ settings! {
     Target = "target": list("target", "ICS_SETUP_TARGET", "NAME")
         .help("Limit the run to these targets, or add one: system-proxy, docker-daemon, package-manager, prod-env")
         .unsaved();
+    MendOthers = "mend_others": switch("mend-others", "ICS_SETUP_MEND_OTHERS")
+        .help("Edit also files that a package or a configuration tool owns, where they would win over what is written")
+        .unsaved();
     Restart = "restart": switch("restart", "ICS_SETUP_RESTART")
         .help("Restart the services that must read the new settings (--no-restart: leave them)")
         .unsaved();

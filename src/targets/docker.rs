@@ -32,11 +32,20 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     if !vars.remove {
         long_lines(&path, release, draft);
     }
-    if draft.plan.changes.len() > before && context.settings.switch(Key::Restart) != Some(true) {
-        let unit = own(unit.trim_end_matches(".service"));
-        draft.next(text!("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart {}", unit));
+    if draft.plan.changes.len() > before {
+        restart_step(context, draft);
     }
     Ok(())
+}
+
+/// What a person does afterwards, where `--restart` does not.
+pub(super) fn restart_step(context: &Context<'_>, draft: &mut Draft<'_>) {
+    if context.settings.switch(Key::Restart) == Some(true) {
+        return;
+    }
+    let (unit, _) = docker_unit(context.view, context.platform.systemd());
+    let unit = own(unit.trim_end_matches(".service"));
+    draft.next(text!("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart {}", unit));
 }
 
 fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {

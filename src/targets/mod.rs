@@ -2,9 +2,9 @@
 
 mod daemon_json;
 mod docker;
+mod mend;
 mod package_manager;
 mod prod_env;
-mod profile_d;
 mod system_proxy;
 mod vars;
 
@@ -18,6 +18,7 @@ use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
 use crate::text;
 use crate::text::{ics_setup, own};
 
+pub(crate) use mend::{Mended, mend};
 use vars::ProxyVars;
 
 /// The verb that asks.
@@ -100,10 +101,7 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     }
     for target in chosen(context)? {
         match target {
-            TargetName::SystemProxy => {
-                system_proxy::plan(context, &vars, &mut draft)?;
-                profile_d::plan(context, &vars, &mut draft)?;
-            }
+            TargetName::SystemProxy => system_proxy::plan(context, &vars, &mut draft)?,
             TargetName::DockerDaemon | TargetName::PackageManager if !vars.change() => {}
             TargetName::DockerDaemon => docker::plan(context, &vars, &mut draft)?,
             TargetName::PackageManager => package_manager::plan(context, &vars, &mut draft)?,
@@ -112,7 +110,7 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     }
     say_what_differs(context, &vars, &mut draft);
     draft.plan.memory = Memory::Told(settings.told.clone());
-    readable_passwords(context, &mut draft);
+    readable_passwords(context, 0, &mut draft);
     Ok(draft.plan)
 }
 
@@ -155,8 +153,8 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
     }
 }
 
-/// Files that will hold a password and can be read by everybody.
-fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
+/// Files that will hold a password and can be read by everybody, from the change of this number on.
+fn readable_passwords(context: &Context<'_>, from: usize, draft: &mut Draft<'_>) {
     let given = context.settings.secrets.iter().filter(|secret| !secret.is_empty());
     let secrets: Vec<Vec<u8>> = given
         .flat_map(|secret| [secret.expose().to_vec(), crate::settings::encode(secret.expose()).into_bytes()])
@@ -165,7 +163,7 @@ fn readable_passwords(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     }
     let mut findings = Vec::new();
-    for change in &draft.plan.changes {
+    for change in draft.plan.changes.iter().skip(from) {
         let Some(after) = &change.after else { continue };
         let mode = match &after.meta {
             FileMeta::Like(attributes) => attributes.mode,

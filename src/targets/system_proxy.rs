@@ -14,6 +14,9 @@ use crate::text::own;
 /// Longer lines make us ask which PAM will read them.
 const SUSPICIOUS: usize = 1000;
 
+/// What a person does afterwards.
+pub(super) const LOG_IN_AGAIN: &str = "log in again: running sessions keep the old environment";
+
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     if !vars.change() {
         return Ok(());
@@ -53,7 +56,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
         draft.put(path, edited.bytes, 0o644, reasons(&edited.notes))?;
     }
     if draft.plan.changes.len() > before {
-        draft.next("log in again: running sessions keep the old environment");
+        draft.next(LOG_IN_AGAIN);
     }
     Ok(())
 }

@@ -231,28 +231,14 @@ fn daemon_json_with_proxies_is_merged_and_without_is_left_alone() {
 }
 
 #[test]
-fn another_drop_in_that_wins_is_named() {
-    let root = Root::ubuntu();
-    root.put("etc/systemd/system/docker.service.d/zz.conf", "[Service]\nEnvironment=HTTP_PROXY=http://other:1\n");
-    let (_, json) = root.json(&prepare(&[]));
-    let finding = json["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|finding| finding["id"] == "proxy-docker" && finding["status"] == "warn")
-        .unwrap();
-    assert!(finding["cause"].as_str().unwrap().contains("zz.conf:2"), "{finding}");
-}
-
-#[test]
-fn whatever_overrides_the_drop_in_is_named_with_its_line() {
+fn whatever_overrides_the_drop_in_is_mended_or_named_with_its_line() {
     const UNIT: &str = "usr/lib/systemd/system/docker.service";
     let of_file = "[Service]\nEnvironmentFile=-/etc/default/*\nExecStart=/usr/bin/dockerd\n";
     let other = "[Service]\nEnvironment=HTTP_PROXY=http://other:1\n";
     for (files, named) in [
-        (&[(UNIT, of_file), ("etc/default/docker", "\nHTTP_PROXY=http://other:1\n")][..], Some("docker:2")),
-        (&[("etc/systemd/system/service.d/zz.conf", other)], Some("zz.conf:2")),
-        (&[("etc/systemd/system/docker.service.d/zz.conf", "[Service]\nEnvironment=NO_PROXY=x\n")], Some("zz.conf:2")),
+        (&[(UNIT, of_file), ("etc/default/docker", "\nHTTP_PROXY=http://other:1\n")][..], None),
+        (&[("etc/systemd/system/service.d/zz.conf", other)], None),
+        (&[("etc/systemd/system/docker.service.d/zz.conf", "[Service]\nEnvironment=NO_PROXY=x\n")], None),
         (
             &[("etc/systemd/system/docker.service.d/10.conf", "[Service]\nUnsetEnvironment=HTTP_PROXY\n")],
             Some("10.conf:2"),

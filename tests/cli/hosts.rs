@@ -139,16 +139,6 @@ fn removal_says_where_a_proxy_is_left() {
 }
 
 #[test]
-fn another_apt_file_that_wins_is_named() {
-    let root = Root::ubuntu();
-    root.put("etc/apt/apt.conf", "Acquire::http::Proxy \"http://old:1\";\n");
-    let (_, json) = root.json(&with_proxy("prepare", &["--target", "package-manager"]));
-    let found = json["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "proxy-package-manager");
-    let found = found.unwrap_or_else(|| panic!("{json}"));
-    assert!(found["status"] == "warn" && found["advice"].to_string().contains("etc/apt/apt.conf:1"), "{found}");
-}
-
-#[test]
 fn the_demo_depends_on_nothing_around_it() {
     let ran = run(
         &["demo", "--os", "ubuntu"],

@@ -10,6 +10,7 @@ mod doors;
 mod errors;
 mod explain;
 mod hosts;
+mod mend;
 mod network;
 mod odd_hosts;
 mod prove;

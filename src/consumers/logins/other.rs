@@ -1,5 +1,6 @@
 //! csh, tcsh, zsh and fish: constants that are assigned are understood, and every other line that mentions a name makes it unknown.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::super::sight::{Place, Sight, Sights};
@@ -28,6 +29,36 @@ impl Family {
             Self::Csh => "csh",
             Self::Zsh => "zsh",
             Self::Fish => "fish",
+        }
+    }
+
+    /// The family that reads a file of this name; `None`: neither.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?;
+        let fits = |family: &Self| {
+            let (of_system, of_home) = family.files();
+            of_home.contains(&name) || of_system.iter().any(|own| Path::new(own) == path)
+        };
+        if path.extension() == Some(OsStr::new("csh")) {
+            return Some(Self::Csh);
+        }
+        [Self::Csh, Self::Zsh].into_iter().find(fits)
+    }
+
+    /// A line that assigns a constant to `name`, with another value or without any; `None`: it is no such line.
+    pub(crate) fn set(self, line: &str, name: &str, value: Option<&str>) -> Option<String> {
+        let (own, _) = assignment(self, line.trim())?;
+        if own != name {
+            return None;
+        }
+        let Some(value) = value else { return Some(String::new()) };
+        let quoted = format!("\"{value}\"");
+        constant(&quoted)?;
+        let blanks = &line[..line.len() - line.trim_start().len()];
+        match self {
+            Self::Csh => Some(format!("{blanks}setenv {name} {quoted}")),
+            Self::Zsh => Some(format!("{blanks}export {name}={quoted}")),
+            Self::Fish => None,
         }
     }
 

@@ -235,7 +235,7 @@ pub(super) fn environment(
 ) -> Vec<(Place, Text)> {
     let mut complaints = Vec::new();
     if entry.value.is_empty() {
-        variables.clear();
+        variables.clear(&Place::new(path, entry.line(0)));
         return complaints;
     }
     if release.between(218, 229) != Some(true) && !unit::is_plain(&entry.value) {

@@ -1,5 +1,6 @@
 //! What was read of a unit, before any file that it names is.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Command, Doubt, Place};
@@ -65,10 +66,14 @@ pub(super) struct Variables {
     pub(super) known: Sights,
     /// Why it cannot be told of the names that are not known.
     pub(super) rest: Option<Doubt>,
+    /// Names that an empty assignment has taken away, and where.
+    pub(super) cleared: BTreeMap<String, Place>,
 }
 
 impl Variables {
-    pub(super) fn clear(&mut self) {
+    /// An empty assignment at `at`.
+    pub(super) fn clear(&mut self, at: &Place) {
+        self.cleared.extend(self.known.keys().map(|name| (name.clone(), at.clone())));
         self.known.clear();
         self.rest = None;
     }

@@ -39,6 +39,7 @@ pub(super) fn start(host: &dyn HostRead, loaded: Loaded, every: &Variables, rele
             variables.set(&name, Sight::Unknown { at, why: why.into() });
         }
     }
+    let cleared = loaded.environment.cleared.clone();
     variables.overlay(loaded.environment);
     if let Some(doubt) = loaded.environment_files.doubt {
         variables.doubt(doubt);
@@ -72,6 +73,11 @@ pub(super) fn start(host: &dyn HostRead, loaded: Loaded, every: &Variables, rele
                 let why = "systemd before 235 does not know UnsetEnvironment=";
                 variables.set(name, Sight::Unknown { at: at.clone(), why: why.into() });
             }
+        }
+    }
+    for (name, at) in cleared {
+        if variables.get(&name).is_none() {
+            variables.set(&name, Sight::Unset { at });
         }
     }
     let variables = &service.environment;

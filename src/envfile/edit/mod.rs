@@ -116,6 +116,8 @@ impl Syntax {
                 should: &[Dialect::SystemdEnvironmentFile, Dialect::Shell],
             },
             Self::Shell => Readers { must: &[Dialect::Shell], should: &[] },
+            // Scripts of SysV init source the same files.
+            Self::EnvironmentFile => Readers { must: &[Dialect::SystemdEnvironmentFile], should: &[Dialect::Shell] },
             Self::EnvFile => Readers {
                 must: &[Dialect::DockerEnvFile, Dialect::ComposeV1Plain, Dialect::ComposeV1Dotenv, Dialect::ComposeV2],
                 should: &[],

@@ -18,7 +18,7 @@ pub(super) fn append(bytes: &mut Vec<u8>, syntax: Syntax, name: &str, value: &[u
 /// The documented way to write a line.
 pub(super) fn line(syntax: Syntax, name: &str, value: &[u8]) -> Vec<u8> {
     let (before, quote) = match syntax {
-        Syntax::PamEnv => ("", Some(b'"')),
+        Syntax::PamEnv | Syntax::EnvironmentFile => ("", Some(b'"')),
         Syntax::Shell => ("export ", Some(b'"')),
         Syntax::EnvFile => ("", None),
     };

@@ -27,6 +27,30 @@ pub(crate) use words::{Broken, Mode, Word, all, first, is_blank, is_plain};
 /// Who the new section belongs to, for whoever finds the file.
 const HEADER: &str = "# Written by ics-setup. Take it back with: ics-setup revert\n";
 
+/// Which assignments of a file are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `Environment=` in `[Service]` of a unit or drop-in.
+    Service,
+    /// `DefaultEnvironment=` in `[Manager]` of `system.conf` and its drop-ins (systemd-system.conf(5)).
+    Manager,
+}
+
+impl Kind {
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Service => ("Service", "Environment"),
+            Self::Manager => ("Manager", "DefaultEnvironment"),
+        }
+    }
+
+    fn lines(self, bytes: &[u8]) -> impl Iterator<Item = Entry> {
+        let (section, key) = self.names();
+        let all = read(bytes, section.as_bytes(), Release::MEASURED).entries.into_iter();
+        all.filter(move |entry| entry.key == key)
+    }
+}
+
 /// One assignment in a unit file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
@@ -41,8 +65,13 @@ pub struct Assignment {
 /// All assignments that are in force at the end of the file, in order; an empty `Environment=` clears those before it. What
 /// systemd does not take, and what only the running machine tells, is left out.
 pub fn assignments(bytes: &[u8]) -> Vec<Assignment> {
+    assignments_of(Kind::Service, bytes)
+}
+
+/// As [`assignments`], of either kind.
+pub fn assignments_of(kind: Kind, bytes: &[u8]) -> Vec<Assignment> {
     let taken = |found: Found| Some(Assignment { name: found.name, value: found.value?, line: found.line });
-    all_found(bytes).into_iter().filter_map(taken).collect()
+    all_found(kind, bytes).into_iter().filter_map(taken).collect()
 }
 
 /// A word of the file that is meant to assign.
@@ -55,14 +84,15 @@ struct Found {
     span: Range<usize>,
 }
 
-fn all_found(bytes: &[u8]) -> Vec<Found> {
+fn all_found(kind: Kind, bytes: &[u8]) -> Vec<Found> {
+    let whose = if kind == Kind::Manager { Whose::Manager } else { Whose::Unit(None) };
     let mut found = Vec::new();
-    for entry in environment_lines(bytes) {
+    for entry in kind.lines(bytes) {
         if entry.value.is_empty() {
             found.clear();
         }
         for word in all(&entry.value, Mode::Escapes).0 {
-            let expanded = expand(&word.value, Whose::Unit(None), Release::MEASURED);
+            let expanded = expand(&word.value, whose, Release::MEASURED);
             let (line, span) = (entry.line(word.span.start), entry.place(&word.span));
             let text = if let Expanded::Known(text) = &expanded { text } else { &word.value };
             let Some((name, value)) = split(text) else { continue };
@@ -87,10 +117,6 @@ pub(crate) fn is_name(name: &[u8]) -> bool {
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
-fn environment_lines(bytes: &[u8]) -> impl Iterator<Item = Entry> {
-    read(bytes, b"Service", Release::MEASURED).entries.into_iter().filter(|entry| entry.key == "Environment")
-}
-
 /// The value that systemd would give the service; the last assignment wins.
 pub fn value<'a>(assignments: &'a [Assignment], name: &str) -> Option<&'a Assignment> {
     assignments.iter().rev().find(|assignment| assignment.name == name.as_bytes())
@@ -98,7 +124,13 @@ pub fn value<'a>(assignments: &'a [Assignment], name: &str) -> Option<&'a Assign
 
 /// The file with these variables set (`Some`) or taken out (`None`); everything else stays as it is.
 pub fn edit(bytes: &[u8], wishes: &[(&str, Option<&str>)]) -> Vec<u8> {
-    let present = all_found(bytes);
+    edit_of(Kind::Service, bytes, wishes)
+}
+
+/// As [`edit`], of either kind.
+pub fn edit_of(kind: Kind, bytes: &[u8], wishes: &[(&str, Option<&str>)]) -> Vec<u8> {
+    let (section, key) = kind.names();
+    let present = all_found(kind, bytes);
     let mut splices = Splices::new();
     let mut missing = Vec::new();
     for (name, wish) in wishes {
@@ -106,19 +138,19 @@ pub fn edit(bytes: &[u8], wishes: &[(&str, Option<&str>)]) -> Vec<u8> {
         match (own.split_last(), wish) {
             (Some((last, _)), Some(value)) if last.value.as_deref() == Some(value.as_bytes()) => {}
             (Some((last, _)), Some(value)) => splices.push((last.span.clone(), word(name, value))),
-            (None, Some(value)) => missing.extend([b"Environment=", &word(name, value)[..], b"\n"].concat()),
+            (None, Some(value)) => missing.extend([key.as_bytes(), b"=", &word(name, value), b"\n"].concat()),
             (_, None) => splices.extend(own.iter().map(|found| (found.span.clone(), Vec::new()))),
         }
     }
     let mut out = splice(bytes, splices);
     if wishes.iter().any(|(_, wish)| wish.is_none()) {
-        out = without_empty_lines(&out, bytes);
+        out = without_empty_lines(kind, &out, bytes);
     }
     if !missing.is_empty() {
         if out.is_empty() {
             out.extend_from_slice(HEADER.as_bytes());
         }
-        add_to_section(&mut out, "Service", missing);
+        add_to_section(&mut out, section, missing);
     }
     out
 }
@@ -144,8 +176,8 @@ fn word(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// Lines that became an empty `Environment=` would clear what others set: they go.
-fn without_empty_lines(bytes: &[u8], before: &[u8]) -> Vec<u8> {
-    let empty = |bytes: &[u8]| environment_lines(bytes).filter(|entry| entry.value.is_empty()).collect::<Vec<_>>();
+fn without_empty_lines(kind: Kind, bytes: &[u8], before: &[u8]) -> Vec<u8> {
+    let empty = |bytes: &[u8]| kind.lines(bytes).filter(|entry| entry.value.is_empty()).collect::<Vec<_>>();
     let already: Vec<usize> = empty(before).iter().map(|entry| entry.line(0)).collect();
     let mut out = Vec::new();
     let mut at = 0;
