@@ -86,7 +86,7 @@ impl Inputs {
         let file = self.given.clone().map_or_else(|| of_host(host), Ok)?;
         let (last_run, unread) = match last_run(host) {
             Ok(last_run) => (last_run.layer(), None),
-            Err(problem) if problem.id == id::NEEDS_ROOT => (Layer::default(), Some(problem)),
+            Err(problem) if [id::NEEDS_ROOT, id::DENIED].contains(&problem.id) => (Layer::default(), Some(problem)),
             Err(problem) => return Err(problem),
         };
         let (flags, variables, file_stays) = (self.flags.clone(), self.variables.clone(), self.given.is_none());

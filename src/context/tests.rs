@@ -3,7 +3,7 @@ use std::io::ErrorKind;
 use super::{HostContext, Inputs, Intent};
 use crate::finding::Ignored;
 use crate::host::MemoryHost;
-use crate::settings::{First, Key, Layer, Origin};
+use crate::settings::{First, Key, Layer, Origin, STATE_FILE};
 
 const CHANGE: Intent = Intent::Change { first: First::System, dry_run: false };
 const INTENTS: [Intent; 4] = [CHANGE, Intent::Check, Intent::Show, Intent::Missing];
@@ -38,6 +38,27 @@ fn a_file_that_cannot_be_read_is_a_finding_to_a_check_and_an_error_to_others() {
     let root_only = [CHANGE, dry_run, Intent::Check, Intent::Show, Intent::Missing]
         .map(|intent| HostContext::load(&host, &inputs(), intent).map(|context| context.root_only().len()));
     assert_eq!(root_only.map(Result::ok), [None, Some(1), Some(1), Some(1), Some(1)]);
+}
+
+#[test]
+fn what_the_last_run_was_told_is_missing_only_where_that_is_said() {
+    let told = r#"{"version": 1, "settings": {"release": "22.3.9"}}"#;
+    let attributes = crate::host::Attributes::new(0o600, 0, 0);
+    let host = ubuntu();
+    host.put_with(STATE_FILE, told.as_bytes(), attributes);
+    let dry_run = Intent::Change { first: First::System, dry_run: true };
+    let all = [CHANGE, dry_run, Intent::Check, Intent::Show, Intent::Missing];
+    let origin = |context: HostContext<'_>| context.layers.get(Key::Release).map(|setting| setting.origin.to_string());
+    for intent in all {
+        assert_eq!(origin(HostContext::load(&host, &inputs(), intent).unwrap()).as_deref(), Some("last run"));
+    }
+    let host = host.with_error(STATE_FILE, ErrorKind::PermissionDenied);
+    let unread = all.map(|intent| HostContext::load(&host, &inputs(), intent).map(|context| context.root_only()));
+    let named = || Some(vec![STATE_FILE.into()]);
+    assert_eq!(unread.map(Result::ok), [None, named(), named(), None, None]);
+    assert!(inputs().layers(&host).is_err());
+    let host = host.with_error(STATE_FILE, ErrorKind::Other);
+    assert!(all.into_iter().all(|intent| HostContext::load(&host, &inputs(), intent).is_err()));
 }
 
 #[test]

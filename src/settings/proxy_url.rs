@@ -161,12 +161,16 @@ impl ProxyUrl {
 
     /// The text that may be kept: no password; the user's name stays, and so does that there is none.
     pub fn without_password(&self) -> String {
-        let text = self.write(|credentials| format!("{}@", encode(&credentials.user)));
-        if self.anonymous { text.replacen("://", "://@", 1) } else { text }
+        let nobody = if self.anonymous { "@" } else { "" };
+        self.write_or(nobody, |credentials| format!("{}@", encode(&credentials.user)))
     }
 
     fn write(&self, userinfo: impl FnOnce(&Credentials) -> String) -> String {
-        let userinfo = self.credentials.as_ref().map(userinfo).unwrap_or_default();
+        self.write_or("", userinfo)
+    }
+
+    fn write_or(&self, nobody: &str, userinfo: impl FnOnce(&Credentials) -> String) -> String {
+        let userinfo = self.credentials.as_ref().map_or_else(|| nobody.to_owned(), userinfo);
         let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
         format!("{}://{userinfo}{}{port}", self.scheme.as_str(), self.host)
     }

@@ -48,7 +48,7 @@ impl KnownState<'_> {
         self.layers.flags.get(key).is_some() || self.layers.variables.get(key).is_some()
     }
 
-    /// What a setting is without an answer: given, saved, found or the default.
+    /// What a setting is without an answer: given, remembered, found or the default.
     pub(crate) fn known(&self, key: Key, found: &Found) -> Option<String> {
         let said = self.layers.get(key).or_else(|| found.get(key));
         let default = || key.spec().default.map(str::to_owned);

@@ -5,7 +5,7 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `known` | what is known before anybody is asked: host, saved settings, flags |
+//! | `known` | what is known before anybody is asked: host, settings file, last run, flags |
 //! | `answers` | what was answered so far, and the layer that it makes |
 //! | `ask` | the questions, their order, and the way back |
 //! | `parse` | answers read at once, by the parsers of the settings |

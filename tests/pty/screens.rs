@@ -95,8 +95,8 @@ fn full_run(variables: &[(&str, &str)]) -> (String, String) {
     album.at("Does this host run the Insight Agent?", Take("yes"));
     album.at("Insight platform region?", Take("eu"));
     album.at("Collector hosts [", Type(""));
-    album.at("5 changes. What now?", Take("explain each change"));
-    album.at("5 changes. What now?", Take("apply"));
+    album.at("4 changes. What now?", Take("explain each change"));
+    album.at("4 changes. What now?", Take("apply"));
     assert_eq!(album.terminal.end(), 0, "{}", album.terminal.screen());
     album.keep("the end");
     let raw = album.terminal.raw();
