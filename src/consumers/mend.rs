@@ -157,7 +157,7 @@ mod tests {
                 "HTTP_PROXY",
                 1,
                 "HTTP_PROXY = http://o:1",
-                "HTTP_PROXY=\"http://new:1\"",
+                "HTTP_PROXY=http://new:1",
             ),
             (
                 Who::Docker,
