@@ -4,12 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::reader::{FileProbe, IMAGE};
-use super::{Consumer, ConsumersFacts, Known, State, Who, docker, files, packages};
+use super::{Consumer, ConsumersFacts, Known, State, Who, docker, files, packages, prod_env};
 use crate::environment::{self, LoginUser, Unseen, Variables};
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::platform::Platform;
+use crate::product::Place;
 use crate::settings::ProxyUrl;
+use crate::text::Text;
 
 /// How long a login may take: profile scripts may ask the network.
 const LOGIN: Duration = Duration::from_secs(15);
@@ -44,14 +46,16 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
             Who::Cron => consumers.extend(files::cron(&mut probe, platform)),
             Who::Systemd if host.is_live() => consumers.push(probe.services()),
             Who::Systemd => consumers.push(files::services(&mut probe, platform)),
-            Who::Docker => consumers.push(docker::daemon(&mut probe, platform)),
+            Who::Docker => consumers.extend(docker::daemons(&mut probe, platform)),
             Who::PackageManager => consumers.push(packages::manager(&mut probe, platform)),
             Who::DockerClient => consumers.extend(docker::client(&mut probe)),
             Who::Container => consumers.extend(docker::containers(&mut probe, ask.home)),
-            Who::ProdEnv => consumers.extend(files::prod_env(&mut probe, ask.home)),
+            Who::ProdEnv => consumers.extend(prod_env::prod_env(&mut probe, ask.home)),
         }
     }
-    ConsumersFacts { http_password, https_password, consumers }
+    let place = Place::look(host, ask.home);
+    let compose = if place.compose.is_empty() { Text::default() } else { place.command(ask.home) };
+    ConsumersFacts { http_password, https_password, consumers, image: !host.is_live(), compose }
 }
 
 impl FileProbe<'_> {

@@ -12,7 +12,7 @@ use crate::redact::list_text;
 use crate::settings::NoProxy;
 use crate::text;
 use crate::text::Evidence;
-use crate::text::{Fix, Text, clean, host_port, ics_setup, own, quoted};
+use crate::text::{Fix, Text, clean, host_port, ics_setup, own};
 
 /// No more characters of a list are shown.
 const LONGEST_LIST: usize = 500;
@@ -89,8 +89,11 @@ fn list_shown(list: &str, wanted: &[String]) -> Text {
 /// The finding of one consumer.
 pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
     let id = id(consumer.consumer);
-    if consumer.state != State::Seen {
-        return not_seen(consumer);
+    match (consumer.state, &consumer.next) {
+        (State::NotServed, _) if wanted.is_proxy() => return not_served(consumer),
+        (State::Seen, Some(next)) if next.state == State::Refused => return refused(next),
+        (State::Seen, _) => {}
+        _ => return not_seen(consumer),
     }
     let who = who(consumer);
     if !consumer.unknown.is_empty() {
@@ -127,11 +130,11 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
     let finding = if wrong.is_empty() && !others.is_empty() {
         other_ways(consumer, others, observed).expected(expected(consumer, wanted))
     } else if wrong.is_empty() {
-        Finding::new(id, Status::Pass, text!("{} gets the proxy that is wanted", who))
-            .expected(expected(consumer, wanted))
-            .observed(observed)
+        let finding = Finding::new(id, Status::Pass, text!("{} gets the proxy that is wanted", who));
+        let finding = finding.expected(expected(consumer, wanted)).observed(observed);
+        consumer.why.iter().fold(finding, |finding, why| finding.cause(why.clone()))
     } else {
-        differs(consumer, &wrong, wanted)
+        differs(consumer, &wrong, facts, wanted)
     };
     evidence(finding, consumer, &wanted.no_proxy)
 }
@@ -162,7 +165,7 @@ fn other_ways(consumer: &Consumer, others: Vec<&Exception>, observed: Text) -> F
 fn with_next(consumer: &Consumer, next: &Consumer, facts: &ConsumersFacts, wanted: &Wanted, observed: Text) -> Finding {
     let wrong = differences(next, facts, wanted);
     if !wrong.is_empty() {
-        return differs(next, &wrong, wanted);
+        return differs(next, &wrong, facts, wanted);
     }
     let title = text!("{} has to be started again: its files were changed since", who(consumer));
     let finding = Finding::new(id(consumer.consumer), Status::Warn, title)
@@ -171,8 +174,9 @@ fn with_next(consumer: &Consumer, next: &Consumer, facts: &ConsumersFacts, wante
     restarted(finding, consumer)
 }
 
+/// Only what runs has to be started again, so no image has a consumer like this.
 fn restarted(mut finding: Finding, consumer: &Consumer) -> Finding {
-    finding.fix.extend(restart());
+    finding.fix.extend(restart(false));
     finding.cause(consumer.why.clone().unwrap_or_default())
 }
 
@@ -186,7 +190,7 @@ fn still_set(finding: Finding, consumer: &Consumer, status: Status) -> Finding {
     })
 }
 
-fn differs(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Finding {
+fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
     let who = who(consumer);
     let missing = consumer.proxy(true).is_none() && consumer.proxy(false).is_none();
     let urls = wrong.iter().any(|difference| !difference.name.eq_ignore_ascii_case("no_proxy"));
@@ -200,7 +204,7 @@ fn differs(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Findin
     let (cause, fixes) = match outranked(consumer, wrong, wanted) {
         Some(outranked) => outranked,
         None => {
-            let (cause, fixes) = remedy(consumer, wanted, missing);
+            let (cause, fixes) = remedy(consumer, facts, wanted, missing);
             (cause.into(), fixes)
         }
     };
@@ -223,6 +227,7 @@ fn not_told(consumer: &Consumer, wanted: &Wanted) -> Finding {
             .observed(text!("{}: {}", own(&consumer.source), reasons))
             .cause("only the reader itself can tell what it makes of these lines")
             .advise(match consumer.consumer {
+                Who::ProdEnv => text!("write plain values into prod.env alone: {}", command("reconfigure", "", wanted)),
                 Who::PackageManager => text!("take that line out, or write a plain value: {}", own(&consumer.source)),
                 _ => text!("write plain values instead: {}", command("prepare", "", wanted)),
             }),
@@ -254,9 +259,11 @@ pub(crate) fn who(consumer: &Consumer) -> Text {
         Who::Sudo => "a command under sudo".into(),
         Who::Cron => "a cron job".into(),
         Who::Systemd => "a systemd service".into(),
-        Who::Docker => "the Docker daemon".into(),
+        Who::Docker => name.map_or("the Docker daemon".into(), |user| text!("the Docker daemon of {}", own(user))),
         Who::PackageManager => name.map_or("the package manager".into(), |name| text!("{}", own(name))),
-        Who::DockerClient => "what the docker client starts".into(),
+        Who::DockerClient => {
+            name.map_or("what the docker client starts".into(), |user| text!("what the docker client of {} starts", own(user)))
+        }
         Who::Container => name.map_or("a container".into(), |name| text!("the container {}", name)),
         Who::ProdEnv => name.map_or("prod.env".into(), |readers| text!("prod.env by {}", own(readers))),
     }
@@ -267,6 +274,9 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
     let id = id(consumer.consumer);
     let why = consumer.why.clone().unwrap_or_default();
     let who = who(consumer);
+    if consumer.state == State::Refused {
+        return refused(consumer);
+    }
     if consumer.state != State::Unreadable {
         let finding = Finding::new(id, Status::Skip, text!("{} was not looked at", who));
         let finding = match consumer.state {
@@ -283,6 +293,34 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
     };
     let title = text!("what {} gets could not be found out", who);
     evidence(Finding::new(id, Status::Error, title).observed(why).advise(text!("try it: {}", look)), consumer, &[])
+}
+
+/// The Docker daemon, of which is known that it does not start.
+fn refused(consumer: &Consumer) -> Finding {
+    let why = consumer.why.clone().unwrap_or_default();
+    let title = text!("{} does not start with {}", who(consumer), own(&consumer.source));
+    let finding = Finding::fail(id(consumer.consumer), title)
+        .observed(why)
+        .cause("a daemon that runs goes on; after its next start there is none")
+        .advise(text!("take out of {} what it refuses; in place of proxies the systemd drop-in does it for every engine", own(&consumer.source)))
+        .look(text!("dockerd --validate --config-file {}", own(&consumer.source)));
+    evidence(finding, consumer, &[])
+}
+
+/// Something else plays the part of a consumer: it is named, with what it reads.
+fn not_served(consumer: &Consumer) -> Finding {
+    let title = match consumer.name {
+        Some(_) => text!("{} gets nothing of what is written for the system's", who(consumer)),
+        None => text!("{}: there is none on this host", who(consumer)),
+    };
+    let finding = Finding::warn(id(consumer.consumer), title)
+        .observed(text!("{} ({})", consumer.why.clone().unwrap_or_default(), own(&consumer.source)))
+        .cause("the vendor's compose files are for the Docker daemon of the system");
+    let finding = match consumer.name {
+        Some(_) => finding.advise("write the same Environment= lines into a drop-in of that unit, as its user: systemctl --user edit docker"),
+        None => finding.advise("install Docker where the product is to run"),
+    };
+    evidence(finding, consumer, &[])
 }
 
 struct Difference {
@@ -370,8 +408,12 @@ fn status(who: Who, missing: bool, urls: bool, wanted: &Wanted) -> Status {
     if grave { Status::Fail } else { Status::Warn }
 }
 
-fn restart() -> [Fix; 2] {
-    [
+/// Nothing of an image runs.
+fn restart(image: bool) -> Vec<Fix> {
+    if image {
+        return Vec::new();
+    }
+    vec![
         Fix::Command("systemctl daemon-reload && systemctl restart docker".into()),
         Fix::Advice("choose the time for it: running containers stop when Docker is restarted".into()),
     ]
@@ -392,7 +434,7 @@ fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Opti
         .collect();
     if consumer.consumer == Who::Docker {
         // No command mends it before a person has: a restart alone would change nothing.
-        fixes.extend(restart().map(|fix| match fix {
+        fixes.extend(restart(false).into_iter().map(|fix| match fix {
             Fix::Command(command) => Fix::Advice(text!("where it runs, restart it then: {}", command)),
             other => other,
         }));
@@ -408,13 +450,18 @@ fn decided_by<'c>(consumer: &'c Consumer, name: &str) -> Option<(&'c str, &'c De
 }
 
 /// Why it is so, and what to do.
-fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str, Vec<Fix>) {
+fn remedy(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted, missing: bool) -> (&'static str, Vec<Fix>) {
     let prepare = || if wanted.written { None } else { Some(write("prepare", "", wanted)) };
-    let prepare_and_restart = || prepare().into_iter().chain(restart()).collect();
+    let prepare_and_restart = || prepare().into_iter().chain(restart(facts.image)).collect();
     let reconfigure = || {
-        let file = quoted(&wanted.home.join("docker-compose.yml").to_string_lossy());
-        let compose = text!("docker-compose -f {} up -d --force-recreate", own(file));
-        vec![write("reconfigure", "", wanted), Fix::Command(compose)]
+        let compose = text!("{} up -d --force-recreate", facts.compose.clone());
+        let compose = match (facts.compose.is_empty(), facts.image) {
+            (true, _) => None,
+            (false, true) => Some(Fix::Advice(text!("once the image runs: {}", compose))),
+            (false, false) => Some(Fix::Command(compose)),
+        };
+        let write = if wanted.written { None } else { Some(write("reconfigure", "", wanted)) };
+        write.into_iter().chain(compose).collect()
     };
     match consumer.consumer {
         Who::Login if missing => ("no file that logins read sets it", prepare().into_iter().collect()),

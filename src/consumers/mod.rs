@@ -10,7 +10,8 @@
 //! | `value` | one value without its password, and what is wrong with how it is written |
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
 //! | `collect` | every consumer in turn |
-//! | `files` | cron and services by their files; `prod.env`; logins, from what `logins` says |
+//! | `files` | cron and services by their files; logins, from what `logins` says |
+//! | `prod_env` | `prod.env` and the compose files that name it |
 //! | `sight` | what a reader makes of a variable, and which line decides it |
 //! | `logins` | the files of login shells, read as one program |
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
@@ -32,6 +33,7 @@ pub(crate) mod packages;
 #[allow(dead_code, reason = "logins, sshd and sudo are asked by the observations that follow")]
 pub(crate) mod pam;
 pub(crate) mod places;
+mod prod_env;
 mod reader;
 
 #[allow(dead_code, reason = "vocabulary of the models that follow")]
@@ -52,7 +54,7 @@ use crate::text::Text;
 use crate::text::words::words;
 
 pub(crate) use collect::{Ask, observe};
-pub(crate) use docker::{docker_drop_in, docker_unit};
+pub(crate) use docker::{data_root, docker_drop_in, docker_unit, over_planned};
 pub use modelled::{Modelled, modelled};
 pub(crate) use value::{Flaw, ProxyValue};
 pub(crate) use wanted::{ProxySpec, Wanted};
@@ -84,6 +86,12 @@ pub(crate) struct ConsumersFacts {
     pub(crate) https_password: Option<u32>,
     /// In the order in which they are reported.
     pub(crate) consumers: Vec<Consumer>,
+    /// They are those of an image, of which nothing runs.
+    #[serde(default)]
+    pub(crate) image: bool,
+    /// Compose as this host has it, with its files: `docker compose -f /divvycloud/compose.yaml`; empty: there are none.
+    #[serde(default)]
+    pub(crate) compose: Text,
 }
 
 /// One consumer, and what it gets.
@@ -193,6 +201,10 @@ pub(crate) enum State {
     NeedsRoot,
     /// It is there and did not answer, or its file could not be read.
     Unreadable,
+    /// It does not start with its files.
+    Refused,
+    /// Something else plays its part, which nothing here writes for.
+    NotServed,
 }
 
 impl Who {

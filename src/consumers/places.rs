@@ -174,7 +174,7 @@ fn of_drop_in(bytes: &[u8], path: &Path) -> Option<Place> {
 
 /// `proxies` of `daemon.json`: one list, read by Go's rules.
 fn of_daemon_json(bytes: &[u8], path: &Path) -> Option<Place> {
-    let proxies = daemon_json(bytes).ok()?;
+    let proxies = daemon_json(bytes).ok()?.proxies;
     let get = |name: &str| proxies.iter().find(|(own, _)| *own == name).map(|(_, value)| value);
     let list = get("no_proxy").map(|list| redact::list(list));
     let mut place = place(path, Reader::Docker);

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Options, RunContext};
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Wanted, Who, judge};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Wanted, Who, judge};
+use crate::envfile::unit::Release;
 use crate::finding::{Finding, Status};
 use crate::host::{Command, HostRead};
 use crate::net::Time;
 use crate::plan::PlannedHost;
+use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
 use crate::targets;
 use crate::text;
@@ -23,12 +25,18 @@ const DEADLINE: Duration = Duration::from_secs(40);
 /// Others are told of only where their files say something else, not where they say nothing.
 pub(super) fn plan(host: &dyn HostRead, context: &RunContext) -> Vec<Finding> {
     let planned = PlannedHost::new(host, &context.plan.changes);
-    let Some((wanted, facts)) = observe(&planned, context, &context.plan.consumers) else { return Vec::new() };
+    let Some((wanted, mut facts)) = observe(&planned, context, &context.plan.consumers) else { return Vec::new() };
+    let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
+    consumers::over_planned(host, &planned, release, &mut facts);
     let told = |consumer: &&Consumer| {
         consumer.consumer.has_file_of_ours() || consumer.has_proxy() || !consumer.unknown.is_empty()
     };
-    let findings = facts.consumers.iter().filter(told).map(|consumer| judge::judge(consumer, &facts, &wanted));
-    findings.map(milder).filter(|finding| matches!(finding.status, Status::Warn | Status::Error)).collect()
+    let findings = facts.consumers.iter().filter(told).map(|consumer| {
+        let finding = judge::judge(consumer, &facts, &wanted);
+        // A daemon that would not start stops the run; all else is told.
+        if consumer.state == State::Refused { finding } else { milder(finding) }
+    });
+    findings.filter(|finding| matches!(finding.status, Status::Warn | Status::Error)).collect()
 }
 
 /// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already.

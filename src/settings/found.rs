@@ -182,7 +182,7 @@ impl Found {
     fn daemon_json(&mut self, view: &View<'_>) -> Result<(), Problem> {
         let path = &Vendor::get().docker.daemon_json;
         let Some(snapshot) = view.snapshot(path)? else { return Ok(()) };
-        for (name, value) in daemon_json(&snapshot.bytes).unwrap_or_default() {
+        for (name, value) in daemon_json(&snapshot.bytes).unwrap_or_default().proxies {
             self.proxy(name, &value, Place { path, line: 1, mtime: snapshot.attributes.mtime });
         }
         Ok(())

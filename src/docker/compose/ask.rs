@@ -9,7 +9,7 @@ use crate::host::{Command, HostRead};
 use crate::net::Time;
 
 /// What each service gets: names with their values, no value where the caller's environment has none.
-pub(crate) type Asked = BTreeMap<String, BTreeMap<String, Option<String>>>;
+pub(super) type Asked = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
 /// `docker compose config` of these files: it needs no daemon. `None`: there is no Compose of v2, or it gave no answer that
 /// can be read, for a reason that its model finds as well.

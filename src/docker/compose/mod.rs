@@ -26,9 +26,9 @@ use std::path::{Path, PathBuf};
 use crate::envfile::Dialect;
 use crate::text::Text;
 
-pub(crate) use ask::{Asked, ask};
-pub(crate) use project::{Project, files, services};
-pub(crate) use service::{Got, Service};
+pub(crate) use ask::ask;
+pub(crate) use project::{Project, services};
+pub(crate) use service::{Got, OF_CALLER, Service};
 
 /// The vendor's name of the file.
 pub(crate) const USUAL: &str = "docker-compose.yml";

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::service::{Around, Service, text_of};
+use super::service::{Around, OF_CALLER, Service, text_of};
 use super::yaml::{self, Node};
 use super::{Stop, names};
 use crate::envfile::{Dialect, Reading, Seen};
@@ -50,7 +50,7 @@ impl Project {
 ///
 /// # Errors
 /// It cannot be told.
-pub(crate) fn files(host: &dyn HostRead, home: &Path, dialect: Dialect) -> Result<Vec<PathBuf>, Stop> {
+fn files(host: &dyn HostRead, home: &Path, dialect: Dialect) -> Result<Vec<PathBuf>, Stop> {
     let dot_env = home.join(".env");
     let variables = variables(host, &dot_env, dialect)?;
     let value = |name: &str| match variables.get(name.as_bytes()) {
@@ -122,7 +122,7 @@ fn variables(host: &dyn HostRead, path: &Path, dialect: Dialect) -> Result<Readi
 /// every login has, and perhaps a proxy.
 fn lookup(variables: &Reading, name: &str) -> Result<Option<String>, &'static str> {
     if OF_EVERY_CALLER.contains(&name) || name.to_ascii_lowercase().ends_with("_proxy") {
-        return Err("the environment of whoever starts the containers decides it");
+        return Err(OF_CALLER);
     }
     match variables.get(name.as_bytes()) {
         None => Ok(None),

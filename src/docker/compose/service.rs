@@ -63,6 +63,11 @@ pub(super) struct Around<'a> {
 }
 
 impl Service {
+    /// A service of which the name alone is known.
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
     /// How many containers it is to have.
     pub(crate) fn scale(&self) -> u32 {
         self.replicas.unwrap_or(1)
@@ -172,7 +177,8 @@ impl Service {
     }
 }
 
-const OF_CALLER: &str = "it is taken from the environment of whoever starts the containers";
+/// Why a value cannot be told from files.
+pub(crate) const OF_CALLER: &str = "it is taken from the environment of whoever starts the containers";
 
 /// A text with its references filled in; `None`: it is none, or cannot be told.
 pub(super) fn text_of(node: &Node, around: &Around<'_>) -> Option<String> {

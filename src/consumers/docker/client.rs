@@ -1,0 +1,170 @@
+//! `config.json` of the docker client, which puts its `proxies` into the environment of containers that it starts.
+//!
+//! Source: docker/cli `cli/config/configfile/file.go` (`ParseProxyConfig`), `cli/command/cli.go`; measured with 20.10.24 and
+//! 26.1.5 against a recorder. The entry of the daemon's address comes before `default`, also an empty one. The file is
+//! read by Go's rules: names in any case, a value of another type is passed over with a warning, what follows the first
+//! value is not looked at; a file that is no JSON is not used at all, with a warning.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::super::reader::FileProbe;
+use super::super::{Consumer, Exception, NAMES, State, Who, logins};
+use crate::envfile::{Dialect, PamLimit, Seen};
+use crate::environment::LoginUser;
+use crate::text;
+use crate::text::{Text, own};
+
+/// What the client asks where nobody says otherwise.
+const USUAL_ADDRESS: &str = "unix:///var/run/docker.sock";
+
+/// What every login has; `DOCKER_*` is looked for in no other file.
+const ENVIRONMENT: &str = "/etc/environment";
+
+/// Members of an entry that are looked at, each with the names that it sets.
+const MEMBERS: [(&str, [&str; 2]); 3] = [
+    ("httpProxy", ["http_proxy", "HTTP_PROXY"]),
+    ("httpsProxy", ["https_proxy", "HTTPS_PROXY"]),
+    ("noProxy", ["no_proxy", "NO_PROXY"]),
+];
+
+/// What the clients of root, of the product's user and of whoever calls put into containers: one consumer for each file.
+pub(in super::super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
+    let environment = match variables(probe) {
+        Ok(environment) => environment,
+        Err((state, why)) => return vec![Consumer::unseen(Who::DockerClient, probe.shown(Path::new(ENVIRONMENT)), state, why)],
+    };
+    let login = LoginUser::of(probe.host).name;
+    let mut users = vec!["root".to_owned(), "divvy".to_owned(), login];
+    users.dedup();
+    let mut found: Vec<Consumer> = Vec::new();
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for user in users {
+        let Ok(account) = logins::user(probe.host, &user) else { continue };
+        let folder = environment.folder.clone().unwrap_or_else(|| account.home.join(".docker"));
+        if folders.contains(&folder) {
+            continue;
+        }
+        let name = (user != "root").then_some(user);
+        found.extend(of_folder(probe, &folder, &environment).map(|consumer| Consumer { name, ..consumer }));
+        folders.push(folder);
+    }
+    found
+}
+
+/// What the environment of a login tells the client.
+#[derive(Default)]
+struct Environment {
+    /// `DOCKER_CONFIG`.
+    folder: Option<PathBuf>,
+    /// `DOCKER_HOST`.
+    address: Option<String>,
+    /// `DOCKER_CONTEXT`.
+    context: Option<String>,
+}
+
+fn variables(probe: &FileProbe<'_>) -> Result<Environment, (State, Text)> {
+    let bytes = probe.read(Path::new(ENVIRONMENT))?.unwrap_or_default();
+    let names: [&[u8]; 3] = [b"DOCKER_CONFIG", b"DOCKER_HOST", b"DOCKER_CONTEXT"];
+    let reading = Dialect::PamEnv(PamLimit::None).read_only(&bytes, &names);
+    let value = |name: &[u8]| match reading.get(name) {
+        Some(Seen::Value(value)) if !value.is_empty() => Some(String::from_utf8_lossy(value).into_owned()),
+        _ => None,
+    };
+    Ok(Environment { folder: value(names[0]).map(PathBuf::from), address: value(names[1]), context: value(names[2]) })
+}
+
+/// `None`: nothing of it is for containers.
+fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment) -> Option<Consumer> {
+    let path = folder.join("config.json");
+    let shown = probe.shown(&path);
+    let unseen = |state, why| Some(Consumer::unseen(Who::DockerClient, shown.as_str(), state, why));
+    let bytes = match probe.read(&path) {
+        Ok(bytes) => bytes?,
+        Err((state, why)) => return unseen(state, why),
+    };
+    if bytes.trim_ascii().is_empty() {
+        return None;
+    }
+    let first = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>().next();
+    let document = match first {
+        Some(Ok(Value::Object(document))) => document,
+        Some(Ok(_)) => return unseen(State::Unreadable, text!("the docker client does not use {}: it is no JSON object", own(&shown))),
+        Some(Err(error)) => {
+            let why = text!("the docker client does not use {}: it is no JSON, line {}", own(&shown), error.line());
+            return unseen(State::Unreadable, why);
+        }
+        None => return None,
+    };
+    let proxies = member(&document, "proxies")?.as_object()?;
+    let address = match address(probe, folder, &document, environment) {
+        Ok(address) => address,
+        Err(why) => return unseen(State::Unreadable, why),
+    };
+    let (entry, value) = match proxies.get_key_value(&address) {
+        Some((entry, value)) => (entry.as_str(), value),
+        None => ("default", proxies.get("default").unwrap_or(&Value::Null)),
+    };
+    let empty = Map::new();
+    let used = value.as_object().unwrap_or(&empty);
+    let mut consumer = Consumer::new(Who::DockerClient, None, shown.as_str());
+    probe.fill(&mut consumer, |name| {
+        let (key, _) = MEMBERS.iter().find(|(_, names)| names.contains(&name))?;
+        member(used, key)?.as_str().filter(|value| !value.is_empty()).map(str::to_owned)
+    });
+    let place = |entry: &str| super::super::Decided { shown: format!("{shown} (proxies.{entry})"), ours: false };
+    for name in NAMES.into_iter().filter(|name| {
+        MEMBERS.iter().any(|(key, names)| names.contains(name) && member(used, key).is_some())
+    }) {
+        consumer.decided.insert(name.to_owned(), place(entry));
+    }
+    for (other, value) in proxies.iter().filter(|(other, _)| *other != entry) {
+        let at = place(other).shown;
+        if MEMBERS.iter().any(|(key, _)| key.eq_ignore_ascii_case(other)) {
+            // A member of an entry that stands where entries do.
+            consumer.why = Some(text!("{}: the client does not read it there; it has to stand in proxies.default", own(at)));
+        } else if other != "default" {
+            let of = |key: &str| value.as_object().and_then(|entry| member(entry, key)).and_then(Value::as_str);
+            let whom = text!("containers of the daemon at {}", other);
+            let urls = [of("httpsProxy"), of("httpProxy")].into_iter().flatten().find(|url| !url.is_empty());
+            if let Some(url) = urls {
+                consumer.exceptions.push(Exception { whom, at, value: probe.value(url) });
+            }
+        }
+    }
+    let says = consumer.has_proxy() || consumer.exclusions().is_some() || !consumer.exceptions.is_empty();
+    (says || consumer.why.is_some()).then_some(consumer)
+}
+
+/// The address of the daemon that this client asks: of the environment, else of the context that is in use.
+fn address(
+    probe: &FileProbe<'_>,
+    folder: &Path,
+    document: &Map<String, Value>,
+    environment: &Environment,
+) -> Result<String, Text> {
+    if let Some(address) = &environment.address {
+        return Ok(address.clone());
+    }
+    let in_use = member(document, "currentContext").and_then(Value::as_str).map(str::to_owned);
+    let Some(context) = environment.context.clone().or(in_use).filter(|name| !name.is_empty() && name != "default") else {
+        return Ok(USUAL_ADDRESS.to_owned());
+    };
+    // cli/context/store: the folder of a context is the sum of its name.
+    let sum: String = Sha256::digest(context.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let meta = folder.join("contexts/meta").join(sum).join("meta.json");
+    let bytes = probe.read(&meta).map_err(|(_, why)| why)?;
+    let Some(bytes) = bytes else {
+        return Err(text!("the docker client ends with an error: it has no context {}", context));
+    };
+    let parsed: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let host = parsed["Endpoints"]["docker"]["Host"].as_str();
+    host.map(str::to_owned).ok_or_else(|| text!("the context {} has no address in {}", context, own(probe.shown(&meta))))
+}
+
+/// A member by its name in any case; of several the last.
+fn member<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    object.iter().rev().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
