@@ -408,13 +408,11 @@ fn status(who: Who, missing: bool, urls: bool, wanted: &Wanted) -> Status {
     if grave { Status::Fail } else { Status::Warn }
 }
 
-/// Nothing of an image runs.
+/// Nothing of an image runs: there it is for later.
 fn restart(image: bool) -> Vec<Fix> {
-    if image {
-        return Vec::new();
-    }
+    let command = "systemctl daemon-reload && systemctl restart docker";
     vec![
-        Fix::Command("systemctl daemon-reload && systemctl restart docker".into()),
+        if image { Fix::Advice(text!("once the image runs: {}", own(command))) } else { Fix::Command(command.into()) },
         Fix::Advice("choose the time for it: running containers stop when Docker is restarted".into()),
     ]
 }

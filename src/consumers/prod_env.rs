@@ -31,7 +31,12 @@ pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> 
         Err((state, why)) => return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)],
     };
     let mut ways: Vec<(Vec<Way>, Consumer)> = Vec::new();
-    for dialect in readers(probe) {
+    let mut readers = readers(probe);
+    // A release that looks for none of the files that are there starts nothing from them.
+    if readers.iter().any(|own| Project::read(probe.host, home, *own).is_some()) {
+        readers.retain(|own| Project::read(probe.host, home, *own).is_some());
+    }
+    for dialect in readers {
         for (service, consumer) in of_dialect(probe, home, dialect, &path, &bytes) {
             let way = Way { dialect: dialect.name(), service };
             match ways.iter_mut().find(|(_, known)| same(known, &consumer)) {

@@ -36,7 +36,7 @@ pub(super) fn plan(host: &dyn HostRead, context: &RunContext) -> Vec<Finding> {
         // A daemon that would not start stops the run; all else is told.
         if consumer.state == State::Refused { finding } else { milder(finding) }
     });
-    findings.filter(|finding| matches!(finding.status, Status::Warn | Status::Error)).collect()
+    findings.filter(|finding| !matches!(finding.status, Status::Pass | Status::Skip)).collect()
 }
 
 /// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already.
