@@ -261,9 +261,9 @@ pub(crate) fn who(consumer: &Consumer) -> Text {
         Who::Systemd => "a systemd service".into(),
         Who::Docker => name.map_or("the Docker daemon".into(), |user| text!("the Docker daemon of {}", own(user))),
         Who::PackageManager => name.map_or("the package manager".into(), |name| text!("{}", own(name))),
-        Who::DockerClient => {
-            name.map_or("what the docker client starts".into(), |user| text!("what the docker client of {} starts", own(user)))
-        }
+        Who::DockerClient => name.map_or("what the docker client starts".into(), |user| {
+            text!("what the docker client of {} starts", own(user))
+        }),
         Who::Container => name.map_or("a container".into(), |name| text!("the container {}", name)),
         Who::ProdEnv => name.map_or("prod.env".into(), |readers| text!("prod.env by {}", own(readers))),
     }
@@ -302,7 +302,10 @@ fn refused(consumer: &Consumer) -> Finding {
     let finding = Finding::fail(id(consumer.consumer), title)
         .observed(why)
         .cause("a daemon that runs goes on; after its next start there is none")
-        .advise(text!("take out of {} what it refuses; in place of proxies the systemd drop-in does it for every engine", own(&consumer.source)))
+        .advise(text!(
+            "take out of {} what it refuses; in place of proxies the systemd drop-in does it for every engine",
+            own(&consumer.source)
+        ))
         .look(text!("dockerd --validate --config-file {}", own(&consumer.source)));
     evidence(finding, consumer, &[])
 }
@@ -317,7 +320,9 @@ fn not_served(consumer: &Consumer) -> Finding {
         .observed(text!("{} ({})", consumer.why.clone().unwrap_or_default(), own(&consumer.source)))
         .cause("the vendor's compose files are for the Docker daemon of the system");
     let finding = match consumer.name {
-        Some(_) => finding.advise("write the same Environment= lines into a drop-in of that unit, as its user: systemctl --user edit docker"),
+        Some(_) => finding.advise(
+            "write the same Environment= lines into a drop-in of that unit, as its user: systemctl --user edit docker",
+        ),
         None => finding.advise("install Docker where the product is to run"),
     };
     evidence(finding, consumer, &[])

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use super::docker;
 use super::packages;
 use super::pam;
+use super::prod_env;
 use super::sight::{Place, Sight, Sights};
+use crate::envfile::Dialect;
 use crate::host::RealHost;
 use crate::platform;
 
@@ -18,7 +21,9 @@ pub type Modelled = BTreeMap<String, Option<String>>;
 /// `apt`: the options below `Acquire::http` and `Acquire::https`; an empty name without a value: it does not know. `dnf`:
 /// `http_proxy`, and `ID` of each repository with a proxy of its own. `pam:SERVICE`, `sshd`: the variables of a login.
 /// `sudo`: those of a command, called with `http_proxy` and `https_proxy` set to `http://caller:1`. `cron`:
-/// `FILE USER NAME` for each crontab.
+/// `FILE USER NAME` for each crontab. `docker-client`: what root's client puts into a container. `daemon.json`: `old` and `new`, which
+/// engines start with `/etc/docker/daemon.json`. `compose:RELEASE`: `SERVICE NAME` for the names `A` to `D` of the project in
+/// `/project`, and `SERVICE` itself.
 ///
 /// # Errors
 /// `root` is no folder; there is no such reader.
@@ -47,9 +52,15 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
                 tables.flat_map(names).collect()
             }
         },
-        other => match other.strip_prefix("pam:") {
-            Some(service) => plain(pam::environment(&host, service, platform)),
-            None => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
+        "docker-client" => docker::client_gives(&host),
+        "daemon.json" => docker::starts_with(&host)?,
+        other => match (other.strip_prefix("pam:"), other.strip_prefix("compose:")) {
+            (Some(service), _) => plain(pam::environment(&host, service, platform)),
+            (None, Some(release)) => match Dialect::of_compose(release) {
+                Some(dialect) => prod_env::services_get(&host, Path::new("/project"), dialect),
+                None => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
+            },
+            (None, None) => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
         },
     })
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::files::same;
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
-use super::{Consumer, Known, NAMES, State, Who};
+use super::{Consumer, Known, Modelled, NAMES, State, Who};
 use crate::docker::compose::{self, At, Got, OF_CALLER, Project, Service, Stop};
 use crate::envfile::{Dialect, Seen, Syntax, find};
-use crate::host::Command;
+use crate::host::{Command, HostRead};
 use crate::product;
 use crate::text;
 use crate::text::{Text, own};
@@ -47,7 +47,10 @@ pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> 
     }
     let several = ways.len() > 1;
     let everything: Vec<Way> = ways.iter().flat_map(|(all, _)| all.clone()).collect();
-    let named = |(all, consumer): (Vec<Way>, Consumer)| Consumer { name: several.then(|| label(&all, &everything)), ..consumer };
+    let named = |(all, consumer): (Vec<Way>, Consumer)| Consumer {
+        name: several.then(|| label(&all, &everything)),
+        ..consumer
+    };
     ways.into_iter().map(named).collect()
 }
 
@@ -94,7 +97,8 @@ fn of_dialect(
         (Err(_), Some(asked)) => asked.keys().map(|name| Service::named(name)).collect(),
         (Err(stop), None) => return vec![(None, stopped(probe, &stop))],
     };
-    let is_product = |service: &Service| product::Known::get().service(&service.name).is_some_and(|known| known.product);
+    let is_product =
+        |service: &Service| product::Known::get().service(&service.name).is_some_and(|known| known.product);
     let of_product: Vec<&Service> = services.iter().filter(|own| own.reads(path) || is_product(own)).collect();
     if of_product.is_empty() {
         return vec![(None, of_file(probe, dialect, path, bytes))];
@@ -125,7 +129,9 @@ fn of_file(probe: &mut FileProbe<'_>, dialect: Dialect, path: &Path, bytes: &[u8
         let sight = match seen {
             Seen::Value(value) => Sight::Value { value: String::from_utf8_lossy(&value).into_owned(), at },
             Seen::Inherited => Sight::Unknown { at, why: OF_CALLER.into() },
-            Seen::Unknown => Sight::Unknown { at, why: "another variable decides it, or releases of the reader differ".into() },
+            Seen::Unknown => {
+                Sight::Unknown { at, why: "another variable decides it, or releases of the reader differ".into() }
+            }
         };
         (name, sight)
     };
@@ -218,6 +224,20 @@ fn readers(probe: &FileProbe<'_>) -> Vec<Dialect> {
     }
     if found.is_empty() {
         found = vec![Dialect::ComposeV1Plain, Dialect::ComposeV1Dotenv, Dialect::ComposeV2];
+    }
+    found
+}
+
+/// What the services of a project get: for the comparison with Compose itself.
+pub(super) fn services_get(host: &dyn HostRead, folder: &Path, dialect: Dialect) -> Modelled {
+    let unknown = || [(String::new(), None)].into();
+    let Some(Project { services: Ok(services), .. }) = Project::read(host, folder, dialect) else { return unknown() };
+    let mut found = Modelled::new();
+    for service in services {
+        let Ok(gets) = service.gets(host, dialect, &["A", "B", "C", "D"]) else { return unknown() };
+        let one = |(name, got): (String, Got)| (format!("{} {name}", service.name), got.value.ok());
+        found.extend(gets.into_iter().map(one));
+        found.insert(service.name.clone(), Some(String::new()));
     }
     found
 }

@@ -12,6 +12,9 @@ use crate::text::{Text, own};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
+/// A member of `daemon.json`.
+const PROXIES: &str = "proxies";
+
 /// More processes than this are not looked through.
 const MOST_PROCESSES: usize = 65_536;
 
@@ -27,8 +30,10 @@ pub(crate) const DAEMON_JSON: [(&str, &str); 3] =
 pub(crate) struct DaemonJson {
     /// What `proxies` say, under the lower-case names of the variables that they outrank.
     pub(crate) proxies: Vec<(&'static str, String)>,
-    /// It says something of `proxies`, so engines that do not know them do not start with it.
+    /// It says something of `proxies`.
     pub(crate) mentions: bool,
+    /// What engines before 23.0 do not start with (measured: 20.10.24).
+    pub(crate) too_new: Option<&'static str>,
     /// Why engines that know `proxies` do not start with it.
     pub(crate) refused: Option<Text>,
     /// Where the engine keeps images and containers.
@@ -41,12 +46,15 @@ pub(crate) struct DaemonJson {
 /// # Errors
 /// It is no JSON, so the daemon does not start with it.
 pub(crate) fn daemon_json(bytes: &[u8]) -> serde_json::Result<DaemonJson> {
-    let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+    let (bytes, too_new) = match bytes.strip_prefix(BOM) {
+        Some(rest) => (rest, Some("a byte-order mark")),
+        None => (bytes, None),
+    };
     if bytes.trim_ascii().is_empty() {
-        return Ok(DaemonJson::default());
+        return Ok(DaemonJson { too_new: Some("an empty file"), ..DaemonJson::default() });
     }
     let document: Value = serde_json::from_slice(bytes)?;
-    let mut found = DaemonJson::default();
+    let mut found = DaemonJson { too_new, ..DaemonJson::default() };
     let Value::Object(entries) = &document else {
         found.refused = (!document.is_null()).then(|| "it is no JSON object".into());
         return Ok(found);
@@ -56,9 +64,11 @@ pub(crate) fn daemon_json(bytes: &[u8]) -> serde_json::Result<DaemonJson> {
         return Ok(found);
     };
     let Value::Object(members) = proxies else {
-        return Ok(DaemonJson { mentions: true, refused: Some("proxies is no object".into()), ..found });
+        let (too_new, refused) = (Some(PROXIES), Some("proxies is no object".into()));
+        return Ok(DaemonJson { mentions: true, too_new, refused, ..found });
     };
     found.mentions = !members.is_empty();
+    found.too_new = if found.mentions { Some(PROXIES) } else { too_new };
     for (key, value) in members {
         match (DAEMON_JSON.iter().find(|(_, known)| known == key), value) {
             (None, _) => found.refused = Some(text!("it does not know the option proxies.{}", key)),
@@ -155,15 +165,26 @@ mod tests {
 
     #[test]
     fn the_proxies_of_daemon_json() {
-        let seen = daemon_json(br#"{"proxies": {"https-proxy": "http://h:1", "no-proxy": ""}, "data-root": "/d"}"#).unwrap();
+        let seen =
+            daemon_json(br#"{"proxies": {"https-proxy": "http://h:1", "no-proxy": ""}, "data-root": "/d"}"#).unwrap();
         assert_eq!(seen.proxies, [("https_proxy", "http://h:1".to_owned()), ("no_proxy", String::new())]);
         assert!(seen.mentions && seen.refused.is_none() && seen.data_root.as_deref() == Some(Path::new("/d")));
-        for nothing in ["", "  \n", "{}", "null", "\u{feff}{}", "{\"proxies\": {}}", "{\"http-proxy\": \"x\"}"] {
+        for nothing in ["{}", "null", "{\"proxies\": {}}", "{\"http-proxy\": \"x\"}"] {
             assert_eq!(daemon_json(nothing.as_bytes()).unwrap(), DaemonJson::default(), "{nothing}");
         }
+        for too_new in ["", " \n", "\u{feff}{}", "{\"proxies\": {\"http-proxy\": \"\"}}"] {
+            let found = daemon_json(too_new.as_bytes()).unwrap();
+            assert!(found.refused.is_none() && found.too_new.is_some(), "{too_new}");
+        }
         assert!(daemon_json(b"{ broken").is_err());
-        for refused in ["[1]", "{\"proxies\": 5}", "{\"proxies\": null}", "{\"proxies\": {\"httpProxy\": \"http://h:1\"}}",
-            "{\"proxies\": {\"http-proxy\": 1}}", "{\"proxies\": {\"HTTP-Proxy\": \"\"}}"] {
+        for refused in [
+            "[1]",
+            "{\"proxies\": 5}",
+            "{\"proxies\": null}",
+            "{\"proxies\": {\"httpProxy\": \"http://h:1\"}}",
+            "{\"proxies\": {\"http-proxy\": 1}}",
+            "{\"proxies\": {\"HTTP-Proxy\": \"\"}}",
+        ] {
             assert!(daemon_json(refused.as_bytes()).unwrap().refused.is_some(), "{refused}");
         }
         let any_case = daemon_json(br#"{"Proxies": {"http-proxy": "http://h:1"}}"#).unwrap();

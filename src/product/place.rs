@@ -110,7 +110,8 @@ impl Place {
 
     /// That file, and the one that Compose lays over it.
     pub(crate) fn files(&self, home: &Path) -> Vec<PathBuf> {
-        let over = self.over.as_ref().filter(|_| self.compose.first().is_some_and(|name| compose::rank(name).is_some()));
+        let over =
+            self.over.as_ref().filter(|_| self.compose.first().is_some_and(|name| compose::rank(name).is_some()));
         std::iter::once(self.compose_file(home)).chain(over.map(|name| home.join(name))).collect()
     }
 

@@ -28,9 +28,9 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let before = draft.plan.changes.len();
     // An engine that does not know `proxies` there needs them gone; it is never written into.
     let is_old = || docker::release(context.view.host, RELEASE).is_some_and(|engine| !engine.knows_proxies());
-    let mentions = draft.snapshot(&files.daemon_json)?.is_some_and(|file| {
-        environment::daemon_json(&file.bytes).is_ok_and(|found| found.mentions)
-    });
+    let mentions = draft
+        .snapshot(&files.daemon_json)?
+        .is_some_and(|file| environment::daemon_json(&file.bytes).is_ok_and(|found| found.mentions));
     let in_json = if !vars.remove && mentions && is_old() {
         false
     } else {

@@ -6,16 +6,22 @@
 //! value is not looked at; a file that is no JSON is not used at all, with a warning.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::super::reader::FileProbe;
-use super::super::{Consumer, Exception, NAMES, State, Who, logins};
+use super::super::{Consumer, Exception, Modelled, NAMES, State, Who, logins};
+use super::go_json::{Entry, Json};
 use crate::envfile::{Dialect, PamLimit, Seen};
 use crate::environment::LoginUser;
+use crate::host::HostRead;
+use crate::net::Time;
 use crate::text;
 use crate::text::{Text, own};
+
+/// No program is run by the model of the client.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// What the client asks where nobody says otherwise.
 const USUAL_ADDRESS: &str = "unix:///var/run/docker.sock";
@@ -23,18 +29,20 @@ const USUAL_ADDRESS: &str = "unix:///var/run/docker.sock";
 /// What every login has; `DOCKER_*` is looked for in no other file.
 const ENVIRONMENT: &str = "/etc/environment";
 
-/// Members of an entry that are looked at, each with the names that it sets.
+/// Members of an entry that are looked at, in lower case, each with the names that it sets.
 const MEMBERS: [(&str, [&str; 2]); 3] = [
-    ("httpProxy", ["http_proxy", "HTTP_PROXY"]),
-    ("httpsProxy", ["https_proxy", "HTTPS_PROXY"]),
-    ("noProxy", ["no_proxy", "NO_PROXY"]),
+    ("httpproxy", ["http_proxy", "HTTP_PROXY"]),
+    ("httpsproxy", ["https_proxy", "HTTPS_PROXY"]),
+    ("noproxy", ["no_proxy", "NO_PROXY"]),
 ];
 
 /// What the clients of root, of the product's user and of whoever calls put into containers: one consumer for each file.
 pub(in super::super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let environment = match variables(probe) {
         Ok(environment) => environment,
-        Err((state, why)) => return vec![Consumer::unseen(Who::DockerClient, probe.shown(Path::new(ENVIRONMENT)), state, why)],
+        Err((state, why)) => {
+            return vec![Consumer::unseen(Who::DockerClient, probe.shown(Path::new(ENVIRONMENT)), state, why)];
+        }
     };
     let login = LoginUser::of(probe.host).name;
     let mut users = vec!["root".to_owned(), "divvy".to_owned(), login];
@@ -88,50 +96,53 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
     if bytes.trim_ascii().is_empty() {
         return None;
     }
-    let first = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>().next();
+    let first = serde_json::Deserializer::from_slice(&bytes).into_iter::<Json>().next();
     let document = match first {
-        Some(Ok(Value::Object(document))) => document,
-        Some(Ok(_)) => return unseen(State::Unreadable, text!("the docker client does not use {}: it is no JSON object", own(&shown))),
+        Some(Ok(document @ Json::Object(_))) => document,
+        Some(Ok(_)) => {
+            return unseen(
+                State::Unreadable,
+                text!("the docker client does not use {}: it is no JSON object", own(&shown)),
+            );
+        }
         Some(Err(error)) => {
             let why = text!("the docker client does not use {}: it is no JSON, line {}", own(&shown), error.line());
             return unseen(State::Unreadable, why);
         }
         None => return None,
     };
-    let proxies = member(&document, "proxies")?.as_object()?;
+    let proxies = document.entries("proxies");
+    if proxies.is_empty() {
+        return None;
+    }
     let address = match address(probe, folder, &document, environment) {
         Ok(address) => address,
         Err(why) => return unseen(State::Unreadable, why),
     };
-    let (entry, value) = match proxies.get_key_value(&address) {
-        Some((entry, value)) => (entry.as_str(), value),
-        None => ("default", proxies.get("default").unwrap_or(&Value::Null)),
-    };
-    let empty = Map::new();
-    let used = value.as_object().unwrap_or(&empty);
-    let mut consumer = Consumer::new(Who::DockerClient, None, shown.as_str());
-    probe.fill(&mut consumer, |name| {
+    let entry = if proxies.contains_key(&address) { address.as_str() } else { "default" };
+    let empty = Entry::new();
+    let used = proxies.get(entry).unwrap_or(&empty);
+    let set = |name: &str| {
         let (key, _) = MEMBERS.iter().find(|(_, names)| names.contains(&name))?;
-        member(used, key)?.as_str().filter(|value| !value.is_empty()).map(str::to_owned)
-    });
+        used.get(*key).filter(|value| !value.is_empty()).cloned()
+    };
+    let mut consumer = Consumer::new(Who::DockerClient, None, shown.as_str());
+    probe.fill(&mut consumer, set);
     let place = |entry: &str| super::super::Decided { shown: format!("{shown} (proxies.{entry})"), ours: false };
-    for name in NAMES.into_iter().filter(|name| {
-        MEMBERS.iter().any(|(key, names)| names.contains(name) && member(used, key).is_some())
-    }) {
-        consumer.decided.insert(name.to_owned(), place(entry));
-    }
-    for (other, value) in proxies.iter().filter(|(other, _)| *other != entry) {
+    let decided = NAMES.into_iter().filter(|name| set(name).is_some()).map(|name| (name.to_owned(), place(entry)));
+    consumer.decided = decided.collect();
+    for (other, members) in proxies.iter().filter(|(other, _)| *other != entry) {
         let at = place(other).shown;
         if MEMBERS.iter().any(|(key, _)| key.eq_ignore_ascii_case(other)) {
             // A member of an entry that stands where entries do.
-            consumer.why = Some(text!("{}: the client does not read it there; it has to stand in proxies.default", own(at)));
-        } else if other != "default" {
-            let of = |key: &str| value.as_object().and_then(|entry| member(entry, key)).and_then(Value::as_str);
+            consumer.why =
+                Some(text!("{}: the client does not read it there; it has to stand in proxies.default", own(at)));
+        } else if other != "default"
+            && let Some(url) =
+                ["httpsproxy", "httpproxy"].iter().filter_map(|key| members.get(*key)).find(|url| !url.is_empty())
+        {
             let whom = text!("containers of the daemon at {}", other);
-            let urls = [of("httpsProxy"), of("httpProxy")].into_iter().flatten().find(|url| !url.is_empty());
-            if let Some(url) = urls {
-                consumer.exceptions.push(Exception { whom, at, value: probe.value(url) });
-            }
+            consumer.exceptions.push(Exception { whom, at, value: probe.value(url) });
         }
     }
     let says = consumer.has_proxy() || consumer.exclusions().is_some() || !consumer.exceptions.is_empty();
@@ -139,17 +150,13 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
 }
 
 /// The address of the daemon that this client asks: of the environment, else of the context that is in use.
-fn address(
-    probe: &FileProbe<'_>,
-    folder: &Path,
-    document: &Map<String, Value>,
-    environment: &Environment,
-) -> Result<String, Text> {
+fn address(probe: &FileProbe<'_>, folder: &Path, document: &Json, environment: &Environment) -> Result<String, Text> {
     if let Some(address) = &environment.address {
         return Ok(address.clone());
     }
-    let in_use = member(document, "currentContext").and_then(Value::as_str).map(str::to_owned);
-    let Some(context) = environment.context.clone().or(in_use).filter(|name| !name.is_empty() && name != "default") else {
+    let in_use = document.text("currentContext").map(str::to_owned);
+    let Some(context) = environment.context.clone().or(in_use).filter(|name| !name.is_empty() && name != "default")
+    else {
         return Ok(USUAL_ADDRESS.to_owned());
     };
     // cli/context/store: the folder of a context is the sum of its name.
@@ -159,12 +166,25 @@ fn address(
     let Some(bytes) = bytes else {
         return Err(text!("the docker client ends with an error: it has no context {}", context));
     };
-    let parsed: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let host = parsed["Endpoints"]["docker"]["Host"].as_str();
-    host.map(str::to_owned).ok_or_else(|| text!("the context {} has no address in {}", context, own(probe.shown(&meta))))
+    let parsed: Json = serde_json::from_slice(&bytes).unwrap_or(Json::Null);
+    let host = parsed.object("Endpoints").object("docker").text("Host");
+    host.map(str::to_owned)
+        .ok_or_else(|| text!("the context {} has no address in {}", context, own(probe.shown(&meta))))
 }
 
-/// A member by its name in any case; of several the last.
-fn member<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
-    object.iter().rev().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+/// What root's client puts into a container: for the comparison with the client itself.
+pub(in super::super) fn client_gives(host: &dyn HostRead) -> Modelled {
+    let mut probe = FileProbe::new(host, None, Path::new("/"), Time::new(LIMIT, LIMIT));
+    let own = client(&mut probe).into_iter().find(|consumer| consumer.name.is_none());
+    let Some(own) = own.filter(|own| own.state == State::Seen) else { return Modelled::new() };
+    let url = |value: &Option<super::super::ProxyValue>| value.as_ref().map(|value| value.shown.clone());
+    let values = [
+        url(&own.http),
+        url(&own.http_upper),
+        url(&own.https),
+        url(&own.https_upper),
+        own.no_proxy,
+        own.no_proxy_upper,
+    ];
+    NAMES.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), Some(value?)))).collect()
 }

@@ -3,10 +3,12 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `client` | `config.json` of the docker client |
+//! | `go_json` | JSON as Go takes it |
 //! | `others` | podman, and daemons of users |
 //! | `validate` | `dockerd --validate` |
 
 mod client;
+mod go_json;
 mod others;
 mod validate;
 
@@ -17,7 +19,7 @@ use std::time::Duration;
 use super::reader::{FileProbe, IMAGE};
 use super::sight::{Place, Sight, Sights};
 use super::units::{self, Doubt, Service};
-use super::{Consumer, Known, NAMES, State, Who};
+use super::{Consumer, Known, Modelled, NAMES, State, Who};
 use crate::docker::{self, NoDocker};
 use crate::envfile::unit::Release;
 use crate::environment::{self, DAEMON_JSON, Daemon, DaemonJson, Variables};
@@ -29,7 +31,7 @@ use crate::text;
 use crate::text::{Foreign, Text, own};
 use crate::vendor::Vendor;
 
-pub(super) use client::client;
+pub(super) use client::{client, client_gives};
 pub(crate) use validate::over_planned;
 
 /// Units that run the daemon: a package's, and snapd's.
@@ -179,29 +181,33 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
     let command = service.exec_start.last();
     let arguments = arguments(service);
     let json_path = json_path(&arguments, name);
-    let refused = |probe: &FileProbe<'_>, why: Text| Consumer::unseen(Who::Docker, probe.shown(&json_path), State::Refused, why);
+    let refused =
+        |probe: &FileProbe<'_>, why: Text| Consumer::unseen(Who::Docker, probe.shown(&json_path), State::Refused, why);
     let read = match json(probe, &json_path) {
         Ok(read) => read,
         Err((state, why)) => return Consumer::unseen(Who::Docker, probe.shown(&json_path), state, why),
     };
     let options = command.map_or_else(Sights::new, |command| options(&arguments, &command.at));
-    let asks = (read.mentions || !options.is_empty()).then(|| docker::release(probe.host, probe.limit()));
+    let what = match (read.too_new, options.is_empty()) {
+        (Some(what), _) => Some(text!("{} in daemon.json", own(what))),
+        (None, false) => Some("--http-proxy and its kin".into()),
+        (None, true) => None,
+    };
     let mut note = None;
-    let what = if read.mentions { "proxies in daemon.json" } else { "--http-proxy and its kin" };
-    match &asks {
-        Some(Some(engine)) if !engine.knows_proxies() => {
+    match what.map(|what| (docker::release(probe.host, probe.limit()), what)) {
+        Some((Some(engine), what)) if !engine.knows_proxies() => {
             let why = text!(
                 "the engine is {} ({}), and engines before {} do not start with {}",
                 own(&engine.version),
                 own(&engine.source),
                 own(&Vendor::get().docker.proxies_since),
-                own(what)
+                what
             );
             return refused(probe, why);
         }
-        Some(None) => {
+        Some((None, what)) if read.mentions || !options.is_empty() => {
             let since = own(&Vendor::get().docker.proxies_since);
-            note = Some(text!("which engine this is cannot be told; before {} it does not start with {}", since, own(what)));
+            note = Some(text!("which engine this is cannot be told; before {} it does not start with {}", since, what));
         }
         _ => {}
     }
@@ -307,7 +313,7 @@ fn json_path(arguments: &[String], unit: &str) -> PathBuf {
 }
 
 fn json(probe: &FileProbe<'_>, path: &Path) -> Result<DaemonJson, (State, Text)> {
-    let bytes = probe.read(path)?.unwrap_or_default();
+    let Some(bytes) = probe.read(path)? else { return Ok(DaemonJson::default()) };
     environment::daemon_json(&bytes).map_err(|error| {
         let why = text!("the daemon does not start with it: it is no JSON (line {})", error.line());
         (State::Refused, why)
@@ -318,7 +324,9 @@ fn json(probe: &FileProbe<'_>, path: &Path) -> Result<DaemonJson, (State, Text)>
 fn values(json: &DaemonJson, path: &Path) -> Sights {
     let at = Place::new(path, 0);
     let values = json.proxies.iter().filter(|(_, value)| !value.is_empty());
-    values.map(|(name, value)| (name.to_ascii_uppercase(), Sight::Value { value: value.clone(), at: at.clone() })).collect()
+    values
+        .map(|(name, value)| (name.to_ascii_uppercase(), Sight::Value { value: value.clone(), at: at.clone() }))
+        .collect()
 }
 
 /// The `daemon.json` of the daemon that systemd would start.
@@ -327,11 +335,22 @@ pub(crate) fn docker_json(host: &dyn HostRead, release: Release) -> PathBuf {
     json_path(&arguments(&service), unit)
 }
 
+/// Which engines start with the `daemon.json` of the host: for the comparison with the engines themselves.
+pub(super) fn starts_with(host: &dyn HostRead) -> std::io::Result<Modelled> {
+    let bytes = host.read(&Vendor::get().docker.daemon_json)?.unwrap_or_default();
+    let (new, old) = match environment::daemon_json(&bytes) {
+        Ok(found) => (found.refused.is_none(), found.too_new.is_none() && found.refused.is_none()),
+        Err(_) => (false, false),
+    };
+    Ok([("new", new), ("old", old)].map(|(which, starts)| (which.to_owned(), Some(starts.to_string()))).into())
+}
+
 /// Where the daemon keeps images and containers: by its options, else by its `daemon.json`.
 pub(crate) fn data_root(host: &dyn HostRead, release: Release) -> PathBuf {
     let (unit, service) = docker_unit(host, release);
     let arguments = arguments(&service);
-    let by_option = ["--data-root", "--graph", "-g"].iter().find_map(|name| option(&arguments, name)).map(PathBuf::from);
+    let by_option =
+        ["--data-root", "--graph", "-g"].iter().find_map(|name| option(&arguments, name)).map(PathBuf::from);
     let by_file = || {
         let bytes = host.read(&json_path(&arguments, unit)).ok()??;
         environment::daemon_json(&bytes).ok()?.data_root

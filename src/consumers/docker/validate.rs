@@ -45,7 +45,10 @@ pub(crate) fn over_planned(host: &dyn HostRead, planned: &dyn HostRead, release:
     let Ok(mut sandbox) = Sandbox::open(vec![file], World::default(), DEADLINE) else { return };
     let question = Question {
         argv: command(&path).unwrap_or_default(),
-        environment: vec![("PATH".to_owned(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned())],
+        environment: vec![(
+            "PATH".to_owned(),
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+        )],
         deadline_ms: 2000,
         ..Question::default()
     };
@@ -77,7 +80,9 @@ mod tests {
 
     #[test]
     fn only_a_refusal_of_the_file_is_one() {
-        let told = refusal("x\nunable to configure the Docker daemon with file /f: the following directives don't match any configuration option: a");
+        let told = refusal(
+            "x\nunable to configure the Docker daemon with file /f: the following directives don't match any configuration option: a",
+        );
         assert!(told.is_some_and(|why| why.to_string().ends_with("configuration option: a")));
         assert!(refusal("Status: unknown flag: --validate").is_none());
     }

@@ -46,7 +46,10 @@ fn filled(text: &str, lookup: &dyn Fn(&str) -> Result<Option<String>, &'static s
 }
 
 /// What stands between the braces.
-fn reference(inner: &str, lookup: &dyn Fn(&str) -> Result<Option<String>, &'static str>) -> Result<String, &'static str> {
+fn reference(
+    inner: &str,
+    lookup: &dyn Fn(&str) -> Result<Option<String>, &'static str>,
+) -> Result<String, &'static str> {
     let length = name_length(inner);
     let (name, operator) = inner.split_at(length);
     if name.is_empty() {

@@ -55,12 +55,18 @@ fn files(host: &dyn HostRead, home: &Path, dialect: Dialect) -> Result<Vec<PathB
     let variables = variables(host, &dot_env, dialect)?;
     let value = |name: &str| match variables.get(name.as_bytes()) {
         None => Ok(None),
-        Some(Seen::Value(value)) => Ok(Some(String::from_utf8_lossy(value).into_owned()).filter(|text| !text.is_empty())),
+        Some(Seen::Value(value)) => {
+            Ok(Some(String::from_utf8_lossy(value).into_owned()).filter(|text| !text.is_empty()))
+        }
         Some(_) => Err(Stop::new(&dot_env, 0, text!("what it gives {} cannot be told", name))),
     };
     if let Some(list) = value("COMPOSE_FILE")? {
         let separator = value("COMPOSE_PATH_SEPARATOR")?.unwrap_or_else(|| ":".to_owned());
-        return Ok(list.split(separator.as_str()).filter(|name| !name.is_empty()).map(|name| home.join(name)).collect());
+        return Ok(list
+            .split(separator.as_str())
+            .filter(|name| !name.is_empty())
+            .map(|name| home.join(name))
+            .collect());
     }
     let there = |name: &&str| {
         let path = home.join(name);
@@ -79,7 +85,12 @@ fn files(host: &dyn HostRead, home: &Path, dialect: Dialect) -> Result<Vec<PathB
 ///
 /// # Errors
 /// Where the reading ends: a file is not understood, or Compose refuses it.
-pub(crate) fn services(host: &dyn HostRead, home: &Path, files: &[PathBuf], dialect: Dialect) -> Result<Vec<Service>, Stop> {
+pub(crate) fn services(
+    host: &dyn HostRead,
+    home: &Path,
+    files: &[PathBuf],
+    dialect: Dialect,
+) -> Result<Vec<Service>, Stop> {
     let dot_env = home.join(".env");
     let variables = variables(host, &dot_env, dialect)?;
     let lookup = |name: &str| lookup(&variables, name);
@@ -102,7 +113,8 @@ pub(crate) fn services(host: &dyn HostRead, home: &Path, files: &[PathBuf], dial
     };
     let wanted: Vec<&str> = wanted.split(',').map(str::trim).collect();
     let starts = |service: &Service| {
-        service.profiles.is_empty() || service.profiles.iter().any(|own| wanted.contains(&own.as_str()) || wanted.contains(&"*"))
+        service.profiles.is_empty()
+            || service.profiles.iter().any(|own| wanted.contains(&own.as_str()) || wanted.contains(&"*"))
     };
     merged.retain(starts);
     Ok(merged)
@@ -146,12 +158,19 @@ impl Loader<'_> {
             return Err(Stop::new(path, include.line, "files that are included are not followed"));
         }
         let services = self.of_document(path, &root)?;
-        let names: Vec<String> = services.entries().map_err(stop)?.unwrap_or_default().into_iter().map(|(name, _)| name.to_owned()).collect();
+        let names: Vec<String> = services
+            .entries()
+            .map_err(stop)?
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, _)| name.to_owned())
+            .collect();
         names.iter().map(|name| self.service(path, folder, &services, name, 0)).collect()
     }
 
     fn document(&self, path: &Path) -> Result<Rc<Node>, Stop> {
-        let bytes = self.host.read(path).map_err(|error| Stop::new(path, 0, text!("it could not be read: {}", error)))?;
+        let bytes =
+            self.host.read(path).map_err(|error| Stop::new(path, 0, text!("it could not be read: {}", error)))?;
         let Some(bytes) = bytes else { return Err(Stop::new(path, 0, "it is not there")) };
         if bytes.len() > MAX_BYTES {
             return Err(Stop::new(path, 0, "it is too long to be taken apart"));
@@ -163,10 +182,19 @@ impl Loader<'_> {
 
     fn of_document(&self, path: &Path, root: &Rc<Node>) -> Result<Rc<Node>, Stop> {
         let services = root.get("services").map_err(|odd| Stop::odd(path, &odd))?;
-        services.cloned().ok_or_else(|| Stop::new(path, root.line, "it has no services: the form of 2016 is not followed"))
+        services
+            .cloned()
+            .ok_or_else(|| Stop::new(path, root.line, "it has no services: the form of 2016 is not followed"))
     }
 
-    fn service(&self, path: &Path, folder: &Path, services: &Rc<Node>, name: &str, depth: usize) -> Result<Service, Stop> {
+    fn service(
+        &self,
+        path: &Path,
+        folder: &Path,
+        services: &Rc<Node>,
+        name: &str,
+        depth: usize,
+    ) -> Result<Service, Stop> {
         let stop = |odd: yaml::Odd| Stop::odd(path, &odd);
         let Some(node) = services.get(name).map_err(stop)? else {
             return Err(Stop::new(path, services.line, text!("it has no service {}", name)));

@@ -146,11 +146,17 @@ impl Service {
             }
             match key {
                 "scale" => service.replicas = number(value, around),
-                "deploy" => service.replicas = value.get("replicas")?.and_then(|of| number(of, around)).or(service.replicas),
-                "ports" => service.ports = value.items().unwrap_or_default().iter().filter_map(|one| port(one, around)).collect(),
+                "deploy" => {
+                    service.replicas = value.get("replicas")?.and_then(|of| number(of, around)).or(service.replicas)
+                }
+                "ports" => {
+                    service.ports =
+                        value.items().unwrap_or_default().iter().filter_map(|one| port(one, around)).collect()
+                }
                 "network_mode" => service.host_network = text_of(value, around).as_deref() == Some("host"),
                 "profiles" => {
-                    service.profiles = value.items().unwrap_or_default().iter().filter_map(|one| text_of(one, around)).collect();
+                    service.profiles =
+                        value.items().unwrap_or_default().iter().filter_map(|one| text_of(one, around)).collect();
                 }
                 "environment" => service.environment = environment(value, around)?,
                 "env_file" => service.env_files = env_files(value, around)?,
@@ -239,7 +245,9 @@ fn environment(node: &Node, around: &Around<'_>) -> Result<BTreeMap<String, (Ass
 
 fn env_files(node: &Rc<Node>, around: &Around<'_>) -> Result<Vec<EnvFile>, Odd> {
     let file = |path: &Node, at: usize, required: bool, raw: bool| {
-        let Some(text) = text_of(path, around) else { return odd(path.line, "the path of an env file that cannot be told") };
+        let Some(text) = text_of(path, around) else {
+            return odd(path.line, "the path of an env file that cannot be told");
+        };
         let path = normal(&around.folder.join(text));
         Ok(EnvFile { path, at: At::new(around.path, at), required, raw })
     };
@@ -283,7 +291,9 @@ fn normal(path: &Path) -> PathBuf {
 /// Do YAML 1.1 and 1.2 both take this plain word for the text that it is? Decimal numbers come out as they stand there.
 fn is_text(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
-    if ["true", "false", "yes", "no", "on", "off", "y", "n", ".inf", "-.inf", "+.inf", ".nan", "="].contains(&lower.as_str()) {
+    if ["true", "false", "yes", "no", "on", "off", "y", "n", ".inf", "-.inf", "+.inf", ".nan", "="]
+        .contains(&lower.as_str())
+    {
         return false;
     }
     if word.bytes().all(|byte| byte.is_ascii_digit()) {

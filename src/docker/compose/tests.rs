@@ -36,7 +36,8 @@ fn the_vendors_file_is_read_in_block_and_in_flow_style() {
     assert_eq!(services[0].ports, ["80:8001"]);
     assert!(services[0].sets("VIRTUAL_ENV") && services[1].sets("B") && !services[2].sets("B"));
     assert!(services[0].reads(Path::new("/home/prod.env")) && !services[1].reads(Path::new("/home/prod.env")));
-    let flow = "services: {a: {deploy: {replicas: 3}, ports: [\"80:8001\", {target: 1, published: 2}], network_mode: host}}\n";
+    let flow =
+        "services: {a: {deploy: {replicas: 3}, ports: [\"80:8001\", {target: 1, published: 2}], network_mode: host}}\n";
     let services = read(&[("compose.yml", flow)]).unwrap();
     assert_eq!((services[0].scale(), services[0].ports.as_slice()), (3, &["80:8001".to_owned(), "2:1".to_owned()][..]));
     assert!(services[0].host_network);
@@ -50,7 +51,13 @@ fn the_vendors_file_is_read_in_block_and_in_flow_style() {
 fn an_environment_outranks_files_and_a_later_file_an_earlier_one() {
     let compose = "services:\n  s:\n    env_file:\n    - one.env\n    - path: two.env\n      required: false\n    environment:\n      B: c\n";
     let seen = gets(&[("compose.yaml", compose), ("one.env", "A=1\nB=1\n"), ("two.env", "\nA=2\n")], "s");
-    assert_eq!(seen, [("A".to_owned(), Ok("2".to_owned()), "two.env:2".to_owned()), ("B".to_owned(), Ok("c".to_owned()), "compose.yaml:8".to_owned())]);
+    assert_eq!(
+        seen,
+        [
+            ("A".to_owned(), Ok("2".to_owned()), "two.env:2".to_owned()),
+            ("B".to_owned(), Ok("c".to_owned()), "compose.yaml:8".to_owned())
+        ]
+    );
     let seen = gets(&[("compose.yaml", compose), ("one.env", "A=1\n")], "s");
     assert_eq!(seen[0].1, Ok("1".to_owned()), "the second is not required");
 }
@@ -68,7 +75,10 @@ fn merges_references_and_the_callers_environment() {
 #[test]
 fn services_are_extended_and_files_laid_over_each_other() {
     let files = [
-        ("docker-compose.yml", "services:\n  s:\n    extends: {file: sub/base.yml, service: b}\n    environment: {B: own}\n"),
+        (
+            "docker-compose.yml",
+            "services:\n  s:\n    extends: {file: sub/base.yml, service: b}\n    environment: {B: own}\n",
+        ),
         ("sub/base.yml", "services:\n  b:\n    env_file: x.env\n    environment: [B=base]\n"),
         ("sub/x.env", "A=x\n"),
         ("docker-compose.override.yml", "services:\n  s:\n    environment: {B: over}\n  p:\n    profiles: [debug]\n"),
@@ -76,15 +86,20 @@ fn services_are_extended_and_files_laid_over_each_other() {
     let seen = gets(&files, "s");
     assert_eq!((&seen[0].1, &seen[1].1), (&Ok("x".to_owned()), &Ok("over".to_owned())));
     assert_eq!(read(&files).unwrap().len(), 1, "a profile that nobody asks for");
-    let with = [files.as_slice(), &[(".env", "COMPOSE_PROFILES=debug\nCOMPOSE_FILE=docker-compose.override.yml\n")]].concat();
+    let with =
+        [files.as_slice(), &[(".env", "COMPOSE_PROFILES=debug\nCOMPOSE_FILE=docker-compose.override.yml\n")]].concat();
     assert_eq!(read(&with).unwrap().len(), 2);
 }
 
 #[test]
 fn every_release_has_its_own_order_of_names() {
     let files = [("compose.yaml", "services: {new: {}}\n"), ("docker-compose.yml", "services: {old: {}}\n")];
-    let first = |dialect| Project::read(&host(&files), Path::new("/home"), dialect).unwrap().services.unwrap()[0].name.clone();
-    assert_eq!([Dialect::ComposeV2, Dialect::ComposeV1Dotenv, Dialect::ComposeV1Plain].map(first), ["new", "old", "old"]);
+    let first =
+        |dialect| Project::read(&host(&files), Path::new("/home"), dialect).unwrap().services.unwrap()[0].name.clone();
+    assert_eq!(
+        [Dialect::ComposeV2, Dialect::ComposeV1Dotenv, Dialect::ComposeV1Plain].map(first),
+        ["new", "old", "old"]
+    );
     assert!(Project::read(&host(&files[..1]), Path::new("/home"), Dialect::ComposeV1Plain).is_none());
 }
 
@@ -109,7 +124,15 @@ fn what_is_not_followed_ends_the_reading() {
     assert!(read(&[("compose.yaml", &format!("services:\n{many}"))]).is_err());
     let gone = read(&[("compose.yaml", "services: {a: {env_file: none.env}}\n")]).unwrap();
     assert!(gone[0].gets(&host(&[]), Dialect::ComposeV2, &["A"]).is_err());
-    for (word, text) in [("on", false), ("08", false), ("22:22", false), ("8", true), ("10.0.0.1", true), ("http://h:1", true), ("1e3", false)] {
+    for (word, text) in [
+        ("on", false),
+        ("08", false),
+        ("22:22", false),
+        ("8", true),
+        ("10.0.0.1", true),
+        ("http://h:1", true),
+        ("1e3", false),
+    ] {
         let compose = format!("services: {{a: {{environment: {{A: {word}}}}}}}\n");
         assert_eq!(gets(&[("compose.yaml", &compose)], "a")[0].1.is_ok(), text, "{word}");
     }

@@ -86,7 +86,8 @@ impl Node {
                 found.push((text, value));
             }
         }
-        for (_, merged) in entries.iter().filter(|(key, _)| matches!(&key.kind, Kind::Scalar { text, .. } if text == "<<"))
+        for (_, merged) in
+            entries.iter().filter(|(key, _)| matches!(&key.kind, Kind::Scalar { text, .. } if text == "<<"))
         {
             match &merged.kind {
                 Kind::List(several) => several.iter().try_for_each(|one| one.collect(found, depth + 1))?,
@@ -187,7 +188,12 @@ mod tests {
 
     #[test]
     fn every_style_gives_the_same_tree() {
-        for text in ["a: {b: [x, 'y']}\n", "a:\n  b:\n  - x\n  - \"y\"\n", "{\"a\": {\"b\": [\"x\", \"y\"]}}", "a: &n\n  b: [x, y]\nc: *n\n"] {
+        for text in [
+            "a: {b: [x, 'y']}\n",
+            "a:\n  b:\n  - x\n  - \"y\"\n",
+            "{\"a\": {\"b\": [\"x\", \"y\"]}}",
+            "a: &n\n  b: [x, y]\nc: *n\n",
+        ] {
             let root = parse(text).unwrap().unwrap();
             let list = root.get("a").unwrap().unwrap().get("b").unwrap().unwrap();
             let items: Vec<_> = list.items().unwrap().iter().filter_map(|item| item.text()).collect();

@@ -129,9 +129,7 @@ fn each_consumer_that_differs_says_what_and_how_to_mend_it() {
     let advice = |verb: &str| format!("write it with the password from a file: ics-setup {verb} {flags}");
     assert_eq!(fix("proxy-login")[0], advice("prepare"));
     assert_eq!(fix("proxy-prod-env")[0], advice("reconfigure"));
-    assert!(
-        fix("proxy-prod-env")[1].contains("docker-compose -f /divvycloud/compose.yaml up -d --force-recreate")
-    );
+    assert!(fix("proxy-prod-env")[1].contains("docker-compose -f /divvycloud/compose.yaml up -d --force-recreate"));
     assert!(fix("proxy-docker")[1].contains("systemctl restart docker"));
     assert!(fix("proxy-package-manager")[0].ends_with("--target package-manager"));
     // What nobody asked for in this run is no failure, but a daemon without any proxy is.
