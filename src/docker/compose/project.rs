@@ -78,7 +78,7 @@ fn files(host: &dyn HostRead, home: &Path, dialect: Dialect) -> Result<Vec<PathB
     };
     let (usual, over) = names(dialect);
     let Some(first) = usual.iter().find_map(there).transpose()? else { return Ok(Vec::new()) };
-    Ok(std::iter::once(Ok(first)).chain(over.iter().find_map(there)).collect::<Result<_, _>>()?)
+    std::iter::once(Ok(first)).chain(over.iter().find_map(there)).collect()
 }
 
 /// The services of these files, merged; those that are started only with a profile left out.

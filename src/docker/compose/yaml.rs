@@ -26,6 +26,9 @@ pub(super) enum Kind {
     Map(Vec<(Rc<Node>, Rc<Node>)>),
 }
 
+/// Names with their values.
+type Entries<'n> = Vec<(&'n str, &'n Rc<Node>)>;
+
 /// Why a file is not understood: the line, and half a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Odd {
@@ -63,14 +66,14 @@ impl Node {
     ///
     /// # Errors
     /// A name that stands twice: Compose 1.x takes the last one, v2 refuses the file. A merge of what is no map.
-    pub(super) fn entries(&self) -> Result<Option<Vec<(&str, &Rc<Node>)>>, Odd> {
+    pub(super) fn entries(&self) -> Result<Option<Entries<'_>>, Odd> {
         let Kind::Map(_) = &self.kind else { return Ok(None) };
         let mut found = Vec::new();
         self.collect(&mut found, 0)?;
         Ok(Some(found))
     }
 
-    fn collect<'n>(&'n self, found: &mut Vec<(&'n str, &'n Rc<Node>)>, depth: usize) -> Result<(), Odd> {
+    fn collect<'n>(&'n self, found: &mut Entries<'n>, depth: usize) -> Result<(), Odd> {
         let Kind::Map(entries) = &self.kind else { return odd(self.line, "a merge of something that is no map") };
         if depth > DEEPEST {
             return odd(self.line, "merges that are nested too deeply");
