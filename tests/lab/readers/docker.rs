@@ -289,7 +289,7 @@ fn entries_of_the_docker_client() {
         }
         let root = folder.path().join(format!("{index:03}"));
         write(&root, "root/.docker/config.json", &text);
-        write(&root, "etc/environment", &format!("DOCKER_HOST={address}\n"));
+        write(&root, "etc/environment", format!("DOCKER_HOST={address}\n"));
         write(&root, "etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
         let model = modelled("docker-client", &root).unwrap();
         let model: Environment = model.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
