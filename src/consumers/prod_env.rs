@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::files::same;
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
-use super::{Consumer, Known, Modelled, NAMES, State, Who};
+use super::{Consumer, Known, NAMES, State, Who};
 use crate::docker::compose::{self, At, Got, OF_CALLER, Project, Service, Stop};
 use crate::envfile::{Dialect, Seen, Syntax, find};
 use crate::host::{Command, HostRead};
@@ -229,10 +229,10 @@ fn readers(probe: &FileProbe<'_>) -> Vec<Dialect> {
 }
 
 /// What the services of a project get: for the comparison with Compose itself.
-pub(super) fn services_get(host: &dyn HostRead, folder: &Path, dialect: Dialect) -> Modelled {
+pub(super) fn services_get(host: &dyn HostRead, folder: &Path, dialect: Dialect) -> BTreeMap<String, Option<String>> {
     let unknown = || [(String::new(), None)].into();
     let Some(Project { services: Ok(services), .. }) = Project::read(host, folder, dialect) else { return unknown() };
-    let mut found = Modelled::new();
+    let mut found = BTreeMap::new();
     for service in services {
         let Ok(gets) = service.gets(host, dialect, &["A", "B", "C", "D"]) else { return unknown() };
         let one = |(name, got): (String, Got)| (format!("{} {name}", service.name), got.value.ok());

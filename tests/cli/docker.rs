@@ -65,7 +65,7 @@ fn an_engine_of_which_nothing_is_known_is_told_of() {
 
 #[test]
 fn what_the_daemon_refuses_is_told_before_anything_is_written() {
-    for text in ["{\"proxies\": {\"httpProxy\": \"http://old:1\"}}", "{\"proxies\": {\"http-proxy\": 5}}"] {
+    for text in ["{\"proxies\": {\"httpProxy\": \"http://old:1\"}}", "{\"proxies\": {\"default\": {}}}"] {
         let root = Root::ubuntu();
         root.put(DAEMON_JSON, text);
         let (code, json) = prepared(&root);

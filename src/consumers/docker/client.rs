@@ -5,18 +5,20 @@
 //! read by Go's rules: names in any case, a value of another type is passed over with a warning, what follows the first
 //! value is not looked at; a file that is no JSON is not used at all, with a warning.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::super::reader::FileProbe;
-use super::super::{Consumer, Exception, Modelled, NAMES, State, Who, logins};
+use super::super::{Consumer, Exception, NAMES, State, Who, logins};
 use super::go_json::{Entry, Json};
 use crate::envfile::{Dialect, PamLimit, Seen};
 use crate::environment::LoginUser;
 use crate::host::HostRead;
 use crate::net::Time;
+use crate::redact::redact_line;
 use crate::text;
 use crate::text::{Text, own};
 
@@ -128,7 +130,8 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
     };
     let mut consumer = Consumer::new(Who::DockerClient, None, shown.as_str());
     probe.fill(&mut consumer, set);
-    let place = |entry: &str| super::super::Decided { shown: format!("{shown} (proxies.{entry})"), ours: false };
+    let place =
+        |entry: &str| super::super::Decided { shown: format!("{shown} (proxies.{})", redact_line(entry)), ours: false };
     let decided = NAMES.into_iter().filter(|name| set(name).is_some()).map(|name| (name.to_owned(), place(entry)));
     consumer.decided = decided.collect();
     for (other, members) in proxies.iter().filter(|(other, _)| *other != entry) {
@@ -141,7 +144,7 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
             && let Some(url) =
                 ["httpsproxy", "httpproxy"].iter().filter_map(|key| members.get(*key)).find(|url| !url.is_empty())
         {
-            let whom = text!("containers of the daemon at {}", other);
+            let whom = text!("containers of the daemon at {}", redact_line(other));
             consumer.exceptions.push(Exception { whom, at, value: probe.value(url) });
         }
     }
@@ -173,10 +176,10 @@ fn address(probe: &FileProbe<'_>, folder: &Path, document: &Json, environment: &
 }
 
 /// What root's client puts into a container: for the comparison with the client itself.
-pub(in super::super) fn client_gives(host: &dyn HostRead) -> Modelled {
+pub(in super::super) fn client_gives(host: &dyn HostRead) -> BTreeMap<String, Option<String>> {
     let mut probe = FileProbe::new(host, None, Path::new("/"), Time::new(LIMIT, LIMIT));
     let own = client(&mut probe).into_iter().find(|consumer| consumer.name.is_none());
-    let Some(own) = own.filter(|own| own.state == State::Seen) else { return Modelled::new() };
+    let Some(own) = own.filter(|own| own.state == State::Seen) else { return BTreeMap::new() };
     let url = |value: &Option<super::super::ProxyValue>| value.as_ref().map(|value| value.shown.clone());
     let values = [
         url(&own.http),

@@ -19,7 +19,7 @@ use std::time::Duration;
 use super::reader::{FileProbe, IMAGE};
 use super::sight::{Place, Sight, Sights};
 use super::units::{self, Doubt, Service};
-use super::{Consumer, Known, Modelled, NAMES, State, Who};
+use super::{Consumer, Known, NAMES, State, Who};
 use crate::docker::{self, NoDocker};
 use crate::envfile::unit::Release;
 use crate::environment::{self, DAEMON_JSON, Daemon, DaemonJson, Variables};
@@ -336,7 +336,7 @@ pub(crate) fn docker_json(host: &dyn HostRead, release: Release) -> PathBuf {
 }
 
 /// Which engines start with the `daemon.json` of the host: for the comparison with the engines themselves.
-pub(super) fn starts_with(host: &dyn HostRead) -> std::io::Result<Modelled> {
+pub(super) fn starts_with(host: &dyn HostRead) -> std::io::Result<BTreeMap<String, Option<String>>> {
     let bytes = host.read(&Vendor::get().docker.daemon_json)?.unwrap_or_default();
     let (new, old) = match environment::daemon_json(&bytes) {
         Ok(found) => (found.refused.is_none(), found.too_new.is_none() && found.refused.is_none()),
