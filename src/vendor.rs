@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::assets;
 use crate::text::words::words;
+use crate::version::Version;
 
 /// What the product's documents and files say.
 #[derive(Debug, Deserialize)]
@@ -41,6 +42,10 @@ pub(crate) struct DockerFiles {
     pub drop_in: PathBuf,
     /// `proxies` in here outrank the environment (engine 23 and newer).
     pub daemon_json: PathBuf,
+    /// The first engine that knows `proxies` there.
+    pub proxies_since: Version,
+    /// Packages of the engine.
+    pub packages: Vec<String>,
 }
 
 /// Where Compose is.

@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::reader::FileProbe;
-use super::{ALL_NAMES, Consumer, ConsumersFacts, Known, NAMES, State, Who, docker, doors, files, packages};
+use super::{ALL_NAMES, Consumer, ConsumersFacts, Known, NAMES, State, Who, docker, doors, files, packages, prod_env};
 use crate::environment::{self, LoginUser, Unseen, Variables};
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::platform::Platform;
+use crate::product::Place;
 use crate::settings::ProxyUrl;
 use crate::system::owner::tool;
-use crate::vendor::{Vendor, prod_env};
+use crate::text::Text;
+use crate::vendor::{Vendor, prod_env as path_of_prod_env};
 
 /// How long a login may take: profile scripts may ask the network.
 const LOGIN: Duration = Duration::from_secs(15);
@@ -46,17 +48,20 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
             Who::Cron => consumers.extend(files::cron(&mut probe, platform)),
             Who::Systemd if host.is_live() => consumers.push(probe.services()),
             Who::Systemd => consumers.push(files::services(&mut probe, platform)),
-            Who::Docker => consumers.push(docker::daemon(&mut probe, platform)),
+            Who::Docker => consumers.extend(docker::daemons(&mut probe, platform)),
             Who::PackageManager => consumers.push(packages::manager(&mut probe, platform)),
             Who::DockerClient => consumers.extend(docker::client(&mut probe)),
             Who::Container => consumers.extend(docker::containers(&mut probe, ask.home)),
-            Who::ProdEnv => consumers.extend(files::prod_env(&mut probe, ask.home)),
+            Who::ProdEnv => consumers.extend(prod_env::prod_env(&mut probe, ask.home)),
         }
     }
     for consumer in &mut consumers {
         consumer.kept_by = target(ask, consumer.consumer).and_then(|path| kept_by(host, &path));
     }
-    ConsumersFacts { http_password, https_password, consumers, planned: Vec::new() }
+    let place = Place::look(host, ask.home);
+    let compose = if place.compose.is_empty() { Text::default() } else { place.command(ask.home) };
+    let planned = Vec::new();
+    ConsumersFacts { http_password, https_password, consumers, planned, image: !host.is_live(), compose }
 }
 
 /// The file that a verb writes for a consumer.
@@ -64,7 +69,7 @@ fn target(ask: &Ask<'_>, who: Who) -> Option<PathBuf> {
     match who {
         Who::Login => ask.platform.map(|platform| platform.system_proxy_file().to_path_buf()),
         Who::PackageManager => ask.platform.map(|platform| platform.package_manager(ask.host).conf.to_path_buf()),
-        Who::ProdEnv | Who::Container => Some(prod_env(ask.home)),
+        Who::ProdEnv | Who::Container => Some(path_of_prod_env(ask.home)),
         Who::Docker => Some(Vendor::get().docker.drop_in.clone()),
         Who::Sudo | Who::Cron | Who::Systemd | Who::DockerClient => None,
     }

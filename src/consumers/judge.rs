@@ -15,7 +15,7 @@ use crate::redact::list_text;
 use crate::settings::NoProxy;
 use crate::text;
 use crate::text::Evidence;
-use crate::text::{Fix, Text, clean, host_port, ics_setup, own, quoted};
+use crate::text::{Fix, Text, clean, host_port, ics_setup, own};
 
 /// The command that writes what is wanted, with the flags that name it where the host does not have it, then `more` flags.
 fn command(verb: &'static str, more: &'static str, wanted: &Wanted) -> Text {
@@ -80,8 +80,11 @@ pub(crate) fn shown(consumer: &Consumer, wanted: &[String]) -> Text {
 /// The finding of one consumer.
 pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
     let id = id(consumer.consumer);
-    if consumer.state != State::Seen {
-        return not_seen(consumer);
+    match (consumer.state, &consumer.next) {
+        (State::NotServed, _) if wanted.is_proxy() => return not_served(consumer),
+        (State::Seen, Some(next)) if next.state == State::Refused => return refused(next),
+        (State::Seen, _) => {}
+        _ => return not_seen(consumer),
     }
     let who = who(consumer);
     if !consumer.unknown.is_empty() {
@@ -118,9 +121,9 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
     let finding = if wrong.is_empty() && !others.is_empty() {
         other_ways(consumer, others, observed).expected(expected(consumer, wanted))
     } else if wrong.is_empty() {
-        Finding::new(id, Status::Pass, text!("{} gets the proxy that is wanted", who))
-            .expected(expected(consumer, wanted))
-            .observed(observed)
+        let finding = Finding::new(id, Status::Pass, text!("{} gets the proxy that is wanted", who));
+        let finding = finding.expected(expected(consumer, wanted)).observed(observed);
+        consumer.why.iter().fold(finding, |finding, why| finding.cause(why.clone()))
     } else {
         differs(consumer, &wrong, facts, wanted)
     };
@@ -162,8 +165,9 @@ fn with_next(consumer: &Consumer, next: &Consumer, facts: &ConsumersFacts, wante
     restarted(finding, consumer)
 }
 
+/// Only what runs has to be started again, so no image has a consumer like this.
 fn restarted(mut finding: Finding, consumer: &Consumer) -> Finding {
-    finding.fix.extend(restart());
+    finding.fix.extend(restart(false));
     finding.cause(consumer.why.clone().unwrap_or_default())
 }
 
@@ -188,7 +192,7 @@ fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wa
         text!("{} gets another {} than is wanted", who, own(names.join(", ")))
     };
     let details = Text::join(wrong.iter().map(|difference| difference.text.clone()), "; ");
-    let (usual, remedy) = remedy(consumer, wanted, missing);
+    let (usual, remedy) = remedy(consumer, facts, wanted, missing);
     let closed = closed(consumer, wrong);
     let (cause, fixes) = match outranked(consumer, wrong, facts, wanted) {
         _ if closed.is_some() => closed.unwrap_or_default(),
@@ -223,7 +227,7 @@ fn not_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Fin
         consumer.unknown.keys().filter_map(|name| Some(decided_by(consumer, name)?.1.shown.as_str())).collect();
     places.dedup();
     let finding = if !wanted.written && planned.peek().is_some() && planned.all(|planned| is_told(&planned)) {
-        Finding { fix: remedy(consumer, wanted, false).1, ..finding }
+        Finding { fix: remedy(consumer, facts, wanted, false).1, ..finding }
     } else {
         let places = if places.is_empty() { consumer.source.clone() } else { places.join(", ") };
         finding.advise(text!("write a plain value, or take the line out: {}", own(places)))
@@ -258,9 +262,11 @@ pub(crate) fn who(consumer: &Consumer) -> Text {
         Who::Sudo => text!("a command under {}", own(consumer.doors.as_deref().unwrap_or("sudo"))),
         Who::Cron => "a cron job".into(),
         Who::Systemd => "a systemd service".into(),
-        Who::Docker => "the Docker daemon".into(),
+        Who::Docker => name.map_or("the Docker daemon".into(), |user| text!("the Docker daemon of {}", own(user))),
         Who::PackageManager => name.map_or("the package manager".into(), |name| text!("{}", own(name))),
-        Who::DockerClient => "what the docker client starts".into(),
+        Who::DockerClient => name.map_or("what the docker client starts".into(), |user| {
+            text!("what the docker client of {} starts", own(user))
+        }),
         Who::Container => name.map_or("a container".into(), |name| text!("the container {}", name)),
         Who::ProdEnv => name.map_or("prod.env".into(), |readers| text!("prod.env by {}", own(readers))),
     }
@@ -271,6 +277,9 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
     let id = id(consumer.consumer);
     let why = consumer.why.clone().unwrap_or_default();
     let who = who(consumer);
+    if consumer.state == State::Refused {
+        return refused(consumer);
+    }
     if consumer.state != State::Unreadable {
         let finding = Finding::new(id, Status::Skip, text!("{} was not looked at", who));
         let finding = match consumer.state {
@@ -287,6 +296,39 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
     };
     let title = text!("what {} gets could not be found out", who);
     evidence(Finding::new(id, Status::Error, title).observed(why).advise(text!("try it: {}", look)), consumer, &[])
+}
+
+/// The Docker daemon, of which is known that it does not start.
+fn refused(consumer: &Consumer) -> Finding {
+    let why = consumer.why.clone().unwrap_or_default();
+    let title = text!("{} does not start with {}", who(consumer), own(&consumer.source));
+    let finding = Finding::fail(id(consumer.consumer), title)
+        .observed(why)
+        .cause("a daemon that runs goes on; after its next start there is none")
+        .advise(text!(
+            "take out of {} what it refuses; in place of proxies the systemd drop-in does it for every engine",
+            own(&consumer.source)
+        ))
+        .look(text!("dockerd --validate --config-file {}", own(&consumer.source)));
+    evidence(finding, consumer, &[])
+}
+
+/// Something else plays the part of a consumer: it is named, with what it reads.
+fn not_served(consumer: &Consumer) -> Finding {
+    let title = match consumer.name {
+        Some(_) => text!("{} gets nothing of what is written for the system's", who(consumer)),
+        None => text!("{}: there is none on this host", who(consumer)),
+    };
+    let finding = Finding::warn(id(consumer.consumer), title)
+        .observed(text!("{} ({})", consumer.why.clone().unwrap_or_default(), own(&consumer.source)))
+        .cause("the vendor's compose files are for the Docker daemon of the system");
+    let finding = match consumer.name {
+        Some(_) => finding.advise(
+            "write the same Environment= lines into a drop-in of that unit, as its user: systemctl --user edit docker",
+        ),
+        None => finding.advise("install Docker where the product is to run"),
+    };
+    evidence(finding, consumer, &[])
 }
 
 struct Difference {
@@ -379,9 +421,11 @@ fn status(who: Who, missing: bool, urls: bool, wanted: &Wanted) -> Status {
     if grave { Status::Fail } else { Status::Warn }
 }
 
-fn restart() -> [Fix; 2] {
-    [
-        Fix::Command("systemctl daemon-reload && systemctl restart docker".into()),
+/// Nothing of an image runs: there it is for later.
+fn restart(image: bool) -> Vec<Fix> {
+    let command = "systemctl daemon-reload && systemctl restart docker";
+    vec![
+        if image { Fix::Advice(text!("once the image runs: {}", own(command))) } else { Fix::Command(command.into()) },
         Fix::Advice("choose the time for it: running containers stop when Docker is restarted".into()),
     ]
 }
@@ -461,7 +505,7 @@ fn outranked(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, 
         .extend(by_hand.map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown)))));
     if consumer.consumer == Who::Docker {
         // No command mends it before a person has: a restart alone would change nothing.
-        fixes.extend(restart().map(|fix| match fix {
+        fixes.extend(restart(false).into_iter().map(|fix| match fix {
             Fix::Command(command) => Fix::Advice(text!("where it runs, restart it then: {}", command)),
             other => other,
         }));
@@ -494,15 +538,19 @@ pub(crate) fn decided_by<'c>(consumer: &'c Consumer, name: &str) -> Option<(&'c 
 }
 
 /// Why it is so, and what to do.
-fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str, Vec<Fix>) {
-    let kept = consumer.kept_by.is_some();
-    let others = if kept { " --mend-others" } else { "" };
+fn remedy(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted, missing: bool) -> (&'static str, Vec<Fix>) {
+    let others = if consumer.kept_by.is_some() { " --mend-others" } else { "" };
     let prepare = || if wanted.written { None } else { Some(write("prepare", others, wanted)) };
-    let prepare_and_restart = || prepare().into_iter().chain(restart()).collect();
+    let prepare_and_restart = || prepare().into_iter().chain(restart(facts.image)).collect();
     let reconfigure = || {
-        let file = quoted(&wanted.home.join("docker-compose.yml").to_string_lossy());
-        let compose = text!("docker-compose -f {} up -d --force-recreate", own(file));
-        vec![write("reconfigure", others, wanted), Fix::Command(compose)]
+        let compose = text!("{} up -d --force-recreate", facts.compose.clone());
+        let compose = match (facts.compose.is_empty(), facts.image) {
+            (true, _) => None,
+            (false, true) => Some(Fix::Advice(text!("once the image runs: {}", compose))),
+            (false, false) => Some(Fix::Command(compose)),
+        };
+        let write = if wanted.written { None } else { Some(write("reconfigure", others, wanted)) };
+        write.into_iter().chain(compose).collect()
     };
     match consumer.consumer {
         Who::Login if missing => ("no file that logins read sets it", prepare().into_iter().collect()),
@@ -539,7 +587,7 @@ fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str,
         ),
         Who::PackageManager => (
             "it has a configuration of its own; under sudo and in timers it does not see the login's variables",
-            vec![write("prepare", if kept { PACKAGES_OF_OTHERS } else { " --target package-manager" }, wanted)],
+            vec![write("prepare", if consumer.kept_by.is_some() { PACKAGES_OF_OTHERS } else { " --target package-manager" }, wanted)],
         ),
         Who::DockerClient => (
             "the docker client puts these into every container that root starts, over what the image has",

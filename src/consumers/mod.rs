@@ -11,7 +11,8 @@
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
 //! | `collect` | every consumer in turn |
 //! | `doors` | logins and sudo, by what each door starts from |
-//! | `files` | cron and services by their files; `prod.env` |
+//! | `files` | cron and services by their files |
+//! | `prod_env` | `prod.env` and the compose files that name it |
 //! | `sight` | what a reader makes of a variable, and which line decides it |
 //! | `logins` | the files of login shells, read as one program |
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
@@ -37,6 +38,7 @@ mod modelled;
 pub(crate) mod packages;
 pub(crate) mod pam;
 pub(crate) mod places;
+mod prod_env;
 mod reader;
 
 #[allow(dead_code, reason = "vocabulary of the models that follow")]
@@ -59,7 +61,7 @@ use crate::text::Text;
 use crate::text::words::words;
 
 pub(crate) use collect::{Ask, observe};
-pub(crate) use docker::{docker_drop_in, docker_unit};
+pub(crate) use docker::{data_root, docker_drop_in, docker_unit, over_planned};
 pub use modelled::{Modelled, modelled};
 pub use touched::{TOUCHED, Touched};
 pub(crate) use value::{Flaw, ProxyValue};
@@ -95,6 +97,12 @@ pub(crate) struct ConsumersFacts {
     /// Those whose files `prepare` and `reconfigure` write, as they would be after both.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) planned: Vec<Consumer>,
+    /// They are those of an image, of which nothing runs.
+    #[serde(default)]
+    pub(crate) image: bool,
+    /// Compose as this host has it, with its files: `docker compose -f /divvycloud/compose.yaml`; empty: there are none.
+    #[serde(default)]
+    pub(crate) compose: Text,
 }
 
 /// One consumer, and what it gets.
@@ -260,6 +268,10 @@ pub(crate) enum State {
     NeedsRoot,
     /// It is there and did not answer, or its file could not be read.
     Unreadable,
+    /// It does not start with its files.
+    Refused,
+    /// Something else plays its part, which nothing here writes for.
+    NotServed,
 }
 
 impl Who {

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use super::docker;
 use super::doors;
 use super::packages;
 use super::pam::{self, Pam};
+use super::prod_env;
 use super::sight::{Place, Sight, Sights};
+use crate::envfile::Dialect;
 use crate::host::RealHost;
 use crate::platform;
 
@@ -21,6 +24,9 @@ pub type Modelled = BTreeMap<String, Option<String>>;
 /// `sudo`: those of a command, called with `http_proxy` and `https_proxy` set to `http://caller:1`. `cron`:
 /// `FILE USER NAME` for each crontab. `login:DOOR:USER`: the variables of a login, as the shell leaves them. `login:sudo:USER`,
 /// `login:sudo -i:USER`: those of a command that root, logged in, starts for a user.
+/// `FILE USER NAME` for each crontab. `docker-client`: what root's client puts into a container. `daemon.json`: `old` and `new`, which
+/// engines start with `/etc/docker/daemon.json`. `compose:RELEASE`: `SERVICE NAME` for the names `A` to `D` of the project in
+/// `/project`, and `SERVICE` itself.
 ///
 /// # Errors
 /// `root` is no folder; there is no such reader.
@@ -49,6 +55,8 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
                 tables.flat_map(names).collect()
             }
         },
+        "docker-client" => docker::client_gives(&host),
+        "daemon.json" => docker::starts_with(&host)?,
         other => match other.split(':').collect::<Vec<_>>().as_slice() {
             ["pam", service] => plain(pam::environment(&Pam::new(&host, platform), service)),
             ["login", door @ ("sudo" | "sudo -i"), user] => {
@@ -63,6 +71,10 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
                 let way = ways.ways.into_iter().find(|way| way.user.name == *user && way.door.as_str() == *door);
                 plain(way.map(|way| way.sights).unwrap_or_default())
             }
+            ["compose", release] => match Dialect::of_compose(release) {
+                Some(dialect) => prod_env::services_get(&host, Path::new("/project"), dialect),
+                None => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
+            },
             _ => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
         },
     })

@@ -178,7 +178,7 @@ fn of_daemon_json(path: &Path, bytes: &[u8]) -> Sights {
                 let sight = Sight::Value { value, at: at(0) };
                 [(name.to_owned(), sight.clone()), (name.to_ascii_uppercase(), sight)]
             };
-            values.into_iter().flat_map(both).collect()
+            values.proxies.into_iter().flat_map(both).collect()
         }
         Err(error) => {
             let unknown = |name: &str| {

@@ -1,6 +1,7 @@
 //! What is seen of consumers by the files of a host in memory.
 
 use super::*;
+use crate::docker::double::Double;
 use crate::host::MemoryHost;
 use crate::net::testing::patient;
 use crate::platform;
@@ -80,7 +81,7 @@ fn the_daemon_gets_what_its_unit_would_give_it() {
     let options = (DROP_IN, "[Service]\nExecStart=\nExecStart=/usr/bin/dockerd --http-proxy=http://flag:1\n");
     assert_eq!(shown(&with(&[options])).as_deref(), Some("http://flag:1"));
     let both = with(&[options, ("/etc/docker/daemon.json", r#"{"proxies":{"http-proxy":"http://json:1"}}"#)]);
-    assert_eq!(both.state, State::Unreadable, "the daemon does not start");
+    assert_eq!(both.state, State::Refused, "the daemon does not start");
     assert_eq!(shown(&with(&[(DROP_IN, "[Service]\nUnsetEnvironment=HTTP_PROXY\n")])), None);
     let unknown = with(&[(DROP_IN, "[Service]\nEnvironment=HTTP_PROXY=http://%H:1\n")]);
     assert_eq!(unknown.unknown.into_keys().collect::<Vec<_>>(), ["HTTP_PROXY"]);
@@ -95,4 +96,117 @@ fn the_daemon_gets_what_its_unit_would_give_it() {
     snap.put(DROP_IN, b"[Service]\nEnvironment=HTTP_PROXY=http://env:1\n");
     let snap = one(&snap, Who::Docker);
     assert!(snap.state == State::Seen && !snap.has_proxy(), "{snap:?}");
+}
+
+#[test]
+fn the_client_takes_the_entry_of_the_daemon_it_asks() {
+    const CONFIG: &str = "/root/.docker/config.json";
+    let client = |text: &str, more: &[(&str, &str)]| {
+        let host = host("ubuntu");
+        host.put(CONFIG, text.as_bytes());
+        more.iter().for_each(|(path, text)| host.put(path, text.as_bytes()));
+        seen(&host).consumers.into_iter().find(|own| own.consumer == Who::DockerClient)
+    };
+    let http = |consumer: &Option<Consumer>| Some(consumer.as_ref()?.proxy(false)?.shown.clone());
+    const TWO: &str = r#"{"Proxies":{"default":{"httpProxy":"http://d:1"},"unix:///var/run/docker.sock":{"HTTPProxy":"http://o:1"},"tcp://x:1":{"httpProxy":"http://x:1"}}}"#;
+    let two = client(TWO, &[]);
+    assert_eq!(http(&two).as_deref(), Some("http://o:1"));
+    assert_eq!(two.as_ref().unwrap().exceptions.len(), 1);
+    assert!(two.unwrap().decided["http_proxy"].shown.ends_with("(proxies.unix:///var/run/docker.sock)"));
+    assert_eq!(http(&client(TWO, &[("/etc/environment", "DOCKER_HOST=tcp://x:1\n")])).as_deref(), Some("http://x:1"));
+    let hidden = client(r#"{"proxies":{"default":{"httpProxy":"http://d:1"},"unix:///var/run/docker.sock":5}}"#, &[]);
+    assert_eq!(http(&hidden), None, "an entry that is no entry hides the default");
+    let context = r#"{"currentContext":"far","proxies":{"tcp://far:1":{"httpProxy":"http://far:1"}}}"#;
+    let meta = "/root/.docker/contexts/meta/512eea46ceb3921dff4363c7069d89d4964d1d9fccaa0f411851a7aa60a5c868/meta.json";
+    let of_context = client(context, &[(meta, r#"{"Name":"far","Endpoints":{"docker":{"Host":"tcp://far:1"}}}"#)]);
+    assert_eq!(http(&of_context).as_deref(), Some("http://far:1"));
+    assert_eq!(client(context, &[]).unwrap().state, State::Unreadable, "there is no such context");
+    assert_eq!(
+        http(&client(r#"{"proxies":{"default":{"httpProxy":"http://d:1"}}} x"#, &[])).as_deref(),
+        Some("http://d:1")
+    );
+    assert_eq!(client("{ broken", &[]).unwrap().state, State::Unreadable);
+    assert!(client(r#"{"proxies":{"httpProxy":"http://d:1"}}"#, &[]).unwrap().why.is_some(), "not where it is read");
+    assert_eq!(client("{}", &[]), None);
+}
+
+#[test]
+fn no_daemon_is_not_the_same_as_podman_or_a_users_daemon() {
+    let docker = |files: &[(&str, &str)]| {
+        let host = host("centos");
+        files.iter().for_each(|(path, text)| host.put(path, text.as_bytes()));
+        seen(&host).consumers.into_iter().filter(|own| own.consumer == Who::Docker).collect::<Vec<_>>()
+    };
+    const OURS: (&str, &str) =
+        ("/etc/systemd/system/docker.service.d/http-proxy.conf", "[Service]\nEnvironment=HTTP_PROXY=http://h:1\n");
+    let states = |seen: &[Consumer]| seen.iter().map(|own| own.state).collect::<Vec<_>>();
+    assert_eq!(states(&docker(&[OURS])), [State::Skipped], "its own drop-in is no daemon");
+    let podman =
+        docker(&[OURS, ("/usr/bin/docker", "#!/bin/sh\nexec /usr/bin/podman \"$@\"\n"), ("/usr/bin/podman", "x")]);
+    assert_eq!(states(&podman), [State::NotServed]);
+    assert!(podman[0].why.as_ref().unwrap().to_string().contains("docker is podman"));
+    assert_eq!(states(&docker(&[("/usr/bin/podman", "x")])), [State::NotServed]);
+    let unit = ("/home/divvy/.config/systemd/user/docker.service", "[Service]\n");
+    let rootless = docker(&[OURS, unit]);
+    assert_eq!(states(&rootless), [State::NotServed]);
+    assert!(rootless[0].why.as_ref().unwrap().to_string().contains("/home/divvy/.config/docker/daemon.json"));
+    let both = docker(&[OURS, unit, ("/usr/bin/dockerd", "x")]);
+    assert_eq!(states(&both), [State::Seen, State::NotServed]);
+    assert_eq!(states(&docker(&[("/usr/bin/dockerd", "x"), ("/usr/bin/podman", "x")])), [State::Seen]);
+}
+
+#[test]
+fn compose_itself_is_asked_and_outranks_the_model() {
+    let files = host("ubuntu");
+    files.put("/divvycloud/prod.env", b"http_proxy=http://h:1\nhttps_proxy=http://h:1\n");
+    let compose =
+        "services:\n  worker:\n    env_file: prod.env\n    environment: {http_proxy: 'http://c:1', no_proxy: }\n";
+    files.put("/divvycloud/compose.yaml", compose.as_bytes());
+    let answer = r#"{"services":{"worker":{"environment":{"http_proxy":"http://c:1","https_proxy":"http://asked:1","no_proxy":null}}}}"#;
+    let live = Double::with(files)
+        .prints("docker compose version --short", "2.26.1-4\n")
+        .prints("docker compose -f /divvycloud/compose.yaml config --format json", answer);
+    let platform = platform::detect(&live, None).unwrap().0;
+    let ask = Ask {
+        host: &live,
+        platform: Some(&platform),
+        home: "/divvycloud".as_ref(),
+        http_proxy: None,
+        https_proxy: None,
+    };
+    let facts = observe(&ask, Some(&[Who::ProdEnv]), patient());
+    let [seen] = facts.consumers.as_slice() else { panic!("{facts:?}") };
+    assert_eq!((seen.known, seen.proxy(false).unwrap().shown.as_str()), (Known::Asked, "http://c:1"));
+    assert_eq!(seen.proxy(true).unwrap().shown, "http://asked:1", "not what the model says");
+    assert_eq!(seen.decided["http_proxy"].shown, "/divvycloud/compose.yaml:4");
+    assert_eq!(seen.unknown.keys().collect::<Vec<_>>(), ["no_proxy"], "of whoever starts it");
+    assert_eq!(facts.compose.to_string(), "docker-compose -f /divvycloud/compose.yaml");
+}
+
+#[test]
+fn the_engine_itself_is_asked_about_its_file() {
+    let files = host("ubuntu");
+    files.put("/usr/lib/systemd/system/docker.service", b"[Service]\nExecStart=/usr/bin/dockerd\n");
+    files.put("/etc/docker/daemon.json", b"{\"nonsense\": 1}");
+    let said = "unable to configure the Docker daemon with file /etc/docker/daemon.json: the following directives don't match any configuration option: nonsense";
+    let refusing = Double::with(files).fails("dockerd --validate --config-file /etc/docker/daemon.json", said);
+    let platform = platform::detect(&refusing, None).unwrap().0;
+    let ask =
+        Ask { host: &refusing, platform: Some(&platform), home: "/d".as_ref(), http_proxy: None, https_proxy: None };
+    let facts = observe(&ask, Some(&[Who::Docker]), patient());
+    assert_eq!((facts.consumers[0].state, facts.consumers[0].known), (State::Refused, Known::Asked));
+    assert!(facts.consumers[0].why.as_ref().unwrap().to_string().contains("nonsense"));
+}
+
+#[test]
+fn an_emptied_list_of_files_is_empty() {
+    let host = host("ubuntu");
+    host.put(
+        "/lib/systemd/system/docker.service",
+        b"[Service]\nEnvironmentFile=-/etc/default/docker\nExecStart=/usr/bin/dockerd\n",
+    );
+    host.put("/etc/default/docker", b"HTTP_PROXY=http://old:1\n");
+    host.put("/etc/systemd/system/docker.service.d/20.conf", b"[Service]\nEnvironmentFile=\n");
+    let docker = one(&host, Who::Docker);
+    assert!(docker.state == State::Seen && !docker.has_proxy(), "{docker:?}");
 }

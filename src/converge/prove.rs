@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Options, RunContext};
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Known, Wanted, Who, judge};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Known, State, Wanted, Who, judge};
+use crate::envfile::unit::Release;
 use crate::finding::{Finding, Status};
 use crate::host::{Command, HostRead, View};
 use crate::net::Time;
@@ -25,13 +26,18 @@ const DEADLINE: Duration = Duration::from_secs(40);
 /// Others are told of only where their files say something else, not where they say nothing.
 pub(super) fn plan(host: &View<'_>, context: &mut RunContext) -> Vec<Finding> {
     let planned = PlannedHost::new(host, &context.plan.changes);
-    let Some((wanted, facts)) = observe(&planned, context, &context.plan.consumers) else { return Vec::new() };
+    let Some((wanted, mut facts)) = observe(&planned, context, &context.plan.consumers) else { return Vec::new() };
+    let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
+    consumers::over_planned(host, &planned, release, &mut facts);
     let told = |consumer: &&Consumer| {
         consumer.consumer.has_file_of_ours() || consumer.has_proxy() || !consumer.unknown.is_empty()
     };
-    let findings = facts.consumers.iter().filter(told).map(|consumer| judge::judge(consumer, &facts, &wanted));
-    let findings =
-        findings.map(milder).filter(|finding| matches!(finding.status, Status::Warn | Status::Error)).collect();
+    let findings = facts.consumers.iter().filter(told).map(|consumer| {
+        let finding = judge::judge(consumer, &facts, &wanted);
+        // A daemon that would not start stops the run; all else is told.
+        if consumer.state == State::Refused { finding } else { milder(finding) }
+    });
+    let findings = findings.filter(|finding| !matches!(finding.status, Status::Pass | Status::Skip)).collect();
     context.ahead = Some((wanted, facts));
     findings
 }

@@ -1,12 +1,19 @@
 //! The running Docker daemon.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::systemd_runs;
 use crate::host::{Command, HostRead};
+use crate::text;
+use crate::text::{Text, own};
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// A member of `daemon.json`.
+const PROXIES: &str = "proxies";
 
 /// More processes than this are not looked through.
 const MOST_PROCESSES: usize = 65_536;
@@ -18,24 +25,59 @@ const TICKS: u64 = 100;
 pub(crate) const DAEMON_JSON: [(&str, &str); 3] =
     [("http_proxy", "http-proxy"), ("https_proxy", "https-proxy"), ("no_proxy", "no-proxy")];
 
-/// What `proxies` in a `daemon.json` say, under the lower-case names of the variables that they outrank.
-///
-/// # Errors
-/// It is no JSON, so the daemon does not start with it. An empty file is none to the daemon.
-pub(crate) fn daemon_json(bytes: &[u8]) -> serde_json::Result<Vec<(&'static str, String)>> {
-    if bytes.trim_ascii().is_empty() {
-        return Ok(Vec::new());
-    }
-    let document: Value = serde_json::from_slice(bytes)?;
-    let value = |(name, key): (&'static str, &str)| Some((name, document["proxies"][key].as_str()?.to_owned()));
-    Ok(DAEMON_JSON.into_iter().filter_map(value).collect())
+/// What stands in a `daemon.json`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DaemonJson {
+    /// What `proxies` say, under the lower-case names of the variables that they outrank.
+    pub(crate) proxies: Vec<(&'static str, String)>,
+    /// It says something of `proxies`.
+    pub(crate) mentions: bool,
+    /// What engines before 23.0 do not start with (measured: 20.10.24).
+    pub(crate) too_new: Option<&'static str>,
+    /// Why engines that know `proxies` do not start with it.
+    pub(crate) refused: Option<Text>,
+    /// Where the engine keeps images and containers.
+    pub(crate) data_root: Option<PathBuf>,
 }
 
-/// Members of `proxies` that the daemon refuses: "the following directives don't match any configuration option" (26.1).
-pub(crate) fn unknown_proxy_keys(bytes: &[u8]) -> Vec<String> {
-    let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
-    let keys = document["proxies"].as_object().into_iter().flat_map(|proxies| proxies.keys());
-    keys.filter(|key| DAEMON_JSON.iter().all(|(_, known)| known != key)).cloned().collect()
+/// Reads a `daemon.json` as dockerd 26.1.5 does: an empty file and `null` are nothing, a byte-order mark is passed over, the
+/// name `proxies` is found in any case, those of its members only as they are.
+///
+/// # Errors
+/// It is no JSON, so the daemon does not start with it.
+pub(crate) fn daemon_json(bytes: &[u8]) -> serde_json::Result<DaemonJson> {
+    let (bytes, too_new) = match bytes.strip_prefix(BOM) {
+        Some(rest) => (rest, Some("a byte-order mark")),
+        None => (bytes, None),
+    };
+    if bytes.trim_ascii().is_empty() {
+        return Ok(DaemonJson { too_new: Some("an empty file"), ..DaemonJson::default() });
+    }
+    let document: Value = serde_json::from_slice(bytes)?;
+    let mut found = DaemonJson { too_new, ..DaemonJson::default() };
+    let Value::Object(entries) = &document else {
+        found.refused = (!document.is_null()).then(|| "it is no JSON object".into());
+        return Ok(found);
+    };
+    found.data_root = entries.get("data-root").or(entries.get("graph")).and_then(Value::as_str).map(PathBuf::from);
+    let Some((_, proxies)) = entries.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("proxies")) else {
+        return Ok(found);
+    };
+    let Value::Object(members) = proxies else {
+        let (too_new, refused) = (Some(PROXIES), Some("proxies is no object".into()));
+        return Ok(DaemonJson { mentions: true, too_new, refused, ..found });
+    };
+    found.mentions = !members.is_empty();
+    found.too_new = if found.mentions { Some(PROXIES) } else { too_new };
+    for (key, value) in members {
+        match (DAEMON_JSON.iter().find(|(_, known)| known == key), value) {
+            (None, _) => found.refused = Some(text!("it does not know the option proxies.{}", key)),
+            (Some((name, _)), Value::String(text)) => found.proxies.push((name, text.clone())),
+            (Some(_), Value::Null) => {}
+            (Some((_, key)), _) => found.refused = Some(text!("proxies.{} is no text", own(key))),
+        }
+    }
+    Ok(found)
 }
 
 /// A running Docker daemon.
@@ -124,13 +166,28 @@ mod tests {
     #[test]
     fn the_proxies_of_daemon_json() {
         let seen =
-            daemon_json(br#"{"proxies": {"https-proxy": "http://h:1", "no-proxy": "", "http-proxy": 1}}"#).unwrap();
-        assert_eq!(seen, [("https_proxy", "http://h:1".to_owned()), ("no_proxy", String::new())]);
-        for nothing in ["", "  \n", "{}", "[1]", "null", "{\"proxies\": 5}"] {
-            assert_eq!(daemon_json(nothing.as_bytes()).unwrap(), [], "{nothing}");
+            daemon_json(br#"{"proxies": {"https-proxy": "http://h:1", "no-proxy": ""}, "data-root": "/d"}"#).unwrap();
+        assert_eq!(seen.proxies, [("https_proxy", "http://h:1".to_owned()), ("no_proxy", String::new())]);
+        assert!(seen.mentions && seen.refused.is_none() && seen.data_root.as_deref() == Some(Path::new("/d")));
+        for nothing in ["{}", "null", "{\"proxies\": {}}", "{\"http-proxy\": \"x\"}"] {
+            assert_eq!(daemon_json(nothing.as_bytes()).unwrap(), DaemonJson::default(), "{nothing}");
+        }
+        for too_new in ["", " \n", "\u{feff}{}", "{\"proxies\": {\"http-proxy\": \"\"}}"] {
+            let found = daemon_json(too_new.as_bytes()).unwrap();
+            assert!(found.refused.is_none() && found.too_new.is_some(), "{too_new}");
         }
         assert!(daemon_json(b"{ broken").is_err());
-        assert_eq!(unknown_proxy_keys(br#"{"proxies": {"httpProxy": "http://h:1", "no-proxy": ""}}"#), ["httpProxy"]);
-        assert!(unknown_proxy_keys(b"{}").is_empty());
+        for refused in [
+            "[1]",
+            "{\"proxies\": 5}",
+            "{\"proxies\": null}",
+            "{\"proxies\": {\"httpProxy\": \"http://h:1\"}}",
+            "{\"proxies\": {\"http-proxy\": 1}}",
+            "{\"proxies\": {\"HTTP-Proxy\": \"\"}}",
+        ] {
+            assert!(daemon_json(refused.as_bytes()).unwrap().refused.is_some(), "{refused}");
+        }
+        let any_case = daemon_json(br#"{"Proxies": {"http-proxy": "http://h:1"}}"#).unwrap();
+        assert!(any_case.refused.is_none() && any_case.proxies.len() == 1);
     }
 }

@@ -14,7 +14,7 @@ use crate::redact::redact_line;
 use crate::text;
 use crate::text::{Text, first_line, own, quoted};
 
-pub(crate) use daemon::{DAEMON_JSON, Daemon, daemon_json, dockerd, started, unknown_proxy_keys};
+pub(crate) use daemon::{DAEMON_JSON, Daemon, DaemonJson, daemon_json, dockerd, started};
 
 /// Name and value, in the order of the environment.
 pub(crate) type Variables = Vec<(String, String)>;

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use pam::PamFacts;
+pub(crate) use pam::{DPKG, PamFacts, dpkg_version, upstream};
 pub(crate) use strategy::{PackageManager, PackageSyntax, Strategy};
 
 use crate::envfile::unit::Release;

@@ -15,7 +15,7 @@ use crate::host::HostRead;
 use crate::text::clean;
 use crate::version::Version;
 
-const DPKG: &str = "/var/lib/dpkg/status";
+pub(crate) const DPKG: &str = "/var/lib/dpkg/status";
 
 /// The linux-pam of a host.
 #[derive(Clone, Debug)]
@@ -41,18 +41,23 @@ pub(super) fn facts(host: &dyn HostRead, os: &Os, system: Option<&System>) -> Pa
 /// Reading is best effort: without a readable package database the table answers.
 fn installed(host: &dyn HostRead, table: &Table) -> Option<PamFacts> {
     let status = host.read(Path::new(DPKG)).ok()??;
-    let full = clean(&String::from_utf8_lossy(installed_version(&status)?), 60);
-    // 1:1.5.2-6+deb12u1 is the epoch, the release, the packager's revision.
-    let upstream = full.split_once(':').map_or(full.as_str(), |(_, rest)| rest);
-    let upstream = upstream.split_once('-').map_or(upstream, |(release, _)| release);
+    let full = clean(&String::from_utf8_lossy(dpkg_version(&status, "libpam-modules")?), 60);
+    let upstream = upstream(&full);
     let limit = table.limit(&Version::parse(upstream)?, None);
     let known_from = format!("package libpam-modules {full} in {}", shown(host, DPKG));
     Some(PamFacts { release: upstream.to_owned(), known_from, limit })
 }
 
-/// The version of libpam-modules in dpkg's database. The file has megabytes, so nothing but the one entry is looked at.
-fn installed_version(status: &[u8]) -> Option<&[u8]> {
-    let name = memchr::memmem::Finder::new(b"Package: libpam-modules\n");
+/// The release of `1:1.5.2-6+deb12u1`, which is the epoch, the release, the packager's revision.
+pub(crate) fn upstream(version: &str) -> &str {
+    let release = version.split_once(':').map_or(version, |(_, rest)| rest);
+    release.split_once('-').map_or(release, |(release, _)| release)
+}
+
+/// The version of a package in dpkg's database. The file has megabytes, so nothing but the one entry is looked at.
+pub(crate) fn dpkg_version<'s>(status: &'s [u8], package: &str) -> Option<&'s [u8]> {
+    let entry = format!("Package: {package}\n");
+    let name = memchr::memmem::Finder::new(&entry);
     name.find_iter(status).filter(|&at| at == 0 || status[at - 1] == b'\n').find_map(|at| {
         let entry = &status[at..];
         let entry = &entry[..memchr::memmem::find(entry, b"\n\n").unwrap_or(entry.len())];

@@ -79,5 +79,5 @@ fn wanted(host: &dyn HostRead, home: &Path, place: &Place) -> Option<Vec<Wanted>
         .into_iter()
         .filter(|service| is_plain(&service.name))
         .filter(|service| !Known::get().service(&service.name).is_some_and(|known| known.once));
-    Some(lasting.map(|service| Wanted { service: shown(&service.name, 60), count: service.scale }).collect())
+    Some(lasting.map(|service| Wanted { service: shown(&service.name, 60), count: service.scale() }).collect())
 }

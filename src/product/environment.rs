@@ -104,7 +104,7 @@ fn compared(found: &Found, file: &[u8], compose: &[compose::Service]) -> Vec<Ser
     services
         .map(|(name, containers)| {
             let own = compose.iter().find(|service| service.name == name);
-            let set_by_compose: &[String] = own.map_or(&[], |service| &service.environment);
+            let set_by_compose = |name: &str| own.is_some_and(|service| service.sets(name));
             let mut service = Service {
                 name: shown(&name, 60),
                 containers: containers.len(),
@@ -122,7 +122,7 @@ fn compared(found: &Found, file: &[u8], compose: &[compose::Service]) -> Vec<Ser
                         .find(|complaint| complaint.fatal)
                         .map(|complaint| format!("line {}: {}", complaint.line, complaint.message).into());
                 }
-                compare(&reading, container, set_by_compose, index == 0, &mut service);
+                compare(&reading, container, &set_by_compose, index == 0, &mut service);
             }
             service.differences.sort_by(|a, b| (a.how, &a.name).cmp(&(b.how, &b.name)));
             service
@@ -135,7 +135,13 @@ fn dialect(container: &Container) -> Dialect {
     container.compose_version.as_deref().and_then(Dialect::of_compose).unwrap_or(Dialect::DockerEnvFile)
 }
 
-fn compare(reading: &Reading, container: &Container, by_compose: &[String], count: bool, service: &mut Service) {
+fn compare(
+    reading: &Reading,
+    container: &Container,
+    set_by_compose: &dyn Fn(&str) -> bool,
+    count: bool,
+    service: &mut Service,
+) {
     let entries = || container.environment.iter().filter_map(|entry| entry.split_once('='));
     let seen = |name: &str| entries().rev().find(|(own, _)| *own == name).map(|(_, value)| value);
     let mut differ = |name: &str, how, file: Option<&str>, inside: Option<&str>| {
@@ -151,7 +157,7 @@ fn compare(reading: &Reading, container: &Container, by_compose: &[String], coun
     for (name, value) in reading.variables.iter().take(MAX_NAMES) {
         let Ok(name) = std::str::from_utf8(name) else { continue };
         names.push(name);
-        let by_compose = by_compose.iter().any(|own| own == name);
+        let by_compose = set_by_compose(name);
         match value {
             Seen::Value(value) if !by_compose => {
                 let file = String::from_utf8_lossy(value);
@@ -167,7 +173,7 @@ fn compare(reading: &Reading, container: &Container, by_compose: &[String], coun
     for (name, value) in entries().take(2 * MAX_NAMES) {
         // Other names of the container may well be the image's own.
         let ours = PROXIES.contains(&name) || Vendor::get().setting_of(name).is_some();
-        if ours && !names.contains(&name) && !by_compose.iter().any(|own| own == name) && !value.is_empty() {
+        if ours && !names.contains(&name) && !set_by_compose(name) && !value.is_empty() {
             differ(name, How::Extra, None, Some(value));
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::own::{self, Found};
 use crate::docker::text::is_plain;
 use crate::docker::{NoDocker, compose};
+use crate::envfile::Dialect;
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::text;
@@ -20,8 +21,11 @@ pub(crate) struct Place {
     pub(crate) live: bool,
     /// Is there a prod.env?
     pub(crate) prod_env: bool,
-    /// Names of compose files, the usual one first.
+    /// Names of compose files, first those that Compose looks for by itself.
     pub(crate) compose: Vec<String>,
+    /// The file that Compose lays over one of those.
+    #[serde(default)]
+    pub(crate) over: Option<String>,
     /// Is Compose here as a plugin of docker only?
     #[serde(default)]
     pub(crate) plugin: bool,
@@ -36,25 +40,21 @@ impl Place {
             Ok(names) => (names, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
-        let mut compose: Vec<String> = names
-            .iter()
-            .filter_map(|name| name.to_str())
-            // They become parts of commands to paste.
-            .filter(|name| {
-                is_plain(name)
-                    && name.starts_with("docker-compose")
-                    && (name.ends_with(".yml") || name.ends_with(".yaml"))
-            })
-            .take(20)
-            .map(str::to_owned)
-            .collect();
-        compose.sort_by_key(|name| (name != compose::USUAL, name.clone()));
+        // They become parts of commands to paste.
+        let plain = || names.iter().filter_map(|name| name.to_str()).filter(|name| is_plain(name));
+        let is_compose = |name: &&str| {
+            let by_hand = name.starts_with("docker-compose") && (name.ends_with(".yml") || name.ends_with(".yaml"));
+            (by_hand || compose::rank(name).is_some()) && !compose::is_override(name)
+        };
+        let mut compose: Vec<String> = plain().filter(is_compose).take(20).map(str::to_owned).collect();
+        compose.sort_by_key(|name| (compose::rank(name).unwrap_or(usize::MAX), name.clone()));
         let files = &Vendor::get().compose;
         let any = |paths: &[PathBuf]| paths.iter().any(|path| !matches!(host.lstat(path), Ok(None)));
         Self {
             plugin: !any(&files.programs) && any(&files.plugins),
             live: host.is_live(),
             prod_env: !matches!(host.lstat(&prod_env(home)), Ok(None)),
+            over: plain().find(|name| compose::is_override(name)).map(str::to_owned),
             compose,
             unreadable,
         }
@@ -100,7 +100,7 @@ impl Place {
     /// `docker-compose -f FILE`, or `docker compose` where only the plugin of docker is installed.
     pub(crate) fn command(&self, home: &Path) -> Text {
         let compose = if self.plugin { "docker compose" } else { "docker-compose" };
-        text!("{} -f {}", text::own(compose), self.compose_file(home))
+        self.files(home).iter().fold(compose.into(), |command, file| text!("{} -f {}", command, file))
     }
 
     /// The compose file that the containers were made from, where that is known; otherwise the usual one.
@@ -108,8 +108,16 @@ impl Place {
         home.join(self.compose.first().map_or(compose::USUAL, String::as_str))
     }
 
-    /// The services of the first compose file; `None`: it is not there, or cannot be read.
+    /// That file, and the one that Compose lays over it.
+    pub(crate) fn files(&self, home: &Path) -> Vec<PathBuf> {
+        let over =
+            self.over.as_ref().filter(|_| self.compose.first().is_some_and(|name| compose::rank(name).is_some()));
+        std::iter::once(self.compose_file(home)).chain(over.map(|name| home.join(name))).collect()
+    }
+
+    /// The services of these files; `None`: they are not there, or not understood.
     pub(crate) fn services(&self, host: &dyn HostRead, home: &Path) -> Option<Vec<compose::Service>> {
-        compose::services(&host.read(&home.join(self.compose.first()?)).ok()??)
+        self.compose.first()?;
+        compose::services(host, home, &self.files(home), Dialect::ComposeV2).ok()
     }
 }

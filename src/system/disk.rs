@@ -13,6 +13,14 @@ pub(crate) struct DiskFacts {
     /// Is the product's folder filled already?
     pub(crate) installed: bool,
     pub(crate) places: Vec<Place>,
+    /// Where Docker keeps images and the containers' own files.
+    #[serde(default = "usual")]
+    pub(crate) docker: PathBuf,
+}
+
+/// Unless it is told otherwise.
+fn usual() -> PathBuf {
+    "/var/lib/docker".into()
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -24,11 +32,13 @@ pub(crate) struct Place {
     pub(crate) space: Seen<Space>,
 }
 
-/// Looks at the file systems that these folders lie on, or would lie on; `home` is the product's folder.
-pub(crate) fn observe(host: &dyn HostRead, home: &Path, places: &[&Path]) -> DiskFacts {
+/// Looks at the file systems that the system, the product and Docker lie on, or would lie on; `home` is the product's folder,
+/// `docker` that of the engine's data.
+pub(crate) fn observe(host: &dyn HostRead, home: &Path, docker: PathBuf) -> DiskFacts {
     DiskFacts {
         installed: exists(host, &prod_env(home)),
-        places: places.iter().map(|path| place(host, path)).collect(),
+        places: [Path::new("/"), home, &docker].into_iter().map(|path| place(host, path)).collect(),
+        docker,
     }
 }
 

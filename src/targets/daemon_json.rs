@@ -17,6 +17,8 @@ use crate::settings::NoProxy;
 use crate::text;
 use crate::text::own;
 
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
 /// Plans the file when it has `proxies` already; says whether it has.
 pub(super) fn plan(
     context: &Context<'_>,
@@ -25,7 +27,9 @@ pub(super) fn plan(
     draft: &mut Draft<'_>,
 ) -> Result<bool, Problem> {
     let Some(snapshot) = draft.snapshot(path)? else { return Ok(false) };
-    if snapshot.bytes.trim_ascii().is_empty() {
+    // dockerd passes over a byte-order mark; the file keeps it.
+    let (mark, content) = snapshot.bytes.split_at(if snapshot.bytes.starts_with(BOM) { BOM.len() } else { 0 });
+    if content.trim_ascii().is_empty() {
         return Ok(false);
     }
     let shown = context.view.host.shown(path);
@@ -36,7 +40,7 @@ pub(super) fn plan(
         )
         .hint(text!("mend it: dockerd --validate --config-file {}", shown.display()))
     };
-    let text = std::str::from_utf8(&snapshot.bytes).map_err(|error| invalid().caused_by(error))?;
+    let text = std::str::from_utf8(content).map_err(|error| invalid().caused_by(error))?;
     let document: Map<String, Value> = serde_json::from_str(text).map_err(|error| invalid().caused_by(error))?;
     let Some(proxies) = document.get("proxies") else { return Ok(false) };
     let Some(proxies) = proxies.as_object() else { return Err(invalid().because("\"proxies\" is not an object")) };
@@ -57,7 +61,7 @@ pub(super) fn plan(
     if wanted != *proxies {
         let bytes = rewrite(text, &document, &wanted)
             .map_err(|error| Problem::bug("daemon.json could not be written anew").caused_by(error))?;
-        draft.put(path, bytes, 0o644, reasons)?;
+        draft.put(path, [mark, &bytes].concat(), 0o644, reasons)?;
     }
     Ok(true)
 }

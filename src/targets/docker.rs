@@ -4,11 +4,14 @@
 //! otherwise a systemd drop-in does it, which every engine understands.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::vars::ProxyVars;
 use super::{Context, daemon_json};
 use crate::consumers::{Who, docker_drop_in, docker_unit};
+use crate::docker;
 use crate::envfile::unit::{self, Release};
+use crate::environment;
 use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
@@ -17,10 +20,22 @@ use crate::text;
 use crate::text::own;
 use crate::vendor::Vendor;
 
+/// How long the engine may take to tell its release.
+const RELEASE: Duration = Duration::from_secs(2);
+
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     let files = &Vendor::get().docker;
     let before = draft.plan.changes.len();
-    let in_json = daemon_json::plan(context, &files.daemon_json, vars, draft)?;
+    // An engine that does not know `proxies` there needs them gone; it is never written into.
+    let is_old = || docker::release(context.view.host, RELEASE).is_some_and(|engine| !engine.knows_proxies());
+    let mentions = draft
+        .snapshot(&files.daemon_json)?
+        .is_some_and(|file| environment::daemon_json(&file.bytes).is_ok_and(|found| found.mentions));
+    let in_json = if !vars.remove && mentions && is_old() {
+        false
+    } else {
+        daemon_json::plan(context, &files.daemon_json, vars, draft)?
+    };
     let release = context.platform.systemd();
     let (unit, _) = docker_unit(context.view, release);
     let path = docker_drop_in(unit);

@@ -10,6 +10,7 @@ use crate::envfile::{Edit, Note, PortableValue, Rejection, Syntax, edit};
 use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
+use crate::product::Place;
 use crate::settings::{BackEnd, by_key};
 use crate::text;
 use crate::text::{ics_setup, own};
@@ -50,12 +51,8 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let before = draft.plan.changes.len();
     draft.put(&path, edited.bytes, 0o640, reasons(&edited.notes))?;
     if draft.plan.changes.len() > before {
-        let compose = context.view.host.shown(&settings.home.join("docker-compose.yml"));
-        draft.next(text!(
-            "let the containers read it: docker-compose -f {} down && docker-compose -f {} up -d",
-            compose,
-            compose
-        ));
+        let compose = Place::look(context.view.host, &settings.home).command(&context.view.host.shown(&settings.home));
+        draft.next(text!("let the containers read it: {} down && {} up -d", compose.clone(), compose));
     }
     Ok(())
 }

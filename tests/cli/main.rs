@@ -6,6 +6,7 @@ mod check_proxy;
 mod check_runtime;
 mod check_secrets;
 mod converge;
+mod docker;
 mod doors;
 mod errors;
 mod explain;

@@ -5,6 +5,7 @@
 //! `scripts/lab/readers` (docker CLIs, Compose, a Debian 13 root: pam_env 1.7.0). What is missing is a failure.
 //! `ICS_SETUP_LAB_SEED` changes the generated files, `ICS_SETUP_LAB_CASES` their number.
 
+mod docker;
 pub(crate) mod files;
 mod workshop;
 

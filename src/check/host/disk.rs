@@ -7,11 +7,11 @@ use super::data::Data;
 use super::hardware::within_tolerance;
 use crate::check::prelude::*;
 use crate::check::requirements::Hardware as Needs;
+use crate::consumers;
+use crate::envfile::unit::Release;
 use crate::host::Space;
+use crate::platform::Platform;
 use crate::system::disk::{self, DiskFacts, Place};
-
-/// Where Docker keeps images and the containers' own files, unless it is told otherwise.
-const DOCKER: &str = "/var/lib/docker";
 
 pub(super) struct Disk;
 
@@ -21,7 +21,8 @@ impl Check for Disk {
     const META: Meta = Meta::new("disk", Group::Host, &[ids::DISK_FREE, ids::DISK_SIZE, ids::DISK_INODES]);
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&DiskFacts>) -> DiskFacts {
-        disk::observe(look.host, &look.spec.home, &[Path::new("/"), &look.spec.home, Path::new(DOCKER)])
+        let release = look.platform.map_or(Release::UNKNOWN, Platform::systemd);
+        disk::observe(look.host, &look.spec.home, consumers::data_root(look.host, release))
     }
 
     fn judge(&self, facts: &DiskFacts, spec: &CheckSpec) -> Vec<Finding> {
@@ -42,7 +43,7 @@ impl Check for Disk {
             findings.push(judge_size(&systems, needs));
         }
         for system in &systems {
-            findings.push(judge_free(system, facts.installed, needs));
+            findings.push(judge_free(system, facts, needs));
             findings.extend(judge_inodes(system));
         }
         findings
@@ -95,10 +96,11 @@ fn judge_size(systems: &[FileSystem<'_>], needs: &Needs) -> Finding {
         .advise("see which device it is: df -hT / && lsblk")
 }
 
-fn judge_free(system: &FileSystem<'_>, installed: bool, needs: &Needs) -> Finding {
+fn judge_free(system: &FileSystem<'_>, facts: &DiskFacts, needs: &Needs) -> Finding {
+    let installed = facts.installed;
     let data = &Data::get().disk;
     // Images are unpacked where Docker is; on other file systems only the product's own files are.
-    let holds_images = system.places.iter().any(|place| place.path == Path::new(DOCKER));
+    let holds_images = system.places.iter().any(|place| place.path == facts.docker);
     let wanted = if installed || !holds_images { data.running_kib } else { needs.free_kib } << 10;
     let free = system.sizes.free;
     let status = match free {
@@ -176,6 +178,7 @@ mod tests {
     use crate::system::Seen;
 
     const GB: u64 = 1_000_000_000;
+    const DOCKER: &str = "/var/lib/docker";
 
     fn facts(installed: bool, places: &[(&str, u64, u64, u64)]) -> DiskFacts {
         let place = |(path, device, total, free): &(&str, u64, u64, u64)| Place {
@@ -183,7 +186,7 @@ mod tests {
             looked_at: PathBuf::from(path),
             space: Seen::Is(Space { device: *device, total: *total, free: *free, inodes: 1000, inodes_free: 500 }),
         };
-        DiskFacts { installed, places: places.iter().map(place).collect() }
+        DiskFacts { installed, places: places.iter().map(place).collect(), docker: DOCKER.into() }
     }
 
     fn status(findings: &[Finding], id: &str) -> Vec<Status> {

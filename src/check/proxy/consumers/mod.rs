@@ -11,7 +11,7 @@ mod tests;
 mod urls;
 
 use super::super::{Check, CheckSpec, Group, Look, Meta};
-use crate::consumers::judge::{judge, not_seen, who};
+use crate::consumers::judge::{judge, who};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Who};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -98,9 +98,12 @@ fn nothing(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
     let names = |states: &[State]| -> Vec<Text> {
         facts.consumers.iter().filter(|consumer| states.contains(&consumer.state)).map(who).collect()
     };
-    let broken = facts.consumers.iter().filter(|consumer| consumer.state == State::Unreadable);
-    let mut findings: Vec<Finding> = broken.map(not_seen).collect();
-    let (seen, unseen) = (names(&[State::Seen]), names(&[State::Skipped, State::NeedsRoot]));
+    let broken = facts.consumers.iter().filter(|consumer| {
+        let refused = consumer.next.as_ref().is_some_and(|next| next.state == State::Refused);
+        refused || matches!(consumer.state, State::Unreadable | State::Refused)
+    });
+    let mut findings: Vec<Finding> = broken.map(|consumer| judge(consumer, facts, &spec.wanted())).collect();
+    let (seen, unseen) = (names(&[State::Seen]), names(&[State::Skipped, State::NeedsRoot, State::NotServed]));
     let more = if unseen.is_empty() {
         Text::default()
     } else {

@@ -111,6 +111,7 @@ fn consumers_with_what_is_wanted_pass_and_the_live_ones_are_skipped_by_name() {
 fn each_consumer_that_differs_says_what_and_how_to_mend_it() {
     let host = host("ubuntu");
     put_everywhere(&host, "http://divvy:0ther@proxy.corp:3128", "mysql,x");
+    host.put("/divvycloud/compose.yaml", b"services: {worker: {env_file: prod.env}}\n");
     let (_, findings) = look(&host, Some(URL), "--proxy");
     for (id, wanted, words) in [
         ("proxy-login", Status::Fail, "http_proxy is http://divvy:***@proxy.corp:3128 with another password"),
@@ -128,9 +129,7 @@ fn each_consumer_that_differs_says_what_and_how_to_mend_it() {
     let advice = |verb: &str| format!("write it with the password from a file: ics-setup {verb} {flags}");
     assert_eq!(fix("proxy-login")[0], advice("prepare"));
     assert_eq!(fix("proxy-prod-env")[0], advice("reconfigure"));
-    assert!(
-        fix("proxy-prod-env")[1].contains("docker-compose -f /divvycloud/docker-compose.yml up -d --force-recreate")
-    );
+    assert!(fix("proxy-prod-env")[1].contains("docker-compose -f /divvycloud/compose.yaml up -d --force-recreate"));
     assert!(fix("proxy-docker")[1].contains("systemctl restart docker"));
     assert!(fix("proxy-package-manager")[0].ends_with("--target package-manager"));
     // What nobody asked for in this run is no failure, but a daemon without any proxy is.
@@ -184,12 +183,12 @@ fn drift_without_a_word_from_the_settings_lists_value_and_consumers() {
 }
 
 #[test]
-fn a_daemon_json_that_is_none_is_an_error() {
+fn a_daemon_json_that_is_none_is_a_failure() {
     let host = host("centos");
     host.put("/etc/docker/daemon.json", b"{ broken");
     let (_, findings) = look(&host, Some(URL), "--proxy");
     let (found, text) = status(&findings, "proxy-docker");
-    assert!(found == Status::Error && text.contains("daemon.json is no JSON"), "{text}");
+    assert!(found == Status::Fail && text.contains("it is no JSON (line 1)"), "{text}");
 }
 
 #[test]

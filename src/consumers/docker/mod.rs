@@ -1,18 +1,28 @@
 //! The Docker daemon, its command line client, and the product's containers.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `client` | `config.json` of the docker client |
+//! | `go_json` | JSON as Go takes it |
+//! | `others` | podman, and daemons of users |
+//! | `validate` | `dockerd --validate` |
+
+mod client;
+mod go_json;
+mod others;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::reader::{FileProbe, IMAGE};
 use super::sight::{Place, Sight, Sights};
 use super::units::{self, Doubt, Service};
 use super::{Consumer, Known, NAMES, State, Who};
-use crate::docker::NoDocker;
+use crate::docker::{self, NoDocker};
 use crate::envfile::unit::Release;
-use crate::environment::{self, DAEMON_JSON, Daemon, Unseen};
+use crate::environment::{self, DAEMON_JSON, Daemon, DaemonJson, Unseen};
 use crate::host::HostRead;
 use crate::net::seconds;
 use crate::platform::Platform;
@@ -21,8 +31,21 @@ use crate::text;
 use crate::text::{Foreign, Text, own};
 use crate::vendor::Vendor;
 
+pub(super) use client::{client, client_gives};
+pub(crate) use validate::over_planned;
+
 /// Units that run the daemon: a package's, and snapd's.
-const UNITS: [&str; 2] = ["docker.service", "snap.docker.dockerd.service"];
+const UNITS: [&str; 2] = ["docker.service", SNAP];
+
+/// snapd's. Its wrapper starts the daemon with files of the snap (canonical/docker-snap).
+const SNAP: &str = "snap.docker.dockerd.service";
+
+/// `daemon.json` of the snap.
+const SNAP_JSON: &str = "/var/snap/docker/current/config/daemon.json";
+
+/// Where the daemon keeps images and containers, unless it is told otherwise; and the one of the snap.
+const DATA_ROOT: &str = "/var/lib/docker";
+const SNAP_DATA_ROOT: &str = "/var/snap/docker/common/var-lib-docker";
 
 /// Where the daemon's program is.
 const PROGRAMS: [&str; 4] =
@@ -31,9 +54,18 @@ const PROGRAMS: [&str; 4] =
 /// No more containers than this are looked into.
 const MOST_CONTAINERS: usize = 20;
 
+/// The daemon of the system, or what stands in its place; and those of users.
+pub(super) fn daemons(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
+    let rootless = others::rootless(probe);
+    let own = daemon(probe, platform);
+    // Where a user has the only one, it is not the one of the system that is missing.
+    let hidden = own.state == State::Skipped && !rootless.is_empty();
+    (!hidden).then_some(own).into_iter().chain(rootless).collect()
+}
+
 /// The daemon: by its own environment while it runs, else by what it will read when it starts. `daemon.json` and the
 /// daemon's options win over the environment (engine 23 and newer; older ones do not start with such a file).
-pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
+fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
     let running = if probe.host.is_live() { environment::dockerd(probe.host, probe.limit()) } else { None };
     let (unit, service) = docker_unit(probe.host, platform.map_or(Release::UNKNOWN, Platform::systemd));
     let next = started(probe, unit, &service);
@@ -48,6 +80,9 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
         if is_installed || by_others {
             return next;
         }
+        if let Some(podman) = others::podman(probe) {
+            return podman;
+        }
         let why = if next.has_proxy() {
             text!("Docker is not installed; when it is, it will read {}", own(&next.source))
         } else {
@@ -60,6 +95,10 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
         Err(unseen) => return *unseen,
     };
     // A daemon that somebody started by hand does not read the unit.
+    if running.by_systemd && next.state == State::Refused {
+        now.next = Some(Box::new(next));
+        return now;
+    }
     let reads_unit = running.by_systemd && next.state == State::Seen && next.unknown.is_empty();
     // Where systemd does not answer it may have been told of them.
     let by_word = || match environment::services(probe.host, probe.limit()) {
@@ -110,9 +149,10 @@ fn runs(probe: &mut FileProbe<'_>, running: &Daemon) -> Result<(Consumer, Option
         Some((name.to_owned(), Sight::Value { value, at: of_process.clone() }))
     };
     let mut sights: Sights = NAMES.into_iter().filter_map(value).collect();
-    let json_path = json_path(&running.arguments);
-    let json = json_values(probe, &json_path)
+    let json_path = json_path(&running.arguments, UNITS[0]);
+    let json = json(probe, &json_path)
         .map_err(|(state, why)| Box::new(Consumer::unseen(Who::Docker, probe.shown(&json_path), state, why)))?;
+    let json = values(&json, &json_path);
     let mut source = place;
     let has = |(name, sight): (&String, &Sight)| sights.get(name).and_then(Sight::value) == sight.value();
     let unread = json_is_newer(probe, running, &json_path) && !json.iter().all(has);
@@ -146,19 +186,48 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         return broken(probe, &at.path, text!("{}: {}", own(shown), why.clone()));
     }
     let command = service.exec_start.last();
-    let arguments: Vec<String> =
-        command.into_iter().flat_map(|command| command.argv.iter().flatten().cloned()).collect();
-    let json_path = json_path(&arguments);
-    let json = match json_values(probe, &json_path) {
-        Ok(json) => json,
+    let arguments = arguments(service);
+    let json_path = json_path(&arguments, name);
+    let refused =
+        |probe: &FileProbe<'_>, why: Text| Consumer::unseen(Who::Docker, probe.shown(&json_path), State::Refused, why);
+    let read = match json(probe, &json_path) {
+        Ok(read) => read,
         Err((state, why)) => return Consumer::unseen(Who::Docker, probe.shown(&json_path), state, why),
     };
     let options = command.map_or_else(Sights::new, |command| options(&arguments, &command.at));
+    let what = match (read.too_new, options.is_empty()) {
+        (Some(what), _) => Some(text!("{} in daemon.json", own(what))),
+        (None, false) => Some("--http-proxy and its kin".into()),
+        (None, true) => None,
+    };
+    let mut note = None;
+    match what.map(|what| (docker::release(probe.host, probe.limit()), what)) {
+        Some((Some(engine), what)) if !engine.knows_proxies() => {
+            let why = text!(
+                "the engine is {} ({}), and engines before {} do not start with {}",
+                own(&engine.version),
+                own(&engine.source),
+                own(&Vendor::get().docker.proxies_since),
+                what
+            );
+            return refused(probe, why);
+        }
+        Some((None, what)) if read.mentions || !options.is_empty() => {
+            let since = own(&Vendor::get().docker.proxies_since);
+            note = Some(text!("which engine this is cannot be told; before {} it does not start with {}", since, what));
+        }
+        _ => {}
+    }
+    if let Some(why) = read.refused {
+        return refused(probe, text!("the daemon does not start with it: {}", why));
+    }
+    let json = values(&read, &json_path);
     if let Some(both) = json.keys().find(|both| options.contains_key(*both)) {
         let key = own(both.to_ascii_lowercase().replace('_', "-"));
-        let shown = probe.shown(&json_path);
-        let why = text!("the daemon does not start: {} stands in {} and among its options", key, shown);
-        return broken(probe, &json_path, why);
+        return refused(probe, text!("the daemon does not start: {} stands in it and among the daemon's options", key));
+    }
+    if let Some(why) = validate::asked(probe.host, &json_path, probe.limit()) {
+        return Consumer { known: Known::Asked, ..refused(probe, why) };
     }
     let mut sights = service.sights(&NAMES);
     for sight in sights.values() {
@@ -197,7 +266,8 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
     if sources.is_empty() {
         sources.push(probe.shown(&docker_drop_in(name)));
     }
-    probe.modelled(Consumer::new(Who::Docker, None, sources.join(", ")), &sights)
+    let consumer = Consumer { why: note, ..Consumer::new(Who::Docker, None, sources.join(", ")) };
+    probe.modelled(consumer, &sights)
 }
 
 /// Puts what is stronger than the daemon's environment in the place of both spellings of a name.
@@ -206,35 +276,6 @@ fn outrank(sights: &mut Sights, stronger: Sights) {
         sights.remove(&name.to_ascii_lowercase());
         sights.insert(name, sight);
     }
-}
-
-/// `proxies` of root's `config.json`, which the docker client puts into the environment of containers that it starts.
-pub(super) fn client(probe: &mut FileProbe<'_>) -> Option<Consumer> {
-    let path = Path::new("/root/.docker/config.json");
-    let bytes = match probe.read(path) {
-        Ok(bytes) => bytes?,
-        Err((state, why)) => return Some(Consumer::unseen(Who::DockerClient, probe.shown(path), state, why)),
-    };
-    let document: Value = match serde_json::from_slice(&bytes) {
-        Ok(document) => document,
-        Err(error) => {
-            let why = text!("{} is no JSON: line {}", own(probe.shown(path)), error.line());
-            return Some(Consumer::unseen(Who::DockerClient, probe.shown(path), State::Unreadable, why));
-        }
-    };
-    let proxies = &document["proxies"]["default"];
-    proxies.as_object()?;
-    let mut consumer = Consumer::new(Who::DockerClient, None, probe.shown(path));
-    probe.fill(&mut consumer, |name| {
-        let key = match name {
-            "http_proxy" => "httpProxy",
-            "https_proxy" => "httpsProxy",
-            "no_proxy" => "noProxy",
-            _ => return None,
-        };
-        proxies[key].as_str().map(str::to_owned)
-    });
-    Some(consumer)
 }
 
 /// The running containers of the product in `home`.
@@ -273,24 +314,61 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer
 }
 
 /// `--config-file` of the daemon, else the usual place.
-fn json_path(arguments: &[String]) -> PathBuf {
-    option(arguments, "--config-file").map_or_else(|| Vendor::get().docker.daemon_json.clone(), PathBuf::from)
+fn json_path(arguments: &[String], unit: &str) -> PathBuf {
+    let usual = if unit == SNAP { Path::new(SNAP_JSON) } else { &Vendor::get().docker.daemon_json };
+    option(arguments, "--config-file").map_or_else(|| usual.to_path_buf(), PathBuf::from)
 }
 
-fn json_values(probe: &FileProbe<'_>, path: &Path) -> Result<Sights, (State, Text)> {
-    let bytes = probe.read(path)?.unwrap_or_default();
-    let found = environment::daemon_json(&bytes).map_err(|error| {
-        let why =
-            text!("{} is no JSON (line {}): the daemon does not start with it", own(probe.shown(path)), error.line());
-        (State::Unreadable, why)
-    })?;
-    if let Some(key) = environment::unknown_proxy_keys(&bytes).first() {
-        let why = text!("{}: the daemon does not start with the option proxies.{}", own(probe.shown(path)), key);
-        return Err((State::Unreadable, why));
-    }
+fn json(probe: &FileProbe<'_>, path: &Path) -> Result<DaemonJson, (State, Text)> {
+    let Some(bytes) = probe.read(path)? else { return Ok(DaemonJson::default()) };
+    environment::daemon_json(&bytes).map_err(|error| {
+        let why = text!("the daemon does not start with it: it is no JSON (line {})", error.line());
+        (State::Refused, why)
+    })
+}
+
+/// What it says, under the upper-case names that it outranks.
+fn values(json: &DaemonJson, path: &Path) -> Sights {
     let at = Place::new(path, 0);
-    let values = found.into_iter().filter(|(_, value)| !value.is_empty());
-    Ok(values.map(|(name, value)| (name.to_ascii_uppercase(), Sight::Value { value, at: at.clone() })).collect())
+    let values = json.proxies.iter().filter(|(_, value)| !value.is_empty());
+    values
+        .map(|(name, value)| (name.to_ascii_uppercase(), Sight::Value { value: value.clone(), at: at.clone() }))
+        .collect()
+}
+
+/// The `daemon.json` of the daemon that systemd would start.
+pub(crate) fn docker_json(host: &dyn HostRead, release: Release) -> PathBuf {
+    let (unit, service) = docker_unit(host, release);
+    json_path(&arguments(&service), unit)
+}
+
+/// Which engines start with the `daemon.json` of the host: for the comparison with the engines themselves.
+pub(super) fn starts_with(host: &dyn HostRead) -> std::io::Result<BTreeMap<String, Option<String>>> {
+    let bytes = host.read(&Vendor::get().docker.daemon_json)?.unwrap_or_default();
+    let (new, old) = match environment::daemon_json(&bytes) {
+        Ok(found) => (found.refused.is_none(), found.too_new.is_none() && found.refused.is_none()),
+        Err(_) => (false, false),
+    };
+    Ok([("new", new), ("old", old)].map(|(which, starts)| (which.to_owned(), Some(starts.to_string()))).into())
+}
+
+/// Where the daemon keeps images and containers: by its options, else by its `daemon.json`.
+pub(crate) fn data_root(host: &dyn HostRead, release: Release) -> PathBuf {
+    let (unit, service) = docker_unit(host, release);
+    let arguments = arguments(&service);
+    let by_option =
+        ["--data-root", "--graph", "-g"].iter().find_map(|name| option(&arguments, name)).map(PathBuf::from);
+    let by_file = || {
+        let bytes = host.read(&json_path(&arguments, unit)).ok()??;
+        environment::daemon_json(&bytes).ok()?.data_root
+    };
+    let usual = || PathBuf::from(if unit == SNAP { SNAP_DATA_ROOT } else { DATA_ROOT });
+    by_option.or_else(by_file).filter(|path| path.is_absolute()).unwrap_or_else(usual)
+}
+
+/// Program and options by which systemd starts it, as far as they can be told.
+fn arguments(service: &Service) -> Vec<String> {
+    service.exec_start.last().into_iter().flat_map(|command| command.argv.iter().flatten().cloned()).collect()
 }
 
 /// `--http-proxy` and its kin, which engine 23 and newer have, under the upper-case names that they outrank.
@@ -349,7 +427,8 @@ mod tests {
     #[test]
     fn options_of_the_daemon_are_read_in_both_forms() {
         let arguments = ["dockerd", "--http-proxy=http://a:1", "--config-file", "/x.json"].map(str::to_owned);
-        assert_eq!(json_path(&arguments), Path::new("/x.json"));
+        assert_eq!(json_path(&arguments, UNITS[0]), Path::new("/x.json"));
+        assert_eq!(json_path(&[], SNAP), Path::new(SNAP_JSON));
         assert_eq!(
             options(&arguments, &Place::new(Path::new("/x"), 3)).get("HTTP_PROXY").and_then(Sight::value),
             Some("http://a:1")

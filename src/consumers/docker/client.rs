@@ -1,0 +1,197 @@
+//! `config.json` of the docker client, which puts its `proxies` into the environment of containers that it starts.
+//!
+//! Source: docker/cli `cli/config/configfile/file.go` (`ParseProxyConfig`), `cli/command/cli.go`; measured with 20.10.24 and
+//! 26.1.5 against a recorder. The entry of the daemon's address comes before `default`, also an empty one. The file is
+//! read by Go's rules: names in any case, a value of another type is passed over with a warning, what follows the first
+//! value is not looked at; a file that is no JSON is not used at all, with a warning.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::super::reader::FileProbe;
+use super::super::{Consumer, Decided, Exception, NAMES, State, Who, logins};
+use super::go_json::{Entry, Json};
+use crate::envfile::{Dialect, PamLimit, Seen};
+use crate::environment::LoginUser;
+use crate::host::HostRead;
+use crate::net::Time;
+use crate::redact::redact_line;
+use crate::text;
+use crate::text::{Text, own};
+
+/// No program is run by the model of the client.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What the client asks where nobody says otherwise.
+const USUAL_ADDRESS: &str = "unix:///var/run/docker.sock";
+
+/// What every login has; `DOCKER_*` is looked for in no other file.
+const ENVIRONMENT: &str = "/etc/environment";
+
+/// Members of an entry that are looked at, in lower case, each with the names that it sets.
+const MEMBERS: [(&str, [&str; 2]); 3] = [
+    ("httpproxy", ["http_proxy", "HTTP_PROXY"]),
+    ("httpsproxy", ["https_proxy", "HTTPS_PROXY"]),
+    ("noproxy", ["no_proxy", "NO_PROXY"]),
+];
+
+/// What the clients of root, of the product's user and of whoever calls put into containers: one consumer for each file.
+pub(in super::super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
+    let environment = match variables(probe) {
+        Ok(environment) => environment,
+        Err((state, why)) => {
+            return vec![Consumer::unseen(Who::DockerClient, probe.shown(Path::new(ENVIRONMENT)), state, why)];
+        }
+    };
+    let login = LoginUser::of(probe.host).name;
+    let mut users = vec!["root".to_owned(), "divvy".to_owned(), login];
+    users.dedup();
+    let mut found: Vec<Consumer> = Vec::new();
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for user in users {
+        let Ok(account) = logins::user(probe.host, &user) else { continue };
+        let folder = environment.folder.clone().unwrap_or_else(|| account.home.join(".docker"));
+        if folders.contains(&folder) {
+            continue;
+        }
+        let name = (user != "root").then_some(user);
+        found.extend(of_folder(probe, &folder, &environment).map(|consumer| Consumer { name, ..consumer }));
+        folders.push(folder);
+    }
+    found
+}
+
+/// What the environment of a login tells the client.
+#[derive(Default)]
+struct Environment {
+    /// `DOCKER_CONFIG`.
+    folder: Option<PathBuf>,
+    /// `DOCKER_HOST`.
+    address: Option<String>,
+    /// `DOCKER_CONTEXT`.
+    context: Option<String>,
+}
+
+fn variables(probe: &FileProbe<'_>) -> Result<Environment, (State, Text)> {
+    let bytes = probe.read(Path::new(ENVIRONMENT))?.unwrap_or_default();
+    let names: [&[u8]; 3] = [b"DOCKER_CONFIG", b"DOCKER_HOST", b"DOCKER_CONTEXT"];
+    let reading = Dialect::PamEnv(PamLimit::None).read_only(&bytes, &names);
+    let value = |name: &[u8]| match reading.get(name) {
+        Some(Seen::Value(value)) if !value.is_empty() => Some(String::from_utf8_lossy(value).into_owned()),
+        _ => None,
+    };
+    Ok(Environment { folder: value(names[0]).map(PathBuf::from), address: value(names[1]), context: value(names[2]) })
+}
+
+/// `None`: nothing of it is for containers.
+fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment) -> Option<Consumer> {
+    let path = folder.join("config.json");
+    let shown = probe.shown(&path);
+    let unseen = |state, why| Some(Consumer::unseen(Who::DockerClient, shown.as_str(), state, why));
+    let bytes = match probe.read(&path) {
+        Ok(bytes) => bytes?,
+        Err((state, why)) => return unseen(state, why),
+    };
+    if bytes.trim_ascii().is_empty() {
+        return None;
+    }
+    let first = serde_json::Deserializer::from_slice(&bytes).into_iter::<Json>().next();
+    let document = match first {
+        Some(Ok(document @ Json::Object(_))) => document,
+        Some(Ok(_)) => {
+            return unseen(
+                State::Unreadable,
+                text!("the docker client does not use {}: it is no JSON object", own(&shown)),
+            );
+        }
+        Some(Err(error)) => {
+            let why = text!("the docker client does not use {}: it is no JSON, line {}", own(&shown), error.line());
+            return unseen(State::Unreadable, why);
+        }
+        None => return None,
+    };
+    let proxies = document.entries("proxies");
+    if proxies.is_empty() {
+        return None;
+    }
+    let address = match address(probe, folder, &document, environment) {
+        Ok(address) => address,
+        Err(why) => return unseen(State::Unreadable, why),
+    };
+    let entry = if proxies.contains_key(&address) { address.as_str() } else { "default" };
+    let empty = Entry::new();
+    let used = proxies.get(entry).unwrap_or(&empty);
+    let set = |name: &str| {
+        let (key, _) = MEMBERS.iter().find(|(_, names)| names.contains(&name))?;
+        used.get(*key).filter(|value| !value.is_empty()).cloned()
+    };
+    let mut consumer = Consumer::new(Who::DockerClient, None, shown.as_str());
+    probe.fill(&mut consumer, set);
+    let place = |entry: &str| Decided {
+        shown: format!("{shown} (proxies.{})", redact_line(entry)),
+        ours: false,
+        others: None,
+        at: None,
+    };
+    let decided = NAMES.into_iter().filter(|name| set(name).is_some()).map(|name| (name.to_owned(), place(entry)));
+    consumer.decided = decided.collect();
+    for (other, members) in proxies.iter().filter(|(other, _)| *other != entry) {
+        let at = place(other).shown;
+        if MEMBERS.iter().any(|(key, _)| key.eq_ignore_ascii_case(other)) {
+            // A member of an entry that stands where entries do.
+            consumer.why =
+                Some(text!("{}: the client does not read it there; it has to stand in proxies.default", own(at)));
+        } else if other != "default"
+            && let Some(url) =
+                ["httpsproxy", "httpproxy"].iter().filter_map(|key| members.get(*key)).find(|url| !url.is_empty())
+        {
+            let whom = text!("containers of the daemon at {}", redact_line(other));
+            consumer.exceptions.push(Exception { whom, at, value: probe.value(url) });
+        }
+    }
+    let says = consumer.has_proxy() || consumer.exclusions().is_some() || !consumer.exceptions.is_empty();
+    (says || consumer.why.is_some()).then_some(consumer)
+}
+
+/// The address of the daemon that this client asks: of the environment, else of the context that is in use.
+fn address(probe: &FileProbe<'_>, folder: &Path, document: &Json, environment: &Environment) -> Result<String, Text> {
+    if let Some(address) = &environment.address {
+        return Ok(address.clone());
+    }
+    let in_use = document.text("currentContext").map(str::to_owned);
+    let Some(context) = environment.context.clone().or(in_use).filter(|name| !name.is_empty() && name != "default")
+    else {
+        return Ok(USUAL_ADDRESS.to_owned());
+    };
+    // cli/context/store: the folder of a context is the sum of its name.
+    let sum: String = Sha256::digest(context.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let meta = folder.join("contexts/meta").join(sum).join("meta.json");
+    let bytes = probe.read(&meta).map_err(|(_, why)| why)?;
+    let Some(bytes) = bytes else {
+        return Err(text!("the docker client ends with an error: it has no context {}", context));
+    };
+    let parsed: Json = serde_json::from_slice(&bytes).unwrap_or(Json::Null);
+    let host = parsed.object("Endpoints").object("docker").text("Host");
+    host.map(str::to_owned)
+        .ok_or_else(|| text!("the context {} has no address in {}", context, own(probe.shown(&meta))))
+}
+
+/// What root's client puts into a container: for the comparison with the client itself.
+pub(in super::super) fn client_gives(host: &dyn HostRead) -> BTreeMap<String, Option<String>> {
+    let mut probe = FileProbe::new(host, None, Path::new("/"), Time::new(LIMIT, LIMIT));
+    let own = client(&mut probe).into_iter().find(|consumer| consumer.name.is_none());
+    let Some(own) = own.filter(|own| own.state == State::Seen) else { return BTreeMap::new() };
+    let url = |value: &Option<super::super::ProxyValue>| value.as_ref().map(|value| value.shown.clone());
+    let values = [
+        url(&own.http),
+        url(&own.http_upper),
+        url(&own.https),
+        url(&own.https_upper),
+        own.no_proxy,
+        own.no_proxy_upper,
+    ];
+    NAMES.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), Some(value?)))).collect()
+}

@@ -1,0 +1,115 @@
+//! JSON as Go's `encoding/json` fills it into a struct: names in any case, one after the other, so that of two the last one
+//! counts that has the right type.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// A value, as far as anybody asks.
+#[derive(Debug, PartialEq)]
+pub(super) enum Json {
+    /// Members in order, also those that stand twice.
+    Object(Vec<(String, Json)>),
+    Text(String),
+    Null,
+    Other,
+}
+
+/// One entry of `proxies`: members by their lower-case names.
+pub(super) type Entry = BTreeMap<String, String>;
+
+impl Json {
+    /// Members of this name in any case.
+    fn members(&self, name: &str) -> impl Iterator<Item = &Json> {
+        let members = if let Json::Object(members) = self { members.as_slice() } else { &[] };
+        members.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The text of this name.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.members(name)
+            .filter_map(|value| if let Json::Text(text) = value { Some(text.as_str()) } else { None })
+            .last()
+    }
+
+    /// The object of this name, for objects that are looked through one by one.
+    pub(super) fn object(&self, name: &str) -> &Json {
+        self.members(name).filter(|value| matches!(value, Json::Object(_))).last().unwrap_or(&Json::Null)
+    }
+
+    /// `map[string]struct` of this name: an entry of the wrong type is there, and empty.
+    pub(super) fn entries(&self, name: &str) -> BTreeMap<String, Entry> {
+        let mut found = BTreeMap::new();
+        for map in self.members(name) {
+            match map {
+                Json::Object(entries) => found.extend(entries.iter().map(|(key, value)| (key.clone(), value.entry()))),
+                Json::Null => found.clear(),
+                Json::Text(_) | Json::Other => {}
+            }
+        }
+        found
+    }
+
+    fn entry(&self) -> Entry {
+        let members = if let Json::Object(members) = self { members.as_slice() } else { &[] };
+        let text = |(name, value): &(String, Json)| match value {
+            Json::Text(text) => Some((name.to_ascii_lowercase(), text.clone())),
+            _ => None,
+        };
+        members.iter().filter_map(text).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+        Ok(Json::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Json::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
+        let mut found = Vec::new();
+        while let Some(member) = members.next_entry()? {
+            found.push(member);
+        }
+        Ok(Json::Object(found))
+    }
+}

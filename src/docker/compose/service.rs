@@ -1,0 +1,307 @@
+//! What a compose file says of one service, and what its containers get from that.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::interpolate::{Filled, fill};
+use super::yaml::{Node, Odd, odd};
+use super::{At, Stop};
+use crate::envfile::{Dialect, Seen, Syntax, find};
+use crate::host::HostRead;
+use crate::text;
+
+/// One service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Service {
+    /// Its name.
+    pub(crate) name: String,
+    /// How many containers: `scale` or `deploy.replicas`; `None`: the file says nothing, so one.
+    pub(super) replicas: Option<u32>,
+    /// `8001:8001`, as they stand there.
+    pub(crate) ports: Vec<String>,
+    /// Its containers share the network of the host.
+    pub(crate) host_network: bool,
+    /// It is started only where one of these is asked for; empty: always.
+    pub(super) profiles: Vec<String>,
+    environment: BTreeMap<String, (Assigned, At)>,
+    env_files: Vec<EnvFile>,
+}
+
+/// What `environment:` gives a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Assigned {
+    Text(String),
+    Unknown(&'static str),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct EnvFile {
+    path: PathBuf,
+    at: At,
+    required: bool,
+    /// `format: raw`: values as they stand there.
+    raw: bool,
+}
+
+/// What the containers of a service get for a name, and the line that decides it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Got {
+    /// The value; `Err`: the files do not tell, with half a sentence why.
+    pub(crate) value: Result<String, &'static str>,
+    /// The line.
+    pub(crate) at: At,
+}
+
+/// Where a service stands, and how references in it are answered.
+pub(super) struct Around<'a> {
+    pub(super) path: &'a Path,
+    /// What relative paths begin at.
+    pub(super) folder: &'a Path,
+    pub(super) dialect: Dialect,
+    pub(super) lookup: &'a dyn Fn(&str) -> Result<Option<String>, &'static str>,
+}
+
+impl Service {
+    /// A service of which the name alone is known.
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// How many containers it is to have.
+    pub(crate) fn scale(&self) -> u32 {
+        self.replicas.unwrap_or(1)
+    }
+
+    /// Does its `environment:` set this name?
+    pub(crate) fn sets(&self, name: &str) -> bool {
+        self.environment.contains_key(name)
+    }
+
+    /// Do its containers get what stands in this file?
+    pub(crate) fn reads(&self, file: &Path) -> bool {
+        self.env_files.iter().any(|own| own.path == file)
+    }
+
+    /// What its containers get for these names: `environment:` over `env_file:`, a later file over an earlier one.
+    ///
+    /// # Errors
+    /// Compose refuses an env file, or it cannot be read.
+    pub(crate) fn gets(
+        &self,
+        host: &dyn HostRead,
+        dialect: Dialect,
+        names: &[&str],
+    ) -> Result<BTreeMap<String, Got>, Stop> {
+        let mut all = BTreeMap::new();
+        let as_bytes: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+        for file in &self.env_files {
+            let bytes = match host.read(&file.path) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) if !file.required => continue,
+                Ok(None) => {
+                    let why = text!("Compose refuses the project: {} is not there", host.shown(&file.path));
+                    return Err(Stop { at: file.at.clone(), why });
+                }
+                Err(error) => return Err(Stop::new(&file.path, 0, text!("it could not be read: {}", error))),
+            };
+            let reader = if file.raw { Dialect::DockerEnvFile } else { dialect };
+            let reading = reader.read_only(&bytes, &as_bytes);
+            if let Some(fatal) = reading.complaints.iter().find(|complaint| complaint.fatal) {
+                return Err(Stop::new(&file.path, fatal.line, fatal.message));
+            }
+            let lines = find(&bytes, Syntax::EnvFile, names);
+            for name in names {
+                let Some(seen) = reading.get(name.as_bytes()) else { continue };
+                let last = lines.iter().rev().find(|line| names[line.name] == *name);
+                let value = match seen {
+                    Seen::Value(value) => Ok(String::from_utf8_lossy(value).into_owned()),
+                    Seen::Inherited => Err(OF_CALLER),
+                    Seen::Unknown => Err("another variable decides it, or releases of the reader differ"),
+                };
+                let at = At::new(&file.path, last.map_or(0, |line| line.line));
+                all.insert((*name).to_owned(), Got { value, at });
+            }
+        }
+        for (name, (assigned, at)) in &self.environment {
+            if names.contains(&name.as_str()) {
+                let value = match assigned {
+                    Assigned::Text(text) => Ok(text.clone()),
+                    Assigned::Unknown(why) => Err(*why),
+                };
+                all.insert(name.clone(), Got { value, at: at.clone() });
+            }
+        }
+        Ok(all)
+    }
+
+    /// A service as it stands in one file, `extends:` left aside.
+    pub(super) fn read(name: &str, node: &Rc<Node>, around: &Around<'_>) -> Result<Self, Odd> {
+        let mut service = Self { name: name.to_owned(), ..Self::default() };
+        let Some(entries) = node.entries()? else { return odd(node.line, "a service that is no map") };
+        for (key, value) in entries {
+            let is_read = ["scale", "deploy", "ports", "network_mode", "profiles", "environment", "env_file"];
+            if is_read.contains(&key) && value.tagged {
+                return odd(value.line, "a tag that changes how files are laid over each other");
+            }
+            match key {
+                "scale" => service.replicas = number(value, around),
+                "deploy" => {
+                    service.replicas = value.get("replicas")?.and_then(|of| number(of, around)).or(service.replicas)
+                }
+                "ports" => {
+                    service.ports =
+                        value.items().unwrap_or_default().iter().filter_map(|one| port(one, around)).collect()
+                }
+                "network_mode" => service.host_network = text_of(value, around).as_deref() == Some("host"),
+                "profiles" => {
+                    service.profiles =
+                        value.items().unwrap_or_default().iter().filter_map(|one| text_of(one, around)).collect();
+                }
+                "environment" => service.environment = environment(value, around)?,
+                "env_file" => service.env_files = env_files(value, around)?,
+                _ => {}
+            }
+        }
+        Ok(service)
+    }
+
+    /// This service laid over another: another file's, or the one that it extends.
+    pub(super) fn over(self, base: &Self) -> Self {
+        let mut environment = base.environment.clone();
+        environment.extend(self.environment);
+        let list = |own: Vec<String>, base: &[String]| [base, &own].concat();
+        Self {
+            name: self.name,
+            replicas: self.replicas.or(base.replicas),
+            ports: list(self.ports, &base.ports),
+            host_network: self.host_network || base.host_network,
+            profiles: list(self.profiles, &base.profiles),
+            environment,
+            env_files: [base.env_files.as_slice(), &self.env_files].concat(),
+        }
+    }
+}
+
+/// Why a value cannot be told from files.
+pub(crate) const OF_CALLER: &str = "it is taken from the environment of whoever starts the containers";
+
+/// A text with its references filled in; `None`: it is none, or cannot be told.
+pub(super) fn text_of(node: &Node, around: &Around<'_>) -> Option<String> {
+    match fill(node.text()?, around.lookup) {
+        Filled::Text(text) => Some(text),
+        Filled::Unknown(_) => None,
+    }
+}
+
+fn number(node: &Node, around: &Around<'_>) -> Option<u32> {
+    text_of(node, around)?.parse().ok()
+}
+
+/// `[ADDRESS:]HOST:CONTAINER`, also of the long form.
+fn port(node: &Node, around: &Around<'_>) -> Option<String> {
+    if let Some(text) = text_of(node, around) {
+        return Some(text);
+    }
+    let part = |name: &str| text_of(node.get(name).ok()??, around);
+    let address = part("host_ip").map(|address| format!("{address}:")).unwrap_or_default();
+    Some(format!("{address}{}:{}", part("published")?, part("target")?))
+}
+
+fn environment(node: &Node, around: &Around<'_>) -> Result<BTreeMap<String, (Assigned, At)>, Odd> {
+    let at = |line: usize| At::new(around.path, line);
+    let filled = |text: &str| match fill(text, around.lookup) {
+        Filled::Text(text) => Assigned::Text(text),
+        Filled::Unknown(why) => Assigned::Unknown(why),
+    };
+    if let Some(entries) = node.entries()? {
+        let pair = |(name, value): (&str, &Rc<Node>)| {
+            let assigned = match &value.kind {
+                _ if value.is_null() => Assigned::Unknown(OF_CALLER),
+                super::yaml::Kind::Scalar { text, plain: true } if !is_text(text) => {
+                    Assigned::Unknown("releases of Compose read a word like this differently; quotes make it a text")
+                }
+                super::yaml::Kind::Scalar { text, .. } => filled(text),
+                _ => return odd(value.line, "a variable that is no text"),
+            };
+            Ok((name.to_owned(), (assigned, at(value.line))))
+        };
+        return entries.into_iter().map(pair).collect();
+    }
+    if node.is_null() {
+        return Ok(BTreeMap::new());
+    }
+    let Some(items) = node.items() else { return odd(node.line, "an environment that is neither map nor list") };
+    let pair = |item: &Rc<Node>| match item.text() {
+        Some(text) => Ok(match text.split_once('=') {
+            // References in a list are filled in before it is split.
+            Some((name, value)) => (name.to_owned(), (filled(value), at(item.line))),
+            None => (text.to_owned(), (Assigned::Unknown(OF_CALLER), at(item.line))),
+        }),
+        None => odd(item.line, "a variable that is no text"),
+    };
+    items.iter().map(pair).collect()
+}
+
+fn env_files(node: &Rc<Node>, around: &Around<'_>) -> Result<Vec<EnvFile>, Odd> {
+    let file = |path: &Node, at: usize, required: bool, raw: bool| {
+        let Some(text) = text_of(path, around) else {
+            return odd(path.line, "the path of an env file that cannot be told");
+        };
+        let path = normal(&around.folder.join(text));
+        Ok(EnvFile { path, at: At::new(around.path, at), required, raw })
+    };
+    let one = |node: &Rc<Node>| {
+        if node.text().is_some() {
+            return file(node, node.line, true, false);
+        }
+        let Some(path) = node.get("path")? else { return odd(node.line, "an env file without a path") };
+        if around.dialect != Dialect::ComposeV2 {
+            return odd(node.line, "docker-compose 1.x takes no map as an env file");
+        }
+        let word = |name: &str| Ok(node.get(name)?.and_then(|value| value.text().map(str::to_owned)));
+        let (required, format) = (word("required")?, word("format")?);
+        if format.as_deref().is_some_and(|format| format != "raw") {
+            return odd(node.line, "a format of env files that is not known");
+        }
+        file(path, node.line, required.as_deref() != Some("false"), format.is_some())
+    };
+    match node.items() {
+        Some(items) => items.iter().map(one).collect(),
+        None if node.is_null() => Ok(Vec::new()),
+        None => Ok(vec![one(node)?]),
+    }
+}
+
+/// Without `.` and `..`: env files are compared by their paths.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                normal.pop();
+            }
+            part => normal.push(part),
+        }
+    }
+    normal
+}
+
+/// Do YAML 1.1 and 1.2 both take this plain word for the text that it is? Decimal numbers come out as they stand there.
+fn is_text(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    if ["true", "false", "yes", "no", "on", "off", "y", "n", ".inf", "-.inf", "+.inf", ".nan", "="]
+        .contains(&lower.as_str())
+    {
+        return false;
+    }
+    if word.bytes().all(|byte| byte.is_ascii_digit()) {
+        return word == "0" || !word.starts_with('0');
+    }
+    // An address is no number: it has more than one dot.
+    let like_a_number = word.bytes().all(|byte| byte.is_ascii_hexdigit() || b"xXoO_.:+-tTzZ".contains(&byte))
+        && word.bytes().any(|byte| byte.is_ascii_digit())
+        && word.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+    !like_a_number || (word.matches('.').count() > 1 && !word.contains(':'))
+}
