@@ -104,7 +104,9 @@ fn asked(all: &Crate) -> Vec<String> {
 }
 
 /// Where an error of a look at the host is taken for "nothing there", with the reason; everywhere else it is said.
-const TAKEN_FOR_ABSENT: [(&str, usize, &str); 13] = [
+const TAKEN_FOR_ABSENT: [(&str, usize, &str); 15] = [
+    ("crate::consumers::collect", 1, "a file that cannot be read is told of by who reads it"),
+    ("crate::targets::mend", 1, "a path that cannot be followed is the path itself"),
     ("crate::consumers::docker", 1, "the same file was read before, and its error told"),
     ("crate::consumers::places", 1, "a curl that cannot be asked is one whose release is not known"),
     ("crate::consumers::files", 1, "a Compose that does not answer is none: all ways of reading are told then"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::reader::FileProbe;
 use super::{ALL_NAMES, Consumer, ConsumersFacts, Known, NAMES, State, Who, docker, doors, files, packages, prod_env};
 use crate::environment::{self, LoginUser, Unseen, Variables};
-use crate::host::HostRead;
+use crate::host::{HostRead, View};
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::product::Place;
@@ -34,7 +34,9 @@ pub(crate) struct Ask<'a> {
 
 /// Looks at all consumers, or at those named in `only`.
 pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> ConsumersFacts {
-    let (host, platform) = (ask.host, ask.platform);
+    // Models of readers come to the same places again and again.
+    let view = View::new(ask.host);
+    let (host, platform): (&dyn HostRead, _) = (&view, ask.platform);
     let mut probe = FileProbe::new(host, platform, ask.home, time);
     let http_password = probe.password(ask.http_proxy);
     let https_password = probe.password(ask.https_proxy);

@@ -555,7 +555,8 @@ fn remedy(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted, missing:
     match consumer.consumer {
         Who::Login if missing => ("no file that logins read sets it", prepare().into_iter().collect()),
         Who::Login => {
-            let home = consumer.name.as_ref().map(own).map(|user| text!(" ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", user, user, user));
+            let user = consumer.name.as_ref().filter(|name| !name.contains(' '));
+            let home = user.map(own).map(|user| text!(" ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", user, user, user));
             let find = text!(
                 "find where it is set: grep -rniE '(https?|no)_proxy' /etc/environment /etc/profile /etc/profile.d{}",
                 home.unwrap_or_default()

@@ -77,10 +77,11 @@ pub(crate) fn edited(form: Form, bytes: &[u8], wishes: &[Wish]) -> Option<Vec<u8
             edit(bytes, syntax, &edits).ok()?.bytes
         }
         Form::Unit(kind) => unit(kind, bytes, wishes)?,
-        Form::Apt => by_line(bytes, wishes, |line, wish| apt(line, wish.value.as_deref().unwrap_or_default()))?,
-        Form::Other(family) => {
-            by_line(bytes, wishes, |line, wish| family.set(line, &wish.name, wish.value.as_deref()))?
-        }
+        Form::Apt => by_line(bytes, wishes, |line, wish| apt(line?, wish.value.as_deref().unwrap_or_default()))?,
+        Form::Other(family) => by_line(bytes, wishes, |line, wish| {
+            let added = family.assignment_of(&wish.name);
+            family.set(line.unwrap_or(&added), &wish.name, wish.value.as_deref())
+        })?,
     };
     (new != bytes).then_some(new)
 }
@@ -110,14 +111,20 @@ fn unit(kind: Kind, bytes: &[u8], wishes: &[Wish]) -> Option<Vec<u8>> {
     all.iter().all(met).then_some(new)
 }
 
-/// Changes whole lines, each alone.
-fn by_line(bytes: &[u8], wishes: &[Wish], change: impl Fn(&str, &Wish) -> Option<String>) -> Option<Vec<u8>> {
+/// Changes whole lines, each alone; one that is not there comes last.
+fn by_line(bytes: &[u8], wishes: &[Wish], change: impl Fn(Option<&str>, &Wish) -> Option<String>) -> Option<Vec<u8>> {
     let mut lines: Vec<Vec<u8>> = bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     for wish in wishes {
-        let line = lines.get_mut(wish.line?.checked_sub(1)?)?;
+        let Some(line) = wish.line else {
+            let last = lines.last_mut().filter(|last| !last.ends_with(b"\n"));
+            last.into_iter().for_each(|last| last.push(b'\n'));
+            lines.push([change(None, wish)?.as_bytes(), b"\n"].concat());
+            continue;
+        };
+        let line = lines.get_mut(line.checked_sub(1)?)?;
         let text = std::str::from_utf8(line).ok()?;
         let end = text.trim_end_matches(['\n', '\r']).len();
-        *line = [change(&text[..end], wish)?.as_bytes(), &text.as_bytes()[end..]].concat();
+        *line = [change(Some(&text[..end]), wish)?.as_bytes(), &text.as_bytes()[end..]].concat();
     }
     Some(lines.concat())
 }

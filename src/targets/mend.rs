@@ -103,7 +103,7 @@ impl Mending<'_> {
             for name in judge::wrong(consumer, facts, wanted) {
                 match judge::decided_by(consumer, name) {
                     Some((own, decided)) => self.wish(consumer, own, decided, false, &mut places),
-                    None if !consumer.consumer.has_file_of_ours() && !consumer.unknown.contains_key(name) => {
+                    None if !consumer.unknown.contains_key(name) => {
                         self.beside(consumer, name, &mut places);
                     }
                     None => {}
@@ -113,7 +113,7 @@ impl Mending<'_> {
         places
     }
 
-    /// Of a consumer that no target serves: what is not set is set beside what is.
+    /// What is not set is set beside what is, where that is in no target.
     fn beside(&self, consumer: &Consumer, name: &str, places: &mut BTreeMap<PathBuf, Edits>) {
         let proxies = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"];
         let set = proxies.iter().find_map(|proxy| Some((*proxy, consumer.decided.get(*proxy)?)));

@@ -98,16 +98,22 @@ fn a_script_that_users_cannot_read_is_named_and_its_fix_opens_it() {
 }
 
 #[test]
-fn files_of_csh_and_fish_are_named_with_their_lines() {
-    for (path, text, shell) in [
-        ("etc/profile.d/proxy.csh", "# site\nsetenv http_proxy http://old:1\n", "csh"),
-        ("etc/zsh/zshenv", "\nexport http_proxy=http://old:1\n", "zsh"),
-        ("etc/fish/conf.d/p.fish", "# c\nset -gx http_proxy http://old:1\n", "fish"),
+fn files_of_csh_and_zsh_are_mended_and_those_of_fish_are_named_with_their_lines() {
+    for (path, text) in [
+        ("etc/profile.d/proxy.csh", "# site\nsetenv http_proxy http://old:1\n"),
+        ("etc/zsh/zshenv", "\nexport http_proxy=http://old:1\n"),
     ] {
         let root = Root::ubuntu();
         root.put(path, text);
-        let title =
-            format!("a login of a user of {shell} gets another http_proxy, https_proxy, no_proxy than is wanted");
-        both_say(&root, &title, &format!("{path}:2"));
+        root.run(&["prepare", "--proxy", PROXY, "--yes"]).ok();
+        let (_, json) = root.json(&["check", "proxy", "--only", "proxy-login"]);
+        let all = json["findings"].as_array().unwrap();
+        assert!(all.iter().all(|found| found["status"] == "pass"), "{json:#}\n{}", root.get(path));
+        assert!(root.get(path).contains("https_proxy"), "{}", root.get(path));
     }
+    let root = Root::ubuntu();
+    let path = "etc/fish/conf.d/p.fish";
+    root.put(path, "# c\nset -gx http_proxy http://old:1\n");
+    let title = "a login of a user of fish gets another http_proxy, https_proxy, no_proxy than is wanted";
+    both_say(&root, title, &format!("{path}:2"));
 }

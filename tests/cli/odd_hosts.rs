@@ -268,11 +268,6 @@ const HOSTS: &[Host] = &[
         ],
     ),
     (
-        "a file of Puppet",
-        Root::ubuntu,
-        &[("etc/environment", "# This file is managed by Puppet. DO NOT EDIT.\nPATH=/bin\n")],
-    ),
-    (
         "two assignments on a line",
         Root::centos,
         &[(

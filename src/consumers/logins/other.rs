@@ -45,6 +45,15 @@ impl Family {
         [Self::Csh, Self::Zsh].into_iter().find(fits)
     }
 
+    /// A line that assigns something to `name`, for [`Family::set`].
+    pub(crate) fn assignment_of(self, name: &str) -> String {
+        match self {
+            Self::Csh => format!("setenv {name} x"),
+            Self::Zsh => format!("export {name}=x"),
+            Self::Fish => format!("set -gx {name} x"),
+        }
+    }
+
     /// A line that assigns a constant to `name`, with another value or without any; `None`: it is no such line.
     pub(crate) fn set(self, line: &str, name: &str, value: Option<&str>) -> Option<String> {
         let (own, _) = assignment(self, line.trim())?;

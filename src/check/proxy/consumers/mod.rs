@@ -15,7 +15,6 @@ use crate::consumers::judge::{judge, who};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Who};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
-use crate::host::View;
 use crate::net::Time;
 use crate::plan::PlannedHost;
 use crate::text;
@@ -58,9 +57,8 @@ impl Check for Consumers {
     );
 
     fn collect(&self, look: &Look<'_>, time: Time, _: Option<&ConsumersFacts>) -> ConsumersFacts {
-        let view = View::new(look.host);
         let ask = Ask {
-            host: &view,
+            host: look.host,
             platform: look.platform,
             home: &look.spec.home,
             http_proxy: look.secrets.http_proxy.as_ref(),
@@ -68,7 +66,7 @@ impl Check for Consumers {
         };
         let mut facts = consumers::observe(&ask, None, time);
         if let Some(changes) = look.changes {
-            let planned = PlannedHost::new(&view, changes);
+            let planned = PlannedHost::new(look.host, changes);
             let own: Vec<Who> = Who::ALL.into_iter().filter(|who| who.has_file_of_ours()).collect();
             facts.planned = consumers::observe(&Ask { host: &planned, ..ask }, Some(&own), time).consumers;
         }
