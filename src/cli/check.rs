@@ -144,10 +144,12 @@ fn collect(
 /// them would refuse, it says itself why.
 fn changes(host: &dyn HostRead, known: &HostContext<'_>, settings: &Settings) -> Option<Vec<Change>> {
     let platform = known.platform.as_ref().filter(|_| settings.proxies.any())?;
-    let mut settings = Settings { targets: TargetName::ALL.to_vec(), ..settings.clone() };
-    let phases = [Phase::Prepare, Phase::Reconfigure].into_iter().take(1 + usize::from(known.has_product));
+    let mut settings = settings.clone();
+    let of_prepare = [Phase::Prepare.targets(), &[TargetName::PackageManager]].concat();
+    let phases = [(Phase::Prepare, of_prepare), (Phase::Reconfigure, Phase::Reconfigure.targets().to_vec())];
     let mut changes = Vec::new();
-    for phase in phases {
+    for (phase, targets) in phases.into_iter().take(1 + usize::from(known.has_product)) {
+        settings.targets = targets;
         let plan = mended(host, &known.view, platform, &known.found, &mut settings, phase).ok()?;
         if plan.findings.iter().any(|finding| finding.status == Status::Fail) {
             return None;

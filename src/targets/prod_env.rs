@@ -6,12 +6,12 @@ use super::Context;
 use super::system_proxy::edits;
 use super::vars::{ProxyVars, reasons};
 use crate::consumers::Who;
-use crate::envfile::{Edit, Note, PortableValue, Rejection, Syntax, edit};
+use crate::envfile::{Edit, Note, PortableValue, Rejection, State, Syntax, edit, find};
 use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::product::Place;
-use crate::settings::{BackEnd, by_key};
+use crate::settings::{BackEnd, NoProxy, by_key};
 use crate::text;
 use crate::text::{ics_setup, own};
 use crate::vendor::{Generation, Vendor, prod_env};
@@ -34,7 +34,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
         .hint(text!("before the product is installed: {}", ics_setup("prepare"))));
     };
     let present = &snapshot.bytes;
-    let list = context.found.no_proxy_at(&path);
+    let list = context.found.no_proxy_at(&path).merged(&uncommented(present, vars));
     let variables = vars.variables(&list);
     let values = back_end_values(context, &shown)?;
     let mut edits = edits(context, vars, &variables);
@@ -55,6 +55,16 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
         draft.next(text!("let the containers read it: {} down && {} up -d", compose.clone(), compose));
     }
     Ok(())
+}
+
+/// The members of the list in a commented line that is going to be taken up: the last one, where no line is active.
+fn uncommented(present: &[u8], vars: &ProxyVars) -> NoProxy {
+    let lines = find(present, Syntax::EnvFile, &["no_proxy"]);
+    let is_active = lines.iter().any(|line| line.state == State::Active);
+    let last = lines.last().filter(|_| vars.merges() && !vars.remove && !is_active);
+    // Prose is no list.
+    let list = last.and_then(|line| NoProxy::parse(std::str::from_utf8(&present[line.value.clone()]).ok()?).ok());
+    list.unwrap_or_default()
 }
 
 /// Database and Redis values under the names of the generation that the file uses.

@@ -408,3 +408,24 @@ fn an_interrupted_run_is_shown_announced_and_taken_back_first() {
     assert_eq!(root.get("etc/environment"), "PATH=\"/usr/bin:/bin\"\n");
     assert_eq!(root.json(&["status"]).1["interrupted"], serde_json::Value::Null);
 }
+
+#[test]
+fn the_members_of_a_commented_list_stay_when_it_is_taken_up() {
+    let list = |root: &Root| {
+        let text = root.get("divvycloud/prod.env");
+        text.lines().find(|line| line.contains("no_proxy=")).unwrap().to_owned()
+    };
+    let root = Root::ubuntu();
+    let own = PROD_ENV.replace("169.254.169.254\n", "169.254.169.254,.intra.example\n");
+    root.put("divvycloud/prod.env", own);
+    root.run(&["reconfigure", "--proxy", "http://proxy:1", "--yes"]).ok();
+    assert_eq!(list(&root), "no_proxy=mysql,redis,169.254.169.254,.intra.example");
+    root.run(&["reconfigure", "--remove-proxy", "--yes"]).ok();
+    assert!(list(&root).starts_with('#'), "{}", list(&root));
+    root.run(&["reconfigure", "--proxy", "http://proxy:1", "--yes"]).ok();
+    assert_eq!(list(&root), "no_proxy=mysql,redis,169.254.169.254,.intra.example");
+    // Prose is no list, and a whole list that is given stays whole.
+    root.put("divvycloud/prod.env", "DIVVY_DB_HOST=mysql\n#no_proxy=hosts that need no proxy\n");
+    root.run(&["reconfigure", "--proxy", "http://proxy:1", "--yes"]).ok();
+    assert_eq!(list(&root), "no_proxy=mysql,redis,169.254.169.254");
+}
