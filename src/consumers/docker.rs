@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::answers;
 use super::reader::{FileProbe, IMAGE};
 use super::sight::{Place, Sight, Sights};
 use super::units::{self, Doubt, Service};
@@ -22,7 +23,7 @@ use crate::text::{Foreign, Text, own};
 use crate::vendor::Vendor;
 
 /// Units that run the daemon: a package's, and snapd's.
-const UNITS: [&str; 2] = ["docker.service", "snap.docker.dockerd.service"];
+pub(super) const UNITS: [&str; 2] = ["docker.service", "snap.docker.dockerd.service"];
 
 /// Where the daemon's program is.
 const PROGRAMS: [&str; 4] =
@@ -35,8 +36,12 @@ const MOST_CONTAINERS: usize = 20;
 /// daemon's options win over the environment (engine 23 and newer; older ones do not start with such a file).
 pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
     let running = if probe.host.is_live() { environment::dockerd(probe.host, probe.limit()) } else { None };
-    let (unit, service) = docker_unit(probe.host, platform.map_or(Release::UNKNOWN, Platform::systemd));
-    let next = started(probe, unit, &service);
+    let release = platform.map_or(Release::UNKNOWN, Platform::systemd);
+    let (unit, service) = docker_unit(probe.host, release);
+    let mut next = started(probe, unit, &service);
+    if let Some(service) = units::asked(probe.host, unit, &probe.answers.units, release, None) {
+        next = answers::outrank(started(probe, unit, &service), Some(next));
+    }
     let Some(running) = running else {
         let there = |path: &Path| probe.host.lstat(path).ok().flatten().is_some();
         let is_installed = service.fragment.is_some() || PROGRAMS.iter().any(|path| there(Path::new(path)));

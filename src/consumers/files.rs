@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::doors::Door;
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
 use super::{Consumer, NAMES, State, Who, logins, pam, units};
 use crate::envfile::unit::Release;
 use crate::envfile::{Dialect, PamLimit, Seen, Syntax, find};
-use crate::environment::LoginUser;
-use crate::host::Command;
+use crate::host::{Command, HostRead};
 use crate::platform::Platform;
 use crate::text;
 use crate::text::own;
@@ -29,7 +29,7 @@ pub(super) fn login(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> V
         Err((state, why)) => return vec![Consumer::unseen(Who::Login, ENVIRONMENT, state, why)],
     };
     let mut ways: Vec<(Vec<String>, Consumer)> = Vec::new();
-    for name in [LoginUser::of(probe.host).name.as_str(), "root"] {
+    for name in [probe.user().as_str(), "root"] {
         let user = match logins::user(probe.host, name) {
             Ok(user) => user,
             Err(error) => {
@@ -63,6 +63,17 @@ pub(super) fn login(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> V
         consumers.push(Consumer { name: Some(format!("a user of {}", family.name())), ..of_sights(probe, &sights) });
     }
     consumers
+}
+
+/// What a door gives that has no consumer of its own; `None`: it is not there.
+pub(super) fn of_door(host: &dyn HostRead, door: Door, platform: Option<&Platform>, user: &str) -> Option<Sights> {
+    let shell = |start: &Sights| Some(logins::login(host, platform, &logins::user(host, user).ok()?, false, start));
+    match door {
+        Door::Su => Some(pam::environment(host, "su", platform)),
+        Door::Ssh => shell(&pam::sshd::read(host, platform)?),
+        Door::Sudo => pam::sudo::read(host, &shell(&pam::environment(host, "su-l", platform))?, platform, false),
+        _ => None,
+    }
 }
 
 /// What pam_env gives a login.
@@ -145,7 +156,12 @@ pub(super) fn cron(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Ve
 /// What systemd gives to all its services, where it cannot be asked.
 pub(super) fn services(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
     let every = units::every_service(probe.host, platform.map_or(Release::UNKNOWN, Platform::systemd));
-    let sights = every.sights(&NAMES);
+    of_service(probe, &every)
+}
+
+/// The consumer that systemd starts so.
+pub(super) fn of_service(probe: &mut FileProbe<'_>, service: &units::Service) -> Consumer {
+    let sights = service.sights(&NAMES);
     let mut sources: Vec<String> = Vec::new();
     for sight in sights.values() {
         let path = &sight.at().path;

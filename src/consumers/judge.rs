@@ -211,6 +211,26 @@ fn differs(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Findin
     Finding { fix: fixes, ..finding }
 }
 
+/// What a consumer says and its model does not.
+pub(crate) fn disagreement(consumer: &Consumer) -> Option<Finding> {
+    let asked = [Some(consumer), consumer.next.as_deref()].into_iter().flatten().find(|asked| asked.model.is_some())?;
+    let model = asked.model.as_deref()?;
+    let name = who(consumer);
+    let title = text!("{} gets something else than the model of it says", name);
+    let finding = differs_from_model(title, shown(model, &[]), text!("{} ({})", shown(asked, &[]), own(&asked.source)));
+    Some(finding.evidence("consumer", name))
+}
+
+/// Two answers to one question, the program's and its model's.
+pub(crate) fn differs_from_model(title: Text, model: Text, asked: Text) -> Finding {
+    Finding::new(ids::PROVE_MODEL, Status::Warn, title)
+        .expected(text!("by the model: {}", model))
+        .observed(text!("asked: {}", asked))
+        .cause("the program is right; the model does not know something that decides here")
+        .advise("keep the case without secrets, and report it: ics-setup prove --save <FILE>")
+        .evidence("known", own("asked"))
+}
+
 /// A consumer of which some variables cannot be told.
 fn not_told(consumer: &Consumer, wanted: &Wanted) -> Finding {
     let names = own(consumer.unknown.keys().cloned().collect::<Vec<_>>().join(", "));
@@ -262,6 +282,11 @@ pub(crate) fn who(consumer: &Consumer) -> Text {
     }
 }
 
+/// The user of `divvy at a terminal`.
+fn user_of(login: &Consumer) -> Option<&str> {
+    login.name.as_deref()?.split(' ').next()
+}
+
 /// A consumer of which nothing is known.
 pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
     let id = id(consumer.consumer);
@@ -276,7 +301,7 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
         return evidence(finding.observed(why), consumer, &[]);
     }
     let look: Text = match consumer.consumer {
-        Who::Login => text!("su - {} -c env", own(consumer.name.as_deref().unwrap_or("divvy"))),
+        Who::Login => text!("su - {} -c env", own(user_of(consumer).unwrap_or("divvy"))),
         Who::Docker => "dockerd --validate --config-file /etc/docker/daemon.json; systemctl cat docker".into(),
         _ if Path::new(&consumer.source).is_absolute() => text!("ls -l {}", own(&consumer.source)),
         _ => text!("{}", own(&consumer.source)),
@@ -419,7 +444,7 @@ fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str,
     match consumer.consumer {
         Who::Login if missing => ("no file that logins read sets it", prepare().into_iter().collect()),
         Who::Login => {
-            let home = consumer.name.as_ref().map(own).map(|user| text!(" ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", user, user, user));
+            let home = user_of(consumer).map(own).map(|user| text!(" ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", user, user, user));
             let find = text!(
                 "find where it is set: grep -rniE '(https?|no)_proxy' /etc/environment /etc/profile /etc/profile.d{}",
                 home.unwrap_or_default()

@@ -1,6 +1,6 @@
 //! Who reads proxy settings on this host, and what each of them gets.
 //!
-//! Every consumer is asked where it can be, and told by its files otherwise. Passwords stay inside: values leave with their
+//! Every consumer is asked where it can be, over planned files too, and told by its files otherwise. Passwords stay inside: values leave with their
 //! passwords masked and numbered, so that equal ones can be told from different ones.
 //!
 //! | module | what it does |
@@ -9,6 +9,9 @@
 //! | `judge` | does a consumer get what is wanted, and what mends it? |
 //! | `value` | one value without its password, and what is wrong with how it is written |
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
+//! | `doors` | the ways into the host |
+//! | `asked` | the host's own programs, over planned files |
+//! | `answers` | what they have said; it outranks the models |
 //! | `collect` | every consumer in turn |
 //! | `files` | cron and services by their files; `prod.env`; logins, from what `logins` says |
 //! | `sight` | what a reader makes of a variable, and which line decides it |
@@ -21,8 +24,11 @@
 //! | `look` | looks at the host for the models of readers |
 //! | `places` | the files with a `no_proxy` list, each as it stands |
 
+mod answers;
+mod asked;
 mod collect;
 mod docker;
+pub(crate) mod doors;
 mod files;
 pub(crate) mod judge;
 mod logins;
@@ -38,7 +44,6 @@ mod reader;
 pub(crate) mod sight;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "what asks systemd itself comes next")]
 pub(crate) mod units;
 mod value;
 mod wanted;
@@ -120,6 +125,9 @@ pub(crate) struct Consumer {
     pub(crate) unknown: BTreeMap<String, Text>,
     /// What it will get when it is started again, where its files say something else than it was started with.
     pub(crate) next: Option<Box<Consumer>>,
+    /// What the model of it says, where it was asked and says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<Box<Consumer>>,
     /// Requests that have a proxy of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) exceptions: Vec<Exception>,
@@ -228,6 +236,7 @@ impl Consumer {
             decided: BTreeMap::new(),
             unknown: BTreeMap::new(),
             next: None,
+            model: None,
             exceptions: Vec::new(),
         }
     }
@@ -252,6 +261,11 @@ impl Consumer {
     /// Does anything at all say that it uses a proxy?
     pub(crate) fn has_proxy(&self) -> bool {
         self.proxy(false).is_some() || self.proxy(true).is_some()
+    }
+
+    /// A login that was really started, as a person's at the console.
+    pub(crate) fn is_console_login(&self) -> bool {
+        self.consumer == Who::Login && self.known == Known::Asked && self.source.starts_with("su - ")
     }
 
     /// Is there a value that no reader takes for a proxy?

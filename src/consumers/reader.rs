@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::answers::Answers;
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
 use super::{Consumer, Decided, NAMES, State};
+use crate::environment::LoginUser;
 use crate::host::{FileKind, HostRead};
 use crate::net::Time;
 use crate::platform::Platform;
@@ -27,6 +29,8 @@ pub(super) const IMAGE: &str = "under --root no program of the image is run";
 pub(super) struct FileProbe<'a> {
     pub(super) host: &'a dyn HostRead,
     pub(super) time: Time,
+    /// What programs have said.
+    pub(super) answers: Answers,
     passwords: Passwords,
     /// Files that `prepare` and `reconfigure` write.
     own_files: Vec<PathBuf>,
@@ -40,7 +44,7 @@ impl<'a> FileProbe<'a> {
         own_files.extend(platform.into_iter().flat_map(|platform| {
             [platform.system_proxy_file(), platform.package_manager(host).conf].map(Path::to_path_buf)
         }));
-        Self { host, time, passwords: Passwords::default(), own_files }
+        Self { host, time, answers: Answers::default(), passwords: Passwords::default(), own_files }
     }
 
     /// The line that decides a variable, for facts.
@@ -73,6 +77,11 @@ impl<'a> FileProbe<'a> {
             }
         }
         consumer
+    }
+
+    /// Who logs in.
+    pub(super) fn user(&self) -> String {
+        self.answers.user.clone().unwrap_or_else(|| LoginUser::of(self.host).name)
     }
 
     /// The number of the password of a URL that is wanted.

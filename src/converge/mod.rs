@@ -249,7 +249,7 @@ impl Converge<'_> {
         }));
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
-        context.findings.extend(prove::plan(self.host, context));
+        context.findings.extend(prove::plan(self.host, context, self.options.dry_run));
         ignored.apply(&mut context.findings);
         stop_on_failure(&context.findings)
     }

@@ -9,8 +9,9 @@ use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Wanted, Who, judge};
 use crate::finding::{Finding, Status};
 use crate::host::{Command, HostRead};
 use crate::net::Time;
-use crate::plan::PlannedHost;
+use crate::plan::{Change, PlannedHost};
 use crate::problem::{HostState, Problem, id};
+use crate::sandbox::File;
 use crate::targets;
 use crate::text;
 use crate::text::{Foreign, ics_setup, own};
@@ -21,13 +22,18 @@ const DEADLINE: Duration = Duration::from_secs(40);
 
 /// What the consumers whose files this run writes would not get as wanted, although everything is written as planned.
 /// Others are told of only where their files say something else, not where they say nothing.
-pub(super) fn plan(host: &dyn HostRead, context: &RunContext) -> Vec<Finding> {
-    let planned = PlannedHost::new(host, &context.plan.changes);
-    let Some((wanted, facts)) = observe(&planned, context, &context.plan.consumers) else { return Vec::new() };
+pub(super) fn plan(host: &dyn HostRead, context: &RunContext, dry_run: bool) -> Vec<Finding> {
+    let changes = &context.plan.changes;
+    let planned = PlannedHost::new(host, changes);
+    // Over files that stay as they are, the verification asks.
+    let files: Vec<File> = changes.iter().map(Change::file).collect();
+    let inside = (host.is_live() && (dry_run || !files.is_empty())).then_some(files.as_slice());
+    let Some((wanted, facts)) = observe(&planned, context, &context.plan.consumers, inside) else { return Vec::new() };
     let told = |consumer: &&Consumer| {
         consumer.consumer.has_file_of_ours() || consumer.has_proxy() || !consumer.unknown.is_empty()
     };
     let findings = facts.consumers.iter().filter(told).map(|consumer| judge::judge(consumer, &facts, &wanted));
+    let findings = findings.chain(facts.consumers.iter().filter_map(judge::disagreement));
     findings.map(milder).filter(|finding| matches!(finding.status, Status::Warn | Status::Error)).collect()
 }
 
@@ -43,7 +49,7 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
     let touched = context.plan.touches(&files.drop_in) || context.plan.touches(&files.daemon_json);
     let is_behind =
         |(_, facts): (Wanted, ConsumersFacts)| facts.consumers.iter().any(|consumer| consumer.next.is_some());
-    if !touched && !observe(host, context, &[Who::Docker]).is_some_and(is_behind) {
+    if !touched && !observe(host, context, &[Who::Docker], None).is_some_and(is_behind) {
         return Ok(());
     }
     if !host.is_live() || host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
@@ -76,12 +82,15 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
         return Ok(());
     }
     let host = &PlannedHost::unchanged(host);
-    let Some((wanted, facts)) = observe(host, context, &context.plan.consumers) else { return Ok(()) };
-    let mut findings: Vec<Finding> =
-        facts.consumers.iter().map(|consumer| judge::judge(consumer, &facts, &wanted)).collect();
+    let inside = host.is_live().then_some(&[][..]);
+    let Some((wanted, facts)) = observe(host, context, &context.plan.consumers, inside) else { return Ok(()) };
     // Only a login that was really started proves that the run has failed; all else is told and stays.
-    let proven = |finding: &Finding| host.is_live() && Who::of(finding.id) == Some(Who::Login);
-    findings = findings.into_iter().map(|finding| if proven(&finding) { finding } else { milder(finding) }).collect();
+    let judged = |consumer: &Consumer| {
+        let finding = judge::judge(consumer, &facts, &wanted);
+        if consumer.is_console_login() { finding } else { milder(finding) }
+    };
+    let mut findings: Vec<Finding> = facts.consumers.iter().map(judged).collect();
+    findings.extend(facts.consumers.iter().filter_map(judge::disagreement));
     let broken = findings.iter().find(|finding| finding.status == Status::Fail).cloned();
     // What was foretold is known now.
     context.findings.retain(|known| !findings.iter().any(|finding| finding.id == known.id));
@@ -101,7 +110,12 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
 }
 
 /// What consumers get on `host`; `None`: this run serves none.
-fn observe(host: &dyn HostRead, context: &RunContext, only: &[Who]) -> Option<(Wanted, ConsumersFacts)> {
+fn observe(
+    host: &dyn HostRead,
+    context: &RunContext,
+    only: &[Who],
+    inside: Option<&[File]>,
+) -> Option<(Wanted, ConsumersFacts)> {
     let settings = context.settings.as_ref().filter(|_| !only.is_empty())?;
     let no_proxy = targets::no_proxy(settings).shown().members().map(str::to_owned).collect();
     let wanted = Wanted { asked: true, written: true, ..Wanted::new(settings, no_proxy) };
@@ -111,6 +125,7 @@ fn observe(host: &dyn HostRead, context: &RunContext, only: &[Who]) -> Option<(W
         home: &settings.home,
         http_proxy: settings.proxies.http.as_ref().map(|url| &url.value),
         https_proxy: settings.proxies.https.as_ref().map(|url| &url.value),
+        inside,
     };
     Some((wanted, consumers::observe(&ask, Some(only), Time::new(DEADLINE, DEADLINE))))
 }

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json as value};
 
+use crate::consumers::doors::Door;
 use crate::finding::Status;
 use crate::redact::Redactor;
 use crate::report::{Paint, human_findings, visible};
 use crate::sandbox::Login;
 use crate::text::seconds;
 
-use super::{Ask, Door, Program, Proven, Way};
+use super::{Ask, Program, Proven, Way};
 
 /// `programs`, as product.md has them.
 pub(crate) fn json(proven: &Proven) -> Value {

@@ -98,9 +98,47 @@ pub(crate) fn service(host: &dyn HostRead, name: &str, release: Release) -> Serv
     start::start(host, loaded, &manager::environment_of_all(host, release), release)
 }
 
-/// What systemd gives to every service, by the files of the host: to one with a name that nothing else is for.
+/// A service with a name that nothing else is for.
+pub(crate) const EVERY: &str = "any_service_of_this_host.service";
+
+/// What systemd gives to every service, by the files of the host.
 pub(crate) fn every_service(host: &dyn HostRead, release: Release) -> Service {
-    service(host, "any_service_of_this_host.service", release)
+    service(host, EVERY, release)
+}
+
+/// What systemd makes of a service by its own word, the output of [`ask::VERIFY`]: only the files that it names are read here, and
+/// `every` is what the running systemd gives to all. The model tells the lines of what it understands alike. `None`: the unit is
+/// not in it.
+pub(crate) fn asked(
+    host: &dyn HostRead,
+    name: &str,
+    output: &[u8],
+    release: Release,
+    every: Option<&[(String, String)]>,
+) -> Option<Service> {
+    let loaded = ask::dump(name, output, b"")?;
+    let every = match every {
+        Some(variables) => {
+            let at = Place::new(Path::new("systemctl show-environment"), 0);
+            let sight = |value: &String| Sight::Value { value: value.clone(), at: at.clone() };
+            let known = variables.iter().map(|(name, value)| (name.clone(), sight(value))).collect();
+            Variables { known, rest: None }
+        }
+        None => manager::environment_of_all(host, release),
+    };
+    let mut service = start::start(host, loaded, &every, release);
+    let model = self::service(host, name, release);
+    for (name, sight) in &mut service.environment.known {
+        if let Some(known) = model.environment.known.get(name).filter(|known| known.value() == sight.value()) {
+            *sight = known.clone();
+        }
+    }
+    for (command, known) in service.exec_start.iter_mut().zip(&model.exec_start) {
+        if command.argv == known.argv {
+            command.at = known.at.clone();
+        }
+    }
+    Some(service)
 }
 
 /// Where the model of a unit below `root` differs from what `systemd-analyze verify` of release 252 has printed.

@@ -11,7 +11,7 @@ mod tests;
 mod urls;
 
 use super::super::{Check, CheckSpec, Group, Look, Meta};
-use crate::consumers::judge::{judge, not_seen, who};
+use crate::consumers::judge::{disagreement, judge, not_seen, who};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -38,6 +38,7 @@ impl Check for Consumers {
             ids::PROXY_DOCKER_CLIENT,
             ids::PROXY_CONTAINERS,
             ids::PROXY_PROD_ENV,
+            ids::PROVE_MODEL,
             ids::PROXY_DRIFT,
             ids::PROXY_URL,
             ids::PROXY_URL_SCHEME,
@@ -62,6 +63,7 @@ impl Check for Consumers {
             home: &look.spec.home,
             http_proxy: look.secrets.http_proxy.as_ref(),
             https_proxy: look.secrets.https_proxy.as_ref(),
+            inside: look.host.is_live().then_some(&[]),
         };
         consumers::observe(&ask, None, time)
     }
@@ -82,7 +84,8 @@ fn all(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
     if !wanted.is_proxy() && !facts.consumers.iter().any(says) {
         return nothing(facts, spec);
     }
-    facts.consumers.iter().map(|consumer| judge(consumer, facts, &wanted)).collect()
+    let judged = facts.consumers.iter().map(|consumer| judge(consumer, facts, &wanted));
+    judged.chain(facts.consumers.iter().filter_map(disagreement)).collect()
 }
 
 fn nothing(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
