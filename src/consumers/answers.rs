@@ -1,6 +1,6 @@
 //! What the host's own programs have answered, and how an answer and a model become one.
 
-use super::doors::Door;
+use super::callers::Door;
 use super::{Consumer, Known, NAMES, ProxyValue, State};
 use crate::environment::Variables;
 
@@ -27,7 +27,9 @@ impl Answers {
 /// The answer, with the lines that decide it by the model where that says the same, and the model's word where it does not.
 pub(super) fn outrank(mut asked: Consumer, model: Option<Consumer>) -> Consumer {
     asked.known = Known::Asked;
-    let Some(model) = model.filter(|model| model.state == State::Seen && asked.state == State::Seen) else { return asked };
+    let Some(model) = model.filter(|model| model.state == State::Seen && asked.state == State::Seen) else {
+        return asked;
+    };
     let mut differ = false;
     for ((name, own), (_, other)) in values(&asked).into_iter().zip(values(&model)) {
         if model.unknown.contains_key(name) {

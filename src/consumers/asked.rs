@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::answers::{Answers, outrank, values};
+use super::callers::{Caller, Door, is_installed};
 use super::docker::UNITS;
-use super::doors::{Caller, Door, is_installed};
 use super::reader::FileProbe;
 use super::units::{self, ask::VERIFY, ask::VERIFY_ENVIRONMENT};
 use super::{Consumer, Who, files, packages};
@@ -40,10 +40,8 @@ pub(super) fn ask(
     if host.euid() != 0 {
         return answers;
     }
-    let doors: Vec<Door> = ASKED
-        .into_iter()
-        .filter(|door| who.contains(&door.consumer()) && door.is_there(host))
-        .collect();
+    let doors: Vec<Door> =
+        ASKED.into_iter().filter(|door| who.contains(&door.consumer()) && door.is_there(host)).collect();
     let units = [Who::Systemd, Who::Docker].iter().any(|unit| who.contains(unit));
     let units = units && is_installed(host, VERIFY[0]);
     let manager = platform.filter(|_| who.contains(&Who::PackageManager));
@@ -115,35 +113,41 @@ impl FileProbe<'_> {
     /// told of.
     pub(super) fn logins(&mut self, platform: Option<&Platform>, modelled: Vec<Consumer>) -> Vec<Consumer> {
         let user = self.user();
-        let terminal = format!("{user} at a terminal");
-        let is_of = |consumer: &Consumer, name: &str| {
-            consumer.name.as_ref().is_none_or(|names| names.split(" and ").any(|own| own == name))
+        let at = |name: &str| {
+            let is_of = |names: &String| names.split(" and ").any(|own| own == name);
+            modelled.iter().position(|consumer| consumer.name.as_ref().is_none_or(is_of))
         };
-        let at = |name: &str| modelled.iter().position(|consumer| is_of(consumer, name));
         let own = at(&user);
-        let typed = at(&terminal).or(own);
+        let typed = at(&format!("{user} at a terminal")).or(own);
         let mut found: Vec<Consumer> = Vec::new();
-        for (door, name, model) in [
-            (Door::SuLogin, user.clone(), own.map(|index| modelled[index].clone())),
-            (Door::Console, terminal, typed.map(|index| modelled[index].clone())),
-            (Door::Ssh, format!("{user} by ssh"), None),
-            (Door::Su, format!("{user} by su"), None),
+        let mut answered: Vec<usize> = Vec::new();
+        for (door, words, model) in [
+            (Door::SuLogin, None, own),
+            (Door::Console, Some("at the console"), typed),
+            (Door::Ssh, Some("over ssh"), None),
+            (Door::Su, Some("by su without -"), None),
         ] {
-            let Some(asked) = self.behind(door, |_| Some(name.clone())) else { continue };
-            let model = model.or_else(|| self.by_files(door, platform, &user));
+            let Some(asked) = self.behind(door, |user| Some(user.to_owned())) else { continue };
+            answered.extend(model);
+            let model = match model {
+                Some(index) => Some(modelled[index].clone()),
+                None => self.by_files(door, platform, &user),
+            };
+            let consumer = outrank(Consumer { doors: words.map(str::to_owned), ..asked }, model);
+            let differs = found.first().is_none_or(|first| values(first) != values(&consumer));
             // The file that is written there is one for login shells, which this is not.
             let is_served = door != Door::Su || !platform.is_some_and(Platform::system_proxy_is_shell);
-            let consumer = outrank(asked, model);
-            let told = found.first().is_none_or(|first| values(first) != values(&consumer) || consumer.model.is_some());
-            if told && (is_served || consumer.has_proxy()) {
+            if (differs && (is_served || consumer.has_proxy())) || consumer.model.is_some() {
                 found.push(consumer);
             }
         }
-        let asked = |door: Door| self.answers.door(door).is_some();
-        let is_asked = |index: usize| {
-            (asked(Door::SuLogin) && own == Some(index)) || (asked(Door::Console) && own != typed && typed == Some(index))
-        };
-        found.extend(modelled.into_iter().enumerate().filter(|(index, _)| !is_asked(*index)).map(|(_, consumer)| consumer));
+        if let [first, _, ..] = found.as_mut_slice()
+            && first.doors.is_none()
+        {
+            first.doors = Some("by su -".to_owned());
+        }
+        let unasked = modelled.into_iter().enumerate().filter(|(index, _)| !answered.contains(index));
+        found.extend(unasked.map(|(_, consumer)| consumer));
         found
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::doors::{Door, is_installed};
+use super::callers::{Door, is_installed};
 use super::reader::{FileProbe, IMAGE};
 use super::{Consumer, ConsumersFacts, Known, State, Who, asked, docker, files, packages};
 use crate::environment::{self, Unseen};

@@ -49,7 +49,7 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
         let by_others =
             next.state != State::Seen || !next.unknown.is_empty() || next.decided.values().any(|decided| !decided.ours);
         if is_installed || by_others {
-            return next;
+            return unread(probe, unit, release, next);
         }
         let why = if next.has_proxy() {
             text!("Docker is not installed; when it is, it will read {}", own(&next.source))
@@ -73,9 +73,24 @@ pub(super) fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
         now.next = Some(Box::new(next));
     } else {
         // Whoever decides what it will get has decided what it has.
-        now.decided = next.decided;
+        now.decided.clone_from(&next.decided);
+        if reads_unit && let Some(before) = Some(unread(probe, unit, release, next)).filter(|again| again.unread) {
+            return before;
+        }
     }
     now
+}
+
+/// The daemon as it would be started, where systemd has not read the files of its unit since they were changed.
+fn unread(probe: &mut FileProbe<'_>, unit: &str, release: Release, next: Consumer) -> Consumer {
+    let Some(service) = units::unread(probe.host, unit, release, probe.limit()) else { return next };
+    let before = started(probe, unit, &service);
+    if before.state != State::Seen || !differs(&before, &next, Variables::new) {
+        return next;
+    }
+    let source = format!("systemctl show {unit}");
+    let why = Some("files of its unit were changed, and systemctl daemon-reload was not run since".into());
+    Consumer { source, why, known: Known::Asked, unread: true, next: Some(Box::new(next)), ..before }
 }
 
 /// Would another start change what the daemon gets? What systemd gives to all services by word of mouth (`systemctl

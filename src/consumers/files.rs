@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::doors::Door;
+use super::callers::Door;
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
 use super::{Consumer, NAMES, State, Who, logins, pam, units};

@@ -158,13 +158,16 @@ fn other_ways(consumer: &Consumer, others: Vec<&Exception>, observed: Text) -> F
         .advise(text!("take these lines out, or bring them to the same proxy: {}", own(places.join(", "))))
 }
 
-/// A consumer whose files say something else than it was started with.
+/// A consumer whose files say something else than it was started with, or than it will be started with.
 fn with_next(consumer: &Consumer, next: &Consumer, facts: &ConsumersFacts, wanted: &Wanted, observed: Text) -> Finding {
     let wrong = differences(next, facts, wanted);
     if !wrong.is_empty() {
         return differs(next, &wrong, wanted);
     }
-    let title = text!("{} has to be started again: its files were changed since", who(consumer));
+    let title = match consumer.unread {
+        true => text!("systemd has to read the files of {} again", who(consumer)),
+        false => text!("{} has to be started again: its files were changed since", who(consumer)),
+    };
     let finding = Finding::new(id(consumer.consumer), Status::Warn, title)
         .expected(expected(consumer, wanted))
         .observed(observed);
@@ -172,7 +175,10 @@ fn with_next(consumer: &Consumer, next: &Consumer, facts: &ConsumersFacts, wante
 }
 
 fn restarted(mut finding: Finding, consumer: &Consumer) -> Finding {
-    finding.fix.extend(restart());
+    match consumer.unread {
+        true => finding.fix.push(Fix::Command("systemctl daemon-reload".into())),
+        false => finding.fix.extend(restart()),
+    }
     finding.cause(consumer.why.clone().unwrap_or_default())
 }
 
@@ -228,7 +234,7 @@ pub(crate) fn differs_from_model(title: Text, model: Text, asked: Text) -> Findi
         .observed(text!("asked: {}", asked))
         .cause("the program is right; the model does not know something that decides here")
         .advise("keep the case without secrets, and report it: ics-setup prove --save <FILE>")
-        .evidence("known", own("asked"))
+        .evidence("known", own(Known::Asked.as_str()))
 }
 
 /// A consumer of which some variables cannot be told.
@@ -270,8 +276,12 @@ pub(crate) fn id(who: Who) -> FindingId {
 pub(crate) fn who(consumer: &Consumer) -> Text {
     let name = consumer.name.as_ref();
     match consumer.consumer {
-        Who::Login => name.map_or("a login".into(), |user| text!("a login of {}", own(user))),
-        Who::Sudo => "a command under sudo".into(),
+        Who::Login => {
+            let users = name.map_or(Text::default(), |users| text!(" of {}", own(users)));
+            let doors = consumer.doors.as_ref().map_or(Text::default(), |doors| text!(" {}", own(doors)));
+            text!("a login{}{}", users, doors)
+        }
+        Who::Sudo => text!("a command under {}", own(consumer.doors.as_deref().unwrap_or("sudo"))),
         Who::Cron => "a cron job".into(),
         Who::Systemd => "a systemd service".into(),
         Who::Docker => "the Docker daemon".into(),
@@ -280,11 +290,6 @@ pub(crate) fn who(consumer: &Consumer) -> Text {
         Who::Container => name.map_or("a container".into(), |name| text!("the container {}", name)),
         Who::ProdEnv => name.map_or("prod.env".into(), |readers| text!("prod.env by {}", own(readers))),
     }
-}
-
-/// The user of `divvy at a terminal`.
-fn user_of(login: &Consumer) -> Option<&str> {
-    login.name.as_deref()?.split(' ').next()
 }
 
 /// A consumer of which nothing is known.
@@ -301,7 +306,7 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
         return evidence(finding.observed(why), consumer, &[]);
     }
     let look: Text = match consumer.consumer {
-        Who::Login => text!("su - {} -c env", own(user_of(consumer).unwrap_or("divvy"))),
+        Who::Login => text!("su - {} -c env", own(consumer.name.as_deref().unwrap_or("divvy"))),
         Who::Docker => "dockerd --validate --config-file /etc/docker/daemon.json; systemctl cat docker".into(),
         _ if Path::new(&consumer.source).is_absolute() => text!("ls -l {}", own(&consumer.source)),
         _ => text!("{}", own(&consumer.source)),
@@ -413,8 +418,12 @@ fn outranked(consumer: &Consumer, wrong: &[Difference], wanted: &Wanted) -> Opti
     let cause = text!("{} decides it, whatever other files say", own(&first.shown));
     let mut fixes: Vec<Fix> = others
         .iter()
-        .map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown))))
+        .map(|(name, decided)| match decided.shown.contains("/ssh/sshd_config") && !consumer.has_proxy() {
+            true => Fix::Advice(text!("let sshd ask PAM: UsePAM yes in {}", own(&decided.shown))),
+            false => Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown))),
+        })
         .collect();
+    fixes.dedup();
     if consumer.consumer == Who::Docker {
         // No command mends it before a person has: a restart alone would change nothing.
         fixes.extend(restart().map(|fix| match fix {
@@ -444,7 +453,7 @@ fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str,
     match consumer.consumer {
         Who::Login if missing => ("no file that logins read sets it", prepare().into_iter().collect()),
         Who::Login => {
-            let home = user_of(consumer).map(own).map(|user| text!(" ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", user, user, user));
+            let home = consumer.name.as_ref().map(own).map(|user| text!(" ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", user, user, user));
             let find = text!(
                 "find where it is set: grep -rniE '(https?|no)_proxy' /etc/environment /etc/profile /etc/profile.d{}",
                 home.unwrap_or_default()
@@ -488,14 +497,10 @@ fn remedy(consumer: &Consumer, wanted: &Wanted, missing: bool) -> (&'static str,
 }
 
 fn evidence(finding: Finding, consumer: &Consumer, wanted: &[String]) -> Finding {
-    let known = match consumer.known {
-        Known::Asked => "asked",
-        Known::Files => "files",
-    };
     let finding = finding
         .evidence("consumer", who(consumer))
         .evidence("source", own(&consumer.source))
-        .evidence("known", own(known));
+        .evidence("known", own(consumer.known.as_str()));
     let url = |of_https| consumer.proxy(of_https).map(|value| Evidence::from(value.text()));
     let list = consumer.exclusions().map(|list| Evidence::from(list_shown(list, wanted)));
     let values = [("http_proxy", url(false)), ("https_proxy", url(true)), ("no_proxy", list)];

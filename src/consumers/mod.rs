@@ -9,7 +9,7 @@
 //! | `judge` | does a consumer get what is wanted, and what mends it? |
 //! | `value` | one value without its password, and what is wrong with how it is written |
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
-//! | `doors` | the ways into the host |
+//! | `callers` | who goes through the doors of this machine, and how |
 //! | `asked` | the host's own programs, over planned files |
 //! | `answers` | what they have said; it outranks the models |
 //! | `collect` | every consumer in turn |
@@ -26,9 +26,9 @@
 
 mod answers;
 mod asked;
+pub(crate) mod callers;
 mod collect;
 mod docker;
-pub(crate) mod doors;
 mod files;
 pub(crate) mod judge;
 mod logins;
@@ -99,6 +99,9 @@ pub(crate) struct Consumer {
     pub(crate) consumer: Who,
     /// Which one of several: the user who logs in, a package manager, a container, the readers of an env file.
     pub(crate) name: Option<String>,
+    /// The doors through which logins get this: `over ssh`; `None`: each that is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) doors: Option<String>,
     /// The file or process that was read.
     pub(crate) source: String,
     /// Is it known what the consumer gets?
@@ -125,6 +128,9 @@ pub(crate) struct Consumer {
     pub(crate) unknown: BTreeMap<String, Text>,
     /// What it will get when it is started again, where its files say something else than it was started with.
     pub(crate) next: Option<Box<Consumer>>,
+    /// It would be started as before, since systemd has not read those files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unread: bool,
     /// What the model of it says, where it was asked and says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<Box<Consumer>>,
@@ -179,14 +185,14 @@ words! {
     }
 }
 
-/// How it is known what a consumer gets. Part of saved facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Known {
-    /// The consumer itself was asked: a login was started, a process looked at.
-    Asked,
-    /// A model of the consumer has read its files.
-    Files,
+words! {
+    /// How it is known what a consumer gets. Part of saved facts.
+    pub(crate) enum Known {
+        /// The consumer itself was asked: a login was started, a process looked at.
+        Asked = "asked",
+        /// A model of the consumer has read its files.
+        Files = "files",
+    }
 }
 
 /// Is it known what a consumer gets? Part of saved facts.
@@ -223,6 +229,7 @@ impl Consumer {
         Self {
             consumer,
             name,
+            doors: None,
             source: source.into(),
             state: State::Seen,
             why: None,
@@ -236,6 +243,7 @@ impl Consumer {
             decided: BTreeMap::new(),
             unknown: BTreeMap::new(),
             next: None,
+            unread: false,
             model: None,
             exceptions: Vec::new(),
         }

@@ -119,12 +119,13 @@ impl HostRead for PlannedHost<'_> {
             Some(_) => once(&self.lists, &folder, || self.host.list(path))?,
         };
         for (file, content) in &self.files {
-            let (Some(parent), Some(name)) = (file.parent(), file.file_name()) else { continue };
-            if parent != folder {
-                continue;
+            // The file itself, or a folder that comes into being with it.
+            let Some(name) = file.strip_prefix(&folder).ok().and_then(|below| below.iter().next()) else { continue };
+            let is_file = folder.join(name) == **file;
+            if is_file || content.is_some() {
+                names.retain(|known| known != name);
+                names.extend(content.is_some().then(|| name.to_os_string()));
             }
-            names.retain(|known| known != name);
-            names.extend(content.is_some().then(|| name.to_os_string()));
         }
         names.sort();
         Ok(names)
@@ -183,7 +184,7 @@ mod tests {
         assert_eq!(planned.lstat(Path::new("/etc/a")).unwrap().unwrap().kind, FileKind::Symlink);
         assert_eq!((read("/etc/b"), read("/etc/c").as_deref()), (None, Some(&b"c"[..])));
         assert_eq!(planned.lstat(Path::new("/etc/d/e")).unwrap().unwrap().mode, 0o640);
-        assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c"]);
+        assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c", "d"]);
         assert_eq!(planned.list(Path::new("/etc/d")).unwrap(), ["e"]);
         assert_eq!(planned.lstat(Path::new("/etc/d")).unwrap().unwrap().kind, FileKind::Dir);
         assert_eq!(planned.lstat(Path::new("/etc/x")).unwrap(), None);

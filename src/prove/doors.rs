@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clients::{self, Client, Target};
-use crate::consumers::doors::{Caller, Door, is_installed};
+use crate::consumers::callers::{Caller, Door, is_installed};
 use crate::environment::LoginUser;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -60,8 +60,14 @@ fn askers(look: &Look<'_>) -> Vec<Asker> {
 /// A package manager that is installed and wanted.
 fn manager(look: &Look<'_>) -> Option<Asker> {
     let known = [("apt-get", "apt-2.6"), ("dnf", "dnf-4.14")];
-    let (program, id) = known.into_iter().find(|(program, _)| is_installed(look.host, program))?;
-    let client = clients::by_id(id).filter(|_| look.only.is_none_or(|only| only == program))?;
+    // Where there are several, that of the system, which stands first for its family.
+    let own = look.platform.map(|platform| platform.package_manager(look.host).name);
+    let wanted = |(program, _): &(&str, &str)| match look.only {
+        Some(only) => only == *program,
+        None => is_installed(look.host, program) && own.is_none_or(|own| program.starts_with(own)),
+    };
+    let (program, id) = known.into_iter().find(|known| wanted(known) && is_installed(look.host, known.0))?;
+    let client = clients::by_id(id)?;
     Some(Asker { program, client })
 }
 

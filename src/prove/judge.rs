@@ -1,7 +1,7 @@
 //! Is the wanted way taken, and do the programs and the models agree?
 
 use crate::clients::{Environment, Route, Target};
-use crate::consumers::doors::Door;
+use crate::consumers::callers::Door;
 use crate::consumers::{Consumer, ConsumersFacts, Wanted, Who, judge as consumers};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};

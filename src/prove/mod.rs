@@ -19,7 +19,7 @@ mod shown;
 use std::time::{Duration, Instant};
 
 use crate::clients::{Client, Target};
-use crate::consumers::doors::Door;
+use crate::consumers::callers::Door;
 use crate::consumers::{Consumer, Who};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};

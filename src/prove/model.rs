@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clients::{self, Client, Environment, Route, Target};
-use crate::consumers::doors::Door;
+use crate::consumers::callers::Door;
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, ProxyValue, State, Who};
 use crate::net::Time;
 use crate::plan::PlannedHost;

@@ -208,7 +208,9 @@ fn is_kept(name: &str) -> bool {
 
 /// The proxy variables as they are.
 fn variables(bytes: &[u8]) -> Vec<u8> {
-    let name = |entry: &[u8]| String::from_utf8_lossy(entry.split(|byte| *byte == b'=').next().unwrap_or_default()).into_owned();
+    let name = |entry: &[u8]| {
+        String::from_utf8_lossy(entry.split(|byte| *byte == b'=').next().unwrap_or_default()).into_owned()
+    };
     let kept = bytes.split_inclusive(|byte| *byte == 0).filter(|entry| is_kept(&name(entry)));
     kept.flatten().copied().collect()
 }

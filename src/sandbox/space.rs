@@ -80,8 +80,11 @@ fn make(files: &[File]) -> Result<(), String> {
     let table = fs::read_to_string(MOUNTS).map_err(failed(MOUNTS))?;
     let mounts = parse(&table);
     read_only(&mounts)?;
-    let services: Vec<(&str, fs::File)> =
-        NAME_SERVICES.into_iter().chain(UNITS).filter_map(|folder| Some((folder, handle(Path::new(folder)).ok()?))).collect();
+    let services: Vec<(&str, fs::File)> = NAME_SERVICES
+        .into_iter()
+        .chain(UNITS)
+        .filter_map(|folder| Some((folder, handle(Path::new(folder)).ok()?)))
+        .collect();
     memory(&scratch, MEMORY).map_err(failed("no file system in memory"))?;
     layers(&mounts, files, &scratch)?;
     devices(&scratch.join("dev")).map_err(failed("/dev"))?;

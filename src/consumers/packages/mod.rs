@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::answers::outrank;
-use super::doors::is_installed;
+use super::callers::is_installed;
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
 use super::{Consumer, Exception, Known, State, Who};
@@ -139,7 +139,14 @@ pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
             Err((state, why)) => Consumer::unseen(Who::PackageManager, apt::DUMP.join(" "), state, why),
         };
     }
-    consumer(probe, manager, &by_files, &source)
+    let found = consumer(probe, manager, &by_files, &source);
+    let all_ours = !found.decided.is_empty() && found.decided.values().all(|decided| decided.ours);
+    if all_ours && !is_installed(probe.host, manager.name) {
+        // What we have written is no proof that somebody reads it.
+        let why = text!("{} is not installed; when it is, it will read {}", own(manager.name), own(&found.source));
+        return Consumer::unseen(Who::PackageManager, found.source, State::Skipped, why);
+    }
+    found
 }
 
 /// What prints the package manager's configuration as it reads it; `None`: nothing here does.

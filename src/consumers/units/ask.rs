@@ -67,7 +67,8 @@ pub(crate) fn show(stdout: &[u8]) -> Option<Loaded> {
     if matches!(one("LoadState"), "" | "not-found") {
         return None;
     }
-    let mut loaded = Loaded { masked: one("LoadState") == "masked", ..Loaded::default() };
+    let needs_reload = one("NeedDaemonReload") == "yes";
+    let mut loaded = Loaded { masked: one("LoadState") == "masked", needs_reload, ..Loaded::default() };
     loaded.fragment = Some(one("FragmentPath")).filter(|path| !path.is_empty()).map(PathBuf::from);
     let path = loaded.fragment.clone().unwrap_or_else(|| PathBuf::from("systemctl"));
     let at = Place::new(&path, 0);

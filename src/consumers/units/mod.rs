@@ -31,10 +31,12 @@ mod start;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::sight::{Place, Sight, Sights};
 use crate::envfile::unit::Release;
-use crate::host::{HostRead, RealHost};
+use crate::environment::systemd_runs;
+use crate::host::{self, HostRead, RealHost};
 use crate::text::Text;
 
 use loaded::Variables;
@@ -58,8 +60,6 @@ pub(crate) struct Service {
     pub(crate) masked: bool,
     /// Why systemd does not load or start it.
     pub(crate) refused: Option<Doubt>,
-    /// The unit's file and its drop-ins in the order in which they are read.
-    pub(crate) files: Vec<PathBuf>,
     environment: Variables,
     /// What it starts, in order.
     pub(crate) exec_start: Vec<Command>,
@@ -129,8 +129,11 @@ pub(crate) fn asked(
     let mut service = start::start(host, loaded, &every, release);
     let model = self::service(host, name, release);
     for (name, sight) in &mut service.environment.known {
-        if let Some(known) = model.environment.known.get(name).filter(|known| known.value() == sight.value()) {
-            *sight = known.clone();
+        // The line, too, whose value the model cannot tell.
+        let known = model.environment.known.get(name);
+        let fits = |known: &&Sight| matches!(known, Sight::Unknown { .. }) || known.value() == sight.value();
+        if let (Some(known), Sight::Value { at, .. }) = (known.filter(fits), &mut *sight) {
+            *at = known.at().clone();
         }
     }
     for (command, known) in service.exec_start.iter_mut().zip(&model.exec_start) {
@@ -139,6 +142,17 @@ pub(crate) fn asked(
         }
     }
     Some(service)
+}
+
+/// A service as the running systemd would start it, where that has not read its files since they were changed.
+pub(crate) fn unread(host: &dyn HostRead, name: &str, release: Release, deadline: Duration) -> Option<Service> {
+    if !host.is_live() || !systemd_runs(host) {
+        return None;
+    }
+    let argv = ask::SHOW.into_iter().chain([name]);
+    let output = host.run(&host::Command { deadline, ..host::Command::new(argv) }).ok()?;
+    let loaded = ask::show(&output.stdout).filter(|loaded| loaded.needs_reload)?;
+    Some(start::start(host, loaded, &manager::environment_of_all(host, release), release))
 }
 
 /// Where the model of a unit below `root` differs from what `systemd-analyze verify` of release 252 has printed.

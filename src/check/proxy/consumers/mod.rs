@@ -12,12 +12,12 @@ mod urls;
 
 use super::super::{Check, CheckSpec, Group, Look, Meta};
 use crate::consumers::judge::{disagreement, judge, not_seen, who};
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Known, State};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::text;
-use crate::text::Text;
+use crate::text::{Text, own};
 
 /// The check.
 pub(crate) struct Consumers;
@@ -72,7 +72,14 @@ impl Check for Consumers {
         let mut findings = all(facts, spec);
         findings.extend(drift::judge_drift(facts, spec));
         findings.extend(urls::judge_urls(facts));
-        findings
+        // What is said of several is known as the least of them is.
+        let mut seen = facts.consumers.iter().filter(|consumer| consumer.state == State::Seen);
+        let known = if seen.all(|consumer| consumer.known == Known::Asked) { Known::Asked } else { Known::Files };
+        let of_several = |finding: Finding| match finding.evidence.contains_key("known") {
+            true => finding,
+            false => finding.evidence("known", own(known.as_str())),
+        };
+        findings.into_iter().map(of_several).collect()
     }
 }
 

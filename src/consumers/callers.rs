@@ -88,7 +88,9 @@ impl Caller<'_> {
             Door::SuLogin => self.plain(&[&["su", "-"], shell, &[name, "-c", &run]].concat()),
             Door::Su => self.plain(&[&["su"], shell, &[name, "-c", &run]].concat()),
             Door::Console | Door::Ssh if hangs => return Err("a login of this user does not come to its end".into()),
-            Door::Console | Door::Ssh if login.needs_shell => return Err("this user has no shell to log in with".into()),
+            Door::Console | Door::Ssh if login.needs_shell => {
+                return Err("this user has no shell to log in with".into());
+            }
             Door::Console => self.console(name),
             Door::Ssh => self.ssh(sandbox, name)?,
             Door::Sudo | Door::SudoLogin => {
