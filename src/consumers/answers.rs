@@ -3,6 +3,7 @@
 use super::callers::Door;
 use super::{Consumer, Known, NAMES, ProxyValue, State};
 use crate::environment::Variables;
+use crate::text::Text;
 
 /// What was answered. Nothing stands here for who was not asked, or gave no answer.
 #[derive(Default)]
@@ -11,6 +12,8 @@ pub(super) struct Answers {
     pub(super) user: Option<String>,
     /// Doors, who went through each, and what there was behind it.
     pub(super) doors: Vec<(Door, String, Variables)>,
+    /// Why a login did not come to its end.
+    pub(super) hangs: Option<Text>,
     /// Units, as systemd's loader prints them.
     pub(super) units: Vec<u8>,
     /// The package manager's configuration, as it prints it.

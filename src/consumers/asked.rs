@@ -9,7 +9,7 @@ use super::callers::{Caller, Door, is_installed};
 use super::docker::UNITS;
 use super::reader::FileProbe;
 use super::units::{self, ask::VERIFY, ask::VERIFY_ENVIRONMENT};
-use super::{Consumer, Who, files, packages};
+use super::{Consumer, State, Who, files, packages};
 use crate::envfile::unit::Release;
 use crate::environment::{self, LoginUser};
 use crate::host::HostRead;
@@ -70,7 +70,10 @@ pub(super) fn ask(
             Ok((user, answer))
         });
         let Ok((user, answer)) = asked else { continue };
-        caller.hangs |= door == Door::SuLogin && !answer.opened && answer.code.is_none();
+        if door == Door::SuLogin && !answer.opened {
+            caller.hangs = answer.code.is_none();
+            answers.hangs = Some(caller.unfinished(&answer));
+        }
         if answer.opened {
             answers.doors.push((door, user, environment::parse(&answer.kept.0)));
         }
@@ -120,6 +123,10 @@ impl FileProbe<'_> {
         let own = at(&user);
         let typed = at(&format!("{user} at a terminal")).or(own);
         let mut found: Vec<Consumer> = Vec::new();
+        if let Some(why) = self.answers.hangs.take() {
+            let unseen = Consumer::unseen(Who::Login, format!("su - {user}"), State::Unreadable, why);
+            found.push(Consumer { name: Some(user.clone()), ..unseen });
+        }
         let mut answered: Vec<usize> = Vec::new();
         for (door, words, model) in [
             (Door::SuLogin, None, own),

@@ -2,14 +2,15 @@
 //! a ProxyCommand), cron's daemon with an `@reboot` job. Measured on Debian 12.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::Who;
 use crate::environment::LoginUser;
 use crate::host::HostRead;
-use crate::sandbox::{KEPT, Question, SCRIPT, Sandbox};
+use crate::sandbox::{Answer, KEPT, Question, SCRIPT, Sandbox};
 use crate::text;
 use crate::text::words::words;
-use crate::text::{Text, quoted};
+use crate::text::{Text, own, quoted, seconds};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -114,6 +115,16 @@ impl Caller<'_> {
             environment: vec![("PATH".to_owned(), PATH.to_owned())],
             deadline_ms: self.deadline_ms,
             ..Question::default()
+        }
+    }
+
+    /// Why a script did not come to its end.
+    pub(crate) fn unfinished(&self, answer: &Answer) -> Text {
+        let late = || text!("no end within {}", own(seconds(Duration::from_millis(self.deadline_ms))));
+        match answer.code {
+            None if answer.said.is_empty() => late(),
+            None => text!("{}: {}", late(), answer.said),
+            Some(code) => text!("exit code {}: {}", code, answer.said),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::finding::{Finding, Status};
 use crate::host::Command;
 use crate::sandbox::{Answer, Asked as Seen, Login, Question, SCRIPT, Sandbox};
 use crate::text;
-use crate::text::{Text, host_port, own, quoted, seconds};
+use crate::text::{Text, host_port, own, quoted};
 use crate::version::Version;
 
 use super::{Ask, Look, Program, Way};
@@ -91,14 +91,13 @@ fn line(program: &str, urls: &[String]) -> String {
                  -o Acquire::Retries=0 -o Acquire::http::Timeout=3 -o Acquire::https::Timeout=3"
             )
         }
-        _ => {
-            let repositories: String =
-                urls.iter().enumerate().map(|(number, url)| format!(" --repofrompath=ask{number},{url}")).collect();
+        // dnf stops at the first repository that fails.
+        _ => urls.iter().fold(String::new(), |lines, url| {
             format!(
-                "dnf -q -y --setopt=reposdir=/nonexistent --setopt=cachedir=/tmp/dnf --setopt=retries=1 \
-                 --setopt=timeout=3{repositories} makecache"
+                "{lines}dnf -q -y --setopt=reposdir=/nonexistent --setopt=cachedir=/tmp/dnf --setopt=retries=1 \
+                 --setopt=timeout=3 --repofrompath=ask,{url} makecache; "
             )
-        }
+        }),
     }
 }
 
@@ -140,7 +139,7 @@ pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targe
             Ok(answer) => {
                 caller.hangs |= door == Door::SuLogin && !answer.opened && answer.code.is_none();
                 if !answer.done {
-                    asked.findings.push(closed(door, &user, unfinished(&answer)));
+                    asked.findings.push(closed(door, &user, caller.unfinished(&answer)));
                 }
                 Some(answer).filter(|answer| answer.opened)
             }
@@ -187,16 +186,6 @@ fn asks(answer: &Answer, program: &str, targets: &[Target]) -> Vec<Ask> {
         }
     };
     targets.iter().map(ask).collect()
-}
-
-/// Why a script did not come to its end.
-fn unfinished(answer: &Answer) -> Text {
-    let late = || text!("no end within {}", own(seconds(Duration::from_millis(DOOR_MS))));
-    match answer.code {
-        None if answer.said.is_empty() => late(),
-        None => text!("{}: {}", late(), answer.said),
-        Some(code) => text!("exit code {}: {}", code, answer.said),
-    }
 }
 
 /// A door that did not open.
