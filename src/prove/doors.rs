@@ -16,7 +16,7 @@ use crate::version::Version;
 use super::{Ask, Look, Program, Way};
 
 /// Programs that may be named.
-pub(crate) const PROGRAMS: [&str; 6] = ["curl", "wget", "git", "python3", "apt-get", "dnf"];
+pub(crate) const PROGRAMS: [&str; 7] = ["curl", "wget", "git", "python3", "docker", "apt-get", "dnf"];
 
 /// How long one door may take, its programs included.
 const DOOR_MS: u64 = 15_000;
@@ -50,6 +50,7 @@ fn askers(look: &Look<'_>) -> Vec<Asker> {
         "curl" | "git" => curl().or_else(|| clients::by_id("curl-7.88")),
         "wget" => clients::by_id("wget-1.21"),
         "python3" => clients::by_id("python-urllib-3.11"),
+        "docker" => clients::by_id("go-net-http"),
         _ => None,
     };
     let wanted = PROGRAMS.into_iter().filter(|program| look.only.is_none_or(|only| only == *program));
@@ -72,7 +73,7 @@ fn manager(look: &Look<'_>) -> Option<Asker> {
 }
 
 /// A line of sh that asks for all three.
-fn line(program: &str, urls: &[String]) -> String {
+fn line(program: &str, targets: &[Target], urls: &[String]) -> String {
     let urls: Vec<String> = urls.iter().map(|url| quoted(url)).collect();
     let each = |command: &str| {
         let lines: Vec<String> = urls.iter().map(|url| format!("{command} {url}")).collect();
@@ -83,6 +84,12 @@ fn line(program: &str, urls: &[String]) -> String {
         "wget" => each("wget -q -O /dev/null --tries=1 --timeout=3"),
         "git" => format!("export GIT_TERMINAL_PROMPT=0; {}", each("git ls-remote")),
         "python3" => format!("python3 -c {} {}", quoted(PYTHON), urls.join(" ")),
+        // The client speaks HTTP to an engine elsewhere, by way of the proxy of its environment.
+        "docker" => targets.iter().fold(String::new(), |lines, target| {
+            let (tls, port) = if target.tls { ("--tls ", 443) } else { ("", 80) };
+            let place = quoted(&host_port(&target.host.to_string(), target.port.unwrap_or(port)));
+            format!("{lines}timeout 3 docker {tls}-H tcp://{place} version; ")
+        }),
         "apt-get" => {
             let sources: String = urls.iter().map(|url| format!("echo deb [trusted=yes] {url} x main; ")).collect();
             format!(
@@ -134,7 +141,7 @@ pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targe
                 continue;
             }
         };
-        let steps = askers.iter().map(|asker| (asker.program.to_owned(), line(asker.program, urls))).collect();
+        let steps = askers.iter().map(|asker| (asker.program.to_owned(), line(asker.program, targets, urls))).collect();
         let answer = match sandbox.ask(Question { steps, ..question }) {
             Ok(answer) => {
                 caller.hangs |= door == Door::SuLogin && !answer.opened && answer.code.is_none();
@@ -154,7 +161,7 @@ pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targe
         }
     }
     if let Some(asker) = manager(look) {
-        let steps = vec![(asker.program.to_owned(), line(asker.program, urls))];
+        let steps = vec![(asker.program.to_owned(), line(asker.program, targets, urls))];
         match sandbox.ask(Question { steps, ..caller.plain(&["sh", SCRIPT]) }) {
             Ok(answer) => {
                 asked.programs.push(program(Door::Nothing, &asker, None, asks(&answer, asker.program, targets)))
