@@ -51,7 +51,7 @@ pub(super) fn ask(
     }
     // No door reads what lies elsewhere, and over / there can be no layer.
     let has_folder = |file: &&File| {
-        let folder = file.path.ancestors().skip(1).find(|folder| matches!(host.lstat(folder), Ok(Some(_))));
+        let folder = file.path.ancestors().skip(1).find(|folder| folder.is_dir());
         folder.is_some_and(|folder| folder != Path::new("/"))
     };
     let mut inside: Vec<File> = planned.iter().filter(has_folder).cloned().collect();
@@ -63,7 +63,7 @@ pub(super) fn ask(
     let Ok(mut sandbox) = Sandbox::open(inside, World::default(), DEADLINE.min(left * 3 / 4)) else { return answers };
     let login = LoginUser::here();
     answers.user = Some(login.name.clone());
-    let mut caller = Caller { host: host, login, deadline_ms: EACH_MS, hangs: false };
+    let mut caller = Caller { host, login, deadline_ms: EACH_MS, hangs: false };
     for door in doors {
         let asked = caller.question(door, &mut sandbox).and_then(|(user, question)| {
             let answer = sandbox.ask(Question { keeps: Keeps::Variables, ..question })?;

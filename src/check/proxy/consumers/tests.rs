@@ -3,7 +3,7 @@
 use super::*;
 use crate::check::{ProxySpec, Secrets};
 use crate::finding::Status;
-use crate::host::{HostRead, MemoryHost};
+use crate::host::{HostRead, HostWrite, MemoryHost};
 use crate::net::Roots;
 use crate::net::testing::patient;
 use crate::platform;
