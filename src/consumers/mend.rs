@@ -151,14 +151,7 @@ mod tests {
                 "# x\nHTTP_PROXY=\"http://o:1\"\nA=1\n",
                 "# x\nHTTP_PROXY=\"http://new:1\"\nA=1\n",
             ),
-            (
-                Who::Docker,
-                "/etc/env.d/a.env",
-                "HTTP_PROXY",
-                1,
-                "HTTP_PROXY = http://o:1",
-                "HTTP_PROXY=\"http://new:1\"",
-            ),
+            (Who::Docker, "/etc/env.d/a.env", "HTTP_PROXY", 1, "HTTP_PROXY = http://o:1", "HTTP_PROXY=http://new:1"),
             (
                 Who::Docker,
                 "/etc/systemd/system/docker.service.d/z.conf",

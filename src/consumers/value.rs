@@ -131,7 +131,10 @@ pub(super) fn shown(url: &ProxyUrl) -> String {
         return url.masked();
     }
     let bare = ProxyUrl { credentials: None, ..url.clone() }.masked();
-    bare.replacen("://", &format!("://{MASK}@"), 1)
+    match bare.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{MASK}@{rest}"),
+        None => bare,
+    }
 }
 
 /// A list of exclusions as it stands, but for what looks like a login in it.

@@ -74,7 +74,7 @@ pub(crate) fn mend(
             next_step(&file, context, &mut draft);
         }
     }
-    mending.marked(seen.as_ref().map(|(wanted, _)| wanted), &mut draft);
+    mending.kept_by_tools(seen.as_ref().map(|(wanted, _)| wanted), &mut draft);
     readable_passwords(context, of_targets, &mut draft);
     Ok(Mended::Plan(draft.plan))
 }
@@ -225,7 +225,7 @@ impl Mending<'_> {
     }
 
     /// Files of a configuration tool, which is going to take back what is written. Without `--mend-others` nothing is.
-    fn marked(&self, wanted: Option<&Wanted>, draft: &mut Draft<'_>) {
+    fn kept_by_tools(&self, wanted: Option<&Wanted>, draft: &mut Draft<'_>) {
         let mut findings = Vec::new();
         for change in &draft.plan.changes {
             let Some(name) = tool(change.old_bytes()) else { continue };

@@ -50,7 +50,7 @@ fn each_file_and_directive_counts_as_systemd_counts_it() {
         (&[("D/a.conf", "[Service]\nEnvironment=HTTP_PROXY=p%23w\n")], ""),
         (&[("D/a.conf", own), ("D/b.conf", "[Service]\nEnvironment=HTTP_PROXY=%H\n")], "unknown b.conf:2"),
         (&[("D/a.conf", "[Service]\nEnvironment=HTTP_PROXY=a\\x2cb\n")], "a,b a.conf:2"),
-        (&[("D/a.conf", own), ("D/b.conf", "[Service]\nEnvironment=\n")], ""),
+        (&[("D/a.conf", own), ("D/b.conf", "[Service]\nEnvironment=\n")], "unset b.conf:2"),
         // Later names win, in whatever folder; the same name hides, a mask too.
         (
             &[

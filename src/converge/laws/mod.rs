@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{Converge, Interface, Options, RunContext, TakeBack, prove};
-use crate::apply;
 use crate::check::{CheckSpec, Limits};
 use crate::consumers::{self, Ask, ConsumersFacts, Touched, Who, judge, units};
 use crate::context::{HostContext, Inputs, Intent};
@@ -38,7 +37,7 @@ struct Nobody;
 impl Interface for Nobody {
     fn show_plan(&mut self, _: &RunContext) {}
 
-    fn confirm(&mut self, _: &mut RunContext) -> Result<(), Problem> {
+    fn confirm(&mut self, _: &RunContext) -> Result<(), Problem> {
         Ok(())
     }
 
@@ -74,7 +73,7 @@ fn take_back(host: &MemoryHost) -> Result<Outcome, Problem> {
 
 /// Everything but our own state.
 fn picture(host: &MemoryHost) -> BTreeMap<PathBuf, (Vec<u8>, Attributes)> {
-    host.picture().into_iter().filter(|(path, _)| !path.starts_with(apply::STATE)).collect()
+    host.picture().into_iter().filter(|(path, _)| !path.starts_with(crate::settings::STATE)).collect()
 }
 
 /// What consumers get, and a check's findings about them.
