@@ -18,7 +18,7 @@ pub struct Touched {
 }
 
 /// All of them; the first that fits a path counts.
-pub const TOUCHED: [Touched; 9] = [
+pub const TOUCHED: [Touched; 8] = [
     Touched {
         shown: "`/etc/environment` (Ubuntu family)",
         paths: &["/etc/environment"],
@@ -31,13 +31,6 @@ pub const TOUCHED: [Touched; 9] = [
         paths: &["/etc/profile.d/proxy.sh"],
         by: "`prepare`",
         what: "the same with `export`",
-        read_by: "each login shell; sessions that run keep what they have",
-    },
-    Touched {
-        shown: "other `/etc/profile.d/*.sh` that set the proxy",
-        paths: &["/etc/profile.d/*.sh"],
-        by: "`prepare`",
-        what: "brought to the same value, because logins source them later",
         read_by: "each login shell; sessions that run keep what they have",
     },
     Touched {
@@ -69,18 +62,18 @@ pub const TOUCHED: [Touched; 9] = [
         read_by: "the product's containers when they are started anew",
     },
     Touched {
-        shown: "`/etc/ics-setup/settings.toml`",
-        paths: &["/etc/ics-setup/settings.toml"],
-        by: "both",
-        what: "the settings, without passwords",
-        read_by: "ics-setup itself, so that a later run names only what changed",
-    },
-    Touched {
         shown: "`/var/lib/ics-setup` (0700)",
         paths: &["/var/lib/ics-setup/*"],
         by: "both",
-        what: "lock, journals, backups (0600)",
+        what: "lock, journals, backups, what the last run was told without passwords (0600)",
         read_by: "ics-setup itself",
+    },
+    Touched {
+        shown: "other files with lines that would win",
+        paths: &["*"],
+        by: "`prepare`",
+        what: "those lines, in files of nobody; in those of packages and configuration tools with `--mend-others`",
+        read_by: "whoever reads it now, at the next start",
     },
 ];
 

@@ -163,9 +163,10 @@ mod tests {
         assert_eq!(read("/etc/a").as_deref(), Some(&b"new"[..]), "through its link");
         assert_eq!(planned.lstat(Path::new("/etc/a")).unwrap().unwrap().kind, FileKind::Symlink);
         assert_eq!((read("/etc/b"), read("/etc/c").as_deref()), (None, Some(&b"c"[..])));
-        assert_eq!(planned.lstat(Path::new("/etc/d/e")).unwrap().unwrap().mode, 0o640);
+        assert_eq!(planned.lstat(Path::new("/etc/d/f/e")).unwrap().unwrap().mode, 0o640);
         assert_eq!(planned.list(Path::new("/etc")).unwrap(), ["a", "c", "d"]);
-        assert_eq!(planned.list(Path::new("/etc/d")).unwrap(), ["e"]);
+        assert_eq!(planned.list(Path::new("/etc/d")).unwrap(), ["f"]);
+        assert_eq!(planned.list(Path::new("/etc/d/f")).unwrap(), ["e"]);
         assert_eq!(planned.list(Path::new("/")).unwrap(), ["data", "etc"]);
         assert_eq!(planned.lstat(Path::new("/etc/d")).unwrap().unwrap().kind, FileKind::Dir);
         assert_eq!(planned.lstat(Path::new("/etc/x")).unwrap(), None);
