@@ -278,11 +278,11 @@ fn prepare_names_what_would_win_before_it_writes() {
         ("/etc/profile.d/zz.sh", "unset https_proxy\n".to_owned(), "proxy-login", "/etc/profile.d/zz.sh:1"),
         ("/etc/ssh/sshd_config", "UsePAM no\n".to_owned(), "proxy-login", "over ssh"),
         (unit, in_unit("Environment=HTTP_PROXY=http://%H.corp.example:1"), "proxy-docker", "http://lab.corp.example:1"),
-        (unit, in_unit("EnvironmentFile=/etc/default/site"), "proxy-docker", "/etc/default/site:1"),
+        (unit, in_unit("EnvironmentFile=/etc/default/site"), "proxy-docker", "/etc/default/site:2"),
         (unit, in_unit("UnsetEnvironment=HTTPS_PROXY"), "proxy-docker", "https_proxy is not set"),
         (
             "/etc/apt/apt.conf.d/zz",
-            "Acquire::http::Proxy \"http://old:1\";\n".to_owned(),
+            "// Managed by Puppet\nAcquire::http::Proxy \"http://old:1\";\n".to_owned(),
             "proxy-package-manager",
             "http://old:1",
         ),
@@ -296,7 +296,8 @@ fn prepare_names_what_would_win_before_it_writes() {
         if path.contains("/ssh/") && !has_ssh {
             continue;
         }
-        guest.write("/etc/default/site", "HTTP_PROXY=http://file:1\n");
+        // What is nobody's is mended, and wins no more.
+        guest.write("/etc/default/site", "# Managed by Puppet\nHTTP_PROXY=http://file:1\n");
         // sshd refuses an account without a password where it does not ask PAM.
         guest.sh("usermod -p x divvy");
         let before = fs::read(guest.path(path)).ok();
