@@ -1,22 +1,20 @@
 //! Every consumer in turn.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use super::callers::is_installed;
 use super::reader::FileProbe;
-use super::{ALL_NAMES, Consumer, ConsumersFacts, Known, NAMES, State, Who, docker, doors, files, packages, prod_env};
-use crate::environment::{self, LoginUser, Unseen, Variables};
+use super::{Consumer, ConsumersFacts, Known, State, Who, asked, docker, doors, files, packages, prod_env};
+use crate::environment::{self, Unseen};
 use crate::host::{HostRead, View};
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::product::Place;
+use crate::sandbox::File;
 use crate::settings::ProxyUrl;
 use crate::system::owner::tool;
 use crate::text::Text;
 use crate::vendor::{Vendor, prod_env as path_of_prod_env};
-
-/// How long a login may take: profile scripts may ask the network.
-const LOGIN: Duration = Duration::from_secs(15);
 
 /// Where to look, and what is known already.
 pub(crate) struct Ask<'a> {
@@ -30,6 +28,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) http_proxy: Option<&'a ProxyUrl>,
     /// For https requests.
     pub(crate) https_proxy: Option<&'a ProxyUrl>,
+    /// The machine's own programs are asked, with these files in their places; `None`: nobody is asked.
+    pub(crate) inside: Option<&'a [File]>,
 }
 
 /// Looks at all consumers, or at those named in `only`.
@@ -40,16 +40,19 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     let mut probe = FileProbe::new(host, platform, ask.home, time);
     let http_password = probe.password(ask.http_proxy);
     let https_password = probe.password(ask.https_proxy);
+    if let Some(planned) = ask.inside {
+        probe.answers = asked::ask(host, platform, planned, only.unwrap_or(&Who::ALL), time.left());
+    }
     let mut consumers = Vec::new();
     for who in Who::ALL.into_iter().filter(|who| only.is_none_or(|only| only.contains(who))) {
         match who {
-            Who::Login if host.is_live() => consumers.extend(probe.login(&LoginUser::of(host), platform)),
-            Who::Login => consumers.extend(doors::logins(&mut probe, platform)),
-            Who::Sudo if host.is_live() => consumers.push(probe.sudo(&LoginUser::of(host))),
-            Who::Sudo => consumers.extend(doors::sudo(&mut probe, platform)),
-            Who::Cron => consumers.extend(files::cron(&mut probe, platform)),
-            Who::Systemd if host.is_live() => consumers.push(probe.services()),
-            Who::Systemd => consumers.push(files::services(&mut probe, platform)),
+            Who::Login => consumers.extend(probe.login(platform)),
+            Who::Sudo => consumers.extend(probe.sudo(platform)),
+            Who::Cron => {
+                let modelled = files::cron(&mut probe, platform);
+                consumers.extend(probe.jobs(modelled));
+            }
+            Who::Systemd => consumers.push(probe.services(platform)),
             Who::Docker => consumers.extend(docker::daemons(&mut probe, platform)),
             Who::PackageManager => consumers.push(packages::manager(&mut probe, platform)),
             Who::DockerClient => consumers.extend(docker::client(&mut probe)),
@@ -84,45 +87,42 @@ fn kept_by(host: &dyn HostRead, path: &Path) -> Option<String> {
 }
 
 impl FileProbe<'_> {
-    fn login(&mut self, user: &LoginUser, platform: Option<&Platform>) -> Vec<Consumer> {
-        let source = format!("su - {}", user.name);
-        if self.host.euid() != 0 {
+    fn login(&mut self, platform: Option<&Platform>) -> Vec<Consumer> {
+        let found = doors::logins(self, platform);
+        // What only root may read is known to a login all the same.
+        let is_told = |consumer: &Consumer| consumer.state == State::Seen && consumer.unknown.is_empty();
+        if self.host.is_live() && self.host.euid() != 0 && !found.iter().all(is_told) {
+            let user = self.user();
             let why = "only root may start a login of another user";
-            let unseen = Consumer::unseen(Who::Login, source, State::NeedsRoot, why);
-            return vec![Consumer { name: Some(user.name.clone()), ..unseen }];
+            let consumer = Consumer::unseen(Who::Login, format!("su - {user}"), State::NeedsRoot, why);
+            return vec![Consumer { name: Some(user), ..consumer }];
         }
-        let seen = environment::login(self.host, user, self.at_most(LOGIN));
-        let asked = self.program(Who::Login, Some(user.name.clone()), &source, seen);
-        if asked.state == State::Seen { doors::beside(self, platform, &user.name, asked) } else { vec![asked] }
+        found
     }
 
-    fn sudo(&mut self, user: &LoginUser) -> Consumer {
-        let source = format!("sudo -u {} env", user.name);
-        if self.host.euid() != 0 {
-            return Consumer::unseen(Who::Sudo, source, State::NeedsRoot, "only root may run commands for other users");
+    fn sudo(&mut self, platform: Option<&Platform>) -> Vec<Consumer> {
+        if self.host.is_live() && !is_installed(self.host, "sudo") {
+            return vec![Consumer::unseen(Who::Sudo, "sudo", State::Skipped, "sudo is not installed")];
         }
-        let seen = environment::sudo(self.host, user, self.limit());
-        self.program(Who::Sudo, None, &source, seen)
+        doors::sudo(self, platform)
     }
 
-    fn services(&mut self) -> Consumer {
-        let seen = environment::services(self.host, self.limit());
-        self.program(Who::Systemd, None, "systemctl show-environment", seen)
-    }
-
-    fn program(&mut self, who: Who, name: Option<String>, source: &str, seen: Result<Variables, Unseen>) -> Consumer {
-        match seen {
+    fn services(&mut self, platform: Option<&Platform>) -> Consumer {
+        if let Some(asked) = self.asked_services(platform) {
+            return asked;
+        }
+        if !self.host.is_live() {
+            return files::services(self, platform);
+        }
+        let source = "systemctl show-environment";
+        match environment::services(self.host, self.limit()) {
             Ok(variables) => {
-                let mut consumer = Consumer { known: Known::Asked, ..Consumer::new(who, name, source) };
-                self.fill(&mut consumer, |name| environment::value(&variables, name).map(str::to_owned));
-                let others = ALL_NAMES.iter().filter(|name| !NAMES.contains(name));
-                let others =
-                    others.filter_map(|name| Some((*name, environment::value(&variables, name)?, source.to_owned())));
-                self.others(&mut consumer, others);
+                let mut consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::Systemd, None, source) };
+                self.given(&mut consumer, &variables);
                 consumer
             }
-            Err(Unseen::Absent(why)) => Consumer { name, ..Consumer::unseen(who, source, State::Skipped, why) },
-            Err(Unseen::Failed(why)) => Consumer { name, ..Consumer::unseen(who, source, State::Unreadable, why) },
+            Err(Unseen::Absent(why)) => Consumer::unseen(Who::Systemd, source, State::Skipped, why),
+            Err(Unseen::Failed(why)) => Consumer::unseen(Who::Systemd, source, State::Unreadable, why),
         }
     }
 }

@@ -49,7 +49,12 @@ pub(super) fn cron(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Ve
 /// What systemd gives to all its services, where it cannot be asked.
 pub(super) fn services(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
     let every = units::every_service(probe.host, platform.map_or(Release::UNKNOWN, Platform::systemd));
-    let sights = every.sights(&NAMES);
+    of_service(probe, &every)
+}
+
+/// The consumer that systemd starts so.
+pub(super) fn of_service(probe: &mut FileProbe<'_>, service: &units::Service) -> Consumer {
+    let sights = service.sights(&NAMES);
     let mut sources: Vec<String> = Vec::new();
     for sight in sights.values() {
         let path = &sight.at().path;

@@ -152,13 +152,16 @@ fn other_ways(consumer: &Consumer, others: Vec<&Exception>, observed: Text) -> F
         .advise(text!("take these lines out, or bring them to the same proxy: {}", own(places.join(", "))))
 }
 
-/// A consumer whose files say something else than it was started with.
+/// A consumer whose files say something else than it was started with, or than it will be started with.
 fn with_next(consumer: &Consumer, next: &Consumer, facts: &ConsumersFacts, wanted: &Wanted, observed: Text) -> Finding {
     let wrong = differences(next, facts, wanted);
     if !wrong.is_empty() {
         return differs(next, &wrong, facts, wanted);
     }
-    let title = text!("{} has to be started again: its files were changed since", who(consumer));
+    let title = match consumer.stale_unit {
+        true => text!("systemd has to read the files of {} again", who(consumer)),
+        false => text!("{} has to be started again: its files were changed since", who(consumer)),
+    };
     let finding = Finding::new(id(consumer.consumer), Status::Warn, title)
         .expected(expected(consumer, wanted))
         .observed(observed);
@@ -167,7 +170,10 @@ fn with_next(consumer: &Consumer, next: &Consumer, facts: &ConsumersFacts, wante
 
 /// Only what runs has to be started again, so no image has a consumer like this.
 fn restarted(mut finding: Finding, consumer: &Consumer) -> Finding {
-    finding.fix.extend(restart(false));
+    match consumer.stale_unit {
+        true => finding.fix.push(Fix::Command("systemctl daemon-reload".into())),
+        false => finding.fix.extend(restart(false)),
+    }
     finding.cause(consumer.why.clone().unwrap_or_default())
 }
 
@@ -209,6 +215,26 @@ fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wa
         .observed(text!("{} ({})", details, own(&consumer.source)))
         .cause(cause);
     Finding { fix: fixes, ..finding }
+}
+
+/// What a consumer says and its model does not.
+pub(crate) fn disagreement(consumer: &Consumer) -> Option<Finding> {
+    let asked = [Some(consumer), consumer.next.as_deref()].into_iter().flatten().find(|asked| asked.model.is_some())?;
+    let model = asked.model.as_deref()?;
+    let name = who(consumer);
+    let title = text!("{} gets something else than the model of it says", name);
+    let finding = differs_from_model(title, shown(model, &[]), text!("{} ({})", shown(asked, &[]), own(&asked.source)));
+    Some(finding.evidence("consumer", name))
+}
+
+/// Two answers to one question, the program's and its model's.
+pub(crate) fn differs_from_model(title: Text, model: Text, asked: Text) -> Finding {
+    Finding::new(ids::PROVE_MODEL, Status::Warn, title)
+        .expected(text!("by the model: {}", model))
+        .observed(text!("asked: {}", asked))
+        .cause("the program is right; the model does not know something that decides here")
+        .advise("keep the case without secrets, and report it: ics-setup prove --save <FILE>")
+        .evidence("known", own(Known::Asked.as_str()))
 }
 
 /// A consumer of which some variables cannot be told.
@@ -600,14 +626,10 @@ fn remedy(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted, missing:
 }
 
 fn evidence(finding: Finding, consumer: &Consumer, wanted: &[String]) -> Finding {
-    let known = match consumer.known {
-        Known::Asked => "asked",
-        Known::Files => "files",
-    };
     let finding = finding
         .evidence("consumer", who(consumer))
         .evidence("source", own(&consumer.source))
-        .evidence("known", own(known));
+        .evidence("known", own(consumer.known.as_str()));
     let finding = match consumer.assumed.as_slice() {
         [] => finding,
         assumed => finding.evidence("assumed", assumed.iter().map(|path| text!("{}", own(path))).collect::<Vec<_>>()),

@@ -1,6 +1,6 @@
 //! Who reads proxy settings on this host, and what each of them gets.
 //!
-//! Every consumer is asked where it can be, and told by its files otherwise. Passwords stay inside: values leave with their
+//! Every consumer is asked where it can be, over planned files too, and told by its files otherwise. Passwords stay inside: values leave with their
 //! passwords masked and numbered, so that equal ones can be told from different ones.
 //!
 //! | module | what it does |
@@ -9,6 +9,9 @@
 //! | `judge` | does a consumer get what is wanted, and what mends it? |
 //! | `value` | one value without its password, and what is wrong with how it is written |
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
+//! | `callers` | who goes through the doors of this machine, and how |
+//! | `asked` | the host's own programs, over planned files |
+//! | `answers` | what they have said; it outranks the models |
 //! | `collect` | every consumer in turn |
 //! | `doors` | logins and sudo, by what each door starts from |
 //! | `files` | cron and services by their files |
@@ -26,6 +29,9 @@
 //! | `places` | those of them with a `no_proxy` list, for the lints |
 //! | `mend` | which editor fits a file that is no target, and what it makes of it |
 
+mod answers;
+mod asked;
+pub(crate) mod callers;
 mod collect;
 mod docker;
 mod doors;
@@ -47,7 +53,6 @@ pub(crate) mod sources;
 #[cfg(test)]
 mod tests;
 mod touched;
-#[allow(dead_code, reason = "what asks systemd itself comes next")]
 pub(crate) mod units;
 mod value;
 mod wanted;
@@ -142,6 +147,12 @@ pub(crate) struct Consumer {
     pub(crate) unknown: BTreeMap<String, Text>,
     /// What it will get when it is started again, where its files say something else than it was started with.
     pub(crate) next: Option<Box<Consumer>>,
+    /// It would be started as before, since systemd has not read those files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stale_unit: bool,
+    /// What the model of it says, where it was asked and says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<Box<Consumer>>,
     /// Requests that have a proxy of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) exceptions: Vec<Exception>,
@@ -246,14 +257,14 @@ words! {
     }
 }
 
-/// How it is known what a consumer gets. Part of saved facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Known {
-    /// The consumer itself was asked: a login was started, a process looked at.
-    Asked,
-    /// A model of the consumer has read its files.
-    Files,
+words! {
+    /// How it is known what a consumer gets. Part of saved facts.
+    pub(crate) enum Known {
+        /// The consumer itself was asked: a login was started, a process looked at.
+        Asked = "asked",
+        /// A model of the consumer has read its files.
+        Files = "files",
+    }
 }
 
 /// Is it known what a consumer gets? Part of saved facts.
@@ -308,6 +319,8 @@ impl Consumer {
             decided: BTreeMap::new(),
             unknown: BTreeMap::new(),
             next: None,
+            stale_unit: false,
+            model: None,
             exceptions: Vec::new(),
             closed: Vec::new(),
             unread: Vec::new(),
@@ -345,6 +358,11 @@ impl Consumer {
     /// Does anything at all say that it uses a proxy?
     pub(crate) fn has_proxy(&self) -> bool {
         self.proxy(false).is_some() || self.proxy(true).is_some()
+    }
+
+    /// A login that was really started, as a person's at the console.
+    pub(crate) fn is_asked_login(&self) -> bool {
+        self.consumer == Who::Login && self.known == Known::Asked && self.source.starts_with("su - ")
     }
 
     /// Is there a value that no reader takes for a proxy?

@@ -60,7 +60,7 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
         other => match other.split(':').collect::<Vec<_>>().as_slice() {
             ["pam", service] => plain(pam::environment(&Pam::new(&host, platform), service)),
             ["login", door @ ("sudo" | "sudo -i"), user] => {
-                let found = doors::under_sudo(&host, platform, user)
+                let found = doors::under_sudo(&host, platform, "root", user)
                     .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
                 let (plain_sudo, login) = found.unwrap_or_default();
                 plain(if *door == "sudo" { plain_sudo } else { login })

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::answers::Answers;
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
-use super::{Consumer, Decided, Exception, NAMES, State, Who, mend};
+use super::{ALL_NAMES, Consumer, Decided, Exception, NAMES, State, Who, mend};
+use crate::environment::{self, LoginUser, Variables};
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::platform::Platform;
@@ -29,6 +31,8 @@ pub(super) const IMAGE: &str = "under --root no program of the image is run";
 pub(super) struct FileProbe<'a> {
     pub(super) host: &'a dyn HostRead,
     pub(super) time: Time,
+    /// What programs have said.
+    pub(super) answers: Answers,
     passwords: Passwords,
     /// Files that `prepare` and `reconfigure` write.
     own_files: Vec<PathBuf>,
@@ -44,7 +48,8 @@ impl<'a> FileProbe<'a> {
         own_files.extend(platform.into_iter().flat_map(|platform| {
             [platform.system_proxy_file(), platform.package_manager(host).conf].map(Path::to_path_buf)
         }));
-        Self { host, time, passwords: Passwords::default(), own_files, owners: BTreeMap::new() }
+        let (answers, passwords) = (Answers::default(), Passwords::default());
+        Self { host, time, answers, passwords, own_files, owners: BTreeMap::new() }
     }
 
     /// The line that decides a variable, for facts.
@@ -119,6 +124,15 @@ impl<'a> FileProbe<'a> {
         }
     }
 
+    /// The consumer with what a program has in its environment.
+    pub(super) fn given(&mut self, consumer: &mut Consumer, variables: &Variables) {
+        self.fill(consumer, |name| environment::value(variables, name).map(str::to_owned));
+        let source = consumer.source.clone();
+        let others = ALL_NAMES.iter().filter(|name| !NAMES.contains(name));
+        let others = others.filter_map(|name| Some((*name, environment::value(variables, name)?, source.clone())));
+        self.others(consumer, others);
+    }
+
     /// A consumer that gets what a model says; `usual`: where it would be said, if nothing says anything.
     pub(super) fn of_sights(&mut self, who: Who, sights: &Sights, usual: &[&str]) -> Consumer {
         let mut sources: Vec<String> = Vec::new();
@@ -132,6 +146,11 @@ impl<'a> FileProbe<'a> {
             sources = usual.iter().map(|path| self.shown(Path::new(path))).collect();
         }
         self.modelled(Consumer::new(who, None, sources.join(", ")), sights)
+    }
+
+    /// Who logs in.
+    pub(super) fn user(&self) -> String {
+        self.answers.user.clone().unwrap_or_else(|| LoginUser::of(self.host).name)
     }
 
     /// The number of the password of a URL that is wanted.

@@ -266,7 +266,7 @@ impl Converge<'_> {
         }));
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
-        let foretold = prove::plan(view, context);
+        let foretold = prove::plan(view, context, self.options.dry_run);
         context.findings.extend(foretold);
         ignored.apply(&mut context.findings);
         stop_on_failure(&context.findings)

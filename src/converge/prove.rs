@@ -5,14 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Options, RunContext};
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Known, State, Wanted, Who, judge};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Wanted, Who, judge};
 use crate::envfile::unit::Release;
 use crate::finding::{Finding, Status};
 use crate::host::{Command, HostRead, View};
 use crate::net::Time;
-use crate::plan::PlannedHost;
+use crate::plan::{Change, PlannedHost};
 use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
+use crate::sandbox::File;
 use crate::settings::Settings;
 use crate::targets;
 use crate::text;
@@ -24,9 +25,15 @@ const DEADLINE: Duration = Duration::from_secs(40);
 
 /// What the consumers whose files this run writes would not get as wanted, although everything is written as planned.
 /// Others are told of only where their files say something else, not where they say nothing.
-pub(super) fn plan(host: &View<'_>, context: &mut RunContext) -> Vec<Finding> {
-    let planned = PlannedHost::new(host, &context.plan.changes);
-    let Some((wanted, mut facts)) = observe(&planned, context, &context.plan.consumers) else { return Vec::new() };
+pub(super) fn plan(host: &View<'_>, context: &mut RunContext, dry_run: bool) -> Vec<Finding> {
+    let changes = &context.plan.changes;
+    let planned = PlannedHost::new(host, changes);
+    // Over files that stay as they are, the verification asks.
+    let files: Vec<File> = changes.iter().map(Change::file).collect();
+    let inside = (host.is_live() && (dry_run || !files.is_empty())).then_some(files.as_slice());
+    let Some((wanted, mut facts)) = observe(&planned, context, &context.plan.consumers, inside) else {
+        return Vec::new();
+    };
     let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
     consumers::over_planned(host, &planned, release, &mut facts);
     let told = |consumer: &&Consumer| {
@@ -37,6 +44,7 @@ pub(super) fn plan(host: &View<'_>, context: &mut RunContext) -> Vec<Finding> {
         // A daemon that would not start stops the run; all else is told.
         if consumer.state == State::Refused { finding } else { milder(finding) }
     });
+    let findings = findings.chain(facts.consumers.iter().filter_map(judge::disagreement).map(milder));
     let findings = findings.filter(|finding| !matches!(finding.status, Status::Pass | Status::Skip)).collect();
     context.ahead = Some((wanted, facts));
     findings
@@ -54,7 +62,7 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
     let touched = context.plan.touches(&files.drop_in) || context.plan.touches(&files.daemon_json);
     let is_behind =
         |(_, facts): (Wanted, ConsumersFacts)| facts.consumers.iter().any(|consumer| consumer.next.is_some());
-    if !touched && !observe(host, context, &[Who::Docker]).is_some_and(is_behind) {
+    if !touched && !observe(host, context, &[Who::Docker], None).is_some_and(is_behind) {
         return Ok(());
     }
     if !host.is_live() || host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
@@ -86,16 +94,18 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
     if options.dry_run {
         return Ok(());
     }
+    let inside = host.is_live().then_some(&[][..]);
     // Where nothing was written and nobody can be asked, the same files would say the same again.
     let ahead = context.ahead.take().filter(|_| context.plan.is_empty() && !host.is_live());
-    let seen = ahead.or_else(|| observe(&View::new(host), context, &context.plan.consumers));
+    let seen = ahead.or_else(|| observe(&View::new(host), context, &context.plan.consumers, inside));
     let Some((wanted, facts)) = seen else { return Ok(()) };
     // Only a login that was really started proves that the run has failed; all else is told and stays.
-    let proves = |consumer: &Consumer| consumer.consumer == Who::Login && consumer.known == Known::Asked;
-    let judged = |consumer: &Consumer| (proves(consumer), judge::judge(consumer, &facts, &wanted));
-    let findings = facts.consumers.iter().map(judged);
-    let findings: Vec<Finding> =
-        findings.map(|(proves, finding)| if proves { finding } else { milder(finding) }).collect();
+    let judged = |consumer: &Consumer| {
+        let finding = judge::judge(consumer, &facts, &wanted);
+        if consumer.is_asked_login() { finding } else { milder(finding) }
+    };
+    let mut findings: Vec<Finding> = facts.consumers.iter().map(judged).collect();
+    findings.extend(facts.consumers.iter().filter_map(judge::disagreement));
     let broken = findings.iter().find(|finding| finding.status == Status::Fail).cloned();
     // What was foretold is known now.
     context.findings.retain(|known| !findings.iter().any(|finding| finding.id == known.id));
@@ -115,16 +125,31 @@ pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut Ru
 }
 
 /// What consumers get on `host`; `None`: this run serves none.
-fn observe(host: &dyn HostRead, context: &RunContext, only: &[Who]) -> Option<(Wanted, ConsumersFacts)> {
-    look(host, context.settings.as_ref()?, context.platform.as_ref(), only)
+fn observe(
+    host: &dyn HostRead,
+    context: &RunContext,
+    only: &[Who],
+    inside: Option<&[File]>,
+) -> Option<(Wanted, ConsumersFacts)> {
+    ask(host, context.settings.as_ref()?, context.platform.as_ref(), only, inside)
 }
 
-/// As [`observe`], for settings that are not those of the run yet.
+/// As [`observe`], for settings that are not those of the run yet, and by the models alone.
 pub(super) fn look(
     host: &dyn HostRead,
     settings: &Settings,
     platform: Option<&Platform>,
     only: &[Who],
+) -> Option<(Wanted, ConsumersFacts)> {
+    ask(host, settings, platform, only, None)
+}
+
+fn ask(
+    host: &dyn HostRead,
+    settings: &Settings,
+    platform: Option<&Platform>,
+    only: &[Who],
+    inside: Option<&[File]>,
 ) -> Option<(Wanted, ConsumersFacts)> {
     if only.is_empty() {
         return None;
@@ -137,6 +162,7 @@ pub(super) fn look(
         home: &settings.home,
         http_proxy: settings.proxies.http.as_ref().map(|url| &url.value),
         https_proxy: settings.proxies.https.as_ref().map(|url| &url.value),
+        inside,
     };
     Some((wanted, consumers::observe(&ask, Some(only), Time::new(DEADLINE, DEADLINE))))
 }

@@ -1,5 +1,4 @@
-//! What environment a reader of the running system really has: a login, a command under sudo, systemd's services, a
-//! process.
+//! What environment a reader of the running system really has: systemd's services, a process.
 //!
 //! Values may hold passwords: they are compared and masked by whoever asks, never printed as they are.
 
@@ -9,18 +8,15 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::host::{Command, HostRead, Output};
+use crate::host::{Command, HostRead};
 use crate::redact::redact_line;
 use crate::text;
-use crate::text::{Text, first_line, own, quoted};
+use crate::text::{Text, first_line, own};
 
 pub(crate) use daemon::{DAEMON_JSON, Daemon, DaemonJson, daemon_json, dockerd, started};
 
 /// Name and value, in the order of the environment.
 pub(crate) type Variables = Vec<(String, String)>;
-
-/// Marks where the environment begins: profile scripts may print.
-const MARK: &str = "ics-setup-environment-follows:";
 
 /// Who logs in for the proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +28,13 @@ pub(crate) struct LoginUser {
 }
 
 impl LoginUser {
-    /// `divvy`, as the vendor's documents verify it; else whoever called sudo; else whoever we are.
+    /// Who logs in to this host; `divvy` where it is an image.
     pub(crate) fn of(host: &dyn HostRead) -> Self {
+        if host.is_live() { Self::here() } else { Self { name: "divvy".to_owned(), needs_shell: false } }
+    }
+
+    /// `divvy`, as the vendor's documents verify it; else whoever called sudo; else whoever we are.
+    pub(crate) fn here() -> Self {
         let by_name = |name: &str| nix::unistd::User::from_name(name).ok().flatten();
         let caller = std::env::var("SUDO_USER").ok();
         let here = || {
@@ -41,12 +42,12 @@ impl LoginUser {
                 .or_else(|| caller.as_deref().and_then(by_name))
                 .or_else(|| nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten())
         };
-        match host.is_live().then(here).flatten() {
+        match here() {
             Some(user) => {
                 let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 Self { name: user.name, needs_shell: matches!(shell.as_str(), "nologin" | "false" | "") }
             }
-            None => Self { name: if host.is_live() { "root" } else { "divvy" }.to_owned(), needs_shell: false },
+            None => Self { name: "root".to_owned(), needs_shell: false },
         }
     }
 }
@@ -60,55 +61,6 @@ pub(crate) enum Unseen {
     Failed(Text),
 }
 
-/// The environment of a real login, started with `su - USER`.
-///
-/// # Errors
-/// There is no `su`, it refuses, or a profile script ends it or hangs longer than `deadline`.
-pub(crate) fn login(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
-    in_login(host, &user.name, user.needs_shell, "env -0", deadline)
-}
-
-/// The environment of a command that root, logged in, starts for the user under sudo: `env_keep` passes on what the login has.
-///
-/// # Errors
-/// There is no sudo, or it does not let us; and as [`login`].
-pub(crate) fn sudo(host: &dyn HostRead, user: &LoginUser, deadline: Duration) -> Result<Variables, Unseen> {
-    if !has_program(host, "sudo") {
-        return Err(Unseen::Absent("sudo is not installed".into()));
-    }
-    let command = format!("sudo -n -u {} env -0", quoted(&user.name));
-    in_login(host, "root", false, &command, deadline).and_then(|seen| {
-        if seen.is_empty() { Err(Unseen::Failed("sudo does not let root run a command here".into())) } else { Ok(seen) }
-    })
-}
-
-/// What `command` prints, as `env -0` does, at the end of a login of `user`.
-fn in_login(
-    host: &dyn HostRead,
-    user: &str,
-    needs_shell: bool,
-    command: &str,
-    deadline: Duration,
-) -> Result<Variables, Unseen> {
-    let script = format!("printf %s {MARK}; exec {command}");
-    let mut argv = vec!["su", "-"];
-    if needs_shell {
-        argv.extend(["-s", "/bin/sh"]);
-    }
-    argv.extend([user, "-c", script.as_str()]);
-    let output = ran(host, argv, deadline, Some("there is no program su on this host"))?;
-    match memchr::memmem::rfind(&output.stdout, MARK.as_bytes()) {
-        Some(at) => Ok(parse(&output.stdout[at + MARK.len()..])),
-        None => Err(ended(&output, "su", " before it came to env")),
-    }
-}
-
-/// Is there such a program among those that root's commands find?
-fn has_program(host: &dyn HostRead, program: &str) -> bool {
-    let folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    folders.into_iter().any(|folder| !matches!(host.lstat(&Path::new(folder).join(program)), Ok(None)))
-}
-
 /// The environment that systemd gives to the services it starts, before their own settings.
 ///
 /// # Errors
@@ -117,32 +69,17 @@ pub(crate) fn services(host: &dyn HostRead, deadline: Duration) -> Result<Variab
     if !systemd_runs(host) {
         return Err(Unseen::Absent("systemd does not run here".into()));
     }
-    let output = ran(host, vec!["systemctl", "show-environment"], deadline, None)?;
+    let program = "systemctl show-environment";
+    let output = host
+        .run(&Command { deadline, ..Command::new(program.split(' ')) })
+        .map_err(|error| Unseen::Failed(text!("{} could not be run: {}", own(program), error)))?;
     if output.code != Some(0) {
-        return Err(ended(&output, "systemctl show-environment", ""));
+        let (code, said) = (format!("{:?}", output.code), redact_line(&first_line(&output.stderr, 200)));
+        return Err(Unseen::Failed(text!("{} ended with code {}: {}", own(program), own(code), said)));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     Ok(pairs.map(|(name, value)| (name.to_owned(), unquoted(value))).collect())
-}
-
-/// Runs a program; `absent` says what it means that there is none of that name, where nothing is wrong with that.
-fn ran(
-    host: &dyn HostRead,
-    argv: Vec<&str>,
-    deadline: Duration,
-    absent: Option<&'static str>,
-) -> Result<Output, Unseen> {
-    let program = argv[0].to_owned();
-    host.run(&Command { deadline, ..Command::new(argv) }).map_err(|error| match absent {
-        Some(absent) if error.kind() == io::ErrorKind::NotFound => Unseen::Absent(absent.into()),
-        _ => Unseen::Failed(text!("{} could not be run: {}", own(program), error)),
-    })
-}
-
-fn ended(output: &Output, program: &'static str, when: &'static str) -> Unseen {
-    let (code, said) = (format!("{:?}", output.code), redact_line(&first_line(&output.stderr, 200)));
-    Unseen::Failed(text!("{} ended with code {}{}: {}", own(program), own(code), own(when), said))
 }
 
 /// Is systemd the running manager (`sd_booted(3)`)?

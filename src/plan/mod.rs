@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::consumers::Who;
 use crate::finding::Finding;
 use crate::host::{Attributes, Snapshot};
+use crate::sandbox::File;
 use crate::settings::Told;
 use crate::text::Text;
 use crate::text::words::words;
@@ -126,6 +127,17 @@ pub enum FileMeta {
 }
 
 impl Change {
+    /// The file as programs are to see it that are asked before it is there.
+    pub(crate) fn file(&self) -> File {
+        let (mode, owner) = match self.after.as_ref().map(|after| &after.meta) {
+            Some(FileMeta::Like(attributes)) => (attributes.mode, Some((attributes.uid, attributes.gid))),
+            Some(FileMeta::Mode(mode)) => (*mode, None),
+            None => (0, None),
+        };
+        let content = self.after.as_ref().map(|after| after.bytes.clone());
+        File { path: self.real_path.clone(), content, mode, owner }
+    }
+
     /// What happens.
     pub fn action(&self) -> Action {
         match (&self.before, &self.after) {

@@ -1,6 +1,7 @@
 //! Is the wanted way taken, and do the programs and the models agree?
 
 use crate::clients::{Environment, Route, Target};
+use crate::consumers::callers::Door;
 use crate::consumers::{Consumer, ConsumersFacts, Wanted, Who, judge as consumers};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -8,7 +9,7 @@ use crate::sandbox::Login;
 use crate::text;
 use crate::text::{Text, own};
 
-use super::{Ask, Door, Look, Program, Way, wanted_proxy};
+use super::{Ask, Look, Program, Way, wanted_proxy};
 
 /// What is to be said: a finding for each door through which a wanted way is not taken, one for each program that does
 /// otherwise than the models say, and one that passes where there is neither.
@@ -118,7 +119,7 @@ fn differs(look: &Look<'_>, program: &Program, ask: &Ask, target: &Target) -> Op
 fn is_served(look: &Look<'_>, program: &Program) -> bool {
     let by_pam = look.platform.is_some_and(|platform| !platform.system_proxy_is_shell());
     match program.door {
-        Door::SuLogin | Door::Ssh => true,
+        Door::SuLogin | Door::Console | Door::Ssh => true,
         Door::Su | Door::Cron => by_pam,
         Door::Sudo | Door::SudoLogin | Door::Service => false,
         Door::Nothing => look.consumers.contains(&program.consumer),
@@ -206,12 +207,7 @@ fn disagreement(door: Door, asked: Text, model: Text, programs: &[&Program]) -> 
         Door::Nothing => text!("the model of {} says otherwise than it does", names(|program| program.program)),
         _ => text!("at the door {}, models of {} say otherwise", own(door.as_str()), names(|program| program.program)),
     };
-    Finding::new(ids::PROVE_MODEL, Status::Warn, title)
-        .expected(text!("by the model: {}", model))
-        .observed(text!("asked: {}", asked))
-        .cause("the program is right; the model does not know something that decides here")
-        .advise("keep the case without secrets, and report it: ics-setup prove --save <FILE>")
+    consumers::differs_from_model(title, model, asked)
         .evidence("clients", names(|program| program.client.id.as_str()))
         .evidence("door", own(door.as_str()))
-        .evidence("known", own("asked"))
 }

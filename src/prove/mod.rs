@@ -4,7 +4,7 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `doors` | the ways into the host, and the programs that are started there |
+//! | `doors` | the programs that are started behind each door |
 //! | `model` | what the models say |
 //! | `judge` | is the wanted way taken, and do both halves agree? |
 //! | `shown` | table and JSON |
@@ -16,19 +16,19 @@ mod judge;
 mod model;
 mod shown;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::clients::{Client, Target};
+use crate::consumers::callers::Door;
 use crate::consumers::{Consumer, Who};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
 use crate::network::catalogue::{Catalogue, Endpoint, EndpointNeeds, required_endpoints};
-use crate::plan::{Change, FileMeta};
+use crate::plan::Change;
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::sandbox::{File, Login, Sandbox, World};
+use crate::sandbox::{Login, Sandbox, World};
 use crate::settings::{Layers, NoProxy, Settings};
 use crate::text::Text;
 use crate::text::words::words;
@@ -55,26 +55,6 @@ words! {
         None = "none",
         /// A model cannot tell.
         Unknown = "unknown",
-    }
-
-    /// A way into the host.
-    pub(crate) enum Door {
-        /// `su - USER`: as a login at the console.
-        SuLogin = "su-",
-        /// `su USER`.
-        Su = "su",
-        /// A login through sshd.
-        Ssh = "ssh",
-        /// A command under sudo.
-        Sudo = "sudo",
-        /// `sudo -i`.
-        SudoLogin = "sudo-i",
-        /// A job of cron's daemon.
-        Cron = "cron",
-        /// An empty environment, as services have it.
-        Service = "service",
-        /// The program has a configuration of its own.
-        Nothing = "none",
     }
 }
 
@@ -200,7 +180,7 @@ fn open(look: &Look<'_>, targets: &[Target]) -> Result<Sandbox, Text> {
     if look.host.euid() != 0 {
         return Err("namespaces need root".into());
     }
-    let files = look.changes.unwrap_or_default().iter().map(planned).collect();
+    let files = look.changes.unwrap_or_default().iter().map(Change::file).collect();
     let host = |target: &Target| match &target.host {
         crate::clients::Host::Name(name) => Some(name.clone()),
         _ => None,
@@ -211,16 +191,6 @@ fn open(look: &Look<'_>, targets: &[Target]) -> Result<Sandbox, Text> {
         proxies: look.settings.proxies.iter().map(|proxy| proxy.value.render()).collect(),
     };
     Sandbox::open(files, world, DEADLINE)
-}
-
-fn planned(change: &Change) -> File {
-    let (mode, owner) = match change.after.as_ref().map(|after| &after.meta) {
-        Some(FileMeta::Like(attributes)) => (attributes.mode, Some((attributes.uid, attributes.gid))),
-        Some(FileMeta::Mode(mode)) => (*mode, None),
-        None => (0, None),
-    };
-    let content = change.after.as_ref().map(|after| after.bytes.clone());
-    File { path: change.real_path.clone(), content, mode, owner }
 }
 
 /// One endpoint that the product needs, one name that is reached directly, and the metadata of clouds.
@@ -249,10 +219,4 @@ fn wanted_proxy(look: &Look<'_>, target: &Target) -> Option<String> {
 /// The consumer of this kind that a login of the proof is about.
 fn consumer_of(consumers: &[Consumer], who: Who) -> Option<&Consumer> {
     consumers.iter().find(|consumer| consumer.consumer == who)
-}
-
-/// Is there such a program?
-fn is_installed(host: &dyn HostRead, program: &str) -> bool {
-    let folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    folders.iter().any(|folder| matches!(host.lstat(&Path::new(folder).join(program)), Ok(Some(_))))
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::clients::{self, Client, Environment, Route, Target};
+use crate::consumers::callers::Door;
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, ProxyValue, State, Who};
 use crate::host::View;
 use crate::net::Time;
 use crate::plan::PlannedHost;
 
-use super::{Door, Look, Program, Way, consumer_of};
+use super::{Look, Program, Way, consumer_of};
 
 /// How long reading all files may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -24,6 +25,7 @@ pub(super) fn consumers(look: &Look<'_>) -> (Vec<Consumer>, ConsumersFacts) {
         home: &look.settings.home,
         http_proxy: proxies.http.as_ref().map(|url| &url.value),
         https_proxy: proxies.https.as_ref().map(|url| &url.value),
+        inside: None,
     };
     let only = [Who::Login, Who::Sudo, Who::Cron, Who::Systemd, Who::Docker, Who::PackageManager];
     let facts = consumers::observe(&ask, Some(&only), Time::new(DEADLINE, DEADLINE));

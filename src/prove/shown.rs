@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json as value};
 
+use crate::consumers::callers::Door;
 use crate::finding::Status;
 use crate::redact::Redactor;
+use crate::report::check::mark;
 use crate::report::{Paint, human_findings, visible};
 use crate::sandbox::Login;
 use crate::text::seconds;
 
-use super::{Ask, Door, Program, Proven, Way};
+use super::{Ask, Program, Proven, Way};
 
 /// `programs`, as product.md has them.
 pub(crate) fn json(proven: &Proven) -> Value {
@@ -78,11 +80,11 @@ fn cells(program: &Program, unicode: bool) -> String {
         return program.model.iter().map(|way| format!("{:<18}", format!("{} (model)", way.as_str()))).collect();
     }
     let cell = |(number, ask): (usize, &Ask)| {
+        let drawn = |status| format!(" {}", mark(status, unicode).0);
         let mark = match program.wrong.get(number) {
-            Some(Some(_)) => " x",
-            Some(None) if unicode => " ✓",
-            Some(None) => " ok",
-            None => "",
+            Some(Some(_)) => drawn(Status::Fail),
+            Some(None) => drawn(Status::Pass),
+            None => String::new(),
         };
         let login = if ask.way == Way::Proxy && ask.login == Login::Wrong { ", login" } else { "" };
         format!("{:<18}", format!("{}{login}{mark}", ask.way.as_str()))

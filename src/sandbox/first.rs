@@ -17,7 +17,7 @@ use nix::unistd::{Pid, gethostname, getpid};
 
 use super::hosts::Names;
 use super::recorder::Recorder;
-use super::{Answer, KEPT, Order, Question, Reply, SCRIPT, World, cannot, frame};
+use super::{Answer, Hidden, KEPT, Keeps, Order, Question, Reply, SCRIPT, World, cannot, frame};
 use crate::net::basic;
 use crate::redact;
 use crate::settings::ProxyUrl;
@@ -32,7 +32,10 @@ const KERNEL: [&str; 5] = ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/pr
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The variables that are kept of an environment, in lower case.
-const NAMES: [&str; 4] = ["http_proxy", "https_proxy", "no_proxy", "all_proxy"];
+const NAMES: [&str; 5] = ["http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy"];
+
+/// No more of a program's output is kept.
+const LONGEST: u64 = 4 << 20;
 
 /// Serves until its input ends.
 pub(super) fn run() -> ExitCode {
@@ -151,14 +154,15 @@ fn answered(recorder: &Recorder, question: &Question, folder: &Path) -> io::Resu
     let Some((program, arguments)) = question.argv.split_first() else {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
     };
-    let said = Path::new(KEPT).join("said");
+    let (said, output) = (Path::new(KEPT).join("said"), Path::new(KEPT).join("output"));
+    let keeps_output = question.keeps == Keeps::Output;
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()
         .envs(question.environment.iter().map(|(name, value)| (name, value)))
         .current_dir("/")
         .stdin(if question.input.is_some() { Stdio::piped() } else { Stdio::null() })
-        .stdout(Stdio::null())
+        .stdout(if keeps_output { fs::File::create(&output)?.into() } else { Stdio::null() })
         .stderr(fs::File::create(&said)?)
         .spawn()?;
     if let (Some(mut pipe), Some(input)) = (child.stdin.take(), &question.input) {
@@ -173,6 +177,9 @@ fn answered(recorder: &Recorder, question: &Question, folder: &Path) -> io::Resu
         {
             answer.opened = true;
             answer.environment = environment(recorder, &bytes)?;
+            if question.keeps == Keeps::Variables {
+                answer.kept = Hidden(variables(&bytes));
+            }
             fs::remove_file(folder.join("env"))?;
             fs::write(folder.join("go"), "")?;
         }
@@ -189,7 +196,23 @@ fn answered(recorder: &Recorder, question: &Question, folder: &Path) -> io::Resu
         std::thread::sleep(PAUSE);
     }
     answer.said = last_line(&said);
+    if keeps_output {
+        fs::File::open(&output)?.take(LONGEST).read_to_end(&mut answer.kept.0)?;
+    }
     Ok(answer)
+}
+
+fn is_kept(name: &str) -> bool {
+    NAMES.contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// The proxy variables as they are.
+fn variables(bytes: &[u8]) -> Vec<u8> {
+    let name = |entry: &[u8]| {
+        String::from_utf8_lossy(entry.split(|byte| *byte == b'=').next().unwrap_or_default()).into_owned()
+    };
+    let kept = bytes.split_inclusive(|byte| *byte == 0).filter(|entry| is_kept(&name(entry)));
+    kept.flatten().copied().collect()
 }
 
 /// Kills all but this process, which is the first one here.
@@ -202,11 +225,10 @@ fn end_all() {
 fn environment(recorder: &Recorder, bytes: &[u8]) -> io::Result<BTreeMap<String, String>> {
     let mut kept = BTreeMap::new();
     for (own, value) in crate::environment::parse(bytes) {
-        let lower = own.to_ascii_lowercase();
-        if !NAMES.contains(&lower.as_str()) {
+        if !is_kept(&own) {
             continue;
         }
-        let shown = if lower == "no_proxy" {
+        let shown = if own.eq_ignore_ascii_case("no_proxy") {
             redact::list(&value)
         } else {
             let url = ProxyUrl::parse(&value).or_else(|_| ProxyUrl::parse(&format!("http://{value}")));

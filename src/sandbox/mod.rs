@@ -15,8 +15,8 @@
 //! | `recorder` | stands in for the world and its proxies |
 //! | `first` | the first process: runs programs, reports what they asked |
 //!
-//! What is read or compared with a password stays inside: environments leave masked, and of a login the word right, wrong
-//! or none. Not kept apart: records of the audit subsystem, which PAM sends to the kernel itself.
+//! What is compared with a password stays inside: of a login leaves the word right, wrong or none. Environments leave masked,
+//! but for those that a question wants to keep as they are. Not kept apart: records of the audit subsystem, which PAM sends to the kernel itself.
 
 mod first;
 mod frame;
@@ -87,8 +87,32 @@ pub(crate) struct Question {
     pub(crate) input: Option<String>,
     /// What the script runs, each a name and a line of sh.
     pub(crate) steps: Vec<(String, String)>,
+    /// What comes back besides.
+    pub(crate) keeps: Keeps,
     /// After so many milliseconds all that was started is killed.
     pub(crate) deadline_ms: u64,
+}
+
+/// What of a program's own comes back, with the passwords in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Keeps {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The proxy variables that the script was given, as they are.
+    Variables,
+    /// Standard output.
+    Output,
+}
+
+/// Bytes that may hold a password, and are never printed.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Hidden(pub(crate) Vec<u8>);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(crate::redact::MASK)
+    }
 }
 
 /// What came of it.
@@ -104,6 +128,8 @@ pub(crate) struct Answer {
     pub(crate) environment: BTreeMap<String, String>,
     /// What was asked for, in order.
     pub(crate) asked: Vec<Asked>,
+    /// What the question wanted to keep: variables as `env -0` prints them, or standard output.
+    pub(crate) kept: Hidden,
     /// The last line that the program wrote to standard error, masked.
     pub(crate) said: String,
 }

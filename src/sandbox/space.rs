@@ -26,6 +26,9 @@ const WRITABLE: [&str; 4] = ["/etc", "/home", "/root", "/var"];
 /// Sockets by which name services answer. nscd is not among them: asked for a host, it would ask the network.
 const NAME_SERVICES: [&str; 2] = ["/run/nslcd", "/run/samba/winbindd"];
 
+/// Units that systemd's loader reads besides those in /etc and /usr. Generators leave theirs to the running systemd alone.
+const UNITS: [&str; 3] = ["/run/systemd/system", "/run/systemd/system.control", "/run/systemd/transient"];
+
 /// Devices that programs get.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -77,8 +80,11 @@ fn make(files: &[File]) -> Result<(), String> {
     let table = fs::read_to_string(MOUNTS).map_err(failed(MOUNTS))?;
     let mounts = parse(&table);
     read_only(&mounts)?;
-    let services: Vec<(&str, fs::File)> =
-        NAME_SERVICES.into_iter().filter_map(|folder| Some((folder, handle(Path::new(folder)).ok()?))).collect();
+    let services: Vec<(&str, fs::File)> = NAME_SERVICES
+        .into_iter()
+        .chain(UNITS)
+        .filter_map(|folder| Some((folder, handle(Path::new(folder)).ok()?)))
+        .collect();
     memory(&scratch, MEMORY).map_err(failed("no file system in memory"))?;
     layers(&mounts, files, &scratch)?;
     devices(&scratch.join("dev")).map_err(failed("/dev"))?;
@@ -253,7 +259,7 @@ fn devices(new: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A /run in which nobody listens but name services.
+/// A /run in which nobody listens but name services, with the units that are there.
 fn run_folder(services: &[(&str, fs::File)]) -> io::Result<()> {
     let run = Path::new("/run");
     memory(run, MEMORY)?;

@@ -59,7 +59,7 @@ fn what_prepare_and_reconfigure_write_every_consumer_of_the_image_gets() {
     for family in [Root::ubuntu, Root::centos] {
         let root = family();
         root.put("etc/pam.d/cron", "session required pam_env.so\n");
-        root.put("usr/bin/dockerd", "");
+        ["dockerd", "apt", "yum"].iter().for_each(|reader| root.put(&format!("usr/bin/{reader}"), ""));
         root.put("etc/yum.conf", "[main]\n");
         let (code, json) =
             root.json(&["check", "proxy", "--proxy", &url, "--only", "proxy-login,proxy-docker,proxy-prod-env"]);

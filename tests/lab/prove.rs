@@ -159,6 +159,22 @@ fn prepare_proves_before_it_writes() {
     assert_eq!(guest.run(&prepare).expect(0).json()["outcome"], "changed");
 }
 
+/// Starts the tool and kills it after so long; whatever it has started ends too.
+fn kill_after(guest: &Guest, words: &[&str], moment: std::time::Duration) {
+    let mut child =
+        guest.command(words).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    // nsenter waits for it.
+    let tool = until(|| crate::common::child_of(child.id()).ok_or_else(|| "it has not begun".to_owned()));
+    std::thread::sleep(moment);
+    let tool = nix::unistd::Pid::from_raw(tool.parse().unwrap());
+    let _ = nix::sys::signal::kill(tool, nix::sys::signal::Signal::SIGKILL);
+    child.wait().unwrap();
+    until(|| {
+        let left = guest.sh("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '");
+        if left.contains("__sandbox") || left.contains("ics-setup/ask") { Err(left) } else { Ok(()) }
+    });
+}
+
 #[test]
 fn a_kill_at_any_moment_leaves_nothing() {
     let guest = guest(Family::Ubuntu);
@@ -168,19 +184,7 @@ fn a_kill_at_any_moment_leaves_nothing() {
     let whole = began.elapsed();
     for moment in 0..20_u32 {
         let words = ["ics-setup", "prove", "--client", "python3", "--proxy", PROXY];
-        let mut child = guest.command(&words).stdout(std::process::Stdio::null()).spawn().unwrap();
-        // nsenter waits for it.
-        let tool = until(|| crate::common::child_of(child.id()).ok_or_else(|| "it has not begun".to_owned()));
-        std::thread::sleep(whole * moment / 20);
-        let _ = nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(tool.parse().unwrap()),
-            nix::sys::signal::Signal::SIGKILL,
-        );
-        child.wait().unwrap();
-        until(|| {
-            let left = guest.sh("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '");
-            if left.contains("__sandbox") || left.contains("ics-setup/ask") { Err(left) } else { Ok(()) }
-        });
+        kill_after(&guest, &words, whole * moment / 20);
     }
     before.is_still(&guest, "after twenty kills");
 }
@@ -233,4 +237,143 @@ fn a_case_has_no_secret_and_is_for_its_owner_alone() {
     let saved: Value = serde_json::from_slice(&case).unwrap();
     assert_eq!(saved["programs"], result["programs"]);
     assert_eq!(fs::metadata(guest.path("/root/case.json")).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// `prepare` of these tests that writes nothing.
+fn dry_run(guest: &Guest, before: &[&str]) -> Value {
+    let prepare = ["ics-setup", "prepare", "--dry-run", "--format", "json", "--proxy", PROXY];
+    let targets = ["--target", "system-proxy", "--target", "docker-daemon", "--target", "package-manager"];
+    guest.run(&[before, &prepare[..], &targets[..]].concat()).expect(0).json()
+}
+
+/// The findings with this id that are no pass: how each is known, and all that it says.
+fn told(result: &Value, id: &str) -> Vec<(String, String)> {
+    let findings = result["findings"].as_array().unwrap().iter();
+    let wrong = findings.filter(|finding| finding["id"] == id && finding["status"] != "pass");
+    wrong.map(|finding| (finding["evidence"]["known"].as_str().unwrap().to_owned(), finding.to_string())).collect()
+}
+
+/// An engine whose unit is a package's.
+fn with_docker(guest: &Guest) {
+    guest.write("/usr/lib/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd -H fd://\n");
+    guest.write("/usr/bin/dockerd", "#!/bin/sh\n");
+    guest.sh("chmod 755 /usr/bin/dockerd; mkdir -p /etc/systemd/system/docker.service.d");
+}
+
+#[test]
+fn prepare_names_what_would_win_before_it_writes() {
+    let guest = guest(Family::Ubuntu);
+    with_docker(&guest);
+    let result = dry_run(&guest, &[]);
+    for id in ["proxy-login", "proxy-docker", "proxy-cron", "proxy-package-manager", "prove-model"] {
+        assert_eq!(told(&result, id), [], "{result:#}");
+    }
+    let has_ssh = guest.path("/usr/sbin/sshd").exists() && guest.path("/usr/bin/ssh").exists();
+    if !has_ssh {
+        skip("prove", "a login through sshd", "the lab's root has no OpenSSH");
+    }
+    let unit = "/etc/systemd/system/docker.service.d/zz.conf";
+    let in_unit = |line: &str| format!("[Service]\n{line}\n");
+    for (path, text, id, says) in [
+        ("/etc/profile.d/zz.sh", "unset https_proxy\n".to_owned(), "proxy-login", "/etc/profile.d/zz.sh:1"),
+        ("/etc/ssh/sshd_config", "UsePAM no\n".to_owned(), "proxy-login", "over ssh"),
+        (unit, in_unit("Environment=HTTP_PROXY=http://%H.corp.example:1"), "proxy-docker", "http://lab.corp.example:1"),
+        (unit, in_unit("EnvironmentFile=/etc/default/site"), "proxy-docker", "/etc/default/site:2"),
+        (unit, in_unit("UnsetEnvironment=HTTPS_PROXY"), "proxy-docker", "https_proxy is not set"),
+        (
+            "/etc/apt/apt.conf.d/zz",
+            "// Managed by Puppet\nAcquire::http::Proxy \"http://old:1\";\n".to_owned(),
+            "proxy-package-manager",
+            "http://old:1",
+        ),
+        (
+            "/home/divvy/.bashrc",
+            "case $- in *i*) export https_proxy=http://typed:1;; esac\n".to_owned(),
+            "proxy-login",
+            "at the console",
+        ),
+    ] {
+        if path.contains("/ssh/") && !has_ssh {
+            continue;
+        }
+        // What is nobody's is mended, and wins no more.
+        guest.write("/etc/default/site", "# Managed by Puppet\nHTTP_PROXY=http://file:1\n");
+        // sshd refuses an account without a password where it does not ask PAM.
+        guest.sh("usermod -p x divvy");
+        let before = fs::read(guest.path(path)).ok();
+        guest.write(path, text);
+        let etc = guest.manifest();
+        let result = dry_run(&guest, &[]);
+        let found = told(&result, id);
+        assert!(found.iter().any(|(known, text)| known == "asked" && text.contains(says)), "{path}: {result:#}");
+        assert_eq!(etc.difference(&guest.manifest()), "", "{path}");
+        match before {
+            Some(bytes) => guest.write(path, bytes),
+            None => fs::remove_file(guest.path(path)).unwrap(),
+        }
+    }
+}
+
+#[test]
+fn an_answer_outranks_the_model_and_both_are_told() {
+    let guest = guest(Family::Ubuntu);
+    // The model knows bash by its name.
+    guest.write("/opt/bash", "#!/bin/sh\nexport http_proxy=http://other:1\nexec /bin/bash \"$@\"\n");
+    guest.sh("chmod 755 /opt/bash; usermod -s /opt/bash divvy");
+    let result = dry_run(&guest, &[]);
+    let login = told(&result, "proxy-login");
+    assert!(login.iter().any(|(known, text)| known == "asked" && text.contains("http://other:1")), "{result:#}");
+    let models = told(&result, "prove-model");
+    let Some((known, model)) = models.first() else { panic!("{result:#}") };
+    assert!(known == "asked" && model.contains("by the model") && model.contains("http://other:1"), "{model}");
+}
+
+#[test]
+fn without_namespaces_the_models_speak() {
+    let guest = guest(Family::Ubuntu);
+    guest.write("/etc/profile.d/zz.sh", "unset https_proxy\n");
+    for before in [
+        &["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"][..],
+        &["setpriv", "--reuid=divvy", "--regid=divvy", "--clear-groups"],
+    ] {
+        let result = dry_run(&guest, before);
+        let found = told(&result, "proxy-login");
+        assert!(!found.is_empty() && found.iter().all(|(known, _)| known == "files"), "{result:#}");
+    }
+}
+
+#[test]
+fn asking_leaves_nothing_also_when_killed() {
+    let guest = guest(Family::Ubuntu);
+    let before = Snapshot::take(&guest);
+    let began = std::time::Instant::now();
+    dry_run(&guest, &[]);
+    let whole = began.elapsed();
+    guest.run(&["ics-setup", "check", "proxy", "--proxy", PROXY, "--fail-on", "never"]).expect(0);
+    before.is_still(&guest, "after a dry run and a check");
+    for moment in 0..10_u32 {
+        let words = ["ics-setup", "prepare", "--dry-run", "--proxy", PROXY];
+        kill_after(&guest, &words, whole * moment / 10);
+    }
+    before.is_still(&guest, "after ten kills");
+}
+
+#[test]
+fn dnf_is_asked_itself() {
+    let guest = guest(Family::CentOs);
+    if !guest.path("/usr/bin/dnf").exists() {
+        skip("prove", "dnf", "the lab's root has no dnf");
+        return;
+    }
+    guest.write("/etc/dnf/dnf.conf", "[main]\n");
+    let asked = |more: &[&str]| {
+        let words = ["ics-setup", "prove", "--format", "json", "--client", "dnf", "--proxy", PROXY];
+        guest.run(&[&words[..], more].concat()).json()
+    };
+    assert_eq!(ways(&asked(&[]), "none"), ["direct"; 3]);
+    let result = asked(&["--target", "package-manager"]);
+    assert_eq!(ways(&result, "none"), ["proxy"; 3], "{result:#}");
+    guest.write("/etc/yum.repos.d/site.repo", "[site]\nbaseurl=http://x\nproxy=http://old:1\n");
+    let found = told(&dry_run(&guest, &[]), "proxy-package-manager");
+    assert!(found.iter().any(|(known, text)| known == "asked" && text.contains("http://old:1")), "{found:?}");
 }

@@ -3,6 +3,7 @@
 use crate::check::GivenList;
 use crate::check::prelude::*;
 use crate::clients::{self, Client};
+use crate::consumers::Known;
 use crate::consumers::places::{self, Place, PlacesFacts};
 use crate::consumers::sources::Reader;
 use crate::lists::{Context, Local, and, lint, list_shown};
@@ -67,7 +68,8 @@ impl Check for NoProxyLists {
     }
 
     fn judge(&self, facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding> {
-        judge_places(facts, spec)
+        let known = |finding: Finding| finding.evidence("known", own(Known::Files.as_str()));
+        judge_places(facts, spec).into_iter().map(known).collect()
     }
 
     fn is_settled(&self, _facts: &PlacesFacts) -> bool {

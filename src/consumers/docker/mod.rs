@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::answers;
 use super::reader::{FileProbe, IMAGE};
 use super::sight::{Place, Sight, Sights};
 use super::units::{self, Doubt, Service};
@@ -35,7 +36,7 @@ pub(super) use client::{client, client_gives};
 pub(crate) use validate::over_planned;
 
 /// Units that run the daemon: a package's, and snapd's.
-const UNITS: [&str; 2] = ["docker.service", SNAP];
+pub(super) const UNITS: [&str; 2] = ["docker.service", SNAP];
 
 /// snapd's. Its wrapper starts the daemon with files of the snap (canonical/docker-snap).
 const SNAP: &str = "snap.docker.dockerd.service";
@@ -67,8 +68,12 @@ pub(super) fn daemons(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
 /// daemon's options win over the environment (engine 23 and newer; older ones do not start with such a file).
 fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
     let running = if probe.host.is_live() { environment::dockerd(probe.host, probe.limit()) } else { None };
-    let (unit, service) = docker_unit(probe.host, platform.map_or(Release::UNKNOWN, Platform::systemd));
-    let next = started(probe, unit, &service);
+    let release = platform.map_or(Release::UNKNOWN, Platform::systemd);
+    let (unit, service) = docker_unit(probe.host, release);
+    let mut next = started(probe, unit, &service);
+    if let Some(service) = units::asked(probe.host, unit, &probe.answers.units, release, None) {
+        next = answers::outrank(started(probe, unit, &service), Some(next));
+    }
     let Some(running) = running else {
         // What cannot be looked at may be there.
         let there = |path: &Path| !matches!(probe.host.lstat(path), Ok(None));
@@ -78,7 +83,7 @@ fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
             || !next.unknown.is_empty()
             || next.decided.values().any(|decided| !decided.is_target());
         if is_installed || by_others {
-            return next;
+            return unread(probe, unit, release, next);
         }
         if let Some(podman) = others::podman(probe) {
             return podman;
@@ -114,9 +119,24 @@ fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
         now.next = Some(Box::new(next));
     } else {
         // Whoever decides what it will get has decided what it has.
-        now.decided = next.decided;
+        now.decided.clone_from(&next.decided);
+        if reads_unit && let Some(before) = Some(unread(probe, unit, release, next)).filter(|again| again.stale_unit) {
+            return before;
+        }
     }
     now
+}
+
+/// The daemon as it would be started, where systemd has not read the files of its unit since they were changed.
+fn unread(probe: &mut FileProbe<'_>, unit: &str, release: Release, next: Consumer) -> Consumer {
+    let Some(service) = units::unread(probe.host, unit, release, probe.limit()) else { return next };
+    let before = started(probe, unit, &service);
+    if before.state != State::Seen || !differs(&before, &next, || false) {
+        return next;
+    }
+    let source = format!("systemctl show {unit}");
+    let why = Some("files of its unit were changed, and systemctl daemon-reload was not run since".into());
+    Consumer { source, why, known: Known::Asked, stale_unit: true, next: Some(Box::new(next)), ..before }
 }
 
 /// Would another start change what the daemon gets? What systemd gives to all services by word of mouth (`systemctl

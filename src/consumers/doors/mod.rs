@@ -6,13 +6,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::answers::outrank;
+use super::callers;
 use super::look::{self, Stop};
 use super::pam::{self, Pam};
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
-use super::{ALL_NAMES, Closed, Consumer, NAMES, State, Unread, Who, logins};
+use super::{ALL_NAMES, Closed, Consumer, Known, NAMES, State, Unread, Who, logins};
 use crate::envfile::shell::{User, obstacles};
-use crate::environment::LoginUser;
 use crate::host::{FileKind, HostRead};
 use crate::platform::Platform;
 use crate::text;
@@ -183,20 +184,36 @@ impl Doors<'_> {
     }
 }
 
-/// Logins of root and of an ordinary user, by the files that they read. One consumer where all of them get the same; and other
-/// shells whose files mention the names.
+/// Logins of root and of an ordinary user: those that were asked by what they have, all others by the files that they read. One
+/// consumer where all of them get the same; and other shells whose files mention the names.
 pub(super) fn logins(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
-    let user = LoginUser::of(probe.host).name;
-    let found = match ways(probe.host, platform, &[&user, "root"]) {
-        Ok(found) => found,
+    let user = probe.user();
+    let (found, stopped) = match ways(probe.host, platform, &[&user, "root"]) {
+        Ok(found) => (found, None),
         Err(stop) => {
             let shown = probe.shown(&stop.at.path);
             let why = text!("{}: {}", own(&shown), stop.why);
-            return vec![Consumer::unseen(Who::Login, shown, State::Unreadable, why)];
+            let unseen = Consumer::unseen(Who::Login, shown, State::Unreadable, why);
+            (Ways { ways: Vec::new(), assumed: Vec::new() }, Some(unseen))
         }
     };
-    let all: Vec<&Way> = found.ways.iter().collect();
-    let mut consumers = consumers(probe, &found, &all);
+    let assumed: Vec<String> = found.assumed.iter().map(|path| probe.shown(path)).collect();
+    let modelled = |way: &Way| {
+        let consumer = Consumer { assumed: assumed.clone(), ..of_way(probe, way) };
+        Told { user: way.user.name.clone(), door: way.door, consumer }
+    };
+    let modelled: Vec<Told> = found.ways.iter().map(modelled).collect();
+    let asked = asked(probe, &user, &modelled);
+    let hangs = probe.answers.hangs.take().map(|why| Consumer {
+        name: Some(user.clone()),
+        ..Consumer::unseen(Who::Login, format!("su - {user}"), State::Unreadable, why)
+    });
+    let mut consumers: Vec<Consumer> = hangs.into_iter().collect();
+    if consumers.is_empty() && asked.is_empty() {
+        consumers.extend(stopped);
+    }
+    let told = outranked(&user, !consumers.is_empty(), modelled, asked);
+    consumers.extend(grouped(told));
     for (family, sights) in logins::others(probe.host) {
         let name = Some(format!("a user of {}", family.name()));
         consumers.push(Consumer { name, ..probe.of_sights(Who::Login, &sights, &[]) });
@@ -204,50 +221,81 @@ pub(super) fn logins(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> 
     consumers
 }
 
-/// A login by `su -` that was asked, with what the files add: who decides each value, and what the same user gets at doors that
-/// start from something else, which cannot be asked.
-pub(super) fn beside(
-    probe: &mut FileProbe<'_>,
-    platform: Option<&Platform>,
-    user: &str,
-    mut asked: Consumer,
-) -> Vec<Consumer> {
-    let Ok(found) = ways(probe.host, platform, &[user, "root"]) else { return vec![asked] };
-    let Some(by_su) = found.ways.iter().find(|way| way.user.name == user && way.door == Door::SuLogin) else {
-        return vec![asked];
-    };
-    let modelled = of_way(probe, by_su);
-    let is_right = modelled.is_same(&asked);
-    if is_right {
-        asked.decided = modelled.decided;
-    }
-    asked.closed = modelled.closed;
-    let differs = |way: &&Way| match way.door {
-        Door::SuLogin | Door::SuTerminal => false,
-        Door::Console | Door::Ssh => way.start != by_su.start,
-        Door::Su => is_right,
-    };
-    let others: Vec<&Way> = found.ways.iter().filter(|way| way.user.name == user).filter(differs).collect();
-    let mut consumers: Vec<Consumer> = consumers(probe, &found, &others)
-        .into_iter()
-        .filter(|consumer| !consumer.is_same(&asked))
-        .map(|consumer| Consumer { name: Some(user.to_owned()), ..consumer })
-        .collect();
-    if !consumers.is_empty() {
-        asked.doors = Some("by su -".to_owned());
-    }
-    consumers.insert(0, asked);
-    consumers
+/// What a user gets at a door.
+#[derive(Clone)]
+struct Told {
+    user: String,
+    door: Door,
+    consumer: Consumer,
 }
 
-/// What a command gets that root, logged in, starts for another user under `sudo`, and under `sudo -i`.
+/// The doors that were asked, each with what its model says.
+fn asked(probe: &mut FileProbe<'_>, user: &str, modelled: &[Told]) -> Vec<(Told, Option<Consumer>)> {
+    let doors = [
+        (Door::SuLogin, callers::Door::SuLogin),
+        (Door::Su, callers::Door::Su),
+        (Door::Console, callers::Door::Console),
+        (Door::Ssh, callers::Door::Ssh),
+    ];
+    let mut asked = Vec::new();
+    for (door, caller) in doors {
+        let Some(answer) = probe.behind(caller, |user| Some(user.to_owned())) else { continue };
+        let model = modelled.iter().find(|told| told.user == user && told.door == door);
+        let model = model.map(|told| told.consumer.clone());
+        let consumer = outrank(answer, model.clone());
+        asked.push((Told { user: user.to_owned(), door, consumer }, model));
+    }
+    asked
+}
+
+/// Answers in the places of what models say. A door that nobody was at gets what another one of the user gets that has the same
+/// model; of other users only what differs is told. `fails`: a login of the user does not come to its end.
+fn outranked(user: &str, fails: bool, modelled: Vec<Told>, asked: Vec<(Told, Option<Consumer>)>) -> Vec<Told> {
+    if asked.is_empty() && !fails {
+        return modelled;
+    }
+    let mut told: Vec<Told> = asked.iter().map(|(told, _)| told.clone()).collect();
+    for own in modelled {
+        let is_user = own.user == user;
+        if (is_user && fails) || asked.iter().any(|(told, _)| told.user == own.user && told.door == own.door) {
+            continue;
+        }
+        let twin = |(_, model): &&(Told, Option<Consumer>)| {
+            model.as_ref().is_some_and(|model| model.is_same(&own.consumer) && model.closed == own.consumer.closed)
+        };
+        match asked.iter().rev().find(twin) {
+            Some((twin, _)) if is_user => told.push(Told { consumer: twin.consumer.clone(), ..own }),
+            Some(_) => {}
+            None => told.push(own),
+        }
+    }
+    told
+}
+
+/// What a command gets that root, logged in, starts for another user under `sudo`, and under `sudo -i`. Where it was asked, it is
+/// root's command, called by who was asked.
 pub(super) fn sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
+    let asked = probe.behind(callers::Door::Sudo, |_| None);
+    let (caller, user) = match probe.answers.door(callers::Door::Sudo) {
+        Some((caller, _)) => (caller, "root".to_owned()),
+        None => ("root".to_owned(), probe.user()),
+    };
+    let mut modelled = modelled_sudo(probe, platform, &caller, &user);
+    if let Some(asked) = asked {
+        modelled.retain(|consumer| consumer.state == State::Seen);
+        let model = if modelled.is_empty() { None } else { Some(modelled.remove(0)) };
+        modelled.insert(0, outrank(asked, model));
+    }
+    modelled
+}
+
+fn modelled_sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>, caller: &str, user: &str) -> Vec<Consumer> {
     let sudoers = Path::new("/etc/sudoers");
     let unseen = |state, why: Text| vec![Consumer::unseen(Who::Sudo, probe.shown(sudoers), state, why)];
     if let Err((state, why)) = probe.read(sudoers) {
         return unseen(state, why);
     }
-    let (plain, login) = match under_sudo(probe.host, platform, &LoginUser::of(probe.host).name) {
+    let (plain, login) = match under_sudo(probe.host, platform, caller, user) {
         Ok(Some(found)) => found,
         Ok(None) => return unseen(State::Skipped, "sudo is not installed".into()),
         Err(stop) => return unseen(State::Unreadable, text!("{}: {}", probe.shown(&stop.at.path), stop.why)),
@@ -260,58 +308,61 @@ pub(super) fn sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Ve
     vec![plain, Consumer { doors: Some("sudo -i".to_owned()), ..login }]
 }
 
-/// What `su - root -c "sudo -u USER COMMAND"` gives, and the same with `sudo -i`. `None`: there is no sudo.
+/// What `su - CALLER -c "sudo -u USER COMMAND"` gives, and the same with `sudo -i`. `None`: there is no sudo.
 ///
 /// # Errors
 /// What could not be looked at.
 pub(super) fn under_sudo(
     host: &dyn HostRead,
     platform: Option<&Platform>,
+    caller: &str,
     user: &str,
 ) -> Result<Option<(Sights, Sights)>, Stop> {
     let doors = Doors { host, platform, ways: Vec::new() };
-    let (root, user) = (doors.user("root")?, doors.user(user)?);
-    let caller = logins::login(host, platform, &root, false, &doors.by_su_login(&root)?.sights);
-    let by_sudo = |login| pam::sudo::read(host, &caller, platform, login);
+    let (caller, user) = (doors.user(caller)?, doors.user(user)?);
+    let given = logins::login(host, platform, &caller, false, &doors.by_su_login(&caller)?.sights);
+    let by_sudo = |login| pam::sudo::read(host, &given, platform, login);
     let found = by_sudo(false).zip(by_sudo(true));
     Ok(found.map(|(plain, start)| (plain, logins::login(host, platform, &user, false, &start))))
 }
 
 /// Users, each with some of the doors.
-type Users<'a> = Vec<(&'a str, Vec<Door>)>;
+type Users = Vec<(String, Vec<Door>)>;
 
 /// What the doors have in common, by user and door.
-fn consumers(probe: &mut FileProbe<'_>, found: &Ways, ways: &[&Way]) -> Vec<Consumer> {
-    let assumed: Vec<String> = found.assumed.iter().map(|path| probe.shown(path)).collect();
+fn grouped(told: Vec<Told>) -> Vec<Consumer> {
+    let mut all: Users = Vec::new();
     // Each with its users, each of those with the doors at which it gets the same.
-    let mut groups: Vec<(Consumer, Users<'_>)> = Vec::new();
-    for way in ways {
-        let consumer = Consumer { assumed: assumed.clone(), ..of_way(probe, way) };
-        let user = way.user.name.as_str();
-        match groups.iter_mut().find(|(known, _)| known.is_same(&consumer) && known.closed == consumer.closed) {
-            None => groups.push((consumer, vec![(user, vec![way.door])])),
+    let mut groups: Vec<(Consumer, Users)> = Vec::new();
+    for Told { user, door, consumer } in told {
+        add(&mut all, &user, door);
+        let same = |known: &Consumer| {
+            known.is_same(&consumer)
+                && known.closed == consumer.closed
+                && known.known == consumer.known
+                && known.model.is_some() == consumer.model.is_some()
+        };
+        match groups.iter_mut().find(|(known, _)| same(known)) {
+            None => groups.push((consumer, vec![(user, vec![door])])),
             Some((known, users)) => {
-                known.unread.extend(
-                    consumer.unread.iter().filter(|place| !known.unread.contains(place)).cloned().collect::<Vec<_>>(),
-                );
-                match users.iter_mut().find(|(name, _)| *name == user) {
-                    Some((_, doors)) => doors.push(way.door),
-                    None => users.push((user, vec![way.door])),
-                }
+                let unread: Vec<Unread> =
+                    consumer.unread.into_iter().filter(|place| !known.unread.contains(place)).collect();
+                known.unread.extend(unread);
+                add(users, &user, door);
             }
         }
     }
-    let all = |user: &str| -> Vec<Door> {
-        found.ways.iter().filter(|way| way.user.name == user).map(|way| way.door).collect()
+    let doors_of = |user: &str| -> Vec<Door> {
+        all.iter().find(|(name, _)| name == user).map(|(_, doors)| doors.clone()).unwrap_or_default()
     };
     let several = groups.len() > 1;
     let mut consumers = Vec::new();
     for (consumer, users) in groups {
-        let mut by_doors: Vec<(Option<String>, Vec<&str>)> = Vec::new();
+        let mut by_doors: Vec<(Option<String>, Vec<String>)> = Vec::new();
         // Whom nobody comes to be by `su` alone is told of together with those to whom it makes no difference.
-        let others = users.iter().find(|(user, _)| all(user).contains(&Door::Su)).cloned();
+        let others = users.iter().find(|(user, _)| doors_of(user).contains(&Door::Su)).cloned();
         for (user, mut doors) in users {
-            let mut all = all(user);
+            let mut all = doors_of(&user);
             if let Some((_, others)) = others.as_ref().filter(|_| !all.contains(&Door::Su)) {
                 all.push(Door::Su);
                 doors.extend(others.iter().filter(|door| **door == Door::Su));
@@ -323,12 +374,19 @@ fn consumers(probe: &mut FileProbe<'_>, found: &Ways, ways: &[&Way]) -> Vec<Cons
             }
         }
         for (doors, users) in by_doors {
-            let every = ways.iter().all(|way| users.contains(&way.user.name.as_str()));
-            let name = (several && !(every && doors.is_some())).then(|| users.join(" and "));
-            consumers.push(Consumer { name, doors, ..consumer.clone() });
+            let every = all.iter().all(|(user, _)| users.contains(user));
+            let is_named = consumer.known == Known::Asked || (several && !(every && doors.is_some()));
+            consumers.push(Consumer { name: is_named.then(|| users.join(" and ")), doors, ..consumer.clone() });
         }
     }
     consumers
+}
+
+fn add(users: &mut Users, user: &str, door: Door) {
+    match users.iter_mut().find(|(name, _)| name == user) {
+        Some((_, doors)) => doors.push(door),
+        None => users.push((user.to_owned(), vec![door])),
+    }
 }
 
 /// Some of the doors of a user, in words; `None`: all of them.

@@ -20,8 +20,14 @@ fn host(files: &[(&str, &str)]) -> MemoryHost {
 
 fn facts(host: &MemoryHost) -> ConsumersFacts {
     let platform = platform::detect(host, None).unwrap().0;
-    let ask =
-        Ask { host, platform: Some(&platform), home: "/divvycloud".as_ref(), http_proxy: None, https_proxy: None };
+    let ask = Ask {
+        host,
+        platform: Some(&platform),
+        home: "/divvycloud".as_ref(),
+        http_proxy: None,
+        https_proxy: None,
+        inside: None,
+    };
     observe(&ask, Some(&[Who::Login, Who::Sudo]), patient())
 }
 

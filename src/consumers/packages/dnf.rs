@@ -28,14 +28,13 @@ pub(crate) fn grammar(manager: PackageManager) -> Grammar {
     if manager.name == "yum" { Grammar::Yum } else { Grammar::Dnf }
 }
 
+/// Pythons that know dnf: RHEL's own, which has no other name there, and the usual one.
+const PYTHONS: [&str; 2] = ["/usr/libexec/platform-python", "/usr/bin/python3"];
+
 /// Asks dnf 4 itself: prints what [`of_dump`] reads. Exit code 1: dnf refuses its configuration.
 ///
 /// Where the release of the system cannot be found out, as in a root of another family, dnf wants these three to be set.
-#[allow(dead_code, reason = "whoever asks programs runs it")]
-pub(super) const DUMP: [&str; 3] = [
-    "python3",
-    "-c",
-    "import dnf, json
+const DNF: &str = "import dnf, json
 b = dnf.Base()
 for name in ('releasever', 'arch', 'basearch'):
     if not b.conf.substitutions.get(name): b.conf.substitutions[name] = 'none'
@@ -43,8 +42,18 @@ b.conf.read()
 b.read_all_repos()
 keys = ('proxy', 'proxy_username', 'proxy_password')
 of = lambda conf: {key: getattr(conf, key) or '' for key in keys}
-print(json.dumps({'main': of(b.conf), 'repositories': {repo.id: of(repo) for repo in b.repos.iter_enabled()}}))",
-];
+print(json.dumps({'main': of(b.conf), 'repositories': {repo.id: of(repo) for repo in b.repos.iter_enabled()}}))";
+
+/// The command that asks this package manager; `None`: there is none for it.
+pub(super) fn dump(host: &dyn HostRead, manager: PackageManager) -> Option<Vec<&'static str>> {
+    let is_there = |path: &&str| matches!(host.lstat(Path::new(path)), Ok(Some(_)));
+    let (pythons, program) = match manager.name {
+        "dnf" => (&PYTHONS[..], DNF),
+        _ => return None,
+    };
+    let python = pythons.iter().copied().find(is_there)?;
+    Some(vec![python, "-c", program])
+}
 
 /// Which of the readers of one grammar it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,15 +300,14 @@ fn with_login(url: &str, user: &str, password: &str) -> String {
     }
 }
 
-/// What [`DUMP`] prints.
+/// What the program of [`dump`] prints.
 #[derive(Deserialize)]
 struct Dump {
     main: BTreeMap<String, String>,
     repositories: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// What dnf makes of its files by its own word. `None`: that is no output of [`DUMP`].
-#[allow(dead_code, reason = "whoever asks programs reads it")]
+/// What dnf makes of its files by its own word. `None`: that is no output of what [`dump`] runs.
 pub(super) fn of_dump(output: &[u8], start: &Sights) -> Option<Proxies> {
     let dump: Dump = serde_json::from_slice(output).ok()?;
     let source = Path::new("dnf");

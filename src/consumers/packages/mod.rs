@@ -15,6 +15,8 @@ pub(crate) use dnf::grammar;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::answers::outrank;
+use super::callers::is_installed;
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
 use super::{Consumer, Exception, Known, State, Who};
@@ -115,6 +117,19 @@ pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
     }
     let start = Sights::new();
     let by_files = proxies(probe.host, manager, &start, None);
+    let source = match manager.syntax {
+        PackageSyntax::Apt => probe.shown(Path::new("/etc/apt/apt.conf.d")),
+        PackageSyntax::Ini => shown,
+    };
+    let answer = probe.answers.packages.as_ref().and_then(|output| match manager.syntax {
+        PackageSyntax::Apt => Some(apt::of_dump(output, &start)),
+        PackageSyntax::Ini => dnf::of_dump(output, &start),
+    });
+    if let Some(answer) = answer {
+        let asked = consumer(probe, manager, &placed(answer, &by_files), &source);
+        let model = consumer(probe, manager, &by_files, &source);
+        return outrank(asked, Some(model));
+    }
     if probe.host.is_live() && manager.syntax == PackageSyntax::Apt {
         return match asked(probe, &start) {
             Ok(answer) => Consumer {
@@ -124,11 +139,23 @@ pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
             Err((state, why)) => Consumer::unseen(Who::PackageManager, apt::DUMP.join(" "), state, why),
         };
     }
-    let source = match manager.syntax {
-        PackageSyntax::Apt => probe.shown(Path::new("/etc/apt/apt.conf.d")),
-        PackageSyntax::Ini => shown,
-    };
-    consumer(probe, manager, &by_files, &source)
+    let found = consumer(probe, manager, &by_files, &source);
+    let all_ours = !found.decided.is_empty() && found.decided.values().all(|decided| decided.ours);
+    if all_ours && !is_installed(probe.host, manager.name) {
+        // What we have written is no proof that somebody reads it.
+        let why = text!("{} is not installed; when it is, it will read {}", own(manager.name), own(&found.source));
+        return Consumer::unseen(Who::PackageManager, found.source, State::Skipped, why);
+    }
+    found
+}
+
+/// What prints the package manager's configuration as it reads it; `None`: nothing here does.
+pub(super) fn dump(host: &dyn HostRead, platform: &Platform) -> Option<Vec<&'static str>> {
+    let manager = platform.package_manager(host);
+    match manager.syntax {
+        PackageSyntax::Apt => is_installed(host, apt::DUMP[0]).then(|| apt::DUMP.to_vec()),
+        PackageSyntax::Ini => dnf::dump(host, manager),
+    }
 }
 
 /// apt's own word.

@@ -13,8 +13,8 @@ use crate::text::Text;
 /// Variables that make systemd-analyze print units as loaded.
 pub(crate) const VERIFY_ENVIRONMENT: [(&str, &str); 1] = [("SYSTEMD_LOG_LEVEL", "debug")];
 
-/// The loader, over the files as they are. The unit's name follows.
-pub(crate) const VERIFY: [&str; 4] = ["systemd-analyze", "verify", "--man=no", "--generators=no"];
+/// The loader, over the files as they are. Names of units follow. Generators are not run unless that is asked for.
+pub(crate) const VERIFY: [&str; 3] = ["systemd-analyze", "verify", "--man=no"];
 
 /// The running systemd. The unit's name follows.
 pub(crate) const SHOW: [&str; 4] = [
@@ -44,6 +44,7 @@ pub(crate) fn dump(name: &str, stdout: &[u8], stderr: &[u8]) -> Option<Loaded> {
             "EnvironmentFile" => loaded.environment_files.items.push(environment_file(&value, at)),
             "PassEnvironment" => loaded.pass.items.push((value, at)),
             "UnsetEnvironment" => loaded.unset.items.push((value, at)),
+            "PAMName" => loaded.pam = Some(at),
             "-> ExecStart" => starts = true,
             "Command Line" if starts => {
                 loaded.exec.items.push(Command { at, argv: words(&value), verbatim: false });
@@ -66,7 +67,8 @@ pub(crate) fn show(stdout: &[u8]) -> Option<Loaded> {
     if matches!(one("LoadState"), "" | "not-found") {
         return None;
     }
-    let mut loaded = Loaded { masked: one("LoadState") == "masked", ..Loaded::default() };
+    let needs_reload = one("NeedDaemonReload") == "yes";
+    let mut loaded = Loaded { masked: one("LoadState") == "masked", needs_reload, ..Loaded::default() };
     loaded.fragment = Some(one("FragmentPath")).filter(|path| !path.is_empty()).map(PathBuf::from);
     let path = loaded.fragment.clone().unwrap_or_else(|| PathBuf::from("systemctl"));
     let at = Place::new(&path, 0);

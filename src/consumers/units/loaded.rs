@@ -12,6 +12,8 @@ use crate::text::Text;
 pub(crate) struct Loaded {
     pub(super) fragment: Option<PathBuf>,
     pub(super) masked: bool,
+    /// Files were changed since the running systemd has read them.
+    pub(super) needs_reload: bool,
     pub(super) refused: Option<Doubt>,
     pub(super) files: Vec<PathBuf>,
     /// `Environment=`.

@@ -31,10 +31,12 @@ mod start;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::sight::{Place, Sight, Sights};
 use crate::envfile::unit::Release;
-use crate::host::{HostRead, RealHost};
+use crate::environment::systemd_runs;
+use crate::host::{self, HostRead, RealHost};
 use crate::text::Text;
 
 use loaded::Variables;
@@ -58,8 +60,6 @@ pub(crate) struct Service {
     pub(crate) masked: bool,
     /// Why systemd does not load or start it.
     pub(crate) refused: Option<Doubt>,
-    /// The unit's file and its drop-ins in the order in which they are read.
-    pub(crate) files: Vec<PathBuf>,
     environment: Variables,
     /// What it starts, in order.
     pub(crate) exec_start: Vec<Command>,
@@ -98,9 +98,61 @@ pub(crate) fn service(host: &dyn HostRead, name: &str, release: Release) -> Serv
     start::start(host, loaded, &manager::environment_of_all(host, release), release)
 }
 
-/// What systemd gives to every service, by the files of the host: to one with a name that nothing else is for.
+/// A service with a name that nothing else is for.
+pub(crate) const EVERY: &str = "any_service_of_this_host.service";
+
+/// What systemd gives to every service, by the files of the host.
 pub(crate) fn every_service(host: &dyn HostRead, release: Release) -> Service {
-    service(host, "any_service_of_this_host.service", release)
+    service(host, EVERY, release)
+}
+
+/// What systemd makes of a service by its own word, the output of [`ask::VERIFY`]: only the files that it names are read here, and
+/// `every` is what the running systemd gives to all. The model tells the lines of what it understands alike. `None`: the unit is
+/// not in it.
+pub(crate) fn asked(
+    host: &dyn HostRead,
+    name: &str,
+    output: &[u8],
+    release: Release,
+    every: Option<&[(String, String)]>,
+) -> Option<Service> {
+    let loaded = ask::dump(name, output, b"")?;
+    let every = match every {
+        Some(variables) => {
+            let at = Place::new(Path::new("systemctl show-environment"), 0);
+            let sight = |value: &String| Sight::Value { value: value.clone(), at: at.clone() };
+            let known = variables.iter().map(|(name, value)| (name.clone(), sight(value))).collect();
+            Variables { known, ..Variables::default() }
+        }
+        None => manager::environment_of_all(host, release),
+    };
+    let mut service = start::start(host, loaded, &every, release);
+    let model = self::service(host, name, release);
+    for (name, sight) in &mut service.environment.known {
+        // The line, too, whose value the model cannot tell.
+        let known = model.environment.known.get(name);
+        let fits = |known: &&Sight| matches!(known, Sight::Unknown { .. }) || known.value() == sight.value();
+        if let (Some(known), Sight::Value { at, .. }) = (known.filter(fits), &mut *sight) {
+            *at = known.at().clone();
+        }
+    }
+    for (command, known) in service.exec_start.iter_mut().zip(&model.exec_start) {
+        if command.argv == known.argv {
+            command.at = known.at.clone();
+        }
+    }
+    Some(service)
+}
+
+/// A service as the running systemd would start it, where that has not read its files since they were changed.
+pub(crate) fn unread(host: &dyn HostRead, name: &str, release: Release, deadline: Duration) -> Option<Service> {
+    if !host.is_live() || !systemd_runs(host) {
+        return None;
+    }
+    let argv = ask::SHOW.into_iter().chain([name]);
+    let output = host.run(&host::Command { deadline, ..host::Command::new(argv) }).ok()?;
+    let loaded = ask::show(&output.stdout).filter(|loaded| loaded.needs_reload)?;
+    Some(start::start(host, loaded, &manager::environment_of_all(host, release), release))
 }
 
 /// Where the model of a unit below `root` differs from what `systemd-analyze verify` of release 252 has printed.

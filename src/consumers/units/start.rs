@@ -23,7 +23,6 @@ pub(super) fn start(host: &dyn HostRead, loaded: Loaded, every: &Variables, rele
         fragment: loaded.fragment,
         masked: loaded.masked,
         refused: loaded.refused,
-        files: loaded.files,
         environment: every.clone(),
         exec_unknown: loaded.exec.doubt,
         complaints: loaded.complaints,

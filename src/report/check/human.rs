@@ -72,16 +72,21 @@ fn skipped_alike(one: &Plain, other: &Plain) -> bool {
     skipped && one.group == other.group && one.observed.is_some() && one.observed == other.observed
 }
 
-/// The one line of a check, or of several that were left out alike.
-fn headline(text: &mut String, alike: &[Plain], page: &Page) {
-    let Some(finding) = alike.first() else { return };
-    let (mark, ascii, color) = match finding.status {
+/// How a status is drawn, and its colour.
+pub(crate) fn mark(status: Status, unicode: bool) -> (&'static str, &'static str) {
+    let (mark, ascii, color) = match status {
         Status::Pass => ("✓", "ok", "32"),
         Status::Warn => ("‼", "!!", "33"),
         Status::Fail | Status::Error => ("×", "xx", "31"),
         Status::Skip => ("-", "--", "2"),
     };
-    let mark = if page.unicode { mark } else { ascii };
+    (if unicode { mark } else { ascii }, color)
+}
+
+/// The one line of a check, or of several that were left out alike.
+fn headline(text: &mut String, alike: &[Plain], page: &Page) {
+    let Some(finding) = alike.first() else { return };
+    let (mark, color) = mark(finding.status, page.unicode);
     let indent = 2 + measure_text_width(mark) + 1;
     let mut sentence = finding.title.clone();
     let others = alike.iter().filter(|other| other.title != finding.title).count();

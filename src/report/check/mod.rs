@@ -34,6 +34,7 @@ use super::Paint;
 use super::characters::{self, Plain};
 
 pub use document::{html, markdown};
+pub(crate) use human::mark;
 pub use human::wrapped;
 
 /// How a format is made: the constant `FORMAT` of its module.

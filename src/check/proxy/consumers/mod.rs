@@ -11,14 +11,14 @@ mod tests;
 mod urls;
 
 use super::super::{Check, CheckSpec, Group, Look, Meta};
-use crate::consumers::judge::{judge, who};
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Who};
+use crate::consumers::judge::{disagreement, judge, who};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Known, State, Who};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::Time;
 use crate::plan::PlannedHost;
 use crate::text;
-use crate::text::Text;
+use crate::text::{Text, own};
 
 /// The check.
 pub(crate) struct Consumers;
@@ -39,6 +39,7 @@ impl Check for Consumers {
             ids::PROXY_DOCKER_CLIENT,
             ids::PROXY_CONTAINERS,
             ids::PROXY_PROD_ENV,
+            ids::PROVE_MODEL,
             ids::PROXY_DRIFT,
             ids::PROXY_URL,
             ids::PROXY_URL_SCHEME,
@@ -63,12 +64,14 @@ impl Check for Consumers {
             home: &look.spec.home,
             http_proxy: look.secrets.http_proxy.as_ref(),
             https_proxy: look.secrets.https_proxy.as_ref(),
+            inside: look.host.is_live().then_some(&[]),
         };
         let mut facts = consumers::observe(&ask, None, time);
         if let Some(changes) = look.changes {
             let planned = PlannedHost::new(look.host, changes);
             let own: Vec<Who> = Who::ALL.into_iter().filter(|who| who.has_file_of_ours()).collect();
-            facts.planned = consumers::observe(&Ask { host: &planned, ..ask }, Some(&own), time).consumers;
+            facts.planned =
+                consumers::observe(&Ask { host: &planned, inside: None, ..ask }, Some(&own), time).consumers;
         }
         facts
     }
@@ -77,7 +80,14 @@ impl Check for Consumers {
         let mut findings = all(facts, spec);
         findings.extend(drift::judge_drift(facts, spec));
         findings.extend(urls::judge_urls(facts));
-        findings
+        // What is said of several is known as the least of them is.
+        let mut seen = facts.consumers.iter().filter(|consumer| consumer.state == State::Seen);
+        let known = if seen.all(|consumer| consumer.known == Known::Asked) { Known::Asked } else { Known::Files };
+        let of_several = |finding: Finding| match finding.evidence.contains_key("known") {
+            true => finding,
+            false => finding.evidence("known", own(known.as_str())),
+        };
+        findings.into_iter().map(of_several).collect()
     }
 }
 
@@ -89,7 +99,8 @@ fn all(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
     if !wanted.is_proxy() && !facts.consumers.iter().any(says) {
         return nothing(facts, spec);
     }
-    facts.consumers.iter().map(|consumer| judge(consumer, facts, &wanted)).collect()
+    let judged = facts.consumers.iter().map(|consumer| judge(consumer, facts, &wanted));
+    judged.chain(facts.consumers.iter().filter_map(disagreement)).collect()
 }
 
 fn nothing(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {

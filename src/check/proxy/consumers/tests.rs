@@ -3,7 +3,7 @@
 use super::*;
 use crate::check::{ProxySpec, Secrets};
 use crate::finding::Status;
-use crate::host::{HostRead, MemoryHost};
+use crate::host::{HostRead, HostWrite, MemoryHost};
 use crate::net::Roots;
 use crate::net::testing::patient;
 use crate::platform;
@@ -35,6 +35,7 @@ fn host(os: &str) -> MemoryHost {
         "/etc/os-release",
         format!("ID={os}\nVERSION_ID=\"{}\"\n", if os == "ubuntu" { "24.04" } else { "7" }).as_bytes(),
     );
+    ["apt", "dnf", "yum"].iter().for_each(|program| host.put(&format!("/usr/bin/{program}"), b""));
     host
 }
 
@@ -51,6 +52,29 @@ fn look(host: &MemoryHost, url: Option<&str>, origin: &str) -> (ConsumersFacts, 
         assert!(!all.contains(form), "{form} in {all}");
     }
     (facts, findings)
+}
+
+/// What `prepare` would have written, on a system without anybody who reads it.
+#[test]
+fn nothing_passes_on_what_we_have_written_alone() {
+    for os in ["ubuntu", "centos"] {
+        let host = host(os);
+        for program in ["apt", "dnf", "yum"] {
+            host.remove_file(format!("/usr/bin/{program}").as_ref()).unwrap();
+        }
+        host.put("/etc/apt/apt.conf.d/95ics-setup-proxy", format!("Acquire::http::Proxy \"{URL}\";\n").as_bytes());
+        host.put("/etc/yum.conf", b"[main]\nproxy=http://proxy.corp:3128\n");
+        let drop_in = format!("[Service]\nEnvironment=\"HTTP_PROXY={}\"\n", URL.replace('%', "%%"));
+        host.put("/etc/systemd/system/docker.service.d/http-proxy.conf", drop_in.as_bytes());
+        let (_, findings) = look(&host, Some(URL), "--proxy");
+        for id in ["proxy-docker", "proxy-package-manager"] {
+            assert_eq!(status(&findings, id).0, Status::Skip, "{os}: {findings:#?}");
+        }
+        for finding in &findings {
+            let known = finding.evidence.get("known").map(ToString::to_string);
+            assert!(known.is_some_and(|known| ["\"asked\"", "\"files\""].contains(&known.as_str())), "{finding:#?}");
+        }
+    }
 }
 
 fn status(findings: &[Finding], id: &str) -> (Status, String) {

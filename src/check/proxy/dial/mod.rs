@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::super::causes::Proxy;
 use super::super::{ProxySpec, Secrets};
 use crate::check::prelude::*;
+use crate::consumers::Known;
 use crate::network::proxy::{self, Cleaner, Dialled, Question, Said};
 use crate::settings::{ProxyUrl, Scheme};
 
@@ -115,7 +116,8 @@ impl Check for Dial {
     }
 
     fn judge(&self, facts: &DialFacts, spec: &CheckSpec) -> Vec<Finding> {
-        judge::all(facts, spec)
+        let known = |finding: Finding| finding.evidence("known", own(Known::Asked.as_str()));
+        judge::all(facts, spec).into_iter().map(known).collect()
     }
 
     /// A login that was rejected once is not sent again and again: that locks accounts.

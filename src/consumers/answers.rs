@@ -1,0 +1,74 @@
+//! What the host's own programs have answered, and how an answer and a model become one.
+
+use super::callers::Door;
+use super::{Consumer, Known, NAMES, ProxyValue, State};
+use crate::environment::Variables;
+use crate::text::Text;
+
+/// What was answered. Nothing stands here for who was not asked, or gave no answer.
+#[derive(Default)]
+pub(super) struct Answers {
+    /// Who logged in.
+    pub(super) user: Option<String>,
+    /// Doors, who went through each, and what there was behind it.
+    pub(super) doors: Vec<(Door, String, Variables)>,
+    /// Why a login did not come to its end.
+    pub(super) hangs: Option<Text>,
+    /// Units, as systemd's loader prints them.
+    pub(super) units: Vec<u8>,
+    /// The package manager's configuration, as it prints it.
+    pub(super) packages: Option<Vec<u8>>,
+}
+
+impl Answers {
+    /// Who went through a door, and what there was behind it.
+    pub(super) fn door(&self, wanted: Door) -> Option<(String, Variables)> {
+        self.doors.iter().find(|(door, ..)| *door == wanted).map(|(_, user, seen)| (user.clone(), seen.clone()))
+    }
+}
+
+/// The answer, with the lines that decide it by the model where that says the same, and the model's word where it does not.
+/// What is closed to a consumer is seen in the files alone.
+pub(super) fn outrank(mut asked: Consumer, model: Option<Consumer>) -> Consumer {
+    asked.known = Known::Asked;
+    let Some(model) = model.filter(|model| model.state == State::Seen && asked.state == State::Seen) else {
+        return asked;
+    };
+    asked.closed.clone_from(&model.closed);
+    asked.unread.clone_from(&model.unread);
+    let mut differ = false;
+    for ((name, own), (_, other)) in values(&asked).into_iter().zip(values(&model)) {
+        if model.unknown.contains_key(name) {
+            continue;
+        }
+        if own != other {
+            differ = true;
+            asked.decided.remove(name);
+        } else if let Some(decided) = model.decided.get(name) {
+            asked.decided.insert(name.to_owned(), decided.clone());
+        }
+    }
+    if differ {
+        asked.model = Some(Box::new(model));
+    }
+    asked
+}
+
+/// What a consumer gets for each name: a URL with the number of its password, or a list.
+type Values = [(&'static str, Option<(String, Option<u32>)>); 6];
+
+fn values(consumer: &Consumer) -> Values {
+    NAMES.map(|name| {
+        let url = |value: &Option<ProxyValue>| value.as_ref().map(|url| (url.shown.clone(), url.password));
+        let list = |list: &Option<String>| list.clone().map(|list| (list, None));
+        let value = match name {
+            "http_proxy" => url(&consumer.http),
+            "HTTP_PROXY" => url(&consumer.http_upper),
+            "https_proxy" => url(&consumer.https),
+            "HTTPS_PROXY" => url(&consumer.https_upper),
+            "no_proxy" => list(&consumer.no_proxy),
+            _ => list(&consumer.no_proxy_upper),
+        };
+        (name, value)
+    })
+}
