@@ -104,14 +104,16 @@ fn asked(all: &Crate) -> Vec<String> {
 }
 
 /// Where an error of a look at the host is taken for "nothing there", with the reason; everywhere else it is said.
-const TAKEN_FOR_ABSENT: [(&str, usize, &str); 15] = [
+const TAKEN_FOR_ABSENT: [(&str, usize, &str); 17] = [
     ("crate::consumers::collect", 1, "a file that cannot be read is told of by who reads it"),
     ("crate::targets::mend", 1, "a path that cannot be followed is the path itself"),
-    ("crate::consumers::docker", 1, "the same file was read before, and its error told"),
+    ("crate::consumers::docker", 2, "the same files were read before, and their errors told"),
     ("crate::consumers::places", 1, "a curl that cannot be asked is one whose release is not known"),
-    ("crate::consumers::files", 1, "a Compose that does not answer is none: all ways of reading are told then"),
+    ("crate::consumers::docker::others", 5, "podman and daemons of users are told of where they are seen"),
+    ("crate::consumers::docker::validate", 1, "where the engine does not answer, the model does"),
+    ("crate::consumers::prod_env", 1, "a Compose that does not answer is none: all ways of reading are told then"),
+    ("crate::consumers::units", 1, "where systemd does not answer, its files do"),
     ("crate::product::own", 2, "folders that cannot be resolved are not told to be the same"),
-    ("crate::product::place", 1, "its caller tells what it lacks"),
     ("crate::platform::pam", 1, "a table answers where the package database does not"),
     ("crate::system", 4, "whoever asks is told so"),
     ("crate::system::cloud", 1, "files of the kernel that not every machine has"),
