@@ -179,6 +179,7 @@ fn compose_itself_is_asked_and_outranks_the_model() {
         home: "/divvycloud".as_ref(),
         http_proxy: None,
         https_proxy: None,
+        inside: None,
     };
     let facts = observe(&ask, Some(&[Who::ProdEnv]), patient());
     let [seen] = facts.consumers.as_slice() else { panic!("{facts:?}") };
@@ -197,8 +198,14 @@ fn the_engine_itself_is_asked_about_its_file() {
     let said = "unable to configure the Docker daemon with file /etc/docker/daemon.json: the following directives don't match any configuration option: nonsense";
     let refusing = Double::with(files).fails("dockerd --validate --config-file /etc/docker/daemon.json", said);
     let platform = platform::detect(&refusing, None).unwrap().0;
-    let ask =
-        Ask { host: &refusing, platform: Some(&platform), home: "/d".as_ref(), http_proxy: None, https_proxy: None };
+    let ask = Ask {
+        host: &refusing,
+        platform: Some(&platform),
+        home: "/d".as_ref(),
+        http_proxy: None,
+        https_proxy: None,
+        inside: None,
+    };
     let facts = observe(&ask, Some(&[Who::Docker]), patient());
     assert_eq!((facts.consumers[0].state, facts.consumers[0].known), (State::Refused, Known::Asked));
     assert!(facts.consumers[0].why.as_ref().unwrap().to_string().contains("nonsense"));

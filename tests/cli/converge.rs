@@ -416,7 +416,7 @@ fn the_members_of_a_commented_list_stay_when_it_is_taken_up() {
         text.lines().find(|line| line.contains("no_proxy=")).unwrap().to_owned()
     };
     let root = Root::ubuntu();
-    let own = PROD_ENV.replace("169.254.169.254\n", "169.254.169.254,.intra.example\n");
+    let own = crate::root::PROD_ENV.replace("169.254.169.254\n", "169.254.169.254,.intra.example\n");
     root.put("divvycloud/prod.env", own);
     root.run(&["reconfigure", "--proxy", "http://proxy:1", "--yes"]).ok();
     assert_eq!(list(&root), "no_proxy=mysql,redis,169.254.169.254,.intra.example");
