@@ -286,6 +286,8 @@ pub(crate) fn mended(
     phase: Phase,
 ) -> Result<Plan, Problem> {
     let written = written(host);
+    let members = targets::taken_up(&Context { view, platform, settings, found, phase })?;
+    settings.found_no_proxy = settings.found_no_proxy.clone().merged(&members);
     loop {
         let context = Context { view, platform, settings, found, phase };
         let plan = targets::plan(&context)?;

@@ -114,6 +114,14 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     Ok(draft.plan)
 }
 
+/// Members of a commented list that the plan is going to take up: they count as found.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn taken_up(context: &Context<'_>) -> Result<NoProxy, Problem> {
+    if chosen(context)?.contains(&TargetName::ProdEnv) { prod_env::taken_up(context) } else { Ok(NoProxy::default()) }
+}
+
 /// The targets of this run; a package manager that was given a proxy before keeps following it.
 fn chosen(context: &Context<'_>) -> Result<Vec<TargetName>, Problem> {
     let mut chosen = context.phase.chosen(&context.settings.targets);

@@ -34,7 +34,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
         .hint(text!("before the product is installed: {}", ics_setup("prepare"))));
     };
     let present = &snapshot.bytes;
-    let list = context.found.no_proxy_at(&path).merged(&uncommented(present, vars));
+    let list = context.found.no_proxy_at(&path);
     let variables = vars.variables(&list);
     let values = back_end_values(context, &shown)?;
     let mut edits = edits(context, vars, &variables);
@@ -58,13 +58,18 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
 }
 
 /// The members of the list in a commented line that is going to be taken up: the last one, where no line is active.
-fn uncommented(present: &[u8], vars: &ProxyVars) -> NoProxy {
-    let lines = find(present, Syntax::EnvFile, &["no_proxy"]);
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn taken_up(context: &Context<'_>) -> Result<NoProxy, Problem> {
+    let vars = ProxyVars::new(context.settings);
+    let snapshot = context.view.snapshot(&prod_env(&context.settings.home))?;
+    let Some(snapshot) = snapshot.filter(|_| vars.sets() && vars.merges()) else { return Ok(NoProxy::default()) };
+    let lines = find(&snapshot.bytes, Syntax::EnvFile, &["no_proxy"]);
     let is_active = lines.iter().any(|line| line.state == State::Active);
-    let last = lines.last().filter(|_| vars.merges() && !vars.remove && !is_active);
+    let value = lines.last().filter(|_| !is_active).map(|line| &snapshot.bytes[line.value.clone()]);
     // Prose is no list.
-    let list = last.and_then(|line| NoProxy::parse(std::str::from_utf8(&present[line.value.clone()]).ok()?).ok());
-    list.unwrap_or_default()
+    Ok(value.and_then(|value| NoProxy::parse(std::str::from_utf8(value).ok()?).ok()).unwrap_or_default())
 }
 
 /// Database and Redis values under the names of the generation that the file uses.

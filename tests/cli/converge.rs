@@ -413,7 +413,7 @@ fn an_interrupted_run_is_shown_announced_and_taken_back_first() {
 fn the_members_of_a_commented_list_stay_when_it_is_taken_up() {
     let list = |root: &Root| {
         let text = root.get("divvycloud/prod.env");
-        text.lines().find(|line| line.contains("no_proxy=")).unwrap().to_owned()
+        text.lines().rfind(|line| line.contains("no_proxy=")).unwrap().to_owned()
     };
     let root = Root::ubuntu();
     let own = crate::root::PROD_ENV.replace("169.254.169.254\n", "169.254.169.254,.intra.example\n");
