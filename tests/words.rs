@@ -104,10 +104,11 @@ fn asked(all: &Crate) -> Vec<String> {
 }
 
 /// Where an error of a look at the host is taken for "nothing there", with the reason; everywhere else it is said.
-const TAKEN_FOR_ABSENT: [(&str, usize, &str); 13] = [
+const TAKEN_FOR_ABSENT: [(&str, usize, &str); 14] = [
     ("crate::consumers::docker", 1, "the same file was read before, and its error told"),
     ("crate::consumers::places", 1, "a curl that cannot be asked is one whose release is not known"),
     ("crate::consumers::files", 1, "a Compose that does not answer is none: all ways of reading are told then"),
+    ("crate::consumers::units", 1, "a systemd that does not answer is not said to have old files"),
     ("crate::product::own", 2, "folders that cannot be resolved are not told to be the same"),
     ("crate::product::place", 1, "its caller tells what it lacks"),
     ("crate::platform::pam", 1, "a table answers where the package database does not"),
