@@ -263,7 +263,13 @@ fn outranked(user: &str, fails: bool, modelled: Vec<Told>, asked: Vec<(Told, Opt
         let twin = |(_, model): &&(Told, Option<Consumer>)| {
             model.as_ref().is_some_and(|model| model.is_same(&own.consumer) && model.closed == own.consumer.closed)
         };
-        match asked.iter().rev().find(twin) {
+        // A shell at a terminal tells the most.
+        let order = |(told, _): &&(Told, Option<Consumer>)| match told.door {
+            Door::Console => 0,
+            Door::SuLogin => 1,
+            _ => 2,
+        };
+        match asked.iter().filter(twin).min_by_key(order) {
             Some((twin, _)) if is_user => told.push(Told { consumer: twin.consumer.clone(), ..own }),
             Some(_) => {}
             None => told.push(own),

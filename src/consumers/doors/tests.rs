@@ -148,3 +148,46 @@ fn what_is_closed_to_a_user_is_named_with_what_opens_it() {
     host.put_with("/etc/profile.d/proxy.sh", b"export http_proxy=http://p:1\n", root(0o644));
     assert_eq!(told(&host, Who::Login), ["a login: http://p:1"]);
 }
+
+/// What is told where programs have answered at these doors, each with its `http_proxy`: `a login of divvy: http://e:1, asked`.
+fn told_with(files: &[(&str, &str)], answers: &[(callers::Door, &str)]) -> Vec<String> {
+    let host = host(files);
+    let platform = platform::detect(&host, None).unwrap().0;
+    let mut probe = FileProbe::new(&host, Some(&platform), "/divvycloud".as_ref(), patient());
+    let answer = |(door, value): &(callers::Door, &str)| {
+        (*door, "divvy".to_owned(), vec![("http_proxy".to_owned(), (*value).to_owned())])
+    };
+    probe.answers.doors = answers.iter().map(answer).collect();
+    let one = |consumer: Consumer| {
+        let value = consumer.proxy(false).map_or("-".to_owned(), |value| value.shown.clone());
+        let model = if consumer.model.is_some() { ", unlike its model" } else { "" };
+        format!("{}: {value}, {}{model}", judge::who(&consumer).as_str(), consumer.known.as_str())
+    };
+    logins(&mut probe, Some(&platform)).into_iter().map(one).collect()
+}
+
+#[test]
+fn an_answer_stands_for_the_doors_that_have_the_same_model() {
+    use callers::Door::{Console, Ssh, Su, SuLogin};
+    let sshd = ("/etc/ssh/sshd_config", "UsePAM yes\n");
+    let files = [UBUNTU, ENVIRONMENT, sshd];
+    let right = "http://e:1";
+    assert_eq!(told_with(&files, &[(SuLogin, right)]), ["a login of divvy: http://e:1, asked"]);
+    let all = [(SuLogin, right), (Su, right), (Console, right), (Ssh, right)];
+    assert_eq!(told_with(&files, &all), ["a login of divvy: http://e:1, asked"]);
+    let by_ssh = [(SuLogin, right), (Su, right), (Console, right), (Ssh, "http://other:1")];
+    assert_eq!(
+        told_with(&files, &by_ssh),
+        [
+            "a login of divvy by su and at the console: http://e:1, asked",
+            "a login of divvy over ssh: http://other:1, asked, unlike its model"
+        ]
+    );
+    // A door that was not asked and has another model keeps it; so does another user.
+    let sshd = ("/etc/ssh/sshd_config", "UsePAM no\n");
+    let root = ("/root/.profile", "export http_proxy=http://root:1\n");
+    let told = told_with(&[UBUNTU, ENVIRONMENT, sshd, root], &[(SuLogin, right)]);
+    assert_eq!(told[0], "a login of divvy by su and at the console: http://e:1, asked", "{told:#?}");
+    assert!(told.iter().any(|told| told.contains("over ssh: -, files")), "{told:#?}");
+    assert!(told.iter().any(|told| told.contains("of root") && told.ends_with("http://root:1, files")), "{told:#?}");
+}

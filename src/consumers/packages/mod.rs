@@ -19,7 +19,7 @@ use super::answers::outrank;
 use super::callers::is_installed;
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
-use super::{Consumer, Exception, Known, State, Who};
+use super::{Consumer, Decided, Exception, Known, State, Who};
 use crate::host::{Command, HostRead};
 use crate::platform::{PackageManager, PackageSyntax, Platform};
 use crate::text;
@@ -140,7 +140,7 @@ pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
         };
     }
     let found = consumer(probe, manager, &by_files, &source);
-    let all_ours = !found.decided.is_empty() && found.decided.values().all(|decided| decided.ours);
+    let all_ours = !found.decided.is_empty() && found.decided.values().all(Decided::is_target);
     if all_ours && !is_installed(probe.host, manager.name) {
         // What we have written is no proof that somebody reads it.
         let why = text!("{} is not installed; when it is, it will read {}", own(manager.name), own(&found.source));
