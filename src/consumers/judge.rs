@@ -512,7 +512,10 @@ fn outranked(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, 
             .or_else(|| planned().find(|planned| !differences(planned, facts, wanted).is_empty()))?;
         stays = differences(after, facts, wanted).iter().map(|difference| difference.name).collect();
     }
-    let others: Vec<(&str, &Decided)> = stays.into_iter().filter_map(|name| decided_by(after, name)).collect();
+    // A line that nobody understands, such as one that runs a command, decides nothing that is known.
+    let is_known = |name: &&str| !after.unknown.keys().any(|own| own.eq_ignore_ascii_case(name));
+    let others: Vec<(&str, &Decided)> =
+        stays.into_iter().filter(is_known).filter_map(|name| decided_by(after, name)).collect();
     let (_, first) = others.first()?;
     let mut cause = text!("{} decides it, whatever other files say", own(&first.shown));
     if let Some(whose) = &first.others {

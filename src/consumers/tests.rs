@@ -223,3 +223,22 @@ fn an_emptied_list_of_files_is_empty() {
     let docker = one(&host, Who::Docker);
     assert!(docker.state == State::Seen && !docker.has_proxy(), "{docker:?}");
 }
+
+#[test]
+fn a_line_that_is_not_understood_is_not_said_to_decide() {
+    let asked = Consumer { known: Known::Asked, ..Consumer::new(Who::Login, Some("root".to_owned()), "su - root") };
+    let names = ["http_proxy", "https_proxy"];
+    let at = Decided { shown: "/root/.bashrc:21".to_owned(), ours: false, others: None, at: None };
+    let planned = Consumer {
+        decided: names.map(|name| (name.to_owned(), at.clone())).into(),
+        unknown: names.map(|name| (name.to_owned(), "a command decides it".into())).into(),
+        ..asked.clone()
+    };
+    let facts = ConsumersFacts { consumers: vec![asked], planned: vec![planned], ..ConsumersFacts::default() };
+    let url = crate::settings::ProxyUrl::parse("http://proxy:1").unwrap();
+    let proxy = Some(ProxySpec::new(&url, "--proxy".to_owned()));
+    let wanted = Wanted { http: proxy.clone(), https: proxy, asked: true, ..Wanted::default() };
+    let finding = judge::judge(&facts.consumers[0], &facts, &wanted);
+    assert_eq!(finding.fix[0].to_string(), "ics-setup prepare --proxy http://proxy:1", "{finding:#?}");
+    assert!(!format!("{finding:?}").contains(".bashrc:21"), "{finding:#?}");
+}
