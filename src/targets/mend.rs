@@ -23,7 +23,7 @@ use crate::redact::MASK;
 use crate::settings::{Key, NoProxy};
 use crate::system::owner::tool;
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Fix, Text, own};
 
 /// No more edits are tried in one plan.
 const MOST: usize = 40;
@@ -239,8 +239,10 @@ impl Mending<'_> {
                 let mut finding = Finding::fail(ids::FILE_OF_A_TOOL, title)
                     .expected("a file that no configuration tool keeps, or --mend-others")
                     .advise(advice);
-                finding.fix.extend(wanted.map(|wanted| judge::write(verb, " --mend-others", wanted)));
-                finding.advise("write it all the same: the same command with --mend-others")
+                let all_the_same = wanted.map(|wanted| judge::write(verb, " --mend-others", wanted));
+                let in_words = || Fix::Advice("write it all the same: the same command with --mend-others".into());
+                finding.fix.push(all_the_same.unwrap_or_else(in_words));
+                finding
             });
         }
         draft.plan.findings.extend(findings);
