@@ -22,13 +22,55 @@ const KEYWORDS: [&str; 19] = [
     "[[", "function", "select",
 ];
 
+/// Where bytes are separated from each other.
+const SEPARATORS: &[u8] = b" \t\n;&|()<>";
+
+/// `function`.
+const LONGEST_KEYWORD: usize = 8;
+
+/// How far behind a mistake the rest of an operator is looked for.
+const GLUE: usize = 8;
+
+/// Is a keyword or an operator put together over line ends that `\` takes away? The shells read them so; here nobody does.
+fn is_glued(text: &[u8]) -> bool {
+    let mut begins = memchr::memmem::find_iter(text, b"\\\n");
+    begins.any(|at| {
+        // Behind a blank or another line end nothing is put together that does not begin here.
+        if text[..at].last().is_none_or(|byte| b" \t\n".contains(byte)) {
+            return false;
+        }
+        let left = text[..at].iter().rposition(|byte| SEPARATORS.contains(byte)).map_or(0, |last| last + 1);
+        let mut token = text[left..at].to_vec();
+        let mut rest = &text[at..];
+        while let Some(byte) = rest.first() {
+            rest = match rest.strip_prefix(b"\\\n") {
+                Some(behind) => behind,
+                None if SEPARATORS.contains(byte) || token.len() > LONGEST_KEYWORD => break,
+                None => {
+                    token.push(*byte);
+                    &rest[1..]
+                }
+            };
+        }
+        let behind = text[at..].chunks(2).find(|pair| *pair != b"\\\n").and_then(<[u8]>::first);
+        let of_operator = |byte: Option<&u8>| byte.is_some_and(|byte| b"&|;<>".contains(byte));
+        let operator = of_operator(text[..at].last()) && (of_operator(behind) || matches!(behind, Some(b'(' | b'-')));
+        operator || (left < at && KEYWORDS.iter().any(|keyword| keyword.as_bytes() == token))
+    })
+}
+
 /// Takes a file apart, as far as it goes.
 pub(super) fn parse(path: &Path, text: Vec<u8>, fixed_line: Option<usize>, bash: bool) -> Script {
     let mut lines = Vec::new();
     let mut parser = parser(&text, bash);
     let stop = loop {
         let from = parser.at;
-        match parser.line() {
+        let line = parser.line();
+        let looked_at = if line.is_ok() { parser.at } else { (parser.at + GLUE).min(text.len()) };
+        match line {
+            Ok(_) | Err(Stop::Rejected(_)) if is_glued(&text[from..looked_at]) => {
+                break Some((Stop::Lost(from), from));
+            }
             Ok(line) if line.is_empty() => break None,
             Ok(line) => lines.push(line),
             Err(stop) => break Some((stop, from)),

@@ -94,6 +94,10 @@ fn one_script_as_bash_reads_it() {
         ("exit\n", "http_proxy", "?a.sh:1"),
         ("( export http_proxy=p )\nexport https_proxy=q &\ntrue | export no_proxy=r\n", "http_proxy", "-"),
         ("export http_proxy=a\\\nb\n", "http_proxy", "ab"),
+        // What shells put together over line ends: keywords and operators.
+        ("export http_proxy=p\n}\\\n\nexport http_proxy=q\n", "http_proxy", "?a.sh:2"),
+        ("export http_proxy=p\nfalse &\\\n& unset http_proxy\n", "http_proxy", "?a.sh:2"),
+        ("export http_proxy=p\nif true; \\\nthen export http_proxy=q; fi\n", "http_proxy", "q"),
         ("http_proxy=p env\n", "http_proxy", "-"),
         ("export no_proxy=' a , b '\nexport no_proxy=${no_proxy// /}\n", "no_proxy", "a,b"),
         ("export http_proxy='p' # why\n", "http_proxy", "p"),
