@@ -53,7 +53,7 @@ fn cases() -> Vec<Case> {
         Case {
             more: unit(),
             ..case(
-                "R4",
+                "an environment file",
                 "ubuntu",
                 "proxy-docker",
                 "etc/default/docker",
@@ -64,7 +64,7 @@ fn cases() -> Vec<Case> {
         Case {
             more: unit(),
             ..case(
-                "Q4",
+                "environment files by a wildcard",
                 "ubuntu",
                 "proxy-docker",
                 "etc/docker/env.d/proxy.env",
@@ -73,7 +73,7 @@ fn cases() -> Vec<Case> {
             )
         },
         case(
-            "R5",
+            "a later drop-in",
             "ubuntu",
             "proxy-docker",
             "etc/systemd/system/docker.service.d/proxy.conf",
@@ -81,7 +81,7 @@ fn cases() -> Vec<Case> {
             format!("[Service]\nEnvironment=\"HTTP_PROXY={PROXY}\"\n"),
         ),
         case(
-            "R5 list",
+            "a later list",
             "ubuntu",
             "proxy-docker",
             "etc/systemd/system/docker.service.d/no_proxy.conf",
@@ -89,7 +89,7 @@ fn cases() -> Vec<Case> {
             format!("[Service]\nEnvironment=\"NO_PROXY=wiki.intra.example:5000,{LIST}\"\n"),
         ),
         case(
-            "Q2",
+            "a drop-in of every service",
             "ubuntu",
             "proxy-docker",
             "etc/systemd/system/service.d/zz-site.conf",
@@ -99,7 +99,7 @@ fn cases() -> Vec<Case> {
             ),
         ),
         case(
-            "R9",
+            "variables of every service",
             "ubuntu",
             "proxy-systemd",
             "etc/systemd/system.conf.d/50-env.conf",
@@ -109,7 +109,7 @@ fn cases() -> Vec<Case> {
             ),
         ),
         case(
-            "R11",
+            "the environment on CentOS",
             "rocky",
             "proxy-cron",
             "etc/environment",
@@ -117,7 +117,7 @@ fn cases() -> Vec<Case> {
             format!("http_proxy={PROXY}\nhttps_proxy={PROXY}\nno_proxy=localhost,wiki.intra.example,{LIST}\n"),
         ),
         case(
-            "R12",
+            "bashrc",
             "rocky",
             "proxy-login",
             "etc/bashrc",
@@ -125,7 +125,7 @@ fn cases() -> Vec<Case> {
             format!("export http_proxy=\"{PROXY}\"\n"),
         ),
         case(
-            "R14",
+            "a script without export",
             "rocky",
             "proxy-login",
             "etc/profile.d/site.sh",
@@ -133,7 +133,7 @@ fn cases() -> Vec<Case> {
             String::new(),
         ),
         case(
-            "R21",
+            "apt.conf",
             "ubuntu",
             "proxy-package-manager",
             "etc/apt/apt.conf",
@@ -141,7 +141,7 @@ fn cases() -> Vec<Case> {
             format!("Acquire {{ http {{ Proxy \"{PROXY}\"; }}; }};\n"),
         ),
         case(
-            "R21 part",
+            "a later file of apt",
             "ubuntu",
             "proxy-package-manager",
             "etc/apt/apt.conf.d/98site",
@@ -149,7 +149,7 @@ fn cases() -> Vec<Case> {
             format!("Acquire::http::Proxy \"{PROXY}\";\n"),
         ),
         case(
-            "Q9",
+            "csh",
             "rocky",
             "proxy-login",
             "etc/profile.d/proxy.csh",
@@ -164,7 +164,7 @@ fn cases() -> Vec<Case> {
                 "for i in /etc/profile.d/*.sh /etc/profile.d/sh.local; do [ -r \"$i\" ] && . \"$i\"; done\n".into(),
             )],
             ..case(
-                "Q10",
+                "sh.local",
                 "centos",
                 "proxy-login",
                 "etc/profile.d/sh.local",
@@ -175,7 +175,7 @@ fn cases() -> Vec<Case> {
         Case {
             more: vec![("etc/profile.d/zz-corp.sh", ". /opt/corp/proxy.env\n".into())],
             ..case(
-                "Q12",
+                "a sourced file",
                 "rocky",
                 "proxy-login",
                 "opt/corp/proxy.env",
