@@ -46,8 +46,6 @@ pub(crate) mod pam;
 pub(crate) mod places;
 mod prod_env;
 mod reader;
-
-#[allow(dead_code, reason = "vocabulary of the models that follow")]
 pub(crate) mod sight;
 pub(crate) mod sources;
 #[cfg(test)]

@@ -19,10 +19,6 @@ const CONFIG: &str = "/etc/ssh/sshd_config";
 /// sshd itself stops at includes that are nested deeper.
 const DEEPEST: usize = 16;
 
-/// Prints the effective configuration, which [`of_dump`] reads.
-#[allow(dead_code, reason = "whoever asks programs runs it")]
-pub(super) const DUMP: [&str; 2] = ["sshd", "-T"];
-
 /// Name, value and line of `SetEnv`.
 type Pair = (String, String, Place);
 
@@ -103,21 +99,6 @@ fn lines_of_home(pam: &Pam<'_>, user: &User, name: &str) -> Result<Vec<(PathBuf,
     let bytes = look::read(pam.host, &path)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     Ok(text.split('\n').enumerate().map(|(index, line)| (path.clone(), index + 1, line.to_owned())).collect())
-}
-
-/// The same by sshd's own word, the output of [`DUMP`], and what its stack gives.
-#[allow(dead_code, reason = "whoever asks programs reads it")]
-pub(super) fn of_dump(output: &str, stack: &Sights) -> Sights {
-    let mut config = Config::default();
-    let path = Path::new("sshd -T");
-    for (index, line) in output.lines().enumerate() {
-        // Nothing else that is printed matters, so nothing of it can be wrong.
-        let _ = line_of(line, &Place::new(path, index + 1), Block::None, &mut config);
-    }
-    sights(&config, |at| match config.use_pam {
-        Some((true, _)) => stack.clone(),
-        _ => super::all(&Sight::Unset { at }),
-    })
 }
 
 fn sights(config: &Config, stack: impl FnOnce(Place) -> Sights) -> Sights {

@@ -227,12 +227,6 @@ fn sshd_may_leave_pam_out_and_set_variables_itself() {
         ("/etc/ssh/sshd_config.d/50-site.conf", "UsePAM no\n"),
     ];
     assert!(told(&sshd::read(&Pam::new(&host(&files), None)).unwrap()).contains("http_proxy=- 50-site.conf:1"));
-    let stack = environment(&host(&[("/etc/pam.d/sshd", "session required pam_env.so")]), "sshd");
-    assert_eq!(told(&sshd::of_dump("port 22\nusepam yes\nsetenv X=1\n", &stack)), READ);
-    assert!(
-        told(&sshd::of_dump("usepam yes\nsetenv http_proxy=http://s:1\n", &stack))
-            .contains("http_proxy=http://s:1 sshd -T:2")
-    );
 }
 
 #[test]
