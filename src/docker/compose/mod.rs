@@ -14,6 +14,7 @@
 //! | `ask` | `docker compose config`: Compose itself |
 
 mod ask;
+pub(crate) mod edit;
 mod interpolate;
 mod project;
 mod service;

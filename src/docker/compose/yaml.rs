@@ -2,18 +2,25 @@
 //! (Compose 1.x) and 1.2 (v2).
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::rc::Rc;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
 
 /// Deeper nesting is not followed.
 const DEEPEST: usize = 60;
 
-/// A value and where it begins.
+/// A value and where it stands.
 #[derive(Debug)]
 pub(super) struct Node {
     /// Its line, counted from 1.
     pub(super) line: usize,
+    /// The column in which it begins, counted from 0.
+    pub(super) column: usize,
+    /// Its bytes. Those of a collection in block style end with its last value.
+    pub(super) range: Range<usize>,
+    /// It stands in brackets or on its line; else it is made of lines, by their indentation.
+    pub(super) flow: bool,
     pub(super) kind: Kind,
     /// It has a tag of its own (`!reset`), which changes what becomes of it.
     pub(super) tagged: bool,
@@ -31,9 +38,9 @@ type Entries<'n> = Vec<(&'n str, &'n Rc<Node>)>;
 
 /// Why a file is not understood: the line, and half a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Odd {
-    pub(super) line: usize,
-    pub(super) why: &'static str,
+pub(crate) struct Odd {
+    pub(crate) line: usize,
+    pub(crate) why: &'static str,
 }
 
 pub(super) fn odd<T>(line: usize, why: &'static str) -> Result<T, Odd> {
@@ -108,49 +115,54 @@ impl Node {
 
 /// The document; `None`: the file is empty.
 pub(super) fn parse(text: &str) -> Result<Option<Rc<Node>>, Odd> {
-    let mut reader = Reader { parser: Parser::new_from_str(text), anchors: HashMap::new() };
+    let mut reader = Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), end: 0 };
     let mut document = None;
     loop {
         let (event, span) = reader.next()?;
         match event {
             Event::StreamEnd => return Ok(document),
             Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
-            _ if document.is_some() => return odd(line(&span), "a second document"),
+            _ if document.is_some() => return odd(span.start.line(), "a second document"),
             event => document = Some(reader.node(event, &span, 0)?),
         }
     }
 }
 
-fn line(span: &Span) -> usize {
-    span.start.line()
-}
-
 struct Reader<'t> {
     parser: Parser<'t, granit_parser::StrInput<'t>>,
     anchors: HashMap<usize, Rc<Node>>,
+    /// Where the last word or bracket ends.
+    end: usize,
 }
 
 impl<'t> Reader<'t> {
     fn next(&mut self) -> Result<(Event<'t>, Span), Odd> {
         match self.parser.next() {
-            Some(Ok(event)) => Ok(event),
+            Some(Ok((event, span))) => {
+                if let Some(range) = span.byte_range().filter(|range| !range.is_empty()) {
+                    self.end = range.end;
+                }
+                Ok((event, span))
+            }
             Some(Err(error)) => odd(error.marker().line(), "no reader of YAML takes it"),
             None => odd(0, "it ends too soon"),
         }
     }
 
     fn node(&mut self, event: Event<'t>, span: &Span, depth: usize) -> Result<Rc<Node>, Odd> {
-        let line = line(span);
+        let line = span.start.line();
         if depth > DEEPEST {
             return odd(line, "it is nested too deeply");
         }
+        let Some(mut range) = span.byte_range() else { return odd(line, "its place in the file is not known") };
         let tagged = event.tag().is_some_and(|tag| !tag.is_yaml_core_schema_tag("str"));
-        let (kind, anchor) = match event {
+        let (kind, flow, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                (Kind::Scalar { text: text.into_owned(), plain }, anchor)
+                let flow = !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                (Kind::Scalar { text: text.into_owned(), plain }, flow, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => {
+            Event::SequenceStart(style, anchor, _) => {
                 let mut items = Vec::new();
                 loop {
                     match self.next()? {
@@ -158,9 +170,10 @@ impl<'t> Reader<'t> {
                         (event, span) => items.push(self.node(event, &span, depth + 1)?),
                     }
                 }
-                (Kind::List(items), anchor)
+                range.end = self.end;
+                (Kind::List(items), style == StructureStyle::Flow, anchor)
             }
-            Event::MappingStart(_, anchor, _) => {
+            Event::MappingStart(style, anchor, _) => {
                 let mut entries = Vec::new();
                 loop {
                     let key = match self.next()? {
@@ -170,14 +183,15 @@ impl<'t> Reader<'t> {
                     let (event, span) = self.next()?;
                     entries.push((key, self.node(event, &span, depth + 1)?));
                 }
-                (Kind::Map(entries), anchor)
+                range.end = self.end;
+                (Kind::Map(entries), style == StructureStyle::Flow, anchor)
             }
             Event::Alias(id) => {
                 return self.anchors.get(&id).cloned().map_or_else(|| odd(line, "a node that holds itself"), Ok);
             }
             _ => return odd(line, "it is not understood"),
         };
-        let node = Rc::new(Node { line, kind, tagged });
+        let node = Rc::new(Node { line, column: span.start.col(), range, flow, kind, tagged });
         if anchor != 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
