@@ -1,0 +1,225 @@
+//! Is the product healthy, will it be, or not any more?
+//!
+//! `up -d` succeeds as soon as containers are started, whatever they do next (measured with Compose 1.29 and 2.40), and `/Status`
+//! may answer before the workers are well. So both count, twice in a row; and a container that is started again and again
+//! ends the wait at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::product::Known;
+use crate::product::containers::{One, Service, Wanted};
+
+/// So many polls in a row have to find everything well.
+const STEADY: u32 = 2;
+
+/// What one look at the product found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Poll {
+    /// What `/Status` answered; `None`: it did not. A host without an interface has none to ask.
+    pub(crate) status: Option<u16>,
+    /// Does this host run the interface?
+    pub(crate) has_interface: bool,
+    /// What the compose file asks for.
+    pub(crate) wanted: Vec<Wanted>,
+    /// What there is.
+    pub(crate) services: Vec<Service>,
+    /// Names of known log lines since the start.
+    pub(crate) log: Vec<String>,
+}
+
+/// Where the wait stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Containers are being started, or `/Status` does not answer yet.
+    Starting,
+    /// The scheduler brings the schema of the database to its release; everything else waits for it.
+    Migrating,
+    /// `/Status` answers; containers are not steady yet.
+    Answering,
+    /// All is well.
+    Healthy,
+}
+
+/// Why the wait is over without success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It was started again and again.
+    CrashLoop { service: String, container: String, restarts: u64 },
+    /// It ended and is not started again, or could not be started.
+    Ended { service: String, container: String, code: Option<i64> },
+    /// The kernel killed it for want of memory.
+    OutOfMemory { service: String, container: String },
+    /// Not well in time.
+    Late { state: State, missing: Vec<String> },
+}
+
+/// How long may be waited.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Until it is healthy.
+    pub(crate) healthy: Duration,
+    /// The same while the schema of the database is upgraded.
+    pub(crate) migrate: Duration,
+}
+
+/// The wait, poll by poll.
+pub(crate) struct Health {
+    limits: Limits,
+    /// Restarts of each container when it was first seen.
+    base: BTreeMap<String, u64>,
+    /// Restarts of each container at the last poll.
+    last: BTreeMap<String, u64>,
+    steady: u32,
+    migrated_until: Option<Duration>,
+}
+
+impl Health {
+    /// Before the start: the containers that are there, which a start may keep.
+    pub(crate) fn new(limits: Limits, before: &[Service]) -> Self {
+        let base = every(before).map(|(_, one)| (one.name.clone(), one.restarts)).collect();
+        Self { limits, base, last: BTreeMap::new(), steady: 0, migrated_until: None }
+    }
+
+    /// What the poll makes of it, `since` the start.
+    ///
+    /// # Errors
+    /// It will not be healthy.
+    pub(crate) fn see(&mut self, since: Duration, poll: &Poll) -> Result<State, Failure> {
+        let mut steady = true;
+        for (service, one) in every(&poll.services).filter(|(service, _)| is_expected(poll, service)) {
+            let base = match self.base.get(&one.name) {
+                // A container that was created anew under the same name counts from nought.
+                Some(base) if *base <= one.restarts => *base,
+                _ => 0,
+            };
+            self.base.insert(one.name.clone(), base);
+            let named = || (service.to_owned(), one.name.clone());
+            if one.oom_killed && one.restarts >= base && (one.restarts > base || one.status != "running") {
+                let (service, container) = named();
+                return Err(Failure::OutOfMemory { service, container });
+            }
+            if one.restarts >= base + Known::get().restarts.loop_count {
+                let (service, container) = named();
+                return Err(Failure::CrashLoop { service, container, restarts: one.restarts - base });
+            }
+            let neighbours_run = || every(&poll.services).any(|(other, one)| other != service && one.status == "running");
+            let stuck = one.status == "created" && !one.error.text().is_empty() && neighbours_run();
+            if matches!(one.status.as_str(), "exited" | "dead") || stuck {
+                let (service, container) = named();
+                return Err(Failure::Ended { service, container, code: one.exit_code });
+            }
+            let before = self.last.insert(one.name.clone(), one.restarts);
+            steady &= one.status == "running" && before == Some(one.restarts);
+        }
+        let missing = missing(poll);
+        let answers = !poll.has_interface || poll.status == Some(200);
+        let state = match (answers, steady && missing.is_empty()) {
+            (true, true) => {
+                self.steady += 1;
+                if self.steady >= STEADY { State::Healthy } else { State::Answering }
+            }
+            (true, false) => State::Answering,
+            // The same line is printed for ever by a release that is older than its schema; then the scheduler restarts.
+            (false, true) if poll.log.iter().any(|name| name == "schema-waiting") => {
+                self.migrated_until = Some(since);
+                State::Migrating
+            }
+            (false, _) => State::Starting,
+        };
+        if !(answers && steady && missing.is_empty()) {
+            self.steady = 0;
+        }
+        let late = if state == State::Migrating { self.limits.migrate } else { self.limits.healthy };
+        // What was migrated until now gets the usual time from then on.
+        let from = self.migrated_until.filter(|_| state != State::Migrating).unwrap_or_default();
+        if state != State::Healthy && since.saturating_sub(from) >= late {
+            return Err(Failure::Late { state, missing });
+        }
+        Ok(state)
+    }
+}
+
+fn every(services: &[Service]) -> impl Iterator<Item = (&str, &One)> {
+    services.iter().flat_map(|service| service.containers.iter().map(|one| (service.name.as_str(), one)))
+}
+
+fn is_expected(poll: &Poll, service: &str) -> bool {
+    poll.wanted.iter().any(|wanted| wanted.service == service)
+}
+
+/// Services with fewer containers than the compose file asks for.
+fn missing(poll: &Poll) -> Vec<String> {
+    let count = |name: &str| poll.services.iter().find(|own| own.name == name).map_or(0, |own| own.containers.len());
+    let short = poll.wanted.iter().filter(|wanted| count(&wanted.service) < usize::try_from(wanted.count).unwrap_or(usize::MAX));
+    short.map(|wanted| wanted.service.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { healthy: Duration::from_secs(600), migrate: Duration::from_secs(7200) };
+
+    fn one(status: &str, restarts: u64) -> One {
+        One { name: "c".to_owned(), status: status.to_owned(), restarts, ..One::default() }
+    }
+
+    fn poll(status: Option<u16>, one: One) -> Poll {
+        Poll {
+            status,
+            has_interface: true,
+            wanted: vec![Wanted { service: "worker".to_owned(), count: 1 }],
+            services: vec![Service { name: "worker".to_owned(), containers: vec![one] }],
+            log: Vec::new(),
+        }
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn well_is_an_answer_and_the_same_containers_in_two_polls() {
+        let mut health = Health::new(LIMITS, &[]);
+        assert_eq!(health.see(at(0), &poll(None, one("running", 0))), Ok(State::Starting));
+        assert_eq!(health.see(at(1), &poll(Some(200), one("running", 0))), Ok(State::Answering));
+        assert_eq!(health.see(at(2), &poll(Some(200), one("restarting", 1))), Ok(State::Answering));
+        assert_eq!(health.see(at(3), &poll(Some(200), one("running", 1))), Ok(State::Answering));
+        assert_eq!(health.see(at(4), &poll(Some(200), one("running", 1))), Ok(State::Healthy));
+        let mut none = poll(Some(200), one("running", 1));
+        none.services.clear();
+        assert_eq!(health.see(at(5), &none), Ok(State::Answering));
+    }
+
+    #[test]
+    fn a_loop_an_end_and_want_of_memory_end_the_wait_at_once() {
+        // Restarts of before do not count, those of a container of the same name that is new do.
+        let before = [Service { name: "worker".to_owned(), containers: vec![one("running", 7)] }];
+        let mut health = Health::new(LIMITS, &before);
+        assert_eq!(health.see(at(1), &poll(None, one("running", 9))), Ok(State::Starting));
+        assert!(matches!(health.see(at(2), &poll(None, one("running", 10))), Err(Failure::CrashLoop { restarts: 3, .. })));
+        let mut health = Health::new(LIMITS, &before);
+        assert_eq!(health.see(at(1), &poll(None, one("running", 2))), Ok(State::Starting));
+        assert!(matches!(health.see(at(2), &poll(None, one("restarting", 3))), Err(Failure::CrashLoop { .. })));
+        let mut health = Health::new(LIMITS, &[]);
+        let ended = One { exit_code: Some(4), ..one("exited", 0) };
+        assert!(matches!(health.see(at(1), &poll(Some(200), ended)), Err(Failure::Ended { code: Some(4), .. })));
+        let killed = One { oom_killed: true, ..one("running", 1) };
+        assert!(matches!(health.see(at(1), &poll(None, killed)), Err(Failure::OutOfMemory { .. })));
+    }
+
+    #[test]
+    fn a_migration_is_waited_for_only_while_the_scheduler_is_steady() {
+        let mut health = Health::new(LIMITS, &[]);
+        let waiting = |one: One| Poll { log: vec!["schema-waiting".to_owned()], ..poll(Some(503), one) };
+        assert_eq!(health.see(at(1), &waiting(one("running", 0))), Ok(State::Starting));
+        assert_eq!(health.see(at(2), &waiting(one("running", 0))), Ok(State::Migrating));
+        assert_eq!(health.see(at(3000), &waiting(one("running", 0))), Ok(State::Migrating));
+        assert_eq!(health.see(at(3100), &poll(None, one("running", 0))), Ok(State::Starting));
+        assert_eq!(health.see(at(3101), &poll(Some(200), one("running", 0))), Ok(State::Answering));
+        assert_eq!(health.see(at(3102), &poll(Some(200), one("running", 0))), Ok(State::Healthy));
+        let mut health = Health::new(LIMITS, &[]);
+        assert_eq!(health.see(at(600), &waiting(one("restarting", 1))), Err(Failure::Late { state: State::Starting, missing: Vec::new() }));
+    }
+}

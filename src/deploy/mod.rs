@@ -1,0 +1,249 @@
+//! The product around a change of its files: stopped before, started after, proven healthy, or brought back.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `compose` | Compose as a program |
+//! | `health` | is it healthy, will it be, or not any more? |
+//! | `marker` | which services a run has stopped, for the run that goes on |
+
+mod compose;
+mod health;
+mod marker;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use compose::Compose;
+use health::{Failure, Health, Limits, Poll, State};
+
+use crate::apply::{Session, revert, runs};
+use crate::converge::{Around, RunContext};
+use crate::docker::{Container, NoDocker};
+use crate::host::{HostRead, HostWrite, View};
+use crate::net::Time;
+use crate::plan::{Action, ContainerChange, Stage, StageId, StageState};
+use crate::problem::{HostState, Problem, id};
+use crate::product::{Known, Place, containers, environment, interface, logs, own_containers};
+use crate::settings::Key;
+use crate::text;
+use crate::text::{Foreign, Text, ics_setup, own};
+use crate::vendor::prod_env;
+
+/// How long Docker may take to say what there is.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// So often the product is looked at while it starts.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Seconds that a container gets to end by itself.
+const GRACE: &str = "30";
+
+/// `reconfigure` of a product that runs: images are there, so it is stopped, edited, and started.
+pub(crate) struct Reconfigure<'h> {
+    host: &'h dyn HostWrite,
+    running: Option<Running>,
+}
+
+/// The product as it ran before.
+struct Running {
+    home: PathBuf,
+    place: Place,
+    compose: Compose,
+    /// Ids by service.
+    before: BTreeMap<String, Vec<String>>,
+    services: Vec<containers::Service>,
+    limits: Limits,
+    stopped: Option<Instant>,
+}
+
+impl<'h> Reconfigure<'h> {
+    /// Of this host.
+    pub(crate) fn new(host: &'h dyn HostWrite) -> Self {
+        Self { host, running: None }
+    }
+}
+
+impl Around for Reconfigure<'_> {
+    fn foresee(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+        self.running = None;
+        let Some(settings) = &context.settings else { return Ok(()) };
+        let (home, wanted) = (settings.home.clone(), settings.switch(Key::Restart));
+        if !self.host.is_live() || wanted == Some(false) {
+            return Ok(());
+        }
+        let found = match own_containers(self.host, &home, Time::new(LOOK, LOOK)) {
+            Ok(found) if !found.own.is_empty() => found,
+            Ok(_) | Err(NoDocker::Absent | NoDocker::Down { .. }) => return Ok(()),
+            Err(error) => return Err(no_answer(&error)),
+        };
+        let place = Place::look(self.host, &home);
+        let is_up = |container: &Container| matches!(container.state.status.as_str(), "running" | "restarting");
+        let was_stopped = marker::read(self.host)?;
+        if wanted != Some(true) && !was_stopped && !found.own.iter().any(|one| is_product(one) && is_up(one)) {
+            return Ok(());
+        }
+        let edited = context.plan.touches(&prod_env(&home));
+        let stale = stale(self.host, &home);
+        let readers = place.services(self.host, &home);
+        let mut before: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for container in &found.own {
+            let service = container.service.clone().unwrap_or_else(|| container.state.name.clone());
+            before.entry(service).or_default().push(container.id.clone());
+        }
+        let reads = |name: &str| match &readers {
+            Some(services) => services.iter().any(|own| own.name == name && own.reads(&prod_env(&home))),
+            None => Known::get().service(name).is_none_or(|known| known.product),
+        };
+        let change = |name: &String| {
+            let anew = (edited && reads(name)) || stale.contains(name);
+            ContainerChange { service: name.clone(), action: if anew { Action::Recreate } else { Action::Keep } }
+        };
+        context.containers = before.keys().map(change).collect();
+        let idle = context.containers.iter().all(|change| change.action == Action::Keep);
+        if idle && !was_stopped && wanted != Some(true) {
+            return Ok(());
+        }
+        let compose = Compose::of(self.host, &place, &home, &found.own)?;
+        let services = containers::look(self.host, &home, Time::new(LOOK, LOOK));
+        let services = services.docker.and_then(Result::ok).map(|seen| seen.services).unwrap_or_default();
+        let limits = Limits { healthy: Duration::from_secs(600), migrate: Duration::from_secs(7200) };
+        self.running = Some(Running { home, place, compose, before, services, limits, stopped: None });
+        Ok(())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.running.is_none()
+    }
+
+    fn before(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let began = Instant::now();
+        marker::write(self.host)?;
+        running.stopped = Some(began);
+        // Those that work first, the interface that people look at last.
+        let (web, others): (Vec<&str>, Vec<&str>) =
+            running.product_services().partition(|name| name.eq_ignore_ascii_case("interfaceserver"));
+        for services in [others, web].into_iter().filter(|services| !services.is_empty()) {
+            let arguments: Vec<&str> = ["stop", "-t", GRACE].into_iter().chain(services).collect();
+            if let Err(problem) = running.compose.run(self.host, &arguments) {
+                return Err(self.bring_back(context, problem, false));
+            }
+        }
+        Ok(())
+    }
+
+    fn after(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+        let Some(running) = &self.running else { return Ok(()) };
+        match running.start(self.host, context) {
+            Ok(()) => {
+                context.containers = running.changes(self.host)?;
+                marker::clear(self.host)
+            }
+            Err(problem) => Err(self.bring_back(context, problem, true)),
+        }
+    }
+}
+
+impl Reconfigure<'_> {
+    /// What runs again, and how it ended: logs first, since going back removes the containers that have them; then the files
+    /// as they were, and the product as it was.
+    fn bring_back(&mut self, context: &mut RunContext, problem: Problem, edited: bool) -> Problem {
+        let Some(running) = &self.running else { return problem };
+        let problem = match running.last_lines(self.host) {
+            Some(lines) => problem.because(lines),
+            None => problem,
+        };
+        let undone = if edited { take_back(self.host, context) } else { Ok(()) };
+        let up = undone.and_then(|()| running.start(self.host, context));
+        let watch = running.compose.shown("ps");
+        match up {
+            Ok(()) => {
+                // That the marker stays is told by the next run; the product runs.
+                let _ = marker::clear(self.host);
+                context.containers = running.changes(self.host).unwrap_or_default();
+                let restored = HostState::Restored;
+                problem.hint("the product runs again with the values of before").leaving(restored)
+            }
+            Err(second) => problem
+                .hint(text!("it could not be brought back either: {}", second.sentence()))
+                .hint_command(watch)
+                .hint(text!("undo: {}", ics_setup("revert")))
+                .leaving(HostState::Changed),
+        }
+    }
+}
+
+/// Takes the files of this run back.
+fn take_back(host: &dyn HostWrite, context: &mut RunContext) -> Result<(), Problem> {
+    let Some(run) = context.run.clone() else { return Ok(()) };
+    let session = Session::open(host)?;
+    let all = runs(host)?;
+    let plan = revert::plan(&View::new(host), revert::choose(&all, Some(&run))?, &all, false)?;
+    session.apply(&plan, "revert", Some(&run)).map(drop)
+}
+
+impl Running {
+    /// Services of the product's image that there are.
+    fn product_services(&self) -> impl Iterator<Item = &str> {
+        let is_of_product = |name: &&str| Known::get().service(name).is_none_or(|known| known.product);
+        self.before.keys().map(String::as_str).filter(is_of_product)
+    }
+
+    /// Starts it, and waits until it is well and its containers see what the files say.
+    fn start(&self, host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
+        let began = Instant::now();
+        self.compose.run(host, &["up", "-d"])?;
+        context.stages.push(stage(StageId::Start, began, text!("")));
+        let began = Instant::now();
+        self.wait(host)?;
+        let down = self.stopped.map_or(Duration::ZERO, |stopped| stopped.elapsed());
+        let detail = text!("down for {}", own(crate::net::seconds(down)));
+        context.stages.push(stage(StageId::Healthy, began, detail));
+        let began = Instant::now();
+        if let Some(service) = stale(host, &self.home).first() {
+            let message = text!("{} does not see what prod.env says", Foreign::new(service));
+            return Err(Problem::host(id::VERIFY_FAILED, message).hint_command(ics_setup("check runtime")));
+        }
+        context.stages.push(stage(StageId::Verify, began, text!("")));
+        Ok(())
+    }
+
+    /// Until it is healthy.
+    fn wait(&self, host: &dyn HostRead) -> Result<(), Problem> {
+        let mut health = Health::new(self.limits, &self.services);
+        let began = Instant::now();
+        loop {
+            let poll = self.poll(host)?;
+            match health.see(began.elapsed(), &poll) {
+                Ok(State::Healthy) => return Ok(()),
+                Ok(_) => std::thread::sleep(PAUSE),
+                Err(failure) => return Err(unhealthy(&failure, &poll, &self.compose)),
+            }
+        }
+    }
+
+    fn poll(&self, host: &dyn HostRead) -> Result<Poll, Problem> {
+        let time = || Time::new(LOOK, LOOK);
+        let seen = match containers::look(host, &self.home, time()).docker {
+            Some(Ok(seen)) => seen,
+            Some(Err(error)) => return Err(no_answer(&error)),
+            None => return Err(Problem::bug("a product without a folder was started")),
+        };
+        let asked = interface::look(host, &self.home, time());
+        let lines = logs::look(host, &self.home, time()).logs.and_then(Result::ok).unwrap_or_default();
+        Ok(Poll {
+            status: asked.asked.as_ref().and_then(|asked| Some(asked.answer.as_ref().ok()?.status)),
+            has_interface: !asked.not_here,
+            wanted: seen.wanted.unwrap_or_else(|| self.expected()),
+            services: seen.services,
+            log: lines.hits.into_iter().map(|hit| hit.name).collect(),
+        })
+    }
+
+    /// What ran before, where the compose file is not understood.
+    fn expected(&self) -> Vec<containers::Wanted> {
+        let count = |ids: &Vec<String>| u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        self.before.iter().map(|(service, ids)| containers::Wanted { service: service.clone(), count: count(ids) }).collect()
+    }
+}

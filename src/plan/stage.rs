@@ -1,0 +1,63 @@
+//! The stages of an installation, the same in plan, progress and JSON.
+
+use crate::text::Text;
+use crate::text::words::words;
+
+words! {
+    /// One step on the way from a bare host to a healthy product.
+    pub enum StageId {
+        /// Everything is said.
+        Settings = "settings",
+        /// The host is fit.
+        Preflight = "preflight",
+        /// Proxy variables, the daemon's proxy, the authority.
+        Prepare = "prepare",
+        /// Docker and Compose.
+        Engine = "engine",
+        /// User, group, folder.
+        Accounts = "accounts",
+        /// `prod.env` and the compose file.
+        Files = "files",
+        /// Images.
+        Fetch = "fetch",
+        /// Databases and their user.
+        Databases = "databases",
+        /// Containers.
+        Start = "start",
+        /// `/Status` answers, and containers are steady.
+        Healthy = "healthy",
+        /// It comes back after a boot.
+        Boot = "boot",
+        /// Containers see what the files say.
+        Verify = "verify",
+    }
+}
+
+words! {
+    /// How a stage ended.
+    pub enum StageState {
+        /// Nothing had to be done.
+        Done = "done",
+        /// Something was done.
+        Changed = "changed",
+        /// It does not apply.
+        Skipped = "skipped",
+        /// It failed.
+        Failed = "failed",
+        /// It was not reached.
+        Pending = "pending",
+    }
+}
+
+/// One stage of a run.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Which.
+    pub id: StageId,
+    /// How it ended.
+    pub state: StageState,
+    /// How long it took.
+    pub seconds: f64,
+    /// Half a sentence.
+    pub detail: Text,
+}
