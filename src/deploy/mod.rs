@@ -247,3 +247,78 @@ impl Running {
         self.before.iter().map(|(service, ids)| containers::Wanted { service: service.clone(), count: count(ids) }).collect()
     }
 }
+
+impl Running {
+    /// What has become of each service's containers since before.
+    fn changes(&self, host: &dyn HostRead) -> Result<Vec<ContainerChange>, Problem> {
+        let found = own_containers(host, &self.home, Time::new(LOOK, LOOK)).map_err(|error| no_answer(&error))?;
+        let mut after: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        found.own.into_iter().for_each(|one| after.entry(service_of(&one)).or_default().push(one.id));
+        let change = |(service, ids): (String, Vec<String>)| {
+            let action = match self.before.get(&service) {
+                None => Action::Create,
+                Some(before) if before.iter().all(|id| ids.contains(id)) => Action::Keep,
+                Some(_) => Action::Recreate,
+            };
+            ContainerChange { service, action }
+        };
+        Ok(after.into_iter().map(change).collect())
+    }
+}
+
+/// The service that a container is of; its name, where no label says.
+fn service_of(container: &Container) -> String {
+    container.service.clone().unwrap_or_else(|| container.state.name.clone())
+}
+
+fn is_product(container: &Container) -> bool {
+    Known::get().service(&service_of(container)).is_none_or(|known| known.product)
+}
+
+/// Services whose containers do not see what the files say.
+fn stale(host: &dyn HostRead, home: &Path) -> Vec<String> {
+    let facts = environment::look(host, home, Time::new(LOOK, LOOK));
+    let services = facts.services.and_then(Result::ok).unwrap_or_default();
+    services.into_iter().filter(|service| !service.differences.is_empty()).map(|service| service.name).collect()
+}
+
+fn stage(id: StageId, began: Instant, detail: Text) -> Stage {
+    Stage { id, state: StageState::Changed, seconds: began.elapsed().as_secs_f64(), detail }
+}
+
+fn no_answer(error: &NoDocker) -> Problem {
+    let why: Text = match error {
+        NoDocker::Absent => "there is no docker command".into(),
+        NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why } => text!("{}", why),
+        NoDocker::Late { millis } => text!("no answer within {} ms", own(millis)),
+    };
+    Problem::host(id::DOCKER_SILENT, "Docker does not say which containers there are").because(why).hint_command("docker ps -a")
+}
+
+/// Why the product will not be well.
+fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
+    let (message, service) = match failure {
+        Failure::CrashLoop { service, restarts, .. } => {
+            (text!("{} ends again and again: {} times since the start", Foreign::new(service), own(restarts)), Some(service))
+        }
+        Failure::Ended { service, code: Some(code), .. } => {
+            (text!("{} ended with code {}", Foreign::new(service), own(code)), Some(service))
+        }
+        Failure::Ended { service, code: None, .. } => (text!("{} could not be started", Foreign::new(service)), Some(service)),
+        Failure::OutOfMemory { service, .. } => (text!("{} was killed for want of memory", Foreign::new(service)), Some(service)),
+        Failure::Late { missing, .. } if !missing.is_empty() => {
+            (text!("containers are missing: {}", Foreign::new(missing.join(", "))), missing.first())
+        }
+        Failure::Late { .. } => (match poll.status {
+            Some(status) => text!("the web interface still answers {}", own(status)),
+            None => "the web interface does not answer".into(),
+        }, None),
+    };
+    let problem = Problem::host(id::UNHEALTHY, message);
+    let known = Known::get().log.iter().find(|line| poll.log.contains(&line.name));
+    let problem = match known {
+        Some(line) => problem.because(text!("the log says: {}; {}", own(&line.title), own(&line.cause))),
+        None => problem,
+    };
+    problem.hint_command(compose.shown(&format!("logs --tail 50 {}", service.map_or("", String::as_str))))
+}
