@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod laws;
+mod preflight;
 mod prove;
 mod take_back;
 
@@ -59,6 +60,8 @@ pub(crate) struct Options<'a> {
     pub(crate) dry_run: bool,
     /// The host's own programs are asked over the planned files before anything is written.
     pub(crate) prove: bool,
+    /// The proxy is asked once when everything is written and verified.
+    pub(crate) probe: bool,
     /// Findings that do not stop the run.
     pub(crate) ignored: &'a Ignored,
 }
@@ -82,6 +85,8 @@ pub(crate) struct RunContext {
     pub(crate) settings: Option<Settings>,
     /// What was wanted, and what consumers get by the planned files.
     ahead: Option<(Wanted, ConsumersFacts)>,
+    /// What the proxy is to be asked when everything is written.
+    probe: Option<preflight::Probe>,
     /// What had to be taken back of an interrupted run.
     recovered: Vec<Finding>,
 }
@@ -179,7 +184,7 @@ impl Converge<'_> {
             return Err(Problem::host(id::CANCELLED, message).hint(undo).leaving(HostState::Committed));
         }
         prove::restart(self.host, context)?;
-        prove::verify(self.options, self.host, context)?;
+        self.verify(context)?;
         Ok(Outcome::Changed)
     }
 
@@ -215,8 +220,15 @@ impl Converge<'_> {
             self.remember(session, &context.plan.memory)?;
             prove::restart(self.host, context)?;
         }
-        prove::verify(self.options, self.host, context)?;
+        self.verify(context)?;
         Ok(Outcome::Unchanged)
+    }
+
+    /// Asks the consumers, then the proxy that they were given.
+    fn verify(&self, context: &mut RunContext) -> Result<(), Problem> {
+        prove::verify(self.options, self.host, context)?;
+        preflight::probe(self.host, self.options, context);
+        Ok(())
     }
 
     /// What a run was told that had nothing to change. A host where no run has ever been told anything gets no folder.
@@ -266,8 +278,16 @@ impl Converge<'_> {
         }));
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
-        let foretold = prove::plan(view, context, self.options.dry_run);
+        let check_first = preflight::is_wanted(context);
+        let foretold = prove::plan(view, context, self.options.dry_run, check_first);
         context.findings.extend(foretold);
+        ignored.apply(&mut context.findings);
+        if !check_first {
+            // Nobody is asked for a plan that will not be carried out.
+            stop_on_failure(&context.findings)?;
+        }
+        let seen = preflight::look(self.options, &host, self.phase, context)?;
+        context.findings.extend(seen);
         ignored.apply(&mut context.findings);
         stop_on_failure(&context.findings)
     }
