@@ -40,6 +40,7 @@
 //! | [`report`] | one set of records, every format |
 //! | [`prove`] | which way the host's own programs go, asked and by the models |
 //! | [`converge`] | the one path: detect, plan, show, confirm, apply, restart, verify |
+//! | [`deploy`] | the product around a change of its files: stopped, started, healthy, or brought back |
 //! | [`wizard`] | asks a person; yields one more layer of settings |
 //! | [`cli`] | flags, commands, exit codes |
 //!
@@ -89,6 +90,7 @@ pub mod clients;
 mod consumers;
 mod context;
 mod converge;
+mod deploy;
 mod docker;
 pub mod envfile;
 mod environment;

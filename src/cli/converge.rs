@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::interface::{ByFlags, options};
 use super::{machine, out};
 use crate::converge::{Converge, Options, RunContext};
+use crate::deploy;
 use crate::targets::Phase;
 
 /// Runs one of the two verbs.
@@ -17,7 +18,8 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, phase: Phase) -> Exit
         let interface = &mut ByFlags(globals);
         let prove = matches.try_get_one::<bool>("prove").ok().flatten().copied().unwrap_or(false);
         let options = Options { prove, ..options(globals) };
-        Converge { host: &host, inputs, phase, options, interface }.run(&mut context)
+        let around = &mut *deploy::around(&host, phase);
+        Converge { host: &host, inputs, phase, options, interface, around }.run(&mut context)
     });
     out::finish(globals, &context.report(phase.verb(), &outcome, globals.root.as_deref()))
 }

@@ -11,7 +11,7 @@ use super::args::{Globals, word};
 use super::exit::Exit;
 use super::out;
 use crate::context::Inputs;
-use crate::converge::{Converge, Interface, Options, RunContext, TakeBack};
+use crate::converge::{Converge, Interface, Nothing, Options, RunContext, TakeBack};
 use crate::host::RealHost;
 use crate::problem::{Problem, id};
 use crate::report::{Outcome, Paint, SCHEMA, human_plan};
@@ -104,7 +104,7 @@ impl Stage<'_> {
         let mut context = RunContext::default();
         let inputs = Inputs::alone(flags()?);
         let interface = &mut Shown(self);
-        let run = Converge { host: self.host, inputs, phase, options: self.options(), interface };
+        let run = Converge { host: self.host, inputs, phase, options: self.options(), interface, around: &mut Nothing };
         self.report(phase.verb(), run.run(&mut context), &context)
     }
 

@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::interface::{Quiet, options};
 use super::{machine, out};
 use crate::context::{HostContext, Inputs, Intent};
-use crate::converge::{Converge, Options, RunContext};
+use crate::converge::{Converge, Nothing, Options, RunContext};
 use crate::finding::Finding;
 use crate::host::RealHost;
 use crate::problem::Problem;
@@ -202,7 +202,7 @@ impl Tried<'_> {
             let inputs = self.inputs.with_file(layer);
             let options = Options { dry_run: true, ..options(self.globals) };
             let interface = &mut Quiet(self.globals);
-            Converge { host: self.host, inputs, phase, options, interface }.run(&mut context)
+            Converge { host: self.host, inputs, phase, options, interface, around: &mut Nothing }.run(&mut context)
         });
         let paths: Vec<String> = context.plan.changes.iter().map(|change| change.path.display().to_string()).collect();
         match outcome {

@@ -119,6 +119,8 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
         run: None,
         os: None,
         changes: &[],
+        containers: &[],
+        stages: &[],
         findings: &[],
         next_steps: &[],
         error: Some(problem),

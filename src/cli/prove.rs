@@ -9,7 +9,7 @@ use super::interface::{Quiet, options};
 use super::{ask, files, machine, out, terminal};
 use crate::consumers::Who;
 use crate::context::{HostContext, Inputs, Intent};
-use crate::converge::{Converge, Options, RunContext};
+use crate::converge::{Converge, Nothing, Options, RunContext};
 use crate::finding::{Finding, Status};
 use crate::plan::Change;
 use crate::problem::Problem;
@@ -44,7 +44,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
     } else {
         let options = Options { dry_run: true, ..options(globals) };
         let interface = &mut Quiet(globals);
-        Converge { host: &host, inputs: inputs(layer)?, phase: Phase::Prepare, options, interface }
+        Converge { host: &host, inputs: inputs(layer)?, phase: Phase::Prepare, options, interface, around: &mut Nothing }
             .run(&mut planned)?;
         settings = planned.settings.take().ok_or_else(|| Problem::bug("a plan without settings"))?;
         (changes, consumers) = (Some(planned.plan.changes.as_slice()), planned.plan.consumers.as_slice());

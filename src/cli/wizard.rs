@@ -85,7 +85,8 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
         let mut interface = AtTheMenu { flags: ByFlags(globals), menu, back: false };
         let inputs_of_run = inputs.with_flags(layer.clone());
         let options = options(globals);
-        let converge = Converge { host: &host, inputs: inputs_of_run, phase, options, interface: &mut interface };
+        let around = &mut *crate::deploy::around(&host, phase);
+        let converge = Converge { host: &host, inputs: inputs_of_run, phase, options, interface: &mut interface, around };
         let outcome = converge.run(&mut context);
         if interface.back {
             again = true;

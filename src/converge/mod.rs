@@ -21,7 +21,7 @@ use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::{HostRead, HostWrite, View};
 use crate::network::catalogue::foreign_region;
-use crate::plan::{Change, Memory, Plan, PlannedHost};
+use crate::plan::{Change, ContainerChange, Memory, Plan, PlannedHost, Stage};
 use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
 use crate::prove::Look;
@@ -53,6 +53,48 @@ pub(crate) trait Interface {
     fn progress(&mut self, _change: &Change) {}
 }
 
+/// What is done to services that run around the change of their files.
+pub(crate) trait Around {
+    /// Looks what becomes of them when the plan of `context` is carried out. Nothing is touched.
+    ///
+    /// # Errors
+    /// What would be done could not be done.
+    fn foresee(&mut self, _context: &mut RunContext) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Would nothing be done?
+    fn is_idle(&self) -> bool {
+        true
+    }
+
+    /// Once the plan is confirmed; nothing has been written.
+    ///
+    /// # Errors
+    /// They run again as before, unless the problem says otherwise.
+    fn before(&mut self, _session: &Session<'_>, _context: &mut RunContext) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// The run ends with this problem: they are started again, with the files that there are.
+    fn give_up(&mut self, _session: &Session<'_>, _context: &mut RunContext, problem: Problem) -> Problem {
+        problem
+    }
+
+    /// Once everything is written and verified.
+    ///
+    /// # Errors
+    /// Files and services are as before, unless the problem says otherwise.
+    fn after(&mut self, _session: &Session<'_>, _context: &mut RunContext) -> Result<(), Problem> {
+        Ok(())
+    }
+}
+
+/// Nothing that runs is touched.
+pub(crate) struct Nothing;
+
+impl Around for Nothing {}
+
 /// How a run is to go, whoever started it.
 #[derive(Clone, Copy)]
 pub(crate) struct Options<'a> {
@@ -83,6 +125,10 @@ pub(crate) struct RunContext {
     pub(crate) restart: bool,
     /// What was wanted.
     pub(crate) settings: Option<Settings>,
+    /// What becomes or has become of the product's containers.
+    pub(crate) containers: Vec<ContainerChange>,
+    /// What was done to the product, step by step.
+    pub(crate) stages: Vec<Stage>,
     /// What was wanted, and what consumers get by the planned files.
     ahead: Option<(Wanted, ConsumersFacts)>,
     /// What the proxy is to be asked when everything is written.
@@ -112,6 +158,8 @@ impl RunContext {
             run: self.run.as_deref(),
             os: self.platform.as_ref().map(|platform| &platform.os),
             changes,
+            containers: &self.containers,
+            stages: &self.stages,
             findings: &self.findings,
             next_steps,
             error,
@@ -133,6 +181,8 @@ pub(crate) struct Converge<'a> {
     pub(crate) options: Options<'a>,
     /// Who sees it and is asked.
     pub(crate) interface: &'a mut dyn Interface,
+    /// What is done to services that run.
+    pub(crate) around: &'a mut dyn Around,
 }
 
 impl Converge<'_> {
@@ -147,7 +197,7 @@ impl Converge<'_> {
             None => context.recovered.extend(self.interrupted()),
         }
         self.plan_into(context)?;
-        if context.plan.is_empty() {
+        if self.is_idle(context) {
             return self.unchanged(session, context);
         }
         self.show_and_confirm(context)?;
@@ -162,7 +212,7 @@ impl Converge<'_> {
             if !runs(self.host)?.is_empty() {
                 let shown = std::mem::take(&mut context.plan);
                 self.plan_into(context)?;
-                if context.plan.is_empty() {
+                if self.is_idle(context) {
                     return self.unchanged(Some(opened), context);
                 }
                 if !shown.same_changes(&context.plan) {
@@ -172,19 +222,44 @@ impl Converge<'_> {
             session = Some(opened);
         }
         let Some(session) = session else { return Err(Problem::bug("no session to apply the plan in")) };
-        let Applied { run, interrupted } =
-            session.apply_telling(&context.plan, self.phase.verb(), None, &mut |change| {
-                self.interface.progress(change);
-            })?;
-        drop(session);
+        self.around.before(&session, context)?;
+        let applied = self.apply(&session, &context.plan);
+        let Applied { run, interrupted } = match applied {
+            Ok(Some(applied)) => applied,
+            Ok(None) => return self.finish(&session, context),
+            Err(problem) => return Err(self.around.give_up(&session, context, problem)),
+        };
         let undo = text!("undo: {}", ics_setup(text!("revert {}", own(&run))));
         context.run = Some(run);
         if interrupted {
             let message = "cancelled after everything was written; it stays, and was not verified";
-            return Err(Problem::host(id::CANCELLED, message).hint(undo).leaving(HostState::Committed));
+            let problem = Problem::host(id::CANCELLED, message).hint(undo).leaving(HostState::Committed);
+            return Err(self.around.give_up(&session, context, problem));
         }
-        prove::restart(self.host, context)?;
-        self.verify(context)?;
+        self.finish(&session, context)
+    }
+
+    /// Is there nothing to write, and nothing to start?
+    fn is_idle(&self, context: &RunContext) -> bool {
+        context.plan.is_empty() && self.around.is_idle()
+    }
+
+    /// Writes the files; `None`: they are as wanted.
+    fn apply(&mut self, session: &Session<'_>, plan: &Plan) -> Result<Option<Applied>, Problem> {
+        if plan.is_empty() {
+            return Ok(None);
+        }
+        let mut tell = |change: &Change| self.interface.progress(change);
+        session.apply_telling(plan, self.phase.verb(), None, &mut tell).map(Some)
+    }
+
+    /// Once everything is written.
+    fn finish(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Outcome, Problem> {
+        let read = prove::restart(self.host, context).and_then(|()| self.verify(context));
+        match read {
+            Ok(()) => self.around.after(session, context)?,
+            Err(problem) => return Err(self.around.give_up(session, context, problem)),
+        }
         Ok(Outcome::Changed)
     }
 
@@ -289,7 +364,8 @@ impl Converge<'_> {
         let seen = preflight::look(self.options, &host, self.phase, context)?;
         context.findings.extend(seen);
         ignored.apply(&mut context.findings);
-        stop_on_failure(&context.findings)
+        stop_on_failure(&context.findings)?;
+        self.around.foresee(context)
     }
 }
 

@@ -104,7 +104,7 @@ impl Health {
                 return Err(Failure::CrashLoop { service, container, restarts: one.restarts - base });
             }
             let neighbours_run = || every(&poll.services).any(|(other, one)| other != service && one.status == "running");
-            let stuck = one.status == "created" && !one.error.text().is_empty() && neighbours_run();
+            let stuck = one.status == "created" && !one.error.raw().is_empty() && neighbours_run();
             if matches!(one.status.as_str(), "exited" | "dead") || stuck {
                 let (service, container) = named();
                 return Err(Failure::Ended { service, container, code: one.exit_code });

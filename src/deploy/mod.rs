@@ -18,14 +18,15 @@ use compose::Compose;
 use health::{Failure, Health, Limits, Poll, State};
 
 use crate::apply::{Session, revert, runs};
-use crate::converge::{Around, RunContext};
+use crate::converge::{Around, Nothing, RunContext};
 use crate::docker::{Container, NoDocker};
 use crate::host::{HostRead, HostWrite, View};
 use crate::net::Time;
-use crate::plan::{Action, ContainerChange, Stage, StageId, StageState};
+use crate::plan::{ContainerChange, Fate, Stage, StageId, StageState};
 use crate::problem::{HostState, Problem, id};
 use crate::product::{Known, Place, containers, environment, interface, logs, own_containers};
 use crate::settings::Key;
+use crate::targets::Phase;
 use crate::text;
 use crate::text::{Foreign, Text, ics_setup, own};
 use crate::vendor::prod_env;
@@ -36,11 +37,16 @@ const LOOK: Duration = Duration::from_secs(20);
 /// So often the product is looked at while it starts.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Seconds that a container gets to end by itself.
-const GRACE: &str = "30";
+/// What a verb does to the product around its change of files.
+pub(crate) fn around<'h>(host: &'h dyn HostWrite, phase: Phase) -> Box<dyn Around + 'h> {
+    match phase {
+        Phase::Reconfigure => Box::new(Reconfigure { host, running: None }),
+        Phase::Prepare => Box::new(Nothing),
+    }
+}
 
 /// `reconfigure` of a product that runs: images are there, so it is stopped, edited, and started.
-pub(crate) struct Reconfigure<'h> {
+struct Reconfigure<'h> {
     host: &'h dyn HostWrite,
     running: Option<Running>,
 }
@@ -48,20 +54,12 @@ pub(crate) struct Reconfigure<'h> {
 /// The product as it ran before.
 struct Running {
     home: PathBuf,
-    place: Place,
     compose: Compose,
     /// Ids by service.
     before: BTreeMap<String, Vec<String>>,
     services: Vec<containers::Service>,
     limits: Limits,
     stopped: Option<Instant>,
-}
-
-impl<'h> Reconfigure<'h> {
-    /// Of this host.
-    pub(crate) fn new(host: &'h dyn HostWrite) -> Self {
-        Self { host, running: None }
-    }
 }
 
 impl Around for Reconfigure<'_> {
@@ -88,8 +86,7 @@ impl Around for Reconfigure<'_> {
         let readers = place.services(self.host, &home);
         let mut before: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for container in &found.own {
-            let service = container.service.clone().unwrap_or_else(|| container.state.name.clone());
-            before.entry(service).or_default().push(container.id.clone());
+            before.entry(service_of(container)).or_default().push(container.id.clone());
         }
         let reads = |name: &str| match &readers {
             Some(services) => services.iter().any(|own| own.name == name && own.reads(&prod_env(&home))),
@@ -97,10 +94,10 @@ impl Around for Reconfigure<'_> {
         };
         let change = |name: &String| {
             let anew = (edited && reads(name)) || stale.contains(name);
-            ContainerChange { service: name.clone(), action: if anew { Action::Recreate } else { Action::Keep } }
+            ContainerChange { service: name.clone(), fate: if anew { Fate::Recreate } else { Fate::Keep } }
         };
         context.containers = before.keys().map(change).collect();
-        let idle = context.containers.iter().all(|change| change.action == Action::Keep);
+        let idle = context.containers.iter().all(|change| change.fate == Fate::Keep);
         if idle && !was_stopped && wanted != Some(true) {
             return Ok(());
         }
@@ -108,7 +105,7 @@ impl Around for Reconfigure<'_> {
         let services = containers::look(self.host, &home, Time::new(LOOK, LOOK));
         let services = services.docker.and_then(Result::ok).map(|seen| seen.services).unwrap_or_default();
         let limits = Limits { healthy: Duration::from_secs(600), migrate: Duration::from_secs(7200) };
-        self.running = Some(Running { home, place, compose, before, services, limits, stopped: None });
+        self.running = Some(Running { home, compose, before, services, limits, stopped: None });
         Ok(())
     }
 
@@ -116,31 +113,31 @@ impl Around for Reconfigure<'_> {
         self.running.is_none()
     }
 
-    fn before(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+    fn before(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<(), Problem> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        let began = Instant::now();
         marker::write(self.host)?;
-        running.stopped = Some(began);
-        // Those that work first, the interface that people look at last.
-        let (web, others): (Vec<&str>, Vec<&str>) =
-            running.product_services().partition(|name| name.eq_ignore_ascii_case("interfaceserver"));
-        for services in [others, web].into_iter().filter(|services| !services.is_empty()) {
-            let arguments: Vec<&str> = ["stop", "-t", GRACE].into_iter().chain(services).collect();
-            if let Err(problem) = running.compose.run(self.host, &arguments) {
-                return Err(self.bring_back(context, problem, false));
-            }
+        running.stopped = Some(Instant::now());
+        match running.stop(self.host) {
+            Ok(()) => Ok(()),
+            Err(problem) => Err(self.bring_back(session, context, problem, false)),
         }
-        Ok(())
     }
 
-    fn after(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+    fn give_up(&mut self, session: &Session<'_>, context: &mut RunContext, problem: Problem) -> Problem {
+        match &self.running {
+            Some(running) if running.stopped.is_some() => self.bring_back(session, context, problem, false),
+            _ => problem,
+        }
+    }
+
+    fn after(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<(), Problem> {
         let Some(running) = &self.running else { return Ok(()) };
         match running.start(self.host, context) {
             Ok(()) => {
                 context.containers = running.changes(self.host)?;
                 marker::clear(self.host)
             }
-            Err(problem) => Err(self.bring_back(context, problem, true)),
+            Err(problem) => Err(self.bring_back(session, context, problem, true)),
         }
     }
 }
@@ -148,13 +145,9 @@ impl Around for Reconfigure<'_> {
 impl Reconfigure<'_> {
     /// What runs again, and how it ended: logs first, since going back removes the containers that have them; then the files
     /// as they were, and the product as it was.
-    fn bring_back(&mut self, context: &mut RunContext, problem: Problem, edited: bool) -> Problem {
+    fn bring_back(&self, session: &Session<'_>, context: &mut RunContext, problem: Problem, edited: bool) -> Problem {
         let Some(running) = &self.running else { return problem };
-        let problem = match running.last_lines(self.host) {
-            Some(lines) => problem.because(lines),
-            None => problem,
-        };
-        let undone = if edited { take_back(self.host, context) } else { Ok(()) };
+        let undone = if edited { take_back(session, self.host, context) } else { Ok(()) };
         let up = undone.and_then(|()| running.start(self.host, context));
         let watch = running.compose.shown("ps");
         match up {
@@ -175,9 +168,8 @@ impl Reconfigure<'_> {
 }
 
 /// Takes the files of this run back.
-fn take_back(host: &dyn HostWrite, context: &mut RunContext) -> Result<(), Problem> {
+fn take_back(session: &Session<'_>, host: &dyn HostWrite, context: &RunContext) -> Result<(), Problem> {
     let Some(run) = context.run.clone() else { return Ok(()) };
-    let session = Session::open(host)?;
     let all = runs(host)?;
     let plan = revert::plan(&View::new(host), revert::choose(&all, Some(&run))?, &all, false)?;
     session.apply(&plan, "revert", Some(&run)).map(drop)
@@ -188,6 +180,17 @@ impl Running {
     fn product_services(&self) -> impl Iterator<Item = &str> {
         let is_of_product = |name: &&str| Known::get().service(name).is_none_or(|known| known.product);
         self.before.keys().map(String::as_str).filter(is_of_product)
+    }
+
+    /// Stops what works first, and the interface that people look at last.
+    fn stop(&self, host: &dyn HostRead) -> Result<(), Problem> {
+        let (web, others): (Vec<&str>, Vec<&str>) =
+            self.product_services().partition(|name| name.eq_ignore_ascii_case("interfaceserver"));
+        [others, web].into_iter().filter(|services| !services.is_empty()).try_for_each(|services| {
+            // Without a time of ours, so that each container gets the grace that its file gives it.
+            let arguments: Vec<&str> = ["stop"].into_iter().chain(services).collect();
+            self.compose.run(host, &arguments).map(drop)
+        })
     }
 
     /// Starts it, and waits until it is well and its containers see what the files say.
@@ -255,12 +258,12 @@ impl Running {
         let mut after: BTreeMap<String, Vec<String>> = BTreeMap::new();
         found.own.into_iter().for_each(|one| after.entry(service_of(&one)).or_default().push(one.id));
         let change = |(service, ids): (String, Vec<String>)| {
-            let action = match self.before.get(&service) {
-                None => Action::Create,
-                Some(before) if before.iter().all(|id| ids.contains(id)) => Action::Keep,
-                Some(_) => Action::Recreate,
+            let fate = match self.before.get(&service) {
+                None => Fate::Create,
+                Some(before) if before.iter().all(|id| ids.contains(id)) => Fate::Keep,
+                Some(_) => Fate::Recreate,
             };
-            ContainerChange { service, action }
+            ContainerChange { service, fate }
         };
         Ok(after.into_iter().map(change).collect())
     }

@@ -4,6 +4,7 @@ mod diff;
 mod draft;
 mod planned;
 mod shown;
+mod stage;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub(crate) use diff::{DiffLine, unified};
 pub(crate) use draft::Draft;
 pub(crate) use planned::PlannedHost;
 pub(crate) use shown::holds;
+pub use stage::{ContainerChange, Fate, Stage, StageId, StageState};
 
 /// Comments that ics-setup writes itself.
 const OWN_COMMENTS: [&str; 2] = [

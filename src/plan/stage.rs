@@ -1,4 +1,4 @@
-//! The stages of an installation, the same in plan, progress and JSON.
+//! The product in a run: what becomes of its containers, and the stages of an installation, the same in plan, progress and JSON.
 
 use crate::text::Text;
 use crate::text::words::words;
@@ -60,4 +60,27 @@ pub struct Stage {
     pub seconds: f64,
     /// Half a sentence.
     pub detail: Text,
+}
+
+words! {
+    /// What becomes of the containers of a service.
+    pub enum Fate {
+        /// They come into being.
+        Create = "create",
+        /// Others take their places.
+        Recreate = "recreate",
+        /// They stay, running or not.
+        Keep = "keep",
+        /// They go.
+        Remove = "remove",
+    }
+}
+
+/// A service of the product, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerChange {
+    /// Its name in the compose file.
+    pub service: String,
+    /// What becomes of its containers.
+    pub fate: Fate,
 }

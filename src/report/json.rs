@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Report;
 use super::characters::{Plain, characters, diff, problem_json};
 use crate::apply::{Drift, Run, State};
-use crate::plan::{Change, unified};
+use crate::plan::{Change, StageId, unified};
 use crate::redact::Redactor;
 
 /// Name of the format.
@@ -15,8 +15,13 @@ impl Report<'_> {
     /// The result as JSON.
     pub fn json(&self) -> Value {
         let os = self.os.map(|os| json!({"id": os.id, "version": os.version, "strategy": os.strategy.as_str()}));
+        let containers: Vec<Value> = self
+            .containers
+            .iter()
+            .map(|change| json!({"service": change.service, "action": change.fate.as_str()}))
+            .collect();
         let changes: Vec<Value> = self.changes.iter().map(|change| change_json(change, self.redactor)).collect();
-        json!({
+        let mut report = json!({
             "schema": SCHEMA,
             "command": self.command,
             "outcome": self.outcome.as_str(),
@@ -26,7 +31,31 @@ impl Report<'_> {
             "findings": self.findings.iter().map(|own| Plain::exact(self.redactor, own)).collect::<Vec<_>>(),
             "next_steps": self.next_steps.iter().map(|step| characters(self.redactor, step)).collect::<Vec<_>>(),
             "error": self.error.map(|problem| problem_json(self.redactor, problem)),
-        })
+        });
+        if self.is_of_product() {
+            report["containers"] = containers.into();
+            report["stages"] = self.stages(self.redactor).into();
+        }
+        report
+    }
+
+    /// Verbs that may touch what runs tell of it, also where they did not.
+    fn is_of_product(&self) -> bool {
+        self.command == "reconfigure"
+    }
+
+    /// All stages, in their order.
+    fn stages(&self, redactor: &Redactor) -> Vec<Value> {
+        let all = StageId::ALL.into_iter().map(|id| match self.stages.iter().rev().find(|stage| stage.id == id) {
+            Some(stage) => json!({
+                "id": id.as_str(),
+                "state": stage.state.as_str(),
+                "seconds": (stage.seconds * 100.0).round() / 100.0,
+                "detail": characters(redactor, &stage.detail),
+            }),
+            None => json!({"id": id.as_str(), "state": "skipped", "seconds": 0, "detail": "not a part of this run"}),
+        });
+        all.collect()
     }
 }
 

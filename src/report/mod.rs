@@ -6,7 +6,7 @@ mod human;
 mod json;
 
 use crate::finding::Finding;
-use crate::plan::Change;
+use crate::plan::{Change, ContainerChange, Stage};
 use crate::platform::Os;
 use crate::problem::{HostState, Problem};
 use crate::redact::Redactor;
@@ -58,6 +58,10 @@ pub struct Report<'a> {
     pub os: Option<&'a Os>,
     /// What was or would be changed.
     pub changes: &'a [Change],
+    /// What became or would become of the product's containers.
+    pub containers: &'a [ContainerChange],
+    /// What was done to the product, step by step.
+    pub stages: &'a [Stage],
     /// What was noticed.
     pub findings: &'a [Finding],
     /// What the person has to do.

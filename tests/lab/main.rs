@@ -20,6 +20,7 @@ mod paths;
 mod prove;
 mod proxies;
 mod readers;
+mod reconfigure;
 mod release;
 mod report;
 mod runtime;

@@ -246,7 +246,7 @@ fn the_product_in_containers() {
 }
 
 /// Answers every request with 200 and an empty object.
-const WEB: &str = "
+pub(crate) const WEB: &str = "
 import http.server
 class Status(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -272,13 +272,13 @@ fn all(json: &Value) -> Vec<Value> {
     json["findings"].as_array().unwrap().clone()
 }
 
-struct Lab {
-    guest: Guest,
+pub(crate) struct Lab {
+    pub(crate) guest: Guest,
     folder: TempDir,
 }
 
 impl Lab {
-    fn new(client: &str) -> Self {
+    pub(crate) fn new(client: &str) -> Self {
         need_root();
         need(&["dockerd", "redis-server", "redis-cli", "openssl", "python3", "tar"]);
         let guest = Guest::prepared(Family::Ubuntu, |upper| {
@@ -327,7 +327,7 @@ impl Lab {
     }
 
     /// Starts the project as the product is started.
-    fn up(&self, compose: &str) {
+    pub(crate) fn up(&self, compose: &str) {
         self.guest.write("divvycloud/docker-compose.yml", compose);
         self.guest.sh("docker compose -f /divvycloud/docker-compose.yml up -d");
     }
@@ -349,12 +349,12 @@ impl Lab {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    fn docker(&self, arguments: &str) {
+    pub(crate) fn docker(&self, arguments: &str) {
         self.guest.sh(&format!("docker {arguments}"));
     }
 
     /// Starts a program of this machine in the guest's network. It ends with the guest.
-    fn inside(&self, words: &[&str]) {
+    pub(crate) fn inside(&self, words: &[&str]) {
         let mut command = self.guest.enter(&["--net", "--pid"], words);
         crate::common::serve(command.current_dir(self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null()));
     }
@@ -370,7 +370,7 @@ impl Lab {
     }
 
     /// A Docker engine whose socket is the guest's `/run/docker.sock`, with an image of a shell and `sleep`.
-    fn engine(&self) -> Leash {
+    pub(crate) fn engine(&self) -> Leash {
         let (folder, began) = (self.folder.path(), Instant::now());
         let words = crate::common::engine(folder, &self.guest.host().join("run/docker.sock"));
         let mut command = self.guest.enter(&["--mount"], &[]);

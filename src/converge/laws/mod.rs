@@ -7,7 +7,7 @@ mod live;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Converge, Interface, Options, RunContext, TakeBack, prove};
+use super::{Converge, Interface, Nothing, Options, RunContext, TakeBack, prove};
 use crate::check::{CheckSpec, Limits};
 use crate::consumers::{self, Ask, ConsumersFacts, Touched, Who, judge, units};
 use crate::context::{HostContext, Inputs, Intent};
@@ -59,7 +59,7 @@ fn run(host: &MemoryHost, dry_run: bool) -> (Result<Outcome, Problem>, RunContex
     let ignored = Ignored::default();
     let mut context = RunContext::default();
     let options = Options { dry_run, prove: false, ignored: &ignored };
-    let converge = Converge { host, inputs: inputs(), phase: Phase::Prepare, options, interface: &mut Nobody };
+    let converge = Converge { host, inputs: inputs(), phase: Phase::Prepare, options, interface: &mut Nobody, around: &mut Nothing };
     let outcome = converge.run(&mut context);
     (outcome, context)
 }
