@@ -15,9 +15,17 @@ use crate::signals::Uninterrupted;
 ///
 /// # Errors
 /// `cancelled` when the answer is no, or when there is none.
-pub(super) fn confirm(changes: usize) -> Result<(), Problem> {
-    let question =
-        if changes == 1 { "Apply this change?".to_owned() } else { format!("Apply these {changes} changes?") };
+///
+/// `restarts`: the product is stopped and started for it.
+pub(super) fn confirm(changes: usize, restarts: bool) -> Result<(), Problem> {
+    let what = match changes {
+        0 => "Restart the product".to_owned(),
+        1 if restarts => "Apply this change and restart the product".to_owned(),
+        1 => "Apply this change".to_owned(),
+        _ if restarts => format!("Apply these {changes} changes and restart the product"),
+        _ => format!("Apply these {changes} changes"),
+    };
+    let question = format!("{what}?");
     match in_order(|| Confirm::new().with_prompt(question).default(false).interact_opt())? {
         Some(true) => Ok(()),
         _ => Err(cancelled()),

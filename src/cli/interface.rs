@@ -4,8 +4,9 @@ use super::args::Globals;
 use super::{ask, out, terminal};
 use crate::converge::{Interface, Options, RunContext};
 use crate::problem::Problem;
-use crate::report::{Paint, human_plan};
+use crate::report::{Paint, human_containers, human_plan, line};
 use crate::settings::Spec;
+use crate::text::Text;
 
 /// The flags decide what is shown and whether anybody is asked.
 pub(super) struct ByFlags<'a>(pub &'a Globals);
@@ -14,7 +15,7 @@ impl ByFlags<'_> {
     /// Nobody says yes to what was not shown: where the result is to be JSON or silence, the plan goes to standard error.
     pub(super) fn show_before_asking(&self, context: &RunContext) {
         if self.0.json || self.0.quiet {
-            out::message(&human_plan(&context.plan.changes, &context.redactor, Paint(false)));
+            out::message(&plan(context, Paint(false)));
         }
     }
 
@@ -27,8 +28,7 @@ impl ByFlags<'_> {
 impl Interface for ByFlags<'_> {
     fn show_plan(&mut self, context: &RunContext) {
         if !self.0.json && !self.0.quiet {
-            let diff = human_plan(&context.plan.changes, &context.redactor, Paint(self.0.color));
-            out::result(&terminal::shown(diff));
+            out::result(&terminal::shown(plan(context, Paint(self.0.color))));
         }
     }
 
@@ -37,12 +37,25 @@ impl Interface for ByFlags<'_> {
             return Ok(());
         }
         self.show_before_asking(context);
-        ask::confirm(context.plan.changes.len())
+        ask::confirm(context.plan.changes.len(), !human_containers(&context.containers).is_empty())
     }
 
     fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem> {
         ask::secret(self.0, spec)
     }
+
+    fn step(&mut self, what: &Text, context: &RunContext) {
+        if !self.0.quiet {
+            out::message(&format!("{}\n", line(&context.redactor, what)));
+        }
+    }
+}
+
+/// Diffs, and what becomes of containers.
+fn plan(context: &RunContext, paint: Paint) -> String {
+    let diff = human_plan(&context.plan.changes, &context.redactor, paint);
+    let containers = human_containers(&context.containers);
+    if containers.is_empty() { diff } else { format!("{diff}{containers}\n") }
 }
 
 /// A plan is made without a word.

@@ -51,6 +51,26 @@ pub(crate) trait Interface {
 
     /// A change was made.
     fn progress(&mut self, _change: &Change) {}
+
+    /// Something that takes its time begins.
+    fn step(&mut self, _what: &Text, _context: &RunContext) {}
+}
+
+/// A run whose plan is being carried out.
+pub(crate) struct Doing<'a, 'h> {
+    /// The lock.
+    pub(crate) session: &'a Session<'h>,
+    /// What is known.
+    pub(crate) context: &'a mut RunContext,
+    /// Who sees it.
+    pub(crate) interface: &'a mut dyn Interface,
+}
+
+impl Doing<'_, '_> {
+    /// Says what begins.
+    pub(crate) fn tell(&mut self, what: &Text) {
+        self.interface.step(what, self.context);
+    }
 }
 
 /// What is done to services that run around the change of their files.
@@ -72,12 +92,12 @@ pub(crate) trait Around {
     ///
     /// # Errors
     /// They run again as before, unless the problem says otherwise.
-    fn before(&mut self, _session: &Session<'_>, _context: &mut RunContext) -> Result<(), Problem> {
+    fn before(&mut self, _doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         Ok(())
     }
 
     /// The run ends with this problem: they are started again, with the files that there are.
-    fn give_up(&mut self, _session: &Session<'_>, _context: &mut RunContext, problem: Problem) -> Problem {
+    fn give_up(&mut self, _doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
         problem
     }
 
@@ -85,7 +105,7 @@ pub(crate) trait Around {
     ///
     /// # Errors
     /// Files and services are as before, unless the problem says otherwise.
-    fn after(&mut self, _session: &Session<'_>, _context: &mut RunContext) -> Result<(), Problem> {
+    fn after(&mut self, _doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         Ok(())
     }
 }
@@ -222,19 +242,19 @@ impl Converge<'_> {
             session = Some(opened);
         }
         let Some(session) = session else { return Err(Problem::bug("no session to apply the plan in")) };
-        self.around.before(&session, context)?;
+        self.around.before(&mut Doing { session: &session, context, interface: self.interface })?;
         let applied = self.apply(&session, &context.plan);
         let Applied { run, interrupted } = match applied {
             Ok(Some(applied)) => applied,
             Ok(None) => return self.finish(&session, context),
-            Err(problem) => return Err(self.around.give_up(&session, context, problem)),
+            Err(problem) => return Err(self.give_up(&session, context, problem)),
         };
         let undo = text!("undo: {}", ics_setup(text!("revert {}", own(&run))));
         context.run = Some(run);
         if interrupted {
             let message = "cancelled after everything was written; it stays, and was not verified";
             let problem = Problem::host(id::CANCELLED, message).hint(undo).leaving(HostState::Committed);
-            return Err(self.around.give_up(&session, context, problem));
+            return Err(self.give_up(&session, context, problem));
         }
         self.finish(&session, context)
     }
@@ -255,12 +275,16 @@ impl Converge<'_> {
 
     /// Once everything is written.
     fn finish(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Outcome, Problem> {
-        let read = prove::restart(self.host, context).and_then(|()| self.verify(context));
-        match read {
-            Ok(()) => self.around.after(session, context)?,
-            Err(problem) => return Err(self.around.give_up(session, context, problem)),
+        match prove::restart(self.host, context).and_then(|()| self.verify(context)) {
+            Ok(()) => self.around.after(&mut Doing { session, context, interface: self.interface })?,
+            Err(problem) => return Err(self.give_up(session, context, problem)),
         }
         Ok(Outcome::Changed)
+    }
+
+    /// The run ends with this problem; nobody stays stopped for it.
+    fn give_up(&mut self, session: &Session<'_>, context: &mut RunContext, problem: Problem) -> Problem {
+        self.around.give_up(&mut Doing { session, context, interface: self.interface }, problem)
     }
 
     /// What a dry run does not do, and a real one would do first.

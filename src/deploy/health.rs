@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::product::Known;
 use crate::product::containers::{One, Service, Wanted};
+use crate::text::Text;
 
 /// So many polls in a row have to find everything well.
 const STEADY: u32 = 2;
@@ -39,6 +40,18 @@ pub(crate) enum State {
     Answering,
     /// All is well.
     Healthy,
+}
+
+impl State {
+    /// For whoever waits.
+    pub(crate) fn sentence(self) -> Text {
+        Text::from(match self {
+            Self::Starting => "waiting for the product to answer",
+            Self::Migrating => "the scheduler upgrades the schema of the database; the others wait for it",
+            Self::Answering => "it answers; waiting until its containers are steady",
+            Self::Healthy => "it is healthy",
+        })
+    }
 }
 
 /// Why the wait is over without success.

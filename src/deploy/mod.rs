@@ -11,21 +11,24 @@ mod health;
 mod marker;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use compose::Compose;
 use health::{Failure, Health, Limits, Poll, State};
 
-use crate::apply::{Session, revert, runs};
-use crate::converge::{Around, Nothing, RunContext};
-use crate::docker::{Container, NoDocker};
+use crate::apply::{revert, runs};
+use crate::converge::{Around, Doing, Nothing, RunContext};
+use crate::docker::{self, Container, NoDocker};
 use crate::host::{HostRead, HostWrite, View};
 use crate::net::Time;
 use crate::plan::{ContainerChange, Fate, Stage, StageId, StageState};
 use crate::problem::{HostState, Problem, id};
 use crate::product::{Known, Place, containers, environment, interface, logs, own_containers};
-use crate::settings::Key;
+use crate::redact::Redactor;
+use crate::settings::{Key, STATE};
+use crate::signals::Uninterrupted;
 use crate::targets::Phase;
 use crate::text;
 use crate::text::{Foreign, Text, ics_setup, own};
@@ -59,7 +62,8 @@ struct Running {
     before: BTreeMap<String, Vec<String>>,
     services: Vec<containers::Service>,
     limits: Limits,
-    stopped: Option<Instant>,
+    /// When it was stopped. From then on nobody ends the process before the product runs again.
+    stopped: Option<(Instant, Uninterrupted)>,
 }
 
 impl Around for Reconfigure<'_> {
@@ -67,6 +71,7 @@ impl Around for Reconfigure<'_> {
         self.running = None;
         let Some(settings) = &context.settings else { return Ok(()) };
         let (home, wanted) = (settings.home.clone(), settings.switch(Key::Restart));
+        let limits = Limits { healthy: settings.duration(Key::HealthyWithin), migrate: settings.duration(Key::MigrateWithin) };
         if !self.host.is_live() || wanted == Some(false) {
             return Ok(());
         }
@@ -104,7 +109,6 @@ impl Around for Reconfigure<'_> {
         let compose = Compose::of(self.host, &place, &home, &found.own)?;
         let services = containers::look(self.host, &home, Time::new(LOOK, LOOK));
         let services = services.docker.and_then(Result::ok).map(|seen| seen.services).unwrap_or_default();
-        let limits = Limits { healthy: Duration::from_secs(600), migrate: Duration::from_secs(7200) };
         self.running = Some(Running { home, compose, before, services, limits, stopped: None });
         Ok(())
     }
@@ -113,31 +117,34 @@ impl Around for Reconfigure<'_> {
         self.running.is_none()
     }
 
-    fn before(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<(), Problem> {
+    fn before(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let Some(running) = &mut self.running else { return Ok(()) };
+        let calm = Uninterrupted::begin();
         marker::write(self.host)?;
-        running.stopped = Some(Instant::now());
+        running.stopped = Some((Instant::now(), calm));
+        doing.tell(&text!("stopping {}", own(running.product_services().collect::<Vec<_>>().join(", "))));
         match running.stop(self.host) {
             Ok(()) => Ok(()),
-            Err(problem) => Err(self.bring_back(session, context, problem, false)),
+            Err(problem) => Err(self.bring_back(doing, problem, false)),
         }
     }
 
-    fn give_up(&mut self, session: &Session<'_>, context: &mut RunContext, problem: Problem) -> Problem {
+    fn give_up(&mut self, doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
         match &self.running {
-            Some(running) if running.stopped.is_some() => self.bring_back(session, context, problem, false),
+            Some(running) if running.stopped.is_some() => self.bring_back(doing, problem, false),
             _ => problem,
         }
     }
 
-    fn after(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<(), Problem> {
+    fn after(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let Some(running) = &self.running else { return Ok(()) };
-        match running.start(self.host, context) {
+        match running.start(self.host, doing) {
             Ok(()) => {
-                context.containers = running.changes(self.host)?;
+                doing.context.containers = running.changes(self.host)?;
                 marker::clear(self.host)
             }
-            Err(problem) => Err(self.bring_back(session, context, problem, true)),
+            Err(problem) if problem.id == id::CANCELLED => marker::clear(self.host).and(Err(problem)),
+            Err(problem) => Err(self.bring_back(doing, problem, true)),
         }
     }
 }
@@ -145,16 +152,21 @@ impl Around for Reconfigure<'_> {
 impl Reconfigure<'_> {
     /// What runs again, and how it ended: logs first, since going back removes the containers that have them; then the files
     /// as they were, and the product as it was.
-    fn bring_back(&self, session: &Session<'_>, context: &mut RunContext, problem: Problem, edited: bool) -> Problem {
+    fn bring_back(&self, doing: &mut Doing<'_, '_>, problem: Problem, edited: bool) -> Problem {
         let Some(running) = &self.running else { return problem };
-        let undone = if edited { take_back(session, self.host, context) } else { Ok(()) };
-        let up = undone.and_then(|()| running.start(self.host, context));
+        doing.tell(&"that has failed; bringing the product back as it was".into());
+        let problem = match running.keep_logs(self.host, &doing.context.redactor) {
+            Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
+            None => problem,
+        };
+        let undone = if edited { take_back(doing, self.host) } else { Ok(()) };
+        let up = undone.and_then(|()| running.start(self.host, doing));
         let watch = running.compose.shown("ps");
         match up {
             Ok(()) => {
                 // That the marker stays is told by the next run; the product runs.
                 let _ = marker::clear(self.host);
-                context.containers = running.changes(self.host).unwrap_or_default();
+                doing.context.containers = running.changes(self.host).unwrap_or_default();
                 let restored = HostState::Restored;
                 problem.hint("the product runs again with the values of before").leaving(restored)
             }
@@ -168,11 +180,11 @@ impl Reconfigure<'_> {
 }
 
 /// Takes the files of this run back.
-fn take_back(session: &Session<'_>, host: &dyn HostWrite, context: &RunContext) -> Result<(), Problem> {
-    let Some(run) = context.run.clone() else { return Ok(()) };
+fn take_back(doing: &Doing<'_, '_>, host: &dyn HostWrite) -> Result<(), Problem> {
+    let Some(run) = doing.context.run.clone() else { return Ok(()) };
     let all = runs(host)?;
     let plan = revert::plan(&View::new(host), revert::choose(&all, Some(&run))?, &all, false)?;
-    session.apply(&plan, "revert", Some(&run)).map(drop)
+    doing.session.apply(&plan, "revert", Some(&run)).map(drop)
 }
 
 impl Running {
@@ -194,35 +206,45 @@ impl Running {
     }
 
     /// Starts it, and waits until it is well and its containers see what the files say.
-    fn start(&self, host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
+    fn start(&self, host: &dyn HostRead, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let began = Instant::now();
+        doing.tell(&"starting the product".into());
         self.compose.run(host, &["up", "-d"])?;
-        context.stages.push(stage(StageId::Start, began, text!("")));
+        doing.context.stages.push(stage(StageId::Start, began, text!("")));
         let began = Instant::now();
-        self.wait(host)?;
-        let down = self.stopped.map_or(Duration::ZERO, |stopped| stopped.elapsed());
+        self.wait(host, doing)?;
+        let down = self.stopped.as_ref().map_or(Duration::ZERO, |(stopped, _)| stopped.elapsed());
         let detail = text!("down for {}", own(crate::net::seconds(down)));
-        context.stages.push(stage(StageId::Healthy, began, detail));
+        doing.context.stages.push(stage(StageId::Healthy, began, detail));
         let began = Instant::now();
         if let Some(service) = stale(host, &self.home).first() {
             let message = text!("{} does not see what prod.env says", Foreign::new(service));
             return Err(Problem::host(id::VERIFY_FAILED, message).hint_command(ics_setup("check runtime")));
         }
-        context.stages.push(stage(StageId::Verify, began, text!("")));
+        doing.context.stages.push(stage(StageId::Verify, began, text!("")));
         Ok(())
     }
 
     /// Until it is healthy.
-    fn wait(&self, host: &dyn HostRead) -> Result<(), Problem> {
+    fn wait(&self, host: &dyn HostRead, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let mut health = Health::new(self.limits, &self.services);
-        let began = Instant::now();
+        let (began, mut told) = (Instant::now(), None);
         loop {
             let poll = self.poll(host)?;
-            match health.see(began.elapsed(), &poll) {
-                Ok(State::Healthy) => return Ok(()),
-                Ok(_) => std::thread::sleep(PAUSE),
-                Err(failure) => return Err(unhealthy(&failure, &poll, &self.compose)),
+            let state = health.see(began.elapsed(), &poll).map_err(|failure| unhealthy(&failure, &poll, &self.compose))?;
+            if told.replace(state) != Some(state) {
+                doing.tell(&state.sentence());
             }
+            if state == State::Healthy {
+                return Ok(());
+            }
+            if self.stopped.as_ref().is_some_and(|(_, calm)| calm.take_arrived()) {
+                let message = "cancelled while the product was starting; it goes on with that";
+                return Err(Problem::host(id::CANCELLED, message)
+                    .hint_command(ics_setup("check runtime"))
+                    .leaving(HostState::Committed));
+            }
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -252,6 +274,31 @@ impl Running {
 }
 
 impl Running {
+    /// Keeps the last lines of each container where root alone can read them; `None`: there are none, or no place for them.
+    fn keep_logs(&self, host: &dyn HostWrite, redactor: &Redactor) -> Option<PathBuf> {
+        let found = own_containers(host, &self.home, Time::new(LOOK, LOOK)).ok()?;
+        let mut text = String::new();
+        for container in found.own.iter().filter(|one| is_product(one)) {
+            let arguments = ["logs", "--timestamps", "--tail", "200", container.id.as_str()];
+            let Ok(output) = docker::run(host, Time::new(LOOK, LOOK), &arguments) else { continue };
+            text.push_str(&format!("== {}\n", container.state.name));
+            for stream in [&output.stdout, &output.stderr] {
+                text.push_str(&redactor.foreign(&String::from_utf8_lossy(stream)));
+            }
+        }
+        let path = PathBuf::from(STATE).join("failed-start.log");
+        let write = || {
+            match host.remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = host.create(&path, 0o600)?;
+            file.write_all(text.as_bytes())?;
+            file.sync()
+        };
+        write().ok().map(|()| path)
+    }
+
     /// What has become of each service's containers since before.
     fn changes(&self, host: &dyn HostRead) -> Result<Vec<ContainerChange>, Problem> {
         let found = own_containers(host, &self.home, Time::new(LOOK, LOOK)).map_err(|error| no_answer(&error))?;

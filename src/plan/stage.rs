@@ -76,6 +76,18 @@ words! {
     }
 }
 
+impl Fate {
+    /// Of containers: what was, or is to be, done with them.
+    pub fn past(self) -> &'static str {
+        match self {
+            Self::Create => "created",
+            Self::Recreate => "re-created",
+            Self::Keep => "kept",
+            Self::Remove => "removed",
+        }
+    }
+}
+
 /// A service of the product, and what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerChange {

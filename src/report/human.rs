@@ -6,7 +6,7 @@ use super::characters::{characters, diff_line, line as say, visible};
 use super::{Outcome, Report};
 use crate::apply::{Drift, Run, State};
 use crate::finding::{Finding, Status};
-use crate::plan::{Action, Change, unified};
+use crate::plan::{Action, Change, ContainerChange, Fate, unified};
 use crate::problem::{Kind, Problem};
 use crate::redact::Redactor;
 use crate::text::{Text, quoted};
@@ -67,6 +67,19 @@ pub fn plan(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What becomes of containers, on one line; nothing where all stay.
+pub fn containers(changes: &[ContainerChange]) -> String {
+    if changes.iter().all(|change| change.fate == Fate::Keep) {
+        return String::new();
+    }
+    let of = |fate: Fate| {
+        let names: Vec<String> =
+            changes.iter().filter(|own| own.fate == fate).map(|own| visible(&own.service)).collect();
+        (!names.is_empty()).then(|| format!("{} {}", names.join(", "), fate.past()))
+    };
+    format!("containers: {}\n", Fate::ALL.into_iter().filter_map(of).collect::<Vec<_>>().join("; "))
 }
 
 /// Findings, one line each and what to do below. Passing and skipped ones are left out unless wanted.
@@ -144,6 +157,10 @@ impl Report<'_> {
             };
             let reasons = change.reasons.iter().map(|reason| say(self.redactor, reason)).collect::<Vec<_>>().join("; ");
             let _ = writeln!(text, "{} {}: {reasons}", paint.bold(&done), change.path.display());
+        }
+        text.push_str(&containers(self.containers));
+        for stage in self.stages {
+            let _ = writeln!(text, "{}: {:.1} s {}", stage.id.as_str(), stage.seconds, say(self.redactor, &stage.detail));
         }
         // After a change the proof is shown also where it passed.
         let all = verbose || self.outcome == Outcome::Changed;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::table::{Key, Shape, Spec, TABLE};
 use crate::problem::{Problem, id};
@@ -159,6 +160,7 @@ impl Layer {
 fn wrong_shape(shape: Shape, value: &str) -> Option<Text> {
     let expected = match shape {
         Shape::Text | Shape::List | Shape::Path => return value.contains('\0').then(|| "text without NUL".into()),
+        Shape::Duration => parse_duration(value).is_none().then_some("a time such as 90s, 10m or 2h"),
         Shape::Switch => parse_switch(value).is_none().then_some("true or false"),
         Shape::Port => value.parse::<u16>().map_or(true, |port| port == 0).then_some("a port from 1 to 65535"),
         Shape::Choice(choices) => {
@@ -175,6 +177,12 @@ pub fn parse_switch(value: &str) -> Option<bool> {
         "false" | "no" | "off" | "0" => Some(false),
         _ => None,
     }
+}
+
+/// A number of seconds, or `90s`, `10m`, `2h`; nothing is no time.
+pub fn parse_duration(value: &str) -> Option<Duration> {
+    let parsed = value.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(value));
+    parsed.ok().filter(|duration| !duration.is_zero())
 }
 
 /// All layers that people write, strongest first.

@@ -28,7 +28,7 @@ pub fn schema() -> Value {
 
 fn property(spec: &Spec) -> Value {
     let mut value = match spec.shape {
-        Shape::Text | Shape::Path => json!({"type": "string"}),
+        Shape::Text | Shape::Path | Shape::Duration => json!({"type": "string"}),
         Shape::Switch => json!({"type": "boolean"}),
         Shape::List => json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
         Shape::Port => json!({"type": "integer", "minimum": 1, "maximum": 65535}),

@@ -130,6 +130,12 @@ settings! {
     Restart = "restart": switch("restart", "ICS_SETUP_RESTART")
         .help("Restart the services that must read the new settings (--no-restart: leave them)")
         .unsaved();
+    HealthyWithin = "healthy_within": duration("healthy-within", "ICS_SETUP_HEALTHY_WITHIN")
+        .help("How long the product may take to be healthy after its start")
+        .default("10m").unsaved();
+    MigrateWithin = "migrate_within": duration("migrate-within", "ICS_SETUP_MIGRATE_WITHIN")
+        .help("The same while it upgrades the schema of its database")
+        .default("2h").unsaved();
 }
 
 impl Key {
@@ -181,6 +187,8 @@ pub enum Shape {
     Port,
     /// A path on this machine.
     Path,
+    /// A time such as `90s`, `10m` or `2h`.
+    Duration,
     /// One of these words.
     Choice(&'static [&'static str]),
 }
@@ -262,6 +270,10 @@ const fn switch(key: Key, flag: &'static str, variable: &'static str) -> Spec {
 
 const fn port(key: Key, flag: &'static str, variable: &'static str) -> Spec {
     Spec { shape: Shape::Port, ..text(key, flag, variable, "PORT") }
+}
+
+const fn duration(key: Key, flag: &'static str, variable: &'static str) -> Spec {
+    Spec { shape: Shape::Duration, ..text(key, flag, variable, "TIME") }
 }
 
 const fn choice(key: Key, flag: &'static str, variable: &'static str, words: &'static [&'static str]) -> Spec {

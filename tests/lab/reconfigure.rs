@@ -109,6 +109,8 @@ fn stopped_edited_started_and_proven() {
     let json = failed.json();
     assert_eq!((failed.code, json["outcome"].as_str()), (Some(5), Some("restored")), "{failed}");
     assert_eq!(lab.guest.read("/divvycloud/prod.env"), file);
+    let log = String::from_utf8(lab.guest.read("/var/lib/ics-setup/failed-start.log")).unwrap();
+    assert!(log.contains("Tunnel connection failed: 407") && !log.contains("S3cret"), "{log}");
     let message = json["error"]["message"].as_str().unwrap();
     assert!(message.starts_with("scheduler ends again and again"), "{message}");
     assert!(json["error"]["because"].as_str().unwrap().contains("the proxy wants other credentials"), "{json:#}");

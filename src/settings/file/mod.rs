@@ -107,7 +107,7 @@ fn rendered(shape: Shape, value: &str) -> String {
             let members = value.split(',').map(str::trim).filter(|member| !member.is_empty());
             format!("[{}]", members.map(quoted).collect::<Vec<_>>().join(", "))
         }
-        Shape::Text | Shape::Path | Shape::Choice(_) => quoted(value),
+        Shape::Text | Shape::Path | Shape::Duration | Shape::Choice(_) => quoted(value),
     }
 }
 

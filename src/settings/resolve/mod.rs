@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::found::Found;
 use super::last_run::{self, Told};
-use super::layers::{Layers, Origin, Setting, parse_switch};
+use super::layers::{Layers, Origin, Setting, parse_duration, parse_switch};
 use super::table::{Key, Spec, TABLE};
 use super::{NoProxy, ProxyUrl, Secret};
 use crate::finding::{Finding, Ignored};
@@ -292,6 +293,12 @@ impl Settings {
     /// those in URLs, are masked.
     pub fn text(&self, key: Key) -> Option<&str> {
         self.shown.iter().find(|(own, ..)| *own == key)?.1.as_deref()
+    }
+
+    /// The same of a time that has a default.
+    pub fn duration(&self, key: Key) -> Duration {
+        // Every layer holds what its shape allows, and so does the default.
+        self.text(key).and_then(parse_duration).unwrap_or_default()
     }
 
     /// The same of a switch; `None`: nobody said, and there is no default.
