@@ -40,6 +40,11 @@ pub(super) struct FileProbe<'a> {
     owners: BTreeMap<PathBuf, Owner>,
 }
 
+/// Is it a proxy variable beside the six?
+fn is_other(name: &str) -> bool {
+    ALL_NAMES.contains(&name) && !NAMES.contains(&name)
+}
+
 impl<'a> FileProbe<'a> {
     /// Looks at `host` within `time`.
     pub(super) fn new(host: &'a dyn HostRead, platform: Option<&Platform>, home: &Path, time: Time) -> Self {
@@ -103,7 +108,8 @@ impl<'a> FileProbe<'a> {
                 consumer.unknown.insert(name.clone(), text!("{}: {}", own(place), why.clone()));
             }
         }
-        let others = sights.iter().filter(|(name, _)| !NAMES.contains(&name.as_str()));
+        // A model tells of whatever a file sets; what is neither a proxy nor a list is nobody's business here.
+        let others = sights.iter().filter(|(name, _)| is_other(name));
         let others: Vec<(&str, &str, String)> = others
             .filter_map(|(name, sight)| Some((name.as_str(), sight.value()?, self.decided(sight.at()).shown)))
             .collect();
@@ -128,7 +134,7 @@ impl<'a> FileProbe<'a> {
     pub(super) fn given(&mut self, consumer: &mut Consumer, variables: &Variables) {
         self.fill(consumer, |name| environment::value(variables, name).map(str::to_owned));
         let source = consumer.source.clone();
-        let others = ALL_NAMES.iter().filter(|name| !NAMES.contains(name));
+        let others = ALL_NAMES.iter().filter(|name| is_other(name));
         let others = others.filter_map(|name| Some((*name, environment::value(variables, name)?, source.clone())));
         self.others(consumer, others);
     }

@@ -74,6 +74,17 @@ fn logins_read_profile_scripts_after_the_environment() {
 }
 
 #[test]
+fn variables_that_are_no_proxy_go_nowhere() {
+    let host = host("ubuntu");
+    host.put("/etc/profile", b"export PATH=/bin\nexport DB_PASSWORD=hunter2secret all_proxy=http://all:1\n");
+    host.put("/etc/profile.d/z.sh", b"export OTHER=hunter2secret\n");
+    let facts = seen(&host);
+    let login = facts.consumers.iter().find(|own| own.consumer == Who::Login).unwrap();
+    assert_eq!(login.exceptions.iter().map(|own| own.at.as_str()).collect::<Vec<_>>(), ["/etc/profile:2"]);
+    assert!(!serde_json::to_string(&facts).unwrap().contains("hunter2secret"));
+}
+
+#[test]
 fn the_daemon_gets_what_its_unit_would_give_it() {
     const UNIT: &str = "/usr/lib/systemd/system/docker.service";
     const DROP_IN: &str = "/etc/systemd/system/docker.service.d/a.conf";

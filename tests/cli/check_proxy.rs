@@ -53,6 +53,23 @@ fn nothing_set_and_nothing_wanted_passes() {
 }
 
 #[test]
+fn what_other_variables_hold_is_never_shown() {
+    let root = Root::ubuntu();
+    let text = "export PATH=/bin:/usr/bin\nexport DB_DSN=hunter2secret\nexport http_proxy_note=hunter2secret\n";
+    root.put("etc/profile", text);
+    root.put("etc/profile.d/own.sh", text);
+    root.put("etc/environment", "VAULT_TOKEN=hunter2secret\n");
+    let facts = root.at("facts").display().to_string();
+    for words in [&["check", "proxy", "--save-facts", &facts][..], &["prepare", "--proxy", "http://p.corp.example:1"]] {
+        let (_, json) = root.json(words);
+        let id = if words[0] == "check" { "proxy-drift" } else { "proxy-login" };
+        assert_eq!(finding(&json, id)["status"], "pass", "{json:#}");
+        assert!(!json.to_string().contains("hunter2secret"), "{json:#}");
+    }
+    assert!(!root.get("facts").contains("hunter2secret"));
+}
+
+#[test]
 fn what_prepare_and_reconfigure_write_every_consumer_of_the_image_gets() {
     let port = proxy("HTTP/1.1 502 Bad Gateway\r\nVia: 1.1 lab\r\n\r\n");
     let url = format!("http://{LOGIN}127.0.0.1:{port}");
