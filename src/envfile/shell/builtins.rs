@@ -97,6 +97,11 @@ impl Shell<'_> {
             b"return" | b"exit" | b"exec" | b"break" | b"continue" => return self.leave(name, arguments, at),
             b"command" | b"builtin" => return self.explicit(name, words, arguments, at),
             b"alias" => self.alias(arguments, at),
+            b"wait" if bash && !arguments.is_empty() => {
+                // `-p NAME` takes the variable away, or gives it a number.
+                self.write_names(b"wait", arguments, at);
+                self.state.status = external;
+            }
             b"unalias" | b"hash" | b"times" | b"wait" | b"umask" | b"ulimit" | b"cd" | b"pwd" | b"echo" | b"kill"
             | b"jobs" | b"fg" | b"bg" | b"type" => self.state.status = external,
             b"bind" | b"complete" | b"compopt" | b"compgen" | b"history" | b"fc" | b"suspend" | b"logout" | b"dirs"
@@ -135,6 +140,12 @@ impl Shell<'_> {
             self.state.lose(cause);
             return Flow::Next;
         };
+        // What stands there is the process's own, a redirection's text among it.
+        if ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder)) && path.as_os_str() != "/dev/null" {
+            let cause = self.cause(at, unknown);
+            self.state.lose(cause);
+            return Flow::Next;
+        }
         if others.is_empty() || !self.is_bash() {
             return self.source(&path, at);
         }
@@ -362,7 +373,12 @@ impl Shell<'_> {
         for argument in arguments {
             match argument.known() {
                 Some(text) => {
-                    let text = if command == b"printf" { text.strip_prefix(b"-v").unwrap_or(text) } else { text };
+                    let option: &[u8] = match command {
+                        b"printf" => b"-v",
+                        b"wait" => b"-p",
+                        _ => b"",
+                    };
+                    let text = text.strip_prefix(option).unwrap_or(text);
                     if is_name(text) {
                         let name = text.to_vec();
                         self.touched(&name, here).lose(cause);

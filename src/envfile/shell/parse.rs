@@ -17,9 +17,9 @@ const OPERATORS: [&str; 24] = [
 const OF_BASH: [(&str, &str); 8] =
     [(";;&", ";;"), ("<<<", "<<"), ("&>>", "&"), (";&", ";"), ("|&", "|"), ("<(", "<"), (">(", ">"), ("&>", "&")];
 
-const KEYWORDS: [&str; 19] = [
+const KEYWORDS: [&str; 20] = [
     "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac", "in", "{", "}", "!",
-    "[[", "function", "select",
+    "[[", "function", "select", "coproc",
 ];
 
 /// Where bytes are separated from each other.
@@ -283,8 +283,8 @@ impl Parser<'_> {
                 return self.function(name);
             }
             Some("[[" | "function" | "in") => {}
-            Some("select") if self.bash => return self.lost(),
-            Some("select") => {}
+            Some("select" | "coproc") if self.bash => return self.lost(),
+            Some("select" | "coproc") => {}
             Some(_) => return Err(Stop::Rejected(start)),
             None => {}
         }
