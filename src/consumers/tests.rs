@@ -102,6 +102,21 @@ fn the_daemon_gets_what_its_unit_would_give_it() {
     assert_eq!(shown(&with(&[(DROP_IN, "[Service]\nUnsetEnvironment=HTTP_PROXY\n")])), None);
     let unknown = with(&[(DROP_IN, "[Service]\nEnvironment=HTTP_PROXY=http://%H:1\n")]);
     assert_eq!(unknown.unknown.into_keys().collect::<Vec<_>>(), ["HTTP_PROXY"]);
+    for wrapper in [
+        "/usr/bin/env HTTP_PROXY=http://old:1 /usr/bin/dockerd",
+        "/usr/bin/env -i dockerd",
+        "/bin/sh -c 'exec dockerd'",
+        "/opt/site/start-docker",
+    ] {
+        let wrapped = with(&[(DROP_IN, &format!("[Service]\nExecStart=\nExecStart={wrapper}\n"))]);
+        assert_eq!(wrapped.unknown.len(), 6, "{wrapper}: {wrapped:?}");
+    }
+    for own in ["/usr/bin/dockerd -H fd://", "/usr/bin/dockerd-current", "/usr/bin/docker daemon"] {
+        let own = with(&[(DROP_IN, &format!("[Service]\nExecStart=\nExecStart={own}\n"))]);
+        assert_eq!(shown(&own).as_deref(), Some("http://env:1"));
+    }
+    let absent = (DROP_IN, "[Service]\nExecStart=\nExecStart=/usr/bin/dockerd --config-file=/etc/docker/none.json\n");
+    assert_eq!(with(&[absent]).state, State::Refused);
     let all = ("/etc/systemd/system.conf.d/5.conf", "[Manager]\nDefaultEnvironment=HTTPS_PROXY=http://all:1\n");
     assert_eq!(with(&[all]).proxy(true).unwrap().shown, "http://all:1");
     assert_eq!(with(&[(DROP_IN, "[Service]\nEnvironmentFile=/none\n")]).state, State::Unreadable);

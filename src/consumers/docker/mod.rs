@@ -214,6 +214,9 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         Ok(read) => read,
         Err((state, why)) => return Consumer::unseen(Who::Docker, probe.shown(&json_path), state, why),
     };
+    if option(&arguments, "--config-file").is_some() && matches!(probe.read(&json_path), Ok(None)) {
+        return refused(probe, "the daemon does not start: its --config-file is not there".into());
+    }
     let options = command.map_or_else(Sights::new, |command| options(&arguments, &command.at));
     let what = match (read.too_new, options.is_empty()) {
         (Some(what), _) => Some(text!("{} in daemon.json", own(what))),
@@ -267,6 +270,11 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         _ if service.exec_unknown.is_some() => service.exec_unknown.clone(),
         Some(command) if command.argv.contains(&None) => {
             Some(Doubt { at: command.at.clone(), why: "its options cannot be told from the files".into() })
+        }
+        Some(command) if name != SNAP && !is_daemon(&arguments) => {
+            let program = arguments.first().map_or("", String::as_str);
+            let why = text!("it starts {}, and what that gives to the daemon is not known", Foreign::new(program));
+            Some(Doubt { at: command.at.clone(), why })
         }
         _ => None,
     };
@@ -389,6 +397,17 @@ pub(crate) fn data_root(host: &dyn HostRead, release: Release) -> PathBuf {
 /// Program and options by which systemd starts it, as far as they can be told.
 fn arguments(service: &Service) -> Vec<String> {
     service.exec_start.last().into_iter().flat_map(|command| command.argv.iter().flatten().cloned()).collect()
+}
+
+/// Is it the daemon's own program, and not something that starts it? Up to 1.12 it was `docker daemon`.
+fn is_daemon(arguments: &[String]) -> bool {
+    let program = arguments.first().and_then(|program| Path::new(program).file_name()?.to_str());
+    let subcommand = arguments.get(1).map(String::as_str);
+    match program {
+        Some("docker") => matches!(subcommand, Some("daemon" | "-d")),
+        Some(name) => PROGRAMS.iter().any(|own| Path::new(own).file_name().is_some_and(|own| own == name)),
+        None => false,
+    }
 }
 
 /// `--http-proxy` and its kin, which engine 23 and newer have, under the upper-case names that they outrank.
