@@ -51,7 +51,7 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
     }
     let who = who(consumer);
     if !consumer.unknown.is_empty() {
-        return not_told(consumer, facts, wanted);
+        return partly_told(consumer, facts, wanted);
     }
     let observed = text!("{} ({})", shown(consumer, &wanted.no_proxy), own(&consumer.source));
     if !wanted.is_proxy() {
@@ -152,7 +152,8 @@ fn still_set(finding: Finding, consumer: &Consumer, status: Status) -> Finding {
 
 fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
     let who = who(consumer);
-    let missing = consumer.proxy(true).is_none() && consumer.proxy(false).is_none();
+    let is_known = consumer.unknown.keys().all(|name| name.eq_ignore_ascii_case("no_proxy"));
+    let missing = is_known && consumer.proxy(true).is_none() && consumer.proxy(false).is_none();
     let urls = wrong.iter().any(|difference| !difference.name.eq_ignore_ascii_case("no_proxy"));
     let title = if missing {
         text!("{} gets no proxy", who)
@@ -198,6 +199,29 @@ pub(crate) fn differs_from_model(title: Text, model: Text, asked: Text) -> Findi
         .cause("the program is right; the model does not know something that decides here")
         .advise("keep the case without secrets, and report it: ics-setup prove --save <FILE>")
         .evidence("known", own(Known::Asked.as_str()))
+}
+
+/// A consumer of which some variables cannot be told. What is known of the others and is wrong comes first.
+fn partly_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
+    let untold = not_told(consumer, facts, wanted);
+    let is_unknown = |name: &str| consumer.unknown.keys().any(|unknown| unknown == name);
+    let wrong: Vec<Difference> = differences(consumer, facts, wanted)
+        .into_iter()
+        .filter(|own| match own.unset {
+            true => !is_unknown(own.name) && !is_unknown(&own.name.to_ascii_uppercase()),
+            false => !is_unknown(own.name),
+        })
+        .collect();
+    if wrong.is_empty() || consumer.next.is_some() {
+        return untold;
+    }
+    let known = differs(consumer, &wrong, facts, wanted);
+    let observed = [&known.observed, &untold.observed].map(|own| own.clone().unwrap_or_default());
+    let advice = untold.fix.iter().filter(|fix| !known.fix.contains(fix)).cloned().collect::<Vec<_>>();
+    let fix = known.fix.iter().cloned().chain(advice).collect();
+    let [seen, unseen] = observed;
+    let finding = Finding { fix, ..known }.observed(text!("{}; not told: {}", seen, unseen));
+    evidence(finding, consumer, &wanted.no_proxy)
 }
 
 /// A consumer of which some variables cannot be told.
@@ -323,6 +347,14 @@ fn not_served(consumer: &Consumer) -> Finding {
 struct Difference {
     name: &'static str,
     text: Text,
+    /// It has no value in either case.
+    unset: bool,
+}
+
+impl Difference {
+    fn new(name: &'static str, text: Text) -> Self {
+        Self { name, text, unset: false }
+    }
 }
 
 /// What is wanted of this consumer, in one line.
@@ -356,16 +388,16 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> 
     for (names, wanted, password, seen) in urls {
         let Some(wanted) = wanted else { continue };
         if seen.iter().all(|value| value.is_none()) {
-            found.push(Difference { name: names[0], text: text!("{} is not set", own(names[0])) });
+            found.push(Difference { unset: true, ..Difference::new(names[0], text!("{} is not set", own(names[0]))) });
         }
         for (name, value) in names.into_iter().zip(seen) {
             let Some(value) = value else { continue };
             if value.shown != wanted.url {
-                found.push(Difference { name, text: text!("{} is {}", own(name), value.text()) });
+                found.push(Difference::new(name, text!("{} is {}", own(name), value.text())));
             } else if value.password != password {
                 let which = if value.password.is_none() { "without the password" } else { "with another password" };
                 let text = text!("{} is {} {}", own(name), value.text(), own(which));
-                found.push(Difference { name, text });
+                found.push(Difference::new(name, text));
             }
         }
     }
@@ -375,7 +407,7 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> 
         let wanted: BTreeSet<String> = wanted.no_proxy.iter().cloned().collect();
         let lists = [("no_proxy", &consumer.no_proxy), ("NO_PROXY", &consumer.no_proxy_upper)];
         if lists.iter().all(|(_, list)| list.is_none()) && !wanted.is_empty() {
-            found.push(Difference { name: "no_proxy", text: "no_proxy is not set".into() });
+            found.push(Difference { unset: true, ..Difference::new("no_proxy", "no_proxy is not set".into()) });
         }
         for (name, list) in lists {
             let Some(seen) = list.as_deref().map(members) else { continue };
@@ -393,7 +425,7 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> 
                 list(seen.difference(&wanted).filter(|_| exactly).collect()).map(|(cut, _)| text!("also has {}", cut)),
             ];
             let parts = Text::join(parts.into_iter().flatten(), " and ");
-            found.push(Difference { name, text: text!("{} {}", own(name), parts) });
+            found.push(Difference::new(name, text!("{} {}", own(name), parts)));
         }
     }
     found

@@ -227,10 +227,16 @@ fn a_reader_of_prod_env_that_keeps_quotes_is_named() {
 #[test]
 fn what_the_files_alone_do_not_tell_is_said() {
     let host = host("ubuntu");
-    host.put("/etc/profile.d/z.sh", b"http_proxy=http://later:1\nexport no_proxy=$(hostname)\n");
+    host.put("/etc/environment", b"http_proxy=http://later:1\nhttps_proxy=http://later:1\n");
+    host.put("/etc/profile.d/z.sh", b"export no_proxy=$(hostname)\n");
     let (_, findings) = look(&host, Some("http://later:1"), "--proxy");
     let (found, text) = status(&findings, "proxy-login");
     assert!(found == Status::Warn && text.contains("cannot be told"), "{text}");
+    // What is known to be wrong is not hidden by it.
+    host.put("/etc/environment", b"http_proxy=http://later:1\n");
+    let (_, findings) = look(&host, Some("http://later:1"), "--proxy");
+    let (found, text) = status(&findings, "proxy-login");
+    assert!(found == Status::Fail && text.contains("https_proxy is not set") && text.contains("not told"), "{text}");
 }
 
 #[test]
