@@ -20,7 +20,7 @@ use crate::problem::Problem;
 use crate::settings::{Effective, Key, Settings, TargetName};
 use crate::targets::{self, Phase};
 use crate::text;
-use crate::text::{Text, ics_setup, own, seconds};
+use crate::text::{Text, ics_setup, own};
 use crate::vendor::prod_env;
 
 /// How long the proxy may take once all is written.
