@@ -17,10 +17,10 @@ use crate::host::HostRead;
 use crate::net::{Roots, Time};
 use crate::plan::PlannedHost;
 use crate::problem::Problem;
-use crate::settings::{Effective, Key, Settings, TargetName};
+use crate::settings::{Effective, Key, Layers, Settings, Shape, Spec, TABLE, TargetName};
 use crate::targets::{self, Phase};
 use crate::text;
-use crate::text::{Text, ics_setup, own};
+use crate::text::{Text, ics_setup, own, quoted};
 use crate::vendor::prod_env;
 
 /// How long the proxy may take once all is written.
@@ -108,7 +108,10 @@ pub(super) fn look(
                     .observed(why)
                     .advise(text!("ask it afterwards: {}", ics_setup("check backends"))),
             ],
-            None => in_turn(&[back_end.check], &look, end),
+            None => {
+                let found = in_turn(&[back_end.check], &look, end).into_iter();
+                found.map(|finding| not_written_yet(finding, back_end, &host.layers)).collect()
+            }
         });
     }
     context.probe = probes.then_some(Probe { spec, secrets, roots });
@@ -170,6 +173,29 @@ fn unasked(back_end: &BackEnd, host: &HostContext<'_>, settings: &Settings) -> O
     let (name, _) = Effective::new(settings, &host.found).text(back_end.host)?;
     is_published(settings.deployment, &name)
         .then(|| text!("a Test Drive's {} is a container of this host, which starts with the product", own(back_end.name)))
+}
+
+/// A command of ours would use the back end that the host still has: in its place stands one that names the new one.
+fn not_written_yet(mut finding: Finding, back_end: &BackEnd, layers: &Layers) -> Finding {
+    if !matches!(finding.status, Status::Fail | Status::Error) {
+        return finding;
+    }
+    finding.fix.retain(|fix| !fix.text().names_ics_setup());
+    let is_of_it = |spec: &&Spec| spec.key.is_in(back_end.section) || matches!(spec.key, Key::Release | Key::ProxyCa);
+    let said = TABLE.iter().filter(is_of_it).filter_map(|spec| Some((spec, layers.flags_first(&[spec.key])?.1)));
+    let words = said.filter_map(|(spec, said)| {
+        let flag = spec.flag.or_else(|| spec.key.file_of_password()?.spec().flag)?;
+        Some(match spec.shape {
+            _ if spec.secret => text!(" --{} <FILE>", own(flag)),
+            Shape::Switch => text!(" --{}={}", own(flag), own(&said.value)),
+            _ => text!(" --{} {}", own(flag), own(quoted(&said.value))),
+        })
+    });
+    let command = ics_setup(text!("check backends{}", Text::join(words, "")));
+    if [ids::MYSQL_VERSION, ids::REDIS_VERSION].contains(&finding.id) {
+        finding = finding.advise("if another release of the product is meant, name it in the same command: --release <VERSION>");
+    }
+    finding.look(text!("ask the new one again, which changes nothing: {}", command))
 }
 
 /// Asks the proxy once. What it does not do is told; nothing is taken back for it.
