@@ -162,7 +162,8 @@ pub(crate) fn in_turn(checks: &[&dyn AnyCheck], look: &Look<'_>, end: Instant) -
         let began = Instant::now();
         let limit = check.limit(look.spec).min(end.saturating_duration_since(began));
         let time = Time::new(look.spec.limits.connect(), limit);
-        let ended = match catch_unwind(AssertUnwindSafe(|| (!limit.is_zero()).then(|| check.collect(look, time, None)))) {
+        let ended = match catch_unwind(AssertUnwindSafe(|| (!limit.is_zero()).then(|| check.collect(look, time, None))))
+        {
             Ok(Some(facts)) => Ended::Done(facts, began.elapsed()),
             Ok(None) => Ended::OutOfTime,
             Err(_) => Ended::Broke,

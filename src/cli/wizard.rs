@@ -96,7 +96,8 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
         let passed = passed().map(|id| id.as_str().to_owned());
         let ignored: Vec<String> = every_ignored(&globals.argv).into_iter().chain(passed).collect();
         let settings = context.settings.as_ref();
-        let command = Repeat { phase, flags: &layer, settings, ..repeat(globals, matches, &inputs, &ignored, &layer) }.command();
+        let command =
+            Repeat { phase, flags: &layer, settings, ..repeat(globals, matches, &inputs, &ignored, &layer) }.command();
         return Ok(end(globals, phase, &mut context, outcome, &command));
     }
 }

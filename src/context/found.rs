@@ -88,7 +88,8 @@ fn of_product(found: &mut Found, source: &Source, adopted: bool) {
     let generation = found.generation.unwrap_or(Generation::Current);
     // The first variable of a setting is the one that is told of.
     let named = vendor.prod_env_keys().filter_map(|key| Some((by_key(key)?.key, vendor.variables(generation, key))));
-    let named = named.flat_map(|(key, names)| names.iter().enumerate().map(move |(at, name)| (key, name.as_str(), at == 0)));
+    let named =
+        named.flat_map(|(key, names)| names.iter().enumerate().map(move |(at, name)| (key, name.as_str(), at == 0)));
     let named: Vec<(Key, &str, bool)> = named.collect();
     let names: Vec<&str> = NAMES.into_iter().chain(named.iter().map(|(_, name, _)| *name)).collect();
     let lines = find(&file.bytes, Syntax::EnvFile, &names);

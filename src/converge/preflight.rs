@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Options, RunContext};
 use crate::check::backends::{Mysql, Redis};
 use crate::check::proxy::Dial;
-use crate::check::{
-    self, AnyCheck, Check, CheckSpec, Group, Limits, Look, Secrets, in_turn, is_published,
-};
+use crate::check::{self, AnyCheck, Check, CheckSpec, Group, Limits, Look, Secrets, in_turn, is_published};
 use crate::consumers::Who;
 use crate::context::{HostContext, authority};
 use crate::finding::{Finding, FindingId, Status, ids};
@@ -96,7 +94,8 @@ pub(super) fn look(
     let end = Instant::now() + spec.limits.run();
     let planned = PlannedHost::new(&host.view, &context.plan.changes);
     let platform = context.platform.as_ref();
-    let look = Look { host: host.view.host, platform, spec: &spec, secrets: &secrets, roots: &roots, changes: Some(&[]) };
+    let look =
+        Look { host: host.view.host, platform, spec: &spec, secrets: &secrets, roots: &roots, changes: Some(&[]) };
     let mut findings = Vec::new();
     if check_first {
         findings.extend(host_and_proxy(&look, &planned, &context.plan.consumers, end));
@@ -171,8 +170,9 @@ fn unasked(back_end: &BackEnd, host: &HostContext<'_>, settings: &Settings) -> O
         return Some(text!("{} can be read by root only, so the password is not known", file));
     }
     let (name, _) = Effective::new(settings, &host.found).text(back_end.host)?;
-    is_published(settings.deployment, &name)
-        .then(|| text!("a Test Drive's {} is a container of this host, which starts with the product", own(back_end.name)))
+    is_published(settings.deployment, &name).then(|| {
+        text!("a Test Drive's {} is a container of this host, which starts with the product", own(back_end.name))
+    })
 }
 
 /// A command of ours would use the back end that the host still has: in its place stands one that names the new one.
@@ -193,7 +193,8 @@ fn not_written_yet(mut finding: Finding, back_end: &BackEnd, layers: &Layers) ->
     });
     let command = ics_setup(text!("check backends{}", Text::join(words, "")));
     if [ids::MYSQL_VERSION, ids::REDIS_VERSION].contains(&finding.id) {
-        finding = finding.advise("if another release of the product is meant, name it in the same command: --release <VERSION>");
+        finding = finding
+            .advise("if another release of the product is meant, name it in the same command: --release <VERSION>");
     }
     finding.look(text!("ask the new one again, which changes nothing: {}", command))
 }
