@@ -62,6 +62,8 @@ pub(crate) struct Options<'a> {
     pub(crate) dry_run: bool,
     /// The host's own programs are asked over the planned files before anything is written.
     pub(crate) prove: bool,
+    /// The world is asked first: back ends that the run changes, host and proxy where the settings say so.
+    pub(crate) preflight: bool,
     /// The proxy is asked once when everything is written and verified.
     pub(crate) probe: bool,
     /// Findings that do not stop the run.
@@ -280,7 +282,7 @@ impl Converge<'_> {
         }));
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
-        let check_first = preflight::is_wanted(context);
+        let check_first = preflight::is_wanted(self.options, context);
         let foretold = prove::plan(view, context, self.options.dry_run, check_first);
         context.findings.extend(foretold);
         ignored.apply(&mut context.findings);

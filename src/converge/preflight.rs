@@ -62,8 +62,9 @@ const BACK_ENDS: [BackEnd; 2] = [
 ];
 
 /// Was it asked to check host and proxy before anything is written?
-pub(super) fn is_wanted(context: &RunContext) -> bool {
-    context.settings.as_ref().is_some_and(|settings| settings.switch(Key::CheckFirst) == Some(true))
+pub(super) fn is_wanted(options: Options<'_>, context: &RunContext) -> bool {
+    let says = |settings: &Settings| settings.switch(Key::CheckFirst) == Some(true);
+    options.preflight && context.settings.as_ref().is_some_and(says)
 }
 
 /// What is found before anything is written, of what the settings call for. Prepares the question that the proxy gets when
@@ -78,10 +79,10 @@ pub(super) fn look(
     context: &mut RunContext,
 ) -> Result<Vec<Finding>, Problem> {
     context.probe = None;
-    let check_first = is_wanted(context);
+    let check_first = is_wanted(options, context);
     let Some(settings) = &context.settings else { return Ok(Vec::new()) };
     let is_live = host.view.host.is_live();
-    let moved = moved(host, settings, phase);
+    let moved = if options.preflight { moved(host, settings, phase) } else { Vec::new() };
     let probes = options.probe && is_live && !options.dry_run && !check_first && settings.proxies.any();
     if !check_first && moved.is_empty() && !probes {
         return Ok(Vec::new());
