@@ -295,13 +295,19 @@ fn writable(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let may_all_the_same = strict.is_empty() && about.grants.as_deref().is_some_and(writes_read_only);
     let status = if may_all_the_same { Status::Warn } else { Status::Fail };
     let on = strict.first().copied().unwrap_or("read_only");
+    let open = if on == "innodb_read_only" {
+        "if it is the primary, take innodb_read_only out of its my.cnf, then restart it"
+    } else {
+        // This turns super_read_only off as well.
+        "if it is the primary, run on the server: SET GLOBAL read_only = OFF;"
+    };
     Some(
         Finding::new(ids::MYSQL_WRITABLE, status, text!("MySQL on {} is read-only", place))
             .expected("a primary, which takes writes")
             .observed(text!("{} is on", own(on)))
             .cause("it is a replica, a reader endpoint, or a primary that was set so; the product writes to both databases all the time")
             .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --mysql-host <HOST>")))
-            .advise(text!("if it is the primary, run on the server: SET GLOBAL {} = OFF;", own(on))),
+            .advise(open),
     )
 }
 
