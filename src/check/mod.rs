@@ -45,8 +45,8 @@ pub(crate) use crate::consumers::ProxySpec;
 pub(crate) use crate::network::target::Target;
 use crate::text::{Own, own, seconds};
 pub(crate) use record::Record;
-pub(crate) use run::{Run, Selection};
-pub(crate) use spec::{Address, CheckSpec, GivenList, Limits, Secrets, Unread};
+pub(crate) use run::{Run, Selection, in_turn};
+pub(crate) use spec::{Address, CheckSpec, GivenList, Limits, Secrets, Unread, is_published};
 #[cfg(test)]
 pub(crate) use spec::{MysqlSpec, RedisSpec};
 pub(crate) use unit::{AnyCheck, Check, Group, Look, Meta};

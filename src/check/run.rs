@@ -156,6 +156,26 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
     }
 }
 
+/// Looks and judges on this thread, one check after the other, until `end`.
+pub(crate) fn in_turn(checks: &[&dyn AnyCheck], look: &Look<'_>, end: Instant) -> Vec<Finding> {
+    let judged = |check: &&dyn AnyCheck| {
+        let began = Instant::now();
+        let limit = check.limit(look.spec).min(end.saturating_duration_since(began));
+        let time = Time::new(look.spec.limits.connect(), limit);
+        let ended = match catch_unwind(AssertUnwindSafe(|| (!limit.is_zero()).then(|| check.collect(look, time, None))))
+        {
+            Ok(Some(facts)) => Ended::Done(facts, began.elapsed()),
+            Ok(None) => Ended::OutOfTime,
+            Err(_) => Ended::Broke,
+        };
+        let entry = entry(*check, ended, None);
+        let mut findings = judge_entry(*check, &entry, look.spec);
+        findings.iter_mut().for_each(|finding| _ = finding.duration_ms.get_or_insert(entry.took_ms));
+        findings
+    };
+    checks.iter().flat_map(judged).collect()
+}
+
 impl Record {
     /// Judges everything that was seen. Pure.
     pub fn judge(&self, selection: &Selection, ignored: &Ignored) -> Vec<Finding> {

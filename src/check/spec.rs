@@ -219,6 +219,11 @@ impl Secrets {
     }
 }
 
+/// Is this the name of a Test Drive's container? Such a name means something inside of containers only.
+pub(crate) fn is_published(deployment: Deployment, name: &str) -> bool {
+    deployment == Deployment::TestDrive && !name.contains('.') && name != "localhost"
+}
+
 impl CheckSpec {
     /// What every consumer of proxy settings is to get.
     pub(crate) fn wanted(&self) -> Wanted {
@@ -249,8 +254,8 @@ impl CheckSpec {
         let address = |host: Key, port: Key, usual: u16| {
             let test_drive = settings.deployment == Deployment::TestDrive;
             let (host, origin) = match effective.text(host) {
-                // The names of the containers mean something inside of them only; their ports are published here.
-                Some((name, _)) if test_drive && !name.contains('.') && name != "localhost" => {
+                // Their ports are published here.
+                Some((name, _)) if is_published(settings.deployment, &name) => {
                     ("127.0.0.1".to_owned(), format!("the port that the container {name} publishes"))
                 }
                 Some(found) => found,

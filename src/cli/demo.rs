@@ -117,7 +117,7 @@ impl Stage<'_> {
     }
 
     fn options(&self) -> Options<'_> {
-        Options { dry_run: false, prove: false, ignored: &self.globals.ignored }
+        Options { dry_run: false, prove: false, preflight: true, probe: true, ignored: &self.globals.ignored }
     }
 
     fn report(&self, command: &str, outcome: Result<Outcome, Problem>, context: &RunContext) -> Result<Value, Problem> {

@@ -9,7 +9,7 @@ use super::interface::{ByFlags, options};
 use super::{machine, out};
 use crate::apply::runs;
 use crate::context::{Inputs, Subject, authority, has_product};
-use crate::converge::{Converge, Interface, RunContext, stop_on_failure};
+use crate::converge::{Converge, Interface, Options, RunContext, stop_on_failure};
 use crate::host::HostRead;
 use crate::net::Roots;
 use crate::plan::Change;
@@ -84,16 +84,20 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
         let menu = Menu::new(&mut *prompter, paint, host.is_live());
         let mut interface = AtTheMenu { flags: ByFlags(globals), menu, back: false };
         let inputs_of_run = inputs.with_flags(layer.clone());
-        let options = options(globals);
+        let passed = || answers.passed.iter().flatten().copied();
+        let ignored = globals.ignored.and(passed());
+        let options = Options { probe: !no_probe(matches), ignored: &ignored, ..options(globals) };
         let converge = Converge { host: &host, inputs: inputs_of_run, phase, options, interface: &mut interface };
         let outcome = converge.run(&mut context);
         if interface.back {
             again = true;
             continue;
         }
-        let ignored = every_ignored(&globals.argv);
+        let passed = passed().map(|id| id.as_str().to_owned());
+        let ignored: Vec<String> = every_ignored(&globals.argv).into_iter().chain(passed).collect();
         let settings = context.settings.as_ref();
-        let command = Repeat { phase, flags: &layer, settings, ..repeat(globals, &inputs, &ignored, &layer) }.command();
+        let command =
+            Repeat { phase, flags: &layer, settings, ..repeat(globals, matches, &inputs, &ignored, &layer) }.command();
         return Ok(end(globals, phase, &mut context, outcome, &command));
     }
 }
@@ -170,11 +174,17 @@ fn nobody(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Problem> {
     let host = machine::to_look(globals)?;
     let inputs = machine::inputs(globals, matches)?;
     let ignored = every_ignored(&globals.argv);
-    Err(missing(&host, &inputs, &globals.ignored, &repeat(globals, &inputs, &ignored, &Layer::default()))?)
+    Err(missing(&host, &inputs, &globals.ignored, &repeat(globals, matches, &inputs, &ignored, &Layer::default()))?)
 }
 
 /// The command that does the same, but for what the run adds to it.
-fn repeat<'a>(globals: &'a Globals, inputs: &'a Inputs, ignored: &'a [String], flags: &'a Layer) -> Repeat<'a> {
+fn repeat<'a>(
+    globals: &'a Globals,
+    matches: &ArgMatches,
+    inputs: &'a Inputs,
+    ignored: &'a [String],
+    flags: &'a Layer,
+) -> Repeat<'a> {
     Repeat {
         phase: Phase::Prepare,
         flags,
@@ -183,5 +193,11 @@ fn repeat<'a>(globals: &'a Globals, inputs: &'a Inputs, ignored: &'a [String], f
         file: globals.settings.as_deref(),
         root: globals.root.as_deref(),
         ignored,
+        no_probe: no_probe(matches),
     }
+}
+
+/// `--no-probe`, which a call without a command has not.
+fn no_probe(matches: &ArgMatches) -> bool {
+    matches.try_get_one::<bool>("no-probe").ok().flatten().copied().unwrap_or(false)
 }

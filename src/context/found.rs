@@ -10,7 +10,7 @@ use crate::environment::LoginUser;
 use crate::host::View;
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::settings::{First, Found, Line, NoProxy, by_key};
+use crate::settings::{First, Found, Key, Line, NoProxy, by_key};
 use crate::vendor::{Generation, Vendor};
 
 /// Looks at the files of logins, of the product in `home` and of the Docker daemon.
@@ -86,17 +86,24 @@ fn of_product(found: &mut Found, source: &Source, adopted: bool) {
     let vendor = Vendor::get();
     (found.generation, found.mixed) = generation(&file.bytes);
     let generation = found.generation.unwrap_or(Generation::Current);
-    let named = vendor
-        .prod_env_keys()
-        .filter_map(|key| Some((by_key(key)?.key, vendor.variables(generation, key).first()?.as_str())));
-    let named: Vec<_> = named.collect();
-    let names: Vec<&str> = NAMES.into_iter().chain(named.iter().map(|(_, name)| *name)).collect();
+    // The first variable of a setting is the one that is told of.
+    let named = vendor.prod_env_keys().filter_map(|key| Some((by_key(key)?.key, vendor.variables(generation, key))));
+    let named =
+        named.flat_map(|(key, names)| names.iter().enumerate().map(move |(at, name)| (key, name.as_str(), at == 0)));
+    let named: Vec<(Key, &str, bool)> = named.collect();
+    let names: Vec<&str> = NAMES.into_iter().chain(named.iter().map(|(_, name, _)| *name)).collect();
     let lines = find(&file.bytes, Syntax::EnvFile, &names);
     for (index, name) in names.iter().enumerate() {
-        let Some(last) = lines.iter().rev().find(|at| at.name == index && at.state == State::Active) else { continue };
-        let value = meant(&file.bytes[last.value.clone()]);
-        match named.iter().find(|(_, own)| own == name) {
-            Some((key, _)) => found.set(*key, &value, &source.path, last.line),
+        let last = lines.iter().rev().find(|at| at.name == index && at.state == State::Active);
+        let last = last.map(|last| (last, meant(&file.bytes[last.value.clone()])));
+        let setting = named.iter().find(|(_, own, _)| own == name);
+        if let Some((key, ..)) = setting {
+            found.note(*key, last.as_ref().map(|(_, value)| value.as_str()));
+        }
+        let Some((last, value)) = last else { continue };
+        match setting {
+            Some((key, _, true)) => found.set(*key, &value, &source.path, last.line),
+            Some(_) => {}
             None => {
                 let place = Place::new(&source.path, last.line);
                 found.take(&Line { mtime: source.mtime(), ..line(name, &place, Some(&value), adopted) });

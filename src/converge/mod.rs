@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod laws;
+mod preflight;
 mod prove;
 mod take_back;
 
@@ -15,14 +16,16 @@ use std::path::{Path, PathBuf};
 pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, runs};
+use crate::check::Group;
 use crate::consumers::{ConsumersFacts, Wanted};
 use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::{HostRead, HostWrite, View};
 use crate::network::catalogue::foreign_region;
+use crate::network::cause::Via;
 use crate::plan::{Change, Memory, Plan, PlannedHost};
 use crate::platform::Platform;
-use crate::problem::{HostState, Problem, id};
+use crate::problem::{HostState, Kind, Problem, id};
 use crate::prove::Look;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
@@ -59,6 +62,10 @@ pub(crate) struct Options<'a> {
     pub(crate) dry_run: bool,
     /// The host's own programs are asked over the planned files before anything is written.
     pub(crate) prove: bool,
+    /// The world is asked first: back ends that the run changes, host and proxy where the settings say so.
+    pub(crate) preflight: bool,
+    /// The proxy is asked once when everything is written and verified.
+    pub(crate) probe: bool,
     /// Findings that do not stop the run.
     pub(crate) ignored: &'a Ignored,
 }
@@ -82,6 +89,8 @@ pub(crate) struct RunContext {
     pub(crate) settings: Option<Settings>,
     /// What was wanted, and what consumers get by the planned files.
     ahead: Option<(Wanted, ConsumersFacts)>,
+    /// What the proxy is to be asked when everything is written.
+    probe: Option<preflight::Probe>,
     /// What had to be taken back of an interrupted run.
     recovered: Vec<Finding>,
 }
@@ -179,7 +188,7 @@ impl Converge<'_> {
             return Err(Problem::host(id::CANCELLED, message).hint(undo).leaving(HostState::Committed));
         }
         prove::restart(self.host, context)?;
-        prove::verify(self.options, self.host, context)?;
+        self.verify(context)?;
         Ok(Outcome::Changed)
     }
 
@@ -215,8 +224,15 @@ impl Converge<'_> {
             self.remember(session, &context.plan.memory)?;
             prove::restart(self.host, context)?;
         }
-        prove::verify(self.options, self.host, context)?;
+        self.verify(context)?;
         Ok(Outcome::Unchanged)
+    }
+
+    /// Asks the consumers, then the proxy that they were given.
+    fn verify(&self, context: &mut RunContext) -> Result<(), Problem> {
+        prove::verify(self.options, self.host, context)?;
+        preflight::probe(self.host, self.options, context);
+        Ok(())
     }
 
     /// What a run was told that had nothing to change. A host where no run has ever been told anything gets no folder.
@@ -266,10 +282,24 @@ impl Converge<'_> {
         }));
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
-        let foretold = prove::plan(view, context, self.options.dry_run);
+        let check_first = preflight::is_wanted(self.options, context);
+        let foretold = prove::plan(view, context, self.options.dry_run, check_first);
         context.findings.extend(foretold);
         ignored.apply(&mut context.findings);
-        stop_on_failure(&context.findings)
+        if !check_first {
+            // Nobody is asked for a plan that will not be carried out.
+            stop_on_failure(&context.findings)?;
+        }
+        let seen = preflight::look(self.options, &host, self.phase, context)?;
+        context.findings.extend(seen);
+        ignored.apply(&mut context.findings);
+        match failure(&context.findings) {
+            None => Ok(()),
+            Some(problem) => Err(or_ignored(
+                problem.hint("then run the same command again: nothing of it was written or remembered"),
+                &context.findings,
+            )),
+        }
     }
 }
 
@@ -318,19 +348,37 @@ fn written(host: &dyn HostRead) -> BTreeSet<PathBuf> {
     in_force.flat_map(|run| run.begin.intents).map(|intent| intent.real_path).collect()
 }
 
-/// The problem of the first failing finding.
+/// The problem of the failing findings.
 ///
 /// # Errors
 /// Where there is one.
 pub(crate) fn stop_on_failure(findings: &[Finding]) -> Result<(), Problem> {
-    let failing: Vec<&Finding> = findings.iter().filter(|finding| finding.status == Status::Fail).collect();
-    let Some(first) = failing.first() else { return Ok(()) };
-    let more = if failing.len() > 1 { text!(" (and {} more)", failing.len() - 1) } else { Text::default() };
-    let problem = Problem::host(id::CHECKS_FAILED, text!("{}{}", first.title, more));
+    failure(findings).map_or(Ok(()), |problem| Err(or_ignored(problem, findings)))
+}
+
+fn failing(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+    findings.iter().filter(|finding| finding.status == Status::Fail)
+}
+
+/// The first failing finding as a problem, with what mends it.
+fn failure(findings: &[Finding]) -> Option<Problem> {
+    let first = failing(findings).next()?;
+    let others = failing(findings).count() - 1;
+    let more = if others > 0 { text!(" (and {} more)", others) } else { Text::default() };
+    let outside = first.path == Some(Via::Proxy.as_str()) || first.id.group() == Group::Backends.as_str();
+    let kind = if outside { Kind::Outside } else { Kind::Host };
+    let problem = Problem::new(kind, id::CHECKS_FAILED, text!("{}{}", first.title, more));
     let problem = match &first.observed {
         Some(observed) => problem.because(text!("seen: {}", observed)),
         None => problem,
     };
-    let problem = first.fix.iter().cloned().fold(problem, Problem::hint_fix);
-    Err(problem.hint(text!("go on all the same: --ignore-check {}", first.id)))
+    Some(first.fix.iter().cloned().fold(problem, Problem::hint_fix))
+}
+
+/// The other way out: what lets all of them pass.
+fn or_ignored(problem: Problem, findings: &[Finding]) -> Problem {
+    let mut ids: Vec<_> = failing(findings).map(|finding| finding.id).collect();
+    ids.dedup();
+    let flags = Text::join(ids.into_iter().map(|id| text!("--ignore-check {}", id)), " ");
+    problem.hint(text!("go on all the same: {}", flags))
 }

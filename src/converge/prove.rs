@@ -25,7 +25,9 @@ const DEADLINE: Duration = Duration::from_secs(40);
 
 /// What the consumers whose files this run writes would not get as wanted, although everything is written as planned.
 /// Others are told of only where their files say something else, not where they say nothing.
-pub(super) fn plan(host: &View<'_>, context: &mut RunContext, dry_run: bool) -> Vec<Finding> {
+///
+/// `strict`: what they would not get stops the run.
+pub(super) fn plan(host: &View<'_>, context: &mut RunContext, dry_run: bool, strict: bool) -> Vec<Finding> {
     let changes = &context.plan.changes;
     let planned = PlannedHost::new(host, changes);
     // Over files that stay as they are, the verification asks.
@@ -41,8 +43,8 @@ pub(super) fn plan(host: &View<'_>, context: &mut RunContext, dry_run: bool) -> 
     };
     let findings = facts.consumers.iter().filter(told).map(|consumer| {
         let finding = judge::judge(consumer, &facts, &wanted);
-        // A daemon that would not start stops the run; all else is told.
-        if consumer.state == State::Refused { finding } else { milder(finding) }
+        // A daemon that would not start stops every run.
+        if strict || consumer.state == State::Refused { finding } else { milder(finding) }
     });
     let findings = findings.chain(facts.consumers.iter().filter_map(judge::disagreement).map(milder));
     let findings = findings.filter(|finding| !matches!(finding.status, Status::Pass | Status::Skip)).collect();
@@ -168,6 +170,6 @@ fn ask(
 }
 
 /// What does not stop a run.
-fn milder(finding: Finding) -> Finding {
+pub(super) fn milder(finding: Finding) -> Finding {
     if finding.status == Status::Fail { Finding { status: Status::Warn, ..finding } } else { finding }
 }

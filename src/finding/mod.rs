@@ -178,6 +178,12 @@ impl Ignored {
         Ok(Self(ids))
     }
 
+    /// These too.
+    #[must_use]
+    pub fn and(&self, ids: impl Iterator<Item = FindingId>) -> Self {
+        Self(self.0.iter().cloned().chain(ids.map(|id| (id, None))).collect())
+    }
+
     /// Is this finding to be downgraded?
     pub fn covers(&self, id: FindingId) -> bool {
         self.0.iter().any(|(ignored, _)| *ignored == id)

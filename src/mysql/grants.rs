@@ -90,6 +90,14 @@ pub(crate) fn has_reload(grants: &[Grant]) -> bool {
     grants.iter().filter(global).any(|grant| grant.names("RELOAD"))
 }
 
+/// Is there a right to write to a server that is read-only: SUPER, which ALL on everything has, or its heirs of MariaDB 10.11
+/// and MySQL 8.0?
+pub(crate) fn writes_read_only(grants: &[Grant]) -> bool {
+    let names = ["SUPER", "READ_ONLY ADMIN", "CONNECTION_ADMIN"];
+    let global = |grant: &&Grant| grant.table.is_none() && grant.database.as_deref() == Some("*") && !grant.revoked;
+    grants.iter().filter(global).any(|grant| names.iter().any(|name| grant.names(name)))
+}
+
 /// The roles that were granted: their privileges are not shown.
 pub(crate) fn roles(grants: &[Grant]) -> Vec<&str> {
     grants

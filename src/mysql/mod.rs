@@ -26,7 +26,7 @@ mod session;
 
 pub(crate) use about::{About, There, TlsReason};
 pub(crate) use facts::{Login, MysqlFacts};
-pub(crate) use grants::{Grant, has_reload, missing, roles};
+pub(crate) use grants::{Grant, has_reload, missing, roles, writes_read_only};
 pub(crate) use greeting::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Opening, Refusal};
 pub(crate) use product::{Make, Product, advertised, real};
 pub(crate) use session::{Account, Target, look};

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use super::characters::{characters, diff_line, line as say, visible};
 use super::{Outcome, Report};
 use crate::apply::{Drift, Run, State};
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, Status, ids};
 use crate::plan::{Action, Change, unified};
-use crate::problem::{Kind, Problem};
+use crate::problem::{HostState, Kind, Problem};
 use crate::redact::Redactor;
 use crate::text::{Text, quoted};
 
@@ -118,6 +118,18 @@ pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
     text
 }
 
+/// How the host stands after a run that failed.
+pub fn stands(report: &Report<'_>, problem: &Problem) -> &'static str {
+    let recovered = report.findings.iter().any(|finding| finding.id == ids::RUN_RECOVERED);
+    match problem.host_state {
+        HostState::AsItWas if recovered => "Nothing was changed beyond what was taken back of the interrupted run.",
+        HostState::AsItWas => "Nothing was changed.",
+        HostState::Restored => "Nothing was changed: what had been written was put back.",
+        HostState::Changed => "The host is changed.",
+        HostState::Committed => "The host is changed: everything was written and stays.",
+    }
+}
+
 /// What is done to a file, as people say it.
 pub fn verb(action: Action) -> &'static str {
     match action {
@@ -145,9 +157,11 @@ impl Report<'_> {
             let reasons = change.reasons.iter().map(|reason| say(self.redactor, reason)).collect::<Vec<_>>().join("; ");
             let _ = writeln!(text, "{} {}: {reasons}", paint.bold(&done), change.path.display());
         }
-        // After a change the proof is shown also where it passed.
+        // After a change the proof is shown also where it passed. That the host was fit before is none.
         let all = verbose || self.outcome == Outcome::Changed;
-        text.push_str(&findings(self.findings, all, self.redactor, paint));
+        let is_idle = |finding: &&Finding| finding.status == Status::Pass && finding.id.group() == "host";
+        let told: Vec<Finding> = self.findings.iter().filter(|own| verbose || !is_idle(own)).cloned().collect();
+        text.push_str(&findings(&told, all, self.redactor, paint));
         match (self.outcome, self.run) {
             (Outcome::Changed, Some(run)) => {
                 let root =

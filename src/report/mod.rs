@@ -15,7 +15,8 @@ use crate::text::words::words;
 
 pub use characters::{characters, clean, finding_json, line, value, visible};
 pub use human::{
-    Paint, findings as human_findings, past, plan as human_plan, problem as human_problem, status as human_status, verb,
+    Paint, findings as human_findings, past, plan as human_plan, problem as human_problem, stands,
+    status as human_status, verb,
 };
 pub use json::{SCHEMA, status as json_status};
 

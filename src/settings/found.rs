@@ -38,6 +38,8 @@ pub struct Line<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     values: BTreeMap<Key, Setting<String>>,
+    /// Database and Redis values of `prod.env`: those of all variables that a setting stands in; empty: there is no such line.
+    product: BTreeMap<Key, Vec<String>>,
     /// Proxy variables by file, of which `values` has those of the first file only.
     by_file: Vec<(Key, PathBuf, String)>,
     /// All members of all lists.
@@ -96,6 +98,17 @@ impl Found {
     pub fn set(&mut self, key: Key, value: &str, path: &Path, line: usize) {
         let origin = Origin::Found { path: path.to_path_buf(), line };
         self.values.entry(key).or_insert_with(|| Setting::new(value.to_owned(), origin));
+    }
+
+    /// Notes what one of the variables of `prod.env` has that a setting stands in; `None`: there is no such line.
+    pub fn note(&mut self, key: Key, value: Option<&str>) {
+        self.product.entry(key).or_default().push(value.unwrap_or_default().to_owned());
+    }
+
+    /// Has `prod.env` this value in every variable that the setting stands in?
+    pub fn has_everywhere(&self, key: Key, value: &[u8]) -> bool {
+        let values = self.product.get(&key);
+        values.is_some_and(|values| values.iter().all(|own| own.as_bytes() == value))
     }
 
     /// Files whose `no_proxy` only a shell can tell: it is built from variables, commands or conditions.

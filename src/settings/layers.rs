@@ -203,6 +203,11 @@ impl Layers {
         self.get(key).and_then(|setting| parse_switch(&setting.value))
     }
 
+    /// The value that counted before this run was told anything: that of the host's own settings file, else the last run's.
+    pub fn before(&self, key: Key) -> Option<&Setting<String>> {
+        self.file.get(key).filter(|_| self.file_stays).or_else(|| self.last_run.get(key))
+    }
+
     /// The strongest value among several keys that mean the same thing; within one layer the first key named wins.
     pub fn first_of(&self, keys: &[Key]) -> Option<(Key, &Setting<String>)> {
         self.in_order()

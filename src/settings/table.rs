@@ -124,6 +124,9 @@ settings! {
     MendOthers = "mend_others": switch("mend-others", "ICS_SETUP_MEND_OTHERS")
         .help("Edit also files that a package or a configuration tool owns, where they would win over what is written")
         .unsaved();
+    CheckFirst = "check_first": switch("check-first", "ICS_SETUP_CHECK_FIRST")
+        .help("Check host and proxy before anything is written, and write nothing where that fails")
+        .unsaved();
     Restart = "restart": switch("restart", "ICS_SETUP_RESTART")
         .help("Restart the services that must read the new settings (--no-restart: leave them)")
         .unsaved();

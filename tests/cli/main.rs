@@ -10,6 +10,7 @@ mod docker;
 mod doors;
 mod errors;
 mod explain;
+mod first;
 mod hosts;
 mod mend;
 mod network;

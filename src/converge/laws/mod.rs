@@ -58,7 +58,7 @@ fn inputs() -> Inputs {
 fn run(host: &MemoryHost, dry_run: bool) -> (Result<Outcome, Problem>, RunContext) {
     let ignored = Ignored::default();
     let mut context = RunContext::default();
-    let options = Options { dry_run, prove: false, ignored: &ignored };
+    let options = Options { dry_run, prove: false, preflight: false, probe: false, ignored: &ignored };
     let converge = Converge { host, inputs: inputs(), phase: Phase::Prepare, options, interface: &mut Nobody };
     let outcome = converge.run(&mut context);
     (outcome, context)
@@ -66,7 +66,7 @@ fn run(host: &MemoryHost, dry_run: bool) -> (Result<Outcome, Problem>, RunContex
 
 fn take_back(host: &MemoryHost) -> Result<Outcome, Problem> {
     let ignored = Ignored::default();
-    let options = Options { dry_run: false, prove: false, ignored: &ignored };
+    let options = Options { dry_run: false, prove: false, preflight: false, probe: false, ignored: &ignored };
     let back = TakeBack { host, named: None, force: false, options, interface: &mut Nobody };
     back.run(&mut RunContext::default())
 }

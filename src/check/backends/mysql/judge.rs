@@ -9,6 +9,7 @@ use crate::check::spec::MysqlSpec;
 use crate::mysql;
 use crate::mysql::{
     About, Grant, Greeting, Login, Make, MysqlFacts, Opening, Product, There, TlsReason, has_reload, missing, roles,
+    writes_read_only,
 };
 use crate::net::NetError;
 use crate::settings::Deployment;
@@ -147,6 +148,7 @@ fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpe
     if let Some(held) = &about.grants {
         findings.push(privileges(about, held, mysql, spec));
     }
+    findings.extend(writable(about, mysql));
     findings.extend(clock(about, mysql));
     findings.extend(charset(about, mysql));
     findings.extend(capacity(about, mysql));
@@ -277,6 +279,36 @@ fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec
         finding = finding.advise(text!("run on the server: GRANT RELOAD ON *.* TO {};", account));
     }
     finding
+}
+
+/// `read_only` stops everybody but administrators, the other two stop them as well (MySQL 5.7 manual, "Server System Variables";
+/// a reader of Aurora has `innodb_read_only`).
+fn writable(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
+    let is_on = |name: &&str| about.variables.get(*name).is_some_and(|value| !matches!(value.as_str(), "OFF" | "0"));
+    let strict: Vec<&str> = ["super_read_only", "innodb_read_only"].into_iter().filter(is_on).collect();
+    let place = at(&mysql.at);
+    if strict.is_empty() && !is_on(&"read_only") {
+        let is_known = about.variables.contains_key("read_only");
+        let title = text!("MySQL on {} takes writes", place);
+        return is_known.then(|| Finding::pass(ids::MYSQL_WRITABLE, title).observed("read_only is off"));
+    }
+    let may_all_the_same = strict.is_empty() && about.grants.as_deref().is_some_and(writes_read_only);
+    let status = if may_all_the_same { Status::Warn } else { Status::Fail };
+    let on = strict.first().copied().unwrap_or("read_only");
+    let open = if on == "innodb_read_only" {
+        "if it is the primary, take innodb_read_only out of its my.cnf, then restart it"
+    } else {
+        // This turns super_read_only off as well.
+        "if it is the primary, run on the server: SET GLOBAL read_only = OFF;"
+    };
+    Some(
+        Finding::new(ids::MYSQL_WRITABLE, status, text!("MySQL on {} is read-only", place))
+            .expected("a primary, which takes writes")
+            .observed(text!("{} is on", own(on)))
+            .cause("it is a replica, a reader endpoint, or a primary that was set so; the product writes to both databases all the time")
+            .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --mysql-host <HOST>")))
+            .advise(open),
+    )
 }
 
 fn clock(about: &About, mysql: &MysqlSpec) -> Option<Finding> {

@@ -30,6 +30,7 @@ impl Check for Mysql {
             ids::MYSQL_TLS,
             ids::MYSQL_DATABASES,
             ids::MYSQL_GRANTS,
+            ids::MYSQL_WRITABLE,
             ids::MYSQL_CLOCK,
             ids::MYSQL_CHARSET,
             ids::MYSQL_CAPACITY,

@@ -199,9 +199,13 @@ fn about() -> About {
     About {
         version: Some("5.7.44-log".to_owned()),
         account: Some("divvy@%".to_owned()),
-        variables: [("max_connections", "151"), ("version_comment", "MySQL Community Server (GPL)")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
+        variables: [
+            ("max_connections", "151"),
+            ("read_only", "OFF"),
+            ("version_comment", "MySQL Community Server (GPL)"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into(),
         clients: Some(10),
         databases: vec![database("divvy"), database("divvykeys")],
         grants: Some(grants.iter().filter_map(|line| Grant::parse(line)).collect()),
@@ -221,7 +225,7 @@ fn a_server_as_it_should_be_passes_throughout() {
     let findings = judged(&Mysql, &facts(Some(Login::Open(Box::new(about())))), &spec);
     assert!(findings.iter().all(|finding| finding.status == Pass), "{findings:?}");
     let ids: Vec<&str> = findings.iter().map(|finding| finding.id.as_str()).collect();
-    assert_eq!(ids.len(), 9);
+    assert_eq!(ids.len(), 10);
     assert!(Mysql::META.ids.iter().all(|id| ids.contains(&id.as_str())), "{ids:?}");
 }
 
@@ -255,6 +259,18 @@ fn each_fault_of_a_server_is_one_finding() {
             "GRANT ALL ON `divvy`.* TO 'divvy'@'%';",
         ),
         (|about| about.databases[0].there = There::Unknown, "mysql-databases", Warn, "unknown"),
+        (
+            |about| drop(about.variables.insert("read_only".to_owned(), "ON".to_owned())),
+            "mysql-writable",
+            Fail,
+            "SET GLOBAL read_only = OFF",
+        ),
+        (
+            |about| drop(about.variables.insert("innodb_read_only".to_owned(), "ON".to_owned())),
+            "mysql-writable",
+            Fail,
+            "innodb_read_only is on",
+        ),
         (
             |about| drop(about.grants.as_mut().unwrap().remove(0)),
             "mysql-grants",

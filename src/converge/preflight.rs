@@ -1,0 +1,222 @@
+//! Whether the world is as a run needs it: host and proxy before anything is written (`--check-first`), the back ends that a
+//! run changes, and the proxy once more when all is written.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::{Options, RunContext};
+use crate::check::backends::{Mysql, Redis};
+use crate::check::proxy::Dial;
+use crate::check::{self, AnyCheck, Check, CheckSpec, Group, Limits, Look, Secrets, in_turn, is_published};
+use crate::consumers::Who;
+use crate::context::{HostContext, authority};
+use crate::finding::{Finding, FindingId, Status, ids};
+use crate::host::HostRead;
+use crate::net::{Roots, Time};
+use crate::plan::PlannedHost;
+use crate::problem::Problem;
+use crate::settings::{Effective, Key, Layers, Settings, Shape, Spec, TABLE, TargetName};
+use crate::targets::{self, Phase};
+use crate::text;
+use crate::text::{Text, ics_setup, own, quoted};
+use crate::vendor::prod_env;
+
+/// How long the proxy may take once all is written.
+const PROBE: Duration = Duration::from_secs(3);
+
+/// The proxy that is to be asked when everything is written.
+pub(super) struct Probe {
+    spec: CheckSpec,
+    secrets: Secrets,
+    roots: Roots,
+}
+
+/// MySQL or Redis, as settings name them.
+struct BackEnd {
+    name: &'static str,
+    /// The table of the settings file.
+    section: &'static str,
+    host: Key,
+    tls: Key,
+    check: &'static dyn AnyCheck,
+    reachable: FindingId,
+}
+
+const BACK_ENDS: [BackEnd; 2] = [
+    BackEnd {
+        name: "MySQL",
+        section: "mysql",
+        host: Key::MysqlHost,
+        tls: Key::MysqlTls,
+        check: &Mysql,
+        reachable: ids::MYSQL_REACHABLE,
+    },
+    BackEnd {
+        name: "Redis",
+        section: "redis",
+        host: Key::RedisHost,
+        tls: Key::RedisTls,
+        check: &Redis,
+        reachable: ids::REDIS_REACHABLE,
+    },
+];
+
+/// Was it asked to check host and proxy before anything is written?
+pub(super) fn is_wanted(options: Options<'_>, context: &RunContext) -> bool {
+    let says = |settings: &Settings| settings.switch(Key::CheckFirst) == Some(true);
+    options.preflight && context.settings.as_ref().is_some_and(says)
+}
+
+/// What is found before anything is written, of what the settings call for. Prepares the question that the proxy gets when
+/// everything is written, where it was not asked here.
+///
+/// # Errors
+/// The file of `--proxy-ca` cannot be read.
+pub(super) fn look(
+    options: Options<'_>,
+    host: &HostContext<'_>,
+    phase: Phase,
+    context: &mut RunContext,
+) -> Result<Vec<Finding>, Problem> {
+    context.probe = None;
+    let check_first = is_wanted(options, context);
+    let Some(settings) = &context.settings else { return Ok(Vec::new()) };
+    let is_live = host.view.host.is_live();
+    let moved = if options.preflight { moved(host, settings, phase) } else { Vec::new() };
+    let probes = options.probe && is_live && !options.dry_run && !check_first && settings.proxies.any();
+    if !check_first && moved.is_empty() && !probes {
+        return Ok(Vec::new());
+    }
+    let no_proxy = targets::no_proxy(settings).shown().members().map(str::to_owned).collect();
+    let effective = Effective::new(settings, &host.found);
+    let (spec, secrets) = CheckSpec::new(settings, &effective, no_proxy, Limits::default());
+    secrets.teach(&mut context.redactor);
+    let roots = Roots::of(host.view.host, &authority(settings.proxy_ca.as_ref())?);
+    let end = Instant::now() + spec.limits.run();
+    let planned = PlannedHost::new(&host.view, &context.plan.changes);
+    let platform = context.platform.as_ref();
+    let look =
+        Look { host: host.view.host, platform, spec: &spec, secrets: &secrets, roots: &roots, changes: Some(&[]) };
+    let mut findings = Vec::new();
+    if check_first {
+        findings.extend(host_and_proxy(&look, &planned, &context.plan.consumers, end));
+    }
+    for back_end in moved {
+        findings.extend(match unasked(back_end, host, settings) {
+            Some(why) => vec![
+                Finding::skip(back_end.reachable, text!("{} was not asked before the change", own(back_end.name)))
+                    .observed(why)
+                    .advise(text!("ask it afterwards: {}", ics_setup("check backends"))),
+            ],
+            None => {
+                let found = in_turn(&[back_end.check], &look, end).into_iter();
+                found.map(|finding| not_written_yet(finding, back_end, &host.layers)).collect()
+            }
+        });
+    }
+    context.probe = probes.then_some(Probe { spec, secrets, roots });
+    // What could not be looked at is not known to be right.
+    let failed = |finding: Finding| match finding.status {
+        Status::Error => Finding { status: Status::Fail, ..finding },
+        _ => finding,
+    };
+    Ok(findings.into_iter().map(failed).collect())
+}
+
+/// As `check host proxy` would find the host with the planned files. Consumers whose files this run writes were asked over the
+/// planned files already; what others get is told, and is no reason to stop.
+fn host_and_proxy(look: &Look<'_>, planned: &PlannedHost<'_>, served: &[Who], end: Instant) -> Vec<Finding> {
+    let of = |group: Group| check::all().into_iter().filter(move |check| check.meta().group == group);
+    let host: Vec<&dyn AnyCheck> = of(Group::Host).collect();
+    let is_dial = |check: &&dyn AnyCheck| check.meta().name == Dial::META.name;
+    let (dial, files): (Vec<_>, Vec<_>) = of(Group::Proxy).partition(is_dial);
+    let mut findings = in_turn(&host, look, end);
+    let over_planned = in_turn(&files, &Look { host: planned, ..*look }, end).into_iter();
+    findings.extend(over_planned.filter_map(|finding| match Who::of(finding.id) {
+        None => Some(finding),
+        Some(who) => (!served.contains(&who)).then(|| super::prove::milder(finding)),
+    }));
+    if look.host.is_live() {
+        findings.extend(in_turn(&dial, look, end));
+    } else {
+        findings.push(Finding::skip(ids::PROXY_CONNECTS, "the proxy was not asked").observed(IMAGE));
+    }
+    findings
+}
+
+/// Why an image's surroundings are not asked.
+const IMAGE: &str = "this needs the running system, and --root names an image of one";
+
+/// The back ends that this run changes: in `prod.env`, or whether TLS is wanted.
+fn moved(host: &HostContext<'_>, settings: &Settings, phase: Phase) -> Vec<&'static BackEnd> {
+    if !phase.chosen(&settings.targets).contains(&TargetName::ProdEnv) {
+        return Vec::new();
+    }
+    let is_moved = |back_end: &&BackEnd| {
+        let mut own = settings.back_ends.iter().filter(|(key, _)| key.is_in(back_end.section));
+        let before = host.layers.before(back_end.tls).map(|setting| &setting.value);
+        own.any(|(key, value)| !host.found.has_everywhere(*key, value.bytes()))
+            || host.layers.get(back_end.tls).is_some_and(|now| Some(&now.value) != before)
+    };
+    BACK_ENDS.iter().filter(is_moved).collect()
+}
+
+/// Why a back end that is changed cannot be asked.
+fn unasked(back_end: &BackEnd, host: &HostContext<'_>, settings: &Settings) -> Option<Text> {
+    if !host.view.host.is_live() {
+        return Some(IMAGE.into());
+    }
+    let file = prod_env(&settings.home);
+    if host.view.unread().iter().any(|path| path == Path::new(&file)) {
+        return Some(text!("{} can be read by root only, so the password is not known", file));
+    }
+    let (name, _) = Effective::new(settings, &host.found).text(back_end.host)?;
+    is_published(settings.deployment, &name).then(|| {
+        text!("a Test Drive's {} is a container of this host, which starts with the product", own(back_end.name))
+    })
+}
+
+/// A command of ours would use the back end that the host still has: in its place stands one that names the new one.
+fn not_written_yet(mut finding: Finding, back_end: &BackEnd, layers: &Layers) -> Finding {
+    if !matches!(finding.status, Status::Fail | Status::Error) {
+        return finding;
+    }
+    finding.fix.retain(|fix| !fix.text().names_ics_setup());
+    let is_of_it = |spec: &&Spec| spec.key.is_in(back_end.section) || matches!(spec.key, Key::Release | Key::ProxyCa);
+    let said = TABLE.iter().filter(is_of_it).filter_map(|spec| Some((spec, layers.flags_first(&[spec.key])?.1)));
+    let words = said.filter_map(|(spec, said)| {
+        let flag = spec.flag.or_else(|| spec.key.file_of_password()?.spec().flag)?;
+        Some(match spec.shape {
+            _ if spec.secret => text!(" --{} <FILE>", own(flag)),
+            Shape::Switch => text!(" --{}={}", own(flag), own(&said.value)),
+            _ => text!(" --{} {}", own(flag), own(quoted(&said.value))),
+        })
+    });
+    let command = ics_setup(text!("check backends{}", Text::join(words, "")));
+    if [ids::MYSQL_VERSION, ids::REDIS_VERSION].contains(&finding.id) {
+        finding = finding
+            .advise("if another release of the product is meant, name it in the same command: --release <VERSION>");
+    }
+    finding.look(text!("ask the new one again, which changes nothing: {}", command))
+}
+
+/// Asks the proxy once. What it does not do is told; nothing is taken back for it.
+pub(super) fn probe(host: &dyn HostRead, options: Options<'_>, context: &mut RunContext) {
+    let Some(Probe { spec, secrets, roots }) = context.probe.take() else { return };
+    let look = Look {
+        host,
+        platform: context.platform.as_ref(),
+        spec: &spec,
+        secrets: &secrets,
+        roots: &roots,
+        changes: None,
+    };
+    let facts = Check::collect(&Dial, &look, Time::new(PROBE, PROBE), None);
+    let found = Check::judge(&Dial, &facts, &spec);
+    let wrong: Vec<Finding> =
+        found.iter().filter(|finding| !matches!(finding.status, Status::Pass | Status::Skip)).cloned().collect();
+    let served = found.into_iter().filter(|finding| finding.id == ids::PROXY_CONNECT_METHOD);
+    let told = if wrong.is_empty() { served.collect() } else { wrong };
+    context.findings.extend(told.into_iter().map(super::prove::milder));
+    options.ignored.apply(&mut context.findings);
+}
