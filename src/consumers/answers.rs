@@ -10,6 +10,8 @@ use crate::text::Text;
 pub(super) struct Answers {
     /// Who logged in.
     pub(super) user: Option<String>,
+    /// Whose commands under sudo are told of, where nobody was asked.
+    pub(super) sudo_by: Option<String>,
     /// Doors, who went through each, and what there was behind it.
     pub(super) doors: Vec<(Door, String, Variables)>,
     /// Why a login did not come to its end.
@@ -21,6 +23,12 @@ pub(super) struct Answers {
 }
 
 impl Answers {
+    /// Who calls sudo; `None`: anybody.
+    pub(super) fn sudo_by(&self) -> Option<String> {
+        let asked = Door::SUDO.into_iter().find_map(|door| self.door(door));
+        asked.map(|(user, _)| user).or_else(|| self.sudo_by.clone())
+    }
+
     /// Who went through a door, and what there was behind it.
     pub(super) fn door(&self, wanted: Door) -> Option<(String, Variables)> {
         self.doors.iter().find(|(door, ..)| *door == wanted).map(|(_, user, seen)| (user.clone(), seen.clone()))

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::clients::{self, Client, Target};
-use crate::consumers::callers::{Caller, Door, is_installed};
+use crate::consumers::Door;
+use crate::consumers::callers::{Caller, is_installed};
 use crate::environment::LoginUser;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -131,7 +132,7 @@ pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targe
     let mut asked = Asked::default();
     let login = LoginUser::of(look.host);
     let askers = askers(look);
-    let mut caller = Caller { host: look.host, login: login.clone(), deadline_ms: DOOR_MS, hangs: false };
+    let mut caller = Caller::new(look.host, login.clone(), DOOR_MS);
     for door in Door::ALL.into_iter().filter(|door| door.is_there(look.host) && !askers.is_empty()) {
         let (user, question) = match caller.question(door, sandbox) {
             Ok(asked) => asked,

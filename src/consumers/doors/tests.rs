@@ -27,6 +27,7 @@ fn facts(host: &MemoryHost) -> ConsumersFacts {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        sudo_by: None,
     };
     observe(&ask, Some(&[Who::Login, Who::Sudo]), patient())
 }
@@ -150,11 +151,11 @@ fn what_is_closed_to_a_user_is_named_with_what_opens_it() {
 }
 
 /// What is told where programs have answered at these doors, each with its `http_proxy`: `a login of divvy: http://e:1, asked`.
-fn told_with(files: &[(&str, &str)], answers: &[(callers::Door, &str)]) -> Vec<String> {
+fn told_with(files: &[(&str, &str)], answers: &[(Door, &str)]) -> Vec<String> {
     let host = host(files);
     let platform = platform::detect(&host, None).unwrap().0;
     let mut probe = FileProbe::new(&host, Some(&platform), "/divvycloud".as_ref(), patient());
-    let answer = |(door, value): &(callers::Door, &str)| {
+    let answer = |(door, value): &(Door, &str)| {
         (*door, "divvy".to_owned(), vec![("http_proxy".to_owned(), (*value).to_owned())])
     };
     probe.answers.doors = answers.iter().map(answer).collect();
@@ -168,7 +169,7 @@ fn told_with(files: &[(&str, &str)], answers: &[(callers::Door, &str)]) -> Vec<S
 
 #[test]
 fn an_answer_stands_for_the_doors_that_have_the_same_model() {
-    use callers::Door::{Console, Ssh, Su, SuLogin};
+    use Door::{Console, Ssh, Su, SuLogin};
     let sshd = ("/etc/ssh/sshd_config", "UsePAM yes\n");
     let files = [UBUNTU, ENVIRONMENT, sshd];
     let right = "http://e:1";
