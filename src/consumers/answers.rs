@@ -2,6 +2,7 @@
 
 use super::callers::Door;
 use super::{Consumer, Known, NAMES, ProxyValue, State};
+use crate::docker::compose::Asked;
 use crate::environment::Variables;
 use crate::text::Text;
 
@@ -20,6 +21,8 @@ pub(super) struct Answers {
     pub(super) units: Vec<u8>,
     /// The package manager's configuration, as it prints it.
     pub(super) packages: Option<Vec<u8>>,
+    /// Compose.
+    pub(super) compose: Option<Asked>,
 }
 
 impl Answers {

@@ -10,6 +10,7 @@ use super::docker::UNITS;
 use super::reader::FileProbe;
 use super::units::{self, ask::VERIFY, ask::VERIFY_ENVIRONMENT};
 use super::{Consumer, Who, files, packages};
+use crate::docker::compose::{self, PROGRAMS};
 use crate::envfile::unit::Release;
 use crate::environment::{self, LoginUser};
 use crate::host::HostRead;
@@ -32,7 +33,7 @@ const ASKED: [Door; 7] = [Door::SuLogin, Door::Su, Door::Console, Door::Ssh, Doo
 pub(super) fn ask(
     host: &dyn HostRead,
     platform: Option<&Platform>,
-    planned: &[File],
+    (home, planned): (&Path, &[File]),
     who: &[Who],
     left: Duration,
 ) -> Answers {
@@ -46,7 +47,8 @@ pub(super) fn ask(
     let units = units && is_installed(host, VERIFY[0]);
     let manager = platform.filter(|_| who.contains(&Who::PackageManager));
     let dump = manager.and_then(|platform| packages::dump(host, platform));
-    if doors.is_empty() && !units && dump.is_none() {
+    let compose = PROGRAMS.iter().any(|program| is_installed(host, program[0])) && who.contains(&Who::ProdEnv);
+    if doors.is_empty() && !units && dump.is_none() && !compose {
         return answers;
     }
     // No door reads what lies elsewhere, and over / there can be no layer.
@@ -94,6 +96,13 @@ pub(super) fn ask(
     if let Some(dump) = dump {
         let answer = output(&dump, &[]).filter(|answer| answer.code == Some(0));
         answers.packages = answer.map(|answer| answer.kept.0);
+    }
+    if compose {
+        let run = |argv: &[&str]| {
+            let answer = output(argv, &[("HOME", "/root")]).filter(|answer| answer.code == Some(0));
+            answer.map(|answer| answer.kept.0)
+        };
+        answers.compose = Some(compose::ask(host, home, run));
     }
     answers
 }

@@ -43,7 +43,7 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     let http_password = probe.password(ask.http_proxy);
     let https_password = probe.password(ask.https_proxy);
     if let Some(planned) = ask.inside {
-        probe.answers = asked::ask(host, platform, planned, only.unwrap_or(&Who::ALL), time.left());
+        probe.answers = asked::ask(host, platform, (ask.home, planned), only.unwrap_or(&Who::ALL), time.left());
     }
     probe.answers.sudo_by = ask.sudo_by.map(str::to_owned);
     let mut consumers = Vec::new();
