@@ -103,7 +103,8 @@ impl<'a> FileProbe<'a> {
                 consumer.unknown.insert(name.clone(), text!("{}: {}", own(place), why.clone()));
             }
         }
-        let others = sights.iter().filter(|(name, _)| !NAMES.contains(&name.as_str()));
+        let is_other = |name: &str| ALL_NAMES.contains(&name) && !NAMES.contains(&name);
+        let others = sights.iter().filter(|(name, _)| is_other(name));
         let others: Vec<(&str, &str, String)> = others
             .filter_map(|(name, sight)| Some((name.as_str(), sight.value()?, self.decided(sight.at()).shown)))
             .collect();

@@ -120,6 +120,17 @@ fn a_terminal_is_told_apart_and_users_are() {
 }
 
 #[test]
+fn only_names_of_proxies_are_proxies() {
+    let profile = ("/etc/profile", "PATH=/usr/local/bin:/bin\nexport PATH ALL_PROXY=http://all:1\n");
+    let facts = facts(&host(&[UBUNTU, ENVIRONMENT, profile]));
+    let [login] = facts.consumers.iter().filter(|own| own.consumer == Who::Login).collect::<Vec<_>>()[..] else {
+        panic!("{facts:?}")
+    };
+    let whom: Vec<String> = login.exceptions.iter().map(|own| own.whom.to_string()).collect();
+    assert_eq!(whom, ["ALL_PROXY"]);
+}
+
+#[test]
 fn sudo_is_told_by_its_files() {
     let sudo = |files: &[(&str, &str)]| told(&host(&[&[UBUNTU, ENVIRONMENT], files].concat()), Who::Sudo);
     assert_eq!(sudo(&[]), ["a command under sudo: skipped"]);

@@ -286,7 +286,9 @@ impl Section {
             let why = "releases of dnf read _none_ in the main section differently".into();
             return Some(Sight::Unknown { at: at.clone(), why });
         }
-        let none = url.eq_ignore_ascii_case("_none_") || (reader != Reader::Yum && (url.is_empty() || url == "None"));
+        let none = url.eq_ignore_ascii_case("_none_")
+            || (reader != Reader::Yum && url.is_empty())
+            || (reader == Reader::Dnf4 && url == "None");
         let text = |key: &str| self.keys.get(key).map(|(value, _)| value.as_str()).filter(|value| !value.is_empty());
         let unknown = |why| Some(Sight::Unknown { at: at.clone(), why });
         if none {

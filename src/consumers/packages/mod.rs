@@ -143,7 +143,8 @@ pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
     }
     let found = consumer(probe, manager, &by_files, &source);
     let all_ours = !found.decided.is_empty() && found.decided.values().all(Decided::is_target);
-    if all_ours && !is_installed(probe.host, manager.name) {
+    let by_others = !found.unknown.is_empty() || !found.exceptions.is_empty();
+    if all_ours && !by_others && !is_installed(probe.host, manager.name) {
         // What we have written is no proof that somebody reads it.
         let why = text!("{} is not installed; when it is, it will read {}", own(manager.name), own(&found.source));
         return Consumer::unseen(Who::PackageManager, found.source, State::Skipped, why);
