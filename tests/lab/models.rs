@@ -312,7 +312,7 @@ fn dnf5() {
             ("usr/share/dnf5/libdnf.conf.d/20.conf", "main"),
             ("usr/share/dnf5/libdnf.conf.d/30.conf", "main"),
             ("etc/dnf/repos.override.d/50.repo", "?"),
-            ("usr/share/dnf5/repos.override.d/60.repo", "[!a]"),
+            ("usr/share/dnf5/repos.override.d/60.repo", "*"),
         ] {
             if generator.below(3) == 0 {
                 tree.insert(path.to_owned(), format!("[{name}]\n{}", text(&mut generator, &DNF[..10], 2)));

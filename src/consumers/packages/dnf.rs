@@ -60,7 +60,10 @@ impl Reader {
         let dnf = Path::new("/usr/bin/dnf");
         let is_dnf5 = match look::kind(host, dnf)? {
             None => look::kind(host, Path::new(DNF5))?.is_some(),
-            Some(_) => host.resolve(dnf).is_ok_and(|path| path == Path::new(DNF5)),
+            Some(_) => {
+                host.resolve(dnf).map_err(|refused| Stop::file(dnf, text!("{}", own(refused.to_string()))))?
+                    == Path::new(DNF5)
+            }
         };
         Ok(if is_dnf5 { Self::Dnf5 } else { Self::Dnf4 })
     }
@@ -74,6 +77,9 @@ impl Reader {
         let ini = Ini::parse(bytes, grammar).map_err(|refused| {
             Stop::line(path, refused.line, text!("{} ends: {}", own(self.name()), own(refused.why)))
         })?;
+        if self == Self::Dnf5 && ini.sections().iter().any(|name| name.contains(&b'[')) {
+            return Err(Stop::file(path, "a name of repositories with a range of characters is not understood"));
+        }
         match ini.include() {
             Some(line) => Err(Stop::line(path, line, "what is included there is not looked into")),
             None => Ok(ini),
