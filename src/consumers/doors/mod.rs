@@ -364,29 +364,27 @@ fn grouped(told: Vec<Told>) -> Vec<Consumer> {
     let several = groups.len() > 1;
     let mut consumers = Vec::new();
     for (consumer, users) in groups {
-        let mut by_doors: Vec<(Option<String>, Vec<String>, Vec<(String, Door)>)> = Vec::new();
+        let mut by_doors: Vec<(Option<String>, Users)> = Vec::new();
         // Whom nobody comes to be by `su` alone is told of together with those to whom it makes no difference.
         let others = users.iter().find(|(user, _)| doors_of(user).contains(&Door::Su)).cloned();
-        for (user, mut doors) in users {
-            let mut held: Vec<(String, Door)> = doors.iter().map(|door| (user.clone(), *door)).collect();
-            let mut all = doors_of(&user);
+        for (user, own) in users {
+            let (mut doors, mut all) = (own.clone(), doors_of(&user));
             if let Some((_, others)) = others.as_ref().filter(|_| !all.contains(&Door::Su)) {
                 all.push(Door::Su);
                 doors.extend(others.iter().filter(|door| **door == Door::Su));
             }
             let doors = named(&doors, &all);
-            match by_doors.iter_mut().find(|(known, ..)| *known == doors) {
-                Some((_, users, known)) => {
-                    users.push(user);
-                    known.append(&mut held);
-                }
-                None => by_doors.push((doors, vec![user], held)),
+            match by_doors.iter_mut().find(|(known, _)| *known == doors) {
+                Some((_, users)) => users.push((user, own)),
+                None => by_doors.push((doors, vec![(user, own)])),
             }
         }
-        for (doors, users, held) in by_doors {
-            let every = all.iter().all(|(user, _)| users.contains(user));
+        for (doors, users) in by_doors {
+            let names: Vec<&str> = users.iter().map(|(user, _)| user.as_str()).collect();
+            let every = all.iter().all(|(user, _)| names.contains(&user.as_str()));
             let is_named = consumer.known == Known::Asked || (several && !(every && doors.is_some()));
-            consumers.push(Consumer { name: is_named.then(|| users.join(" and ")), doors, held, ..consumer.clone() });
+            let held = users.iter().flat_map(|(user, own)| own.iter().map(|door| (user.clone(), *door))).collect();
+            consumers.push(Consumer { name: is_named.then(|| names.join(" and ")), doors, held, ..consumer.clone() });
         }
     }
     consumers
