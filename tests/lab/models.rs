@@ -349,7 +349,7 @@ dnf5 --dump-main-config '--dump-repo-config=*' >/seen/$case 2>/dev/null || rm /s
 fn dnf_trees(count: usize) -> Vec<Tree> {
     let mut generator = Generator::new(32);
     let tree = |case: usize| {
-        let pieces = if case % 4 == 0 { &DNF[..] } else { &DNF[..17] };
+        let pieces = if case.is_multiple_of(4) { &DNF[..] } else { &DNF[..17] };
         let mut section =
             |name: &str| format!("[{name}]\nname=n\nbaseurl=http://x/\n{}", text(&mut generator, pieces, 3));
         let main = section("main").replace("name=n\nbaseurl=http://x/\n", "");
