@@ -11,6 +11,7 @@
 
 mod ast;
 mod builtins;
+mod compound;
 mod condition;
 mod declare;
 mod expand;
