@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `wanted` | what every consumer is to get |
 //! | `judge` | does a consumer get what is wanted, and what mends it? |
+//! | `profile` | what is known of each consumer before it is looked at |
 //! | `value` | one value without its password, and what is wrong with how it is written |
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
 //! | `callers` | who goes through the doors of this machine, and how |
@@ -45,6 +46,7 @@ pub(crate) mod packages;
 pub(crate) mod pam;
 pub(crate) mod places;
 mod prod_env;
+mod profile;
 mod reader;
 pub(crate) mod sight;
 pub(crate) mod sources;
@@ -66,6 +68,7 @@ use crate::text::words::words;
 pub(crate) use collect::{Ask, observe};
 pub(crate) use docker::{data_root, docker_drop_in, docker_unit, over_planned};
 pub use modelled::{Modelled, modelled};
+pub(crate) use profile::{Fails, Profile};
 pub use touched::{TOUCHED, Touched};
 pub(crate) use value::{Flaw, ProxyValue};
 pub(crate) use wanted::{ProxySpec, Wanted};
@@ -283,18 +286,40 @@ pub(crate) enum State {
     NotServed,
 }
 
+/// All consumers, in the order of [`Who`].
+pub(crate) const PROFILES: [&Profile; Who::ALL.len()] = [
+    &doors::LOGIN,
+    &doors::SUDO,
+    &files::CRON,
+    &files::SYSTEMD,
+    &docker::DAEMON,
+    &packages::MANAGER,
+    &docker::CLIENT,
+    &docker::CONTAINER,
+    &prod_env::PROD_ENV,
+];
+
+const _: () = {
+    let mut at = 0;
+    while at < PROFILES.len() {
+        assert!(PROFILES[at].who as usize == at, "the order is that of Who");
+        at += 1;
+    }
+};
+
 impl Who {
     /// The consumer that a finding is about.
     pub(crate) fn of(finding: FindingId) -> Option<Self> {
-        Self::ALL.into_iter().find(|who| judge::id(*who) == finding)
+        PROFILES.iter().find(|profile| profile.id == finding).map(|profile| profile.who)
+    }
+
+    fn profile(self) -> &'static Profile {
+        PROFILES[self as usize]
     }
 
     /// Is there a file that `prepare` or `reconfigure` writes for it?
     pub(crate) fn has_file_of_ours(self) -> bool {
-        match self {
-            Who::Login | Who::Docker | Who::PackageManager | Who::ProdEnv => true,
-            Who::Sudo | Who::Cron | Who::Systemd | Who::DockerClient | Who::Container => false,
-        }
+        self.profile().has_file_of_ours
     }
 }
 
@@ -371,6 +396,6 @@ impl Consumer {
     }
 
     fn asks_upper_first(&self) -> bool {
-        self.consumer == Who::Docker
+        self.consumer.profile().asks_upper_first
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::profile::{Fails, Profile};
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
 use super::{Consumer, Known, NAMES, State, Who};
 use crate::docker::compose::{self, At, Got, OF_CALLER, Project, Service, Stop};
 use crate::envfile::{Dialect, Seen, Syntax, find};
+use crate::finding::ids;
 use crate::host::{Command, HostRead};
 use crate::product;
 use crate::text;
@@ -17,8 +19,22 @@ use crate::vendor::prod_env as path_of_prod_env;
 /// Programs that are run one after the other: two for their releases, one for what it makes of the files.
 const PROGRAMS: u32 = 2;
 
+pub(super) const PROD_ENV: Profile = Profile {
+    fails: Fails::OtherProxy,
+    has_file_of_ours: true,
+    files: |probe| vec![path_of_prod_env(probe.home)],
+    ..Profile::new(
+        Who::ProdEnv,
+        ids::PROXY_PROD_ENV,
+        prod_env,
+        |file| file.name.as_ref().map_or("prod.env".into(), |readers| text!("prod.env by {}", own(readers))),
+        |case| ("the product's containers get their environment from this file", case.reconfigure()),
+    )
+};
+
 /// One consumer where all readers give all services the same, else one for each way.
-pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> {
+fn prod_env(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
+    let home = probe.home;
     let path = path_of_prod_env(home);
     let shown = probe.shown(&path);
     let bytes = match probe.read(&path) {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::answers::Answers;
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
-use super::{ALL_NAMES, Consumer, Decided, Exception, NAMES, State, Who, mend};
+use super::{ALL_NAMES, Consumer, Decided, Exception, NAMES, PROFILES, State, Who, mend};
+use crate::envfile::unit::Release;
 use crate::environment::{self, LoginUser, Variables};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -16,7 +17,6 @@ use crate::settings::ProxyUrl;
 use crate::system::owner::{Owner, owner};
 use crate::text;
 use crate::text::{Text, own};
-use crate::vendor::{Vendor, prod_env};
 
 /// How long any other program may take.
 const PROGRAM: Duration = Duration::from_secs(2);
@@ -30,6 +30,10 @@ pub(super) const IMAGE: &str = "under --root no program of the image is run";
 /// What looks: the host, the deadline, and the passwords met so far.
 pub(super) struct FileProbe<'a> {
     pub(super) host: &'a dyn HostRead,
+    /// What system it is; `None`: neither of the two families.
+    pub(super) platform: Option<&'a Platform>,
+    /// The product's folder.
+    pub(super) home: &'a Path,
     pub(super) time: Time,
     /// What programs have said.
     pub(super) answers: Answers,
@@ -42,14 +46,17 @@ pub(super) struct FileProbe<'a> {
 
 impl<'a> FileProbe<'a> {
     /// Looks at `host` within `time`.
-    pub(super) fn new(host: &'a dyn HostRead, platform: Option<&Platform>, home: &Path, time: Time) -> Self {
-        let docker = &Vendor::get().docker;
-        let mut own_files = vec![docker.drop_in.clone(), docker.daemon_json.clone(), prod_env(home)];
-        own_files.extend(platform.into_iter().flat_map(|platform| {
-            [platform.system_proxy_file(), platform.package_manager(host).conf].map(Path::to_path_buf)
-        }));
+    pub(super) fn new(host: &'a dyn HostRead, platform: Option<&'a Platform>, home: &'a Path, time: Time) -> Self {
         let (answers, passwords) = (Answers::default(), Passwords::default());
-        Self { host, time, answers, passwords, own_files, owners: BTreeMap::new() }
+        let (own_files, owners) = (Vec::new(), BTreeMap::new());
+        let mut probe = Self { host, platform, home, time, answers, passwords, own_files, owners };
+        probe.own_files = PROFILES.iter().flat_map(|profile| (profile.files)(&probe)).collect();
+        probe
+    }
+
+    /// The systemd of this system.
+    pub(super) fn systemd(&self) -> Release {
+        self.platform.map_or(Release::UNKNOWN, Platform::systemd)
     }
 
     /// The line that decides a variable, for facts.

@@ -39,7 +39,7 @@ const MEMBERS: [(&str, [&str; 2]); 3] = [
 ];
 
 /// What the clients of root, of the product's user and of whoever calls put into containers: one consumer for each file.
-pub(in super::super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
+pub(super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let environment = match variables(probe) {
         Ok(environment) => environment,
         Err((state, why)) => {

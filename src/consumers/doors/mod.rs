@@ -4,6 +4,8 @@
 //! of [`pam`]. `environment.d` is read by user managers alone, never by a login. Held against `su`, `login` and `sshd` by
 //! `tests/lab/doors.rs`.
 
+mod profile;
+
 use std::path::{Path, PathBuf};
 
 use super::answers::outrank;
@@ -19,6 +21,8 @@ use crate::platform::Platform;
 use crate::text;
 use crate::text::words::words;
 use crate::text::{Text, own, quoted};
+
+pub(super) use profile::{LOGIN, SUDO};
 
 /// Read where an image has no stack of PAM.
 const DEBIAN: &str = include_str!("../../../assets/pam/debian");
@@ -186,7 +190,7 @@ impl Doors<'_> {
 
 /// Logins of root and of an ordinary user: those that were asked by what they have, all others by the files that they read. One
 /// consumer where all of them get the same; and other shells whose files mention the names.
-pub(super) fn logins(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
+fn logins(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
     let user = probe.user();
     let (found, stopped) = match ways(probe.host, platform, &[&user, "root"]) {
         Ok(found) => (found, None),
@@ -280,7 +284,7 @@ fn outranked(user: &str, fails: bool, modelled: Vec<Told>, asked: Vec<(Told, Opt
 
 /// What a command gets that root, logged in, starts for another user under `sudo`, and under `sudo -i`. Where it was asked, it is
 /// root's command, called by who was asked.
-pub(super) fn sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
+fn sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
     let asked = probe.behind(callers::Door::Sudo, |_| None);
     let (caller, user) = match probe.answers.door(callers::Door::Sudo) {
         Some((caller, _)) => (caller, "root".to_owned()),

@@ -6,9 +6,10 @@ mod remedy;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-pub(crate) use remedy::write;
-use remedy::{closed, outranked, remedy, restart, unread};
+use remedy::{closed, outranked, unread};
 
+pub(crate) use super::profile::write;
+use super::profile::{Case, Fails, restart};
 use super::{Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
 use crate::finding::FindingId;
 use crate::finding::ids;
@@ -224,41 +225,13 @@ fn not_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Fin
     evidence(finding, consumer, &wanted.no_proxy)
 }
 
-/// The id of the finding about a consumer.
-pub(crate) fn id(who: Who) -> FindingId {
-    match who {
-        Who::Login => ids::PROXY_LOGIN,
-        Who::Sudo => ids::PROXY_SUDO,
-        Who::Cron => ids::PROXY_CRON,
-        Who::Systemd => ids::PROXY_SYSTEMD,
-        Who::Docker => ids::PROXY_DOCKER,
-        Who::PackageManager => ids::PROXY_PACKAGE_MANAGER,
-        Who::DockerClient => ids::PROXY_DOCKER_CLIENT,
-        Who::Container => ids::PROXY_CONTAINERS,
-        Who::ProdEnv => ids::PROXY_PROD_ENV,
-    }
+fn id(who: Who) -> FindingId {
+    who.profile().id
 }
 
 /// The consumer's name in a sentence.
 pub(crate) fn who(consumer: &Consumer) -> Text {
-    let name = consumer.name.as_ref();
-    match consumer.consumer {
-        Who::Login => {
-            let users = name.map_or(Text::default(), |users| text!(" of {}", own(users)));
-            let doors = consumer.doors.as_ref().map_or(Text::default(), |doors| text!(" {}", own(doors)));
-            text!("a login{}{}", users, doors)
-        }
-        Who::Sudo => text!("a command under {}", own(consumer.doors.as_deref().unwrap_or("sudo"))),
-        Who::Cron => "a cron job".into(),
-        Who::Systemd => "a systemd service".into(),
-        Who::Docker => name.map_or("the Docker daemon".into(), |user| text!("the Docker daemon of {}", own(user))),
-        Who::PackageManager => name.map_or("the package manager".into(), |name| text!("{}", own(name))),
-        Who::DockerClient => name.map_or("what the docker client starts".into(), |user| {
-            text!("what the docker client of {} starts", own(user))
-        }),
-        Who::Container => name.map_or("a container".into(), |name| text!("the container {}", name)),
-        Who::ProdEnv => name.map_or("prod.env".into(), |readers| text!("prod.env by {}", own(readers))),
-    }
+    (consumer.consumer.profile().name)(consumer)
 }
 
 /// A consumer of which nothing is known.
@@ -277,12 +250,11 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
         };
         return evidence(finding.observed(why), consumer, &[]);
     }
-    let look: Text = match consumer.consumer {
-        Who::Login => text!("su - {} -c env", own(consumer.name.as_deref().unwrap_or("divvy"))),
-        Who::Docker => "dockerd --validate --config-file /etc/docker/daemon.json; systemctl cat docker".into(),
-        _ if Path::new(&consumer.source).is_absolute() => text!("ls -l {}", own(&consumer.source)),
-        _ => text!("{}", own(&consumer.source)),
+    let usual = || match Path::new(&consumer.source).is_absolute() {
+        true => text!("ls -l {}", own(&consumer.source)),
+        false => text!("{}", own(&consumer.source)),
     };
+    let look = (consumer.consumer.profile().look)(consumer).unwrap_or_else(usual);
     let title = text!("what {} gets could not be found out", who);
     evidence(Finding::new(id, Status::Error, title).observed(why).advise(text!("try it: {}", look)), consumer, &[])
 }
@@ -335,16 +307,11 @@ fn expected(consumer: &Consumer, wanted: &Wanted) -> Text {
             Text::join([("http", http), ("https", https)].into_iter().filter_map(part), ", ")
         }
     };
-    if has_exclusions(consumer.consumer) && !wanted.no_proxy.is_empty() {
+    if consumer.consumer.profile().reads_lists && !wanted.no_proxy.is_empty() {
         let list = wanted.no_proxy.join(",");
         line.push(text!(", no_proxy {}", list_text(&list, clean(&list, LONGEST_LIST))));
     }
     line
-}
-
-/// apt, dnf and yum have no list of their own.
-fn has_exclusions(who: Who) -> bool {
-    who != Who::PackageManager
 }
 
 fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Vec<Difference> {
@@ -369,7 +336,7 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> 
             }
         }
     }
-    if has_exclusions(consumer.consumer) && consumer.has_proxy() {
+    if consumer.consumer.profile().reads_lists && consumer.has_proxy() {
         let members = |list: &str| -> BTreeSet<String> { NoProxy::found(list).members().map(str::to_owned).collect() };
         let exactly = wanted.only;
         let wanted: BTreeSet<String> = wanted.no_proxy.iter().cloned().collect();
@@ -402,10 +369,11 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> 
 /// How bad it is: images cannot be pulled without the daemon's proxy, and the product cannot call out without that of its
 /// containers. What nobody asked for in this run is no failure.
 fn status(who: Who, missing: bool, urls: bool, wanted: &Wanted) -> Status {
-    let grave = match who {
-        Who::Docker => missing || (urls && wanted.asked),
-        Who::Login | Who::Container | Who::ProdEnv => urls && wanted.asked,
-        Who::Sudo | Who::Cron | Who::Systemd | Who::PackageManager | Who::DockerClient => false,
+    let other = urls && wanted.asked;
+    let grave = match who.profile().fails {
+        Fails::NoProxy => missing || other,
+        Fails::OtherProxy => other,
+        Fails::Never => false,
     };
     if grave { Status::Fail } else { Status::Warn }
 }
@@ -427,6 +395,11 @@ pub(crate) fn decided_by<'c>(consumer: &'c Consumer, name: &str) -> Option<(&'c 
     let mut all = consumer.decided.iter().map(|(own, decided)| (own.as_str(), decided));
     let exact = all.clone().find(|(own, _)| *own == name);
     exact.or_else(|| all.find(|(own, _)| own.eq_ignore_ascii_case(name)))
+}
+
+/// Why it is so, and what to do.
+fn remedy(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted, missing: bool) -> (&'static str, Vec<Fix>) {
+    (consumer.consumer.profile().remedy)(&Case { consumer, facts, wanted, missing })
 }
 
 fn evidence(finding: Finding, consumer: &Consumer, wanted: &[String]) -> Finding {
