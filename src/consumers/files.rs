@@ -113,18 +113,12 @@ pub(super) fn services(probe: &mut FileProbe<'_>) -> Consumer {
 /// The consumer that systemd starts so.
 pub(super) fn of_service(probe: &mut FileProbe<'_>, service: &units::Service) -> Consumer {
     let sights = service.sights(&NAMES);
-    let mut sources: Vec<String> = Vec::new();
     for sight in sights.values() {
         let path = &sight.at().path;
         if let (Sight::Unknown { .. }, Err((state, why))) = (sight, probe.read(path)) {
             return Consumer::unseen(Who::Systemd, path.display().to_string(), state, why);
         }
-        if !sources.contains(&probe.shown(path)) {
-            sources.push(probe.shown(path));
-        }
     }
-    if sources.is_empty() {
-        sources.push(probe.shown(Path::new("/etc/systemd/system.conf")));
-    }
-    probe.modelled(Consumer::new(Who::Systemd, None, sources.join(", ")), &sights)
+    let source = probe.sources(sights.values(), &[Path::new("/etc/systemd/system.conf")]);
+    probe.modelled(Consumer::new(Who::Systemd, None, source), &sights)
 }

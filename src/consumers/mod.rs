@@ -358,11 +358,20 @@ impl Consumer {
 
     /// Do both get the same? By which files is another question.
     fn is_same(&self, other: &Self) -> bool {
-        let values = |own: &Self| {
-            let urls = [&own.http, &own.http_upper, &own.https, &own.https_upper].map(Clone::clone);
-            (urls, own.no_proxy.clone(), own.no_proxy_upper.clone())
-        };
-        self.unknown.keys().eq(other.unknown.keys()) && values(self) == values(other)
+        self.unknown.keys().eq(other.unknown.keys()) && self.values() == other.values() && self.urls().eq(other.urls())
+    }
+
+    /// The URLs, with the names of their variables.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = (&'static str, &ProxyValue)> {
+        let urls = [&self.http, &self.http_upper, &self.https, &self.https_upper];
+        NAMES.into_iter().zip(urls).filter_map(|(name, url)| Some((name, url.as_ref()?)))
+    }
+
+    /// What it gets for each name: a URL with the number of its password, or a list.
+    fn values(&self) -> BTreeMap<&'static str, (&str, Option<u32>)> {
+        let urls = self.urls().map(|(name, url)| (name, (url.shown.as_str(), url.password)));
+        let lists = [("no_proxy", &self.no_proxy), ("NO_PROXY", &self.no_proxy_upper)];
+        urls.chain(lists.into_iter().filter_map(|(name, list)| Some((name, (list.as_deref()?, None))))).collect()
     }
 
     /// The proxy that it uses for http (or https) requests. Go programs such as the Docker daemon ask the upper-case name
@@ -390,9 +399,8 @@ impl Consumer {
 
     /// Is there a value that no reader takes for a proxy?
     pub(crate) fn is_unusable(&self) -> bool {
-        let values = [&self.http, &self.http_upper, &self.https, &self.https_upper].into_iter().flatten();
         let flaws = [Flaw::NoScheme, Flaw::BadPort, Flaw::BadHost];
-        values.into_iter().any(|value| value.flaws.iter().any(|flaw| flaws.contains(flaw)))
+        self.urls().any(|(_, value)| value.flaws.iter().any(|flaw| flaws.contains(flaw)))
     }
 
     fn asks_upper_first(&self) -> bool {

@@ -142,17 +142,24 @@ impl<'a> FileProbe<'a> {
 
     /// A consumer that gets what a model says; `usual`: where it would be said, if nothing says anything.
     pub(super) fn of_sights(&mut self, who: Who, sights: &Sights, usual: &[&str]) -> Consumer {
+        let said = NAMES.iter().filter_map(|name| sights.get(*name));
+        let source = self.sources(said, &usual.iter().map(Path::new).collect::<Vec<_>>());
+        self.modelled(Consumer::new(who, None, source), sights)
+    }
+
+    /// The files that decide, each once; `usual` where none does.
+    pub(super) fn sources<'s>(&self, sights: impl IntoIterator<Item = &'s Sight>, usual: &[&Path]) -> String {
         let mut sources: Vec<String> = Vec::new();
-        for sight in NAMES.iter().filter_map(|name| sights.get(*name)) {
+        for sight in sights {
             let shown = self.shown(&sight.at().path);
             if !sources.contains(&shown) {
                 sources.push(shown);
             }
         }
         if sources.is_empty() {
-            sources = usual.iter().map(|path| self.shown(Path::new(path))).collect();
+            sources = usual.iter().map(|path| self.shown(path)).collect();
         }
-        self.modelled(Consumer::new(who, None, sources.join(", ")), sights)
+        sources.join(", ")
     }
 
     /// Who logs in.

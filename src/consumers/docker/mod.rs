@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use super::answers;
 use super::reader::{FileProbe, IMAGE};
-use super::sight::{Place, Sight, Sights};
-use super::units::{self, Doubt, Service};
+use super::sight::{Place, Sight, Sights, Stop};
+use super::units::{self, Service};
 use super::{Consumer, Known, NAMES, State, Who};
 use crate::docker::{self, NoDocker};
 use crate::envfile::unit::Release;
@@ -203,7 +203,7 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         let why = text!("{} is masked: systemd does not start it", own(name));
         return Consumer::unseen(Who::Docker, name, State::Skipped, why);
     }
-    if let Some(Doubt { at, why }) = &service.refused {
+    if let Some(Stop { at, why }) = &service.refused {
         let shown = probe.decided(at).shown;
         return broken(probe, &at.path, text!("{}: {}", own(shown), why.clone()));
     }
@@ -268,27 +268,19 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
     let untold = match command {
         _ if service.exec_unknown.is_some() => service.exec_unknown.clone(),
         Some(command) if command.argv.contains(&None) => {
-            Some(Doubt { at: command.at.clone(), why: "its options cannot be told from the files".into() })
+            Some(Stop::new(&command.at, "its options cannot be told from the files"))
         }
         _ => None,
     };
-    if let Some(Doubt { at, why }) = untold {
-        let unknown = |name: &str| (name.to_owned(), Sight::Unknown { at: at.clone(), why: why.clone() });
-        sights = NAMES.into_iter().map(unknown).collect();
+    if let Some(untold) = untold {
+        sights = untold.sights(&NAMES);
     }
     outrank(&mut sights, json);
     outrank(&mut sights, options);
-    let mut sources: Vec<String> = Vec::new();
-    for sight in sights.values() {
-        let shown = probe.shown(&sight.at().path);
-        if !sources.contains(&shown) {
-            sources.push(shown);
-        }
-    }
-    if sources.is_empty() {
-        sources.push(probe.shown(&docker_drop_in(name)));
-    }
-    let consumer = Consumer { why: note, ..Consumer::new(Who::Docker, None, sources.join(", ")) };
+    let consumer = Consumer {
+        why: note,
+        ..Consumer::new(Who::Docker, None, probe.sources(sights.values(), &[&docker_drop_in(name)]))
+    };
     probe.modelled(consumer, &sights)
 }
 

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use super::answers::outrank;
 use super::callers;
-use super::look::{self, Stop};
+use super::look;
 use super::pam::{self, Pam};
 use super::reader::FileProbe;
-use super::sight::{Place, Sight, Sights};
+use super::sight::{Place, Sight, Sights, Stop};
 use super::{ALL_NAMES, Closed, Consumer, Known, NAMES, State, Unread, Who, logins};
 use crate::envfile::shell::{User, obstacles};
 use crate::host::{FileKind, HostRead};

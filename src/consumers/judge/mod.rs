@@ -43,14 +43,16 @@ pub(crate) fn shown(consumer: &Consumer, wanted: &[String]) -> Text {
 
 /// The finding of one consumer.
 pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
-    let id = id(consumer.consumer);
     match (consumer.state, &consumer.next) {
-        (State::NotServed, _) if wanted.is_proxy() => return not_served(consumer),
-        (State::Seen, Some(next)) if next.state == State::Refused => return refused(next),
-        (State::Seen, _) => {}
-        _ => return not_seen(consumer),
+        (State::NotServed, _) if wanted.is_proxy() => not_served(consumer),
+        (State::Seen, Some(next)) if next.state == State::Refused => refused(next),
+        (State::Seen, _) => evidence(seen(consumer, facts, wanted), consumer, &wanted.no_proxy),
+        _ => not_seen(consumer),
     }
-    let who = who(consumer);
+}
+
+fn seen(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
+    let (id, who) = (id(consumer.consumer), who(consumer));
     if !consumer.unknown.is_empty() {
         return not_told(consumer, facts, wanted);
     }
@@ -59,11 +61,11 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
         if consumer.is_unusable() {
             let title = text!("{}: what is set for a proxy is none that it can use", who);
             let advice = text!("write it as http://<HOST>:<PORT>: {}", own(&consumer.source));
-            return evidence(Finding::warn(id, title).observed(observed).advise(advice), consumer, &wanted.no_proxy);
+            return Finding::warn(id, title).observed(observed).advise(advice);
         }
         let others = exceptions(consumer, &[]);
         if !others.is_empty() {
-            return evidence(other_ways(consumer, others, observed), consumer, &wanted.no_proxy);
+            return other_ways(consumer, others, observed);
         }
         let (status, set) = match (consumer.has_proxy(), wanted.removed) {
             (true, true) => (Status::Warn, "a proxy is still set"),
@@ -71,27 +73,25 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
             (false, _) => (Status::Pass, "no proxy"),
         };
         let finding = Finding::new(id, status, text!("{}: {}", who, own(set))).observed(observed);
-        let finding = match consumer.next {
+        return match consumer.next {
             Some(_) if status == Status::Warn => restarted(finding, consumer),
             _ => still_set(finding, consumer, status),
         };
-        return evidence(finding, consumer, &wanted.no_proxy);
+    }
+    if let Some(next) = &consumer.next {
+        return with_next(consumer, next, facts, wanted, observed);
     }
     let wrong = differences(consumer, facts, wanted);
-    if let Some(next) = &consumer.next {
-        return evidence(with_next(consumer, next, facts, wanted, observed), consumer, &wanted.no_proxy);
-    }
     let others = exceptions(consumer, &[&wanted.http, &wanted.https]);
-    let finding = if wrong.is_empty() && !others.is_empty() {
-        other_ways(consumer, others, observed).expected(expected(consumer, wanted))
-    } else if wrong.is_empty() {
-        let finding = Finding::new(id, Status::Pass, text!("{} gets the proxy that is wanted", who));
-        let finding = finding.expected(expected(consumer, wanted)).observed(observed);
-        consumer.why.iter().fold(finding, |finding, why| finding.cause(why.clone()))
-    } else {
-        differs(consumer, &wrong, facts, wanted)
-    };
-    evidence(finding, consumer, &wanted.no_proxy)
+    if !wrong.is_empty() {
+        return differs(consumer, &wrong, facts, wanted);
+    }
+    if !others.is_empty() {
+        return other_ways(consumer, others, observed).expected(expected(consumer, wanted));
+    }
+    let finding = Finding::new(id, Status::Pass, text!("{} gets the proxy that is wanted", who));
+    let finding = finding.expected(expected(consumer, wanted)).observed(observed);
+    consumer.why.iter().fold(finding, |finding, why| finding.cause(why.clone()))
 }
 
 /// Where some requests have another proxy than those that are wanted; than all others, where none is wanted.
@@ -216,13 +216,12 @@ fn not_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Fin
     let mut places: Vec<&str> =
         consumer.unknown.keys().filter_map(|name| Some(decided_by(consumer, name)?.1.shown.as_str())).collect();
     places.dedup();
-    let finding = if !wanted.written && planned.peek().is_some() && planned.all(|planned| is_told(&planned)) {
+    if !wanted.written && planned.peek().is_some() && planned.all(|planned| is_told(&planned)) {
         Finding { fix: remedy(consumer, facts, wanted, false).1, ..finding }
     } else {
         let places = if places.is_empty() { consumer.source.clone() } else { places.join(", ") };
         finding.advise(text!("write a plain value, or take the line out: {}", own(places)))
-    };
-    evidence(finding, consumer, &wanted.no_proxy)
+    }
 }
 
 fn id(who: Who) -> FindingId {
@@ -297,15 +296,18 @@ struct Difference {
     text: Text,
 }
 
+/// Of each scheme that has one, its URL.
+pub(crate) fn by_scheme(way: &'static str, between: &'static str, [http, https]: [Option<Text>; 2]) -> Text {
+    let part = |(scheme, url): (&'static str, Option<Text>)| url.map(|url| text!("{}{}{}", own(scheme), own(way), url));
+    Text::join([("http", http), ("https", https)].into_iter().filter_map(part), between)
+}
+
 /// What is wanted of this consumer, in one line.
 fn expected(consumer: &Consumer, wanted: &Wanted) -> Text {
     let url = |proxy: &Option<ProxySpec>| proxy.as_ref().map(|proxy| text!("{}", own(&proxy.url)));
     let mut line = match (url(&wanted.http), url(&wanted.https)) {
         (Some(http), Some(https)) if http == https => text!("http and https through {}", http),
-        (http, https) => {
-            let part = |(scheme, url): (&str, Option<Text>)| url.map(|url| text!("{} through {}", own(scheme), url));
-            Text::join([("http", http), ("https", https)].into_iter().filter_map(part), ", ")
-        }
+        (http, https) => by_scheme(" through ", ", ", [http, https]),
     };
     if consumer.consumer.profile().reads_lists && !wanted.no_proxy.is_empty() {
         let list = wanted.no_proxy.join(",");
@@ -316,17 +318,15 @@ fn expected(consumer: &Consumer, wanted: &Wanted) -> Text {
 
 fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Vec<Difference> {
     let mut found = Vec::new();
-    let urls = [
-        (["http_proxy", "HTTP_PROXY"], &wanted.http, facts.http_password, [&consumer.http, &consumer.http_upper]),
-        (["https_proxy", "HTTPS_PROXY"], &wanted.https, facts.https_password, [&consumer.https, &consumer.https_upper]),
-    ];
-    for (names, wanted, password, seen) in urls {
+    let wishes =
+        [("http_proxy", &wanted.http, facts.http_password), ("https_proxy", &wanted.https, facts.https_password)];
+    for (lower, wanted, password) in wishes {
         let Some(wanted) = wanted else { continue };
-        if seen.iter().all(|value| value.is_none()) {
-            found.push(Difference { name: names[0], text: text!("{} is not set", own(names[0])) });
+        let mut seen = consumer.urls().filter(|(name, _)| name.eq_ignore_ascii_case(lower)).peekable();
+        if seen.peek().is_none() {
+            found.push(Difference { name: lower, text: text!("{} is not set", own(lower)) });
         }
-        for (name, value) in names.into_iter().zip(seen) {
-            let Some(value) = value else { continue };
+        for (name, value) in seen {
             if value.shown != wanted.url {
                 found.push(Difference { name, text: text!("{} is {}", own(name), value.text()) });
             } else if value.password != password {

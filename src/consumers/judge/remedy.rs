@@ -88,10 +88,7 @@ pub(super) fn outranked(
             other => other,
         }));
     }
-    let values = |own: &Consumer| {
-        let urls = [&own.http, &own.http_upper, &own.https, &own.https_upper]
-            .map(|value| value.as_ref().map(|value| value.shown.clone()));
-        (urls, own.no_proxy.clone(), own.no_proxy_upper.clone())
-    };
-    Some(Outranked { cause, fixes, is_part: values(after) != values(consumer) })
+    let shown =
+        |own: &Consumer| -> Vec<String> { own.values().values().map(|(shown, _)| (*shown).to_owned()).collect() };
+    Some(Outranked { cause, fixes, is_part: shown(after) != shown(consumer) })
 }

@@ -9,7 +9,7 @@ mod other;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::sight::{Place, Sight, Sights};
+use super::sight::{Place, Sight, Sights, Stop};
 use crate::envfile::shell::{Decided, Given, Kind, Login, Outcome, User};
 use crate::host::HostRead;
 use crate::platform::Platform;
@@ -80,11 +80,7 @@ pub(crate) fn login(
         "zsh" => return other::read(host, Family::Zsh, Some(user), start),
         "fish" => return other::read(host, Family::Fish, Some(user), start),
         _ => {
-            let unknown = |name: &&str| {
-                let at = Place::new(Path::new(PASSWD), 0);
-                ((*name).to_owned(), Sight::Unknown { at, why: "what this shell reads is not modelled".into() })
-            };
-            return NAMES.iter().map(unknown).collect();
+            return Stop::file(Path::new(PASSWD), "what this shell reads is not modelled").sights(&NAMES);
         }
     };
     let given = start.iter().map(|(name, sight)| {
@@ -113,12 +109,9 @@ fn sight(decided: Decided) -> Sight {
     let at = Place::new(&decided.path, decided.line);
     match decided.outcome {
         // Bytes that are no text cannot be kept as they are, and no proxy has them.
-        Outcome::Value(value) => match String::from_utf8(value) {
-            Ok(value) => Sight::Value { value, at },
-            Err(_) => Sight::Unknown { at, why: "its value is no UTF-8".into() },
-        },
+        Outcome::Value(value) => Sight::of_bytes(value, at),
         Outcome::Unset => Sight::Unset { at },
-        Outcome::Unknown(why) => Sight::Unknown { at, why: why.into() },
+        Outcome::Unknown(why) => Sight::unknown(&at, why),
     }
 }
 

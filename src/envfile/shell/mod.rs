@@ -38,6 +38,7 @@ use files::{Content, Eyes, LONGEST_SCRIPT, Look};
 use machine::{Flow, Shell};
 pub use machine::{Given, Kind};
 use parse::parse;
+pub(crate) use pattern::{Marked, matches};
 use state::{At, Cause, Tri, Value, Variable};
 pub(super) use written::{Written, cuts, written};
 
