@@ -178,9 +178,7 @@ impl Doors<'_> {
         let way = match self.ways.iter().find(same) {
             Some(known) => Way { door, unread, ..known.clone() },
             None => {
-                let login = |user: &User| logins::login(self.host, self.platform, user, terminal, &start);
-                let sights = login(user);
-                let unhindered = if user.uid == 0 { sights.clone() } else { login(&User { uid: 0, ..user.clone() }) };
+                let (sights, unhindered) = logins::with_unhindered(self.host, self.platform, user, terminal, &start);
                 Way { user: user.clone(), door, start, unread, sights, unhindered }
             }
         };

@@ -6,6 +6,7 @@
 
 mod other;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -66,6 +67,35 @@ pub(crate) fn login(
     interactive: bool,
     start: &Sights,
 ) -> Sights {
+    watched(host, platform, user, interactive, start, &Cell::default())
+}
+
+/// The same, and what the user would get if no file were closed to it.
+pub(crate) fn with_unhindered(
+    host: &dyn HostRead,
+    platform: Option<&Platform>,
+    user: &User,
+    interactive: bool,
+    start: &Sights,
+) -> (Sights, Sights) {
+    let hindered = Cell::default();
+    let sights = watched(host, platform, user, interactive, start, &hindered);
+    let unhindered = match hindered.get() {
+        true => login(host, platform, &User { uid: 0, ..user.clone() }, interactive, start),
+        false => sights.clone(),
+    };
+    (sights, unhindered)
+}
+
+/// `hindered` becomes true where a file may be closed to the user.
+fn watched(
+    host: &dyn HostRead,
+    platform: Option<&Platform>,
+    user: &User,
+    interactive: bool,
+    start: &Sights,
+    hindered: &Cell<bool>,
+) -> Sights {
     let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let kinds: &[Kind] = match shell.as_str() {
         "bash" => &[Kind::Bash],
@@ -96,7 +126,7 @@ pub(crate) fn login(
     let mut all = kinds.iter().map(|kind| {
         let login = Login { user, kind: *kind, interactive, start: &given, without_profile: Some(stock) };
         let mut sights = start.clone();
-        for (name, decided) in login.read(host, &NAMES) {
+        for (name, decided) in login.read_watched(host, &NAMES, hindered) {
             sights.insert(String::from_utf8_lossy(&name).into_owned(), sight(decided));
         }
         sights
