@@ -1,7 +1,7 @@
 //! What the host's own programs have answered, and how an answer and a model become one.
 
 use super::callers::Door;
-use super::{Consumer, Known, NAMES, ProxyValue, State};
+use super::{Consumer, Known, NAMES, State};
 use crate::docker::compose::Asked;
 use crate::environment::Variables;
 use crate::text::Text;
@@ -48,11 +48,8 @@ pub(super) fn outrank(mut asked: Consumer, model: Option<Consumer>) -> Consumer 
     asked.closed.clone_from(&model.closed);
     asked.unread.clone_from(&model.unread);
     let mut differ = false;
-    for ((name, own), (_, other)) in values(&asked).into_iter().zip(values(&model)) {
-        if model.unknown.contains_key(name) {
-            continue;
-        }
-        if own != other {
+    for name in NAMES.into_iter().filter(|name| !model.unknown.contains_key(*name)) {
+        if asked.values().get(name) != model.values().get(name) {
             differ = true;
             asked.decided.remove(name);
         } else if let Some(decided) = model.decided.get(name) {
@@ -63,23 +60,4 @@ pub(super) fn outrank(mut asked: Consumer, model: Option<Consumer>) -> Consumer 
         asked.model = Some(Box::new(model));
     }
     asked
-}
-
-/// What a consumer gets for each name: a URL with the number of its password, or a list.
-type Values = [(&'static str, Option<(String, Option<u32>)>); 6];
-
-fn values(consumer: &Consumer) -> Values {
-    NAMES.map(|name| {
-        let url = |value: &Option<ProxyValue>| value.as_ref().map(|url| (url.shown.clone(), url.password));
-        let list = |list: &Option<String>| list.clone().map(|list| (list, None));
-        let value = match name {
-            "http_proxy" => url(&consumer.http),
-            "HTTP_PROXY" => url(&consumer.http_upper),
-            "https_proxy" => url(&consumer.https),
-            "HTTPS_PROXY" => url(&consumer.https_upper),
-            "no_proxy" => list(&consumer.no_proxy),
-            _ => list(&consumer.no_proxy_upper),
-        };
-        (name, value)
-    })
 }

@@ -11,7 +11,6 @@ use super::reader::FileProbe;
 use super::units::{self, ask::VERIFY, ask::VERIFY_ENVIRONMENT};
 use super::{Consumer, Who, files, packages};
 use crate::docker::compose::{self, PROGRAMS};
-use crate::envfile::unit::Release;
 use crate::environment::{self, LoginUser};
 use crate::host::HostRead;
 use crate::platform::Platform;
@@ -128,14 +127,14 @@ impl FileProbe<'_> {
     }
 
     /// What systemd gives to all its services. What the running one was told by word of mouth stands in no file.
-    pub(super) fn asked_services(&mut self, platform: Option<&Platform>) -> Option<Consumer> {
-        let release = platform.map_or(Release::UNKNOWN, Platform::systemd);
+    pub(super) fn asked_services(&mut self) -> Option<Consumer> {
+        let release = self.systemd();
         let running = match self.host.is_live() {
             true => Some(environment::services(self.host, self.limit()).ok()?),
             false => None,
         };
         let service = units::asked(self.host, units::EVERY, &self.answers.units, release, running.as_deref())?;
-        let model = files::services(self, platform);
+        let model = files::services(self);
         let asked = files::of_service(self, &service);
         let asked = Consumer { source: "systemd-analyze verify".to_owned(), ..asked };
         let mut consumer = outrank(asked, Some(model));

@@ -38,8 +38,8 @@ pub(crate) fn form(who: Who, path: &Path) -> Option<Form> {
     if let Some(family) = logins::Family::of(path) {
         return Some(Form::Other(family));
     }
-    match who {
-        Who::PackageManager => path.starts_with("/etc/apt").then_some(Form::Apt),
+    match name {
+        _ if path.starts_with("/etc/apt") => Some(Form::Apt),
         _ if name == "system.conf" || folder == "system.conf.d" => Some(Form::Unit(Kind::Manager)),
         _ if name.ends_with(".service") || folder.ends_with("service.d") => Some(Form::Unit(Kind::Service)),
         _ if path == Path::new("/etc/environment") => Some(Form::Lines(Syntax::PamEnv)),
@@ -47,10 +47,7 @@ pub(crate) fn form(who: Who, path: &Path) -> Option<Form> {
         _ if name.ends_with(".conf") || name.ends_with(".json") || name == "crontab" || folder.starts_with("cron") => {
             None
         }
-        Who::Login => Some(Form::Lines(Syntax::Shell)),
-        Who::Docker | Who::Systemd => Some(Form::Lines(Syntax::EnvironmentFile)),
-        Who::Sudo | Who::Cron => Some(Form::Lines(Syntax::PamEnv)),
-        Who::DockerClient | Who::Container | Who::ProdEnv => None,
+        _ => who.profile().lines.map(Form::Lines),
     }
 }
 

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `wanted` | what every consumer is to get |
 //! | `judge` | does a consumer get what is wanted, and what mends it? |
+//! | `profile` | what is known of each consumer before it is looked at |
 //! | `value` | one value without its password, and what is wrong with how it is written |
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
 //! | `callers` | who goes through the doors of this machine, and how |
@@ -45,6 +46,7 @@ pub(crate) mod packages;
 pub(crate) mod pam;
 pub(crate) mod places;
 mod prod_env;
+mod profile;
 mod reader;
 pub(crate) mod sight;
 pub(crate) mod sources;
@@ -67,6 +69,7 @@ pub(crate) use callers::Door;
 pub(crate) use collect::{Ask, observe};
 pub(crate) use docker::{data_root, docker_drop_in, docker_unit, over_planned};
 pub use modelled::{Modelled, modelled};
+pub(crate) use profile::{Fails, Profile};
 pub use touched::{TOUCHED, Touched};
 pub(crate) use value::{Flaw, ProxyValue};
 pub(crate) use wanted::{ProxySpec, Wanted};
@@ -287,18 +290,40 @@ pub(crate) enum State {
     NotServed,
 }
 
+/// All consumers, in the order of [`Who`].
+pub(crate) const PROFILES: [&Profile; Who::ALL.len()] = [
+    &doors::LOGIN,
+    &doors::SUDO,
+    &files::CRON,
+    &files::SYSTEMD,
+    &docker::DAEMON,
+    &packages::MANAGER,
+    &docker::CLIENT,
+    &docker::CONTAINER,
+    &prod_env::PROD_ENV,
+];
+
+const _: () = {
+    let mut at = 0;
+    while at < PROFILES.len() {
+        assert!(PROFILES[at].who as usize == at, "the order is that of Who");
+        at += 1;
+    }
+};
+
 impl Who {
     /// The consumer that a finding is about.
     pub(crate) fn of(finding: FindingId) -> Option<Self> {
-        Self::ALL.into_iter().find(|who| judge::id(*who) == finding)
+        PROFILES.iter().find(|profile| profile.id == finding).map(|profile| profile.who)
+    }
+
+    fn profile(self) -> &'static Profile {
+        PROFILES[self as usize]
     }
 
     /// Is there a file that `prepare` or `reconfigure` writes for it?
     pub(crate) fn has_file_of_ours(self) -> bool {
-        match self {
-            Who::Login | Who::Docker | Who::PackageManager | Who::ProdEnv => true,
-            Who::Sudo | Who::Cron | Who::Systemd | Who::DockerClient | Who::Container => false,
-        }
+        self.profile().has_file_of_ours
     }
 }
 
@@ -338,11 +363,20 @@ impl Consumer {
 
     /// Do both get the same? By which files is another question.
     fn is_same(&self, other: &Self) -> bool {
-        let values = |own: &Self| {
-            let urls = [&own.http, &own.http_upper, &own.https, &own.https_upper].map(Clone::clone);
-            (urls, own.no_proxy.clone(), own.no_proxy_upper.clone())
-        };
-        self.unknown.keys().eq(other.unknown.keys()) && values(self) == values(other)
+        self.unknown.keys().eq(other.unknown.keys()) && self.values() == other.values() && self.urls().eq(other.urls())
+    }
+
+    /// The URLs, with the names of their variables.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = (&'static str, &ProxyValue)> {
+        let urls = [&self.http, &self.http_upper, &self.https, &self.https_upper];
+        NAMES.into_iter().zip(urls).filter_map(|(name, url)| Some((name, url.as_ref()?)))
+    }
+
+    /// What it gets for each name: a URL with the number of its password, or a list.
+    fn values(&self) -> BTreeMap<&'static str, (&str, Option<u32>)> {
+        let urls = self.urls().map(|(name, url)| (name, (url.shown.as_str(), url.password)));
+        let lists = [("no_proxy", &self.no_proxy), ("NO_PROXY", &self.no_proxy_upper)];
+        urls.chain(lists.into_iter().filter_map(|(name, list)| Some((name, (list.as_deref()?, None))))).collect()
     }
 
     /// Is this what a user gets at a door? A job of cron is one of a crontab that sets nothing.
@@ -380,12 +414,11 @@ impl Consumer {
 
     /// Is there a value that no reader takes for a proxy?
     pub(crate) fn is_unusable(&self) -> bool {
-        let values = [&self.http, &self.http_upper, &self.https, &self.https_upper].into_iter().flatten();
         let flaws = [Flaw::NoScheme, Flaw::BadPort, Flaw::BadHost];
-        values.into_iter().any(|value| value.flaws.iter().any(|flaw| flaws.contains(flaw)))
+        self.urls().any(|(_, value)| value.flaws.iter().any(|flaw| flaws.contains(flaw)))
     }
 
     fn asks_upper_first(&self) -> bool {
-        self.consumer == Who::Docker
+        self.consumer.profile().asks_upper_first
     }
 }

@@ -3,19 +3,36 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::profile::{Fails, Profile};
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
-use super::{Consumer, Known, NAMES, State, Who};
+use super::sources::of_reading;
+use super::{ALL_NAMES, Consumer, Known, NAMES, State, Who};
 use crate::docker::compose::{self, Asked, At, Got, OF_CALLER, Project, Service, Stop};
-use crate::envfile::{Dialect, Seen, Syntax, find};
+use crate::envfile::{Dialect, Syntax, find};
+use crate::finding::ids;
 use crate::host::{Command, HostRead};
 use crate::product;
 use crate::text;
 use crate::text::{Text, own};
 use crate::vendor::prod_env as path_of_prod_env;
 
+pub(super) const PROD_ENV: Profile = Profile {
+    fails: Fails::OtherProxy,
+    has_file_of_ours: true,
+    files: |probe| vec![path_of_prod_env(probe.home)],
+    ..Profile::new(
+        Who::ProdEnv,
+        ids::PROXY_PROD_ENV,
+        prod_env,
+        |file| file.name.as_ref().map_or("prod.env".into(), |readers| text!("prod.env by {}", own(readers))),
+        |case| ("the product's containers get their environment from this file", case.reconfigure()),
+    )
+};
+
 /// One consumer where all readers give all services the same, else one for each way.
-pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> {
+fn prod_env(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
+    let home = probe.home;
     let path = path_of_prod_env(home);
     let shown = probe.shown(&path);
     let bytes = match probe.read(&path) {
@@ -133,21 +150,8 @@ fn of_file(probe: &mut FileProbe<'_>, dialect: Dialect, path: &Path, bytes: &[u8
     if let Some(fatal) = reading.complaints.iter().find(|complaint| complaint.fatal) {
         return refused(probe, path, fatal.line, fatal.message.into());
     }
-    let lines = find(bytes, Syntax::EnvFile, &NAMES);
-    let sight = |(name, seen): (Vec<u8>, Seen)| {
-        let name = String::from_utf8_lossy(&name).into_owned();
-        let last = lines.iter().rev().find(|line| NAMES[line.name] == name);
-        let at = Place::new(path, last.map_or(0, |line| line.line));
-        let sight = match seen {
-            Seen::Value(value) => Sight::Value { value: String::from_utf8_lossy(&value).into_owned(), at },
-            Seen::Inherited => Sight::Unknown { at, why: OF_CALLER.into() },
-            Seen::Unknown => {
-                Sight::Unknown { at, why: "another variable decides it, or releases of the reader differ".into() }
-            }
-        };
-        (name, sight)
-    };
-    let sights: Sights = reading.variables.into_iter().map(sight).collect();
+    let why = [OF_CALLER, "another variable decides it, or releases of the reader differ"];
+    let sights = of_reading(path, &find(bytes, Syntax::EnvFile, &ALL_NAMES), reading, why);
     probe.modelled(Consumer::new(Who::ProdEnv, None, probe.shown(path)), &sights)
 }
 
@@ -167,7 +171,7 @@ fn sight(got: &Got) -> Sight {
     let at = place(&got.at);
     match &got.value {
         Ok(value) => Sight::Value { value: value.clone(), at },
-        Err(why) => Sight::Unknown { at, why: (*why).into() },
+        Err(why) => Sight::unknown(&at, *why),
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::answers::Answers;
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
-use super::{ALL_NAMES, Consumer, Decided, Exception, NAMES, State, Who, mend};
+use super::{ALL_NAMES, Consumer, Decided, Exception, NAMES, PROFILES, State, Who, mend};
+use crate::envfile::unit::Release;
 use crate::environment::{self, LoginUser, Variables};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -16,7 +17,6 @@ use crate::settings::ProxyUrl;
 use crate::system::owner::{Owner, owner};
 use crate::text;
 use crate::text::{Text, own};
-use crate::vendor::{Vendor, prod_env};
 
 /// How long any other program may take.
 const PROGRAM: Duration = Duration::from_secs(2);
@@ -30,6 +30,10 @@ pub(super) const IMAGE: &str = "under --root no program of the image is run";
 /// What looks: the host, the deadline, and the passwords met so far.
 pub(super) struct FileProbe<'a> {
     pub(super) host: &'a dyn HostRead,
+    /// What system it is; `None`: neither of the two families.
+    pub(super) platform: Option<&'a Platform>,
+    /// The product's folder.
+    pub(super) home: &'a Path,
     pub(super) time: Time,
     /// What programs have said.
     pub(super) answers: Answers,
@@ -47,14 +51,17 @@ fn is_other(name: &str) -> bool {
 
 impl<'a> FileProbe<'a> {
     /// Looks at `host` within `time`.
-    pub(super) fn new(host: &'a dyn HostRead, platform: Option<&Platform>, home: &Path, time: Time) -> Self {
-        let docker = &Vendor::get().docker;
-        let mut own_files = vec![docker.drop_in.clone(), docker.daemon_json.clone(), prod_env(home)];
-        own_files.extend(platform.into_iter().flat_map(|platform| {
-            [platform.system_proxy_file(), platform.package_manager(host).conf].map(Path::to_path_buf)
-        }));
+    pub(super) fn new(host: &'a dyn HostRead, platform: Option<&'a Platform>, home: &'a Path, time: Time) -> Self {
         let (answers, passwords) = (Answers::default(), Passwords::default());
-        Self { host, time, answers, passwords, own_files, owners: BTreeMap::new() }
+        let (own_files, owners) = (Vec::new(), BTreeMap::new());
+        let mut probe = Self { host, platform, home, time, answers, passwords, own_files, owners };
+        probe.own_files = PROFILES.iter().flat_map(|profile| (profile.files)(&probe)).collect();
+        probe
+    }
+
+    /// The systemd of this system.
+    pub(super) fn systemd(&self) -> Release {
+        self.platform.map_or(Release::UNKNOWN, Platform::systemd)
     }
 
     /// The line that decides a variable, for facts.
@@ -141,17 +148,24 @@ impl<'a> FileProbe<'a> {
 
     /// A consumer that gets what a model says; `usual`: where it would be said, if nothing says anything.
     pub(super) fn of_sights(&mut self, who: Who, sights: &Sights, usual: &[&str]) -> Consumer {
+        let said = NAMES.iter().filter_map(|name| sights.get(*name));
+        let source = self.sources(said, &usual.iter().map(Path::new).collect::<Vec<_>>());
+        self.modelled(Consumer::new(who, None, source), sights)
+    }
+
+    /// The files that decide, each once; `usual` where none does.
+    pub(super) fn sources<'s>(&self, sights: impl IntoIterator<Item = &'s Sight>, usual: &[&Path]) -> String {
         let mut sources: Vec<String> = Vec::new();
-        for sight in NAMES.iter().filter_map(|name| sights.get(*name)) {
+        for sight in sights {
             let shown = self.shown(&sight.at().path);
             if !sources.contains(&shown) {
                 sources.push(shown);
             }
         }
         if sources.is_empty() {
-            sources = usual.iter().map(|path| self.shown(Path::new(path))).collect();
+            sources = usual.iter().map(|path| self.shown(path)).collect();
         }
-        self.modelled(Consumer::new(who, None, sources.join(", ")), sights)
+        sources.join(", ")
     }
 
     /// Who logs in.

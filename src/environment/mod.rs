@@ -30,7 +30,7 @@ pub(crate) struct LoginUser {
 impl LoginUser {
     /// Who logs in to this host; `divvy` where it is an image.
     pub(crate) fn of(host: &dyn HostRead) -> Self {
-        if host.is_live() { Self::here() } else { Self { name: "divvy".to_owned(), needs_shell: false } }
+        if host.is_this_machine() { Self::here() } else { Self { name: "divvy".to_owned(), needs_shell: false } }
     }
 
     /// `divvy`, as the vendor's documents verify it; else whoever called sudo; else whoever we are.

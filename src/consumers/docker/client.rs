@@ -39,7 +39,7 @@ const MEMBERS: [(&str, [&str; 2]); 3] = [
 ];
 
 /// What the clients of root, of the product's user and of whoever calls put into containers: one consumer for each file.
-pub(in super::super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
+pub(super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let environment = match variables(probe) {
         Ok(environment) => environment,
         Err((state, why)) => {
@@ -184,14 +184,5 @@ pub(in super::super) fn client_gives(host: &dyn HostRead) -> BTreeMap<String, Op
     let mut probe = FileProbe::new(host, None, Path::new("/"), Time::new(LIMIT, LIMIT));
     let own = client(&mut probe).into_iter().find(|consumer| consumer.name.is_none());
     let Some(own) = own.filter(|own| own.state == State::Seen) else { return BTreeMap::new() };
-    let url = |value: &Option<super::super::ProxyValue>| value.as_ref().map(|value| value.shown.clone());
-    let values = [
-        url(&own.http),
-        url(&own.http_upper),
-        url(&own.https),
-        url(&own.https_upper),
-        own.no_proxy,
-        own.no_proxy_upper,
-    ];
-    NAMES.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), Some(value?)))).collect()
+    own.values().into_iter().map(|(name, (value, _))| (name.to_owned(), Some(value.to_owned()))).collect()
 }

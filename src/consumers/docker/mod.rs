@@ -5,11 +5,13 @@
 //! | `client` | `config.json` of the docker client |
 //! | `go_json` | JSON as Go takes it |
 //! | `others` | podman, and daemons of users |
+//! | `profile` | them as consumers |
 //! | `validate` | `dockerd --validate` |
 
 mod client;
 mod go_json;
 mod others;
+mod profile;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -18,21 +20,21 @@ use std::time::Duration;
 
 use super::answers;
 use super::reader::{FileProbe, IMAGE};
-use super::sight::{Place, Sight, Sights};
-use super::units::{self, Doubt, Service};
+use super::sight::{Place, Sight, Sights, Stop};
+use super::units::{self, Service};
 use super::{Consumer, Known, NAMES, State, Who};
 use crate::docker::{self, NoDocker};
 use crate::envfile::unit::Release;
 use crate::environment::{self, DAEMON_JSON, Daemon, DaemonJson, Unseen};
 use crate::host::HostRead;
 use crate::net::seconds;
-use crate::platform::Platform;
 use crate::product::own_containers;
 use crate::text;
 use crate::text::{Foreign, Text, own};
 use crate::vendor::Vendor;
 
-pub(super) use client::{client, client_gives};
+pub(super) use client::client_gives;
+pub(super) use profile::{CLIENT, CONTAINER, DAEMON};
 pub(crate) use validate::over_planned;
 
 /// Units that run the daemon: a package's, and snapd's.
@@ -56,9 +58,9 @@ const PROGRAMS: [&str; 4] =
 const MOST_CONTAINERS: usize = 20;
 
 /// The daemon of the system, or what stands in its place; and those of users.
-pub(super) fn daemons(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
+fn daemons(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let rootless = others::rootless(probe);
-    let own = daemon(probe, platform);
+    let own = daemon(probe);
     // Where a user has the only one, it is not the one of the system that is missing.
     let hidden = own.state == State::Skipped && !rootless.is_empty();
     (!hidden).then_some(own).into_iter().chain(rootless).collect()
@@ -66,9 +68,9 @@ pub(super) fn daemons(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
 
 /// The daemon: by its own environment while it runs, else by what it will read when it starts. `daemon.json` and the
 /// daemon's options win over the environment (engine 23 and newer; older ones do not start with such a file).
-fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
+fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
     let running = if probe.host.is_live() { environment::dockerd(probe.host, probe.limit()) } else { None };
-    let release = platform.map_or(Release::UNKNOWN, Platform::systemd);
+    let release = probe.systemd();
     let (unit, service) = docker_unit(probe.host, release);
     let mut next = started(probe, unit, &service);
     if let Some(service) = units::asked(probe.host, unit, &probe.answers.units, release, None) {
@@ -201,7 +203,7 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         let why = text!("{} is masked: systemd does not start it", own(name));
         return Consumer::unseen(Who::Docker, name, State::Skipped, why);
     }
-    if let Some(Doubt { at, why }) = &service.refused {
+    if let Some(Stop { at, why }) = &service.refused {
         let shown = probe.decided(at).shown;
         return broken(probe, &at.path, text!("{}: {}", own(shown), why.clone()));
     }
@@ -269,32 +271,24 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
     let untold = match command {
         _ if service.exec_unknown.is_some() => service.exec_unknown.clone(),
         Some(command) if command.argv.contains(&None) => {
-            Some(Doubt { at: command.at.clone(), why: "its options cannot be told from the files".into() })
+            Some(Stop::new(&command.at, "its options cannot be told from the files"))
         }
         Some(command) if name != SNAP && !is_daemon(&arguments) => {
             let program = arguments.first().map_or("", String::as_str);
             let why = text!("it starts {}, and what that gives to the daemon is not known", Foreign::new(program));
-            Some(Doubt { at: command.at.clone(), why })
+            Some(Stop::new(&command.at, why))
         }
         _ => None,
     };
-    if let Some(Doubt { at, why }) = untold {
-        let unknown = |name: &str| (name.to_owned(), Sight::Unknown { at: at.clone(), why: why.clone() });
-        sights = NAMES.into_iter().map(unknown).collect();
+    if let Some(untold) = untold {
+        sights = untold.sights(&NAMES);
     }
     outrank(&mut sights, json);
     outrank(&mut sights, options);
-    let mut sources: Vec<String> = Vec::new();
-    for sight in sights.values() {
-        let shown = probe.shown(&sight.at().path);
-        if !sources.contains(&shown) {
-            sources.push(shown);
-        }
-    }
-    if sources.is_empty() {
-        sources.push(probe.shown(&docker_drop_in(name)));
-    }
-    let consumer = Consumer { why: note, ..Consumer::new(Who::Docker, None, sources.join(", ")) };
+    let consumer = Consumer {
+        why: note,
+        ..Consumer::new(Who::Docker, None, probe.sources(sights.values(), &[&docker_drop_in(name)]))
+    };
     probe.modelled(consumer, &sights)
 }
 
@@ -307,12 +301,12 @@ fn outrank(sights: &mut Sights, stronger: Sights) {
 }
 
 /// The running containers of the product in `home`.
-pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> {
+fn containers(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let skipped = |why: Text| vec![Consumer::unseen(Who::Container, "docker inspect", State::Skipped, why)];
     if !probe.host.is_live() {
         return skipped(IMAGE.into());
     }
-    let found = match own_containers(probe.host, home, probe.of_programs(2)) {
+    let found = match own_containers(probe.host, probe.home, probe.of_programs(2)) {
         Ok(found) => found,
         // A daemon that does not run is the daemon's finding, not a second one.
         Err(NoDocker::Absent) => return skipped("docker is not installed".into()),

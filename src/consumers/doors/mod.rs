@@ -4,20 +4,24 @@
 //! of [`pam`]. `environment.d` is read by user managers alone, never by a login. Held against `su`, `login` and `sshd` by
 //! `tests/lab/doors.rs`.
 
+mod profile;
+
 use std::path::{Path, PathBuf};
 
 use super::answers::outrank;
 use super::callers::Door;
-use super::look::{self, Stop};
+use super::look;
 use super::pam::{self, Pam};
 use super::reader::FileProbe;
-use super::sight::{Place, Sight, Sights};
+use super::sight::{Place, Sight, Sights, Stop};
 use super::{ALL_NAMES, Closed, Consumer, Known, NAMES, State, Unread, Who, logins};
 use crate::envfile::shell::{User, obstacles};
 use crate::host::{FileKind, HostRead};
 use crate::platform::Platform;
 use crate::text;
 use crate::text::{Text, own, quoted};
+
+pub(super) use profile::{LOGIN, SUDO};
 
 /// Read where an image has no stack of PAM.
 const DEBIAN: &str = include_str!("../../../assets/pam/debian");
@@ -156,9 +160,7 @@ impl Doors<'_> {
         let way = match self.ways.iter().find(same) {
             Some(known) => Way { door, unread, ..known.clone() },
             None => {
-                let login = |user: &User| logins::login(self.host, self.platform, user, terminal, &start);
-                let sights = login(user);
-                let unhindered = if user.uid == 0 { sights.clone() } else { login(&User { uid: 0, ..user.clone() }) };
+                let (sights, unhindered) = logins::with_unhindered(self.host, self.platform, user, terminal, &start);
                 Way { user: user.clone(), door, start, unread, sights, unhindered }
             }
         };
@@ -168,7 +170,7 @@ impl Doors<'_> {
 
 /// Logins of root and of an ordinary user: those that were asked by what they have, all others by the files that they read. One
 /// consumer where all of them get the same; and other shells whose files mention the names.
-pub(super) fn logins(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
+fn logins(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
     let user = probe.user();
     let (found, stopped) = match ways(probe.host, platform, &[&user, "root"]) {
         Ok(found) => (found, None),
@@ -256,7 +258,7 @@ fn outranked(user: &str, fails: bool, modelled: Vec<Told>, asked: Vec<(Told, Opt
 
 /// What a command gets that root, logged in, starts for another user under `sudo`, and under `sudo -i`. Where it was asked, it is
 /// root's command, called by who was asked. One consumer where both get the same.
-pub(super) fn sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
+fn sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
     let (caller, user) = match probe.answers.sudo_by() {
         Some(caller) => (caller, "root".to_owned()),
         None => ("root".to_owned(), probe.user()),

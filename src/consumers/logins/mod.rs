@@ -6,10 +6,11 @@
 
 mod other;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::sight::{Place, Sight, Sights};
+use super::sight::{Place, Sight, Sights, Stop};
 use crate::envfile::shell::{Decided, Given, Kind, Login, Outcome, User};
 use crate::host::HostRead;
 use crate::platform::Platform;
@@ -66,6 +67,35 @@ pub(crate) fn login(
     interactive: bool,
     start: &Sights,
 ) -> Sights {
+    watched(host, platform, user, interactive, start, &Cell::default())
+}
+
+/// The same, and what the user would get if no file were closed to it.
+pub(crate) fn with_unhindered(
+    host: &dyn HostRead,
+    platform: Option<&Platform>,
+    user: &User,
+    interactive: bool,
+    start: &Sights,
+) -> (Sights, Sights) {
+    let hindered = Cell::default();
+    let sights = watched(host, platform, user, interactive, start, &hindered);
+    let unhindered = match hindered.get() {
+        true => login(host, platform, &User { uid: 0, ..user.clone() }, interactive, start),
+        false => sights.clone(),
+    };
+    (sights, unhindered)
+}
+
+/// `hindered` becomes true where a file may be closed to the user.
+fn watched(
+    host: &dyn HostRead,
+    platform: Option<&Platform>,
+    user: &User,
+    interactive: bool,
+    start: &Sights,
+    hindered: &Cell<bool>,
+) -> Sights {
     let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let kinds: &[Kind] = match shell.as_str() {
         "bash" => &[Kind::Bash],
@@ -80,11 +110,7 @@ pub(crate) fn login(
         "zsh" => return other::read(host, Family::Zsh, Some(user), start),
         "fish" => return other::read(host, Family::Fish, Some(user), start),
         _ => {
-            let unknown = |name: &&str| {
-                let at = Place::new(Path::new(PASSWD), 0);
-                ((*name).to_owned(), Sight::Unknown { at, why: "what this shell reads is not modelled".into() })
-            };
-            return NAMES.iter().map(unknown).collect();
+            return Stop::file(Path::new(PASSWD), "what this shell reads is not modelled").sights(&NAMES);
         }
     };
     let given = start.iter().map(|(name, sight)| {
@@ -100,7 +126,7 @@ pub(crate) fn login(
     let mut all = kinds.iter().map(|kind| {
         let login = Login { user, kind: *kind, interactive, start: &given, without_profile: Some(stock) };
         let mut sights = start.clone();
-        for (name, decided) in login.read(host, &NAMES) {
+        for (name, decided) in login.read_watched(host, &NAMES, hindered) {
             sights.insert(String::from_utf8_lossy(&name).into_owned(), sight(decided));
         }
         sights
@@ -113,12 +139,9 @@ fn sight(decided: Decided) -> Sight {
     let at = Place::new(&decided.path, decided.line);
     match decided.outcome {
         // Bytes that are no text cannot be kept as they are, and no proxy has them.
-        Outcome::Value(value) => match String::from_utf8(value) {
-            Ok(value) => Sight::Value { value, at },
-            Err(_) => Sight::Unknown { at, why: "its value is no UTF-8".into() },
-        },
+        Outcome::Value(value) => Sight::of_bytes(value, at),
         Outcome::Unset => Sight::Unset { at },
-        Outcome::Unknown(why) => Sight::Unknown { at, why: why.into() },
+        Outcome::Unknown(why) => Sight::unknown(&at, why),
     }
 }
 

@@ -144,7 +144,7 @@ fn all_unknown(sights: &mut Sights, path: &Path, line: usize, why: &'static str)
     for name in NAMES {
         let known = matches!(sights.get(name), Some(Sight::Unknown { .. }));
         if !known {
-            sights.insert(name.to_owned(), Sight::Unknown { at: Place::new(path, line), why: why.into() });
+            sights.insert(name.to_owned(), Sight::unknown(&Place::new(path, line), why));
         }
     }
 }
@@ -183,8 +183,10 @@ fn file(sights: &mut Sights, family: Family, path: &Path, bytes: &[u8]) {
                 }
                 _ => {
                     for name in NAMES.iter().filter(|name| mentions(name)) {
-                        let why = "only the shell itself can tell what it makes of this line";
-                        sights.insert((*name).to_owned(), Sight::Unknown { at: at.clone(), why: why.into() });
+                        sights.insert(
+                            (*name).to_owned(),
+                            Sight::unknown(&at, "only the shell itself can tell what it makes of this line"),
+                        );
                     }
                 }
             }

@@ -5,8 +5,7 @@
 
 use std::path::Path;
 
-use super::super::look::Stop;
-use super::super::sight::{Sight, Sights};
+use super::super::sight::{Sight, Sights, Stop};
 use super::apt_conf::{AptConf, Item};
 use super::{Planned, Proxies, Special, Whom};
 use crate::host::HostRead;
@@ -40,7 +39,7 @@ pub(super) fn of_dump(output: &[u8], start: &Sights) -> Proxies {
 }
 
 fn all_unknown(sight: &Sight) -> Proxies {
-    Proxies { sights: SCHEMES.map(|(_, name, _)| (name.to_owned(), sight.clone())).into(), special: Vec::new() }
+    Proxies { sights: sight.of_all(&SCHEMES.map(|(_, name, _)| name)), special: Vec::new() }
 }
 
 fn judge(conf: &AptConf, start: &Sights) -> Proxies {
@@ -87,7 +86,7 @@ fn sight(item: &Item) -> Sight {
     match std::str::from_utf8(&item.value) {
         Ok(value) if !value.contains(':') => Sight::Unset { at },
         Ok(value) => Sight::Value { value: value.to_owned(), at },
-        Err(_) => Sight::Unknown { at, why: "the value is no text".into() },
+        Err(_) => Sight::unknown(&at, "the value is no text"),
     }
 }
 

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::super::look::{self, Stop};
-use super::super::sight::Place;
+use super::super::look;
+use super::super::sight::{Place, Stop};
 use super::Planned;
 use crate::host::{FileKind, HostRead};
 use crate::text;
@@ -138,10 +138,7 @@ impl AptConf {
         match std::str::from_utf8(&value) {
             Ok(path) if path.starts_with("/dev/null") => Ok(PathBuf::from("/dev/null")),
             Ok(path) if path.starts_with('/') => Ok(Path::new(path).components().collect()),
-            _ => {
-                let why = "where its other files are depends on the folder that apt is started in";
-                Err(Stop { at: at.clone(), why: why.into() })
-            }
+            _ => Err(Stop::new(&at, "where its other files are depends on the folder that apt is started in")),
         }
     }
 }
@@ -216,7 +213,7 @@ impl Reader<'_> {
     }
 
     fn include(&mut self, path: &[u8], from: Place, depth: usize) -> Result<(), Stop> {
-        let stop = |why: &'static str| Stop { at: from.clone(), why: why.into() };
+        let stop = |why: &'static str| Stop::new(&from, why);
         if depth > DEEPEST {
             return Err(stop("apt ends: the includes are nested too deeply"));
         }

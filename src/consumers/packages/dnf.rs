@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 
-use super::super::look::{self, Stop};
-use super::super::sight::{Place, Sight, Sights};
+use super::super::look;
+use super::super::sight::{Place, Sight, Sights, Stop};
 use super::super::units::fnmatch;
 use super::{Planned, Proxies, Special, Whom};
 use crate::envfile::ini::{Entry, Grammar, Ini};
@@ -119,12 +119,8 @@ impl Reader {
 pub(super) fn read(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: Planned<'_>) -> Proxies {
     match look(host, manager, start, planned) {
         Ok(found) => found,
-        Err(stop) => Proxies { sights: all(&stop.sight()), special: Vec::new() },
+        Err(stop) => Proxies { sights: stop.sights(&NAMES), special: Vec::new() },
     }
-}
-
-fn all(sight: &Sight) -> Sights {
-    NAMES.map(|name| (name.to_owned(), sight.clone())).into()
 }
 
 fn look(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: Planned<'_>) -> Result<Proxies, Stop> {
@@ -166,8 +162,12 @@ fn look(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: P
                 if pattern.contains(&b'$') {
                     return Err(Stop::file(&path, "a variable of dnf names repositories there"));
                 }
-                for (_, own) in repositories.iter_mut().filter(|(id, _)| fnmatch(pattern, id)) {
-                    own.take(&path, &ini, pattern);
+                for (id, own) in &mut repositories {
+                    match fnmatch(pattern, id) {
+                        Some(true) => own.take(&path, &ini, pattern),
+                        Some(false) => {}
+                        None => return Err(Stop::file(&path, "a class of characters names repositories there")),
+                    }
                 }
             }
         }
@@ -183,7 +183,7 @@ fn look(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: P
 /// libcurl asks the environment where there is no proxy.
 pub(super) fn in_environment(proxy: Option<Sight>, start: &Sights) -> Sights {
     match proxy {
-        Some(set @ (Sight::Value { .. } | Sight::Unknown { .. })) => all(&set),
+        Some(set @ (Sight::Value { .. } | Sight::Unknown { .. })) => set.of_all(&NAMES),
         other => {
             let sight = |name: &str| start.get(name).cloned().or_else(|| other.clone());
             NAMES.into_iter().filter_map(|name| Some((name.to_owned(), sight(name)?))).collect()
@@ -217,10 +217,7 @@ fn folders(main: &Section, reader: Reader) -> Result<Vec<PathBuf>, Stop> {
     };
     let names: Vec<&str> = value.split([',', ' ', '\t', '\n']).filter(|name| !name.is_empty()).collect();
     if !names.iter().all(|name| name.starts_with('/') && !name.contains('$')) {
-        return Err(Stop {
-            at: at.clone(),
-            why: "in which folders the repositories are is not told by a plain path".into(),
-        });
+        return Err(Stop::new(at, "in which folders the repositories are is not told by a plain path"));
     }
     Ok(names.into_iter().map(PathBuf::from).collect())
 }

@@ -6,13 +6,16 @@
 //! | `apt` | which proxy apt takes from it |
 //! | `dnf` | which proxy dnf and yum take from theirs |
 //! | `dump` | dnf and yum asked themselves |
+//! | `profile` | it as a consumer |
 
 mod apt;
 mod apt_conf;
 mod dnf;
 mod dump;
+mod profile;
 
 pub(crate) use dnf::grammar;
+pub(super) use profile::MANAGER;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -106,7 +109,7 @@ pub(super) fn dnf_proxies(host: &dyn HostRead) -> BTreeMap<String, Option<String
 }
 
 /// What the host's package manager is told.
-pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
+fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
     let Some(platform) = platform else {
         let why = "which package manager this system has is not known";
         return Consumer::unseen(Who::PackageManager, "", State::Skipped, why);

@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::look::{self, Stop};
-use super::super::sight::{Place, Sight, Sights};
+use super::super::look;
+use super::super::sight::{Place, Sight, Sights, Stop};
 use super::NAMES;
 use crate::host::{FileKind, HostRead};
 use crate::platform::Platform;
@@ -112,7 +112,7 @@ fn tables(host: &dyn HostRead, path: &Path, user: Option<&str>, base: &Sights) -
             // Measured: Debian's cron runs no job of such a file.
             let stop = Stop::line(path, index + 1, "cron refuses the file: the line is neither a variable nor a job");
             let user = user.unwrap_or("root").to_owned();
-            return Ok(vec![Crontab { path: path.to_path_buf(), user, sights: super::all(&stop.sight()), sets: true }]);
+            return Ok(vec![Crontab { path: path.to_path_buf(), user, sights: stop.sights(&NAMES), sets: true }]);
         };
         match found.iter_mut().find(|table| table.user == user) {
             None => found.push(Crontab { path: path.to_path_buf(), user, sights: now.clone(), sets: false }),

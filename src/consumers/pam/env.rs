@@ -6,8 +6,8 @@
 
 use std::path::Path;
 
-use super::super::look::{self, Stop};
-use super::super::sight::{Place, Sight, Sights};
+use super::super::look;
+use super::super::sight::{Place, Sight, Sights, Stop};
 use super::{NAMES, Pam};
 use crate::envfile::PamLines;
 
@@ -47,7 +47,7 @@ pub(super) fn apply(pam: &Pam<'_>, arguments: &[String], at: &Place, sights: &mu
         return Ok(());
     }
     let Some(user) = pam.user else {
-        return Err(Stop { at: at.clone(), why: "each user has a file of variables here".into() });
+        return Err(Stop::new(&at, "each user has a file of variables here"));
     };
     let name = named("user_envfile=").unwrap_or(OF_USER);
     let Some(path) = pam.of_home(user, name)? else { return Ok(()) };
@@ -67,19 +67,12 @@ fn assigned(pam: &Pam<'_>, path: &Path, sights: &mut Sights) -> Result<(), Stop>
         let Some(name) = NAMES.into_iter().find(|own| own.as_bytes() == name) else { continue };
         let at = Place::new(path, line);
         match value {
-            Some(value) => _ = sights.insert(name.to_owned(), of_bytes(value, at)),
+            Some(value) => _ = sights.insert(name.to_owned(), Sight::of_bytes(value, at)),
             // To forget what nobody has set is an error, which ends nothing.
             None => _ = sights.remove(name),
         }
     }
     Ok(())
-}
-
-fn of_bytes(value: Vec<u8>, at: Place) -> Sight {
-    match String::from_utf8(value) {
-        Ok(value) => Sight::Value { value, at },
-        Err(_) => Sight::Unknown { at, why: "the value is no UTF-8".into() },
-    }
 }
 
 /// `atoi` gives 0.
@@ -112,7 +105,7 @@ fn configured(lines: &PamLines, path: &Path, sights: &mut Sights) {
         };
         let sight = match value {
             Some(Some(value)) => Sight::Value { value, at },
-            Some(None) => Sight::Unknown { at, why: "its value depends on the login".into() },
+            Some(None) => Sight::unknown(&at, "its value depends on the login"),
             None => {
                 sights.remove(name);
                 continue;

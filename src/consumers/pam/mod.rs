@@ -21,8 +21,8 @@ mod tests;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
-use super::look::{self, Stop};
-use super::sight::{Sight, Sights};
+use super::look;
+use super::sight::{Sight, Sights, Stop};
 use crate::envfile::shell::{User, obstacles};
 use crate::envfile::{PamLimit, PamLines};
 use crate::host::HostRead;
@@ -44,7 +44,7 @@ const FITS_EVERY_PAM: usize = 1000;
 
 /// What the stacks of a service (`su`, `su-l`, `sshd`, `login`, `sudo`, `cron`) give to a login that succeeds.
 pub(crate) fn environment(pam: &Pam<'_>, service: &str) -> Sights {
-    look(pam, service).unwrap_or_else(|stop| all(&stop.sight()))
+    look(pam, service).unwrap_or_else(|stop| stop.sights(&NAMES))
 }
 
 /// Is there a stack for this service?
@@ -108,11 +108,6 @@ impl<'a> Pam<'a> {
     }
 }
 
-/// The same for every name.
-fn all(sight: &Sight) -> Sights {
-    NAMES.map(|name| (name.to_owned(), sight.clone())).into()
-}
-
 fn look(pam: &Pam<'_>, service: &str) -> Result<Sights, Stop> {
     let mut sights = Sights::new();
     for (module, reached) in stack::load(pam, service)? {
@@ -121,7 +116,7 @@ fn look(pam: &Pam<'_>, service: &str) -> Result<Sights, Stop> {
             env::apply(pam, &module.arguments, &module.at, &mut sights)?;
         } else if ANYTHING.contains(&module.name.as_str()) {
             let why = text!("{} may set anything", own(&module.name));
-            sights = all(&Sight::Unknown { at: module.at.clone(), why });
+            sights = Sight::unknown(&module.at, why).of_all(&NAMES);
         }
         if reached == Reached::Perhaps {
             let differs = |name: &&str| before.get(*name) != sights.get(*name);

@@ -7,10 +7,11 @@
 use std::path::{Path, PathBuf};
 
 use super::super::callers::Door;
-use super::super::look::{self, Stop};
-use super::super::sight::{Place, Sight, Sights};
+use super::super::look;
+use super::super::sight::{Place, Sight, Sights, Stop};
+use super::super::units::glob::glob;
 use super::{NAMES, Pam};
-use crate::envfile::shell::User;
+use crate::envfile::shell::{Marked, User, matches};
 use crate::host::HostRead;
 use crate::text;
 use crate::text::own;
@@ -59,14 +60,14 @@ pub(crate) fn read(pam: &Pam<'_>) -> Option<Sights> {
         Ok(Some(sights(&config, |at| {
             let (mut found, stack) = match config.use_pam {
                 Some((true, _)) => (Sights::new(), super::environment(pam, Door::Ssh.service())),
-                _ => (super::all(&Sight::Unset { at }), Sights::new()),
+                _ => (Sight::Unset { at }.of_all(&NAMES), Sights::new()),
             };
             found.extend(of_user);
             found.extend(stack);
             found
         })))
     });
-    found.unwrap_or_else(|stop| Some(super::all(&stop.sight())))
+    found.unwrap_or_else(|stop| Some(stop.sights(&NAMES)))
 }
 
 /// What `~/.ssh/environment` and the user's keys say, where they are heard.
@@ -81,7 +82,7 @@ fn of_user(pam: &Pam<'_>, config: &Config) -> Result<Sights, Stop> {
         let line = line.trim_start_matches([' ', '\t']);
         let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) else { continue };
         if names.contains(&name) {
-            found.insert(name.to_owned(), Sight::Value { value: value.to_owned(), at: Place::new(&path, index) });
+            found.insert(name.to_owned(), Sight::set(value, Place::new(&path, index)));
         }
     }
     for (path, index, line) in lines_of_home(pam, user, ".ssh/authorized_keys")? {
@@ -139,7 +140,7 @@ fn file(host: &dyn HostRead, path: &Path, depth: usize, block: &mut Block, confi
     }
     for (index, line) in String::from_utf8_lossy(&bytes).split('\n').enumerate() {
         let at = Place::new(path, index + 1);
-        let words = words(line).ok_or_else(|| Stop { at: at.clone(), why: "sshd refuses the line".into() })?;
+        let words = words(line).ok_or_else(|| Stop::new(&at, "sshd refuses the line"))?;
         let Some((key, values)) = words.split_first() else { continue };
         match key.to_ascii_lowercase().as_str() {
             "match" => {
@@ -168,10 +169,7 @@ fn line_of(line: &str, at: &Place, block: Block, config: &mut Config) -> Result<
         "usepam" if config.use_pam.is_none() => match values.first().map(|word| word.to_ascii_lowercase()).as_deref() {
             Some(word @ ("yes" | "no")) => config.use_pam = Some((word == "yes", at.clone())),
             _ => {
-                return Err(Stop {
-                    at: at.clone(),
-                    why: text!("sshd refuses to start: {} wants yes or no", own("UsePAM")),
-                });
+                return Err(Stop::new(&at, text!("sshd refuses to start: {} wants yes or no", own("UsePAM"))));
             }
         },
         "permituserenvironment" if config.of_user.is_none() && block == Block::None => {
@@ -231,46 +229,17 @@ fn words(line: &str) -> Option<Vec<String>> {
     Some(found)
 }
 
-/// The files that a pattern of `Include` names, by name. Wildcards count in the last part only.
+/// The files that a pattern of `Include` names, by name.
 fn globbed(host: &dyn HostRead, pattern: &str, at: &Place) -> Result<Vec<PathBuf>, Stop> {
-    let path = if pattern.starts_with('/') { PathBuf::from(pattern) } else { Path::new("/etc/ssh").join(pattern) };
-    let wild = |text: &str| text.contains(['*', '?', '[']);
-    let (folder, name) = (path.parent().unwrap_or(Path::new("/")), path.file_name().unwrap_or_default());
-    let name = name.to_string_lossy();
-    if wild(&folder.to_string_lossy()) || name.contains('[') || pattern.starts_with('~') {
-        return Err(Stop { at: at.clone(), why: "which files it includes is not told by a plain pattern".into() });
+    if pattern.starts_with('~') {
+        return Err(Stop::new(at, "which files it includes is not told by a plain pattern"));
     }
-    if !wild(&name) {
-        return Ok(vec![path]);
-    }
-    let mut found = look::list(host, folder)?;
-    found.retain(|path| {
-        let own = path.file_name().unwrap_or_default().to_string_lossy();
-        (!own.starts_with('.') || name.starts_with('.')) && fits(&name, &own)
-    });
-    found.sort();
-    Ok(found)
+    let path = if pattern.starts_with('/') { pattern.to_owned() } else { format!("/etc/ssh/{pattern}") };
+    glob(host, &path, at)
 }
 
-/// `*` and `?`.
+/// `*` and `?` alone.
 pub(super) fn fits(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(own) if *own == '?' || *own == text[t] => (p, t) = (p + 1, t + 1),
-            _ => match star {
-                Some((at, from)) => {
-                    (p, t) = (at + 1, from + 1);
-                    star = Some((at, from + 1));
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|own| *own == '*')
+    let marked: Vec<Marked> = pattern.bytes().map(|byte| (byte, !matches!(byte, b'*' | b'?'))).collect();
+    matches(&marked, text.as_bytes()) == Some(true)
 }

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use super::super::callers::Door;
-use super::super::look::{self, Stop};
-use super::super::sight::{Place, Sight, Sights};
+use super::super::look;
+use super::super::sight::{Place, Sight, Sights, Stop};
 use super::sshd::fits;
 use super::{NAMES, Pam};
 use crate::host::{FileKind, HostRead};
@@ -41,7 +41,7 @@ pub(crate) fn read(host: &dyn HostRead, start: &Sights, platform: Option<&Platfo
         Defaults { env_reset: true, kept: Vec::new(), env_file: None, pam: true, scoped: Vec::new(), files: 0 };
     let found = file(host, Path::new(SUDOERS), 0, &mut defaults)
         .and_then(|there| if there { given(host, start, platform, door, &defaults).map(Some) } else { Ok(None) });
-    found.unwrap_or_else(|stop| Some(super::all(&stop.sight())))
+    found.unwrap_or_else(|stop| Some(stop.sights(&NAMES)))
 }
 
 fn given(
@@ -98,7 +98,7 @@ fn variables(host: &dyn HostRead, path: &Path) -> Result<Sights, Stop> {
         let Some((name, value)) = line.split_once('=') else { continue };
         let quoted = |quote| value.strip_prefix(quote).and_then(|rest: &str| rest.strip_suffix(quote));
         let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
-        let sight = Sight::Value { value: value.to_owned(), at: Place::new(path, index + 1) };
+        let sight = Sight::set(value, Place::new(path, index + 1));
         // The first one stays.
         found.entry(name.to_owned()).or_insert(sight);
     }
@@ -136,13 +136,13 @@ fn statement(host: &dyn HostRead, line: &str, at: &Place, depth: usize, defaults
             return Ok(());
         }
         if path.contains('%') {
-            return Err(Stop { at: at.clone(), why: "which file it includes depends on the host's name".into() });
+            return Err(Stop::new(&at, "which file it includes depends on the host's name"));
         }
         let path = if path.starts_with('/') { PathBuf::from(path) } else { Path::new("/etc").join(path) };
         if word == "include" {
             return match file(host, &path, depth + 1, defaults)? {
                 true => Ok(()),
-                false => Err(Stop { at: at.clone(), why: "sudo ends: the included file is not there".into() }),
+                false => Err(Stop::new(&at, "sudo ends: the included file is not there")),
             };
         }
         let mut names = look::list(host, &path)?;
@@ -165,8 +165,7 @@ fn statement(host: &dyn HostRead, line: &str, at: &Place, depth: usize, defaults
         Some(':' | '@' | '>' | '!') => (true, behind_list(&rest[1..])),
         _ => return Ok(()),
     };
-    let settings =
-        settings_of(settings).ok_or_else(|| Stop { at: at.clone(), why: "the line is not understood".into() })?;
+    let settings = settings_of(settings).ok_or_else(|| Stop::new(&at, "the line is not understood"))?;
     for setting in settings {
         apply(&setting, scoped, at, defaults)?;
     }
@@ -257,7 +256,7 @@ fn apply(setting: &Setting, scoped: bool, at: &Place, defaults: &mut Defaults) -
             } else {
                 // A pattern with a value keeps some values only.
                 if patterns().any(|own| own.contains('=') || own.contains("()")) {
-                    return Err(Stop { at: at.clone(), why: "what is kept depends on the value".into() });
+                    return Err(Stop::new(&at, "what is kept depends on the value"));
                 }
                 defaults.kept.extend(patterns().map(|own| (own, at.clone())));
             }
@@ -272,12 +271,12 @@ fn apply(setting: &Setting, scoped: bool, at: &Place, defaults: &mut Defaults) -
         ("env_file" | "restricted_env_file", _) if setting.off => defaults.env_file = None,
         (name @ ("env_file" | "restricted_env_file"), _) => {
             if setting.value.contains('%') || !setting.value.starts_with('/') {
-                return Err(Stop { at: at.clone(), why: "which file it names depends on the host".into() });
+                return Err(Stop::new(&at, "which file it names depends on the host"));
             }
             defaults.env_file = Some((PathBuf::from(&setting.value), name == "restricted_env_file"));
         }
         ("pam_session" | "pam_setcred", _) if setting.off => {
-            return Err(Stop { at: at.clone(), why: "a part of sudo's stack is left out".into() });
+            return Err(Stop::new(&at, "a part of sudo's stack is left out"));
         }
         ("use_pam", _) => defaults.pam = !setting.off,
         _ => {}

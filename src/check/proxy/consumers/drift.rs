@@ -6,7 +6,7 @@ use crate::consumers::{Consumer, ConsumersFacts, State};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::text;
-use crate::text::{Text, ics_setup, own};
+use crate::text::{Text, ics_setup};
 
 /// Nothing where the settings say what is wanted: then each consumer's own finding tells.
 pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Finding> {
@@ -59,9 +59,6 @@ fn urls(consumer: &Consumer) -> Text {
     let text = |https: bool| consumer.proxy(https).map(|value| value.text());
     match (text(false), text(true)) {
         (Some(http), Some(https)) if http == https => http,
-        (http, https) => {
-            let part = |(scheme, url): (&str, Option<Text>)| url.map(|url| text!("{} {}", own(scheme), url));
-            Text::join([("http", http), ("https", https)].into_iter().filter_map(part), " and ")
-        }
+        (http, https) => judge::by_scheme(" ", " and ", [http, https]),
     }
 }

@@ -10,10 +10,7 @@ use crate::text::{Text, ics_setup, own};
 
 /// One finding for each kind of flaw that is there, naming all its places; one that passes where there is none.
 pub(super) fn judge_urls(facts: &ConsumersFacts) -> Vec<Finding> {
-    let mut places: Vec<(Text, &ProxyValue)> = Vec::new();
-    for consumer in &facts.consumers {
-        places.extend(values(consumer));
-    }
+    let places: Vec<(Text, &ProxyValue)> = facts.consumers.iter().flat_map(values).collect();
     if places.is_empty() {
         return Vec::new();
     }
@@ -28,15 +25,9 @@ pub(super) fn judge_urls(facts: &ConsumersFacts) -> Vec<Finding> {
 }
 
 /// `http_proxy of a login (/etc/environment)` and so on.
-fn values(consumer: &Consumer) -> Vec<(Text, &ProxyValue)> {
-    let all = [
-        ("http_proxy", &consumer.http),
-        ("HTTP_PROXY", &consumer.http_upper),
-        ("https_proxy", &consumer.https),
-        ("HTTPS_PROXY", &consumer.https_upper),
-    ];
+fn values(consumer: &Consumer) -> impl Iterator<Item = (Text, &ProxyValue)> {
     let place = |name: &str| text!("{} of {}, {}", own(name), judge::who(consumer), own(&consumer.source));
-    all.into_iter().filter_map(|(name, value)| Some((place(name), value.as_ref()?))).collect()
+    consumer.urls().map(move |(name, value)| (place(name), value))
 }
 
 /// What is said of a kind of flaw.
