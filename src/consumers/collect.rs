@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::callers::is_installed;
 use super::reader::FileProbe;
 use super::{Consumer, ConsumersFacts, Known, State, Who, asked, docker, doors, files, packages, prod_env};
+use crate::envfile::unit::Release;
 use crate::environment::{self, Unseen};
 use crate::host::{HostRead, View};
 use crate::net::Time;
@@ -64,9 +65,17 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
         consumer.kept_by = target(ask, consumer.consumer).and_then(|path| kept_by(host, &path));
     }
     let place = Place::look(host, ask.home);
-    let compose = if place.compose.is_empty() { Text::default() } else { place.command(ask.home) };
-    let planned = Vec::new();
-    ConsumersFacts { http_password, https_password, consumers, planned, image: !host.is_live(), compose }
+    let compose = if place.has_compose() { place.command(ask.home) } else { Text::default() };
+    let docker = docker::installed_docker(host, platform.map_or(Release::UNKNOWN, Platform::systemd));
+    ConsumersFacts {
+        http_password,
+        https_password,
+        consumers,
+        planned: Vec::new(),
+        image: !host.is_live(),
+        compose,
+        docker: docker.map(str::to_owned),
+    }
 }
 
 /// The file that a verb writes for a consumer.

@@ -3,15 +3,16 @@
 use super::super::{Closed, Consumer, ConsumersFacts, Decided, ProxySpec, State, Unread, Wanted, Who};
 use super::{Difference, decided_by, differences};
 use crate::text;
-use crate::text::{Fix, Text, host_port, ics_setup, own};
+use crate::text::{CommandLine, Fix, Text, as_root, host_port, ics_setup, own, quoted};
 
 /// The command that writes what is wanted, with the flags that name it where the host does not have it, then `more` flags.
-fn command(verb: &'static str, more: &'static str, wanted: &Wanted) -> Text {
+fn command(verb: &'static str, more: &'static str, wanted: &Wanted) -> CommandLine {
     let mut line: Text = verb.into();
     if wanted.asked {
         let mut flag = |flag: &'static str, proxy: &ProxySpec| {
             let scheme = if proxy.tls { "https" } else { "http" };
-            line.push(text!(" {} {}://{}", own(flag), own(scheme), own(host_port(&proxy.host, proxy.port))));
+            let url = format!("{scheme}://{}", host_port(&proxy.host, proxy.port));
+            line.push(text!(" {} {}", own(flag), own(quoted(&url))));
         };
         match (&wanted.http, &wanted.https) {
             (Some(http), Some(https)) if http.url == https.url => flag("--proxy", http),
@@ -46,12 +47,18 @@ pub(crate) fn write(verb: &'static str, more: &'static str, wanted: &Wanted) -> 
 }
 
 /// Nothing of an image runs: there it is for later.
-pub(super) fn restart(image: bool) -> Vec<Fix> {
-    let command = "systemctl daemon-reload && systemctl restart docker";
+pub(super) fn restart(facts: &ConsumersFacts) -> Vec<Fix> {
+    let Some(unit) = &facts.docker else { return Vec::new() };
+    let command = restart_command(unit);
     vec![
-        if image { Fix::Advice(text!("once the image runs: {}", own(command))) } else { Fix::Command(command.into()) },
+        if facts.image { Fix::Advice(text!("once the image runs: {}", command)) } else { Fix::Command(command) },
         Fix::Advice("choose the time for it: running containers stop when Docker is restarted".into()),
     ]
+}
+
+/// What makes systemd and the daemon of this unit read their files again.
+pub(crate) fn restart_command(unit: &str) -> CommandLine {
+    as_root(text!("systemctl daemon-reload && systemctl restart {}", own(unit)))
 }
 
 /// A file that the consumer may not read, where that is why something is wrong: the command that opens it.
@@ -64,7 +71,7 @@ pub(super) fn closed(consumer: &Consumer, wrong: &[Difference]) -> Option<(Text,
     let mode = |(path, mode): &(String, String)| text!("{} has mode {}", own(path), own(mode));
     let modes = Text::join(closed.modes.iter().map(mode), ", ");
     let cause = text!("{}, so that {} cannot read {}", modes, own(&closed.user), own(&closed.file));
-    let mut fixes = vec![Fix::Command(text!("{}", own(&closed.chmod)))];
+    let mut fixes = vec![Fix::Command(as_root(text!("{}", own(&closed.chmod))))];
     if closed.password {
         let warning = "the file holds the password of the proxy, which every user of this host can read then";
         fixes.push(Fix::Advice(warning.into()));
@@ -137,7 +144,7 @@ pub(super) fn outranked(
         .extend(by_hand.map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown)))));
     if consumer.consumer == Who::Docker {
         // No command mends it before a person has: a restart alone would change nothing.
-        fixes.extend(restart(false).into_iter().map(|fix| match fix {
+        fixes.extend(restart(facts).into_iter().map(|fix| match fix {
             Fix::Command(command) => Fix::Advice(text!("where it runs, restart it then: {}", command)),
             other => other,
         }));
@@ -159,9 +166,9 @@ pub(super) fn remedy(
 ) -> (&'static str, Vec<Fix>) {
     let others = if consumer.kept_by.is_some() { " --mend-others" } else { "" };
     let prepare = || if wanted.written { None } else { Some(write("prepare", others, wanted)) };
-    let prepare_and_restart = || prepare().into_iter().chain(restart(facts.image)).collect();
+    let prepare_and_restart = || prepare().into_iter().chain(restart(facts)).collect();
     let reconfigure = || {
-        let compose = text!("{} up -d --force-recreate", facts.compose.clone());
+        let compose = as_root(text!("{} up -d --force-recreate", facts.compose.clone()));
         let compose = match (facts.compose.is_empty(), facts.image) {
             (true, _) => None,
             (false, true) => Some(Fix::Advice(text!("once the image runs: {}", compose))),

@@ -54,7 +54,7 @@ fn unreached(mysql: &MysqlSpec, error: &NetError, waited: u64, spec: &CheckSpec)
             .advise("look at the load balancer's target group, and at the server's error log"),
         NetError::Unexpected { .. } => finding
             .cause("the port belongs to another service")
-            .advise(text!("give its own port, by default 3306: sudo {}", ics_setup("reconfigure --mysql-port <PORT>"))),
+            .advise(text!("give its own port, by default 3306: {}", ics_setup("reconfigure --mysql-port <PORT>"))),
         _ => finding,
     }
 }
@@ -169,7 +169,7 @@ fn tls(about: &About, greeting: &Greeting, mysql: &MysqlSpec) -> Finding {
                 } else {
                     "the account logs in by caching_sha2_password, which wants TLS"
                 })
-                .fix(text!("sudo {}", ics_setup("reconfigure --mysql-tls")))
+                .fix(ics_setup("reconfigure --mysql-tls"))
         }
         (Some(cipher), _) => make(Status::Pass, text!("the connection to MySQL on {} is encrypted", place))
             .observed(text!("{}; the certificate is trusted", cipher)),
