@@ -32,7 +32,7 @@ pub(crate) struct Defaults {
     pub(crate) after_tty: Option<String>,
 }
 
-/// What files of ours end with.
+/// What names of files of ours begin with.
 const OURS: &str = "ics-setup";
 
 /// Reads sudo's files in sudo's order.
@@ -73,9 +73,9 @@ fn read(host: &dyn HostRead, path: &str, defaults: &mut Defaults, files: &mut us
                     }
                 }
                 // Names go by their bytes.
-                let ours = if last.as_str() < OURS { OURS.to_owned() } else { format!("{last}-{OURS}") };
-                let ours = Some(format!("{}/{ours}", folder.trim_end_matches('/')));
-                (defaults.after_path, defaults.after_tty) = (ours.clone(), ours);
+                let start = if last.as_str() < OURS { OURS.to_owned() } else { format!("{last}-{OURS}") };
+                let file = |what| Some(format!("{}/{start}-{what}", folder.trim_end_matches('/')));
+                (defaults.after_path, defaults.after_tty) = (file("path"), file("tty"));
             }
             _ => {}
         }

@@ -10,6 +10,7 @@ mod docker;
 mod doors;
 mod errors;
 mod explain;
+mod fixes;
 mod hosts;
 mod mend;
 mod network;
