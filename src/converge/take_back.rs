@@ -1,5 +1,7 @@
 //! The way back: the last run, or the named one.
 
+use std::path::Path;
+
 use super::{Interface, Options, RunContext};
 use crate::apply::{Session, State, revert, runs};
 use crate::consumers;
@@ -74,7 +76,8 @@ fn afterwards(host: &dyn HostWrite, plan: &Plan) -> Vec<Text> {
     if has("/etc/environment") || has("/etc/profile.d/") {
         steps.push(targets::LOG_IN_AGAIN.into());
     }
-    if has("/docker") {
+    let of_daemon = |path: &Path| path.to_string_lossy().contains("docker") && !path.ends_with("prod.env");
+    if plan.changes.iter().any(|change| of_daemon(&change.path)) {
         steps.extend(consumers::installed_docker(host, Release::UNKNOWN).map(targets::docker_reads_again));
     }
     let product = plan.changes.iter().find(|change| change.path.ends_with("prod.env"));

@@ -1,7 +1,10 @@
 //! What mends a consumer that does not get what is wanted: a command, or the line that decides otherwise.
 
+use std::path::Path;
+
 use super::super::{Closed, Consumer, ConsumersFacts, Decided, ProxySpec, State, Unread, Wanted, Who};
 use super::{Difference, decided_by, differences};
+use crate::settings::Key;
 use crate::text;
 use crate::text::{CommandLine, Fix, Text, as_root, host_port, ics_setup, own, quoted};
 
@@ -25,8 +28,16 @@ fn command(verb: &'static str, more: &'static str, wanted: &Wanted) -> CommandLi
             line.push(text!(" --proxy-user '{}' --proxy-password-file <FILE>", own(user.replace('\'', r"'\''"))));
         }
     }
+    if verb == "reconfigure" && !is_usual(&wanted.home) {
+        line.push(text!(" --home {}", own(quoted(&wanted.home.to_string_lossy()))));
+    }
     line.push(more);
     ics_setup(line)
+}
+
+/// Is it the product's folder where nobody names one?
+fn is_usual(home: &Path) -> bool {
+    Key::Home.spec().default.map(Path::new) == Some(home)
 }
 
 /// The user of the wanted proxy, which a command has to name together with a file that holds the password.
@@ -139,7 +150,14 @@ pub(super) fn outranked(
         };
         fixes.push(write("prepare", more, wanted));
     }
-    let by_hand = others.iter().filter(|(_, decided)| wanted.mends_others || decided.others.is_none());
+    // What `prepare` writes or mends anyway decides here too.
+    let anyway = |decided: &Decided| decided.ours && !consumer.consumer.has_file_of_ours() && !wanted.written;
+    if others.iter().any(|(_, decided)| anyway(decided)) {
+        fixes.push(write("prepare", "", wanted));
+    }
+    let by_hand = others
+        .iter()
+        .filter(|(_, decided)| !anyway(decided) && (wanted.mends_others || decided.others.is_none()));
     fixes
         .extend(by_hand.map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown)))));
     if consumer.consumer == Who::Docker {

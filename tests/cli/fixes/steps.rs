@@ -94,7 +94,7 @@ fn steps(result: &Value, root: &Root) -> Vec<String> {
 fn next_steps_name_what_is_there() {
     for host in HOSTS {
         let root = root(host.files);
-        let mut expect = |arguments: &[&str], wanted: Option<&str>| {
+        let expect = |arguments: &[&str], wanted: Option<&str>| {
             let (code, result) = root.json(arguments);
             assert_eq!(code, 0, "{}: {result:#}", host.what);
             let lines = steps(&result, &root);
