@@ -10,6 +10,8 @@ use crate::text;
 use crate::text::words::words;
 use crate::text::{CommandLine, Evidence, Fix, Text, ics_setup, own};
 
+#[doc(hidden)]
+pub use crate::text::as_anybody;
 pub use catalogue::{Known, catalogue, known};
 pub use ids::FindingId;
 

@@ -43,7 +43,7 @@ pub(crate) fn as_root(line: impl Into<Text>) -> CommandLine {
 }
 
 /// A command line that anybody may run.
-pub(crate) fn as_anybody(line: impl Into<Text>) -> CommandLine {
+pub fn as_anybody(line: impl Into<Text>) -> CommandLine {
     CommandLine(line.into())
 }
 

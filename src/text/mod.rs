@@ -10,7 +10,8 @@ pub(crate) mod words;
 
 use std::time::Duration;
 
-pub(crate) use command::{CommandLine, Person, as_anybody, as_root, ics_setup, of_host};
+pub use command::as_anybody;
+pub(crate) use command::{CommandLine, Person, as_root, ics_setup, of_host};
 pub(crate) use evidence::Evidence;
 pub(crate) use fix::Fix;
 pub(crate) use fragments::{

@@ -92,7 +92,7 @@ const ROWS: &[Row] = &[
 
 /// What rows begin with: doubles of Docker and Compose that keep what a real one keeps (an environment that a container was
 /// created with, when, a daemon that was started), `sudo`, and a place for them that is searched first.
-const PRELUDE: &str = r#"
+const PRELUDE: &str = r##"
 set -eu
 ip link set lo up
 mount -t tmpfs -o mode=755 none /mnt
@@ -146,10 +146,10 @@ class Front(http.server.BaseHTTPRequestHandler):
         self.send_response(200 if up else 502); self.send_header("Content-Length", "0"); self.end_headers()
 http.server.HTTPServer(("0.0.0.0", 8001), Front).serve_forever()'; }
 USER="setpriv --reuid=65534 --regid=65534 --clear-groups"
-"#;
+"##;
 
 /// The check before, the command as it is printed, and the check after; one JSON a line.
-const DRIVE: &str = r#"
+const DRIVE: &str = r##"
 ask() { timeout 300 "$@" --format json >seen.json || true; python3 -c 'import json; print(json.dumps(json.load(open("/mnt/seen.json"))))'; }
 chmod 777 /mnt
 lines() { python3 -c 'import json,os; [print(line) for own in json.load(open("/mnt/seen.json"))["findings"] if own["id"] == os.environ["ID"] for line in own["fix"]]'; }
@@ -161,7 +161,7 @@ case "$(head -n 1 lines)" in
   *) while read -r line; do bash -c "$line" >&2 </dev/null; done <lines
      ask ics-setup $CHECK ;;
 esac
-"#;
+"##;
 
 fn bad<'a>(result: &'a Value, id: &str) -> Vec<&'a Value> {
     let is_bad = |own: &&Value| own["id"] == id && own["status"] != "pass";
@@ -171,9 +171,7 @@ fn bad<'a>(result: &'a Value, id: &str) -> Vec<&'a Value> {
 fn run(row: &Row) -> Result<(), String> {
     let check = match row.check {
         "prove" => "prove".to_owned(),
-        check => format!(
-            "check {check} --fail-on never --connect-timeout 60s --timeout 120s --deadline 240s"
-        ),
+        check => format!("check {check} --fail-on never --connect-timeout 60s --timeout 120s --deadline 240s"),
     };
     let output = leashed(&["--net", "--uts"], "bash")
         .arg("-c")

@@ -155,9 +155,8 @@ pub(super) fn outranked(
     if others.iter().any(|(_, decided)| anyway(decided)) {
         fixes.push(write("prepare", "", wanted));
     }
-    let by_hand = others
-        .iter()
-        .filter(|(_, decided)| !anyway(decided) && (wanted.mends_others || decided.others.is_none()));
+    let by_hand =
+        others.iter().filter(|(_, decided)| !anyway(decided) && (wanted.mends_others || decided.others.is_none()));
     fixes
         .extend(by_hand.map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown)))));
     if consumer.consumer == Who::Docker {

@@ -127,7 +127,8 @@ fn fit(line: &str, case: &Case) -> Result<(), String> {
     let root = case.root.path().to_str().unwrap();
     // What stands in quotes is written into files.
     let words = line.split('\'').step_by(2).flat_map(|bare| bare.split(' '));
-    let mut strange = words.filter(|word| word.starts_with('/') && !word.starts_with(root) && !case.plain.contains(word));
+    let mut strange =
+        words.filter(|word| word.starts_with('/') && !word.starts_with(root) && !case.plain.contains(word));
     if ["<", "HOST", "PORT", "sudo "].iter().any(|place| line.contains(place)) {
         return Err(format!("not to be pasted: {line}"));
     }

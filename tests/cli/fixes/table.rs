@@ -336,13 +336,15 @@ fn cron() -> Vec<Case> {
 const UNIT: (&str, &str) = ("lib/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd\n");
 
 fn systemd() -> Vec<Case> {
-    let manager = format!("# managed by Puppet\n[Manager]\nDefaultEnvironment=\"http_proxy={OLD}\" \"https_proxy={OLD}\"\n");
+    let manager =
+        format!("# managed by Puppet\n[Manager]\nDefaultEnvironment=\"http_proxy={OLD}\" \"https_proxy={OLD}\"\n");
     vec![checked_for(with(Root::ubuntu, &[("etc/systemd/system.conf.d/50-site.conf", &manager)]), "proxy-systemd")]
 }
 
 fn docker() -> Vec<Case> {
     let id = "proxy-docker";
-    let snap = ("etc/systemd/system/snap.docker.dockerd.service", "[Service]\nExecStart=/usr/bin/snap run docker.dockerd\n");
+    let snap =
+        ("etc/systemd/system/snap.docker.dockerd.service", "[Service]\nExecStart=/usr/bin/snap run docker.dockerd\n");
     let env = ("etc/default/docker", "# managed by Chef\nHTTP_PROXY=http://oldpx.corp.example:8888\n");
     let unit = (UNIT.0, "[Service]\nEnvironmentFile=-/etc/default/docker\nExecStart=/usr/bin/dockerd\n");
     let old_json = ("etc/docker/daemon.json", "{\"proxies\":{\"http-proxy\":\"http://oldpx.corp.example:8888\"}}");
@@ -356,7 +358,10 @@ fn docker() -> Vec<Case> {
 
 fn package_manager() -> Vec<Case> {
     let id = "proxy-package-manager";
-    let apt = ("etc/apt/apt.conf.d/98site", "// managed by Puppet\nAcquire::http::Proxy \"http://oldpx.corp.example:8888\";\nAcquire::https::Proxy \"http://oldpx.corp.example:8888\";\n");
+    let apt = (
+        "etc/apt/apt.conf.d/98site",
+        "// managed by Puppet\nAcquire::http::Proxy \"http://oldpx.corp.example:8888\";\nAcquire::https::Proxy \"http://oldpx.corp.example:8888\";\n",
+    );
     vec![
         checked_for(with(Root::ubuntu, &[]), id),
         checked_for(with(Root::centos, &[("etc/yum.conf", "[main]\ngpgcheck=1\n")]), id),
@@ -387,10 +392,7 @@ fn urls(id: &'static str, value: &str) -> Vec<Case> {
 fn given(id: &'static str, value: &str) -> Vec<Case> {
     let product = Root::centos();
     product.put("divvycloud/prod.env", proxied(value));
-    vec![
-        checked_for(with(Root::ubuntu, &[("etc/environment", &proxied(value))]), id),
-        checked_for(product, id),
-    ]
+    vec![checked_for(with(Root::ubuntu, &[("etc/environment", &proxied(value))]), id), checked_for(product, id)]
 }
 
 fn blank() -> Vec<Case> {
@@ -437,7 +439,8 @@ fn lists(id: &'static str, lists: &[&str]) -> Vec<Case> {
 }
 
 fn spellings() -> Vec<Case> {
-    let of = |lists: &str| check(with(Root::ubuntu, &[("etc/environment", &format!("{}{lists}", proxied(P)))]), "NP003");
+    let of =
+        |lists: &str| check(with(Root::ubuntu, &[("etc/environment", &format!("{}{lists}", proxied(P)))]), "NP003");
     vec![of("no_proxy=a.corp.example\nNO_PROXY=b.corp.example\n"), of("NO_PROXY=b.corp.example\n")]
 }
 

@@ -45,9 +45,9 @@ pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Fi
     }
     let title = text!("{} different proxies are set on this host", groups.len());
     let finding = Finding::new(ids::PROXY_DRIFT, Status::Warn, title)
-            .expected("one proxy for every consumer")
-            .observed(Text::join(shown.iter().cloned(), "; "))
-            .cause("each consumer has a file of its own, and they were not changed together");
+        .expected("one proxy for every consumer")
+        .observed(Text::join(shown.iter().cloned(), "; "))
+        .cause("each consumer has a file of its own, and they were not changed together");
     // One URL without a login can be named; a password has to come from a file.
     let url = |(key, _): &(Key<'_>, Vec<&Consumer>)| match key {
         [(Some(http), None), (Some(https), None)] if http == https && !http.contains('@') => Some(quoted(http)),
