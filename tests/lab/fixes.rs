@@ -47,7 +47,7 @@ const ROWS: &[Row] = &[
     ),
     of_user(
         "file-unreadable",
-        "sudo ics-setup check",
+        "sudo ics-setup check --home /mnt/home",
         "mkdir /mnt/home; echo 'DIVVY_DB_HOST=db' >/mnt/home/prod.env; chmod 600 /mnt/home/prod.env",
         "host --only file-unreadable --home /mnt/home",
     ),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use remedy::{closed, outranked, remedy, restart, unread};
-pub(crate) use remedy::{restart_command, write};
+pub(crate) use remedy::{home_flag, restart_command, write};
 
 use super::{Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
 use crate::finding::FindingId;

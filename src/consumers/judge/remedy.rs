@@ -28,16 +28,19 @@ fn command(verb: &'static str, more: &'static str, wanted: &Wanted) -> CommandLi
             line.push(text!(" --proxy-user '{}' --proxy-password-file <FILE>", own(user.replace('\'', r"'\''"))));
         }
     }
-    if verb == "reconfigure" && !is_usual(&wanted.home) {
-        line.push(text!(" --home {}", own(quoted(&wanted.home.to_string_lossy()))));
+    if verb == "reconfigure" {
+        line.push(home_flag(&wanted.home));
     }
     line.push(more);
     ics_setup(line)
 }
 
-/// Is it the product's folder where nobody names one?
-fn is_usual(home: &Path) -> bool {
-    Key::Home.spec().default.map(Path::new) == Some(home)
+/// The flag that names the product's folder, where it is not the usual one.
+pub(crate) fn home_flag(home: &Path) -> Text {
+    if Key::Home.spec().default.map(Path::new) == Some(home) {
+        return Text::default();
+    }
+    text!(" --home {}", own(quoted(&home.to_string_lossy())))
 }
 
 /// The user of the wanted proxy, which a command has to name together with a file that holds the password.

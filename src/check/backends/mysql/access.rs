@@ -46,7 +46,7 @@ pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding
             .cause("no account of the server has this host's address or name in its host part; the path to the server is open")
             .advise(text!("run on the server, with this host as the message names it or '%' as <HOST>: CREATE USER {} IDENTIFIED BY '<PASSWORD>';", account))
             .advise(text!("run on the server: GRANT ALL ON `{}`.* TO {}; GRANT ALL ON `{}`.* TO {}; GRANT RELOAD ON *.* TO {};", own(&spec.database), account, own(&spec.secret_database), account, account)),
-        ACCESS_DENIED => {
+        ACCESS_DENIED if tls || !refusal.wants_tls() => {
             let finding = make(ids::MYSQL_LOGIN, text!("MySQL on {} denies the login of {}", place, own(user)))
                 .expected(text!("user {} can log in {}", own(user), own(if spec.has_password { "with the password given" } else { "without a password: none was given" })))
                 .cause(if tls {

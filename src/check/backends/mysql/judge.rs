@@ -48,6 +48,7 @@ fn unreached(mysql: &MysqlSpec, error: &NetError, waited: u64, spec: &CheckSpec)
         NetError::Silent { .. } => finding
             .cause(text!("connected, no greeting within {}: reverse DNS on the server (it looks this host's name up before it greets), or a port that is not MySQL's", took(waited)))
             .advise(SKIP_NAME_RESOLVE)
+            .advise(text!("if that port is not MySQL's, give its own: {}", ics_setup("reconfigure --mysql-port <PORT>")))
             .advise(text!("see whether it comes at all: {}", ics_setup("check backends --timeout 60s"))),
         NetError::Closed => finding
             .cause("a load balancer without a server behind it, or rules on the server's side that close connections from this host")
