@@ -243,3 +243,30 @@ fn a_word_out_of_place_is_noticed() {
         assert_eq!(found, Vec::<String>::new());
     }
 }
+
+/// Who writes `sudo` before a command; everywhere else a command is `as_root`.
+const WRITES_SUDO: [&str; 2] = ["src/text/command.rs", "src/cli/sudo.rs"];
+
+/// Literals with `sudo` before what could be a command: a program, or the place of one.
+fn sudos(source: &str) -> Vec<&str> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let programs = ["{", "ics-setup ", "systemctl ", "sh -c", "ss ", "cp ", "update-", "docker ", "chmod ", "mv "];
+    lines
+        .filter(|line| line.split("sudo ").skip(1).any(|rest| programs.iter().any(|program| rest.starts_with(program))))
+        .collect()
+}
+
+#[test]
+fn sudo_is_written_in_one_place() {
+    let all = Crate::this();
+    let mut found = Vec::new();
+    for file in all.modules.values().map(|module| module.file.as_str()).filter(|file| !file.ends_with("tests.rs")) {
+        let source = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        if !WRITES_SUDO.contains(&file) {
+            found.extend(sudos(&source).into_iter().map(|line| format!("{file}: {}", line.trim())));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_eq!(sudos("f(text!(\"give it: sudo {}\", x))\n// sudo {}\n\"under sudo\"\n\"sudo systemctl x\"\n").len(), 2);
+}

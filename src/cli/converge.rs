@@ -19,5 +19,5 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, phase: Phase) -> Exit
         let options = Options { prove: has("prove"), probe: !has("no-probe"), ..options(globals) };
         Converge { host: &host, inputs, phase, options, interface }.run(&mut context)
     });
-    out::finish(globals, &context.report(phase.verb(), &outcome, globals.root.as_deref()))
+    out::finish(globals, &context.report(phase.verb(), &outcome, &globals.person))
 }

@@ -156,7 +156,7 @@ fn end(
         Ok(outcome) if !globals.json && !globals.quiet => {
             let outcome = *outcome;
             let paint = Paint(globals.color);
-            out::result(&closing(context, outcome, globals.root.as_deref(), command, paint));
+            out::result(&closing(context, outcome, &globals.person, command, paint));
             return out::exit(globals, outcome);
         }
         Ok(_) => context.plan.next_steps.push(repeat),
@@ -166,7 +166,7 @@ fn end(
         }
         Err(_) => {}
     }
-    out::finish(globals, &context.report(phase.verb(), &outcome, globals.root.as_deref()))
+    out::finish(globals, &context.report(phase.verb(), &outcome, &globals.person))
 }
 
 /// Nobody is there to be asked.

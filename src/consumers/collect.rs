@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::reader::FileProbe;
-use super::{ConsumersFacts, PROFILES, Who, asked};
+use super::{ConsumersFacts, PROFILES, Who, asked, docker};
+use crate::envfile::unit::Release;
 use crate::host::{HostRead, View};
 use crate::net::Time;
 use crate::platform::Platform;
@@ -51,9 +52,17 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
         consumers.extend(found);
     }
     let place = Place::look(host, ask.home);
-    let compose = if place.compose.is_empty() { Text::default() } else { place.command(ask.home) };
-    let planned = Vec::new();
-    ConsumersFacts { http_password, https_password, consumers, planned, image: !host.is_live(), compose }
+    let compose = if place.has_compose() { place.command(ask.home) } else { Text::default() };
+    let docker = docker::installed_docker(host, platform.map_or(Release::UNKNOWN, Platform::systemd));
+    ConsumersFacts {
+        http_password,
+        https_password,
+        consumers,
+        planned: Vec::new(),
+        image: !host.is_live(),
+        compose,
+        docker: docker.map(str::to_owned),
+    }
 }
 
 /// A file that cannot be read is told of by who reads it.

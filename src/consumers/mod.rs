@@ -67,7 +67,7 @@ use crate::text::words::words;
 
 pub(crate) use callers::Door;
 pub(crate) use collect::{Ask, observe};
-pub(crate) use docker::{data_root, docker_drop_in, docker_unit, over_planned};
+pub(crate) use docker::{data_root, docker_drop_in, docker_unit, installed_docker, over_planned};
 pub use modelled::{Modelled, modelled};
 pub(crate) use profile::{Fails, Profile};
 pub use touched::{TOUCHED, Touched};
@@ -110,6 +110,9 @@ pub(crate) struct ConsumersFacts {
     /// Compose as this host has it, with its files: `docker compose -f /divvycloud/compose.yaml`; empty: there are none.
     #[serde(default)]
     pub(crate) compose: Text,
+    /// The unit that starts the Docker daemon, as people name it: `docker`.
+    #[serde(default)]
+    pub(crate) docker: Option<String>,
 }
 
 /// One consumer, and what it gets.

@@ -1,13 +1,14 @@
 //! What is known of each consumer before it is looked at, and what mends one that does not get what is wanted.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::reader::FileProbe;
 use super::{Consumer, ConsumersFacts, ProxySpec, Wanted, Who};
 use crate::envfile::Syntax;
 use crate::finding::FindingId;
+use crate::settings::Key;
 use crate::text;
-use crate::text::{Fix, Text, host_port, ics_setup, own};
+use crate::text::{CommandLine, Fix, Text, as_root, host_port, ics_setup, own, quoted};
 
 /// A consumer as its own file describes it; all of them stand in [`super::PROFILES`].
 pub(crate) struct Profile {
@@ -97,7 +98,7 @@ impl Case<'_> {
 
     /// `reconfigure` writes it, unless it just has, and Compose makes new containers.
     pub(super) fn reconfigure(&self) -> Vec<Fix> {
-        let compose = text!("{} up -d --force-recreate", self.facts.compose.clone());
+        let compose = as_root(text!("{} up -d --force-recreate", self.facts.compose.clone()));
         let compose = match (self.facts.compose.is_empty(), self.facts.image) {
             (true, _) => None,
             (false, true) => Some(Fix::Advice(text!("once the image runs: {}", compose))),
@@ -118,12 +119,13 @@ impl Case<'_> {
 pub(super) const MEND_OTHERS: &str = " --mend-others";
 
 /// The command that writes what is wanted, with the flags that name it where the host does not have it, then `more` flags.
-fn command(verb: &'static str, more: &[&'static str], wanted: &Wanted) -> Text {
+fn command(verb: &'static str, more: &[&'static str], wanted: &Wanted) -> CommandLine {
     let mut line: Text = verb.into();
     if wanted.asked {
         let mut flag = |flag: &'static str, proxy: &ProxySpec| {
             let scheme = if proxy.tls { "https" } else { "http" };
-            line.push(text!(" {} {}://{}", own(flag), own(scheme), own(host_port(&proxy.host, proxy.port))));
+            let url = format!("{scheme}://{}", host_port(&proxy.host, proxy.port));
+            line.push(text!(" {} {}", own(flag), own(quoted(&url))));
         };
         match (&wanted.http, &wanted.https) {
             (Some(http), Some(https)) if http.url == https.url => flag("--proxy", http),
@@ -136,8 +138,19 @@ fn command(verb: &'static str, more: &[&'static str], wanted: &Wanted) -> Text {
             line.push(text!(" --proxy-user '{}' --proxy-password-file <FILE>", own(user.replace('\'', r"'\''"))));
         }
     }
+    if verb == "reconfigure" {
+        line.push(home_flag(&wanted.home));
+    }
     more.iter().for_each(|flag| line.push(*flag));
     ics_setup(line)
+}
+
+/// The flag that names the product's folder, where it is not the usual one.
+pub(crate) fn home_flag(home: &Path) -> Text {
+    if Key::Home.spec().default.map(Path::new) == Some(home) {
+        return Text::default();
+    }
+    text!(" --home {}", own(quoted(&home.to_string_lossy())))
 }
 
 /// The user of the wanted proxy, which a command has to name together with a file that holds the password.
@@ -158,10 +171,16 @@ pub(crate) fn write(verb: &'static str, more: &[&'static str], wanted: &Wanted) 
 }
 
 /// Nothing of an image runs: there it is for later.
-pub(super) fn restart(image: bool) -> Vec<Fix> {
-    let command = "systemctl daemon-reload && systemctl restart docker";
+pub(super) fn restart(facts: &ConsumersFacts) -> Vec<Fix> {
+    let Some(unit) = &facts.docker else { return Vec::new() };
+    let command = restart_command(unit);
     vec![
-        if image { Fix::Advice(text!("once the image runs: {}", own(command))) } else { Fix::Command(command.into()) },
+        if facts.image { Fix::Advice(text!("once the image runs: {}", command)) } else { Fix::Command(command) },
         Fix::Advice("choose the time for it: running containers stop when Docker is restarted".into()),
     ]
+}
+
+/// What makes systemd and the daemon of this unit read their files again.
+pub(crate) fn restart_command(unit: &str) -> CommandLine {
+    as_root(text!("systemctl daemon-reload && systemctl restart {}", own(unit)))
 }

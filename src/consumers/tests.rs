@@ -195,6 +195,7 @@ fn compose_itself_is_asked_and_outranks_the_model() {
     let compose =
         "services:\n  worker:\n    env_file: prod.env\n    environment: {http_proxy: 'http://c:1', no_proxy: }\n";
     files.put("/divvycloud/compose.yaml", compose.as_bytes());
+    files.put("/usr/libexec/docker/cli-plugins/docker-compose", b"");
     let answer = r#"{"services":{"worker":{"environment":{"http_proxy":"http://c:1","https_proxy":"http://asked:1","no_proxy":null}}}}"#;
     let live = Double::with(files)
         .prints("docker compose version --short", "2.26.1-4\n")
@@ -215,7 +216,7 @@ fn compose_itself_is_asked_and_outranks_the_model() {
     assert_eq!(seen.proxy(true).unwrap().shown, "http://asked:1", "not what the model says");
     assert_eq!(seen.decided["http_proxy"].shown, "/divvycloud/compose.yaml:4");
     assert_eq!(seen.unknown.keys().collect::<Vec<_>>(), ["no_proxy"], "of whoever starts it");
-    assert_eq!(facts.compose.to_string(), "docker-compose -f /divvycloud/compose.yaml");
+    assert_eq!(facts.compose.to_string(), "docker compose -f /divvycloud/compose.yaml");
 }
 
 #[test]

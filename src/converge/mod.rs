@@ -11,7 +11,7 @@ mod prove;
 mod take_back;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(crate) use take_back::TakeBack;
 
@@ -32,7 +32,7 @@ use crate::report::{Outcome, Report};
 use crate::settings::{First, Found, Key, Settings, Spec};
 use crate::targets::{self, Context, Mended, Phase};
 use crate::text;
-use crate::text::{Text, ics_setup, own};
+use crate::text::{Person, Text, ics_setup, own};
 
 /// Who sees what a run does and is asked before it does it.
 pub(crate) trait Interface {
@@ -102,7 +102,7 @@ impl RunContext {
         &'t self,
         command: &'t str,
         outcome: &'t Result<Outcome, Problem>,
-        root: Option<&'t Path>,
+        person: &'t Person,
     ) -> Report<'t> {
         let error = outcome.as_ref().err();
         let keeps = |problem: &Problem| matches!(problem.host_state, HostState::Changed | HostState::Committed);
@@ -120,7 +120,7 @@ impl RunContext {
             next_steps,
             error,
             redactor: &self.redactor,
-            root,
+            person,
         }
     }
 }

@@ -61,7 +61,14 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
     if !context.restart || !context.plan.consumers.contains(&Who::Docker) {
         return Ok(());
     }
-    let touched = context.plan.touches(&files.drop_in) || context.plan.touches(&files.daemon_json);
+    let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
+    let Some(unit) = consumers::installed_docker(host, release) else {
+        context.plan.next_steps.push("nothing was restarted: there is no Docker on this host".into());
+        return Ok(());
+    };
+    let unit = format!("{unit}.service");
+    let drop_in = consumers::docker_drop_in(&unit);
+    let touched = [&drop_in, &files.daemon_json].into_iter().any(|path| context.plan.touches(path));
     let is_behind =
         |(_, facts): (Wanted, ConsumersFacts)| facts.consumers.iter().any(|consumer| consumer.next.is_some());
     if !touched && !observe(host, context, &[Who::Docker], None).is_some_and(is_behind) {
@@ -71,11 +78,11 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
         context.plan.next_steps.push("systemd does not run here: restart the Docker daemon yourself".into());
         return Ok(());
     }
-    for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", "docker.service"]] {
+    for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", &unit]] {
         let command = Command { deadline: Duration::from_secs(120), ..Command::new(argv.iter().copied()) };
         let failed = || {
             Problem::host(id::RESTART_FAILED, text!("{} failed", own(argv.join(" "))))
-                .hint("look: systemctl status docker; journalctl -u docker -n 50")
+                .hint(text!("look: systemctl status {}; journalctl -u {} -n 50", own(&unit), own(&unit)))
                 .hint("then run the same command again: it restarts a daemon that has not read its proxy")
                 .leaving(HostState::Changed)
         };

@@ -8,8 +8,10 @@ use serde_json::{Map, Value};
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::words::words;
-use crate::text::{Evidence, Fix, Text, ics_setup, own};
+use crate::text::{CommandLine, Evidence, Fix, Text, ics_setup, own};
 
+#[doc(hidden)]
+pub use crate::text::as_anybody;
 pub use catalogue::{Known, catalogue, known};
 pub use ids::FindingId;
 
@@ -124,8 +126,8 @@ impl Finding {
 
     /// One command that mends it on this host: known by its exit code, its effect and the way back.
     #[must_use]
-    pub fn fix(mut self, command: impl Into<Text>) -> Self {
-        self.fix.push(Fix::Command(command.into()));
+    pub fn fix(mut self, command: CommandLine) -> Self {
+        self.fix.push(Fix::Command(command));
         self
     }
 

@@ -96,7 +96,8 @@ pub(crate) fn lint(lower: Option<&str>, upper: Option<&str>, place: &Text, conte
         };
         let stays = |id| left.iter().any(|left| left.id == id && left.status != Status::Pass);
         findings.extend(found.into_iter().map(|mut finding| {
-            if has_command(&finding) && stays(finding.id) {
+            let is_bad = matches!(finding.status, Status::Warn | Status::Fail);
+            if (has_command(&finding) && stays(finding.id)) || (is_bad && finding.fix.is_empty()) {
                 finding.fix = vec![Fix::Advice("write the names of the hosts in place of what this is about".into())];
             }
             finding

@@ -8,7 +8,7 @@ use crate::finding::Finding;
 use crate::host::{Refused, Snapshot, View, unreadable};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Text, own, quoted};
+use crate::text::{Text, as_root, own, quoted};
 
 /// A plan in the making.
 pub(crate) struct Draft<'v> {
@@ -106,14 +106,20 @@ impl<'v> Draft<'v> {
         reasons: Vec<Text>,
     ) -> Result<(), Problem> {
         let shown = self.view.host.shown(path);
-        let shown = shown.display();
+        let (file, shown) = (own(quoted(&shown.to_string_lossy())), shown.display());
         let real_path = self.real_path(path)?;
         if before.as_ref().is_some_and(|before| before.links > 1) {
             return Err(Problem::host(
                 id::HARD_LINKED,
                 text!("{} has other names (hard links), which a new version would leave behind", shown),
             )
-            .hint_command(text!("cp --preserve=all {} {}.new && mv {}.new {}", shown, shown, shown, shown)));
+            .hint_command(as_root(text!(
+                "cp --preserve=all {} {}.new && mv {}.new {}",
+                file,
+                file,
+                file,
+                file
+            ))));
         }
         self.plan.changes.push(Change { path: path.to_path_buf(), real_path, before, after, reasons });
         Ok(())
@@ -134,12 +140,12 @@ impl<'v> Draft<'v> {
 fn utf_16(shown: &Path) -> Problem {
     let file = own(quoted(&shown.to_string_lossy()));
     Problem::host(id::UTF_16, text!("{} is UTF-16 text, which none of its readers can read", shown.display()))
-        .hint_command(text!(
+        .hint_command(as_root(text!(
             "(umask 077; iconv -f utf-16 -t utf-8 {} >{}.utf8 && cat {}.utf8 >{} && rm {}.utf8)",
             file,
             file,
             file,
             file,
             file
-        ))
+        )))
 }

@@ -31,7 +31,7 @@ use crate::sandbox::{Login, Sandbox, World};
 use crate::settings::{Layers, NoProxy, Settings};
 use crate::text::Text;
 use crate::text::words::words;
-use crate::text::{host_port, ics_setup};
+use crate::text::{as_root, host_port, ics_setup};
 
 pub(crate) use case::case;
 pub(crate) use doors::PROGRAMS;
@@ -139,7 +139,7 @@ pub(crate) fn prove(look: &Look<'_>) -> Proven {
             let title = "programs of this host were not asked; the models alone speak";
             let finding = Finding::new(ids::PROVE_ASKED, Status::Skip, title).observed(why);
             let finding = if look.host.is_live() && look.host.euid() != 0 {
-                finding.fix(crate::text!("sudo {}", ics_setup("prove")))
+                finding.fix(as_root(ics_setup("prove")))
             } else {
                 finding
             };

@@ -9,7 +9,8 @@ use crate::finding::{Finding, Status, ids};
 use crate::plan::{Action, Change, unified};
 use crate::problem::{HostState, Kind, Problem};
 use crate::redact::Redactor;
-use crate::text::{Text, quoted};
+use crate::text;
+use crate::text::{Person, Text, ics_setup, own};
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
@@ -164,9 +165,8 @@ impl Report<'_> {
         text.push_str(&findings(&told, all, self.redactor, paint));
         match (self.outcome, self.run) {
             (Outcome::Changed, Some(run)) => {
-                let root =
-                    self.root.map(|root| format!(" --root {}", quoted(&root.to_string_lossy()))).unwrap_or_default();
-                let _ = writeln!(text, "\nDone: run {run}. Undo: ics-setup revert {run}{root}");
+                let undo = text!("{}", ics_setup(text!("revert {}", own(run)))).pasted_by(self.person);
+                let _ = writeln!(text, "\nDone: run {run}. Undo: {}", say(self.redactor, &undo));
             }
             (Outcome::Changed, None) => {}
             (Outcome::Unchanged, _) => text.push_str("Nothing to do: no file has to change.\n"),
@@ -182,7 +182,7 @@ impl Report<'_> {
 }
 
 /// Runs, drift and an interrupted run.
-pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
+pub fn status(runs: &[Run], drift: &[Drift], person: &Person, paint: Paint) -> String {
     if runs.is_empty() {
         return "No run so far.\n".to_owned();
     }
@@ -200,10 +200,12 @@ pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
         let _ = writeln!(text, "{} {}: {cause}", paint.with("33", "drift"), visible(path));
     }
     if let Some(run) = runs.iter().find(|run| run.state == State::Interrupted) {
+        let undo = text!("{}", ics_setup(text!("revert {}", own(&run.begin.run)))).pasted_by(person);
         let _ = writeln!(
             text,
-            "\nRun {0} was interrupted. The next prepare or reconfigure takes it back first; so does: ics-setup revert {0}",
-            run.begin.run
+            "\nRun {} was interrupted. The next prepare or reconfigure takes it back first; so does: {}",
+            run.begin.run,
+            say(&Redactor::default(), &undo)
         );
     }
     text

@@ -10,8 +10,8 @@ use crate::plan::Change;
 use crate::platform::Os;
 use crate::problem::{HostState, Problem};
 use crate::redact::Redactor;
-use crate::text::Text;
 use crate::text::words::words;
+use crate::text::{Person, Text};
 
 pub use characters::{characters, clean, finding_json, line, value, visible};
 pub use human::{
@@ -67,6 +67,6 @@ pub struct Report<'a> {
     pub error: Option<&'a Problem>,
     /// Keeps secrets out.
     pub redactor: &'a Redactor,
-    /// `--root`, which the command that undoes it needs too.
-    pub root: Option<&'a std::path::Path>,
+    /// Who undoes it.
+    pub person: &'a Person,
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::vars::ProxyVars;
 use super::{Context, daemon_json};
-use crate::consumers::{Who, docker_drop_in, docker_unit};
+use crate::consumers::judge::restart_command;
+use crate::consumers::{Who, docker_drop_in, docker_unit, installed_docker};
 use crate::docker;
 use crate::envfile::unit::{self, Release};
 use crate::environment;
@@ -17,7 +18,7 @@ use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::settings::{Key, NoProxy};
 use crate::text;
-use crate::text::own;
+use crate::text::{Text, own};
 use crate::vendor::Vendor;
 
 /// How long the engine may take to tell its release.
@@ -58,9 +59,15 @@ pub(super) fn restart_step(context: &Context<'_>, draft: &mut Draft<'_>) {
     if context.settings.switch(Key::Restart) == Some(true) {
         return;
     }
-    let (unit, _) = docker_unit(context.view, context.platform.systemd());
-    let unit = own(unit.trim_end_matches(".service"));
-    draft.next(text!("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart {}", unit));
+    // Where there is none yet, it reads it when it comes.
+    if let Some(unit) = installed_docker(context.view, context.platform.systemd()) {
+        draft.next(read_again(unit));
+    }
+}
+
+/// The step in words.
+pub(crate) fn read_again(unit: &str) -> Text {
+    text!("let the Docker daemon read its proxy (running containers stop): {}", restart_command(unit))
 }
 
 fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {

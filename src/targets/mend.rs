@@ -23,7 +23,7 @@ use crate::redact::MASK;
 use crate::settings::{Key, NoProxy};
 use crate::system::owner::tool;
 use crate::text;
-use crate::text::{Fix, Text, own};
+use crate::text::{Fix, Text, as_root, own};
 
 /// No more edits are tried in one plan.
 const MOST: usize = 40;
@@ -261,7 +261,10 @@ fn next_step(edits: &Edits, context: &Context<'_>, draft: &mut Draft<'_>) {
         match who {
             Who::Login => draft.next(super::system_proxy::LOG_IN_AGAIN),
             Who::Docker => docker::restart_step(context, draft),
-            Who::Systemd => draft.next("let services get it when they are started again: systemctl daemon-reexec"),
+            Who::Systemd => {
+                let again = as_root("systemctl daemon-reexec");
+                draft.next(text!("let services get it when they are started again: {}", again))
+            }
             _ => {}
         }
     }

@@ -16,9 +16,12 @@ use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
 use crate::text;
-use crate::text::{ics_setup, own};
+use crate::text::{as_root, ics_setup, of_host, own};
 
+pub(crate) use docker::read_again as docker_reads_again;
 pub(crate) use mend::{Mended, mend};
+pub(crate) use prod_env::read_again as product_reads_again;
+pub(crate) use system_proxy::LOG_IN_AGAIN;
 use vars::ProxyVars;
 
 /// The verb that asks.
@@ -190,9 +193,9 @@ fn readable_passwords(context: &Context<'_>, from: usize, draft: &mut Draft<'_>)
         findings.push(if every_login {
             finding
                 .cause("every login shell sources this file, so it has to be readable")
-                .fix("use a proxy account that may do nothing else, or allow this host by its address")
+                .advise("use a proxy account that may do nothing else, or allow this host by its address")
         } else {
-            finding.fix(text!("chmod o-r {}", shown.display()))
+            finding.fix(as_root(text!("chmod o-r {}", of_host(&change.path))))
         });
     }
     draft.plan.findings.extend(findings);

@@ -8,12 +8,13 @@ use super::vars::{ProxyVars, reasons};
 use crate::consumers::Who;
 use crate::envfile::{Edit, Note, PortableValue, Rejection, State, Syntax, edit, find};
 use crate::finding::{Finding, ids};
+use crate::host::HostRead;
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::product::Place;
 use crate::settings::{BackEnd, NoProxy, by_key};
 use crate::text;
-use crate::text::{ics_setup, own};
+use crate::text::{Text, as_root, ics_setup, own};
 use crate::vendor::{Generation, Vendor, prod_env};
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
@@ -51,10 +52,19 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let before = draft.plan.changes.len();
     draft.put(&path, edited.bytes, 0o640, reasons(&edited.notes))?;
     if draft.plan.changes.len() > before {
-        let compose = Place::look(context.view.host, &settings.home).command(&context.view.host.shown(&settings.home));
-        draft.next(text!("let the containers read it: {} down && {} up -d", compose.clone(), compose));
+        draft.next(read_again(context.view.host, &settings.home));
     }
     Ok(())
+}
+
+/// What makes the containers read it: by Compose as this host has it, where it has one with a file for it.
+pub(crate) fn read_again(host: &dyn HostRead, home: &Path) -> Text {
+    let place = Place::look(host, home);
+    if !place.has_compose() {
+        return text!("let containers that have started with {} read it: create them anew", prod_env(home));
+    }
+    let compose = place.command(home);
+    text!("let the containers read it: {}", as_root(text!("{} down && {} up -d", compose.clone(), compose)))
 }
 
 /// The members of the list in a commented line that is going to be taken up: the last one, where no line is active.

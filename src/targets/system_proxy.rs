@@ -15,7 +15,7 @@ use crate::text::own;
 const SUSPICIOUS: usize = 1000;
 
 /// What a person does afterwards.
-pub(super) const LOG_IN_AGAIN: &str = "log in again: running sessions keep the old environment";
+pub(crate) const LOG_IN_AGAIN: &str = "log in again: running sessions keep the old environment";
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     if !vars.change() {

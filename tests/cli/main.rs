@@ -11,6 +11,7 @@ mod doors;
 mod errors;
 mod explain;
 mod first;
+mod fixes;
 mod hosts;
 mod mend;
 mod network;

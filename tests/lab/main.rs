@@ -12,6 +12,7 @@ mod common;
 mod crash;
 mod crowd;
 mod doors;
+mod fixes;
 mod formats;
 mod host;
 mod login;

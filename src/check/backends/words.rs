@@ -51,7 +51,7 @@ impl Server {
             .expected(text!("the host name of the {} that serves production", own(name)))
             .observed(text!("{} ({})", at(address), own(&address.origin)))
             .cause("in production there is no such container: the scheduler, workers and interface server would never start")
-            .advise(text!("give the real {}'s name or address: sudo {}", own(name), command))
+            .advise(text!("give the real {}'s name or address: {}", own(name), command))
             .advise(text!("where this is a Test Drive, say so: {}", again))
     }
 
@@ -86,14 +86,14 @@ impl Server {
             NetError::NameUnknown => finding
                 .cause("neither DNS nor /etc/hosts knows the name on this host")
                 .advise(text!("look whether this host knows it: getent hosts {}", own(&host)))
-                .advise(text!("if the name is wrong: sudo {}", ics_setup(text!("reconfigure --{}-host <HOST>", own(word))))),
+                .advise(text!("if the name is wrong: {}", ics_setup(text!("reconfigure --{}-host <HOST>", own(word))))),
             NetError::NameUnanswered { .. } => finding
                 .cause("the name servers of this host do not answer; nothing is known about the server itself")
                 .advise(text!("look which name servers are asked: cat /etc/resolv.conf; getent hosts {}", own(&host))),
             NetError::Refused => finding
                 .cause(text!("{} is not running, listens on another port or on its own loopback only, or a firewall rejects", own(name)))
                 .advise(text!("look on the server: ss -ltn 'sport = :{}' (127.0.0.1 there means: bind-address)", port))
-                .advise(text!("if the port is wrong: sudo {}", ics_setup(text!("reconfigure --{}-port <PORT>", own(word))))),
+                .advise(text!("if the port is wrong: {}", ics_setup(text!("reconfigure --{}-port <PORT>", own(word))))),
             NetError::ConnectTimeout { .. } => finding
                 .cause(text!("a firewall or security group drops the packets, or the address is wrong; the limit of {} is --connect-timeout", took(limits.connect)))
                 .advise(text!("ask for: TCP from this host (its addresses: hostname -I) to {}", place))
@@ -113,7 +113,7 @@ impl Server {
         let finding = finding.cause(text!("{}; nothing secret was sent", why));
         if let Distrust::OtherName { .. } = why {
             let command = ics_setup(text!("reconfigure --{}-host <NAME>", word));
-            return finding.advise(text!("use a name that the certificate has: sudo {}", command));
+            return finding.advise(text!("use a name that the certificate has: {}", command));
         }
         let look = text!("look who it is: openssl s_client -connect {}:{}{} -showcerts </dev/null", host, port, start);
         let finding = finding.advise(look);
@@ -121,9 +121,18 @@ impl Server {
             return finding.advise("look whether this host's clock is right: timedatectl");
         }
         finding
-            .advise("trust its CA on Ubuntu, Debian: sudo cp <CA.crt> /usr/local/share/ca-certificates/ && sudo update-ca-certificates")
-            .advise("trust its CA on CentOS, Red Hat: sudo cp <CA.crt> /etc/pki/ca-trust/source/anchors/ && sudo update-ca-trust")
-            .advise(text!("try it once: {}", ics_setup(text!("check backends --proxy-ca <CA.crt> --{}-host {}", word, host))))
+            .advise(text!(
+                "trust its CA on Ubuntu, Debian: {}",
+                as_root("cp <CA.crt> /usr/local/share/ca-certificates/ && update-ca-certificates")
+            ))
+            .advise(text!(
+                "trust its CA on CentOS, Red Hat: {}",
+                as_root("cp <CA.crt> /etc/pki/ca-trust/source/anchors/ && update-ca-trust")
+            ))
+            .advise(text!(
+                "try it once: {}",
+                ics_setup(text!("check backends --proxy-ca <CA.crt> --{}-host {}", word, host))
+            ))
     }
 
     /// What a release of the product asks for.

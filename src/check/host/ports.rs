@@ -71,8 +71,8 @@ fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Findin
             };
             let finding = finished(port, status, text!("something listens on port {}", number), observed)
                 .cause(why)
-                .advise(text!("see who it is: sudo ss -ltnp 'sport = :{}'", number));
-            let again = text!("sudo {}", ics_setup("check --only port-in-use"));
+                .advise(text!("see who it is: {}", as_root(text!("ss -ltnp 'sport = :{}'", number))));
+            let again = as_root(ics_setup("check --only port-in-use"));
             if facts.as_root { finding.advise(text!("look again: {}", again)) } else { finding.fix(again) }
         }
         Owner::Foreign => foreign(port, &here, &names, observed),

@@ -101,7 +101,7 @@ pub(super) fn judge_places(facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding
         findings.push(
             Finding::skip(ids::NP001, "the lists of a file were not judged")
                 .observed(unread.clone())
-                .fix(text!("sudo {}", ics_setup("check proxy"))),
+                .fix(as_root(ics_setup("check proxy"))),
         );
     }
     if facts.places.is_empty() && facts.unread.is_empty() && spec.list.is_none() {

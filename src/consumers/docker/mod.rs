@@ -77,9 +77,7 @@ fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
         next = answers::outrank(started(probe, unit, &service), Some(next));
     }
     let Some(running) = running else {
-        // What cannot be looked at may be there.
-        let there = |path: &Path| !matches!(probe.host.lstat(path), Ok(None));
-        let is_installed = service.fragment.is_some() || PROGRAMS.iter().any(|path| there(Path::new(path)));
+        let is_installed = is_installed(probe.host, &service);
         // Our own drop-in is no proof that there is a daemon that reads it.
         let by_others = next.state != State::Seen
             || !next.unknown.is_empty()
@@ -441,6 +439,18 @@ pub(crate) fn docker_unit(host: &dyn HostRead, release: Release) -> (&'static st
     let usable = |(_, service): &(&str, Service)| service.fragment.is_some() && !service.masked;
     let usual = of(UNITS[0]);
     if usable(&usual) { usual } else { UNITS[1..].iter().map(|name| of(name)).find(usable).unwrap_or(usual) }
+}
+
+/// Is there a daemon that a unit starts, or the program of one? What cannot be looked at may be there.
+fn is_installed(host: &dyn HostRead, service: &Service) -> bool {
+    let there = |path: &Path| !matches!(host.lstat(path), Ok(None));
+    service.fragment.is_some() || PROGRAMS.iter().any(|path| there(Path::new(path)))
+}
+
+/// The unit that starts the daemon of this host, as people name it: `docker`; `None`: there is no daemon.
+pub(crate) fn installed_docker(host: &dyn HostRead, release: Release) -> Option<&'static str> {
+    let (unit, service) = docker_unit(host, release);
+    is_installed(host, &service).then(|| unit.trim_end_matches(".service"))
 }
 
 /// The drop-in of a unit of the daemon that is ours.

@@ -37,7 +37,7 @@ fn name_of_daemon(daemon: &Consumer) -> Text {
 fn remedy_of_daemon(case: &Case<'_>) -> (&'static str, Vec<Fix>) {
     (
         "as a service it reads neither /etc/environment nor profile.d, only its unit's drop-ins and daemon.json; without a proxy it pulls no image",
-        case.prepare().into_iter().chain(restart(case.facts.image)).collect(),
+        case.prepare().into_iter().chain(restart(case.facts)).collect(),
     )
 }
 

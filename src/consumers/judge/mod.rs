@@ -8,7 +8,8 @@ use std::path::Path;
 
 use remedy::{closed, outranked, unread};
 
-pub(crate) use super::profile::write;
+pub(crate) use super::profile::{home_flag, restart_command, write};
+
 use super::profile::{Case, Fails, restart};
 use super::{Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
 use crate::finding::FindingId;
@@ -19,7 +20,7 @@ use crate::redact::list_text;
 use crate::settings::NoProxy;
 use crate::text;
 use crate::text::Evidence;
-use crate::text::{Fix, Text, clean, ics_setup, own};
+use crate::text::{Fix, Text, as_root, clean, ics_setup, own};
 
 /// What a consumer gets, in one line: `http and https by http://h:1, no_proxy a,b`.
 ///
@@ -74,7 +75,7 @@ fn seen(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding
         };
         let finding = Finding::new(id, status, text!("{}: {}", who, own(set))).observed(observed);
         return match consumer.next {
-            Some(_) if status == Status::Warn => restarted(finding, consumer),
+            Some(_) if status == Status::Warn => restarted(finding, consumer, facts),
             _ => still_set(finding, consumer, status),
         };
     }
@@ -129,14 +130,14 @@ fn with_next(consumer: &Consumer, next: &Consumer, facts: &ConsumersFacts, wante
     let finding = Finding::new(id(consumer.consumer), Status::Warn, title)
         .expected(expected(consumer, wanted))
         .observed(observed);
-    restarted(finding, consumer)
+    restarted(finding, consumer, facts)
 }
 
 /// Only what runs has to be started again, so no image has a consumer like this.
-fn restarted(mut finding: Finding, consumer: &Consumer) -> Finding {
+fn restarted(mut finding: Finding, consumer: &Consumer, facts: &ConsumersFacts) -> Finding {
     match consumer.stale_unit {
-        true => finding.fix.push(Fix::Command("systemctl daemon-reload".into())),
-        false => finding.fix.extend(restart(false)),
+        true => finding.fix.push(Fix::Command(as_root("systemctl daemon-reload"))),
+        false => finding.fix.extend(restart(facts)),
     }
     finding.cause(consumer.why.clone().unwrap_or_default())
 }
@@ -268,7 +269,7 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
     if consumer.state != State::Unreadable {
         let finding = Finding::new(id, Status::Skip, text!("{} was not looked at", who));
         let finding = match consumer.state {
-            State::NeedsRoot => finding.fix(text!("sudo {}", ics_setup("check proxy"))),
+            State::NeedsRoot => finding.fix(as_root(ics_setup("check proxy"))),
             _ => finding,
         };
         return evidence(finding.observed(why), consumer, &[]);

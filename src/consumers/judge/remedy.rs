@@ -4,7 +4,7 @@ use super::super::profile::{MEND_OTHERS, restart, write};
 use super::super::{Closed, Consumer, ConsumersFacts, Decided, State, Unread, Wanted};
 use super::{Difference, decided_by, differences};
 use crate::text;
-use crate::text::{Fix, Text, own};
+use crate::text::{Fix, Text, as_root, own};
 
 /// A file that the consumer may not read, where that is why something is wrong: the command that opens it.
 pub(super) fn closed(consumer: &Consumer, wrong: &[Difference]) -> Option<(Text, Vec<Fix>)> {
@@ -16,7 +16,7 @@ pub(super) fn closed(consumer: &Consumer, wrong: &[Difference]) -> Option<(Text,
     let mode = |(path, mode): &(String, String)| text!("{} has mode {}", own(path), own(mode));
     let modes = Text::join(closed.modes.iter().map(mode), ", ");
     let cause = text!("{}, so that {} cannot read {}", modes, own(&closed.user), own(&closed.file));
-    let mut fixes = vec![Fix::Command(text!("{}", own(&closed.chmod)))];
+    let mut fixes = vec![Fix::Command(as_root(text!("{}", own(&closed.chmod))))];
     if closed.password {
         let warning = "the file holds the password of the proxy, which every user of this host can read then";
         fixes.push(Fix::Advice(warning.into()));
@@ -78,12 +78,18 @@ pub(super) fn outranked(
     if !wanted.mends_others && others.iter().any(|(_, decided)| decided.others.is_some()) {
         fixes.push(write("prepare", &[consumer.consumer.profile().flag, MEND_OTHERS], wanted));
     }
-    let by_hand = others.iter().filter(|(_, decided)| wanted.mends_others || decided.others.is_none());
+    // What `prepare` writes or mends anyway decides here too.
+    let anyway = |decided: &Decided| decided.ours && !consumer.consumer.has_file_of_ours() && !wanted.written;
+    if others.iter().any(|(_, decided)| anyway(decided)) {
+        fixes.push(write("prepare", &[], wanted));
+    }
+    let by_hand =
+        others.iter().filter(|(_, decided)| !anyway(decided) && (wanted.mends_others || decided.others.is_none()));
     fixes
         .extend(by_hand.map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown)))));
     if consumer.consumer.profile().restarts {
         // No command mends it before a person has: a restart alone would change nothing.
-        fixes.extend(restart(false).into_iter().map(|fix| match fix {
+        fixes.extend(restart(facts).into_iter().map(|fix| match fix {
             Fix::Command(command) => Fix::Advice(text!("where it runs, restart it then: {}", command)),
             other => other,
         }));

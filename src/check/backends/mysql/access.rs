@@ -46,7 +46,7 @@ pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding
             .cause("no account of the server has this host's address or name in its host part; the path to the server is open")
             .advise(text!("run on the server, with this host as the message names it or '%' as <HOST>: CREATE USER {} IDENTIFIED BY '<PASSWORD>';", account))
             .advise(text!("run on the server: GRANT ALL ON `{}`.* TO {}; GRANT ALL ON `{}`.* TO {}; GRANT RELOAD ON *.* TO {};", own(&spec.database), account, own(&spec.secret_database), account, account)),
-        ACCESS_DENIED => {
+        ACCESS_DENIED if tls || !refusal.wants_tls() => {
             let finding = make(ids::MYSQL_LOGIN, text!("MySQL on {} denies the login of {}", place, own(user)))
                 .expected(text!("user {} can log in {}", own(user), own(if spec.has_password { "with the password given" } else { "without a password: none was given" })))
                 .cause(if tls {
@@ -56,7 +56,7 @@ pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding
                 })
                 .advise(by_hand(spec, user))
                 .advise(text!("look on the server: SELECT user, host, plugin FROM mysql.user WHERE user = '{}';", own(user.replace('\'', "''"))))
-                .advise(text!("if the password is wrong, give the right one: sudo {}", ics_setup("reconfigure --mysql-password-file <FILE>")));
+                .advise(text!("if the password is wrong, give the right one: {}", ics_setup("reconfigure --mysql-password-file <FILE>")));
             if tls { finding } else { finding.advise(text!("if the account demands TLS: {}", ics_setup("check backends --mysql-tls"))) }
         }
         DATABASE_DENIED => make(ids::MYSQL_LOGIN, text!("MySQL on {} denies {} its database", place, own(user)))
@@ -78,7 +78,7 @@ pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding
         _ if refusal.wants_tls() => make(ids::MYSQL_TLS, text!("MySQL on {} lets nobody in without TLS", place))
             .expected("plain connections, as the settings say (mysql.tls = false), or TLS in the settings")
             .cause("require_secure_transport is on")
-            .fix(text!("sudo {}", ics_setup("reconfigure --mysql-tls")))
+            .fix(ics_setup("reconfigure --mysql-tls"))
             .advise("or run on the server: SET GLOBAL require_secure_transport = OFF;"),
         _ => make(ids::MYSQL_LOGIN, text!("MySQL on {} refuses the login of {}", place, own(user)))
             .expected(text!("user {} can log in", own(user)))
@@ -106,7 +106,7 @@ pub(super) fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits
             .observed("caching_sha2_password asks for the password itself on a plain connection; it was not sent")
             .cause(if greeting.offers_tls { "TLS is turned off in the settings (mysql.tls = false)" } else { "the server has no TLS to offer" });
             if greeting.offers_tls {
-                finding.fix(text!("sudo {}", ics_setup("reconfigure --mysql-tls")))
+                finding.fix(ics_setup("reconfigure --mysql-tls"))
             } else {
                 finding.advise(text!("run on the server: ALTER USER {} IDENTIFIED WITH mysql_native_password BY '<PASSWORD>';", account))
             }
@@ -115,7 +115,7 @@ pub(super) fn login(spec: &MysqlSpec, greeting: &Greeting, login: &Login, limits
             .expected("TLS, as the settings say (mysql.tls = true)")
             .observed("its greeting does not offer TLS; the password was not sent")
             .advise("set ssl_ca, ssl_cert and ssl_key in my.cnf on the server, then restart it")
-            .advise(text!("where the network may be trusted, do without: sudo {}", ics_setup("reconfigure --mysql-tls=false"))),
+            .advise(text!("where the network may be trusted, do without: {}", ics_setup("reconfigure --mysql-tls=false"))),
         Login::Broken { error, tls } => broken(spec, error, *tls, limits, make),
     })
 }
@@ -141,7 +141,7 @@ fn broken(
                 .observed(text!("{}", error))
                 .cause("servers of 5.6 and early 5.7 builds speak TLS 1.0 and 1.1 only, which current clients refuse (OpenSSL says: unsafe legacy renegotiation disabled)")
                 .advise("look on the server (it must have TLSv1.2): SHOW VARIABLES LIKE 'tls_version';")
-                .advise(text!("where the network may be trusted, do without: sudo {}", ics_setup("reconfigure --mysql-tls=false")))
+                .advise(text!("where the network may be trusted, do without: {}", ics_setup("reconfigure --mysql-tls=false")))
         }
         _ => make(ids::MYSQL_LOGIN, text!("the login to MySQL on {} broke off", place))
             .expected(text!("a login within {} (--timeout)", took(limits.check)))

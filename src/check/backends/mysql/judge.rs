@@ -49,13 +49,14 @@ fn unreached(mysql: &MysqlSpec, error: &NetError, waited: u64, spec: &CheckSpec)
         NetError::Silent { .. } => finding
             .cause(text!("connected, no greeting within {}: reverse DNS on the server (it looks this host's name up before it greets), or a port that is not MySQL's", took(waited)))
             .advise(SKIP_NAME_RESOLVE)
+            .advise(text!("if that port is not MySQL's, give its own: {}", ics_setup("reconfigure --mysql-port <PORT>")))
             .advise(text!("see whether it comes at all: {}", ics_setup("check backends --timeout 60s"))),
         NetError::Closed => finding
             .cause("a load balancer without a server behind it, or rules on the server's side that close connections from this host")
             .advise("look at the load balancer's target group, and at the server's error log"),
         NetError::Unexpected { .. } => finding
             .cause("the port belongs to another service")
-            .advise(text!("give its own port, by default 3306: sudo {}", ics_setup("reconfigure --mysql-port <PORT>"))),
+            .advise(text!("give its own port, by default 3306: {}", ics_setup("reconfigure --mysql-port <PORT>"))),
         _ => finding,
     }
 }
@@ -171,7 +172,7 @@ fn tls(about: &About, greeting: &Greeting, mysql: &MysqlSpec) -> Finding {
                 } else {
                     "the account logs in by caching_sha2_password, which wants TLS"
                 })
-                .fix(text!("sudo {}", ics_setup("reconfigure --mysql-tls")))
+                .fix(ics_setup("reconfigure --mysql-tls"))
         }
         (Some(cipher), _) => make(Status::Pass, text!("the connection to MySQL on {} is encrypted", place))
             .observed(text!("{}; the certificate is trusted", cipher)),

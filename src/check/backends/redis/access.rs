@@ -73,7 +73,7 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
                     .advise(text!("if it is a TLS port: {}", ics_setup("check backends --redis-tls"))),
                 NetError::Unexpected { .. } => finding
                     .cause("the port belongs to another service")
-                    .advise(text!("give its own port, by default 6379: sudo {}", ics_setup("reconfigure --redis-port <PORT>"))),
+                    .advise(text!("give its own port, by default 6379: {}", ics_setup("reconfigure --redis-port <PORT>"))),
                 _ => finding,
             }
         }
@@ -100,7 +100,7 @@ fn turned_away(denial: &Denial, place: &Text) -> Finding {
             .advise("look on the server who holds them: redis-cli CLIENT LIST")
             .advise("raise it in redis.conf on the server: maxclients 10000"),
         DenialKind::PrimaryLost => make(text!("Redis on {} is a replica that has lost its primary", place))
-            .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --redis-host <HOST>"))),
+            .advise(text!("give the primary's address: {}", ics_setup("reconfigure --redis-host <HOST>"))),
         _ => make(text!("Redis on {} refuses INFO", place))
             .expected("an answer to INFO")
             .cause("a proxy or a service that hides INFO; nothing more can be said about it"),
@@ -121,7 +121,7 @@ fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding
             make(Status::Warn, text!("Redis on {} wants TLS, and the settings do not say so", place))
                 .expected("redis.tls = true in the settings")
                 .observed(text!("plain: {}; with TLS it answers ({})", plain, cipher))
-                .fix(text!("sudo {}", ics_setup("reconfigure --redis-tls")))
+                .fix(ics_setup("reconfigure --redis-tls"))
         }
         None => make(Status::Pass, text!("Redis on {} takes plain connections, as the settings have them", place))
             .observed("it answers without TLS"),
@@ -145,7 +145,7 @@ fn login(answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
                 .observed(denial.to_string())
                 .cause("the password is wrong, or the default user is turned off")
                 .advise("look on the server, from 6 on: redis-cli ACL LIST; before: grep requirepass redis.conf")
-                .advise(text!("give the right one: sudo {}", ics_setup("reconfigure --redis-password-file <FILE>"))),
+                .advise(text!("give the right one: {}", ics_setup("reconfigure --redis-password-file <FILE>"))),
             _ => make(Status::Fail, text!("Redis on {} refuses the login", place))
                 .expected("a login")
                 .observed(denial.to_string()),
@@ -159,7 +159,7 @@ fn login(answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
             make(Status::Fail, text!("Redis on {} asks for a password, and none is known", place))
                 .expected("the password in the settings or in prod.env")
                 .observed(denial.to_string())
-                .advise(text!("give it: sudo {}", ics_setup("reconfigure --redis-password-file <FILE>")))
+                .advise(text!("give it: {}", ics_setup("reconfigure --redis-password-file <FILE>")))
                 .advise(text!("try it once: {}", ics_setup("check backends --redis-password-file <FILE>")))
         }
         _ => make(Status::Pass, text!("Redis on {} lets everybody in", place)).observed(if redis.has_password {

@@ -91,13 +91,13 @@ fn mode(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
         ("sentinel", _) => make(Status::Fail, text!("{} is a Redis Sentinel, not a Redis", place))
             .cause("a Sentinel (usually port 26379) knows where the primary is, and holds no data")
             .advise(text!("ask it for the primary's address: redis-cli -h {} -p {} SENTINEL MASTERS", own(quoted(&redis.at.host)), redis.at.port))
-            .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --redis-host <HOST> --redis-port 6379"))),
+            .advise(text!("give the primary's address: {}", ics_setup("reconfigure --redis-host <HOST> --redis-port 6379"))),
         ("cluster", _) => make(Status::Warn, text!("Redis on {} is in cluster mode", place))
             .cause("a client that does not speak the cluster protocol is sent from node to node (MOVED); the vendor's templates have one primary with replicas")
             .advise("use a replication group with cluster mode off, and its primary's address"),
         (_, "slave" | "replica") => make(Status::Fail, text!("Redis on {} is a replica", place))
             .cause("replicas refuse writes (READONLY); the product writes its queues")
-            .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --redis-host <HOST>"))),
+            .advise(text!("give the primary's address: {}", ics_setup("reconfigure --redis-host <HOST>"))),
         _ => make(Status::Pass, text!("Redis on {} is a single primary", place)),
     })
 }

@@ -84,7 +84,7 @@ impl Check for Consumers {
     fn judge(&self, facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
         let mut findings = all(facts, spec);
         findings.extend(drift::judge_drift(facts, spec));
-        findings.extend(urls::judge_urls(facts));
+        findings.extend(urls::judge_urls(facts, &spec.wanted()));
         // What is said of several is known as the least of them is.
         let mut seen = facts.consumers.iter().filter(|consumer| consumer.state == State::Seen);
         let known = if seen.all(|consumer| consumer.known == Known::Asked) { Known::Asked } else { Known::Files };

@@ -136,6 +136,8 @@ fn each_consumer_that_differs_says_what_and_how_to_mend_it() {
     let host = host("ubuntu");
     put_everywhere(&host, "http://divvy:0ther@proxy.corp:3128", "mysql,x");
     host.put("/divvycloud/compose.yaml", b"services: {worker: {env_file: prod.env}}\n");
+    host.put("/usr/bin/docker-compose", b"");
+    host.put("/usr/bin/dockerd", b"");
     let (_, findings) = look(&host, Some(URL), "--proxy");
     for (id, wanted, words) in [
         ("proxy-login", Status::Fail, "http_proxy is http://divvy:***@proxy.corp:3128 with another password"),
