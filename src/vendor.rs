@@ -1,6 +1,7 @@
 //! The vendor's facts, from `assets/vendor.toml`.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -44,6 +45,8 @@ pub(crate) struct DockerFiles {
     pub daemon_json: PathBuf,
     /// The first engine that knows `proxies` there.
     pub proxies_since: Version,
+    /// The address of the host in the engine's own bridge, where nobody chose another.
+    pub bridge: IpAddr,
     /// Packages of the engine.
     pub packages: Vec<String>,
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::callers::is_installed;
+use super::network::{Mode, Names};
 use super::reader::FileProbe;
 use super::{Consumer, ConsumersFacts, Known, State, Who, asked, docker, doors, files, packages, prod_env};
 use crate::environment::{self, Unseen};
@@ -40,6 +41,12 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     let mut probe = FileProbe::new(host, platform, ask.home, time);
     let http_password = probe.password(ask.http_proxy);
     let https_password = probe.password(ask.https_proxy);
+    let mode = match (ask.inside.is_some() || host.is_live(), host.is_image()) {
+        (true, _) => Mode::Live,
+        (false, true) => Mode::Image,
+        (false, false) => Mode::Quiet,
+    };
+    probe.names = Names::new(host, mode);
     if let Some(planned) = ask.inside {
         probe.answers = asked::ask(host, platform, planned, only.unwrap_or(&Who::ALL), time.left());
     }
@@ -65,8 +72,10 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     }
     let place = Place::look(host, ask.home);
     let compose = if place.compose.is_empty() { Text::default() } else { place.command(ask.home) };
+    let is_astray = consumers.iter().any(|consumer| !consumer.astray.is_empty());
+    let bridge = if is_astray { probe.bridge().to_string() } else { String::new() };
     let planned = Vec::new();
-    ConsumersFacts { http_password, https_password, consumers, planned, image: !host.is_live(), compose }
+    ConsumersFacts { http_password, https_password, consumers, planned, image: !host.is_live(), bridge, compose }
 }
 
 /// The file that a verb writes for a consumer.

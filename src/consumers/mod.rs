@@ -16,6 +16,7 @@
 //! | `doors` | logins and sudo, by what each door starts from |
 //! | `files` | cron and services by their files |
 //! | `prod_env` | `prod.env` and the compose files that name it |
+//! | `network` | what hosts that containers are told to ask are in their own network |
 //! | `sight` | what a reader makes of a variable, and which line decides it |
 //! | `logins` | the files of login shells, read as one program |
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
@@ -41,6 +42,7 @@ mod logins;
 mod look;
 pub(crate) mod mend;
 mod modelled;
+mod network;
 pub(crate) mod packages;
 pub(crate) mod pam;
 pub(crate) mod places;
@@ -66,6 +68,7 @@ use crate::text::words::words;
 pub(crate) use collect::{Ask, observe};
 pub(crate) use docker::{data_root, docker_drop_in, docker_unit, over_planned};
 pub use modelled::{Modelled, modelled};
+pub(crate) use network::{Astray, Fault, Servers};
 pub use touched::{TOUCHED, Touched};
 pub(crate) use value::{Flaw, ProxyValue};
 pub(crate) use wanted::{ProxySpec, Wanted};
@@ -103,6 +106,9 @@ pub(crate) struct ConsumersFacts {
     /// They are those of an image, of which nothing runs.
     #[serde(default)]
     pub(crate) image: bool,
+    /// The address of this host that containers reach; empty: there are none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) bridge: String,
     /// Compose as this host has it, with its files: `docker compose -f /divvycloud/compose.yaml`; empty: there are none.
     #[serde(default)]
     pub(crate) compose: Text,
@@ -157,6 +163,9 @@ pub(crate) struct Consumer {
     /// Files that would decide something, were they not closed to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) closed: Vec<Closed>,
+    /// Hosts that are not in its network what is meant by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) astray: Vec<Astray>,
     /// What leaves `/etc/environment` unread at these doors, where that is the file that `prepare` writes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unread: Vec<Unread>,
@@ -321,6 +330,7 @@ impl Consumer {
             model: None,
             exceptions: Vec::new(),
             closed: Vec::new(),
+            astray: Vec::new(),
             unread: Vec::new(),
             assumed: Vec::new(),
             kept_by: None,
@@ -335,9 +345,20 @@ impl Consumer {
     fn is_same(&self, other: &Self) -> bool {
         let values = |own: &Self| {
             let urls = [&own.http, &own.http_upper, &own.https, &own.https_upper].map(Clone::clone);
-            (urls, own.no_proxy.clone(), own.no_proxy_upper.clone())
+            let astray: Vec<Astray> = own.proxies_astray().cloned().collect();
+            (urls, own.no_proxy.clone(), own.no_proxy_upper.clone(), astray)
         };
         self.unknown.keys().eq(other.unknown.keys()) && values(self) == values(other)
+    }
+
+    /// Its proxies that are not where its containers look for them.
+    pub(crate) fn proxies_astray(&self) -> impl Iterator<Item = &Astray> {
+        self.astray.iter().filter(|own| NAMES.contains(&own.variable.as_str()))
+    }
+
+    /// Hosts and ports of the back ends that are not what is meant.
+    pub(crate) fn back_ends_astray(&self) -> impl Iterator<Item = &Astray> {
+        self.astray.iter().filter(|own| !NAMES.contains(&own.variable.as_str()))
     }
 
     /// The proxy that it uses for http (or https) requests. Go programs such as the Docker daemon ask the upper-case name

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::network::{self, Site};
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
 use super::{Consumer, Known, NAMES, State, Who};
@@ -39,7 +40,11 @@ pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> 
         for (service, consumer) in of_dialect(probe, home, dialect, &path, &bytes) {
             let way = Way { dialect: dialect.name(), service };
             match ways.iter_mut().find(|(_, known)| known.is_same(&consumer)) {
-                Some((all, _)) => all.push(way),
+                Some((all, known)) => {
+                    all.push(way);
+                    let new = consumer.astray.into_iter().filter(|own| !known.astray.contains(own)).collect::<Vec<_>>();
+                    known.astray.extend(new);
+                }
                 None => ways.push((vec![way], consumer)),
             }
         }
@@ -96,46 +101,79 @@ fn of_dialect(
         (Err(_), Some(asked)) => asked.keys().map(|name| Service::named(name)).collect(),
         (Err(stop), None) => return vec![(None, stopped(probe, &stop))],
     };
+    let answers: Vec<String> = services.iter().flat_map(|service| service.known_as.clone()).collect();
     let is_product =
         |service: &Service| product::Known::get().service(&service.name).is_some_and(|known| known.product);
     let of_product: Vec<&Service> = services.iter().filter(|own| own.reads(path) || is_product(own)).collect();
     if of_product.is_empty() {
         return vec![(None, of_file(probe, dialect, path, bytes))];
     }
+    let names: Vec<&str> = NAMES.into_iter().chain(network::variables()).collect();
     let one = |service: &Service| {
-        let gets = service.gets(probe.host, dialect, &NAMES);
-        let consumer = match (gets, asked.as_ref().and_then(|asked| asked.get(&service.name))) {
-            (gets, Some(asked)) => of_asked(probe, &project.files, &gets.unwrap_or_default(), asked),
-            (Ok(gets), None) => of_model(probe, path, &gets),
-            (Err(stop), None) => stopped(probe, &stop),
+        let answers = [answers.as_slice(), &service.extra_hosts].concat();
+        let site = Site { network: service.network(), answers };
+        let gets = service.gets(probe.host, dialect, &names);
+        let back_ends = |gets: &BTreeMap<String, Got>| of_back_ends(gets.clone());
+        let (consumer, back_ends) = match (gets, asked.as_ref().and_then(|asked| asked.get(&service.name))) {
+            (gets, Some(asked)) => {
+                let gets = gets.unwrap_or_default();
+                let mut of_asked_too = back_ends(&gets);
+                for (name, got) in &mut of_asked_too {
+                    // Compose is right about the value, the model about the line.
+                    got.value = asked.get(name).cloned().flatten().ok_or(OF_CALLER);
+                }
+                (of_asked(probe, &project.files, &gets, asked), of_asked_too)
+            }
+            (Ok(gets), None) => (of_model(probe, path, &of_proxies(gets.clone())), back_ends(&gets)),
+            (Err(stop), None) => (stopped(probe, &stop), BTreeMap::new()),
         };
-        (Some(service.name.clone()), consumer)
+        (Some(service.name.clone()), sited(probe, consumer, &back_ends, &site))
     };
     of_product.into_iter().map(one).collect()
 }
 
 /// The file alone, where no compose file tells which services read it.
 fn of_file(probe: &mut FileProbe<'_>, dialect: Dialect, path: &Path, bytes: &[u8]) -> Consumer {
-    let reading = dialect.read_only(bytes, &NAMES.map(str::as_bytes));
+    let names: Vec<&str> = NAMES.into_iter().chain(network::variables()).collect();
+    let as_bytes: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+    let reading = dialect.read_only(bytes, &as_bytes);
     if let Some(fatal) = reading.complaints.iter().find(|complaint| complaint.fatal) {
         return refused(probe, path, fatal.line, fatal.message.into());
     }
-    let lines = find(bytes, Syntax::EnvFile, &NAMES);
-    let sight = |(name, seen): (Vec<u8>, Seen)| {
+    let lines = find(bytes, Syntax::EnvFile, &names);
+    let got = |(name, seen): (Vec<u8>, Seen)| {
         let name = String::from_utf8_lossy(&name).into_owned();
-        let last = lines.iter().rev().find(|line| NAMES[line.name] == name);
-        let at = Place::new(path, last.map_or(0, |line| line.line));
-        let sight = match seen {
-            Seen::Value(value) => Sight::Value { value: String::from_utf8_lossy(&value).into_owned(), at },
-            Seen::Inherited => Sight::Unknown { at, why: OF_CALLER.into() },
-            Seen::Unknown => {
-                Sight::Unknown { at, why: "another variable decides it, or releases of the reader differ".into() }
-            }
+        let last = lines.iter().rev().find(|line| names[line.name] == name);
+        let at = At { path: path.to_path_buf(), line: last.map_or(0, |line| line.line) };
+        let value = match seen {
+            Seen::Value(value) => Ok(String::from_utf8_lossy(&value).into_owned()),
+            Seen::Inherited => Err(OF_CALLER),
+            Seen::Unknown => Err("another variable decides it, or releases of the reader differ"),
         };
-        (name, sight)
+        (name, Got { value, at })
     };
-    let sights: Sights = reading.variables.into_iter().map(sight).collect();
-    probe.modelled(Consumer::new(Who::ProdEnv, None, probe.shown(path)), &sights)
+    let gets: BTreeMap<String, Got> = reading.variables.into_iter().map(got).collect();
+    let consumer = of_model(probe, path, &of_proxies(gets.clone()));
+    sited(probe, consumer, &of_back_ends(gets), &Site::alone())
+}
+
+/// Those that models of consumers tell of.
+fn of_proxies(mut gets: BTreeMap<String, Got>) -> BTreeMap<String, Got> {
+    gets.retain(|name, _| NAMES.contains(&name.as_str()));
+    gets
+}
+
+/// The others.
+fn of_back_ends(mut gets: BTreeMap<String, Got>) -> BTreeMap<String, Got> {
+    gets.retain(|name, _| !NAMES.contains(&name.as_str()));
+    gets
+}
+
+/// With the hosts that are not what is meant where its containers are.
+fn sited(probe: &mut FileProbe<'_>, consumer: Consumer, back_ends: &BTreeMap<String, Got>, site: &Site) -> Consumer {
+    let mut consumer = probe.placed(consumer, site);
+    consumer.astray.extend(probe.back_ends(back_ends, site));
+    consumer
 }
 
 fn of_model(probe: &mut FileProbe<'_>, path: &Path, gets: &BTreeMap<String, Got>) -> Consumer {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::answers::Answers;
+use super::network::Names;
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
 use super::{ALL_NAMES, Consumer, Decided, Exception, NAMES, State, Who, mend};
@@ -33,6 +34,8 @@ pub(super) struct FileProbe<'a> {
     pub(super) time: Time,
     /// What programs have said.
     pub(super) answers: Answers,
+    /// What is known of names.
+    pub(super) names: Names,
     passwords: Passwords,
     /// Files that `prepare` and `reconfigure` write.
     own_files: Vec<PathBuf>,
@@ -49,7 +52,7 @@ impl<'a> FileProbe<'a> {
             [platform.system_proxy_file(), platform.package_manager(host).conf].map(Path::to_path_buf)
         }));
         let (answers, passwords) = (Answers::default(), Passwords::default());
-        Self { host, time, answers, passwords, own_files, owners: BTreeMap::new() }
+        Self { host, time, answers, names: Names::default(), passwords, own_files, owners: BTreeMap::new() }
     }
 
     /// The line that decides a variable, for facts.

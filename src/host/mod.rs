@@ -58,6 +58,11 @@ pub trait HostRead {
     /// Is this the running system, whose programs may be started?
     fn is_live(&self) -> bool;
 
+    /// Is it a system that does not run, below a folder of this one?
+    fn is_image(&self) -> bool {
+        !self.is_live()
+    }
+
     /// The size of the file system that the existing `path` lies on, and what is left of it.
     fn space(&self, _path: &Path) -> io::Result<Space> {
         Err(io::Error::from(io::ErrorKind::Unsupported))

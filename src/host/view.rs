@@ -148,6 +148,10 @@ impl HostRead for View<'_> {
         self.host.is_live()
     }
 
+    fn is_image(&self) -> bool {
+        self.host.is_image()
+    }
+
     fn space(&self, path: &Path) -> io::Result<Space> {
         self.host.space(path)
     }

@@ -127,6 +127,10 @@ impl HostRead for PlannedHost<'_> {
         false
     }
 
+    fn is_image(&self) -> bool {
+        self.host.is_image()
+    }
+
     fn space(&self, path: &Path) -> io::Result<Space> {
         self.host.space(path)
     }

@@ -1,11 +1,13 @@
 //! One finding for each consumer: does it get what is wanted, who decides otherwise, and what mends it? Plans, verification
 //! and checks all ask here. Commands and lines to take out are in `remedy`.
 
+mod network;
 mod remedy;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+pub(crate) use network::back_ends;
 pub(crate) use remedy::write;
 use remedy::{closed, outranked, remedy, restart, unread};
 
@@ -60,6 +62,9 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
             let advice = text!("write it as http://<HOST>:<PORT>: {}", own(&consumer.source));
             return evidence(Finding::warn(id, title).observed(observed).advise(advice), consumer, &wanted.no_proxy);
         }
+        if let Some(astray) = network::proxies(consumer, facts, wanted).filter(|_| !wanted.removed) {
+            return evidence(astray, consumer, &wanted.no_proxy);
+        }
         let others = exceptions(consumer, &[]);
         if !others.is_empty() {
             return evidence(other_ways(consumer, others, observed), consumer, &wanted.no_proxy);
@@ -77,6 +82,11 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
         return evidence(finding, consumer, &wanted.no_proxy);
     }
     let wrong = differences(consumer, facts, wanted);
+    if wrong.is_empty()
+        && let Some(astray) = network::proxies(consumer, facts, wanted)
+    {
+        return evidence(astray, consumer, &wanted.no_proxy);
+    }
     if let Some(next) = &consumer.next {
         return evidence(with_next(consumer, next, facts, wanted, observed), consumer, &wanted.no_proxy);
     }

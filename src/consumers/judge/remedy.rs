@@ -6,7 +6,7 @@ use crate::text;
 use crate::text::{Fix, Text, host_port, ics_setup, own};
 
 /// The command that writes what is wanted, with the flags that name it where the host does not have it, then `more` flags.
-fn command(verb: &'static str, more: &'static str, wanted: &Wanted) -> Text {
+pub(super) fn command(verb: &'static str, more: &'static str, wanted: &Wanted) -> Text {
     let mut line: Text = verb.into();
     if wanted.asked {
         let mut flag = |flag: &'static str, proxy: &ProxySpec| {
@@ -150,6 +150,21 @@ pub(super) fn outranked(
     Some(Outranked { cause, fixes, is_part: values(after) != values(consumer) })
 }
 
+/// Makes the product's containers anew, so that they get what stands in their files.
+fn recreation(facts: &ConsumersFacts) -> Option<Fix> {
+    let compose = text!("{} up -d --force-recreate", facts.compose.clone());
+    match (facts.compose.is_empty(), facts.image) {
+        (true, _) => None,
+        (false, true) => Some(Fix::Advice(text!("once the image runs: {}", compose))),
+        (false, false) => Some(Fix::Command(compose)),
+    }
+}
+
+/// The same, where the run that tells of it does not do so itself.
+pub(super) fn recreated(facts: &ConsumersFacts, wanted: &Wanted) -> Option<Fix> {
+    recreation(facts).filter(|_| !wanted.written)
+}
+
 /// Why it is so, and what to do.
 pub(super) fn remedy(
     consumer: &Consumer,
@@ -161,14 +176,8 @@ pub(super) fn remedy(
     let prepare = || if wanted.written { None } else { Some(write("prepare", others, wanted)) };
     let prepare_and_restart = || prepare().into_iter().chain(restart(facts.image)).collect();
     let reconfigure = || {
-        let compose = text!("{} up -d --force-recreate", facts.compose.clone());
-        let compose = match (facts.compose.is_empty(), facts.image) {
-            (true, _) => None,
-            (false, true) => Some(Fix::Advice(text!("once the image runs: {}", compose))),
-            (false, false) => Some(Fix::Command(compose)),
-        };
         let write = if wanted.written { None } else { Some(write("reconfigure", others, wanted)) };
-        write.into_iter().chain(compose).collect()
+        write.into_iter().chain(recreation(facts)).collect()
     };
     match consumer.consumer {
         Who::Login if missing => ("no file that logins read sets it", prepare().into_iter().collect()),

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::{BackEnd, Exclusions, Proxies, SecretSources, Unresolved};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::problem::{Problem, id};
+use crate::settings::host_name::{NoHost, host_alone};
 use crate::settings::layers::{Layers, Origin, Setting};
-use crate::settings::proxy_url::parse_host;
 use crate::settings::table::{Key, Shape, Spec, TABLE};
 use crate::settings::{Credentials, Found, Layer, NoProxy, ProxyUrl, Scheme, Secret};
 use crate::text;
@@ -225,11 +225,10 @@ impl Resolver<'_> {
 }
 
 fn host_name(setting: &Setting<String>) -> Result<(), Problem> {
-    if setting.value.parse::<std::net::IpAddr>().is_ok() || parse_host(&setting.value).is_ok() {
-        return Ok(());
-    }
-    let message = text!("{}: {:?} is no host name and no address", setting.origin, setting.value);
-    Err(Problem::settings(id::SETTING_INVALID, message).hint("write the host alone; the port has a setting of its own"))
+    host_alone(&setting.value).map_err(|no_host| {
+        let message = text!("{}: {}", setting.origin, no_host.says());
+        Problem::settings(id::SETTING_INVALID, message).hint(NoHost::ADVICE)
+    })
 }
 
 /// A URL without a port means three different ports to three clients. Whoever confirms it gets the usual one, written out.
