@@ -149,6 +149,9 @@ pub(crate) struct Consumer {
     pub(crate) decided: BTreeMap<String, Decided>,
     /// Variables whose value the files alone do not tell, each with the reason.
     pub(crate) unknown: BTreeMap<String, Text>,
+    /// The command that makes its file readable, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mend: Option<Text>,
     /// What it will get when it is started again, where its files say something else than it was started with.
     pub(crate) next: Option<Box<Consumer>>,
     /// It would be started as before, since systemd has not read those files.
@@ -325,6 +328,7 @@ impl Consumer {
             known: Known::Files,
             decided: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            mend: None,
             next: None,
             stale_unit: false,
             model: None,

@@ -86,12 +86,14 @@ pub(super) struct Site {
     pub(super) network: Network,
     /// Names that Docker, or their own hosts file, answers for.
     pub(super) answers: Vec<String>,
+    /// These are all that there are.
+    pub(super) whole: bool,
 }
 
 impl Site {
     /// A network of Docker's with nobody else in it.
     pub(super) fn alone() -> Self {
-        Self { network: Network::Bridge, answers: Vec::new() }
+        Self { network: Network::Bridge, answers: Vec::new(), whole: false }
     }
 }
 
@@ -146,8 +148,14 @@ impl FileProbe<'_> {
         let known = |(name, got): (&String, &Got)| Some((name.clone(), got.value.clone().ok()?, got.at.clone()));
         let values: Vec<_> = gets.iter().filter_map(known).collect();
         let mut found = Vec::new();
+        let provider = &Vendor::get().secrets_provider.variable;
+        let has_secret = values.iter().any(|(name, value, _)| name == provider && !value.is_empty());
         for (variable, value, at) in &values {
             let Some(key) = Vendor::get().setting_of(variable).and_then(by_key).map(|spec| spec.key) else { continue };
+            if has_secret && key.is_in("mysql") {
+                // A line that counts for nothing.
+                continue;
+            }
             let fault = match key {
                 Key::MysqlPort | Key::RedisPort => {
                     let wrong = value.is_empty() || Layer::wrong(key.spec(), value).is_some();
@@ -163,7 +171,11 @@ impl FileProbe<'_> {
                         let agreed = of_key.map(|(_, other, _)| meant(other)).all(|other| other == meant(value));
                         Some(Fault::NoHost { what, agreed })
                     }
-                    Ok(()) if site.network == Network::Bridge => self.fault(value, site),
+                    Ok(()) if site.network == Network::Bridge => {
+                        // What no compose file tells of may be a service all the same.
+                        let may_be_service = !site.whole && !value.contains('.') && self.names.mode == Mode::Image;
+                        self.fault(value, site).filter(|fault| !(may_be_service && matches!(fault, Fault::Unlisted { .. })))
+                    }
                     Ok(()) => None,
                 },
                 _ => None,
@@ -256,7 +268,7 @@ fn proxies(consumer: &Consumer) -> Vec<(&'static str, ProxyValue)> {
     all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
 }
 
-/// Variables of `prod.env` that name hosts and ports of the back ends.
+/// Variables of `prod.env` that name hosts and ports of the back ends, and the one that outranks those of the databases.
 pub(super) fn variables() -> impl Iterator<Item = &'static str> {
     let keys = [Key::MysqlHost, Key::MysqlPort, Key::RedisHost, Key::RedisPort];
     let generations = [Generation::Current, Generation::Older].into_iter();
@@ -264,5 +276,5 @@ pub(super) fn variables() -> impl Iterator<Item = &'static str> {
         keys.into_iter().flat_map(move |key| Vendor::get().variables(generation, key.as_str()))
     });
     // Both generations have the same names for Redis.
-    all.map(String::as_str).collect::<BTreeSet<_>>().into_iter()
+    all.chain([&Vendor::get().secrets_provider.variable]).map(String::as_str).collect::<BTreeSet<_>>().into_iter()
 }

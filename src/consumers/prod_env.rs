@@ -8,9 +8,9 @@ use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
 use super::{Consumer, Known, NAMES, State, Who};
 use crate::docker::compose::{self, At, Got, OF_CALLER, Project, Service, Stop};
-use crate::envfile::{Dialect, Seen, Syntax, find};
+use crate::envfile::{Dialect, Seen, Syntax, find, to_utf_8, utf_16};
 use crate::host::{Command, HostRead};
-use crate::product;
+use crate::product::{self, leads_nowhere};
 use crate::text;
 use crate::text::{Text, own};
 use crate::vendor::prod_env as path_of_prod_env;
@@ -23,10 +23,20 @@ pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> 
     let path = path_of_prod_env(home);
     let shown = probe.shown(&path);
     let bytes = match probe.read(&path) {
-        Ok(Some(bytes)) => bytes,
+        Ok(Some(bytes)) => match utf_16(&bytes) {
+            None => bytes,
+            Some(from) => {
+                let why = text!("{} is UTF-16 text, which none of its readers can read", own(&shown));
+                let unseen = Consumer::unseen(Who::ProdEnv, shown, State::Unreadable, why);
+                return vec![Consumer { mend: Some(to_utf_8(&probe.host.shown(&path), from)), ..unseen }];
+            }
+        },
         Ok(None) => {
-            let why = text!("{} is not there: the product is not installed", own(&shown));
-            return vec![Consumer::unseen(Who::ProdEnv, shown, State::Skipped, why)];
+            let (state, why) = match leads_nowhere(probe.host, &path) {
+                Some(to) => (State::Unreadable, text!("{} leads to {}, where nothing is", own(&shown), probe.host.shown(&to))),
+                None => (State::Skipped, text!("{} is not there: the product is not installed", own(&shown))),
+            };
+            return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)];
         }
         Err((state, why)) => return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)],
     };
@@ -111,7 +121,7 @@ fn of_dialect(
     let names: Vec<&str> = NAMES.into_iter().chain(network::variables()).collect();
     let one = |service: &Service| {
         let answers = [answers.as_slice(), &service.extra_hosts].concat();
-        let site = Site { network: service.network(), answers };
+        let site = Site { network: service.network(), answers, whole: true };
         let gets = service.gets(probe.host, dialect, &names);
         let back_ends = |gets: &BTreeMap<String, Got>| of_back_ends(gets.clone());
         let (consumer, back_ends) = match (gets, asked.as_ref().and_then(|asked| asked.get(&service.name))) {

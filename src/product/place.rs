@@ -14,6 +14,12 @@ use crate::text;
 use crate::text::Text;
 use crate::vendor::{Vendor, prod_env};
 
+/// Where the links on the way to a file lead, if nothing is there.
+pub(crate) fn leads_nowhere(host: &dyn HostRead, path: &Path) -> Option<PathBuf> {
+    let real = host.resolve(path).ok().filter(|real| real != path)?;
+    matches!(host.lstat(&real), Ok(None)).then_some(real)
+}
+
 /// What stands in the product's folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {

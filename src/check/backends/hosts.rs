@@ -23,8 +23,10 @@ impl Check for ProdEnvHosts {
             return findings;
         }
         if let Some(unseen) = facts.consumers.iter().find(|consumer| consumer.state != State::Seen) {
+            let status = if unseen.state == State::Unreadable { Status::Error } else { Status::Skip };
             let title = "the hosts in prod.env were not looked at";
-            return vec![Finding::skip(ids::PROD_ENV_HOSTS, title).observed(unseen.why.clone().unwrap_or_default())];
+            let finding = Finding::new(ids::PROD_ENV_HOSTS, status, title).observed(unseen.why.clone().unwrap_or_default());
+            return vec![unseen.mend.iter().fold(finding, |finding, command| finding.fix(command.clone()))];
         }
         let title = "the hosts in prod.env mean the same to the containers";
         let by = Text::join(facts.consumers.iter().map(|consumer| text!("{}", own(&consumer.source))), "; ");

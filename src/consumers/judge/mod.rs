@@ -293,8 +293,12 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
         _ if Path::new(&consumer.source).is_absolute() => text!("ls -l {}", own(&consumer.source)),
         _ => text!("{}", own(&consumer.source)),
     };
-    let title = text!("what {} gets could not be found out", who);
-    evidence(Finding::new(id, Status::Error, title).observed(why).advise(text!("try it: {}", look)), consumer, &[])
+    let finding = Finding::new(id, Status::Error, text!("what {} gets could not be found out", who)).observed(why);
+    let finding = match &consumer.mend {
+        Some(command) => finding.fix(command.clone()),
+        None => finding.advise(text!("try it: {}", look)),
+    };
+    evidence(finding, consumer, &[])
 }
 
 /// The Docker daemon, of which is known that it does not start.

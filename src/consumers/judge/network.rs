@@ -54,7 +54,8 @@ fn cause(astray: &Astray) -> Text {
             text!("{}, and nothing else is asked in a container", own(servers(*said)))
         }
         Fault::NoHost { what, .. } => what.says(),
-        Fault::NoPort => text!("{:?} is no port from 1 to 65535", astray.host.clone()),
+        Fault::NoPort if astray.host.is_empty() => "it is empty".into(),
+        Fault::NoPort => text!("{} is no port from 1 to 65535", astray.host.clone()),
     }
 }
 
@@ -154,7 +155,9 @@ fn back_end(key: Key, all: &[&Astray], facts: &ConsumersFacts, wanted: &Wanted) 
     match &first.fault {
         Fault::NoHost { what, agreed } => {
             let finding = new(Status::Fail, text!("{} in prod.env is no host", names)).expected("a host name or an address, alone");
-            let Some(meant) = what.meant.as_ref() else { return finding.advise(NoHost::ADVICE) };
+            let Some(meant) = what.meant.as_ref() else {
+                return finding.advise(text!("{}: {}", own(NoHost::ADVICE), ics_setup(text!("reconfigure --{} <HOST>", own(flag)))));
+            };
             let family = flag.split('-').next().unwrap_or_default();
             let port = meant.port.map(|port| text!(" --{}-port {}", own(family), port)).unwrap_or_default();
             let host = own(quoted(&meant.host));
