@@ -304,7 +304,11 @@ impl CheckSpec {
                 tls: settings.redis_tls,
             }),
             databases,
-            unread: effective.no_product().map(|why| Unread { why: why.clone(), needs_root: false }).into_iter().collect(),
+            unread: effective
+                .no_product()
+                .map(|why| Unread { why: why.clone(), needs_root: false })
+                .into_iter()
+                .collect(),
             limits,
             ..Self::default()
         };

@@ -134,7 +134,8 @@ impl FileProbe<'_> {
         }
         for (name, value) in proxies(&consumer) {
             let Some(host) = ProxyUrl::parse(&value.shown).ok().map(|url| url.host) else { continue };
-            let at = consumer.decided.get(name).map_or_else(|| consumer.source.clone(), |decided| decided.shown.clone());
+            let at =
+                consumer.decided.get(name).map_or_else(|| consumer.source.clone(), |decided| decided.shown.clone());
             let host = host.to_string();
             if let Some(fault) = self.fault(&host, site) {
                 consumer.astray.push(Astray { variable: name.to_owned(), host, at, fault });
@@ -163,7 +164,8 @@ impl FileProbe<'_> {
                 }
                 Key::MysqlHost | Key::RedisHost => match host_alone(value) {
                     Err(what) => {
-                        let of_key = values.iter().filter(|(name, ..)| Vendor::get().setting_of(name) == Some(key.as_str()));
+                        let of_key =
+                            values.iter().filter(|(name, ..)| Vendor::get().setting_of(name) == Some(key.as_str()));
                         let meant = |value: &str| match host_alone(value) {
                             Ok(()) => Some((value.to_owned(), None)),
                             Err(other) => other.meant.map(|meant| (meant.host, meant.port)),
@@ -174,7 +176,8 @@ impl FileProbe<'_> {
                     Ok(()) if site.network == Network::Bridge => {
                         // What no compose file tells of may be a service all the same.
                         let may_be_service = !site.whole && !value.contains('.') && self.names.mode == Mode::Image;
-                        self.fault(value, site).filter(|fault| !(may_be_service && matches!(fault, Fault::Unlisted { .. })))
+                        self.fault(value, site)
+                            .filter(|fault| !(may_be_service && matches!(fault, Fault::Unlisted { .. })))
                     }
                     Ok(()) => None,
                 },
@@ -224,7 +227,8 @@ impl FileProbe<'_> {
                 Listed::Unanswered => Servers::Silent,
             },
         };
-        let of_use = |address: IpAddr| Some(address).filter(|address| !address.is_loopback() && !address.is_unspecified());
+        let of_use =
+            |address: IpAddr| Some(address).filter(|address| !address.is_loopback() && !address.is_unspecified());
         if let Some(address) = in_hosts_file(&self.names.hosts, name) {
             return Some(Fault::HostsFile { address: of_use(address), servers });
         }

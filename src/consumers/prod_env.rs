@@ -33,7 +33,9 @@ pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> 
         },
         Ok(None) => {
             let (state, why) = match leads_nowhere(probe.host, &path) {
-                Some(to) => (State::Unreadable, text!("{} leads to {}, where nothing is", own(&shown), probe.host.shown(&to))),
+                Some(to) => {
+                    (State::Unreadable, text!("{} leads to {}, where nothing is", own(&shown), probe.host.shown(&to)))
+                }
                 None => (State::Skipped, text!("{} is not there: the product is not installed", own(&shown))),
             };
             return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)];

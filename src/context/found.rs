@@ -12,6 +12,7 @@ use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::product::leads_nowhere;
 use crate::settings::{First, Found, Line, NoProxy, Origin, Setting, by_key};
+use crate::system::cloud::direct;
 use crate::text;
 use crate::text::Text;
 use crate::vendor::{Generation, Vendor, prod_env};
@@ -29,6 +30,7 @@ pub(crate) fn found(view: &View<'_>, platform: &Platform, home: &Path, first: Fi
     }
     all.extend(of_others);
     let mut found = Found::default();
+    found.direct = direct(view);
     let paths: Vec<PathBuf> = all.iter().map(|source| source.path.clone()).collect();
     let (product, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|source| source.reader == Reader::Containers);
     let product = product.into_iter().next();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::layers::{Origin, Setting};
 use super::{NoProxy, ProxyUrl, Secret};
+use crate::system::cloud::Direct;
 use crate::text::Text;
 use crate::vendor::Generation;
 
@@ -43,6 +44,8 @@ pub struct Found {
     by_file: Vec<(Key, PathBuf, String)>,
     /// All members of all lists.
     pub no_proxy: NoProxy,
+    /// Hosts that clients ask here and that no proxy can answer for.
+    pub(crate) direct: Vec<Direct>,
     /// Every proxy URL with credentials, with the time of change of its file.
     logins: Vec<(Option<i64>, ProxyUrl)>,
     /// Lines of which only the reader itself knows what it makes of them.

@@ -132,7 +132,8 @@ fn outranked(context: &Context<'_>, shown: &Path, draft: &mut Draft<'_>) -> Vec<
         Origin::Found { line, .. } => text!("line {} of {}", line, shown),
         _ => text!("{}", shown),
     };
-    let title = text!("the databases come from the secret {}: {} would count for nothing", secret.value.as_str(), *first);
+    let title =
+        text!("the databases come from the secret {}: {} would count for nothing", secret.value.as_str(), *first);
     draft.note(
         Finding::fail(ids::SECRETS_PROVIDER, title)
             .observed(text!("{} in {}", own(&provider.variable), line.clone()))

@@ -25,7 +25,8 @@ impl Check for ProdEnvHosts {
         if let Some(unseen) = facts.consumers.iter().find(|consumer| consumer.state != State::Seen) {
             let status = if unseen.state == State::Unreadable { Status::Error } else { Status::Skip };
             let title = "the hosts in prod.env were not looked at";
-            let finding = Finding::new(ids::PROD_ENV_HOSTS, status, title).observed(unseen.why.clone().unwrap_or_default());
+            let finding =
+                Finding::new(ids::PROD_ENV_HOSTS, status, title).observed(unseen.why.clone().unwrap_or_default());
             return vec![unseen.mend.iter().fold(finding, |finding, command| finding.fix(command.clone()))];
         }
         let title = "the hosts in prod.env mean the same to the containers";

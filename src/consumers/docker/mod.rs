@@ -337,7 +337,10 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer
                 _ => Network::Bridge,
             };
             let own = container.extra_hosts.iter().filter_map(|entry| Some(entry.split_once(':')?.0.to_owned()));
-            probe.placed(consumer, &Site { network, answers: all_names.iter().cloned().chain(own).collect(), whole: true })
+            probe.placed(
+                consumer,
+                &Site { network, answers: all_names.iter().cloned().chain(own).collect(), whole: true },
+            )
         })
         .collect();
     if consumers.is_empty() { skipped("no container of the product runs".into()) } else { consumers }

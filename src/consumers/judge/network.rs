@@ -43,12 +43,17 @@ fn cause(astray: &Astray) -> Text {
         Servers::NotAsked => "whether a name server knows it too cannot be told from an image",
     };
     match &astray.fault {
-        Fault::Itself => "loopback belongs to each network by itself: what listens on this host is not in the container".into(),
+        Fault::Itself => {
+            "loopback belongs to each network by itself: what listens on this host is not in the container".into()
+        }
         Fault::HostsFile { servers: said, .. } => {
             text!("{} stands in /etc/hosts of this host, which containers do not read; {}", host, own(servers(*said)))
         }
         Fault::Unlisted { servers: Servers::NotAsked, .. } => {
-            text!("containers ask name servers alone, and a name such as {} is often known to a host by other means", host)
+            text!(
+                "containers ask name servers alone, and a name such as {} is often known to a host by other means",
+                host
+            )
         }
         Fault::Unlisted { servers: said, .. } => {
             text!("{}, and nothing else is asked in a container", own(servers(*said)))
@@ -85,9 +90,11 @@ fn with_remedies(
             Some((command, false)) => finding.advise(text!("name the address: {}", command)),
             None => finding.advise(text!("name the address {} in its place", own(&address))),
         };
-        return finding
-            .advise(text!("or have {} put into DNS", host))
-            .advise(text!("or give each service in the compose file extra_hosts: [\"{}:{}\"]", host, own(&address)));
+        return finding.advise(text!("or have {} put into DNS", host)).advise(text!(
+            "or give each service in the compose file extra_hosts: [\"{}:{}\"]",
+            host,
+            own(&address)
+        ));
     }
     match &astray.fault {
         Fault::Unlisted { .. } => finding
@@ -114,7 +121,11 @@ fn of_proxies(consumer: &Consumer, from: &str, to: &str) -> Option<(Text, bool)>
         let spec = ProxySpec::new(&ProxyUrl::parse(&value?.shown).ok()?, String::new());
         let host = if spec.host == from { to } else { &spec.host };
         // Whatever the host: two proxies are one where all else is the same.
-        Some(ProxySpec { url: format!("{}{host}{}{:?}", spec.tls, spec.port, spec.user), host: host.to_owned(), ..spec })
+        Some(ProxySpec {
+            url: format!("{}{host}{}{:?}", spec.tls, spec.port, spec.user),
+            host: host.to_owned(),
+            ..spec
+        })
     };
     let (http, https) = (moved(consumer.proxy(false)), moved(consumer.proxy(true)));
     let complete = [&http, &https].into_iter().flatten().all(|proxy| proxy.user.is_none());
@@ -132,7 +143,8 @@ pub(crate) fn back_ends(facts: &ConsumersFacts, wanted: &Wanted) -> Vec<Finding>
             same.push(astray);
         }
     }
-    let of_setting = |((setting, _), astray): (_, Vec<&Astray>)| Some(back_end(by_key(setting)?.key, &astray, facts, wanted));
+    let of_setting =
+        |((setting, _), astray): (_, Vec<&Astray>)| Some(back_end(by_key(setting)?.key, &astray, facts, wanted));
     by_setting.into_iter().filter_map(of_setting).collect()
 }
 
@@ -154,9 +166,14 @@ fn back_end(key: Key, all: &[&Astray], facts: &ConsumersFacts, wanted: &Wanted) 
     };
     match &first.fault {
         Fault::NoHost { what, agreed } => {
-            let finding = new(Status::Fail, text!("{} in prod.env is no host", names)).expected("a host name or an address, alone");
+            let finding = new(Status::Fail, text!("{} in prod.env is no host", names))
+                .expected("a host name or an address, alone");
             let Some(meant) = what.meant.as_ref() else {
-                return finding.advise(text!("{}: {}", own(NoHost::ADVICE), ics_setup(text!("reconfigure --{} <HOST>", own(flag)))));
+                return finding.advise(text!(
+                    "{}: {}",
+                    own(NoHost::ADVICE),
+                    ics_setup(text!("reconfigure --{} <HOST>", own(flag)))
+                ));
             };
             let family = flag.split('-').next().unwrap_or_default();
             let port = meant.port.map(|port| text!(" --{}-port {}", own(family), port)).unwrap_or_default();
@@ -170,7 +187,8 @@ fn back_end(key: Key, all: &[&Astray], facts: &ConsumersFacts, wanted: &Wanted) 
             }
         }
         Fault::NoPort => {
-            let finding = new(Status::Fail, text!("{} in prod.env is no port", names)).expected("a port from 1 to 65535, alone");
+            let finding =
+                new(Status::Fail, text!("{} in prod.env is no port", names)).expected("a port from 1 to 65535, alone");
             let digits: String = first.host.chars().filter(char::is_ascii_digit).collect();
             match digits.parse::<u16>() {
                 Ok(port) if port > 0 && first.host.trim_matches(['"', '\'', ' ', '\t']) == digits => {

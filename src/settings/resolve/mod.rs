@@ -16,6 +16,7 @@ use crate::finding::{Finding, Ignored};
 use crate::platform::Strategy;
 use crate::problem::{Problem, id};
 use crate::redact::{MASK, list};
+use crate::system::cloud::Direct;
 use crate::text;
 use crate::text::words::words;
 use crate::text::{Text, nearest, own};
@@ -88,6 +89,8 @@ pub struct Settings {
     pub exclusions: Exclusions,
     /// Members of the lists on the host.
     pub found_no_proxy: NoProxy,
+    /// Hosts that clients ask on this host and that no proxy can answer for.
+    pub(crate) direct: Vec<Direct>,
     /// Take the proxy out again.
     pub remove_proxy: bool,
     /// The product's folder.
@@ -191,7 +194,8 @@ impl<'a> Effective<'a> {
 
     /// The secret that the databases come from, unless somebody names them in this run.
     pub fn databases(&self) -> Option<&'a Setting<String>> {
-        let said = |(key, _, origin): &&(Key, Option<String>, Origin)| *key == Key::MysqlHost && origin.rank() > LAST_RUN;
+        let said =
+            |(key, _, origin): &&(Key, Option<String>, Origin)| *key == Key::MysqlHost && origin.rank() > LAST_RUN;
         let said = self.settings.shown.iter().find(said);
         self.found.databases.as_ref().filter(|_| said.is_none())
     }
@@ -305,6 +309,7 @@ impl Settings {
             proxies,
             exclusions,
             found_no_proxy: found.no_proxy.clone(),
+            direct: found.direct.clone(),
             remove_proxy,
             home: home(layers)?,
             targets: targets(layers)?,

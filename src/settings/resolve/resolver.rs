@@ -7,11 +7,11 @@ use std::path::Path;
 use super::{BackEnd, Exclusions, Proxies, SecretSources, Unresolved};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::problem::{Problem, id};
+use crate::redact::is_secret_name;
 use crate::settings::host_name::{NoHost, host_alone};
 use crate::settings::layers::{Layers, Origin, Setting};
 use crate::settings::table::{Key, Shape, Spec, TABLE};
 use crate::settings::{Credentials, Found, Layer, NoProxy, ProxyUrl, Scheme, Secret};
-use crate::redact::is_secret_name;
 use crate::text;
 use crate::text::{own, quoted};
 
