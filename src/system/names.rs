@@ -3,7 +3,8 @@
 //! Sources: moby/moby `libnetwork/resolvconf` (`Path`: where the one server is 127.0.0.53, the file of systemd-resolved),
 //! `libnetwork/sandbox_dns_unix.go` (`setupDNS`, `rebuildDNS`: servers, search domains and options of the host's file, loopback
 //! servers asked from the host's network), `libnetwork/resolver.go` (`ndots:0`; where the host's file has `ndots`, a name of
-//! one label is not passed on alone). Read 2026-11-29.
+//! one label is not passed on alone). Read 2026-11-29; measured with 20.10.24 in its own bridge and in a network of a project: names
+//! of the host's hosts file are unknown, a name of one label is found through the host's search domain.
 
 use std::net::IpAddr;
 use std::path::Path;
