@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::astray::{Mode, Names};
 use super::callers::is_installed;
-use super::network::{Mode, Names};
 use super::reader::FileProbe;
 use super::{Consumer, ConsumersFacts, Known, State, Who, asked, docker, doors, files, packages, prod_env};
 use crate::environment::{self, Unseen};

@@ -16,6 +16,7 @@
 //! | `doors` | logins and sudo, by what each door starts from |
 //! | `files` | cron and services by their files |
 //! | `prod_env` | `prod.env` and the compose files that name it |
+//! | `astray` | hosts that are not what is meant by them, and what is known of names |
 //! | `network` | what hosts that containers are told to ask are in their own network |
 //! | `sight` | what a reader makes of a variable, and which line decides it |
 //! | `logins` | the files of login shells, read as one program |
@@ -32,6 +33,7 @@
 
 mod answers;
 mod asked;
+mod astray;
 pub(crate) mod callers;
 mod collect;
 mod docker;
@@ -65,10 +67,10 @@ use crate::finding::FindingId;
 use crate::text::Text;
 use crate::text::words::words;
 
+pub(crate) use astray::{Astray, Fault, Servers};
 pub(crate) use collect::{Ask, observe};
 pub(crate) use docker::{data_root, docker_drop_in, docker_unit, over_planned};
 pub use modelled::{Modelled, modelled};
-pub(crate) use network::{Astray, Fault, Servers};
 pub use touched::{TOUCHED, Touched};
 pub(crate) use value::{Flaw, ProxyValue};
 pub(crate) use wanted::{ProxySpec, Wanted};

@@ -6,125 +6,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::astray::{Astray, Fault, Mode, Servers, Site};
 use super::reader::FileProbe;
 use super::{Consumer, ProxyValue};
 use crate::docker::compose::{Got, Network};
-use crate::host::{Command, HostRead};
+use crate::host::Command;
 use crate::net::{Listed, resolve};
-use crate::settings::{Key, Layer, NoHost, ProxyUrl, by_key, host_alone};
-use crate::system::names::{HOSTS, Resolvers, in_hosts_file};
+use crate::settings::{Key, Layer, ProxyUrl, by_key, host_alone};
+use crate::system::names::in_hosts_file;
 use crate::vendor::{Generation, Vendor};
 
 /// How long all questions about one name may take.
 const LIMIT: Duration = Duration::from_secs(3);
-
-/// A host that a consumer is told to ask and cannot, or not the one that is meant. Part of saved facts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Astray {
-    /// The variable: `http_proxy`, `DIVVY_DB_HOST`.
-    pub(crate) variable: String,
-    /// The host, or what stands in its place, as far as it may be shown.
-    pub(crate) host: String,
-    /// The line: `/divvycloud/prod.env:4`.
-    pub(crate) at: String,
-    /// What is wrong.
-    pub(crate) fault: Fault,
-}
-
-/// Why a host is not the one that is meant. Part of saved facts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "fault", rename_all = "kebab-case")]
-pub(crate) enum Fault {
-    /// It is no host.
-    NoHost {
-        /// What it is.
-        what: NoHost,
-        /// All variables of the same setting mean the same host.
-        agreed: bool,
-    },
-    /// It is no port.
-    NoPort,
-    /// Loopback: the container itself.
-    Itself,
-    /// A name that the hosts file of this host knows.
-    HostsFile {
-        /// The address there, where it is of use to a container.
-        address: Option<IpAddr>,
-        /// What name servers say of it.
-        servers: Servers,
-    },
-    /// A name that name servers do not know.
-    Unlisted {
-        /// The address that this host knows by other means.
-        address: Option<IpAddr>,
-        /// What name servers say of it.
-        servers: Servers,
-    },
-}
-
-/// What the name servers say that containers ask. Part of saved facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Servers {
-    /// They do not know the name.
-    No,
-    /// They do not answer.
-    Silent,
-    /// Nobody asked them: the host is an image.
-    NotAsked,
-}
-
-/// Where the containers of a consumer are.
-pub(super) struct Site {
-    /// Whose network they use.
-    pub(super) network: Network,
-    /// Names that Docker, or their own hosts file, answers for.
-    pub(super) answers: Vec<String>,
-    /// These are all that there are.
-    pub(super) whole: bool,
-}
-
-impl Site {
-    /// A network of Docker's with nobody else in it.
-    pub(super) fn alone() -> Self {
-        Self { network: Network::Bridge, answers: Vec::new(), whole: false }
-    }
-}
-
-/// Who may be asked about names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// Nobody, and what is missing is no fault: a host that is planned.
-    #[default]
-    Quiet,
-    /// Nobody: an image.
-    Image,
-    /// Name servers.
-    Live,
-}
-
-/// What is known of names so far.
-#[derive(Default)]
-pub(super) struct Names {
-    mode: Mode,
-    hosts: String,
-    resolvers: Resolvers,
-    known: BTreeMap<String, Option<Fault>>,
-}
-
-impl Names {
-    pub(super) fn new(host: &dyn HostRead, mode: Mode) -> Self {
-        let hosts = host.read(Path::new(HOSTS)).ok().flatten().unwrap_or_default();
-        let hosts = String::from_utf8_lossy(&hosts).into_owned();
-        Self { mode, hosts, resolvers: Resolvers::of_containers(host), known: BTreeMap::new() }
-    }
-}
 
 impl FileProbe<'_> {
     /// The consumer with those of its proxies that are not where its containers look for them.
@@ -253,8 +148,11 @@ impl FileProbe<'_> {
         let said = self.host.query(&command).ok().filter(|output| output.code == Some(0));
         let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let of_kernel = said.split_whitespace().skip_while(|word| *word != "inet").nth(1).map(str::to_owned);
-        let json = self.host.read(&Vendor::get().docker.daemon_json).ok().flatten();
-        let of_json = || crate::environment::daemon_json(&json?).ok()?.bridge_ip;
+        let of_json = || match self.host.read(&Vendor::get().docker.daemon_json) {
+            Ok(Some(bytes)) => crate::environment::daemon_json(&bytes).ok()?.bridge_ip,
+            // One that cannot be read is told by the daemon's own consumer.
+            Ok(None) | Err(_) => None,
+        };
         let address = of_kernel.or_else(of_json);
         let address = address.and_then(|own| own.split('/').next()?.parse().ok());
         address.unwrap_or(Vendor::get().docker.bridge)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::answers::Answers;
-use super::network::Names;
+use super::astray::Names;
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
 use super::{ALL_NAMES, Consumer, Decided, Exception, NAMES, State, Who, mend};

@@ -16,8 +16,9 @@ use crate::vendor::{Vendor, prod_env};
 
 /// Where the links on the way to a file lead, if nothing is there.
 pub(crate) fn leads_nowhere(host: &dyn HostRead, path: &Path) -> Option<PathBuf> {
-    let real = host.resolve(path).ok().filter(|real| real != path)?;
-    matches!(host.lstat(&real), Ok(None)).then_some(real)
+    // A link that is not followed is told by whoever reads the file.
+    let Ok(real) = host.resolve(path) else { return None };
+    (real != path && matches!(host.lstat(&real), Ok(None))).then_some(real)
 }
 
 /// What stands in the product's folder.

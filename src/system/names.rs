@@ -6,6 +6,7 @@
 //! one label is not passed on alone). Read 2026-11-29; measured with 20.10.24 in its own bridge and in a network of a project: names
 //! of the host's hosts file are unknown, a name of one label is found through the host's search domain.
 
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -47,16 +48,20 @@ pub(crate) struct Resolvers {
 
 impl Resolvers {
     /// Of containers in a bridge network of Docker.
-    pub(crate) fn of_containers(host: &dyn HostRead) -> Self {
+    ///
+    /// # Errors
+    /// A file cannot be read: whom they ask is not known then.
+    pub(crate) fn of_containers(host: &dyn HostRead) -> io::Result<Self> {
         let text = |path: &str| {
-            let bytes = host.read(Path::new(path)).ok().flatten().unwrap_or_default();
-            String::from_utf8_lossy(&bytes).into_owned()
+            let bytes = host.read(Path::new(path))?;
+            Ok::<_, io::Error>(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default())
         };
-        let mut found = Self::parse(&text(RESOLV_CONF));
+        let mut found = Self::parse(&text(RESOLV_CONF)?);
         if found.servers == [IpAddr::from(STUB)] {
-            found = Self::parse(&text(OF_RESOLVED));
+            found = Self::parse(&text(OF_RESOLVED)?);
         }
-        let json = host.read(&Vendor::get().docker.daemon_json).ok().flatten();
+        let json = host.read(&Vendor::get().docker.daemon_json)?;
+        // With one that is no JSON there is no daemon: that is told elsewhere.
         if let Some(json) = json.and_then(|bytes| daemon_json(&bytes).ok()) {
             if !json.dns.is_empty() {
                 found.servers = json.dns;
@@ -65,7 +70,7 @@ impl Resolvers {
                 found.domains = json.dns_search;
             }
         }
-        found
+        Ok(found)
     }
 
     /// As `resolv.conf(5)`: the last `search` or `domain` counts.
@@ -119,19 +124,19 @@ mod tests {
     #[test]
     fn containers_ask_whom_docker_passes_their_questions_to() {
         let host = MemoryHost::new();
-        assert_eq!(Resolvers::of_containers(&host), Resolvers::default());
+        assert_eq!(Resolvers::of_containers(&host).unwrap(), Resolvers::default());
         host.put(RESOLV_CONF, b"domain old\nsearch a.corp b.corp\nnameserver 127.0.0.53\noptions edns0 ndots:2\n");
         host.put(OF_RESOLVED, b"nameserver 10.0.0.53\nnameserver fd00::53\nsearch c.corp .\n");
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
-        let seen = Resolvers::of_containers(&host);
+        let seen = Resolvers::of_containers(&host).unwrap();
         assert_eq!(seen.servers, [address("10.0.0.53"), address("fd00::53")]);
         assert_eq!((seen.domains.as_slice(), seen.never_bare), (&["c.corp".to_owned()][..], false));
         // A second server, and systemd-resolved is one of several.
         host.put(RESOLV_CONF, b"nameserver 127.0.0.53\nnameserver 10.0.0.1\noptions ndots:2\n");
-        let seen = Resolvers::of_containers(&host);
+        let seen = Resolvers::of_containers(&host).unwrap();
         assert!(seen.servers.len() == 2 && seen.never_bare && seen.domains.is_empty());
         host.put("/etc/docker/daemon.json", b"{\"dns\": [\"10.0.0.9\"], \"dns-search\": [\"d.corp\"]}");
-        let seen = Resolvers::of_containers(&host);
+        let seen = Resolvers::of_containers(&host).unwrap();
         assert_eq!((seen.servers, seen.domains), (vec![address("10.0.0.9")], vec!["d.corp".to_owned()]));
     }
 }

@@ -193,7 +193,8 @@ fn mode(meta: &FileMeta) -> u32 {
 /// A user's own group, by the host's files.
 fn group_of(view: &View<'_>, user: &str) -> Option<(u32, String)> {
     let row = |path: &str, find: &dyn Fn(&[&str]) -> bool| {
-        let bytes = HostRead::read(view, Path::new(path)).ok()??;
+        // Where it cannot be read nobody's group is known.
+        let Ok(Some(bytes)) = HostRead::read(view, Path::new(path)) else { return None };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let rows = text.lines().map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
         let fits = |row: &Vec<String>| find(&row.iter().map(String::as_str).collect::<Vec<_>>());

@@ -122,8 +122,8 @@ fn outranked(context: &Context<'_>, shown: &Path, draft: &mut Draft<'_>) -> Vec<
     let of_databases: Vec<Key> = settings.back_ends.keys().copied().filter(|key| key.is_in("mysql")).collect();
     let by_hand = |key: &Key| {
         let faces = [Some(*key), key.file_of_password()];
-        let mut said = settings.shown.iter().filter(|(own, ..)| faces.contains(&Some(*own)));
-        said.find(|(.., origin)| matches!(origin, Origin::Flag(_) | Origin::Variable(_) | Origin::File { .. }))
+        let mut shown = settings.shown.iter().filter(|(own, ..)| faces.contains(&Some(*own)));
+        shown.find(|(.., origin)| matches!(origin, Origin::Flag(_) | Origin::Variable(_) | Origin::File { .. }))
     };
     let asked: Vec<&Origin> = of_databases.iter().filter_map(by_hand).map(|(.., origin)| origin).collect();
     let Some(first) = asked.first() else { return of_databases };

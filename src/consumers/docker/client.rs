@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::super::network::Site;
+use super::super::astray::Site;
 use super::super::reader::FileProbe;
 use super::super::{Consumer, Decided, Exception, NAMES, State, Who, logins};
 use super::go_json::{Entry, Json};

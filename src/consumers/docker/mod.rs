@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::answers;
-use super::network::Site;
+use super::astray::Site;
 use super::reader::{FileProbe, IMAGE};
 use super::sight::{Place, Sight, Sights};
 use super::units::{self, Doubt, Service};
