@@ -128,7 +128,7 @@ fn collect(
     settings.secrets.iter().for_each(|secret| redactor.learn(secret));
     let no_proxy = targets::no_proxy(&settings).shown().members().map(str::to_owned).collect();
     let (mut spec, secrets) = CheckSpec::new(&settings, &Effective::new(&settings, &known.found), no_proxy, limits);
-    spec.unread = unread;
+    spec.unread.extend(unread);
     spec.list = typed.map(|(key, typed)| GivenList::new(&typed, key == Key::ProxyNoProxyOnly, &spec.no_proxy));
     spec.endpoints = endpoints;
     spec.via = via(matches);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::astray::{Mode, Names};
 use super::reader::FileProbe;
 use super::{ConsumersFacts, PROFILES, Who, asked, docker};
 use crate::envfile::unit::Release;
@@ -40,6 +41,12 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     let mut probe = FileProbe::new(host, platform, ask.home, time);
     let http_password = probe.password(ask.http_proxy);
     let https_password = probe.password(ask.https_proxy);
+    let mode = match (ask.inside.is_some() || host.is_live(), !host.is_this_machine()) {
+        (true, _) => Mode::Live,
+        (false, true) => Mode::Image,
+        (false, false) => Mode::Quiet,
+    };
+    probe.names = Names::new(host, mode);
     if let Some(planned) = ask.inside {
         probe.answers = asked::ask(host, platform, (ask.home, planned), only.unwrap_or(&Who::ALL), time.left());
     }
@@ -54,12 +61,15 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     let place = Place::look(host, ask.home);
     let compose = if place.has_compose() { place.command(ask.home) } else { Text::default() };
     let docker = docker::installed_docker(host, platform.map_or(Release::UNKNOWN, Platform::systemd));
+    let is_astray = consumers.iter().any(|consumer| !consumer.astray.is_empty());
+    let bridge = if is_astray { probe.bridge().to_string() } else { String::new() };
     ConsumersFacts {
         http_password,
         https_password,
         consumers,
         planned: Vec::new(),
         image: !host.is_live(),
+        bridge,
         compose,
         docker: docker.map(str::to_owned),
     }

@@ -17,6 +17,8 @@
 //! | `doors` | logins and sudo, by what each door starts from |
 //! | `files` | cron and services by their files |
 //! | `prod_env` | `prod.env` and the compose files that name it |
+//! | `astray` | hosts that are not what is meant by them, and what is known of names |
+//! | `network` | what hosts that containers are told to ask are in their own network |
 //! | `sight` | what a reader makes of a variable, and which line decides it |
 //! | `logins` | the files of login shells, read as one program |
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
@@ -32,6 +34,7 @@
 
 mod answers;
 mod asked;
+mod astray;
 pub(crate) mod callers;
 mod collect;
 mod docker;
@@ -42,6 +45,7 @@ mod logins;
 mod look;
 pub(crate) mod mend;
 mod modelled;
+mod network;
 pub(crate) mod packages;
 pub(crate) mod pam;
 pub(crate) mod places;
@@ -66,6 +70,7 @@ use crate::text::Text;
 use crate::text::words::words;
 
 pub(crate) use callers::Door;
+pub(crate) use astray::{Astray, Fault, Servers};
 pub(crate) use collect::{Ask, observe};
 pub(crate) use docker::{data_root, docker_drop_in, docker_unit, installed_docker, over_planned};
 pub use modelled::{Modelled, modelled};
@@ -107,6 +112,9 @@ pub(crate) struct ConsumersFacts {
     /// They are those of an image, of which nothing runs.
     #[serde(default)]
     pub(crate) image: bool,
+    /// The address of this host that containers reach; empty: there are none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) bridge: String,
     /// Compose as this host has it, with its files: `docker compose -f /divvycloud/compose.yaml`; empty: there are none.
     #[serde(default)]
     pub(crate) compose: Text,
@@ -153,6 +161,9 @@ pub(crate) struct Consumer {
     pub(crate) decided: BTreeMap<String, Decided>,
     /// Variables whose value the files alone do not tell, each with the reason.
     pub(crate) unknown: BTreeMap<String, Text>,
+    /// The command that makes its file readable, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mend: Option<Text>,
     /// What it will get when it is started again, where its files say something else than it was started with.
     pub(crate) next: Option<Box<Consumer>>,
     /// It would be started as before, since systemd has not read those files.
@@ -167,6 +178,9 @@ pub(crate) struct Consumer {
     /// Files that would decide something, were they not closed to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) closed: Vec<Closed>,
+    /// Hosts that are not in its network what is meant by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) astray: Vec<Astray>,
     /// What leaves `/etc/environment` unread at these doors, where that is the file that `prepare` writes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unread: Vec<Unread>,
@@ -349,11 +363,13 @@ impl Consumer {
             known: Known::Files,
             decided: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            mend: None,
             next: None,
             stale_unit: false,
             model: None,
             exceptions: Vec::new(),
             closed: Vec::new(),
+            astray: Vec::new(),
             unread: Vec::new(),
             assumed: Vec::new(),
             kept_by: None,
@@ -366,7 +382,10 @@ impl Consumer {
 
     /// Do both get the same? By which files is another question.
     fn is_same(&self, other: &Self) -> bool {
-        self.unknown.keys().eq(other.unknown.keys()) && self.values() == other.values() && self.urls().eq(other.urls())
+        self.unknown.keys().eq(other.unknown.keys())
+            && self.values() == other.values()
+            && self.urls().eq(other.urls())
+            && self.proxies_astray().eq(other.proxies_astray())
     }
 
     /// The URLs, with the names of their variables.
@@ -390,6 +409,16 @@ impl Consumer {
                 Who::Cron => self.name.is_none(),
                 _ => true,
             }
+    }
+
+    /// Its proxies that are not where its containers look for them.
+    pub(crate) fn proxies_astray(&self) -> impl Iterator<Item = &Astray> {
+        self.astray.iter().filter(|own| NAMES.contains(&own.variable.as_str()))
+    }
+
+    /// Hosts and ports of the back ends that are not what is meant.
+    pub(crate) fn back_ends_astray(&self) -> impl Iterator<Item = &Astray> {
+        self.astray.iter().filter(|own| !NAMES.contains(&own.variable.as_str()))
     }
 
     /// The proxy that it uses for http (or https) requests. Go programs such as the Docker daemon ask the upper-case name

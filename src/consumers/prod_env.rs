@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::astray::Site;
+use super::network;
 use super::profile::{Fails, Profile};
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
-use super::sources::of_reading;
 use super::{ALL_NAMES, Consumer, Known, NAMES, State, Who};
 use crate::docker::compose::{self, Asked, At, Got, OF_CALLER, Project, Service, Stop};
-use crate::envfile::{Dialect, Syntax, find};
+use crate::envfile::{Dialect, Seen, Syntax, find, to_utf_8, utf_16};
 use crate::finding::ids;
 use crate::host::{Command, HostRead};
-use crate::product;
+use crate::product::{self, leads_nowhere};
 use crate::text;
 use crate::text::{Text, own};
 use crate::vendor::prod_env as path_of_prod_env;
@@ -36,10 +37,22 @@ fn prod_env(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let path = path_of_prod_env(home);
     let shown = probe.shown(&path);
     let bytes = match probe.read(&path) {
-        Ok(Some(bytes)) => bytes,
+        Ok(Some(bytes)) => match utf_16(&bytes) {
+            None => bytes,
+            Some(from) => {
+                let why = text!("{} is UTF-16 text, which none of its readers can read", own(&shown));
+                let unseen = Consumer::unseen(Who::ProdEnv, shown, State::Unreadable, why);
+                return vec![Consumer { mend: Some(to_utf_8(&probe.host.shown(&path), from)), ..unseen }];
+            }
+        },
         Ok(None) => {
-            let why = text!("{} is not there: the product is not installed", own(&shown));
-            return vec![Consumer::unseen(Who::ProdEnv, shown, State::Skipped, why)];
+            let (state, why) = match leads_nowhere(probe.host, &path) {
+                Some(to) => {
+                    (State::Unreadable, text!("{} leads to {}, where nothing is", own(&shown), probe.host.shown(&to)))
+                }
+                None => (State::Skipped, text!("{} is not there: the product is not installed", own(&shown))),
+            };
+            return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)];
         }
         Err((state, why)) => return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)],
     };
@@ -57,7 +70,11 @@ fn prod_env(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
         for (service, consumer) in of_dialect(probe, home, dialect, &asked, (&path, &bytes)) {
             let way = Way { dialect: dialect.name(), service };
             match ways.iter_mut().find(|(_, known)| known.is_same(&consumer)) {
-                Some((all, _)) => all.push(way),
+                Some((all, known)) => {
+                    all.push(way);
+                    let new = consumer.astray.into_iter().filter(|own| !known.astray.contains(own)).collect::<Vec<_>>();
+                    known.astray.extend(new);
+                }
                 None => ways.push((vec![way], consumer)),
             }
         }
@@ -125,34 +142,79 @@ fn of_dialect(
         (Err(_), Some((_, asked))) => asked.keys().map(|name| Service::named(name)).collect(),
         (Err(stop), None) => return vec![(None, stopped(probe, &stop))],
     };
+    let answers: Vec<String> = services.iter().flat_map(|service| service.known_as.clone()).collect();
     let is_product =
         |service: &Service| product::Known::get().service(&service.name).is_some_and(|known| known.product);
     let of_product: Vec<&Service> = services.iter().filter(|own| own.reads(path) || is_product(own)).collect();
     if of_product.is_empty() {
         return vec![(None, of_file(probe, dialect, path, bytes))];
     }
+    let names: Vec<&str> = NAMES.into_iter().chain(network::variables()).collect();
     let one = |service: &Service| {
-        let gets = service.gets(probe.host, dialect, &NAMES);
+        let answers = [answers.as_slice(), &service.extra_hosts].concat();
+        let site = Site { network: service.network(), answers, whole: true };
+        let gets = service.gets(probe.host, dialect, &names);
         let answer = asked.and_then(|(source, services)| Some((source.as_str(), services.get(&service.name)?)));
-        let consumer = match (gets, answer) {
-            (gets, Some(answer)) => of_asked(probe, &project.files, &gets.unwrap_or_default(), answer),
-            (Ok(gets), None) => of_model(probe, path, &gets),
-            (Err(stop), None) => stopped(probe, &stop),
+        let (consumer, back_ends) = match (gets, answer) {
+            (gets, Some(answer)) => {
+                let gets = gets.unwrap_or_default();
+                let mut back_ends = of_back_ends(gets.clone());
+                for (name, got) in &mut back_ends {
+                    // Compose is right about the value, the model about the line.
+                    got.value = answer.1.get(name).cloned().flatten().ok_or(OF_CALLER);
+                }
+                (of_asked(probe, &project.files, &gets, answer), back_ends)
+            }
+            (Ok(gets), None) => (of_model(probe, path, &of_proxies(gets.clone())), of_back_ends(gets)),
+            (Err(stop), None) => (stopped(probe, &stop), BTreeMap::new()),
         };
-        (Some(service.name.clone()), consumer)
+        (Some(service.name.clone()), sited(probe, consumer, &back_ends, &site))
     };
     of_product.into_iter().map(one).collect()
 }
 
 /// The file alone, where no compose file tells which services read it.
 fn of_file(probe: &mut FileProbe<'_>, dialect: Dialect, path: &Path, bytes: &[u8]) -> Consumer {
-    let reading = dialect.read_only(bytes, &NAMES.map(str::as_bytes));
+    let names: Vec<&str> = ALL_NAMES.into_iter().chain(network::variables()).collect();
+    let as_bytes: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+    let reading = dialect.read_only(bytes, &as_bytes);
     if let Some(fatal) = reading.complaints.iter().find(|complaint| complaint.fatal) {
         return refused(probe, path, fatal.line, fatal.message.into());
     }
-    let why = [OF_CALLER, "another variable decides it, or releases of the reader differ"];
-    let sights = of_reading(path, &find(bytes, Syntax::EnvFile, &ALL_NAMES), reading, why);
-    probe.modelled(Consumer::new(Who::ProdEnv, None, probe.shown(path)), &sights)
+    let lines = find(bytes, Syntax::EnvFile, &names);
+    let got = |(name, seen): (Vec<u8>, Seen)| {
+        let name = String::from_utf8_lossy(&name).into_owned();
+        let last = lines.iter().rev().find(|line| names[line.name] == name);
+        let at = At { path: path.to_path_buf(), line: last.map_or(0, |line| line.line) };
+        let value = match seen {
+            Seen::Value(value) => Ok(String::from_utf8_lossy(&value).into_owned()),
+            Seen::Inherited => Err(OF_CALLER),
+            Seen::Unknown => Err("another variable decides it, or releases of the reader differ"),
+        };
+        (name, Got { value, at })
+    };
+    let gets: BTreeMap<String, Got> = reading.variables.into_iter().map(got).collect();
+    let consumer = of_model(probe, path, &of_proxies(gets.clone()));
+    sited(probe, consumer, &of_back_ends(gets), &Site::alone())
+}
+
+/// Those that models of consumers tell of.
+fn of_proxies(mut gets: BTreeMap<String, Got>) -> BTreeMap<String, Got> {
+    gets.retain(|name, _| ALL_NAMES.contains(&name.as_str()));
+    gets
+}
+
+/// The others.
+fn of_back_ends(mut gets: BTreeMap<String, Got>) -> BTreeMap<String, Got> {
+    gets.retain(|name, _| !ALL_NAMES.contains(&name.as_str()));
+    gets
+}
+
+/// With the hosts that are not what is meant where its containers are.
+fn sited(probe: &mut FileProbe<'_>, consumer: Consumer, back_ends: &BTreeMap<String, Got>, site: &Site) -> Consumer {
+    let mut consumer = probe.placed(consumer, site);
+    consumer.astray.extend(probe.back_ends(back_ends, site));
+    consumer
 }
 
 fn of_model(probe: &mut FileProbe<'_>, path: &Path, gets: &BTreeMap<String, Got>) -> Consumer {

@@ -98,14 +98,8 @@ impl Case<'_> {
 
     /// `reconfigure` writes it, unless it just has, and Compose makes new containers.
     pub(super) fn reconfigure(&self) -> Vec<Fix> {
-        let compose = as_root(text!("{} up -d --force-recreate", self.facts.compose.clone()));
-        let compose = match (self.facts.compose.is_empty(), self.facts.image) {
-            (true, _) => None,
-            (false, true) => Some(Fix::Advice(text!("once the image runs: {}", compose))),
-            (false, false) => Some(Fix::Command(compose)),
-        };
         let write = (!self.wanted.written).then(|| self.write("reconfigure"));
-        write.into_iter().chain(compose).collect()
+        write.into_iter().chain(recreation(self.facts)).collect()
     }
 
     /// A verb writes it, also where a configuration tool keeps the file.
@@ -119,7 +113,7 @@ impl Case<'_> {
 pub(super) const MEND_OTHERS: &str = " --mend-others";
 
 /// The command that writes what is wanted, with the flags that name it where the host does not have it, then `more` flags.
-fn command(verb: &'static str, more: &[&'static str], wanted: &Wanted) -> CommandLine {
+pub(super) fn command(verb: &'static str, more: &[&'static str], wanted: &Wanted) -> CommandLine {
     let mut line: Text = verb.into();
     if wanted.asked {
         let mut flag = |flag: &'static str, proxy: &ProxySpec| {
@@ -168,6 +162,21 @@ pub(crate) fn write(verb: &'static str, more: &[&'static str], wanted: &Wanted) 
         Some(_) => Fix::Advice(text!("write it with the password from a file: {}", command)),
         None => Fix::Command(command),
     }
+}
+
+/// Makes the product's containers anew, so that they get what stands in their files.
+fn recreation(facts: &ConsumersFacts) -> Option<Fix> {
+    let compose = as_root(text!("{} up -d --force-recreate", facts.compose.clone()));
+    match (facts.compose.is_empty(), facts.image) {
+        (true, _) => None,
+        (false, true) => Some(Fix::Advice(text!("once the image runs: {}", compose))),
+        (false, false) => Some(Fix::Command(compose)),
+    }
+}
+
+/// The same, where the run that tells of it does not do so itself.
+pub(super) fn recreated(facts: &ConsumersFacts, wanted: &Wanted) -> Option<Fix> {
+    recreation(facts).filter(|_| !wanted.written)
 }
 
 /// Nothing of an image runs: there it is for later.

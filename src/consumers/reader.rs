@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::answers::Answers;
+use super::astray::Names;
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
 use super::{ALL_NAMES, Consumer, Decided, Exception, NAMES, PROFILES, State, Who, mend};
@@ -37,6 +38,8 @@ pub(super) struct FileProbe<'a> {
     pub(super) time: Time,
     /// What programs have said.
     pub(super) answers: Answers,
+    /// What is known of names.
+    pub(super) names: Names,
     passwords: Passwords,
     /// Files that `prepare` and `reconfigure` write.
     own_files: Vec<PathBuf>,
@@ -53,8 +56,8 @@ impl<'a> FileProbe<'a> {
     /// Looks at `host` within `time`.
     pub(super) fn new(host: &'a dyn HostRead, platform: Option<&'a Platform>, home: &'a Path, time: Time) -> Self {
         let (answers, passwords) = (Answers::default(), Passwords::default());
-        let (own_files, owners) = (Vec::new(), BTreeMap::new());
-        let mut probe = Self { host, platform, home, time, answers, passwords, own_files, owners };
+        let (own_files, owners, names) = (Vec::new(), BTreeMap::new(), Names::default());
+        let mut probe = Self { host, platform, home, time, answers, names, passwords, own_files, owners };
         probe.own_files = PROFILES.iter().flat_map(|profile| (profile.files)(&probe)).collect();
         probe
     }

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use crate::consumers::NAMES;
 use crate::consumers::sight::{Place, Sight, Sights};
 use crate::consumers::sources::{self, ENVIRONMENT, Reader, Source};
-use crate::envfile::{State, Syntax, find};
+use crate::envfile::{State, Syntax, find, utf_16};
 use crate::environment::LoginUser;
 use crate::host::View;
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::settings::{First, Found, Key, Line, NoProxy, by_key};
-use crate::vendor::{Generation, Vendor};
+use crate::product::leads_nowhere;
+use crate::settings::{First, Found, Key, Line, NoProxy, Origin, Setting, by_key};
+use crate::system::cloud::direct;
+use crate::text;
+use crate::text::Text;
+use crate::vendor::{Generation, Vendor, prod_env};
 
 /// Looks at the files of logins, of the product in `home` and of the Docker daemon.
 ///
@@ -26,9 +30,11 @@ pub(crate) fn found(view: &View<'_>, platform: &Platform, home: &Path, first: Fi
     }
     all.extend(of_others);
     let mut found = Found::default();
+    found.direct = direct(view);
     let paths: Vec<PathBuf> = all.iter().map(|source| source.path.clone()).collect();
     let (product, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|source| source.reader == Reader::Containers);
     let product = product.into_iter().next();
+    found.no_product = no_product(view, &prod_env(home), product.as_ref());
     if let Some(product) = product.as_ref().filter(|_| first == First::Product) {
         of_product(&mut found, product, true);
     }
@@ -43,6 +49,16 @@ pub(crate) fn found(view: &View<'_>, platform: &Platform, home: &Path, first: Fi
     // In one order for every command, whichever file's proxy counts first.
     found.no_proxy = paths.iter().fold(NoProxy::default(), |list, path| list.merged(&found.no_proxy_at(path)));
     Ok(found)
+}
+
+/// A link to nothing, or text that nobody can read.
+fn no_product(view: &View<'_>, path: &Path, source: Option<&Source>) -> Option<Text> {
+    let shown = view.host.shown(path);
+    if let Some(to) = leads_nowhere(view, path) {
+        return Some(text!("{} leads to {}, where nothing is", shown, view.host.shown(&to)));
+    }
+    let bytes = &source?.file.as_ref()?.bytes;
+    utf_16(bytes).map(|_| text!("{} is UTF-16 text, which none of its readers can read", shown))
 }
 
 /// What a login gets counts before what its files say one by one: a later one may decide.
@@ -93,6 +109,13 @@ fn of_product(found: &mut Found, source: &Source, adopted: bool) {
     let named: Vec<(Key, &str, bool)> = named.collect();
     let names: Vec<&str> = NAMES.into_iter().chain(named.iter().map(|(_, name, _)| *name)).collect();
     let lines = find(&file.bytes, Syntax::EnvFile, &names);
+    let provider = &vendor.secrets_provider;
+    let last = find(&file.bytes, Syntax::EnvFile, &[&provider.variable]).into_iter().rev();
+    found.databases = last.filter(|at| at.state == State::Active).take(1).find_map(|at| {
+        let value = meant(&file.bytes[at.value.clone()]);
+        let origin = Origin::Found { path: source.path.clone(), line: at.line };
+        (!value.is_empty()).then(|| Setting::new(provider.secret(&value).to_owned(), origin))
+    });
     for (index, name) in names.iter().enumerate() {
         let last = lines.iter().rev().find(|at| at.name == index && at.state == State::Active);
         let last = last.map(|last| (last, meant(&file.bytes[last.value.clone()])));

@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::targets;
 use crate::text;
 use crate::text::{Foreign, ics_setup, own};
-use crate::vendor::Vendor;
+use crate::vendor::{Vendor, prod_env};
 
 /// How long all consumers may take together.
 const DEADLINE: Duration = Duration::from_secs(40);
@@ -34,7 +34,7 @@ pub(super) fn plan(host: &View<'_>, context: &mut RunContext, dry_run: bool, str
     let files: Vec<File> = changes.iter().map(Change::file).collect();
     let inside = (host.is_live() && (dry_run || !files.is_empty())).then_some(files.as_slice());
     let Some((wanted, mut facts)) = observe(&planned, context, &context.plan.consumers, inside) else {
-        return Vec::new();
+        return back_ends(&planned, context, inside);
     };
     let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
     consumers::over_planned(host, &planned, release, &mut facts);
@@ -47,9 +47,18 @@ pub(super) fn plan(host: &View<'_>, context: &mut RunContext, dry_run: bool, str
         if strict || consumer.state == State::Refused { finding } else { milder(finding) }
     });
     let findings = findings.chain(facts.consumers.iter().filter_map(judge::disagreement).map(milder));
+    let findings = findings.chain(judge::back_ends(&facts, &wanted).into_iter().map(milder));
     let findings = findings.filter(|finding| !matches!(finding.status, Status::Pass | Status::Skip)).collect();
     context.ahead = Some((wanted, facts));
     findings
+}
+
+/// Of a run that writes nothing but the back ends: what the containers make of them.
+fn back_ends(planned: &PlannedHost<'_>, context: &RunContext, inside: Option<&[File]>) -> Vec<Finding> {
+    let home = context.settings.as_ref().map(|settings| prod_env(&settings.home));
+    let only = [Who::ProdEnv].into_iter().filter(|_| home.as_ref().is_some_and(|path| context.plan.touches(path)));
+    let Some((wanted, facts)) = observe(planned, context, &only.collect::<Vec<_>>(), inside) else { return Vec::new() };
+    judge::back_ends(&facts, &wanted).into_iter().map(milder).collect()
 }
 
 /// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already.

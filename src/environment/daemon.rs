@@ -1,5 +1,6 @@
 //! The running Docker daemon.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,6 +39,12 @@ pub(crate) struct DaemonJson {
     pub(crate) refused: Option<Text>,
     /// Where the engine keeps images and containers.
     pub(crate) data_root: Option<PathBuf>,
+    /// The address of the host in the bridge of its own, with the length of the network.
+    pub(crate) bridge_ip: Option<String>,
+    /// The name servers that containers ask in place of the host's.
+    pub(crate) dns: Vec<IpAddr>,
+    /// The domains that they search in place of the host's.
+    pub(crate) dns_search: Vec<String>,
 }
 
 /// Reads a `daemon.json` as dockerd 26.1.5 does: an empty file and `null` are nothing, a byte-order mark is passed over, the
@@ -60,6 +67,10 @@ pub(crate) fn daemon_json(bytes: &[u8]) -> serde_json::Result<DaemonJson> {
         return Ok(found);
     };
     found.data_root = entries.get("data-root").or(entries.get("graph")).and_then(Value::as_str).map(PathBuf::from);
+    found.bridge_ip = entries.get("bip").and_then(Value::as_str).map(str::to_owned);
+    let texts = |key: &str| entries.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    found.dns = texts("dns").filter_map(|server| server.parse().ok()).collect();
+    found.dns_search = texts("dns-search").map(str::to_owned).collect();
     let Some((_, proxies)) = entries.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("proxies")) else {
         return Ok(found);
     };

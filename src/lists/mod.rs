@@ -15,6 +15,7 @@ mod tests;
 use crate::clients::{Client, Environment, Required, Route, Target};
 use crate::finding::{Finding, FindingId, Status, ids};
 use crate::redact::list_text;
+use crate::system::cloud::Direct;
 use crate::text;
 use crate::text::{Fix, Text, clean, ics_setup, own};
 
@@ -58,6 +59,8 @@ pub(crate) struct Context<'a> {
     pub(crate) local: Local<'a>,
     /// The cloud that the host runs in.
     pub(crate) cloud: Option<&'a str>,
+    /// Hosts beside the metadata address that are asked there.
+    pub(crate) direct: &'a [Direct],
     /// Hosts that are to be asked through the proxy.
     pub(crate) required: &'a [Required],
     /// The host's own curl, as it names its release.

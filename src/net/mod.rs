@@ -7,6 +7,7 @@
 //! | `error` | why there was no answer, in words |
 //! | `distrust` | why a certificate is not trusted |
 //! | `dial` | name → addresses → connection |
+//! | `dns` | a name asked of name servers themselves |
 //! | `wire` | a connection that reads and writes within its deadline and budget |
 //! | `line` | a connection, plain or with TLS to a trusted peer |
 //! | `tls` | one handshake, judged against the host's store; only a trusted peer is given secrets |
@@ -15,6 +16,7 @@
 
 mod dial;
 mod distrust;
+mod dns;
 mod error;
 mod http;
 mod line;
@@ -27,6 +29,7 @@ mod wire;
 
 pub(crate) use dial::{connect, dial, resolve};
 pub(crate) use distrust::Distrust;
+pub(crate) use dns::{Listed, listed};
 pub(crate) use error::{NetError, TlsFault};
 pub(crate) use http::{Answer, MAX_HEAD, basic, is_redis, looks_like_html, request, unexpected};
 pub(crate) use line::Line;

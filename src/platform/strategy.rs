@@ -26,6 +26,8 @@ pub(super) struct Family {
     pub(super) system_proxy_file: &'static str,
     /// Is that file a shell script? Otherwise pam_env reads it.
     pub(super) system_proxy_is_shell: bool,
+    /// The folder of certificates that the host trusts besides, and the command that takes them up.
+    pub(super) trust_store: (&'static str, &'static str),
     pub(super) package_manager: fn(&dyn HostRead) -> PackageManager,
 }
 
@@ -71,6 +73,7 @@ static UBUNTU: Family = Family {
     habits: "apt, and the system proxy in /etc/environment",
     system_proxy_file: "/etc/environment",
     system_proxy_is_shell: false,
+    trust_store: ("/usr/local/share/ca-certificates", "update-ca-certificates"),
     package_manager: |_| PackageManager {
         name: "apt",
         conf: Path::new("/etc/apt/apt.conf.d/95ics-setup-proxy"),
@@ -84,6 +87,7 @@ static CENTOS: Family = Family {
     habits: "dnf or yum, and the system proxy in /etc/profile.d/proxy.sh",
     system_proxy_file: "/etc/profile.d/proxy.sh",
     system_proxy_is_shell: true,
+    trust_store: ("/etc/pki/ca-trust/source/anchors", "update-ca-trust"),
     package_manager: dnf_or_yum,
 };
 

@@ -22,6 +22,13 @@ fn is_found_by_sudo(program: &Path) -> bool {
     program.parent().is_some_and(|folder| ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(Path::new).contains(&folder))
 }
 
+/// Where the links on the way to a file lead, if nothing is there.
+pub(crate) fn leads_nowhere(host: &dyn HostRead, path: &Path) -> Option<PathBuf> {
+    // A link that is not followed is told by whoever reads the file.
+    let Ok(real) = host.resolve(path) else { return None };
+    (real != path && matches!(host.lstat(&real), Ok(None))).then_some(real)
+}
+
 /// What stands in the product's folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {

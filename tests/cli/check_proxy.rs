@@ -117,6 +117,9 @@ fn what_prepare_and_reconfigure_write_every_consumer_of_the_image_gets() {
         root.put("etc/pam.d/cron", "session required pam_env.so\n");
         ["dockerd", "apt", "yum"].iter().for_each(|reader| root.put(&format!("usr/bin/{reader}"), ""));
         root.put("etc/yum.conf", "[main]\n");
+        // A proxy on loopback is one for containers of the host's network alone.
+        let compose = "services:\n  worker:\n    env_file: prod.env\n    network_mode: host\n";
+        root.put("divvycloud/docker-compose.yml", compose);
         let (code, json) =
             root.json(&["check", "proxy", "--proxy", &url, "--only", "proxy-login,proxy-docker,proxy-prod-env"]);
         assert_eq!(code, 4, "{json:#}");

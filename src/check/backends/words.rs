@@ -2,9 +2,9 @@
 
 use crate::check::prelude::*;
 use crate::check::requirements::{Profile, Window};
-use crate::check::spec::{Address, Limits};
+use crate::check::spec::{Address, Databases, Limits};
 use crate::net::{Distrust, NetError};
-use crate::settings::Deployment;
+use crate::settings::{Deployment, host_alone};
 use crate::text::{host_port, quoted};
 
 /// Where it is, for messages.
@@ -26,6 +26,16 @@ pub(super) struct Server {
 impl Server {
     /// Nobody says where it is.
     pub(super) fn not_named(self, spec: &CheckSpec) -> Finding {
+        if let Some(Databases { secret, origin }) = &spec.databases {
+            let says = match self.word {
+                "mysql" => "the databases come from",
+                _ => "no line names it, and it may come from",
+            };
+            let command = ics_setup(text!("check backends --{}-host <HOST>", own(self.word)));
+            return Finding::skip(self.reachable, text!("{} was not looked at", own(self.name)))
+                .observed(text!("{} the secret {}, which the product alone reads ({})", own(says), secret, own(origin)))
+                .advise(text!("look with what stands in the secret: {}", command));
+        }
         let why = match spec.unread.first() {
             Some(unread) => text!("no setting says where {} is, and {}", own(self.name), unread.why),
             None => text!("no setting and no prod.env says where {} is", own(self.name)),
@@ -33,6 +43,13 @@ impl Server {
         Finding::skip(self.reachable, text!("{} was not looked at", own(self.name)))
             .observed(why)
             .advise(text!("name it: {}", ics_setup(text!("check backends --{}-host <HOST>", own(self.word)))))
+    }
+
+    /// What stands for its host is none: then nothing is asked.
+    pub(super) fn no_host(self, address: &Address) -> Option<Finding> {
+        let no_host = host_alone(&address.host).err()?;
+        let title = text!("{} was not looked at: its host is none (prod-env-hosts tells more)", own(self.name));
+        Some(Finding::skip(self.reachable, title).observed(text!("{}: {}", own(&address.origin), no_host.says())))
     }
 
     /// The name of the Test Drive's container in a production deployment: it means something inside of containers of

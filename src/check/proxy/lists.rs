@@ -143,6 +143,7 @@ fn judge_group(group: &[&Place], first: &Place, facts: &PlacesFacts, spec: &Chec
         proxied: first.proxied,
         local,
         cloud: facts.cloud.as_deref().filter(|_| !for_docker),
+        direct: &facts.direct,
         required: if for_docker { &[] } else { &Needs::get().hosts },
         curl: facts.curl.as_deref(),
         limit: limit.map(|limit| (limit.bytes, limit.reader.as_str())),

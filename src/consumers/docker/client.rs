@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::super::astray::Site;
 use super::super::reader::FileProbe;
 use super::super::{Consumer, Decided, Exception, NAMES, State, Who, logins};
 use super::go_json::{Entry, Json};
@@ -152,6 +153,7 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
             consumer.exceptions.push(Exception { whom, at, value: probe.value(url) });
         }
     }
+    let consumer = probe.placed(consumer, &Site::alone());
     let says = consumer.has_proxy() || consumer.exclusions().is_some() || !consumer.exceptions.is_empty();
     (says || consumer.why.is_some()).then_some(consumer)
 }

@@ -19,11 +19,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::answers;
+use super::astray::Site;
 use super::reader::{FileProbe, IMAGE};
 use super::sight::{Place, Sight, Sights, Stop};
 use super::units::{self, Service};
 use super::{Consumer, Known, NAMES, State, Who};
-use crate::docker::{self, NoDocker};
+use crate::docker::compose::Network;
+use crate::docker::{self, Container, NoDocker};
 use crate::envfile::unit::Release;
 use crate::environment::{self, DAEMON_JSON, Daemon, DaemonJson, Unseen};
 use crate::host::HostRead;
@@ -315,6 +317,8 @@ fn containers(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
             return skipped(text!("docker does not answer: {}", why));
         }
     };
+    let names = |own: &Container| own.service.iter().chain([&own.state.name]).cloned().collect::<Vec<_>>();
+    let all_names: Vec<String> = found.own.iter().flat_map(names).collect();
     let running = found.own.into_iter().filter(|container| container.state.status == "running");
     let consumers: Vec<Consumer> = running
         .take(MOST_CONTAINERS)
@@ -327,7 +331,16 @@ fn containers(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
             let variables: environment::Variables =
                 pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             probe.fill(&mut consumer, |name| environment::value(&variables, name).map(str::to_owned));
-            consumer
+            let network = match container.network.as_str() {
+                "host" => Network::Host,
+                other if other.is_empty() || other == "none" || other.starts_with("container:") => Network::Other,
+                _ => Network::Bridge,
+            };
+            let own = container.extra_hosts.iter().filter_map(|entry| Some(entry.split_once(':')?.0.to_owned()));
+            probe.placed(
+                consumer,
+                &Site { network, answers: all_names.iter().cloned().chain(own).collect(), whole: true },
+            )
         })
         .collect();
     if consumers.is_empty() { skipped("no container of the product runs".into()) } else { consumers }

@@ -1,11 +1,13 @@
 //! One finding for each consumer: does it get what is wanted, who decides otherwise, and what mends it? Plans, verification
 //! and checks all ask here. Commands and lines to take out are in `remedy`.
 
+mod network;
 mod remedy;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+pub(crate) use network::back_ends;
 use remedy::{closed, outranked, unread};
 
 pub(crate) use super::profile::{home_flag, restart_command, write};
@@ -64,6 +66,9 @@ fn seen(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding
             let advice = text!("write it as http://<HOST>:<PORT>: {}", own(&consumer.source));
             return Finding::warn(id, title).observed(observed).advise(advice);
         }
+        if let Some(astray) = network::proxies(consumer, facts, wanted).filter(|_| !wanted.removed) {
+            return astray;
+        }
         let others = exceptions(consumer, &[]);
         if !others.is_empty() {
             return other_ways(consumer, others, observed);
@@ -79,10 +84,15 @@ fn seen(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding
             _ => still_set(finding, consumer, status),
         };
     }
+    let wrong = differences(consumer, facts, wanted);
+    if wrong.is_empty()
+        && let Some(astray) = network::proxies(consumer, facts, wanted)
+    {
+        return astray;
+    }
     if let Some(next) = &consumer.next {
         return with_next(consumer, next, facts, wanted, observed);
     }
-    let wrong = differences(consumer, facts, wanted);
     let others = exceptions(consumer, &[&wanted.http, &wanted.https]);
     if !wrong.is_empty() {
         return differs(consumer, &wrong, facts, wanted);
@@ -278,9 +288,15 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
         true => text!("ls -l {}", own(&consumer.source)),
         false => text!("{}", own(&consumer.source)),
     };
-    let look = (consumer.consumer.profile().look)(consumer).unwrap_or_else(usual);
-    let title = text!("what {} gets could not be found out", who);
-    evidence(Finding::new(id, Status::Error, title).observed(why).advise(text!("try it: {}", look)), consumer, &[])
+    let finding = Finding::new(id, Status::Error, text!("what {} gets could not be found out", who)).observed(why);
+    let finding = match &consumer.mend {
+        Some(command) => finding.fix(as_root(command.clone())),
+        None => {
+            let look = (consumer.consumer.profile().look)(consumer).unwrap_or_else(usual);
+            finding.advise(text!("try it: {}", look))
+        }
+    };
+    evidence(finding, consumer, &[])
 }
 
 /// The Docker daemon, of which is known that it does not start.

@@ -28,7 +28,7 @@ use crate::text::Text;
 
 pub(crate) use ask::{Asked, PROGRAMS, ask};
 pub(crate) use project::{Project, services};
-pub(crate) use service::{Got, OF_CALLER, Service};
+pub(crate) use service::{Got, Network, OF_CALLER, Service};
 
 /// The vendor's name of the file.
 pub(crate) const USUAL: &str = "docker-compose.yml";

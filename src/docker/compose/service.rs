@@ -20,12 +20,27 @@ pub(crate) struct Service {
     pub(super) replicas: Option<u32>,
     /// `8001:8001`, as they stand there.
     pub(crate) ports: Vec<String>,
-    /// Its containers share the network of the host.
-    pub(crate) host_network: bool,
+    network: Option<Network>,
+    /// What the other containers of the project call its own.
+    pub(crate) known_as: Vec<String>,
+    /// Names that its containers find in their own `/etc/hosts`.
+    pub(crate) extra_hosts: Vec<String>,
     /// It is started only where one of these is asked for; empty: always.
     pub(super) profiles: Vec<String>,
     environment: BTreeMap<String, (Assigned, At)>,
     env_files: Vec<EnvFile>,
+}
+
+/// Where loopback and names belong to in the containers of a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// In each container itself: the usual thing.
+    #[default]
+    Bridge,
+    /// In the host.
+    Host,
+    /// In another container, in none, or nobody knows.
+    Other,
 }
 
 /// What `environment:` gives a name.
@@ -65,7 +80,12 @@ pub(super) struct Around<'a> {
 impl Service {
     /// A service of which the name alone is known.
     pub(crate) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
+        Self { name: name.to_owned(), network: Some(Network::Other), ..Self::default() }
+    }
+
+    /// The network of its containers.
+    pub(crate) fn network(&self) -> Network {
+        self.network.unwrap_or_default()
     }
 
     /// How many containers it is to have.
@@ -137,7 +157,7 @@ impl Service {
 
     /// A service as it stands in one file, `extends:` left aside.
     pub(super) fn read(name: &str, node: &Rc<Node>, around: &Around<'_>) -> Result<Self, Odd> {
-        let mut service = Self { name: name.to_owned(), ..Self::default() };
+        let mut service = Self { name: name.to_owned(), known_as: vec![name.to_owned()], ..Self::default() };
         let Some(entries) = node.entries()? else { return odd(node.line, "a service that is no map") };
         for (key, value) in entries {
             let is_read = ["scale", "deploy", "ports", "network_mode", "profiles", "environment", "env_file"];
@@ -153,7 +173,16 @@ impl Service {
                     service.ports =
                         value.items().unwrap_or_default().iter().filter_map(|one| port(one, around)).collect()
                 }
-                "network_mode" => service.host_network = text_of(value, around).as_deref() == Some("host"),
+                "network_mode" => {
+                    service.network = Some(match text_of(value, around).as_deref() {
+                        Some("host") => Network::Host,
+                        Some("bridge" | "default") => Network::Bridge,
+                        _ => Network::Other,
+                    });
+                }
+                "container_name" => service.known_as.extend(text_of(value, around)),
+                "networks" => service.known_as.extend(aliases(value, around)),
+                "extra_hosts" => service.extra_hosts = extra_hosts(value, around),
                 "profiles" => {
                     service.profiles =
                         value.items().unwrap_or_default().iter().filter_map(|one| text_of(one, around)).collect();
@@ -175,7 +204,9 @@ impl Service {
             name: self.name,
             replicas: self.replicas.or(base.replicas),
             ports: list(self.ports, &base.ports),
-            host_network: self.host_network || base.host_network,
+            network: self.network.or(base.network),
+            known_as: list(self.known_as, &base.known_as),
+            extra_hosts: list(self.extra_hosts, &base.extra_hosts),
             profiles: list(self.profiles, &base.profiles),
             environment,
             env_files: [base.env_files.as_slice(), &self.env_files].concat(),
@@ -196,6 +227,23 @@ pub(super) fn text_of(node: &Node, around: &Around<'_>) -> Option<String> {
 
 fn number(node: &Node, around: &Around<'_>) -> Option<u32> {
     text_of(node, around)?.parse().ok()
+}
+
+/// What a service is called in its networks besides.
+fn aliases(node: &Rc<Node>, around: &Around<'_>) -> Vec<String> {
+    let networks = node.entries().ok().flatten().unwrap_or_default();
+    let of_one = |(_, network): &(&str, &Rc<Node>)| network.get("aliases").ok().flatten().cloned();
+    let lists: Vec<Rc<Node>> = networks.iter().filter_map(of_one).collect();
+    lists.iter().flat_map(|list| list.items().unwrap_or_default()).filter_map(|name| text_of(name, around)).collect()
+}
+
+/// The names of `NAME:ADDRESS`, `NAME=ADDRESS` and of a map.
+fn extra_hosts(node: &Rc<Node>, around: &Around<'_>) -> Vec<String> {
+    if let Ok(Some(entries)) = node.entries() {
+        return entries.into_iter().map(|(name, _)| name.to_owned()).collect();
+    }
+    let lines = node.items().unwrap_or_default().iter().filter_map(|line| text_of(line, around));
+    lines.filter_map(|line| Some(line.split_once([':', '='])?.0.to_owned())).collect()
 }
 
 /// `[ADDRESS:]HOST:CONTAINER`, also of the long form.

@@ -15,10 +15,11 @@ use super::{NoProxy, ProxyUrl, Secret};
 use crate::finding::{Finding, Ignored};
 use crate::platform::Strategy;
 use crate::problem::{Problem, id};
-use crate::redact::{MASK, list};
+use crate::redact::{MASK, list, redact_line};
+use crate::system::cloud::Direct;
 use crate::text;
 use crate::text::words::words;
-use crate::text::{nearest, own};
+use crate::text::{Text, nearest, own};
 use resolver::Resolver;
 
 words! {
@@ -88,6 +89,8 @@ pub struct Settings {
     pub exclusions: Exclusions,
     /// Members of the lists on the host.
     pub found_no_proxy: NoProxy,
+    /// Hosts that clients ask on this host and that no proxy can answer for.
+    pub(crate) direct: Vec<Direct>,
     /// Take the proxy out again.
     pub remove_proxy: bool,
     /// The product's folder.
@@ -174,6 +177,9 @@ impl Unresolved {
     }
 }
 
+/// The rank of what was said in an earlier run.
+const LAST_RUN: u8 = Origin::LastRun(None).rank();
+
 /// Back-end values as they count: what was asked for, else what `prod.env` has.
 pub struct Effective<'a> {
     settings: &'a Settings,
@@ -186,8 +192,29 @@ impl<'a> Effective<'a> {
         Self { settings, found }
     }
 
+    /// The secret that the databases come from, unless somebody names them in this run.
+    pub fn databases(&self) -> Option<&'a Setting<String>> {
+        let said =
+            |(key, _, origin): &&(Key, Option<String>, Origin)| *key == Key::MysqlHost && origin.rank() > LAST_RUN;
+        let said = self.settings.shown.iter().find(said);
+        self.found.databases.as_ref().filter(|_| said.is_none())
+    }
+
+    /// Why `prod.env`, which is there, says nothing.
+    pub(crate) fn no_product(&self) -> Option<&'a Text> {
+        self.found.no_product.as_ref()
+    }
+
+    /// Does the secret outrank whatever is known of this setting?
+    fn is_outranked(&self, key: Key) -> bool {
+        key.is_in("mysql") && self.databases().is_some()
+    }
+
     /// A value that may be shown, with its origin.
     pub fn text(&self, key: Key) -> Option<(String, String)> {
+        if self.is_outranked(key) {
+            return None;
+        }
         let origin = self.settings.shown.iter().find(|(own, ..)| *own == key).map(|(_, _, origin)| origin.to_string());
         match self.settings.back_ends.get(&key) {
             Some(BackEnd::Plain(text)) => Some((text.clone(), origin.unwrap_or_default())),
@@ -198,6 +225,9 @@ impl<'a> Effective<'a> {
 
     /// A password.
     pub fn secret(&self, key: Key) -> Option<Secret> {
+        if self.is_outranked(key) {
+            return None;
+        }
         match self.settings.back_ends.get(&key) {
             Some(BackEnd::Hidden(secret)) => Some(secret.clone()),
             Some(BackEnd::Plain(_)) => None,
@@ -279,6 +309,7 @@ impl Settings {
             proxies,
             exclusions,
             found_no_proxy: found.no_proxy.clone(),
+            direct: found.direct.clone(),
             remove_proxy,
             home: home(layers)?,
             targets: targets(layers)?,
@@ -338,6 +369,8 @@ fn shown(layers: &Layers, found: &Found, proxies: &Proxies) -> Vec<(Key, Option<
                 ProxyUrl::parse(&setting.value).map_or_else(|_| String::new(), |url| url.masked())
             }
             Key::ProxyNoProxy | Key::ProxyNoProxyOnly => list(&setting.value),
+            // A URL in place of a host may have a password.
+            Key::MysqlHost | Key::RedisHost => redact_line(&setting.value),
             _ => setting.value.clone(),
         };
         (spec.key, Some(value), setting.origin.clone())

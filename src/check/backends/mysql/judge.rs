@@ -32,6 +32,9 @@ const SKIP_NAME_RESOLVE: &str = "set skip-name-resolve in my.cnf on the server, 
 /// Judges what was seen.
 pub(super) fn judge_mysql(facts: &MysqlFacts, spec: &CheckSpec) -> Vec<Finding> {
     let Some(mysql) = &spec.mysql else { return vec![SERVER.not_named(spec)] };
+    if let Some(finding) = SERVER.no_host(&mysql.at) {
+        return vec![finding];
+    }
     if SERVER.is_container(spec, &mysql.at) {
         return vec![SERVER.still_container(&mysql.at)];
     }

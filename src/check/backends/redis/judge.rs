@@ -16,6 +16,9 @@ use crate::version::Version;
 /// Judges what was seen.
 pub(super) fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> {
     let Some(redis) = &spec.redis else { return vec![SERVER.not_named(spec)] };
+    if let Some(finding) = SERVER.no_host(&redis.at) {
+        return vec![finding];
+    }
     if SERVER.is_container(spec, &redis.at) {
         return vec![SERVER.still_container(&redis.at)];
     }
