@@ -119,6 +119,7 @@ fn what_a_compose_file_sets_over_prod_env_is_named_with_its_line() {
     }
     let root = Root::ubuntu();
     root.put("divvycloud/compose.yaml", service(""));
+    root.program("usr/bin/docker-compose");
     root.put("divvycloud/more.env", "A=1\n");
     let (_, json) = root.json(&["reconfigure", "--proxy", PROXY]);
     assert!(json["next_steps"].to_string().contains("/divvycloud/compose.yaml up -d"), "{json:#}");

@@ -106,14 +106,10 @@ fn language(proxy: &Dialled, answers: &ProxyAnswers, uses: &Uses<'_>) -> Finding
     let (plain, tls) = (plain_words(answers), tls_words(answers));
     let observed = text!("{}: to a plain request {}; to a TLS ClientHello {}", own(seen), plain, tls);
     if answers.language() == Language::Neither {
-        return Finding::fail(ids::PROXY_LANGUAGE, text!("{} does not speak HTTP", place))
+        let finding = told(proxy, uses, ids::PROXY_LANGUAGE);
+        return Finding { title: text!("{} does not speak HTTP", place), ..finding }
             .expected("an HTTP proxy, plain or within TLS")
-            .observed(observed)
-            .cause("the port belongs to something else than a forward proxy")
-            .advise(text!(
-                "ask the proxy team for its port: {}",
-                ics_setup(text!("prepare --proxy http://{}:<PORT>", own(&proxy.host)))
-            ));
+            .observed(observed);
     }
     let misfits = |proxy: &ProxySpec| answers.other_language(proxy.tls);
     let wrong: Vec<(&'static str, &ProxySpec)> =
