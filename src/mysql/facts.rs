@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::about::{About, TlsReason};
 use super::greeting::{ACCESS_DENIED, HOST_BLOCKED, Opening, Refusal};
 use crate::net::NetError;
+use crate::network::openssl::Openssl;
 
 /// What was seen. Part of saved facts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ pub(crate) struct MysqlFacts {
     pub(crate) opening_ms: u64,
     /// How the login went; null: none was tried.
     pub(crate) login: Option<Login>,
+    /// What OpenSSL's client says, where the TLS library here could not look further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) openssl: Option<Openssl>,
 }
 
 /// How a login went.

@@ -1,9 +1,11 @@
 //! What both back ends say in the same words.
 
+use super::super::certificates::{self, Owner};
 use crate::check::prelude::*;
 use crate::check::requirements::{Profile, Window};
 use crate::check::spec::{Address, Limits};
-use crate::net::{Distrust, NetError};
+use crate::net::{Distrust, NetError, Reason};
+use crate::network::openssl::Openssl;
 use crate::settings::Deployment;
 use crate::text::{host_port, quoted};
 
@@ -106,23 +108,52 @@ impl Server {
         }
     }
 
+    /// Whose its certificates are.
+    pub(super) fn owner(self) -> Owner {
+        Owner { who: if self.word == "mysql" { "whoever runs MySQL" } else { "whoever runs Redis" }, server: self.name }
+    }
+
+    /// No TLS came about, and the other side speaks it: what this means, in a finding about it. `openssl` is what OpenSSL's
+    /// client says.
+    pub(super) fn without_tls(self, finding: Finding, error: &NetError, openssl: Option<&Openssl>, address: &Address) -> Option<Finding> {
+        match (openssl, error) {
+            (Some(Openssl::Trusted { cipher }), _) => Some(
+                Finding { status: Status::Pass, ..finding }
+                    .observed(text!("OpenSSL's client on this host connects and trusts it ({}); this tool's own TLS does not come so far: {}", cipher, error)),
+            ),
+            (Some(Openssl::Untrusted { why }), _) => {
+                Some(self.trust(finding.observed(text!("OpenSSL's client on this host says: {}", why)), why, address))
+            }
+            (Some(Openssl::NoTls { why }), _) => Some(
+                finding
+                    .observed(text!("{}; OpenSSL's client on this host says: {}", error, why))
+                    .cause(text!("{} speaks no TLS that current clients speak; the product's would fail in the same way", own(self.name)))
+                    .advise(text!("have {} turn on TLS 1.2 or 1.3 with current cipher suites", own(self.owner().who))),
+            ),
+            (None, NetError::Tls { why }) => certificates::of_fault(finding, why, self.owner()),
+            (None, _) => None,
+        }
+    }
+
     /// What to do about a certificate that is not trusted.
     pub(super) fn trust(self, finding: Finding, why: &Distrust, address: &Address) -> Finding {
         let (word, host, port) = (own(self.word), own(quoted(&address.host)), address.port);
         let start = own(if self.word == "mysql" { " -starttls mysql" } else { "" });
-        let finding = finding.cause(text!("{}; nothing secret was sent", why));
-        if let Distrust::OtherName { .. } = why {
+        let finding = Finding { status: certificates::status(why), ..finding };
+        let because = certificates::cause(why, self.owner());
+        if let Reason::OtherName { .. } = why.reason {
             let command = ics_setup(text!("reconfigure --{}-host <NAME>", word));
-            return finding.advise(text!("use a name that the certificate has: sudo {}", command));
+            return finding
+                .cause(text!("{}; nothing secret was sent", because))
+                .advise(text!("use a name that the certificate has: sudo {}", command));
         }
+        let finding = certificates::remedied(finding, why, self.owner()).cause(text!("{}; nothing secret was sent", because));
         let look = text!("look who it is: openssl s_client -connect {}:{}{} -showcerts </dev/null", host, port, start);
-        let finding = finding.advise(look);
-        if let Distrust::Expired | Distrust::NotYet = why {
-            return finding.advise("look whether this host's clock is right: timedatectl");
+        let finding = finding.look(look);
+        if !why.wants_authority() {
+            return finding;
         }
         finding
-            .advise("trust its CA on Ubuntu, Debian: sudo cp <CA.crt> /usr/local/share/ca-certificates/ && sudo update-ca-certificates")
-            .advise("trust its CA on CentOS, Red Hat: sudo cp <CA.crt> /etc/pki/ca-trust/source/anchors/ && sudo update-ca-trust")
             .advise(text!("try it once: {}", ics_setup(text!("check backends --proxy-ca <CA.crt> --{}-host {}", word, host))))
     }
 

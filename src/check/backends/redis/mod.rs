@@ -45,7 +45,7 @@ impl Check for Redis {
         if SERVER.is_container(look.spec, &spec.at) {
             return RedisFacts::default();
         }
-        look.redis().map(|target| redis::look(&target, time)).unwrap_or_default()
+        look.redis().map(|target| redis::look(&target, look.host, time)).unwrap_or_default()
     }
 
     fn judge(&self, facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> {
