@@ -261,6 +261,9 @@ pub(super) fn of_way(
     };
     let make = |title: Text| Finding::new(id, status, title).expected(&expected);
     match (&failure.why, failure.stage) {
+        (Cause::ProxyForbids { status: 429 }, _) => make(text!("{} turns {} away: too many requests (HTTP 429)", who, name))
+            .cause("the proxy limits how many requests or connections one client may have at a time, and this host has reached it")
+            .advise("have the proxy team raise the limit for this host; the product asks dozens of endpoints at once"),
         (Cause::ProxyForbids { status }, _) => make(text!("{} forbids {} (HTTP {})", who, name, status))
             .cause("its rules do not have this host, or not for this login")
             .advise(allow(target))

@@ -36,6 +36,8 @@ pub(crate) mod runtime;
 
 mod causes;
 mod certificates;
+#[cfg(test)]
+mod law;
 mod prelude;
 mod run;
 mod spec;

@@ -13,14 +13,17 @@ use crate::stamp::unix_millis;
 use crate::text::words::words;
 
 /// The variables that are judged, or tell one product from another. A server answers with those that it has.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 11] = [
     "aria_block_size",
     "aurora_version",
     "character_set_server",
     "collation_server",
+    "innodb_read_only",
     "lower_case_table_names",
     "max_connections",
+    "read_only",
     "require_secure_transport",
+    "super_read_only",
     "version_comment",
 ];
 

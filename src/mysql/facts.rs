@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::about::{About, TlsReason};
-use super::greeting::{ACCESS_DENIED, HOST_BLOCKED, Opening, Refusal};
+use super::greeting::{HOST_BLOCKED, Opening, Refusal};
 use crate::net::NetError;
 use crate::network::openssl::Openssl;
 
@@ -63,7 +63,7 @@ impl MysqlFacts {
     pub(crate) fn wants_tls(&self) -> bool {
         match (&self.opening, &self.login) {
             (Some(Opening::Refusal(refusal)), _) | (_, Some(Login::Refused { refusal, .. })) => {
-                refusal.code != ACCESS_DENIED && refusal.wants_tls()
+                refusal.wants_tls()
             }
             (Some(Opening::Greeting(greeting)), Some(Login::NeedsTls)) => greeting.offers_tls,
             (_, Some(Login::Open(about))) => {

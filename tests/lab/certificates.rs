@@ -193,7 +193,7 @@ const SINGLE: [Fault; 69] = [
         swap(case.leaf(), "DNS:db.corp.example", "IP:fd00::1");
         case.name = "fd00::1";
     }),
-    ("leaf signed with MD5", |case| case.leaf().digest = "md5"),
+    ("leaf signed with MD5", |case| (case.issuing().key, case.leaf().digest) = ("rsa2048b", "md5")),
     ("leaf signed with SHA-384", |case| case.leaf().digest = "sha384"),
     ("issuing CA signed with SHA-1", |case| case.issuing().digest = "sha1"),
     ("root signed with SHA-1", |case| case.root().digest = "sha1"),
@@ -213,8 +213,14 @@ const SINGLE: [Fault; 69] = [
     }),
     ("issuing CA without basicConstraints", |case| swap(case.issuing(), BASIC, "")),
     ("issuing CA without keyCertSign", |case| swap(case.issuing(), "keyCertSign,", "")),
-    ("root of version 1", |case| case.root().old = true),
-    ("issuing CA of version 1", |case| case.issuing().old = true),
+    ("root of version 1", |case| {
+        case.root().old = true;
+        swap(case.issuing(), "authorityKeyIdentifier=keyid\n", "");
+    }),
+    ("issuing CA of version 1", |case| {
+        case.issuing().old = true;
+        swap(case.leaf(), "authorityKeyIdentifier=keyid\n", "");
+    }),
     ("leaf of version 1", |case| case.leaf().old = true),
     ("pathlen 0 at the root", |case| swap(case.root(), "CA:TRUE", "CA:TRUE,pathlen:0")),
     ("pathlen 1 at the root", |case| swap(case.root(), "CA:TRUE", "CA:TRUE,pathlen:1")),

@@ -2,6 +2,7 @@
 
 use super::super::certificates::{self, Owner};
 use crate::check::prelude::*;
+use crate::finding::known;
 use crate::check::requirements::{Profile, Window};
 use crate::check::spec::{Address, Limits};
 use crate::net::{Distrust, NetError, Reason};
@@ -104,7 +105,21 @@ impl Server {
                 finding.cause("this host has no route there, or its own firewall forbids it").advise(text!("look which way it would go: ip route get {}", own(&host)))
             }
             NetError::Untrusted { why } => self.trust(finding, why, address),
-            _ => finding,
+            NetError::Tls { .. } => match self.without_tls(finding.clone(), error, None, address) {
+                Some(told) => told,
+                None => finding
+                    .cause("the port speaks TLS badly, or something in between cuts it")
+                    .advise(text!("look what it answers: openssl s_client -connect {} </dev/null", place)),
+            },
+            NetError::Silent { .. } | NetError::Closed | NetError::Reset => finding
+                .cause("a load balancer without a server behind it, or rules on the server's side that end connections from this host")
+                .advise("look at the load balancer's target group, and at the server's log"),
+            NetError::Unexpected { .. } | NetError::TooMuch { .. } => finding
+                .cause("the port belongs to another service")
+                .advise(text!("give its own port: sudo {}", ics_setup(text!("reconfigure --{}-port <PORT>", own(word))))),
+            NetError::Other { .. } => finding
+                .cause("this host's own network is in trouble: its words say why")
+                .advise(text!("try it: timeout 5 bash -c '</dev/tcp/{}/{}' && echo open", own(address.host.trim_matches(['[', ']', '\''])), port)),
         }
     }
 
@@ -176,6 +191,19 @@ impl Server {
 /// What to do where the profile of another release should have been taken.
 pub(super) fn other_release() -> Text {
     text!("if another release of the product is meant: {}", ics_setup("check backends --release <VERSION>"))
+}
+
+/// Of a server that was asked: findings for all ids of its check. What was not looked at is told as such, with the finding that
+/// stands in its way, so that the series of a monitor go on.
+pub(super) fn complete(mut findings: Vec<Finding>, meta: Meta) -> Vec<Finding> {
+    let in_the_way = |finding: &&Finding| finding.status != Status::Pass && meta.gates.contains(&finding.id);
+    let why = findings.iter().find(in_the_way).map(|finding| text!("{} ({})", finding.title, own(finding.id)));
+    for id in meta.ids.iter().filter(|id| findings.iter().all(|finding| finding.id != **id)).collect::<Vec<_>>() {
+        let title = known(id.as_str()).map_or(id.as_str(), |known| known.title);
+        let why = why.clone().unwrap_or_else(|| "the server does not tell".into());
+        findings.push(Finding::skip(*id, text!("not looked at: {}", own(title))).observed(why));
+    }
+    findings
 }
 
 /// A finding with the address that it is about.

@@ -28,6 +28,7 @@ impl Check for Mysql {
             ids::MYSQL_VERSION,
             ids::MYSQL_LOGIN,
             ids::MYSQL_TLS,
+            ids::MYSQL_WRITABLE,
             ids::MYSQL_DATABASES,
             ids::MYSQL_GRANTS,
             ids::MYSQL_CLOCK,
