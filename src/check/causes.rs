@@ -349,7 +349,8 @@ pub(super) const ENDPOINT: Owner = Owner { who: "whoever runs it", server: "the 
 fn of_tls(error: &NetError, target: &Target, via: Via, way: &Text, make: impl FnOnce(Text) -> Finding) -> Finding {
     let name = own(target.name());
     if let NetError::Untrusted { why } = error {
-        let finding = make(text!("{} shows a certificate that is not valid {}", name, way)).observed(text!("{}", error));
+        let finding =
+            make(text!("{} shows a certificate that is not valid {}", name, way)).observed(text!("{}", error));
         return certificates::remedied(Finding { status: certificates::status(why), ..finding }, why, ENDPOINT);
     }
     let finding = match error {
@@ -375,7 +376,10 @@ fn of_tls(error: &NetError, target: &Target, via: Via, way: &Text, make: impl Fn
         }
     });
     let finding = match via {
-        Via::Direct => finding.advise(text!("have the network team let TLS to {} through: the port is open, and what is said in it is cut", covered(target))),
+        Via::Direct => finding.advise(text!(
+            "have the network team let TLS to {} through: the port is open, and what is said in it is cut",
+            covered(target)
+        )),
         Via::Proxy => finding.advise(from_the_proxy(target)),
     };
     finding.look(look)

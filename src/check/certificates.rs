@@ -79,13 +79,19 @@ fn advice(why: &Distrust, owner: Owner) -> Vec<Text> {
     };
     match (&why.reason, why.place()) {
         (Reason::UnknownIssuer, Some(Place::Leaf)) => {
-            let mut all = vec![renew("have the server send its whole chain: its own certificate, then the intermediate ones")];
+            let mut all =
+                vec![renew("have the server send its whole chain: its own certificate, then the intermediate ones")];
             all.extend(trust());
             all
         }
-        (Reason::UnknownIssuer | Reason::UntrustedRoot | Reason::SelfSigned | Reason::UnknownRoot, _) => trust().to_vec(),
+        (Reason::UnknownIssuer | Reason::UntrustedRoot | Reason::SelfSigned | Reason::UnknownRoot, _) => {
+            trust().to_vec()
+        }
         (Reason::Expired, Some(Place::Root)) => {
-            let mut all = vec![CLOCK.into(), "put the authority's new root into this host's store, and take the old one out".into()];
+            let mut all = vec![
+                CLOCK.into(),
+                "put the authority's new root into this host's store, and take the old one out".into(),
+            ];
             all.extend(trust());
             all
         }
@@ -98,7 +104,9 @@ fn advice(why: &Distrust, owner: Owner) -> Vec<Text> {
         (Reason::WeakKey { .. }, _) => vec![reissue("with an RSA key of 2048 bits or more, or one on P-256")],
         (Reason::WeakSignature { .. }, _) => vec![reissue("that is signed with SHA-256")],
         (Reason::NotCa { .. }, _) => {
-            vec![reissue("with basicConstraints = critical, CA:TRUE and keyUsage = keyCertSign, and put it where the old one is")]
+            vec![reissue(
+                "with basicConstraints = critical, CA:TRUE and keyUsage = keyCertSign, and put it where the old one is",
+            )]
         }
         (Reason::PathLength, _) => vec![reissue("with a larger pathlen, or without")],
         (Reason::NameConstraints { .. }, _) => vec![reissue("by a CA that may issue for this name")],
@@ -109,12 +117,16 @@ fn advice(why: &Distrust, owner: Owner) -> Vec<Text> {
             all.extend(trust());
             all
         }
-        (Reason::TooLong, _) => vec![renew("send the server's own certificate and the intermediate ones, and no others")],
-        (Reason::Damaged, _) => vec![renew("look at the certificate's file on the server: openssl x509 -in <FILE> -noout -text")],
+        (Reason::TooLong, _) => {
+            vec![renew("send the server's own certificate and the intermediate ones, and no others")]
+        }
+        (Reason::Damaged, _) => {
+            vec![renew("look at the certificate's file on the server: openssl x509 -in <FILE> -noout -text")]
+        }
         (Reason::Revoked, _) => vec![reissue("in its place")],
-        (Reason::NoRoots, _) => vec![
-            "install them: apt-get install ca-certificates (CentOS: yum install ca-certificates)".into(),
-        ],
+        (Reason::NoRoots, _) => {
+            vec!["install them: apt-get install ca-certificates (CentOS: yum install ca-certificates)".into()]
+        }
         (Reason::Unsettled { .. }, _) => vec![UNSETTLED.into()],
         (Reason::Other { .. }, _) => vec![reissue("in its place")],
     }
@@ -144,10 +156,15 @@ pub(super) fn of_fault(finding: Finding, fault: &TlsFault, owner: Owner) -> Opti
             .cause("the server has certificates for other names, or another server answers there")
             .advise(text!("set {} by a name that the server knows", server)),
         TlsFault::Beyond(what) => Finding { status: Status::Skip, ..finding }
-            .cause(text!("a limit of this tool, not a fault of {}: its TLS cannot look further{}", server, own(match what {
-                Beyond::Versions => "; clients of OpenSSL 1.0 can, current ones only where TLS 1.0 and 1.1 were allowed",
-                _ => ", and OpenSSL's clients can",
-            })))
+            .cause(text!(
+                "a limit of this tool, not a fault of {}: its TLS cannot look further{}",
+                server,
+                own(match what {
+                    Beyond::Versions =>
+                        "; clients of OpenSSL 1.0 can, current ones only where TLS 1.0 and 1.1 were allowed",
+                    _ => ", and OpenSSL's clients can",
+                })
+            ))
             .advise(UNSETTLED),
         TlsFault::Refused(_) => finding
             .cause(text!("{} took part in the handshake and ended it: a setting of its own, or a trouble", server))

@@ -62,9 +62,7 @@ impl MysqlFacts {
     /// The server, or the account, is to be spoken to by TLS, and the settings do not say so.
     pub(crate) fn wants_tls(&self) -> bool {
         match (&self.opening, &self.login) {
-            (Some(Opening::Refusal(refusal)), _) | (_, Some(Login::Refused { refusal, .. })) => {
-                refusal.wants_tls()
-            }
+            (Some(Opening::Refusal(refusal)), _) | (_, Some(Login::Refused { refusal, .. })) => refusal.wants_tls(),
             (Some(Opening::Greeting(greeting)), Some(Login::NeedsTls)) => greeting.offers_tls,
             (_, Some(Login::Open(about))) => {
                 matches!(about.tls_because, Some(TlsReason::Required | TlsReason::Password))

@@ -54,7 +54,10 @@ impl Refusal {
     /// Is it for want of TLS, in so many words? MySQL has a number for it; RDS Proxy says it with that of a wrong password.
     pub(crate) fn wants_tls(&self) -> bool {
         let message = self.message.raw().to_ascii_lowercase();
-        self.code == 3159 || ["require_secure_transport", "insecure transport", "requires tls"].iter().any(|words| message.contains(words))
+        self.code == 3159
+            || ["require_secure_transport", "insecure transport", "requires tls"]
+                .iter()
+                .any(|words| message.contains(words))
     }
 }
 

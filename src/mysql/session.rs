@@ -8,8 +8,8 @@ use super::exchange::{self, Connection, LoggedIn};
 use super::facts::{Login, MysqlFacts};
 use super::greeting::{ACCESS_DENIED, Hello, Opening};
 use crate::host::HostRead;
-use crate::network::openssl;
 use crate::net::{Line, RESERVE, Roots, Time, connect, resolve};
+use crate::network::openssl;
 
 /// No more than this is read of one connection: 256 KiB.
 const BUDGET: usize = 256 << 10;

@@ -246,7 +246,9 @@ impl fmt::Display for Distrust {
                 None => f.write_str("has an issuer that is not trusted here"),
             },
             Reason::UnknownRoot => match own {
-                Some(own) => write!(f, "is trusted here, but is no root, and its own issuer {} is not there", own.issuer),
+                Some(own) => {
+                    write!(f, "is trusted here, but is no root, and its own issuer {} is not there", own.issuer)
+                }
                 None => f.write_str("is trusted here, but is no root, and its own issuer is not there"),
             },
             Reason::SelfSigned => f.write_str("is signed by nobody but itself, and is not trusted here"),
@@ -298,11 +300,15 @@ impl fmt::Display for Distrust {
             }
             Reason::CriticalExtension { oid } => write!(f, "has a critical extension that is unknown: {oid}"),
             Reason::Purpose => f.write_str("was not issued for servers (extendedKeyUsage, keyUsage)"),
-            Reason::BadSignature => f.write_str("has a wrong signature: damaged, forged, or by another key of that name"),
+            Reason::BadSignature => {
+                f.write_str("has a wrong signature: damaged, forged, or by another key of that name")
+            }
             Reason::TooLong => f.write_str("stands in a chain that is too long"),
             Reason::Damaged => f.write_str("is damaged: its encoding cannot be read"),
             Reason::Revoked => f.write_str("was revoked"),
-            Reason::NoRoots => f.write_str("has nothing to be judged by: no trusted certificates on this host (package ca-certificates)"),
+            Reason::NoRoots => f.write_str(
+                "has nothing to be judged by: no trusted certificates on this host (package ca-certificates)",
+            ),
             Reason::Unsettled { why } => write!(f, "cannot be judged by this tool: {why}"),
             Reason::Other { why } => write!(f, "is not valid: {why}"),
         }?;

@@ -171,9 +171,9 @@ pub(crate) struct Unfinished {
     pub shown: Shown,
 }
 
-impl From<NetError> for Unfinished {
+impl From<NetError> for Box<Unfinished> {
     fn from(error: NetError) -> Self {
-        Self { error, shown: Shown::default() }
+        Self::new(Unfinished { error, shown: Shown::default() })
     }
 }
 
@@ -196,7 +196,7 @@ pub(crate) fn shake<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Resu
 /// # Errors
 /// As [`shake`], with the certificates where they were shown. The certificate is the error where it is what is wrong, also
 /// where the library ends the handshake for it.
-pub(crate) fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Handshake<S>, Unfinished> {
+pub(crate) fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Result<Handshake<S>, Box<Unfinished>> {
     let name = ServerName::try_from(name.trim_start_matches('[').trim_end_matches(']').to_owned())
         .map_err(|_| other_fault(format!("{name:?} is no name that a certificate could have")))?;
     let mut config = CONFIG.clone().map_err(other_fault)?;
@@ -217,7 +217,7 @@ pub(crate) fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Re
                 Some(why) if !shown.chain.is_empty() && !why.is_unsettled() => NetError::Untrusted { why: why.clone() },
                 _ => of_handshake(error, &witness, !shown.chain.is_empty()),
             };
-            Err(Unfinished { error, shown })
+            Err(Box::new(Unfinished { error, shown }))
         }
         None if shown.chain.is_empty() => Err(other_fault("the other side showed no certificate").into()),
         None => Ok(Handshake { wire: stream, shown }),
@@ -227,19 +227,18 @@ pub(crate) fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Re
 /// Why a handshake ended.
 fn of_handshake(error: io::Error, witness: &Witness, has_certificate: bool) -> NetError {
     let library = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let why = match library {
-        // In TLS 1.2 a server that misses the client's certificate says no more than this.
-        Some(rustls::Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::BadCertificate))
-            if witness.wanted.load(Ordering::Relaxed) =>
-        {
-            TlsFault::ClientCertificate
-        }
-        // The certificate is fine by OpenSSL, and the library cannot use its key.
-        Some(rustls::Error::InvalidCertificate(_)) if has_certificate => TlsFault::Beyond(Beyond::Key),
-        Some(error) => fault(error),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => TlsFault::Closed,
-        None => return NetError::of(error),
-    };
+    let why =
+        match library {
+            // In TLS 1.2 a server that misses the client's certificate says no more than this.
+            Some(rustls::Error::AlertReceived(
+                AlertDescription::HandshakeFailure | AlertDescription::BadCertificate,
+            )) if witness.wanted.load(Ordering::Relaxed) => TlsFault::ClientCertificate,
+            // The certificate is fine by OpenSSL, and the library cannot use its key.
+            Some(rustls::Error::InvalidCertificate(_)) if has_certificate => TlsFault::Beyond(Beyond::Key),
+            Some(error) => fault(error),
+            None if error.kind() == io::ErrorKind::UnexpectedEof => TlsFault::Closed,
+            None => return NetError::of(error),
+        };
     NetError::Tls { why }
 }
 
@@ -299,7 +298,11 @@ fn signed(
 ) -> Result<HandshakeSignatureValid, rustls::Error> {
     match by_library {
         Err(error @ rustls::Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::BadEncoding)) => {
-            if by_key() == Some(true) { Ok(HandshakeSignatureValid::assertion()) } else { Err(error) }
+            if by_key() == Some(true) {
+                Ok(HandshakeSignatureValid::assertion())
+            } else {
+                Err(error)
+            }
         }
         verdict => verdict,
     }

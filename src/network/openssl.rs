@@ -33,6 +33,9 @@ pub(crate) enum Openssl {
     },
 }
 
+/// Judges certificates (PEM, the peer's own first).
+type Judge<'a> = &'a dyn Fn(&[u8]) -> Option<Distrust>;
+
 /// Is this an error of which OpenSSL's client may know more?
 pub(crate) fn may_know_more(error: &NetError) -> bool {
     match error {
@@ -74,17 +77,18 @@ pub(crate) fn ask(
     let deadline = time.left().min(LONGEST);
     let output = host.run(&Command { deadline, ..Command::new(argv) }).ok()?;
     let judge = |shown: &[u8]| roots.judge_pem(shown, bare);
-    let judge: Option<&dyn Fn(&[u8]) -> Option<Distrust>> = if roots.has_more { Some(&judge) } else { None };
+    let judge: Option<Judge<'_>> = if roots.has_more { Some(&judge) } else { None };
     read(&String::from_utf8_lossy(&output.stdout), &String::from_utf8_lossy(&output.stderr), judge)
 }
 
 /// Reads its report. `judge` judges certificates (PEM) where there are authorities beside the host's store, which OpenSSL was
 /// not told of.
-fn read(stdout: &str, stderr: &str, judge: Option<&dyn Fn(&[u8]) -> Option<Distrust>>) -> Option<Openssl> {
+fn read(stdout: &str, stderr: &str, judge: Option<Judge<'_>>) -> Option<Openssl> {
     let short = |text: &str| Foreign::from(clean(text, 200));
     let after = |line: &str, words: &str| line.trim().strip_prefix(words).map(|rest| rest.trim().to_owned());
     let cipher = stdout.lines().find_map(|line| {
-        let (version, cipher) = after(line, "New,")?.split_once(", Cipher is ").map(|(a, b)| (a.to_owned(), b.to_owned()))?;
+        let (version, cipher) =
+            after(line, "New,")?.split_once(", Cipher is ").map(|(a, b)| (a.to_owned(), b.to_owned()))?;
         (cipher != "(NONE)").then(|| format!("{version}, {cipher}"))
     });
     let Some(cipher) = cipher else {
@@ -120,7 +124,11 @@ mod tests {
         // OpenSSL 3.0 and 1.0.2.
         for (stdout, stderr, told) in [
             ("New, TLSv1.2, Cipher is DHE-RSA-AES128-GCM-SHA256\nVerify return code: 0 (ok)\n", "", "trusted"),
-            ("New, TLSv1/SSLv3, Cipher is AES256-SHA\n    Verify return code: 10 (certificate has expired)\n", "", "untrusted"),
+            (
+                "New, TLSv1/SSLv3, Cipher is AES256-SHA\n    Verify return code: 10 (certificate has expired)\n",
+                "",
+                "untrusted",
+            ),
             (
                 "New, (NONE), Cipher is (NONE)\nVerify return code: 0 (ok)\n",
                 "40A7F1:error:0A000102:SSL routines:ssl_choose_client_version:unsupported protocol:ssl/statem/x.c:1955:\n",

@@ -41,7 +41,8 @@ pub(crate) fn look(target: &Target<'_>, host: &dyn HostRead, time: Time) -> Redi
     };
     let session = Session { target, addresses: &addresses, time };
     let asked = |tls: Option<RedisAnswers>, plain| {
-        let error = tls.as_ref().and_then(|answers| answers.error.as_ref()).filter(|error| openssl::may_know_more(error));
+        let error =
+            tls.as_ref().and_then(|answers| answers.error.as_ref()).filter(|error| openssl::may_know_more(error));
         let place = (target.host, target.port);
         let openssl = error.and_then(|_| openssl::ask(host, place, (None, None), target.roots, time));
         RedisFacts { plain, tls, openssl }

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{report, scratch_in_memory, skip};
+use crate::common::{BOUNDED, Leash, PATH, binary, leashed, report, scratch_in_memory, skip, until};
 
 /// Whom the certificates are for.
 const NAME: &str = "db.corp.example";
@@ -35,9 +37,11 @@ struct Spec {
     broken: bool,
 }
 
-const ROOT: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
+const ROOT: &str =
+    "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
 const CA: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
-const LEAF: &str = "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
+const LEAF: &str =
+    "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
 
 const PAST: &str = "20200101000000Z";
 const NOW: &str = "20230101000000Z";
@@ -127,7 +131,9 @@ const PAIRED: [Fault; 13] = [
     ("leaf with an unknown critical extension", |case| case.leaf().extensions += UNKNOWN),
     ("leaf for clients", |case| swap(case.leaf(), "serverAuth", "clientAuth")),
     ("leaf with a broken signature", |case| case.leaf().broken = true),
-    ("root that excludes the name", |case| case.root().extensions += "nameConstraints=critical,excluded;DNS:corp.example\n"),
+    ("root that excludes the name", |case| {
+        case.root().extensions += "nameConstraints=critical,excluded;DNS:corp.example\n"
+    }),
 ];
 
 const SINGLE: [Fault; 69] = [
@@ -261,7 +267,8 @@ fn cases() -> Vec<(String, Case)> {
 
 fn openssl(folder: &Path, arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new("openssl");
-    let output = command.args(arguments).current_dir(folder).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    let output =
+        command.args(arguments).current_dir(folder).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if output.status.success() { Ok(text) } else { Err(text) }
 }
@@ -271,8 +278,25 @@ impl Maker {
         let maker = Self { folder: scratch_in_memory("certificates") };
         let folder = maker.folder.path();
         let curve = |name: &'static str, curve: &'static str| {
-            openssl(folder, &["genpkey", "-quiet", "-algorithm", "EC", "-pkeyopt", &format!("ec_paramgen_curve:{curve}"), "-out", name])
-                .or_else(|_| openssl(folder, &["genpkey", "-algorithm", "EC", "-pkeyopt", &format!("ec_paramgen_curve:{curve}"), "-out", name]))
+            openssl(
+                folder,
+                &[
+                    "genpkey",
+                    "-quiet",
+                    "-algorithm",
+                    "EC",
+                    "-pkeyopt",
+                    &format!("ec_paramgen_curve:{curve}"),
+                    "-out",
+                    name,
+                ],
+            )
+            .or_else(|_| {
+                openssl(
+                    folder,
+                    &["genpkey", "-algorithm", "EC", "-pkeyopt", &format!("ec_paramgen_curve:{curve}"), "-out", name],
+                )
+            })
         };
         for name in ["p256a", "p256b", "p256c", "p256d"] {
             curve(name, "P-256")?;
@@ -296,7 +320,8 @@ impl Maker {
         let config = "[req]\ndistinguished_name=dn\nprompt=no\n[dn]\n[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\nnew_certs_dir=.\npolicy=any\nrand_serial=yes\ncopy_extensions=none\nx509_extensions=ext\n[any]\norganizationName=optional\ncommonName=optional\n[ext]\n";
         fs::write(folder.join("config"), format!("{config}{}", spec.extensions)).unwrap();
         openssl(&folder, &["req", "-new", "-config", "config", "-key", &key, "-subj", &spec.subject, "-out", "csr"])?;
-        let (signer, certificate) = issuer.map_or((spec.key, None), |(key, stem)| (key, Some(format!("../{stem}.pem"))));
+        let (signer, certificate) =
+            issuer.map_or((spec.key, None), |(key, stem)| (key, Some(format!("../{stem}.pem"))));
         let signer = format!("../{signer}");
         let digest = format!("-{}", spec.digest);
         if spec.old {
@@ -308,7 +333,18 @@ impl Maker {
             openssl(&folder, &arguments)?;
         } else {
             let mut arguments = vec!["ca", "-batch", "-notext", "-preserveDN", "-config", "config", "-in", "csr"];
-            arguments.extend(["-md", spec.digest, "-startdate", spec.from, "-enddate", spec.until, "-keyfile", &signer, "-out", "made"]);
+            arguments.extend([
+                "-md",
+                spec.digest,
+                "-startdate",
+                spec.from,
+                "-enddate",
+                spec.until,
+                "-keyfile",
+                &signer,
+                "-out",
+                "made",
+            ]);
             match &certificate {
                 Some(certificate) => arguments.extend(["-cert", certificate]),
                 None => arguments.push("-selfsign"),
@@ -333,7 +369,12 @@ impl Maker {
     }
 
     /// Both verdicts on a case, OpenSSL's first.
-    fn judged(&self, number: usize, case: &Case, made: &mut BTreeMap<Vec<Spec>, (String, String)>) -> Result<(String, String), String> {
+    fn judged(
+        &self,
+        number: usize,
+        case: &Case,
+        made: &mut BTreeMap<Vec<Spec>, (String, String)>,
+    ) -> Result<(String, String), String> {
         let mut pems = Vec::new();
         let mut issuer: Option<(&str, String)> = None;
         for at in 0..case.chain.len() {
@@ -361,7 +402,8 @@ impl Maker {
         };
         let (roots, chain, leaf) = (file("store", &store), file("sent", &sent), file("leaf", &pems[case.sent[0]]));
         let flag = if case.name.parse::<std::net::IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
-        let words = ["verify", "-no-CApath", "-no-CAstore", "-auth_level", "2", "-purpose", "sslserver", flag, case.name];
+        let words =
+            ["verify", "-no-CApath", "-no-CAstore", "-auth_level", "2", "-purpose", "sslserver", flag, case.name];
         let words = words.into_iter().chain(["-CAfile", &roots, "-untrusted", &chain, &leaf]).collect::<Vec<_>>();
         let said = match openssl(self.folder.path(), &words) {
             Ok(_) => "ok".to_owned(),
@@ -415,4 +457,89 @@ fn certificates_are_judged_as_openssl_judges_them() {
     assert!(differ.is_empty(), "{} differ:\n{}", differ.len(), differ.join("\n"));
     assert!(unsettled.len() <= 2, "{}", unsettled.join("\n"));
     assert!(same >= 100, "{same}");
+}
+
+/// What the program says of TLS to a server that `openssl s_server` is, with these further words; `live`: on this machine, whose
+/// openssl it may ask.
+fn told(maker: &Maker, leaf: &Path, key: &str, chain: &Path, words: &[&str], live: bool) -> Value {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut server = leashed(&[], "openssl");
+    server
+        .args(["s_server", "-quiet", "-accept", &port.to_string(), "-cert"])
+        .arg(leaf)
+        .arg("-key")
+        .arg(maker.folder.path().join(key));
+    server.arg("-cert_chain").arg(chain).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let _leash = Leash::start(&mut server);
+    until(|| TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|error| error.to_string()));
+    let root = maker.folder.path().join("root");
+    fs::create_dir_all(root.join("etc")).unwrap();
+    fs::write(root.join("etc/os-release"), "ID=ubuntu\nVERSION_ID=\"22.04\"\n").unwrap();
+    let mut command = Command::new(BOUNDED[0]);
+    command.args(&BOUNDED[1..]).arg(binary()).args([
+        "check",
+        "backends",
+        "--format",
+        "json",
+        "--deployment",
+        "production",
+    ]);
+    command.args([
+        "--only",
+        "redis-tls",
+        "--redis-host",
+        "127.0.0.1",
+        "--redis-port",
+        &port.to_string(),
+        "--redis-tls",
+        "--proxy-ca",
+    ]);
+    command.arg(maker.path("trusted"));
+    if !live {
+        command.arg("--root").arg(root);
+    }
+    let output = command.env_clear().env("PATH", PATH).stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let report: Value = serde_json::from_str(&text)
+        .unwrap_or_else(|error| panic!("{error}: {text} {}", String::from_utf8_lossy(&output.stderr)));
+    let findings = report["findings"].as_array().unwrap();
+    findings.iter().find(|finding| finding["id"] == "redis-tls").unwrap_or_else(|| panic!("{text}")).clone()
+}
+
+#[test]
+fn what_a_server_shows_is_told_by_its_reason_and_limits_of_this_tool_are_no_fault() {
+    if !openssl(Path::new("/"), &["version"]).is_ok_and(|version| version.starts_with("OpenSSL 3")) {
+        return skip("certificates", "servers", "no OpenSSL 3 here");
+    }
+    let maker = Maker::new().unwrap();
+    maker.make("trusted", &spec("Root", "p256a", ROOT), None).unwrap();
+    maker.make("issuing", &spec("Issuing", "p256b", CA), Some(("p256a", "trusted"))).unwrap();
+    let leaf = |stem: &str, key: &'static str, change: fn(&mut Spec)| {
+        let mut own = spec(NAME, key, &format!("{LEAF}subjectAltName=IP:127.0.0.1\n"));
+        change(&mut own);
+        maker.make(stem, &own, Some(("p256b", "issuing"))).unwrap();
+        maker.path(stem)
+    };
+    let rsa = leaf("rsa", "rsa2048a", |_| ());
+    let sha1 = leaf("sha1", "rsa2048a", |own| own.digest = "sha1");
+    let short = leaf("short", "rsa1024", |_| ());
+    let p521 = leaf("p521", "p521", |_| ());
+    let weak = ["-cipher", "DEFAULT@SECLEVEL=0"];
+    let chain = maker.path("issuing");
+    let dhe = ["-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256"];
+    for (leaf, key, words, live, status, says) in [
+        (&sha1, "rsa2048a", &weak[..], false, "fail", "CA signature digest algorithm too weak"),
+        (&short, "rsa1024", &weak, false, "fail", "RSA, 1024 bits"),
+        (&rsa, "rsa2048a", &["-Verify", "1"], false, "fail", "tls-auth-clients no"),
+        (&rsa, "rsa2048a", &["-Verify", "1", "-tls1_2"], false, "fail", "tls-auth-clients no"),
+        (&rsa, "rsa2048a", &dhe, false, "skip", "OpenSSL's clients can"),
+        (&rsa, "rsa2048a", &dhe, true, "pass", "DHE-RSA-AES128-GCM-SHA256"),
+        (&p521, "p521", &[], true, "pass", "OpenSSL's client on this host"),
+    ] {
+        let finding = told(&maker, leaf, key, &chain, words, live);
+        assert_eq!(finding["status"], status, "{says}: {finding:#}");
+        let text = finding.to_string();
+        assert!(text.contains(says), "{says}: {finding:#}");
+        assert!(!text.contains("tls=false") && !text.contains("open TCP"), "{finding:#}");
+    }
 }

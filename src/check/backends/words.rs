@@ -2,9 +2,9 @@
 
 use super::super::certificates::{self, Owner};
 use crate::check::prelude::*;
-use crate::finding::known;
 use crate::check::requirements::{Profile, Window};
 use crate::check::spec::{Address, Limits};
+use crate::finding::known;
 use crate::net::{Distrust, NetError, Reason};
 use crate::network::openssl::Openssl;
 use crate::settings::Deployment;
@@ -130,7 +130,13 @@ impl Server {
 
     /// No TLS came about, and the other side speaks it: what this means, in a finding about it. `openssl` is what OpenSSL's
     /// client says.
-    pub(super) fn without_tls(self, finding: Finding, error: &NetError, openssl: Option<&Openssl>, address: &Address) -> Option<Finding> {
+    pub(super) fn without_tls(
+        self,
+        finding: Finding,
+        error: &NetError,
+        openssl: Option<&Openssl>,
+        address: &Address,
+    ) -> Option<Finding> {
         match (openssl, error) {
             (Some(Openssl::Trusted { cipher }), _) => Some(
                 Finding { status: Status::Pass, ..finding }
@@ -162,14 +168,17 @@ impl Server {
                 .cause(text!("{}; nothing secret was sent", because))
                 .advise(text!("use a name that the certificate has: sudo {}", command));
         }
-        let finding = certificates::remedied(finding, why, self.owner()).cause(text!("{}; nothing secret was sent", because));
+        let finding =
+            certificates::remedied(finding, why, self.owner()).cause(text!("{}; nothing secret was sent", because));
         let look = text!("look who it is: openssl s_client -connect {}:{}{} -showcerts </dev/null", host, port, start);
         let finding = finding.look(look);
         if !why.wants_authority() {
             return finding;
         }
-        finding
-            .advise(text!("try it once: {}", ics_setup(text!("check backends --proxy-ca <CA.crt> --{}-host {}", word, host))))
+        finding.advise(text!(
+            "try it once: {}",
+            ics_setup(text!("check backends --proxy-ca <CA.crt> --{}-host {}", word, host))
+        ))
     }
 
     /// What a release of the product asks for.

@@ -124,7 +124,7 @@ fn both_checks_give_one_cause_for_what_a_proxy_shows_in_tls() {
         (url(leaf("127.0.0.1")), &pem, "its rules do not have this host"),
         (url(expired), &pem, "has expired"),
         (url(early), &pem, "is not valid yet"),
-        (url(leaf("proxy.corp.example")), &pem, "set by another name"),
+        (url(leaf("proxy.corp.example")), &pem, "is set by its address"),
         (format!("http://127.0.0.1:{}", port(leaf("127.0.0.1"))), &pem, "this port expects TLS first"),
         (format!("https://127.0.0.1:{}", closes), &pem, "says yes before it has reached the other side"),
     ];

@@ -226,7 +226,7 @@ mod tests {
         ] {
             let facts = facts(installed, &[("/", 1, 100 * GB, free_kib << 10), (DOCKER, 1, 100 * GB, free_kib << 10)]);
             let findings = Disk.judge(&facts, &spec(deployment));
-        crate::check::law::each_has_a_way_out(&findings);
+            crate::check::law::each_has_a_way_out(&findings);
             assert_eq!(status(&findings, "disk-free"), [expected], "{deployment:?} {installed} {free_kib}");
         }
     }

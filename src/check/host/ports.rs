@@ -170,7 +170,7 @@ mod tests {
             (true, 8001, vec![], Status::Warn, "something listens"),
         ] {
             let findings = Ports.judge(&facts(installed, port, owners), &production());
-        crate::check::law::each_has_a_way_out(&findings);
+            crate::check::law::each_has_a_way_out(&findings);
             assert_eq!(findings.len(), 3, "80, 443, 8001");
             let found = findings.iter().find(|found| found.evidence.contains_key("port")).unwrap();
             assert_eq!(found.status, status, "{found:?}");

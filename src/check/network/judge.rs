@@ -217,7 +217,12 @@ fn of_addresses(seen: &Seen) -> Finding {
     };
     let others: Vec<Text> = seen.addresses.iter().filter_map(stranger).collect();
     if !others.is_empty() {
-        let title = text!("{} of {} static addresses of {} do not show its certificate", others.len(), seen.addresses.len(), name);
+        let title = text!(
+            "{} of {} static addresses of {} do not show its certificate",
+            others.len(),
+            seen.addresses.len(),
+            name
+        );
         return finding(Status::Fail, title)
             .observed(Text::join(others, "; "))
             .cause("something else answers there: a device that decrypts or redirects by address, or an address that is another's by now")

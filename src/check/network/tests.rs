@@ -303,7 +303,13 @@ fn static_addresses_are_compared_with_dns() {
         seen: vec![Seen {
             target: agent.clone(),
             walks: vec![PathProbe { addresses: vec![dns.to_owned()], ..way(Via::Direct, Stage::Http, None) }],
-            addresses: vec![Static { address: "192.0.2.1".to_owned(), failure: end, key: None, by_host: None, by_public: None }],
+            addresses: vec![Static {
+                address: "192.0.2.1".to_owned(),
+                failure: end,
+                key: None,
+                by_host: None,
+                by_public: None,
+            }],
         }],
         bundle: None,
     };

@@ -58,7 +58,9 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
         if consumer.is_unusable() {
             let title = text!("{}: what is set for a proxy is none that it can use", who);
             let advice = text!("write it as http://<HOST>:<PORT>: {}", own(&consumer.source));
-            return evidence(Finding::warn(id, title).observed(observed).advise(advice), consumer, &wanted.no_proxy);
+            let finding = Finding::warn(id, title).observed(observed);
+            let finding = finding.cause("a value without a host, or of a kind that no HTTP client takes for a proxy");
+            return evidence(finding.advise(advice), consumer, &wanted.no_proxy);
         }
         let others = exceptions(consumer, &[]);
         if !others.is_empty() {

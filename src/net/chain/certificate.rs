@@ -156,14 +156,16 @@ impl<'a> Certificate<'a> {
 
     /// Is the other's signature of the kind that this key makes?
     fn key_could_sign(&self, other: &Self) -> bool {
-        let family = |oid: &Oid<'_>| match oid.to_id_string().as_str() {
-            "1.2.840.10045.2.1" => "ec",
-            id if id.starts_with("1.2.840.10045.4.") => "ec",
-            id if id.starts_with("1.2.840.113549.1.1.") || id == "1.3.14.3.2.29" => "rsa",
-            id if id.starts_with("1.2.840.10040.4.") || id.starts_with("2.16.840.1.101.3.4.3.2") => "dsa",
-            id => return id.to_owned(),
-        }
-        .to_owned();
+        let family = |oid: &Oid<'_>| {
+            match oid.to_id_string().as_str() {
+                "1.2.840.10045.2.1" => "ec",
+                id if id.starts_with("1.2.840.10045.4.") => "ec",
+                id if id.starts_with("1.2.840.113549.1.1.") || id == "1.3.14.3.2.29" => "rsa",
+                id if id.starts_with("1.2.840.10040.4.") || id.starts_with("2.16.840.1.101.3.4.3.2") => "dsa",
+                id => return id.to_owned(),
+            }
+            .to_owned()
+        };
         family(&self.x509.public_key().algorithm.algorithm) == family(&other.x509.signature_algorithm.algorithm)
     }
 
@@ -255,8 +257,7 @@ impl<'a> Certificate<'a> {
                 Err(_) => false,
             };
         }
-        let usable =
-            |own: &KeyUsage| own.digital_signature() || own.key_encipherment() || own.key_agreement();
+        let usable = |own: &KeyUsage| own.digital_signature() || own.key_encipherment() || own.key_agreement();
         self.netscape().is_none_or(NSCertType::ssl_server) && self.key_usage().is_none_or(usable)
     }
 }

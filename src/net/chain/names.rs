@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::X509Name;
 
-use super::Refusal;
 use super::super::distrust::Reason;
+use super::Refusal;
 use super::certificate::{Certificate, canonical};
 use crate::text::{Foreign, clean};
 

@@ -36,14 +36,21 @@ pub(super) fn of_key(certificate: &Certificate<'_>) -> Strength {
             let bits = match key.parsed() {
                 Ok(PublicKey::RSA(rsa)) => {
                     let modulus: Vec<u8> = rsa.modulus.iter().copied().skip_while(|byte| *byte == 0).collect();
-                    modulus.first().map(|first| u32::try_from(modulus.len()).unwrap_or(u32::MAX) * 8 - first.leading_zeros())
+                    modulus
+                        .first()
+                        .map(|first| u32::try_from(modulus.len()).unwrap_or(u32::MAX) * 8 - first.leading_zeros())
                 }
                 _ => None,
             };
             Strength { name: format!("RSA, {} bits", bits.unwrap_or_default()), bits: bits.map(of_modulus) }
         }
         "1.2.840.10045.2.1" => {
-            let curve = key.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok()).map(|oid: Oid<'_>| oid.to_id_string());
+            let curve = key
+                .algorithm
+                .parameters
+                .as_ref()
+                .and_then(|any| any.as_oid().ok())
+                .map(|oid: Oid<'_>| oid.to_id_string());
             match curve.as_deref() {
                 Some("1.2.840.10045.3.1.1") => Strength::known("P-192", 96),
                 Some("1.3.132.0.33") => Strength::known("P-224", 112),

@@ -248,7 +248,8 @@ fn beyond<S: Read + Write>(probe: &mut PathProbe, wire: S, asked: &Asked<'_>, ro
             shown = own;
             Ok(wire)
         }
-        Err(Unfinished { error, shown: own }) => {
+        Err(unfinished) => {
+            let Unfinished { error, shown: own } = *unfinished;
             shown = own;
             Err(error.into())
         }

@@ -188,7 +188,11 @@ fn broken(
         }
         NetError::Tls { .. } | NetError::Closed | NetError::Reset if tls => {
             let finding = of_tls(text!("no TLS connection to MySQL on {}", place));
-            let look = text!("look: openssl s_client -starttls mysql -connect {}:{} </dev/null", own(quoted(&spec.at.host)), spec.at.port);
+            let look = text!(
+                "look: openssl s_client -starttls mysql -connect {}:{} </dev/null",
+                own(quoted(&spec.at.host)),
+                spec.at.port
+            );
             let told = SERVER.without_tls(finding.clone(), error, openssl, &spec.at);
             let finding = told.unwrap_or_else(|| {
                 finding

@@ -26,7 +26,8 @@ const SKEW_FAIL: i64 = 300_000;
 const WITH_LOGIN: &str = "check backends --mysql-user <USER> --mysql-password-file <FILE>";
 
 /// What ends the look at names before a greeting.
-const SKIP_NAME_RESOLVE: &str = "set skip-name-resolve in my.cnf on the server, or in the parameter group of a managed one, then restart it";
+const SKIP_NAME_RESOLVE: &str =
+    "set skip-name-resolve in my.cnf on the server, or in the parameter group of a managed one, then restart it";
 
 /// Judges what was seen.
 pub(super) fn judge_mysql(facts: &MysqlFacts, spec: &CheckSpec) -> Vec<Finding> {

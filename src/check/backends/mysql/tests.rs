@@ -199,9 +199,13 @@ fn about() -> About {
     About {
         version: Some("5.7.44-log".to_owned()),
         account: Some("divvy@%".to_owned()),
-        variables: [("max_connections", "151"), ("version_comment", "MySQL Community Server (GPL)"), ("read_only", "OFF")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
+        variables: [
+            ("max_connections", "151"),
+            ("version_comment", "MySQL Community Server (GPL)"),
+            ("read_only", "OFF"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into(),
         clients: Some(10),
         databases: vec![database("divvy"), database("divvykeys")],
         grants: Some(grants.iter().filter_map(|line| Grant::parse(line)).collect()),
@@ -293,8 +297,18 @@ fn each_fault_of_a_server_is_one_finding() {
             "behind",
         ),
         (|about| about.databases[1].charset = Some("utf8mb4".to_owned()), "mysql-charset", Warn, "utf8mb4"),
-        (|about| drop(about.variables.insert("read_only".to_owned(), "ON".to_owned())), "mysql-writable", Fail, "replica"),
-        (|about| drop(about.variables.insert("innodb_read_only".to_owned(), "1".to_owned())), "mysql-writable", Fail, "primary"),
+        (
+            |about| drop(about.variables.insert("read_only".to_owned(), "ON".to_owned())),
+            "mysql-writable",
+            Fail,
+            "replica",
+        ),
+        (
+            |about| drop(about.variables.insert("innodb_read_only".to_owned(), "1".to_owned())),
+            "mysql-writable",
+            Fail,
+            "primary",
+        ),
         (|about| about.clients = Some(140), "mysql-capacity", Warn, "140 of 151"),
         (
             |about| (about.tls, about.tls_because) = (Some("TLSv1_3".to_owned()), Some(TlsReason::Required)),
@@ -360,7 +374,12 @@ fn each_refusal_of_a_login_names_its_remedy() {
             "--mysql-host <NAME>",
         ),
         (NetError::Untrusted { why: Reason::Expired.into() }, true, "mysql-tls", "timedatectl"),
-        (NetError::Tls { why: crate::net::TlsFault::Refused("InternalError".into()) }, true, "mysql-tls", "server's log"),
+        (
+            NetError::Tls { why: crate::net::TlsFault::Refused("InternalError".into()) },
+            true,
+            "mysql-tls",
+            "server's log",
+        ),
         (NetError::Closed, false, "mysql-login", "broke off"),
         (NetError::Silent { millis: 9000 }, false, "mysql-login", "--timeout"),
     ] {
@@ -400,7 +419,8 @@ fn troubles_of_the_network_name_the_next_command() {
         (NetError::Silent { millis: 9800 }, "skip-name-resolve"),
     ] {
         let spec = want_mysql(3306, None, None);
-        let facts = MysqlFacts { opening: Some(Opening::NetError(error)), opening_ms: 9800, login: None, openssl: None };
+        let facts =
+            MysqlFacts { opening: Some(Opening::NetError(error)), opening_ms: 9800, login: None, openssl: None };
         let findings = judged(&Mysql, &facts, &spec);
         assert_eq!(status(&findings, "mysql-reachable"), Fail);
         assert!(text(&findings[0]).contains(words), "{words}: {}", text(&findings[0]));

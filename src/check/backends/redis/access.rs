@@ -33,7 +33,11 @@ pub(super) fn access<'a>(
                 .expected(text!("an answer within {} (--timeout)", took(spec.limits.check)))
                 .observed(text!("{}", error))
                 .cause("a proxy or load balancer in between, or a server in trouble")
-                .advise(text!("try the same by hand: redis-cli -h {} -p {} INFO server", own(quoted(&redis.at.host)), redis.at.port)),
+                .advise(text!(
+                    "try the same by hand: redis-cli -h {} -p {} INFO server",
+                    own(quoted(&redis.at.host)),
+                    redis.at.port
+                )),
         );
     }
     (Some(answers), findings)
@@ -146,7 +150,9 @@ fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding
             make(Status::Warn, text!("Redis on {} wants TLS, and the settings do not say so", place))
                 .expected("redis.tls = true in the settings")
                 .observed(text!("plain: {}; with TLS it answers ({})", plain, cipher))
-                .cause("its port is one for TLS (tls-port, or stunnel in front), and a plain client gets no answer there")
+                .cause(
+                    "its port is one for TLS (tls-port, or stunnel in front), and a plain client gets no answer there",
+                )
                 .fix(text!("sudo {}", ics_setup("reconfigure --redis-tls")))
         }
         None => make(Status::Pass, text!("Redis on {} takes plain connections, as the settings have them", place))
