@@ -110,6 +110,9 @@ fn swap(spec: &mut Spec, from: &str, to: &str) {
     spec.extensions = spec.extensions.replace(from, to);
 }
 
+/// What OpenSSL says and what the model says; else why the case could not be made.
+type Verdicts = Result<(String, String), String>;
+
 type Fault = (&'static str, fn(&mut Case));
 
 const BASIC: &str = "basicConstraints=critical,CA:TRUE\n";
@@ -369,12 +372,7 @@ impl Maker {
     }
 
     /// Both verdicts on a case, OpenSSL's first.
-    fn judged(
-        &self,
-        number: usize,
-        case: &Case,
-        made: &mut BTreeMap<Vec<Spec>, (String, String)>,
-    ) -> Result<(String, String), String> {
+    fn judged(&self, number: usize, case: &Case, made: &mut BTreeMap<Vec<Spec>, (String, String)>) -> Verdicts {
         let mut pems = Vec::new();
         let mut issuer: Option<(&str, String)> = None;
         for at in 0..case.chain.len() {
@@ -430,7 +428,7 @@ fn certificates_are_judged_as_openssl_judges_them() {
     maker.make("other", &spec("Another Root", "p256d", ROOT), None).unwrap();
     let cases = cases();
     let half = cases.len() / 2;
-    let results: Vec<(String, Result<(String, String), String>)> = thread::scope(|scope| {
+    let results: Vec<(String, Verdicts)> = thread::scope(|scope| {
         let halves = [(0, &cases[..half]), (half, &cases[half..])].map(|(first, part)| {
             let maker = &maker;
             scope.spawn(move || {
