@@ -6,6 +6,7 @@
 mod allowlist;
 mod backends;
 mod boot;
+mod certificates;
 mod chains;
 mod clients;
 mod common;

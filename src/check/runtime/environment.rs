@@ -75,6 +75,9 @@ fn one(service: &Service, changed: Option<u64>, file: &Path, compose: &Compose) 
                 text!("{} would not create {} again: it rejects {}", own(&service.reader), own(name), file),
             )
             .observed(why)
+            .cause(
+                "compose stops at a line that it does not understand; the container that runs has the file of before",
+            )
             .advise(text!("mend that line of {}: NAME=value, without export, blanks around = or quotes", file)),
         );
     }

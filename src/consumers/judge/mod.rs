@@ -64,7 +64,9 @@ fn seen(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding
         if consumer.is_unusable() {
             let title = text!("{}: what is set for a proxy is none that it can use", who);
             let advice = text!("write it as http://<HOST>:<PORT>: {}", own(&consumer.source));
-            return Finding::warn(id, title).observed(observed).advise(advice);
+            let finding = Finding::warn(id, title).observed(observed);
+            let finding = finding.cause("a value without a host, or of a kind that no HTTP client takes for a proxy");
+            return finding.advise(advice);
         }
         if let Some(astray) = network::proxies(consumer, facts, wanted).filter(|_| !wanted.removed) {
             return astray;

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::super::words::{at, other_release};
+use super::super::words::{at, complete, other_release};
 use super::SERVER;
 use super::access::access;
 use crate::check::prelude::*;
@@ -36,7 +36,7 @@ pub(super) fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> 
             );
         }
     }
-    findings
+    complete(findings, super::Redis::META)
 }
 
 fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Finding {
@@ -52,8 +52,11 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
         return match status {
             Status::Pass => finding,
             _ => finding
-                .cause("the product is tested with the versions above")
-                .advise(text!("move the queues to Redis {}", own(&window.shown)))
+                .cause(text!("the product is tested with Redis {}", own(&window.shown)))
+                .advise(match &window.advice {
+                    Some(advice) => text!("{}", own(advice)),
+                    None => text!("move the queues to Redis {}", own(&window.shown)),
+                })
                 .advise(other_release()),
         };
     }
@@ -68,6 +71,7 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
                 None => (Status::Skip, text!("the version of Redis on {} is not known", place)),
             };
             make(status, title)
+                .cause(text!("the product is tested with Redis {}", own(&window.shown)))
                 .observed("6 or newer: it knows HELLO, and does not tell more without a password")
                 .advise(advice)
         }

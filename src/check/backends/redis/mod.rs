@@ -45,7 +45,7 @@ impl Check for Redis {
         if SERVER.is_container(look.spec, &spec.at) || SERVER.no_host(&spec.at).is_some() {
             return RedisFacts::default();
         }
-        look.redis().map(|target| redis::look(&target, time)).unwrap_or_default()
+        look.redis().map(|target| redis::look(&target, look.host, time)).unwrap_or_default()
     }
 
     fn judge(&self, facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> {
