@@ -139,9 +139,13 @@ const UNSETTLED: &str = "install openssl on this host: this check asks it then";
 
 /// What puts an authority into a host's store.
 fn trust() -> [Text; 2] {
+    let [debian, redhat] = [
+        "cp <CA.crt> /usr/local/share/ca-certificates/ && update-ca-certificates",
+        "cp <CA.crt> /etc/pki/ca-trust/source/anchors/ && update-ca-trust",
+    ];
     [
-        "trust its CA on Ubuntu, Debian: sudo cp <CA.crt> /usr/local/share/ca-certificates/ && sudo update-ca-certificates".into(),
-        "trust its CA on CentOS, Red Hat: sudo cp <CA.crt> /etc/pki/ca-trust/source/anchors/ && sudo update-ca-trust".into(),
+        text!("trust its CA on Ubuntu, Debian: {}", as_root(debian)),
+        text!("trust its CA on CentOS, Red Hat: {}", as_root(redhat)),
     ]
 }
 

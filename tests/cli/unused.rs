@@ -6,9 +6,10 @@ use serde_json::Value;
 use crate::root::Root;
 
 /// Flags that change nothing on these hosts, and why.
-const QUIET: [(Key, &str); 3] = [
+const QUIET: [(Key, &str); 4] = [
     (Key::Os, "names the family that is found"),
     (Key::MendOthers, "nobody else's file wins"),
+    (Key::CheckFirst, "is tried in tests of its own"),
     (Key::ProxyPasswordEnv, "is tried with its variable in tests of secrets"),
 ];
 
@@ -31,7 +32,7 @@ fn value(key: Key, root: &Root) -> String {
         Key::AgentRegion => "eu".into(),
         Key::Home => "/opt/other".into(),
         Key::Target => "package-manager".into(),
-        Key::ProxyRemove | Key::ProxyBothCases | Key::MysqlTls | Key::RedisTls | Key::MendOthers | Key::Restart => {
+        Key::ProxyRemove | Key::ProxyBothCases | Key::MysqlTls | Key::RedisTls | Key::MendOthers | Key::CheckFirst | Key::Restart => {
             "true".into()
         }
         Key::ProxyPassword | Key::MysqlPassword | Key::RedisPassword => unreachable!("no flag"),
