@@ -148,8 +148,12 @@ impl FileProbe<'_> {
         let said = self.host.query(&command).ok().filter(|output| output.code == Some(0));
         let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let of_kernel = said.split_whitespace().skip_while(|word| *word != "inet").nth(1).map(str::to_owned);
-        let of_json = || match self.host.read(&Vendor::get().docker.daemon_json) {
-            Ok(Some(bytes)) => crate::environment::daemon_json(&bytes).ok()?.bridge_ip,
+        let json = self.host.read(&Vendor::get().docker.daemon_json);
+        let of_json = || match json {
+            Ok(Some(bytes)) => match crate::environment::daemon_json(&bytes) {
+                Ok(json) => json.bridge_ip,
+                Err(_) => None,
+            },
             // One that cannot be read is told by the daemon's own consumer.
             Ok(None) | Err(_) => None,
         };

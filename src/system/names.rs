@@ -52,9 +52,10 @@ impl Resolvers {
     /// # Errors
     /// A file cannot be read: whom they ask is not known then.
     pub(crate) fn of_containers(host: &dyn HostRead) -> io::Result<Self> {
-        let text = |path: &str| {
-            let bytes = host.read(Path::new(path))?;
-            Ok::<_, io::Error>(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default())
+        let text = |path: &str| match host.read(Path::new(path)) {
+            Ok(Some(bytes)) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Ok(None) => Ok(String::new()),
+            Err(error) => Err(error),
         };
         let mut found = Self::parse(&text(RESOLV_CONF)?);
         if found.servers == [IpAddr::from(STUB)] {
@@ -62,7 +63,7 @@ impl Resolvers {
         }
         let json = host.read(&Vendor::get().docker.daemon_json)?;
         // With one that is no JSON there is no daemon: that is told elsewhere.
-        if let Some(json) = json.and_then(|bytes| daemon_json(&bytes).ok()) {
+        if let Some(Ok(json)) = json.map(|bytes| daemon_json(&bytes)) {
             if !json.dns.is_empty() {
                 found.servers = json.dns;
             }
