@@ -2,6 +2,7 @@
 
 use super::callers::Door;
 use super::{Consumer, Known, NAMES, ProxyValue, State};
+use crate::docker::compose::Asked;
 use crate::environment::Variables;
 use crate::text::Text;
 
@@ -10,6 +11,8 @@ use crate::text::Text;
 pub(super) struct Answers {
     /// Who logged in.
     pub(super) user: Option<String>,
+    /// Whose commands under sudo are told of, where nobody was asked.
+    pub(super) sudo_by: Option<String>,
     /// Doors, who went through each, and what there was behind it.
     pub(super) doors: Vec<(Door, String, Variables)>,
     /// Why a login did not come to its end.
@@ -18,9 +21,17 @@ pub(super) struct Answers {
     pub(super) units: Vec<u8>,
     /// The package manager's configuration, as it prints it.
     pub(super) packages: Option<Vec<u8>>,
+    /// Compose.
+    pub(super) compose: Option<Asked>,
 }
 
 impl Answers {
+    /// Who calls sudo; `None`: anybody.
+    pub(super) fn sudo_by(&self) -> Option<String> {
+        let asked = Door::SUDO.into_iter().find_map(|door| self.door(door));
+        asked.map(|(user, _)| user).or_else(|| self.sudo_by.clone())
+    }
+
     /// Who went through a door, and what there was behind it.
     pub(super) fn door(&self, wanted: Door) -> Option<(String, Variables)> {
         self.doors.iter().find(|(door, ..)| *door == wanted).map(|(_, user, seen)| (user.clone(), seen.clone()))

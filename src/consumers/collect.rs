@@ -30,6 +30,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) https_proxy: Option<&'a ProxyUrl>,
     /// The machine's own programs are asked, with these files in their places; `None`: nobody is asked.
     pub(crate) inside: Option<&'a [File]>,
+    /// Who calls sudo for root, where nobody is asked; `None`: root does, for whoever logs in.
+    pub(crate) sudo_by: Option<&'a str>,
 }
 
 /// Looks at all consumers, or at those named in `only`.
@@ -41,8 +43,9 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     let http_password = probe.password(ask.http_proxy);
     let https_password = probe.password(ask.https_proxy);
     if let Some(planned) = ask.inside {
-        probe.answers = asked::ask(host, platform, planned, only.unwrap_or(&Who::ALL), time.left());
+        probe.answers = asked::ask(host, platform, (ask.home, planned), only.unwrap_or(&Who::ALL), time.left());
     }
+    probe.answers.sudo_by = ask.sudo_by.map(str::to_owned);
     let mut consumers = Vec::new();
     for who in Who::ALL.into_iter().filter(|who| only.is_none_or(|only| only.contains(who))) {
         match who {

@@ -63,6 +63,7 @@ use crate::finding::FindingId;
 use crate::text::Text;
 use crate::text::words::words;
 
+pub(crate) use callers::Door;
 pub(crate) use collect::{Ask, observe};
 pub(crate) use docker::{data_root, docker_drop_in, docker_unit, over_planned};
 pub use modelled::{Modelled, modelled};
@@ -119,6 +120,9 @@ pub(crate) struct Consumer {
     /// The doors through which logins get this: `over ssh`; `None`: each that is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) doors: Option<String>,
+    /// Users with doors at which they get this; empty: it comes through no door that is told apart.
+    #[serde(skip)]
+    pub(crate) held: Vec<(String, Door)>,
     /// The file or process that was read.
     pub(crate) source: String,
     /// Is it known what the consumer gets?
@@ -304,6 +308,7 @@ impl Consumer {
             consumer,
             name,
             doors: None,
+            held: Vec::new(),
             source: source.into(),
             state: State::Seen,
             why: None,
@@ -338,6 +343,16 @@ impl Consumer {
             (urls, own.no_proxy.clone(), own.no_proxy_upper.clone())
         };
         self.unknown.keys().eq(other.unknown.keys()) && values(self) == values(other)
+    }
+
+    /// Is this what a user gets at a door? A job of cron is one of a crontab that sets nothing.
+    pub(crate) fn is_at(&self, door: Door, user: Option<&str>) -> bool {
+        self.consumer == door.consumer()
+            && match self.consumer {
+                Who::Login | Who::Sudo => self.held.iter().any(|(own, at)| *at == door && user == Some(own)),
+                Who::Cron => self.name.is_none(),
+                _ => true,
+            }
     }
 
     /// The proxy that it uses for http (or https) requests. Go programs such as the Docker daemon ask the upper-case name

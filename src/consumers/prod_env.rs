@@ -6,16 +6,13 @@ use std::path::{Path, PathBuf};
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
 use super::{Consumer, Known, NAMES, State, Who};
-use crate::docker::compose::{self, At, Got, OF_CALLER, Project, Service, Stop};
+use crate::docker::compose::{self, Asked, At, Got, OF_CALLER, Project, Service, Stop};
 use crate::envfile::{Dialect, Seen, Syntax, find};
 use crate::host::{Command, HostRead};
 use crate::product;
 use crate::text;
 use crate::text::{Text, own};
 use crate::vendor::prod_env as path_of_prod_env;
-
-/// Programs that are run one after the other: two for their releases, one for what it makes of the files.
-const PROGRAMS: u32 = 2;
 
 /// One consumer where all readers give all services the same, else one for each way.
 pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> {
@@ -30,13 +27,17 @@ pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> 
         Err((state, why)) => return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)],
     };
     let mut ways: Vec<(Vec<Way>, Consumer)> = Vec::new();
-    let mut readers = readers(probe);
+    let asked = asked(probe, home);
+    let mut readers = asked.dialects.clone();
+    if readers.is_empty() {
+        readers = vec![Dialect::ComposeV1Plain, Dialect::ComposeV1Dotenv, Dialect::ComposeV2];
+    }
     // A release that looks for none of the files that are there starts nothing from them.
     if readers.iter().any(|own| Project::read(probe.host, home, *own).is_some()) {
         readers.retain(|own| Project::read(probe.host, home, *own).is_some());
     }
     for dialect in readers {
-        for (service, consumer) in of_dialect(probe, home, dialect, &path, &bytes) {
+        for (service, consumer) in of_dialect(probe, home, dialect, &asked, (&path, &bytes)) {
             let way = Way { dialect: dialect.name(), service };
             match ways.iter_mut().find(|(_, known)| known.is_same(&consumer)) {
                 Some((all, _)) => all.push(way),
@@ -51,6 +52,19 @@ pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> 
         ..consumer
     };
     ways.into_iter().map(named).collect()
+}
+
+/// What Compose says: as it was asked over planned files, else over the files as they are.
+fn asked(probe: &FileProbe<'_>, home: &Path) -> Asked {
+    let run = |argv: &[&str]| {
+        let command = Command { deadline: probe.limit(), ..Command::new(argv.iter().copied()) };
+        Some(probe.host.run(&command).ok().filter(|output| output.code == Some(0))?.stdout)
+    };
+    match &probe.answers.compose {
+        Some(asked) => asked.clone(),
+        None if probe.host.is_live() => compose::ask(probe.host, home, run),
+        None => Asked::default(),
+    }
 }
 
 /// A reader, and the service whose containers it starts; no service: no compose file tells of any.
@@ -82,18 +96,16 @@ fn of_dialect(
     probe: &mut FileProbe<'_>,
     home: &Path,
     dialect: Dialect,
-    path: &Path,
-    bytes: &[u8],
+    asked: &Asked,
+    (path, bytes): (&Path, &[u8]),
 ) -> Vec<(Option<String>, Consumer)> {
     let Some(project) = Project::read(probe.host, home, dialect) else {
         return vec![(None, of_file(probe, dialect, path, bytes))];
     };
-    let asked = (probe.host.is_live() && dialect == Dialect::ComposeV2)
-        .then(|| compose::ask(probe.host, &project.files, probe.of_programs(PROGRAMS)))
-        .flatten();
-    let services = match (project.services, &asked) {
+    let asked = asked.services.as_ref().filter(|_| dialect == Dialect::ComposeV2);
+    let services = match (project.services, asked) {
         (Ok(services), _) => services,
-        (Err(_), Some(asked)) => asked.keys().map(|name| Service::named(name)).collect(),
+        (Err(_), Some((_, asked))) => asked.keys().map(|name| Service::named(name)).collect(),
         (Err(stop), None) => return vec![(None, stopped(probe, &stop))],
     };
     let is_product =
@@ -104,8 +116,9 @@ fn of_dialect(
     }
     let one = |service: &Service| {
         let gets = service.gets(probe.host, dialect, &NAMES);
-        let consumer = match (gets, asked.as_ref().and_then(|asked| asked.get(&service.name))) {
-            (gets, Some(asked)) => of_asked(probe, &project.files, &gets.unwrap_or_default(), asked),
+        let answer = asked.and_then(|(source, services)| Some((source.as_str(), services.get(&service.name)?)));
+        let consumer = match (gets, answer) {
+            (gets, Some(answer)) => of_asked(probe, &project.files, &gets.unwrap_or_default(), answer),
             (Ok(gets), None) => of_model(probe, path, &gets),
             (Err(stop), None) => stopped(probe, &stop),
         };
@@ -163,7 +176,7 @@ fn of_asked(
     probe: &mut FileProbe<'_>,
     files: &[PathBuf],
     gets: &BTreeMap<String, Got>,
-    asked: &BTreeMap<String, Option<String>>,
+    (source, asked): (&str, &BTreeMap<String, Option<String>>),
 ) -> Consumer {
     let mut sights = Sights::new();
     for name in NAMES {
@@ -186,8 +199,6 @@ fn of_asked(
             (_, None) => {}
         }
     }
-    let files: Vec<String> = files.iter().map(|file| probe.shown(file)).collect();
-    let source = format!("docker compose -f {} config", files.join(" -f "));
     let consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::ProdEnv, None, source) };
     probe.modelled(consumer, &sights)
 }
@@ -205,26 +216,6 @@ fn stopped(probe: &mut FileProbe<'_>, stop: &Stop) -> Consumer {
 
 fn refused(probe: &FileProbe<'_>, path: &Path, line: usize, why: Text) -> Consumer {
     Consumer::unseen(Who::ProdEnv, probe.shown(path), State::Unreadable, text!("line {}: {}", line, why))
-}
-
-/// The readers of `prod.env` that this host has; all that there are where none can be asked.
-fn readers(probe: &FileProbe<'_>) -> Vec<Dialect> {
-    let mut found = Vec::new();
-    if probe.host.is_live() {
-        let version = |argv: &[&str]| {
-            let command = Command { deadline: probe.limit(), ..Command::new(argv.iter().copied()) };
-            let output = probe.host.run(&command).ok().filter(|output| output.code == Some(0))?;
-            Dialect::of_compose(&String::from_utf8_lossy(&output.stdout))
-        };
-        found.extend(version(&["docker-compose", "version", "--short"]));
-        found
-            .extend(version(&["docker", "compose", "version", "--short"]).filter(|found| *found == Dialect::ComposeV2));
-        found.dedup();
-    }
-    if found.is_empty() {
-        found = vec![Dialect::ComposeV1Plain, Dialect::ComposeV1Dotenv, Dialect::ComposeV2];
-    }
-    found
 }
 
 /// What the services of a project get: for the comparison with Compose itself.

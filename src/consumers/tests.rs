@@ -22,6 +22,7 @@ fn seen(host: &MemoryHost) -> ConsumersFacts {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        sudo_by: None,
     };
     observe(&ask, None, patient())
 }
@@ -206,6 +207,7 @@ fn compose_itself_is_asked_and_outranks_the_model() {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        sudo_by: None,
     };
     let facts = observe(&ask, Some(&[Who::ProdEnv]), patient());
     let [seen] = facts.consumers.as_slice() else { panic!("{facts:?}") };
@@ -231,6 +233,7 @@ fn the_engine_itself_is_asked_about_its_file() {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        sudo_by: None,
     };
     let facts = observe(&ask, Some(&[Who::Docker]), patient());
     assert_eq!((facts.consumers[0].state, facts.consumers[0].known), (State::Refused, Known::Asked));

@@ -163,6 +163,7 @@ fn ask(
         http_proxy: settings.proxies.http.as_ref().map(|url| &url.value),
         https_proxy: settings.proxies.https.as_ref().map(|url| &url.value),
         inside,
+        sudo_by: None,
     };
     Some((wanted, consumers::observe(&ask, Some(only), Time::new(DEADLINE, DEADLINE))))
 }

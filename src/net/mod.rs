@@ -34,5 +34,5 @@ pub(crate) use shown::{shown, shown_bytes};
 pub(crate) use time::{RESERVE, Time};
 
 pub(crate) use crate::text::seconds;
-pub(crate) use tls::{Handshake, Roots, TlsWire, examine, shake};
+pub(crate) use tls::{BUNDLES, Handshake, Roots, TlsWire, examine, shake};
 pub(crate) use wire::{Bounded, Wire};

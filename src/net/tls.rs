@@ -24,7 +24,7 @@ use crate::text::Foreign;
 
 /// Where distributions keep the bundle of trusted certificates, most usual first: Debian and Ubuntu; Red Hat's kind;
 /// its elder name; Alpine.
-const BUNDLES: [&str; 4] = [
+pub(crate) const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/pki/tls/certs/ca-bundle.crt",

@@ -92,6 +92,10 @@ static CENTOS: Family = Family {
 fn dnf_or_yum(host: &dyn HostRead) -> PackageManager {
     let dnf = Path::new("/etc/dnf/dnf.conf");
     let (name, conf) = match host.lstat(dnf) {
+        // yum asks for the first of its two, yum 3 `YumBase._getConfig`.
+        Ok(None) if !matches!(host.lstat(Path::new("/etc/yum/yum.conf")), Ok(None)) => {
+            ("yum", Path::new("/etc/yum/yum.conf"))
+        }
         Ok(None) => ("yum", Path::new("/etc/yum.conf")),
         _ => ("dnf", dnf),
     };

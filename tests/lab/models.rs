@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use ics_setup::{Modelled, modelled};
 
-use crate::common::{Guest, PROXY_NAMES, copy_tree, debian_root, environment, scratch_in_memory, skip, until, write};
+use crate::common::{
+    Guest, PROXY_NAMES, copy_tree, debian_root, environment, lab, scratch_in_memory, skip, until, write,
+};
 use crate::readers::files::Generator;
 use tempfile::TempDir;
 
@@ -32,7 +34,12 @@ impl Readers {
     }
 
     /// The same, with more that `prepare` puts below the root of each; `first` is run before all.
-    pub(crate) fn with(trees: &[Tree], first: &str, script: &str, mut prepare: impl FnMut(usize, &Path)) -> Self {
+    pub(crate) fn with(trees: &[Tree], first: &str, script: &str, prepare: impl FnMut(usize, &Path)) -> Self {
+        Self::over(&debian_root(), trees, first, script, prepare)
+    }
+
+    /// The same, over another root.
+    fn over(lower: &Path, trees: &[Tree], first: &str, script: &str, mut prepare: impl FnMut(usize, &Path)) -> Self {
         let folder = scratch_in_memory("models");
         for (index, tree) in trees.iter().enumerate() {
             let root = folder.path().join(format!("{index:03}"));
@@ -43,7 +50,7 @@ impl Readers {
             write(&root, "etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
             prepare(index, &root);
         }
-        let guest = Guest::over(&debian_root(), None, |upper| {
+        let guest = Guest::over(lower, None, |upper| {
             fs::create_dir_all(upper.join("seen")).unwrap();
             fs::write(upper.join("each.sh"), script).unwrap();
             copy_tree(folder.path(), &upper.join("cases"));
@@ -224,7 +231,7 @@ fn apt() {
     );
 }
 
-const DNF: [&str; 24] = [
+const DNF: [&str; 26] = [
     "proxy=http://h:1\n",
     "proxy = http://h:2\n",
     "proxy=\"http://h:3\"\n",
@@ -233,6 +240,8 @@ const DNF: [&str; 24] = [
     "proxy=\n",
     "proxy='http://h:4'\n",
     "gpgcheck=1\n",
+    "proxy_username=u\n",
+    "proxy_username=v\nproxy_password=p\n",
     "# remark\n",
     "\n",
     "; remark\n",
@@ -256,22 +265,7 @@ fn dnf() {
     if !debian_root().join("usr/bin/dnf").exists() {
         return skip("models::dnf", "dnf 4.14", "the lab's root has no dnf");
     }
-    let mut generator = Generator::new(32);
-    let trees: Vec<Tree> = (0..240)
-        .map(|case| {
-            let pieces = if case % 4 == 0 { &DNF[..] } else { &DNF[..15] };
-            let mut section =
-                |name: &str| format!("[{name}]\nname=n\nbaseurl=http://x/\n{}", text(&mut generator, pieces, 3));
-            let main = section("main").replace("name=n\nbaseurl=http://x/\n", "");
-            let (a, b, c) = (section("a"), section("b"), section("c"));
-            Tree::from([
-                ("etc/dnf/dnf.conf".to_owned(), main),
-                ("etc/yum.repos.d/a.repo".to_owned(), format!("{a}{b}")),
-                ("etc/yum.repos.d/.c.repo".to_owned(), c.clone()),
-                ("etc/distro.repos.d/d.repo".to_owned(), c.replace("[c]", "[d]")),
-            ])
-        })
-        .collect();
+    let trees = dnf_trees(240);
     let readers = Readers::new(&trees, ":");
     let script = "import dnf, json, os, shutil
 for case in sorted(os.listdir('/cases')):
@@ -284,32 +278,108 @@ for case in sorted(os.listdir('/cases')):
         base.conf.read()
         base.read_all_repos()
     except Exception: continue
-    found = {repo.id: repo.proxy or '' for repo in base.repos.values()}
-    found['http_proxy'] = base.conf.proxy or ''
+    def value(conf):
+        url, user = conf.proxy or '', conf.proxy_username
+        return url.replace('://', '://%s:%s@' % (user, conf.proxy_password or ''), 1) if user else url
+    found = {repo.id: value(repo) for repo in base.repos.values()}
+    found['http_proxy'] = value(base.conf)
     json.dump(found, open('/seen/' + case, 'w'))
 ";
     readers.guest.write("ask.py", script);
     readers.guest.sh("python3 /ask.py 2>/dev/null");
-    let model = |index: usize| {
-        let mut model = readers.model("dnf", index);
-        // A repository without a word has what the main section has; an empty key of it is none.
-        let main = model.get("http_proxy").cloned().unwrap_or(Some(String::new()));
-        for name in ["a", "b", "d"] {
-            model.entry(name.to_owned()).or_insert(main.clone());
-        }
-        model.entry("http_proxy".to_owned()).or_insert(main.clone());
-        model
-    };
+    let model = |index: usize| of_dnf(readers.model("dnf", index));
     let real = |index: usize| {
-        let mut real: BTreeMap<String, String> = serde_json::from_slice(&readers.seen(index)?).unwrap();
-        let main = real["http_proxy"].clone();
-        for name in ["a", "b", "d"] {
-            // A file that dnf passes over has no repositories.
-            real.entry(name.to_owned()).or_insert(main.clone());
-        }
-        Some(real)
+        let real: BTreeMap<String, String> = serde_json::from_slice(&readers.seen(index)?).unwrap();
+        Some(with_all(real))
     };
     compare("dnf", &trees, &[], model, real);
+}
+
+/// Needs a root with dnf5 in the lab, which Debian has in its unstable release alone: `mmdebstrap --include=dnf5 sid
+/// LAB/roots/dnf5`.
+#[test]
+fn dnf5() {
+    let root = lab().join("roots/dnf5");
+    if !root.join("usr/bin/dnf5").exists() {
+        return skip("models::dnf5", "dnf5", "the lab has no root with it");
+    }
+    let mut trees = dnf_trees(120);
+    let mut generator = Generator::new(33);
+    for tree in &mut trees {
+        tree.insert("usr/bin/dnf5".to_owned(), String::new());
+        for (path, name) in [
+            ("etc/dnf/libdnf5.conf.d/20.conf", "main"),
+            ("usr/share/dnf5/libdnf.conf.d/20.conf", "main"),
+            ("usr/share/dnf5/libdnf.conf.d/30.conf", "main"),
+            ("etc/dnf/repos.override.d/50.repo", "?"),
+            ("usr/share/dnf5/repos.override.d/60.repo", "[!a]"),
+        ] {
+            if generator.below(3) == 0 {
+                tree.insert(path.to_owned(), format!("[{name}]\n{}", text(&mut generator, &DNF[..10], 2)));
+            }
+        }
+    }
+    let script = "rm -rf /etc/dnf /etc/yum.repos.d /etc/distro.repos.d /usr/share/dnf5
+cp -a $case/etc $case/usr / 2>/dev/null
+dnf5 --dump-main-config '--dump-repo-config=*' >/seen/$case 2>/dev/null || rm /seen/$case\n";
+    let readers = Readers::over(
+        &root,
+        &trees,
+        "cp /usr/bin/dnf5 /bin/dnf5.kept; chmod -R go-w,a+rX /cases",
+        &script.replace("dnf5 --", "dnf5.kept --"),
+        |_, _| (),
+    );
+    let model = |index: usize| of_dnf(readers.model("dnf", index));
+    let real = |index: usize| {
+        let seen = String::from_utf8(readers.seen(index)?).unwrap();
+        let mut sections = BTreeMap::new();
+        for section in seen.split("======== ").filter(|section| section.contains('\n')) {
+            let name = section.split('"').nth(1).filter(|_| section.starts_with('"')).unwrap_or("http_proxy");
+            let key = |key: &str| section.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+            let (url, user) = (key("proxy").unwrap_or_default(), key("proxy_username").unwrap_or_default());
+            let login = format!("://{user}:{}@", key("proxy_password").unwrap_or_default());
+            let value = if user.is_empty() { url.to_owned() } else { url.replacen("://", &login, 1) };
+            sections.insert(name.to_owned(), value);
+        }
+        Some(with_all(sections))
+    };
+    compare("dnf5", &trees, &[], model, real);
+}
+
+fn dnf_trees(count: usize) -> Vec<Tree> {
+    let mut generator = Generator::new(32);
+    let tree = |case: usize| {
+        let pieces = if case % 4 == 0 { &DNF[..] } else { &DNF[..17] };
+        let mut section =
+            |name: &str| format!("[{name}]\nname=n\nbaseurl=http://x/\n{}", text(&mut generator, pieces, 3));
+        let main = section("main").replace("name=n\nbaseurl=http://x/\n", "");
+        let (a, b, c) = (section("a"), section("b"), section("c"));
+        Tree::from([
+            ("etc/dnf/dnf.conf".to_owned(), main),
+            ("etc/yum.repos.d/a.repo".to_owned(), format!("{a}{b}")),
+            ("etc/yum.repos.d/.c.repo".to_owned(), c.clone()),
+            ("etc/distro.repos.d/d.repo".to_owned(), c.replace("[c]", "[d]")),
+        ])
+    };
+    (0..count).map(tree).collect()
+}
+
+/// A repository without a word has what the main section has; an empty key of it is none.
+fn of_dnf(mut model: Modelled) -> Modelled {
+    let main = model.get("http_proxy").cloned().unwrap_or(Some(String::new()));
+    for name in ["a", "b", "d", "http_proxy"] {
+        model.entry(name.to_owned()).or_insert(main.clone());
+    }
+    model
+}
+
+/// A file that dnf passes over has no repositories.
+fn with_all(mut real: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let main = real["http_proxy"].clone();
+    for name in ["a", "b", "d"] {
+        real.entry(name.to_owned()).or_insert(main.clone());
+    }
+    real
 }
 
 const ENVIRONMENT: [&str; 9] = [

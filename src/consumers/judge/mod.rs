@@ -9,7 +9,7 @@ use std::path::Path;
 pub(crate) use remedy::write;
 use remedy::{closed, outranked, remedy, restart, unread};
 
-use super::{Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
+use super::{Consumer, ConsumersFacts, Decided, Door, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -248,7 +248,7 @@ pub(crate) fn who(consumer: &Consumer) -> Text {
             let doors = consumer.doors.as_ref().map_or(Text::default(), |doors| text!(" {}", own(doors)));
             text!("a login{}{}", users, doors)
         }
-        Who::Sudo => text!("a command under {}", own(consumer.doors.as_deref().unwrap_or("sudo"))),
+        Who::Sudo => text!("a command {}", own(consumer.doors.as_deref().unwrap_or(Door::Sudo.words()))),
         Who::Cron => "a cron job".into(),
         Who::Systemd => "a systemd service".into(),
         Who::Docker => name.map_or("the Docker daemon".into(), |user| text!("the Docker daemon of {}", own(user))),

@@ -5,10 +5,12 @@
 //! | `apt_conf` | apt's configuration, as apt reads it |
 //! | `apt` | which proxy apt takes from it |
 //! | `dnf` | which proxy dnf and yum take from theirs |
+//! | `dump` | dnf and yum asked themselves |
 
 mod apt;
 mod apt_conf;
 mod dnf;
+mod dump;
 
 pub(crate) use dnf::grammar;
 
@@ -123,7 +125,7 @@ pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
     };
     let answer = probe.answers.packages.as_ref().and_then(|output| match manager.syntax {
         PackageSyntax::Apt => Some(apt::of_dump(output, &start)),
-        PackageSyntax::Ini => dnf::of_dump(output, &start),
+        PackageSyntax::Ini => dump::read(probe.host, manager, output, &start),
     });
     if let Some(answer) = answer {
         let asked = consumer(probe, manager, &placed(answer, &by_files), &source);
@@ -141,7 +143,8 @@ pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
     }
     let found = consumer(probe, manager, &by_files, &source);
     let all_ours = !found.decided.is_empty() && found.decided.values().all(Decided::is_target);
-    if all_ours && !is_installed(probe.host, manager.name) {
+    let by_others = !found.unknown.is_empty() || !found.exceptions.is_empty();
+    if all_ours && !by_others && !is_installed(probe.host, manager.name) {
         // What we have written is no proof that somebody reads it.
         let why = text!("{} is not installed; when it is, it will read {}", own(manager.name), own(&found.source));
         return Consumer::unseen(Who::PackageManager, found.source, State::Skipped, why);
@@ -154,7 +157,7 @@ pub(super) fn dump(host: &dyn HostRead, platform: &Platform) -> Option<Vec<&'sta
     let manager = platform.package_manager(host);
     match manager.syntax {
         PackageSyntax::Apt => is_installed(host, apt::DUMP[0]).then(|| apt::DUMP.to_vec()),
-        PackageSyntax::Ini => dnf::dump(host, manager),
+        PackageSyntax::Ini => dump::command(host, manager),
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct Crontab {
     pub(crate) sets: bool,
 }
 
-/// `None`: cron has no service, so it is not installed.
+/// `None`: cron has neither a service of PAM nor a daemon, so it is not installed.
 ///
 /// # Errors
 /// A file that cannot be looked at, and why.
@@ -53,9 +53,9 @@ pub(crate) fn read(host: &dyn HostRead, platform: Option<&Platform>) -> Result<O
 }
 
 fn look(host: &dyn HostRead, platform: Option<&Platform>) -> Result<Option<Cron>, Stop> {
-    let makes = [("/etc/pam.d/cron", "cron", Make::Debian), ("/etc/pam.d/crond", "crond", Make::Cronie)];
-    for (stack, service, make) in makes {
-        if look::kind(host, Path::new(stack))?.is_none() {
+    for (service, make) in [("cron", Make::Debian), ("crond", Make::Cronie)] {
+        let (stack, daemon) = (Path::new("/etc/pam.d").join(service), Path::new("/usr/sbin").join(service));
+        if look::kind(host, &stack)?.is_none() && look::kind(host, &daemon)?.is_none() {
             continue;
         }
         let base = super::environment(&super::Pam::new(host, platform), service);
@@ -72,7 +72,7 @@ fn look(host: &dyn HostRead, platform: Option<&Platform>) -> Result<Option<Cron>
                 crontabs.extend(tables(host, &path, Some(&user), &base)?);
             }
         }
-        return Ok(Some(Cron { stack: stack.into(), base, crontabs }));
+        return Ok(Some(Cron { stack, base, crontabs }));
     }
     Ok(None)
 }

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::callers::Door;
 use super::super::look::{self, Stop};
 use super::super::sight::{Place, Sight, Sights};
 use super::{NAMES, Pam};
@@ -57,7 +58,7 @@ pub(crate) fn read(pam: &Pam<'_>) -> Option<Sights> {
         let of_user = of_user(pam, &config)?;
         Ok(Some(sights(&config, |at| {
             let (mut found, stack) = match config.use_pam {
-                Some((true, _)) => (Sights::new(), super::environment(pam, "sshd")),
+                Some((true, _)) => (Sights::new(), super::environment(pam, Door::Ssh.service())),
                 _ => (super::all(&Sight::Unset { at }), Sights::new()),
             };
             found.extend(of_user);

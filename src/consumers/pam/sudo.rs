@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::callers::Door;
 use super::super::look::{self, Stop};
 use super::super::sight::{Place, Sight, Sights};
 use super::sshd::fits;
@@ -33,13 +34,13 @@ struct Defaults {
     files: usize,
 }
 
-/// What root or a user with the environment `start` gives to a command; `login`: under `sudo -i`. `None`: there are no
-/// sudoers, so no sudo.
-pub(crate) fn read(host: &dyn HostRead, start: &Sights, platform: Option<&Platform>, login: bool) -> Option<Sights> {
+/// What root or a user with the environment `start` gives to a command under sudo or `sudo -i`. `None`: there are no sudoers,
+/// so no sudo.
+pub(crate) fn read(host: &dyn HostRead, start: &Sights, platform: Option<&Platform>, door: Door) -> Option<Sights> {
     let mut defaults =
         Defaults { env_reset: true, kept: Vec::new(), env_file: None, pam: true, scoped: Vec::new(), files: 0 };
     let found = file(host, Path::new(SUDOERS), 0, &mut defaults)
-        .and_then(|there| if there { given(host, start, platform, login, &defaults).map(Some) } else { Ok(None) });
+        .and_then(|there| if there { given(host, start, platform, door, &defaults).map(Some) } else { Ok(None) });
     found.unwrap_or_else(|stop| Some(super::all(&stop.sight())))
 }
 
@@ -47,15 +48,16 @@ fn given(
     host: &dyn HostRead,
     start: &Sights,
     platform: Option<&Platform>,
-    login: bool,
+    door: Door,
     defaults: &Defaults,
 ) -> Result<Sights, Stop> {
+    let login = door == Door::SudoLogin;
     // The packages of Debian and Red Hat have a service of its own for -i (measured on 1.9.13: without it `other` counts).
-    let own_stack = login && (super::has_stack(host, "sudo-i")? || super::has_stack(host, super::OTHER)?);
+    let own_stack = login && (super::has_stack(host, door.service())? || super::has_stack(host, super::OTHER)?);
     let stack = if !defaults.pam {
         Sights::new()
     } else {
-        super::environment(&Pam::new(host, platform), if own_stack { "sudo-i" } else { "sudo" })
+        super::environment(&Pam::new(host, platform), if own_stack { door } else { Door::Sudo }.service())
     };
     let file = match &defaults.env_file {
         Some((path, _)) => variables(host, path)?,

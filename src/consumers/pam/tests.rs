@@ -1,6 +1,7 @@
 //! What the doors give by files in memory. Values of PAM were seen with linux-pam 1.5.2, those of sudo with 1.9.13.
 
 use super::*;
+use crate::consumers::Door;
 use crate::host::{Attributes, MemoryHost};
 
 fn host(files: &[(&str, &str)]) -> MemoryHost {
@@ -243,12 +244,12 @@ fn sudoers_decide_whose_value_a_command_gets() {
             ("/etc/pam.d/sudo", stack),
             ("/etc/sudo.env", "export http_proxy='http://f:1'\n"),
         ];
-        told(&sudo::read(&host(&files), &start, None, false).unwrap())
+        told(&sudo::read(&host(&files), &start, None, Door::Sudo).unwrap())
     };
     let (none, env) = ("session required pam_limits.so", "session required pam_env.so");
     let caller = "http_proxy=http://caller:1 login:1";
     let both = "http_proxy=http://caller:1 login:1 https_proxy=http://caller:1 login:1";
-    assert_eq!(sudo::read(&host(&[]), &start, None, false), None);
+    assert_eq!(sudo::read(&host(&[]), &start, None, Door::Sudo), None);
     for (sudoers, stack, expected) in [
         ("Defaults env_reset\n", none, ""),
         ("Defaults env_reset\n", env, READ),
@@ -279,7 +280,7 @@ fn sudoers_decide_whose_value_a_command_gets() {
         ("/etc/sudoers.d/old.bak", "Defaults !env_reset\n"),
         ("/etc/pam.d/sudo", none),
     ];
-    assert_eq!(told(&sudo::read(&host(&files), &start, None, false).unwrap()), caller);
+    assert_eq!(told(&sudo::read(&host(&files), &start, None, Door::Sudo).unwrap()), caller);
 }
 
 #[test]
@@ -333,7 +334,7 @@ proptest::proptest! {
         for path in ["/etc/pam.d/cron", "/etc/pam.d/su", "/etc/environment", "/etc/security/pam_env.conf", "/etc/crontab", "/etc/sudoers", "/etc/ssh/sshd_config", "/etc/pam.d/sshd"] {
             host.put(path, &bytes);
         }
-        let _ = (environment(&host, "su"), sshd::read(&Pam::new(&host, None)), sudo::read(&host, &Sights::new(), None, true), cron::read(&host, None));
+        let _ = (environment(&host, "su"), sshd::read(&Pam::new(&host, None)), sudo::read(&host, &Sights::new(), None, Door::SudoLogin), cron::read(&host, None));
     }
 
     #[test]
@@ -349,6 +350,6 @@ proptest::proptest! {
         for path in ["/etc/pam.d/cron", "/etc/pam.d/su", "/etc/security/pam_env.conf", "/etc/crontab", "/etc/sudoers", "/etc/ssh/sshd_config"] {
             host.put(path, text.as_bytes());
         }
-        let _ = (environment(&host, "su"), sshd::read(&Pam::new(&host, None)), sudo::read(&host, &Sights::new(), None, true), cron::read(&host, None));
+        let _ = (environment(&host, "su"), sshd::read(&Pam::new(&host, None)), sudo::read(&host, &Sights::new(), None, Door::SudoLogin), cron::read(&host, None));
     }
 }

@@ -70,7 +70,7 @@ fn unescaped(part: &[u8]) -> Vec<u8> {
 }
 
 /// fnmatch(3): a wildcard does not match a leading dot.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
+pub(crate) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     if name.first() == Some(&b'.') && pattern.first() != Some(&b'.') {
         return false;
     }

@@ -39,6 +39,7 @@ use crate::environment::systemd_runs;
 use crate::host::{self, HostRead, RealHost};
 use crate::text::Text;
 
+pub(crate) use glob::matches as fnmatch;
 use loaded::Variables;
 
 /// Why something cannot be told.

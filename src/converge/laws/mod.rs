@@ -92,7 +92,15 @@ fn check(host: &MemoryHost) -> (ConsumersFacts, Vec<Finding>) {
 
 fn seen(host: &dyn HostRead, known: &HostContext<'_>) -> ConsumersFacts {
     let platform = known.platform.as_ref();
-    let ask = Ask { host, platform, home: Path::new("/divvycloud"), http_proxy: None, https_proxy: None, inside: None };
+    let ask = Ask {
+        host,
+        platform,
+        home: Path::new("/divvycloud"),
+        http_proxy: None,
+        https_proxy: None,
+        inside: None,
+        sudo_by: None,
+    };
     consumers::observe(&ask, None, patient())
 }
 

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use crate::envfile::Dialect;
 use crate::text::Text;
 
-pub(crate) use ask::ask;
+pub(crate) use ask::{Asked, PROGRAMS, ask};
 pub(crate) use project::{Project, services};
 pub(crate) use service::{Got, OF_CALLER, Service};
 
