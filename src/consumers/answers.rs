@@ -47,6 +47,7 @@ pub(super) fn outrank(mut asked: Consumer, model: Option<Consumer>) -> Consumer 
     };
     asked.closed.clone_from(&model.closed);
     asked.unread.clone_from(&model.unread);
+    asked.keeps.clone_from(&model.keeps);
     let mut differ = false;
     for ((name, own), (_, other)) in values(&asked).into_iter().zip(values(&model)) {
         if model.unknown.contains_key(name) {

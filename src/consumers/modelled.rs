@@ -38,7 +38,7 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
     Ok(match reader {
         "apt" => packages::apt_options(&host),
         "dnf" => packages::dnf_proxies(&host),
-        "sshd" => plain(pam::sshd::read(&Pam::new(&host, platform)).unwrap_or_default()),
+        "sshd" => plain(pam::sshd::read(&Pam::new(&host, platform)).map(|ssh| ssh.forced.unwrap_or(ssh.sights)).unwrap_or_default()),
         "sudo" => {
             let at = Place::new(Path::new("/caller"), 0);
             let caller = Sight::Value { value: "http://caller:1".to_owned(), at };

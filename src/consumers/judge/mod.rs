@@ -6,7 +6,7 @@ mod remedy;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-pub(crate) use remedy::write;
+pub(crate) use remedy::{pass_on, write};
 use remedy::{closed, outranked, remedy, restart, unread};
 
 use super::{Consumer, ConsumersFacts, Decided, Door, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
@@ -145,9 +145,8 @@ fn still_set(finding: Finding, consumer: &Consumer, status: Status) -> Finding {
     if status != Status::Warn {
         return finding;
     }
-    consumer.decided.iter().fold(finding, |finding, (name, place)| {
-        finding.advise(text!("take {} out of {}", own(name), own(&place.shown)))
-    })
+    let set = consumer.decided.iter().filter(|(_, decided)| !decided.taken);
+    set.fold(finding, |finding, (name, decided)| finding.advise(text!("take {} out of {}", own(name), own(&decided.shown))))
 }
 
 fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wanted: &Wanted) -> Finding {

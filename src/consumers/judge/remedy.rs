@@ -1,9 +1,9 @@
 //! What mends a consumer that does not get what is wanted: a command, or the line that decides otherwise.
 
-use super::super::{Closed, Consumer, ConsumersFacts, Decided, ProxySpec, State, Unread, Wanted, Who};
+use super::super::{Closed, Consumer, ConsumersFacts, Decided, Keeps, ProxySpec, State, Unread, Wanted, Who};
 use super::{Difference, decided_by, differences};
 use crate::text;
-use crate::text::{Fix, Text, host_port, ics_setup, own};
+use crate::text::{Fix, Text, host_port, ics_setup, own, quoted};
 
 /// The command that writes what is wanted, with the flags that name it where the host does not have it, then `more` flags.
 fn command(verb: &'static str, more: &'static str, wanted: &Wanted) -> Text {
@@ -132,9 +132,20 @@ pub(super) fn outranked(
         };
         fixes.push(write("prepare", more, wanted));
     }
-    let by_hand = others.iter().filter(|(_, decided)| wanted.mends_others || decided.others.is_none());
-    fixes
-        .extend(by_hand.map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown)))));
+    let by_hand = || others.iter().filter(|(_, decided)| wanted.mends_others || decided.others.is_none());
+    let set = by_hand().filter(|(_, decided)| !decided.taken);
+    fixes.extend(set.map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown)))));
+    let mut taken: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, decided) in by_hand().filter(|(_, decided)| decided.taken) {
+        match taken.iter_mut().find(|(shown, _)| *shown == decided.shown) {
+            Some((_, names)) => names.push(*name),
+            None => taken.push((decided.shown.as_str(), vec![*name])),
+        }
+    }
+    let line = |(shown, names): (&str, Vec<&str>)| {
+        text!("take out the line that takes {} away: {}", own(names.join(", ")), own(shown))
+    };
+    fixes.extend(taken.into_iter().map(|own| Fix::Advice(line(own))));
     if consumer.consumer == Who::Docker {
         // No command mends it before a person has: a restart alone would change nothing.
         fixes.extend(restart(false).into_iter().map(|fix| match fix {
@@ -148,6 +159,23 @@ pub(super) fn outranked(
         (urls, own.no_proxy.clone(), own.no_proxy_upper.clone())
     };
     Some(Outranked { cause, fixes, is_part: values(after) != values(consumer) })
+}
+
+/// What makes sudo pass the caller's values on.
+pub(crate) fn pass_on(consumer: Option<&Consumer>) -> Vec<Fix> {
+    let line = "Defaults env_keep += \"http_proxy https_proxy no_proxy\"";
+    let Some(Keeps { file, last, taken, .. }) = consumer.and_then(|consumer| consumer.keeps.as_ref()) else {
+        return vec![Fix::Advice(text!("pass the caller's values on by this last line of /etc/sudoers: {}", own(line)))];
+    };
+    let mut fixes = vec![Fix::Advice(match last {
+        true => text!("pass the caller's values on by this line at the very end of {} (visudo): {}", own(file), own(line)),
+        false => {
+            let file = quoted(file);
+            text!("pass the caller's values on: echo '{}' > {} && chmod 0440 {}", own(line), own(&file), own(&file))
+        }
+    })];
+    fixes.extend(taken.as_ref().map(|at| Fix::Advice(text!("or change the line that takes them out: {}", own(at)))));
+    fixes
 }
 
 /// Why it is so, and what to do.
@@ -181,12 +209,19 @@ pub(super) fn remedy(
             );
             ("the files that logins read were not written with these settings, or another one sets it later", prepare().into_iter().chain([Fix::Advice(find)]).collect())
         }
-        Who::Sudo => (
-            "sudo starts with a fresh environment, and its PAM stack decides whether /etc/environment is read",
-            vec![Fix::Advice(
-                "pass the caller's values on: echo 'Defaults env_keep += \"http_proxy https_proxy no_proxy\"' > /etc/sudoers.d/ics-proxy && chmod 0440 /etc/sudoers.d/ics-proxy".into(),
-            )],
-        ),
+        Who::Sudo => match &consumer.keeps {
+            Some(keeps) if keeps.already => (
+                "sudo passes these names on, and its caller does not have them as wanted",
+                prepare().into_iter().chain([Fix::Advice(text!("see what logins get: {}", ics_setup("check proxy --only proxy-login")))]).collect(),
+            ),
+            Some(Keeps { taken: Some(_), .. }) => {
+                ("a line takes these names out of what sudo passes on", pass_on(Some(consumer)))
+            }
+            _ => (
+                "sudo starts with a fresh environment, and its PAM stack decides whether /etc/environment is read",
+                pass_on(Some(consumer)),
+            ),
+        },
         Who::Cron => (
             "cron reads /etc/environment where its PAM stack has pam_env, and never profile.d",
             vec![Fix::Advice("write http_proxy=…, https_proxy=… and no_proxy=…, without export, at the top of the crontab: crontab -e".into())],

@@ -70,7 +70,7 @@ fn sshd_reads_the_users_file_below_pam_and_set_env() {
     let ssh = |config: &str, stack: &str| {
         let text = " http_proxy=http://own:1\n# c\nhttps_proxy=\"q\" # x\nno_proxy = a\nfoo\n";
         let files = [("/etc/pam.d/sshd", stack), ("/etc/ssh/sshd_config", config), ("/home/a/.ssh/environment", text)];
-        of_user(&host(&files), |pam| sshd::read(pam).unwrap())
+        of_user(&host(&files), |pam| sshd::read(pam).unwrap().sights)
     };
     let (none, env) = ("session required pam_limits.so", "session required pam_env.so");
     assert_eq!(ssh("UsePAM yes\n", none), "");
@@ -111,7 +111,7 @@ fn arguments_decide_what_is_read() {
         ("/etc/pam.d/su", "session required pam_env.so\nsession required pam_env.so envfile=/etc/corp"),
         ("/etc/corp", "X=1\nhttp_proxy\nno_proxy=c\n"),
     ]);
-    assert_eq!(told(&environment(&other, "su")), "no_proxy=c corp:3", "a bare name takes the value away");
+    assert_eq!(told(&environment(&other, "su")), "http_proxy=- corp:2 no_proxy=c corp:3", "a bare name takes the value away");
 }
 
 #[test]
@@ -180,8 +180,9 @@ fn pam_env_conf_comes_first_and_has_a_grammar_of_its_own() {
         ("http_proxy DEFAULT=\"http://c:1\" OVERRIDE=", "http_proxy=http://c:1 pam_env.conf:1"),
         ("http_proxy DEFAULT=a OVERRIDE=b", "http_proxy=b pam_env.conf:1"),
         ("http_proxy DEFAULT=\"\"", "http_proxy= pam_env.conf:1"),
-        ("http_proxy DEFAULT=a\nhttp_proxy", ""),
-        ("http_proxy DEFAULT=a\nhttp_proxy DEFAULT=", ""),
+        ("http_proxy DEFAULT=a\nhttp_proxy", "http_proxy=- pam_env.conf:2"),
+        ("http_proxy DEFAULT=a\nhttp_proxy DEFAULT=", "http_proxy=- pam_env.conf:2"),
+        ("http_proxy DEFAULT=", ""),
         (
             "http_proxy DEFAULT=a\nhttps_proxy DEFAULT=${http_proxy}x",
             "http_proxy=a pam_env.conf:1 https_proxy=ax pam_env.conf:2",
@@ -203,7 +204,7 @@ fn pam_env_conf_comes_first_and_has_a_grammar_of_its_own() {
 fn sshd_may_leave_pam_out_and_set_variables_itself() {
     let ssh = |config: &str| {
         let files = [("/etc/pam.d/sshd", "session required pam_env.so"), ("/etc/ssh/sshd_config", config)];
-        told(&sshd::read(&Pam::new(&host(&files), None)).unwrap())
+        told(&sshd::read(&Pam::new(&host(&files), None)).unwrap().sights)
     };
     assert_eq!(sshd::read(&Pam::new(&host(&[]), None)), None);
     assert_eq!(ssh("UsePAM yes\n"), READ);
@@ -227,7 +228,7 @@ fn sshd_may_leave_pam_out_and_set_variables_itself() {
         ("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n"),
         ("/etc/ssh/sshd_config.d/50-site.conf", "UsePAM no\n"),
     ];
-    assert!(told(&sshd::read(&Pam::new(&host(&files), None)).unwrap()).contains("http_proxy=- 50-site.conf:1"));
+    assert!(told(&sshd::read(&Pam::new(&host(&files), None)).unwrap().sights).contains("http_proxy=- 50-site.conf:1"));
 }
 
 #[test]
