@@ -242,7 +242,9 @@ impl<'a> Caller<'a> {
         let options = self.sshd_options()?;
         let line = options.iter().map(|option| quoted(option)).collect::<Vec<_>>().join(" ");
         if line.contains(['"', '$', '`', '\\', '%']) {
-            return Err("what sshd is started with is not handed to another one: a character in it has a meaning".into());
+            return Err(
+                "what sshd is started with is not handed to another one: a character in it has a meaning".into()
+            );
         }
         let daemon = format!(
             "ProxyCommand=$(command -v sshd) -i -h {KEPT}/host -o AuthorizedKeysFile={KEPT}/authorized -o StrictModes=no {line}"

@@ -20,4 +20,5 @@ mod root;
 mod secret_matrix;
 mod secrets;
 mod settings;
+mod taken;
 mod terminal;

@@ -6,8 +6,8 @@ mod remedy;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-pub(crate) use remedy::{pass_on, write};
 use remedy::{closed, outranked, remedy, restart, unread};
+pub(crate) use remedy::{pass_on, write};
 
 use super::{Consumer, ConsumersFacts, Decided, Door, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
 use crate::finding::FindingId;
@@ -146,7 +146,9 @@ fn still_set(finding: Finding, consumer: &Consumer, status: Status) -> Finding {
         return finding;
     }
     let set = consumer.decided.iter().filter(|(_, decided)| !decided.taken);
-    set.fold(finding, |finding, (name, decided)| finding.advise(text!("take {} out of {}", own(name), own(&decided.shown))))
+    set.fold(finding, |finding, (name, decided)| {
+        finding.advise(text!("take {} out of {}", own(name), own(&decided.shown)))
+    })
 }
 
 fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wanted: &Wanted) -> Finding {

@@ -105,14 +105,18 @@ pub(super) fn outranked(
 ) -> Option<Outranked> {
     let same = |planned: &&Consumer| planned.consumer == consumer.consumer && planned.state == State::Seen;
     let named = |planned: &&Consumer| planned.name == consumer.name;
+    let same_doors = |planned: &&Consumer| named(planned) && planned.doors == consumer.doors;
+    let is_wrong = |planned: &&Consumer| !differences(planned, facts, wanted).is_empty();
     let planned = || facts.planned.iter().filter(same);
     let (after, stays);
     if wanted.written || !consumer.consumer.has_file_of_ours() {
         (after, stays) = (consumer, wrong.iter().map(|difference| difference.name).collect::<Vec<_>>());
     } else {
+        // What gets the same by files that are written may be told of together, and so under another name.
         after = planned()
-            .find(named)
-            .or_else(|| planned().find(|planned| !differences(planned, facts, wanted).is_empty()))?;
+            .find(same_doors)
+            .or_else(|| planned().filter(named).find(is_wrong))
+            .or_else(|| planned().find(is_wrong))?;
         stays = differences(after, facts, wanted).iter().map(|difference| difference.name).collect();
     }
     // A line that nobody understands, such as one that runs a command, decides nothing that is known.
@@ -165,10 +169,15 @@ pub(super) fn outranked(
 pub(crate) fn pass_on(consumer: Option<&Consumer>) -> Vec<Fix> {
     let line = "Defaults env_keep += \"http_proxy https_proxy no_proxy\"";
     let Some(Keeps { file, last, taken, .. }) = consumer.and_then(|consumer| consumer.keeps.as_ref()) else {
-        return vec![Fix::Advice(text!("pass the caller's values on by this last line of /etc/sudoers: {}", own(line)))];
+        return vec![Fix::Advice(text!(
+            "pass the caller's values on by this last line of /etc/sudoers: {}",
+            own(line)
+        ))];
     };
     let mut fixes = vec![Fix::Advice(match last {
-        true => text!("pass the caller's values on by this line at the very end of {} (visudo): {}", own(file), own(line)),
+        true => {
+            text!("pass the caller's values on by this line at the very end of {} (visudo): {}", own(file), own(line))
+        }
         false => {
             let file = quoted(file);
             text!("pass the caller's values on: echo '{}' > {} && chmod 0440 {}", own(line), own(&file), own(&file))

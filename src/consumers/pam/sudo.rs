@@ -155,8 +155,7 @@ fn given(
         && (defaults.login_service.is_some()
             || super::has_stack(host, door.service())?
             || super::has_stack(host, super::OTHER)?);
-    let (door, named) =
-        if own_stack { (door, &defaults.login_service) } else { (Door::Sudo, &defaults.service) };
+    let (door, named) = if own_stack { (door, &defaults.login_service) } else { (Door::Sudo, &defaults.service) };
     let stack = if !defaults.pam {
         Sights::new()
     } else {
@@ -380,7 +379,13 @@ fn apply(setting: &Setting, scoped: bool, at: &Place, defaults: &mut Defaults) -
             }
         }
         (
-            "env_reset" | "env_file" | "restricted_env_file" | "pam_session" | "pam_setcred" | "use_pam" | "pam_service"
+            "env_reset"
+            | "env_file"
+            | "restricted_env_file"
+            | "pam_session"
+            | "pam_setcred"
+            | "use_pam"
+            | "pam_service"
             | "pam_login_service",
             _,
         ) if scoped => defaults.scoped.push((all(), at.clone())),
