@@ -48,7 +48,7 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
             let start = ["http_proxy", "https_proxy"].map(|name| (name.to_owned(), caller.clone())).into();
             plain(pam::sudo::read(&host, &start, platform, Door::Sudo).unwrap_or_default())
         }
-        "sudo-keeps" => match pam::sudo::keeps(&host) {
+        "sudo-keeps" => match pam::sudo::keeps(&host, Door::Sudo) {
             None => [(String::new(), None)].into(),
             Some(pam::sudo::Keeps::Already) => Modelled::new(),
             Some(pam::sudo::Keeps::ByFile(path, _)) => [("file".to_owned(), Some(path.display().to_string()))].into(),

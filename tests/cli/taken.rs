@@ -106,6 +106,7 @@ fn a_line_that_takes_away_has_to_go() {
     ] {
         let root = Root::ubuntu();
         files.iter().for_each(|(path, text)| root.put(path, text));
+        root.put("usr/bin/apt", "");
         let prepare = ["prepare", "--proxy", PROXY, "--target", "system-proxy,docker-daemon,package-manager", "--yes"];
         root.run(&prepare).ok();
         let finding = found(&root, id);

@@ -306,7 +306,7 @@ fn modelled_sudo(
     let found = under_sudo(probe.host, platform, caller, user)
         .map_err(|stop| unseen(State::Unreadable, text!("{}: {}", probe.shown(&stop.at.path), stop.why)))?
         .ok_or_else(|| unseen(State::Skipped, "sudo is not installed".into()))?;
-    let keeps = pam::sudo::keeps(probe.host).map(|keeps| {
+    let keeping = |probe: &FileProbe<'_>, keeps| {
         let (already, path, last, taken) = match keeps {
             pam::sudo::Keeps::Already => (true, sudoers.to_path_buf(), false, None),
             pam::sudo::Keeps::ByFile(path, taken) => (false, path, false, taken),
@@ -314,9 +314,10 @@ fn modelled_sudo(
         };
         let taken = taken.map(|at| at.shown(probe.host));
         Keeps { already, file: probe.shown(&path), last, taken }
-    });
+    };
     let consumer = |(door, sights): &(Door, Sights)| {
-        let (held, keeps) = (vec![(caller.to_owned(), *door)], keeps.clone());
+        let keeps = pam::sudo::keeps(probe.host, *door).map(|keeps| keeping(probe, keeps));
+        let held = vec![(caller.to_owned(), *door)];
         (*door, Consumer { held, keeps, ..probe.of_sights(Who::Sudo, sights, &["/etc/sudoers", "/etc/pam.d/sudo"]) })
     };
     Ok(found.iter().map(consumer).collect())

@@ -86,12 +86,13 @@ pub(crate) enum Keeps {
 }
 
 /// What has to be done so that sudo keeps the names. `None`: the files do not tell, or there is no sudo.
-pub(crate) fn keeps(host: &dyn HostRead) -> Option<Keeps> {
+pub(crate) fn keeps(host: &dyn HostRead, door: Door) -> Option<Keeps> {
     let mut defaults = Defaults::default();
     if !file(host, Path::new(SUDOERS), 0, &mut defaults).ok()? {
         return None;
     }
-    let is_kept = |name: &&str| !defaults.env_reset || defaults.kept.iter().any(|own| fits(own, name));
+    let all = !defaults.env_reset && door == Door::Sudo;
+    let is_kept = |name: &&str| all || defaults.kept.iter().any(|own| fits(own, name));
     if OWN_NAMES.iter().all(is_kept) {
         return Some(Keeps::Already);
     }

@@ -323,7 +323,7 @@ fn what_makes_sudo_keep_the_names_depends_on_what_takes_them_out() {
         let at = |at: Option<super::super::sight::Place>| {
             at.map_or(String::new(), |at| format!(" {}:{}", at.path.display(), at.line))
         };
-        match sudo::keeps(&host)? {
+        match sudo::keeps(&host, Door::Sudo)? {
             sudo::Keeps::Already => Some("kept".to_owned()),
             sudo::Keeps::ByFile(path, taken) => Some(format!("{}{}", path.display(), at(taken))),
             sudo::Keeps::ByLastLine(taken) => Some(format!("last{}", at(taken))),
@@ -413,7 +413,7 @@ fn what_pam_forgets_is_not_taken_from_who_had_it_before() {
 fn crontabs_that_cron_refuses_count_for_nothing() {
     let jobs = "http_proxy=http://c:1\n* * * * * root env\n";
     let read = |service: &str, name: &str, text: &str, mode| {
-        let host = host(&[(&format!("/etc/pam.d/{service}"), "session required pam_env.so")]);
+        let host = host(&[(format!("/etc/pam.d/{service}").as_str(), "session required pam_env.so")]);
         host.put_with(&format!("/etc/cron.d/{name}"), text.as_bytes(), Attributes::new(mode, 0, 0));
         let cron = cron::read(&host, None).unwrap().unwrap();
         cron.crontabs.iter().map(|own| told(&own.sights)).collect::<Vec<_>>()
