@@ -47,6 +47,7 @@ pub(super) fn outrank(mut asked: Consumer, model: Option<Consumer>) -> Consumer 
     };
     asked.closed.clone_from(&model.closed);
     asked.unread.clone_from(&model.unread);
+    asked.keeps.clone_from(&model.keeps);
     let mut differ = false;
     for name in NAMES.into_iter().filter(|name| !model.unknown.contains_key(*name)) {
         if asked.values().get(name) != model.values().get(name) {

@@ -9,6 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Who;
+use super::units::sshd_options;
+use crate::envfile::unit::Release;
 use crate::environment::LoginUser;
 use crate::host::HostRead;
 use crate::sandbox::{Answer, KEPT, Keeps, Question, SCRIPT, Sandbox};
@@ -237,8 +239,15 @@ impl<'a> Caller<'a> {
         if made.code != Some(0) {
             return Err(text!("ssh-keygen made no keys: {}", made.said));
         }
+        let options = self.sshd_options()?;
+        let line = options.iter().map(|option| quoted(option)).collect::<Vec<_>>().join(" ");
+        if line.contains(['"', '$', '`', '\\', '%']) {
+            return Err(
+                "what sshd is started with is not handed to another one: a character in it has a meaning".into()
+            );
+        }
         let daemon = format!(
-            "ProxyCommand=$(command -v sshd) -i -h {KEPT}/host -o AuthorizedKeysFile={KEPT}/authorized -o StrictModes=no"
+            "ProxyCommand=$(command -v sshd) -i -h {KEPT}/host -o AuthorizedKeysFile={KEPT}/authorized -o StrictModes=no {line}"
         );
         // A shell that reads its commands is a login shell, as a person's is; one with a command is not.
         Ok(self.typed(&format!(
@@ -248,10 +257,20 @@ impl<'a> Caller<'a> {
         )))
     }
 
+    /// What the host's own sshd is started with, as far as it decides settings.
+    fn sshd_options(&self) -> Result<Vec<String>, Text> {
+        let found = sshd_options(self.host, Release::UNKNOWN).map_err(|doubt| doubt.why)?;
+        let file = found.file.map(|(path, _)| ["-f".to_owned(), path.display().to_string()]);
+        let lines = found.lines.into_iter().map(|(line, _)| ["-o".to_owned(), line]);
+        Ok(file.into_iter().chain(lines).flatten().collect())
+    }
+
     /// The same without a client.
     fn ssh_by_login(&self, sandbox: &mut Sandbox, name: &str) -> Result<Question, Text> {
         let whom = format!("user={name},host=localhost,addr=127.0.0.1");
-        let question = Question { keeps: Keeps::Output, ..self.plain(&["sshd", "-T", "-C", &whom]) };
+        let options = self.sshd_options()?;
+        let argv = ["sshd", "-T", "-C", &whom].into_iter().chain(options.iter().map(String::as_str));
+        let question = Question { keeps: Keeps::Output, ..self.plain(&argv.collect::<Vec<_>>()) };
         let answer = sandbox.ask(question)?;
         if answer.code != Some(0) {
             return Err(text!("sshd -T ended: {}", answer.said));

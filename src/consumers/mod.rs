@@ -184,6 +184,9 @@ pub(crate) struct Consumer {
     /// What leaves `/etc/environment` unread at these doors, where that is the file that `prepare` writes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unread: Vec<Unread>,
+    /// How sudo comes to pass the names on, where it is sudo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) keeps: Option<Keeps>,
     /// Files that are absent from an image, in whose places those of its distribution were read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) assumed: Vec<String>,
@@ -200,6 +203,20 @@ pub(crate) struct Unread {
     pub(crate) at: String,
     /// Does sshd ask PAM?
     pub(crate) asks_pam: bool,
+}
+
+/// How sudo comes to pass the names of proxies on. Part of saved facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Keeps {
+    /// It does.
+    pub(crate) already: bool,
+    /// The file whose line it takes.
+    pub(crate) file: String,
+    /// It has to be the last one of a file that is there.
+    pub(crate) last: bool,
+    /// The line that takes them out, were this one elsewhere.
+    pub(crate) taken: Option<String>,
 }
 
 /// A file that a consumer may not read, and that would decide something for it. Part of saved facts.
@@ -238,6 +255,9 @@ pub(crate) struct Exception {
 pub(crate) struct Decided {
     /// The line as a person on this machine looks it up: `/etc/environment:4`.
     pub(crate) shown: String,
+    /// The variable is taken away there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) taken: bool,
     /// `prepare` or `reconfigure` brings it to what is wanted: a file that it writes, or one of nobody's that it can edit.
     pub(crate) ours: bool,
     /// Whose the file is, where `--mend-others` brings it to what is wanted.
@@ -371,6 +391,7 @@ impl Consumer {
             closed: Vec::new(),
             astray: Vec::new(),
             unread: Vec::new(),
+            keeps: None,
             assumed: Vec::new(),
             kept_by: None,
         }

@@ -22,6 +22,7 @@ pub type Modelled = BTreeMap<String, Option<String>>;
 ///
 /// `apt`: the options below `Acquire::http` and `Acquire::https`; an empty name without a value: it does not know. `dnf`:
 /// `http_proxy`, and `ID` of each repository with a proxy of its own. `pam:SERVICE`, `sshd`: the variables of a login.
+/// `sudo-keeps`: the `file` to put a line into that keeps the names, or `last` for the last line of sudoers, or nothing.
 /// `sudo`: those of a command, called with `http_proxy` and `https_proxy` set to `http://caller:1`. `cron`:
 /// `FILE USER NAME` for each crontab. `login:DOOR:USER`: the variables of a login, as the shell leaves them. `login:sudo:USER`,
 /// `login:sudo-i:USER`: those of a command that root, logged in, starts for a user.
@@ -38,13 +39,21 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
     Ok(match reader {
         "apt" => packages::apt_options(&host),
         "dnf" => packages::dnf_proxies(&host),
-        "sshd" => plain(pam::sshd::read(&Pam::new(&host, platform)).unwrap_or_default()),
+        "sshd" => plain(
+            pam::sshd::read(&Pam::new(&host, platform)).map(|ssh| ssh.forced.unwrap_or(ssh.sights)).unwrap_or_default(),
+        ),
         "sudo" => {
             let at = Place::new(Path::new("/caller"), 0);
             let caller = Sight::Value { value: "http://caller:1".to_owned(), at };
             let start = ["http_proxy", "https_proxy"].map(|name| (name.to_owned(), caller.clone())).into();
             plain(pam::sudo::read(&host, &start, platform, Door::Sudo).unwrap_or_default())
         }
+        "sudo-keeps" => match pam::sudo::keeps(&host, Door::Sudo) {
+            None => [(String::new(), None)].into(),
+            Some(pam::sudo::Keeps::Already) => Modelled::new(),
+            Some(pam::sudo::Keeps::ByFile(path, _)) => [("file".to_owned(), Some(path.display().to_string()))].into(),
+            Some(pam::sudo::Keeps::ByLastLine(_)) => [("last".to_owned(), None)].into(),
+        },
         "cron" => match pam::cron::read(&host, platform) {
             Err(_) => [(String::new(), None)].into(),
             Ok(cron) => {

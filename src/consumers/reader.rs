@@ -72,6 +72,7 @@ impl<'a> FileProbe<'a> {
         let shown = self.shown(&at.path);
         Decided {
             shown: if at.line == 0 { shown } else { format!("{shown}:{}", at.line) },
+            taken: false,
             ours: self.writes(&at.path),
             others: None,
             at: None,
@@ -110,7 +111,7 @@ impl<'a> FileProbe<'a> {
                 Sight::Value { at, .. } => self.mended(consumer.consumer, name, at),
                 Sight::Unknown { at, .. } => self.decided(at),
                 // Where a variable is taken away nothing is mended.
-                Sight::Unset { at } => Decided { ours: false, ..self.decided(at) },
+                Sight::Unset { at } => Decided { ours: false, taken: true, ..self.decided(at) },
             };
             consumer.decided.insert(name.clone(), decided);
             if let Sight::Unknown { at, why } = sight {

@@ -258,7 +258,7 @@ fn an_emptied_list_of_files_is_empty() {
 fn a_line_that_is_not_understood_is_not_said_to_decide() {
     let asked = Consumer { known: Known::Asked, ..Consumer::new(Who::Login, Some("root".to_owned()), "su - root") };
     let names = ["http_proxy", "https_proxy"];
-    let at = Decided { shown: "/root/.bashrc:21".to_owned(), ours: false, others: None, at: None };
+    let at = Decided { shown: "/root/.bashrc:21".to_owned(), taken: false, ours: false, others: None, at: None };
     let planned = Consumer {
         decided: names.map(|name| (name.to_owned(), at.clone())).into(),
         unknown: names.map(|name| (name.to_owned(), "a command decides it".into())).into(),

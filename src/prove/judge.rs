@@ -160,9 +160,10 @@ fn of_door(
         None => {
             finding = finding.cause("what is read on this way says otherwise than the files that are known to it");
             finding = match first.door {
-                Door::Sudo | Door::SudoLogin => finding.advise(
-                    "pass the caller's values on: echo 'Defaults env_keep += \"http_proxy https_proxy no_proxy\"' > /etc/sudoers.d/ics-proxy && chmod 0440 /etc/sudoers.d/ics-proxy",
-                ),
+                Door::Sudo | Door::SudoLogin => {
+                    let fix = consumers::pass_on(consumer_of(facts_of, first));
+                    Finding { fix, ..finding }
+                }
                 _ => finding.advise(
                     "find where it is set: grep -rniE '(https?|no)_proxy|unset' /etc/environment /etc/profile /etc/profile.d /etc/pam.d /etc/ssh",
                 ),

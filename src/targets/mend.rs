@@ -259,6 +259,10 @@ fn faults(facts: &ConsumersFacts, wanted: &Wanted) -> (usize, usize) {
 fn next_step(edits: &Edits, context: &Context<'_>, draft: &mut Draft<'_>) {
     for who in &edits.who {
         match who {
+            Who::Login if edits.form == Form::Sshd => {
+                draft.next("let sshd read its configuration again: systemctl reload ssh || systemctl reload sshd");
+                draft.next(super::system_proxy::LOG_IN_AGAIN);
+            }
             Who::Login => draft.next(super::system_proxy::LOG_IN_AGAIN),
             Who::Docker => docker::restart_step(context, draft),
             Who::Systemd => {

@@ -23,5 +23,6 @@ mod root;
 mod secret_matrix;
 mod secrets;
 mod settings;
+mod taken;
 mod terminal;
 mod unused;

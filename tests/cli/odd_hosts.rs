@@ -237,6 +237,43 @@ const HOSTS: &[Host] = &[
         Root::ubuntu,
         &[("etc/apt/apt.conf.d/30auto", "Acquire::http::Proxy-Auto-Detect \"/usr/local/bin/find-proxy\";\n")],
     ),
+    ("apt that forgets", Root::ubuntu, &[("etc/apt/apt.conf.d/99z", "#clear Acquire::http::Proxy;\n")]),
+    ("apt that forgets all", Root::ubuntu, &[("etc/apt/apt.conf.d/99z", "#clear Acquire;\n")]),
+    ("apt without a value", Root::ubuntu, &[("etc/apt/apt.conf.d/99z", "Acquire::http::Proxy \"\";\n")]),
+    (
+        "sshd with a variable from elsewhere",
+        Root::ubuntu,
+        &[
+            ("etc/ssh/sshd_config", "UsePAM yes\nInclude /opt/ssh/site\n"),
+            ("opt/ssh/site", "SetEnv http_proxy=http://oldpx.corp.example:8888\n"),
+        ],
+    ),
+    (
+        "sshd with a command",
+        Root::ubuntu,
+        &[("etc/ssh/sshd_config", "UsePAM yes\nForceCommand env http_proxy=http://oldpx.corp.example:8888 sh\n")],
+    ),
+    (
+        "sshd with options",
+        Root::ubuntu,
+        &[
+            ("etc/ssh/sshd_config", "UsePAM yes\n"),
+            (
+                "lib/systemd/system/ssh.service",
+                "[Service]\nEnvironmentFile=-/etc/default/ssh\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n",
+            ),
+            ("etc/default/ssh", "SSHD_OPTS=\"-o UsePAM=no\"\n"),
+        ],
+    ),
+    (
+        "pam_env.conf that takes away",
+        Root::ubuntu,
+        &[
+            ("etc/security/pam_env.conf", "http_proxy DEFAULT=\n"),
+            ("etc/pam.d/su", "session required pam_env.so\nsession required pam_env.so envfile=/etc/default/locale\n"),
+            ("etc/default/locale", "LANG=C\n"),
+        ],
+    ),
     (
         "a repository with a proxy",
         Root::centos,

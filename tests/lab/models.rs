@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ics_setup::{Modelled, modelled};
@@ -470,7 +471,11 @@ fn pam() {
     compare("pam", &trees, &PROXY_NAMES, model, |index| Some(environment(&readers.seen(index)?)));
 }
 
-pub(crate) const SUDOERS: [&str; 16] = [
+pub(crate) const SUDOERS: [&str; 20] = [
+    "Defaults pam_service=su\n",
+    "Defaults pam_login_service=su, pam_askpass_service=none\n",
+    "Defaults env_keep -= \"no_proxy https_proxy\"\n",
+    "Defaults env_keep = \"COLORS DISPLAY\"\n",
     "Defaults env_reset\n",
     "Defaults !env_reset\n",
     "Defaults env_keep += \"http_proxy https_proxy\"\n",
@@ -501,6 +506,8 @@ fn sudo() {
             tree.insert("etc/sudoers.d/site".to_owned(), text(&mut generator, &line, 2));
             tree.insert("etc/sudoers.d/old.bak".to_owned(), "Defaults !env_reset\n".to_owned());
             tree.insert("etc/sudoers.more".to_owned(), text(&mut generator, &line, 2));
+            let su = "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_env.so envfile=/etc/corp.env\n";
+            tree.insert("etc/pam.d/su".to_owned(), su.to_owned());
             if generator.below(2) == 0 {
                 tree.insert(
                     "etc/pam.d/sudo".to_owned(),
@@ -517,6 +524,38 @@ fn sudo() {
     let readers = Readers::new(&trees, &script);
     let model = |index: usize| readers.model("sudo", index);
     compare("sudo", &trees, &PROXY_NAMES, model, |index| Some(environment(&readers.seen(index)?)));
+    // With the line that is advised sudo passes on what its caller has.
+    let line = "Defaults env_keep += \"http_proxy https_proxy no_proxy\"\n";
+    let scoped = |tree: &Tree| tree.values().any(|text| text.contains("Defaults:"));
+    let mended: Vec<(usize, Tree)> = trees
+        .iter()
+        .enumerate()
+        .filter(|(_, tree)| !scoped(tree))
+        .filter_map(|(index, tree)| {
+            let keeps = readers.model("sudo-keeps", index);
+            let path = match (keeps.get("file"), keeps.contains_key("last")) {
+                (Some(Some(path)), _) => path.trim_start_matches('/').to_owned(),
+                (_, true) => "etc/sudoers".to_owned(),
+                _ => return None,
+            };
+            let mut tree = tree.clone();
+            tree.entry(path).or_default().push_str(line);
+            Some((index, tree))
+        })
+        .collect();
+    assert!(mended.len() > 40, "{} of {}", mended.len(), trees.len());
+    let (indices, mended): (Vec<usize>, Vec<Tree>) = mended.into_iter().unzip();
+    let again = Readers::new(&mended, &format!("rm -rf /etc/sudoers.d; {script}"));
+    for (index, tree) in mended.iter().enumerate() {
+        // A stack that refuses everybody tells nothing.
+        if readers.seen(indices[index]).is_none() {
+            continue;
+        }
+        let seen = environment(&again.seen(index).unwrap_or_else(|| panic!("refused: {tree:#?}")));
+        for name in ["http_proxy", "https_proxy"] {
+            assert_eq!(seen.get(name).map(String::as_str), Some("http://caller:1"), "{name}: {tree:#?}");
+        }
+    }
 }
 
 pub(crate) const SSHD: [&str; 13] = [
@@ -533,6 +572,15 @@ pub(crate) const SSHD: [&str; 13] = [
     "PermitUserEnvironment no\n",
     "AcceptEnv LANG LC_*\n",
     "Port 22 # c\n",
+];
+
+const SSHD_OPTS: [&str; 6] = [
+    "",
+    "",
+    "-o UsePAM=no ",
+    "-4oUsePAM=yes ",
+    "-oSetEnv=http_proxy=http://o:1 -o SetEnv=no_proxy=q ",
+    "-p 22 -f /etc/ssh/site.conf ",
 ];
 
 /// Without a stack of its own: what sshd adds to it, and whether it asks PAM at all.
@@ -553,11 +601,16 @@ fn sshd() {
                 ("etc/ssh/site.conf".to_owned(), text(&mut generator, &lines, 2)),
                 ("etc/pam.d/sshd".to_owned(), "session required pam_env.so envfile=/etc/ssh/environment\n".to_owned()),
                 ("etc/ssh/environment".to_owned(), "NO_PROXY=of-pam\n".to_owned()),
+                (
+                    "lib/systemd/system/ssh.service".to_owned(),
+                    "[Service]\nEnvironmentFile=-/etc/default/ssh\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n".to_owned(),
+                ),
+                ("etc/default/ssh".to_owned(), format!("SSHD_OPTS=\"{}\"\n", text(&mut generator, &SSHD_OPTS, 2))),
             ])
         })
         .collect();
     let script = format!(
-        "{OVER}; mkdir -p /run/sshd; sshd -T -C user=root,host=h,addr=10.0.0.1 >/seen/$case 2>/dev/null || rm /seen/$case"
+        "{OVER}; mkdir -p /run/sshd; . /etc/default/ssh; sshd $SSHD_OPTS -T -C user=root,host=h,addr=10.0.0.1 >/seen/$case 2>/dev/null || rm /seen/$case"
     );
     let readers = Readers::new(&trees, &script);
     let model = |index: usize| readers.model("sshd", index);
@@ -589,6 +642,9 @@ const CRONTAB: [&str; 10] = [
     "https_proxy=http://c:3   \n",
 ];
 
+/// Files that cron refuses, each with its mode; what the third has behind its last line end is a job.
+const REFUSED: [(&str, u32); 3] = [("open", 0o666), ("of-group", 0o664), ("endless", 0o644)];
+
 /// One daemon with many crontabs.
 #[test]
 fn cron() {
@@ -605,6 +661,11 @@ fn cron() {
     }
     let jobs = "http_proxy=http://no:1\n@reboot root /usr/bin/env -0 >/seen/passed-over\n";
     tree.insert("etc/cron.d/site.bak".to_owned(), jobs.to_owned());
+    for (name, _) in REFUSED {
+        let lines = jobs.replace("passed-over", name);
+        let lines = if name == "endless" { lines.trim_end() } else { &lines };
+        tree.insert(format!("etc/cron.d/{name}"), lines.to_owned());
+    }
     for file in ["cron", "common-auth", "common-account", "common-session-noninteractive"] {
         tree.insert(
             format!("etc/pam.d/{file}"),
@@ -612,8 +673,14 @@ fn cron() {
         );
     }
     let trees = [tree];
-    let script = format!("rm -f /etc/cron.d/*; {OVER}; chmod 644 /etc/crontab /etc/cron.d/*; cron");
-    let readers = Readers::new(&trees, &script);
+    let chmod = REFUSED.map(|(name, mode)| format!("chmod {mode:o} /etc/cron.d/{name}; ")).concat();
+    let script = format!("rm -f /etc/cron.d/*; {OVER}; chmod 644 /etc/crontab /etc/cron.d/*; {chmod}cron");
+    let readers = Readers::with(&trees, "chmod -R go-w,a+rX /cases", &script, |_, root| {
+        for (name, mode) in REFUSED {
+            let mode = fs::Permissions::from_mode(mode);
+            fs::set_permissions(root.join("etc/cron.d").join(name), mode).unwrap();
+        }
+    });
     let files = || {
         let all = (0..40).map(|index| fs::read(readers.guest.path(&format!("seen/site{index}"))).ok());
         all.collect::<Option<Vec<_>>>().filter(|all| all.iter().all(|seen| seen.ends_with(b"\0")))
@@ -627,5 +694,7 @@ fn cron() {
     }
     let names: Vec<&str> = real.keys().map(String::as_str).collect();
     compare("cron", &trees, &names, |index| readers.model("cron", index), |_| Some(real.clone()));
-    assert!(!readers.guest.path("seen/passed-over").exists());
+    for name in REFUSED.map(|(name, _)| name).into_iter().chain(["passed-over"]) {
+        assert!(!readers.guest.path(&format!("seen/{name}")).exists(), "{name}");
+    }
 }

@@ -133,6 +133,7 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
     probe.fill(&mut consumer, set);
     let place = |entry: &str| Decided {
         shown: format!("{shown} (proxies.{})", redact_line(entry)),
+        taken: false,
         ours: false,
         others: None,
         at: None,

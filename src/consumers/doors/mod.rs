@@ -14,7 +14,7 @@ use super::look;
 use super::pam::{self, Pam};
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights, Stop};
-use super::{ALL_NAMES, Closed, Consumer, Known, NAMES, State, Unread, Who, logins};
+use super::{ALL_NAMES, Closed, Consumer, Keeps, Known, NAMES, State, Unread, Who, logins};
 use crate::envfile::shell::{User, obstacles};
 use crate::host::{FileKind, HostRead};
 use crate::platform::Platform;
@@ -68,11 +68,13 @@ pub(super) fn ways(host: &dyn HostRead, platform: Option<&Platform>, users: &[&s
             doors.open(&user, Door::Console, start);
         }
         let pam = doors.pam(&user);
-        if let Some(sights) = pam::sshd::read(&pam) {
-            let unset = sights.values().find(|sight| matches!(sight, Sight::Unset { .. }));
-            let place = unset.map_or(Place::new(&Path::new(PAM_STACKS).join("sshd"), 0), |sight| sight.at().clone());
-            let unread = Some(place).filter(|_| !pam.reads_environment.get());
-            doors.open(&user, Door::Ssh, Start { sights, unread });
+        if let Some(ssh) = pam::sshd::read(&pam) {
+            let place = ssh.without_pam.unwrap_or_else(|| Place::new(&Path::new(PAM_STACKS).join("sshd"), 0));
+            let unread = Some(place).filter(|_| !pam.reads_environment.get() && ssh.forced.is_none());
+            doors.open(&user, Door::Ssh, Start { sights: ssh.sights, unread });
+            if let (Some(forced), Some(way)) = (ssh.forced, doors.ways.last_mut()) {
+                (way.sights, way.unhindered) = (forced.clone(), forced);
+            }
         }
     }
     let by_su: Vec<Way> = doors.ways.iter().filter(|way| way.door == Door::SuLogin).cloned().collect();
@@ -81,7 +83,7 @@ pub(super) fn ways(host: &dyn HostRead, platform: Option<&Platform>, users: &[&s
         for way in by_su.iter().filter(|way| way.user.uid != 0 && logins::needs_login(&way.user)) {
             let mut sights = root.sights.clone();
             sights.retain(|name, _| ALL_NAMES.contains(&name.as_str()));
-            sights.extend(doors.by_pam(&way.user, Door::Su.service()).sights);
+            let sights = pam::over(sights, doors.by_pam(&way.user, Door::Su.service()).sights);
             let (start, unhindered) = (sights.clone(), sights.clone());
             let user = way.user.clone();
             doors.ways.push(Way { user, door: Door::Su, start, unread: None, sights, unhindered });
@@ -306,9 +308,19 @@ fn modelled_sudo(
     let found = under_sudo(probe.host, platform, caller, user)
         .map_err(|stop| unseen(State::Unreadable, text!("{}: {}", probe.shown(&stop.at.path), stop.why)))?
         .ok_or_else(|| unseen(State::Skipped, "sudo is not installed".into()))?;
+    let keeping = |probe: &FileProbe<'_>, keeps| {
+        let (already, path, last, taken) = match keeps {
+            pam::sudo::Keeps::Already => (true, sudoers.to_path_buf(), false, None),
+            pam::sudo::Keeps::ByFile(path, taken) => (false, path, false, taken),
+            pam::sudo::Keeps::ByLastLine(taken) => (false, sudoers.to_path_buf(), true, taken),
+        };
+        let taken = taken.map(|at| at.shown(probe.host));
+        Keeps { already, file: probe.shown(&path), last, taken }
+    };
     let consumer = |(door, sights): &(Door, Sights)| {
+        let keeps = pam::sudo::keeps(probe.host, *door).map(|keeps| keeping(probe, keeps));
         let held = vec![(caller.to_owned(), *door)];
-        (*door, Consumer { held, ..probe.of_sights(Who::Sudo, sights, &["/etc/sudoers", "/etc/pam.d/sudo"]) })
+        (*door, Consumer { held, keeps, ..probe.of_sights(Who::Sudo, sights, &["/etc/sudoers", "/etc/pam.d/sudo"]) })
     };
     Ok(found.iter().map(consumer).collect())
 }

@@ -3,11 +3,12 @@
 use super::super::callers::{Door, is_installed};
 use super::super::profile::{Case, Fails, Profile};
 use super::super::reader::FileProbe;
-use super::super::{Consumer, State, Who};
+use super::super::judge::pass_on;
+use super::super::{Consumer, Keeps, State, Who};
 use crate::envfile::Syntax;
 use crate::finding::ids;
 use crate::text;
-use crate::text::{Fix, Text, own};
+use crate::text::{Fix, Text, ics_setup, own};
 
 pub(in super::super) const LOGIN: Profile = Profile {
     fails: Fails::OtherProxy,
@@ -70,10 +71,19 @@ fn name_of_sudo(sudo: &Consumer) -> Text {
     text!("a command {}", own(sudo.doors.as_deref().unwrap_or(Door::Sudo.words())))
 }
 
-fn remedy_of_sudo(_: &Case<'_>) -> (&'static str, Vec<Fix>) {
-    let keep = "pass the caller's values on: echo 'Defaults env_keep += \"http_proxy https_proxy no_proxy\"' > /etc/sudoers.d/ics-proxy && chmod 0440 /etc/sudoers.d/ics-proxy";
-    (
-        "sudo starts with a fresh environment, and its PAM stack decides whether /etc/environment is read",
-        vec![Fix::Advice(keep.into())],
-    )
+fn remedy_of_sudo(case: &Case<'_>) -> (&'static str, Vec<Fix>) {
+    let look = || Fix::Advice(text!("see what logins get: {}", ics_setup("check proxy --only proxy-login")));
+    match &case.consumer.keeps {
+        Some(keeps) if keeps.already => (
+            "sudo passes these names on, and its caller does not have them as wanted",
+            case.prepare().into_iter().chain([look()]).collect(),
+        ),
+        Some(Keeps { taken: Some(_), .. }) => {
+            ("a line takes these names out of what sudo passes on", pass_on(Some(case.consumer)))
+        }
+        _ => (
+            "sudo starts with a fresh environment, and its PAM stack decides whether /etc/environment is read",
+            pass_on(Some(case.consumer)),
+        ),
+    }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 pub(crate) use network::back_ends;
+pub(crate) use remedy::pass_on;
 use remedy::{closed, outranked, unread};
 
 pub(crate) use super::profile::{home_flag, restart_command, write};
@@ -159,8 +160,9 @@ fn still_set(finding: Finding, consumer: &Consumer, status: Status) -> Finding {
     if status != Status::Warn {
         return finding;
     }
-    consumer.decided.iter().fold(finding, |finding, (name, place)| {
-        finding.advise(text!("take {} out of {}", own(name), own(&place.shown)))
+    let set = consumer.decided.iter().filter(|(_, decided)| !decided.taken);
+    set.fold(finding, |finding, (name, decided)| {
+        finding.advise(text!("take {} out of {}", own(name), own(&decided.shown)))
     })
 }
 

@@ -1,10 +1,10 @@
 //! What decides otherwise, whatever is written, and what mends that.
 
 use super::super::profile::{MEND_OTHERS, restart, write};
-use super::super::{Closed, Consumer, ConsumersFacts, Decided, State, Unread, Wanted};
+use super::super::{Closed, Consumer, ConsumersFacts, Decided, Keeps, State, Unread, Wanted};
 use super::{Difference, decided_by, differences};
 use crate::text;
-use crate::text::{Fix, Text, as_root, own};
+use crate::text::{Fix, Text, as_root, own, quoted};
 
 /// A file that the consumer may not read, where that is why something is wrong: the command that opens it.
 pub(super) fn closed(consumer: &Consumer, wrong: &[Difference]) -> Option<(Text, Vec<Fix>)> {
@@ -55,14 +55,18 @@ pub(super) fn outranked(
 ) -> Option<Outranked> {
     let same = |planned: &&Consumer| planned.consumer == consumer.consumer && planned.state == State::Seen;
     let named = |planned: &&Consumer| planned.name == consumer.name;
+    let same_doors = |planned: &&Consumer| named(planned) && planned.doors == consumer.doors;
+    let is_wrong = |planned: &&Consumer| !differences(planned, facts, wanted).is_empty();
     let planned = || facts.planned.iter().filter(same);
     let (after, stays);
     if wanted.written || !consumer.consumer.has_file_of_ours() {
         (after, stays) = (consumer, wrong.iter().map(|difference| difference.name).collect::<Vec<_>>());
     } else {
+        // What gets the same by files that are written may be told of together, and so under another name.
         after = planned()
-            .find(named)
-            .or_else(|| planned().find(|planned| !differences(planned, facts, wanted).is_empty()))?;
+            .find(same_doors)
+            .or_else(|| planned().filter(named).find(is_wrong))
+            .or_else(|| planned().find(is_wrong))?;
         stays = differences(after, facts, wanted).iter().map(|difference| difference.name).collect();
     }
     // A line that nobody understands, such as one that runs a command, decides nothing that is known.
@@ -84,9 +88,20 @@ pub(super) fn outranked(
         fixes.push(write("prepare", &[], wanted));
     }
     let by_hand =
-        others.iter().filter(|(_, decided)| !anyway(decided) && (wanted.mends_others || decided.others.is_none()));
-    fixes
-        .extend(by_hand.map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown)))));
+        || others.iter().filter(|(_, decided)| !anyway(decided) && (wanted.mends_others || decided.others.is_none()));
+    let set = by_hand().filter(|(_, decided)| !decided.taken);
+    fixes.extend(set.map(|(name, decided)| Fix::Advice(text!("take {} out of {}", own(name), own(&decided.shown)))));
+    let mut taken: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, decided) in by_hand().filter(|(_, decided)| decided.taken) {
+        match taken.iter_mut().find(|(shown, _)| *shown == decided.shown) {
+            Some((_, names)) => names.push(*name),
+            None => taken.push((decided.shown.as_str(), vec![*name])),
+        }
+    }
+    let line = |(shown, names): (&str, Vec<&str>)| {
+        text!("take out the line that takes {} away: {}", own(names.join(", ")), own(shown))
+    };
+    fixes.extend(taken.into_iter().map(|own| Fix::Advice(line(own))));
     if consumer.consumer.profile().restarts {
         // No command mends it before a person has: a restart alone would change nothing.
         fixes.extend(restart(facts).into_iter().map(|fix| match fix {
@@ -97,4 +112,24 @@ pub(super) fn outranked(
     let shown =
         |own: &Consumer| -> Vec<String> { own.values().values().map(|(shown, _)| (*shown).to_owned()).collect() };
     Some(Outranked { cause, fixes, is_part: shown(after) != shown(consumer) })
+}
+
+/// What makes sudo pass the caller's values on.
+pub(crate) fn pass_on(consumer: Option<&Consumer>) -> Vec<Fix> {
+    let line = "Defaults env_keep += \"http_proxy https_proxy no_proxy\"";
+    let Some(Keeps { file, last, taken, .. }) = consumer.and_then(|consumer| consumer.keeps.as_ref()) else {
+        return vec![Fix::Advice(text!("pass the caller's values on by this last line of /etc/sudoers: {}", own(line)))];
+    };
+    let mut fixes = vec![Fix::Advice(match last {
+        true => {
+            text!("pass the caller's values on by this line at the very end of {} (visudo): {}", own(file), own(line))
+        }
+        false => {
+            let file = quoted(file);
+            let command = text!("echo '{}' > {} && chmod 0440 {}", own(line), own(&file), own(&file));
+            text!("pass the caller's values on: {}", as_root(command))
+        }
+    })];
+    fixes.extend(taken.as_ref().map(|at| Fix::Advice(text!("or change the line that takes them out: {}", own(at)))));
+    fixes
 }

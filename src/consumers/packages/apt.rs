@@ -55,7 +55,11 @@ fn judge(conf: &AptConf, start: &Sights) -> Proxies {
             }
             (None, Some(item)) => Some(sight(item)),
             // apt takes an https_proxy that is empty for a proxy of none, and http_proxy where there is no https_proxy.
-            (None, None) => start.get(name).or_else(|| start.get("http_proxy")).cloned(),
+            (None, None) => {
+                let taken = asked.iter().find_map(|own| conf.taken(&["acquire", own, "proxy"]));
+                let given = start.get(name).or_else(|| start.get("http_proxy")).cloned();
+                given.or_else(|| taken.map(|at| Sight::Unset { at: at.clone() }))
+            }
         };
         found.sights.extend(sight.map(|sight| (name.to_owned(), sight)));
     }
@@ -141,9 +145,11 @@ mod tests {
             ("/* Acquire::http::Proxy \"http://x:1\"; */ # Acquire::http::Proxy \"http://y:1\";\n", ""),
             ("/* x\n*/ Acquire::http::Proxy \"http://h:1\"; /* y", "http://h:1 a:2"),
             ("Acquire::http::Proxy \"http://h:1\"; // c\n", "http://h:1 a:1"),
-            ("Acquire::http::Proxy \"\";", ""),
-            ("Acquire::http::Proxy \"http://a:1\"; Acquire::http::Proxy \"\";", ""),
-            ("Acquire::http::Proxy \"http://a:1\";\n#clear Acquire::http;", ""),
+            ("Acquire::http::Proxy \"\";", "- a:1"),
+            ("Acquire::http::Proxy \"http://a:1\";\nAcquire::http::Proxy \"\";", "- a:2"),
+            ("Acquire::http::Proxy \"http://a:1\";\n#clear Acquire::http;", "- a:2"),
+            ("Acquire::http::Proxy \"http://a:1\";\n#clear Acquire::http::Proxy;\n#clear Acquire;", "- a:2"),
+            ("#clear Acquire::http;", ""),
             (
                 "Acquire::http::Proxy \"http://a:1\";\n#clear acquire;\nAcquire::http::Proxy \"http://h:1\";",
                 "http://h:1 a:3",

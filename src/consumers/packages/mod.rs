@@ -194,6 +194,10 @@ fn placed(mut answer: Proxies, by_files: &Proxies) -> Proxies {
     for (name, sight) in &mut answer.sights {
         place(sight, by_files.sights.get(name));
     }
+    // It does not tell either that a line has taken something away.
+    for (name, sight) in by_files.sights.iter().filter(|(_, sight)| matches!(sight, Sight::Unset { .. })) {
+        answer.sights.entry(name.clone()).or_insert_with(|| sight.clone());
+    }
     for special in &mut answer.special {
         let own = by_files.special.iter().find(|own| own.whom == special.whom && same(&special.sight, &own.sight));
         place(&mut special.sight, own.map(|own| &own.sight));

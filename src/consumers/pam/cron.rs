@@ -63,13 +63,13 @@ fn look(host: &dyn HostRead, platform: Option<&Platform>) -> Result<Option<Cron>
         let mut system = vec![PathBuf::from("/etc/crontab")];
         system.extend(look::list(host, Path::new("/etc/cron.d"))?.into_iter().filter(|path| is_read(path, make)));
         for path in system {
-            crontabs.extend(tables(host, &path, None, &base)?);
+            crontabs.extend(tables(host, &path, None, make, &base)?);
         }
         let folder = if make == Make::Debian { "/var/spool/cron/crontabs" } else { "/var/spool/cron" };
         for path in look::list(host, Path::new(folder))? {
             let user = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if look::kind(host, &path)? == Some(FileKind::File) && !user.starts_with('.') {
-                crontabs.extend(tables(host, &path, Some(&user), &base)?);
+                crontabs.extend(tables(host, &path, Some(&user), make, &base)?);
             }
         }
         return Ok(Some(Cron { stack, base, crontabs }));
@@ -89,10 +89,31 @@ fn is_read(path: &Path, make: Make) -> bool {
     }
 }
 
+/// Does cron take a file of this mode? Source: `process_crontab` of database.c: Debian's asks who else may write it, cronie for
+/// no right but that to read beside the owner's to write.
+fn is_safe(host: &dyn HostRead, path: &Path, make: Make) -> bool {
+    let stat = host.resolve(path).ok().and_then(|real| host.lstat(&real).ok().flatten());
+    stat.is_none_or(|stat| match make {
+        Make::Debian => stat.mode & 0o022 == 0,
+        Make::Cronie => stat.mode & 0o7533 == 0o400,
+    })
+}
+
 /// The users with jobs in a file. A variable counts for the jobs that follow it.
-fn tables(host: &dyn HostRead, path: &Path, user: Option<&str>, base: &Sights) -> Result<Vec<Crontab>, Stop> {
-    let Some(bytes) = look::read(host, path)? else { return Ok(Vec::new()) };
-    let text = String::from_utf8_lossy(&bytes);
+fn tables(
+    host: &dyn HostRead,
+    path: &Path,
+    user: Option<&str>,
+    make: Make,
+    base: &Sights,
+) -> Result<Vec<Crontab>, Stop> {
+    let Some(bytes) = look::read(host, path)?.filter(|_| is_safe(host, path, make)) else { return Ok(Vec::new()) };
+    // What has no line end is no line: to Debian's cron nothing in the file is one then.
+    let whole = match memchr::memrchr(b'\n', &bytes) {
+        Some(end) if make == Make::Cronie || end + 1 == bytes.len() => &bytes[..end],
+        _ => return Ok(Vec::new()),
+    };
+    let text = String::from_utf8_lossy(whole);
     let mut now = base.clone();
     let mut own = false;
     let mut found: Vec<Crontab> = Vec::new();

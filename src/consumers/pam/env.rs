@@ -68,11 +68,17 @@ fn assigned(pam: &Pam<'_>, path: &Path, sights: &mut Sights) -> Result<(), Stop>
         let at = Place::new(path, line);
         match value {
             Some(value) => _ = sights.insert(name.to_owned(), Sight::of_bytes(value, at)),
-            // To forget what nobody has set is an error, which ends nothing.
-            None => _ = sights.remove(name),
+            None => take(name, at, sights),
         }
     }
     Ok(())
+}
+
+/// To forget what nobody has set is an error, which ends nothing.
+fn take(name: &str, at: Place, sights: &mut Sights) {
+    if let Some(sight) = sights.get_mut(name) {
+        *sight = Sight::Unset { at };
+    }
 }
 
 /// `atoi` gives 0.
@@ -107,12 +113,17 @@ fn configured(lines: &PamLines, path: &Path, sights: &mut Sights) {
             Some(Some(value)) => Sight::Value { value, at },
             Some(None) => Sight::unknown(&at, "its value depends on the login"),
             None => {
-                sights.remove(name);
+                take(name, at, sights);
                 continue;
             }
         };
         sights.insert(name.to_owned(), sight);
     }
+}
+
+/// Does a line of `pam_env.conf` give this name a value, or take it away?
+pub(crate) fn is_configured(line: &str, name: &str) -> bool {
+    options(line).is_some_and(|(own, default, over)| own == name && (default.is_some() || over.is_some()))
 }
 
 /// A value as written.

@@ -11,7 +11,7 @@
 //! | `cron` | the variables of crontabs |
 
 pub(crate) mod cron;
-mod env;
+pub(crate) mod env;
 pub(crate) mod sshd;
 mod stack;
 pub(crate) mod sudo;
@@ -106,6 +106,18 @@ impl<'a> Pam<'a> {
             None => Ok(read),
         }
     }
+}
+
+/// What there was, and over it what PAM gives: whoever starts a program takes over what PAM has, and what it has forgotten stays
+/// as it was.
+pub(super) fn over(mut base: Sights, stack: Sights) -> Sights {
+    for (name, sight) in stack {
+        match sight {
+            Sight::Unset { .. } => _ = base.entry(name).or_insert(sight),
+            sight => _ = base.insert(name, sight),
+        }
+    }
+    base
 }
 
 fn look(pam: &Pam<'_>, service: &str) -> Result<Sights, Stop> {

@@ -15,6 +15,7 @@
 //! | `glob` | wildcards of `EnvironmentFile=` |
 //! | `start` | what the service gets when it is started |
 //! | `manager` | what all services get |
+//! | `sshd` | the options that sshd is started with |
 //! | `ask` | the same, by systemd's own word |
 
 pub(crate) mod ask;
@@ -26,6 +27,7 @@ mod look;
 mod manager;
 mod names;
 mod search;
+mod sshd;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,7 @@ use crate::text::Text;
 
 pub(crate) use glob::fnmatch;
 use loaded::Variables;
+pub(crate) use sshd::sshd_options;
 
 /// A service as systemd would start it.
 #[derive(Clone, Debug, Default)]

@@ -493,6 +493,10 @@ fn first_variables(
     }
     if kind == Kind::Dash {
         put(b"PS1", Value::Some(session), false);
+        // bash exports neither, so no login has them.
+        for name in [b"BASH".as_slice(), b"BASH_VERSION"] {
+            put(name, Value::Unset, false);
+        }
     } else {
         put(b"SHLVL", Value::Some(session), true);
         put(b"BASH", known(user.shell.as_os_str().as_bytes()), false);
