@@ -58,7 +58,7 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
             Who::Systemd => consumers.push(probe.services(platform)),
             Who::Docker => consumers.extend(docker::daemons(&mut probe, platform)),
             Who::PackageManager => consumers.push(packages::manager(&mut probe, platform)),
-            Who::DockerClient => consumers.extend(docker::client(&mut probe)),
+            Who::DockerClient => consumers.extend(docker::client(&mut probe, platform)),
             Who::Container => consumers.extend(docker::containers(&mut probe, ask.home)),
             Who::ProdEnv => consumers.extend(prod_env::prod_env(&mut probe, ask.home)),
         }
