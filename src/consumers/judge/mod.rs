@@ -6,8 +6,8 @@ mod remedy;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-pub(crate) use remedy::write;
-use remedy::{closed, outranked, remedy, restart, unread};
+pub(crate) use remedy::{SHORTER_LIST, write};
+use remedy::{closed, nothing_to_write, outranked, remedy, restart, unread};
 
 use super::{Consumer, ConsumersFacts, Decided, Door, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
 use crate::finding::FindingId;
@@ -165,7 +165,9 @@ fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wa
     let closed = closed(consumer, wrong);
     let (cause, fixes) = match outranked(consumer, wrong, facts, wanted) {
         _ if closed.is_some() => closed.unwrap_or_default(),
-        None => unread(consumer).unwrap_or_else(|| (usual.into(), remedy)),
+        None => unread(consumer)
+            .or_else(|| nothing_to_write(consumer, wrong, facts, wanted))
+            .unwrap_or_else(|| (usual.into(), remedy)),
         Some(outranked) => {
             let mut fixes = outranked.fixes;
             // What is written mends a part of it.

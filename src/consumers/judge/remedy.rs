@@ -45,6 +45,33 @@ pub(crate) fn write(verb: &'static str, more: &'static str, wanted: &Wanted) -> 
     }
 }
 
+/// What keeps a line of a unit short enough for every systemd.
+pub(crate) const SHORTER_LIST: &str = "name fewer hosts, or domains (.corp.example) in place of hosts, in no_proxy";
+
+/// Lines of a unit that every systemd reads whole, less what stands there beside the list.
+const SHORT_LINE: usize = 2000;
+
+/// Where all is written as it is going to be and the consumer still gets something else: what to do, which is no command
+/// of ours. `None`: to write it changes something.
+pub(super) fn nothing_to_write(
+    consumer: &Consumer,
+    wrong: &[Difference],
+    facts: &ConsumersFacts,
+    wanted: &Wanted,
+) -> Option<(Text, Vec<Fix>)> {
+    let same = |planned: &&Consumer| planned.consumer == consumer.consumer && planned.name == consumer.name;
+    let planned = facts.planned.iter().find(same)?;
+    if wanted.written || !consumer.consumer.has_file_of_ours() || !planned.is_same(consumer) {
+        return None;
+    }
+    let of_list = wrong.iter().any(|difference| difference.name.eq_ignore_ascii_case("no_proxy"));
+    if consumer.consumer == Who::Docker && of_list && wanted.no_proxy.join(",").len() > SHORT_LINE {
+        let cause = "systemd before 237 cuts lines of more than 2,047 bytes";
+        return Some((cause.into(), vec![Fix::Advice(SHORTER_LIST.into())]));
+    }
+    None
+}
+
 /// Nothing of an image runs: there it is for later.
 pub(super) fn restart(image: bool) -> Vec<Fix> {
     let command = "systemctl daemon-reload && systemctl restart docker";
