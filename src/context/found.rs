@@ -95,11 +95,12 @@ fn of_product(found: &mut Found, source: &Source, adopted: bool) {
     for (index, name) in names.iter().enumerate() {
         let Some(last) = lines.iter().rev().find(|at| at.name == index && at.state == State::Active) else { continue };
         let value = meant(&file.bytes[last.value.clone()]);
-        match named.iter().find(|(_, own)| own == name) {
-            Some((key, _)) => found.set(*key, &value, &source.path, last.line),
-            None => {
+        match (named.iter().find(|(_, own)| own == name), value) {
+            (Some((key, _)), Some(value)) => found.set(*key, &value, &source.path, last.line),
+            (Some(_), None) => {}
+            (None, value) => {
                 let place = Place::new(&source.path, last.line);
-                found.take(&Line { mtime: source.mtime(), ..line(name, &place, Some(&value), adopted) });
+                found.take(&Line { mtime: source.mtime(), ..line(name, &place, value.as_deref(), adopted) });
             }
         }
     }
@@ -115,12 +116,13 @@ fn generation(bytes: &[u8]) -> (Option<Generation>, bool) {
     (Some(generation), active == (true, true))
 }
 
-/// The value that a person meant: without the remark behind it, and without quotes, which docker and Compose v1 keep.
-fn meant(raw: &[u8]) -> String {
-    let text = String::from_utf8_lossy(raw);
-    let value = text.split_once(" #").map_or(text.as_ref(), |(value, _)| value).trim();
+/// The value that a person meant: without the remark behind it, and without quotes, which docker and Compose v1 keep. `None`: it
+/// is not UTF-8, so it could not be written again as it is.
+fn meant(raw: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(raw).ok()?;
+    let value = text.split_once(" #").map_or(text, |(value, _)| value).trim();
     let inner = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
-    ['"', '\''].into_iter().find_map(inner).unwrap_or(value).to_owned()
+    Some(['"', '\''].into_iter().find_map(inner).unwrap_or(value).to_owned())
 }
 
 /// Has the file an active (or, where asked, a commented) line whose name begins so?
