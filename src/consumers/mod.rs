@@ -87,7 +87,8 @@ pub(crate) const ALL_NAMES: [&str; 10] = [
 
 /// These, and the names by which a shell and the docker client find files of their own.
 pub(crate) const FOLLOWED: [&str; 14] = {
-    let mut names = ["BASH_ENV", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST", "", "", "", "", "", "", "", "", "", ""];
+    let mut names =
+        ["BASH_ENV", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST", "", "", "", "", "", "", "", "", "", ""];
     let mut at = 0;
     while at < ALL_NAMES.len() {
         names[4 + at] = ALL_NAMES[at];

@@ -157,18 +157,16 @@ fn has(names: &[String], name: &str) -> bool {
 
 /// What a daemon of this release makes of the members of its `daemon.json`, started with these arguments (`None`: they are
 /// not all known).
-pub(crate) fn verdict(
-    file: &Map<String, Value>,
-    arguments: Option<&[String]>,
-    engine: Option<&Version>,
-) -> Verdict {
+pub(crate) fn verdict(file: &Map<String, Value>, arguments: Option<&[String]>, engine: Option<&Version>) -> Verdict {
     let options = Options::get();
     let mut verdict = Verdict::default();
     let refused = |why: Text| Verdict { refused: Some(why), unjudged: Vec::new() };
     let mut flat: Vec<&str> = Vec::new();
     for (name, value) in file {
         match value {
-            Value::Object(members) if !has(&options.whole.names, name) => flat.extend(members.keys().map(String::as_str)),
+            Value::Object(members) if !has(&options.whole.names, name) => {
+                flat.extend(members.keys().map(String::as_str))
+            }
             _ => flat.push(name),
         }
     }
@@ -180,7 +178,8 @@ pub(crate) fn verdict(
         if let Err(wanted) = fits(takes, value) {
             return refused(text!("{} has to be {}", own(name.as_str()), own(wanted)));
         }
-        let judged = matches!(takes, Takes::Text | Takes::Switch | Takes::Number | Takes::Count | Takes::Address | Takes::Any);
+        let judged =
+            matches!(takes, Takes::Text | Takes::Switch | Takes::Number | Takes::Count | Takes::Address | Takes::Any);
         if !judged && !value.is_null() {
             verdict.unjudged.push(name.clone());
         }
@@ -229,9 +228,7 @@ fn fits(takes: Takes, value: &Value) -> Result<(), &'static str> {
             let all = |all: &Map<String, Value>| all.values().all(|item| item.is_boolean() || item.is_null());
             (value.as_object().is_some_and(all), "an object of true and false")
         }
-        Takes::TableOfTexts => {
-            (value.as_object().is_some_and(|all| texts(all.values())), "an object of texts")
-        }
+        Takes::TableOfTexts => (value.as_object().is_some_and(|all| texts(all.values())), "an object of texts"),
     };
     if fits { Ok(()) } else { Err(wanted) }
 }
@@ -305,7 +302,8 @@ mod tests {
         let file = r#"{"cdi-spec-dirs": []}"#;
         let found = ["20.10.24", "24.0.7", "26.1.5", "29.0.0"].map(|engine| refusal(file, &[], Some(engine)).is_some());
         assert_eq!(found, [true, false, false, false]);
-        let found = ["20.10.24", "24.0.7", "26.1.5"].map(|engine| refusal(r#"{"graph": "/g"}"#, &[], Some(engine)).is_some());
+        let found =
+            ["20.10.24", "24.0.7", "26.1.5"].map(|engine| refusal(r#"{"graph": "/g"}"#, &[], Some(engine)).is_some());
         assert_eq!(found, [false, false, true]);
         assert_eq!(refusal(r#"{"graph": "/g"}"#, &[], None), None);
     }

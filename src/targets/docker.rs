@@ -75,7 +75,9 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
     let list = ["NO_PROXY", "no_proxy"]
         .into_iter()
         .filter_map(|name| unit::value(&assignments, name))
-        .fold(NoProxy::default(), |list, found| list.merged(&NoProxy::found(std::str::from_utf8(&found.value).unwrap_or_default())));
+        .fold(NoProxy::default(), |list, found| {
+            list.merged(&NoProxy::found(std::str::from_utf8(&found.value).unwrap_or_default()))
+        });
     let variables = vars.variables(&list);
     let mut wishes: Vec<(&str, Option<&str>)> = Vec::new();
     let mut reasons = Vec::new();
@@ -129,8 +131,6 @@ fn long_lines(ours: &Path, release: Release, draft: &mut Draft<'_>) {
     }
     let title = text!("{} has a line of more than 2,047 bytes, which systemd before 237 cuts", ours.display());
     draft.note(
-        Finding::warn(ids::DOCKER_LONG_LINE, title)
-            .expected("lines of at most 2,046 bytes")
-            .advise(SHORTER_LIST),
+        Finding::warn(ids::DOCKER_LONG_LINE, title).expected("lines of at most 2,046 bytes").advise(SHORTER_LIST),
     );
 }

@@ -196,7 +196,10 @@ fn what_the_daemon_refuses_of_its_options_is_refused_below_a_root() {
         assert_eq!(checked(&root, "proxy-docker").0, "fail", "{json} {options}");
     }
     for (json, options) in [
-        ("{\"debug\": true, \"log-opts\": {\"max-size\": \"10m\"}, \"live-restore\": true}", "-H fd:// --containerd=/run/c.sock"),
+        (
+            "{\"debug\": true, \"log-opts\": {\"max-size\": \"10m\"}, \"live-restore\": true}",
+            "-H fd:// --containerd=/run/c.sock",
+        ),
         ("{\"default-address-pools\": [{\"base\": \"10.9.0.0/16\", \"size\": 24}]}", ""),
     ] {
         let root = Root::ubuntu();

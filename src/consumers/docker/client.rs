@@ -51,7 +51,10 @@ pub(in super::super) fn client(probe: &mut FileProbe<'_>, platform: Option<&Plat
         let folder = match &environment.folder {
             Ok(folder) => folder.as_ref().map_or(usual, PathBuf::from),
             // Where nothing is in the usual place, and no client is installed, nobody reads another one.
-            Err(why) if is_there(probe, &usual.join("config.json")) || COMMANDS.iter().any(|path| is_there(probe, Path::new(path))) => {
+            Err(why)
+                if is_there(probe, &usual.join("config.json"))
+                    || COMMANDS.iter().any(|path| is_there(probe, Path::new(path))) =>
+            {
                 let why = text!("which config.json the docker client reads cannot be told: {}", why.clone());
                 let shown = probe.shown(&usual.join("config.json"));
                 let name = (user != "root").then_some(user);
@@ -103,11 +106,18 @@ impl Environment {
         let of = |name: &str| -> Variable {
             let mut all = at_terminal.iter().map(|sights| sights.get(name));
             let first = all.next().flatten();
-            let text = |sight: Option<&Sight>| sight.and_then(Sight::value).filter(|value| !value.is_empty()).map(str::to_owned);
+            let text = |sight: Option<&Sight>| {
+                sight.and_then(Sight::value).filter(|value| !value.is_empty()).map(str::to_owned)
+            };
             let unknown = |sight: &Option<&Sight>| matches!(sight, Some(Sight::Unknown { .. }));
             let odd = at_terminal.iter().map(|sights| sights.get(name)).find(unknown).flatten();
             if let Some(Sight::Unknown { at, why }) = odd {
-                return Err(text!("{} decides {}: {}", own(probe.decided(at).shown), own(name.to_owned()), why.clone()));
+                return Err(text!(
+                    "{} decides {}: {}",
+                    own(probe.decided(at).shown),
+                    own(name.to_owned()),
+                    why.clone()
+                ));
             }
             if all.any(|other| text(other) != text(first)) {
                 return Err(text!("{} depends on the way of the login", own(name.to_owned())));

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::look::{self, Stop};
 use super::super::sight::{Place, Sight, Sights};
-use super::NAMES;
 use super::super::{ALL_NAMES, logins};
+use super::NAMES;
 use crate::host::{FileKind, HostRead};
 use crate::platform::Platform;
 use crate::text;
@@ -129,7 +129,9 @@ fn tables(host: &dyn HostRead, path: &Path, user: Option<&str>, base: &Sights) -
                 let names: Vec<String> = table.sights.keys().chain(sights.keys()).cloned().collect();
                 for name in names {
                     let (before, behind) = (table.sights.get(&name), sights.get(&name));
-                    if before != behind && let Some(at) = behind.or(before).map(|sight| sight.at().clone()) {
+                    if before != behind
+                        && let Some(at) = behind.or(before).map(|sight| sight.at().clone())
+                    {
                         let why = text!("jobs before it get another value than those behind it");
                         table.sights.insert(name, Sight::Unknown { at, why });
                     }

@@ -9,9 +9,9 @@ use super::ast::{AndOr, Command, List, Node, Pipeline, Script, Stop, Word};
 use super::expand::Argument;
 use super::files::Content;
 use super::machine::{CALLS, DEEPEST, Flow, LOST, Parked, Shell};
-use super::ways::NO_END;
 use super::parse::parse;
 use super::state::{Cause, Function, State, Tri};
+use super::ways::NO_END;
 
 /// Ways that part within each other: what has more is not followed.
 const MOST_FORKS: usize = 100;

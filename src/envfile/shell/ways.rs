@@ -71,12 +71,14 @@ impl Shell<'_> {
         let plain = || arguments.iter().all(|word| !word.starts_with(b"-"));
         !self.state.functions.contains_key(name)
             && !self.state.aliases.contains(name)
-            && (matches!(name.as_slice(), b":" | b"true" | b"false") || matches!(name.as_slice(), b"[" | b"test") && plain())
+            && (matches!(name.as_slice(), b":" | b"true" | b"false")
+                || matches!(name.as_slice(), b"[" | b"test") && plain())
     }
 
     /// `for ((;;))` with nothing in it that leaves a loop.
     pub(super) fn is_endless(&self, node: &Node) -> bool {
-        let text: Vec<u8> = self.script.text[node.start..node.end].iter().filter(|b| !b.is_ascii_whitespace()).copied().collect();
+        let text: Vec<u8> =
+            self.script.text[node.start..node.end].iter().filter(|b| !b.is_ascii_whitespace()).copied().collect();
         let leaves: [&[u8]; 5] = [b"break", b"return", b"exit", b"exec", b"continue"];
         text.starts_with(b"for((;;))") && leaves.iter().all(|word| memchr::memmem::find(&text, word).is_none())
     }
