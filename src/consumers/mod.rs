@@ -69,8 +69,8 @@ use crate::finding::FindingId;
 use crate::text::Text;
 use crate::text::words::words;
 
-pub(crate) use callers::Door;
 pub(crate) use astray::{Astray, Fault, Servers};
+pub(crate) use callers::Door;
 pub(crate) use collect::{Ask, observe};
 pub(crate) use docker::{data_root, docker_drop_in, docker_unit, installed_docker, over_planned};
 pub use modelled::{Modelled, modelled};
@@ -92,6 +92,18 @@ pub(crate) const ALL_NAMES: [&str; 10] = [
     "ftp_proxy",
     "FTP_PROXY",
 ];
+
+/// These, and the names by which a shell and the docker client find files of their own.
+pub(crate) const FOLLOWED: [&str; 14] = {
+    let mut names =
+        ["BASH_ENV", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST", "", "", "", "", "", "", "", "", "", ""];
+    let mut at = 0;
+    while at < ALL_NAMES.len() {
+        names[4 + at] = ALL_NAMES[at];
+        at += 1;
+    }
+    names
+};
 
 /// The names that are looked for, each followed by its upper-case twin.
 pub(crate) const NAMES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];

@@ -112,7 +112,7 @@ fn of_product(found: &mut Found, source: &Source, adopted: bool) {
     let provider = &vendor.secrets_provider;
     let last = find(&file.bytes, Syntax::EnvFile, &[&provider.variable]).into_iter().rev();
     found.databases = last.filter(|at| at.state == State::Active).take(1).find_map(|at| {
-        let value = meant(&file.bytes[at.value.clone()]);
+        let value = meant(&file.bytes[at.value.clone()])?;
         let origin = Origin::Found { path: source.path.clone(), line: at.line };
         (!value.is_empty()).then(|| Setting::new(provider.secret(&value).to_owned(), origin))
     });
@@ -121,15 +121,15 @@ fn of_product(found: &mut Found, source: &Source, adopted: bool) {
         let last = last.map(|last| (last, meant(&file.bytes[last.value.clone()])));
         let setting = named.iter().find(|(_, own, _)| own == name);
         if let Some((key, ..)) = setting {
-            found.note(*key, last.as_ref().map(|(_, value)| value.as_str()));
+            found.note(*key, last.as_ref().and_then(|(_, value)| value.as_deref()));
         }
         let Some((last, value)) = last else { continue };
-        match setting {
-            Some((key, _, true)) => found.set(*key, &value, &source.path, last.line),
-            Some(_) => {}
-            None => {
+        match (setting, value) {
+            (Some((key, _, true)), Some(value)) => found.set(*key, &value, &source.path, last.line),
+            (Some(_), _) => {}
+            (None, value) => {
                 let place = Place::new(&source.path, last.line);
-                found.take(&Line { mtime: source.mtime(), ..line(name, &place, Some(&value), adopted) });
+                found.take(&Line { mtime: source.mtime(), ..line(name, &place, value.as_deref(), adopted) });
             }
         }
     }
@@ -145,12 +145,13 @@ fn generation(bytes: &[u8]) -> (Option<Generation>, bool) {
     (Some(generation), active == (true, true))
 }
 
-/// The value that a person meant: without the remark behind it, and without quotes, which docker and Compose v1 keep.
-fn meant(raw: &[u8]) -> String {
-    let text = String::from_utf8_lossy(raw);
-    let value = text.split_once(" #").map_or(text.as_ref(), |(value, _)| value).trim();
+/// The value that a person meant: without the remark behind it, and without quotes, which docker and Compose v1 keep. `None`: it
+/// is not UTF-8, so it could not be written again as it is.
+fn meant(raw: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(raw).ok()?;
+    let value = text.split_once(" #").map_or(text, |(value, _)| value).trim();
     let inner = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
-    ['"', '\''].into_iter().find_map(inner).unwrap_or(value).to_owned()
+    Some(['"', '\''].into_iter().find_map(inner).unwrap_or(value).to_owned())
 }
 
 /// Has the file an active (or, where asked, a commented) line whose name begins so?

@@ -3,6 +3,7 @@
 //! Values may hold passwords: they are compared and masked by whoever asks, never printed as they are.
 
 mod daemon;
+mod options;
 
 use std::io;
 use std::path::Path;
@@ -14,6 +15,7 @@ use crate::text;
 use crate::text::{Text, first_line, own};
 
 pub(crate) use daemon::{DAEMON_JSON, Daemon, DaemonJson, daemon_json, dockerd, started};
+pub(crate) use options::{unknown_option, verdict};
 
 /// Name and value, in the order of the environment.
 pub(crate) type Variables = Vec<(String, String)>;

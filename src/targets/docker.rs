@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::vars::ProxyVars;
 use super::{Context, daemon_json};
-use crate::consumers::judge::restart_command;
+use crate::consumers::judge::{SHORTER_LIST, restart_command};
 use crate::consumers::{Who, docker_drop_in, docker_unit, installed_docker};
 use crate::docker;
 use crate::envfile::unit::{self, Release};
@@ -42,7 +42,12 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let path = docker_drop_in(unit);
     let drop_in = draft.snapshot(&path)?;
     if drop_in.is_some() || (!in_json && !vars.remove) {
-        plan_drop_in(&path, drop_in.as_ref().map_or(&[], |file| &file.bytes), vars, draft)?;
+        let present = drop_in.as_ref().map_or(&[][..], |file| &file.bytes);
+        // systemd reads no line that is not UTF-8, and what stands in one could not be written again as it is.
+        if !vars.remove && std::str::from_utf8(present).is_err() {
+            vars.untold_list(context, &path, present, draft);
+        }
+        plan_drop_in(&path, present, vars, draft)?;
     }
     draft.plan.consumers.push(Who::Docker);
     if !vars.remove {
@@ -76,7 +81,9 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
     let list = ["NO_PROXY", "no_proxy"]
         .into_iter()
         .filter_map(|name| unit::value(&assignments, name))
-        .fold(NoProxy::default(), |list, found| list.merged(&NoProxy::found(&String::from_utf8_lossy(&found.value))));
+        .fold(NoProxy::default(), |list, found| {
+            list.merged(&NoProxy::found(std::str::from_utf8(&found.value).unwrap_or_default()))
+        });
     let variables = vars.variables(&list);
     let mut wishes: Vec<(&str, Option<&str>)> = Vec::new();
     let mut reasons = Vec::new();
@@ -130,8 +137,6 @@ fn long_lines(ours: &Path, release: Release, draft: &mut Draft<'_>) {
     }
     let title = text!("{} has a line of more than 2,047 bytes, which systemd before 237 cuts", ours.display());
     draft.note(
-        Finding::warn(ids::DOCKER_LONG_LINE, title)
-            .expected("lines of at most 2,046 bytes")
-            .advise("name fewer hosts, or domains (.corp.example) in place of hosts, in no_proxy"),
+        Finding::warn(ids::DOCKER_LONG_LINE, title).expected("lines of at most 2,046 bytes").advise(SHORTER_LIST),
     );
 }

@@ -51,6 +51,9 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
             .hint(text!("mend the lines about {} by hand, then run again", own(refused.name)))
     })?;
     if !vars.remove {
+        if context.found.unknown_no_proxy(&path) {
+            vars.untold_list(context, &path, present, draft);
+        }
         vars.remarks(context, &path, &list, draft);
     }
     duplicates(&shown, &edited.notes, draft);

@@ -117,8 +117,11 @@ fn trusted(context: &Context<'_>, file: &str, finding: Finding) -> Finding {
     let (folder, refresh) = context.platform.trust_store();
     let command =
         text!("cp {} {} && {}", own(quoted(file)), own(quoted(&format!("{folder}/{name}.crt"))), own(refresh));
-    let when =
-        if !context.view.host.is_this_machine() { "once the image runs, let it trust it" } else { "let this host trust it" };
+    let when = if !context.view.host.is_this_machine() {
+        "once the image runs, let it trust it"
+    } else {
+        "let this host trust it"
+    };
     finding
         .advise(text!("{}: {}", own(when), command))
         .advise("the product's containers trust what is mounted into them: name it in the compose file")

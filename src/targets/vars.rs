@@ -92,6 +92,34 @@ impl ProxyVars {
         variables
     }
 
+    /// Refuses to add members to a list of a file that cannot be read, as those that it has would be lost.
+    pub(super) fn untold_list(&self, context: &Context<'_>, path: &Path, bytes: &[u8], draft: &mut Draft<'_>) {
+        if !self.sets() || !self.merges() {
+            return;
+        }
+        let shown = context.view.host.shown(path);
+        let lines = bytes.split(|byte| *byte == b'\n');
+        let mut of_list = lines.filter(|line| line.to_ascii_lowercase().windows(8).any(|part| part == b"no_proxy"));
+        let (title, cause, hint) = match of_list.any(|line| std::str::from_utf8(line).is_err()) {
+            true => (
+                text!("the list no_proxy in {} is not UTF-8", shown),
+                "a name of a host has letters, digits and hyphens; others are written as xn--…",
+                "write its members anew, or give the whole list: --no-proxy-only <LIST>",
+            ),
+            false => (
+                text!("{} builds no_proxy in a way that only a shell can tell", shown),
+                "it is set under a condition, or from a variable or a command",
+                "give the whole list: --no-proxy-only <LIST>",
+            ),
+        };
+        draft.note(
+            Finding::fail(ids::NO_PROXY_UNKNOWN, title)
+                .expected("a plain list, to which members can be added without losing any")
+                .cause(cause)
+                .advise(hint),
+        );
+    }
+
     /// What is worth saying about the list, once a run.
     pub(super) fn remarks(&self, context: &Context<'_>, path: &Path, present: &NoProxy, draft: &mut Draft<'_>) {
         let said = |draft: &Draft<'_>, id| draft.plan.findings.iter().any(|finding| finding.id == id);

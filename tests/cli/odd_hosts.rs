@@ -359,3 +359,28 @@ fn prepare_and_check_agree_a_second_run_is_empty_and_a_run_can_be_taken_back() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+/// What cannot be written again as it is is not written anew.
+#[test]
+fn a_list_that_is_not_utf_8_is_refused_by_name_and_stays() {
+    for (file, verb, advice) in [
+        ("divvycloud/prod.env", "reconfigure", "--no-proxy-only"),
+        ("etc/environment", "prepare", "--no-proxy-only"),
+        ("etc/systemd/system/docker.service.d/http-proxy.conf", "prepare", "--no-proxy-only"),
+    ] {
+        let root = Root::ubuntu();
+        root.put(UNIT.0, UNIT.1);
+        let text: &[u8] = match file.ends_with(".conf") {
+            true => b"[Service]\nEnvironment=NO_PROXY=\xe9.example,b.example\n",
+            false => b"no_proxy=\xe9.example,b.example\n",
+        };
+        root.put(file, text);
+        let (code, json) = root.json(&[verb, "--proxy", PROXY, "--yes"]);
+        let told = json.to_string();
+        assert!(code != 0 && told.contains("is not UTF-8") && told.contains(advice), "{file}: {json:#}");
+        assert!(!told.contains("only a shell can tell"), "{file}: {json:#}");
+        assert_eq!(std::fs::read(root.path().join(file)).unwrap(), text, "{file}");
+        let (code, json) = root.json(&[verb, "--proxy", PROXY, "--yes", "--no-proxy-only", "b.example"]);
+        assert_eq!(code, 0, "{file}: {json:#}");
+    }
+}

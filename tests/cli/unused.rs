@@ -32,9 +32,13 @@ fn value(key: Key, root: &Root) -> String {
         Key::AgentRegion => "eu".into(),
         Key::Home => "/opt/other".into(),
         Key::Target => "package-manager".into(),
-        Key::ProxyRemove | Key::ProxyBothCases | Key::MysqlTls | Key::RedisTls | Key::MendOthers | Key::CheckFirst | Key::Restart => {
-            "true".into()
-        }
+        Key::ProxyRemove
+        | Key::ProxyBothCases
+        | Key::MysqlTls
+        | Key::RedisTls
+        | Key::MendOthers
+        | Key::CheckFirst
+        | Key::Restart => "true".into(),
         Key::ProxyPassword | Key::MysqlPassword | Key::RedisPassword => unreachable!("no flag"),
     }
 }

@@ -629,7 +629,7 @@ fn sshd() {
     compare("sshd", &trees, &PROXY_NAMES, model, real);
 }
 
-const CRONTAB: [&str; 10] = [
+const CRONTAB: [&str; 12] = [
     "http_proxy=http://c:1\n",
     "https_proxy = \"http://c:2\"\n",
     " no_proxy='a b' \n",
@@ -638,6 +638,8 @@ const CRONTAB: [&str; 10] = [
     "\"HTTP_PROXY\"=q \n",
     "no_proxy=$HOME#x\n",
     "SHELL=/bin/sh\n",
+    "SHELL=/bin/bash\n",
+    "BASH_ENV=/etc/corp.env\n",
     "\n",
     "https_proxy=http://c:3   \n",
 ];
@@ -652,6 +654,7 @@ fn cron() {
     let mut tree = Tree::new();
     tree.insert("etc/environment".to_owned(), "http_proxy=http://e:1\nno_proxy=\"e\"\n".to_owned());
     tree.insert("etc/crontab".to_owned(), String::new());
+    tree.insert("etc/corp.env".to_owned(), "export http_proxy=http://corp:1 https_proxy; unset no_proxy\n".to_owned());
     for index in 0..40 {
         let lines = text(&mut generator, &CRONTAB, 5);
         tree.insert(

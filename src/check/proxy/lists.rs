@@ -94,7 +94,7 @@ pub(super) fn judge_places(facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding
     for place in facts.places.iter().filter(|place| place.unknown) {
         findings.push(
             Finding::skip(ids::NP001, text!("the list in {} was not judged", own(&place.file)))
-                .observed("it is set under a condition, or from a variable or a command: only a shell can tell it"),
+                .observed("it is set under a condition, or from a variable or a command, or it is not UTF-8"),
         );
     }
     for unread in &facts.unread {

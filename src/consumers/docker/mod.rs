@@ -34,6 +34,7 @@ use crate::product::own_containers;
 use crate::text;
 use crate::text::{Foreign, Text, own};
 use crate::vendor::Vendor;
+use crate::version::Version;
 
 pub(super) use client::client_gives;
 pub(super) use profile::{CLIENT, CONTAINER, DAEMON};
@@ -220,13 +221,26 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         return refused(probe, "the daemon does not start: its --config-file is not there".into());
     }
     let options = command.map_or_else(Sights::new, |command| options(&arguments, &command.at));
+    // The daemon's own options, where all of them are known.
+    let own_options = command.filter(|command| name != SNAP && !command.argv.contains(&None) && is_daemon(&arguments));
+    let own_options = own_options.filter(|_| service.exec_unknown.is_none() && is_dockerd(&arguments));
+    let engine = (own_options.is_some() || !read.members.is_empty() || read.too_new.is_some())
+        .then(|| docker::release(probe.host, probe.limit()))
+        .flatten();
+    let version = engine.as_ref().map(|engine| &engine.version);
+    if let Some(command) = own_options
+        && let Some(why) = environment::unknown_option(&arguments[1..], version)
+    {
+        let shown = probe.decided(&command.at).shown;
+        return Consumer::unseen(Who::Docker, shown, State::Refused, why);
+    }
     let what = match (read.too_new, options.is_empty()) {
         (Some(what), _) => Some(text!("{} in daemon.json", own(what))),
         (None, false) => Some("--http-proxy and its kin".into()),
         (None, true) => None,
     };
     let mut note = None;
-    match what.map(|what| (docker::release(probe.host, probe.limit()), what)) {
+    match what.map(|what| (engine.as_ref(), what)) {
         Some((Some(engine), what)) if !engine.knows_proxies() => {
             let why = text!(
                 "the engine is {} ({}), and engines before {} do not start with {}",
@@ -251,8 +265,18 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         let key = own(both.to_ascii_lowercase().replace('_', "-"));
         return refused(probe, text!("the daemon does not start: {} stands in it and among the daemon's options", key));
     }
-    if let Some(why) = validate::asked(probe.host, &json_path, probe.limit()) {
-        return Consumer { known: Known::Asked, ..refused(probe, why) };
+    let verdict = environment::verdict(&read.members, own_options.map(|_| &arguments[1..]), version);
+    if let Some(why) = verdict.refused {
+        return refused(probe, text!("the daemon does not start with it: {}", why));
+    }
+    match validate::asked(probe.host, &json_path, probe.limit()) {
+        Some(Err(why)) => return Consumer { known: Known::Asked, ..refused(probe, why) },
+        Some(Ok(())) => {}
+        None if note.is_none() && !verdict.unjudged.is_empty() => {
+            let names = own(verdict.unjudged.join(", "));
+            note = Some(text!("what {} says of {} was not validated", own(probe.shown(&json_path)), names));
+        }
+        None => {}
     }
     let mut sights = service.sights(&NAMES);
     for sight in sights.values() {
@@ -375,14 +399,20 @@ pub(crate) fn docker_json(host: &dyn HostRead, release: Release) -> PathBuf {
     json_path(&arguments(&service), unit)
 }
 
-/// Which engines start with the `daemon.json` of the host: for the comparison with the engines themselves.
+/// Which engines start with the `daemon.json` of the host, and none where the models do not tell: for the comparison with the
+/// engines themselves.
 pub(super) fn starts_with(host: &dyn HostRead) -> std::io::Result<BTreeMap<String, Option<String>>> {
     let bytes = host.read(&Vendor::get().docker.daemon_json)?.unwrap_or_default();
-    let (new, old) = match environment::daemon_json(&bytes) {
-        Ok(found) => (found.refused.is_none(), found.too_new.is_none() && found.refused.is_none()),
-        Err(_) => (false, false),
+    let found = environment::daemon_json(&bytes).ok();
+    let starts = |engine: &str, knows_proxies: bool| {
+        let Some(found) = &found else { return Some(false) };
+        let verdict = environment::verdict(&found.members, None, Version::parse(engine).as_ref());
+        let refused = found.refused.is_some() || verdict.refused.is_some();
+        let refused = refused || (!knows_proxies && found.too_new.is_some());
+        (refused || verdict.unjudged.is_empty()).then_some(!refused)
     };
-    Ok([("new", new), ("old", old)].map(|(which, starts)| (which.to_owned(), Some(starts.to_string()))).into())
+    let both = [("new", starts("26.1.5", true)), ("old", starts("20.10.24", false))];
+    Ok(both.map(|(which, starts)| (which.to_owned(), starts.map(|starts| starts.to_string()))).into())
 }
 
 /// Where the daemon keeps images and containers: by its options, else by its `daemon.json`.
@@ -413,6 +443,11 @@ fn is_daemon(arguments: &[String]) -> bool {
         Some(name) => PROGRAMS.iter().any(|own| Path::new(own).file_name().is_some_and(|own| own == name)),
         None => false,
     }
+}
+
+/// Do the options follow the program at once?
+fn is_dockerd(arguments: &[String]) -> bool {
+    arguments.get(1).is_none_or(|first| first.starts_with('-') && first != "-d")
 }
 
 /// `--http-proxy` and its kin, which engine 23 and newer have, under the upper-case names that they outrank.

@@ -1,9 +1,9 @@
 //! Logins and sudo as consumers.
 
 use super::super::callers::{Door, is_installed};
+use super::super::judge::pass_on;
 use super::super::profile::{Case, Fails, Profile};
 use super::super::reader::FileProbe;
-use super::super::judge::pass_on;
 use super::super::{Consumer, Keeps, State, Who};
 use crate::envfile::Syntax;
 use crate::finding::ids;

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 pub(crate) use network::back_ends;
-pub(crate) use remedy::pass_on;
-use remedy::{closed, outranked, unread};
+pub(crate) use remedy::{SHORTER_LIST, pass_on};
+use remedy::{closed, nothing_to_write, outranked, unread};
 
 pub(crate) use super::profile::{home_flag, restart_command, write};
 
@@ -182,7 +182,9 @@ fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wa
     let closed = closed(consumer, wrong);
     let (cause, fixes) = match outranked(consumer, wrong, facts, wanted) {
         _ if closed.is_some() => closed.unwrap_or_default(),
-        None => unread(consumer).unwrap_or_else(|| (usual.into(), remedy)),
+        None => unread(consumer)
+            .or_else(|| nothing_to_write(consumer, wrong, facts, wanted))
+            .unwrap_or_else(|| (usual.into(), remedy)),
         Some(outranked) => {
             let mut fixes = outranked.fixes;
             // What is written mends a part of it.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Astray, Consumer, ConsumersFacts, Fault, ProxySpec, ProxyValue, Servers, Wanted, Who};
 use super::super::profile::{command, recreated};
+use super::super::{Astray, Consumer, ConsumersFacts, Fault, ProxySpec, ProxyValue, Servers, Wanted, Who};
 use super::{id, status, who};
 use crate::finding::{Finding, Status, ids};
 use crate::settings::{Key, NoHost, ProxyUrl, by_key};

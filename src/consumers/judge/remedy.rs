@@ -1,10 +1,37 @@
 //! What decides otherwise, whatever is written, and what mends that.
 
 use super::super::profile::{MEND_OTHERS, restart, write};
-use super::super::{Closed, Consumer, ConsumersFacts, Decided, Keeps, State, Unread, Wanted};
+use super::super::{Closed, Consumer, ConsumersFacts, Decided, Keeps, State, Unread, Wanted, Who};
 use super::{Difference, decided_by, differences};
 use crate::text;
 use crate::text::{Fix, Text, as_root, own, quoted};
+
+/// What keeps a line of a unit short enough for every systemd.
+pub(crate) const SHORTER_LIST: &str = "name fewer hosts, or domains (.corp.example) in place of hosts, in no_proxy";
+
+/// Lines of a unit that every systemd reads whole, less what stands there beside the list.
+const SHORT_LINE: usize = 2000;
+
+/// Where all is written as it is going to be and the consumer still gets something else: what to do, which is no command
+/// of ours. `None`: to write it changes something.
+pub(super) fn nothing_to_write(
+    consumer: &Consumer,
+    wrong: &[Difference],
+    facts: &ConsumersFacts,
+    wanted: &Wanted,
+) -> Option<(Text, Vec<Fix>)> {
+    let same = |planned: &&Consumer| planned.consumer == consumer.consumer && planned.name == consumer.name;
+    let planned = facts.planned.iter().find(same)?;
+    if wanted.written || !consumer.consumer.has_file_of_ours() || !planned.is_same(consumer) {
+        return None;
+    }
+    let of_list = wrong.iter().any(|difference| difference.name.eq_ignore_ascii_case("no_proxy"));
+    if consumer.consumer == Who::Docker && of_list && wanted.no_proxy.join(",").len() > SHORT_LINE {
+        let cause = "systemd before 237 cuts lines of more than 2,047 bytes";
+        return Some((cause.into(), vec![Fix::Advice(SHORTER_LIST.into())]));
+    }
+    None
+}
 
 /// A file that the consumer may not read, where that is why something is wrong: the command that opens it.
 pub(super) fn closed(consumer: &Consumer, wrong: &[Difference]) -> Option<(Text, Vec<Fix>)> {
@@ -118,7 +145,10 @@ pub(super) fn outranked(
 pub(crate) fn pass_on(consumer: Option<&Consumer>) -> Vec<Fix> {
     let line = "Defaults env_keep += \"http_proxy https_proxy no_proxy\"";
     let Some(Keeps { file, last, taken, .. }) = consumer.and_then(|consumer| consumer.keeps.as_ref()) else {
-        return vec![Fix::Advice(text!("pass the caller's values on by this last line of /etc/sudoers: {}", own(line)))];
+        return vec![Fix::Advice(text!(
+            "pass the caller's values on by this last line of /etc/sudoers: {}",
+            own(line)
+        ))];
     };
     let mut fixes = vec![Fix::Advice(match last {
         true => {

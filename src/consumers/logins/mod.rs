@@ -15,7 +15,7 @@ use crate::envfile::shell::{Decided, Given, Kind, Login, Outcome, User};
 use crate::host::HostRead;
 use crate::platform::Platform;
 
-pub(crate) use super::ALL_NAMES as NAMES;
+pub(crate) use super::{ALL_NAMES, FOLLOWED as NAMES};
 pub(crate) use other::{Family, others};
 
 /// Read where an image has no `/etc/profile`.
@@ -113,6 +113,50 @@ fn watched(
             return Stop::file(Path::new(PASSWD), "what this shell reads is not modelled").sights(&NAMES);
         }
     };
+    let given = given(start);
+    let stock = if platform.is_some_and(Platform::system_proxy_is_shell) { REDHAT } else { DEBIAN };
+    let mut all = kinds.iter().map(|kind| {
+        let login = Login { user, kind: *kind, interactive, start: &given, without_profile: Some(stock) };
+        with(start, login.read_watched(host, &NAMES, hindered))
+    });
+    let first = all.next().unwrap_or_default();
+    all.fold(first, |one, other| differing(one, other, "bash and dash differ about it"))
+}
+
+/// What a command gets that this shell is given by a program (`bash -c`), which makes it no login shell: bash reads what
+/// `BASH_ENV` names, dash and sh read nothing (bash(1), dash(1)). `shell` is where it is named.
+pub(crate) fn command(host: &dyn HostRead, user: &User, shell: (&str, &Place), start: &Sights) -> Sights {
+    let (path, at) = shell;
+    let unknown = |at: &Place, why: &'static str| {
+        let sight = Sight::Unknown { at: at.clone(), why: why.into() };
+        NAMES.iter().map(|name| ((*name).to_owned(), sight.clone())).collect()
+    };
+    let of_family = |family: Family| {
+        let login = other::read(host, family, Some(user), start);
+        differing(start.clone(), login, "whether this shell reads the file for a command is not modelled")
+    };
+    match path.rsplit('/').next().unwrap_or_default() {
+        "sh" | "dash" | "ash" | "ksh" | "mksh" => return start.clone(),
+        "bash" => {}
+        "csh" | "tcsh" => return of_family(Family::Csh),
+        "zsh" => return of_family(Family::Zsh),
+        "fish" => return of_family(Family::Fish),
+        _ => return unknown(at, "what this shell reads is not modelled"),
+    }
+    match start.get("BASH_ENV") {
+        None | Some(Sight::Unset { .. }) => start.clone(),
+        Some(Sight::Value { value, .. }) if value.is_empty() => start.clone(),
+        Some(Sight::Value { value, .. }) if value.starts_with('/') && !value.contains(['$', '`', '\\', '~']) => {
+            let given = given(start);
+            let login = Login { user, kind: Kind::Bash, interactive: false, start: &given, without_profile: None };
+            with(start, login.read_command(host, Path::new(value), &NAMES))
+        }
+        Some(sight) => unknown(sight.at(), "which file bash reads before the command only the shell knows"),
+    }
+}
+
+/// What a shell begins with.
+fn given(start: &Sights) -> BTreeMap<Vec<u8>, Given> {
     let given = start.iter().map(|(name, sight)| {
         let given = match sight {
             Sight::Value { value, .. } => Given::Value(value.clone().into_bytes()),
@@ -121,18 +165,14 @@ fn watched(
         };
         (name.clone().into_bytes(), given)
     });
-    let given: BTreeMap<Vec<u8>, Given> = given.collect();
-    let stock = if platform.is_some_and(Platform::system_proxy_is_shell) { REDHAT } else { DEBIAN };
-    let mut all = kinds.iter().map(|kind| {
-        let login = Login { user, kind: *kind, interactive, start: &given, without_profile: Some(stock) };
-        let mut sights = start.clone();
-        for (name, decided) in login.read_watched(host, &NAMES, hindered) {
-            sights.insert(String::from_utf8_lossy(&name).into_owned(), sight(decided));
-        }
-        sights
-    });
-    let first = all.next().unwrap_or_default();
-    all.fold(first, |one, other| differing(one, other, "bash and dash differ about it"))
+    given.collect()
+}
+
+/// What it had before, and what its files make of it.
+fn with(start: &Sights, found: BTreeMap<Vec<u8>, Decided>) -> Sights {
+    let mut sights = start.clone();
+    sights.extend(found.into_iter().map(|(name, of)| (String::from_utf8_lossy(&name).into_owned(), sight(of))));
+    sights
 }
 
 fn sight(decided: Decided) -> Sight {

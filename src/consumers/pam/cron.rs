@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 
 use super::super::look;
 use super::super::sight::{Place, Sight, Sights, Stop};
+use super::super::{ALL_NAMES, logins};
 use super::NAMES;
 use crate::host::{FileKind, HostRead};
 use crate::platform::Platform;
 use crate::text;
 use crate::text::Text;
+
+/// What runs a job unless the crontab names another (crontab(5)).
+const SHELL: &str = "/bin/sh";
 
 /// Which of the two crons it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +119,7 @@ fn tables(
     };
     let text = String::from_utf8_lossy(whole);
     let mut now = base.clone();
+    let mut shell = (SHELL.to_owned(), Place::new(path, 0));
     let mut own = false;
     let mut found: Vec<Crontab> = Vec::new();
     for (index, line) in text.split('\n').enumerate() {
@@ -122,10 +127,13 @@ fn tables(
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        let at = Place::new(path, index + 1);
         if let Some((name, value)) = assignment(line) {
-            if let Some(name) = NAMES.into_iter().find(|known| *known == name) {
-                own = true;
-                now.insert(name.to_owned(), Sight::Value { value, at: Place::new(path, index + 1) });
+            if name == "SHELL" {
+                shell = (value, at);
+            } else if let Some(name) = NAMES.into_iter().find(|known| *known == name) {
+                own |= ALL_NAMES.contains(&name);
+                now.insert(name.to_owned(), Sight::Value { value, at });
             }
             continue;
         }
@@ -135,21 +143,37 @@ fn tables(
             let user = user.unwrap_or("root").to_owned();
             return Ok(vec![Crontab { path: path.to_path_buf(), user, sights: stop.sights(&NAMES), sets: true }]);
         };
+        let sights = of_job(host, &user, (&shell.0, &shell.1), &now)?;
         match found.iter_mut().find(|table| table.user == user) {
-            None => found.push(Crontab { path: path.to_path_buf(), user, sights: now.clone(), sets: false }),
+            None => found.push(Crontab { path: path.to_path_buf(), user, sights, sets: false }),
             Some(table) => {
-                for (name, sight) in &now {
-                    if table.sights.get(name) != Some(sight) {
-                        let at = sight.at().clone();
+                let names: Vec<String> = table.sights.keys().chain(sights.keys()).cloned().collect();
+                for name in names {
+                    let (before, behind) = (table.sights.get(&name), sights.get(&name));
+                    if before != behind
+                        && let Some(at) = behind.or(before).map(|sight| sight.at().clone())
+                    {
                         let why = text!("jobs before it get another value than those behind it");
-                        table.sights.insert(name.clone(), Sight::Unknown { at, why });
+                        table.sights.insert(name, Sight::Unknown { at, why });
                     }
                 }
             }
         }
     }
-    found.iter_mut().for_each(|table| table.sets = own);
+    for table in &mut found {
+        table.sets = own || ALL_NAMES.iter().any(|name| table.sights.get(*name) != base.get(*name));
+    }
     Ok(found)
+}
+
+/// What a job gets: what its shell makes of the variables before it runs the command.
+fn of_job(host: &dyn HostRead, user: &str, shell: (&str, &Place), now: &Sights) -> Result<Sights, Stop> {
+    let passwd = Path::new("/etc/passwd");
+    let user = logins::user(host, user)
+        .map_err(|error| Stop::file(passwd, text!("it or /etc/group could not be read: {}", error)))?;
+    let mut sights = logins::command(host, &user, shell, now);
+    sights.retain(|name, _| ALL_NAMES.contains(&name.as_str()));
+    Ok(sights)
 }
 
 /// `load_env`: a name and a value, each in quotes or not, blanks around the sign; nothing may follow a closing quote, and an

@@ -34,7 +34,7 @@ use stack::Reached;
 
 pub(super) use stack::OTHER;
 
-pub(super) use super::ALL_NAMES as NAMES;
+pub(super) use super::FOLLOWED as NAMES;
 
 /// Modules that run what others have written, and may set anything.
 const ANYTHING: [&str; 2] = ["pam_python.so", "pam_script.so"];

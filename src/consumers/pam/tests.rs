@@ -469,6 +469,26 @@ fn crontabs_outrank_the_stack_for_the_jobs_behind_them() {
     let cron = cron::read(&host(&cronie), None).unwrap().unwrap();
     assert_eq!((told(&cron.base), cron.crontabs[0].user.as_str()), (READ.to_owned(), "root"));
     assert_eq!(cron::read(&host(&[]), None), Ok(None));
+    // bash reads what BASH_ENV names before it runs a job, and sh does not.
+    let jobs = |text: &str| {
+        let files = [
+            ("/etc/pam.d/cron", "session required pam_env.so"),
+            ("/etc/corp.env", "export http_proxy=http://old:1\nshopt -q login_shell && export no_proxy=x\n"),
+            ("/etc/cron.d/site", text),
+        ];
+        let cron = cron::read(&host(&files), None).unwrap().unwrap();
+        (told(&cron.crontabs[0].sights), cron.crontabs[0].sets)
+    };
+    let old = "http_proxy=http://old:1 corp.env:1 no_proxy=a,b environment:2";
+    let job = "* * * * * root env\n";
+    assert_eq!(jobs(&format!("SHELL=/bin/bash\nBASH_ENV=/etc/corp.env\n{job}")), (old.to_owned(), true));
+    assert_eq!(jobs(&format!("BASH_ENV=/etc/corp.env\n{job}")), (READ.to_owned(), false));
+    assert_eq!(jobs(&format!("SHELL=/bin/bash\nBASH_ENV=/etc/none\n{job}")), (READ.to_owned(), false));
+    for unknown in ["SHELL=/bin/bash\nBASH_ENV=$HOME/x\n", "SHELL=/opt/wrapper\n"] {
+        assert!(jobs(&format!("{unknown}{job}")).0.contains("http_proxy=? site:"), "{unknown}");
+    }
+    let both = format!("SHELL=/bin/bash\nBASH_ENV=/etc/corp.env\n{job}SHELL=/bin/sh\n{job}");
+    assert!(jobs(&both).0.contains("http_proxy=?"), "{both}");
     for line in ["http_proxy=", "junk", "http_proxy=\"a\" b", "* * * * *", "a b=c"] {
         let text = format!("{line}\n* * * * * root env\n");
         let files = [("/etc/pam.d/cron", "session required pam_env.so"), ("/etc/cron.d/site", text.as_str())];

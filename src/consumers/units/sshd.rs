@@ -45,8 +45,7 @@ pub(crate) fn sshd_options(host: &dyn HostRead, release: Release) -> Result<Sshd
         argv.first().and_then(Option::as_deref).is_some_and(|program| Path::new(program).ends_with("sshd"))
     };
     let Some(command) = service.exec_start.iter().find(|command| is_sshd(&command.argv)) else { return Ok(found) };
-    let unknown =
-        || Stop::new(&command.at, "the options that sshd is started with cannot be told");
+    let unknown = || Stop::new(&command.at, "the options that sshd is started with cannot be told");
     let words: Option<Vec<&str>> = command.argv.iter().skip(1).map(Option::as_deref).collect();
     let place = |option: &str| {
         let sights = VARIABLES.iter().filter_map(|name| service.environment.get(name));

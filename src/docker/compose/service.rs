@@ -135,6 +135,7 @@ impl Service {
                 let Some(seen) = reading.get(name.as_bytes()) else { continue };
                 let last = lines.iter().rev().find(|line| names[line.name] == *name);
                 let value = match seen {
+                    _ if file.raw => Err(RAW),
                     Seen::Value(value) => Ok(String::from_utf8_lossy(value).into_owned()),
                     Seen::Inherited => Err(OF_CALLER),
                     Seen::Unknown => Err("another variable decides it, or releases of the reader differ"),
@@ -216,6 +217,10 @@ impl Service {
 
 /// Why a value cannot be told from files.
 pub(crate) const OF_CALLER: &str = "it is taken from the environment of whoever starts the containers";
+
+/// compose-go 2.4, which came with it, is the first that takes `format:`; others refuse the project (release notes of Compose 2.30.0
+/// of October 2024). Which release starts the containers no file tells.
+const RAW: &str = "format: raw is known to Compose 2.30 and newer alone, and others refuse the project";
 
 /// A text with its references filled in; `None`: it is none, or cannot be told.
 pub(super) fn text_of(node: &Node, around: &Around<'_>) -> Option<String> {

@@ -79,6 +79,8 @@ pub(super) struct Shell<'a> {
     pub(super) eyes: Eyes<'a>,
     pub(super) kind: Kind,
     pub(super) interactive: bool,
+    /// Is it a login shell?
+    pub(super) login: bool,
     pub(super) beginning: Beginning,
     pub(super) state: State,
     pub(super) files: Vec<PathBuf>,
@@ -216,6 +218,7 @@ impl<'a> Shell<'a> {
             eyes,
             kind,
             interactive,
+            login: true,
             beginning,
             state,
             files: vec![first_file.to_path_buf()],

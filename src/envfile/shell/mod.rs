@@ -105,6 +105,21 @@ impl Login<'_> {
         let eyes = Eyes { host: Some(host), user: self.user, hindered };
         let mut shell = Shell::new(eyes, self.kind, self.interactive, Path::new(PROFILE), self.start);
         let flow = self.files(&mut shell);
+        self.found(shell, flow, names)
+    }
+
+    /// The same for bash that is given a command and is no login shell: it reads the file that `BASH_ENV` names, if that is
+    /// there (bash(1) "INVOCATION").
+    pub fn read_command(&self, host: &dyn HostRead, file: &Path, names: &[&str]) -> BTreeMap<Vec<u8>, Decided> {
+        let hindered = Cell::default();
+        let eyes = Eyes { host: Some(host), user: self.user, hindered: &hindered };
+        let mut shell = Shell::new(eyes, self.kind, self.interactive, file, self.start);
+        shell.login = false;
+        let flow = optional(&mut shell, file);
+        self.found(shell, flow, names)
+    }
+
+    fn found(&self, mut shell: Shell<'_>, flow: Flow, names: &[&str]) -> BTreeMap<Vec<u8>, Decided> {
         if let Some(cause) = shell.ended(flow) {
             shell.state.lose(cause);
         }

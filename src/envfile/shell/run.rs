@@ -11,6 +11,7 @@ use super::files::Content;
 use super::machine::{CALLS, DEEPEST, Flow, LOST, Parked, Shell};
 use super::parse::parse;
 use super::state::{Cause, Function, State, Tri};
+use super::ways::NO_END;
 
 /// Ways that part within each other: what has more is not followed.
 const MOST_FORKS: usize = 100;
@@ -275,6 +276,9 @@ impl Shell<'_> {
                     self.state.status = Tri::Yes;
                     return Flow::Next;
                 }
+                if self.is_constant(condition) && !matches!(self.state.status, Tri::Maybe(_)) {
+                    return self.endless(node, |shell| shell.list(body));
+                }
                 let cause = self.cause(at, "a loop whose end only the shell knows");
                 self.around(cause, node, |shell| {
                     let flow = shell.list(body);
@@ -300,6 +304,7 @@ impl Shell<'_> {
                 self.state.status = self.condition(condition);
                 Flow::Next
             }
+            Command::Opaque if self.is_endless(node) => Flow::Exit(self.cause(at, NO_END)),
             Command::Opaque => {
                 self.opaque(node, "only the running shell can work this out");
                 Flow::Next
