@@ -349,7 +349,7 @@ const OPTIONS: [&str; 24] = [
     "http-proxy",
 ];
 
-const VALUES: [&str; 16] = [
+const OF_MEMBERS: [&str; 16] = [
     "true",
     "\"true\"",
     "null",
@@ -403,7 +403,7 @@ fn daemon_json_of_two_engines() {
         let mut members = Vec::new();
         for _ in 0..1 + generator.below(2) {
             let name = generator.pick(&OPTIONS);
-            let value = generator.pick(&VALUES);
+            let value = generator.pick(&OF_MEMBERS);
             members.push(match generator.below(8) {
                 0 => format!("\"x\": {{\"{name}\": {value}}}"),
                 _ => format!("\"{name}\": {value}"),
