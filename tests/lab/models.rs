@@ -330,7 +330,12 @@ dnf5 --dump-main-config '--dump-repo-config=*' >/seen/$case 2>/dev/null || rm /s
         &script.replace("dnf5 --", "dnf5.kept --"),
         |_, _| (),
     );
-    let model = |index: usize| of_dnf(readers.model("dnf", index));
+    // A dump tells the first line of a value.
+    let first = |value: String| value.lines().next().unwrap_or_default().to_owned();
+    let model = |index: usize| -> Modelled {
+        let model = of_dnf(readers.model("dnf", index));
+        model.into_iter().map(|(name, value)| (name, value.map(first))).collect()
+    };
     let real = |index: usize| {
         let seen = String::from_utf8(readers.seen(index)?).unwrap();
         let mut sections = BTreeMap::new();

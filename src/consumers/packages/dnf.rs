@@ -143,8 +143,9 @@ fn look(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: P
     let mut paths = Vec::new();
     for folder in folders(&main, reader)? {
         let mut own = look::list(host, &folder)?;
-        own.retain(|path| is_shown(path) && path.extension().is_some_and(|end| end == "repo"));
-        own.sort_by_key(|path| path.with_extension(""));
+        let is_read = |path: &PathBuf| reader == Reader::Dnf5 || is_shown(path);
+        own.retain(|path| is_read(path) && path.extension().is_some_and(|end| end == "repo"));
+        own.sort();
         paths.extend(own);
     }
     if reader == Reader::Dnf4 {
@@ -206,7 +207,7 @@ fn layered(host: &dyn HostRead, folders: &[&str], extension: &str) -> Result<Vec
     Ok(found.into_values().collect())
 }
 
-/// `*.repo` does not match a name that begins with a dot.
+/// `*.repo`, which dnf 4 and yum look for, does not match a name that begins with a dot.
 fn is_shown(path: &Path) -> bool {
     !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
@@ -440,6 +441,9 @@ mod tests {
             Reader::of(&host, dnf()).unwrap()
         };
         assert_eq!([reader("/usr/bin/dnf-3"), reader("/usr/bin/dnf5")], [Reader::Dnf4, Reader::Dnf5]);
+        let hidden = ("/etc/yum.repos.d/.a.repo", "[a]\nproxy=http://hidden:1\n");
+        let own = ["a http://hidden:1 .a.repo:2", "aa http://a:1 a.repo:3", "b http://b:1 a.repo:5"];
+        assert_eq!(special(dnf(), &[dnf5, repositories, hidden]), own, "it reads hidden files, and first");
     }
 
     #[test]
