@@ -10,7 +10,6 @@ use super::{machine, out};
 use crate::apply::runs;
 use crate::context::{Inputs, Subject, authority, has_product};
 use crate::converge::{Converge, Interface, Options, RunContext, stop_on_failure};
-use crate::host::HostRead;
 use crate::net::Roots;
 use crate::plan::Change;
 use crate::problem::{HostState, Problem};
@@ -81,7 +80,7 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
         })?;
         prompter.say("");
         let mut context = RunContext::default();
-        let menu = Menu::new(&mut *prompter, paint, host.is_live());
+        let menu = Menu::new(&mut *prompter, paint, &globals.person);
         let mut interface = AtTheMenu { flags: ByFlags(globals), menu, back: false };
         let inputs_of_run = inputs.with_flags(layer.clone());
         let passed = || answers.passed.iter().flatten().copied();

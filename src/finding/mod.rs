@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::words::words;
-use crate::text::{CommandLine, Evidence, Fix, Text, ics_setup, own};
+use crate::text::{CommandLine, Evidence, Fix, Person, Text, ics_setup, own};
 
 #[doc(hidden)]
 pub use crate::text::as_anybody;
@@ -150,6 +150,12 @@ impl Finding {
     pub fn fixed_by(mut self, fix: Fix) -> Self {
         self.fix.push(fix);
         self
+    }
+
+    /// The same with its command lines as this person can paste them.
+    #[must_use]
+    pub(crate) fn pasted_by(&self, person: &Person) -> Self {
+        Self { fix: self.fix.iter().map(|fix| fix.pasted_by(person)).collect(), ..self.clone() }
     }
 
     /// One fact for programs.

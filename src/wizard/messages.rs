@@ -91,11 +91,12 @@ pub(crate) fn closing(context: &RunContext, outcome: Outcome, person: &Person, c
     };
     let line = |text: &Text| format!("  {}\n", report::line(&context.redactor, text));
     let pasted = |text: &Text| line(&text.pasted_by(person));
+    let findings: Vec<Finding> = context.findings.iter().map(|finding| finding.pasted_by(person)).collect();
     if outcome != Outcome::Changed {
-        let others: Vec<_> = context.findings.iter().filter(|finding| Who::of(finding.id).is_none()).cloned().collect();
+        let others: Vec<_> = findings.iter().filter(|finding| Who::of(finding.id).is_none()).cloned().collect();
         part("Noticed", &human_findings(&others, false, &context.redactor, paint));
     }
-    part("Who sees it", &proof_table(&context.findings, &context.redactor, paint));
+    part("Who sees it", &proof_table(&findings, &context.redactor, paint));
     let ignorant = |finding: &Finding| {
         finding.status == Status::Warn && Who::of(finding.id).is_some_and(|who| !who.has_file_of_ours())
     };
