@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::sight::{Place, Sight};
-use crate::host::{FileKind, HostRead, Refused};
+use crate::host::{FileKind, HostRead, Refused, Stat};
 use crate::text;
 use crate::text::Text;
 
@@ -46,7 +46,14 @@ impl Stop {
 /// # Errors
 /// It cannot be looked at.
 pub(super) fn kind(host: &dyn HostRead, path: &Path) -> Result<Option<FileKind>, Stop> {
-    let stat = |path: &Path| host.lstat(path).map_err(|error| Stop::unreadable(path, &error));
+    Ok(stat(host, path)?.map(|stat| stat.kind))
+}
+
+/// The same with its owner and mode.
+///
+/// # Errors
+/// It cannot be looked at.
+pub(super) fn stat(host: &dyn HostRead, path: &Path) -> Result<Option<Stat>, Stop> {
     // Folders on the way may be links, too.
     let real = match host.resolve(path) {
         Ok(real) => real,
@@ -54,7 +61,7 @@ pub(super) fn kind(host: &dyn HostRead, path: &Path) -> Result<Option<FileKind>,
         Err(Refused::Io(error)) => return Err(Stop::unreadable(path, &error)),
         Err(refused) => return Err(Stop::file(path, text!("its link is not followed: {}", refused.to_string()))),
     };
-    Ok(stat(&real)?.map(|stat| stat.kind))
+    host.lstat(&real).map_err(|error| Stop::unreadable(&real, &error))
 }
 
 /// A file's content; `None`: nothing is there.
