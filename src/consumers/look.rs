@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::sight::Stop;
-use crate::host::{FileKind, HostRead, Refused};
+use crate::host::{FileKind, HostRead, Refused, Stat};
 use crate::text;
 
 /// A longer file is not taken apart. Configuration files have some kilobytes.
@@ -19,7 +19,14 @@ fn unreadable(path: &Path, error: &io::Error) -> Stop {
 /// # Errors
 /// It cannot be looked at.
 pub(super) fn kind(host: &dyn HostRead, path: &Path) -> Result<Option<FileKind>, Stop> {
-    let stat = |path: &Path| host.lstat(path).map_err(|error| unreadable(path, &error));
+    Ok(stat(host, path)?.map(|stat| stat.kind))
+}
+
+/// The same with its owner and mode.
+///
+/// # Errors
+/// It cannot be looked at.
+pub(super) fn stat(host: &dyn HostRead, path: &Path) -> Result<Option<Stat>, Stop> {
     // Folders on the way may be links, too.
     let real = match host.resolve(path) {
         Ok(real) => real,
@@ -27,7 +34,7 @@ pub(super) fn kind(host: &dyn HostRead, path: &Path) -> Result<Option<FileKind>,
         Err(Refused::Io(error)) => return Err(unreadable(path, &error)),
         Err(refused) => return Err(Stop::file(path, text!("its link is not followed: {}", refused.to_string()))),
     };
-    Ok(stat(&real)?.map(|stat| stat.kind))
+    host.lstat(&real).map_err(|error| unreadable(&real, &error))
 }
 
 /// A file's content; `None`: nothing is there.

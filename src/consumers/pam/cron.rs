@@ -95,12 +95,11 @@ fn is_read(path: &Path, make: Make) -> bool {
 
 /// Does cron take a file of this mode? Source: `process_crontab` of database.c: Debian's asks who else may write it, cronie for
 /// no right but that to read beside the owner's to write.
-fn is_safe(host: &dyn HostRead, path: &Path, make: Make) -> bool {
-    let stat = host.resolve(path).ok().and_then(|real| host.lstat(&real).ok().flatten());
-    stat.is_none_or(|stat| match make {
+fn is_safe(host: &dyn HostRead, path: &Path, make: Make) -> Result<bool, Stop> {
+    Ok(look::stat(host, path)?.is_none_or(|stat| match make {
         Make::Debian => stat.mode & 0o022 == 0,
         Make::Cronie => stat.mode & 0o7533 == 0o400,
-    })
+    }))
 }
 
 /// The users with jobs in a file. A variable counts for the jobs that follow it.
@@ -111,7 +110,10 @@ fn tables(
     make: Make,
     base: &Sights,
 ) -> Result<Vec<Crontab>, Stop> {
-    let Some(bytes) = look::read(host, path)?.filter(|_| is_safe(host, path, make)) else { return Ok(Vec::new()) };
+    let Some(bytes) = look::read(host, path)? else { return Ok(Vec::new()) };
+    if !is_safe(host, path, make)? {
+        return Ok(Vec::new());
+    }
     // What has no line end is no line: to Debian's cron nothing in the file is one then.
     let whole = match memchr::memrchr(b'\n', &bytes) {
         Some(end) if make == Make::Cronie || end + 1 == bytes.len() => &bytes[..end],
