@@ -178,8 +178,17 @@ pub(crate) fn verdict(file: &Map<String, Value>, arguments: Option<&[String]>, e
         if let Err(wanted) = fits(takes, value) {
             return refused(text!("{} has to be {}", own(name.as_str()), own(wanted)));
         }
-        let judged =
-            matches!(takes, Takes::Text | Takes::Switch | Takes::Number | Takes::Count | Takes::Address | Takes::Any);
+        let judged = matches!(
+            takes,
+            Takes::Text
+                | Takes::Switch
+                | Takes::Number
+                | Takes::Count
+                | Takes::Address
+                | Takes::TableOfTexts
+                | Takes::Switches
+                | Takes::Any
+        );
         if !judged && !value.is_null() {
             verdict.unjudged.push(name.clone());
         }

@@ -43,9 +43,11 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let drop_in = draft.snapshot(&path)?;
     if drop_in.is_some() || (!in_json && !vars.remove) {
         let present = drop_in.as_ref().map_or(&[][..], |file| &file.bytes);
-        // systemd reads no line that is not UTF-8, and what stands in one could not be written again as it is.
-        if !vars.remove && std::str::from_utf8(present).is_err() {
-            vars.untold_list(context, &path, present, draft);
+        if std::str::from_utf8(present).is_err() {
+            let shown = context.view.host.shown(&path);
+            return Err(Problem::host(id::READERS_DISAGREE, text!("{} is not UTF-8", shown))
+                .because("systemd reads no line that is not UTF-8, and nothing behind it")
+                .hint(text!("mend the file by hand: {}", shown)));
         }
         plan_drop_in(&path, present, vars, draft)?;
     }

@@ -366,7 +366,7 @@ fn a_list_that_is_not_utf_8_is_refused_by_name_and_stays() {
     for (file, verb, advice) in [
         ("divvycloud/prod.env", "reconfigure", "--no-proxy-only"),
         ("etc/environment", "prepare", "--no-proxy-only"),
-        ("etc/systemd/system/docker.service.d/http-proxy.conf", "prepare", "--no-proxy-only"),
+        ("etc/systemd/system/docker.service.d/http-proxy.conf", "prepare", "mend the file by hand"),
     ] {
         let root = Root::ubuntu();
         root.put(UNIT.0, UNIT.1);
@@ -380,7 +380,9 @@ fn a_list_that_is_not_utf_8_is_refused_by_name_and_stays() {
         assert!(code != 0 && told.contains("is not UTF-8") && told.contains(advice), "{file}: {json:#}");
         assert!(!told.contains("only a shell can tell"), "{file}: {json:#}");
         assert_eq!(std::fs::read(root.path().join(file)).unwrap(), text, "{file}");
-        let (code, json) = root.json(&[verb, "--proxy", PROXY, "--yes", "--no-proxy-only", "b.example"]);
-        assert_eq!(code, 0, "{file}: {json:#}");
+        if advice == "--no-proxy-only" {
+            let (code, json) = root.json(&[verb, "--proxy", PROXY, "--yes", "--no-proxy-only", "b.example"]);
+            assert_eq!(code, 0, "{file}: {json:#}");
+        }
     }
 }

@@ -265,18 +265,20 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         let key = own(both.to_ascii_lowercase().replace('_', "-"));
         return refused(probe, text!("the daemon does not start: {} stands in it and among the daemon's options", key));
     }
-    let verdict = environment::verdict(&read.members, own_options.map(|_| &arguments[1..]), version);
-    if let Some(why) = verdict.refused {
-        return refused(probe, text!("the daemon does not start with it: {}", why));
-    }
+    // The engine knows its own release best.
     match validate::asked(probe.host, &json_path, probe.limit()) {
         Some(Err(why)) => return Consumer { known: Known::Asked, ..refused(probe, why) },
         Some(Ok(())) => {}
-        None if note.is_none() && !verdict.unjudged.is_empty() => {
-            let names = own(verdict.unjudged.join(", "));
-            note = Some(text!("what {} says of {} was not validated", own(probe.shown(&json_path)), names));
+        None => {
+            let verdict = environment::verdict(&read.members, own_options.map(|_| &arguments[1..]), version);
+            if let Some(why) = verdict.refused {
+                return refused(probe, text!("the daemon does not start with it: {}", why));
+            }
+            if note.is_none() && !verdict.unjudged.is_empty() {
+                let names = own(verdict.unjudged.join(", "));
+                note = Some(text!("what {} says of {} was not validated", own(probe.shown(&json_path)), names));
+            }
         }
-        None => {}
     }
     let mut sights = service.sights(&NAMES);
     for sight in sights.values() {

@@ -11,7 +11,6 @@ use super::files::Content;
 use super::machine::{CALLS, DEEPEST, Flow, LOST, Parked, Shell};
 use super::parse::parse;
 use super::state::{Cause, Function, State, Tri};
-use super::ways::NO_END;
 
 /// Ways that part within each other: what has more is not followed.
 const MOST_FORKS: usize = 100;
@@ -304,7 +303,6 @@ impl Shell<'_> {
                 self.state.status = self.condition(condition);
                 Flow::Next
             }
-            Command::Opaque if self.is_endless(node) => Flow::Exit(self.cause(at, NO_END)),
             Command::Opaque => {
                 self.opaque(node, "only the running shell can work this out");
                 Flow::Next

@@ -6,7 +6,7 @@ use super::machine::{Flow, LOST, Loop, Shell};
 use super::state::{Cause, Parameters, Tri, Value};
 
 /// Why a login ends at a loop: nothing behind it is ever read.
-pub(super) const NO_END: &str = "a loop that never ends: no login gets past it";
+const NO_END: &str = "a loop that never ends: no login gets past it";
 
 /// More rounds of a loop that has no end of its own are not followed.
 const MOST_ROUNDS: usize = 200;
@@ -73,14 +73,6 @@ impl Shell<'_> {
             && !self.state.aliases.contains(name)
             && (matches!(name.as_slice(), b":" | b"true" | b"false")
                 || matches!(name.as_slice(), b"[" | b"test") && plain())
-    }
-
-    /// `for ((;;))` with nothing in it that leaves a loop.
-    pub(super) fn is_endless(&self, node: &Node) -> bool {
-        let text: Vec<u8> =
-            self.script.text[node.start..node.end].iter().filter(|b| !b.is_ascii_whitespace()).copied().collect();
-        let leaves: [&[u8]; 5] = [b"break", b"return", b"exit", b"exec", b"continue"];
-        text.starts_with(b"for((;;))") && leaves.iter().all(|word| memchr::memmem::find(&text, word).is_none())
     }
 
     pub(super) fn arms(&mut self, arms: &[(List, List)], otherwise: Option<&List>) -> Flow {
