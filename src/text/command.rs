@@ -102,8 +102,29 @@ impl Text {
     }
 }
 
+/// A line without the places, such as `<FILE>`, that a person has to fill.
+fn filled(line: &str) -> String {
+    let mut filled = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('<') {
+        filled.push_str(before);
+        let place = after.split_once('>').filter(|(place, _)| {
+            !place.is_empty() && place.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        });
+        match place {
+            Some((_, behind)) => rest = behind,
+            None => {
+                filled.push('<');
+                rest = after;
+            }
+        }
+    }
+    filled + rest
+}
+
 /// Is it one command, without operators and expansions of the shell?
 fn is_simple(line: &str) -> bool {
+    let line = filled(line);
     let mut quote = None;
     !line.chars().any(|character| match (quote, character) {
         (None, '\'' | '"') => {
@@ -158,6 +179,8 @@ mod tests {
         for (line, sudo) in [
             ("systemctl restart docker", "sudo systemctl restart docker"),
             ("a && b", "sudo sh -c 'a && b'"),
+            ("a --host <HOST>:<PORT>", "sudo a --host <HOST>:<PORT>"),
+            ("a </dev/null", "sudo sh -c 'a </dev/null'"),
             ("echo 'x' > /y", r"sudo sh -c 'echo '\''x'\'' > /y'"),
             ("prepare --proxy-user 'a&b'", "sudo prepare --proxy-user 'a&b'"),
             ("echo \"$(x)\"", "sudo sh -c 'echo \"$(x)\"'"),
