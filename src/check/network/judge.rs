@@ -13,6 +13,7 @@ use crate::network::cause::{Cause, Failure, Stage, Via};
 use crate::network::openssl::Openssl;
 use crate::network::path::{Page, PathProbe};
 use crate::network::target::Target;
+use crate::text::host_port;
 
 /// Which proxy, in the findings of one endpoint: `path` and the way tell.
 const THE_PROXY: &str = "the proxy";
@@ -216,7 +217,7 @@ fn of_addresses(seen: &Seen) -> Finding {
         Some(text!("{} ({})", own(&tried.address), why))
     };
     let others: Vec<Text> = seen.addresses.iter().filter_map(stranger).collect();
-    if !others.is_empty() {
+    if let Some(first) = seen.addresses.iter().find(|tried| stranger(tried).is_some()) {
         let title = text!(
             "{} of {} static addresses of {} do not show its certificate",
             others.len(),
@@ -227,7 +228,11 @@ fn of_addresses(seen: &Seen) -> Finding {
             .observed(Text::join(others, "; "))
             .cause("something else answers there: a device that decrypts or redirects by address, or an address that is another's by now")
             .advise(text!("have the network team exclude these addresses from decryption and redirection: {}", own(seen.target.static_ips.join(", "))))
-            .look(text!("look who it is: openssl s_client -connect <ADDRESS>:{} -servername {} </dev/null", seen.target.port, own(&seen.target.host)));
+            .look(text!(
+                "look who it is: openssl s_client -connect {} -servername {} </dev/null",
+                own(host_port(&first.address, seen.target.port)),
+                own(&seen.target.host)
+            ));
     }
     if !strangers.is_empty() {
         return finding(Status::Warn, text!("DNS gives {} other addresses than the static ones", name))
