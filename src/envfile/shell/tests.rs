@@ -113,7 +113,7 @@ fn one_script_as_bash_reads_it() {
         // Loops without an end: nothing behind them is read.
         ("export http_proxy=p\nwhile :; do :; done\n", "http_proxy", "?a.sh:2"),
         ("export http_proxy=p\nuntil false; do sleep 1; done\n", "http_proxy", "?a.sh:2"),
-        ("export http_proxy=p\nwhile [ 1 -eq 1 ]; do x=1; done\n", "http_proxy", "?a.sh:2"),
+        ("export http_proxy=p\nwhile [ 1 = 1 ]; do x=1; done\n", "http_proxy", "?a.sh:2"),
         ("while :; do export http_proxy=p; break; done\n", "http_proxy", "p"),
         ("while true; do x=a$x; [ \"$x\" = aaa ] && break; done\nexport http_proxy=$x\n", "http_proxy", "aaa"),
         ("export http_proxy=p\nwhile :; do ping x && break; done\nexport no_proxy=a\n", "no_proxy", "a"),
