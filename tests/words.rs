@@ -107,7 +107,7 @@ fn asked(all: &Crate) -> Vec<String> {
 const TAKEN_FOR_ABSENT: [(&str, usize, &str); 17] = [
     ("crate::consumers::collect", 1, "a file that cannot be read is told of by who reads it"),
     ("crate::targets::mend", 1, "a path that cannot be followed is the path itself"),
-    ("crate::consumers::docker", 2, "the same files were read before, and their errors told"),
+    ("crate::consumers::docker", 3, "the same files were read before, and their errors told"),
     ("crate::consumers::places", 1, "a curl that cannot be asked is one whose release is not known"),
     ("crate::consumers::docker::others", 5, "podman and daemons of users are told of where they are seen"),
     ("crate::consumers::docker::validate", 1, "where the engine does not answer, the model does"),
@@ -253,7 +253,14 @@ fn sudos(source: &str) -> Vec<&str> {
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     let programs = ["{", "ics-setup ", "systemctl ", "sh -c", "ss ", "cp ", "update-", "docker ", "chmod ", "mv "];
     lines
-        .filter(|line| line.split("sudo ").skip(1).any(|rest| programs.iter().any(|program| rest.starts_with(program))))
+        .filter(|line| {
+            let words = line
+                .match_indices("sudo ")
+                .filter(|(at, _)| !line[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+            words
+                .into_iter()
+                .any(|(at, word)| programs.iter().any(|program| line[at + word.len()..].starts_with(program)))
+        })
         .collect()
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::consumers::{ProxySpec, Wanted};
 use crate::network::cause::Via;
 use crate::network::target::Target;
+use crate::redact::redact_line;
 use crate::redact::{self, Redactor};
 use crate::settings::{Deployment, Effective, Key, NoProxy, ProxyUrl, Secret, Setting, Settings};
 use crate::text::Text;
@@ -274,7 +275,8 @@ impl CheckSpec {
                 Some((name, _)) if is_published(settings.deployment, &name) => {
                     ("127.0.0.1".to_owned(), format!("the port that the container {name} publishes"))
                 }
-                Some(found) => found,
+                // What is no host, such as a URL, may hold a login, and nobody is asked by it.
+                Some((name, origin)) => (redact_line(&name), origin),
                 None if test_drive => ("127.0.0.1".to_owned(), "a Test Drive has it on this host".to_owned()),
                 None => return None,
             };

@@ -5,7 +5,7 @@ use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::settings::{Key, Origin, Spec, TargetName};
 use crate::text;
-use crate::text::{Text, ics_setup, own, quoted};
+use crate::text::{Text, as_root, ics_setup, own, quoted};
 
 /// Who uses a setting of a run that changes the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +115,8 @@ fn finding(context: &Context<'_>, spec: &'static Spec, value: &str, origin: &Ori
 fn trusted(context: &Context<'_>, file: &str, finding: Finding) -> Finding {
     let name = std::path::Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let (folder, refresh) = context.platform.trust_store();
-    let command =
-        text!("cp {} {} && {}", own(quoted(file)), own(quoted(&format!("{folder}/{name}.crt"))), own(refresh));
+    let copy = text!("cp {} {} && {}", own(quoted(file)), own(quoted(&format!("{folder}/{name}.crt"))), own(refresh));
+    let command = as_root(copy);
     let when = if !context.view.host.is_this_machine() {
         "once the image runs, let it trust it"
     } else {

@@ -235,7 +235,7 @@ fn partly_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> 
     }
     let known = differs(consumer, &wrong, facts, wanted);
     let observed = [&known.observed, &untold.observed].map(|own| own.clone().unwrap_or_default());
-    let advice = untold.fix.iter().filter(|fix| !known.fix.contains(fix)).cloned().collect::<Vec<_>>();
+    let advice = untold.fix.iter().filter(|fix| known.fix.iter().all(|own| own != *fix)).cloned().collect::<Vec<_>>();
     let fix = known.fix.iter().cloned().chain(advice).collect();
     let [seen, unseen] = observed;
     let finding = Finding { fix, ..known }.observed(text!("{}; not told: {}", seen, unseen));

@@ -8,6 +8,9 @@ use super::state::{Cause, Parameters, Tri, Value};
 /// Why a login ends at a loop: nothing behind it is ever read.
 const NO_END: &str = "a loop that never ends: no login gets past it";
 
+/// Words that lead out of a loop, or to commands that may.
+const LEAVE: [&[u8]; 7] = [b"break", b"return", b"exit", b"exec", b"eval", b"kill", b". "];
+
 /// More rounds of a loop that has no end of its own are not followed.
 const MOST_ROUNDS: usize = 200;
 
@@ -58,6 +61,12 @@ impl Shell<'_> {
             }
         }
         self.left(flow)
+    }
+
+    /// Does a loop hold a word by which it could be left?
+    pub(super) fn may_leave(&self, node: &Node) -> bool {
+        let text = self.script.text.get(node.start..node.end).unwrap_or_default();
+        LEAVE.iter().any(|word| memchr::memmem::find(text, word).is_some())
     }
 
     /// Does a condition say the same in every round, whatever the rounds change?

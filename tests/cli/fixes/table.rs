@@ -140,6 +140,7 @@ pub const TABLE: &[(&str, How)] = &[
     ("mysql-tls", Here(mysql_tls)),
     ("mysql-databases", Words),
     ("mysql-grants", Words),
+    ("mysql-writable", Words),
     ("mysql-clock", Words),
     ("mysql-charset", Words),
     ("mysql-capacity", Words),
@@ -161,7 +162,10 @@ pub const TABLE: &[(&str, How)] = &[
     ("network-resolver", Words),
     ("network-endpoint", Words),
     ("network-interception", Words),
+    ("prod-env-hosts", Here(no_hosts)),
+    ("secrets-provider", Words),
     // Settings.
+    ("setting-unused", Words),
     ("password-in-argv", Words),
     ("variable-unknown", Words),
     ("agent-region-unknown", Words),
@@ -190,6 +194,15 @@ fn check(root: Root, id: &'static str) -> Case {
 
 fn checked_for(root: Root, id: &'static str) -> Case {
     case(root, &["check", "proxy", "--fail-on", "never", "--proxy", P, "--only", id])
+}
+
+fn no_hosts() -> Vec<Case> {
+    ["DIVVY_REDIS_HOST=redis://10.1.1.1:6379/0\n", "DIVVY_REDIS_HOST=10.1.1.1:6379\n"]
+        .map(|line| {
+            let root = with(Root::ubuntu, &[("divvycloud/prod.env", line)]);
+            case(root, &["check", "backends", "--fail-on", "never", "--only", "prod-env-hosts"])
+        })
+        .into()
 }
 
 fn interrupted() -> Vec<Case> {
