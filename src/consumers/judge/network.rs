@@ -1,6 +1,7 @@
 //! Hosts that are not, in the network of a container, what is meant by them: what is so, why, and what would do.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::super::profile::{command, recreated};
 use super::super::{Astray, Consumer, ConsumersFacts, Fault, ProxySpec, ProxyValue, Servers, Wanted, Who};
@@ -30,7 +31,7 @@ pub(super) fn proxies(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Want
         .expected("a proxy by a name in DNS, or by an address that containers reach")
         .observed(text!("{}: {}", host, Text::join(lines, ", ")))
         .cause(cause(first));
-    let write = |host: &str| of_proxies(consumer, &first.host, host);
+    let write = |host: &str| of_proxies(consumer, &wanted.home, &first.host, host);
     Some(with_remedies(finding, first, facts, wanted, &write))
 }
 
@@ -113,7 +114,7 @@ fn with_remedies(
 }
 
 /// `reconfigure` with another host in the place of one, and whether it is complete.
-fn of_proxies(consumer: &Consumer, from: &str, to: &str) -> Option<(CommandLine, bool)> {
+fn of_proxies(consumer: &Consumer, home: &Path, from: &str, to: &str) -> Option<(CommandLine, bool)> {
     if consumer.consumer == Who::DockerClient {
         return None;
     }
@@ -129,7 +130,7 @@ fn of_proxies(consumer: &Consumer, from: &str, to: &str) -> Option<(CommandLine,
     };
     let (http, https) = (moved(consumer.proxy(false)), moved(consumer.proxy(true)));
     let complete = [&http, &https].into_iter().flatten().all(|proxy| proxy.user.is_none());
-    let wanted = Wanted { http, https, asked: true, ..Wanted::default() };
+    let wanted = Wanted { http, https, asked: true, home: home.to_path_buf(), ..Wanted::default() };
     Some((command("reconfigure", &[], &wanted), complete))
 }
 
