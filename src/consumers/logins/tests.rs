@@ -30,7 +30,7 @@ fn an_image_without_a_profile_is_read_as_its_distribution_has_it() {
 fn dash_reads_no_file_of_bash_at_a_terminal() {
     for shell in ["/bin/dash", "/bin/sh"] {
         let host = MemoryHost::new()
-            .with("/etc/passwd", &format!("divvy:x:1:1::/home/divvy:{shell}\n"))
+            .with("/etc/passwd", format!("divvy:x:1:1::/home/divvy:{shell}\n"))
             .with("/etc/bash.bashrc", "export https_proxy=b\n")
             .with("/etc/profile.d/b.sh", "[ -n \"$BASH_VERSION\" ] && export no_proxy=b\n:\n");
         let seen = seen(&host, "divvy", true);

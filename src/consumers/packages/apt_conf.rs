@@ -153,7 +153,7 @@ impl AptConf {
         match std::str::from_utf8(&value) {
             Ok(path) if path.starts_with("/dev/null") => Ok(PathBuf::from("/dev/null")),
             Ok(path) if path.starts_with('/') => Ok(Path::new(path).components().collect()),
-            _ => Err(Stop::new(&at, "where its other files are depends on the folder that apt is started in")),
+            _ => Err(Stop::new(at, "where its other files are depends on the folder that apt is started in")),
         }
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn apply(pam: &Pam<'_>, arguments: &[String], at: &Place, sights: &mu
         return Ok(());
     }
     let Some(user) = pam.user else {
-        return Err(Stop::new(&at, "each user has a file of variables here"));
+        return Err(Stop::new(at, "each user has a file of variables here"));
     };
     let name = named("user_envfile=").unwrap_or(OF_USER);
     let Some(path) = pam.of_home(user, name)? else { return Ok(()) };

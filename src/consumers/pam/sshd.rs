@@ -203,7 +203,7 @@ fn line_of(line: &str, at: &Place, block: Block, config: &mut Config) -> Result<
         "usepam" if config.use_pam.is_none() => match values.first().map(|word| word.to_ascii_lowercase()).as_deref() {
             Some(word @ ("yes" | "no")) => config.use_pam = Some((word == "yes", at.clone())),
             _ => {
-                return Err(Stop::new(&at, text!("sshd refuses to start: {} wants yes or no", own("UsePAM"))));
+                return Err(Stop::new(at, text!("sshd refuses to start: {} wants yes or no", own("UsePAM"))));
             }
         },
         "permituserenvironment" if config.of_user.is_none() && block == Block::None => {

@@ -239,13 +239,13 @@ fn statement(host: &dyn HostRead, line: &str, at: &Place, depth: usize, defaults
             return Ok(());
         }
         if path.contains('%') {
-            return Err(Stop::new(&at, "which file it includes depends on the host's name"));
+            return Err(Stop::new(at, "which file it includes depends on the host's name"));
         }
         let path = if path.starts_with('/') { PathBuf::from(path) } else { Path::new("/etc").join(path) };
         if word == "include" {
             return match file(host, &path, depth + 1, defaults)? {
                 true => Ok(()),
-                false => Err(Stop::new(&at, "sudo ends: the included file is not there")),
+                false => Err(Stop::new(at, "sudo ends: the included file is not there")),
             };
         }
         let folder = path;
@@ -277,7 +277,7 @@ fn statement(host: &dyn HostRead, line: &str, at: &Place, depth: usize, defaults
         Some(':' | '@' | '>' | '!') => (true, behind_list(&rest[1..])),
         _ => return Ok(()),
     };
-    let settings = settings_of(settings).ok_or_else(|| Stop::new(&at, "the line is not understood"))?;
+    let settings = settings_of(settings).ok_or_else(|| Stop::new(at, "the line is not understood"))?;
     for setting in settings {
         apply(&setting, scoped, at, defaults)?;
     }
@@ -373,7 +373,7 @@ fn apply(setting: &Setting, scoped: bool, at: &Place, defaults: &mut Defaults) -
             } else {
                 // A pattern with a value keeps some values only.
                 if named.iter().any(|own| own.contains('=') || own.contains("()")) {
-                    return Err(Stop::new(&at, "what is kept depends on the value"));
+                    return Err(Stop::new(at, "what is kept depends on the value"));
                 }
                 defaults.kept.extend(named);
             }
@@ -398,12 +398,12 @@ fn apply(setting: &Setting, scoped: bool, at: &Place, defaults: &mut Defaults) -
         ("env_file" | "restricted_env_file", _) if setting.off => defaults.env_file = None,
         (name @ ("env_file" | "restricted_env_file"), _) => {
             if setting.value.contains('%') || !setting.value.starts_with('/') {
-                return Err(Stop::new(&at, "which file it names depends on the host"));
+                return Err(Stop::new(at, "which file it names depends on the host"));
             }
             defaults.env_file = Some((PathBuf::from(&setting.value), name == "restricted_env_file"));
         }
         ("pam_session" | "pam_setcred", _) if setting.off => {
-            return Err(Stop::new(&at, "a part of sudo's stack is left out"));
+            return Err(Stop::new(at, "a part of sudo's stack is left out"));
         }
         ("use_pam", _) => defaults.pam = !setting.off,
         _ => {}

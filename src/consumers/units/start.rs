@@ -68,7 +68,7 @@ pub(super) fn start(host: &dyn HostRead, loaded: Loaded, every: &Variables, rele
         None => {
             for (what, at) in &loaded.unset.items {
                 let name = what.split_once('=').map_or(what.as_str(), |(name, _)| name);
-                variables.set(name, Sight::unknown(&at, "systemd before 235 does not know UnsetEnvironment="));
+                variables.set(name, Sight::unknown(at, "systemd before 235 does not know UnsetEnvironment="));
             }
         }
     }
