@@ -135,7 +135,8 @@ fn a_running_docker_daemon_is_told_about_and_restarted_on_request() {
             r#"#cloud-config
 runcmd:
   - mkdir -p /run/systemd/system
-  - printf '[Service]\nExecStart=/bin/sleep 600\n' >/run/systemd/system/docker.service
+  - cp /bin/sleep /usr/local/bin/dockerd
+  - printf '[Service]\nExecStart=/usr/local/bin/dockerd 600\n' >/run/systemd/system/docker.service
   - systemctl daemon-reload
   - systemctl start docker.service
   - {run} >/out/prepare.json 2>/out/prepare.err
@@ -171,7 +172,8 @@ fn files_of_a_unit_that_systemd_has_not_read_are_told() {
             r#"#cloud-config
 runcmd:
   - mkdir -p /run/systemd/system
-  - printf '[Service]\nExecStart=/bin/sleep 600\n' >/run/systemd/system/docker.service
+  - cp /bin/sleep /usr/local/bin/dockerd
+  - printf '[Service]\nExecStart=/usr/local/bin/dockerd 600\n' >/run/systemd/system/docker.service
   - ics-setup prepare --proxy {PROXY} --non-interactive --format json >/out/prepare.json 2>/out/prepare.err
   - systemctl daemon-reload
   - systemctl start docker.service
@@ -299,7 +301,9 @@ fn the_wizard_shows_who_sees_the_values_on_a_booted_system() {
                 .map(|line| line.split_whitespace().collect::<Vec<_>>())
                 .filter(|words| words.get(1) == Some(&consumer))
                 .collect();
-            let right = rows.iter().all(|words| words[0] == status);
+            // sudo has a door of its own for logins.
+            let right = |words: &Vec<&str>| words[0] == status;
+            let right = if consumer == "sudo" { rows.iter().any(right) } else { rows.iter().all(right) };
             assert!(!rows.is_empty() && right, "{consumer} is not {status}:\n{screen}");
         }
         let login = environment(&boot.read("login.env"));

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::astray::Site;
 use super::super::reader::FileProbe;
-use super::super::sight::{Sight, Sights};
+use super::super::sight::{Place, Sight, Sights};
 use super::super::{Consumer, Decided, Exception, NAMES, State, Who, doors, logins};
 use super::go_json::{Entry, Json};
 use super::others::COMMANDS;
@@ -112,8 +112,14 @@ impl Environment {
                 sight.and_then(Sight::value).filter(|value| !value.is_empty()).map(str::to_owned)
             };
             let unknown = |sight: &Option<&Sight>| matches!(sight, Some(Sight::Unknown { .. }));
-            let odd = at_terminal.iter().map(|sights| sights.get(name)).find(unknown).flatten();
-            if let Some(Sight::Unknown { at, why }) = odd {
+            // A line that is not understood and does not name the variable has left it alone, as far as anybody can see.
+            let names = |at: &Place| {
+                let Ok(Some(bytes)) = probe.read(&at.path) else { return true };
+                let line = bytes.split(|byte| *byte == b'\n').nth(at.line.saturating_sub(1)).unwrap_or_default();
+                at.line == 0 || memchr::memmem::find(line, name.as_bytes()).is_some()
+            };
+            let mut odd = at_terminal.iter().filter_map(|sights| sights.get(name)).filter(|own| unknown(&Some(*own)));
+            if let Some(Sight::Unknown { at, why }) = odd.find(|own| names(own.at())) {
                 return Err(text!(
                     "{} decides {}: {}",
                     own(probe.decided(at).shown),

@@ -42,7 +42,9 @@ struct Defaults {
     before: Option<usize>,
     /// The file of it that is being read.
     of_folder: Option<PathBuf>,
-    env_file: Option<(PathBuf, bool)>,
+    env_file: Option<PathBuf>,
+    /// The same for names that are kept; it is read after the other one, and takes nothing from it.
+    restricted_file: Option<PathBuf>,
     pam: bool,
     /// `pam_service` and `pam_login_service`, in the form in which libpam takes them.
     service: Option<String>,
@@ -125,6 +127,7 @@ impl Default for Defaults {
             before: None,
             of_folder: None,
             env_file: None,
+            restricted_file: None,
             pam: true,
             service: None,
             login_service: None,
@@ -162,17 +165,14 @@ fn given(
     } else {
         super::environment(&Pam::new(host, platform), named.as_deref().unwrap_or(door.service()))
     };
-    let file = match &defaults.env_file {
-        Some((path, _)) => variables(host, path)?,
-        None => Sights::new(),
-    };
-    let restricted = defaults.env_file.as_ref().is_some_and(|(_, restricted)| *restricted);
+    let read = |path: &Option<PathBuf>| path.as_ref().map_or(Ok(Sights::new()), |path| variables(host, path));
+    let (file, restricted) = (read(&defaults.env_file)?, read(&defaults.restricted_file)?);
     let mut found = Sights::new();
     for name in NAMES {
         // A login shell begins afresh, whatever `env_reset` says.
         let kept = !(defaults.env_reset || login) || defaults.kept.iter().any(|pattern| fits(pattern, name));
         let of_caller = start.get(name).filter(|sight| kept && !matches!(sight, Sight::Unset { .. }));
-        let of_file = file.get(name).filter(|_| kept || !restricted);
+        let of_file = file.get(name).or_else(|| restricted.get(name).filter(|_| kept));
         // PAM's value takes the place of one that is there only where nothing of that name would have been kept.
         let of_stack = stack.get(name).filter(|sight| !matches!(sight, Sight::Unset { .. }));
         let set = if kept { of_caller.or(of_file).or(of_stack) } else { of_stack.or(of_file) };
@@ -395,12 +395,17 @@ fn apply(setting: &Setting, scoped: bool, at: &Place, defaults: &mut Defaults) -
         ("env_delete" | "env_check", "+=" | "=") => {
             defaults.scoped.push((patterns().collect(), at.clone()));
         }
-        ("env_file" | "restricted_env_file", _) if setting.off => defaults.env_file = None,
+        ("env_file", _) if setting.off => defaults.env_file = None,
+        ("restricted_env_file", _) if setting.off => defaults.restricted_file = None,
         (name @ ("env_file" | "restricted_env_file"), _) => {
             if setting.value.contains('%') || !setting.value.starts_with('/') {
                 return Err(Stop::new(at, "which file it names depends on the host"));
             }
-            defaults.env_file = Some((PathBuf::from(&setting.value), name == "restricted_env_file"));
+            let path = Some(PathBuf::from(&setting.value));
+            match name {
+                "env_file" => defaults.env_file = path,
+                _ => defaults.restricted_file = path,
+            }
         }
         ("pam_session" | "pam_setcred", _) if setting.off => {
             return Err(Stop::new(at, "a part of sudo's stack is left out"));

@@ -267,6 +267,7 @@ fn sudoers_decide_whose_value_a_command_gets() {
         ("Defaults env_file=/etc/sudo.env\n", env, READ),
         ("Defaults env_file=/etc/sudo.env, env_keep=\"*_proxy\"\n", env, &format!("{both} no_proxy=a,b environment:2")),
         ("Defaults restricted_env_file=/etc/sudo.env\n", none, ""),
+        ("Defaults env_file=/etc/sudo.env, restricted_env_file=/etc/none\n", none, "http_proxy=http://f:1 sudo.env:1"),
         ("#Defaults env_keep += http_proxy\n", none, ""),
         ("root ALL=(ALL) ALL # Defaults\n%sudo ALL=(ALL:ALL) ALL\n", none, ""),
         ("Defaults:%sudo env_keep += \"http_proxy\"\n", none, "http_proxy=? sudoers:1"),
