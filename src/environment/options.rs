@@ -170,11 +170,28 @@ pub(crate) fn verdict(file: &Map<String, Value>, arguments: Option<&[String]>, e
             _ => flat.push(name),
         }
     }
-    if let Some(name) = flat.iter().find(|name| options.lacks(name, engine) == Some(true) && !is_of_proxies(name)) {
+    // Members of `proxies` are judged by whoever reads them, where the engine has them.
+    let is_judged = |name: &str| !is_of_proxies(name) || engine.is_some_and(|engine| *engine <= options.older);
+    if let Some(name) = flat.iter().find(|name| options.lacks(name, engine) == Some(true) && is_judged(name)) {
         return refused(text!("it has no option {}", Foreign::new(*name)));
     }
     for (name, value) in file {
-        let Some(takes) = options.takes(name) else { continue };
+        let Some(takes) = options.takes(name) else {
+            // Go finds its own names in any case, and an object under one is no table of others.
+            if value.is_object() && options.takes.values().flatten().any(|own| own.eq_ignore_ascii_case(name)) {
+                verdict.unjudged.push(name.clone());
+            }
+            continue;
+        };
+        // To an engine without that name an object is a table of others, also an empty one.
+        match options.lacks(name, engine).filter(|_| value.is_object()) {
+            Some(true) => continue,
+            None if value.is_object() => {
+                verdict.unjudged.push(name.clone());
+                continue;
+            }
+            _ => {}
+        }
         if let Err(wanted) = fits(takes, value) {
             return refused(text!("{} has to be {}", own(name.as_str()), own(wanted)));
         }
@@ -207,7 +224,6 @@ pub(crate) fn unknown_option(arguments: &[String], engine: Option<&Version>) -> 
     Options::get().given(arguments, engine).err()
 }
 
-/// Members of `proxies` are judged by whoever reads them.
 fn is_of_proxies(name: &str) -> bool {
     super::DAEMON_JSON.iter().any(|(_, key)| *key == name)
 }
