@@ -366,7 +366,7 @@ impl Who {
         PROFILES.iter().find(|profile| profile.id == finding).map(|profile| profile.who)
     }
 
-    fn profile(self) -> &'static Profile {
+    pub(crate) fn profile(self) -> &'static Profile {
         PROFILES[self as usize]
     }
 

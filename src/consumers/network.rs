@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::astray::{Astray, Fault, Mode, Servers, Site};
 use super::reader::FileProbe;
-use super::{Consumer, ProxyValue};
+use super::Consumer;
 use crate::docker::compose::{Got, Network};
 use crate::host::Command;
 use crate::net::{Listed, resolve};
@@ -27,7 +27,8 @@ impl FileProbe<'_> {
         if site.network != Network::Bridge {
             return consumer;
         }
-        for (name, value) in proxies(&consumer) {
+        let proxies: Vec<_> = consumer.urls().map(|(name, value)| (name, value.clone())).collect();
+        for (name, value) in proxies {
             let Some(host) = ProxyUrl::parse(&value.shown).ok().map(|url| url.host) else { continue };
             let at =
                 consumer.decided.get(name).map_or_else(|| consumer.source.clone(), |decided| decided.shown.clone());
@@ -161,17 +162,6 @@ impl FileProbe<'_> {
         let address = address.and_then(|own| own.split('/').next()?.parse().ok());
         address.unwrap_or(Vendor::get().docker.bridge)
     }
-}
-
-/// The proxies of a consumer that stand there, each once.
-fn proxies(consumer: &Consumer) -> Vec<(&'static str, ProxyValue)> {
-    let all = [
-        ("http_proxy", &consumer.http),
-        ("HTTP_PROXY", &consumer.http_upper),
-        ("https_proxy", &consumer.https),
-        ("HTTPS_PROXY", &consumer.https_upper),
-    ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
 }
 
 /// Variables of `prod.env` that name hosts and ports of the back ends, and the one that outranks those of the databases.

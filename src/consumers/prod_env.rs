@@ -21,6 +21,7 @@ use crate::vendor::prod_env as path_of_prod_env;
 pub(super) const PROD_ENV: Profile = Profile {
     fails: Fails::OtherProxy,
     has_file_of_ours: true,
+    verb: Some("reconfigure"),
     files: |probe| vec![path_of_prod_env(probe.home)],
     ..Profile::new(
         Who::ProdEnv,

@@ -28,6 +28,8 @@ pub(crate) struct Profile {
     pub(super) has_file_of_ours: bool,
     /// The files that the verbs write and it reads; a configuration tool may keep the first of them.
     pub(super) files: fn(&FileProbe<'_>) -> Vec<PathBuf>,
+    /// The verb that writes what it reads; `None`: none does.
+    pub(super) verb: Option<&'static str>,
     /// The flag with which `prepare` writes for it, where that is not said without.
     pub(super) flag: &'static str,
     /// Does it have lists of hosts that are reached directly?
@@ -54,7 +56,7 @@ pub(crate) enum Fails {
 }
 
 impl Profile {
-    /// A consumer that no verb writes for.
+    /// A consumer without a file of ours, which gets what `prepare` writes for others.
     pub(super) const fn new(
         who: Who,
         id: FindingId,
@@ -71,6 +73,7 @@ impl Profile {
             fails: Fails::Never,
             has_file_of_ours: false,
             files: |_| Vec::new(),
+            verb: Some("prepare"),
             flag: "",
             reads_lists: true,
             asks_upper_first: false,
@@ -78,6 +81,13 @@ impl Profile {
             lines: None,
             look: |_| None,
         }
+    }
+}
+
+impl Profile {
+    /// The verb that writes what it reads, and the flag that it needs.
+    pub(crate) fn writer(&self) -> Option<(&'static str, &'static str)> {
+        self.verb.map(|verb| (verb, self.flag))
     }
 }
 

@@ -25,6 +25,11 @@ fn below_a_root_nothing_is_asked_and_each_thing_is_skipped_by_name() {
         assert_eq!(statuses(&json, "mysql-reachable"), expected, "{json:#}");
         assert_eq!(statuses(&json, "redis-reachable"), [""; 0], "{json:#}");
     }
+    // What plans say of every host is not said twice.
+    let debian = Root::ubuntu();
+    debian.put("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+    let (_, json) = debian.json(&["prepare", "--check-first", "--proxy", "http://10.1.1.9:1"]);
+    assert_eq!(statuses(&json, "os-not-listed"), ["warn"], "{json:#}");
     assert_eq!(statuses(&root.json(&["reconfigure"]).1, "mysql-reachable"), [""; 0], "it is there already");
 }
 

@@ -19,11 +19,20 @@ pub(in super::super) const DAEMON: Profile = Profile {
     ..Profile::new(Who::Docker, ids::PROXY_DOCKER, super::daemons, name_of_daemon, remedy_of_daemon)
 };
 
-pub(in super::super) const CLIENT: Profile =
-    Profile::new(Who::DockerClient, ids::PROXY_DOCKER_CLIENT, super::client::client, name_of_client, remedy_of_client);
+pub(in super::super) const CLIENT: Profile = Profile {
+    verb: None,
+    ..Profile::new(
+        Who::DockerClient,
+        ids::PROXY_DOCKER_CLIENT,
+        super::client::client,
+        name_of_client,
+        remedy_of_client,
+    )
+};
 
 pub(in super::super) const CONTAINER: Profile = Profile {
     fails: Fails::OtherProxy,
+    verb: Some("reconfigure"),
     files: |probe| vec![prod_env(probe.home)],
     ..Profile::new(Who::Container, ids::PROXY_CONTAINERS, super::containers, name_of_container, |case| {
         ("a container keeps the environment that it was created with", case.reconfigure())
@@ -42,8 +51,8 @@ fn remedy_of_daemon(case: &Case<'_>) -> (&'static str, Vec<Fix>) {
 }
 
 fn name_of_client(client: &Consumer) -> Text {
-    let of = |user| text!("what the docker client of {} starts", own(user));
-    client.name.as_ref().map_or("what the docker client starts".into(), of)
+    let of = |user| text!("a container that the docker client of {} starts", own(user));
+    client.name.as_ref().map_or("a container that the docker client starts".into(), of)
 }
 
 fn remedy_of_client(case: &Case<'_>) -> (&'static str, Vec<Fix>) {

@@ -238,8 +238,7 @@ fn partly_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> 
     let advice = untold.fix.iter().filter(|fix| known.fix.iter().all(|own| own != *fix)).cloned().collect::<Vec<_>>();
     let fix = known.fix.iter().cloned().chain(advice).collect();
     let [seen, unseen] = observed;
-    let finding = Finding { fix, ..known }.observed(text!("{}; not told: {}", seen, unseen));
-    evidence(finding, consumer, &wanted.no_proxy)
+    Finding { fix, ..known }.observed(text!("{}; not told: {}", seen, unseen))
 }
 
 /// A consumer of which some variables cannot be told.
@@ -248,7 +247,7 @@ fn not_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Fin
     let mut reasons: Vec<&Text> = consumer.unknown.values().collect();
     reasons.dedup();
     let reasons = Text::join(reasons.into_iter().cloned(), "; ");
-    let title = text!("{} for {} cannot be told from the files", gets(consumer), names);
+    let title = text!("what {} gets for {} cannot be told from the files", who(consumer), names);
     let finding = Finding::new(id(consumer.consumer), Status::Warn, title)
         .observed(text!("{}: {}", own(&consumer.source), reasons))
         .cause("only the reader itself can tell what it makes of these lines");
@@ -274,12 +273,6 @@ pub(crate) fn who(consumer: &Consumer) -> Text {
     (consumer.consumer.profile().name)(consumer)
 }
 
-/// `what cron gets`, for titles.
-fn gets(consumer: &Consumer) -> Text {
-    let name = who(consumer);
-    if consumer.consumer == Who::DockerClient { name } else { text!("what {} gets", name) }
-}
-
 /// A consumer of which nothing is known.
 pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
     let id = id(consumer.consumer);
@@ -300,7 +293,7 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
         true => text!("ls -l {}", own(&consumer.source)),
         false => text!("{}", own(&consumer.source)),
     };
-    let finding = Finding::new(id, Status::Error, text!("{} could not be found out", gets(consumer))).observed(why);
+    let finding = Finding::new(id, Status::Error, text!("what {} gets could not be found out", who)).observed(why);
     let finding = match &consumer.mend {
         Some(command) => finding.fix(as_root(command.clone())),
         None => {

@@ -1,7 +1,7 @@
 //! How proxy URLs are written, at each place where one stands.
 
 use crate::consumers::judge;
-use crate::consumers::{Consumer, ConsumersFacts, Decided, Flaw, ProxyValue, Wanted, Who};
+use crate::consumers::{Consumer, ConsumersFacts, Decided, Flaw, ProxyValue, Wanted};
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -56,12 +56,7 @@ impl Found<'_> {
         if decided.iter().any(|(name, at)| others(name, at)) {
             return None;
         }
-        match self.consumer.consumer {
-            Who::Login | Who::Sudo | Who::Cron | Who::Systemd | Who::Docker => Some(("prepare", "")),
-            Who::PackageManager => Some(("prepare", " --target package-manager")),
-            Who::ProdEnv | Who::Container => Some(("reconfigure", "")),
-            Who::DockerClient => None,
-        }
+        self.consumer.consumer.profile().writer()
     }
 }
 
