@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::Consumer;
 use super::astray::{Astray, Fault, Mode, Servers, Site};
 use super::reader::FileProbe;
-use super::Consumer;
 use crate::docker::compose::{Got, Network};
 use crate::host::Command;
 use crate::net::{Listed, resolve};

@@ -184,13 +184,15 @@ pub(crate) fn verdict(file: &Map<String, Value>, arguments: Option<&[String]>, e
             continue;
         };
         // To an engine without that name an object is a table of others, also an empty one.
-        match options.lacks(name, engine).filter(|_| value.is_object()) {
-            Some(true) => continue,
-            None if value.is_object() => {
-                verdict.unjudged.push(name.clone());
-                continue;
+        if value.is_object() {
+            match options.lacks(name, engine) {
+                Some(true) => continue,
+                None => {
+                    verdict.unjudged.push(name.clone());
+                    continue;
+                }
+                Some(false) => {}
             }
-            _ => {}
         }
         if let Err(wanted) = fits(takes, value) {
             return refused(text!("{} has to be {}", own(name.as_str()), own(wanted)));
@@ -297,6 +299,21 @@ mod tests {
         ] {
             assert_eq!(refusal(file, &[], None), None, "{file}");
         }
+    }
+
+    /// Measured: 26.1.5 takes `{"graph": {}}`, which it has no such option for, and refuses `{"Debug": {}}`.
+    #[test]
+    fn an_object_is_a_table_of_other_names_where_the_engine_has_none_of_its_own() {
+        let verdict = |file: &str, engine: Option<&str>| {
+            let file: Map<String, Value> = serde_json::from_str(file).unwrap();
+            verdict(&file, None, engine.and_then(Version::parse).as_ref())
+        };
+        assert_eq!(verdict(r#"{"graph": {}}"#, Some("26.1.5")), Verdict::default());
+        assert!(verdict(r#"{"graph": {}}"#, Some("20.10.24")).refused.is_some());
+        assert_eq!(verdict(r#"{"graph": {}}"#, None).unjudged, ["graph"]);
+        assert_eq!(verdict(r#"{"Debug": {}}"#, Some("26.1.5")).unjudged, ["Debug"]);
+        assert!(verdict(r#"{"http-proxy": "x"}"#, Some("20.10.24")).refused.is_some());
+        assert_eq!(verdict(r#"{"http-proxy": "x"}"#, Some("26.1.5")), Verdict::default());
     }
 
     #[test]

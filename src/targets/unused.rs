@@ -52,7 +52,9 @@ fn use_of(key: Key) -> Use {
         | Key::RedisPasswordFile => Use::Targets(&[ProdEnv]),
         Key::Restart => Use::Targets(&[DockerDaemon]),
         Key::ProxyCa => Use::Others("check network and check backends"),
-        Key::MysqlTls | Key::RedisTls => Use::Others("check backends, and the question that a changed back end gets first,"),
+        Key::MysqlTls | Key::RedisTls => {
+            Use::Others("check backends, and the question that a changed back end gets first,")
+        }
         Key::Release => Use::Others("check"),
         Key::AgentRegion | Key::AgentCollector => Use::Others("check and network"),
     }

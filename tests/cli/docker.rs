@@ -229,6 +229,19 @@ fn the_client_is_followed_to_the_folder_that_a_login_names() {
     root.put("etc/profile.d/docker.sh", "export DOCKER_CONFIG=$(cat /etc/folder)\n");
     let (status, seen) = checked(&root, "proxy-docker-client");
     assert!(status != "pass" && seen.contains("DOCKER_CONFIG"), "{seen}");
+    // A line that nobody understands, and that names nothing of this, is told of beside the answer.
+    root.put("etc/profile.d/docker.sh", "eval \"$(pyenv init -)\"\n");
+    root.put("root/.docker/config.json", &config);
+    let (status, seen) = checked(&root, "proxy-docker-client");
+    assert!(status != "pass" && seen.contains(OLD) && !seen.contains("could not be found out"), "{seen}");
+    root.put(
+        "root/.docker/config.json",
+        config
+            .replace(OLD, PROXY)
+            .replace("default\": {", "default\": {\"noProxy\": \"mysql,redis,169.254.169.254\", "),
+    );
+    let (status, seen) = checked(&root, "proxy-docker-client");
+    assert!(status == "pass" && seen.contains("is taken to have left DOCKER_CONFIG"), "{status} {seen}");
 }
 
 #[test]

@@ -69,7 +69,10 @@ pub(super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
             continue;
         }
         let name = (user != "root").then_some(user);
-        found.extend(of_folder(probe, &folder, &environment).map(|consumer| Consumer { name, ..consumer }));
+        found.extend(of_folder(probe, &folder, &environment).map(|consumer| {
+            let why = consumer.why.clone().or_else(|| environment.assumed.clone());
+            Consumer { name, why, ..consumer }
+        }));
         folders.push(folder);
     }
     found
@@ -78,6 +81,13 @@ pub(super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
 /// What cannot be looked at may be there.
 fn is_there(probe: &FileProbe<'_>, path: &Path) -> bool {
     !matches!(probe.host.lstat(path), Ok(None))
+}
+
+/// Does the line name the variable? What cannot be looked at may.
+fn names(probe: &FileProbe<'_>, at: &Place, name: &str) -> bool {
+    let Ok(Some(bytes)) = probe.read(&at.path) else { return true };
+    let line = at.line.checked_sub(1).and_then(|index| bytes.split(|byte| *byte == b'\n').nth(index));
+    line.is_none_or(|line| memchr::memmem::find(line, name.as_bytes()).is_some())
 }
 
 /// A variable as a login at a terminal has it; the error says why that cannot be told.
@@ -91,6 +101,8 @@ struct Environment {
     address: Variable,
     /// `DOCKER_CONTEXT`.
     context: Variable,
+    /// A line that nobody understands and that names none of them, which is taken to have left them alone.
+    assumed: Option<Text>,
 }
 
 impl Environment {
@@ -100,32 +112,27 @@ impl Environment {
             Ok(ways) => ways.ways,
             Err(stop) => {
                 let why = || Err(text!("{}: {}", own(probe.shown(&stop.at.path)), stop.why.clone()));
-                return Self { folder: why(), address: why(), context: why() };
+                return Self { folder: why(), address: why(), context: why(), assumed: None };
             }
         };
         let at_terminal: Vec<&Sights> =
             ways.iter().filter(|way| way.door.is_terminal()).map(|way| &way.sights).collect();
-        let of = |name: &str| -> Variable {
+        let mut assumed = None;
+        let mut of = |name: &str| -> Variable {
             let mut all = at_terminal.iter().map(|sights| sights.get(name));
             let first = all.next().flatten();
             let text = |sight: Option<&Sight>| {
                 sight.and_then(Sight::value).filter(|value| !value.is_empty()).map(str::to_owned)
             };
-            let unknown = |sight: &Option<&Sight>| matches!(sight, Some(Sight::Unknown { .. }));
-            // A line that is not understood and does not name the variable has left it alone, as far as anybody can see.
-            let names = |at: &Place| {
-                let Ok(Some(bytes)) = probe.read(&at.path) else { return true };
-                let line = bytes.split(|byte| *byte == b'\n').nth(at.line.saturating_sub(1)).unwrap_or_default();
-                at.line == 0 || memchr::memmem::find(line, name.as_bytes()).is_some()
-            };
-            let mut odd = at_terminal.iter().filter_map(|sights| sights.get(name)).filter(|own| unknown(&Some(*own)));
-            if let Some(Sight::Unknown { at, why }) = odd.find(|own| names(own.at())) {
-                return Err(text!(
-                    "{} decides {}: {}",
-                    own(probe.decided(at).shown),
-                    own(name.to_owned()),
-                    why.clone()
-                ));
+            for sight in at_terminal.iter().filter_map(|sights| sights.get(name)) {
+                let Sight::Unknown { at, why } = sight else { continue };
+                let line = own(probe.decided(at).shown);
+                if names(probe, at, name) {
+                    return Err(text!("{} decides {}: {}", line, own(name.to_owned()), why.clone()));
+                }
+                assumed.get_or_insert_with(|| {
+                    text!("{} is taken to have left DOCKER_CONFIG and its like alone: {}", line, why.clone())
+                });
             }
             if all.any(|other| text(other) != text(first)) {
                 return Err(text!("{} depends on the way of the login", own(name.to_owned())));
@@ -138,7 +145,8 @@ impl Environment {
             }
             folder => folder,
         };
-        Self { folder, address: of("DOCKER_HOST"), context: of("DOCKER_CONTEXT") }
+        let (address, context) = (of("DOCKER_HOST"), of("DOCKER_CONTEXT"));
+        Self { folder, address, context, assumed }
     }
 
     /// Can the daemon that is asked not be told?

@@ -21,13 +21,7 @@ pub(in super::super) const DAEMON: Profile = Profile {
 
 pub(in super::super) const CLIENT: Profile = Profile {
     verb: None,
-    ..Profile::new(
-        Who::DockerClient,
-        ids::PROXY_DOCKER_CLIENT,
-        super::client::client,
-        name_of_client,
-        remedy_of_client,
-    )
+    ..Profile::new(Who::DockerClient, ids::PROXY_DOCKER_CLIENT, super::client::client, name_of_client, remedy_of_client)
 };
 
 pub(in super::super) const CONTAINER: Profile = Profile {
