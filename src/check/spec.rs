@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::consumers::{ProxySpec, Wanted};
 use crate::network::cause::Via;
 use crate::network::target::Target;
-use crate::redact::redact_line;
 use crate::redact::{self, Redactor};
-use crate::settings::{Deployment, Effective, Key, NoProxy, ProxyUrl, Secret, Setting, Settings};
+use crate::settings::{Deployment, Effective, Key, NoProxy, ProxyUrl, Secret, Setting, Settings, host_shown};
 use crate::text::Text;
 
 /// What the host is judged by.
@@ -275,8 +274,8 @@ impl CheckSpec {
                 Some((name, _)) if is_published(settings.deployment, &name) => {
                     ("127.0.0.1".to_owned(), format!("the port that the container {name} publishes"))
                 }
-                // What is no host, such as a URL, may hold a login, and nobody is asked by it.
-                Some((name, origin)) => (redact_line(&name), origin),
+                // Nobody is asked by what is no host.
+                Some((name, origin)) => (host_shown(&name), origin),
                 None if test_drive => ("127.0.0.1".to_owned(), "a Test Drive has it on this host".to_owned()),
                 None => return None,
             };

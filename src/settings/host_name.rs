@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::proxy_url::parse_host;
-use crate::redact::redact_line;
+use crate::redact::{redact_line, url_masked};
 use crate::text;
 use crate::text::Text;
 
@@ -49,7 +49,12 @@ impl NoHost {
 /// # Errors
 /// It is neither.
 pub(crate) fn host_alone(value: &str) -> Result<(), NoHost> {
-    if is_host(value) { Ok(()) } else { Err(NoHost { shown: redact_line(value), meant: meant(value) }) }
+    if is_host(value) { Ok(()) } else { Err(NoHost { shown: host_shown(value), meant: meant(value) }) }
+}
+
+/// The value of a host's setting, as it may be shown: what is no host, such as a URL, may hold a login.
+pub(crate) fn host_shown(value: &str) -> String {
+    if is_host(value) { value.to_owned() } else { redact_line(&url_masked(value)) }
 }
 
 fn is_host(value: &str) -> bool {
@@ -102,7 +107,10 @@ mod tests {
         }
         let says = |value: &str| host_alone(value).unwrap_err().says().to_string();
         assert_eq!(says("db:3306"), "\"db:3306\" is no host name and no address");
-        assert!(!says("redis://:s3cret@h:1/0").contains("s3cret"));
+        for value in ["redis://:s3cret@h:1/0", "u:s3cret@h:1", "s3cret@h", ":s3cret@h", "\"u:s3cret@h\"", "h:s3cret"] {
+            assert!(!says(value).contains("s3cret"), "{value}");
+        }
+        assert_eq!(host_shown("fd00::1"), "fd00::1");
         assert_eq!(says(""), "it is empty");
     }
 }

@@ -11,11 +11,11 @@ use super::found::Found;
 use super::last_run::{self, Told};
 use super::layers::{Layers, Origin, Setting, parse_switch};
 use super::table::{Key, Spec, TABLE};
-use super::{NoProxy, ProxyUrl, Secret};
+use super::{NoProxy, ProxyUrl, Secret, host_shown};
 use crate::finding::{Finding, Ignored};
 use crate::platform::Strategy;
 use crate::problem::{Problem, id};
-use crate::redact::{MASK, list, redact_line};
+use crate::redact::{MASK, list};
 use crate::system::cloud::Direct;
 use crate::text;
 use crate::text::words::words;
@@ -369,8 +369,7 @@ fn shown(layers: &Layers, found: &Found, proxies: &Proxies) -> Vec<(Key, Option<
                 ProxyUrl::parse(&setting.value).map_or_else(|_| String::new(), |url| url.masked())
             }
             Key::ProxyNoProxy | Key::ProxyNoProxyOnly => list(&setting.value),
-            // A URL in place of a host may have a password.
-            Key::MysqlHost | Key::RedisHost => redact_line(&setting.value),
+            Key::MysqlHost | Key::RedisHost => host_shown(&setting.value),
             _ => setting.value.clone(),
         };
         (spec.key, Some(value), setting.origin.clone())
