@@ -10,6 +10,7 @@ use crate::docker::compose::Network;
 use crate::host::HostRead;
 use crate::settings::NoHost;
 use crate::system::names::{HOSTS, Resolvers};
+use crate::text::Text;
 
 /// A host that a consumer is told to ask and cannot, or not the one that is meant. Part of saved facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,11 @@ pub(crate) enum Fault {
         address: Option<IpAddr>,
         /// What name servers say of it.
         servers: Servers,
+    },
+    /// Nobody can tell.
+    Untold {
+        /// Half a sentence why.
+        why: Text,
     },
 }
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 use super::Consumer;
 use super::astray::{Astray, Fault, Mode, Servers, Site};
 use super::reader::FileProbe;
-use crate::docker::compose::{Got, Network};
+use crate::docker::compose::{At, Got, Network, Stop};
 use crate::host::Command;
 use crate::net::{Listed, resolve};
-use crate::settings::{Key, Layer, ProxyUrl, by_key, host_alone};
+use crate::settings::{Key, Layer, ProxyUrl, by_key, host_alone, host_shown};
 use crate::system::names::in_hosts_file;
 use crate::vendor::{Generation, Vendor};
 
@@ -33,18 +33,24 @@ impl FileProbe<'_> {
             let at =
                 consumer.decided.get(name).map_or_else(|| consumer.source.clone(), |decided| decided.shown.clone());
             let host = host.to_string();
-            if let Some(fault) = self.fault(&host, site) {
+            // Whether a proxy has an address is told by who asks it.
+            if let Some(fault) = self.fault(&host, site).filter(|fault| !matches!(fault, Fault::Untold { .. })) {
                 consumer.astray.push(Astray { variable: name.to_owned(), host, at, fault });
             }
         }
         consumer
     }
 
-    /// Hosts and ports of the back ends that are not what is meant; the host's own network knows what this host knows.
-    pub(super) fn back_ends(&mut self, gets: &BTreeMap<String, Got>, site: &Site) -> Vec<Astray> {
-        let known = |(name, got): (&String, &Got)| Some((name.clone(), got.value.clone().ok()?, got.at.clone()));
+    /// Hosts and ports of the back ends that are not what is meant, or cannot be told; the host's own network knows what this
+    /// host knows.
+    pub(super) fn back_ends(&mut self, gets: &BTreeMap<&String, &Got>, site: &Site) -> Vec<Astray> {
+        let known = |(name, got): (&&String, &&Got)| Some(((*name).clone(), got.value.clone().ok()?, got.at.clone()));
         let values: Vec<_> = gets.iter().filter_map(known).collect();
-        let mut found = Vec::new();
+        let untold = |(name, got): (&&String, &&Got)| {
+            let fault = Fault::Untold { why: (*got.value.as_ref().err()?).into() };
+            Some(Astray { variable: (*name).clone(), host: String::new(), at: self.line(&got.at), fault })
+        };
+        let mut found: Vec<Astray> = gets.iter().filter_map(untold).collect();
         let provider = &Vendor::get().secrets_provider.variable;
         let has_secret = values.iter().any(|(name, value, _)| name == provider && !value.is_empty());
         for (variable, value, at) in &values {
@@ -80,16 +86,31 @@ impl FileProbe<'_> {
                 _ => None,
             };
             if let Some(fault) = fault {
-                let shown = self.shown(&at.path);
-                let at = if at.line == 0 { shown } else { format!("{shown}:{}", at.line) };
-                let host = crate::redact::redact_line(value);
-                found.push(Astray { variable: variable.clone(), host, at, fault });
+                found.push(Astray { variable: variable.clone(), host: host_shown(value), at: self.line(at), fault });
             }
         }
         found
     }
 
-    /// What a host is in a container; `None`: what is meant, or nobody knows.
+    /// All of them, where the files stop telling.
+    pub(super) fn untold(&self, stop: &Stop) -> Vec<Astray> {
+        let fault = Fault::Untold { why: stop.why.clone() };
+        let one = |name: &str| Astray {
+            variable: name.to_owned(),
+            host: String::new(),
+            at: self.line(&stop.at),
+            fault: fault.clone(),
+        };
+        variables().map(one).collect()
+    }
+
+    /// `/divvycloud/prod.env:4`.
+    fn line(&self, at: &At) -> String {
+        let shown = self.shown(&at.path);
+        if at.line == 0 { shown } else { format!("{shown}:{}", at.line) }
+    }
+
+    /// What a host is in a container; `None`: what is meant.
     fn fault(&mut self, host: &str, site: &Site) -> Option<Fault> {
         let name = host.to_ascii_lowercase();
         let name = name.trim_matches(['[', ']']);
@@ -133,8 +154,7 @@ impl FileProbe<'_> {
                 let own = resolve(name, 0, time).ok().and_then(|found| found.first().map(|address| address.ip()));
                 Some(Fault::Unlisted { address: own.and_then(of_use), servers })
             }
-            // Nothing is known of it, then.
-            Servers::Silent => None,
+            Servers::Silent => Some(Fault::Untold { why: "no name server answers for it".into() }),
             Servers::NotAsked => {
                 let by_other_means = !name.contains('.') || name.ends_with(".local");
                 by_other_means.then_some(Fault::Unlisted { address: None, servers })

@@ -10,7 +10,7 @@ use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
 use super::{ALL_NAMES, Consumer, Known, NAMES, State, Who};
 use crate::docker::compose::{self, Asked, At, Got, OF_CALLER, Project, Service, Stop};
-use crate::envfile::{Dialect, Seen, Syntax, find, to_utf_8, utf_16};
+use crate::envfile::{Dialect, to_utf_8, utf_16};
 use crate::finding::ids;
 use crate::host::{Command, HostRead};
 use crate::product::{self, leads_nowhere};
@@ -37,15 +37,14 @@ fn prod_env(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let home = probe.home;
     let path = path_of_prod_env(home);
     let shown = probe.shown(&path);
-    let bytes = match probe.read(&path) {
-        Ok(Some(bytes)) => match utf_16(&bytes) {
-            None => bytes,
-            Some(from) => {
+    match probe.read(&path) {
+        Ok(Some(bytes)) => {
+            if let Some(from) = utf_16(&bytes) {
                 let why = text!("{} is UTF-16 text, which none of its readers can read", own(&shown));
                 let unseen = Consumer::unseen(Who::ProdEnv, shown, State::Unreadable, why);
                 return vec![Consumer { mend: Some(to_utf_8(&probe.host.shown(&path), from)), ..unseen }];
             }
-        },
+        }
         Ok(None) => {
             let (state, why) = match leads_nowhere(probe.host, &path) {
                 Some(to) => {
@@ -56,7 +55,7 @@ fn prod_env(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
             return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)];
         }
         Err((state, why)) => return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)],
-    };
+    }
     let mut ways: Vec<(Vec<Way>, Consumer)> = Vec::new();
     let asked = asked(probe, home);
     let mut readers = asked.dialects.clone();
@@ -68,7 +67,7 @@ fn prod_env(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
         readers.retain(|own| Project::read(probe.host, home, *own).is_some());
     }
     for dialect in readers {
-        for (service, consumer) in of_dialect(probe, home, dialect, &asked, (&path, &bytes)) {
+        for (service, consumer) in of_dialect(probe, home, dialect, &asked, &path) {
             let way = Way { dialect: dialect.name(), service };
             match ways.iter_mut().find(|(_, known)| known.is_same(&consumer)) {
                 Some((all, known)) => {
@@ -132,11 +131,15 @@ fn of_dialect(
     home: &Path,
     dialect: Dialect,
     asked: &Asked,
-    (path, bytes): (&Path, &[u8]),
+    path: &Path,
 ) -> Vec<(Option<String>, Consumer)> {
-    let Some(project) = Project::read(probe.host, home, dialect) else {
-        return vec![(None, of_file(probe, dialect, path, bytes))];
+    let names: Vec<&str> = ALL_NAMES.into_iter().chain(network::variables()).collect();
+    // Where no compose file tells which services read the file, all that is known is what it says by itself.
+    let alone = |probe: &mut FileProbe<'_>| match Service::of_env_file(path).gets(probe.host, dialect, &names) {
+        Ok(gets) => vec![(None, of_model(probe, path, &gets, &Site::alone()))],
+        Err(Stop { at, why }) => vec![(None, refused(probe, path, at.line, why))],
     };
+    let Some(project) = Project::read(probe.host, home, dialect) else { return alone(probe) };
     let asked = asked.services.as_ref().filter(|_| dialect == Dialect::ComposeV2);
     let services = match (project.services, asked) {
         (Ok(services), _) => services,
@@ -148,86 +151,73 @@ fn of_dialect(
         |service: &Service| product::Known::get().service(&service.name).is_some_and(|known| known.product);
     let of_product: Vec<&Service> = services.iter().filter(|own| own.reads(path) || is_product(own)).collect();
     if of_product.is_empty() {
-        return vec![(None, of_file(probe, dialect, path, bytes))];
+        return alone(probe);
     }
-    let names: Vec<&str> = NAMES.into_iter().chain(network::variables()).collect();
     let one = |service: &Service| {
         let answers = [answers.as_slice(), &service.extra_hosts].concat();
         let site = Site { network: service.network(), answers, whole: true };
         let gets = service.gets(probe.host, dialect, &names);
-        let answer = asked.and_then(|(source, services)| Some((source.as_str(), services.get(&service.name)?)));
-        let (consumer, back_ends) = match (gets, answer) {
-            (gets, Some(answer)) => {
-                let gets = gets.unwrap_or_default();
-                let mut back_ends = of_back_ends(gets.clone());
-                for (name, got) in &mut back_ends {
-                    // Compose is right about the value, the model about the line.
-                    got.value = answer.1.get(name).cloned().flatten().ok_or(OF_CALLER);
-                }
-                (of_asked(probe, &project.files, &gets, answer), back_ends)
+        let answer = asked.and_then(|(source, services)| Some((source, services.get(&service.name)?)));
+        let consumer = match (gets, answer) {
+            (gets, Some((source, answer))) => {
+                let first = project.files.first().map_or(path, PathBuf::as_path);
+                let gets = corrected(&gets.unwrap_or_default(), answer, &names, first);
+                let consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::ProdEnv, None, source) };
+                sited(probe, consumer, &gets, &site)
             }
-            (Ok(gets), None) => (of_model(probe, path, &of_proxies(gets.clone())), of_back_ends(gets)),
-            (Err(stop), None) => (stopped(probe, &stop), BTreeMap::new()),
+            (Ok(gets), None) => of_model(probe, path, &gets, &site),
+            (Err(stop), None) => stopped(probe, &stop),
         };
-        (Some(service.name.clone()), sited(probe, consumer, &back_ends, &site))
+        (Some(service.name.clone()), consumer)
     };
     of_product.into_iter().map(one).collect()
 }
 
-/// The file alone, where no compose file tells which services read it.
-fn of_file(probe: &mut FileProbe<'_>, dialect: Dialect, path: &Path, bytes: &[u8]) -> Consumer {
-    let names: Vec<&str> = ALL_NAMES.into_iter().chain(network::variables()).collect();
-    let as_bytes: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
-    let reading = dialect.read_only(bytes, &as_bytes);
-    if let Some(fatal) = reading.complaints.iter().find(|complaint| complaint.fatal) {
-        return refused(probe, path, fatal.line, fatal.message.into());
-    }
-    let lines = find(bytes, Syntax::EnvFile, &names);
-    let got = |(name, seen): (Vec<u8>, Seen)| {
-        let name = String::from_utf8_lossy(&name).into_owned();
-        let last = lines.iter().rev().find(|line| names[line.name] == name);
-        let at = At { path: path.to_path_buf(), line: last.map_or(0, |line| line.line) };
-        let value = match seen {
-            Seen::Value(value) => Ok(String::from_utf8_lossy(&value).into_owned()),
-            Seen::Inherited => Err(OF_CALLER),
-            Seen::Unknown => Err("another variable decides it, or releases of the reader differ"),
+/// What Compose says; the model adds the line where it says the same, and what only the caller's environment tells.
+fn corrected(
+    model: &BTreeMap<String, Got>,
+    asked: &BTreeMap<String, Option<String>>,
+    names: &[&str],
+    first: &Path,
+) -> BTreeMap<String, Got> {
+    let one = |name: &&str| {
+        let of_model = model.get(*name);
+        let got = match (of_model, asked.get(*name)) {
+            (Some(got), _) if got.value == Err(OF_CALLER) => got.clone(),
+            (_, None) => return None,
+            (Some(got), Some(Some(value))) if got.value.as_ref() == Ok(value) => got.clone(),
+            (_, Some(value)) => {
+                // Where both know it and differ, Compose is right; which line it is stays open.
+                let unsure = of_model.filter(|got| got.value.is_err()).map(|got| got.at.clone());
+                Got { value: value.clone().ok_or(OF_CALLER), at: unsure.unwrap_or_else(|| At::new(first, 0)) }
+            }
         };
-        (name, Got { value, at })
+        Some(((*name).to_owned(), got))
     };
-    let gets: BTreeMap<String, Got> = reading.variables.into_iter().map(got).collect();
-    let consumer = of_model(probe, path, &of_proxies(gets.clone()));
-    sited(probe, consumer, &of_back_ends(gets), &Site::alone())
+    names.iter().filter_map(one).collect()
 }
 
-/// Those that models of consumers tell of.
-fn of_proxies(mut gets: BTreeMap<String, Got>) -> BTreeMap<String, Got> {
-    gets.retain(|name, _| ALL_NAMES.contains(&name.as_str()));
-    gets
-}
-
-/// The others.
-fn of_back_ends(mut gets: BTreeMap<String, Got>) -> BTreeMap<String, Got> {
-    gets.retain(|name, _| !ALL_NAMES.contains(&name.as_str()));
-    gets
-}
-
-/// With the hosts that are not what is meant where its containers are.
-fn sited(probe: &mut FileProbe<'_>, consumer: Consumer, back_ends: &BTreeMap<String, Got>, site: &Site) -> Consumer {
+/// A consumer with its proxies, and with the hosts that are not what is meant where its containers are.
+fn sited(probe: &mut FileProbe<'_>, consumer: Consumer, gets: &BTreeMap<String, Got>, site: &Site) -> Consumer {
+    let (proxies, back_ends): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        gets.iter().partition(|(name, _)| ALL_NAMES.contains(&name.as_str()));
+    let sights: Sights = proxies.into_iter().map(|(name, got)| (name.clone(), sight(got))).collect();
+    let consumer = probe.modelled(consumer, &sights);
     let mut consumer = probe.placed(consumer, site);
-    consumer.astray.extend(probe.back_ends(back_ends, site));
+    consumer.astray.extend(probe.back_ends(&back_ends, site));
     consumer
 }
 
-fn of_model(probe: &mut FileProbe<'_>, path: &Path, gets: &BTreeMap<String, Got>) -> Consumer {
-    let sights: Sights = gets.iter().map(|(name, got)| (name.clone(), sight(got))).collect();
+fn of_model(probe: &mut FileProbe<'_>, path: &Path, gets: &BTreeMap<String, Got>, site: &Site) -> Consumer {
     let mut source = probe.shown(path);
-    for got in gets.values().filter(|got| got.at.path != path) {
+    let is_of_proxy = |name: &String| ALL_NAMES.contains(&name.as_str());
+    for (_, got) in gets.iter().filter(|(name, got)| is_of_proxy(name) && got.at.path != path) {
         let shown = probe.shown(&got.at.path);
         if !source.split(", ").any(|known| known == shown) {
             source = format!("{source}, {shown}");
         }
     }
-    probe.modelled(Consumer::new(Who::ProdEnv, None, source), &sights)
+    sited(probe, Consumer::new(Who::ProdEnv, None, source), gets, site)
 }
 
 fn sight(got: &Got) -> Sight {
@@ -238,47 +228,16 @@ fn sight(got: &Got) -> Sight {
     }
 }
 
-/// What Compose says; the model adds the line where it says the same, and what only the caller's environment tells.
-fn of_asked(
-    probe: &mut FileProbe<'_>,
-    files: &[PathBuf],
-    gets: &BTreeMap<String, Got>,
-    (source, asked): (&str, &BTreeMap<String, Option<String>>),
-) -> Consumer {
-    let mut sights = Sights::new();
-    for name in NAMES {
-        let model = gets.get(name);
-        let value = asked.get(name).and_then(Option::as_ref);
-        match (model, value) {
-            (Some(got), _) if got.value == Err(OF_CALLER) => {
-                sights.insert(name.to_owned(), sight(got));
-            }
-            (Some(got), Some(value)) if got.value.as_ref() == Ok(value) => {
-                sights.insert(name.to_owned(), sight(got));
-            }
-            (model, Some(value)) => {
-                // Where both know it and differ, Compose is right; which line it is stays open.
-                let unsure = model.filter(|got| got.value.is_err()).map(|got| place(&got.at));
-                let first = files.first().map(|file| Place::new(file, 0));
-                let Some(at) = unsure.or(first) else { continue };
-                sights.insert(name.to_owned(), Sight::Value { value: value.clone(), at });
-            }
-            (_, None) => {}
-        }
-    }
-    let consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::ProdEnv, None, source) };
-    probe.modelled(consumer, &sights)
-}
-
 fn place(at: &At) -> Place {
     Place::new(&at.path, at.line)
 }
 
 /// Compose refuses the project, or its files are not understood from a line on.
 fn stopped(probe: &mut FileProbe<'_>, stop: &Stop) -> Consumer {
-    let unknown = |name: &str| (name.to_owned(), Sight::Unknown { at: place(&stop.at), why: stop.why.clone() });
-    let sights: Sights = NAMES.into_iter().map(unknown).collect();
-    probe.modelled(Consumer::new(Who::ProdEnv, None, probe.shown(&stop.at.path)), &sights)
+    let unknown = Sight::Unknown { at: place(&stop.at), why: stop.why.clone() };
+    let consumer = Consumer::new(Who::ProdEnv, None, probe.shown(&stop.at.path));
+    let consumer = probe.modelled(consumer, &unknown.of_all(&NAMES));
+    Consumer { astray: probe.untold(stop), ..consumer }
 }
 
 fn refused(probe: &FileProbe<'_>, path: &Path, line: usize, why: Text) -> Consumer {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::docker::compose::NOT_UTF_8;
 use crate::host::HostRead;
 use crate::text::Text;
 
@@ -103,7 +104,7 @@ impl Sight {
     pub(crate) fn of_bytes(value: Vec<u8>, at: Place) -> Self {
         match String::from_utf8(value) {
             Ok(value) => Self::Value { value, at },
-            Err(_) => Self::unknown(&at, "its value is no UTF-8"),
+            Err(_) => Self::unknown(&at, NOT_UTF_8),
         }
     }
 

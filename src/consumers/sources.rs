@@ -11,7 +11,7 @@ use super::sight::{Place, Sight, Sights, Stop};
 use super::units::Service;
 use super::{ALL_NAMES, NAMES, logins};
 use crate::envfile::unit::{self, Release};
-use crate::envfile::{Dialect, Occurrence, PamLimit, Reading, Seen, Syntax, find};
+use crate::envfile::{Dialect, PamLimit, Seen, Syntax, find};
 use crate::environment::daemon_json;
 use crate::host::{FileKind, HostRead, Snapshot, unreadable};
 use crate::platform::Platform;
@@ -136,26 +136,21 @@ fn by_lines(path: &Path, bytes: &[u8], dialect: Dialect) -> Sights {
         _ => (Syntax::EnvFile, BY_SOMETHING_ELSE),
     };
     let reading = dialect.read_only(bytes, &ALL_NAMES.map(str::as_bytes));
-    of_reading(path, &find(bytes, syntax, &ALL_NAMES), reading, [why; 2])
-}
-
-const BY_SOMETHING_ELSE: &str = "a condition, a command or another variable decides it";
-
-/// What was read of a file, each name with its last line; why the file does not tell what is inherited, or anything else.
-pub(super) fn of_reading(path: &Path, lines: &[Occurrence], reading: Reading, why: [&'static str; 2]) -> Sights {
+    let lines = find(bytes, syntax, &ALL_NAMES);
     let sight = |(name, seen): (Vec<u8>, Seen)| {
         let name = String::from_utf8_lossy(&name).into_owned();
         let last = lines.iter().rev().find(|line| ALL_NAMES[line.name] == name);
         let at = Place::new(path, last.map_or(0, |line| line.line));
         let sight = match seen {
             Seen::Value(value) => Sight::of_bytes(value, at),
-            Seen::Inherited => Sight::unknown(&at, why[0]),
-            Seen::Unknown => Sight::unknown(&at, why[1]),
+            Seen::Inherited | Seen::Unknown => Sight::unknown(&at, why),
         };
         (name, sight)
     };
     reading.variables.into_iter().map(sight).collect()
 }
+
+const BY_SOMETHING_ELSE: &str = "a condition, a command or another variable decides it";
 
 /// `Environment=` of a drop-in.
 fn of_drop_in(path: &Path, bytes: &[u8]) -> Sights {

@@ -58,7 +58,8 @@ fn back_ends(planned: &PlannedHost<'_>, context: &RunContext, inside: Option<&[F
     let home = context.settings.as_ref().map(|settings| prod_env(&settings.home));
     let only = [Who::ProdEnv].into_iter().filter(|_| home.as_ref().is_some_and(|path| context.plan.touches(path)));
     let Some((wanted, facts)) = observe(planned, context, &only.collect::<Vec<_>>(), inside) else { return Vec::new() };
-    judge::back_ends(&facts, &wanted).into_iter().map(milder).collect()
+    let findings = judge::back_ends(&facts, &wanted).into_iter().map(milder);
+    findings.filter(|finding| finding.status != Status::Skip).collect()
 }
 
 /// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already.

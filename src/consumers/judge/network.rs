@@ -1,6 +1,6 @@
 //! Hosts that are not, in the network of a container, what is meant by them: what is so, why, and what would do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::profile::{command, recreated};
@@ -60,6 +60,7 @@ fn cause(astray: &Astray) -> Text {
             text!("{}, and nothing else is asked in a container", own(servers(*said)))
         }
         Fault::NoHost { what, .. } => what.says(),
+        Fault::Untold { why } => why.clone(),
         Fault::NoPort if astray.host.is_empty() => "it is empty".into(),
         Fault::NoPort => text!("{} is no port from 1 to 65535", astray.host.clone()),
     }
@@ -137,8 +138,17 @@ fn of_proxies(consumer: &Consumer, home: &Path, from: &str, to: &str) -> Option<
 /// The finding about the back ends that `prod.env` names, each setting once; none where all of them are what is meant.
 pub(crate) fn back_ends(facts: &ConsumersFacts, wanted: &Wanted) -> Vec<Finding> {
     let mut by_setting: BTreeMap<(&str, &str), Vec<&Astray>> = BTreeMap::new();
+    let mut untold: Vec<((&str, &Text), BTreeSet<&str>)> = Vec::new();
     for astray in facts.consumers.iter().flat_map(Consumer::back_ends_astray) {
         let Some(setting) = Vendor::get().setting_of(&astray.variable) else { continue };
+        if let Fault::Untold { why } = &astray.fault {
+            let place = (astray.at.as_str(), why);
+            match untold.iter_mut().find(|(own, _)| *own == place) {
+                Some((_, names)) => drop(names.insert(&astray.variable)),
+                None => untold.push((place, BTreeSet::from([astray.variable.as_str()]))),
+            }
+            continue;
+        }
         let same = by_setting.entry((setting, &astray.host)).or_default();
         if !same.contains(&astray) {
             same.push(astray);
@@ -146,7 +156,12 @@ pub(crate) fn back_ends(facts: &ConsumersFacts, wanted: &Wanted) -> Vec<Finding>
     }
     let of_setting =
         |((setting, _), astray): (_, Vec<&Astray>)| Some(back_end(by_key(setting)?.key, &astray, facts, wanted));
-    by_setting.into_iter().filter_map(of_setting).collect()
+    let of_place = |((at, why), names): ((&str, &Text), BTreeSet<&str>)| {
+        let names = own(names.into_iter().collect::<Vec<_>>().join(", "));
+        let title = text!("what the containers make of {} cannot be told", names);
+        Finding::skip(ids::PROD_ENV_HOSTS, title).observed(text!("{}: {}", own(at), why))
+    };
+    by_setting.into_iter().filter_map(of_setting).chain(untold.into_iter().map(of_place)).collect()
 }
 
 fn back_end(key: Key, all: &[&Astray], facts: &ConsumersFacts, wanted: &Wanted) -> Finding {

@@ -11,6 +11,20 @@ use crate::envfile::{Dialect, Seen, Syntax, find};
 use crate::host::HostRead;
 use crate::text;
 
+/// What is read of a service.
+const READ: [&str; 10] = [
+    "scale",
+    "deploy",
+    "ports",
+    "network_mode",
+    "container_name",
+    "networks",
+    "extra_hosts",
+    "profiles",
+    "environment",
+    "env_file",
+];
+
 /// One service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Service {
@@ -83,6 +97,12 @@ impl Service {
         Self { name: name.to_owned(), network: Some(Network::Other), ..Self::default() }
     }
 
+    /// A service that gets what stands in one env file, and nothing else.
+    pub(crate) fn of_env_file(path: &Path) -> Self {
+        let file = EnvFile { path: path.to_path_buf(), at: At::new(path, 0), required: true, raw: false };
+        Self { env_files: vec![file], ..Self::default() }
+    }
+
     /// The network of its containers.
     pub(crate) fn network(&self) -> Network {
         self.network.unwrap_or_default()
@@ -136,7 +156,7 @@ impl Service {
                 let last = lines.iter().rev().find(|line| names[line.name] == *name);
                 let value = match seen {
                     _ if file.raw => Err(RAW),
-                    Seen::Value(value) => Ok(String::from_utf8_lossy(value).into_owned()),
+                    Seen::Value(value) => String::from_utf8(value.clone()).map_err(|_| NOT_UTF_8),
                     Seen::Inherited => Err(OF_CALLER),
                     Seen::Unknown => Err("another variable decides it, or releases of the reader differ"),
                 };
@@ -161,8 +181,7 @@ impl Service {
         let mut service = Self { name: name.to_owned(), known_as: vec![name.to_owned()], ..Self::default() };
         let Some(entries) = node.entries()? else { return odd(node.line, "a service that is no map") };
         for (key, value) in entries {
-            let is_read = ["scale", "deploy", "ports", "network_mode", "profiles", "environment", "env_file"];
-            if is_read.contains(&key) && value.tagged {
+            if READ.contains(&key) && value.tagged {
                 return odd(value.line, "a tag that changes how files are laid over each other");
             }
             match key {
@@ -214,6 +233,9 @@ impl Service {
         }
     }
 }
+
+/// Why a value is not told as one.
+pub(crate) const NOT_UTF_8: &str = "its value is no UTF-8";
 
 /// Why a value cannot be told from files.
 pub(crate) const OF_CALLER: &str = "it is taken from the environment of whoever starts the containers";
