@@ -148,5 +148,12 @@ pub fn unit_environment(root: &std::path::Path, unit: &str, names: &[&str]) -> s
     Ok(service.refused.is_none().then_some(known))
 }
 
+/// For `tests/lab`: what is said to a chain of certificates (PEM, the server's own first) by these roots: `ok`, OpenSSL's
+/// number of the reason with the depth, or words.
+#[doc(hidden)]
+pub fn certificate_verdict(store: &[u8], shown: &[u8], name: &str) -> String {
+    net::Roots::verdict(store, shown, name)
+}
+
 #[doc(hidden)]
 pub use consumers::{Modelled, TOUCHED, Touched, modelled};

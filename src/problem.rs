@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::text;
-use crate::text::{Fix, Foreign, Text};
+use crate::text::{CommandLine, Fix, Foreign, Text};
 
 /// Who must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -217,8 +217,8 @@ impl Problem {
 
     /// Adds one command that helps.
     #[must_use]
-    pub fn hint_command(mut self, command: impl Into<Text>) -> Self {
-        self.hints.push(Fix::Command(command.into()));
+    pub fn hint_command(mut self, command: CommandLine) -> Self {
+        self.hints.push(Fix::Command(command));
         self
     }
 

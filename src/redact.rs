@@ -4,6 +4,8 @@
 //! replaced wherever they stand, raw, percent-encoded and base64; and what *looks* like a secret (user info of a URL, the
 //! value of a name that ends in `PASSWORD`, `TOKEN`, …) is masked whoever wrote it. Own words go through none.
 
+use std::ops::Range;
+
 use crate::secret::{Secret, encode};
 use crate::text;
 use crate::text::{SECRET, Text, own};
@@ -80,28 +82,36 @@ pub fn is_secret_name(name: &str) -> bool {
         || ["passw", "passphrase", "secret_key", "_auth"].into_iter().any(words)
 }
 
-/// A URL, or what was meant to be one, as far as it may be shown: without `@` nothing of it is secret, else what stands
-/// between `:` and `@`, or all in front of the `@` where there is no `:`. A port begins with a digit or names a variable;
-/// what stands in its place otherwise may be a password whose `@` was mistyped.
+/// A URL, or what was meant to be one, as far as it may be shown.
 pub fn url_text(url: &str) -> Text {
+    match secret_of_url(url) {
+        Some(Range { start, end }) => text!("{}{}{}", own(&url[..start]), SECRET, own(&url[end..])),
+        None => text!("{}", own(url)),
+    }
+}
+
+/// The same as characters.
+pub(crate) fn url_masked(url: &str) -> String {
+    match secret_of_url(url) {
+        Some(Range { start, end }) => format!("{}{MASK}{}", &url[..start], &url[end..]),
+        None => url.to_owned(),
+    }
+}
+
+/// What of it is secret: without `@` nothing, else what stands between `:` and `@`, or all in front of the `@` where there is no
+/// `:`. A port begins with a digit or names a variable; what stands in its place otherwise may be a password whose `@` was
+/// mistyped.
+fn secret_of_url(url: &str) -> Option<Range<usize>> {
     let start = url.find("://").map_or(0, |at| at + 3);
-    let (scheme, rest) = url.split_at(start);
-    if let Some((userinfo, place)) = rest.rsplit_once('@') {
-        return match userinfo.split_once(':') {
-            Some((user, _)) => text!("{}{}:{}@{}", own(scheme), own(user), SECRET, own(place)),
-            None if userinfo.is_empty() => text!("{}@{}", own(scheme), own(place)),
-            None => text!("{}{}@{}", own(scheme), SECRET, own(place)),
-        };
+    let rest = &url[start..];
+    if let Some((userinfo, _)) = rest.rsplit_once('@') {
+        let user = userinfo.find(':').map_or(0, |at| at + 1);
+        return (!userinfo.is_empty()).then_some(start + user..start + userinfo.len());
     }
     let host = rest.rfind(']').map_or(0, |at| at + 1);
-    match rest[host..].find(':').map(|at| host + at + 1) {
-        Some(port)
-            if !rest[port..].starts_with(|c: char| c.is_ascii_digit() || "$%/".contains(c)) && port < rest.len() =>
-        {
-            text!("{}{}{}", own(scheme), own(&rest[..port]), SECRET)
-        }
-        _ => text!("{}", own(url)),
-    }
+    let port = start + rest[host..].find(':').map(|at| host + at + 1)?;
+    let is_port = url[port..].starts_with(|c: char| c.is_ascii_digit() || "$%/".contains(c));
+    (!is_port && port < url.len()).then_some(port..url.len())
 }
 
 /// Masks what looks like a secret on one line.

@@ -1,6 +1,7 @@
 //! The vendor's facts, from `assets/vendor.toml`.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -21,6 +22,8 @@ pub(crate) struct Vendor {
     pub docker: DockerFiles,
     /// Files of Compose.
     pub compose: ComposeFiles,
+    /// What prod.env says of a secret with the databases in it.
+    pub secrets_provider: SecretsProvider,
     generation: BTreeMap<Generation, BTreeMap<String, Vec<String>>>,
 }
 
@@ -44,6 +47,8 @@ pub(crate) struct DockerFiles {
     pub daemon_json: PathBuf,
     /// The first engine that knows `proxies` there.
     pub proxies_since: Version,
+    /// The address of the host in the engine's own bridge, where nobody chose another.
+    pub bridge: IpAddr,
     /// Packages of the engine.
     pub packages: Vec<String>,
 }
@@ -55,6 +60,25 @@ pub(crate) struct ComposeFiles {
     pub programs: Vec<PathBuf>,
     /// The plugin behind `docker compose`.
     pub plugins: Vec<PathBuf>,
+}
+
+/// How prod.env names a secret that outranks its lines about the databases.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SecretsProvider {
+    /// The variable.
+    pub variable: String,
+    /// What stands before the secret's name in its value.
+    pub name: String,
+    /// Members of the secret.
+    pub keys: Vec<String>,
+}
+
+impl SecretsProvider {
+    /// The secret's name; the whole value where it names none.
+    pub(crate) fn secret<'v>(&self, value: &'v str) -> &'v str {
+        let mut parts = value.split(',').filter_map(|part| part.trim().split_once('='));
+        parts.find(|(key, _)| *key == self.name).map_or(value, |(_, name)| name)
+    }
 }
 
 words! {
@@ -115,5 +139,8 @@ mod tests {
             assert!(crate::settings::by_key(key).is_some(), "{key}");
         }
         assert_eq!(vendor.no_proxy.base.join(","), "mysql,redis,169.254.169.254");
+        let provider = &vendor.secrets_provider;
+        assert_eq!(provider.secret("AWSAssumeRole,region=us-east-1, secret_name=ics"), "ics");
+        assert_eq!(provider.secret("Other"), "Other");
     }
 }

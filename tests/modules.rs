@@ -11,7 +11,10 @@ use imports::{Crate, Import, Segments, picture};
 const PAIRS: [(&str, &str); 0] = [];
 
 /// What `check` may name of the module that talks to servers: values, nothing that is or makes a connection.
-const OF_NET: [&str; 8] = ["Answer", "Distrust", "NetError", "Roots", "Time", "TlsFault", "basic", "seconds"];
+const OF_NET: [&str; 12] = [
+    "Answer", "Beyond", "Distrust", "NetError", "NoCa", "Place", "Reason", "Roots", "Time", "TlsFault", "basic",
+    "seconds",
+];
 
 /// Methods of a host that touch no file and start nothing.
 const WITHOUT_EFFECT: [&str; 4] = ["euid", "is_live", "now", "shown"];

@@ -107,7 +107,7 @@ fn asked(all: &Crate) -> Vec<String> {
 const TAKEN_FOR_ABSENT: [(&str, usize, &str); 17] = [
     ("crate::consumers::collect", 1, "a file that cannot be read is told of by who reads it"),
     ("crate::targets::mend", 1, "a path that cannot be followed is the path itself"),
-    ("crate::consumers::docker", 2, "the same files were read before, and their errors told"),
+    ("crate::consumers::docker", 3, "the same files were read before, and their errors told"),
     ("crate::consumers::places", 1, "a curl that cannot be asked is one whose release is not known"),
     ("crate::consumers::docker::others", 5, "podman and daemons of users are told of where they are seen"),
     ("crate::consumers::docker::validate", 1, "where the engine does not answer, the model does"),
@@ -242,4 +242,38 @@ fn a_word_out_of_place_is_noticed() {
     for found in [exposed(&fine), searched(&fine), marked(&fine), asked(&fine)] {
         assert_eq!(found, Vec::<String>::new());
     }
+}
+
+/// Who writes `sudo` before a command; everywhere else a command is `as_root`.
+const WRITES_SUDO: [&str; 2] = ["src/text/command.rs", "src/cli/sudo.rs"];
+
+/// Literals with `sudo` before what could be a command: a program, or the place of one.
+fn sudos(source: &str) -> Vec<&str> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let programs = ["{", "ics-setup ", "systemctl ", "sh -c", "ss ", "cp ", "update-", "docker ", "chmod ", "mv "];
+    lines
+        .filter(|line| {
+            let words = line
+                .match_indices("sudo ")
+                .filter(|(at, _)| !line[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+            words
+                .into_iter()
+                .any(|(at, word)| programs.iter().any(|program| line[at + word.len()..].starts_with(program)))
+        })
+        .collect()
+}
+
+#[test]
+fn sudo_is_written_in_one_place() {
+    let all = Crate::this();
+    let mut found = Vec::new();
+    for file in all.modules.values().map(|module| module.file.as_str()).filter(|file| !file.ends_with("tests.rs")) {
+        let source = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        if !WRITES_SUDO.contains(&file) {
+            found.extend(sudos(&source).into_iter().map(|line| format!("{file}: {}", line.trim())));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_eq!(sudos("f(text!(\"give it: sudo {}\", x))\n// sudo {}\n\"under sudo\"\n\"sudo systemctl x\"\n").len(), 2);
 }

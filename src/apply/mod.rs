@@ -30,7 +30,7 @@ use crate::problem::{Problem, ProblemId, copy_of, id};
 use crate::settings::{STATE, Told};
 use crate::signals::Uninterrupted;
 use crate::text;
-use crate::text::own;
+use crate::text::{as_root, of_host, own};
 
 pub(crate) use runs::{Drift, Run, State, drift, runs};
 
@@ -187,12 +187,12 @@ fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> P
         {
             let folder = path.parent().unwrap_or(path);
             let marked = if host.lstat(path).is_ok_and(|found| found.is_some()) {
-                text!("{} {}", shown, host.shown(folder).display())
+                text!("{} {}", of_host(path), of_host(folder))
             } else {
-                text!("{}", host.shown(folder).display())
+                of_host(folder)
             };
             problem(id::IMMUTABLE, "it or its folder is marked immutable or append-only")
-                .hint_command(text!("chattr -i -a {}", marked))
+                .hint_command(as_root(text!("chattr -i -a {}", marked)))
                 .hint(text!("look: lsattr -d {}", marked))
         }
         io::ErrorKind::PermissionDenied => {

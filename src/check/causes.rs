@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::certificates::{self, Owner};
 use crate::check::prelude::*;
 use crate::consumers::ProxySpec;
 use crate::net::{Distrust, NetError, TlsFault};
@@ -115,6 +116,11 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
             .advise(text!("or name the right one: {}", ics_setup(NAME_PROXY))),
         (Some(NetError::Untrusted { why }), Stage::ProxyTls) => certificate(why, proxy, id),
         (Some(NetError::Tls { why: TlsFault::Http }), Stage::ProxyTls) => other_language(proxy, id),
+        (Some(NetError::Tls { why }), Stage::ProxyTls) if certificates::of_fault(make("".into()), why, PROXY).is_some() => {
+            let finding = make(text!("no TLS to the proxy {} comes about{}", place, origin)).expected("TLS to the proxy itself");
+            let look = text!("look: openssl s_client -connect {} </dev/null", place);
+            certificates::of_fault(finding.clone(), why, PROXY).unwrap_or(finding).look(look)
+        }
         (_, Stage::ProxyTls) => {
             let finding = make(text!("the proxy {} does not speak TLS, as https:// in its URL asks for{}", place, origin))
                 .expected("TLS to the proxy itself")
@@ -184,33 +190,17 @@ fn certificate(why: &Distrust, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let look = text!("look: openssl s_client -connect {} -showcerts </dev/null", place);
     let finding = Finding::fail(id, text!("the certificate of the proxy {} is not trusted{}", place, origin))
         .expected(text!("a certificate for {} that this host trusts; without one no login is sent", own(host(proxy))));
-    match why {
-        Distrust::Expired | Distrust::NotYet => {
-            let (cause, team) = match why {
-                Distrust::Expired => ("the proxy's certificate has expired, or this host's clock is ahead", "renew it"),
-                _ => ("the proxy's certificate is not valid yet, or this host's clock is behind", "look at its dates"),
-            };
-            finding
-                .cause(cause)
-                .advise("look at this host's clock: date; timedatectl")
-                .advise(text!("where the clock is right, have the proxy team {}", own(team)))
-                .look(look)
-        }
-        Distrust::OtherName { .. } => finding
-            .cause("the proxy is set by another name, or by its address")
-            .advise("set the proxy by a name that its certificate has")
-            .look(look),
-        Distrust::UnknownIssuer | Distrust::NoRoots | Distrust::CaAsServer => finding
-            .cause("a proxy within TLS usually has a certificate of the company's own authority, and that is not in this host's store")
-            .advise(text!("name the authority's certificate from the proxy team: {}", ics_setup("check proxy --proxy-ca <FILE>")))
-            .advise("install it for all programs, Ubuntu: cp <FILE> /usr/local/share/ca-certificates/proxy.crt && update-ca-certificates")
-            .advise("install it for all programs, CentOS: cp <FILE> /etc/pki/ca-trust/source/anchors/ && update-ca-trust"),
-        Distrust::Revoked | Distrust::Other { .. } => finding
-            .cause("the certificate itself is not valid")
-            .advise("have the proxy team issue another one")
-            .look(look),
+    let finding = Finding { status: certificates::status(why), ..finding };
+    let finding = certificates::remedied(finding, why, PROXY);
+    if !why.wants_authority() {
+        return finding.look(look);
     }
+    let once = ics_setup("check proxy --proxy-ca <FILE>");
+    finding.advise(text!("try it with the authority's certificate from the proxy team: {}", once)).look(look)
 }
+
+/// Whose a proxy's certificate is.
+const PROXY: Owner = Owner { who: "the proxy team", server: "the proxy" };
 
 fn login(schemes: &[String], sent: bool, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let Proxy { place, origin, .. } = proxy;
@@ -271,6 +261,9 @@ pub(super) fn of_way(
     };
     let make = |title: Text| Finding::new(id, status, title).expected(&expected);
     match (&failure.why, failure.stage) {
+        (Cause::ProxyForbids { status: 429 }, _) => make(text!("{} turns {} away: too many requests (HTTP 429)", who, name))
+            .cause("the proxy limits how many requests or connections one client may have at a time, and this host has reached it")
+            .advise("have the proxy team raise the limit for this host; the product asks dozens of endpoints at once"),
         (Cause::ProxyForbids { status }, _) => make(text!("{} forbids {} (HTTP {})", who, name, status))
             .cause("its rules do not have this host, or not for this login")
             .advise(allow(target))
@@ -349,13 +342,27 @@ pub(super) fn of_way(
     }
 }
 
+/// Whose an endpoint's certificate is.
+pub(super) const ENDPOINT: Owner = Owner { who: "whoever runs it", server: "the endpoint" };
+
 /// A connection, or a tunnel, in which no TLS comes about.
 fn of_tls(error: &NetError, target: &Target, via: Via, way: &Text, make: impl FnOnce(Text) -> Finding) -> Finding {
     let name = own(target.name());
+    if let NetError::Untrusted { why } = error {
+        let finding =
+            make(text!("{} shows a certificate that is not valid {}", name, way)).observed(text!("{}", error));
+        return certificates::remedied(Finding { status: certificates::status(why), ..finding }, why, ENDPOINT);
+    }
     let finding = match error {
         NetError::Silent { .. } => make(text!("nothing comes back from {} {}", name, way)),
         _ => make(text!("TLS to {} does not come about {}", name, way)),
     };
+    let look = text!("look: openssl s_client -connect {} -servername {}", name, own(&target.host));
+    if let NetError::Tls { why } = error
+        && let Some(told) = certificates::of_fault(finding.clone(), why, ENDPOINT)
+    {
+        return told.look(look);
+    }
     let finding = finding.cause(match (error, via) {
         (NetError::Closed | NetError::Reset | NetError::Tls { .. }, Via::Direct) => {
             "a device in between cuts connections by the name in TLS, or wants another TLS version"
@@ -369,10 +376,13 @@ fn of_tls(error: &NetError, target: &Target, via: Via, way: &Text, make: impl Fn
         }
     });
     let finding = match via {
-        Via::Direct => finding.advise(open(target)),
+        Via::Direct => finding.advise(text!(
+            "have the network team let TLS to {} through: the port is open, and what is said in it is cut",
+            covered(target)
+        )),
         Via::Proxy => finding.advise(from_the_proxy(target)),
     };
-    finding.look(text!("look: openssl s_client -connect {} -servername {}", name, own(&target.host)))
+    finding.look(look)
 }
 
 fn from_the_proxy(target: &Target) -> Text {

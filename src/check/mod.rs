@@ -21,6 +21,7 @@
 //! | `run` | rounds (`--wait`), selection, from checks to findings |
 //! | `record` | facts as a file |
 //! | `requirements` | what a product release asks for, as data |
+//! | `certificates` | why a certificate is not trusted or a handshake fails, and what mends it |
 //! | `causes` | why a way to a proxy or to an endpoint ends, in words |
 //! | `host`, `proxy`, `backends`, `network` (and agent), `runtime` | the checks |
 
@@ -34,6 +35,9 @@ pub(crate) mod requirements;
 pub(crate) mod runtime;
 
 mod causes;
+mod certificates;
+#[cfg(test)]
+mod law;
 mod prelude;
 mod run;
 mod spec;

@@ -41,6 +41,9 @@ pub(crate) struct Window {
     below: Version,
     /// The window in words: `5.7.x`.
     pub shown: String,
+    /// What to move to, where `shown` does not say it.
+    #[serde(default)]
+    pub advice: Option<String>,
     lower: Status,
     higher: Status,
     other: Status,
@@ -202,6 +205,7 @@ mod tests {
         let inferred: Window = Window {
             confidence: Confidence::Inferred,
             shown: String::new(),
+            advice: None,
             from: strict.from.clone(),
             below: strict.below.clone(),
             ..*strict

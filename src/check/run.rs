@@ -162,7 +162,8 @@ pub(crate) fn in_turn(checks: &[&dyn AnyCheck], look: &Look<'_>, end: Instant) -
         let began = Instant::now();
         let limit = check.limit(look.spec).min(end.saturating_duration_since(began));
         let time = Time::new(look.spec.limits.connect(), limit);
-        let ended = match catch_unwind(AssertUnwindSafe(|| (!limit.is_zero()).then(|| check.collect(look, time, None)))) {
+        let ended = match catch_unwind(AssertUnwindSafe(|| (!limit.is_zero()).then(|| check.collect(look, time, None))))
+        {
             Ok(Some(facts)) => Ended::Done(facts, began.elapsed()),
             Ok(None) => Ended::OutOfTime,
             Err(_) => Ended::Broke,
@@ -204,23 +205,26 @@ fn entry(check: &dyn AnyCheck, ended: Ended<Value>, before: Option<&Entry>) -> E
     Entry { check: check.meta().name.to_owned(), ended, took_ms, attempts, facts }
 }
 
-/// The findings of one check that the selection wants. Where it has none of those, what stood in their way: whoever asks
+/// The findings of one check that the selection wants. Where it has none of those, or none that was looked at, what stood in their way: whoever asks
 /// only for the grants must hear that the server does not answer, not that all is well.
 fn wanted(check: &dyn AnyCheck, entry: &Entry, spec: &CheckSpec, selection: &Selection) -> Vec<Finding> {
     let Meta { group, gates, .. } = check.meta();
     let (own, mut others): (Vec<Finding>, Vec<Finding>) =
         judge_entry(check, entry, spec).into_iter().partition(|finding| selection.has(group, finding.id));
-    if !own.is_empty() {
+    if own.iter().any(|finding| finding.status != Status::Skip) {
         return own;
     }
+    let was_selected = !own.is_empty();
     others.retain(|finding| {
         let in_the_way = match finding.status {
-            Status::Skip | Status::Error => true,
+            Status::Skip => !was_selected,
+            Status::Error => true,
             Status::Fail | Status::Warn => gates.contains(&finding.id),
             Status::Pass => false,
         };
         in_the_way && !selection.leaves_out(group, finding.id)
     });
+    others.extend(own);
     others
 }
 
@@ -245,7 +249,17 @@ fn judge_entry(check: &dyn AnyCheck, entry: &Entry, spec: &CheckSpec) -> Vec<Fin
     let Meta { name, ids, .. } = check.meta();
     let Some(id) = ids.first() else { return Vec::new() };
     let title = text!("{} could not be checked", own(name));
-    vec![Finding::new(*id, Status::Error, title).observed(why)]
+    let broke = matches!(entry.ended, Ending::Broke | Ending::Done);
+    let finding = Finding::new(*id, Status::Error, title).observed(why);
+    vec![if broke {
+        finding
+            .cause("a fault of ics-setup itself, or facts of another version of it; nothing is known about what was to be checked")
+            .advise(text!("keep what was seen, without secrets, for whoever mends it: {}", ics_setup("check --save-facts <FILE>")))
+    } else {
+        finding
+            .cause("something that was asked did not answer in time; nothing is known about it")
+            .advise(text!("give it longer: {}", ics_setup("check --timeout 60s --deadline 10m")))
+    }]
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::consumers::{ProxySpec, Wanted};
 use crate::network::cause::Via;
 use crate::network::target::Target;
 use crate::redact::{self, Redactor};
-use crate::settings::{Deployment, Effective, Key, NoProxy, ProxyUrl, Secret, Setting, Settings};
+use crate::settings::{Deployment, Effective, Key, NoProxy, ProxyUrl, Secret, Setting, Settings, host_shown};
 use crate::text::Text;
 
 /// What the host is judged by.
@@ -38,6 +38,9 @@ pub struct CheckSpec {
     /// The list that somebody gave, as it was typed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<GivenList>,
+    /// The secret that the product reads the databases from, and the line that names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub databases: Option<Databases>,
     /// Where MySQL is; `None`: nothing says so.
     pub mysql: Option<MysqlSpec>,
     /// Where Redis is; `None`: nothing says so.
@@ -94,6 +97,16 @@ pub struct Address {
     /// Port.
     pub port: u16,
     /// Where the host's name came from, as `--mysql-host` or `found in /divvycloud/prod.env:3`.
+    pub origin: String,
+}
+
+/// A secret with the databases in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Databases {
+    /// Its name.
+    pub secret: String,
+    /// Who names it: `found in /divvycloud/prod.env:1`.
     pub origin: String,
 }
 
@@ -195,6 +208,7 @@ impl Default for CheckSpec {
             no_proxy: Vec::new(),
             no_proxy_only: false,
             list: None,
+            databases: None,
             mysql: None,
             redis: None,
             unread: Vec::new(),
@@ -250,6 +264,8 @@ impl CheckSpec {
         let wanted = Wanted::new(settings, no_proxy);
         let proxies = [&settings.proxies.http, &settings.proxies.https];
         let [http_url, https_url] = proxies.map(|setting| setting.as_ref().map(|url| url.value.clone()));
+        let databases = effective.databases();
+        let databases = databases.map(|own| Databases { secret: own.value.clone(), origin: own.origin.to_string() });
         let text = |key: Key, default: &str| effective.text(key).map_or_else(|| default.to_owned(), |(text, _)| text);
         let address = |host: Key, port: Key, usual: u16| {
             let test_drive = settings.deployment == Deployment::TestDrive;
@@ -258,7 +274,8 @@ impl CheckSpec {
                 Some((name, _)) if is_published(settings.deployment, &name) => {
                     ("127.0.0.1".to_owned(), format!("the port that the container {name} publishes"))
                 }
-                Some(found) => found,
+                // Nobody is asked by what is no host.
+                Some((name, origin)) => (host_shown(&name), origin),
                 None if test_drive => ("127.0.0.1".to_owned(), "a Test Drive has it on this host".to_owned()),
                 None => return None,
             };
@@ -292,6 +309,12 @@ impl CheckSpec {
                 has_password: secrets.redis.is_some(),
                 tls: settings.redis_tls,
             }),
+            databases,
+            unread: effective
+                .no_product()
+                .map(|why| Unread { why: why.clone(), needs_root: false })
+                .into_iter()
+                .collect(),
             limits,
             ..Self::default()
         };

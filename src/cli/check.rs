@@ -27,7 +27,7 @@ use crate::report::check::{self as render, Checked, Page, Summary};
 use crate::settings::{self, Effective, Key, Settings, TargetName};
 use crate::targets::{self, Phase};
 use crate::text;
-use crate::text::{ics_setup, own};
+use crate::text::{Person, ics_setup, own};
 
 /// More than the facts of any host: they are bounded where they are collected.
 const MAX_FACTS: u64 = 64 << 20;
@@ -62,7 +62,10 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
         files::save(path, "--save-facts", render::facts(&record, redactor).as_bytes(), 0o600)?;
     }
     let mut findings = record.judge(&selection, &globals.ignored);
-    findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| out::on_the_same_host(globals, fix));
+    // Facts are of another host, whoever judges them.
+    let elsewhere = Person::default();
+    let person = if matches.contains_id("from") { &elsewhere } else { &globals.person };
+    findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| *fix = fix.pasted_by(person));
     let took_ms = record.checks.iter().map(|entry| entry.took_ms).max().unwrap_or(0);
     let recorded = matches.contains_id("from");
     let checked = Checked { findings: &findings, taken: &record.taken, took_ms, recorded, redactor };
@@ -125,7 +128,7 @@ fn collect(
     settings.secrets.iter().for_each(|secret| redactor.learn(secret));
     let no_proxy = targets::no_proxy(&settings).shown().members().map(str::to_owned).collect();
     let (mut spec, secrets) = CheckSpec::new(&settings, &Effective::new(&settings, &known.found), no_proxy, limits);
-    spec.unread = unread;
+    spec.unread.extend(unread);
     spec.list = typed.map(|(key, typed)| GivenList::new(&typed, key == Key::ProxyNoProxyOnly, &spec.no_proxy));
     spec.endpoints = endpoints;
     spec.via = via(matches);

@@ -16,10 +16,10 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, phase: Phase) -> Exit
     let outcome = machine::to_change(globals, phase.verb()).and_then(|host| {
         let inputs = machine::inputs(globals, matches)?;
         let interface = &mut ByFlags(globals);
-        let prove = matches.try_get_one::<bool>("prove").ok().flatten().copied().unwrap_or(false);
-        let options = Options { prove, ..options(globals) };
+        let has = |flag| matches.try_get_one::<bool>(flag).ok().flatten().copied().unwrap_or(false);
+        let options = Options { prove: has("prove"), probe: !has("no-probe"), ..options(globals) };
         let around = &mut *deploy::around(&host, phase);
         Converge { host: &host, inputs, phase, options, interface, around }.run(&mut context)
     });
-    out::finish(globals, &context.report(phase.verb(), &outcome, globals.root.as_deref()))
+    out::finish(globals, &context.report(phase.verb(), &outcome, &globals.person))
 }

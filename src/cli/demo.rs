@@ -17,6 +17,7 @@ use crate::problem::{Problem, id};
 use crate::report::{Outcome, Paint, SCHEMA, human_plan};
 use crate::settings::{Key, Layer, Origin, Spec};
 use crate::targets::Phase;
+use crate::text::Person;
 
 /// Files of a root by path.
 type Root = &'static [(&'static str, &'static str)];
@@ -117,12 +118,13 @@ impl Stage<'_> {
     }
 
     fn options(&self) -> Options<'_> {
-        Options { dry_run: false, prove: false, probe: true, ignored: &self.globals.ignored }
+        Options { dry_run: false, prove: false, preflight: true, probe: true, ignored: &self.globals.ignored }
     }
 
     fn report(&self, command: &str, outcome: Result<Outcome, Problem>, context: &RunContext) -> Result<Value, Problem> {
         let outcome = Ok(outcome?);
-        let report = context.report(command, &outcome, None);
+        let person = Person { image: None, privileged: true };
+        let report = context.report(command, &outcome, &person);
         self.say(&report.human(self.globals.verbose, Paint(self.globals.color)));
         Ok(report.json())
     }

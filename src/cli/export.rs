@@ -20,7 +20,8 @@ use crate::problem::Problem;
 use crate::redact::{Redactor, list};
 use crate::report::{line, visible};
 use crate::settings::{
-    Deployment, Entry, Exclusions, First, Key, Layer, NoProxy, Setting, Settings, TABLE, TargetName, export, read_file,
+    Deployment, Entry, Exclusions, First, Key, Layer, NoProxy, Setting, Settings, TABLE, TargetName, export,
+    host_alone, read_file,
 };
 use crate::targets::Phase;
 use crate::vendor::Vendor;
@@ -74,7 +75,11 @@ impl<'h> Exported<'h> {
                 key => known.layers.get(key).or_else(|| known.found.get(key)),
             };
             let said = said.filter(|said| !said.value.is_empty() && Layer::wrong(spec, &said.value).is_none());
-            entries.extend(said.map(|said| (spec.key, entry(said))));
+            // What no run takes, such as a URL with a password, stays where it is.
+            let is_host = |said: &&Setting<String>| {
+                !matches!(spec.key, Key::MysqlHost | Key::RedisHost) || host_alone(&said.value).is_ok()
+            };
+            entries.extend(said.filter(is_host).map(|said| (spec.key, entry(said))));
         }
         let shown = |url: &Setting<crate::settings::ProxyUrl>| {
             entry(&Setting::new(url.value.without_password(), url.origin.clone()))
@@ -200,7 +205,7 @@ impl Tried<'_> {
         let mut context = RunContext::default();
         let outcome = read_file(&export(HEAD, entries), Path::new("settings export")).and_then(|layer| {
             let inputs = self.inputs.with_file(layer);
-            let options = Options { dry_run: true, ..options(self.globals) };
+            let options = Options { dry_run: true, preflight: false, ..options(self.globals) };
             let interface = &mut Quiet(self.globals);
             Converge { host: self.host, inputs, phase, options, interface, around: &mut Nothing }.run(&mut context)
         });

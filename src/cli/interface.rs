@@ -75,5 +75,5 @@ impl Interface for Quiet<'_> {
 
 /// How the flags want a run to go.
 pub(super) fn options(globals: &Globals) -> Options<'_> {
-    Options { dry_run: globals.dry_run, prove: false, probe: true, ignored: &globals.ignored }
+    Options { dry_run: globals.dry_run, prove: false, preflight: true, probe: true, ignored: &globals.ignored }
 }

@@ -11,7 +11,7 @@ use super::out;
 use crate::build;
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{nearest, own};
+use crate::text::{ics_setup, nearest, own};
 
 /// `completions SHELL`.
 pub(super) fn completions(matches: &ArgMatches) -> Exit {
@@ -46,7 +46,7 @@ fn one(command: &Command, name: Option<&str>) -> Result<(), Problem> {
             let names: Vec<&str> = pages(command).into_iter().map(Command::get_name).collect();
             let problem = Problem::settings(id::USAGE, text!("there is no command {:?}", name));
             match nearest(name, names.iter().copied()) {
-                Some(near) => problem.hint_command(text!("ics-setup man {}", own(near))),
+                Some(near) => problem.hint_command(ics_setup(text!("man {}", own(near)))),
                 None => problem.hint(text!("commands: {}", own(names.join(", ")))),
             }
         })?,

@@ -9,11 +9,12 @@ use clap::ArgMatches;
 use super::args::{Globals, innermost, word};
 use super::exit::Exit;
 use super::{sudo, terminal};
+use crate::finding::Status;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::check::{Format, prevented};
-use crate::report::{Outcome, Paint, Report, human_problem};
-use crate::text::Fix;
+use crate::report::{Outcome, Paint, Report, human_problem, stands};
+use crate::text::{Fix, Person, Text};
 
 /// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
 /// being written is remembered until [`lost`] asks.
@@ -125,9 +126,12 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
         next_steps: &[],
         error: Some(problem),
         redactor,
-        root: None,
+        person: &NOBODY,
     }
 }
+
+/// Of whom nothing is known.
+static NOBODY: Person = Person { image: None, privileged: false };
 
 /// Prints the end of a changing command and returns its exit code.
 pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
@@ -136,7 +140,8 @@ pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
     findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| on_the_same_host(globals, fix));
     let mut error = report.error.map(|problem| sudo::advised(problem, &globals.argv));
     error.iter_mut().flat_map(|problem| &mut problem.hints).for_each(|advice| on_the_same_host(globals, advice));
-    let report = &Report { findings: &findings, error: error.as_ref(), ..*report };
+    let next_steps: Vec<Text> = report.next_steps.iter().map(|step| step.pasted_by(&globals.person)).collect();
+    let report = &Report { findings: &findings, error: error.as_ref(), next_steps: &next_steps, ..*report };
     if globals.json {
         json(&report.json());
     } else if report.error.is_none() && !globals.quiet {
@@ -146,10 +151,16 @@ pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
         Some(problem) => {
             let paint = Paint(globals.color_of_messages);
             if !globals.json {
-                let findings = crate::report::human_findings(report.findings, false, report.redactor, paint);
+                // The worst first: it is what stopped the run.
+                let mut sorted = report.findings.to_vec();
+                sorted.sort_by_key(|finding| finding.status != Status::Fail);
+                let findings = crate::report::human_findings(&sorted, false, report.redactor, paint);
                 let gap = if findings.is_empty() { "" } else { "\n" };
                 message(&format!("{findings}{gap}"));
                 message(&human_problem(problem, report.redactor, paint));
+                if matches!(report.command, "prepare" | "reconfigure" | "revert") {
+                    message(&format!("\n{}\n", stands(report, problem)));
+                }
             }
             Exit::of(problem)
         }
@@ -166,9 +177,7 @@ pub(super) fn exit(globals: &Globals, outcome: Outcome) -> Exit {
     }
 }
 
-/// Commands of ours name the image that the run works on.
+/// Commands to paste work on the same host, for whoever runs this one.
 pub(super) fn on_the_same_host(globals: &Globals, fix: &mut Fix) {
-    if let Some(root) = &globals.root {
-        *fix = fix.at_root(root);
-    }
+    *fix = fix.pasted_by(&globals.person);
 }

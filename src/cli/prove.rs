@@ -42,10 +42,17 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
         settings = known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec))?.0;
         (changes, consumers, platform) = (None, &[Who::Login], known.platform.take());
     } else {
-        let options = Options { dry_run: true, ..options(globals) };
+        let options = Options { dry_run: true, preflight: false, ..options(globals) };
         let interface = &mut Quiet(globals);
-        Converge { host: &host, inputs: inputs(layer)?, phase: Phase::Prepare, options, interface, around: &mut Nothing }
-            .run(&mut planned)?;
+        Converge {
+            host: &host,
+            inputs: inputs(layer)?,
+            phase: Phase::Prepare,
+            options,
+            interface,
+            around: &mut Nothing,
+        }
+        .run(&mut planned)?;
         settings = planned.settings.take().ok_or_else(|| Problem::bug("a plan without settings"))?;
         (changes, consumers) = (Some(planned.plan.changes.as_slice()), planned.plan.consumers.as_slice());
         platform = planned.platform.clone();

@@ -17,5 +17,5 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
         let interface = &mut ByFlags(globals);
         TakeBack { host: &host, named, force, options: options(globals), interface }.run(&mut context)
     });
-    out::finish(globals, &context.report("revert", &outcome, globals.root.as_deref()))
+    out::finish(globals, &context.report("revert", &outcome, &globals.person))
 }

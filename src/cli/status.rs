@@ -18,7 +18,7 @@ pub(super) fn run(globals: &Globals) -> Result<Exit, Problem> {
     if globals.json {
         out::json(&json_status(&runs, &drift));
     } else {
-        out::result(&human_status(&runs, &drift, Paint(globals.color)));
+        out::result(&human_status(&runs, &drift, &globals.person, Paint(globals.color)));
     }
     Ok(Exit::DONE)
 }

@@ -6,7 +6,7 @@ use crate::problem::{Problem, id};
 use crate::redact::redact_line;
 use crate::settings::{ProxyUrl, TABLE};
 use crate::text;
-use crate::text::{Fix, own, quoted};
+use crate::text::{Fix, as_anybody, own, quoted};
 
 /// The problem as it is told: where root rights would solve it, with the line that has them.
 pub(super) fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
@@ -42,7 +42,7 @@ fn line(argv: &[OsString]) -> Fix {
     words.push(found.map_or(program, |path| path.display().to_string()));
     words.append(&mut rest);
     let line = text!("{}", own(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")));
-    if is_complete { Fix::Command(line) } else { Fix::Advice(line) }
+    if is_complete { Fix::Command(as_anybody(line)) } else { Fix::Advice(line) }
 }
 
 /// The words behind the program, and whether they are as they were typed. A password in a URL becomes a file to be named: a

@@ -9,8 +9,7 @@ use super::interface::{ByFlags, options};
 use super::{machine, out};
 use crate::apply::runs;
 use crate::context::{Inputs, Subject, authority, has_product};
-use crate::converge::{Converge, Interface, RunContext, stop_on_failure};
-use crate::host::HostRead;
+use crate::converge::{Converge, Interface, Options, RunContext, stop_on_failure};
 use crate::net::Roots;
 use crate::plan::Change;
 use crate::problem::{HostState, Problem};
@@ -81,20 +80,25 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
         })?;
         prompter.say("");
         let mut context = RunContext::default();
-        let menu = Menu::new(&mut *prompter, paint, host.is_live());
+        let menu = Menu::new(&mut *prompter, paint, &globals.person);
         let mut interface = AtTheMenu { flags: ByFlags(globals), menu, back: false };
         let inputs_of_run = inputs.with_flags(layer.clone());
-        let options = options(globals);
+        let passed = || answers.passed.iter().flatten().copied();
+        let ignored = globals.ignored.and(passed());
+        let options = Options { probe: !no_probe(matches), ignored: &ignored, ..options(globals) };
         let around = &mut *crate::deploy::around(&host, phase);
-        let converge = Converge { host: &host, inputs: inputs_of_run, phase, options, interface: &mut interface, around };
+        let converge =
+            Converge { host: &host, inputs: inputs_of_run, phase, options, interface: &mut interface, around };
         let outcome = converge.run(&mut context);
         if interface.back {
             again = true;
             continue;
         }
-        let ignored = every_ignored(&globals.argv);
+        let passed = passed().map(|id| id.as_str().to_owned());
+        let ignored: Vec<String> = every_ignored(&globals.argv).into_iter().chain(passed).collect();
         let settings = context.settings.as_ref();
-        let command = Repeat { phase, flags: &layer, settings, ..repeat(globals, &inputs, &ignored, &layer) }.command();
+        let command =
+            Repeat { phase, flags: &layer, settings, ..repeat(globals, matches, &inputs, &ignored, &layer) }.command();
         return Ok(end(globals, phase, &mut context, outcome, &command));
     }
 }
@@ -153,7 +157,7 @@ fn end(
         Ok(outcome) if !globals.json && !globals.quiet => {
             let outcome = *outcome;
             let paint = Paint(globals.color);
-            out::result(&closing(context, outcome, globals.root.as_deref(), command, paint));
+            out::result(&closing(context, outcome, &globals.person, command, paint));
             return out::exit(globals, outcome);
         }
         Ok(_) => context.plan.next_steps.push(repeat),
@@ -163,7 +167,7 @@ fn end(
         }
         Err(_) => {}
     }
-    out::finish(globals, &context.report(phase.verb(), &outcome, globals.root.as_deref()))
+    out::finish(globals, &context.report(phase.verb(), &outcome, &globals.person))
 }
 
 /// Nobody is there to be asked.
@@ -171,11 +175,17 @@ fn nobody(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Problem> {
     let host = machine::to_look(globals)?;
     let inputs = machine::inputs(globals, matches)?;
     let ignored = every_ignored(&globals.argv);
-    Err(missing(&host, &inputs, &globals.ignored, &repeat(globals, &inputs, &ignored, &Layer::default()))?)
+    Err(missing(&host, &inputs, &globals.ignored, &repeat(globals, matches, &inputs, &ignored, &Layer::default()))?)
 }
 
 /// The command that does the same, but for what the run adds to it.
-fn repeat<'a>(globals: &'a Globals, inputs: &'a Inputs, ignored: &'a [String], flags: &'a Layer) -> Repeat<'a> {
+fn repeat<'a>(
+    globals: &'a Globals,
+    matches: &ArgMatches,
+    inputs: &'a Inputs,
+    ignored: &'a [String],
+    flags: &'a Layer,
+) -> Repeat<'a> {
     Repeat {
         phase: Phase::Prepare,
         flags,
@@ -184,5 +194,11 @@ fn repeat<'a>(globals: &'a Globals, inputs: &'a Inputs, ignored: &'a [String], f
         file: globals.settings.as_deref(),
         root: globals.root.as_deref(),
         ignored,
+        no_probe: no_probe(matches),
     }
+}
+
+/// `--no-probe`, which a call without a command has not.
+fn no_probe(matches: &ArgMatches) -> bool {
+    matches.try_get_one::<bool>("no-probe").ok().flatten().copied().unwrap_or(false)
 }

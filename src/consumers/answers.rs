@@ -1,7 +1,8 @@
 //! What the host's own programs have answered, and how an answer and a model become one.
 
 use super::callers::Door;
-use super::{Consumer, Known, NAMES, ProxyValue, State};
+use super::{Consumer, Known, NAMES, State};
+use crate::docker::compose::Asked;
 use crate::environment::Variables;
 use crate::text::Text;
 
@@ -10,6 +11,8 @@ use crate::text::Text;
 pub(super) struct Answers {
     /// Who logged in.
     pub(super) user: Option<String>,
+    /// Whose commands under sudo are told of, where nobody was asked.
+    pub(super) sudo_by: Option<String>,
     /// Doors, who went through each, and what there was behind it.
     pub(super) doors: Vec<(Door, String, Variables)>,
     /// Why a login did not come to its end.
@@ -18,9 +21,17 @@ pub(super) struct Answers {
     pub(super) units: Vec<u8>,
     /// The package manager's configuration, as it prints it.
     pub(super) packages: Option<Vec<u8>>,
+    /// Compose.
+    pub(super) compose: Option<Asked>,
 }
 
 impl Answers {
+    /// Who calls sudo; `None`: anybody.
+    pub(super) fn sudo_by(&self) -> Option<String> {
+        let asked = Door::SUDO.into_iter().find_map(|door| self.door(door));
+        asked.map(|(user, _)| user).or_else(|| self.sudo_by.clone())
+    }
+
     /// Who went through a door, and what there was behind it.
     pub(super) fn door(&self, wanted: Door) -> Option<(String, Variables)> {
         self.doors.iter().find(|(door, ..)| *door == wanted).map(|(_, user, seen)| (user.clone(), seen.clone()))
@@ -36,12 +47,10 @@ pub(super) fn outrank(mut asked: Consumer, model: Option<Consumer>) -> Consumer 
     };
     asked.closed.clone_from(&model.closed);
     asked.unread.clone_from(&model.unread);
+    asked.keeps.clone_from(&model.keeps);
     let mut differ = false;
-    for ((name, own), (_, other)) in values(&asked).into_iter().zip(values(&model)) {
-        if model.unknown.contains_key(name) {
-            continue;
-        }
-        if own != other {
+    for name in NAMES.into_iter().filter(|name| !model.unknown.contains_key(*name)) {
+        if asked.values().get(name) != model.values().get(name) {
             differ = true;
             asked.decided.remove(name);
         } else if let Some(decided) = model.decided.get(name) {
@@ -52,23 +61,4 @@ pub(super) fn outrank(mut asked: Consumer, model: Option<Consumer>) -> Consumer 
         asked.model = Some(Box::new(model));
     }
     asked
-}
-
-/// What a consumer gets for each name: a URL with the number of its password, or a list.
-type Values = [(&'static str, Option<(String, Option<u32>)>); 6];
-
-fn values(consumer: &Consumer) -> Values {
-    NAMES.map(|name| {
-        let url = |value: &Option<ProxyValue>| value.as_ref().map(|url| (url.shown.clone(), url.password));
-        let list = |list: &Option<String>| list.clone().map(|list| (list, None));
-        let value = match name {
-            "http_proxy" => url(&consumer.http),
-            "HTTP_PROXY" => url(&consumer.http_upper),
-            "https_proxy" => url(&consumer.https),
-            "HTTPS_PROXY" => url(&consumer.https_upper),
-            "no_proxy" => list(&consumer.no_proxy),
-            _ => list(&consumer.no_proxy_upper),
-        };
-        (name, value)
-    })
 }

@@ -10,12 +10,11 @@ use super::docker::UNITS;
 use super::reader::FileProbe;
 use super::units::{self, ask::VERIFY, ask::VERIFY_ENVIRONMENT};
 use super::{Consumer, Who, files, packages};
-use crate::envfile::unit::Release;
+use crate::docker::compose::{self, PROGRAMS};
 use crate::environment::{self, LoginUser};
 use crate::host::HostRead;
 use crate::platform::Platform;
 use crate::sandbox::{File, Keeps, Question, Sandbox, World};
-use crate::text::quoted;
 
 /// How long all programs may take together. Without scripts that wait for something it is about a second.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -27,13 +26,13 @@ const EACH_MS: u64 = 6_000;
 const PLAIN: &str = "[Service]\nExecStart=/bin/true\n";
 
 /// The doors that are asked.
-const ASKED: [Door; 6] = [Door::SuLogin, Door::Su, Door::Console, Door::Ssh, Door::Sudo, Door::Cron];
+const ASKED: [Door; 7] = [Door::SuLogin, Door::Su, Door::Console, Door::Ssh, Door::Sudo, Door::SudoLogin, Door::Cron];
 
 /// Asks on behalf of these consumers, with the planned files in their places. Where nobody can be asked there are no answers.
 pub(super) fn ask(
     host: &dyn HostRead,
     platform: Option<&Platform>,
-    planned: &[File],
+    (home, planned): (&Path, &[File]),
     who: &[Who],
     left: Duration,
 ) -> Answers {
@@ -47,7 +46,8 @@ pub(super) fn ask(
     let units = units && is_installed(host, VERIFY[0]);
     let manager = platform.filter(|_| who.contains(&Who::PackageManager));
     let dump = manager.and_then(|platform| packages::dump(host, platform));
-    if doors.is_empty() && !units && dump.is_none() {
+    let compose = PROGRAMS.iter().any(|program| is_installed(host, program[0])) && who.contains(&Who::ProdEnv);
+    if doors.is_empty() && !units && dump.is_none() && !compose {
         return answers;
     }
     // No door reads what lies elsewhere, and over / there can be no layer.
@@ -64,17 +64,12 @@ pub(super) fn ask(
     let Ok(mut sandbox) = Sandbox::open(inside, World::default(), DEADLINE.min(left * 3 / 4)) else { return answers };
     let login = LoginUser::here();
     answers.user = Some(login.name.clone());
-    let mut caller = Caller { host, login, deadline_ms: EACH_MS, hangs: false };
+    let mut caller = Caller::new(host, login, EACH_MS);
     for door in doors {
         if door == Door::Su && (caller.hangs || caller.login.name == "root") {
             continue;
         }
-        let asked = caller.question(door, &mut sandbox).and_then(|(user, mut question)| {
-            if door == Door::Su {
-                // Root who has logged in goes on as the user: it hands on what it has.
-                let line: Vec<String> = question.argv.iter().map(|word| quoted(word)).collect();
-                question.argv = caller.plain(&["su", "-", "root", "-c", &line.join(" ")]).argv;
-            }
+        let asked = caller.question(door, &mut sandbox).and_then(|(user, question)| {
             let answer = sandbox.ask(Question { keeps: Keeps::Variables, ..question })?;
             Ok((user, answer))
         });
@@ -101,6 +96,13 @@ pub(super) fn ask(
         let answer = output(&dump, &[]).filter(|answer| answer.code == Some(0));
         answers.packages = answer.map(|answer| answer.kept.0);
     }
+    if compose {
+        let run = |argv: &[&str]| {
+            let answer = output(argv, &[("HOME", "/root")]).filter(|answer| answer.code == Some(0));
+            answer.map(|answer| answer.kept.0)
+        };
+        answers.compose = Some(compose::ask(host, home, run));
+    }
     answers
 }
 
@@ -108,16 +110,10 @@ impl FileProbe<'_> {
     /// What there is behind a door; `None`: nobody has been there.
     pub(super) fn behind(&mut self, door: Door, name: impl Fn(&str) -> Option<String>) -> Option<Consumer> {
         let (user, seen) = self.answers.door(door)?;
-        let source = match door {
-            Door::SuLogin => format!("su - {user}"),
-            Door::Su => format!("su - root, then su {user}"),
-            Door::Console => format!("login -f {user}"),
-            Door::Ssh => format!("ssh {user}@localhost"),
-            Door::Sudo => format!("sudo env, by {user}"),
-            other => other.as_str().to_owned(),
-        };
+        let source = door.typed(&user, self.host);
         let mut consumer = Consumer::new(door.consumer(), name(&user), source);
         self.given(&mut consumer, &seen);
+        consumer.held.push((user, door));
         Some(consumer)
     }
 
@@ -131,14 +127,14 @@ impl FileProbe<'_> {
     }
 
     /// What systemd gives to all its services. What the running one was told by word of mouth stands in no file.
-    pub(super) fn asked_services(&mut self, platform: Option<&Platform>) -> Option<Consumer> {
-        let release = platform.map_or(Release::UNKNOWN, Platform::systemd);
+    pub(super) fn asked_services(&mut self) -> Option<Consumer> {
+        let release = self.systemd();
         let running = match self.host.is_live() {
             true => Some(environment::services(self.host, self.limit()).ok()?),
             false => None,
         };
         let service = units::asked(self.host, units::EVERY, &self.answers.units, release, running.as_deref())?;
-        let model = files::services(self, platform);
+        let model = files::services(self);
         let asked = files::of_service(self, &service);
         let asked = Consumer { source: "systemd-analyze verify".to_owned(), ..asked };
         let mut consumer = outrank(asked, Some(model));

@@ -1,11 +1,11 @@
 //! Every consumer in turn.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::callers::is_installed;
+use super::astray::{Mode, Names};
 use super::reader::FileProbe;
-use super::{Consumer, ConsumersFacts, Known, State, Who, asked, docker, doors, files, packages, prod_env};
-use crate::environment::{self, Unseen};
+use super::{ConsumersFacts, PROFILES, Who, asked, docker};
+use crate::envfile::unit::Release;
 use crate::host::{HostRead, View};
 use crate::net::Time;
 use crate::platform::Platform;
@@ -14,7 +14,6 @@ use crate::sandbox::File;
 use crate::settings::ProxyUrl;
 use crate::system::owner::tool;
 use crate::text::Text;
-use crate::vendor::{Vendor, prod_env as path_of_prod_env};
 
 /// Where to look, and what is known already.
 pub(crate) struct Ask<'a> {
@@ -30,6 +29,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) https_proxy: Option<&'a ProxyUrl>,
     /// The machine's own programs are asked, with these files in their places; `None`: nobody is asked.
     pub(crate) inside: Option<&'a [File]>,
+    /// Who calls sudo for root, where nobody is asked; `None`: root does, for whoever logs in.
+    pub(crate) sudo_by: Option<&'a str>,
 }
 
 /// Looks at all consumers, or at those named in `only`.
@@ -40,43 +41,37 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     let mut probe = FileProbe::new(host, platform, ask.home, time);
     let http_password = probe.password(ask.http_proxy);
     let https_password = probe.password(ask.https_proxy);
+    let mode = match (ask.inside.is_some() || host.is_live(), !host.is_this_machine()) {
+        (true, _) => Mode::Live,
+        (false, true) => Mode::Image,
+        (false, false) => Mode::Quiet,
+    };
+    probe.names = Names::new(host, mode);
     if let Some(planned) = ask.inside {
-        probe.answers = asked::ask(host, platform, planned, only.unwrap_or(&Who::ALL), time.left());
+        probe.answers = asked::ask(host, platform, (ask.home, planned), only.unwrap_or(&Who::ALL), time.left());
     }
+    probe.answers.sudo_by = ask.sudo_by.map(str::to_owned);
     let mut consumers = Vec::new();
-    for who in Who::ALL.into_iter().filter(|who| only.is_none_or(|only| only.contains(who))) {
-        match who {
-            Who::Login => consumers.extend(probe.login(platform)),
-            Who::Sudo => consumers.extend(probe.sudo(platform)),
-            Who::Cron => {
-                let modelled = files::cron(&mut probe, platform);
-                consumers.extend(probe.jobs(modelled));
-            }
-            Who::Systemd => consumers.push(probe.services(platform)),
-            Who::Docker => consumers.extend(docker::daemons(&mut probe, platform)),
-            Who::PackageManager => consumers.push(packages::manager(&mut probe, platform)),
-            Who::DockerClient => consumers.extend(docker::client(&mut probe)),
-            Who::Container => consumers.extend(docker::containers(&mut probe, ask.home)),
-            Who::ProdEnv => consumers.extend(prod_env::prod_env(&mut probe, ask.home)),
-        }
-    }
-    for consumer in &mut consumers {
-        consumer.kept_by = target(ask, consumer.consumer).and_then(|path| kept_by(host, &path));
+    for profile in PROFILES.iter().filter(|profile| only.is_none_or(|only| only.contains(&profile.who))) {
+        let mut found = (profile.observe)(&mut probe);
+        let kept_by = (profile.files)(&probe).first().and_then(|path| kept_by(host, path));
+        found.iter_mut().for_each(|consumer| consumer.kept_by.clone_from(&kept_by));
+        consumers.extend(found);
     }
     let place = Place::look(host, ask.home);
-    let compose = if place.compose.is_empty() { Text::default() } else { place.command(ask.home) };
-    let planned = Vec::new();
-    ConsumersFacts { http_password, https_password, consumers, planned, image: !host.is_live(), compose }
-}
-
-/// The file that a verb writes for a consumer.
-fn target(ask: &Ask<'_>, who: Who) -> Option<PathBuf> {
-    match who {
-        Who::Login => ask.platform.map(|platform| platform.system_proxy_file().to_path_buf()),
-        Who::PackageManager => ask.platform.map(|platform| platform.package_manager(ask.host).conf.to_path_buf()),
-        Who::ProdEnv | Who::Container => Some(path_of_prod_env(ask.home)),
-        Who::Docker => Some(Vendor::get().docker.drop_in.clone()),
-        Who::Sudo | Who::Cron | Who::Systemd | Who::DockerClient => None,
+    let compose = if place.has_compose() { place.command(ask.home) } else { Text::default() };
+    let docker = docker::installed_docker(host, platform.map_or(Release::UNKNOWN, Platform::systemd));
+    let is_astray = consumers.iter().any(|consumer| !consumer.astray.is_empty());
+    let bridge = if is_astray { probe.bridge().to_string() } else { String::new() };
+    ConsumersFacts {
+        http_password,
+        https_password,
+        consumers,
+        planned: Vec::new(),
+        image: !host.is_live(),
+        bridge,
+        compose,
+        docker: docker.map(str::to_owned),
     }
 }
 
@@ -84,45 +79,4 @@ fn target(ask: &Ask<'_>, who: Who) -> Option<PathBuf> {
 fn kept_by(host: &dyn HostRead, path: &Path) -> Option<String> {
     let bytes = host.read(path).ok()??;
     tool(&bytes).map(str::to_owned)
-}
-
-impl FileProbe<'_> {
-    fn login(&mut self, platform: Option<&Platform>) -> Vec<Consumer> {
-        let found = doors::logins(self, platform);
-        // What only root may read is known to a login all the same.
-        let is_told = |consumer: &Consumer| consumer.state == State::Seen && consumer.unknown.is_empty();
-        if self.host.is_live() && self.host.euid() != 0 && !found.iter().all(is_told) {
-            let user = self.user();
-            let why = "only root may start a login of another user";
-            let consumer = Consumer::unseen(Who::Login, format!("su - {user}"), State::NeedsRoot, why);
-            return vec![Consumer { name: Some(user), ..consumer }];
-        }
-        found
-    }
-
-    fn sudo(&mut self, platform: Option<&Platform>) -> Vec<Consumer> {
-        if self.host.is_live() && !is_installed(self.host, "sudo") {
-            return vec![Consumer::unseen(Who::Sudo, "sudo", State::Skipped, "sudo is not installed")];
-        }
-        doors::sudo(self, platform)
-    }
-
-    fn services(&mut self, platform: Option<&Platform>) -> Consumer {
-        if let Some(asked) = self.asked_services(platform) {
-            return asked;
-        }
-        if !self.host.is_live() {
-            return files::services(self, platform);
-        }
-        let source = "systemctl show-environment";
-        match environment::services(self.host, self.limit()) {
-            Ok(variables) => {
-                let mut consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::Systemd, None, source) };
-                self.given(&mut consumer, &variables);
-                consumer
-            }
-            Err(Unseen::Absent(why)) => Consumer::unseen(Who::Systemd, source, State::Skipped, why),
-            Err(Unseen::Failed(why)) => Consumer::unseen(Who::Systemd, source, State::Unreadable, why),
-        }
-    }
 }

@@ -2,17 +2,56 @@
 
 use std::path::Path;
 
+use super::profile::Profile;
 use super::reader::FileProbe;
 use super::sight::Sight;
-use super::{Consumer, NAMES, State, Who, pam, units};
-use crate::envfile::unit::Release;
-use crate::platform::Platform;
+use super::{Consumer, Known, NAMES, State, Who, pam, units};
+use crate::envfile::Syntax;
+use crate::environment::{self, Unseen};
+use crate::finding::ids;
 use crate::text;
-use crate::text::own;
+use crate::text::{Fix, own};
+
+pub(super) const CRON: Profile = Profile {
+    lines: Some(Syntax::PamEnv),
+    ..Profile::new(
+        Who::Cron,
+        ids::PROXY_CRON,
+        |probe| {
+            let modelled = cron(probe);
+            probe.jobs(modelled)
+        },
+        |_| "a cron job".into(),
+        |_| {
+            let advice = "write http_proxy=…, https_proxy=… and no_proxy=…, without export, at the top of the crontab: crontab -e";
+            (
+                "cron reads /etc/environment where its PAM stack has pam_env, and never profile.d",
+                vec![Fix::Advice(advice.into())],
+            )
+        },
+    )
+};
+
+pub(super) const SYSTEMD: Profile = Profile {
+    lines: Some(Syntax::EnvironmentFile),
+    ..Profile::new(
+        Who::Systemd,
+        ids::PROXY_SYSTEMD,
+        |probe| vec![asked_services(probe)],
+        |_| "a systemd service".into(),
+        |_| {
+            let advice = "give it to a service that needs a proxy: systemctl edit <NAME>, then [Service] and Environment=http_proxy=…";
+            (
+                "services are no logins: they read neither /etc/environment nor profile.d",
+                vec![Fix::Advice(advice.into())],
+            )
+        },
+    )
+};
 
 /// cron jobs: those whose crontabs set nothing, and those of each crontab that sets something.
-pub(super) fn cron(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
-    let cron = match pam::cron::read(probe.host, platform) {
+fn cron(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
+    let cron = match pam::cron::read(probe.host, probe.platform) {
         Ok(Some(cron)) => cron,
         Ok(None) => {
             let why = "cron is not installed";
@@ -46,27 +85,40 @@ pub(super) fn cron(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Ve
     consumers
 }
 
+fn asked_services(probe: &mut FileProbe<'_>) -> Consumer {
+    if let Some(asked) = probe.asked_services() {
+        return asked;
+    }
+    if !probe.host.is_live() {
+        return services(probe);
+    }
+    let source = "systemctl show-environment";
+    match environment::services(probe.host, probe.limit()) {
+        Ok(variables) => {
+            let mut consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::Systemd, None, source) };
+            probe.given(&mut consumer, &variables);
+            consumer
+        }
+        Err(Unseen::Absent(why)) => Consumer::unseen(Who::Systemd, source, State::Skipped, why),
+        Err(Unseen::Failed(why)) => Consumer::unseen(Who::Systemd, source, State::Unreadable, why),
+    }
+}
+
 /// What systemd gives to all its services, where it cannot be asked.
-pub(super) fn services(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
-    let every = units::every_service(probe.host, platform.map_or(Release::UNKNOWN, Platform::systemd));
+pub(super) fn services(probe: &mut FileProbe<'_>) -> Consumer {
+    let every = units::every_service(probe.host, probe.systemd());
     of_service(probe, &every)
 }
 
 /// The consumer that systemd starts so.
 pub(super) fn of_service(probe: &mut FileProbe<'_>, service: &units::Service) -> Consumer {
     let sights = service.sights(&NAMES);
-    let mut sources: Vec<String> = Vec::new();
     for sight in sights.values() {
         let path = &sight.at().path;
         if let (Sight::Unknown { .. }, Err((state, why))) = (sight, probe.read(path)) {
             return Consumer::unseen(Who::Systemd, path.display().to_string(), state, why);
         }
-        if !sources.contains(&probe.shown(path)) {
-            sources.push(probe.shown(path));
-        }
     }
-    if sources.is_empty() {
-        sources.push(probe.shown(Path::new("/etc/systemd/system.conf")));
-    }
-    probe.modelled(Consumer::new(Who::Systemd, None, sources.join(", ")), &sights)
+    let source = probe.sources(sights.values(), &[Path::new("/etc/systemd/system.conf")]);
+    probe.modelled(Consumer::new(Who::Systemd, None, source), &sights)
 }

@@ -3,42 +3,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::sight::{Place, Sight};
-use crate::host::{FileKind, HostRead, Refused};
+use super::sight::Stop;
+use crate::host::{FileKind, HostRead, Refused, Stat};
 use crate::text;
-use crate::text::Text;
 
 /// A longer file is not taken apart. Configuration files have some kilobytes.
 const LONGEST: usize = 4 << 20;
 
-/// Where a model ends: from this line on, nothing is known of what the reader gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stop {
-    /// The first line that is not understood.
-    pub(super) at: Place,
-    /// Why it is not.
-    pub(super) why: Text,
-}
-
-impl Stop {
-    /// The file as a whole.
-    pub(super) fn file(path: &Path, why: impl Into<Text>) -> Self {
-        Self::line(path, 0, why)
-    }
-
-    /// A line of it.
-    pub(super) fn line(path: &Path, line: usize, why: impl Into<Text>) -> Self {
-        Self { at: Place::new(path, line), why: why.into() }
-    }
-
-    /// What the reader gets then.
-    pub(super) fn sight(&self) -> Sight {
-        Sight::Unknown { at: self.at.clone(), why: self.why.clone() }
-    }
-
-    fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self::file(path, text!("it could not be read: {}", error))
-    }
+fn unreadable(path: &Path, error: &io::Error) -> Stop {
+    Stop::file(path, text!("it could not be read: {}", error))
 }
 
 /// What stands at `path`, links followed; `None`: nothing, or a link that leads to nothing.
@@ -46,15 +19,22 @@ impl Stop {
 /// # Errors
 /// It cannot be looked at.
 pub(super) fn kind(host: &dyn HostRead, path: &Path) -> Result<Option<FileKind>, Stop> {
-    let stat = |path: &Path| host.lstat(path).map_err(|error| Stop::unreadable(path, &error));
+    Ok(stat(host, path)?.map(|stat| stat.kind))
+}
+
+/// The same with its owner and mode.
+///
+/// # Errors
+/// It cannot be looked at.
+pub(super) fn stat(host: &dyn HostRead, path: &Path) -> Result<Option<Stat>, Stop> {
     // Folders on the way may be links, too.
     let real = match host.resolve(path) {
         Ok(real) => real,
         Err(Refused::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(Refused::Io(error)) => return Err(Stop::unreadable(path, &error)),
+        Err(Refused::Io(error)) => return Err(unreadable(path, &error)),
         Err(refused) => return Err(Stop::file(path, text!("its link is not followed: {}", refused.to_string()))),
     };
-    Ok(stat(&real)?.map(|stat| stat.kind))
+    host.lstat(&real).map_err(|error| unreadable(&real, &error))
 }
 
 /// A file's content; `None`: nothing is there.
@@ -65,7 +45,7 @@ pub(super) fn read(host: &dyn HostRead, path: &Path) -> Result<Option<Vec<u8>>, 
     match host.read(path) {
         Ok(Some(bytes)) if bytes.len() > LONGEST => Err(Stop::file(path, "it is too long to be taken apart")),
         Ok(found) => Ok(found),
-        Err(error) => Err(Stop::unreadable(path, &error)),
+        Err(error) => Err(unreadable(path, &error)),
     }
 }
 
@@ -77,6 +57,6 @@ pub(super) fn list(host: &dyn HostRead, folder: &Path) -> Result<Vec<PathBuf>, S
     if kind(host, folder)?.is_none() {
         return Ok(Vec::new());
     }
-    let names = host.list(folder).map_err(|error| Stop::unreadable(folder, &error))?;
+    let names = host.list(folder).map_err(|error| unreadable(folder, &error))?;
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
 }

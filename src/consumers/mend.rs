@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::pam::{env::is_configured, sshd};
 use super::{Who, logins};
 use crate::envfile::unit::{self, Kind};
 use crate::envfile::{Edit, State, Syntax, edit, find};
@@ -18,6 +19,8 @@ pub(crate) enum Form {
     Apt,
     /// A script of csh or zsh.
     Other(logins::Family),
+    /// `SetEnv` of sshd's configuration.
+    Sshd,
 }
 
 /// What is wanted of one name.
@@ -38,8 +41,9 @@ pub(crate) fn form(who: Who, path: &Path) -> Option<Form> {
     if let Some(family) = logins::Family::of(path) {
         return Some(Form::Other(family));
     }
-    match who {
-        Who::PackageManager => path.starts_with("/etc/apt").then_some(Form::Apt),
+    match name {
+        _ if who == Who::Login && path.starts_with("/etc/ssh") => Some(Form::Sshd),
+        _ if path.starts_with("/etc/apt") => Some(Form::Apt),
         _ if name == "system.conf" || folder == "system.conf.d" => Some(Form::Unit(Kind::Manager)),
         _ if name.ends_with(".service") || folder.ends_with("service.d") => Some(Form::Unit(Kind::Service)),
         _ if path == Path::new("/etc/environment") => Some(Form::Lines(Syntax::PamEnv)),
@@ -47,10 +51,7 @@ pub(crate) fn form(who: Who, path: &Path) -> Option<Form> {
         _ if name.ends_with(".conf") || name.ends_with(".json") || name == "crontab" || folder.starts_with("cron") => {
             None
         }
-        Who::Login => Some(Form::Lines(Syntax::Shell)),
-        Who::Docker | Who::Systemd => Some(Form::Lines(Syntax::EnvironmentFile)),
-        Who::Sudo | Who::Cron => Some(Form::Lines(Syntax::PamEnv)),
-        Who::DockerClient | Who::Container | Who::ProdEnv => None,
+        _ => who.profile().lines.map(Form::Lines),
     }
 }
 
@@ -70,6 +71,9 @@ pub(crate) fn edited(form: Form, bytes: &[u8], wishes: &[Wish]) -> Option<Vec<u8
                 active || reader.read_only(bytes, &[wish.name.as_bytes()]).get(wish.name.as_bytes()).is_some()
             };
             // A script may set a name without spelling it out; a line behind that decides.
+            if syntax == Syntax::Shell && wishes.iter().any(|wish| is_foreign(bytes, wish)) {
+                return None;
+            }
             if syntax != Syntax::Shell && !wishes.iter().all(|wish| wish.line.is_none() || is_there(wish)) {
                 return None;
             }
@@ -78,12 +82,32 @@ pub(crate) fn edited(form: Form, bytes: &[u8], wishes: &[Wish]) -> Option<Vec<u8
         }
         Form::Unit(kind) => unit(kind, bytes, wishes)?,
         Form::Apt => by_line(bytes, wishes, |line, wish| apt(line?, wish.value.as_deref().unwrap_or_default()))?,
+        Form::Sshd => set_env(bytes, wishes)?,
         Form::Other(family) => by_line(bytes, wishes, |line, wish| {
             let added = family.assignment_of(&wish.name);
             family.set(line.unwrap_or(&added), &wish.name, wish.value.as_deref())
         })?,
     };
     (new != bytes).then_some(new)
+}
+
+/// Does a line decide that stands in no script, but in a file of sshd's or of pam_env's that has the name of none?
+fn is_foreign(bytes: &[u8], wish: &Wish) -> bool {
+    let line = wish.line.and_then(|line| bytes.split(|byte| *byte == b'\n').nth(line.checked_sub(1)?));
+    let line = line.and_then(|line| std::str::from_utf8(line).ok());
+    line.is_some_and(|line| sshd::is_set_env(line) || is_configured(line, &wish.name))
+}
+
+/// sshd takes one line of `SetEnv`, so what is new is put into the one that decides another name, else into the first one.
+fn set_env(bytes: &[u8], wishes: &[Wish]) -> Option<Vec<u8>> {
+    let first = || {
+        let is_one = |line: &[u8]| std::str::from_utf8(line).is_ok_and(sshd::is_set_env);
+        bytes.split(|byte| *byte == b'\n').position(is_one).map(|index| index + 1)
+    };
+    let known = wishes.iter().find_map(|wish| wish.line).or_else(first)?;
+    let wishes: Vec<Wish> =
+        wishes.iter().map(|wish| Wish { line: wish.line.or(Some(known)), ..wish.clone() }).collect();
+    by_line(bytes, &wishes, |line, wish| sshd::set_env(line?, &wish.name, wish.value.as_deref()))
 }
 
 fn edit_of(wish: &Wish) -> Edit<'_> {
@@ -208,6 +232,22 @@ mod tests {
                 "export http_proxy=\"http://new:1\" A=2\n",
             ),
             (Who::Cron, "/etc/environment", "http_proxy", 1, "http_proxy=http://o:1\n", "http_proxy=http://new:1\n"),
+            (
+                Who::Login,
+                "/etc/ssh/sshd_config",
+                "http_proxy",
+                2,
+                "UsePAM yes\n\tsetenv=A=b 'http_proxy=http://o:1'  \"B=c d\" # x\r\nMatch all\n",
+                "UsePAM yes\n\tsetenv=A=b http_proxy=http://new:1  \"B=c d\" # x\r\nMatch all\n",
+            ),
+            (
+                Who::Login,
+                "/etc/ssh/sshd_config.d/50-site.conf",
+                "http_proxy",
+                3,
+                "Match all\n\n SetEnv \"http_proxy=http://o:1\"",
+                "Match all\n\n SetEnv \"http_proxy=http://new:1\"",
+            ),
         ] {
             let form = form(who, Path::new(path)).unwrap();
             let wish = Wish { name: name.to_owned(), value: Some(NEW.to_owned()), line: Some(line) };
@@ -234,6 +274,10 @@ mod tests {
             ),
             (Who::Login, "/etc/profile.d/p.csh", 1, "if ($?x) setenv http_proxy http://o:1\n"),
             (Who::Cron, "/etc/environment", 1, "A=http_proxy\n"),
+            (Who::Login, "/etc/ssh/sshd_config", 1, "SetEnv \"http_proxy=http://o:1\n"),
+            (Who::Login, "/etc/ssh/sshd_config", 1, "AcceptEnv http_proxy\n"),
+            (Who::Login, "/opt/corp/sshd", 1, "SetEnv http_proxy=http://o:1\n"),
+            (Who::Login, "/opt/corp/env", 1, "http_proxy DEFAULT=http://o:1\n"),
         ] {
             let found = form(who, Path::new(path)).unwrap();
             assert!(!is_editable(found, before.as_bytes(), "http_proxy", line), "{path}: {before}");
@@ -243,5 +287,27 @@ mod tests {
         {
             assert_eq!(form(who, Path::new(path)), None, "{path}");
         }
+    }
+    #[test]
+    fn one_line_of_sshd_has_all_variables() {
+        let wish = |name: &str, value: Option<&str>, line| Wish {
+            name: name.to_owned(),
+            value: value.map(str::to_owned),
+            line,
+        };
+        let mended = |before: &str, wishes: &[Wish]| {
+            edited(Form::Sshd, before.as_bytes(), wishes).map(|new| String::from_utf8(new).unwrap())
+        };
+        let two = [wish("no_proxy", Some("a,b"), None), wish("http_proxy", Some("http://n:1"), Some(2))];
+        assert_eq!(
+            mended("SetEnv A=b\nSetEnv http_proxy=x # c\n", &two).as_deref(),
+            Some("SetEnv A=b\nSetEnv http_proxy=http://n:1 no_proxy=a,b # c\n")
+        );
+        assert_eq!(mended("SetEnv A=b\n", &two[..1]).as_deref(), Some("SetEnv A=b no_proxy=a,b\n"));
+        assert_eq!(mended("UsePAM yes\n", &two[..1]), None);
+        assert_eq!(mended("SetEnv A=b\n", &[wish("no_proxy", Some("a b"), None)]), None);
+        let gone = [wish("http_proxy", None, Some(1))];
+        assert_eq!(mended("SetEnv A=b http_proxy=x\n", &gone).as_deref(), Some("SetEnv A=b\n"));
+        assert_eq!(mended("SetEnv http_proxy=x\nUsePAM yes\n", &gone).as_deref(), Some("\nUsePAM yes\n"));
     }
 }

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `wanted` | what every consumer is to get |
 //! | `judge` | does a consumer get what is wanted, and what mends it? |
+//! | `profile` | what is known of each consumer before it is looked at |
 //! | `value` | one value without its password, and what is wrong with how it is written |
 //! | `reader` | what looks: the host, the deadline, the passwords met so far |
 //! | `callers` | who goes through the doors of this machine, and how |
@@ -16,6 +17,8 @@
 //! | `doors` | logins and sudo, by what each door starts from |
 //! | `files` | cron and services by their files |
 //! | `prod_env` | `prod.env` and the compose files that name it |
+//! | `astray` | hosts that are not what is meant by them, and what is known of names |
+//! | `network` | what hosts that containers are told to ask are in their own network |
 //! | `sight` | what a reader makes of a variable, and which line decides it |
 //! | `logins` | the files of login shells, read as one program |
 //! | `docker` | the Docker daemon, its command line client, the product's containers |
@@ -31,6 +34,7 @@
 
 mod answers;
 mod asked;
+mod astray;
 pub(crate) mod callers;
 mod collect;
 mod docker;
@@ -41,10 +45,12 @@ mod logins;
 mod look;
 pub(crate) mod mend;
 mod modelled;
+mod network;
 pub(crate) mod packages;
 pub(crate) mod pam;
 pub(crate) mod places;
 mod prod_env;
+mod profile;
 mod reader;
 pub(crate) mod sight;
 pub(crate) mod sources;
@@ -63,9 +69,12 @@ use crate::finding::FindingId;
 use crate::text::Text;
 use crate::text::words::words;
 
+pub(crate) use astray::{Astray, Fault, Servers};
+pub(crate) use callers::Door;
 pub(crate) use collect::{Ask, observe};
-pub(crate) use docker::{data_root, docker_drop_in, docker_unit, over_planned};
+pub(crate) use docker::{data_root, docker_drop_in, docker_unit, installed_docker, over_planned};
 pub use modelled::{Modelled, modelled};
+pub(crate) use profile::{Fails, Profile};
 pub use touched::{TOUCHED, Touched};
 pub(crate) use value::{Flaw, ProxyValue};
 pub(crate) use wanted::{ProxySpec, Wanted};
@@ -83,6 +92,18 @@ pub(crate) const ALL_NAMES: [&str; 10] = [
     "ftp_proxy",
     "FTP_PROXY",
 ];
+
+/// These, and the names by which a shell and the docker client find files of their own.
+pub(crate) const FOLLOWED: [&str; 14] = {
+    let mut names =
+        ["BASH_ENV", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_HOST", "", "", "", "", "", "", "", "", "", ""];
+    let mut at = 0;
+    while at < ALL_NAMES.len() {
+        names[4 + at] = ALL_NAMES[at];
+        at += 1;
+    }
+    names
+};
 
 /// The names that are looked for, each followed by its upper-case twin.
 pub(crate) const NAMES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
@@ -103,9 +124,15 @@ pub(crate) struct ConsumersFacts {
     /// They are those of an image, of which nothing runs.
     #[serde(default)]
     pub(crate) image: bool,
+    /// The address of this host that containers reach; empty: there are none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) bridge: String,
     /// Compose as this host has it, with its files: `docker compose -f /divvycloud/compose.yaml`; empty: there are none.
     #[serde(default)]
     pub(crate) compose: Text,
+    /// The unit that starts the Docker daemon, as people name it: `docker`.
+    #[serde(default)]
+    pub(crate) docker: Option<String>,
 }
 
 /// One consumer, and what it gets.
@@ -119,6 +146,9 @@ pub(crate) struct Consumer {
     /// The doors through which logins get this: `over ssh`; `None`: each that is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) doors: Option<String>,
+    /// Users with doors at which they get this; empty: it comes through no door that is told apart.
+    #[serde(skip)]
+    pub(crate) held: Vec<(String, Door)>,
     /// The file or process that was read.
     pub(crate) source: String,
     /// Is it known what the consumer gets?
@@ -143,6 +173,9 @@ pub(crate) struct Consumer {
     pub(crate) decided: BTreeMap<String, Decided>,
     /// Variables whose value the files alone do not tell, each with the reason.
     pub(crate) unknown: BTreeMap<String, Text>,
+    /// The command that makes its file readable, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mend: Option<Text>,
     /// What it will get when it is started again, where its files say something else than it was started with.
     pub(crate) next: Option<Box<Consumer>>,
     /// It would be started as before, since systemd has not read those files.
@@ -157,9 +190,15 @@ pub(crate) struct Consumer {
     /// Files that would decide something, were they not closed to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) closed: Vec<Closed>,
+    /// Hosts that are not in its network what is meant by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) astray: Vec<Astray>,
     /// What leaves `/etc/environment` unread at these doors, where that is the file that `prepare` writes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unread: Vec<Unread>,
+    /// How sudo comes to pass the names on, where it is sudo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) keeps: Option<Keeps>,
     /// Files that are absent from an image, in whose places those of its distribution were read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) assumed: Vec<String>,
@@ -176,6 +215,20 @@ pub(crate) struct Unread {
     pub(crate) at: String,
     /// Does sshd ask PAM?
     pub(crate) asks_pam: bool,
+}
+
+/// How sudo comes to pass the names of proxies on. Part of saved facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Keeps {
+    /// It does.
+    pub(crate) already: bool,
+    /// The file whose line it takes.
+    pub(crate) file: String,
+    /// It has to be the last one of a file that is there.
+    pub(crate) last: bool,
+    /// The line that takes them out, were this one elsewhere.
+    pub(crate) taken: Option<String>,
 }
 
 /// A file that a consumer may not read, and that would decide something for it. Part of saved facts.
@@ -214,6 +267,9 @@ pub(crate) struct Exception {
 pub(crate) struct Decided {
     /// The line as a person on this machine looks it up: `/etc/environment:4`.
     pub(crate) shown: String,
+    /// The variable is taken away there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) taken: bool,
     /// `prepare` or `reconfigure` brings it to what is wanted: a file that it writes, or one of nobody's that it can edit.
     pub(crate) ours: bool,
     /// Whose the file is, where `--mend-others` brings it to what is wanted.
@@ -283,18 +339,40 @@ pub(crate) enum State {
     NotServed,
 }
 
+/// All consumers, in the order of [`Who`].
+pub(crate) const PROFILES: [&Profile; Who::ALL.len()] = [
+    &doors::LOGIN,
+    &doors::SUDO,
+    &files::CRON,
+    &files::SYSTEMD,
+    &docker::DAEMON,
+    &packages::MANAGER,
+    &docker::CLIENT,
+    &docker::CONTAINER,
+    &prod_env::PROD_ENV,
+];
+
+const _: () = {
+    let mut at = 0;
+    while at < PROFILES.len() {
+        assert!(PROFILES[at].who as usize == at, "the order is that of Who");
+        at += 1;
+    }
+};
+
 impl Who {
     /// The consumer that a finding is about.
     pub(crate) fn of(finding: FindingId) -> Option<Self> {
-        Self::ALL.into_iter().find(|who| judge::id(*who) == finding)
+        PROFILES.iter().find(|profile| profile.id == finding).map(|profile| profile.who)
+    }
+
+    pub(crate) fn profile(self) -> &'static Profile {
+        PROFILES[self as usize]
     }
 
     /// Is there a file that `prepare` or `reconfigure` writes for it?
     pub(crate) fn has_file_of_ours(self) -> bool {
-        match self {
-            Who::Login | Who::Docker | Who::PackageManager | Who::ProdEnv => true,
-            Who::Sudo | Who::Cron | Who::Systemd | Who::DockerClient | Who::Container => false,
-        }
+        self.profile().has_file_of_ours
     }
 }
 
@@ -304,6 +382,7 @@ impl Consumer {
             consumer,
             name,
             doors: None,
+            held: Vec::new(),
             source: source.into(),
             state: State::Seen,
             why: None,
@@ -316,12 +395,15 @@ impl Consumer {
             known: Known::Files,
             decided: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            mend: None,
             next: None,
             stale_unit: false,
             model: None,
             exceptions: Vec::new(),
             closed: Vec::new(),
+            astray: Vec::new(),
             unread: Vec::new(),
+            keeps: None,
             assumed: Vec::new(),
             kept_by: None,
         }
@@ -333,11 +415,43 @@ impl Consumer {
 
     /// Do both get the same? By which files is another question.
     fn is_same(&self, other: &Self) -> bool {
-        let values = |own: &Self| {
-            let urls = [&own.http, &own.http_upper, &own.https, &own.https_upper].map(Clone::clone);
-            (urls, own.no_proxy.clone(), own.no_proxy_upper.clone())
-        };
-        self.unknown.keys().eq(other.unknown.keys()) && values(self) == values(other)
+        self.unknown.keys().eq(other.unknown.keys())
+            && self.values() == other.values()
+            && self.urls().eq(other.urls())
+            && self.proxies_astray().eq(other.proxies_astray())
+    }
+
+    /// The URLs, with the names of their variables.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = (&'static str, &ProxyValue)> {
+        let urls = [&self.http, &self.http_upper, &self.https, &self.https_upper];
+        NAMES.into_iter().zip(urls).filter_map(|(name, url)| Some((name, url.as_ref()?)))
+    }
+
+    /// What it gets for each name: a URL with the number of its password, or a list.
+    fn values(&self) -> BTreeMap<&'static str, (&str, Option<u32>)> {
+        let urls = self.urls().map(|(name, url)| (name, (url.shown.as_str(), url.password)));
+        let lists = [("no_proxy", &self.no_proxy), ("NO_PROXY", &self.no_proxy_upper)];
+        urls.chain(lists.into_iter().filter_map(|(name, list)| Some((name, (list.as_deref()?, None))))).collect()
+    }
+
+    /// Is this what a user gets at a door? A job of cron is one of a crontab that sets nothing.
+    pub(crate) fn is_at(&self, door: Door, user: Option<&str>) -> bool {
+        self.consumer == door.consumer()
+            && match self.consumer {
+                Who::Login | Who::Sudo => self.held.iter().any(|(own, at)| *at == door && user == Some(own)),
+                Who::Cron => self.name.is_none(),
+                _ => true,
+            }
+    }
+
+    /// Its proxies that are not where its containers look for them.
+    pub(crate) fn proxies_astray(&self) -> impl Iterator<Item = &Astray> {
+        self.astray.iter().filter(|own| NAMES.contains(&own.variable.as_str()))
+    }
+
+    /// Hosts and ports of the back ends that are not what is meant.
+    pub(crate) fn back_ends_astray(&self) -> impl Iterator<Item = &Astray> {
+        self.astray.iter().filter(|own| !NAMES.contains(&own.variable.as_str()))
     }
 
     /// The proxy that it uses for http (or https) requests. Go programs such as the Docker daemon ask the upper-case name
@@ -365,12 +479,11 @@ impl Consumer {
 
     /// Is there a value that no reader takes for a proxy?
     pub(crate) fn is_unusable(&self) -> bool {
-        let values = [&self.http, &self.http_upper, &self.https, &self.https_upper].into_iter().flatten();
         let flaws = [Flaw::NoScheme, Flaw::BadPort, Flaw::BadHost];
-        values.into_iter().any(|value| value.flaws.iter().any(|flaw| flaws.contains(flaw)))
+        self.urls().any(|(_, value)| value.flaws.iter().any(|flaw| flaws.contains(flaw)))
     }
 
     fn asks_upper_first(&self) -> bool {
-        self.consumer == Who::Docker
+        self.consumer.profile().asks_upper_first
     }
 }

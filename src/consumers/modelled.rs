@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use super::callers::Door;
 use super::docker;
 use super::doors;
 use super::packages;
@@ -21,9 +22,10 @@ pub type Modelled = BTreeMap<String, Option<String>>;
 ///
 /// `apt`: the options below `Acquire::http` and `Acquire::https`; an empty name without a value: it does not know. `dnf`:
 /// `http_proxy`, and `ID` of each repository with a proxy of its own. `pam:SERVICE`, `sshd`: the variables of a login.
+/// `sudo-keeps`: the `file` to put a line into that keeps the names, or `last` for the last line of sudoers, or nothing.
 /// `sudo`: those of a command, called with `http_proxy` and `https_proxy` set to `http://caller:1`. `cron`:
 /// `FILE USER NAME` for each crontab. `login:DOOR:USER`: the variables of a login, as the shell leaves them. `login:sudo:USER`,
-/// `login:sudo -i:USER`: those of a command that root, logged in, starts for a user.
+/// `login:sudo-i:USER`: those of a command that root, logged in, starts for a user.
 /// `FILE USER NAME` for each crontab. `docker-client`: what root's client puts into a container. `daemon.json`: `old` and `new`, which
 /// engines start with `/etc/docker/daemon.json`. `compose:RELEASE`: `SERVICE NAME` for the names `A` to `D` of the project in
 /// `/project`, and `SERVICE` itself.
@@ -37,13 +39,21 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
     Ok(match reader {
         "apt" => packages::apt_options(&host),
         "dnf" => packages::dnf_proxies(&host),
-        "sshd" => plain(pam::sshd::read(&Pam::new(&host, platform)).unwrap_or_default()),
+        "sshd" => plain(
+            pam::sshd::read(&Pam::new(&host, platform)).map(|ssh| ssh.forced.unwrap_or(ssh.sights)).unwrap_or_default(),
+        ),
         "sudo" => {
             let at = Place::new(Path::new("/caller"), 0);
             let caller = Sight::Value { value: "http://caller:1".to_owned(), at };
             let start = ["http_proxy", "https_proxy"].map(|name| (name.to_owned(), caller.clone())).into();
-            plain(pam::sudo::read(&host, &start, platform, false).unwrap_or_default())
+            plain(pam::sudo::read(&host, &start, platform, Door::Sudo).unwrap_or_default())
         }
+        "sudo-keeps" => match pam::sudo::keeps(&host, Door::Sudo) {
+            None => [(String::new(), None)].into(),
+            Some(pam::sudo::Keeps::Already) => Modelled::new(),
+            Some(pam::sudo::Keeps::ByFile(path, _)) => [("file".to_owned(), Some(path.display().to_string()))].into(),
+            Some(pam::sudo::Keeps::ByLastLine(_)) => [("last".to_owned(), None)].into(),
+        },
         "cron" => match pam::cron::read(&host, platform) {
             Err(_) => [(String::new(), None)].into(),
             Ok(cron) => {
@@ -59,11 +69,11 @@ pub fn modelled(reader: &str, root: &Path) -> io::Result<Modelled> {
         "daemon.json" => docker::starts_with(&host)?,
         other => match other.split(':').collect::<Vec<_>>().as_slice() {
             ["pam", service] => plain(pam::environment(&Pam::new(&host, platform), service)),
-            ["login", door @ ("sudo" | "sudo -i"), user] => {
+            ["login", door, user] if Door::SUDO.iter().any(|own| own.as_str() == *door) => {
                 let found = doors::under_sudo(&host, platform, "root", user)
                     .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-                let (plain_sudo, login) = found.unwrap_or_default();
-                plain(if *door == "sudo" { plain_sudo } else { login })
+                let found = found.into_iter().flatten().find(|(own, _)| own.as_str() == *door);
+                plain(found.map(|(_, sights)| sights).unwrap_or_default())
             }
             ["login", door, user] => {
                 let ways = doors::ways(&host, platform, &[user, "root"])

@@ -12,7 +12,7 @@ use crate::host::{Command, FileKind, HostRead, View};
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::redact;
-use crate::system::cloud::cloud;
+use crate::system::cloud::{Direct, cloud, direct};
 use crate::text;
 use crate::text::Text;
 use crate::version::Version;
@@ -32,6 +32,9 @@ pub(crate) struct PlacesFacts {
     pub(crate) curl: Option<String>,
     /// The cloud that the host runs in.
     pub(crate) cloud: Option<String>,
+    /// Hosts beside the metadata address that are asked there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) direct: Vec<Direct>,
     /// Who is seen to ask loopback by HTTP.
     #[serde(default)]
     pub(crate) loopback: Vec<AsksLoopback>,
@@ -83,6 +86,7 @@ pub(crate) fn observe(host: &dyn HostRead, platform: Option<&Platform>, home: &P
     files(&View::new(host), platform, home, &mut facts);
     asks_loopback(host, home, &mut facts);
     facts.cloud = cloud(host);
+    facts.direct = direct(host);
     facts.curl = curl(host, time);
     facts
 }

@@ -3,43 +3,78 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::astray::Site;
+use super::network;
+use super::profile::{Fails, Profile};
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
-use super::{Consumer, Known, NAMES, State, Who};
-use crate::docker::compose::{self, At, Got, OF_CALLER, Project, Service, Stop};
-use crate::envfile::{Dialect, Seen, Syntax, find};
+use super::{ALL_NAMES, Consumer, Known, NAMES, State, Who};
+use crate::docker::compose::{self, Asked, At, Got, OF_CALLER, Project, Service, Stop};
+use crate::envfile::{Dialect, to_utf_8, utf_16};
+use crate::finding::ids;
 use crate::host::{Command, HostRead};
-use crate::product;
+use crate::product::{self, leads_nowhere};
 use crate::text;
 use crate::text::{Text, own};
 use crate::vendor::prod_env as path_of_prod_env;
 
-/// Programs that are run one after the other: two for their releases, one for what it makes of the files.
-const PROGRAMS: u32 = 2;
+pub(super) const PROD_ENV: Profile = Profile {
+    fails: Fails::OtherProxy,
+    has_file_of_ours: true,
+    verb: Some("reconfigure"),
+    files: |probe| vec![path_of_prod_env(probe.home)],
+    ..Profile::new(
+        Who::ProdEnv,
+        ids::PROXY_PROD_ENV,
+        prod_env,
+        |file| file.name.as_ref().map_or("prod.env".into(), |readers| text!("prod.env by {}", own(readers))),
+        |case| ("the product's containers get their environment from this file", case.reconfigure()),
+    )
+};
 
 /// One consumer where all readers give all services the same, else one for each way.
-pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> {
+fn prod_env(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
+    let home = probe.home;
     let path = path_of_prod_env(home);
     let shown = probe.shown(&path);
-    let bytes = match probe.read(&path) {
-        Ok(Some(bytes)) => bytes,
+    match probe.read(&path) {
+        Ok(Some(bytes)) => {
+            if let Some(from) = utf_16(&bytes) {
+                let why = text!("{} is UTF-16 text, which none of its readers can read", own(&shown));
+                let unseen = Consumer::unseen(Who::ProdEnv, shown, State::Unreadable, why);
+                return vec![Consumer { mend: Some(to_utf_8(&probe.host.shown(&path), from)), ..unseen }];
+            }
+        }
         Ok(None) => {
-            let why = text!("{} is not there: the product is not installed", own(&shown));
-            return vec![Consumer::unseen(Who::ProdEnv, shown, State::Skipped, why)];
+            let (state, why) = match leads_nowhere(probe.host, &path) {
+                Some(to) => {
+                    (State::Unreadable, text!("{} leads to {}, where nothing is", own(&shown), probe.host.shown(&to)))
+                }
+                None => (State::Skipped, text!("{} is not there: the product is not installed", own(&shown))),
+            };
+            return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)];
         }
         Err((state, why)) => return vec![Consumer::unseen(Who::ProdEnv, shown, state, why)],
-    };
+    }
     let mut ways: Vec<(Vec<Way>, Consumer)> = Vec::new();
-    let mut readers = readers(probe);
+    let asked = asked(probe, home);
+    let mut readers = asked.dialects.clone();
+    if readers.is_empty() {
+        readers = vec![Dialect::ComposeV1Plain, Dialect::ComposeV1Dotenv, Dialect::ComposeV2];
+    }
     // A release that looks for none of the files that are there starts nothing from them.
     if readers.iter().any(|own| Project::read(probe.host, home, *own).is_some()) {
         readers.retain(|own| Project::read(probe.host, home, *own).is_some());
     }
     for dialect in readers {
-        for (service, consumer) in of_dialect(probe, home, dialect, &path, &bytes) {
+        for (service, consumer) in of_dialect(probe, home, dialect, &asked, &path) {
             let way = Way { dialect: dialect.name(), service };
             match ways.iter_mut().find(|(_, known)| known.is_same(&consumer)) {
-                Some((all, _)) => all.push(way),
+                Some((all, known)) => {
+                    all.push(way);
+                    let new = consumer.astray.into_iter().filter(|own| !known.astray.contains(own)).collect::<Vec<_>>();
+                    known.astray.extend(new);
+                }
                 None => ways.push((vec![way], consumer)),
             }
         }
@@ -51,6 +86,19 @@ pub(super) fn prod_env(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> 
         ..consumer
     };
     ways.into_iter().map(named).collect()
+}
+
+/// What Compose says: as it was asked over planned files, else over the files as they are.
+fn asked(probe: &FileProbe<'_>, home: &Path) -> Asked {
+    let run = |argv: &[&str]| {
+        let command = Command { deadline: probe.limit(), ..Command::new(argv.iter().copied()) };
+        Some(probe.host.run(&command).ok().filter(|output| output.code == Some(0))?.stdout)
+    };
+    match &probe.answers.compose {
+        Some(asked) => asked.clone(),
+        None if probe.host.is_live() => compose::ask(probe.host, home, run),
+        None => Asked::default(),
+    }
 }
 
 /// A reader, and the service whose containers it starts; no service: no compose file tells of any.
@@ -82,31 +130,42 @@ fn of_dialect(
     probe: &mut FileProbe<'_>,
     home: &Path,
     dialect: Dialect,
+    asked: &Asked,
     path: &Path,
-    bytes: &[u8],
 ) -> Vec<(Option<String>, Consumer)> {
-    let Some(project) = Project::read(probe.host, home, dialect) else {
-        return vec![(None, of_file(probe, dialect, path, bytes))];
+    let names: Vec<&str> = ALL_NAMES.into_iter().chain(network::variables()).collect();
+    // Where no compose file tells which services read the file, all that is known is what it says by itself.
+    let alone = |probe: &mut FileProbe<'_>| match Service::of_env_file(path).gets(probe.host, dialect, &names) {
+        Ok(gets) => vec![(None, of_model(probe, path, &gets, &Site::alone()))],
+        Err(Stop { at, why }) => vec![(None, refused(probe, path, at.line, why))],
     };
-    let asked = (probe.host.is_live() && dialect == Dialect::ComposeV2)
-        .then(|| compose::ask(probe.host, &project.files, probe.of_programs(PROGRAMS)))
-        .flatten();
-    let services = match (project.services, &asked) {
+    let Some(project) = Project::read(probe.host, home, dialect) else { return alone(probe) };
+    let asked = asked.services.as_ref().filter(|_| dialect == Dialect::ComposeV2);
+    let services = match (project.services, asked) {
         (Ok(services), _) => services,
-        (Err(_), Some(asked)) => asked.keys().map(|name| Service::named(name)).collect(),
+        (Err(_), Some((_, asked))) => asked.keys().map(|name| Service::named(name)).collect(),
         (Err(stop), None) => return vec![(None, stopped(probe, &stop))],
     };
+    let answers: Vec<String> = services.iter().flat_map(|service| service.known_as.clone()).collect();
     let is_product =
         |service: &Service| product::Known::get().service(&service.name).is_some_and(|known| known.product);
     let of_product: Vec<&Service> = services.iter().filter(|own| own.reads(path) || is_product(own)).collect();
     if of_product.is_empty() {
-        return vec![(None, of_file(probe, dialect, path, bytes))];
+        return alone(probe);
     }
     let one = |service: &Service| {
-        let gets = service.gets(probe.host, dialect, &NAMES);
-        let consumer = match (gets, asked.as_ref().and_then(|asked| asked.get(&service.name))) {
-            (gets, Some(asked)) => of_asked(probe, &project.files, &gets.unwrap_or_default(), asked),
-            (Ok(gets), None) => of_model(probe, path, &gets),
+        let answers = [answers.as_slice(), &service.extra_hosts].concat();
+        let site = Site { network: service.network(), answers, whole: true };
+        let gets = service.gets(probe.host, dialect, &names);
+        let answer = asked.and_then(|(source, services)| Some((source, services.get(&service.name)?)));
+        let consumer = match (gets, answer) {
+            (gets, Some((source, answer))) => {
+                let first = project.files.first().map_or(path, PathBuf::as_path);
+                let gets = corrected(&gets.unwrap_or_default(), answer, &names, first);
+                let consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::ProdEnv, None, source) };
+                sited(probe, consumer, &gets, &site)
+            }
+            (Ok(gets), None) => of_model(probe, path, &gets, &site),
             (Err(stop), None) => stopped(probe, &stop),
         };
         (Some(service.name.clone()), consumer)
@@ -114,82 +173,59 @@ fn of_dialect(
     of_product.into_iter().map(one).collect()
 }
 
-/// The file alone, where no compose file tells which services read it.
-fn of_file(probe: &mut FileProbe<'_>, dialect: Dialect, path: &Path, bytes: &[u8]) -> Consumer {
-    let reading = dialect.read_only(bytes, &NAMES.map(str::as_bytes));
-    if let Some(fatal) = reading.complaints.iter().find(|complaint| complaint.fatal) {
-        return refused(probe, path, fatal.line, fatal.message.into());
-    }
-    let lines = find(bytes, Syntax::EnvFile, &NAMES);
-    let sight = |(name, seen): (Vec<u8>, Seen)| {
-        let name = String::from_utf8_lossy(&name).into_owned();
-        let last = lines.iter().rev().find(|line| NAMES[line.name] == name);
-        let at = Place::new(path, last.map_or(0, |line| line.line));
-        let sight = match seen {
-            Seen::Value(value) => Sight::Value { value: String::from_utf8_lossy(&value).into_owned(), at },
-            Seen::Inherited => Sight::Unknown { at, why: OF_CALLER.into() },
-            Seen::Unknown => {
-                Sight::Unknown { at, why: "another variable decides it, or releases of the reader differ".into() }
+/// What Compose says; the model adds the line where it says the same, and what only the caller's environment tells.
+fn corrected(
+    model: &BTreeMap<String, Got>,
+    asked: &BTreeMap<String, Option<String>>,
+    names: &[&str],
+    first: &Path,
+) -> BTreeMap<String, Got> {
+    let one = |name: &&str| {
+        let of_model = model.get(*name);
+        let got = match (of_model, asked.get(*name)) {
+            (Some(got), _) if got.value == Err(OF_CALLER) => got.clone(),
+            (_, None) => return None,
+            (Some(got), Some(Some(value))) if got.value.as_ref() == Ok(value) => got.clone(),
+            (_, Some(value)) => {
+                // Where both know it and differ, Compose is right; which line it is stays open.
+                let unsure = of_model.filter(|got| got.value.is_err()).map(|got| got.at.clone());
+                Got { value: value.clone().ok_or(OF_CALLER), at: unsure.unwrap_or_else(|| At::new(first, 0)) }
             }
         };
-        (name, sight)
+        Some(((*name).to_owned(), got))
     };
-    let sights: Sights = reading.variables.into_iter().map(sight).collect();
-    probe.modelled(Consumer::new(Who::ProdEnv, None, probe.shown(path)), &sights)
+    names.iter().filter_map(one).collect()
 }
 
-fn of_model(probe: &mut FileProbe<'_>, path: &Path, gets: &BTreeMap<String, Got>) -> Consumer {
-    let sights: Sights = gets.iter().map(|(name, got)| (name.clone(), sight(got))).collect();
+/// A consumer with its proxies, and with the hosts that are not what is meant where its containers are.
+fn sited(probe: &mut FileProbe<'_>, consumer: Consumer, gets: &BTreeMap<String, Got>, site: &Site) -> Consumer {
+    let (proxies, back_ends): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        gets.iter().partition(|(name, _)| ALL_NAMES.contains(&name.as_str()));
+    let sights: Sights = proxies.into_iter().map(|(name, got)| (name.clone(), sight(got))).collect();
+    let consumer = probe.modelled(consumer, &sights);
+    let mut consumer = probe.placed(consumer, site);
+    consumer.astray.extend(probe.back_ends(&back_ends, site));
+    consumer
+}
+
+fn of_model(probe: &mut FileProbe<'_>, path: &Path, gets: &BTreeMap<String, Got>, site: &Site) -> Consumer {
     let mut source = probe.shown(path);
-    for got in gets.values().filter(|got| got.at.path != path) {
+    let is_of_proxy = |name: &String| ALL_NAMES.contains(&name.as_str());
+    for (_, got) in gets.iter().filter(|(name, got)| is_of_proxy(name) && got.at.path != path) {
         let shown = probe.shown(&got.at.path);
         if !source.split(", ").any(|known| known == shown) {
             source = format!("{source}, {shown}");
         }
     }
-    probe.modelled(Consumer::new(Who::ProdEnv, None, source), &sights)
+    sited(probe, Consumer::new(Who::ProdEnv, None, source), gets, site)
 }
 
 fn sight(got: &Got) -> Sight {
     let at = place(&got.at);
     match &got.value {
         Ok(value) => Sight::Value { value: value.clone(), at },
-        Err(why) => Sight::Unknown { at, why: (*why).into() },
+        Err(why) => Sight::unknown(&at, *why),
     }
-}
-
-/// What Compose says; the model adds the line where it says the same, and what only the caller's environment tells.
-fn of_asked(
-    probe: &mut FileProbe<'_>,
-    files: &[PathBuf],
-    gets: &BTreeMap<String, Got>,
-    asked: &BTreeMap<String, Option<String>>,
-) -> Consumer {
-    let mut sights = Sights::new();
-    for name in NAMES {
-        let model = gets.get(name);
-        let value = asked.get(name).and_then(Option::as_ref);
-        match (model, value) {
-            (Some(got), _) if got.value == Err(OF_CALLER) => {
-                sights.insert(name.to_owned(), sight(got));
-            }
-            (Some(got), Some(value)) if got.value.as_ref() == Ok(value) => {
-                sights.insert(name.to_owned(), sight(got));
-            }
-            (model, Some(value)) => {
-                // Where both know it and differ, Compose is right; which line it is stays open.
-                let unsure = model.filter(|got| got.value.is_err()).map(|got| place(&got.at));
-                let first = files.first().map(|file| Place::new(file, 0));
-                let Some(at) = unsure.or(first) else { continue };
-                sights.insert(name.to_owned(), Sight::Value { value: value.clone(), at });
-            }
-            (_, None) => {}
-        }
-    }
-    let files: Vec<String> = files.iter().map(|file| probe.shown(file)).collect();
-    let source = format!("docker compose -f {} config", files.join(" -f "));
-    let consumer = Consumer { known: Known::Asked, ..Consumer::new(Who::ProdEnv, None, source) };
-    probe.modelled(consumer, &sights)
 }
 
 fn place(at: &At) -> Place {
@@ -198,33 +234,14 @@ fn place(at: &At) -> Place {
 
 /// Compose refuses the project, or its files are not understood from a line on.
 fn stopped(probe: &mut FileProbe<'_>, stop: &Stop) -> Consumer {
-    let unknown = |name: &str| (name.to_owned(), Sight::Unknown { at: place(&stop.at), why: stop.why.clone() });
-    let sights: Sights = NAMES.into_iter().map(unknown).collect();
-    probe.modelled(Consumer::new(Who::ProdEnv, None, probe.shown(&stop.at.path)), &sights)
+    let unknown = Sight::Unknown { at: place(&stop.at), why: stop.why.clone() };
+    let consumer = Consumer::new(Who::ProdEnv, None, probe.shown(&stop.at.path));
+    let consumer = probe.modelled(consumer, &unknown.of_all(&NAMES));
+    Consumer { astray: probe.untold(stop), ..consumer }
 }
 
 fn refused(probe: &FileProbe<'_>, path: &Path, line: usize, why: Text) -> Consumer {
     Consumer::unseen(Who::ProdEnv, probe.shown(path), State::Unreadable, text!("line {}: {}", line, why))
-}
-
-/// The readers of `prod.env` that this host has; all that there are where none can be asked.
-fn readers(probe: &FileProbe<'_>) -> Vec<Dialect> {
-    let mut found = Vec::new();
-    if probe.host.is_live() {
-        let version = |argv: &[&str]| {
-            let command = Command { deadline: probe.limit(), ..Command::new(argv.iter().copied()) };
-            let output = probe.host.run(&command).ok().filter(|output| output.code == Some(0))?;
-            Dialect::of_compose(&String::from_utf8_lossy(&output.stdout))
-        };
-        found.extend(version(&["docker-compose", "version", "--short"]));
-        found
-            .extend(version(&["docker", "compose", "version", "--short"]).filter(|found| *found == Dialect::ComposeV2));
-        found.dedup();
-    }
-    if found.is_empty() {
-        found = vec![Dialect::ComposeV1Plain, Dialect::ComposeV1Dotenv, Dialect::ComposeV2];
-    }
-    found
 }
 
 /// What the services of a project get: for the comparison with Compose itself.

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::answers::Answers;
+use super::astray::Names;
 use super::sight::{Place, Sight, Sights};
 use super::value::{Passwords, ProxyValue, list};
-use super::{ALL_NAMES, Consumer, Decided, Exception, NAMES, State, Who, mend};
+use super::{ALL_NAMES, Consumer, Decided, Exception, NAMES, PROFILES, State, Who, mend};
+use crate::envfile::unit::Release;
 use crate::environment::{self, LoginUser, Variables};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -16,7 +18,6 @@ use crate::settings::ProxyUrl;
 use crate::system::owner::{Owner, owner};
 use crate::text;
 use crate::text::{Text, own};
-use crate::vendor::{Vendor, prod_env};
 
 /// How long any other program may take.
 const PROGRAM: Duration = Duration::from_secs(2);
@@ -30,9 +31,15 @@ pub(super) const IMAGE: &str = "under --root no program of the image is run";
 /// What looks: the host, the deadline, and the passwords met so far.
 pub(super) struct FileProbe<'a> {
     pub(super) host: &'a dyn HostRead,
+    /// What system it is; `None`: neither of the two families.
+    pub(super) platform: Option<&'a Platform>,
+    /// The product's folder.
+    pub(super) home: &'a Path,
     pub(super) time: Time,
     /// What programs have said.
     pub(super) answers: Answers,
+    /// What is known of names.
+    pub(super) names: Names,
     passwords: Passwords,
     /// Files that `prepare` and `reconfigure` write.
     own_files: Vec<PathBuf>,
@@ -47,14 +54,17 @@ fn is_other(name: &str) -> bool {
 
 impl<'a> FileProbe<'a> {
     /// Looks at `host` within `time`.
-    pub(super) fn new(host: &'a dyn HostRead, platform: Option<&Platform>, home: &Path, time: Time) -> Self {
-        let docker = &Vendor::get().docker;
-        let mut own_files = vec![docker.drop_in.clone(), docker.daemon_json.clone(), prod_env(home)];
-        own_files.extend(platform.into_iter().flat_map(|platform| {
-            [platform.system_proxy_file(), platform.package_manager(host).conf].map(Path::to_path_buf)
-        }));
+    pub(super) fn new(host: &'a dyn HostRead, platform: Option<&'a Platform>, home: &'a Path, time: Time) -> Self {
         let (answers, passwords) = (Answers::default(), Passwords::default());
-        Self { host, time, answers, passwords, own_files, owners: BTreeMap::new() }
+        let (own_files, owners, names) = (Vec::new(), BTreeMap::new(), Names::default());
+        let mut probe = Self { host, platform, home, time, answers, names, passwords, own_files, owners };
+        probe.own_files = PROFILES.iter().flat_map(|profile| (profile.files)(&probe)).collect();
+        probe
+    }
+
+    /// The systemd of this system.
+    pub(super) fn systemd(&self) -> Release {
+        self.platform.map_or(Release::UNKNOWN, Platform::systemd)
     }
 
     /// The line that decides a variable, for facts.
@@ -62,6 +72,7 @@ impl<'a> FileProbe<'a> {
         let shown = self.shown(&at.path);
         Decided {
             shown: if at.line == 0 { shown } else { format!("{shown}:{}", at.line) },
+            taken: false,
             ours: self.writes(&at.path),
             others: None,
             at: None,
@@ -100,7 +111,7 @@ impl<'a> FileProbe<'a> {
                 Sight::Value { at, .. } => self.mended(consumer.consumer, name, at),
                 Sight::Unknown { at, .. } => self.decided(at),
                 // Where a variable is taken away nothing is mended.
-                Sight::Unset { at } => Decided { ours: false, ..self.decided(at) },
+                Sight::Unset { at } => Decided { ours: false, taken: true, ..self.decided(at) },
             };
             consumer.decided.insert(name.clone(), decided);
             if let Sight::Unknown { at, why } = sight {
@@ -141,17 +152,24 @@ impl<'a> FileProbe<'a> {
 
     /// A consumer that gets what a model says; `usual`: where it would be said, if nothing says anything.
     pub(super) fn of_sights(&mut self, who: Who, sights: &Sights, usual: &[&str]) -> Consumer {
+        let said = NAMES.iter().filter_map(|name| sights.get(*name));
+        let source = self.sources(said, &usual.iter().map(Path::new).collect::<Vec<_>>());
+        self.modelled(Consumer::new(who, None, source), sights)
+    }
+
+    /// The files that decide, each once; `usual` where none does.
+    pub(super) fn sources<'s>(&self, sights: impl IntoIterator<Item = &'s Sight>, usual: &[&Path]) -> String {
         let mut sources: Vec<String> = Vec::new();
-        for sight in NAMES.iter().filter_map(|name| sights.get(*name)) {
+        for sight in sights {
             let shown = self.shown(&sight.at().path);
             if !sources.contains(&shown) {
                 sources.push(shown);
             }
         }
         if sources.is_empty() {
-            sources = usual.iter().map(|path| self.shown(Path::new(path))).collect();
+            sources = usual.iter().map(|path| self.shown(path)).collect();
         }
-        self.modelled(Consumer::new(who, None, sources.join(", ")), sights)
+        sources.join(", ")
     }
 
     /// Who logs in.

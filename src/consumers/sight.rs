@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::docker::compose::NOT_UTF_8;
 use crate::host::HostRead;
 use crate::text::Text;
 
@@ -52,7 +53,66 @@ pub(crate) enum Sight {
     },
 }
 
+/// Where a model ends: from this line on, nothing is known of what the reader gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// The first line that is not understood, or the file or folder that cannot be read.
+    pub(crate) at: Place,
+    /// Why it is not.
+    pub(crate) why: Text,
+}
+
+impl Stop {
+    /// At this place.
+    pub(crate) fn new(at: &Place, why: impl Into<Text>) -> Self {
+        Self { at: at.clone(), why: why.into() }
+    }
+
+    /// The file as a whole.
+    pub(crate) fn file(path: &Path, why: impl Into<Text>) -> Self {
+        Self::line(path, 0, why)
+    }
+
+    /// A line of it.
+    pub(crate) fn line(path: &Path, line: usize, why: impl Into<Text>) -> Self {
+        Self { at: Place::new(path, line), why: why.into() }
+    }
+
+    /// What the reader gets then.
+    pub(crate) fn sight(&self) -> Sight {
+        Sight::unknown(&self.at, self.why.clone())
+    }
+
+    /// The same for each of these names.
+    pub(crate) fn sights(&self, names: &[&str]) -> Sights {
+        self.sight().of_all(names)
+    }
+}
+
 impl Sight {
+    /// The same for each of these names.
+    pub(crate) fn of_all(&self, names: &[&str]) -> Sights {
+        names.iter().map(|name| ((*name).to_owned(), self.clone())).collect()
+    }
+
+    /// A value.
+    pub(crate) fn set(value: impl Into<String>, at: Place) -> Self {
+        Self::Value { value: value.into(), at }
+    }
+
+    /// A value that no proxy has where it is no text.
+    pub(crate) fn of_bytes(value: Vec<u8>, at: Place) -> Self {
+        match String::from_utf8(value) {
+            Ok(value) => Self::Value { value, at },
+            Err(_) => Self::unknown(&at, NOT_UTF_8),
+        }
+    }
+
+    /// What the files alone do not tell.
+    pub(crate) fn unknown(at: &Place, why: impl Into<Text>) -> Self {
+        Self::Unknown { at: at.clone(), why: why.into() }
+    }
+
     /// The value, where it is known that there is one.
     pub(crate) fn value(&self) -> Option<&str> {
         match self {

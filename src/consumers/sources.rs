@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::docker::{docker_drop_in, docker_unit};
-use super::sight::{Place, Sight, Sights};
+use super::sight::{Place, Sight, Sights, Stop};
 use super::units::Service;
 use super::{ALL_NAMES, NAMES, logins};
 use crate::envfile::unit::{self, Release};
@@ -129,34 +129,28 @@ impl Source {
 }
 
 /// What the reader of a file of `NAME=value` lines gets.
-pub(super) fn by_lines(path: &Path, bytes: &[u8], dialect: Dialect) -> Sights {
-    let syntax = match dialect {
-        Dialect::PamEnv(_) => Syntax::PamEnv,
-        Dialect::Shell => Syntax::Shell,
-        _ => Syntax::EnvFile,
+fn by_lines(path: &Path, bytes: &[u8], dialect: Dialect) -> Sights {
+    let (syntax, why) = match dialect {
+        Dialect::PamEnv(_) => (Syntax::PamEnv, "releases of pam_env differ about it"),
+        Dialect::Shell => (Syntax::Shell, BY_SOMETHING_ELSE),
+        _ => (Syntax::EnvFile, BY_SOMETHING_ELSE),
     };
-    let why = match syntax {
-        Syntax::PamEnv => "releases of pam_env differ about it",
-        _ => "a condition, a command or another variable decides it",
-    };
-    let lines = find(bytes, syntax, &ALL_NAMES);
     let reading = dialect.read_only(bytes, &ALL_NAMES.map(str::as_bytes));
+    let lines = find(bytes, syntax, &ALL_NAMES);
     let sight = |(name, seen): (Vec<u8>, Seen)| {
         let name = String::from_utf8_lossy(&name).into_owned();
         let last = lines.iter().rev().find(|line| ALL_NAMES[line.name] == name);
         let at = Place::new(path, last.map_or(0, |line| line.line));
-        let unknown = |at, why: &'static str| Sight::Unknown { at, why: why.into() };
         let sight = match seen {
-            Seen::Value(value) => match String::from_utf8(value) {
-                Ok(value) => Sight::Value { value, at },
-                Err(_) => unknown(at, "its value is no UTF-8"),
-            },
-            Seen::Inherited | Seen::Unknown => unknown(at, why),
+            Seen::Value(value) => Sight::of_bytes(value, at),
+            Seen::Inherited | Seen::Unknown => Sight::unknown(&at, why),
         };
         (name, sight)
     };
     reading.variables.into_iter().map(sight).collect()
 }
+
+const BY_SOMETHING_ELSE: &str = "a condition, a command or another variable decides it";
 
 /// `Environment=` of a drop-in.
 fn of_drop_in(path: &Path, bytes: &[u8]) -> Sights {
@@ -196,8 +190,7 @@ pub(crate) fn of_login(host: &dyn HostRead, platform: &Platform, name: &str, sta
         Ok(user) => logins::login(host, Some(platform), &user, false, start),
         Err(error) => {
             let why = text!("/etc/passwd or /etc/group could not be read: {}", error);
-            let sight = Sight::Unknown { at: Place::new(Path::new("/etc/passwd"), 0), why };
-            NAMES.into_iter().map(|name| (name.to_owned(), sight.clone())).collect()
+            Stop::file(Path::new("/etc/passwd"), why).sights(&NAMES)
         }
     }
 }

@@ -22,6 +22,7 @@ fn seen(host: &MemoryHost) -> ConsumersFacts {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        sudo_by: None,
     };
     observe(&ask, None, patient())
 }
@@ -102,6 +103,21 @@ fn the_daemon_gets_what_its_unit_would_give_it() {
     assert_eq!(shown(&with(&[(DROP_IN, "[Service]\nUnsetEnvironment=HTTP_PROXY\n")])), None);
     let unknown = with(&[(DROP_IN, "[Service]\nEnvironment=HTTP_PROXY=http://%H:1\n")]);
     assert_eq!(unknown.unknown.into_keys().collect::<Vec<_>>(), ["HTTP_PROXY"]);
+    for wrapper in [
+        "/usr/bin/env HTTP_PROXY=http://old:1 /usr/bin/dockerd",
+        "/usr/bin/env -i dockerd",
+        "/bin/sh -c 'exec dockerd'",
+        "/opt/site/start-docker",
+    ] {
+        let wrapped = with(&[(DROP_IN, &format!("[Service]\nExecStart=\nExecStart={wrapper}\n"))]);
+        assert_eq!(wrapped.unknown.len(), 6, "{wrapper}: {wrapped:?}");
+    }
+    for own in ["/usr/bin/dockerd -H fd://", "/usr/bin/dockerd-current", "/usr/bin/docker daemon"] {
+        let own = with(&[(DROP_IN, &format!("[Service]\nExecStart=\nExecStart={own}\n"))]);
+        assert_eq!(shown(&own).as_deref(), Some("http://env:1"));
+    }
+    let absent = (DROP_IN, "[Service]\nExecStart=\nExecStart=/usr/bin/dockerd --config-file=/etc/docker/none.json\n");
+    assert_eq!(with(&[absent]).state, State::Refused);
     let all = ("/etc/systemd/system.conf.d/5.conf", "[Manager]\nDefaultEnvironment=HTTPS_PROXY=http://all:1\n");
     assert_eq!(with(&[all]).proxy(true).unwrap().shown, "http://all:1");
     assert_eq!(with(&[(DROP_IN, "[Service]\nEnvironmentFile=/none\n")]).state, State::Unreadable);
@@ -179,6 +195,7 @@ fn compose_itself_is_asked_and_outranks_the_model() {
     let compose =
         "services:\n  worker:\n    env_file: prod.env\n    environment: {http_proxy: 'http://c:1', no_proxy: }\n";
     files.put("/divvycloud/compose.yaml", compose.as_bytes());
+    files.put("/usr/libexec/docker/cli-plugins/docker-compose", b"");
     let answer = r#"{"services":{"worker":{"environment":{"http_proxy":"http://c:1","https_proxy":"http://asked:1","no_proxy":null}}}}"#;
     let live = Double::with(files)
         .prints("docker compose version --short", "2.26.1-4\n")
@@ -191,6 +208,7 @@ fn compose_itself_is_asked_and_outranks_the_model() {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        sudo_by: None,
     };
     let facts = observe(&ask, Some(&[Who::ProdEnv]), patient());
     let [seen] = facts.consumers.as_slice() else { panic!("{facts:?}") };
@@ -198,7 +216,7 @@ fn compose_itself_is_asked_and_outranks_the_model() {
     assert_eq!(seen.proxy(true).unwrap().shown, "http://asked:1", "not what the model says");
     assert_eq!(seen.decided["http_proxy"].shown, "/divvycloud/compose.yaml:4");
     assert_eq!(seen.unknown.keys().collect::<Vec<_>>(), ["no_proxy"], "of whoever starts it");
-    assert_eq!(facts.compose.to_string(), "docker-compose -f /divvycloud/compose.yaml");
+    assert_eq!(facts.compose.to_string(), "docker compose -f /divvycloud/compose.yaml");
 }
 
 #[test]
@@ -216,6 +234,7 @@ fn the_engine_itself_is_asked_about_its_file() {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        sudo_by: None,
     };
     let facts = observe(&ask, Some(&[Who::Docker]), patient());
     assert_eq!((facts.consumers[0].state, facts.consumers[0].known), (State::Refused, Known::Asked));
@@ -239,7 +258,7 @@ fn an_emptied_list_of_files_is_empty() {
 fn a_line_that_is_not_understood_is_not_said_to_decide() {
     let asked = Consumer { known: Known::Asked, ..Consumer::new(Who::Login, Some("root".to_owned()), "su - root") };
     let names = ["http_proxy", "https_proxy"];
-    let at = Decided { shown: "/root/.bashrc:21".to_owned(), ours: false, others: None, at: None };
+    let at = Decided { shown: "/root/.bashrc:21".to_owned(), taken: false, ours: false, others: None, at: None };
     let planned = Consumer {
         decided: names.map(|name| (name.to_owned(), at.clone())).into(),
         unknown: names.map(|name| (name.to_owned(), "a command decides it".into())).into(),

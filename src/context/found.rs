@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use crate::consumers::NAMES;
 use crate::consumers::sight::{Place, Sight, Sights};
 use crate::consumers::sources::{self, ENVIRONMENT, Reader, Source};
-use crate::envfile::{State, Syntax, find};
+use crate::envfile::{State, Syntax, find, utf_16};
 use crate::environment::LoginUser;
 use crate::host::View;
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::settings::{First, Found, Key, Line, NoProxy, by_key};
-use crate::vendor::{Generation, Vendor};
+use crate::product::leads_nowhere;
+use crate::settings::{First, Found, Key, Line, NoProxy, Origin, Setting, by_key};
+use crate::system::cloud::direct;
+use crate::text;
+use crate::text::Text;
+use crate::vendor::{Generation, Vendor, prod_env};
 
 /// Looks at the files of logins, of the product in `home` and of the Docker daemon.
 ///
@@ -26,9 +30,11 @@ pub(crate) fn found(view: &View<'_>, platform: &Platform, home: &Path, first: Fi
     }
     all.extend(of_others);
     let mut found = Found::default();
+    found.direct = direct(view);
     let paths: Vec<PathBuf> = all.iter().map(|source| source.path.clone()).collect();
     let (product, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|source| source.reader == Reader::Containers);
     let product = product.into_iter().next();
+    found.no_product = no_product(view, &prod_env(home), product.as_ref());
     if let Some(product) = product.as_ref().filter(|_| first == First::Product) {
         of_product(&mut found, product, true);
     }
@@ -43,6 +49,16 @@ pub(crate) fn found(view: &View<'_>, platform: &Platform, home: &Path, first: Fi
     // In one order for every command, whichever file's proxy counts first.
     found.no_proxy = paths.iter().fold(NoProxy::default(), |list, path| list.merged(&found.no_proxy_at(path)));
     Ok(found)
+}
+
+/// A link to nothing, or text that nobody can read.
+fn no_product(view: &View<'_>, path: &Path, source: Option<&Source>) -> Option<Text> {
+    let shown = view.host.shown(path);
+    if let Some(to) = leads_nowhere(view, path) {
+        return Some(text!("{} leads to {}, where nothing is", shown, view.host.shown(&to)));
+    }
+    let bytes = &source?.file.as_ref()?.bytes;
+    utf_16(bytes).map(|_| text!("{} is UTF-16 text, which none of its readers can read", shown))
 }
 
 /// What a login gets counts before what its files say one by one: a later one may decide.
@@ -88,24 +104,32 @@ fn of_product(found: &mut Found, source: &Source, adopted: bool) {
     let generation = found.generation.unwrap_or(Generation::Current);
     // The first variable of a setting is the one that is told of.
     let named = vendor.prod_env_keys().filter_map(|key| Some((by_key(key)?.key, vendor.variables(generation, key))));
-    let named = named.flat_map(|(key, names)| names.iter().enumerate().map(move |(at, name)| (key, name.as_str(), at == 0)));
+    let named =
+        named.flat_map(|(key, names)| names.iter().enumerate().map(move |(at, name)| (key, name.as_str(), at == 0)));
     let named: Vec<(Key, &str, bool)> = named.collect();
     let names: Vec<&str> = NAMES.into_iter().chain(named.iter().map(|(_, name, _)| *name)).collect();
     let lines = find(&file.bytes, Syntax::EnvFile, &names);
+    let provider = &vendor.secrets_provider;
+    let last = find(&file.bytes, Syntax::EnvFile, &[&provider.variable]).into_iter().rev();
+    found.databases = last.filter(|at| at.state == State::Active).take(1).find_map(|at| {
+        let value = meant(&file.bytes[at.value.clone()])?;
+        let origin = Origin::Found { path: source.path.clone(), line: at.line };
+        (!value.is_empty()).then(|| Setting::new(provider.secret(&value).to_owned(), origin))
+    });
     for (index, name) in names.iter().enumerate() {
         let last = lines.iter().rev().find(|at| at.name == index && at.state == State::Active);
         let last = last.map(|last| (last, meant(&file.bytes[last.value.clone()])));
         let setting = named.iter().find(|(_, own, _)| own == name);
         if let Some((key, ..)) = setting {
-            found.note(*key, last.as_ref().map(|(_, value)| value.as_str()));
+            found.note(*key, last.as_ref().and_then(|(_, value)| value.as_deref()));
         }
         let Some((last, value)) = last else { continue };
-        match setting {
-            Some((key, _, true)) => found.set(*key, &value, &source.path, last.line),
-            Some(_) => {}
-            None => {
+        match (setting, value) {
+            (Some((key, _, true)), Some(value)) => found.set(*key, &value, &source.path, last.line),
+            (Some(_), _) => {}
+            (None, value) => {
                 let place = Place::new(&source.path, last.line);
-                found.take(&Line { mtime: source.mtime(), ..line(name, &place, Some(&value), adopted) });
+                found.take(&Line { mtime: source.mtime(), ..line(name, &place, value.as_deref(), adopted) });
             }
         }
     }
@@ -121,12 +145,13 @@ fn generation(bytes: &[u8]) -> (Option<Generation>, bool) {
     (Some(generation), active == (true, true))
 }
 
-/// The value that a person meant: without the remark behind it, and without quotes, which docker and Compose v1 keep.
-fn meant(raw: &[u8]) -> String {
-    let text = String::from_utf8_lossy(raw);
-    let value = text.split_once(" #").map_or(text.as_ref(), |(value, _)| value).trim();
+/// The value that a person meant: without the remark behind it, and without quotes, which docker and Compose v1 keep. `None`: it
+/// is not UTF-8, so it could not be written again as it is.
+fn meant(raw: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(raw).ok()?;
+    let value = text.split_once(" #").map_or(text, |(value, _)| value).trim();
     let inner = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
-    ['"', '\''].into_iter().find_map(inner).unwrap_or(value).to_owned()
+    Some(['"', '\''].into_iter().find_map(inner).unwrap_or(value).to_owned())
 }
 
 /// Has the file an active (or, where asked, a commented) line whose name begins so?

@@ -14,7 +14,7 @@ use crate::settings::{
     self, Key, LastRun, Layer, Layers, NoProxy, SETTINGS_FILE, STATE, STATE_FILE, SecretSources, Setting, TABLE,
 };
 use crate::text;
-use crate::text::{nearest, own, quoted};
+use crate::text::{as_root, nearest, own, quoted};
 
 /// More than any settings or password file has.
 const MAX_FILE: u64 = 1 << 20;
@@ -208,7 +208,7 @@ fn last_run(host: &dyn HostRead) -> Result<LastRun, Problem> {
         let file = own(quoted(&shown.to_string_lossy()));
         return Err(not_private(&shown, "a file", "what it says is obeyed by runs as root")
             .hint(text!("where its content is right: chown root: {} && chmod 0600 {}", file, file))
-            .hint_command(text!("mv {} {}.unread", file, file)));
+            .hint_command(as_root(text!("mv {} {}.unread", file, file))));
     }
     // A link would lead out of the folder that is looked at here.
     let snapshot = match stat.kind {
@@ -233,9 +233,9 @@ pub(crate) fn private_state(host: &dyn HostRead) -> Result<(), Problem> {
     if stat.is_some_and(|stat| stat.kind == FileKind::Dir && host.is_private(&stat)) {
         return Ok(());
     }
-    let shown_folder = shown.display();
+    let shown_folder = own(quoted(&shown.to_string_lossy()));
     Err(not_private(&shown, "a folder", "journals and backups in it decide what is written as root")
-        .hint_command(text!("chown root: {} && chmod 0700 {}", shown_folder, shown_folder)))
+        .hint_command(as_root(text!("chown root: {} && chmod 0700 {}", shown_folder, shown_folder))))
 }
 
 fn not_private(shown: &Path, kind: &'static str, because: &'static str) -> Problem {

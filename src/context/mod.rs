@@ -18,8 +18,10 @@ pub(crate) use inputs::{Inputs, at_most, authority, private_state, read, utf8};
 use crate::finding::{Finding, Ignored};
 use crate::host::{HostRead, View};
 use crate::platform::{self, Platform};
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::{self, First, Found, Layers, Origin, STATE_FILE, Settings, Spec, Unresolved};
+use crate::text;
+use crate::text::Text;
 use crate::vendor::prod_env;
 
 /// What a command is after. It decides which files are asked first, and what is an error.
@@ -171,11 +173,23 @@ impl<'h> HostContext<'h> {
             other => return other.map_err(Unresolved::into_problem),
         };
         for spec in &missing {
-            let Some(value) = ask(spec)? else { return Err(Unresolved::Missing(missing).into_problem()) };
+            let Some(value) = ask(spec)? else { return Err(self.missing(missing)) };
             inputs.flags.insert(spec, value, Origin::Flag("asked for".to_owned()))?;
         }
         self.layers.flags = inputs.flags.clone();
         self.resolve(inputs, ignored).map_err(Unresolved::into_problem)
+    }
+
+    /// What is missing, and where it may be: a file that this user may not read is not one that says nothing.
+    fn missing(&self, specs: Vec<&'static Spec>) -> Problem {
+        let problem = Unresolved::Missing(specs).into_problem();
+        let unread = self.root_only();
+        if unread.is_empty() {
+            return problem;
+        }
+        let files = Text::join(unread.iter().map(|path| text!("{}", path)), ", ");
+        let because = text!("it may stand in {}, which this user may not read", files);
+        Problem::host(id::NEEDS_ROOT, problem.message).because(because)
     }
 
     /// Files that only root may read, as a person would type them.

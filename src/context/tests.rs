@@ -91,3 +91,17 @@ fn a_missing_password_is_asked_for_once() {
     }
     assert_eq!(asked, [Key::ProxyPassword]);
 }
+
+#[test]
+fn what_may_stand_in_a_file_that_this_user_may_not_read_is_not_absent() {
+    let host = ubuntu()
+        .with_error("/etc/environment", ErrorKind::PermissionDenied)
+        .with("/divvycloud/prod.env", "http_proxy=http://u@product:1\n");
+    let (mut inputs, ignored) = (inputs(), Ignored::default());
+    let mut context = HostContext::load(&host, &inputs, Intent::Check).unwrap();
+    let problem = context.settings(&mut inputs, &ignored, &mut |_| Ok(None)).unwrap_err();
+    assert_eq!(problem.id, "needs-root");
+    let sentence = problem.sentence().to_string();
+    assert!(sentence.contains("proxy.password") && sentence.contains("/etc/environment"), "{sentence}");
+    assert!(problem.hints.is_empty(), "the line with sudo is added where it is known");
+}

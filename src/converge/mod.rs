@@ -11,26 +11,28 @@ mod prove;
 mod take_back;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, runs};
+use crate::check::Group;
 use crate::consumers::{ConsumersFacts, Wanted};
 use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::{HostRead, HostWrite, View};
 use crate::network::catalogue::foreign_region;
+use crate::network::cause::Via;
 use crate::plan::{Change, ContainerChange, Memory, Plan, PlannedHost, Stage};
 use crate::platform::Platform;
-use crate::problem::{HostState, Problem, id};
+use crate::problem::{HostState, Kind, Problem, id};
 use crate::prove::Look;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
 use crate::settings::{First, Found, Key, Settings, Spec};
 use crate::targets::{self, Context, Mended, Phase};
 use crate::text;
-use crate::text::{Text, ics_setup, own};
+use crate::text::{Person, Text, ics_setup, own};
 
 /// Who sees what a run does and is asked before it does it.
 pub(crate) trait Interface {
@@ -122,6 +124,8 @@ pub(crate) struct Options<'a> {
     pub(crate) dry_run: bool,
     /// The host's own programs are asked over the planned files before anything is written.
     pub(crate) prove: bool,
+    /// The world is asked first: back ends that the run changes, host and proxy where the settings say so.
+    pub(crate) preflight: bool,
     /// The proxy is asked once when everything is written and verified.
     pub(crate) probe: bool,
     /// Findings that do not stop the run.
@@ -164,7 +168,7 @@ impl RunContext {
         &'t self,
         command: &'t str,
         outcome: &'t Result<Outcome, Problem>,
-        root: Option<&'t Path>,
+        person: &'t Person,
     ) -> Report<'t> {
         let error = outcome.as_ref().err();
         let keeps = |problem: &Problem| matches!(problem.host_state, HostState::Changed | HostState::Committed);
@@ -184,7 +188,7 @@ impl RunContext {
             next_steps,
             error,
             redactor: &self.redactor,
-            root,
+            person,
         }
     }
 }
@@ -377,7 +381,7 @@ impl Converge<'_> {
         }));
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
-        let check_first = preflight::is_wanted(context);
+        let check_first = preflight::is_wanted(self.options, context);
         let foretold = prove::plan(view, context, self.options.dry_run, check_first);
         context.findings.extend(foretold);
         ignored.apply(&mut context.findings);
@@ -385,11 +389,18 @@ impl Converge<'_> {
             // Nobody is asked for a plan that will not be carried out.
             stop_on_failure(&context.findings)?;
         }
-        let seen = preflight::look(self.options, &host, self.phase, context)?;
+        let mut seen = preflight::look(self.options, &host, self.phase, context)?;
+        // What every plan says of its host, the checks say in the same words.
+        seen.retain(|new| !context.findings.iter().any(|known| (known.id, &known.title) == (new.id, &new.title)));
         context.findings.extend(seen);
         ignored.apply(&mut context.findings);
-        stop_on_failure(&context.findings)?;
-        self.around.foresee(context)
+        match failure(&context.findings) {
+            None => self.around.foresee(context),
+            Some(problem) => Err(or_ignored(
+                problem.hint("then run the same command again: nothing of it was written or remembered"),
+                &context.findings,
+            )),
+        }
     }
 }
 
@@ -438,19 +449,37 @@ fn written(host: &dyn HostRead) -> BTreeSet<PathBuf> {
     in_force.flat_map(|run| run.begin.intents).map(|intent| intent.real_path).collect()
 }
 
-/// The problem of the first failing finding.
+/// The problem of the failing findings.
 ///
 /// # Errors
 /// Where there is one.
 pub(crate) fn stop_on_failure(findings: &[Finding]) -> Result<(), Problem> {
-    let failing: Vec<&Finding> = findings.iter().filter(|finding| finding.status == Status::Fail).collect();
-    let Some(first) = failing.first() else { return Ok(()) };
-    let more = if failing.len() > 1 { text!(" (and {} more)", failing.len() - 1) } else { Text::default() };
-    let problem = Problem::host(id::CHECKS_FAILED, text!("{}{}", first.title, more));
+    failure(findings).map_or(Ok(()), |problem| Err(or_ignored(problem, findings)))
+}
+
+fn failing(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+    findings.iter().filter(|finding| finding.status == Status::Fail)
+}
+
+/// The first failing finding as a problem, with what mends it.
+fn failure(findings: &[Finding]) -> Option<Problem> {
+    let first = failing(findings).next()?;
+    let others = failing(findings).count() - 1;
+    let more = if others > 0 { text!(" (and {} more)", others) } else { Text::default() };
+    let outside = first.path == Some(Via::Proxy.as_str()) || first.id.group() == Group::Backends.as_str();
+    let kind = if outside { Kind::Outside } else { Kind::Host };
+    let problem = Problem::new(kind, id::CHECKS_FAILED, text!("{}{}", first.title, more));
     let problem = match &first.observed {
         Some(observed) => problem.because(text!("seen: {}", observed)),
         None => problem,
     };
-    let problem = first.fix.iter().cloned().fold(problem, Problem::hint_fix);
-    Err(problem.hint(text!("go on all the same: --ignore-check {}", first.id)))
+    Some(first.fix.iter().cloned().fold(problem, Problem::hint_fix))
+}
+
+/// The other way out: what lets all of them pass.
+fn or_ignored(problem: Problem, findings: &[Finding]) -> Problem {
+    let mut ids: Vec<_> = failing(findings).map(|finding| finding.id).collect();
+    ids.dedup();
+    let flags = Text::join(ids.into_iter().map(|id| text!("--ignore-check {}", id)), " ");
+    problem.hint(text!("go on all the same: {}", flags))
 }

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Options, RunContext};
 use crate::check::backends::{Mysql, Redis};
 use crate::check::proxy::Dial;
-use crate::check::{
-    self, AnyCheck, Check, CheckSpec, Group, Limits, Look, Secrets, in_turn, is_published,
-};
+use crate::check::{self, AnyCheck, Check, CheckSpec, Group, Limits, Look, Secrets, in_turn, is_published};
 use crate::consumers::Who;
 use crate::context::{HostContext, authority};
 use crate::finding::{Finding, FindingId, Status, ids};
@@ -17,10 +15,10 @@ use crate::host::HostRead;
 use crate::net::{Roots, Time};
 use crate::plan::PlannedHost;
 use crate::problem::Problem;
-use crate::settings::{Effective, Key, Settings, TargetName};
+use crate::settings::{Effective, Key, Layers, Settings, Shape, Spec, TABLE, TargetName};
 use crate::targets::{self, Phase};
 use crate::text;
-use crate::text::{Text, ics_setup, own, seconds};
+use crate::text::{Text, ics_setup, own, quoted};
 use crate::vendor::prod_env;
 
 /// How long the proxy may take once all is written.
@@ -64,8 +62,9 @@ const BACK_ENDS: [BackEnd; 2] = [
 ];
 
 /// Was it asked to check host and proxy before anything is written?
-pub(super) fn is_wanted(context: &RunContext) -> bool {
-    context.settings.as_ref().is_some_and(|settings| settings.switch(Key::CheckFirst) == Some(true))
+pub(super) fn is_wanted(options: Options<'_>, context: &RunContext) -> bool {
+    let says = |settings: &Settings| settings.switch(Key::CheckFirst) == Some(true);
+    options.preflight && context.settings.as_ref().is_some_and(says)
 }
 
 /// What is found before anything is written, of what the settings call for. Prepares the question that the proxy gets when
@@ -80,10 +79,10 @@ pub(super) fn look(
     context: &mut RunContext,
 ) -> Result<Vec<Finding>, Problem> {
     context.probe = None;
-    let check_first = is_wanted(context);
+    let check_first = is_wanted(options, context);
     let Some(settings) = &context.settings else { return Ok(Vec::new()) };
     let is_live = host.view.host.is_live();
-    let moved = moved(host, settings, phase);
+    let moved = if options.preflight { moved(host, settings, phase) } else { Vec::new() };
     let probes = options.probe && is_live && !options.dry_run && !check_first && settings.proxies.any();
     if !check_first && moved.is_empty() && !probes {
         return Ok(Vec::new());
@@ -96,7 +95,8 @@ pub(super) fn look(
     let end = Instant::now() + spec.limits.run();
     let planned = PlannedHost::new(&host.view, &context.plan.changes);
     let platform = context.platform.as_ref();
-    let look = Look { host: host.view.host, platform, spec: &spec, secrets: &secrets, roots: &roots, changes: Some(&[]) };
+    let look =
+        Look { host: host.view.host, platform, spec: &spec, secrets: &secrets, roots: &roots, changes: Some(&[]) };
     let mut findings = Vec::new();
     if check_first {
         findings.extend(host_and_proxy(&look, &planned, &context.plan.consumers, end));
@@ -108,7 +108,10 @@ pub(super) fn look(
                     .observed(why)
                     .advise(text!("ask it afterwards: {}", ics_setup("check backends"))),
             ],
-            None => in_turn(&[back_end.check], &look, end),
+            None => {
+                let found = in_turn(&[back_end.check], &look, end).into_iter();
+                found.map(|finding| not_written_yet(finding, back_end, &host.layers)).collect()
+            }
         });
     }
     context.probe = probes.then_some(Probe { spec, secrets, roots });
@@ -168,8 +171,33 @@ fn unasked(back_end: &BackEnd, host: &HostContext<'_>, settings: &Settings) -> O
         return Some(text!("{} can be read by root only, so the password is not known", file));
     }
     let (name, _) = Effective::new(settings, &host.found).text(back_end.host)?;
-    is_published(settings.deployment, &name)
-        .then(|| text!("a Test Drive's {} is a container of this host, which starts with the product", own(back_end.name)))
+    is_published(settings.deployment, &name).then(|| {
+        text!("a Test Drive's {} is a container of this host, which starts with the product", own(back_end.name))
+    })
+}
+
+/// A command of ours would use the back end that the host still has: in its place stands one that names the new one.
+fn not_written_yet(mut finding: Finding, back_end: &BackEnd, layers: &Layers) -> Finding {
+    if !matches!(finding.status, Status::Fail | Status::Error) {
+        return finding;
+    }
+    finding.fix.retain(|fix| !fix.text().names_ics_setup());
+    let is_of_it = |spec: &&Spec| spec.key.is_in(back_end.section) || matches!(spec.key, Key::Release | Key::ProxyCa);
+    let said = TABLE.iter().filter(is_of_it).filter_map(|spec| Some((spec, layers.flags_first(&[spec.key])?.1)));
+    let words = said.filter_map(|(spec, said)| {
+        let flag = spec.flag.or_else(|| spec.key.file_of_password()?.spec().flag)?;
+        Some(match spec.shape {
+            _ if spec.secret => text!(" --{} <FILE>", own(flag)),
+            Shape::Switch => text!(" --{}={}", own(flag), own(&said.value)),
+            _ => text!(" --{} {}", own(flag), own(quoted(&said.value))),
+        })
+    });
+    let command = ics_setup(text!("check backends{}", Text::join(words, "")));
+    if [ids::MYSQL_VERSION, ids::REDIS_VERSION].contains(&finding.id) {
+        finding = finding
+            .advise("if another release of the product is meant, name it in the same command: --release <VERSION>");
+    }
+    finding.look(text!("ask the new one again, which changes nothing: {}", command))
 }
 
 /// Asks the proxy once. What it does not do is told; nothing is taken back for it.

@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::targets;
 use crate::text;
 use crate::text::{Foreign, ics_setup, own};
-use crate::vendor::Vendor;
+use crate::vendor::{Vendor, prod_env};
 
 /// How long all consumers may take together.
 const DEADLINE: Duration = Duration::from_secs(40);
@@ -34,7 +34,7 @@ pub(super) fn plan(host: &View<'_>, context: &mut RunContext, dry_run: bool, str
     let files: Vec<File> = changes.iter().map(Change::file).collect();
     let inside = (host.is_live() && (dry_run || !files.is_empty())).then_some(files.as_slice());
     let Some((wanted, mut facts)) = observe(&planned, context, &context.plan.consumers, inside) else {
-        return Vec::new();
+        return back_ends(&planned, context, inside);
     };
     let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
     consumers::over_planned(host, &planned, release, &mut facts);
@@ -47,9 +47,19 @@ pub(super) fn plan(host: &View<'_>, context: &mut RunContext, dry_run: bool, str
         if strict || consumer.state == State::Refused { finding } else { milder(finding) }
     });
     let findings = findings.chain(facts.consumers.iter().filter_map(judge::disagreement).map(milder));
+    let findings = findings.chain(judge::back_ends(&facts, &wanted).into_iter().map(milder));
     let findings = findings.filter(|finding| !matches!(finding.status, Status::Pass | Status::Skip)).collect();
     context.ahead = Some((wanted, facts));
     findings
+}
+
+/// Of a run that writes nothing but the back ends: what the containers make of them.
+fn back_ends(planned: &PlannedHost<'_>, context: &RunContext, inside: Option<&[File]>) -> Vec<Finding> {
+    let home = context.settings.as_ref().map(|settings| prod_env(&settings.home));
+    let only = [Who::ProdEnv].into_iter().filter(|_| home.as_ref().is_some_and(|path| context.plan.touches(path)));
+    let Some((wanted, facts)) = observe(planned, context, &only.collect::<Vec<_>>(), inside) else { return Vec::new() };
+    let findings = judge::back_ends(&facts, &wanted).into_iter().map(milder);
+    findings.filter(|finding| finding.status != Status::Skip).collect()
 }
 
 /// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already.
@@ -61,7 +71,14 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
     if !context.restart || !context.plan.consumers.contains(&Who::Docker) {
         return Ok(());
     }
-    let touched = context.plan.touches(&files.drop_in) || context.plan.touches(&files.daemon_json);
+    let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
+    let Some(unit) = consumers::installed_docker(host, release) else {
+        context.plan.next_steps.push("nothing was restarted: there is no Docker on this host".into());
+        return Ok(());
+    };
+    let unit = format!("{unit}.service");
+    let drop_in = consumers::docker_drop_in(&unit);
+    let touched = [&drop_in, &files.daemon_json].into_iter().any(|path| context.plan.touches(path));
     let is_behind =
         |(_, facts): (Wanted, ConsumersFacts)| facts.consumers.iter().any(|consumer| consumer.next.is_some());
     if !touched && !observe(host, context, &[Who::Docker], None).is_some_and(is_behind) {
@@ -71,11 +88,11 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
         context.plan.next_steps.push("systemd does not run here: restart the Docker daemon yourself".into());
         return Ok(());
     }
-    for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", "docker.service"]] {
+    for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", &unit]] {
         let command = Command { deadline: Duration::from_secs(120), ..Command::new(argv.iter().copied()) };
         let failed = || {
             Problem::host(id::RESTART_FAILED, text!("{} failed", own(argv.join(" "))))
-                .hint("look: systemctl status docker; journalctl -u docker -n 50")
+                .hint(text!("look: systemctl status {}; journalctl -u {} -n 50", own(&unit), own(&unit)))
                 .hint("then run the same command again: it restarts a daemon that has not read its proxy")
                 .leaving(HostState::Changed)
         };
@@ -165,6 +182,7 @@ fn ask(
         http_proxy: settings.proxies.http.as_ref().map(|url| &url.value),
         https_proxy: settings.proxies.https.as_ref().map(|url| &url.value),
         inside,
+        sudo_by: None,
     };
     Some((wanted, consumers::observe(&ask, Some(only), Time::new(DEADLINE, DEADLINE))))
 }

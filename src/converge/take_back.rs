@@ -1,11 +1,16 @@
 //! The way back: the last run, or the named one.
 
+use std::path::Path;
+
 use super::{Interface, Options, RunContext};
 use crate::apply::{Session, State, revert, runs};
+use crate::consumers;
+use crate::envfile::unit::Release;
 use crate::host::{HostWrite, View};
 use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::report::Outcome;
+use crate::targets;
 use crate::text;
 use crate::text::{Text, own};
 
@@ -58,24 +63,26 @@ impl TakeBack<'_> {
         } else {
             context.run = Some(session.apply(&context.plan, "revert", Some(&run.begin.run))?.run);
         }
-        let steps = afterwards(&context.plan);
+        let steps = afterwards(self.host, &context.plan);
         context.plan.next_steps.extend(steps);
         Ok(if nothing { Outcome::Unchanged } else { Outcome::Changed })
     }
 }
 
 /// Who has to read the old values again.
-fn afterwards(plan: &Plan) -> Vec<Text> {
+fn afterwards(host: &dyn HostWrite, plan: &Plan) -> Vec<Text> {
     let has = |part: &str| plan.changes.iter().any(|change| change.path.to_string_lossy().contains(part));
     let mut steps = Vec::new();
     if has("/etc/environment") || has("/etc/profile.d/") {
-        steps.push("log in again: running sessions keep the environment they have".into());
+        steps.push(targets::LOG_IN_AGAIN.into());
     }
-    if has("/docker") {
-        steps.push("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart docker".into());
+    let of_daemon = |path: &Path| path.to_string_lossy().contains("docker") && !path.ends_with("prod.env");
+    if plan.changes.iter().any(|change| of_daemon(&change.path)) {
+        steps.extend(consumers::installed_docker(host, Release::UNKNOWN).map(targets::docker_reads_again));
     }
-    if has("/prod.env") {
-        steps.push("let the containers read prod.env: stop and start the product with docker-compose".into());
-    }
-    steps
+    let product = plan.changes.iter().find(|change| change.path.ends_with("prod.env"));
+    steps.extend(product.and_then(|change| Some(targets::product_reads_again(host, change.path.parent()?))));
+    // An image has no sessions and no daemons.
+    let later = |step| if host.is_live() { step } else { text!("once the image runs: {}", step) };
+    steps.into_iter().map(later).collect()
 }

@@ -33,7 +33,12 @@ impl Compose {
     ///
     /// # Errors
     /// It is not installed.
-    pub(super) fn of(host: &dyn HostRead, place: &Place, home: &Path, containers: &[Container]) -> Result<Self, Problem> {
+    pub(super) fn of(
+        host: &dyn HostRead,
+        place: &Place,
+        home: &Path,
+        containers: &[Container],
+    ) -> Result<Self, Problem> {
         let made = containers.iter().find_map(|container| container.compose_version.as_deref());
         let wanted = made.and_then(generation);
         let there: Vec<(&[&str], Generation)> = [&["docker", "compose"][..], &["docker-compose"]]
@@ -51,12 +56,13 @@ impl Compose {
     /// # Errors
     /// `compose-failed`, with its words.
     pub(super) fn run(&self, host: &dyn HostRead, arguments: &[&str]) -> Result<Output, Problem> {
-        let argv: Vec<String> = self.argv.iter().cloned().chain(arguments.iter().map(|&word| word.to_owned())).collect();
+        let argv: Vec<String> =
+            self.argv.iter().cloned().chain(arguments.iter().map(|&word| word.to_owned())).collect();
         let shown = argv.join(" ");
         let failed = |why: Text| Problem::host(id::COMPOSE_FAILED, text!("{} failed", own(&shown))).because(why);
-        let output = host.run(&Command { deadline: DEADLINE, ..Command::new(argv) }).map_err(|error| {
-            failed("it could not be run, or did not end in time".into()).caused_by(error)
-        })?;
+        let output = host
+            .run(&Command { deadline: DEADLINE, ..Command::new(argv) })
+            .map_err(|error| failed("it could not be run, or did not end in time".into()).caused_by(error))?;
         if output.code == Some(0) {
             return Ok(output);
         }
@@ -101,8 +107,11 @@ fn absent(made: Option<&str>, there: &[(&[&str], Generation)]) -> Problem {
         )
         .because("the other generation, which is, would create every container anew, that of the database too")
         .hint("install the generation that made them, or stop the product and start it with the other one by hand"),
-        _ => Problem::host(id::COMPOSE_MISSING, "there is no Compose on this host: neither docker compose nor docker-compose")
-            .hint("install it: apt-get install docker-compose, or the plugin docker-compose-plugin"),
+        _ => Problem::host(
+            id::COMPOSE_MISSING,
+            "there is no Compose on this host: neither docker compose nor docker-compose",
+        )
+        .hint("install it: apt-get install docker-compose, or the plugin docker-compose-plugin"),
     }
 }
 

@@ -116,7 +116,8 @@ impl Health {
                 let (service, container) = named();
                 return Err(Failure::CrashLoop { service, container, restarts: one.restarts - base });
             }
-            let neighbours_run = || every(&poll.services).any(|(other, one)| other != service && one.status == "running");
+            let neighbours_run =
+                || every(&poll.services).any(|(other, one)| other != service && one.status == "running");
             let stuck = one.status == "created" && !one.error.raw().is_empty() && neighbours_run();
             if matches!(one.status.as_str(), "exited" | "dead") || stuck {
                 let (service, container) = named();
@@ -164,7 +165,10 @@ fn is_expected(poll: &Poll, service: &str) -> bool {
 /// Services with fewer containers than the compose file asks for.
 fn missing(poll: &Poll) -> Vec<String> {
     let count = |name: &str| poll.services.iter().find(|own| own.name == name).map_or(0, |own| own.containers.len());
-    let short = poll.wanted.iter().filter(|wanted| count(&wanted.service) < usize::try_from(wanted.count).unwrap_or(usize::MAX));
+    let short = poll
+        .wanted
+        .iter()
+        .filter(|wanted| count(&wanted.service) < usize::try_from(wanted.count).unwrap_or(usize::MAX));
     short.map(|wanted| wanted.service.clone()).collect()
 }
 
@@ -211,7 +215,10 @@ mod tests {
         let before = [Service { name: "worker".to_owned(), containers: vec![one("running", 7)] }];
         let mut health = Health::new(LIMITS, &before);
         assert_eq!(health.see(at(1), &poll(None, one("running", 9))), Ok(State::Starting));
-        assert!(matches!(health.see(at(2), &poll(None, one("running", 10))), Err(Failure::CrashLoop { restarts: 3, .. })));
+        assert!(matches!(
+            health.see(at(2), &poll(None, one("running", 10))),
+            Err(Failure::CrashLoop { restarts: 3, .. })
+        ));
         let mut health = Health::new(LIMITS, &before);
         assert_eq!(health.see(at(1), &poll(None, one("running", 2))), Ok(State::Starting));
         assert!(matches!(health.see(at(2), &poll(None, one("restarting", 3))), Err(Failure::CrashLoop { .. })));
@@ -233,6 +240,9 @@ mod tests {
         assert_eq!(health.see(at(3101), &poll(Some(200), one("running", 0))), Ok(State::Answering));
         assert_eq!(health.see(at(3102), &poll(Some(200), one("running", 0))), Ok(State::Healthy));
         let mut health = Health::new(LIMITS, &[]);
-        assert_eq!(health.see(at(600), &waiting(one("restarting", 1))), Err(Failure::Late { state: State::Starting, missing: Vec::new() }));
+        assert_eq!(
+            health.see(at(600), &waiting(one("restarting", 1))),
+            Err(Failure::Late { state: State::Starting, missing: Vec::new() })
+        );
     }
 }

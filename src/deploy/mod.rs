@@ -31,7 +31,7 @@ use crate::settings::{Key, STATE};
 use crate::signals::Uninterrupted;
 use crate::targets::Phase;
 use crate::text;
-use crate::text::{Foreign, Text, ics_setup, own};
+use crate::text::{Foreign, Text, as_root, ics_setup, own};
 use crate::vendor::prod_env;
 
 /// How long Docker may take to say what there is.
@@ -71,7 +71,8 @@ impl Around for Reconfigure<'_> {
         self.running = None;
         let Some(settings) = &context.settings else { return Ok(()) };
         let (home, wanted) = (settings.home.clone(), settings.switch(Key::Restart));
-        let limits = Limits { healthy: settings.duration(Key::HealthyWithin), migrate: settings.duration(Key::MigrateWithin) };
+        let limits =
+            Limits { healthy: settings.duration(Key::HealthyWithin), migrate: settings.duration(Key::MigrateWithin) };
         if !self.host.is_live() || wanted == Some(false) {
             return Ok(());
         }
@@ -161,7 +162,7 @@ impl Reconfigure<'_> {
         };
         let undone = if edited { take_back(doing, self.host) } else { Ok(()) };
         let up = undone.and_then(|()| running.start(self.host, doing));
-        let watch = running.compose.shown("ps");
+        let watch = as_root(running.compose.shown("ps"));
         match up {
             Ok(()) => {
                 // That the marker stays is told by the next run; the product runs.
@@ -231,7 +232,8 @@ impl Running {
         let (began, mut told) = (Instant::now(), None);
         loop {
             let poll = self.poll(host)?;
-            let state = health.see(began.elapsed(), &poll).map_err(|failure| unhealthy(&failure, &poll, &self.compose))?;
+            let state =
+                health.see(began.elapsed(), &poll).map_err(|failure| unhealthy(&failure, &poll, &self.compose))?;
             if told.replace(state) != Some(state) {
                 doing.tell(&state.sentence());
             }
@@ -269,7 +271,10 @@ impl Running {
     /// What ran before, where the compose file is not understood.
     fn expected(&self) -> Vec<containers::Wanted> {
         let count = |ids: &Vec<String>| u32::try_from(ids.len()).unwrap_or(u32::MAX);
-        self.before.iter().map(|(service, ids)| containers::Wanted { service: service.clone(), count: count(ids) }).collect()
+        self.before
+            .iter()
+            .map(|(service, ids)| containers::Wanted { service: service.clone(), count: count(ids) })
+            .collect()
     }
 }
 
@@ -342,27 +347,37 @@ fn no_answer(error: &NoDocker) -> Problem {
         NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why } => text!("{}", why),
         NoDocker::Late { millis } => text!("no answer within {} ms", own(millis)),
     };
-    Problem::host(id::DOCKER_SILENT, "Docker does not say which containers there are").because(why).hint_command("docker ps -a")
+    Problem::host(id::DOCKER_SILENT, "Docker does not say which containers there are")
+        .because(why)
+        .hint_command(as_root("docker ps -a"))
 }
 
 /// Why the product will not be well.
 fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
     let (message, service) = match failure {
-        Failure::CrashLoop { service, restarts, .. } => {
-            (text!("{} ends again and again: {} times since the start", Foreign::new(service), own(restarts)), Some(service))
-        }
+        Failure::CrashLoop { service, restarts, .. } => (
+            text!("{} ends again and again: {} times since the start", Foreign::new(service), own(restarts)),
+            Some(service),
+        ),
         Failure::Ended { service, code: Some(code), .. } => {
             (text!("{} ended with code {}", Foreign::new(service), own(code)), Some(service))
         }
-        Failure::Ended { service, code: None, .. } => (text!("{} could not be started", Foreign::new(service)), Some(service)),
-        Failure::OutOfMemory { service, .. } => (text!("{} was killed for want of memory", Foreign::new(service)), Some(service)),
+        Failure::Ended { service, code: None, .. } => {
+            (text!("{} could not be started", Foreign::new(service)), Some(service))
+        }
+        Failure::OutOfMemory { service, .. } => {
+            (text!("{} was killed for want of memory", Foreign::new(service)), Some(service))
+        }
         Failure::Late { missing, .. } if !missing.is_empty() => {
             (text!("containers are missing: {}", Foreign::new(missing.join(", "))), missing.first())
         }
-        Failure::Late { .. } => (match poll.status {
-            Some(status) => text!("the web interface still answers {}", own(status)),
-            None => "the web interface does not answer".into(),
-        }, None),
+        Failure::Late { .. } => (
+            match poll.status {
+                Some(status) => text!("the web interface still answers {}", own(status)),
+                None => "the web interface does not answer".into(),
+            },
+            None,
+        ),
     };
     let problem = Problem::host(id::UNHEALTHY, message);
     let known = Known::get().log.iter().find(|line| poll.log.contains(&line.name));
@@ -370,5 +385,5 @@ fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
         Some(line) => problem.because(text!("the log says: {}; {}", own(&line.title), own(&line.cause))),
         None => problem,
     };
-    problem.hint_command(compose.shown(&format!("logs --tail 50 {}", service.map_or("", String::as_str))))
+    problem.hint_command(as_root(compose.shown(&format!("logs --tail 50 {}", service.map_or("", String::as_str)))))
 }

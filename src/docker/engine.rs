@@ -97,6 +97,10 @@ pub(crate) struct Container {
     pub(crate) compose_version: Option<String>,
     /// The compose files that it was made from.
     pub(crate) compose_files: Option<String>,
+    /// Docker's word for its network: `host`, `bridge`, the name of a network, `container:…`, `none`; empty: it did not say.
+    pub(crate) network: String,
+    /// `NAME:ADDRESS` of its hosts file.
+    pub(crate) extra_hosts: Vec<String>,
     /// `NAME=value`: holds secrets, never goes into facts.
     pub(crate) environment: Vec<String>,
 }
@@ -181,7 +185,8 @@ const INSPECT: &str = "{\"id\":{{json .Id}},\"name\":{{json .Name}},\"created\":
 \"status\":{{json .State.Status}},\"exit\":{{json .State.ExitCode}},\"oom\":{{json .State.OOMKilled}},\"memory\":{{json .HostConfig.Memory}},\"error\":{{json .State.Error}},\
 \"started\":{{json .State.StartedAt}},\"finished\":{{json .State.FinishedAt}},\
 \"health\":{{with index .State \"Health\"}}{{json .Status}}{{else}}null{{end}},\"image\":{{json .Config.Image}},\"labels\":{{json .Config.Labels}},\
-\"entrypoint\":{{json .Config.Entrypoint}},\"cmd\":{{json .Config.Cmd}},\"env\":{{json .Config.Env}}}";
+\"entrypoint\":{{json .Config.Entrypoint}},\"cmd\":{{json .Config.Cmd}},\"network\":{{json .HostConfig.NetworkMode}},\"extra_hosts\":{{json .HostConfig.ExtraHosts}},\
+\"env\":{{json .Config.Env}}}";
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace))
@@ -220,6 +225,8 @@ fn container(value: &Value) -> Container {
         one_off: label("com.docker.compose.oneoff").is_some_and(|word| word.eq_ignore_ascii_case("true")),
         compose_version: label("com.docker.compose.version"),
         compose_files: label("com.docker.compose.project.config_files"),
+        network: text("network").to_owned(),
+        extra_hosts: words("extra_hosts"),
         environment: words("env"),
     }
 }

@@ -6,6 +6,7 @@
 
 mod dialect;
 mod edit;
+mod encoding;
 pub(crate) mod ini;
 mod lines;
 mod portable;
@@ -16,5 +17,6 @@ pub mod unit;
 pub(crate) use dialect::PamLines;
 pub use dialect::{Complaint, Dialect, PamLimit, Reading, Seen, shell_read_with};
 pub use edit::{Edit, Edited, Note, Refused, Rejection, edit};
+pub(crate) use encoding::{to_utf_8, utf_16};
 pub use lines::{Occurrence, State, Syntax, find};
 pub use portable::{NotPortable, PortableValue};

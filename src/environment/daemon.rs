@@ -1,9 +1,10 @@
 //! The running Docker daemon.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::systemd_runs;
 use crate::host::{Command, HostRead};
@@ -38,6 +39,14 @@ pub(crate) struct DaemonJson {
     pub(crate) refused: Option<Text>,
     /// Where the engine keeps images and containers.
     pub(crate) data_root: Option<PathBuf>,
+    /// The address of the host in the bridge of its own, with the length of the network.
+    pub(crate) bridge_ip: Option<String>,
+    /// The name servers that containers ask in place of the host's.
+    pub(crate) dns: Vec<IpAddr>,
+    /// The domains that they search in place of the host's.
+    pub(crate) dns_search: Vec<String>,
+    /// All its members.
+    pub(crate) members: Map<String, Value>,
 }
 
 /// Reads a `daemon.json` as dockerd 26.1.5 does: an empty file and `null` are nothing, a byte-order mark is passed over, the
@@ -59,7 +68,12 @@ pub(crate) fn daemon_json(bytes: &[u8]) -> serde_json::Result<DaemonJson> {
         found.refused = (!document.is_null()).then(|| "it is no JSON object".into());
         return Ok(found);
     };
+    found.members.clone_from(entries);
     found.data_root = entries.get("data-root").or(entries.get("graph")).and_then(Value::as_str).map(PathBuf::from);
+    found.bridge_ip = entries.get("bip").and_then(Value::as_str).map(str::to_owned);
+    let texts = |key: &str| entries.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    found.dns = texts("dns").filter_map(|server| server.parse().ok()).collect();
+    found.dns_search = texts("dns-search").map(str::to_owned).collect();
     let Some((_, proxies)) = entries.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case("proxies")) else {
         return Ok(found);
     };
@@ -170,7 +184,8 @@ mod tests {
         assert_eq!(seen.proxies, [("https_proxy", "http://h:1".to_owned()), ("no_proxy", String::new())]);
         assert!(seen.mentions && seen.refused.is_none() && seen.data_root.as_deref() == Some(Path::new("/d")));
         for nothing in ["{}", "null", "{\"proxies\": {}}", "{\"http-proxy\": \"x\"}"] {
-            assert_eq!(daemon_json(nothing.as_bytes()).unwrap(), DaemonJson::default(), "{nothing}");
+            let found = DaemonJson { members: Map::new(), ..daemon_json(nothing.as_bytes()).unwrap() };
+            assert_eq!(found, DaemonJson::default(), "{nothing}");
         }
         for too_new in ["", " \n", "\u{feff}{}", "{\"proxies\": {\"http-proxy\": \"\"}}"] {
             let found = daemon_json(too_new.as_bytes()).unwrap();

@@ -3,6 +3,7 @@
 //! Values may hold passwords: they are compared and masked by whoever asks, never printed as they are.
 
 mod daemon;
+mod options;
 
 use std::io;
 use std::path::Path;
@@ -14,6 +15,7 @@ use crate::text;
 use crate::text::{Text, first_line, own};
 
 pub(crate) use daemon::{DAEMON_JSON, Daemon, DaemonJson, daemon_json, dockerd, started};
+pub(crate) use options::{unknown_option, verdict};
 
 /// Name and value, in the order of the environment.
 pub(crate) type Variables = Vec<(String, String)>;
@@ -30,7 +32,7 @@ pub(crate) struct LoginUser {
 impl LoginUser {
     /// Who logs in to this host; `divvy` where it is an image.
     pub(crate) fn of(host: &dyn HostRead) -> Self {
-        if host.is_live() { Self::here() } else { Self { name: "divvy".to_owned(), needs_shell: false } }
+        if host.is_this_machine() { Self::here() } else { Self { name: "divvy".to_owned(), needs_shell: false } }
     }
 
     /// `divvy`, as the vendor's documents verify it; else whoever called sudo; else whoever we are.

@@ -8,8 +8,10 @@ use serde_json::{Map, Value};
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::words::words;
-use crate::text::{Evidence, Fix, Text, ics_setup, own};
+use crate::text::{CommandLine, Evidence, Fix, Person, Text, ics_setup, own};
 
+#[doc(hidden)]
+pub use crate::text::as_anybody;
 pub use catalogue::{Known, catalogue, known};
 pub use ids::FindingId;
 
@@ -124,8 +126,8 @@ impl Finding {
 
     /// One command that mends it on this host: known by its exit code, its effect and the way back.
     #[must_use]
-    pub fn fix(mut self, command: impl Into<Text>) -> Self {
-        self.fix.push(Fix::Command(command.into()));
+    pub fn fix(mut self, command: CommandLine) -> Self {
+        self.fix.push(Fix::Command(command));
         self
     }
 
@@ -148,6 +150,12 @@ impl Finding {
     pub fn fixed_by(mut self, fix: Fix) -> Self {
         self.fix.push(fix);
         self
+    }
+
+    /// The same with its command lines as this person can paste them.
+    #[must_use]
+    pub(crate) fn pasted_by(&self, person: &Person) -> Self {
+        Self { fix: self.fix.iter().map(|fix| fix.pasted_by(person)).collect(), ..self.clone() }
     }
 
     /// One fact for programs.
@@ -176,6 +184,12 @@ impl Ignored {
             ids.push((known.id, reason.map(str::to_owned)));
         }
         Ok(Self(ids))
+    }
+
+    /// These too.
+    #[must_use]
+    pub fn and(&self, ids: impl Iterator<Item = FindingId>) -> Self {
+        Self(self.0.iter().cloned().chain(ids.map(|id| (id, None))).collect())
     }
 
     /// Is this finding to be downgraded?

@@ -58,6 +58,11 @@ pub trait HostRead {
     /// Is this the running system, whose programs may be started?
     fn is_live(&self) -> bool;
 
+    /// Is it this machine, as it is or as it is planned to be? Its users are those of this machine then.
+    fn is_this_machine(&self) -> bool {
+        self.is_live()
+    }
+
     /// The size of the file system that the existing `path` lies on, and what is left of it.
     fn space(&self, _path: &Path) -> io::Result<Space> {
         Err(io::Error::from(io::ErrorKind::Unsupported))

@@ -148,6 +148,10 @@ impl HostRead for View<'_> {
         self.host.is_live()
     }
 
+    fn is_this_machine(&self) -> bool {
+        self.host.is_this_machine()
+    }
+
     fn space(&self, path: &Path) -> io::Result<Space> {
         self.host.space(path)
     }

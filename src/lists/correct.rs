@@ -42,6 +42,9 @@ fn of_members(list: &List<'_>, members: &[&str]) -> String {
     if list.context.proxied && list.context.cloud.is_some() {
         corrected.push(&Needs::get().metadata);
     }
+    if list.context.proxied {
+        list.context.direct.iter().for_each(|direct| corrected.push(&direct.host));
+    }
     corrected.to_string()
 }
 

@@ -15,6 +15,7 @@ mod tests;
 use crate::clients::{Client, Environment, Required, Route, Target};
 use crate::finding::{Finding, FindingId, Status, ids};
 use crate::redact::list_text;
+use crate::system::cloud::Direct;
 use crate::text;
 use crate::text::{Fix, Text, clean, ics_setup, own};
 
@@ -58,6 +59,8 @@ pub(crate) struct Context<'a> {
     pub(crate) local: Local<'a>,
     /// The cloud that the host runs in.
     pub(crate) cloud: Option<&'a str>,
+    /// Hosts beside the metadata address that are asked there.
+    pub(crate) direct: &'a [Direct],
     /// Hosts that are to be asked through the proxy.
     pub(crate) required: &'a [Required],
     /// The host's own curl, as it names its release.
@@ -96,7 +99,8 @@ pub(crate) fn lint(lower: Option<&str>, upper: Option<&str>, place: &Text, conte
         };
         let stays = |id| left.iter().any(|left| left.id == id && left.status != Status::Pass);
         findings.extend(found.into_iter().map(|mut finding| {
-            if has_command(&finding) && stays(finding.id) {
+            let is_bad = matches!(finding.status, Status::Warn | Status::Fail);
+            if (has_command(&finding) && stays(finding.id)) || (is_bad && finding.fix.is_empty()) {
                 finding.fix = vec![Fix::Advice("write the names of the hosts in place of what this is about".into())];
             }
             finding

@@ -4,6 +4,7 @@ use super::{List, Local, NAMED, TRIED, names, some_of};
 use crate::clients::{Client, Target, excluded};
 use crate::finding::{Finding, Status, ids};
 use crate::network::catalogue::Needs;
+use crate::system::cloud::Direct;
 use crate::text;
 use crate::text::{Text, own};
 
@@ -12,7 +13,8 @@ pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
     if !list.context.proxied {
         return Vec::new();
     }
-    [loopback(list), metadata(list), vendor(list)].into_iter().flatten().collect()
+    let direct = list.context.direct.iter().map(|own| direct(list, own));
+    [loopback(list), metadata(list)].into_iter().chain(direct).chain([vendor(list)]).flatten().collect()
 }
 
 /// The members that take the vendor's hosts away from the proxy.
@@ -71,6 +73,21 @@ fn metadata(list: &List<'_>) -> Option<Finding> {
         .expected(text!("{} in the list, spelled so; outside of clouds it does no harm", address))
         .observed(text!("through the proxy in {}", names(&asking)))
         .cause("the proxy would answer with its own instance's role, or not at all");
+    Some(list.mended(finding))
+}
+
+/// Another host that only this cloud, or what runs here, answers for.
+fn direct(list: &List<'_>, direct: &Direct) -> Option<Finding> {
+    let host = own(&direct.host);
+    let asking = asking_the_proxy(list, &format!("http://{host}/"));
+    if asking.is_empty() {
+        return None;
+    }
+    let finding = list.fail(ids::NP010, text!("does not exclude {}, which clients ask on {}", host, own(&direct.of)));
+    let finding = finding
+        .expected(text!("{} in the list, spelled so", host))
+        .observed(text!("through the proxy in {}", names(&asking)))
+        .cause("it gives this host, or what runs on it, its credentials, which no proxy has");
     Some(list.mended(finding))
 }
 

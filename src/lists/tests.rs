@@ -10,6 +10,7 @@ fn context() -> Context<'static> {
         proxied: true,
         local: Local::No,
         cloud: None,
+        direct: &[],
         required: &Needs::get().hosts,
         curl: Some("7.81.0"),
         limit: None,

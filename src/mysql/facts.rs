@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::about::{About, TlsReason};
-use super::greeting::{ACCESS_DENIED, HOST_BLOCKED, Opening, Refusal};
+use super::greeting::{HOST_BLOCKED, Opening, Refusal};
 use crate::net::NetError;
+use crate::network::openssl::Openssl;
 
 /// What was seen. Part of saved facts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ pub(crate) struct MysqlFacts {
     pub(crate) opening_ms: u64,
     /// How the login went; null: none was tried.
     pub(crate) login: Option<Login>,
+    /// What OpenSSL's client says, where the TLS library here could not look further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) openssl: Option<Openssl>,
 }
 
 /// How a login went.
@@ -58,9 +62,7 @@ impl MysqlFacts {
     /// The server, or the account, is to be spoken to by TLS, and the settings do not say so.
     pub(crate) fn wants_tls(&self) -> bool {
         match (&self.opening, &self.login) {
-            (Some(Opening::Refusal(refusal)), _) | (_, Some(Login::Refused { refusal, .. })) => {
-                refusal.code != ACCESS_DENIED && refusal.wants_tls()
-            }
+            (Some(Opening::Refusal(refusal)), _) | (_, Some(Login::Refused { refusal, .. })) => refusal.wants_tls(),
             (Some(Opening::Greeting(greeting)), Some(Login::NeedsTls)) => greeting.offers_tls,
             (_, Some(Login::Open(about))) => {
                 matches!(about.tls_because, Some(TlsReason::Required | TlsReason::Password))

@@ -51,10 +51,11 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// Is it for want of TLS, in so many words? MySQL has a number for it.
+    /// Is it for want of TLS, in so many words? MySQL has a number for it; RDS Proxy says it with that of a wrong password.
     pub(crate) fn wants_tls(&self) -> bool {
         let message = self.message.raw().to_ascii_lowercase();
-        self.code == 3159 || message.contains("require_secure_transport") || message.contains("insecure transport")
+        let words = ["require_secure_transport", "insecure transport", "requires tls"];
+        self.code == 3159 || words.iter().any(|words| message.contains(words))
     }
 }
 

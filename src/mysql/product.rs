@@ -20,6 +20,8 @@ pub(crate) enum Make {
     CloudSql,
     /// PingCAP's, which speaks the protocol only.
     TiDb,
+    /// Vitess (and PlanetScale), a layer of its own in front of MySQL.
+    Vitess,
     /// MariaDB.
     MariaDb,
 }
@@ -74,6 +76,8 @@ fn recognised(text: &str, comment: &str, variables: &BTreeMap<String, String>, m
     } else if has("tidb") {
         let own = text.split("TiDB-").nth(1).map(|own| text!(" {}", own)).unwrap_or_default();
         (Make::TiDb, text!("TiDB{} announcing MySQL {}", own, bare(text)))
+    } else if has("vitess") {
+        (Make::Vitess, text!("Vitess announcing MySQL {}", bare(text)))
     } else if let Some(aurora) = variables.get("aurora_version") {
         (Make::Aurora, text!("Aurora MySQL {} (MySQL {})", aurora, bare(text)))
     } else if has("aurora") {
@@ -118,6 +122,7 @@ mod tests {
             ("8.0.mysql_aurora.3.04.0", true, Aurora, "Aurora MySQL 8.0.mysql_aurora.3.04.0"),
             ("5.7.28.1", true, MySql, "MySQL 5.7.28.1"),
             ("5.7.25-TiDB-v7.1.0", true, TiDb, "TiDB v7.1.0 announcing MySQL 5.7.25"),
+            ("5.7.9-Vitess", true, Vitess, "Vitess announcing MySQL 5.7.9"),
             ("8.0.11-TiDB-v8.5.1", true, TiDb, "TiDB v8.5.1 announcing MySQL 8.0.11"),
             ("5.5.5-10.11.19-MariaDB-0+deb12u1", false, MariaDb, "MariaDB 10.11.19"),
             ("11.4.2-MariaDB-log", true, MariaDb, "MariaDB 11.4.2"),

@@ -9,6 +9,7 @@ use super::facts::{Login, MysqlFacts};
 use super::greeting::{ACCESS_DENIED, Hello, Opening};
 use crate::host::HostRead;
 use crate::net::{Line, RESERVE, Roots, Time, connect, resolve};
+use crate::network::openssl;
 
 /// No more than this is read of one connection: 256 KiB.
 const BUDGET: usize = 256 << 10;
@@ -56,7 +57,13 @@ pub(crate) fn look(target: &Target<'_>, host: &dyn HostRead, time: Time) -> Mysq
             (Opening::Greeting(hello.greeting), login)
         }
     };
-    MysqlFacts { opening: Some(opening), opening_ms, login }
+    let openssl = match &login {
+        Some(Login::Broken { error, tls: true }) if openssl::may_know_more(error) => {
+            openssl::ask(host, (target.host, target.port), (Some("mysql"), None), target.roots, time)
+        }
+        _ => None,
+    };
+    MysqlFacts { opening: Some(opening), opening_ms, login, openssl }
 }
 
 /// What a login needs.

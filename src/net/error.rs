@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::{TlsFault, fault};
 use super::{Distrust, seconds};
 use crate::text::{Foreign, shown_by_display};
 
@@ -74,31 +75,6 @@ pub enum NetError {
     },
 }
 
-/// Why a TLS handshake failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TlsFault {
-    /// The other side answered with something that is not TLS.
-    NotTls,
-    /// The other side answered in plain HTTP.
-    Http,
-    /// The other side closed the connection.
-    Closed,
-    /// Anything else.
-    Other(Foreign),
-}
-
-impl fmt::Display for TlsFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotTls => "the other side does not speak TLS",
-            Self::Http => "the other side does not speak TLS but plain HTTP",
-            Self::Closed => "the other side closed the connection during the handshake",
-            Self::Other(why) => return why.fmt(f),
-        })
-    }
-}
-
 impl NetError {
     /// An answer of another protocol than the one spoken here, and not TLS.
     pub fn unexpected(what: impl Into<String>) -> Self {
@@ -124,6 +100,10 @@ impl NetError {
     pub fn of(error: io::Error) -> Self {
         if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
             return error.clone();
+        }
+        // In TLS 1.3 what the other side makes of the client comes behind the handshake.
+        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return Self::Tls { why: fault(error) };
         }
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::Closed,

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{After, Change, FileMeta, Plan};
+use crate::envfile::{to_utf_8, utf_16};
 use crate::finding::Finding;
 use crate::host::{Refused, Snapshot, View, unreadable};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Text, own, quoted};
+use crate::text::{Text, as_root, own, quoted};
 
 /// A plan in the making.
 pub(crate) struct Draft<'v> {
@@ -30,12 +31,10 @@ impl<'v> Draft<'v> {
     /// When it is there and cannot be read, by us or by whoever it is meant for.
     pub(crate) fn snapshot(&self, path: &Path) -> Result<Option<Arc<Snapshot>>, Problem> {
         let snapshot = self.view.snapshot(path)?;
-        match &snapshot {
-            Some(file) if [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| file.bytes.starts_with(mark)) => {
-                Err(utf_16(&self.view.host.shown(path)))
-            }
-            _ => Ok(snapshot),
-        }
+        let Some(from) = snapshot.as_ref().and_then(|file| utf_16(&file.bytes)) else { return Ok(snapshot) };
+        let shown = self.view.host.shown(path);
+        let message = text!("{} is UTF-16 text, which none of its readers can read", shown.display());
+        Err(Problem::host(id::UTF_16, message).hint_command(as_root(to_utf_8(&shown, from))))
     }
 
     /// Wants the file to have this content. An existing file keeps everything else; a new one gets `mode`. The same
@@ -106,14 +105,20 @@ impl<'v> Draft<'v> {
         reasons: Vec<Text>,
     ) -> Result<(), Problem> {
         let shown = self.view.host.shown(path);
-        let shown = shown.display();
+        let (file, shown) = (own(quoted(&shown.to_string_lossy())), shown.display());
         let real_path = self.real_path(path)?;
         if before.as_ref().is_some_and(|before| before.links > 1) {
             return Err(Problem::host(
                 id::HARD_LINKED,
                 text!("{} has other names (hard links), which a new version would leave behind", shown),
             )
-            .hint_command(text!("cp --preserve=all {} {}.new && mv {}.new {}", shown, shown, shown, shown)));
+            .hint_command(as_root(text!(
+                "cp --preserve=all {} {}.new && mv {}.new {}",
+                file,
+                file,
+                file,
+                file
+            ))));
         }
         self.plan.changes.push(Change { path: path.to_path_buf(), real_path, before, after, reasons });
         Ok(())
@@ -128,18 +133,4 @@ impl<'v> Draft<'v> {
                 .hint(text!("look at it: ls -l {}", shown.display())),
         })
     }
-}
-
-/// A file as an editor or PowerShell of Windows saves it.
-fn utf_16(shown: &Path) -> Problem {
-    let file = own(quoted(&shown.to_string_lossy()));
-    Problem::host(id::UTF_16, text!("{} is UTF-16 text, which none of its readers can read", shown.display()))
-        .hint_command(text!(
-            "(umask 077; iconv -f utf-16 -t utf-8 {} >{}.utf8 && cat {}.utf8 >{} && rm {}.utf8)",
-            file,
-            file,
-            file,
-            file,
-            file
-        ))
 }

@@ -127,6 +127,10 @@ impl HostRead for PlannedHost<'_> {
         false
     }
 
+    fn is_this_machine(&self) -> bool {
+        self.host.is_this_machine()
+    }
+
     fn space(&self, path: &Path) -> io::Result<Space> {
         self.host.space(path)
     }
@@ -143,6 +147,8 @@ impl HostRead for PlannedHost<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::docker::double::Double;
+    use crate::environment::LoginUser;
     use crate::host::{MemoryHost, View};
     use crate::plan::Draft;
 
@@ -171,5 +177,13 @@ mod tests {
         assert_eq!(planned.lstat(Path::new("/etc/d")).unwrap().unwrap().kind, FileKind::Dir);
         assert_eq!(planned.lstat(Path::new("/etc/x")).unwrap(), None);
         assert!(!planned.is_live());
+    }
+
+    #[test]
+    fn who_logs_in_is_the_same_before_and_after() {
+        let (image, live) = (MemoryHost::new(), Double::with(MemoryHost::new()));
+        for (host, user) in [(&image as &dyn HostRead, "divvy".to_owned()), (&live, LoginUser::here().name)] {
+            assert_eq!(LoginUser::of(&View::new(&PlannedHost::new(host, &[]))).name, user);
+        }
     }
 }

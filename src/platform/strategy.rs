@@ -26,6 +26,8 @@ pub(super) struct Family {
     pub(super) system_proxy_file: &'static str,
     /// Is that file a shell script? Otherwise pam_env reads it.
     pub(super) system_proxy_is_shell: bool,
+    /// The folder of certificates that the host trusts besides, and the command that takes them up.
+    pub(super) trust_store: (&'static str, &'static str),
     pub(super) package_manager: fn(&dyn HostRead) -> PackageManager,
 }
 
@@ -71,6 +73,7 @@ static UBUNTU: Family = Family {
     habits: "apt, and the system proxy in /etc/environment",
     system_proxy_file: "/etc/environment",
     system_proxy_is_shell: false,
+    trust_store: ("/usr/local/share/ca-certificates", "update-ca-certificates"),
     package_manager: |_| PackageManager {
         name: "apt",
         conf: Path::new("/etc/apt/apt.conf.d/95ics-setup-proxy"),
@@ -84,6 +87,7 @@ static CENTOS: Family = Family {
     habits: "dnf or yum, and the system proxy in /etc/profile.d/proxy.sh",
     system_proxy_file: "/etc/profile.d/proxy.sh",
     system_proxy_is_shell: true,
+    trust_store: ("/etc/pki/ca-trust/source/anchors", "update-ca-trust"),
     package_manager: dnf_or_yum,
 };
 
@@ -92,6 +96,10 @@ static CENTOS: Family = Family {
 fn dnf_or_yum(host: &dyn HostRead) -> PackageManager {
     let dnf = Path::new("/etc/dnf/dnf.conf");
     let (name, conf) = match host.lstat(dnf) {
+        // yum asks for the first of its two, yum 3 `YumBase._getConfig`.
+        Ok(None) if !matches!(host.lstat(Path::new("/etc/yum/yum.conf")), Ok(None)) => {
+            ("yum", Path::new("/etc/yum/yum.conf"))
+        }
         Ok(None) => ("yum", Path::new("/etc/yum.conf")),
         _ => ("dnf", dnf),
     };

@@ -1,6 +1,6 @@
 //! The product's containers: services up, ended, restarting, unhealthy; versions of their images.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,12 @@ pub(crate) struct ContainersFacts {
     pub(crate) docker: Option<Result<Seen, NoDocker>>,
     /// When it was looked, seconds since 1970.
     pub(crate) now: u64,
+    /// The unit that starts the daemon, as people name it; `None`: there is none.
+    #[serde(default)]
+    pub(crate) unit: Option<String>,
+    /// Where the daemon keeps images and containers.
+    #[serde(default)]
+    pub(crate) data_root: PathBuf,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +61,7 @@ pub(crate) fn look(host: &dyn HostRead, home: &Path, time: Time) -> ContainersFa
     let now = seconds_of(host.now());
     let (place, docker) =
         Place::look(host, home).with_containers(host, home, time, |place, found| seen(host, home, place, found));
-    ContainersFacts { place, docker, now }
+    ContainersFacts { place, docker, now, ..ContainersFacts::default() }
 }
 
 fn seen(host: &dyn HostRead, home: &Path, place: &Place, found: &Found) -> Seen {

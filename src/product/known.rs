@@ -157,7 +157,7 @@ impl Template {
             Part::Words(words) => text!("{}", own(words)),
             Part::Compose => compose.clone(),
             Part::Home => text!("{}", home),
-            Part::IcsSetup(arguments) => ics_setup(text!("{}", own(arguments))),
+            Part::IcsSetup(arguments) => ics_setup(text!("{}", own(arguments))).into(),
         });
         Text::join(parts, "")
     }
@@ -218,6 +218,7 @@ impl Images {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::Person;
 
     #[test]
     fn the_facts_parse_and_every_pattern_compiles() {
@@ -241,7 +242,7 @@ mod tests {
         let filled = template.fill(&"docker compose".into(), Path::new("/divvy"));
         assert_eq!(filled, "in /divvy: docker compose up; {x} ics-setup check proxy");
         assert_eq!(
-            filled.at_root(Path::new("/mnt")),
+            filled.pasted_by(&Person { image: Some("/mnt".into()), privileged: true }),
             "in /divvy: docker compose up; {x} ics-setup check proxy --root /mnt"
         );
         for wrong in ["{x}", "{home", "a } b"] {

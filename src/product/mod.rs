@@ -24,4 +24,4 @@ pub(crate) mod queues;
 
 pub(crate) use known::Known;
 pub(crate) use own::containers as own_containers;
-pub(crate) use place::Place;
+pub(crate) use place::{Place, leads_nowhere};

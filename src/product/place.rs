@@ -11,8 +11,23 @@ use crate::envfile::Dialect;
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::text;
-use crate::text::Text;
+use crate::text::{Text, own, quoted};
 use crate::vendor::{Vendor, prod_env};
+
+/// Compose's own program.
+const USUAL: &str = "docker-compose";
+
+/// Is its folder one that sudo searches on systems of either family?
+fn is_found_by_sudo(program: &Path) -> bool {
+    program.parent().is_some_and(|folder| ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(Path::new).contains(&folder))
+}
+
+/// Where the links on the way to a file lead, if nothing is there.
+pub(crate) fn leads_nowhere(host: &dyn HostRead, path: &Path) -> Option<PathBuf> {
+    // A link that is not followed is told by whoever reads the file.
+    let Ok(real) = host.resolve(path) else { return None };
+    (real != path && matches!(host.lstat(&real), Ok(None))).then_some(real)
+}
 
 /// What stands in the product's folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +44,9 @@ pub(crate) struct Place {
     /// Is Compose here as a plugin of docker only?
     #[serde(default)]
     pub(crate) plugin: bool,
+    /// Compose's own program as a command: its name where root finds it also under sudo, else its path; `None`: there is none.
+    #[serde(default)]
+    pub(crate) program: Option<String>,
     /// Why the folder could not be listed.
     pub(crate) unreadable: Option<String>,
 }
@@ -49,9 +67,11 @@ impl Place {
         let mut compose: Vec<String> = plain().filter(is_compose).take(20).map(str::to_owned).collect();
         compose.sort_by_key(|name| (compose::rank(name).unwrap_or(usize::MAX), name.clone()));
         let files = &Vendor::get().compose;
-        let any = |paths: &[PathBuf]| paths.iter().any(|path| !matches!(host.lstat(path), Ok(None)));
+        let there = |path: &&PathBuf| !matches!(host.lstat(path), Ok(None));
+        let program = files.programs.iter().filter(there).min_by_key(|path| !is_found_by_sudo(path));
         Self {
-            plugin: !any(&files.programs) && any(&files.plugins),
+            plugin: program.is_none() && files.plugins.iter().any(|path| there(&path)),
+            program: program.map(|path| if is_found_by_sudo(path) { USUAL.into() } else { path.display().to_string() }),
             live: host.is_live(),
             prod_env: !matches!(host.lstat(&prod_env(home)), Ok(None)),
             over: plain().find(|name| compose::is_override(name)).map(str::to_owned),
@@ -99,8 +119,14 @@ impl Place {
 
     /// `docker-compose -f FILE`, or `docker compose` where only the plugin of docker is installed.
     pub(crate) fn command(&self, home: &Path) -> Text {
-        let compose = if self.plugin { "docker compose" } else { "docker-compose" };
-        self.files(home).iter().fold(compose.into(), |command, file| text!("{} -f {}", command, file))
+        let compose = if self.plugin { "docker compose" } else { self.program.as_deref().unwrap_or(USUAL) };
+        let file = |command, file: &PathBuf| text!("{} -f {}", command, own(quoted(&file.to_string_lossy())));
+        self.files(home).iter().fold(text!("{}", own(compose)), file)
+    }
+
+    /// Is there a Compose, and a file for it? Then [`Place::command`] can run here.
+    pub(crate) fn has_compose(&self) -> bool {
+        !self.compose.is_empty() && (self.plugin || self.program.is_some())
     }
 
     /// The compose file that the containers were made from, where that is known; otherwise the usual one.

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crate::clients::{self, Client, Target};
-use crate::consumers::callers::{Caller, Door, is_installed};
+use crate::consumers::Door;
+use crate::consumers::callers::{Caller, is_installed};
 use crate::environment::LoginUser;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::Command;
+use crate::net::BUNDLES;
 use crate::sandbox::{Answer, Asked as Seen, Login, Question, SCRIPT, Sandbox};
 use crate::text;
 use crate::text::{Text, host_port, own, quoted};
@@ -84,9 +86,10 @@ fn line(program: &str, targets: &[Target], urls: &[String]) -> String {
         "wget" => each("wget -q -O /dev/null --tries=1 --timeout=3"),
         "git" => format!("export GIT_TERMINAL_PROMPT=0; {}", each("git ls-remote")),
         "python3" => format!("python3 -c {} {}", quoted(PYTHON), urls.join(" ")),
-        // The client speaks HTTP to an engine elsewhere, by way of the proxy of its environment.
-        "docker" => targets.iter().fold(String::new(), |lines, target| {
-            let (tls, port) = if target.tls { ("--tls ", 443) } else { ("", 80) };
+        // The client speaks HTTP to an engine elsewhere, by way of the proxy of its environment. For TLS it wants a file of
+        // certificates (26.1), whichever that is.
+        "docker" => targets.iter().fold(of_bundle(), |lines, target| {
+            let (tls, port) = if target.tls { ("--tls --tlscacert \"$ca\" ", 443) } else { ("", 80) };
             let place = quoted(&host_port(&target.host.to_string(), target.port.unwrap_or(port)));
             format!("{lines}timeout 3 docker {tls}-H tcp://{place} version; ")
         }),
@@ -106,6 +109,11 @@ fn line(program: &str, targets: &[Target], urls: &[String]) -> String {
             )
         }),
     }
+}
+
+/// Sets `ca` to the bundle of trusted certificates.
+fn of_bundle() -> String {
+    format!("for ca in {}; do [ ! -e \"$ca\" ] || break; done; ", BUNDLES.join(" "))
 }
 
 /// Every program at every door, none of them asked.
@@ -131,12 +139,17 @@ pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targe
     let mut asked = Asked::default();
     let login = LoginUser::of(look.host);
     let askers = askers(look);
-    let mut caller = Caller { host: look.host, login: login.clone(), deadline_ms: DOOR_MS, hangs: false };
+    let mut caller = Caller::new(look.host, login.clone(), DOOR_MS);
     for door in Door::ALL.into_iter().filter(|door| door.is_there(look.host) && !askers.is_empty()) {
         let (user, question) = match caller.question(door, sandbox) {
             Ok(asked) => asked,
             Err(why) => {
-                asked.findings.push(closed(door, &login.name, why));
+                let title = text!(
+                    "{} of {} was not tried, so no program was asked there",
+                    own(door.as_str()),
+                    own(&login.name)
+                );
+                asked.findings.push(Finding::new(ids::PROVE_DOOR, Status::Skip, title).observed(why));
                 asked.programs.extend(askers.iter().map(|asker| program(door, asker, None, Vec::new())));
                 continue;
             }

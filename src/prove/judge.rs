@@ -1,15 +1,14 @@
 //! Is the wanted way taken, and do the programs and the models agree?
 
 use crate::clients::{Environment, Route, Target};
-use crate::consumers::callers::Door;
-use crate::consumers::{Consumer, ConsumersFacts, Wanted, Who, judge as consumers};
+use crate::consumers::{Consumer, ConsumersFacts, Door, Wanted, Who, judge as consumers};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::sandbox::Login;
 use crate::text;
 use crate::text::{Text, own};
 
-use super::{Ask, Look, Program, Way, wanted_proxy};
+use super::{Ask, Look, Program, Way, consumer_of, wanted_proxy};
 
 /// What is to be said: a finding for each door through which a wanted way is not taken, one for each program that does
 /// otherwise than the models say, and one that passes where there is neither.
@@ -114,13 +113,12 @@ fn differs(look: &Look<'_>, program: &Program, ask: &Ask, target: &Target) -> Op
     }
 }
 
-/// Does the file that `prepare` writes for logins reach this door by the door's own rules? cron and a plain `su` never read
-/// profile.d.
+/// Does the file that `prepare` writes for logins reach this door by the door's own rules? cron never reads profile.d; a plain
+/// `su` hands on what root's login has.
 fn is_served(look: &Look<'_>, program: &Program) -> bool {
-    let by_pam = look.platform.is_some_and(|platform| !platform.system_proxy_is_shell());
     match program.door {
-        Door::SuLogin | Door::Console | Door::Ssh => true,
-        Door::Su | Door::Cron => by_pam,
+        Door::SuLogin | Door::SuTerminal | Door::Su | Door::Console | Door::Ssh => true,
+        Door::Cron => look.platform.is_some_and(|platform| !platform.system_proxy_is_shell()),
         Door::Sudo | Door::SudoLogin | Door::Service => false,
         Door::Nothing => look.consumers.contains(&program.consumer),
     }
@@ -153,8 +151,7 @@ fn of_door(
     let members = look.no_proxy.shown().members().map(str::to_owned).collect();
     let planned = look.changes.is_some();
     let wanted = Wanted { asked: planned, written: planned, ..Wanted::new(settings, members) };
-    let by_files = facts_of.iter().find(|consumer| consumer.consumer == first.consumer);
-    let by_files = by_files.map(|consumer| consumers::judge(consumer, facts, &wanted));
+    let by_files = consumer_of(facts_of, first).map(|consumer| consumers::judge(consumer, facts, &wanted));
     match by_files.filter(|known| matches!(known.status, Status::Warn | Status::Fail)) {
         Some(known) => {
             finding.cause = known.cause;
@@ -163,9 +160,10 @@ fn of_door(
         None => {
             finding = finding.cause("what is read on this way says otherwise than the files that are known to it");
             finding = match first.door {
-                Door::Sudo | Door::SudoLogin => finding.advise(
-                    "pass the caller's values on: echo 'Defaults env_keep += \"http_proxy https_proxy no_proxy\"' > /etc/sudoers.d/ics-proxy && chmod 0440 /etc/sudoers.d/ics-proxy",
-                ),
+                Door::Sudo | Door::SudoLogin => {
+                    let fix = consumers::pass_on(consumer_of(facts_of, first));
+                    Finding { fix, ..finding }
+                }
                 _ => finding.advise(
                     "find where it is set: grep -rniE '(https?|no)_proxy|unset' /etc/environment /etc/profile /etc/profile.d /etc/pam.d /etc/ssh",
                 ),

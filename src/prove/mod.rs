@@ -19,8 +19,7 @@ mod shown;
 use std::time::{Duration, Instant};
 
 use crate::clients::{Client, Target};
-use crate::consumers::callers::Door;
-use crate::consumers::{Consumer, Who};
+use crate::consumers::{Consumer, Door, Who};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
@@ -32,7 +31,7 @@ use crate::sandbox::{Login, Sandbox, World};
 use crate::settings::{Layers, NoProxy, Settings};
 use crate::text::Text;
 use crate::text::words::words;
-use crate::text::{host_port, ics_setup};
+use crate::text::{as_root, host_port, ics_setup};
 
 pub(crate) use case::case;
 pub(crate) use doors::PROGRAMS;
@@ -129,7 +128,6 @@ pub(crate) fn prove(look: &Look<'_>) -> Proven {
     let began = Instant::now();
     let urls = urls(look);
     let targets: Vec<Target> = urls.iter().filter_map(|url| Target::parse(url).ok()).collect();
-    let (consumers, beside) = model::consumers(look);
     let mut asked = doors::Asked::default();
     let mut findings = Vec::new();
     match open(look, &targets) {
@@ -141,7 +139,7 @@ pub(crate) fn prove(look: &Look<'_>) -> Proven {
             let title = "programs of this host were not asked; the models alone speak";
             let finding = Finding::new(ids::PROVE_ASKED, Status::Skip, title).observed(why);
             let finding = if look.host.is_live() && look.host.euid() != 0 {
-                finding.fix(crate::text!("sudo {}", ics_setup("prove")))
+                finding.fix(as_root(ics_setup("prove")))
             } else {
                 finding
             };
@@ -152,6 +150,8 @@ pub(crate) fn prove(look: &Look<'_>) -> Proven {
     if programs.is_empty() {
         programs = doors::unasked(look);
     }
+    let under_sudo = programs.iter().find(|program| program.consumer == Who::Sudo);
+    let (consumers, beside) = model::consumers(look, under_sudo.and_then(|program| program.user.as_deref()));
     for program in &mut programs {
         program.model = model::ways(&consumers, program, &targets);
         program.wrong = judge::wrong(look, program, &targets);
@@ -216,7 +216,10 @@ fn wanted_proxy(look: &Look<'_>, target: &Target) -> Option<String> {
     })
 }
 
-/// The consumer of this kind that a login of the proof is about.
-fn consumer_of(consumers: &[Consumer], who: Who) -> Option<&Consumer> {
-    consumers.iter().find(|consumer| consumer.consumer == who)
+/// The consumer that holds the door of a program.
+fn consumer_of<'c>(consumers: &'c [Consumer], program: &Program) -> Option<&'c Consumer> {
+    consumers.iter().find(|consumer| match program.consumer {
+        Who::Docker => consumer.consumer == Who::Docker,
+        _ => consumer.is_at(program.door, program.user.as_deref()),
+    })
 }

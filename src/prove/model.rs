@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::clients::{self, Client, Environment, Route, Target};
-use crate::consumers::callers::Door;
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts, ProxyValue, State, Who};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Door, ProxyValue, State, Who};
 use crate::host::View;
 use crate::net::Time;
 use crate::plan::PlannedHost;
@@ -14,8 +13,8 @@ use super::{Look, Program, Way, consumer_of};
 /// How long reading all files may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Every consumer by its files; and the facts that a judge compares.
-pub(super) fn consumers(look: &Look<'_>) -> (Vec<Consumer>, ConsumersFacts) {
+/// Every consumer by its files; and the facts that a judge compares. `sudo_by`: who calls sudo.
+pub(super) fn consumers(look: &Look<'_>, sudo_by: Option<&str>) -> (Vec<Consumer>, ConsumersFacts) {
     let view = View::new(look.host);
     let planned = PlannedHost::new(&view, look.changes.unwrap_or_default());
     let proxies = &look.settings.proxies;
@@ -26,6 +25,7 @@ pub(super) fn consumers(look: &Look<'_>) -> (Vec<Consumer>, ConsumersFacts) {
         http_proxy: proxies.http.as_ref().map(|url| &url.value),
         https_proxy: proxies.https.as_ref().map(|url| &url.value),
         inside: None,
+        sudo_by,
     };
     let only = [Who::Login, Who::Sudo, Who::Cron, Who::Systemd, Who::Docker, Who::PackageManager];
     let facts = consumers::observe(&ask, Some(&only), Time::new(DEADLINE, DEADLINE));
@@ -34,7 +34,7 @@ pub(super) fn consumers(look: &Look<'_>) -> (Vec<Consumer>, ConsumersFacts) {
 
 /// The way of each request by the models.
 pub(super) fn ways(consumers: &[Consumer], program: &Program, targets: &[Target]) -> Vec<Way> {
-    let consumer = consumer_of(consumers, program.consumer).filter(|consumer| consumer.state == State::Seen);
+    let consumer = consumer_of(consumers, program).filter(|consumer| consumer.state == State::Seen);
     let way = |target: &Target| match consumer {
         Some(consumer) if consumer.unknown.is_empty() => of_consumer(consumer, program.client, target),
         _ => Way::Unknown,
@@ -70,7 +70,8 @@ fn environment(consumer: &Consumer) -> Environment {
 
 /// The Docker daemon, which cannot be started inside.
 pub(super) fn daemon(look: &Look<'_>, consumers: &[Consumer], targets: &[Target]) -> Option<Program> {
-    let consumer = consumer_of(consumers, Who::Docker).filter(|consumer| consumer.state == State::Seen)?;
+    let is_running = |consumer: &&Consumer| consumer.consumer == Who::Docker && consumer.state == State::Seen;
+    let consumer = consumers.iter().find(is_running)?;
     let client = clients::by_id("go-net-http").filter(|_| look.only.is_none())?;
     let mut program = Program {
         consumer: Who::Docker,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json as value};
 
-use crate::consumers::callers::Door;
+use crate::consumers::Door;
 use crate::finding::Status;
 use crate::redact::Redactor;
 use crate::report::check::mark;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::info::Fields;
 use super::reply::{Denial, DenialKind};
 use crate::net::NetError;
+use crate::network::openssl::Openssl;
 
 /// What was seen. Part of saved facts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub(crate) struct RedisFacts {
     pub(crate) plain: Option<RedisAnswers>,
     /// How one with TLS went: null where none was tried.
     pub(crate) tls: Option<RedisAnswers>,
+    /// What OpenSSL's client says, where the TLS library here could not look further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) openssl: Option<Openssl>,
 }
 
 /// How a connection went.

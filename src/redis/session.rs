@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::answers::{RedisAnswers, RedisFacts};
 use super::info;
 use super::resp::{Resp, Value};
+use crate::host::HostRead;
 use crate::net::{Line, NetError, RESERVE, Roots, Time, connect, dial, resolve};
+use crate::network::openssl;
 use crate::secret::Secret;
 
 /// No more than this is read of one connection: 256 KiB; an `INFO` has about 5.
@@ -31,20 +33,27 @@ pub(crate) struct Target<'a> {
 
 /// Asks a server what it is. Plain first; by TLS where that is asked for, or where the port behaves as one of TLS does and
 /// nobody said which it is. The password is sent to a server only that has replied in Redis's protocol.
-pub(crate) fn look(target: &Target<'_>, time: Time) -> RedisFacts {
+pub(crate) fn look(target: &Target<'_>, host: &dyn HostRead, time: Time) -> RedisFacts {
     let time = time.leaving(RESERVE);
     let addresses = match resolve(target.host, target.port, time) {
         Ok(addresses) => addresses,
-        Err(error) => return RedisFacts { plain: Some(RedisAnswers::broken(error)), tls: None },
+        Err(error) => return RedisFacts { plain: Some(RedisAnswers::broken(error)), ..RedisFacts::default() },
     };
     let session = Session { target, addresses: &addresses, time };
+    let asked = |tls: Option<RedisAnswers>, plain| {
+        let error =
+            tls.as_ref().and_then(|answers| answers.error.as_ref()).filter(|error| openssl::may_know_more(error));
+        let place = (target.host, target.port);
+        let openssl = error.and_then(|_| openssl::ask(host, place, (None, None), target.roots, time));
+        RedisFacts { plain, tls, openssl }
+    };
     if target.tls == Some(true) {
-        return RedisFacts { plain: None, tls: Some(session.secured()) };
+        return asked(Some(session.secured()), None);
     }
     let plain = session.plain();
     let maybe_tls = target.tls.is_none() && !plain.replied && plain.error.as_ref().is_some_and(maybe_tls);
     let tls = maybe_tls.then(|| session.secured());
-    RedisFacts { plain: Some(plain), tls }
+    asked(tls, Some(plain))
 }
 
 /// A connection for further commands, with TLS where that is asked for, before any login; and the time that it has.

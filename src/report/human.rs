@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use super::characters::{characters, diff_line, line as say, visible};
 use super::{Outcome, Report};
 use crate::apply::{Drift, Run, State};
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, Status, ids};
 use crate::plan::{Action, Change, ContainerChange, Fate, unified};
-use crate::problem::{Kind, Problem};
+use crate::problem::{HostState, Kind, Problem};
 use crate::redact::Redactor;
-use crate::text::{Text, quoted};
+use crate::text;
+use crate::text::{Person, Text, ics_setup, own};
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +132,18 @@ pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
     text
 }
 
+/// How the host stands after a run that failed.
+pub fn stands(report: &Report<'_>, problem: &Problem) -> &'static str {
+    let recovered = report.findings.iter().any(|finding| finding.id == ids::RUN_RECOVERED);
+    match problem.host_state {
+        HostState::AsItWas if recovered => "Nothing was changed beyond what was taken back of the interrupted run.",
+        HostState::AsItWas => "Nothing was changed.",
+        HostState::Restored => "Nothing was changed: what had been written was put back.",
+        HostState::Changed => "The host is changed.",
+        HostState::Committed => "The host is changed: everything was written and stays.",
+    }
+}
+
 /// What is done to a file, as people say it.
 pub fn verb(action: Action) -> &'static str {
     match action {
@@ -160,16 +173,18 @@ impl Report<'_> {
         }
         text.push_str(&containers(self.containers));
         for stage in self.stages {
-            let _ = writeln!(text, "{}: {:.1} s {}", stage.id.as_str(), stage.seconds, say(self.redactor, &stage.detail));
+            let _ =
+                writeln!(text, "{}: {:.1} s {}", stage.id.as_str(), stage.seconds, say(self.redactor, &stage.detail));
         }
-        // After a change the proof is shown also where it passed.
+        // After a change the proof is shown also where it passed. That the host was fit before is none.
         let all = verbose || self.outcome == Outcome::Changed;
-        text.push_str(&findings(self.findings, all, self.redactor, paint));
+        let is_idle = |finding: &&Finding| finding.status == Status::Pass && finding.id.group() == "host";
+        let told: Vec<Finding> = self.findings.iter().filter(|own| verbose || !is_idle(own)).cloned().collect();
+        text.push_str(&findings(&told, all, self.redactor, paint));
         match (self.outcome, self.run) {
             (Outcome::Changed, Some(run)) => {
-                let root =
-                    self.root.map(|root| format!(" --root {}", quoted(&root.to_string_lossy()))).unwrap_or_default();
-                let _ = writeln!(text, "\nDone: run {run}. Undo: ics-setup revert {run}{root}");
+                let undo = text!("{}", ics_setup(text!("revert {}", own(run)))).pasted_by(self.person);
+                let _ = writeln!(text, "\nDone: run {run}. Undo: {}", say(self.redactor, &undo));
             }
             (Outcome::Changed, None) => {}
             (Outcome::Unchanged, _) => text.push_str("Nothing to do: no file has to change.\n"),
@@ -185,7 +200,7 @@ impl Report<'_> {
 }
 
 /// Runs, drift and an interrupted run.
-pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
+pub fn status(runs: &[Run], drift: &[Drift], person: &Person, paint: Paint) -> String {
     if runs.is_empty() {
         return "No run so far.\n".to_owned();
     }
@@ -203,10 +218,12 @@ pub fn status(runs: &[Run], drift: &[Drift], paint: Paint) -> String {
         let _ = writeln!(text, "{} {}: {cause}", paint.with("33", "drift"), visible(path));
     }
     if let Some(run) = runs.iter().find(|run| run.state == State::Interrupted) {
+        let undo = text!("{}", ics_setup(text!("revert {}", own(&run.begin.run)))).pasted_by(person);
         let _ = writeln!(
             text,
-            "\nRun {0} was interrupted. The next prepare or reconfigure takes it back first; so does: ics-setup revert {0}",
-            run.begin.run
+            "\nRun {} was interrupted. The next prepare or reconfigure takes it back first; so does: {}",
+            run.begin.run,
+            say(&Redactor::default(), &undo)
         );
     }
     text

@@ -10,12 +10,13 @@ use crate::plan::{Change, ContainerChange, Stage};
 use crate::platform::Os;
 use crate::problem::{HostState, Problem};
 use crate::redact::Redactor;
-use crate::text::Text;
 use crate::text::words::words;
+use crate::text::{Person, Text};
 
 pub use characters::{characters, clean, finding_json, line, value, visible};
 pub use human::{
-    Paint, containers as human_containers, findings as human_findings, past, plan as human_plan, problem as human_problem, status as human_status, verb,
+    Paint, containers as human_containers, findings as human_findings, past, plan as human_plan,
+    problem as human_problem, stands, status as human_status, verb,
 };
 pub use json::{SCHEMA, status as json_status};
 
@@ -70,6 +71,6 @@ pub struct Report<'a> {
     pub error: Option<&'a Problem>,
     /// Keeps secrets out.
     pub redactor: &'a Redactor,
-    /// `--root`, which the command that undoes it needs too.
-    pub root: Option<&'a std::path::Path>,
+    /// Who undoes it.
+    pub person: &'a Person,
 }

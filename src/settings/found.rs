@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::layers::{Origin, Setting};
 use super::{NoProxy, ProxyUrl, Secret};
+use crate::system::cloud::Direct;
+use crate::text::Text;
 use crate::vendor::Generation;
 
 /// Which file is asked first.
@@ -44,12 +46,18 @@ pub struct Found {
     by_file: Vec<(Key, PathBuf, String)>,
     /// All members of all lists.
     pub no_proxy: NoProxy,
+    /// Hosts that clients ask here and that no proxy can answer for.
+    pub(crate) direct: Vec<Direct>,
     /// Every proxy URL with credentials, with the time of change of its file.
     logins: Vec<(Option<i64>, ProxyUrl)>,
     /// Lines of which only the reader itself knows what it makes of them.
     unknown: Vec<(Key, PathBuf, usize)>,
     /// What looks like a password in values that are no proxy URLs.
     hidden: Vec<Secret>,
+    /// The secret that `prod.env` has the databases from, in place of its own lines.
+    pub databases: Option<Setting<String>>,
+    /// Why nothing could be found in `prod.env`, although it is there.
+    pub no_product: Option<Text>,
     /// Which variable names `prod.env` uses.
     pub generation: Option<Generation>,
     /// Names of the other generation that are active as well.
@@ -73,14 +81,7 @@ impl Found {
             }
             Ok(_) => {}
             // No URL for us, yet some client's: what would be its password is kept out of every output.
-            Err(_) => {
-                let rest = value.split_once("://").map_or(value, |(_, rest)| rest);
-                if let Some((login, _)) = rest.rsplit_once('@')
-                    && let Some((_, password)) = login.split_once(':')
-                {
-                    self.hidden.push(Secret::new(password.as_bytes()));
-                }
-            }
+            Err(_) => self.hide(value),
         }
         self.by_file.push((key, line.path.to_path_buf(), value.to_owned()));
         if line.adopted {
@@ -94,8 +95,21 @@ impl Found {
         self.set(key, value, line.path, line.line);
     }
 
+    /// Keeps what looks like a password in a value that is no proxy URL out of every output.
+    fn hide(&mut self, value: &str) {
+        let rest = value.split_once("://").map_or(value, |(_, rest)| rest);
+        if let Some((login, _)) = rest.rsplit_once('@')
+            && let Some((_, password)) = login.split_once(':')
+        {
+            self.hidden.push(Secret::new(password.as_bytes()));
+        }
+    }
+
     /// Takes a value for the whole run, unless there is one.
     pub fn set(&mut self, key: Key, value: &str, path: &Path, line: usize) {
+        if matches!(key, Key::MysqlHost | Key::RedisHost) {
+            self.hide(value);
+        }
         let origin = Origin::Found { path: path.to_path_buf(), line };
         self.values.entry(key).or_insert_with(|| Setting::new(value.to_owned(), origin));
     }

@@ -11,7 +11,7 @@ use super::table::{Key, Spec, TABLE, by_key};
 use crate::finding::{Finding, ids};
 use crate::problem::{Problem, ProblemId, id};
 use crate::text;
-use crate::text::{Text, own, quoted};
+use crate::text::{Text, as_root, own, quoted};
 
 /// Where lock, journals, backups and [`STATE_FILE`] are.
 pub const STATE: &str = "/var/lib/ics-setup";
@@ -116,7 +116,7 @@ fn wrong(id: ProblemId, shown: &Path, because: Text) -> Problem {
     let file = own(quoted(&shown.to_string_lossy()));
     Problem::host(id, text!("what the last run was told cannot be read from {}", shown.display()))
         .because(because)
-        .hint_command(text!("mv {} {}.unread", file, file))
+        .hint_command(as_root(text!("mv {} {}.unread", file, file)))
         .hint("then name the settings of the last run again: without the file nothing of them is known")
 }
 

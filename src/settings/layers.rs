@@ -39,7 +39,7 @@ pub enum Origin {
 
 impl Origin {
     /// The higher, the stronger: flag > variable > settings file > last run > found on the host > default.
-    pub fn rank(&self) -> u8 {
+    pub const fn rank(&self) -> u8 {
         match self {
             Self::Flag(_) => 5,
             Self::Variable(_) => 4,

@@ -5,6 +5,7 @@
 
 mod file;
 mod found;
+mod host_name;
 mod last_run;
 mod layers;
 mod no_proxy;
@@ -15,10 +16,10 @@ mod table;
 
 pub use file::{Entry, SETTINGS_FILE, example, export, read as read_file};
 pub use found::{First, Found, Line};
+pub(crate) use host_name::{NoHost, host_alone, host_shown};
 pub use last_run::{LastRun, STATE, STATE_FILE, Told};
 pub use layers::{Layer, Layers, Origin, Setting, parse_switch};
 pub use no_proxy::{NoProxy, NoProxyError};
-pub(crate) use proxy_url::parse_host;
 pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme};
 pub use resolve::{
     BackEnd, Deployment, Effective, Exclusions, Proxies, SecretSources, Settings, TargetName, Unresolved, home,

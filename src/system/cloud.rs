@@ -1,32 +1,73 @@
-//! In which cloud is this? From `assets/clouds.toml`.
+//! In which cloud is this, and whom do clients ask there that no proxy can answer for? From `assets/clouds.toml`.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::assets;
 use crate::host::HostRead;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Signs {
+    cloud: Vec<Sign>,
+    /// What runs within a cloud.
+    service: Vec<Sign>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Sign {
-    /// The cloud, for people.
+    /// The cloud or service, for people.
     name: String,
     /// The file that tells.
     file: PathBuf,
-    /// What it begins with there.
+    /// What it begins with there; empty: that it is there tells.
+    #[serde(default)]
     begins: String,
+    /// A host beside the usual metadata address that clients ask there.
+    #[serde(default)]
+    direct: Option<String>,
+}
+
+/// A host that only this host, or one beside it, can answer for. Part of saved facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Direct {
+    /// Name or address.
+    pub(crate) host: String,
+    /// Where it is: `Amazon ECS`.
+    pub(crate) of: String,
+}
+
+impl Sign {
+    fn fits(&self, host: &dyn HostRead) -> bool {
+        let bytes = host.read(&self.file).ok().flatten();
+        bytes.is_some_and(|bytes| bytes.trim_ascii_start().starts_with(self.begins.as_bytes()))
+    }
+}
+
+fn signs() -> &'static Signs {
+    static SIGNS: LazyLock<Signs> = LazyLock::new(|| assets::read(&assets::CLOUDS));
+    &SIGNS
 }
 
 /// The cloud whose first sign fits; `None`: a machine of somebody's own, or a cloud that is not listed.
 pub(crate) fn cloud(host: &dyn HostRead) -> Option<String> {
-    static SIGNS: LazyLock<Vec<Sign>> = LazyLock::new(|| assets::only(&assets::CLOUDS));
-    let fits = |sign: &&Sign| {
-        let bytes = host.read(&sign.file).ok().flatten().unwrap_or_default();
-        bytes.trim_ascii_start().starts_with(sign.begins.as_bytes())
-    };
-    SIGNS.iter().find(fits).map(|sign| sign.name.clone())
+    signs().cloud.iter().find(|sign| sign.fits(host)).map(|sign| sign.name.clone())
+}
+
+/// Hosts that clients ask here beside the usual metadata address, each once.
+pub(crate) fn direct(host: &dyn HostRead) -> Vec<Direct> {
+    let mut found: Vec<Direct> = Vec::new();
+    for sign in signs().cloud.iter().chain(&signs().service) {
+        let Some(direct) = sign.direct.as_ref().filter(|_| sign.fits(host)) else { continue };
+        if !found.iter().any(|known| known.host == *direct) {
+            found.push(Direct { host: direct.clone(), of: sign.name.clone() });
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -39,8 +80,29 @@ mod tests {
         let host = MemoryHost::new();
         assert_eq!(cloud(&host), None);
         host.put("/sys/class/dmi/id/sys_vendor", b"QEMU\n");
-        assert_eq!(cloud(&host), None);
+        assert_eq!((cloud(&host), direct(&host)), (None, Vec::new()));
         host.put("/sys/class/dmi/id/sys_vendor", b"Amazon EC2\n");
         assert_eq!(cloud(&host).as_deref(), Some("Amazon EC2"));
+        assert_eq!(direct(&host), []);
+    }
+
+    #[test]
+    fn what_runs_in_a_cloud_has_hosts_of_its_own() {
+        for (file, bytes, of) in [
+            ("/etc/ecs/ecs.config", &b""[..], "169.254.170.2 Amazon ECS"),
+            ("/usr/lib/systemd/system/ecs.service", b"[Service]\n", "169.254.170.2 Amazon ECS"),
+            ("/var/lib/ecs/data/agent.db", b"\0", "169.254.170.2 Amazon ECS"),
+            (
+                "/sys/class/dmi/id/product_name",
+                b"Google Compute Engine\n",
+                "metadata.google.internal Google Compute Engine",
+            ),
+        ] {
+            let host = MemoryHost::new();
+            host.put(file, bytes);
+            host.put("/etc/ecs/ecs.config.bak", b"");
+            let found: Vec<_> = direct(&host).into_iter().map(|own| format!("{} {}", own.host, own.of)).collect();
+            assert_eq!(found, [of], "{file}");
+        }
     }
 }

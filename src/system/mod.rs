@@ -13,6 +13,7 @@
 //! | `hardware` | cores, memory |
 //! | `mounts` | the mounts that some places lie on |
 //! | `name` | the host's name, by its own resolver |
+//! | `names` | the hosts file, and the name servers that containers ask |
 //! | `owner` | whose a file is: nobody's, a package's, a tool's, a user's |
 //! | `ports` | listening sockets and who holds them |
 //! | `selinux` | SELinux's mode, the label of a folder |
@@ -29,6 +30,7 @@ pub(crate) mod forwarding;
 pub(crate) mod hardware;
 pub(crate) mod mounts;
 pub(crate) mod name;
+pub(crate) mod names;
 pub(crate) mod owner;
 pub(crate) mod ports;
 pub(crate) mod selinux;

@@ -24,7 +24,16 @@ pub(crate) struct SudoFacts {
 pub(crate) struct Defaults {
     pub(crate) secure_path: Option<(String, String)>,
     pub(crate) requiretty: Option<String>,
+    /// A file that sudo would read after the one that has the last word on `secure_path`.
+    #[serde(default)]
+    pub(crate) after_path: Option<String>,
+    /// The same for `requiretty`.
+    #[serde(default)]
+    pub(crate) after_tty: Option<String>,
 }
+
+/// What names of files of ours begin with.
+const OURS: &str = "ics-setup";
 
 /// Reads sudo's files in sudo's order.
 pub(crate) fn observe(host: &dyn HostRead) -> SudoFacts {
@@ -55,12 +64,18 @@ fn read(host: &dyn HostRead, path: &str, defaults: &mut Defaults, files: &mut us
                 let folder = within(path, rest);
                 let names =
                     host.list(Path::new(&folder)).map_err(|error| unread(&host.shown(Path::new(&folder)), &error))?;
+                let mut last = String::new();
                 for name in names.iter().filter_map(|name| name.to_str()) {
                     // sudo passes over backups and package managers' leftovers.
                     if !name.contains('.') && !name.ends_with('~') {
                         read(host, &format!("{}/{name}", folder.trim_end_matches('/')), defaults, files)?;
+                        last = name.to_owned();
                     }
                 }
+                // Names go by their bytes.
+                let start = if last.as_str() < OURS { OURS.to_owned() } else { format!("{last}-{OURS}") };
+                let file = |what| Some(format!("{}/{start}-{what}", folder.trim_end_matches('/')));
+                (defaults.after_path, defaults.after_tty) = (file("path"), file("tty"));
             }
             _ => {}
         }
@@ -117,9 +132,15 @@ fn set(setting: &str, file: &str, defaults: &mut Defaults) {
     let setting = setting.trim();
     let (name, value) = setting.split_once('=').map_or((setting, None), |(name, value)| (name, Some(value)));
     match (name.trim_end_matches('+').trim(), value) {
-        ("secure_path", Some(value)) => defaults.secure_path = Some((clean(value, 500), file.to_owned())),
+        ("secure_path", Some(value)) => {
+            defaults.secure_path = Some((clean(value, 500), file.to_owned()));
+            defaults.after_path = None;
+        }
         ("!secure_path", None) => defaults.secure_path = None,
-        ("requiretty", None) => defaults.requiretty = Some(file.to_owned()),
+        ("requiretty", None) => {
+            defaults.requiretty = Some(file.to_owned());
+            defaults.after_tty = None;
+        }
         ("!requiretty", None) => defaults.requiretty = None,
         _ => {}
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::vars::ProxyVars;
 use super::{Context, daemon_json};
-use crate::consumers::{Who, docker_drop_in, docker_unit};
+use crate::consumers::judge::{SHORTER_LIST, restart_command};
+use crate::consumers::{Who, docker_drop_in, docker_unit, installed_docker};
 use crate::docker;
 use crate::envfile::unit::{self, Release};
 use crate::environment;
@@ -17,7 +18,7 @@ use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::settings::{Key, NoProxy};
 use crate::text;
-use crate::text::own;
+use crate::text::{Text, own};
 use crate::vendor::Vendor;
 
 /// How long the engine may take to tell its release.
@@ -41,7 +42,14 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let path = docker_drop_in(unit);
     let drop_in = draft.snapshot(&path)?;
     if drop_in.is_some() || (!in_json && !vars.remove) {
-        plan_drop_in(&path, drop_in.as_ref().map_or(&[], |file| &file.bytes), vars, draft)?;
+        let present = drop_in.as_ref().map_or(&[][..], |file| &file.bytes);
+        if std::str::from_utf8(present).is_err() {
+            let shown = context.view.host.shown(&path);
+            return Err(Problem::host(id::READERS_DISAGREE, text!("{} is not UTF-8", shown))
+                .because("systemd reads no line that is not UTF-8, and nothing behind it")
+                .hint(text!("mend the file by hand: {}", shown)));
+        }
+        plan_drop_in(&path, present, vars, draft)?;
     }
     draft.plan.consumers.push(Who::Docker);
     if !vars.remove {
@@ -58,9 +66,15 @@ pub(super) fn restart_step(context: &Context<'_>, draft: &mut Draft<'_>) {
     if context.settings.switch(Key::Restart) == Some(true) {
         return;
     }
-    let (unit, _) = docker_unit(context.view, context.platform.systemd());
-    let unit = own(unit.trim_end_matches(".service"));
-    draft.next(text!("let the Docker daemon read its proxy (running containers stop): systemctl daemon-reload && systemctl restart {}", unit));
+    // Where there is none yet, it reads it when it comes.
+    if let Some(unit) = installed_docker(context.view, context.platform.systemd()) {
+        draft.next(read_again(unit));
+    }
+}
+
+/// The step in words.
+pub(crate) fn read_again(unit: &str) -> Text {
+    text!("let the Docker daemon read its proxy (running containers stop): {}", restart_command(unit))
 }
 
 fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
@@ -69,7 +83,9 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
     let list = ["NO_PROXY", "no_proxy"]
         .into_iter()
         .filter_map(|name| unit::value(&assignments, name))
-        .fold(NoProxy::default(), |list, found| list.merged(&NoProxy::found(&String::from_utf8_lossy(&found.value))));
+        .fold(NoProxy::default(), |list, found| {
+            list.merged(&NoProxy::found(std::str::from_utf8(&found.value).unwrap_or_default()))
+        });
     let variables = vars.variables(&list);
     let mut wishes: Vec<(&str, Option<&str>)> = Vec::new();
     let mut reasons = Vec::new();
@@ -123,8 +139,6 @@ fn long_lines(ours: &Path, release: Release, draft: &mut Draft<'_>) {
     }
     let title = text!("{} has a line of more than 2,047 bytes, which systemd before 237 cuts", ours.display());
     draft.note(
-        Finding::warn(ids::DOCKER_LONG_LINE, title)
-            .expected("lines of at most 2,046 bytes")
-            .advise("name fewer hosts, or domains (.corp.example) in place of hosts, in no_proxy"),
+        Finding::warn(ids::DOCKER_LONG_LINE, title).expected("lines of at most 2,046 bytes").advise(SHORTER_LIST),
     );
 }

@@ -23,7 +23,7 @@ use crate::redact::MASK;
 use crate::settings::{Key, NoProxy};
 use crate::system::owner::tool;
 use crate::text;
-use crate::text::{Fix, Text, own};
+use crate::text::{Fix, Text, as_root, own};
 
 /// No more edits are tried in one plan.
 const MOST: usize = 40;
@@ -239,7 +239,7 @@ impl Mending<'_> {
                 let mut finding = Finding::fail(ids::FILE_OF_A_TOOL, title)
                     .expected("a file that no configuration tool keeps, or --mend-others")
                     .advise(advice);
-                let all_the_same = wanted.map(|wanted| judge::write(verb, " --mend-others", wanted));
+                let all_the_same = wanted.map(|wanted| judge::write(verb, &[" --mend-others"], wanted));
                 let in_words = || Fix::Advice("write it all the same: the same command with --mend-others".into());
                 finding.fix.push(all_the_same.unwrap_or_else(in_words));
                 finding
@@ -259,9 +259,16 @@ fn faults(facts: &ConsumersFacts, wanted: &Wanted) -> (usize, usize) {
 fn next_step(edits: &Edits, context: &Context<'_>, draft: &mut Draft<'_>) {
     for who in &edits.who {
         match who {
+            Who::Login if edits.form == Form::Sshd => {
+                draft.next("let sshd read its configuration again: systemctl reload ssh || systemctl reload sshd");
+                draft.next(super::system_proxy::LOG_IN_AGAIN);
+            }
             Who::Login => draft.next(super::system_proxy::LOG_IN_AGAIN),
             Who::Docker => docker::restart_step(context, draft),
-            Who::Systemd => draft.next("let services get it when they are started again: systemctl daemon-reexec"),
+            Who::Systemd => {
+                let again = as_root("systemctl daemon-reexec");
+                draft.next(text!("let services get it when they are started again: {}", again))
+            }
             _ => {}
         }
     }

@@ -6,19 +6,26 @@ mod mend;
 mod package_manager;
 mod prod_env;
 mod system_proxy;
+mod unused;
 mod vars;
 
+use std::path::Path;
+
 use crate::consumers::sight::Place;
+use crate::environment::LoginUser;
 use crate::finding::{Finding, ids};
-use crate::host::View;
+use crate::host::{HostRead, View};
 use crate::plan::{Draft, FileMeta, Memory, Plan, holds};
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
 use crate::text;
-use crate::text::{ics_setup, own};
+use crate::text::{Text, as_root, ics_setup, of_host, own, quoted};
 
+pub(crate) use docker::read_again as docker_reads_again;
 pub(crate) use mend::{Mended, mend};
+pub(crate) use prod_env::read_again as product_reads_again;
+pub(crate) use system_proxy::LOG_IN_AGAIN;
 use vars::ProxyVars;
 
 /// The verb that asks.
@@ -109,6 +116,7 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
         }
     }
     say_what_differs(context, &vars, &mut draft);
+    unused::say(context, &mut draft);
     draft.plan.memory = Memory::Told(settings.told.clone());
     readable_passwords(context, 0, &mut draft);
     Ok(draft.plan)
@@ -161,6 +169,45 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
     }
 }
 
+/// The command after which all other users cannot read a file any more, and the product's user, whose Compose and whose checks
+/// read it, still can.
+fn closing(context: &Context<'_>, meta: &FileMeta, file: &Text) -> Text {
+    let view = context.view;
+    let group = group_of(view, &LoginUser::of(view).name);
+    let given = match meta {
+        FileMeta::Like(attributes) => attributes.gid,
+        FileMeta::Mode(_) => 0,
+    };
+    let open = own(if mode(meta) & 0o040 == 0 { "g+r,o-r" } else { "o-r" });
+    match group.filter(|(gid, _)| *gid != 0) {
+        Some((gid, _)) if gid == given => text!("chmod {} {}", open, file),
+        Some((_, name)) => text!("chgrp {} {} && chmod {} {}", own(quoted(&name)), file, open, file),
+        None => text!("chmod o-r {}", file),
+    }
+}
+
+fn mode(meta: &FileMeta) -> u32 {
+    match meta {
+        FileMeta::Like(attributes) => attributes.mode,
+        FileMeta::Mode(mode) => *mode,
+    }
+}
+
+/// A user's own group, by the host's files.
+fn group_of(view: &View<'_>, user: &str) -> Option<(u32, String)> {
+    let row = |path: &str, find: &dyn Fn(&[&str]) -> bool| {
+        // Where it cannot be read nobody's group is known.
+        let Ok(Some(bytes)) = HostRead::read(view, Path::new(path)) else { return None };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let rows = text.lines().map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
+        let fits = |row: &Vec<String>| find(&row.iter().map(String::as_str).collect::<Vec<_>>());
+        rows.into_iter().find(fits)
+    };
+    let gid = row("/etc/passwd", &|row| row.first() == Some(&user))?.get(3)?.clone();
+    let group = row("/etc/group", &|row| row.get(2) == Some(&gid.as_str()))?.into_iter().next()?;
+    Some((gid.parse().ok()?, group))
+}
+
 /// Files that will hold a password and can be read by everybody, from the change of this number on.
 fn readable_passwords(context: &Context<'_>, from: usize, draft: &mut Draft<'_>) {
     let given = context.settings.secrets.iter().filter(|secret| !secret.is_empty());
@@ -173,10 +220,7 @@ fn readable_passwords(context: &Context<'_>, from: usize, draft: &mut Draft<'_>)
     let mut findings = Vec::new();
     for change in draft.plan.changes.iter().skip(from) {
         let Some(after) = &change.after else { continue };
-        let mode = match &after.meta {
-            FileMeta::Like(attributes) => attributes.mode,
-            FileMeta::Mode(mode) => *mode,
-        };
+        let mode = mode(&after.meta);
         if mode & 0o004 == 0 || !holds(&after.bytes, &secrets) {
             continue;
         }
@@ -190,9 +234,9 @@ fn readable_passwords(context: &Context<'_>, from: usize, draft: &mut Draft<'_>)
         findings.push(if every_login {
             finding
                 .cause("every login shell sources this file, so it has to be readable")
-                .fix("use a proxy account that may do nothing else, or allow this host by its address")
+                .advise("use a proxy account that may do nothing else, or allow this host by its address")
         } else {
-            finding.fix(text!("chmod o-r {}", shown.display()))
+            finding.fix(as_root(closing(context, &after.meta, &of_host(&change.path))))
         });
     }
     draft.plan.findings.extend(findings);

@@ -8,12 +8,13 @@ use super::vars::{ProxyVars, reasons};
 use crate::consumers::Who;
 use crate::envfile::{Edit, Note, PortableValue, Rejection, State, Syntax, edit, find};
 use crate::finding::{Finding, ids};
+use crate::host::HostRead;
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
-use crate::product::Place;
-use crate::settings::{BackEnd, NoProxy, by_key};
+use crate::product::{Place, leads_nowhere};
+use crate::settings::{BackEnd, Key, NoProxy, Origin, by_key};
 use crate::text;
-use crate::text::{ics_setup, own};
+use crate::text::{Text, as_root, ics_setup, own};
 use crate::vendor::{Generation, Vendor, prod_env};
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
@@ -26,6 +27,12 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let path = prod_env(&settings.home);
     let shown = context.view.host.shown(&path);
     let Some(snapshot) = draft.snapshot(&path)? else {
+        if let Some(target) = leads_nowhere(context.view, &path) {
+            let target = context.view.host.shown(&target);
+            return Err(Problem::host(id::PROD_ENV_MISSING, text!("{} leads to {}, where nothing is", shown, target))
+                .because("a link to what is not mounted, or has gone: a secret store, another volume")
+                .hint(text!("bring back what it leads to; look: ls -ld {} {}", shown, target)));
+        }
         return Err(Problem::host(
             id::PROD_ENV_MISSING,
             text!("{} is not there: the product is not installed in this folder", shown),
@@ -36,7 +43,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let present = &snapshot.bytes;
     let list = context.found.no_proxy_at(&path);
     let variables = vars.variables(&list);
-    let values = back_end_values(context, &shown)?;
+    let values = back_end_values(context, &shown, draft)?;
     let mut edits = edits(context, vars, &variables);
     edits.extend(values.iter().map(|(name, value)| Edit::Set(name, value.as_bytes())));
     let edited = edit(present, Syntax::EnvFile, &edits).map_err(|refused| {
@@ -44,6 +51,9 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
             .hint(text!("mend the lines about {} by hand, then run again", own(refused.name)))
     })?;
     if !vars.remove {
+        if context.found.unknown_no_proxy(&path) {
+            vars.untold_list(context, &path, present, draft);
+        }
         vars.remarks(context, &path, &list, draft);
     }
     duplicates(&shown, &edited.notes, draft);
@@ -51,10 +61,19 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let before = draft.plan.changes.len();
     draft.put(&path, edited.bytes, 0o640, reasons(&edited.notes))?;
     if draft.plan.changes.len() > before {
-        let compose = Place::look(context.view.host, &settings.home).command(&context.view.host.shown(&settings.home));
-        draft.next(text!("let the containers read it: {} down && {} up -d", compose.clone(), compose));
+        draft.next(read_again(context.view.host, &settings.home));
     }
     Ok(())
+}
+
+/// What makes the containers read it: by Compose as this host has it, where it has one with a file for it.
+pub(crate) fn read_again(host: &dyn HostRead, home: &Path) -> Text {
+    let place = Place::look(host, home);
+    if !place.has_compose() {
+        return text!("let containers that have started with {} read it: create them anew", prod_env(home));
+    }
+    let compose = place.command(home);
+    text!("let the containers read it: {}", as_root(text!("{} down && {} up -d", compose.clone(), compose)))
 }
 
 /// The members of the list in a commented line that is going to be taken up: the last one, where no line is active.
@@ -73,7 +92,11 @@ pub(super) fn taken_up(context: &Context<'_>) -> Result<NoProxy, Problem> {
 }
 
 /// Database and Redis values under the names of the generation that the file uses.
-fn back_end_values<'a>(context: &'a Context<'_>, shown: &Path) -> Result<Vec<(&'a str, PortableValue)>, Problem> {
+fn back_end_values<'a>(
+    context: &'a Context<'_>,
+    shown: &Path,
+    draft: &mut Draft<'_>,
+) -> Result<Vec<(&'a str, PortableValue)>, Problem> {
     let settings = context.settings;
     if settings.back_ends.is_empty() {
         return Ok(Vec::new());
@@ -86,10 +109,12 @@ fn back_end_values<'a>(context: &'a Context<'_>, shown: &Path) -> Result<Vec<(&'
         return Err(Problem::host(id::PROD_ENV_MIXED, message)
             .hint("comment out the lines of the generation that your release does not read"));
     }
+    let outranked = outranked(context, shown, draft);
     let generation = context.found.generation.unwrap_or(Generation::Current);
     let mut values = Vec::new();
     for key in Vendor::get().prod_env_keys() {
-        let Some(value) = by_key(key).and_then(|spec| settings.back_ends.get(&spec.key)) else { continue };
+        let Some(spec) = by_key(key).filter(|spec| !outranked.contains(&spec.key)) else { continue };
+        let Some(value) = settings.back_ends.get(&spec.key) else { continue };
         let portable = PortableValue::new(value.bytes(), Syntax::EnvFile.readers().must).map_err(|refused| {
             let what = if matches!(value, BackEnd::Hidden(_)) { "password" } else { "value" };
             Problem::settings(id::VALUE_NOT_PORTABLE, text!("{} cannot be written to {}: {}", key, shown, refused))
@@ -100,6 +125,36 @@ fn back_end_values<'a>(context: &'a Context<'_>, shown: &Path) -> Result<Vec<(&'
         }
     }
     Ok(values)
+}
+
+/// Settings of the databases that the last run was told, and that a secret outranks now: they are not written again. One that
+/// somebody asks for stops the run.
+fn outranked(context: &Context<'_>, shown: &Path, draft: &mut Draft<'_>) -> Vec<Key> {
+    let Some(secret) = &context.found.databases else { return Vec::new() };
+    let settings = context.settings;
+    let of_databases: Vec<Key> = settings.back_ends.keys().copied().filter(|key| key.is_in("mysql")).collect();
+    let by_hand = |key: &Key| {
+        let faces = [Some(*key), key.file_of_password()];
+        let mut shown = settings.shown.iter().filter(|(own, ..)| faces.contains(&Some(*own)));
+        shown.find(|(.., origin)| matches!(origin, Origin::Flag(_) | Origin::Variable(_) | Origin::File { .. }))
+    };
+    let asked: Vec<&Origin> = of_databases.iter().filter_map(by_hand).map(|(.., origin)| origin).collect();
+    let Some(first) = asked.first() else { return of_databases };
+    let provider = &Vendor::get().secrets_provider;
+    let line = match &secret.origin {
+        Origin::Found { line, .. } => text!("line {} of {}", line, shown),
+        _ => text!("{}", shown),
+    };
+    let title =
+        text!("the databases come from the secret {}: {} would count for nothing", secret.value.as_str(), *first);
+    draft.note(
+        Finding::fail(ids::SECRETS_PROVIDER, title)
+            .observed(text!("{} in {}", own(&provider.variable), line.clone()))
+            .cause("the product takes the databases from the secret and passes over lines about them in prod.env")
+            .advise(text!("change it in the secret: its members are {}", own(provider.keys.join(", "))))
+            .advise(text!("where prod.env is to name the databases again, comment out {}, then run the same", line)),
+    );
+    Vec::new()
 }
 
 fn duplicates(shown: &Path, notes: &[Note], draft: &mut Draft<'_>) {

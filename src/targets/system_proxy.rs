@@ -15,7 +15,7 @@ use crate::text::own;
 const SUSPICIOUS: usize = 1000;
 
 /// What a person does afterwards.
-pub(super) const LOG_IN_AGAIN: &str = "log in again: running sessions keep the old environment";
+pub(crate) const LOG_IN_AGAIN: &str = "log in again: running sessions keep the old environment";
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     if !vars.change() {
@@ -33,14 +33,8 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
             .hint(text!("mend or remove the lines about {} by hand, then run again", own(refused.name)))
     })?;
     if !vars.remove {
-        if context.found.unknown_no_proxy(path) && vars.merges() {
-            let title = text!("{} builds no_proxy in a way that only a shell can tell", context.view.host.shown(path));
-            draft.note(
-                Finding::fail(ids::NO_PROXY_UNKNOWN, title)
-                    .expected("a plain list, to which members can be added without losing any")
-                    .cause("it is set under a condition, or from a variable or a command")
-                    .advise("give the whole list: --no-proxy-only <LIST>"),
-            );
+        if context.found.unknown_no_proxy(path) {
+            vars.untold_list(context, path, present, draft);
         }
         vars.remarks(context, path, &list, draft);
         if syntax == Syntax::PamEnv {

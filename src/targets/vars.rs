@@ -39,7 +39,8 @@ impl ProxyVars {
         let test_drive = settings.deployment == Deployment::TestDrive;
         let mut built_in = NoProxy::default();
         let of_test_drive = members.test_drive.iter().chain(&members.test_drive_added).filter(|_| test_drive);
-        for member in members.base.iter().chain(of_test_drive) {
+        let of_place = settings.direct.iter().map(|direct| &direct.host);
+        for member in members.base.iter().chain(of_place).chain(of_test_drive) {
             built_in.push(member);
         }
         Self {
@@ -89,6 +90,34 @@ impl ProxyVars {
             variables.push(("no_proxy", list.to_string()));
         }
         variables
+    }
+
+    /// Refuses to add members to a list of a file that cannot be read, as those that it has would be lost.
+    pub(super) fn untold_list(&self, context: &Context<'_>, path: &Path, bytes: &[u8], draft: &mut Draft<'_>) {
+        if !self.sets() || !self.merges() {
+            return;
+        }
+        let shown = context.view.host.shown(path);
+        let lines = bytes.split(|byte| *byte == b'\n');
+        let mut of_list = lines.filter(|line| line.to_ascii_lowercase().windows(8).any(|part| part == b"no_proxy"));
+        let (title, cause, hint) = match of_list.any(|line| std::str::from_utf8(line).is_err()) {
+            true => (
+                text!("the list no_proxy in {} is not UTF-8", shown),
+                "a name of a host has letters, digits and hyphens; others are written as xn--…",
+                "write its members anew, or give the whole list: --no-proxy-only <LIST>",
+            ),
+            false => (
+                text!("{} builds no_proxy in a way that only a shell can tell", shown),
+                "it is set under a condition, or from a variable or a command",
+                "give the whole list: --no-proxy-only <LIST>",
+            ),
+        };
+        draft.note(
+            Finding::fail(ids::NO_PROXY_UNKNOWN, title)
+                .expected("a plain list, to which members can be added without losing any")
+                .cause(cause)
+                .advise(hint),
+        );
     }
 
     /// What is worth saying about the list, once a run.
@@ -155,6 +184,7 @@ impl ProxyVars {
             proxied: true,
             local: if self.test_drive { Local::Certain } else { Local::No },
             cloud: cloud.as_deref(),
+            direct: &context.settings.direct,
             required: &Needs::get().hosts,
             curl: None,
             limit: None,
@@ -205,6 +235,7 @@ pub(super) use crate::consumers::NAMES;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system::cloud::Direct;
 
     #[test]
     fn every_client_is_content_with_the_built_in_lists() {
@@ -212,11 +243,14 @@ mod tests {
             let members = &Vendor::get().no_proxy;
             let of_test_drive = members.test_drive.iter().chain(&members.test_drive_added).filter(|_| test_drive);
             let list: Vec<&str> = members.base.iter().chain(of_test_drive).map(String::as_str).collect();
+            let direct = ["169.254.170.2", "metadata.google.internal"];
+            let direct = direct.map(|host| Direct { host: host.to_owned(), of: "a cloud".to_owned() });
             let context = lists::Context {
                 clients: clients::all().iter().filter(|client| client.reads_environment() && !client.broken).collect(),
                 proxied: true,
                 local: if test_drive { Local::Certain } else { Local::No },
                 cloud: Some("a cloud"),
+                direct: &direct,
                 required: &Needs::get().hosts,
                 curl: None,
                 limit: None,
@@ -224,7 +258,8 @@ mod tests {
                 wanted: &[],
                 writer: "prepare",
             };
-            let list = list.join(",");
+            let of_place = direct.iter().map(|direct| direct.host.as_str());
+            let list = list.into_iter().chain(of_place).collect::<Vec<_>>().join(",");
             let findings = lists::lint(Some(&list), Some(&list), &"x".into(), &context);
             assert!(findings.iter().all(|finding| finding.status == Status::Pass), "{findings:#?}");
         }

@@ -1,8 +1,6 @@
 //! What is to be done about something.
 
-use std::path::Path;
-
-use super::Text;
+use super::{CommandLine, Person, Text, as_anybody};
 
 /// What mends something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +8,7 @@ use super::Text;
 pub enum Fix {
     /// A command line that can be pasted and run on this host as it is: no placeholder, no prose. What it was given for is
     /// gone afterwards.
-    Command(Text),
+    Command(CommandLine),
     /// A sentence. What only a person knows stands in it as `<VALUE>`.
     Advice(Text),
     /// A sentence that tells where to look for more: advice that changes nothing.
@@ -20,8 +18,10 @@ pub enum Fix {
 impl Fix {
     /// The command or the sentence.
     pub fn text(&self) -> &Text {
-        let (Self::Command(text) | Self::Advice(text) | Self::Look(text)) = self;
-        text
+        match self {
+            Self::Command(line) => line.text(),
+            Self::Advice(text) | Self::Look(text) => text,
+        }
     }
 
     /// The word that introduces it where it is shown.
@@ -32,13 +32,13 @@ impl Fix {
         }
     }
 
-    /// The same for the image below `root`; see [`Text::at_root`].
+    /// The same as this person can paste it; see [`Text::pasted_by`].
     #[must_use]
-    pub fn at_root(&self, root: &Path) -> Self {
+    pub fn pasted_by(&self, person: &Person) -> Self {
         match self {
-            Self::Command(text) => Self::Command(text.at_root(root)),
-            Self::Advice(text) => Self::Advice(text.at_root(root)),
-            Self::Look(text) => Self::Look(text.at_root(root)),
+            Self::Command(line) => Self::Command(as_anybody(line.text().pasted_by(person))),
+            Self::Advice(text) => Self::Advice(text.pasted_by(person)),
+            Self::Look(text) => Self::Look(text.pasted_by(person)),
         }
     }
 }

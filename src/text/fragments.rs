@@ -20,7 +20,14 @@ const END: char = '\u{fdd1}';
 /// Stands for a secret.
 const HIDDEN: char = '\u{fdd2}';
 /// Ends a command line of ours that takes `--root`.
-const ROOT: char = '\u{fdd3}';
+pub(super) const ROOT: char = '\u{fdd3}';
+/// Stand around a command line that needs root.
+pub(super) const ROOTS: char = '\u{fdd4}';
+pub(super) const ROOTS_END: char = '\u{fdd5}';
+/// Stands before a path of the host in a command line.
+pub(super) const BELOW: char = '\u{fdd6}';
+/// All marks, none of which a foreign value can hold.
+const MARKS: [char; 7] = [BEGIN, END, HIDDEN, ROOT, ROOTS, ROOTS_END, BELOW];
 
 /// A part of a [`Text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +87,6 @@ impl Text {
         *self = Self::of_marked(format!("{}{}", self.marked, other.into().marked));
     }
 
-    /// The same for the image below `root`: its commands of ours name it.
-    #[must_use]
-    pub fn at_root(&self, root: &Path) -> Self {
-        Self::of_marked(self.marked.replace(ROOT, &format!(" --root {}{ROOT}", super::quoted(&root.to_string_lossy()))))
-    }
-
     /// Several texts with one between each two.
     pub fn join(texts: impl IntoIterator<Item = Self>, between: &'static str) -> Self {
         let texts: Vec<Box<str>> = texts.into_iter().map(|text| text.marked).collect();
@@ -98,7 +99,7 @@ pub(crate) fn fragments(marked: &str) -> impl Iterator<Item = Fragment<'_>> {
     let (mut rest, mut foreign) = (marked, false);
     std::iter::from_fn(move || {
         loop {
-            let at = rest.find([BEGIN, END, HIDDEN, ROOT]).unwrap_or(rest.len());
+            let at = rest.find(MARKS).unwrap_or(rest.len());
             if at > 0 {
                 let (part, after) = rest.split_at(at);
                 rest = after;
@@ -108,8 +109,8 @@ pub(crate) fn fragments(marked: &str) -> impl Iterator<Item = Fragment<'_>> {
             rest = &rest[mark.len_utf8()..];
             match mark {
                 HIDDEN => return Some(Fragment::Secret),
-                ROOT => {}
-                mark => foreign = mark == BEGIN,
+                BEGIN | END => foreign = mark == BEGIN,
+                _ => {}
             }
         }
     })
@@ -117,17 +118,8 @@ pub(crate) fn fragments(marked: &str) -> impl Iterator<Item = Fragment<'_>> {
 
 /// The characters without marks.
 fn unmarked(text: &str) -> Cow<'_, str> {
-    if text.contains([BEGIN, END, ROOT]) {
-        Cow::Owned(text.replace([BEGIN, END, ROOT], ""))
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-/// A command line of ours: `ics_setup("check --only x")`. Where the run works on an image, its `--root` is added
-/// ([`Text::at_root`]).
-pub(crate) fn ics_setup(arguments: impl Into<Text>) -> Text {
-    Text::of_marked(format!("ics-setup {}{ROOT}", arguments.into().marked))
+    let without = MARKS.map(|mark| if mark == HIDDEN { BEGIN } else { mark });
+    if text.contains(without) { Cow::Owned(text.replace(without, "")) } else { Cow::Borrowed(text) }
 }
 
 impl From<&'static str> for Text {
@@ -216,7 +208,7 @@ impl Foreign {
 
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{BEGIN}{}{END}", self.0.replace([BEGIN, END, HIDDEN, ROOT], "\u{fffd}"))
+        write!(f, "{BEGIN}{}{END}", self.0.replace(MARKS, "\u{fffd}"))
     }
 }
 
@@ -451,17 +443,6 @@ mod tests {
         assert_eq!(fragments(json.as_str().unwrap()).collect::<Vec<_>>(), [Fragment::Foreign("x")]);
         assert_eq!(serde_json::from_value::<Foreign>(json).unwrap(), "x");
         assert_eq!(serde_json::from_str::<Foreign>("\"x\"").unwrap(), "x");
-    }
-
-    #[test]
-    fn commands_of_ours_name_the_image_that_they_work_on() {
-        let root = Path::new("/mnt/a b");
-        let then = text!("add it, then: {}", ics_setup("check --only x"));
-        assert_eq!(then, "add it, then: ics-setup check --only x");
-        assert_eq!(then.at_root(root), "add it, then: ics-setup check --only x --root '/mnt/a b'");
-        let noted = text!("sudo {}   # a TLS port?", ics_setup("check --redis-tls"));
-        assert_eq!(noted.at_root(root), "sudo ics-setup check --redis-tls --root '/mnt/a b'   # a TLS port?");
-        assert_eq!(text!("{}", own("redis-cli ping")).at_root(root), "redis-cli ping");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Words: texts of others made fit for messages, words made fit for a shell, places, words that were nearly right.
 
+mod command;
 mod evidence;
 mod fix;
 mod fragments;
@@ -9,10 +10,12 @@ pub(crate) mod words;
 
 use std::time::Duration;
 
+pub use command::as_anybody;
+pub(crate) use command::{CommandLine, Person, as_root, ics_setup, of_host};
 pub(crate) use evidence::Evidence;
 pub(crate) use fix::Fix;
 pub(crate) use fragments::{
-    Foreign, Fragment, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, ics_setup, own, shown_by_display,
+    Foreign, Fragment, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, own, shown_by_display,
 };
 
 /// `text` as one line without what could steer a terminal or mislead a reader, trimmed, and at most `max` characters long.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::known::KnownState;
+use crate::finding::FindingId;
 use crate::problem::Problem;
 use crate::settings::{Key, Layer, Origin, ProxyUrl, TABLE};
 use crate::targets::Phase;
@@ -60,6 +61,8 @@ pub(crate) struct Answers {
     pub mysql_passed: bool,
     /// So with Redis.
     pub redis_passed: bool,
+    /// What was wrong with Redis and with MySQL when the person went on: the run is not to stop for it.
+    pub passed: [Vec<FindingId>; 2],
     /// Redis was seen to want a password.
     pub redis_login: bool,
     /// The Insight Agent is wanted.

@@ -3,8 +3,10 @@
 use super::messages::explain;
 use super::prompt::{Ask, Gone, Prompter, Reply};
 use crate::converge::RunContext;
+use crate::finding::Finding;
 use crate::plan::Change;
 use crate::report::{Paint, human_findings, past};
+use crate::text::Person;
 
 /// What the person has chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,16 +23,16 @@ pub(crate) enum Consent {
 pub(crate) struct Menu<'a> {
     prompter: &'a mut dyn Prompter,
     paint: Paint,
-    /// Programs of the host can be asked what they see.
-    live: bool,
+    /// Who pastes what is printed; where there is no image, programs of the host can be asked what they see.
+    person: &'a Person,
     number: usize,
     total: usize,
 }
 
 impl<'a> Menu<'a> {
-    /// For a plan of a host that is `live` or an image.
-    pub(crate) fn new(prompter: &'a mut dyn Prompter, paint: Paint, live: bool) -> Self {
-        Self { prompter, paint, live, number: 0, total: 0 }
+    /// For a plan of the host, or of the image of this person.
+    pub(crate) fn new(prompter: &'a mut dyn Prompter, paint: Paint, person: &'a Person) -> Self {
+        Self { prompter, paint, person, number: 0, total: 0 }
     }
 
     /// Asks what to do with the plan.
@@ -46,7 +48,8 @@ impl<'a> Menu<'a> {
         let count = context.plan.changes.len();
         let question =
             if count == 1 { "1 change. What now?".to_owned() } else { format!("{count} changes. What now?") };
-        let warnings = human_findings(&context.findings, false, &context.redactor, self.paint);
+        let findings: Vec<Finding> = context.findings.iter().map(|finding| finding.pasted_by(self.person)).collect();
+        let warnings = human_findings(&findings, false, &context.redactor, self.paint);
         if !warnings.is_empty() {
             self.prompter.say(warnings.trim_end());
         }
@@ -72,7 +75,7 @@ impl<'a> Menu<'a> {
         self.number += 1;
         let what = format!("{} {}", past(change.action()), change.path.display());
         self.prompter.done(self.number, self.total.max(self.number), &what);
-        if self.live && self.number == self.total {
+        if self.person.image.is_none() && self.number == self.total {
             // A login may take seconds.
             self.prompter.say("  asking logins and services what they see ...");
         }

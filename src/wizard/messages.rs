@@ -13,7 +13,7 @@ use crate::redact::Redactor;
 use crate::report::{self, Outcome, Paint, human_findings, visible};
 use crate::settings::{First, Key, SETTINGS_FILE, TABLE, home};
 use crate::text;
-use crate::text::{Text, ics_setup, own};
+use crate::text::{Person, Text, ics_setup, own};
 use crate::vendor::prod_env;
 
 /// What the host is and has, in a few lines, and how to move between questions.
@@ -77,13 +77,7 @@ pub(super) fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> 
 }
 
 /// The end of a run that went well: who sees it now, what is next, the way back, and the command that repeats it.
-pub(crate) fn closing(
-    context: &RunContext,
-    outcome: Outcome,
-    root: Option<&Path>,
-    command: &str,
-    paint: Paint,
-) -> String {
+pub(crate) fn closing(context: &RunContext, outcome: Outcome, person: &Person, command: &str, paint: Paint) -> String {
     let head = match outcome {
         Outcome::Pending => "Dry run: nothing was written.",
         Outcome::Unchanged => "Nothing to do: no file has to change.",
@@ -96,23 +90,22 @@ pub(crate) fn closing(
         }
     };
     let line = |text: &Text| format!("  {}\n", report::line(&context.redactor, text));
+    let pasted = |text: &Text| line(&text.pasted_by(person));
+    let findings: Vec<Finding> = context.findings.iter().map(|finding| finding.pasted_by(person)).collect();
     if outcome != Outcome::Changed {
-        let others: Vec<_> = context.findings.iter().filter(|finding| Who::of(finding.id).is_none()).cloned().collect();
+        let others: Vec<_> = findings.iter().filter(|finding| Who::of(finding.id).is_none()).cloned().collect();
         part("Noticed", &human_findings(&others, false, &context.redactor, paint));
     }
-    part("Who sees it", &proof_table(&context.findings, &context.redactor, paint));
+    part("Who sees it", &proof_table(&findings, &context.redactor, paint));
     let ignorant = |finding: &Finding| {
         finding.status == Status::Warn && Who::of(finding.id).is_some_and(|who| !who.has_file_of_ours())
     };
     if context.findings.iter().any(ignorant) {
-        let command = ics_setup("check proxy");
-        let command = root.map_or(command.clone(), |root| command.at_root(root));
-        part("What to do for those that do not", &line(&command));
+        part("What to do for those that do not", &pasted(&ics_setup("check proxy").into()));
     }
-    part("Next", &context.plan.next_steps.iter().map(line).collect::<String>());
+    part("Next", &context.plan.next_steps.iter().map(pasted).collect::<String>());
     if let Some(run) = &context.run {
-        let undo = ics_setup(text!("revert {}", own(run)));
-        part("Undo", &line(&root.map_or(undo.clone(), |root| undo.at_root(root))));
+        part("Undo", &pasted(&ics_setup(text!("revert {}", own(run))).into()));
     }
     part("The same without questions", &line(&text!("{}", own(command))));
     text

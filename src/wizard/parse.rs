@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::redact::Redactor;
-use crate::settings::{Key, Layer, NoProxy, Origin, ProxyUrl};
+use crate::settings::{Key, Layer, NoProxy, Origin, ProxyUrl, host_alone};
 
 /// A proxy as people name it: a URL, `host:port` or a host alone. A password in it is refused: everybody has seen it by now.
 pub(super) fn proxy(text: &str) -> Result<ProxyUrl, String> {
@@ -25,11 +25,8 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
 
 /// A host name or an address, without port or scheme.
 pub(super) fn host(text: &str) -> Result<(), String> {
-    let is_address = text.parse::<std::net::IpAddr>().is_ok();
-    if is_address || crate::settings::parse_host(text).is_ok() {
-        return Ok(());
-    }
-    Err(format!("{text:?} is no host name and no address; the port is asked for by itself"))
+    let words = |_| format!("{text:?} is no host name and no address; the port is asked for by itself");
+    host_alone(text).map_err(words)
 }
 
 /// Members of `no_proxy`.

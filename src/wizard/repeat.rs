@@ -25,6 +25,8 @@ pub(crate) struct Repeat<'a> {
     pub root: Option<&'a Path>,
     /// `--ignore-check`.
     pub ignored: &'a [String],
+    /// `--no-probe`.
+    pub no_probe: bool,
 }
 
 impl Repeat<'_> {
@@ -66,6 +68,9 @@ impl Repeat<'_> {
         for id in self.ignored {
             words.extend(["--ignore-check".to_owned(), id.clone()]);
         }
+        if self.no_probe {
+            words.push("--no-probe".to_owned());
+        }
         words.push("--non-interactive".to_owned());
         words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
@@ -96,6 +101,7 @@ mod tests {
             (Key::ProxyUser, "o'neil x"),
             (Key::ProxyPassword, "s3cret"),
             (Key::ProxyBothCases, "yes"),
+            (Key::CheckFirst, "yes"),
             (Key::Restart, "no"),
             (Key::ProxyNoProxy, "a,b"),
             (Key::RedisPassword, "other"),
@@ -108,13 +114,15 @@ mod tests {
             file: None,
             root: Some(Path::new("/mnt/x")),
             ignored: &["os-too-old".to_owned()],
+            no_probe: true,
         }
         .command();
         assert_eq!(
             command,
             "ics-setup prepare --root /mnt/x --proxy http://p.corp:3128 --proxy-user 'o'\\''neil x' \
              --proxy-password-file '<FILE>' --no-proxy a,b --both-cases --redis-password-file '<FILE>' \
-             --home '/opt/divvy cloud' --restart=false --ignore-check os-too-old --non-interactive"
+             --home '/opt/divvy cloud' --check-first --restart=false --ignore-check os-too-old --no-probe \
+             --non-interactive"
         );
     }
 
@@ -129,6 +137,7 @@ mod tests {
             file: Some(Path::new("s.toml")),
             root: None,
             ignored: &[],
+            no_probe: false,
         };
         let command = all.command();
         assert_eq!(

@@ -105,5 +105,6 @@ fn compose_in_another_folder_than_the_crontabs_is_found_with_the_link_that_mends
     let (code, found) = root.json(&["check", "--only", "compose-path"]);
     let one = finding(&found, "compose-path");
     assert_eq!((code, one["status"].as_str()), (4, Some("fail")), "{one:#}");
-    assert_eq!(one["fix"][0], "ln -s /usr/bin/docker-compose /usr/local/bin/docker-compose", "{one:#}");
+    let link = format!("ln -sfn /usr/bin/docker-compose {}", root.at("usr/local/bin/docker-compose").display());
+    assert_eq!(one["fix"][0], link, "{one:#}");
 }

@@ -53,6 +53,45 @@ fn nothing_set_and_nothing_wanted_passes() {
 }
 
 #[test]
+fn what_is_known_to_be_wrong_is_told_beside_what_cannot_be_told() {
+    let (old, wanted) = ("http://oldpx.corp.example:8888", "http://proxy.corp.example:3128");
+    let drop_in = "etc/systemd/system/docker.service.d/zz.conf";
+    let unit = format!("[Service]\nExecStart=\nExecStart=/usr/bin/dockerd --http-proxy={old} --https-proxy={old}\n");
+    let apt = format!("Acquire::http::Proxy \"{old}\";\nAcquire::https::Proxy-Auto-Detect \"/usr/bin/detect\";\n");
+    let compose = format!(
+        "services:\n  web:\n    image: a\n    env_file: prod.env\n    environment:\n      https_proxy: {old}\n      no_proxy:\n"
+    );
+    for (id, status, files) in [
+        (
+            "proxy-docker",
+            "fail",
+            vec![("usr/bin/dockerd", String::new()), (drop_in, format!("{unit}Environment=NO_PROXY=%H\n"))],
+        ),
+        ("proxy-package-manager", "warn", vec![("usr/bin/apt", String::new()), ("etc/apt/apt.conf.d/90x", apt)]),
+        (
+            "proxy-prod-env",
+            "fail",
+            vec![
+                ("divvycloud/docker-compose.yml", compose),
+                (
+                    "divvycloud/prod.env",
+                    format!("http_proxy={wanted}\nhttps_proxy={wanted}\nno_proxy=mysql,redis,169.254.169.254\n"),
+                ),
+            ],
+        ),
+    ] {
+        let root = Root::ubuntu();
+        files.iter().for_each(|(path, text)| root.put(path, text));
+        let (_, json) = root.json(&["check", "proxy", "--proxy", wanted, "--only", id]);
+        let all = json["findings"].as_array().unwrap();
+        let told = all.iter().find(|one| one["observed"].as_str().unwrap_or_default().contains("not told: "));
+        let told = told.unwrap_or_else(|| panic!("{json:#}"));
+        assert_eq!((told["id"].as_str(), told["status"].as_str()), (Some(id), Some(status)), "{json:#}");
+        assert!(told["observed"].as_str().unwrap().contains("oldpx.corp.example"), "{json:#}");
+    }
+}
+
+#[test]
 fn what_other_variables_hold_is_never_shown() {
     let root = Root::ubuntu();
     let text = "export PATH=/bin:/usr/bin\nexport DB_DSN=hunter2secret\nexport http_proxy_note=hunter2secret\n";
@@ -78,6 +117,9 @@ fn what_prepare_and_reconfigure_write_every_consumer_of_the_image_gets() {
         root.put("etc/pam.d/cron", "session required pam_env.so\n");
         ["dockerd", "apt", "yum"].iter().for_each(|reader| root.put(&format!("usr/bin/{reader}"), ""));
         root.put("etc/yum.conf", "[main]\n");
+        // A proxy on loopback is one for containers of the host's network alone.
+        let compose = "services:\n  worker:\n    env_file: prod.env\n    network_mode: host\n";
+        root.put("divvycloud/docker-compose.yml", compose);
         let (code, json) =
             root.json(&["check", "proxy", "--proxy", &url, "--only", "proxy-login,proxy-docker,proxy-prod-env"]);
         assert_eq!(code, 4, "{json:#}");

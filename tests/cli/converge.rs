@@ -87,7 +87,7 @@ fn prod_env_is_uncommented_in_place_and_everything_else_stays() {
         "# Uncomment and adjust if behind a proxy.\nhttp_proxy=http://proxy.corp.example:3128\nhttps_proxy=http://proxy.corp.example:3128\nno_proxy=mysql,redis,169.254.169.254\nDIVVY_DB_HOST=db.corp.example\nDIVVY_DB_PASSWORD=divvy\nDIVVY_SECRET_DB_HOST=db.corp.example\nDIVVY_REDIS_HOST=redis\nDIVVY_DB_PORT=3307\nDIVVY_SECRET_DB_PORT=3307\n"
     );
     assert_eq!(root.at("divvycloud/prod.env").metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(ran.stdout.contains("docker-compose"), "says which command makes it take effect: {}", ran.stdout);
+    assert!(ran.stdout.contains("create them anew"), "says what makes it take effect: {}", ran.stdout);
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn what_a_compose_file_sets_over_prod_env_is_named_with_its_line() {
     }
     let root = Root::ubuntu();
     root.put("divvycloud/compose.yaml", service(""));
+    root.program("usr/bin/docker-compose");
     root.put("divvycloud/more.env", "A=1\n");
     let (_, json) = root.json(&["reconfigure", "--proxy", PROXY]);
     assert!(json["next_steps"].to_string().contains("/divvycloud/compose.yaml up -d"), "{json:#}");
@@ -174,4 +175,85 @@ fn the_client_is_judged_by_the_entry_of_the_daemon() {
     root.put("root/.docker/config.json", format!("{{\"proxies\":{{\"httpProxy\":\"{PROXY}\"}}}}"));
     let (status, seen) = checked(&root, "proxy-docker-client");
     assert!(status == "warn" && seen.contains("proxies.default"), "{seen}");
+}
+
+/// Each of them was refused by dockerd 26.1.5 as well.
+#[test]
+fn what_the_daemon_refuses_of_its_options_is_refused_below_a_root() {
+    let unit = |options: &str| format!("[Service]\nExecStart=/usr/bin/dockerd {options}\n");
+    for (json, options) in [
+        ("{\"unknown-key\": 1}", ""),
+        ("{\"debug\": \"true\"}", ""),
+        ("{\"max-concurrent-downloads\": 1e1}", ""),
+        ("{\"hosts\": [\"fd://\"]}", "-H fd://"),
+        ("{\"debug\": true}", "-D"),
+        ("{}", "--http-prox=http://old.corp:8888"),
+    ] {
+        let root = Root::ubuntu();
+        root.put("lib/systemd/system/docker.service", unit(options));
+        root.put(DAEMON_JSON, json);
+        let (code, found) = prepared(&root);
+        assert_eq!((code, found["error"]["id"].as_str()), (4, Some("checks-failed")), "{json} {options}: {found:#}");
+        assert_eq!(checked(&root, "proxy-docker").0, "fail", "{json} {options}");
+    }
+    for (json, options) in [
+        (
+            "{\"debug\": true, \"log-opts\": {\"max-size\": \"10m\"}, \"live-restore\": true}",
+            "-H fd:// --containerd=/run/c.sock",
+        ),
+        ("{\"default-address-pools\": [{\"base\": \"10.9.0.0/16\", \"size\": 24}]}", ""),
+    ] {
+        let root = Root::ubuntu();
+        root.put("lib/systemd/system/docker.service", unit(options));
+        root.put(DAEMON_JSON, json);
+        assert_eq!(prepared(&root).0, 0, "{json}");
+        let (status, seen) = checked(&root, "proxy-docker");
+        assert_eq!(status, "pass", "{seen}");
+        assert_eq!(seen.contains("was not validated"), json.contains("pools"), "{seen}");
+    }
+}
+
+#[test]
+fn the_client_is_followed_to_the_folder_that_a_login_names() {
+    let root = Root::ubuntu();
+    root.put("etc/profile.d/docker.sh", "export DOCKER_CONFIG=/opt/dc\n");
+    let config = format!("{{\"proxies\": {{\"default\": {{\"httpProxy\": \"{OLD}\", \"httpsProxy\": \"{OLD}\"}}}}}}");
+    root.put("opt/dc/config.json", &config);
+    let (status, seen) = checked(&root, "proxy-docker-client");
+    assert!(status != "pass" && seen.contains("/opt/dc/config.json"), "{seen}");
+    // Entries of one daemon, of which the address is not known.
+    root.put("etc/profile.d/docker.sh", "export DOCKER_HOST=$(cat /etc/address)\n");
+    root.put("root/.docker/config.json", config.replace("default", "tcp://10.0.0.1:2375"));
+    let (status, seen) = checked(&root, "proxy-docker-client");
+    assert!(status != "pass" && seen.contains("DOCKER_HOST"), "{seen}");
+    root.put("etc/profile.d/docker.sh", "export DOCKER_CONFIG=$(cat /etc/folder)\n");
+    let (status, seen) = checked(&root, "proxy-docker-client");
+    assert!(status != "pass" && seen.contains("DOCKER_CONFIG"), "{seen}");
+    // A line that nobody understands, and that names nothing of this, is told of beside the answer.
+    root.put("etc/profile.d/docker.sh", "eval \"$(pyenv init -)\"\n");
+    root.put("root/.docker/config.json", &config);
+    let (status, seen) = checked(&root, "proxy-docker-client");
+    assert!(status != "pass" && seen.contains(OLD) && !seen.contains("could not be found out"), "{seen}");
+    root.put(
+        "root/.docker/config.json",
+        config
+            .replace(OLD, PROXY)
+            .replace("default\": {", "default\": {\"noProxy\": \"mysql,redis,169.254.169.254\", "),
+    );
+    let (status, seen) = checked(&root, "proxy-docker-client");
+    assert!(status == "pass" && seen.contains("is taken to have left DOCKER_CONFIG"), "{status} {seen}");
+}
+
+#[test]
+fn a_list_that_an_old_systemd_cuts_is_no_circle() {
+    let root = Root::centos();
+    root.put("usr/lib/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd\n");
+    let list = (1..=190).map(|host| format!("10.77.140.{host}")).collect::<Vec<_>>().join(",");
+    let arguments = ["--proxy", PROXY, "--no-proxy", &list];
+    let (_, planned) = root.json(&[&["prepare", "--yes"][..], &arguments].concat());
+    let long = findings(&planned, "docker-long-line");
+    assert!(long.iter().any(|(_, text)| text.contains("name fewer hosts")), "{planned:#}");
+    let (_, json) = root.json(&[&["check", "proxy", "--only", "proxy-docker"][..], &arguments].concat());
+    let (status, seen) = findings(&json, "proxy-docker").into_iter().next().unwrap();
+    assert!(status != "pass" && seen.contains("name fewer hosts") && !seen.contains("ics-setup prepare"), "{seen}");
 }

@@ -73,6 +73,25 @@ fn cases() -> Vec<Case> {
             )
         },
         case(
+            "variables of sshd",
+            "ubuntu",
+            "proxy-login",
+            "etc/ssh/sshd_config",
+            format!("UsePAM yes\nsetenv A=b \"http_proxy={OLD}\"   https_proxy={OLD} # x\nPort 22\n"),
+            format!("UsePAM yes\nsetenv A=b \"http_proxy={PROXY}\"   https_proxy={PROXY} # x\nPort 22\n"),
+        ),
+        Case {
+            more: vec![("etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n".to_owned())],
+            ..case(
+                "variables of sshd below Match all",
+                "ubuntu",
+                "proxy-login",
+                "etc/ssh/sshd_config.d/50-site.conf",
+                format!("Match all\n  SetEnv http_proxy={OLD}\n"),
+                format!("Match all\n  SetEnv http_proxy={PROXY}\n"),
+            )
+        },
+        case(
             "a later drop-in",
             "ubuntu",
             "proxy-docker",

@@ -237,6 +237,43 @@ const HOSTS: &[Host] = &[
         Root::ubuntu,
         &[("etc/apt/apt.conf.d/30auto", "Acquire::http::Proxy-Auto-Detect \"/usr/local/bin/find-proxy\";\n")],
     ),
+    ("apt that forgets", Root::ubuntu, &[("etc/apt/apt.conf.d/99z", "#clear Acquire::http::Proxy;\n")]),
+    ("apt that forgets all", Root::ubuntu, &[("etc/apt/apt.conf.d/99z", "#clear Acquire;\n")]),
+    ("apt without a value", Root::ubuntu, &[("etc/apt/apt.conf.d/99z", "Acquire::http::Proxy \"\";\n")]),
+    (
+        "sshd with a variable from elsewhere",
+        Root::ubuntu,
+        &[
+            ("etc/ssh/sshd_config", "UsePAM yes\nInclude /opt/ssh/site\n"),
+            ("opt/ssh/site", "SetEnv http_proxy=http://oldpx.corp.example:8888\n"),
+        ],
+    ),
+    (
+        "sshd with a command",
+        Root::ubuntu,
+        &[("etc/ssh/sshd_config", "UsePAM yes\nForceCommand env http_proxy=http://oldpx.corp.example:8888 sh\n")],
+    ),
+    (
+        "sshd with options",
+        Root::ubuntu,
+        &[
+            ("etc/ssh/sshd_config", "UsePAM yes\n"),
+            (
+                "lib/systemd/system/ssh.service",
+                "[Service]\nEnvironmentFile=-/etc/default/ssh\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n",
+            ),
+            ("etc/default/ssh", "SSHD_OPTS=\"-o UsePAM=no\"\n"),
+        ],
+    ),
+    (
+        "pam_env.conf that takes away",
+        Root::ubuntu,
+        &[
+            ("etc/security/pam_env.conf", "http_proxy DEFAULT=\n"),
+            ("etc/pam.d/su", "session required pam_env.so\nsession required pam_env.so envfile=/etc/default/locale\n"),
+            ("etc/default/locale", "LANG=C\n"),
+        ],
+    ),
     (
         "a repository with a proxy",
         Root::centos,
@@ -321,4 +358,31 @@ fn prepare_and_check_agree_a_second_run_is_empty_and_a_run_can_be_taken_back() {
         assert!(root.picture() == before, "{name}: something stays");
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What cannot be written again as it is is not written anew.
+#[test]
+fn a_list_that_is_not_utf_8_is_refused_by_name_and_stays() {
+    for (file, verb, advice) in [
+        ("divvycloud/prod.env", "reconfigure", "--no-proxy-only"),
+        ("etc/environment", "prepare", "--no-proxy-only"),
+        ("etc/systemd/system/docker.service.d/http-proxy.conf", "prepare", "mend the file by hand"),
+    ] {
+        let root = Root::ubuntu();
+        root.put(UNIT.0, UNIT.1);
+        let text: &[u8] = match file.ends_with(".conf") {
+            true => b"[Service]\nEnvironment=NO_PROXY=\xe9.example,b.example\n",
+            false => b"no_proxy=\xe9.example,b.example\n",
+        };
+        root.put(file, text);
+        let (code, json) = root.json(&[verb, "--proxy", PROXY, "--yes"]);
+        let told = json.to_string();
+        assert!(code != 0 && told.contains("is not UTF-8") && told.contains(advice), "{file}: {json:#}");
+        assert!(!told.contains("only a shell can tell"), "{file}: {json:#}");
+        assert_eq!(std::fs::read(root.path().join(file)).unwrap(), text, "{file}");
+        if advice == "--no-proxy-only" {
+            let (code, json) = root.json(&[verb, "--proxy", PROXY, "--yes", "--no-proxy-only", "b.example"]);
+            assert_eq!(code, 0, "{file}: {json:#}");
+        }
+    }
 }

@@ -93,6 +93,13 @@ impl Root {
         fs::write(self.at(path), content).unwrap();
     }
 
+    /// A program that does nothing.
+    pub fn program(&self, path: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        self.put(path, "#!/bin/sh\n");
+        fs::set_permissions(self.at(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     pub fn get(&self, path: &str) -> String {
         fs::read_to_string(self.at(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }

@@ -5,6 +5,7 @@
 //! port of the loopback address in a folder of its own and stopped by its process id. Where the servers were not
 //! provisioned the tests are skipped, by name.
 
+mod first;
 mod mysql;
 mod redis;
 mod servers;

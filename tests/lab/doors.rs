@@ -18,13 +18,13 @@ const HOSTS: usize = 28;
 
 /// What opens each door: its name for the models, the user, its file, the command.
 const DOORS: [(&str, &str, &str, &str); 7] = [
-    ("by su - with a command", "divvy", "su-l", "su - divvy -c \"env -0 >/seen/$case.su-l\""),
-    ("by su - with a command", "root", "root", "su - root -c \"env -0 >/seen/$case.root\""),
-    ("by su without -", "divvy", "su", "su - root -c \"su divvy -c 'env -0 >/seen/$case.su'\""),
-    ("at the console", "divvy", "login", "typed login | timeout 5 script -qec 'login -f divvy' /dev/null"),
-    ("over ssh", "divvy", "sshd", "typed sshd | timeout 5 ssh -tt $client -o \"$daemon\" divvy@ask"),
+    ("su-", "divvy", "su-l", "su - divvy -c \"env -0 >/seen/$case.su-l\""),
+    ("su-", "root", "root", "su - root -c \"env -0 >/seen/$case.root\""),
+    ("su", "divvy", "su", "su - root -c \"su divvy -c 'env -0 >/seen/$case.su'\""),
+    ("console", "divvy", "login", "typed login | timeout 5 script -qec 'login -f divvy' /dev/null"),
+    ("ssh", "divvy", "sshd", "typed sshd | timeout 5 ssh -tt $client -o \"$daemon\" divvy@ask"),
     ("sudo", "divvy", "sudo", "su - root -c \"sudo -n -u divvy env -0 >/seen/$case.sudo\""),
-    ("sudo -i", "divvy", "sudo-i", "su - root -c \"sudo -n -i -u divvy env -0 >/seen/$case.sudo-i\""),
+    ("sudo-i", "divvy", "sudo-i", "su - root -c \"sudo -n -i -u divvy env -0 >/seen/$case.sudo-i\""),
 ];
 
 /// Once: keys, and an account that sshd lets in without PAM.

@@ -6,12 +6,14 @@
 mod allowlist;
 mod backends;
 mod boot;
+mod certificates;
 mod chains;
 mod clients;
 mod common;
 mod crash;
 mod crowd;
 mod doors;
+mod fixes;
 mod formats;
 mod host;
 mod login;

@@ -25,6 +25,7 @@
 //! | TLS cut off by name; TLS too old | `network-endpoint` fail at `tls` | `verdicts` (`cut.lab`, `old.lab`) |
 //! | endpoint refused, black hole, unknown name | `network-endpoint` fail | `verdicts` |
 //! | no name server, one that drops | `network-resolver` | `resolver::…` |
+//! | a name that the host knows and containers do not | `proxy-prod-env`, `prod-env-hosts` | `containers::…` |
 //! | proxy's name unknown, refused, black hole | `network-proxy` fail at `resolve`, `tcp` | `proxy::a_proxy_that_is_not_there_…` |
 //! | proxy wants TLS, speaks plain, is not trusted | `network-proxy` fail at `connect`, `proxy-tls` | `proxy::tls_to_the_proxy_…` |
 //! | 407 without, with wrong credentials; NTLM only | `network-proxy` fail | `proxy::squid_…`, `proxy::scripted_…` |
@@ -36,6 +37,7 @@
 
 mod agent;
 mod bounds;
+mod containers;
 mod inspection;
 mod keys;
 mod proxy;

@@ -147,6 +147,132 @@ fn sshd_without_pam_is_seen() {
 }
 
 #[test]
+fn sshd_is_asked_without_a_client() {
+    let guest = guest(Family::Ubuntu);
+    if !guest.path("/usr/sbin/sshd").exists() {
+        skip("prove", "sshd without a client", "the lab's root has no OpenSSH");
+        return;
+    }
+    guest.sh("rm /usr/bin/ssh; [ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key");
+    guest.sh("sed -i '/^ *UsePAM/d' /etc/ssh/sshd_config; echo 'UsePAM yes' >>/etc/ssh/sshd_config");
+    let before = Snapshot::take(&guest);
+    let result = planned(&guest, &[]).expect(0).json();
+    for door in ["console", "ssh"] {
+        assert_eq!(ways(&result, door), ["proxy", "direct", "direct"], "{door}: {result:#}");
+    }
+    before.is_still(&guest, "after a login by sshd's stack");
+    // The stack is sshd's, not that of the program that goes through it, and scripts know where they are.
+    guest.sh("sed -i '/pam_env/d' /etc/pam.d/sshd");
+    let result = planned(&guest, &[]).expect(4).json();
+    assert_eq!((ways(&result, "ssh"), ways(&result, "console")[0].as_str()), (vec!["direct".to_owned(); 3], "proxy"));
+    guest.write("/etc/profile.d/zz.sh", "[ -z \"$SSH_CONNECTION\" ] || export https_proxy=http://ssh:1\n");
+    let ask = &planned(&guest, &[]).expect(4).json()["programs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|own| own["door"] == "ssh")
+        .unwrap()["asks"][0]
+        .clone();
+    assert_eq!(ask["proxy"], "ssh:1", "{ask:#}");
+    // What is more than PAM and the shell is left to the models.
+    for line in ["UsePAM no", "SetEnv https_proxy=http://set:1", "PermitUserEnvironment yes"] {
+        guest.sh(&format!(
+            "sed -i '/^UsePAM/d' /etc/ssh/sshd_config; echo '{line}' >/etc/ssh/sshd_config.d/lab.conf; \
+            grep -q UsePAM /etc/ssh/sshd_config.d/lab.conf || echo 'UsePAM yes' >>/etc/ssh/sshd_config"
+        ));
+        let result = planned(&guest, &[]).json();
+        assert!(ways(&result, "ssh").is_empty(), "{line}: {result:#}");
+        let word = line.split(' ').next().unwrap().to_lowercase();
+        let told = result["findings"].as_array().unwrap().iter().find(|found| found["id"] == "prove-door").unwrap();
+        assert!(told["observed"].as_str().unwrap().contains(&word), "{told:#}");
+    }
+}
+
+#[test]
+fn sudo_is_asked_at_both_of_its_doors() {
+    let guest = guest(Family::Ubuntu);
+    if !guest.path("/usr/bin/sudo").exists() {
+        skip("prove", "sudo", "the lab's root has no sudo");
+        return;
+    }
+    guest.write("/root/.profile", "export http_proxy=http://root:1\n");
+    let told = |guest: &Guest| -> Vec<(String, String)> {
+        let words = ["ics-setup", "check", "proxy", "--only", "proxy-sudo", "--format", "json", "--proxy", PROXY];
+        let result = guest.run(&[&words[..], &["--fail-on", "never"]].concat()).expect(0).json();
+        let findings = result["findings"].as_array().unwrap().iter().filter(|found| found["id"] == "proxy-sudo");
+        let one = |found: &Value| {
+            assert_eq!(found["evidence"]["known"], "asked", "{found:#}");
+            let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+            (text(&found["evidence"]["consumer"]), text(&found["evidence"]["http_proxy"]))
+        };
+        findings.map(one).collect()
+    };
+    let pair = |who: &str, proxy: &str| (format!("a command under {who}"), proxy.to_owned());
+    assert_eq!(told(&guest), [pair("sudo", "-"), pair("sudo -i", "http://root:1")]);
+    guest.write("/root/.profile", "");
+    assert_eq!(told(&guest), [pair("sudo", "-")], "both get the same");
+    // Whoever may call it is who is asked, and the model is of that caller.
+    guest.write(
+        "/etc/sudoers.d/lab",
+        "divvy ALL=(ALL) NOPASSWD: ALL\nDefaults env_keep += \"http_proxy https_proxy\"\n",
+    );
+    guest.write("/home/divvy/.profile", "export https_proxy=http://own:1\n");
+    let result = planned(&guest, &[]).json();
+    let program = result["programs"].as_array().unwrap().iter().find(|own| own["door"] == "sudo").unwrap();
+    assert_eq!((&program["user"], &program["asks"][0]["proxy"]), (&"divvy".into(), &"own:1".into()), "{program:#}");
+    assert_eq!(statuses(&result, "prove-model"), Vec::<String>::new(), "{result:#}");
+}
+
+#[test]
+fn the_client_of_docker_is_asked() {
+    let guest = guest(Family::Ubuntu);
+    let client = crate::common::lab().join("readers/docker-26.1/usr/bin/docker");
+    if !client.exists() {
+        skip("prove", "the docker client", "the lab has none");
+        return;
+    }
+    fs::copy(client, guest.path("/usr/bin/docker")).unwrap();
+    let words = ["ics-setup", "prove", "--format", "json", "--client", "docker", "--proxy", PROXY];
+    let result = guest.run(&[&words[..], &LOGIN].concat()).expect(0).json();
+    for (door, ways_of) in [("su-", ["proxy", "direct", "direct"]), ("service", ["direct"; 3])] {
+        assert_eq!(ways(&result, door), ways_of, "{door}: {result:#}");
+    }
+    let ask = &result["programs"][0]["asks"][0];
+    assert_eq!((&ask["proxy"], &ask["login"]), (&"proxy.corp.example:3128".into(), &"right".into()), "{ask:#}");
+}
+
+#[test]
+fn compose_is_asked_over_planned_files() {
+    let guest = guest(Family::Ubuntu);
+    let tools = crate::common::lab().join("readers");
+    let plugin = tools.join("compose-v2/usr/libexec/docker/cli-plugins/docker-compose");
+    if !plugin.exists() || !tools.join("docker-26.1/usr/bin/docker").exists() {
+        skip("prove", "docker compose", "the lab has none");
+        return;
+    }
+    fs::copy(tools.join("docker-26.1/usr/bin/docker"), guest.path("/usr/bin/docker")).unwrap();
+    fs::create_dir_all(guest.path("/usr/libexec/docker/cli-plugins")).unwrap();
+    fs::copy(plugin, guest.path("/usr/libexec/docker/cli-plugins/docker-compose")).unwrap();
+    guest.write(
+        "/divvycloud/prod.env",
+        "DIVVY_DB_HOST=mysql\nDIVVY_REDIS_HOST=redis\n#http_proxy=\n#https_proxy=\n#no_proxy=\n",
+    );
+    guest.write(
+        "/divvycloud/compose.yaml",
+        "services:\n  interfaceserver:\n    image: x\n    env_file: prod.env\n    environment: {https_proxy: 'http://old:1'}\n",
+    );
+    let before = Snapshot::take(&guest);
+    let words = ["ics-setup", "reconfigure", "--dry-run", "--format", "json", "--proxy", PROXY];
+    let result = guest.run(&words).expect(0).json();
+    let found = told(&result, "proxy-prod-env");
+    let [(known, text)] = found.as_slice() else { panic!("{result:#}") };
+    assert!(known == "asked" && text.contains("http://old:1") && text.contains("compose.yaml"), "{text}");
+    // The other one is planned, and Compose reads it there.
+    assert!(text.contains(&format!("\"http_proxy\":\"{PROXY}\"")), "{text}");
+    before.is_still(&guest, "after a dry run");
+}
+
+#[test]
 fn prepare_proves_before_it_writes() {
     let guest = guest(Family::Ubuntu);
     guest.write("/etc/profile.d/zz-site.sh", "unset https_proxy\n");
@@ -290,7 +416,7 @@ fn prepare_names_what_would_win_before_it_writes() {
             "/home/divvy/.bashrc",
             "case $- in *i*) export https_proxy=http://typed:1;; esac\n".to_owned(),
             "proxy-login",
-            "at the console",
+            "at a terminal",
         ),
     ] {
         if path.contains("/ssh/") && !has_ssh {

@@ -141,7 +141,9 @@ fn stopped_edited_started_and_proven() {
     let fifth = ["--proxy", "http://fifth.corp.example:3128"];
     let words = ["ics-setup", "reconfigure", "--yes"];
     let mut killed = lab.guest.command(&[&words[..], &fifth].concat()).spawn().unwrap();
-    until(|| if lab.guest.path("var/lib/ics-setup/stopped").exists() { Ok(()) } else { Err("not stopped yet".to_owned()) });
+    until(|| {
+        if lab.guest.path("var/lib/ics-setup/stopped").exists() { Ok(()) } else { Err("not stopped yet".to_owned()) }
+    });
     std::thread::sleep(Duration::from_millis(300));
     lab.guest.sh("for p in /proc/[0-9]*; do case $(cat $p/comm) in ics-setup) kill -9 ${p#/proc/};; esac; done");
     assert!(!killed.wait().unwrap().success());

@@ -1,10 +1,13 @@
 //! What both back ends say in the same words.
 
+use super::super::certificates::{self, Owner};
 use crate::check::prelude::*;
 use crate::check::requirements::{Profile, Window};
-use crate::check::spec::{Address, Limits};
-use crate::net::{Distrust, NetError};
-use crate::settings::Deployment;
+use crate::check::spec::{Address, Databases, Limits};
+use crate::finding::known;
+use crate::net::{Distrust, NetError, Reason};
+use crate::network::openssl::Openssl;
+use crate::settings::{Deployment, host_alone};
 use crate::text::{host_port, quoted};
 
 /// Where it is, for messages.
@@ -26,6 +29,16 @@ pub(super) struct Server {
 impl Server {
     /// Nobody says where it is.
     pub(super) fn not_named(self, spec: &CheckSpec) -> Finding {
+        if let Some(Databases { secret, origin }) = &spec.databases {
+            let says = match self.word {
+                "mysql" => "the databases come from",
+                _ => "no line names it, and it may come from",
+            };
+            let command = ics_setup(text!("check backends --{}-host <HOST>", own(self.word)));
+            return Finding::skip(self.reachable, text!("{} was not looked at", own(self.name)))
+                .observed(text!("{} the secret {}, which the product alone reads ({})", own(says), secret, own(origin)))
+                .advise(text!("look with what stands in the secret: {}", command));
+        }
         let why = match spec.unread.first() {
             Some(unread) => text!("no setting says where {} is, and {}", own(self.name), unread.why),
             None => text!("no setting and no prod.env says where {} is", own(self.name)),
@@ -33,6 +46,13 @@ impl Server {
         Finding::skip(self.reachable, text!("{} was not looked at", own(self.name)))
             .observed(why)
             .advise(text!("name it: {}", ics_setup(text!("check backends --{}-host <HOST>", own(self.word)))))
+    }
+
+    /// What stands for its host is none: then nothing is asked.
+    pub(super) fn no_host(self, address: &Address) -> Option<Finding> {
+        let no_host = host_alone(&address.host).err()?;
+        let title = text!("{} was not looked at: its host is none (prod-env-hosts tells more)", own(self.name));
+        Some(Finding::skip(self.reachable, title).observed(text!("{}: {}", own(&address.origin), no_host.says())))
     }
 
     /// The name of the Test Drive's container in a production deployment: it means something inside of containers of
@@ -51,7 +71,7 @@ impl Server {
             .expected(text!("the host name of the {} that serves production", own(name)))
             .observed(text!("{} ({})", at(address), own(&address.origin)))
             .cause("in production there is no such container: the scheduler, workers and interface server would never start")
-            .advise(text!("give the real {}'s name or address: sudo {}", own(name), command))
+            .advise(text!("give the real {}'s name or address: {}", own(name), command))
             .advise(text!("where this is a Test Drive, say so: {}", again))
     }
 
@@ -86,14 +106,14 @@ impl Server {
             NetError::NameUnknown => finding
                 .cause("neither DNS nor /etc/hosts knows the name on this host")
                 .advise(text!("look whether this host knows it: getent hosts {}", own(&host)))
-                .advise(text!("if the name is wrong: sudo {}", ics_setup(text!("reconfigure --{}-host <HOST>", own(word))))),
+                .advise(text!("if the name is wrong: {}", ics_setup(text!("reconfigure --{}-host <HOST>", own(word))))),
             NetError::NameUnanswered { .. } => finding
                 .cause("the name servers of this host do not answer; nothing is known about the server itself")
                 .advise(text!("look which name servers are asked: cat /etc/resolv.conf; getent hosts {}", own(&host))),
             NetError::Refused => finding
                 .cause(text!("{} is not running, listens on another port or on its own loopback only, or a firewall rejects", own(name)))
                 .advise(text!("look on the server: ss -ltn 'sport = :{}' (127.0.0.1 there means: bind-address)", port))
-                .advise(text!("if the port is wrong: sudo {}", ics_setup(text!("reconfigure --{}-port <PORT>", own(word))))),
+                .advise(text!("if the port is wrong: {}", ics_setup(text!("reconfigure --{}-port <PORT>", own(word))))),
             NetError::ConnectTimeout { .. } => finding
                 .cause(text!("a firewall or security group drops the packets, or the address is wrong; the limit of {} is --connect-timeout", took(limits.connect)))
                 .advise(text!("ask for: TCP from this host (its addresses: hostname -I) to {}", place))
@@ -102,7 +122,54 @@ impl Server {
                 finding.cause("this host has no route there, or its own firewall forbids it").advise(text!("look which way it would go: ip route get {}", own(&host)))
             }
             NetError::Untrusted { why } => self.trust(finding, why, address),
-            _ => finding,
+            NetError::Tls { .. } => match self.without_tls(finding.clone(), error, None, address) {
+                Some(told) => told,
+                None => finding
+                    .cause("the port speaks TLS badly, or something in between cuts it")
+                    .advise(text!("look what it answers: openssl s_client -connect {} </dev/null", place)),
+            },
+            NetError::Silent { .. } | NetError::Closed | NetError::Reset => finding
+                .cause("a load balancer without a server behind it, or rules on the server's side that end connections from this host")
+                .advise("look at the load balancer's target group, and at the server's log"),
+            NetError::Unexpected { .. } | NetError::TooMuch { .. } => finding
+                .cause("the port belongs to another service")
+                .advise(text!("give its own port: {}", ics_setup(text!("reconfigure --{}-port <PORT>", own(word))))),
+            NetError::Other { .. } => finding
+                .cause("this host's own network is in trouble: its words say why")
+                .advise(text!("try it: timeout 5 bash -c '</dev/tcp/{}/{}' && echo open", own(address.host.trim_matches(['[', ']', '\''])), port)),
+        }
+    }
+
+    /// Whose its certificates are.
+    pub(super) fn owner(self) -> Owner {
+        Owner { who: if self.word == "mysql" { "whoever runs MySQL" } else { "whoever runs Redis" }, server: self.name }
+    }
+
+    /// No TLS came about, and the other side speaks it: what this means, in a finding about it. `openssl` is what OpenSSL's
+    /// client says.
+    pub(super) fn without_tls(
+        self,
+        finding: Finding,
+        error: &NetError,
+        openssl: Option<&Openssl>,
+        address: &Address,
+    ) -> Option<Finding> {
+        match (openssl, error) {
+            (Some(Openssl::Trusted { cipher }), _) => Some(
+                Finding { status: Status::Pass, ..finding }
+                    .observed(text!("OpenSSL's client on this host connects and trusts it ({}); this tool's own TLS does not come so far: {}", cipher, error)),
+            ),
+            (Some(Openssl::Untrusted { why }), _) => {
+                Some(self.trust(finding.observed(text!("OpenSSL's client on this host says: {}", why)), why, address))
+            }
+            (Some(Openssl::NoTls { why }), _) => Some(
+                finding
+                    .observed(text!("{}; OpenSSL's client on this host says: {}", error, why))
+                    .cause(text!("{} speaks no TLS that current clients speak; the product's would fail in the same way", own(self.name)))
+                    .advise(text!("have {} turn on TLS 1.2 or 1.3 with current cipher suites", own(self.owner().who))),
+            ),
+            (None, NetError::Tls { why }) => certificates::of_fault(finding, why, self.owner()),
+            (None, _) => None,
         }
     }
 
@@ -110,20 +177,25 @@ impl Server {
     pub(super) fn trust(self, finding: Finding, why: &Distrust, address: &Address) -> Finding {
         let (word, host, port) = (own(self.word), own(quoted(&address.host)), address.port);
         let start = own(if self.word == "mysql" { " -starttls mysql" } else { "" });
-        let finding = finding.cause(text!("{}; nothing secret was sent", why));
-        if let Distrust::OtherName { .. } = why {
+        let finding = Finding { status: certificates::status(why), ..finding };
+        let because = certificates::cause(why, self.owner());
+        if let Reason::OtherName { .. } = why.reason {
             let command = ics_setup(text!("reconfigure --{}-host <NAME>", word));
-            return finding.advise(text!("use a name that the certificate has: sudo {}", command));
+            return finding
+                .cause(text!("{}; nothing secret was sent", because))
+                .advise(text!("use a name that the certificate has: {}", command));
         }
+        let finding =
+            certificates::remedied(finding, why, self.owner()).cause(text!("{}; nothing secret was sent", because));
         let look = text!("look who it is: openssl s_client -connect {}:{}{} -showcerts </dev/null", host, port, start);
-        let finding = finding.advise(look);
-        if let Distrust::Expired | Distrust::NotYet = why {
-            return finding.advise("look whether this host's clock is right: timedatectl");
+        let finding = finding.look(look);
+        if !why.wants_authority() {
+            return finding;
         }
-        finding
-            .advise("trust its CA on Ubuntu, Debian: sudo cp <CA.crt> /usr/local/share/ca-certificates/ && sudo update-ca-certificates")
-            .advise("trust its CA on CentOS, Red Hat: sudo cp <CA.crt> /etc/pki/ca-trust/source/anchors/ && sudo update-ca-trust")
-            .advise(text!("try it once: {}", ics_setup(text!("check backends --proxy-ca <CA.crt> --{}-host {}", word, host))))
+        finding.advise(text!(
+            "try it once: {}",
+            ics_setup(text!("check backends --proxy-ca <CA.crt> --{}-host {}", word, host))
+        ))
     }
 
     /// What a release of the product asks for.
@@ -145,6 +217,19 @@ impl Server {
 /// What to do where the profile of another release should have been taken.
 pub(super) fn other_release() -> Text {
     text!("if another release of the product is meant: {}", ics_setup("check backends --release <VERSION>"))
+}
+
+/// Of a server that was asked: findings for all ids of its check. What was not looked at is told as such, with the finding that
+/// stands in its way, so that the series of a monitor go on.
+pub(super) fn complete(mut findings: Vec<Finding>, meta: Meta) -> Vec<Finding> {
+    let in_the_way = |finding: &&Finding| finding.status != Status::Pass && meta.gates.contains(&finding.id);
+    let why = findings.iter().find(in_the_way).map(|finding| text!("{} ({})", finding.title, own(finding.id)));
+    for id in meta.ids.iter().filter(|id| findings.iter().all(|finding| finding.id != **id)).collect::<Vec<_>>() {
+        let title = known(id.as_str()).map_or(id.as_str(), |known| known.title);
+        let why = why.clone().unwrap_or_else(|| "the server does not tell".into());
+        findings.push(Finding::skip(*id, text!("not looked at: {}", own(title))).observed(why));
+    }
+    findings
 }
 
 /// A finding with the address that it is about.

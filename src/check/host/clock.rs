@@ -69,7 +69,10 @@ fn judge_clock(status: &TimeStatus, keeper: Option<&str>) -> Finding {
         Status::Pass => finding,
         _ => finding
             .cause("certificates seem expired or not valid yet, signed requests to cloud APIs are refused, jobs run at wrong times")
-            .fix("timedatectl set-ntp true")
+            .advise(match keeper {
+                Some(keeper) => text!("look why {} does not: {}", own(keeper), as_root("timedatectl timesync-status || chronyc tracking")),
+                None => text!("have it kept in step: {}", as_root("timedatectl set-ntp true")),
+            })
             .advise("name a time server inside, where UDP port 123 is closed: NTP=<HOST> in /etc/systemd/timesyncd.conf, or server <HOST> iburst in /etc/chrony.conf, then restart that service")
             .advise(text!("set it once, by hand: date -u -s '{}'", date)),
     }

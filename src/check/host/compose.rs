@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::data::Data;
 use crate::check::prelude::*;
 use crate::system::compose::{self, Called, ComposeFacts};
+use crate::text::of_host;
 use crate::vendor::Vendor;
 
 pub(super) struct Compose;
@@ -20,6 +21,16 @@ impl Check for Compose {
 
     fn judge(&self, facts: &ComposeFacts, _want: &CheckSpec) -> Vec<Finding> {
         vec![judge_compose(facts)]
+    }
+}
+
+/// What makes the folder of a program where it is none of those that every system has.
+fn folder(program: &Path) -> Text {
+    match program.parent() {
+        Some(folder) if !["/usr/local/bin", "/usr/bin", "/bin"].map(Path::new).contains(&folder) => {
+            text!("mkdir -p {} && ", of_host(folder))
+        }
+        _ => Text::default(),
     }
 }
 
@@ -42,11 +53,14 @@ fn judge_compose(facts: &ComposeFacts) -> Finding {
             .observed(seen)
     };
     // How to have one at `path`.
-    let provide = |finding: Finding, path: Text| match programs.first() {
-        Some(program) => finding.fix(text!("ln -s {} {}", program, path)),
+    let provide = |finding: Finding, path: &Path| match programs.first() {
+        Some(program) => {
+            finding.fix(as_root(text!("{}ln -sfn {} {}", folder(path), own(program.display()), of_host(path))))
+        }
         None if !plugins.is_empty() => {
             let script = own(r#"#!/bin/sh\nexec docker compose "$@"\n"#);
-            finding.fix(text!("printf '{}' > {} && chmod 755 {}", script, path, path))
+            let file = of_host(path);
+            finding.fix(as_root(text!("{}printf '{}' > {} && chmod 755 {}", folder(path), script, file.clone(), file)))
         }
         None => finding.advise("install Docker Compose, or take the line out of the crontab: crontab -e"),
     };
@@ -56,11 +70,7 @@ fn judge_compose(facts: &ComposeFacts) -> Finding {
         let finding = finding(Status::Fail, title, text!("{} calls {}; there is: {}", crontab, program, seen))
             .cause("the product is started at boot by that line, so it does not come up by itself");
         let plain = program.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-        return if plain {
-            provide(finding, text!("{}", own(program)))
-        } else {
-            finding.advise("mend the path: crontab -e")
-        };
+        return if plain { provide(finding, Path::new(program)) } else { finding.advise("mend the path: crontab -e") };
     }
     let is_called = !called.is_empty();
     match (programs.iter().any(|path| path == Path::new(place)), programs.is_empty() && plugins.is_empty()) {
@@ -70,7 +80,7 @@ fn judge_compose(facts: &ComposeFacts) -> Finding {
             let finding = finding(Status::Warn, title, seen).cause(
                 "the vendor's installers write that path into root's crontab to start the product at boot, wherever the program is",
             );
-            provide(finding, text!("{}", usual))
+            provide(finding, Path::new(place))
         }
         _ => finding(Status::Pass, "docker-compose is where it is looked for".into(), seen),
     }
@@ -100,11 +110,11 @@ mod tests {
         assert_eq!(look(&[LOCAL], &boot).0, Status::Pass);
         assert_eq!(
             look(&["/usr/bin/docker-compose"], ""),
-            (Status::Warn, format!("ln -s /usr/bin/docker-compose {LOCAL}"))
+            (Status::Warn, format!("ln -sfn /usr/bin/docker-compose {LOCAL}"))
         );
         assert_eq!(
             look(&["/usr/bin/docker-compose"], &boot),
-            (Status::Fail, format!("ln -s /usr/bin/docker-compose {LOCAL}"))
+            (Status::Fail, format!("ln -sfn /usr/bin/docker-compose {LOCAL}"))
         );
         let plugin = look(&["/usr/libexec/docker/cli-plugins/docker-compose"], &boot);
         assert!(plugin.0 == Status::Fail && plugin.1.contains("exec docker compose"), "{plugin:?}");

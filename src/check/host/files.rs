@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Unread;
 use crate::check::prelude::*;
+use crate::consumers::judge::home_flag;
 
 /// What could not be read is known before any check begins; see [`CheckSpec::unread`].
 pub(super) struct Files;
@@ -34,9 +35,9 @@ impl Check for Files {
                 .observed(why)
                 .cause("what is said about proxy and back ends may be incomplete, because part of it stands there");
             if *needs_root {
-                finding.fix(text!("sudo {}", ics_setup("check")))
+                finding.fix(as_root(ics_setup(text!("check{}", home_flag(&spec.home)))))
             } else {
-                finding.advise(text!("mend what keeps it from being read, then: sudo {}", ics_setup("check")))
+                finding.advise(text!("mend what keeps it from being read, then: {}", as_root(ics_setup("check"))))
             }
         };
         spec.unread.iter().map(of_one).collect()

@@ -8,6 +8,9 @@ use crate::system::forwarding::{self, ForwardingFacts, Routes};
 /// The file of ours that switches forwarding on.
 const OURS: &str = "99-docker.conf";
 
+/// Deletes the lines of a file of sysctl's that are about forwarding.
+const OFF: &str = "/^[-[:space:]]*net[./]ipv4[./]ip_forward[[:space:]]*=/d";
+
 pub(super) struct Forwarding;
 
 impl Check for Forwarding {
@@ -46,14 +49,14 @@ fn judge_forward(facts: &ForwardingFacts) -> Finding {
             let finding =
                 finding.cause("hardening guides switch it off, and every later sysctl --system does it again");
             let finding = match file {
-                Some(file) => finding.fix(text!("sed -i '/ip_forward/d' {}{}", argument(file), own(now))),
+                Some(file) => finding.fix(as_root(text!("sed -i '{}' {}{}", own(OFF), argument(file), own(now)))),
                 None => finding,
             };
             if facts.on == Seen::Image || !ours_counts {
                 return finding;
             }
             let write = text!("echo 'net.ipv4.ip_forward = 1' > /etc/sysctl.d/{}", own(OURS));
-            finding.fix(text!("{} && sysctl -w net.ipv4.ip_forward=1", write))
+            finding.fix(as_root(text!("{} && sysctl -w net.ipv4.ip_forward=1", write)))
         }
     }
 }

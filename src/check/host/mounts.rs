@@ -60,7 +60,7 @@ fn judge_noexec(mounts: &[Mount], spec: &CheckSpec) -> Vec<Finding> {
                     ));
                 Finding { docs: Some(text!("{}", own(&data.source))), ..finding }
             };
-            finding.fix(text!("mount -o remount,exec {}", argument(&mount.point))).advise(text!(
+            finding.fix(as_root(text!("mount -o remount,exec {}", argument(&mount.point)))).advise(text!(
                 "take noexec off {} in /etc/fstab or tmp.mount, so that it lasts over the next boot",
                 mount.point
             ))
@@ -98,7 +98,7 @@ fn judge_read_only(mounts: &[Mount], spec: &CheckSpec) -> Finding {
         .observed(text!("{} ({}) is mounted read-only", first.point, own(&first.kind)))
         .cause("a file system with errors is made read-only by the kernel; some hardened images begin like that")
         .advise("see whether it was an error: dmesg -T | grep -iE 'remount|I/O error|ext4|xfs' | tail")
-        .fix(Text::join(remount, " && "))
+        .fix(as_root(Text::join(remount, " && ")))
 }
 
 #[cfg(test)]

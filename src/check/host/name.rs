@@ -49,8 +49,10 @@ fn judge_name(host: &Host) -> Finding {
     // Only a name that is one may be pasted into a shell.
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
     let line = match (plain, name.split_once('.')) {
-        (true, Some((short, _))) => Fix::Command(text!("echo '127.0.1.1 {} {}' >> /etc/hosts", own(name), own(short))),
-        (true, None) => Fix::Command(text!("echo '127.0.1.1 {}' >> /etc/hosts", own(name))),
+        (true, Some((short, _))) => {
+            Fix::Command(as_root(text!("echo '127.0.1.1 {} {}' >> /etc/hosts", own(name), own(short))))
+        }
+        (true, None) => Fix::Command(as_root(text!("echo '127.0.1.1 {}' >> /etc/hosts", own(name)))),
         (false, _) => Fix::Advice(
             "give it a name that is one: hostnamectl set-hostname <NAME.YOUR.DOMAIN>, and a line for it in /etc/hosts"
                 .into(),

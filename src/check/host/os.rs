@@ -61,7 +61,8 @@ impl Check for Os {
                 let id = if problem.id == id::OS_UNKNOWN { ids::OS_UNKNOWN } else { ids::OS_UNSUPPORTED };
                 let finding = Finding::fail(id, problem.message.clone())
                     .expected(text!("{}", own(platform::known())))
-                    .observed(problem.because.as_deref().unwrap_or(&problem.message));
+                    .observed(problem.because.as_deref().unwrap_or(&problem.message))
+                    .cause("where a system keeps its settings depends on its family, and this one belongs to none that is known");
                 let commands =
                     Strategy::ALL.into_iter().map(|strategy| ics_setup(text!("check --os {}", own(strategy.as_str()))));
                 let mut finding = commands.fold(finding, Finding::fix);

@@ -4,6 +4,7 @@ use super::argument;
 use crate::check::prelude::*;
 use crate::system::Seen;
 use crate::system::selinux::{self, CONFIG, SelinuxFacts};
+use crate::text::of_host;
 
 /// Types that containers may read and write: today's name, and CentOS 7's.
 const FOR_CONTAINERS: [&str; 2] = ["container_file_t", "svirt_sandbox_file_t"];
@@ -58,7 +59,7 @@ fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
             .evidence("label", label);
     }
     let folder = argument(home);
-    let make = if facts.home { Text::default() } else { text!("mkdir -p {} && ", folder) };
+    let make = if facts.home { Text::default() } else { text!("mkdir -p {} && ", of_host(home)) };
     Finding::warn(ids::SELINUX, text!("SELinux is enforcing, and {} is not labelled for containers", home))
         .expected(expected)
         .observed(match &facts.label {
@@ -69,7 +70,7 @@ fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
             "where the Docker daemon runs with selinux-enabled (docker info shows name=selinux), containers get \"permission \
              denied\" on folders mounted into them",
         )
-        .fix(text!("{}chcon -Rt {} {}", make, own(FOR_CONTAINERS[0]), folder))
+        .fix(as_root(text!("{}chcon -Rt {} {}", make, own(FOR_CONTAINERS[0]), of_host(home))))
         .advise(text!(
             "make it last: semanage fcontext -a -t {} '{}(/.*)?' && restorecon -R {}",
             own(FOR_CONTAINERS[0]),

@@ -1,7 +1,10 @@
 //! Traps for commands under sudo: a `secure_path` without `/usr/local/bin`, and `requiretty`.
 
+use std::path::Path;
+
 use crate::check::prelude::*;
-use crate::system::sudo::{self, SudoFacts};
+use crate::system::sudo::{self, Defaults, SudoFacts};
+use crate::text::of_host;
 
 /// Where the vendor's installers put docker-compose.
 const LOCAL: &str = "/usr/local/bin";
@@ -20,17 +23,17 @@ impl Check for Sudo {
     fn judge(&self, facts: &SudoFacts, _want: &CheckSpec) -> Vec<Finding> {
         match facts.defaults.or_skip(ids::SUDO_SECURE_PATH, "sudo's settings") {
             Ok(defaults) => {
-                vec![judge_path(defaults.secure_path.as_ref()), judge_tty(defaults.requiretty.as_deref())]
+                vec![judge_path(defaults), judge_tty(defaults)]
             }
             Err(skipped) => vec![*skipped],
         }
     }
 }
 
-fn judge_path(found: Option<&(String, String)>) -> Finding {
+fn judge_path(defaults: &Defaults) -> Finding {
     let local = own(LOCAL);
     let expected = text!("{} in sudo's secure_path, or no secure_path", local);
-    let Some((path, file)) = found else {
+    let Some((path, file)) = &defaults.secure_path else {
         return Finding::pass(ids::SUDO_SECURE_PATH, "sudo keeps the PATH of who calls it")
             .expected(expected)
             .observed("no secure_path");
@@ -48,24 +51,40 @@ fn judge_path(found: Option<&(String, String)>) -> Finding {
     let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/:._-+".contains(c));
     let longer =
         if plain { text!("{}:{}", own(path), local) } else { text!("{}:/usr/sbin:/usr/bin:/sbin:/bin", local) };
-    let name = own("/etc/sudoers.d/local-bin");
-    finding(Status::Warn, text!("commands under sudo do not find programs in {}", local))
+    let finding = finding(Status::Warn, text!("commands under sudo do not find programs in {}", local))
         .cause("docker-compose is put there, and sudo docker-compose ends with \"command not found\"")
-        .fix(text!("echo 'Defaults secure_path = \"{}\"' > {} && chmod 0440 {} && visudo -c", longer, name, name))
-        .advise(text!("link this one program: ln -s {}/docker-compose /usr/bin/docker-compose", local))
+        .advise(text!(
+            "link this one program: {}",
+            as_root(text!("ln -s {}/docker-compose /usr/bin/docker-compose", local))
+        ));
+    last_word(finding, text!("Defaults secure_path = \"{}\"", longer), defaults.after_path.as_deref(), file)
 }
 
-fn judge_tty(file: Option<&str>) -> Finding {
+/// With the file that says `line` after all others; where sudo reads none behind `file`, that one has to be edited.
+fn last_word(finding: Finding, line: Text, after: Option<&str>, file: &str) -> Finding {
+    match after {
+        Some(ours) => {
+            let ours = of_host(Path::new(ours));
+            finding.fix(as_root(text!("echo '{}' > {} && chmod 0440 {}", line, ours.clone(), ours)))
+        }
+        None => finding.advise(text!("write this line at the end of {}, with visudo -f: {}", own(file), line)),
+    }
+}
+
+fn judge_tty(defaults: &Defaults) -> Finding {
     let expected = "sudo works without a terminal";
-    match file {
+    match &defaults.requiretty {
         None => Finding::pass(ids::SUDO_REQUIRETTY, "sudo works without a terminal")
             .expected(expected)
             .observed("no requiretty"),
-        Some(file) => Finding::warn(ids::SUDO_REQUIRETTY, "sudo works in a terminal only")
-            .expected(expected)
-            .observed(text!("Defaults requiretty in {}", own(file)))
-            .cause("cron jobs, cloud-init, Ansible and ssh HOST sudo … end with \"sorry, you must have a tty to run sudo\"")
-            .fix("echo 'Defaults !requiretty' > /etc/sudoers.d/no-tty && chmod 0440 /etc/sudoers.d/no-tty && visudo -c"),
+        Some(file) => {
+            let cause = "cron jobs, cloud-init, Ansible and ssh HOST sudo … end with \"sorry, you must have a tty to run sudo\"";
+            let finding = Finding::warn(ids::SUDO_REQUIRETTY, "sudo works in a terminal only")
+                .expected(expected)
+                .observed(text!("Defaults requiretty in {}", own(file)))
+                .cause(cause);
+            last_word(finding, "Defaults !requiretty".into(), defaults.after_tty.as_deref(), file)
+        }
     }
 }
 

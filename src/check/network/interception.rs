@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::causes::way;
+use super::super::causes::{ENDPOINT, way};
+use super::super::certificates;
 use super::NetworkFacts;
 use super::scope::Scope;
 use crate::check::prelude::*;
-use crate::net::Distrust;
+use crate::net::{Distrust, Reason};
 use crate::network::cause::Via;
 use crate::network::inspector;
 use crate::network::path::{Certificate, Page, PathProbe};
@@ -35,31 +36,50 @@ enum Verdict {
     OtherName,
     /// Anything else.
     Invalid,
+    /// This program cannot tell.
+    Unsettled,
 }
 
 fn verdict(probe: &PathProbe) -> Option<Verdict> {
     let certificate = probe.certificate.as_ref()?;
-    Some(match (&probe.by_public, &probe.by_host) {
-        (None, None) => Verdict::Genuine,
-        (None, Some(_)) => Verdict::StaleStore,
-        (Some(_), None) => Verdict::Intercepted,
-        (Some(Distrust::UnknownIssuer | Distrust::CaAsServer | Distrust::Other { .. }), Some(_))
-            if certificate.subject == certificate.issuer =>
-        {
+    let (public, host) = match (&probe.by_public, &probe.by_host) {
+        (None, None) => return Some(Verdict::Genuine),
+        (_, Some(host)) if host.is_unsettled() => return Some(Verdict::Unsettled),
+        (None, Some(_)) => return Some(Verdict::StaleStore),
+        (Some(_), None) => return Some(Verdict::Intercepted),
+        (Some(public), Some(host)) => (&public.reason, &host.reason),
+    };
+    Some(match (public, host) {
+        (Reason::UnknownIssuer | Reason::Other { .. }, _) if certificate.subject == certificate.issuer => {
             Verdict::SelfSigned
         }
-        (Some(Distrust::UnknownIssuer), Some(Distrust::UnknownIssuer | Distrust::NoRoots)) => {
-            Verdict::InterceptedUntrusted
-        }
-        (Some(Distrust::Expired | Distrust::NotYet), Some(_)) => Verdict::OutOfTime,
-        (Some(Distrust::OtherName { .. }), Some(_)) => Verdict::OtherName,
+        (_, Reason::SelfSigned) => Verdict::SelfSigned,
+        (Reason::Expired | Reason::NotYet, _) | (_, Reason::Expired | Reason::NotYet) => Verdict::OutOfTime,
+        (Reason::OtherName { .. }, _) | (_, Reason::OtherName { .. }) => Verdict::OtherName,
+        (
+            Reason::UnknownIssuer,
+            Reason::UnknownIssuer | Reason::UnknownRoot | Reason::UntrustedRoot | Reason::NoRoots,
+        ) => Verdict::InterceptedUntrusted,
         _ => Verdict::Invalid,
     })
 }
 
+/// The reason that is told: the host's, by which its clients decide.
+fn told(probe: &PathProbe) -> Option<&Distrust> {
+    let by_host = probe.by_host.as_ref().filter(|why| why.reason != Reason::NoRoots);
+    by_host.or(probe.by_public.as_ref()).or(probe.by_host.as_ref())
+}
+
+/// What findings are told by: the verdict, and the reason where it decides what helps.
+fn kind(probe: &PathProbe) -> Option<(Verdict, String)> {
+    let verdict = verdict(probe)?;
+    let apart = matches!(verdict, Verdict::OutOfTime | Verdict::Invalid | Verdict::Unsettled | Verdict::StaleStore);
+    Some((verdict, told(probe).filter(|_| apart).map(ToString::to_string).unwrap_or_default()))
+}
+
 /// One finding for each verdict that occurs, with everything it holds for.
 pub(super) fn judge_interception(scope: Scope, facts: &NetworkFacts, spec: &CheckSpec) -> Vec<Finding> {
-    by(facts, verdict).into_iter().map(|(verdict, met)| finding(scope, verdict, &met, facts, spec)).collect()
+    by(facts, kind).into_iter().map(|((verdict, _), met)| finding(scope, verdict, &met, facts, spec)).collect()
 }
 
 fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFacts, spec: &CheckSpec) -> Finding {
@@ -102,8 +122,12 @@ fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFact
         let allowlist = ics_setup("network allowlist --decrypt-exclusions --format paloalto");
         text!("have the whole list in the device's own words: {} (or squid, fortigate, …)", allowlist)
     };
-    let first_why = met.first().and_then(|(_, probe)| probe.by_public.as_ref().or(probe.by_host.as_ref()));
-    let first_why = first_why.map(|why| text!("{}", why)).unwrap_or_default();
+    let reason = met.first().and_then(|(_, probe)| told(probe));
+    let first_why = reason.map(|why| text!("{}", why)).unwrap_or_default();
+    let remedied = |finding: Finding| match reason {
+        Some(why) => certificates::remedied(finding, why, ENDPOINT),
+        None => finding,
+    };
     let (look, resolves) = looks(met, spec);
     match verdict {
         Verdict::Genuine => {
@@ -136,20 +160,30 @@ fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFact
             .cause("not the vendor's server: a device or portal in between that was never given a certificate, or a name that leads to the wrong place")
             .look(look)
             .advise(resolves),
-        Verdict::StaleStore => make(Status::Fail, shows("a genuine certificate that this host does not trust"))
-            .observed(text!("{}; the host's store: {}", by_whom, own(facts.bundle.as_deref().unwrap_or("none"))))
-            .cause("this host's certificates are old, or not installed")
-            .advise("install them anew: apt-get install --reinstall ca-certificates && update-ca-certificates (CentOS: yum update ca-certificates && update-ca-trust)"),
-        Verdict::OutOfTime => make(Status::Fail, shows("a certificate that is out of its time"))
-            .observed(text!("{}: {}{}", by_whom, first_why, lifetime(met)))
+        Verdict::StaleStore => {
+            let finding = make(Status::Fail, shows("a genuine certificate that this host does not trust"))
+                .observed(text!("{}; the host's store: {}; {}", by_whom, own(facts.bundle.as_deref().unwrap_or("none")), first_why));
+            if reason.is_some_and(Distrust::wants_authority) {
+                finding
+                    .cause("this host's certificates are old, or not installed")
+                    .advise("install them anew: apt-get install --reinstall ca-certificates && update-ca-certificates (CentOS: yum update ca-certificates && update-ca-trust)")
+            } else {
+                remedied(finding)
+            }
+        }
+        Verdict::OutOfTime => remedied(make(Status::Fail, shows("a certificate that is out of its time")))
+            .observed(text!("{}: {}", by_whom, first_why))
             .cause("this host's clock is wrong, or a device in between signs with a certificate of its own that has run out")
-            .advise("look at this host's clock: date; timedatectl"),
+            .look(look),
         Verdict::OtherName => make(Status::Fail, shows("somebody else's certificate"))
             .observed(text!("{}: {}", by_whom, first_why))
             .cause("another server answers: a portal, a block page, or a name that resolves to the wrong place")
             .advise(resolves)
             .look(look),
-        Verdict::Invalid => make(Status::Fail, shows("a certificate that is not valid"))
+        Verdict::Invalid => remedied(make(Status::Fail, shows("a certificate that is not valid")))
+            .observed(text!("{}: {}", by_whom, first_why))
+            .look(look),
+        Verdict::Unsettled => remedied(make(Status::Skip, shows("a certificate that this tool cannot judge")))
             .observed(text!("{}: {}", by_whom, first_why))
             .look(look),
     }
@@ -194,16 +228,6 @@ fn looks(met: Met<'_, '_>, spec: &CheckSpec) -> (Text, Text) {
         text!("look: openssl s_client{} -connect {} -servername {} -showcerts </dev/null", proxy, name, host),
         text!("look where the name leads, and compare with a host outside of this network: getent hosts {}", host),
     )
-}
-
-/// When the first of them was valid.
-fn lifetime(met: Met<'_, '_>) -> Text {
-    let day = |second| time::OffsetDateTime::from_unix_timestamp(second).ok().map(|moment| moment.date());
-    let certificate = met.first().and_then(|(_, probe)| probe.certificate.as_ref());
-    match certificate.and_then(|certificate| Some((day(certificate.not_before)?, day(certificate.not_after)?))) {
-        Some((from, to)) => text!("; valid from {} to {}", own(from), own(to)),
-        None => Text::default(),
-    }
 }
 
 /// How many operators without anything in common show certificates of one issuer; `None`: no such thing.

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::super::causes::{of_way, proxy_for, told, way};
+use super::super::causes::{ENDPOINT, of_way, proxy_for, told, way};
+use super::super::certificates;
 use super::interception::{self, block_page};
 use super::proxy::{broken, of_proxy};
 use super::scope::Scope;
 use super::{NetworkFacts, Seen, Static};
 use crate::check::prelude::*;
 use crate::network::cause::{Cause, Failure, Stage, Via};
+use crate::network::openssl::Openssl;
 use crate::network::path::{Page, PathProbe};
 use crate::network::target::Target;
+use crate::text::host_port;
 
 /// Which proxy, in the findings of one endpoint: `path` and the way tell.
 const THE_PROXY: &str = "the proxy";
@@ -112,6 +115,10 @@ fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&'static
         (Some(_), Some(common)) => {
             Finding::skip(id, text!("{} was not reached {}", own(target.name()), way)).observed(common)
         }
+        (Some(failure), None) if probe.openssl.is_some() => {
+            let finding = of_way(failure, target, probe.via, &THE_PROXY.into(), spec, (id, target.missed()));
+            asked_of_openssl(finding.observed(told(failure)), target, probe, &way)
+        }
         (Some(failure), None) => {
             of_way(failure, target, probe.via, &THE_PROXY.into(), spec, (id, target.missed())).observed(told(failure))
         }
@@ -131,6 +138,27 @@ fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&'static
     }
     let stage = probe.failure.as_ref().map(|failure| failure.stage.as_str()).or(finding.stage);
     Finding { stage, path: Some(probe.via.as_str()), duration_ms: Some(probe.millis()), ..finding }
+}
+
+/// What OpenSSL's client says where the TLS here cannot look further, in the finding about that.
+fn asked_of_openssl(finding: Finding, target: &Target, probe: &PathProbe, way: &Text) -> Finding {
+    let observed = finding.observed.clone().unwrap_or_default();
+    let says = |words: Text| text!("{}; OpenSSL's client on this host: {}", observed, words);
+    match &probe.openssl {
+        None => finding,
+        Some(Openssl::Trusted { cipher }) => {
+            Finding::pass(finding.id, text!("{} is reached {} by OpenSSL's client", own(target.name()), way))
+                .observed(says(text!("{}", cipher)))
+        }
+        Some(Openssl::Untrusted { why }) => {
+            let title = text!("{} shows a certificate that is not valid {}", own(target.name()), way);
+            let failed = Finding::new(finding.id, target.missed(), title).observed(says(text!("{}", why)));
+            certificates::remedied(failed, why, ENDPOINT)
+        }
+        Some(Openssl::NoTls { why }) => Finding { status: target.missed(), ..finding }
+            .observed(says(text!("{}", why)))
+            .cause("neither this tool nor OpenSSL comes to TLS with it: a device in between cuts it, or the service is misconfigured"),
+    }
 }
 
 /// Somebody answered in the endpoint's place.
@@ -181,6 +209,30 @@ fn of_addresses(seen: &Seen) -> Finding {
             .observed(Text::join(bad, "; "))
             .cause("a firewall that is opened for the name only, or addresses that are no longer used")
             .advise(text!("have the firewall opened for each address: {}", allowlist));
+    }
+    let stranger = |tried: &Static| {
+        // The platform takes agent data with the public certificate alone.
+        let why = tried.by_public.as_ref()?;
+        let why = tried.by_host.as_ref().unwrap_or(why);
+        Some(text!("{} ({})", own(&tried.address), why))
+    };
+    let others: Vec<Text> = seen.addresses.iter().filter_map(stranger).collect();
+    if let Some(first) = seen.addresses.iter().find(|tried| stranger(tried).is_some()) {
+        let title = text!(
+            "{} of {} static addresses of {} do not show its certificate",
+            others.len(),
+            seen.addresses.len(),
+            name
+        );
+        return finding(Status::Fail, title)
+            .observed(Text::join(others, "; "))
+            .cause("something else answers there: a device that decrypts or redirects by address, or an address that is another's by now")
+            .advise(text!("have the network team exclude these addresses from decryption and redirection: {}", own(seen.target.static_ips.join(", "))))
+            .look(text!(
+                "look who it is: openssl s_client -connect {} -servername {} </dev/null",
+                own(host_port(&first.address, seen.target.port)),
+                own(&seen.target.host)
+            ));
     }
     if !strangers.is_empty() {
         return finding(Status::Warn, text!("DNS gives {} other addresses than the static ones", name))

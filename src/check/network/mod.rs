@@ -15,11 +15,13 @@ use super::AnyCheck;
 use super::engine::{self, Ended, Job, Pace};
 use crate::check::prelude::*;
 use crate::clients;
-use crate::net::NetError;
+use crate::net::{Distrust, NetError};
 use crate::network::cause::{Cause, Failure, Stage, Via};
+use crate::network::openssl;
 use crate::network::path::{Asked, PathProbe, probe};
 use crate::network::target::Target;
-use crate::settings::ProxyUrl;
+use crate::settings::{ProxyUrl, Scheme};
+use crate::text::host_port;
 use scope::Scope;
 
 /// Both groups.
@@ -45,6 +47,12 @@ pub(crate) struct Static {
     pub failure: Option<Failure>,
     /// The server's key, to compare with the one under the name.
     pub key: Option<String>,
+    /// Why the certificate is not valid by this host's certificates; absent: it is, or there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_host: Option<Distrust>,
+    /// The same by the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_public: Option<Distrust>,
 }
 
 /// Everything that was seen of one group.
@@ -112,9 +120,25 @@ impl<const AGENT: bool> Check for Network<AGENT> {
         for (at, trip) in again.into_iter().zip(go(look, &targets, &few, time, FEW)) {
             trips[at] = trip.or_else(|| trips[at].take());
         }
-        for ((index, _), trip) in ways_of.iter().zip(trips) {
+        let mut most = MOST_ASKED;
+        for ((index, way), trip) in ways_of.iter().zip(trips) {
             match trip {
-                Some(Trip::PathProbe(probe)) => seen[*index].walks.push(*probe),
+                Some(Trip::PathProbe(mut probe)) => {
+                    let error = probe.failure.as_ref().and_then(|failure| match &failure.why {
+                        Cause::NetError { error } if failure.stage == Stage::Tls => Some(error),
+                        _ => None,
+                    });
+                    if most > 0 && error.is_some_and(openssl::may_know_more) {
+                        most -= 1;
+                        let target = targets[*index];
+                        let via = way.for_openssl();
+                        probe.openssl = via.and_then(|via| {
+                            let place = (target.host.as_str(), target.port);
+                            openssl::ask(look.host, place, (None, via.as_deref()), look.roots, time)
+                        });
+                    }
+                    seen[*index].walks.push(*probe);
+                }
                 Some(Trip::Static(address)) => seen[*index].addresses.push(address),
                 // No time, or it broke: what is missing is told by the judge.
                 None => {}
@@ -127,6 +151,9 @@ impl<const AGENT: bool> Check for Network<AGENT> {
         judge::judge_network(Self::SCOPE, facts, spec)
     }
 }
+
+/// So many endpoints are asked by OpenSSL's client, one after the other.
+const MOST_ASKED: usize = 3;
 
 /// Some proxies turn a client away that comes with more connections than so many at once. Those of which that may be true are
 /// gone again, no more than this at once: what is reported must not be of this program's own making.
@@ -194,6 +221,19 @@ enum Way {
     Address(String),
 }
 
+impl Way {
+    /// The proxy that OpenSSL's client has to be told of. `None`: it cannot go this way; a login would stand in its arguments.
+    fn for_openssl(&self) -> Option<Option<String>> {
+        match self {
+            Self::Direct => Some(None),
+            Self::Proxy(proxy) if proxy.credentials.is_none() && proxy.scheme == Scheme::Http => {
+                Some(Some(host_port(&proxy.host.to_string(), proxy.port.unwrap_or_else(|| proxy.scheme.usual_port()))))
+            }
+            Self::Proxy(_) | Self::Address(_) => None,
+        }
+    }
+}
+
 fn ways(look: &Look<'_>, target: &Target) -> Vec<Way> {
     let proxy = if target.tls { &look.secrets.https_proxy } else { &look.secrets.http_proxy };
     let proxy = proxy.as_ref().filter(|_| !target.direct_only);
@@ -253,7 +293,8 @@ fn job(look: &Look<'_>, target: &Target, way: Way) -> Job<Trip> {
                 Way::Address(address) => {
                     let probe = probe(&asked(Some(address)), None, &roots, time);
                     let key = probe.certificate.map(|certificate| certificate.key);
-                    Trip::Static(Static { address: address.clone(), failure: probe.failure, key })
+                    let PathProbe { failure, by_host, by_public, .. } = probe;
+                    Trip::Static(Static { address: address.clone(), failure, key, by_host, by_public })
                 }
             }
         }),

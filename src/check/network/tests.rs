@@ -9,7 +9,7 @@ use crate::check::ProxySpec;
 use crate::check::spec::{Limits, Secrets};
 use crate::finding::Status;
 use crate::net::testing::{PATIENCE, end, hear, patient, serve};
-use crate::net::{Distrust, NetError, Roots};
+use crate::net::{Distrust, NetError, Reason, Roots};
 use crate::network::catalogue::Confidence;
 use crate::network::cause::{Cause, Stage};
 use crate::network::path::{Certificate, Page, Step};
@@ -56,6 +56,7 @@ fn way(via: Via, stage: Stage, end: Option<Cause>) -> PathProbe {
         by_host: None,
         by_public: None,
         page: None,
+        openssl: None,
     }
 }
 
@@ -155,7 +156,7 @@ fn a_page_in_the_endpoints_place_is_no_answer_of_the_endpoint() {
             html: true,
         })
     };
-    let unknown = || Some(Distrust::UnknownIssuer);
+    let unknown = || Some(Reason::UnknownIssuer.into());
     let intercepted = || signed("Corp", unknown(), None);
     let clear = Target { tls: false, port: 80, ..target("a.example", true) };
     let plain = || way(Via::Proxy, Stage::Http, None);
@@ -178,7 +179,7 @@ fn a_page_in_the_endpoints_place_is_no_answer_of_the_endpoint() {
 #[test]
 fn ways_that_show_different_keys_are_told_apart() {
     let direct = PathProbe { via: Via::Direct, ..signed("Public", None, None) };
-    let mut proxied = signed("Corp", Some(Distrust::UnknownIssuer), None);
+    let mut proxied = signed("Corp", Some(Reason::UnknownIssuer.into()), None);
     proxied.certificate.as_mut().unwrap().key = "11".to_owned();
     let seen = Seen { target: target("a.example", true), walks: vec![direct, proxied], addresses: Vec::new() };
     let findings =
@@ -190,7 +191,7 @@ fn ways_that_show_different_keys_are_told_apart() {
 
 #[test]
 fn a_certificate_that_signs_itself_is_no_interception() {
-    let mut probe = signed("x", Some(Distrust::UnknownIssuer), Some(Distrust::UnknownIssuer));
+    let mut probe = signed("x", Some(Reason::UnknownIssuer.into()), Some(Reason::UnknownIssuer.into()));
     probe.certificate.as_mut().unwrap().issuer = "CN=x".to_owned();
     let findings =
         interception::judge_interception(Scope::Product, &facts(vec![(target("a.example", true), probe)]), &spec());
@@ -252,18 +253,18 @@ fn an_optional_endpoint_only_warns() {
 
 #[test]
 fn interception_is_judged_by_what_both_stores_say() {
-    let unknown = || Some(Distrust::UnknownIssuer);
+    let unknown = || Some(Reason::UnknownIssuer.into());
     for (by_public, by_host, agent, status, words) in [
         (None, None, false, Status::Pass, "genuine"),
         (unknown(), None, false, Status::Warn, "a device that this host trusts"),
         (unknown(), None, true, Status::Fail, "breaks the Insight Agent"),
         (unknown(), unknown(), false, Status::Fail, "CA is missing"),
-        (unknown(), Some(Distrust::NoRoots), true, Status::Fail, "breaks the Insight Agent"),
+        (unknown(), Some(Reason::NoRoots.into()), true, Status::Fail, "breaks the Insight Agent"),
         (None, unknown(), false, Status::Fail, "does not trust"),
-        (Some(Distrust::Expired), Some(Distrust::Expired), false, Status::Fail, "out of its time"),
+        (Some(Reason::Expired.into()), Some(Reason::Expired.into()), false, Status::Fail, "out of its time"),
         (
-            Some(Distrust::OtherName { names: vec![] }),
-            Some(Distrust::OtherName { names: vec![] }),
+            Some(Reason::OtherName { names: vec![], address: false }.into()),
+            Some(Reason::OtherName { names: vec![], address: false }.into()),
             false,
             Status::Fail,
             "somebody else's",
@@ -302,7 +303,13 @@ fn static_addresses_are_compared_with_dns() {
         seen: vec![Seen {
             target: agent.clone(),
             walks: vec![PathProbe { addresses: vec![dns.to_owned()], ..way(Via::Direct, Stage::Http, None) }],
-            addresses: vec![Static { address: "192.0.2.1".to_owned(), failure: end, key: None }],
+            addresses: vec![Static {
+                address: "192.0.2.1".to_owned(),
+                failure: end,
+                key: None,
+                by_host: None,
+                by_public: None,
+            }],
         }],
         bundle: None,
     };

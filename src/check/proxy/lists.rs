@@ -94,14 +94,14 @@ pub(super) fn judge_places(facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding
     for place in facts.places.iter().filter(|place| place.unknown) {
         findings.push(
             Finding::skip(ids::NP001, text!("the list in {} was not judged", own(&place.file)))
-                .observed("it is set under a condition, or from a variable or a command: only a shell can tell it"),
+                .observed("it is set under a condition, or from a variable or a command, or it is not UTF-8"),
         );
     }
     for unread in &facts.unread {
         findings.push(
             Finding::skip(ids::NP001, "the lists of a file were not judged")
                 .observed(unread.clone())
-                .fix(text!("sudo {}", ics_setup("check proxy"))),
+                .fix(as_root(ics_setup("check proxy"))),
         );
     }
     if facts.places.is_empty() && facts.unread.is_empty() && spec.list.is_none() {
@@ -143,6 +143,7 @@ fn judge_group(group: &[&Place], first: &Place, facts: &PlacesFacts, spec: &Chec
         proxied: first.proxied,
         local,
         cloud: facts.cloud.as_deref().filter(|_| !for_docker),
+        direct: &facts.direct,
         required: if for_docker { &[] } else { &Needs::get().hosts },
         curl: facts.curl.as_deref(),
         limit: limit.map(|limit| (limit.bytes, limit.reader.as_str())),

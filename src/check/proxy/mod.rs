@@ -13,6 +13,8 @@ mod lists;
 use super::AnyCheck;
 use consumers::Consumers;
 pub(crate) use dial::Dial;
+#[cfg(test)]
+pub(crate) use dial::DialFacts;
 use lists::NoProxyLists;
 
 /// All of them, in the order in which they are reported.

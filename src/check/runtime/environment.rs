@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::text::{at, nothing};
+use super::text::{Compose, at, nothing};
 use crate::check::prelude::*;
 use crate::product::environment::{self, Difference, EnvironmentFacts, How, Service};
 use crate::text::Foreign;
@@ -46,14 +46,14 @@ impl Check for Environment {
                 skip("no container of the product is there; see service-running".into())
             }
             Some(Ok(services)) => {
-                let command = facts.place.command(&spec.home);
-                services.iter().map(|service| one(service, facts.changed, &file, &command)).collect()
+                let compose = Compose::of(&facts.place, &spec.home);
+                services.iter().map(|service| one(service, facts.changed, &file, &compose)).collect()
             }
         }
     }
 }
 
-fn one(service: &Service, changed: Option<u64>, file: &Path, command: &Text) -> Finding {
+fn one(service: &Service, changed: Option<u64>, file: &Path, compose: &Compose) -> Finding {
     let name = &service.name;
     let of = |how: How| {
         service.differences.iter().filter(|one| one.how == how).map(|one| one.name.clone()).collect::<Vec<_>>()
@@ -75,6 +75,9 @@ fn one(service: &Service, changed: Option<u64>, file: &Path, command: &Text) -> 
                 text!("{} would not create {} again: it rejects {}", own(&service.reader), own(name), file),
             )
             .observed(why)
+            .cause(
+                "compose stops at a line that it does not understand; the container that runs has the file of before",
+            )
             .advise(text!("mend that line of {}: NAME=value, without export, blanks around = or quotes", file)),
         );
     }
@@ -106,11 +109,11 @@ fn one(service: &Service, changed: Option<u64>, file: &Path, command: &Text) -> 
     };
     let finding = finish(finding(status, title).observed(observed).cause(cause));
     if stale {
-        finding.fix(text!("{} up -d --force-recreate", command))
+        compose.mends(finding, "up -d --force-recreate")
     } else {
         finding
-            .advise(text!("look who sets it: {} config", command))
-            .advise(text!("mend it there, then: {} up -d --force-recreate", command))
+            .advise(text!("look who sets it: {} config", compose.command))
+            .advise(text!("mend it there, then: {}", as_root(text!("{} up -d --force-recreate", compose.command))))
     }
 }
 

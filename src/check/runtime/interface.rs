@@ -1,6 +1,6 @@
 //! Judges whether the web interface answers `/Status`.
 
-use super::text::nothing;
+use super::text::{Compose, nothing};
 use crate::check::prelude::*;
 use crate::net::NetError;
 use crate::product::Known;
@@ -29,7 +29,7 @@ impl Check for Interface {
             return vec![skip.observed(text!("{} has no service interfaceserver", file))];
         }
         let Some(asked) = &facts.asked else { return Vec::new() };
-        let mut finding = verdict(asked, &facts.place.command(&spec.home))
+        let mut finding = verdict(asked, &Compose::of(&facts.place, &spec.home))
             .expected(text!("{} answers 200", own(url(asked))))
             .evidence("url", own(url(asked)))
             .evidence("took_ms", asked.took_ms);
@@ -45,12 +45,12 @@ fn url(asked: &Asked) -> String {
     format!("http://{}{}", host_port(&asked.address, asked.port), Known::get().health.path)
 }
 
-fn verdict(asked: &Asked, command: &Text) -> Finding {
+fn verdict(asked: &Asked, compose: &Compose) -> Finding {
     let finding = |status, title: Text| Finding::new(ids::INTERFACE_STATUS, status, title);
     let (took, limit) = (took(asked.took_ms), took(Known::get().health.slow_ms));
-    let logs = text!("look into its log: {} logs --tail 50 interfaceserver", command);
+    let logs = text!("look into its log: {} logs --tail 50 interfaceserver", compose.command);
     let answer = match &asked.answer {
-        Err(error) => return silent(asked, error, command, logs),
+        Err(error) => return silent(asked, error, &compose.command, logs),
         Ok(answer) => answer,
     };
     let health = &Known::get().health;
@@ -84,11 +84,14 @@ fn verdict(asked: &Asked, command: &Text) -> Finding {
                 .advise(text!("look where it leads: curl -skL -o /dev/null -w '%{{url_effective}} %{{http_code}}\\n' {}", own(url(asked))))
         }
         (502..=504, _) => {
-            finding(Status::Fail, "a web server in front answers for the web interface, which does not".into())
-                .observed(seen)
-                .cause("nginx, Apache or HAProxy holds the port, and interfaceserver behind it is down or still starts")
-                .advise(logs)
-                .fix(text!("{} up -d interfaceserver", command))
+            let finding = finding(
+                Status::Fail,
+                "a web server in front answers for the web interface, which does not".into(),
+            )
+            .observed(seen)
+            .cause("nginx, Apache or HAProxy holds the port, and interfaceserver behind it is down or still starts")
+            .advise(logs);
+            compose.mends(finding, "up -d interfaceserver")
         }
         (404, _) => finding(Status::Fail, "what answers on the interface's port knows no /Status".into())
             .observed(seen)

@@ -43,7 +43,9 @@ impl Checked for Double {
     }
 
     fn check<C: Check>(&self, check: &C) -> Vec<Finding> {
-        check.judge(&self.facts(check), &spec())
+        let findings = check.judge(&self.facts(check), &spec());
+        crate::check::law::each_has_a_way_out(&findings);
+        findings
     }
 }
 

@@ -1,5 +1,6 @@
 //! Words: times and numbers, and where there was nothing to look at.
 
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::check::prelude::*;
@@ -35,6 +36,33 @@ pub(super) fn nothing(place: &Place, id: FindingId, what: &str) -> Option<Vec<Fi
     let skip =
         Finding::skip(id, text!("{} not looked at", own(what))).observed("under --root nothing of the image runs");
     (!place.live).then(|| vec![skip])
+}
+
+/// Compose as this host has it, with its files.
+pub(super) struct Compose {
+    pub(super) command: Text,
+    /// It can run: there is a Compose, and a file for it.
+    here: bool,
+}
+
+impl Compose {
+    pub(super) fn of(place: &Place, home: &Path) -> Self {
+        Self { command: place.command(home), here: place.has_compose() }
+    }
+
+    /// With what it has to do.
+    pub(super) fn mends(&self, finding: Finding, what: impl Into<Text>) -> Finding {
+        let line = as_root(text!("{} {}", self.command, what.into()));
+        match self.here {
+            true => finding.fix(line),
+            false => finding.advise(text!("with the Compose and the file that it was started with, as in: {}", line)),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) fn compose() -> Compose {
+    Compose { command: "dc".into(), here: true }
 }
 
 #[cfg(test)]

@@ -54,7 +54,8 @@ fn all() -> Command {
         .subcommand(with_settings(
             Command::new("wizard")
                 .about("Ask, show the plan, confirm, apply (default at a terminal)")
-                .after_help(help!("wizard")),
+                .after_help(help!("wizard"))
+                .arg(no_probe()),
         ))
         .subcommand(with_settings(
             Command::new("prepare")
@@ -62,12 +63,14 @@ fn all() -> Command {
                 .after_help(help!("prepare"))
                 .arg(
                     switch("prove").help("Run this host's own programs over the planned files first; see prove --help"),
-                ),
+                )
+                .arg(no_probe()),
         ))
         .subcommand(with_settings(
             Command::new("reconfigure")
                 .about("After the install: proxy, database and Redis in prod.env")
-                .after_help(help!("reconfigure")),
+                .after_help(help!("reconfigure"))
+                .arg(no_probe()),
         ))
         .subcommand(
             Command::new("revert")
@@ -175,6 +178,10 @@ fn prove() -> Command {
                     .help("Write the lines that decide and the answers to FILE, without secrets, as a case to report"),
             ),
     )
+}
+
+fn no_probe() -> Arg {
+    switch("no-probe").help("Do not ask the proxy once when everything is written and verified")
 }
 
 /// Every command has `human` and `json`, `check` all formats.

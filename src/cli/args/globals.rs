@@ -11,12 +11,14 @@ use crate::finding::Ignored;
 use crate::problem::{Problem, id};
 use crate::report::check::Format;
 use crate::text;
-use crate::text::own;
+use crate::text::{Person, own};
 
 /// Flags that mean the same for every command.
 pub(crate) struct Globals {
     /// `--root`.
     pub root: Option<PathBuf>,
+    /// Who pastes what is printed.
+    pub person: Person,
     /// `--settings`.
     pub settings: Option<PathBuf>,
     /// `--dry-run`.
@@ -81,6 +83,7 @@ impl Globals {
             when => when == Some("always"),
         };
         Ok(Self {
+            person: person(path_of(matches, "root")),
             root: path_of(matches, "root").map(Path::to_path_buf),
             settings: path_of(matches, "settings-file").map(Path::to_path_buf),
             dry_run: matches.get_flag("dry-run"),
@@ -104,6 +107,13 @@ impl Globals {
     pub(crate) fn interactive(&self) -> bool {
         !self.non_interactive && terminal::is_terminal()
     }
+}
+
+/// Whoever runs this command, with what is needed for the host or the image below `root`.
+fn person(root: Option<&Path>) -> Person {
+    let may_write = |root: &Path| nix::unistd::access(root, nix::unistd::AccessFlags::W_OK).is_ok();
+    let privileged = nix::unistd::geteuid().is_root() || root.is_some_and(may_write);
+    Person { image: root.map(Path::to_path_buf), privileged }
 }
 
 /// The matches of the innermost subcommand, which has every global flag wherever it stood, and the words that lead there.

@@ -11,13 +11,16 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::super::astray::Site;
 use super::super::reader::FileProbe;
-use super::super::{Consumer, Decided, Exception, NAMES, State, Who, logins};
+use super::super::sight::{Place, Sight, Sights};
+use super::super::{Consumer, Decided, Exception, NAMES, State, Who, doors, logins};
 use super::go_json::{Entry, Json};
-use crate::envfile::{Dialect, PamLimit, Seen};
+use super::others::COMMANDS;
 use crate::environment::LoginUser;
 use crate::host::HostRead;
 use crate::net::Time;
+use crate::platform::Platform;
 use crate::redact::redact_line;
 use crate::text;
 use crate::text::{Text, own};
@@ -28,9 +31,6 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// What the client asks where nobody says otherwise.
 const USUAL_ADDRESS: &str = "unix:///var/run/docker.sock";
 
-/// What every login has; `DOCKER_*` is looked for in no other file.
-const ENVIRONMENT: &str = "/etc/environment";
-
 /// Members of an entry that are looked at, in lower case, each with the names that it sets.
 const MEMBERS: [(&str, [&str; 2]); 3] = [
     ("httpproxy", ["http_proxy", "HTTP_PROXY"]),
@@ -39,13 +39,8 @@ const MEMBERS: [(&str, [&str; 2]); 3] = [
 ];
 
 /// What the clients of root, of the product's user and of whoever calls put into containers: one consumer for each file.
-pub(in super::super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
-    let environment = match variables(probe) {
-        Ok(environment) => environment,
-        Err((state, why)) => {
-            return vec![Consumer::unseen(Who::DockerClient, probe.shown(Path::new(ENVIRONMENT)), state, why)];
-        }
-    };
+pub(super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
+    let platform = probe.platform;
     let login = LoginUser::of(probe.host).name;
     let mut users = vec!["root".to_owned(), "divvy".to_owned(), login];
     users.dedup();
@@ -53,37 +48,111 @@ pub(in super::super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let mut folders: Vec<PathBuf> = Vec::new();
     for user in users {
         let Ok(account) = logins::user(probe.host, &user) else { continue };
-        let folder = environment.folder.clone().unwrap_or_else(|| account.home.join(".docker"));
+        let environment = Environment::of(probe, platform, &user);
+        let usual = account.home.join(".docker");
+        let folder = match &environment.folder {
+            Ok(folder) => folder.as_ref().map_or(usual, PathBuf::from),
+            // Where nothing is in the usual place, and no client is installed, nobody reads another one.
+            Err(why)
+                if is_there(probe, &usual.join("config.json"))
+                    || COMMANDS.iter().any(|path| is_there(probe, Path::new(path))) =>
+            {
+                let why = text!("which config.json the docker client reads cannot be told: {}", why.clone());
+                let shown = probe.shown(&usual.join("config.json"));
+                let name = (user != "root").then_some(user);
+                found.push(Consumer { name, ..Consumer::unseen(Who::DockerClient, shown, State::Unreadable, why) });
+                continue;
+            }
+            Err(_) => continue,
+        };
         if folders.contains(&folder) {
             continue;
         }
         let name = (user != "root").then_some(user);
-        found.extend(of_folder(probe, &folder, &environment).map(|consumer| Consumer { name, ..consumer }));
+        found.extend(of_folder(probe, &folder, &environment).map(|consumer| {
+            let why = consumer.why.clone().or_else(|| environment.assumed.clone());
+            Consumer { name, why, ..consumer }
+        }));
         folders.push(folder);
     }
     found
 }
 
-/// What the environment of a login tells the client.
-#[derive(Default)]
-struct Environment {
-    /// `DOCKER_CONFIG`.
-    folder: Option<PathBuf>,
-    /// `DOCKER_HOST`.
-    address: Option<String>,
-    /// `DOCKER_CONTEXT`.
-    context: Option<String>,
+/// What cannot be looked at may be there.
+fn is_there(probe: &FileProbe<'_>, path: &Path) -> bool {
+    !matches!(probe.host.lstat(path), Ok(None))
 }
 
-fn variables(probe: &FileProbe<'_>) -> Result<Environment, (State, Text)> {
-    let bytes = probe.read(Path::new(ENVIRONMENT))?.unwrap_or_default();
-    let names: [&[u8]; 3] = [b"DOCKER_CONFIG", b"DOCKER_HOST", b"DOCKER_CONTEXT"];
-    let reading = Dialect::PamEnv(PamLimit::None).read_only(&bytes, &names);
-    let value = |name: &[u8]| match reading.get(name) {
-        Some(Seen::Value(value)) if !value.is_empty() => Some(String::from_utf8_lossy(value).into_owned()),
-        _ => None,
-    };
-    Ok(Environment { folder: value(names[0]).map(PathBuf::from), address: value(names[1]), context: value(names[2]) })
+/// Does the line name the variable? What cannot be looked at may.
+fn names(probe: &FileProbe<'_>, at: &Place, name: &str) -> bool {
+    let Ok(Some(bytes)) = probe.read(&at.path) else { return true };
+    let line = at.line.checked_sub(1).and_then(|index| bytes.split(|byte| *byte == b'\n').nth(index));
+    line.is_none_or(|line| memchr::memmem::find(line, name.as_bytes()).is_some())
+}
+
+/// A variable as a login at a terminal has it; the error says why that cannot be told.
+type Variable = Result<Option<String>, Text>;
+
+/// What the environment of a login tells the client.
+struct Environment {
+    /// `DOCKER_CONFIG`.
+    folder: Variable,
+    /// `DOCKER_HOST`.
+    address: Variable,
+    /// `DOCKER_CONTEXT`.
+    context: Variable,
+    /// A line that nobody understands and that names none of them, which is taken to have left them alone.
+    assumed: Option<Text>,
+}
+
+impl Environment {
+    /// That of a user who is logged in at a terminal, by whichever door.
+    fn of(probe: &mut FileProbe<'_>, platform: Option<&Platform>, user: &str) -> Self {
+        let ways = match doors::ways(probe.host, platform, &[user]) {
+            Ok(ways) => ways.ways,
+            Err(stop) => {
+                let why = || Err(text!("{}: {}", own(probe.shown(&stop.at.path)), stop.why.clone()));
+                return Self { folder: why(), address: why(), context: why(), assumed: None };
+            }
+        };
+        let at_terminal: Vec<&Sights> =
+            ways.iter().filter(|way| way.door.is_terminal()).map(|way| &way.sights).collect();
+        let mut assumed = None;
+        let mut of = |name: &str| -> Variable {
+            let mut all = at_terminal.iter().map(|sights| sights.get(name));
+            let first = all.next().flatten();
+            let text = |sight: Option<&Sight>| {
+                sight.and_then(Sight::value).filter(|value| !value.is_empty()).map(str::to_owned)
+            };
+            for sight in at_terminal.iter().filter_map(|sights| sights.get(name)) {
+                let Sight::Unknown { at, why } = sight else { continue };
+                let line = own(probe.decided(at).shown);
+                if names(probe, at, name) {
+                    return Err(text!("{} decides {}: {}", line, own(name.to_owned()), why.clone()));
+                }
+                assumed.get_or_insert_with(|| {
+                    text!("{} is taken to have left DOCKER_CONFIG and its like alone: {}", line, why.clone())
+                });
+            }
+            if all.any(|other| text(other) != text(first)) {
+                return Err(text!("{} depends on the way of the login", own(name.to_owned())));
+            }
+            Ok(text(first))
+        };
+        let folder = match of("DOCKER_CONFIG") {
+            Ok(Some(folder)) if !folder.starts_with('/') => {
+                Err("DOCKER_CONFIG depends on the folder that the client is called in".into())
+            }
+            folder => folder,
+        };
+        let (address, context) = (of("DOCKER_HOST"), of("DOCKER_CONTEXT"));
+        Self { folder, address, context, assumed }
+    }
+
+    /// Can the daemon that is asked not be told?
+    fn is_untold(&self) -> bool {
+        self.address.is_err() || (self.address == Ok(None) && self.context.is_err())
+    }
 }
 
 /// `None`: nothing of it is for containers.
@@ -119,6 +188,8 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
     }
     let address = match address(probe, folder, &document, environment) {
         Ok(address) => address,
+        // Whichever it is, there is one entry for all of them.
+        Err(_) if environment.is_untold() && proxies.keys().all(|entry| entry == "default") => USUAL_ADDRESS.to_owned(),
         Err(why) => return unseen(State::Unreadable, why),
     };
     let entry = if proxies.contains_key(&address) { address.as_str() } else { "default" };
@@ -132,6 +203,7 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
     probe.fill(&mut consumer, set);
     let place = |entry: &str| Decided {
         shown: format!("{shown} (proxies.{})", redact_line(entry)),
+        taken: false,
         ours: false,
         others: None,
         at: None,
@@ -152,17 +224,18 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
             consumer.exceptions.push(Exception { whom, at, value: probe.value(url) });
         }
     }
+    let consumer = probe.placed(consumer, &Site::alone());
     let says = consumer.has_proxy() || consumer.exclusions().is_some() || !consumer.exceptions.is_empty();
     (says || consumer.why.is_some()).then_some(consumer)
 }
 
 /// The address of the daemon that this client asks: of the environment, else of the context that is in use.
 fn address(probe: &FileProbe<'_>, folder: &Path, document: &Json, environment: &Environment) -> Result<String, Text> {
-    if let Some(address) = &environment.address {
-        return Ok(address.clone());
+    if let Some(address) = environment.address.clone()? {
+        return Ok(address);
     }
     let in_use = document.text("currentContext").map(str::to_owned);
-    let Some(context) = environment.context.clone().or(in_use).filter(|name| !name.is_empty() && name != "default")
+    let Some(context) = environment.context.clone()?.or(in_use).filter(|name| !name.is_empty() && name != "default")
     else {
         return Ok(USUAL_ADDRESS.to_owned());
     };
@@ -184,14 +257,5 @@ pub(in super::super) fn client_gives(host: &dyn HostRead) -> BTreeMap<String, Op
     let mut probe = FileProbe::new(host, None, Path::new("/"), Time::new(LIMIT, LIMIT));
     let own = client(&mut probe).into_iter().find(|consumer| consumer.name.is_none());
     let Some(own) = own.filter(|own| own.state == State::Seen) else { return BTreeMap::new() };
-    let url = |value: &Option<super::super::ProxyValue>| value.as_ref().map(|value| value.shown.clone());
-    let values = [
-        url(&own.http),
-        url(&own.http_upper),
-        url(&own.https),
-        url(&own.https_upper),
-        own.no_proxy,
-        own.no_proxy_upper,
-    ];
-    NAMES.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), Some(value?)))).collect()
+    own.values().into_iter().map(|(name, (value, _))| (name.to_owned(), Some(value.to_owned()))).collect()
 }

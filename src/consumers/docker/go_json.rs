@@ -4,16 +4,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 /// A value, as far as anybody asks.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
 pub(super) enum Json {
     /// Members in order, also those that stand twice.
-    Object(Vec<(String, Json)>),
+    Object(Members),
     Text(String),
     Null,
-    Other,
+    Other(IgnoredAny),
 }
 
 /// One entry of `proxies`: members by their lower-case names.
@@ -22,7 +24,7 @@ pub(super) type Entry = BTreeMap<String, String>;
 impl Json {
     /// Members of this name in any case.
     fn members(&self, name: &str) -> impl Iterator<Item = &Json> {
-        let members = if let Json::Object(members) = self { members.as_slice() } else { &[] };
+        let members = if let Json::Object(Members(members)) = self { members.as_slice() } else { &[] };
         members.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
@@ -43,16 +45,18 @@ impl Json {
         let mut found = BTreeMap::new();
         for map in self.members(name) {
             match map {
-                Json::Object(entries) => found.extend(entries.iter().map(|(key, value)| (key.clone(), value.entry()))),
+                Json::Object(Members(entries)) => {
+                    found.extend(entries.iter().map(|(key, value)| (key.clone(), value.entry())))
+                }
                 Json::Null => found.clear(),
-                Json::Text(_) | Json::Other => {}
+                Json::Text(_) | Json::Other(_) => {}
             }
         }
         found
     }
 
     fn entry(&self) -> Entry {
-        let members = if let Json::Object(members) = self { members.as_slice() } else { &[] };
+        let members = if let Json::Object(Members(members)) = self { members.as_slice() } else { &[] };
         let text = |(name, value): &(String, Json)| match value {
             Json::Text(text) => Some((name.to_ascii_lowercase(), text.clone())),
             _ => None,
@@ -61,55 +65,30 @@ impl Json {
     }
 }
 
-impl<'de> Deserialize<'de> for Json {
+/// Members as they stand.
+#[derive(Debug, PartialEq)]
+pub(super) struct Members(Vec<(String, Json)>);
+
+impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+        deserializer.deserialize_map(Reader)
     }
 }
 
 struct Reader;
 
 impl<'de> Visitor<'de> for Reader {
-    type Value = Json;
+    type Value = Members;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+        f.write_str("an object")
     }
 
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Json::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Members, A::Error> {
         let mut found = Vec::new();
         while let Some(member) = members.next_entry()? {
             found.push(member);
         }
-        Ok(Json::Object(found))
+        Ok(Members(found))
     }
 }

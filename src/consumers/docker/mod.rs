@@ -5,11 +5,13 @@
 //! | `client` | `config.json` of the docker client |
 //! | `go_json` | JSON as Go takes it |
 //! | `others` | podman, and daemons of users |
+//! | `profile` | them as consumers |
 //! | `validate` | `dockerd --validate` |
 
 mod client;
 mod go_json;
 mod others;
+mod profile;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -17,22 +19,25 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::answers;
+use super::astray::Site;
 use super::reader::{FileProbe, IMAGE};
-use super::sight::{Place, Sight, Sights};
-use super::units::{self, Doubt, Service};
+use super::sight::{Place, Sight, Sights, Stop};
+use super::units::{self, Service};
 use super::{Consumer, Known, NAMES, State, Who};
-use crate::docker::{self, NoDocker};
+use crate::docker::compose::Network;
+use crate::docker::{self, Container, NoDocker};
 use crate::envfile::unit::Release;
 use crate::environment::{self, DAEMON_JSON, Daemon, DaemonJson, Unseen};
 use crate::host::HostRead;
 use crate::net::seconds;
-use crate::platform::Platform;
 use crate::product::own_containers;
 use crate::text;
 use crate::text::{Foreign, Text, own};
 use crate::vendor::Vendor;
+use crate::version::Version;
 
-pub(super) use client::{client, client_gives};
+pub(super) use client::client_gives;
+pub(super) use profile::{CLIENT, CONTAINER, DAEMON};
 pub(crate) use validate::over_planned;
 
 /// Units that run the daemon: a package's, and snapd's.
@@ -56,9 +61,9 @@ const PROGRAMS: [&str; 4] =
 const MOST_CONTAINERS: usize = 20;
 
 /// The daemon of the system, or what stands in its place; and those of users.
-pub(super) fn daemons(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
+fn daemons(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let rootless = others::rootless(probe);
-    let own = daemon(probe, platform);
+    let own = daemon(probe);
     // Where a user has the only one, it is not the one of the system that is missing.
     let hidden = own.state == State::Skipped && !rootless.is_empty();
     (!hidden).then_some(own).into_iter().chain(rootless).collect()
@@ -66,18 +71,16 @@ pub(super) fn daemons(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
 
 /// The daemon: by its own environment while it runs, else by what it will read when it starts. `daemon.json` and the
 /// daemon's options win over the environment (engine 23 and newer; older ones do not start with such a file).
-fn daemon(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
+fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
     let running = if probe.host.is_live() { environment::dockerd(probe.host, probe.limit()) } else { None };
-    let release = platform.map_or(Release::UNKNOWN, Platform::systemd);
+    let release = probe.systemd();
     let (unit, service) = docker_unit(probe.host, release);
     let mut next = started(probe, unit, &service);
     if let Some(service) = units::asked(probe.host, unit, &probe.answers.units, release, None) {
         next = answers::outrank(started(probe, unit, &service), Some(next));
     }
     let Some(running) = running else {
-        // What cannot be looked at may be there.
-        let there = |path: &Path| !matches!(probe.host.lstat(path), Ok(None));
-        let is_installed = service.fragment.is_some() || PROGRAMS.iter().any(|path| there(Path::new(path)));
+        let is_installed = is_installed(probe.host, &service);
         // Our own drop-in is no proof that there is a daemon that reads it.
         let by_others = next.state != State::Seen
             || !next.unknown.is_empty()
@@ -201,7 +204,7 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         let why = text!("{} is masked: systemd does not start it", own(name));
         return Consumer::unseen(Who::Docker, name, State::Skipped, why);
     }
-    if let Some(Doubt { at, why }) = &service.refused {
+    if let Some(Stop { at, why }) = &service.refused {
         let shown = probe.decided(at).shown;
         return broken(probe, &at.path, text!("{}: {}", own(shown), why.clone()));
     }
@@ -214,14 +217,30 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         Ok(read) => read,
         Err((state, why)) => return Consumer::unseen(Who::Docker, probe.shown(&json_path), state, why),
     };
+    if option(&arguments, "--config-file").is_some() && matches!(probe.read(&json_path), Ok(None)) {
+        return refused(probe, "the daemon does not start: its --config-file is not there".into());
+    }
     let options = command.map_or_else(Sights::new, |command| options(&arguments, &command.at));
+    // The daemon's own options, where all of them are known.
+    let own_options = command.filter(|command| name != SNAP && !command.argv.contains(&None) && is_daemon(&arguments));
+    let own_options = own_options.filter(|_| service.exec_unknown.is_none() && is_dockerd(&arguments));
+    let engine = (own_options.is_some() || !read.members.is_empty() || read.too_new.is_some())
+        .then(|| docker::release(probe.host, probe.limit()))
+        .flatten();
+    let version = engine.as_ref().map(|engine| &engine.version);
+    if let Some(command) = own_options
+        && let Some(why) = environment::unknown_option(&arguments[1..], version)
+    {
+        let shown = probe.decided(&command.at).shown;
+        return Consumer::unseen(Who::Docker, shown, State::Refused, why);
+    }
     let what = match (read.too_new, options.is_empty()) {
         (Some(what), _) => Some(text!("{} in daemon.json", own(what))),
         (None, false) => Some("--http-proxy and its kin".into()),
         (None, true) => None,
     };
     let mut note = None;
-    match what.map(|what| (docker::release(probe.host, probe.limit()), what)) {
+    match what.map(|what| (engine.as_ref(), what)) {
         Some((Some(engine), what)) if !engine.knows_proxies() => {
             let why = text!(
                 "the engine is {} ({}), and engines before {} do not start with {}",
@@ -246,8 +265,20 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         let key = own(both.to_ascii_lowercase().replace('_', "-"));
         return refused(probe, text!("the daemon does not start: {} stands in it and among the daemon's options", key));
     }
-    if let Some(why) = validate::asked(probe.host, &json_path, probe.limit()) {
-        return Consumer { known: Known::Asked, ..refused(probe, why) };
+    // The engine knows its own release best.
+    match validate::asked(probe.host, &json_path, probe.limit()) {
+        Some(Err(why)) => return Consumer { known: Known::Asked, ..refused(probe, why) },
+        Some(Ok(())) => {}
+        None => {
+            let verdict = environment::verdict(&read.members, own_options.map(|_| &arguments[1..]), version);
+            if let Some(why) = verdict.refused {
+                return refused(probe, text!("the daemon does not start with it: {}", why));
+            }
+            if note.is_none() && !verdict.unjudged.is_empty() {
+                let names = own(verdict.unjudged.join(", "));
+                note = Some(text!("what {} says of {} was not validated", own(probe.shown(&json_path)), names));
+            }
+        }
     }
     let mut sights = service.sights(&NAMES);
     for sight in sights.values() {
@@ -266,27 +297,24 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
     let untold = match command {
         _ if service.exec_unknown.is_some() => service.exec_unknown.clone(),
         Some(command) if command.argv.contains(&None) => {
-            Some(Doubt { at: command.at.clone(), why: "its options cannot be told from the files".into() })
+            Some(Stop::new(&command.at, "its options cannot be told from the files"))
+        }
+        Some(command) if name != SNAP && !is_daemon(&arguments) => {
+            let program = arguments.first().map_or("", String::as_str);
+            let why = text!("it starts {}, and what that gives to the daemon is not known", Foreign::new(program));
+            Some(Stop::new(&command.at, why))
         }
         _ => None,
     };
-    if let Some(Doubt { at, why }) = untold {
-        let unknown = |name: &str| (name.to_owned(), Sight::Unknown { at: at.clone(), why: why.clone() });
-        sights = NAMES.into_iter().map(unknown).collect();
+    if let Some(untold) = untold {
+        sights = untold.sights(&NAMES);
     }
     outrank(&mut sights, json);
     outrank(&mut sights, options);
-    let mut sources: Vec<String> = Vec::new();
-    for sight in sights.values() {
-        let shown = probe.shown(&sight.at().path);
-        if !sources.contains(&shown) {
-            sources.push(shown);
-        }
-    }
-    if sources.is_empty() {
-        sources.push(probe.shown(&docker_drop_in(name)));
-    }
-    let consumer = Consumer { why: note, ..Consumer::new(Who::Docker, None, sources.join(", ")) };
+    let consumer = Consumer {
+        why: note,
+        ..Consumer::new(Who::Docker, None, probe.sources(sights.values(), &[&docker_drop_in(name)]))
+    };
     probe.modelled(consumer, &sights)
 }
 
@@ -299,12 +327,12 @@ fn outrank(sights: &mut Sights, stronger: Sights) {
 }
 
 /// The running containers of the product in `home`.
-pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer> {
+fn containers(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let skipped = |why: Text| vec![Consumer::unseen(Who::Container, "docker inspect", State::Skipped, why)];
     if !probe.host.is_live() {
         return skipped(IMAGE.into());
     }
-    let found = match own_containers(probe.host, home, probe.of_programs(2)) {
+    let found = match own_containers(probe.host, probe.home, probe.of_programs(2)) {
         Ok(found) => found,
         // A daemon that does not run is the daemon's finding, not a second one.
         Err(NoDocker::Absent) => return skipped("docker is not installed".into()),
@@ -315,6 +343,8 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer
             return skipped(text!("docker does not answer: {}", why));
         }
     };
+    let names = |own: &Container| own.service.iter().chain([&own.state.name]).cloned().collect::<Vec<_>>();
+    let all_names: Vec<String> = found.own.iter().flat_map(names).collect();
     let running = found.own.into_iter().filter(|container| container.state.status == "running");
     let consumers: Vec<Consumer> = running
         .take(MOST_CONTAINERS)
@@ -327,7 +357,16 @@ pub(super) fn containers(probe: &mut FileProbe<'_>, home: &Path) -> Vec<Consumer
             let variables: environment::Variables =
                 pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             probe.fill(&mut consumer, |name| environment::value(&variables, name).map(str::to_owned));
-            consumer
+            let network = match container.network.as_str() {
+                "host" => Network::Host,
+                other if other.is_empty() || other == "none" || other.starts_with("container:") => Network::Other,
+                _ => Network::Bridge,
+            };
+            let own = container.extra_hosts.iter().filter_map(|entry| Some(entry.split_once(':')?.0.to_owned()));
+            probe.placed(
+                consumer,
+                &Site { network, answers: all_names.iter().cloned().chain(own).collect(), whole: true },
+            )
         })
         .collect();
     if consumers.is_empty() { skipped("no container of the product runs".into()) } else { consumers }
@@ -362,14 +401,20 @@ pub(crate) fn docker_json(host: &dyn HostRead, release: Release) -> PathBuf {
     json_path(&arguments(&service), unit)
 }
 
-/// Which engines start with the `daemon.json` of the host: for the comparison with the engines themselves.
+/// Which engines start with the `daemon.json` of the host, and none where the models do not tell: for the comparison with the
+/// engines themselves.
 pub(super) fn starts_with(host: &dyn HostRead) -> std::io::Result<BTreeMap<String, Option<String>>> {
     let bytes = host.read(&Vendor::get().docker.daemon_json)?.unwrap_or_default();
-    let (new, old) = match environment::daemon_json(&bytes) {
-        Ok(found) => (found.refused.is_none(), found.too_new.is_none() && found.refused.is_none()),
-        Err(_) => (false, false),
+    let found = environment::daemon_json(&bytes).ok();
+    let starts = |engine: &str, knows_proxies: bool| {
+        let Some(found) = &found else { return Some(false) };
+        let verdict = environment::verdict(&found.members, None, Version::parse(engine).as_ref());
+        let refused = found.refused.is_some() || verdict.refused.is_some();
+        let refused = refused || (!knows_proxies && found.too_new.is_some());
+        (refused || verdict.unjudged.is_empty()).then_some(!refused)
     };
-    Ok([("new", new), ("old", old)].map(|(which, starts)| (which.to_owned(), Some(starts.to_string()))).into())
+    let both = [("new", starts("26.1.5", true)), ("old", starts("20.10.24", false))];
+    Ok(both.map(|(which, starts)| (which.to_owned(), starts.map(|starts| starts.to_string()))).into())
 }
 
 /// Where the daemon keeps images and containers: by its options, else by its `daemon.json`.
@@ -389,6 +434,22 @@ pub(crate) fn data_root(host: &dyn HostRead, release: Release) -> PathBuf {
 /// Program and options by which systemd starts it, as far as they can be told.
 fn arguments(service: &Service) -> Vec<String> {
     service.exec_start.last().into_iter().flat_map(|command| command.argv.iter().flatten().cloned()).collect()
+}
+
+/// Is it the daemon's own program, and not something that starts it? Up to 1.12 it was `docker daemon`.
+fn is_daemon(arguments: &[String]) -> bool {
+    let program = arguments.first().and_then(|program| Path::new(program).file_name()?.to_str());
+    let subcommand = arguments.get(1).map(String::as_str);
+    match program {
+        Some("docker") => matches!(subcommand, Some("daemon" | "-d")),
+        Some(name) => PROGRAMS.iter().any(|own| Path::new(own).file_name().is_some_and(|own| own == name)),
+        None => false,
+    }
+}
+
+/// Do the options follow the program at once?
+fn is_dockerd(arguments: &[String]) -> bool {
+    arguments.get(1).is_none_or(|first| first.starts_with('-') && first != "-d")
 }
 
 /// `--http-proxy` and its kin, which engine 23 and newer have, under the upper-case names that they outrank.
@@ -428,6 +489,18 @@ pub(crate) fn docker_unit(host: &dyn HostRead, release: Release) -> (&'static st
     let usable = |(_, service): &(&str, Service)| service.fragment.is_some() && !service.masked;
     let usual = of(UNITS[0]);
     if usable(&usual) { usual } else { UNITS[1..].iter().map(|name| of(name)).find(usable).unwrap_or(usual) }
+}
+
+/// Is there a daemon that a unit starts, or the program of one? What cannot be looked at may be there.
+fn is_installed(host: &dyn HostRead, service: &Service) -> bool {
+    let there = |path: &Path| !matches!(host.lstat(path), Ok(None));
+    service.fragment.is_some() || PROGRAMS.iter().any(|path| there(Path::new(path)))
+}
+
+/// The unit that starts the daemon of this host, as people name it: `docker`; `None`: there is no daemon.
+pub(crate) fn installed_docker(host: &dyn HostRead, release: Release) -> Option<&'static str> {
+    let (unit, service) = docker_unit(host, release);
+    is_installed(host, &service).then(|| unit.trim_end_matches(".service"))
 }
 
 /// The drop-in of a unit of the daemon that is ours.

@@ -9,7 +9,7 @@ use crate::text;
 use crate::text::{Text, own};
 
 /// Where podman puts itself into the place of the docker command (package podman-docker).
-const COMMANDS: [&str; 3] = ["/usr/bin/docker", "/usr/local/bin/docker", "/bin/docker"];
+pub(super) const COMMANDS: [&str; 3] = ["/usr/bin/docker", "/usr/local/bin/docker", "/bin/docker"];
 
 /// The unit of a daemon without root's rights, below a home folder (`dockerd-rootless-setuptool.sh`).
 const ROOTLESS: &str = ".config/systemd/user/docker.service";

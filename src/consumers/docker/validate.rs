@@ -19,14 +19,18 @@ const REFUSED: &str = "unable to configure the Docker daemon";
 /// How long the namespaces and the program in them may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Why the engine of this host refuses the file as it stands there; `None`: it does not, or cannot be asked.
-pub(super) fn asked(host: &dyn HostRead, path: &Path, limit: Duration) -> Option<Text> {
+/// What the engine of this host makes of the file as it stands there: the error is why it refuses it. `None`: it cannot be
+/// asked.
+pub(super) fn asked(host: &dyn HostRead, path: &Path, limit: Duration) -> Option<Result<(), Text>> {
     if !host.is_live() || !matches!(host.lstat(path), Ok(Some(_))) {
         return None;
     }
     let argv = command(path)?;
     let output = host.run(&Command { deadline: limit, ..Command::new(argv) }).ok()?;
-    (output.code != Some(0)).then(|| refusal(&String::from_utf8_lossy(&output.stderr)))?
+    if output.code == Some(0) {
+        return Some(Ok(()));
+    }
+    refusal(&String::from_utf8_lossy(&output.stderr)).map(Err)
 }
 
 /// Asks the engine of this host about the file as it is planned, before anything is written: in namespaces in which the plan

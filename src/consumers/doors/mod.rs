@@ -4,43 +4,30 @@
 //! of [`pam`]. `environment.d` is read by user managers alone, never by a login. Held against `su`, `login` and `sshd` by
 //! `tests/lab/doors.rs`.
 
+mod profile;
+
 use std::path::{Path, PathBuf};
 
 use super::answers::outrank;
-use super::callers;
-use super::look::{self, Stop};
+use super::callers::Door;
+use super::look;
 use super::pam::{self, Pam};
 use super::reader::FileProbe;
-use super::sight::{Place, Sight, Sights};
-use super::{ALL_NAMES, Closed, Consumer, Known, NAMES, State, Unread, Who, logins};
+use super::sight::{Place, Sight, Sights, Stop};
+use super::{ALL_NAMES, Closed, Consumer, Keeps, Known, NAMES, State, Unread, Who, logins};
 use crate::envfile::shell::{User, obstacles};
 use crate::host::{FileKind, HostRead};
 use crate::platform::Platform;
 use crate::text;
-use crate::text::words::words;
 use crate::text::{Text, own, quoted};
+
+pub(super) use profile::{LOGIN, SUDO};
 
 /// Read where an image has no stack of PAM.
 const DEBIAN: &str = include_str!("../../../assets/pam/debian");
 const REDHAT: &str = include_str!("../../../assets/pam/redhat");
 
 const PAM_STACKS: &str = "/etc/pam.d";
-
-words! {
-    /// The ways into a host, and whether a person sits there.
-    pub(super) enum Door {
-        /// `su - USER -c COMMAND`.
-        SuLogin = "by su - with a command",
-        /// `su - USER`.
-        SuTerminal = "by su - at a terminal",
-        /// `su USER -c COMMAND`, which hands on what the caller has.
-        Su = "by su without -",
-        /// `login(1)`.
-        Console = "at the console",
-        /// sshd, with a shell that reads its commands at a terminal.
-        Ssh = "over ssh",
-    }
-}
 
 /// What a user gets at a door.
 #[derive(Clone, Debug)]
@@ -77,15 +64,17 @@ pub(super) fn ways(host: &dyn HostRead, platform: Option<&Platform>, users: &[&s
         doors.open(&user, Door::SuLogin, by_su.clone());
         doors.open(&user, Door::SuTerminal, by_su);
         if is_bare || pam::has_stack(host, "login")? || has_program(host, "login") {
-            let start = doors.by_pam(&user, "login");
+            let start = doors.by_pam(&user, Door::Console.service());
             doors.open(&user, Door::Console, start);
         }
         let pam = doors.pam(&user);
-        if let Some(sights) = pam::sshd::read(&pam) {
-            let unset = sights.values().find(|sight| matches!(sight, Sight::Unset { .. }));
-            let place = unset.map_or(Place::new(&Path::new(PAM_STACKS).join("sshd"), 0), |sight| sight.at().clone());
-            let unread = Some(place).filter(|_| !pam.reads_environment.get());
-            doors.open(&user, Door::Ssh, Start { sights, unread });
+        if let Some(ssh) = pam::sshd::read(&pam) {
+            let place = ssh.without_pam.unwrap_or_else(|| Place::new(&Path::new(PAM_STACKS).join("sshd"), 0));
+            let unread = Some(place).filter(|_| !pam.reads_environment.get() && ssh.forced.is_none());
+            doors.open(&user, Door::Ssh, Start { sights: ssh.sights, unread });
+            if let (Some(forced), Some(way)) = (ssh.forced, doors.ways.last_mut()) {
+                (way.sights, way.unhindered) = (forced.clone(), forced);
+            }
         }
     }
     let by_su: Vec<Way> = doors.ways.iter().filter(|way| way.door == Door::SuLogin).cloned().collect();
@@ -94,7 +83,7 @@ pub(super) fn ways(host: &dyn HostRead, platform: Option<&Platform>, users: &[&s
         for way in by_su.iter().filter(|way| way.user.uid != 0 && logins::needs_login(&way.user)) {
             let mut sights = root.sights.clone();
             sights.retain(|name, _| ALL_NAMES.contains(&name.as_str()));
-            sights.extend(doors.by_pam(&way.user, "su").sights);
+            let sights = pam::over(sights, doors.by_pam(&way.user, Door::Su.service()).sights);
             let (start, unhindered) = (sights.clone(), sights.clone());
             let user = way.user.clone();
             doors.ways.push(Way { user, door: Door::Su, start, unread: None, sights, unhindered });
@@ -168,15 +157,12 @@ impl Doors<'_> {
 
     /// A way whose shell is a login shell. Those that begin with the same are followed once.
     fn open(&mut self, user: &User, door: Door, Start { sights: start, unread }: Start) {
-        let terminal = door != Door::SuLogin;
-        let same =
-            |way: &&Way| way.user.name == user.name && (way.door != Door::SuLogin) == terminal && way.start == start;
+        let terminal = door.is_terminal();
+        let same = |way: &&Way| way.user.name == user.name && way.door.is_terminal() == terminal && way.start == start;
         let way = match self.ways.iter().find(same) {
             Some(known) => Way { door, unread, ..known.clone() },
             None => {
-                let login = |user: &User| logins::login(self.host, self.platform, user, terminal, &start);
-                let sights = login(user);
-                let unhindered = if user.uid == 0 { sights.clone() } else { login(&User { uid: 0, ..user.clone() }) };
+                let (sights, unhindered) = logins::with_unhindered(self.host, self.platform, user, terminal, &start);
                 Way { user: user.clone(), door, start, unread, sights, unhindered }
             }
         };
@@ -186,7 +172,7 @@ impl Doors<'_> {
 
 /// Logins of root and of an ordinary user: those that were asked by what they have, all others by the files that they read. One
 /// consumer where all of them get the same; and other shells whose files mention the names.
-pub(super) fn logins(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
+fn logins(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
     let user = probe.user();
     let (found, stopped) = match ways(probe.host, platform, &[&user, "root"]) {
         Ok(found) => (found, None),
@@ -231,15 +217,9 @@ struct Told {
 
 /// The doors that were asked, each with what its model says.
 fn asked(probe: &mut FileProbe<'_>, user: &str, modelled: &[Told]) -> Vec<(Told, Option<Consumer>)> {
-    let doors = [
-        (Door::SuLogin, callers::Door::SuLogin),
-        (Door::Su, callers::Door::Su),
-        (Door::Console, callers::Door::Console),
-        (Door::Ssh, callers::Door::Ssh),
-    ];
     let mut asked = Vec::new();
-    for (door, caller) in doors {
-        let Some(answer) = probe.behind(caller, |user| Some(user.to_owned())) else { continue };
+    for door in Door::ALL.into_iter().filter(|door| door.consumer() == Who::Login) {
+        let Some(answer) = probe.behind(door, |user| Some(user.to_owned())) else { continue };
         let model = modelled.iter().find(|told| told.user == user && told.door == door);
         let model = model.map(|told| told.consumer.clone());
         let consumer = outrank(answer, model.clone());
@@ -279,39 +259,70 @@ fn outranked(user: &str, fails: bool, modelled: Vec<Told>, asked: Vec<(Told, Opt
 }
 
 /// What a command gets that root, logged in, starts for another user under `sudo`, and under `sudo -i`. Where it was asked, it is
-/// root's command, called by who was asked.
-pub(super) fn sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
-    let asked = probe.behind(callers::Door::Sudo, |_| None);
-    let (caller, user) = match probe.answers.door(callers::Door::Sudo) {
-        Some((caller, _)) => (caller, "root".to_owned()),
+/// root's command, called by who was asked. One consumer where both get the same.
+fn sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consumer> {
+    let (caller, user) = match probe.answers.sudo_by() {
+        Some(caller) => (caller, "root".to_owned()),
         None => ("root".to_owned(), probe.user()),
     };
-    let mut modelled = modelled_sudo(probe, platform, &caller, &user);
-    if let Some(asked) = asked {
-        modelled.retain(|consumer| consumer.state == State::Seen);
-        let model = if modelled.is_empty() { None } else { Some(modelled.remove(0)) };
-        modelled.insert(0, outrank(asked, model));
+    let modelled = modelled_sudo(probe, platform, &caller, &user);
+    let of_door =
+        |door: Door| modelled.as_ref().ok()?.iter().find(|(own, _)| *own == door).map(|(_, model)| model.clone());
+    let mut consumers: Vec<Consumer> = Vec::new();
+    for door in Door::SUDO {
+        let asked = probe.behind(door, |_| None);
+        let model = of_door(door);
+        // Where nobody was, the command gets what the other one gets that has the same model.
+        let same = |first: Consumer| model.as_ref().is_some_and(|model| first.is_same(model));
+        let is_twin = asked.is_none() && of_door(Door::SUDO[0]).is_some_and(same);
+        let told = match (asked, model) {
+            (Some(asked), model) => outrank(asked, model),
+            (None, Some(model)) => model,
+            (None, None) => continue,
+        };
+        match consumers.first_mut().filter(|first| is_twin || is_alike(first, &told)) {
+            Some(first) => first.held.extend(told.held),
+            None => {
+                let doors = (door != Door::SUDO[0]).then(|| door.words().to_owned());
+                consumers.push(Consumer { doors, ..told });
+            }
+        }
     }
-    modelled
+    match modelled {
+        Err(unseen) if consumers.is_empty() => vec![*unseen],
+        _ => consumers,
+    }
 }
 
-fn modelled_sudo(probe: &mut FileProbe<'_>, platform: Option<&Platform>, caller: &str, user: &str) -> Vec<Consumer> {
+/// What each door of sudo gives by its files, or why that is not known.
+fn modelled_sudo(
+    probe: &mut FileProbe<'_>,
+    platform: Option<&Platform>,
+    caller: &str,
+    user: &str,
+) -> Result<Vec<(Door, Consumer)>, Box<Consumer>> {
     let sudoers = Path::new("/etc/sudoers");
-    let unseen = |state, why: Text| vec![Consumer::unseen(Who::Sudo, probe.shown(sudoers), state, why)];
-    if let Err((state, why)) = probe.read(sudoers) {
-        return unseen(state, why);
-    }
-    let (plain, login) = match under_sudo(probe.host, platform, caller, user) {
-        Ok(Some(found)) => found,
-        Ok(None) => return unseen(State::Skipped, "sudo is not installed".into()),
-        Err(stop) => return unseen(State::Unreadable, text!("{}: {}", probe.shown(&stop.at.path), stop.why)),
+    let shown = probe.shown(sudoers);
+    let unseen = |state, why: Text| Box::new(Consumer::unseen(Who::Sudo, shown.as_str(), state, why));
+    probe.read(sudoers).map_err(|(state, why)| unseen(state, why))?;
+    let found = under_sudo(probe.host, platform, caller, user)
+        .map_err(|stop| unseen(State::Unreadable, text!("{}: {}", probe.shown(&stop.at.path), stop.why)))?
+        .ok_or_else(|| unseen(State::Skipped, "sudo is not installed".into()))?;
+    let keeping = |probe: &FileProbe<'_>, keeps| {
+        let (already, path, last, taken) = match keeps {
+            pam::sudo::Keeps::Already => (true, sudoers.to_path_buf(), false, None),
+            pam::sudo::Keeps::ByFile(path, taken) => (false, path, false, taken),
+            pam::sudo::Keeps::ByLastLine(taken) => (false, sudoers.to_path_buf(), true, taken),
+        };
+        let taken = taken.map(|at| at.shown(probe.host));
+        Keeps { already, file: probe.shown(&path), last, taken }
     };
-    let usual = ["/etc/sudoers", "/etc/pam.d/sudo"];
-    let (plain, login) = (probe.of_sights(Who::Sudo, &plain, &usual), probe.of_sights(Who::Sudo, &login, &usual));
-    if plain.is_same(&login) {
-        return vec![plain];
-    }
-    vec![plain, Consumer { doors: Some("sudo -i".to_owned()), ..login }]
+    let consumer = |(door, sights): &(Door, Sights)| {
+        let keeps = pam::sudo::keeps(probe.host, *door).map(|keeps| keeping(probe, keeps));
+        let held = vec![(caller.to_owned(), *door)];
+        (*door, Consumer { held, keeps, ..probe.of_sights(Who::Sudo, sights, &["/etc/sudoers", "/etc/pam.d/sudo"]) })
+    };
+    Ok(found.iter().map(consumer).collect())
 }
 
 /// What `su - CALLER -c "sudo -u USER COMMAND"` gives, and the same with `sudo -i`. `None`: there is no sudo.
@@ -323,13 +334,22 @@ pub(super) fn under_sudo(
     platform: Option<&Platform>,
     caller: &str,
     user: &str,
-) -> Result<Option<(Sights, Sights)>, Stop> {
+) -> Result<Option<[(Door, Sights); 2]>, Stop> {
     let doors = Doors { host, platform, ways: Vec::new() };
     let (caller, user) = (doors.user(caller)?, doors.user(user)?);
     let given = logins::login(host, platform, &caller, false, &doors.by_su_login(&caller)?.sights);
-    let by_sudo = |login| pam::sudo::read(host, &given, platform, login);
-    let found = by_sudo(false).zip(by_sudo(true));
-    Ok(found.map(|(plain, start)| (plain, logins::login(host, platform, &user, false, &start))))
+    let [plain, login] = Door::SUDO;
+    let by_sudo = |door| pam::sudo::read(host, &given, platform, door);
+    let found = by_sudo(plain).zip(by_sudo(login));
+    Ok(found.map(|(own, start)| [(plain, own), (login, logins::login(host, platform, &user, false, &start))]))
+}
+
+/// Are both told of as one?
+fn is_alike(one: &Consumer, other: &Consumer) -> bool {
+    one.is_same(other)
+        && one.closed == other.closed
+        && one.known == other.known
+        && one.model.is_some() == other.model.is_some()
 }
 
 /// Users, each with some of the doors.
@@ -342,13 +362,7 @@ fn grouped(told: Vec<Told>) -> Vec<Consumer> {
     let mut groups: Vec<(Consumer, Users)> = Vec::new();
     for Told { user, door, consumer } in told {
         add(&mut all, &user, door);
-        let same = |known: &Consumer| {
-            known.is_same(&consumer)
-                && known.closed == consumer.closed
-                && known.known == consumer.known
-                && known.model.is_some() == consumer.model.is_some()
-        };
-        match groups.iter_mut().find(|(known, _)| same(known)) {
+        match groups.iter_mut().find(|(known, _)| is_alike(known, &consumer)) {
             None => groups.push((consumer, vec![(user, vec![door])])),
             Some((known, users)) => {
                 let unread: Vec<Unread> =
@@ -364,25 +378,27 @@ fn grouped(told: Vec<Told>) -> Vec<Consumer> {
     let several = groups.len() > 1;
     let mut consumers = Vec::new();
     for (consumer, users) in groups {
-        let mut by_doors: Vec<(Option<String>, Vec<String>)> = Vec::new();
+        let mut by_doors: Vec<(Option<String>, Users)> = Vec::new();
         // Whom nobody comes to be by `su` alone is told of together with those to whom it makes no difference.
         let others = users.iter().find(|(user, _)| doors_of(user).contains(&Door::Su)).cloned();
-        for (user, mut doors) in users {
-            let mut all = doors_of(&user);
+        for (user, own) in users {
+            let (mut doors, mut all) = (own.clone(), doors_of(&user));
             if let Some((_, others)) = others.as_ref().filter(|_| !all.contains(&Door::Su)) {
                 all.push(Door::Su);
                 doors.extend(others.iter().filter(|door| **door == Door::Su));
             }
             let doors = named(&doors, &all);
             match by_doors.iter_mut().find(|(known, _)| *known == doors) {
-                Some((_, users)) => users.push(user),
-                None => by_doors.push((doors, vec![user])),
+                Some((_, users)) => users.push((user, own)),
+                None => by_doors.push((doors, vec![(user, own)])),
             }
         }
         for (doors, users) in by_doors {
-            let every = all.iter().all(|(user, _)| users.contains(user));
+            let names: Vec<&str> = users.iter().map(|(user, _)| user.as_str()).collect();
+            let every = all.iter().all(|(user, _)| names.contains(&user.as_str()));
             let is_named = consumer.known == Known::Asked || (several && !(every && doors.is_some()));
-            consumers.push(Consumer { name: is_named.then(|| users.join(" and ")), doors, ..consumer.clone() });
+            let held = users.iter().flat_map(|(user, own)| own.iter().map(|door| (user.clone(), *door))).collect();
+            consumers.push(Consumer { name: is_named.then(|| names.join(" and ")), doors, held, ..consumer.clone() });
         }
     }
     consumers
@@ -397,7 +413,7 @@ fn add(users: &mut Users, user: &str, door: Door) {
 
 /// Some of the doors of a user, in words; `None`: all of them.
 fn named(doors: &[Door], all: &[Door]) -> Option<String> {
-    let terminal = |door: &Door| !matches!(door, Door::SuLogin | Door::Su);
+    let terminal = |door: &Door| door.is_terminal();
     let terminals = all.iter().filter(|door| terminal(door)).count();
     if doors.len() == all.len() {
         return None;
@@ -416,7 +432,7 @@ fn named(doors: &[Door], all: &[Door]) -> Option<String> {
         (has(&Door::SuLogin) && has(&Door::SuTerminal)).then_some("by su -")
     };
     let rest = doors.iter().filter(|door| with_all.is_none() || !by_su(door));
-    let parts: Vec<&str> = with_all.into_iter().chain(rest.map(|door| door.as_str())).collect();
+    let parts: Vec<&str> = with_all.into_iter().chain(rest.map(|door| door.words())).collect();
     Some(match parts.split_last() {
         Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
         _ => parts.concat(),

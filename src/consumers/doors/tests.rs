@@ -27,6 +27,7 @@ fn facts(host: &MemoryHost) -> ConsumersFacts {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        sudo_by: None,
     };
     observe(&ask, Some(&[Who::Login, Who::Sudo]), patient())
 }
@@ -119,6 +120,17 @@ fn a_terminal_is_told_apart_and_users_are() {
 }
 
 #[test]
+fn only_names_of_proxies_are_proxies() {
+    let profile = ("/etc/profile", "PATH=/usr/local/bin:/bin\nexport PATH ALL_PROXY=http://all:1\n");
+    let facts = facts(&host(&[UBUNTU, ENVIRONMENT, profile]));
+    let [login] = facts.consumers.iter().filter(|own| own.consumer == Who::Login).collect::<Vec<_>>()[..] else {
+        panic!("{facts:?}")
+    };
+    let whom: Vec<String> = login.exceptions.iter().map(|own| own.whom.to_string()).collect();
+    assert_eq!(whom, ["ALL_PROXY"]);
+}
+
+#[test]
 fn sudo_is_told_by_its_files() {
     let sudo = |files: &[(&str, &str)]| told(&host(&[&[UBUNTU, ENVIRONMENT], files].concat()), Who::Sudo);
     assert_eq!(sudo(&[]), ["a command under sudo: skipped"]);
@@ -150,11 +162,11 @@ fn what_is_closed_to_a_user_is_named_with_what_opens_it() {
 }
 
 /// What is told where programs have answered at these doors, each with its `http_proxy`: `a login of divvy: http://e:1, asked`.
-fn told_with(files: &[(&str, &str)], answers: &[(callers::Door, &str)]) -> Vec<String> {
+fn told_with(files: &[(&str, &str)], answers: &[(Door, &str)]) -> Vec<String> {
     let host = host(files);
     let platform = platform::detect(&host, None).unwrap().0;
     let mut probe = FileProbe::new(&host, Some(&platform), "/divvycloud".as_ref(), patient());
-    let answer = |(door, value): &(callers::Door, &str)| {
+    let answer = |(door, value): &(Door, &str)| {
         (*door, "divvy".to_owned(), vec![("http_proxy".to_owned(), (*value).to_owned())])
     };
     probe.answers.doors = answers.iter().map(answer).collect();
@@ -168,7 +180,7 @@ fn told_with(files: &[(&str, &str)], answers: &[(callers::Door, &str)]) -> Vec<S
 
 #[test]
 fn an_answer_stands_for_the_doors_that_have_the_same_model() {
-    use callers::Door::{Console, Ssh, Su, SuLogin};
+    use Door::{Console, Ssh, Su, SuLogin};
     let sshd = ("/etc/ssh/sshd_config", "UsePAM yes\n");
     let files = [UBUNTU, ENVIRONMENT, sshd];
     let right = "http://e:1";

@@ -1,14 +1,19 @@
 //! One finding for each consumer: does it get what is wanted, who decides otherwise, and what mends it? Plans, verification
 //! and checks all ask here. Commands and lines to take out are in `remedy`.
 
+mod network;
 mod remedy;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-pub(crate) use remedy::write;
-use remedy::{closed, outranked, remedy, restart, unread};
+pub(crate) use network::back_ends;
+pub(crate) use remedy::{SHORTER_LIST, pass_on};
+use remedy::{closed, nothing_to_write, outranked, unread};
 
+pub(crate) use super::profile::{home_flag, restart_command, write};
+
+use super::profile::{Case, Fails, restart};
 use super::{Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
 use crate::finding::FindingId;
 use crate::finding::ids;
@@ -18,7 +23,7 @@ use crate::redact::list_text;
 use crate::settings::NoProxy;
 use crate::text;
 use crate::text::Evidence;
-use crate::text::{Fix, Text, clean, ics_setup, own};
+use crate::text::{Fix, Text, as_root, clean, ics_setup, own};
 
 /// What a consumer gets, in one line: `http and https by http://h:1, no_proxy a,b`.
 ///
@@ -42,27 +47,34 @@ pub(crate) fn shown(consumer: &Consumer, wanted: &[String]) -> Text {
 
 /// The finding of one consumer.
 pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
-    let id = id(consumer.consumer);
     match (consumer.state, &consumer.next) {
-        (State::NotServed, _) if wanted.is_proxy() => return not_served(consumer),
-        (State::Seen, Some(next)) if next.state == State::Refused => return refused(next),
-        (State::Seen, _) => {}
-        _ => return not_seen(consumer),
+        (State::NotServed, _) if wanted.is_proxy() => not_served(consumer),
+        (State::Seen, Some(next)) if next.state == State::Refused => refused(next),
+        (State::Seen, _) => evidence(seen(consumer, facts, wanted), consumer, &wanted.no_proxy),
+        _ => not_seen(consumer),
     }
-    let who = who(consumer);
+}
+
+fn seen(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
+    let (id, who) = (id(consumer.consumer), who(consumer));
     if !consumer.unknown.is_empty() {
-        return not_told(consumer, facts, wanted);
+        return partly_told(consumer, facts, wanted);
     }
     let observed = text!("{} ({})", shown(consumer, &wanted.no_proxy), own(&consumer.source));
     if !wanted.is_proxy() {
         if consumer.is_unusable() {
             let title = text!("{}: what is set for a proxy is none that it can use", who);
             let advice = text!("write it as http://<HOST>:<PORT>: {}", own(&consumer.source));
-            return evidence(Finding::warn(id, title).observed(observed).advise(advice), consumer, &wanted.no_proxy);
+            let finding = Finding::warn(id, title).observed(observed);
+            let finding = finding.cause("a value without a host, or of a kind that no HTTP client takes for a proxy");
+            return finding.advise(advice);
+        }
+        if let Some(astray) = network::proxies(consumer, facts, wanted).filter(|_| !wanted.removed) {
+            return astray;
         }
         let others = exceptions(consumer, &[]);
         if !others.is_empty() {
-            return evidence(other_ways(consumer, others, observed), consumer, &wanted.no_proxy);
+            return other_ways(consumer, others, observed);
         }
         let (status, set) = match (consumer.has_proxy(), wanted.removed) {
             (true, true) => (Status::Warn, "a proxy is still set"),
@@ -70,27 +82,30 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
             (false, _) => (Status::Pass, "no proxy"),
         };
         let finding = Finding::new(id, status, text!("{}: {}", who, own(set))).observed(observed);
-        let finding = match consumer.next {
-            Some(_) if status == Status::Warn => restarted(finding, consumer),
+        return match consumer.next {
+            Some(_) if status == Status::Warn => restarted(finding, consumer, facts),
             _ => still_set(finding, consumer, status),
         };
-        return evidence(finding, consumer, &wanted.no_proxy);
     }
     let wrong = differences(consumer, facts, wanted);
+    if wrong.is_empty()
+        && let Some(astray) = network::proxies(consumer, facts, wanted)
+    {
+        return astray;
+    }
     if let Some(next) = &consumer.next {
-        return evidence(with_next(consumer, next, facts, wanted, observed), consumer, &wanted.no_proxy);
+        return with_next(consumer, next, facts, wanted, observed);
     }
     let others = exceptions(consumer, &[&wanted.http, &wanted.https]);
-    let finding = if wrong.is_empty() && !others.is_empty() {
-        other_ways(consumer, others, observed).expected(expected(consumer, wanted))
-    } else if wrong.is_empty() {
-        let finding = Finding::new(id, Status::Pass, text!("{} gets the proxy that is wanted", who));
-        let finding = finding.expected(expected(consumer, wanted)).observed(observed);
-        consumer.why.iter().fold(finding, |finding, why| finding.cause(why.clone()))
-    } else {
-        differs(consumer, &wrong, facts, wanted)
-    };
-    evidence(finding, consumer, &wanted.no_proxy)
+    if !wrong.is_empty() {
+        return differs(consumer, &wrong, facts, wanted);
+    }
+    if !others.is_empty() {
+        return other_ways(consumer, others, observed).expected(expected(consumer, wanted));
+    }
+    let finding = Finding::new(id, Status::Pass, text!("{} gets the proxy that is wanted", who));
+    let finding = finding.expected(expected(consumer, wanted)).observed(observed);
+    consumer.why.iter().fold(finding, |finding, why| finding.cause(why.clone()))
 }
 
 /// Where some requests have another proxy than those that are wanted; than all others, where none is wanted.
@@ -128,14 +143,14 @@ fn with_next(consumer: &Consumer, next: &Consumer, facts: &ConsumersFacts, wante
     let finding = Finding::new(id(consumer.consumer), Status::Warn, title)
         .expected(expected(consumer, wanted))
         .observed(observed);
-    restarted(finding, consumer)
+    restarted(finding, consumer, facts)
 }
 
 /// Only what runs has to be started again, so no image has a consumer like this.
-fn restarted(mut finding: Finding, consumer: &Consumer) -> Finding {
+fn restarted(mut finding: Finding, consumer: &Consumer, facts: &ConsumersFacts) -> Finding {
     match consumer.stale_unit {
-        true => finding.fix.push(Fix::Command("systemctl daemon-reload".into())),
-        false => finding.fix.extend(restart(false)),
+        true => finding.fix.push(Fix::Command(as_root("systemctl daemon-reload"))),
+        false => finding.fix.extend(restart(facts)),
     }
     finding.cause(consumer.why.clone().unwrap_or_default())
 }
@@ -145,14 +160,16 @@ fn still_set(finding: Finding, consumer: &Consumer, status: Status) -> Finding {
     if status != Status::Warn {
         return finding;
     }
-    consumer.decided.iter().fold(finding, |finding, (name, place)| {
-        finding.advise(text!("take {} out of {}", own(name), own(&place.shown)))
+    let set = consumer.decided.iter().filter(|(_, decided)| !decided.taken);
+    set.fold(finding, |finding, (name, decided)| {
+        finding.advise(text!("take {} out of {}", own(name), own(&decided.shown)))
     })
 }
 
 fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
     let who = who(consumer);
-    let missing = consumer.proxy(true).is_none() && consumer.proxy(false).is_none();
+    let is_known = consumer.unknown.keys().all(|name| name.eq_ignore_ascii_case("no_proxy"));
+    let missing = is_known && consumer.proxy(true).is_none() && consumer.proxy(false).is_none();
     let urls = wrong.iter().any(|difference| !difference.name.eq_ignore_ascii_case("no_proxy"));
     let title = if missing {
         text!("{} gets no proxy", who)
@@ -165,7 +182,9 @@ fn differs(consumer: &Consumer, wrong: &[Difference], facts: &ConsumersFacts, wa
     let closed = closed(consumer, wrong);
     let (cause, fixes) = match outranked(consumer, wrong, facts, wanted) {
         _ if closed.is_some() => closed.unwrap_or_default(),
-        None => unread(consumer).unwrap_or_else(|| (usual.into(), remedy)),
+        None => unread(consumer)
+            .or_else(|| nothing_to_write(consumer, wrong, facts, wanted))
+            .unwrap_or_else(|| (usual.into(), remedy)),
         Some(outranked) => {
             let mut fixes = outranked.fixes;
             // What is written mends a part of it.
@@ -200,6 +219,28 @@ pub(crate) fn differs_from_model(title: Text, model: Text, asked: Text) -> Findi
         .evidence("known", own(Known::Asked.as_str()))
 }
 
+/// A consumer of which some variables cannot be told. What is known of the others and is wrong comes first.
+fn partly_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
+    let untold = not_told(consumer, facts, wanted);
+    let is_unknown = |name: &str| consumer.unknown.keys().any(|unknown| unknown == name);
+    let wrong: Vec<Difference> = differences(consumer, facts, wanted)
+        .into_iter()
+        .filter(|own| match own.unset {
+            true => !is_unknown(own.name) && !is_unknown(&own.name.to_ascii_uppercase()),
+            false => !is_unknown(own.name),
+        })
+        .collect();
+    if wrong.is_empty() || consumer.next.is_some() {
+        return untold;
+    }
+    let known = differs(consumer, &wrong, facts, wanted);
+    let observed = [&known.observed, &untold.observed].map(|own| own.clone().unwrap_or_default());
+    let advice = untold.fix.iter().filter(|fix| known.fix.iter().all(|own| own != *fix)).cloned().collect::<Vec<_>>();
+    let fix = known.fix.iter().cloned().chain(advice).collect();
+    let [seen, unseen] = observed;
+    Finding { fix, ..known }.observed(text!("{}; not told: {}", seen, unseen))
+}
+
 /// A consumer of which some variables cannot be told.
 fn not_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Finding {
     let names = own(consumer.unknown.keys().cloned().collect::<Vec<_>>().join(", "));
@@ -215,50 +256,21 @@ fn not_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Fin
     let mut places: Vec<&str> =
         consumer.unknown.keys().filter_map(|name| Some(decided_by(consumer, name)?.1.shown.as_str())).collect();
     places.dedup();
-    let finding = if !wanted.written && planned.peek().is_some() && planned.all(|planned| is_told(&planned)) {
+    if !wanted.written && planned.peek().is_some() && planned.all(|planned| is_told(&planned)) {
         Finding { fix: remedy(consumer, facts, wanted, false).1, ..finding }
     } else {
         let places = if places.is_empty() { consumer.source.clone() } else { places.join(", ") };
         finding.advise(text!("write a plain value, or take the line out: {}", own(places)))
-    };
-    evidence(finding, consumer, &wanted.no_proxy)
+    }
 }
 
-/// The id of the finding about a consumer.
-pub(crate) fn id(who: Who) -> FindingId {
-    match who {
-        Who::Login => ids::PROXY_LOGIN,
-        Who::Sudo => ids::PROXY_SUDO,
-        Who::Cron => ids::PROXY_CRON,
-        Who::Systemd => ids::PROXY_SYSTEMD,
-        Who::Docker => ids::PROXY_DOCKER,
-        Who::PackageManager => ids::PROXY_PACKAGE_MANAGER,
-        Who::DockerClient => ids::PROXY_DOCKER_CLIENT,
-        Who::Container => ids::PROXY_CONTAINERS,
-        Who::ProdEnv => ids::PROXY_PROD_ENV,
-    }
+fn id(who: Who) -> FindingId {
+    who.profile().id
 }
 
 /// The consumer's name in a sentence.
 pub(crate) fn who(consumer: &Consumer) -> Text {
-    let name = consumer.name.as_ref();
-    match consumer.consumer {
-        Who::Login => {
-            let users = name.map_or(Text::default(), |users| text!(" of {}", own(users)));
-            let doors = consumer.doors.as_ref().map_or(Text::default(), |doors| text!(" {}", own(doors)));
-            text!("a login{}{}", users, doors)
-        }
-        Who::Sudo => text!("a command under {}", own(consumer.doors.as_deref().unwrap_or("sudo"))),
-        Who::Cron => "a cron job".into(),
-        Who::Systemd => "a systemd service".into(),
-        Who::Docker => name.map_or("the Docker daemon".into(), |user| text!("the Docker daemon of {}", own(user))),
-        Who::PackageManager => name.map_or("the package manager".into(), |name| text!("{}", own(name))),
-        Who::DockerClient => name.map_or("what the docker client starts".into(), |user| {
-            text!("what the docker client of {} starts", own(user))
-        }),
-        Who::Container => name.map_or("a container".into(), |name| text!("the container {}", name)),
-        Who::ProdEnv => name.map_or("prod.env".into(), |readers| text!("prod.env by {}", own(readers))),
-    }
+    (consumer.consumer.profile().name)(consumer)
 }
 
 /// A consumer of which nothing is known.
@@ -272,19 +284,24 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
     if consumer.state != State::Unreadable {
         let finding = Finding::new(id, Status::Skip, text!("{} was not looked at", who));
         let finding = match consumer.state {
-            State::NeedsRoot => finding.fix(text!("sudo {}", ics_setup("check proxy"))),
+            State::NeedsRoot => finding.fix(as_root(ics_setup("check proxy"))),
             _ => finding,
         };
         return evidence(finding.observed(why), consumer, &[]);
     }
-    let look: Text = match consumer.consumer {
-        Who::Login => text!("su - {} -c env", own(consumer.name.as_deref().unwrap_or("divvy"))),
-        Who::Docker => "dockerd --validate --config-file /etc/docker/daemon.json; systemctl cat docker".into(),
-        _ if Path::new(&consumer.source).is_absolute() => text!("ls -l {}", own(&consumer.source)),
-        _ => text!("{}", own(&consumer.source)),
+    let usual = || match Path::new(&consumer.source).is_absolute() {
+        true => text!("ls -l {}", own(&consumer.source)),
+        false => text!("{}", own(&consumer.source)),
     };
-    let title = text!("what {} gets could not be found out", who);
-    evidence(Finding::new(id, Status::Error, title).observed(why).advise(text!("try it: {}", look)), consumer, &[])
+    let finding = Finding::new(id, Status::Error, text!("what {} gets could not be found out", who)).observed(why);
+    let finding = match &consumer.mend {
+        Some(command) => finding.fix(as_root(command.clone())),
+        None => {
+            let look = (consumer.consumer.profile().look)(consumer).unwrap_or_else(usual);
+            finding.advise(text!("try it: {}", look))
+        }
+    };
+    evidence(finding, consumer, &[])
 }
 
 /// The Docker daemon, of which is known that it does not start.
@@ -323,6 +340,20 @@ fn not_served(consumer: &Consumer) -> Finding {
 struct Difference {
     name: &'static str,
     text: Text,
+    /// It has no value in either case.
+    unset: bool,
+}
+
+impl Difference {
+    fn new(name: &'static str, text: Text) -> Self {
+        Self { name, text, unset: false }
+    }
+}
+
+/// Of each scheme that has one, its URL.
+pub(crate) fn by_scheme(way: &'static str, between: &'static str, [http, https]: [Option<Text>; 2]) -> Text {
+    let part = |(scheme, url): (&'static str, Option<Text>)| url.map(|url| text!("{}{}{}", own(scheme), own(way), url));
+    Text::join([("http", http), ("https", https)].into_iter().filter_map(part), between)
 }
 
 /// What is wanted of this consumer, in one line.
@@ -330,52 +361,42 @@ fn expected(consumer: &Consumer, wanted: &Wanted) -> Text {
     let url = |proxy: &Option<ProxySpec>| proxy.as_ref().map(|proxy| text!("{}", own(&proxy.url)));
     let mut line = match (url(&wanted.http), url(&wanted.https)) {
         (Some(http), Some(https)) if http == https => text!("http and https through {}", http),
-        (http, https) => {
-            let part = |(scheme, url): (&str, Option<Text>)| url.map(|url| text!("{} through {}", own(scheme), url));
-            Text::join([("http", http), ("https", https)].into_iter().filter_map(part), ", ")
-        }
+        (http, https) => by_scheme(" through ", ", ", [http, https]),
     };
-    if has_exclusions(consumer.consumer) && !wanted.no_proxy.is_empty() {
+    if consumer.consumer.profile().reads_lists && !wanted.no_proxy.is_empty() {
         let list = wanted.no_proxy.join(",");
         line.push(text!(", no_proxy {}", list_text(&list, clean(&list, LONGEST_LIST))));
     }
     line
 }
 
-/// apt, dnf and yum have no list of their own.
-fn has_exclusions(who: Who) -> bool {
-    who != Who::PackageManager
-}
-
 fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Vec<Difference> {
     let mut found = Vec::new();
-    let urls = [
-        (["http_proxy", "HTTP_PROXY"], &wanted.http, facts.http_password, [&consumer.http, &consumer.http_upper]),
-        (["https_proxy", "HTTPS_PROXY"], &wanted.https, facts.https_password, [&consumer.https, &consumer.https_upper]),
-    ];
-    for (names, wanted, password, seen) in urls {
+    let wishes =
+        [("http_proxy", &wanted.http, facts.http_password), ("https_proxy", &wanted.https, facts.https_password)];
+    for (lower, wanted, password) in wishes {
         let Some(wanted) = wanted else { continue };
-        if seen.iter().all(|value| value.is_none()) {
-            found.push(Difference { name: names[0], text: text!("{} is not set", own(names[0])) });
+        let mut seen = consumer.urls().filter(|(name, _)| name.eq_ignore_ascii_case(lower)).peekable();
+        if seen.peek().is_none() {
+            found.push(Difference { unset: true, ..Difference::new(lower, text!("{} is not set", own(lower))) });
         }
-        for (name, value) in names.into_iter().zip(seen) {
-            let Some(value) = value else { continue };
+        for (name, value) in seen {
             if value.shown != wanted.url {
-                found.push(Difference { name, text: text!("{} is {}", own(name), value.text()) });
+                found.push(Difference::new(name, text!("{} is {}", own(name), value.text())));
             } else if value.password != password {
                 let which = if value.password.is_none() { "without the password" } else { "with another password" };
                 let text = text!("{} is {} {}", own(name), value.text(), own(which));
-                found.push(Difference { name, text });
+                found.push(Difference::new(name, text));
             }
         }
     }
-    if has_exclusions(consumer.consumer) && consumer.has_proxy() {
+    if consumer.consumer.profile().reads_lists && consumer.has_proxy() {
         let members = |list: &str| -> BTreeSet<String> { NoProxy::found(list).members().map(str::to_owned).collect() };
         let exactly = wanted.only;
         let wanted: BTreeSet<String> = wanted.no_proxy.iter().cloned().collect();
         let lists = [("no_proxy", &consumer.no_proxy), ("NO_PROXY", &consumer.no_proxy_upper)];
         if lists.iter().all(|(_, list)| list.is_none()) && !wanted.is_empty() {
-            found.push(Difference { name: "no_proxy", text: "no_proxy is not set".into() });
+            found.push(Difference { unset: true, ..Difference::new("no_proxy", "no_proxy is not set".into()) });
         }
         for (name, list) in lists {
             let Some(seen) = list.as_deref().map(members) else { continue };
@@ -393,7 +414,7 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> 
                 list(seen.difference(&wanted).filter(|_| exactly).collect()).map(|(cut, _)| text!("also has {}", cut)),
             ];
             let parts = Text::join(parts.into_iter().flatten(), " and ");
-            found.push(Difference { name, text: text!("{} {}", own(name), parts) });
+            found.push(Difference::new(name, text!("{} {}", own(name), parts)));
         }
     }
     found
@@ -402,10 +423,11 @@ fn differences(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> 
 /// How bad it is: images cannot be pulled without the daemon's proxy, and the product cannot call out without that of its
 /// containers. What nobody asked for in this run is no failure.
 fn status(who: Who, missing: bool, urls: bool, wanted: &Wanted) -> Status {
-    let grave = match who {
-        Who::Docker => missing || (urls && wanted.asked),
-        Who::Login | Who::Container | Who::ProdEnv => urls && wanted.asked,
-        Who::Sudo | Who::Cron | Who::Systemd | Who::PackageManager | Who::DockerClient => false,
+    let other = urls && wanted.asked;
+    let grave = match who.profile().fails {
+        Fails::NoProxy => missing || other,
+        Fails::OtherProxy => other,
+        Fails::Never => false,
     };
     if grave { Status::Fail } else { Status::Warn }
 }
@@ -427,6 +449,11 @@ pub(crate) fn decided_by<'c>(consumer: &'c Consumer, name: &str) -> Option<(&'c 
     let mut all = consumer.decided.iter().map(|(own, decided)| (own.as_str(), decided));
     let exact = all.clone().find(|(own, _)| *own == name);
     exact.or_else(|| all.find(|(own, _)| own.eq_ignore_ascii_case(name)))
+}
+
+/// Why it is so, and what to do.
+fn remedy(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted, missing: bool) -> (&'static str, Vec<Fix>) {
+    (consumer.consumer.profile().remedy)(&Case { consumer, facts, wanted, missing })
 }
 
 fn evidence(finding: Finding, consumer: &Consumer, wanted: &[String]) -> Finding {

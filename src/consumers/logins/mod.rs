@@ -6,15 +6,16 @@
 
 mod other;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::sight::{Place, Sight, Sights};
+use super::sight::{Place, Sight, Sights, Stop};
 use crate::envfile::shell::{Decided, Given, Kind, Login, Outcome, User};
 use crate::host::HostRead;
 use crate::platform::Platform;
 
-pub(crate) use super::ALL_NAMES as NAMES;
+pub(crate) use super::{ALL_NAMES, FOLLOWED as NAMES};
 pub(crate) use other::{Family, others};
 
 /// Read where an image has no `/etc/profile`.
@@ -66,6 +67,35 @@ pub(crate) fn login(
     interactive: bool,
     start: &Sights,
 ) -> Sights {
+    watched(host, platform, user, interactive, start, &Cell::default())
+}
+
+/// The same, and what the user would get if no file were closed to it.
+pub(crate) fn with_unhindered(
+    host: &dyn HostRead,
+    platform: Option<&Platform>,
+    user: &User,
+    interactive: bool,
+    start: &Sights,
+) -> (Sights, Sights) {
+    let hindered = Cell::default();
+    let sights = watched(host, platform, user, interactive, start, &hindered);
+    let unhindered = match hindered.get() {
+        true => login(host, platform, &User { uid: 0, ..user.clone() }, interactive, start),
+        false => sights.clone(),
+    };
+    (sights, unhindered)
+}
+
+/// `hindered` becomes true where a file may be closed to the user.
+fn watched(
+    host: &dyn HostRead,
+    platform: Option<&Platform>,
+    user: &User,
+    interactive: bool,
+    start: &Sights,
+    hindered: &Cell<bool>,
+) -> Sights {
     let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let kinds: &[Kind] = match shell.as_str() {
         "bash" => &[Kind::Bash],
@@ -80,13 +110,53 @@ pub(crate) fn login(
         "zsh" => return other::read(host, Family::Zsh, Some(user), start),
         "fish" => return other::read(host, Family::Fish, Some(user), start),
         _ => {
-            let unknown = |name: &&str| {
-                let at = Place::new(Path::new(PASSWD), 0);
-                ((*name).to_owned(), Sight::Unknown { at, why: "what this shell reads is not modelled".into() })
-            };
-            return NAMES.iter().map(unknown).collect();
+            return Stop::file(Path::new(PASSWD), "what this shell reads is not modelled").sights(&NAMES);
         }
     };
+    let given = given(start);
+    let stock = if platform.is_some_and(Platform::system_proxy_is_shell) { REDHAT } else { DEBIAN };
+    let mut all = kinds.iter().map(|kind| {
+        let login = Login { user, kind: *kind, interactive, start: &given, without_profile: Some(stock) };
+        with(start, login.read_watched(host, &NAMES, hindered))
+    });
+    let first = all.next().unwrap_or_default();
+    all.fold(first, |one, other| differing(one, other, "bash and dash differ about it"))
+}
+
+/// What a command gets that this shell is given by a program (`bash -c`), which makes it no login shell: bash reads what
+/// `BASH_ENV` names, dash and sh read nothing (bash(1), dash(1)). `shell` is where it is named.
+pub(crate) fn command(host: &dyn HostRead, user: &User, shell: (&str, &Place), start: &Sights) -> Sights {
+    let (path, at) = shell;
+    let unknown = |at: &Place, why: &'static str| {
+        let sight = Sight::Unknown { at: at.clone(), why: why.into() };
+        NAMES.iter().map(|name| ((*name).to_owned(), sight.clone())).collect()
+    };
+    let of_family = |family: Family| {
+        let login = other::read(host, family, Some(user), start);
+        differing(start.clone(), login, "whether this shell reads the file for a command is not modelled")
+    };
+    match path.rsplit('/').next().unwrap_or_default() {
+        "sh" | "dash" | "ash" | "ksh" | "mksh" => return start.clone(),
+        "bash" => {}
+        "csh" | "tcsh" => return of_family(Family::Csh),
+        "zsh" => return of_family(Family::Zsh),
+        "fish" => return of_family(Family::Fish),
+        _ => return unknown(at, "what this shell reads is not modelled"),
+    }
+    match start.get("BASH_ENV") {
+        None | Some(Sight::Unset { .. }) => start.clone(),
+        Some(Sight::Value { value, .. }) if value.is_empty() => start.clone(),
+        Some(Sight::Value { value, .. }) if value.starts_with('/') && !value.contains(['$', '`', '\\', '~']) => {
+            let given = given(start);
+            let login = Login { user, kind: Kind::Bash, interactive: false, start: &given, without_profile: None };
+            with(start, login.read_command(host, Path::new(value), &NAMES))
+        }
+        Some(sight) => unknown(sight.at(), "which file bash reads before the command only the shell knows"),
+    }
+}
+
+/// What a shell begins with.
+fn given(start: &Sights) -> BTreeMap<Vec<u8>, Given> {
     let given = start.iter().map(|(name, sight)| {
         let given = match sight {
             Sight::Value { value, .. } => Given::Value(value.clone().into_bytes()),
@@ -95,30 +165,23 @@ pub(crate) fn login(
         };
         (name.clone().into_bytes(), given)
     });
-    let given: BTreeMap<Vec<u8>, Given> = given.collect();
-    let stock = if platform.is_some_and(Platform::system_proxy_is_shell) { REDHAT } else { DEBIAN };
-    let mut all = kinds.iter().map(|kind| {
-        let login = Login { user, kind: *kind, interactive, start: &given, without_profile: Some(stock) };
-        let mut sights = start.clone();
-        for (name, decided) in login.read(host, &NAMES) {
-            sights.insert(String::from_utf8_lossy(&name).into_owned(), sight(decided));
-        }
-        sights
-    });
-    let first = all.next().unwrap_or_default();
-    all.fold(first, |one, other| differing(one, other, "bash and dash differ about it"))
+    given.collect()
+}
+
+/// What it had before, and what its files make of it.
+fn with(start: &Sights, found: BTreeMap<Vec<u8>, Decided>) -> Sights {
+    let mut sights = start.clone();
+    sights.extend(found.into_iter().map(|(name, of)| (String::from_utf8_lossy(&name).into_owned(), sight(of))));
+    sights
 }
 
 fn sight(decided: Decided) -> Sight {
     let at = Place::new(&decided.path, decided.line);
     match decided.outcome {
         // Bytes that are no text cannot be kept as they are, and no proxy has them.
-        Outcome::Value(value) => match String::from_utf8(value) {
-            Ok(value) => Sight::Value { value, at },
-            Err(_) => Sight::Unknown { at, why: "its value is no UTF-8".into() },
-        },
+        Outcome::Value(value) => Sight::of_bytes(value, at),
         Outcome::Unset => Sight::Unset { at },
-        Outcome::Unknown(why) => Sight::Unknown { at, why: why.into() },
+        Outcome::Unknown(why) => Sight::unknown(&at, why),
     }
 }
 

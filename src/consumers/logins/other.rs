@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::super::sight::{Place, Sight, Sights};
-use super::NAMES;
+use super::{ALL_NAMES, NAMES};
 use crate::envfile::shell::User;
 use crate::host::HostRead;
 
@@ -103,7 +103,8 @@ impl Family {
 /// What the system's files of each family say about the names, where they say anything.
 pub(crate) fn others(host: &dyn HostRead) -> Vec<(Family, Sights)> {
     let read = |family| (family, read(host, family, None, &Sights::new()));
-    [Family::Csh, Family::Zsh, Family::Fish].map(read).into_iter().filter(|(_, sights)| !sights.is_empty()).collect()
+    let says = |(_, sights): &(Family, Sights)| ALL_NAMES.iter().any(|name| sights.contains_key(*name));
+    [Family::Csh, Family::Zsh, Family::Fish].map(read).into_iter().filter(says).collect()
 }
 
 /// What the files make of what the login had before.
@@ -144,7 +145,7 @@ fn all_unknown(sights: &mut Sights, path: &Path, line: usize, why: &'static str)
     for name in NAMES {
         let known = matches!(sights.get(name), Some(Sight::Unknown { .. }));
         if !known {
-            sights.insert(name.to_owned(), Sight::Unknown { at: Place::new(path, line), why: why.into() });
+            sights.insert(name.to_owned(), Sight::unknown(&Place::new(path, line), why));
         }
     }
 }
@@ -183,8 +184,10 @@ fn file(sights: &mut Sights, family: Family, path: &Path, bytes: &[u8]) {
                 }
                 _ => {
                     for name in NAMES.iter().filter(|name| mentions(name)) {
-                        let why = "only the shell itself can tell what it makes of this line";
-                        sights.insert((*name).to_owned(), Sight::Unknown { at: at.clone(), why: why.into() });
+                        sights.insert(
+                            (*name).to_owned(),
+                            Sight::unknown(&at, "only the shell itself can tell what it makes of this line"),
+                        );
                     }
                 }
             }

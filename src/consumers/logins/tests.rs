@@ -27,6 +27,19 @@ fn an_image_without_a_profile_is_read_as_its_distribution_has_it() {
 }
 
 #[test]
+fn dash_reads_no_file_of_bash_at_a_terminal() {
+    for shell in ["/bin/dash", "/bin/sh"] {
+        let host = MemoryHost::new()
+            .with("/etc/passwd", format!("divvy:x:1:1::/home/divvy:{shell}\n"))
+            .with("/etc/bash.bashrc", "export https_proxy=b\n")
+            .with("/etc/profile.d/b.sh", "[ -n \"$BASH_VERSION\" ] && export no_proxy=b\n:\n");
+        let seen = seen(&host, "divvy", true);
+        assert_eq!(value(&seen, "https_proxy"), "-", "{shell}");
+        assert_eq!(value(&seen, "no_proxy") == "-", shell == "/bin/dash", "{shell}");
+    }
+}
+
+#[test]
 fn the_shell_of_the_user_decides() {
     let host = MemoryHost::new()
         .with("/etc/passwd", "a:x:1:1::/home/a:/bin/tcsh\nb:x:2:2::/home/b:/usr/bin/zsh\nc:x:3:3::/h:/usr/bin/ksh\ne:x:5:5::/home/e:/usr/bin/fish\nd:x:4:4::/h:/bin/sh\n")

@@ -5,8 +5,7 @@
 
 use std::path::Path;
 
-use super::super::look::Stop;
-use super::super::sight::{Sight, Sights};
+use super::super::sight::{Sight, Sights, Stop};
 use super::apt_conf::{AptConf, Item};
 use super::{Planned, Proxies, Special, Whom};
 use crate::host::HostRead;
@@ -40,7 +39,7 @@ pub(super) fn of_dump(output: &[u8], start: &Sights) -> Proxies {
 }
 
 fn all_unknown(sight: &Sight) -> Proxies {
-    Proxies { sights: SCHEMES.map(|(_, name, _)| (name.to_owned(), sight.clone())).into(), special: Vec::new() }
+    Proxies { sights: sight.of_all(&SCHEMES.map(|(_, name, _)| name)), special: Vec::new() }
 }
 
 fn judge(conf: &AptConf, start: &Sights) -> Proxies {
@@ -56,7 +55,11 @@ fn judge(conf: &AptConf, start: &Sights) -> Proxies {
             }
             (None, Some(item)) => Some(sight(item)),
             // apt takes an https_proxy that is empty for a proxy of none, and http_proxy where there is no https_proxy.
-            (None, None) => start.get(name).or_else(|| start.get("http_proxy")).cloned(),
+            (None, None) => {
+                let taken = asked.iter().find_map(|own| conf.taken(&["acquire", own, "proxy"]));
+                let given = start.get(name).or_else(|| start.get("http_proxy")).cloned();
+                given.or_else(|| taken.map(|at| Sight::Unset { at: at.clone() }))
+            }
         };
         found.sights.extend(sight.map(|sight| (name.to_owned(), sight)));
     }
@@ -87,7 +90,7 @@ fn sight(item: &Item) -> Sight {
     match std::str::from_utf8(&item.value) {
         Ok(value) if !value.contains(':') => Sight::Unset { at },
         Ok(value) => Sight::Value { value: value.to_owned(), at },
-        Err(_) => Sight::Unknown { at, why: "the value is no text".into() },
+        Err(_) => Sight::unknown(&at, "the value is no text"),
     }
 }
 
@@ -142,9 +145,11 @@ mod tests {
             ("/* Acquire::http::Proxy \"http://x:1\"; */ # Acquire::http::Proxy \"http://y:1\";\n", ""),
             ("/* x\n*/ Acquire::http::Proxy \"http://h:1\"; /* y", "http://h:1 a:2"),
             ("Acquire::http::Proxy \"http://h:1\"; // c\n", "http://h:1 a:1"),
-            ("Acquire::http::Proxy \"\";", ""),
-            ("Acquire::http::Proxy \"http://a:1\"; Acquire::http::Proxy \"\";", ""),
-            ("Acquire::http::Proxy \"http://a:1\";\n#clear Acquire::http;", ""),
+            ("Acquire::http::Proxy \"\";", "- a:1"),
+            ("Acquire::http::Proxy \"http://a:1\";\nAcquire::http::Proxy \"\";", "- a:2"),
+            ("Acquire::http::Proxy \"http://a:1\";\n#clear Acquire::http;", "- a:2"),
+            ("Acquire::http::Proxy \"http://a:1\";\n#clear Acquire::http::Proxy;\n#clear Acquire;", "- a:2"),
+            ("#clear Acquire::http;", ""),
             (
                 "Acquire::http::Proxy \"http://a:1\";\n#clear acquire;\nAcquire::http::Proxy \"http://h:1\";",
                 "http://h:1 a:3",

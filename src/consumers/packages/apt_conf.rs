@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::super::look::{self, Stop};
-use super::super::sight::Place;
+use super::super::look;
+use super::super::sight::{Place, Stop};
 use super::Planned;
 use crate::host::{FileKind, HostRead};
 use crate::text;
@@ -42,6 +42,8 @@ pub(super) struct Item {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AptConf {
     items: BTreeMap<Name, Item>,
+    /// The lines that have taken options away.
+    taken: BTreeMap<Name, Place>,
 }
 
 impl AptConf {
@@ -78,6 +80,8 @@ impl AptConf {
             let value = value.strip_suffix(b"\";").unwrap_or(value).to_vec();
             conf.set(&name, Item { value, at: Place::new(source, index + 1) });
         }
+        // Every node of the tree is printed, and those without a value as if it had been empty.
+        conf.taken.clear();
         conf
     }
 
@@ -87,22 +91,33 @@ impl AptConf {
         self.items.get(&name).filter(|item| !item.value.is_empty())
     }
 
+    /// The line that has taken an option's value away: `#clear`, or an empty value.
+    pub(super) fn taken(&self, name: &[&str]) -> Option<&Place> {
+        let name: Name = name.iter().map(|part| part.as_bytes().to_vec()).collect();
+        self.taken.get(&name)
+    }
+
     /// All options that have a value, by name.
     pub(super) fn all(&self) -> impl Iterator<Item = (&[Vec<u8>], &Item)> {
         self.items.iter().map(|(name, item)| (name.as_slice(), item)).filter(|(_, item)| !item.value.is_empty())
     }
 
     fn set(&mut self, name: &[u8], item: Item) {
-        if let Some(name) = split(name) {
-            self.items.insert(name, item);
+        let Some(name) = split(name) else { return };
+        self.taken.remove(&name);
+        if item.value.is_empty() {
+            self.taken.insert(name.clone(), item.at.clone());
         }
+        self.items.insert(name, item);
     }
 
-    fn clear(&mut self, name: &[u8]) {
+    fn clear(&mut self, name: &[u8], at: &Place) {
         let Some(name) = split(name) else { return };
         let own = self.items.range(name.clone()..).map(|(own, _)| own).take_while(|own| own.starts_with(&name));
         for own in own.cloned().collect::<Vec<_>>() {
-            self.items.remove(&own);
+            if self.items.remove(&own).is_some_and(|item| !item.value.is_empty()) {
+                self.taken.insert(own, at.clone());
+            }
         }
     }
 
@@ -138,10 +153,7 @@ impl AptConf {
         match std::str::from_utf8(&value) {
             Ok(path) if path.starts_with("/dev/null") => Ok(PathBuf::from("/dev/null")),
             Ok(path) if path.starts_with('/') => Ok(Path::new(path).components().collect()),
-            _ => {
-                let why = "where its other files are depends on the folder that apt is started in";
-                Err(Stop { at: at.clone(), why: why.into() })
-            }
+            _ => Err(Stop::new(at, "where its other files are depends on the folder that apt is started in")),
         }
     }
 }
@@ -216,7 +228,7 @@ impl Reader<'_> {
     }
 
     fn include(&mut self, path: &[u8], from: Place, depth: usize) -> Result<(), Stop> {
-        let stop = |why: &'static str| Stop { at: from.clone(), why: why.into() };
+        let stop = |why: &'static str| Stop::new(&from, why);
         if depth > DEEPEST {
             return Err(stop("apt ends: the includes are nested too deeply"));
         }
@@ -331,7 +343,7 @@ impl Parser<'_> {
         let at = Place::new(self.path, line);
         match (tag.strip_prefix(b"#"), word) {
             (Some(_), _) if !self.parent.is_empty() => return Err(self.refused(line, "a directive stands in a block")),
-            (Some(b"clear"), Some(word)) => reader.conf.clear(&word),
+            (Some(b"clear"), Some(word)) => reader.conf.clear(&word, &at),
             (Some(b"include"), Some(word)) => reader.include(&word, at, self.depth)?,
             (Some(b"x-apt-configure-index"), _) => {
                 return Err(Stop { at, why: "a directive that is not followed".into() });

@@ -1,17 +1,18 @@
 //! Which proxy dnf and yum use, by their configuration.
 //!
 //! Source: dnf 4 `dnf/conf/config.py` and `dnf/conf/read.py`, libdnf 0.69 `ConfigMain.cpp`, `ConfigRepo.cpp`, `Repo.cpp`;
-//! libdnf5 `base.cpp`, `repo_sack.cpp`, `config_repo.cpp`; yum 3 `config.py`, `yumRepo.py`; dnf.conf(5). dnf 4.14 is held
-//! against it by `tests/lab/packages.rs`; yum and dnf5 are by their source.
+//! libdnf5 `base.cpp`, `repo_sack.cpp`, `config_repo.cpp`, `librepo.cpp`; yum 3 `config.py`, `yumRepo.py`; dnf.conf(5). dnf
+//! 4.14 is held against it by `tests/lab/models.rs`; what the tests here say of dnf5 was printed by 5.4.6, of yum by the
+//! configuration part of 3.4.3.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 
-use super::super::look::{self, Stop};
-use super::super::sight::{Place, Sight, Sights};
+use super::super::look;
+use super::super::sight::{Place, Sight, Sights, Stop};
+use super::super::units::fnmatch;
 use super::{Planned, Proxies, Special, Whom};
 use crate::envfile::ini::{Entry, Grammar, Ini};
 use crate::host::{FileKind, HostRead};
@@ -23,45 +24,24 @@ use crate::text::own;
 /// The proxy variables that one key decides.
 const NAMES: [&str; 2] = ["http_proxy", "https_proxy"];
 
+/// The keys that make a proxy of one section.
+pub(super) const OF_PROXY: [&str; 3] = ["proxy", "proxy_username", "proxy_password"];
+
 /// The grammar of a package manager's file. apt's has none of these, and is not edited.
 pub(crate) fn grammar(manager: PackageManager) -> Grammar {
     if manager.name == "yum" { Grammar::Yum } else { Grammar::Dnf }
 }
 
-/// Pythons that know dnf: RHEL's own, which has no other name there, and the usual one.
-const PYTHONS: [&str; 2] = ["/usr/libexec/platform-python", "/usr/bin/python3"];
-
-/// Asks dnf 4 itself: prints what [`of_dump`] reads. Exit code 1: dnf refuses its configuration.
-///
-/// Where the release of the system cannot be found out, as in a root of another family, dnf wants these three to be set.
-const DNF: &str = "import dnf, json
-b = dnf.Base()
-for name in ('releasever', 'arch', 'basearch'):
-    if not b.conf.substitutions.get(name): b.conf.substitutions[name] = 'none'
-b.conf.read()
-b.read_all_repos()
-keys = ('proxy', 'proxy_username', 'proxy_password')
-of = lambda conf: {key: getattr(conf, key) or '' for key in keys}
-print(json.dumps({'main': of(b.conf), 'repositories': {repo.id: of(repo) for repo in b.repos.iter_enabled()}}))";
-
-/// The command that asks this package manager; `None`: there is none for it.
-pub(super) fn dump(host: &dyn HostRead, manager: PackageManager) -> Option<Vec<&'static str>> {
-    let is_there = |path: &&str| matches!(host.lstat(Path::new(path)), Ok(Some(_)));
-    let (pythons, program) = match manager.name {
-        "dnf" => (&PYTHONS[..], DNF),
-        _ => return None,
-    };
-    let python = pythons.iter().copied().find(is_there)?;
-    Some(vec![python, "-c", program])
-}
-
 /// Which of the readers of one grammar it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reader {
+pub(super) enum Reader {
     Dnf4,
     Dnf5,
     Yum,
 }
+
+/// dnf5 itself.
+pub(super) const DNF5: &str = "/usr/bin/dnf5";
 
 /// Folders of drop-ins of dnf5; a name in the first one hides that name in the second.
 const DROP_INS: [&str; 2] = ["/etc/dnf/libdnf5.conf.d", "/usr/share/dnf5/libdnf.conf.d"];
@@ -70,6 +50,24 @@ const DROP_INS: [&str; 2] = ["/etc/dnf/libdnf5.conf.d", "/usr/share/dnf5/libdnf.
 const OVERRIDES: [&str; 2] = ["/etc/dnf/repos.override.d", "/usr/share/dnf5/repos.override.d"];
 
 impl Reader {
+    /// # Errors
+    /// What `dnf` is could not be looked at.
+    pub(super) fn of(host: &dyn HostRead, manager: PackageManager) -> Result<Self, Stop> {
+        if manager.name == "yum" {
+            return Ok(Self::Yum);
+        }
+        // Fedora's `dnf` is a link to dnf5 since release 41, and to dnf-3 before; there the other one may be installed as well.
+        let dnf = Path::new("/usr/bin/dnf");
+        let is_dnf5 = match look::kind(host, dnf)? {
+            None => look::kind(host, Path::new(DNF5))?.is_some(),
+            Some(_) => {
+                host.resolve(dnf).map_err(|refused| Stop::file(dnf, text!("{}", own(refused.to_string()))))?
+                    == Path::new(DNF5)
+            }
+        };
+        Ok(if is_dnf5 { Self::Dnf5 } else { Self::Dnf4 })
+    }
+
     fn name(self) -> &'static str {
         if self == Self::Yum { "yum" } else { "dnf" }
     }
@@ -79,9 +77,30 @@ impl Reader {
         let ini = Ini::parse(bytes, grammar).map_err(|refused| {
             Stop::line(path, refused.line, text!("{} ends: {}", own(self.name()), own(refused.why)))
         })?;
+        if self == Self::Dnf5 && ini.sections().iter().any(|name| name.contains(&b'[')) {
+            return Err(Stop::file(path, "a name of repositories with a range of characters is not understood"));
+        }
         match ini.include() {
             Some(line) => Err(Stop::line(path, line, "what is included there is not looked into")),
             None => Ok(ini),
+        }
+    }
+
+    /// The URL with user and password. dnf decodes what is percent-encoded in them and takes the rest as it is, yum takes all as
+    /// it is.
+    pub(super) fn with_login(self, url: &str, user: &str, password: Option<&str>) -> String {
+        let raw = |text: &str| match self {
+            Self::Yum => encode(text.as_bytes()),
+            Self::Dnf4 | Self::Dnf5 => encode(&percent_decode_str(text).collect::<Vec<_>>()),
+        };
+        match (url.split_once("://"), password) {
+            (Some((scheme, rest)), None) if !rest.contains('@') && self == Self::Yum => {
+                format!("{scheme}://{}@{rest}", raw(user))
+            }
+            (Some((scheme, rest)), password) if !rest.contains('@') => {
+                format!("{scheme}://{}:{}@{rest}", raw(user), raw(password.unwrap_or_default()))
+            }
+            _ => url.to_owned(),
         }
     }
 
@@ -100,62 +119,72 @@ impl Reader {
 pub(super) fn read(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: Planned<'_>) -> Proxies {
     match look(host, manager, start, planned) {
         Ok(found) => found,
-        Err(stop) => Proxies { sights: all(&stop.sight()), special: Vec::new() },
+        Err(stop) => Proxies { sights: stop.sights(&NAMES), special: Vec::new() },
     }
 }
 
-fn all(sight: &Sight) -> Sights {
-    NAMES.map(|name| (name.to_owned(), sight.clone())).into()
-}
-
 fn look(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: Planned<'_>) -> Result<Proxies, Stop> {
-    let reader = match manager.name {
-        "yum" => Reader::Yum,
-        _ if look::kind(host, Path::new("/usr/bin/dnf5"))?.is_some() => Reader::Dnf5,
-        _ => Reader::Dnf4,
-    };
+    let reader = Reader::of(host, manager)?;
     let conf = manager.conf;
     let mut paths = if reader == Reader::Dnf5 { layered(host, &DROP_INS, "conf")? } else { Vec::new() };
     paths.push(conf.to_path_buf());
     let mut main = Section::default();
-    let mut special = Vec::new();
-    let mut known = BTreeSet::new();
+    let mut repositories = Repositories::new();
     for path in &paths {
         let planned = planned.filter(|(own, _)| own == path).map(|(_, bytes)| bytes.to_vec());
         let bytes = if planned.is_some() { planned } else { look::read(host, path)? };
         let Some(bytes) = bytes else { continue };
         let ini = reader.parse(path, &bytes)?;
         main.take(path, &ini, b"main");
-        main.is_main = true;
         if path == conf {
-            special.extend(repositories(path, &ini, reader, &mut known));
+            add(&mut repositories, path, &ini);
         }
     }
     let mut paths = Vec::new();
     for folder in folders(&main, reader)? {
         let mut own = look::list(host, &folder)?;
-        own.retain(|path| is_shown(path) && path.extension().is_some_and(|end| end == "repo"));
-        own.sort_by_key(|path| path.with_extension(""));
+        let is_read = |path: &PathBuf| reader == Reader::Dnf5 || is_shown(path);
+        own.retain(|path| is_read(path) && path.extension().is_some_and(|end| end == "repo"));
+        own.sort();
         paths.extend(own);
     }
     if reader == Reader::Dnf4 {
         paths.sort_by_key(|path| path.with_extension(""));
     }
     for path in paths {
-        special.extend(file_of_repositories(host, &path, reader, &mut known)?);
+        if let Some(ini) = file_of_repositories(host, &path, reader)? {
+            add(&mut repositories, &path, &ini);
+        }
     }
     if reader == Reader::Dnf5 {
         for path in layered(host, &OVERRIDES, "repo")? {
-            special.extend(file_of_repositories(host, &path, reader, &mut BTreeSet::new())?);
+            let Some(ini) = file_of_repositories(host, &path, reader)? else { continue };
+            for pattern in ini.sections() {
+                if pattern.contains(&b'$') {
+                    return Err(Stop::file(&path, "a variable of dnf names repositories there"));
+                }
+                for (id, own) in &mut repositories {
+                    match fnmatch(pattern, id) {
+                        Some(true) => own.take(&path, &ini, pattern),
+                        Some(false) => {}
+                        None => return Err(Stop::file(&path, "a class of characters names repositories there")),
+                    }
+                }
+            }
         }
     }
-    Ok(Proxies { sights: in_environment(main.proxy(reader), start), special })
+    let of_its_own = |(id, own): &(Vec<u8>, Section)| {
+        let whom = Whom::Repository(String::from_utf8_lossy(id).into_owned());
+        Some(Special { whom, sight: own.of_repository(&main, reader)? })
+    };
+    let special = repositories.iter().filter(|(_, own)| !own.is_off()).filter_map(of_its_own).collect();
+    Ok(Proxies { sights: in_environment(main.proxy(reader, true), start), special })
 }
 
 /// libcurl asks the environment where there is no proxy.
-fn in_environment(proxy: Option<Sight>, start: &Sights) -> Sights {
+pub(super) fn in_environment(proxy: Option<Sight>, start: &Sights) -> Sights {
     match proxy {
-        Some(set @ (Sight::Value { .. } | Sight::Unknown { .. })) => all(&set),
+        Some(set @ (Sight::Value { .. } | Sight::Unknown { .. })) => set.of_all(&NAMES),
         other => {
             let sight = |name: &str| start.get(name).cloned().or_else(|| other.clone());
             NAMES.into_iter().filter_map(|name| Some((name.to_owned(), sight(name)?))).collect()
@@ -178,7 +207,7 @@ fn layered(host: &dyn HostRead, folders: &[&str], extension: &str) -> Result<Vec
     Ok(found.into_values().collect())
 }
 
-/// `*.repo` does not match a name that begins with a dot.
+/// `*.repo`, which dnf 4 and yum look for, does not match a name that begins with a dot.
 fn is_shown(path: &Path) -> bool {
     !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
@@ -189,74 +218,81 @@ fn folders(main: &Section, reader: Reader) -> Result<Vec<PathBuf>, Stop> {
     };
     let names: Vec<&str> = value.split([',', ' ', '\t', '\n']).filter(|name| !name.is_empty()).collect();
     if !names.iter().all(|name| name.starts_with('/') && !name.contains('$')) {
-        return Err(Stop {
-            at: at.clone(),
-            why: "in which folders the repositories are is not told by a plain path".into(),
-        });
+        return Err(Stop::new(at, "in which folders the repositories are is not told by a plain path"));
     }
     Ok(names.into_iter().map(PathBuf::from).collect())
 }
 
-fn file_of_repositories(
-    host: &dyn HostRead,
-    path: &Path,
-    reader: Reader,
-    known: &mut BTreeSet<Vec<u8>>,
-) -> Result<Vec<Special>, Stop> {
-    let Some(bytes) = look::read(host, path)? else { return Ok(Vec::new()) };
+/// `None`: it is not there, or passed over.
+fn file_of_repositories(host: &dyn HostRead, path: &Path, reader: Reader) -> Result<Option<Ini>, Stop> {
+    let Some(bytes) = look::read(host, path)? else { return Ok(None) };
     match reader.parse(path, &bytes) {
-        Ok(ini) => Ok(repositories(path, &ini, reader, known)),
         // It warns, and goes on without the file.
-        Err(_) if reader == Reader::Dnf4 => Ok(Vec::new()),
-        Err(stop) => Err(stop),
+        Err(_) if reader == Reader::Dnf4 => Ok(None),
+        parsed => parsed.map(Some),
     }
 }
 
-/// The repositories of a file that have a proxy of their own, or none where the others have one. Of two with one id the first
-/// counts.
-fn repositories(path: &Path, ini: &Ini, reader: Reader, known: &mut BTreeSet<Vec<u8>>) -> Vec<Special> {
-    let mut found = Vec::new();
-    for name in ini.sections().into_iter().filter(|name| *name != b"main") {
-        if !known.insert(name.to_vec()) {
-            continue;
+/// Each with its id, in the order in which they are read.
+type Repositories = Vec<(Vec<u8>, Section)>;
+
+/// The repositories of a file. Of two with one id the first counts.
+fn add(repositories: &mut Repositories, path: &Path, ini: &Ini) {
+    for id in ini.sections().into_iter().filter(|id| *id != b"main") {
+        if !repositories.iter().any(|(known, _)| known == id) {
+            let mut section = Section::default();
+            section.take(path, ini, id);
+            repositories.push((id.to_vec(), section));
         }
-        let mut section = Section::default();
-        section.take(path, ini, name);
-        let off = |value: &str| ["0", "no", "false", "off"].iter().any(|word| value.eq_ignore_ascii_case(word));
-        if section.keys.get("enabled").is_some_and(|(value, _)| off(value)) {
-            continue;
-        }
-        let whom = Whom::Repository(String::from_utf8_lossy(name).into_owned());
-        found.extend(section.proxy(reader).map(|sight| Special { whom, sight }));
     }
-    found
 }
 
 /// The keys of a section that matter here, each with its place.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Section {
-    is_main: bool,
     keys: BTreeMap<&'static str, (String, Place)>,
 }
 
 impl Section {
     /// What this file says outranks what was read before.
     fn take(&mut self, path: &Path, ini: &Ini, section: &[u8]) {
-        for key in ["proxy", "proxy_username", "proxy_password", "reposdir", "enabled"] {
+        for key in OF_PROXY.into_iter().chain(["reposdir", "enabled"]) {
             let Some(Entry { value, line, .. }) = ini.get(section, key) else { continue };
             self.keys.insert(key, (String::from_utf8_lossy(value).into_owned(), Place::new(path, *line)));
         }
     }
 
-    /// `None`: the section has no such key.
-    fn proxy(&self, reader: Reader) -> Option<Sight> {
+    fn is_off(&self) -> bool {
+        let off = |value: &str| ["0", "no", "false", "off"].iter().any(|word| value.eq_ignore_ascii_case(word));
+        self.keys.get("enabled").is_some_and(|(value, _)| off(value))
+    }
+
+    /// The proxy of a repository that says something of its own; each key that it has not is the main section's.
+    fn of_repository(&self, main: &Self, reader: Reader) -> Option<Sight> {
+        let (_, at) = OF_PROXY.iter().find_map(|key| self.keys.get(key))?;
+        let mut all = main.clone();
+        all.keys.extend(self.keys.clone());
+        let (url, _) = all.keys.get("proxy")?.clone();
+        let is_own = self.keys.contains_key("proxy");
+        if is_own && reader == Reader::Yum && !taken_by_yum(&url) && !url.eq_ignore_ascii_case("_none_") {
+            // It warns, and goes on without the repository.
+            return None;
+        }
+        all.keys.insert("proxy", (url, at.clone()));
+        all.proxy(reader, !is_own)
+    }
+
+    /// `None`: the section has no such key. `of_main`: the proxy is the main section's.
+    fn proxy(&self, reader: Reader, of_main: bool) -> Option<Sight> {
         let (url, at) = self.keys.get("proxy")?;
-        if self.is_main && reader != Reader::Yum && url.eq_ignore_ascii_case("_none_") {
+        if of_main && reader != Reader::Yum && url.eq_ignore_ascii_case("_none_") {
             // libdnf 0.69 and libdnf5 take it for the proxy's name, later libdnf for none.
             let why = "releases of dnf read _none_ in the main section differently".into();
             return Some(Sight::Unknown { at: at.clone(), why });
         }
-        let none = url.is_empty() || (reader != Reader::Yum && url == "None") || url.eq_ignore_ascii_case("_none_");
+        let none = url.eq_ignore_ascii_case("_none_")
+            || (reader != Reader::Yum && url.is_empty())
+            || (reader == Reader::Dnf4 && url == "None");
         let text = |key: &str| self.keys.get(key).map(|(value, _)| value.as_str()).filter(|value| !value.is_empty());
         let unknown = |why| Some(Sight::Unknown { at: at.clone(), why });
         if none {
@@ -276,7 +312,7 @@ impl Section {
             (Some(_), None) if reader != Reader::Yum => {
                 return unknown("dnf wants proxy_password with proxy_username".into());
             }
-            (Some(user), password) => with_login(url, user, password.unwrap_or_default()),
+            (Some(user), password) => reader.with_login(url, user, password),
             (None, _) => url.clone(),
         };
         Some(Sight::Value { value, at: at.clone() })
@@ -287,48 +323,6 @@ impl Section {
 fn taken_by_yum(url: &str) -> bool {
     let schemes = ["http", "ftp", "https", "socks5", "socks5h", "socks4", "socks4a"];
     url.split_once(':').is_some_and(|(scheme, _)| schemes.iter().any(|own| scheme.eq_ignore_ascii_case(own)))
-}
-
-/// The URL with user and password, which both readers take as they are; percent-encoded ones are decoded first.
-fn with_login(url: &str, user: &str, password: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) if !rest.contains('@') => {
-            let raw = |text: &str| encode(&percent_decode_str(text).collect::<Vec<_>>());
-            format!("{scheme}://{}:{}@{rest}", raw(user), raw(password))
-        }
-        _ => url.to_owned(),
-    }
-}
-
-/// What the program of [`dump`] prints.
-#[derive(Deserialize)]
-struct Dump {
-    main: BTreeMap<String, String>,
-    repositories: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-/// What dnf makes of its files by its own word. `None`: that is no output of what [`dump`] runs.
-pub(super) fn of_dump(output: &[u8], start: &Sights) -> Option<Proxies> {
-    let dump: Dump = serde_json::from_slice(output).ok()?;
-    let source = Path::new("dnf");
-    let sight = |keys: &BTreeMap<String, String>| {
-        let text = |key: &str| keys.get(key).map(String::as_str).filter(|text| !text.is_empty());
-        let url = text("proxy")?;
-        let value = match text("proxy_username") {
-            Some(user) => with_login(url, user, text("proxy_password").unwrap_or_default()),
-            None => url.to_owned(),
-        };
-        Some(Sight::Value { value, at: Place::new(source, 0) })
-    };
-    let main = sight(&dump.main);
-    let others = dump.repositories.iter().filter_map(|(id, keys)| {
-        let own = sight(keys);
-        let differs = own.as_ref().and_then(Sight::value) != main.as_ref().and_then(Sight::value);
-        let sight = own.unwrap_or(Sight::Unset { at: Place::new(source, 0) });
-        differs.then(|| Special { whom: Whom::Repository(id.clone()), sight })
-    });
-    let special = others.collect();
-    Some(Proxies { sights: in_environment(main, start), special })
 }
 
 #[cfg(test)]
@@ -364,6 +358,15 @@ mod tests {
         format!("{what} {name}:{}", sight.at().line)
     }
 
+    /// `ID VALUE FILE:LINE` of each repository that has something of its own.
+    fn special(manager: PackageManager, files: &[(&str, &str)]) -> Vec<String> {
+        let name = |own: &Special| match &own.whom {
+            Whom::Repository(id) => format!("{id} {}", told(Some(&own.sight))),
+            _ => unreachable!(),
+        };
+        seen(manager, files).special.iter().map(name).collect()
+    }
+
     fn main(manager: PackageManager, text: &str) -> String {
         let seen = seen(manager, &[(manager.conf.to_str().unwrap(), text)]);
         assert_eq!(told(seen.sights.get("http_proxy")), told(seen.sights.get("https_proxy")));
@@ -378,7 +381,7 @@ mod tests {
             ("[main]\nproxy=\"http://h:1\"\n", "http://h:1 dnf.conf:2", "? yum.conf:2"),
             ("[main]\nproxy=\"http://h:1\";\n", "\"http://h:1\"; dnf.conf:2", "? yum.conf:2"),
             ("[main]\nproxy=_none_\n", "? dnf.conf:2", "- yum.conf:2"),
-            ("[main]\nproxy=\n", "- dnf.conf:2", "- yum.conf:2"),
+            ("[main]\nproxy=\n", "- dnf.conf:2", "? yum.conf:2"),
             ("[main]\nproxy=libproxy\n", "libproxy dnf.conf:2", "? yum.conf:2"),
             ("[main]\nproxy=http://$x:1\n", "? dnf.conf:2", "? yum.conf:2"),
             ("[main]\nproxy=http://h:1\nx\n", "? dnf.conf:3", "? yum.conf:3"),
@@ -387,7 +390,7 @@ mod tests {
                 "http://u:p%40s@h:1 dnf.conf:2",
                 "http://u:p%40s@h:1 yum.conf:2",
             ),
-            ("[main]\nproxy=http://h:1\nproxy_username=u\n", "? dnf.conf:2", "http://u:@h:1 yum.conf:2"),
+            ("[main]\nproxy=http://h:1\nproxy_username=u\n", "? dnf.conf:2", "http://u@h:1 yum.conf:2"),
         ] {
             assert_eq!(main(dnf(), text), of_dnf, "dnf {text:?}");
             assert_eq!(main(yum(), text), of_yum, "yum {text:?}");
@@ -403,17 +406,10 @@ mod tests {
             ("/etc/yum.repos.d/b.repo.bak", "[old]\nproxy=http://o:1\n"),
             ("/etc/distro.repos.d/c.repo", "[site]\n\nproxy=http://s:1\n"),
         ];
-        let names = |seen: &Proxies| -> Vec<String> {
-            let name = |own: &Special| match &own.whom {
-                Whom::Repository(id) => format!("{id} {}", told(Some(&own.sight))),
-                _ => unreachable!(),
-            };
-            seen.special.iter().map(name).collect()
-        };
         let own = ["inline http://i:1 dnf.conf:4", "site http://s:1 c.repo:3", "none - a.repo:4"];
-        assert_eq!(names(&seen(dnf(), &files)), own);
+        assert_eq!(special(dnf(), &files), own);
         let moved = [("/etc/dnf/dnf.conf", "[main]\nreposdir=/x, /y\n"), ("/y/a.repo", "[y]\nproxy=http://y:1\n")];
-        assert_eq!(names(&seen(dnf(), &moved)), ["y http://y:1 a.repo:2"]);
+        assert_eq!(special(dnf(), &moved), ["y http://y:1 a.repo:2"]);
         let unknown = seen(dnf(), &[("/etc/dnf/dnf.conf", "[main]\nreposdir=/x/$releasever\nproxy=http://h:1\n")]);
         assert_eq!(told(unknown.sights.get("http_proxy")), "? dnf.conf:2");
     }
@@ -430,9 +426,36 @@ mod tests {
         assert_eq!(one(&[dnf5, drop_in(site), hidden]), "");
         let own = ("/etc/dnf/dnf.conf", "[main]\nproxy=http://h:1\n");
         assert_eq!(one(&[dnf5, drop_in(site), own]), "http://h:1 dnf.conf:2");
-        let over = ("/etc/dnf/repos.override.d/99.repo", "[*]\nproxy=http://o:1\n");
-        let seen = seen(dnf(), &[dnf5, own, over]);
-        assert_eq!(seen.special[0].whom, Whom::Repository("*".to_owned()));
+        let over = ("/etc/dnf/repos.override.d/99.repo", "[*a]\nproxy=http://o:1\n[b]\nenabled=0\n");
+        let repositories = ("/etc/yum.repos.d/a.repo", "[a]\n[aa]\nproxy=http://a:1\n[b]\nproxy=http://b:1\n");
+        assert_eq!(
+            special(dnf(), &[dnf5, own, repositories, over]),
+            ["a http://o:1 99.repo:2", "aa http://o:1 99.repo:2"]
+        );
+        let before = special(dnf(), &[own, repositories, over]);
+        assert_eq!(before, ["aa http://a:1 a.repo:3", "b http://b:1 a.repo:5"], "dnf 4 knows no overrides");
+        // Where both are installed, the link says which one `dnf` is.
+        let host = MemoryHost::new().with("/usr/bin/dnf5", "").with("/usr/bin/dnf-3", "");
+        let reader = |target: &str| {
+            host.put_link("/usr/bin/dnf", target, 0);
+            Reader::of(&host, dnf()).unwrap()
+        };
+        assert_eq!([reader("/usr/bin/dnf-3"), reader("/usr/bin/dnf5")], [Reader::Dnf4, Reader::Dnf5]);
+        let hidden = ("/etc/yum.repos.d/.a.repo", "[a]\nproxy=http://hidden:1\n");
+        let own = ["a http://hidden:1 .a.repo:2", "aa http://a:1 a.repo:3", "b http://b:1 a.repo:5"];
+        assert_eq!(special(dnf(), &[dnf5, repositories, hidden]), own, "it reads hidden files, and first");
+    }
+
+    #[test]
+    fn a_repository_has_each_key_of_the_main_section_that_it_does_not_set() {
+        let main = "[main]\nproxy=http://h:1\nproxy_username=u\nproxy_password=p\n";
+        let own = "[url]\nproxy=http://i:1\n[user]\nproxy_username=me\n[none]\nproxy=_none_\n[empty]\nproxy=\n[same]\nname=s\n";
+        let of_dnf = special(dnf(), &[("/etc/dnf/dnf.conf", main), ("/etc/yum.repos.d/a.repo", own)]);
+        let both = ["url http://u:p@i:1 a.repo:2", "user http://me:p@h:1 a.repo:4", "none - a.repo:6"];
+        assert_eq!(of_dnf, [&both[..], &["empty - a.repo:8"]].concat());
+        // yum passes over a repository whose value it does not take.
+        let of_yum = special(yum(), &[("/etc/yum.conf", main), ("/etc/yum.repos.d/a.repo", own)]);
+        assert_eq!(of_yum, both);
     }
 
     #[test]
@@ -443,15 +466,5 @@ mod tests {
             let seen = read(&host, dnf(), &Sights::new(), None);
             assert!(matches!(seen.sights["http_proxy"], Sight::Unknown { .. }), "{path}: {seen:?}");
         }
-    }
-
-    #[test]
-    fn a_dump_is_read_back() {
-        let dump = br#"{"main": {"proxy": "http://h:1", "proxy_username": "u", "proxy_password": "p@"},
-            "repositories": {"a": {"proxy": "http://h:1", "proxy_username": "u", "proxy_password": "p@"}, "b": {"proxy": ""}}}"#;
-        let seen = of_dump(dump, &Sights::new()).unwrap();
-        assert_eq!(seen.sights["http_proxy"].value(), Some("http://u:p%40@h:1"));
-        assert_eq!(seen.special.len(), 1, "{seen:?}");
-        assert_eq!(of_dump(b"Traceback", &Sights::new()), None);
     }
 }

@@ -5,12 +5,17 @@
 //! | `apt_conf` | apt's configuration, as apt reads it |
 //! | `apt` | which proxy apt takes from it |
 //! | `dnf` | which proxy dnf and yum take from theirs |
+//! | `dump` | dnf and yum asked themselves |
+//! | `profile` | it as a consumer |
 
 mod apt;
 mod apt_conf;
 mod dnf;
+mod dump;
+mod profile;
 
 pub(crate) use dnf::grammar;
+pub(super) use profile::MANAGER;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -104,7 +109,7 @@ pub(super) fn dnf_proxies(host: &dyn HostRead) -> BTreeMap<String, Option<String
 }
 
 /// What the host's package manager is told.
-pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
+fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
     let Some(platform) = platform else {
         let why = "which package manager this system has is not known";
         return Consumer::unseen(Who::PackageManager, "", State::Skipped, why);
@@ -123,7 +128,7 @@ pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
     };
     let answer = probe.answers.packages.as_ref().and_then(|output| match manager.syntax {
         PackageSyntax::Apt => Some(apt::of_dump(output, &start)),
-        PackageSyntax::Ini => dnf::of_dump(output, &start),
+        PackageSyntax::Ini => dump::read(probe.host, manager, output, &start),
     });
     if let Some(answer) = answer {
         let asked = consumer(probe, manager, &placed(answer, &by_files), &source);
@@ -141,7 +146,8 @@ pub(super) fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) ->
     }
     let found = consumer(probe, manager, &by_files, &source);
     let all_ours = !found.decided.is_empty() && found.decided.values().all(Decided::is_target);
-    if all_ours && !is_installed(probe.host, manager.name) {
+    let by_others = !found.unknown.is_empty() || !found.exceptions.is_empty();
+    if all_ours && !by_others && !is_installed(probe.host, manager.name) {
         // What we have written is no proof that somebody reads it.
         let why = text!("{} is not installed; when it is, it will read {}", own(manager.name), own(&found.source));
         return Consumer::unseen(Who::PackageManager, found.source, State::Skipped, why);
@@ -154,7 +160,7 @@ pub(super) fn dump(host: &dyn HostRead, platform: &Platform) -> Option<Vec<&'sta
     let manager = platform.package_manager(host);
     match manager.syntax {
         PackageSyntax::Apt => is_installed(host, apt::DUMP[0]).then(|| apt::DUMP.to_vec()),
-        PackageSyntax::Ini => dnf::dump(host, manager),
+        PackageSyntax::Ini => dump::command(host, manager),
     }
 }
 
@@ -187,6 +193,10 @@ fn placed(mut answer: Proxies, by_files: &Proxies) -> Proxies {
     };
     for (name, sight) in &mut answer.sights {
         place(sight, by_files.sights.get(name));
+    }
+    // It does not tell either that a line has taken something away.
+    for (name, sight) in by_files.sights.iter().filter(|(_, sight)| matches!(sight, Sight::Unset { .. })) {
+        answer.sights.entry(name.clone()).or_insert_with(|| sight.clone());
     }
     for special in &mut answer.special {
         let own = by_files.special.iter().find(|own| own.whom == special.whom && same(&special.sight, &own.sight));

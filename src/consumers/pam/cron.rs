@@ -5,13 +5,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::look::{self, Stop};
-use super::super::sight::{Place, Sight, Sights};
+use super::super::look;
+use super::super::sight::{Place, Sight, Sights, Stop};
+use super::super::{ALL_NAMES, logins};
 use super::NAMES;
 use crate::host::{FileKind, HostRead};
 use crate::platform::Platform;
 use crate::text;
 use crate::text::Text;
+
+/// What runs a job unless the crontab names another (crontab(5)).
+const SHELL: &str = "/bin/sh";
 
 /// Which of the two crons it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +48,7 @@ pub(crate) struct Crontab {
     pub(crate) sets: bool,
 }
 
-/// `None`: cron has no service, so it is not installed.
+/// `None`: cron has neither a service of PAM nor a daemon, so it is not installed.
 ///
 /// # Errors
 /// A file that cannot be looked at, and why.
@@ -53,9 +57,9 @@ pub(crate) fn read(host: &dyn HostRead, platform: Option<&Platform>) -> Result<O
 }
 
 fn look(host: &dyn HostRead, platform: Option<&Platform>) -> Result<Option<Cron>, Stop> {
-    let makes = [("/etc/pam.d/cron", "cron", Make::Debian), ("/etc/pam.d/crond", "crond", Make::Cronie)];
-    for (stack, service, make) in makes {
-        if look::kind(host, Path::new(stack))?.is_none() {
+    for (service, make) in [("cron", Make::Debian), ("crond", Make::Cronie)] {
+        let (stack, daemon) = (Path::new("/etc/pam.d").join(service), Path::new("/usr/sbin").join(service));
+        if look::kind(host, &stack)?.is_none() && look::kind(host, &daemon)?.is_none() {
             continue;
         }
         let base = super::environment(&super::Pam::new(host, platform), service);
@@ -63,16 +67,16 @@ fn look(host: &dyn HostRead, platform: Option<&Platform>) -> Result<Option<Cron>
         let mut system = vec![PathBuf::from("/etc/crontab")];
         system.extend(look::list(host, Path::new("/etc/cron.d"))?.into_iter().filter(|path| is_read(path, make)));
         for path in system {
-            crontabs.extend(tables(host, &path, None, &base)?);
+            crontabs.extend(tables(host, &path, None, make, &base)?);
         }
         let folder = if make == Make::Debian { "/var/spool/cron/crontabs" } else { "/var/spool/cron" };
         for path in look::list(host, Path::new(folder))? {
             let user = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if look::kind(host, &path)? == Some(FileKind::File) && !user.starts_with('.') {
-                crontabs.extend(tables(host, &path, Some(&user), &base)?);
+                crontabs.extend(tables(host, &path, Some(&user), make, &base)?);
             }
         }
-        return Ok(Some(Cron { stack: stack.into(), base, crontabs }));
+        return Ok(Some(Cron { stack, base, crontabs }));
     }
     Ok(None)
 }
@@ -89,11 +93,35 @@ fn is_read(path: &Path, make: Make) -> bool {
     }
 }
 
+/// Does cron take a file of this mode? Source: `process_crontab` of database.c: Debian's asks who else may write it, cronie for
+/// no right but that to read beside the owner's to write.
+fn is_safe(host: &dyn HostRead, path: &Path, make: Make) -> Result<bool, Stop> {
+    Ok(look::stat(host, path)?.is_none_or(|stat| match make {
+        Make::Debian => stat.mode & 0o022 == 0,
+        Make::Cronie => stat.mode & 0o7533 == 0o400,
+    }))
+}
+
 /// The users with jobs in a file. A variable counts for the jobs that follow it.
-fn tables(host: &dyn HostRead, path: &Path, user: Option<&str>, base: &Sights) -> Result<Vec<Crontab>, Stop> {
+fn tables(
+    host: &dyn HostRead,
+    path: &Path,
+    user: Option<&str>,
+    make: Make,
+    base: &Sights,
+) -> Result<Vec<Crontab>, Stop> {
     let Some(bytes) = look::read(host, path)? else { return Ok(Vec::new()) };
-    let text = String::from_utf8_lossy(&bytes);
+    if !is_safe(host, path, make)? {
+        return Ok(Vec::new());
+    }
+    // What has no line end is no line: to Debian's cron nothing in the file is one then.
+    let whole = match memchr::memrchr(b'\n', &bytes) {
+        Some(end) if make == Make::Cronie || end + 1 == bytes.len() => &bytes[..end],
+        _ => return Ok(Vec::new()),
+    };
+    let text = String::from_utf8_lossy(whole);
     let mut now = base.clone();
+    let mut shell = (SHELL.to_owned(), Place::new(path, 0));
     let mut own = false;
     let mut found: Vec<Crontab> = Vec::new();
     for (index, line) in text.split('\n').enumerate() {
@@ -101,10 +129,13 @@ fn tables(host: &dyn HostRead, path: &Path, user: Option<&str>, base: &Sights) -
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        let at = Place::new(path, index + 1);
         if let Some((name, value)) = assignment(line) {
-            if let Some(name) = NAMES.into_iter().find(|known| *known == name) {
-                own = true;
-                now.insert(name.to_owned(), Sight::Value { value, at: Place::new(path, index + 1) });
+            if name == "SHELL" {
+                shell = (value, at);
+            } else if let Some(name) = NAMES.into_iter().find(|known| *known == name) {
+                own |= ALL_NAMES.contains(&name);
+                now.insert(name.to_owned(), Sight::Value { value, at });
             }
             continue;
         }
@@ -112,23 +143,39 @@ fn tables(host: &dyn HostRead, path: &Path, user: Option<&str>, base: &Sights) -
             // Measured: Debian's cron runs no job of such a file.
             let stop = Stop::line(path, index + 1, "cron refuses the file: the line is neither a variable nor a job");
             let user = user.unwrap_or("root").to_owned();
-            return Ok(vec![Crontab { path: path.to_path_buf(), user, sights: super::all(&stop.sight()), sets: true }]);
+            return Ok(vec![Crontab { path: path.to_path_buf(), user, sights: stop.sights(&NAMES), sets: true }]);
         };
+        let sights = of_job(host, &user, (&shell.0, &shell.1), &now)?;
         match found.iter_mut().find(|table| table.user == user) {
-            None => found.push(Crontab { path: path.to_path_buf(), user, sights: now.clone(), sets: false }),
+            None => found.push(Crontab { path: path.to_path_buf(), user, sights, sets: false }),
             Some(table) => {
-                for (name, sight) in &now {
-                    if table.sights.get(name) != Some(sight) {
-                        let at = sight.at().clone();
+                let names: Vec<String> = table.sights.keys().chain(sights.keys()).cloned().collect();
+                for name in names {
+                    let (before, behind) = (table.sights.get(&name), sights.get(&name));
+                    if before != behind
+                        && let Some(at) = behind.or(before).map(|sight| sight.at().clone())
+                    {
                         let why = text!("jobs before it get another value than those behind it");
-                        table.sights.insert(name.clone(), Sight::Unknown { at, why });
+                        table.sights.insert(name, Sight::Unknown { at, why });
                     }
                 }
             }
         }
     }
-    found.iter_mut().for_each(|table| table.sets = own);
+    for table in &mut found {
+        table.sets = own || ALL_NAMES.iter().any(|name| table.sights.get(*name) != base.get(*name));
+    }
     Ok(found)
+}
+
+/// What a job gets: what its shell makes of the variables before it runs the command.
+fn of_job(host: &dyn HostRead, user: &str, shell: (&str, &Place), now: &Sights) -> Result<Sights, Stop> {
+    let passwd = Path::new("/etc/passwd");
+    let user = logins::user(host, user)
+        .map_err(|error| Stop::file(passwd, text!("it or /etc/group could not be read: {}", error)))?;
+    let mut sights = logins::command(host, &user, shell, now);
+    sights.retain(|name, _| ALL_NAMES.contains(&name.as_str()));
+    Ok(sights)
 }
 
 /// `load_env`: a name and a value, each in quotes or not, blanks around the sign; nothing may follow a closing quote, and an

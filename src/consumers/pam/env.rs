@@ -6,8 +6,8 @@
 
 use std::path::Path;
 
-use super::super::look::{self, Stop};
-use super::super::sight::{Place, Sight, Sights};
+use super::super::look;
+use super::super::sight::{Place, Sight, Sights, Stop};
 use super::{NAMES, Pam};
 use crate::envfile::PamLines;
 
@@ -47,7 +47,7 @@ pub(super) fn apply(pam: &Pam<'_>, arguments: &[String], at: &Place, sights: &mu
         return Ok(());
     }
     let Some(user) = pam.user else {
-        return Err(Stop { at: at.clone(), why: "each user has a file of variables here".into() });
+        return Err(Stop::new(at, "each user has a file of variables here"));
     };
     let name = named("user_envfile=").unwrap_or(OF_USER);
     let Some(path) = pam.of_home(user, name)? else { return Ok(()) };
@@ -67,18 +67,17 @@ fn assigned(pam: &Pam<'_>, path: &Path, sights: &mut Sights) -> Result<(), Stop>
         let Some(name) = NAMES.into_iter().find(|own| own.as_bytes() == name) else { continue };
         let at = Place::new(path, line);
         match value {
-            Some(value) => _ = sights.insert(name.to_owned(), of_bytes(value, at)),
-            // To forget what nobody has set is an error, which ends nothing.
-            None => _ = sights.remove(name),
+            Some(value) => _ = sights.insert(name.to_owned(), Sight::of_bytes(value, at)),
+            None => take(name, at, sights),
         }
     }
     Ok(())
 }
 
-fn of_bytes(value: Vec<u8>, at: Place) -> Sight {
-    match String::from_utf8(value) {
-        Ok(value) => Sight::Value { value, at },
-        Err(_) => Sight::Unknown { at, why: "the value is no UTF-8".into() },
+/// To forget what nobody has set is an error, which ends nothing.
+fn take(name: &str, at: Place, sights: &mut Sights) {
+    if let Some(sight) = sights.get_mut(name) {
+        *sight = Sight::Unset { at };
     }
 }
 
@@ -112,14 +111,19 @@ fn configured(lines: &PamLines, path: &Path, sights: &mut Sights) {
         };
         let sight = match value {
             Some(Some(value)) => Sight::Value { value, at },
-            Some(None) => Sight::Unknown { at, why: "its value depends on the login".into() },
+            Some(None) => Sight::unknown(&at, "its value depends on the login"),
             None => {
-                sights.remove(name);
+                take(name, at, sights);
                 continue;
             }
         };
         sights.insert(name.to_owned(), sight);
     }
+}
+
+/// Does a line of `pam_env.conf` give this name a value, or take it away?
+pub(crate) fn is_configured(line: &str, name: &str) -> bool {
+    options(line).is_some_and(|(own, default, over)| own == name && (default.is_some() || over.is_some()))
 }
 
 /// A value as written.

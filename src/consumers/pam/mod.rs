@@ -11,7 +11,7 @@
 //! | `cron` | the variables of crontabs |
 
 pub(crate) mod cron;
-mod env;
+pub(crate) mod env;
 pub(crate) mod sshd;
 mod stack;
 pub(crate) mod sudo;
@@ -21,8 +21,8 @@ mod tests;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
-use super::look::{self, Stop};
-use super::sight::{Sight, Sights};
+use super::look;
+use super::sight::{Sight, Sights, Stop};
 use crate::envfile::shell::{User, obstacles};
 use crate::envfile::{PamLimit, PamLines};
 use crate::host::HostRead;
@@ -34,7 +34,7 @@ use stack::Reached;
 
 pub(super) use stack::OTHER;
 
-pub(super) use super::ALL_NAMES as NAMES;
+pub(super) use super::FOLLOWED as NAMES;
 
 /// Modules that run what others have written, and may set anything.
 const ANYTHING: [&str; 2] = ["pam_python.so", "pam_script.so"];
@@ -44,7 +44,7 @@ const FITS_EVERY_PAM: usize = 1000;
 
 /// What the stacks of a service (`su`, `su-l`, `sshd`, `login`, `sudo`, `cron`) give to a login that succeeds.
 pub(crate) fn environment(pam: &Pam<'_>, service: &str) -> Sights {
-    look(pam, service).unwrap_or_else(|stop| all(&stop.sight()))
+    look(pam, service).unwrap_or_else(|stop| stop.sights(&NAMES))
 }
 
 /// Is there a stack for this service?
@@ -108,9 +108,16 @@ impl<'a> Pam<'a> {
     }
 }
 
-/// The same for every name.
-fn all(sight: &Sight) -> Sights {
-    NAMES.map(|name| (name.to_owned(), sight.clone())).into()
+/// What there was, and over it what PAM gives: whoever starts a program takes over what PAM has, and what it has forgotten stays
+/// as it was.
+pub(super) fn over(mut base: Sights, stack: Sights) -> Sights {
+    for (name, sight) in stack {
+        match sight {
+            Sight::Unset { .. } => _ = base.entry(name).or_insert(sight),
+            sight => _ = base.insert(name, sight),
+        }
+    }
+    base
 }
 
 fn look(pam: &Pam<'_>, service: &str) -> Result<Sights, Stop> {
@@ -121,7 +128,7 @@ fn look(pam: &Pam<'_>, service: &str) -> Result<Sights, Stop> {
             env::apply(pam, &module.arguments, &module.at, &mut sights)?;
         } else if ANYTHING.contains(&module.name.as_str()) {
             let why = text!("{} may set anything", own(&module.name));
-            sights = all(&Sight::Unknown { at: module.at.clone(), why });
+            sights = Sight::unknown(&module.at, why).of_all(&NAMES);
         }
         if reached == Reached::Perhaps {
             let differs = |name: &&str| before.get(*name) != sights.get(*name);

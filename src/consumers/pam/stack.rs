@@ -5,8 +5,7 @@
 
 use std::path::Path;
 
-use super::super::look::Stop;
-use super::super::sight::Place;
+use super::super::sight::{Place, Stop};
 use super::Pam;
 use crate::envfile::{PamLimit, PamLines};
 use crate::text;

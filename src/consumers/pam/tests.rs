@@ -1,6 +1,7 @@
 //! What the doors give by files in memory. Values of PAM were seen with linux-pam 1.5.2, those of sudo with 1.9.13.
 
 use super::*;
+use crate::consumers::Door;
 use crate::host::{Attributes, MemoryHost};
 
 fn host(files: &[(&str, &str)]) -> MemoryHost {
@@ -69,7 +70,7 @@ fn sshd_reads_the_users_file_below_pam_and_set_env() {
     let ssh = |config: &str, stack: &str| {
         let text = " http_proxy=http://own:1\n# c\nhttps_proxy=\"q\" # x\nno_proxy = a\nfoo\n";
         let files = [("/etc/pam.d/sshd", stack), ("/etc/ssh/sshd_config", config), ("/home/a/.ssh/environment", text)];
-        of_user(&host(&files), |pam| sshd::read(pam).unwrap())
+        of_user(&host(&files), |pam| sshd::read(pam).unwrap().sights)
     };
     let (none, env) = ("session required pam_limits.so", "session required pam_env.so");
     assert_eq!(ssh("UsePAM yes\n", none), "");
@@ -110,7 +111,11 @@ fn arguments_decide_what_is_read() {
         ("/etc/pam.d/su", "session required pam_env.so\nsession required pam_env.so envfile=/etc/corp"),
         ("/etc/corp", "X=1\nhttp_proxy\nno_proxy=c\n"),
     ]);
-    assert_eq!(told(&environment(&other, "su")), "no_proxy=c corp:3", "a bare name takes the value away");
+    assert_eq!(
+        told(&environment(&other, "su")),
+        "http_proxy=- corp:2 no_proxy=c corp:3",
+        "a bare name takes the value away"
+    );
 }
 
 #[test]
@@ -179,8 +184,9 @@ fn pam_env_conf_comes_first_and_has_a_grammar_of_its_own() {
         ("http_proxy DEFAULT=\"http://c:1\" OVERRIDE=", "http_proxy=http://c:1 pam_env.conf:1"),
         ("http_proxy DEFAULT=a OVERRIDE=b", "http_proxy=b pam_env.conf:1"),
         ("http_proxy DEFAULT=\"\"", "http_proxy= pam_env.conf:1"),
-        ("http_proxy DEFAULT=a\nhttp_proxy", ""),
-        ("http_proxy DEFAULT=a\nhttp_proxy DEFAULT=", ""),
+        ("http_proxy DEFAULT=a\nhttp_proxy", "http_proxy=- pam_env.conf:2"),
+        ("http_proxy DEFAULT=a\nhttp_proxy DEFAULT=", "http_proxy=- pam_env.conf:2"),
+        ("http_proxy DEFAULT=", ""),
         (
             "http_proxy DEFAULT=a\nhttps_proxy DEFAULT=${http_proxy}x",
             "http_proxy=a pam_env.conf:1 https_proxy=ax pam_env.conf:2",
@@ -202,7 +208,7 @@ fn pam_env_conf_comes_first_and_has_a_grammar_of_its_own() {
 fn sshd_may_leave_pam_out_and_set_variables_itself() {
     let ssh = |config: &str| {
         let files = [("/etc/pam.d/sshd", "session required pam_env.so"), ("/etc/ssh/sshd_config", config)];
-        told(&sshd::read(&Pam::new(&host(&files), None)).unwrap())
+        told(&sshd::read(&Pam::new(&host(&files), None)).unwrap().sights)
     };
     assert_eq!(sshd::read(&Pam::new(&host(&[]), None)), None);
     assert_eq!(ssh("UsePAM yes\n"), READ);
@@ -226,7 +232,7 @@ fn sshd_may_leave_pam_out_and_set_variables_itself() {
         ("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n"),
         ("/etc/ssh/sshd_config.d/50-site.conf", "UsePAM no\n"),
     ];
-    assert!(told(&sshd::read(&Pam::new(&host(&files), None)).unwrap()).contains("http_proxy=- 50-site.conf:1"));
+    assert!(told(&sshd::read(&Pam::new(&host(&files), None)).unwrap().sights).contains("http_proxy=- 50-site.conf:1"));
 }
 
 #[test]
@@ -243,12 +249,12 @@ fn sudoers_decide_whose_value_a_command_gets() {
             ("/etc/pam.d/sudo", stack),
             ("/etc/sudo.env", "export http_proxy='http://f:1'\n"),
         ];
-        told(&sudo::read(&host(&files), &start, None, false).unwrap())
+        told(&sudo::read(&host(&files), &start, None, Door::Sudo).unwrap())
     };
     let (none, env) = ("session required pam_limits.so", "session required pam_env.so");
     let caller = "http_proxy=http://caller:1 login:1";
     let both = "http_proxy=http://caller:1 login:1 https_proxy=http://caller:1 login:1";
-    assert_eq!(sudo::read(&host(&[]), &start, None, false), None);
+    assert_eq!(sudo::read(&host(&[]), &start, None, Door::Sudo), None);
     for (sudoers, stack, expected) in [
         ("Defaults env_reset\n", none, ""),
         ("Defaults env_reset\n", env, READ),
@@ -261,6 +267,7 @@ fn sudoers_decide_whose_value_a_command_gets() {
         ("Defaults env_file=/etc/sudo.env\n", env, READ),
         ("Defaults env_file=/etc/sudo.env, env_keep=\"*_proxy\"\n", env, &format!("{both} no_proxy=a,b environment:2")),
         ("Defaults restricted_env_file=/etc/sudo.env\n", none, ""),
+        ("Defaults env_file=/etc/sudo.env, restricted_env_file=/etc/none\n", none, "http_proxy=http://f:1 sudo.env:1"),
         ("#Defaults env_keep += http_proxy\n", none, ""),
         ("root ALL=(ALL) ALL # Defaults\n%sudo ALL=(ALL:ALL) ALL\n", none, ""),
         ("Defaults:%sudo env_keep += \"http_proxy\"\n", none, "http_proxy=? sudoers:1"),
@@ -279,7 +286,152 @@ fn sudoers_decide_whose_value_a_command_gets() {
         ("/etc/sudoers.d/old.bak", "Defaults !env_reset\n"),
         ("/etc/pam.d/sudo", none),
     ];
-    assert_eq!(told(&sudo::read(&host(&files), &start, None, false).unwrap()), caller);
+    assert_eq!(told(&sudo::read(&host(&files), &start, None, Door::Sudo).unwrap()), caller);
+}
+
+#[test]
+fn sudo_may_have_another_stack() {
+    let sudo = |sudoers: &str, door: Door| {
+        let files = [
+            ("/etc/sudoers", sudoers),
+            ("/etc/pam.d/sudo", "session required pam_env.so"),
+            ("/etc/pam.d/other", "session required pam_limits.so"),
+            ("/etc/pam.d/su-l", "session required pam_env.so"),
+            ("/etc/pam.d/bare", "session required pam_limits.so"),
+        ];
+        told(&sudo::read(&host(&files), &Sights::new(), None, door).unwrap())
+    };
+    for (sudoers, plain, login) in [
+        ("", READ, ""),
+        ("Defaults pam_service=bare\n", "", ""),
+        ("Defaults pam_service=\"/etc/pam.d/BARE\"\n", "", ""),
+        ("Defaults pam_service=none\n", "", ""),
+        ("Defaults pam_login_service = su-l\n", READ, READ),
+        ("Defaults pam_service=bare, pam_login_service=none, pam_askpass_service=su-l\n", "", ""),
+        ("Defaults pam_login_service=bare, pam_service=su-l\n", READ, ""),
+    ] {
+        assert_eq!([sudo(sudoers, Door::Sudo), sudo(sudoers, Door::SudoLogin)], [plain, login], "{sudoers}");
+    }
+    assert!(is_unknown(&sudo("Defaults:bob pam_service=bare\n", Door::Sudo)));
+}
+
+#[test]
+fn what_makes_sudo_keep_the_names_depends_on_what_takes_them_out() {
+    let keeps = |sudoers: &str, files: &[(&str, &str)]| {
+        let host = host(&[("/etc/sudoers", sudoers)]);
+        host.put_dir("/etc/sudoers.d");
+        files.iter().for_each(|(name, text)| host.put(&format!("/etc/sudoers.d/{name}"), text.as_bytes()));
+        let at = |at: Option<super::super::sight::Place>| {
+            at.map_or(String::new(), |at| format!(" {}:{}", at.path.display(), at.line))
+        };
+        match sudo::keeps(&host, Door::Sudo)? {
+            sudo::Keeps::Already => Some("kept".to_owned()),
+            sudo::Keeps::ByFile(path, taken) => Some(format!("{}{}", path.display(), at(taken))),
+            sudo::Keeps::ByLastLine(taken) => Some(format!("last{}", at(taken))),
+        }
+    };
+    let folder = "Defaults env_keep = \"COLORS\"\n@includedir /etc/sudoers.d\n";
+    let own = "/etc/sudoers.d/ics-proxy";
+    let all = "Defaults env_keep += \"http_proxy https_proxy no_proxy\"\n";
+    let less = "Defaults env_keep -= \"no_proxy\"\n";
+    let only = "# x\nDefaults env_keep = \"COLORS DISPLAY\"\n";
+    for (sudoers, files, expected) in [
+        (folder, vec![], own),
+        (all, vec![], "kept"),
+        ("Defaults !env_reset\n", vec![], "kept"),
+        (folder, vec![("a", less), ("b", only)], own),
+        (folder, vec![("z", less)], "/etc/sudoers.d/z-ics-proxy /etc/sudoers.d/z:1"),
+        (
+            folder,
+            vec![("z", only), ("zz", less), ("zzz", "Defaults env_keep -= X\n")],
+            "/etc/sudoers.d/zz-ics-proxy /etc/sudoers.d/zz:1",
+        ),
+        (folder, vec![("z", only), ("z-ics-proxy", all)], "kept"),
+        ("Defaults env_reset\n", vec![], "last"),
+        (
+            "@includedir /etc/sudoers.d\nDefaults env_keep = \"COLORS\"\n",
+            vec![("ics-proxy", all)],
+            "last /etc/sudoers:2",
+        ),
+        ("#includedir /etc/sudoers.d\nDefaults env_keep = \"*_proxy\"\n", vec![], "kept"),
+        ("@includedir /etc/sudoers.d\nDefaults env_keep = X\nDefaults env_keep+=\"*_proxy\"\n", vec![], "kept"),
+    ] {
+        assert_eq!(keeps(sudoers, &files).as_deref(), Some(expected), "{sudoers}{files:?}");
+    }
+    assert_eq!(keeps("Defaults env_keep += \"a\n", &[]), None);
+}
+
+#[test]
+fn options_and_commands_of_sshd_outrank_its_file_and_the_shell() {
+    let ssh = |config: &str, options: &str| {
+        let files = [
+            ("/etc/pam.d/sshd", "session required pam_env.so"),
+            ("/etc/ssh/sshd_config", config),
+            ("/etc/ssh/other", "UsePAM no\n"),
+            (
+                "/lib/systemd/system/ssh.service",
+                "[Service]\nEnvironmentFile=-/etc/default/ssh\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n",
+            ),
+            ("/etc/default/ssh", options),
+        ];
+        sshd::read(&Pam::new(&host(&files), None)).unwrap()
+    };
+    let pam = "UsePAM yes\n";
+    assert_eq!(told(&ssh(pam, "").sights), READ);
+    let without = ssh(pam, "SSHD_OPTS=\"-o UsePAM=no\"\n");
+    assert!(told(&without.sights).contains("http_proxy=- ssh:1"));
+    assert_eq!(without.without_pam.unwrap().path, Path::new("/etc/default/ssh"));
+    assert_eq!(ssh("UsePAM no\n", "SSHD_OPTS=-oUsePAM=yes\n").without_pam, None);
+    assert_eq!(ssh(pam, "SSHD_OPTS=\"-f /etc/ssh/other\"\n").without_pam.unwrap().path, Path::new("/etc/ssh/other"));
+    assert!(is_unknown(&told(&ssh(pam, "SSHD_OPTS=\"-f /etc/ssh/none\"\n").sights)));
+    let set = ssh("UsePAM yes\nSetEnv http_proxy=x\n", "SSHD_OPTS='-o \"SetEnv http_proxy=http://o:1\"'\n");
+    assert!(told(&set.sights).contains("http_proxy=http://o:1 ssh:1"), "{}", told(&set.sights));
+    let forced = |lines: &str| ssh(&format!("UsePAM yes\n{lines}"), "").forced.map(|sights| told(&sights));
+    assert!(forced("ForceCommand env http_proxy=http://o:1 sh\n").unwrap().contains("http_proxy=? sshd_config:2"));
+    assert!(forced("ForceCommand none\nForceCommand x\n").is_none());
+    assert!(forced("ForceCommand x\nMatch all\nForceCommand none\n").is_none());
+    assert!(forced("Match Group sftp\nForceCommand internal-sftp\n").is_none());
+    let some = ssh("UsePAM yes\nMatch User x\nForceCommand env http_proxy=x sh\n", "");
+    assert!(is_unknown(&told(&some.sights)) && some.forced.is_none());
+}
+
+#[test]
+fn what_pam_forgets_is_not_taken_from_who_had_it_before() {
+    let stack = "session required pam_env.so\nsession required pam_env.so envfile=/etc/default/locale\n";
+    let files = [
+        ("/etc/pam.d/su", stack),
+        ("/etc/security/pam_env.conf", "# c\nhttp_proxy DEFAULT=\n"),
+        ("/etc/default/locale", "LANG=C\n"),
+    ];
+    let given = environment(&host(&files), "su");
+    assert_eq!(told(&given), "http_proxy=- pam_env.conf:2 no_proxy=a,b environment:2");
+    let at = super::super::sight::Place::new(Path::new("/x"), 1);
+    let before = Sights::from([("http_proxy".to_owned(), Sight::Value { value: "v".to_owned(), at })]);
+    assert_eq!(told(&over(before, given)), "http_proxy=v x:1 no_proxy=a,b environment:2");
+}
+
+#[test]
+fn crontabs_that_cron_refuses_count_for_nothing() {
+    let jobs = "http_proxy=http://c:1\n* * * * * root env\n";
+    let read = |service: &str, name: &str, text: &str, mode| {
+        let host = host(&[(format!("/etc/pam.d/{service}").as_str(), "session required pam_env.so")]);
+        host.put_with(&format!("/etc/cron.d/{name}"), text.as_bytes(), Attributes::new(mode, 0, 0));
+        let cron = cron::read(&host, None).unwrap().unwrap();
+        cron.crontabs.iter().map(|own| told(&own.sights)).collect::<Vec<_>>()
+    };
+    let heard = ["http_proxy=http://c:1 site:1 no_proxy=a,b environment:2".to_owned()];
+    for (mode, by_debian, by_cronie) in
+        [(0o644, true, true), (0o600, true, true), (0o666, false, false), (0o664, false, false), (0o755, true, false)]
+    {
+        assert_eq!(read("cron", "site", jobs, mode) == heard, by_debian, "{mode:o}");
+        assert_eq!(read("crond", "site", jobs, mode) == heard, by_cronie, "{mode:o}");
+    }
+    assert!(read("cron", "site", jobs.trim_end(), 0o644).is_empty());
+    assert!(read("crond", "site", jobs.trim_end(), 0o644).is_empty(), "the job is the last line");
+    let two = format!("{jobs}http_proxy=x");
+    assert!(read("cron", "site", &two, 0o644).is_empty());
+    assert_eq!(read("crond", "site", &two, 0o644), heard);
+    assert!(read("cron", "site.old", jobs, 0o644).is_empty());
 }
 
 #[test]
@@ -318,6 +470,26 @@ fn crontabs_outrank_the_stack_for_the_jobs_behind_them() {
     let cron = cron::read(&host(&cronie), None).unwrap().unwrap();
     assert_eq!((told(&cron.base), cron.crontabs[0].user.as_str()), (READ.to_owned(), "root"));
     assert_eq!(cron::read(&host(&[]), None), Ok(None));
+    // bash reads what BASH_ENV names before it runs a job, and sh does not.
+    let jobs = |text: &str| {
+        let files = [
+            ("/etc/pam.d/cron", "session required pam_env.so"),
+            ("/etc/corp.env", "export http_proxy=http://old:1\nshopt -q login_shell && export no_proxy=x\n"),
+            ("/etc/cron.d/site", text),
+        ];
+        let cron = cron::read(&host(&files), None).unwrap().unwrap();
+        (told(&cron.crontabs[0].sights), cron.crontabs[0].sets)
+    };
+    let old = "http_proxy=http://old:1 corp.env:1 no_proxy=a,b environment:2";
+    let job = "* * * * * root env\n";
+    assert_eq!(jobs(&format!("SHELL=/bin/bash\nBASH_ENV=/etc/corp.env\n{job}")), (old.to_owned(), true));
+    assert_eq!(jobs(&format!("BASH_ENV=/etc/corp.env\n{job}")), (READ.to_owned(), false));
+    assert_eq!(jobs(&format!("SHELL=/bin/bash\nBASH_ENV=/etc/none\n{job}")), (READ.to_owned(), false));
+    for unknown in ["SHELL=/bin/bash\nBASH_ENV=$HOME/x\n", "SHELL=/opt/wrapper\n"] {
+        assert!(jobs(&format!("{unknown}{job}")).0.contains("http_proxy=? site:"), "{unknown}");
+    }
+    let both = format!("SHELL=/bin/bash\nBASH_ENV=/etc/corp.env\n{job}SHELL=/bin/sh\n{job}");
+    assert!(jobs(&both).0.contains("http_proxy=?"), "{both}");
     for line in ["http_proxy=", "junk", "http_proxy=\"a\" b", "* * * * *", "a b=c"] {
         let text = format!("{line}\n* * * * * root env\n");
         let files = [("/etc/pam.d/cron", "session required pam_env.so"), ("/etc/cron.d/site", text.as_str())];
@@ -333,7 +505,7 @@ proptest::proptest! {
         for path in ["/etc/pam.d/cron", "/etc/pam.d/su", "/etc/environment", "/etc/security/pam_env.conf", "/etc/crontab", "/etc/sudoers", "/etc/ssh/sshd_config", "/etc/pam.d/sshd"] {
             host.put(path, &bytes);
         }
-        let _ = (environment(&host, "su"), sshd::read(&Pam::new(&host, None)), sudo::read(&host, &Sights::new(), None, true), cron::read(&host, None));
+        let _ = (environment(&host, "su"), sshd::read(&Pam::new(&host, None)), sudo::read(&host, &Sights::new(), None, Door::SudoLogin), cron::read(&host, None));
     }
 
     #[test]
@@ -349,6 +521,6 @@ proptest::proptest! {
         for path in ["/etc/pam.d/cron", "/etc/pam.d/su", "/etc/security/pam_env.conf", "/etc/crontab", "/etc/sudoers", "/etc/ssh/sshd_config"] {
             host.put(path, text.as_bytes());
         }
-        let _ = (environment(&host, "su"), sshd::read(&Pam::new(&host, None)), sudo::read(&host, &Sights::new(), None, true), cron::read(&host, None));
+        let _ = (environment(&host, "su"), sshd::read(&Pam::new(&host, None)), sudo::read(&host, &Sights::new(), None, Door::SudoLogin), cron::read(&host, None));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::loaded::{EnvironmentFile, List, Loaded};
-use super::{Command, Doubt, Place};
+use super::{Command, Place, Stop};
 use crate::consumers::sight::Sight;
 use crate::envfile::unit::{self, Mode};
 use crate::text::Text;
@@ -73,7 +73,7 @@ pub(crate) fn show(stdout: &[u8]) -> Option<Loaded> {
     let path = loaded.fragment.clone().unwrap_or_else(|| PathBuf::from("systemctl"));
     let at = Place::new(&path, 0);
     if matches!(one("LoadState"), "error" | "bad-setting") {
-        loaded.refused = Some(Doubt { at: at.clone(), why: "systemd does not load the unit".into() });
+        loaded.refused = Some(Stop::new(&at, "systemd does not load the unit"));
     }
     let list = |key: &str| -> Vec<String> {
         let (words, _) = unit::all(one(key).as_bytes(), Mode::EscapesOrVerbatim);
@@ -122,7 +122,7 @@ pub(crate) enum Difference {
 pub(crate) fn differences(modelled: &Loaded, asked: Option<&Loaded>) -> Vec<Difference> {
     let mut found = Vec::new();
     let loads = modelled.fragment.is_some() && !modelled.masked && modelled.refused.is_none();
-    let told = |doubt: &Option<Doubt>| doubt.is_none();
+    let told = |doubt: &Option<Stop>| doubt.is_none();
     let Some(asked) = asked else {
         let certain = told(&modelled.exec.doubt) && !modelled.exec.items.is_empty();
         return if loads && certain { vec![Difference::Loaded] } else { found };

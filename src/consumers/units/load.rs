@@ -7,7 +7,7 @@ use super::exec;
 use super::loaded::{EnvironmentFile, List, Loaded, Variables};
 use super::look::{self, File};
 use super::search::{self, Found};
-use super::{Doubt, Place, names};
+use super::{Place, Stop, names};
 use crate::consumers::sight::Sight;
 use crate::envfile::unit::{self, Entry, Expanded, Mode, Names, Release, Whose, expand, is_name, split};
 use crate::host::HostRead;
@@ -19,7 +19,7 @@ pub(super) fn unit(host: &dyn HostRead, name: &str, release: Release) -> Loaded 
     let mut loaded = Loaded::default();
     if names::kind(name).is_none_or(|kind| kind == names::Kind::Template) {
         let why = text!("{} is no name of a service", name);
-        loaded.refused = Some(Doubt { at: Place::new(Path::new(name), 0), why });
+        loaded.refused = Some(Stop { at: Place::new(Path::new(name), 0), why });
         return loaded;
     }
     let found = match search::find(host, name, release) {
@@ -46,7 +46,7 @@ pub(super) fn unit(host: &dyn HostRead, name: &str, release: Release) -> Loaded 
         loaded.files.push(path.clone());
         let place = Place::new(path, 0);
         if let Some(why) = mark {
-            loaded.doubt(&Doubt { at: place, why: (*why).into() });
+            loaded.doubt(&Stop { at: place, why: (*why).into() });
             continue;
         }
         match look::file(host, path) {
@@ -74,8 +74,7 @@ fn of_fragment(host: &dyn HostRead, path: &PathBuf, whose: Whose<'_>, release: R
             loaded.refused = Reader { path, whose, release, loaded }.read(&bytes);
         }
         Ok(File::Absent | File::Folder) => {
-            let why = "systemd does not load the unit: its file is a link to nothing";
-            loaded.refused = Some(Doubt { at: Place::new(path, 0), why: why.into() });
+            loaded.refused = Some(Stop::file(path, "systemd does not load the unit: its file is a link to nothing"));
         }
         Err(doubt) => loaded.doubt(&doubt),
     }
@@ -90,18 +89,18 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Takes the file; where systemd stops before its end.
-    fn read(&mut self, bytes: &[u8]) -> Option<Doubt> {
+    fn read(&mut self, bytes: &[u8]) -> Option<Stop> {
         let content = unit::read(bytes, b"Service", self.release);
         for (line, why) in content.complaints {
             self.complain(line, why.into());
         }
         for entry in &content.entries {
             if let Some(why) = self.entry(entry) {
-                return Some(Doubt { at: self.place(entry, 0), why: why.into() });
+                return Some(Stop { at: self.place(entry, 0), why: why.into() });
             }
         }
         let end = content.end?;
-        let doubt = Doubt { at: Place::new(self.path, end.line), why: end.why.into() };
+        let doubt = Stop::line(self.path, end.line, end.why);
         if end.certain {
             return Some(doubt);
         }
@@ -164,7 +163,7 @@ impl Reader<'_> {
                     Some(false) => {}
                     None => {
                         let why = "what systemd makes of a path with a part .. depends on its release";
-                        self.loaded.environment_files.doubt = Some(Doubt { at, why: why.into() });
+                        self.loaded.environment_files.doubt = Some(Stop { at, why: why.into() });
                         return;
                     }
                 }
@@ -189,7 +188,7 @@ impl Reader<'_> {
                 Expanded::Known(bytes) => String::from_utf8(bytes).ok(),
                 Expanded::Refused => None,
                 Expanded::Unknown => {
-                    list.doubt = Some(Doubt { at: place, why: OF_THE_MACHINE.into() });
+                    list.doubt = Some(Stop { at: place, why: OF_THE_MACHINE.into() });
                     continue;
                 }
             };
@@ -239,8 +238,11 @@ pub(super) fn environment(
         return complaints;
     }
     if release.between(218, 229) != Some(true) && !unit::is_plain(&entry.value) {
-        let why = "systemd before 229 takes quotes inside a word and backslashes otherwise";
-        variables.doubt(Doubt { at: Place::new(path, entry.line(0)), why: why.into() });
+        variables.doubt(Stop::line(
+            path,
+            entry.line(0),
+            "systemd before 229 takes quotes inside a word and backslashes otherwise",
+        ));
         return complaints;
     }
     let (words, broken) = unit::all(&entry.value, Mode::Escapes);
@@ -265,9 +267,9 @@ pub(super) fn environment(
             },
             Expanded::Refused => complaints.push((at, refused(&word.value))),
             Expanded::Unknown => {
-                let doubt = Doubt { at: at.clone(), why: OF_THE_MACHINE.into() };
+                let doubt = Stop::new(&at, OF_THE_MACHINE);
                 match split(&word.value).and_then(|(name, _)| std::str::from_utf8(name).ok()) {
-                    Some(name) => variables.set(name, Sight::Unknown { at, why: doubt.why }),
+                    Some(name) => variables.set(name, Sight::unknown(&at, doubt.why)),
                     None => variables.doubt(doubt),
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Command, Doubt, Place};
+use super::{Command, Place, Stop};
 use crate::consumers::sight::{Sight, Sights};
 use crate::text::Text;
 
@@ -14,7 +14,7 @@ pub(crate) struct Loaded {
     pub(super) masked: bool,
     /// Files were changed since the running systemd has read them.
     pub(super) needs_reload: bool,
-    pub(super) refused: Option<Doubt>,
+    pub(super) refused: Option<Stop>,
     pub(super) files: Vec<PathBuf>,
     /// `Environment=`.
     pub(super) environment: Variables,
@@ -46,7 +46,7 @@ pub(super) struct EnvironmentFile {
 pub(super) struct List<T> {
     pub(super) items: Vec<T>,
     /// Why it cannot be told what is on it.
-    pub(super) doubt: Option<Doubt>,
+    pub(super) doubt: Option<Stop>,
 }
 
 impl<T> Default for List<T> {
@@ -67,7 +67,7 @@ impl<T> List<T> {
 pub(super) struct Variables {
     pub(super) known: Sights,
     /// Why it cannot be told of the names that are not known.
-    pub(super) rest: Option<Doubt>,
+    pub(super) rest: Option<Stop>,
     /// Names that an empty assignment has taken away, and where.
     pub(super) cleared: BTreeMap<String, Place>,
 }
@@ -81,7 +81,7 @@ impl Variables {
     }
 
     /// From here on nothing is certain that is not said again.
-    pub(super) fn doubt(&mut self, doubt: Doubt) {
+    pub(super) fn doubt(&mut self, doubt: Stop) {
         self.known.clear();
         self.rest = Some(doubt);
     }
@@ -91,7 +91,7 @@ impl Variables {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Sight> {
-        let unknown = |doubt: &Doubt| Sight::Unknown { at: doubt.at.clone(), why: doubt.why.clone() };
+        let unknown = |doubt: &Stop| Sight::unknown(&doubt.at, doubt.why.clone());
         self.known.get(name).cloned().or_else(|| self.rest.as_ref().map(unknown))
     }
 
@@ -106,7 +106,7 @@ impl Variables {
 
 impl Loaded {
     /// It cannot be told what a file or the rest of one says.
-    pub(super) fn doubt(&mut self, doubt: &Doubt) {
+    pub(super) fn doubt(&mut self, doubt: &Stop) {
         self.environment.doubt(doubt.clone());
         self.environment_files.doubt = Some(doubt.clone());
         self.pass.doubt = Some(doubt.clone());

@@ -5,8 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Doubt;
-use crate::consumers::sight::Place;
+use super::super::sight::Stop;
 use crate::host::{FileKind, HostRead, Refused};
 use crate::text;
 use crate::text::Text;
@@ -31,7 +30,7 @@ pub(super) enum File {
 ///
 /// # Errors
 /// It is there and cannot be read.
-pub(super) fn file(host: &dyn HostRead, path: &Path) -> Result<File, Doubt> {
+pub(super) fn file(host: &dyn HostRead, path: &Path) -> Result<File, Stop> {
     let resolved = match host.resolve(path) {
         Ok(resolved) => resolved,
         Err(Refused::Loop(_)) => return Ok(File::Absent),
@@ -55,7 +54,7 @@ pub(super) fn file(host: &dyn HostRead, path: &Path) -> Result<File, Doubt> {
 ///
 /// # Errors
 /// It is there and cannot be read.
-pub(super) fn folder(host: &dyn HostRead, path: &Path) -> Result<Vec<OsString>, Doubt> {
+pub(super) fn folder(host: &dyn HostRead, path: &Path) -> Result<Vec<OsString>, Stop> {
     match host.list(path) {
         Ok(names) => Ok(names),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(Vec::new()),
@@ -67,7 +66,7 @@ pub(super) fn folder(host: &dyn HostRead, path: &Path) -> Result<Vec<OsString>, 
 ///
 /// # Errors
 /// It cannot be told where they lead.
-pub(super) fn resolve(host: &dyn HostRead, path: &Path) -> Result<Option<PathBuf>, Doubt> {
+pub(super) fn resolve(host: &dyn HostRead, path: &Path) -> Result<Option<PathBuf>, Stop> {
     match host.resolve(path) {
         Ok(resolved) => Ok(Some(resolved)),
         Err(Refused::Loop(_)) => Ok(None),
@@ -79,7 +78,7 @@ pub(super) fn resolve(host: &dyn HostRead, path: &Path) -> Result<Option<PathBuf
 ///
 /// # Errors
 /// It cannot be looked at.
-pub(super) fn kind(host: &dyn HostRead, path: &Path) -> Result<Option<FileKind>, Doubt> {
+pub(super) fn kind(host: &dyn HostRead, path: &Path) -> Result<Option<FileKind>, Stop> {
     let stat = host.lstat(path).map_err(|error| unread(host, path, &error.to_string()))?;
     Ok(stat.map(|stat| stat.kind))
 }
@@ -93,7 +92,7 @@ pub(super) fn drop_ins<'a, T: Copy>(
     host: &dyn HostRead,
     folders: impl IntoIterator<Item = (&'a Path, T)>,
     suffix: &str,
-) -> Result<Vec<(PathBuf, T)>, Doubt> {
+) -> Result<Vec<(PathBuf, T)>, Stop> {
     let mut found: BTreeMap<OsString, (PathBuf, T)> = BTreeMap::new();
     let mut seen: Vec<PathBuf> = Vec::new();
     for (path, mark) in folders {
@@ -110,8 +109,8 @@ pub(super) fn drop_ins<'a, T: Copy>(
     Ok(found.into_values().collect())
 }
 
-fn unread(host: &dyn HostRead, path: &Path, why: &str) -> Doubt {
-    Doubt { at: Place::new(path, 0), why: reason(host, path, why) }
+fn unread(host: &dyn HostRead, path: &Path, why: &str) -> Stop {
+    Stop::file(path, reason(host, path, why))
 }
 
 fn reason(host: &dyn HostRead, path: &Path, why: &str) -> Text {

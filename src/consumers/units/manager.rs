@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::load::environment;
 use super::loaded::Variables;
 use super::look::{self, File};
-use super::{Doubt, Place};
+use super::{Place, Stop};
 use crate::envfile::unit::{self, Release, Whose};
 use crate::host::HostRead;
 use crate::text;
@@ -46,7 +46,7 @@ pub(super) fn environment_of_all(host: &dyn HostRead, release: Release) -> Varia
         Ok(None) => {}
         Ok(Some(path)) if release.since(233) != Some(false) => {
             let why = text!("{} is run by systemd and may set variables", own(path.display()));
-            variables.doubt(Doubt { at: Place::new(&path, 0), why });
+            variables.doubt(Stop { at: Place::new(&path, 0), why });
         }
         Ok(Some(_)) => {}
         Err(doubt) => variables.doubt(doubt),
@@ -55,7 +55,7 @@ pub(super) fn environment_of_all(host: &dyn HostRead, release: Release) -> Varia
 }
 
 /// The files of systemd's configuration that there are, in the order in which they are read.
-fn files(host: &dyn HostRead, release: Release) -> Result<Vec<PathBuf>, Doubt> {
+fn files(host: &dyn HostRead, release: Release) -> Result<Vec<PathBuf>, Stop> {
     let mut files = Vec::new();
     let mains = match release.between(252, 257) {
         Some(false) => &OTHER_MAINS[..0],
@@ -64,7 +64,7 @@ fn files(host: &dyn HostRead, release: Release) -> Result<Vec<PathBuf>, Doubt> {
     for path in std::iter::once(MAIN).chain(mains.iter().copied()).map(Path::new) {
         if !matches!(look::file(host, path)?, File::Absent) {
             if path != Path::new(MAIN) && release.between(252, 257).is_none() {
-                return Err(Doubt { at: Place::new(path, 0), why: "only newer releases of systemd read it".into() });
+                return Err(Stop::file(path, "only newer releases of systemd read it"));
             }
             files.push(path.to_path_buf());
             break;
@@ -75,7 +75,7 @@ fn files(host: &dyn HostRead, release: Release) -> Result<Vec<PathBuf>, Doubt> {
     Ok(files)
 }
 
-fn configured(host: &dyn HostRead, release: Release, variables: &mut Variables) -> Result<(), Doubt> {
+fn configured(host: &dyn HostRead, release: Release, variables: &mut Variables) -> Result<(), Stop> {
     for path in files(host, release)? {
         let bytes = match look::file(host, &path) {
             Ok(File::Bytes(bytes)) => bytes,
@@ -91,14 +91,14 @@ fn configured(host: &dyn HostRead, release: Release, variables: &mut Variables) 
         match content.end {
             None => {}
             Some(end) if end.certain => return Ok(()),
-            Some(end) => return Err(Doubt { at: Place::new(&path, end.line), why: end.why.into() }),
+            Some(end) => return Err(Stop::line(&path, end.line, end.why)),
         }
     }
     Ok(())
 }
 
 /// The first generator that may set what is of interest.
-fn generator(host: &dyn HostRead) -> Result<Option<PathBuf>, Doubt> {
+fn generator(host: &dyn HostRead) -> Result<Option<PathBuf>, Stop> {
     for (path, ()) in look::drop_ins(host, GENERATORS.iter().map(|folder| (Path::new(*folder), ())), "")? {
         let harmless = path.file_name().is_some_and(|name| HARMLESS.iter().any(|known| name == *known));
         let masked = matches!(look::file(host, &path)?, File::Null | File::Absent | File::Folder);

@@ -15,17 +15,19 @@
 //! | `glob` | wildcards of `EnvironmentFile=` |
 //! | `start` | what the service gets when it is started |
 //! | `manager` | what all services get |
+//! | `sshd` | the options that sshd is started with |
 //! | `ask` | the same, by systemd's own word |
 
 pub(crate) mod ask;
 mod exec;
-mod glob;
+pub(super) mod glob;
 mod load;
 mod loaded;
 mod look;
 mod manager;
 mod names;
 mod search;
+mod sshd;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -33,22 +35,15 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::sight::{Place, Sight, Sights};
+use super::sight::{Place, Sight, Sights, Stop};
 use crate::envfile::unit::Release;
 use crate::environment::systemd_runs;
 use crate::host::{self, HostRead, RealHost};
 use crate::text::Text;
 
+pub(crate) use glob::fnmatch;
 use loaded::Variables;
-
-/// Why something cannot be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Doubt {
-    /// The first line that is not understood, or the file or folder that cannot be read.
-    pub(crate) at: Place,
-    /// In words.
-    pub(crate) why: Text,
-}
+pub(crate) use sshd::sshd_options;
 
 /// A service as systemd would start it.
 #[derive(Clone, Debug, Default)]
@@ -59,12 +54,12 @@ pub(crate) struct Service {
     /// Its file is empty or a link to the null device: systemd never starts it.
     pub(crate) masked: bool,
     /// Why systemd does not load or start it.
-    pub(crate) refused: Option<Doubt>,
+    pub(crate) refused: Option<Stop>,
     environment: Variables,
     /// What it starts, in order.
     pub(crate) exec_start: Vec<Command>,
     /// Why it cannot be told what it starts.
-    pub(crate) exec_unknown: Option<Doubt>,
+    pub(crate) exec_unknown: Option<Stop>,
     /// What systemd does not take as it is probably meant.
     pub(crate) complaints: Vec<(Place, Text)>,
 }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::Stop;
 use super::look::{self, File};
 use super::names::{self, Kind};
-use super::{Doubt, Place};
 use crate::envfile::unit::Release;
 use crate::host::{FileKind, HostRead};
 
@@ -48,7 +48,7 @@ pub(super) struct Found {
 ///
 /// # Errors
 /// A folder is there and cannot be read, or what it has cannot be judged.
-pub(super) fn find(host: &dyn HostRead, name: &str, release: Release) -> Result<Found, Doubt> {
+pub(super) fn find(host: &dyn HostRead, name: &str, release: Release) -> Result<Found, Stop> {
     let map = Map::of(host)?;
     let (id, aliases, fragment) = map.fragment(host, name)?;
     let drop_ins = map.drop_ins(host, &id, &aliases, release)?;
@@ -67,7 +67,7 @@ enum Target {
 }
 
 impl Map {
-    fn of(host: &dyn HostRead) -> Result<Self, Doubt> {
+    fn of(host: &dyn HostRead) -> Result<Self, Stop> {
         let mut folders: Vec<(PathBuf, BTreeSet<String>)> = Vec::new();
         let mut known: Vec<PathBuf> = FOLDERS.iter().map(PathBuf::from).collect();
         for folder in FOLDERS.map(Path::new) {
@@ -122,7 +122,7 @@ impl Map {
     }
 
     /// Names that lead to the same unit as `name`.
-    fn same(&self, host: &dyn HostRead, name: &str) -> Result<Vec<&str>, Doubt> {
+    fn same(&self, host: &dyn HostRead, name: &str) -> Result<Vec<&str>, Stop> {
         let mut same = Vec::new();
         for source in self.units.keys() {
             let Some(file) = self.file(source) else { continue };
@@ -140,7 +140,7 @@ impl Map {
     }
 
     /// The name that systemd keeps the unit under, its other names and its file.
-    fn fragment(&self, host: &dyn HostRead, name: &str) -> Result<(String, Vec<String>, Option<PathBuf>), Doubt> {
+    fn fragment(&self, host: &dyn HostRead, name: &str) -> Result<(String, Vec<String>, Option<PathBuf>), Stop> {
         let template = names::template(name);
         let file = self.file(name).or_else(|| self.file(template.as_deref()?));
         let Some(file) = file else { return Ok((name.to_owned(), Vec::new(), None)) };
@@ -170,9 +170,9 @@ impl Map {
         id: &str,
         aliases: &[String],
         release: Release,
-    ) -> Result<Vec<(PathBuf, Option<&'static str>)>, Doubt> {
+    ) -> Result<Vec<(PathBuf, Option<&'static str>)>, Stop> {
         let mut searched: Vec<(PathBuf, Option<&'static str>)> = Vec::new();
-        let mut search = |names: Vec<(String, Option<&'static str>)>| -> Result<(), Doubt> {
+        let mut search = |names: Vec<(String, Option<&'static str>)>| -> Result<(), Stop> {
             for (folder, there) in &self.folders {
                 for (name, mark) in &names {
                     let name = format!("{name}.d");
@@ -207,8 +207,8 @@ fn linked(
     folder: &Path,
     name: &str,
     known: &[PathBuf],
-) -> Result<Option<Target>, Doubt> {
-    let doubt = |error: std::io::Error| Doubt { at: Place::new(path, 0), why: error.to_string().into() };
+) -> Result<Option<Target>, Stop> {
+    let doubt = |error: std::io::Error| Stop::file(path, error.to_string());
     let target = folder.join(host.read_link(path).map_err(doubt)?);
     let (Some(parent), Some(last)) = (target.parent(), target.file_name().and_then(|last| last.to_str())) else {
         return Ok(None);
@@ -221,7 +221,7 @@ fn linked(
 }
 
 /// A folder, or a link to one.
-fn is_folder(host: &dyn HostRead, path: &Path) -> Result<bool, Doubt> {
+fn is_folder(host: &dyn HostRead, path: &Path) -> Result<bool, Stop> {
     match look::kind(host, path)? {
         Some(FileKind::Dir) => Ok(true),
         Some(FileKind::Symlink) => {
@@ -232,8 +232,10 @@ fn is_folder(host: &dyn HostRead, path: &Path) -> Result<bool, Doubt> {
             // 252 looks for a relative target from the root folder, so mostly in vain; others do not.
             let relative = !matches!(host.read_link(path), Ok(target) if target.is_absolute());
             if relative {
-                let why = "what systemd makes of a relative link to a folder of drop-ins depends on its release";
-                return Err(Doubt { at: Place::new(path, 0), why: why.into() });
+                return Err(Stop::file(
+                    path,
+                    "what systemd makes of a relative link to a folder of drop-ins depends on its release",
+                ));
             }
             Ok(true)
         }
@@ -242,7 +244,7 @@ fn is_folder(host: &dyn HostRead, path: &Path) -> Result<bool, Doubt> {
 }
 
 /// Is the unit masked by this file: empty, or a link to the null device?
-pub(super) fn is_mask(host: &dyn HostRead, path: &Path) -> Result<bool, Doubt> {
+pub(super) fn is_mask(host: &dyn HostRead, path: &Path) -> Result<bool, Stop> {
     Ok(match look::file(host, path)? {
         File::Null => true,
         File::Bytes(bytes) => bytes.is_empty(),

@@ -9,7 +9,7 @@ use super::exec::with_variables;
 use super::glob::glob;
 use super::loaded::{EnvironmentFile, Loaded, Variables};
 use super::look::{self, File};
-use super::{Doubt, Place, Service};
+use super::{Place, Service, Stop};
 use crate::consumers::sight::Sight;
 use crate::envfile::unit::{Release, split};
 use crate::envfile::{Dialect, Seen};
@@ -34,8 +34,7 @@ pub(super) fn start(host: &dyn HostRead, loaded: Loaded, every: &Variables, rele
             variables.doubt(doubt);
         }
         for (name, at) in loaded.pass.items {
-            let why = "systemd passes on what its own process has (PassEnvironment=)";
-            variables.set(&name, Sight::Unknown { at, why: why.into() });
+            variables.set(&name, Sight::unknown(&at, "systemd passes on what its own process has (PassEnvironment=)"));
         }
     }
     let cleared = loaded.environment.cleared.clone();
@@ -51,7 +50,7 @@ pub(super) fn start(host: &dyn HostRead, loaded: Loaded, every: &Variables, rele
         }
     }
     if let Some(at) = loaded.pam {
-        variables.doubt(Doubt { at, why: "PAM gives the service its environment (PAMName=)".into() });
+        variables.doubt(Stop { at, why: "PAM gives the service its environment (PAMName=)".into() });
     }
     match release.since(235) {
         Some(true) => {
@@ -69,8 +68,7 @@ pub(super) fn start(host: &dyn HostRead, loaded: Loaded, every: &Variables, rele
         None => {
             for (what, at) in &loaded.unset.items {
                 let name = what.split_once('=').map_or(what.as_str(), |(name, _)| name);
-                let why = "systemd before 235 does not know UnsetEnvironment=";
-                variables.set(name, Sight::Unknown { at: at.clone(), why: why.into() });
+                variables.set(name, Sight::unknown(at, "systemd before 235 does not know UnsetEnvironment="));
             }
         }
     }
@@ -100,7 +98,7 @@ fn unset(variables: &mut Variables, what: &str, at: &Place) {
 #[derive(Default)]
 struct Read {
     variables: Variables,
-    refused: Option<Doubt>,
+    refused: Option<Stop>,
     complaints: Vec<(Place, Text)>,
 }
 
@@ -108,8 +106,7 @@ struct Read {
 fn of_file(host: &dyn HostRead, file: &EnvironmentFile, release: Release) -> Read {
     let mut read = Read::default();
     let Some(pattern) = &file.pattern else {
-        let why = "a specifier (%) whose meaning only the running machine tells";
-        read.variables.doubt(Doubt { at: file.at.clone(), why: why.into() });
+        read.variables.doubt(Stop::new(&file.at, "a specifier (%) whose meaning only the running machine tells"));
         return read;
     };
     let paths = match glob(host, pattern, &file.at) {
@@ -143,7 +140,7 @@ fn of_file(host: &dyn HostRead, file: &EnvironmentFile, release: Release) -> Rea
             }
             Err((at, why)) if file.optional => read.complaints.push((at, why)),
             Err((at, why)) => {
-                read.refused.get_or_insert(Doubt { at, why: text!("the service does not start: {}", why) });
+                read.refused.get_or_insert(Stop { at, why: text!("the service does not start: {}", why) });
                 break;
             }
         }
@@ -151,8 +148,8 @@ fn of_file(host: &dyn HostRead, file: &EnvironmentFile, release: Release) -> Rea
     read
 }
 
-fn not_started(file: &EnvironmentFile, path: &Path, why: &'static str) -> Doubt {
-    Doubt { at: file.at.clone(), why: text!("the service does not start without {}: {}", path.display(), own(why)) }
+fn not_started(file: &EnvironmentFile, path: &Path, why: &'static str) -> Stop {
+    Stop::new(&file.at, text!("the service does not start without {}: {}", path.display(), own(why)))
 }
 
 type Complaints = Vec<(Place, Text)>;
@@ -178,16 +175,13 @@ fn variables(path: &Path, bytes: &[u8], release: Release) -> Result<(Variables, 
         let at = Place::new(path, lines.get(name.as_bytes()).copied().unwrap_or(0));
         let sight = match seen {
             Seen::Value(_) if by_release => {
-                let why = "systemd before 241 reads a backslash inside quotes otherwise";
-                Sight::Unknown { at, why: why.into() }
+                Sight::unknown(&at, "systemd before 241 reads a backslash inside quotes otherwise")
             }
             Seen::Value(value) => match String::from_utf8(value) {
                 Ok(value) => Sight::Value { value, at },
                 Err(_) => continue,
             },
-            Seen::Inherited | Seen::Unknown => {
-                Sight::Unknown { at, why: "what systemd reads there depends on its release".into() }
-            }
+            Seen::Inherited | Seen::Unknown => Sight::unknown(&at, "what systemd reads there depends on its release"),
         };
         variables.set(&name, sight);
     }

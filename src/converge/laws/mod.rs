@@ -58,15 +58,22 @@ fn inputs() -> Inputs {
 fn run(host: &MemoryHost, dry_run: bool) -> (Result<Outcome, Problem>, RunContext) {
     let ignored = Ignored::default();
     let mut context = RunContext::default();
-    let options = Options { dry_run, prove: false, ignored: &ignored };
-    let converge = Converge { host, inputs: inputs(), phase: Phase::Prepare, options, interface: &mut Nobody, around: &mut Nothing };
+    let options = Options { dry_run, prove: false, preflight: false, probe: false, ignored: &ignored };
+    let converge = Converge {
+        host,
+        inputs: inputs(),
+        phase: Phase::Prepare,
+        options,
+        interface: &mut Nobody,
+        around: &mut Nothing,
+    };
     let outcome = converge.run(&mut context);
     (outcome, context)
 }
 
 fn take_back(host: &MemoryHost) -> Result<Outcome, Problem> {
     let ignored = Ignored::default();
-    let options = Options { dry_run: false, prove: false, ignored: &ignored };
+    let options = Options { dry_run: false, prove: false, preflight: false, probe: false, ignored: &ignored };
     let back = TakeBack { host, named: None, force: false, options, interface: &mut Nobody };
     back.run(&mut RunContext::default())
 }
@@ -92,7 +99,15 @@ fn check(host: &MemoryHost) -> (ConsumersFacts, Vec<Finding>) {
 
 fn seen(host: &dyn HostRead, known: &HostContext<'_>) -> ConsumersFacts {
     let platform = known.platform.as_ref();
-    let ask = Ask { host, platform, home: Path::new("/divvycloud"), http_proxy: None, https_proxy: None, inside: None };
+    let ask = Ask {
+        host,
+        platform,
+        home: Path::new("/divvycloud"),
+        http_proxy: None,
+        https_proxy: None,
+        inside: None,
+        sudo_by: None,
+    };
     consumers::observe(&ask, None, patient())
 }
 

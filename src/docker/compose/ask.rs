@@ -1,32 +1,69 @@
 //! Compose itself, asked what it makes of the files of a project.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::host::{Command, HostRead};
-use crate::net::Time;
+use super::Project;
+use crate::envfile::Dialect;
+use crate::host::HostRead;
 
 /// What each service gets: names with their values, no value where the caller's environment has none.
-pub(super) type Asked = BTreeMap<String, BTreeMap<String, Option<String>>>;
+type Services = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
-/// `docker compose config` of these files: it needs no daemon. `None`: there is no Compose of v2, or it gave no answer that
-/// can be read, for a reason that its model finds as well.
-pub(crate) fn ask(host: &dyn HostRead, files: &[PathBuf], time: Time) -> Option<Asked> {
-    let mut argv: Vec<String> = ["docker", "compose"].map(str::to_owned).to_vec();
-    for file in files {
-        argv.extend(["-f".to_owned(), file.to_str()?.to_owned()]);
-    }
-    argv.extend(["config", "--format", "json"].map(str::to_owned));
-    let output = host.run(&Command { deadline: time.left(), ..Command::new(argv) }).ok()?;
-    if output.code != Some(0) {
-        return None;
-    }
-    read(&output.stdout)
+/// The ways in which Compose is installed.
+pub(crate) const PROGRAMS: [&[&str]; 2] = [&["docker-compose"], &["docker", "compose"]];
+
+/// What Compose says of itself and of a project.
+#[derive(Clone, Default)]
+pub(crate) struct Asked {
+    /// How each that is installed reads env files.
+    pub(crate) dialects: Vec<Dialect>,
+    /// What one of v2 gives to the services, and how it was called. `None`: there is none, or it gave no answer that can be
+    /// read, for a reason that its model finds as well.
+    pub(crate) services: Option<(String, Services)>,
 }
 
-fn read(answer: &[u8]) -> Option<Asked> {
+/// Asks for releases, and for the `config` of the project in `home`; none of it needs a daemon. `run`: what a program prints
+/// that ends well.
+pub(crate) fn ask(host: &dyn HostRead, home: &Path, mut run: impl FnMut(&[&str]) -> Option<Vec<u8>>) -> Asked {
+    let mut asked = Asked::default();
+    for program in PROGRAMS {
+        let release = run(&[program, &["version", "--short"]].concat());
+        let dialect = release.and_then(|release| Dialect::of_compose(&String::from_utf8_lossy(&release)));
+        // The plugin has been v2 from its beginning; a docker without it says something else.
+        let Some(dialect) = dialect.filter(|dialect| program.len() == 1 || *dialect == Dialect::ComposeV2) else {
+            continue;
+        };
+        if !asked.dialects.contains(&dialect) {
+            asked.dialects.push(dialect);
+        }
+        if dialect == Dialect::ComposeV2 && asked.services.is_none() {
+            asked.services = config(host, home, program, &mut run);
+        }
+    }
+    asked
+}
+
+fn config(
+    host: &dyn HostRead,
+    home: &Path,
+    program: &[&str],
+    run: &mut impl FnMut(&[&str]) -> Option<Vec<u8>>,
+) -> Option<(String, Services)> {
+    let files = Project::read(host, home, Dialect::ComposeV2)?.files;
+    let mut argv = program.to_vec();
+    for file in &files {
+        argv.extend(["-f", file.to_str()?]);
+    }
+    argv.push("config");
+    let source = argv.join(" ");
+    let services = read(&run(&[&argv[..], &["--format", "json"]].concat())?)?;
+    Some((source, services))
+}
+
+fn read(answer: &[u8]) -> Option<Services> {
     let document: Value = serde_json::from_slice(answer).ok()?;
     // A dollar is printed as Compose would read it again.
     let value = |value: &Value| value.as_str().map(|text| text.replace("$$", "$"));

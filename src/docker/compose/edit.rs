@@ -126,7 +126,9 @@ fn once(text: &str, service: &str, edit: &Edit, shared: bool) -> Result<String, 
             Some(node) => match &node.kind {
                 Kind::List(items) if items.iter().any(|own| own.says(flag)) => text.to_owned(),
                 Kind::List(_) => page.item(node, flag)?,
-                Kind::Scalar { text: command, .. } if command.split_whitespace().any(|own| own == flag) => text.to_owned(),
+                Kind::Scalar { text: command, .. } if command.split_whitespace().any(|own| own == flag) => {
+                    text.to_owned()
+                }
                 Kind::Scalar { text: command, .. } => page.write(node, &quoted_raw(&format!("{command} {flag}")))?,
                 Kind::Map(_) => return odd(node.line, "command is a map"),
             },
@@ -301,7 +303,9 @@ impl Value {
             Kind::Map(_) => {
                 let mut entries = Vec::new();
                 // Extensions mean nothing but where they are merged in.
-                for (name, value) in node.entries()?.unwrap_or_default().into_iter().filter(|(name, _)| !name.starts_with("x-")) {
+                for (name, value) in
+                    node.entries()?.unwrap_or_default().into_iter().filter(|(name, _)| !name.starts_with("x-"))
+                {
                     entries.push((name.to_owned(), Self::counted(value, count)?));
                 }
                 entries.sort_by(|one, other| one.0.cmp(&other.0));
@@ -381,7 +385,8 @@ impl Value {
             Edit::Item { list, item } => service.push(list, item, |own| own.says(item)),
             Edit::Port { container, mapping } => {
                 let ways = |own: &Self| {
-                    own.text().parse() == Ok(*container) || super::published(&[own.text().to_owned()], *container).is_some()
+                    own.text().parse() == Ok(*container)
+                        || super::published(&[own.text().to_owned()], *container).is_some()
                 };
                 service.push("ports", mapping, ways);
             }
@@ -435,7 +440,21 @@ mod tests {
     ];
 
     fn edits() -> Vec<Edit> {
-        let odd = ["", " x", "*a", "a: b #c", "it's \"q\" \\ n", "yes", "08", "22:22", "1e3", "$x ${Y}", "a\nb\tc", "~", "\u{7f}é"];
+        let odd = [
+            "",
+            " x",
+            "*a",
+            "a: b #c",
+            "it's \"q\" \\ n",
+            "yes",
+            "08",
+            "22:22",
+            "1e3",
+            "$x ${Y}",
+            "a\nb\tc",
+            "~",
+            "\u{7f}é",
+        ];
         let mut edits = vec![
             Edit::Word { key: "image", value: "public.ecr.aws/x/y:22.12.7".to_owned() },
             Edit::Number { key: "scale", value: 7 },
@@ -472,8 +491,16 @@ mod tests {
                     let new = match edited(&text, &[("web", edit.clone())]) {
                         Ok(new) => new,
                         Err(odd) => {
-                            let known = ["a text over several lines", "it has no command", "it is not one word", "an edit would change more"];
-                            assert!(known.iter().any(|known| odd.why.starts_with(known)), "{odd:?}: {edit:?} of {text}");
+                            let known = [
+                                "a text over several lines",
+                                "it has no command",
+                                "it is not one word",
+                                "an edit would change more",
+                            ];
+                            assert!(
+                                known.iter().any(|known| odd.why.starts_with(known)),
+                                "{odd:?}: {edit:?} of {text}"
+                            );
                             continue;
                         }
                     };

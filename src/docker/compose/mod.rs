@@ -27,9 +27,9 @@ use std::path::{Path, PathBuf};
 use crate::envfile::Dialect;
 use crate::text::Text;
 
-pub(crate) use ask::ask;
+pub(crate) use ask::{Asked, PROGRAMS, ask};
 pub(crate) use project::{Project, services};
-pub(crate) use service::{Got, OF_CALLER, Service};
+pub(crate) use service::{Got, NOT_UTF_8, Network, OF_CALLER, Service};
 
 /// The vendor's name of the file.
 pub(crate) const USUAL: &str = "docker-compose.yml";
@@ -77,7 +77,7 @@ pub(crate) struct At {
 }
 
 impl At {
-    fn new(path: &Path, line: usize) -> Self {
+    pub(crate) fn new(path: &Path, line: usize) -> Self {
         Self { path: path.to_path_buf(), line }
     }
 }

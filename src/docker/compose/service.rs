@@ -11,6 +11,20 @@ use crate::envfile::{Dialect, Seen, Syntax, find};
 use crate::host::HostRead;
 use crate::text;
 
+/// What is read of a service.
+const READ: [&str; 10] = [
+    "scale",
+    "deploy",
+    "ports",
+    "network_mode",
+    "container_name",
+    "networks",
+    "extra_hosts",
+    "profiles",
+    "environment",
+    "env_file",
+];
+
 /// One service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Service {
@@ -20,12 +34,27 @@ pub(crate) struct Service {
     pub(super) replicas: Option<u32>,
     /// `8001:8001`, as they stand there.
     pub(crate) ports: Vec<String>,
-    /// Its containers share the network of the host.
-    pub(crate) host_network: bool,
+    network: Option<Network>,
+    /// What the other containers of the project call its own.
+    pub(crate) known_as: Vec<String>,
+    /// Names that its containers find in their own `/etc/hosts`.
+    pub(crate) extra_hosts: Vec<String>,
     /// It is started only where one of these is asked for; empty: always.
     pub(super) profiles: Vec<String>,
     environment: BTreeMap<String, (Assigned, At)>,
     env_files: Vec<EnvFile>,
+}
+
+/// Where loopback and names belong to in the containers of a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// In each container itself: the usual thing.
+    #[default]
+    Bridge,
+    /// In the host.
+    Host,
+    /// In another container, in none, or nobody knows.
+    Other,
 }
 
 /// What `environment:` gives a name.
@@ -65,7 +94,18 @@ pub(super) struct Around<'a> {
 impl Service {
     /// A service of which the name alone is known.
     pub(crate) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
+        Self { name: name.to_owned(), network: Some(Network::Other), ..Self::default() }
+    }
+
+    /// A service that gets what stands in one env file, and nothing else.
+    pub(crate) fn of_env_file(path: &Path) -> Self {
+        let file = EnvFile { path: path.to_path_buf(), at: At::new(path, 0), required: true, raw: false };
+        Self { env_files: vec![file], ..Self::default() }
+    }
+
+    /// The network of its containers.
+    pub(crate) fn network(&self) -> Network {
+        self.network.unwrap_or_default()
     }
 
     /// How many containers it is to have.
@@ -115,7 +155,8 @@ impl Service {
                 let Some(seen) = reading.get(name.as_bytes()) else { continue };
                 let last = lines.iter().rev().find(|line| names[line.name] == *name);
                 let value = match seen {
-                    Seen::Value(value) => Ok(String::from_utf8_lossy(value).into_owned()),
+                    _ if file.raw => Err(RAW),
+                    Seen::Value(value) => String::from_utf8(value.clone()).map_err(|_| NOT_UTF_8),
                     Seen::Inherited => Err(OF_CALLER),
                     Seen::Unknown => Err("another variable decides it, or releases of the reader differ"),
                 };
@@ -137,11 +178,10 @@ impl Service {
 
     /// A service as it stands in one file, `extends:` left aside.
     pub(super) fn read(name: &str, node: &Rc<Node>, around: &Around<'_>) -> Result<Self, Odd> {
-        let mut service = Self { name: name.to_owned(), ..Self::default() };
+        let mut service = Self { name: name.to_owned(), known_as: vec![name.to_owned()], ..Self::default() };
         let Some(entries) = node.entries()? else { return odd(node.line, "a service that is no map") };
         for (key, value) in entries {
-            let is_read = ["scale", "deploy", "ports", "network_mode", "profiles", "environment", "env_file"];
-            if is_read.contains(&key) && value.tagged {
+            if READ.contains(&key) && value.tagged {
                 return odd(value.line, "a tag that changes how files are laid over each other");
             }
             match key {
@@ -153,7 +193,16 @@ impl Service {
                     service.ports =
                         value.items().unwrap_or_default().iter().filter_map(|one| port(one, around)).collect()
                 }
-                "network_mode" => service.host_network = text_of(value, around).as_deref() == Some("host"),
+                "network_mode" => {
+                    service.network = Some(match text_of(value, around).as_deref() {
+                        Some("host") => Network::Host,
+                        Some("bridge" | "default") => Network::Bridge,
+                        _ => Network::Other,
+                    });
+                }
+                "container_name" => service.known_as.extend(text_of(value, around)),
+                "networks" => service.known_as.extend(aliases(value, around)),
+                "extra_hosts" => service.extra_hosts = extra_hosts(value, around),
                 "profiles" => {
                     service.profiles =
                         value.items().unwrap_or_default().iter().filter_map(|one| text_of(one, around)).collect();
@@ -175,7 +224,9 @@ impl Service {
             name: self.name,
             replicas: self.replicas.or(base.replicas),
             ports: list(self.ports, &base.ports),
-            host_network: self.host_network || base.host_network,
+            network: self.network.or(base.network),
+            known_as: list(self.known_as, &base.known_as),
+            extra_hosts: list(self.extra_hosts, &base.extra_hosts),
             profiles: list(self.profiles, &base.profiles),
             environment,
             env_files: [base.env_files.as_slice(), &self.env_files].concat(),
@@ -183,8 +234,15 @@ impl Service {
     }
 }
 
+/// Why a value is not told as one.
+pub(crate) const NOT_UTF_8: &str = "its value is no UTF-8";
+
 /// Why a value cannot be told from files.
 pub(crate) const OF_CALLER: &str = "it is taken from the environment of whoever starts the containers";
+
+/// compose-go 2.4, which came with it, is the first that takes `format:`; others refuse the project (release notes of Compose 2.30.0
+/// of October 2024). Which release starts the containers no file tells.
+const RAW: &str = "format: raw is known to Compose 2.30 and newer alone, and others refuse the project";
 
 /// A text with its references filled in; `None`: it is none, or cannot be told.
 pub(super) fn text_of(node: &Node, around: &Around<'_>) -> Option<String> {
@@ -196,6 +254,23 @@ pub(super) fn text_of(node: &Node, around: &Around<'_>) -> Option<String> {
 
 fn number(node: &Node, around: &Around<'_>) -> Option<u32> {
     text_of(node, around)?.parse().ok()
+}
+
+/// What a service is called in its networks besides.
+fn aliases(node: &Rc<Node>, around: &Around<'_>) -> Vec<String> {
+    let networks = node.entries().ok().flatten().unwrap_or_default();
+    let of_one = |(_, network): &(&str, &Rc<Node>)| network.get("aliases").ok().flatten().cloned();
+    let lists: Vec<Rc<Node>> = networks.iter().filter_map(of_one).collect();
+    lists.iter().flat_map(|list| list.items().unwrap_or_default()).filter_map(|name| text_of(name, around)).collect()
+}
+
+/// The names of `NAME:ADDRESS`, `NAME=ADDRESS` and of a map.
+fn extra_hosts(node: &Rc<Node>, around: &Around<'_>) -> Vec<String> {
+    if let Ok(Some(entries)) = node.entries() {
+        return entries.into_iter().map(|(name, _)| name.to_owned()).collect();
+    }
+    let lines = node.items().unwrap_or_default().iter().filter_map(|line| text_of(line, around));
+    lines.filter_map(|line| Some(line.split_once([':', '='])?.0.to_owned())).collect()
 }
 
 /// `[ADDRESS:]HOST:CONTAINER`, also of the long form.

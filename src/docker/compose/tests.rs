@@ -40,11 +40,28 @@ fn the_vendors_file_is_read_in_block_and_in_flow_style() {
         "services: {a: {deploy: {replicas: 3}, ports: [\"80:8001\", {target: 1, published: 2}], network_mode: host}}\n";
     let services = read(&[("compose.yml", flow)]).unwrap();
     assert_eq!((services[0].scale(), services[0].ports.as_slice()), (3, &["80:8001".to_owned(), "2:1".to_owned()][..]));
-    assert!(services[0].host_network);
+    assert_eq!(services[0].network(), Network::Host);
     assert_eq!(published(&services[0].ports, 8001), Some((None, 80)));
     assert_eq!(published(&["127.0.0.1:8443:8001/tcp".to_owned()], 8001), Some((Some("127.0.0.1".to_owned()), 8443)));
     assert_eq!(published(&["[::1]:80:8001".to_owned()], 8001), Some((Some("[::1]".to_owned()), 80)));
     assert_eq!(published(&["8001".to_owned(), "1:2".to_owned()], 8001), None);
+}
+
+#[test]
+fn networks_and_the_names_that_containers_know_are_read() {
+    let read_one = |service: &str| read(&[("compose.yaml", &format!("services:\n  s:\n{service}"))]).unwrap().remove(0);
+    for (mode, network) in
+        [("host", Network::Host), ("bridge", Network::Bridge), ("none", Network::Other), ("service:db", Network::Other)]
+    {
+        assert_eq!(read_one(&format!("    network_mode: \"{mode}\"\n")).network(), network, "{mode}");
+    }
+    let named = "    container_name: squid\n    networks: {default: {aliases: [proxy.intra]}, other: }\n";
+    assert_eq!(read_one(named).known_as, ["s", "squid", "proxy.intra"]);
+    assert_eq!(read_one(named).network(), Network::Bridge);
+    for hosts in ["[\"a.b:host-gateway\", \"c=::1\"]", "{a.b: 10.0.0.1, c: \"::1\"}"] {
+        assert_eq!(read_one(&format!("    extra_hosts: {hosts}\n")).extra_hosts, ["a.b", "c"]);
+    }
+    assert_eq!(Service::named("s").network(), Network::Other);
 }
 
 #[test]

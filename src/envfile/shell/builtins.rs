@@ -97,6 +97,11 @@ impl Shell<'_> {
             b"return" | b"exit" | b"exec" | b"break" | b"continue" => return self.leave(name, arguments, at),
             b"command" | b"builtin" => return self.explicit(name, words, arguments, at),
             b"alias" => self.alias(arguments, at),
+            b"wait" if bash && !arguments.is_empty() => {
+                // `-p NAME` takes the variable away, or gives it a number.
+                self.write_names(b"wait", arguments, at);
+                self.state.status = external;
+            }
             b"unalias" | b"hash" | b"times" | b"wait" | b"umask" | b"ulimit" | b"cd" | b"pwd" | b"echo" | b"kill"
             | b"jobs" | b"fg" | b"bg" | b"type" => self.state.status = external,
             b"bind" | b"complete" | b"compopt" | b"compgen" | b"history" | b"fc" | b"suspend" | b"logout" | b"dirs"
@@ -135,6 +140,12 @@ impl Shell<'_> {
             self.state.lose(cause);
             return Flow::Next;
         };
+        // What stands there is the process's own, a redirection's text among it.
+        if ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder)) && path.as_os_str() != "/dev/null" {
+            let cause = self.cause(at, unknown);
+            self.state.lose(cause);
+            return Flow::Next;
+        }
         if others.is_empty() || !self.is_bash() {
             return self.source(&path, at);
         }
@@ -211,13 +222,8 @@ impl Shell<'_> {
                 }
                 b"-o" | b"+o" => match words.next().map(Argument::known) {
                     None => {}
-                    Some(Some(b"allexport")) => self.state.export_all = Tri::of(text == b"-o"),
-                    Some(Some(
-                        b"vi" | b"emacs" | b"monitor" | b"notify" | b"noclobber" | b"history" | b"histexpand"
-                        | b"ignoreeof",
-                    )) => {}
-                    Some(Some(b"errexit" | b"nounset" | b"pipefail")) if text == b"+o" => {}
-                    _ => self.state.lose(odd),
+                    Some(Some(name)) => self.option(name, text == b"-o", odd),
+                    Some(None) => self.state.lose(odd),
                 },
                 [sign @ (b'-' | b'+'), letters @ ..] if !letters.is_empty() => {
                     for letter in letters {
@@ -236,6 +242,16 @@ impl Shell<'_> {
                     return;
                 }
             }
+        }
+    }
+
+    /// An option of `set -o` is turned on, or off.
+    fn option(&mut self, name: &[u8], on: bool, odd: Cause) {
+        match name {
+            b"allexport" => self.state.export_all = Tri::of(on),
+            b"vi" | b"emacs" | b"monitor" | b"notify" | b"noclobber" | b"history" | b"histexpand" | b"ignoreeof" => {}
+            b"errexit" | b"nounset" | b"pipefail" if !on => {}
+            _ => self.state.lose(odd),
         }
     }
 
@@ -362,7 +378,12 @@ impl Shell<'_> {
         for argument in arguments {
             match argument.known() {
                 Some(text) => {
-                    let text = if command == b"printf" { text.strip_prefix(b"-v").unwrap_or(text) } else { text };
+                    let option: &[u8] = match command {
+                        b"printf" => b"-v",
+                        b"wait" => b"-p",
+                        _ => b"",
+                    };
+                    let text = text.strip_prefix(option).unwrap_or(text);
                     if is_name(text) {
                         let name = text.to_vec();
                         self.touched(&name, here).lose(cause);
@@ -378,29 +399,43 @@ impl Shell<'_> {
         self.state.status = Tri::Maybe(cause);
     }
 
+    /// `shopt [-opqsu] [NAME …]` (bash(1) "SHELL BUILTIN COMMANDS"; measured with 5.2): without `-s` and `-u` it only asks, and
+    /// succeeds where all that are named are on. With `-o` the names are those of `set -o`.
     fn shopt(&mut self, arguments: &[Argument], at: usize) {
         let cause = self.cause(at, "an option by which bash reads in another way");
         let Some(words) = arguments.iter().map(Argument::known).collect::<Option<Vec<_>>>() else {
             self.state.lose(cause);
             return;
         };
-        let Some((flag, names)) = words.split_first() else { return };
-        match *flag {
-            b"-q" => {
-                self.state.status = if names == [b"login_shell"] { Tri::Yes } else { Tri::Maybe(cause) };
+        let is_flags = |word: &&&[u8]| word.len() > 1 && word.starts_with(b"-") && **word != b"--";
+        let flags: Vec<u8> = words.iter().take_while(is_flags).flat_map(|word| &word[1..]).copied().collect();
+        let names = words.iter().skip_while(is_flags);
+        let names: Vec<&[u8]> = names.skip_while(|word| **word == b"--").copied().collect();
+        let (sets, unsets) = (flags.contains(&b's'), flags.contains(&b'u'));
+        if flags.iter().any(|flag| !b"opqsu".contains(flag)) || (sets && unsets) {
+            // An error, and nothing is changed.
+            self.state.status = Tri::No;
+            return;
+        }
+        let of_set = flags.contains(&b'o');
+        if !sets && !unsets {
+            let is_on = |name: &&[u8]| match *name {
+                b"login_shell" if !of_set => Tri::of(self.login),
+                // bash that was started as sh enters that mode behind its files.
+                b"posix" if of_set && !self.is_alone() => Tri::No,
+                _ => Tri::Maybe(cause),
+            };
+            self.state.status = names.iter().map(is_on).fold(Tri::Yes, |all, one| all.and(|| one));
+            return;
+        }
+        for name in names {
+            if of_set {
+                self.option(name, sets, cause);
+            } else if OF_GLOBS.contains(&name) {
+                self.state.odd_globs = Some(cause);
+            } else if !HARMLESS.contains(&name) && (sets || name != b"extglob") {
+                self.state.lose(cause);
             }
-            b"-s" | b"-u" => {
-                for name in names {
-                    if OF_GLOBS.contains(name) {
-                        self.state.odd_globs = Some(cause);
-                    } else if !HARMLESS.contains(name) && (*flag == b"-s" || *name != b"extglob") {
-                        self.state.lose(cause);
-                    }
-                }
-            }
-            b"-p" => {}
-            name if !name.starts_with(b"-") => self.state.status = Tri::Maybe(cause),
-            _ => self.state.lose(cause),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The host's files as one user sees them: what may be read, and which names a pattern has.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
@@ -38,6 +39,8 @@ pub struct User {
 pub(super) struct Eyes<'a> {
     pub(super) host: Option<&'a dyn HostRead>,
     pub(super) user: &'a User,
+    /// Was the user shut out of anything, or perhaps?
+    pub(super) hindered: &'a Cell<bool>,
 }
 
 /// What the user finds under a name.
@@ -139,6 +142,12 @@ impl Eyes<'_> {
 
     /// May the user? `None`: a group decides that is not known.
     fn may(&self, stat: &Stat, attributes: Option<&Attributes>, wanted: Permission) -> Option<bool> {
+        let answer = self.by_mode(stat, attributes, wanted);
+        self.hindered.set(self.hindered.get() || answer != Some(true));
+        answer
+    }
+
+    fn by_mode(&self, stat: &Stat, attributes: Option<&Attributes>, wanted: Permission) -> Option<bool> {
         let bits = |shift: u32| stat.mode >> shift & wanted as u32 != 0;
         if self.user.uid == 0 {
             return Some(wanted != Permission::Execute || stat.kind == FileKind::Dir || stat.mode & 0o111 != 0);
@@ -291,7 +300,8 @@ impl Eyes<'_> {
 /// What keeps a user from reading the file that `path` leads to: folders that may not be entered, the file, or else, where it is
 /// `listed` by a pattern, its folder whose names may not be read; each with its mode.
 pub(crate) fn obstacles(host: &dyn HostRead, user: &User, path: &Path, listed: bool) -> Vec<(PathBuf, FileKind, u32)> {
-    let eyes = Eyes { host: Some(host), user };
+    let hindered = Cell::default();
+    let eyes = Eyes { host: Some(host), user, hindered: &hindered };
     let Ok(real_path) = host.resolve(path) else { return Vec::new() };
     let closed = |path: &Path, wanted: Permission| {
         let stat = host.lstat(path).ok().flatten()?;

@@ -79,6 +79,8 @@ pub(super) struct Shell<'a> {
     pub(super) eyes: Eyes<'a>,
     pub(super) kind: Kind,
     pub(super) interactive: bool,
+    /// Is it a login shell?
+    pub(super) login: bool,
     pub(super) beginning: Beginning,
     pub(super) state: State,
     pub(super) files: Vec<PathBuf>,
@@ -216,6 +218,7 @@ impl<'a> Shell<'a> {
             eyes,
             kind,
             interactive,
+            login: true,
             beginning,
             state,
             files: vec![first_file.to_path_buf()],
@@ -493,6 +496,10 @@ fn first_variables(
     }
     if kind == Kind::Dash {
         put(b"PS1", Value::Some(session), false);
+        // bash exports neither, so no login has them.
+        for name in [b"BASH".as_slice(), b"BASH_VERSION"] {
+            put(name, Value::Unset, false);
+        }
     } else {
         put(b"SHLVL", Value::Some(session), true);
         put(b"BASH", known(user.shell.as_os_str().as_bytes()), false);

@@ -11,6 +11,7 @@
 
 mod ast;
 mod builtins;
+mod compound;
 mod condition;
 mod declare;
 mod expand;
@@ -27,6 +28,7 @@ mod ways;
 mod words;
 mod written;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -37,6 +39,7 @@ use files::{Content, Eyes, LONGEST_SCRIPT, Look};
 use machine::{Flow, Shell};
 pub use machine::{Given, Kind};
 use parse::parse;
+pub(crate) use pattern::{Marked, matches};
 use state::{At, Cause, Tri, Value, Variable};
 pub(super) use written::{Written, cuts, written};
 
@@ -88,9 +91,35 @@ pub struct Login<'a> {
 impl Login<'_> {
     /// What the files make of the variables: of those that they touch, and of `names` where nothing is known any more.
     pub fn read(&self, host: &dyn HostRead, names: &[&str]) -> BTreeMap<Vec<u8>, Decided> {
-        let eyes = Eyes { host: Some(host), user: self.user };
+        self.read_watched(host, names, &Cell::default())
+    }
+
+    /// As [`read`](Self::read); `hindered` becomes true where the user was shut out of anything on the way. Where it stays as
+    /// it is, the files have no modes that matter.
+    pub(crate) fn read_watched(
+        &self,
+        host: &dyn HostRead,
+        names: &[&str],
+        hindered: &Cell<bool>,
+    ) -> BTreeMap<Vec<u8>, Decided> {
+        let eyes = Eyes { host: Some(host), user: self.user, hindered };
         let mut shell = Shell::new(eyes, self.kind, self.interactive, Path::new(PROFILE), self.start);
         let flow = self.files(&mut shell);
+        self.found(shell, flow, names)
+    }
+
+    /// The same for bash that is given a command and is no login shell: it reads the file that `BASH_ENV` names, if that is
+    /// there (bash(1) "INVOCATION").
+    pub fn read_command(&self, host: &dyn HostRead, file: &Path, names: &[&str]) -> BTreeMap<Vec<u8>, Decided> {
+        let hindered = Cell::default();
+        let eyes = Eyes { host: Some(host), user: self.user, hindered: &hindered };
+        let mut shell = Shell::new(eyes, self.kind, self.interactive, file, self.start);
+        shell.login = false;
+        let flow = optional(&mut shell, file);
+        self.found(shell, flow, names)
+    }
+
+    fn found(&self, mut shell: Shell<'_>, flow: Flow, names: &[&str]) -> BTreeMap<Vec<u8>, Decided> {
         if let Some(cause) = shell.ended(flow) {
             shell.state.lose(cause);
         }
@@ -188,7 +217,7 @@ impl Alone {
     pub(super) fn read(bytes: &[u8], kind: Kind, exported: &[&[u8]]) -> Self {
         let user =
             User { name: String::new(), uid: u32::MAX, gids: Vec::new(), home: PathBuf::new(), shell: PathBuf::new() };
-        let eyes = Eyes { host: None, user: &user };
+        let eyes = Eyes { host: None, user: &user, hindered: &Cell::default() };
         let mut shell = Shell::new(eyes, kind, false, Path::new(""), &BTreeMap::new());
         shell.beginning.alone(exported);
         let mut order: Vec<Vec<u8>> = Vec::new();

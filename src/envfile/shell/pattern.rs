@@ -1,14 +1,14 @@
 //! Patterns of `case`, `[[`, `${x#…}` and file names.
 
 /// A byte of a pattern and whether it stands in quotes.
-pub(super) type Marked = (u8, bool);
+pub(crate) type Marked = (u8, bool);
 
 /// Bytes of a pattern times bytes of a text that are compared at most.
 const MOST_WORK: usize = 1 << 20;
 
 /// Does the pattern match the whole text? `None`: it has what is not modelled (classes by name, ranges of letters in some
 /// locale).
-pub(super) fn matches(pattern: &[Marked], text: &[u8]) -> Option<bool> {
+pub(crate) fn matches(pattern: &[Marked], text: &[u8]) -> Option<bool> {
     if !is_plain(pattern) || pattern.len().saturating_mul(text.len()) > MOST_WORK {
         return None;
     }

@@ -275,6 +275,9 @@ impl Shell<'_> {
                     self.state.status = Tri::Yes;
                     return Flow::Next;
                 }
+                if self.is_constant(condition) && !self.may_leave(node) && !matches!(self.state.status, Tri::Maybe(_)) {
+                    return self.endless(node, |shell| shell.list(body));
+                }
                 let cause = self.cause(at, "a loop whose end only the shell knows");
                 self.around(cause, node, |shell| {
                     let flow = shell.list(body);

@@ -1,9 +1,18 @@
 //! Ways through a file: branches, and loops over what is known or not.
 
 use super::ast::{Clause, List, Node, Word};
-use super::expand::Argument;
+use super::expand::{Argument, single};
 use super::machine::{Flow, LOST, Loop, Shell};
 use super::state::{Cause, Parameters, Tri, Value};
+
+/// Why a login ends at a loop: nothing behind it is ever read.
+const NO_END: &str = "a loop that never ends: no login gets past it";
+
+/// Words that lead out of a loop, or to commands that may.
+const LEAVE: [&[u8]; 7] = [b"break", b"return", b"exit", b"exec", b"eval", b"kill", b". "];
+
+/// More rounds of a loop that has no end of its own are not followed.
+const MOST_ROUNDS: usize = 200;
 
 const ORDER: &str = "the order of the files depends on the language";
 
@@ -30,6 +39,49 @@ impl Shell<'_> {
         }
         self.state.status = Tri::Maybe(cause);
         self.left(Flow::Next)
+    }
+
+    /// A loop whose condition lets it go on for ever: it is left by `break`, `return` and the like alone. A round that changes
+    /// nothing is followed by others like it.
+    pub(super) fn endless(&mut self, node: &Node, round: impl Fn(&mut Self) -> Flow) -> Flow {
+        self.loops.push(Loop::default());
+        let mut flow = Flow::Exit(self.cause(node.start, LOST));
+        for _ in 0..MOST_ROUNDS {
+            let before = self.copied(node.start);
+            let left = round(self);
+            let parked = self.loops.last_mut().and_then(|own| own.continues.take());
+            flow = self.landed(left, Flow::Continue(1), parked);
+            if flow != Flow::Next || self.state.lost.is_some() {
+                break;
+            }
+            flow = Flow::Exit(self.cause(node.start, LOST));
+            if self.state.is_like(&before) {
+                flow = Flow::Exit(self.cause(node.start, NO_END));
+                break;
+            }
+        }
+        self.left(flow)
+    }
+
+    /// Does a loop hold a word by which it could be left?
+    pub(super) fn may_leave(&self, node: &Node) -> bool {
+        let text = self.script.text.get(node.start..node.end).unwrap_or_default();
+        LEAVE.iter().any(|word| memchr::memmem::find(text, word).is_some())
+    }
+
+    /// Does a condition say the same in every round, whatever the rounds change?
+    pub(super) fn is_constant(&self, condition: &List) -> bool {
+        let Some(words) = single(condition).filter(|own| own.assignments.is_empty()).map(|own| &own.words) else {
+            return false;
+        };
+        let words: Option<Vec<Vec<u8>>> = words.iter().map(Word::literal).collect();
+        let Some((name, arguments)) = words.as_deref().and_then(<[_]>::split_first) else { return false };
+        // What begins with a hyphen may ask for a file.
+        let plain = || arguments.iter().all(|word| !word.starts_with(b"-"));
+        !self.state.functions.contains_key(name)
+            && !self.state.aliases.contains(name)
+            && (matches!(name.as_slice(), b":" | b"true" | b"false")
+                || matches!(name.as_slice(), b"[" | b"test") && plain())
     }
 
     pub(super) fn arms(&mut self, arms: &[(List, List)], otherwise: Option<&List>) -> Flow {

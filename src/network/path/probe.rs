@@ -7,8 +7,9 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::Certificate;
-use crate::net::{self, Answer, Bounded, Distrust, Handshake, NetError, Roots, Time, Wire, request};
+use crate::net::{self, Answer, Bounded, Distrust, Handshake, NetError, Roots, Shown, Time, Unfinished, Wire, request};
 use crate::network::cause::{Cause, Failure, Stage, Via};
+use crate::network::openssl::Openssl;
 use crate::network::proxy::{Cleaner, Request, ask, bracketed, named};
 use crate::network::stream::{Behind, Peeked};
 use crate::settings::{ProxyUrl, Scheme};
@@ -65,6 +66,9 @@ pub(crate) struct PathProbe {
     pub by_public: Option<Distrust>,
     /// What came over HTTP.
     pub page: Option<Page>,
+    /// What OpenSSL's client says, where the TLS library here could not look further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openssl: Option<Openssl>,
 }
 
 impl PathProbe {
@@ -238,8 +242,21 @@ fn beyond<S: Read + Write>(probe: &mut PathProbe, wire: S, asked: &Asked<'_>, ro
         return read_page(probe, wire, asked, path, cleaner);
     }
     let mut wire = Peeked::new(wire, PAGE);
-    let shaken = probe.stage(Stage::Tls, |_| Ok(net::examine(&mut wire, asked.host, roots)?));
-    let Some(Handshake { wire: mut tls, chain, by_host, by_public }) = shaken else {
+    let mut shown = Shown::default();
+    let shaken = probe.stage(Stage::Tls, |_| match net::examine(&mut wire, asked.host, roots) {
+        Ok(Handshake { wire, shown: own }) => {
+            shown = own;
+            Ok(wire)
+        }
+        Err(unfinished) => {
+            let Unfinished { error, shown: own } = *unfinished;
+            shown = own;
+            Err(error.into())
+        }
+    });
+    probe.certificate = Certificate::of(&shown.chain);
+    (probe.by_host, probe.by_public) = (shown.by_host, shown.by_public);
+    let Some(mut tls) = shaken else {
         // Not TLS: a page from somebody in between says more than "no TLS".
         if wire.first().starts_with(b"HTTP/") || net::looks_like_html(wire.first()) {
             let title = title(wire.first()).map(|title| cleaner.line(&title));
@@ -249,8 +266,6 @@ fn beyond<S: Read + Write>(probe: &mut PathProbe, wire: S, asked: &Asked<'_>, ro
         }
         return;
     };
-    probe.certificate = Certificate::of(&chain);
-    (probe.by_host, probe.by_public) = (by_host, by_public);
     read_page(probe, &mut tls, asked, path, cleaner);
 }
 

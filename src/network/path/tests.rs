@@ -7,7 +7,7 @@ use std::thread;
 use super::*;
 use crate::host::MemoryHost;
 use crate::net::testing::{authority, brief, drip, end, hear, hold, leaf, patient, serve, serve_tls};
-use crate::net::{Distrust, NetError, Roots, Time};
+use crate::net::{NetError, Reason, Roots, Time};
 use crate::network::cause::{Cause, Stage};
 use crate::settings::ProxyUrl;
 
@@ -46,18 +46,18 @@ fn the_whole_way_is_gone_directly_and_through_a_proxy_and_judged_twice() {
         assert_eq!(probe.failure, None);
         assert_eq!(probe.page.as_ref().unwrap().status, 200);
         // The authority is this host's own and no public one.
-        assert_eq!((probe.by_host, probe.by_public), (None, Some(Distrust::UnknownIssuer)));
+        assert_eq!((probe.by_host, probe.by_public), (None, Some(Reason::UnknownIssuer.into())));
         let certificate = probe.certificate.unwrap();
         assert_eq!(certificate.issuer_organisation, "Example Inspection");
         assert!(!certificate.logged && certificate.key.len() == 64);
     }
     let nobody = Roots::of(&MemoryHost::new(), b"");
     let probe = probe(&asked(port), None, &nobody, patient());
-    assert_eq!(probe.by_host, Some(Distrust::NoRoots));
+    assert_eq!(probe.by_host, Some(Reason::NoRoots.into()));
     let stranger = serve_tls(&ca, leaf("other.example"), OK);
     let probe = super::probe(&asked(stranger), None, &roots, patient());
     assert!(
-        matches!(&probe.by_host, Some(Distrust::OtherName { names }) if names.iter().any(|name| name.raw().contains("other.example"))),
+        matches!(probe.by_host.as_ref().map(|why| &why.reason), Some(Reason::OtherName { names, .. }) if names.iter().any(|name| name.raw().contains("other.example"))),
         "{probe:?}"
     );
 }

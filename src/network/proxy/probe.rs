@@ -10,6 +10,7 @@ use crate::net::{Bounded, MAX_HEAD, NetError, RESERVE, Roots, Time, TlsFault, Wi
 use crate::network::catalogue::Needs;
 use crate::network::stream::Peeked;
 use crate::settings::ProxyUrl;
+use crate::system::names::{HOSTS, in_hosts_file};
 use crate::text::millis;
 
 /// No more bytes than this are read of one connection: the head of an answer and a certificate chain fit well.
@@ -21,13 +22,13 @@ const FIRST: usize = 16;
 /// Asks each proxy within `time`, all side by side. `host` tells whose names stand in `/etc/hosts`. Facts hold nothing of a
 /// login.
 pub(crate) fn probe(host: &dyn HostRead, questions: &[Question<'_>], roots: &Roots, time: Time) -> Vec<Dialled> {
-    let hosts = host.read(Path::new("/etc/hosts")).ok().flatten().unwrap_or_default();
+    let hosts = host.read(Path::new(HOSTS)).ok().flatten().unwrap_or_default();
     let hosts = String::from_utf8_lossy(&hosts);
     std::thread::scope(|scope| {
         let jobs: Vec<_> = questions
             .iter()
             .map(|question| {
-                let listed = in_hosts_file(&hosts, &question.host);
+                let listed = in_hosts_file(&hosts, &question.host).is_some();
                 scope.spawn(move || dialled(question, listed, roots, time))
             })
             .collect();
@@ -138,23 +139,5 @@ fn tunnel<S: Bounded>(stream: S, roots: &Roots) -> Option<NetError> {
         Err(error @ (NetError::Closed | NetError::Reset | NetError::Silent { .. })) => Some(error),
         // Some answer came through, trusted or not.
         Ok(_) | Err(_) => None,
-    }
-}
-
-/// Does a line of `/etc/hosts` name it?
-fn in_hosts_file(text: &str, name: &str) -> bool {
-    text.lines().any(|line| {
-        let entry = line.split('#').next().unwrap_or_default();
-        entry.split_whitespace().skip(1).any(|own| own.eq_ignore_ascii_case(name))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_the_hosts_file_are_known_whatever_their_case() {
-        assert!(in_hosts_file("10.0.0.1 x P.Corp # y\n", "p.corp") && !in_hosts_file("# p.corp\n", "p.corp"));
     }
 }

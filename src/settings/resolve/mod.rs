@@ -12,14 +12,15 @@ use super::found::Found;
 use super::last_run::{self, Told};
 use super::layers::{Layers, Origin, Setting, parse_duration, parse_switch};
 use super::table::{Key, Spec, TABLE};
-use super::{NoProxy, ProxyUrl, Secret};
+use super::{NoProxy, ProxyUrl, Secret, host_shown};
 use crate::finding::{Finding, Ignored};
 use crate::platform::Strategy;
 use crate::problem::{Problem, id};
 use crate::redact::{MASK, list};
+use crate::system::cloud::Direct;
 use crate::text;
 use crate::text::words::words;
-use crate::text::{nearest, own};
+use crate::text::{Text, nearest, own};
 use resolver::Resolver;
 
 words! {
@@ -89,6 +90,8 @@ pub struct Settings {
     pub exclusions: Exclusions,
     /// Members of the lists on the host.
     pub found_no_proxy: NoProxy,
+    /// Hosts that clients ask on this host and that no proxy can answer for.
+    pub(crate) direct: Vec<Direct>,
     /// Take the proxy out again.
     pub remove_proxy: bool,
     /// The product's folder.
@@ -175,6 +178,9 @@ impl Unresolved {
     }
 }
 
+/// The rank of what was said in an earlier run.
+const LAST_RUN: u8 = Origin::LastRun(None).rank();
+
 /// Back-end values as they count: what was asked for, else what `prod.env` has.
 pub struct Effective<'a> {
     settings: &'a Settings,
@@ -187,8 +193,29 @@ impl<'a> Effective<'a> {
         Self { settings, found }
     }
 
+    /// The secret that the databases come from, unless somebody names them in this run.
+    pub fn databases(&self) -> Option<&'a Setting<String>> {
+        let said =
+            |(key, _, origin): &&(Key, Option<String>, Origin)| *key == Key::MysqlHost && origin.rank() > LAST_RUN;
+        let said = self.settings.shown.iter().find(said);
+        self.found.databases.as_ref().filter(|_| said.is_none())
+    }
+
+    /// Why `prod.env`, which is there, says nothing.
+    pub(crate) fn no_product(&self) -> Option<&'a Text> {
+        self.found.no_product.as_ref()
+    }
+
+    /// Does the secret outrank whatever is known of this setting?
+    fn is_outranked(&self, key: Key) -> bool {
+        key.is_in("mysql") && self.databases().is_some()
+    }
+
     /// A value that may be shown, with its origin.
     pub fn text(&self, key: Key) -> Option<(String, String)> {
+        if self.is_outranked(key) {
+            return None;
+        }
         let origin = self.settings.shown.iter().find(|(own, ..)| *own == key).map(|(_, _, origin)| origin.to_string());
         match self.settings.back_ends.get(&key) {
             Some(BackEnd::Plain(text)) => Some((text.clone(), origin.unwrap_or_default())),
@@ -199,6 +226,9 @@ impl<'a> Effective<'a> {
 
     /// A password.
     pub fn secret(&self, key: Key) -> Option<Secret> {
+        if self.is_outranked(key) {
+            return None;
+        }
         match self.settings.back_ends.get(&key) {
             Some(BackEnd::Hidden(secret)) => Some(secret.clone()),
             Some(BackEnd::Plain(_)) => None,
@@ -280,6 +310,7 @@ impl Settings {
             proxies,
             exclusions,
             found_no_proxy: found.no_proxy.clone(),
+            direct: found.direct.clone(),
             remove_proxy,
             home: home(layers)?,
             targets: targets(layers)?,
@@ -345,6 +376,7 @@ fn shown(layers: &Layers, found: &Found, proxies: &Proxies) -> Vec<(Key, Option<
                 ProxyUrl::parse(&setting.value).map_or_else(|_| String::new(), |url| url.masked())
             }
             Key::ProxyNoProxy | Key::ProxyNoProxyOnly => list(&setting.value),
+            Key::MysqlHost | Key::RedisHost => host_shown(&setting.value),
             _ => setting.value.clone(),
         };
         (spec.key, Some(value), setting.origin.clone())

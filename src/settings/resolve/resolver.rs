@@ -7,8 +7,9 @@ use std::path::Path;
 use super::{BackEnd, Exclusions, Proxies, SecretSources, Unresolved};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::problem::{Problem, id};
+use crate::redact::is_secret_name;
+use crate::settings::host_name::{NoHost, host_alone};
 use crate::settings::layers::{Layers, Origin, Setting};
-use crate::settings::proxy_url::parse_host;
 use crate::settings::table::{Key, Shape, Spec, TABLE};
 use crate::settings::{Credentials, Found, Layer, NoProxy, ProxyUrl, Scheme, Secret};
 use crate::text;
@@ -134,6 +135,9 @@ impl Resolver<'_> {
                         .caused_by(error)
                         .hint(text!("look: ls -l {}", own(quoted(&setting.value))))
                 })?;
+                if let Some(member) = member_of_json(&bytes) {
+                    return Err(of_json(&setting.value, &origin, &member));
+                }
                 let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
                 bytes.strip_suffix(b"\r").unwrap_or(bytes).to_vec()
             }
@@ -224,12 +228,30 @@ impl Resolver<'_> {
     }
 }
 
+/// Of a file with a JSON object in place of a password, as secret managers give it: the member that is the password.
+fn member_of_json(bytes: &[u8]) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).ok()?;
+    let names = || object.iter().filter(|(_, value)| value.is_string()).map(|(name, _)| name);
+    let member = names().find(|name| *name == "password").or_else(|| names().find(|name| is_secret_name(name)));
+    (!object.is_empty()).then(|| member.map_or("<MEMBER>", String::as_str).to_owned())
+}
+
+fn of_json(file: &str, origin: &Origin, member: &str) -> Problem {
+    let plain = member.chars().all(|c| c.is_ascii_alphanumeric() || "_<>".contains(c));
+    let member = if plain { format!(".{member}") } else { ".<MEMBER>".to_owned() };
+    let (file, to) = (quoted(file), quoted(&format!("{file}.password")));
+    let message = text!("{}: {} holds a JSON object and no password", origin, own(&file));
+    Problem::settings(id::PASSWORD_INVALID, message)
+        .because("all of it would be taken for the password")
+        .hint(text!("take the password out: (umask 077; jq -r {} {} >{})", own(member), own(file), own(&to)))
+        .hint(text!("then name that file: {} {}", origin, own(to)))
+}
+
 fn host_name(setting: &Setting<String>) -> Result<(), Problem> {
-    if setting.value.parse::<std::net::IpAddr>().is_ok() || parse_host(&setting.value).is_ok() {
-        return Ok(());
-    }
-    let message = text!("{}: {:?} is no host name and no address", setting.origin, setting.value);
-    Err(Problem::settings(id::SETTING_INVALID, message).hint("write the host alone; the port has a setting of its own"))
+    host_alone(&setting.value).map_err(|no_host| {
+        let message = text!("{}: {}", setting.origin, no_host.says());
+        Problem::settings(id::SETTING_INVALID, message).hint(NoHost::ADVICE)
+    })
 }
 
 /// A URL without a port means three different ports to three clients. Whoever confirms it gets the usual one, written out.

@@ -118,6 +118,13 @@ impl Wizard<'_> {
         };
         let then = self.judged(&verdict, mend, step)?;
         let passed = !verdict.good && then.is_none();
+        let ids = &mut self.answers.passed[usize::from(is_mysql)];
+        if !login {
+            ids.clear();
+        }
+        if passed {
+            ids.extend(&verdict.failing);
+        }
         match step {
             Step::Mysql => self.answers.mysql_passed = passed,
             Step::Redis => self.answers.redis_passed = passed,

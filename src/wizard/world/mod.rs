@@ -33,6 +33,8 @@ pub(crate) struct Verdict {
     pub noticed: Vec<(String, Option<Advice>)>,
     /// The id of the finding that decides.
     pub about: Option<FindingId>,
+    /// The ids of all that fails.
+    pub failing: Vec<FindingId>,
     /// The other side asked for a login that it was not given.
     pub wants_login: bool,
     /// The other side is to be spoken to in TLS, and no setting says so.
@@ -63,10 +65,11 @@ impl Verdict {
         };
         let mut wrong = of(&[Status::Fail, Status::Error]);
         let good = wrong.is_empty() && !of(&[Status::Pass]).is_empty();
+        let failing = wrong.iter().map(|finding| finding.id).collect();
         wrong.extend(of(&[Status::Warn]));
         let tell = |finding: &&Finding| (sentence(finding, redactor), advice(finding, redactor));
         let mut lines: Vec<_> = wrong.iter().take(most).map(tell).collect();
-        let mut verdict = Self { good, about: wrong.first().map(|finding| finding.id), ..Self::default() };
+        let mut verdict = Self { good, about: wrong.first().map(|finding| finding.id), failing, ..Self::default() };
         if good {
             let passed = |id: &FindingId| findings.iter().find(|own| own.id == *id && own.status == Status::Pass);
             let title = praise.iter().rev().find_map(passed).map(|finding| line(redactor, &finding.title));

@@ -169,7 +169,7 @@ fn tls_of_its_own_and_in_front() {
             shown,
         );
         // Nobody vouches for the certificate: nothing is said.
-        ask(server.port, Some(PASSWORD), &["--redis-tls"]).has("redis-tls", "fail", "update-ca-certificates");
+        ask(server.port, Some(PASSWORD), &["--redis-tls"]).has("redis-tls", "fail", "ca-certificates");
         let found = ask(server.port, Some(PASSWORD), &["--redis-tls=false"]);
         assert_eq!(found.the("redis-reachable")["status"], "fail", "{}", found.text);
     }

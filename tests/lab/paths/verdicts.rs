@@ -34,7 +34,7 @@ fn each_origin_gets_its_verdict() {
     seen.expect(
         "network-interception",
         "fail",
-        &["expired.lab shows a certificate that is out of its time", "valid from 2024-01-01 to 2025-02-03"],
+        &["expired.lab shows a certificate that is out of its time", "it has expired on 2025-02-03"],
     );
     seen.expect(
         "network-interception",

@@ -231,7 +231,10 @@ impl World {
             .unwrap();
         let again: Value = serde_json::from_slice(&elsewhere.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&elsewhere.stderr)));
-        assert_eq!(json["findings"], again["findings"], "facts tell something else elsewhere: {arguments:?}");
+        // Whoever reads facts elsewhere is not taken for root.
+        let sudo = regex::Regex::new(r"sudo sh -c '([^']*)'|sudo ").unwrap();
+        let bare = |json: &Value| sudo.replace_all(&json["findings"].to_string(), "$1").into_owned();
+        assert_eq!(bare(&json), bare(&again), "facts tell something else elsewhere: {arguments:?}");
         let human = Command::new(binary()).args(["check", "-v", "--from", &facts]).env_clear().output().unwrap();
         let human = String::from_utf8(human.stdout).unwrap();
         super::seen::is_clean(&format!("{stdout}{stderr}{human}{}", self.read("facts")));

@@ -1,6 +1,6 @@
 //! MysqlFacts → findings. Pure.
 
-use super::super::words::{at, other_release};
+use super::super::words::{at, complete, other_release};
 use super::SERVER;
 use super::access::{self, RAISE, create};
 use crate::check::prelude::*;
@@ -27,35 +27,44 @@ const SKEW_FAIL: i64 = 300_000;
 const WITH_LOGIN: &str = "check backends --mysql-user <USER> --mysql-password-file <FILE>";
 
 /// What ends the look at names before a greeting.
-const SKIP_NAME_RESOLVE: &str = "set skip-name-resolve in my.cnf on the server, then restart it";
+const SKIP_NAME_RESOLVE: &str =
+    "set skip-name-resolve in my.cnf on the server, or in the parameter group of a managed one, then restart it";
 
 /// Judges what was seen.
 pub(super) fn judge_mysql(facts: &MysqlFacts, spec: &CheckSpec) -> Vec<Finding> {
     let Some(mysql) = &spec.mysql else { return vec![SERVER.not_named(spec)] };
+    if let Some(finding) = SERVER.no_host(&mysql.at) {
+        return vec![finding];
+    }
     if SERVER.is_container(spec, &mysql.at) {
         return vec![SERVER.still_container(&mysql.at)];
     }
     match &facts.opening {
         None => vec![SERVER.not_named(spec)],
-        Some(Opening::NetError(error)) => vec![unreached(mysql, error, facts.opening_ms, spec)],
-        Some(Opening::Refusal(refusal)) => access::turned_away(mysql, refusal),
-        Some(Opening::Greeting(greeting)) => greeted(facts, greeting, mysql, spec),
+        Some(Opening::NetError(error)) => all(vec![unreached(mysql, error, facts.opening_ms, spec)]),
+        Some(Opening::Refusal(refusal)) => all(access::turned_away(mysql, refusal)),
+        Some(Opening::Greeting(greeting)) => all(greeted(facts, greeting, mysql, spec)),
     }
+}
+
+fn all(findings: Vec<Finding>) -> Vec<Finding> {
+    complete(findings, super::Mysql::META)
 }
 
 fn unreached(mysql: &MysqlSpec, error: &NetError, waited: u64, spec: &CheckSpec) -> Finding {
     let finding = SERVER.unreached(&mysql.at, error, &spec.limits);
     match error {
         NetError::Silent { .. } => finding
-            .cause(text!("connected, no greeting within {}: reverse DNS on the server (it looks this host's name up before it greets), or a port that is not MySQL's", took(waited)))
+            .cause(text!("connected, no greeting within {}: reverse DNS on the server (it looks this host's name up before it greets), a paused serverless database that wakes up (up to a minute), or a port that is not MySQL's", took(waited)))
+            .advise(text!("see whether it comes at all: {}", ics_setup("check backends --timeout 60s")))
             .advise(SKIP_NAME_RESOLVE)
-            .advise(text!("see whether it comes at all: {}", ics_setup("check backends --timeout 60s"))),
+            .advise(text!("if that port is not MySQL's, give its own: {}", ics_setup("reconfigure --mysql-port <PORT>"))),
         NetError::Closed => finding
             .cause("a load balancer without a server behind it, or rules on the server's side that close connections from this host")
             .advise("look at the load balancer's target group, and at the server's error log"),
         NetError::Unexpected { .. } => finding
             .cause("the port belongs to another service")
-            .advise(text!("give its own port, by default 3306: sudo {}", ics_setup("reconfigure --mysql-port <PORT>"))),
+            .advise(text!("give its own port, by default 3306: {}", ics_setup("reconfigure --mysql-port <PORT>"))),
         _ => finding,
     }
 }
@@ -80,7 +89,7 @@ fn greeted(facts: &MysqlFacts, greeting: &Greeting, mysql: &MysqlSpec, spec: &Ch
         }
         Some(login) => {
             findings.push(version(&announced, mysql, spec, true));
-            findings.extend(access::login(mysql, greeting, login, &spec.limits));
+            findings.extend(access::login(mysql, greeting, login, facts.openssl.as_ref(), &spec.limits));
         }
     }
     findings
@@ -94,7 +103,7 @@ fn reached(facts: &MysqlFacts, mysql: &MysqlSpec, announced: &Product) -> Findin
         finding = finding
             .expected(text!("a greeting within {}", took(SLOW_GREETING)))
             .observed(text!("it took {}", took(facts.opening_ms)))
-            .cause("usually reverse DNS on the server: it looks this host's name up for every connection")
+            .cause("usually reverse DNS on the server: it looks this host's name up for every connection; once only, it is a paused serverless database")
             .advise(SKIP_NAME_RESOLVE);
     }
     finding.evidence("greeting_ms", facts.opening_ms)
@@ -124,7 +133,7 @@ fn version(product: &Product, mysql: &MysqlSpec, spec: &CheckSpec, announced_onl
     let finding = match maybe {
         Some(maybe) => finding.cause(maybe).advise(text!("ask the server itself: {}", ics_setup(WITH_LOGIN))),
         None => finding
-            .cause("the product's migrations are written for and tested with the versions above")
+            .cause(text!("the product's migrations are written for and tested with MySQL {}", own(&window.shown)))
             .advise(text!("move the databases to MySQL {}", own(&window.shown))),
     };
     finding.advise(other_release())
@@ -139,7 +148,10 @@ fn inside(about: &About, greeting: &Greeting, mysql: &MysqlSpec, spec: &CheckSpe
     if let Some(error) = &about.broke {
         login.status = Status::Warn;
         login.title = text!("the conversation with MySQL on {} broke off after the login", place);
-        login = login.observed(text!("{}", error)).cause("what is missing below was not asked");
+        login = login
+            .observed(text!("{}", error))
+            .cause("a proxy or load balancer in between, or a server in trouble; what is missing below was not asked")
+            .advise("look into the server's error log for this moment");
     }
     let mut findings = vec![login, tls(about, greeting, mysql)];
     if !about.databases.is_empty() {
@@ -171,7 +183,7 @@ fn tls(about: &About, greeting: &Greeting, mysql: &MysqlSpec) -> Finding {
                 } else {
                     "the account logs in by caching_sha2_password, which wants TLS"
                 })
-                .fix(text!("sudo {}", ics_setup("reconfigure --mysql-tls")))
+                .fix(ics_setup("reconfigure --mysql-tls"))
         }
         (Some(cipher), _) => make(Status::Pass, text!("the connection to MySQL on {} is encrypted", place))
             .observed(text!("{}; the certificate is trusted", cipher)),
@@ -220,6 +232,8 @@ fn databases(about: &About, mysql: &MysqlSpec) -> Finding {
     } else {
         make(Status::Warn, text!("whether MySQL on {} has {} is unknown", place, unknown))
             .observed("the server did not say")
+            .cause("the server or a proxy in front of it answers neither information_schema nor USE")
+            .advise(text!("look on the server: SHOW DATABASES LIKE '{}';", own(&mysql.database)))
     }
 }
 
@@ -295,13 +309,19 @@ fn writable(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let may_all_the_same = strict.is_empty() && about.grants.as_deref().is_some_and(writes_read_only);
     let status = if may_all_the_same { Status::Warn } else { Status::Fail };
     let on = strict.first().copied().unwrap_or("read_only");
+    let open = if on == "innodb_read_only" {
+        "if it is the primary, take innodb_read_only out of its my.cnf, then restart it"
+    } else {
+        // This turns super_read_only off as well.
+        "if it is the primary, run on the server: SET GLOBAL read_only = OFF;"
+    };
     Some(
         Finding::new(ids::MYSQL_WRITABLE, status, text!("MySQL on {} is read-only", place))
             .expected("a primary, which takes writes")
             .observed(text!("{} is on", own(on)))
             .cause("it is a replica, a reader endpoint, or a primary that was set so; the product writes to both databases all the time")
-            .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --mysql-host <HOST>")))
-            .advise(text!("if it is the primary, run on the server: SET GLOBAL {} = OFF;", own(on))),
+            .advise(text!("give the primary's address: {}", ics_setup("reconfigure --mysql-host <HOST>")))
+            .advise(open),
     )
 }
 
@@ -379,7 +399,7 @@ fn capacity(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
 /// What becomes of a product under a window of versions.
 fn verdict(product: &Product, window: &Window) -> Status {
     match (product.make, &product.version) {
-        (Make::MariaDb | Make::TiDb, _) => window.other(),
+        (Make::MariaDb | Make::TiDb | Make::Vitess, _) => window.other(),
         (_, Some(version)) => window.verdict(version),
         (_, None) => Status::Warn,
     }
@@ -414,6 +434,7 @@ mod tests {
             ("5.7.28.1", true, Pass),
             ("5.7.25-TiDB-v7.1.0", true, Fail),
             ("8.0.11-TiDB-v8.5.1", true, Fail),
+            ("5.7.9-Vitess", true, Fail),
             ("5.5.5-10.11.19-MariaDB-0+deb12u1", false, Fail),
             ("11.4.2-MariaDB-log", true, Fail),
             ("5.7.44-log", false, Fail),

@@ -44,7 +44,7 @@ impl Check for Mysql {
 
     fn collect(&self, look: &Look<'_>, time: Time, earlier: Option<&MysqlFacts>) -> MysqlFacts {
         let Some(spec) = &look.spec.mysql else { return MysqlFacts::default() };
-        if SERVER.is_container(look.spec, &spec.at) {
+        if SERVER.is_container(look.spec, &spec.at) || SERVER.no_host(&spec.at).is_some() {
             return MysqlFacts::default();
         }
         match earlier {

@@ -4,7 +4,8 @@ use super::super::words::{at, placed};
 use super::SERVER;
 use crate::check::prelude::*;
 use crate::check::spec::RedisSpec;
-use crate::net::NetError;
+use crate::net::{NetError, TlsFault};
+use crate::network::openssl::Openssl;
 use crate::redis::{Denial, DenialKind, RedisAnswers, RedisFacts};
 use crate::text::quoted;
 
@@ -16,7 +17,7 @@ pub(super) fn access<'a>(
 ) -> (Option<&'a RedisAnswers>, Vec<Finding>) {
     let place = at(&redis.at);
     let Some(answers) = facts.answers() else {
-        return (None, vec![no_reply(facts.tls.as_ref(), facts.plain.as_ref(), redis, spec)]);
+        return (None, vec![no_reply(facts, redis, spec)]);
     };
     let mut findings = vec![SERVER.reached(&redis.at, "it replies in Redis's protocol".into())];
     if let Some(denial) = answers.turned_away() {
@@ -30,14 +31,21 @@ pub(super) fn access<'a>(
         findings.push(
             Finding::fail(ids::REDIS_LOGIN, text!("the conversation with Redis on {} broke off", place))
                 .expected(text!("an answer within {} (--timeout)", took(spec.limits.check)))
-                .observed(text!("{}", error)),
+                .observed(text!("{}", error))
+                .cause("a proxy or load balancer in between, or a server in trouble")
+                .advise(text!(
+                    "try the same by hand: redis-cli -h {} -p {} INFO server",
+                    own(quoted(&redis.at.host)),
+                    redis.at.port
+                )),
         );
     }
     (Some(answers), findings)
 }
 
-fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &RedisSpec, spec: &CheckSpec) -> Finding {
+fn no_reply(facts: &RedisFacts, redis: &RedisSpec, spec: &CheckSpec) -> Finding {
     let place = at(&redis.at);
+    let (tls, plain, openssl) = (facts.tls.as_ref(), facts.plain.as_ref(), facts.openssl.as_ref());
     let error = |answers: Option<&RedisAnswers>| answers.and_then(|answers| answers.error.clone());
     let (by_tls, by_plain) = (error(tls), error(plain));
     let tls_finding = |title: Text, error: &NetError| {
@@ -47,7 +55,14 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
         (Some(error @ NetError::Untrusted { why }), _) => {
             let finding = tls_finding(text!("the certificate of Redis on {} is not trusted", place), error)
                 .expected("a certificate that this host trusts");
-            SERVER.trust(finding, why, &redis.at)
+            match openssl.and_then(|_| SERVER.without_tls(finding.clone(), error, openssl, &redis.at)) {
+                Some(finding) => finding,
+                None => SERVER.trust(finding, why, &redis.at),
+            }
+        }
+        (Some(error), _) if of_tls(error, openssl, redis).is_some() => {
+            let finding = tls_finding(text!("no TLS connection to Redis on {}", place), error);
+            of_tls(error, openssl, redis).map_or(finding, |told| placed(told, &redis.at))
         }
         // Asked for TLS only: what is on the other side is not known.
         (Some(error @ (NetError::Tls { .. } | NetError::Closed | NetError::Reset | NetError::Silent { .. })), None) => {
@@ -73,13 +88,25 @@ fn no_reply(tls: Option<&RedisAnswers>, plain: Option<&RedisAnswers>, redis: &Re
                     .advise(text!("if it is a TLS port: {}", ics_setup("check backends --redis-tls"))),
                 NetError::Unexpected { .. } => finding
                     .cause("the port belongs to another service")
-                    .advise(text!("give its own port, by default 6379: sudo {}", ics_setup("reconfigure --redis-port <PORT>"))),
+                    .advise(text!("give its own port, by default 6379: {}", ics_setup("reconfigure --redis-port <PORT>"))),
                 _ => finding,
             }
         }
         (Some(error), None) => SERVER.unreached(&redis.at, error, &spec.limits),
         (None, None) => SERVER.not_named(spec),
     }
+}
+
+/// A handshake that the other side, or this tool, could not bring to its end: it speaks TLS.
+fn of_tls(error: &NetError, openssl: Option<&Openssl>, redis: &RedisSpec) -> Option<Finding> {
+    let title = text!("no TLS connection to Redis on {}", at(&redis.at));
+    let finding = Finding::fail(ids::REDIS_TLS, title).expected("TLS 1.2 or 1.3").observed(text!("{}", error));
+    let finding = SERVER.without_tls(finding, error, openssl, &redis.at)?;
+    Some(match error {
+        NetError::Tls { why: TlsFault::ClientCertificate } => finding
+            .advise("set tls-auth-clients no in redis.conf on the server (its default is yes), then restart it, or: redis-cli CONFIG SET tls-auth-clients no"),
+        _ => finding,
+    })
 }
 
 /// Errors in place of any service.
@@ -100,10 +127,12 @@ fn turned_away(denial: &Denial, place: &Text) -> Finding {
             .advise("look on the server who holds them: redis-cli CLIENT LIST")
             .advise("raise it in redis.conf on the server: maxclients 10000"),
         DenialKind::PrimaryLost => make(text!("Redis on {} is a replica that has lost its primary", place))
-            .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --redis-host <HOST>"))),
+            .cause("replica-serve-stale-data is off, so it answers nothing until the primary is back")
+            .advise(text!("give the primary's address: {}", ics_setup("reconfigure --redis-host <HOST>"))),
         _ => make(text!("Redis on {} refuses INFO", place))
             .expected("an answer to INFO")
-            .cause("a proxy or a service that hides INFO; nothing more can be said about it"),
+            .cause("a proxy or a service that hides INFO; nothing more can be said about it")
+            .advise("give the address of the Redis itself, or allow INFO there"),
     }
 }
 
@@ -121,7 +150,10 @@ fn tls(facts: &RedisFacts, answers: &RedisAnswers, redis: &RedisSpec) -> Finding
             make(Status::Warn, text!("Redis on {} wants TLS, and the settings do not say so", place))
                 .expected("redis.tls = true in the settings")
                 .observed(text!("plain: {}; with TLS it answers ({})", plain, cipher))
-                .fix(text!("sudo {}", ics_setup("reconfigure --redis-tls")))
+                .cause(
+                    "its port is one for TLS (tls-port, or stunnel in front), and a plain client gets no answer there",
+                )
+                .fix(ics_setup("reconfigure --redis-tls"))
         }
         None => make(Status::Pass, text!("Redis on {} takes plain connections, as the settings have them", place))
             .observed("it answers without TLS"),
@@ -145,10 +177,12 @@ fn login(answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
                 .observed(denial.to_string())
                 .cause("the password is wrong, or the default user is turned off")
                 .advise("look on the server, from 6 on: redis-cli ACL LIST; before: grep requirepass redis.conf")
-                .advise(text!("give the right one: sudo {}", ics_setup("reconfigure --redis-password-file <FILE>"))),
+                .advise(text!("give the right one: {}", ics_setup("reconfigure --redis-password-file <FILE>"))),
             _ => make(Status::Fail, text!("Redis on {} refuses the login", place))
                 .expected("a login")
-                .observed(denial.to_string()),
+                .observed(denial.to_string())
+                .cause("the server's own words say why; the path to it is open")
+                .advise(text!("try the same by hand: redis-cli -h {} -p {} --askpass PING", own(quoted(&redis.at.host)), redis.at.port)),
         };
     }
     if answers.logged_in {
@@ -159,7 +193,8 @@ fn login(answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
             make(Status::Fail, text!("Redis on {} asks for a password, and none is known", place))
                 .expected("the password in the settings or in prod.env")
                 .observed(denial.to_string())
-                .advise(text!("give it: sudo {}", ics_setup("reconfigure --redis-password-file <FILE>")))
+                .cause("requirepass or an ACL is set on the server")
+                .advise(text!("give it: {}", ics_setup("reconfigure --redis-password-file <FILE>")))
                 .advise(text!("try it once: {}", ics_setup("check backends --redis-password-file <FILE>")))
         }
         _ => make(Status::Pass, text!("Redis on {} lets everybody in", place)).observed(if redis.has_password {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::super::words::{at, other_release};
+use super::super::words::{at, complete, other_release};
 use super::SERVER;
 use super::access::access;
 use crate::check::prelude::*;
@@ -16,6 +16,9 @@ use crate::version::Version;
 /// Judges what was seen.
 pub(super) fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> {
     let Some(redis) = &spec.redis else { return vec![SERVER.not_named(spec)] };
+    if let Some(finding) = SERVER.no_host(&redis.at) {
+        return vec![finding];
+    }
     if SERVER.is_container(spec, &redis.at) {
         return vec![SERVER.still_container(&redis.at)];
     }
@@ -33,7 +36,7 @@ pub(super) fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> 
             );
         }
     }
-    findings
+    complete(findings, super::Redis::META)
 }
 
 fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Finding {
@@ -49,8 +52,11 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
         return match status {
             Status::Pass => finding,
             _ => finding
-                .cause("the product is tested with the versions above")
-                .advise(text!("move the queues to Redis {}", own(&window.shown)))
+                .cause(text!("the product is tested with Redis {}", own(&window.shown)))
+                .advise(match &window.advice {
+                    Some(advice) => text!("{}", own(advice)),
+                    None => text!("move the queues to Redis {}", own(&window.shown)),
+                })
                 .advise(other_release()),
         };
     }
@@ -65,6 +71,7 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
                 None => (Status::Skip, text!("the version of Redis on {} is not known", place)),
             };
             make(status, title)
+                .cause(text!("the product is tested with Redis {}", own(&window.shown)))
                 .observed("6 or newer: it knows HELLO, and does not tell more without a password")
                 .advise(advice)
         }
@@ -91,13 +98,13 @@ fn mode(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
         ("sentinel", _) => make(Status::Fail, text!("{} is a Redis Sentinel, not a Redis", place))
             .cause("a Sentinel (usually port 26379) knows where the primary is, and holds no data")
             .advise(text!("ask it for the primary's address: redis-cli -h {} -p {} SENTINEL MASTERS", own(quoted(&redis.at.host)), redis.at.port))
-            .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --redis-host <HOST> --redis-port 6379"))),
+            .advise(text!("give the primary's address: {}", ics_setup("reconfigure --redis-host <HOST> --redis-port 6379"))),
         ("cluster", _) => make(Status::Warn, text!("Redis on {} is in cluster mode", place))
             .cause("a client that does not speak the cluster protocol is sent from node to node (MOVED); the vendor's templates have one primary with replicas")
             .advise("use a replication group with cluster mode off, and its primary's address"),
         (_, "slave" | "replica") => make(Status::Fail, text!("Redis on {} is a replica", place))
             .cause("replicas refuse writes (READONLY); the product writes its queues")
-            .advise(text!("give the primary's address: sudo {}", ics_setup("reconfigure --redis-host <HOST>"))),
+            .advise(text!("give the primary's address: {}", ics_setup("reconfigure --redis-host <HOST>"))),
         _ => make(Status::Pass, text!("Redis on {} is a single primary", place)),
     })
 }

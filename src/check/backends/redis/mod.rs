@@ -42,10 +42,10 @@ impl Check for Redis {
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&RedisFacts>) -> RedisFacts {
         let Some(spec) = &look.spec.redis else { return RedisFacts::default() };
-        if SERVER.is_container(look.spec, &spec.at) {
+        if SERVER.is_container(look.spec, &spec.at) || SERVER.no_host(&spec.at).is_some() {
             return RedisFacts::default();
         }
-        look.redis().map(|target| redis::look(&target, time)).unwrap_or_default()
+        look.redis().map(|target| redis::look(&target, look.host, time)).unwrap_or_default()
     }
 
     fn judge(&self, facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> {

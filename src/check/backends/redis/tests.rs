@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::check::backends::peer::*;
 use crate::finding::Status::{Fail, Pass, Skip, Warn};
-use crate::net::{Distrust, NetError};
+use crate::net::{NetError, Reason};
 use crate::redis::RedisAnswers;
 
 const FIVE: &str = "redis_version:5.0.6\r\nredis_mode:standalone\r\nrole:master\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\nused_memory:1000000\r\nevicted_keys:0\r\nrdb_last_bgsave_status:ok\r\naof_last_write_status:ok\r\naof_enabled:0\r\nrdb_changes_since_last_save:3\r\n";
@@ -276,9 +276,9 @@ fn nothing_secret_is_said_before_a_redis_has_answered() {
 #[test]
 fn tls_faults_and_what_was_not_looked_at_say_what_to_do() {
     let spec = want_redis(6379, Some(true));
-    let broken = |error| RedisFacts { plain: None, tls: Some(RedisAnswers::broken(error)) };
+    let broken = |error| RedisFacts { tls: Some(RedisAnswers::broken(error)), ..RedisFacts::default() };
     for (facts, id, words) in [
-        (broken(NetError::Untrusted { why: Distrust::UnknownIssuer }), "redis-tls", "update-ca-certificates"),
+        (broken(NetError::Untrusted { why: Reason::UnknownIssuer.into() }), "redis-tls", "update-ca-certificates"),
         (broken(NetError::Silent { millis: 9800 }), "redis-tls", "--redis-tls=false"),
         (broken(NetError::Refused), "redis-reachable", "nothing listens"),
     ] {
@@ -290,6 +290,7 @@ fn tls_faults_and_what_was_not_looked_at_say_what_to_do() {
     let both = RedisFacts {
         plain: Some(RedisAnswers::broken(NetError::Reset)),
         tls: Some(RedisAnswers { replied: true, cipher: Some("TLSv1_3".to_owned()), ..RedisAnswers::default() }),
+        openssl: None,
     };
     let findings = judged(&Redis, &both, &unasked);
     assert_eq!(status(&findings, "redis-tls"), Warn);

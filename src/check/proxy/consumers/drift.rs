@@ -6,7 +6,7 @@ use crate::consumers::{Consumer, ConsumersFacts, State};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::text;
-use crate::text::{Text, ics_setup, own};
+use crate::text::{Text, ics_setup, own, quoted};
 
 /// Nothing where the settings say what is wanted: then each consumer's own finding tells.
 pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Finding> {
@@ -44,12 +44,26 @@ pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Fi
         shown.push(text!("{}: {}", url, names(members)));
     }
     let title = text!("{} different proxies are set on this host", groups.len());
+    let finding = Finding::new(ids::PROXY_DRIFT, Status::Warn, title)
+        .expected("one proxy for every consumer")
+        .observed(Text::join(shown.iter().cloned(), "; "))
+        .cause("each consumer has a file of its own, and they were not changed together");
+    // One URL without a login can be named; a password has to come from a file.
+    let url = |(key, _): &(Key<'_>, Vec<&Consumer>)| match key {
+        [(Some(http), None), (Some(https), None)] if http == https && !http.contains('@') => Some(quoted(http)),
+        _ => None,
+    };
+    let urls: Vec<String> = groups.iter().filter_map(url).collect();
+    let finding = if urls.len() == groups.len() {
+        urls.iter().fold(finding, |finding, url| {
+            let command = ics_setup(text!("prepare --proxy {}", own(url)));
+            finding.advise(text!("where {} is the right one: {}", own(url), command))
+        })
+    } else {
+        finding.advise(text!("say which one is right: {}", ics_setup("prepare --proxy http://<HOST>:<PORT>")))
+    };
     Some(
-        Finding::new(ids::PROXY_DRIFT, Status::Warn, title)
-            .expected("one proxy for every consumer")
-            .observed(Text::join(shown.iter().cloned(), "; "))
-            .cause("each consumer has a file of its own, and they were not changed together")
-            .advise(text!("say which one is right: {}", ics_setup("prepare --proxy http://<HOST>:<PORT>")))
+        finding
             .advise(text!("run then, where the product is installed: {}", ics_setup("reconfigure")))
             .evidence("proxies", shown),
     )
@@ -59,9 +73,6 @@ fn urls(consumer: &Consumer) -> Text {
     let text = |https: bool| consumer.proxy(https).map(|value| value.text());
     match (text(false), text(true)) {
         (Some(http), Some(https)) if http == https => http,
-        (http, https) => {
-            let part = |(scheme, url): (&str, Option<Text>)| url.map(|url| text!("{} {}", own(scheme), url));
-            Text::join([("http", http), ("https", https)].into_iter().filter_map(part), " and ")
-        }
+        (http, https) => judge::by_scheme(" ", " and ", [http, https]),
     }
 }

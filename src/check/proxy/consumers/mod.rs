@@ -12,9 +12,9 @@ mod urls;
 
 use super::super::{Check, CheckSpec, Group, Look, Meta};
 use crate::consumers::judge::{disagreement, judge, who};
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Known, State, Who};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Fails, Known, PROFILES, State, Who};
 use crate::finding::ids;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, FindingId, Status};
 use crate::net::Time;
 use crate::plan::PlannedHost;
 use crate::text;
@@ -23,39 +23,43 @@ use crate::text::{Text, own};
 /// The check.
 pub(crate) struct Consumers;
 
+/// Findings that are not about one consumer.
+const OF_ALL: [FindingId; 15] = [
+    ids::PROVE_MODEL,
+    ids::PROXY_DRIFT,
+    ids::PROXY_URL,
+    ids::PROXY_URL_SCHEME,
+    ids::PROXY_URL_SOCKS,
+    ids::PROXY_URL_HTTPS,
+    ids::PROXY_URL_PORT,
+    ids::PROXY_URL_HOST,
+    ids::PROXY_URL_RESERVED,
+    ids::PROXY_URL_PERCENT,
+    ids::PROXY_URL_BLANK,
+    ids::PROXY_URL_NOT_ASCII,
+    ids::PROXY_URL_NO_PASSWORD,
+    ids::PROXY_URL_PATH,
+    ids::PROXY_URL_TWO,
+];
+
+/// Those, behind the consumers' own; the first is that of a consumer without which nothing works.
+const IDS: [FindingId; PROFILES.len() + OF_ALL.len()] = {
+    let mut all = [OF_ALL[0]; PROFILES.len() + OF_ALL.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < PROFILES.len() { PROFILES[at].id } else { OF_ALL[at - PROFILES.len()] };
+        if at < PROFILES.len() && matches!(PROFILES[at].fails, Fails::NoProxy) {
+            (all[0], all[at]) = (all[at], all[0]);
+        }
+        at += 1;
+    }
+    all
+};
+
 impl Check for Consumers {
     type Facts = ConsumersFacts;
 
-    const META: Meta = Meta::new(
-        "consumers",
-        Group::Proxy,
-        &[
-            ids::PROXY_DOCKER,
-            ids::PROXY_LOGIN,
-            ids::PROXY_SUDO,
-            ids::PROXY_CRON,
-            ids::PROXY_SYSTEMD,
-            ids::PROXY_PACKAGE_MANAGER,
-            ids::PROXY_DOCKER_CLIENT,
-            ids::PROXY_CONTAINERS,
-            ids::PROXY_PROD_ENV,
-            ids::PROVE_MODEL,
-            ids::PROXY_DRIFT,
-            ids::PROXY_URL,
-            ids::PROXY_URL_SCHEME,
-            ids::PROXY_URL_SOCKS,
-            ids::PROXY_URL_HTTPS,
-            ids::PROXY_URL_PORT,
-            ids::PROXY_URL_HOST,
-            ids::PROXY_URL_RESERVED,
-            ids::PROXY_URL_PERCENT,
-            ids::PROXY_URL_BLANK,
-            ids::PROXY_URL_NOT_ASCII,
-            ids::PROXY_URL_NO_PASSWORD,
-            ids::PROXY_URL_PATH,
-            ids::PROXY_URL_TWO,
-        ],
-    );
+    const META: Meta = Meta::new("consumers", Group::Proxy, &IDS);
 
     fn collect(&self, look: &Look<'_>, time: Time, _: Option<&ConsumersFacts>) -> ConsumersFacts {
         let ask = Ask {
@@ -65,6 +69,7 @@ impl Check for Consumers {
             http_proxy: look.secrets.http_proxy.as_ref(),
             https_proxy: look.secrets.https_proxy.as_ref(),
             inside: look.host.is_live().then_some(&[]),
+            sudo_by: None,
         };
         let mut facts = consumers::observe(&ask, None, time);
         if let Some(changes) = look.changes {
@@ -79,7 +84,7 @@ impl Check for Consumers {
     fn judge(&self, facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
         let mut findings = all(facts, spec);
         findings.extend(drift::judge_drift(facts, spec));
-        findings.extend(urls::judge_urls(facts));
+        findings.extend(urls::judge_urls(facts, &spec.wanted()));
         // What is said of several is known as the least of them is.
         let mut seen = facts.consumers.iter().filter(|consumer| consumer.state == State::Seen);
         let known = if seen.all(|consumer| consumer.known == Known::Asked) { Known::Asked } else { Known::Files };

@@ -47,6 +47,7 @@ fn look(host: &MemoryHost, url: Option<&str>, origin: &str) -> (ConsumersFacts, 
     let facts = Consumers.collect(&look, patient(), None);
     let text = serde_json::to_string(&facts).unwrap();
     let findings = Consumers.judge(&serde_json::from_str(&text).unwrap(), &spec);
+    crate::check::law::each_has_a_way_out(&findings);
     let all = format!("{text}{}", serde_json::to_string(&findings).unwrap());
     for form in ["p@ss:w0rd", "p%40ss", "cEBzczp3MHJk", "0ther", "MHRoZXI"] {
         assert!(!all.contains(form), "{form} in {all}");
@@ -136,6 +137,8 @@ fn each_consumer_that_differs_says_what_and_how_to_mend_it() {
     let host = host("ubuntu");
     put_everywhere(&host, "http://divvy:0ther@proxy.corp:3128", "mysql,x");
     host.put("/divvycloud/compose.yaml", b"services: {worker: {env_file: prod.env}}\n");
+    host.put("/usr/bin/docker-compose", b"");
+    host.put("/usr/bin/dockerd", b"");
     let (_, findings) = look(&host, Some(URL), "--proxy");
     for (id, wanted, words) in [
         ("proxy-login", Status::Fail, "http_proxy is http://divvy:***@proxy.corp:3128 with another password"),
@@ -227,10 +230,16 @@ fn a_reader_of_prod_env_that_keeps_quotes_is_named() {
 #[test]
 fn what_the_files_alone_do_not_tell_is_said() {
     let host = host("ubuntu");
-    host.put("/etc/profile.d/z.sh", b"http_proxy=http://later:1\nexport no_proxy=$(hostname)\n");
+    host.put("/etc/environment", b"http_proxy=http://later:1\nhttps_proxy=http://later:1\n");
+    host.put("/etc/profile.d/z.sh", b"export no_proxy=$(hostname)\n");
     let (_, findings) = look(&host, Some("http://later:1"), "--proxy");
     let (found, text) = status(&findings, "proxy-login");
     assert!(found == Status::Warn && text.contains("cannot be told"), "{text}");
+    // What is known to be wrong is not hidden by it.
+    host.put("/etc/environment", b"http_proxy=http://later:1\n");
+    let (_, findings) = look(&host, Some("http://later:1"), "--proxy");
+    let (found, text) = status(&findings, "proxy-login");
+    assert!(found == Status::Fail && text.contains("https_proxy is not set") && text.contains("not told"), "{text}");
 }
 
 #[test]

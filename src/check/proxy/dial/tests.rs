@@ -64,6 +64,7 @@ fn dial_within(time: Time, url: &str) -> (DialFacts, Vec<Finding>) {
     let facts = DialFacts { proxies: proxy::probe(&host, &questions(&spec, &secrets), &Roots::of(&host, b""), time) };
     let text = serde_json::to_string(&facts).unwrap();
     let findings = Dial.judge(&serde_json::from_str(&text).unwrap(), &spec);
+    crate::check::law::each_has_a_way_out(&findings);
     let all = format!("{text}{}", serde_json::to_string(&findings).unwrap());
     for form in FORMS {
         assert!(!all.contains(form), "{form} in {all}");

@@ -3,39 +3,40 @@
 use std::collections::BTreeSet;
 
 use crate::check::prelude::*;
-use crate::check::runtime::text::{at, count, long, nothing};
+use crate::check::runtime::text::{Compose, at, count, long, nothing};
 use crate::docker::NoDocker;
 use crate::docker::text::is_plain;
 use crate::product::containers::{ContainersFacts, One, Seen, Service};
 use crate::product::{Known, Place};
+use crate::text::quoted;
 
 pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = nothing(&facts.place, ids::SERVICE_RUNNING, "containers were") {
         return nothing;
     }
-    let command = facts.place.command(&spec.home);
+    let up = &Compose::of(&facts.place, &spec.home);
     let seen = match &facts.docker {
         None => return Vec::new(),
-        Some(Err(error)) => return vec![unreachable(error)],
+        Some(Err(error)) => return vec![unreachable(error, facts)],
         Some(Ok(seen)) => seen,
     };
     let mut findings = vec![reachable(seen)];
     if seen.services.is_empty() {
-        findings.push(none(seen, spec, &command));
+        findings.push(none(seen, spec, up));
         return findings;
     }
     let missing = wanted(seen);
     for service in &seen.services {
         let expected =
             missing.iter().find(|(name, _)| name.eq_ignore_ascii_case(&service.name)).map(|(_, count)| *count);
-        findings.push(Judged { service, expected, command: &command, now: facts.now }.finding());
+        findings.push(Judged { service, expected, up, now: facts.now }.finding());
     }
     for (name, expected) in &missing {
         if !seen.services.iter().any(|service| service.name.eq_ignore_ascii_case(name)) {
-            findings.push(absent(name, *expected, seen, &command));
+            findings.push(absent(name, *expected, seen, up));
         }
     }
-    findings.extend(images(seen, &facts.place, spec, &command));
+    findings.extend(images(seen, &facts.place, spec, &up.command));
     findings
 }
 
@@ -63,7 +64,7 @@ fn reachable(seen: &Seen) -> Finding {
 }
 
 /// Docker did not answer.
-fn unreachable(error: &NoDocker) -> Finding {
+fn unreachable(error: &NoDocker, facts: &ContainersFacts) -> Finding {
     let base = |status, title: &'static str| {
         Finding::new(ids::DOCKER_REACHABLE, status, title).expected("the docker command lists containers")
     };
@@ -73,19 +74,30 @@ fn unreachable(error: &NoDocker) -> Finding {
             .cause("the product's files are here, but Docker is not installed, or installed elsewhere")
             .advise("look: type -a docker podman")
             .advise("install Docker as its own pages say: https://docs.docker.com/engine/install/"),
-        NoDocker::Down { why } => base(Status::Fail, "the Docker daemon does not run")
-            .observed(why)
-            .cause("nothing listens on /var/run/docker.sock; none of the product's containers can run")
-            .fix("systemctl enable --now docker")
-            .advise("if it does not start, look into its log: journalctl -u docker -n 50 --no-pager"),
+        NoDocker::Down { why } => {
+            let finding = base(Status::Fail, "the Docker daemon does not run")
+                .observed(why)
+                .cause("nothing listens on /var/run/docker.sock; none of the product's containers can run");
+            match &facts.unit {
+                Some(unit) => finding.fix(as_root(text!("systemctl enable --now {}", own(unit)))).advise(text!(
+                    "if it does not start, look into its log: {}",
+                    as_root(text!("journalctl -u {} -n 50 --no-pager", own(unit)))
+                )),
+                None => finding.advise("no unit of systemd starts one here: start it as it was installed"),
+            }
+        }
         NoDocker::Denied { why } => base(Status::Error, "this user may not talk to Docker")
             .observed(why)
             .cause("the Docker socket belongs to root and the group docker")
-            .advise("run the same with sudo"),
+            .fix(as_root(ics_setup("check runtime"))),
         NoDocker::Late { millis } => base(Status::Error, "Docker did not answer in time")
             .observed(text!("no end of the docker command within {}", took(*millis)))
             .cause("the daemon hangs, often on a full or failing disk, or the host is overloaded")
-            .advise("look: df -h /var/lib/docker; journalctl -u docker -n 50 --no-pager")
+            .advise(text!(
+                "look: df -h {}; journalctl -u {} -n 50 --no-pager",
+                own(quoted(&facts.data_root.to_string_lossy())),
+                own(facts.unit.as_deref().unwrap_or("docker"))
+            ))
             .advise(text!("give it longer: {}", ics_setup("check runtime --timeout 60s"))),
         NoDocker::Odd { why } => base(Status::Error, "the docker command did not list containers")
             .observed(why)
@@ -93,7 +105,7 @@ fn unreachable(error: &NoDocker) -> Finding {
     }
 }
 
-fn none(seen: &Seen, spec: &CheckSpec, command: &Text) -> Finding {
+fn none(seen: &Seen, spec: &CheckSpec, up: &Compose) -> Finding {
     let home = spec.home.display();
     let mut none = Finding::fail(ids::SERVICE_RUNNING, "no container of the product is there")
         .expected(text!("containers made from the compose file in {}", home))
@@ -115,33 +127,31 @@ fn none(seen: &Seen, spec: &CheckSpec, command: &Text) -> Finding {
         }
         None => none.cause("the product was taken down (docker-compose down), or never started"),
     };
-    none.fix(text!("{} up -d", command))
+    up.mends(none, "up -d")
 }
 
-fn absent(name: &str, expected: usize, seen: &Seen, command: &Text) -> Finding {
+fn absent(name: &str, expected: usize, seen: &Seen, up: &Compose) -> Finding {
     let known = Known::get().service(name).filter(|known| known.what != name);
     let what = known.map_or_else(Text::default, |known| text!(" ({})", own(&known.what)));
     let sure = seen.wanted.is_some();
     let by = if sure { "by the compose file" } else { "somewhere, and no compose file here could be read" };
     let status = if !sure || expected == 0 { Status::Warn } else { Status::Fail };
-    Finding::new(ids::SERVICE_RUNNING, status, text!("{}{} has no container", own(name), what))
+    let finding = Finding::new(ids::SERVICE_RUNNING, status, text!("{}{} has no container", own(name), what))
         .expected(text!("{} of {}, {}", count(expected, "running container"), own(name), own(by)))
         .observed("none, not even one that has ended")
         .cause(if sure {
             "it was never created, or was removed"
         } else {
             "on a host of one role alone that may be as intended"
-        })
-        .fix(text!("{} up -d {}", command, own(name)))
-        .evidence("service", own(name))
-        .evidence("running", 0)
+        });
+    up.mends(finding, text!("up -d {}", own(name))).evidence("service", own(name)).evidence("running", 0)
 }
 
 /// One service in one finding: the worst that can be said of it.
 struct Judged<'a> {
     service: &'a Service,
     expected: Option<usize>,
-    command: &'a Text,
+    up: &'a Compose,
     now: u64,
 }
 
@@ -232,12 +242,12 @@ impl Judged<'_> {
             _ => (Status::Warn, text!("{} runs in {} instead of {}", name, count(running, "container"), expected)),
         };
         let fix = match (created, paused) {
-            (_, paused) if paused > 0 => text!("{} unpause {}", self.command, own(&self.service.name)),
-            _ => text!("{} up -d {}", self.command, own(&self.service.name)),
+            (_, paused) if paused > 0 => text!("unpause {}", own(&self.service.name)),
+            _ => text!("up -d {}", own(&self.service.name)),
         };
         let stuck = self.service.containers.iter().find(|one| !one.error.is_empty());
-        let finding =
-            Finding::new(ids::SERVICE_RUNNING, status, title).expected(self.wants()).observed(observed).fix(fix);
+        let finding = Finding::new(ids::SERVICE_RUNNING, status, title).expected(self.wants()).observed(observed);
+        let finding = self.up.mends(finding, fix);
         match stuck {
             Some(one) => finding.cause(text!("Docker could not start it: {}", one.error)),
             None => finding,
@@ -270,7 +280,10 @@ impl Judged<'_> {
                 finding.advise("look whether it was memory: free -m; dmesg | grep -i 'killed process' | tail -n 3");
         }
         finding
-            .advise(text!("mend that, then: {} up -d {}", self.command, own(&self.service.name)))
+            .advise(text!(
+                "mend that, then: {}",
+                as_root(text!("{} up -d {}", self.up.command, own(&self.service.name)))
+            ))
             .evidence("exit_code", last.exit_code)
             .evidence("oom_killed", last.oom_killed)
             .evidence("memory_limit", last.memory_limit)

@@ -3,7 +3,10 @@
 mod judge;
 
 use crate::check::prelude::*;
+use crate::consumers;
 use crate::docker::NoDocker;
+use crate::envfile::unit::Release;
+use crate::platform::Platform;
 use crate::product::containers::{self, ContainersFacts};
 
 /// See the module.
@@ -27,7 +30,12 @@ impl Check for Containers {
     .gates(&[ids::DOCKER_REACHABLE, ids::SERVICE_RUNNING]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&ContainersFacts>) -> ContainersFacts {
-        containers::look(look.host, &look.spec.home, time)
+        let release = look.platform.map_or(Release::UNKNOWN, Platform::systemd);
+        ContainersFacts {
+            unit: consumers::installed_docker(look.host, release).map(str::to_owned),
+            data_root: consumers::data_root(look.host, release),
+            ..containers::look(look.host, &look.spec.home, time)
+        }
     }
 
     fn judge(&self, facts: &ContainersFacts, spec: &CheckSpec) -> Vec<Finding> {

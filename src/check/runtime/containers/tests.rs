@@ -17,8 +17,13 @@ fn running(name: &str) -> One {
 }
 
 fn facts(services: Vec<(&str, Vec<One>)>) -> ContainersFacts {
-    let place =
-        Place { live: true, prod_env: true, compose: vec!["docker-compose.yml".to_owned()], ..Place::default() };
+    let place = Place {
+        live: true,
+        prod_env: true,
+        compose: vec!["docker-compose.yml".to_owned()],
+        program: Some("docker-compose".to_owned()),
+        ..Place::default()
+    };
     let services: Vec<Service> =
         services.into_iter().map(|(name, containers)| Service { name: name.to_owned(), containers }).collect();
     let wanted = [("interfaceserver", 1), ("scheduler", 1), ("worker", 2)];
@@ -28,6 +33,7 @@ fn facts(services: Vec<(&str, Vec<One>)>) -> ContainersFacts {
         place,
         docker: Some(Ok(Seen { all, services, wanted: Some(wanted), ..Seen::default() })),
         now: NOW,
+        ..ContainersFacts::default()
     }
 }
 
@@ -249,11 +255,17 @@ fn silence_of_docker_is_one_finding() {
     for (error, status, words, fix) in [
         (NoDocker::Absent, Status::Fail, "no docker command", "type -a docker"),
         (NoDocker::Down { why: "x".into() }, Status::Fail, "does not run", "systemctl enable --now docker"),
-        (NoDocker::Denied { why: "x".into() }, Status::Error, "may not talk", "sudo"),
+        (NoDocker::Denied { why: "x".into() }, Status::Error, "may not talk", "check runtime"),
         (NoDocker::Late { millis: 9000 }, Status::Error, "in time", "--timeout"),
         (NoDocker::Odd { why: "x".into() }, Status::Error, "did not list", "docker ps -a"),
     ] {
-        let facts = ContainersFacts { place: place.clone(), docker: Some(Err(error)), now: NOW };
+        let facts = ContainersFacts {
+            place: place.clone(),
+            docker: Some(Err(error)),
+            now: NOW,
+            unit: Some("docker".to_owned()),
+            ..ContainersFacts::default()
+        };
         let findings = judge::judge_containers(&facts, &spec());
         assert_eq!((findings.len(), findings[0].status), (1, status));
         assert!(

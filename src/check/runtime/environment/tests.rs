@@ -1,5 +1,6 @@
 use super::*;
 use crate::check::runtime::testing::{COMPOSE, Checked, Double, spec};
+use crate::check::runtime::text::compose;
 use crate::host::{Attributes, MemoryHost};
 
 const FILE: &str = "# c\nhttp_proxy=http://svc:N3w-Secret@proxy.corp.example:3128\nno_proxy=mysql,redis\nDIVVY_DB_HOST=db2.corp.example\n\
@@ -11,6 +12,7 @@ fn host(file: &str, version: &str, env: &[&str]) -> Double {
     attributes.mtime = Some(1_795_291_000_000_000_000);
     files.put_with("/divvycloud/prod.env", file.as_bytes(), attributes);
     files.put("/divvycloud/docker-compose.yml", COMPOSE.as_bytes());
+    files.put("/usr/bin/docker-compose", b"");
     let line = serde_json::json!({
         "id": "aa", "name": "/divvycloud_interfaceserver_1", "created": "2026-11-21T10:00:00Z", "status": "running",
         "image": "divvycloud/divvycloud:v22.3.9", "env": env,
@@ -105,7 +107,7 @@ fn extras_missing_and_files_that_are_rejected() {
         differences: vec![Difference { name: "A".to_owned(), how: How::Missing, file: None, container: None }],
         ..Service::default()
     };
-    let finding = one(&service, Some(8), Path::new("f"), &"dc".into());
+    let finding = one(&service, Some(8), Path::new("f"), &compose());
     assert!(finding.cause.unwrap().contains("created after") && finding.fix[0] == "look who sets it: dc config");
 }
 
@@ -120,6 +122,7 @@ fn where_nothing_can_be_compared_it_says_why() {
     assert!(finding.observed.unwrap().contains("service-running"));
     let files = MemoryHost::new();
     files.put("/divvycloud/docker-compose.yml", COMPOSE.as_bytes());
+    files.put("/usr/bin/docker-compose", b"");
     assert_eq!(Double::with(files).check(&Environment).remove(0).status, Status::Skip);
 }
 

@@ -2,6 +2,7 @@ use std::io::Write;
 
 use super::*;
 use crate::check::runtime::testing::{Checked, Double, spec};
+use crate::check::runtime::text::compose;
 use crate::host::MemoryHost;
 use crate::net::testing::{brief, closed_port, end, hear, hold, patient, serve};
 use crate::product::Place;
@@ -17,8 +18,13 @@ fn says(answer: &'static [u8]) -> u16 {
 }
 
 fn of(port: u16, time: Time) -> Finding {
-    let place =
-        Place { live: true, prod_env: true, compose: vec!["docker-compose.yml".to_owned()], ..Place::default() };
+    let place = Place {
+        live: true,
+        prod_env: true,
+        compose: vec!["docker-compose.yml".to_owned()],
+        program: Some("docker-compose".to_owned()),
+        ..Place::default()
+    };
     let asked = ask("127.0.0.1".to_owned(), port, time);
     let facts = InterfaceFacts { place, asked: Some(asked), not_here: false };
     let facts: InterfaceFacts = serde_json::from_str(&serde_json::to_string(&facts).unwrap()).unwrap();
@@ -81,7 +87,7 @@ fn a_slow_answer_is_a_warning_and_a_location_is_cleaned() {
             ..Answer::default()
         }),
     };
-    assert_eq!(verdict(&asked(5001, None), &"dc".into()).title, "the web interface is slow: 5.0 s");
+    assert_eq!(verdict(&asked(5001, None), &compose()).title, "the web interface is slow: 5.0 s");
     assert_eq!(url(&asked(1, None)), "http://[::1]:8001/Status");
     let finding = of(says(b"HTTP/1.1 302 F\r\nLocation: http://u:S3cret@h/\r\n\r\n"), patient());
     assert!(!format!("{finding:?}").contains("S3cret"));

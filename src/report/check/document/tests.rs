@@ -5,6 +5,7 @@ use crate::check::{CheckSpec, Record, Target};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::redact::Redactor;
+use crate::text::as_anybody;
 
 const HOSTILE: &str =
     "<script>alert(1)</script> \"'><img src=x onerror=alert(2)> ](javascript:alert(3)) ``` \u{1b}[31m | `x`";
@@ -41,7 +42,7 @@ fn findings() -> Vec<Finding> {
     let mut slow = Finding::new(ids::NETWORK_ENDPOINT, Status::Fail, HOSTILE)
         .expected(HOSTILE)
         .observed(HOSTILE)
-        .fix(HOSTILE)
+        .fix(as_anybody(HOSTILE))
         .evidence("host", "a.example.com")
         .evidence("port", 443)
         .evidence("stages_ms", serde_json::json!({"resolve": 10, "tcp": 30}));

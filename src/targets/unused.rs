@@ -1,0 +1,156 @@
+//! Settings that were given to a verb none of whose targets uses them: accepted is not the same as used, and is said.
+
+use super::Context;
+use crate::finding::{Finding, ids};
+use crate::plan::Draft;
+use crate::settings::{Key, Origin, Spec, TargetName};
+use crate::text;
+use crate::text::{Text, as_root, ics_setup, own, quoted};
+
+/// Who uses a setting of a run that changes the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// Every run, whatever its targets.
+    Run,
+    /// These targets.
+    Targets(&'static [TargetName]),
+    /// No run: these verbs.
+    Others(&'static str),
+}
+
+/// Who uses it.
+fn use_of(key: Key) -> Use {
+    use TargetName::{DockerDaemon, ProdEnv, SystemProxy};
+    match key {
+        Key::Deployment
+        | Key::ProxyUrl
+        | Key::ProxyHttp
+        | Key::ProxyHttps
+        | Key::ProxyUser
+        | Key::ProxyPassword
+        | Key::ProxyPasswordFile
+        | Key::ProxyPasswordEnv
+        | Key::ProxyNoProxy
+        | Key::ProxyNoProxyOnly
+        | Key::ProxyRemove
+        | Key::Os
+        | Key::Home
+        | Key::Target
+        | Key::MendOthers
+        | Key::CheckFirst => Use::Run,
+        Key::ProxyBothCases => Use::Targets(&[SystemProxy, ProdEnv]),
+        Key::MysqlHost
+        | Key::MysqlPort
+        | Key::MysqlUser
+        | Key::MysqlPassword
+        | Key::MysqlPasswordFile
+        | Key::MysqlDatabase
+        | Key::MysqlSecretDatabase
+        | Key::RedisHost
+        | Key::RedisPort
+        | Key::RedisPassword
+        | Key::RedisPasswordFile => Use::Targets(&[ProdEnv]),
+        Key::Restart => Use::Targets(&[DockerDaemon, ProdEnv]),
+        Key::HealthyWithin | Key::MigrateWithin => Use::Targets(&[ProdEnv]),
+        Key::ProxyCa => Use::Others("check network and check backends"),
+        Key::MysqlTls | Key::RedisTls => {
+            Use::Others("check backends, and the question that a changed back end gets first,")
+        }
+        Key::Release => Use::Others("check"),
+        Key::AgentRegion | Key::AgentCollector => Use::Others("check and network"),
+    }
+}
+
+/// Does something of the run use it?
+fn is_used(key: Key, targets: &[TargetName]) -> bool {
+    match use_of(key) {
+        Use::Run => true,
+        Use::Targets(own) => own.iter().any(|target| targets.contains(target)),
+        Use::Others(_) => false,
+    }
+}
+
+/// Says which flags of this run nothing in it uses. What stands in variables and files is for several verbs.
+pub(super) fn say(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let targets = context.phase.chosen(&context.settings.targets);
+    for (key, value, origin) in &context.settings.shown {
+        let is_off = value.as_deref().is_some_and(|value| crate::settings::parse_switch(value) == Some(false));
+        // Nobody waits for what was asked not to happen.
+        let asks = matches!(origin, Origin::Flag(_)) && !(*key == Key::Restart && is_off);
+        if asks && !is_used(*key, &targets) {
+            draft.note(finding(context, key.spec(), value.as_deref().unwrap_or_default(), origin));
+        }
+    }
+}
+
+fn finding(context: &Context<'_>, spec: &'static Spec, value: &str, origin: &Origin) -> Finding {
+    let verb = own(context.phase.verb());
+    let remembered: Text = if spec.saved { "; it is remembered for them".into() } else { Text::default() };
+    let title = text!("nothing that this {} does uses {}", verb, origin);
+    match use_of(spec.key) {
+        Use::Others(who) if matches!(spec.key, Key::Release | Key::AgentRegion | Key::AgentCollector) => {
+            Finding::pass(ids::SETTING_UNUSED, title).cause(text!("{} use it{}", own(who), remembered))
+        }
+        Use::Others(who) => {
+            let finding = Finding::warn(ids::SETTING_UNUSED, title);
+            let finding = finding.cause(text!("{} use it, and no file that runs write{}", own(who), remembered));
+            if spec.key == Key::ProxyCa { trusted(context, value, finding) } else { finding }
+        }
+        Use::Targets(targets) => {
+            let names = targets.iter().map(|target| target.as_str()).collect::<Vec<_>>().join(", ");
+            let finding = Finding::warn(ids::SETTING_UNUSED, title).cause(text!("it is for the target {}", own(names)));
+            match targets {
+                [TargetName::ProdEnv] => {
+                    let flag = own(spec.shown());
+                    finding.advise(text!(
+                        "once the product is installed: {}",
+                        ics_setup(text!("reconfigure {} <VALUE>", flag))
+                    ))
+                }
+                _ => finding,
+            }
+        }
+        Use::Run => Finding::pass(ids::SETTING_UNUSED, title),
+    }
+}
+
+/// How this host comes to trust the authority of a proxy.
+fn trusted(context: &Context<'_>, file: &str, finding: Finding) -> Finding {
+    let name = std::path::Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let (folder, refresh) = context.platform.trust_store();
+    let copy = text!("cp {} {} && {}", own(quoted(file)), own(quoted(&format!("{folder}/{name}.crt"))), own(refresh));
+    let command = as_root(copy);
+    let when = if !context.view.host.is_this_machine() {
+        "once the image runs, let it trust it"
+    } else {
+        "let this host trust it"
+    };
+    finding
+        .advise(text!("{}: {}", own(when), command))
+        .advise("the product's containers trust what is mounted into them: name it in the compose file")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::TABLE;
+
+    #[test]
+    fn what_no_run_uses_is_used_by_other_verbs() {
+        for spec in TABLE {
+            match use_of(spec.key) {
+                Use::Run => assert!(is_used(spec.key, &[]), "{}", spec.key),
+                Use::Targets(targets) => {
+                    assert!(
+                        !targets.is_empty() && !is_used(spec.key, &[]) && is_used(spec.key, targets),
+                        "{}",
+                        spec.key
+                    );
+                }
+                Use::Others(who) => {
+                    assert!(who.starts_with("check") && !is_used(spec.key, &TargetName::ALL), "{}", spec.key)
+                }
+            }
+        }
+    }
+}

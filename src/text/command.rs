@@ -1,0 +1,198 @@
+//! Command lines for people. What a line needs (root, the image that the run works on, files of the host) is marked when it is
+//! made; how it is written for whoever pastes it is decided in one place, [`Text::pasted_by`].
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::fragments::{BELOW, ROOT, ROOTS, ROOTS_END, Shown};
+use super::{Text, quoted};
+
+/// A command line that can be pasted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize))]
+pub struct CommandLine(Text);
+
+/// Who pastes a command line, and where.
+#[derive(Clone, Debug, Default)]
+pub struct Person {
+    /// `--root`: the image that the run works on.
+    pub image: Option<PathBuf>,
+    /// Needs no other rights for the host that the line is for: root, or whoever may write to the image.
+    pub privileged: bool,
+}
+
+/// Verbs of ours that change the host.
+const CHANGING: [&str; 4] = ["prepare", "reconfigure", "revert", "wizard"];
+
+/// A command line of ours: `ics_setup("check --only x")`. Where the run works on an image, its `--root` is added; a verb that
+/// changes the host needs root.
+pub(crate) fn ics_setup(arguments: impl Into<Text>) -> CommandLine {
+    let arguments = arguments.into();
+    let changes = CHANGING
+        .iter()
+        .any(|verb| arguments.marked().strip_prefix(verb).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')));
+    let line = Text::of_marked(format!("ics-setup {}{ROOT}", arguments.marked()));
+    if changes { as_root(line) } else { CommandLine(line) }
+}
+
+/// A command line that needs root.
+pub(crate) fn as_root(line: impl Into<Text>) -> CommandLine {
+    let line = line.into();
+    let line = line.marked().replace([ROOTS, ROOTS_END], "");
+    CommandLine(Text::of_marked(format!("{ROOTS}{line}{ROOTS_END}")))
+}
+
+/// A command line that anybody may run.
+pub fn as_anybody(line: impl Into<Text>) -> CommandLine {
+    CommandLine(line.into())
+}
+
+/// A file of the host as a word of a command line: below the image where the run works on one.
+pub(crate) fn of_host(path: &Path) -> Text {
+    Text::of_marked(format!("{BELOW}{}", quoted(&path.to_string_lossy())))
+}
+
+impl CommandLine {
+    /// The characters with their marks.
+    pub(crate) fn text(&self) -> &Text {
+        &self.0
+    }
+}
+
+impl From<CommandLine> for Text {
+    fn from(line: CommandLine) -> Self {
+        line.0
+    }
+}
+
+impl Shown for CommandLine {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show(f)
+    }
+}
+
+impl Text {
+    /// The same with its command lines as this person can paste them.
+    ///
+    /// Where rights are lacking, `sudo` stands before a line; before one with operators of the shell, `sudo sh -c` with the line
+    /// in quotes.
+    #[must_use]
+    pub fn pasted_by(&self, person: &Person) -> Self {
+        let root = person.image.as_ref().map(|root| quoted(&root.to_string_lossy()));
+        let marked = match &root {
+            Some(root) => self.marked().replace(ROOT, &format!(" --root {root}{ROOT}")).replace(BELOW, root),
+            None => self.marked().to_owned(),
+        };
+        let mut pasted = String::new();
+        let mut rest = marked.as_str();
+        while let Some((before, line)) = rest.split_once(ROOTS) {
+            let (line, after) = line.split_once(ROOTS_END).unwrap_or((line, ""));
+            pasted.push_str(before);
+            if person.privileged {
+                pasted.push_str(line);
+            } else if is_simple(line) {
+                pasted.push_str(&format!("sudo {line}"));
+            } else {
+                pasted.push_str(&format!("sudo sh -c '{}'", line.replace('\'', r"'\''")));
+            }
+            rest = after;
+        }
+        pasted.push_str(rest);
+        Self::of_marked(pasted)
+    }
+}
+
+/// A line without the places, such as `<FILE>`, that a person has to fill.
+fn filled(line: &str) -> String {
+    let mut filled = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('<') {
+        filled.push_str(before);
+        let place = after.split_once('>').filter(|(place, _)| {
+            !place.is_empty() && place.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        });
+        match place {
+            Some((_, behind)) => rest = behind,
+            None => {
+                filled.push('<');
+                rest = after;
+            }
+        }
+    }
+    filled + rest
+}
+
+/// Is it one command, without operators and expansions of the shell?
+fn is_simple(line: &str) -> bool {
+    let line = filled(line);
+    let mut quote = None;
+    !line.chars().any(|character| match (quote, character) {
+        (None, '\'' | '"') => {
+            quote = Some(character);
+            false
+        }
+        (Some(open), _) if open == character => {
+            quote = None;
+            false
+        }
+        (Some('\''), _) => false,
+        (Some(_), _) => matches!(character, '$' | '`'),
+        (None, _) => "|&;<>()$`\n".contains(character),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text;
+    use crate::text::own;
+
+    fn image() -> Person {
+        Person { image: Some("/mnt/a b".into()), privileged: true }
+    }
+
+    #[test]
+    fn commands_of_ours_name_the_image_that_they_work_on() {
+        let then = text!("add it, then: {}", ics_setup("check --only x"));
+        assert_eq!(then, "add it, then: ics-setup check --only x");
+        assert_eq!(then.pasted_by(&image()), "add it, then: ics-setup check --only x --root '/mnt/a b'");
+        let noted = text!("{}   # a TLS port?", ics_setup("reconfigure --redis-tls"));
+        let shut = Person { privileged: false, ..image() };
+        assert_eq!(noted.pasted_by(&image()), "ics-setup reconfigure --redis-tls --root '/mnt/a b'   # a TLS port?");
+        assert_eq!(noted.pasted_by(&shut), "sudo ics-setup reconfigure --redis-tls --root '/mnt/a b'   # a TLS port?");
+        assert_eq!(text!("{}", own("redis-cli ping")).pasted_by(&image()), "redis-cli ping");
+    }
+
+    #[test]
+    fn files_of_the_host_are_those_of_the_image() {
+        let line = text!("{}", as_root(text!("chmod o-r {}", of_host(Path::new("/etc/it's")))));
+        assert_eq!(line.pasted_by(&image()), r"chmod o-r '/mnt/a b''/etc/it'\''s'");
+        assert_eq!(line.pasted_by(&Person::default()), r"sudo chmod o-r '/etc/it'\''s'");
+    }
+
+    #[test]
+    fn who_lacks_rights_is_given_sudo_for_the_whole_line() {
+        let of = |line: CommandLine, privileged| {
+            let person = Person { image: None, privileged };
+            text!("{}", line).pasted_by(&person).to_string()
+        };
+        for (line, sudo) in [
+            ("systemctl restart docker", "sudo systemctl restart docker"),
+            ("a && b", "sudo sh -c 'a && b'"),
+            ("a --host <HOST>:<PORT>", "sudo a --host <HOST>:<PORT>"),
+            ("a </dev/null", "sudo sh -c 'a </dev/null'"),
+            ("echo 'x' > /y", r"sudo sh -c 'echo '\''x'\'' > /y'"),
+            ("prepare --proxy-user 'a&b'", "sudo prepare --proxy-user 'a&b'"),
+            ("echo \"$(x)\"", "sudo sh -c 'echo \"$(x)\"'"),
+        ] {
+            assert_eq!(of(as_root(line), false), sudo);
+            assert_eq!(of(as_root(line), true), line);
+            assert_eq!(of(as_anybody(line), false), line);
+        }
+        assert_eq!(of(ics_setup("preparex"), false), "ics-setup preparex");
+        assert_eq!(of(ics_setup("revert"), false), "sudo ics-setup revert");
+        assert_eq!(of(as_root(ics_setup("revert").text()), false), "sudo ics-setup revert");
+        let two = text!("{}, then {}", ics_setup("prepare"), ics_setup("reconfigure"));
+        assert_eq!(two.pasted_by(&Person::default()), "sudo ics-setup prepare, then sudo ics-setup reconfigure");
+    }
+}
