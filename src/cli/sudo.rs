@@ -6,7 +6,7 @@ use crate::problem::{Problem, id};
 use crate::redact::redact_line;
 use crate::settings::{ProxyUrl, TABLE};
 use crate::text;
-use crate::text::{Fix, as_anybody, own, quoted};
+use crate::text::{Fix, as_anybody, changes_host, own, quoted};
 
 /// The problem as it is told: where root rights would solve it, with the line that has them.
 pub(super) fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
@@ -15,8 +15,7 @@ pub(super) fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
         return problem;
     }
     let dry = argv.iter().any(|word| word == "--dry-run");
-    let changes =
-        argv.iter().any(|word| matches!(word.to_str(), Some("prepare" | "reconfigure" | "revert" | "wizard")));
+    let changes = argv.iter().filter_map(|word| word.to_str()).any(changes_host);
     let problem = problem.hint_fix(line(argv));
     if changes && !dry { problem.hint("look first, without root rights: add --dry-run") } else { problem }
 }

@@ -43,6 +43,12 @@ pub(crate) struct Direct {
 
 impl Sign {
     fn fits(&self, host: &dyn HostRead) -> bool {
+        if self.begins.is_empty() {
+            // What may not be looked at stands in a folder of the service, which is there then; and all that follows is one
+            // more address in a list.
+            return host.lstat(&self.file).map_or(true, |stat| stat.is_some());
+        }
+        // What cannot be read says no name of a cloud, and a wrong one would be told as a fault of lists.
         let bytes = host.read(&self.file).ok().flatten();
         bytes.is_some_and(|bytes| bytes.trim_ascii_start().starts_with(self.begins.as_bytes()))
     }
@@ -104,5 +110,8 @@ mod tests {
             let found: Vec<_> = direct(&host).into_iter().map(|own| format!("{} {}", own.host, own.of)).collect();
             assert_eq!(found, [of], "{file}");
         }
+        let agent = "/var/lib/ecs/data/agent.db";
+        let shut = MemoryHost::new().with_error(agent, std::io::ErrorKind::PermissionDenied);
+        assert_eq!(direct(&shut).len(), 1, "nobody but root may look into the folder of the agent");
     }
 }

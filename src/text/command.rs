@@ -21,16 +21,16 @@ pub struct Person {
     pub privileged: bool,
 }
 
-/// Verbs of ours that change the host.
-const CHANGING: [&str; 4] = ["prepare", "reconfigure", "revert", "wizard"];
+/// Is it a verb of ours that changes the host?
+pub(crate) fn changes_host(verb: &str) -> bool {
+    matches!(verb, "prepare" | "reconfigure" | "revert" | "wizard")
+}
 
 /// A command line of ours: `ics_setup("check --only x")`. Where the run works on an image, its `--root` is added; a verb that
 /// changes the host needs root.
 pub(crate) fn ics_setup(arguments: impl Into<Text>) -> CommandLine {
     let arguments = arguments.into();
-    let changes = CHANGING
-        .iter()
-        .any(|verb| arguments.marked().strip_prefix(verb).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')));
+    let changes = arguments.marked().split(' ').next().is_some_and(changes_host);
     let line = Text::of_marked(format!("ics-setup {}{ROOT}", arguments.marked()));
     if changes { as_root(line) } else { CommandLine(line) }
 }

@@ -60,23 +60,16 @@ fn best<'b, 'a: 'b>(
     longest.map(|(at, _)| at)
 }
 
-/// How the building ended.
-pub(super) struct Built {
-    /// So many certificates of the chain came from the peer.
-    pub(super) from_peer: usize,
-    /// Why the chain leads to no trusted root, which its last certificate tells of; `None`: it does.
-    pub(super) end: Option<Reason>,
-}
-
-/// Extends `chain`, which holds the server's own certificate.
+/// Extends `chain`, which holds the server's own certificate. Returns why it leads to no trusted root, which its last
+/// certificate tells of; `None`: it does.
 pub(super) fn build<'a>(
     chain: &mut Vec<Certificate<'a>>,
     mut peers: Vec<Certificate<'a>>,
     store: &'a Store,
     now: i64,
-) -> Built {
-    let mut from_peer = chain.len();
+) -> Option<Reason> {
     let mut ask_peers = true;
+    let mut from_store = false;
     while let Some(last) = chain.last() {
         let self_signed = last.is_self_signed();
         if chain.len() <= DEPTH
@@ -85,14 +78,14 @@ pub(super) fn build<'a>(
             if self_signed {
                 // One that only has the name of a trusted one is an impostor.
                 if issuer.der == last.der {
-                    return Built { from_peer: from_peer - 1, end: None };
+                    return None;
                 }
             } else {
                 let is_root = issuer.is_self_signed();
                 chain.push(issuer);
-                ask_peers = false;
+                (ask_peers, from_store) = (false, true);
                 if is_root {
-                    return Built { from_peer, end: None };
+                    return None;
                 }
                 continue;
             }
@@ -104,19 +97,15 @@ pub(super) fn build<'a>(
         let candidates = peers.iter().enumerate().filter(|(_, candidate)| unused(candidate));
         let found = if self_signed || chain.len() > DEPTH { None } else { best(last, candidates, now) };
         match found {
-            Some(at) => {
-                chain.push(peers.remove(at));
-                from_peer += 1;
-            }
+            Some(at) => chain.push(peers.remove(at)),
             None => ask_peers = false,
         }
     }
-    let end = match chain.last() {
+    Some(match chain.last() {
         _ if chain.len() > DEPTH => Reason::TooLong,
         Some(last) if last.is_self_signed() && chain.len() == 1 => Reason::SelfSigned,
         Some(last) if last.is_self_signed() => Reason::UntrustedRoot,
-        _ if from_peer < chain.len() => Reason::UnknownRoot,
+        _ if from_store => Reason::UnknownRoot,
         _ => Reason::UnknownIssuer,
-    };
-    Built { from_peer, end: Some(end) }
+    })
 }

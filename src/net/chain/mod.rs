@@ -20,7 +20,6 @@ mod strength;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
 
-use self::build::Built;
 use self::certificate::Certificate;
 use super::Distrust;
 use super::distrust::{NoCa, Place, Reason, Whose};
@@ -43,7 +42,7 @@ pub(super) fn judge(
     }
     let Some(leaf) = shown.first().and_then(|der| Certificate::read(der)) else { return Some(Reason::Damaged.into()) };
     let peers: Vec<Certificate<'_>> = shown[1..].iter().filter_map(|der| Certificate::read(der)).collect();
-    let mut judge = Judge { chain: vec![leaf], from_peer: 1, unsettled: None };
+    let mut judge = Judge { chain: vec![leaf], unsettled: None };
     match judge.all(peers, store, name, now, algorithms) {
         Err((reason, depth)) => Some(Distrust { certificate: judge.whose(depth).map(Box::new), reason }),
         Ok(()) => judge.unsettled.map(|why| Reason::Unsettled { why }.into()),
@@ -55,8 +54,6 @@ type Refusal = (Reason, usize);
 
 struct Judge<'a> {
     chain: Vec<Certificate<'a>>,
-    /// So many of the chain came from the peer.
-    from_peer: usize,
     /// What this program cannot tell.
     unsettled: Option<Foreign>,
 }
@@ -71,16 +68,15 @@ impl<'a> Judge<'a> {
         algorithms: &WebPkiSupportedAlgorithms,
     ) -> Result<(), Refusal> {
         self.key(0)?;
-        let Built { from_peer, end } = build::build(&mut self.chain, peers, store, now);
-        self.from_peer = from_peer;
+        let end = build::build(&mut self.chain, peers, store, now);
         let last = self.chain.len() - 1;
         if let Some(reason) = end {
             return Err((reason, last));
         }
         self.extensions()?;
         for depth in 1..=last {
-            self.key(depth)?;
             self.digest(depth - 1)?;
+            self.key(depth)?;
         }
         if !names::is_valid_for(&self.chain[0], name) {
             let address = matches!(name, Name::Address(_));
