@@ -50,6 +50,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
     let result = match verb {
         "wizard" => wizard::run(&globals, matches),
         "prepare" => Ok(converge::run(&globals, matches, Phase::Prepare)),
+        "install" => Ok(converge::run(&globals, matches, Phase::Install)),
         "reconfigure" => Ok(converge::run(&globals, matches, Phase::Reconfigure)),
         "check" => check::run(&globals, matches, &mut redactor),
         "prove" => prove::run(&globals, matches, &mut redactor),

@@ -44,7 +44,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) fn around<'h>(host: &'h dyn HostWrite, phase: Phase) -> Box<dyn Around + 'h> {
     match phase {
         Phase::Reconfigure => Box::new(Reconfigure { host, running: None }),
-        Phase::Prepare => Box::new(Nothing),
+        Phase::Prepare | Phase::Install => Box::new(Nothing),
     }
 }
 

@@ -163,6 +163,9 @@ fn wrong_shape(shape: Shape, value: &str) -> Option<Text> {
         Shape::Duration => parse_duration(value).is_none().then_some("a time such as 90s, 10m or 2h"),
         Shape::Switch => parse_switch(value).is_none().then_some("true or false"),
         Shape::Port => value.parse::<u16>().map_or(true, |port| port == 0).then_some("a port from 1 to 65535"),
+        Shape::Number => {
+            value.parse::<u16>().map_or(true, |number| !(1..1000).contains(&number)).then_some("a number from 1 to 999")
+        }
         Shape::Choice(choices) => {
             return (!choices.contains(&value)).then(|| text!("one of {}, not {:?}", own(choices.join(", ")), value));
         }

@@ -32,6 +32,7 @@ fn property(spec: &Spec) -> Value {
         Shape::Switch => json!({"type": "boolean"}),
         Shape::List => json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
         Shape::Port => json!({"type": "integer", "minimum": 1, "maximum": 65535}),
+        Shape::Number => json!({"type": "integer", "minimum": 1, "maximum": 999}),
         Shape::Choice(choices) => json!({"enum": choices}),
     };
     if let Value::Object(fields) = &mut value {

@@ -119,7 +119,7 @@ settings! {
         .help("Folder of the product, where prod.env is")
         .default("/divvycloud").asks("Folder of the product?");
     Target = "target": list("target", "ICS_SETUP_TARGET", "NAME")
-        .help("Limit the run to these targets, or add one: system-proxy, docker-daemon, package-manager, prod-env")
+        .help("Limit the run to these targets, or add one: system-proxy, docker-daemon, package-manager, prod-env, compose-file, boot")
         .unsaved();
     MendOthers = "mend_others": switch("mend-others", "ICS_SETUP_MEND_OTHERS")
         .help("Edit also files that a package or a configuration tool owns, where they would win over what is written")
@@ -130,12 +130,47 @@ settings! {
     Restart = "restart": switch("restart", "ICS_SETUP_RESTART")
         .help("Restart the services that must read the new settings (--no-restart: leave them)")
         .unsaved();
+    Image = "image": text("image", "ICS_SETUP_IMAGE", "REF")
+        .help("Image of the product with its tag [default: that of the release]").of_product();
+    Workers = "workers": number("workers", "ICS_SETUP_WORKERS")
+        .help("How many workers run on this host [default: by its memory]").of_product();
+    Port = "port": port("port", "ICS_SETUP_PORT")
+        .help("Port of this host where the web interface answers [default: 8001]").of_product();
+    Bind = "bind": text("bind", "ICS_SETUP_BIND", "ADDRESS")
+        .help("Address of this host where the web interface answers [default: all]").of_product();
+    ReverseProxy = "reverse_proxy": switch("reverse-proxy", "ICS_SETUP_REVERSE_PROXY")
+        .help("The web interface stands behind a proxy or load balancer that ends TLS").of_product();
+    CreateDatabases = "mysql.create_databases": switch("create-databases", "ICS_SETUP_CREATE_DATABASES")
+        .help("Create both databases and the product's user, as --mysql-admin-user").unsaved().of_product();
+    MysqlAdminUser = "mysql.admin_user": text("mysql-admin-user", "ICS_SETUP_MYSQL_ADMIN_USER", "USER")
+        .help("MySQL user who may create databases and users").unsaved().of_product();
+    MysqlAdminPassword = "mysql.admin_password": secret("ICS_SETUP_MYSQL_ADMIN_PASSWORD")
+        .help("Password of that user, as it is").of_product();
+    MysqlAdminPasswordFile = "mysql.admin_password_file":
+        password_file("mysql-admin-password-file", "ICS_SETUP_MYSQL_ADMIN_PASSWORD_FILE")
+        .help("File whose content, without the final newline, is that password").of_product();
+    Bundle = "bundle": path("bundle", "ICS_SETUP_BUNDLE", "DIR")
+        .help("Folder with images, compose file and SHA256SUMS, for hosts without internet").unsaved().of_product();
+    From = "from": text("from", "ICS_SETUP_FROM", "URL")
+        .help("Compose file to take instead of the built-in one; its checksum is --from-sha256").unsaved().of_product();
+    FromSha256 = "from_sha256": text("from-sha256", "ICS_SETUP_FROM_SHA256", "HEX")
+        .help("SHA-256 of what --from names").unsaved().of_product();
+    ComposeBinary = "compose_binary": path("compose-binary", "ICS_SETUP_COMPOSE_BINARY", "FILE")
+        .help("Compose to install where the system has none; its checksum is --compose-sha256").unsaved().of_product();
+    ComposeSha256 = "compose_sha256": text("compose-sha256", "ICS_SETUP_COMPOSE_SHA256", "HEX")
+        .help("SHA-256 of --compose-binary").unsaved().of_product();
+    DockerRepo = "docker_repo": text("docker-repo", "ICS_SETUP_DOCKER_REPO", "URL")
+        .help("Package repository of Docker, where the system's own has none").unsaved().of_product();
+    DockerRepoKey = "docker_repo_key": path("docker-repo-key", "ICS_SETUP_DOCKER_REPO_KEY", "FILE")
+        .help("Key that signs --docker-repo").unsaved().of_product();
+    DockerGroup = "docker_group": text("docker-group", "ICS_SETUP_DOCKER_GROUP", "USER")
+        .help("User who joins the group docker, whose members are as mighty as root").unsaved().of_product();
     HealthyWithin = "healthy_within": duration("healthy-within", "ICS_SETUP_HEALTHY_WITHIN")
         .help("How long the product may take to be healthy after its start")
-        .default("10m").unsaved();
+        .default("10m").unsaved().of_product();
     MigrateWithin = "migrate_within": duration("migrate-within", "ICS_SETUP_MIGRATE_WITHIN")
         .help("The same while it upgrades the schema of its database")
-        .default("2h").unsaved();
+        .default("2h").unsaved().of_product();
 }
 
 impl Key {
@@ -151,6 +186,7 @@ impl Key {
             Self::ProxyPassword => Some(Self::ProxyPasswordFile),
             Self::MysqlPassword => Some(Self::MysqlPasswordFile),
             Self::RedisPassword => Some(Self::RedisPasswordFile),
+            Self::MysqlAdminPassword => Some(Self::MysqlAdminPasswordFile),
             _ => None,
         }
     }
@@ -185,6 +221,8 @@ pub enum Shape {
     List,
     /// A number from 1 to 65535.
     Port,
+    /// A number from 1 to 999.
+    Number,
     /// A path on this machine.
     Path,
     /// A time such as `90s`, `10m` or `2h`.
@@ -214,6 +252,8 @@ pub struct Spec {
     pub default: Option<&'static str>,
     /// What the wizard asks; `None`: it does not ask for this.
     pub question: Option<&'static str>,
+    /// Only runs about the product itself know its flag.
+    pub product: bool,
     /// One sentence for `--help`, the example file and the schema.
     pub help: &'static str,
 }
@@ -236,6 +276,10 @@ impl Spec {
         Self { default: Some(default), ..self }
     }
 
+    const fn of_product(self) -> Self {
+        Self { product: true, ..self }
+    }
+
     const fn unsaved(self) -> Self {
         Self { saved: false, ..self }
     }
@@ -252,6 +296,7 @@ const fn text(key: Key, flag: &'static str, variable: &'static str, value_name: 
         saved: true,
         default: None,
         question: None,
+        product: false,
         help: "",
     }
 }
@@ -272,6 +317,10 @@ const fn port(key: Key, flag: &'static str, variable: &'static str) -> Spec {
     Spec { shape: Shape::Port, ..text(key, flag, variable, "PORT") }
 }
 
+const fn number(key: Key, flag: &'static str, variable: &'static str) -> Spec {
+    Spec { shape: Shape::Number, ..text(key, flag, variable, "N") }
+}
+
 const fn duration(key: Key, flag: &'static str, variable: &'static str) -> Spec {
     Spec { shape: Shape::Duration, ..text(key, flag, variable, "TIME") }
 }
@@ -289,7 +338,7 @@ const fn password_file(key: Key, flag: &'static str, variable: &'static str) -> 
 }
 
 /// Keys that version 0.1.0 saved although nothing read them: files that have them are read all the same.
-pub(super) const RETIRED: [&str; 4] = ["roles", "workers", "image", "bundle"];
+pub(super) const RETIRED: [&str; 1] = ["roles"];
 
 /// The setting with this key.
 pub fn by_key(key: &str) -> Option<&'static Spec> {

@@ -1,5 +1,7 @@
 //! What the settings imply for each thing that is converged. One file per target; each looks and drafts, none writes.
 
+mod boot;
+mod compose_file;
 mod daemon_json;
 mod docker;
 mod mend;
@@ -33,6 +35,8 @@ use vars::ProxyVars;
 pub(crate) enum Phase {
     /// `prepare`: before the product is installed.
     Prepare,
+    /// `install`: all of it.
+    Install,
     /// `reconfigure`: afterwards.
     Reconfigure,
 }
@@ -42,6 +46,7 @@ impl Phase {
     pub(crate) fn verb(self) -> &'static str {
         match self {
             Self::Prepare => "prepare",
+            Self::Install => "install",
             Self::Reconfigure => "reconfigure",
         }
     }
@@ -50,7 +55,14 @@ impl Phase {
     pub(crate) fn targets(self) -> &'static [TargetName] {
         match self {
             Self::Prepare => &[TargetName::SystemProxy, TargetName::DockerDaemon],
-            Self::Reconfigure => &[TargetName::ProdEnv],
+            Self::Install => &[
+                TargetName::SystemProxy,
+                TargetName::DockerDaemon,
+                TargetName::ProdEnv,
+                TargetName::ComposeFile,
+                TargetName::Boot,
+            ],
+            Self::Reconfigure => &[TargetName::ProdEnv, TargetName::ComposeFile],
         }
     }
 
@@ -113,6 +125,8 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
             TargetName::DockerDaemon => docker::plan(context, &vars, &mut draft)?,
             TargetName::PackageManager => package_manager::plan(context, &vars, &mut draft)?,
             TargetName::ProdEnv => prod_env::plan(context, &vars, &mut draft)?,
+            TargetName::ComposeFile => compose_file::plan(context, &mut draft)?,
+            TargetName::Boot => boot::plan(context, &mut draft)?,
         }
     }
     say_what_differs(context, &vars, &mut draft);

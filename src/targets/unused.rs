@@ -20,7 +20,7 @@ enum Use {
 
 /// Who uses it.
 fn use_of(key: Key) -> Use {
-    use TargetName::{DockerDaemon, ProdEnv, SystemProxy};
+    use TargetName::{ComposeFile, DockerDaemon, ProdEnv, SystemProxy};
     match key {
         Key::Deployment
         | Key::ProxyUrl
@@ -52,6 +52,23 @@ fn use_of(key: Key) -> Use {
         | Key::RedisPasswordFile => Use::Targets(&[ProdEnv]),
         Key::Restart => Use::Targets(&[DockerDaemon, ProdEnv]),
         Key::HealthyWithin | Key::MigrateWithin => Use::Targets(&[ProdEnv]),
+        Key::Image
+        | Key::Workers
+        | Key::Port
+        | Key::Bind
+        | Key::ReverseProxy
+        | Key::CreateDatabases
+        | Key::MysqlAdminUser
+        | Key::MysqlAdminPassword
+        | Key::MysqlAdminPasswordFile
+        | Key::Bundle
+        | Key::From
+        | Key::FromSha256
+        | Key::ComposeBinary
+        | Key::ComposeSha256
+        | Key::DockerRepo
+        | Key::DockerRepoKey
+        | Key::DockerGroup => Use::Targets(&[ComposeFile]),
         Key::ProxyCa => Use::Others("check network and check backends"),
         Key::MysqlTls | Key::RedisTls => {
             Use::Others("check backends, and the question that a changed back end gets first,")

@@ -32,14 +32,27 @@ fn value(key: Key, root: &Root) -> String {
         Key::AgentRegion => "eu".into(),
         Key::Home => "/opt/other".into(),
         Key::Target => "package-manager".into(),
+        Key::Image => "divvycloud/divvycloud:v22.3.9".into(),
+        Key::Workers => "3".into(),
+        Key::Port => "8002".into(),
+        Key::Bind => "127.0.0.1".into(),
+        Key::MysqlAdminUser | Key::DockerGroup => "admin".into(),
+        Key::Bundle | Key::ComposeBinary | Key::DockerRepoKey | Key::MysqlAdminPasswordFile => file("pw"),
+        Key::From | Key::DockerRepo => "https://files.corp.example/x".into(),
+        Key::FromSha256 | Key::ComposeSha256 => "00".repeat(32),
+        Key::HealthyWithin | Key::MigrateWithin => "5m".into(),
         Key::ProxyRemove
         | Key::ProxyBothCases
         | Key::MysqlTls
         | Key::RedisTls
         | Key::MendOthers
         | Key::CheckFirst
+        | Key::ReverseProxy
+        | Key::CreateDatabases
         | Key::Restart => "true".into(),
-        Key::ProxyPassword | Key::MysqlPassword | Key::RedisPassword => unreachable!("no flag"),
+        Key::ProxyPassword | Key::MysqlPassword | Key::RedisPassword | Key::MysqlAdminPassword => {
+            unreachable!("no flag")
+        }
     }
 }
 
@@ -56,7 +69,7 @@ fn done(root: &Root, arguments: &[&str]) -> (Value, Value, Value) {
 fn what_no_target_of_a_verb_uses_is_said() {
     for verb in ["prepare", "reconfigure"] {
         for spec in TABLE {
-            let Some(flag) = spec.flag else { continue };
+            let Some(flag) = spec.flag.filter(|_| verb == "reconfigure" || !spec.product) else { continue };
             let root = Root::ubuntu();
             root.put("pw", "Hunter2Hunter\n");
             root.put("usr/bin/dockerd", "");

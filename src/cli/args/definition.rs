@@ -5,14 +5,14 @@ use clap::{Arg, ArgAction, Command};
 
 use super::network;
 use super::options::{choice, help, list, option, path, switch};
-use super::settings::with_settings;
+use super::settings::{with_all_settings, with_settings};
 use crate::check::Group;
 use crate::prove::PROGRAMS;
 use crate::report::check::Format;
 
 /// The commands by what somebody wants, as `--help` lists them.
 const COMMANDS: &[(&str, &[&str])] = &[
-    ("Set a host up, and take it back", &["wizard", "prepare", "reconfigure", "revert", "status"]),
+    ("Set a host up, and take it back", &["wizard", "prepare", "install", "reconfigure", "revert", "status"]),
     ("Find out what is wrong, and what to ask for", &["check", "prove", "network"]),
     ("Learn and build on it", &["demo", "settings", "completions", "man"]),
 ];
@@ -51,7 +51,7 @@ fn all() -> Command {
         .version(crate::build::VERSION)
         .after_help(help!("ics-setup"))
         .args(globals())
-        .subcommand(with_settings(
+        .subcommand(with_all_settings(
             Command::new("wizard")
                 .about("Ask, show the plan, confirm, apply (default at a terminal)")
                 .after_help(help!("wizard"))
@@ -66,7 +66,13 @@ fn all() -> Command {
                 )
                 .arg(no_probe()),
         ))
-        .subcommand(with_settings(
+        .subcommand(with_all_settings(
+            Command::new("install")
+                .about("From a bare host to a healthy product, step by step")
+                .after_help(help!("install"))
+                .arg(no_probe()),
+        ))
+        .subcommand(with_all_settings(
             Command::new("reconfigure")
                 .about("After the install: proxy, database and Redis in prod.env")
                 .after_help(help!("reconfigure"))
@@ -87,8 +93,8 @@ fn all() -> Command {
             Command::new("settings")
                 .about("Effective values and origins, as a file to keep too; JSON Schema")
                 .subcommand_required(true)
-                .subcommand(with_settings(Command::new("show").about("Effective value and origin of each setting")))
-                .subcommand(with_settings(
+                .subcommand(with_all_settings(Command::new("show").about("Effective value and origin of each setting")))
+                .subcommand(with_all_settings(
                     Command::new("export")
                         .about("What is in force on this host as a settings file to keep, without passwords")
                         .after_help(help!("settings-export")),

@@ -8,12 +8,20 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
 use super::options::switch;
 use crate::problem::Problem;
-use crate::settings::{Key, Layer, Origin, Shape, TABLE};
+use crate::settings::{Key, Layer, Origin, Shape, Spec, TABLE};
+
+/// Adds the flags of the settings, without those that are of the product itself.
+pub(super) fn with_settings(command: Command) -> Command {
+    with(command, |spec| !spec.product)
+}
 
 /// Adds the flags of all settings.
-pub(super) fn with_settings(command: Command) -> Command {
-    let mut command = command;
-    for spec in TABLE {
+pub(super) fn with_all_settings(command: Command) -> Command {
+    with(command, |_| true)
+}
+
+fn with(mut command: Command, wanted: fn(&Spec) -> bool) -> Command {
+    for spec in TABLE.iter().filter(|spec| wanted(spec)) {
         let Some(flag) = spec.flag else { continue };
         let help = match spec.default {
             Some(default) if spec.shape != Shape::Switch => {
@@ -25,7 +33,7 @@ pub(super) fn with_settings(command: Command) -> Command {
             .long(flag)
             .value_name(spec.value_name)
             .help(help)
-            .help_heading("Settings")
+            .help_heading(if spec.product { "Settings of the product" } else { "Settings" })
             .allow_hyphen_values(false);
         arg = match spec.shape {
             Shape::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),

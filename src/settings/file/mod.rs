@@ -102,7 +102,7 @@ fn sections(head: &str, lines: impl Fn(&str, &Spec) -> Option<String>) -> String
 fn rendered(shape: Shape, value: &str) -> String {
     match shape {
         Shape::Switch => parse_switch(value).unwrap_or(false).to_string(),
-        Shape::Port => value.parse::<i64>().map_or_else(|_| quoted(value), |number| number.to_string()),
+        Shape::Port | Shape::Number => value.parse::<i64>().map_or_else(|_| quoted(value), |number| number.to_string()),
         Shape::List => {
             let members = value.split(',').map(str::trim).filter(|member| !member.is_empty());
             format!("[{}]", members.map(quoted).collect::<Vec<_>>().join(", "))
@@ -133,6 +133,8 @@ fn sample_of(spec: &Spec) -> String {
     match (spec.shape, spec.value_name) {
         (Shape::Choice(choices), _) => choices[0].to_owned(),
         (Shape::Switch, _) => "true".to_owned(),
+        (Shape::Number, _) => "4".to_owned(),
+        (Shape::Port, _) if spec.key == Key::Port => "8001".to_owned(),
         (Shape::Port, _) => if spec.key.is_in("redis") { "6379" } else { "3306" }.to_owned(),
         (_, "URL") => "http://proxy.corp.example:3128".to_owned(),
         (Shape::Path, "FILE") => "/root/file".to_owned(),

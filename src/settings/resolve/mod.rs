@@ -42,6 +42,10 @@ words! {
         PackageManager = "package-manager",
         /// The product's environment.
         ProdEnv = "prod-env",
+        /// The product's compose file.
+        ComposeFile = "compose-file",
+        /// What starts the product at boot.
+        Boot = "boot",
     }
 }
 
