@@ -12,10 +12,11 @@ mod take_back;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Instant;
 
 pub(crate) use take_back::TakeBack;
 
-use crate::apply::{Applied, Session, State, runs};
+use crate::apply::{Applied, Session, State, Steps, runs};
 use crate::check::Group;
 use crate::consumers::{ConsumersFacts, Wanted};
 use crate::context::{HostContext, Inputs, Intent, Subject};
@@ -23,7 +24,7 @@ use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::{HostRead, HostWrite, View};
 use crate::network::catalogue::foreign_region;
 use crate::network::cause::Via;
-use crate::plan::{Change, ContainerChange, Memory, Plan, PlannedHost, Stage};
+use crate::plan::{Change, ContainerChange, Memory, Plan, PlannedHost, Stage, StageId, StageState};
 use crate::platform::Platform;
 use crate::problem::{HostState, Kind, Problem, id};
 use crate::prove::Look;
@@ -73,6 +74,61 @@ impl Doing<'_, '_> {
     pub(crate) fn tell(&mut self, what: &Text) {
         self.interface.step(what, self.context);
     }
+
+    /// Goes through a stage: notes and says how it ended, and how long it took.
+    ///
+    /// # Errors
+    /// What `work` could not do.
+    pub(crate) fn stage(
+        &mut self,
+        id: StageId,
+        work: impl FnOnce(&mut Self) -> Result<(StageState, Text), Problem>,
+    ) -> Result<(), Problem> {
+        let began = Instant::now();
+        let ended = work(self);
+        let (state, detail) = match &ended {
+            Ok((state, detail)) => (*state, detail.clone()),
+            Err(problem) => (StageState::Failed, problem.message.clone()),
+        };
+        self.note(Stage { id, state, seconds: began.elapsed().as_secs_f64(), detail });
+        ended.map(drop)
+    }
+
+    /// How a stage ended, in the place of what was noted of it before.
+    pub(crate) fn note(&mut self, stage: Stage) {
+        let line = stage.line();
+        self.context.note(stage);
+        self.tell(&line);
+    }
+
+    /// Restarts the Docker daemon where it has not read what its files say.
+    ///
+    /// # Errors
+    /// `systemctl` failed.
+    pub(crate) fn restart_daemon(&mut self, host: &dyn HostRead) -> Result<bool, Problem> {
+        self.context.restart = true;
+        prove::restart(host, self.context)
+    }
+}
+
+/// The steps of [`Around`] while files are published.
+struct Carry<'a, 'h> {
+    around: &'a mut dyn Around,
+    doing: Doing<'a, 'h>,
+}
+
+impl Steps for Carry<'_, '_> {
+    fn before(&mut self, change: &Change) -> Result<(), Problem> {
+        self.around.before_change(&mut self.doing, change)
+    }
+
+    fn made(&mut self, change: &Change) {
+        self.doing.interface.progress(change);
+    }
+
+    fn before_commit(&mut self) -> Result<(), Problem> {
+        self.around.before_commit(&mut self.doing)
+    }
 }
 
 /// What is done to services that run around the change of their files.
@@ -95,6 +151,22 @@ pub(crate) trait Around {
     /// # Errors
     /// They run again as before, unless the problem says otherwise.
     fn before(&mut self, _doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Before the file of a change gets its new content.
+    ///
+    /// # Errors
+    /// It cannot be made yet; all files are taken back.
+    fn before_change(&mut self, _doing: &mut Doing<'_, '_>, _change: &Change) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// All files have their new contents, and can still be taken back.
+    ///
+    /// # Errors
+    /// They are taken back.
+    fn before_commit(&mut self, _doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         Ok(())
     }
 
@@ -147,6 +219,8 @@ pub(crate) struct RunContext {
     pub(crate) run: Option<String>,
     /// Services are to be restarted so that they read the new settings.
     pub(crate) restart: bool,
+    /// The Docker daemon was restarted, and has read all of its files.
+    pub(crate) restarted: bool,
     /// What was wanted.
     pub(crate) settings: Option<Settings>,
     /// What becomes or has become of the product's containers.
@@ -162,6 +236,14 @@ pub(crate) struct RunContext {
 }
 
 impl RunContext {
+    /// How a stage ended, in the place of what was noted of it before.
+    pub(crate) fn note(&mut self, stage: Stage) {
+        match self.stages.iter_mut().find(|own| own.id == stage.id) {
+            Some(own) => *own = stage,
+            None => self.stages.push(stage),
+        }
+    }
+
     /// The report of a command that ended so. Of a failed run that left nothing behind, neither changes nor next steps are
     /// told.
     pub(crate) fn report<'t>(
@@ -247,7 +329,7 @@ impl Converge<'_> {
         }
         let Some(session) = session else { return Err(Problem::bug("no session to apply the plan in")) };
         self.around.before(&mut Doing { session: &session, context, interface: self.interface })?;
-        let applied = self.apply(&session, &context.plan);
+        let applied = self.apply(&session, context);
         let Applied { run, interrupted } = match applied {
             Ok(Some(applied)) => applied,
             Ok(None) => return self.finish(&session, context),
@@ -268,18 +350,20 @@ impl Converge<'_> {
         context.plan.is_empty() && self.around.is_idle()
     }
 
-    /// Writes the files; `None`: they are as wanted.
-    fn apply(&mut self, session: &Session<'_>, plan: &Plan) -> Result<Option<Applied>, Problem> {
+    /// Writes the files, with what is done beside them; `None`: they are as wanted.
+    fn apply(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Option<Applied>, Problem> {
+        let plan = context.plan.clone();
+        let doing = Doing { session, context, interface: &mut *self.interface };
+        let mut carry = Carry { around: &mut *self.around, doing };
         if plan.is_empty() {
-            return Ok(None);
+            return carry.before_commit().map(|()| None);
         }
-        let mut tell = |change: &Change| self.interface.progress(change);
-        session.apply_telling(plan, self.phase.verb(), None, &mut tell).map(Some)
+        session.apply_with(&plan, self.phase.verb(), None, &mut carry).map(Some)
     }
 
     /// Once everything is written.
     fn finish(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Outcome, Problem> {
-        match prove::restart(self.host, context).and_then(|()| self.verify(context)) {
+        match prove::restart(self.host, context).and_then(|_| self.verify(context)) {
             Ok(()) => self.around.after(&mut Doing { session, context, interface: self.interface })?,
             Err(problem) => return Err(self.give_up(session, context, problem)),
         }

@@ -173,8 +173,7 @@ impl Report<'_> {
         }
         text.push_str(&containers(self.containers));
         for stage in self.stages {
-            let _ =
-                writeln!(text, "{}: {:.1} s {}", stage.id.as_str(), stage.seconds, say(self.redactor, &stage.detail));
+            let _ = writeln!(text, "{}", say(self.redactor, &stage.line()));
         }
         // After a change the proof is shown also where it passed. That the host was fit before is none.
         let all = verbose || self.outcome == Outcome::Changed;
