@@ -227,6 +227,8 @@ pub(crate) struct RunContext {
     pub(crate) containers: Vec<ContainerChange>,
     /// What was done to the product, step by step.
     pub(crate) stages: Vec<Stage>,
+    /// What goes for good, which nothing brings back; the folder that holds the data comes first.
+    pub(crate) for_good: Vec<Text>,
     /// What was wanted, and what consumers get by the planned files.
     ahead: Option<(Wanted, ConsumersFacts)>,
     /// What the proxy is to be asked when everything is written.
@@ -241,6 +243,22 @@ impl RunContext {
         match self.stages.iter_mut().find(|own| own.id == stage.id) {
             Some(own) => *own = stage,
             None => self.stages.push(stage),
+        }
+    }
+
+    /// Names the stage that a problem has ended, where none says so itself.
+    pub(crate) fn ended(&mut self, problem: &Problem) {
+        let is_failed = self.stages.iter().any(|stage| stage.state == StageState::Failed);
+        if is_failed || problem.id == id::CANCELLED {
+            return;
+        }
+        let waits = |id: &StageId| {
+            self.stages.iter().find(|stage| stage.id == *id).is_none_or(|stage| stage.state == StageState::Pending)
+        };
+        let first = StageId::ALL.into_iter().find(waits);
+        let of_host = first == Some(StageId::Settings) && problem.kind != Kind::Settings;
+        if let Some(id) = if of_host { Some(StageId::Preflight) } else { first } {
+            self.note(Stage::idle(id, StageState::Failed, problem.message.clone()));
         }
     }
 
@@ -478,13 +496,10 @@ impl Converge<'_> {
         seen.retain(|new| !context.findings.iter().any(|known| (known.id, &known.title) == (new.id, &new.title)));
         context.findings.extend(seen);
         ignored.apply(&mut context.findings);
-        match failure(&context.findings) {
-            None => self.around.foresee(context),
-            Some(problem) => Err(or_ignored(
-                problem.hint("then run the same command again: nothing of it was written or remembered"),
-                &context.findings,
-            )),
-        }
+        nothing_fails(context)?;
+        self.around.foresee(context)?;
+        ignored.apply(&mut context.findings);
+        nothing_fails(context)
     }
 }
 
@@ -539,6 +554,13 @@ fn written(host: &dyn HostRead) -> BTreeSet<PathBuf> {
 /// Where there is one.
 pub(crate) fn stop_on_failure(findings: &[Finding]) -> Result<(), Problem> {
     failure(findings).map_or(Ok(()), |problem| Err(or_ignored(problem, findings)))
+}
+
+/// A run that asks the world first stops here.
+fn nothing_fails(context: &RunContext) -> Result<(), Problem> {
+    let Some(problem) = failure(&context.findings) else { return Ok(()) };
+    let again = "then run the same command again: nothing of it was written or remembered";
+    Err(or_ignored(problem.hint(again), &context.findings))
 }
 
 fn failing(findings: &[Finding]) -> impl Iterator<Item = &Finding> {

@@ -22,8 +22,11 @@ mod made;
 mod marker;
 mod product;
 mod reconfigure;
+mod remove;
 
 use std::time::Duration;
+
+pub(crate) use remove::Remove;
 
 use crate::converge::{Around, Nothing};
 use crate::docker::NoDocker;

@@ -98,6 +98,14 @@ pub(crate) struct Context<'a> {
     pub phase: Phase,
 }
 
+/// Passwords that runs have made up go with the data that they were made for.
+///
+/// # Errors
+/// A file cannot be removed.
+pub(crate) fn forget_passwords(_host: &dyn crate::host::HostWrite) -> Result<(), Problem> {
+    Ok(())
+}
+
 /// The plan of a run.
 ///
 /// # Errors
