@@ -109,7 +109,7 @@ const TAKEN_FOR_ABSENT: [(&str, usize, &str); 17] = [
     ("crate::targets::mend", 1, "a path that cannot be followed is the path itself"),
     ("crate::consumers::docker", 3, "the same files were read before, and their errors told"),
     ("crate::consumers::places", 1, "a curl that cannot be asked is one whose release is not known"),
-    ("crate::consumers::docker::others", 5, "podman and daemons of users are told of where they are seen"),
+    ("crate::consumers::docker::others", 2, "daemons of users are told of where they are seen"),
     ("crate::consumers::docker::validate", 1, "where the engine does not answer, the model does"),
     ("crate::consumers::prod_env", 1, "a Compose that does not answer is none: all ways of reading are told then"),
     ("crate::consumers::units", 1, "where systemd does not answer, its files do"),

@@ -241,7 +241,7 @@ fn repository_and_tag(image: &str) -> (&str, &str) {
 }
 
 /// What the words of a failed docker command mean.
-fn refused(output: &Output) -> NoDocker {
+pub(super) fn refused(output: &Output) -> NoDocker {
     // The client warns of its own config file first: that is not why the daemon was not asked.
     let told = lines(&output.stderr).filter(|line| !line.starts_with(b"WARNING:"));
     let why = first_line(&told.collect::<Vec<_>>().join(&b'\n'), 300);
