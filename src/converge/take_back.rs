@@ -37,7 +37,7 @@ impl TakeBack<'_> {
     ///
     /// # Errors
     /// A conflict, or the effect that failed.
-    pub(crate) fn run(mut self, context: &mut RunContext) -> Result<Outcome, Problem> {
+    pub(crate) fn run(self, context: &mut RunContext) -> Result<Outcome, Problem> {
         let session = if self.options.dry_run { None } else { Session::resume(self.host)? };
         let all = runs(self.host)?;
         let run = match revert::choose(&all, self.named) {

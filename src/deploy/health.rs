@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_migration_is_waited_for_only_while_the_scheduler_is_steady() {
         let mut health = Health::new(LIMITS, &[]);
-        let waiting = |one: One| Poll { log: vec!["schema-waiting".to_owned()], ..poll(Some(503), one) };
+        let waiting = |one: One| Poll { log: vec![("schema-waiting".to_owned(), 1)], ..poll(Some(503), one) };
         assert_eq!(health.see(at(1), &waiting(one("running", 0))), Ok(State::Starting));
         assert_eq!(health.see(at(2), &waiting(one("running", 0))), Ok(State::Migrating));
         assert_eq!(health.see(at(3000), &waiting(one("running", 0))), Ok(State::Migrating));
