@@ -76,6 +76,7 @@ pub(crate) mod id {
         COMPOSE_FAILED = "compose-failed",
         COMPOSE_MISSING = "compose-missing",
         CONFLICT = "conflict",
+        DATABASES_FAILED = "databases-failed",
         DAEMON_JSON_INVALID = "daemon-json-invalid",
         DEMO_FAILED = "demo-failed",
         DENIED = "denied",

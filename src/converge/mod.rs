@@ -26,7 +26,7 @@ use crate::network::catalogue::foreign_region;
 use crate::network::cause::Via;
 use crate::plan::{Change, ContainerChange, Memory, Plan, PlannedHost, Stage, StageId, StageState};
 use crate::platform::Platform;
-use crate::problem::{HostState, Kind, Problem, id};
+use crate::problem::{HostState, Kind, Problem, ProblemId, id};
 use crate::prove::Look;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
@@ -571,15 +571,23 @@ fn failing(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
 fn failure(findings: &[Finding]) -> Option<Problem> {
     let first = failing(findings).next()?;
     let others = failing(findings).count() - 1;
-    let more = if others > 0 { text!(" (and {} more)", others) } else { Text::default() };
-    let outside = first.path == Some(Via::Proxy.as_str()) || first.id.group() == Group::Backends.as_str();
+    let mut problem = problem_of(first, id::CHECKS_FAILED);
+    if others > 0 {
+        problem.message.push(text!(" (and {} more)", others));
+    }
+    Some(problem)
+}
+
+/// A failing finding as a problem, with what mends it.
+pub(crate) fn problem_of(finding: &Finding, id: ProblemId) -> Problem {
+    let outside = finding.path == Some(Via::Proxy.as_str()) || finding.id.group() == Group::Backends.as_str();
     let kind = if outside { Kind::Outside } else { Kind::Host };
-    let problem = Problem::new(kind, id::CHECKS_FAILED, text!("{}{}", first.title, more));
-    let problem = match &first.observed {
+    let problem = Problem::new(kind, id, finding.title.clone());
+    let problem = match &finding.observed {
         Some(observed) => problem.because(text!("seen: {}", observed)),
         None => problem,
     };
-    Some(first.fix.iter().cloned().fold(problem, Problem::hint_fix))
+    finding.fix.iter().cloned().fold(problem, Problem::hint_fix)
 }
 
 /// The other way out: what lets all of them pass.

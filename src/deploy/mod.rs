@@ -6,6 +6,7 @@
 //! | `reconfigure` | stopped before its files change, started after, proven healthy, or brought back |
 //! | `remove` | what `revert` does to the product: containers go, or run again with the files of before; `--purge` |
 //! | `product` | its containers: stop, start, wait until they are well, what became of them |
+//! | `databases` | databases, user and rights on MySQL |
 //! | `health` | is it healthy, will it be, or not any more? |
 //! | `compose` | Compose as a program |
 //! | `accounts` | the product's user, and who may talk to Docker |
@@ -16,6 +17,7 @@
 mod accounts;
 mod boot;
 mod compose;
+mod databases;
 mod health;
 mod install;
 mod made;

@@ -22,7 +22,7 @@ pub use layers::{Layer, Layers, Origin, Setting, parse_duration, parse_switch};
 pub use no_proxy::{NoProxy, NoProxyError};
 pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme};
 pub use resolve::{
-    BackEnd, Deployment, Effective, Exclusions, Proxies, SecretSources, Settings, TargetName, Unresolved, home,
+    BackEnd, Deployment, Effective, Exclusions, MysqlAdmin, Proxies, SecretSources, Settings, TargetName, Unresolved, home,
     strategy,
 };
 pub use schema::schema;
