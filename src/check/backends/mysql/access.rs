@@ -1,5 +1,6 @@
 //! Findings about getting in: turned away before the greeting, or at the login.
 
+use super::super::super::certificates;
 use super::super::words::{at, placed};
 use super::SERVER;
 use crate::check::prelude::*;
@@ -164,7 +165,7 @@ pub(super) fn login(
             .cause("it has no certificate and no key, or TLS is turned off there (skip_ssl)")
             .advise("set ssl_ca, ssl_cert and ssl_key in my.cnf on the server, then restart it")
             .advise(text!("where the network may be trusted, do without: {}", ics_setup("reconfigure --mysql-tls=false"))),
-        Login::Broken { error, tls } => broken(spec, error, (*tls, openssl), limits, make),
+        Login::Broken { error, tls } => certificates::with_openssl(broken(spec, error, (*tls, openssl), limits, make), openssl),
     })
 }
 
