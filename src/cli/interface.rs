@@ -52,6 +52,12 @@ impl Interface for ByFlags<'_> {
             out::message(&format!("{}\n", line(&context.redactor, what)));
         }
     }
+
+    fn moving(&mut self, what: &Text, context: &RunContext) {
+        if !self.0.quiet {
+            out::moving(&line(&context.redactor, what));
+        }
+    }
 }
 
 /// Diffs, and what becomes of containers.

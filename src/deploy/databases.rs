@@ -81,7 +81,9 @@ impl<'a> Databases<'a> {
         let not_here = match (&spec.mysql, &spec.databases) {
             _ if !host.is_live() => Some("--root names an image, where nothing runs".into()),
             _ if is_container => Some("a Test Drive's MySQL is a container, which makes them when it starts".into()),
-            (None, Some(own)) => Some(text!("they come from the secret {}, which the product alone reads", &own.secret)),
+            (None, Some(own)) => {
+                Some(text!("they come from the secret {}, which the product alone reads", &own.secret))
+            }
             _ => None,
         };
         if let Some(mysql) = &mut spec.mysql {
@@ -263,7 +265,10 @@ impl<'a> Databases<'a> {
                 .observed(text!("the account is there, and the login of {} was refused", user(mysql)))
                 .cause("the password is another one; it is not changed, since others may log in with it")
                 .advise("give the password that it has: --mysql-password-file <FILE>")
-                .advise(text!("or give it this one, on the server: ALTER USER {} IDENTIFIED BY '<PASSWORD>';", own(&missing.account)));
+                .advise(text!(
+                    "or give it this one, on the server: ALTER USER {} IDENTIFIED BY '<PASSWORD>';",
+                    own(&missing.account)
+                ));
             return Some(shadows(missing).fold(finding, Finding::advise));
         }
         if !missing.not_allowed.is_empty() {
@@ -317,7 +322,11 @@ fn shadows(missing: &Missing) -> impl Iterator<Item = Text> {
     let hosts = missing.anonymous.iter().filter(|host| *host != "%");
     hosts.map(|host| {
         let account = mysql::sql::account("", host, true);
-        text!("if this host logs in from {}, the account without a name is in the way; on the server: DROP USER {};", host, own(account))
+        text!(
+            "if this host logs in from {}, the account without a name is in the way; on the server: DROP USER {};",
+            host,
+            own(account)
+        )
     })
 }
 

@@ -154,13 +154,16 @@ impl Missing {
         let account = &self.account;
         let text = match step {
             Step::Database(name, set) => {
-                let set = set.as_ref().map(|(charset, collation)| format!(" CHARACTER SET {charset} COLLATE {collation}"));
+                let set =
+                    set.as_ref().map(|(charset, collation)| format!(" CHARACTER SET {charset} COLLATE {collation}"));
                 format!("CREATE DATABASE IF NOT EXISTS {}{}", sql::identifier(name), set.unwrap_or_default())
             }
             Step::Rights(name) => format!("GRANT ALL PRIVILEGES ON {}.* TO {account}", sql::pattern(name)),
             Step::Reload => format!("GRANT RELOAD ON *.* TO {account}"),
             Step::User => match self.way {
-                Way::Kept => format!("CREATE USER {account} IDENTIFIED BY PASSWORD '{}'", exchange::kept(need.password)),
+                Way::Kept => {
+                    format!("CREATE USER {account} IDENTIFIED BY PASSWORD '{}'", exchange::kept(need.password))
+                }
                 Way::Plugin => {
                     format!("CREATE USER {account} IDENTIFIED WITH {NATIVE} AS '{}'", exchange::kept(need.password))
                 }
@@ -264,9 +267,8 @@ mod tests {
     fn statements_are_in_the_servers_own_words() {
         let need = Need { user: "divvy", password: b"my'p\\ass", databases: ["divvy", "my_keys"], account: None };
         let about = about("5.7.44", &[], [There::Yes, There::No]);
-        let said = |way, step: Step| {
-            String::from_utf8(missing_with(way, vec![]).statement(&step, &about, &need)).unwrap()
-        };
+        let said =
+            |way, step: Step| String::from_utf8(missing_with(way, vec![]).statement(&step, &about, &need)).unwrap();
         let kept = exchange::kept(need.password);
         assert_eq!(said(Way::Kept, Step::User), format!("CREATE USER 'divvy'@'%' IDENTIFIED BY PASSWORD '{kept}'"));
         assert_eq!(
@@ -287,12 +289,7 @@ mod tests {
     #[test]
     fn what_may_not_be_done_is_known_before_it_is_tried() {
         let all = || {
-            vec![
-                Step::Database("divvy".to_owned(), None),
-                Step::User,
-                Step::Rights("divvy".to_owned()),
-                Step::Reload,
-            ]
+            vec![Step::Database("divvy".to_owned(), None), Step::User, Step::Rights("divvy".to_owned()), Step::Reload]
         };
         let lacks = |lines: &[&str]| not_allowed(&about("5.7.44", lines, [There::No, There::No]), &all()).len();
         assert_eq!(lacks(&["GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' WITH GRANT OPTION"]), 0);
