@@ -47,7 +47,7 @@ pub(super) fn moving(text: &str) {
         return;
     }
     MOVING.store(true, Ordering::Relaxed);
-    let width = terminal::width().saturating_sub(1);
+    let width = terminal::columns_of_messages().saturating_sub(1);
     let line: String = text.chars().take(width).collect();
     let _ = io::stderr().lock().write_all(format!("\r\u{1b}[K{line}").as_bytes());
 }

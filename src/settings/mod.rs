@@ -15,6 +15,7 @@ mod schema;
 mod table;
 
 pub use file::{Entry, SETTINGS_FILE, example, export, read as read_file};
+pub(crate) use found::Brought;
 pub use found::{First, Found, Line};
 pub(crate) use host_name::{NoHost, host_alone, host_shown};
 pub use last_run::{LastRun, STATE, STATE_FILE, Told};

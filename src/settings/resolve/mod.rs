@@ -344,6 +344,17 @@ impl Settings {
         self.shown.iter().find(|(own, ..)| *own == key)?.1.as_deref()
     }
 
+    /// The same where somebody says it in this run: by a flag, a variable or the settings file.
+    pub fn said(&self, key: Key) -> Option<&str> {
+        let (_, value, origin) = self.shown.iter().find(|(own, ..)| *own == key)?;
+        value.as_deref().filter(|_| origin.rank() > LAST_RUN)
+    }
+
+    /// How strongly it is said: the rank of its origin.
+    pub(crate) fn rank(&self, key: Key) -> u8 {
+        self.shown.iter().find(|(own, ..)| *own == key).map_or(0, |(.., origin)| origin.rank())
+    }
+
     /// The same of a time that has a default.
     pub fn duration(&self, key: Key) -> Duration {
         // Every layer holds what its shape allows, and so does the default.
