@@ -11,6 +11,11 @@
 //! | `compose` | Compose as a program |
 //! | `accounts` | the product's user, and who may talk to Docker |
 //! | `boot` | the unit that starts it when the host has started |
+//! | `checksum` | SHA-256 of large files, and lists of them |
+//! | `engine` | the stage `engine` |
+//! | `fetch` | the stage `fetch` |
+//! | `task` | what a stage works with |
+//! | `words` | what programs say when they fail |
 //! | `marker` | which services a run has stopped, for the run that goes on |
 //! | `made` | what runs have made beside files, for the way back |
 
@@ -18,6 +23,9 @@ mod accounts;
 mod boot;
 mod compose;
 mod databases;
+mod checksum;
+pub(crate) mod engine;
+pub(crate) mod fetch;
 mod health;
 mod install;
 mod made;
@@ -25,6 +33,8 @@ mod marker;
 mod product;
 mod reconfigure;
 mod remove;
+pub(crate) mod task;
+mod words;
 
 use std::time::Duration;
 
