@@ -338,6 +338,10 @@ impl Converge<'_> {
         let mut host = subject.look(self.host, Intent::Change { first, dry_run: self.options.dry_run })?;
         host.found.secrets().for_each(|secret| context.redactor.learn(secret));
         let region = foreign_region(&host.layers);
+        if self.phase == Phase::Install {
+            host.installs = true;
+            host.make_up_password(&mut self.inputs)?;
+        }
         let interface = &mut *self.interface;
         let (mut settings, noticed) = host.settings(&mut self.inputs, ignored, &mut |spec| interface.secret(spec))?;
         settings.secrets.iter().for_each(|secret| context.redactor.learn(secret));

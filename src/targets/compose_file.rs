@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::{Context, Phase};
+use super::{Context, Phase, mysql_env};
 use crate::docker::compose::edit::{Edit, edited};
 use crate::docker::compose::outline::{Outline, outline};
 use crate::docker::compose::{Odd, published};
@@ -78,6 +78,7 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
     };
     if context.phase == Phase::Install {
         judge(context, &shown, &new, draft);
+        mysql_env::plan(context, &services, draft)?;
     }
     draft.put(&path, new.into_bytes(), 0o644, reasons)
 }

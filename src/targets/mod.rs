@@ -5,6 +5,7 @@ mod compose_file;
 mod daemon_json;
 mod docker;
 mod mend;
+mod mysql_env;
 mod package_manager;
 mod prod_env;
 mod system_proxy;
