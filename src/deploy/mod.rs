@@ -21,9 +21,9 @@
 
 mod accounts;
 mod boot;
+mod checksum;
 mod compose;
 mod databases;
-mod checksum;
 pub(crate) mod engine;
 pub(crate) mod fetch;
 mod health;

@@ -98,9 +98,11 @@ fn absent(question: &Question<'_>) -> Vec<Finding> {
     let given = wish.given();
     let manager = platform.package_manager(*host);
     let names = packages::names(manager, false);
-    let candidates = if packages::has_index(*host, manager) { packages::candidates(*host, manager, &names).ok() } else { None };
+    let candidates =
+        if packages::has_index(*host, manager) { packages::candidates(*host, manager, &names).ok() } else { None };
     // Where the package manager does not tell, the run will.
-    let choice = candidates.map(|all| packages::chosen(manager, false, &all, engine, compose.then_some(wish.generation)));
+    let choice =
+        candidates.map(|all| packages::chosen(manager, false, &all, engine, compose.then_some(wish.generation)));
     if engine && choice.as_ref().is_some_and(|choice| choice.engine.is_empty()) {
         found.push(
             Finding::fail(ids::ENGINE_ABSENT, "there is no Docker on this host, and no package source has one")
@@ -179,8 +181,11 @@ fn room(question: &Question<'_>) -> Option<Finding> {
     let title = text!("{} free where the engine keeps images ({})", gb(free), root.display());
     let observed = text!("{} free on the file system of {}", gb(free), there.display());
     let finding = match archives {
-        Some(bytes) => Finding::fail(ids::IMAGE_ROOM, title)
-            .expected(text!("{}: the bundle's archives have {}, and are unpacked beside themselves", gb(need), gb(*bytes))),
+        Some(bytes) => Finding::fail(ids::IMAGE_ROOM, title).expected(text!(
+            "{}: the bundle's archives have {}, and are unpacked beside themselves",
+            gb(need),
+            gb(*bytes)
+        )),
         // What is assumed can warn and never fail.
         None => Finding::warn(ids::IMAGE_ROOM, title).expected(text!(
             "{}: {} images of {} each, which is assumed, packed and unpacked",
@@ -200,7 +205,13 @@ fn room(question: &Question<'_>) -> Option<Finding> {
 
 /// The daemon has to be started again to read its proxy, and containers run: `behind` says that it has not read it, or that this
 /// run writes it.
-pub(crate) fn unread_proxy(running: u64, behind: bool, missing: &[String], wish: &Wish, restart: Option<bool>) -> Option<Finding> {
+pub(crate) fn unread_proxy(
+    running: u64,
+    behind: bool,
+    missing: &[String],
+    wish: &Wish,
+    restart: Option<bool>,
+) -> Option<Finding> {
     let needed = behind && running > 0 && !missing.is_empty() && wish.bundle.is_none() && restart != Some(true);
     needed.then(|| {
         Finding::fail(ids::DAEMON_PROXY_UNREAD, "the Docker daemon has not read its proxy, and has images to pull")

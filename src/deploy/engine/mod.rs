@@ -157,7 +157,11 @@ impl Wish {
                 return Err(repository::missing("--compose-sha256 <HEX>", "--compose-binary", why));
             }
             (None, Some(_)) => {
-                return Err(repository::missing("--compose-binary <FILE>", "--compose-sha256", "a checksum alone says nothing"));
+                return Err(repository::missing(
+                    "--compose-binary <FILE>",
+                    "--compose-sha256",
+                    "a checksum alone says nothing",
+                ));
             }
         };
         let made = containers.iter().find_map(|container| container.compose_version.as_deref());
@@ -263,7 +267,8 @@ fn choose(
     let compose = (compose && wish.binary.is_none()).then_some(wish.generation);
     let read = |task: &Task<'_>| packages::candidates(task.reader(), manager, &names);
     let pick = |found: &Candidates| packages::chosen(manager, wish.repository, found, engine, compose);
-    let lacks = |choice: &Choice| (engine && choice.engine.is_empty()) || (compose.is_some() && choice.compose.is_empty());
+    let lacks =
+        |choice: &Choice| (engine && choice.engine.is_empty()) || (compose.is_some() && choice.compose.is_empty());
     let mut found = read(task);
     let mut choice = found.as_ref().map(&pick).unwrap_or_default();
     let mut said = String::new();
@@ -344,7 +349,9 @@ fn start(task: &mut Task<'_>, facts: &EngineFacts, new: bool) -> Result<(), Prob
     loop {
         match docker::versions(host, Time::new(LOOK, LOOK)) {
             Ok(Versions { server: Ok(_), .. }) => return Ok(()),
-            _ if (task.stop)() => return Err(cancelled("cancelled while the engine was starting; it goes on with that")),
+            _ if (task.stop)() => {
+                return Err(cancelled("cancelled while the engine was starting; it goes on with that"));
+            }
             other if said.is_some() || Instant::now() >= end => {
                 let client = other.map_or_else(Client::Odd, Client::Docker);
                 let problem = silent(host, &EngineFacts { client, ..facts.clone() });
@@ -363,7 +370,8 @@ fn last_of_log(host: &dyn HostRead, unit: &str) -> Option<String> {
     let argv = ["journalctl", "-u", unit, "-n", "30", "-o", "cat", "--no-pager"];
     let output = host.run(&Command::new(argv)).ok().filter(|output| output.code == Some(0))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let tells = |line: &&str| ["failed", "unable", "error", "fatal"].iter().any(|word| line.to_lowercase().contains(word));
+    let tells =
+        |line: &&str| ["failed", "unable", "error", "fatal"].iter().any(|word| line.to_lowercase().contains(word));
     // systemd's own lines tell that it failed, and not why.
     let own_lines = |line: &&str| !line.starts_with("docker.service:") && !line.starts_with("Failed to start");
     let line = text.lines().rev().filter(own_lines).find(tells)?;

@@ -67,7 +67,9 @@ pub(super) fn candidates(host: &dyn HostRead, manager: PackageManager, names: &[
     match manager.syntax {
         PackageSyntax::Apt if output.code == Some(0) => Ok(policy(&text)),
         // dnf and yum end with 1 where they have none of them.
-        PackageSyntax::Ini if output.code == Some(0) || said(&output).to_lowercase().contains("no matching packages") => {
+        PackageSyntax::Ini
+            if output.code == Some(0) || said(&output).to_lowercase().contains("no matching packages") =>
+        {
             Ok(list(&text))
         }
         _ => Err(text!("{}: {}", own(manager.name), Foreign::new(last_lines(&output.stderr, 2)))),
@@ -147,9 +149,13 @@ pub(super) fn chosen(
 /// Has the package manager an index to look into? Without one it has nothing, and that says nothing.
 pub(super) fn has_index(host: &dyn HostRead, manager: PackageManager) -> bool {
     // What cannot be listed may be there.
-    let lists = || host.list(std::path::Path::new("/var/lib/apt/lists")).map_or(true, |names| {
-        names.iter().any(|name| name.to_string_lossy().contains("_Packages") || name.to_string_lossy().ends_with("InRelease"))
-    });
+    let lists = || {
+        host.list(std::path::Path::new("/var/lib/apt/lists")).map_or(true, |names| {
+            names.iter().any(|name| {
+                name.to_string_lossy().contains("_Packages") || name.to_string_lossy().ends_with("InRelease")
+            })
+        })
+    };
     manager.syntax != PackageSyntax::Apt || lists()
 }
 
@@ -170,7 +176,12 @@ pub(super) fn refresh(task: &mut Task<'_>, manager: PackageManager) -> Result<St
 ///
 /// # Errors
 /// `packages-failed`, or the known reason in its place.
-pub(super) fn install(task: &mut Task<'_>, manager: PackageManager, names: &[String], before: &str) -> Result<(), Problem> {
+pub(super) fn install(
+    task: &mut Task<'_>,
+    manager: PackageManager,
+    names: &[String],
+    before: &str,
+) -> Result<(), Problem> {
     let list = Text::join(names.iter().map(|name| text!("{}", own(name))), ", ");
     task.say(&text!("installing {}", list.clone()));
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -185,7 +196,8 @@ pub(super) fn install(task: &mut Task<'_>, manager: PackageManager, names: &[Str
 pub(super) fn failed(manager: PackageManager, message: Text, said: &[&str]) -> Problem {
     let failure = said.iter().find_map(|said| known(&Facts::get().failure, said));
     let telling = |said: &&&str| known(&Facts::get().failure, said).is_some();
-    let words = said.iter().find(telling).or_else(|| said.iter().find(|said| !said.is_empty())).copied().unwrap_or_default();
+    let words =
+        said.iter().find(telling).or_else(|| said.iter().find(|said| !said.is_empty())).copied().unwrap_or_default();
     let line = match failure {
         // The line that says it, not the last of many.
         Some(_) => words.lines().find(|line| known(&Facts::get().failure, line).is_some()).unwrap_or(words).to_owned(),
@@ -209,8 +221,16 @@ fn run(task: &mut Task<'_>, manager: PackageManager, verb: &[&str], names: &[&st
     let own_words: &[&str] = match (manager.syntax, manager.name) {
         // No question is asked, files that somebody has edited stay, and nobody restarts services that run.
         (PackageSyntax::Apt, _) => &[
-            "env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1", "apt-get", "-y", "--no-install-recommends",
-            "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold",
+            "env",
+            "DEBIAN_FRONTEND=noninteractive",
+            "NEEDRESTART_SUSPEND=1",
+            "apt-get",
+            "-y",
+            "--no-install-recommends",
+            "-o",
+            "Dpkg::Options::=--force-confdef",
+            "-o",
+            "Dpkg::Options::=--force-confold",
         ],
         (PackageSyntax::Ini, name) => &["env", name, "-y"],
     };
@@ -238,7 +258,10 @@ fn run(task: &mut Task<'_>, manager: PackageManager, verb: &[&str], names: &[&st
         match text.lines().find(is_lock).filter(|_| output.code != Some(0)) {
             None => return Ok(output),
             Some(line) if Instant::now() >= end => {
-                let message = text!("another program works with packages, for more than {} already", own(crate::text::seconds(LOCKED)));
+                let message = text!(
+                    "another program works with packages, for more than {} already",
+                    own(crate::text::seconds(LOCKED))
+                );
                 return Err(Problem::host(id::PACKAGES_FAILED, message)
                     .because(Foreign::new(line.trim()))
                     .hint("wait for its end, and run the same again"));

@@ -8,7 +8,17 @@ use crate::common::{Compose, Engine, Host, Ran, Site, report};
 
 /// All stages, in their order.
 pub(super) const STAGES: [&str; 12] = [
-    "settings", "preflight", "prepare", "engine", "accounts", "files", "fetch", "databases", "start", "healthy", "boot",
+    "settings",
+    "preflight",
+    "prepare",
+    "engine",
+    "accounts",
+    "files",
+    "fetch",
+    "databases",
+    "start",
+    "healthy",
+    "boot",
     "verify",
 ];
 
