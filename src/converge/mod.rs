@@ -362,7 +362,7 @@ impl Converge<'_> {
         }));
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
-        let check_first = preflight::is_wanted(self.options, context);
+        let check_first = preflight::is_wanted(self.options, self.phase, context);
         let foretold = prove::plan(view, context, self.options.dry_run, check_first);
         context.findings.extend(foretold);
         ignored.apply(&mut context.findings);

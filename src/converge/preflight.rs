@@ -15,7 +15,7 @@ use crate::host::HostRead;
 use crate::net::{Roots, Time};
 use crate::plan::PlannedHost;
 use crate::problem::Problem;
-use crate::settings::{Effective, Key, Layers, Settings, Shape, Spec, TABLE, TargetName};
+use crate::settings::{Deployment, Effective, Key, Layers, Settings, Shape, Spec, TABLE, TargetName};
 use crate::targets::{self, Phase};
 use crate::text;
 use crate::text::{Text, ics_setup, own, quoted};
@@ -61,9 +61,9 @@ const BACK_ENDS: [BackEnd; 2] = [
     },
 ];
 
-/// Was it asked to check host and proxy before anything is written?
-pub(super) fn is_wanted(options: Options<'_>, context: &RunContext) -> bool {
-    let says = |settings: &Settings| settings.switch(Key::CheckFirst) == Some(true);
+/// Are host and proxy checked before anything is written? An installation does, unless somebody wants it without.
+pub(super) fn is_wanted(options: Options<'_>, phase: Phase, context: &RunContext) -> bool {
+    let says = |settings: &Settings| settings.switch(Key::CheckFirst).unwrap_or(phase == Phase::Install);
     options.preflight && context.settings.as_ref().is_some_and(says)
 }
 
@@ -79,7 +79,7 @@ pub(super) fn look(
     context: &mut RunContext,
 ) -> Result<Vec<Finding>, Problem> {
     context.probe = None;
-    let check_first = is_wanted(options, context);
+    let check_first = is_wanted(options, phase, context);
     let Some(settings) = &context.settings else { return Ok(Vec::new()) };
     let is_live = host.view.host.is_live();
     let moved = if options.preflight { moved(host, settings, phase) } else { Vec::new() };
@@ -170,8 +170,10 @@ fn unasked(back_end: &BackEnd, host: &HostContext<'_>, settings: &Settings) -> O
     if host.view.unread().iter().any(|path| path == Path::new(&file)) {
         return Some(text!("{} can be read by root only, so the password is not known", file));
     }
-    let (name, _) = Effective::new(settings, &host.found).text(back_end.host)?;
-    is_published(settings.deployment, &name).then(|| {
+    let name = Effective::new(settings, &host.found).text(back_end.host);
+    let is_here =
+        name.map_or(settings.deployment == Deployment::TestDrive, |(name, _)| is_published(settings.deployment, &name));
+    is_here.then(|| {
         text!("a Test Drive's {} is a container of this host, which starts with the product", own(back_end.name))
     })
 }
