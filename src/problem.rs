@@ -42,6 +42,11 @@ pub enum HostState {
 pub struct ProblemId(&'static str);
 
 impl ProblemId {
+    /// One that a table of `assets/` names.
+    pub(crate) const fn of_asset(name: &'static str) -> Self {
+        Self(name)
+    }
+
     /// The name in JSON.
     pub fn as_str(self) -> &'static str {
         self.0
@@ -86,7 +91,15 @@ pub(crate) mod id {
         IMMUTABLE = "immutable",
         READ_ONLY = "read-only",
         DISK_FULL = "disk-full",
+        COMPOSE_REFUSED = "compose-refused",
+        DOCKER_ABSENT = "docker-absent",
+        DOCKER_IS_PODMAN = "docker-is-podman",
         DOCKER_SILENT = "docker-silent",
+        IMAGE_ARCHITECTURE = "image-architecture",
+        IMAGES_UNPROVEN = "images-unproven",
+        LOAD_FAILED = "load-failed",
+        PACKAGES_FAILED = "packages-failed",
+        PULL_FAILED = "pull-failed",
         MOUNT_POINT = "mount-point",
         OS_UNKNOWN = "os-unknown",
         OS_UNSUPPORTED = "os-unsupported",

@@ -2,13 +2,28 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
+//! | `checksum` | SHA-256 of large files, and lists of them |
 //! | `compose` | Compose as a program |
+//! | `engine` | the stage `engine` |
+//! | `fetch` | the stage `fetch` |
 //! | `health` | is it healthy, will it be, or not any more? |
+//! | `task` | what a stage works with |
+//! | `words` | what programs say when they fail |
 //! | `marker` | which services a run has stopped, for the run that goes on |
 
+#[allow(dead_code, reason = "the stages of install call it")]
+mod checksum;
 mod compose;
+#[allow(dead_code, unused_imports, reason = "the stages of install call it")]
+pub(crate) mod engine;
+#[allow(dead_code, reason = "the stages of install call it")]
+pub(crate) mod fetch;
 mod health;
 mod marker;
+#[allow(dead_code, reason = "the stages of install call it")]
+pub(crate) mod task;
+#[allow(dead_code, reason = "the stages of install call it")]
+mod words;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

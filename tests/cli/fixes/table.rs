@@ -48,6 +48,16 @@ pub const TABLE: &[(&str, How)] = &[
     ("sudo-requiretty", Here(requiretty)),
     ("umask", Words),
     ("compose-path", Here(compose_path)),
+    // What an installation needs of Docker.
+    ("engine-podman", Words),
+    ("engine-old", Words),
+    ("engine-silent", Words),
+    ("engine-absent", Words),
+    ("compose-absent", Words),
+    ("compose-generation", Words),
+    ("storage-driver", Words),
+    ("image-room", Words),
+    ("daemon-proxy-unread", Words),
     // What plans say.
     ("docker-long-line", Words),
     ("env-file-commented-duplicates", Words),
