@@ -48,14 +48,20 @@ pub(crate) fn is_sum(text: &str) -> bool {
 pub(crate) fn of_list(folder: &Path, name: &str) -> Result<String, Problem> {
     let path = folder.join(LIST);
     let text = std::fs::read(&path).map_err(|error| {
-        Problem::host(id::IMAGES_UNPROVEN, text!("{} cannot be read, so nothing of {} is used", path.display(), folder.display()))
-            .caused_by(error)
-            .hint(text!("make it where the folder was made: sha256sum * > {}", own(LIST)))
+        Problem::host(
+            id::IMAGES_UNPROVEN,
+            text!("{} cannot be read, so nothing of {} is used", path.display(), folder.display()),
+        )
+        .caused_by(error)
+        .hint(text!("make it where the folder was made: sha256sum * > {}", own(LIST)))
     })?;
     let text = String::from_utf8_lossy(&text).into_owned();
     listed(&text, name).map(str::to_ascii_lowercase).ok_or_else(|| {
-        Problem::host(id::IMAGES_UNPROVEN, text!("{} has no line for {}, so that is not used", path.display(), own(name)))
-            .hint(text!("make it anew where the folder was made: sha256sum * > {}", own(LIST)))
+        Problem::host(
+            id::IMAGES_UNPROVEN,
+            text!("{} has no line for {}, so that is not used", path.display(), own(name)),
+        )
+        .hint(text!("make it anew where the folder was made: sha256sum * > {}", own(LIST)))
     })
 }
 

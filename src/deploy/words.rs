@@ -52,8 +52,11 @@ pub(super) fn problem(
     let words = text!("{}", Foreign::new(shown(said, SHOWN)));
     match failure {
         Some(failure) => {
-            let problem = Problem::new(Kind::Host, ProblemId::of_asset(&failure.name), message)
-                .because(text!("{}; it says: {}", failure.cause.fill(places), words));
+            let problem = Problem::new(Kind::Host, ProblemId::of_asset(&failure.name), message).because(text!(
+                "{}; it says: {}",
+                failure.cause.fill(places),
+                words
+            ));
             failure.r#try.iter().fold(problem, |problem, advice| problem.hint(advice.fill(places)))
         }
         None if said.trim().is_empty() => Problem::host(other, message),

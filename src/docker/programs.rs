@@ -172,7 +172,8 @@ mod tests {
         ] {
             assert_eq!(Generation::of(version), expected, "{version}");
         }
-        let both = Double::installed().prints("docker compose version", "2.26.1-4\n").prints("docker-compose", "1.29.2\n");
+        let both =
+            Double::installed().prints("docker compose version", "2.26.1-4\n").prints("docker-compose", "1.29.2\n");
         let found: Vec<String> = compose_programs(&both).into_iter().map(|own| own.argv.join(" ")).collect();
         assert_eq!(found, ["docker compose", "docker-compose"]);
         // A docker without the plugin knows no such flag.

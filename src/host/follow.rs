@@ -183,7 +183,10 @@ mod tests {
         let error = follow(&command, &watch, &mut |_| false).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         // One that does is left alone for longer than that.
-        let (said, output) = lines("for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done", &Watch { idle: Duration::from_secs(10), ..NEVER });
+        let (said, output) = lines(
+            "for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done",
+            &Watch { idle: Duration::from_secs(10), ..NEVER },
+        );
         assert_eq!((said.len(), output.unwrap().code), (6, Some(0)));
     }
 
@@ -213,7 +216,9 @@ mod tests {
 
     #[test]
     fn movements_of_the_cursor_are_no_text() {
-        for (line, text) in [("\u{1b}[2A\u{1b}[2K\u{1b}[0mab\u{1b}[1B", "ab"), ("\u{1b}[", ""), ("a\u{1b}[12", "a"), ("x", "x")] {
+        for (line, text) in
+            [("\u{1b}[2A\u{1b}[2K\u{1b}[0mab\u{1b}[1B", "ab"), ("\u{1b}[", ""), ("a\u{1b}[12", "a"), ("x", "x")]
+        {
             assert_eq!(without_movements(line), text);
         }
     }

@@ -11,12 +11,12 @@ use std::time::SystemTime;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use xattr::FileExt;
 
-use super::{follow, program};
 use super::resolve::walk;
 use super::{
     Attributes, Command, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Refused, Snapshot, Space, Stat,
     Watch, Xattrs,
 };
+use super::{follow, program};
 
 /// More than any environment file has; a target beyond it is refused rather than loaded.
 const MAX_FILE: u64 = 256 << 20;

@@ -63,9 +63,8 @@ pub(super) fn codename(host: &dyn HostRead) -> io::Result<Option<String>> {
     for (source, _) in SOURCES.iter().take(3) {
         let Some(bytes) = host.read(Path::new(source))? else { continue };
         let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MOST)]).into_owned();
-        let found = assignments(&text).find(|(key, _)| {
-            ["VERSION_CODENAME", "UBUNTU_CODENAME", "DISTRIB_CODENAME"].contains(key)
-        });
+        let found = assignments(&text)
+            .find(|(key, _)| ["VERSION_CODENAME", "UBUNTU_CODENAME", "DISTRIB_CODENAME"].contains(key));
         let plain = |name: &String| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
         if let Some(name) = found.map(|(_, name)| name).filter(plain) {
             return Ok(Some(name));

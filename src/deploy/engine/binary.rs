@@ -37,7 +37,9 @@ pub(super) fn unfit(path: &Path) -> Option<Text> {
     if let Err(error) = read {
         return Some(text!("it cannot be read: {}", error));
     }
-    let (Some(b"\x7fELF"), Some(&order), Some(&machine)) = (head.first_chunk::<4>(), head.get(5), head.get(18..20).and_then(<[u8]>::first_chunk::<2>)) else {
+    let (Some(b"\x7fELF"), Some(&order), Some(&machine)) =
+        (head.first_chunk::<4>(), head.get(5), head.get(18..20).and_then(<[u8]>::first_chunk::<2>))
+    else {
         return Some("it is no program: it does not begin as one".into());
     };
     let machine = if order == 2 { u16::from_be_bytes(machine) } else { u16::from_le_bytes(machine) };
@@ -53,14 +55,20 @@ pub(super) fn unfit(path: &Path) -> Option<Text> {
 ///
 /// # Errors
 /// `compose-refused`: it is not what it should be. Nothing of it stays.
-pub(super) fn install(task: &mut Task<'_>, given: &Given, wanted: Option<Generation>) -> Result<ComposeProgram, Problem> {
+pub(super) fn install(
+    task: &mut Task<'_>,
+    given: &Given,
+    wanted: Option<Generation>,
+) -> Result<ComposeProgram, Problem> {
     let host = task.host;
     let Some(place) = place() else { return Err(Problem::bug("no place for Compose is known")) };
     let refused = |why: Text| {
         Problem::host(id::COMPOSE_REFUSED, text!("{} is not installed as Compose", given.path.display())).because(why)
     };
     if let Some(why) = unfit(&given.path) {
-        return Err(refused(why).hint("name the file of the release page that is for this machine: --compose-binary <FILE>"));
+        return Err(
+            refused(why).hint("name the file of the release page that is for this machine: --compose-binary <FILE>")
+        );
     }
     match host.lstat(place) {
         Ok(None) => {}
@@ -85,13 +93,14 @@ pub(super) fn install(task: &mut Task<'_>, given: &Given, wanted: Option<Generat
         Err(why) => {
             record::take_back(host)?;
             Err(match why {
-                Why::Sum(sum) => refused(text!("its SHA-256 is {}, and {} was asked for", own(&sum), own(&given.sha256)))
-                    .hint("fetch it anew, and take the checksum from the page of its release: --compose-sha256 <HEX>"),
+                Why::Sum(sum) => {
+                    refused(text!("its SHA-256 is {}, and {} was asked for", own(&sum), own(&given.sha256))).hint(
+                        "fetch it anew, and take the checksum from the page of its release: --compose-sha256 <HEX>",
+                    )
+                }
                 Why::Io(error) => refused("it could not be copied".into()).caused_by(error),
-                Why::Silent => refused("asked for its release, it does not answer".into()).hint_command(as_anybody(text!(
-                    "{} version --short",
-                    own(quoted(&given.path.to_string_lossy()))
-                ))),
+                Why::Silent => refused("asked for its release, it does not answer".into())
+                    .hint_command(as_anybody(text!("{} version --short", own(quoted(&given.path.to_string_lossy()))))),
                 Why::Other(version) => refused(text!(
                     "it is Compose {}, and the containers of this product were made by the other generation",
                     Foreign::new(version)

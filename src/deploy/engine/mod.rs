@@ -157,7 +157,11 @@ impl Wish {
                 return Err(repository::missing("--compose-sha256 <HEX>", "--compose-binary", why));
             }
             (None, Some(_)) => {
-                return Err(repository::missing("--compose-binary <FILE>", "--compose-sha256", "a checksum alone says nothing"));
+                return Err(repository::missing(
+                    "--compose-binary <FILE>",
+                    "--compose-sha256",
+                    "a checksum alone says nothing",
+                ));
             }
         };
         let made = containers.iter().find_map(|container| container.compose_version.as_deref());
@@ -215,7 +219,9 @@ pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish) -> R
         return Err(podman(path));
     }
     let absent = facts.is_absent();
-    let without = facts.compose(wish.generation).is_none();
+    let given = wish.given()?;
+    // A Compose that was named, or brought along, is the one that is meant.
+    let without = facts.compose(wish.generation).is_none() && given.is_none();
     if absent || without {
         let choice = choose(task, platform, wish, absent, without)?;
         let names: Vec<String> = choice.engine.into_iter().chain(choice.compose).collect();
@@ -230,7 +236,7 @@ pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish) -> R
         facts = look(task.reader(), release);
     }
     if facts.compose(wish.generation).is_none() {
-        match wish.given()? {
+        match given {
             Some(given) => {
                 let compose = binary::install(task, &given, wish.generation)?;
                 done.push(text!("installed Compose {}", Foreign::new(&compose.version)));
@@ -259,11 +265,11 @@ fn choose(
 ) -> Result<Choice, Problem> {
     let manager = platform.package_manager(task.reader());
     let names = packages::names(manager, wish.repository);
-    // A Compose that was named is the one that is meant.
-    let compose = (compose && wish.binary.is_none()).then_some(wish.generation);
+    let compose = compose.then_some(wish.generation);
     let read = |task: &Task<'_>| packages::candidates(task.reader(), manager, &names);
     let pick = |found: &Candidates| packages::chosen(manager, wish.repository, found, engine, compose);
-    let lacks = |choice: &Choice| (engine && choice.engine.is_empty()) || (compose.is_some() && choice.compose.is_empty());
+    let lacks =
+        |choice: &Choice| (engine && choice.engine.is_empty()) || (compose.is_some() && choice.compose.is_empty());
     let mut found = read(task);
     let mut choice = found.as_ref().map(&pick).unwrap_or_default();
     let mut said = String::new();
@@ -275,13 +281,9 @@ fn choose(
     }
     let why = found.as_ref().err().map(|why| text!("{}", why.clone()));
     if engine && choice.engine.is_empty() {
-        let message = "no package source of this host has an engine";
-        let problem = match why {
-            Some(why) => Problem::host(id::DOCKER_ABSENT, message).because(why),
-            None if said.is_empty() => Problem::host(id::DOCKER_ABSENT, message),
-            None => packages::failed(manager, message.into(), &[&said]),
-        };
-        return Err(two_ways(problem));
+        let problem = Problem::host(id::DOCKER_ABSENT, "no package source of this host has an engine");
+        let problem = why.into_iter().fold(problem, Problem::because);
+        return Err(two_ways(packages::explained(manager, problem, &[&said])));
     }
     let all: Vec<String> = choice.engine.iter().chain(&choice.compose).cloned().collect();
     if all.is_empty() {
@@ -344,7 +346,9 @@ fn start(task: &mut Task<'_>, facts: &EngineFacts, new: bool) -> Result<(), Prob
     loop {
         match docker::versions(host, Time::new(LOOK, LOOK)) {
             Ok(Versions { server: Ok(_), .. }) => return Ok(()),
-            _ if (task.stop)() => return Err(cancelled("cancelled while the engine was starting; it goes on with that")),
+            _ if (task.stop)() => {
+                return Err(cancelled("cancelled while the engine was starting; it goes on with that"));
+            }
             other if said.is_some() || Instant::now() >= end => {
                 let client = other.map_or_else(Client::Odd, Client::Docker);
                 let problem = silent(host, &EngineFacts { client, ..facts.clone() });
@@ -363,7 +367,8 @@ fn last_of_log(host: &dyn HostRead, unit: &str) -> Option<String> {
     let argv = ["journalctl", "-u", unit, "-n", "30", "-o", "cat", "--no-pager"];
     let output = host.run(&Command::new(argv)).ok().filter(|output| output.code == Some(0))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let tells = |line: &&str| ["failed", "unable", "error", "fatal"].iter().any(|word| line.to_lowercase().contains(word));
+    let tells =
+        |line: &&str| ["failed", "unable", "error", "fatal"].iter().any(|word| line.to_lowercase().contains(word));
     // systemd's own lines tell that it failed, and not why.
     let own_lines = |line: &&str| !line.starts_with("docker.service:") && !line.starts_with("Failed to start");
     let line = text.lines().rev().filter(own_lines).find(tells)?;

@@ -7,6 +7,7 @@ use super::super::task::{Task, cancelled};
 use super::super::words::{known, last_lines, problem};
 use super::facts::Facts;
 use crate::docker::Generation;
+use crate::docker::text::shown;
 use crate::host::{Command, HostRead, Output, Watch};
 use crate::platform::{PackageManager, PackageSyntax, upstream};
 use crate::problem::{Problem, id};
@@ -24,7 +25,7 @@ const IDLE: Duration = Duration::from_secs(600);
 
 /// So long may somebody else work with packages: unattended-upgrades after the first boot.
 const LOCKED: Duration = Duration::from_secs(600);
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// A package that can be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +68,9 @@ pub(super) fn candidates(host: &dyn HostRead, manager: PackageManager, names: &[
     match manager.syntax {
         PackageSyntax::Apt if output.code == Some(0) => Ok(policy(&text)),
         // dnf and yum end with 1 where they have none of them.
-        PackageSyntax::Ini if output.code == Some(0) || said(&output).to_lowercase().contains("no matching packages") => {
+        PackageSyntax::Ini
+            if output.code == Some(0) || said(&output).to_lowercase().contains("no matching packages") =>
+        {
             Ok(list(&text))
         }
         _ => Err(text!("{}: {}", own(manager.name), Foreign::new(last_lines(&output.stderr, 2)))),
@@ -147,9 +150,13 @@ pub(super) fn chosen(
 /// Has the package manager an index to look into? Without one it has nothing, and that says nothing.
 pub(super) fn has_index(host: &dyn HostRead, manager: PackageManager) -> bool {
     // What cannot be listed may be there.
-    let lists = || host.list(std::path::Path::new("/var/lib/apt/lists")).map_or(true, |names| {
-        names.iter().any(|name| name.to_string_lossy().contains("_Packages") || name.to_string_lossy().ends_with("InRelease"))
-    });
+    let lists = || {
+        host.list(std::path::Path::new("/var/lib/apt/lists")).map_or(true, |names| {
+            names.iter().any(|name| {
+                name.to_string_lossy().contains("_Packages") || name.to_string_lossy().ends_with("InRelease")
+            })
+        })
+    };
     manager.syntax != PackageSyntax::Apt || lists()
 }
 
@@ -170,32 +177,39 @@ pub(super) fn refresh(task: &mut Task<'_>, manager: PackageManager) -> Result<St
 ///
 /// # Errors
 /// `packages-failed`, or the known reason in its place.
-pub(super) fn install(task: &mut Task<'_>, manager: PackageManager, names: &[String], before: &str) -> Result<(), Problem> {
+pub(super) fn install(
+    task: &mut Task<'_>,
+    manager: PackageManager,
+    names: &[String],
+    before: &str,
+) -> Result<(), Problem> {
     let list = Text::join(names.iter().map(|name| text!("{}", own(name))), ", ");
     task.say(&text!("installing {}", list.clone()));
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let output = run(task, manager, &["install"], &names)?;
     match output.code {
         Some(0) => Ok(()),
-        _ => Err(failed(manager, text!("{} could not be installed", list), &[&said(&output), before])),
+        _ => {
+            let words = Foreign::new(shown(&last_lines(&output.stderr, 3), 300));
+            let other = Problem::host(id::PACKAGES_FAILED, text!("{} could not be installed", list)).because(words);
+            Err(explained(manager, other, &[&said(&output), before]))
+        }
     }
 }
 
-/// The problem that its words tell: of several texts the first that tells one.
-pub(super) fn failed(manager: PackageManager, message: Text, said: &[&str]) -> Problem {
-    let failure = said.iter().find_map(|said| known(&Facts::get().failure, said));
-    let telling = |said: &&&str| known(&Facts::get().failure, said).is_some();
-    let words = said.iter().find(telling).or_else(|| said.iter().find(|said| !said.is_empty())).copied().unwrap_or_default();
-    let line = match failure {
-        // The line that says it, not the last of many.
-        Some(_) => words.lines().find(|line| known(&Facts::get().failure, line).is_some()).unwrap_or(words).to_owned(),
-        None => last_lines(words.as_bytes(), 3),
+/// The problem that its words tell, of several texts the first that tells one; else this one.
+pub(super) fn explained(manager: PackageManager, other: Problem, said: &[&str]) -> Problem {
+    let failures = &Facts::get().failure;
+    let Some((failure, text)) = said.iter().find_map(|said| Some((known(failures, said)?, *said))) else {
+        return other;
     };
+    // The line that says it, not the last of many.
+    let line = text.lines().find(|line| known([failure], line).is_some()).unwrap_or(text);
     let again = match manager.syntax {
         PackageSyntax::Apt => as_root("apt-get update"),
         PackageSyntax::Ini => as_root(text!("{} makecache", own(manager.name))),
     };
-    problem(failure, id::PACKAGES_FAILED, message, line.trim(), &[("package-manager", again.into())])
+    problem(Some(failure), id::PACKAGES_FAILED, other.message, line.trim(), &[("package-manager", again.into())])
 }
 
 /// Both streams: apt names what it could not fetch on one, and that it failed on the other.
@@ -209,8 +223,16 @@ fn run(task: &mut Task<'_>, manager: PackageManager, verb: &[&str], names: &[&st
     let own_words: &[&str] = match (manager.syntax, manager.name) {
         // No question is asked, files that somebody has edited stay, and nobody restarts services that run.
         (PackageSyntax::Apt, _) => &[
-            "env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1", "apt-get", "-y", "--no-install-recommends",
-            "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold",
+            "env",
+            "DEBIAN_FRONTEND=noninteractive",
+            "NEEDRESTART_SUSPEND=1",
+            "apt-get",
+            "-y",
+            "--no-install-recommends",
+            "-o",
+            "Dpkg::Options::=--force-confdef",
+            "-o",
+            "Dpkg::Options::=--force-confold",
         ],
         (PackageSyntax::Ini, name) => &["env", name, "-y"],
     };
@@ -238,7 +260,10 @@ fn run(task: &mut Task<'_>, manager: PackageManager, verb: &[&str], names: &[&st
         match text.lines().find(is_lock).filter(|_| output.code != Some(0)) {
             None => return Ok(output),
             Some(line) if Instant::now() >= end => {
-                let message = text!("another program works with packages, for more than {} already", own(crate::text::seconds(LOCKED)));
+                let message = text!(
+                    "another program works with packages, for more than {} already",
+                    own(crate::text::seconds(LOCKED))
+                );
                 return Err(Problem::host(id::PACKAGES_FAILED, message)
                     .because(Foreign::new(line.trim()))
                     .hint("wait for its end, and run the same again"));

@@ -48,7 +48,9 @@ pub(crate) fn draft(settings: &Settings, platform: &Platform, draft: &mut Draft<
         PackageSyntax::Ini => {
             draft.put(Path::new(RPM_KEY), content, 0o644, reasons())?;
             let url = rpm_url(&source);
-            let text = format!("{OURS}[ics-setup-docker]\nname=Docker\nbaseurl={url}\nenabled=1\ngpgcheck=1\ngpgkey=file://{RPM_KEY}\n");
+            let text = format!(
+                "{OURS}[ics-setup-docker]\nname=Docker\nbaseurl={url}\nenabled=1\ngpgcheck=1\ngpgkey=file://{RPM_KEY}\n"
+            );
             draft.put(Path::new(REPO), text.into_bytes(), 0o644, reasons())
         }
     }
@@ -60,7 +62,13 @@ pub(super) fn asked(settings: &Settings) -> Result<Option<(String, std::path::Pa
     let (source, key) = match (source, key) {
         (None, None) => return Ok(None),
         (Some(source), Some(key)) => (source.trim(), key),
-        (Some(_), None) => return Err(missing("--docker-repo-key <FILE>", "--docker-repo", "packages that nobody has signed are not installed")),
+        (Some(_), None) => {
+            return Err(missing(
+                "--docker-repo-key <FILE>",
+                "--docker-repo",
+                "packages that nobody has signed are not installed",
+            ));
+        }
         (None, Some(_)) => return Err(missing("--docker-repo <URL>", "--docker-repo-key", "a key alone says nothing")),
     };
     let known = ["https://", "http://", "file:"].iter().any(|scheme| source.starts_with(scheme));
@@ -89,8 +97,11 @@ fn apt_line(source: &str, platform: &Platform, host: &dyn HostRead) -> Result<St
         Problem::host(id::UNREADABLE, "the system's release could not be read").caused_by(copy_of(&error))
     })?;
     let Some(codename) = codename else {
-        return Err(Problem::settings(id::SETTING_INVALID, "the system does not say by which name package sources know it")
-            .hint("say suite and component too: --docker-repo 'https://download.docker.com/linux/ubuntu jammy stable'"));
+        return Err(Problem::settings(
+            id::SETTING_INVALID,
+            "the system does not say by which name package sources know it",
+        )
+        .hint("say suite and component too: --docker-repo 'https://download.docker.com/linux/ubuntu jammy stable'"));
     };
     Ok(format!("{source} {codename} stable"))
 }

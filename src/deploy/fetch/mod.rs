@@ -119,7 +119,8 @@ pub(crate) fn missing(host: &dyn HostRead, images: &[String]) -> Result<Vec<Stri
 
 /// An image's architecture, in Go's words; `None`: it is not here.
 fn architecture(host: &dyn HostRead, image: &str) -> Result<Option<String>, Problem> {
-    let silent = |why: Text| Problem::host(id::DOCKER_SILENT, "Docker does not say which images there are").because(why);
+    let silent =
+        |why: Text| Problem::host(id::DOCKER_SILENT, "Docker does not say which images there are").because(why);
     // A name that begins as an option is nobody's image.
     if image.starts_with('-') || image.is_empty() {
         return Err(Problem::settings(id::SETTING_INVALID, text!("{:?} is no name of an image", image)));
@@ -130,7 +131,10 @@ fn architecture(host: &dyn HostRead, image: &str) -> Result<Option<String>, Prob
     match output.code {
         Some(0) => Ok(Some(docker::text::first_line(&output.stdout, 40))),
         _ if said.contains("No such image") => Ok(None),
-        _ => Err(silent(text!("{}", Foreign::new(docker::text::shown(&said, 300)))).hint_command(as_root("docker image ls"))),
+        _ => {
+            Err(silent(text!("{}", Foreign::new(docker::text::shown(&said, 300))))
+                .hint_command(as_root("docker image ls")))
+        }
     }
 }
 
@@ -173,8 +177,15 @@ pub(crate) fn fetch(task: &mut Task<'_>, images: &[String], source: &Source<'_>)
     let distinct: BTreeSet<&String> = images.iter().collect();
     for image in distinct {
         let found = architecture(task.reader(), image)?;
-        if let Some(other) = found.filter(|own| !own.is_empty() && own != source.architecture && !source.architecture.is_empty()) {
-            let message = text!("{} is an image for {}, and this host is {}", own(image), Foreign::new(other), own(source.architecture));
+        if let Some(other) =
+            found.filter(|own| !own.is_empty() && own != source.architecture && !source.architecture.is_empty())
+        {
+            let message = text!(
+                "{} is an image for {}, and this host is {}",
+                own(image),
+                Foreign::new(other),
+                own(source.architecture)
+            );
             return Err(stay(Problem::host(id::IMAGE_ARCHITECTURE, message), &fetched)
                 .because("its programs would end with: exec format error")
                 .hint("name one that is for this host: --image <REF>"));
@@ -206,7 +217,13 @@ fn pull(task: &mut Task<'_>, image: &str, source: &Source<'_>) -> Result<Progres
                 let (done, all) = progress.layers();
                 let message = text!("{} could not be pulled", own(image));
                 return Err(Problem::host(id::PULL_FAILED, message)
-                    .because(text!("{}: {} of {} layers, {} have come", error, done, all, own(progress::shown(progress.bytes().0))))
+                    .because(text!(
+                        "{}: {} of {} layers, {} have come",
+                        error,
+                        done,
+                        all,
+                        own(progress::shown(progress.bytes().0))
+                    ))
                     .hint_command(as_root(text!("docker pull {}", own(quoted(image))))));
             }
             Err(error) => {
@@ -363,7 +380,9 @@ fn load(
         match output {
             Ok(output) if output.code == Some(0) => {
                 let text = String::from_utf8_lossy(&output.stdout).into_owned();
-                let names = text.split(['\n', '\r']).filter_map(|line| Some(line.rsplit_once("Loaded image: ")?.1.trim().to_owned()));
+                let names = text
+                    .split(['\n', '\r'])
+                    .filter_map(|line| Some(line.rsplit_once("Loaded image: ")?.1.trim().to_owned()));
                 loaded.extend(names);
                 fetched.layers += progress.layers().1;
                 fetched.bytes += progress.bytes().0;

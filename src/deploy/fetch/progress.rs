@@ -53,8 +53,12 @@ impl Progress {
             return false;
         };
         let (bytes, size) = of(rest.trim_start_matches(STATES[state]));
+        let is_new = !self.layers.contains_key(id);
         let layer = self.layers.entry(id.to_owned()).or_default();
-        let further = state > layer.state || (state == layer.state && bytes > layer.bytes) || (layer.size == 0 && size > 0);
+        let further = is_new
+            || state > layer.state
+            || (state == layer.state && bytes > layer.bytes)
+            || (layer.size == 0 && size > 0);
         // One that was broken off begins again, and is further when it has more than before.
         layer.bytes = if state == layer.state { layer.bytes.max(bytes) } else { bytes };
         layer.state = layer.state.max(state);
@@ -67,7 +71,10 @@ impl Progress {
 
     /// Layers that are done, and all that are known.
     pub(super) fn layers(&self) -> (usize, usize) {
-        let done = |layer: &&Layer| layer.state >= DONE || (layer.size > 0 && STATES[layer.state] == "Loading layer" && layer.bytes >= layer.size);
+        let done = |layer: &&Layer| {
+            layer.state >= DONE
+                || (layer.size > 0 && STATES[layer.state] == "Loading layer" && layer.bytes >= layer.size)
+        };
         (self.layers.values().filter(done).count(), self.layers.len())
     }
 
@@ -157,7 +164,15 @@ mod tests {
     #[test]
     fn odd_lines_break_nothing() {
         let mut progress = Progress::default();
-        for line in ["", ": ", "024ce178a01e: ", "024ce178a01e: Downloading", "024ce178a01e: Downloading  /", "x: y/z", "024ce178a01e: Downloading 9e99GB/1.1.1MB"] {
+        for line in [
+            "",
+            ": ",
+            "024ce178a01e: ",
+            "024ce178a01e: Downloading",
+            "024ce178a01e: Downloading  /",
+            "x: y/z",
+            "024ce178a01e: Downloading 9e99GB/1.1.1MB",
+        ] {
             let _ = progress.hear(line);
         }
         assert_eq!(progress.bytes(), (0, 0));
