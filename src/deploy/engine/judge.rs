@@ -54,6 +54,7 @@ pub(crate) fn findings(question: &Question<'_>) -> Vec<Finding> {
 fn podman(path: &Path) -> Finding {
     Finding::fail(ids::ENGINE_PODMAN, text!("this host's docker is podman ({})", path))
         .expected("Docker's own client and daemon, or neither of them")
+        .observed(text!("{} leads to podman", path))
         .cause("podman has no daemon: the product's containers would not start again by themselves, and Compose would not find it")
         .advise("remove the package podman-docker; then the same command installs Docker")
 }
@@ -63,7 +64,9 @@ fn too_old(what: &'static str, version: &str) -> Option<Finding> {
     let old = Version::parse(version).is_some_and(|own| own < *oldest);
     old.then(|| {
         Finding::fail(ids::ENGINE_OLD, text!("the docker {} is {}, which is too old", own(what), Foreign::new(version)))
-            .expected(text!("{} or newer, for compose files of format 2.2", own(oldest)))
+            .expected(text!("{} or newer", own(oldest)))
+            .observed(Foreign::new(version))
+            .cause("older ones do not know the format of the vendor's compose file, which is 2.2")
             .advise("update Docker, or remove it: then the same command installs the one of the package sources")
     })
 }
@@ -82,7 +85,8 @@ fn silent(facts: &EngineFacts) -> Option<Finding> {
     let unit = facts.unit.unwrap_or("docker");
     let finding = Finding::fail(ids::ENGINE_SILENT, "the Docker daemon is there, and gives no answer that can be used")
         .expected("an answer to docker version")
-        .observed(why);
+        .observed(why)
+        .cause("it is neither stopped, which would be mended by a start, nor does it work");
     Some(finding.advise(text!("see what it says: {}", as_root(text!("journalctl -u {} -n 50", own(unit))))))
 }
 
@@ -108,6 +112,7 @@ fn absent(question: &Question<'_>) -> Vec<Finding> {
             Finding::fail(ids::ENGINE_ABSENT, "there is no Docker on this host, and no package source has one")
                 .expected("an engine, or a package of one")
                 .observed(text!("{} knows none of {}", own(manager.name), own(names.join(", "))))
+                .cause("the sources of packages of this system have none, as on those of Red Hat's kind")
                 .advise("name a repository that has it, with the key that signs it: --docker-repo <URL> --docker-repo-key <FILE>")
                 .advise("or install Docker as your company does, and run the same again: it is taken as it is"),
         );
@@ -120,11 +125,14 @@ fn absent(question: &Question<'_>) -> Vec<Finding> {
             Finding::fail(ids::COMPOSE_ABSENT, text!("{} cannot be installed as Compose", given.path.display()))
                 .expected("the program of Compose for this machine")
                 .observed(why)
+                .cause("what is installed as Compose runs as root, so it has to be what it is taken for")
                 .advise("name the file of its release page that is for this machine: --compose-binary <FILE> --compose-sha256 <HEX>")
         })),
         Err(problem) => found.push(
-            Finding::fail(ids::COMPOSE_ABSENT, problem.sentence())
-                .expected("a checksum for the Compose of the bundle")
+            Finding::fail(ids::COMPOSE_ABSENT, "the Compose of the bundle has no checksum")
+                .expected("a line of SHA256SUMS for it")
+                .observed(problem.sentence())
+                .cause("what is installed as Compose runs as root, so it has to be what it is taken for")
                 .advise("make the list anew, where the bundle was made: sha256sum * > SHA256SUMS"),
         ),
         Ok(None) if choice.is_some_and(|choice| choice.compose.is_empty()) => found.push(no_compose(facts, wish)),
@@ -143,7 +151,9 @@ fn no_compose(facts: &EngineFacts, wish: &Wish) -> Finding {
         .observed(text!("Compose {}", Foreign::new(&other.version)))
         .cause("the other generation would create every container anew, that of the database too"),
         _ => Finding::fail(ids::COMPOSE_ABSENT, "there is no Compose on this host, and no package source has one")
-            .expected("docker compose, docker-compose, or a package of one of them"),
+            .expected("docker compose, docker-compose, or a package of one of them")
+            .observed("none of them")
+            .cause("the product's containers are made by Compose"),
     };
     finding
         .advise("name its program with its checksum: --compose-binary <FILE> --compose-sha256 <HEX>")
@@ -155,6 +165,7 @@ fn driver(name: &str) -> Option<Finding> {
     Some(
         Finding::warn(ids::STORAGE_DRIVER, text!("the engine stores layers with {}", own(&known.name)))
             .expected("overlay2")
+            .observed(text!("{}", own(&known.name)))
             .cause(known.why.as_str())
             .advise("take storage-driver out of /etc/docker/daemon.json on a new host: images and containers are stored anew then"),
     )

@@ -219,7 +219,9 @@ pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish) -> R
         return Err(podman(path));
     }
     let absent = facts.is_absent();
-    let without = facts.compose(wish.generation).is_none();
+    let given = wish.given()?;
+    // A Compose that was named, or brought along, is the one that is meant.
+    let without = facts.compose(wish.generation).is_none() && given.is_none();
     if absent || without {
         let choice = choose(task, platform, wish, absent, without)?;
         let names: Vec<String> = choice.engine.into_iter().chain(choice.compose).collect();
@@ -234,7 +236,7 @@ pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish) -> R
         facts = look(task.reader(), release);
     }
     if facts.compose(wish.generation).is_none() {
-        match wish.given()? {
+        match given {
             Some(given) => {
                 let compose = binary::install(task, &given, wish.generation)?;
                 done.push(text!("installed Compose {}", Foreign::new(&compose.version)));
@@ -263,8 +265,7 @@ fn choose(
 ) -> Result<Choice, Problem> {
     let manager = platform.package_manager(task.reader());
     let names = packages::names(manager, wish.repository);
-    // A Compose that was named is the one that is meant.
-    let compose = (compose && wish.binary.is_none()).then_some(wish.generation);
+    let compose = compose.then_some(wish.generation);
     let read = |task: &Task<'_>| packages::candidates(task.reader(), manager, &names);
     let pick = |found: &Candidates| packages::chosen(manager, wish.repository, found, engine, compose);
     let lacks =
@@ -280,13 +281,9 @@ fn choose(
     }
     let why = found.as_ref().err().map(|why| text!("{}", why.clone()));
     if engine && choice.engine.is_empty() {
-        let message = "no package source of this host has an engine";
-        let problem = match why {
-            Some(why) => Problem::host(id::DOCKER_ABSENT, message).because(why),
-            None if said.is_empty() => Problem::host(id::DOCKER_ABSENT, message),
-            None => packages::failed(manager, message.into(), &[&said]),
-        };
-        return Err(two_ways(problem));
+        let problem = Problem::host(id::DOCKER_ABSENT, "no package source of this host has an engine");
+        let problem = why.into_iter().fold(problem, Problem::because);
+        return Err(two_ways(packages::explained(manager, problem, &[&said])));
     }
     let all: Vec<String> = choice.engine.iter().chain(&choice.compose).cloned().collect();
     if all.is_empty() {

@@ -7,6 +7,7 @@ use super::super::task::{Task, cancelled};
 use super::super::words::{known, last_lines, problem};
 use super::facts::Facts;
 use crate::docker::Generation;
+use crate::docker::text::shown;
 use crate::host::{Command, HostRead, Output, Watch};
 use crate::platform::{PackageManager, PackageSyntax, upstream};
 use crate::problem::{Problem, id};
@@ -24,7 +25,7 @@ const IDLE: Duration = Duration::from_secs(600);
 
 /// So long may somebody else work with packages: unattended-upgrades after the first boot.
 const LOCKED: Duration = Duration::from_secs(600);
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// A package that can be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,26 +189,27 @@ pub(super) fn install(
     let output = run(task, manager, &["install"], &names)?;
     match output.code {
         Some(0) => Ok(()),
-        _ => Err(failed(manager, text!("{} could not be installed", list), &[&said(&output), before])),
+        _ => {
+            let words = Foreign::new(shown(&last_lines(&output.stderr, 3), 300));
+            let other = Problem::host(id::PACKAGES_FAILED, text!("{} could not be installed", list)).because(words);
+            Err(explained(manager, other, &[&said(&output), before]))
+        }
     }
 }
 
-/// The problem that its words tell: of several texts the first that tells one.
-pub(super) fn failed(manager: PackageManager, message: Text, said: &[&str]) -> Problem {
-    let failure = said.iter().find_map(|said| known(&Facts::get().failure, said));
-    let telling = |said: &&&str| known(&Facts::get().failure, said).is_some();
-    let words =
-        said.iter().find(telling).or_else(|| said.iter().find(|said| !said.is_empty())).copied().unwrap_or_default();
-    let line = match failure {
-        // The line that says it, not the last of many.
-        Some(_) => words.lines().find(|line| known(&Facts::get().failure, line).is_some()).unwrap_or(words).to_owned(),
-        None => last_lines(words.as_bytes(), 3),
+/// The problem that its words tell, of several texts the first that tells one; else this one.
+pub(super) fn explained(manager: PackageManager, other: Problem, said: &[&str]) -> Problem {
+    let failures = &Facts::get().failure;
+    let Some((failure, text)) = said.iter().find_map(|said| Some((known(failures, said)?, *said))) else {
+        return other;
     };
+    // The line that says it, not the last of many.
+    let line = text.lines().find(|line| known([failure], line).is_some()).unwrap_or(text);
     let again = match manager.syntax {
         PackageSyntax::Apt => as_root("apt-get update"),
         PackageSyntax::Ini => as_root(text!("{} makecache", own(manager.name))),
     };
-    problem(failure, id::PACKAGES_FAILED, message, line.trim(), &[("package-manager", again.into())])
+    problem(Some(failure), id::PACKAGES_FAILED, other.message, line.trim(), &[("package-manager", again.into())])
 }
 
 /// Both streams: apt names what it could not fetch on one, and that it failed on the other.

@@ -53,9 +53,12 @@ impl Progress {
             return false;
         };
         let (bytes, size) = of(rest.trim_start_matches(STATES[state]));
+        let is_new = !self.layers.contains_key(id);
         let layer = self.layers.entry(id.to_owned()).or_default();
-        let further =
-            state > layer.state || (state == layer.state && bytes > layer.bytes) || (layer.size == 0 && size > 0);
+        let further = is_new
+            || state > layer.state
+            || (state == layer.state && bytes > layer.bytes)
+            || (layer.size == 0 && size > 0);
         // One that was broken off begins again, and is further when it has more than before.
         layer.bytes = if state == layer.state { layer.bytes.max(bytes) } else { bytes };
         layer.state = layer.state.max(state);
