@@ -368,6 +368,9 @@ impl Converge<'_> {
         let interface = &mut *self.interface;
         let (mut settings, noticed) = host.settings(&mut self.inputs, ignored, &mut |spec| interface.secret(spec))?;
         settings.secrets.iter().for_each(|secret| context.redactor.learn(secret));
+        if self.phase == Phase::Install {
+            host.found.brought = targets::bring(self.host, &settings)?;
+        }
         context.findings.extend(noticed);
         context.findings.extend(region);
         context.findings.extend(self.inputs.remark());

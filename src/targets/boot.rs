@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Context, compose_file};
+use super::{Context, compose_path};
 use crate::host::{FileKind, HostRead};
 use crate::plan::Draft;
 use crate::problem::Problem;
@@ -38,7 +38,7 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
     if !has_systemd(context.view) {
         return Ok(());
     }
-    let file = compose_file::path(context);
+    let file = compose_path(context.view, context.settings);
     if !is_started_by_another(context.view, &file) {
         let path = Path::new(UNITS).join(UNIT);
         let seconds = context.settings.duration(Key::MigrateWithin).as_secs().saturating_add(SPARE);

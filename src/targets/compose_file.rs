@@ -4,9 +4,9 @@
 //! host without one gets the bundle's, that of `--from`, or the built-in template.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Context, Phase, mysql_env};
+use super::{Context, Phase, compose_path, mysql_env};
 use crate::docker::compose::edit::{Edit, edited};
 use crate::docker::compose::outline::{Outline, outline};
 use crate::docker::compose::{Odd, published};
@@ -15,7 +15,7 @@ use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::product::images::{ProductImages, release_of};
-use crate::product::{Known, Place, templates};
+use crate::product::{Known, templates};
 use crate::settings::{Deployment, Key};
 use crate::system::hardware;
 use crate::text;
@@ -34,13 +34,8 @@ const WORKERS_OF_AN_IMAGE: u32 = 2;
 /// What the web server is told where TLS ends in front of it (the vendor's Terraform of 2022).
 const REVERSE_PROXY: &str = "--reverse-proxy";
 
-/// The compose file of the product's folder, as it is there or is going to be.
-pub(super) fn path(context: &Context<'_>) -> PathBuf {
-    Place::look(context.view, &context.settings.home).compose_file(&context.settings.home)
-}
-
 pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    let path = path(context);
+    let path = compose_path(context.view, context.settings);
     let shown = context.view.host.shown(&path);
     let present = draft.snapshot(&path)?;
     let wishes = Wishes { context, fresh: present.is_none() };

@@ -285,3 +285,62 @@ fn the_vendors_line_of_a_crontab_gives_way_to_the_unit() {
     root.run(TEST_DRIVE).ok();
     assert!(!root.has("etc/systemd/system/insightcloudsec.service"));
 }
+
+/// A file of the vendor's kind that somebody else serves.
+const OTHERS: &str = "version: '2.2'\nservices:\n  interfaceserver:\n    image: divvycloud/divvycloud:latest\n    env_file: prod.env\n    ports: ['8001:8001']\n  scheduler:\n    image: divvycloud/divvycloud:latest\n  worker:\n    image: divvycloud/divvycloud:latest\n    scale: 8\n";
+
+/// Its checksum, by sha256sum.
+fn sum_of(path: &std::path::Path) -> String {
+    let output = std::process::Command::new("sha256sum").arg(path).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().split(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_bundle_is_taken_with_its_checksums_alone() {
+    let root = bare(Root::ubuntu);
+    root.put("bundle/docker-compose.yml", OTHERS);
+    let folder = root.at("bundle").display().to_string();
+    let flags = production(&root);
+    let more = ["--bundle", folder.as_str(), "--release", "22.3.9", "--format", "json"];
+    let refused = |why: &str| {
+        let ran = run(&root, &flags, &more);
+        assert!(ran.code == 4 && ran.stdout.contains(why) && !root.has(COMPOSE), "{}", ran.stdout);
+    };
+    refused("SHA256SUMS");
+    root.put("bundle/SHA256SUMS", "");
+    refused("has no checksum of");
+    root.put("bundle/SHA256SUMS", format!("{}  docker-compose.yml\n", "0".repeat(64)));
+    refused("is not what its checksum says");
+    root.put("bundle/SHA256SUMS", format!("{}  docker-compose.yml\n", sum_of(&root.at("bundle/docker-compose.yml"))));
+    run(&root, &flags, &more).ok();
+    let wanted = OTHERS
+        .replace("divvycloud/divvycloud:latest", "\"public.ecr.aws/divvycloud/divvycloud:v22.3.9\"")
+        .replace("scale: 8", "scale: 2");
+    assert_eq!(root.get(COMPOSE), wanted);
+}
+
+#[test]
+fn a_file_from_a_server_is_taken_with_its_checksum_alone() {
+    let root = bare(Root::ubuntu);
+    root.put("theirs", OTHERS);
+    let (flags, sum) = (production(&root), sum_of(&root.at("theirs")));
+    let serve = |head: &'static str, body: &'static str| {
+        let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        format!("http://127.0.0.1:{}/docker-compose.yml", crate::fixes::server(b"", answer.leak().as_bytes()))
+    };
+    for (head, body, sum, code, why) in [
+        ("HTTP/1.1 404 Not Found", "<html>gone</html>", sum.as_str(), 4, "the server answers 404"),
+        ("HTTP/1.1 200 OK", "<!DOCTYPE html><title>login</title>", &sum, 4, "a page for people"),
+        ("HTTP/1.1 200 OK", "services: {}\n", &sum, 4, "is not what was meant"),
+        ("HTTP/1.1 200 OK", OTHERS, "", 3, "--from-sha256"),
+        ("HTTP/1.1 200 OK", OTHERS, &sum, 0, ""),
+    ] {
+        let url = serve(head, body);
+        let mut more = vec!["--release", "22.3.9", "--format", "json", "--from", &url];
+        more.extend(["--from-sha256", sum].into_iter().filter(|_| !sum.is_empty()));
+        let ran = run(&root, &flags, &more);
+        assert!(ran.code == code && ran.stdout.contains(why), "{why}: {} {}{}", ran.code, ran.stdout, ran.stderr);
+        assert_eq!(root.has(COMPOSE), code == 0, "{why}");
+    }
+    assert!(root.get(COMPOSE).starts_with("version: '2.2'\n"));
+}
