@@ -382,6 +382,7 @@ impl Converge<'_> {
         };
         context.plan = mended(self.host, view, platform, found, &mut settings, self.phase)?;
         context.findings.append(&mut context.plan.findings);
+        context.findings.extend(targets::asked_of_compose(self.host, &settings, found, &context.plan));
         context.findings.extend(host.root_only().into_iter().map(|path| {
             let title = text!("{} can be read by root only; what is planned for it may differ", path.display());
             Finding::warn(ids::FILE_UNREADABLE, title).advise("run the same with sudo")

@@ -27,6 +27,7 @@ use crate::text;
 use crate::text::{Text, as_root, ics_setup, of_host, own, quoted};
 
 pub(crate) use brought::bring;
+pub(crate) use compose_file::asked_of_compose;
 pub(crate) use docker::read_again as docker_reads_again;
 pub(crate) use mend::{Mended, mend};
 pub(crate) use prod_env::read_again as product_reads_again;
