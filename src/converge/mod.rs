@@ -345,6 +345,9 @@ impl Converge<'_> {
         let interface = &mut *self.interface;
         let (mut settings, noticed) = host.settings(&mut self.inputs, ignored, &mut |spec| interface.secret(spec))?;
         settings.secrets.iter().for_each(|secret| context.redactor.learn(secret));
+        if self.phase == Phase::Install {
+            host.found.brought = targets::bring(self.host, &settings)?;
+        }
         context.findings.extend(noticed);
         context.findings.extend(region);
         context.findings.extend(self.inputs.remark());
@@ -356,6 +359,7 @@ impl Converge<'_> {
         };
         context.plan = mended(self.host, view, platform, found, &mut settings, self.phase)?;
         context.findings.append(&mut context.plan.findings);
+        context.findings.extend(targets::asked_of_compose(self.host, &settings, found, &context.plan));
         context.findings.extend(host.root_only().into_iter().map(|path| {
             let title = text!("{} can be read by root only; what is planned for it may differ", path.display());
             Finding::warn(ids::FILE_UNREADABLE, title).advise("run the same with sudo")
