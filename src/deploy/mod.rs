@@ -5,13 +5,18 @@
 //! | `compose` | Compose as a program |
 //! | `databases` | databases, user and rights on MySQL |
 //! | `health` | is it healthy, will it be, or not any more? |
+//! | `preflight` | what is found before anything is written |
+//! | `probe_container` | what a container of the product reaches |
 //! | `marker` | which services a run has stopped, for the run that goes on |
 
 mod compose;
-#[expect(dead_code, reason = "a stage of install")]
 mod databases;
 mod health;
 mod marker;
+#[expect(dead_code, reason = "before install and reconfigure write")]
+mod preflight;
+#[expect(dead_code, reason = "before install starts the product")]
+mod probe_container;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -19,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use compose::Compose;
+pub(crate) use databases::trial as databases_trial;
 use health::{Failure, Health, Limits, Poll, State};
 
 use crate::apply::{revert, runs};

@@ -18,5 +18,5 @@ mod engine;
 mod release;
 pub(crate) mod text;
 
-pub(crate) use engine::{Container, ContainerState, NoDocker, containers, run};
+pub(crate) use engine::{Container, ContainerState, NoDocker, Published, containers, run};
 pub(crate) use release::release;

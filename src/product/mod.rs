@@ -23,5 +23,5 @@ mod place;
 pub(crate) mod queues;
 
 pub(crate) use known::Known;
-pub(crate) use own::containers as own_containers;
+pub(crate) use own::{Found, containers as own_containers};
 pub(crate) use place::{Place, leads_nowhere};

@@ -128,10 +128,7 @@ impl Resolver<'_> {
         let Some((face, setting)) = self.layers.first_of(keys) else { return Ok(None) };
         let origin = setting.origin.clone();
         let bytes = match face {
-            Key::ProxyPasswordFile
-            | Key::MysqlPasswordFile
-            | Key::RedisPasswordFile
-            | Key::MysqlAdminPasswordFile => {
+            Key::ProxyPasswordFile | Key::MysqlPasswordFile | Key::RedisPasswordFile | Key::MysqlAdminPasswordFile => {
                 let path = Path::new(&setting.value);
                 let bytes = (self.outside.file)(path).map_err(|error| {
                     Problem::settings(id::PASSWORD_FILE, text!("{}: {} could not be read", origin, path))
@@ -213,7 +210,8 @@ impl Resolver<'_> {
             return Ok(None);
         }
         let user = self.layers.get(Key::MysqlAdminUser).map(|setting| setting.value.clone());
-        let password = self.password(Key::MysqlAdminPassword, &[Key::MysqlAdminPassword, Key::MysqlAdminPasswordFile])?;
+        let password =
+            self.password(Key::MysqlAdminPassword, &[Key::MysqlAdminPassword, Key::MysqlAdminPasswordFile])?;
         let has_own = self.layers.first_of(&[Key::MysqlPassword, Key::MysqlPasswordFile]).is_some()
             || self.found.get(Key::MysqlPassword).is_some_and(|found| !found.value.is_empty());
         let needed = [
