@@ -16,6 +16,8 @@
 //! | `fetch` | the stage `fetch` |
 //! | `task` | what a stage works with |
 //! | `words` | what programs say when they fail |
+//! | `preflight` | what is found before anything is written |
+//! | `probe_container` | what a container of the product reaches |
 //! | `marker` | which services a run has stopped, for the run that goes on |
 //! | `made` | what runs have made beside files, for the way back |
 
@@ -30,6 +32,8 @@ mod health;
 mod install;
 mod made;
 mod marker;
+mod preflight;
+mod probe_container;
 mod product;
 mod reconfigure;
 mod remove;
@@ -38,6 +42,7 @@ mod words;
 
 use std::time::Duration;
 
+pub(crate) use databases::trial as databases_trial;
 pub(crate) use remove::Remove;
 
 use crate::converge::{Around, Nothing};

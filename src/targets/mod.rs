@@ -26,6 +26,7 @@ use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
 use crate::text;
 use crate::text::{Text, as_root, ics_setup, of_host, own, quoted};
 
+pub(crate) use boot::{UNIT, has_systemd};
 pub(crate) use brought::bring;
 pub(crate) use compose_file::asked_of_compose;
 pub(crate) use docker::read_again as docker_reads_again;
