@@ -172,7 +172,9 @@ pub(crate) fn others(verb: &str, flag: &str, facts: &ConsumersFacts, wanted: &Wa
         let mut own = facts.consumers.iter().filter(|consumer| consumer.consumer == **who).peekable();
         let served = own.peek().is_some()
             && own.all(|consumer| consumer.state == State::Seen && differences(consumer, facts, wanted).is_empty());
-        profile.writer() == Some((verb, flag)) && !served
+        // A target that is asked for comes beside those of the verb.
+        let writes = profile.verb == Some(verb) && ["", flag].contains(&profile.flag);
+        writes && !served
     };
     if facts.kept.iter().any(|who| refuses(&who)) { MEND_OTHERS } else { "" }
 }
@@ -183,8 +185,8 @@ pub(crate) fn write(verb: &'static str, flag: &'static str, facts: &ConsumersFac
 }
 
 /// The same, also where others keep a file.
-pub(crate) fn write_others(verb: &'static str, flag: &'static str, wanted: &Wanted) -> Fix {
-    told(command(verb, &[flag, MEND_OTHERS], wanted), wanted)
+pub(crate) fn write_others(verb: &'static str, more: &[&'static str], wanted: &Wanted) -> Fix {
+    told(command(verb, &[more, &[MEND_OTHERS]].concat(), wanted), wanted)
 }
 
 fn told(command: CommandLine, wanted: &Wanted) -> Fix {
