@@ -119,12 +119,7 @@ pub(super) fn say(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-fn finding(
-    context: &Context<'_>,
-    spec: &'static Spec,
-    value: &str,
-    (origin, asked): (&Origin, bool),
-) -> Finding {
+fn finding(context: &Context<'_>, spec: &'static Spec, value: &str, (origin, asked): (&Origin, bool)) -> Finding {
     let verb = own(context.phase.verb());
     let remembered: Text = if spec.saved { "; it is remembered for them".into() } else { Text::default() };
     let title = match asked {
