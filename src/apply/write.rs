@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
-use super::{failed, rollback, runs};
+use super::{Steps, failed, rollback, runs};
 use crate::host::{FileKind, HostRead, HostWrite, NewFile};
 use crate::plan::{After, Change, FileMeta, Memory, Plan};
 use crate::problem::{HostState, Kind, Problem, id};
@@ -20,7 +20,7 @@ pub(super) fn apply(
     plan: &Plan,
     command: &str,
     reverts: Option<&str>,
-    tell: &mut dyn FnMut(&Change),
+    steps: &mut dyn Steps,
 ) -> Result<String, Problem> {
     let run = free_name(host)?;
     let memory = memory(host, plan, &run)?;
@@ -31,7 +31,7 @@ pub(super) fn apply(
         let _ = runs::discard(host, &begin.run);
         return Err(failed(host, &journal::folder(&begin.run), "be written", &error));
     }
-    match carry_out(host, &changes, &begin, tell) {
+    match carry_out(host, &changes, &begin, steps) {
         Ok(()) => Ok(begin.run),
         Err(problem) => Err(undo(host, &begin, problem)),
     }
@@ -205,12 +205,7 @@ pub(super) fn sync_state_folders(host: &dyn HostWrite) -> io::Result<()> {
 }
 
 /// Everything that a journal is needed for.
-fn carry_out(
-    host: &dyn HostWrite,
-    changes: &[&Change],
-    begin: &Begin,
-    tell: &mut dyn FnMut(&Change),
-) -> Result<(), Problem> {
+fn carry_out(host: &dyn HostWrite, changes: &[&Change], begin: &Begin, steps: &mut dyn Steps) -> Result<(), Problem> {
     let mut folders = BTreeSet::new();
     for (folder, mode) in &begin.makes {
         host.create_dir(folder, *mode).map_err(|error| failed(host, folder, "be made", &error))?;
@@ -226,11 +221,22 @@ fn carry_out(
     }
     drop(staged);
     for (change, intent) in changes.iter().zip(&begin.intents) {
-        publish(host, change, intent)?;
-        if !intent.is_memory() {
-            tell(change);
+        match intent.is_memory() {
+            false => {
+                steps.before(change)?;
+                publish(host, change, intent)?;
+                steps.made(change);
+            }
+            // What is remembered is remembered of a run that has done all of it.
+            true => {
+                steps.before_commit()?;
+                publish(host, change, intent)?;
+            }
         }
         folders.extend(change.real_path.parent().map(Path::to_path_buf));
+    }
+    if !begin.intents.iter().any(Intent::is_memory) {
+        steps.before_commit()?;
     }
     for (folder, _) in &begin.removes {
         folders.remove(folder);

@@ -2,16 +2,17 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{List, TRIED, and, count, dies, names, target};
-use crate::clients::{By, Client, Route, Target};
+use super::{List, TRIED, and, count, dies, names, some_of, takes, target};
+use crate::clients::{Client, Target};
 use crate::finding::{Finding, Status, ids};
+use crate::settings::{NoProxy, is_stranger};
 use crate::text;
 use crate::text::{Text, ics_setup, own};
 use crate::vendor::Vendor;
 
 /// NP001 to NP018, as far as they look at the members alone.
 pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
-    let all: [fn(&List<'_>) -> Option<Finding>; 15] = [
+    let all: [fn(&List<'_>) -> Option<Finding>; 16] = [
         separators,
         blank_behind_comma,
         ranges,
@@ -22,6 +23,7 @@ pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
         ports,
         trailing_dots,
         urls,
+        strangers,
         short_suffixes,
         windows_local,
         patterns,
@@ -185,11 +187,24 @@ fn trailing_dots(list: &List<'_>) -> Option<Finding> {
 }
 
 fn urls(list: &List<'_>) -> Option<Finding> {
-    let found = pick(list, |member| member.contains('/') && range(member).is_none())?;
+    let found = pick(list, |member| member.contains('/') && range(member).is_none() && !is_stranger(member))?;
     let finding = list
         .warn(ids::NP013, text!("has a scheme or a path in {}, which no client understands alike", list.some(&found)))
         .expected("the host alone")
         .observed(list.some(&found));
+    Some(list.mended(finding))
+}
+
+/// What is no host to anybody.
+fn strangers(list: &List<'_>) -> Option<Finding> {
+    pick(list, is_stranger)?;
+    let shown = NoProxy::strangers(list.value);
+    let shown = some_of(shown.iter().map(|member| text!("{}", member)).collect());
+    let finding = list
+        .warn(ids::NP013, text!("has {}, which is no host", &shown))
+        .expected("hosts, addresses and domains alone")
+        .observed(shown)
+        .cause("no client has such a member; it is left out of every list that is written");
     Some(list.mended(finding))
 }
 
@@ -283,13 +298,18 @@ fn deadly(list: &List<'_>) -> Option<Finding> {
 
 /// Does the list make this client go around the proxy for a host?
 pub(super) fn bypasses(client: &Client, host: &str, list: &str) -> bool {
-    target(host).is_some_and(|target| matches!(client.route(&target, list), Route::Direct(By::Member(_))))
+    target(host).is_some_and(|target| takes(client, &target, list))
 }
 
 /// `10.0.0.0/8`, `fd00::/8`.
 pub(super) fn range(member: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = member.split_once('/')?;
     Some((address.parse().ok()?, bits.parse().ok()?))
+}
+
+/// The text of such an address.
+pub(super) fn neighbour_of(address: &str) -> Option<String> {
+    Some(neighbour(address.parse().ok()?).to_string())
 }
 
 /// An address near the network's own, which is in every range that is no single address.
