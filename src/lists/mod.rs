@@ -250,6 +250,7 @@ fn spellings(lower: Option<&str>, upper: Option<&str>, place: &Text, context: &C
             Some(
                 finding(text!("{} sets NO_PROXY alone, which {} does not read", place, names(&deaf)))
                     .observed(text!("NO_PROXY={}", upper))
+                    .cause("they ask for the lower-case name alone")
                     .fix(ics_setup(context.writer)),
             )
         }

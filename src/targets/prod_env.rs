@@ -181,6 +181,7 @@ fn readers_that_reject(shown: &Path, rejections: &[Rejection], draft: &mut Draft
         draft.note(
             Finding::warn(ids::ENV_FILE_READER_REJECTS, text!("{} rejects {}", own(reader), shown))
                 .observed(text!("line {}: {}", line, message))
+                .cause("that reader stops at the line, and gives the containers nothing of the file")
                 .advise(text!(
                     "mend line {} of {}: NAME=value, without export, blanks around = or quotes",
                     line,
