@@ -20,7 +20,7 @@ use crate::problem::Problem;
 use crate::redact::{Redactor, list};
 use crate::report::{line, visible};
 use crate::settings::{
-    Deployment, Entry, Exclusions, First, Key, Layer, NoProxy, Setting, Settings, TABLE, TargetName, export,
+    Deployment, Entry, Exclusions, First, Key, Layer, NoProxy, Origin, Setting, Settings, TABLE, TargetName, export,
     host_alone, read_file,
 };
 use crate::targets::Phase;
@@ -174,6 +174,12 @@ impl Tried<'_> {
         for finding in &exported.noticed {
             let cause = finding.cause.as_ref().map(|cause| format!(": {}", line(&redactor, cause)));
             head.push_str(&format!("# Noticed: {}{}\n", line(&redactor, &finding.title), cause.unwrap_or_default()));
+        }
+        for (key, _, origin) in &exported.settings.shown {
+            if matches!(origin, Origin::Untold { .. }) {
+                head.push_str(&visible(&format!("# Not exported: {} {origin}", key.as_str())));
+                head.push('\n');
+            }
         }
         let product = exported.known.has_product.then_some(Phase::Reconfigure);
         for phase in [Some(Phase::Prepare), product].into_iter().flatten() {

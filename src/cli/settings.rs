@@ -10,7 +10,7 @@ use crate::context::{HostContext, Inputs, Intent};
 use crate::host::HostRead;
 use crate::problem::Problem;
 use crate::report::{SCHEMA, visible};
-use crate::settings::{Settings, example, schema};
+use crate::settings::{Origin, Settings, example, schema};
 
 /// Runs the verb.
 ///
@@ -57,7 +57,8 @@ fn show(globals: &Globals, settings: &Settings) {
     let width = settings.shown.iter().map(|(key, ..)| key.as_str().len()).max().unwrap_or(0);
     let mut text = String::new();
     for (key, value, origin) in &settings.shown {
-        let value = value.as_deref().unwrap_or("-");
+        let none = if matches!(origin, Origin::Untold { .. }) { "?" } else { "-" };
+        let value = value.as_deref().unwrap_or(none);
         text.push_str(&visible(&format!("{:width$}  {value}  ({origin})", key.as_str())));
         text.push('\n');
     }

@@ -82,12 +82,16 @@ pub(super) struct Site {
     pub(super) answers: Vec<String>,
     /// These are all that there are.
     pub(super) whole: bool,
+    /// The name servers that they are told to ask; empty: those of all containers.
+    pub(super) servers: Vec<IpAddr>,
+    /// The domains that they are told to search, likewise.
+    pub(super) domains: Vec<String>,
 }
 
 impl Site {
     /// A network of Docker's with nobody else in it.
     pub(super) fn alone() -> Self {
-        Self { network: Network::Bridge, answers: Vec::new(), whole: false }
+        Self { network: Network::Bridge, answers: Vec::new(), whole: false, servers: Vec::new(), domains: Vec::new() }
     }
 }
 
@@ -108,8 +112,10 @@ pub(super) enum Mode {
 pub(super) struct Names {
     pub(super) mode: Mode,
     pub(super) hosts: String,
-    pub(super) resolvers: Resolvers,
-    pub(super) known: BTreeMap<String, Option<Fault>>,
+    /// Whom containers ask that are told nothing of their own; `None`: that was not looked at yet.
+    pub(super) resolvers: Option<Resolvers>,
+    /// By name and by whom it is asked of.
+    pub(super) known: BTreeMap<(String, Vec<IpAddr>, Vec<String>), Option<Fault>>,
 }
 
 impl Names {
@@ -119,7 +125,6 @@ impl Names {
             // Of names in a file that cannot be read nothing is said.
             Ok(None) | Err(_) => String::new(),
         };
-        // Without a server there is no answer.
-        Self { mode, hosts, resolvers: Resolvers::of_containers(host).unwrap_or_default(), known: BTreeMap::new() }
+        Self { mode, hosts, resolvers: None, known: BTreeMap::new() }
     }
 }

@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Consumer;
 use super::astray::{Astray, Fault, Mode, Servers, Site};
 use super::reader::FileProbe;
+use super::{Consumer, docker};
 use crate::docker::compose::{At, Got, Network, Stop};
 use crate::host::Command;
 use crate::net::{Listed, resolve};
 use crate::settings::{Key, Layer, ProxyUrl, by_key, host_alone, host_shown};
-use crate::system::names::in_hosts_file;
+use crate::system::names::{Resolvers, in_hosts_file};
 use crate::vendor::{Generation, Vendor};
 
 /// How long all questions about one name may take.
@@ -125,20 +125,32 @@ impl FileProbe<'_> {
         if is_vendors || site.answers.iter().any(|own| own.eq_ignore_ascii_case(name)) {
             return None;
         }
-        if let Some(known) = self.names.known.get(name) {
+        let key = (name.to_owned(), site.servers.clone(), site.domains.clone());
+        if let Some(known) = self.names.known.get(&key) {
             return known.clone();
         }
-        let fault = self.of_name(name);
-        self.names.known.insert(name.to_owned(), fault.clone());
+        let fault = self.of_name(name, site);
+        self.names.known.insert(key, fault.clone());
         fault
     }
 
-    fn of_name(&self, name: &str) -> Option<Fault> {
+    /// Whom the containers of a site ask. Without a server there is no answer.
+    fn resolvers(&mut self, site: &Site) -> Resolvers {
+        let usual = self.names.resolvers.take().unwrap_or_else(|| {
+            let own = Resolvers::of_containers(self.host);
+            let told = docker::for_containers(self.host, self.systemd(), self.limit());
+            let both = own.and_then(|own| told.map(|told| own.told(&told.dns, &told.dns_search)));
+            both.unwrap_or_default()
+        });
+        self.names.resolvers.insert(usual).clone().told(&site.servers, &site.domains)
+    }
+
+    fn of_name(&mut self, name: &str, site: &Site) -> Option<Fault> {
         let time = self.time.at_most(self.at_most(LIMIT));
         let servers = match self.names.mode {
             Mode::Quiet => return None,
             Mode::Image => Servers::NotAsked,
-            Mode::Live => match self.names.resolvers.listed(name, time) {
+            Mode::Live => match self.resolvers(site).listed(name, time) {
                 Listed::Yes => return None,
                 Listed::No => Servers::No,
                 Listed::Unanswered => Servers::Silent,
@@ -169,16 +181,9 @@ impl FileProbe<'_> {
         let said = self.host.query(&command).ok().filter(|output| output.code == Some(0));
         let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let of_kernel = said.split_whitespace().skip_while(|word| *word != "inet").nth(1).map(str::to_owned);
-        let json = self.host.read(&Vendor::get().docker.daemon_json);
-        let of_json = || match json {
-            Ok(Some(bytes)) => match crate::environment::daemon_json(&bytes) {
-                Ok(json) => json.bridge_ip,
-                Err(_) => None,
-            },
-            // One that cannot be read is told by the daemon's own consumer.
-            Ok(None) | Err(_) => None,
-        };
-        let address = of_kernel.or_else(of_json);
+        // A file that cannot be read is told by the daemon's own consumer.
+        let told = || docker::for_containers(self.host, self.systemd(), self.limit()).ok()?.bridge_ip;
+        let address = of_kernel.or_else(told);
         let address = address.and_then(|own| own.split('/').next()?.parse().ok());
         address.unwrap_or(Vendor::get().docker.bridge)
     }

@@ -155,7 +155,13 @@ fn of_dialect(
     }
     let one = |service: &Service| {
         let answers = [answers.as_slice(), &service.extra_hosts].concat();
-        let site = Site { network: service.network(), answers, whole: true };
+        let site = Site {
+            network: service.network(),
+            answers,
+            whole: true,
+            servers: service.dns.iter().filter_map(|server| server.parse().ok()).collect(),
+            domains: service.dns_search.clone(),
+        };
         let gets = service.gets(probe.host, dialect, &names);
         let answer = asked.and_then(|(source, services)| Some((source, services.get(&service.name)?)));
         let consumer = match (gets, answer) {

@@ -165,26 +165,32 @@ fn user(wanted: &Wanted) -> Option<&str> {
     [&wanted.https, &wanted.http].into_iter().flatten().find_map(|proxy| proxy.user.as_deref())
 }
 
-/// The flag without which a verb refuses: a configuration tool keeps a file that the verb, with this flag, would write.
-pub(crate) fn others(verb: &str, flag: &str, facts: &ConsumersFacts, wanted: &Wanted) -> &'static str {
+/// The flag without which a verb refuses: a configuration tool keeps a file that the verb, with this flag, would write. Files
+/// that have what is `wanted` already are not written; `None`: the command names something else.
+pub(crate) fn others(verb: &str, flag: &str, facts: &ConsumersFacts, wanted: Option<&Wanted>) -> &'static str {
     let refuses = |who: &&Who| {
         let profile = who.profile();
         let mut own = facts.consumers.iter().filter(|consumer| consumer.consumer == **who).peekable();
         let served = own.peek().is_some()
-            && own.all(|consumer| consumer.state == State::Seen && differences(consumer, facts, wanted).is_empty());
-        profile.writer() == Some((verb, flag)) && !served
+            && own.all(|consumer| {
+                consumer.state == State::Seen
+                    && wanted.is_some_and(|wanted| differences(consumer, facts, wanted).is_empty())
+            });
+        // A target that is asked for comes beside those of the verb.
+        let writes = profile.verb == Some(verb) && ["", flag].contains(&profile.flag);
+        writes && !served
     };
     if facts.kept.iter().any(|who| refuses(&who)) { MEND_OTHERS } else { "" }
 }
 
 /// What mends a consumer by a command that does not refuse: advice where a person has to name the file of the password.
 pub(crate) fn write(verb: &'static str, flag: &'static str, facts: &ConsumersFacts, wanted: &Wanted) -> Fix {
-    told(command(verb, &[flag, others(verb, flag, facts, wanted)], wanted), wanted)
+    told(command(verb, &[flag, others(verb, flag, facts, Some(wanted))], wanted), wanted)
 }
 
 /// The same, also where others keep a file.
-pub(crate) fn write_others(verb: &'static str, flag: &'static str, wanted: &Wanted) -> Fix {
-    told(command(verb, &[flag, MEND_OTHERS], wanted), wanted)
+pub(crate) fn write_others(verb: &'static str, more: &[&'static str], wanted: &Wanted) -> Fix {
+    told(command(verb, &[more, &[MEND_OTHERS]].concat(), wanted), wanted)
 }
 
 fn told(command: CommandLine, wanted: &Wanted) -> Fix {

@@ -48,9 +48,8 @@ impl Intent {
     fn first(self, has_product: bool) -> First {
         match self {
             Self::Change { first, .. } => first,
-            Self::Show => First::System,
-            Self::Check | Self::Missing if has_product => First::Product,
-            Self::Check | Self::Missing => First::System,
+            Self::Check | Self::Show | Self::Missing if has_product => First::Product,
+            Self::Check | Self::Show | Self::Missing => First::System,
         }
     }
 

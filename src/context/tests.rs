@@ -66,7 +66,7 @@ fn the_product_counts_first_where_it_is_installed() {
     let host = ubuntu().with("/divvycloud/prod.env", "http_proxy=http://product:1\n");
     let proxy =
         |intent| HostContext::load(&host, &inputs(), intent).unwrap().found.get(Key::ProxyHttp).unwrap().value.clone();
-    assert_eq!(INTENTS.map(proxy), ["http://u@system:1", "http://product:1", "http://u@system:1", "http://product:1"]);
+    assert_eq!(INTENTS.map(proxy), ["http://u@system:1", "http://product:1", "http://product:1", "http://product:1"]);
 }
 
 #[test]

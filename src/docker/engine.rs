@@ -106,6 +106,10 @@ pub(crate) struct Container {
     pub(crate) published: Vec<Published>,
     /// `NAME:ADDRESS` of its hosts file.
     pub(crate) extra_hosts: Vec<String>,
+    /// The name servers that it is told to ask in place of the daemon's.
+    pub(crate) dns: Vec<String>,
+    /// The domains that it is told to search, likewise.
+    pub(crate) dns_search: Vec<String>,
     /// `NAME=value`: holds secrets, never goes into facts.
     pub(crate) environment: Vec<String>,
 }
@@ -201,7 +205,7 @@ const INSPECT: &str = "{\"id\":{{json .Id}},\"name\":{{json .Name}},\"created\":
 \"status\":{{json .State.Status}},\"exit\":{{json .State.ExitCode}},\"oom\":{{json .State.OOMKilled}},\"memory\":{{json .HostConfig.Memory}},\"error\":{{json .State.Error}},\
 \"started\":{{json .State.StartedAt}},\"finished\":{{json .State.FinishedAt}},\
 \"health\":{{with index .State \"Health\"}}{{json .Status}}{{else}}null{{end}},\"image\":{{json .Config.Image}},\"labels\":{{json .Config.Labels}},\
-\"entrypoint\":{{json .Config.Entrypoint}},\"cmd\":{{json .Config.Cmd}},\"network\":{{json .HostConfig.NetworkMode}},\"networks\":{{json .NetworkSettings.Networks}},\"ports\":{{json .NetworkSettings.Ports}},\"extra_hosts\":{{json .HostConfig.ExtraHosts}},\
+\"entrypoint\":{{json .Config.Entrypoint}},\"cmd\":{{json .Config.Cmd}},\"network\":{{json .HostConfig.NetworkMode}},\"networks\":{{json .NetworkSettings.Networks}},\"ports\":{{json .NetworkSettings.Ports}},\"extra_hosts\":{{json .HostConfig.ExtraHosts}},\"dns\":{{json .HostConfig.Dns}},\"dns_search\":{{json .HostConfig.DnsSearch}},\
 \"env\":{{json .Config.Env}}}";
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -245,6 +249,8 @@ fn container(value: &Value) -> Container {
         addresses: addresses(&value["networks"]),
         published: published(&value["ports"]),
         extra_hosts: words("extra_hosts"),
+        dns: words("dns"),
+        dns_search: words("dns_search"),
         environment: words("env"),
     }
 }

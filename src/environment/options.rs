@@ -97,8 +97,9 @@ impl Options {
         }
     }
 
-    /// The options of a command line by their long names; those of which the engine certainly has none are the error.
-    fn given(&self, arguments: &[String], engine: Option<&Version>) -> Result<Vec<String>, Text> {
+    /// The options of a command line by their long names, with their values; those of which the engine certainly has none are
+    /// the error. Where the engine may have an option of which nothing is known, what stands before it is all that is told.
+    fn given(&self, arguments: &[String], engine: Option<&Version>) -> Result<Vec<Given>, Text> {
         let unknown = |word: &str| Err(text!("the daemon does not start: it has no option {}", Foreign::new(word)));
         let has_value = |name: &str| !matches!(self.takes(name), Some(Takes::Switch)) && !is_bare(name);
         let mut given = Vec::new();
@@ -115,10 +116,11 @@ impl Options {
                     None if self.takes(name).is_none() => break,
                     Some(false) | None => {}
                 }
-                if value.is_none() && has_value(name) {
-                    words.next();
-                }
-                given.push(name.to_owned());
+                let value = match value {
+                    None if has_value(name) => words.next().cloned(),
+                    own => own.map(str::to_owned),
+                };
+                given.push((name.to_owned(), value));
                 continue;
             }
             let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else { continue };
@@ -129,21 +131,32 @@ impl Options {
                 if self.lacks(name, engine) == Some(true) {
                     return unknown(&format!("-{letter}"));
                 }
-                given.push(name.clone());
                 let rest = &letters[at + letter.len_utf8()..];
-                if rest.starts_with('=') {
-                    break;
-                }
-                if has_value(name) {
-                    if rest.is_empty() {
-                        words.next();
-                    }
+                let value = match rest.strip_prefix('=') {
+                    Some(value) => Some(value.to_owned()),
+                    None if !has_value(name) => None,
+                    None if rest.is_empty() => words.next().cloned(),
+                    None => Some(rest.to_owned()),
+                };
+                let ends = value.is_some() || has_value(name);
+                given.push((name.clone(), value));
+                if ends {
                     break;
                 }
             }
         }
         Ok(given)
     }
+}
+
+/// An option by its long name, with its value.
+type Given = (String, Option<String>);
+
+/// The values of an option, by each of its names, in the order in which they are given: of an option that takes one value the
+/// last counts (pflag). Of a command line that the daemon refuses there are none.
+pub(crate) fn values(arguments: &[String], names: &[&str]) -> Vec<String> {
+    let given = Options::get().given(arguments, None).unwrap_or_default();
+    given.into_iter().filter(|(name, _)| names.contains(&name.as_str())).filter_map(|(_, value)| value).collect()
 }
 
 /// Options that stand alone, beside switches.
@@ -213,7 +226,7 @@ pub(crate) fn verdict(file: &Map<String, Value>, arguments: Option<&[String]>, e
         }
     }
     if let Some(Ok(given)) = arguments.map(|arguments| options.given(arguments, engine)) {
-        let in_file = given.iter().map(|name| options.named.get(name).unwrap_or(name));
+        let in_file = given.iter().map(|(name, _)| options.named.get(name).unwrap_or(name));
         if let Some(both) = in_file.into_iter().find(|name| flat.contains(&name.as_str())) {
             return refused(text!("{} stands in it and among the daemon's options", own(both)));
         }
@@ -337,6 +350,21 @@ mod tests {
         ] {
             assert_eq!(refusal(file, arguments, None), None, "{file} {arguments:?}");
         }
+    }
+
+    #[test]
+    fn the_last_value_of_an_option_counts_and_a_value_is_no_option() {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<String>>();
+        for (line, found) in [
+            ("dockerd --dns 10.0.0.1 --dns=10.0.0.2", &["10.0.0.1", "10.0.0.2"][..]),
+            ("dockerd --label --dns=10.0.0.1", &[]),
+            ("dockerd -l --dns=10.0.0.1 -D --dns=10.0.0.2", &["10.0.0.2"]),
+            ("dockerd --dns=10.0.0.1 -- --dns=10.0.0.2", &["10.0.0.1"]),
+        ] {
+            assert_eq!(values(&words(line), &["dns"]), found, "{line}");
+        }
+        let line = words("dockerd --data-root /a -g /b --graph=/c -Dg/d");
+        assert_eq!(values(&line, &["data-root", "graph"]), ["/a", "/b", "/c", "/d"]);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use core::net::Ipv6Addr;
 
 use super::form::{host_and_port, is_name, is_short, range};
-use super::{List, Local, needs};
+use super::{List, Local, dies, is_understood, needs};
 use crate::network::catalogue::Needs;
-use crate::settings::NoProxy;
+use crate::settings::{NoProxy, is_stranger};
 
 /// The corrected list.
 pub(super) fn list(list: &List<'_>) -> String {
@@ -28,7 +28,15 @@ fn of_members(list: &List<'_>, members: &[&str]) -> String {
         if taken.iter().any(|own| own.eq_ignore_ascii_case(member)) || (*member == "*" && several) {
             continue;
         }
-        for member in mended(member) {
+        if is_stranger(member) {
+            continue;
+        }
+        let said_otherwise = mended(member);
+        // What nobody can say otherwise stays where a client understands it and none dies of it.
+        let stays = said_otherwise.is_empty()
+            && is_understood(member, &list.context.clients)
+            && !list.context.clients.iter().any(|client| dies(client, member));
+        for member in if stays { vec![(*member).to_owned()] } else { said_otherwise } {
             corrected.push(&member);
         }
     }

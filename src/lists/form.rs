@@ -2,16 +2,17 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{List, TRIED, and, count, dies, names, target};
-use crate::clients::{By, Client, Route, Target};
+use super::{List, TRIED, and, count, dies, names, some_of, takes, target};
+use crate::clients::{Client, Target};
 use crate::finding::{Finding, Status, ids};
+use crate::settings::{NoProxy, is_stranger};
 use crate::text;
 use crate::text::{Text, ics_setup, own};
 use crate::vendor::Vendor;
 
 /// NP001 to NP018, as far as they look at the members alone.
 pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
-    let all: [fn(&List<'_>) -> Option<Finding>; 15] = [
+    let all: [fn(&List<'_>) -> Option<Finding>; 16] = [
         separators,
         blank_behind_comma,
         ranges,
@@ -22,6 +23,7 @@ pub(super) fn lints(list: &List<'_>) -> Vec<Finding> {
         ports,
         trailing_dots,
         urls,
+        strangers,
         short_suffixes,
         windows_local,
         patterns,
@@ -59,7 +61,8 @@ fn separators(list: &List<'_>) -> Option<Finding> {
     let finding = list
         .fail(ids::NP001, text!("has {}", own(what)))
         .expected("members separated by commas: no blanks, no quotes, no other separators")
-        .observed(lost(list));
+        .observed(lost(list))
+        .cause("clients split at commas alone, and take all else for a part of a member");
     Some(list.mended(finding))
 }
 
@@ -69,7 +72,10 @@ fn blank_behind_comma(list: &List<'_>) -> Option<Finding> {
     if !padded || list.value.trim().is_empty() {
         return None;
     }
-    let finding = list.warn(ids::NP002, "has blanks beside its commas").expected("commas alone");
+    let finding = list
+        .warn(ids::NP002, "has blanks beside its commas")
+        .expected("commas alone")
+        .cause("some clients take a blank for a part of the member, which matches nothing then");
     Some(list.mended(finding.observed(lost(list))))
 }
 
@@ -100,7 +106,8 @@ fn star_in_a_list(list: &List<'_>) -> Option<Finding> {
     let finding = list
         .warn(ids::NP005, "has * among other members")
         .expected("* alone, which turns the proxy off, or no *")
-        .observed(text!("nothing uses the proxy in {}; the others ignore it: {}", names(&everything), names(&literal)));
+        .observed(text!("nothing uses the proxy in {}; the others ignore it: {}", names(&everything), names(&literal)))
+        .cause("* turns the proxy off where it stands alone; about one among other members clients differ");
     Some(list.mended(finding))
 }
 
@@ -110,7 +117,8 @@ fn star_and_domain(list: &List<'_>) -> Option<Finding> {
     let finding = list
         .warn(ids::NP006, text!("has {}, which {} ignore", list.some(&found), count(&ignoring)))
         .expected("a domain as the pair example.corp,.example.corp")
-        .observed(text!("ignored by {}", names(&ignoring)));
+        .observed(text!("ignored by {}", names(&ignoring)))
+        .cause("to them a star is a character like others: they compare the end of the name");
     let short: Vec<&str> = found.iter().copied().filter(|member| is_short(&member[2..])).collect();
     if short.is_empty() {
         return Some(list.mended(finding));
@@ -158,7 +166,8 @@ fn network_addresses(list: &List<'_>) -> Option<Finding> {
         return Some(finding(Status::Pass).observed(observed));
     }
     let observed = text!("{} matches nothing but a URL that spells it", list.some(&found));
-    Some(list.mended(finding(Status::Warn).observed(observed)))
+    let cause = "without a mask it is compared as a text with the host of a URL";
+    Some(list.mended(finding(Status::Warn).observed(observed).cause(cause)))
 }
 
 fn ports(list: &List<'_>) -> Option<Finding> {
@@ -170,7 +179,8 @@ fn ports(list: &List<'_>) -> Option<Finding> {
     let finding = list
         .warn(ids::NP011, text!("has a port in {}, which {} ignore", list.some(&found), count(&ignoring)))
         .expected("the host alone; it then counts for every port")
-        .observed(text!("ignored by {}", names(&ignoring)));
+        .observed(text!("ignored by {}", names(&ignoring)))
+        .cause("they compare the whole member with the name, to which no port belongs");
     Some(list.mended(finding))
 }
 
@@ -180,16 +190,31 @@ fn trailing_dots(list: &List<'_>) -> Option<Finding> {
     let finding = list
         .warn(ids::NP012, text!("has {} with a dot at the end, which {} ignore", list.some(&found), count(&ignoring)))
         .expected("names without a dot at the end")
-        .observed(text!("ignored by {}", names(&ignoring)));
+        .observed(text!("ignored by {}", names(&ignoring)))
+        .cause("they compare the dot too, which URLs do not have");
     Some(list.mended(finding))
 }
 
 fn urls(list: &List<'_>) -> Option<Finding> {
-    let found = pick(list, |member| member.contains('/') && range(member).is_none())?;
+    let found = pick(list, |member| member.contains('/') && range(member).is_none() && !is_stranger(member))?;
     let finding = list
         .warn(ids::NP013, text!("has a scheme or a path in {}, which no client understands alike", list.some(&found)))
         .expected("the host alone")
-        .observed(list.some(&found));
+        .observed(list.some(&found))
+        .cause("a member is compared with the host of a URL, to which neither belongs");
+    Some(list.mended(finding))
+}
+
+/// What is no host to anybody.
+fn strangers(list: &List<'_>) -> Option<Finding> {
+    pick(list, is_stranger)?;
+    let shown = NoProxy::strangers(list.value);
+    let shown = some_of(shown.iter().map(|member| text!("{}", member)).collect());
+    let finding = list
+        .warn(ids::NP013, text!("has {}, which is no host", &shown))
+        .expected("hosts, addresses and domains alone")
+        .observed(shown)
+        .cause("no client has such a member; it is left out of every list that is written");
     Some(list.mended(finding))
 }
 
@@ -213,6 +238,7 @@ fn short_suffixes(list: &List<'_>) -> Option<Finding> {
         list.warn(ids::NP015, text!("has {}, which stands for many hosts at once", list.some(&found)))
             .expected("full names")
             .observed(observed)
+            .cause("a member counts for every name below it, for some clients for every name that ends in it")
             .advise(text!("write the full name in place of {}", list.some(&found))),
     )
 }
@@ -240,7 +266,8 @@ fn patterns(list: &List<'_>) -> Option<Finding> {
     let finding = list
         .warn(ids::NP019, text!("has {}, which {}", list.some(&found), who))
         .expected("host names, single addresses, or a domain as the pair example.corp,.example.corp")
-        .observed(text!("ignored by {}", names(&ignoring)));
+        .observed(text!("ignored by {}", names(&ignoring)))
+        .cause("a star inside of a name, and a span of addresses, are compared as texts");
     let finding = finding.advise(text!("name the hosts, or one domain, in place of {}", list.some(&found)));
     Some(if ignoring.len() == list.context.clients.len() { list.mended(finding) } else { finding })
 }
@@ -262,6 +289,7 @@ fn too_long(list: &List<'_>) -> Option<Finding> {
         list.warn(ids::NP017, "is longer than a login can read on this host")
             .expected(text!("a line of at most {} bytes ({})", limit, own(reader)))
             .observed(text!("{} bytes", length))
+            .cause("what reads the file at a login cuts such a line, or drops it and all behind it")
             .advise(text!("write a shorter list: {}, with one domain in place of many hosts", command)),
     )
 }
@@ -283,13 +311,18 @@ fn deadly(list: &List<'_>) -> Option<Finding> {
 
 /// Does the list make this client go around the proxy for a host?
 pub(super) fn bypasses(client: &Client, host: &str, list: &str) -> bool {
-    target(host).is_some_and(|target| matches!(client.route(&target, list), Route::Direct(By::Member(_))))
+    target(host).is_some_and(|target| takes(client, &target, list))
 }
 
 /// `10.0.0.0/8`, `fd00::/8`.
 pub(super) fn range(member: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = member.split_once('/')?;
     Some((address.parse().ok()?, bits.parse().ok()?))
+}
+
+/// The text of such an address.
+pub(super) fn neighbour_of(address: &str) -> Option<String> {
+    Some(neighbour(address.parse().ok()?).to_string())
 }
 
 /// An address near the network's own, which is in every range that is no single address.

@@ -12,9 +12,10 @@ mod needs;
 #[cfg(test)]
 mod tests;
 
-use crate::clients::{Client, Environment, Required, Route, Target};
+use crate::clients::{By, Client, Environment, Required, Route, Target};
 use crate::finding::{Finding, FindingId, Status, ids};
 use crate::redact::list_text;
+use crate::settings::NoProxy;
 use crate::system::cloud::Direct;
 use crate::text;
 use crate::text::{Fix, Text, clean, ics_setup, own};
@@ -126,12 +127,7 @@ impl<'a> List<'a> {
     fn new(name: &'a str, value: &'a str, place: &'a Text, context: &'a Context<'a>) -> Self {
         let whole = value.len();
         let value = value.char_indices().find(|(at, _)| *at >= BYTES).map_or(value, |(at, _)| &value[..at]);
-        let members: Vec<&str> = value
-            .split(|c: char| ",;|".contains(c) || c.is_whitespace())
-            .map(|member| member.trim_matches(['"', '\'']))
-            .filter(|member| !member.is_empty())
-            .take(MEMBERS)
-            .collect();
+        let members: Vec<&str> = NoProxy::split(value).take(MEMBERS).collect();
         let cut = value.len() < whole || members.len() == MEMBERS;
         Self { name, value, place, context, members, cut }
     }
@@ -254,12 +250,44 @@ fn spellings(lower: Option<&str>, upper: Option<&str>, place: &Text, context: &C
             Some(
                 finding(text!("{} sets NO_PROXY alone, which {} does not read", place, names(&deaf)))
                     .observed(text!("NO_PROXY={}", upper))
+                    .cause("they ask for the lower-case name alone")
                     .fix(ics_setup(context.writer)),
             )
         }
         // Whoever prefers the upper-case name takes the other one where that is absent.
         _ => None,
     }
+}
+
+/// Hosts that a member may stand for, whatever its form.
+fn meant_by(member: &str) -> Vec<Target> {
+    let hosts = [
+        member.trim_matches(['[', ']', '.', '*']).to_owned(),
+        member.replace('*', "1"),
+        format!("a.{}", member.trim_start_matches(['*', '.'])),
+        format!("{}1", member),
+        format!("{}1.1", member),
+        format!("{}1.1.1", member),
+    ];
+    let first = |separator| member.split_once(separator).map(|(first, _)| first.to_owned());
+    let hosts = hosts.into_iter().chain(first('-')).chain(first('/').and_then(|first| form::neighbour_of(&first)));
+    let (name, port) = form::host_and_port(member).unwrap_or((member, ""));
+    let with_port =
+        target(name.trim_matches(['[', ']', '.', '*'])).map(|own| Target { port: port.parse().ok(), ..own });
+    // A dot at the end of a URL's host is nobody's meaning.
+    let hosts = hosts.filter(|host| !host.ends_with('.'));
+    hosts.filter_map(|host| target(&host)).chain(with_port).collect()
+}
+
+/// Does one of these clients go around the proxy by this member for anything?
+fn is_understood(member: &str, clients: &[&Client]) -> bool {
+    let meant = meant_by(member);
+    clients.iter().any(|client| meant.iter().any(|target| takes(client, target, member)))
+}
+
+/// Does a member of the list make this client go around the proxy for this?
+fn takes(client: &Client, target: &Target, list: &str) -> bool {
+    matches!(client.route(target, list), Route::Direct(By::Member(_)))
 }
 
 fn target(host: &str) -> Option<Target> {

@@ -150,6 +150,13 @@ impl Found {
         Some((&unknown.1, unknown.2))
     }
 
+    /// The line that decides a setting in a way that the files alone do not tell; `None` where a value is known, or nothing is
+    /// said.
+    pub fn untold(&self, key: Key) -> Option<(&Path, usize)> {
+        let (_, path, line) = self.unknown.iter().find(|(own, ..)| *own == key && !self.values.contains_key(&key))?;
+        Some((path, *line))
+    }
+
     /// The value of a setting, as it stands on the host.
     pub fn get(&self, key: Key) -> Option<&Setting<String>> {
         self.values.get(&key)

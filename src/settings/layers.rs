@@ -33,6 +33,13 @@ pub enum Origin {
         /// Counted from 1.
         line: usize,
     },
+    /// A line of a file on the host decides it in a way that the file alone does not tell.
+    Untold {
+        /// The host's file.
+        path: PathBuf,
+        /// Counted from 1; 0: the file as a whole.
+        line: usize,
+    },
     /// Nobody said anything.
     Default,
 }
@@ -46,7 +53,7 @@ impl Origin {
             Self::File { .. } => 3,
             Self::LastRun(_) => 2,
             Self::Found { .. } => 1,
-            Self::Default => 0,
+            Self::Untold { .. } | Self::Default => 0,
         }
     }
 }
@@ -60,6 +67,8 @@ impl fmt::Display for Origin {
             Self::LastRun(Some(run)) => write!(f, "last run {run}"),
             Self::LastRun(None) => f.write_str("last run"),
             Self::Found { path, line } => write!(f, "found in {}:{line}", path.display()),
+            Self::Untold { path, line: 0 } => write!(f, "cannot be told from {}", path.display()),
+            Self::Untold { path, line } => write!(f, "cannot be told from {}:{line}", path.display()),
             Self::Default => f.write_str("default"),
         }
     }

@@ -20,6 +20,7 @@ pub use found::{First, Found, Line};
 pub(crate) use host_name::{NoHost, host_alone, host_shown};
 pub use last_run::{LastRun, STATE, STATE_FILE, Told};
 pub use layers::{Layer, Layers, Origin, Setting, parse_duration, parse_switch};
+pub(crate) use no_proxy::is_stranger;
 pub use no_proxy::{NoProxy, NoProxyError};
 pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme};
 pub use resolve::{

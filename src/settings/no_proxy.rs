@@ -38,18 +38,31 @@ impl NoProxy {
         Ok(list)
     }
 
-    /// Reads a list that stands on the host. Nothing in it is refused or lost: blanks between members are taken as
-    /// separators too, as old curl and Ruby do; and so are `;` and `|`, which whoever wrote them meant so and which no client
-    /// has in a member.
+    /// Reads a list that stands on the host. What may be a host to any client is never lost; of what is none, such as a login,
+    /// nothing is copied on ([`NoProxy::strangers`]).
     pub fn found(text: &str) -> Self {
         let mut list = Self::default();
-        // Quotes that a reader left in are nobody's name, and behind a blank and `#` there is a remark.
+        Self::split(&redact::list(text)).filter(|member| !is_stranger(member)).for_each(|member| list.push(member));
+        list
+    }
+
+    /// What stands in such a list and is no host, as it may be shown.
+    pub fn strangers(text: &str) -> Vec<String> {
+        let shown = redact::list(text);
+        let strangers = Self::split(&shown).filter(|member| is_stranger(member));
+        // Without a colon all in front of the `@` may be a secret.
+        strangers
+            .map(|member| if member.contains('@') { redact::url_masked(member) } else { member.to_owned() })
+            .collect()
+    }
+
+    /// The parts of a list. Blanks between members are taken as separators too, as old curl and Ruby do; and so are `;` and `|`,
+    /// which whoever wrote them meant so and which no client has in a member. Quotes that a reader left in are nobody's name,
+    /// and behind a blank and `#` there is a remark.
+    pub(crate) fn split(text: &str) -> impl Iterator<Item = &str> {
         let members =
             text.split(|c: char| ",;|".contains(c) || c.is_whitespace()).map(|member| member.trim_matches(['"', '\'']));
-        for member in members.take_while(|member| !member.starts_with('#')).filter(|member| !member.is_empty()) {
-            list.push(member);
-        }
-        list
+        members.take_while(|member| !member.starts_with('#')).filter(|member| !member.is_empty())
     }
 
     /// Adds the members of `other` that are not there yet, behind the own ones.
@@ -103,6 +116,13 @@ impl fmt::Display for NoProxy {
     }
 }
 
+/// Is it neither a host nor anything that a client, or Windows, takes for one? A scheme or a path may stand beside a host, and
+/// names outside ASCII are names to some.
+pub(crate) fn is_stranger(member: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:/*[]".contains(c) || !c.is_ascii();
+    !member.chars().all(plain) && !member.eq_ignore_ascii_case("<local>")
+}
+
 fn check(member: &str) -> Result<&str, NoProxyError> {
     let refuse = |reason| Err(NoProxyError { member: member.to_owned(), reason });
     if member.contains("://") {
@@ -142,7 +162,47 @@ mod tests {
         assert_eq!(NoProxy::parse(" a , .b.c ,10.0.0.0/8,*.d,[::1],::1, ").unwrap().members().count(), 6);
     }
 
+    #[test]
+    fn what_is_no_host_is_named_without_its_secret_and_not_copied() {
+        for (text, list, strangers) in [
+            ("a.corp,(x),b.corp", "a.corp,b.corp", &["(x)"][..]),
+            ("a.corp,b@d.corp,%s,${NO_PROXY}", "a.corp", &["***@d.corp", "%s", "${NO_PROXY}"]),
+            ("a.corp,user:pw@h,b.corp", "a.corp,b.corp", &["user:***@h"]),
+            ("a.corp,user:p,w;x@h,b.corp", "a.corp,b.corp", &["user:***@h"]),
+            ("http://user:p,w@px.corp:1/,a.corp", "a.corp", &["http://user:***@px.corp:1/"]),
+            (
+                "http://a.corp/,é.corp,<local>,[::1],*.x,10.0.0.0/8",
+                "http://a.corp/,é.corp,<local>,[::1],*.x,10.0.0.0/8",
+                &[],
+            ),
+        ] {
+            assert_eq!(
+                (NoProxy::found(text).to_string().as_str(), NoProxy::strangers(text)),
+                (list, strangers.iter().map(|own| (*own).to_owned()).collect()),
+                "{text}"
+            );
+        }
+    }
+
     proptest! {
+        /// Whatever stands around it, no part of a login's password is copied on or shown, and what parses is kept.
+        #[test]
+        fn a_login_in_a_list_leaves_nothing_of_its_password(
+            before in proptest::collection::vec("[a-z]{1,6}(\\.[a-z]{2,4})?", 0..3),
+            scheme in "(http://)?",
+            password in "S3[A-Za-z0-9,;| %:/()]{0,8}cret",
+            behind in proptest::collection::vec("[a-z]{1,6}\\.[a-z]{2,4}", 0..3),
+        ) {
+            let login = format!("{scheme}svc:{password}@px.corp");
+            let text = [before.as_slice(), &[login], behind.as_slice()].concat().join(",");
+            let (list, strangers) = (NoProxy::found(&text), NoProxy::strangers(&text).join(","));
+            for part in ["S3", "cret"] {
+                prop_assert!(!list.to_string().contains(part) && !strangers.contains(part), "{text}: {list} {strangers}");
+            }
+            prop_assert!(before.iter().chain(&behind).all(|member| list.contains(member)), "{text}: {list}");
+            prop_assert!(NoProxy::parse(&list.to_string()).is_ok(), "{text}: {list}");
+        }
+
         #[test]
         fn merging_never_shrinks_and_is_idempotent(a in "[a-c,. ]{0,20}", b in "[a-d,.]{0,20}") {
             let (a, b) = (NoProxy::found(&a), NoProxy::found(&b));

@@ -10,10 +10,8 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
-use crate::environment::daemon_json;
 use crate::host::HostRead;
 use crate::net::{Listed, Time, listed};
-use crate::vendor::Vendor;
 
 /// The hosts file.
 pub(crate) const HOSTS: &str = "/etc/hosts";
@@ -38,7 +36,7 @@ pub(crate) fn in_hosts_file(text: &str, name: &str) -> Option<IpAddr> {
 }
 
 /// Whom a container asks for names.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Resolvers {
     servers: Vec<IpAddr>,
     domains: Vec<String>,
@@ -47,7 +45,7 @@ pub(crate) struct Resolvers {
 }
 
 impl Resolvers {
-    /// Of containers in a bridge network of Docker.
+    /// Of containers in a bridge network of Docker that are told nothing else.
     ///
     /// # Errors
     /// A file cannot be read: whom they ask is not known then.
@@ -61,17 +59,18 @@ impl Resolvers {
         if found.servers == [IpAddr::from(STUB)] {
             found = Self::parse(&text(OF_RESOLVED)?);
         }
-        let json = host.read(&Vendor::get().docker.daemon_json)?;
-        // With one that is no JSON there is no daemon: that is told elsewhere.
-        if let Some(Ok(json)) = json.map(|bytes| daemon_json(&bytes)) {
-            if !json.dns.is_empty() {
-                found.servers = json.dns;
-            }
-            if !json.dns_search.is_empty() {
-                found.domains = json.dns_search;
-            }
-        }
         Ok(found)
+    }
+
+    /// The same with what the daemon, or a container, is told to ask in their place; a domain `.` is none.
+    pub(crate) fn told(mut self, servers: &[IpAddr], domains: &[String]) -> Self {
+        if !servers.is_empty() {
+            self.servers = servers.to_vec();
+        }
+        if !domains.is_empty() {
+            self.domains = domains.iter().filter(|domain| *domain != ".").cloned().take(MOST_DOMAINS).collect();
+        }
+        self
     }
 
     /// As `resolv.conf(5)`: the last `search` or `domain` counts.
@@ -136,8 +135,7 @@ mod tests {
         host.put(RESOLV_CONF, b"nameserver 127.0.0.53\nnameserver 10.0.0.1\noptions ndots:2\n");
         let seen = Resolvers::of_containers(&host).unwrap();
         assert!(seen.servers.len() == 2 && seen.never_bare && seen.domains.is_empty());
-        host.put("/etc/docker/daemon.json", b"{\"dns\": [\"10.0.0.9\"], \"dns-search\": [\"d.corp\"]}");
-        let seen = Resolvers::of_containers(&host).unwrap();
+        let seen = seen.told(&[address("10.0.0.9")], &["d.corp".to_owned(), ".".to_owned()]).told(&[], &[]);
         assert_eq!((seen.servers, seen.domains), (vec![address("10.0.0.9")], vec!["d.corp".to_owned()]));
     }
 }

@@ -236,10 +236,12 @@ impl Mending<'_> {
                 Finding::warn(ids::FILE_OF_A_TOOL, title).advise(advice)
             } else {
                 let verb = self.context.phase.verb();
+                let targets = self.context.settings.targets.iter().flat_map(|target| [" --target ", target.as_str()]);
+                let targets: Vec<&'static str> = targets.collect();
                 let mut finding = Finding::fail(ids::FILE_OF_A_TOOL, title)
                     .expected("a file that no configuration tool keeps, or --mend-others")
                     .advise(advice);
-                let all_the_same = wanted.map(|wanted| judge::write_others(verb, "", wanted));
+                let all_the_same = wanted.map(|wanted| judge::write_others(verb, &targets, wanted));
                 let in_words = || Fix::Advice("write it all the same: the same command with --mend-others".into());
                 finding.fix.push(all_the_same.unwrap_or_else(in_words));
                 finding

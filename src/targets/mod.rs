@@ -133,6 +133,8 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
         };
         draft.note(
             Finding::warn(ids::PROXY_NOT_SET, title)
+                .observed("no setting and no file of this host names one")
+                .cause("without a proxy there is nothing to write")
                 .advise(ics_setup(text!("{} --proxy http://<HOST>:<PORT>", own(context.phase.verb())))),
         );
     }
@@ -189,14 +191,19 @@ fn say_what_differs(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'
     for (_, id, path, readers, phase) in halves.into_iter().filter(|(target, ..)| !chosen.contains(target)) {
         let (readers, verb) = (own(readers), own(phase.verb()));
         let wanted = [(Key::ProxyHttp, &vars.http), (Key::ProxyHttps, &vars.https)];
+        let told = |id, title: Text| {
+            Finding::warn(id, title)
+                .observed(text!("not a file of this {}", own(context.phase.verb())))
+                .cause(text!("{} writes it, and was not run since", verb.clone()))
+        };
         let found = || wanted.iter().filter_map(|(key, wanted)| Some((context.found.at(*key, path)?, wanted)));
         if vars.remove && found().next().is_some() {
             let title = text!("{} still has a proxy, which {} keep using", path, readers);
-            draft.note(Finding::warn(id, title).fix(ics_setup(text!("{} --remove-proxy", verb))));
+            draft.note(told(id, title).fix(ics_setup(text!("{} --remove-proxy", verb))));
         }
         if found().any(|(value, wanted)| wanted.as_ref().is_some_and(|wanted| *wanted != value)) {
             let title = text!("{} has another proxy, which {} keep using", path, readers);
-            draft.note(Finding::warn(id, title).fix(ics_setup(text!("{}", verb))));
+            draft.note(told(id, title).fix(ics_setup(text!("{}", verb))));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::vars::{ProxyVars, reasons};
 use super::{Context, Phase};
 use crate::consumers::Who;
 use crate::context::complete;
-use crate::envfile::{Edit, Note, PortableValue, Rejection, State, Syntax, edit, find};
+use crate::envfile::{Dialect, Edit, Note, PortableValue, Rejection, Seen, State, Syntax, edit, find};
 use crate::finding::{Finding, Status, ids};
 use crate::host::HostRead;
 use crate::plan::Draft;
@@ -155,8 +155,14 @@ pub(super) fn taken_up(context: &Context<'_>) -> Result<NoProxy, Problem> {
     let lines = find(&snapshot.bytes, Syntax::EnvFile, &["no_proxy"]);
     let is_active = lines.iter().any(|line| line.state == State::Active);
     let value = lines.last().filter(|_| !is_active).map(|line| &snapshot.bytes[line.value.clone()]);
-    // Prose is no list.
-    Ok(value.and_then(|value| NoProxy::parse(std::str::from_utf8(value).ok()?).ok()).unwrap_or_default())
+    let Some(value) = value else { return Ok(NoProxy::default()) };
+    // As it would be read if it stood there. Prose is no list.
+    let line = [b"no_proxy=", value, b"\n"].concat();
+    let read = |reader: &Dialect| match reader.read_only(&line, &[b"no_proxy"]).get(b"no_proxy")? {
+        Seen::Value(value) => NoProxy::parse(std::str::from_utf8(value).ok()?).ok(),
+        Seen::Inherited | Seen::Unknown => None,
+    };
+    Ok(Syntax::EnvFile.readers().must.iter().find_map(read).unwrap_or_default())
 }
 
 /// Database and Redis values under the names of the generation that the file uses.
@@ -248,6 +254,7 @@ fn readers_that_reject(shown: &Path, rejections: &[Rejection], draft: &mut Draft
         draft.note(
             Finding::warn(ids::ENV_FILE_READER_REJECTS, text!("{} rejects {}", own(reader), shown))
                 .observed(text!("line {}: {}", line, message))
+                .cause("that reader stops at the line, and gives the containers nothing of the file")
                 .advise(text!(
                     "mend line {} of {}: NAME=value, without export, blanks around = or quotes",
                     line,

@@ -16,6 +16,8 @@ enum Use {
     Targets(&'static [TargetName]),
     /// No run: these verbs.
     Others(&'static str),
+    /// These verbs, and the questions that a run on a running host asks before and behind its changes.
+    Questions(&'static str),
 }
 
 /// Who uses it.
@@ -69,10 +71,8 @@ fn use_of(key: Key) -> Use {
         | Key::DockerRepo
         | Key::DockerRepoKey
         | Key::DockerGroup => Use::Targets(&[ComposeFile]),
-        Key::ProxyCa => Use::Others("check network and check backends"),
-        Key::MysqlTls | Key::RedisTls => {
-            Use::Others("check backends, and the question that a changed back end gets first,")
-        }
+        Key::ProxyCa => Use::Questions("check network and check backends"),
+        Key::MysqlTls | Key::RedisTls => Use::Questions("check backends"),
         Key::Release => Use::Others("check"),
         Key::AgentRegion | Key::AgentCollector => Use::Others("check and network"),
     }
@@ -83,8 +83,25 @@ fn is_used(key: Key, targets: &[TargetName]) -> bool {
     match use_of(key) {
         Use::Run => true,
         Use::Targets(own) => own.iter().any(|target| targets.contains(target)),
-        Use::Others(_) => false,
+        Use::Others(_) | Use::Questions(_) => false,
     }
+}
+
+/// Does the run ask somebody with it? A changed back end, and the proxy: on a running host.
+fn is_asked_with(key: Key, context: &Context<'_>, targets: &[TargetName]) -> bool {
+    let settings = context.settings;
+    let prod_env = targets.contains(&TargetName::ProdEnv);
+    context.view.host.is_live()
+        && match key {
+            Key::ProxyCa => {
+                settings.proxies.any()
+                    || settings.switch(Key::CheckFirst) == Some(true)
+                    || (prod_env && !settings.back_ends.is_empty())
+            }
+            // Where TLS is wanted now and was not before, that is a change.
+            Key::MysqlTls | Key::RedisTls => prod_env,
+            _ => false,
+        }
 }
 
 /// Says which flags of this run nothing in it uses. What stands in variables and files is for several verbs.
@@ -95,21 +112,26 @@ pub(super) fn say(context: &Context<'_>, draft: &mut Draft<'_>) {
         // Nobody waits for what was asked not to happen.
         let asks = matches!(origin, Origin::Flag(_)) && !(*key == Key::Restart && is_off);
         let is_image = *key == Key::Release && context.phase == Phase::Install;
-        if asks && !is_image && !is_used(*key, &targets) {
-            draft.note(finding(context, key.spec(), value.as_deref().unwrap_or_default(), origin));
+        let asked = is_image || is_asked_with(*key, context, &targets);
+        // Of an authority it is said what else would have to trust it.
+        if asks && !is_used(*key, &targets) && (!asked || *key == Key::ProxyCa) {
+            draft.note(finding(context, key.spec(), value.as_deref().unwrap_or_default(), (origin, asked)));
         }
     }
 }
 
-fn finding(context: &Context<'_>, spec: &'static Spec, value: &str, origin: &Origin) -> Finding {
+fn finding(context: &Context<'_>, spec: &'static Spec, value: &str, (origin, asked): (&Origin, bool)) -> Finding {
     let verb = own(context.phase.verb());
     let remembered: Text = if spec.saved { "; it is remembered for them".into() } else { Text::default() };
-    let title = text!("nothing that this {} does uses {}", verb, origin);
+    let title = match asked {
+        true => text!("this {} asks with {}, and writes it nowhere", verb, origin),
+        false => text!("nothing that this {} does uses {}", verb, origin),
+    };
     match use_of(spec.key) {
         Use::Others(who) if matches!(spec.key, Key::Release | Key::AgentRegion | Key::AgentCollector) => {
             Finding::pass(ids::SETTING_UNUSED, title).cause(text!("{} use it{}", own(who), remembered))
         }
-        Use::Others(who) => {
+        Use::Others(who) | Use::Questions(who) => {
             let finding = Finding::warn(ids::SETTING_UNUSED, title);
             let finding = finding.cause(text!("{} use it, and no file that runs write{}", own(who), remembered));
             if spec.key == Key::ProxyCa { trusted(context, value, finding) } else { finding }
@@ -165,7 +187,7 @@ mod tests {
                         spec.key
                     );
                 }
-                Use::Others(who) => {
+                Use::Others(who) | Use::Questions(who) => {
                     assert!(who.starts_with("check") && !is_used(spec.key, &TargetName::ALL), "{}", spec.key)
                 }
             }

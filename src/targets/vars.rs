@@ -146,6 +146,20 @@ impl ProxyVars {
                     .cause("members are separated by commas: no quotes, no other separators"),
             );
         }
+        let strangers = stands.map(NoProxy::strangers).unwrap_or_default();
+        if self.sets() && !strangers.is_empty() && !said(draft, ids::NP013) {
+            let title = text!(
+                "no_proxy in {} had {}, which is no host and was left out",
+                context.view.host.shown(path).display(),
+                strangers.join(", ")
+            );
+            draft.note(
+                Finding::warn(ids::NP013, title)
+                    .observed(text!("written anew as {:?}", list.shown().to_string()))
+                    .cause("members are hosts, addresses and domains; no client has anything else in its list")
+                    .advise("name the hosts that were meant: --no-proxy <LIST>"),
+            );
+        }
         if self.sets() && !list.is_everything() {
             for finding in self.lints(context, path, &list) {
                 if !said(draft, finding.id) {

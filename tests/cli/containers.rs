@@ -68,6 +68,20 @@ fn a_proxy_on_loopback_is_the_container_itself() {
     root.put("etc/docker/daemon.json", "{\"bip\": \"10.200.0.1/24\"}");
     let (_, json) = root.json(&["reconfigure", "--proxy", "http://127.0.0.1:3128"]);
     assert!(of(&json, "proxy-prod-env")[0]["advice"].to_string().contains("--proxy http://10.200.0.1:3128"));
+    // By the file that the daemon's unit names, and by its options: of several the last counts.
+    for (options, address) in [
+        ("--config-file /etc/site.json", "10.201.0.1"),
+        ("--config-file /nowhere --label --bip --config-file=/etc/site.json", "10.201.0.1"),
+        ("--bip 10.203.0.1/24 -D --bip=10.202.0.1/24", "10.202.0.1"),
+    ] {
+        let root = Root::ubuntu();
+        root.put("lib/systemd/system/docker.service", format!("[Service]\nExecStart=/usr/bin/dockerd {options}\n"));
+        root.put("etc/site.json", "{\"bip\": \"10.201.0.1/24\"}");
+        root.put("etc/docker/daemon.json", "{}");
+        let (_, json) = root.json(&["reconfigure", "--proxy", "http://127.0.0.1:3128"]);
+        let advice = of(&json, "proxy-prod-env")[0]["advice"].to_string();
+        assert!(advice.contains(&format!("--proxy http://{address}:3128")), "{options}: {advice}");
+    }
 }
 
 #[test]

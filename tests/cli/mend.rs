@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::Value;
 
+use crate::fixes::Programs;
 use crate::root::Root;
 
 const PROXY: &str = "http://proxy.corp.example:3128";
@@ -389,6 +390,39 @@ fn a_target_that_a_tool_keeps_is_written_on_request_alone() {
     let variables = [("ICS_SETUP_MEND_OTHERS", "true")];
     root.run_with(&["prepare", "--proxy", "http://moved:1"], &variables, "").ok();
     assert!(root.get("etc/environment").contains("http://moved:1"));
+}
+
+#[test]
+fn no_command_that_is_printed_refuses_a_file_that_a_tool_keeps() {
+    const KEPT: &str = "# This file is managed by Puppet\n";
+    let programs = Programs::new(&[]);
+    let mut seen = 0;
+    for path in [
+        "etc/environment",
+        "etc/systemd/system/docker.service.d/http-proxy.conf",
+        "etc/apt/apt.conf.d/95ics-setup-proxy",
+        "divvycloud/prod.env",
+    ] {
+        let root = Root::ubuntu();
+        root.put(UNIT.0, UNIT.1);
+        root.put("usr/sbin/dockerd", "");
+        // A value that the rules for URLs complain about, for a command of theirs.
+        root.put("etc/environment", "http_proxy=oldpx.corp.example:8888\n");
+        root.put(path, format!("{KEPT}{}", if root.has(path) { root.get(path) } else { String::new() }));
+        for look in [&["check", "proxy", "--proxy", PROXY][..], &["check", "proxy"]] {
+            let (_, json) = root.json(look);
+            for finding in json["findings"].as_array().unwrap() {
+                for line in finding["fix"].as_array().unwrap().iter().filter_map(Value::as_str) {
+                    if ["prepare", "reconfigure"].iter().any(|verb| line.contains(&format!("ics-setup {verb}"))) {
+                        seen += usize::from(line.contains("--mend-others"));
+                        let ran = programs.paste(&format!("{line} --dry-run --non-interactive"));
+                        assert!(ran.is_ok(), "{path}: {}: {ran:?}", finding["id"]);
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 4, "{seen}");
 }
 
 #[test]

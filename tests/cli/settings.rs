@@ -120,3 +120,38 @@ fn passwords_come_from_files_variables_and_the_host_and_are_always_raw() {
         assert!(root.get("etc/environment").contains(&line.replace("@h:1", "@moved:1")));
     }
 }
+
+#[test]
+fn what_only_a_shell_can_tell_is_not_shown_as_absent() {
+    let root = Root::centos();
+    root.put("etc/profile.d/proxy.sh", "export http_proxy=$(cat /etc/proxy-of-site)\n");
+    let row = shown(&root, &[], &[], "proxy.http");
+    assert!(row.1.starts_with("cannot be told from") && row.1.ends_with("etc/profile.d/proxy.sh:1"), "{row:?}");
+    let text = root.run(&["settings", "show"]).ok().stdout;
+    assert!(
+        text.lines().any(|line| line.starts_with("proxy.http ") && line.contains("?  (cannot be told from")),
+        "{text}"
+    );
+    let text = root.run(&["settings", "export"]).ok().stdout;
+    assert!(text.contains("# Not exported: proxy.http cannot be told from"), "{text}");
+    let row = shown(&root, &["--proxy", "http://h:1"], &[], "proxy.http");
+    assert_eq!(row, ("http://h:1".to_owned(), "--proxy".to_owned()));
+}
+
+#[test]
+fn the_effective_proxy_is_one_for_settings_show_and_for_check() {
+    let (system, product) = ("http://system.corp.example:1", "http://product.corp.example:2");
+    for (has_system, has_product) in [(true, true), (true, false), (false, true)] {
+        let root = Root::ubuntu();
+        if has_system {
+            root.put("etc/environment", format!("http_proxy={system}\nhttps_proxy={system}\n"));
+        }
+        if has_product {
+            root.put("divvycloud/prod.env", format!("http_proxy={product}\nhttps_proxy={product}\nno_proxy=mysql\n"));
+        }
+        let (value, _) = shown(&root, &[], &[], "proxy.https");
+        let (_, json) = root.json(&["check", "proxy"]);
+        let dialled = json["findings"].as_array().unwrap().iter().find(|own| own["id"] == "proxy-login").unwrap();
+        assert!(dialled["expected"].as_str().unwrap().contains(&value), "{value}: {dialled:#}");
+    }
+}

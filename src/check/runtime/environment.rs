@@ -37,7 +37,12 @@ impl Check for Environment {
         }
         if let Some(why) = &facts.unreadable {
             let finding = finding(Status::Error, text!("{} could not be read", own(file.display())));
-            return vec![finding.observed(why).advise("run the same with sudo")];
+            return vec![
+                finding
+                    .observed(why)
+                    .cause("its mode or its owner closes it to this user")
+                    .advise("run the same with sudo"),
+            ];
         }
         match &facts.services {
             None => Vec::new(),

@@ -104,6 +104,7 @@ fn verdict(asked: &Asked, compose: &Compose) -> Finding {
             .advise(logs),
         _ => finding(Status::Fail, text!("the web interface answers {} instead of 200", answer.status))
             .observed(seen)
+            .cause("another program holds the port, or something in front of the interface answers for it")
             .advise(logs),
     }
 }
@@ -147,7 +148,9 @@ fn silent(asked: &Asked, error: &NetError, command: &Text, logs: Text) -> Findin
                 .cause("another program holds the port")
                 .advise(text!("look who listens: ss -ltnp 'sport = :{}'", own(port)))
         }
-        _ => finding("the web interface could not be asked".into()).advise(logs),
+        _ => finding("the web interface could not be asked".into())
+            .cause("the connection ended before an answer: the interface, or this host's own network, is in trouble")
+            .advise(logs),
     }
 }
 

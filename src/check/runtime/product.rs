@@ -31,6 +31,7 @@ fn judge_product(place: &Place, spec: &CheckSpec) -> Finding {
         return finding(Status::Error, text!("{} could not be looked into", home))
             .expected("a folder with prod.env and docker-compose.yml")
             .observed(why)
+            .cause("its mode or its owner closes it to this user")
             .advise("run the same with sudo");
     }
     let compose = place.compose.join(", ");

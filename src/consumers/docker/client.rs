@@ -42,8 +42,14 @@ const MEMBERS: [(&str, [&str; 2]); 3] = [
 pub(super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let platform = probe.platform;
     let login = LoginUser::of(probe.host).name;
-    let mut users = vec!["root".to_owned(), "divvy".to_owned(), login];
-    users.dedup();
+    let mut users: Vec<String> = Vec::new();
+    for user in ["root", "divvy", &login] {
+        // On a running host nobody is made up. What cannot be looked at may be there.
+        let exists = !probe.host.is_live() || user == login || has_account(probe, user);
+        if exists && !users.iter().any(|known| known == user) {
+            users.push(user.to_owned());
+        }
+    }
     let mut found: Vec<Consumer> = Vec::new();
     let mut folders: Vec<PathBuf> = Vec::new();
     for user in users {
@@ -76,6 +82,14 @@ pub(super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
         folders.push(folder);
     }
     found
+}
+
+fn has_account(probe: &FileProbe<'_>, user: &str) -> bool {
+    let is_of = |line: &[u8]| line.strip_prefix(user.as_bytes()).is_some_and(|rest| rest.starts_with(b":"));
+    match probe.read(Path::new("/etc/passwd")) {
+        Ok(text) => text.unwrap_or_default().split(|byte| *byte == b'\n').any(is_of),
+        Err(_) => true,
+    }
 }
 
 /// What cannot be looked at may be there.

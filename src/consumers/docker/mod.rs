@@ -15,6 +15,8 @@ mod profile;
 mod validate;
 
 use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -217,7 +219,7 @@ fn started(probe: &mut FileProbe<'_>, name: &str, service: &Service) -> Consumer
         Ok(read) => read,
         Err((state, why)) => return Consumer::unseen(Who::Docker, probe.shown(&json_path), state, why),
     };
-    if option(&arguments, "--config-file").is_some() && matches!(probe.read(&json_path), Ok(None)) {
+    if option(&arguments, &["config-file"]).is_some() && matches!(probe.read(&json_path), Ok(None)) {
         return refused(probe, "the daemon does not start: its --config-file is not there".into());
     }
     let options = command.map_or_else(Sights::new, |command| options(&arguments, &command.at));
@@ -365,7 +367,13 @@ fn containers(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
             let own = container.extra_hosts.iter().filter_map(|entry| Some(entry.split_once(':')?.0.to_owned()));
             probe.placed(
                 consumer,
-                &Site { network, answers: all_names.iter().cloned().chain(own).collect(), whole: true },
+                &Site {
+                    network,
+                    answers: all_names.iter().cloned().chain(own).collect(),
+                    whole: true,
+                    servers: container.dns.iter().filter_map(|server| server.parse().ok()).collect(),
+                    domains: container.dns_search.clone(),
+                },
             )
         })
         .collect();
@@ -375,7 +383,7 @@ fn containers(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
 /// `--config-file` of the daemon, else the usual place.
 fn json_path(arguments: &[String], unit: &str) -> PathBuf {
     let usual = if unit == SNAP { Path::new(SNAP_JSON) } else { &Vendor::get().docker.daemon_json };
-    option(arguments, "--config-file").map_or_else(|| usual.to_path_buf(), PathBuf::from)
+    option(arguments, &["config-file"]).map_or_else(|| usual.to_path_buf(), PathBuf::from)
 }
 
 fn json(probe: &FileProbe<'_>, path: &Path) -> Result<DaemonJson, (State, Text)> {
@@ -421,14 +429,42 @@ pub(super) fn starts_with(host: &dyn HostRead) -> std::io::Result<BTreeMap<Strin
 pub(crate) fn data_root(host: &dyn HostRead, release: Release) -> PathBuf {
     let (unit, service) = docker_unit(host, release);
     let arguments = arguments(&service);
-    let by_option =
-        ["--data-root", "--graph", "-g"].iter().find_map(|name| option(&arguments, name)).map(PathBuf::from);
+    let by_option = option(&arguments, &["data-root", "graph"]).map(PathBuf::from);
     let by_file = || {
         let bytes = host.read(&json_path(&arguments, unit)).ok()??;
         environment::daemon_json(&bytes).ok()?.data_root
     };
     let usual = || PathBuf::from(if unit == SNAP { SNAP_DATA_ROOT } else { DATA_ROOT });
     by_option.or_else(by_file).filter(|path| path.is_absolute()).unwrap_or_else(usual)
+}
+
+/// What the daemon tells containers of name servers and search domains, and the address of the host in its own bridge: by the
+/// options of the one that runs, else of the one that systemd would start, and by its `daemon.json`.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn for_containers(host: &dyn HostRead, release: Release, deadline: Duration) -> io::Result<DaemonJson> {
+    let running = if host.is_live() { environment::dockerd(host, deadline) } else { None };
+    let (arguments, unit) = match running {
+        Some(daemon) => (daemon.arguments, UNITS[0]),
+        None => {
+            let (unit, service) = docker_unit(host, release);
+            (arguments(&service), unit)
+        }
+    };
+    told_by(host, &arguments, unit)
+}
+
+fn told_by(host: &dyn HostRead, arguments: &[String], unit: &str) -> io::Result<DaemonJson> {
+    // With one that is no JSON there is no daemon: that is told elsewhere.
+    let bytes = host.read(&json_path(arguments, unit))?.unwrap_or_default();
+    let mut told = environment::daemon_json(&bytes).unwrap_or_default();
+    let values = |name: &str| environment::values(arguments, &[name]);
+    // The daemon does not start with a name in both places.
+    told.dns.extend(values("dns").iter().filter_map(|server| server.parse::<IpAddr>().ok()));
+    told.dns_search.extend(values("dns-search"));
+    told.bridge_ip = values("bip").pop().or(told.bridge_ip);
+    Ok(told)
 }
 
 /// Program and options by which systemd starts it, as far as they can be told.
@@ -455,23 +491,15 @@ fn is_dockerd(arguments: &[String]) -> bool {
 /// `--http-proxy` and its kin, which engine 23 and newer have, under the upper-case names that they outrank.
 fn options(arguments: &[String], at: &Place) -> Sights {
     let value = |(name, key): (&str, &str)| {
-        let value = option(arguments, &format!("--{key}"))?;
+        let value = option(arguments, &[key])?;
         Some((name.to_ascii_uppercase(), Sight::Value { value, at: at.clone() }))
     };
     DAEMON_JSON.into_iter().filter_map(value).collect()
 }
 
-fn option(arguments: &[String], name: &str) -> Option<String> {
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        if word == name {
-            return words.next().cloned();
-        }
-        if let Some(value) = word.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) {
-            return Some(value.to_owned());
-        }
-    }
-    None
+/// The value of an option that takes one.
+fn option(arguments: &[String], names: &[&str]) -> Option<String> {
+    environment::values(arguments, names).pop()
 }
 
 /// Was `daemon.json` written after the daemon was started?
@@ -516,6 +544,18 @@ pub(crate) fn docker_drop_in(unit: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn containers_ask_whom_the_daemon_names() {
+        let host = crate::host::MemoryHost::new()
+            .with("/lib/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd --config-file /x.json\n")
+            .with("/x.json", "{\"dns\": [\"10.0.0.9\"], \"dns-search\": [\"d.corp\"]}");
+        let told = for_containers(&host, Release::UNKNOWN, Duration::ZERO).unwrap();
+        assert_eq!((told.dns, told.dns_search), (vec![[10, 0, 0, 9].into()], vec!["d.corp".to_owned()]));
+        let arguments = ["dockerd", "--dns", "10.0.0.1", "--dns=10.0.0.2"].map(str::to_owned);
+        let told = told_by(&host, &arguments, UNITS[0]).unwrap();
+        assert_eq!((told.dns, told.dns_search), (vec![[10, 0, 0, 1].into(), [10, 0, 0, 2].into()], Vec::new()));
+    }
 
     #[test]
     fn options_of_the_daemon_are_read_in_both_forms() {

@@ -51,7 +51,7 @@ fn name_of_client(client: &Consumer) -> Text {
 
 fn remedy_of_client(case: &Case<'_>) -> (&'static str, Vec<Fix>) {
     (
-        "the docker client puts these into every container that root starts, over what the image has",
+        "the docker client puts these into every container that this user starts, over what the image has",
         vec![Fix::Advice(text!("set proxies.default in {} to the same, or take it out", own(&case.consumer.source)))],
     )
 }

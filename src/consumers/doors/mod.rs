@@ -82,8 +82,12 @@ pub(super) fn ways(host: &dyn HostRead, platform: Option<&Platform>, users: &[&s
         // Root goes on as another user, who gets what root's login has.
         for way in by_su.iter().filter(|way| way.user.uid != 0 && logins::needs_login(&way.user)) {
             let mut sights = root.sights.clone();
-            sights.retain(|name, _| ALL_NAMES.contains(&name.as_str()));
+            sights.retain(|name, _| ALL_NAMES.contains(&name.as_str()) || name == "BASH_ENV");
             let sights = pam::over(sights, doors.by_pam(&way.user, Door::Su.service()).sights);
+            // The shell is none of a login, and is given a command.
+            let (path, at) = (way.user.shell.to_string_lossy().into_owned(), Place::new(Path::new("/etc/passwd"), 0));
+            let mut sights = logins::command(host, &way.user, (&path, &at), &sights);
+            sights.retain(|name, _| ALL_NAMES.contains(&name.as_str()));
             let (start, unhindered) = (sights.clone(), sights.clone());
             let user = way.user.clone();
             doors.ways.push(Way { user, door: Door::Su, start, unread: None, sights, unhindered });

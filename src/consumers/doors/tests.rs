@@ -62,6 +62,20 @@ fn a_bare_image_has_the_stacks_of_its_distribution_and_says_so() {
     assert_eq!(logins_of(&[UBUNTU, of_managers]), ["a login: -"], "no login reads it");
 }
 
+/// Seen with su of util-linux 2.38 and bash 5.2: `su - root -c "su divvy -c env"`.
+#[test]
+fn su_without_a_login_runs_what_bash_env_names() {
+    let files = [
+        UBUNTU,
+        ENVIRONMENT,
+        ("/root/.profile", "export BASH_ENV=/etc/corp.env\n"),
+        ("/etc/corp.env", "export http_proxy=http://corp:1\n"),
+        ("/etc/passwd", "root:x:0:0::/root:/bin/bash\ndivvy:x:1000:1000::/home/divvy:/bin/bash\n"),
+    ];
+    let told = logins_of(&files);
+    assert!(told.contains(&"a login of divvy by su without -: http://corp:1".to_owned()), "{told:?}");
+}
+
 #[test]
 fn each_door_starts_from_its_own_stack() {
     let with = |files: &[(&str, &str)]| logins_of(&[&[UBUNTU, ENVIRONMENT], files].concat());

@@ -126,6 +126,7 @@ fn other_ways(consumer: &Consumer, others: Vec<&Exception>, observed: Text) -> F
     let places: Vec<&str> = others.iter().map(|exception| exception.at.as_str()).collect();
     Finding::warn(id(consumer.consumer), text!("{} has another proxy for some requests", who(consumer)))
         .observed(text!("{}; {}", observed, ways))
+        .cause("what is set for some hosts, repositories or daemons alone outranks what is set for all")
         .advise(text!("take these lines out, or bring them to the same proxy: {}", own(places.join(", "))))
 }
 
@@ -292,7 +293,9 @@ pub(crate) fn not_seen(consumer: &Consumer) -> Finding {
         true => text!("ls -l {}", own(&consumer.source)),
         false => text!("{}", own(&consumer.source)),
     };
-    let finding = Finding::new(id, Status::Error, text!("what {} gets could not be found out", who)).observed(why);
+    let finding = Finding::new(id, Status::Error, text!("what {} gets could not be found out", who))
+        .observed(why)
+        .cause("what decides it could not be asked or read, so it may be right or wrong");
     let finding = match &consumer.mend {
         Some(command) => finding.fix(as_root(command.clone())),
         None => {

@@ -108,7 +108,7 @@ pub(super) fn outranked(
     }
     let mut fixes: Vec<Fix> = Vec::new();
     if !wanted.mends_others && others.iter().any(|(_, decided)| decided.others.is_some()) {
-        fixes.push(write_others("prepare", consumer.consumer.profile().flag, wanted));
+        fixes.push(write_others("prepare", &[consumer.consumer.profile().flag], wanted));
     }
     // What `prepare` writes or mends anyway decides here too.
     let anyway = |decided: &Decided| decided.ours && !consumer.consumer.has_file_of_ours() && !wanted.written;

@@ -93,13 +93,34 @@ fn is_read(path: &Path, make: Make) -> bool {
     }
 }
 
-/// Does cron take a file of this mode? Source: `process_crontab` of database.c: Debian's asks who else may write it, cronie for
-/// no right but that to read beside the owner's to write.
-fn is_safe(host: &dyn HostRead, path: &Path, make: Make) -> Result<bool, Stop> {
-    Ok(look::stat(host, path)?.is_none_or(|stat| match make {
-        Make::Debian => stat.mode & 0o022 == 0,
-        Make::Cronie => stat.mode & 0o7533 == 0o400,
-    }))
+/// Does cron take a file of this mode, owner and number of names? `user`: whose crontab it is; `None`: a system one. Source:
+/// `process_crontab` of database.c; Debian's measured with 3.0pl1-162: of a user's own it wants mode 0600, of a system one that
+/// nobody else may write it; cronie for no right but that to read beside the owner's to write.
+fn is_safe(host: &dyn HostRead, path: &Path, user: Option<&str>, make: Make) -> Result<bool, Stop> {
+    let Some(stat) = look::stat(host, path)? else { return Ok(true) };
+    // Files of an image that somebody else than root has laid out are root's there.
+    let of_root = stat.uid == 0 || (!host.is_live() && stat.uid == host.euid());
+    let is_owned = match user {
+        None => of_root,
+        Some(user) => of_root || uid(host, user)?.is_none_or(|uid| uid == stat.uid),
+    };
+    let (mode, named) = match (make, user) {
+        (Make::Debian, Some(_)) => (stat.mode & 0o7777 == 0o600, stat.links == 1),
+        (Make::Debian, None) => (stat.mode & 0o022 == 0, stat.links == 1),
+        (Make::Cronie, _) => (stat.mode & 0o7533 == 0o400, user.is_none() || stat.links == 1),
+    };
+    Ok(mode && is_owned && named)
+}
+
+/// The number of a user of `/etc/passwd`; `None`: it is none of this file.
+fn uid(host: &dyn HostRead, user: &str) -> Result<Option<u32>, Stop> {
+    let text = look::read(host, Path::new("/etc/passwd"))?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let of_line = |line: &str| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(user)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    };
+    Ok(text.lines().find_map(of_line))
 }
 
 /// The users with jobs in a file. A variable counts for the jobs that follow it.
@@ -111,7 +132,7 @@ fn tables(
     base: &Sights,
 ) -> Result<Vec<Crontab>, Stop> {
     let Some(bytes) = look::read(host, path)? else { return Ok(Vec::new()) };
-    if !is_safe(host, path, make)? {
+    if !is_safe(host, path, user, make)? {
         return Ok(Vec::new());
     }
     // What has no line end is no line: to Debian's cron nothing in the file is one then.

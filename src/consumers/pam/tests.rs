@@ -9,7 +9,9 @@ fn host(files: &[(&str, &str)]) -> MemoryHost {
     host.put("/etc/environment", b"http_proxy=http://e:1\nno_proxy=\"a,b\"\n");
     host.put("/etc/security/pam_env.conf", b"# remarks only\n");
     for (path, text) in files {
-        host.put(path, text.as_bytes());
+        // As crontab(1) leaves them.
+        let mode = if path.starts_with("/var/spool/cron") { 0o600 } else { 0o644 };
+        host.put_with(path, text.as_bytes(), Attributes::new(mode, 0, 0));
     }
     host
 }
@@ -434,6 +436,33 @@ fn crontabs_that_cron_refuses_count_for_nothing() {
     assert!(read("cron", "site.old", jobs, 0o644).is_empty());
 }
 
+/// Debian's were run by its cron 3.0pl1-162.
+#[test]
+fn a_crontab_of_a_user_counts_with_the_mode_and_the_owner_that_cron_wants() {
+    for (mode, uid, by_debian, by_cronie) in [
+        (0o600, 1000, true, true),
+        (0o600, 0, true, true),
+        (0o600, 1001, false, false),
+        (0o400, 1000, false, true),
+        (0o640, 1000, false, true),
+        (0o644, 1000, false, true),
+        (0o700, 1000, false, false),
+        (0o4600, 1000, false, false),
+    ] {
+        for (service, folder, runs) in [("cron", "/crontabs", by_debian), ("crond", "", by_cronie)] {
+            let pam = (format!("/etc/pam.d/{service}"), "");
+            let host = host(&[(pam.0.as_str(), pam.1), ("/etc/passwd", "divvy:x:1000:1000::/home/divvy:/bin/sh\n")]);
+            let path = format!("/var/spool/cron{folder}/divvy");
+            host.put_with(&path, b"http_proxy=http://c:1\n* * * * * env\n", Attributes::new(mode, uid, 0));
+            let cron = cron::read(&host, None).unwrap().unwrap();
+            assert_eq!(cron.crontabs.len(), usize::from(runs), "{service} {mode:o} {uid}");
+        }
+    }
+    let host = host(&[("/etc/pam.d/cron", "")]);
+    host.put_with("/etc/cron.d/site", b"* * * * * root env\n", Attributes::new(0o644, 1000, 0));
+    assert!(cron::read(&host, None).unwrap().unwrap().crontabs.is_empty());
+}
+
 #[test]
 fn crontabs_outrank_the_stack_for_the_jobs_behind_them() {
     let files = [
@@ -485,6 +514,19 @@ fn crontabs_outrank_the_stack_for_the_jobs_behind_them() {
     assert_eq!(jobs(&format!("SHELL=/bin/bash\nBASH_ENV=/etc/corp.env\n{job}")), (old.to_owned(), true));
     assert_eq!(jobs(&format!("BASH_ENV=/etc/corp.env\n{job}")), (READ.to_owned(), false));
     assert_eq!(jobs(&format!("SHELL=/bin/bash\nBASH_ENV=/etc/none\n{job}")), (READ.to_owned(), false));
+    let zero = "case $0 in -bash) http_proxy=http://login:1;; esac\n";
+    let host_with = |text: &str| {
+        let files = [("/etc/pam.d/cron", ""), ("/etc/corp.env", zero), ("/etc/cron.d/site", text)];
+        cron::read(&host(&files), None)
+            .unwrap()
+            .unwrap()
+            .crontabs
+            .iter()
+            .map(|own| told(&own.sights))
+            .collect::<String>()
+    };
+    let zero = host_with(&format!("SHELL=/bin/bash\nBASH_ENV=/etc/corp.env\n{job}"));
+    assert!(!zero.contains("http://login:1"), "a job's shell is no login shell: {zero}");
     for unknown in ["SHELL=/bin/bash\nBASH_ENV=$HOME/x\n", "SHELL=/opt/wrapper\n"] {
         assert!(jobs(&format!("{unknown}{job}")).0.contains("http_proxy=? site:"), "{unknown}");
     }

@@ -12,7 +12,7 @@ use crate::host::HostRead;
 use crate::text;
 
 /// What is read of a service.
-const READ: [&str; 12] = [
+const READ: [&str; 14] = [
     "image",
     "command",
     "scale",
@@ -22,6 +22,8 @@ const READ: [&str; 12] = [
     "container_name",
     "networks",
     "extra_hosts",
+    "dns",
+    "dns_search",
     "profiles",
     "environment",
     "env_file",
@@ -45,6 +47,10 @@ pub(crate) struct Service {
     pub(crate) known_as: Vec<String>,
     /// Names that its containers find in their own `/etc/hosts`.
     pub(crate) extra_hosts: Vec<String>,
+    /// The name servers that its containers are told to ask.
+    pub(crate) dns: Vec<String>,
+    /// The domains that they are told to search.
+    pub(crate) dns_search: Vec<String>,
     /// It is started only where one of these is asked for; empty: always.
     pub(super) profiles: Vec<String>,
     environment: BTreeMap<String, (Assigned, At)>,
@@ -229,6 +235,8 @@ impl Service {
                 "container_name" => service.known_as.extend(text_of(value, around)),
                 "networks" => service.known_as.extend(aliases(value, around)),
                 "extra_hosts" => service.extra_hosts = extra_hosts(value, around),
+                "dns" => service.dns = one_or_more(value, around),
+                "dns_search" => service.dns_search = one_or_more(value, around),
                 "profiles" => {
                     service.profiles =
                         value.items().unwrap_or_default().iter().filter_map(|one| text_of(one, around)).collect();
@@ -255,6 +263,8 @@ impl Service {
             network: self.network.or(base.network),
             known_as: list(self.known_as, &base.known_as),
             extra_hosts: list(self.extra_hosts, &base.extra_hosts),
+            dns: list(self.dns, &base.dns),
+            dns_search: list(self.dns_search, &base.dns_search),
             profiles: list(self.profiles, &base.profiles),
             environment,
             env_files: [base.env_files.as_slice(), &self.env_files].concat(),
@@ -282,6 +292,14 @@ pub(super) fn text_of(node: &Node, around: &Around<'_>) -> Option<String> {
 
 fn number(node: &Node, around: &Around<'_>) -> Option<u32> {
     text_of(node, around)?.parse().ok()
+}
+
+/// A text, or a list of them.
+fn one_or_more(node: &Node, around: &Around<'_>) -> Vec<String> {
+    match node.items() {
+        Some(items) => items.iter().filter_map(|one| text_of(one, around)).collect(),
+        None => text_of(node, around).into_iter().collect(),
+    }
 }
 
 /// What a service is called in its networks besides.

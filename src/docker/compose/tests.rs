@@ -61,6 +61,10 @@ fn networks_and_the_names_that_containers_know_are_read() {
     for hosts in ["[\"a.b:host-gateway\", \"c=::1\"]", "{a.b: 10.0.0.1, c: \"::1\"}"] {
         assert_eq!(read_one(&format!("    extra_hosts: {hosts}\n")).extra_hosts, ["a.b", "c"]);
     }
+    for dns in ["10.0.0.1", "[10.0.0.1]", "\n    - 10.0.0.1"] {
+        let service = read_one(&format!("    dns: {dns}\n    dns_search: [a.corp, b.corp]\n"));
+        assert_eq!((service.dns.join(","), service.dns_search.join(",")), ("10.0.0.1".into(), "a.corp,b.corp".into()));
+    }
     assert_eq!(Service::named("s").network(), Network::Other);
 }
 

@@ -251,7 +251,8 @@ impl Shell<'_> {
                 Tri::No | Tri::Maybe(_) => Value::Some(cause),
             },
             b"-" => self.flags(cause),
-            b"0" if self.is_alone() => Value::Some(cause),
+            // A shell that is given a command is called by its name or its path, without the sign of a login shell.
+            b"0" if self.is_alone() || !self.login => Value::Some(cause),
             b"0" => {
                 let name = self.eyes.user.shell.file_name().map(std::os::unix::ffi::OsStrExt::as_bytes);
                 name.map_or(Value::Some(cause), |name| Value::Known([b"-", name].concat()))

@@ -397,6 +397,9 @@ fn shown(layers: &Layers, found: &Found, proxies: &Proxies) -> Vec<(Key, Option<
             return (spec.key, Some(url.value.masked()), url.origin.clone());
         }
         let Some(setting) = layers.get(spec.key).or_else(|| found.get(spec.key)) else {
+            if let Some((path, line)) = found.untold(spec.key) {
+                return (spec.key, None, Origin::Untold { path: path.to_path_buf(), line });
+            }
             return (spec.key, spec.default.map(str::to_owned), Origin::Default);
         };
         let value = match spec.key {

@@ -69,7 +69,7 @@ fn values<'a>(facts: &'a ConsumersFacts, consumer: &'a Consumer) -> impl Iterato
 }
 
 /// The flag without which this verb refuses.
-fn others(places: &[&Found<'_>], (verb, flag): Writer, wanted: &Wanted) -> &'static str {
+fn others(places: &[&Found<'_>], (verb, flag): Writer, wanted: Option<&Wanted>) -> &'static str {
     places.first().map_or("", |found| judge::others(verb, flag, found.facts, wanted))
 }
 
@@ -96,7 +96,7 @@ fn set(places: &[&Found<'_>], wanted: &Wanted, otherwise: Option<fn() -> Text>) 
                     own(verb),
                     own(&url),
                     own(more),
-                    own(others(places, writer, wanted))
+                    own(others(places, writer, None))
                 ))
             };
             writers.into_iter().map(|writer| Fix::Command(command(writer))).collect()
@@ -140,7 +140,7 @@ fn write_again(places: &[&Found<'_>], wanted: &Wanted) -> Vec<Fix> {
     writers.dedup();
     let again = |writer| match writer {
         Some(writer @ (verb, more)) => {
-            Fix::Command(ics_setup(text!("{}{}{}", own(verb), own(more), own(others(places, writer, wanted)))))
+            Fix::Command(ics_setup(text!("{}{}{}", own(verb), own(more), own(others(places, writer, Some(wanted))))))
         }
         None => Fix::Advice("write the other lines again without them".into()),
     };

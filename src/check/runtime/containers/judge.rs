@@ -61,6 +61,8 @@ fn reachable(seen: &Seen) -> Finding {
     Finding::new(ids::DOCKER_REACHABLE, status, "Docker answers")
         .expected("the docker command lists containers")
         .observed(observed)
+        .cause("another program of that name, or one of another release, prints other lines too")
+        .look("look: docker ps -a --format '{{json .}}'")
 }
 
 /// Docker did not answer.
@@ -101,6 +103,7 @@ fn unreachable(error: &NoDocker, facts: &ContainersFacts) -> Finding {
             .advise(text!("give it longer: {}", ics_setup("check runtime --timeout 60s"))),
         NoDocker::Odd { why } => base(Status::Error, "the docker command did not list containers")
             .observed(why)
+            .cause("its own words say why: another program of that name, or a client and a daemon that do not fit")
             .advise("see for yourself: docker ps -a"),
     }
 }
@@ -250,7 +253,10 @@ impl Judged<'_> {
         let finding = self.up.mends(finding, fix);
         match stuck {
             Some(one) => finding.cause(text!("Docker could not start it: {}", one.error)),
-            None => finding,
+            None if paused > 0 => finding.cause("somebody has paused it (docker pause): its processes stand still"),
+            None if created > 0 => finding.cause("it was created and never started, as by a start that was broken off"),
+            None if expected == 0 => finding.cause("the compose file or a scale of 0 asks for none"),
+            None => finding.cause("fewer were started than the compose file asks for, or some were removed"),
         }
     }
 
@@ -325,6 +331,7 @@ impl Judged<'_> {
         Finding::fail(ids::SERVICE_UNHEALTHY, text!("{} is unhealthy", self.name()))
             .expected("its health check succeeds")
             .observed(text!("unhealthy: {}", own(names.join(", "))))
+            .cause("the command of its health check fails, or does not end in time: the program hangs, or still starts")
             .advise(text!("look what the health check says: docker inspect --format {} {}", health, name))
             .advise(text!("look into its log: docker logs --tail 50 {}", name))
     }
@@ -413,7 +420,8 @@ fn images(seen: &Seen, place: &Place, spec: &CheckSpec, command: &Text) -> Optio
     {
         let finding = base(Status::Warn, text!("the product runs as {}, not as {}", first, own(asked)))
             .expected(text!("{} (--release)", own(asked)))
-            .observed(first.to_owned());
+            .observed(first.to_owned())
+            .cause("the containers were made from another image: the compose file names it, or they were not made anew since");
         return Some(pin(finding, asked));
     }
     let expected = asked.map_or_else(|| "one version for all services".into(), |asked| text!("{}", own(asked)));
