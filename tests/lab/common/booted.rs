@@ -101,11 +101,12 @@ fn boot(folder: &Path, engine: Engine) -> (Leash, String) {
     nspawn.args(["-ec", BOOT, "sh"]).env("LOWER", engine.root()).env("DIR", folder).env("SHARED", shared.join(" "));
     nspawn.env("GROUP", format!("{}-{}", name(), folder.file_name().unwrap().display()));
     nspawn.stdout(console.try_clone().unwrap()).stderr(console);
-    let machine = Leash::start(&mut nspawn);
+    let mut machine = Leash::start(&mut nspawn);
     let pid = until(|| {
         let said = || fs::read_to_string(folder.join("console")).unwrap();
-        assert!(Path::new(&format!("/proc/{}", machine.0.id())).exists(), "it did not boot:\n{}", said());
-        let pid = machine.pid().parse().ok().and_then(child_of).ok_or_else(said)?;
+        assert!(machine.0.try_wait().unwrap().is_none(), "it did not boot:\n{}", said());
+        let nspawn = child_of(machine.0.id()).ok_or_else(said)?;
+        let pid = child_of(nspawn.parse().unwrap()).ok_or_else(said)?;
         let host = Host::new(pid.clone(), engine);
         let state = host.run(&["systemctl", "is-system-running"]);
         match String::from_utf8_lossy(&state.out).trim() {

@@ -71,13 +71,15 @@ pub(super) fn shared() -> Vec<(PathBuf, &'static str)> {
     ]
 }
 
-/// The disk's own layer before the first start: who is trusted, and the places of [`shared`].
+/// The disk's own layer before the first start: who is trusted, who knows names, and the places of [`shared`].
 pub(super) fn furnish(engine: Engine, upper: &Path) {
     let mut trusted = fs::read(engine.root().join("etc/ssl/certs/ca-certificates.crt")).unwrap();
     let ca = fs::read(provisioned().join("images/ca.crt")).unwrap();
     trusted.extend(&ca);
     write(upper, "etc/ssl/certs/ca-certificates.crt", trusted);
     write(upper, "usr/local/share/ca-certificates/lab.crt", ca);
+    // There is nobody before the outside is.
+    write(upper, "etc/resolv.conf", format!("nameserver {}\n", super::outside::ADDRESS));
     for (from, to) in shared() {
         if from.is_dir() {
             fs::create_dir_all(below(upper, to)).unwrap();
@@ -289,7 +291,6 @@ impl Host {
     pub fn registry(&self) -> &Outside {
         let outside = self.outside();
         outside.registry();
-        self.write("etc/resolv.conf", format!("nameserver {}\n", super::outside::ADDRESS));
         outside
     }
 
