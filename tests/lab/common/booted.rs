@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::site::{Engine, Host, furnish, shared};
-use super::{Leash, child_of, leashed, name, need, need_root, scratch, until, write};
+use super::{Family, Leash, child_of, leashed, name, need, need_root, scratch, until, write};
 
 /// A host with systemd as its first process, and with docker.service and cron. It keeps its disk over its boots.
 pub struct Booted {
@@ -39,6 +39,11 @@ const GROUPS: &str = "[Service]\nExecStartPre=+/bin/sh -c \
 
 impl Booted {
     pub fn new(engine: Engine) -> Self {
+        Self::of(engine, Family::Ubuntu)
+    }
+
+    /// The same, dressed as a family.
+    pub fn of(engine: Engine, family: Family) -> Self {
         need_root();
         need(&["systemd-nspawn", "mount", "ip"]);
         let folder = scratch("booted");
@@ -46,7 +51,7 @@ impl Booted {
             fs::create_dir(folder.path().join(part)).unwrap();
         }
         let upper = folder.path().join("upper");
-        furnish(engine, &upper);
+        furnish(engine, family, &upper);
         write(&upper, "etc/hostname", "lab\n");
         write(&upper, "etc/systemd/system/docker.service.d/00-lab.conf", GROUPS);
         let (machine, pid) = boot(folder.path(), engine);

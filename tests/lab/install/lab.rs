@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::common::outside::{PROXY, PROXY_BARE};
-use crate::common::{Booted, Compose, Engine, Host, Site, report, until};
+use crate::common::{Booted, Compose, Engine, Family, Host, Site, report, until};
 
 const PRODUCT: &str = "public.ecr.aws/divvycloud/divvycloud:v22.3.9";
 
@@ -92,6 +92,17 @@ fn a_test_drive_with_every_compose() {
     assert_ne!(site.run(&["docker", "compose", "version"]).code, Some(0));
     site.without_images();
     assert_eq!(site.sh("docker images -q"), "");
+
+    // A port that another has, and gives back.
+    site.load_images();
+    site.compose(Compose::Plugin);
+    put(&site, "");
+    let other = site.serve(&["python3", "-m", "http.server", "8001"]);
+    until(|| if site.status() == 404 { Ok(()) } else { Err("nobody listens".to_owned()) });
+    let refused = site.run(&["sh", "-c", "cd /divvycloud && docker compose up -d"]);
+    assert!(refused.code != Some(0) && refused.err.contains("address already in use"), "{refused}");
+    site.sh(&format!("kill {other}; cd /divvycloud && docker compose up -d 2>&1"));
+    site.healthy();
 }
 
 #[test]
@@ -100,8 +111,10 @@ fn faults_of_the_product_are_seen() {
     site.load_images();
     assert!(site.sh("docker version -f '{{.Server.Version}}'").starts_with("26.1.5"));
     let up = |prod_env: &str| {
+        let began = Instant::now();
         put(&site, prod_env);
         site.sh("cd /divvycloud && docker compose up -d 2>&1");
+        told(&format!("up with {:?}", prod_env.trim()), began);
     };
     up("");
     site.healthy();
@@ -179,9 +192,19 @@ fn outside_is_reached_through_the_proxy_alone() {
         assert!(log.contains(asked), "{log}");
     }
     assert!(!log.contains("S3cret"));
+    site.distrust();
+    site.stop_engine();
+    site.start_engine(&[("HTTPS_PROXY", PROXY)], &[]);
+    let refused = pull(PRODUCT);
+    assert!(refused.err.contains("certificate signed by unknown authority"), "{refused}");
 
     outside.put("one/file", "content");
-    let fetch = |more: &[&str]| site.run(&[&["curl", "-sS", "https://files.corp.example/one/file"], more].concat());
+    let fetch = |more: &[&str]| {
+        site.run(
+            &[&["curl", "-sS", "--cacert", "/opt/lab/images/ca.crt", "https://files.corp.example/one/file"], more]
+                .concat(),
+        )
+    };
     assert_eq!(fetch(&["-x", PROXY]).expect(0).out, b"content");
     assert_eq!(fetch(&[]).code, Some(6));
     outside.direct(&site);
@@ -210,15 +233,16 @@ fn outside_is_reached_through_the_proxy_alone() {
         log => Err(log),
     });
     site.sh("docker rm -f untrusting");
-    let ca = "/usr/local/share/ca-certificates/lab.crt";
-    run("trusting", &format!("-p 8001:8001 -v {ca}:{ca}"), "webserver");
+    let ca = "/opt/lab/images/ca.crt:/usr/local/share/ca-certificates/lab.crt";
+    run("trusting", &format!("-p 8001:8001 -v {ca}"), "webserver");
     site.healthy();
     assert!(outside.mysql("show grants for divvy@'%'").contains("RELOAD"));
 }
 
 #[test]
 fn a_full_disk_and_an_end_in_the_middle() {
-    let site = Site::new(Engine::V26_1);
+    let site = Site::of(Engine::V26_1, Family::CentOs);
+    assert!(site.read("/etc/os-release").contains("CentOS Linux 7"));
     site.small_disk(60);
     let full = site.run(&["docker", "load", "-i", "/opt/lab/images/images.tar"]);
     assert!(
@@ -229,6 +253,8 @@ fn a_full_disk_and_an_end_in_the_middle() {
     let said = site.kill_at(&["sh", "-c", "echo one; echo two >&2; exec sleep 100"], "two");
     assert!(said.contains("two"), "{said}");
     site.kill_when(&["sh", "-c", "touch /tmp/there; exec sleep 100"], || site.path("tmp/there").exists());
+    let ran = site.kill_at_call(&["sh", "-c", "mkdir /tmp/1 /tmp/2 /tmp/3"], "mkdir", 2);
+    assert!(ran.code != Some(0) && site.path("tmp/1").exists() && !site.path("tmp/2").exists(), "{ran}");
     assert_eq!(site.run(&["pgrep", "-x", "sleep"]).out.split(|byte| *byte == b'\n').count(), 2, "its own alone");
 }
 
