@@ -71,23 +71,28 @@ fn a_test_drive_with_every_compose() {
         let version = site.sh(&format!("{command} version --short"));
         assert_eq!(version.trim().trim_start_matches('v'), release);
         put(&site, "");
-        site.sh(&format!("cd /divvycloud && {command} up -d 2>&1"));
+        site.sh(&format!("cd /divvycloud && {command} config -q && {command} up -d 2>&1"));
         site.healthy();
         all_there(&site);
         assert!(site.logs("scheduler").contains("the database is upgraded"));
         told(&format!("healthy with {release}"), began);
-        site.sh(&format!("cd /divvycloud && {command} down -t 5 2>&1; rm -rf /divvycloud"));
+        site.sh(&format!("cd /divvycloud && {command} down -t 5 2>&1"));
         assert_eq!(counts(&site), []);
+        site.sh(&format!("cp -a /divvycloud /{release}; rm -rf /divvycloud"));
     };
     cycle("docker-compose", "1.29.2");
-    site.compose(Compose::V1_25);
-    cycle("docker-compose", "1.25.5");
-    site.compose(Compose::Program);
-    cycle("docker-compose", "2.40.3");
     site.compose(Compose::Plugin);
     cycle("docker compose", "2.40.3");
-    site.compose(Compose::V2_20);
-    cycle("docker compose", "2.20.1");
+    // The others read the same file.
+    for (compose, command, release) in [
+        (Compose::V1_25, "docker-compose", "1.25.5"),
+        (Compose::V2_20, "docker compose", "2.20.1"),
+        (Compose::Program, "docker-compose", "2.40.3"),
+    ] {
+        site.compose(compose);
+        let told = site.sh(&format!("cd /1.29.2 && {command} version --short && {command} config -q 2>&1"));
+        assert_eq!(told.lines().next().unwrap().trim_start_matches('v'), release);
+    }
     site.compose(Compose::None);
     assert_ne!(site.run(&["docker", "compose", "version"]).code, Some(0));
     site.without_images();
