@@ -42,6 +42,11 @@ pub enum HostState {
 pub struct ProblemId(&'static str);
 
 impl ProblemId {
+    /// One that a table of `assets/` names.
+    pub(crate) const fn of_asset(name: &'static str) -> Self {
+        Self(name)
+    }
+
     /// The name in JSON.
     pub fn as_str(self) -> &'static str {
         self.0
@@ -66,14 +71,17 @@ pub(crate) mod id {
     }
 
     ids!(
+        ACCOUNT_FAILED = "account-failed",
         ALREADY_REVERTED = "already-reverted",
         BACKUP_DAMAGED = "backup-damaged",
+        BOOT_FAILED = "boot-failed",
         BUG = "bug",
         CANCELLED = "cancelled",
         CHECKS_FAILED = "checks-failed",
         COMPOSE_FAILED = "compose-failed",
         COMPOSE_MISSING = "compose-missing",
         CONFLICT = "conflict",
+        DATABASES_FAILED = "databases-failed",
         DAEMON_JSON_INVALID = "daemon-json-invalid",
         DEMO_FAILED = "demo-failed",
         DENIED = "denied",
@@ -86,7 +94,15 @@ pub(crate) mod id {
         IMMUTABLE = "immutable",
         READ_ONLY = "read-only",
         DISK_FULL = "disk-full",
+        COMPOSE_REFUSED = "compose-refused",
+        DOCKER_ABSENT = "docker-absent",
+        DOCKER_IS_PODMAN = "docker-is-podman",
         DOCKER_SILENT = "docker-silent",
+        IMAGE_ARCHITECTURE = "image-architecture",
+        IMAGES_UNPROVEN = "images-unproven",
+        LOAD_FAILED = "load-failed",
+        PACKAGES_FAILED = "packages-failed",
+        PULL_FAILED = "pull-failed",
         MOUNT_POINT = "mount-point",
         OS_UNKNOWN = "os-unknown",
         OS_UNSUPPORTED = "os-unsupported",
@@ -108,6 +124,8 @@ pub(crate) mod id {
         PASSWORD_INVALID = "password-invalid",
         PROD_ENV_MISSING = "prod-env-missing",
         PROD_ENV_MIXED = "prod-env-mixed",
+        PURGE_FAILED = "purge-failed",
+        PURGE_REFUSED = "purge-refused",
         PROXY_URL_INVALID = "proxy-url-invalid",
         PROXY_USER_MISSING = "proxy-user-missing",
         READERS_DISAGREE = "readers-disagree",

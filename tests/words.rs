@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use imports::Crate;
 
 /// Who needs the bytes of a secret, and what for.
-const EXPOSE: [(&str, &str); 12] = [
+const EXPOSE: [(&str, &str); 13] = [
     ("crate::redact", "to know what to mask"),
     ("crate::settings::proxy_url", "to write the URL into files"),
     ("crate::settings::resolve", "to write back-end values into prod.env"),
@@ -18,6 +18,7 @@ const EXPOSE: [(&str, &str); 12] = [
     ("crate::network::proxy::answer", "to log in at the proxy"),
     ("crate::network::proxy::cleaner", "to take it out of what the proxy sends back"),
     ("crate::check::unit", "to hand it to the login at MySQL"),
+    ("crate::deploy::databases", "to hand them to logins at MySQL, and what it keeps of one to it"),
     ("crate::redis::session", "to log in"),
     ("crate::product::queues", "to log in"),
     ("crate::sandbox::first", "to tell a right login at the recorder from a wrong one"),
@@ -109,7 +110,7 @@ const TAKEN_FOR_ABSENT: [(&str, usize, &str); 17] = [
     ("crate::targets::mend", 1, "a path that cannot be followed is the path itself"),
     ("crate::consumers::docker", 3, "the same files were read before, and their errors told"),
     ("crate::consumers::places", 1, "a curl that cannot be asked is one whose release is not known"),
-    ("crate::consumers::docker::others", 5, "podman and daemons of users are told of where they are seen"),
+    ("crate::consumers::docker::others", 2, "daemons of users are told of where they are seen"),
     ("crate::consumers::docker::validate", 1, "where the engine does not answer, the model does"),
     ("crate::consumers::prod_env", 1, "a Compose that does not answer is none: all ways of reading are told then"),
     ("crate::consumers::units", 1, "where systemd does not answer, its files do"),

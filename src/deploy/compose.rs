@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::docker::Container;
+use crate::docker::{ComposeProgram, Container, Generation, compose_programs};
 use crate::host::{Command, HostRead, Output};
 use crate::problem::{Problem, id};
 use crate::product::Place;
@@ -19,15 +19,6 @@ pub(super) struct Compose {
     argv: Vec<String>,
 }
 
-/// Which reads the files, and how containers are named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Generation {
-    /// docker-compose in Python.
-    V1,
-    /// The plugin, or the same program by its old name.
-    V2,
-}
-
 impl Compose {
     /// The one that made these containers. Each generation creates all containers of the other anew.
     ///
@@ -40,15 +31,12 @@ impl Compose {
         containers: &[Container],
     ) -> Result<Self, Problem> {
         let made = containers.iter().find_map(|container| container.compose_version.as_deref());
-        let wanted = made.and_then(generation);
-        let there: Vec<(&[&str], Generation)> = [&["docker", "compose"][..], &["docker-compose"]]
-            .into_iter()
-            .filter_map(|argv| Some((argv, generation(&version(host, argv)?)?)))
-            .collect();
-        let fits = there.iter().find(|(_, own)| wanted.is_none_or(|wanted| wanted == *own));
-        let Some((argv, _)) = fits else { return Err(absent(made, &there)) };
+        let wanted = made.and_then(Generation::of);
+        let there = compose_programs(host);
+        let fits = there.iter().find(|own| wanted.is_none_or(|wanted| wanted == own.generation));
+        let Some(fits) = fits else { return Err(absent(made, &there)) };
         let project = containers.iter().find_map(|container| container.project.clone());
-        Ok(Self { argv: argv_of(argv, &place.files(home), project.as_deref()) })
+        Ok(Self { argv: argv_of(&fits.argv, &place.files(home), project.as_deref()) })
     }
 
     /// Runs it.
@@ -78,8 +66,8 @@ impl Compose {
     }
 }
 
-fn argv_of(program: &[&str], files: &[PathBuf], project: Option<&str>) -> Vec<String> {
-    let mut argv: Vec<String> = program.iter().map(|&word| word.to_owned()).collect();
+fn argv_of(program: &[String], files: &[PathBuf], project: Option<&str>) -> Vec<String> {
+    let mut argv = program.to_vec();
     for file in files {
         argv.extend(["-f".to_owned(), file.to_string_lossy().into_owned()]);
     }
@@ -87,19 +75,7 @@ fn argv_of(program: &[&str], files: &[PathBuf], project: Option<&str>) -> Vec<St
     argv
 }
 
-/// The bare number that both generations print.
-fn version(host: &dyn HostRead, program: &[&str]) -> Option<String> {
-    let argv = program.iter().copied().chain(["version", "--short"]);
-    let output = host.run(&Command::new(argv)).ok().filter(|output| output.code == Some(0))?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-fn generation(version: &str) -> Option<Generation> {
-    let major = version.trim_start_matches('v').split('.').next()?.parse::<u32>().ok()?;
-    Some(if major < 2 { Generation::V1 } else { Generation::V2 })
-}
-
-fn absent(made: Option<&str>, there: &[(&[&str], Generation)]) -> Problem {
+fn absent(made: Option<&str>, there: &[ComposeProgram]) -> Problem {
     match made {
         Some(made) if !there.is_empty() => Problem::host(
             id::COMPOSE_MISSING,
@@ -112,23 +88,5 @@ fn absent(made: Option<&str>, there: &[(&[&str], Generation)]) -> Problem {
             "there is no Compose on this host: neither docker compose nor docker-compose",
         )
         .hint("install it: apt-get install docker-compose, or the plugin docker-compose-plugin"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn generations_by_the_number_that_they_print() {
-        for (version, expected) in [
-            ("1.25.5", Some(Generation::V1)),
-            ("1.29.2", Some(Generation::V1)),
-            ("2.26.1-4", Some(Generation::V2)),
-            ("v2.40.3", Some(Generation::V2)),
-            ("dev", None),
-        ] {
-            assert_eq!(generation(version), expected, "{version}");
-        }
     }
 }

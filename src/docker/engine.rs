@@ -232,7 +232,7 @@ fn container(value: &Value) -> Container {
 }
 
 /// `repository:tag@digest` → repository and tag (`latest` where there is none, the digest where there is one alone).
-fn repository_and_tag(image: &str) -> (&str, &str) {
+pub(crate) fn repository_and_tag(image: &str) -> (&str, &str) {
     let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
     match name.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),
@@ -241,7 +241,7 @@ fn repository_and_tag(image: &str) -> (&str, &str) {
 }
 
 /// What the words of a failed docker command mean.
-fn refused(output: &Output) -> NoDocker {
+pub(super) fn refused(output: &Output) -> NoDocker {
     // The client warns of its own config file first: that is not why the daemon was not asked.
     let told = lines(&output.stderr).filter(|line| !line.starts_with(b"WARNING:"));
     let why = first_line(&told.collect::<Vec<_>>().join(&b'\n'), 300);

@@ -7,6 +7,8 @@
 //! | module | what lives there |
 //! | --- | --- |
 //! | `engine` | `docker ps`, `docker inspect`, why the engine did not answer |
+//! | `programs` | client, server, programs of Compose |
+//! | `podman` | podman in docker's place |
 //! | `release` | which engine there is |
 //! | `compose` | compose files as Compose reads them: services, ports, environments |
 //! | `text` | texts and times of programs, made fit for facts |
@@ -15,8 +17,12 @@ pub(crate) mod compose;
 #[cfg(test)]
 pub(crate) mod double;
 mod engine;
+mod podman;
+mod programs;
 mod release;
 pub(crate) mod text;
 
-pub(crate) use engine::{Container, ContainerState, NoDocker, containers, run};
+pub(crate) use engine::{Container, ContainerState, NoDocker, containers, repository_and_tag, run};
+pub(crate) use podman::{COMMANDS, podman};
+pub(crate) use programs::{ComposeProgram, Generation, Server, Versions, compose_program, compose_programs, versions};
 pub(crate) use release::release;

@@ -6,6 +6,7 @@
 //! [`RealHost`] is the running system, or an image below a folder. What stands in for it in tests is in `testing`.
 
 mod attributes;
+mod follow;
 mod program;
 mod real;
 mod resolve;
@@ -42,6 +43,23 @@ pub trait HostRead {
 
     /// Runs a program to its end or to its deadline. Hosts that are images refuse with `Unsupported`.
     fn run(&self, command: &Command) -> io::Result<Output>;
+
+    /// Runs a program that takes its time. `told` gets each line of both its streams while it runs, and says whether the program
+    /// has come further. Both streams come back as from [`HostRead::run`].
+    ///
+    /// # Errors
+    /// As of [`HostRead::run`]; `TimedOut` also where it came no further, `Interrupted` where it was stopped.
+    fn follow(&self, command: &Command, _: &Watch<'_>, told: &mut dyn FnMut(&str) -> bool) -> io::Result<Output> {
+        let output = self.run(command)?;
+        for stream in [&output.stdout, &output.stderr] {
+            let text = String::from_utf8_lossy(stream);
+            let lines = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
+            lines.for_each(|line| {
+                told(line);
+            });
+        }
+        Ok(output)
+    }
 
     /// As [`HostRead::run`], for a program whose answer depends on no file that a plan may change: whose a file is, say. A
     /// host as it is planned to be runs nothing else.
@@ -207,6 +225,26 @@ impl Command {
     /// A command with the default deadline of 10 seconds.
     pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
         Self { argv: argv.into_iter().map(Into::into).collect(), deadline: Duration::from_secs(10) }
+    }
+}
+
+/// How a program that takes its time is watched.
+#[derive(Clone, Copy)]
+pub struct Watch<'w> {
+    /// It ends when it has come no further for so long.
+    pub idle: Duration,
+    /// It ends when this says so. Asked several times a second.
+    pub stop: &'w dyn Fn() -> bool,
+    /// Before it is killed it is interrupted, as by a person at a terminal, and has so long to end by itself.
+    pub grace: Duration,
+    /// Its standard output is a terminal, to which some programs tell more of how far they are.
+    pub terminal: bool,
+}
+
+impl<'w> Watch<'w> {
+    /// Without a terminal, and killed at once.
+    pub const fn patient(idle: Duration, stop: &'w dyn Fn() -> bool) -> Self {
+        Self { idle, stop, grace: Duration::ZERO, terminal: false }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,32 +17,84 @@ use crate::text::seconds;
 /// How much of a program's output is kept.
 const MAX_OUTPUT: usize = 1 << 20;
 
+/// So often, in milliseconds, a program that says nothing is looked at.
+const PAUSE: u16 = 100;
+
 /// Runs without a shell and kills at the deadline, together with everything that the program has started: `su` gives its
 /// shell a session of its own, so a signal to the process group would not reach it.
 pub(super) fn run(command: &Command) -> io::Result<Output> {
+    let mut child = start(command, Stdio::piped())?;
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(io::Error::other("no pipe to the program"));
+    };
+    let deadline = Deadline { end: Instant::now() + command.deadline, command };
+    watched(&mut child, Box::new(stdout), Box::new(stderr), deadline).1
+}
+
+/// The program, with an environment of its own; its standard error is a pipe.
+pub(super) fn start(command: &Command, stdout: Stdio) -> io::Result<Child> {
     let Some((program, arguments)) = command.argv.split_first() else {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
     };
-    let mut child = std::process::Command::new(program)
+    std::process::Command::new(program)
         .args(arguments)
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(stdout)
         .stderr(Stdio::piped())
         .process_group(0)
-        .spawn()?;
-    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err(io::Error::other("no pipe to the program"));
-    };
-    let collected = collect(command, &mut child, stdout, stderr);
+        .spawn()
+}
+
+/// What a program says is read from.
+pub(super) trait Source: Read + AsFd {}
+
+impl<S: Read + AsFd> Source for S {}
+
+/// Who decides how long a program runs.
+pub(super) trait Watcher {
+    /// It has said something on its standard output (`false`) or error (`true`).
+    fn hear(&mut self, error: bool, bytes: &[u8]);
+
+    /// Asked several times a second.
+    ///
+    /// # Errors
+    /// It is to be killed now.
+    fn may_go_on(&mut self) -> io::Result<()>;
+}
+
+/// Waits for the end of a program, or kills it with all that it has started.
+pub(super) fn watched<W: Watcher>(
+    child: &mut Child,
+    stdout: Box<dyn Source>,
+    stderr: Box<dyn Source>,
+    mut watcher: W,
+) -> (W, io::Result<Output>) {
+    let collected = collect(child, stdout, stderr, &mut watcher);
     if collected.is_err() {
         kill_family(child.id());
     }
-    let status = child.wait()?;
-    let (stdout, stderr) = collected?;
-    Ok(Output { code: status.code(), stdout, stderr })
+    let output = child.wait().and_then(|status| {
+        let (stdout, stderr) = collected?;
+        Ok(Output { code: status.code(), stdout, stderr })
+    });
+    (watcher, output)
+}
+
+/// Until then.
+struct Deadline<'c> {
+    end: Instant,
+    command: &'c Command,
+}
+
+impl Watcher for Deadline<'_> {
+    fn hear(&mut self, _error: bool, _bytes: &[u8]) {}
+
+    fn may_go_on(&mut self) -> io::Result<()> {
+        if Instant::now() < self.end { Ok(()) } else { Err(late(self.command)) }
+    }
 }
 
 /// Kills a process and everything below it. All are stopped before the first is killed: what still runs could start another
@@ -88,33 +141,27 @@ fn family(root: u32) -> Vec<(i32, bool)> {
     family
 }
 
-/// Reads both pipes to their ends, or until the program has ended: what it left running in the background may hold them
-/// open. Fails with `TimedOut` at the deadline.
+/// Reads both streams to their ends, or until the program has ended: what it left running in the background may hold them
+/// open.
 fn collect(
-    command: &Command,
-    child: &mut std::process::Child,
-    mut stdout: std::process::ChildStdout,
-    mut stderr: std::process::ChildStderr,
+    child: &mut Child,
+    mut stdout: Box<dyn Source>,
+    mut stderr: Box<dyn Source>,
+    watcher: &mut impl Watcher,
 ) -> io::Result<(Vec<u8>, Vec<u8>)> {
-    use std::os::fd::AsFd;
-    let end = Instant::now() + command.deadline;
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let (mut out_open, mut err_open) = (true, true);
     let mut buffer = [0_u8; 8192];
     while out_open || err_open {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(late(command));
-        }
-        // Asked before the pipes are: what it wrote before its end is there by then.
+        watcher.may_go_on()?;
+        // Asked before the streams are: what it wrote before its end is there by then.
         let ended = child.try_wait()?.is_some();
         let (out_ready, err_ready) = {
             // A closed pipe is always "ready": only open ones are asked.
             let mut fds = Vec::with_capacity(2);
             fds.extend(out_open.then(|| PollFd::new(stdout.as_fd(), PollFlags::POLLIN)));
             fds.extend(err_open.then(|| PollFd::new(stderr.as_fd(), PollFlags::POLLIN)));
-            let millis = if ended { 0 } else { u16::try_from(left.as_millis().clamp(1, 100)).unwrap_or(100) };
-            match poll(&mut fds, PollTimeout::from(millis)) {
+            match poll(&mut fds, PollTimeout::from(if ended { 0_u16 } else { PAUSE })) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -126,36 +173,42 @@ fn collect(
             break;
         }
         if out_ready {
-            out_open = take_some(&mut stdout, &mut buffer, &mut out)?;
+            out_open = take_some(&mut stdout, &mut buffer, &mut out, |bytes| watcher.hear(false, bytes))?;
         }
         if err_ready {
-            err_open = take_some(&mut stderr, &mut buffer, &mut err)?;
+            err_open = take_some(&mut stderr, &mut buffer, &mut err, |bytes| watcher.hear(true, bytes))?;
         }
     }
-    // It may have closed its pipes and go on.
+    // It may have closed its streams and go on.
     while child.try_wait()?.is_none() {
-        if Instant::now() >= end {
-            return Err(late(command));
-        }
+        watcher.may_go_on()?;
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok((out, err))
 }
 
-fn late(command: &Command) -> io::Error {
+pub(super) fn late(command: &Command) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, format!("no end within {}", seconds(command.deadline)))
 }
 
-/// One read; `false` at the end of the stream. What is over the limit is read and dropped.
-fn take_some(from: &mut impl Read, buffer: &mut [u8], into: &mut Vec<u8>) -> io::Result<bool> {
+/// One read; `false` at the end of the stream. What is over the limit is heard and dropped.
+fn take_some(
+    from: &mut impl Read,
+    buffer: &mut [u8],
+    into: &mut Vec<u8>,
+    hear: impl FnOnce(&[u8]),
+) -> io::Result<bool> {
     match from.read(buffer) {
         Ok(0) => Ok(false),
         Ok(count) => {
+            hear(&buffer[..count]);
             let room = MAX_OUTPUT.saturating_sub(into.len()).min(count);
             into.extend_from_slice(&buffer[..room]);
             Ok(true)
         }
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
+        // So ends a terminal whose other side is closed.
+        Err(error) if error.raw_os_error() == Some(nix::libc::EIO) => Ok(false),
         Err(error) => Err(error),
     }
 }

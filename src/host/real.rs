@@ -11,12 +11,12 @@ use std::time::SystemTime;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use xattr::FileExt;
 
-use super::program;
 use super::resolve::walk;
 use super::{
     Attributes, Command, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Refused, Snapshot, Space, Stat,
-    Xattrs,
+    Watch, Xattrs,
 };
+use super::{follow, program};
 
 /// More than any environment file has; a target beyond it is refused rather than loaded.
 const MAX_FILE: u64 = 256 << 20;
@@ -135,6 +135,13 @@ impl HostRead for RealHost {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "no program is started in an image"));
         }
         program::run(command)
+    }
+
+    fn follow(&self, command: &Command, watch: &Watch<'_>, told: &mut dyn FnMut(&str) -> bool) -> io::Result<Output> {
+        if self.root.is_some() {
+            return self.run(command);
+        }
+        follow::follow(command, watch, told)
     }
 
     fn now(&self) -> SystemTime {

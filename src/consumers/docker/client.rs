@@ -16,7 +16,7 @@ use super::super::reader::FileProbe;
 use super::super::sight::{Place, Sight, Sights};
 use super::super::{Consumer, Decided, Exception, NAMES, State, Who, doors, logins};
 use super::go_json::{Entry, Json};
-use super::others::COMMANDS;
+use crate::docker::COMMANDS;
 use crate::environment::LoginUser;
 use crate::host::HostRead;
 use crate::net::Time;

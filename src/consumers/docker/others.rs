@@ -4,12 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::super::reader::FileProbe;
 use super::super::{Consumer, State, Who};
-use crate::host::FileKind;
+use crate::docker;
 use crate::text;
 use crate::text::{Text, own};
-
-/// Where podman puts itself into the place of the docker command (package podman-docker).
-pub(super) const COMMANDS: [&str; 3] = ["/usr/bin/docker", "/usr/local/bin/docker", "/bin/docker"];
 
 /// The unit of a daemon without root's rights, below a home folder (`dockerd-rootless-setuptool.sh`).
 const ROOTLESS: &str = ".config/systemd/user/docker.service";
@@ -19,27 +16,12 @@ const MOST_ACCOUNTS: usize = 200;
 
 /// podman in docker's place.
 pub(super) fn podman(probe: &FileProbe<'_>) -> Option<Consumer> {
-    let is_there = |path: &str| probe.host.lstat(Path::new(path)).ok().flatten();
-    let is_podman = |path: &str| match is_there(path)?.kind {
-        FileKind::Symlink => Some(probe.host.resolve(Path::new(path)).ok()?.ends_with("podman")),
-        _ => {
-            let bytes = probe.host.read(Path::new(path)).ok()??;
-            // A script of some lines; the client itself has tens of megabytes and mentions everything.
-            Some(bytes.starts_with(b"#!") && bytes.len() < 1 << 16 && memchr::memmem::find(&bytes, b"podman").is_some())
-        }
+    let (source, in_place) = docker::podman(probe.host)?;
+    let why: Text = match in_place {
+        true => "this host's docker is podman: it has no daemon and takes the proxy from the environment of its caller".into(),
+        false => "Docker is not installed, podman is: it has no daemon and takes the proxy from the environment of its caller".into(),
     };
-    let command = COMMANDS.into_iter().find(|path| is_podman(path) == Some(true));
-    let nothing_else = || COMMANDS.iter().all(|path| is_there(path).is_none());
-    let source = match command {
-        Some(command) => command,
-        None if is_there("/usr/bin/podman").is_some() && nothing_else() => "/usr/bin/podman",
-        None => return None,
-    };
-    let why: Text = match command {
-        Some(_) => "this host's docker is podman: it has no daemon and takes the proxy from the environment of its caller".into(),
-        None => "Docker is not installed, podman is: it has no daemon and takes the proxy from the environment of its caller".into(),
-    };
-    Some(Consumer::unseen(Who::Docker, probe.shown(Path::new(source)), State::NotServed, why))
+    Some(Consumer::unseen(Who::Docker, probe.shown(source), State::NotServed, why))
 }
 
 /// Daemons of users: each is a service of its user's manager, with files of its own.
