@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Interface, RunContext, prove};
+use super::{Interface, RunContext, prove, stop_on_failure};
 use crate::apply::{Session, Steps};
+use crate::finding::{Finding, Ignored};
 use crate::host::HostRead;
 use crate::plan::{Change, Stage, StageId, StageState};
 use crate::problem::Problem;
@@ -17,6 +18,8 @@ pub(crate) struct Doing<'a, 'h> {
     pub(crate) context: &'a mut RunContext,
     /// Who sees it.
     pub(crate) interface: &'a mut dyn Interface,
+    /// Findings that do not stop the run.
+    pub(crate) ignored: &'a Ignored,
 }
 
 impl Doing<'_, '_> {
@@ -54,6 +57,17 @@ impl Doing<'_, '_> {
         let line = stage.line();
         self.context.note(stage);
         self.tell(&line);
+    }
+
+    /// Notes what was found.
+    ///
+    /// # Errors
+    /// A finding that fails, and that nobody lets pass.
+    pub(crate) fn found(&mut self, mut findings: Vec<Finding>) -> Result<(), Problem> {
+        self.ignored.apply(&mut findings);
+        let ended = stop_on_failure(&findings);
+        self.context.findings.extend(findings);
+        ended
     }
 
     /// Restarts the Docker daemon where it has not read what its files say.

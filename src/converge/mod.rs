@@ -221,7 +221,12 @@ impl Converge<'_> {
             session = Some(opened);
         }
         let Some(session) = session else { return Err(Problem::bug("no session to apply the plan in")) };
-        self.around.before(&mut Doing { session: &session, context, interface: self.interface })?;
+        self.around.before(&mut Doing {
+            session: &session,
+            context,
+            interface: self.interface,
+            ignored: self.options.ignored,
+        })?;
         let applied = self.apply(&session, context);
         let Applied { run, interrupted } = match applied {
             Ok(Some(applied)) => applied,
@@ -246,7 +251,7 @@ impl Converge<'_> {
     /// Writes the files, with what is done beside them; `None`: they are as wanted.
     fn apply(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Option<Applied>, Problem> {
         let plan = context.plan.clone();
-        let doing = Doing { session, context, interface: &mut *self.interface };
+        let doing = Doing { session, context, interface: &mut *self.interface, ignored: self.options.ignored };
         let mut carry = Carry { around: &mut *self.around, doing };
         if plan.is_empty() {
             return carry.before_commit().map(|()| None);
@@ -257,7 +262,12 @@ impl Converge<'_> {
     /// Once everything is written.
     fn finish(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Outcome, Problem> {
         match prove::restart(self.host, context).and_then(|_| self.verify(context)) {
-            Ok(()) => self.around.after(&mut Doing { session, context, interface: self.interface })?,
+            Ok(()) => self.around.after(&mut Doing {
+                session,
+                context,
+                interface: self.interface,
+                ignored: self.options.ignored,
+            })?,
             Err(problem) => return Err(self.give_up(session, context, problem)),
         }
         Ok(Outcome::Changed)
@@ -265,7 +275,8 @@ impl Converge<'_> {
 
     /// The run ends with this problem; nobody stays stopped for it.
     fn give_up(&mut self, session: &Session<'_>, context: &mut RunContext, problem: Problem) -> Problem {
-        self.around.give_up(&mut Doing { session, context, interface: self.interface }, problem)
+        self.around
+            .give_up(&mut Doing { session, context, interface: self.interface, ignored: self.options.ignored }, problem)
     }
 
     /// What a dry run does not do, and a real one would do first.

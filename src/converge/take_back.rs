@@ -67,11 +67,19 @@ impl TakeBack<'_> {
             self.interface.confirm(context)?;
         }
         let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
-        self.around.before(&mut Doing { session, context, interface: self.interface })?;
+        self.around.before(&mut Doing {
+            session,
+            context,
+            interface: self.interface,
+            ignored: self.options.ignored,
+        })?;
         if let Err(problem) = self.files(session, run, context) {
-            return Err(self.around.give_up(&mut Doing { session, context, interface: self.interface }, problem));
+            return Err(self.around.give_up(
+                &mut Doing { session, context, interface: self.interface, ignored: self.options.ignored },
+                problem,
+            ));
         }
-        self.around.after(&mut Doing { session, context, interface: self.interface })?;
+        self.around.after(&mut Doing { session, context, interface: self.interface, ignored: self.options.ignored })?;
         let steps = afterwards(self.host, &context.plan, self.around.is_idle());
         context.plan.next_steps.extend(steps);
         Ok(if idle { Outcome::Unchanged } else { Outcome::Changed })

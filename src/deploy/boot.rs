@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::host::{Command, HostRead};
 use crate::plan::StageState;
 use crate::problem::{Problem, id};
-use crate::targets::UNIT;
+use crate::targets::{UNIT, has_systemd};
 use crate::text;
 use crate::text::{Foreign, Text, as_root, own};
 
@@ -15,11 +15,6 @@ const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Why there is nothing to enable.
 pub(super) const NO_SYSTEMD: &str = "systemd does not run here: let this host's own init start the product";
-
-/// Does systemd run here?
-pub(super) fn has_systemd(host: &dyn HostRead) -> bool {
-    host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_some()
-}
 
 /// Is the unit enabled?
 pub(super) fn is_done(host: &dyn HostRead) -> bool {

@@ -1,4 +1,4 @@
-//! What runs have made on this host beside files: accounts, packages. It stands in the state folder, so that it can be taken
+//! Accounts that runs have made on this host. It stands in the state folder, so that it can be taken
 //! away again, and only it.
 
 use std::io;
@@ -20,10 +20,6 @@ pub(super) struct Made {
     pub(super) users: Vec<String>,
     /// Group and user: memberships.
     pub(super) members: Vec<(String, String)>,
-    /// Packages.
-    pub(super) packages: Vec<String>,
-    /// Files that are no part of a run's plan: programs.
-    pub(super) files: Vec<PathBuf>,
 }
 
 fn path() -> PathBuf {

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::health::Limits;
-use super::made::Made;
 use super::product::{Product, ids, is_product};
-use super::{LOOK, accounts, boot, no_answer};
+use super::{LOOK, accounts, boot, engine, no_answer};
 use crate::apply::Run;
 use crate::converge::{Around, Doing, RunContext};
 use crate::docker::{self, Container, NoDocker, compose};
@@ -54,7 +53,7 @@ struct Besides {
     volumes: Vec<String>,
     images: Vec<String>,
     packages: Vec<String>,
-    programs: Vec<PathBuf>,
+    program: Option<PathBuf>,
 }
 
 impl<'h> Remove<'h> {
@@ -98,16 +97,20 @@ impl<'h> Remove<'h> {
                 lines.push(text!("{}: {}", own(what), names(all)));
             }
         }
-        lines.extend(besides.programs.iter().map(|path| text!("{}", path.display())));
+        lines.extend(besides.program.iter().map(|path| text!("{}", path.display())));
         lines
     }
 
     fn look_besides(&mut self, found: &[Container]) -> Result<(), Problem> {
         let Some(folder) = self.purge else { return Ok(()) };
-        let made = Made::read(self.host)?;
+        let installed = engine::installed(self.host)?;
         let time = || Time::new(LOOK, LOOK);
-        let mut besides =
-            Besides { folder: folder.to_owned(), packages: made.packages, programs: made.files, ..Besides::default() };
+        let mut besides = Besides {
+            folder: folder.to_owned(),
+            packages: installed.packages,
+            program: installed.compose.map(|program| program.path),
+            ..Besides::default()
+        };
         let project = found.iter().find_map(|container| container.project.clone());
         if let Some(project) = &project {
             let filter = format!("label=com.docker.compose.project={project}");
@@ -155,18 +158,7 @@ impl<'h> Remove<'h> {
             let packages: Vec<&str> = besides.packages.iter().map(String::as_str).collect();
             run(self.host, &[manager, &packages].concat())?;
         }
-        for program in &besides.programs {
-            if self.host.lstat(program).ok().flatten().is_some() {
-                self.host.remove_file(program).map_err(|error| {
-                    Problem::host(id::PURGE_FAILED, text!("{} could not be removed", program.display()))
-                        .caused_by(error)
-                })?;
-            }
-        }
-        Made::note(self.host, |made| {
-            made.packages.clear();
-            made.files.clear();
-        })?;
+        engine::forget(self.host)?;
         crate::targets::forget_passwords(self.host)
     }
 }

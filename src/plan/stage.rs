@@ -6,7 +6,7 @@ use crate::text::{Text, own};
 
 words! {
     /// One step on the way from a bare host to a healthy product.
-    pub enum StageId {
+    pub(crate) enum StageId {
         /// Everything is said.
         Settings = "settings",
         /// The host is fit.
@@ -36,7 +36,7 @@ words! {
 
 words! {
     /// How a stage ended.
-    pub enum StageState {
+    pub(crate) enum StageState {
         /// Nothing had to be done.
         Done = "done",
         /// Something was done.
@@ -52,15 +52,15 @@ words! {
 
 /// One stage of a run.
 #[derive(Clone, Debug)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// Which.
-    pub id: StageId,
+    pub(crate) id: StageId,
     /// How it ended.
-    pub state: StageState,
+    pub(crate) state: StageState,
     /// How long it took.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Half a sentence.
-    pub detail: Text,
+    pub(crate) detail: Text,
 }
 
 impl Stage {
@@ -79,7 +79,7 @@ impl Stage {
 
 words! {
     /// What becomes of the containers of a service.
-    pub enum Fate {
+    pub(crate) enum Fate {
         /// They come into being.
         Create = "create",
         /// Others take their places.
@@ -93,7 +93,7 @@ words! {
 
 impl Fate {
     /// Of containers: what was, or is to be, done with them.
-    pub fn past(self) -> &'static str {
+    pub(crate) fn past(self) -> &'static str {
         match self {
             Self::Create => "created",
             Self::Recreate => "re-created",
@@ -105,9 +105,9 @@ impl Fate {
 
 /// A service of the product, and what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContainerChange {
+pub(crate) struct ContainerChange {
     /// Its name in the compose file.
-    pub service: String,
+    pub(crate) service: String,
     /// What becomes of its containers.
-    pub fate: Fate,
+    pub(crate) fate: Fate,
 }

@@ -111,8 +111,15 @@ pub(crate) struct Context<'a> {
 ///
 /// # Errors
 /// A file cannot be removed.
-pub(crate) fn forget_passwords(_host: &dyn crate::host::HostWrite) -> Result<(), Problem> {
-    Ok(())
+pub(crate) fn forget_passwords(host: &dyn crate::host::HostWrite) -> Result<(), Problem> {
+    let path = Path::new(crate::context::complete::KEPT);
+    match host.remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let message = text!("{} could not be removed", host.shown(path).display());
+            Err(Problem::host(crate::problem::id::WRITE_FAILED, message).caused_by(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The plan of a run.

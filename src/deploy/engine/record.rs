@@ -78,6 +78,18 @@ pub(crate) fn take_back(host: &dyn HostWrite) -> Result<Option<PathBuf>, Problem
     Ok(same.then_some(program.path))
 }
 
+/// Takes the Compose away, and forgets the packages, which are gone.
+///
+/// # Errors
+/// As [`take_back`].
+pub(crate) fn forget(host: &dyn HostWrite) -> Result<(), Problem> {
+    if installed(host)? == Installed::default() {
+        return Ok(());
+    }
+    take_back(host)?;
+    write(host, &Installed::default())
+}
+
 fn write(host: &dyn HostWrite, known: &Installed) -> Result<(), Problem> {
     let (path, temporary) = (path(), Path::new(STATE).join("engine.json.new"));
     let bytes = serde_json::to_vec_pretty(known).unwrap_or_default();

@@ -20,14 +20,14 @@ use super::databases::Databases;
 use super::fetch::Source;
 use super::product::{Product, take_back};
 use super::task::{Task, Told};
-use super::{accounts, boot, engine, fetch};
+use super::{accounts, boot, engine, fetch, probe_container};
 use crate::context::authority;
 use crate::converge::{Around, Doing, RunContext};
 use crate::host::HostWrite;
 use crate::net::Roots;
 use crate::plan::{Change, Stage, StageId, StageState};
 use crate::problem::{HostState, Problem, id};
-use crate::settings::Found;
+use crate::settings::{Found, Layers};
 use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::{Text, ics_setup, own};
@@ -101,6 +101,27 @@ impl<'h> Install<'h> {
             let state = if fetched.images.is_empty() { StageState::Done } else { StageState::Changed };
             Ok((state, fetched.detail()))
         })
+    }
+
+    /// One throw-away container of the product's own image asks the proxy from where the product will.
+    fn ask_from_a_container(&self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let Some(ready) = self.ready.as_ref().filter(|ready| ready.settings.proxies.any()) else { return Ok(()) };
+        let Some(image) = &ready.image else { return Ok(()) };
+        let endpoint = crate::prove::endpoint(&Layers::default())?;
+        let network = format!("{}_default", ready.project());
+        let question = probe_container::Question {
+            home: &ready.settings.home,
+            image,
+            network: Some(&network),
+            endpoint: (&endpoint, 443),
+        };
+        doing.tell(&"asking the proxy from a container of the product".into());
+        let found = probe_container::findings(self.host, &question);
+        let ended = doing.found(found);
+        if let Err(problem) = &ended {
+            doing.note(Stage::idle(StageId::Start, StageState::Failed, problem.message.clone()));
+        }
+        ended
     }
 
     /// Whoever wants an end gets it between two stages.
@@ -191,6 +212,7 @@ impl Around for Install<'_> {
             Ok((done.state, done.detail))
         })?;
         doing.context.plan.next_steps.extend(steps);
+        self.ask_from_a_container(doing)?;
         self.cancelled()
     }
 

@@ -7,9 +7,10 @@ use super::counted;
 use crate::consumers;
 use crate::context::found;
 use crate::converge::RunContext;
+use crate::deploy::databases::Databases;
 use crate::deploy::health::Limits;
 use crate::deploy::product::{ids, stale};
-use crate::deploy::{LOOK, accounts, boot, engine, fetch, no_answer};
+use crate::deploy::{LOOK, accounts, boot, engine, fetch, no_answer, preflight};
 use crate::docker::{Container, NoDocker, compose};
 use crate::finding::Status;
 use crate::host::{HostRead, HostWrite, View};
@@ -40,6 +41,8 @@ pub(super) struct Ready {
     pub(super) restart: Option<bool>,
     /// Images of the planned compose file.
     pub(super) images: Vec<String>,
+    /// That of the product among them.
+    pub(super) image: Option<String>,
     /// The daemon has not read what its files say, or are going to say.
     pub(super) daemon_behind: bool,
     /// There is no container yet.
@@ -49,6 +52,12 @@ pub(super) struct Ready {
 }
 
 impl Ready {
+    /// What Compose calls the project: the folder's name in lower case, without what Compose does not take.
+    pub(super) fn project(&self) -> String {
+        let folder = self.settings.home.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        folder.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect()
+    }
+
     /// The files of a stage.
     pub(super) fn files(&self, context: &RunContext, of: impl Fn(StageId) -> bool) -> Stage {
         let home = &self.settings.home;
@@ -102,6 +111,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let mut images: Vec<String> = after.iter().filter_map(|service| service.image.clone()).collect();
     images.sort();
     images.dedup();
+    let image = images.iter().find(|image| Known::get().images.is_product(image)).cloned();
     let missing = match facts.server() {
         Some(_) => fetch::missing(host, &images)?,
         None => images.clone(),
@@ -116,6 +126,8 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     context.findings.extend(engine::unread_proxy(running, daemon_behind, &missing, &wish, restart));
     let planned_view = View::new(&planned);
     let found = found(&planned_view, &platform, &home, First::Product)?;
+    let databases = Databases::of(host, &settings, &found)?;
+    context.findings.extend(preflight::findings(host, &databases, image.as_deref().unwrap_or_default()));
     let is_first = there.is_empty();
     let is_idle = context.plan.is_empty()
         && accounts_done
@@ -147,6 +159,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         accounts,
         restart,
         images,
+        image,
         daemon_behind,
         is_first,
         is_idle,
