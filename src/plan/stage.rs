@@ -6,7 +6,7 @@ use crate::text::{Text, own};
 
 words! {
     /// One step on the way from a bare host to a healthy product.
-    pub(crate) enum StageId {
+    pub enum StageId {
         /// Everything is said.
         Settings = "settings",
         /// The host is fit.
@@ -36,7 +36,7 @@ words! {
 
 words! {
     /// How a stage ended.
-    pub(crate) enum StageState {
+    pub enum StageState {
         /// Nothing had to be done.
         Done = "done",
         /// Something was done.
@@ -52,15 +52,15 @@ words! {
 
 /// One stage of a run.
 #[derive(Clone, Debug)]
-pub(crate) struct Stage {
+pub struct Stage {
     /// Which.
-    pub(crate) id: StageId,
+    pub id: StageId,
     /// How it ended.
-    pub(crate) state: StageState,
+    pub state: StageState,
     /// How long it took.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
     /// Half a sentence.
-    pub(crate) detail: Text,
+    pub detail: Text,
 }
 
 impl Stage {
@@ -79,7 +79,7 @@ impl Stage {
 
 words! {
     /// What becomes of the containers of a service.
-    pub(crate) enum Fate {
+    pub enum Fate {
         /// They come into being.
         Create = "create",
         /// Others take their places.
@@ -105,9 +105,9 @@ impl Fate {
 
 /// A service of the product, and what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ContainerChange {
+pub struct ContainerChange {
     /// Its name in the compose file.
-    pub(crate) service: String,
+    pub service: String,
     /// What becomes of its containers.
-    pub(crate) fate: Fate,
+    pub fate: Fate,
 }
