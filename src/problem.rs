@@ -71,14 +71,17 @@ pub(crate) mod id {
     }
 
     ids!(
+        ACCOUNT_FAILED = "account-failed",
         ALREADY_REVERTED = "already-reverted",
         BACKUP_DAMAGED = "backup-damaged",
+        BOOT_FAILED = "boot-failed",
         BUG = "bug",
         CANCELLED = "cancelled",
         CHECKS_FAILED = "checks-failed",
         COMPOSE_FAILED = "compose-failed",
         COMPOSE_MISSING = "compose-missing",
         CONFLICT = "conflict",
+        DATABASES_FAILED = "databases-failed",
         DAEMON_JSON_INVALID = "daemon-json-invalid",
         DEMO_FAILED = "demo-failed",
         DENIED = "denied",
@@ -121,6 +124,8 @@ pub(crate) mod id {
         PASSWORD_INVALID = "password-invalid",
         PROD_ENV_MISSING = "prod-env-missing",
         PROD_ENV_MIXED = "prod-env-mixed",
+        PURGE_FAILED = "purge-failed",
+        PURGE_REFUSED = "purge-refused",
         PROXY_URL_INVALID = "proxy-url-invalid",
         PROXY_USER_MISSING = "proxy-user-missing",
         READERS_DISAGREE = "readers-disagree",

@@ -24,6 +24,8 @@ pub(crate) struct Vendor {
     pub compose: ComposeFiles,
     /// What prod.env says of a secret with the databases in it.
     pub secrets_provider: SecretsProvider,
+    /// The first release that reads the newer names of `prod.env`.
+    pub current_since: Version,
     generation: BTreeMap<Generation, BTreeMap<String, Vec<String>>>,
 }
 

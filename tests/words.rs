@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use imports::Crate;
 
 /// Who needs the bytes of a secret, and what for.
-const EXPOSE: [(&str, &str); 12] = [
+const EXPOSE: [(&str, &str); 13] = [
     ("crate::redact", "to know what to mask"),
     ("crate::settings::proxy_url", "to write the URL into files"),
     ("crate::settings::resolve", "to write back-end values into prod.env"),
@@ -18,6 +18,7 @@ const EXPOSE: [(&str, &str); 12] = [
     ("crate::network::proxy::answer", "to log in at the proxy"),
     ("crate::network::proxy::cleaner", "to take it out of what the proxy sends back"),
     ("crate::check::unit", "to hand it to the login at MySQL"),
+    ("crate::deploy::databases", "to hand them to logins at MySQL, and what it keeps of one to it"),
     ("crate::redis::session", "to log in"),
     ("crate::product::queues", "to log in"),
     ("crate::sandbox::first", "to tell a right login at the recorder from a wrong one"),

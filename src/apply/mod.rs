@@ -141,23 +141,47 @@ impl<'h> Session<'h> {
     /// # Errors
     /// The problem of the first effect that failed. The host is as it was, unless the problem says otherwise.
     pub(crate) fn apply(&self, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<Applied, Problem> {
-        self.apply_telling(plan, command, reverts, &mut |_| {})
+        struct Files;
+        impl Steps for Files {}
+        self.apply_with(plan, command, reverts, &mut Files)
     }
 
-    /// As [`Session::apply`]; `tell` hears of each change when its file has its new content.
+    /// As [`Session::apply`], with what is done beside the files.
     ///
     /// # Errors
-    /// As [`Session::apply`].
-    pub(crate) fn apply_telling(
+    /// As [`Session::apply`]; or what a step could not do.
+    pub(crate) fn apply_with(
         &self,
         plan: &Plan,
         command: &str,
         reverts: Option<&str>,
-        tell: &mut dyn FnMut(&Change),
+        steps: &mut dyn Steps,
     ) -> Result<Applied, Problem> {
         let calm = Uninterrupted::begin();
-        let run = write::apply(self.host, plan, command, reverts, tell)?;
+        let run = write::apply(self.host, plan, command, reverts, steps)?;
         Ok(Applied { run, interrupted: calm.take_arrived() })
+    }
+}
+
+/// What is done beside the files while a plan is carried out. A step that fails takes all files back.
+pub(crate) trait Steps {
+    /// Before the file of a change gets its new content.
+    ///
+    /// # Errors
+    /// The change cannot be made yet.
+    fn before(&mut self, _change: &Change) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// The file of a change has its new content.
+    fn made(&mut self, _change: &Change) {}
+
+    /// All files have their new contents, and all can still be taken back.
+    ///
+    /// # Errors
+    /// They must not stay.
+    fn before_commit(&mut self) -> Result<(), Problem> {
+        Ok(())
     }
 }
 

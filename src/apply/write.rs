@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
-use super::{failed, rollback, runs};
+use super::{Steps, failed, rollback, runs};
 use crate::host::{FileKind, HostRead, HostWrite, NewFile};
 use crate::plan::{After, Change, FileMeta, Memory, Plan};
 use crate::problem::{HostState, Kind, Problem, id};
@@ -20,8 +20,11 @@ pub(super) fn apply(
     plan: &Plan,
     command: &str,
     reverts: Option<&str>,
-    tell: &mut dyn FnMut(&Change),
+    steps: &mut dyn Steps,
 ) -> Result<String, Problem> {
+    for kept in &plan.keeps {
+        put(host, &kept.path, &kept.bytes)?;
+    }
     let run = free_name(host)?;
     let memory = memory(host, plan, &run)?;
     let changes: Vec<&Change> = plan.changes.iter().chain(&memory).collect();
@@ -31,7 +34,7 @@ pub(super) fn apply(
         let _ = runs::discard(host, &begin.run);
         return Err(failed(host, &journal::folder(&begin.run), "be written", &error));
     }
-    match carry_out(host, &changes, &begin, tell) {
+    match carry_out(host, &changes, &begin, steps) {
         Ok(()) => Ok(begin.run),
         Err(problem) => Err(undo(host, &begin, problem)),
     }
@@ -53,7 +56,7 @@ pub(super) fn make_state_folders(host: &dyn HostWrite) -> io::Result<()> {
 
 /// See [`super::Session::remember`]. The file changes at once or not at all, so there is nothing for a journal to take back.
 pub(super) fn remember(host: &dyn HostWrite, told: &Told) -> Result<(), Problem> {
-    let (path, temporary) = (Path::new(STATE_FILE), Path::new(STATE).join("state.json.new"));
+    let path = Path::new(STATE_FILE);
     let kept = match host.read(path).map_err(|error| failed(host, path, "be read", &error))? {
         Some(bytes) => LastRun::parse(&bytes, &host.shown(path))?,
         None => LastRun::default(),
@@ -61,13 +64,20 @@ pub(super) fn remember(host: &dyn HostWrite, told: &Told) -> Result<(), Problem>
     if kept.told == *told {
         return Ok(());
     }
-    let text = LastRun { told: told.clone(), ..kept }.render();
+    put(host, path, &LastRun { told: told.clone(), ..kept }.render())
+}
+
+/// Gives a file of the state folder this content, at once.
+fn put(host: &dyn HostWrite, path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
     let write = || {
         if host.lstat(&temporary)?.is_some() {
             host.remove_file(&temporary)?;
         }
         let mut file = host.create(&temporary, 0o600)?;
-        file.write_all(&text)?;
+        file.write_all(bytes)?;
         file.sync()?;
         drop(file);
         host.rename(&temporary, path)?;
@@ -205,12 +215,7 @@ pub(super) fn sync_state_folders(host: &dyn HostWrite) -> io::Result<()> {
 }
 
 /// Everything that a journal is needed for.
-fn carry_out(
-    host: &dyn HostWrite,
-    changes: &[&Change],
-    begin: &Begin,
-    tell: &mut dyn FnMut(&Change),
-) -> Result<(), Problem> {
+fn carry_out(host: &dyn HostWrite, changes: &[&Change], begin: &Begin, steps: &mut dyn Steps) -> Result<(), Problem> {
     let mut folders = BTreeSet::new();
     for (folder, mode) in &begin.makes {
         host.create_dir(folder, *mode).map_err(|error| failed(host, folder, "be made", &error))?;
@@ -226,11 +231,22 @@ fn carry_out(
     }
     drop(staged);
     for (change, intent) in changes.iter().zip(&begin.intents) {
-        publish(host, change, intent)?;
-        if !intent.is_memory() {
-            tell(change);
+        match intent.is_memory() {
+            false => {
+                steps.before(change)?;
+                publish(host, change, intent)?;
+                steps.made(change);
+            }
+            // What is remembered is remembered of a run that has done all of it.
+            true => {
+                steps.before_commit()?;
+                publish(host, change, intent)?;
+            }
         }
         folders.extend(change.real_path.parent().map(Path::to_path_buf));
+    }
+    if !begin.intents.iter().any(Intent::is_memory) {
+        steps.before_commit()?;
     }
     for (folder, _) in &begin.removes {
         folders.remove(folder);

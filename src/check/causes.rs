@@ -190,7 +190,6 @@ fn certificate(why: &Distrust, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let look = text!("look: openssl s_client -connect {} -showcerts </dev/null", place);
     let finding = Finding::fail(id, text!("the certificate of the proxy {} is not trusted{}", place, origin))
         .expected(text!("a certificate for {} that this host trusts; without one no login is sent", own(host(proxy))));
-    let finding = Finding { status: certificates::status(why), ..finding };
     let finding = certificates::remedied(finding, why, PROXY);
     if !why.wants_authority() {
         return finding.look(look);
@@ -200,7 +199,7 @@ fn certificate(why: &Distrust, proxy: &Proxy<'_>, id: FindingId) -> Finding {
 }
 
 /// Whose a proxy's certificate is.
-const PROXY: Owner = Owner { who: "the proxy team", server: "the proxy" };
+const PROXY: Owner = Owner { who: "the proxy team", server: "the proxy", is_backend: false };
 
 fn login(schemes: &[String], sent: bool, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let Proxy { place, origin, .. } = proxy;
@@ -343,7 +342,7 @@ pub(super) fn of_way(
 }
 
 /// Whose an endpoint's certificate is.
-pub(super) const ENDPOINT: Owner = Owner { who: "whoever runs it", server: "the endpoint" };
+pub(super) const ENDPOINT: Owner = Owner { who: "whoever runs it", server: "the endpoint", is_backend: false };
 
 /// A connection, or a tunnel, in which no TLS comes about.
 fn of_tls(error: &NetError, target: &Target, via: Via, way: &Text, make: impl FnOnce(Text) -> Finding) -> Finding {
@@ -351,7 +350,7 @@ fn of_tls(error: &NetError, target: &Target, via: Via, way: &Text, make: impl Fn
     if let NetError::Untrusted { why } = error {
         let finding =
             make(text!("{} shows a certificate that is not valid {}", name, way)).observed(text!("{}", error));
-        return certificates::remedied(Finding { status: certificates::status(why), ..finding }, why, ENDPOINT);
+        return certificates::remedied(finding, why, ENDPOINT);
     }
     let finding = match error {
         NetError::Silent { .. } => make(text!("nothing comes back from {} {}", name, way)),

@@ -2,6 +2,7 @@
 
 use crate::check::prelude::*;
 use crate::net::{Beyond, Distrust, NoCa, Place, Reason, TlsFault};
+use crate::network::openssl::Openssl;
 
 /// Whose certificate it is.
 #[derive(Clone, Copy)]
@@ -10,17 +11,24 @@ pub(super) struct Owner {
     pub who: &'static str,
     /// `MySQL`, `the proxy`.
     pub server: &'static str,
+    /// Is it asked in its own network, where nothing but a server ends a handshake? Then a handshake beyond this program's TLS
+    /// is no finding against it. On the way to all others devices cut TLS by the same alerts.
+    pub is_backend: bool,
 }
 
-/// Adds the cause, and what mends it.
+/// Adds the cause, and what mends it. What this program cannot tell is no fault of the other side.
 pub(super) fn remedied(finding: Finding, why: &Distrust, owner: Owner) -> Finding {
-    let finding = finding.cause(cause(why, owner));
+    let status = if why.is_unsettled() { Status::Skip } else { finding.status };
+    let finding = Finding { status, ..finding }.cause(cause(why, owner));
     advice(why, owner).into_iter().fold(finding, Finding::advise)
 }
 
-/// The status of a finding about it: what this program cannot tell is no fault of the other side.
-pub(super) fn status(why: &Distrust) -> Status {
-    if why.is_unsettled() { Status::Skip } else { Status::Fail }
+/// Where OpenSSL's client would have been asked and there is none: what makes that possible.
+pub(super) fn with_openssl(finding: Finding, openssl: Option<&Openssl>) -> Finding {
+    match openssl {
+        Some(Openssl::Missing) => finding.advise("install openssl on this host: this check asks it then"),
+        _ => finding,
+    }
 }
 
 /// Why it is so.
@@ -127,15 +135,12 @@ fn advice(why: &Distrust, owner: Owner) -> Vec<Text> {
         (Reason::NoRoots, _) => {
             vec!["install them: apt-get install ca-certificates (CentOS: yum install ca-certificates)".into()]
         }
-        (Reason::Unsettled { .. }, _) => vec![UNSETTLED.into()],
+        (Reason::Unsettled { .. }, _) => Vec::new(),
         (Reason::Other { .. }, _) => vec![reissue("in its place")],
     }
 }
 
 const CLOCK: &str = "look whether this host's clock is right: timedatectl";
-
-/// Where this tool cannot tell, OpenSSL can.
-const UNSETTLED: &str = "install openssl on this host: this check asks it then";
 
 /// What puts an authority into a host's store.
 fn trust() -> [Text; 2] {
@@ -159,17 +164,24 @@ pub(super) fn of_fault(finding: Finding, fault: &TlsFault, owner: Owner) -> Opti
         TlsFault::UnknownName => finding
             .cause("the server has certificates for other names, or another server answers there")
             .advise(text!("set {} by a name that the server knows", server)),
-        TlsFault::Beyond(what) => Finding { status: Status::Skip, ..finding }
+        TlsFault::Beyond(what) if owner.is_backend => Finding { status: Status::Skip, ..finding }.cause(text!(
+            "a limit of this tool, not a fault of {}: its TLS cannot look further{}",
+            server,
+            own(match what {
+                Beyond::Versions =>
+                    "; clients of OpenSSL 1.0 can, current ones only where TLS 1.0 and 1.1 were allowed",
+                _ => ", and OpenSSL's clients can",
+            })
+        )),
+        TlsFault::Beyond(_) => finding
             .cause(text!(
-                "a limit of this tool, not a fault of {}: its TLS cannot look further{}",
-                server,
-                own(match what {
-                    Beyond::Versions =>
-                        "; clients of OpenSSL 1.0 can, current ones only where TLS 1.0 and 1.1 were allowed",
-                    _ => ", and OpenSSL's clients can",
-                })
+                "a device in between cuts TLS, or {} speaks none that current clients and this tool have in common",
+                server
             ))
-            .advise(UNSETTLED),
+            .advise(text!(
+                "have {} look which TLS versions and cipher suites are allowed there, and who ended the connection",
+                who
+            )),
         TlsFault::Refused(_) => finding
             .cause(text!("{} took part in the handshake and ended it: a setting of its own, or a trouble", server))
             .advise(text!("have {} look into the server's log for this moment", who)),

@@ -50,9 +50,9 @@ pub(crate) use crate::network::target::Target;
 use crate::text::{Own, own, seconds};
 pub(crate) use record::Record;
 pub(crate) use run::{Run, Selection, in_turn};
-pub(crate) use spec::{Address, CheckSpec, GivenList, Limits, Secrets, Unread, is_published};
 #[cfg(test)]
-pub(crate) use spec::{MysqlSpec, RedisSpec};
+pub(crate) use spec::RedisSpec;
+pub(crate) use spec::{Address, CheckSpec, GivenList, Limits, MysqlSpec, Secrets, Unread, is_published};
 pub(crate) use unit::{AnyCheck, Check, Group, Look, Meta};
 
 /// Milliseconds as messages print them: `3 s`, `250 ms`.

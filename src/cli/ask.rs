@@ -1,7 +1,7 @@
 //! The few questions outside the wizard: may I, and the password that nobody gave.
 
 use dialoguer::console::Term;
-use dialoguer::{Confirm, Password};
+use dialoguer::{Confirm, Input, Password};
 use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 
 use super::args::Globals;
@@ -30,6 +30,16 @@ pub(super) fn confirm(changes: usize, restarts: bool) -> Result<(), Problem> {
         Some(true) => Ok(()),
         _ => Err(cancelled()),
     }
+}
+
+/// Asks for the folder before what is in it goes for good.
+///
+/// # Errors
+/// `cancelled` when something else is typed.
+pub(super) fn confirm_by_word(folder: &str) -> Result<(), Problem> {
+    let question = format!("Type {folder} to remove all of this for good");
+    let typed: String = in_order(|| Input::new().with_prompt(question).allow_empty(true).interact_text())?;
+    if typed.trim() == folder { Ok(()) } else { Err(cancelled()) }
 }
 
 /// Asks for a secret without showing it; `None`: nobody is there.

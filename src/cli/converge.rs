@@ -1,4 +1,4 @@
-//! `prepare` and `reconfigure`.
+//! `prepare`, `install` and `reconfigure`.
 
 use clap::ArgMatches;
 
@@ -10,7 +10,7 @@ use crate::converge::{Converge, Options, RunContext};
 use crate::deploy;
 use crate::targets::Phase;
 
-/// Runs one of the two verbs.
+/// Runs one of these verbs.
 pub(super) fn run(globals: &Globals, matches: &ArgMatches, phase: Phase) -> Exit {
     let mut context = RunContext::default();
     let outcome = machine::to_change(globals, phase.verb()).and_then(|host| {
@@ -21,5 +21,8 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, phase: Phase) -> Exit
         let around = &mut *deploy::around(&host, phase);
         Converge { host: &host, inputs, phase, options, interface, around }.run(&mut context)
     });
+    if let (Phase::Install, Err(problem)) = (phase, &outcome) {
+        context.ended(problem);
+    }
     out::finish(globals, &context.report(phase.verb(), &outcome, &globals.person))
 }

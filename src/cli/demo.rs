@@ -113,7 +113,15 @@ impl Stage<'_> {
         self.say(&format!("\n$ ics-setup revert    # {what}\n\n"));
         let mut context = RunContext::default();
         let interface = &mut Shown(self);
-        let run = TakeBack { host: self.host, named: None, force: false, options: self.options(), interface };
+        let run = TakeBack {
+            host: self.host,
+            named: None,
+            force: false,
+            options: self.options(),
+            interface,
+            around: &mut Nothing,
+            besides: false,
+        };
         self.report("revert", run.run(&mut context), &context)
     }
 

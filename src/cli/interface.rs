@@ -37,6 +37,9 @@ impl Interface for ByFlags<'_> {
             return Ok(());
         }
         self.show_before_asking(context);
+        if let Some(folder) = context.for_good.first() {
+            return ask::confirm_by_word(&line(&context.redactor, folder));
+        }
         ask::confirm(context.plan.changes.len(), !human_containers(&context.containers).is_empty())
     }
 
@@ -49,13 +52,26 @@ impl Interface for ByFlags<'_> {
             out::message(&format!("{}\n", line(&context.redactor, what)));
         }
     }
+
+    fn moving(&mut self, what: &Text, context: &RunContext) {
+        if !self.0.quiet {
+            out::moving(&line(&context.redactor, what));
+        }
+    }
 }
 
 /// Diffs, and what becomes of containers.
 fn plan(context: &RunContext, paint: Paint) -> String {
     let diff = human_plan(&context.plan.changes, &context.redactor, paint);
     let containers = human_containers(&context.containers);
-    if containers.is_empty() { diff } else { format!("{diff}{containers}\n") }
+    let gone: Vec<String> =
+        context.for_good.iter().map(|what| format!("  {}\n", line(&context.redactor, what))).collect();
+    let gone =
+        if gone.is_empty() { String::new() } else { format!("for good, nothing brings it back:\n{}", gone.concat()) };
+    match containers.is_empty() && gone.is_empty() {
+        true => diff,
+        false => format!("{diff}{containers}{gone}\n"),
+    }
 }
 
 /// A plan is made without a word.

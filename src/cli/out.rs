@@ -1,7 +1,7 @@
 //! Standard output carries the result, standard error everything else. A reader that went away is no error.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ArgMatches;
@@ -35,10 +35,24 @@ pub(super) fn lost() -> bool {
 
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// Writes to standard error.
+/// Writes to standard error, in the place of a line that says how far something is.
 pub(super) fn message(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let clear = if MOVING.swap(false, Ordering::Relaxed) { "\r\u{1b}[K" } else { "" };
+    let _ = io::stderr().lock().write_all([clear, text].concat().as_bytes());
 }
+
+/// Says how far something is, on a terminal that can write over a line; the next message takes its place.
+pub(super) fn moving(text: &str) {
+    if terminal::is_dumb() || !io::stderr().is_terminal() {
+        return;
+    }
+    MOVING.store(true, Ordering::Relaxed);
+    let width = terminal::columns_of_messages().saturating_sub(1);
+    let line: String = text.chars().take(width).collect();
+    let _ = io::stderr().lock().write_all(format!("\r\u{1b}[K{line}").as_bytes());
+}
+
+static MOVING: AtomicBool = AtomicBool::new(false);
 
 /// Prints what clap has to say: help and versions to standard output, mistakes to standard error.
 pub(super) fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {

@@ -2,20 +2,26 @@
 
 use clap::ArgMatches;
 
-use super::args::{Globals, word};
+use super::args::{Globals, path_of, word};
 use super::exit::Exit;
 use super::interface::{ByFlags, options};
 use super::{machine, out};
+use crate::apply::runs;
 use crate::converge::{RunContext, TakeBack};
+use crate::deploy::Remove;
 
 /// Runs the verb.
 pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let named = word(matches, "run");
     let force = matches.get_flag("force");
+    let purge = path_of(matches, "purge");
     let mut context = RunContext::default();
     let outcome = machine::to_change(globals, "revert").and_then(|host| {
-        let interface = &mut ByFlags(globals);
-        TakeBack { host: &host, named, force, options: options(globals), interface }.run(&mut context)
+        let mut around = Remove::new(&host, purge.as_deref());
+        around.check(&runs(&host)?)?;
+        let (interface, options) = (&mut ByFlags(globals), options(globals));
+        let around = &mut around;
+        TakeBack { host: &host, named, force, options, interface, besides: purge.is_some(), around }.run(&mut context)
     });
     out::finish(globals, &context.report("revert", &outcome, &globals.person))
 }

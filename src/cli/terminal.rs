@@ -25,6 +25,11 @@ pub(super) fn columns() -> Option<usize> {
     terminal.is_term().then(|| terminal.size_checked().map_or(80, |(_, columns)| usize::from(columns)))
 }
 
+/// How many columns standard error has, where progress is told.
+pub(super) fn columns_of_messages() -> usize {
+    console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns))
+}
+
 /// Text as a terminal can show it: what is left out is told in ASCII where the locale has no more.
 pub(super) fn shown(text: String) -> String {
     if columns().is_some() && !unicode() { text.replace('…', "...") } else { text }

@@ -49,7 +49,7 @@ words! {
         SudoLogin = "sudo-i",
         /// A job of cron's daemon.
         Cron = "cron",
-        /// An empty environment, as services have it.
+        /// A service of systemd. What that gives to it is the caller's to add.
         Service = "service",
         /// The program has a configuration of its own.
         Nothing = "none",

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::astray::{Mode, Names};
+use super::profile::Profile;
 use super::reader::FileProbe;
 use super::{ConsumersFacts, PROFILES, Who, asked, docker};
 use crate::envfile::unit::Release;
@@ -53,11 +54,10 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     probe.answers.sudo_by = ask.sudo_by.map(str::to_owned);
     let mut consumers = Vec::new();
     for profile in PROFILES.iter().filter(|profile| only.is_none_or(|only| only.contains(&profile.who))) {
-        let mut found = (profile.observe)(&mut probe);
-        let kept_by = (profile.files)(&probe).first().and_then(|path| kept_by(host, path));
-        found.iter_mut().for_each(|consumer| consumer.kept_by.clone_from(&kept_by));
-        consumers.extend(found);
+        consumers.extend((profile.observe)(&mut probe));
     }
+    let is_kept = |profile: &&&Profile| (profile.files)(&probe).first().is_some_and(|path| is_kept(host, path));
+    let kept = PROFILES.iter().filter(is_kept).map(|profile| profile.who).collect();
     let place = Place::look(host, ask.home);
     let compose = if place.has_compose() { place.command(ask.home) } else { Text::default() };
     let docker = docker::installed_docker(host, platform.map_or(Release::UNKNOWN, Platform::systemd));
@@ -68,6 +68,7 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
         https_password,
         consumers,
         planned: Vec::new(),
+        kept,
         image: !host.is_live(),
         bridge,
         compose,
@@ -76,7 +77,6 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
 }
 
 /// A file that cannot be read is told of by who reads it.
-fn kept_by(host: &dyn HostRead, path: &Path) -> Option<String> {
-    let bytes = host.read(path).ok()??;
-    tool(&bytes).map(str::to_owned)
+fn is_kept(host: &dyn HostRead, path: &Path) -> bool {
+    host.read(path).ok().flatten().is_some_and(|bytes| tool(&bytes).is_some())
 }

@@ -6,6 +6,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `wanted` | what every consumer is to get |
+//! | `differ` | what a consumer gets, against what is wanted |
 //! | `judge` | does a consumer get what is wanted, and what mends it? |
 //! | `profile` | what is known of each consumer before it is looked at |
 //! | `value` | one value without its password, and what is wrong with how it is written |
@@ -37,6 +38,7 @@ mod asked;
 mod astray;
 pub(crate) mod callers;
 mod collect;
+mod differ;
 mod docker;
 mod doors;
 mod files;
@@ -121,6 +123,9 @@ pub(crate) struct ConsumersFacts {
     /// Those whose files `prepare` and `reconfigure` write, as they would be after both.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) planned: Vec<Consumer>,
+    /// Those with a file that a verb writes and a configuration tool keeps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) kept: Vec<Who>,
     /// They are those of an image, of which nothing runs.
     #[serde(default)]
     pub(crate) image: bool,
@@ -202,9 +207,6 @@ pub(crate) struct Consumer {
     /// Files that are absent from an image, in whose places those of its distribution were read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) assumed: Vec<String>,
-    /// The configuration tool that keeps the file which a verb writes for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) kept_by: Option<String>,
 }
 
 /// What leaves `/etc/environment` unread. Part of saved facts.
@@ -405,7 +407,6 @@ impl Consumer {
             unread: Vec::new(),
             keeps: None,
             assumed: Vec::new(),
-            kept_by: None,
         }
     }
 

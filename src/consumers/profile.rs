@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::differ::differences;
 use super::reader::FileProbe;
-use super::{Consumer, ConsumersFacts, ProxySpec, Wanted, Who};
+use super::{Consumer, ConsumersFacts, ProxySpec, State, Wanted, Who};
 use crate::envfile::Syntax;
 use crate::finding::FindingId;
 use crate::settings::Key;
@@ -114,13 +115,12 @@ impl Case<'_> {
 
     /// A verb writes it, also where a configuration tool keeps the file.
     pub(super) fn write(&self, verb: &'static str) -> Fix {
-        let others = if self.consumer.kept_by.is_some() { MEND_OTHERS } else { "" };
-        write(verb, &[self.consumer.consumer.profile().flag, others], self.wanted)
+        write(verb, self.consumer.consumer.profile().flag, self.facts, self.wanted)
     }
 }
 
 /// The flag for files of packages and of configuration tools.
-pub(super) const MEND_OTHERS: &str = " --mend-others";
+const MEND_OTHERS: &str = " --mend-others";
 
 /// The command that writes what is wanted, with the flags that name it where the host does not have it, then `more` flags.
 pub(super) fn command(verb: &'static str, more: &[&'static str], wanted: &Wanted) -> CommandLine {
@@ -165,9 +165,29 @@ fn user(wanted: &Wanted) -> Option<&str> {
     [&wanted.https, &wanted.http].into_iter().flatten().find_map(|proxy| proxy.user.as_deref())
 }
 
-/// The same as what mends a consumer: advice where a person has to name the file of the password.
-pub(crate) fn write(verb: &'static str, more: &[&'static str], wanted: &Wanted) -> Fix {
-    let command = command(verb, more, wanted);
+/// The flag without which a verb refuses: a configuration tool keeps a file that the verb, with this flag, would write.
+pub(crate) fn others(verb: &str, flag: &str, facts: &ConsumersFacts, wanted: &Wanted) -> &'static str {
+    let refuses = |who: &&Who| {
+        let profile = who.profile();
+        let mut own = facts.consumers.iter().filter(|consumer| consumer.consumer == **who).peekable();
+        let served = own.peek().is_some()
+            && own.all(|consumer| consumer.state == State::Seen && differences(consumer, facts, wanted).is_empty());
+        profile.writer() == Some((verb, flag)) && !served
+    };
+    if facts.kept.iter().any(|who| refuses(&who)) { MEND_OTHERS } else { "" }
+}
+
+/// What mends a consumer by a command that does not refuse: advice where a person has to name the file of the password.
+pub(crate) fn write(verb: &'static str, flag: &'static str, facts: &ConsumersFacts, wanted: &Wanted) -> Fix {
+    told(command(verb, &[flag, others(verb, flag, facts, wanted)], wanted), wanted)
+}
+
+/// The same, also where others keep a file.
+pub(crate) fn write_others(verb: &'static str, flag: &'static str, wanted: &Wanted) -> Fix {
+    told(command(verb, &[flag, MEND_OTHERS], wanted), wanted)
+}
+
+fn told(command: CommandLine, wanted: &Wanted) -> Fix {
     match user(wanted) {
         Some(_) => Fix::Advice(text!("write it with the password from a file: {}", command)),
         None => Fix::Command(command),

@@ -4,6 +4,7 @@
 //! known on the way stands in [`RunContext`], however the run ends. [`Converge`] brings a host to its settings, [`TakeBack`]
 //! takes a run back.
 
+mod around;
 #[cfg(test)]
 mod laws;
 mod preflight;
@@ -13,9 +14,11 @@ mod take_back;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use around::Carry;
+pub(crate) use around::{Around, Doing, Nothing};
 pub(crate) use take_back::TakeBack;
 
-use crate::apply::{Applied, Session, State, runs};
+use crate::apply::{Applied, Session, State, Steps, runs};
 use crate::check::Group;
 use crate::consumers::{ConsumersFacts, Wanted};
 use crate::context::{HostContext, Inputs, Intent, Subject};
@@ -23,9 +26,9 @@ use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::{HostRead, HostWrite, View};
 use crate::network::catalogue::foreign_region;
 use crate::network::cause::Via;
-use crate::plan::{Change, ContainerChange, Memory, Plan, PlannedHost, Stage};
+use crate::plan::{Change, ContainerChange, Memory, Plan, PlannedHost, Stage, StageId, StageState};
 use crate::platform::Platform;
-use crate::problem::{HostState, Kind, Problem, id};
+use crate::problem::{HostState, Kind, Problem, ProblemId, id};
 use crate::prove::Look;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
@@ -56,66 +59,10 @@ pub(crate) trait Interface {
 
     /// Something that takes its time begins.
     fn step(&mut self, _what: &Text, _context: &RunContext) {}
+
+    /// How far it is.
+    fn moving(&mut self, _what: &Text, _context: &RunContext) {}
 }
-
-/// A run whose plan is being carried out.
-pub(crate) struct Doing<'a, 'h> {
-    /// The lock.
-    pub(crate) session: &'a Session<'h>,
-    /// What is known.
-    pub(crate) context: &'a mut RunContext,
-    /// Who sees it.
-    pub(crate) interface: &'a mut dyn Interface,
-}
-
-impl Doing<'_, '_> {
-    /// Says what begins.
-    pub(crate) fn tell(&mut self, what: &Text) {
-        self.interface.step(what, self.context);
-    }
-}
-
-/// What is done to services that run around the change of their files.
-pub(crate) trait Around {
-    /// Looks what becomes of them when the plan of `context` is carried out. Nothing is touched.
-    ///
-    /// # Errors
-    /// What would be done could not be done.
-    fn foresee(&mut self, _context: &mut RunContext) -> Result<(), Problem> {
-        Ok(())
-    }
-
-    /// Would nothing be done?
-    fn is_idle(&self) -> bool {
-        true
-    }
-
-    /// Once the plan is confirmed; nothing has been written.
-    ///
-    /// # Errors
-    /// They run again as before, unless the problem says otherwise.
-    fn before(&mut self, _doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
-        Ok(())
-    }
-
-    /// The run ends with this problem: they are started again, with the files that there are.
-    fn give_up(&mut self, _doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
-        problem
-    }
-
-    /// Once everything is written and verified.
-    ///
-    /// # Errors
-    /// Files and services are as before, unless the problem says otherwise.
-    fn after(&mut self, _doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
-        Ok(())
-    }
-}
-
-/// Nothing that runs is touched.
-pub(crate) struct Nothing;
-
-impl Around for Nothing {}
 
 /// How a run is to go, whoever started it.
 #[derive(Clone, Copy)]
@@ -147,12 +94,16 @@ pub(crate) struct RunContext {
     pub(crate) run: Option<String>,
     /// Services are to be restarted so that they read the new settings.
     pub(crate) restart: bool,
+    /// The Docker daemon was restarted, and has read all of its files.
+    pub(crate) restarted: bool,
     /// What was wanted.
     pub(crate) settings: Option<Settings>,
     /// What becomes or has become of the product's containers.
     pub(crate) containers: Vec<ContainerChange>,
     /// What was done to the product, step by step.
     pub(crate) stages: Vec<Stage>,
+    /// What goes for good, which nothing brings back; the folder that holds the data comes first.
+    pub(crate) for_good: Vec<Text>,
     /// What was wanted, and what consumers get by the planned files.
     ahead: Option<(Wanted, ConsumersFacts)>,
     /// What the proxy is to be asked when everything is written.
@@ -162,6 +113,30 @@ pub(crate) struct RunContext {
 }
 
 impl RunContext {
+    /// How a stage ended, in the place of what was noted of it before.
+    pub(crate) fn note(&mut self, stage: Stage) {
+        match self.stages.iter_mut().find(|own| own.id == stage.id) {
+            Some(own) => *own = stage,
+            None => self.stages.push(stage),
+        }
+    }
+
+    /// Names the stage that a problem has ended, where none says so itself.
+    pub(crate) fn ended(&mut self, problem: &Problem) {
+        let is_failed = self.stages.iter().any(|stage| stage.state == StageState::Failed);
+        if is_failed || problem.id == id::CANCELLED {
+            return;
+        }
+        let waits = |id: &StageId| {
+            self.stages.iter().find(|stage| stage.id == *id).is_none_or(|stage| stage.state == StageState::Pending)
+        };
+        let first = StageId::ALL.into_iter().find(waits);
+        let of_host = first == Some(StageId::Settings) && problem.kind != Kind::Settings;
+        if let Some(id) = if of_host { Some(StageId::Preflight) } else { first } {
+            self.note(Stage::idle(id, StageState::Failed, problem.message.clone()));
+        }
+    }
+
     /// The report of a command that ended so. Of a failed run that left nothing behind, neither changes nor next steps are
     /// told.
     pub(crate) fn report<'t>(
@@ -247,7 +222,7 @@ impl Converge<'_> {
         }
         let Some(session) = session else { return Err(Problem::bug("no session to apply the plan in")) };
         self.around.before(&mut Doing { session: &session, context, interface: self.interface })?;
-        let applied = self.apply(&session, &context.plan);
+        let applied = self.apply(&session, context);
         let Applied { run, interrupted } = match applied {
             Ok(Some(applied)) => applied,
             Ok(None) => return self.finish(&session, context),
@@ -268,18 +243,20 @@ impl Converge<'_> {
         context.plan.is_empty() && self.around.is_idle()
     }
 
-    /// Writes the files; `None`: they are as wanted.
-    fn apply(&mut self, session: &Session<'_>, plan: &Plan) -> Result<Option<Applied>, Problem> {
+    /// Writes the files, with what is done beside them; `None`: they are as wanted.
+    fn apply(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Option<Applied>, Problem> {
+        let plan = context.plan.clone();
+        let doing = Doing { session, context, interface: &mut *self.interface };
+        let mut carry = Carry { around: &mut *self.around, doing };
         if plan.is_empty() {
-            return Ok(None);
+            return carry.before_commit().map(|()| None);
         }
-        let mut tell = |change: &Change| self.interface.progress(change);
-        session.apply_telling(plan, self.phase.verb(), None, &mut tell).map(Some)
+        session.apply_with(&plan, self.phase.verb(), None, &mut carry).map(Some)
     }
 
     /// Once everything is written.
     fn finish(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Outcome, Problem> {
-        match prove::restart(self.host, context).and_then(|()| self.verify(context)) {
+        match prove::restart(self.host, context).and_then(|_| self.verify(context)) {
             Ok(()) => self.around.after(&mut Doing { session, context, interface: self.interface })?,
             Err(problem) => return Err(self.give_up(session, context, problem)),
         }
@@ -361,6 +338,10 @@ impl Converge<'_> {
         let mut host = subject.look(self.host, Intent::Change { first, dry_run: self.options.dry_run })?;
         host.found.secrets().for_each(|secret| context.redactor.learn(secret));
         let region = foreign_region(&host.layers);
+        if self.phase == Phase::Install {
+            host.installs = true;
+            host.make_up_password(&mut self.inputs)?;
+        }
         let interface = &mut *self.interface;
         let (mut settings, noticed) = host.settings(&mut self.inputs, ignored, &mut |spec| interface.secret(spec))?;
         settings.secrets.iter().for_each(|secret| context.redactor.learn(secret));
@@ -394,13 +375,10 @@ impl Converge<'_> {
         seen.retain(|new| !context.findings.iter().any(|known| (known.id, &known.title) == (new.id, &new.title)));
         context.findings.extend(seen);
         ignored.apply(&mut context.findings);
-        match failure(&context.findings) {
-            None => self.around.foresee(context),
-            Some(problem) => Err(or_ignored(
-                problem.hint("then run the same command again: nothing of it was written or remembered"),
-                &context.findings,
-            )),
-        }
+        nothing_fails(context)?;
+        self.around.foresee(context)?;
+        ignored.apply(&mut context.findings);
+        nothing_fails(context)
     }
 }
 
@@ -457,6 +435,13 @@ pub(crate) fn stop_on_failure(findings: &[Finding]) -> Result<(), Problem> {
     failure(findings).map_or(Ok(()), |problem| Err(or_ignored(problem, findings)))
 }
 
+/// A run that asks the world first stops here.
+fn nothing_fails(context: &RunContext) -> Result<(), Problem> {
+    let Some(problem) = failure(&context.findings) else { return Ok(()) };
+    let again = "then run the same command again: nothing of it was written or remembered";
+    Err(or_ignored(problem.hint(again), &context.findings))
+}
+
 fn failing(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
     findings.iter().filter(|finding| finding.status == Status::Fail)
 }
@@ -465,15 +450,23 @@ fn failing(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
 fn failure(findings: &[Finding]) -> Option<Problem> {
     let first = failing(findings).next()?;
     let others = failing(findings).count() - 1;
-    let more = if others > 0 { text!(" (and {} more)", others) } else { Text::default() };
-    let outside = first.path == Some(Via::Proxy.as_str()) || first.id.group() == Group::Backends.as_str();
+    let mut problem = problem_of(first, id::CHECKS_FAILED);
+    if others > 0 {
+        problem.message.push(text!(" (and {} more)", others));
+    }
+    Some(problem)
+}
+
+/// A failing finding as a problem, with what mends it.
+pub(crate) fn problem_of(finding: &Finding, id: ProblemId) -> Problem {
+    let outside = finding.path == Some(Via::Proxy.as_str()) || finding.id.group() == Group::Backends.as_str();
     let kind = if outside { Kind::Outside } else { Kind::Host };
-    let problem = Problem::new(kind, id::CHECKS_FAILED, text!("{}{}", first.title, more));
-    let problem = match &first.observed {
+    let problem = Problem::new(kind, id, finding.title.clone());
+    let problem = match &finding.observed {
         Some(observed) => problem.because(text!("seen: {}", observed)),
         None => problem,
     };
-    Some(first.fix.iter().cloned().fold(problem, Problem::hint_fix))
+    finding.fix.iter().cloned().fold(problem, Problem::hint_fix)
 }
 
 /// The other way out: what lets all of them pass.

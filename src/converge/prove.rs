@@ -62,19 +62,19 @@ fn back_ends(planned: &PlannedHost<'_>, context: &RunContext, inside: Option<&[F
     findings.filter(|finding| finding.status != Status::Skip).collect()
 }
 
-/// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already.
+/// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already: `false`.
 ///
 /// # Errors
 /// `systemctl` failed; the files are written.
-pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
+pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<bool, Problem> {
     let files = &Vendor::get().docker;
-    if !context.restart || !context.plan.consumers.contains(&Who::Docker) {
-        return Ok(());
+    if !context.restart || context.restarted || !context.plan.consumers.contains(&Who::Docker) {
+        return Ok(false);
     }
     let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
     let Some(unit) = consumers::installed_docker(host, release) else {
         context.plan.next_steps.push("nothing was restarted: there is no Docker on this host".into());
-        return Ok(());
+        return Ok(false);
     };
     let unit = format!("{unit}.service");
     let drop_in = consumers::docker_drop_in(&unit);
@@ -82,11 +82,11 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
     let is_behind =
         |(_, facts): (Wanted, ConsumersFacts)| facts.consumers.iter().any(|consumer| consumer.next.is_some());
     if !touched && !observe(host, context, &[Who::Docker], None).is_some_and(is_behind) {
-        return Ok(());
+        return Ok(false);
     }
     if !host.is_live() || host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
         context.plan.next_steps.push("systemd does not run here: restart the Docker daemon yourself".into());
-        return Ok(());
+        return Ok(false);
     }
     for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", &unit]] {
         let command = Command { deadline: Duration::from_secs(120), ..Command::new(argv.iter().copied()) };
@@ -102,7 +102,8 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<(
             Err(error) => return Err(failed().caused_by(error)),
         }
     }
-    Ok(())
+    context.restarted = true;
+    Ok(true)
 }
 
 /// Asks the consumers of this run. A login that does not see the values is a failure.

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::{Interface, Options, RunContext};
-use crate::apply::{Session, State, revert, runs};
+use super::{Around, Doing, Interface, Options, RunContext};
+use crate::apply::{Run, Session, State, revert, runs};
 use crate::consumers;
 use crate::envfile::unit::Release;
 use crate::host::{HostWrite, View};
 use crate::plan::Plan;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::report::Outcome;
 use crate::targets;
 use crate::text;
@@ -26,6 +26,10 @@ pub(crate) struct TakeBack<'a> {
     pub(crate) options: Options<'a>,
     /// Who sees it and is asked.
     pub(crate) interface: &'a mut dyn Interface,
+    /// What becomes of the product.
+    pub(crate) around: &'a mut dyn Around,
+    /// Something goes beside the files of a run, so there need not be one.
+    pub(crate) besides: bool,
 }
 
 impl TakeBack<'_> {
@@ -36,26 +40,46 @@ impl TakeBack<'_> {
     pub(crate) fn run(self, context: &mut RunContext) -> Result<Outcome, Problem> {
         let session = if self.options.dry_run { None } else { Session::resume(self.host)? };
         let all = runs(self.host)?;
-        let run = revert::choose(&all, self.named)?;
-        let interrupted = run.state == State::Interrupted;
+        let run = match revert::choose(&all, self.named) {
+            Ok(run) => Some(run),
+            Err(problem) if problem.id == id::NOTHING_TO_REVERT && self.besides => None,
+            Err(problem) => return Err(problem),
+        };
+        let interrupted = run.is_some_and(|run| run.state == State::Interrupted);
         if let Some(session) = session.as_ref().filter(|_| !interrupted) {
             context.findings = session.recover()?;
         }
-        context.plan = revert::plan(&View::new(self.host), run, &all, self.force)?;
+        if let Some(run) = run {
+            context.plan = revert::plan(&View::new(self.host), run, &all, self.force)?;
+        }
         let nothing = context.plan.is_empty();
-        if nothing {
+        if let Some(run) = run.filter(|_| nothing) {
             // The files are back already, by hand perhaps; the run still has to be noted as taken back.
             context.plan.next_steps.push(text!("the files of run {} are as they were before it", own(&run.begin.run)));
         }
+        self.around.foresee(context)?;
+        let idle = nothing && self.around.is_idle();
         self.interface.show_plan(context);
         if self.options.dry_run {
-            return Ok(if nothing { Outcome::Unchanged } else { Outcome::Pending });
+            return Ok(if idle { Outcome::Unchanged } else { Outcome::Pending });
         }
-        if !nothing {
+        if !idle {
             self.interface.confirm(context)?;
         }
         let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
-        if interrupted {
+        self.around.before(&mut Doing { session, context, interface: self.interface })?;
+        if let Err(problem) = self.files(session, run, context) {
+            return Err(self.around.give_up(&mut Doing { session, context, interface: self.interface }, problem));
+        }
+        self.around.after(&mut Doing { session, context, interface: self.interface })?;
+        let steps = afterwards(self.host, &context.plan, self.around.is_idle());
+        context.plan.next_steps.extend(steps);
+        Ok(if idle { Outcome::Unchanged } else { Outcome::Changed })
+    }
+
+    fn files(&self, session: &Session<'_>, run: Option<&Run>, context: &mut RunContext) -> Result<(), Problem> {
+        let Some(run) = run else { return Ok(()) };
+        if run.state == State::Interrupted {
             if self.force {
                 session.recover_by_force(run)?;
             }
@@ -63,14 +87,12 @@ impl TakeBack<'_> {
         } else {
             context.run = Some(session.apply(&context.plan, "revert", Some(&run.begin.run))?.run);
         }
-        let steps = afterwards(self.host, &context.plan);
-        context.plan.next_steps.extend(steps);
-        Ok(if nothing { Outcome::Unchanged } else { Outcome::Changed })
+        Ok(())
     }
 }
 
-/// Who has to read the old values again.
-fn afterwards(host: &dyn HostWrite, plan: &Plan) -> Vec<Text> {
+/// Who has to read the old values again. `as_is`: nothing was done to the product.
+fn afterwards(host: &dyn HostWrite, plan: &Plan, as_is: bool) -> Vec<Text> {
     let has = |part: &str| plan.changes.iter().any(|change| change.path.to_string_lossy().contains(part));
     let mut steps = Vec::new();
     if has("/etc/environment") || has("/etc/profile.d/") {
@@ -80,7 +102,7 @@ fn afterwards(host: &dyn HostWrite, plan: &Plan) -> Vec<Text> {
     if plan.changes.iter().any(|change| of_daemon(&change.path)) {
         steps.extend(consumers::installed_docker(host, Release::UNKNOWN).map(targets::docker_reads_again));
     }
-    let product = plan.changes.iter().find(|change| change.path.ends_with("prod.env"));
+    let product = plan.changes.iter().find(|change| as_is && change.path.ends_with("prod.env"));
     steps.extend(product.and_then(|change| Some(targets::product_reads_again(host, change.path.parent()?))));
     // An image has no sessions and no daemons.
     let later = |step| if host.is_live() { step } else { text!("once the image runs: {}", step) };

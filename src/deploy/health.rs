@@ -14,6 +14,11 @@ use crate::text::Text;
 /// So many polls in a row have to find everything well.
 const STEADY: u32 = 2;
 
+/// A line that does not pass by itself counts when it came again in so many polls,
+const REPEATED: u32 = 4;
+/// and not before this long after the start.
+const SETTLED: Duration = Duration::from_secs(20);
+
 /// What one look at the product found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Poll {
@@ -25,8 +30,8 @@ pub(crate) struct Poll {
     pub(crate) wanted: Vec<Wanted>,
     /// What there is.
     pub(crate) services: Vec<Service>,
-    /// Names of known log lines since the start.
-    pub(crate) log: Vec<String>,
+    /// Known log lines since the start, by name, and how often each.
+    pub(crate) log: Vec<(String, usize)>,
 }
 
 /// Where the wait stands.
@@ -63,8 +68,33 @@ pub(crate) enum Failure {
     Ended { service: String, container: String, code: Option<i64> },
     /// The kernel killed it for want of memory.
     OutOfMemory { service: String, container: String },
+    /// It says again and again what does not pass by itself.
+    Rejected { name: String },
     /// Not well in time.
     Late { state: State, missing: Vec<String> },
+}
+
+impl Failure {
+    /// The service that failed.
+    pub(crate) fn service(&self) -> Option<&str> {
+        match self {
+            Self::CrashLoop { service, .. } | Self::Ended { service, .. } | Self::OutOfMemory { service, .. } => {
+                Some(service)
+            }
+            Self::Late { missing, .. } => missing.first().map(String::as_str),
+            Self::Rejected { .. } => None,
+        }
+    }
+
+    /// Its container.
+    pub(crate) fn container(&self) -> Option<&str> {
+        match self {
+            Self::CrashLoop { container, .. } | Self::Ended { container, .. } | Self::OutOfMemory { container, .. } => {
+                Some(container)
+            }
+            Self::Late { .. } | Self::Rejected { .. } => None,
+        }
+    }
 }
 
 /// How long may be waited.
@@ -85,13 +115,15 @@ pub(crate) struct Health {
     last: BTreeMap<String, u64>,
     steady: u32,
     migrated_until: Option<Duration>,
+    /// How often each line was there that does not pass by itself, and how many polls found more of it.
+    refused: BTreeMap<String, (usize, u32)>,
 }
 
 impl Health {
     /// Before the start: the containers that are there, which a start may keep.
     pub(crate) fn new(limits: Limits, before: &[Service]) -> Self {
         let base = every(before).map(|(_, one)| (one.name.clone(), one.restarts)).collect();
-        Self { limits, base, last: BTreeMap::new(), steady: 0, migrated_until: None }
+        Self { limits, base, last: BTreeMap::new(), steady: 0, migrated_until: None, refused: BTreeMap::new() }
     }
 
     /// What the poll makes of it, `since` the start.
@@ -128,6 +160,12 @@ impl Health {
         }
         let missing = missing(poll);
         let answers = !poll.has_interface || poll.status == Some(200);
+        if !answers
+            && steady
+            && let Some(name) = self.rejected(since, poll)
+        {
+            return Err(Failure::Rejected { name });
+        }
         let state = match (answers, steady && missing.is_empty()) {
             (true, true) => {
                 self.steady += 1;
@@ -135,7 +173,7 @@ impl Health {
             }
             (true, false) => State::Answering,
             // The same line is printed for ever by a release that is older than its schema; then the scheduler restarts.
-            (false, true) if poll.log.iter().any(|name| name == "schema-waiting") => {
+            (false, true) if poll.log.iter().any(|(name, _)| name == "schema-waiting") => {
                 self.migrated_until = Some(since);
                 State::Migrating
             }
@@ -151,6 +189,26 @@ impl Health {
             return Err(Failure::Late { state, missing });
         }
         Ok(state)
+    }
+}
+
+impl Health {
+    /// A line that does not pass by itself, and that came again in several polls after everything had had its time to start:
+    /// a database that creates its accounts refuses everybody for some seconds.
+    fn rejected(&mut self, since: Duration, poll: &Poll) -> Option<String> {
+        for (name, count) in &poll.log {
+            if !Known::get().log.iter().any(|line| line.name == *name && line.lasting) {
+                continue;
+            }
+            let (before, times) = self.refused.entry(name.clone()).or_default();
+            if *count > *before {
+                (*before, *times) = (*count, *times + 1);
+            }
+            if *times >= REPEATED && since >= SETTLED {
+                return Some(name.clone());
+            }
+        }
+        None
     }
 }
 
@@ -232,7 +290,7 @@ mod tests {
     #[test]
     fn a_migration_is_waited_for_only_while_the_scheduler_is_steady() {
         let mut health = Health::new(LIMITS, &[]);
-        let waiting = |one: One| Poll { log: vec!["schema-waiting".to_owned()], ..poll(Some(503), one) };
+        let waiting = |one: One| Poll { log: vec![("schema-waiting".to_owned(), 1)], ..poll(Some(503), one) };
         assert_eq!(health.see(at(1), &waiting(one("running", 0))), Ok(State::Starting));
         assert_eq!(health.see(at(2), &waiting(one("running", 0))), Ok(State::Migrating));
         assert_eq!(health.see(at(3000), &waiting(one("running", 0))), Ok(State::Migrating));

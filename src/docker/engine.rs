@@ -232,7 +232,7 @@ fn container(value: &Value) -> Container {
 }
 
 /// `repository:tag@digest` → repository and tag (`latest` where there is none, the digest where there is one alone).
-fn repository_and_tag(image: &str) -> (&str, &str) {
+pub(crate) fn repository_and_tag(image: &str) -> (&str, &str) {
     let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
     match name.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::exchange::{Connection, Row};
 use super::grants::Grant;
+use super::sql;
 use crate::host::HostRead;
 use crate::net::{NetError, shown};
 use crate::stamp::unix_millis;
 use crate::text::words::words;
 
 /// The variables that are judged, or tell one product from another. A server answers with those that it has.
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 12] = [
     "aria_block_size",
     "aurora_version",
     "character_set_server",
@@ -23,12 +24,16 @@ const VARIABLES: [&str; 11] = [
     "max_connections",
     "read_only",
     "require_secure_transport",
+    sql::MODE,
     "super_read_only",
     "version_comment",
 ];
 
 /// Error 1049: there is no such database.
 const NO_SUCH_DATABASE: u16 = 1049;
+
+/// What is done on an open connection of which this is known.
+pub(crate) type Work<'w> = &'w mut dyn FnMut(&mut Connection, &About) -> Result<(), NetError>;
 
 /// What it says.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -121,15 +126,21 @@ impl Clock {
 }
 
 impl About {
-    /// Asks everything, and says goodbye.
+    /// Are names of databases the same in every case?
+    pub(crate) fn any_case(&self) -> bool {
+        self.variables.get("lower_case_table_names").is_some_and(|value| value != "0")
+    }
+
+    /// Asks everything, has `work` done with what was said, and says goodbye.
     pub(crate) fn look(
         mut connection: Connection,
         host: &dyn HostRead,
         databases: [&str; 2],
         because: Option<TlsReason>,
+        work: Work<'_>,
     ) -> Self {
         let mut about = Self { tls: connection.tls(), tls_because: because, ..Self::default() };
-        match about.ask(&mut connection, host, databases) {
+        match about.ask(&mut connection, host, databases).and_then(|()| work(&mut connection, &about)) {
             Ok(()) => connection.quit(),
             Err(error) => about.broke = Some(error),
         }
@@ -165,7 +176,8 @@ impl About {
             .ok()
             .map(|rows| rows.iter().filter_map(|row| row.first()?.as_deref()).filter_map(Grant::parse).collect());
 
-        let list = databases.map(literal).join(",");
+        let escapes = sql::has_escapes(&self.variables);
+        let list = databases.map(|name| sql::literal(name, escapes)).join(",");
         let seen = rows(
             connection,
             &format!(
@@ -173,7 +185,7 @@ impl About {
                  FROM information_schema.SCHEMATA WHERE SCHEMA_NAME IN ({list})"
             ),
         )?;
-        let any_case = self.variables.get("lower_case_table_names").is_some_and(|value| value != "0");
+        let any_case = self.any_case();
         for name in databases {
             let same = |own: &str| own == name || (any_case && own.to_lowercase() == name.to_lowercase());
             let row = seen.iter().find(|row| row.first().and_then(|own| own.as_deref()).is_some_and(same));
@@ -198,12 +210,8 @@ fn rows(connection: &mut Connection, sql: &str) -> Result<Vec<Row>, NetError> {
     Ok(connection.query(sql)?.unwrap_or_default())
 }
 
-fn cell(row: &Row, at: usize) -> Option<String> {
+pub(super) fn cell(row: &Row, at: usize) -> Option<String> {
     row.get(at)?.as_deref().map(shown)
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 #[cfg(test)]
@@ -218,10 +226,5 @@ mod tests {
         assert_eq!(skew(10_000, 70_000, 10_100), 59_900);
         assert_eq!(skew(70_000, 10_000, 70_100), -59_001);
         assert_eq!(skew(i64::MIN, i64::MAX, i64::MIN), i64::MAX);
-    }
-
-    #[test]
-    fn names_stay_names() {
-        assert_eq!(literal("div'vy\\"), r"'div''vy\\'");
     }
 }

@@ -12,6 +12,7 @@ use sha2::Sha256;
 
 use super::greeting::{self, Hello, Refusal, capability, refusal};
 use crate::net::{Line, NetError, Roots, shown_bytes};
+use crate::text::hex;
 
 /// No packet that is read is larger: 64 KiB.
 const MAX_PACKET: usize = 64 << 10;
@@ -28,8 +29,8 @@ const MAX_LOGIN_PACKETS: usize = 8;
 /// `utf8mb4_general_ci`: also servers of 5.5 know it.
 const COLLATION: u8 = 45;
 
-const NATIVE: &str = "mysql_native_password";
-const SHA2: &str = "caching_sha2_password";
+pub(super) const NATIVE: &str = "mysql_native_password";
+pub(super) const SHA2: &str = "caching_sha2_password";
 
 /// One row: a text or NULL for each column.
 pub(crate) type Row = Vec<Option<String>>;
@@ -144,8 +145,8 @@ impl Connection {
     ///
     /// # Errors
     /// The network's, or a server that does not keep to the protocol; the inner one is the server's no.
-    pub(crate) fn query(&mut self, sql: &str) -> Result<Result<Vec<Row>, Refusal>, NetError> {
-        self.command(&[&[3], sql.as_bytes()].concat())?;
+    pub(crate) fn query(&mut self, sql: impl AsRef<[u8]>) -> Result<Result<Vec<Row>, Refusal>, NetError> {
+        self.command(&[&[3], sql.as_ref()].concat())?;
         let head = self.packet()?;
         let columns = match head.first() {
             Some(0xff) => return refusal(&head).map(Err),
@@ -254,6 +255,11 @@ fn response(capabilities: u32, user: &str, plugin: &str, scrambled: &[u8]) -> Ve
     [response_head(capabilities), terminated(user.as_bytes()), proof, plugin].concat()
 }
 
+/// What servers keep of a password with `mysql_native_password`.
+pub(super) fn kept(password: &[u8]) -> String {
+    format!("*{}", hex(&Sha1::digest(Sha1::digest(password))).to_uppercase())
+}
+
 /// What proves the password to a server without telling it; nothing for an empty one.
 fn scrambled(plugin: &str, nonce: &[u8], password: &[u8]) -> Vec<u8> {
     let xor = |one: &[u8], other: &[u8]| one.iter().zip(other).map(|(one, other)| one ^ other).collect();
@@ -310,7 +316,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::text::hex;
 
     /// The expected values are Python's hashlib's, by the formulas of MySQL's documentation.
     #[test]
@@ -322,6 +327,8 @@ mod tests {
             "7d347b6af0b9184873073d5cada8cbc7646a1269586d5fb5748dd3227074065e"
         );
         assert!(scrambled(NATIVE, &nonce, b"").is_empty() && scrambled(SHA2, &nonce, b"").is_empty());
+        // MySQL's documentation of PASSWORD().
+        assert_eq!(kept(b"mypass"), "*6C8989366EAF75BB670AD8EA7A7FC1176A95CEF4");
     }
 
     #[test]

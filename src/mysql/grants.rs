@@ -38,6 +38,9 @@ pub(crate) struct Grant {
     pub(crate) database: Option<String>,
     /// The table, where it is for one only.
     pub(crate) table: Option<String>,
+    /// May it be passed on?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) passes_on: bool,
 }
 
 impl Grant {
@@ -48,15 +51,16 @@ impl Grant {
             None => (true, keyword(line, "REVOKE ")?),
         };
         let end = if revoked { " FROM " } else { " TO " };
-        let (what, _) = split(rest, end)?;
+        let (what, behind) = split(rest, end)?;
+        let passes_on = split(behind, "WITH ").is_some_and(|(_, options)| split(options, "GRANT OPTION").is_some());
         let (names, level) = split(what, " ON ").map_or((what, None), |(names, level)| (names, Some(level)));
         let privileges = names_of(names, level.is_some());
         let Some(level) = level else {
-            return Some(Self { revoked, privileges, database: None, table: None });
+            return Some(Self { revoked, privileges, database: None, table: None, passes_on });
         };
         let (database, rest) = name(level.trim())?;
         let table = rest.strip_prefix('.').filter(|table| *table != "*").map(shown);
-        Some(Self { revoked, privileges, database: Some(database), table })
+        Some(Self { revoked, privileges, database: Some(database), table, passes_on })
     }
 
     /// Does it name this privilege, or all of them?
@@ -86,16 +90,19 @@ pub(crate) fn missing(grants: &[Grant], database: &str, any_case: bool) -> Vec<&
 
 /// Is the global privilege RELOAD there?
 pub(crate) fn has_reload(grants: &[Grant]) -> bool {
+    has_global(grants, "RELOAD")
+}
+
+/// Is this privilege there on everything?
+pub(super) fn has_global(grants: &[Grant], privilege: &str) -> bool {
     let global = |grant: &&Grant| grant.table.is_none() && grant.database.as_deref() == Some("*") && !grant.revoked;
-    grants.iter().filter(global).any(|grant| grant.names("RELOAD"))
+    grants.iter().filter(global).any(|grant| grant.names(privilege))
 }
 
 /// Is there a right to write to a server that is read-only: SUPER, which ALL on everything has, or its heirs of MariaDB 10.11
 /// and MySQL 8.0?
 pub(crate) fn writes_read_only(grants: &[Grant]) -> bool {
-    let names = ["SUPER", "READ_ONLY ADMIN", "CONNECTION_ADMIN"];
-    let global = |grant: &&Grant| grant.table.is_none() && grant.database.as_deref() == Some("*") && !grant.revoked;
-    grants.iter().filter(global).any(|grant| names.iter().any(|name| grant.names(name)))
+    ["SUPER", "READ_ONLY ADMIN", "CONNECTION_ADMIN"].iter().any(|name| has_global(grants, name))
 }
 
 /// The roles that were granted: their privileges are not shown.
@@ -179,7 +186,7 @@ fn name(text: &str) -> Option<(String, &str)> {
 }
 
 /// Does a pattern of a grant (`%`, `_`, each with `\` for itself) match a name?
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     // By the set of positions in the pattern that are possible after each character: linear memory, no recursion.
     let mut steps: Vec<(char, bool)> = Vec::new();
     let mut chars = pattern.chars();
@@ -263,6 +270,10 @@ mod tests {
         assert!(missing(&grants(&["GRANT ALL PRIVILEGES ON `a\\_b`.* TO x"]), "a_b", false).is_empty());
         assert_eq!(missing(&grants(&["GRANT ALL ON `d ON x`.* TO y"]), "d ON x", false), Vec::<&str>::new());
         assert_eq!(roles(&grants(&["GRANT `app`@`%`,`ops`@`%` TO `divvy`@`%`"])), ["`app`@`%`", "`ops`@`%`"]);
+        let passes = |line| grants(&[line])[0].passes_on;
+        assert!(passes(EIGHT) && passes("GRANT ALL ON *.* TO 'r'@'%' REQUIRE SSL WITH GRANT OPTION"));
+        assert!(passes("GRANT ALL ON *.* TO 'r'@'%' WITH MAX_USER_CONNECTIONS 5 GRANT OPTION"));
+        assert!(!passes(USAGE) && !passes("GRANT ALL ON *.* TO 'a WITH GRANT OPTION'@'%'"));
     }
 
     #[test]

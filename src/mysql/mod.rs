@@ -1,5 +1,5 @@
 //! MySQL and its kin as a client meets them: one greeting, one login where an account is given, and what the server says of
-//! itself. Queries only read.
+//! itself. Queries only read, but for those of `provision`.
 //!
 //! `look` asks within a deadline and a budget, and returns `MysqlFacts`: serialisable, without secrets, without an opinion.
 //!
@@ -12,6 +12,8 @@
 //! | `facts` | what was seen, as it is saved |
 //! | `product` | makes and versions |
 //! | `grants` | `SHOW GRANTS` |
+//! | `sql` | names and texts in statements |
+//! | `provision` | databases, user and rights, made by an administrator |
 //!
 //! A conversation that ends at the greeting counts as an aborted one on the server, and too many of them block this host.
 //! So there is one in a run, and where a user is known it goes on to a full login, which clears that count.
@@ -22,14 +24,17 @@ mod facts;
 mod grants;
 mod greeting;
 mod product;
+mod provision;
 mod session;
+pub(crate) mod sql;
 
 pub(crate) use about::{About, There, TlsReason};
 pub(crate) use facts::{Login, MysqlFacts};
 pub(crate) use grants::{Grant, has_reload, missing, roles, writes_read_only};
 pub(crate) use greeting::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Opening, Refusal};
 pub(crate) use product::{Make, Product, advertised, real};
-pub(crate) use session::{Account, Target, look};
+pub(crate) use provision::{CANNOT_USER, Missing, Need, Step, Stopped};
+pub(crate) use session::{Account, Target, look, look_and};
 
 #[cfg(test)]
 pub(crate) use about::{Clock, Database};

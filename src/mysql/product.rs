@@ -59,6 +59,11 @@ pub(crate) fn real(greeting: &Greeting, version: &str, comment: &str, variables:
     recognised(version, comment, variables, mariadb)
 }
 
+/// What it says of itself in a session that could read its variables.
+pub(super) fn of_itself(version: &str, comment: &str, variables: &BTreeMap<String, String>) -> Product {
+    recognised(version, comment, variables, variables.contains_key("aria_block_size"))
+}
+
 fn recognised(text: &str, comment: &str, variables: &BTreeMap<String, String>, mariadb: bool) -> Product {
     let lower = format!("{text} {comment}").to_ascii_lowercase();
     let has = |word: &str| lower.contains(word);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::about::{About, TlsReason};
+use super::about::{About, TlsReason, Work};
 use super::exchange::{self, Connection, LoggedIn};
 use super::facts::{Login, MysqlFacts};
 use super::greeting::{ACCESS_DENIED, Hello, Opening};
@@ -41,6 +41,11 @@ pub(crate) struct Account<'a> {
 
 /// Asks a server. `host` gives the clock that the server's is compared with.
 pub(crate) fn look(target: &Target<'_>, host: &dyn HostRead, time: Time) -> MysqlFacts {
+    look_and(target, host, time, &mut |_, _| Ok(()))
+}
+
+/// The same, and has `work` done once it is logged in.
+pub(crate) fn look_and(target: &Target<'_>, host: &dyn HostRead, time: Time, work: Work<'_>) -> MysqlFacts {
     let time = time.leaving(RESERVE);
     let connected = resolve(target.host, target.port, time)
         .and_then(|addresses| Ok((connect(&addresses, time, BUDGET)?, addresses)));
@@ -52,7 +57,7 @@ pub(crate) fn look(target: &Target<'_>, host: &dyn HostRead, time: Time) -> Mysq
         Ok(((_, Err(refusal)), _)) => (Opening::Refusal(refusal), None),
         Ok(((connection, Ok(hello)), addresses)) => {
             let login = target.account.map(|account| {
-                Session { target, host, addresses: &addresses, time, account }.log_in(connection, &hello)
+                Session { target, host, addresses: &addresses, time, account, work }.log_in(connection, &hello)
             });
             (Opening::Greeting(hello.greeting), login)
         }
@@ -73,11 +78,12 @@ struct Session<'a> {
     addresses: &'a [SocketAddr],
     time: Time,
     account: Account<'a>,
+    work: Work<'a>,
 }
 
 impl Session<'_> {
     /// By TLS where that is asked for; where nobody said, plain first, and again by TLS when the server wants that.
-    fn log_in(&self, connection: Connection, hello: &Hello) -> Login {
+    fn log_in(&mut self, connection: Connection, hello: &Hello) -> Login {
         let offers = hello.greeting.offers_tls;
         match self.target.tls {
             Some(true) if !offers => Login::NoTls,
@@ -104,7 +110,7 @@ impl Session<'_> {
         }
     }
 
-    fn secured(&self, connection: Connection, hello: &Hello, because: TlsReason) -> Login {
+    fn secured(&mut self, connection: Connection, hello: &Hello, because: TlsReason) -> Login {
         match connection.secured(hello, self.target.host, self.target.roots) {
             Ok(connection) => self.attempt(connection, hello, Some(because)),
             Err(error) => Login::Broken { error, tls: true },
@@ -112,9 +118,12 @@ impl Session<'_> {
     }
 
     /// Logs in on a connection that has TLS for the reason `tls`; `None`: it is plain.
-    fn attempt(&self, mut connection: Connection, hello: &Hello, tls: Option<TlsReason>) -> Login {
+    fn attempt(&mut self, mut connection: Connection, hello: &Hello, tls: Option<TlsReason>) -> Login {
         match connection.login(hello, self.account.user, self.account.password) {
-            Ok(LoggedIn::Yes) => Login::Open(Box::new(About::look(connection, self.host, self.target.databases, tls))),
+            Ok(LoggedIn::Yes) => {
+                let about = About::look(connection, self.host, self.target.databases, tls, &mut *self.work);
+                Login::Open(Box::new(about))
+            }
             Ok(LoggedIn::WantsTls) => Login::NeedsTls,
             Ok(LoggedIn::No(refusal)) => Login::Refused { refusal, tls: tls.is_some() },
             Ok(LoggedIn::Plugin(plugin)) => Login::Plugin { plugin },
@@ -123,7 +132,7 @@ impl Session<'_> {
     }
 
     /// A second connection: the server has closed the first one.
-    fn again(&self, because: TlsReason) -> Login {
+    fn again(&mut self, because: TlsReason) -> Login {
         let opened = connect(self.addresses, self.time, BUDGET).and_then(|wire| exchange::open(Line::from(wire)));
         match opened {
             Ok((connection, Ok(hello))) if hello.greeting.offers_tls => self.secured(connection, &hello, because),

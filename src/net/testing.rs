@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::Time;
@@ -63,13 +64,20 @@ pub(crate) fn serve_tls(
 ) -> u16 {
     let key = KeyPair::generate().unwrap();
     let leaf = certificate.signed_by(&key, ca).unwrap();
+    serve_with(&leaf, &key, answer)
+}
+
+/// A TLS server that shows this certificate and signs with this key, which need not be its own.
+pub(crate) fn serve_with(leaf: &rcgen::Certificate, key: &KeyPair, answer: &'static str) -> u16 {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let signer = provider.key_provider.load_private_key(der).unwrap();
+    let own = CertifiedKey::new(vec![leaf.der().clone()], signer);
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())))
-        .unwrap();
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(own)));
     let config = Arc::new(config);
     serve(move |stream| {
         let mut tls = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);

@@ -215,7 +215,7 @@ pub(crate) fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Re
         Some(error) => {
             let error = match &shown.by_host {
                 Some(why) if !shown.chain.is_empty() && !why.is_unsettled() => NetError::Untrusted { why: why.clone() },
-                _ => of_handshake(error, &witness, !shown.chain.is_empty()),
+                _ => of_handshake(error, &witness, &shown.chain),
             };
             Err(Box::new(Unfinished { error, shown }))
         }
@@ -225,7 +225,7 @@ pub(crate) fn examine<S: Read + Write>(wire: S, name: &str, roots: &Roots) -> Re
 }
 
 /// Why a handshake ended.
-fn of_handshake(error: io::Error, witness: &Witness, has_certificate: bool) -> NetError {
+fn of_handshake(error: io::Error, witness: &Witness, shown: &[Vec<u8>]) -> NetError {
     let library = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let why =
         match library {
@@ -233,8 +233,15 @@ fn of_handshake(error: io::Error, witness: &Witness, has_certificate: bool) -> N
             Some(rustls::Error::AlertReceived(
                 AlertDescription::HandshakeFailure | AlertDescription::BadCertificate,
             )) if witness.wanted.load(Ordering::Relaxed) => TlsFault::ClientCertificate,
-            // The certificate is fine by OpenSSL, and the library cannot use its key.
-            Some(rustls::Error::InvalidCertificate(_)) if has_certificate => TlsFault::Beyond(Beyond::Key),
+            // The certificate is fine by OpenSSL; the signature of the handshake is not, or the library cannot use the key.
+            Some(rustls::Error::InvalidCertificate(CertificateError::BadSignature))
+                if shown
+                    .first()
+                    .is_some_and(|own| chain::can_use_key(own, &PROVIDER.signature_verification_algorithms)) =>
+            {
+                TlsFault::Broken("the handshake is not signed by the key of its certificate".into())
+            }
+            Some(rustls::Error::InvalidCertificate(_)) if !shown.is_empty() => TlsFault::Beyond(Beyond::Key),
             Some(error) => fault(error),
             None if error.kind() == io::ErrorKind::UnexpectedEof => TlsFault::Closed,
             None => return NetError::of(error),

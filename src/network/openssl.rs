@@ -1,5 +1,6 @@
 //! OpenSSL's own client, asked where the TLS library of this program cannot look further: the product's clients are OpenSSL's.
 
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) enum Openssl {
         /// Its words.
         why: Foreign,
     },
+    /// There is no such program here.
+    Missing,
 }
 
 /// Judges certificates (PEM, the peer's own first).
@@ -45,8 +48,8 @@ pub(crate) fn may_know_more(error: &NetError) -> bool {
     }
 }
 
-/// Asks it. `starttls` is the protocol in which TLS is begun; `via` the proxy (`host:port`) to go through. `None`: there is no
-/// openssl here, or none that can do it.
+/// Asks it. `starttls` is the protocol in which TLS is begun; `via` the proxy (`host:port`) to go through. `None`: it is none
+/// that can do it, or there was no time.
 pub(crate) fn ask(
     host: &dyn HostRead,
     (name, port): (&str, u16),
@@ -75,7 +78,11 @@ pub(crate) fn ask(
         add(&["-proxy", proxy]);
     }
     let deadline = time.left().min(LONGEST);
-    let output = host.run(&Command { deadline, ..Command::new(argv) }).ok()?;
+    let output = match host.run(&Command { deadline, ..Command::new(argv) }) {
+        Ok(output) => output,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Openssl::Missing),
+        Err(_) => return None,
+    };
     let judge = |shown: &[u8]| roots.judge_pem(shown, bare);
     let judge: Option<Judge<'_>> = if roots.has_more { Some(&judge) } else { None };
     read(&String::from_utf8_lossy(&output.stdout), &String::from_utf8_lossy(&output.stderr), judge)

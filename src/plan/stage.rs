@@ -1,7 +1,8 @@
 //! The product in a run: what becomes of its containers, and the stages of an installation, the same in plan, progress and JSON.
 
-use crate::text::Text;
+use crate::text;
 use crate::text::words::words;
+use crate::text::{Text, own};
 
 words! {
     /// One step on the way from a bare host to a healthy product.
@@ -60,6 +61,20 @@ pub struct Stage {
     pub seconds: f64,
     /// Half a sentence.
     pub detail: Text,
+}
+
+impl Stage {
+    /// A stage that was not gone through.
+    pub(crate) fn idle(id: StageId, state: StageState, detail: impl Into<Text>) -> Self {
+        Self { id, state, seconds: 0.0, detail: detail.into() }
+    }
+
+    /// The stage on one line.
+    pub(crate) fn line(&self) -> Text {
+        let time = format!("{:>7.1} s", self.seconds);
+        let (name, state) = (format!("{:<10}", self.id.as_str()), format!("{:<8}", self.state.as_str()));
+        text!("{} {}{}  {}", own(name), own(state), own(time), self.detail.clone())
+    }
 }
 
 words! {

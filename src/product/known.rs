@@ -30,6 +30,8 @@ pub(crate) struct Health {
     pub(crate) path: String,
     /// The page of the first run.
     pub(crate) setup: String,
+    /// The page of the licence.
+    pub(crate) license: String,
     pub(crate) slow_ms: u64,
 }
 
@@ -100,6 +102,9 @@ pub(crate) struct Line {
     /// How bad it is while it lasts.
     pub(crate) status: Status,
     pub(crate) cause: String,
+    /// It does not pass by itself.
+    #[serde(default)]
+    pub(crate) lasting: bool,
     /// What to do about it.
     pub(crate) advice: Vec<Template>,
 }

@@ -12,15 +12,19 @@
 //! | `interface` | what does `/Status` on the interface's port answer? |
 //! | `queues` | how long are its lists in Redis? |
 //! | `logs` | which known lines stand in its logs? |
+//! | `images` | nothing: which image a release has, from `assets/images.toml` |
+//! | `templates` | nothing: files for a host that has none |
 
 pub(crate) mod containers;
 pub(crate) mod environment;
+pub(crate) mod images;
 pub(crate) mod interface;
 mod known;
 pub(crate) mod logs;
 mod own;
 mod place;
 pub(crate) mod queues;
+pub(crate) mod templates;
 
 pub(crate) use known::Known;
 pub(crate) use own::containers as own_containers;

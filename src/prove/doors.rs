@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clients::{self, Client, Target};
 use crate::consumers::Door;
 use crate::consumers::callers::{Caller, is_installed};
-use crate::environment::LoginUser;
+use crate::environment::{self, LoginUser, Unseen};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::host::Command;
@@ -141,14 +141,21 @@ pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targe
     let askers = askers(look);
     let mut caller = Caller::new(look.host, login.clone(), DOOR_MS);
     for door in Door::ALL.into_iter().filter(|door| door.is_there(look.host) && !askers.is_empty()) {
-        let (user, question) = match caller.question(door, sandbox) {
+        let question = caller.question(door, sandbox).and_then(|(user, question)| match door {
+            Door::Service => Ok((user, Question { environment: of_services(look)?, ..question })),
+            _ => Ok((user, question)),
+        });
+        let (user, question) = match question {
             Ok(asked) => asked,
             Err(why) => {
-                let title = text!(
-                    "{} of {} was not tried, so no program was asked there",
-                    own(door.as_str()),
-                    own(&login.name)
-                );
+                let title = match door {
+                    Door::Service => "no program was asked as a service: the models alone speak".into(),
+                    _ => text!(
+                        "{} of {} was not tried, so no program was asked there",
+                        own(door.as_str()),
+                        own(&login.name)
+                    ),
+                };
                 asked.findings.push(Finding::new(ids::PROVE_DOOR, Status::Skip, title).observed(why));
                 asked.programs.extend(askers.iter().map(|asker| program(door, asker, None, Vec::new())));
                 continue;
@@ -183,6 +190,22 @@ pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targe
         }
     }
     asked
+}
+
+/// The environment that the running systemd gives to all its services.
+///
+/// # Errors
+/// It cannot be asked, so that nobody but the models knows.
+fn of_services(look: &Look<'_>) -> Result<Vec<(String, String)>, Text> {
+    if look.changes.is_some() {
+        return Err(
+            "what systemd gives to services once the planned files are there is known by the models alone".into()
+        );
+    }
+    match environment::services(look.host, Duration::from_millis(DOOR_MS)) {
+        Ok(variables) => Ok(variables),
+        Err(Unseen::Absent(why) | Unseen::Failed(why)) => Err(why),
+    }
 }
 
 /// What a program did with each target.

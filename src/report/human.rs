@@ -6,7 +6,7 @@ use super::characters::{characters, diff_line, line as say, visible};
 use super::{Outcome, Report};
 use crate::apply::{Drift, Run, State};
 use crate::finding::{Finding, Status, ids};
-use crate::plan::{Action, Change, ContainerChange, Fate, unified};
+use crate::plan::{Action, Change, ContainerChange, Fate, Stage, StageState, unified};
 use crate::problem::{HostState, Kind, Problem};
 use crate::redact::Redactor;
 use crate::text;
@@ -172,9 +172,9 @@ impl Report<'_> {
             let _ = writeln!(text, "{} {}: {reasons}", paint.bold(&done), change.path.display());
         }
         text.push_str(&containers(self.containers));
-        for stage in self.stages {
-            let _ =
-                writeln!(text, "{}: {:.1} s {}", stage.id.as_str(), stage.seconds, say(self.redactor, &stage.detail));
+        let told = |stage: &&Stage| verbose || self.outcome != Outcome::Unchanged && stage.state != StageState::Pending;
+        for stage in self.stages.iter().filter(told) {
+            let _ = writeln!(text, "{}", say(self.redactor, &stage.line()));
         }
         // After a change the proof is shown also where it passed. That the host was fit before is none.
         let all = verbose || self.outcome == Outcome::Changed;
@@ -221,7 +221,7 @@ pub fn status(runs: &[Run], drift: &[Drift], person: &Person, paint: Paint) -> S
         let undo = text!("{}", ics_setup(text!("revert {}", own(&run.begin.run)))).pasted_by(person);
         let _ = writeln!(
             text,
-            "\nRun {} was interrupted. The next prepare or reconfigure takes it back first; so does: {}",
+            "\nRun {} was interrupted. The next prepare, install or reconfigure takes it back first; so does: {}",
             run.begin.run,
             say(&Redactor::default(), &undo)
         );

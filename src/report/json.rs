@@ -41,7 +41,7 @@ impl Report<'_> {
 
     /// Verbs that may touch what runs tell of it, also where they did not.
     fn is_of_product(&self) -> bool {
-        self.command == "reconfigure"
+        matches!(self.command, "install" | "reconfigure") || !self.containers.is_empty()
     }
 
     /// All stages, in their order.
@@ -53,6 +53,9 @@ impl Report<'_> {
                 "seconds": (stage.seconds * 100.0).round() / 100.0,
                 "detail": characters(redactor, &stage.detail),
             }),
+            None if self.command == "install" => {
+                json!({"id": id.as_str(), "state": "pending", "seconds": 0, "detail": ""})
+            }
             None => json!({"id": id.as_str(), "state": "skipped", "seconds": 0, "detail": "not a part of this run"}),
         });
         all.collect()

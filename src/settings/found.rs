@@ -62,6 +62,19 @@ pub struct Found {
     pub generation: Option<Generation>,
     /// Names of the other generation that are active as well.
     pub mixed: bool,
+    /// A compose file for a host that has none, and where it was taken from.
+    pub(crate) brought: Option<Brought>,
+    /// Compose as a program with its whole path, where it is known which one serves the project; `None`: whichever is found.
+    pub(crate) compose: Option<Vec<String>>,
+}
+
+/// A file from elsewhere, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Brought {
+    /// Its content.
+    pub(crate) bytes: Vec<u8>,
+    /// Where it came from, for people.
+    pub(crate) from: Text,
 }
 
 impl Found {

@@ -15,15 +15,16 @@ mod schema;
 mod table;
 
 pub use file::{Entry, SETTINGS_FILE, example, export, read as read_file};
+pub(crate) use found::Brought;
 pub use found::{First, Found, Line};
 pub(crate) use host_name::{NoHost, host_alone, host_shown};
 pub use last_run::{LastRun, STATE, STATE_FILE, Told};
-pub use layers::{Layer, Layers, Origin, Setting, parse_switch};
+pub use layers::{Layer, Layers, Origin, Setting, parse_duration, parse_switch};
 pub use no_proxy::{NoProxy, NoProxyError};
 pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme};
 pub use resolve::{
-    BackEnd, Deployment, Effective, Exclusions, Proxies, SecretSources, Settings, TargetName, Unresolved, home,
-    strategy,
+    BackEnd, Deployment, Effective, Exclusions, MysqlAdmin, Proxies, SecretSources, Settings, TargetName, Unresolved,
+    home, strategy,
 };
 pub use schema::schema;
 pub use table::{Key, Shape, Spec, TABLE, by_key};

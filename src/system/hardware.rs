@@ -48,6 +48,15 @@ pub(crate) fn observe(host: &dyn HostRead) -> HardwareFacts {
     }
 }
 
+/// `MemAvailable` in KiB: what programs can have without swapping. `None`: no running system, or a kernel before 3.14.
+pub(crate) fn memory_available_kib(host: &dyn HostRead) -> Option<u64> {
+    host.is_live()
+        .then(|| text(host, MEMINFO))
+        .and_then(Result::ok)
+        .flatten()
+        .and_then(|found| line(&found, "MemAvailable:"))
+}
+
 fn online(host: &dyn HostRead) -> Option<u32> {
     let listed = text(host, ONLINE).ok().flatten().and_then(|list| ranges(&list));
     listed.or_else(|| {
@@ -69,7 +78,11 @@ fn ranges(list: &str) -> Option<u32> {
 }
 
 fn mem_total(text: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse().ok())
+    line(text, "MemTotal:")
+}
+
+fn line(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix("kB")?.trim().parse().ok())
 }
 
 #[cfg(test)]

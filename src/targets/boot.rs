@@ -4,6 +4,9 @@ use super::Context;
 use crate::plan::Draft;
 use crate::problem::Problem;
 
+/// The unit.
+pub(crate) const UNIT: &str = "insightcloudsec.service";
+
 pub(super) fn plan(_context: &Context<'_>, _draft: &mut Draft<'_>) -> Result<(), Problem> {
     Ok(())
 }

@@ -1,9 +1,338 @@
 //! The compose file of the product: which image, how many workers, which port.
+//!
+//! A file that is there is edited where somebody asks for something in this run, and stays as it is in every other byte. A
+//! host without one gets the bundle's, that of `--from`, or the built-in template.
 
-use super::Context;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use super::{Context, Phase, mysql_env};
+use crate::docker::compose::edit::{Edit, edited};
+use crate::docker::compose::outline::{Outline, outline};
+use crate::docker::compose::{Odd, published};
+use crate::docker::repository_and_tag;
+use crate::finding::{Finding, ids};
 use crate::plan::Draft;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
+use crate::product::images::{ProductImages, release_of};
+use crate::product::{Known, Place, templates};
+use crate::settings::{Deployment, Key};
+use crate::system::hardware;
+use crate::text;
+use crate::text::{Foreign, Text, own};
+use crate::version::Version;
 
-pub(super) fn plan(_context: &Context<'_>, _draft: &mut Draft<'_>) -> Result<(), Problem> {
-    Ok(())
+/// What a worker wants of the memory: the vendor's templates of 2019, one worker for each GB.
+const WORKER_KIB: u64 = 1 << 20;
+
+/// The vendor's own number of workers, which nobody needs to go beyond unasked.
+const MOST_WORKERS: u64 = 8;
+
+/// Workers of an image, the memory of whose machine is not known.
+const WORKERS_OF_AN_IMAGE: u32 = 2;
+
+/// What the web server is told where TLS ends in front of it (the vendor's Terraform of 2022).
+const REVERSE_PROXY: &str = "--reverse-proxy";
+
+/// The compose file of the product's folder, as it is there or is going to be.
+pub(super) fn path(context: &Context<'_>) -> PathBuf {
+    Place::look(context.view, &context.settings.home).compose_file(&context.settings.home)
+}
+
+pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), Problem> {
+    let path = path(context);
+    let shown = context.view.host.shown(&path);
+    let present = draft.snapshot(&path)?;
+    let wishes = Wishes { context, fresh: present.is_none() };
+    if context.phase != Phase::Install && (present.is_none() || !wishes.any()) {
+        return Ok(());
+    }
+    let (bytes, mut reasons) = match (&present, &context.found.brought) {
+        (Some(present), _) => (present.bytes.clone(), Vec::new()),
+        (None, Some(brought)) => (brought.bytes.clone(), vec![text!("taken from {}", brought.from)]),
+        (None, None) => {
+            let test_drive = context.settings.deployment == Deployment::TestDrive;
+            (templates::compose_file(test_drive).into(), vec!["made from the built-in template".into()])
+        }
+    };
+    let Ok(text) = String::from_utf8(bytes) else {
+        draft.note(refused(&shown, &Odd { line: 0, why: "it is not valid UTF-8" }));
+        return Ok(());
+    };
+    let services = match outline(&text) {
+        Ok(services) => services,
+        Err(odd) => {
+            draft.note(refused(&shown, &odd));
+            return Ok(());
+        }
+    };
+    let (edits, why) = wishes.edits(&services, &shown, draft)?;
+    reasons.extend(why);
+    let edits: Vec<(&str, Edit)> = edits.iter().map(|(service, edit)| (service.as_str(), edit.clone())).collect();
+    let new = match edited(&text, &edits) {
+        Ok(new) => new,
+        Err(odd) => {
+            draft.note(refused(&shown, &odd));
+            return Ok(());
+        }
+    };
+    if context.phase == Phase::Install {
+        judge(context, &shown, &new, draft);
+        mysql_env::plan(context, &services, draft)?;
+    }
+    draft.put(&path, new.into_bytes(), 0o644, reasons)
+}
+
+/// A file that is not edited.
+fn refused(shown: &Path, odd: &Odd) -> Finding {
+    let at = if odd.line == 0 { text!("{}", shown) } else { text!("{}:{}", shown, own(odd.line)) };
+    Finding::fail(ids::COMPOSE_FILE, text!("{}: {}", at.clone(), own(odd.why)))
+        .expected("a file that every Compose reads alike, with one place for each setting")
+        .cause("Compose 1.x takes what v2 refuses, such as the last of two equal names, so that one host runs what the other does not")
+        .advise(text!("mend the file by hand at {}, then run the same again", at))
+}
+
+/// What is asked of the file.
+struct Wishes<'a> {
+    context: &'a Context<'a>,
+    /// There is no file yet.
+    fresh: bool,
+}
+
+impl Wishes<'_> {
+    /// What is said: of a file that is there, in this run alone.
+    fn said(&self, key: Key) -> Option<&str> {
+        let settings = self.context.settings;
+        if self.fresh { settings.text(key) } else { settings.said(key) }
+    }
+
+    fn any(&self) -> bool {
+        let keys = [Key::Image, Key::Workers, Key::Port, Key::Bind, Key::ReverseProxy];
+        keys.into_iter().any(|key| self.said(key).is_some())
+    }
+
+    /// Edits by service, and why each.
+    fn edits(
+        &self,
+        services: &[Outline],
+        shown: &Path,
+        draft: &mut Draft<'_>,
+    ) -> Result<(Vec<(String, Edit)>, Vec<Text>), Problem> {
+        let (mut edits, mut reasons) = (Vec::new(), Vec::new());
+        if let Some(image) = self.image(draft)? {
+            let product = of_product(services);
+            if product.is_empty() {
+                draft.note(missing(shown, "that has the product's image"));
+            }
+            if product.iter().any(|service| service.image.as_deref() != Some(&image)) {
+                reasons.push(text!("image {}", Foreign::new(&image)));
+            }
+            let pin = |service: &&Outline| (service.name.clone(), Edit::Word { key: "image", value: image.clone() });
+            edits.extend(product.iter().map(pin));
+        }
+        let workers: Vec<&Outline> = services.iter().filter(|service| role(service) == Some("worker")).collect();
+        match (self.workers()?, workers.as_slice()) {
+            (None, _) => {}
+            (Some((count, why)), [worker]) => {
+                reasons.push(why);
+                edits.push((worker.name.clone(), Edit::Scale(count)));
+            }
+            // Which of several is to have how many, only their file says.
+            (Some(_), _) if self.said(Key::Workers).is_none() => {}
+            (Some(_), []) => draft.note(missing(shown, "of workers")),
+            (Some(_), several) => {
+                let names = several.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
+                let title = text!("{} has more than one service of workers: {}", shown, Foreign::new(names));
+                let advice = "give each its own scale in the file, and leave --workers out";
+                draft.note(Finding::fail(ids::COMPOSE_FILE, title).advise(advice));
+            }
+        }
+        let Some(web) = services.iter().find(|service| role(service) == Some("interfaceserver")) else {
+            if [Key::Port, Key::Bind, Key::ReverseProxy].into_iter().any(|key| self.said(key).is_some()) {
+                draft.note(missing(shown, "of the web interface"));
+            }
+            return Ok((edits, reasons));
+        };
+        if let Some(mapping) = self.mapping(web)? {
+            reasons.push(text!("port {}", own(&mapping)));
+            edits.push((web.name.clone(), Edit::Port { container: Known::get().health.port, mapping }));
+        }
+        let flagged = web.command.split(' ').any(|word| word == REVERSE_PROXY);
+        match self.said(Key::ReverseProxy).and_then(crate::settings::parse_switch) {
+            Some(true) if !flagged => {
+                reasons.push(text!("add {}", own(REVERSE_PROXY)));
+                edits.push((web.name.clone(), Edit::Flag(REVERSE_PROXY.to_owned())));
+            }
+            Some(false) if flagged => {
+                reasons.push(text!("take out {}", own(REVERSE_PROXY)));
+                edits.push((web.name.clone(), Edit::NoFlag(REVERSE_PROXY.to_owned())));
+            }
+            _ => {}
+        }
+        Ok((edits, reasons))
+    }
+
+    /// The image that is wanted: by its name, or by the release, whichever is said more strongly.
+    fn image(&self, draft: &mut Draft<'_>) -> Result<Option<String>, Problem> {
+        let settings = self.context.settings;
+        let release = self.said(Key::Release).filter(|_| self.context.phase == Phase::Install);
+        let by_name = self
+            .said(Key::Image)
+            .filter(|_| release.is_none() || settings.rank(Key::Image) >= settings.rank(Key::Release));
+        if let Some(image) = by_name {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+            if !image.chars().all(plain) || !image.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+                return Err(Problem::settings(
+                    id::SETTING_INVALID,
+                    text!("--image: {:?} is no name of an image", image),
+                )
+                .hint("an image is REPOSITORY:TAG"));
+            }
+            return Ok(Some(image.to_owned()));
+        }
+        let images = ProductImages::get();
+        let newest = images.newest().to_string();
+        let release = match release {
+            Some(release) => release,
+            None if self.fresh && self.context.found.brought.is_none() => &newest,
+            None => return Ok(None),
+        };
+        let Some(image) = images.of_release(release) else {
+            return Err(Problem::settings(
+                id::SETTING_INVALID,
+                text!("--release: which image {:?} has is not known", release),
+            )
+            .because("known are the images of releases from 19 on, written as 22.3.9")
+            .hint("name it: --image <REPOSITORY:TAG>"));
+        };
+        if image.inferred {
+            let title =
+                text!("nobody has seen the image of release {} yet: {}", release, Foreign::new(&image.reference));
+            draft.note(
+                Finding::warn(ids::IMAGE_INFERRED, title)
+                    .cause("its repository is taken to be that of the releases around it")
+                    .advise("where the pull does not find it, name the right one: --image <REPOSITORY:TAG>"),
+            );
+        }
+        Ok(Some(image.reference))
+    }
+
+    /// How many workers, and why so many; `None`: as many as the file says.
+    fn workers(&self) -> Result<Option<(u32, Text)>, Problem> {
+        if let Some(count) = self.said(Key::Workers) {
+            let count = count.parse().map_err(|_| Problem::bug("--workers is a number by its shape"))?;
+            return Ok(Some((count, text!("{} workers", own(count)))));
+        }
+        if !self.fresh {
+            return Ok(None);
+        }
+        Ok(Some(match hardware::memory_available_kib(self.context.view.host) {
+            Some(kib) => {
+                let count = (kib / WORKER_KIB).clamp(1, MOST_WORKERS);
+                let why = text!("{} workers: {} MiB of memory are available", own(count), own(kib >> 10));
+                (u32::try_from(count).unwrap_or(1), why)
+            }
+            None => {
+                let count = WORKERS_OF_AN_IMAGE;
+                (count, text!("{} workers: the memory is not known here (--workers)", own(count)))
+            }
+        }))
+    }
+
+    /// The way to the web interface, where it is to be another one.
+    fn mapping(&self, web: &Outline) -> Result<Option<String>, Problem> {
+        let (port, bind) = (self.said(Key::Port), self.said(Key::Bind));
+        if port.is_none() && bind.is_none() {
+            return Ok(None);
+        }
+        let inner = Known::get().health.port;
+        let now = published(&web.ports, inner);
+        let (now_at, now_port) = now.clone().unwrap_or((None, inner));
+        let port = match port {
+            Some(port) => port.parse().map_err(|_| Problem::bug("--port is a port by its shape"))?,
+            None => now_port,
+        };
+        let at = match bind {
+            None => now_at,
+            Some(bind) => {
+                let wrong = |_| {
+                    Problem::settings(id::SETTING_INVALID, text!("--bind: {:?} is no address", bind))
+                        .hint("an address of this host, such as 127.0.0.1")
+                };
+                let bare = bind.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(bind);
+                match bare.parse::<IpAddr>().map_err(wrong)? {
+                    address if address.is_unspecified() => None,
+                    IpAddr::V6(address) => Some(format!("[{address}]")),
+                    address => Some(address.to_string()),
+                }
+            }
+        };
+        if now == Some((at.clone(), port)) {
+            return Ok(None);
+        }
+        let at = at.map(|at| format!("{at}:")).unwrap_or_default();
+        Ok(Some(format!("{at}{port}:{inner}")))
+    }
+}
+
+fn missing(shown: &Path, what: &'static str) -> Finding {
+    Finding::fail(ids::COMPOSE_FILE, text!("{} has no service {}", shown, own(what)))
+        .expected("services as the vendor names them: interfaceserver, scheduler, worker")
+        .advise("name the vendor's file: --from <URL> --from-sha256 <HEX>, or edit this one by hand")
+}
+
+/// What a service does: the name that the vendor gives it, by its own name or by its command.
+fn role(service: &Outline) -> Option<&'static str> {
+    let known = Known::get();
+    let by_name = known.service(&service.name).or_else(|| known.service_of_command(&service.command));
+    by_name.map(|known| known.name.as_str())
+}
+
+/// The services that are made from the product's image.
+fn of_product(services: &[Outline]) -> Vec<&Outline> {
+    let known = Known::get();
+    let is_own = |service: &Outline| {
+        let image = service.image.as_deref().unwrap_or_default();
+        let (repository, tag) = repository_and_tag(image);
+        let of_vendor = known.images.is_product(image) && !known.images.is_apart(repository, tag);
+        of_vendor || known.service(&service.name).is_some_and(|known| known.product)
+    };
+    let images: Vec<&Option<String>> =
+        services.iter().filter(|own| is_own(own) && own.image.is_some()).map(|own| &own.image).collect();
+    services.iter().filter(|own| is_own(own) || images.contains(&&own.image)).collect()
+}
+
+/// Says what the images of the file are.
+fn judge(context: &Context<'_>, shown: &Path, text: &str, draft: &mut Draft<'_>) {
+    // It was read before it was edited.
+    let Ok(services) = outline(text) else { return };
+    let product = of_product(&services);
+    let images: Vec<&str> = product.iter().filter_map(|service| service.image.as_deref()).collect();
+    let production = context.settings.deployment == Deployment::Production;
+    if let Some(image) =
+        images.iter().find(|image| !image.contains(['$', '@']) && repository_and_tag(image).1 == "latest")
+    {
+        let title = text!("{} pins no release of the product: {}", shown, Foreign::new(*image));
+        let finding =
+            if production { Finding::fail(ids::IMAGE_LATEST, title) } else { Finding::warn(ids::IMAGE_LATEST, title) };
+        draft.note(
+            finding
+                .expected("a tag that names a release")
+                .cause("the next pull may bring a newer release, which upgrades the schema of the database for good")
+                .advise("name the release that is meant: --release <VERSION>"),
+        );
+    }
+    let facts = ProductImages::get();
+    let said =
+        context.settings.release.as_deref().and_then(|release| Version::parse(release.trim_start_matches(['v', 'V'])));
+    let newest = images.iter().filter_map(|image| release_of(image)).max().or(said);
+    if let Some(release) = newest.filter(|release| release > facts.newest()) {
+        let title = text!("release {} is newer than any that is known to be installed in this way", own(&release));
+        let mut finding = Finding::warn(ids::RELEASE_NOT_ATTESTED, title)
+            .expected(text!("a release up to {}", own(facts.newest())))
+            .cause("for newer releases the vendor documents Terraform on AWS (EC2 or ECS) alone")
+            .advise("ask the vendor whether this release runs with Compose on a host of your own");
+        finding.docs = Some(text!("{}", own(facts.source())));
+        draft.note(finding);
+    }
 }

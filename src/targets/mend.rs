@@ -239,7 +239,7 @@ impl Mending<'_> {
                 let mut finding = Finding::fail(ids::FILE_OF_A_TOOL, title)
                     .expected("a file that no configuration tool keeps, or --mend-others")
                     .advise(advice);
-                let all_the_same = wanted.map(|wanted| judge::write(verb, &[" --mend-others"], wanted));
+                let all_the_same = wanted.map(|wanted| judge::write_others(verb, "", wanted));
                 let in_words = || Fix::Advice("write it all the same: the same command with --mend-others".into());
                 finding.fix.push(all_the_same.unwrap_or_else(in_words));
                 finding

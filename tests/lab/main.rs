@@ -16,6 +16,7 @@ mod doors;
 mod fixes;
 mod formats;
 mod host;
+mod install;
 mod login;
 mod models;
 mod paths;

@@ -86,8 +86,17 @@ fn planned_files_are_read_by_real_logins_and_nothing_stays() {
     for door in ["su-", "su", "cron"] {
         assert_eq!(ways(&result, door), ["proxy", "direct", "direct"], "{door}: {result:#}");
     }
-    for door in ["sudo", "service"] {
-        assert_eq!(ways(&result, door), ["direct"; 3], "{door}: {result:#}");
+    assert_eq!(ways(&result, "sudo"), ["direct"; 3], "{result:#}");
+    // No systemd runs here, and what it will give is in the models alone.
+    let services: Vec<&Value> =
+        result["programs"].as_array().unwrap().iter().filter(|program| program["door"] == "service").collect();
+    assert!(!services.is_empty(), "{result:#}");
+    for service in services {
+        assert_eq!(
+            (&service["known"], &service["model"]),
+            (&"model".into(), &["direct"; 3].to_vec().into()),
+            "{service:#}"
+        );
     }
     let ask = &result["programs"][0]["asks"][0];
     assert_eq!((&ask["proxy"], &ask["login"]), (&"proxy.corp.example:3128".into(), &"right".into()), "{ask:#}");
@@ -234,9 +243,7 @@ fn the_client_of_docker_is_asked() {
     fs::copy(client, guest.path("/usr/bin/docker")).unwrap();
     let words = ["ics-setup", "prove", "--format", "json", "--client", "docker", "--proxy", PROXY];
     let result = guest.run(&[&words[..], &LOGIN].concat()).expect(0).json();
-    for (door, ways_of) in [("su-", ["proxy", "direct", "direct"]), ("service", ["direct"; 3])] {
-        assert_eq!(ways(&result, door), ways_of, "{door}: {result:#}");
-    }
+    assert_eq!(ways(&result, "su-"), ["proxy", "direct", "direct"], "{result:#}");
     let ask = &result["programs"][0]["asks"][0];
     assert_eq!((&ask["proxy"], &ask["login"]), (&"proxy.corp.example:3128".into(), &"right".into()), "{ask:#}");
 }

@@ -142,7 +142,8 @@ impl Server {
 
     /// Whose its certificates are.
     pub(super) fn owner(self) -> Owner {
-        Owner { who: if self.word == "mysql" { "whoever runs MySQL" } else { "whoever runs Redis" }, server: self.name }
+        let who = if self.word == "mysql" { "whoever runs MySQL" } else { "whoever runs Redis" };
+        Owner { who, server: self.name, is_backend: true }
     }
 
     /// No TLS came about, and the other side speaks it: what this means, in a finding about it. `openssl` is what OpenSSL's
@@ -168,8 +169,8 @@ impl Server {
                     .cause(text!("{} speaks no TLS that current clients speak; the product's would fail in the same way", own(self.name)))
                     .advise(text!("have {} turn on TLS 1.2 or 1.3 with current cipher suites", own(self.owner().who))),
             ),
-            (None, NetError::Tls { why }) => certificates::of_fault(finding, why, self.owner()),
-            (None, _) => None,
+            (None | Some(Openssl::Missing), NetError::Tls { why }) => certificates::of_fault(finding, why, self.owner()),
+            (None | Some(Openssl::Missing), _) => None,
         }
     }
 
@@ -177,7 +178,6 @@ impl Server {
     pub(super) fn trust(self, finding: Finding, why: &Distrust, address: &Address) -> Finding {
         let (word, host, port) = (own(self.word), own(quoted(&address.host)), address.port);
         let start = own(if self.word == "mysql" { " -starttls mysql" } else { "" });
-        let finding = Finding { status: certificates::status(why), ..finding };
         let because = certificates::cause(why, self.owner());
         if let Reason::OtherName { .. } = why.reason {
             let command = ics_setup(text!("reconfigure --{}-host <NAME>", word));

@@ -8,9 +8,10 @@ use super::super::certificates;
 use super::NetworkFacts;
 use super::scope::Scope;
 use crate::check::prelude::*;
-use crate::net::{Distrust, Reason};
+use crate::net::{Distrust, Place, Reason};
 use crate::network::cause::Via;
 use crate::network::inspector;
+use crate::network::openssl::Openssl;
 use crate::network::path::{Certificate, Page, PathProbe};
 use crate::network::target::Target;
 
@@ -74,7 +75,17 @@ fn told(probe: &PathProbe) -> Option<&Distrust> {
 fn kind(probe: &PathProbe) -> Option<(Verdict, String)> {
     let verdict = verdict(probe)?;
     let apart = matches!(verdict, Verdict::OutOfTime | Verdict::Invalid | Verdict::Unsettled | Verdict::StaleStore);
-    Some((verdict, told(probe).filter(|_| apart).map(ToString::to_string).unwrap_or_default()))
+    Some((verdict, told(probe).filter(|_| apart).map(of_one_kind).unwrap_or_default()))
+}
+
+/// What reasons of one kind have in common: OpenSSL's number and the place in the chain; not names, nor dates.
+fn of_one_kind(why: &Distrust) -> String {
+    let place = why.place();
+    let reason = match why.reason.openssl(place) {
+        Some((number, _)) => number.to_string(),
+        None => Distrust::from(why.reason.clone()).to_string(),
+    };
+    format!("{reason} {}", place.map_or("", Place::as_str))
 }
 
 /// One finding for each verdict that occurs, with everything it holds for.
@@ -123,7 +134,7 @@ fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFact
         text!("have the whole list in the device's own words: {} (or squid, fortigate, …)", allowlist)
     };
     let reason = met.first().and_then(|(_, probe)| told(probe));
-    let first_why = reason.map(|why| text!("{}", why)).unwrap_or_default();
+    let first_why = whys(met);
     let remedied = |finding: Finding| match reason {
         Some(why) => certificates::remedied(finding, why, ENDPOINT),
         None => finding,
@@ -183,10 +194,22 @@ fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFact
         Verdict::Invalid => remedied(make(Status::Fail, shows("a certificate that is not valid")))
             .observed(text!("{}: {}", by_whom, first_why))
             .look(look),
-        Verdict::Unsettled => remedied(make(Status::Skip, shows("a certificate that this tool cannot judge")))
+        Verdict::Unsettled => {
+            let finding = remedied(make(Status::Skip, shows("a certificate that this tool cannot judge")));
+            let missing = met.iter().filter_map(|(_, probe)| probe.openssl.as_ref()).find(|own| **own == Openssl::Missing);
+            certificates::with_openssl(finding, missing)
             .observed(text!("{}: {}", by_whom, first_why))
-            .look(look),
+            .look(look)
+        }
     }
+}
+
+/// The reasons of all of them, each once; the first few.
+fn whys(met: Met<'_, '_>) -> Text {
+    const MOST: usize = 3;
+    let all: BTreeSet<String> = met.iter().filter_map(|(_, probe)| told(probe)).map(ToString::to_string).collect();
+    let more = if all.len() > MOST { text!("; and {} more", all.len() - MOST) } else { Text::default() };
+    text!("{}{}", Text::join(all.iter().take(MOST).map(|why| text!("{}", why)), "; "), more)
 }
 
 /// The certificates of all of them, each with the endpoint that it came in place of.

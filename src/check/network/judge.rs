@@ -143,21 +143,24 @@ fn of_walk(scope: Scope, seen: &Seen, probe: &PathProbe, common: Option<&'static
 /// What OpenSSL's client says where the TLS here cannot look further, in the finding about that.
 fn asked_of_openssl(finding: Finding, target: &Target, probe: &PathProbe, way: &Text) -> Finding {
     let observed = finding.observed.clone().unwrap_or_default();
+    // What was thought of it before it was asked does not stand beside what it says.
+    let afresh = |status, title| Finding { status, title, cause: None, fix: Vec::new(), ..finding.clone() };
     let says = |words: Text| text!("{}; OpenSSL's client on this host: {}", observed, words);
     match &probe.openssl {
-        None => finding,
+        None | Some(Openssl::Missing) => certificates::with_openssl(finding, probe.openssl.as_ref()),
         Some(Openssl::Trusted { cipher }) => {
-            Finding::pass(finding.id, text!("{} is reached {} by OpenSSL's client", own(target.name()), way))
+            afresh(Status::Pass, text!("{} is reached {} by OpenSSL's client", own(target.name()), way))
                 .observed(says(text!("{}", cipher)))
         }
         Some(Openssl::Untrusted { why }) => {
             let title = text!("{} shows a certificate that is not valid {}", own(target.name()), way);
-            let failed = Finding::new(finding.id, target.missed(), title).observed(says(text!("{}", why)));
+            let failed = afresh(target.missed(), title).observed(says(text!("{}", why)));
             certificates::remedied(failed, why, ENDPOINT)
         }
         Some(Openssl::NoTls { why }) => Finding { status: target.missed(), ..finding }
             .observed(says(text!("{}", why)))
-            .cause("neither this tool nor OpenSSL comes to TLS with it: a device in between cuts it, or the service is misconfigured"),
+            .cause("neither this tool nor OpenSSL comes to TLS with it: a device in between cuts it, or the service is misconfigured")
+            .advise(text!("have the network team let TLS to {} through, or ask whoever runs it", own(target.name()))),
     }
 }
 

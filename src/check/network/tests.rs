@@ -9,9 +9,10 @@ use crate::check::ProxySpec;
 use crate::check::spec::{Limits, Secrets};
 use crate::finding::Status;
 use crate::net::testing::{PATIENCE, end, hear, patient, serve};
-use crate::net::{Distrust, NetError, Reason, Roots};
+use crate::net::{Beyond, Distrust, NetError, Reason, Roots, TlsFault};
 use crate::network::catalogue::Confidence;
 use crate::network::cause::{Cause, Stage};
+use crate::network::openssl::Openssl;
 use crate::network::path::{Certificate, Page, Step};
 
 fn spec() -> CheckSpec {
@@ -284,6 +285,45 @@ fn interception_is_judged_by_what_both_stores_say() {
         if status == Status::Fail && words != "genuine" && by_name(&findings[0]) {
             assert!(findings[0].fix[0].contains("management.azure.com, sts.amazonaws.com"), "{:?}", findings[0].fix);
         }
+    }
+}
+
+#[test]
+fn certificates_that_ran_out_on_different_days_are_one_finding() {
+    let expired = |day: i64| {
+        let certificate = serde_json::json!({
+            "place": "leaf", "depth": 0, "subject": "CN=x", "issuer": "CN=y", "not_before": 0, "not_after": day * 86_400
+        });
+        Distrust { reason: Reason::Expired, certificate: Some(serde_json::from_value(certificate).unwrap()) }
+    };
+    let of =
+        |day| (target(&format!("e{day}.example"), true), signed("y", Some(Reason::Expired.into()), Some(expired(day))));
+    let findings = interception::judge_interception(Scope::Product, &facts((1..6).map(of).collect()), &spec());
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0].evidence["hosts"].as_array().unwrap().len(), 5);
+    let observed = findings[0].observed.as_ref().unwrap();
+    assert!(observed.contains("1970-01-02") && observed.ends_with("; and 2 more"), "{observed}");
+}
+
+#[test]
+fn what_openssl_says_takes_nothing_away_and_advises_itself_only_where_it_is_missing() {
+    let beyond = || NetError::Tls { why: TlsFault::Beyond(Beyond::Suites) };
+    let finding = |openssl| {
+        let probe = PathProbe { openssl, ..way(Via::Direct, Stage::Tls, Some(beyond().into())) };
+        judge::judge_network(Scope::Product, &facts(vec![(target("a.example", true), probe)]), &spec()).remove(0)
+    };
+    let plain = finding(None);
+    for (openssl, status) in [
+        (None, Status::Fail),
+        (Some(Openssl::Missing), Status::Fail),
+        (Some(Openssl::Trusted { cipher: "x".into() }), Status::Pass),
+        (Some(Openssl::Untrusted { why: Reason::Expired.into() }), Status::Fail),
+        (Some(Openssl::NoTls { why: "x".into() }), Status::Fail),
+    ] {
+        let told = finding(openssl.clone());
+        assert_eq!((told.status, &told.expected), (status, &plain.expected), "{openssl:?}");
+        let installs = told.fix.iter().any(|fix| fix.text().contains("install openssl"));
+        assert_eq!(installs, openssl == Some(Openssl::Missing), "{told:#?}");
     }
 }
 

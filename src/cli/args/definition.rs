@@ -83,7 +83,10 @@ fn all() -> Command {
                 .about("Take back the last run, or the named one")
                 .after_help(help!("revert"))
                 .arg(Arg::new("run").value_name("RUN").help("Name of a run, as status shows it"))
-                .arg(switch("force").help("Overwrite files that were edited since; a backup of them is kept")),
+                .arg(switch("force").help("Overwrite files that were edited since; a backup of them is kept"))
+                .arg(path("purge", "DIR").help(
+                    "Remove the product's folder with its data, its volumes and images for good; DIR repeats the folder",
+                )),
         )
         .subcommand(check())
         .subcommand(prove())

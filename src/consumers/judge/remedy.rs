@@ -1,8 +1,9 @@
 //! What decides otherwise, whatever is written, and what mends that.
 
-use super::super::profile::{MEND_OTHERS, restart, write};
+use super::super::differ::{Difference, differences};
+use super::super::profile::{restart, write, write_others};
 use super::super::{Closed, Consumer, ConsumersFacts, Decided, Keeps, State, Unread, Wanted, Who};
-use super::{Difference, decided_by, differences};
+use super::decided_by;
 use crate::text;
 use crate::text::{Fix, Text, as_root, own, quoted};
 
@@ -107,12 +108,12 @@ pub(super) fn outranked(
     }
     let mut fixes: Vec<Fix> = Vec::new();
     if !wanted.mends_others && others.iter().any(|(_, decided)| decided.others.is_some()) {
-        fixes.push(write("prepare", &[consumer.consumer.profile().flag, MEND_OTHERS], wanted));
+        fixes.push(write_others("prepare", consumer.consumer.profile().flag, wanted));
     }
     // What `prepare` writes or mends anyway decides here too.
     let anyway = |decided: &Decided| decided.ours && !consumer.consumer.has_file_of_ours() && !wanted.written;
     if others.iter().any(|(_, decided)| anyway(decided)) {
-        fixes.push(write("prepare", &[], wanted));
+        fixes.push(write("prepare", "", facts, wanted));
     }
     let by_hand =
         || others.iter().filter(|(_, decided)| !anyway(decided) && (wanted.mends_others || decided.others.is_none()));

@@ -74,7 +74,15 @@ fn run(host: &MemoryHost, dry_run: bool) -> (Result<Outcome, Problem>, RunContex
 fn take_back(host: &MemoryHost) -> Result<Outcome, Problem> {
     let ignored = Ignored::default();
     let options = Options { dry_run: false, prove: false, preflight: false, probe: false, ignored: &ignored };
-    let back = TakeBack { host, named: None, force: false, options, interface: &mut Nobody };
+    let back = TakeBack {
+        host,
+        named: None,
+        force: false,
+        options,
+        interface: &mut Nobody,
+        around: &mut Nothing,
+        besides: false,
+    };
     back.run(&mut RunContext::default())
 }
 

@@ -36,6 +36,7 @@ use packages::{Candidates, Choice};
 
 pub(crate) use binary::Given;
 pub(crate) use judge::{Question, findings, unread_proxy};
+#[allow(unused_imports, reason = "revert and --purge take away what is recorded")]
 pub(crate) use record::{Installed, installed, take_back};
 pub(crate) use repository::draft as draft_repository;
 

@@ -11,11 +11,14 @@
 //! | `interpolate` | `${name:-word}` |
 //! | `project` | which files there are, services merged from them |
 //! | `service` | what a service is made from, what its containers get |
+//! | `outline` | what one file alone says of services, for who edits it |
+//! | `edit` | edits that leave every other byte as it is |
 //! | `ask` | `docker compose config`: Compose itself |
 
 mod ask;
 pub(crate) mod edit;
 mod interpolate;
+pub(crate) mod outline;
 mod project;
 mod service;
 #[cfg(test)]
@@ -29,6 +32,8 @@ use crate::text::Text;
 
 pub(crate) use ask::{Asked, PROGRAMS, ask};
 pub(crate) use project::{Project, services};
+pub(crate) use yaml::Odd;
+
 pub(crate) use service::{Got, NOT_UTF_8, Network, OF_CALLER, Service};
 
 /// The vendor's name of the file.

@@ -12,7 +12,9 @@ use crate::host::HostRead;
 use crate::text;
 
 /// What is read of a service.
-const READ: [&str; 10] = [
+const READ: [&str; 12] = [
+    "image",
+    "command",
     "scale",
     "deploy",
     "ports",
@@ -30,6 +32,10 @@ const READ: [&str; 10] = [
 pub(crate) struct Service {
     /// Its name.
     pub(crate) name: String,
+    /// What its containers are made from; `None`: nothing says, or it cannot be told.
+    pub(crate) image: Option<String>,
+    /// What its containers run, words joined by blanks; `None`: what their image says, or it cannot be told.
+    command: Option<String>,
     /// How many containers: `scale` or `deploy.replicas`; `None`: the file says nothing, so one.
     pub(super) replicas: Option<u32>,
     /// `8001:8001`, as they stand there.
@@ -118,6 +124,19 @@ impl Service {
         self.environment.contains_key(name)
     }
 
+    /// Would its containers be made alike? Their number and what stands in env files aside.
+    pub(crate) fn makes_same(&self, other: &Self) -> bool {
+        let values = |service: &Self| -> Vec<(String, Assigned)> {
+            service.environment.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
+        };
+        let files =
+            |service: &Self| -> Vec<PathBuf> { service.env_files.iter().map(|file| file.path.clone()).collect() };
+        (&self.image, &self.ports, self.network, &self.command)
+            == (&other.image, &other.ports, other.network, &other.command)
+            && values(self) == values(other)
+            && files(self) == files(other)
+    }
+
     /// Do its containers get what stands in this file?
     pub(crate) fn reads(&self, file: &Path) -> bool {
         self.env_files.iter().any(|own| own.path == file)
@@ -185,6 +204,13 @@ impl Service {
                 return odd(value.line, "a tag that changes how files are laid over each other");
             }
             match key {
+                "image" => service.image = text_of(value, around),
+                "command" => {
+                    let words =
+                        value.items().map(|words| words.iter().filter_map(|word| text_of(word, around)).collect());
+                    service.command =
+                        words.map(|words: Vec<String>| words.join(" ")).or_else(|| text_of(value, around));
+                }
                 "scale" => service.replicas = number(value, around),
                 "deploy" => {
                     service.replicas = value.get("replicas")?.and_then(|of| number(of, around)).or(service.replicas)
@@ -222,6 +248,8 @@ impl Service {
         let list = |own: Vec<String>, base: &[String]| [base, &own].concat();
         Self {
             name: self.name,
+            image: self.image.or_else(|| base.image.clone()),
+            command: self.command.or_else(|| base.command.clone()),
             replicas: self.replicas.or(base.replicas),
             ports: list(self.ports, &base.ports),
             network: self.network.or(base.network),

@@ -10,6 +10,9 @@ use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
 /// Deeper nesting is not followed.
 const DEEPEST: usize = 60;
 
+/// No honest map merges in more maps: merges of merges make a small file endless work.
+const MOST_MERGES: usize = 10_000;
+
 /// A value and where it stands.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -24,6 +27,8 @@ pub(super) struct Node {
     pub(super) kind: Kind,
     /// It has a tag of its own (`!reset`), which changes what becomes of it.
     pub(super) tagged: bool,
+    /// How many values stand below one another in it, those that aliases bring in too.
+    height: usize,
 }
 
 #[derive(Debug)]
@@ -76,13 +81,14 @@ impl Node {
     pub(super) fn entries(&self) -> Result<Option<Entries<'_>>, Odd> {
         let Kind::Map(_) = &self.kind else { return Ok(None) };
         let mut found = Vec::new();
-        self.collect(&mut found, 0)?;
+        self.collect(&mut found, 0, &mut 0)?;
         Ok(Some(found))
     }
 
-    fn collect<'n>(&'n self, found: &mut Entries<'n>, depth: usize) -> Result<(), Odd> {
+    fn collect<'n>(&'n self, found: &mut Entries<'n>, depth: usize, merges: &mut usize) -> Result<(), Odd> {
         let Kind::Map(entries) = &self.kind else { return odd(self.line, "a merge of something that is no map") };
-        if depth > DEEPEST {
+        *merges += 1;
+        if depth > DEEPEST || *merges > MOST_MERGES {
             return odd(self.line, "merges that are nested too deeply");
         }
         let mut own: Vec<&str> = Vec::new();
@@ -100,8 +106,8 @@ impl Node {
             entries.iter().filter(|(key, _)| matches!(&key.kind, Kind::Scalar { text, .. } if text == "<<"))
         {
             match &merged.kind {
-                Kind::List(several) => several.iter().try_for_each(|one| one.collect(found, depth + 1))?,
-                _ => merged.collect(found, depth + 1)?,
+                Kind::List(several) => several.iter().try_for_each(|one| one.collect(found, depth + 1, merges))?,
+                _ => merged.collect(found, depth + 1, merges)?,
             }
         }
         Ok(())
@@ -191,7 +197,18 @@ impl<'t> Reader<'t> {
             }
             _ => return odd(line, "it is not understood"),
         };
-        let node = Rc::new(Node { line, column: span.start.col(), range, flow, kind, tagged });
+        let height = match &kind {
+            Kind::Scalar { .. } => 0,
+            Kind::List(items) => items.iter().map(|item| item.height + 1).max().unwrap_or(0),
+            Kind::Map(entries) => {
+                entries.iter().map(|(key, value)| key.height.max(value.height) + 1).max().unwrap_or(0)
+            }
+        };
+        // By aliases too: whoever goes through it, or drops it, does so level by level.
+        if height > DEEPEST {
+            return odd(line, "it is nested too deeply");
+        }
+        let node = Rc::new(Node { line, column: span.start.col(), range, flow, kind, tagged, height });
         if anchor != 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
@@ -235,5 +252,11 @@ mod tests {
         }
         assert!(parse("").unwrap().is_none());
         assert!(parse(&"[".repeat(3000)).is_err());
+        let chain: String = (1..5000).map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1)).collect();
+        assert!(parse(&format!("a0: &a0 [x]\n{chain}")).is_err(), "a value that is deep by its aliases");
+        let merges = (1..30).fold("a0: &a0 {x: y}\n".to_owned(), |text, n| {
+            format!("{text}a{n}: &a{n} {{<<: [{}]}}\n", vec![format!("*a{}", n - 1); 9].join(", "))
+        });
+        assert!(parse(&merges).unwrap().unwrap().get("a29").unwrap().unwrap().entries().is_err());
     }
 }

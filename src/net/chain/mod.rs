@@ -49,6 +49,11 @@ pub(super) fn judge(
     }
 }
 
+/// Can the TLS library check signatures by the key of this certificate (DER)? A signature by any other key is wrong in its eyes.
+pub(super) fn can_use_key(der: &[u8], algorithms: &WebPkiSupportedAlgorithms) -> bool {
+    Certificate::read(der).is_some_and(|own| strength::is_usable(&own, algorithms))
+}
+
 /// A reason, and the depth of the certificate that it is about.
 type Refusal = (Reason, usize);
 

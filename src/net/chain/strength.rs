@@ -33,15 +33,7 @@ pub(super) fn of_key(certificate: &Certificate<'_>) -> Strength {
     let algorithm = key.algorithm.algorithm.to_id_string();
     match algorithm.as_str() {
         "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" => {
-            let bits = match key.parsed() {
-                Ok(PublicKey::RSA(rsa)) => {
-                    let modulus: Vec<u8> = rsa.modulus.iter().copied().skip_while(|byte| *byte == 0).collect();
-                    modulus
-                        .first()
-                        .map(|first| u32::try_from(modulus.len()).unwrap_or(u32::MAX) * 8 - first.leading_zeros())
-                }
-                _ => None,
-            };
+            let bits = modulus_bits(certificate);
             Strength { name: format!("RSA, {} bits", bits.unwrap_or_default()), bits: bits.map(of_modulus) }
         }
         "1.2.840.10045.2.1" => {
@@ -68,6 +60,20 @@ pub(super) fn of_key(certificate: &Certificate<'_>) -> Strength {
         "1.3.101.113" => Strength::known("Ed448", 224),
         other => Strength { name: format!("algorithm {other}"), bits: None },
     }
+}
+
+/// The length of an RSA key's modulus.
+fn modulus_bits(certificate: &Certificate<'_>) -> Option<u32> {
+    let Ok(PublicKey::RSA(rsa)) = certificate.x509.public_key().parsed() else { return None };
+    let modulus: Vec<u8> = rsa.modulus.iter().copied().skip_while(|byte| *byte == 0).collect();
+    let first = modulus.first()?;
+    Some(u32::try_from(modulus.len()).unwrap_or(u32::MAX).saturating_mul(8) - first.leading_zeros())
+}
+
+/// Can the TLS library check signatures by this key? Of RSA it takes 2048 to 8192 bits (ring's `RSA_PKCS1_2048_8192_…`).
+pub(super) fn is_usable(certificate: &Certificate<'_>, algorithms: &WebPkiSupportedAlgorithms) -> bool {
+    let known = algorithms.all.iter().any(|own| own.public_key_alg_id().as_ref() == certificate.key_algorithm);
+    known && modulus_bits(certificate).is_none_or(|bits| (2048..=8192).contains(&bits))
 }
 
 /// The strength of an RSA key (`ossl_ifc_ffc_compute_security_bits`, after NIST SP 800-56B, appendix D).

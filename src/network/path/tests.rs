@@ -4,10 +4,12 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
 
+use rcgen::KeyPair;
+
 use super::*;
 use crate::host::MemoryHost;
-use crate::net::testing::{authority, brief, drip, end, hear, hold, leaf, patient, serve, serve_tls};
-use crate::net::{NetError, Reason, Roots, Time};
+use crate::net::testing::{authority, brief, drip, end, hear, hold, leaf, patient, serve, serve_tls, serve_with};
+use crate::net::{NetError, Reason, Roots, Time, TlsFault};
 use crate::network::cause::{Cause, Stage};
 use crate::settings::ProxyUrl;
 
@@ -60,6 +62,17 @@ fn the_whole_way_is_gone_directly_and_through_a_proxy_and_judged_twice() {
         matches!(probe.by_host.as_ref().map(|why| &why.reason), Some(Reason::OtherName { names, .. }) if names.iter().any(|name| name.raw().contains("other.example"))),
         "{probe:?}"
     );
+}
+
+#[test]
+fn who_does_not_have_the_key_of_the_certificate_that_it_shows_is_told_as_that() {
+    let ca = authority("Example Inspection");
+    let [own, other] = [KeyPair::generate().unwrap(), KeyPair::generate().unwrap()];
+    let port = serve_with(&leaf("origin.example").signed_by(&own, &ca).unwrap(), &other, OK);
+    let roots = Roots::of(&MemoryHost::new(), ca.pem().as_bytes());
+    let failure = probe(&asked(port), None, &roots, patient()).failure.unwrap();
+    let why = "the handshake is not signed by the key of its certificate".into();
+    assert_eq!(failure.why, Cause::NetError { error: NetError::Tls { why: TlsFault::Broken(why) } });
 }
 
 #[test]

@@ -108,6 +108,8 @@ pub struct Settings {
     pub mysql_tls: Option<bool>,
     /// TLS to Redis.
     pub redis_tls: Option<bool>,
+    /// Who makes databases and users; `None`: they are not to be made.
+    pub mysql_admin: Option<MysqlAdmin>,
     /// What is remembered for the next run: what people said, without passwords.
     pub told: Told,
     /// Every secret of this run.
@@ -133,6 +135,15 @@ impl BackEnd {
             Self::Hidden(secret) => secret.expose(),
         }
     }
+}
+
+/// A user of the MySQL server who may make databases and users.
+#[derive(Clone, Debug)]
+pub struct MysqlAdmin {
+    /// Its name.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
 }
 
 /// What settings refer to outside of themselves: other variables and files on the machine where the command runs.
@@ -290,6 +301,7 @@ impl Settings {
         let proxies = if remove_proxy { Proxies::default() } else { resolver.proxies(ignored, &mut findings)? };
         let exclusions = resolver.exclusions(&mut findings)?;
         let back_ends = resolver.back_ends()?;
+        let mysql_admin = resolver.mysql_admin()?;
         if !resolver.missing.is_empty() {
             return Err(Unresolved::Missing(resolver.missing));
         }
@@ -301,6 +313,7 @@ impl Settings {
                 BackEnd::Hidden(secret) => Some(secret.clone()),
                 BackEnd::Plain(_) => None,
             }))
+            .chain(mysql_admin.iter().map(|admin| admin.password.clone()))
             .collect();
         let deployment = layers.get(Key::Deployment).and_then(|setting| Deployment::parse(&setting.value));
         let settings = Self {
@@ -319,6 +332,7 @@ impl Settings {
             home: home(layers)?,
             targets: targets(layers)?,
             back_ends,
+            mysql_admin,
             secrets,
         };
         Ok((settings, findings))
@@ -328,6 +342,17 @@ impl Settings {
     /// those in URLs, are masked.
     pub fn text(&self, key: Key) -> Option<&str> {
         self.shown.iter().find(|(own, ..)| *own == key)?.1.as_deref()
+    }
+
+    /// The same where somebody says it in this run: by a flag, a variable or the settings file.
+    pub fn said(&self, key: Key) -> Option<&str> {
+        let (_, value, origin) = self.shown.iter().find(|(own, ..)| *own == key)?;
+        value.as_deref().filter(|_| origin.rank() > LAST_RUN)
+    }
+
+    /// How strongly it is said: the rank of its origin.
+    pub(crate) fn rank(&self, key: Key) -> u8 {
+        self.shown.iter().find(|(own, ..)| *own == key).map_or(0, |(.., origin)| origin.rank())
     }
 
     /// The same of a time that has a default.

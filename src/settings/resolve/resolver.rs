@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use super::{BackEnd, Exclusions, Proxies, SecretSources, Unresolved};
+use super::{BackEnd, Exclusions, MysqlAdmin, Proxies, SecretSources, Unresolved};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::problem::{Problem, id};
 use crate::redact::is_secret_name;
@@ -128,7 +128,7 @@ impl Resolver<'_> {
         let Some((face, setting)) = self.layers.first_of(keys) else { return Ok(None) };
         let origin = setting.origin.clone();
         let bytes = match face {
-            Key::ProxyPasswordFile | Key::MysqlPasswordFile | Key::RedisPasswordFile => {
+            Key::ProxyPasswordFile | Key::MysqlPasswordFile | Key::RedisPasswordFile | Key::MysqlAdminPasswordFile => {
                 let path = Path::new(&setting.value);
                 let bytes = (self.outside.file)(path).map_err(|error| {
                     Problem::settings(id::PASSWORD_FILE, text!("{}: {} could not be read", origin, path))
@@ -203,12 +203,33 @@ impl Resolver<'_> {
         Ok(exclusions)
     }
 
+    /// Who makes databases, where that is asked for. What is missing for it is noted: with an account of the product goes a
+    /// password.
+    pub(super) fn mysql_admin(&mut self) -> Result<Option<MysqlAdmin>, Problem> {
+        if self.layers.switch(Key::CreateDatabases) != Some(true) {
+            return Ok(None);
+        }
+        let user = self.layers.get(Key::MysqlAdminUser).map(|setting| setting.value.clone());
+        let password =
+            self.password(Key::MysqlAdminPassword, &[Key::MysqlAdminPassword, Key::MysqlAdminPasswordFile])?;
+        let has_own = self.layers.first_of(&[Key::MysqlPassword, Key::MysqlPasswordFile]).is_some()
+            || self.found.get(Key::MysqlPassword).is_some_and(|found| !found.value.is_empty());
+        let needed = [
+            (user.is_some(), Key::MysqlAdminUser),
+            (password.is_some(), Key::MysqlAdminPassword),
+            (has_own, Key::MysqlPassword),
+        ];
+        self.missing.extend(needed.into_iter().filter(|(is_there, _)| !is_there).map(|(_, key)| key.spec()));
+        Ok(user.zip(password).map(|(user, password)| MysqlAdmin { user, password: password.value }))
+    }
+
     pub(super) fn back_ends(&self) -> Result<BTreeMap<Key, BackEnd>, Problem> {
         let mut values = BTreeMap::new();
         for spec in TABLE {
             let plain = (spec.key.is_in("mysql") || spec.key.is_in("redis"))
                 && matches!(spec.shape, Shape::Text | Shape::Port)
-                && !spec.secret;
+                && !spec.secret
+                && spec.key != Key::MysqlAdminUser;
             if let Some(setting) = self.layers.get(spec.key).filter(|_| plain) {
                 if matches!(spec.key, Key::MysqlHost | Key::RedisHost) {
                     host_name(setting)?;

@@ -150,6 +150,7 @@ pub const TABLE: &[(&str, How)] = &[
     ("mysql-tls", Here(mysql_tls)),
     ("mysql-databases", Words),
     ("mysql-grants", Words),
+    ("mysql-admin", Words),
     ("mysql-writable", Words),
     ("mysql-clock", Words),
     ("mysql-charset", Words),

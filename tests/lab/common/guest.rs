@@ -30,7 +30,8 @@ ln -s /proc/self/fd dev/fd
 [ -z "$BINARY" ] || { touch usr/local/bin/ics-setup && mount --bind "$BINARY" usr/local/bin/ics-setup; }
 hostname lab
 ip link set lo up
-exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /bin/sh -c 'echo ready; exec sleep infinity'
+eval "$MORE"
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . $INIT /bin/sh -c 'echo ready; exec sleep infinity'
 "#;
 
 impl Guest {
@@ -49,9 +50,20 @@ impl Guest {
 
     /// A guest over another root, with `binary` as /usr/local/bin/ics-setup; its upper layer is changed by `prepare` first.
     pub fn over(lower: &Path, binary: Option<&Path>, prepare: impl FnOnce(&Path)) -> Self {
+        Self::made(scratch("guest"), lower, binary, prepare, |_| ())
+    }
+
+    /// A guest in `folder`. By the environment that `more` gives to the script that makes it, `MORE` mounts what is not
+    /// everybody's and `INIT` is the guest's first program.
+    pub fn made(
+        folder: TempDir,
+        lower: &Path,
+        binary: Option<&Path>,
+        prepare: impl FnOnce(&Path),
+        more: impl FnOnce(&mut Command),
+    ) -> Self {
         need_root();
         need(&["setpriv", "unshare", "nsenter", "mount", "ip"]);
-        let folder = scratch("guest");
         for part in ["upper", "work", "host"] {
             fs::create_dir(folder.path().join(part)).unwrap();
         }
@@ -61,6 +73,7 @@ impl Guest {
         let space = Leash::holding(&["--net", "--ipc", "--uts"], GUEST, |command| {
             command.env("LOWER", lower).env("DIR", folder.path());
             command.env("BINARY", binary.map_or_else(PathBuf::new, |binary| fs::canonicalize(binary).unwrap()));
+            more(command.env("MORE", "").env("INIT", ""));
         });
         Self { pid: space.pid(), space, folder }
     }

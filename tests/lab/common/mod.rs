@@ -8,8 +8,11 @@
 //! No outcome may depend on how quick or how loaded the machine is: a test waits for events ([`until`]), and limits of time
 //! only say "not for ever".
 
+mod booted;
 mod guest;
 mod manifest;
+pub mod outside;
+pub mod site;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -24,8 +27,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub use booted::Booted;
 pub use guest::Guest;
 pub use manifest::{Manifest, copy_tree};
+pub use outside::Outside;
+pub use site::{Compose, Engine, Host, Site};
 
 /// The program under test: the one cargo has built, or the one named by `ICS_SETUP_LAB_BINARY`
 /// (a portable build, an installed package).

@@ -1,10 +1,11 @@
 //! Findings about getting in: turned away before the greeting, or at the login.
 
+use super::super::super::certificates;
 use super::super::words::{at, placed};
 use super::SERVER;
 use crate::check::prelude::*;
 use crate::check::spec::{Limits, MysqlSpec};
-use crate::mysql::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Login, Refusal};
+use crate::mysql::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Login, Refusal, sql};
 use crate::net::{NetError, TlsFault};
 use crate::network::openssl::Openssl;
 use crate::text::quoted;
@@ -63,7 +64,7 @@ pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding
             .expected("an account for this host")
             .cause("no account of the server has this host's address or name in its host part; the path to the server is open")
             .advise(text!("run on the server, with this host as the message names it or '%' as <HOST>: CREATE USER {} IDENTIFIED BY '<PASSWORD>';", account))
-            .advise(text!("run on the server: GRANT ALL ON `{}`.* TO {}; GRANT ALL ON `{}`.* TO {}; GRANT RELOAD ON *.* TO {};", own(&spec.database), account, own(&spec.secret_database), account, account)),
+            .advise(text!("run on the server: GRANT ALL ON {}.* TO {}; GRANT ALL ON {}.* TO {}; GRANT RELOAD ON *.* TO {};", own(sql::pattern(&spec.database)), account, own(sql::pattern(&spec.secret_database)), account, account)),
         ACCESS_DENIED if tls || !refusal.wants_tls() => {
             let finding = make(ids::MYSQL_LOGIN, text!("MySQL on {} denies the login of {}", place, own(user)))
                 .expected(text!("user {} can log in {}", own(user), own(if spec.has_password { "with the password given" } else { "without a password: none was given" })))
@@ -79,7 +80,7 @@ pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding
         }
         DATABASE_DENIED => make(ids::MYSQL_LOGIN, text!("MySQL on {} denies {} its database", place, own(user)))
             .cause("the account has no rights on it")
-            .advise(text!("run on the server: GRANT ALL ON `{}`.* TO {};", own(&spec.database), account)),
+            .advise(text!("run on the server: GRANT ALL ON {}.* TO {};", own(sql::pattern(&spec.database)), account)),
         1049 => make(ids::MYSQL_DATABASES, text!("a database is missing on {}", place))
             .cause("the product creates neither of its databases")
             .advise(create(&spec.database))
@@ -164,7 +165,7 @@ pub(super) fn login(
             .cause("it has no certificate and no key, or TLS is turned off there (skip_ssl)")
             .advise("set ssl_ca, ssl_cert and ssl_key in my.cnf on the server, then restart it")
             .advise(text!("where the network may be trusted, do without: {}", ics_setup("reconfigure --mysql-tls=false"))),
-        Login::Broken { error, tls } => broken(spec, error, (*tls, openssl), limits, make),
+        Login::Broken { error, tls } => certificates::with_openssl(broken(spec, error, (*tls, openssl), limits, make), openssl),
     })
 }
 
@@ -229,5 +230,5 @@ pub(super) const RAISE: &str = "raise it on the server, and the same in my.cnf o
 
 /// What makes a database, as often as one likes.
 pub(super) fn create(name: &str) -> Text {
-    text!("run on the server: CREATE DATABASE IF NOT EXISTS `{}`;", own(name.replace('`', "``")))
+    text!("run on the server: CREATE DATABASE IF NOT EXISTS {};", own(sql::identifier(name)))
 }

@@ -239,7 +239,7 @@ fn databases(about: &About, mysql: &MysqlSpec) -> Finding {
 
 /// `GRANT` for one database, to the account that logged in.
 fn grant(about: &About, database: &str) -> Text {
-    text!("run on the server: GRANT ALL ON `{}`.* TO {};", own(database.replace('`', "``")), account(about))
+    text!("run on the server: GRANT ALL ON {}.* TO {};", own(mysql::sql::pattern(database)), account(about))
 }
 
 /// `'divvy'@'%'`.
@@ -252,7 +252,7 @@ fn account(about: &About) -> Text {
 fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec) -> Finding {
     let place = at(&mysql.at);
     let account = account(about);
-    let any_case = about.variables.get("lower_case_table_names").is_some_and(|value| value != "0");
+    let any_case = about.any_case();
     let names = [&mysql.database, &mysql.secret_database];
     let short: Vec<(&String, Vec<&str>)> = names
         .into_iter()
@@ -373,8 +373,8 @@ fn charset(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
         .cause("new tables take the database's character set; values compared across sets fail with an illegal mix of collations");
     let other = |set: &str| !set.starts_with("utf8");
     for database in about.databases.iter().filter(|database| database.charset.as_deref().is_some_and(other)) {
-        let name = own(database.name.replace('`', "``"));
-        let sql = text!("ALTER DATABASE `{}` CHARACTER SET utf8mb4;", name);
+        let name = own(mysql::sql::identifier(&database.name));
+        let sql = text!("ALTER DATABASE {} CHARACTER SET utf8mb4;", name);
         finding = finding.advise(text!("run on the server, before the first start only: {}", sql));
     }
     Some(finding)

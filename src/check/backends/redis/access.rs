@@ -1,5 +1,6 @@
 //! Findings about getting in: reached, let in, TLS.
 
+use super::super::super::certificates;
 use super::super::words::{at, placed};
 use super::SERVER;
 use crate::check::prelude::*;
@@ -57,12 +58,13 @@ fn no_reply(facts: &RedisFacts, redis: &RedisSpec, spec: &CheckSpec) -> Finding 
                 .expected("a certificate that this host trusts");
             match openssl.and_then(|_| SERVER.without_tls(finding.clone(), error, openssl, &redis.at)) {
                 Some(finding) => finding,
-                None => SERVER.trust(finding, why, &redis.at),
+                None => certificates::with_openssl(SERVER.trust(finding, why, &redis.at), openssl),
             }
         }
         (Some(error), _) if of_tls(error, openssl, redis).is_some() => {
             let finding = tls_finding(text!("no TLS connection to Redis on {}", place), error);
-            of_tls(error, openssl, redis).map_or(finding, |told| placed(told, &redis.at))
+            of_tls(error, openssl, redis)
+                .map_or(finding, |told| placed(certificates::with_openssl(told, openssl), &redis.at))
         }
         // Asked for TLS only: what is on the other side is not known.
         (Some(error @ (NetError::Tls { .. } | NetError::Closed | NetError::Reset | NetError::Silent { .. })), None) => {

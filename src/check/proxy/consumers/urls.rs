@@ -10,7 +10,7 @@ use crate::text::{Fix, Text, ics_setup, own, quoted};
 
 /// One finding for each kind of flaw that is there, naming all its places; one that passes where there is none.
 pub(super) fn judge_urls(facts: &ConsumersFacts, wanted: &Wanted) -> Vec<Finding> {
-    let places: Vec<Found<'_>> = facts.consumers.iter().flat_map(values).collect();
+    let places: Vec<Found<'_>> = facts.consumers.iter().flat_map(|consumer| values(facts, consumer)).collect();
     if places.is_empty() {
         return Vec::new();
     }
@@ -26,6 +26,7 @@ pub(super) fn judge_urls(facts: &ConsumersFacts, wanted: &Wanted) -> Vec<Finding
 
 /// A value at one place.
 struct Found<'a> {
+    facts: &'a ConsumersFacts,
     consumer: &'a Consumer,
     name: &'static str,
     value: &'a ProxyValue,
@@ -34,7 +35,7 @@ struct Found<'a> {
 impl Found<'_> {
     /// `http://h:1 (http_proxy of a login, /etc/environment)`
     fn shown(&self) -> Text {
-        let Self { consumer, name, value } = self;
+        let Self { consumer, name, value, .. } = self;
         text!("{} ({} of {}, {})", value.text(), own(name), judge::who(consumer), own(&consumer.source))
     }
 
@@ -63,8 +64,13 @@ impl Found<'_> {
 /// A verb, and more flags of it.
 type Writer = (&'static str, &'static str);
 
-fn values(consumer: &Consumer) -> impl Iterator<Item = Found<'_>> {
-    consumer.urls().map(move |(name, value)| Found { consumer, name, value })
+fn values<'a>(facts: &'a ConsumersFacts, consumer: &'a Consumer) -> impl Iterator<Item = Found<'a>> {
+    consumer.urls().map(move |(name, value)| Found { facts, consumer, name, value })
+}
+
+/// The flag without which this verb refuses.
+fn others(places: &[&Found<'_>], (verb, flag): Writer, wanted: &Wanted) -> &'static str {
+    places.first().map_or("", |found| judge::others(verb, flag, found.facts, wanted))
 }
 
 /// The commands that set the proxy anew for all of these, where it is known which one: the wanted one, else the one that
@@ -75,7 +81,8 @@ fn set(places: &[&Found<'_>], wanted: &Wanted, otherwise: Option<fn() -> Text>) 
     writers.dedup();
     let complete = places.iter().all(|found| found.writer().is_some());
     if complete && wanted.asked && wanted.is_proxy() {
-        return writers.into_iter().map(|(verb, more)| judge::write(verb, &[more], wanted)).collect();
+        let write = |(verb, more)| Some(judge::write(verb, more, places.first()?.facts, wanted));
+        return writers.into_iter().filter_map(write).collect();
     }
     let mut known: Vec<Option<&str>> = places.iter().map(|found| found.place()).collect();
     known.sort_unstable();
@@ -83,7 +90,15 @@ fn set(places: &[&Found<'_>], wanted: &Wanted, otherwise: Option<fn() -> Text>) 
     match (otherwise, known.as_slice()) {
         (Some(_), [Some(place)]) if complete => {
             let url = quoted(&format!("http://{place}"));
-            let command = |(verb, more)| ics_setup(text!("{} --proxy {}{}", own(verb), own(&url), own(more)));
+            let command = |writer @ (verb, more): Writer| {
+                ics_setup(text!(
+                    "{} --proxy {}{}{}",
+                    own(verb),
+                    own(&url),
+                    own(more),
+                    own(others(places, writer, wanted))
+                ))
+            };
             writers.into_iter().map(|writer| Fix::Command(command(writer))).collect()
         }
         (Some(words), _) => vec![Fix::Advice(words())],
@@ -124,7 +139,9 @@ fn write_again(places: &[&Found<'_>], wanted: &Wanted) -> Vec<Fix> {
     writers.sort_unstable();
     writers.dedup();
     let again = |writer| match writer {
-        Some((verb, more)) => Fix::Command(ics_setup(text!("{}{}", own(verb), own(more)))),
+        Some(writer @ (verb, more)) => {
+            Fix::Command(ics_setup(text!("{}{}{}", own(verb), own(more), own(others(places, writer, wanted)))))
+        }
         None => Fix::Advice("write the other lines again without them".into()),
     };
     writers.into_iter().map(again).collect()
@@ -270,7 +287,7 @@ fn two(facts: &ConsumersFacts, wanted: &Wanted) -> Option<Finding> {
     let shown: Vec<Text> = shown.collect();
     (!shown.is_empty()).then(|| {
         let title = "http and https requests go through different proxies";
-        let found: Vec<Found<'_>> = consumers.into_iter().flat_map(values).collect();
+        let found: Vec<Found<'_>> = consumers.into_iter().flat_map(|consumer| values(facts, consumer)).collect();
         let one: fn() -> Text = || text!("set one for both: {}", ics_setup("prepare --proxy http://<HOST>:<PORT>"));
         let same = wanted.http.as_ref().map(|own| &own.url) == wanted.https.as_ref().map(|own| &own.url);
         let fix = match same {

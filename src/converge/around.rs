@@ -1,0 +1,145 @@
+//! What is done beside the files of a run: to services that run, and in stages between the files.
+
+use std::time::Instant;
+
+use super::{Interface, RunContext, prove};
+use crate::apply::{Session, Steps};
+use crate::host::HostRead;
+use crate::plan::{Change, Stage, StageId, StageState};
+use crate::problem::Problem;
+use crate::text::Text;
+
+/// A run whose plan is being carried out.
+pub(crate) struct Doing<'a, 'h> {
+    /// The lock.
+    pub(crate) session: &'a Session<'h>,
+    /// What is known.
+    pub(crate) context: &'a mut RunContext,
+    /// Who sees it.
+    pub(crate) interface: &'a mut dyn Interface,
+}
+
+impl Doing<'_, '_> {
+    /// Says what begins.
+    pub(crate) fn tell(&mut self, what: &Text) {
+        self.interface.step(what, self.context);
+    }
+
+    /// Says how far it is.
+    pub(crate) fn moving(&mut self, what: &Text) {
+        self.interface.moving(what, self.context);
+    }
+
+    /// Goes through a stage: notes and says how it ended, and how long it took.
+    ///
+    /// # Errors
+    /// What `work` could not do.
+    pub(crate) fn stage(
+        &mut self,
+        id: StageId,
+        work: impl FnOnce(&mut Self) -> Result<(StageState, Text), Problem>,
+    ) -> Result<(), Problem> {
+        let began = Instant::now();
+        let ended = work(self);
+        let (state, detail) = match &ended {
+            Ok((state, detail)) => (*state, detail.clone()),
+            Err(problem) => (StageState::Failed, problem.message.clone()),
+        };
+        self.note(Stage { id, state, seconds: began.elapsed().as_secs_f64(), detail });
+        ended.map(drop)
+    }
+
+    /// How a stage ended, in the place of what was noted of it before.
+    pub(crate) fn note(&mut self, stage: Stage) {
+        let line = stage.line();
+        self.context.note(stage);
+        self.tell(&line);
+    }
+
+    /// Restarts the Docker daemon where it has not read what its files say.
+    ///
+    /// # Errors
+    /// `systemctl` failed.
+    pub(crate) fn restart_daemon(&mut self, host: &dyn HostRead) -> Result<bool, Problem> {
+        self.context.restart = true;
+        prove::restart(host, self.context)
+    }
+}
+
+/// The steps of [`Around`] while files are published.
+pub(super) struct Carry<'a, 'h> {
+    pub(super) around: &'a mut dyn Around,
+    pub(super) doing: Doing<'a, 'h>,
+}
+
+impl Steps for Carry<'_, '_> {
+    fn before(&mut self, change: &Change) -> Result<(), Problem> {
+        self.around.before_change(&mut self.doing, change)
+    }
+
+    fn made(&mut self, change: &Change) {
+        self.doing.interface.progress(change);
+    }
+
+    fn before_commit(&mut self) -> Result<(), Problem> {
+        self.around.before_commit(&mut self.doing)
+    }
+}
+
+/// What is done to services that run around the change of their files.
+pub(crate) trait Around {
+    /// Looks what becomes of them when the plan of `context` is carried out. Nothing is touched.
+    ///
+    /// # Errors
+    /// What would be done could not be done.
+    fn foresee(&mut self, _context: &mut RunContext) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Would nothing be done?
+    fn is_idle(&self) -> bool {
+        true
+    }
+
+    /// Once the plan is confirmed; nothing has been written.
+    ///
+    /// # Errors
+    /// They run again as before, unless the problem says otherwise.
+    fn before(&mut self, _doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Before the file of a change gets its new content.
+    ///
+    /// # Errors
+    /// It cannot be made yet; all files are taken back.
+    fn before_change(&mut self, _doing: &mut Doing<'_, '_>, _change: &Change) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// All files have their new contents, and can still be taken back.
+    ///
+    /// # Errors
+    /// They are taken back.
+    fn before_commit(&mut self, _doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// The run ends with this problem: they are started again, with the files that there are.
+    fn give_up(&mut self, _doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
+        problem
+    }
+
+    /// Once everything is written and verified.
+    ///
+    /// # Errors
+    /// Files and services are as before, unless the problem says otherwise.
+    fn after(&mut self, _doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        Ok(())
+    }
+}
+
+/// Nothing that runs is touched.
+pub(crate) struct Nothing;
+
+impl Around for Nothing {}

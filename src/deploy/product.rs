@@ -1,0 +1,327 @@
+//! The product's containers in a run.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::compose::Compose;
+use super::health::{Failure, Health, Limits, Poll, State};
+use super::{LOOK, no_answer};
+use crate::apply::{revert, runs};
+use crate::converge::Doing;
+use crate::docker::text::seconds_of;
+use crate::docker::{self, Container};
+use crate::host::{HostRead, HostWrite, View};
+use crate::net::{Time, seconds};
+use crate::plan::{ContainerChange, Fate, StageId, StageState};
+use crate::problem::{HostState, Problem, id};
+use crate::product::{Known, Place, containers, environment, interface, logs, own_containers};
+use crate::redact::Redactor;
+use crate::settings::{Key, STATE, Settings};
+use crate::signals::Uninterrupted;
+use crate::text;
+use crate::text::{Foreign, Text, as_root, ics_setup, own};
+
+/// So often the product is looked at while it starts.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// So many of the last lines of a container that failed are shown.
+const LAST_LINES: &str = "20";
+
+/// The product as it was before a run, and the program that serves it.
+pub(super) struct Product {
+    home: PathBuf,
+    compose: Compose,
+    /// Ids by service.
+    before: BTreeMap<String, Vec<String>>,
+    services: Vec<containers::Service>,
+    limits: Limits,
+    /// When it was stopped. From then on nobody ends the process before the product runs again.
+    pub(super) stopped: Option<(Instant, Uninterrupted)>,
+}
+
+impl Limits {
+    /// As the settings have them.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self { healthy: settings.duration(Key::HealthyWithin), migrate: settings.duration(Key::MigrateWithin) }
+    }
+}
+
+impl Product {
+    /// The product as it is, with Docker that answers.
+    ///
+    /// # Errors
+    /// Docker does not answer, or the Compose that made the containers is not there.
+    pub(super) fn look(host: &dyn HostRead, home: &Path, limits: Limits) -> Result<Self, Problem> {
+        let found = own_containers(host, home, Time::new(LOOK, LOOK)).map_err(|error| no_answer(&error))?;
+        let compose = Compose::of(host, &Place::look(host, home), home, &found.own)?;
+        let services = containers::look(host, home, Time::new(LOOK, LOOK));
+        let services = services.docker.and_then(Result::ok).map(|seen| seen.services).unwrap_or_default();
+        Ok(Self { home: home.to_owned(), compose, before: ids(&found.own), services, limits, stopped: None })
+    }
+
+    /// The command, for a person.
+    pub(super) fn command(&self, arguments: &str) -> Text {
+        self.compose.shown(arguments)
+    }
+
+    /// Runs Compose.
+    ///
+    /// # Errors
+    /// It failed.
+    pub(super) fn compose(&self, host: &dyn HostRead, arguments: &[&str]) -> Result<(), Problem> {
+        self.compose.run(host, arguments).map(drop)
+    }
+
+    /// The services of the product's image that there are.
+    pub(super) fn product_services(&self) -> impl Iterator<Item = &str> {
+        let is_of_product = |name: &&str| Known::get().service(name).is_none_or(|known| known.product);
+        self.before.keys().map(String::as_str).filter(is_of_product)
+    }
+
+    /// Stops what works first, and the interface that people look at last.
+    ///
+    /// # Errors
+    /// Compose failed.
+    pub(super) fn stop(&self, host: &dyn HostRead) -> Result<(), Problem> {
+        let (web, others): (Vec<&str>, Vec<&str>) =
+            self.product_services().partition(|name| name.eq_ignore_ascii_case("interfaceserver"));
+        [others, web].into_iter().filter(|services| !services.is_empty()).try_for_each(|services| {
+            // Without a time of ours, so that each container gets the grace that its file gives it.
+            let arguments: Vec<&str> = ["stop"].into_iter().chain(services).collect();
+            self.compose(host, &arguments)
+        })
+    }
+
+    /// Starts it, and waits until it is well.
+    ///
+    /// # Errors
+    /// It did not start, or will not be well.
+    pub(super) fn start(&self, host: &dyn HostRead, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let began = seconds_of(host.now());
+        let mut steady = Health::new(self.limits, &self.services);
+        doing.stage(StageId::Start, |doing| {
+            doing.tell(&"starting the product".into());
+            self.compose(host, &["up", "-d"])?;
+            Ok((StageState::Changed, text!("{}", self.command("up -d"))))
+        })?;
+        doing.stage(StageId::Healthy, |doing| {
+            self.wait(host, doing, &mut steady, began)?;
+            let detail = match &self.stopped {
+                Some((stopped, _)) => text!("down for {}", own(seconds(stopped.elapsed()))),
+                None => "it answers, and its containers are steady".into(),
+            };
+            Ok((StageState::Changed, detail))
+        })
+    }
+
+    /// Do its containers see what the files say?
+    ///
+    /// # Errors
+    /// One does not.
+    pub(super) fn verify(&self, host: &dyn HostRead, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        doing.stage(StageId::Verify, |_| match stale(host, &self.home).first() {
+            None => Ok((StageState::Done, "the containers see what prod.env says".into())),
+            Some(service) => {
+                let message = text!("{} does not see what prod.env says", Foreign::new(service));
+                Err(Problem::host(id::VERIFY_FAILED, message).hint_command(ics_setup("check runtime")))
+            }
+        })
+    }
+
+    /// Until it is healthy.
+    fn wait(
+        &self,
+        host: &dyn HostRead,
+        doing: &mut Doing<'_, '_>,
+        health: &mut Health,
+        since: u64,
+    ) -> Result<(), Problem> {
+        let (began, mut told) = (Instant::now(), None);
+        loop {
+            let poll = self.poll(host, since)?;
+            let state = health.see(began.elapsed(), &poll).map_err(|failure| {
+                let problem = unhealthy(&failure, &poll, &self.compose);
+                match self.last_words(host, &failure, &doing.context.redactor) {
+                    Some(lines) => problem.excerpt(lines),
+                    None => problem,
+                }
+            })?;
+            if told.replace(state) != Some(state) {
+                doing.tell(&text!("{} ({})", state.sentence(), own(seconds(began.elapsed()))));
+            }
+            if state == State::Healthy {
+                return Ok(());
+            }
+            if self.stopped.as_ref().is_some_and(|(_, calm)| calm.take_arrived()) {
+                let message = "cancelled while the product was starting; it goes on with that";
+                return Err(Problem::host(id::CANCELLED, message)
+                    .hint_command(ics_setup("check runtime"))
+                    .leaving(HostState::Committed));
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn poll(&self, host: &dyn HostRead, since: u64) -> Result<Poll, Problem> {
+        let time = || Time::new(LOOK, LOOK);
+        let seen = match containers::look(host, &self.home, time()).docker {
+            Some(Ok(seen)) => seen,
+            Some(Err(error)) => return Err(no_answer(&error)),
+            None => return Err(Problem::bug("a product without a folder was started")),
+        };
+        let asked = interface::look(host, &self.home, time());
+        let lines = logs::look(host, &self.home, time()).logs.and_then(Result::ok).unwrap_or_default();
+        let is_new = |hit: &logs::Hit| hit.last.is_some_and(|last| last >= since);
+        Ok(Poll {
+            status: asked.asked.as_ref().and_then(|asked| Some(asked.answer.as_ref().ok()?.status)),
+            has_interface: !asked.not_here,
+            wanted: seen.wanted.unwrap_or_else(|| self.expected()),
+            services: seen.services,
+            log: lines.hits.into_iter().filter(is_new).map(|hit| (hit.name, hit.count)).collect(),
+        })
+    }
+
+    /// What ran before, where the compose file is not understood.
+    fn expected(&self) -> Vec<containers::Wanted> {
+        let count = |ids: &Vec<String>| u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        let wanted = |(service, ids): (&String, _)| containers::Wanted { service: service.clone(), count: count(ids) };
+        self.before.iter().map(wanted).collect()
+    }
+
+    /// The last lines of the container that failed, without secrets.
+    fn last_words(&self, host: &dyn HostRead, failure: &Failure, redactor: &Redactor) -> Option<Text> {
+        let container = failure.container()?;
+        let output = docker::run(host, Time::new(LOOK, LOOK), &["logs", "--tail", LAST_LINES, container]).ok()?;
+        let said = [output.stdout, output.stderr].concat();
+        let said = redactor.foreign(&String::from_utf8_lossy(&said));
+        let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+        let lines = &lines[lines.len().saturating_sub(20)..];
+        let numbered = lines.iter().map(|line| text!("  {} | {}", Foreign::new(container), Foreign::new(*line)));
+        (!lines.is_empty()).then(|| Text::join(numbered, "\n"))
+    }
+
+    /// Keeps the last lines of each container where root alone can read them; `None`: there are none, or no place for them.
+    pub(super) fn keep_logs(&self, host: &dyn HostWrite, redactor: &Redactor) -> Option<PathBuf> {
+        let found = own_containers(host, &self.home, Time::new(LOOK, LOOK)).ok()?;
+        let mut text = String::new();
+        for container in found.own.iter().filter(|one| is_product(one)) {
+            let arguments = ["logs", "--timestamps", "--tail", "200", container.id.as_str()];
+            let Ok(output) = docker::run(host, Time::new(LOOK, LOOK), &arguments) else { continue };
+            text.push_str(&format!("== {}\n", container.state.name));
+            for stream in [&output.stdout, &output.stderr] {
+                text.push_str(&redactor.foreign(&String::from_utf8_lossy(stream)));
+            }
+        }
+        let path = PathBuf::from(STATE).join("failed-start.log");
+        let write = || {
+            match host.remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = host.create(&path, 0o600)?;
+            file.write_all(text.as_bytes())?;
+            file.sync()
+        };
+        write().ok().map(|()| path)
+    }
+
+    /// What has become of each service's containers since before.
+    ///
+    /// # Errors
+    /// Docker does not answer.
+    pub(super) fn changes(&self, host: &dyn HostRead) -> Result<Vec<ContainerChange>, Problem> {
+        let found = own_containers(host, &self.home, Time::new(LOOK, LOOK)).map_err(|error| no_answer(&error))?;
+        let after = ids(&found.own);
+        let change = |(service, ids): (String, Vec<String>)| {
+            let fate = match self.before.get(&service) {
+                None => Fate::Create,
+                Some(before) if before.iter().all(|id| ids.contains(id)) => Fate::Keep,
+                Some(_) => Fate::Recreate,
+            };
+            ContainerChange { service, fate }
+        };
+        let gone = self.before.keys().filter(|service| !after.contains_key(*service)).cloned();
+        let gone: Vec<_> = gone.map(|service| ContainerChange { service, fate: Fate::Remove }).collect();
+        Ok(after.into_iter().map(change).chain(gone).collect())
+    }
+}
+
+/// Takes the files of this run back.
+///
+/// # Errors
+/// A file was edited meanwhile, or cannot be written.
+pub(super) fn take_back(doing: &Doing<'_, '_>, host: &dyn HostWrite) -> Result<(), Problem> {
+    let Some(run) = doing.context.run.clone() else { return Ok(()) };
+    let all = runs(host)?;
+    let plan = revert::plan(&View::new(host), revert::choose(&all, Some(&run))?, &all, false)?;
+    doing.session.apply(&plan, "revert", Some(&run)).map(drop)
+}
+
+/// Ids of containers by service.
+pub(super) fn ids(containers: &[Container]) -> BTreeMap<String, Vec<String>> {
+    let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for container in containers {
+        ids.entry(service_of(container)).or_default().push(container.id.clone());
+    }
+    ids
+}
+
+/// The service that a container is of; its name, where no label says.
+fn service_of(container: &Container) -> String {
+    container.service.clone().unwrap_or_else(|| container.state.name.clone())
+}
+
+/// Is it made from the product's image?
+pub(super) fn is_product(container: &Container) -> bool {
+    Known::get().service(&service_of(container)).is_none_or(|known| known.product)
+}
+
+/// Services whose containers do not see what the files say.
+pub(super) fn stale(host: &dyn HostRead, home: &Path) -> Vec<String> {
+    let facts = environment::look(host, home, Time::new(LOOK, LOOK));
+    let services = facts.services.and_then(Result::ok).unwrap_or_default();
+    services.into_iter().filter(|service| !service.differences.is_empty()).map(|service| service.name).collect()
+}
+
+/// Why the product will not be well.
+fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
+    let message = match failure {
+        Failure::CrashLoop { service, restarts, .. } => {
+            text!("{} ends again and again: {} times since the start", Foreign::new(service), own(restarts))
+        }
+        Failure::Ended { service, code: Some(code), .. } => {
+            text!("{} ended with code {}", Foreign::new(service), own(code))
+        }
+        Failure::Ended { service, code: None, .. } => text!("{} could not be started", Foreign::new(service)),
+        Failure::OutOfMemory { service, .. } => text!("{} was killed for want of memory", Foreign::new(service)),
+        Failure::Rejected { name } => {
+            let known = Known::get().log.iter().find(|line| line.name == *name);
+            text!("the product cannot start: {}", own(known.map_or(name.as_str(), |line| line.title.as_str())))
+        }
+        Failure::Late { missing, .. } if !missing.is_empty() => {
+            text!("containers are missing: {}", Foreign::new(missing.join(", ")))
+        }
+        Failure::Late { state: State::Migrating, .. } => "the schema of the database is still being upgraded".into(),
+        Failure::Late { .. } => match poll.status {
+            Some(status) => text!("the web interface still answers {}", own(status)),
+            None => "the web interface does not answer".into(),
+        },
+    };
+    let problem = Problem::host(id::UNHEALTHY, message);
+    let is_seen = |name: &str| poll.log.iter().any(|(own, _)| own == name);
+    let known = Known::get().log.iter().find(|line| is_seen(&line.name));
+    let problem = match known {
+        Some(line) => problem.because(text!("the log says: {}; {}", own(&line.title), own(&line.cause))),
+        None => problem,
+    };
+    let problem = match failure {
+        Failure::OutOfMemory { .. } => problem.hint("give the host more memory, or run fewer workers: --workers <N>"),
+        Failure::Late { state: State::Migrating, .. } => {
+            problem.hint(text!("watch it: {}", as_root(compose.shown("logs --tail 100 -f scheduler"))))
+        }
+        _ => problem,
+    };
+    problem.hint_command(as_root(compose.shown(&format!("logs --tail 50 {}", failure.service().unwrap_or_default()))))
+}

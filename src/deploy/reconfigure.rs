@@ -1,0 +1,139 @@
+//! `reconfigure` of a product that runs: images are there, so it is stopped, edited, and started.
+
+use std::time::Instant;
+
+use super::health::Limits;
+use super::product::{Product, ids, is_product, stale, take_back};
+use super::{LOOK, marker, no_answer};
+use crate::converge::{Around, Doing, RunContext};
+use crate::docker::{Container, NoDocker};
+use crate::host::HostWrite;
+use crate::net::Time;
+use crate::plan::{ContainerChange, Fate};
+use crate::problem::{HostState, Problem, id};
+use crate::product::{Known, Place, own_containers};
+use crate::settings::Key;
+use crate::signals::Uninterrupted;
+use crate::text;
+use crate::text::{as_root, ics_setup, own};
+use crate::vendor::prod_env;
+
+/// Around the change of its files.
+pub(super) struct Reconfigure<'h> {
+    host: &'h dyn HostWrite,
+    running: Option<Product>,
+}
+
+impl<'h> Reconfigure<'h> {
+    /// Nothing is known yet.
+    pub(super) fn new(host: &'h dyn HostWrite) -> Self {
+        Self { host, running: None }
+    }
+
+    /// What runs again, and how it ended: logs first, since going back removes the containers that have them; then the files
+    /// as they were, and the product as it was.
+    fn bring_back(&self, doing: &mut Doing<'_, '_>, problem: Problem, edited: bool) -> Problem {
+        let Some(running) = &self.running else { return problem };
+        doing.tell(&"that has failed; bringing the product back as it was".into());
+        let problem = match running.keep_logs(self.host, &doing.context.redactor) {
+            Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
+            None => problem,
+        };
+        let failed = doing.context.stages.clone();
+        let undone = if edited { take_back(doing, self.host) } else { Ok(()) };
+        let up = undone.and_then(|()| running.start(self.host, doing));
+        // What is told is how the run went, not how the way back did.
+        doing.context.stages = failed;
+        match up {
+            Ok(()) => {
+                // That the marker stays is told by the next run; the product runs.
+                let _ = marker::clear(self.host);
+                doing.context.containers = running.changes(self.host).unwrap_or_default();
+                problem.hint("the product runs again with the values of before").leaving(HostState::Restored)
+            }
+            Err(second) => problem
+                .hint(text!("it could not be brought back either: {}", second.sentence()))
+                .hint_command(as_root(running.command("ps")))
+                .hint(text!("undo: {}", ics_setup("revert")))
+                .leaving(HostState::Changed),
+        }
+    }
+}
+
+impl Around for Reconfigure<'_> {
+    fn foresee(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+        self.running = None;
+        let Some(settings) = &context.settings else { return Ok(()) };
+        let (home, wanted) = (settings.home.clone(), settings.switch(Key::Restart));
+        let limits = Limits::of(settings);
+        if !self.host.is_live() || wanted == Some(false) {
+            return Ok(());
+        }
+        let found = match own_containers(self.host, &home, Time::new(LOOK, LOOK)) {
+            Ok(found) if !found.own.is_empty() => found,
+            Ok(_) | Err(NoDocker::Absent | NoDocker::Down { .. }) => return Ok(()),
+            Err(error) => return Err(no_answer(&error)),
+        };
+        let is_up = |container: &Container| matches!(container.state.status.as_str(), "running" | "restarting");
+        let was_stopped = marker::read(self.host)?;
+        if wanted != Some(true) && !was_stopped && !found.own.iter().any(|one| is_product(one) && is_up(one)) {
+            return Ok(());
+        }
+        let place = Place::look(self.host, &home);
+        let edited = context.plan.touches(&prod_env(&home));
+        let compose_edited = place.files(&home).iter().any(|file| context.plan.touches(file));
+        let stale = stale(self.host, &home);
+        let readers = place.services(self.host, &home);
+        let is_of_product = |name: &str| Known::get().service(name).is_none_or(|known| known.product);
+        let reads = |name: &str| match &readers {
+            Some(services) => services.iter().any(|own| own.name == name && own.reads(&prod_env(&home))),
+            None => is_of_product(name),
+        };
+        let change = |name: &String| {
+            let anew = (edited && reads(name)) || (compose_edited && is_of_product(name)) || stale.contains(name);
+            ContainerChange { service: name.clone(), fate: if anew { Fate::Recreate } else { Fate::Keep } }
+        };
+        context.containers = ids(&found.own).keys().map(change).collect();
+        let idle = context.containers.iter().all(|change| change.fate == Fate::Keep);
+        if idle && !was_stopped && wanted != Some(true) {
+            return Ok(());
+        }
+        self.running = Some(Product::look(self.host, &home, limits)?);
+        Ok(())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.running.is_none()
+    }
+
+    fn before(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let calm = Uninterrupted::begin();
+        marker::write(self.host)?;
+        running.stopped = Some((Instant::now(), calm));
+        doing.tell(&text!("stopping {}", own(running.product_services().collect::<Vec<_>>().join(", "))));
+        match running.stop(self.host) {
+            Ok(()) => Ok(()),
+            Err(problem) => Err(self.bring_back(doing, problem, false)),
+        }
+    }
+
+    fn give_up(&mut self, doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
+        match &self.running {
+            Some(running) if running.stopped.is_some() => self.bring_back(doing, problem, false),
+            _ => problem,
+        }
+    }
+
+    fn after(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let Some(running) = &self.running else { return Ok(()) };
+        match running.start(self.host, doing).and_then(|()| running.verify(self.host, doing)) {
+            Ok(()) => {
+                doing.context.containers = running.changes(self.host)?;
+                marker::clear(self.host)
+            }
+            Err(problem) if problem.id == id::CANCELLED => marker::clear(self.host).and(Err(problem)),
+            Err(problem) => Err(self.bring_back(doing, problem, true)),
+        }
+    }
+}

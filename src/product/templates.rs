@@ -1,0 +1,64 @@
+//! Files of the product where nobody has any: made from what is known of the vendor's, and saying so in their first line.
+
+use crate::vendor::{Generation, Vendor};
+
+const PRODUCTION: &str = include_str!("../../assets/product/docker-compose.production.yml");
+const TEST_DRIVE: &str = include_str!("../../assets/product/docker-compose.test-drive.yml");
+const PROD_ENV: &str = include_str!("../../assets/product/prod.env");
+const MYSQL_ENV: &str = include_str!("../../assets/product/mysql.env");
+const UNIT: &str = include_str!("../../assets/product/insightcloudsec.service");
+
+/// `docker-compose.yml`.
+pub(crate) fn compose_file(test_drive: bool) -> &'static str {
+    if test_drive { TEST_DRIVE } else { PRODUCTION }
+}
+
+/// `prod.env`, with the names that a generation of the product reads.
+pub(crate) fn prod_env(generation: Generation) -> String {
+    let vendor = Vendor::get();
+    let named = |line: &str| {
+        let (name, value) = line.split_once('=')?;
+        let mut keys = vendor.prod_env_keys();
+        let new = keys.find_map(|key| {
+            let at = vendor.variables(Generation::Current, key).iter().position(|own| own == name)?;
+            vendor.variables(generation, key).get(at)
+        })?;
+        Some(format!("{new}={value}"))
+    };
+    PROD_ENV.lines().map(|line| named(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
+}
+
+/// The head of `mysql.env`, which the Test Drive's database reads.
+pub(crate) fn mysql_env() -> &'static str {
+    MYSQL_ENV
+}
+
+/// The unit that starts the product, with these commands and the most seconds that its start may take.
+pub(crate) fn unit(start: &str, stop: &str, seconds: u64) -> String {
+    UNIT.replace("{start}", start).replace("{stop}", stop).replace("{seconds}", &seconds.to_string())
+}
+
+/// Is it a line of one of these files as it stands here? Those hold no secret, so that a diff may show them.
+pub(crate) fn is_line(line: &str) -> bool {
+    let line = line.trim();
+    [PRODUCTION, TEST_DRIVE, PROD_ENV, MYSQL_ENV, UNIT]
+        .iter()
+        .any(|file| file.lines().any(|own| own.trim() == line && !own.contains('{')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_lines_say_whose_they_are_and_every_line_is_known() {
+        for file in [PRODUCTION, TEST_DRIVE, PROD_ENV, MYSQL_ENV, UNIT] {
+            assert!(file.starts_with("# Written by ics-setup") && file.ends_with('\n'));
+        }
+        assert!(is_line("    restart: \"always\"") && !is_line("ExecStart=/x") && !is_line("TimeoutStartSec=3"));
+        assert_eq!(prod_env(Generation::Current), PROD_ENV);
+        let older = prod_env(Generation::Older);
+        assert!(older.contains("DIVVY_SECURE_MYSQL_DB_NAME=divvykeys\n") && !older.contains("DIVVY_DB_"), "{older}");
+        assert_eq!(older.lines().count(), PROD_ENV.lines().count());
+    }
+}

@@ -1,0 +1,4 @@
+//! `install` onto hosts with real engines, with a stand-in for the product in the containers.
+
+mod lab;
+mod whole;
