@@ -243,6 +243,9 @@ impl Around for Remove<'_> {
                 for gone in accounts::take_away(self.host).map_err(stays)? {
                     doing.tell(&gone);
                 }
+                if let Some(program) = engine::take_back(self.host).map_err(stays)? {
+                    doing.tell(&text!("{} was removed", program));
+                }
             }
             Way::Again(product) => {
                 product.start(self.host, doing).map_err(stays)?;

@@ -36,7 +36,7 @@ use packages::{Candidates, Choice};
 
 pub(crate) use binary::Given;
 pub(crate) use judge::{Question, findings, unread_proxy};
-pub(crate) use record::{forget, installed};
+pub(crate) use record::{forget, installed, take_back};
 pub(crate) use repository::draft as draft_repository;
 
 /// How long Docker may take to say what it is.

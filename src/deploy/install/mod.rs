@@ -162,14 +162,14 @@ impl<'h> Install<'h> {
         }
     }
 
-    /// Accounts of this run go with it.
+    /// What this run has made beside files goes with it; packages and images stay.
     fn without_accounts(&self, problem: Problem) -> Problem {
-        if !self.accounts_made {
-            return problem;
-        }
-        match accounts::take_away(self.host) {
-            Ok(_) => problem,
-            Err(error) => problem.hint(text!("an account that was made stays: {}", error.sentence())),
+        let accounts = if self.accounts_made { accounts::take_away(self.host).map(drop) } else { Ok(()) };
+        let is_first = self.ready.as_ref().is_some_and(|ready| ready.is_first);
+        let compose = if is_first { engine::take_back(self.host).map(drop) } else { Ok(()) };
+        match accounts.and(compose) {
+            Ok(()) => problem,
+            Err(error) => problem.hint(text!("something that this run has made stays: {}", error.sentence())),
         }
     }
 }
