@@ -146,11 +146,13 @@ pub(crate) fn observe(host: &dyn HostRead, hosts: &[(&str, &str, u16)], time: Ti
         Ok(own) => locals(&own.unwrap_or_default()),
         Err(why) => return Seen::Unread(why),
     };
-    let json = match host.read(&Vendor::get().docker.daemon_json) {
-        // With one that is no JSON there is no daemon: that is told elsewhere.
-        Ok(bytes) => bytes.and_then(|bytes| daemon_json(&bytes).ok()).unwrap_or_default(),
-        Err(error) => return Seen::Unread(super::unread(&Vendor::get().docker.daemon_json, &error)),
+    let file = &Vendor::get().docker.daemon_json;
+    let bytes = match host.read(file) {
+        Ok(bytes) => bytes,
+        Err(error) => return Seen::Unread(super::unread(&host.shown(file), &error)),
     };
+    // With one that is no JSON there is no daemon: that is told elsewhere.
+    let json = bytes.and_then(|bytes| daemon_json(&bytes).ok()).unwrap_or_default();
     let chosen: Vec<(Network, u8)> = json.members.get("default-address-pools").map(pools).unwrap_or_default();
     let built_in = || Vendor::get().docker.pools.iter().filter_map(|(base, size)| Some((Network::parse(base)?, *size)));
     let mut needed: Vec<(String, Ipv4Addr)> = Vec::new();

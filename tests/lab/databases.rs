@@ -1,5 +1,5 @@
 //! The stage `databases` against real servers from `scripts/lab/servers`: MySQL 5.6.24, and MariaDB 10.11 as itself and
-//! announcing 5.7.44. MySQL 5.7 and 8 themselves are not among them.
+//! announcing 5.7.44. MySQL 5.7 itself is not among them, and a later one only where it is named.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,6 +8,7 @@ use ics_setup::databases;
 
 use crate::backends::mysql::{mariadb, mysql_5_6, sql};
 use crate::backends::servers::{Server, folder, provisioned};
+use crate::common::skip;
 
 const ADMIN: &str = "r00t-s3cret";
 
@@ -225,4 +226,44 @@ fn over_tls() {
     let told = Told::new(&server).with("mysql.tls", "true");
     told.ends(ADMIN, "failed: the certificate of MySQL", &["is not trusted"]);
     told.with("proxy.ca", &ca).ends(ADMIN, "changed: made database divvy", &[]);
+}
+
+/// From MySQL 8 on a password goes to the server as it is, so by TLS alone. `ICS_SETUP_LAB_MYSQL_8=PORT:CA-FILE` names one on
+/// 127.0.0.1 whose administrator is `admin`, and which has nothing else.
+#[test]
+fn on_mysql_8_or_later() {
+    let Ok(place) = std::env::var("ICS_SETUP_LAB_MYSQL_8") else {
+        return skip("databases", "on_mysql_8_or_later", "no served suite of Debian but sid has one");
+    };
+    let (port, ca) = place.split_once(':').unwrap();
+    let said = |tls: &str| {
+        let scratch = folder("databases");
+        let file = |name: &str, content: &str| {
+            let path = scratch.path().join(name);
+            fs::write(&path, content).unwrap();
+            path.display().to_string()
+        };
+        let (own, of_admin) = (file("own", ODD), file("admin", ADMIN));
+        let said = [
+            ("deployment", "production"),
+            ("mysql.host", "127.0.0.1"),
+            ("mysql.port", port),
+            ("mysql.user", "o'hara"),
+            ("mysql.password_file", &own),
+            ("mysql.tls", tls),
+            ("mysql.create_databases", "true"),
+            ("mysql.admin_user", "admin"),
+            ("mysql.admin_password_file", &of_admin),
+            ("proxy.ca", ca),
+        ];
+        let text = databases(&said).join("\n");
+        assert!(!text.contains(ODD) && !text.contains(ADMIN), "{text}");
+        text
+    };
+    let plain = said("false");
+    assert!(plain.contains("over TLS") && plain.contains("failed: "), "{plain}");
+    let made = said("true");
+    assert!(made.contains("changed: made database divvy, database divvykeys, user 'o''hara'@'%'"), "{made}");
+    let again = said("true");
+    assert!(again.contains("done: o'hara logs in and has what it needs"), "{again}");
 }
