@@ -16,7 +16,7 @@ pub const PROXY: &str = "http://svc:S3cret%40Proxy@10.9.0.2:3128";
 /// The same without.
 pub const PROXY_BARE: &str = "http://10.9.0.2:3128";
 
-/// A source of packages that is laid out as Docker's own, for a host that the proxy or [`Outside::direct`] leads outside, and the
+/// A source of packages for Debian 12 that is laid out as Docker's own, where the proxy or [`Outside::direct`] leads to, and the
 /// file with the key that has signed it.
 pub const DOCKER_REPO: (&str, &str) = ("https://files.corp.example/docker", "/opt/lab/images/repository/key.asc");
 
