@@ -16,6 +16,10 @@ pub const PROXY: &str = "http://svc:S3cret%40Proxy@10.9.0.2:3128";
 /// The same without.
 pub const PROXY_BARE: &str = "http://10.9.0.2:3128";
 
+/// A source of packages for Debian 12 that is laid out as Docker's own, where the proxy or [`Outside::direct`] leads to, and the
+/// file with the key that has signed it.
+pub const DOCKER_REPO: (&str, &str) = ("https://files.corp.example/docker", "/opt/lab/images/repository/key.asc");
+
 pub const MYSQL_ADMIN: (&str, &str) = ("admin", "S3cret-Admin");
 pub const REDIS_PASSWORD: &str = "S3cret-Redis";
 
@@ -50,9 +54,10 @@ storage: {filesystem: {rootdirectory: /opt/lab/images/registry}, maintenance: {r
 http: {addr: '10.9.0.2:443', tls: {certificate: /opt/lab/images/server.crt, key: /opt/lab/images/server.key}}
 ";
 
-/// Files below /srv.
+/// Files below /srv. With 1.1, since apt takes the end of a connection without TLS's own for an attack.
 const FILES: &str = "
 import functools, http.server, ssl
+http.server.SimpleHTTPRequestHandler.protocol_version = 'HTTP/1.1'
 handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory='/srv')
 server = http.server.ThreadingHTTPServer(('10.9.0.3', 443), handler)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -90,6 +95,7 @@ impl Outside {
             write(upper, "etc/squid/squid.conf", SQUID);
             write(upper, "etc/registry.yml", REGISTRY);
             fs::create_dir_all(upper.join("srv")).unwrap();
+            std::os::unix::fs::symlink("/opt/lab/images/repository", upper.join("srv/docker")).unwrap();
             fs::create_dir_all(upper.join("opt/lab/images")).unwrap();
         };
         let more = r#"mkdir dev/shm; mount -t tmpfs tmpfs dev/shm

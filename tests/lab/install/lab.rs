@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::common::outside::{PROXY, PROXY_BARE};
+use crate::common::outside::{DOCKER_REPO, PROXY, PROXY_BARE};
 use crate::common::{Booted, Compose, Engine, Family, Host, Site, report, until};
 
 const PRODUCT: &str = "public.ecr.aws/divvycloud/divvycloud:v22.3.9";
@@ -304,6 +304,18 @@ fn a_bare_host_gets_an_engine_from_its_package_manager() {
     for engine in [Engine::V20_10, Engine::V26_1] {
         let host = Booted::new(engine);
         host.bare();
+        if engine == Engine::V20_10 {
+            // As Docker's own repository: the engine comes with it, and Compose as a plugin.
+            host.registry();
+            let (source, key) = DOCKER_REPO;
+            host.write("etc/apt/sources.list.d/docker.list", format!("deb [signed-by={key}] {source} jammy stable\n"));
+            host.write("etc/apt/apt.conf.d/90proxy", format!("Acquire::https::Proxy \"{PROXY}\";\n"));
+            let install = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install docker-ce docker-compose-plugin";
+            host.sh(&format!("apt-get -qq update && {install} </dev/null 2>&1"));
+            assert_eq!(host.sh("docker compose version --short").trim_start_matches('v').trim(), "2.40.3");
+            assert_eq!(host.sh("systemctl is-active docker").trim(), "active");
+            continue;
+        }
         for program in ["docker", "dockerd", "docker-compose"] {
             assert_ne!(host.run(&["sh", "-c", &format!("command -v {program}")]).code, Some(0), "{program} is there");
         }
