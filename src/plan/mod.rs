@@ -21,7 +21,7 @@ pub(crate) use diff::{DiffLine, unified};
 pub(crate) use draft::Draft;
 pub(crate) use planned::PlannedHost;
 pub(crate) use shown::holds;
-pub use stage::{ContainerChange, Fate, Stage, StageId, StageState};
+pub(crate) use stage::{ContainerChange, Fate, Stage, StageId, StageState};
 
 /// Comments that ics-setup writes itself.
 const OWN_COMMENTS: [&str; 2] = [
