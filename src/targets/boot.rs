@@ -135,7 +135,7 @@ fn starts(unit: &str, file: &Path) -> bool {
         let names = |word: &&str| file == Path::new(word.trim_matches(['"', '\'']));
         command.contains("compose")
             && words.contains(&"up")
-            && (words.iter().any(|word| names(&word)) || (within && !words.contains(&"-f")))
+            && (words.iter().any(names) || (within && !words.contains(&"-f")))
     })
 }
 

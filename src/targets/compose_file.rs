@@ -119,6 +119,9 @@ fn refused(shown: &Path, odd: &Odd) -> Finding {
         .advise(text!("mend the file by hand at {}, then run the same again", at))
 }
 
+/// Edits, each of a service.
+type Edits = Vec<(String, Edit)>;
+
 /// What is asked of the file.
 struct Wishes<'a> {
     context: &'a Context<'a>,
@@ -139,12 +142,7 @@ impl Wishes<'_> {
     }
 
     /// Edits by service, and why each.
-    fn edits(
-        &self,
-        services: &[Outline],
-        shown: &Path,
-        draft: &mut Draft<'_>,
-    ) -> Result<(Vec<(String, Edit)>, Vec<Text>), Problem> {
+    fn edits(&self, services: &[Outline], shown: &Path, draft: &mut Draft<'_>) -> Result<(Edits, Vec<Text>), Problem> {
         let (mut edits, mut reasons) = (Vec::new(), Vec::new());
         if let Some(image) = self.image(draft)? {
             let product = of_product(services);

@@ -79,6 +79,12 @@ pub const TABLE: &[(&str, How)] = &[
     ("proxy-password-not-ascii", Words),
     ("proxy-port-missing", Words),
     ("system-proxy-differs", Here(system_proxy_differs)),
+    ("compose-file", Words),
+    ("data-without-password", Words),
+    ("default-password", Words),
+    ("image-inferred", Words),
+    ("image-latest", Words),
+    ("release-not-attested", Words),
     // Who gets what.
     ("proxy-login", Here(login)),
     ("proxy-sudo", Here(sudo)),
