@@ -155,5 +155,12 @@ pub fn certificate_verdict(store: &[u8], shown: &[u8], name: &str) -> String {
     net::Roots::verdict(store, shown, name)
 }
 
+/// For `tests/lab`: what the stage `databases` says with these settings, by their keys, and what was found before it.
+#[doc(hidden)]
+pub fn databases(said: &[(&str, &str)]) -> Vec<String> {
+    let redactor = redact::Redactor::default();
+    deploy::databases_trial(said).unwrap_or_else(|problem| vec![report::line(&redactor, &problem.sentence())])
+}
+
 #[doc(hidden)]
 pub use consumers::{Modelled, TOUCHED, Touched, modelled};

@@ -42,6 +42,11 @@ pub enum HostState {
 pub struct ProblemId(&'static str);
 
 impl ProblemId {
+    /// One that a table of `assets/` names.
+    pub(crate) const fn of_asset(name: &'static str) -> Self {
+        Self(name)
+    }
+
     /// The name in JSON.
     pub fn as_str(self) -> &'static str {
         self.0
@@ -71,6 +76,7 @@ pub(crate) mod id {
         BACKUP_DAMAGED = "backup-damaged",
         BOOT_FAILED = "boot-failed",
         BUG = "bug",
+        BUNDLE_REFUSED = "bundle-refused",
         CANCELLED = "cancelled",
         CHECKS_FAILED = "checks-failed",
         COMPOSE_FAILED = "compose-failed",
@@ -84,12 +90,21 @@ pub(crate) mod id {
         ENDPOINTS_UNREADABLE = "endpoints-unreadable",
         FACTS_INVALID = "facts-invalid",
         FACTS_UNREADABLE = "facts-unreadable",
+        FROM_REFUSED = "from-refused",
         FILE_UNWRITABLE = "file-unwritable",
         HARD_LINKED = "hard-linked",
         IMMUTABLE = "immutable",
         READ_ONLY = "read-only",
         DISK_FULL = "disk-full",
+        COMPOSE_REFUSED = "compose-refused",
+        DOCKER_ABSENT = "docker-absent",
+        DOCKER_IS_PODMAN = "docker-is-podman",
         DOCKER_SILENT = "docker-silent",
+        IMAGE_ARCHITECTURE = "image-architecture",
+        IMAGES_UNPROVEN = "images-unproven",
+        LOAD_FAILED = "load-failed",
+        PACKAGES_FAILED = "packages-failed",
+        PULL_FAILED = "pull-failed",
         MOUNT_POINT = "mount-point",
         OS_UNKNOWN = "os-unknown",
         OS_UNSUPPORTED = "os-unsupported",

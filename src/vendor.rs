@@ -24,6 +24,8 @@ pub(crate) struct Vendor {
     pub compose: ComposeFiles,
     /// What prod.env says of a secret with the databases in it.
     pub secrets_provider: SecretsProvider,
+    /// The first release that reads the newer names of `prod.env`.
+    pub current_since: Version,
     generation: BTreeMap<Generation, BTreeMap<String, Vec<String>>>,
 }
 
@@ -49,6 +51,8 @@ pub(crate) struct DockerFiles {
     pub proxies_since: Version,
     /// The address of the host in the engine's own bridge, where nobody chose another.
     pub bridge: IpAddr,
+    /// Where its networks come from without `default-address-pools`: a network, and the length of those that are cut from it.
+    pub pools: Vec<(String, u8)>,
     /// Packages of the engine.
     pub packages: Vec<String>,
 }

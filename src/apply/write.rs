@@ -22,6 +22,9 @@ pub(super) fn apply(
     reverts: Option<&str>,
     steps: &mut dyn Steps,
 ) -> Result<String, Problem> {
+    for kept in &plan.keeps {
+        put(host, &kept.path, &kept.bytes)?;
+    }
     let run = free_name(host)?;
     let memory = memory(host, plan, &run)?;
     let changes: Vec<&Change> = plan.changes.iter().chain(&memory).collect();
@@ -53,7 +56,7 @@ pub(super) fn make_state_folders(host: &dyn HostWrite) -> io::Result<()> {
 
 /// See [`super::Session::remember`]. The file changes at once or not at all, so there is nothing for a journal to take back.
 pub(super) fn remember(host: &dyn HostWrite, told: &Told) -> Result<(), Problem> {
-    let (path, temporary) = (Path::new(STATE_FILE), Path::new(STATE).join("state.json.new"));
+    let path = Path::new(STATE_FILE);
     let kept = match host.read(path).map_err(|error| failed(host, path, "be read", &error))? {
         Some(bytes) => LastRun::parse(&bytes, &host.shown(path))?,
         None => LastRun::default(),
@@ -61,13 +64,20 @@ pub(super) fn remember(host: &dyn HostWrite, told: &Told) -> Result<(), Problem>
     if kept.told == *told {
         return Ok(());
     }
-    let text = LastRun { told: told.clone(), ..kept }.render();
+    put(host, path, &LastRun { told: told.clone(), ..kept }.render())
+}
+
+/// Gives a file of the state folder this content, at once.
+fn put(host: &dyn HostWrite, path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
     let write = || {
         if host.lstat(&temporary)?.is_some() {
             host.remove_file(&temporary)?;
         }
         let mut file = host.create(&temporary, 0o600)?;
-        file.write_all(&text)?;
+        file.write_all(bytes)?;
         file.sync()?;
         drop(file);
         host.rename(&temporary, path)?;

@@ -23,6 +23,9 @@ pub struct CheckSpec {
     pub release: Option<String>,
     /// The product's folder.
     pub home: PathBuf,
+    /// Where the web interface answers, where somebody said so; `None`: on its usual port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
     /// The proxies to use: one for http requests, one for https requests; the same one twice is the usual case.
     pub http_proxy: Option<ProxySpec>,
     /// For https requests.
@@ -202,6 +205,7 @@ impl Default for CheckSpec {
             deployment: Deployment::Production,
             release: None,
             home: PathBuf::from("/divvycloud"),
+            port: None,
             http_proxy: None,
             https_proxy: None,
             proxy_found: false,
@@ -292,6 +296,7 @@ impl CheckSpec {
             deployment: settings.deployment,
             release: settings.release.clone(),
             home: settings.home.clone(),
+            port: settings.text(Key::Port).and_then(|port| port.parse().ok()),
             proxy_found: !wanted.asked,
             http_proxy: wanted.http,
             https_proxy: wanted.https,

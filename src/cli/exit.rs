@@ -41,7 +41,7 @@ impl Exit {
             (id::NEEDS_ROOT, ..) => Self::NEEDS_ROOT,
             (id::LOCKED, ..) => Self::LOCKED,
             (id::CANCELLED, ..) => Self::CANCELLED,
-            (id::CHECKS_FAILED, ..) => Self::CHECKS_FAILED,
+            (id::CHECKS_FAILED | id::BUNDLE_REFUSED | id::FROM_REFUSED, ..) => Self::CHECKS_FAILED,
             (id::USAGE, ..) => Self::USAGE,
             (_, Kind::Settings, _) => Self::SETTINGS,
             (_, Kind::Bug, _) => Self::BUG,

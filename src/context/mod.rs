@@ -5,6 +5,7 @@
 //! are apart so that a command can report the system of a host whose files it cannot read. [`Intent`] names the only
 //! differences between commands.
 
+pub(crate) mod complete;
 mod found;
 mod inputs;
 #[cfg(test)]
@@ -116,7 +117,8 @@ impl Subject {
             Some(Err(problem)) => return Err(problem),
         };
         let last_run_unread = self.unread.is_some();
-        Ok(HostContext { layers: self.layers, last_run_unread, platform, has_product, view, found, unread })
+        let installs = false;
+        Ok(HostContext { layers: self.layers, last_run_unread, installs, platform, has_product, view, found, unread })
     }
 }
 
@@ -125,6 +127,8 @@ pub(crate) struct HostContext<'h> {
     /// Flags, variables, settings file, last run.
     pub(crate) layers: Layers,
     last_run_unread: bool,
+    /// The product is to be installed: what it cannot start without must be said.
+    pub(crate) installs: bool,
     /// The system; `None`: one that is not supported.
     pub(crate) platform: Option<Platform>,
     /// The product's `prod.env` is there.
@@ -154,7 +158,14 @@ impl<'h> HostContext<'h> {
     /// # Errors
     /// A value that is wrong; all values that are missing.
     pub(crate) fn resolve(&self, inputs: &Inputs, ignored: &Ignored) -> Result<(Settings, Vec<Finding>), Unresolved> {
-        inputs.outside(|outside| Settings::resolve(&self.layers, &self.found, outside, ignored))
+        let resolved = inputs.outside(|outside| Settings::resolve(&self.layers, &self.found, outside, ignored));
+        let lacking = self.lacking()?;
+        match resolved {
+            Ok(resolved) if lacking.is_empty() => Ok(resolved),
+            Ok(_) => Err(Unresolved::Missing(lacking)),
+            Err(Unresolved::Missing(missing)) => Err(Unresolved::Missing([missing, lacking].concat())),
+            wrong => wrong,
+        }
     }
 
     /// Settings. A missing password is asked for, once.
@@ -171,6 +182,10 @@ impl<'h> HostContext<'h> {
             Err(Unresolved::Missing(specs)) => specs,
             other => return other.map_err(Unresolved::into_problem),
         };
+        // Only passwords are asked for: everything else belongs into the command, and is named all at once.
+        if missing.iter().any(|spec| !spec.secret) {
+            return Err(self.missing(missing));
+        }
         for spec in &missing {
             let Some(value) = ask(spec)? else { return Err(self.missing(missing)) };
             inputs.flags.insert(spec, value, Origin::Flag("asked for".to_owned()))?;

@@ -338,9 +338,16 @@ impl Converge<'_> {
         let mut host = subject.look(self.host, Intent::Change { first, dry_run: self.options.dry_run })?;
         host.found.secrets().for_each(|secret| context.redactor.learn(secret));
         let region = foreign_region(&host.layers);
+        if self.phase == Phase::Install {
+            host.installs = true;
+            host.make_up_password(&mut self.inputs)?;
+        }
         let interface = &mut *self.interface;
         let (mut settings, noticed) = host.settings(&mut self.inputs, ignored, &mut |spec| interface.secret(spec))?;
         settings.secrets.iter().for_each(|secret| context.redactor.learn(secret));
+        if self.phase == Phase::Install {
+            host.found.brought = targets::bring(self.host, &settings)?;
+        }
         context.findings.extend(noticed);
         context.findings.extend(region);
         context.findings.extend(self.inputs.remark());
@@ -352,13 +359,14 @@ impl Converge<'_> {
         };
         context.plan = mended(self.host, view, platform, found, &mut settings, self.phase)?;
         context.findings.append(&mut context.plan.findings);
+        context.findings.extend(targets::asked_of_compose(self.host, &settings, found, &context.plan));
         context.findings.extend(host.root_only().into_iter().map(|path| {
             let title = text!("{} can be read by root only; what is planned for it may differ", path.display());
             Finding::warn(ids::FILE_UNREADABLE, title).advise("run the same with sudo")
         }));
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
-        let check_first = preflight::is_wanted(self.options, context);
+        let check_first = preflight::is_wanted(self.options, self.phase, context);
         let foretold = prove::plan(view, context, self.options.dry_run, check_first);
         context.findings.extend(foretold);
         ignored.apply(&mut context.findings);

@@ -10,19 +10,27 @@ use crate::check::proxy::Dial;
 use crate::check::{self, AnyCheck, Check, CheckSpec, Group, Limits, Look, Secrets, in_turn, is_published};
 use crate::consumers::Who;
 use crate::context::{HostContext, authority};
+use crate::docker;
 use crate::finding::{Finding, FindingId, Status, ids};
 use crate::host::HostRead;
 use crate::net::{Roots, Time};
 use crate::plan::PlannedHost;
 use crate::problem::Problem;
-use crate::settings::{Effective, Key, Layers, Settings, Shape, Spec, TABLE, TargetName};
+use crate::product::own_containers;
+use crate::settings::{Deployment, Effective, Key, Layers, Settings, Shape, Spec, TABLE, TargetName};
 use crate::targets::{self, Phase};
 use crate::text;
-use crate::text::{Text, ics_setup, own, quoted};
+use crate::text::{Foreign, Text, ics_setup, own, quoted};
 use crate::vendor::prod_env;
 
 /// How long the proxy may take once all is written.
 const PROBE: Duration = Duration::from_secs(3);
+
+/// How long Docker may take to say where a container is.
+const DOCKER: Duration = Duration::from_secs(20);
+
+/// What counts of a container that a run leaves as it is.
+const OF_CONTAINER: [FindingId; 3] = [ids::MYSQL_LOGIN, ids::MYSQL_DATABASES, ids::REDIS_LOGIN];
 
 /// The proxy that is to be asked when everything is written.
 pub(super) struct Probe {
@@ -61,9 +69,9 @@ const BACK_ENDS: [BackEnd; 2] = [
     },
 ];
 
-/// Was it asked to check host and proxy before anything is written?
-pub(super) fn is_wanted(options: Options<'_>, context: &RunContext) -> bool {
-    let says = |settings: &Settings| settings.switch(Key::CheckFirst) == Some(true);
+/// Are host and proxy checked before anything is written? An installation does, unless somebody wants it without.
+pub(super) fn is_wanted(options: Options<'_>, phase: Phase, context: &RunContext) -> bool {
+    let says = |settings: &Settings| settings.switch(Key::CheckFirst).unwrap_or(phase == Phase::Install);
     options.preflight && context.settings.as_ref().is_some_and(says)
 }
 
@@ -79,7 +87,7 @@ pub(super) fn look(
     context: &mut RunContext,
 ) -> Result<Vec<Finding>, Problem> {
     context.probe = None;
-    let check_first = is_wanted(options, context);
+    let check_first = is_wanted(options, phase, context);
     let Some(settings) = &context.settings else { return Ok(Vec::new()) };
     let is_live = host.view.host.is_live();
     let moved = if options.preflight { moved(host, settings, phase) } else { Vec::new() };
@@ -102,14 +110,27 @@ pub(super) fn look(
         findings.extend(host_and_proxy(&look, &planned, &context.plan.consumers, end));
     }
     for back_end in moved {
-        findings.extend(match unasked(back_end, host, settings) {
-            Some(why) => vec![
-                Finding::skip(back_end.reachable, text!("{} was not asked before the change", own(back_end.name)))
-                    .observed(why)
-                    .advise(text!("ask it afterwards: {}", ics_setup("check backends"))),
-            ],
+        let unasked_for = |why: Text| {
+            let title = text!("{} was not asked before the change", own(back_end.name));
+            let skipped = Finding::skip(back_end.reachable, title).observed(why);
+            vec![skipped.advise(text!("ask it afterwards: {}", ics_setup("check backends")))]
+        };
+        if let Some(why) = unasked(host, settings) {
+            findings.extend(unasked_for(why));
+            continue;
+        }
+        let name = Effective::new(settings, &host.found).text(back_end.host).map(|(name, _)| name);
+        // A Test Drive whose files do not name it yet has it in the container that is named so.
+        let test_drive = settings.deployment == Deployment::TestDrive;
+        let name = name.or_else(|| test_drive.then(|| back_end.section.to_owned()));
+        findings.extend(match name.filter(|name| is_published(settings.deployment, name)) {
+            Some(name) => match in_container(back_end, &name, &look, end) {
+                Ok(found) => found.into_iter().map(|own| not_written_yet(own, back_end, &host.layers)).collect(),
+                Err(why) => unasked_for(why),
+            },
             None => {
                 let found = in_turn(&[back_end.check], &look, end).into_iter();
+                let found = found.filter(|finding| settings.mysql_admin.is_none() || !is_made(finding));
                 found.map(|finding| not_written_yet(finding, back_end, &host.layers)).collect()
             }
         });
@@ -121,6 +142,11 @@ pub(super) fn look(
         _ => finding,
     };
     Ok(findings.into_iter().map(failed).collect())
+}
+
+/// Is it about what `--create-databases` makes? Whether it can be made is found by who makes it.
+fn is_made(finding: &Finding) -> bool {
+    [ids::MYSQL_LOGIN, ids::MYSQL_DATABASES, ids::MYSQL_GRANTS].contains(&finding.id)
 }
 
 /// As `check host proxy` would find the host with the planned files. Consumers whose files this run writes were asked over the
@@ -161,8 +187,8 @@ fn moved(host: &HostContext<'_>, settings: &Settings, phase: Phase) -> Vec<&'sta
     BACK_ENDS.iter().filter(is_moved).collect()
 }
 
-/// Why a back end that is changed cannot be asked.
-fn unasked(back_end: &BackEnd, host: &HostContext<'_>, settings: &Settings) -> Option<Text> {
+/// Why no back end that is changed can be asked.
+fn unasked(host: &HostContext<'_>, settings: &Settings) -> Option<Text> {
     if !host.view.host.is_live() {
         return Some(IMAGE.into());
     }
@@ -170,10 +196,50 @@ fn unasked(back_end: &BackEnd, host: &HostContext<'_>, settings: &Settings) -> O
     if host.view.unread().iter().any(|path| path == Path::new(&file)) {
         return Some(text!("{} can be read by root only, so the password is not known", file));
     }
-    let (name, _) = Effective::new(settings, &host.found).text(back_end.host)?;
-    is_published(settings.deployment, &name).then(|| {
+    None
+}
+
+/// Asks a container of a Test Drive that runs whether it takes the new login: its own does not change with `prod.env`.
+///
+/// # Errors
+/// Why it cannot be asked.
+fn in_container(back_end: &BackEnd, name: &str, look: &Look<'_>, end: Instant) -> Result<Vec<Finding>, Text> {
+    let limit = DOCKER.min(end.saturating_duration_since(Instant::now()));
+    let found = own_containers(look.host, &look.spec.home, Time::new(limit, limit)).map_err(|_| {
+        text!("a Test Drive's {} is a container of this host, and Docker does not say where", own(back_end.name))
+    })?;
+    let runs = |container: &&docker::Container| container.state.status == "running";
+    let is_it =
+        |container: &&docker::Container| container.service.as_deref() == Some(name) || container.state.name == name;
+    let container = found.own.iter().filter(runs).find(is_it).ok_or_else(|| {
         text!("a Test Drive's {} is a container of this host, which starts with the product", own(back_end.name))
-    })
+    })?;
+    let mut spec = look.spec.clone();
+    let places = [spec.mysql.as_mut().map(|own| &mut own.at), spec.redis.as_mut().map(|own| &mut own.at)];
+    let [mysql, redis] = places;
+    let at = if back_end.section == "mysql" { mysql } else { redis };
+    let Some(at) = at else { return Err("nothing says which port it has".into()) };
+    let published = container.published.iter().find(|own| own.inside == at.port);
+    (at.host, at.port) = match (published, container.addresses.first()) {
+        (Some(own), _) if own.at.is_unspecified() => ("127.0.0.1".to_owned(), own.outside),
+        (Some(own), _) => (own.at.to_string(), own.outside),
+        (None, Some(address)) => (address.to_string(), at.port),
+        (None, None) => return Err("its container has no address on this host".into()),
+    };
+    at.origin = format!("the container {}", container.state.name);
+    let mut asked = in_turn(&[back_end.check], &Look { spec: &spec, ..*look }, end);
+    // What else it is like does not change with this run.
+    asked.retain(|finding| OF_CONTAINER.contains(&finding.id) && finding.status != Status::Skip);
+    if asked.is_empty() {
+        return Err(text!("its container {} runs and does not answer", Foreign::new(&container.state.name)));
+    }
+    for finding in asked.iter_mut().filter(|finding| finding.status == Status::Fail) {
+        finding.cause = Some(
+            "the container has its accounts in its data folder, and prod.env does not change them; the product could not log in"
+                .into(),
+        );
+    }
+    Ok(asked)
 }
 
 /// A command of ours would use the back end that the host still has: in its place stands one that names the new one.

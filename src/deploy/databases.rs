@@ -5,16 +5,20 @@
 
 use crate::check::backends::Mysql;
 use crate::check::{Check, CheckSpec, Limits, Look, MysqlSpec, Secrets, is_published};
-use crate::context::authority;
+use crate::context::{Inputs, authority};
 use crate::converge::problem_of;
-use crate::finding::{Finding, FindingId, Status, ids};
-use crate::host::HostRead;
+use crate::finding::{Finding, FindingId, Ignored, Status, ids};
+use crate::host::{HostRead, RealHost};
 use crate::mysql::{self, Account, CANNOT_USER, Login, Missing, MysqlFacts, Need, Step, Stopped, Target};
 use crate::net::{Roots, Time};
 use crate::plan::StageState;
 use crate::problem::{Kind, Problem, id};
+use crate::redact::Redactor;
+use crate::report::{finding_json, line};
 use crate::secret::Secret;
-use crate::settings::{Deployment, Effective, Found, Key, MysqlAdmin, Settings};
+use crate::settings::{
+    Deployment, Effective, Found, Key, Layer, Layers, MysqlAdmin, Origin, Settings, Unresolved, by_key,
+};
 use crate::text;
 use crate::text::{Text, host_port, own};
 
@@ -202,16 +206,13 @@ impl<'a> Databases<'a> {
         product: &MysqlFacts,
         made: &mut Option<&mut dyn FnMut(Text)>,
     ) -> Result<Session, Box<Finding>> {
-        let account = match &product.login {
-            Some(Login::Open(about)) => about.account.as_deref(),
-            _ => None,
-        };
+        let own = if let Some(Login::Open(about)) = &product.login { Some(&**about) } else { None };
         let databases = [mysql.database.as_str(), &mysql.secret_database];
         let need = Need {
             user: mysql.user.as_deref().unwrap_or(USUAL_USER),
             password: self.secrets.mysql.as_ref().map(Secret::expose).unwrap_or_default(),
             databases,
-            account,
+            own,
         };
         let target = Target {
             host: &mysql.at.host,
@@ -288,6 +289,42 @@ impl<'a> Databases<'a> {
                 .advise("have it go over TLS: --mysql-tls")
         })
     }
+}
+
+/// For `tests/lab`: what is found of these settings before anything is written, then how the stage ends and everything that it
+/// says, line by line.
+pub(crate) fn trial(said: &[(&str, &str)]) -> Result<Vec<String>, Problem> {
+    let mut flags = Layer::default();
+    for (key, value) in said {
+        let spec = by_key(key).ok_or_else(|| Problem::bug(text!("no setting {}", *key)))?;
+        flags.insert(spec, (*value).to_owned(), Origin::Flag((*key).to_owned()))?;
+    }
+    let (host, found) = (RealHost::live(), Found::default());
+    let layers = Layers { flags: flags.clone(), ..Layers::default() };
+    let resolved =
+        Inputs::alone(flags).outside(|outside| Settings::resolve(&layers, &found, outside, &Ignored::default()));
+    let (settings, _) = resolved.map_err(Unresolved::into_problem)?;
+    let mut redactor = Redactor::default();
+    settings.secrets.iter().for_each(|secret| redactor.learn(secret));
+    let databases = Databases::of(&host, &settings, &found)?;
+    let mut lines: Vec<String> = Vec::new();
+    for finding in databases.foresee() {
+        lines.push(finding_json(&redactor, &finding).to_string());
+    }
+    let mut told = Vec::new();
+    let ended = databases.ensure(&mut |text| told.push(text.clone()));
+    lines.extend(told.iter().map(|text| line(&redactor, text)));
+    match ended {
+        Ok(done) => {
+            lines.push(format!("{}: {}", done.state.as_str(), line(&redactor, &done.detail)));
+            lines.extend(done.next_steps.iter().map(|step| line(&redactor, step)));
+        }
+        Err(problem) => {
+            lines.push(format!("failed: {}", line(&redactor, &problem.sentence())));
+            lines.extend(problem.hints.iter().map(|hint| line(&redactor, hint.text())));
+        }
+    }
+    Ok(lines)
 }
 
 fn at(mysql: &MysqlSpec) -> Text {

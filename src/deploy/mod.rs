@@ -11,23 +11,38 @@
 //! | `compose` | Compose as a program |
 //! | `accounts` | the product's user, and who may talk to Docker |
 //! | `boot` | the unit that starts it when the host has started |
+//! | `checksum` | SHA-256 of large files, and lists of them |
+//! | `engine` | the stage `engine` |
+//! | `fetch` | the stage `fetch` |
+//! | `task` | what a stage works with |
+//! | `words` | what programs say when they fail |
+//! | `preflight` | what is found before anything is written |
+//! | `probe_container` | what a container of the product reaches |
 //! | `marker` | which services a run has stopped, for the run that goes on |
 //! | `made` | what runs have made beside files, for the way back |
 
 mod accounts;
 mod boot;
+mod checksum;
 mod compose;
 mod databases;
+pub(crate) mod engine;
+pub(crate) mod fetch;
 mod health;
 mod install;
 mod made;
 mod marker;
+mod preflight;
+mod probe_container;
 mod product;
 mod reconfigure;
 mod remove;
+pub(crate) mod task;
+mod words;
 
 use std::time::Duration;
 
+pub(crate) use databases::trial as databases_trial;
 pub(crate) use remove::Remove;
 
 use crate::converge::{Around, Nothing};

@@ -109,8 +109,8 @@ impl Product {
         doing.stage(StageId::Healthy, |doing| {
             self.wait(host, doing, &mut steady, began)?;
             let detail = match &self.stopped {
-                Some((stopped, _)) => text!("down for {}", own(seconds(stopped.elapsed()))),
-                None => "it answers, and its containers are steady".into(),
+                Some((stopped, _)) if !self.before.is_empty() => text!("down for {}", own(seconds(stopped.elapsed()))),
+                _ => "it answers, and its containers are steady".into(),
             };
             Ok((StageState::Changed, detail))
         })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::host::{Command, HostRead, MemoryHost, Output, Snapshot, Stat};
+use crate::host::{Command, HostRead, HostWrite, LockGuard, MemoryHost, NewFile, Output, Snapshot, Stat};
 
 /// The clock of [`Double`]: 2026-11-21T20:01:02Z.
 pub(crate) const NOW: u64 = 1_795_291_262;
@@ -114,5 +114,39 @@ impl HostRead for Double {
 
     fn shown(&self, path: &Path) -> PathBuf {
         path.to_path_buf()
+    }
+}
+
+impl HostWrite for Double {
+    fn create(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile + '_>> {
+        self.files.create(path, mode)
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn NewFile + '_>> {
+        self.files.append(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.files.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.files.remove_file(path)
+    }
+
+    fn create_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        self.files.create_dir(path, mode)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.files.remove_dir(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.files.sync_dir(path)
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn LockGuard + '_>>> {
+        self.files.try_lock(path)
     }
 }

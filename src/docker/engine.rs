@@ -4,6 +4,7 @@
 //! only.
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -99,6 +100,10 @@ pub(crate) struct Container {
     pub(crate) compose_files: Option<String>,
     /// Docker's word for its network: `host`, `bridge`, the name of a network, `container:…`, `none`; empty: it did not say.
     pub(crate) network: String,
+    /// Its addresses in bridge networks; none while it does not run.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Its ports that are published.
+    pub(crate) published: Vec<Published>,
     /// `NAME:ADDRESS` of its hosts file.
     pub(crate) extra_hosts: Vec<String>,
     /// The name servers that it is told to ask in place of the daemon's.
@@ -107,6 +112,17 @@ pub(crate) struct Container {
     pub(crate) dns_search: Vec<String>,
     /// `NAME=value`: holds secrets, never goes into facts.
     pub(crate) environment: Vec<String>,
+}
+
+/// A port of a container that is published on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Published {
+    /// In the container.
+    pub(crate) inside: u16,
+    /// On the host.
+    pub(crate) outside: u16,
+    /// At this address of the host; unspecified: at all.
+    pub(crate) at: IpAddr,
 }
 
 /// The containers of the host.
@@ -189,7 +205,7 @@ const INSPECT: &str = "{\"id\":{{json .Id}},\"name\":{{json .Name}},\"created\":
 \"status\":{{json .State.Status}},\"exit\":{{json .State.ExitCode}},\"oom\":{{json .State.OOMKilled}},\"memory\":{{json .HostConfig.Memory}},\"error\":{{json .State.Error}},\
 \"started\":{{json .State.StartedAt}},\"finished\":{{json .State.FinishedAt}},\
 \"health\":{{with index .State \"Health\"}}{{json .Status}}{{else}}null{{end}},\"image\":{{json .Config.Image}},\"labels\":{{json .Config.Labels}},\
-\"entrypoint\":{{json .Config.Entrypoint}},\"cmd\":{{json .Config.Cmd}},\"network\":{{json .HostConfig.NetworkMode}},\"extra_hosts\":{{json .HostConfig.ExtraHosts}},\"dns\":{{json .HostConfig.Dns}},\"dns_search\":{{json .HostConfig.DnsSearch}},\
+\"entrypoint\":{{json .Config.Entrypoint}},\"cmd\":{{json .Config.Cmd}},\"network\":{{json .HostConfig.NetworkMode}},\"networks\":{{json .NetworkSettings.Networks}},\"ports\":{{json .NetworkSettings.Ports}},\"extra_hosts\":{{json .HostConfig.ExtraHosts}},\"dns\":{{json .HostConfig.Dns}},\"dns_search\":{{json .HostConfig.DnsSearch}},\
 \"env\":{{json .Config.Env}}}";
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -230,11 +246,35 @@ fn container(value: &Value) -> Container {
         compose_version: label("com.docker.compose.version"),
         compose_files: label("com.docker.compose.project.config_files"),
         network: text("network").to_owned(),
+        addresses: addresses(&value["networks"]),
+        published: published(&value["ports"]),
         extra_hosts: words("extra_hosts"),
         dns: words("dns"),
         dns_search: words("dns_search"),
         environment: words("env"),
     }
+}
+
+/// Of `{"NETWORK": {"IPAddress": "172.18.0.2", …}, …}`.
+fn addresses(networks: &Value) -> Vec<IpAddr> {
+    let networks = networks.as_object().into_iter().flatten();
+    networks.filter_map(|(_, network)| network["IPAddress"].as_str()?.parse().ok()).collect()
+}
+
+/// Of `{"3306/tcp": [{"HostIp": "0.0.0.0", "HostPort": "3306"}, …], "33060/tcp": null}`.
+fn published(ports: &Value) -> Vec<Published> {
+    let mut found = Vec::new();
+    for (inside, at) in ports.as_object().into_iter().flatten() {
+        let Some(inside) = inside.strip_suffix("/tcp").and_then(|port| port.parse().ok()) else { continue };
+        for binding in at.as_array().into_iter().flatten() {
+            // Before 20.10 all addresses were an empty one.
+            let at = binding["HostIp"].as_str().unwrap_or_default();
+            let at = if at.is_empty() { "0.0.0.0" } else { at };
+            let outside = binding["HostPort"].as_str().and_then(|port| port.parse().ok());
+            found.extend(at.parse().ok().zip(outside).map(|(at, outside)| Published { inside, outside, at }));
+        }
+    }
+    found
 }
 
 /// `repository:tag@digest` → repository and tag (`latest` where there is none, the digest where there is one alone).

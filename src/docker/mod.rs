@@ -22,7 +22,7 @@ mod programs;
 mod release;
 pub(crate) mod text;
 
-pub(crate) use engine::{Container, ContainerState, NoDocker, containers, repository_and_tag, run};
+pub(crate) use engine::{Container, ContainerState, NoDocker, Published, containers, repository_and_tag, run};
 pub(crate) use podman::{COMMANDS, podman};
 pub(crate) use programs::{ComposeProgram, Generation, Server, Versions, compose_program, compose_programs, versions};
 pub(crate) use release::release;

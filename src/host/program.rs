@@ -44,6 +44,8 @@ pub(super) fn start(command: &Command, stdout: Stdio) -> io::Result<Child> {
         .stdin(Stdio::null())
         .stdout(stdout)
         .stderr(Stdio::piped())
+        // The folder of whoever called may be gone, and some programs refuse to start there.
+        .current_dir("/")
         .process_group(0)
         .spawn()
 }

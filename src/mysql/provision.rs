@@ -30,8 +30,8 @@ pub(crate) struct Need<'a> {
     pub(crate) password: &'a [u8],
     /// Its databases.
     pub(crate) databases: [&'a str; 2],
-    /// The account that its login was matched to, as `divvy@%`; `None`: it was refused.
-    pub(crate) account: Option<&'a str>,
+    /// What the server says to its login; `None`: it was refused.
+    pub(crate) own: Option<&'a About>,
 }
 
 /// One thing to be made.
@@ -104,20 +104,21 @@ impl Missing {
         let client = connection.query("SELECT USER()")?.unwrap_or_default();
         let client = client.first().and_then(|row| cell(row, 0)).unwrap_or_default();
         let client = client.rsplit_once('@').map_or("", |(_, host)| host);
-        let logged_in = need.account.and_then(|account| account.rsplit_once('@'));
-        let logged_in = logged_in.filter(|(user, _)| *user == need.user).map(|(_, host)| host.to_owned());
+        // Somebody without a name who got in is nobody to give rights to.
+        let host_of = |own: &About| {
+            let (user, host) = own.account.as_deref()?.rsplit_once('@')?;
+            (user == need.user).then(|| host.to_owned())
+        };
+        let logged_in = need.own.and_then(host_of);
         let there = accounts.into_iter().find(|host| may_be_of(host, client));
         let refuses = logged_in.is_none() && there.is_some();
         let is_new = logged_in.is_none() && there.is_none();
         let host = logged_in.or(there).unwrap_or_else(|| ANYWHERE.to_owned());
         let account = sql::account(need.user, &host, escapes);
 
-        let mut held: Vec<Grant> = Vec::new();
-        if !is_new {
-            let lines = connection.query(format!("SHOW GRANTS FOR {account}"))?.unwrap_or_default();
-            held = lines.iter().filter_map(|row| Grant::parse(row.first()?.as_deref()?)).collect();
-        }
-        let mut steps = databases(about);
+        let own = need.own.filter(|own| host_of(own).is_some());
+        let held = own.and_then(|own| own.grants.clone()).unwrap_or_default();
+        let mut steps = databases(about, own);
         steps.extend(is_new.then_some(Step::User));
         let rights = need.databases.into_iter().filter(|name| !missing(&held, name, about.any_case()).is_empty());
         steps.extend(rights.map(|name| Step::Rights(name.to_owned())));
@@ -195,14 +196,17 @@ fn may_be_of(host: &str, client: &str) -> bool {
     host.is_empty() || host.contains('/') || names.iter().any(|name| matches(&host.to_lowercase(), name))
 }
 
-/// The databases that are missing. One of two is made like the other.
-fn databases(about: &About) -> Vec<Step> {
+/// The databases that are missing: those that neither the administrator nor the product's own user sees. One of two is made like
+/// the other.
+fn databases(about: &About, own: Option<&About>) -> Vec<Step> {
     let is_word = |word: &&String| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let set = about.databases.iter().find_map(|own| {
+    let seen = || about.databases.iter().chain(own.iter().flat_map(|own| &own.databases));
+    let set = seen().find_map(|own| {
         let (charset, collation) = (own.charset.as_ref().filter(is_word)?, own.collation.as_ref().filter(is_word)?);
         Some((charset.clone(), collation.clone()))
     });
-    let absent = about.databases.iter().filter(|own| own.there != There::Yes);
+    let is_there = |name: &str| seen().any(|own| own.name == name && own.there == There::Yes);
+    let absent = about.databases.iter().filter(|own| !is_there(&own.name));
     absent.map(|own| Step::Database(own.name.clone(), set.clone())).collect()
 }
 
@@ -265,7 +269,7 @@ mod tests {
 
     #[test]
     fn statements_are_in_the_servers_own_words() {
-        let need = Need { user: "divvy", password: b"my'p\\ass", databases: ["divvy", "my_keys"], account: None };
+        let need = Need { user: "divvy", password: b"my'p\\ass", databases: ["divvy", "my_keys"], own: None };
         let about = about("5.7.44", &[], [There::Yes, There::No]);
         let said =
             |way, step: Step| String::from_utf8(missing_with(way, vec![]).statement(&step, &about, &need)).unwrap();
@@ -278,8 +282,11 @@ mod tests {
         assert_eq!(said(Way::Plain, Step::User), r"CREATE USER 'divvy'@'%' IDENTIFIED BY 'my''p\\ass'");
         let rights = said(Way::Kept, Step::Rights("my_keys".to_owned()));
         assert_eq!(rights, r"GRANT ALL PRIVILEGES ON `my\_keys`.* TO 'divvy'@'%'");
+        // What the product's own user sees is there, whatever the administrator may see.
+        let hidden = self::about("5.7.44", &[], [There::Hidden, There::Hidden]);
+        assert_eq!(databases(&hidden, Some(&about)).len(), 1);
         // The second one is made like the first.
-        let [step] = &databases(&about)[..] else { panic!("one is there") };
+        let [step] = &databases(&about, None)[..] else { panic!("one is there") };
         assert_eq!(
             said(Way::Kept, step.clone()),
             "CREATE DATABASE IF NOT EXISTS `my_keys` CHARACTER SET latin1 COLLATE latin1_swedish_ci"

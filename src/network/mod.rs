@@ -8,6 +8,7 @@
 //! | [`proxy`] | the proxy itself, asked: which protocol its port speaks, what it lets through |
 //! | [`path`] | the way to one endpoint, stage by stage |
 //! | `openssl` | OpenSSL's own client, asked where the TLS library here cannot look further |
+//! | [`get`] | one file |
 //! | [`allowlist`] | the catalogue in the grammar of each firewall and proxy |
 //! | [`table`] | endpoints as a table, in every form |
 //! | `inspector` | names products that inspect TLS, by their certificates and block pages |
@@ -16,6 +17,7 @@
 pub(crate) mod allowlist;
 pub(crate) mod catalogue;
 pub(crate) mod cause;
+pub(crate) mod get;
 pub(crate) mod openssl;
 pub(crate) mod path;
 pub(crate) mod proxy;

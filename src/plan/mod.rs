@@ -46,6 +46,24 @@ pub(crate) struct Plan {
     pub folder_modes: Vec<(PathBuf, u32)>,
     /// Folders that go when they are empty afterwards, innermost first.
     pub idle_folders: Vec<PathBuf>,
+    /// What is written to the state folder before anything else, readable by root alone, and is never taken back: passwords
+    /// that nobody but their containers would know otherwise.
+    pub keeps: Vec<Kept>,
+}
+
+/// A file of the state folder.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// The file.
+    pub path: PathBuf,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Kept").field(&self.path).finish()
+    }
 }
 
 impl Plan {

@@ -4,6 +4,7 @@
 use std::cell::LazyCell;
 
 use super::OWN_COMMENTS;
+use crate::product::templates;
 use crate::redact::{is_secret_name, url_text};
 use crate::text;
 use crate::text::{Foreign, SECRET, Text, own};
@@ -81,7 +82,7 @@ impl<'a> Line<'a> {
             *open = Some(Open::Pem);
             return Self { pieces: vec![Piece::Hidden] };
         }
-        if text.is_empty() || OWN_COMMENTS.contains(&text) {
+        if text.is_empty() || OWN_COMMENTS.contains(&text) || is_plain(text) {
             return Self { pieces: vec![Piece::Plain(line)] };
         }
         let comment = text.find("/*").filter(|at| *at == 0 || text[..*at].ends_with([' ', '\t', ';', '{', '}']));
@@ -174,12 +175,44 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Is it a line of a file that runs make, or one of the lines that they change in a compose file, in a unit and in a crontab:
+/// such lines hold no secret.
+fn is_plain(text: &str) -> bool {
+    let words = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:@\"'$&<> \t|{}[]=;,".contains(c));
+    let of_compose = || {
+        let (key, value) = text.split_once(':')?;
+        let safe = words(value) && !value.contains("://") && !value.contains('=');
+        Some(
+            safe && (matches!(key.trim_end(), "image" | "scale" | "replicas")
+                || (key == "command" && value.contains("divvycloud "))),
+        )
+    };
+    let of_ports = || {
+        text.strip_prefix("- ").is_some_and(|item| item.chars().all(|c| c.is_ascii_digit() || "\"'.:[]".contains(c)))
+    };
+    let of_flag = || text.trim_start_matches(['-', ' ', '"']).trim_end_matches('"') == "reverse-proxy";
+    let of_start = || {
+        let command = ["ExecStart=", "ExecStop=", "@reboot "].iter().find_map(|start| text.strip_prefix(start));
+        let plain = |command: &&str| words(command) && !command.contains('=') && !command.contains("://");
+        let starts =
+            |command: &str| command.contains("compose") && (command.ends_with(" up -d") || command.ends_with(" stop"));
+        command.filter(plain).is_some_and(starts)
+    };
+    templates::is_line(text)
+        || of_compose().unwrap_or(false)
+        || of_ports()
+        || of_flag()
+        || of_start()
+        || text.strip_prefix("TimeoutStartSec=").is_some_and(|value| value.chars().all(|c| c.is_ascii_digit()))
+}
+
 /// Does a run set what has this name, in one file or another?
 pub(super) fn is_ours(name: &str) -> bool {
     let last = name.rsplit("::").next().unwrap_or(name);
     let plain = last.to_ascii_lowercase().replace(['-', '_'], "");
     ["httpproxy", "httpsproxy", "noproxy", "proxy"].contains(&plain.as_str())
         || Vendor::get().setting_of(name).is_some()
+        || ["MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_ROOT_PASSWORD"].contains(&name)
 }
 
 /// Does one of these secrets stand in the file where a secret stands: as the value of a name of its kind or of a name that

@@ -159,6 +159,14 @@ impl Platform {
         (self.os.strategy.family().package_manager)(host)
     }
 
+    /// What package sources of Debian's kind call the release: `jammy`; `None`: it has no such name.
+    ///
+    /// # Errors
+    /// A file that would tell cannot be read.
+    pub(crate) fn codename(&self, host: &dyn HostRead) -> std::io::Result<Option<String>> {
+        sources::codename(host)
+    }
+
     /// The linux-pam that reads `/etc/environment`, and its limit on the length of a line.
     ///
     /// Reads dpkg's database of some megabytes, so ask only when a line is long.

@@ -55,6 +55,24 @@ pub(super) struct Tried {
     pub(super) why: Option<String>,
 }
 
+/// What package sources of Debian's kind call the release: `jammy`; `None`: it has no such name, or none of letters and digits.
+///
+/// # Errors
+/// A file that is there cannot be read.
+pub(super) fn codename(host: &dyn HostRead) -> io::Result<Option<String>> {
+    for (source, _) in SOURCES.iter().take(3) {
+        let Some(bytes) = host.read(Path::new(source))? else { continue };
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MOST)]).into_owned();
+        let found = assignments(&text)
+            .find(|(key, _)| ["VERSION_CODENAME", "UBUNTU_CODENAME", "DISTRIB_CODENAME"].contains(key));
+        let plain = |name: &String| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
+        if let Some(name) = found.map(|(_, name)| name).filter(plain) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
 /// Reads the files in order until one tells what the system is.
 ///
 /// # Errors

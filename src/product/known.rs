@@ -1,6 +1,5 @@
 //! The facts about a running product, from `assets/runtime.toml`.
 
-use std::path::Path;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -8,8 +7,7 @@ use serde::Deserialize;
 
 use crate::assets;
 use crate::finding::Status;
-use crate::text;
-use crate::text::{Text, ics_setup, own};
+use crate::text::Template;
 
 /// All of it.
 #[derive(Debug, Deserialize)]
@@ -111,63 +109,6 @@ pub(crate) struct Line {
     pub(crate) advice: Vec<Template>,
 }
 
-/// A sentence with places to fill: `{compose}` (the command that talks to Compose), `{home}` (the product's folder) and
-/// `{ics-setup ARGUMENTS}` (a command of ours). `{{` and `}}` are braces.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Template(Vec<Part>);
-
-#[derive(Debug, PartialEq, Eq)]
-enum Part {
-    Words(String),
-    Compose,
-    Home,
-    IcsSetup(String),
-}
-
-impl TryFrom<String> for Template {
-    type Error = String;
-
-    fn try_from(template: String) -> Result<Self, String> {
-        let wrong = || format!("{template:?}: a place is {{compose}}, {{home}} or {{ics-setup ARGUMENTS}}");
-        let (mut parts, mut words, mut rest) = (Vec::new(), String::new(), template.as_str());
-        while let Some(at) = rest.find(['{', '}']) {
-            words.push_str(&rest[..at]);
-            rest = &rest[at..];
-            if let Some(after) = rest.strip_prefix("{{").or_else(|| rest.strip_prefix("}}")) {
-                words.push_str(&rest[..1]);
-                rest = after;
-                continue;
-            }
-            let (place, after) = rest[1..].split_once('}').ok_or_else(wrong)?;
-            parts.push(Part::Words(std::mem::take(&mut words)));
-            parts.push(match (place, place.strip_prefix("ics-setup ")) {
-                ("compose", _) => Part::Compose,
-                ("home", _) => Part::Home,
-                (_, Some(arguments)) => Part::IcsSetup(arguments.to_owned()),
-                _ => return Err(wrong()),
-            });
-            rest = after;
-        }
-        words.push_str(rest);
-        parts.push(Part::Words(words));
-        Ok(Self(parts))
-    }
-}
-
-impl Template {
-    /// The sentence for a host.
-    pub(crate) fn fill(&self, compose: &Text, home: &Path) -> Text {
-        let parts = self.0.iter().map(|part| match part {
-            Part::Words(words) => text!("{}", own(words)),
-            Part::Compose => compose.clone(),
-            Part::Home => text!("{}", home),
-            Part::IcsSetup(arguments) => ics_setup(text!("{}", own(arguments))).into(),
-        });
-        Text::join(parts, "")
-    }
-}
-
 impl Known {
     /// The facts.
     pub(crate) fn get() -> &'static Self {
@@ -223,7 +164,6 @@ impl Images {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Person;
 
     #[test]
     fn the_facts_parse_and_every_pattern_compiles() {
@@ -238,20 +178,6 @@ mod tests {
         assert_eq!((known.health.port, known.health.path.as_str()), (8001, "/Status"));
         for line in &known.log {
             assert!(!line.title.ends_with('.') && !line.advice.is_empty(), "{}", line.name);
-        }
-    }
-
-    #[test]
-    fn places_of_templates_are_filled_by_type() {
-        let template = Template::try_from("in {home}: {compose} up; {{x}} {ics-setup check proxy}".to_owned()).unwrap();
-        let filled = template.fill(&"docker compose".into(), Path::new("/divvy"));
-        assert_eq!(filled, "in /divvy: docker compose up; {x} ics-setup check proxy");
-        assert_eq!(
-            filled.pasted_by(&Person { image: Some("/mnt".into()), privileged: true }),
-            "in /divvy: docker compose up; {x} ics-setup check proxy --root /mnt"
-        );
-        for wrong in ["{x}", "{home", "a } b"] {
-            assert!(Template::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }
 

@@ -15,6 +15,7 @@
 //! | `name` | the host's name, by its own resolver |
 //! | `names` | the hosts file, and the name servers that containers ask |
 //! | `owner` | whose a file is: nobody's, a package's, a tool's, a user's |
+//! | `pools` | the addresses of Docker's networks |
 //! | `ports` | listening sockets and who holds them |
 //! | `selinux` | SELinux's mode, the label of a folder |
 //! | `sudo` | what sudo sets for everybody |
@@ -32,6 +33,7 @@ pub(crate) mod mounts;
 pub(crate) mod name;
 pub(crate) mod names;
 pub(crate) mod owner;
+pub(crate) mod pools;
 pub(crate) mod ports;
 pub(crate) mod selinux;
 pub(crate) mod sudo;

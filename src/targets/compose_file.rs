@@ -4,19 +4,21 @@
 //! host without one gets the bundle's, that of `--from`, or the built-in template.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Context, Phase};
+use super::{Context, Phase, compose_path, mysql_env};
 use crate::docker::compose::edit::{Edit, edited};
 use crate::docker::compose::outline::{Outline, outline};
-use crate::docker::compose::{Odd, published};
+use crate::docker::compose::valid::refused as refused_by_compose;
+use crate::docker::compose::{Odd, PROGRAMS, published};
 use crate::docker::repository_and_tag;
 use crate::finding::{Finding, ids};
-use crate::plan::Draft;
+use crate::host::{Command, HostRead};
+use crate::plan::{Draft, Plan};
 use crate::problem::{Problem, id};
 use crate::product::images::{ProductImages, release_of};
-use crate::product::{Known, Place, templates};
-use crate::settings::{Deployment, Key};
+use crate::product::{Known, templates};
+use crate::settings::{Deployment, Found, Key, Settings};
 use crate::system::hardware;
 use crate::text;
 use crate::text::{Foreign, Text, own};
@@ -34,13 +36,8 @@ const WORKERS_OF_AN_IMAGE: u32 = 2;
 /// What the web server is told where TLS ends in front of it (the vendor's Terraform of 2022).
 const REVERSE_PROXY: &str = "--reverse-proxy";
 
-/// The compose file of the product's folder, as it is there or is going to be.
-pub(super) fn path(context: &Context<'_>) -> PathBuf {
-    Place::look(context.view, &context.settings.home).compose_file(&context.settings.home)
-}
-
 pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), Problem> {
-    let path = path(context);
+    let path = compose_path(context.view, context.settings);
     let shown = context.view.host.shown(&path);
     let present = draft.snapshot(&path)?;
     let wishes = Wishes { context, fresh: present.is_none() };
@@ -78,8 +75,39 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
     };
     if context.phase == Phase::Install {
         judge(context, &shown, &new, draft);
+        mysql_env::plan(context, &services, draft)?;
     }
     draft.put(&path, new.into_bytes(), 0o644, reasons)
+}
+
+/// What Compose says to the planned file, where it is here to be asked and the plan changes the file; `None`: nothing.
+pub(crate) fn asked_of_compose(
+    host: &dyn HostRead,
+    settings: &Settings,
+    found: &Found,
+    plan: &Plan,
+) -> Option<Finding> {
+    let path = compose_path(host, settings);
+    let change = plan.changes.iter().find(|change| change.path == path).filter(|_| host.is_live())?;
+    let text = String::from_utf8(change.after.as_ref()?.bytes.clone()).ok()?;
+    let answers = |argv: &&[&str]| {
+        let version = Command::new([*argv, &["version", "--short"]].concat());
+        matches!(host.run(&version), Ok(output) if output.code == Some(0))
+    };
+    let here =
+        || PROGRAMS.into_iter().rev().find(answers).map(|argv| argv.iter().map(|&word| word.to_owned()).collect());
+    let compose: Vec<String> = found.compose.clone().or_else(here)?;
+    let shown = host.shown(&path);
+    let title = match refused_by_compose(host, &compose, &settings.home, path.file_name()?, &text) {
+        Ok(None) => return None,
+        Ok(Some(words)) => text!("Compose does not take {} as it would be: {}", shown, Foreign::new(words)),
+        Err(error) => text!("Compose could not be asked about {} as it would be: {}", shown, error),
+    };
+    Some(
+        Finding::fail(ids::COMPOSE_FILE, title)
+            .expected(text!("{} config -q that ends with 0", own(compose.join(" "))))
+            .advise(text!("mend {} by hand, then run the same again", shown)),
+    )
 }
 
 /// A file that is not edited.

@@ -1,17 +1,19 @@
 //! What the settings imply for each thing that is converged. One file per target; each looks and drafts, none writes.
 
 mod boot;
+mod brought;
 mod compose_file;
 mod daemon_json;
 mod docker;
 mod mend;
+mod mysql_env;
 mod package_manager;
 mod prod_env;
 mod system_proxy;
 mod unused;
 mod vars;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::consumers::sight::Place;
 use crate::environment::LoginUser;
@@ -24,7 +26,9 @@ use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
 use crate::text;
 use crate::text::{Text, as_root, ics_setup, of_host, own, quoted};
 
-pub(crate) use boot::UNIT;
+pub(crate) use boot::{UNIT, has_systemd};
+pub(crate) use brought::bring;
+pub(crate) use compose_file::asked_of_compose;
 pub(crate) use docker::read_again as docker_reads_again;
 pub(crate) use mend::{Mended, mend};
 pub(crate) use prod_env::read_again as product_reads_again;
@@ -82,6 +86,11 @@ impl Phase {
 /// The list of hosts reached without the proxy, as the settings and everything found on the host make it.
 pub(crate) fn no_proxy(settings: &Settings) -> NoProxy {
     ProxyVars::new(settings).no_proxy(&NoProxy::default())
+}
+
+/// The compose file of the product's folder, as it is there or is going to be.
+pub(crate) fn compose_path(host: &dyn HostRead, settings: &Settings) -> PathBuf {
+    crate::product::Place::look(host, &settings.home).compose_file(&settings.home)
 }
 
 /// Everything that is known when a plan is made.

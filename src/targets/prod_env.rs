@@ -2,45 +2,55 @@
 
 use std::path::Path;
 
-use super::Context;
 use super::system_proxy::edits;
 use super::vars::{ProxyVars, reasons};
+use super::{Context, Phase};
 use crate::consumers::Who;
+use crate::context::complete;
 use crate::envfile::{Dialect, Edit, Note, PortableValue, Rejection, Seen, State, Syntax, edit, find};
-use crate::finding::{Finding, ids};
+use crate::finding::{Finding, Status, ids};
 use crate::host::HostRead;
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
-use crate::product::{Place, leads_nowhere};
-use crate::settings::{BackEnd, Key, NoProxy, Origin, by_key};
+use crate::product::{Place, leads_nowhere, templates};
+use crate::settings::{BackEnd, Deployment, Effective, Key, NoProxy, Origin, by_key};
 use crate::text;
 use crate::text::{Text, as_root, ics_setup, own};
 use crate::vendor::{Generation, Vendor, prod_env};
+use crate::version::Version;
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     let settings = context.settings;
     let back_ends = !settings.back_ends.is_empty();
-    if !vars.change() && !back_ends {
+    let installs = context.phase == Phase::Install;
+    if !vars.change() && !back_ends && !installs {
         return Ok(());
     }
     draft.plan.consumers.extend(vars.change().then_some(Who::ProdEnv));
     let path = prod_env(&settings.home);
     let shown = context.view.host.shown(&path);
-    let Some(snapshot) = draft.snapshot(&path)? else {
-        if let Some(target) = leads_nowhere(context.view, &path) {
-            let target = context.view.host.shown(&target);
-            return Err(Problem::host(id::PROD_ENV_MISSING, text!("{} leads to {}, where nothing is", shown, target))
-                .because("a link to what is not mounted, or has gone: a secret store, another volume")
-                .hint(text!("bring back what it leads to; look: ls -ld {} {}", shown, target)));
+    let snapshot = draft.snapshot(&path)?;
+    let made;
+    let present: &[u8] = match &snapshot {
+        Some(snapshot) => &snapshot.bytes,
+        None => {
+            if let Some(target) = leads_nowhere(context.view, &path) {
+                let target = context.view.host.shown(&target);
+                let message = text!("{} leads to {}, where nothing is", shown, target);
+                return Err(Problem::host(id::PROD_ENV_MISSING, message)
+                    .because("a link to what is not mounted, or has gone: a secret store, another volume")
+                    .hint(text!("bring back what it leads to; look: ls -ld {} {}", shown, target)));
+            }
+            if !installs {
+                let message = text!("{} is not there: the product is not installed in this folder", shown);
+                return Err(Problem::host(id::PROD_ENV_MISSING, message)
+                    .hint("name the product's folder: --home <DIR>")
+                    .hint(text!("before the product is installed: {}", ics_setup("prepare"))));
+            }
+            made = templates::prod_env(generation(context));
+            made.as_bytes()
         }
-        return Err(Problem::host(
-            id::PROD_ENV_MISSING,
-            text!("{} is not there: the product is not installed in this folder", shown),
-        )
-        .hint("name the product's folder: --home <DIR>")
-        .hint(text!("before the product is installed: {}", ics_setup("prepare"))));
     };
-    let present = &snapshot.bytes;
     let list = context.found.no_proxy_at(&path);
     let variables = vars.variables(&list);
     let values = back_end_values(context, &shown, draft)?;
@@ -59,11 +69,69 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     duplicates(&shown, &edited.notes, draft);
     readers_that_reject(&shown, &edited.rejections, draft);
     let before = draft.plan.changes.len();
-    draft.put(&path, edited.bytes, 0o640, reasons(&edited.notes))?;
-    if draft.plan.changes.len() > before {
+    let new = snapshot.is_none().then(|| Text::from("made from the built-in template"));
+    draft.put(&path, edited.bytes, 0o640, new.into_iter().chain(reasons(&edited.notes)).collect())?;
+    // An installation starts them itself.
+    if draft.plan.changes.len() > before && !installs {
         draft.next(read_again(context.view.host, &settings.home));
     }
+    if installs {
+        password(context, draft);
+    }
     Ok(())
+}
+
+/// Which names the variables have: those of the file, else those that the release reads.
+fn generation(context: &Context<'_>) -> Generation {
+    let release =
+        context.settings.release.as_deref().and_then(|release| Version::parse(release.trim_start_matches(['v', 'V'])));
+    let of_release = || match release {
+        Some(release) if release < Vendor::get().current_since => Generation::Older,
+        _ => Generation::Current,
+    };
+    context.found.generation.unwrap_or_else(of_release)
+}
+
+/// What is to be said of the password of the databases.
+fn password(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let (settings, home) = (context.settings, &context.settings.home);
+    let test_drive = settings.deployment == Deployment::TestDrive;
+    let effective = Effective::new(settings, context.found);
+    if effective.databases().is_some() {
+        return;
+    }
+    let Some(password) = effective.secret(Key::MysqlPassword) else {
+        if test_drive && complete::has_data(context.view, home) {
+            let folder = context.view.host.shown(&complete::data(home));
+            let title = text!("{} has data of a database, and its password is nowhere", folder);
+            draft.note(
+                Finding::fail(ids::DATA_WITHOUT_PASSWORD, title)
+                    .expected(
+                        "the password with which the folder was made: in prod.env, in mysql.env or kept by ics-setup",
+                    )
+                    .cause(
+                        "the database makes its accounts once, with the folder, and takes no other password afterwards",
+                    )
+                    .advise("give the password that it was made with: --mysql-password-file <FILE>")
+                    .advise(text!("or begin anew with an empty database: mv {} {}.old", folder, folder)),
+            );
+        }
+        return;
+    };
+    let published = &Vendor::get().published_passwords;
+    if published.iter().any(|known| known.as_bytes() == password.expose()) {
+        let (status, title) = match test_drive {
+            true => (Status::Warn, "the databases of this Test Drive have the password that the vendor publishes"),
+            false => (Status::Fail, "the databases have the password that the vendor publishes as a default"),
+        };
+        draft.note(
+            Finding::new(ids::DEFAULT_PASSWORD, status, title)
+                .expected("a password that nobody else knows")
+                .cause("whoever reaches the server can read and change everything that the product knows")
+                .advise("give the account another password at the server, then name it: --mysql-password-file <FILE>")
+                .advise("where this host is a Test Drive, say so: --deployment test-drive"),
+        );
+    }
 }
 
 /// What makes the containers read it: by Compose as this host has it, where it has one with a file for it.
@@ -116,21 +184,26 @@ fn back_end_values<'a>(
             .hint("comment out the lines of the generation that your release does not read"));
     }
     let outranked = outranked(context, shown, draft);
-    let generation = context.found.generation.unwrap_or(Generation::Current);
+    let generation = generation(context);
     let mut values = Vec::new();
     for key in Vendor::get().prod_env_keys() {
         let Some(spec) = by_key(key).filter(|spec| !outranked.contains(&spec.key)) else { continue };
         let Some(value) = settings.back_ends.get(&spec.key) else { continue };
-        let portable = PortableValue::new(value.bytes(), Syntax::EnvFile.readers().must).map_err(|refused| {
-            let what = if matches!(value, BackEnd::Hidden(_)) { "password" } else { "value" };
-            Problem::settings(id::VALUE_NOT_PORTABLE, text!("{} cannot be written to {}: {}", key, shown, refused))
-                .hint(text!("choose a {} of letters, digits and _ . , : / @ % + = -", own(what)))
-        })?;
+        let what = if matches!(value, BackEnd::Hidden(_)) { "password" } else { "value" };
+        let portable = portable(key, what, value.bytes(), shown)?;
         for name in Vendor::get().variables(generation, key) {
             values.push((name.as_str(), portable.clone()));
         }
     }
     Ok(values)
+}
+
+/// A value as every reader of env files takes it.
+pub(super) fn portable(key: &str, what: &'static str, bytes: &[u8], shown: &Path) -> Result<PortableValue, Problem> {
+    PortableValue::new(bytes, Syntax::EnvFile.readers().must).map_err(|refused| {
+        Problem::settings(id::VALUE_NOT_PORTABLE, text!("{} cannot be written to {}: {}", key, shown, refused))
+            .hint(text!("choose a {} of letters, digits and _ . , : / @ % + = -", own(what)))
+    })
 }
 
 /// Settings of the databases that the last run was told, and that a secret outranks now: they are not written again. One that

@@ -1,6 +1,6 @@
 //! Settings that were given to a verb none of whose targets uses them: accepted is not the same as used, and is said.
 
-use super::Context;
+use super::{Context, Phase};
 use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::settings::{Key, Origin, Spec, TargetName};
@@ -111,7 +111,8 @@ pub(super) fn say(context: &Context<'_>, draft: &mut Draft<'_>) {
         let is_off = value.as_deref().is_some_and(|value| crate::settings::parse_switch(value) == Some(false));
         // Nobody waits for what was asked not to happen.
         let asks = matches!(origin, Origin::Flag(_)) && !(*key == Key::Restart && is_off);
-        let asked = is_asked_with(*key, context, &targets);
+        let is_image = *key == Key::Release && context.phase == Phase::Install;
+        let asked = is_image || is_asked_with(*key, context, &targets);
         // Of an authority it is said what else would have to trust it.
         if asks && !is_used(*key, &targets) && (!asked || *key == Key::ProxyCa) {
             draft.note(finding(context, key.spec(), value.as_deref().unwrap_or_default(), (origin, asked)));

@@ -6,6 +6,7 @@ mod fix;
 mod fragments;
 #[cfg(test)]
 mod plain;
+mod template;
 pub(crate) mod words;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub(crate) use fix::Fix;
 pub(crate) use fragments::{
     Foreign, Fragment, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, own, shown_by_display,
 };
+pub(crate) use template::Template;
 
 /// `text` as one line without what could steer a terminal or mislead a reader, trimmed, and at most `max` characters long.
 ///

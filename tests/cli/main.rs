@@ -14,6 +14,7 @@ mod explain;
 mod first;
 mod fixes;
 mod hosts;
+mod install;
 mod mend;
 mod network;
 mod odd_hosts;

@@ -6,6 +6,6 @@
 //! provisioned the tests are skipped, by name.
 
 mod first;
-mod mysql;
+pub mod mysql;
 mod redis;
-mod servers;
+pub mod servers;

@@ -12,6 +12,7 @@ mod clients;
 mod common;
 mod crash;
 mod crowd;
+mod databases;
 mod doors;
 mod fixes;
 mod formats;

@@ -59,6 +59,9 @@ pub(super) struct Port {
     pub(super) otherwise: Status,
     #[serde(default)]
     pub(super) front: bool,
+    /// Is it the web interface's, which the settings can move?
+    #[serde(default)]
+    pub(super) interface: bool,
     #[serde(default)]
     pub(super) test_drive_only: bool,
     pub(super) source: Option<String>,

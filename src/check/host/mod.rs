@@ -13,6 +13,7 @@
 //! | `mounts` | places that nothing may be started in, or written to |
 //! | `files` | files that say what the settings are, and could not be read |
 //! | `forwarding` | can containers reach anything through this host? |
+//! | `pools` | do Docker's networks swallow addresses that the product needs? |
 //! | `sudo`, `umask` | traps for commands under sudo, and for files that root makes |
 //! | `compose` | is docker-compose where root's crontab looks for it? |
 //! | `runs` | a run of ics-setup that did not come to its end |
@@ -28,6 +29,7 @@ mod hardware;
 mod mounts;
 mod name;
 mod os;
+mod pools;
 mod ports;
 mod runs;
 mod selinux;
@@ -52,6 +54,7 @@ pub(crate) const CHECKS: &[&dyn AnyCheck] = &[
     &name::Name,
     &selinux::Selinux,
     &forwarding::Forwarding,
+    &pools::Pools,
     &sudo::Sudo,
     &umask::Umask,
     &compose::Compose,

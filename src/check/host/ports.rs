@@ -6,8 +6,12 @@ use serde_json::json;
 
 use super::data::{Data, Port};
 use crate::check::prelude::*;
+use crate::docker::{Container, Published};
+use crate::product::{Found, own_containers};
 use crate::settings::Deployment;
-use crate::system::ports::{self, Listener, PortsFacts, Process};
+use crate::system::Seen;
+use crate::system::ports::{self, Listener, PortsFacts, Process, Publisher};
+use crate::text::quoted;
 
 pub(super) struct Ports;
 
@@ -17,8 +21,15 @@ impl Check for Ports {
     const META: Meta = Meta::new("ports", Group::Host, &[ids::PORT_IN_USE]);
 
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&PortsFacts>) -> PortsFacts {
-        let numbers: Vec<u16> = Data::get().ports.iter().map(|port| port.number).collect();
-        ports::observe(look.host, &look.spec.home, &numbers, time)
+        let numbers: Vec<u16> = Data::get().ports.iter().map(|port| at(port, look.spec)).collect();
+        let half = time.at_most(time.left() / 2);
+        let mut facts = ports::observe(look.host, &look.spec.home, &numbers, half);
+        let listeners = if let Seen::Is(listeners) = &facts.listeners { listeners.as_slice() } else { &[] };
+        if listeners.iter().flat_map(|listener| &listener.owners).any(is_container) {
+            // Where Docker does not tell, a container of an installed product passes for its own.
+            facts.publishers = own_containers(look.host, &look.spec.home, time).ok().map(|found| publishers(&found));
+        }
+        facts
     }
 
     fn judge(&self, facts: &PortsFacts, spec: &CheckSpec) -> Vec<Finding> {
@@ -27,7 +38,53 @@ impl Check for Ports {
             Err(skipped) => return vec![*skipped],
         };
         let wanted = |port: &&Port| spec.deployment == Deployment::TestDrive || !port.test_drive_only;
-        Data::get().ports.iter().filter(wanted).map(|port| judge_port(port, listeners, facts)).collect()
+        let place = |port: &Port| Place { port: at(port, spec), facts };
+        Data::get().ports.iter().filter(wanted).map(|port| judge_port(port, listeners, &place(port))).collect()
+    }
+}
+
+/// The number of a port: that of the web interface can be another.
+fn at(port: &Port, spec: &CheckSpec) -> u16 {
+    spec.port.filter(|_| port.interface).unwrap_or(port.number)
+}
+
+/// Which containers publish what.
+fn publishers(found: &Found) -> Vec<Publisher> {
+    let of = |container: &Container, own: bool| {
+        let publisher = |published: &Published| Publisher {
+            port: published.outside,
+            name: container.state.name.clone(),
+            project: container.project.clone(),
+            own,
+        };
+        container.published.iter().map(publisher).collect::<Vec<_>>()
+    };
+    let own = found.own.iter().flat_map(|container| of(container, true));
+    own.chain(found.others.iter().flat_map(|container| of(container, false))).collect()
+}
+
+/// A port, and what was seen besides who listens on it.
+struct Place<'f> {
+    port: u16,
+    facts: &'f PortsFacts,
+}
+
+impl Place<'_> {
+    /// The container of somebody else that publishes it.
+    fn other(&self) -> Option<&Publisher> {
+        self.publishers().find(|publisher| !publisher.own)
+    }
+
+    fn publishers(&self) -> impl Iterator<Item = &Publisher> {
+        self.facts.publishers.iter().flatten().filter(|publisher| publisher.port == self.port)
+    }
+
+    /// Is a container that listens here the product's?
+    fn is_own(&self) -> bool {
+        match self.publishers().next() {
+            Some(publisher) => publisher.own,
+            None => self.facts.installed,
+        }
     }
 }
 
@@ -44,11 +101,12 @@ enum Owner {
     Foreign,
 }
 
-fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Finding {
-    let number = port.number;
+fn judge_port(port: &Port, listeners: &[Listener], place: &Place<'_>) -> Finding {
+    let Place { port: number, facts } = *place;
     let here: Vec<&Listener> = listeners.iter().filter(|listener| listener.port == number).collect();
-    let Some(worst) = here.iter().map(|listener| owner(listener, port, facts)).max() else {
-        return finished(port, Status::Pass, text!("port {} is free", number), "nothing listens on it".into());
+    let finished = |status, title, observed| finished(port, number, status, title, observed);
+    let Some(worst) = here.iter().map(|listener| owner(listener, port, place)).max() else {
+        return finished(Status::Pass, text!("port {} is free", number), "nothing listens on it".into());
     };
     let mut seen: Vec<Text> = here.iter().map(|listener| shown(listener)).collect();
     seen.dedup();
@@ -57,9 +115,9 @@ fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Findin
     let names = Text::join(names.into_iter().map(|name| text!("{}", name)), ", ");
     let finding = match worst {
         Owner::Product => {
-            finished(port, Status::Pass, text!("port {} is held by the product's containers", number), observed)
+            finished(Status::Pass, text!("port {} is held by the product's containers", number), observed)
         }
-        Owner::Front => finished(port, Status::Pass, text!("port {} is held by {}", number, names), observed),
+        Owner::Front => finished(Status::Pass, text!("port {} is held by {}", number, names), observed),
         Owner::Unknown => {
             let status = if facts.installed { Status::Warn } else { port.otherwise };
             let why = match (facts.as_root, facts.all_processes) {
@@ -69,13 +127,13 @@ fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Findin
                     "no process that can be seen from here holds it: it is in another container, or the kernel's own"
                 }
             };
-            let finding = finished(port, status, text!("something listens on port {}", number), observed)
+            let finding = finished(status, text!("something listens on port {}", number), observed)
                 .cause(why)
                 .advise(text!("see who it is: {}", as_root(text!("ss -ltnp 'sport = :{}'", number))));
             let again = as_root(ics_setup("check --only port-in-use"));
             if facts.as_root { finding.advise(text!("look again: {}", again)) } else { finding.fix(again) }
         }
-        Owner::Foreign => foreign(port, &here, &names, observed),
+        Owner::Foreign => foreign(port, place, &here, &names, observed),
     };
     let owners = here.iter().flat_map(|listener| &listener.owners);
     let owners =
@@ -83,38 +141,58 @@ fn judge_port(port: &Port, listeners: &[Listener], facts: &PortsFacts) -> Findin
     finding.evidence("port", number).evidence("owners", owners.collect::<Vec<_>>())
 }
 
-fn foreign(port: &Port, here: &[&Listener], names: &Text, observed: Text) -> Finding {
-    let number = port.number;
+fn foreign(port: &Port, place: &Place<'_>, here: &[&Listener], names: &Text, observed: Text) -> Finding {
+    let number = place.port;
     let owners = || here.iter().flat_map(|listener| &listener.owners);
-    let finding = finished(port, port.otherwise, text!("port {} is taken by {}", number, names), observed)
-        .cause(text!("port {} is for {}; only one program can have it", number, own(&port.used_for)));
+    let taken_by = match place.other() {
+        Some(Publisher { name, project: Some(project), .. }) => {
+            text!("the container {} of the project {}", name, project)
+        }
+        Some(Publisher { name, .. }) => text!("the container {}", name),
+        None => text!("{}", names),
+    };
+    let title = text!("port {} is taken by {}", number, taken_by);
+    let finding = finished(port, number, port.otherwise, title, observed).cause(text!(
+        "port {} is for {}; only one program can have it",
+        number,
+        own(&port.used_for)
+    ));
+    let other_port = |finding: Finding| {
+        if port.interface { finding.advise("or give the product another port: --port <PORT>") } else { finding }
+    };
     if owners().any(is_container) {
         let id = owners().find_map(|process| process.container.as_ref());
-        let id = id.map_or(Text::from("<CONTAINER>"), |id| text!("{}", own(id)));
-        return finding
+        let id = match (place.other(), id) {
+            (Some(other), _) => text!("{}", own(quoted(&other.name))),
+            (None, Some(id)) => text!("{}", own(id)),
+            (None, None) => "<CONTAINER>".into(),
+        };
+        let finding = finding
             .advise(text!("see which container it is: docker ps --filter publish={}", number))
             .advise(text!("stop it: docker stop {} && docker update --restart=no {}", id, id));
+        return other_port(finding);
     }
     let pid = owners().map(|process| process.pid).next().unwrap_or_default();
-    finding
+    let finding = finding
         .advise(text!("see which service it is: systemctl status {}", pid))
-        .advise("stop it for good: systemctl disable --now <SERVICE>; or give it another port")
+        .advise("stop it for good: systemctl disable --now <SERVICE>; or give it another port");
+    other_port(finding)
 }
 
-fn finished(port: &Port, status: Status, title: Text, observed: Text) -> Finding {
+fn finished(port: &Port, number: u16, status: Status, title: Text, observed: Text) -> Finding {
     let used_for = own(&port.used_for);
     let front = own(if port.front { ", or a web server" } else { "" });
     let finding = Finding::new(ids::PORT_IN_USE, status, title)
-        .expected(text!("port {} free, or held by the product{}: it is for {}", port.number, front, used_for))
+        .expected(text!("port {} free, or held by the product{}: it is for {}", number, front, used_for))
         .observed(observed);
     Finding { docs: port.source.as_ref().map(|source| text!("{}", own(source))), ..finding }
 }
 
-fn owner(listener: &Listener, port: &Port, facts: &PortsFacts) -> Owner {
+fn owner(listener: &Listener, port: &Port, place: &Place<'_>) -> Owner {
     let front = |process: &Process| port.front && Data::get().owners.front.contains(&process.name);
     match listener.owners.as_slice() {
         [] => Owner::Unknown,
-        owners if facts.installed && owners.iter().all(is_container) => Owner::Product,
+        owners if place.is_own() && owners.iter().all(is_container) => Owner::Product,
         owners if owners.iter().all(front) => Owner::Front,
         _ => Owner::Foreign,
     }
@@ -142,7 +220,6 @@ mod tests {
     use super::super::testing::{Live, checked, production, spec};
     use super::*;
     use crate::host::MemoryHost;
-    use crate::system::Seen;
 
     fn process(name: &str, container: Option<&str>) -> Process {
         Process { pid: 42, name: name.to_owned(), container: container.map(str::to_owned), forwards_to: None }
@@ -151,7 +228,42 @@ mod tests {
     fn facts(installed: bool, port: u16, owners: Vec<Process>) -> PortsFacts {
         let address = "0.0.0.0".parse().unwrap();
         let listeners = Seen::Is(vec![Listener { port, address, uid: 1000, owners }]);
-        PortsFacts { installed, listeners, all_processes: true, as_root: true }
+        PortsFacts { installed, listeners, all_processes: true, as_root: true, publishers: None }
+    }
+
+    #[test]
+    fn a_container_of_another_project_is_in_the_way_and_one_of_ours_is_not() {
+        let publisher = |name: &str, own: bool| Publisher {
+            port: 9001,
+            name: name.to_owned(),
+            project: (!own).then(|| "shop".to_owned()),
+            own,
+        };
+        for (installed, publishers, status, words) in [
+            (
+                true,
+                Some(vec![publisher("shop_web_1", false)]),
+                Status::Fail,
+                "the container shop_web_1 of the project shop",
+            ),
+            (
+                false,
+                Some(vec![publisher("divvycloud_interfaceserver_1", true)]),
+                Status::Pass,
+                "the product's containers",
+            ),
+            (true, Some(vec![]), Status::Pass, "the product's containers"),
+            (false, None, Status::Fail, "taken by docker-proxy"),
+        ] {
+            let facts = PortsFacts { publishers, ..facts(installed, 9001, vec![process("docker-proxy", None)]) };
+            let spec = CheckSpec { port: Some(9001), ..production() };
+            let findings = Ports.judge(&facts, &spec);
+            crate::check::law::each_has_a_way_out(&findings);
+            let found = findings.iter().find(|found| found.evidence.contains_key("port")).unwrap();
+            assert_eq!(found.status, status, "{found:?}");
+            assert!(found.title.contains(words), "{found:?}");
+            assert!(status != Status::Fail || found.fix.iter().any(|fix| fix.text().contains("--port <PORT>")));
+        }
     }
 
     #[test]

@@ -81,7 +81,8 @@ fn error(hit: &Hit, now: u64, spec: &CheckSpec, command: &Text) -> Option<Findin
         .evidence("lines", hit.count)
         .evidence("services", services)
         .evidence("last", hit.last.map(at));
-    Some(known.advice.iter().map(|advice| advice.fill(command, &spec.home)).fold(finding, Finding::advise))
+    let places = [("compose", command.clone()), ("home", text!("{}", spec.home))];
+    Some(known.advice.iter().map(|advice| advice.fill(&places)).fold(finding, Finding::advise))
 }
 
 #[cfg(test)]

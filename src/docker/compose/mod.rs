@@ -13,6 +13,7 @@
 //! | `service` | what a service is made from, what its containers get |
 //! | `outline` | what one file alone says of services, for who edits it |
 //! | `edit` | edits that leave every other byte as it is |
+//! | `valid` | `docker compose config -q` over a file that is not there yet |
 //! | `ask` | `docker compose config`: Compose itself |
 
 mod ask;
@@ -23,6 +24,7 @@ mod project;
 mod service;
 #[cfg(test)]
 mod tests;
+pub(crate) mod valid;
 mod yaml;
 
 use std::path::{Path, PathBuf};

@@ -16,6 +16,8 @@ pub(crate) const MAX_CONTAINERS: usize = 64;
 pub(crate) struct Found {
     /// The product's, in the order of the vendor's files.
     pub(crate) own: Vec<Container>,
+    /// Others that publish ports.
+    pub(crate) others: Vec<Container>,
     /// All containers of the host.
     pub(crate) all: usize,
     /// Other folders that containers with the vendor's images were started from.
@@ -35,7 +37,14 @@ pub(crate) fn containers(host: &dyn HostRead, home: &Path, time: Time) -> Result
     for mut container in listed.read {
         let of_command = || known.service_of_command(&container.command).map(|service| service.name.clone());
         container.service = container.service.take().or_else(of_command);
-        match belonging(host, home, &container) {
+        let belonging = belonging(host, home, &container);
+        if !matches!(belonging, Belonging::Own)
+            && !container.published.is_empty()
+            && found.others.len() < MAX_CONTAINERS
+        {
+            found.others.push(container.clone());
+        }
+        match belonging {
             Belonging::Own if found.own.len() < MAX_CONTAINERS => found.own.push(container),
             Belonging::Elsewhere(folder) if !found.elsewhere.contains(&folder) && found.elsewhere.len() < 5 => {
                 found.elsewhere.push(folder);

@@ -27,6 +27,21 @@ pub(crate) struct PortsFacts {
     pub(crate) all_processes: bool,
     /// Was it root who looked?
     pub(crate) as_root: bool,
+    /// The containers that publish ports, where one was asked for and Docker told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) publishers: Option<Vec<Publisher>>,
+}
+
+/// A container that publishes a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Publisher {
+    pub(crate) port: u16,
+    /// Its name.
+    pub(crate) name: String,
+    /// Of which project of Compose; null: of none.
+    pub(crate) project: Option<String>,
+    /// Is it the product's?
+    pub(crate) own: bool,
 }
 
 /// Somebody listens on one of the ports.
@@ -67,5 +82,6 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path, ports: &[u16], time: Tim
         };
         Seen::Is(sockets.into_iter().map(listener).collect())
     });
-    PortsFacts { installed: exists(host, &prod_env(home)), listeners, all_processes, as_root: host.euid() == 0 }
+    let installed = exists(host, &prod_env(home));
+    PortsFacts { installed, listeners, all_processes, as_root: host.euid() == 0, publishers: None }
 }

@@ -275,6 +275,47 @@ fn a_back_end_that_will_do_is_asked_once_and_only_when_it_is_new() {
     assert_eq!((new.came(), other.came()), (2, 1));
 }
 
+/// A Test Drive's MySQL keeps its accounts in its data folder, whatever prod.env says: a container that runs is asked, at the port
+/// that it publishes or at its own address.
+#[test]
+fn a_container_that_runs_is_asked_for_the_new_login() {
+    let guest = guest();
+    guest.sh("sed -i 's/old.corp.example/mysql/' /divvycloud/prod.env; ip address add 172.18.0.2/32 dev lo");
+    let (closed, open) = (mysql(&guest, "8.0.36", false), mysql(&guest, "8.0.36", true));
+    let before = picture(&guest);
+    // The doubles listen on 127.0.0.1 alone: at the container's own address one of them answers through the kernel.
+    let docker = |status: &str, ports: &str| {
+        let labels = r#"{"com.docker.compose.service":"mysql","com.docker.compose.project":"divvycloud","com.docker.compose.project.working_dir":"/divvycloud"}"#;
+        let inspected = format!(
+            r#"{{"id":"aaaaaaaaaaaa","name":"/divvycloud_mysql_1","status":"{status}","image":"divvycloud/quickstart-db","labels":{labels},"networks":{{"divvycloud_default":{{"IPAddress":"172.18.0.2"}}}},"ports":{{{ports}}},"env":[]}}"#
+        );
+        let script = format!(
+            "#!/bin/sh\ncase $1 in ps) echo '\"aaaaaaaaaaaa\"';; inspect) echo '{inspected}';; *) exit 1;; esac\n"
+        );
+        guest.write("/usr/local/bin/docker", &script);
+        guest.sh("chmod 755 /usr/local/bin/docker");
+    };
+    let published = |port: &str| format!(r#""3306/tcp":[{{"HostIp":"127.0.0.1","HostPort":"{port}"}}]"#);
+    let flags = ["reconfigure", "--deployment", "test-drive", "--mysql-password-file", "/run/password", "--no-restart"];
+    docker("running", &published(&closed.port));
+    let json = run(&guest, &flags, &["--format", "json"]).expect(4).json();
+    assert_eq!(with_status(&json, "fail"), ["mysql-login"], "{json:#}");
+    assert!(json.to_string().contains("accounts in its data folder"), "{json:#}");
+    assert_eq!(closed.came(), 1);
+    is_untouched(&guest, &before, "a container that refuses");
+    // Whose port is not published is asked at its own address, where nobody answers here: that is told, and stops nothing.
+    docker("running", "");
+    let json = run(&guest, &[&flags[..], &["--dry-run"]].concat(), &["--format", "json"]).expect(0).json();
+    assert!(with_status(&json, "skip").contains(&"mysql-reachable".to_owned()), "{json:#}");
+    docker("exited", "");
+    let json = run(&guest, &[&flags[..], &["--dry-run"]].concat(), &["--format", "json"]).expect(0).json();
+    assert!(json.to_string().contains("starts with the product"), "{json:#}");
+    // One that takes the login, of whatever version: it was there before.
+    docker("running", &published(&open.port));
+    let json = run(&guest, &flags, &["--format", "json"]).expect(0).json();
+    assert!(with_status(&json, "pass").contains(&"mysql-login".to_owned()), "{json:#}");
+}
+
 /// Real servers: a MariaDB that takes no writes, and a replica of Redis.
 #[test]
 fn real_servers_that_take_no_writes() {

@@ -12,7 +12,7 @@ use super::servers::{Found, Server, check, folder, free_port, provisioned, words
 const PASSWORD: &str = "my5ql-s3cret";
 
 /// MariaDB over a copy of the empty data directory; `announcing`: the version that it claims to be.
-fn mariadb(made: &Path, announcing: Option<&str>, flags: &[&str]) -> Server {
+pub fn mariadb(made: &Path, announcing: Option<&str>, flags: &[&str]) -> Server {
     let (folder, port) = (folder("mariadb"), free_port());
     let data = folder.path().join("data");
     copy(&made.join("mariadb-data"), &data);
@@ -27,7 +27,7 @@ fn mariadb(made: &Path, announcing: Option<&str>, flags: &[&str]) -> Server {
     Server::start(command, port, folder)
 }
 
-fn mysql_5_6(made: &Path, flags: &[&str]) -> Server {
+pub fn mysql_5_6(made: &Path, flags: &[&str]) -> Server {
     let (folder, port) = (folder("mysql56"), free_port());
     let (data, home) = (folder.path().join("data"), made.join("mysql-5.6"));
     copy(&home.join("data/mysql"), &data);
@@ -58,7 +58,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// As the server's root, over its socket.
 #[track_caller]
-fn sql(server: &Server, text: &str) -> String {
+pub fn sql(server: &Server, text: &str) -> String {
     let socket = server.folder.path().join("s").display().to_string();
     until(|| {
         let out = client(&["--protocol=socket", "-S", &socket, "-e", text]).output().unwrap();

@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::site::{Engine, Host, furnish, shared};
-use super::{Leash, child_of, leashed, name, need, need_root, scratch, until, write};
+use super::{Family, Leash, child_of, leashed, name, need, need_root, scratch, until, write};
 
 /// A host with systemd as its first process, and with docker.service and cron. It keeps its disk over its boots.
 pub struct Booted {
@@ -39,6 +39,11 @@ const GROUPS: &str = "[Service]\nExecStartPre=+/bin/sh -c \
 
 impl Booted {
     pub fn new(engine: Engine) -> Self {
+        Self::of(engine, Family::Ubuntu)
+    }
+
+    /// The same, dressed as a family.
+    pub fn of(engine: Engine, family: Family) -> Self {
         need_root();
         need(&["systemd-nspawn", "mount", "ip"]);
         let folder = scratch("booted");
@@ -46,7 +51,7 @@ impl Booted {
             fs::create_dir(folder.path().join(part)).unwrap();
         }
         let upper = folder.path().join("upper");
-        furnish(engine, &upper);
+        furnish(engine, family, &upper);
         write(&upper, "etc/hostname", "lab\n");
         write(&upper, "etc/systemd/system/docker.service.d/00-lab.conf", GROUPS);
         let (machine, pid) = boot(folder.path(), engine);
@@ -101,11 +106,12 @@ fn boot(folder: &Path, engine: Engine) -> (Leash, String) {
     nspawn.args(["-ec", BOOT, "sh"]).env("LOWER", engine.root()).env("DIR", folder).env("SHARED", shared.join(" "));
     nspawn.env("GROUP", format!("{}-{}", name(), folder.file_name().unwrap().display()));
     nspawn.stdout(console.try_clone().unwrap()).stderr(console);
-    let machine = Leash::start(&mut nspawn);
+    let mut machine = Leash::start(&mut nspawn);
     let pid = until(|| {
         let said = || fs::read_to_string(folder.join("console")).unwrap();
-        assert!(Path::new(&format!("/proc/{}", machine.0.id())).exists(), "it did not boot:\n{}", said());
-        let pid = machine.pid().parse().ok().and_then(child_of).ok_or_else(said)?;
+        assert!(machine.0.try_wait().unwrap().is_none(), "it did not boot:\n{}", said());
+        let nspawn = child_of(machine.0.id()).ok_or_else(said)?;
+        let pid = child_of(nspawn.parse().unwrap()).ok_or_else(said)?;
         let host = Host::new(pid.clone(), engine);
         let state = host.run(&["systemctl", "is-system-running"]);
         match String::from_utf8_lossy(&state.out).trim() {

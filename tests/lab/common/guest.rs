@@ -107,9 +107,10 @@ impl Guest {
         write(&self.root(), path, content);
     }
 
-    /// A command inside, as root, with an environment of nothing but PATH.
+    /// A command inside, as root, with an environment of nothing but PATH. Its folder is that of the guest's first process: one
+    /// that was named here would be this machine's.
     pub fn command(&self, words: &[&str]) -> Command {
-        self.enter(&["--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd=/"], words)
+        self.enter(&["--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd"], words)
     }
 
     /// A command of this machine in some of the guest's namespaces.

@@ -115,7 +115,7 @@ impl Outside {
     }
 
     fn serve(&self, name: &str, words: &[&str]) {
-        let log = fs::File::create(self.guest.path(&format!("var/log/{name}"))).unwrap();
+        let log = fs::File::create(self.guest.path(&format!("var/log/{name}.out"))).unwrap();
         serve(self.guest.command(words).stdout(log.try_clone().unwrap()).stderr(log));
     }
 
@@ -125,7 +125,7 @@ impl Outside {
             Some(0) => Ok(()),
             _ => Err(format!(
                 "{name}: {}",
-                self.guest.sh(&format!("cat /var/log/{name} /var/log/squid/cache.log || true"))
+                self.guest.sh(&format!("cat /var/log/{name}.out /var/log/squid/cache.log || true"))
             )),
         });
     }
@@ -139,10 +139,10 @@ impl Outside {
         self.serve("names", &["python3", "-c", NAMES]);
         self.serve("registry", &["docker-registry", "serve", "/etc/registry.yml"]);
         self.serve("files", &["python3", "-c", FILES]);
-        self.serve("squid.out", &["squid", "-N", "-f", "/etc/squid/squid.conf"]);
+        self.serve("squid", &["squid", "-N", "-f", "/etc/squid/squid.conf"]);
         self.answers("registry", ADDRESS, 443);
         self.answers("files", ORIGIN, 443);
-        self.answers("squid.out", ADDRESS, 3128);
+        self.answers("squid", ADDRESS, 3128);
     }
 
     /// Lets the host come to registry and origin without the proxy, too.

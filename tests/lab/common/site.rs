@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
 use super::{
-    BOUNDED, Guest, Outside, PATH, Ran, below, binary, child_of, lab, name, need, scratch, serve, until, write,
+    BOUNDED, Family, Guest, Outside, PATH, Ran, below, binary, child_of, lab, name, need, scratch, serve, until, write,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,13 +71,17 @@ pub(super) fn shared() -> Vec<(PathBuf, &'static str)> {
     ]
 }
 
-/// The disk's own layer before the first start: who is trusted, and the places of [`shared`].
-pub(super) fn furnish(engine: Engine, upper: &Path) {
+/// The disk's own layer before the first start: the family's release, who is trusted, who knows names, and the places of
+/// [`shared`].
+pub(super) fn furnish(engine: Engine, family: Family, upper: &Path) {
+    family.dress(upper);
     let mut trusted = fs::read(engine.root().join("etc/ssl/certs/ca-certificates.crt")).unwrap();
     let ca = fs::read(provisioned().join("images/ca.crt")).unwrap();
     trusted.extend(&ca);
     write(upper, "etc/ssl/certs/ca-certificates.crt", trusted);
     write(upper, "usr/local/share/ca-certificates/lab.crt", ca);
+    // There is nobody before the outside is.
+    write(upper, "etc/resolv.conf", format!("nameserver {}\n", super::outside::ADDRESS));
     for (from, to) in shared() {
         if from.is_dir() {
             fs::create_dir_all(below(upper, to)).unwrap();
@@ -116,7 +120,7 @@ impl Host {
 
     /// A command inside, as root at a shell that knows PATH and HOME.
     pub fn command(&self, words: &[&str]) -> Command {
-        let namespaces = ["--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd=/"];
+        let namespaces = ["--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd"];
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.pid]).args(namespaces).arg("--").args(words);
         command.env_clear().env("PATH", PATH).env("HOME", "/root").stdin(Stdio::null());
@@ -161,6 +165,33 @@ impl Host {
             }
         }
         panic!("{words:?} ended with {} and without {marker:?}:\n{said}", child.wait().unwrap());
+    }
+
+    /// A command inside, killed at its nth system call of this name.
+    pub fn kill_at_call(&self, words: &[&str], call: &str, nth: u32) -> Ran {
+        let inject = format!("inject={call}:signal=KILL:when={nth}");
+        let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject];
+        self.run(&[&strace[..], words].concat())
+    }
+
+    /// A program inside that goes on until the host ends: its process as the host counts.
+    #[track_caller]
+    pub fn serve(&self, words: &[&str]) -> String {
+        let mut command = self.command(words);
+        let nsenter = serve(command.stdout(Stdio::null()).stderr(Stdio::null()));
+        until(|| {
+            let pid = child_of(nsenter).ok_or("it has not been started")?;
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| error.to_string())?;
+            let inside = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap().split_whitespace().last();
+            Ok(inside.unwrap().to_owned())
+        })
+    }
+
+    /// Forgets the lab's authority, as a host that nobody told of the company's. An engine knows at its next start.
+    pub fn distrust(&self) {
+        let untouched = fs::read(self.engine.root().join("etc/ssl/certs/ca-certificates.crt")).unwrap();
+        self.write("etc/ssl/certs/ca-certificates.crt", untouched);
+        self.sh("rm /usr/local/share/ca-certificates/lab.crt");
     }
 
     /// A command inside, killed as soon as it is so.
@@ -289,7 +320,6 @@ impl Host {
     pub fn registry(&self) -> &Outside {
         let outside = self.outside();
         outside.registry();
-        self.write("etc/resolv.conf", format!("nameserver {}\n", super::outside::ADDRESS));
         outside
     }
 
@@ -346,6 +376,11 @@ echo "$SHARED" | while read -r from to; do mount --bind "$from" ".$to"; mount -o
 
 impl Site {
     pub fn new(engine: Engine) -> Self {
+        Self::of(engine, Family::Ubuntu)
+    }
+
+    /// The same, dressed as a family.
+    pub fn of(engine: Engine, family: Family) -> Self {
         need(&["mount", "ip"]);
         let folder = scratch("site");
         fs::create_dir(folder.path().join("docker")).unwrap();
@@ -355,7 +390,7 @@ impl Site {
             folder,
             &engine.root(),
             None,
-            |upper| furnish(engine, upper),
+            |upper| furnish(engine, family, upper),
             |script| {
                 // The first process has to reap: an engine that was killed stays, otherwise, and the next one waits for it.
                 script.env("MORE", MORE).env("INIT", "/usr/bin/docker-init --").env("SHARED", shared.join("\n"));

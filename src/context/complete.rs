@@ -1,0 +1,120 @@
+//! What an installation has to know and nobody has said: named all at once, or made up where that does no harm.
+
+use std::path::{Path, PathBuf};
+
+use super::{HostContext, Inputs};
+use crate::envfile::{State, Syntax, find};
+use crate::host::{FileKind, HostRead};
+use crate::problem::Problem;
+use crate::product::Place;
+use crate::secret;
+use crate::settings::{Deployment, Key, Origin, Settings, Spec, home};
+
+/// Where a password that was made up is kept as long as the data that it opens: in the state folder.
+pub(crate) const KEPT: &str = "/var/lib/ics-setup/test-drive.env";
+
+/// The variable of the database's image, in [`KEPT`] and in the env file of its container.
+pub(crate) const PASSWORD: &str = "MYSQL_PASSWORD";
+
+/// Where a password comes from that was made up in this run.
+const GENERATED: &str = "generated";
+
+/// Where one comes from that an earlier run made up.
+const REMEMBERED: &str = "kept";
+
+/// What the product cannot start without. Other values have defaults in its files.
+const NEEDED: [Key; 3] = [Key::MysqlHost, Key::MysqlPassword, Key::RedisHost];
+
+/// The env file of the Test Drive's database.
+pub(crate) fn mysql_env(home: &Path) -> PathBuf {
+    home.join("mysql.env")
+}
+
+/// The folder of the Test Drive's data.
+pub(crate) fn data(home: &Path) -> PathBuf {
+    home.join("data/db")
+}
+
+/// Is there data of a database? A folder that cannot be looked into may have some.
+pub(crate) fn has_data(host: &dyn HostRead, home: &Path) -> bool {
+    let folder = data(home);
+    match host.lstat(&folder) {
+        Ok(None) => false,
+        Ok(Some(stat)) if stat.kind == FileKind::Dir => !matches!(host.list(&folder), Ok(names) if names.is_empty()),
+        Ok(Some(_)) | Err(_) => true,
+    }
+}
+
+/// Was the password made up in this run?
+pub(crate) fn is_generated(settings: &Settings) -> bool {
+    let origin = settings.shown.iter().find(|(key, ..)| *key == Key::MysqlPassword).map(|(.., origin)| origin);
+    origin == Some(&Origin::Flag(GENERATED.to_owned()))
+}
+
+impl HostContext<'_> {
+    /// Gives a Test Drive's database a password where nobody has said one: the one that an earlier run made up, or a new one.
+    /// Where there is data whose password is nowhere, none.
+    ///
+    /// # Errors
+    /// A file that may hold it cannot be read.
+    pub(crate) fn make_up_password(&mut self, inputs: &mut Inputs) -> Result<(), Problem> {
+        let home = home(&self.layers)?;
+        let said = self.layers.first_of(&[Key::MysqlPassword, Key::MysqlPasswordFile]).is_some();
+        let stands = self.found.get(Key::MysqlPassword).is_some_and(|found| !found.value.is_empty());
+        if self.deployment() != Deployment::TestDrive || said || stands || self.found.databases.is_some() {
+            return Ok(());
+        }
+        let mut known = None;
+        for file in [PathBuf::from(KEPT), mysql_env(&home)] {
+            known = known.or(self.view.snapshot(&file)?.and_then(|snapshot| password_in(&snapshot.bytes)));
+        }
+        let (password, origin) = match known {
+            Some(password) => (Some(password), REMEMBERED),
+            None if has_data(&self.view, &home) => (None, GENERATED),
+            None => (secret::generated(), GENERATED),
+        };
+        if let Some(password) = password {
+            inputs.flags.insert(Key::MysqlPassword.spec(), password, Origin::Flag(origin.to_owned()))?;
+            self.layers.flags = inputs.flags.clone();
+        }
+        Ok(())
+    }
+
+    /// What the product in production cannot start without, and nobody has said. A Test Drive has its back ends itself.
+    pub(super) fn lacking(&self) -> Result<Vec<&'static Spec>, Problem> {
+        if !self.installs || self.deployment() == Deployment::TestDrive {
+            return Ok(Vec::new());
+        }
+        let said = |key: Key| {
+            [Some(key), key.file_of_password()].into_iter().flatten().any(|own| self.layers.get(own).is_some())
+        };
+        let home = home(&self.layers)?;
+        let place = Place::look(&self.view, &home);
+        let services = place.services(&self.view, &home);
+        // The names in the vendor's own file are those of containers, which there may be none of.
+        let is_nowhere = |name: &str| match &services {
+            Some(services) => !services.iter().any(|service| service.name == name),
+            None => place.compose.is_empty(),
+        };
+        let stands = |key: Key| {
+            let value = self.found.get(key).map(|found| found.value.as_str()).filter(|value| !value.is_empty());
+            let default = if key == Key::RedisHost { "redis" } else { "mysql" };
+            value.is_some_and(|value| key == Key::MysqlPassword || value != default || !is_nowhere(default))
+        };
+        let of_secret = |key: Key| key.is_in("mysql") && self.found.databases.is_some() && !said(Key::MysqlHost);
+        let lacks = |key: &Key| !said(*key) && !stands(*key) && !of_secret(*key);
+        Ok(NEEDED.into_iter().filter(lacks).map(Key::spec).collect())
+    }
+
+    fn deployment(&self) -> Deployment {
+        let said = self.layers.get(Key::Deployment).and_then(|setting| Deployment::parse(&setting.value));
+        said.unwrap_or(Deployment::Production)
+    }
+}
+
+fn password_in(bytes: &[u8]) -> Option<String> {
+    let lines = find(bytes, Syntax::EnvFile, &[PASSWORD]);
+    let last = lines.iter().rev().find(|line| line.state == State::Active)?;
+    let value = std::str::from_utf8(&bytes[last.value.clone()]).ok()?;
+    (!value.is_empty()).then(|| value.to_owned())
+}

@@ -1,0 +1,98 @@
+//! SHA-256 of files that are too large to be held at once, and lists of them as `sha256sum` writes them.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::problem::{Problem, id};
+use crate::text;
+use crate::text::{hex, own};
+
+/// The list of a folder.
+const LIST: &str = "SHA256SUMS";
+
+/// Reads a file to its end, handing on what was read: its checksum.
+///
+/// # Errors
+/// It cannot be read, or `each` failed.
+pub(crate) fn of(path: &Path, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let mut sum = Sha256::new();
+    let mut buffer = vec![0_u8; 1 << 20];
+    loop {
+        let count = match file.read(&mut buffer) {
+            Ok(0) => return Ok(hex(&sum.finalize())),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        sum.update(&buffer[..count]);
+        each(&buffer[..count])?;
+    }
+}
+
+/// Is it one, in either case of letters?
+pub(crate) fn is_sum(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The checksum that a folder's list has for one of its files.
+///
+/// # Errors
+/// `images-unproven`: there is no list, or it does not know the file.
+pub(crate) fn of_list(folder: &Path, name: &str) -> Result<String, Problem> {
+    let path = folder.join(LIST);
+    let text = std::fs::read(&path).map_err(|error| {
+        Problem::host(
+            id::IMAGES_UNPROVEN,
+            text!("{} cannot be read, so nothing of {} is used", path.display(), folder.display()),
+        )
+        .caused_by(error)
+        .hint(text!("make it where the folder was made: sha256sum * > {}", own(LIST)))
+    })?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    listed(&text, name).map(str::to_ascii_lowercase).ok_or_else(|| {
+        Problem::host(
+            id::IMAGES_UNPROVEN,
+            text!("{} has no line for {}, so that is not used", path.display(), own(name)),
+        )
+        .hint(text!("make it anew where the folder was made: sha256sum * > {}", own(LIST)))
+    })
+}
+
+/// The checksum of a file in a list of lines `HEX  NAME` or `HEX *NAME`.
+pub(crate) fn listed<'l>(list: &'l str, name: &str) -> Option<&'l str> {
+    list.lines().find_map(|line| {
+        let (sum, rest) = line.trim_end().split_once(' ')?;
+        let own = rest.strip_prefix([' ', '*'])?;
+        (own.strip_prefix("./").unwrap_or(own) == name && is_sum(sum)).then_some(sum)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_those_of_sha256sum() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, b"abc").unwrap();
+        let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let mut seen = Vec::new();
+        let read = of(&path, |bytes| {
+            seen.extend_from_slice(bytes);
+            Ok(())
+        });
+        assert_eq!((read.unwrap().as_str(), seen.as_slice()), (sum, &b"abc"[..]));
+        assert!(of(folder.path(), |_| Ok(())).is_err());
+        let list = format!("{sum}  a\n{sum} *./b\nxyz  c\n");
+        assert_eq!((listed(&list, "a"), listed(&list, "b"), listed(&list, "c")), (Some(sum), Some(sum), None));
+        assert_eq!(listed("", "a"), None);
+    }
+}

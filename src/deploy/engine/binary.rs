@@ -1,0 +1,156 @@
+//! A Compose that is of no package: from `--compose-binary`, or from the bundle.
+
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::super::checksum;
+use super::super::task::Task;
+use super::record::{self, Program};
+use crate::docker::{ComposeProgram, Generation, compose_program};
+use crate::host::HostWrite;
+use crate::problem::{Problem, copy_of, id};
+use crate::text;
+use crate::text::{Foreign, Text, as_anybody, own, quoted};
+use crate::vendor::Vendor;
+
+/// Architectures by Rust's word and by the number in a program's header (ELF `e_machine`: elf.h).
+const MACHINES: [(&str, u16); 5] = [("x86_64", 62), ("aarch64", 183), ("x86", 3), ("arm", 40), ("riscv64", 243)];
+
+/// A program with the checksum that it has to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// Where it is on this machine.
+    pub(crate) path: PathBuf,
+    /// Its checksum, lower case.
+    pub(crate) sha256: String,
+}
+
+/// Where it goes: the path that the vendor's files name, which serves for either generation.
+pub(super) fn place() -> Option<&'static Path> {
+    Vendor::get().compose.programs.first().map(PathBuf::as_path)
+}
+
+/// Why a file cannot be it, by its first bytes: it is no program, or one of another architecture.
+pub(super) fn unfit(path: &Path) -> Option<Text> {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(20).read_to_end(&mut head));
+    if let Err(error) = read {
+        return Some(text!("it cannot be read: {}", error));
+    }
+    let (Some(b"\x7fELF"), Some(&order), Some(&machine)) =
+        (head.first_chunk::<4>(), head.get(5), head.get(18..20).and_then(<[u8]>::first_chunk::<2>))
+    else {
+        return Some("it is no program: it does not begin as one".into());
+    };
+    let machine = if order == 2 { u16::from_be_bytes(machine) } else { u16::from_le_bytes(machine) };
+    let here = std::env::consts::ARCH;
+    match MACHINES.iter().find(|(_, number)| *number == machine) {
+        Some((name, _)) if *name == here => None,
+        Some((name, _)) => Some(text!("it is a program for {}, and this host is {}", own(name), own(here))),
+        None => Some(text!("it is a program for another machine (ELF {}), and this host is {}", machine, own(here))),
+    }
+}
+
+/// Copies it to its place, once its checksum is right and it has told its release.
+///
+/// # Errors
+/// `compose-refused`: it is not what it should be. Nothing of it stays.
+pub(super) fn install(
+    task: &mut Task<'_>,
+    given: &Given,
+    wanted: Option<Generation>,
+) -> Result<ComposeProgram, Problem> {
+    let host = task.host;
+    let Some(place) = place() else { return Err(Problem::bug("no place for Compose is known")) };
+    let refused = |why: Text| {
+        Problem::host(id::COMPOSE_REFUSED, text!("{} is not installed as Compose", given.path.display())).because(why)
+    };
+    if let Some(why) = unfit(&given.path) {
+        return Err(
+            refused(why).hint("name the file of the release page that is for this machine: --compose-binary <FILE>")
+        );
+    }
+    match host.lstat(place) {
+        Ok(None) => {}
+        Ok(Some(_)) => {
+            let why = text!("{} is there already, and does not serve", place);
+            return Err(refused(why).hint(text!("look at it: ls -l {}", place)));
+        }
+        Err(error) => return Err(refused(text!("{} cannot be looked at: {}", place, error))),
+    }
+    task.say(&text!("installing Compose from {} to {}", given.path.display(), place));
+    record::add(host, &[], Some(Program { path: place.to_owned(), sha256: given.sha256.clone() }))?;
+    let installed = stage(host, given, place).and_then(|temporary| {
+        let found = answering(host, &temporary, wanted);
+        match &found {
+            Ok(_) => host.rename(&temporary, place).map_err(|error| Why::Io(copy_of(&error)))?,
+            Err(_) => drop(host.remove_file(&temporary)),
+        }
+        found
+    });
+    match installed {
+        Ok(found) => Ok(ComposeProgram { argv: vec!["docker-compose".to_owned()], ..found }),
+        Err(why) => {
+            record::take_back(host)?;
+            Err(match why {
+                Why::Sum(sum) => {
+                    refused(text!("its SHA-256 is {}, and {} was asked for", own(&sum), own(&given.sha256))).hint(
+                        "fetch it anew, and take the checksum from the page of its release: --compose-sha256 <HEX>",
+                    )
+                }
+                Why::Io(error) => refused("it could not be copied".into()).caused_by(error),
+                Why::Silent => refused("asked for its release, it does not answer".into())
+                    .hint_command(as_anybody(text!("{} version --short", own(quoted(&given.path.to_string_lossy()))))),
+                Why::Other(version) => refused(text!(
+                    "it is Compose {}, and the containers of this product were made by the other generation",
+                    Foreign::new(version)
+                )),
+            })
+        }
+    }
+}
+
+enum Why {
+    Sum(String),
+    Io(io::Error),
+    Silent,
+    Other(String),
+}
+
+/// A copy beside its place; it is only whole when its checksum is right.
+fn stage(host: &dyn HostWrite, given: &Given, place: &Path) -> Result<PathBuf, Why> {
+    let temporary = place.with_file_name(".docker-compose.ics-setup");
+    let copy = || {
+        match host.remove_file(&temporary) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = host.create(&temporary, 0o755)?;
+        let sum = checksum::of(&given.path, |bytes| file.write_all(bytes))?;
+        file.set_mode(0o755)?;
+        file.sync()?;
+        Ok(sum)
+    };
+    let copied = copy();
+    match copied {
+        Ok(sum) if sum.eq_ignore_ascii_case(&given.sha256) => Ok(temporary),
+        Ok(sum) => {
+            // What stays of it is in nobody's way, and the next attempt removes it.
+            let _ = host.remove_file(&temporary);
+            Err(Why::Sum(sum))
+        }
+        Err(error) => {
+            let _ = host.remove_file(&temporary);
+            Err(Why::Io(error))
+        }
+    }
+}
+
+fn answering(host: &dyn HostWrite, program: &Path, wanted: Option<Generation>) -> Result<ComposeProgram, Why> {
+    let path = program.to_string_lossy().into_owned();
+    let found = compose_program(host, &[path.as_str()]).ok_or(Why::Silent)?;
+    match wanted {
+        Some(wanted) if wanted != found.generation => Err(Why::Other(found.version)),
+        _ => Ok(found),
+    }
+}

@@ -1,0 +1,415 @@
+//! The stage `fetch`: images are here before anything that runs is touched.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `progress` | how far a pull or a load is |
+
+mod progress;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::checksum;
+use super::task::{Task, Told, cancelled};
+use super::words::{Failure, known, last_lines, problem};
+use crate::assets;
+use crate::docker::{self, NoDocker};
+use crate::host::{Command, HostRead, Output, Watch};
+use crate::net::{Roots, Time, seconds};
+use crate::network::inspector;
+use crate::network::path::{Asked, probe};
+use crate::problem::{Problem, id};
+use crate::settings::ProxyUrl;
+use crate::text;
+use crate::text::{Foreign, Text, as_root, own, quoted};
+use progress::Progress;
+
+/// How long Docker may take to say which images there are.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// A pull ends so long after its last progress.
+const IDLE: Duration = Duration::from_secs(120);
+
+/// No pull takes longer, however far it comes.
+const WHOLE: Duration = Duration::from_secs(24 * 3600);
+
+/// How often a pull is tried again after a time-out, and how long is waited before each.
+const PAUSES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
+
+/// What a registry is asked for to see its certificate.
+const PROBE: Duration = Duration::from_secs(10);
+
+/// What archives of images are called in a bundle, and how else their names may end.
+const ARCHIVE: &str = "images";
+const ENDINGS: [&str; 5] = [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz"];
+
+/// Where Docker's own images come from where a name says no registry.
+const HUB: &str = "registry-1.docker.io";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Facts {
+    failure: Vec<Failure>,
+}
+
+impl Facts {
+    fn get() -> &'static Self {
+        static FACTS: LazyLock<Facts> = LazyLock::new(|| assets::read(&assets::FETCH));
+        &FACTS
+    }
+}
+
+/// Where images come from.
+pub(crate) struct Source<'s> {
+    /// A folder with archives and their checksums; `None`: their registries.
+    pub(crate) bundle: Option<&'s Path>,
+    /// The proxy that the daemon was given, to look at certificates the way it sees them.
+    pub(crate) proxy: Option<&'s ProxyUrl>,
+    /// What this host trusts.
+    pub(crate) roots: &'s Roots,
+    /// Where the engine keeps images.
+    pub(crate) folder: &'s str,
+    /// Of the server, in Go's words.
+    pub(crate) architecture: &'s str,
+}
+
+/// What was fetched.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Fetched {
+    /// Names as they stand in the compose file.
+    pub(crate) images: Vec<String>,
+    /// Layers that were not here.
+    pub(crate) layers: usize,
+    /// Their bytes, packed.
+    pub(crate) bytes: u64,
+    /// How long it took.
+    pub(crate) seconds: f64,
+}
+
+impl Fetched {
+    /// Half a sentence.
+    pub(crate) fn detail(&self) -> Text {
+        match self.images.as_slice() {
+            [] => "all images are here".into(),
+            images => text!("{} images, {} layers, {}", images.len(), self.layers, own(progress::shown(self.bytes))),
+        }
+    }
+}
+
+/// Which of these images are not here, each once.
+///
+/// # Errors
+/// Docker does not say.
+pub(crate) fn missing(host: &dyn HostRead, images: &[String]) -> Result<Vec<String>, Problem> {
+    let mut missing = Vec::new();
+    for image in images {
+        if !missing.contains(image) && architecture(host, image)?.is_none() {
+            missing.push(image.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// An image's architecture, in Go's words; `None`: it is not here.
+fn architecture(host: &dyn HostRead, image: &str) -> Result<Option<String>, Problem> {
+    let silent =
+        |why: Text| Problem::host(id::DOCKER_SILENT, "Docker does not say which images there are").because(why);
+    // A name that begins as an option is nobody's image.
+    if image.starts_with('-') || image.is_empty() {
+        return Err(Problem::settings(id::SETTING_INVALID, text!("{:?} is no name of an image", image)));
+    }
+    let arguments = ["image", "inspect", "--format", "{{.Architecture}}", image];
+    let output = docker::run(host, Time::new(LOOK, LOOK), &arguments).map_err(|error| silent(no_answer(&error)))?;
+    let said = last_lines(&output.stderr, 2);
+    match output.code {
+        Some(0) => Ok(Some(docker::text::first_line(&output.stdout, 40))),
+        _ if said.contains("No such image") => Ok(None),
+        _ => {
+            Err(silent(text!("{}", Foreign::new(docker::text::shown(&said, 300))))
+                .hint_command(as_root("docker image ls")))
+        }
+    }
+}
+
+fn no_answer(error: &NoDocker) -> Text {
+    match error {
+        NoDocker::Absent => "there is no docker command".into(),
+        NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why } => text!("{}", why),
+        NoDocker::Late { millis } => text!("no answer within {} ms", own(millis)),
+    }
+}
+
+/// Fetches what is not here: from the bundle where there is one, else each image from its registry. Images that have come stay,
+/// however it ends.
+///
+/// # Errors
+/// One of them cannot be had, or is for another architecture.
+pub(crate) fn fetch(task: &mut Task<'_>, images: &[String], source: &Source<'_>) -> Result<Fetched, Problem> {
+    let began = Instant::now();
+    let wanted = missing(task.reader(), images)?;
+    let mut fetched = Fetched::default();
+    let stay = |problem: Problem, fetched: &Fetched| match fetched.images.len() {
+        0 => problem,
+        count => problem.hint(text!("{} images that have come stay here, and are not fetched again", count)),
+    };
+    match source.bundle {
+        Some(bundle) if !wanted.is_empty() => load(task, bundle, &wanted, source, &mut fetched)?,
+        _ => {
+            for image in wanted {
+                match pull(task, &image, source) {
+                    Ok(progress) => {
+                        fetched.layers += progress.layers().1;
+                        fetched.bytes += progress.bytes().0;
+                        fetched.images.push(image);
+                    }
+                    Err(problem) => return Err(stay(problem, &fetched)),
+                }
+            }
+        }
+    }
+    let distinct: BTreeSet<&String> = images.iter().collect();
+    for image in distinct {
+        let found = architecture(task.reader(), image)?;
+        if let Some(other) =
+            found.filter(|own| !own.is_empty() && own != source.architecture && !source.architecture.is_empty())
+        {
+            let message = text!(
+                "{} is an image for {}, and this host is {}",
+                own(image),
+                Foreign::new(other),
+                own(source.architecture)
+            );
+            return Err(stay(Problem::host(id::IMAGE_ARCHITECTURE, message), &fetched)
+                .because("its programs would end with: exec format error")
+                .hint("name one that is for this host: --image <REF>"));
+        }
+    }
+    fetched.seconds = began.elapsed().as_secs_f64();
+    Ok(fetched)
+}
+
+/// One image from its registry.
+fn pull(task: &mut Task<'_>, image: &str, source: &Source<'_>) -> Result<Progress, Problem> {
+    task.say(&text!("pulling {}", own(image)));
+    let began = Instant::now();
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let (output, progress) = followed(task, &["docker", "pull", image], image);
+        let (message, said) = match output {
+            Ok(Output { code: Some(0), .. }) => {
+                let ((_, layers), (bytes, _)) = (progress.layers(), progress.bytes());
+                let took = own(seconds(began.elapsed()));
+                task.say(&text!("{}: {} layers, {} in {}", own(image), layers, own(progress::shown(bytes)), took));
+                return Ok(progress);
+            }
+            Ok(output) => (text!("{} could not be pulled", own(image)), last_lines(&output.stderr, 2)),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                return Err(cancelled(text!("cancelled while {} was pulled", own(image))));
+            }
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                let (done, all) = progress.layers();
+                let message = text!("{} could not be pulled", own(image));
+                return Err(Problem::host(id::PULL_FAILED, message)
+                    .because(text!(
+                        "{}: {} of {} layers, {} have come",
+                        error,
+                        done,
+                        all,
+                        own(progress::shown(progress.bytes().0))
+                    ))
+                    .hint_command(as_root(text!("docker pull {}", own(quoted(image))))));
+            }
+            Err(error) => {
+                let message = text!("{} could not be pulled", own(image));
+                return Err(Problem::host(id::PULL_FAILED, message).caused_by(error));
+            }
+        };
+        let failure = known(&Facts::get().failure, &said);
+        match pauses.next().filter(|_| failure.is_some_and(|failure| failure.retry)) {
+            Some(pause) => {
+                task.say(&text!("no answer in time; trying again in {}", own(seconds(pause))));
+                task.pause(pause)?;
+            }
+            None => return Err(problem(failure, id::PULL_FAILED, message, &said, &places(task, image, &said, source))),
+        }
+    }
+}
+
+/// Runs docker and tells how far it is.
+fn followed(task: &mut Task<'_>, argv: &[&str], what: &str) -> (std::io::Result<Output>, Progress) {
+    let mut progress = Progress::default();
+    let command = Command { deadline: WHOLE, ..Command::new(argv.iter().copied()) };
+    let watch = Watch { terminal: true, ..task.watch(IDLE) };
+    let tell = &mut task.tell;
+    let output = task.host.follow(&command, &watch, &mut |line| {
+        let further = progress.hear(line);
+        if further {
+            let ((done, all), (bytes, size)) = (progress.layers(), progress.bytes());
+            let of = |bytes| own(progress::shown(bytes));
+            tell(Told::Moving(&text!("{}: {} of {} layers, {} of {}", own(what), done, all, of(bytes), of(size))));
+        }
+        further
+    });
+    (output, progress)
+}
+
+/// What the sentences of the table are filled with.
+fn places(task: &Task<'_>, image: &str, said: &str, source: &Source<'_>) -> Vec<(&'static str, Text)> {
+    let registry = named(said).unwrap_or_else(|| registry(image).to_owned());
+    let issuer = if said.contains("x509") { issuer(&registry, source) } else { None };
+    let issuer = issuer.or_else(|| in_words(said)).map(|issuer| text!(" (signed by {})", issuer));
+    let login = if registry == HUB { "docker login".to_owned() } else { format!("docker login {}", quoted(&registry)) };
+    let root = |line: String| Text::from(as_root(text!("{}", own(line))));
+    let folder = task.host.shown(Path::new(source.folder)).display().to_string();
+    vec![
+        ("image", text!("{}", own(quoted(image)))),
+        ("registry", text!("{}", Foreign::new(&registry))),
+        ("issuer", issuer.unwrap_or_default()),
+        ("folder", text!("{}", own(folder))),
+        ("pull", root(format!("docker pull {}", quoted(image)))),
+        ("login", root(login)),
+    ]
+}
+
+/// The registry of an image's name.
+fn registry(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
+        _ => HUB,
+    }
+}
+
+/// The host that the daemon's words name: that of the layers may be another than that of the name.
+fn named(said: &str) -> Option<String> {
+    let (_, rest) = said.split_once("\"https://").or_else(|| said.split_once("https://"))?;
+    let host = rest.split(['/', '"', ' ', '?']).next()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    (!host.is_empty() && host.chars().all(plain)).then(|| host.to_owned())
+}
+
+/// Who signed what a registry shows on the way that the daemon goes.
+fn issuer(registry: &str, source: &Source<'_>) -> Option<Text> {
+    let (host, port) = match registry.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (registry, 443),
+    };
+    let asked = Asked { host, port, address: None, tls: true, path: Some("/v2/") };
+    let seen = probe(&asked, source.proxy, source.roots, Time::new(PROBE, PROBE)).certificate?;
+    Some(match inspector(&seen.issuer) {
+        Some(product) => text!("{}, which is {}", Foreign::new(&seen.issuer), own(product)),
+        None => text!("{}", Foreign::new(&seen.issuer)),
+    })
+}
+
+/// The authority that Go names where a certificate of its name was tried: `candidate authority certificate "NAME"`.
+fn in_words(said: &str) -> Option<Text> {
+    let (_, rest) = said.split_once("candidate authority certificate \"")?;
+    let (name, _) = rest.split_once('"')?;
+    Some(text!("{}", Foreign::new(docker::text::shown(name, 100))))
+}
+
+/// The archives of a bundle, in the order of their names.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub(crate) fn archives(bundle: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let failed = |error: std::io::Error| {
+        Problem::host(id::UNREADABLE, text!("the bundle {} cannot be read", bundle.display())).caused_by(error)
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(bundle).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with(ARCHIVE) && ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Bytes of the archives of a bundle.
+///
+/// # Errors
+/// They cannot be looked at.
+pub(crate) fn size(bundle: &Path) -> Result<u64, Problem> {
+    let size = |path: PathBuf| {
+        std::fs::metadata(&path).map(|meta| meta.len()).map_err(|error| {
+            Problem::host(id::UNREADABLE, text!("{} cannot be looked at", path.display())).caused_by(error)
+        })
+    };
+    archives(bundle)?.into_iter().map(size).sum()
+}
+
+/// All archives of the bundle whose checksums are right; then the images are here under their names, or it has not got them.
+fn load(
+    task: &mut Task<'_>,
+    bundle: &Path,
+    wanted: &[String],
+    source: &Source<'_>,
+    fetched: &mut Fetched,
+) -> Result<(), Problem> {
+    let archives = archives(bundle)?;
+    let mut loaded = Vec::new();
+    for path in &archives {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let right = checksum::of_list(bundle, name)?;
+        task.say(&text!("checking {}", path.display()));
+        let stop = task.stop;
+        let sum = checksum::of(path, |_| if stop() { Err(ErrorKind::Interrupted.into()) } else { Ok(()) });
+        let sum = sum.map_err(|error| match error.kind() {
+            ErrorKind::Interrupted => cancelled("cancelled while the bundle was checked"),
+            _ => Problem::host(id::UNREADABLE, text!("{} cannot be read", path.display())).caused_by(error),
+        })?;
+        if sum != right {
+            return Err(Problem::host(id::IMAGES_UNPROVEN, text!("{} is not what its checksum says", path.display()))
+                .because(text!("its SHA-256 is {}, and {} is listed", own(sum), own(right)))
+                .hint("bring it again: it is not whole, or another"));
+        }
+        task.say(&text!("loading {}", path.display()));
+        let shown = path.display().to_string();
+        let (output, progress) = followed(task, &["docker", "load", "-i", &shown], name);
+        let message = text!("{} could not be loaded", path.display());
+        match output {
+            Ok(output) if output.code == Some(0) => {
+                let text = String::from_utf8_lossy(&output.stdout).into_owned();
+                let names = text
+                    .split(['\n', '\r'])
+                    .filter_map(|line| Some(line.rsplit_once("Loaded image: ")?.1.trim().to_owned()));
+                loaded.extend(names);
+                fetched.layers += progress.layers().1;
+                fetched.bytes += progress.bytes().0;
+            }
+            Ok(output) => {
+                // Up to 20.10 the words of some failures stand on standard output.
+                let said = [last_lines(&output.stderr, 2), last_lines(&output.stdout, 2)].join("; ");
+                let failure = known(Facts::get().failure.iter().filter(|failure| failure.archive), &said);
+                return Err(problem(failure, id::LOAD_FAILED, message, &said, &places(task, name, &said, source)));
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                return Err(cancelled(text!("cancelled while {} was loaded", path.display())));
+            }
+            Err(error) => return Err(Problem::host(id::LOAD_FAILED, message).caused_by(error)),
+        }
+    }
+    let left = missing(task.reader(), wanted)?;
+    if left.is_empty() {
+        fetched.images = wanted.to_vec();
+        return Ok(());
+    }
+    let has = match loaded.as_slice() {
+        [] => text!("it has no archive of images ({}*.tar)", own(ARCHIVE)),
+        names => text!("it has {}", Foreign::new(names.join(", "))),
+    };
+    Err(Problem::host(id::LOAD_FAILED, text!("the bundle has not got {}", own(left.join(", "))))
+        .because(has)
+        .hint("name the image that it has: --image <REF>")
+        .hint("or make it anew on a host that can pull: docker save -o images.tar <IMAGE>…, then sha256sum * > SHA256SUMS"))
+}

@@ -1,0 +1,263 @@
+//! `install`: from a bare host to a healthy product, in stages. Each looks at the host whether it is done; nothing that runs is
+//! touched before `start`.
+//!
+//! Files are published in one transaction, which also holds the stages that come before `start`: what fails up to there takes
+//! all files back.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `ready` | what is to be done, and what stands in the way, before anything is written |
+//! | `over` | what whoever gets the product wants to know |
+
+mod over;
+mod ready;
+
+use std::time::Instant;
+
+use ready::{Ready, stage_of};
+
+use super::databases::Databases;
+use super::fetch::Source;
+use super::product::{Product, take_back};
+use super::task::{Task, Told};
+use super::{accounts, boot, engine, fetch};
+use crate::context::authority;
+use crate::converge::{Around, Doing, RunContext};
+use crate::host::HostWrite;
+use crate::net::Roots;
+use crate::plan::{Change, Stage, StageId, StageState};
+use crate::problem::{HostState, Problem, id};
+use crate::settings::Found;
+use crate::signals::Uninterrupted;
+use crate::text;
+use crate::text::{Text, ics_setup, own};
+
+/// The stages around the change of files.
+pub(super) struct Install<'h> {
+    host: &'h dyn HostWrite,
+    ready: Option<Ready>,
+    /// When `prepare` began.
+    began: Option<Instant>,
+    calm: Option<Uninterrupted>,
+    /// The daemon was restarted in this run.
+    restarted: bool,
+    accounts_made: bool,
+    /// As the stage `engine` has found or made it.
+    engine: Option<engine::Ensured>,
+}
+
+impl<'h> Install<'h> {
+    /// Nothing is known yet.
+    pub(super) fn new(host: &'h dyn HostWrite) -> Self {
+        Self { host, ready: None, began: None, calm: None, restarted: false, accounts_made: false, engine: None }
+    }
+
+    /// Engine and accounts, once the host is prepared and before the first file of the product.
+    fn reach_files(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let Some(ready) = self.ready.as_ref().filter(|_| self.engine.is_none()) else { return Ok(()) };
+        let seconds = self.began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+        let prepared = ready.files(doing.context, |stage| stage == StageId::Prepare);
+        doing.note(Stage { id: StageId::Prepare, seconds, ..prepared });
+        let (host, calm, restarted, made) = (self.host, &self.calm, &mut self.restarted, &mut self.accounts_made);
+        let mut found = None;
+        doing.stage(StageId::Engine, |doing| {
+            let work = |task: &mut Task<'_>| engine::ensure(task, &ready.platform, &ready.wish);
+            let ensured = found.insert(task(host, calm.as_ref(), doing, work)?);
+            let mut detail = ensured.detail.clone();
+            let mut changed = ensured.changed;
+            if ready.daemon_behind && (ensured.server.running == 0 || ready.restart == Some(true)) {
+                *restarted = doing.restart_daemon(host)?;
+                if *restarted {
+                    changed = true;
+                    detail.push("; restarted, so that it reads its proxy");
+                }
+            }
+            Ok((if changed { StageState::Changed } else { StageState::Done }, detail))
+        })?;
+        doing.stage(StageId::Accounts, |_| {
+            let ended = ready.accounts.ensure(host)?;
+            *made = ended.0 == StageState::Changed;
+            Ok(ended)
+        })?;
+        self.engine = found;
+        self.cancelled()
+    }
+
+    /// Images.
+    fn fetch(&self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let (Some(ready), Some(engine)) = (&self.ready, &self.engine) else { return Ok(()) };
+        let settings = &ready.settings;
+        let roots = Roots::of(self.host, &authority(settings.proxy_ca.as_ref())?);
+        let source = Source {
+            bundle: ready.wish.bundle.as_deref(),
+            proxy: settings.proxies.https.as_ref().map(|proxy| &proxy.value),
+            roots: &roots,
+            folder: &engine.server.root,
+            architecture: &engine.server.arch,
+        };
+        doing.stage(StageId::Fetch, |doing| {
+            let work = |task: &mut Task<'_>| fetch::fetch(task, &ready.images, &source);
+            let fetched = task(self.host, self.calm.as_ref(), doing, work)?;
+            let state = if fetched.images.is_empty() { StageState::Done } else { StageState::Changed };
+            Ok((state, fetched.detail()))
+        })
+    }
+
+    /// Whoever wants an end gets it between two stages.
+    fn cancelled(&self) -> Result<(), Problem> {
+        match self.calm.as_ref().is_some_and(Uninterrupted::take_arrived) {
+            true => Err(Problem::host(id::CANCELLED, "cancelled before anything that runs was touched")),
+            false => Ok(()),
+        }
+    }
+
+    /// It will not be well: logs first, then as it was.
+    fn bring_back(&self, doing: &mut Doing<'_, '_>, product: &Product, problem: Problem) -> Problem {
+        let Some(ready) = &self.ready else { return problem };
+        let problem = match product.keep_logs(self.host, &doing.context.redactor) {
+            Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
+            None => problem,
+        };
+        let failed = doing.context.stages.clone();
+        let back = if ready.is_first {
+            doing.tell(&"that has failed; taking the containers away, data stays".into());
+            product.compose(self.host, &["down"]).and_then(|()| take_back(doing, self.host))
+        } else {
+            doing.tell(&"that has failed; bringing the product back as it was".into());
+            take_back(doing, self.host).and_then(|()| product.start(self.host, doing))
+        };
+        doing.context.stages = failed;
+        doing.context.containers = product.changes(self.host).unwrap_or_default();
+        match back {
+            Ok(()) if ready.is_first => {
+                let problem = problem.hint("no container is left; images and the data of databases stay");
+                self.without_accounts(problem).leaving(HostState::Restored)
+            }
+            Ok(()) => problem.hint("the product runs again as before").leaving(HostState::Restored),
+            Err(second) => problem
+                .hint(text!("it could not be brought back either: {}", second.sentence()))
+                .hint(text!("undo: {}", ics_setup("revert")))
+                .leaving(HostState::Changed),
+        }
+    }
+
+    /// Accounts of this run go with it.
+    fn without_accounts(&self, problem: Problem) -> Problem {
+        if !self.accounts_made {
+            return problem;
+        }
+        match accounts::take_away(self.host) {
+            Ok(_) => problem,
+            Err(error) => problem.hint(text!("an account that was made stays: {}", error.sentence())),
+        }
+    }
+}
+
+impl Around for Install<'_> {
+    fn foresee(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+        self.engine = None;
+        self.ready = ready::look(self.host, context)?;
+        Ok(())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.ready.as_ref().is_none_or(|ready| ready.is_idle)
+    }
+
+    fn before(&mut self, _doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        self.began = Some(Instant::now());
+        self.calm = Some(Uninterrupted::begin());
+        Ok(())
+    }
+
+    fn before_change(&mut self, doing: &mut Doing<'_, '_>, change: &Change) -> Result<(), Problem> {
+        let Some(ready) = &self.ready else { return Ok(()) };
+        if stage_of(change, &ready.settings.home) == StageId::Prepare { Ok(()) } else { self.reach_files(doing) }
+    }
+
+    fn before_commit(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        self.reach_files(doing)?;
+        let Some(ready) = &self.ready else { return Ok(()) };
+        let files = ready.files(doing.context, |stage| stage != StageId::Prepare);
+        doing.note(Stage { id: StageId::Files, ..files });
+        self.cancelled()?;
+        self.fetch(doing)?;
+        let found: &Found = &ready.found;
+        let databases = Databases::of(self.host, &ready.settings, found)?;
+        let mut steps = Vec::new();
+        doing.stage(StageId::Databases, |doing| {
+            let done = databases.ensure(&mut |what| doing.tell(what))?;
+            steps = done.next_steps;
+            Ok((done.state, done.detail))
+        })?;
+        doing.context.plan.next_steps.extend(steps);
+        self.cancelled()
+    }
+
+    fn give_up(&mut self, doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
+        // Until the commit nothing but files and accounts was made; after it the product has not been started yet.
+        if matches!(problem.host_state, HostState::Changed | HostState::Committed) {
+            return problem;
+        }
+        let problem = self.without_accounts(problem);
+        if !self.restarted {
+            return problem;
+        }
+        // Its files are as before.
+        doing.context.restarted = false;
+        match doing.restart_daemon(self.host) {
+            Ok(_) => problem,
+            Err(error) => problem.hint(text!("the daemon still has the proxy of this run: {}", error.sentence())),
+        }
+    }
+
+    fn after(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let Some(ready) = &self.ready else { return Ok(()) };
+        let host = self.host;
+        let mut product = Product::look(host, &ready.settings.home, ready.limits)?;
+        product.stopped = self.calm.take().map(|calm| (Instant::now(), calm));
+        if let Err(problem) = product.start(host, doing) {
+            return Err(match problem.id == id::CANCELLED {
+                true => problem,
+                false => self.bring_back(doing, &product, problem),
+            });
+        }
+        doing.context.containers = product.changes(host)?;
+        let stays = |problem: Problem| {
+            problem
+                .hint("the product is healthy: this is what is missing")
+                .hint(text!("undo: {}", ics_setup("revert")))
+                .leaving(HostState::Changed)
+        };
+        doing.stage(StageId::Boot, |_| boot::enable(host)).map_err(stays)?;
+        product.verify(host, doing).map_err(stays)?;
+        let mut steps = over::steps(host, &ready.settings.home);
+        std::mem::swap(&mut doing.context.plan.next_steps, &mut steps);
+        doing.context.plan.next_steps.extend(steps.into_iter().filter(ready::still_holds));
+        Ok(())
+    }
+}
+
+/// Runs a part of a stage that tells how far it is and can be ended.
+fn task<T>(
+    host: &dyn HostWrite,
+    calm: Option<&Uninterrupted>,
+    doing: &mut Doing<'_, '_>,
+    work: impl FnOnce(&mut Task<'_>) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    let stop = || calm.is_some_and(Uninterrupted::take_arrived);
+    let mut tell = |told: Told<'_>| match told {
+        Told::Line(line) => doing.tell(line),
+        Told::Moving(line) => doing.moving(line),
+    };
+    work(&mut Task { host, tell: &mut tell, stop: &stop })
+}
+
+/// Files of a stage, as a person counts them.
+fn counted(count: usize) -> (StageState, Text) {
+    match count {
+        0 => (StageState::Done, "nothing has to change".into()),
+        1 => (StageState::Changed, "1 file".into()),
+        more => (StageState::Changed, text!("{} files", more)),
+    }
+}

@@ -1,0 +1,229 @@
+//! What is to be done by an installation, and what stands in the way, before anything is written.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::counted;
+use crate::consumers;
+use crate::context::found;
+use crate::converge::RunContext;
+use crate::deploy::health::Limits;
+use crate::deploy::product::{ids, stale};
+use crate::deploy::{LOOK, accounts, boot, engine, fetch, no_answer};
+use crate::docker::{Container, NoDocker, compose};
+use crate::finding::Status;
+use crate::host::{HostRead, HostWrite, View};
+use crate::net::Time;
+use crate::plan::{Change, ContainerChange, Draft, Fate, PlannedHost, Stage, StageId, StageState};
+use crate::platform::Platform;
+use crate::problem::Problem;
+use crate::product::{Known, Place, interface, own_containers};
+use crate::settings::{First, Found, Key, Settings};
+use crate::targets::UNIT;
+use crate::text;
+use crate::text::{Text, own};
+use crate::vendor::{Vendor, prod_env};
+
+/// Why an image is not installed, but prepared for it.
+const IMAGE: &str = "this needs the running system, and --root names an image of one";
+
+/// What is to be done.
+pub(super) struct Ready {
+    pub(super) settings: Settings,
+    pub(super) platform: Platform,
+    /// What `prod.env` is going to have.
+    pub(super) found: Found,
+    pub(super) limits: Limits,
+    pub(super) wish: engine::Wish,
+    pub(super) accounts: accounts::Wish,
+    /// `--restart`, `--no-restart`.
+    pub(super) restart: Option<bool>,
+    /// Images of the planned compose file.
+    pub(super) images: Vec<String>,
+    /// The daemon has not read what its files say, or are going to say.
+    pub(super) daemon_behind: bool,
+    /// There is no container yet.
+    pub(super) is_first: bool,
+    /// Nothing is to be done.
+    pub(super) is_idle: bool,
+}
+
+impl Ready {
+    /// The files of a stage.
+    pub(super) fn files(&self, context: &RunContext, of: impl Fn(StageId) -> bool) -> Stage {
+        let home = &self.settings.home;
+        let count = context.plan.changes.iter().filter(|change| of(stage_of(change, home))).count();
+        let (state, detail) = counted(count);
+        Stage::idle(StageId::Files, state, detail)
+    }
+}
+
+/// Looks; `None`: the host is an image, which is prepared and gets its files, and no more.
+///
+/// # Errors
+/// Docker or the user database gives no answer that can be used; settings that do not go together.
+pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Option<Ready>, Problem> {
+    let began = Instant::now();
+    let (Some(settings), Some(platform)) = (context.settings.clone(), context.platform.clone()) else {
+        return Err(Problem::bug("a plan without settings"));
+    };
+    let home = settings.home.clone();
+    context.stages = StageId::ALL.into_iter().map(|id| Stage::idle(id, StageState::Pending, "")).collect();
+    context.note(Stage::idle(StageId::Settings, StageState::Done, said(&settings)));
+    if !host.is_live() {
+        context.plan.changes.sort_by_key(|change| stage_of(change, &home));
+        let has_files = |id: &StageId| matches!(id, StageId::Settings | StageId::Prepare | StageId::Files);
+        for id in StageId::ALL.into_iter().filter(|id| !has_files(id)) {
+            context.note(Stage::idle(id, StageState::Skipped, IMAGE));
+        }
+        return Ok(None);
+    }
+    let there = match own_containers(host, &home, Time::new(LOOK, LOOK)) {
+        Ok(found) => found.own,
+        Err(NoDocker::Absent | NoDocker::Down { .. }) => Vec::new(),
+        Err(error) => return Err(no_answer(&error)),
+    };
+    let wish = engine::Wish::of(&settings, &there)?;
+    let facts = engine::look(host, platform.systemd());
+    let view = View::new(host);
+    if facts.server().is_none() {
+        let mut draft = Draft::new(&view);
+        engine::draft_repository(&settings, &platform, &mut draft)?;
+        context.plan.changes.splice(0..0, draft.plan.changes);
+    }
+    context.plan.changes.sort_by_key(|change| stage_of(change, &home));
+    let accounts = accounts::Wish { member: settings.text(Key::DockerGroup).map(str::to_owned) };
+    let accounts_done = accounts.is_done(host)?;
+    let changes = context.plan.changes.clone();
+    let planned = PlannedHost::new(&view, &changes);
+    let after = Place::look(&planned, &home).services(&planned, &home).unwrap_or_default();
+    let before = Place::look(host, &home).services(host, &home).unwrap_or_default();
+    context.containers = fates(host, &home, context, &before, &after, &there);
+    let mut images: Vec<String> = after.iter().filter_map(|service| service.image.clone()).collect();
+    images.sort();
+    images.dedup();
+    let missing = match facts.server() {
+        Some(_) => fetch::missing(host, &images)?,
+        None => images.clone(),
+    };
+    let restart = settings.switch(Key::Restart);
+    let archives = wish.bundle.as_deref().map(fetch::size).transpose()?;
+    let question =
+        engine::Question { host, platform: &platform, facts: &facts, wish: &wish, missing: &missing, archives };
+    context.findings.extend(engine::findings(&question));
+    let daemon_behind = is_behind(host, context, &platform);
+    let running = facts.server().map_or(0, |server| server.running);
+    context.findings.extend(engine::unread_proxy(running, daemon_behind, &missing, &wish, restart));
+    let planned_view = View::new(&planned);
+    let found = found(&planned_view, &platform, &home, First::Product)?;
+    let is_first = there.is_empty();
+    let is_idle = context.plan.is_empty()
+        && accounts_done
+        && missing.is_empty()
+        && facts.server().is_some()
+        && context.containers.iter().all(|change| change.fate == Fate::Keep)
+        && after.iter().all(|service| runs(&there, &service.name, service.scale()))
+        && !after.is_empty()
+        && is_well(host, &home)
+        && boot::is_done(host);
+    let failed = context.findings.iter().any(|finding| finding.status == Status::Fail);
+    if !failed {
+        let seconds = began.elapsed().as_secs_f64();
+        context
+            .note(Stage { seconds, ..Stage::idle(StageId::Preflight, StageState::Done, "nothing stands in the way") });
+    }
+    if is_idle {
+        for id in StageId::ALL.into_iter().skip(2) {
+            context.note(Stage::idle(id, StageState::Done, "it is so already"));
+        }
+    }
+    let limits = Limits::of(&settings);
+    Ok(Some(Ready {
+        settings,
+        platform,
+        found,
+        limits,
+        wish,
+        accounts,
+        restart,
+        images,
+        daemon_behind,
+        is_first,
+        is_idle,
+    }))
+}
+
+/// The stage in which a change is made.
+pub(super) fn stage_of(change: &Change, home: &Path) -> StageId {
+    if change.path.starts_with(home) {
+        StageId::Files
+    } else if change.path.starts_with("/var/spool/cron") || change.path.ends_with(UNIT) {
+        StageId::Boot
+    } else {
+        StageId::Prepare
+    }
+}
+
+/// Does this step of the plan still hold, once the product runs? Nobody has to create containers or restart the daemon then.
+pub(super) fn still_holds(step: &Text) -> bool {
+    *step == Text::from(crate::targets::LOG_IN_AGAIN)
+}
+
+/// The first line of a run: which product, and by which way its requests go.
+fn said(settings: &Settings) -> Text {
+    let proxy = match settings.proxies.iter().next() {
+        Some(proxy) => text!("through the proxy {}", &proxy.value),
+        None => "directly, since no proxy was said and none was found".into(),
+    };
+    text!("{} in {}; requests go {}", own(settings.deployment.as_str()), settings.home.display(), proxy)
+}
+
+/// Does this run write files of the daemon?
+fn is_behind(host: &dyn HostRead, context: &RunContext, platform: &Platform) -> bool {
+    let unit = consumers::installed_docker(host, platform.systemd()).unwrap_or("docker");
+    let drop_in = consumers::docker_drop_in(&format!("{unit}.service"));
+    [&drop_in, &Vendor::get().docker.daemon_json].into_iter().any(|path| context.plan.touches(path))
+}
+
+/// What becomes of the containers of each service.
+fn fates(
+    host: &dyn HostRead,
+    home: &Path,
+    context: &RunContext,
+    before: &[compose::Service],
+    after: &[compose::Service],
+    there: &[Container],
+) -> Vec<ContainerChange> {
+    let ids = ids(there);
+    let edited = context.plan.touches(&prod_env(home));
+    let stale = if there.is_empty() { Vec::new() } else { stale(host, home) };
+    let of_service = |service: &compose::Service| {
+        let other = before.iter().find(|own| own.name == service.name);
+        let anew = (edited && service.reads(&prod_env(home)))
+            || stale.contains(&service.name)
+            || other.is_some_and(|other| !other.makes_same(service));
+        let fate = match ids.contains_key(&service.name) {
+            false => Fate::Create,
+            true if anew => Fate::Recreate,
+            true => Fate::Keep,
+        };
+        ContainerChange { service: service.name.clone(), fate }
+    };
+    let others = ids.keys().filter(|name| !after.iter().any(|service| service.name == **name));
+    let others = others.map(|service| ContainerChange { service: service.clone(), fate: Fate::Keep });
+    let mut all: Vec<ContainerChange> = after.iter().map(of_service).chain(others).collect();
+    all.sort_by_key(|change| Known::get().rank(&change.service));
+    all
+}
+
+/// Do so many containers of the service run?
+fn runs(there: &[Container], service: &str, count: u32) -> bool {
+    let is_up = |one: &&Container| one.service.as_deref() == Some(service) && one.state.status == "running";
+    there.iter().filter(is_up).count() >= usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// Does the interface say that it is well, where this host has one?
+fn is_well(host: &dyn HostRead, home: &Path) -> bool {
+    let facts = interface::look(host, home, Time::new(LOOK, LOOK));
+    facts.not_here || facts.asked.is_some_and(|asked| asked.answer.is_ok_and(|answer| answer.status == 200))
+}

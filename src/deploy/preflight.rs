@@ -1,0 +1,103 @@
+//! What `install` and `reconfigure` find before they write, beside what the checks of host, proxy and back ends find: can the
+//! databases be made, and is the image for this processor?
+
+use std::time::Duration;
+
+use super::databases::Databases;
+use crate::docker;
+use crate::finding::{Finding, ids};
+use crate::host::HostRead;
+use crate::net::Time;
+use crate::text;
+use crate::text::{Foreign, first_line, own, quoted};
+
+/// How long Docker may take to tell of an image.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// What Docker calls the architecture that images of the vendor have been seen for.
+const SEEN: &str = "amd64";
+
+/// Looks. `image` is the one that is going to run.
+pub(super) fn findings(host: &dyn HostRead, databases: &Databases<'_>, image: &str) -> Vec<Finding> {
+    let mut findings = databases.foresee();
+    findings.push(architecture(host, image));
+    findings
+}
+
+/// The image's architecture against the engine's.
+fn architecture(host: &dyn HostRead, image: &str) -> Finding {
+    let id = ids::IMAGE_ARCHITECTURE;
+    if !host.is_live() {
+        return Finding::skip(id, "the image's architecture: not looked at")
+            .observed("this needs the running system, and --root names an image of one");
+    }
+    let told = |arguments: &[&str]| {
+        let output =
+            docker::run(host, Time::new(LOOK, LOOK), arguments).ok().filter(|output| output.code == Some(0))?;
+        Some(first_line(&output.stdout, 40)).filter(|word| !word.is_empty())
+    };
+    let here = told(&["version", "--format", "{{.Server.Arch}}"]).unwrap_or_else(|| this_machine().to_owned());
+    let of_image = told(&["image", "inspect", "--format", "{{.Architecture}}", image]);
+    let expected = text!("an image for {}", Foreign::new(&here));
+    match of_image {
+        Some(own) if own == here => Finding::pass(id, text!("the image is for {}", Foreign::new(&here)))
+            .expected(expected)
+            .observed(text!("{} is here, and is for {}", image, Foreign::new(&own))),
+        Some(other) => {
+            let title =
+                text!("the image {} is for {}, and this host is {}", image, Foreign::new(&other), Foreign::new(&here));
+            Finding::fail(id, title)
+                .expected(expected)
+                .observed(text!("Docker says {}", Foreign::new(&other)))
+                .cause("its programs end at once here: exec format error")
+                .advise(text!(
+                    "load or pull the one for this host: docker pull --platform linux/{} {}",
+                    own(&here),
+                    own(quoted(image))
+                ))
+                .advise("where the vendor has none, use a host with another processor")
+        }
+        None if here == SEEN => Finding::pass(id, "the image is for x86_64, as those of the vendor are")
+            .expected(expected)
+            .observed("it is not here yet; this host is amd64"),
+        None => Finding::warn(id, text!("whether the vendor has an image for {} is not known", Foreign::new(&here)))
+            .expected(expected)
+            .observed(text!("{} is not here yet; this host is {}", image, Foreign::new(&here)))
+            .cause("images of the vendor have been seen for amd64 alone")
+            .advise("ask the vendor, or use a host with an x86_64 processor"),
+    }
+}
+
+/// This program runs on its own architecture, whose name is Docker's but for two.
+fn this_machine() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => SEEN,
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::double::Double;
+    use crate::finding::Status;
+
+    #[test]
+    fn an_image_for_another_processor_is_told_before_it_is_started() {
+        let host = |here: &'static str| Double::installed().prints("docker version", format!("{here}\n"));
+        for (host, status) in [
+            (host("amd64").prints("docker image", "amd64\n"), Status::Pass),
+            (host("arm64").prints("docker image", "amd64\n"), Status::Fail),
+            (host("arm64").fails("docker image", "No such image"), Status::Warn),
+            (host("amd64").fails("docker image", "No such image"), Status::Pass),
+        ] {
+            let found = architecture(&host, "ics:v1");
+            assert_eq!(found.status, status, "{found:?}");
+            assert_eq!(found.fix.is_empty(), !matches!(status, Status::Fail | Status::Warn));
+        }
+        let mut image = Double::installed();
+        image.live = false;
+        assert_eq!(architecture(&image, "ics:v1").status, Status::Skip);
+    }
+}

@@ -1,0 +1,168 @@
+//! A compose file for a host that has none, from a bundle or from a URL: taken only with the checksum that somebody gave.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::{compose_path, no_proxy};
+use crate::clients::{Target, curl};
+use crate::context::{authority, read};
+use crate::docker::compose::USUAL;
+use crate::host::HostRead;
+use crate::net::{Roots, Time};
+use crate::network::cause::Cause;
+use crate::network::get::{NoFile, get};
+use crate::problem::{Kind, Problem, id};
+use crate::settings::{Brought, Key, Settings};
+use crate::text;
+use crate::text::{Foreign, Text, own, quoted};
+use crate::version::Version;
+
+/// The list of a bundle's checksums, as `sha256sum` writes it.
+pub(crate) const SUMS: &str = "SHA256SUMS";
+
+/// No honest compose file is larger.
+const MOST: usize = 256 << 10;
+
+/// How long one may take to come.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The release of curl whose reading of a NO_PROXY list is taken.
+const LIKE: &str = "8.5";
+
+/// The file of `--bundle`, else of `--from`; `None`: the host has one, or neither names any.
+///
+/// # Errors
+/// `from-refused`, `bundle-refused`: what is there is not what its checksum says, or no compose file.
+pub(crate) fn bring(host: &dyn HostRead, settings: &Settings) -> Result<Option<Brought>, Problem> {
+    let is_there = !matches!(host.lstat(&compose_path(host, settings)), Ok(None));
+    let bundle = settings.text(Key::Bundle).map(PathBuf::from);
+    if is_there {
+        return Ok(None);
+    }
+    match (bundle, settings.text(Key::From)) {
+        (Some(folder), _) if folder.join(USUAL).exists() => of_bundle(&folder).map(Some),
+        (_, Some(url)) => of_url(host, settings, url).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn of_bundle(folder: &Path) -> Result<Brought, Problem> {
+    let (file, list) = (folder.join(USUAL), folder.join(SUMS));
+    let unread = |path: &Path, error| {
+        Problem::host(id::BUNDLE_REFUSED, text!("--bundle: {} could not be read", path)).caused_by(error)
+    };
+    let bytes = read(&file).map_err(|error| unread(&file, error))?;
+    let sums = read(&list)
+        .map_err(|error| unread(&list, error).hint(text!("a bundle has its checksums: sha256sum * >{}", own(SUMS))))?;
+    let Some(wanted) = sum_of(&String::from_utf8_lossy(&sums), USUAL) else {
+        return Err(Problem::host(id::BUNDLE_REFUSED, text!("{} has no checksum of {}", list, own(USUAL)))
+            .hint("take the bundle again from where it was made"));
+    };
+    if wanted != sum(&bytes) {
+        return Err(Problem::host(id::BUNDLE_REFUSED, text!("{} is not what its checksum says", file))
+            .because(text!("SHA-256 is {}, and {} says {}", own(sum(&bytes)), own(SUMS), own(wanted)))
+            .hint("take the bundle again from where it was made"));
+    }
+    Ok(Brought { bytes, from: text!("the bundle {}", folder) })
+}
+
+/// The checksum of a name in a list, in lower case.
+pub(crate) fn sum_of(list: &str, name: &str) -> Option<String> {
+    list.lines().find_map(|line| {
+        let (sum, file) = line.trim_end().split_once([' ', '\t'])?;
+        let file = file.trim_start_matches([' ', '*']).trim_start_matches("./");
+        (file == name && is_sum(sum)).then(|| sum.to_ascii_lowercase())
+    })
+}
+
+fn is_sum(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn of_url(host: &dyn HostRead, settings: &Settings, url: &str) -> Result<Brought, Problem> {
+    let Some(wanted) = settings.text(Key::FromSha256).map(str::to_ascii_lowercase).filter(|sum| is_sum(sum)) else {
+        return Err(Problem::settings(id::SETTING_INVALID, "--from needs --from-sha256: 64 hexadecimal digits")
+            .because("what somebody else serves is run as root in containers, so it has to be what was meant")
+            .hint(text!("look at the file, then take its checksum: curl -fsS {} | sha256sum", own(quoted(url)))));
+    };
+    let wrong = |why: NoFile| refused(url, &why);
+    let target = Target::parse(url).map_err(|error| wrong(NoFile::Url(error)))?;
+    let proxy = if target.tls { &settings.proxies.https } else { &settings.proxies.http };
+    let list = no_proxy(settings).to_string();
+    let client = Version::parse(LIKE).and_then(|release| curl(&release));
+    let goes = client.is_none_or(|client| client.route(&target, &list).is_proxy());
+    let proxy = proxy.as_ref().map(|proxy| &proxy.value).filter(|_| goes);
+    let roots = Roots::of(host, &authority(settings.proxy_ca.as_ref())?);
+    let bytes = get(url, proxy, &roots, Time::new(CONNECT, DEADLINE), MOST).map_err(wrong)?;
+    if wanted != sum(&bytes) {
+        return Err(Problem::new(Kind::Outside, id::FROM_REFUSED, text!("--from: {} is not what was meant", url))
+            .because(text!("its SHA-256 is {}, not {}", own(sum(&bytes)), own(wanted)))
+            .hint("look at what has changed in it before you give the new checksum"));
+    }
+    Ok(Brought { bytes, from: text!("{}", url) })
+}
+
+/// Why nothing came.
+fn refused(url: &str, why: &NoFile) -> Problem {
+    let advice: Text = match why {
+        NoFile::Way(Cause::ProxyLogin { .. }) => {
+            "user and password of the proxy: --proxy-user <USER> --proxy-password-file <FILE>".into()
+        }
+        NoFile::Way(_) => {
+            "or take the file to this host: --bundle <DIR>, with docker-compose.yml and SHA256SUMS in it".into()
+        }
+        _ => "open it in a browser and copy the URL of the file itself".into(),
+    };
+    let because = match why {
+        NoFile::Url(error) => text!("{}", error),
+        NoFile::Login => {
+            "it has a user in it, whose password every user of this host can read in the process list".into()
+        }
+        NoFile::Status(status, None) => text!("the server answers {}", own(status)),
+        NoFile::Status(status, Some(to)) => {
+            text!("the server answers {} and names another place: {}", own(status), Foreign::new(to))
+        }
+        NoFile::Page => "it is a page for people (HTML), not a compose file".into(),
+        NoFile::TooLarge(most) => text!("it is larger than {} KiB", own(most >> 10)),
+        NoFile::Cut => "it ended before its end".into(),
+        NoFile::Way(Cause::NetError { error }) => text!("{}", error),
+        NoFile::Way(Cause::ProxyLogin { .. }) => "the proxy asks for a login (407)".into(),
+        NoFile::Way(
+            Cause::ProxyForbids { status } | Cause::ProxyMisunderstands { status } | Cause::ProxyAnswered { status },
+        ) => {
+            text!("the proxy refuses it ({})", own(status))
+        }
+        NoFile::Way(Cause::ProxyFailed { status, .. }) => text!("the proxy could not get it ({})", own(status)),
+        NoFile::Way(Cause::Page { .. }) => "something in between answers with a page".into(),
+    };
+    let kind = if matches!(why, NoFile::Url(_) | NoFile::Login) { Kind::Settings } else { Kind::Outside };
+    Problem::new(kind, id::FROM_REFUSED, text!("--from: no compose file came from {}", url))
+        .because(because)
+        .hint(advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksums_are_found_by_their_names() {
+        let hex = "AB".repeat(32);
+        for line in [format!("{hex}  docker-compose.yml"), format!("{hex} *./docker-compose.yml\r")] {
+            assert_eq!(sum_of(&format!("{}  x\n{line}\n", "0".repeat(64)), USUAL), Some(hex.to_lowercase()), "{line}");
+        }
+        for line in [format!("{hex}  other.yml"), "abc  docker-compose.yml".to_owned(), hex] {
+            assert_eq!(sum_of(&line, USUAL), None, "{line}");
+        }
+        assert_eq!(sum(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

@@ -1,0 +1,76 @@
+//! What each failure says, leaves and exits with.
+
+use crate::common::{Engine, Site, until};
+
+use super::whole::{ics_setup, install, state};
+
+const WORDS: [&str; 4] = ["--deployment", "test-drive", "--release", "22.3.9"];
+const IMAGE: &str = "public.ecr.aws/divvycloud/divvycloud:v22.3.9";
+
+/// Nothing of the product is on the host.
+#[track_caller]
+fn bare(site: &Site) {
+    assert!(site.container_ids().is_empty());
+    assert_eq!(site.sh("ls /divvycloud 2>/dev/null | grep -v -e data -e plugins || true"), "");
+    assert!(site.run(&["id", "divvy"]).code != Some(0));
+}
+
+#[test]
+fn of_the_first_start() {
+    let site = Site::new(Engine::V20_10);
+    site.load_images();
+
+    // Somebody has the port.
+    site.sh("python3 -m http.server 8001 --bind 0.0.0.0 </dev/null >/dev/null 2>&1 & echo $! >/run/port.pid");
+    until(|| if site.status() == 404 { Ok(()) } else { Err("no listener".to_owned()) });
+    let taken = install(&site, &WORDS);
+    assert_eq!(taken.code, Some(4), "{taken}");
+    let json = taken.json();
+    assert_eq!(state(&json, "preflight"), "failed", "{json:#}");
+    assert!(json["error"].to_string().contains("8001") && json["error"].to_string().contains("python3"), "{json:#}");
+    bare(&site);
+    site.sh("kill $(cat /run/port.pid)");
+
+    // It ends again and again: said at once, with the container's own words, and taken back.
+    site.fault(IMAGE, &["LAB_CRASH=1"]);
+    let loops = install(&site, &WORDS);
+    let json = loops.json();
+    assert_eq!((loops.code, json["outcome"].as_str()), (Some(5), Some("restored")), "{loops}");
+    assert_eq!(state(&json, "healthy"), "failed", "{json:#}");
+    assert!(json["error"]["message"].as_str().unwrap().contains("ends again and again"), "{json:#}");
+    assert!(site.sh("cat /var/lib/ics-setup/failed-start.log").contains("== "));
+    bare(&site);
+    site.sh(&format!("docker tag lab/kept {IMAGE}"));
+
+    // It never answers.
+    site.fault(IMAGE, &["LAB_NEVER_HEALTHY=1"]);
+    let late = install(&site, &[&WORDS[..], &["--healthy-within", "20s"]].concat());
+    let json = late.json();
+    assert_eq!((late.code, json["outcome"].as_str()), (Some(5), Some("restored")), "{late}");
+    assert!(json["error"]["message"].as_str().unwrap().contains("web interface"), "{json:#}");
+    bare(&site);
+    site.sh(&format!("docker tag lab/kept {IMAGE}"));
+
+    // A migration takes longer than that, and is waited for.
+    site.fault(IMAGE, &["LAB_MIGRATION=25"]);
+    let slow = install(&site, &[&WORDS[..], &["--healthy-within", "15s"]].concat()).expect(0);
+    assert!(slow.err.contains("upgrades the schema"), "{slow}");
+    assert_eq!(site.status(), 200);
+}
+
+#[test]
+fn killed_at_each_stage_the_same_command_goes_on() {
+    let site = Site::new(Engine::V26_1);
+    site.load_images();
+    let words = [&["ics-setup", "install", "--yes"][..], &WORDS].concat();
+    for marker in
+        ["prepare ", "engine ", "accounts ", "files ", "fetch ", "databases ", "starting the product", "start "]
+    {
+        let said = site.kill_at(&words, marker);
+        let json = install(&site, &WORDS).expect(0).json();
+        assert_eq!(json["outcome"], "changed", "after {said}: {json:#}");
+        assert_eq!(site.status(), 200);
+        ics_setup(&site, &["revert"]).expect(0);
+        bare(&site);
+    }
+}

@@ -1,0 +1,97 @@
+//! Production: MySQL and Redis elsewhere, images through a proxy with a login.
+
+use serde_json::Value;
+
+use crate::common::outside::{ADDRESS, MYSQL_ADMIN, PROXY, PROXY_BARE, REDIS_PASSWORD};
+use crate::common::{Engine, Site};
+
+use super::whole::{action, ics_setup, install, state};
+
+/// What the daemon has when it was started after its proxy was set: here no systemd starts it.
+fn engine_behind(site: &Site, proxy: &str) {
+    site.stop_engine();
+    let no_proxy = "mysql,redis,169.254.169.254";
+    site.start_engine(&[("HTTP_PROXY", proxy), ("HTTPS_PROXY", proxy), ("NO_PROXY", no_proxy)], &[]);
+}
+
+fn error(json: &Value) -> String {
+    json["error"].to_string()
+}
+
+#[test]
+fn through_a_proxy_with_a_login_and_with_another_password_later() {
+    let site = Site::new(Engine::V20_10);
+    site.without_images();
+    let outside = site.registry();
+    site.backends();
+    site.write("root/db", "S3cret-Db\n");
+    site.write("root/redis", REDIS_PASSWORD);
+    site.write("root/admin", MYSQL_ADMIN.1);
+    let words = [
+        "--release",
+        "22.3.9",
+        "--mysql-host",
+        ADDRESS,
+        "--mysql-password-file",
+        "/root/db",
+        "--redis-host",
+        ADDRESS,
+        "--redis-password-file",
+        "/root/redis",
+        "--proxy",
+        PROXY,
+        "--workers",
+        "2",
+    ];
+    let admin =
+        ["--create-databases", "--mysql-admin-user", MYSQL_ADMIN.0, "--mysql-admin-password-file", "/root/admin"];
+
+    // Without databases there is nothing to start with, and nothing is written for it.
+    let bare = install(&site, &words);
+    assert_eq!(bare.code, Some(4), "{bare}");
+    assert!(site.sh("ls -A /divvycloud 2>/dev/null || true").is_empty());
+
+    // The daemon has another password for the proxy: nothing of the product is left, images that came stay.
+    engine_behind(&site, &PROXY_BARE.replace("http://", "http://svc:wrong@"));
+    let refused = install(&site, &[&words[..], &admin].concat());
+    let json = refused.json();
+    assert_eq!((refused.code, json["outcome"].as_str()), (Some(5), Some("restored")), "{refused}");
+    assert_eq!(state(&json, "fetch"), "failed", "{json:#}");
+    assert!(error(&json).contains("407") || error(&json).to_lowercase().contains("proxy"), "{json:#}");
+    assert!(site.run(&["ls", "/divvycloud/prod.env"]).code != Some(0));
+    assert!(site.run(&["id", "divvy"]).code != Some(0));
+
+    engine_behind(&site, PROXY);
+    let json = install(&site, &[&words[..], &admin].concat()).expect(0).json();
+    for stage in ["prepare", "accounts", "files", "fetch", "databases", "start", "healthy"] {
+        assert_eq!(state(&json, stage), "changed", "{json:#}");
+    }
+    assert_eq!(site.status(), 200);
+    assert_eq!(json["containers"].as_array().unwrap().len(), 3);
+    let log = outside.access_log();
+    assert!(log.contains("CONNECT public.ecr.aws:443"), "{log}");
+    for name in ["interfaceserver", "scheduler", "mysql", "redis"] {
+        assert!(!log.contains(name), "{name} in {log}");
+    }
+    let before = site.container_ids();
+    let again = install(&site, &words).expect(0).json();
+    assert_eq!(again["outcome"], "unchanged", "{again:#}");
+    assert_eq!(site.container_ids(), before);
+
+    // A password that the server does not take changes nothing.
+    site.write("root/db2", "S3cret-New\n");
+    let moved = ["reconfigure", "--mysql-password-file", "/root/db2"];
+    let early = ics_setup(&site, &moved);
+    assert_eq!(early.code, Some(4), "{early}");
+    assert_eq!(site.container_ids(), before);
+    outside.mysql("ALTER USER divvy IDENTIFIED BY 'S3cret-New'");
+    let json = ics_setup(&site, &moved).expect(0).json();
+    assert_eq!(action(&json, "worker"), "recreate", "{json:#}");
+    assert_eq!(site.status(), 200);
+
+    // Another way out: the containers are made anew and see it.
+    let json = ics_setup(&site, &["reconfigure", "--no-proxy", "site.corp.example"]).expect(0).json();
+    assert_eq!(json["outcome"], "changed", "{json:#}");
+    let seen = site.inspect("scheduler", "{{json .Config.Env}}").concat();
+    assert!(seen.contains("site.corp.example"), "{seen}");
+}
