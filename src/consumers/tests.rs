@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::docker::double::Double;
+use crate::finding::Status;
 use crate::host::MemoryHost;
 use crate::net::testing::patient;
 use crate::platform;

@@ -273,7 +273,8 @@ fn meant_by(member: &str) -> Vec<Target> {
     let hosts = hosts.into_iter().chain(addresses).chain(first('-'));
     let hosts = hosts.chain(first('/').and_then(|first| form::neighbour_of(&first)));
     let (name, port) = form::host_and_port(member).unwrap_or((member, ""));
-    let with_port = target(name.trim_matches(['[', ']', '.', '*'])).map(|own| Target { port: port.parse().ok(), ..own });
+    let with_port =
+        target(name.trim_matches(['[', ']', '.', '*'])).map(|own| Target { port: port.parse().ok(), ..own });
     // A dot at the end of a URL's host is nobody's meaning.
     let hosts = hosts.filter(|host| !host.ends_with('.'));
     hosts.filter_map(|host| target(&host)).chain(with_port).collect()

@@ -78,8 +78,9 @@ pub(crate) fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
     let mut layer = Layer::default();
     for spec in TABLE {
         let Some(flag) = spec.flag.filter(|_| known.contains(spec.key.as_str())) else { continue };
-        let values: Vec<&str> =
-            matches.get_many::<String>(spec.key.as_str()).into_iter().flatten().map(String::as_str).collect();
+        // A verb may have a flag of its own by the name of a setting, such as `check --from`.
+        let Ok(values) = matches.try_get_many::<String>(spec.key.as_str()) else { continue };
+        let values: Vec<&str> = values.into_iter().flatten().map(String::as_str).collect();
         let value = if spec.shape == Shape::List {
             values.join(",")
         } else {
