@@ -74,6 +74,31 @@ fn checks_open_no_socket_start_no_program_and_read_no_file() {
     assert!(found.is_empty(), "{} looks in src/check:\n{}", found.len(), found.join("\n"));
 }
 
+/// Who reads files of `NAME=value` by the rules of their readers. All others ask these what a reader sees.
+const PARSING: [&str; 6] =
+    ["consumers", "targets", "docker::compose", "product::environment", "context::found", "envfile"];
+
+/// What of `envfile` is no parser: values that are handed on.
+const VALUES: [&str; 9] =
+    ["Dialect", "PamLimit", "Reading", "Release", "Seen", "State", "Syntax", "to_utf_8", "utf_16"];
+
+#[test]
+fn what_a_reader_sees_is_asked_of_consumers_and_targets() {
+    let mut found = Vec::new();
+    for Import { from, to, item, at } in &Crate::this().imports() {
+        if to.len() < 2 || to[0] != "crate" || to[1] != "envfile" {
+            continue;
+        }
+        let place = from[1..].join("::");
+        let is_allowed = PARSING.iter().any(|own| place == *own || place.starts_with(&format!("{own}::")));
+        let named = item.first().cloned().unwrap_or_else(|| to[1..].join("::"));
+        if !is_allowed && !VALUES.contains(&named.as_str()) {
+            found.push(format!("{at}: {}::{named}", to.join("::")));
+        }
+    }
+    assert!(found.is_empty(), "parsers of files are imported elsewhere:\n{}", found.join("\n"));
+}
+
 /// `scripts/architecture` draws it anew.
 #[test]
 fn the_picture_shows_the_modules_and_their_imports() {

@@ -165,9 +165,8 @@ fn user(wanted: &Wanted) -> Option<&str> {
     [&wanted.https, &wanted.http].into_iter().flatten().find_map(|proxy| proxy.user.as_deref())
 }
 
-/// The flag without which a verb refuses: a configuration tool keeps a file that the verb, with this flag, would write. Files
-/// that have what is `wanted` already are not written; `None`: the command names something else.
-pub(crate) fn others(verb: &str, flag: &str, facts: &ConsumersFacts, wanted: Option<&Wanted>) -> &'static str {
+/// The flag without which a verb refuses: a configuration tool keeps a file that the verb would write. Files that have what is `wanted` already are not written; `None`: the command names something else.
+pub(crate) fn others(verb: &str, facts: &ConsumersFacts, wanted: Option<&Wanted>) -> &'static str {
     let refuses = |who: &&Who| {
         let profile = who.profile();
         let mut own = facts.consumers.iter().filter(|consumer| consumer.consumer == **who).peekable();
@@ -176,16 +175,15 @@ pub(crate) fn others(verb: &str, flag: &str, facts: &ConsumersFacts, wanted: Opt
                 consumer.state == State::Seen
                     && wanted.is_some_and(|wanted| differences(consumer, facts, wanted).is_empty())
             });
-        // A target that is asked for comes beside those of the verb.
-        let writes = profile.verb == Some(verb) && ["", flag].contains(&profile.flag);
-        writes && !served
+        // A target that is asked for comes beside those of the verb, and one that has its file follows unasked.
+        profile.verb == Some(verb) && !served
     };
     if facts.kept.iter().any(|who| refuses(&who)) { MEND_OTHERS } else { "" }
 }
 
 /// What mends a consumer by a command that does not refuse: advice where a person has to name the file of the password.
 pub(crate) fn write(verb: &'static str, flag: &'static str, facts: &ConsumersFacts, wanted: &Wanted) -> Fix {
-    told(command(verb, &[flag, others(verb, flag, facts, Some(wanted))], wanted), wanted)
+    told(command(verb, &[flag, others(verb, facts, Some(wanted))], wanted), wanted)
 }
 
 /// The same, also where others keep a file.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::docker::double::Double;
+use crate::finding::Status;
 use crate::host::MemoryHost;
 use crate::net::testing::patient;
 use crate::platform;
@@ -271,4 +272,19 @@ fn a_line_that_is_not_understood_is_not_said_to_decide() {
     let finding = judge::judge(&facts.consumers[0], &facts, &wanted);
     assert_eq!(finding.fix[0].to_string(), "ics-setup prepare --proxy http://proxy:1", "{finding:#?}");
     assert!(!format!("{finding:?}").contains(".bashrc:21"), "{finding:#?}");
+}
+
+/// No name server answers: whether containers know the name is not known.
+#[test]
+fn back_ends_of_which_no_name_server_says_anything_are_not_told() {
+    let host = host("ubuntu").with("/divvycloud/prod.env", "DIVVY_DB_HOST=db.corp.example\nDIVVY_REDIS_HOST=redis\n");
+    let mut probe = reader::FileProbe::new(&host, None, "/divvycloud".as_ref(), patient());
+    probe.names = astray::Names::new(&host, astray::Mode::Live);
+    let consumers = (Who::ProdEnv.profile().observe)(&mut probe);
+    let astray: Vec<&Astray> = consumers.iter().flat_map(Consumer::back_ends_astray).collect();
+    assert!(!astray.is_empty() && astray.iter().all(|own| own.variable == "DIVVY_DB_HOST"), "{astray:?}");
+    assert!(matches!(&astray[0].fault, Fault::Untold { why } if why.contains("no name server answers")), "{astray:?}");
+    let findings = judge::back_ends(&ConsumersFacts { consumers, ..ConsumersFacts::default() }, &Wanted::default());
+    assert!(!findings.is_empty() && findings.iter().all(|own| own.status == Status::Skip), "{findings:?}");
+    assert!(findings[0].observed.as_ref().unwrap().contains("no name server answers for it"), "{findings:?}");
 }

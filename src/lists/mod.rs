@@ -228,7 +228,7 @@ fn spellings(lower: Option<&str>, upper: Option<&str>, place: &Text, context: &C
         context.clients.iter().copied().filter(reads).collect()
     };
     let (low, up) = (reading("lower"), reading("upper"));
-    let without = context.clients.len() - low.len() - up.len();
+    let without = context.clients.len().saturating_sub(low.len() + up.len());
     let finding = |title: Text| {
         Finding::warn(ids::NP003, title)
             .expected("no_proxy and NO_PROXY with the same value: there is no client that needs them to differ")
@@ -265,12 +265,13 @@ fn meant_by(member: &str) -> Vec<Target> {
         member.trim_matches(['[', ']', '.', '*']).to_owned(),
         member.replace('*', "1"),
         format!("a.{}", member.trim_start_matches(['*', '.'])),
-        format!("{}1", member),
-        format!("{}1.1", member),
-        format!("{}1.1.1", member),
     ];
+    // The beginning of an address stands for what begins so.
+    let begins = member.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let addresses = ["1", "1.1", "1.1.1"].into_iter().filter(|_| begins).map(|rest| format!("{member}{rest}"));
     let first = |separator| member.split_once(separator).map(|(first, _)| first.to_owned());
-    let hosts = hosts.into_iter().chain(first('-')).chain(first('/').and_then(|first| form::neighbour_of(&first)));
+    let hosts = hosts.into_iter().chain(addresses).chain(first('-'));
+    let hosts = hosts.chain(first('/').and_then(|first| form::neighbour_of(&first)));
     let (name, port) = form::host_and_port(member).unwrap_or((member, ""));
     let with_port =
         target(name.trim_matches(['[', ']', '.', '*'])).map(|own| Target { port: port.parse().ok(), ..own });

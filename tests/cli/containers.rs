@@ -131,6 +131,32 @@ fn back_ends_are_judged_like_proxies() {
     assert_eq!(status(&check(&Root::ubuntu(), "prod-env-hosts"), "prod-env-hosts"), "pass");
 }
 
+/// Where nobody can tell what the containers see, nothing is said to be right.
+#[test]
+fn back_ends_that_nobody_can_tell_of_are_skipped_and_never_passed() {
+    let reads = "  web:\n    env_file: prod.env\n";
+    for (text, why) in [
+        (format!("include: [more.yml]\nservices:\n{reads}"), "include"),
+        (
+            format!("services:\n{reads}    environment: [DIVVY_DB_HOST]\n"),
+            "it is taken from the environment of whoever starts the containers",
+        ),
+        (format!("services:\n{reads}    environment:\n      DIVVY_DB_HOST:\n"), "whoever starts the containers"),
+        (format!("services:\n{reads}    environment:\n      DIVVY_DB_HOST: ${{X:-a}}${{Y}}\n"), ""),
+    ] {
+        let root = Root::ubuntu();
+        root.put("divvycloud/docker-compose.yml", &text);
+        root.put("divvycloud/prod.env", "DIVVY_DB_HOST=db.corp.example\nDIVVY_REDIS_HOST=cache.corp.example\n");
+        let json = check(&root, "prod-env-hosts");
+        let found = of(&json, "prod-env-hosts");
+        assert!(found.iter().all(|own| own["status"] != "pass"), "{text}: {json:#}");
+        let skipped = found.iter().find(|own| own["status"] == "skip").unwrap_or_else(|| panic!("{text}: {json:#}"));
+        let observed = skipped["observed"].as_str().unwrap();
+        assert!(observed.contains(why) && observed.contains("docker-compose.yml:"), "{text}: {skipped:#}");
+        assert!(skipped["title"].as_str().unwrap().contains("DIVVY_DB_HOST"), "{skipped:#}");
+    }
+}
+
 #[test]
 fn a_host_that_is_none_is_told_in_the_words_of_the_flags_and_mended() {
     let words = "is no host name and no address";

@@ -510,3 +510,37 @@ fn dnf_is_asked_itself() {
     let found = told(&dry_run(&guest, &[]), "proxy-package-manager");
     assert!(found.iter().any(|(known, text)| known == "asked" && text.contains("http://old:1")), "{found:?}");
 }
+
+/// Each client that is installed goes the way that its model says; the package manager asks for its own setting.
+#[test]
+fn curl_wget_git_and_apt_are_asked() {
+    let guest = guest(Family::Ubuntu);
+    for client in ["curl", "wget", "git", "apt-get"] {
+        if guest.run(&["sh", "-c", &format!("command -v {client}")]).code != 0 {
+            skip("prove", client, "this root has none");
+            continue;
+        }
+        let words = ["ics-setup", "prove", "--format", "json", "--client", client, "--proxy", PROXY];
+        let more = ["--no-proxy", "wiki.corp.example", "--target", "system-proxy,docker-daemon,package-manager"];
+        let result = guest.run(&[&words[..], &more, &LOGIN].concat()).json();
+        let door = if client == "apt-get" { "none" } else { "su-" };
+        let expected: &[&str] = if client == "apt-get" { &["proxy"] } else { &["proxy", "direct", "direct"] };
+        assert_eq!(&ways(&result, door)[..expected.len()], expected, "{client}: {result:#}");
+        assert_eq!(statuses(&result, "prove-model"), Vec::<String>::new(), "{client}: {result:#}");
+        let program = result["programs"].as_array().unwrap().iter().find(|own| own["door"] == door).unwrap();
+        let ask = &program["asks"][0];
+        assert_eq!((&ask["proxy"], &ask["login"]), (&"proxy.corp.example:3128".into(), &"right".into()), "{ask:#}");
+    }
+}
+
+/// Where there is nothing to ask with, nothing is claimed, and the run goes on.
+#[test]
+fn a_host_without_clients_is_prepared_and_nothing_is_claimed_of_it() {
+    let guest = guest(Family::Ubuntu);
+    guest.sh("rm -f /usr/bin/curl /usr/bin/wget /usr/bin/git /usr/bin/python3* /usr/bin/docker /usr/bin/apt-get");
+    let words = ["ics-setup", "prepare", "--prove", "--format", "json", "--yes", "--non-interactive", "--proxy", PROXY];
+    let ran = guest.run(&[&words[..], &LOGIN].concat()).expect(0);
+    let result = ran.json();
+    assert_eq!(result["outcome"], "changed", "{result:#}");
+    assert!(!statuses(&result, "prove-way").contains(&"pass".to_owned()), "{result:#}");
+}

@@ -458,12 +458,13 @@ pub(crate) fn for_containers(host: &dyn HostRead, release: Release, deadline: Du
 fn told_by(host: &dyn HostRead, arguments: &[String], unit: &str) -> io::Result<DaemonJson> {
     // With one that is no JSON there is no daemon: that is told elsewhere.
     let bytes = host.read(&json_path(arguments, unit))?.unwrap_or_default();
-    let mut told = environment::daemon_json(&bytes).unwrap_or_default();
     let values = |name: &str| environment::values(arguments, &[name]);
+    let (dns, domains, bridge) = (values("dns"), values("dns-search"), values("bip").pop());
+    let mut told = environment::daemon_json(&bytes).unwrap_or_default();
     // The daemon does not start with a name in both places.
-    told.dns.extend(values("dns").iter().filter_map(|server| server.parse::<IpAddr>().ok()));
-    told.dns_search.extend(values("dns-search"));
-    told.bridge_ip = values("bip").pop().or(told.bridge_ip);
+    told.dns.extend(dns.iter().filter_map(|server| server.parse::<IpAddr>().ok()));
+    told.dns_search.extend(domains);
+    told.bridge_ip = bridge.or(told.bridge_ip);
     Ok(told)
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Converge, Interface, Nothing, Options, RunContext, TakeBack, prove};
 use crate::check::{CheckSpec, Limits};
-use crate::consumers::{self, Ask, ConsumersFacts, Touched, Who, judge, units};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Touched, Who, judge, units};
 use crate::context::{HostContext, Inputs, Intent};
 use crate::envfile::unit::Release;
 use crate::envfile::{Dialect, PamLimit, Seen};
@@ -174,6 +174,24 @@ fn names_a_place(finding: &Finding) -> bool {
     ["/etc/", "/home/", "/root/", "/usr/", "/opt/", "/divvycloud/"].iter().any(|folder| text.contains(folder))
 }
 
+/// Where a consumer of which nothing is said does not get, letter by letter, what is wanted.
+fn unlike(consumer: &Consumer) -> Vec<String> {
+    let wanted = |key: Key| WANTED.iter().find(|(own, _)| *own == key).map(|(_, value)| *value);
+    let mut found = Vec::new();
+    for https in [false, true] {
+        let got = consumer.proxy(https).map(|value| value.shown.as_str());
+        if got != wanted(Key::ProxyUrl) {
+            found.push(format!("(a) {:?} {:?}: https {https}: {got:?}", consumer.consumer, consumer.name));
+        }
+    }
+    let list = consumer.exclusions().unwrap_or_default();
+    let member = wanted(Key::ProxyNoProxy).unwrap_or_default();
+    if consumer.consumer != Who::PackageManager && !list.split(',').any(|own| own == member) {
+        found.push(format!("(a) {:?} {:?}: no_proxy {list:?}", consumer.consumer, consumer.name));
+    }
+    found
+}
+
 /// Where a law is broken, in words.
 fn broken(number: u64) -> Vec<String> {
     let mut found = Vec::new();
@@ -202,6 +220,12 @@ fn broken(number: u64) -> Vec<String> {
     for finding in &foretold {
         if !names_a_place(finding) {
             found.push(format!("(a) no file is named: {}", words(finding)));
+        }
+    }
+    let silent = |who: Who| !foretold.iter().any(|own| Who::of(own.id) == Some(who) && own.status != Status::Pass);
+    for consumer in ahead.consumers.iter().filter(|own| own.state == State::Seen && silent(own.consumer)) {
+        if plan.plan.consumers.contains(&consumer.consumer) {
+            found.extend(unlike(consumer));
         }
     }
     // (d) Nothing else changes for a reader of an edited file.

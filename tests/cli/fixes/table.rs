@@ -135,7 +135,7 @@ pub const TABLE: &[(&str, How)] = &[
     ("NP016", Words),
     ("NP017", Words),
     ("NP018", Here(|| lists("NP018", &["[::1]"]))),
-    ("NP019", Here(|| lists("NP019", &["10.0.0.1-10.0.0.9"]))),
+    ("NP019", Here(|| lists("NP019", &["10.0.0.1-10.0.0.9,a.corp.example"]))),
     // Programs asked.
     ("prove-asked", Lab),
     ("prove-door", Words),

@@ -69,8 +69,8 @@ fn values<'a>(facts: &'a ConsumersFacts, consumer: &'a Consumer) -> impl Iterato
 }
 
 /// The flag without which this verb refuses.
-fn others(places: &[&Found<'_>], (verb, flag): Writer, wanted: Option<&Wanted>) -> &'static str {
-    places.first().map_or("", |found| judge::others(verb, flag, found.facts, wanted))
+fn others(places: &[&Found<'_>], (verb, _): Writer, wanted: Option<&Wanted>) -> &'static str {
+    places.first().map_or("", |found| judge::others(verb, found.facts, wanted))
 }
 
 /// The commands that set the proxy anew for all of these, where it is known which one: the wanted one, else the one that
