@@ -151,7 +151,7 @@ settings! {
         .help("File whose content, without the final newline, is that password").of_product();
     Bundle = "bundle": path("bundle", "ICS_SETUP_BUNDLE", "DIR")
         .help("Folder with images, compose file and SHA256SUMS, for hosts without internet").unsaved().of_product();
-    From = "from_url": text("from", "ICS_SETUP_FROM", "URL")
+    From = "from": text("from", "ICS_SETUP_FROM", "URL")
         .help("Compose file to take instead of the built-in one; its checksum is --from-sha256").unsaved().of_product();
     FromSha256 = "from_sha256": text("from-sha256", "ICS_SETUP_FROM_SHA256", "HEX")
         .help("SHA-256 of what --from names").unsaved().of_product();
