@@ -13,6 +13,7 @@ mod take_back;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use around::Carry;
 pub(crate) use around::{Around, Doing, Nothing};
@@ -24,11 +25,13 @@ use crate::consumers::{ConsumersFacts, Wanted};
 use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::{HostRead, HostWrite, View};
+use crate::net::Time;
 use crate::network::catalogue::foreign_region;
 use crate::network::cause::Via;
 use crate::plan::{Change, ContainerChange, Memory, Plan, PlannedHost, Stage, StageId, StageState};
 use crate::platform::Platform;
 use crate::problem::{HostState, Kind, Problem, ProblemId, id};
+use crate::product::own_compose;
 use crate::prove::Look;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
@@ -36,6 +39,9 @@ use crate::settings::{First, Found, Key, Settings, Spec};
 use crate::targets::{self, Context, Mended, Phase};
 use crate::text;
 use crate::text::{Person, Text, ics_setup, own};
+
+/// How long Docker may take to say what there is.
+const DOCKER: Duration = Duration::from_secs(20);
 
 /// Who sees what a run does and is asked before it does it.
 pub(crate) trait Interface {
@@ -358,6 +364,9 @@ impl Converge<'_> {
         settings.secrets.iter().for_each(|secret| context.redactor.learn(secret));
         if self.phase == Phase::Install {
             host.found.brought = targets::bring(self.host, &settings)?;
+            if self.host.is_live() {
+                host.found.compose = own_compose(self.host, &settings.home, Time::new(DOCKER, DOCKER));
+            }
         }
         context.findings.extend(noticed);
         context.findings.extend(region);

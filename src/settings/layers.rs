@@ -192,7 +192,7 @@ pub fn parse_switch(value: &str) -> Option<bool> {
 }
 
 /// A number of seconds, or `90s`, `10m`, `2h`; nothing is no time.
-pub(super) fn parse_duration(value: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(value: &str) -> Option<Duration> {
     let parsed = value.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(value));
     parsed.ok().filter(|duration| !duration.is_zero())
 }

@@ -202,8 +202,6 @@ pub(crate) struct Ensured {
     pub(crate) detail: Text,
     /// As it is now.
     pub(crate) server: Server,
-    /// The Compose that serves.
-    pub(crate) compose: ComposeProgram,
 }
 
 /// Makes sure of an engine that answers and a Compose of the right generation: what is there is taken as it is, what is stopped
@@ -252,7 +250,7 @@ pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish) -> R
     let is = text!("engine {}, Compose {}", Foreign::new(&server.version), Foreign::new(&compose.version));
     let changed = !done.is_empty();
     let detail = Text::join(std::iter::once(is).chain(done), "; ");
-    Ok(Ensured { changed, detail, server, compose })
+    Ok(Ensured { changed, detail, server })
 }
 
 /// What is to be installed of packages, and installs it.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::known::Known;
 use crate::docker::text::shown;
-use crate::docker::{self, Container, NoDocker};
+use crate::docker::{self, ComposeProgram, Container, Generation, NoDocker};
 use crate::host::HostRead;
 use crate::net::Time;
 
@@ -55,6 +55,22 @@ pub(crate) fn containers(host: &dyn HostRead, home: &Path, time: Time) -> Result
     let rank = |container: &Container| known.rank(container.service.as_deref().unwrap_or_default());
     found.own.sort_by(|a, b| (rank(a), &a.service, &a.state.name).cmp(&(rank(b), &b.service, &b.state.name)));
     Ok(found)
+}
+
+/// The Compose that serves the project, by whole paths: the generation that made its containers, where there are some. `None`:
+/// there is none, or none of that generation.
+pub(crate) fn compose(host: &dyn HostRead, home: &Path, time: Time) -> Option<Vec<String>> {
+    const FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+    let found = containers(host, home, time).unwrap_or_default();
+    let made = found.own.iter().find_map(|container| container.compose_version.as_deref());
+    let wanted = made.and_then(Generation::of);
+    let fits = |program: &ComposeProgram| wanted.is_none_or(|wanted| wanted == program.generation);
+    let mut argv = docker::compose_programs(host).into_iter().find(fits)?.argv;
+    let name = argv.first()?.clone();
+    let is_there = |path: &std::path::PathBuf| matches!(host.lstat(path), Ok(Some(_)));
+    let whole = FOLDERS.iter().map(|folder| Path::new(folder).join(&name)).find(is_there)?;
+    argv[0] = whole.to_string_lossy().into_owned();
+    Some(argv)
 }
 
 enum Belonging {
