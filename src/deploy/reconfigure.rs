@@ -1,13 +1,12 @@
 //! `reconfigure` of a product that runs: images are there, so it is stopped, edited, and started.
 
-use std::path::Path;
 use std::time::Instant;
 
 use super::health::Limits;
-use super::product::{Product, ids, is_product, stale, take_back};
+use super::product::{Product, has_other_image, ids, is_product, stale, stays_as_it_is, take_back};
 use super::{LOOK, fetch, marker, no_answer};
 use crate::converge::{Around, Doing, RunContext};
-use crate::docker::{self, Container, NoDocker, Server};
+use crate::docker::{self, Container, NoDocker, Server, compose};
 use crate::host::{HostWrite, View};
 use crate::net::Time;
 use crate::plan::{ContainerChange, Fate, PlannedHost};
@@ -23,6 +22,8 @@ use crate::vendor::prod_env;
 pub(super) struct Reconfigure<'h> {
     host: &'h dyn HostWrite,
     running: Option<Product>,
+    /// The product gets another image.
+    other_image: bool,
     /// Images of the planned compose file that are not here: they come before anything stops.
     missing: Option<(Settings, Server, Vec<String>)>,
 }
@@ -30,15 +31,16 @@ pub(super) struct Reconfigure<'h> {
 impl<'h> Reconfigure<'h> {
     /// Nothing is known yet.
     pub(super) fn new(host: &'h dyn HostWrite) -> Self {
-        Self { host, running: None, missing: None }
+        Self { host, running: None, other_image: false, missing: None }
     }
 
     /// Images that the planned compose file names and that are not here.
-    fn images(&self, context: &RunContext, home: &Path) -> Result<Option<(Settings, Server, Vec<String>)>, Problem> {
-        let (view, changes) = (View::new(self.host), &context.plan.changes);
-        let planned = PlannedHost::new(&view, changes);
-        let services = Place::look(&planned, home).services(&planned, home).unwrap_or_default();
-        let images: Vec<String> = services.into_iter().filter_map(|service| service.image).collect();
+    fn images(
+        &self,
+        context: &RunContext,
+        planned: Vec<compose::Service>,
+    ) -> Result<Option<(Settings, Server, Vec<String>)>, Problem> {
+        let images: Vec<String> = planned.into_iter().filter_map(|service| service.image).collect();
         let missing = fetch::missing(self.host, &images)?;
         let server = docker::versions(self.host, Time::new(LOOK, LOOK)).ok().and_then(|seen| seen.server.ok());
         let settings = context.settings.clone().filter(|_| !missing.is_empty());
@@ -49,11 +51,14 @@ impl<'h> Reconfigure<'h> {
     /// as they were, and the product as it was.
     fn bring_back(&self, doing: &mut Doing<'_, '_>, problem: Problem, edited: bool) -> Problem {
         let Some(running) = &self.running else { return problem };
-        doing.tell(&"that has failed; bringing the product back as it was".into());
         let problem = match running.keep_logs(self.host, &doing.context.redactor) {
             Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
             None => problem,
         };
+        if edited && self.other_image {
+            return stays_as_it_is(problem, running);
+        }
+        doing.tell(&"that has failed; bringing the product back as it was".into());
         let failed = doing.context.stages.clone();
         let undone = if edited { take_back(doing, self.host) } else { Ok(()) };
         let up = undone.and_then(|()| running.start(self.host, doing));
@@ -114,7 +119,11 @@ impl Around for Reconfigure<'_> {
             return Ok(());
         }
         if compose_edited {
-            self.missing = self.images(context, &home)?;
+            let (view, changes) = (View::new(self.host), &context.plan.changes);
+            let planned = PlannedHost::new(&view, changes);
+            let after = Place::look(&planned, &home).services(&planned, &home).unwrap_or_default();
+            self.other_image = has_other_image(readers.as_deref().unwrap_or_default(), &after);
+            self.missing = self.images(context, after)?;
         }
         self.running = Some(Product::look(self.host, &home, limits)?);
         Ok(())

@@ -17,7 +17,7 @@ use std::time::Instant;
 use ready::{Ready, stage_of};
 
 use super::databases::Databases;
-use super::product::{Product, take_back};
+use super::product::{Product, stays_as_it_is, take_back};
 use super::task::{Task, task};
 use super::{accounts, boot, engine, fetch, probe_container};
 use crate::converge::{Around, Doing, RunContext};
@@ -122,6 +122,9 @@ impl<'h> Install<'h> {
             Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
             None => problem,
         };
+        if ready.other_image && !ready.is_first {
+            return stays_as_it_is(problem, product);
+        }
         let failed = doing.context.stages.clone();
         let back = if ready.is_first {
             doing.tell(&"that has failed; taking the containers away, data stays".into());
@@ -219,7 +222,12 @@ impl Around for Install<'_> {
     fn after(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let Some(ready) = &self.ready else { return Ok(()) };
         let host = self.host;
-        let mut product = Product::look(host, &ready.settings.home, ready.limits)?;
+        let written = |problem: Problem| {
+            problem
+                .hint("everything is written, and nothing was started: run the same command again")
+                .leaving(HostState::Changed)
+        };
+        let mut product = Product::look(host, &ready.settings.home, ready.limits).map_err(written)?;
         product.stopped = self.calm.take().map(|calm| (Instant::now(), calm));
         if let Err(problem) = product.start(host, doing) {
             return Err(match problem.id == id::CANCELLED {
