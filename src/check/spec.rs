@@ -131,6 +131,16 @@ pub struct MysqlSpec {
     pub tls: Option<bool>,
 }
 
+/// The user of the vendor's files, where nobody names one.
+pub(crate) const USUAL_USER: &str = "divvy";
+
+impl MysqlSpec {
+    /// The user that a product gets where nobody names one.
+    pub(crate) fn of_usual_user(&mut self) {
+        self.user.get_or_insert_with(|| USUAL_USER.to_owned());
+    }
+}
+
 /// Redis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Options, RunContext};
 use crate::check::backends::{Mysql, Redis};
 use crate::check::proxy::Dial;
-use crate::check::{self, AnyCheck, Check, CheckSpec, Group, Limits, Look, Secrets, in_turn, is_published};
+use crate::check::{self, AnyCheck, Check, CheckSpec, Group, Limits, Look, MysqlSpec, Secrets, in_turn, is_published};
 use crate::consumers::Who;
 use crate::context::{HostContext, authority};
 use crate::docker;
@@ -97,7 +97,10 @@ pub(super) fn look(
     }
     let no_proxy = targets::no_proxy(settings).shown().members().map(str::to_owned).collect();
     let effective = Effective::new(settings, &host.found);
-    let (spec, secrets) = CheckSpec::new(settings, &effective, no_proxy, Limits::default());
+    let (mut spec, secrets) = CheckSpec::new(settings, &effective, no_proxy, Limits::default());
+    if phase == Phase::Install {
+        spec.mysql.iter_mut().for_each(MysqlSpec::of_usual_user);
+    }
     secrets.teach(&mut context.redactor);
     let roots = Roots::of(host.view.host, &authority(settings.proxy_ca.as_ref())?);
     let end = Instant::now() + spec.limits.run();

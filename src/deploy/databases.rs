@@ -4,7 +4,7 @@
 //! was made stays, whatever becomes of the run: a database is never dropped.
 
 use crate::check::backends::Mysql;
-use crate::check::{Check, CheckSpec, Limits, Look, MysqlSpec, Secrets, is_published};
+use crate::check::{Check, CheckSpec, Limits, Look, MysqlSpec, Secrets, USUAL_USER, is_published};
 use crate::context::{Inputs, authority};
 use crate::converge::problem_of;
 use crate::finding::{Finding, FindingId, Ignored, Status, ids};
@@ -21,9 +21,6 @@ use crate::settings::{
 };
 use crate::text;
 use crate::text::{Text, host_port, own};
-
-/// The user of the vendor's files, where nobody names one.
-const USUAL_USER: &str = "divvy";
 
 /// What keeps the product from working with its databases.
 const NEEDED: [FindingId; 6] = [
@@ -91,7 +88,7 @@ impl<'a> Databases<'a> {
             _ => None,
         };
         if let Some(mysql) = &mut spec.mysql {
-            mysql.user.get_or_insert_with(|| USUAL_USER.to_owned());
+            mysql.of_usual_user();
         }
         let roots = Roots::of(host, &authority(settings.proxy_ca.as_ref())?);
         Ok(Self { host, spec, secrets, roots, admin: settings.mysql_admin.as_ref(), not_here })

@@ -1,6 +1,6 @@
 //! What each failure says, leaves and exits with.
 
-use crate::common::{Engine, Site, serve, until};
+use crate::common::{Engine, Site, until};
 
 use super::whole::{ics_setup, install, state};
 
@@ -21,7 +21,7 @@ fn of_the_first_start() {
     site.load_images();
 
     // Somebody has the port.
-    let listener = serve(&mut site.command(&["python3", "-m", "http.server", "8001", "--bind", "0.0.0.0"]));
+    let listener = site.serve(&["python3", "-m", "http.server", "8001", "--bind", "0.0.0.0"]);
     until(|| if site.status() == 404 { Ok(()) } else { Err(format!("no listener: {}", site.status())) });
     let taken = install(&site, &WORDS);
     assert_eq!(taken.code, Some(4), "{taken}");
@@ -29,8 +29,7 @@ fn of_the_first_start() {
     assert_eq!(state(&json, "preflight"), "failed", "{json:#}");
     assert!(json["error"].to_string().contains("8001") && json["error"].to_string().contains("python3"), "{json:#}");
     bare(&site);
-    site.sh("for p in /proc/[0-9]*; do if tr '\\0' ' ' <$p/cmdline | grep -q http.server; then kill ${p#/proc/}; fi; done 2>/dev/null || true");
-    let _ = listener;
+    site.sh(&format!("kill {listener}"));
 
     // It ends again and again: said at once, with the container's own words, and taken back.
     site.fault(IMAGE, &["LAB_CRASH=1"]);
