@@ -17,16 +17,20 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::checksum;
-use super::task::{Task, Told, cancelled};
+use super::task::{Task, Told, cancelled, task};
 use super::words::{Failure, known, last_lines, problem};
 use crate::assets;
-use crate::docker::{self, NoDocker};
-use crate::host::{Command, HostRead, Output, Watch};
+use crate::context::authority;
+use crate::converge::Doing;
+use crate::docker::{self, NoDocker, Server};
+use crate::host::{Command, HostRead, HostWrite, Output, Watch};
 use crate::net::{Roots, Time, seconds};
 use crate::network::inspector;
 use crate::network::path::{Asked, probe};
+use crate::plan::{StageId, StageState};
 use crate::problem::{Problem, id};
-use crate::settings::ProxyUrl;
+use crate::settings::{Key, ProxyUrl, Settings};
+use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::{Foreign, Text, as_root, own, quoted};
 use progress::Progress;
@@ -101,6 +105,34 @@ impl Fetched {
             images => text!("{} images, {} layers, {}", images.len(), self.layers, own(progress::shown(self.bytes))),
         }
     }
+}
+
+/// The stage, for the settings of a run.
+///
+/// # Errors
+/// As [`fetch`].
+pub(super) fn stage(
+    host: &dyn HostWrite,
+    calm: Option<&Uninterrupted>,
+    doing: &mut Doing<'_, '_>,
+    settings: &Settings,
+    server: &Server,
+    images: &[String],
+) -> Result<(), Problem> {
+    let roots = Roots::of(host, &authority(settings.proxy_ca.as_ref())?);
+    let bundle = settings.text(Key::Bundle).map(PathBuf::from);
+    let source = Source {
+        bundle: bundle.as_deref(),
+        proxy: settings.proxies.https.as_ref().map(|proxy| &proxy.value),
+        roots: &roots,
+        folder: &server.root,
+        architecture: &server.arch,
+    };
+    doing.stage(StageId::Fetch, |doing| {
+        let fetched = task(host, calm, doing, |task| fetch(task, images, &source))?;
+        let state = if fetched.images.is_empty() { StageState::Done } else { StageState::Changed };
+        Ok((state, fetched.detail()))
+    })
 }
 
 /// Which of these images are not here, each once.

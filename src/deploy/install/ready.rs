@@ -9,7 +9,7 @@ use crate::context::found;
 use crate::converge::RunContext;
 use crate::deploy::databases::Databases;
 use crate::deploy::health::Limits;
-use crate::deploy::product::{ids, stale};
+use crate::deploy::product::{has_other_image, ids, stale};
 use crate::deploy::{LOOK, accounts, boot, engine, fetch, no_answer, preflight};
 use crate::docker::{Container, NoDocker, compose};
 use crate::finding::Status;
@@ -47,6 +47,8 @@ pub(super) struct Ready {
     pub(super) daemon_behind: bool,
     /// There is no container yet.
     pub(super) is_first: bool,
+    /// The product that is there gets another image.
+    pub(super) other_image: bool,
     /// Nothing is to be done.
     pub(super) is_idle: bool,
 }
@@ -165,6 +167,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         image,
         daemon_behind,
         is_first,
+        other_image: has_other_image(&before, &after),
         is_idle,
     }))
 }
