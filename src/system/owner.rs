@@ -99,7 +99,11 @@ pub(crate) fn tool(bytes: &[u8]) -> Option<&'static str> {
         .filter(|line| line.starts_with(['#', ';']) || line.starts_with("//") || line.starts_with("/*"))
         .map(str::to_lowercase)
         .collect();
-    let fits = |tool: &&Tool| tool.marks.iter().any(|mark| comments.iter().any(|line| line.contains(mark)));
+    let marks = |tool: &Tool, line: &str| {
+        let has = |words: &&'static str| line.contains(words);
+        tool.marks.iter().any(|mark| has(mark)) && !tool.but.iter().any(|words| has(words))
+    };
+    let fits = |tool: &&Tool| comments.iter().any(|line| marks(tool, line));
     tools().iter().find(fits).map(|tool| tool.name)
 }
 
@@ -108,6 +112,9 @@ pub(crate) fn tool(bytes: &[u8]) -> Option<&'static str> {
 struct Tool {
     name: &'static str,
     marks: Vec<&'static str>,
+    /// Of a comment with these words a mark says nothing.
+    #[serde(default)]
+    but: Vec<&'static str>,
 }
 
 fn tools() -> &'static [Tool] {

@@ -113,7 +113,10 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let mut images: Vec<String> = after.iter().filter_map(|service| service.image.clone()).collect();
     images.sort();
     images.dedup();
-    let image = images.iter().find(|image| Known::get().images.is_product(image)).cloned();
+    let of_product =
+        |service: &&compose::Service| Known::get().service(&service.name).is_some_and(|known| known.product);
+    let image = after.iter().find(of_product).and_then(|service| service.image.clone());
+    let image = image.or_else(|| images.iter().find(|image| Known::get().images.is_product(image)).cloned());
     let missing = match facts.server() {
         Some(_) => fetch::missing(host, &images)?,
         None => images.clone(),
