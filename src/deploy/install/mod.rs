@@ -237,7 +237,7 @@ impl Around for Install<'_> {
         let Some(ready) = &self.ready else { return Ok(()) };
         let host = self.host;
         let mut product = Product::look(host, &ready.settings.home, ready.limits)?;
-        product.stopped = self.calm.take().map(|calm| (Instant::now(), calm));
+        product.calm = self.calm.take();
         if let Err(problem) = product.start(host, doing) {
             return Err(match problem.id == id::CANCELLED {
                 true => problem,
