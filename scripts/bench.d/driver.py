@@ -18,7 +18,9 @@ import sys
 import time
 
 import check
+import engine
 import fixture
+import install
 import network
 import straced
 from fixture import DROP_IN, ENV_FILE, NO_PROXY, PREFIX, PROD_ENV, PROXY, STATE
@@ -45,8 +47,10 @@ PEERS = {
     "offline": "what asks nobody: lists, rules, judging saved facts",
     "network": "endpoints that answer, 1 to 300",
     "dead-ends": "endpoints that do not",
+    "install": "from images that are there to a healthy product (needs the laboratory's hosts)",
+    "reconfigure": "downtime of a new setting (likewise)",
 }
-WITH_SERVERS = {"check", "offline", "network", "dead-ends"}
+WITH_SERVERS = {"check", "offline", "network", "dead-ends", "install", "reconfigure"}
 
 
 def main():
@@ -319,13 +323,20 @@ class Bench:
     # Servers of its own
 
     def with_servers(self):
-        for names, measure in [({"check", "offline"}, check.measure), ({"network", "dead-ends"}, network.measure)]:
+        for names, measure in [
+            ({"check", "offline"}, check.measure),
+            ({"network", "dead-ends"}, network.measure),
+            ({"install", "reconfigure"}, install.measure),
+        ]:
             asked = names & set(self.peers)
             missing = [name for name in asked if name in self.missing]
             if not asked or missing:
                 continue
             try:
                 measure(self, Runner)
+            except engine.NotThere as error:
+                self.facts += [f"Skipped: {name} ({error})." for name in sorted(asked)]
+                self.show("; ".join(f"skip {name}: {error}" for name in sorted(asked)))
             except (NotMeasured, OSError) as error:
                 self.unmeasured[" and ".join(sorted(asked))] = str(error)
 

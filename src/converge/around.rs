@@ -115,6 +115,11 @@ pub(crate) trait Around {
         true
     }
 
+    /// Is somebody without it until [`Around::after`]? Then what can be asked later is asked later.
+    fn is_down(&self) -> bool {
+        false
+    }
+
     /// Once the plan is confirmed; nothing has been written.
     ///
     /// # Errors
@@ -144,7 +149,7 @@ pub(crate) trait Around {
         problem
     }
 
-    /// Once everything is written and verified.
+    /// Once everything is written, and verified where nobody waits for it.
     ///
     /// # Errors
     /// Files and services are as before, unless the problem says otherwise.

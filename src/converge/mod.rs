@@ -271,14 +271,15 @@ impl Converge<'_> {
 
     /// Once everything is written.
     fn finish(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Outcome, Problem> {
-        match prove::restart(self.host, context).and_then(|_| self.verify(context)) {
-            Ok(()) => self.around.after(&mut Doing {
-                session,
-                context,
-                interface: self.interface,
-                ignored: self.options.ignored,
-            })?,
-            Err(problem) => return Err(self.give_up(session, context, problem)),
+        let is_down = self.around.is_down();
+        let ready =
+            prove::restart(self.host, context).and_then(|_| if is_down { Ok(()) } else { self.verify(context) });
+        if let Err(problem) = ready {
+            return Err(self.give_up(session, context, problem));
+        }
+        self.around.after(&mut Doing { session, context, interface: self.interface, ignored: self.options.ignored })?;
+        if is_down {
+            self.verify(context)?;
         }
         Ok(Outcome::Changed)
     }

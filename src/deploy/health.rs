@@ -11,8 +11,11 @@ use crate::product::Known;
 use crate::product::containers::{One, Service, Wanted};
 use crate::text::Text;
 
-/// So many polls in a row have to find everything well.
+/// So many polls in a row have to find everything well,
 const STEADY: u32 = 2;
+/// and every container has to be in the same run for so long: one that ends within two seconds of its start, again and again,
+/// may be running in two polls that lie close together.
+const LASTING: Duration = Duration::from_millis(2200);
 
 /// A line that does not pass by itself counts when it came again in so many polls,
 const REPEATED: u32 = 4;
@@ -30,8 +33,10 @@ pub(crate) struct Poll {
     pub(crate) wanted: Vec<Wanted>,
     /// What there is.
     pub(crate) services: Vec<Service>,
-    /// Known log lines since the start, by name, and how often each.
+    /// Known log lines since the start, by name, and how often each, as they were read last.
     pub(crate) log: Vec<(String, usize)>,
+    /// How long it took to look.
+    pub(crate) took: Duration,
 }
 
 /// Where the wait stands.
@@ -106,13 +111,22 @@ pub(crate) struct Limits {
     pub(crate) migrate: Duration,
 }
 
+/// A container from one start to its end.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    restarts: u64,
+    started: Option<u64>,
+    /// When it was there for certain.
+    seen: Duration,
+}
+
 /// The wait, poll by poll.
 pub(crate) struct Health {
     limits: Limits,
     /// Restarts of each container when it was first seen.
     base: BTreeMap<String, u64>,
-    /// Restarts of each container at the last poll.
-    last: BTreeMap<String, u64>,
+    /// The run of each container at the last poll.
+    last: BTreeMap<String, Run>,
     steady: u32,
     migrated_until: Option<Duration>,
     /// How often each line was there that does not pass by itself, and how many polls found more of it.
@@ -126,12 +140,12 @@ impl Health {
         Self { limits, base, last: BTreeMap::new(), steady: 0, migrated_until: None, refused: BTreeMap::new() }
     }
 
-    /// What the poll makes of it, `since` the start.
+    /// What the poll makes of it, which began so long `since` the start.
     ///
     /// # Errors
     /// It will not be healthy.
     pub(crate) fn see(&mut self, since: Duration, poll: &Poll) -> Result<State, Failure> {
-        let mut steady = true;
+        let (mut steady, mut lasting) = (true, true);
         for (service, one) in every(&poll.services).filter(|(service, _)| is_expected(poll, service)) {
             let base = match self.base.get(&one.name) {
                 // A container that was created anew under the same name counts from nought.
@@ -155,8 +169,13 @@ impl Health {
                 let (service, container) = named();
                 return Err(Failure::Ended { service, container, code: one.exit_code });
             }
-            let before = self.last.insert(one.name.clone(), one.restarts);
-            steady &= one.status == "running" && before == Some(one.restarts);
+            let same = |run: &&Run| (run.restarts, run.started) == (one.restarts, one.started);
+            let before = self.last.get(&one.name).filter(same).copied();
+            let new = Run { restarts: one.restarts, started: one.started, seen: since + poll.took };
+            let run = before.unwrap_or(new);
+            self.last.insert(one.name.clone(), run);
+            steady &= one.status == "running" && before.is_some();
+            lasting &= since.saturating_sub(run.seen) >= LASTING;
         }
         let missing = missing(poll);
         let answers = !poll.has_interface || poll.status == Some(200);
@@ -169,7 +188,7 @@ impl Health {
         let state = match (answers, steady && missing.is_empty()) {
             (true, true) => {
                 self.steady += 1;
-                if self.steady >= STEADY { State::Healthy } else { State::Answering }
+                if self.steady >= STEADY && lasting { State::Healthy } else { State::Answering }
             }
             (true, false) => State::Answering,
             // The same line is printed for ever by a release that is older than its schema; then the scheduler restarts.
@@ -246,7 +265,7 @@ mod tests {
             has_interface: true,
             wanted: vec![Wanted { service: "worker".to_owned(), count: 1 }],
             services: vec![Service { name: "worker".to_owned(), containers: vec![one] }],
-            log: Vec::new(),
+            ..Poll::default()
         }
     }
 
@@ -261,10 +280,50 @@ mod tests {
         assert_eq!(health.see(at(1), &poll(Some(200), one("running", 0))), Ok(State::Answering));
         assert_eq!(health.see(at(2), &poll(Some(200), one("restarting", 1))), Ok(State::Answering));
         assert_eq!(health.see(at(3), &poll(Some(200), one("running", 1))), Ok(State::Answering));
-        assert_eq!(health.see(at(4), &poll(Some(200), one("running", 1))), Ok(State::Healthy));
+        assert_eq!(health.see(at(4), &poll(Some(200), one("running", 1))), Ok(State::Answering));
+        assert_eq!(health.see(at(6), &poll(Some(200), one("running", 1))), Ok(State::Healthy));
         let mut none = poll(Some(200), one("running", 1));
         none.services.clear();
-        assert_eq!(health.see(at(5), &none), Ok(State::Answering));
+        assert_eq!(health.see(at(7), &none), Ok(State::Answering));
+        // A container that somebody has started anew is another run, though nothing counts that.
+        let mut health = Health::new(LIMITS, &[]);
+        let started = |second| poll(Some(200), One { started: Some(second), ..one("running", 0) });
+        for (second, run, state) in [(0, 1, State::Answering), (3, 1, State::Answering), (6, 2, State::Answering)] {
+            assert_eq!(health.see(at(second), &started(run)), Ok(state));
+        }
+    }
+
+    #[test]
+    fn what_ends_within_two_seconds_of_its_start_is_never_well() {
+        // Docker waits 100 ms before it starts a container again, and twice as long each time.
+        let ends = |milli: u64| {
+            let (mut begin, mut pause, mut restarts) = (0, 100, 0);
+            while milli >= begin + 2000 + pause {
+                (begin, pause, restarts) = (begin + 2000 + pause, 2 * pause, restarts + 1);
+            }
+            one(if milli < begin + 2000 { "running" } else { "restarting" }, restarts)
+        };
+        for first in (0..4500).step_by(70) {
+            for pause in [200, 330, 1000, 1900, 2100] {
+                let mut health = Health::new(LIMITS, &[]);
+                let looks = (0..).map(|look| first + look * pause);
+                let found =
+                    looks.map(|milli| health.see(Duration::from_millis(milli - first), &poll(Some(200), ends(milli))));
+                let end = found.take_while(|state| *state != Ok(State::Healthy)).find(Result::is_err);
+                assert!(matches!(end, Some(Err(Failure::CrashLoop { .. }))), "{first} {pause}: {end:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_looks_that_lie_close_together_count_where_the_run_has_lasted() {
+        let mut health = Health::new(LIMITS, &[]);
+        let millis = Duration::from_millis;
+        for milli in [0, 300, 2100] {
+            assert_ne!(health.see(millis(milli), &poll(Some(503), one("running", 0))), Ok(State::Healthy));
+        }
+        assert_eq!(health.see(millis(2300), &poll(Some(200), one("running", 0))), Ok(State::Answering));
+        assert_eq!(health.see(millis(2600), &poll(Some(200), one("running", 0))), Ok(State::Healthy));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::compose::Compose;
 use super::health::{Failure, Health, Limits, Poll, State};
+use super::watch::{ASK, Watch};
 use super::{LOOK, no_answer};
 use crate::apply::{revert, runs};
 use crate::converge::Doing;
@@ -16,15 +17,22 @@ use crate::host::{HostRead, HostWrite, View};
 use crate::net::{Time, seconds};
 use crate::plan::{ContainerChange, Fate, StageId, StageState};
 use crate::problem::{HostState, Problem, id};
-use crate::product::{Known, Place, containers, environment, interface, logs, own_containers};
+use crate::product::{Known, Place, containers, environment, logs, own_containers};
 use crate::redact::Redactor;
 use crate::settings::{Key, STATE, Settings};
 use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::{Foreign, Text, as_root, ics_setup, own};
 
-/// So often the product is looked at while it starts.
+/// So long after a look at the containers there is another,
 const PAUSE: Duration = Duration::from_secs(1);
+/// and so long where the interface is well.
+const WELL: Duration = Duration::from_millis(300);
+
+/// Logs, which cost one call of docker for each container, are read when nothing has answered for so long,
+const SILENT: Duration = Duration::from_secs(3);
+/// and again after so long.
+const LOGS: Duration = Duration::from_secs(5);
 
 /// So many of the last lines of a container that failed are shown.
 const LAST_LINES: &str = "20";
@@ -37,8 +45,17 @@ pub(super) struct Product {
     before: BTreeMap<String, Vec<String>>,
     services: Vec<containers::Service>,
     limits: Limits,
-    /// When it was stopped. From then on nobody ends the process before the product runs again.
-    pub(super) stopped: Option<(Instant, Uninterrupted)>,
+    /// When the run has begun to stop it.
+    pub(super) stopped: Option<Instant>,
+    /// Nobody ends the process before the product runs.
+    pub(super) calm: Option<Uninterrupted>,
+}
+
+/// What the logs say, as far as they were read.
+struct Lines {
+    hits: Vec<(String, usize)>,
+    /// How long after the begin of the wait they are read.
+    next: Duration,
 }
 
 impl Limits {
@@ -58,7 +75,15 @@ impl Product {
         let compose = Compose::of(host, &Place::look(host, home), home, &found.own)?;
         let services = containers::look(host, home, Time::new(LOOK, LOOK));
         let services = services.docker.and_then(Result::ok).map(|seen| seen.services).unwrap_or_default();
-        Ok(Self { home: home.to_owned(), compose, before: ids(&found.own), services, limits, stopped: None })
+        Ok(Self {
+            home: home.to_owned(),
+            compose,
+            before: ids(&found.own),
+            services,
+            limits,
+            stopped: None,
+            calm: None,
+        })
     }
 
     /// The command, for a person.
@@ -100,17 +125,18 @@ impl Product {
     /// It did not start, or will not be well.
     pub(super) fn start(&self, host: &dyn HostRead, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let began = seconds_of(host.now());
-        let mut steady = Health::new(self.limits, &self.services);
+        let mut health = Health::new(self.limits, &self.services);
+        let mut watch = Watch::new(host, &self.home, self.stopped);
         doing.stage(StageId::Start, |doing| {
             doing.tell(&"starting the product".into());
-            self.compose(host, &["up", "-d"])?;
+            watch.during(|| self.compose(host, &["up", "-d"]))?;
             Ok((StageState::Changed, text!("{}", self.command("up -d"))))
         })?;
         doing.stage(StageId::Healthy, |doing| {
-            self.wait(host, doing, &mut steady, began)?;
-            let detail = match &self.stopped {
-                Some((stopped, _)) if !self.before.is_empty() => text!("down for {}", own(seconds(stopped.elapsed()))),
-                _ => "it answers, and its containers are steady".into(),
+            self.wait(host, doing, &mut health, &mut watch, began)?;
+            let detail = match watch.down.filter(|_| !self.before.is_empty()) {
+                Some(down) => text!("down for {}", own(seconds(down))),
+                None => "it answers, and its containers are steady".into(),
             };
             Ok((StageState::Changed, detail))
         })
@@ -136,51 +162,68 @@ impl Product {
         host: &dyn HostRead,
         doing: &mut Doing<'_, '_>,
         health: &mut Health,
+        watch: &mut Watch,
         since: u64,
     ) -> Result<(), Problem> {
         let (began, mut told) = (Instant::now(), None);
+        let mut lines = Lines { hits: Vec::new(), next: SILENT };
+        let mut looked: Option<(Instant, bool)> = None;
         loop {
-            let poll = self.poll(host, since)?;
-            let state = health.see(began.elapsed(), &poll).map_err(|failure| {
-                let problem = unhealthy(&failure, &poll, &self.compose);
-                match self.last_words(host, &failure, &doing.context.redactor) {
-                    Some(lines) => problem.excerpt(lines),
-                    None => problem,
+            watch.ask();
+            let is_well = watch.is_well();
+            let pause = if is_well { WELL } else { PAUSE };
+            if looked.is_none_or(|(at, was_well)| was_well != is_well || at.elapsed() >= pause) {
+                let at = began.elapsed();
+                if !is_well && at >= lines.next {
+                    lines = Lines { hits: self.read_logs(host, since), next: began.elapsed() + LOGS };
                 }
-            })?;
-            if told.replace(state) != Some(state) {
-                doing.tell(&text!("{} ({})", state.sentence(), own(seconds(began.elapsed()))));
+                let (at, mut poll) = (began.elapsed(), self.poll(host, watch, &lines)?);
+                let state = health.see(at, &poll).map_err(|failure| {
+                    poll.log = self.read_logs(host, since);
+                    let problem = unhealthy(&failure, &poll, &self.compose);
+                    match self.last_words(host, &failure, &doing.context.redactor) {
+                        Some(lines) => problem.excerpt(lines),
+                        None => problem,
+                    }
+                })?;
+                if told.replace(state) != Some(state) {
+                    doing.tell(&text!("{} ({})", state.sentence(), own(seconds(began.elapsed()))));
+                }
+                if state == State::Healthy {
+                    return Ok(());
+                }
+                looked = Some((Instant::now(), is_well));
             }
-            if state == State::Healthy {
-                return Ok(());
-            }
-            if self.stopped.as_ref().is_some_and(|(_, calm)| calm.take_arrived()) {
+            if self.calm.as_ref().is_some_and(Uninterrupted::take_arrived) {
                 let message = "cancelled while the product was starting; it goes on with that";
                 return Err(Problem::host(id::CANCELLED, message)
                     .hint_command(ics_setup("check runtime"))
                     .leaving(HostState::Committed));
             }
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(ASK);
         }
     }
 
-    fn poll(&self, host: &dyn HostRead, since: u64) -> Result<Poll, Problem> {
-        let time = || Time::new(LOOK, LOOK);
-        let seen = match containers::look(host, &self.home, time()).docker {
-            Some(Ok(seen)) => seen,
-            Some(Err(error)) => return Err(no_answer(&error)),
-            None => return Err(Problem::bug("a product without a folder was started")),
-        };
-        let asked = interface::look(host, &self.home, time());
-        let lines = logs::look(host, &self.home, time()).logs.and_then(Result::ok).unwrap_or_default();
-        let is_new = |hit: &logs::Hit| hit.last.is_some_and(|last| last >= since);
+    /// Looks at the containers once.
+    fn poll(&self, host: &dyn HostRead, watch: &Watch, lines: &Lines) -> Result<Poll, Problem> {
+        let began = Instant::now();
+        let found = own_containers(host, &self.home, Time::new(LOOK, LOOK)).map_err(|error| no_answer(&error))?;
+        let seen = containers::of(host, &self.home, &found);
         Ok(Poll {
-            status: asked.asked.as_ref().and_then(|asked| Some(asked.answer.as_ref().ok()?.status)),
-            has_interface: !asked.not_here,
+            status: watch.status,
+            has_interface: watch.has_interface(),
             wanted: seen.wanted.unwrap_or_else(|| self.expected()),
             services: seen.services,
-            log: lines.hits.into_iter().filter(is_new).map(|hit| (hit.name, hit.count)).collect(),
+            log: lines.hits.clone(),
+            took: began.elapsed(),
         })
+    }
+
+    /// Known lines of the logs since then, by name, and how often each. What cannot be read says nothing.
+    fn read_logs(&self, host: &dyn HostRead, since: u64) -> Vec<(String, usize)> {
+        let lines = logs::look(host, &self.home, Time::new(LOOK, LOOK)).logs.and_then(Result::ok).unwrap_or_default();
+        let is_new = |hit: &logs::Hit| hit.last.is_some_and(|last| last >= since);
+        lines.hits.into_iter().filter(is_new).map(|hit| (hit.name, hit.count)).collect()
     }
 
     /// What ran before, where the compose file is not understood.

@@ -133,14 +133,19 @@ impl Around for Reconfigure<'_> {
         self.running.is_none()
     }
 
+    fn is_down(&self) -> bool {
+        self.running.is_some()
+    }
+
     fn before(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let Some(running) = &mut self.running else { return Ok(()) };
         let calm = Uninterrupted::begin();
         if let Some((settings, server, images)) = &self.missing {
             fetch::stage(self.host, Some(&calm), doing, settings, server, images)?;
         }
+        running.calm = Some(calm);
         marker::write(self.host)?;
-        running.stopped = Some((Instant::now(), calm));
+        running.stopped = Some(Instant::now());
         doing.tell(&text!("stopping {}", own(running.product_services().collect::<Vec<_>>().join(", "))));
         match running.stop(self.host) {
             Ok(()) => Ok(()),

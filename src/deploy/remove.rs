@@ -214,7 +214,8 @@ impl Around for Remove<'_> {
                 product.compose(self.host, &["down"])
             }
             Way::Again(product) => {
-                product.stopped = Some((Instant::now(), Uninterrupted::begin()));
+                product.calm = Some(Uninterrupted::begin());
+                product.stopped = Some(Instant::now());
                 doing.tell(&text!("stopping {}", own(product.product_services().collect::<Vec<_>>().join(", "))));
                 product.stop(self.host)
             }

@@ -64,6 +64,13 @@ pub(crate) fn look(host: &dyn HostRead, home: &Path, time: Time) -> ContainersFa
     ContainersFacts { place, docker, now, ..ContainersFacts::default() }
 }
 
+/// The same of containers that were looked at already.
+pub(crate) fn of(host: &dyn HostRead, home: &Path, found: &Found) -> Seen {
+    let mut place = Place::look(host, home);
+    place.prefer(found);
+    seen(host, home, &place, found)
+}
+
 fn seen(host: &dyn HostRead, home: &Path, place: &Place, found: &Found) -> Seen {
     let services = by_service(found).into_iter().map(|(name, containers)| Service {
         name: shown(&name, 60),

@@ -49,17 +49,24 @@ pub(crate) fn look(host: &dyn HostRead, home: &Path, time: Time) -> InterfaceFac
     if !place.is_running_system() {
         return InterfaceFacts { place, ..InterfaceFacts::default() };
     }
+    match address(host, home, &place) {
+        None => InterfaceFacts { place, asked: None, not_here: true },
+        Some((address, port)) => InterfaceFacts { place, asked: Some(ask(address, port, time)), not_here: false },
+    }
+}
+
+/// Where the compose file publishes the interface; `None`: it has other services alone.
+pub(crate) fn address(host: &dyn HostRead, home: &Path, place: &Place) -> Option<(String, u16)> {
     let services = place.services(host, home);
     let port = Known::get().health.port;
     let interface =
         services.as_ref().map(|all| all.iter().find(|one| one.name.eq_ignore_ascii_case("interfaceserver")));
     let (address, port) = match interface {
-        Some(None) => return InterfaceFacts { place, asked: None, not_here: true },
+        Some(None) => return None,
         Some(Some(service)) => compose::published(&service.ports, port).unwrap_or((None, port)),
         None => (None, port),
     };
-    let address = address.unwrap_or_else(|| "127.0.0.1".to_owned());
-    InterfaceFacts { place, asked: Some(ask(address, port, time)), not_here: false }
+    Some((address.unwrap_or_else(|| "127.0.0.1".to_owned()), port))
 }
 
 /// One request for the page of health.

@@ -108,7 +108,7 @@ impl Place {
     }
 
     /// Puts the compose file in front that the containers say they were made from.
-    fn prefer(&mut self, found: &Found) {
+    pub(super) fn prefer(&mut self, found: &Found) {
         let files = found.own.iter().find_map(|container| container.compose_files.as_deref()).unwrap_or_default();
         let used = files.split(',').next().and_then(|file| Path::new(file.trim()).file_name()?.to_str());
         if let Some(at) = self.compose.iter().position(|name| Some(name.as_str()) == used) {

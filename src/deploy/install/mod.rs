@@ -228,7 +228,7 @@ impl Around for Install<'_> {
                 .leaving(HostState::Changed)
         };
         let mut product = Product::look(host, &ready.settings.home, ready.limits).map_err(written)?;
-        product.stopped = self.calm.take().map(|calm| (Instant::now(), calm));
+        product.calm = self.calm.take();
         if let Err(problem) = product.start(host, doing) {
             return Err(match problem.id == id::CANCELLED {
                 true => problem,
