@@ -275,8 +275,9 @@ fn meant_by(member: &str) -> Vec<Target> {
     let (name, port) = form::host_and_port(member).unwrap_or((member, ""));
     let with_port =
         target(name.trim_matches(['[', ']', '.', '*'])).map(|own| Target { port: port.parse().ok(), ..own });
-    // A dot at the end of a URL's host is nobody's meaning.
-    let hosts = hosts.filter(|host| !host.ends_with('.'));
+    // What is neither a name nor an address stands in no URL, and no URL's host has a dot at its end.
+    let is_host = |host: &String| host.parse::<core::net::IpAddr>().is_ok() || form::is_name(host);
+    let hosts = hosts.filter(|host| !host.ends_with('.') && is_host(host));
     hosts.filter_map(|host| target(&host)).chain(with_port).collect()
 }
 
