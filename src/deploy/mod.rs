@@ -72,11 +72,7 @@ pub(crate) fn around<'h>(host: &'h dyn HostWrite, phase: Phase) -> Box<dyn Aroun
 ///
 /// # Errors
 /// The file of `--proxy-ca` cannot be read.
-pub(crate) fn administrator(
-    host: &dyn HostRead,
-    settings: &Settings,
-    found: &Found,
-) -> Result<Vec<Finding>, Problem> {
+pub(crate) fn administrator(host: &dyn HostRead, settings: &Settings, found: &Found) -> Result<Vec<Finding>, Problem> {
     Ok(databases::Databases::of(host, settings, found)?.foresee())
 }
 

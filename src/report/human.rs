@@ -155,7 +155,9 @@ pub fn ended(outcome: Outcome, stages: &[Stage], containers: &[ContainerChange])
         (Outcome::Unchanged, _) => "Nothing to do: no file has to change.",
         (Outcome::Changed, Some(StageState::Changed)) if is_install => "Done: the product is installed and healthy.",
         (Outcome::Changed, Some(StageState::Changed)) => "Done: the product runs with these values and is healthy.",
-        (Outcome::Changed, _) if is_install => "Done: the product's files are there; install on the running system starts it.",
+        (Outcome::Changed, _) if is_install => {
+            "Done: the product's files are there; install on the running system starts it."
+        }
         (Outcome::Changed, _) if is_gone => "Done: the product is taken away.",
         (Outcome::Changed, _) => "Done.",
         (Outcome::Failed, _) => "Failed.",

@@ -23,8 +23,7 @@ pub(crate) fn missing(
     let mut known = HostContext::load(host, inputs, Intent::Missing)?;
     let is_listed = known.platform.as_ref().is_some_and(Platform::is_listed);
     // What the wizard offers first, or what the targets leave.
-    known.installs =
-        !known.has_product && host.is_live() && is_listed && known.layers.get(Key::Target).is_none();
+    known.installs = !known.has_product && host.is_live() && is_listed && known.layers.get(Key::Target).is_none();
     let phase = match known.installs {
         true => Phase::Install,
         false if known.has_product => Phase::Reconfigure,

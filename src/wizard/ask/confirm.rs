@@ -201,13 +201,7 @@ impl Wizard<'_> {
     }
 
     /// The same, where what is missing on MySQL could be made.
-    fn decided(
-        &mut self,
-        verdict: &Verdict,
-        mend: Step,
-        again: Step,
-        can_make: bool,
-    ) -> Result<Option<Then>, Ended> {
+    fn decided(&mut self, verdict: &Verdict, mend: Step, again: Step, can_make: bool) -> Result<Option<Then>, Ended> {
         if verdict.good {
             self.prompter.remark(&verdict.said);
         } else {

@@ -52,10 +52,7 @@ enum Step {
 impl Step {
     /// Nobody is asked but the network.
     fn is_look(self) -> bool {
-        matches!(
-            self,
-            Self::Probe | Self::Mysql | Self::MysqlLogin | Self::MysqlAdmin | Self::Redis | Self::RedisLogin
-        )
+        matches!(self, Self::Probe | Self::Mysql | Self::MysqlLogin | Self::MysqlAdmin | Self::Redis | Self::RedisLogin)
     }
 }
 

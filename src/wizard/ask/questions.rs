@@ -97,7 +97,7 @@ impl Wizard<'_> {
             let is_live = self.known.host.is_live();
             let words = match is_live {
                 true => "install the product: from here to healthy",
-                false => "write the product's files too: it starts when install runs on that system",
+                false => "write the product's files too; install there starts it",
             };
             let install = (Scope::Install, words);
             // An image cannot start it, and on a system that the vendor does not list it is a trial.
@@ -105,7 +105,7 @@ impl Wizard<'_> {
                 true => vec![install, prepare],
                 false => vec![prepare, install],
             };
-            ("What is to be done?", format!("{} is not there: the product is not installed", file.display()), choices)
+            ("What is to be done?", "The product is not installed yet".to_owned(), choices)
         };
         let (scopes, options): (Vec<Scope>, Vec<String>) =
             choices.into_iter().map(|(scope, words)| (scope, words.to_owned())).unzip();
