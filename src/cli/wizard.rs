@@ -17,7 +17,7 @@ use crate::report::{Outcome, Paint};
 use crate::settings::{self, Key, Layer, Spec};
 use crate::targets::Phase;
 use crate::text;
-use crate::text::{Fix, own};
+use crate::text::{Fix, Text, own};
 use crate::wizard::repeat::Repeat;
 use crate::wizard::{
     Answers, Consent, Ended, Gone, KnownState, Menu, Network, Plain, Prompter, Screen, Wizard, closing, missing,
@@ -141,6 +141,14 @@ impl Interface for AtTheMenu<'_> {
 
     fn progress(&mut self, change: &Change) {
         self.menu.progress(change);
+    }
+
+    fn step(&mut self, what: &Text, context: &RunContext) {
+        self.flags.step(what, context);
+    }
+
+    fn moving(&mut self, what: &Text, context: &RunContext) {
+        self.flags.moving(what, context);
     }
 }
 

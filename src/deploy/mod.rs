@@ -49,8 +49,10 @@ pub(crate) use remove::Remove;
 
 use crate::converge::{Around, Nothing};
 use crate::docker::NoDocker;
-use crate::host::HostWrite;
+use crate::finding::Finding;
+use crate::host::{HostRead, HostWrite};
 use crate::problem::{Problem, id};
+use crate::settings::{Found, Settings};
 use crate::targets::Phase;
 use crate::text;
 use crate::text::{Text, as_root, own};
@@ -65,6 +67,15 @@ pub(crate) fn around<'h>(host: &'h dyn HostWrite, phase: Phase) -> Box<dyn Aroun
         Phase::Install => Box::new(install::Install::new(host)),
         Phase::Reconfigure => Box::new(reconfigure::Reconfigure::new(host)),
     }
+}
+
+/// What the administrator of MySQL whom the settings name could make of what is missing there; nothing where nobody is named or
+/// can be asked.
+///
+/// # Errors
+/// The file of `--proxy-ca` cannot be read.
+pub(crate) fn administrator(host: &dyn HostRead, settings: &Settings, found: &Found) -> Result<Vec<Finding>, Problem> {
+    Ok(databases::Databases::of(host, settings, found)?.foresee())
 }
 
 /// Docker does not say what there is.

@@ -31,8 +31,8 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    fn fits(&self, said: &str) -> bool {
-        self.says.iter().any(|words| said.contains(words.as_str()))
+    fn fits(&self, output: &str) -> bool {
+        self.says.iter().any(|words| output.contains(words.as_str()))
     }
 }
 

@@ -134,6 +134,11 @@ impl Platform {
         self.forced
     }
 
+    /// Does the vendor list it?
+    pub(crate) fn is_listed(&self) -> bool {
+        self.system.is_some_and(|system| system.listed)
+    }
+
     /// The file that gives logins their proxy: `/etc/environment` or `/etc/profile.d/proxy.sh`.
     pub(crate) fn system_proxy_file(&self) -> &'static Path {
         Path::new(self.os.strategy.family().system_proxy_file)

@@ -1,5 +1,6 @@
 //! Files of the product where nobody has any: made from what is known of the vendor's, and saying so in their first line.
 
+use crate::redact::is_secret_name;
 use crate::vendor::{Generation, Vendor};
 
 const PRODUCTION: &str = include_str!("../../assets/product/docker-compose.production.yml");
@@ -38,12 +39,12 @@ pub(crate) fn unit(start: &str, stop: &str, seconds: u64) -> String {
     UNIT.replace("{start}", start).replace("{stop}", stop).replace("{seconds}", &seconds.to_string())
 }
 
-/// Is it a line of one of these files as it stands here? Those hold no secret, so that a diff may show them.
+/// Is it a line of one of these files as it stands here, and no password's? Those hold no secret, so that a diff may show them.
 pub(crate) fn is_line(line: &str) -> bool {
     let line = line.trim();
-    [PRODUCTION, TEST_DRIVE, PROD_ENV, MYSQL_ENV, UNIT]
-        .iter()
-        .any(|file| file.lines().any(|own| own.trim() == line && !own.contains('{')))
+    let is_password = line.split_once('=').is_some_and(|(name, _)| is_secret_name(name));
+    let has = |file: &&str| file.lines().any(|own| own.trim() == line && !own.contains('{'));
+    !is_password && [PRODUCTION, TEST_DRIVE, PROD_ENV, MYSQL_ENV, UNIT].iter().any(has)
 }
 
 #[cfg(test)]

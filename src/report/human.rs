@@ -6,7 +6,7 @@ use super::characters::{characters, diff_line, line as say, visible};
 use super::{Outcome, Report};
 use crate::apply::{Drift, Run, State};
 use crate::finding::{Finding, Status, ids};
-use crate::plan::{Action, Change, ContainerChange, Fate, Stage, StageState, unified};
+use crate::plan::{Action, Change, ContainerChange, Fate, Stage, StageId, StageState, unified};
 use crate::problem::{HostState, Kind, Problem};
 use crate::redact::Redactor;
 use crate::text;
@@ -144,6 +144,27 @@ pub fn stands(report: &Report<'_>, problem: &Problem) -> &'static str {
     }
 }
 
+/// How the host stands after a run that did not fail.
+pub fn ended(outcome: Outcome, stages: &[Stage], containers: &[ContainerChange]) -> &'static str {
+    let state = |id: StageId| stages.iter().find(|stage| stage.id == id).map(|stage| stage.state);
+    let is_install = state(StageId::Settings).is_some();
+    let is_gone = !containers.is_empty() && containers.iter().all(|own| own.fate == Fate::Remove);
+    match (outcome, state(StageId::Healthy)) {
+        (Outcome::Pending, _) => "Dry run: nothing was written.",
+        (Outcome::Unchanged, Some(StageState::Done)) => "Nothing to do: the product is installed and healthy.",
+        (Outcome::Unchanged, _) => "Nothing to do: no file has to change.",
+        (Outcome::Changed, Some(StageState::Changed)) if is_install => "Done: the product is installed and healthy.",
+        (Outcome::Changed, Some(StageState::Changed)) => "Done: the product runs with these values and is healthy.",
+        (Outcome::Changed, _) if is_install => {
+            "Done: the product's files are there; install on the running system starts it."
+        }
+        (Outcome::Changed, _) if is_gone => "Done: the product is taken away.",
+        (Outcome::Changed, _) => "Done.",
+        (Outcome::Failed, _) => "Failed.",
+        (Outcome::Restored, _) => "Failed; everything is as it was before.",
+    }
+}
+
 /// What is done to a file, as people say it.
 pub fn verb(action: Action) -> &'static str {
     match action {
@@ -172,25 +193,31 @@ impl Report<'_> {
             let _ = writeln!(text, "{} {}: {reasons}", paint.bold(&done), change.path.display());
         }
         text.push_str(&containers(self.containers));
-        let told = |stage: &&Stage| verbose || self.outcome != Outcome::Unchanged && stage.state != StageState::Pending;
-        for stage in self.stages.iter().filter(told) {
+        // Stages that were gone through were told while they ended.
+        let told = |stage: &&Stage| match self.outcome {
+            Outcome::Pending => stage.state != StageState::Pending,
+            _ => verbose && self.outcome == Outcome::Unchanged,
+        };
+        // On an image most of them are, for one reason.
+        let (skipped, others): (Vec<&Stage>, Vec<&Stage>) =
+            self.stages.iter().partition(|stage| stage.state == StageState::Skipped);
+        for stage in others.into_iter().filter(told) {
             let _ = writeln!(text, "{}", say(self.redactor, &stage.line()));
+        }
+        if let Some(first) = skipped.first().filter(|stage| stage.id == StageId::Engine) {
+            let names: Vec<&str> = skipped.iter().map(|stage| stage.id.as_str()).collect();
+            let _ = writeln!(text, "skipped: {}: {}", names.join(", "), say(self.redactor, &first.detail));
         }
         // After a change the proof is shown also where it passed. That the host was fit before is none.
         let all = verbose || self.outcome == Outcome::Changed;
         let is_idle = |finding: &&Finding| finding.status == Status::Pass && finding.id.group() == "host";
         let told: Vec<Finding> = self.findings.iter().filter(|own| verbose || !is_idle(own)).cloned().collect();
         text.push_str(&findings(&told, all, self.redactor, paint));
-        match (self.outcome, self.run) {
-            (Outcome::Changed, Some(run)) => {
-                let undo = text!("{}", ics_setup(text!("revert {}", own(run)))).pasted_by(self.person);
-                let _ = writeln!(text, "\nDone: run {run}. Undo: {}", say(self.redactor, &undo));
-            }
-            (Outcome::Changed, None) => {}
-            (Outcome::Unchanged, _) => text.push_str("Nothing to do: no file has to change.\n"),
-            (Outcome::Pending, _) => text.push_str("\nDry run: nothing was written.\n"),
-            (Outcome::Failed, _) => text.push_str("\nFailed.\n"),
-            (Outcome::Restored, _) => text.push_str("\nFailed; everything is as it was before.\n"),
+        let gap = if text.is_empty() || self.outcome == Outcome::Unchanged { "" } else { "\n" };
+        let _ = writeln!(text, "{gap}{}", ended(self.outcome, self.stages, self.containers));
+        if let (Outcome::Changed, Some(run)) = (self.outcome, self.run) {
+            let undo = text!("{}", ics_setup(text!("revert {}", own(run)))).pasted_by(self.person);
+            let _ = writeln!(text, "undo: {}", say(self.redactor, &undo));
         }
         for step in self.next_steps {
             let _ = writeln!(text, "next: {}", say(self.redactor, step));

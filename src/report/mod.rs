@@ -15,7 +15,7 @@ use crate::text::{Person, Text};
 
 pub use characters::{characters, clean, finding_json, line, value, visible};
 pub use human::{
-    Paint, containers as human_containers, findings as human_findings, past, plan as human_plan,
+    Paint, containers as human_containers, ended, findings as human_findings, past, plan as human_plan,
     problem as human_problem, stands, status as human_status, verb,
 };
 pub use json::{SCHEMA, status as json_status};

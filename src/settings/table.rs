@@ -143,9 +143,11 @@ settings! {
     CreateDatabases = "mysql.create_databases": switch("create-databases", "ICS_SETUP_CREATE_DATABASES")
         .help("Create both databases and the product's user, as --mysql-admin-user").unsaved().of_product();
     MysqlAdminUser = "mysql.admin_user": text("mysql-admin-user", "ICS_SETUP_MYSQL_ADMIN_USER", "USER")
-        .help("MySQL user who may create databases and users").unsaved().of_product();
+        .help("MySQL user who may create databases and users").unsaved().of_product()
+        .asks("MySQL administrator?");
     MysqlAdminPassword = "mysql.admin_password": secret("ICS_SETUP_MYSQL_ADMIN_PASSWORD")
-        .help("Password of that user, as it is").of_product();
+        .help("Password of that user, as it is").of_product()
+        .asks("Password of the administrator?");
     MysqlAdminPasswordFile = "mysql.admin_password_file":
         password_file("mysql-admin-password-file", "ICS_SETUP_MYSQL_ADMIN_PASSWORD_FILE")
         .help("File whose content, without the final newline, is that password").of_product();

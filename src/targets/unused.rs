@@ -2,6 +2,7 @@
 
 use super::{Context, Phase};
 use crate::finding::{Finding, ids};
+use crate::host::HostRead;
 use crate::plan::Draft;
 use crate::settings::{Key, Origin, Spec, TargetName};
 use crate::text;
@@ -14,6 +15,8 @@ enum Use {
     Run,
     /// These targets.
     Targets(&'static [TargetName]),
+    /// An installation.
+    Install,
     /// No run: these verbs.
     Others(&'static str),
     /// These verbs, and the questions that a run on a running host asks before and behind its changes.
@@ -54,12 +57,8 @@ fn use_of(key: Key) -> Use {
         | Key::RedisPasswordFile => Use::Targets(&[ProdEnv]),
         Key::Restart => Use::Targets(&[DockerDaemon, ProdEnv]),
         Key::HealthyWithin | Key::MigrateWithin => Use::Targets(&[ProdEnv]),
-        Key::Image
-        | Key::Workers
-        | Key::Port
-        | Key::Bind
-        | Key::ReverseProxy
-        | Key::CreateDatabases
+        Key::Image | Key::Workers | Key::Port | Key::Bind | Key::ReverseProxy => Use::Targets(&[ComposeFile]),
+        Key::CreateDatabases
         | Key::MysqlAdminUser
         | Key::MysqlAdminPassword
         | Key::MysqlAdminPasswordFile
@@ -70,7 +69,7 @@ fn use_of(key: Key) -> Use {
         | Key::ComposeSha256
         | Key::DockerRepo
         | Key::DockerRepoKey
-        | Key::DockerGroup => Use::Targets(&[ComposeFile]),
+        | Key::DockerGroup => Use::Install,
         Key::ProxyCa => Use::Questions("check network and check backends"),
         Key::MysqlTls | Key::RedisTls => Use::Questions("check backends"),
         Key::Release => Use::Others("check"),
@@ -79,10 +78,11 @@ fn use_of(key: Key) -> Use {
 }
 
 /// Does something of the run use it?
-fn is_used(key: Key, targets: &[TargetName]) -> bool {
+fn is_used(key: Key, phase: Phase, targets: &[TargetName]) -> bool {
     match use_of(key) {
         Use::Run => true,
         Use::Targets(own) => own.iter().any(|target| targets.contains(target)),
+        Use::Install => phase == Phase::Install,
         Use::Others(_) | Use::Questions(_) => false,
     }
 }
@@ -104,6 +104,25 @@ fn is_asked_with(key: Key, context: &Context<'_>, targets: &[TargetName]) -> boo
         }
 }
 
+/// Why a run does nothing with a setting that is one of its targets'.
+fn in_vain(key: Key, context: &Context<'_>, targets: &[TargetName]) -> Option<&'static str> {
+    if context.phase != Phase::Reconfigure {
+        return None;
+    }
+    match key {
+        Key::Restart | Key::HealthyWithin | Key::MigrateWithin if !context.view.host.is_live() => {
+            let is_idle = key != Key::Restart || !targets.contains(&TargetName::DockerDaemon);
+            is_idle.then_some("nothing runs in an image that --root names")
+        }
+        Key::Image | Key::Workers | Key::Port | Key::Bind | Key::ReverseProxy => {
+            let path = super::compose_path(context.view, context.settings);
+            let is_there = !matches!(HostRead::lstat(context.view, &path), Ok(None));
+            (!is_there).then_some("there is no compose file, which install makes")
+        }
+        _ => None,
+    }
+}
+
 /// Says which flags of this run nothing in it uses. What stands in variables and files is for several verbs.
 pub(super) fn say(context: &Context<'_>, draft: &mut Draft<'_>) {
     let targets = context.phase.chosen(&context.settings.targets);
@@ -114,7 +133,11 @@ pub(super) fn say(context: &Context<'_>, draft: &mut Draft<'_>) {
         let is_image = *key == Key::Release && context.phase == Phase::Install;
         let asked = is_image || is_asked_with(*key, context, &targets);
         // Of an authority it is said what else would have to trust it.
-        if asks && !is_used(*key, &targets) && (!asked || *key == Key::ProxyCa) {
+        let vain = in_vain(*key, context, &targets);
+        if asks && vain.is_some() {
+            let title = text!("nothing that this {} does uses {}", own(context.phase.verb()), origin);
+            draft.note(Finding::warn(ids::SETTING_UNUSED, title).cause(vain.unwrap_or_default()));
+        } else if asks && !is_used(*key, context.phase, &targets) && (!asked || *key == Key::ProxyCa) {
             draft.note(finding(context, key.spec(), value.as_deref().unwrap_or_default(), (origin, asked)));
         }
     }
@@ -150,6 +173,7 @@ fn finding(context: &Context<'_>, spec: &'static Spec, value: &str, (origin, ask
                 _ => finding,
             }
         }
+        Use::Install => Finding::warn(ids::SETTING_UNUSED, title).cause("install alone uses it"),
         Use::Run => Finding::pass(ids::SETTING_UNUSED, title),
     }
 }
@@ -179,16 +203,18 @@ mod tests {
     fn what_no_run_uses_is_used_by_other_verbs() {
         for spec in TABLE {
             match use_of(spec.key) {
-                Use::Run => assert!(is_used(spec.key, &[]), "{}", spec.key),
+                Use::Run => assert!(is_used(spec.key, Phase::Prepare, &[]), "{}", spec.key),
+                Use::Install => {
+                    let used = |phase| is_used(spec.key, phase, &TargetName::ALL);
+                    assert!(used(Phase::Install) && !used(Phase::Reconfigure), "{}", spec.key);
+                }
                 Use::Targets(targets) => {
-                    assert!(
-                        !targets.is_empty() && !is_used(spec.key, &[]) && is_used(spec.key, targets),
-                        "{}",
-                        spec.key
-                    );
+                    let used = |targets: &[TargetName]| is_used(spec.key, Phase::Reconfigure, targets);
+                    assert!(!targets.is_empty() && !used(&[]) && used(targets), "{}", spec.key);
                 }
                 Use::Others(who) | Use::Questions(who) => {
-                    assert!(who.starts_with("check") && !is_used(spec.key, &TargetName::ALL), "{}", spec.key)
+                    let used = is_used(spec.key, Phase::Install, &TargetName::ALL);
+                    assert!(who.starts_with("check") && !used, "{}", spec.key)
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::known::KnownState;
 use crate::finding::FindingId;
 use crate::problem::Problem;
-use crate::settings::{Key, Layer, Origin, ProxyUrl, TABLE};
+use crate::settings::{Key, Layer, Layers, Origin, ProxyUrl, TABLE};
 use crate::targets::Phase;
 
 /// What is to be set.
@@ -18,6 +18,8 @@ pub(crate) enum Scope {
     Both,
     /// `prod.env`: `reconfigure`.
     Product,
+    /// The product, from here to healthy: `install`.
+    Install,
 }
 
 /// What becomes of the proxy.
@@ -51,8 +53,10 @@ pub(crate) struct Answers {
     pub kept: Vec<(Key, ProxyUrl)>,
     /// The proxy wants a login.
     pub login: bool,
-    /// The proxy was seen to want a login.
+    /// The proxy was asked whether it wants a login.
     pub login_seen: bool,
+    /// And it has said so, or that it wants none: nobody else has to be asked.
+    pub login_known: bool,
     /// apt, dnf or yum too.
     pub package_manager: bool,
     /// Database and Redis are named.
@@ -63,6 +67,8 @@ pub(crate) struct Answers {
     pub redis_passed: bool,
     /// What was wrong with Redis and with MySQL when the person went on: the run is not to stop for it.
     pub passed: [Vec<FindingId>; 2],
+    /// An administrator of MySQL makes databases, user and rights.
+    pub creates: bool,
     /// Redis was seen to want a password.
     pub redis_login: bool,
     /// The Insight Agent is wanted.
@@ -80,7 +86,8 @@ impl Answers {
             named if named.contains(&"prod-env") => Scope::Both,
             _ => Scope::System,
         };
-        Self { scope, ..Self::default() }
+        let creates = known.layers.switch(Key::CreateDatabases) == Some(true);
+        Self { scope, creates, ..Self::default() }
     }
 
     /// An answer.
@@ -100,7 +107,16 @@ impl Answers {
 
     /// The verb that does it.
     pub(crate) fn phase(&self) -> Phase {
-        if self.scope == Scope::Product { Phase::Reconfigure } else { Phase::Prepare }
+        match self.scope {
+            Scope::System | Scope::Both => Phase::Prepare,
+            Scope::Product => Phase::Reconfigure,
+            Scope::Install => Phase::Install,
+        }
+    }
+
+    /// Is it said where MySQL and Redis are? The product cannot start without.
+    pub(super) fn names_back_ends(&self) -> bool {
+        self.back_ends || self.scope == Scope::Install
     }
 
     /// The flags that say the same: those that were given, and an own one for each answer that counts.
@@ -115,6 +131,14 @@ impl Answers {
                 let origin = if spec.secret { "asked for".to_owned() } else { spec.shown() };
                 layer.insert(spec, value, Origin::Flag(origin))?;
             }
+        }
+        // Nothing is made before it is said by whom.
+        let said = Layers { flags: layer.clone(), ..known.layers.clone() };
+        let has_password = said.first_of(&[Key::MysqlAdminPassword, Key::MysqlAdminPasswordFile]).is_some();
+        let has_admin = has_password && said.get(Key::MysqlAdminUser).is_some();
+        if said.switch(Key::CreateDatabases) == Some(true) && !has_admin {
+            let spec = Key::CreateDatabases.spec();
+            layer.insert(spec, "false".to_owned(), Origin::Flag(spec.shown()))?;
         }
         Ok(layer)
     }
@@ -131,7 +155,8 @@ impl Answers {
                 Key::ProxyUser => named && self.login,
                 Key::ProxyPassword if named => self.login,
                 Key::ProxyPassword | Key::ProxyNoProxy => sets,
-                key if key.is_in("mysql") || key.is_in("redis") => self.back_ends && production,
+                Key::MysqlAdminUser | Key::MysqlAdminPassword => self.creates && production,
+                key if key.is_in("mysql") || key.is_in("redis") => self.names_back_ends() && production,
                 key if key.is_in("agent") => self.agent,
                 _ => true,
             };
@@ -151,9 +176,12 @@ impl Answers {
                 }
             }
         }
+        if self.creates && production && self.get(Key::MysqlAdminPassword).is_some() {
+            counting.push((Key::CreateDatabases, "true".to_owned()));
+        }
         let targets = [(self.scope == Scope::Both, "prod-env"), (self.package_manager, "package-manager")];
         let targets: Vec<&str> = targets.into_iter().filter(|(wanted, _)| *wanted).map(|(_, word)| word).collect();
-        if !targets.is_empty() && self.scope != Scope::Product {
+        if !targets.is_empty() && self.phase() == Phase::Prepare {
             counting.push((Key::Target, targets.join(",")));
         }
         counting

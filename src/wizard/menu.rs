@@ -4,7 +4,7 @@ use super::messages::explain;
 use super::prompt::{Ask, Gone, Prompter, Reply};
 use crate::converge::RunContext;
 use crate::finding::Finding;
-use crate::plan::Change;
+use crate::plan::{Change, Fate};
 use crate::report::{Paint, human_findings, past};
 use crate::text::Person;
 
@@ -27,12 +27,14 @@ pub(crate) struct Menu<'a> {
     person: &'a Person,
     number: usize,
     total: usize,
+    /// Stages are told, which count the changes in themselves.
+    stages: bool,
 }
 
 impl<'a> Menu<'a> {
     /// For a plan of the host, or of the image of this person.
     pub(crate) fn new(prompter: &'a mut dyn Prompter, paint: Paint, person: &'a Person) -> Self {
-        Self { prompter, paint, person, number: 0, total: 0 }
+        Self { prompter, paint, person, number: 0, total: 0, stages: false }
     }
 
     /// Asks what to do with the plan.
@@ -45,9 +47,7 @@ impl<'a> Menu<'a> {
         const CANCEL: &str = "cancel";
         let words = [APPLY, EXPLAIN, CANCEL];
         let options = words.map(str::to_owned);
-        let count = context.plan.changes.len();
-        let question =
-            if count == 1 { "1 change. What now?".to_owned() } else { format!("{count} changes. What now?") };
+        let question = format!("{}. What now?", counted(context));
         let findings: Vec<Finding> = context.findings.iter().map(|finding| finding.pasted_by(self.person)).collect();
         let warnings = human_findings(&findings, false, &context.redactor, self.paint);
         if !warnings.is_empty() {
@@ -66,12 +66,15 @@ impl<'a> Menu<'a> {
                 _ => return Ok(Consent::Cancel),
             }
         }
-        (self.number, self.total) = (0, context.plan.changes.len());
+        (self.number, self.total, self.stages) = (0, context.plan.changes.len(), !context.stages.is_empty());
         Ok(Consent::Apply)
     }
 
     /// A change was made.
     pub(crate) fn progress(&mut self, change: &Change) {
+        if self.stages {
+            return;
+        }
         self.number += 1;
         let what = format!("{} {}", past(change.action()), change.path.display());
         self.prompter.done(self.number, self.total.max(self.number), &what);
@@ -79,5 +82,18 @@ impl<'a> Menu<'a> {
             // A login may take seconds.
             self.prompter.say("  asking logins and services what they see ...");
         }
+    }
+}
+
+/// What there is to say yes to.
+fn counted(context: &RunContext) -> String {
+    let changes = match context.plan.changes.len() {
+        1 => "1 change".to_owned(),
+        count => format!("{count} changes"),
+    };
+    match context.containers.iter().filter(|own| own.fate != Fate::Keep).count() {
+        0 => changes,
+        1 => format!("{changes}, containers of 1 service"),
+        count => format!("{changes}, containers of {count} services"),
     }
 }

@@ -78,12 +78,7 @@ pub(super) fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> 
 
 /// The end of a run that went well: who sees it now, what is next, the way back, and the command that repeats it.
 pub(crate) fn closing(context: &RunContext, outcome: Outcome, person: &Person, command: &str, paint: Paint) -> String {
-    let head = match outcome {
-        Outcome::Pending => "Dry run: nothing was written.",
-        Outcome::Unchanged => "Nothing to do: no file has to change.",
-        _ => "Done.",
-    };
-    let mut text = format!("{head}\n");
+    let mut text = format!("{}\n", report::ended(outcome, &context.stages, &context.containers));
     let mut part = |title: &str, body: &str| {
         if !body.is_empty() {
             let _ = write!(text, "\n{}\n{body}", paint.bold(title));

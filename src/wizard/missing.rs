@@ -5,6 +5,7 @@ use super::repeat::Repeat;
 use crate::context::{HostContext, Inputs, Intent};
 use crate::finding::Ignored;
 use crate::host::HostRead;
+use crate::platform::Platform;
 use crate::problem::{Problem, id};
 use crate::settings::{Key, Spec, Unresolved};
 use crate::targets::Phase;
@@ -19,10 +20,20 @@ pub(crate) fn missing(
     ignored: &Ignored,
     of_run: &Repeat<'_>,
 ) -> Result<Problem, Problem> {
-    let known = HostContext::load(host, inputs, Intent::Missing)?;
+    let mut known = HostContext::load(host, inputs, Intent::Missing)?;
+    let is_listed = known.platform.as_ref().is_some_and(Platform::is_listed);
+    // What the wizard offers first, or what the targets leave.
+    known.installs = !known.has_product && host.is_live() && is_listed && known.layers.get(Key::Target).is_none();
+    let phase = match known.installs {
+        true => Phase::Install,
+        false if known.has_product => Phase::Reconfigure,
+        false => Phase::Prepare,
+    };
     let unset = |key: Key| known.layers.get(key).is_none() && known.found.get(key).is_none();
     let mut specs: Vec<&'static Spec> = Vec::new();
-    if PROXY_KEYS.into_iter().all(unset) {
+    // An installation goes directly where nobody names a proxy.
+    let no_proxy = PROXY_KEYS.into_iter().all(unset);
+    if no_proxy && !known.installs {
         specs.push(Key::ProxyUrl.spec());
     }
     let production = known.layers.get(Key::Deployment).is_none_or(|setting| setting.value == "production");
@@ -34,11 +45,21 @@ pub(crate) fn missing(
         Err(Unresolved::Missing(more)) => specs.extend(more),
         Ok(_) => {}
     }
-    let phase = if known.has_product { Phase::Reconfigure } else { Phase::Prepare };
     let command = Repeat { phase, flags: &known.layers.flags, ..*of_run }.command();
+    let alone = |problem: Problem| {
+        if !known.installs {
+            return problem;
+        }
+        let proxy = no_proxy.then_some("behind a proxy besides: --proxy <URL>");
+        let test_drive = production.then_some("a Test Drive has MySQL and Redis itself: --deployment test-drive");
+        let problem = proxy.into_iter().chain(test_drive).fold(problem, Problem::hint);
+        let prepare = Repeat { phase: Phase::Prepare, flags: &known.layers.flags, ..*of_run }.command();
+        problem.hint(text!("the system alone, without the product: {}", own(prepare)))
+    };
     if specs.is_empty() {
         let message = "the wizard asks questions, and there is no terminal to ask them at";
-        return Ok(Problem::settings(id::NO_TERMINAL, message).hint(text!("without questions: {}", own(command))));
+        let problem = Problem::settings(id::NO_TERMINAL, message).hint(text!("without questions: {}", own(command)));
+        return Ok(alone(problem));
     }
     let holes = specs.iter().filter_map(|spec| {
         let file = spec.key.file_of_password().map(Key::spec);
@@ -48,5 +69,5 @@ pub(crate) fn missing(
     });
     let command = command.replace(" --non-interactive", &format!("{} --non-interactive", holes.collect::<String>()));
     let problem = Unresolved::Missing(specs).into_problem().because("there is no terminal, so nothing is asked");
-    Ok(problem.hint(text!("then, without questions: {}", own(command))))
+    Ok(alone(problem.hint(text!("then, without questions: {}", own(command)))))
 }

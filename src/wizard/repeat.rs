@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::settings::{Key, Layer, ProxyUrl, Settings, Shape, TABLE, parse_switch};
+use crate::settings::{Key, Layer, ProxyUrl, Settings, Shape, Spec, TABLE, parse_switch};
 use crate::targets::Phase;
 use crate::text::quoted;
 
@@ -40,7 +40,9 @@ impl Repeat<'_> {
             words.extend(["--settings".to_owned(), file.display().to_string()]);
         }
         let mut password = self.said(Key::ProxyPasswordFile) || self.said(Key::ProxyPasswordEnv);
-        for spec in TABLE {
+        // `prepare` has no flag of the product's own.
+        let has_flag = |spec: &&Spec| !spec.product || self.phase != Phase::Prepare;
+        for spec in TABLE.iter().filter(has_flag) {
             let Some(setting) = self.flags.get(spec.key).or_else(|| self.variables.get(spec.key)) else { continue };
             let value = &setting.value;
             match spec.flag {
@@ -53,7 +55,7 @@ impl Repeat<'_> {
                     Some(true) => format!("--{flag}"),
                     _ => format!("--{flag}=false"),
                 }),
-                Some(flag) if spec.value_name == "URL" => {
+                Some(flag) if spec.value_name == "URL" && spec.key.is_in("proxy") => {
                     let url = ProxyUrl::parse(value).map(|url| url.without_password());
                     words.extend([format!("--{flag}"), url.unwrap_or_default()]);
                 }

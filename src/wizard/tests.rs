@@ -7,10 +7,10 @@ use super::scripted::Scripted;
 use super::world::World;
 use super::{Answers, Ended, KnownState, Verdict, Wizard};
 use crate::check::{CheckSpec, Secrets};
-use crate::finding::Ignored;
+use crate::finding::{Ignored, ids};
 use crate::host::MemoryHost;
 use crate::platform;
-use crate::settings::{Key, Layer, Layers, Origin, ProxyUrl, Secret, SecretSources};
+use crate::settings::{Found, Key, Layer, Layers, Origin, ProxyUrl, Secret, SecretSources, Settings};
 use crate::targets::Phase;
 
 /// Everything is well.
@@ -30,6 +30,10 @@ impl World for Fine {
     fn redis(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict {
         let at = &spec.redis.as_ref().unwrap().at;
         seen(format!("{}@{}:{}", password(&secrets.redis), at.host, at.port))
+    }
+
+    fn administrator(&self, _: &Settings, _: &Found) -> Verdict {
+        Verdict::default()
     }
 }
 
@@ -64,6 +68,10 @@ type Asked = (Phase, Vec<(Key, String)>, Vec<String>);
 
 /// What the questions make of the answers.
 fn asked(host: &MemoryHost, layers: &Layers, script: &[(&str, &str)]) -> Result<Asked, Ended> {
+    asked_of(&Fine, host, layers, script)
+}
+
+fn asked_of(world: &dyn World, host: &MemoryHost, layers: &Layers, script: &[(&str, &str)]) -> Result<Asked, Ended> {
     let (platform, _) = platform::detect(host, None).unwrap();
     let nothing = |_: &str| -> Option<OsString> { None };
     let outside = SecretSources { variable: &nothing, file: &|_| Err(ErrorKind::NotFound.into()) };
@@ -76,7 +84,7 @@ fn asked(host: &MemoryHost, layers: &Layers, script: &[(&str, &str)]) -> Result<
         lenient: false,
     };
     let mut person = Scripted::new(script);
-    let mut wizard = Wizard { known: &known, prompter: &mut person, world: &Fine, answers: Answers::new(&known) };
+    let mut wizard = Wizard { known: &known, prompter: &mut person, world, answers: Answers::new(&known) };
     wizard.run(false)?;
     let answers = wizard.answers;
     assert!(person.is_at_its_end(), "not everything was asked");
@@ -93,6 +101,7 @@ fn pairs(values: &[(Key, &str)]) -> Vec<(Key, String)> {
 fn what_a_step_back_made_idle_is_not_said() {
     let script = [
         ("Folder", ""),
+        ("to be done", "prepare"),
         ("deployment", "production"),
         ("internet", "through a proxy"),
         ("Proxy URL", "svc@p.corp:3128"),
@@ -137,7 +146,7 @@ fn what_was_given_is_not_asked_for() {
         flags: layer(&[(Key::ProxyUrl, "http://p:1"), (Key::Deployment, "test-drive"), (Key::Home, "/d")]),
         ..Layers::default()
     };
-    let script = [("Hosts", "a.corp"), ("Agent", "no")];
+    let script = [("to be done", "prepare"), ("Hosts", "a.corp"), ("Agent", "no")];
     let (_, values, _) = asked(&host(&[]), &layers, &script).unwrap();
     assert!(values.contains(&(Key::ProxyUrl, "http://p:1".to_owned())), "{values:?}");
     assert!(values.contains(&(Key::ProxyNoProxy, "a.corp".to_owned())), "{values:?}");
@@ -149,7 +158,7 @@ fn a_user_given_without_a_password_is_asked_for_it() {
         flags: layer(&[(Key::ProxyUrl, "http://u@p:1"), (Key::Deployment, "test-drive"), (Key::Home, "/d")]),
         ..Layers::default()
     };
-    let script = [("Password", ""), ("Password", "pw"), ("Hosts", ""), ("Agent", "no")];
+    let script = [("to be done", "prepare"), ("Password", ""), ("Password", "pw"), ("Hosts", ""), ("Agent", "no")];
     let (_, values, heard) = asked(&host(&[]), &layers, &script).unwrap();
     assert!(values.contains(&(Key::ProxyPassword, "pw".to_owned())), "{values:?}");
     assert!(heard.contains(&"! an answer is needed here".to_owned()));
@@ -160,6 +169,7 @@ fn two_proxies_of_the_host_stay_two() {
     let host = host(&[("/etc/environment", "http_proxy=http://a:1\nhttps_proxy=http://b:2\n")]);
     let script = [
         ("Folder", ""),
+        ("to be done", ""),
         ("deployment", "test-drive"),
         ("Which proxy", "present"),
         ("Hosts", ""),
@@ -183,10 +193,10 @@ fn a_saved_user_does_not_come_back_when_there_is_no_login() {
     let host = host(&[("/etc/environment", "http_proxy=http://u:pw@p:1\n")]);
     let script = [
         ("Folder", ""),
+        ("to be done", ""),
         ("deployment", "test-drive"),
         ("Which proxy", "another"),
         ("Proxy URL", "q:2"),
-        ("login", "no login"),
         ("Hosts", ""),
         ("apt", ""),
         ("Agent", ""),
@@ -205,10 +215,10 @@ fn another_folder_takes_the_choice_about_the_product_with_it() {
         ("deployment", "<"),
         ("What is to be set", "<"),
         ("Folder", "/elsewhere"),
+        ("to be done", "prepare"),
         ("deployment", "test-drive"),
         ("internet", "through"),
         ("Proxy URL", "p:1"),
-        ("login", ""),
         ("Hosts", ""),
         ("apt", ""),
         ("Agent", ""),
@@ -239,4 +249,111 @@ fn a_target_that_was_given_decides_the_verb() {
         script.push(("Agent", "no"));
         assert_eq!(asked(&host, &layers, &script).unwrap().0, phase, "{targets}");
     }
+}
+
+/// Everything is well, but nobody has made databases and user.
+struct Empty;
+
+impl World for Empty {
+    fn proxy(&self, proxy: &ProxyUrl) -> Verdict {
+        Fine.proxy(proxy)
+    }
+
+    fn mysql(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict {
+        let verdict = Fine.mysql(spec, secrets);
+        match secrets.mysql {
+            Some(_) => {
+                let about = ids::MYSQL_LOGIN;
+                Verdict { good: false, about: Some(about), failing: vec![about], ..verdict }
+            }
+            None => verdict,
+        }
+    }
+
+    fn redis(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict {
+        Fine.redis(spec, secrets)
+    }
+
+    fn administrator(&self, settings: &Settings, _: &Found) -> Verdict {
+        let admin = settings.mysql_admin.as_ref().unwrap();
+        seen(format!("{} who can make it", admin.user))
+    }
+}
+
+/// The question about the product, its answer, and the six questions of a Test Drive behind a plain proxy.
+const TEST_DRIVE: [(&str, &str); 6] = [
+    ("Folder", ""),
+    ("to be done", "product's files"),
+    ("deployment", "test-drive"),
+    ("internet", "through"),
+    ("Proxy URL", "p.corp:3128"),
+    ("Hosts", ""),
+];
+
+#[test]
+fn a_test_drive_is_six_questions_away() {
+    let (phase, values, heard) = asked(&host(&[]), &Layers::default(), &TEST_DRIVE).unwrap();
+    assert_eq!(phase, Phase::Install);
+    let wanted = [(Key::Deployment, "test-drive"), (Key::ProxyUrl, "http://p.corp:3128"), (Key::Home, "/divvycloud")];
+    assert_eq!(values, pairs(&wanted));
+    assert!(heard.contains(&"seen http://p.corp:3128".to_owned()), "{heard:?}");
+}
+
+#[test]
+fn production_is_asked_for_what_it_cannot_start_without() {
+    let back_ends = [
+        ("Folder", ""),
+        ("to be done", "product's files"),
+        ("deployment", "production"),
+        ("internet", "without"),
+        ("MySQL host", "db.corp"),
+        ("MySQL port", ""),
+        ("MySQL user", ""),
+        ("MySQL password", ""),
+        ("MySQL password", "pw"),
+        ("main database", ""),
+        ("key database", ""),
+    ];
+    let redis = [("Redis host", "cache.corp"), ("Redis port", ""), ("Redis password", "")];
+    let (phase, values, _) = asked(&host(&[]), &Layers::default(), &[&back_ends[..], &redis].concat()).unwrap();
+    assert_eq!(phase, Phase::Install);
+    for (key, value) in [(Key::MysqlUser, "divvy"), (Key::MysqlSecretDatabase, "divvykeys"), (Key::MysqlPassword, "pw")]
+    {
+        assert!(values.contains(&(key, value.to_owned())), "{key}: {values:?}");
+    }
+    assert!(!values.iter().any(|(key, _)| *key == Key::CreateDatabases), "{values:?}");
+
+    // Where there is no such user, an administrator makes what is missing; the way back leads to the choice.
+    let made = [
+        ("What now", "created"),
+        ("MySQL administrator", "<"),
+        ("key database", ""),
+        ("What now", "created"),
+        ("MySQL administrator", "root"),
+        ("Password of the administrator", "adm"),
+    ];
+    let script = [&back_ends[..], &made, &redis].concat();
+    let (_, values, heard) = asked_of(&Empty, &host(&[]), &Layers::default(), &script).unwrap();
+    assert!(heard.contains(&"seen root who can make it".to_owned()), "{heard:?}");
+    let wanted = [(Key::CreateDatabases, "true"), (Key::MysqlAdminUser, "root"), (Key::MysqlAdminPassword, "adm")];
+    for (key, value) in wanted {
+        assert!(values.contains(&(key, value.to_owned())), "{key}: {values:?}");
+    }
+    assert!(!heard.iter().any(|line| line.contains("adm]")));
+}
+
+#[test]
+fn a_proxy_that_says_what_it_wants_is_not_asked_about() {
+    // A name in the URL says that there is a login.
+    let mut script = TEST_DRIVE.to_vec();
+    script[4] = ("Proxy URL", "svc@p.corp:3128");
+    script.splice(5..5, [("login", ""), ("User", ""), ("Password", "pw")]);
+    let (_, values, _) = asked(&host(&[]), &Layers::default(), &script).unwrap();
+    assert!(values.contains(&(Key::ProxyPassword, "pw".to_owned())), "{values:?}");
+    // The way back from the next question leads to the URL.
+    let mut script = TEST_DRIVE.to_vec();
+    script[5] = ("Hosts", "<");
+    script.extend([("Proxy URL", "q.corp:3128"), ("Hosts", "")]);
+    let (_, values, _) = asked(&host(&[]), &Layers::default(), &script).unwrap();
+    assert!(values.contains(&(Key::ProxyUrl, "http://q.corp:3128".to_owned())), "{values:?}");
 }

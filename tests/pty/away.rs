@@ -22,7 +22,6 @@ const QUESTIONS: &[(&str, Way)] = &[
     ("How does this host reach", |terminal, _| terminal.press("\r")),
     ("Proxy URL", |terminal, _| terminal.press("127.0.0.1\r")),
     ("Port of the proxy", |terminal, port| terminal.press(&format!("{port}\r"))),
-    ("Does the proxy want a login?", |terminal, _| terminal.take("Does the proxy want a login?", "user and")),
     ("User at the proxy", |terminal, _| terminal.press("u\r")),
     ("Password at the proxy", |terminal, _| terminal.press("pw\r")),
     ("Hosts that are reached", |terminal, _| terminal.press("\r")),
@@ -94,6 +93,7 @@ fn ctrl_c_at_every_question_of_a_dumb_terminal() {
     let arguments = ["wizard", "--root", image.path(), "--proxy", "http://u@127.0.0.1:9", "--deployment", "test-drive"];
     let mut terminal = Terminal::start(&arguments, &[("TERM", "dumb")]);
     enter(&mut terminal, "Folder of the product");
+    enter(&mut terminal, "Number [1]");
     terminal.see("Password at the proxy");
     assert!(!terminal.is_cooked());
     terminal.press("\u{3}");
@@ -109,6 +109,7 @@ fn ctrl_c_while_the_world_is_asked() {
     let url = format!("http://127.0.0.1:{}", silent.local_addr().unwrap().port());
     let arguments = ["wizard", "--root", image.path(), "--proxy", &url, "--deployment", "test-drive", "--home", "/d"];
     let mut terminal = Terminal::start(&arguments, &[]);
+    enter(&mut terminal, "What is to be done?");
     terminal.hear("asking http://127.0.0.1");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130, "{}", terminal.screen());
@@ -137,6 +138,7 @@ fn the_end_of_the_input_leaves_at_a_password_and_is_no_key_of_a_list() {
             ["wizard", "--root", image.path(), "--proxy", "http://u@127.0.0.1:9", "--deployment", "test-drive"];
         let mut terminal = Terminal::start(&arguments, variables);
         enter(&mut terminal, "Folder of the product");
+        enter(&mut terminal, if variables.is_empty() { "What is to be done?" } else { "Number [1]" });
         terminal.see("Password at the proxy: ");
         terminal.press("\u{4}");
         assert_eq!(terminal.end(), 130, "{}", terminal.screen());
@@ -144,6 +146,7 @@ fn the_end_of_the_input_leaves_at_a_password_and_is_no_key_of_a_list() {
     }
     let image = Image::ubuntu();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/d"], &[]);
+    enter(&mut terminal, "What is to be done?");
     terminal.see("Which deployment");
     terminal.press("\u{4}");
     terminal.take("Which deployment", "test-drive");
@@ -171,7 +174,7 @@ fn a_terminal_that_goes_away_ends_it_at_a_line_and_at_a_list() {
     // Without a controlling terminal there is no signal either: only the terminal itself tells.
     for controlling in [true, false] {
         assert_eq!(hang_up(image.path(), controlling, &[("Folder of the product [", "")]), 130);
-        let talk = [("Folder of the product [", "\r"), ("> production", "")];
+        let talk = [("Folder of the product [", "\r"), ("> prepare the system", "")];
         assert_eq!(hang_up(image.path(), controlling, &talk), 130);
     }
     assert_eq!(image.picture(), before);
@@ -181,6 +184,7 @@ fn a_terminal_that_goes_away_ends_it_at_a_line_and_at_a_list() {
 fn another_size_in_the_middle_of_a_list_does_no_harm() {
     let image = Image::ubuntu();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/d"], &[]);
+    enter(&mut terminal, "What is to be done?");
     terminal.see("Which deployment");
     terminal.resize(40, 132);
     terminal.take("Which deployment", "test-drive");

@@ -47,10 +47,10 @@ fn a_fresh_ubuntu_for_production_behind_a_proxy_with_a_login() {
     let port = world::proxy_for("c3ZjLWljczpwQHNzOncwcmQv"); // svc-ics:p@ss:w0rd/
     let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
     terminal.line("Folder of the product [/divvycloud]: ", "");
+    terminal.pick("What is to be done?", "prepare the system");
     terminal.pick("Which deployment is this host for?", "production");
     terminal.pick("How does this host reach the internet?", "through a proxy");
     terminal.line("Proxy URL for http and https: ", &format!("127.0.0.1:{port}"));
-    terminal.pick("Does the proxy want a login?", "user and password");
     terminal.line("User at the proxy: ", "svc-ics");
     terminal.line("Password at the proxy: ", "p@ss:w0rd/");
     terminal.line("Hosts that are reached without the proxy [-]: ", "registry.corp.example");
@@ -88,7 +88,6 @@ fn a_centos_with_the_product_for_production_and_its_back_ends() {
     terminal.pick("Which proxy?", "another one");
     terminal.line("Proxy URL for http and https [http://old:1]: ", "127.0.0.1");
     terminal.line("Port of the proxy: ", &proxy.to_string());
-    terminal.pick("Does the proxy want a login?", "no login");
     terminal.line("Hosts that are reached without", "");
     terminal.pick("Is yum to use the proxy too?", "no");
     terminal.pick("Name the MySQL and Redis servers?", "yes");
@@ -120,10 +119,10 @@ fn test_drive_asks_for_no_servers_and_works_on_both_families() {
         let port = world::open_proxy();
         let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
         terminal.line("Folder of the product", "/opt/divvy cloud");
+        terminal.pick("What is to be done?", "prepare the system");
         terminal.pick("Which deployment", "test-drive");
         terminal.pick("How does this host reach", "through a proxy");
         terminal.line("Proxy URL", &format!("http://127.0.0.1:{port}"));
-        terminal.pick("Does the proxy want a login?", "no login");
         terminal.line("Hosts that are reached without", "");
         terminal.pick("to use the proxy too?", "no");
         terminal.pick("Insight Agent?", "no");
@@ -165,6 +164,7 @@ fn the_proxy_can_be_taken_out() {
     let before = image.copy();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
     terminal.line("Folder of the product", "");
+    terminal.pick("What is to be done?", "prepare the system");
     terminal.pick("Which deployment", "production");
     terminal.pick("Which proxy?", "take the proxy out");
     terminal.pick("to use the proxy too?", "no");
@@ -185,8 +185,9 @@ fn wrong_answers_are_asked_again_and_the_way_back_leads_through_every_question()
     terminal.line("Folder of the product", "<");
     terminal.line("this is the first question", "relative");
     terminal.line("no absolute path", "/divvycloud");
-    terminal.pick("Which deployment", "< back");
+    terminal.pick("What is to be done?", "< back");
     terminal.line("Folder of the product", "/srv/d");
+    terminal.pick("What is to be done?", "prepare the system");
     terminal.pick("Which deployment", "production");
     terminal.pick("How does this host reach", "through a proxy");
     terminal.line("Proxy URL", "ftp://x:1");
@@ -198,9 +199,9 @@ fn wrong_answers_are_asked_again_and_the_way_back_leads_through_every_question()
     terminal.line("Proxy URL", &format!("127.0.0.1:{closed}"));
     terminal.pick("connection refused", "look again");
     terminal.pick("connection refused", "change the answer");
-    terminal.line("Proxy URL", &format!("127.0.0.1:{open}"));
+    terminal.line("Proxy URL", &format!("u@127.0.0.1:{open}"));
     terminal.pick("Does the proxy want a login?", "user and password");
-    terminal.line("User at the proxy: ", "u");
+    terminal.line("User at the proxy [u]: ", "");
     terminal.line("Password at the proxy: ", "");
     terminal.line("an answer is needed here", "<");
     terminal.line("User at the proxy [u]: ", "<");
@@ -243,7 +244,6 @@ fn what_the_servers_say_to_a_login_leads_back_to_the_right_question() {
     terminal.line("Proxy URL", &format!("https://127.0.0.1:{proxy}"));
     terminal.see("begins with https:// and");
     terminal.take("What now?", &format!("take http://127.0.0.1:{proxy}"));
-    terminal.pick("Does the proxy want a login?", "no login");
     terminal.line("Hosts that are reached without", "");
     terminal.pick("Is apt to use the proxy too?", "no");
     terminal.pick("Name the MySQL and Redis servers?", "yes");
@@ -286,6 +286,7 @@ fn a_proxy_that_wants_a_login_that_the_product_cannot_give() {
     let image = Image::ubuntu();
     let port = world::ntlm_proxy();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/d"], &[]);
+    terminal.pick("What is to be done?", "prepare the system");
     terminal.pick("Which deployment", "test-drive");
     terminal.pick("How does this host reach", "through a proxy");
     terminal.line("Proxy URL", &format!("127.0.0.1:{port}"));
@@ -295,6 +296,51 @@ fn a_proxy_that_wants_a_login_that_the_product_cannot_give() {
     terminal.see("Does the proxy want a login?");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130);
+}
+
+#[test]
+fn the_product_s_files_of_an_image_for_production() {
+    let image = Image::ubuntu();
+    let before = image.copy();
+    let (mysql, redis) = (world::mysql(), world::redis());
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
+    terminal.line("Folder of the product", "");
+    terminal.pick("What is to be done?", "write the product's files too");
+    terminal.pick("Which deployment", "production");
+    terminal.pick("How does this host reach", "without a proxy");
+    terminal.line("MySQL host: ", "127.0.0.1");
+    terminal.line("MySQL port [3306]: ", &mysql.to_string());
+    terminal.line("MySQL user [divvy]: ", "");
+    terminal.line("MySQL password: ", "db-Secret1");
+    terminal.line("Name of the main database [divvy]: ", "");
+    terminal.line("Name of the key database [divvykeys]: ", "");
+    terminal.line("Redis host: ", "127.0.0.1");
+    terminal.line("Redis port [6379]: ", &redis.to_string());
+    terminal.line("Redis password (Enter: none): ", "");
+    terminal.pick("2 changes. What now?", "explain each change");
+    terminal.pick("2 changes. What now?", "apply");
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    let raw = terminal.raw();
+    assert!(raw.contains("ics-setup install --root") && raw.contains("--mysql-password-file '<FILE>'"), "{raw}");
+    assert!(image.has("divvycloud/docker-compose.yml"));
+    assert!(image.get("divvycloud/prod.env").contains("\nDIVVY_DB_PASSWORD=db-Secret1\n"));
+    assert_same_after_repeat(&terminal, &image, &before, &["db-Secret1"]);
+}
+
+#[test]
+fn the_product_s_files_of_an_image_for_a_test_drive() {
+    let image = Image::centos();
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--release", "22.3.9"], &[]);
+    terminal.line("Folder of the product", "");
+    terminal.pick("What is to be done?", "write the product's files too");
+    terminal.pick("Which deployment", "test-drive");
+    terminal.pick("How does this host reach", "without a proxy");
+    terminal.pick("What now?", "apply");
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    assert!(image.get("divvycloud/docker-compose.yml").contains("v22.3.9"));
+    let command = printed(&terminal.raw());
+    let wanted = format!("install --root {} --deployment test-drive --release 22.3.9", image.path());
+    assert!(command.contains(&wanted) && !command.contains("FILE"), "{command}");
 }
 
 /// The JSON that stands on a terminal among questions.
@@ -314,6 +360,7 @@ fn as_json_it_ends_with_the_run_and_the_command_that_repeats_it() {
             ["wizard", "--root", image.path(), "--format", "json", "--proxy", &url, "--agent-region", "us9"];
         let mut terminal = Terminal::start(&arguments, &[]);
         terminal.line("Folder of the product", "");
+        terminal.pick("What is to be done?", "prepare the system");
         terminal.pick("Which deployment", "test-drive");
         terminal.line("Hosts that are reached without", "");
         terminal.see("changes. What now?");

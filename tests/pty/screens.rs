@@ -74,7 +74,6 @@ fn full_run(variables: &[(&str, &str)]) -> (String, String) {
     album.at("Proxy URL for http and https: ", Type("127.0.0.1"));
     album.at("Port of the proxy: ", Type("none"));
     album.at("is no port", Type(&proxy_text));
-    album.at("Does the proxy want a login?", Take("user and password"));
     album.at("User at the proxy: ", Type("svc"));
     album.at("Password at the proxy: ", Type("no-Good1"));
     album.at("What now?", Take("change the answer"));
@@ -131,9 +130,28 @@ fn no_colour_and_no_utf8() {
 }
 
 #[test]
+fn a_test_drive_of_an_image() {
+    let image = Image::ubuntu();
+    let proxy = world::open_proxy();
+    let arguments = ["wizard", "--root", image.path(), "--release", "22.3.9", "--ignore-check", "proxy-prod-env"];
+    let terminal = Terminal::start(&arguments, &[("LANG", "C.UTF-8")]);
+    let mut album = Album { terminal, image: &image, ports: vec![(proxy, "PROXY")], screens: String::new() };
+    album.at("Folder of the product [", Type(""));
+    album.at("What is to be done?", Take("write the product's files too"));
+    album.at("Which deployment is this host for?", Take("test-drive"));
+    album.at("How does this host reach the internet?", Take("through a proxy"));
+    album.at("Proxy URL for http and https: ", Type(&format!("127.0.0.1:{proxy}")));
+    album.at("reached without the proxy [-]: ", Type(""));
+    album.at("changes. What now?", Take("apply"));
+    assert_eq!(album.terminal.end(), 0, "{}", album.terminal.screen());
+    compare("test-drive", &album.screens);
+}
+
+#[test]
 fn a_key_costs_few_bytes() {
     let image = Image::ubuntu();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/d"], &[]);
+    terminal.pick("What is to be done?", "prepare the system");
     terminal.see("Which deployment is this host for?");
     let before = terminal.raw().len();
     terminal.press("\u{1b}[B");

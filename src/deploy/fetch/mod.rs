@@ -159,14 +159,12 @@ fn architecture(host: &dyn HostRead, image: &str) -> Result<Option<String>, Prob
     }
     let arguments = ["image", "inspect", "--format", "{{.Architecture}}", image];
     let output = docker::run(host, Time::new(LOOK, LOOK), &arguments).map_err(|error| silent(no_answer(&error)))?;
-    let said = last_lines(&output.stderr, 2);
+    let lines = last_lines(&output.stderr, 2);
     match output.code {
         Some(0) => Ok(Some(docker::text::first_line(&output.stdout, 40))),
-        _ if said.contains("No such image") => Ok(None),
-        _ => {
-            Err(silent(text!("{}", Foreign::new(docker::text::shown(&said, 300))))
-                .hint_command(as_root("docker image ls")))
-        }
+        _ if lines.contains("No such image") => Ok(None),
+        _ => Err(silent(text!("{}", Foreign::new(docker::text::shown(&lines, 300))))
+            .hint_command(as_root("docker image ls"))),
     }
 }
 
@@ -293,10 +291,10 @@ fn followed(task: &mut Task<'_>, argv: &[&str], what: &str) -> (std::io::Result<
 }
 
 /// What the sentences of the table are filled with.
-fn places(task: &Task<'_>, image: &str, said: &str, source: &Source<'_>) -> Vec<(&'static str, Text)> {
-    let registry = named(said).unwrap_or_else(|| registry(image).to_owned());
-    let issuer = if said.contains("x509") { issuer(&registry, source) } else { None };
-    let issuer = issuer.or_else(|| in_words(said)).map(|issuer| text!(" (signed by {})", issuer));
+fn places(task: &Task<'_>, image: &str, output: &str, source: &Source<'_>) -> Vec<(&'static str, Text)> {
+    let registry = named(output).unwrap_or_else(|| registry(image).to_owned());
+    let issuer = if output.contains("x509") { issuer(&registry, source) } else { None };
+    let issuer = issuer.or_else(|| in_words(output)).map(|issuer| text!(" (signed by {})", issuer));
     let login = if registry == HUB { "docker login".to_owned() } else { format!("docker login {}", quoted(&registry)) };
     let root = |line: String| Text::from(as_root(text!("{}", own(line))));
     let folder = task.host.shown(Path::new(source.folder)).display().to_string();

@@ -6,7 +6,7 @@ use crate::finding::ids;
 use crate::report::visible;
 use crate::settings::{Effective, Key, ProxyUrl, Scheme, Unresolved};
 use crate::wizard::Ended;
-use crate::wizard::answers::Proxy;
+use crate::wizard::answers::{Proxy, Scope};
 use crate::wizard::prompt::Ask;
 use crate::wizard::world::{Advice, Verdict, World};
 
@@ -17,7 +17,7 @@ impl Wizard<'_> {
             && let Some(url) = self.answers.url.clone()
         {
             let verdict = self.look(&format!("asking {}", url.masked()), &mut |world| world.proxy(&url));
-            self.answers.login_seen = true;
+            (self.answers.login_seen, self.answers.login_known) = (true, false);
             if verdict.wants_login {
                 self.answers.login = true;
                 self.prompter.remark(&verdict.said);
@@ -30,6 +30,10 @@ impl Wizard<'_> {
                 if self.answers.get(Key::ProxyUser).is_none() {
                     self.answers.set(Key::ProxyUser, String::from_utf8_lossy(&login.user).into_owned());
                 }
+            }
+            self.answers.login_known = verdict.wants_login || (verdict.good && !self.answers.login);
+            if self.answers.login_known {
+                return Ok(Then::Silent);
             }
         }
         let options = ["no login", "user and password"].map(str::to_owned);
@@ -116,7 +120,16 @@ impl Wizard<'_> {
             Some(ids::REDIS_LOGIN) if login => Step::Hidden(Key::RedisPassword),
             _ => Step::Plain(host),
         };
-        let then = self.judged(&verdict, mend, step)?;
+        let is_missing = step == Step::MysqlLogin && self.answers.scope == Scope::Install && is_made(&verdict);
+        let given = self.known.given(Key::CreateDatabases);
+        let then = if is_missing && self.answers.creates {
+            self.prompter.remark(&verdict.said);
+            self.prompter.detail("what is missing is made by the administrator who is asked for next");
+            Some(Then::Silent)
+        } else {
+            self.answers.creates &= given || step != Step::MysqlLogin;
+            self.decided(&verdict, mend, step, is_missing)?
+        };
         let passed = !verdict.good && then.is_none();
         let ids = &mut self.answers.passed[usize::from(is_mysql)];
         if !login {
@@ -132,6 +145,25 @@ impl Wizard<'_> {
         }
         if verdict.good && takes_tls {
             self.prompter.remark(&format!("noted in the settings: {tls} = true"));
+        }
+        Ok(then.unwrap_or(Then::Silent))
+    }
+
+    /// Can the administrator make what is missing?
+    pub(super) fn administrator(&mut self) -> Result<Then, Ended> {
+        let found = self.found()?;
+        let settings = match self.known.resolve(&self.answers.layer(self.known)?, &found) {
+            Ok(settings) => settings,
+            Err(Unresolved::Missing(_)) => return Ok(Then::Silent),
+            Err(unresolved) => return Err(unresolved.into_problem().into()),
+        };
+        let verdict = self.look("asking what is missing", &mut |world| world.administrator(&settings, &found));
+        if verdict.said.is_empty() {
+            return Ok(Then::Silent);
+        }
+        let then = self.judged(&verdict, Step::Plain(Key::MysqlAdminUser), Step::MysqlAdmin)?;
+        if !verdict.good && then.is_none() {
+            self.answers.passed[1].extend(&verdict.failing);
         }
         Ok(then.unwrap_or(Then::Silent))
     }
@@ -165,6 +197,11 @@ impl Wizard<'_> {
 
     /// Says what the world said. `None`: go on. `mend` is the question whose answer is to blame, `again` the step that looks.
     fn judged(&mut self, verdict: &Verdict, mend: Step, again: Step) -> Result<Option<Then>, Ended> {
+        self.decided(verdict, mend, again, false)
+    }
+
+    /// The same, where what is missing on MySQL could be made.
+    fn decided(&mut self, verdict: &Verdict, mend: Step, again: Step, can_make: bool) -> Result<Option<Then>, Ended> {
         if verdict.good {
             self.prompter.remark(&verdict.said);
         } else {
@@ -187,11 +224,17 @@ impl Wizard<'_> {
         let mut choices = Vec::new();
         choices.extend(other.map(|url| (format!("take {}", url.render()), Choice::Take(url))));
         choices.extend(can_mend.then(|| ("change the answer".to_owned(), Choice::Change)));
+        let create = choices.len();
+        choices.extend(can_make.then(|| ("have databases and user created".to_owned(), Choice::Create)));
         choices.push(("go on anyway".to_owned(), Choice::GoOn));
         choices.push(("look again".to_owned(), Choice::Look));
         // What is mended on the server is looked at again; here there is nothing to change.
         let elsewhere = matches!(verdict.about, Some(ids::MYSQL_DATABASES | ids::MYSQL_GRANTS | ids::MYSQL_CAPACITY));
-        let default = if elsewhere { choices.len() - 1 } else { 0 };
+        let default = match elsewhere {
+            true if can_make => create,
+            true => choices.len() - 1,
+            false => 0,
+        };
         let options: Vec<String> = choices.iter().map(|(words, _)| words.clone()).collect();
         let ask = Ask { careful: true, ..Ask::of("What now?", "", false) };
         let Some(index) = self.choose(&ask, &options, default)? else { return Ok(None) };
@@ -202,6 +245,10 @@ impl Wizard<'_> {
                 Some(Then::To(Step::Login))
             }
             Some((_, Choice::Change)) => Some(Then::To(mend)),
+            Some((_, Choice::Create)) => {
+                self.answers.creates = true;
+                Some(Then::Silent)
+            }
             Some((_, Choice::Look)) => {
                 self.answers.login_seen = again != Step::Login && self.answers.login_seen;
                 Some(Then::To(again))
@@ -220,12 +267,20 @@ impl Wizard<'_> {
     }
 }
 
+/// Is all that fails something that an administrator of MySQL can make?
+fn is_made(verdict: &Verdict) -> bool {
+    let is_made = |id| [ids::MYSQL_LOGIN, ids::MYSQL_DATABASES, ids::MYSQL_GRANTS].contains(id);
+    !verdict.failing.is_empty() && verdict.failing.iter().all(is_made)
+}
+
 /// What can be done about an answer that the world does not agree with.
 enum Choice {
     /// This proxy in its place.
     Take(ProxyUrl),
     /// Another answer.
     Change,
+    /// An administrator makes what is missing.
+    Create,
     /// Nothing.
     GoOn,
     /// Asking the world once more.

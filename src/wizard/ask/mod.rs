@@ -12,6 +12,7 @@ use super::prompt::{Ask, Prompter};
 use super::world::World;
 use crate::problem::Problem;
 use crate::settings::{First, Found, Key, Unresolved};
+use crate::targets::Phase;
 
 /// One step; most are one question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ enum Step {
     Mysql,
     /// Does it let the user in?
     MysqlLogin,
+    /// Can the administrator make what is missing?
+    MysqlAdmin,
     /// Is it there?
     Redis,
     /// Does it take the password?
@@ -49,7 +52,7 @@ enum Step {
 impl Step {
     /// Nobody is asked but the network.
     fn is_look(self) -> bool {
-        matches!(self, Self::Probe | Self::Mysql | Self::MysqlLogin | Self::Redis | Self::RedisLogin)
+        matches!(self, Self::Probe | Self::Mysql | Self::MysqlLogin | Self::MysqlAdmin | Self::Redis | Self::RedisLogin)
     }
 }
 
@@ -76,6 +79,9 @@ const STEPS: &[Step] = &[
     Step::Plain(Key::MysqlDatabase),
     Step::Plain(Key::MysqlSecretDatabase),
     Step::MysqlLogin,
+    Step::Plain(Key::MysqlAdminUser),
+    Step::Hidden(Key::MysqlAdminPassword),
+    Step::MysqlAdmin,
     Step::Plain(Key::RedisHost),
     Step::Plain(Key::RedisPort),
     Step::Redis,
@@ -157,15 +163,19 @@ impl Wizard<'_> {
         let named = answers.proxy == Proxy::Set;
         let production = self.deployment() == "production";
         let writes_product = answers.scope != Scope::System;
+        let installs = answers.scope == Scope::Install;
+        let back_ends = production && answers.names_back_ends();
+        let creates = back_ends && installs && answers.creates;
+        let named_host = |key: Key| answers.get(key).is_some() || (installs && given(key));
         Ok(match step {
             Step::Home => !given(Key::Home),
-            Step::Scope => !given(Key::Target) && self.known.has_product(&self.home()),
+            Step::Scope => !given(Key::Target),
             Step::Deployment => !given(Key::Deployment),
             Step::Proxy => !proxy_given,
             Step::Url => named,
             // A URL may have brought its own.
             Step::Port => named && answers.url.as_ref().is_some_and(|url| url.port.is_none()),
-            Step::Login => named && !given(Key::ProxyUser),
+            Step::Login => named && !given(Key::ProxyUser) && !(answers.login_seen && answers.login_known),
             Step::User => named && answers.login && !given(Key::ProxyUser),
             Step::Password => self.wants_password()?,
             Step::Probe => self.sets_proxy(proxy_given),
@@ -173,13 +183,17 @@ impl Wizard<'_> {
                 self.sets_proxy(proxy_given) && !given(Key::ProxyNoProxy) && !given(Key::ProxyNoProxyOnly)
             }
             Step::PackageManager => {
-                answers.proxy != Proxy::None && answers.scope != Scope::Product && !given(Key::Target)
+                let is_prepare = answers.phase() == Phase::Prepare;
+                answers.proxy != Proxy::None && is_prepare && !given(Key::Target)
             }
-            Step::BackEnds => production && !given(Key::MysqlHost) && !given(Key::RedisHost),
-            Step::Plain(key) => production && answers.back_ends && !given(key),
-            Step::Hidden(key) => production && answers.back_ends && writes_product && !password_given(key),
-            Step::Mysql => production && answers.back_ends && answers.get(Key::MysqlHost).is_some(),
-            Step::Redis => production && answers.back_ends && answers.get(Key::RedisHost).is_some(),
+            Step::BackEnds => production && !installs && !given(Key::MysqlHost) && !given(Key::RedisHost),
+            Step::Plain(key @ Key::MysqlAdminUser) => creates && !given(key),
+            Step::Hidden(key @ Key::MysqlAdminPassword) => creates && !password_given(key),
+            Step::Plain(key) => back_ends && !given(key),
+            Step::Hidden(key) => back_ends && writes_product && !password_given(key),
+            Step::Mysql => back_ends && named_host(Key::MysqlHost),
+            Step::Redis => back_ends && named_host(Key::RedisHost),
+            Step::MysqlAdmin => creates,
             // A password that is not to be written was perhaps another server's.
             Step::MysqlLogin => {
                 self.is_relevant(Step::Mysql)? && (writes_product || password_given(Key::MysqlPassword))
@@ -190,7 +204,7 @@ impl Wizard<'_> {
             // Without anything to do nothing is written, and there would be no settings to keep it in.
             Step::Agent => {
                 let does = self.sets_proxy(proxy_given) || answers.proxy == Proxy::Remove || answers.back_ends;
-                does && !given(Key::AgentRegion) && !given(Key::AgentCollector)
+                does && !installs && !given(Key::AgentRegion) && !given(Key::AgentCollector)
             }
             Step::Region | Step::Collectors => answers.agent,
         })
@@ -234,7 +248,8 @@ impl Wizard<'_> {
     }
 
     fn found(&self) -> Result<Found, Problem> {
-        let first = if self.answers.scope == Scope::Product { First::Product } else { First::System };
+        let is_prepare = self.answers.phase() == Phase::Prepare;
+        let first = if is_prepare { First::System } else { First::Product };
         self.known.found(&self.home(), first)
     }
 
@@ -278,15 +293,24 @@ impl Wizard<'_> {
                 let usual = match key {
                     Key::MysqlPort => "3306",
                     Key::RedisPort => "6379",
+                    // As in the vendor's files.
+                    Key::MysqlUser | Key::MysqlDatabase if self.answers.scope == Scope::Install => "divvy",
+                    Key::MysqlSecretDatabase if self.answers.scope == Scope::Install => "divvykeys",
                     _ => "",
                 };
-                self.text(key, usual, back)
+                let then = self.text(key, usual, back)?;
+                if key == Key::MysqlAdminUser && matches!(then, Then::Back) {
+                    // The way back leads to the choice.
+                    self.answers.creates = self.known.given(Key::CreateDatabases);
+                }
+                Ok(then)
             }
             Step::Hidden(key) => {
                 let known = self.answers.get(key).is_some() || self.found()?.get(key).is_some();
                 let none = (key == Key::RedisPassword).then_some("none");
                 self.hidden(key, if known { Some("") } else { none }, back)
             }
+            Step::MysqlAdmin => self.administrator(),
             Step::Mysql | Step::MysqlLogin | Step::Redis | Step::RedisLogin => self.back_end(step),
             Step::Agent => {
                 let help = "Its region and Collectors are kept in the settings, for the network checks";

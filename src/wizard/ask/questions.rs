@@ -85,14 +85,33 @@ impl Wizard<'_> {
 
     pub(super) fn scope(&mut self, back: bool) -> Result<Then, Ended> {
         let file = self.known.host.shown(&prod_env(&self.home()));
-        let help = format!("{} is there: the product is installed", file.display());
-        let options =
-            ["the system and the product", "the product: prod.env", "the system: logins and the Docker daemon"]
-                .map(str::to_owned);
-        let scopes = [Scope::Both, Scope::Product, Scope::System];
+        let (question, help, choices) = if self.known.has_product(&self.home()) {
+            let choices = [
+                (Scope::Both, "the system and the product"),
+                (Scope::Product, "the product: prod.env"),
+                (Scope::System, "the system: logins and the Docker daemon"),
+            ];
+            ("What is to be set?", format!("{} is there: the product is installed", file.display()), choices.to_vec())
+        } else {
+            let prepare = (Scope::System, "prepare the system only: logins and the Docker daemon");
+            let is_live = self.known.host.is_live();
+            let words = match is_live {
+                true => "install the product: from here to healthy",
+                false => "write the product's files too; install there starts it",
+            };
+            let install = (Scope::Install, words);
+            // An image cannot start it, and on a system that the vendor does not list it is a trial.
+            let choices = match is_live && self.known.platform.is_listed() {
+                true => vec![install, prepare],
+                false => vec![prepare, install],
+            };
+            ("What is to be done?", "The product is not installed yet".to_owned(), choices)
+        };
+        let (scopes, options): (Vec<Scope>, Vec<String>) =
+            choices.into_iter().map(|(scope, words)| (scope, words.to_owned())).unzip();
         let chosen = |scope: &Scope| self.answers.scope_chosen && *scope == self.answers.scope;
         let default = scopes.iter().position(chosen).unwrap_or(0);
-        let ask = Ask::of("What is to be set?", &help, back);
+        let ask = Ask::of(question, &help, back);
         let Some(index) = self.choose(&ask, &options, default)? else { return Ok(Then::Back) };
         self.answers.scope = scopes.get(index).copied().unwrap_or_default();
         self.answers.scope_chosen = true;
@@ -150,11 +169,14 @@ impl Wizard<'_> {
         let help = "A host, HOST:PORT or http://HOST:PORT; user and password are asked for by themselves";
         let ask = Ask::of(question, help, back).or(known.as_deref());
         let Some(mut url) = self.line(&ask, parse::proxy)? else { return Ok(Then::Back) };
+        let has_user = url.credentials.is_some();
         if let Some(login) = url.credentials.take() {
             self.answers.set(Key::ProxyUser, String::from_utf8_lossy(&login.user).into_owned());
             self.answers.login = true;
         }
-        self.answers.login_seen = false;
+        // What the proxy before this one has said of logins is nothing of this one's.
+        self.answers.login &= has_user || !self.answers.login_known;
+        (self.answers.login_seen, self.answers.login_known) = (false, false);
         self.answers.url = Some(url);
         Ok(Then::On)
     }

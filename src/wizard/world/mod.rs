@@ -14,7 +14,7 @@ use crate::check::{CheckSpec, Secrets};
 use crate::finding::{Finding, FindingId, Status, ids};
 use crate::redact::Redactor;
 use crate::report::line;
-use crate::settings::ProxyUrl;
+use crate::settings::{Found, ProxyUrl, Settings};
 use crate::text;
 use crate::text::Fix;
 
@@ -111,4 +111,6 @@ pub(crate) trait World {
     fn mysql(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict;
     /// Is Redis there, and does it take the password, where there is one?
     fn redis(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict;
+    /// Can the administrator that the settings name make what MySQL lacks? Nothing is said where nobody can be asked.
+    fn administrator(&self, settings: &Settings, found: &Found) -> Verdict;
 }

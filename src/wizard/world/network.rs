@@ -12,7 +12,8 @@ use crate::mysql::MysqlFacts;
 use crate::net::{Roots, Time};
 use crate::network::cause::{Cause, offers_basic};
 use crate::redact::Redactor;
-use crate::settings::{ProxyUrl, Scheme};
+use crate::report::line;
+use crate::settings::{Found, ProxyUrl, Scheme, Settings};
 
 /// The network, within the limits of `check`: 3 s for a connection, 10 s for an answer.
 pub(crate) struct Network<'a> {
@@ -109,6 +110,16 @@ impl World for Network<'_> {
             verdict.said.push_str(if wants_login { "; it asks for a password" } else { "; it asks for no password" });
         }
         verdict
+    }
+
+    fn administrator(&self, settings: &Settings, found: &Found) -> Verdict {
+        let mut redactor = Redactor::default();
+        settings.secrets.iter().for_each(|secret| redactor.learn(secret));
+        match crate::deploy::administrator(self.host, settings, found) {
+            Ok(findings) if findings.is_empty() => Verdict { good: true, ..Verdict::default() },
+            Ok(findings) => Verdict::of(&findings, 2, &[ids::MYSQL_ADMIN], &redactor),
+            Err(problem) => Verdict { said: line(&redactor, &problem.sentence()), ..Verdict::default() },
+        }
     }
 }
 
