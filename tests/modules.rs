@@ -75,8 +75,7 @@ fn checks_open_no_socket_start_no_program_and_read_no_file() {
 }
 
 /// Who reads files of `NAME=value` by the rules of their readers. All others ask these what a reader sees.
-const PARSING: [&str; 6] =
-    ["consumers", "targets", "docker::compose", "product::environment", "context::found", "envfile"];
+const PARSING: [&str; 6] = ["consumers", "targets", "docker::compose", "product::environment", "context", "envfile"];
 
 /// What of `envfile` is no parser: values that are handed on.
 const VALUES: [&str; 9] =

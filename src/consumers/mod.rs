@@ -192,6 +192,9 @@ pub(crate) struct Consumer {
     /// Requests that have a proxy of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) exceptions: Vec<Exception>,
+    /// Hosts that it asks directly by rules of their own, which are no list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) direct: Vec<String>,
     /// Files that would decide something, were they not closed to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) closed: Vec<Closed>,
@@ -402,6 +405,7 @@ impl Consumer {
             stale_unit: false,
             model: None,
             exceptions: Vec::new(),
+            direct: Vec::new(),
             closed: Vec::new(),
             astray: Vec::new(),
             unread: Vec::new(),

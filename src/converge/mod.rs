@@ -9,6 +9,7 @@ mod around;
 mod laws;
 mod preflight;
 mod prove;
+mod recovered;
 mod take_back;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use around::Carry;
 pub(crate) use around::{Around, Doing, Nothing};
+use recovered::{recover, told_otherwise};
 pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, Steps, runs};
@@ -35,7 +37,7 @@ use crate::product::own_compose;
 use crate::prove::Look;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
-use crate::settings::{First, Found, Key, Settings, Spec};
+use crate::settings::{First, Found, Key, Settings, Spec, Told};
 use crate::targets::{self, Context, Mended, Phase};
 use crate::text;
 use crate::text::{Person, Text, ics_setup, own};
@@ -116,6 +118,8 @@ pub(crate) struct RunContext {
     probe: Option<preflight::Probe>,
     /// What had to be taken back of an interrupted run.
     recovered: Vec<Finding>,
+    /// What that run was told.
+    interrupted: Option<Told>,
 }
 
 impl RunContext {
@@ -198,7 +202,7 @@ impl Converge<'_> {
     pub(crate) fn run(mut self, context: &mut RunContext) -> Result<Outcome, Problem> {
         let mut session = if self.options.dry_run { None } else { Session::resume(self.host)? };
         match &session {
-            Some(session) => recover(session, context)?,
+            Some(session) => recover(session, self.host, context)?,
             None => context.recovered.extend(self.interrupted()),
         }
         self.plan_into(context)?;
@@ -213,7 +217,7 @@ impl Converge<'_> {
             // No run had been here when we looked. Where there is one now, somebody was quicker and our plan is old; edits by
             // others are noticed when files are published.
             let opened = Session::open(self.host)?;
-            recover(&opened, context)?;
+            recover(&opened, self.host, context)?;
             if !runs(self.host)?.is_empty() {
                 let shown = std::mem::take(&mut context.plan);
                 self.plan_into(context)?;
@@ -370,6 +374,7 @@ impl Converge<'_> {
             }
         }
         context.findings.extend(noticed);
+        context.findings.extend(context.interrupted.as_ref().and_then(|told| told_otherwise(told, &settings.told)));
         context.findings.extend(region);
         context.findings.extend(self.inputs.remark());
         ignored.apply(&mut context.findings);
@@ -435,13 +440,6 @@ pub(crate) fn mended(
             Mended::Members(members) => settings.found_no_proxy = settings.found_no_proxy.clone().merged(&members),
         }
     }
-}
-
-fn recover(session: &Session<'_>, context: &mut RunContext) -> Result<(), Problem> {
-    let recovered = session.recover()?;
-    context.findings.splice(0..0, recovered.clone());
-    context.recovered.extend(recovered);
-    Ok(())
 }
 
 /// The files, links followed, that runs in force have written.

@@ -3,16 +3,16 @@
 use std::time::Instant;
 
 use super::health::Limits;
-use super::product::{Product, ids, is_product, stale, take_back};
-use super::{LOOK, marker, no_answer};
+use super::product::{Product, has_other_image, ids, is_product, stale, stays_as_it_is, take_back};
+use super::{LOOK, fetch, marker, no_answer};
 use crate::converge::{Around, Doing, RunContext};
-use crate::docker::{Container, NoDocker};
-use crate::host::HostWrite;
+use crate::docker::{self, Container, NoDocker, Server, compose};
+use crate::host::{HostWrite, View};
 use crate::net::Time;
-use crate::plan::{ContainerChange, Fate};
+use crate::plan::{ContainerChange, Fate, PlannedHost};
 use crate::problem::{HostState, Problem, id};
 use crate::product::{Known, Place, own_containers};
-use crate::settings::Key;
+use crate::settings::{Key, Settings};
 use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::{as_root, ics_setup, own};
@@ -22,23 +22,43 @@ use crate::vendor::prod_env;
 pub(super) struct Reconfigure<'h> {
     host: &'h dyn HostWrite,
     running: Option<Product>,
+    /// The product gets another image.
+    other_image: bool,
+    /// Images of the planned compose file that are not here: they come before anything stops.
+    missing: Option<(Settings, Server, Vec<String>)>,
 }
 
 impl<'h> Reconfigure<'h> {
     /// Nothing is known yet.
     pub(super) fn new(host: &'h dyn HostWrite) -> Self {
-        Self { host, running: None }
+        Self { host, running: None, other_image: false, missing: None }
+    }
+
+    /// Images that the planned compose file names and that are not here.
+    fn images(
+        &self,
+        context: &RunContext,
+        planned: Vec<compose::Service>,
+    ) -> Result<Option<(Settings, Server, Vec<String>)>, Problem> {
+        let images: Vec<String> = planned.into_iter().filter_map(|service| service.image).collect();
+        let missing = fetch::missing(self.host, &images)?;
+        let server = docker::versions(self.host, Time::new(LOOK, LOOK)).ok().and_then(|seen| seen.server.ok());
+        let settings = context.settings.clone().filter(|_| !missing.is_empty());
+        Ok(settings.zip(server).map(|(settings, server)| (settings, server, missing)))
     }
 
     /// What runs again, and how it ended: logs first, since going back removes the containers that have them; then the files
     /// as they were, and the product as it was.
     fn bring_back(&self, doing: &mut Doing<'_, '_>, problem: Problem, edited: bool) -> Problem {
         let Some(running) = &self.running else { return problem };
-        doing.tell(&"that has failed; bringing the product back as it was".into());
         let problem = match running.keep_logs(self.host, &doing.context.redactor) {
             Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
             None => problem,
         };
+        if edited && self.other_image {
+            return stays_as_it_is(problem, running);
+        }
+        doing.tell(&"that has failed; bringing the product back as it was".into());
         let failed = doing.context.stages.clone();
         let undone = if edited { take_back(doing, self.host) } else { Ok(()) };
         let up = undone.and_then(|()| running.start(self.host, doing));
@@ -62,7 +82,7 @@ impl<'h> Reconfigure<'h> {
 
 impl Around for Reconfigure<'_> {
     fn foresee(&mut self, context: &mut RunContext) -> Result<(), Problem> {
-        self.running = None;
+        (self.running, self.missing) = (None, None);
         let Some(settings) = &context.settings else { return Ok(()) };
         let (home, wanted) = (settings.home.clone(), settings.switch(Key::Restart));
         let limits = Limits::of(settings);
@@ -98,6 +118,13 @@ impl Around for Reconfigure<'_> {
         if idle && !was_stopped && wanted != Some(true) {
             return Ok(());
         }
+        if compose_edited {
+            let (view, changes) = (View::new(self.host), &context.plan.changes);
+            let planned = PlannedHost::new(&view, changes);
+            let after = Place::look(&planned, &home).services(&planned, &home).unwrap_or_default();
+            self.other_image = has_other_image(readers.as_deref().unwrap_or_default(), &after);
+            self.missing = self.images(context, after)?;
+        }
         self.running = Some(Product::look(self.host, &home, limits)?);
         Ok(())
     }
@@ -112,7 +139,11 @@ impl Around for Reconfigure<'_> {
 
     fn before(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        running.calm = Some(Uninterrupted::begin());
+        let calm = Uninterrupted::begin();
+        if let Some((settings, server, images)) = &self.missing {
+            fetch::stage(self.host, Some(&calm), doing, settings, server, images)?;
+        }
+        running.calm = Some(calm);
         marker::write(self.host)?;
         running.stopped = Some(Instant::now());
         doing.tell(&text!("stopping {}", own(running.product_services().collect::<Vec<_>>().join(", "))));

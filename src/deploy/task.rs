@@ -1,7 +1,9 @@
 //! What a stage works with.
 
+use crate::converge::Doing;
 use crate::host::{HostRead, HostWrite, Watch};
 use crate::problem::{Problem, id};
+use crate::signals::Uninterrupted;
 use crate::text::Text;
 
 use std::time::Duration;
@@ -56,6 +58,24 @@ impl<'t> Task<'t> {
         }
         Err(cancelled("cancelled while it waited"))
     }
+}
+
+/// Runs a part of a stage that tells how far it is and can be ended.
+///
+/// # Errors
+/// As `work`.
+pub(super) fn task<T>(
+    host: &dyn HostWrite,
+    calm: Option<&Uninterrupted>,
+    doing: &mut Doing<'_, '_>,
+    work: impl FnOnce(&mut Task<'_>) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    let stop = || calm.is_some_and(Uninterrupted::take_arrived);
+    let mut tell = |told: Told<'_>| match told {
+        Told::Line(line) => doing.tell(line),
+        Told::Moving(line) => doing.moving(line),
+    };
+    work(&mut Task { host, tell: &mut tell, stop: &stop })
 }
 
 /// The person wanted no more.

@@ -261,22 +261,22 @@ fn spellings(lower: Option<&str>, upper: Option<&str>, place: &Text, context: &C
 
 /// Hosts that a member may stand for, whatever its form.
 fn meant_by(member: &str) -> Vec<Target> {
-    let hosts = [
-        member.trim_matches(['[', ']', '.', '*']).to_owned(),
-        member.replace('*', "1"),
-        format!("a.{}", member.trim_start_matches(['*', '.'])),
-    ];
+    let hosts = [member.trim_matches(['[', ']', '.', '*']).to_owned(), member.replace('*', "1")];
+    // Below a name there are others; below what is none there is nothing.
+    let stem = member.trim_start_matches(['*', '.']);
+    let below = form::is_name(stem).then(|| format!("a.{stem}"));
     // The beginning of an address stands for what begins so.
     let begins = member.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let addresses = ["1", "1.1", "1.1.1"].into_iter().filter(|_| begins).map(|rest| format!("{member}{rest}"));
     let first = |separator| member.split_once(separator).map(|(first, _)| first.to_owned());
-    let hosts = hosts.into_iter().chain(addresses).chain(first('-'));
+    let hosts = hosts.into_iter().chain(below).chain(addresses).chain(first('-'));
     let hosts = hosts.chain(first('/').and_then(|first| form::neighbour_of(&first)));
     let (name, port) = form::host_and_port(member).unwrap_or((member, ""));
     let with_port =
         target(name.trim_matches(['[', ']', '.', '*'])).map(|own| Target { port: port.parse().ok(), ..own });
-    // A dot at the end of a URL's host is nobody's meaning.
-    let hosts = hosts.filter(|host| !host.ends_with('.'));
+    // What is neither a name nor an address stands in no URL, and no URL's host has a dot at its end.
+    let is_host = |host: &String| host.parse::<core::net::IpAddr>().is_ok() || form::is_name(host);
+    let hosts = hosts.filter(|host| !host.ends_with('.') && is_host(host));
     hosts.filter_map(|host| target(&host)).chain(with_port).collect()
 }
 

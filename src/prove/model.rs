@@ -44,8 +44,15 @@ pub(super) fn ways(consumers: &[Consumer], program: &Program, targets: &[Target]
 
 fn of_consumer(consumer: &Consumer, client: &Client, target: &Target) -> Way {
     if consumer.consumer == Who::PackageManager {
-        // Its setting knows no list.
-        return if consumer.proxy(target.tls).is_some() { Way::Proxy } else { Way::Direct };
+        // Its setting knows no list; some hosts have a rule of their own.
+        let is_direct = match &target.host {
+            clients::Host::Name(name) => consumer.direct.iter().any(|own| own.eq_ignore_ascii_case(name)),
+            clients::Host::V4(_) | clients::Host::V6(_) => {
+                let host = target.host.to_string();
+                consumer.direct.contains(&host)
+            }
+        };
+        return if consumer.proxy(target.tls).is_some() && !is_direct { Way::Proxy } else { Way::Direct };
     }
     match client.route_in(target, &environment(consumer)) {
         Route::Proxy { .. } => Way::Proxy,

@@ -142,7 +142,6 @@ fn back_ends_that_nobody_can_tell_of_are_skipped_and_never_passed() {
             "it is taken from the environment of whoever starts the containers",
         ),
         (format!("services:\n{reads}    environment:\n      DIVVY_DB_HOST:\n"), "whoever starts the containers"),
-        (format!("services:\n{reads}    environment:\n      DIVVY_DB_HOST: ${{X:-a}}${{Y}}\n"), ""),
     ] {
         let root = Root::ubuntu();
         root.put("divvycloud/docker-compose.yml", &text);

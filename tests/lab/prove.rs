@@ -516,7 +516,7 @@ fn dnf_is_asked_itself() {
 fn curl_wget_git_and_apt_are_asked() {
     let guest = guest(Family::Ubuntu);
     for client in ["curl", "wget", "git", "apt-get"] {
-        if guest.run(&["sh", "-c", &format!("command -v {client}")]).code != 0 {
+        if guest.run(&["sh", "-c", &format!("command -v {client}")]).code != Some(0) {
             skip("prove", client, "this root has none");
             continue;
         }

@@ -222,6 +222,11 @@ fn consumer(probe: &mut FileProbe<'_>, manager: PackageManager, found: &Proxies,
     }
     for Special { whom, sight } in &found.special {
         let value = sight.value().and_then(|raw| probe.value(raw));
+        if let (Whom::Host(host), Sight::Unset { .. }) = (whom, sight)
+            && !consumer.direct.contains(host)
+        {
+            consumer.direct.push(host.clone());
+        }
         // A host or repository that is asked directly is a wish of whoever wrote it.
         if value.is_some() || matches!(sight, Sight::Unknown { .. }) {
             let at = shown(probe, sight.at());

@@ -17,14 +17,11 @@ use std::time::Instant;
 use ready::{Ready, stage_of};
 
 use super::databases::Databases;
-use super::fetch::Source;
-use super::product::{Product, take_back};
-use super::task::{Task, Told};
+use super::product::{Product, stays_as_it_is, take_back};
+use super::task::{Task, task};
 use super::{accounts, boot, engine, fetch, probe_container};
-use crate::context::authority;
 use crate::converge::{Around, Doing, RunContext};
 use crate::host::HostWrite;
-use crate::net::Roots;
 use crate::plan::{Change, Stage, StageId, StageState};
 use crate::problem::{HostState, Problem, id};
 use crate::settings::{Found, Layers};
@@ -86,21 +83,7 @@ impl<'h> Install<'h> {
     /// Images.
     fn fetch(&self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let (Some(ready), Some(engine)) = (&self.ready, &self.engine) else { return Ok(()) };
-        let settings = &ready.settings;
-        let roots = Roots::of(self.host, &authority(settings.proxy_ca.as_ref())?);
-        let source = Source {
-            bundle: ready.wish.bundle.as_deref(),
-            proxy: settings.proxies.https.as_ref().map(|proxy| &proxy.value),
-            roots: &roots,
-            folder: &engine.server.root,
-            architecture: &engine.server.arch,
-        };
-        doing.stage(StageId::Fetch, |doing| {
-            let work = |task: &mut Task<'_>| fetch::fetch(task, &ready.images, &source);
-            let fetched = task(self.host, self.calm.as_ref(), doing, work)?;
-            let state = if fetched.images.is_empty() { StageState::Done } else { StageState::Changed };
-            Ok((state, fetched.detail()))
-        })
+        fetch::stage(self.host, self.calm.as_ref(), doing, &ready.settings, &engine.server, &ready.images)
     }
 
     /// One throw-away container of the product's own image asks the proxy from where the product will.
@@ -139,6 +122,9 @@ impl<'h> Install<'h> {
             Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
             None => problem,
         };
+        if ready.other_image && !ready.is_first {
+            return stays_as_it_is(problem, product);
+        }
         let failed = doing.context.stages.clone();
         let back = if ready.is_first {
             doing.tell(&"that has failed; taking the containers away, data stays".into());
@@ -236,7 +222,12 @@ impl Around for Install<'_> {
     fn after(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let Some(ready) = &self.ready else { return Ok(()) };
         let host = self.host;
-        let mut product = Product::look(host, &ready.settings.home, ready.limits)?;
+        let written = |problem: Problem| {
+            problem
+                .hint("everything is written, and nothing was started: run the same command again")
+                .leaving(HostState::Changed)
+        };
+        let mut product = Product::look(host, &ready.settings.home, ready.limits).map_err(written)?;
         product.calm = self.calm.take();
         if let Err(problem) = product.start(host, doing) {
             return Err(match problem.id == id::CANCELLED {
@@ -258,21 +249,6 @@ impl Around for Install<'_> {
         doing.context.plan.next_steps.extend(steps.into_iter().filter(ready::still_holds));
         Ok(())
     }
-}
-
-/// Runs a part of a stage that tells how far it is and can be ended.
-fn task<T>(
-    host: &dyn HostWrite,
-    calm: Option<&Uninterrupted>,
-    doing: &mut Doing<'_, '_>,
-    work: impl FnOnce(&mut Task<'_>) -> Result<T, Problem>,
-) -> Result<T, Problem> {
-    let stop = || calm.is_some_and(Uninterrupted::take_arrived);
-    let mut tell = |told: Told<'_>| match told {
-        Told::Line(line) => doing.tell(line),
-        Told::Moving(line) => doing.moving(line),
-    };
-    work(&mut Task { host, tell: &mut tell, stop: &stop })
 }
 
 /// Files of a stage, as a person counts them.

@@ -9,7 +9,7 @@ use crate::context::found;
 use crate::converge::RunContext;
 use crate::deploy::databases::Databases;
 use crate::deploy::health::Limits;
-use crate::deploy::product::{ids, stale};
+use crate::deploy::product::{has_other_image, ids, stale};
 use crate::deploy::{LOOK, accounts, boot, engine, fetch, no_answer, preflight};
 use crate::docker::{Container, NoDocker, compose};
 use crate::finding::Status;
@@ -47,6 +47,8 @@ pub(super) struct Ready {
     pub(super) daemon_behind: bool,
     /// There is no container yet.
     pub(super) is_first: bool,
+    /// The product that is there gets another image.
+    pub(super) other_image: bool,
     /// Nothing is to be done.
     pub(super) is_idle: bool,
 }
@@ -127,7 +129,8 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let planned_view = View::new(&planned);
     let found = found(&planned_view, &platform, &home, First::Product)?;
     let databases = Databases::of(host, &settings, &found)?;
-    context.findings.extend(preflight::findings(host, &databases, image.as_deref().unwrap_or_default()));
+    let here = facts.server().map(|server| server.arch.as_str());
+    context.findings.extend(preflight::findings(host, &databases, image.as_deref().unwrap_or_default(), here));
     let is_first = there.is_empty();
     let is_idle = context.plan.is_empty()
         && accounts_done
@@ -162,6 +165,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         image,
         daemon_behind,
         is_first,
+        other_image: has_other_image(&before, &after),
         is_idle,
     }))
 }

@@ -64,6 +64,15 @@ fn killed_at_each_stage_the_same_command_goes_on() {
     let site = Site::new(Engine::V26_1);
     site.load_images();
     let words = [&["ics-setup", "install", "--yes"][..], &WORDS].concat();
+
+    // Flags of a run that was killed are not taken in silence.
+    site.kill_at(&[&words[..], &["--workers", "3"]].concat(), "engine ");
+    let json = install(&site, &[&WORDS[..], &["--dry-run"]].concat()).expect(0).json();
+    assert!(json["findings"].to_string().contains("was interrupted"), "{json:#}");
+    let json = install(&site, &WORDS).expect(0).json();
+    assert!(json["findings"].to_string().contains("--workers: 3 then, nothing now"), "{json:#}");
+    ics_setup(&site, &["revert"]).expect(0);
+
     for marker in
         ["prepare ", "engine ", "accounts ", "files ", "fetch ", "databases ", "starting the product", "start "]
     {
