@@ -41,7 +41,7 @@ fn architecture(host: &dyn HostRead, image: &str, here: Option<&str>) -> Finding
             docker::run(host, Time::new(LOOK, LOOK), arguments).ok().filter(|output| output.code == Some(0))?;
         Some(first_line(&output.stdout, 40)).filter(|word| !word.is_empty())
     };
-    let here = here.filter(|word| !word.is_empty()).unwrap_or_else(|| this_machine()).to_owned();
+    let here = here.filter(|word| !word.is_empty()).unwrap_or(this_machine()).to_owned();
     let of_image = told(&["image", "inspect", "--format", "{{.Architecture}}", image]);
     let expected = text!("an image for {}", Foreign::new(&here));
     match of_image {
