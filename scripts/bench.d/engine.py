@@ -32,6 +32,8 @@ ip link set lo up
 mkdir -p var/lib/docker opt/images
 mount --bind "$DIR/docker" var/lib/docker
 mount --bind "$IMAGES" opt/images
+mkdir -p "./$SCRATCH"
+mount --bind "$SCRATCH" "./$SCRATCH"
 touch usr/bin/ics-setup
 mount --bind "$BINARY" usr/bin/ics-setup
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
@@ -57,7 +59,8 @@ class NotThere(OSError):
 class Site:
     """Engine 20.10 of Debian 12, Compose 2.40 as its plugin, and the images of the stand-in product. It ends with `close`."""
 
-    def __init__(self, folder, binary):
+    def __init__(self, scratch, folder, binary):
+        """Sees `scratch` at its own path."""
         docker = os.path.realpath(os.path.join(os.environ.get("ICS_SETUP_LAB") or "target/lab", "docker"))
         if not os.path.exists(os.path.join(docker, "images", "stamp")):
             raise NotThere(f"no hosts at {docker}: run scripts/lab/images as root")
@@ -71,16 +74,18 @@ class Site:
         os.makedirs(os.path.dirname(plugin))
         shutil.copy(os.path.join(docker, "compose", "2.40.3"), plugin)
         os.chmod(plugin, 0o755)
+        said = open(os.path.join(folder, "holder"), "w")
         self.holder = subprocess.Popen(
             ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--net", "--ipc", "--uts", "sh", "-ec", SETUP],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={
-                "PATH": PATH, "LOWER": os.path.join(docker, "debian-12"), "DIR": folder, "BINARY": binary,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True, env={
+                "PATH": PATH, "SCRATCH": scratch, "LOWER": os.path.join(docker, "debian-12"), "DIR": folder, "BINARY": binary,
                 "IMAGES": os.path.join(docker, "images"),
             },
         )
         try:
             if self.holder.stdout.readline() != "ready\n":
-                raise OSError("no namespaces of its own (root is needed)")
+                with open(said.name, errors="replace") as file:
+                    raise OSError("no namespaces of its own (root is needed): " + " ".join(file.read().split())[-200:])
             spaces = ["--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd"]
             self.enter = ["nsenter", "--target", self.pid, *spaces, "--", "env", "-i", f"PATH={PATH}", "HOME=/root"]
             self.shell("rm -f /usr/bin/docker-compose")

@@ -32,7 +32,7 @@ while time.monotonic() < end:
 
 
 def measure(bench, new):
-    site = Site(bench.path("engine"), bench.binary)
+    site = Site(bench.scratch, bench.path("engine"), bench.binary)
     try:
         if "install" in bench.peers:
             install(bench, new, site)
@@ -83,7 +83,7 @@ def install(bench, new, site):
         runner.reset()
         bench.run(runner, log=bench.path(f"install-{runner.name}.log"))
         if runner is own:
-            site.shell("rm -rf /root/kept; mkdir /root/kept; cp -p /divvycloud/*.yml /divvycloud/prod.env /root/kept")
+            site.shell("rm -rf /root/kept; mkdir /root/kept; find /divvycloud -maxdepth 1 -type f | xargs cp -pt /root/kept")
 
     race(bench, "Installation of a Test Drive, images are there", [own, bare], [whole, again], works)
 

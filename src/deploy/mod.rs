@@ -8,7 +8,7 @@
 //! | `product` | its containers: stop, start, wait until they are well, what became of them |
 //! | `databases` | databases, user and rights on MySQL |
 //! | `health` | is it healthy, will it be, or not any more? |
-//! | `watch` | what its interface answers meanwhile, and how long it was down |
+//! | `pulse` | what its interface answers meanwhile, and how long it was down |
 //! | `compose` | Compose as a program |
 //! | `accounts` | the product's user, and who may talk to Docker |
 //! | `boot` | the unit that starts it when the host has started |
@@ -36,10 +36,10 @@ mod marker;
 mod preflight;
 mod probe_container;
 mod product;
+mod pulse;
 mod reconfigure;
 mod remove;
 pub(crate) mod task;
-mod watch;
 mod words;
 
 use std::time::Duration;

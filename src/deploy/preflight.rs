@@ -17,15 +17,20 @@ const LOOK: Duration = Duration::from_secs(10);
 /// What Docker calls the architecture that images of the vendor have been seen for.
 const SEEN: &str = "amd64";
 
-/// Looks. `image` is the one that is going to run.
-pub(super) fn findings(host: &dyn HostRead, databases: &Databases<'_>, image: &str) -> Vec<Finding> {
+/// Looks. `image` is the one that is going to run; `here`: what the engine says that it is for.
+pub(super) fn findings(
+    host: &dyn HostRead,
+    databases: &Databases<'_>,
+    image: &str,
+    here: Option<&str>,
+) -> Vec<Finding> {
     let mut findings = databases.foresee();
-    findings.push(architecture(host, image));
+    findings.push(architecture(host, image, here));
     findings
 }
 
 /// The image's architecture against the engine's.
-fn architecture(host: &dyn HostRead, image: &str) -> Finding {
+fn architecture(host: &dyn HostRead, image: &str, here: Option<&str>) -> Finding {
     let id = ids::IMAGE_ARCHITECTURE;
     if !host.is_live() {
         return Finding::skip(id, "the image's architecture: not looked at")
@@ -36,7 +41,7 @@ fn architecture(host: &dyn HostRead, image: &str) -> Finding {
             docker::run(host, Time::new(LOOK, LOOK), arguments).ok().filter(|output| output.code == Some(0))?;
         Some(first_line(&output.stdout, 40)).filter(|word| !word.is_empty())
     };
-    let here = told(&["version", "--format", "{{.Server.Arch}}"]).unwrap_or_else(|| this_machine().to_owned());
+    let here = here.filter(|word| !word.is_empty()).unwrap_or(this_machine()).to_owned();
     let of_image = told(&["image", "inspect", "--format", "{{.Architecture}}", image]);
     let expected = text!("an image for {}", Foreign::new(&here));
     match of_image {
@@ -85,19 +90,20 @@ mod tests {
 
     #[test]
     fn an_image_for_another_processor_is_told_before_it_is_started() {
-        let host = |here: &'static str| Double::installed().prints("docker version", format!("{here}\n"));
-        for (host, status) in [
-            (host("amd64").prints("docker image", "amd64\n"), Status::Pass),
-            (host("arm64").prints("docker image", "amd64\n"), Status::Fail),
-            (host("arm64").fails("docker image", "No such image"), Status::Warn),
-            (host("amd64").fails("docker image", "No such image"), Status::Pass),
+        let image = || Double::installed().prints("docker image", "amd64\n");
+        let absent = || Double::installed().fails("docker image", "No such image");
+        for (host, here, status) in [
+            (image(), "amd64", Status::Pass),
+            (image(), "arm64", Status::Fail),
+            (absent(), "arm64", Status::Warn),
+            (absent(), "amd64", Status::Pass),
         ] {
-            let found = architecture(&host, "ics:v1");
+            let found = architecture(&host, "ics:v1", Some(here));
             assert_eq!(found.status, status, "{found:?}");
             assert_eq!(found.fix.is_empty(), !matches!(status, Status::Fail | Status::Warn));
         }
         let mut image = Double::installed();
         image.live = false;
-        assert_eq!(architecture(&image, "ics:v1").status, Status::Skip);
+        assert_eq!(architecture(&image, "ics:v1", None).status, Status::Skip);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::compose::Compose;
 use super::health::{Failure, Health, Limits, Poll, State};
-use super::watch::{ASK, Watch};
+use super::pulse::{ASK, Pulse};
 use super::{LOOK, no_answer};
 use crate::apply::{revert, runs};
 use crate::converge::Doing;
@@ -126,15 +126,15 @@ impl Product {
     pub(super) fn start(&self, host: &dyn HostRead, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let began = seconds_of(host.now());
         let mut health = Health::new(self.limits, &self.services);
-        let mut watch = Watch::new(host, &self.home, self.stopped);
+        let mut pulse = Pulse::new(host, &self.home, self.stopped);
         doing.stage(StageId::Start, |doing| {
             doing.tell(&"starting the product".into());
-            watch.during(|| self.compose(host, &["up", "-d"]))?;
+            pulse.during(|| self.compose(host, &["up", "-d"]))?;
             Ok((StageState::Changed, text!("{}", self.command("up -d"))))
         })?;
         doing.stage(StageId::Healthy, |doing| {
-            self.wait(host, doing, &mut health, &mut watch, began)?;
-            let detail = match watch.down.filter(|_| !self.before.is_empty()) {
+            self.wait(host, doing, &mut health, &mut pulse, began)?;
+            let detail = match pulse.down.filter(|_| !self.before.is_empty()) {
                 Some(down) => text!("down for {}", own(seconds(down))),
                 None => "it answers, and its containers are steady".into(),
             };
@@ -162,22 +162,22 @@ impl Product {
         host: &dyn HostRead,
         doing: &mut Doing<'_, '_>,
         health: &mut Health,
-        watch: &mut Watch,
+        pulse: &mut Pulse,
         since: u64,
     ) -> Result<(), Problem> {
         let (began, mut told) = (Instant::now(), None);
         let mut lines = Lines { hits: Vec::new(), next: SILENT };
         let mut looked: Option<(Instant, bool)> = None;
         loop {
-            watch.ask();
-            let is_well = watch.is_well();
+            pulse.ask();
+            let is_well = pulse.is_well();
             let pause = if is_well { WELL } else { PAUSE };
             if looked.is_none_or(|(at, was_well)| was_well != is_well || at.elapsed() >= pause) {
                 let at = began.elapsed();
                 if !is_well && at >= lines.next {
                     lines = Lines { hits: self.read_logs(host, since), next: began.elapsed() + LOGS };
                 }
-                let (at, mut poll) = (began.elapsed(), self.poll(host, watch, &lines)?);
+                let (at, mut poll) = (began.elapsed(), self.poll(host, pulse, &lines)?);
                 let state = health.see(at, &poll).map_err(|failure| {
                     poll.log = self.read_logs(host, since);
                     let problem = unhealthy(&failure, &poll, &self.compose);
@@ -205,13 +205,13 @@ impl Product {
     }
 
     /// Looks at the containers once.
-    fn poll(&self, host: &dyn HostRead, watch: &Watch, lines: &Lines) -> Result<Poll, Problem> {
+    fn poll(&self, host: &dyn HostRead, pulse: &Pulse, lines: &Lines) -> Result<Poll, Problem> {
         let began = Instant::now();
         let found = own_containers(host, &self.home, Time::new(LOOK, LOOK)).map_err(|error| no_answer(&error))?;
         let seen = containers::of(host, &self.home, &found);
         Ok(Poll {
-            status: watch.status,
-            has_interface: watch.has_interface(),
+            status: pulse.status,
+            has_interface: pulse.has_interface(),
             wanted: seen.wanted.unwrap_or_else(|| self.expected()),
             services: seen.services,
             log: lines.hits.clone(),

@@ -8,7 +8,6 @@ mod progress;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -140,13 +139,32 @@ pub(super) fn stage(
 /// # Errors
 /// Docker does not say.
 pub(crate) fn missing(host: &dyn HostRead, images: &[String]) -> Result<Vec<String>, Problem> {
-    let mut missing = Vec::new();
+    Ok(architectures(host, images)?.into_iter().filter_map(|(image, here)| here.is_none().then_some(image)).collect())
+}
+
+/// The architecture of each of these images, each once; `None`: it is not here.
+fn architectures(host: &dyn HostRead, images: &[String]) -> Result<Vec<(String, Option<String>)>, Problem> {
+    let mut distinct: Vec<&String> = Vec::new();
     for image in images {
-        if !missing.contains(image) && architecture(host, image)?.is_none() {
-            missing.push(image.clone());
+        if !distinct.contains(&image) {
+            distinct.push(image);
         }
     }
-    Ok(missing)
+    // Where all are here, one question has all answers; where one is not, nothing tells whose they are.
+    if distinct.len() > 1 && !distinct.iter().any(|image| image.starts_with('-') || image.is_empty()) {
+        let words = ["image", "inspect", "--format", "{{.Architecture}}"];
+        let arguments: Vec<&str> = words.into_iter().chain(distinct.iter().map(|image| image.as_str())).collect();
+        if let Ok(output) = docker::run(host, Time::new(LOOK, LOOK), &arguments)
+            && output.code == Some(0)
+        {
+            let text = String::from_utf8_lossy(&output.stdout);
+            let lines: Vec<_> = text.lines().map(|line| docker::text::shown(line.trim(), 40)).collect();
+            if lines.len() == distinct.len() {
+                return Ok(distinct.into_iter().cloned().zip(lines.into_iter().map(Some)).collect());
+            }
+        }
+    }
+    distinct.into_iter().map(|image| Ok((image.clone(), architecture(host, image)?))).collect()
 }
 
 /// An image's architecture, in Go's words; `None`: it is not here.
@@ -183,7 +201,9 @@ fn no_answer(error: &NoDocker) -> Text {
 /// One of them cannot be had, or is for another architecture.
 pub(crate) fn fetch(task: &mut Task<'_>, images: &[String], source: &Source<'_>) -> Result<Fetched, Problem> {
     let began = Instant::now();
-    let wanted = missing(task.reader(), images)?;
+    let mut here = architectures(task.reader(), images)?;
+    let wanted: Vec<String> = here.iter().filter(|(_, own)| own.is_none()).map(|(image, _)| image.clone()).collect();
+    let all_were_here = wanted.is_empty();
     let mut fetched = Fetched::default();
     let stay = |problem: Problem, fetched: &Fetched| match fetched.images.len() {
         0 => problem,
@@ -204,11 +224,14 @@ pub(crate) fn fetch(task: &mut Task<'_>, images: &[String], source: &Source<'_>)
             }
         }
     }
-    let distinct: BTreeSet<&String> = images.iter().collect();
-    for image in distinct {
-        let found = architecture(task.reader(), image)?;
-        if let Some(other) =
-            found.filter(|own| !own.is_empty() && own != source.architecture && !source.architecture.is_empty())
+    if !all_were_here {
+        here = architectures(task.reader(), images)?;
+    }
+    here.sort();
+    for (image, found) in &here {
+        if let Some(other) = found
+            .as_ref()
+            .filter(|own| !own.is_empty() && *own != source.architecture && !source.architecture.is_empty())
         {
             let message = text!(
                 "{} is an image for {}, and this host is {}",

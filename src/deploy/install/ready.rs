@@ -132,7 +132,8 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let planned_view = View::new(&planned);
     let found = found(&planned_view, &platform, &home, First::Product)?;
     let databases = Databases::of(host, &settings, &found)?;
-    context.findings.extend(preflight::findings(host, &databases, image.as_deref().unwrap_or_default()));
+    let here = facts.server().map(|server| server.arch.as_str());
+    context.findings.extend(preflight::findings(host, &databases, image.as_deref().unwrap_or_default(), here));
     let is_first = there.is_empty();
     let is_idle = context.plan.is_empty()
         && accounts_done

@@ -18,7 +18,7 @@ const BESIDE: Duration = Duration::from_secs(2);
 
 /// The interface, as it answered last.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct Pulse {
     /// Address and port; `None`: this host has no interface.
     at: Option<(String, u16)>,
     /// What it answered last; `None`: it did not.
@@ -29,7 +29,7 @@ pub(super) struct Watch {
     pub(super) down: Option<Duration>,
 }
 
-impl Watch {
+impl Pulse {
     /// The interface of the product whose folder is `home`; `since`: it was stopped then.
     pub(super) fn new(host: &dyn HostRead, home: &Path, since: Option<Instant>) -> Self {
         let at = interface::address(host, home, &Place::look(host, home));
@@ -87,15 +87,15 @@ impl Watch {
 mod tests {
     use super::*;
 
-    fn watch(since: Option<Instant>) -> Watch {
-        Watch { at: Some(("127.0.0.1".to_owned(), 1)), status: None, since, down: None }
+    fn pulse(since: Option<Instant>) -> Pulse {
+        Pulse { at: Some(("127.0.0.1".to_owned(), 1)), status: None, since, down: None }
     }
 
     #[test]
     fn down_is_from_the_stop_to_the_first_200() {
         let stop = Instant::now();
         let after = |seconds| stop + Duration::from_secs(seconds);
-        let mut stopped = watch(Some(stop));
+        let mut stopped = pulse(Some(stop));
         for (status, at, down) in [
             (None, 1, None),
             (Some(503), 2, None),
@@ -107,7 +107,7 @@ mod tests {
             assert_eq!(stopped.down, down.map(Duration::from_secs));
         }
         // Nobody has stopped it: it is down from the first answer that it does not give.
-        let mut ran = watch(None);
+        let mut ran = pulse(None);
         for (status, at, down) in [(Some(200), 1, None), (None, 2, None), (Some(200), 4, Some(2))] {
             ran.note(status, after(at));
             assert_eq!(ran.down, down.map(Duration::from_secs));
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn work_does_not_wait_for_an_interface_that_is_not_there() {
-        assert_eq!(watch(None).during(|| 7), 7);
-        assert_eq!(Watch { at: None, ..watch(None) }.during(|| 7), 7);
+        assert_eq!(pulse(None).during(|| 7), 7);
+        assert_eq!(Pulse { at: None, ..pulse(None) }.during(|| 7), 7);
     }
 }
