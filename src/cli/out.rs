@@ -172,7 +172,7 @@ pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
                 let gap = if findings.is_empty() { "" } else { "\n" };
                 message(&format!("{findings}{gap}"));
                 message(&human_problem(problem, report.redactor, paint));
-                if matches!(report.command, "prepare" | "reconfigure" | "revert") {
+                if matches!(report.command, "prepare" | "install" | "reconfigure" | "revert" | "wizard") {
                     message(&format!("\n{}\n", stands(report, problem)));
                 }
             }
