@@ -138,6 +138,7 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
         stages: &[],
         findings: &[],
         next_steps: &[],
+        for_good: false,
         error: Some(problem),
         redactor,
         person: &NOBODY,
