@@ -3,6 +3,7 @@
 use super::args::Globals;
 use super::{ask, out, terminal};
 use crate::converge::{Interface, Options, RunContext};
+use crate::plan::Stage;
 use crate::problem::Problem;
 use crate::report::{Paint, human_containers, human_plan, line};
 use crate::settings::Spec;
@@ -40,7 +41,7 @@ impl Interface for ByFlags<'_> {
         if let Some(folder) = context.for_good.first() {
             return ask::confirm_by_word(&line(&context.redactor, folder));
         }
-        ask::confirm(context.plan.changes.len(), !human_containers(&context.containers).is_empty())
+        ask::confirm(context.plan.changes.len(), !human_containers(&context.containers, true).is_empty())
     }
 
     fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem> {
@@ -49,13 +50,19 @@ impl Interface for ByFlags<'_> {
 
     fn step(&mut self, what: &Text, context: &RunContext) {
         if !self.0.quiet {
-            out::message(&format!("{}\n", line(&context.redactor, what)));
+            out::message(&format!("  {}\n", line(&context.redactor, what)));
+        }
+    }
+
+    fn stage(&mut self, stage: &Stage, context: &RunContext) {
+        if !self.0.quiet {
+            out::message(&format!("{}\n", line(&context.redactor, &stage.line())));
         }
     }
 
     fn moving(&mut self, what: &Text, context: &RunContext) {
         if !self.0.quiet {
-            out::moving(&line(&context.redactor, what));
+            out::moving(&format!("  {}", line(&context.redactor, what)));
         }
     }
 }
@@ -63,7 +70,7 @@ impl Interface for ByFlags<'_> {
 /// Diffs, and what becomes of containers.
 fn plan(context: &RunContext, paint: Paint) -> String {
     let diff = human_plan(&context.plan.changes, &context.redactor, paint);
-    let containers = human_containers(&context.containers);
+    let containers = human_containers(&context.containers, true);
     let gone: Vec<String> =
         context.for_good.iter().map(|what| format!("  {}\n", line(&context.redactor, what))).collect();
     let gone =

@@ -138,6 +138,7 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
         stages: &[],
         findings: &[],
         next_steps: &[],
+        for_good: false,
         error: Some(problem),
         redactor,
         person: &NOBODY,
@@ -172,7 +173,7 @@ pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
                 let gap = if findings.is_empty() { "" } else { "\n" };
                 message(&format!("{findings}{gap}"));
                 message(&human_problem(problem, report.redactor, paint));
-                if matches!(report.command, "prepare" | "reconfigure" | "revert") {
+                if matches!(report.command, "prepare" | "install" | "reconfigure" | "revert" | "wizard") {
                     message(&format!("\n{}\n", stands(report, problem)));
                 }
             }

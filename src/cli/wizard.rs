@@ -11,7 +11,7 @@ use crate::apply::runs;
 use crate::context::{Inputs, Subject, authority, has_product};
 use crate::converge::{Converge, Interface, Options, RunContext, stop_on_failure};
 use crate::net::Roots;
-use crate::plan::Change;
+use crate::plan::{Change, Stage};
 use crate::problem::{HostState, Problem};
 use crate::report::{Outcome, Paint};
 use crate::settings::{self, Key, Layer, Spec};
@@ -143,6 +143,10 @@ impl Interface for AtTheMenu<'_> {
         self.menu.progress(change);
     }
 
+    fn stage(&mut self, stage: &Stage, context: &RunContext) {
+        self.flags.stage(stage, context);
+    }
+
     fn step(&mut self, what: &Text, context: &RunContext) {
         self.flags.step(what, context);
     }
@@ -165,7 +169,7 @@ fn end(
         Ok(outcome) if !globals.json && !globals.quiet => {
             let outcome = *outcome;
             let paint = Paint(globals.color);
-            out::result(&closing(context, outcome, &globals.person, command, paint));
+            out::result(&closing(context, (phase, outcome), &globals.person, command, paint));
             return out::exit(globals, outcome);
         }
         Ok(_) => context.plan.next_steps.push(repeat),

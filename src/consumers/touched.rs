@@ -18,32 +18,32 @@ pub struct Touched {
 }
 
 /// All of them; the first that fits a path counts.
-pub const TOUCHED: [Touched; 8] = [
+pub const TOUCHED: [Touched; 13] = [
     Touched {
         shown: "`/etc/environment` (Ubuntu family)",
         paths: &["/etc/environment"],
-        by: "`prepare`",
+        by: "`prepare`, `install`",
         what: "`http_proxy`, `https_proxy`, `no_proxy` as `name=\"value\"`",
         read_by: "PAM at each login; sessions that run keep what they have",
     },
     Touched {
         shown: "`/etc/profile.d/proxy.sh` (CentOS family)",
         paths: &["/etc/profile.d/proxy.sh"],
-        by: "`prepare`",
+        by: "`prepare`, `install`",
         what: "the same with `export`",
         read_by: "each login shell; sessions that run keep what they have",
     },
     Touched {
         shown: "`/etc/systemd/system/docker.service.d/http-proxy.conf`",
         paths: &["/etc/systemd/system/*.service.d/http-proxy.conf"],
-        by: "`prepare`",
+        by: "`prepare`, `install`",
         what: "`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` for the Docker daemon",
         read_by: "the Docker daemon when it starts",
     },
     Touched {
         shown: "`/etc/docker/daemon.json`",
         paths: &["/etc/docker/daemon.json"],
-        by: "`prepare`",
+        by: "`prepare`, `install`",
         what: "only where it has `proxies` already, which outrank the drop-in",
         read_by: "the Docker daemon when it starts",
     },
@@ -57,15 +57,55 @@ pub const TOUCHED: [Touched; 8] = [
     Touched {
         shown: "`/divvycloud/prod.env`",
         paths: &["*/prod.env"],
-        by: "`reconfigure`",
-        what: "uncomments and sets the proxy lines; database and Redis lines when given",
+        by: "`install`, `reconfigure`",
+        what: "made where there is none; else uncomments and sets the proxy lines; database and Redis lines when given",
         read_by: "the product's containers when they are started anew",
+    },
+    Touched {
+        shown: "`/divvycloud/docker-compose.yml`",
+        paths: &["*/docker-compose.yml", "*/docker-compose.yaml", "*/compose.yaml", "*/compose.yml"],
+        by: "`install`, `reconfigure`",
+        what: "made where there is none; else image, workers, port and address, where a setting of the run names them",
+        read_by: "Compose at each of its runs",
+    },
+    Touched {
+        shown: "`/divvycloud/mysql.env`",
+        paths: &["*/mysql.env"],
+        by: "`install`",
+        what: "of a Test Drive: accounts of its database, with a password that was made up",
+        read_by: "the container of MySQL when the folder of its data is made",
+    },
+    Touched {
+        shown: "`/etc/systemd/system/insightcloudsec.service`",
+        paths: &["/etc/systemd/system/insightcloudsec.service"],
+        by: "`install`",
+        what: "starts the product when the host has started",
+        read_by: "systemd, when the host has started",
+    },
+    Touched {
+        shown: "root's crontab",
+        paths: &["/var/spool/cron/*"],
+        by: "`install`",
+        what: "the vendor's line that starts the product goes, since the unit does it",
+        read_by: "cron",
+    },
+    Touched {
+        shown: "`/etc/apt/sources.list.d/ics-setup-docker.list`, `/etc/yum.repos.d/ics-setup-docker.repo`, and the key",
+        paths: &[
+            "/etc/apt/sources.list.d/ics-setup-*",
+            "/etc/yum.repos.d/ics-setup-*",
+            "/etc/apt/keyrings/ics-setup-*",
+            "/etc/pki/rpm-gpg/*",
+        ],
+        by: "`install --docker-repo`",
+        what: "the repository that Docker comes from",
+        read_by: "the package manager at each of its runs",
     },
     Touched {
         shown: "`/var/lib/ics-setup` (0700)",
         paths: &["/var/lib/ics-setup/*"],
-        by: "both",
-        what: "lock, journals, backups, what the last run was told without passwords (0600)",
+        by: "all",
+        what: "lock, journals, backups, what the last run was told without passwords, what runs have made beside files, a password that was made up (0600)",
         read_by: "ics-setup itself",
     },
     Touched {

@@ -54,9 +54,15 @@ impl Doing<'_, '_> {
 
     /// How a stage ended, in the place of what was noted of it before.
     pub(crate) fn note(&mut self, stage: Stage) {
-        let line = stage.line();
+        self.interface.stage(&stage, self.context);
         self.context.note(stage);
-        self.tell(&line);
+    }
+
+    /// Says how a stage ended that was gone through before the plan was confirmed.
+    pub(crate) fn told(&mut self, id: StageId) {
+        if let Some(stage) = self.context.stages.iter().find(|stage| stage.id == id) {
+            self.interface.stage(stage, self.context);
+        }
     }
 
     /// Notes what was found.

@@ -65,6 +65,9 @@ pub(crate) trait Interface {
     /// A change was made.
     fn progress(&mut self, _change: &Change) {}
 
+    /// A stage has ended.
+    fn stage(&mut self, _stage: &Stage, _context: &RunContext) {}
+
     /// Something that takes its time begins.
     fn step(&mut self, _what: &Text, _context: &RunContext) {}
 
@@ -171,6 +174,7 @@ impl RunContext {
             stages: &self.stages,
             findings: &self.findings,
             next_steps,
+            for_good: !self.for_good.is_empty(),
             error,
             redactor: &self.redactor,
             person,

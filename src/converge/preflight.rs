@@ -111,6 +111,8 @@ pub(super) fn look(
     let mut findings = Vec::new();
     if check_first {
         findings.extend(host_and_proxy(&look, &planned, &context.plan.consumers, end));
+        // The unit calls Compose where it is.
+        findings.retain(|finding| phase != Phase::Install || finding.id != ids::COMPOSE_PATH);
     }
     for back_end in moved {
         let unasked_for = |why: Text| {

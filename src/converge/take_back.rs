@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{Around, Doing, Interface, Options, RunContext};
 use crate::apply::{Run, Session, State, revert, runs};
 use crate::consumers;
+use crate::docker::compose;
 use crate::envfile::unit::Release;
 use crate::host::{HostWrite, View};
 use crate::plan::Plan;
@@ -106,7 +107,12 @@ fn afterwards(host: &dyn HostWrite, plan: &Plan, as_is: bool) -> Vec<Text> {
     if has("/etc/environment") || has("/etc/profile.d/") {
         steps.push(targets::LOG_IN_AGAIN.into());
     }
-    let of_daemon = |path: &Path| path.to_string_lossy().contains("docker") && !path.ends_with("prod.env");
+    let of_daemon = |path: &Path| {
+        let is_of_product = path.ends_with("prod.env")
+            || path.file_name().is_some_and(|name| compose::rank(&name.to_string_lossy()).is_some());
+        let is_of_packages = ["/etc/apt", "/etc/yum.repos.d", "/etc/pki"].iter().any(|folder| path.starts_with(folder));
+        path.to_string_lossy().contains("docker") && !is_of_product && !is_of_packages
+    };
     if plan.changes.iter().any(|change| of_daemon(&change.path)) {
         steps.extend(consumers::installed_docker(host, Release::UNKNOWN).map(targets::docker_reads_again));
     }

@@ -80,17 +80,6 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The service that failed.
-    pub(crate) fn service(&self) -> Option<&str> {
-        match self {
-            Self::CrashLoop { service, .. } | Self::Ended { service, .. } | Self::OutOfMemory { service, .. } => {
-                Some(service)
-            }
-            Self::Late { missing, .. } => missing.first().map(String::as_str),
-            Self::Rejected { .. } => None,
-        }
-    }
-
     /// Its container.
     pub(crate) fn container(&self) -> Option<&str> {
         match self {

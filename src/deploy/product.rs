@@ -385,5 +385,5 @@ fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
         }
         _ => problem,
     };
-    problem.hint_command(as_root(compose.shown(&format!("logs --tail 50 {}", failure.service().unwrap_or_default()))))
+    problem
 }

@@ -80,6 +80,11 @@ impl<'h> Reconfigure<'h> {
     }
 }
 
+/// Is a service of this name made from the product's image?
+fn is_of_product_name(name: &str) -> bool {
+    Known::get().service(name).is_none_or(|known| known.product)
+}
+
 impl Around for Reconfigure<'_> {
     fn foresee(&mut self, context: &mut RunContext) -> Result<(), Problem> {
         (self.running, self.missing) = (None, None);
@@ -104,13 +109,22 @@ impl Around for Reconfigure<'_> {
         let compose_edited = place.files(&home).iter().any(|file| context.plan.touches(file));
         let stale = stale(self.host, &home);
         let readers = place.services(self.host, &home);
-        let is_of_product = |name: &str| Known::get().service(name).is_none_or(|known| known.product);
+        let (view, changes) = (View::new(self.host), context.plan.changes.clone());
+        let planned = PlannedHost::new(&view, &changes);
+        let after = Place::look(&planned, &home).services(&planned, &home);
+        let of = |services: &Option<Vec<compose::Service>>, name: &str| {
+            services.as_ref().and_then(|all| all.iter().find(|own| own.name == name)).cloned()
+        };
+        let is_other = |name: &str| match (of(&readers, name), of(&after, name)) {
+            (Some(before), Some(after)) => !before.makes_same(&after),
+            _ => is_of_product_name(name),
+        };
         let reads = |name: &str| match &readers {
             Some(services) => services.iter().any(|own| own.name == name && own.reads(&prod_env(&home))),
-            None => is_of_product(name),
+            None => is_of_product_name(name),
         };
         let change = |name: &String| {
-            let anew = (edited && reads(name)) || (compose_edited && is_of_product(name)) || stale.contains(name);
+            let anew = (edited && reads(name)) || (compose_edited && is_other(name)) || stale.contains(name);
             ContainerChange { service: name.clone(), fate: if anew { Fate::Recreate } else { Fate::Keep } }
         };
         context.containers = ids(&found.own).keys().map(change).collect();

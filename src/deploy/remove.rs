@@ -9,7 +9,7 @@ use super::product::{Product, ids, is_product};
 use super::{LOOK, accounts, boot, engine, no_answer};
 use crate::apply::Run;
 use crate::converge::{Around, Doing, RunContext};
-use crate::docker::{self, Container, NoDocker, compose};
+use crate::docker::{self, Container, NoDocker, compose, repository_and_tag};
 use crate::host::{Command, HostRead, HostWrite};
 use crate::net::Time;
 use crate::plan::{Action, ContainerChange, Fate, Plan};
@@ -121,7 +121,12 @@ impl<'h> Remove<'h> {
         let image = |container: &Container| format!("{}:{}", container.state.repository, container.state.tag);
         besides.images = found.iter().map(image).collect();
         let services = Place::look(self.host, folder).services(self.host, folder).unwrap_or_default();
-        besides.images.extend(services.into_iter().filter_map(|service| service.image));
+        let images = services.into_iter().filter_map(|service| service.image);
+        let tagged = |image: String| match repository_and_tag(&image) {
+            _ if image.contains('@') => image,
+            (repository, tag) => format!("{repository}:{tag}"),
+        };
+        besides.images.extend(images.map(tagged));
         besides.images.sort();
         besides.images.dedup();
         // An engine that others use stays.
@@ -210,7 +215,8 @@ impl Around for Remove<'_> {
         match &mut self.way {
             Way::Stays => Ok(()),
             Way::Goes(product) => {
-                doing.tell(&"taking the containers away; data and images stay".into());
+                let what = if self.purge.is_some() { "data and images go after them" } else { "data and images stay" };
+                doing.tell(&text!("taking the containers away; {}", own(what)));
                 product.compose(self.host, &["down"])
             }
             Way::Again(product) => {
@@ -249,7 +255,8 @@ impl Around for Remove<'_> {
                 }
             }
             Way::Again(product) => {
-                product.start(self.host, doing).map_err(stays)?;
+                let look = || as_root(product.command("logs --tail 50"));
+                product.start(self.host, doing).map_err(|problem| stays(problem.hint_command(look())))?;
                 doing.context.containers = product.changes(self.host)?;
             }
         }

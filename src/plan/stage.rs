@@ -69,11 +69,12 @@ impl Stage {
         Self { id, state, seconds: 0.0, detail: detail.into() }
     }
 
-    /// The stage on one line.
+    /// The stage on one line; why it failed is what the problem of the run says.
     pub(crate) fn line(&self) -> Text {
+        let detail = if self.state == StageState::Failed { Text::default() } else { self.detail.clone() };
         let time = format!("{:>7.1} s", self.seconds);
         let (name, state) = (format!("{:<10}", self.id.as_str()), format!("{:<8}", self.state.as_str()));
-        text!("{} {}{}  {}", own(name), own(state), own(time), self.detail.clone())
+        text!("{} {}{}  {}", own(name), own(state), own(time), detail)
     }
 }
 
@@ -92,7 +93,17 @@ words! {
 }
 
 impl Fate {
-    /// Of containers: what was, or is to be, done with them.
+    /// What is to be done with containers.
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Recreate => "re-create",
+            Self::Keep => "keep",
+            Self::Remove => "remove",
+        }
+    }
+
+    /// What was done with them.
     pub(crate) fn past(self) -> &'static str {
         match self {
             Self::Create => "created",

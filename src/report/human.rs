@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use super::characters::{characters, diff_line, line as say, visible};
+use super::json::installed;
 use super::{Outcome, Report};
 use crate::apply::{Drift, Run, State};
+use crate::consumers::Who;
 use crate::finding::{Finding, Status, ids};
 use crate::plan::{Action, Change, ContainerChange, Fate, Stage, StageId, StageState, unified};
 use crate::problem::{HostState, Kind, Problem};
@@ -70,15 +72,16 @@ pub fn plan(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
     text
 }
 
-/// What becomes of containers, on one line; nothing where all stay.
-pub fn containers(changes: &[ContainerChange]) -> String {
+/// What has become of containers, or `planned` becomes of them, on one line; nothing where all stay.
+pub fn containers(changes: &[ContainerChange], planned: bool) -> String {
     if changes.iter().all(|change| change.fate == Fate::Keep) {
         return String::new();
     }
     let of = |fate: Fate| {
         let names: Vec<String> =
             changes.iter().filter(|own| own.fate == fate).map(|own| visible(&own.service)).collect();
-        (!names.is_empty()).then(|| format!("{} {}", names.join(", "), fate.past()))
+        let verb = if planned { fate.verb() } else { fate.past() };
+        (!names.is_empty()).then(|| format!("{verb} {}", names.join(", ")))
     };
     format!("containers: {}\n", Fate::ALL.into_iter().filter_map(of).collect::<Vec<_>>().join("; "))
 }
@@ -133,35 +136,45 @@ pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
 }
 
 /// How the host stands after a run that failed.
-pub fn stands(report: &Report<'_>, problem: &Problem) -> &'static str {
+pub fn stands(report: &Report<'_>, problem: &Problem) -> String {
     let recovered = report.findings.iter().any(|finding| finding.id == ids::RUN_RECOVERED);
-    match problem.host_state {
+    let stages =
+        [(StageId::Engine, "Docker"), (StageId::Fetch, "images"), (StageId::Databases, "what was made on MySQL")];
+    let is_made = |id: StageId| report.stages.iter().any(|own| own.id == id && own.state == StageState::Changed);
+    let left: Vec<&str> = stages.into_iter().filter(|(id, _)| is_made(*id)).map(|(_, word)| word).collect();
+    let head = match problem.host_state {
         HostState::AsItWas if recovered => "Nothing was changed beyond what was taken back of the interrupted run.",
         HostState::AsItWas => "Nothing was changed.",
-        HostState::Restored => "Nothing was changed: what had been written was put back.",
+        HostState::Restored if left.is_empty() => "Nothing was changed: what had been written was put back.",
+        HostState::Restored => "What had been written was put back.",
         HostState::Changed => "The host is changed.",
         HostState::Committed => "The host is changed: everything was written and stays.",
+    };
+    match problem.host_state {
+        HostState::Restored if !left.is_empty() => format!("{head} What stays: {}.", left.join(", ")),
+        _ => head.to_owned(),
     }
 }
 
-/// How the host stands after a run that did not fail.
-pub fn ended(outcome: Outcome, stages: &[Stage], containers: &[ContainerChange]) -> &'static str {
+/// How the host stands after a run of this verb that did not fail.
+pub fn ended(verb: &str, outcome: Outcome, stages: &[Stage]) -> &'static str {
     let state = |id: StageId| stages.iter().find(|stage| stage.id == id).map(|stage| stage.state);
-    let is_install = state(StageId::Settings).is_some();
-    let is_gone = !containers.is_empty() && containers.iter().all(|own| own.fate == Fate::Remove);
-    match (outcome, state(StageId::Healthy)) {
-        (Outcome::Pending, _) => "Dry run: nothing was written.",
-        (Outcome::Unchanged, Some(StageState::Done)) => "Nothing to do: the product is installed and healthy.",
-        (Outcome::Unchanged, _) => "Nothing to do: no file has to change.",
-        (Outcome::Changed, Some(StageState::Changed)) if is_install => "Done: the product is installed and healthy.",
-        (Outcome::Changed, Some(StageState::Changed)) => "Done: the product runs with these values and is healthy.",
-        (Outcome::Changed, _) if is_install => {
-            "Done: the product's files are there; install on the running system starts it."
+    let healthy = state(StageId::Healthy);
+    match outcome {
+        Outcome::Pending => "Dry run: nothing was written.",
+        Outcome::Unchanged if verb == "install" && healthy == Some(StageState::Done) => {
+            "Nothing to do: the product is installed and healthy."
         }
-        (Outcome::Changed, _) if is_gone => "Done: the product is taken away.",
-        (Outcome::Changed, _) => "Done.",
-        (Outcome::Failed, _) => "Failed.",
-        (Outcome::Restored, _) => "Failed; everything is as it was before.",
+        Outcome::Unchanged => "Nothing to do: no file has to change.",
+        Outcome::Changed => match (verb, healthy) {
+            ("install", Some(StageState::Changed)) => "Done: the product is installed and healthy.",
+            ("install", _) => "Done: the product's files are written; install on the running system starts it.",
+            ("reconfigure", Some(StageState::Changed)) => "Done: the product runs with the new values and is healthy.",
+            ("revert", Some(StageState::Changed)) => "Done: the product runs again as before and is healthy.",
+            _ => "Done.",
+        },
+        Outcome::Failed => "Failed.",
+        Outcome::Restored => "Failed; everything is as it was before.",
     }
 }
 
@@ -192,7 +205,9 @@ impl Report<'_> {
             let reasons = change.reasons.iter().map(|reason| say(self.redactor, reason)).collect::<Vec<_>>().join("; ");
             let _ = writeln!(text, "{} {}: {reasons}", paint.bold(&done), change.path.display());
         }
-        text.push_str(&containers(self.containers));
+        if self.outcome != Outcome::Pending {
+            text.push_str(&containers(self.containers, false));
+        }
         // Stages that were gone through were told while they ended.
         let told = |stage: &&Stage| match self.outcome {
             Outcome::Pending => stage.state != StageState::Pending,
@@ -211,11 +226,24 @@ impl Report<'_> {
         // After a change the proof is shown also where it passed. That the host was fit before is none.
         let all = verbose || self.outcome == Outcome::Changed;
         let is_idle = |finding: &&Finding| finding.status == Status::Pass && finding.id.group() == "host";
-        let told: Vec<Finding> = self.findings.iter().filter(|own| verbose || !is_idle(own)).cloned().collect();
+        // Of an installation that the product is healthy is the proof; who sees the proxy is told besides.
+        let is_proof = |finding: &&Finding| {
+            self.command != "install"
+                || !matches!(finding.status, Status::Pass | Status::Skip)
+                || (finding.status == Status::Pass && Who::of(finding.id).is_some())
+        };
+        let told = self.findings.iter().filter(|own| verbose || (!is_idle(own) && is_proof(own)));
+        let told: Vec<Finding> = told.cloned().collect();
         text.push_str(&findings(&told, all, self.redactor, paint));
         let gap = if text.is_empty() || self.outcome == Outcome::Unchanged { "" } else { "\n" };
-        let _ = writeln!(text, "{gap}{}", ended(self.outcome, self.stages, self.containers));
-        if let (Outcome::Changed, Some(run)) = (self.outcome, self.run) {
+        let is_gone = !self.containers.is_empty() && self.containers.iter().all(|own| own.fate == Fate::Remove);
+        let ended = match (self.outcome, self.for_good) {
+            (Outcome::Changed, true) => "Done: the product is taken away, for good.",
+            (Outcome::Changed, false) if is_gone => "Done: the product is taken away; its data and images stay.",
+            _ => ended(self.command, self.outcome, self.stages),
+        };
+        let _ = writeln!(text, "{gap}{ended}");
+        if let (Outcome::Changed, Some(run), false) = (self.outcome, self.run, self.for_good) {
             let undo = text!("{}", ics_setup(text!("revert {}", own(run)))).pasted_by(self.person);
             let _ = writeln!(text, "undo: {}", say(self.redactor, &undo));
         }
@@ -240,6 +268,9 @@ pub fn status(runs: &[Run], drift: &[Drift], person: &Person, paint: Paint) -> S
         };
         let begin = &run.begin;
         let _ = writeln!(text, "{}  {}  {:<11}  {state}  {}", begin.run, begin.time, begin.command, files.join(", "));
+    }
+    if let Some((run, folder)) = installed(runs) {
+        let _ = writeln!(text, "product  installed in {} by run {}", visible(&folder), run.begin.run);
     }
     for Drift { path, cause } in drift {
         let _ = writeln!(text, "{} {}: {cause}", paint.with("33", "drift"), visible(path));

@@ -71,6 +71,16 @@ fn change_json(change: &Change, redactor: &Redactor) -> Value {
     })
 }
 
+/// The run in force that has installed the product, and its folder.
+pub(super) fn installed(runs: &[Run]) -> Option<(&Run, String)> {
+    let is_install = |run: &&Run| run.begin.command == "install" && run.state == State::Committed;
+    runs.iter().rev().filter(is_install).find_map(|run| {
+        let mut paths = run.begin.files().map(|intent| intent.path.as_path());
+        let file = paths.find(|path| path.ends_with("prod.env") || path.ends_with("docker-compose.yml"))?;
+        Some((run, file.parent()?.display().to_string()))
+    })
+}
+
 /// The result of `status`.
 pub fn status(runs: &[Run], drift: &[Drift]) -> Value {
     let run = |run: &Run| {
@@ -89,6 +99,7 @@ pub fn status(runs: &[Run], drift: &[Drift]) -> Value {
         "command": "status",
         "runs": runs.iter().map(run).collect::<Vec<_>>(),
         "drift": drift,
+        "product": installed(runs).map(|(run, folder)| json!({"folder": folder, "run": run.begin.run})),
         "interrupted": runs.iter().find(|run| run.state == State::Interrupted).map(run),
     })
 }

@@ -67,6 +67,8 @@ pub struct Report<'a> {
     pub findings: &'a [Finding],
     /// What the person has to do.
     pub next_steps: &'a [Text],
+    /// Something has gone that nothing brings back.
+    pub for_good: bool,
     /// Why it failed.
     pub error: Option<&'a Problem>,
     /// Keeps secrets out.

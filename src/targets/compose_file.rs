@@ -110,6 +110,10 @@ pub(crate) fn asked_of_compose(
     )
 }
 
+fn counted(workers: u32) -> String {
+    if workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") }
+}
+
 /// A file that is not edited.
 fn refused(shown: &Path, odd: &Odd) -> Finding {
     let at = if odd.line == 0 { text!("{}", shown) } else { text!("{}:{}", shown, own(odd.line)) };
@@ -246,7 +250,7 @@ impl Wishes<'_> {
     fn workers(&self) -> Result<Option<(u32, Text)>, Problem> {
         if let Some(count) = self.said(Key::Workers) {
             let count = count.parse().map_err(|_| Problem::bug("--workers is a number by its shape"))?;
-            return Ok(Some((count, text!("{} workers", own(count)))));
+            return Ok(Some((count, text!("{}", own(counted(count))))));
         }
         if !self.fresh {
             return Ok(None);
@@ -254,12 +258,12 @@ impl Wishes<'_> {
         Ok(Some(match hardware::memory_available_kib(self.context.view.host) {
             Some(kib) => {
                 let count = (kib / WORKER_KIB).clamp(1, MOST_WORKERS);
-                let why = text!("{} workers: {} MiB of memory are available", own(count), own(kib >> 10));
-                (u32::try_from(count).unwrap_or(1), why)
+                let count = u32::try_from(count).unwrap_or(1);
+                (count, text!("{}: {} MiB of memory are available", own(counted(count)), own(kib >> 10)))
             }
             None => {
                 let count = WORKERS_OF_AN_IMAGE;
-                (count, text!("{} workers: the memory is not known here (--workers)", own(count)))
+                (count, text!("{}: the memory is not known here (--workers)", own(counted(count))))
             }
         }))
     }

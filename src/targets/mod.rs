@@ -130,7 +130,20 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     let mut draft = Draft::new(context.view);
     let settings = context.settings;
     let vars = ProxyVars::new(settings);
-    if !settings.proxies.any() && !settings.remove_proxy && settings.back_ends.is_empty() {
+    for target in chosen(context)? {
+        match target {
+            TargetName::SystemProxy => system_proxy::plan(context, &vars, &mut draft)?,
+            TargetName::DockerDaemon | TargetName::PackageManager if !vars.change() => {}
+            TargetName::DockerDaemon => docker::plan(context, &vars, &mut draft)?,
+            TargetName::PackageManager => package_manager::plan(context, &vars, &mut draft)?,
+            TargetName::ProdEnv => prod_env::plan(context, &vars, &mut draft)?,
+            TargetName::ComposeFile => compose_file::plan(context, &mut draft)?,
+            TargetName::Boot => boot::plan(context, &mut draft)?,
+        }
+    }
+    let asks_nothing = !settings.proxies.any() && !settings.remove_proxy && settings.back_ends.is_empty();
+    // An installation goes directly then.
+    if asks_nothing && draft.plan.changes.is_empty() && context.phase != Phase::Install {
         let title = match context.found.unknown_proxy() {
             Some((path, line)) => {
                 let at = Place::new(path, line).shown(context.view.host);
@@ -144,17 +157,6 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
                 .cause("without a proxy there is nothing to write")
                 .advise(ics_setup(text!("{} --proxy http://<HOST>:<PORT>", own(context.phase.verb())))),
         );
-    }
-    for target in chosen(context)? {
-        match target {
-            TargetName::SystemProxy => system_proxy::plan(context, &vars, &mut draft)?,
-            TargetName::DockerDaemon | TargetName::PackageManager if !vars.change() => {}
-            TargetName::DockerDaemon => docker::plan(context, &vars, &mut draft)?,
-            TargetName::PackageManager => package_manager::plan(context, &vars, &mut draft)?,
-            TargetName::ProdEnv => prod_env::plan(context, &vars, &mut draft)?,
-            TargetName::ComposeFile => compose_file::plan(context, &mut draft)?,
-            TargetName::Boot => boot::plan(context, &mut draft)?,
-        }
     }
     say_what_differs(context, &vars, &mut draft);
     unused::say(context, &mut draft);

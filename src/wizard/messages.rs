@@ -12,6 +12,7 @@ use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::report::{self, Outcome, Paint, human_findings, visible};
 use crate::settings::{First, Key, SETTINGS_FILE, TABLE, home};
+use crate::targets::Phase;
 use crate::text;
 use crate::text::{Person, Text, ics_setup, own};
 use crate::vendor::prod_env;
@@ -77,8 +78,14 @@ pub(super) fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> 
 }
 
 /// The end of a run that went well: who sees it now, what is next, the way back, and the command that repeats it.
-pub(crate) fn closing(context: &RunContext, outcome: Outcome, person: &Person, command: &str, paint: Paint) -> String {
-    let mut text = format!("{}\n", report::ended(outcome, &context.stages, &context.containers));
+pub(crate) fn closing(
+    context: &RunContext,
+    (phase, outcome): (Phase, Outcome),
+    person: &Person,
+    command: &str,
+    paint: Paint,
+) -> String {
+    let mut text = format!("{}\n", report::ended(phase.verb(), outcome, &context.stages));
     let mut part = |title: &str, body: &str| {
         if !body.is_empty() {
             let _ = write!(text, "\n{}\n{body}", paint.bold(title));

@@ -344,3 +344,42 @@ fn a_file_from_a_server_is_taken_with_its_checksum_alone() {
     }
     assert!(root.get(COMPOSE).starts_with("version: '2.2'\n"));
 }
+
+/// The commands of the README's section on a healthy product, without what root's shell adds.
+fn readme() -> Vec<Vec<&'static str>> {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("<!-- product:").unwrap();
+    let (section, _) = rest.split_once("<!-- end of product -->").unwrap();
+    let blocks = section.split("```\n").skip(1).step_by(2);
+    let words = |command: &'static str| command.split_whitespace().filter(|word| *word != "\\").collect::<Vec<_>>();
+    blocks.flat_map(|block| block.split("sudo ics-setup ").skip(1).map(words)).collect()
+}
+
+#[test]
+fn the_readme_tells_how_to_install_and_how_to_take_it_back() {
+    let commands = readme();
+    let (installs, reverts): (Vec<_>, Vec<_>) = commands.iter().partition(|words| words[0] == "install");
+    assert!(installs.len() == 2 && reverts.len() == 2, "{commands:?}");
+    for install in installs {
+        let root = bare(Root::ubuntu);
+        let before = root.picture();
+        let words: Vec<String> = install
+            .iter()
+            .map(|word| match word.strip_prefix("/root/") {
+                Some(name) => {
+                    root.put(&format!("pw/{name}"), "s3cret-of-somebody\n");
+                    root.at(&format!("pw/{name}")).display().to_string()
+                }
+                None => (*word).to_owned(),
+            })
+            .collect();
+        run(&root, &words, &[]).ok();
+        assert!(root.has(COMPOSE) && root.has("divvycloud/prod.env"));
+        root.run(&reverts[0].iter().chain(&["--yes"]).copied().collect::<Vec<_>>()).ok();
+        assert!(!root.has(COMPOSE) && !root.has("divvycloud/prod.env"), "{:?}", before.keys());
+        // What goes for good is named as a run has installed it.
+        let other = root.run(&["revert", "--purge=/elsewhere", "--yes"]);
+        assert!(other.code == 3 && other.stderr.contains("/divvycloud"), "{}", other.stderr);
+        root.run(&reverts[1].iter().chain(&["--yes", "--dry-run"]).copied().collect::<Vec<_>>()).ok();
+    }
+}

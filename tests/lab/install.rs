@@ -4,3 +4,4 @@ mod failures;
 mod lab;
 mod production;
 mod whole;
+mod words;

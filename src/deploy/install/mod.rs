@@ -137,7 +137,7 @@ impl<'h> Install<'h> {
         doing.context.containers = product.changes(self.host).unwrap_or_default();
         match back {
             Ok(()) if ready.is_first => {
-                let problem = problem.hint("no container is left; images and the data of databases stay");
+                let problem = problem.hint("no container is left; the data of databases stays");
                 self.without_accounts(problem).leaving(HostState::Restored)
             }
             Ok(()) => problem.hint("the product runs again as before").leaving(HostState::Restored),
@@ -171,7 +171,9 @@ impl Around for Install<'_> {
         self.ready.as_ref().is_none_or(|ready| ready.is_idle)
     }
 
-    fn before(&mut self, _doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+    fn before(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        doing.told(StageId::Settings);
+        doing.told(StageId::Preflight);
         self.began = Some(Instant::now());
         self.calm = Some(Uninterrupted::begin());
         Ok(())
