@@ -128,14 +128,15 @@ impl Around for Reconfigure<'_> {
             ContainerChange { service: name.clone(), fate: if anew { Fate::Recreate } else { Fate::Keep } }
         };
         context.containers = ids(&found.own).keys().map(change).collect();
-        let idle = context.containers.iter().all(|change| change.fate == Fate::Keep);
+        let count = |services: &Option<Vec<compose::Service>>, name: &str| of(services, name).map(|own| own.scale());
+        let is_scaled = |change: &ContainerChange| count(&readers, &change.service) != count(&after, &change.service);
+        let is_same = |change: &ContainerChange| change.fate == Fate::Keep && !(compose_edited && is_scaled(change));
+        let idle = context.containers.iter().all(is_same);
         if idle && !was_stopped && wanted != Some(true) {
             return Ok(());
         }
         if compose_edited {
-            let (view, changes) = (View::new(self.host), &context.plan.changes);
-            let planned = PlannedHost::new(&view, changes);
-            let after = Place::look(&planned, &home).services(&planned, &home).unwrap_or_default();
+            let after = after.unwrap_or_default();
             self.other_image = has_other_image(readers.as_deref().unwrap_or_default(), &after);
             self.missing = self.images(context, after)?;
         }
