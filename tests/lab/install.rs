@@ -1,6 +1,9 @@
 //! `install` onto hosts with real engines, with a stand-in for the product in the containers.
 
+mod booted;
 mod failures;
+mod fetch;
 mod lab;
+mod over;
 mod production;
 mod whole;

@@ -24,7 +24,8 @@ pub const MYSQL_ADMIN: (&str, &str) = ("admin", "S3cret-Admin");
 pub const REDIS_PASSWORD: &str = "S3cret-Redis";
 
 const REGISTRIES: &str = "public.ecr.aws registry-1.docker.io";
-const ORIGINS: &str = "files.corp.example divvycentral.divvycloud.com backoffice.divvycloud.com get.divvycloud.com s3.amazonaws.com";
+const ORIGINS: &str =
+    "files.corp.example divvycentral.divvycloud.com backoffice.divvycloud.com get.divvycloud.com s3.amazonaws.com";
 
 pub struct Outside {
     guest: Guest,
