@@ -41,7 +41,12 @@ impl Exit {
             (id::NEEDS_ROOT, ..) => Self::NEEDS_ROOT,
             (id::LOCKED, ..) => Self::LOCKED,
             (id::CANCELLED, ..) => Self::CANCELLED,
-            (id::CHECKS_FAILED | id::BUNDLE_REFUSED | id::FROM_REFUSED, ..) => Self::CHECKS_FAILED,
+            // Seen before anything was written. Of a Compose it is seen then, or where its stage ends.
+            (
+                id::CHECKS_FAILED | id::BUNDLE_REFUSED | id::FROM_REFUSED | id::COMPOSE_MISSING | id::IMAGES_UNPROVEN,
+                _,
+                HostState::AsItWas,
+            ) => Self::CHECKS_FAILED,
             (id::USAGE, ..) => Self::USAGE,
             (_, Kind::Settings, _) => Self::SETTINGS,
             (_, Kind::Bug, _) => Self::BUG,

@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::{HostContext, Inputs};
+use crate::docker::compose::USUAL;
+use crate::docker::compose::outline::outline;
 use crate::envfile::{State, Syntax, find};
 use crate::host::{FileKind, HostRead};
 use crate::problem::Problem;
 use crate::product::Place;
 use crate::secret;
 use crate::settings::{Deployment, Key, Origin, Settings, Spec, home};
+use crate::vendor::prod_env;
 
 /// Where a password that was made up is kept as long as the data that it opens: in the state folder.
 pub(crate) const KEPT: &str = "/var/lib/ics-setup/test-drive.env";
@@ -64,7 +67,11 @@ impl HostContext<'_> {
         if self.deployment() != Deployment::TestDrive || said || stands || self.found.databases.is_some() {
             return Ok(());
         }
-        let mut known = None;
+        // Somebody's file without one is for a database that has the product's own default.
+        if self.view.snapshot(&prod_env(&home))?.is_some() {
+            return Ok(());
+        }
+        let mut known = self.password_of_compose(&home)?;
         for file in [PathBuf::from(KEPT), mysql_env(&home)] {
             known = known.or(self.view.snapshot(&file)?.and_then(|snapshot| password_in(&snapshot.bytes)));
         }
@@ -78,6 +85,25 @@ impl HostContext<'_> {
             self.layers.flags = inputs.flags.clone();
         }
         Ok(())
+    }
+
+    /// The one that the compose file itself gives its database: that which is there, else the one of the bundle.
+    fn password_of_compose(&self, home: &Path) -> Result<Option<String>, Problem> {
+        let place = Place::look(&self.view, home);
+        let present = place.compose.first().map(|name| self.view.snapshot(&home.join(name))).transpose()?.flatten();
+        let bundle = self.layers.first_of(&[Key::Bundle]).map(|(_, folder)| Path::new(&folder.value).join(USUAL));
+        // A bundle that cannot be read, the run refuses where it takes it.
+        let brought = || bundle.and_then(|file| super::read(&file).ok());
+        let Some(bytes) = present.map(|snapshot| snapshot.bytes.clone()).or_else(brought) else { return Ok(None) };
+        // Nor does a file that is not understood say anything.
+        let services = outline(&String::from_utf8_lossy(&bytes)).unwrap_or_default();
+        let name = format!("{PASSWORD}=");
+        let value = services
+            .iter()
+            .filter(|service| service.name == "mysql")
+            .flat_map(|service| &service.environment)
+            .find_map(|line| line.strip_prefix(name.as_str()));
+        Ok(value.filter(|value| !value.is_empty() && !value.contains('$')).map(str::to_owned))
     }
 
     /// What the product in production cannot start without, and nobody has said. A Test Drive has its back ends itself.

@@ -207,7 +207,12 @@ fn through(lines: &[Line], question: &Question<'_>, network: &Text) -> Finding {
             .advise("write it with http://: --proxy http://<HOST>:<PORT>"),
         _ if failed.kind == "untrusted" => fail(text!("containers do not trust the certificate that {} shows", to))
             .cause("the proxy opens TLS and signs with an authority of its own, which the image does not know")
-            .advise("give the authority's certificate: --proxy-ca <FILE>"),
+            .advise(text!(
+                "copy the authority's certificate to {}, and mount it in the compose file: - ./{}:{}",
+                question.home.join(AUTHORITY.0).display(),
+                own(AUTHORITY.0),
+                own(AUTHORITY.1)
+            )),
         _ => fail(text!("containers get no TLS connection to {} through {}", to, way))
             .cause(if is_proxy { "the proxy, or something behind it, cut the connection" } else { "nothing lets containers out without a proxy, and prod.env names none" })
             .advise("name the proxy of this site: --proxy http://<HOST>:<PORT>"),

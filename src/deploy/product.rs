@@ -91,6 +91,11 @@ impl Product {
         self.compose.shown(arguments)
     }
 
+    /// The step of a plan that its start does.
+    pub(super) fn is_read(&self, host: &dyn HostRead) -> Text {
+        crate::targets::product_reads_again(host, &self.home)
+    }
+
     /// Runs Compose.
     ///
     /// # Errors

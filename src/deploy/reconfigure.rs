@@ -156,7 +156,7 @@ impl Around for Reconfigure<'_> {
         let Some(running) = &mut self.running else { return Ok(()) };
         let calm = Uninterrupted::begin();
         if let Some((settings, server, images)) = &self.missing {
-            fetch::stage(self.host, Some(&calm), doing, settings, server, images)?;
+            fetch::stage(self.host, Some(&calm), doing, settings, server, images, false)?;
         }
         running.calm = Some(calm);
         marker::write(self.host)?;
@@ -180,6 +180,9 @@ impl Around for Reconfigure<'_> {
         match running.start(self.host, doing).and_then(|()| running.verify(self.host, doing)) {
             Ok(()) => {
                 doing.context.containers = running.changes(self.host)?;
+                // They have read it.
+                let read = running.is_read(self.host);
+                doing.context.plan.next_steps.retain(|step| *step != read);
                 marker::clear(self.host)
             }
             Err(problem) if problem.id == id::CANCELLED => marker::clear(self.host).and(Err(problem)),

@@ -67,17 +67,19 @@ fn without_limit(unit: &[u8]) -> Vec<&[u8]> {
 /// Ways to call Compose by whole paths, best first. Where it is known which one serves the project, that one alone; where
 /// there is none yet, the shell finds at boot what was installed since.
 fn commands(context: &Context<'_>) -> Vec<String> {
-    if let Some(argv) = &context.found.compose {
-        return vec![argv.join(" ")];
-    }
     let files = &Vendor::get().compose;
     let there = |path: &&PathBuf| !matches!(context.view.lstat(path), Ok(None));
     let client = DOCKER.iter().find(|path| !matches!(context.view.lstat(Path::new(path)), Ok(None)));
     let plugin = files.plugins.iter().any(|path| there(&path));
     let plugin = client.filter(|_| plugin).map(|client| format!("{client} compose"));
     let programs = files.programs.iter().filter(there).map(|path| path.display().to_string());
-    let found = plugin.into_iter().chain(programs);
-    found.chain(std::iter::once(whichever())).collect()
+    let found: Vec<String> = plugin.into_iter().chain(programs).collect();
+    match &context.found.compose {
+        // The shell of an earlier run finds that one, where it comes first.
+        Some(argv) if found.first() == Some(&argv.join(" ")) => vec![argv.join(" "), whichever()],
+        Some(argv) => vec![argv.join(" ")],
+        None => found.into_iter().chain(std::iter::once(whichever())).collect(),
+    }
 }
 
 /// The client of Docker.

@@ -76,7 +76,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
         draft.next(read_again(context.view.host, &settings.home));
     }
     if installs {
-        password(context, draft);
+        password(context, snapshot.is_none(), draft);
     }
     Ok(())
 }
@@ -92,8 +92,9 @@ fn generation(context: &Context<'_>) -> Generation {
     context.found.generation.unwrap_or_else(of_release)
 }
 
-/// What is to be said of the password of the databases.
-fn password(context: &Context<'_>, draft: &mut Draft<'_>) {
+/// What is to be said of the password of the databases. Somebody's file without one is for a database that has the product's
+/// own default.
+fn password(context: &Context<'_>, fresh: bool, draft: &mut Draft<'_>) {
     let (settings, home) = (context.settings, &context.settings.home);
     let test_drive = settings.deployment == Deployment::TestDrive;
     let effective = Effective::new(settings, context.found);
@@ -101,7 +102,7 @@ fn password(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     }
     let Some(password) = effective.secret(Key::MysqlPassword) else {
-        if test_drive && complete::has_data(context.view, home) {
+        if fresh && test_drive && complete::has_data(context.view, home) {
             let folder = context.view.host.shown(&complete::data(home));
             let title = text!("{} has data of a database, and its password is nowhere", folder);
             draft.note(

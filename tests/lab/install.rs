@@ -1,7 +1,10 @@
 //! `install` onto hosts with real engines, with a stand-in for the product in the containers.
 
+mod booted;
 mod failures;
+mod fetch;
 mod lab;
+mod over;
 mod production;
 mod whole;
 mod words;

@@ -73,6 +73,8 @@ impl Facts {
 pub(crate) struct Source<'s> {
     /// A folder with archives and their checksums; `None`: their registries.
     pub(crate) bundle: Option<&'s Path>,
+    /// Its archives are what their checksums say: [`prove`] has looked.
+    pub(crate) proven: bool,
     /// The proxy that the daemon was given, to look at certificates the way it sees them.
     pub(crate) proxy: Option<&'s ProxyUrl>,
     /// What this host trusts.
@@ -117,11 +119,13 @@ pub(super) fn stage(
     settings: &Settings,
     server: &Server,
     images: &[String],
+    proven: bool,
 ) -> Result<(), Problem> {
     let roots = Roots::of(host, &authority(settings.proxy_ca.as_ref())?);
     let bundle = settings.text(Key::Bundle).map(PathBuf::from);
     let source = Source {
         bundle: bundle.as_deref(),
+        proven,
         proxy: settings.proxies.https.as_ref().map(|proxy| &proxy.value),
         roots: &roots,
         folder: &server.root,
@@ -401,22 +405,17 @@ pub(crate) fn size(bundle: &Path) -> Result<u64, Problem> {
     archives(bundle)?.into_iter().map(size).sum()
 }
 
-/// All archives of the bundle whose checksums are right; then the images are here under their names, or it has not got them.
-fn load(
-    task: &mut Task<'_>,
-    bundle: &Path,
-    wanted: &[String],
-    source: &Source<'_>,
-    fetched: &mut Fetched,
-) -> Result<(), Problem> {
-    let archives = archives(bundle)?;
-    let mut loaded = Vec::new();
-    for path in &archives {
+/// Are the archives of a bundle what its checksums say?
+///
+/// # Errors
+/// `images-unproven`: one is not, or has none.
+pub(crate) fn prove(task: &mut Task<'_>, bundle: &Path) -> Result<(), Problem> {
+    for path in archives(bundle)? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let right = checksum::of_list(bundle, name)?;
         task.say(&text!("checking {}", path.display()));
         let stop = task.stop;
-        let sum = checksum::of(path, |_| if stop() { Err(ErrorKind::Interrupted.into()) } else { Ok(()) });
+        let sum = checksum::of(&path, |_| if stop() { Err(ErrorKind::Interrupted.into()) } else { Ok(()) });
         let sum = sum.map_err(|error| match error.kind() {
             ErrorKind::Interrupted => cancelled("cancelled while the bundle was checked"),
             _ => Problem::host(id::UNREADABLE, text!("{} cannot be read", path.display())).caused_by(error),
@@ -426,6 +425,25 @@ fn load(
                 .because(text!("its SHA-256 is {}, and {} is listed", own(sum), own(right)))
                 .hint("bring it again: it is not whole, or another"));
         }
+    }
+    Ok(())
+}
+
+/// All archives of the bundle; then the images are here under their names, or it has not got them.
+fn load(
+    task: &mut Task<'_>,
+    bundle: &Path,
+    wanted: &[String],
+    source: &Source<'_>,
+    fetched: &mut Fetched,
+) -> Result<(), Problem> {
+    if !source.proven {
+        prove(task, bundle)?;
+    }
+    let archives = archives(bundle)?;
+    let mut loaded = Vec::new();
+    for path in &archives {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         task.say(&text!("loading {}", path.display()));
         let shown = path.display().to_string();
         let (output, progress) = followed(task, &["docker", "load", "-i", &shown], name);

@@ -83,7 +83,7 @@ impl<'h> Install<'h> {
     /// Images.
     fn fetch(&self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let (Some(ready), Some(engine)) = (&self.ready, &self.engine) else { return Ok(()) };
-        fetch::stage(self.host, self.calm.as_ref(), doing, &ready.settings, &engine.server, &ready.images)
+        fetch::stage(self.host, self.calm.as_ref(), doing, &ready.settings, &engine.server, &ready.images, true)
     }
 
     /// One throw-away container of the product's own image asks the proxy from where the product will.
@@ -175,8 +175,15 @@ impl Around for Install<'_> {
         doing.told(StageId::Settings);
         doing.told(StageId::Preflight);
         self.began = Some(Instant::now());
-        self.calm = Some(Uninterrupted::begin());
-        Ok(())
+        let calm = self.calm.insert(Uninterrupted::begin());
+        // Reading them takes a while, so that a dry run does not.
+        let bundle = self.ready.as_ref().filter(|ready| ready.loads).and_then(|ready| ready.wish.bundle.as_deref());
+        let Some(bundle) = bundle else { return Ok(()) };
+        let proven = task(self.host, Some(calm), doing, |task| fetch::prove(task, bundle));
+        if let Err(problem) = &proven {
+            doing.note(Stage::idle(StageId::Preflight, StageState::Failed, problem.message.clone()));
+        }
+        proven
     }
 
     fn before_change(&mut self, doing: &mut Doing<'_, '_>, change: &Change) -> Result<(), Problem> {

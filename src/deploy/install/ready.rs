@@ -43,6 +43,8 @@ pub(super) struct Ready {
     pub(super) images: Vec<String>,
     /// That of the product among them.
     pub(super) image: Option<String>,
+    /// Images are not here yet.
+    pub(super) loads: bool,
     /// The daemon has not read what its files say, or are going to say.
     pub(super) daemon_behind: bool,
     /// There is no container yet.
@@ -89,13 +91,15 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         }
         return Ok(None);
     }
+    let facts = engine::look(host, platform.systemd());
     let there = match own_containers(host, &home, Time::new(LOOK, LOOK)) {
         Ok(found) => found.own,
         Err(NoDocker::Absent | NoDocker::Down { .. }) => Vec::new(),
+        // What is wrong with it, its own findings say.
+        Err(_) if matches!(facts.client, engine::Client::Podman(_)) => Vec::new(),
         Err(error) => return Err(no_answer(&error)),
     };
     let wish = engine::Wish::of(&settings, &there)?;
-    let facts = engine::look(host, platform.systemd());
     let view = View::new(host);
     if facts.server().is_none() {
         let mut draft = Draft::new(&view);
@@ -166,6 +170,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         restart,
         images,
         image,
+        loads: !missing.is_empty(),
         daemon_behind,
         is_first,
         other_image: has_other_image(&before, &after),

@@ -20,6 +20,8 @@ pub(crate) struct Outline {
     pub(crate) ports: Vec<String>,
     /// Its env files.
     pub(crate) env_files: Vec<String>,
+    /// Its environment, as `NAME=value`.
+    pub(crate) environment: Vec<String>,
 }
 
 /// The services of a file.
@@ -49,6 +51,15 @@ fn of(name: &str, node: &Node) -> Result<Outline, Odd> {
             "command" => service.command = words(value).join(" "),
             "ports" => service.ports = words(value),
             "env_file" => service.env_files = words(value),
+            "environment" => {
+                service.environment = match value.entries()? {
+                    Some(entries) => entries
+                        .into_iter()
+                        .filter_map(|(name, value)| Some(format!("{name}={}", value.text()?)))
+                        .collect(),
+                    None => words(value),
+                }
+            }
             _ => {}
         }
     }
@@ -75,7 +86,7 @@ mod tests {
 
     #[test]
     fn services_are_read_as_they_stand_and_odd_files_name_their_line() {
-        let text = "x: &x {image: a:1}\nservices:\n  web:\n    <<: *x\n    command: [divvycloud, webserver]\n    ports: [\"80:8001\", {target: 1}]\n    env_file: prod.env\n  other:\n    image: ${I}\n    command: a b\n";
+        let text = "x: &x {image: a:1}\nservices:\n  web:\n    <<: *x\n    command: [divvycloud, webserver]\n    ports: [\"80:8001\", {target: 1}]\n    env_file: prod.env\n    environment: {A: b}\n  other:\n    image: ${I}\n    command: a b\n    environment: [A=c, D]\n";
         let found = outline(text).unwrap();
         assert_eq!((found[0].image.as_deref(), found[0].command.as_str()), (Some("a:1"), "divvycloud webserver"));
         assert_eq!(
@@ -83,6 +94,10 @@ mod tests {
             (&["80:8001".to_owned()][..], &["prod.env".to_owned()][..])
         );
         assert_eq!((found[1].image.as_deref(), found[1].command.as_str()), (Some("${I}"), "a b"));
+        assert_eq!(
+            (found[0].environment.join(" "), found[1].environment.join(" ")),
+            ("A=b".to_owned(), "A=c D".to_owned())
+        );
         for (text, line) in [
             ("web:\n  image: a\n", 1),
             ("services:\n  web:\n", 2),

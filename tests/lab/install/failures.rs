@@ -9,7 +9,7 @@ const IMAGE: &str = "public.ecr.aws/divvycloud/divvycloud:v22.3.9";
 
 /// Nothing of the product is on the host.
 #[track_caller]
-fn bare(site: &Site) {
+pub(super) fn bare(site: &Site) {
     assert!(site.container_ids().is_empty());
     assert_eq!(site.sh("ls /divvycloud 2>/dev/null | grep -v -e data -e plugins || true"), "");
     assert!(site.run(&["id", "divvy"]).code != Some(0));

@@ -34,7 +34,7 @@ pub(super) fn test_drive() -> String {
     .concat()
 }
 
-fn put(host: &Host, prod_env: &str) {
+pub(super) fn put(host: &Host, prod_env: &str) {
     host.write("divvycloud/docker-compose.yml", test_drive());
     host.write("divvycloud/prod.env", format!("DIVVY_DB_HOST=mysql\nDIVVY_REDIS_HOST=redis\n{prod_env}"));
     host.sh("mkdir -p /divvycloud/plugins");
