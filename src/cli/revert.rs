@@ -17,7 +17,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let purge = path_of(matches, "purge");
     let mut context = RunContext::default();
     let outcome = machine::to_change(globals, "revert").and_then(|host| {
-        let mut around = Remove::new(&host, purge.as_deref());
+        let mut around = Remove::new(&host, purge);
         around.check(&runs(&host)?)?;
         let (interface, options) = (&mut ByFlags(globals), options(globals));
         let around = &mut around;

@@ -158,7 +158,9 @@ fn is_made(finding: &Finding) -> bool {
 /// planned files already; what others get is told, and is no reason to stop.
 fn host_and_proxy(look: &Look<'_>, planned: &PlannedHost<'_>, served: &[Who], end: Instant) -> Vec<Finding> {
     let of = |group: Group| check::all().into_iter().filter(move |check| check.meta().group == group);
-    let host: Vec<&dyn AnyCheck> = of(Group::Host).collect();
+    // An interrupted run is taken back by this one, and told by it.
+    let is_of_runs = |check: &&dyn AnyCheck| check.meta().ids.contains(&ids::RUN_INTERRUPTED);
+    let host: Vec<&dyn AnyCheck> = of(Group::Host).filter(|check| !is_of_runs(check)).collect();
     let is_dial = |check: &&dyn AnyCheck| check.meta().name == Dial::META.name;
     let (dial, files): (Vec<_>, Vec<_>) = of(Group::Proxy).partition(is_dial);
     let mut findings = in_turn(&host, look, end);

@@ -383,12 +383,11 @@ fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
         Some(line) => problem.because(text!("the log says: {}; {}", own(&line.title), own(&line.cause))),
         None => problem,
     };
-    let problem = match failure {
+    match failure {
         Failure::OutOfMemory { .. } => problem.hint("give the host more memory, or run fewer workers: --workers <N>"),
         Failure::Late { state: State::Migrating, .. } => {
             problem.hint(text!("watch it: {}", as_root(compose.shown("logs --tail 100 -f scheduler"))))
         }
         _ => problem,
-    };
-    problem
+    }
 }

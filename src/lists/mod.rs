@@ -272,10 +272,10 @@ fn meant_by(member: &str) -> Vec<Target> {
     let hosts = hosts.into_iter().chain(below).chain(addresses).chain(first('-'));
     let hosts = hosts.chain(first('/').and_then(|first| form::neighbour_of(&first)));
     let (name, port) = form::host_and_port(member).unwrap_or((member, ""));
-    let with_port =
-        target(name.trim_matches(['[', ']', '.', '*'])).map(|own| Target { port: port.parse().ok(), ..own });
     // What is neither a name nor an address stands in no URL, and no URL's host has a dot at its end.
-    let is_host = |host: &String| host.parse::<core::net::IpAddr>().is_ok() || form::is_name(host);
+    let is_host = |host: &str| host.parse::<core::net::IpAddr>().is_ok() || form::is_name(host);
+    let bare = Some(name.trim_matches(['[', ']', '.', '*'])).filter(|host| is_host(host));
+    let with_port = bare.and_then(target).map(|own| Target { port: port.parse().ok(), ..own });
     let hosts = hosts.filter(|host| !host.ends_with('.') && is_host(host));
     hosts.filter_map(|host| target(&host)).chain(with_port).collect()
 }
