@@ -264,13 +264,15 @@ fn meant_by(member: &str) -> Vec<Target> {
     let hosts = [
         member.trim_matches(['[', ']', '.', '*']).to_owned(),
         member.replace('*', "1"),
-        format!("a.{}", member.trim_start_matches(['*', '.'])),
     ];
+    // Below a name there are others; below what is none there is nothing.
+    let stem = member.trim_start_matches(['*', '.']);
+    let below = form::is_name(stem).then(|| format!("a.{stem}"));
     // The beginning of an address stands for what begins so.
     let begins = member.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let addresses = ["1", "1.1", "1.1.1"].into_iter().filter(|_| begins).map(|rest| format!("{member}{rest}"));
     let first = |separator| member.split_once(separator).map(|(first, _)| first.to_owned());
-    let hosts = hosts.into_iter().chain(addresses).chain(first('-'));
+    let hosts = hosts.into_iter().chain(below).chain(addresses).chain(first('-'));
     let hosts = hosts.chain(first('/').and_then(|first| form::neighbour_of(&first)));
     let (name, port) = form::host_and_port(member).unwrap_or((member, ""));
     let with_port =
