@@ -261,10 +261,7 @@ fn spellings(lower: Option<&str>, upper: Option<&str>, place: &Text, context: &C
 
 /// Hosts that a member may stand for, whatever its form.
 fn meant_by(member: &str) -> Vec<Target> {
-    let hosts = [
-        member.trim_matches(['[', ']', '.', '*']).to_owned(),
-        member.replace('*', "1"),
-    ];
+    let hosts = [member.trim_matches(['[', ']', '.', '*']).to_owned(), member.replace('*', "1")];
     // Below a name there are others; below what is none there is nothing.
     let stem = member.trim_start_matches(['*', '.']);
     let below = form::is_name(stem).then(|| format!("a.{stem}"));
