@@ -68,7 +68,7 @@ impl Resolvers {
             self.servers = servers.to_vec();
         }
         if !domains.is_empty() {
-            self.domains = domains.iter().filter(|domain| *domain != ".").cloned().take(MOST_DOMAINS).collect();
+            self.domains = domains.iter().filter(|domain| *domain != ".").take(MOST_DOMAINS).cloned().collect();
         }
         self
     }

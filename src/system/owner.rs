@@ -101,7 +101,7 @@ pub(crate) fn tool(bytes: &[u8]) -> Option<&'static str> {
         .collect();
     let marks = |tool: &Tool, line: &str| {
         let has = |words: &&'static str| line.contains(words);
-        tool.marks.iter().any(|mark| has(mark)) && !tool.but.iter().any(|words| has(words))
+        tool.marks.iter().any(has) && !tool.but.iter().any(has)
     };
     let fits = |tool: &&Tool| comments.iter().any(|line| marks(tool, line));
     tools().iter().find(fits).map(|tool| tool.name)

@@ -191,7 +191,8 @@ pub(super) fn stage_of(change: &Change, home: &Path) -> StageId {
 
 /// Does this step of the plan still hold, once the product runs? Nobody has to create containers or restart the daemon then.
 pub(super) fn still_holds(step: &Text) -> bool {
-    *step == Text::from(crate::targets::LOG_IN_AGAIN)
+    let again: Text = crate::targets::LOG_IN_AGAIN.into();
+    again == *step
 }
 
 /// The first line of a run: which product, and by which way its requests go.
