@@ -52,6 +52,7 @@ fn of_the_first_start() {
     site.sh(&format!("docker tag lab/kept {IMAGE}"));
 
     // A migration takes longer than that, and is waited for.
+    site.sh("rm -rf /divvycloud/data");
     site.fault(IMAGE, &["LAB_MIGRATION=25"]);
     let slow = install(&site, &[&WORDS[..], &["--healthy-within", "15s"]].concat()).expect(0);
     assert!(slow.err.contains("upgrades the schema"), "{slow}");
@@ -77,7 +78,10 @@ fn killed_at_each_stage_the_same_command_goes_on() {
     {
         let said = site.kill_at(&words, marker);
         let json = install(&site, &WORDS).expect(0).json();
-        assert_eq!(json["outcome"], "changed", "after {said}: {json:#}");
+        // After the last of them everything may be there already.
+        let all = ["changed", "unchanged"];
+        let wanted = if marker == "start " { &all[..] } else { &all[..1] };
+        assert!(wanted.contains(&json["outcome"].as_str().unwrap()), "after {said}: {json:#}");
         assert_eq!(site.status(), 200);
         ics_setup(&site, &["revert"]).expect(0);
         bare(&site);

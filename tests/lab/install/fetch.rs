@@ -118,7 +118,7 @@ fn what_the_daemon_says_has_its_cause() {
     let mut said = String::new();
     let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
     for line in lines.map_while(Result::ok) {
-        if line.starts_with("pulling ") && !said.contains("pulling ") {
+        if line.trim_start().starts_with("pulling ") && !said.contains("pulling ") {
             let pid = nix::unistd::Pid::from_raw(child_of(child.id()).unwrap().parse().unwrap());
             nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
         }

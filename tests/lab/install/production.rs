@@ -27,6 +27,8 @@ fn through_a_proxy_with_a_login_and_with_another_password_later() {
     site.write("root/db", "S3cret-Db\n");
     site.write("root/redis", REDIS_PASSWORD);
     site.write("root/admin", MYSQL_ADMIN.1);
+    // The endpoints of the lab have certificates of its own authority, which containers trust by the vendor's mount.
+    site.sh("mkdir -p /divvycloud && cp /usr/local/share/ca-certificates/lab.crt /divvycloud/proxy_cert.crt");
     let words = [
         "--release",
         "22.3.9",
@@ -54,7 +56,7 @@ fn through_a_proxy_with_a_login_and_with_another_password_later() {
     // Without databases there is nothing to start with, and nothing is written for it.
     let bare = install(&site, &words);
     assert_eq!(bare.code, Some(4), "{bare}");
-    assert!(site.sh("ls -A /divvycloud 2>/dev/null || true").is_empty());
+    assert_eq!(site.sh("ls -A /divvycloud").trim(), "proxy_cert.crt");
 
     // The daemon has another password for the proxy: nothing of the product is left, images that came stay.
     engine_behind(&site, &PROXY_BARE.replace("http://", "http://svc:wrong@"));
@@ -85,7 +87,7 @@ fn through_a_proxy_with_a_login_and_with_another_password_later() {
 
     // A password that the server does not take changes nothing.
     site.write("root/db2", "S3cret-New\n");
-    let moved = ["reconfigure", "--mysql-password-file", "/root/db2"];
+    let moved = ["reconfigure", "--mysql-password-file", "/root/db2", "--ignore-check", "mysql-version"];
     let early = ics_setup(&site, &moved);
     assert_eq!(early.code, Some(4), "{early}");
     assert_eq!(site.container_ids(), before);
