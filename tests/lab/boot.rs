@@ -250,10 +250,10 @@ threading.Thread(target=proxy, daemon=True).start()
 down, enter = "\x1b[B", "\r"
 talk = [
     ("Folder of the product", enter),
+    ("What is to be done", down + enter),
     ("Which deployment", enter),
     ("How does this host reach", enter),
     ("Proxy URL", "127.0.0.1:3128" + enter),
-    ("Does the proxy want a login", enter),
     ("Hosts that are reached", enter),
     ("to use the proxy too", enter),
     ("Name the MySQL", enter),
