@@ -79,7 +79,7 @@ const ROWS: &[Row] = &[
     row(
         "proxy-containers",
         "ics-setup reconfigure --proxy http://p.corp.example:3128 --home /mnt/home",
-        "product; docker; compose; touch /mnt/daemon; docker-compose -f /mnt/home/docker-compose.site.yml up -d; sleep 1.1",
+        "product; docker; compose; touch /mnt/daemon; docker-compose -f /mnt/home/docker-compose.site.yml up -d; sleep 1.1; front >/dev/null 2>&1 & up 8001",
         "proxy --home /mnt/home --proxy http://p.corp.example:3128 --only proxy-containers",
     ),
     row(
