@@ -1,5 +1,6 @@
 //! In which cloud is this, and whom do clients ask there that no proxy can answer for? From `assets/clouds.toml`.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -44,9 +45,10 @@ pub(crate) struct Direct {
 impl Sign {
     fn fits(&self, host: &dyn HostRead) -> bool {
         if self.begins.is_empty() {
-            // What may not be looked at stands in a folder of the service, which is there then; and all that follows is one
-            // more address in a list.
-            return host.lstat(&self.file).map_or(true, |stat| stat.is_some());
+            // What nobody but root may look at stands in a folder of the service, which is there then; and all that follows
+            // is one more address in a list.
+            let is_shut = |error: std::io::Error| error.kind() == ErrorKind::PermissionDenied && host.euid() != 0;
+            return host.lstat(&self.file).map_or_else(is_shut, |stat| stat.is_some());
         }
         // What cannot be read says no name of a cloud, and a wrong one would be told as a fault of lists.
         let bytes = host.read(&self.file).ok().flatten();
@@ -112,6 +114,6 @@ mod tests {
         }
         let agent = "/var/lib/ecs/data/agent.db";
         let shut = MemoryHost::new().with_error(agent, std::io::ErrorKind::PermissionDenied);
-        assert_eq!(direct(&shut).len(), 1, "nobody but root may look into the folder of the agent");
+        assert_eq!(direct(&shut), [], "root may look everywhere: an error is no sign");
     }
 }
